@@ -1,0 +1,38 @@
+/* gmp-blocking-private.h: waits for an asynchronous call without the caller's main context
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* What is begun between gmp_blocking_begin() and gmp_blocking_wait(), with gmp_blocking_done_cb() and
+ * this as its callback, runs in a main context of its own. */
+typedef struct {
+  GMainContext *context;
+  GCancellable *cancellable; /* for the call: cancelled with the caller's, and by Ctrl-C */
+  GCancellable *outer;       /* (nullable): the caller's */
+  gulong outer_handler;
+  GSource *interrupt_source; /* (nullable) */
+  guint n_interrupts;
+  GFunc kill;                /* called with the object at the second Ctrl-C */
+  GObject *object;
+  GAsyncResult *result;
+} GmpBlocking;
+
+void          gmp_blocking_begin   (GmpBlocking  *self,
+                                    GObject      *object,
+                                    GFunc         kill,
+                                    GCancellable *cancellable);
+GAsyncResult *gmp_blocking_wait    (GmpBlocking  *self);
+void          gmp_blocking_done_cb (GObject      *source,
+                                    GAsyncResult *result,
+                                    gpointer      user_data);
+void          gmp_blocking_end     (GmpBlocking  *self,
+                                    GError      **error);
+
+G_END_DECLS

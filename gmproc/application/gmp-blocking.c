@@ -1,0 +1,105 @@
+/* gmp-blocking.c: waits for an asynchronous call without the caller's main context
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-blocking-private.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+
+static gboolean
+interrupt_cb (gpointer user_data)
+{
+  GmpBlocking *self = user_data;
+
+  self->n_interrupts++;
+  if (self->n_interrupts == 1)
+    g_cancellable_cancel (self->cancellable);
+  else
+    self->kill (self->object, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Ctrl-C would kill this process and with it all hope of an orderly end. A program that handles it
+ * itself knows what it wants. */
+static void
+watch_interrupts (GmpBlocking *self)
+{
+  struct sigaction action;
+
+  if (sigaction (SIGINT, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+    return;
+  self->interrupt_source = g_unix_signal_source_new (SIGINT);
+  g_source_set_callback (self->interrupt_source, interrupt_cb, self, NULL);
+  g_source_attach (self->interrupt_source, self->context);
+}
+
+static void
+outer_cancelled_cb (GCancellable *outer G_GNUC_UNUSED,
+                    gpointer      user_data)
+{
+  g_cancellable_cancel (user_data);
+}
+
+void
+gmp_blocking_begin (GmpBlocking  *self,
+                    GObject      *object,
+                    GFunc         kill,
+                    GCancellable *cancellable)
+{
+  *self = (GmpBlocking) {
+    .context = g_main_context_new (),
+    .cancellable = g_cancellable_new (),
+    .outer = cancellable,
+    .kill = kill,
+    .object = object,
+  };
+  g_main_context_push_thread_default (self->context);
+  if (cancellable != NULL)
+    self->outer_handler = g_cancellable_connect (cancellable, G_CALLBACK (outer_cancelled_cb),
+                                                 g_object_ref (self->cancellable), g_object_unref);
+  watch_interrupts (self);
+}
+
+void
+gmp_blocking_done_cb (GObject      *source G_GNUC_UNUSED,
+                      GAsyncResult *result,
+                      gpointer      user_data)
+{
+  GmpBlocking *self = user_data;
+
+  self->result = g_object_ref (result);
+}
+
+GAsyncResult *
+gmp_blocking_wait (GmpBlocking *self)
+{
+  while (self->result == NULL)
+    g_main_context_iteration (self->context, TRUE);
+  return self->result;
+}
+
+/* Says in @error, where there is one, that it was Ctrl-C. */
+void
+gmp_blocking_end (GmpBlocking *self,
+                  GError     **error)
+{
+  if (self->n_interrupts > 0 && error != NULL &&
+      g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    g_prefix_error (error, "Interrupted: ");
+  g_cancellable_disconnect (self->outer, self->outer_handler);
+  if (self->interrupt_source != NULL)
+    {
+      g_source_destroy (self->interrupt_source);
+      g_source_unref (self->interrupt_source);
+    }
+  g_clear_object (&self->result);
+  /* What GDBus left there to be freed. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (self->context);
+  g_main_context_unref (self->context);
+  g_object_unref (self->cancellable);
+}

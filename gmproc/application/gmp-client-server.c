@@ -1,0 +1,1072 @@
+/* gmp-client-server.c: one server and its clients, each in a process of its own
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-client-server.h"
+
+#include "application/gmp-blocking-private.h"
+#include "application/gmp-service-private.h"
+#include "base/gmp-enum-types.h"
+#include "base/gmp-error.h"
+#include "base/gmp-target-private.h"
+
+/**
+ * GmpClientServer:
+ *
+ * One server object and many client objects, each in a process of its own.
+ *
+ * ```c
+ * g_autoptr (GmpClientServer) application = gmp_client_server_new (MY_TYPE_SERVER);
+ *
+ * gmp_client_server_new_worker (application, "even", MY_TYPE_CLIENT, params, &error);
+ * gmp_client_server_new_worker (application, "odd", MY_TYPE_CLIENT, params, &error);
+ * results = gmp_client_server_run (application, NULL, NULL, &error);
+ * ```
+ *
+ * Clients ask and the server answers, as [class@Gmp.ClientWorker] and [class@Gmp.ServerWorker]
+ * describe. The types must be known in the worker processes, which are this same program: call
+ * `g_type_ensure ()` for them before `gmp_init ()`, or export their `_get_type` functions.
+ *
+ * A client that fails does not touch the others. A server that fails ends the run.
+ *
+ * # The application as server
+ *
+ * A subclass that overrides `process`, and is made without a server type, serves its clients itself:
+ * on the main loop of the run, a request at a time, with its own `start`, `wait`, `done` and
+ * `finish`. These methods should not block in an application that has a window.
+ *
+ * An object belongs to one thread at a time.
+ *
+ * Since: 0.1
+ */
+
+typedef struct {
+  char *id;
+  char *target;
+  GVariant *params; /* (nullable) */
+} Client;
+
+typedef struct {
+  GType server_type;   /* G_TYPE_NONE: not given */
+  char *server_target; /* (nullable) */
+  gboolean capture_output;
+  GPtrArray *clients;  /* of Client, in the order that they were added in */
+  GmpService *service; /* (nullable): the last run, or the one that is */
+  gboolean is_running;
+} GmpClientServerPrivate;
+
+enum {
+  PROP_0,
+  PROP_SERVER_TYPE,
+  PROP_SERVER_TARGET,
+  PROP_CAPTURE_OUTPUT,
+  PROP_RESULTS,
+  PROP_SERVER_RESULT,
+  N_PROPS
+};
+
+enum {
+  SIGNAL_RESULT,
+  SIGNAL_FAILED,
+  SIGNAL_PROGRESS,
+  SIGNAL_OUTPUT,
+  SIGNAL_LOG,
+  N_SIGNALS
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
+
+G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, G_TYPE_OBJECT)
+
+static void
+client_free (gpointer data)
+{
+  Client *client = data;
+
+  g_free (client->id);
+  g_free (client->target);
+  g_clear_pointer (&client->params, g_variant_unref);
+  g_free (client);
+}
+
+/* What the workers tell. */
+
+static gboolean
+take_value (gpointer    owner G_GNUC_UNUSED,
+            const char *id G_GNUC_UNUSED,
+            GVariant   *value G_GNUC_UNUSED,
+            GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static void
+succeeded (gpointer    owner,
+           const char *id,
+           GVariant   *value)
+{
+  g_signal_emit (owner, signals[SIGNAL_RESULT], 0, id, value);
+}
+
+static void
+failed (gpointer      owner,
+        const char   *id,
+        const GError *error)
+{
+  g_signal_emit (owner, signals[SIGNAL_FAILED], 0, id, error);
+}
+
+static void
+progress (const char *id,
+          GVariant   *value,
+          gpointer    owner)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (owner);
+  GError *error = NULL;
+
+  g_signal_emit (owner, signals[SIGNAL_PROGRESS], 0, id, value);
+  GMP_CLIENT_SERVER_GET_CLASS (owner)->update (owner, id, value, &error);
+  if (error != NULL)
+    gmp_service_fail (priv->service, error);
+}
+
+static void
+output (const char     *id,
+        GmpOutputStream stream,
+        const char     *line,
+        gpointer        owner)
+{
+  g_signal_emit (owner, signals[SIGNAL_OUTPUT], 0, id, stream, line);
+}
+
+static void
+log_message (const char    *id,
+             const char    *domain,
+             GLogLevelFlags level,
+             const char    *message,
+             gpointer       owner)
+{
+  gboolean handled;
+
+  g_signal_emit (owner, signals[SIGNAL_LOG], 0, id, domain, level, message, &handled);
+}
+
+static const GmpCrewEvents events = {
+  take_value, succeeded, failed, { progress, output, log_message },
+};
+
+static gboolean
+gmp_client_server_real_log (GmpClientServer *self G_GNUC_UNUSED,
+                            const char      *id,
+                            const char      *domain,
+                            guint            level,
+                            const char      *message)
+{
+  gmp_outcome_print_log (id, domain, level, message);
+  return TRUE;
+}
+
+/* The vfuncs' defaults, and the way to the vfuncs for the life cycle. */
+
+/**
+ * GmpClientServerClass::start:
+ * @self: the application as server
+ * @params: (nullable): the parameters given to [method@Gmp.ClientServer.run]
+ * @error: return location for an error
+ *
+ * Called once, before the clients start. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_start (GmpClientServer *self G_GNUC_UNUSED,
+                              GVariant        *params G_GNUC_UNUSED,
+                              GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpClientServerClass::process:
+ * @self: the application as server
+ * @client_id: the id of the client that asks
+ * @request: (nullable): what the client's `process` returned
+ * @error: return location for an error
+ *
+ * Answers one request. An error ends the run.
+ *
+ * Returns: (transfer full) (nullable): the response, floating or not; %NULL is a response too
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_client_server_real_process (GmpClientServer *self,
+                                const char      *client_id G_GNUC_UNUSED,
+                                GVariant        *request G_GNUC_UNUSED,
+                                GError         **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "%s does not override process",
+               G_OBJECT_TYPE_NAME (self));
+  return NULL;
+}
+
+/**
+ * GmpClientServerClass::wait:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Called after each response. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
+                             GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpClientServerClass::done:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Asked before each turn: whether the life cycle ends here. The default says so when all clients have
+ * finished or failed.
+ *
+ * Returns: %TRUE to go on to `finish`
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_done (GmpClientServer *self,
+                             GError         **error G_GNUC_UNUSED)
+{
+  return gmp_client_server_get_n_clients (self) == 0;
+}
+
+/**
+ * GmpClientServerClass::finish:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Called once, at the end. What it returns is [property@Gmp.ClientServer:server-result]. The default
+ * returns %NULL.
+ *
+ * Returns: (transfer full) (nullable): the result, floating or not
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_client_server_real_finish (GmpClientServer *self G_GNUC_UNUSED,
+                               GError         **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+/**
+ * GmpClientServerClass::update:
+ * @self: the application
+ * @client_id: the id of a client, or "server"
+ * @progress: (nullable): what it gave to [func@Gmp.Worker.report]
+ * @error: return location for an error
+ *
+ * Takes what a worker reported, in the application. An error ends the run. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_update (GmpClientServer *self G_GNUC_UNUSED,
+                               const char      *client_id G_GNUC_UNUSED,
+                               GVariant        *progress G_GNUC_UNUSED,
+                               GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static gboolean
+call_start (gpointer  self,
+            GVariant *params,
+            GError  **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->start (self, params, error);
+}
+
+static GVariant *
+call_process (gpointer    self,
+              const char *client_id,
+              GVariant   *request,
+              GError    **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->process (self, client_id, request, error);
+}
+
+static gboolean
+call_wait (gpointer self,
+           GError **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->wait (self, error);
+}
+
+static gboolean
+call_done (gpointer self,
+           GError **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->done (self, error);
+}
+
+static GVariant *
+call_finish (gpointer self,
+             GError **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->finish (self, error);
+}
+
+static const GmpServerMethods methods = {
+  call_start, call_process, call_wait, call_done, call_finish,
+};
+
+static void
+gmp_client_server_finalize (GObject *object)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (GMP_CLIENT_SERVER (object));
+
+  g_free (priv->server_target);
+  g_ptr_array_unref (priv->clients);
+  g_clear_pointer (&priv->service, gmp_service_free);
+  G_OBJECT_CLASS (gmp_client_server_parent_class)->finalize (object);
+}
+
+static void
+gmp_client_server_get_property (GObject    *object,
+                                guint       prop_id,
+                                GValue     *value,
+                                GParamSpec *pspec)
+{
+  GmpClientServer *self = GMP_CLIENT_SERVER (object);
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  switch (prop_id)
+    {
+    case PROP_SERVER_TYPE:
+      g_value_set_gtype (value, priv->server_type);
+      break;
+
+    case PROP_SERVER_TARGET:
+      g_value_set_string (value, priv->server_target);
+      break;
+
+    case PROP_CAPTURE_OUTPUT:
+      g_value_set_boolean (value, priv->capture_output);
+      break;
+
+    case PROP_RESULTS:
+      g_value_take_variant (value, gmp_client_server_get_results (self));
+      break;
+
+    case PROP_SERVER_RESULT:
+      g_value_take_variant (value, gmp_client_server_get_server_result (self));
+      break;
+
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+gmp_client_server_set_property (GObject      *object,
+                                guint         prop_id,
+                                const GValue *value,
+                                GParamSpec   *pspec)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (GMP_CLIENT_SERVER (object));
+
+  switch (prop_id)
+    {
+    case PROP_SERVER_TYPE:
+      priv->server_type = g_value_get_gtype (value);
+      break;
+
+    case PROP_SERVER_TARGET:
+      priv->server_target = g_value_dup_string (value);
+      break;
+
+    case PROP_CAPTURE_OUTPUT:
+      if (priv->capture_output != g_value_get_boolean (value))
+        {
+          priv->capture_output = g_value_get_boolean (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
+
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+install_properties (GObjectClass *object_class)
+{
+  GParamFlags construct_flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY |
+                                G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GParamFlags read_flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  /**
+   * GmpClientServer:server-type:
+   *
+   * The type of the server, derived from [class@Gmp.ServerWorker]; none where
+   * [property@Gmp.ClientServer:server-target] is given, or the application is the server.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_SERVER_TYPE] = g_param_spec_gtype ("server-type", NULL, NULL, G_TYPE_NONE,
+                                                     construct_flags);
+
+  /**
+   * GmpClientServer:server-target:
+   *
+   * The server as a target, `RUNTIME:DESCRIPTION`, which may be of another language.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_SERVER_TARGET] = g_param_spec_string ("server-target", NULL, NULL, NULL,
+                                                        construct_flags);
+
+  /**
+   * GmpClientServer:capture-output:
+   *
+   * Whether what workers print comes as [signal@Gmp.ClientServer::output], a line at a time, in place
+   * of going where the application's own output goes. It counts for runs that begin after it is set.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
+                                                          G_PARAM_READWRITE |
+                                                          G_PARAM_STATIC_STRINGS |
+                                                          G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * GmpClientServer:results: (attributes org.gtk.Property.get=gmp_client_server_get_results)
+   *
+   * What the clients' `finish` returned in the last run, as `a{sv}`, without those that failed.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL, G_VARIANT_TYPE_VARDICT,
+                                                   NULL, read_flags);
+
+  /**
+   * GmpClientServer:server-result: (attributes org.gtk.Property.get=gmp_client_server_get_server_result)
+   *
+   * What the server's `finish` returned in the last run.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_SERVER_RESULT] = g_param_spec_variant ("server-result", NULL, NULL,
+                                                         G_VARIANT_TYPE_ANY, NULL, read_flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+install_signals (GType type)
+{
+  /**
+   * GmpClientServer::result:
+   * @self: the application
+   * @id: a client's id
+   * @value: (nullable): what its `finish` returned
+   *
+   * A client has finished, while others may still run.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_RESULT] = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                         G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_VARIANT);
+
+  /**
+   * GmpClientServer::failed:
+   * @self: the application
+   * @id: a client's id
+   * @error: why
+   *
+   * A client has failed, while others may still run.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                         G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_ERROR);
+
+  /**
+   * GmpClientServer::progress:
+   * @self: the application
+   * @id: a client's id, or "server"
+   * @value: (nullable): what it gave to [func@Gmp.Worker.report]
+   *
+   * A worker tells how far it has come.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_PROGRESS] = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                           NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_VARIANT);
+
+  /**
+   * GmpClientServer::output:
+   * @self: the application
+   * @id: a client's id, or "server"
+   * @stream: where it was written to
+   * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
+   *
+   * A worker has printed a line, while [property@Gmp.ClientServer:capture-output] is on.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                         G_TYPE_NONE, 3, G_TYPE_STRING, GMP_TYPE_OUTPUT_STREAM,
+                                         G_TYPE_STRING);
+
+  /**
+   * GmpClientServer::log:
+   * @self: the application
+   * @id: a client's id, or "server"
+   * @domain: the log domain, may be empty
+   * @level: a [flags@GLib.LogLevelFlags]
+   * @message: the text
+   *
+   * A worker has logged a message with GLib. The default prints it where GLib would have, with the
+   * worker's id, and never ends the application.
+   *
+   * Returns: %TRUE where the message is dealt with and should not be printed
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_LOG] = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST,
+                                                    G_CALLBACK (gmp_client_server_real_log),
+                                                    g_signal_accumulator_true_handled, NULL, NULL,
+                                                    G_TYPE_BOOLEAN, 4, G_TYPE_STRING,
+                                                    G_TYPE_STRING, G_TYPE_UINT, G_TYPE_STRING);
+}
+
+static void
+gmp_client_server_class_init (GmpClientServerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->finalize = gmp_client_server_finalize;
+  object_class->get_property = gmp_client_server_get_property;
+  object_class->set_property = gmp_client_server_set_property;
+  klass->start = gmp_client_server_real_start;
+  klass->process = gmp_client_server_real_process;
+  klass->wait = gmp_client_server_real_wait;
+  klass->done = gmp_client_server_real_done;
+  klass->finish = gmp_client_server_real_finish;
+  klass->update = gmp_client_server_real_update;
+  install_properties (object_class);
+  install_signals (G_TYPE_FROM_CLASS (klass));
+}
+
+static void
+gmp_client_server_init (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  priv->server_type = G_TYPE_NONE;
+  priv->clients = g_ptr_array_new_with_free_func (client_free);
+}
+
+/**
+ * gmp_client_server_new:
+ * @server_type: a type derived from [class@Gmp.ServerWorker]; `G_TYPE_NONE` where the server is a
+ *   target, or a subclass's own `process`
+ *
+ * An application without clients yet.
+ *
+ * Returns: (transfer full): a new object
+ *
+ * Since: 0.1
+ */
+GmpClientServer *
+gmp_client_server_new (GType server_type)
+{
+  /* A type system that was never asked for a type hands out 0 for it. */
+  return g_object_new (GMP_TYPE_CLIENT_SERVER, "server-type",
+                       server_type != G_TYPE_INVALID ? server_type : G_TYPE_NONE, NULL);
+}
+
+/**
+ * gmp_client_server_new_for_target:
+ * @server_target: the server, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_server_get_type`
+ *
+ * An application whose server is named by a string, and so may be of another language.
+ *
+ * Returns: (transfer full): a new object
+ *
+ * Since: 0.1
+ */
+GmpClientServer *
+gmp_client_server_new_for_target (const char *server_target)
+{
+  g_return_val_if_fail (server_target != NULL, NULL);
+  return g_object_new (GMP_TYPE_CLIENT_SERVER, "server-target", server_target, NULL);
+}
+
+static gboolean
+has_client (GmpClientServer *self,
+            const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  for (guint i = 0; i < priv->clients->len; i++)
+    if (g_str_equal (((Client *) priv->clients->pdata[i])->id, id))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+add_client (GmpClientServer *self,
+            const char      *id,
+            const char      *target,
+            GVariant        *params,
+            GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  Client *client;
+
+  if (has_client (self, id))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                   "There is a client “%s” already: take another id", id);
+      return FALSE;
+    }
+  client = g_new0 (Client, 1);
+  client->id = g_strdup (id);
+  client->target = g_strdup (target);
+  client->params = params != NULL ? g_variant_ref (params) : NULL;
+  g_ptr_array_add (priv->clients, client);
+  return TRUE;
+}
+
+static char *
+find_client (GType    client_type,
+             GError **error)
+{
+  if (g_type_is_a (client_type, GMP_TYPE_CLIENT_WORKER) && !G_TYPE_IS_ABSTRACT (client_type))
+    return gmp_target_for_type (client_type);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+               "%s is not a type of clients: it should derive from GmpClientWorker",
+               client_type != G_TYPE_INVALID ? g_type_name (client_type) : "0");
+  return NULL;
+}
+
+/**
+ * gmp_client_server_new_worker:
+ * @self: the application
+ * @id: the client's id
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a client, which each run starts anew.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a type that is none of clients
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker (GmpClientServer *self,
+                              const char      *id,
+                              GType            client_type,
+                              GVariant        *params,
+                              GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *target = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (id != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  target = find_client (client_type, error);
+  return target != NULL && add_client (self, id, target, sunk, error);
+}
+
+/**
+ * gmp_client_server_new_worker_target:
+ * @self: the application
+ * @id: the client's id
+ * @target: the client, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_client_get_type`
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a client that is named by a string, and so may be of another language.
+ *
+ * Whether there is such a client shows when it runs.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a string that is not a target
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker_target (GmpClientServer *self,
+                                     const char      *id,
+                                     const char      *target,
+                                     GVariant        *params,
+                                     GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *runtime = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (id != NULL, FALSE);
+  g_return_val_if_fail (target != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  runtime = gmp_target_get_runtime (target, error);
+  return runtime != NULL && add_client (self, id, target, sunk, error);
+}
+
+/**
+ * gmp_client_server_new_workers:
+ * @self: the application
+ * @n: how many
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what each client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds clients with the ids "0", "1" and so on. None is added when one of these ids is taken.
+ *
+ * Returns: %FALSE with an error as of [method@Gmp.ClientServer.new_worker]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_workers (GmpClientServer *self,
+                               guint            n,
+                               GType            client_type,
+                               GVariant        *params,
+                               GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *target = NULL;
+  guint n_before;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  target = find_client (client_type, error);
+  if (target == NULL)
+    return FALSE;
+  n_before = priv->clients->len;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      if (add_client (self, id, target, sunk, error))
+        continue;
+      g_ptr_array_set_size (priv->clients, (int) n_before);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+set_server (GmpClientServer *self,
+            GmpService      *service,
+            GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  g_autofree char *target = NULL;
+
+  if (priv->server_target != NULL)
+    {
+      g_autofree char *runtime = gmp_target_get_runtime (priv->server_target, error);
+
+      if (runtime != NULL)
+        gmp_service_set_target (service, priv->server_target);
+      return runtime != NULL;
+    }
+  if (priv->server_type == G_TYPE_NONE)
+    {
+      if (GMP_CLIENT_SERVER_GET_CLASS (self)->process != gmp_client_server_real_process)
+        return gmp_service_set_methods (service, &methods, error);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no server: give a server type, or override process in a subclass of %s",
+                   G_OBJECT_TYPE_NAME (self));
+      return FALSE;
+    }
+  if (!g_type_is_a (priv->server_type, GMP_TYPE_SERVER_WORKER) ||
+      G_TYPE_IS_ABSTRACT (priv->server_type))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "%s is not a type of servers: it should derive from GmpServerWorker",
+                   g_type_name (priv->server_type));
+      return FALSE;
+    }
+  target = gmp_target_for_type (priv->server_type);
+  gmp_service_set_target (service, target);
+  return TRUE;
+}
+
+static GmpService *
+prepare_service (GmpClientServer *self,
+                 GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  g_autoptr (GmpService) service = gmp_service_new (&events, self, priv->capture_output);
+
+  if (!set_server (self, service, error))
+    return NULL;
+  for (guint i = 0; i < priv->clients->len; i++)
+    {
+      Client *client = priv->clients->pdata[i];
+
+      if (!gmp_service_add_client (service, client->id, client->target, client->params, error))
+        return NULL;
+    }
+  return g_steal_pointer (&service);
+}
+
+static void
+kill_all (gpointer object,
+          gpointer user_data G_GNUC_UNUSED)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (object);
+
+  gmp_service_kill (priv->service);
+}
+
+/**
+ * gmp_client_server_run:
+ * @self: the application
+ * @params: (nullable): what the server's `start` gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run
+ * @error: return location for an error
+ *
+ * Runs the server and all clients, and waits until they have ended.
+ *
+ * The caller's main context does not run meanwhile; signals, and the methods of an application that is
+ * the server, are called from inside this call. The first Ctrl-C cancels the run, a second one kills
+ * its workers, unless the program handles `SIGINT` itself.
+ *
+ * When a client fails, the others still run to their end. Then the error is that of the first one
+ * that failed, and [method@Gmp.ClientServer.get_results] has what the others returned. When the server
+ * fails the clients end too, and the error is the server's.
+ *
+ * Errors are those of [error@Gmp.Error], those of the user's methods, with their own domain and
+ * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] while there is a run
+ * already.
+ *
+ * Returns: (transfer full): what the clients' `finish` returned, an `a{sv}` by id, where %NULL is
+ *   `<@mv nothing>`; %NULL with an error
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_run (GmpClientServer *self,
+                       GVariant        *params,
+                       GCancellable    *cancellable,
+                       GError         **error)
+{
+  GmpBlocking blocking;
+  GVariant *results;
+  GError *local = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  gmp_blocking_begin (&blocking, G_OBJECT (self), kill_all, cancellable);
+  gmp_client_server_run_async (self, params, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  results = gmp_client_server_run_finish (self, gmp_blocking_wait (&blocking), &local);
+  gmp_blocking_end (&blocking, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return results;
+}
+
+static void
+service_ran_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpClientServer *self = g_task_get_source_object (task);
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  GError *error = NULL;
+
+  priv->is_running = FALSE;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RESULTS]);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SERVER_RESULT]);
+  if (gmp_service_run_finish (priv->service, result, &error))
+    g_task_return_pointer (task, gmp_client_server_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/**
+ * gmp_client_server_run_async:
+ * @self: the application
+ * @params: (nullable): what the server's `start` gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run
+ * @callback: (nullable): called when the server and all clients have ended
+ * @user_data: for @callback
+ *
+ * Runs the server and all clients without blocking.
+ *
+ * The callback, all signals, and the methods of an application that is the server come in the main
+ * context that is the thread's default at this call. To [method@Gmp.ClientServer.run] it is alike but
+ * for Ctrl-C, which is the program's own business.
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_run_async (GmpClientServer    *self,
+                             GVariant           *params,
+                             GCancellable       *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer            user_data)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autoptr (GTask) task = NULL;
+  GmpService *service = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, gmp_client_server_run_async);
+  if (priv->is_running)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                         "This application is in a run already");
+  else
+    service = prepare_service (self, &error);
+  if (service == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_clear_pointer (&priv->service, gmp_service_free);
+  priv->service = service;
+  priv->is_running = TRUE;
+  gmp_service_run_async (service, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+}
+
+/**
+ * gmp_client_server_run_finish:
+ * @self: the application
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * The end of [method@Gmp.ClientServer.run_async].
+ *
+ * Returns: (transfer full): as for [method@Gmp.ClientServer.run]
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_run_finish (GmpClientServer *self,
+                              GAsyncResult    *result,
+                              GError         **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * gmp_client_server_get_results: (attributes org.gtk.Method.get_property=results)
+ * @self: the application
+ *
+ * What the clients' `finish` returned in the last run; while one runs, what has arrived.
+ *
+ * Returns: (transfer full): the results by id, an `a{sv}`, without those that failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_results (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  if (priv->service == NULL)
+    return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+  return g_variant_ref_sink (gmp_outcome_to_dict (gmp_service_get_outcome (priv->service)));
+}
+
+/**
+ * gmp_client_server_get_server_result: (attributes org.gtk.Method.get_property=server-result)
+ * @self: the application
+ *
+ * What the server's `finish` returned in the last run.
+ *
+ * Returns: (transfer full) (nullable): the server's result; %NULL also where it failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_server_result (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  GVariant *value;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  value = priv->service != NULL ? gmp_service_get_value (priv->service) : NULL;
+  return value != NULL ? g_variant_ref (value) : NULL;
+}
+
+/**
+ * gmp_client_server_get_error:
+ * @self: the application
+ * @id: a client's id
+ *
+ * Why a client failed in the last run.
+ *
+ * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ *
+ * Since: 0.1
+ */
+const GError *
+gmp_client_server_get_error (GmpClientServer *self,
+                             const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+  if (priv->service == NULL)
+    return NULL;
+  return gmp_outcome_get_error (gmp_service_get_outcome (priv->service), id);
+}
+
+/**
+ * gmp_client_server_get_n_clients:
+ * @self: the application
+ *
+ * How many clients of a run have neither finished nor failed.
+ *
+ * Returns: a number; 0 when there is no run
+ *
+ * Since: 0.1
+ */
+guint
+gmp_client_server_get_n_clients (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), 0);
+  return priv->service != NULL ? gmp_service_get_n_clients (priv->service) : 0;
+}

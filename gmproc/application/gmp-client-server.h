@@ -1,0 +1,92 @@
+/* gmp-client-server.h: one server and its clients, each in a process of its own
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_CLIENT_SERVER (gmp_client_server_get_type ())
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CLIENT_SERVER, GObject)
+
+/**
+ * GmpClientServerClass:
+ * @parent_class: the parent class
+ * @start: called once, before the clients start
+ * @process: answers one request
+ * @wait: called after each response
+ * @done: whether the life cycle ends here
+ * @finish: called once, at the end
+ * @update: takes what a client reported
+ *
+ * What a subclass overrides that serves its clients itself, in the application. With a server type
+ * only @update is called.
+ *
+ * Since: 0.1
+ */
+struct _GmpClientServerClass
+{
+  GObjectClass parent_class;
+
+  gboolean  (*start)   (GmpClientServer *self,
+                        GVariant        *params,
+                        GError         **error);
+  GVariant *(*process) (GmpClientServer *self,
+                        const char      *client_id,
+                        GVariant        *request,
+                        GError         **error);
+  gboolean  (*wait)    (GmpClientServer *self,
+                        GError         **error);
+  gboolean  (*done)    (GmpClientServer *self,
+                        GError         **error);
+  GVariant *(*finish)  (GmpClientServer *self,
+                        GError         **error);
+  gboolean  (*update)  (GmpClientServer *self,
+                        const char      *client_id,
+                        GVariant        *progress,
+                        GError         **error);
+
+  /*< private >*/
+  gpointer _reserved[8];
+};
+
+GMP_PUBLIC GmpClientServer *gmp_client_server_new                (GType                server_type);
+GMP_PUBLIC GmpClientServer *gmp_client_server_new_for_target     (const char          *server_target);
+GMP_PUBLIC gboolean         gmp_client_server_new_worker         (GmpClientServer     *self,
+                                                                  const char          *id,
+                                                                  GType                client_type,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_new_worker_target  (GmpClientServer     *self,
+                                                                  const char          *id,
+                                                                  const char          *target,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_new_workers        (GmpClientServer     *self,
+                                                                  guint                n,
+                                                                  GType                client_type,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
+GMP_PUBLIC GVariant        *gmp_client_server_run                (GmpClientServer     *self,
+                                                                  GVariant            *params,
+                                                                  GCancellable        *cancellable,
+                                                                  GError             **error);
+GMP_PUBLIC void             gmp_client_server_run_async          (GmpClientServer     *self,
+                                                                  GVariant            *params,
+                                                                  GCancellable        *cancellable,
+                                                                  GAsyncReadyCallback  callback,
+                                                                  gpointer             user_data);
+GMP_PUBLIC GVariant        *gmp_client_server_run_finish         (GmpClientServer     *self,
+                                                                  GAsyncResult        *result,
+                                                                  GError             **error);
+GMP_PUBLIC GVariant        *gmp_client_server_get_results        (GmpClientServer     *self);
+GMP_PUBLIC GVariant        *gmp_client_server_get_server_result  (GmpClientServer     *self);
+GMP_PUBLIC const GError    *gmp_client_server_get_error          (GmpClientServer     *self,
+                                                                  const char          *id);
+GMP_PUBLIC guint            gmp_client_server_get_n_clients      (GmpClientServer     *self);
+
+G_END_DECLS

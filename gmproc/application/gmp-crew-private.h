@@ -1,0 +1,69 @@
+/* gmp-crew-private.h: workers that run together
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-outcome-private.h"
+#include "application/gmp-remote-worker-private.h"
+
+G_BEGIN_DECLS
+
+/* What GmpWorkers and GmpClientServer have in common: any number of workers, so many at a time, each
+ * of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
+typedef struct _GmpCrew GmpCrew;
+
+/* What the owner hears of, in the main context of the run. It may refuse a value with an error, which
+ * is then what became of that worker. */
+typedef struct {
+  gboolean (*take_value) (gpointer        owner,
+                          const char     *id,
+                          GVariant       *value,
+                          GError        **error);
+  void     (*succeeded)  (gpointer        owner,
+                          const char     *id,
+                          GVariant       *value);
+  void     (*failed)     (gpointer        owner,
+                          const char     *id,
+                          const GError   *error);
+  GmpRemoteEvents remote;
+} GmpCrewEvents;
+
+/* What a worker of the next run is. */
+typedef struct {
+  const char *role;
+  const char *id;
+  const char *target;
+  GVariant   *params;       /* (nullable) */
+  const char *channel_kind; /* (nullable): no channel */
+  int         channel_fd;   /* taken over */
+} GmpMember;
+
+GmpCrew      *gmp_crew_new         (const GmpCrewEvents *events,
+                                    gpointer             owner);
+void          gmp_crew_free        (GmpCrew             *self);
+void          gmp_crew_set_options (GmpCrew             *self,
+                                    guint                max_parallel,
+                                    gboolean             reuse,
+                                    gboolean             capture_output);
+GmpLauncher  *gmp_crew_get_launcher (GmpCrew            *self);
+void          gmp_crew_begin       (GmpCrew             *self);
+gboolean      gmp_crew_add         (GmpCrew             *self,
+                                    const GmpMember     *member,
+                                    GError             **error);
+void          gmp_crew_abandon     (GmpCrew             *self);
+void          gmp_crew_run_async   (GmpCrew             *self,
+                                    GCancellable        *cancellable,
+                                    GAsyncReadyCallback  callback,
+                                    gpointer             user_data);
+gboolean      gmp_crew_run_finish  (GmpCrew             *self,
+                                    GAsyncResult        *result,
+                                    GError             **error);
+guint         gmp_crew_get_n_left  (GmpCrew             *self);
+GmpOutcome   *gmp_crew_get_outcome (GmpCrew             *self);
+void          gmp_crew_kill        (GmpCrew             *self);
+void          gmp_crew_retire_idle (GmpCrew             *self);
+
+G_END_DECLS

@@ -1,0 +1,352 @@
+/* gmp-crew.c: workers that run together
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-crew-private.h"
+
+#include "base/gmp-error.h"
+#include "launch/gmp-subprocess-launcher-private.h"
+
+#include <unistd.h>
+
+/* A member that has not begun. */
+typedef struct {
+  char *role;
+  char *id;
+  char *target;
+  GVariant *params;
+  char *channel_kind; /* (nullable) */
+  int channel_fd;
+} Member;
+
+struct _GmpCrew
+{
+  const GmpCrewEvents *events;
+  gpointer owner;
+  guint max_parallel;
+  gboolean reuse;
+  gboolean capture_output;
+
+  GmpLauncher *launcher;
+  GQueue idle;         /* of GmpRemoteWorker: processes kept for further runs */
+  GmpOutcome *outcome; /* of the last run, or the one that is */
+
+  GTask *task;         /* (nullable): the run */
+  GQueue waiting;      /* of Member: not begun */
+  GPtrArray *running;  /* of GmpRemoteWorker */
+  GSource *cancel_source;
+};
+
+static void
+member_free (gpointer data)
+{
+  Member *member = data;
+
+  g_free (member->role);
+  g_free (member->id);
+  g_free (member->target);
+  g_clear_pointer (&member->params, g_variant_unref);
+  if (member->channel_kind != NULL && member->channel_fd != -1)
+    close (member->channel_fd);
+  g_free (member->channel_kind);
+  g_free (member);
+}
+
+GmpCrew *
+gmp_crew_new (const GmpCrewEvents *events,
+              gpointer             owner)
+{
+  GmpCrew *self = g_new0 (GmpCrew, 1);
+
+  self->events = events;
+  self->owner = owner;
+  self->launcher = gmp_subprocess_launcher_new ();
+  self->outcome = gmp_outcome_new ();
+  self->running = g_ptr_array_new_with_free_func (g_object_unref);
+  g_queue_init (&self->idle);
+  g_queue_init (&self->waiting);
+  return self;
+}
+
+void
+gmp_crew_free (GmpCrew *self)
+{
+  gmp_crew_retire_idle (self);
+  gmp_crew_abandon (self);
+  g_ptr_array_unref (self->running);
+  gmp_outcome_free (self->outcome);
+  g_object_unref (self->launcher);
+  g_free (self);
+}
+
+/* They count for workers that begin after this. */
+void
+gmp_crew_set_options (GmpCrew *self,
+                      guint    max_parallel,
+                      gboolean reuse,
+                      gboolean capture_output)
+{
+  /* A kept process has its output where the old setting put it. */
+  if (!reuse || capture_output != self->capture_output)
+    gmp_crew_retire_idle (self);
+  self->max_parallel = max_parallel;
+  self->reuse = reuse;
+  self->capture_output = capture_output;
+}
+
+GmpLauncher *
+gmp_crew_get_launcher (GmpCrew *self)
+{
+  return self->launcher;
+}
+
+/* Forgets the last run; gmp_crew_add() then says who is in the next. */
+void
+gmp_crew_begin (GmpCrew *self)
+{
+  gmp_outcome_free (self->outcome);
+  self->outcome = gmp_outcome_new ();
+}
+
+gboolean
+gmp_crew_add (GmpCrew         *self,
+              const GmpMember *member,
+              GError         **error)
+{
+  Member *copy = g_new (Member, 1);
+
+  *copy = (Member) {
+    .role = g_strdup (member->role),
+    .id = g_strdup (member->id),
+    .target = g_strdup (member->target),
+    .params = member->params != NULL ? g_variant_ref (member->params) : NULL,
+    .channel_kind = g_strdup (member->channel_kind),
+    .channel_fd = member->channel_fd,
+  };
+  if (gmp_outcome_expect (self->outcome, member->id))
+    {
+      g_queue_push_tail (&self->waiting, copy);
+      return TRUE;
+    }
+  g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Worker “%s” is asked for twice in one run",
+               member->id);
+  member_free (copy);
+  return FALSE;
+}
+
+/* Undoes gmp_crew_add() for those that have not begun. */
+void
+gmp_crew_abandon (GmpCrew *self)
+{
+  g_queue_clear_full (&self->waiting, member_free);
+}
+
+static void
+maybe_return (GmpCrew *self)
+{
+  g_autoptr (GTask) task = NULL;
+  GError *error;
+
+  if (self->task == NULL || self->running->len > 0 || self->waiting.length > 0)
+    return;
+  task = g_steal_pointer (&self->task);
+  if (self->cancel_source != NULL)
+    g_source_destroy (self->cancel_source);
+  g_clear_pointer (&self->cancel_source, g_source_unref);
+
+  error = gmp_outcome_to_error (self->outcome);
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    {
+      g_clear_error (&error);
+      g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
+    }
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+/* Takes @error over. */
+static void
+settle (GmpCrew    *self,
+        const char *id,
+        GVariant   *value,
+        GError     *error)
+{
+  if (error == NULL)
+    self->events->take_value (self->owner, id, value, &error);
+  if (error == NULL)
+    {
+      gmp_outcome_succeeded (self->outcome, id, value);
+      self->events->succeeded (self->owner, id, value);
+      return;
+    }
+  gmp_outcome_failed (self->outcome, id, error);
+  self->events->failed (self->owner, id, error);
+  g_error_free (error);
+}
+
+static void begin_waiting (GmpCrew *self);
+
+static void
+ran_cb (GObject      *source,
+        GAsyncResult *result,
+        gpointer      user_data)
+{
+  GmpCrew *self = user_data;
+  g_autoptr (GmpRemoteWorker) worker = g_object_ref (GMP_REMOTE_WORKER (source));
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+
+  gmp_remote_worker_run_finish (worker, result, &value, &error);
+  if (gmp_remote_worker_is_kept (worker))
+    g_queue_push_tail (&self->idle, g_object_ref (worker));
+  settle (self, gmp_remote_worker_get_id (worker), value, error);
+  g_ptr_array_remove (self->running, worker);
+  begin_waiting (self);
+  maybe_return (self);
+}
+
+static GmpRemoteWorker *
+obtain_worker (GmpCrew *self)
+{
+  GmpRemoteWorker *worker;
+
+  while ((worker = g_queue_pop_head (&self->idle)) != NULL)
+    {
+      if (gmp_remote_worker_is_kept (worker))
+        return worker;
+      g_object_unref (worker);
+    }
+  return gmp_remote_worker_new (self->launcher, self->capture_output, &self->events->remote,
+                                self->owner);
+}
+
+static void
+begin_waiting (GmpCrew *self)
+{
+  while (self->waiting.length > 0 &&
+         (self->max_parallel == 0 || self->running->len < self->max_parallel))
+    {
+      Member *member = g_queue_pop_head (&self->waiting);
+      GmpRemoteWorker *worker = obtain_worker (self);
+
+      g_ptr_array_add (self->running, worker);
+      if (member->channel_kind != NULL)
+        {
+          gmp_remote_worker_add_channel (worker, "server", member->channel_kind,
+                                         member->channel_fd);
+          member->channel_fd = -1;
+        }
+      gmp_remote_worker_run_async (worker, member->role, member->id, member->target,
+                                   member->params,
+                                   self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
+                                   g_task_get_cancellable (self->task), ran_cb, self);
+      member_free (member);
+    }
+}
+
+static gboolean
+cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+              gpointer      user_data)
+{
+  GmpCrew *self = user_data;
+  Member *member;
+
+  while ((member = g_queue_pop_head (&self->waiting)) != NULL)
+    {
+      settle (self, member->id, NULL,
+              g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Worker “%s” was cancelled before it "
+                           "began", member->id));
+      member_free (member);
+    }
+  maybe_return (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Runs those that were added, in the thread-default main context. The crew must live until then. */
+void
+gmp_crew_run_async (GmpCrew            *self,
+                    GCancellable       *cancellable,
+                    GAsyncReadyCallback callback,
+                    gpointer            user_data)
+{
+  g_assert (self->task == NULL);
+
+  self->task = g_task_new (NULL, cancellable, callback, user_data);
+  g_task_set_source_tag (self->task, gmp_crew_run_async);
+  /* What the workers' ends bring counts, also when it was cancelled meanwhile. */
+  g_task_set_check_cancellable (self->task, FALSE);
+  if (cancellable != NULL)
+    {
+      self->cancel_source = g_cancellable_source_new (cancellable);
+      g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
+      g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
+    }
+  begin_waiting (self);
+  maybe_return (self);
+}
+
+gboolean
+gmp_crew_run_finish (GmpCrew      *self G_GNUC_UNUSED,
+                     GAsyncResult *result,
+                     GError      **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* Of the run: workers that have not ended. */
+guint
+gmp_crew_get_n_left (GmpCrew *self)
+{
+  return self->running->len + self->waiting.length;
+}
+
+GmpOutcome *
+gmp_crew_get_outcome (GmpCrew *self)
+{
+  return self->outcome;
+}
+
+void
+gmp_crew_kill (GmpCrew *self)
+{
+  for (guint i = 0; i < self->running->len; i++)
+    gmp_remote_worker_kill (self->running->pdata[i]);
+}
+
+static void
+count_down_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  guint *n_left = user_data;
+
+  gmp_remote_worker_retire_finish (GMP_REMOTE_WORKER (source), result);
+  (*n_left)--;
+}
+
+/* Waits for kept processes to be gone, which takes a limited time: what has nothing to do exits at
+ * once, or is killed. */
+void
+gmp_crew_retire_idle (GmpCrew *self)
+{
+  g_autoptr (GMainContext) context = NULL;
+  GmpRemoteWorker *worker;
+  guint n_left = self->idle.length;
+
+  if (n_left == 0)
+    return;
+  context = g_main_context_new ();
+  g_main_context_push_thread_default (context);
+  while ((worker = g_queue_pop_head (&self->idle)) != NULL)
+    {
+      gmp_remote_worker_retire_async (worker, count_down_cb, &n_left);
+      g_object_unref (worker);
+    }
+  while (n_left > 0)
+    g_main_context_iteration (context, TRUE);
+  g_main_context_pop_thread_default (context);
+}

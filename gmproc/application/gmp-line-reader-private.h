@@ -1,0 +1,30 @@
+/* gmp-line-reader-private.h: what a worker prints, line by line
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Reads a pipe that a worker writes to, in the thread-default main context, while it is attached. */
+typedef struct _GmpLineReader GmpLineReader;
+
+typedef void (*GmpLineFunc) (const char *line,
+                             gpointer    user_data);
+
+GmpLineReader *gmp_line_reader_new    (int            fd,
+                                       int            copy_to,
+                                       GmpLineFunc    func,
+                                       gpointer       user_data);
+void           gmp_line_reader_free   (GmpLineReader *self);
+void           gmp_line_reader_attach (GmpLineReader *self);
+void           gmp_line_reader_detach (GmpLineReader *self);
+void           gmp_line_reader_drain  (GmpLineReader *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpLineReader, gmp_line_reader_free)
+
+G_END_DECLS

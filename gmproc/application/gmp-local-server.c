@@ -1,0 +1,141 @@
+/* gmp-local-server.c: the application as the server of its clients
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-local-server-private.h"
+
+#include "peer/gmp-message-channel-private.h"
+
+struct _GmpLocalServer
+{
+  const GmpServerMethods *methods;
+  gpointer server;
+  GmpLocalServerEnded ended;
+  gpointer user_data;
+  GmpInbox *inbox;
+  GSource *source;       /* (nullable): not started, or ended */
+  gboolean asked_done;   /* in this turn */
+};
+
+GmpLocalServer *
+gmp_local_server_new (const GmpServerMethods *methods,
+                      gpointer                server,
+                      GmpLocalServerEnded     ended,
+                      gpointer                user_data,
+                      GError                **error)
+{
+  GmpInbox *inbox = gmp_inbox_new (error);
+  GmpLocalServer *self;
+
+  if (inbox == NULL)
+    return NULL;
+  self = g_new0 (GmpLocalServer, 1);
+  self->methods = methods;
+  self->server = server;
+  self->ended = ended;
+  self->user_data = user_data;
+  self->inbox = inbox;
+  return self;
+}
+
+static void
+detach (GmpLocalServer *self)
+{
+  if (self->source != NULL)
+    g_source_destroy (self->source);
+  g_clear_pointer (&self->source, g_source_unref);
+}
+
+void
+gmp_local_server_free (GmpLocalServer *self)
+{
+  detach (self);
+  gmp_inbox_free (self->inbox);
+  g_free (self);
+}
+
+/* Takes @fd over: one end of a channel to a client. */
+void
+gmp_local_server_add (GmpLocalServer *self,
+                      const char     *client_id,
+                      int             fd)
+{
+  g_autoptr (GmpChannel) channel = gmp_message_channel_new (fd, GMP_PEER_SERVER);
+
+  gmp_inbox_add (self->inbox, client_id, channel);
+}
+
+guint
+gmp_local_server_get_n_clients (GmpLocalServer *self)
+{
+  return gmp_inbox_get_n_open (self->inbox);
+}
+
+/* Ends the life cycle, unless it has ended. Takes @error over. */
+void
+gmp_local_server_fail (GmpLocalServer *self,
+                       GError         *error)
+{
+  if (self->source == NULL)
+    {
+      g_error_free (error);
+      return;
+    }
+  detach (self);
+  gmp_life_cycle_abandon (self->inbox, error);
+  self->ended (NULL, error, self->user_data);
+}
+
+static void
+finish (GmpLocalServer *self)
+{
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+
+  detach (self);
+  value = gmp_life_cycle_finish (self->methods, self->server, self->inbox, &error);
+  self->ended (value, error, self->user_data);
+}
+
+static gboolean
+ready_cb (GmpInbox *inbox,
+          gpointer  user_data)
+{
+  GmpLocalServer *self = user_data;
+  g_auto (GmpMail) mail = { 0, };
+  GmpInboxStatus status;
+  GError *error = NULL;
+  gboolean is_done = FALSE;
+
+  if (!self->asked_done)
+    is_done = gmp_life_cycle_is_done (self->methods, self->server, inbox, &error);
+  self->asked_done = TRUE;
+  if (is_done && error == NULL)
+    {
+      finish (self);
+      return FALSE;
+    }
+
+  status = error == NULL ? gmp_inbox_try_take (inbox, &mail) : GMP_INBOX_EMPTY;
+  if (status != GMP_INBOX_EMPTY)
+    self->asked_done = FALSE;
+  if (status == GMP_INBOX_PAYLOAD)
+    gmp_life_cycle_respond (self->methods, self->server, &mail, &error);
+  if (error != NULL)
+    gmp_local_server_fail (self, error);
+  return status != GMP_INBOX_EMPTY;
+}
+
+/* Serves from here on, in the thread-default main context. */
+gboolean
+gmp_local_server_start (GmpLocalServer *self,
+                        GVariant       *params,
+                        GError        **error)
+{
+  if (!gmp_life_cycle_start (self->methods, self->server, params, error))
+    return FALSE;
+  self->source = gmp_inbox_attach (self->inbox, ready_cb, self);
+  return TRUE;
+}

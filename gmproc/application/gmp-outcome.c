@@ -1,0 +1,189 @@
+/* gmp-outcome.c: what became of each worker of a run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-outcome-private.h"
+
+typedef struct {
+  char *id;
+  gboolean has_value;
+  GVariant *value; /* (nullable) */
+  GError *error;   /* (nullable) */
+} Entry;
+
+struct _GmpOutcome
+{
+  GPtrArray *entries; /* of Entry, in the order that they were asked for in */
+  GHashTable *by_id;
+  Entry *first;       /* (nullable): that failed */
+};
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  g_free (entry->id);
+  g_clear_pointer (&entry->value, g_variant_unref);
+  g_clear_error (&entry->error);
+  g_free (entry);
+}
+
+GmpOutcome *
+gmp_outcome_new (void)
+{
+  GmpOutcome *self = g_new0 (GmpOutcome, 1);
+
+  self->entries = g_ptr_array_new_with_free_func (entry_free);
+  self->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  return self;
+}
+
+void
+gmp_outcome_free (GmpOutcome *self)
+{
+  g_hash_table_unref (self->by_id);
+  g_ptr_array_unref (self->entries);
+  g_free (self);
+}
+
+/* @id takes part. %FALSE where it does already. */
+gboolean
+gmp_outcome_expect (GmpOutcome *self,
+                    const char *id)
+{
+  Entry *entry;
+
+  if (g_hash_table_contains (self->by_id, id))
+    return FALSE;
+  entry = g_new0 (Entry, 1);
+  entry->id = g_strdup (id);
+  g_ptr_array_add (self->entries, entry);
+  g_hash_table_insert (self->by_id, entry->id, entry);
+  return TRUE;
+}
+
+void
+gmp_outcome_succeeded (GmpOutcome *self,
+                       const char *id,
+                       GVariant   *value)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  entry->has_value = TRUE;
+  entry->value = value != NULL ? g_variant_ref (value) : NULL;
+}
+
+void
+gmp_outcome_failed (GmpOutcome   *self,
+                    const char   *id,
+                    const GError *error)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  entry->error = g_error_copy (error);
+  if (self->first == NULL)
+    self->first = entry;
+}
+
+/* %NULL for an id that succeeded, or was not there. */
+const GError *
+gmp_outcome_get_error (GmpOutcome *self,
+                       const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  return entry != NULL ? entry->error : NULL;
+}
+
+/* One error for all that failed: the first, with the ids of the others; %NULL when none did. */
+GError *
+gmp_outcome_to_error (GmpOutcome *self)
+{
+  g_autoptr (GString) others = g_string_new (NULL);
+  GError *error;
+  guint n_others = 0;
+
+  if (self->first == NULL)
+    return NULL;
+  error = g_error_copy (self->first->error);
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->error != NULL && entry != self->first)
+        g_string_append_printf (others, "%s“%s”", n_others++ > 0 ? ", " : "", entry->id);
+    }
+  if (n_others > 0)
+    {
+      g_autofree char *message = error->message;
+
+      error->message = g_strdup_printf ("%s\n%u more failed: %s", message, n_others, others->str);
+    }
+  return error;
+}
+
+static GVariant *
+box (GVariant *value)
+{
+  if (value == NULL)
+    value = g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL);
+  return g_variant_new_variant (value);
+}
+
+/* Returns a floating a{iv} of those that succeeded. */
+GVariant *
+gmp_outcome_to_ints (GmpOutcome *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{iv}"));
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->has_value)
+        g_variant_builder_add (&builder, "{i@v}", atoi (entry->id), box (entry->value));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+/* Returns a floating a{sv} of those that succeeded. */
+GVariant *
+gmp_outcome_to_dict (GmpOutcome *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->has_value)
+        g_variant_builder_add (&builder, "{s@v}", entry->id, box (entry->value));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+/* Where GLib would have written it, had it been logged here; but never fatal here, whatever G_DEBUG
+ * says: a worker's failure is its own. */
+void
+gmp_outcome_print_log (const char *worker,
+                       const char *domain,
+                       guint       level,
+                       const char *message)
+{
+  g_autofree char *labelled = g_strdup_printf ("worker “%s”: %s", worker, message);
+  GLogField fields[] = {
+    { "MESSAGE", labelled, -1 },
+    { "GLIB_DOMAIN", domain, -1 },
+    { "GMPROC_WORKER", worker, -1 },
+  };
+
+  if (g_log_writer_is_journald (2))
+    g_log_writer_journald (level, fields, G_N_ELEMENTS (fields), NULL);
+  else
+    g_log_writer_standard_streams (level, fields, G_N_ELEMENTS (fields), NULL);
+}

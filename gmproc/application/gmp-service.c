@@ -1,0 +1,298 @@
+/* gmp-service.c: one run of a server with its clients
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-service-private.h"
+
+#include "application/gmp-local-server-private.h"
+#include "peer/gmp-peer-private.h"
+
+/* The run is over when both the clients and the server have ended. A server that is done early stays
+ * until its clients have ended, for they may still ask; then it is retired. A server that fails takes
+ * its clients along. */
+struct _GmpService
+{
+  const GmpCrewEvents *events;
+  gpointer owner;
+  gboolean capture_output;
+
+  GmpCrew *crew;
+  char *server_target;          /* (nullable) */
+  GmpRemoteWorker *server;      /* (nullable): the application is the server */
+  GmpLocalServer *local_server; /* (nullable): a worker is */
+  GVariant *value;              /* (nullable): what the server's finish returned */
+
+  GTask *task;
+  GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or for the server */
+  GSource *cancel_source;
+  gboolean clients_ended;
+  gboolean server_ended;
+  GError *clients_error;
+  GError *server_error;
+};
+
+GmpService *
+gmp_service_new (const GmpCrewEvents *events,
+                 gpointer             owner,
+                 gboolean             capture_output)
+{
+  GmpService *self = g_new0 (GmpService, 1);
+
+  self->events = events;
+  self->owner = owner;
+  self->capture_output = capture_output;
+  self->cancellable = g_cancellable_new ();
+  self->crew = gmp_crew_new (events, owner);
+  gmp_crew_set_options (self->crew, 0, FALSE, capture_output);
+  return self;
+}
+
+void
+gmp_service_free (GmpService *self)
+{
+  gmp_crew_free (self->crew);
+  g_free (self->server_target);
+  g_clear_object (&self->server);
+  g_clear_pointer (&self->local_server, gmp_local_server_free);
+  g_clear_pointer (&self->value, g_variant_unref);
+  g_clear_error (&self->clients_error);
+  g_clear_error (&self->server_error);
+  g_object_unref (self->cancellable);
+  g_free (self);
+}
+
+static void
+return_run (GmpService *self)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->task);
+  GError *error = NULL;
+
+  if (self->cancel_source != NULL)
+    g_source_destroy (self->cancel_source);
+  g_clear_pointer (&self->cancel_source, g_source_unref);
+  g_clear_object (&self->server);
+  g_clear_pointer (&self->local_server, gmp_local_server_free);
+
+  /* When the server has failed, that is why the clients have. */
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
+  else if (self->server_error != NULL)
+    error = g_steal_pointer (&self->server_error);
+  else if (self->clients_error != NULL)
+    error = g_steal_pointer (&self->clients_error);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+static void
+retired_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  gmp_remote_worker_retire_finish (GMP_REMOTE_WORKER (source), result);
+  return_run (user_data);
+}
+
+static void
+maybe_return (GmpService *self)
+{
+  if (!self->clients_ended || !self->server_ended)
+    return;
+  if (self->server != NULL)
+    gmp_remote_worker_retire_async (self->server, retired_cb, self);
+  else
+    return_run (self);
+}
+
+/* The server has failed, and its clients cannot go on. Takes @error over. */
+static void
+take_server_error (GmpService *self,
+                   GError     *error)
+{
+  if (self->server_error == NULL)
+    self->server_error = error;
+  else
+    g_error_free (error);
+  g_cancellable_cancel (self->cancellable);
+}
+
+/* Ends the run with @error, which it takes over, for something that went wrong in the application. */
+void
+gmp_service_fail (GmpService *self,
+                  GError     *error)
+{
+  take_server_error (self, g_error_copy (error));
+  if (self->local_server != NULL)
+    gmp_local_server_fail (self->local_server, g_steal_pointer (&error));
+  g_clear_error (&error);
+}
+
+static void
+end_server (GVariant *value,
+            GError   *error,
+            gpointer  user_data)
+{
+  GmpService *self = user_data;
+
+  if (error != NULL)
+    take_server_error (self, error);
+  else if (value != NULL)
+    self->value = g_variant_ref (value);
+  self->server_ended = TRUE;
+  maybe_return (self);
+}
+
+static void
+server_ran_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+
+  gmp_remote_worker_run_finish (GMP_REMOTE_WORKER (source), result, &value, &error);
+  end_server (value, error, user_data);
+}
+
+static void
+clients_ran_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  GmpService *self = user_data;
+
+  gmp_crew_run_finish (self->crew, result, &self->clients_error);
+  self->clients_ended = TRUE;
+  maybe_return (self);
+}
+
+static gboolean
+cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+              gpointer      user_data)
+{
+  GmpService *self = user_data;
+
+  gmp_service_fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                               "The run was cancelled"));
+  return G_SOURCE_REMOVE;
+}
+
+/* The server is a worker. */
+void
+gmp_service_set_target (GmpService *self,
+                        const char *server_target)
+{
+  self->server_target = g_strdup (server_target);
+  self->server = gmp_remote_worker_new (gmp_crew_get_launcher (self->crew), self->capture_output,
+                                        &self->events->remote, self->owner);
+}
+
+/* The server is the owner, in this process. */
+gboolean
+gmp_service_set_methods (GmpService             *self,
+                         const GmpServerMethods *methods,
+                         GError                **error)
+{
+  self->local_server = gmp_local_server_new (methods, self->owner, end_server, self, error);
+  return self->local_server != NULL;
+}
+
+gboolean
+gmp_service_add_client (GmpService *self,
+                        const char *id,
+                        const char *target,
+                        GVariant   *params,
+                        GError    **error)
+{
+  int fds[2];
+
+  if (!gmp_peer_socketpair (fds, error))
+    return FALSE;
+  if (self->local_server != NULL)
+    gmp_local_server_add (self->local_server, id, fds[0]);
+  else
+    gmp_remote_worker_add_channel (self->server, id, GMP_CHANNEL_KIND_DBUS_SERVER, fds[0]);
+  return gmp_crew_add (self->crew,
+                       &(GmpMember) {
+                         .role = "client",
+                         .id = id,
+                         .target = target,
+                         .params = params,
+                         .channel_kind = GMP_CHANNEL_KIND_DBUS_CLIENT,
+                         .channel_fd = fds[1],
+                       },
+                       error);
+}
+
+/* Once. Everything happens in the thread-default main context. */
+void
+gmp_service_run_async (GmpService         *self,
+                       GVariant           *params,
+                       GCancellable       *cancellable,
+                       GAsyncReadyCallback callback,
+                       gpointer            user_data)
+{
+  GError *error = NULL;
+
+  self->task = g_task_new (NULL, cancellable, callback, user_data);
+  g_task_set_source_tag (self->task, gmp_service_run_async);
+  g_task_set_check_cancellable (self->task, FALSE);
+  if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
+    {
+      self->server_error = error;
+      return_run (self);
+      return;
+    }
+  if (cancellable != NULL)
+    {
+      self->cancel_source = g_cancellable_source_new (cancellable);
+      g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
+      g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
+    }
+  if (self->server != NULL)
+    gmp_remote_worker_run_async (self->server, "server", "server", self->server_target, params,
+                                 GMP_REMOTE_KEEP, self->cancellable, server_ran_cb, self);
+  gmp_crew_run_async (self->crew, self->cancellable, clients_ran_cb, self);
+}
+
+gboolean
+gmp_service_run_finish (GmpService   *self G_GNUC_UNUSED,
+                        GAsyncResult *result,
+                        GError      **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+gmp_service_kill (GmpService *self)
+{
+  gmp_crew_kill (self->crew);
+  if (self->server != NULL)
+    gmp_remote_worker_kill (self->server);
+}
+
+/* Clients that have neither finished nor failed. */
+guint
+gmp_service_get_n_clients (GmpService *self)
+{
+  if (self->local_server != NULL)
+    return gmp_local_server_get_n_clients (self->local_server);
+  return gmp_crew_get_n_left (self->crew);
+}
+
+/* (nullable) */
+GVariant *
+gmp_service_get_value (GmpService *self)
+{
+  return self->value;
+}
+
+GmpOutcome *
+gmp_service_get_outcome (GmpService *self)
+{
+  return gmp_crew_get_outcome (self->crew);
+}

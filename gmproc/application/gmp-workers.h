@@ -1,0 +1,76 @@
+/* gmp-workers.h: functions that run in processes of their own
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_WORKERS (gmp_workers_get_type ())
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GObject)
+
+/**
+ * GmpWorkersClass:
+ * @parent_class: the parent class
+ * @process: the work, in the worker's process
+ * @update: takes a result, in the application
+ *
+ * What a subclass of workers may override.
+ *
+ * Since: 0.1
+ */
+struct _GmpWorkersClass
+{
+  GObjectClass parent_class;
+
+  GVariant *(*process) (GmpWorkers *self,
+                        int         id,
+                        GVariant   *params,
+                        GError    **error);
+  gboolean  (*update)  (GmpWorkers *self,
+                        int         id,
+                        GVariant   *result,
+                        GError    **error);
+
+  /*< private >*/
+  gpointer _reserved[8];
+};
+
+GMP_PUBLIC GmpWorkers   *gmp_workers_new                (void);
+GMP_PUBLIC gboolean      gmp_workers_add                (GmpWorkers          *self,
+                                                         int                  id,
+                                                         GmpMethod            method,
+                                                         GVariant            *params,
+                                                         GError             **error);
+GMP_PUBLIC gboolean      gmp_workers_add_target         (GmpWorkers          *self,
+                                                         int                  id,
+                                                         const char          *target,
+                                                         GVariant            *params,
+                                                         GError             **error);
+GMP_PUBLIC gboolean      gmp_workers_set_params         (GmpWorkers          *self,
+                                                         int                  id,
+                                                         GVariant            *params,
+                                                         GError             **error);
+GMP_PUBLIC GVariant     *gmp_workers_run                (GmpWorkers          *self,
+                                                         const int           *ids,
+                                                         gsize                n_ids,
+                                                         GCancellable        *cancellable,
+                                                         GError             **error);
+GMP_PUBLIC void          gmp_workers_run_async          (GmpWorkers          *self,
+                                                         const int           *ids,
+                                                         gsize                n_ids,
+                                                         GCancellable        *cancellable,
+                                                         GAsyncReadyCallback  callback,
+                                                         gpointer             user_data);
+GMP_PUBLIC GVariant     *gmp_workers_run_finish         (GmpWorkers          *self,
+                                                         GAsyncResult        *result,
+                                                         GError             **error);
+GMP_PUBLIC GVariant     *gmp_workers_get_results        (GmpWorkers          *self);
+GMP_PUBLIC const GError *gmp_workers_get_error          (GmpWorkers          *self,
+                                                         int                  id);
+
+G_END_DECLS

@@ -1,0 +1,30 @@
+/* gmp-debug.c: what GMPROC_DEBUG shows
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-debug-private.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+void
+gmp_debug (const char *format,
+           ...)
+{
+  static int enabled = -1;
+  g_autofree char *message = NULL;
+  va_list args;
+
+  if (g_atomic_int_get (&enabled) == -1)
+    g_atomic_int_set (&enabled, g_getenv ("GMPROC_DEBUG") != NULL);
+  if (!g_atomic_int_get (&enabled))
+    return;
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+  fprintf (stderr, "gmproc[%d] %.3f ms: %s\n", (int) getpid (),
+           g_get_monotonic_time () / 1000.0, message);
+}

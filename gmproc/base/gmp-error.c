@@ -1,0 +1,30 @@
+/* gmp-error.c: the error domain
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-error.h"
+
+/* The names are what D-Bus tools show when a worker's reply is an error. */
+static const GDBusErrorEntry entries[] = {
+  { GMP_ERROR_FAILED, "org.gmproc.Error.Failed" },
+  { GMP_ERROR_NOT_FOUND, "org.gmproc.Error.NotFound" },
+  { GMP_ERROR_EXISTS, "org.gmproc.Error.Exists" },
+  { GMP_ERROR_CRASHED, "org.gmproc.Error.Crashed" },
+  { GMP_ERROR_TIMED_OUT, "org.gmproc.Error.TimedOut" },
+  { GMP_ERROR_DISCONNECTED, "org.gmproc.Error.Disconnected" },
+  { GMP_ERROR_SERVER_DONE, "org.gmproc.Error.ServerDone" },
+  { GMP_ERROR_PROTOCOL, "org.gmproc.Error.Protocol" },
+  { GMP_ERROR_BAD_PAYLOAD, "org.gmproc.Error.BadPayload" },
+  { GMP_ERROR_LAUNCH, "org.gmproc.Error.Launch" },
+};
+
+GQuark
+gmp_error_quark (void)
+{
+  static gsize quark;
+
+  g_dbus_error_register_error_domain ("gmp-error-quark", &quark, entries, G_N_ELEMENTS (entries));
+  return (GQuark) quark;
+}

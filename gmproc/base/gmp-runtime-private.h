@@ -1,0 +1,23 @@
+/* gmp-runtime-private.h: which program runs the targets of a runtime
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The descriptor at which a worker's process finds its control socket, and the variable that tells a
+ * process that it is one. */
+#define GMP_WORKER_FD  3
+#define GMP_WORKER_ENV "GMPROC_WORKER"
+
+void   gmp_runtime_set_command (const char         *runtime,
+                                const char * const *argv);
+char **gmp_runtime_get_command (const char         *runtime,
+                                GError            **error);
+
+G_END_DECLS

@@ -1,0 +1,52 @@
+/* gmp-types.h: export macro and the types that every floor shares
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+#if !defined (GMPROC_INSIDE) && !defined (GMPROC_COMPILATION)
+#error "Include <gmproc.h> alone."
+#endif
+
+/* The library is built with hidden visibility: what carries this is the public interface. */
+#define GMP_PUBLIC __attribute__ ((visibility ("default"))) extern
+
+G_BEGIN_DECLS
+
+/**
+ * GmpMethod:
+ * @params: (nullable): the parameters given to [method@Gmp.Workers.add]
+ * @error: return location for an error
+ *
+ * A plain function that runs in a worker process and returns a value.
+ *
+ * Static functions work too. The function must not rely on anything that the application did after
+ * `gmp_init ()`: it runs in a fresh process of its own.
+ *
+ * Returns: (transfer full) (nullable): the result, floating or not; %NULL without an error is a
+ *   result too
+ *
+ * Since: 0.1
+ */
+typedef GVariant *(*GmpMethod) (GVariant *params,
+                                GError  **error);
+
+/**
+ * GmpOutputStream:
+ * @GMP_OUTPUT_STDOUT: the standard output
+ * @GMP_OUTPUT_STDERR: the standard error
+ *
+ * Which stream of a worker a line was written to.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+  GMP_OUTPUT_STDOUT,
+  GMP_OUTPUT_STDERR
+} GmpOutputStream;
+
+G_END_DECLS

@@ -1,0 +1,23 @@
+/* gmp-version.c: which version this is
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-version.h"
+
+/**
+ * gmp_get_version_string:
+ *
+ * The version of the library that the program runs with, which may be later than the headers' one.
+ *
+ * Returns: three numbers with dots between them
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_get_version_string (void)
+{
+  return G_STRINGIFY (GMP_MAJOR_VERSION) "." G_STRINGIFY (GMP_MINOR_VERSION) "."
+         G_STRINGIFY (GMP_MICRO_VERSION);
+}

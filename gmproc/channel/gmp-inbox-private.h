@@ -1,0 +1,58 @@
+/* gmp-inbox-private.h: waits for the next message of any of several channels
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-channel-private.h"
+
+G_BEGIN_DECLS
+
+/* A server has one with a channel for each client; a client has one with a single channel. Channels
+ * may be added by another thread while one waits. */
+typedef struct _GmpInbox GmpInbox;
+
+typedef enum {
+  GMP_INBOX_EMPTY,   /* nothing now; only from gmp_inbox_try_take() */
+  GMP_INBOX_PAYLOAD, /* a payload from one channel */
+  GMP_INBOX_CLOSED,  /* one channel has ended; its error says why */
+  GMP_INBOX_STOPPED  /* asked to stop; only from gmp_inbox_take() */
+} GmpInboxStatus;
+
+/* What came: cleared by gmp_mail_clear(). */
+typedef struct {
+  GmpChannel *channel;
+  char       *id;      /* of the peer at the channel's other end */
+  GVariant   *payload; /* (nullable) */
+  GError     *error;   /* of a channel that closed */
+} GmpMail;
+
+/* Takes one message at most, and returns whether there may be more. */
+typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
+                                  gpointer  user_data);
+
+GmpInbox      *gmp_inbox_new           (GError      **error);
+void           gmp_inbox_free          (GmpInbox     *self);
+void           gmp_inbox_add           (GmpInbox     *self,
+                                        const char   *id,
+                                        GmpChannel   *channel);
+guint          gmp_inbox_get_n_open    (GmpInbox     *self);
+GmpChannel    *gmp_inbox_ref_first     (GmpInbox     *self);
+GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
+                                        GmpMail      *mail);
+GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
+                                        GCancellable *stop,
+                                        GmpMail      *mail);
+void           gmp_inbox_close_all     (GmpInbox     *self,
+                                        const GError *reason);
+GSource       *gmp_inbox_attach        (GmpInbox     *self,
+                                        GmpInboxFunc  ready,
+                                        gpointer      user_data);
+void           gmp_mail_clear          (GmpMail      *mail);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpInbox, gmp_inbox_free)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GmpMail, gmp_mail_clear)
+
+G_END_DECLS

@@ -1,0 +1,23 @@
+/* gmproc.h: the one header that programs include
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#define GMPROC_INSIDE
+
+#include "base/gmp-types.h"
+#include "base/gmp-enum-types.h"
+#include "base/gmp-error.h"
+#include "base/gmp-version.h"
+#include "worker/gmp-worker.h"
+#include "worker/gmp-server-worker.h"
+#include "worker/gmp-client-worker.h"
+#include "host/gmp-host.h"
+#include "host/gmp-init.h"
+#include "application/gmp-workers.h"
+#include "application/gmp-client-server.h"
+
+#undef GMPROC_INSIDE

@@ -1,0 +1,305 @@
+/* gmp-host.c: the worker's side of a process
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-host.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+#include "base/gmp-target-private.h"
+#include "host/gmp-control-private.h"
+#include "worker/gmp-life-cycle-private.h"
+#include "worker/gmp-worker-private.h"
+
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+/**
+ * GmpHost:
+ *
+ * The worker's side of a process, for those who bring gmproc to another language.
+ *
+ * A runtime's worker process makes a host that overrides `call` and `build`, and calls
+ * [method@Gmp.Host.run]. Programs in C need only `gmp_init ()`.
+ *
+ * Since: 0.1
+ */
+
+G_DEFINE_ABSTRACT_TYPE (GmpHost, gmp_host, G_TYPE_OBJECT)
+
+/**
+ * GmpHostClass::call:
+ * @self: a host
+ * @description: the target, without the runtime's name
+ * @id: the worker's id
+ * @params: (nullable): the worker's parameters
+ * @error: return location for an error
+ *
+ * Finds the function that @description names, and calls it.
+ *
+ * Returns: (transfer full) (nullable): the function's result, floating or not
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_host_real_call (GmpHost    *self,
+                    const char *description G_GNUC_UNUSED,
+                    const char *id G_GNUC_UNUSED,
+                    GVariant   *params G_GNUC_UNUSED,
+                    GError    **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s runs no functions",
+               G_OBJECT_TYPE_NAME (self));
+  return NULL;
+}
+
+/**
+ * GmpHostClass::build:
+ * @self: a host
+ * @description: the target, without the runtime's name
+ * @id: the worker's id
+ * @error: return location for an error
+ *
+ * Finds the class that @description names, and makes an instance.
+ *
+ * Returns: (transfer full): a [class@Gmp.ServerWorker] or a [class@Gmp.ClientWorker]
+ *
+ * Since: 0.1
+ */
+static GmpWorker *
+gmp_host_real_build (GmpHost    *self,
+                     const char *description G_GNUC_UNUSED,
+                     const char *id G_GNUC_UNUSED,
+                     GError    **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s has no servers and clients",
+               G_OBJECT_TYPE_NAME (self));
+  return NULL;
+}
+
+static void
+gmp_host_class_init (GmpHostClass *klass)
+{
+  klass->call = gmp_host_real_call;
+  klass->build = gmp_host_real_build;
+}
+
+static void
+gmp_host_init (GmpHost *self G_GNUC_UNUSED)
+{
+}
+
+static gboolean
+report_cb (GVariant *value,
+           gpointer  user_data,
+           GError  **error)
+{
+  return gmp_control_report (user_data, value, error);
+}
+
+/* Sends what GLib logs to the application, which knows better where it should go. What is about to
+ * abort the process is printed here: a message might not leave in time. */
+static GLogWriterOutput
+log_writer_cb (GLogLevelFlags   level,
+               const GLogField *fields,
+               gsize            n_fields,
+               gpointer         user_data)
+{
+  static GPrivate sending;
+  const char *domain = "";
+  const char *message = "";
+
+  if ((level & (G_LOG_FLAG_FATAL | G_LOG_LEVEL_ERROR)) != 0 || g_private_get (&sending) != NULL)
+    return g_log_writer_standard_streams (level, fields, n_fields, NULL);
+
+  for (gsize i = 0; i < n_fields; i++)
+    {
+      if (fields[i].length == -1 && g_str_equal (fields[i].key, "MESSAGE"))
+        message = fields[i].value;
+      else if (fields[i].length == -1 && g_str_equal (fields[i].key, "GLIB_DOMAIN"))
+        domain = fields[i].value;
+    }
+  if (g_log_writer_default_would_drop (level, domain))
+    return G_LOG_WRITER_HANDLED;
+
+  g_private_set (&sending, GINT_TO_POINTER (TRUE));
+  gmp_control_log (user_data, domain, level & G_LOG_LEVEL_MASK, message);
+  g_private_set (&sending, NULL);
+  return G_LOG_WRITER_HANDLED;
+}
+
+static GVariant *
+run_client (GmpClientWorker *client,
+            GmpJob          *job,
+            GError         **error)
+{
+  if (gmp_inbox_get_n_open (job->inbox) != 1)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "A client has one channel, but %u were connected",
+                   gmp_inbox_get_n_open (job->inbox));
+      return NULL;
+    }
+  return gmp_life_cycle_run_client (client, job->params, job->inbox, job->stop, job->cancellable,
+                                    error);
+}
+
+static GVariant *
+run_worker (GmpHost    *self,
+            GmpControl *control,
+            GmpJob     *job,
+            const char *description,
+            GError    **error)
+{
+  g_autoptr (GmpWorker) worker = GMP_HOST_GET_CLASS (self)->build (self, description, job->id,
+                                                                   error);
+
+  if (worker == NULL)
+    return NULL;
+  g_object_set (worker, "id", job->id, NULL);
+  gmp_control_ready (control);
+  if (g_str_equal (job->role, "server") && GMP_IS_SERVER_WORKER (worker))
+    return gmp_life_cycle_run_server (GMP_SERVER_WORKER (worker), job->params, job->inbox,
+                                      job->stop, job->cancellable, error);
+  if (g_str_equal (job->role, "client") && GMP_IS_CLIENT_WORKER (worker))
+    return run_client (GMP_CLIENT_WORKER (worker), job, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is no %s",
+               G_OBJECT_TYPE_NAME (worker), job->role);
+  return NULL;
+}
+
+static GVariant *
+run_target (GmpHost    *self,
+            GmpControl *control,
+            GmpJob     *job,
+            GError    **error)
+{
+  const char *colon = strchr (job->target, ':');
+
+  if (colon == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "“%s” is not a target", job->target);
+      return NULL;
+    }
+  if (!g_str_equal (job->role, "call"))
+    return run_worker (self, control, job, colon + 1, error);
+  gmp_control_ready (control);
+  return GMP_HOST_GET_CLASS (self)->call (self, colon + 1, job->id, job->params, error);
+}
+
+static void
+run_job (GmpHost    *self,
+         GmpControl *control,
+         GmpJob     *job)
+{
+  g_autoptr (GVariant) result = NULL;
+  GError *error = NULL;
+
+  gmp_worker_set_process (job->cancellable, report_cb, control);
+  result = run_target (self, control, job, &error);
+  if (result != NULL)
+    result = g_variant_take_ref (result);
+
+  /* Before the application hears of the result, so that it comes after all that was printed. */
+  fflush (NULL);
+  gmp_control_finish_job (control, job, result, error);
+}
+
+static void
+ignore_cb (int signum G_GNUC_UNUSED)
+{
+}
+
+/* Ctrl-C reaches all of the terminal's processes, and the application tells its workers what to do.
+ * A handler rather than SIG_IGN, for programs started from here would inherit that. */
+static void
+set_signals (void)
+{
+  struct sigaction action = { .sa_handler = ignore_cb, .sa_flags = SA_RESTART };
+
+  sigaction (SIGINT, &action, NULL);
+  signal (SIGPIPE, SIG_IGN);
+}
+
+/* The socket's number from the environment, which is then cleared: programs started from here are no
+ * workers. */
+static int
+take_control_fd (void)
+{
+  const char *text = g_getenv (GMP_WORKER_ENV);
+  guint64 fd;
+  struct stat status;
+
+  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 0, G_MAXINT, &fd, NULL) ||
+      fstat ((int) fd, &status) == -1 || !S_ISSOCK (status.st_mode))
+    return -1;
+  g_unsetenv (GMP_WORKER_ENV);
+  fcntl ((int) fd, F_SETFD, FD_CLOEXEC);
+  return (int) fd;
+}
+
+/**
+ * gmp_host_is_worker:
+ *
+ * Whether this process was started to be a worker and has not run as one yet.
+ *
+ * Returns: %TRUE where [method@Gmp.Host.run] should be called
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_host_is_worker (void)
+{
+  return g_getenv (GMP_WORKER_ENV) != NULL;
+}
+
+/**
+ * gmp_host_run:
+ * @self: a host
+ *
+ * Runs what the application asks for, until it asks for no more.
+ *
+ * To be called in the main thread, once in a process.
+ *
+ * Returns: the status that the process should exit with
+ *
+ * Since: 0.1
+ */
+int
+gmp_host_run (GmpHost *self)
+{
+  g_autoptr (GmpControl) control = NULL;
+  g_autoptr (GError) error = NULL;
+  GmpJob *job;
+  int fd;
+
+  g_return_val_if_fail (GMP_IS_HOST (self), EXIT_FAILURE);
+
+  fd = take_control_fd ();
+  if (fd == -1)
+    {
+      g_printerr ("gmproc: %s is set, but names no socket; is this program started from a worker "
+                  "that was wrapped?\n", GMP_WORKER_ENV);
+      return EXIT_FAILURE;
+    }
+  set_signals ();
+  control = gmp_control_new (fd, &error);
+  if (control == NULL)
+    {
+      g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
+      return EXIT_FAILURE;
+    }
+  g_log_set_writer_func (log_writer_cb, control, NULL);
+  while ((job = gmp_control_take_job (control)) != NULL)
+    run_job (self, control, job);
+
+  g_log_set_writer_func (g_log_writer_default, NULL, NULL);
+  gmp_worker_set_process (NULL, NULL, NULL);
+  return EXIT_SUCCESS;
+}

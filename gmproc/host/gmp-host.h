@@ -1,0 +1,47 @@
+/* gmp-host.h: the worker's side of a process
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "worker/gmp-worker.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_HOST (gmp_host_get_type ())
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpHost, gmp_host, GMP, HOST, GObject)
+
+/**
+ * GmpHostClass:
+ * @parent_class: the parent class
+ * @call: calls a function
+ * @build: makes a server or a client
+ *
+ * What a runtime does to find and start its code.
+ *
+ * Since: 0.1
+ */
+struct _GmpHostClass
+{
+  GObjectClass parent_class;
+
+  GVariant  *(*call)  (GmpHost    *self,
+                       const char *description,
+                       const char *id,
+                       GVariant   *params,
+                       GError    **error);
+  GmpWorker *(*build) (GmpHost    *self,
+                       const char *description,
+                       const char *id,
+                       GError    **error);
+
+  /*< private >*/
+  gpointer _reserved[8];
+};
+
+GMP_PUBLIC gboolean gmp_host_is_worker (void);
+GMP_PUBLIC int      gmp_host_run       (GmpHost *self);
+
+G_END_DECLS

@@ -1,0 +1,50 @@
+/* gmp-init.c: the first call in main ()
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-init.h"
+
+#include "base/gmp-runtime-private.h"
+#include "host/gmp-native-host-private.h"
+
+#include <stdlib.h>
+
+/**
+ * gmp_init:
+ * @argc: (inout) (optional): the address of `main ()`'s argument count
+ * @argv: (array length=argc) (inout) (nullable): the address of `main ()`'s arguments
+ *
+ * Makes this program ready to have workers, and to be one.
+ *
+ * A worker process is this same program, started again. There this function runs the worker and
+ * never returns; in the application it returns at once and may be called more than once. So it should
+ * be the first call in `main ()`: what stands before it happens in each worker too. The one thing that
+ * belongs there is `g_type_ensure ()` for types of workers whose `_get_type` function is not
+ * exported.
+ *
+ * The arguments are left as they are; a worker gets none.
+ *
+ * Since: 0.1
+ */
+void
+gmp_init (int    *argc G_GNUC_UNUSED,
+          char ***argv G_GNUC_UNUSED)
+{
+  g_autofree char *program = NULL;
+  const char *command[] = { NULL, NULL };
+
+  if (gmp_host_is_worker ())
+    {
+      GmpHost *host = gmp_native_host_new ();
+      int status = gmp_host_run (host);
+
+      g_object_unref (host);
+      exit (status);
+    }
+  program = g_file_read_link ("/proc/self/exe", NULL);
+  command[0] = program;
+  if (program != NULL)
+    gmp_runtime_set_command ("native", command);
+}

@@ -1,0 +1,257 @@
+/* gmp-native-host.c: finds functions and types of this process's modules
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-native-host-private.h"
+
+#include "base/gmp-error.h"
+#include "base/gmp-module-private.h"
+#include "base/gmp-target-private.h"
+#include "worker/gmp-call-private.h"
+
+#include <gmodule.h>
+
+struct _GmpNativeHost
+{
+  GmpHost parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (GmpNativeHost, gmp_native_host, GMP_TYPE_HOST)
+
+/* MODULE:NAME. Modules may have colons in their paths; names have none. */
+static gboolean
+parse (const char  *description,
+       char       **module,
+       const char **name,
+       GError     **error)
+{
+  const char *colon = strrchr (description, ':');
+
+  if (colon == NULL || colon[1] == '\0')
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "“native:%s” is not a target: it should read native:MODULE:SYMBOL",
+                   description);
+      return FALSE;
+    }
+  *module = g_strndup (description, colon - description);
+  *name = colon + 1;
+  return TRUE;
+}
+
+/* Modules stay loaded: their code and types are in use until the process ends. */
+static GModule *
+open_module (const char *path)
+{
+  GModule *module = g_module_open (path[0] != '\0' ? path : NULL, G_MODULE_BIND_LAZY);
+
+  if (module != NULL)
+    g_module_make_resident (module);
+  return module;
+}
+
+/* First among all that is loaded, then in the module itself. */
+static gpointer
+find_symbol (const char *path,
+             const char *name,
+             GError    **error)
+{
+  GModule *program = path[0] == '\0' ? open_module ("") : NULL;
+  GModule *module = path[0] != '\0' ? open_module (path) : program;
+  gpointer symbol = NULL;
+
+  if (module != NULL && g_module_symbol (module, name, &symbol) && symbol != NULL)
+    return symbol;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no function “%s” in “%s”: %s", name,
+               path[0] != '\0' ? path : "the program", g_module_error ());
+  return NULL;
+}
+
+/* @place is what follows "offset=": 0xADDR@BUILD_ID. */
+static gpointer
+find_offset (const char *path,
+             const char *place,
+             GError    **error)
+{
+  g_autoptr (GmpModule) module = NULL;
+  const char *at = strchr (place, '@');
+  guint64 offset = g_ascii_strtoull (place, NULL, 16);
+  gpointer address;
+
+  if (at != NULL)
+    module = gmp_module_find_build_id (at + 1);
+  if (module == NULL && at != NULL && open_module (path) != NULL)
+    module = gmp_module_find_build_id (at + 1);
+  if (module == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "The function is in “%s”, which the worker cannot load as the application did: "
+                   "it is missing, or another build has taken its place", path);
+      return NULL;
+    }
+  address = (gpointer) (module->base + (guintptr) offset);
+  if (gmp_module_is_code (address))
+    return address;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in “%s”", place, path);
+  return NULL;
+}
+
+static GmpMethod
+find_function (const char *path,
+               const char *name,
+               GError    **error)
+{
+  if (g_str_has_prefix (name, GMP_TARGET_OFFSET))
+    return (GmpMethod) find_offset (path, name + strlen (GMP_TARGET_OFFSET), error);
+  return (GmpMethod) find_symbol (path, name, error);
+}
+
+/* MyGObjectThing: my_gobject_thing_get_type; as GtkBuilder does, one word a run of capitals. */
+static char *
+get_type_symbol (const char *type_name)
+{
+  GString *symbol = g_string_new (NULL);
+
+  for (const char *c = type_name; *c != '\0'; c++)
+    {
+      gboolean starts_word = c > type_name && g_ascii_isupper (*c) &&
+                             (!g_ascii_isupper (c[-1]) || g_ascii_islower (c[1]));
+
+      if (starts_word && c[-1] != '_')
+        g_string_append_c (symbol, '_');
+      g_string_append_c (symbol, g_ascii_tolower (*c));
+    }
+  g_string_append (symbol, "_get_type");
+  return g_string_free (symbol, FALSE);
+}
+
+static GType
+call_get_type (GModule    *module,
+               const char *symbol_name)
+{
+  gpointer symbol = NULL;
+
+  if (module != NULL && g_module_symbol (module, symbol_name, &symbol) && symbol != NULL)
+    return ((GType (*) (void)) symbol) ();
+  return G_TYPE_INVALID;
+}
+
+static GType
+find_type (const char *path,
+           const char *type_name,
+           GError    **error)
+{
+  g_autofree char *symbol = get_type_symbol (type_name);
+  GType type = g_type_from_name (type_name);
+
+  if (type == G_TYPE_INVALID)
+    type = call_get_type (open_module (""), symbol);
+  /* The program itself is among the paths, and cannot be opened: so this is the second try. */
+  if (type == G_TYPE_INVALID && path[0] != '\0')
+    type = call_get_type (open_module (path), symbol);
+  if (type == G_TYPE_INVALID)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                 "The type %s of “%s” is not known in the worker: call g_type_ensure () for it "
+                 "before gmp_init (), or export %s ()", type_name,
+                 path[0] != '\0' ? path : "the program", symbol);
+  return type;
+}
+
+static GObject *
+make_instance (const char *path,
+               const char *name,
+               GType       wanted,
+               GError    **error)
+{
+  GType type = G_TYPE_INVALID;
+
+  if (g_str_has_prefix (name, GMP_TARGET_TYPE))
+    type = find_type (path, name + strlen (GMP_TARGET_TYPE), error);
+  else
+    {
+      gpointer symbol = find_symbol (path, name, error);
+
+      if (symbol != NULL)
+        type = ((GType (*) (void)) symbol) ();
+    }
+  if (type == G_TYPE_INVALID)
+    return NULL;
+  if (g_type_is_a (type, wanted) && !G_TYPE_IS_ABSTRACT (type))
+    return g_object_new (type, NULL);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is %s", g_type_name (type),
+               G_TYPE_IS_ABSTRACT (type) ? "abstract" : "no kind of worker");
+  return NULL;
+}
+
+static GVariant *
+call_instance (const char *path,
+               const char *name,
+               int         id,
+               GVariant   *params,
+               GError    **error)
+{
+  g_autoptr (GObject) instance = make_instance (path, name, G_TYPE_OBJECT, error);
+  GmpCall call = instance != NULL ? gmp_call_lookup (G_OBJECT_TYPE (instance)) : NULL;
+
+  if (call != NULL)
+    return call (instance, id, params, error);
+  if (instance != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot be called",
+                 G_OBJECT_TYPE_NAME (instance));
+  return NULL;
+}
+
+static GVariant *
+gmp_native_host_call (GmpHost    *host G_GNUC_UNUSED,
+                      const char *description,
+                      const char *id,
+                      GVariant   *params,
+                      GError    **error)
+{
+  g_autofree char *path = NULL;
+  const char *name;
+  GmpMethod method;
+
+  if (!parse (description, &path, &name, error))
+    return NULL;
+  if (g_str_has_prefix (name, GMP_TARGET_TYPE))
+    return call_instance (path, name, atoi (id), params, error);
+  method = find_function (path, name, error);
+  return method != NULL ? method (params, error) : NULL;
+}
+
+static GmpWorker *
+gmp_native_host_build (GmpHost    *host G_GNUC_UNUSED,
+                       const char *description,
+                       const char *id G_GNUC_UNUSED,
+                       GError    **error)
+{
+  g_autofree char *path = NULL;
+  GObject *instance;
+  const char *name;
+
+  if (!parse (description, &path, &name, error))
+    return NULL;
+  instance = make_instance (path, name, GMP_TYPE_WORKER, error);
+  return instance != NULL ? GMP_WORKER (instance) : NULL;
+}
+
+static void
+gmp_native_host_class_init (GmpNativeHostClass *klass)
+{
+  GMP_HOST_CLASS (klass)->call = gmp_native_host_call;
+  GMP_HOST_CLASS (klass)->build = gmp_native_host_build;
+}
+
+static void
+gmp_native_host_init (GmpNativeHost *self G_GNUC_UNUSED)
+{
+}
+
+GmpHost *
+gmp_native_host_new (void)
+{
+  return g_object_new (GMP_TYPE_NATIVE_HOST, NULL);
+}

@@ -1,0 +1,40 @@
+/* gmp-launcher-private.h: where workers run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "launch/gmp-process-private.h"
+
+G_BEGIN_DECLS
+
+/* What to start, with descriptors ready-made. */
+typedef struct {
+  char **argv;
+  int control_fd; /* becomes GMP_WORKER_FD */
+  int stdout_fd;  /* -1: inherited */
+  int stderr_fd;  /* -1: inherited */
+} GmpLaunch;
+
+/* launch: starts @launch->argv, or says with GMP_ERROR_LAUNCH why not; takes the descriptors over
+ *         either way. It must not fork a process that has threads. */
+
+#define GMP_TYPE_LAUNCHER (gmp_launcher_get_type ())
+G_DECLARE_DERIVABLE_TYPE (GmpLauncher, gmp_launcher, GMP, LAUNCHER, GObject)
+
+struct _GmpLauncherClass
+{
+  GObjectClass parent_class;
+
+  GmpProcess *(*launch) (GmpLauncher     *self,
+                         const GmpLaunch *launch,
+                         GError         **error);
+};
+
+GmpProcess *gmp_launcher_launch (GmpLauncher     *self,
+                                 const GmpLaunch *launch,
+                                 GError         **error);
+
+G_END_DECLS

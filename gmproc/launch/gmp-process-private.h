@@ -1,0 +1,49 @@
+/* gmp-process-private.h: a process that a launcher started
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* get_pid:     for messages to people; another process may have it once this one was waited for.
+ * send_signal: does nothing when the process has ended.
+ * wait_async:  finishes with the wait status, as waitpid() gives it, when the process has ended. */
+
+#define GMP_TYPE_PROCESS (gmp_process_get_type ())
+G_DECLARE_DERIVABLE_TYPE (GmpProcess, gmp_process, GMP, PROCESS, GObject)
+
+struct _GmpProcessClass
+{
+  GObjectClass parent_class;
+
+  int      (*get_pid)     (GmpProcess          *self);
+  void     (*send_signal) (GmpProcess          *self,
+                           int                  signum);
+  void     (*wait_async)  (GmpProcess          *self,
+                           GCancellable        *cancellable,
+                           GAsyncReadyCallback  callback,
+                           gpointer             user_data);
+  gboolean (*wait_finish) (GmpProcess          *self,
+                           GAsyncResult        *result,
+                           int                 *wait_status,
+                           GError             **error);
+};
+
+int      gmp_process_get_pid     (GmpProcess          *self);
+void     gmp_process_send_signal (GmpProcess          *self,
+                                  int                  signum);
+void     gmp_process_wait_async  (GmpProcess          *self,
+                                  GCancellable        *cancellable,
+                                  GAsyncReadyCallback  callback,
+                                  gpointer             user_data);
+gboolean gmp_process_wait_finish (GmpProcess          *self,
+                                  GAsyncResult        *result,
+                                  int                 *wait_status,
+                                  GError             **error);
+
+G_END_DECLS

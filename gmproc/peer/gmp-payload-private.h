@@ -1,0 +1,33 @@
+/* gmp-payload-private.h: a payload in a D-Bus message
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+
+G_BEGIN_DECLS
+
+/* D-Bus has no maybe types, and a message is at most 128 MiB: so a payload travels as its type string
+ * and bytes, and a big one in a sealed memfd beside the message. */
+
+#define GMP_PAYLOAD_TYPE        "(sayah)"
+#define GMP_PAYLOAD_INLINE_TYPE "(say)"
+
+GVariant *gmp_payload_pack          (GVariant    *payload,
+                                     GUnixFDList *handles,
+                                     GError     **error);
+gboolean  gmp_payload_unpack        (GVariant    *packed,
+                                     GUnixFDList *handles,
+                                     GVariant   **payload,
+                                     GError     **error);
+GVariant *gmp_payload_pack_inline   (GVariant    *payload,
+                                     GError     **error);
+gboolean  gmp_payload_unpack_inline (GVariant    *packed,
+                                     GVariant   **payload,
+                                     GError     **error);
+
+G_END_DECLS

@@ -1,0 +1,235 @@
+/* gmp-payload.c: a payload in a D-Bus message
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-payload-private.h"
+
+#include "base/gmp-error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Below this, copying through the socket costs less than the page faults of a new memfd. */
+#define INLINE_MAX ((gsize) 16 * 1024 * 1024)
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+static gboolean
+check_sendable (GVariant *payload,
+                GError  **error)
+{
+  if (payload == NULL || strchr (g_variant_get_type_string (payload), 'h') == NULL)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+               "A value of type “%s” cannot be sent: a handle (h) means nothing in another process",
+               g_variant_get_type_string (payload));
+  return FALSE;
+}
+
+static GVariant *
+payload_bytes (GVariant *payload)
+{
+  g_autoptr (GBytes) bytes = payload != NULL ? g_variant_get_data_as_bytes (payload)
+                                             : g_bytes_new (NULL, 0);
+
+  return g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE);
+}
+
+static gboolean
+write_all (int           fd,
+           const guint8 *data,
+           gsize         size)
+{
+  while (size > 0)
+    {
+      gssize n = write (fd, data, size);
+
+      if (n == -1 && errno == EINTR)
+        continue;
+      if (n <= 0)
+        return FALSE;
+      data += n;
+      size -= n;
+    }
+  return TRUE;
+}
+
+/* The position in @handles of a memfd that nobody can change any more, or -1. */
+static int
+append_memfd (GVariant    *payload,
+              GUnixFDList *handles,
+              GError     **error)
+{
+  int fd = memfd_create ("gmproc-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  int position = -1;
+
+  if (fd == -1 ||
+      !write_all (fd, g_variant_get_data (payload), g_variant_get_size (payload)) ||
+      fcntl (fd, F_ADD_SEALS, SEALS) == -1)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+                   "Cannot put a value of %" G_GSIZE_FORMAT " bytes into shared memory: %s",
+                   g_variant_get_size (payload), g_strerror (errno));
+    }
+  else
+    {
+      position = g_unix_fd_list_append (handles, fd, error);
+    }
+  if (fd != -1)
+    close (fd);
+  return position;
+}
+
+/* @payload may be %NULL, and is not consumed. Returns a floating (sayah). */
+GVariant *
+gmp_payload_pack (GVariant    *payload,
+                  GUnixFDList *handles,
+                  GError     **error)
+{
+  const char *type = payload != NULL ? g_variant_get_type_string (payload) : "";
+  GVariantBuilder positions;
+  int position;
+
+  if (!check_sendable (payload, error))
+    return NULL;
+  g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
+  if (payload == NULL || g_variant_get_size (payload) <= INLINE_MAX)
+    return g_variant_new ("(s@ayah)", type, payload_bytes (payload), &positions);
+
+  position = append_memfd (payload, handles, error);
+  if (position == -1)
+    {
+      g_variant_builder_clear (&positions);
+      return NULL;
+    }
+  g_variant_builder_add (&positions, "h", position);
+  return g_variant_new ("(s@ayah)", type, payload_bytes (NULL), &positions);
+}
+
+/* Returns a floating (say). */
+GVariant *
+gmp_payload_pack_inline (GVariant *payload,
+                         GError  **error)
+{
+  if (!check_sendable (payload, error))
+    return NULL;
+  if (payload != NULL && g_variant_get_size (payload) > INLINE_MAX)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+                   "A report of %" G_GSIZE_FORMAT " bytes is too big: at most %" G_GSIZE_FORMAT
+                   " bytes; return big values as results", g_variant_get_size (payload),
+                   INLINE_MAX);
+      return NULL;
+    }
+  return g_variant_new ("(s@ay)", payload != NULL ? g_variant_get_type_string (payload) : "",
+                        payload_bytes (payload));
+}
+
+/* @fd is sealed before it is mapped, so that its owner can neither change what was validated nor cut
+ * it off, which would be a SIGBUS. */
+static GBytes *
+map_sealed (int      fd,
+            GError **error)
+{
+  g_autoptr (GMappedFile) file = NULL;
+  int seals = fcntl (fd, F_GET_SEALS);
+
+  if (seals == -1 || (seals & SEALS) != SEALS)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "A payload came in a file that is not a sealed memfd");
+      return NULL;
+    }
+  /* Private and writable: the receiver may change what it got. */
+  file = g_mapped_file_new_from_fd (fd, TRUE, error);
+  return file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+}
+
+static GBytes *
+take_handle (GVariant    *positions,
+             GUnixFDList *handles,
+             GError     **error)
+{
+  GBytes *bytes;
+  gint32 position;
+  int fd;
+
+  g_variant_get_child (positions, 0, "h", &position);
+  if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A payload names a handle that did not come");
+      return NULL;
+    }
+  fd = g_unix_fd_list_get (handles, position, error);
+  if (fd == -1)
+    return NULL;
+  bytes = map_sealed (fd, error);
+  close (fd);
+  return bytes;
+}
+
+static gboolean
+rebuild (const char *type,
+         GBytes     *bytes,
+         GVariant  **payload,
+         GError    **error)
+{
+  g_autoptr (GVariant) value = NULL;
+
+  *payload = NULL;
+  if (type[0] == '\0' && g_bytes_get_size (bytes) == 0)
+    return TRUE;
+  if (!g_variant_type_string_is_valid (type) || !g_variant_type_is_definite ((GVariantType *) type))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "A payload came with the impossible type “%.100s”", type);
+      return FALSE;
+    }
+  value = g_variant_ref_sink (g_variant_new_from_bytes ((GVariantType *) type, bytes, FALSE));
+  if (!g_variant_is_normal_form (value))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "A payload of type “%.100s” came with bytes that are not of this type", type);
+      return FALSE;
+    }
+  *payload = g_steal_pointer (&value);
+  return TRUE;
+}
+
+/* @packed is a (sayah) from a peer, of which nothing but the type is known. */
+gboolean
+gmp_payload_unpack (GVariant    *packed,
+                    GUnixFDList *handles,
+                    GVariant   **payload,
+                    GError     **error)
+{
+  g_autoptr (GVariant) data = NULL;
+  g_autoptr (GVariant) positions = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  const char *type;
+
+  g_variant_get (packed, "(&s@ay@ah)", &type, &data, &positions);
+  if (g_variant_n_children (positions) == 0)
+    bytes = g_variant_get_data_as_bytes (data);
+  else
+    bytes = take_handle (positions, handles, error);
+  return bytes != NULL && rebuild (type, bytes, payload, error);
+}
+
+gboolean
+gmp_payload_unpack_inline (GVariant  *packed,
+                           GVariant **payload,
+                           GError   **error)
+{
+  g_autoptr (GVariant) data = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  const char *type;
+
+  g_variant_get (packed, "(&s@ay)", &type, &data);
+  bytes = g_variant_get_data_as_bytes (data);
+  return rebuild (type, bytes, payload, error);
+}

@@ -1,0 +1,38 @@
+/* gmp-peer-private.h: a D-Bus connection over a socket that both processes were given
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+#include <gio/gunixfdlist.h>
+
+G_BEGIN_DECLS
+
+#define GMP_WORKER_PATH       "/org/gmproc/Worker"
+#define GMP_CHANNEL_PATH      "/org/gmproc/Channel"
+#define GMP_CHANNEL_INTERFACE "org.gmproc.Channel1"
+
+/* What Connect calls the two ends of a socket for a GmpMessageChannel. */
+#define GMP_CHANNEL_KIND_DBUS_SERVER "dbus-server"
+#define GMP_CHANNEL_KIND_DBUS_CLIENT "dbus-client"
+
+/* Which side of the D-Bus handshake; otherwise both ends are alike. */
+typedef enum {
+  GMP_PEER_SERVER,
+  GMP_PEER_CLIENT
+} GmpPeerSide;
+
+gboolean         gmp_peer_socketpair     (int                  fds[2],
+                                          GError             **error);
+void             gmp_peer_connect_async  (int                  fd,
+                                          GmpPeerSide          side,
+                                          GCancellable        *cancellable,
+                                          GAsyncReadyCallback  callback,
+                                          gpointer             user_data);
+GDBusConnection *gmp_peer_connect_finish (GAsyncResult        *result,
+                                          GError             **error);
+
+G_END_DECLS

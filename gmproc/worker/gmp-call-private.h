@@ -1,0 +1,24 @@
+/* gmp-call-private.h: a type whose instances can be called by id in a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+/* A subclass of GmpWorkers that overrides process is itself what runs in the worker. The host makes
+ * an instance there and calls it through this, for the host does not know GmpWorkers. */
+typedef GVariant *(*GmpCall) (gpointer   instance,
+                              int        id,
+                              GVariant  *params,
+                              GError   **error);
+
+void    gmp_call_register (GType   type,
+                           GmpCall call);
+GmpCall gmp_call_lookup   (GType   type);
+
+G_END_DECLS

@@ -1,0 +1,40 @@
+/* gmp-server-worker.h: the server of a client-server application
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "worker/gmp-worker.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_SERVER_WORKER (gmp_server_worker_get_type ())
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SERVER_WORKER, GmpWorker)
+
+/**
+ * GmpServerWorkerClass:
+ * @parent_class: the parent class
+ * @process: answers one request
+ *
+ * The server's part of the life cycle.
+ *
+ * Since: 0.1
+ */
+struct _GmpServerWorkerClass
+{
+  GmpWorkerClass parent_class;
+
+  GVariant *(*process) (GmpServerWorker *self,
+                        const char      *client_id,
+                        GVariant        *request,
+                        GError         **error);
+
+  /*< private >*/
+  gpointer _reserved[8];
+};
+
+GMP_PUBLIC guint gmp_server_worker_get_n_clients (GmpServerWorker *self);
+
+G_END_DECLS

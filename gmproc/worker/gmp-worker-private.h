@@ -1,0 +1,22 @@
+/* gmp-worker-private.h: what the host tells code that runs in its process
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "worker/gmp-worker.h"
+
+G_BEGIN_DECLS
+
+typedef gboolean (*GmpReportFunc) (GVariant *value,
+                                   gpointer  user_data,
+                                   GError  **error);
+
+/* Called once in a worker process, before code of the user. */
+void gmp_worker_set_process (GCancellable *cancellable,
+                             GmpReportFunc report,
+                             gpointer      user_data);
+
+G_END_DECLS
