@@ -643,7 +643,7 @@ add_client (GmpClientServer *self,
   if (has_client (self, id))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
-                   "There is a client “%s” already: take another id", id);
+                   "There is a client '%s' already: take another id", id);
       return FALSE;
     }
   client = g_new0 (Client, 1);

@@ -130,7 +130,7 @@ gmp_crew_add (GmpCrew         *self,
       g_queue_push_tail (&self->waiting, copy);
       return TRUE;
     }
-  g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Worker “%s” is asked for twice in one run",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Worker '%s' is asked for twice in one run",
                member->id);
   member_free (copy);
   return FALSE;
@@ -258,7 +258,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
       settle (self, member->id, NULL,
-              g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Worker “%s” was cancelled before it "
+              g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Worker '%s' was cancelled before it "
                            "began", member->id));
       member_free (member);
     }

@@ -21,8 +21,8 @@ gmp_failure_describe_worker (const GmpFailure *self)
   if (g_str_equal (self->role, "client"))
     kind = "Client";
   if (self->pid == 0)
-    return g_strdup_printf ("%s “%s”", kind, self->id);
-  return g_strdup_printf ("%s “%s” (pid %d)", kind, self->id, self->pid);
+    return g_strdup_printf ("%s '%s'", kind, self->id);
+  return g_strdup_printf ("%s '%s' (pid %d)", kind, self->id, self->pid);
 }
 
 char *

@@ -114,7 +114,7 @@ gmp_outcome_to_error (GmpOutcome *self)
       Entry *entry = self->entries->pdata[i];
 
       if (entry->error != NULL && entry != self->first)
-        g_string_append_printf (others, "%s“%s”", n_others++ > 0 ? ", " : "", entry->id);
+        g_string_append_printf (others, "%s'%s'", n_others++ > 0 ? ", " : "", entry->id);
     }
   if (n_others > 0)
     {
@@ -175,7 +175,7 @@ gmp_outcome_print_log (const char *worker,
                        guint       level,
                        const char *message)
 {
-  g_autofree char *labelled = g_strdup_printf ("worker “%s”: %s", worker, message);
+  g_autofree char *labelled = g_strdup_printf ("worker '%s': %s", worker, message);
   GLogField fields[] = {
     { "MESSAGE", labelled, -1 },
     { "GLIB_DOMAIN", domain, -1 },

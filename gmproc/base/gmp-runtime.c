@@ -41,6 +41,6 @@ gmp_runtime_get_command (const char *runtime,
                          "gmp_init () was not called: call it first thing in main (), so that a "
                          "worker process, which is this same program, knows what it is");
   else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "There is no runtime “%s” here", runtime);
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "There is no runtime '%s' here", runtime);
   return NULL;
 }

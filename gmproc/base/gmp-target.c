@@ -18,8 +18,8 @@ gmp_target_get_runtime (const char *target,
   if (colon == NULL || colon == target || colon[1] == '\0')
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "“%s” is not a target: it should read RUNTIME:DESCRIPTION, as in "
-                   "“native:libfoo.so:foo_client_get_type” or “python:module:name”", target);
+                   "'%s' is not a target: it should read RUNTIME:DESCRIPTION, as in "
+                   "'native:libfoo.so:foo_client_get_type' or 'python:module:name'", target);
       return NULL;
     }
   return g_strndup (target, colon - target);
@@ -43,7 +43,7 @@ gmp_target_for_function (GmpMethod method,
   if (module->build_id == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "“%s” has no build id, so another process could not tell whether it loaded the "
+                   "'%s' has no build id, so another process could not tell whether it loaded the "
                    "same file: link it with -Wl,--build-id", module->path);
       return NULL;
     }

@@ -82,12 +82,12 @@ make_channel (const char  *kind,
     side = GMP_PEER_CLIENT;
   else
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "“%s” is no kind of channel", kind);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is no kind of channel", kind);
       return NULL;
     }
   if (g_variant_n_children (positions) != 1 || handles == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A “%s” channel has one handle", kind);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A '%s' channel has one handle", kind);
       return NULL;
     }
   g_variant_get_child (positions, 0, "h", &position);

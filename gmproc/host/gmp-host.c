@@ -104,34 +104,18 @@ report_cb (GVariant *value,
 }
 
 /* Sends what GLib logs to the application, which knows better where it should go. What is about to
- * abort the process is printed here: a message might not leave in time. */
-static GLogWriterOutput
-log_writer_cb (GLogLevelFlags   level,
-               const GLogField *fields,
-               gsize            n_fields,
-               gpointer         user_data)
+ * abort the process is printed here: a message might not leave in time. Structured logging goes to
+ * standard error as ever: its writer can be set only once in a process, and that is the program's. */
+static void
+log_cb (const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data)
 {
-  static GPrivate sending;
-  const char *domain = "";
-  const char *message = "";
-
-  if ((level & (G_LOG_FLAG_FATAL | G_LOG_LEVEL_ERROR)) != 0 || g_private_get (&sending) != NULL)
-    return g_log_writer_standard_streams (level, fields, n_fields, NULL);
-
-  for (gsize i = 0; i < n_fields; i++)
-    {
-      if (fields[i].length == -1 && g_str_equal (fields[i].key, "MESSAGE"))
-        message = fields[i].value;
-      else if (fields[i].length == -1 && g_str_equal (fields[i].key, "GLIB_DOMAIN"))
-        domain = fields[i].value;
-    }
-  if (g_log_writer_default_would_drop (level, domain))
-    return G_LOG_WRITER_HANDLED;
-
-  g_private_set (&sending, GINT_TO_POINTER (TRUE));
-  gmp_control_log (user_data, domain, level & G_LOG_LEVEL_MASK, message);
-  g_private_set (&sending, NULL);
-  return G_LOG_WRITER_HANDLED;
+  if ((level & (G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION)) != 0)
+    g_log_default_handler (domain, level, message, NULL);
+  else if (!g_log_writer_default_would_drop (level, domain))
+    gmp_control_log (user_data, domain != NULL ? domain : "", level, message);
 }
 
 static GVariant *
@@ -184,7 +168,7 @@ run_target (GmpHost    *self,
 
   if (colon == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "“%s” is not a target", job->target);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is not a target", job->target);
       return NULL;
     }
   if (!g_str_equal (job->role, "call"))
@@ -289,17 +273,19 @@ gmp_host_run (GmpHost *self)
       return EXIT_FAILURE;
     }
   set_signals ();
+  /* One write a line, so that lines of several workers do not mix, and appear as they are printed. */
+  setvbuf (stdout, NULL, _IOLBF, 0);
   control = gmp_control_new (fd, &error);
   if (control == NULL)
     {
       g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
       return EXIT_FAILURE;
     }
-  g_log_set_writer_func (log_writer_cb, control, NULL);
+  g_log_set_default_handler (log_cb, control);
   while ((job = gmp_control_take_job (control)) != NULL)
     run_job (self, control, job);
 
-  g_log_set_writer_func (g_log_writer_default, NULL, NULL);
+  g_log_set_default_handler (g_log_default_handler, NULL);
   gmp_worker_set_process (NULL, NULL, NULL);
   return EXIT_SUCCESS;
 }

@@ -32,7 +32,7 @@ parse (const char  *description,
   if (colon == NULL || colon[1] == '\0')
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "“native:%s” is not a target: it should read native:MODULE:SYMBOL",
+                   "'native:%s' is not a target: it should read native:MODULE:SYMBOL",
                    description);
       return FALSE;
     }
@@ -64,7 +64,7 @@ find_symbol (const char *path,
 
   if (module != NULL && g_module_symbol (module, name, &symbol) && symbol != NULL)
     return symbol;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no function “%s” in “%s”: %s", name,
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no function '%s' in '%s': %s", name,
                path[0] != '\0' ? path : "the program", g_module_error ());
   return NULL;
 }
@@ -87,14 +87,14 @@ find_offset (const char *path,
   if (module == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "The function is in “%s”, which the worker cannot load as the application did: "
+                   "The function is in '%s', which the worker cannot load as the application did: "
                    "it is missing, or another build has taken its place", path);
       return NULL;
     }
   address = (gpointer) (module->base + (guintptr) offset);
   if (gmp_module_is_code (address))
     return address;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in “%s”", place, path);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in '%s'", place, path);
   return NULL;
 }
 
@@ -153,7 +153,7 @@ find_type (const char *path,
     type = call_get_type (open_module (path), symbol);
   if (type == G_TYPE_INVALID)
     g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                 "The type %s of “%s” is not known in the worker: call g_type_ensure () for it "
+                 "The type %s of '%s' is not known in the worker: call g_type_ensure () for it "
                  "before gmp_init (), or export %s ()", type_name,
                  path[0] != '\0' ? path : "the program", symbol);
   return type;

@@ -177,7 +177,7 @@ filter_cb (GDBusConnection *connection,
     parse_close (message, box);
   else
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "A channel brought a message that is none of its own: “%.100s” (%.100s)",
+                 "A channel brought a message that is none of its own: '%.100s' (%.100s)",
                  member != NULL ? member : "", signature != NULL ? signature : "");
 
   if (error != NULL)

@@ -25,7 +25,7 @@ check_sendable (GVariant *payload,
   if (payload == NULL || strchr (g_variant_get_type_string (payload), 'h') == NULL)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "A value of type “%s” cannot be sent: a handle (h) means nothing in another process",
+               "A value of type '%s' cannot be sent: a handle (h) means nothing in another process",
                g_variant_get_type_string (payload));
   return FALSE;
 }
@@ -186,14 +186,14 @@ rebuild (const char *type,
   if (!g_variant_type_string_is_valid (type) || !g_variant_type_is_definite ((GVariantType *) type))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload came with the impossible type “%.100s”", type);
+                   "A payload came with the impossible type '%.100s'", type);
       return FALSE;
     }
   value = g_variant_ref_sink (g_variant_new_from_bytes ((GVariantType *) type, bytes, FALSE));
   if (!g_variant_is_normal_form (value))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload of type “%.100s” came with bytes that are not of this type", type);
+                   "A payload of type '%.100s' came with bytes that are not of this type", type);
       return FALSE;
     }
   *payload = g_steal_pointer (&value);

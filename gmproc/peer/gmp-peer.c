@@ -20,7 +20,7 @@ gmp_peer_socketpair (int      fds[2],
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a socket for a worker: %s%s",
                g_strerror (errno),
-               errno == EMFILE ? " (raise it with “ulimit -n”, or run fewer workers at once)" : "");
+               errno == EMFILE ? " (raise it with 'ulimit -n', or run fewer workers at once)" : "");
   return FALSE;
 }
 
