@@ -18,7 +18,7 @@ typedef struct {
   gboolean      was_connected; /* it got as far as the control plane */
   int           wait_status;   /* as from waitpid(), where there is no @cause */
   const GError *cause;         /* (nullable): the worker's own word, or the application's */
-  const GQueue *tail;          /* of char *: the last lines of standard error */
+  const GQueue *tail;          /* (nullable): of char *: the last lines of standard error */
 } GmpFailure;
 
 char   *gmp_failure_describe_worker (const GmpFailure *self);

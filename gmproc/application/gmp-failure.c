@@ -44,6 +44,8 @@ quote_tail (const GmpFailure *self)
 {
   GString *text = g_string_new (NULL);
 
+  if (self->tail == NULL)
+    return g_string_free (text, FALSE);
   if (self->tail->head != NULL)
     g_string_append (text, "\nThe last it wrote to standard error:");
   for (const GList *line = self->tail->head; line != NULL; line = line->next)

@@ -7,7 +7,7 @@
 #include "application/gmp-remote-worker-private.h"
 
 #include "application/gmp-failure-private.h"
-#include "application/gmp-line-reader-private.h"
+#include "application/gmp-worker-process-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
@@ -16,19 +16,13 @@
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-worker-dbus.h"
 
-#include <glib-unix.h>
-#include <signal.h>
 #include <unistd.h>
 
 /* How long a process has for what should take no time, in milliseconds. */
 #define STARTUP_LIMIT 60000 /* from its launch to Ready */
 #define CANCEL_GRACE    300 /* from Cancel to SIGTERM */
-#define TERM_GRACE      300 /* from SIGTERM to SIGKILL */
-#define LOST_GRACE     1000 /* from a lost connection, or an exit, to the other of the two */
-#define EXIT_GRACE     5000 /* from the end of its last run to its exit */
-
-/* How many lines of standard error a failure quotes. */
-#define TAIL_LINES 10
+#define LOST_GRACE     1000 /* from a lost connection, or the end, to the other of the two */
+#define EXIT_GRACE     5000 /* from the end of its last run to its own */
 
 typedef struct {
   char *peer;
@@ -37,9 +31,9 @@ typedef struct {
 } Channel;
 
 /* A run is one task, from launch() or, in a process that was kept, from call_run(), to
- * maybe_return(): when the call of Run has returned and the process has been waited for. For a process
- * that is kept the wait is cancelled instead. So no callback outlives the run, nor the main context
- * that it was begun in; gmp_workers_run() has a new one each time. */
+ * maybe_return(): when the call of Run has returned and the process is no longer watched, because it
+ * has ended or because it is kept. So no callback outlives the run, nor the main context that it was
+ * begun in; gmp_workers_run() has a new one each time. */
 struct _GmpRemoteWorker
 {
   GObject parent_instance;
@@ -49,12 +43,9 @@ struct _GmpRemoteWorker
   const GmpRemoteEvents *events;
   gpointer owner;
 
-  GmpProcess *process;         /* (nullable): not launched, or ended */
+  GmpWorkerProcess *process;   /* (nullable): not launched, or ended */
   int pid;                     /* of the worker itself, also where a debugger is around it */
   GDBusConnection *connection; /* (nullable) */
-  GmpLineReader *out;          /* (nullable): not captured */
-  GmpLineReader *err;
-  GQueue tail;                 /* of char *: the last lines of standard error */
 
   GTask *task; /* (nullable): the run; what follows is its own */
   char *role;
@@ -62,20 +53,15 @@ struct _GmpRemoteWorker
   char *target;
   GVariant *params;
   GmpRemoteAfter after;
-  GArray *channels; /* of Channel */
-  GmpDbusWorker1 *proxy;
-  GCancellable *connecting;
-  GCancellable *waiting;
+  GArray *channels;         /* of Channel */
+  GmpDbusWorker1 *proxy;    /* (nullable): not connected */
+  GCancellable *connecting; /* (nullable): was connected already */
   GSource *cancel_source;
   GSource *startup_source;
-  GSource *end_source; /* the next step in ending a process */
-  int end_signal;
-  gboolean is_calling; /* the connection, or the call of Run, has not returned */
-  gboolean is_waiting; /* the wait for the exit has not returned */
-  gboolean has_exited;
+  GSource *lost_source;
+  gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean was_connected;
   gboolean was_cancelled;
-  int wait_status;
   gboolean has_value;
   GVariant *value;
   GError *error; /* (nullable): why the run failed, once that is known */
@@ -119,18 +105,16 @@ attach (GSource    *source,
   return source;
 }
 
-static GmpFailure
-describe (GmpRemoteWorker *self)
+static gboolean
+is_watched (GmpRemoteWorker *self)
 {
-  return (GmpFailure) {
-    .role = self->role,
-    .id = self->id,
-    .pid = self->pid,
-    .was_connected = self->was_connected,
-    .wait_status = self->wait_status,
-    .cause = self->error,
-    .tail = &self->tail,
-  };
+  return self->process != NULL && gmp_worker_process_is_watched (self->process);
+}
+
+static gboolean
+has_process (GmpRemoteWorker *self)
+{
+  return self->process != NULL && !gmp_worker_process_has_ended (self->process);
 }
 
 /* The first cause counts: what follows from it is no news. */
@@ -142,46 +126,6 @@ take_error (GmpRemoteWorker *self,
     self->error = error;
   else
     g_error_free (error);
-}
-
-static gboolean
-end_cb (gpointer user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  clear_source (&self->end_source);
-  if (self->has_exited)
-    {
-      /* Something that the worker left behind holds its socket open. */
-      if (self->connection != NULL)
-        g_dbus_connection_close (self->connection, NULL, NULL, NULL);
-      return G_SOURCE_REMOVE;
-    }
-
-  gmp_debug ("worker %s: signal %d", self->id, self->end_signal);
-  if (!self->is_calling && !self->has_value)
-    take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                           "it closed its connection and went on running, so it "
-                                           "was killed"));
-  gmp_process_send_signal (self->process, self->end_signal);
-  if (self->end_signal == SIGTERM)
-    {
-      self->end_signal = SIGKILL;
-      self->end_source = attach (g_timeout_source_new (TERM_GRACE), end_cb, self);
-    }
-  return G_SOURCE_REMOVE;
-}
-
-/* Ends a process that does not end by itself within @grace milliseconds: SIGTERM, then SIGKILL. */
-static void
-end_process (GmpRemoteWorker *self,
-             guint            grace)
-{
-  if (self->end_source != NULL && self->end_signal == SIGKILL)
-    return;
-  clear_source (&self->end_source);
-  self->end_signal = SIGTERM;
-  self->end_source = attach (g_timeout_source_new (grace), end_cb, self);
 }
 
 static void
@@ -201,13 +145,34 @@ close_connection (GmpRemoteWorker *self)
   g_clear_object (&self->connection);
 }
 
-static void
-rest_output (GmpLineReader *reader)
+/* The end of a run. */
+
+static GmpFailure
+describe (GmpRemoteWorker *self)
 {
-  if (reader == NULL)
-    return;
-  gmp_line_reader_drain (reader);
-  gmp_line_reader_detach (reader);
+  return (GmpFailure) {
+    .role = self->role,
+    .id = self->id,
+    .pid = self->pid,
+    .was_connected = self->was_connected,
+    .wait_status = self->process != NULL ? gmp_worker_process_get_wait_status (self->process) : 0,
+    .cause = self->error,
+    .tail = self->process != NULL ? gmp_worker_process_get_tail (self->process) : NULL,
+  };
+}
+
+static void
+settle_cause (GmpRemoteWorker *self)
+{
+  if (self->was_cancelled)
+    {
+      g_clear_error (&self->error);
+      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
+    }
+  else if (self->process != NULL && gmp_worker_process_was_forced (self->process))
+    take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                           "it closed its connection but went on running, and was "
+                                           "killed"));
 }
 
 static void
@@ -217,108 +182,113 @@ warn_of_late_death (GmpRemoteWorker *self)
   g_autofree char *worker = gmp_failure_describe_worker (&failure);
   g_autofree char *exit = gmp_failure_describe_exit (&failure);
 
-  g_warning ("%s had returned its result, but then %s", worker, exit);
-}
-
-static void
-return_run (GmpRemoteWorker *self)
-{
-  g_autoptr (GTask) task = g_steal_pointer (&self->task);
-  GmpFailure failure = describe (self);
-
-  if (self->has_value && self->has_exited && self->wait_status != 0 && !self->was_cancelled)
-    warn_of_late_death (self);
-  if (!self->has_value && self->was_cancelled)
-    {
-      g_clear_error (&self->error);
-      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
-      failure.cause = self->error;
-    }
-  gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
-  if (self->has_value)
-    g_task_return_pointer (task, g_steal_pointer (&self->value),
-                           (GDestroyNotify) g_variant_unref);
-  else
-    g_task_return_error (task, gmp_failure_to_error (&failure));
-  g_clear_error (&self->error);
-  g_queue_clear_full (&self->tail, g_free);
+  if (failure.wait_status != 0 && !self->was_cancelled)
+    g_warning ("%s had returned its result, but then %s", worker, exit);
 }
 
 static void
 maybe_return (GmpRemoteWorker *self)
 {
-  if (self->task == NULL || self->is_waiting || self->is_calling)
-    return;
+  g_autoptr (GTask) task = NULL;
 
-  rest_output (self->out);
-  rest_output (self->err);
+  if (self->task == NULL || self->is_calling || is_watched (self))
+    return;
+  task = g_steal_pointer (&self->task);
   clear_source (&self->cancel_source);
   clear_source (&self->startup_source);
-  clear_source (&self->end_source);
+  clear_source (&self->lost_source);
   g_clear_object (&self->connecting);
-  g_clear_object (&self->waiting);
   g_clear_pointer (&self->params, g_variant_unref);
   g_array_set_size (self->channels, 0);
   drop_proxy (self);
-  if (self->has_exited || self->process == NULL)
+
+  gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
+  if (self->has_value)
+    {
+      warn_of_late_death (self);
+      g_task_return_pointer (task, g_steal_pointer (&self->value),
+                             (GDestroyNotify) g_variant_unref);
+    }
+  else
+    {
+      GmpFailure failure;
+
+      settle_cause (self);
+      failure = describe (self);
+      g_task_return_error (task, gmp_failure_to_error (&failure));
+    }
+  g_clear_error (&self->error);
+  if (!has_process (self))
     {
       close_connection (self);
-      g_clear_object (&self->process);
-      g_clear_pointer (&self->out, gmp_line_reader_free);
-      g_clear_pointer (&self->err, gmp_line_reader_free);
+      g_clear_pointer (&self->process, gmp_worker_process_free);
     }
-  return_run (self);
+}
+
+static gboolean
+lost_cb (gpointer user_data)
+{
+  GmpRemoteWorker *self = user_data;
+
+  /* Something that the worker left behind holds its socket open. */
+  clear_source (&self->lost_source);
+  if (self->connection != NULL)
+    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+  return G_SOURCE_REMOVE;
 }
 
 static void
-waited_cb (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
+ended_cb (gpointer user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
 
-  self->is_waiting = FALSE;
-  self->has_exited = gmp_process_wait_finish (GMP_PROCESS (source), result, &self->wait_status,
-                                              NULL);
-  if (self->has_exited)
+  if (self->is_calling)
     {
-      gmp_debug ("worker %s: pid %d has ended", self->id, gmp_process_get_pid (self->process));
+      /* A process that is gone will not connect; but its last words may be on their way. */
       g_cancellable_cancel (self->connecting);
-      clear_source (&self->end_source);
-      /* Its last words may be on their way still. */
-      self->end_source = attach (g_timeout_source_new (LOST_GRACE), end_cb, self);
+      self->lost_source = attach (g_timeout_source_new (LOST_GRACE), lost_cb, self);
     }
   maybe_return (self);
 }
 
 static void
-wait_for_exit (GmpRemoteWorker *self)
+line_cb (GmpOutputStream stream,
+         const char     *line,
+         gpointer        user_data)
 {
-  self->is_waiting = TRUE;
-  self->has_exited = FALSE;
-  self->waiting = g_cancellable_new ();
-  gmp_process_wait_async (self->process, self->waiting, waited_cb, g_object_ref (self));
+  GmpRemoteWorker *self = user_data;
+
+  self->events->output (self->id, stream, line, self->owner);
 }
 
-/* The run's own end: the call of Run has returned, or there will be none. */
 static void
-end_run (GmpRemoteWorker *self)
+watch (GmpRemoteWorker *self)
 {
+  gmp_worker_process_watch (self->process, line_cb, ended_cb, g_object_ref (self));
+}
+
+/* The call of Run has returned, or there will be none. */
+static void
+end_call (GmpRemoteWorker *self)
+{
+  gboolean has_answer = self->has_value || self->error != NULL;
+
   self->is_calling = FALSE;
   clear_source (&self->startup_source);
-  if (!self->is_waiting)
+  if (!is_watched (self))
     {
       maybe_return (self);
-      return;
     }
-  if (self->after == GMP_REMOTE_KEEP && !self->was_cancelled && self->connection != NULL &&
-      !g_dbus_connection_is_closed (self->connection))
+  else if (has_answer && self->after == GMP_REMOTE_KEEP && !self->was_cancelled &&
+           self->connection != NULL && !g_dbus_connection_is_closed (self->connection))
     {
-      g_cancellable_cancel (self->waiting);
-      return;
+      gmp_worker_process_unwatch (self->process);
     }
-  close_connection (self);
-  end_process (self, self->has_value || self->error != NULL ? EXIT_GRACE : LOST_GRACE);
+  else
+    {
+      close_connection (self);
+      gmp_worker_process_end (self->process, has_answer ? EXIT_GRACE : LOST_GRACE);
+    }
 }
 
 static void
@@ -329,6 +299,7 @@ ran_cb (GObject      *source,
   g_autoptr (GmpRemoteWorker) self = user_data;
   g_autoptr (GUnixFDList) handles = NULL;
   g_autoptr (GVariant) packed = NULL;
+  GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (source));
   GError *error = NULL;
 
   if (gmp_dbus_worker1_call_run_finish (GMP_DBUS_WORKER1 (source), &packed, &handles, result,
@@ -336,13 +307,14 @@ ran_cb (GObject      *source,
     self->has_value = gmp_payload_unpack (packed, handles, &self->value, &error);
   else if (g_dbus_error_is_remote_error (error))
     g_dbus_error_strip_remote_error (error);
-  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
-           g_dbus_connection_is_closed (g_dbus_proxy_get_connection (G_DBUS_PROXY (source))))
-    g_clear_error (&error); /* The exit status will tell more. */
+  else if (g_dbus_connection_is_closed (connection))
+    g_clear_error (&error); /* How the process ended will tell more. */
   if (error != NULL)
     take_error (self, error);
-  end_run (self);
+  end_call (self);
 }
+
+/* What the worker tells during a run. */
 
 static void
 ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
@@ -382,6 +354,8 @@ log_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
 
   self->events->log (self->id, domain, level & G_LOG_LEVEL_MASK, message, self->owner);
 }
+
+/* The beginning of a run. */
 
 static void
 make_proxy (GmpRemoteWorker *self)
@@ -434,7 +408,7 @@ call_run (GmpRemoteWorker *self)
   if (packed == NULL)
     {
       take_error (self, error);
-      end_run (self);
+      end_call (self);
       return;
     }
   self->is_calling = TRUE;
@@ -453,7 +427,7 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   self->connection = gmp_peer_connect_finish (result, NULL);
   if (self->connection == NULL)
     {
-      end_run (self);
+      end_call (self);
       return;
     }
   self->was_connected = TRUE;
@@ -470,8 +444,7 @@ startup_cb (gpointer user_data)
   take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
                                  "it was not ready within %d seconds of its start: does its main () "
                                  "call gmp_init () first?", STARTUP_LIMIT / 1000));
-  g_cancellable_cancel (self->connecting);
-  end_process (self, 0);
+  gmp_worker_process_end (self->process, 0);
   return G_SOURCE_REMOVE;
 }
 
@@ -485,78 +458,9 @@ cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
   self->was_cancelled = TRUE;
   if (self->proxy != NULL)
     gmp_dbus_worker1_call_cancel (self->proxy, NULL, NULL, NULL);
-  end_process (self, self->proxy != NULL ? CANCEL_GRACE : 0);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-out_line_cb (const char *line,
-             gpointer    user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  self->events->output (self->id, GMP_OUTPUT_STDOUT, line, self->owner);
-}
-
-static void
-err_line_cb (const char *line,
-             gpointer    user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  g_queue_push_tail (&self->tail, g_strdup (line));
-  if (self->tail.length > TAIL_LINES)
-    g_free (g_queue_pop_head (&self->tail));
-  if (self->capture_output)
-    self->events->output (self->id, GMP_OUTPUT_STDERR, line, self->owner);
-}
-
-/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied to
- * the application's own. */
-static gboolean
-open_output (GmpRemoteWorker *self,
-             GmpLaunch       *launch,
-             GError         **error)
-{
-  int fds[2];
-
-  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
-    return FALSE;
-  launch->stderr_fd = fds[1];
-  self->err = gmp_line_reader_new (fds[0], self->capture_output ? -1 : STDERR_FILENO, err_line_cb,
-                                   self);
-  if (!self->capture_output)
-    return TRUE;
-  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
-    return FALSE;
-  launch->stdout_fd = fds[1];
-  self->out = gmp_line_reader_new (fds[0], -1, out_line_cb, self);
-  return TRUE;
-}
-
-/* The application's end of the control socket, or -1. */
-static int
-start_process (GmpRemoteWorker *self,
-               char           **argv,
-               GError         **error)
-{
-  GmpLaunch launch = { .argv = argv, .control_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
-  int fds[2] = { -1, -1 };
-
-  if (!open_output (self, &launch, error) || !gmp_peer_socketpair (fds, error))
-    {
-      if (launch.stdout_fd != -1)
-        close (launch.stdout_fd);
-      if (launch.stderr_fd != -1)
-        close (launch.stderr_fd);
-      return -1;
-    }
-  launch.control_fd = fds[1];
-  self->process = gmp_launcher_launch (self->launcher, &launch, error);
   if (self->process != NULL)
-    return fds[0];
-  close (fds[0]);
-  return -1;
+    gmp_worker_process_end (self->process, self->proxy != NULL ? CANCEL_GRACE : 0);
+  return G_SOURCE_REMOVE;
 }
 
 static gboolean
@@ -565,11 +469,15 @@ launch (GmpRemoteWorker *self,
 {
   g_autofree char *runtime = gmp_target_get_runtime (self->target, error);
   g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, error) : NULL;
-  int fd = argv != NULL ? start_process (self, argv, error) : -1;
+  int fd;
 
-  if (fd == -1)
+  self->pid = 0;
+  self->was_connected = FALSE;
+  if (argv != NULL)
+    self->process = gmp_worker_process_new (self->launcher, argv, self->capture_output, &fd, error);
+  if (self->process == NULL)
     return FALSE;
-  self->pid = gmp_process_get_pid (self->process);
+  self->pid = gmp_worker_process_get_pid (self->process);
   gmp_debug ("worker %s: pid %d is %s", self->id, self->pid, argv[0]);
 
   self->connecting = g_cancellable_new ();
@@ -593,8 +501,6 @@ begin_task (GmpRemoteWorker    *self,
   self->task = g_task_new (self, NULL, callback, user_data);
   self->has_value = FALSE;
   self->was_cancelled = FALSE;
-  self->has_exited = FALSE;
-  self->wait_status = 0;
   if (cancellable != NULL)
     {
       self->cancel_source = g_cancellable_source_new (cancellable);
@@ -622,22 +528,20 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
   self->params = params != NULL ? g_variant_ref (params) : NULL;
   self->after = after;
 
-  if (self->process == NULL)
+  if (self->process != NULL)
     {
-      self->was_connected = FALSE;
-      if (!launch (self, &error))
-        {
-          take_error (self, error);
-          maybe_return (self);
-          return;
-        }
+      watch (self);
+      call_run (self);
     }
-  wait_for_exit (self);
-  if (self->out != NULL)
-    gmp_line_reader_attach (self->out);
-  gmp_line_reader_attach (self->err);
-  if (!self->is_calling)
-    call_run (self);
+  else if (launch (self, &error))
+    {
+      watch (self);
+    }
+  else
+    {
+      take_error (self, error);
+      maybe_return (self);
+    }
 }
 
 /* @value is what the run returned, %NULL included. */
@@ -675,12 +579,9 @@ gmp_remote_worker_retire_async (GmpRemoteWorker    *self,
   self->has_value = TRUE;
   if (self->process != NULL)
     {
-      wait_for_exit (self);
-      gmp_line_reader_attach (self->err);
-      if (self->out != NULL)
-        gmp_line_reader_attach (self->out);
+      watch (self);
       close_connection (self);
-      end_process (self, EXIT_GRACE);
+      gmp_worker_process_end (self->process, EXIT_GRACE);
     }
   maybe_return (self);
 }
@@ -697,7 +598,7 @@ void
 gmp_remote_worker_kill (GmpRemoteWorker *self)
 {
   if (self->process != NULL)
-    gmp_process_send_signal (self->process, SIGKILL);
+    gmp_worker_process_kill (self->process);
 }
 
 const char *
@@ -724,10 +625,7 @@ gmp_remote_worker_finalize (GObject *object)
   GmpRemoteWorker *self = GMP_REMOTE_WORKER (object);
 
   close_connection (self);
-  g_clear_object (&self->process);
-  g_clear_pointer (&self->out, gmp_line_reader_free);
-  g_clear_pointer (&self->err, gmp_line_reader_free);
-  g_queue_clear_full (&self->tail, g_free);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
   g_array_unref (self->channels);
   g_free (self->role);
   g_free (self->id);
@@ -745,7 +643,6 @@ gmp_remote_worker_class_init (GmpRemoteWorkerClass *klass)
 static void
 gmp_remote_worker_init (GmpRemoteWorker *self)
 {
-  g_queue_init (&self->tail);
   self->channels = g_array_new (FALSE, FALSE, sizeof (Channel));
   g_array_set_clear_func (self->channels, channel_clear);
 }

@@ -80,12 +80,15 @@ gmp_subprocess_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
                             GError      **error)
 {
   GError *local = NULL;
+  gssize status = g_task_propagate_int (G_TASK (result), &local);
 
-  *wait_status = g_task_propagate_int (G_TASK (result), &local);
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, local);
-  return FALSE;
+  if (local != NULL)
+    {
+      g_propagate_error (error, local);
+      return FALSE;
+    }
+  *wait_status = (int) status;
+  return TRUE;
 }
 
 static void

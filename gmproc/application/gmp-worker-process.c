@@ -1,0 +1,283 @@
+/* gmp-worker-process.c: a worker's process: its start, its output, its end
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-worker-process-private.h"
+
+#include "application/gmp-line-reader-private.h"
+#include "base/gmp-debug-private.h"
+#include "peer/gmp-peer-private.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* How many milliseconds a process has from SIGTERM to SIGKILL. */
+#define TERM_GRACE 300
+
+/* How many lines of standard error a failure quotes. */
+#define TAIL_LINES 10
+
+/* It is watched during each run, in the main context of that run, and between runs not at all: what it
+ * prints then waits in the pipe, and its end is found when the next run begins. */
+struct _GmpWorkerProcess
+{
+  GmpProcess *process;
+  gboolean capture_output;
+  GmpLineReader *out; /* (nullable): not captured */
+  GmpLineReader *err;
+  GQueue tail;        /* of char *: the last lines of standard error in this run */
+
+  GmpWorkerLine line;
+  GmpWorkerEnded ended;
+  gpointer user_data;
+  GCancellable *watch; /* (nullable): not watched */
+  GSource *end_source; /* (nullable): the next signal */
+  int end_signal;
+  gboolean was_forced;
+  gboolean has_ended;
+  int wait_status;
+};
+
+static void
+out_line_cb (const char *line,
+             gpointer    user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  self->line (GMP_OUTPUT_STDOUT, line, self->user_data);
+}
+
+static void
+err_line_cb (const char *line,
+             gpointer    user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  g_queue_push_tail (&self->tail, g_strdup (line));
+  if (self->tail.length > TAIL_LINES)
+    g_free (g_queue_pop_head (&self->tail));
+  if (self->capture_output)
+    self->line (GMP_OUTPUT_STDERR, line, self->user_data);
+}
+
+/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied to
+ * the application's own. */
+static gboolean
+open_output (GmpWorkerProcess *self,
+             GmpLaunch        *launch,
+             GError          **error)
+{
+  int fds[2];
+
+  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+    return FALSE;
+  launch->stderr_fd = fds[1];
+  self->err = gmp_line_reader_new (fds[0], self->capture_output ? -1 : STDERR_FILENO, err_line_cb,
+                                   self);
+  if (!self->capture_output)
+    return TRUE;
+  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+    return FALSE;
+  launch->stdout_fd = fds[1];
+  self->out = gmp_line_reader_new (fds[0], -1, out_line_cb, self);
+  return TRUE;
+}
+
+static void
+close_if_open (int fd)
+{
+  if (fd != -1)
+    close (fd);
+}
+
+/* @control_fd becomes the application's end of the control socket. */
+GmpWorkerProcess *
+gmp_worker_process_new (GmpLauncher *launcher,
+                        char       **argv,
+                        gboolean     capture_output,
+                        int         *control_fd,
+                        GError     **error)
+{
+  GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
+  GmpLaunch launch = { .argv = argv, .control_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
+  int fds[2] = { -1, -1 };
+
+  self->capture_output = capture_output;
+  g_queue_init (&self->tail);
+  if (!open_output (self, &launch, error) || !gmp_peer_socketpair (fds, error))
+    {
+      close_if_open (launch.stdout_fd);
+      close_if_open (launch.stderr_fd);
+      gmp_worker_process_free (self);
+      return NULL;
+    }
+  launch.control_fd = fds[1];
+  self->process = gmp_launcher_launch (launcher, &launch, error);
+  if (self->process == NULL)
+    {
+      close (fds[0]);
+      gmp_worker_process_free (self);
+      return NULL;
+    }
+  *control_fd = fds[0];
+  return self;
+}
+
+/* Not while it is watched. */
+void
+gmp_worker_process_free (GmpWorkerProcess *self)
+{
+  g_assert (self->watch == NULL);
+
+  g_clear_object (&self->process);
+  g_clear_pointer (&self->out, gmp_line_reader_free);
+  g_clear_pointer (&self->err, gmp_line_reader_free);
+  g_queue_clear_full (&self->tail, g_free);
+  g_free (self);
+}
+
+static void
+rest (GmpLineReader *reader)
+{
+  if (reader == NULL)
+    return;
+  gmp_line_reader_drain (reader);
+  gmp_line_reader_detach (reader);
+}
+
+static void
+clear_end_source (GmpWorkerProcess *self)
+{
+  if (self->end_source != NULL)
+    g_source_destroy (self->end_source);
+  g_clear_pointer (&self->end_source, g_source_unref);
+}
+
+static void
+waited_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  int wait_status;
+
+  self->has_ended = gmp_process_wait_finish (GMP_PROCESS (source), result, &wait_status, NULL);
+  if (self->has_ended)
+    {
+      gmp_debug ("pid %d has ended", gmp_process_get_pid (self->process));
+      self->wait_status = wait_status;
+    }
+  clear_end_source (self);
+  rest (self->out);
+  rest (self->err);
+  g_clear_object (&self->watch);
+  self->ended (self->user_data);
+}
+
+/* Everything happens in the thread-default main context. */
+void
+gmp_worker_process_watch (GmpWorkerProcess *self,
+                          GmpWorkerLine     line,
+                          GmpWorkerEnded    ended,
+                          gpointer          user_data)
+{
+  g_assert (self->watch == NULL);
+
+  self->line = line;
+  self->ended = ended;
+  self->user_data = user_data;
+  g_queue_clear_full (&self->tail, g_free);
+  if (self->out != NULL)
+    gmp_line_reader_attach (self->out);
+  gmp_line_reader_attach (self->err);
+  self->watch = g_cancellable_new ();
+  gmp_process_wait_async (self->process, self->watch, waited_cb, self);
+}
+
+void
+gmp_worker_process_unwatch (GmpWorkerProcess *self)
+{
+  g_cancellable_cancel (self->watch);
+}
+
+static gboolean
+end_cb (gpointer user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  clear_end_source (self);
+  gmp_debug ("signal %d to pid %d", self->end_signal, gmp_process_get_pid (self->process));
+  self->was_forced = TRUE;
+  gmp_process_send_signal (self->process, self->end_signal);
+  if (self->end_signal == SIGTERM)
+    {
+      self->end_signal = SIGKILL;
+      self->end_source = g_timeout_source_new (TERM_GRACE);
+      g_source_set_callback (self->end_source, end_cb, self, NULL);
+      g_source_attach (self->end_source, g_main_context_get_thread_default ());
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* Ends a process that does not end by itself within @grace milliseconds: SIGTERM, then SIGKILL. To be
+ * called while it is watched; the last call counts, unless the end has begun. */
+void
+gmp_worker_process_end (GmpWorkerProcess *self,
+                        guint             grace)
+{
+  if (self->was_forced || self->watch == NULL)
+    return;
+  clear_end_source (self);
+  self->end_signal = SIGTERM;
+  self->end_source = g_timeout_source_new (grace);
+  g_source_set_callback (self->end_source, end_cb, self, NULL);
+  g_source_attach (self->end_source, g_main_context_get_thread_default ());
+}
+
+void
+gmp_worker_process_kill (GmpWorkerProcess *self)
+{
+  gmp_process_send_signal (self->process, SIGKILL);
+}
+
+int
+gmp_worker_process_get_pid (GmpWorkerProcess *self)
+{
+  return gmp_process_get_pid (self->process);
+}
+
+gboolean
+gmp_worker_process_is_watched (GmpWorkerProcess *self)
+{
+  return self->watch != NULL;
+}
+
+gboolean
+gmp_worker_process_has_ended (GmpWorkerProcess *self)
+{
+  return self->has_ended;
+}
+
+/* Whether gmp_worker_process_end() had to send a signal. */
+gboolean
+gmp_worker_process_was_forced (GmpWorkerProcess *self)
+{
+  return self->was_forced;
+}
+
+/* As waitpid() gives it; 0 before the process has ended. */
+int
+gmp_worker_process_get_wait_status (GmpWorkerProcess *self)
+{
+  return self->wait_status;
+}
+
+const GQueue *
+gmp_worker_process_get_tail (GmpWorkerProcess *self)
+{
+  return &self->tail;
+}
