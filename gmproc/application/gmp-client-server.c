@@ -8,6 +8,7 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-service-private.h"
+#include "application/gmp-worker-log-private.h"
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -51,6 +52,7 @@ typedef struct {
 typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
+  char *runtime;
   gboolean capture_output;
   GPtrArray *clients;  /* of Client, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
@@ -61,6 +63,7 @@ enum {
   PROP_0,
   PROP_SERVER_TYPE,
   PROP_SERVER_TARGET,
+  PROP_RUNTIME,
   PROP_CAPTURE_OUTPUT,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
@@ -165,7 +168,7 @@ gmp_client_server_real_log (GmpClientServer *self G_GNUC_UNUSED,
                             guint            level,
                             const char      *message)
 {
-  gmp_outcome_print_log (id, domain, level, message);
+  gmp_worker_log_print (id, domain, level, message);
   return TRUE;
 }
 
@@ -341,6 +344,7 @@ gmp_client_server_finalize (GObject *object)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (GMP_CLIENT_SERVER (object));
 
   g_free (priv->server_target);
+  g_free (priv->runtime);
   g_ptr_array_unref (priv->clients);
   g_clear_pointer (&priv->service, gmp_service_free);
   G_OBJECT_CLASS (gmp_client_server_parent_class)->finalize (object);
@@ -363,6 +367,10 @@ gmp_client_server_get_property (GObject    *object,
 
     case PROP_SERVER_TARGET:
       g_value_set_string (value, priv->server_target);
+      break;
+
+    case PROP_RUNTIME:
+      g_value_set_string (value, priv->runtime);
       break;
 
     case PROP_CAPTURE_OUTPUT:
@@ -398,6 +406,10 @@ gmp_client_server_set_property (GObject      *object,
 
     case PROP_SERVER_TARGET:
       priv->server_target = g_value_dup_string (value);
+      break;
+
+    case PROP_RUNTIME:
+      priv->runtime = g_value_dup_string (value);
       break;
 
     case PROP_CAPTURE_OUTPUT:
@@ -440,6 +452,16 @@ install_properties (GObjectClass *object_class)
    */
   properties[PROP_SERVER_TARGET] = g_param_spec_string ("server-target", NULL, NULL, NULL,
                                                         construct_flags);
+
+  /**
+   * GmpClientServer:runtime:
+   *
+   * What an application that is itself the server can read: its clients are told so, as
+   * [method@Gmp.Worker.get_peer_runtime].
+   *
+   * Since: 0.1
+   */
+  properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, "native", construct_flags);
 
   /**
    * GmpClientServer:capture-output:
@@ -789,17 +811,11 @@ set_server (GmpClientServer *self,
   g_autofree char *target = NULL;
 
   if (priv->server_target != NULL)
-    {
-      g_autofree char *runtime = gmp_target_get_runtime (priv->server_target, error);
-
-      if (runtime != NULL)
-        gmp_service_set_target (service, priv->server_target);
-      return runtime != NULL;
-    }
+    return gmp_service_set_target (service, priv->server_target, error);
   if (priv->server_type == G_TYPE_NONE)
     {
       if (GMP_CLIENT_SERVER_GET_CLASS (self)->process != gmp_client_server_real_process)
-        return gmp_service_set_methods (service, &methods, error);
+        return gmp_service_set_methods (service, &methods, priv->runtime, error);
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "There is no server: give a server type, or override process in a subclass of %s",
                    G_OBJECT_TYPE_NAME (self));
@@ -814,8 +830,7 @@ set_server (GmpClientServer *self,
       return FALSE;
     }
   target = gmp_target_for_type (priv->server_type);
-  gmp_service_set_target (service, target);
-  return TRUE;
+  return gmp_service_set_target (service, target, error);
 }
 
 static GmpService *

@@ -37,7 +37,8 @@ typedef struct {
   const char *id;
   const char *target;
   GVariant   *params;       /* (nullable) */
-  const char *channel_kind; /* (nullable): no channel */
+  const char *channel_kind; /* (nullable): no channel to a server */
+  const char *server_runtime;
   int         channel_fd;   /* taken over */
 } GmpMember;
 

@@ -18,6 +18,7 @@ typedef struct {
   char *target;
   GVariant *params;
   char *channel_kind; /* (nullable) */
+  char *server_runtime;
   int channel_fd;
 } Member;
 
@@ -51,6 +52,7 @@ member_free (gpointer data)
   if (member->channel_kind != NULL && member->channel_fd != -1)
     close (member->channel_fd);
   g_free (member->channel_kind);
+  g_free (member->server_runtime);
   g_free (member);
 }
 
@@ -123,6 +125,7 @@ gmp_crew_add (GmpCrew         *self,
     .target = g_strdup (member->target),
     .params = member->params != NULL ? g_variant_ref (member->params) : NULL,
     .channel_kind = g_strdup (member->channel_kind),
+    .server_runtime = g_strdup (member->server_runtime),
     .channel_fd = member->channel_fd,
   };
   if (gmp_outcome_expect (self->outcome, member->id))
@@ -236,8 +239,8 @@ begin_waiting (GmpCrew *self)
       g_ptr_array_add (self->running, worker);
       if (member->channel_kind != NULL)
         {
-          gmp_remote_worker_add_channel (worker, "server", member->channel_kind,
-                                         member->channel_fd);
+          gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
+                                         member->channel_kind, member->channel_fd);
           member->channel_fd = -1;
         }
       gmp_remote_worker_run_async (worker, member->role, member->id, member->target,

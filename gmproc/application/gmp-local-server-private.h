@@ -26,6 +26,7 @@ GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
 void            gmp_local_server_free          (GmpLocalServer         *self);
 void            gmp_local_server_add           (GmpLocalServer         *self,
                                                 const char             *client_id,
+                                                const char             *runtime,
                                                 int                     fd);
 guint           gmp_local_server_get_n_clients (GmpLocalServer         *self);
 gboolean        gmp_local_server_start         (GmpLocalServer         *self,

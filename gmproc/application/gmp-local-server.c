@@ -60,11 +60,12 @@ gmp_local_server_free (GmpLocalServer *self)
 void
 gmp_local_server_add (GmpLocalServer *self,
                       const char     *client_id,
+                      const char     *runtime,
                       int             fd)
 {
   g_autoptr (GmpChannel) channel = gmp_message_channel_new (fd, GMP_PEER_SERVER);
 
-  gmp_inbox_add (self->inbox, client_id, channel);
+  gmp_inbox_add (self->inbox, client_id, runtime, channel);
 }
 
 guint

@@ -28,10 +28,6 @@ const GError *gmp_outcome_get_error (GmpOutcome   *self,
 GError       *gmp_outcome_to_error  (GmpOutcome   *self);
 GVariant     *gmp_outcome_to_ints   (GmpOutcome   *self);
 GVariant     *gmp_outcome_to_dict   (GmpOutcome   *self);
-void          gmp_outcome_print_log (const char   *worker,
-                                     const char   *domain,
-                                     guint         level,
-                                     const char   *message);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOutcome, gmp_outcome_free)
 

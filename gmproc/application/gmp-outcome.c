@@ -166,24 +166,3 @@ gmp_outcome_to_dict (GmpOutcome *self)
     }
   return g_variant_builder_end (&builder);
 }
-
-/* Where GLib would have written it, had it been logged here; but never fatal here, whatever G_DEBUG
- * says: a worker's failure is its own. */
-void
-gmp_outcome_print_log (const char *worker,
-                       const char *domain,
-                       guint       level,
-                       const char *message)
-{
-  g_autofree char *labelled = g_strdup_printf ("worker '%s': %s", worker, message);
-  GLogField fields[] = {
-    { "MESSAGE", labelled, -1 },
-    { "GLIB_DOMAIN", domain, -1 },
-    { "GMPROC_WORKER", worker, -1 },
-  };
-
-  if (g_log_writer_is_journald (2))
-    g_log_writer_journald (level, fields, G_N_ELEMENTS (fields), NULL);
-  else
-    g_log_writer_standard_streams (level, fields, G_N_ELEMENTS (fields), NULL);
-}

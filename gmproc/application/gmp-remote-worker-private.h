@@ -42,6 +42,7 @@ GmpRemoteWorker *gmp_remote_worker_new           (GmpLauncher           *launche
 const char      *gmp_remote_worker_get_id        (GmpRemoteWorker       *self);
 void             gmp_remote_worker_add_channel   (GmpRemoteWorker       *self,
                                                   const char            *peer,
+                                                  const char            *runtime,
                                                   const char            *kind,
                                                   int                    fd);
 void             gmp_remote_worker_run_async     (GmpRemoteWorker       *self,

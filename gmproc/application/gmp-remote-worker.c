@@ -26,6 +26,7 @@
 
 typedef struct {
   char *peer;
+  char *runtime;
   char *kind;
   int fd;
 } Channel;
@@ -75,6 +76,7 @@ channel_clear (gpointer data)
   Channel *channel = data;
 
   g_free (channel->peer);
+  g_free (channel->runtime);
   g_free (channel->kind);
   close (channel->fd);
 }
@@ -386,7 +388,7 @@ hand_over_channels (GmpRemoteWorker *self,
       g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
       g_variant_builder_add (&positions, "h", position);
       /* A channel that cannot be connected makes itself known by being closed. */
-      gmp_dbus_worker1_call_connect (self->proxy, channel->peer, channel->kind,
+      gmp_dbus_worker1_call_connect (self->proxy, channel->peer, channel->runtime, channel->kind,
                                      g_variant_builder_end (&positions), handles, NULL, NULL,
                                      NULL);
     }
@@ -607,14 +609,16 @@ gmp_remote_worker_get_id (GmpRemoteWorker *self)
   return self->id;
 }
 
-/* Takes @fd over: one end of a channel to @peer, for the next run. */
+/* Takes @fd over: one end of a channel to @peer, which is of @runtime, for the next
+ * run. */
 void
 gmp_remote_worker_add_channel (GmpRemoteWorker *self,
                                const char      *peer,
+                               const char      *runtime,
                                const char      *kind,
                                int              fd)
 {
-  Channel channel = { g_strdup (peer), g_strdup (kind), fd };
+  Channel channel = { g_strdup (peer), g_strdup (runtime), g_strdup (kind), fd };
 
   g_array_append_val (self->channels, channel);
 }

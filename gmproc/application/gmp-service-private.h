@@ -18,10 +18,12 @@ GmpService *gmp_service_new           (const GmpCrewEvents    *events,
                                        gpointer                owner,
                                        gboolean                capture_output);
 void        gmp_service_free          (GmpService             *self);
-void        gmp_service_set_target    (GmpService             *self,
-                                       const char             *server_target);
+gboolean    gmp_service_set_target    (GmpService             *self,
+                                       const char             *server_target,
+                                       GError                **error);
 gboolean    gmp_service_set_methods   (GmpService             *self,
                                        const GmpServerMethods *methods,
+                                       const char             *runtime,
                                        GError                **error);
 gboolean    gmp_service_add_client    (GmpService             *self,
                                        const char             *id,

@@ -7,6 +7,7 @@
 #include "application/gmp-service-private.h"
 
 #include "application/gmp-local-server-private.h"
+#include "base/gmp-target-private.h"
 #include "peer/gmp-peer-private.h"
 
 /* The run is over when both the clients and the server have ended. A server that is done early stays
@@ -20,6 +21,7 @@ struct _GmpService
 
   GmpCrew *crew;
   char *server_target;          /* (nullable) */
+  char *server_runtime;
   GmpRemoteWorker *server;      /* (nullable): the application is the server */
   GmpLocalServer *local_server; /* (nullable): a worker is */
   GVariant *value;              /* (nullable): what the server's finish returned */
@@ -54,6 +56,7 @@ gmp_service_free (GmpService *self)
 {
   gmp_crew_free (self->crew);
   g_free (self->server_target);
+  g_free (self->server_runtime);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
   g_clear_pointer (&self->value, g_variant_unref);
@@ -182,21 +185,28 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
 }
 
 /* The server is a worker. */
-void
+gboolean
 gmp_service_set_target (GmpService *self,
-                        const char *server_target)
+                        const char *server_target,
+                        GError    **error)
 {
+  self->server_runtime = gmp_target_get_runtime (server_target, error);
+  if (self->server_runtime == NULL)
+    return FALSE;
   self->server_target = g_strdup (server_target);
   self->server = gmp_remote_worker_new (gmp_crew_get_launcher (self->crew), self->capture_output,
                                         &self->events->remote, self->owner);
+  return TRUE;
 }
 
 /* The server is the owner, in this process. */
 gboolean
 gmp_service_set_methods (GmpService             *self,
                          const GmpServerMethods *methods,
+                         const char             *runtime,
                          GError                **error)
 {
+  self->server_runtime = g_strdup (runtime);
   self->local_server = gmp_local_server_new (methods, self->owner, end_server, self, error);
   return self->local_server != NULL;
 }
@@ -208,14 +218,16 @@ gmp_service_add_client (GmpService *self,
                         GVariant   *params,
                         GError    **error)
 {
+  g_autofree char *runtime = gmp_target_get_runtime (target, error);
   int fds[2];
 
-  if (!gmp_peer_socketpair (fds, error))
+  if (runtime == NULL || !gmp_peer_socketpair (fds, error))
     return FALSE;
   if (self->local_server != NULL)
-    gmp_local_server_add (self->local_server, id, fds[0]);
+    gmp_local_server_add (self->local_server, id, runtime, fds[0]);
   else
-    gmp_remote_worker_add_channel (self->server, id, GMP_CHANNEL_KIND_DBUS_SERVER, fds[0]);
+    gmp_remote_worker_add_channel (self->server, id, runtime, GMP_CHANNEL_KIND_DBUS_SERVER,
+                                   fds[0]);
   return gmp_crew_add (self->crew,
                        &(GmpMember) {
                          .role = "client",
@@ -223,6 +235,7 @@ gmp_service_add_client (GmpService *self,
                          .target = target,
                          .params = params,
                          .channel_kind = GMP_CHANNEL_KIND_DBUS_CLIENT,
+                         .server_runtime = self->server_runtime,
                          .channel_fd = fds[1],
                        },
                        error);

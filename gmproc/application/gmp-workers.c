@@ -8,6 +8,7 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-crew-private.h"
+#include "application/gmp-worker-log-private.h"
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -277,7 +278,7 @@ gmp_workers_real_log (GmpWorkers *self G_GNUC_UNUSED,
 {
   g_autofree char *name = g_strdup_printf ("%d", id);
 
-  gmp_outcome_print_log (name, domain, level, message);
+  gmp_worker_log_print (name, domain, level, message);
   return TRUE;
 }
 

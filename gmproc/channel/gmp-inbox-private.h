@@ -37,9 +37,12 @@ GmpInbox      *gmp_inbox_new           (GError      **error);
 void           gmp_inbox_free          (GmpInbox     *self);
 void           gmp_inbox_add           (GmpInbox     *self,
                                         const char   *id,
+                                        const char   *runtime,
                                         GmpChannel   *channel);
 guint          gmp_inbox_get_n_open    (GmpInbox     *self);
 GmpChannel    *gmp_inbox_ref_first     (GmpInbox     *self);
+const char    *gmp_inbox_get_runtime   (GmpInbox     *self,
+                                        const char   *id);
 GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
                                         GmpMail      *mail);
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,

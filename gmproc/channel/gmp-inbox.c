@@ -9,6 +9,7 @@
 typedef struct {
   GmpChannel *channel;
   char *id;
+  const char *runtime; /* interned */
 } Slot;
 
 typedef struct {
@@ -65,9 +66,10 @@ gmp_inbox_free (GmpInbox *self)
 void
 gmp_inbox_add (GmpInbox   *self,
                const char *id,
+               const char *runtime,
                GmpChannel *channel)
 {
-  Slot slot = { g_object_ref (channel), g_strdup (id) };
+  Slot slot = { g_object_ref (channel), g_strdup (id), g_intern_string (runtime) };
 
   g_mutex_lock (&self->lock);
   g_array_append_val (self->open, slot);
@@ -98,6 +100,25 @@ gmp_inbox_ref_first (GmpInbox *self)
     channel = g_object_ref (g_array_index (self->open, Slot, 0).channel);
   g_mutex_unlock (&self->lock);
   return channel;
+}
+
+/* The runtime of the peer @id; %NULL when it is not there, or no longer. */
+const char *
+gmp_inbox_get_runtime (GmpInbox   *self,
+                       const char *id)
+{
+  const char *runtime = NULL;
+
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->open->len && runtime == NULL; i++)
+    {
+      Slot *slot = &g_array_index (self->open, Slot, i);
+
+      if (g_str_equal (slot->id, id))
+        runtime = slot->runtime;
+    }
+  g_mutex_unlock (&self->lock);
+  return runtime;
 }
 
 GmpInboxStatus

@@ -105,6 +105,7 @@ handle_connect (GmpDbusWorker1        *skeleton,
                 GDBusMethodInvocation *invocation,
                 GUnixFDList           *handles,
                 const char            *peer,
+                const char            *runtime,
                 const char            *kind,
                 GVariant              *positions,
                 gpointer               user_data)
@@ -118,7 +119,7 @@ handle_connect (GmpDbusWorker1        *skeleton,
   if (channel != NULL)
     inbox = get_inbox_locked (self, &error);
   if (inbox != NULL)
-    gmp_inbox_add (inbox, peer, channel);
+    gmp_inbox_add (inbox, peer, runtime, channel);
   g_mutex_unlock (&self->lock);
 
   if (error != NULL)

@@ -7,7 +7,7 @@
 #include "worker/gmp-life-cycle-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-server-worker-private.h"
+#include "worker/gmp-worker-private.h"
 
 /* Methods of the user are free to return a floating variant. */
 static GVariant *
@@ -174,13 +174,13 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
   g_autoptr (GVariant) result = NULL;
   GError *local = NULL;
 
-  gmp_server_worker_set_inbox (server, inbox);
+  gmp_worker_set_inbox (GMP_WORKER (server), inbox);
   if (gmp_life_cycle_start (&server_methods, server, params, &local) &&
       serve (server, inbox, stop, cancellable, &local))
     result = gmp_life_cycle_finish (&server_methods, server, inbox, &local);
   if (local != NULL)
     gmp_life_cycle_abandon (inbox, local);
-  gmp_server_worker_set_inbox (server, NULL);
+  gmp_worker_set_inbox (GMP_WORKER (server), NULL);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }
 
@@ -264,6 +264,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   g_autoptr (GVariant) result = NULL;
   GError *local = NULL;
 
+  gmp_worker_set_inbox (worker, inbox);
   klass->start (worker, params, &local);
   if (local == NULL)
     live (client, inbox, channel, stop, &local);
@@ -271,6 +272,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
     result = take (klass->finish (worker, &local));
+  gmp_worker_set_inbox (worker, NULL);
   gmp_channel_close (channel, NULL);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }

@@ -4,9 +4,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "worker/gmp-server-worker-private.h"
+#include "worker/gmp-server-worker.h"
 
 #include "base/gmp-error.h"
+#include "worker/gmp-worker-private.h"
 
 /**
  * GmpServerWorker:
@@ -32,10 +33,6 @@
  * Since: 0.1
  */
 
-typedef struct {
-  GmpInbox *inbox; /* (nullable): while the life cycle runs */
-} GmpServerWorkerPrivate;
-
 enum {
   PROP_0,
   PROP_N_CLIENTS,
@@ -44,16 +41,7 @@ enum {
 
 static GParamSpec *properties[N_PROPS];
 
-G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpServerWorker, gmp_server_worker, GMP_TYPE_WORKER)
-
-void
-gmp_server_worker_set_inbox (GmpServerWorker *self,
-                             GmpInbox        *inbox)
-{
-  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
-
-  priv->inbox = inbox;
-}
+G_DEFINE_ABSTRACT_TYPE (GmpServerWorker, gmp_server_worker, GMP_TYPE_WORKER)
 
 static gboolean
 gmp_server_worker_real_done (GmpWorker *worker,
@@ -142,8 +130,9 @@ gmp_server_worker_init (GmpServerWorker *self G_GNUC_UNUSED)
 guint
 gmp_server_worker_get_n_clients (GmpServerWorker *self)
 {
-  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
+  GmpInbox *inbox;
 
   g_return_val_if_fail (GMP_IS_SERVER_WORKER (self), 0);
-  return priv->inbox != NULL ? gmp_inbox_get_n_open (priv->inbox) : 0;
+  inbox = gmp_worker_get_inbox (GMP_WORKER (self));
+  return inbox != NULL ? gmp_inbox_get_n_open (inbox) : 0;
 }

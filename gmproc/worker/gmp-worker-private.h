@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "channel/gmp-inbox-private.h"
 #include "worker/gmp-worker.h"
 
 G_BEGIN_DECLS
@@ -18,5 +19,10 @@ typedef gboolean (*GmpReportFunc) (GVariant *value,
 void gmp_worker_set_process (GCancellable *cancellable,
                              GmpReportFunc report,
                              gpointer      user_data);
+
+/* Set while the life cycle runs. */
+void      gmp_worker_set_inbox (GmpWorker *self,
+                                GmpInbox  *inbox);
+GmpInbox *gmp_worker_get_inbox (GmpWorker *self);
 
 G_END_DECLS

@@ -24,6 +24,7 @@
 
 typedef struct {
   char *id;
+  GmpInbox *inbox; /* (nullable): while the life cycle runs */
 } GmpWorkerPrivate;
 
 enum {
@@ -51,6 +52,23 @@ gmp_worker_set_process (GCancellable *cancellable,
   process.cancellable = cancellable;
   process.report = report;
   process.user_data = user_data;
+}
+
+void
+gmp_worker_set_inbox (GmpWorker *self,
+                      GmpInbox  *inbox)
+{
+  GmpWorkerPrivate *priv = gmp_worker_get_instance_private (self);
+
+  priv->inbox = inbox;
+}
+
+GmpInbox *
+gmp_worker_get_inbox (GmpWorker *self)
+{
+  GmpWorkerPrivate *priv = gmp_worker_get_instance_private (self);
+
+  return priv->inbox;
 }
 
 /**
@@ -228,6 +246,31 @@ gmp_worker_get_id (GmpWorker *self)
 
   g_return_val_if_fail (GMP_IS_WORKER (self), NULL);
   return priv->id;
+}
+
+/**
+ * gmp_worker_get_peer_runtime:
+ * @self: a worker
+ * @peer_id: a server's client, or "server"
+ *
+ * The runtime of a worker that this one talks to, as the application says: "native", "python", "gjs".
+ *
+ * Values of GVariant's own types can be read by all of them. What only one language can read, such as
+ * a pickle, should be sent to, and read from, workers of that language only.
+ *
+ * Returns: (nullable): a runtime; %NULL where there is no such worker, or no longer
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_worker_get_peer_runtime (GmpWorker  *self,
+                             const char *peer_id)
+{
+  GmpWorkerPrivate *priv = gmp_worker_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_WORKER (self), NULL);
+  g_return_val_if_fail (peer_id != NULL, NULL);
+  return priv->inbox != NULL ? gmp_inbox_get_runtime (priv->inbox, peer_id) : NULL;
 }
 
 /**
