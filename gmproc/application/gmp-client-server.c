@@ -681,7 +681,7 @@ find_client (GType    client_type,
              GError **error)
 {
   if (g_type_is_a (client_type, GMP_TYPE_CLIENT_WORKER) && !G_TYPE_IS_ABSTRACT (client_type))
-    return gmp_target_for_type (client_type);
+    return gmp_target_for_type (client_type, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                "%s is not a type of clients: it should derive from GmpClientWorker",
                client_type != G_TYPE_INVALID ? g_type_name (client_type) : "0");
@@ -829,8 +829,8 @@ set_server (GmpClientServer *self,
                    g_type_name (priv->server_type));
       return FALSE;
     }
-  target = gmp_target_for_type (priv->server_type);
-  return gmp_service_set_target (service, target, error);
+  target = gmp_target_for_type (priv->server_type, error);
+  return target != NULL && gmp_service_set_target (service, target, error);
 }
 
 static GmpService *

@@ -169,56 +169,6 @@ static const GmpCrewEvents events = {
   take_value, succeeded, failed, { progress, output, log_message },
 };
 
-static gboolean
-enlist (GmpWorkers *self,
-        int         id,
-        const char *own_target,
-        GError    **error)
-{
-  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
-  Entry *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
-  g_autofree char *name = g_strdup_printf ("%d", id);
-
-  if (entry == NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no worker %d: add it first", id);
-      return FALSE;
-    }
-  return gmp_crew_add (priv->crew,
-                       &(GmpMember) {
-                         .role = "call",
-                         .id = name,
-                         .target = entry->target != NULL ? entry->target : own_target,
-                         .params = entry->params,
-                       },
-                       error);
-}
-
-static gboolean
-enlist_all (GmpWorkers *self,
-            const int  *ids,
-            gsize       n_ids,
-            GError    **error)
-{
-  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
-  g_autofree char *own_target = gmp_target_for_type (G_OBJECT_TYPE (self));
-
-  if (ids == NULL || n_ids == 0)
-    {
-      ids = (const int *) (gpointer) priv->order->data;
-      n_ids = priv->order->len;
-    }
-  gmp_crew_begin (priv->crew);
-  for (gsize i = 0; i < n_ids; i++)
-    {
-      if (enlist (self, ids[i], own_target, error))
-        continue;
-      gmp_crew_abandon (priv->crew);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 /* The vfuncs' defaults. */
 
 /**
@@ -279,6 +229,62 @@ gmp_workers_real_log (GmpWorkers *self G_GNUC_UNUSED,
   g_autofree char *name = g_strdup_printf ("%d", id);
 
   gmp_worker_log_print (name, domain, level, message);
+  return TRUE;
+}
+
+static gboolean
+enlist (GmpWorkers *self,
+        int         id,
+        const char *own_target,
+        GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
+  Entry *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
+  g_autofree char *name = g_strdup_printf ("%d", id);
+
+  if (entry == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no worker %d: add it first", id);
+      return FALSE;
+    }
+  return gmp_crew_add (priv->crew,
+                       &(GmpMember) {
+                         .role = "call",
+                         .id = name,
+                         .target = entry->target != NULL ? entry->target : own_target,
+                         .params = entry->params,
+                       },
+                       error);
+}
+
+static gboolean
+enlist_all (GmpWorkers *self,
+            const int  *ids,
+            gsize       n_ids,
+            GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
+  g_autofree char *own_target = NULL;
+
+  if (ids == NULL || n_ids == 0)
+    {
+      ids = (const int *) (gpointer) priv->order->data;
+      n_ids = priv->order->len;
+    }
+  if (GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process)
+    {
+      own_target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
+      if (own_target == NULL)
+        return FALSE;
+    }
+  gmp_crew_begin (priv->crew);
+  for (gsize i = 0; i < n_ids; i++)
+    {
+      if (enlist (self, ids[i], own_target, error))
+        continue;
+      gmp_crew_abandon (priv->crew);
+      return FALSE;
+    }
   return TRUE;
 }
 

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include "base/gmp-runtime.h"
 
 G_BEGIN_DECLS
 
@@ -15,9 +15,10 @@ G_BEGIN_DECLS
 #define GMP_WORKER_FD  3
 #define GMP_WORKER_ENV "GMPROC_WORKER"
 
-void   gmp_runtime_set_command (const char         *runtime,
-                                const char * const *argv);
-char **gmp_runtime_get_command (const char         *runtime,
-                                GError            **error);
+char    **gmp_runtime_get_command     (const char *runtime,
+                                       GError    **error);
+void      gmp_runtime_set_program     (const char *path);
+gboolean  gmp_runtime_check_program   (const char *path,
+                                       GError    **error);
 
 G_END_DECLS

@@ -11,36 +11,129 @@
 G_LOCK_DEFINE_STATIC (commands);
 static GHashTable *commands; /* of char ** by runtime; under the lock */
 
-void
-gmp_runtime_set_command (const char         *runtime,
-                         const char * const *argv)
+/* What runs a runtime's targets where nobody said otherwise. The variable is for a build that is not
+ * installed. */
+static const struct {
+  const char *runtime;
+  const char *variable;
+  const char *argv[4];
+} defaults[] = {
+  { "native", "GMPROC_NATIVE_HOST", { GMP_LIBEXECDIR "/gmproc-native-host", NULL } },
+  { "python", NULL, { "python3", "-m", "gmproc.host", NULL } },
+  { "gjs", "GMPROC_GJS_HOST", { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL } },
+};
+
+static void
+insert_locked (const char         *runtime,
+               const char * const *argv)
 {
-  G_LOCK (commands);
   if (commands == NULL)
     commands = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
                                       (GDestroyNotify) g_strfreev);
   g_hash_table_replace (commands, g_strdup (runtime), g_strdupv ((char **) argv));
+}
+
+/**
+ * gmp_runtime_set_command:
+ * @runtime: a runtime's name, as targets begin with: "python"
+ * @argv: (array zero-terminated=1): the program that runs its workers, and its arguments
+ *
+ * Says which program is started for workers of a runtime.
+ *
+ * That program makes a [class@Gmp.Host] and calls [method@Gmp.Host.run]. Language bindings call this
+ * with the interpreter that the application runs in.
+ *
+ * Since: 0.1
+ */
+void
+gmp_runtime_set_command (const char         *runtime,
+                         const char * const *argv)
+{
+  g_return_if_fail (runtime != NULL);
+  g_return_if_fail (argv != NULL && argv[0] != NULL);
+
+  G_LOCK (commands);
+  insert_locked (runtime, argv);
   G_UNLOCK (commands);
 }
 
+/* This program has called gmp_init (), and so runs its own native workers. */
+void
+gmp_runtime_set_program (const char *path)
+{
+  const char *argv[] = { path, NULL };
+
+  gmp_runtime_set_command ("native", argv);
+}
+
+/* Code of the program itself can run in workers only if the program knows how to be one. */
+gboolean
+gmp_runtime_check_program (const char *path,
+                           GError    **error)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  gboolean is_ready;
+
+  G_LOCK (commands);
+  is_ready = commands != NULL && g_hash_table_contains (commands, "native");
+  G_UNLOCK (commands);
+  if (is_ready || g_strcmp0 (path, program) != 0)
+    return TRUE;
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                       "gmp_init () was not called: call it first thing in main (), so that a "
+                       "worker process, which is this same program, knows what it is");
+  return FALSE;
+}
+
+static char **
+get_default (const char *runtime)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (defaults); i++)
+    {
+      char **argv;
+      const char *path;
+
+      if (!g_str_equal (defaults[i].runtime, runtime))
+        continue;
+      argv = g_strdupv ((char **) defaults[i].argv);
+      path = defaults[i].variable != NULL ? g_getenv (defaults[i].variable) : NULL;
+      if (path != NULL)
+        {
+          char **last = argv + g_strv_length (argv) - 1;
+
+          g_free (*last);
+          *last = g_strdup (path);
+        }
+      return argv;
+    }
+  return NULL;
+}
+
+/* The command for a worker of @runtime, checked as far as it can be before it is started. */
 char **
 gmp_runtime_get_command (const char *runtime,
                          GError    **error)
 {
-  char **argv = NULL;
+  g_auto (GStrv) argv = NULL;
+  g_autofree char *program = NULL;
 
   G_LOCK (commands);
   if (commands != NULL)
     argv = g_strdupv (g_hash_table_lookup (commands, runtime));
   G_UNLOCK (commands);
 
-  if (argv != NULL)
-    return argv;
-  if (g_str_equal (runtime, "native"))
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-                         "gmp_init () was not called: call it first thing in main (), so that a "
-                         "worker process, which is this same program, knows what it is");
-  else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "There is no runtime '%s' here", runtime);
+  if (argv == NULL)
+    argv = get_default (runtime);
+  if (argv == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "There is no runtime '%s' here", runtime);
+      return NULL;
+    }
+  program = g_find_program_in_path (argv[0]);
+  if (program != NULL)
+    return g_steal_pointer (&argv);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "The program of runtime '%s', '%s', is not there: it is not installed, or was "
+               "replaced while this program ran", runtime, argv[0]);
   return NULL;
 }

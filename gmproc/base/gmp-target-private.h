@@ -26,6 +26,7 @@ char *gmp_target_get_runtime  (const char *target,
                                GError    **error);
 char *gmp_target_for_function (GmpMethod   method,
                                GError    **error);
-char *gmp_target_for_type     (GType       type);
+char *gmp_target_for_type     (GType       type,
+                               GError    **error);
 
 G_END_DECLS

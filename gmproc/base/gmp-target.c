@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-module-private.h"
+#include "base/gmp-runtime-private.h"
 
 char *
 gmp_target_get_runtime (const char *target,
@@ -47,6 +48,8 @@ gmp_target_for_function (GmpMethod method,
                    "same file: link it with -Wl,--build-id", module->path);
       return NULL;
     }
+  if (!gmp_runtime_check_program (module->path, error))
+    return NULL;
   return g_strdup_printf ("native:%s:" GMP_TARGET_OFFSET "0x%" G_GINTPTR_MODIFIER "x@%s",
                           module->path, (guintptr) method - module->base, module->build_id);
 }
@@ -78,10 +81,13 @@ find_module_of_type (GType type)
 }
 
 char *
-gmp_target_for_type (GType type)
+gmp_target_for_type (GType    type,
+                     GError **error)
 {
   g_autoptr (GmpModule) module = find_module_of_type (type);
 
+  if (module != NULL && !gmp_runtime_check_program (module->path, error))
+    return NULL;
   return g_strdup_printf ("native:%s:" GMP_TARGET_TYPE "%s",
                           module != NULL ? module->path : "", g_type_name (type));
 }

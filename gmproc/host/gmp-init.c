@@ -33,7 +33,6 @@ gmp_init (int    *argc G_GNUC_UNUSED,
           char ***argv G_GNUC_UNUSED)
 {
   g_autofree char *program = NULL;
-  const char *command[] = { NULL, NULL };
 
   if (gmp_host_is_worker ())
     {
@@ -44,7 +43,8 @@ gmp_init (int    *argc G_GNUC_UNUSED,
       exit (status);
     }
   program = g_file_read_link ("/proc/self/exe", NULL);
-  command[0] = program;
-  if (program != NULL)
-    gmp_runtime_set_command ("native", command);
+  if (program == NULL)
+    g_critical ("gmproc: cannot read /proc/self/exe, so workers cannot be started; is /proc mounted?");
+  else
+    gmp_runtime_set_program (program);
 }

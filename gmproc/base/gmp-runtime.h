@@ -1,0 +1,16 @@
+/* gmp-runtime.h: which program runs the targets of a runtime
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+GMP_PUBLIC void gmp_runtime_set_command (const char         *runtime,
+                                         const char * const *argv);
+
+G_END_DECLS
