@@ -54,6 +54,7 @@ typedef struct {
   char *server_target; /* (nullable) */
   char *runtime;
   gboolean capture_output;
+  guint inner_threads;
   GPtrArray *clients;  /* of Client, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
   gboolean is_running;
@@ -65,6 +66,7 @@ enum {
   PROP_SERVER_TARGET,
   PROP_RUNTIME,
   PROP_CAPTURE_OUTPUT,
+  PROP_INNER_THREADS,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
   N_PROPS
@@ -377,6 +379,10 @@ gmp_client_server_get_property (GObject    *object,
       g_value_set_boolean (value, priv->capture_output);
       break;
 
+    case PROP_INNER_THREADS:
+      g_value_set_uint (value, priv->inner_threads);
+      break;
+
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_client_server_get_results (self));
       break;
@@ -416,6 +422,14 @@ gmp_client_server_set_property (GObject      *object,
       if (priv->capture_output != g_value_get_boolean (value))
         {
           priv->capture_output = g_value_get_boolean (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
+
+    case PROP_INNER_THREADS:
+      if (priv->inner_threads != g_value_get_uint (value))
+        {
+          priv->inner_threads = g_value_get_uint (value);
           g_object_notify_by_pspec (object, pspec);
         }
       break;
@@ -475,6 +489,20 @@ install_properties (GObjectClass *object_class)
                                                           G_PARAM_READWRITE |
                                                           G_PARAM_STATIC_STRINGS |
                                                           G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * GmpClientServer:inner-threads:
+   *
+   * How many threads a library inside a worker should start that would start one for each processor:
+   * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
+   * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
+   * is set in the application's environment, it counts.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
+                                                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                      G_PARAM_EXPLICIT_NOTIFY);
 
   /**
    * GmpClientServer:results: (attributes org.gtk.Property.get=gmp_client_server_get_results)
@@ -838,8 +866,11 @@ prepare_service (GmpClientServer *self,
                  GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
-  g_autoptr (GmpService) service = gmp_service_new (&events, self, priv->capture_output);
+  guint share = g_get_num_processors () / (priv->clients->len + 1);
+  g_autoptr (GmpService) service = NULL;
 
+  service = gmp_service_new (&events, self, priv->capture_output,
+                             priv->inner_threads > 0 ? priv->inner_threads : MAX (share, 1));
   if (!set_server (self, service, error))
     return NULL;
   for (guint i = 0; i < priv->clients->len; i++)

@@ -31,6 +31,13 @@ typedef struct {
   GmpRemoteEvents remote;
 } GmpCrewEvents;
 
+typedef struct {
+  guint    max_parallel;   /* 0: all */
+  guint    inner_threads;  /* 0: an equal share of the processors */
+  gboolean reuse;
+  gboolean capture_output;
+} GmpCrewOptions;
+
 /* What a worker of the next run is. */
 typedef struct {
   const char *role;
@@ -42,29 +49,27 @@ typedef struct {
   int         channel_fd;   /* taken over */
 } GmpMember;
 
-GmpCrew      *gmp_crew_new         (const GmpCrewEvents *events,
-                                    gpointer             owner);
-void          gmp_crew_free        (GmpCrew             *self);
-void          gmp_crew_set_options (GmpCrew             *self,
-                                    guint                max_parallel,
-                                    gboolean             reuse,
-                                    gboolean             capture_output);
-GmpLauncher  *gmp_crew_get_launcher (GmpCrew            *self);
-void          gmp_crew_begin       (GmpCrew             *self);
-gboolean      gmp_crew_add         (GmpCrew             *self,
-                                    const GmpMember     *member,
-                                    GError             **error);
-void          gmp_crew_abandon     (GmpCrew             *self);
-void          gmp_crew_run_async   (GmpCrew             *self,
-                                    GCancellable        *cancellable,
-                                    GAsyncReadyCallback  callback,
-                                    gpointer             user_data);
-gboolean      gmp_crew_run_finish  (GmpCrew             *self,
-                                    GAsyncResult        *result,
-                                    GError             **error);
-guint         gmp_crew_get_n_left  (GmpCrew             *self);
-GmpOutcome   *gmp_crew_get_outcome (GmpCrew             *self);
-void          gmp_crew_kill        (GmpCrew             *self);
-void          gmp_crew_retire_idle (GmpCrew             *self);
+GmpCrew         *gmp_crew_new         (const GmpCrewEvents  *events,
+                                       gpointer              owner);
+void             gmp_crew_free        (GmpCrew              *self);
+void             gmp_crew_set_options (GmpCrew              *self,
+                                       const GmpCrewOptions *options);
+void             gmp_crew_begin       (GmpCrew              *self);
+gboolean         gmp_crew_add         (GmpCrew              *self,
+                                       const GmpMember      *member,
+                                       GError              **error);
+void             gmp_crew_abandon     (GmpCrew              *self);
+void             gmp_crew_run_async   (GmpCrew              *self,
+                                       GCancellable         *cancellable,
+                                       GAsyncReadyCallback   callback,
+                                       gpointer              user_data);
+gboolean         gmp_crew_run_finish  (GmpCrew              *self,
+                                       GAsyncResult         *result,
+                                       GError              **error);
+GmpRemoteWorker *gmp_crew_new_worker  (GmpCrew              *self);
+guint            gmp_crew_get_n_left  (GmpCrew              *self);
+GmpOutcome      *gmp_crew_get_outcome (GmpCrew              *self);
+void             gmp_crew_kill        (GmpCrew              *self);
+void             gmp_crew_retire_idle (GmpCrew              *self);
 
 G_END_DECLS

@@ -26,9 +26,8 @@ struct _GmpCrew
 {
   const GmpCrewEvents *events;
   gpointer owner;
-  guint max_parallel;
-  gboolean reuse;
-  gboolean capture_output;
+  GmpCrewOptions options;
+  guint share; /* of the processors, for each worker of the run */
 
   GmpLauncher *launcher;
   GQueue idle;         /* of GmpRemoteWorker: processes kept for further runs */
@@ -85,23 +84,24 @@ gmp_crew_free (GmpCrew *self)
 
 /* They count for workers that begin after this. */
 void
-gmp_crew_set_options (GmpCrew *self,
-                      guint    max_parallel,
-                      gboolean reuse,
-                      gboolean capture_output)
+gmp_crew_set_options (GmpCrew              *self,
+                      const GmpCrewOptions *options)
 {
-  /* A kept process has its output where the old setting put it. */
-  if (!reuse || capture_output != self->capture_output)
-    gmp_crew_retire_idle (self);
-  self->max_parallel = max_parallel;
-  self->reuse = reuse;
-  self->capture_output = capture_output;
+  /* A kept process was started under the old ones. */
+  gmp_crew_retire_idle (self);
+  self->options = *options;
 }
 
-GmpLauncher *
-gmp_crew_get_launcher (GmpCrew *self)
+/* A worker under the same options, which is the caller's: a server, say. */
+GmpRemoteWorker *
+gmp_crew_new_worker (GmpCrew *self)
 {
-  return self->launcher;
+  guint inner_threads = self->options.inner_threads;
+
+  if (inner_threads == 0)
+    inner_threads = self->share;
+  return gmp_remote_worker_new (self->launcher, self->options.capture_output, inner_threads,
+                                &self->events->remote, self->owner);
 }
 
 /* Forgets the last run; gmp_crew_add() then says who is in the next. */
@@ -223,15 +223,14 @@ obtain_worker (GmpCrew *self)
         return worker;
       g_object_unref (worker);
     }
-  return gmp_remote_worker_new (self->launcher, self->capture_output, &self->events->remote,
-                                self->owner);
+  return gmp_crew_new_worker (self);
 }
 
 static void
 begin_waiting (GmpCrew *self)
 {
   while (self->waiting.length > 0 &&
-         (self->max_parallel == 0 || self->running->len < self->max_parallel))
+         (self->options.max_parallel == 0 || self->running->len < self->options.max_parallel))
     {
       Member *member = g_queue_pop_head (&self->waiting);
       GmpRemoteWorker *worker = obtain_worker (self);
@@ -245,7 +244,7 @@ begin_waiting (GmpCrew *self)
         }
       gmp_remote_worker_run_async (worker, member->role, member->id, member->target,
                                    member->params,
-                                   self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
+                                   self->options.reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                    g_task_get_cancellable (self->task), ran_cb, self);
       member_free (member);
     }
@@ -269,6 +268,16 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+static guint
+share_of_processors (GmpCrew *self)
+{
+  guint n_workers = self->waiting.length;
+
+  if (self->options.max_parallel > 0)
+    n_workers = MIN (n_workers, self->options.max_parallel);
+  return MAX (g_get_num_processors () / MAX (n_workers, 1), 1);
+}
+
 /* Runs those that were added, in the thread-default main context. The crew must live until then. */
 void
 gmp_crew_run_async (GmpCrew            *self,
@@ -288,6 +297,7 @@ gmp_crew_run_async (GmpCrew            *self,
       g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
       g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
     }
+  self->share = share_of_processors (self);
   begin_waiting (self);
   maybe_return (self);
 }

@@ -37,6 +37,7 @@ typedef enum {
 
 GmpRemoteWorker *gmp_remote_worker_new           (GmpLauncher           *launcher,
                                                   gboolean               capture_output,
+                                                  guint                  inner_threads,
                                                   const GmpRemoteEvents *events,
                                                   gpointer               owner);
 const char      *gmp_remote_worker_get_id        (GmpRemoteWorker       *self);

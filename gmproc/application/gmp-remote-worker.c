@@ -41,6 +41,7 @@ struct _GmpRemoteWorker
 
   GmpLauncher *launcher;
   gboolean capture_output;
+  guint inner_threads;
   const GmpRemoteEvents *events;
   gpointer owner;
 
@@ -476,7 +477,8 @@ launch (GmpRemoteWorker *self,
   self->pid = 0;
   self->was_connected = FALSE;
   if (argv != NULL)
-    self->process = gmp_worker_process_new (self->launcher, argv, self->capture_output, &fd, error);
+    self->process = gmp_worker_process_new (self->launcher, argv, self->capture_output,
+                                            self->inner_threads, &fd, error);
   if (self->process == NULL)
     return FALSE;
   self->pid = gmp_worker_process_get_pid (self->process);
@@ -655,6 +657,7 @@ gmp_remote_worker_init (GmpRemoteWorker *self)
 GmpRemoteWorker *
 gmp_remote_worker_new (GmpLauncher           *launcher,
                        gboolean               capture_output,
+                       guint                  inner_threads,
                        const GmpRemoteEvents *events,
                        gpointer               owner)
 {
@@ -662,6 +665,7 @@ gmp_remote_worker_new (GmpLauncher           *launcher,
 
   self->launcher = g_object_ref (launcher);
   self->capture_output = capture_output;
+  self->inner_threads = inner_threads;
   self->events = events;
   self->owner = owner;
   return self;

@@ -16,7 +16,8 @@ typedef struct _GmpService GmpService;
 
 GmpService *gmp_service_new           (const GmpCrewEvents    *events,
                                        gpointer                owner,
-                                       gboolean                capture_output);
+                                       gboolean                capture_output,
+                                       guint                   inner_threads);
 void        gmp_service_free          (GmpService             *self);
 gboolean    gmp_service_set_target    (GmpService             *self,
                                        const char             *server_target,

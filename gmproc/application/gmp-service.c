@@ -17,7 +17,6 @@ struct _GmpService
 {
   const GmpCrewEvents *events;
   gpointer owner;
-  gboolean capture_output;
 
   GmpCrew *crew;
   char *server_target;          /* (nullable) */
@@ -38,16 +37,20 @@ struct _GmpService
 GmpService *
 gmp_service_new (const GmpCrewEvents *events,
                  gpointer             owner,
-                 gboolean             capture_output)
+                 gboolean             capture_output,
+                 guint                inner_threads)
 {
   GmpService *self = g_new0 (GmpService, 1);
 
   self->events = events;
   self->owner = owner;
-  self->capture_output = capture_output;
   self->cancellable = g_cancellable_new ();
   self->crew = gmp_crew_new (events, owner);
-  gmp_crew_set_options (self->crew, 0, FALSE, capture_output);
+  gmp_crew_set_options (self->crew,
+                        &(GmpCrewOptions) {
+                          .inner_threads = inner_threads,
+                          .capture_output = capture_output,
+                        });
   return self;
 }
 
@@ -194,8 +197,7 @@ gmp_service_set_target (GmpService *self,
   if (self->server_runtime == NULL)
     return FALSE;
   self->server_target = g_strdup (server_target);
-  self->server = gmp_remote_worker_new (gmp_crew_get_launcher (self->crew), self->capture_output,
-                                        &self->events->remote, self->owner);
+  self->server = gmp_crew_new_worker (self->crew);
   return TRUE;
 }
 

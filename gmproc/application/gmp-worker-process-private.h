@@ -24,6 +24,7 @@ typedef void (*GmpWorkerEnded) (gpointer        user_data);
 GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher       *launcher,
                                                       char             **argv,
                                                       gboolean           capture_output,
+                                                      guint              inner_threads,
                                                       int               *control_fd,
                                                       GError           **error);
 void              gmp_worker_process_free            (GmpWorkerProcess  *self);

@@ -98,11 +98,12 @@ GmpWorkerProcess *
 gmp_worker_process_new (GmpLauncher *launcher,
                         char       **argv,
                         gboolean     capture_output,
+                        guint        inner_threads,
                         int         *control_fd,
                         GError     **error)
 {
   GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
-  GmpLaunch launch = { .argv = argv, .control_fd = -1, .stdout_fd = -1, .stderr_fd = -1 };
+  GmpLaunch launch = { argv, inner_threads, -1, -1, -1 };
   int fds[2] = { -1, -1 };
 
   self->capture_output = capture_output;

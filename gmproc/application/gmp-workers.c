@@ -68,6 +68,7 @@ typedef struct {
   guint max_parallel;
   gboolean reuse;
   gboolean capture_output;
+  guint inner_threads;
   GmpCrew *crew;
   gboolean is_running;
 } GmpWorkersPrivate;
@@ -77,6 +78,7 @@ enum {
   PROP_MAX_PARALLEL,
   PROP_REUSE,
   PROP_CAPTURE_OUTPUT,
+  PROP_INNER_THREADS,
   PROP_RESULTS,
   N_PROPS
 };
@@ -331,6 +333,10 @@ gmp_workers_get_property (GObject    *object,
       g_value_set_boolean (value, priv->capture_output);
       break;
 
+    case PROP_INNER_THREADS:
+      g_value_set_uint (value, priv->inner_threads);
+      break;
+
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_workers_get_results (self));
       break;
@@ -383,12 +389,22 @@ gmp_workers_set_property (GObject      *object,
       changed = set_boolean (&priv->capture_output, value);
       break;
 
+    case PROP_INNER_THREADS:
+      changed = set_uint (&priv->inner_threads, value);
+      break;
+
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
   if (!changed)
     return;
-  gmp_crew_set_options (priv->crew, priv->max_parallel, priv->reuse, priv->capture_output);
+  gmp_crew_set_options (priv->crew,
+                        &(GmpCrewOptions) {
+                          .max_parallel = priv->max_parallel,
+                          .inner_threads = priv->inner_threads,
+                          .reuse = priv->reuse,
+                          .capture_output = priv->capture_output,
+                        });
   g_object_notify_by_pspec (object, pspec);
 }
 
@@ -432,6 +448,20 @@ install_properties (GObjectClass *object_class)
    */
   properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
                                                           flags);
+
+  /**
+   * GmpWorkers:inner-threads:
+   *
+   * How many threads a library inside a worker should start that would start one for each processor:
+   * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
+   * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
+   * is set in the application's environment, it counts.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
+                                                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
+                                                      G_PARAM_EXPLICIT_NOTIFY);
 
   /**
    * GmpWorkers:results: (attributes org.gtk.Property.get=gmp_workers_get_results)

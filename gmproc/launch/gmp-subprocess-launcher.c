@@ -137,6 +137,22 @@ wrap (char       **argv,
   return g_strv_builder_end (builder);
 }
 
+/* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read these
+ * when they are loaded, so it has to be said before that. What the user has set counts. */
+static void
+limit_inner_threads (GSubprocessLauncher *launcher,
+                     guint                inner_threads)
+{
+  static const char *variables[] = {
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+  };
+  g_autofree char *number = g_strdup_printf ("%u", inner_threads);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (variables); i++)
+    g_subprocess_launcher_setenv (launcher, variables[i], number, FALSE);
+}
+
 static GSubprocessLauncher *
 prepare (const GmpLaunch *launch,
          gboolean         with_input)
@@ -145,6 +161,7 @@ prepare (const GmpLaunch *launch,
   GSubprocessLauncher *launcher = g_subprocess_launcher_new (flags);
 
   g_subprocess_launcher_setenv (launcher, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
+  limit_inner_threads (launcher, launch->inner_threads);
   g_subprocess_launcher_take_fd (launcher, launch->control_fd, GMP_WORKER_FD);
   if (launch->stdout_fd != -1)
     g_subprocess_launcher_take_stdout_fd (launcher, launch->stdout_fd);
