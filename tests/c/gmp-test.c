@@ -1,0 +1,423 @@
+/* gmp-test.c: the fixture of the tests in C
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Seconds. */
+#define CASE_LIMIT   60
+#define SETTLE_LIMIT 10
+
+typedef struct {
+  GMainContext *context;
+  char *files;
+  guint n_maps;
+} Fixture;
+
+struct _GmpTestMeeting
+{
+  char *path;
+  guint group;
+  int listening;
+  GThread *thread;
+};
+
+static char running_case[256];
+static char *case_folder;
+
+static void
+watchdog_cb (int signum G_GNUC_UNUSED)
+{
+  static const char text[] = "# The watchdog ends a case that waits for ever: ";
+  gssize n;
+
+  n = write (STDERR_FILENO, text, sizeof text - 1);
+  n = write (STDERR_FILENO, running_case, strlen (running_case));
+  n = write (STDERR_FILENO, "\n", 1);
+  (void) n;
+  abort ();
+}
+
+/* Valgrind and sanitizers take longer. */
+static guint
+get_limit (guint seconds)
+{
+  const char *multiplier = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER");
+
+  return multiplier != NULL ? seconds * (guint) atoi (multiplier) : seconds;
+}
+
+static int
+compare_strings (gconstpointer a,
+                 gconstpointer b)
+{
+  return strcmp (*(const char * const *) a, *(const char * const *) b);
+}
+
+/* The open descriptors, a line each. */
+static char *
+list_files (void)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  const char *name;
+
+  while ((name = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/fd", name, NULL);
+      g_autofree char *link = g_file_read_link (path, NULL);
+
+      /* Without a link it is the descriptor of this folder, or one of another thread's moment. */
+      if (link != NULL && !g_str_has_suffix (link, "/fd"))
+        g_ptr_array_add (lines, g_strdup_printf ("%s: %s", name, link));
+    }
+  g_ptr_array_sort (lines, compare_strings);
+  g_ptr_array_add (lines, NULL);
+  return g_strjoinv ("\n", (char **) lines->pdata);
+}
+
+static guint
+count_memfd_maps (void)
+{
+  g_autofree char *maps = NULL;
+  guint n = 0;
+
+  g_assert_true (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
+  for (const char *found = maps; (found = strstr (found, "/memfd:gmproc")) != NULL; found++)
+    n++;
+  return n;
+}
+
+static void
+remove_folder (const char *path)
+{
+  g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *file = g_build_filename (path, name, NULL);
+
+      g_assert_no_errno (g_unlink (file));
+    }
+  g_assert_no_errno (g_rmdir (path));
+}
+
+static void
+set_up (Fixture      *fixture,
+        gconstpointer data G_GNUC_UNUSED)
+{
+  g_strlcpy (running_case, g_test_get_path (), sizeof running_case);
+  alarm (get_limit (CASE_LIMIT));
+  fixture->files = list_files ();
+  fixture->n_maps = count_memfd_maps ();
+  fixture->context = g_main_context_new ();
+  g_main_context_push_thread_default (fixture->context);
+}
+
+/* The library waits for each process that it starts, so none can be left when a run has returned. */
+static void
+check_children (void)
+{
+  siginfo_t info;
+  int result = waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT);
+  int code = errno;
+
+  g_assert_cmpint (result, ==, -1);
+  g_assert_cmpint (code, ==, ECHILD);
+}
+
+/* GDBus closes its sockets in threads of its own, with nothing to tell us when: so this looks again
+ * until all is as it was, or it has become clear that it never will. */
+static void
+check_files (Fixture *fixture)
+{
+  gint64 end = g_get_monotonic_time () + get_limit (SETTLE_LIMIT) * G_TIME_SPAN_SECOND;
+  g_autofree char *files = list_files ();
+
+  while (!g_str_equal (files, fixture->files) && g_get_monotonic_time () < end)
+    {
+      g_usleep (500);
+      g_free (files);
+      files = list_files ();
+    }
+  g_assert_cmpstr (files, ==, fixture->files);
+  while (count_memfd_maps () != fixture->n_maps && g_get_monotonic_time () < end)
+    g_usleep (500);
+  g_assert_cmpuint (count_memfd_maps (), ==, fixture->n_maps);
+}
+
+static void
+tear_down (Fixture      *fixture,
+           gconstpointer data G_GNUC_UNUSED)
+{
+  while (g_main_context_iteration (fixture->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (fixture->context);
+  g_main_context_unref (fixture->context);
+  if (case_folder != NULL)
+    remove_folder (case_folder);
+  g_clear_pointer (&case_folder, g_free);
+  check_children ();
+  check_files (fixture);
+  g_free (fixture->files);
+  alarm (0);
+}
+
+static void
+run_case (Fixture      *fixture G_GNUC_UNUSED,
+          gconstpointer data)
+{
+  ((GmpTestFunc) data) ();
+}
+
+static GVariant *
+warm_up_method (GVariant *params G_GNUC_UNUSED,
+                GError  **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+/* GLib's worker thread, GDBus's, and GTask's open descriptors when they are first needed, and keep
+ * them. */
+static void
+warm_up (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, warm_up_method, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* In a worker's process this runs the worker, and does not return. */
+void
+gmp_test_init (int    *argc,
+               char ***argv)
+{
+  struct sigaction action = { .sa_handler = watchdog_cb };
+
+  gmp_init (argc, argv);
+  g_test_init (argc, argv, NULL);
+  sigaction (SIGALRM, &action, NULL);
+  g_strlcpy (running_case, "before the first", sizeof running_case);
+  alarm (get_limit (CASE_LIMIT));
+  warm_up ();
+  alarm (0);
+}
+
+void
+gmp_test_add (const char *path,
+              GmpTestFunc func)
+{
+  g_test_add_vtable (path, sizeof (Fixture), (gconstpointer) func, (GTestFixtureFunc) set_up,
+                     (GTestFixtureFunc) run_case, (GTestFixtureFunc) tear_down);
+}
+
+/* @user_data is a GAsyncResult **. */
+void
+gmp_test_done_cb (GObject      *source G_GNUC_UNUSED,
+                  GAsyncResult *result,
+                  gpointer      user_data)
+{
+  GAsyncResult **place = user_data;
+
+  g_assert_null (*place);
+  *place = g_object_ref (result);
+}
+
+GAsyncResult *
+gmp_test_wait (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  return *result;
+}
+
+const char *
+gmp_test_get_folder (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (case_folder == NULL)
+    case_folder = g_dir_make_tmp ("gmp-test-XXXXXX", &error);
+  g_assert_no_error (error);
+  return case_folder;
+}
+
+char *
+gmp_test_build_path (const char *name)
+{
+  return g_build_filename (gmp_test_get_folder (), name, NULL);
+}
+
+/* 0 also for a file that is not there. */
+guint
+gmp_test_count_lines (const char *path)
+{
+  g_autofree char *text = NULL;
+  guint n = 0;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return 0;
+  for (const char *c = text; *c != '\0'; c++)
+    n += *c == '\n';
+  return n;
+}
+
+char *
+gmp_test_find_built (const char *name)
+{
+  return g_test_build_filename (G_TEST_BUILT, name, NULL);
+}
+
+static struct sockaddr_un
+make_address (const char *path)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+  g_assert_cmpuint (strlen (path), <, sizeof address.sun_path);
+  strcpy (address.sun_path, path);
+  return address;
+}
+
+static gpointer
+meeting_thread (gpointer data)
+{
+  GmpTestMeeting *self = data;
+  g_autofree int *members = g_new (int, self->group);
+  guint n = 0;
+  int fd;
+
+  /* Those who came are let go, by closing their sockets, when the last is there. */
+  while ((fd = accept4 (self->listening, NULL, NULL, SOCK_CLOEXEC)) != -1)
+    {
+      members[n++] = fd;
+      while (n == self->group)
+        {
+          for (guint i = 0; i < n; i++)
+            close (members[i]);
+          n = 0;
+        }
+    }
+  while (n > 0)
+    close (members[--n]);
+  return NULL;
+}
+
+GmpTestMeeting *
+gmp_test_meeting_new (guint group)
+{
+  GmpTestMeeting *self = g_new0 (GmpTestMeeting, 1);
+  struct sockaddr_un address;
+
+  self->path = gmp_test_build_path ("meeting");
+  self->group = group;
+  self->listening = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  address = make_address (self->path);
+  g_assert_no_errno (bind (self->listening, (struct sockaddr *) &address, sizeof address));
+  g_assert_no_errno (listen (self->listening, 64));
+  self->thread = g_thread_new ("meeting", meeting_thread, self);
+  return self;
+}
+
+const char *
+gmp_test_meeting_path (GmpTestMeeting *self)
+{
+  return self->path;
+}
+
+void
+gmp_test_meeting_free (GmpTestMeeting *self)
+{
+  shutdown (self->listening, SHUT_RDWR);
+  g_thread_join (self->thread);
+  close (self->listening);
+  g_free (self->path);
+  g_free (self);
+}
+
+void
+gmp_test_meet (const char *path)
+{
+  struct sockaddr_un address = make_address (path);
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  char byte;
+
+  g_assert_no_errno (connect (fd, (struct sockaddr *) &address, sizeof address));
+  g_assert_cmpint (read (fd, &byte, 1), ==, 0);
+  close (fd);
+}
+
+static GVariant *
+unbox (GVariant *boxed)
+{
+  g_autoptr (GVariant) entry = boxed;
+
+  return entry != NULL ? g_variant_get_variant (entry) : NULL;
+}
+
+/* What @results, an a{iv}, has for @id, or NULL. */
+GVariant *
+gmp_test_get_int (GVariant *results,
+                  int       id)
+{
+  GVariantIter iter;
+  GVariant *boxed;
+  int key;
+
+  g_assert_cmpstr (g_variant_get_type_string (results), ==, "a{iv}");
+  g_variant_iter_init (&iter, results);
+  while (g_variant_iter_next (&iter, "{i@v}", &key, &boxed))
+    {
+      if (key == id)
+        return unbox (boxed);
+      g_variant_unref (boxed);
+    }
+  return NULL;
+}
+
+/* What @results, an a{sv}, has for @id, or NULL. */
+GVariant *
+gmp_test_get_string (GVariant   *results,
+                     const char *id)
+{
+  g_assert_cmpstr (g_variant_get_type_string (results), ==, "a{sv}");
+  return g_variant_lookup_value (results, id, NULL);
+}
+
+/* @text is as of g_variant_print() with types. */
+void
+gmp_test_check_value (GVariant   *value,
+                      const char *text)
+{
+  g_autofree char *printed = value != NULL ? g_variant_print (value, TRUE) : NULL;
+
+  if (value != NULL && g_variant_is_floating (value))
+    g_variant_unref (g_variant_ref_sink (value));
+  g_assert_cmpstr (printed, ==, text);
+}
+
+void
+gmp_test_check_in (const char *text,
+                   const char *part)
+{
+  g_assert_nonnull (text);
+  if (strstr (text, part) == NULL)
+    g_error ("'%s' is not in '%s'", part, text);
+}

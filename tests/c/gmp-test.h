@@ -1,0 +1,64 @@
+/* gmp-test.h: the fixture of the tests in C
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gmproc.h>
+
+G_BEGIN_DECLS
+
+/* Each case has a main context of its own, a watchdog, and is checked at its end: no child process,
+ * no file descriptor and no memfd that was not there at its begin. Nothing in these tests sleeps and
+ * hopes: they wait for what should happen, and the watchdog ends what waits for ever. */
+
+typedef void (*GmpTestFunc) (void);
+
+void gmp_test_init (int         *argc,
+                    char      ***argv);
+void gmp_test_add  (const char  *path,
+                    GmpTestFunc  func);
+
+/* Waiting in the case's context. */
+
+void          gmp_test_done_cb (GObject      *source,
+                                GAsyncResult *result,
+                                gpointer      user_data);
+GAsyncResult *gmp_test_wait    (GAsyncResult **result);
+
+/* A folder of the case, gone with it, and files in it. */
+
+const char *gmp_test_get_folder (void);
+char       *gmp_test_build_path (const char *name);
+guint       gmp_test_count_lines (const char *path);
+
+/* A program or library built beside the test. */
+
+char *gmp_test_find_built (const char *name);
+
+/* A place where workers meet: gmp_test_meet() returns in none before @group of them have called it,
+ * the application's processes included. */
+
+typedef struct _GmpTestMeeting GmpTestMeeting;
+
+GmpTestMeeting *gmp_test_meeting_new  (guint           group);
+const char     *gmp_test_meeting_path (GmpTestMeeting *self);
+void            gmp_test_meeting_free (GmpTestMeeting *self);
+void            gmp_test_meet         (const char     *path);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpTestMeeting, gmp_test_meeting_free)
+
+/* Values: @value is not consumed, unless it is floating. */
+
+GVariant *gmp_test_get_int     (GVariant   *results,
+                                int         id);
+GVariant *gmp_test_get_string  (GVariant   *results,
+                                const char *id);
+void      gmp_test_check_value (GVariant   *value,
+                                const char *text);
+void      gmp_test_check_in    (const char *text,
+                                const char *part);
+
+G_END_DECLS
