@@ -1033,6 +1033,28 @@ gmp_client_server_run_finish (GmpClientServer *self,
 }
 
 /**
+ * gmp_client_server_stop:
+ * @self: the application
+ *
+ * Ends a run in good order, from a signal handler or another source of its main context.
+ *
+ * The server is done at its next turn, whatever its `done` says: it finishes, and so do its clients,
+ * whose next request ends with [error@Gmp.Error.SERVER_DONE]. The run then returns what they returned.
+ * To end a run at once, cancel it. Without a run nothing happens.
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_stop (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+  if (priv->is_running)
+    gmp_service_stop (priv->service);
+}
+
+/**
  * gmp_client_server_get_results: (attributes org.gtk.Method.get_property=results)
  * @self: the application
  *

@@ -83,6 +83,7 @@ GMP_PUBLIC void             gmp_client_server_run_async          (GmpClientServe
 GMP_PUBLIC GVariant        *gmp_client_server_run_finish         (GmpClientServer     *self,
                                                                   GAsyncResult        *result,
                                                                   GError             **error);
+GMP_PUBLIC void             gmp_client_server_stop               (GmpClientServer     *self);
 GMP_PUBLIC GVariant        *gmp_client_server_get_results        (GmpClientServer     *self);
 GMP_PUBLIC GVariant        *gmp_client_server_get_server_result  (GmpClientServer     *self);
 GMP_PUBLIC const GError    *gmp_client_server_get_error          (GmpClientServer     *self,

@@ -32,6 +32,7 @@ guint           gmp_local_server_get_n_clients (GmpLocalServer         *self);
 gboolean        gmp_local_server_start         (GmpLocalServer         *self,
                                                 GVariant               *params,
                                                 GError                **error);
+void            gmp_local_server_stop          (GmpLocalServer         *self);
 void            gmp_local_server_fail          (GmpLocalServer         *self,
                                                 GError                 *error);
 

@@ -17,6 +17,7 @@ struct _GmpLocalServer
   GmpInbox *inbox;
   GSource *source;       /* (nullable): not started, or ended */
   gboolean asked_done;   /* in this turn */
+  gboolean was_stopped;
 };
 
 GmpLocalServer *
@@ -89,6 +90,14 @@ gmp_local_server_fail (GmpLocalServer *self,
   self->ended (NULL, error, self->user_data);
 }
 
+/* Ends the life cycle at its next turn, as if it were done. */
+void
+gmp_local_server_stop (GmpLocalServer *self)
+{
+  self->was_stopped = TRUE;
+  gmp_inbox_ring (self->inbox);
+}
+
 static void
 finish (GmpLocalServer *self)
 {
@@ -110,7 +119,9 @@ ready_cb (GmpInbox *inbox,
   GError *error = NULL;
   gboolean is_done = FALSE;
 
-  if (!self->asked_done)
+  if (self->was_stopped)
+    is_done = TRUE;
+  else if (!self->asked_done)
     is_done = gmp_life_cycle_is_done (self->methods, self->server, inbox, &error);
   self->asked_done = TRUE;
   if (is_done && error == NULL)

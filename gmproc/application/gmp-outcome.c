@@ -6,6 +6,9 @@
 
 #include "application/gmp-outcome-private.h"
 
+/* How many ids an error names besides the first one's. */
+#define MAX_NAMED 10
+
 typedef struct {
   char *id;
   gboolean has_value;
@@ -98,7 +101,7 @@ gmp_outcome_get_error (GmpOutcome *self,
   return entry != NULL ? entry->error : NULL;
 }
 
-/* One error for all that failed: the first, with the ids of the others; %NULL when none did. */
+/* One error for all that failed: the first, with the ids of some others; %NULL when none did. */
 GError *
 gmp_outcome_to_error (GmpOutcome *self)
 {
@@ -113,14 +116,18 @@ gmp_outcome_to_error (GmpOutcome *self)
     {
       Entry *entry = self->entries->pdata[i];
 
-      if (entry->error != NULL && entry != self->first)
-        g_string_append_printf (others, "%s'%s'", n_others++ > 0 ? ", " : "", entry->id);
+      if (entry->error == NULL || entry == self->first)
+        continue;
+      n_others++;
+      if (n_others <= MAX_NAMED)
+        g_string_append_printf (others, "%s'%s'", n_others > 1 ? ", " : "", entry->id);
     }
   if (n_others > 0)
     {
       g_autofree char *message = error->message;
 
-      error->message = g_strdup_printf ("%s\n%u more failed: %s", message, n_others, others->str);
+      error->message = g_strdup_printf ("%s\n%u more failed: %s%s", message, n_others, others->str,
+                                        n_others > MAX_NAMED ? " and so on" : "");
     }
   return error;
 }

@@ -65,6 +65,7 @@ void             gmp_remote_worker_retire_async  (GmpRemoteWorker       *self,
                                                   gpointer               user_data);
 void             gmp_remote_worker_retire_finish (GmpRemoteWorker       *self,
                                                   GAsyncResult          *result);
+void             gmp_remote_worker_stop          (GmpRemoteWorker       *self);
 void             gmp_remote_worker_kill          (GmpRemoteWorker       *self);
 
 G_END_DECLS

@@ -64,6 +64,7 @@ struct _GmpRemoteWorker
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean was_connected;
   gboolean was_cancelled;
+  gboolean was_stopped;
   gboolean has_value;
   GVariant *value;
   GError *error; /* (nullable): why the run failed, once that is known */
@@ -417,6 +418,8 @@ call_run (GmpRemoteWorker *self)
   self->is_calling = TRUE;
   gmp_dbus_worker1_call_run (self->proxy, self->role, self->id, self->target, packed, handles,
                              NULL, ran_cb, g_object_ref (self));
+  if (self->was_stopped)
+    gmp_remote_worker_stop (self);
   g_clear_pointer (&self->params, g_variant_unref);
 }
 
@@ -505,6 +508,7 @@ begin_task (GmpRemoteWorker    *self,
   self->task = g_task_new (self, NULL, callback, user_data);
   self->has_value = FALSE;
   self->was_cancelled = FALSE;
+  self->was_stopped = FALSE;
   if (cancellable != NULL)
     {
       self->cancel_source = g_cancellable_source_new (cancellable);
@@ -596,6 +600,15 @@ gmp_remote_worker_retire_finish (GmpRemoteWorker *self,
 {
   g_assert (g_task_is_valid (result, self));
   g_task_propagate_pointer (G_TASK (result), NULL);
+}
+
+/* Ends the run's life cycle at its next turn, with finish. */
+void
+gmp_remote_worker_stop (GmpRemoteWorker *self)
+{
+  self->was_stopped = TRUE;
+  if (self->proxy != NULL)
+    gmp_dbus_worker1_call_stop (self->proxy, NULL, NULL, NULL);
 }
 
 void

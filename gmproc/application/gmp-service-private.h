@@ -41,6 +41,7 @@ gboolean    gmp_service_run_finish    (GmpService             *self,
                                        GError                **error);
 void        gmp_service_fail          (GmpService             *self,
                                        GError                 *error);
+void        gmp_service_stop          (GmpService             *self);
 void        gmp_service_kill          (GmpService             *self);
 guint       gmp_service_get_n_clients (GmpService             *self);
 GVariant   *gmp_service_get_value     (GmpService             *self);

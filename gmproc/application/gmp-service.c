@@ -282,6 +282,16 @@ gmp_service_run_finish (GmpService   *self G_GNUC_UNUSED,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+/* Ends the server's life cycle at its next turn; its clients then find it done. */
+void
+gmp_service_stop (GmpService *self)
+{
+  if (self->local_server != NULL)
+    gmp_local_server_stop (self->local_server);
+  else if (self->server != NULL)
+    gmp_remote_worker_stop (self->server);
+}
+
 void
 gmp_service_kill (GmpService *self)
 {

@@ -8,14 +8,20 @@
 
 #include "application/gmp-line-reader-private.h"
 #include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
 #include "peer/gmp-peer-private.h"
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* How many milliseconds a process has from SIGTERM to SIGKILL. */
 #define TERM_GRACE 300
+
+/* How many descriptors are left free when the last worker has been started: GLib aborts the process
+ * where it cannot make one that it needs. */
+#define SPARE_DESCRIPTORS 64
 
 /* How many lines of standard error a failure quotes. */
 #define TAIL_LINES 10
@@ -86,6 +92,20 @@ open_output (GmpWorkerProcess *self,
   return TRUE;
 }
 
+static gboolean
+check_limit (int      last_fd,
+             GError **error)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || last_fd + SPARE_DESCRIPTORS < (gint64) limit.rlim_cur)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise it "
+               "with 'ulimit -n', or set max-parallel", (guint64) limit.rlim_cur);
+  return FALSE;
+}
+
 static void
 close_if_open (int fd)
 {
@@ -108,7 +128,8 @@ gmp_worker_process_new (GmpLauncher *launcher,
 
   self->capture_output = capture_output;
   g_queue_init (&self->tail);
-  if (!open_output (self, &launch, error) || !gmp_peer_socketpair (fds, error))
+  if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
+      !gmp_peer_socketpair (fds, error))
     {
       close_if_open (launch.stdout_fd);
       close_if_open (launch.stderr_fd);

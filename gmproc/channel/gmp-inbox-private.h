@@ -50,6 +50,7 @@ GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
                                         GmpMail      *mail);
 void           gmp_inbox_close_all     (GmpInbox     *self,
                                         const GError *reason);
+void           gmp_inbox_ring          (GmpInbox     *self);
 GSource       *gmp_inbox_attach        (GmpInbox     *self,
                                         GmpInboxFunc  ready,
                                         gpointer      user_data);

@@ -196,6 +196,13 @@ gmp_inbox_close_all (GmpInbox     *self,
   g_mutex_unlock (&self->lock);
 }
 
+/* Wakes whoever waits, to look around. */
+void
+gmp_inbox_ring (GmpInbox *self)
+{
+  gmp_doorbell_ring (self->doorbell);
+}
+
 static gboolean
 rung_cb (int          fd G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
