@@ -36,6 +36,7 @@ struct _GmpCrew
   GTask *task;         /* (nullable): the run */
   GQueue waiting;      /* of Member: not begun */
   GPtrArray *running;  /* of GmpRemoteWorker */
+  GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };
 
@@ -155,6 +156,9 @@ maybe_return (GmpCrew *self)
   if (self->task == NULL || self->running->len > 0 || self->waiting.length > 0)
     return;
   task = g_steal_pointer (&self->task);
+  if (self->begin_source != NULL)
+    g_source_destroy (self->begin_source);
+  g_clear_pointer (&self->begin_source, g_source_unref);
   if (self->cancel_source != NULL)
     g_source_destroy (self->cancel_source);
   g_clear_pointer (&self->cancel_source, g_source_unref);
@@ -227,27 +231,53 @@ obtain_worker (GmpCrew *self)
 }
 
 static void
+begin_next (GmpCrew *self)
+{
+  Member *member = g_queue_pop_head (&self->waiting);
+  GmpRemoteWorker *worker = obtain_worker (self);
+
+  g_ptr_array_add (self->running, worker);
+  if (member->channel_kind != NULL)
+    {
+      gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
+                                     member->channel_kind, member->channel_fd);
+      member->channel_fd = -1;
+    }
+  gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
+                               self->options.reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
+                               g_task_get_cancellable (self->task), ran_cb, self);
+  member_free (member);
+}
+
+static gboolean
+may_begin (GmpCrew *self)
+{
+  return self->waiting.length > 0 &&
+         (self->options.max_parallel == 0 || self->running->len < self->options.max_parallel);
+}
+
+static gboolean
+begin_cb (gpointer user_data)
+{
+  GmpCrew *self = user_data;
+
+  if (may_begin (self))
+    begin_next (self);
+  if (may_begin (self))
+    return G_SOURCE_CONTINUE;
+  g_clear_pointer (&self->begin_source, g_source_unref);
+  return G_SOURCE_REMOVE;
+}
+
+/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. */
+static void
 begin_waiting (GmpCrew *self)
 {
-  while (self->waiting.length > 0 &&
-         (self->options.max_parallel == 0 || self->running->len < self->options.max_parallel))
-    {
-      Member *member = g_queue_pop_head (&self->waiting);
-      GmpRemoteWorker *worker = obtain_worker (self);
-
-      g_ptr_array_add (self->running, worker);
-      if (member->channel_kind != NULL)
-        {
-          gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
-                                         member->channel_kind, member->channel_fd);
-          member->channel_fd = -1;
-        }
-      gmp_remote_worker_run_async (worker, member->role, member->id, member->target,
-                                   member->params,
-                                   self->options.reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
-                                   g_task_get_cancellable (self->task), ran_cb, self);
-      member_free (member);
-    }
+  if (self->begin_source != NULL || !may_begin (self))
+    return;
+  self->begin_source = g_idle_source_new ();
+  g_source_set_callback (self->begin_source, begin_cb, self, NULL);
+  g_source_attach (self->begin_source, g_main_context_get_thread_default ());
 }
 
 static gboolean
