@@ -1,0 +1,518 @@
+/* workers-processes.c: which processes there are, and when; cancelling; main contexts
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static GVariant *
+meet (GVariant *params,
+      GError  **error G_GNUC_UNUSED)
+{
+  gmp_test_meet (g_variant_get_string (params, NULL));
+  return NULL;
+}
+
+static guint
+count_files (const char *folder,
+             const char *prefix)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    n += g_str_has_prefix (name, prefix);
+  return n;
+}
+
+/* Returns how many were there with it. A file stands for each. */
+static GVariant *
+count_present (GVariant *params,
+               GError  **error G_GNUC_UNUSED)
+{
+  const char *meeting = g_variant_get_string (params, NULL);
+  g_autofree char *folder = g_path_get_dirname (meeting);
+  g_autofree char *name = g_strdup_printf ("present-%d", getpid ());
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  guint n;
+
+  close (open (path, O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  gmp_test_meet (meeting);
+  n = count_files (folder, "present-");
+  gmp_test_meet (meeting);
+  unlink (path);
+  return g_variant_new_uint32 (n);
+}
+
+static GVariant *
+get_pid (GVariant *params G_GNUC_UNUSED,
+         GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_int32 (getpid ());
+}
+
+static GVariant *
+count_calls (GVariant *params G_GNUC_UNUSED,
+             GError  **error G_GNUC_UNUSED)
+{
+  static int n_calls;
+
+  return g_variant_new_int32 (++n_calls);
+}
+
+static GVariant *
+crash (GVariant *params G_GNUC_UNUSED,
+       GError  **error G_GNUC_UNUSED)
+{
+  raise (SIGKILL);
+  return NULL;
+}
+
+/* Says that it has begun, and then waits to be cancelled. */
+static GVariant *
+wait_for_cancel (GVariant *params G_GNUC_UNUSED,
+                 GError  **error)
+{
+  GPollFD fd;
+
+  gmp_worker_report (g_variant_new_int32 (getpid ()), NULL);
+  g_cancellable_make_pollfd (gmp_worker_get_cancellable (), &fd);
+  g_poll (&fd, 1, -1);
+  g_cancellable_release_fd (gmp_worker_get_cancellable ());
+  g_cancellable_set_error_if_cancelled (gmp_worker_get_cancellable (), error);
+  return NULL;
+}
+
+/* The worst: deaf to everything but SIGKILL. */
+static GVariant *
+spin (GVariant *params G_GNUC_UNUSED,
+      GError  **error G_GNUC_UNUSED)
+{
+  signal (SIGTERM, SIG_IGN);
+  gmp_worker_report (g_variant_new_int32 (getpid ()), NULL);
+  for (volatile guint turn = 0;; turn++)
+    ;
+  return NULL;
+}
+
+static void
+add (GmpWorkers *workers,
+     int         id,
+     GmpMethod   method,
+     GVariant   *params)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, id, method, params, &error);
+  g_assert_no_error (error);
+}
+
+static GVariant *
+run (GmpWorkers *workers)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+
+  g_assert_no_error (error);
+  return results;
+}
+
+static int
+get_int (GVariant *results,
+         int       id)
+{
+  g_autoptr (GVariant) value = gmp_test_get_int (results, id);
+
+  return g_variant_get_int32 (value);
+}
+
+/* None returns before the last has come. */
+static void
+test_all_at_once (void)
+{
+  const guint n = 12;
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (n);
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  for (guint id = 0; id < n; id++)
+    add (workers, (int) id, meet, g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = run (workers);
+  g_assert_cmpuint (g_variant_n_children (results), ==, n);
+}
+
+static void
+test_max_parallel (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 2, NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  for (int id = 0; id < 6; id++)
+    add (workers, id, count_present, g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = run (workers);
+  gmp_test_check_value (results, "{0: <uint32 2>, 1: <uint32 2>, 2: <uint32 2>, 3: <uint32 2>, "
+                        "4: <uint32 2>, 5: <uint32 2>}");
+}
+
+static void
+test_one_by_one (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (1);
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  for (int id = 0; id < 4; id++)
+    add (workers, id, count_present, g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = run (workers);
+  gmp_test_check_value (results, "{0: <uint32 1>, 1: <uint32 1>, 2: <uint32 1>, 3: <uint32 1>}");
+}
+
+static void
+test_fresh (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GHashTable) pids = g_hash_table_new (NULL, NULL);
+
+  add (workers, 1, get_pid, NULL);
+  add (workers, 2, get_pid, NULL);
+  add (workers, 3, count_calls, NULL);
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GVariant) results = run (workers);
+
+      g_assert_cmpint (get_int (results, 3), ==, 1);
+      for (int id = 1; id <= 2; id++)
+        {
+          int pid = get_int (results, id);
+
+          g_assert_cmpint (pid, !=, getpid ());
+          g_assert_true (g_hash_table_add (pids, GINT_TO_POINTER (pid)));
+          g_assert_cmpint (kill (pid, 0), ==, -1);
+        }
+    }
+}
+
+static void
+test_reuse (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, "max-parallel",
+                                                 1, NULL);
+  int pid = 0;
+
+  for (int id = 1; id <= 3; id++)
+    add (workers, id, id == 3 ? count_calls : get_pid, NULL);
+  for (int turn = 1; turn <= 3; turn++)
+    {
+      g_autoptr (GVariant) results = run (workers);
+
+      if (pid == 0)
+        pid = get_int (results, 1);
+      g_assert_cmpint (get_int (results, 1), ==, pid);
+      g_assert_cmpint (get_int (results, 2), ==, pid);
+      /* What the function left in its process is there still. */
+      g_assert_cmpint (get_int (results, 3), ==, turn);
+    }
+  g_assert_no_errno (kill (pid, 0));
+
+  /* Kept processes end with the object, and the call returns when they have. */
+  g_clear_object (&workers);
+  g_assert_cmpint (kill (pid, 0), ==, -1);
+}
+
+static void
+test_reuse_off (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autoptr (GVariant) kept = NULL;
+  g_autoptr (GVariant) fresh = NULL;
+
+  add (workers, 1, get_pid, NULL);
+  kept = run (workers);
+  g_object_set (workers, "reuse", FALSE, NULL);
+  g_assert_cmpint (kill (get_int (kept, 1), 0), ==, -1);
+  fresh = run (workers);
+  g_assert_cmpint (get_int (kept, 1), !=, get_int (fresh, 1));
+}
+
+static void
+test_reuse_crash (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  const int pid_ids[] = { 1 };
+  const int crash_ids[] = { 2 };
+  int pid = 0;
+
+  add (workers, 1, get_pid, NULL);
+  add (workers, 2, crash, NULL);
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GVariant) results = gmp_workers_run (workers, pid_ids, 1, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpint (get_int (results, 1), !=, pid);
+      pid = get_int (results, 1);
+      /* In the same process, which then is no more. */
+      g_assert_null (gmp_workers_run (workers, crash_ids, 1, NULL, &error));
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+      g_assert_cmpint (kill (pid, 0), ==, -1);
+    }
+}
+
+/* A process that was kept may die while there is no run. */
+static void
+test_reuse_killed (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autoptr (GVariant) first = NULL;
+  g_autoptr (GVariant) second = NULL;
+  int pid;
+
+  add (workers, 1, get_pid, NULL);
+  first = run (workers);
+  pid = get_int (first, 1);
+  g_assert_no_errno (kill (pid, SIGKILL));
+  /* GLib's thread waits for it. */
+  while (kill (pid, 0) == 0)
+    g_thread_yield ();
+  second = run (workers);
+  g_assert_cmpint (get_int (second, 1), !=, pid);
+}
+
+static void
+test_cancelled_before (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (workers, 1, spin, NULL);
+  add (workers, 2, wait_for_cancel, NULL);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  results = gmp_workers_get_results (workers);
+  gmp_test_check_value (results, "@a{iv} {}");
+}
+
+typedef struct {
+  GCancellable *cancellable;
+  guint n_begun;
+  guint n_wanted;
+} Canceller;
+
+static void
+cancel_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id G_GNUC_UNUSED,
+           GVariant   *value G_GNUC_UNUSED,
+           gpointer    user_data)
+{
+  Canceller *self = user_data;
+
+  if (++self->n_begun == self->n_wanted)
+    g_cancellable_cancel (self->cancellable);
+}
+
+static void
+check_cancel (guint      max_parallel,
+              GmpMethod  method,
+              guint      n_wanted)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", max_parallel,
+                                                 NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  Canceller canceller = { cancellable, 0, n_wanted };
+
+  g_signal_connect (workers, "progress", G_CALLBACK (cancel_cb), &canceller);
+  for (int id = 0; id < 3; id++)
+    add (workers, id, method, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (canceller.n_begun, ==, n_wanted);
+  for (int id = 0; id < 3; id++)
+    g_assert_error (gmp_workers_get_error (workers, id), G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
+static void
+test_cancel (void)
+{
+  check_cancel (0, wait_for_cancel, 3);
+}
+
+/* Those that wait for their turn never begin. */
+static void
+test_cancel_waiting (void)
+{
+  check_cancel (1, wait_for_cancel, 1);
+}
+
+static void
+test_cancel_deaf (void)
+{
+  check_cancel (0, spin, 3);
+}
+
+static gboolean
+count_cb (gpointer user_data)
+{
+  guint *n = user_data;
+
+  (*n)++;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_own_context (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GSource) here = g_idle_source_new ();
+  g_autoptr (GVariant) results = NULL;
+  guint n_default = 0;
+  guint n_here = 0;
+  guint source = g_idle_add (count_cb, &n_default);
+
+  g_source_set_callback (here, count_cb, &n_here, NULL);
+  g_source_attach (here, g_main_context_get_thread_default ());
+  add (workers, 1, get_pid, NULL);
+  results = run (workers);
+  g_assert_cmpuint (n_here, ==, 0);
+  g_assert_cmpuint (n_default, ==, 0);
+  g_source_destroy (here);
+  g_source_remove (source);
+}
+
+typedef struct {
+  GAsyncResult *result;
+  GMainContext *context; /* that the callback should run in */
+  guint n_signals;
+} Arrival;
+
+static void
+check_owner (Arrival *arrival)
+{
+  g_assert_true (g_main_context_is_owner (arrival->context));
+  g_assert_true (g_main_context_get_thread_default () == arrival->context);
+}
+
+static void
+result_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id G_GNUC_UNUSED,
+           GVariant   *value G_GNUC_UNUSED,
+           gpointer    user_data)
+{
+  Arrival *arrival = user_data;
+
+  check_owner (arrival);
+  arrival->n_signals++;
+}
+
+static void
+arrived_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  Arrival *arrival = user_data;
+
+  check_owner (arrival);
+  gmp_test_done_cb (source, result, &arrival->result);
+}
+
+static void
+test_async_context (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  Arrival arrival = { .context = context };
+
+  add (workers, 1, get_pid, NULL);
+  add (workers, 2, get_pid, NULL);
+  g_signal_connect (workers, "result", G_CALLBACK (result_cb), &arrival);
+
+  /* The context counts that is the default at the call, not the one that is it later. */
+  g_main_context_push_thread_default (context);
+  gmp_workers_run_async (workers, NULL, 0, NULL, arrived_cb, &arrival);
+  while (arrival.result == NULL)
+    g_main_context_iteration (context, TRUE);
+  results = gmp_workers_run_finish (workers, arrival.result, &error);
+  g_main_context_pop_thread_default (context);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+  g_assert_cmpuint (arrival.n_signals, ==, 2);
+  g_object_unref (arrival.result);
+}
+
+static void
+test_async_error (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  const int ids[] = { 5 };
+
+  gmp_workers_run_async (workers, ids, 1, NULL, gmp_test_done_cb, &result);
+  /* Also what is known at once comes later. */
+  g_assert_null (result);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&result), &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+}
+
+static gpointer
+run_in_thread (gpointer data G_GNUC_UNUSED)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  add (workers, 1, count_calls, NULL);
+  results = run (workers);
+  gmp_test_check_value (results, "{1: <1>}");
+  return NULL;
+}
+
+static void
+test_threads (void)
+{
+  GThread *threads[4];
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("run", run_in_thread, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/workers-processes/all-at-once", test_all_at_once);
+  gmp_test_add ("/workers-processes/max-parallel", test_max_parallel);
+  gmp_test_add ("/workers-processes/one-by-one", test_one_by_one);
+  gmp_test_add ("/workers-processes/fresh", test_fresh);
+  gmp_test_add ("/workers-processes/reuse", test_reuse);
+  gmp_test_add ("/workers-processes/reuse-off", test_reuse_off);
+  gmp_test_add ("/workers-processes/reuse-crash", test_reuse_crash);
+  gmp_test_add ("/workers-processes/reuse-killed", test_reuse_killed);
+  gmp_test_add ("/workers-processes/cancelled-before", test_cancelled_before);
+  gmp_test_add ("/workers-processes/cancel", test_cancel);
+  gmp_test_add ("/workers-processes/cancel-waiting", test_cancel_waiting);
+  gmp_test_add ("/workers-processes/cancel-deaf", test_cancel_deaf);
+  gmp_test_add ("/workers-processes/own-context", test_own_context);
+  gmp_test_add ("/workers-processes/async-context", test_async_context);
+  gmp_test_add ("/workers-processes/async-error", test_async_error);
+  gmp_test_add ("/workers-processes/threads", test_threads);
+  return g_test_run ();
+}

@@ -1,0 +1,437 @@
+/* workers-signals.c: what workers tell while they run, and subclasses
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A subclass that is itself the work. */
+
+#define TEST_TYPE_SQUARES (test_squares_get_type ())
+G_DECLARE_FINAL_TYPE (TestSquares, test_squares, TEST, SQUARES, GmpWorkers)
+
+struct _TestSquares
+{
+  GmpWorkers parent_instance;
+
+  GString *updates;
+};
+
+G_DEFINE_FINAL_TYPE (TestSquares, test_squares, GMP_TYPE_WORKERS)
+
+static GVariant *
+test_squares_process (GmpWorkers *workers,
+                      int         id,
+                      GVariant   *params,
+                      GError    **error)
+{
+  if (id < 0)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "%d is negative", id);
+      return NULL;
+    }
+  if (params == NULL)
+    return NULL;
+  return g_variant_new ("(iii)", id, g_variant_get_int32 (params) * g_variant_get_int32 (params),
+                        TEST_SQUARES (workers)->updates->len);
+}
+
+static gboolean
+test_squares_update (GmpWorkers *workers,
+                     int         id,
+                     GVariant   *result,
+                     GError    **error)
+{
+  TestSquares *self = TEST_SQUARES (workers);
+
+  g_string_append_printf (self->updates, "%d %s;", id,
+                          result != NULL ? g_variant_get_type_string (result) : "NULL");
+  if (id < 100)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, "no room for %d", id);
+  return FALSE;
+}
+
+static void
+test_squares_finalize (GObject *object)
+{
+  g_string_free (TEST_SQUARES (object)->updates, TRUE);
+  G_OBJECT_CLASS (test_squares_parent_class)->finalize (object);
+}
+
+static void
+test_squares_class_init (TestSquaresClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_squares_finalize;
+  GMP_WORKERS_CLASS (klass)->process = test_squares_process;
+  GMP_WORKERS_CLASS (klass)->update = test_squares_update;
+}
+
+static void
+test_squares_init (TestSquares *self)
+{
+  self->updates = g_string_new (NULL);
+}
+
+/* What workers do. */
+
+static GVariant *
+echo (GVariant *params,
+      GError  **error G_GNUC_UNUSED)
+{
+  return params != NULL ? g_variant_ref (params) : NULL;
+}
+
+static GVariant *
+fail (GVariant *params G_GNUC_UNUSED,
+      GError  **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "too busy");
+  return NULL;
+}
+
+static GVariant *
+report_steps (GVariant *params G_GNUC_UNUSED,
+              GError  **error)
+{
+  gboolean ok = TRUE;
+
+  for (int step = 1; step <= 3 && ok; step++)
+    ok = gmp_worker_report (g_variant_new_int32 (step), error);
+  ok = ok && gmp_worker_report (NULL, error);
+  ok = ok && gmp_worker_report (g_variant_new_maybe (G_VARIANT_TYPE_INT32, NULL), error);
+  return ok ? g_variant_new_string ("reported") : NULL;
+}
+
+/* Returns which error too big a report gets; the run does not suffer. */
+static GVariant *
+report_too_much (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  gsize size = (gsize) 17 * 1024 * 1024;
+  g_autoptr (GBytes) bytes = g_bytes_new_take (g_malloc0 (size), size);
+  g_autoptr (GError) first = NULL;
+  g_autoptr (GError) second = NULL;
+
+  gmp_worker_report (g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, TRUE), &first);
+  gmp_worker_report (g_variant_new_handle (0), &second);
+  return g_variant_new ("(bb)", g_error_matches (first, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD),
+                        g_error_matches (second, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD));
+}
+
+static GVariant *
+print_lines (GVariant *params G_GNUC_UNUSED,
+             GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *wide = g_strnfill (5000, 'w');
+
+  printf ("one\n\n%s\n", wide);
+  fprintf (stderr, "two\nbad \xff byte\n");
+  /* A line in two writes is one line. */
+  printf ("thr");
+  fflush (stdout);
+  printf ("ee\n");
+  fflush (stdout);
+  fputs ("last err", stderr);
+  fputs ("last out", stdout);
+  return g_variant_new_boolean (TRUE);
+}
+
+static GVariant *
+print_endless (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *line = g_strnfill (20000, 'e');
+
+  fputs (line, stdout);
+  return NULL;
+}
+
+static GVariant *
+log_messages (GVariant *params G_GNUC_UNUSED,
+              GError  **error G_GNUC_UNUSED)
+{
+  g_log ("some", G_LOG_LEVEL_WARNING, "a warning of %d", 7);
+  g_log ("other", G_LOG_LEVEL_MESSAGE, "a message");
+  g_log (NULL, G_LOG_LEVEL_CRITICAL, "critical");
+  return g_variant_new_boolean (TRUE);
+}
+
+/* Signals are written down as text, in the order that they come in. */
+
+static void
+result_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id,
+           GVariant   *value,
+           gpointer    user_data)
+{
+  g_autofree char *text = value != NULL ? g_variant_print (value, TRUE) : g_strdup ("NULL");
+
+  g_string_append_printf (user_data, "result %d %s;", id, text);
+}
+
+static void
+failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id,
+           GError     *error,
+           gpointer    user_data)
+{
+  g_string_append_printf (user_data, "failed %d %s %d;", id, g_quark_to_string (error->domain),
+                          error->code);
+}
+
+static void
+progress_cb (GmpWorkers *workers G_GNUC_UNUSED,
+             int         id,
+             GVariant   *value,
+             gpointer    user_data)
+{
+  g_autofree char *text = value != NULL ? g_variant_print (value, TRUE) : g_strdup ("NULL");
+
+  g_string_append_printf (user_data, "progress %d %s;", id, text);
+}
+
+static void
+notify_cb (GmpWorkers *workers,
+           GParamSpec *pspec,
+           gpointer    user_data)
+{
+  g_autoptr (GVariant) results = gmp_workers_get_results (workers);
+
+  g_string_append_printf (user_data, "notify %s %u;", pspec->name,
+                          (guint) g_variant_n_children (results));
+}
+
+static void
+output_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+           int             id G_GNUC_UNUSED,
+           GmpOutputStream stream,
+           const char     *line,
+           gpointer        user_data)
+{
+  GString **streams = user_data;
+
+  g_assert_true (g_utf8_validate (line, -1, NULL));
+  if (strlen (line) > 100)
+    g_string_append_printf (streams[stream], "%c*%zu;", line[0], strlen (line));
+  else
+    g_string_append_printf (streams[stream], "%s;", line);
+}
+
+static gboolean
+log_cb (GmpWorkers *workers G_GNUC_UNUSED,
+        int         id,
+        const char *domain,
+        guint       level,
+        const char *message,
+        gpointer    user_data)
+{
+  g_string_append_printf (user_data, "%d '%s' %u %s;", id, domain, level, message);
+  return TRUE;
+}
+
+static void
+add (GmpWorkers *workers,
+     int         id,
+     GmpMethod   method,
+     GVariant   *params)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, id, method, params, &error);
+  g_assert_no_error (error);
+}
+
+static GVariant *
+run (GmpWorkers *workers)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+
+  g_assert_no_error (error);
+  return results;
+}
+
+static void
+test_result (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
+  g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), text);
+  g_signal_connect (workers, "notify::results", G_CALLBACK (notify_cb), text);
+  add (workers, 3, echo, g_variant_new_string ("x"));
+  add (workers, 1, fail, NULL);
+  add (workers, 2, echo, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_cmpstr (text->str, ==, "result 3 'x';failed 1 g-io-error-quark 26;result 2 NULL;"
+                   "notify results 2;");
+}
+
+static void
+test_progress (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  g_signal_connect (workers, "progress", G_CALLBACK (progress_cb), text);
+  g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
+  add (workers, 5, report_steps, NULL);
+  add (workers, 6, report_too_much, NULL);
+  results = run (workers);
+  g_assert_cmpstr (text->str, ==,
+                   "progress 5 1;progress 5 2;progress 5 3;progress 5 NULL;progress 5 @mi nothing;"
+                   "result 5 'reported';result 6 (true, true);");
+}
+
+static void
+test_output (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  add (workers, 1, print_lines, NULL);
+  results = run (workers);
+  g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
+  g_assert_cmpstr (err->str, ==, "two;bad \357\277\275 byte;last err;");
+}
+
+static void
+test_output_long (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  add (workers, 1, print_endless, NULL);
+  results = run (workers);
+  g_assert_cmpstr (out->str, ==, "e*8192;e*8192;e*3616;");
+}
+
+/* Each run of a process that is kept has its own last line. */
+static void
+test_output_reuse (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, "reuse",
+                                                 TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  add (workers, 1, print_lines, NULL);
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GVariant) results = run (workers);
+
+      g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
+      g_string_truncate (out, 0);
+    }
+}
+
+static void
+test_log (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autofree char *expected = NULL;
+
+  g_signal_connect (workers, "log", G_CALLBACK (log_cb), text);
+  add (workers, 4, log_messages, NULL);
+  results = run (workers);
+  expected = g_strdup_printf ("4 'some' %d a warning of 7;4 'other' %d a message;4 '' %d critical;",
+                              G_LOG_LEVEL_WARNING, G_LOG_LEVEL_MESSAGE, G_LOG_LEVEL_CRITICAL);
+  g_assert_cmpstr (text->str, ==, expected);
+}
+
+/* A worker's warnings are its own: printed here, with its id, and not fatal as this test's are. */
+static void
+test_log_default (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  if (g_test_subprocess ())
+    {
+      add (workers, 4, log_messages, NULL);
+      results = run (workers);
+      gmp_test_check_value (results, "{4: <true>}");
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*some*worker '4': a warning of 7*worker '4': critical*");
+}
+
+static void
+test_subclass (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_SQUARES, "max-parallel", 1, NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  add (workers, 1, NULL, g_variant_new_int32 (5));
+  add (workers, 2, NULL, NULL);
+  add (workers, 3, echo, g_variant_new_string ("not process"));
+  results = run (workers);
+  /* The instance in the worker is another one: it has seen no update. */
+  gmp_test_check_value (results, "{1: <(1, 25, 0)>, 2: <@mv nothing>, 3: <'not process'>}");
+  g_assert_cmpstr (TEST_SQUARES (workers)->updates->str, ==, "1 (iii);2 NULL;3 s;");
+}
+
+static void
+test_subclass_errors (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_SQUARES, "max-parallel", 1, NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
+  g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), text);
+  add (workers, -1, NULL, NULL);
+  add (workers, 100, NULL, g_variant_new_int32 (3));
+  add (workers, 2, NULL, g_variant_new_int32 (3));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  g_assert_error (gmp_workers_get_error (workers, 100), G_IO_ERROR, G_IO_ERROR_NO_SPACE);
+  results = gmp_workers_get_results (workers);
+  gmp_test_check_value (results, "{2: <(2, 9, 0)>}");
+  g_assert_cmpstr (text->str, ==, "failed -1 g-io-error-quark 13;failed 100 g-io-error-quark 12;"
+                   "result 2 (2, 9, 0);");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_SQUARES);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/workers-signals/result", test_result);
+  gmp_test_add ("/workers-signals/progress", test_progress);
+  gmp_test_add ("/workers-signals/output", test_output);
+  gmp_test_add ("/workers-signals/output-long", test_output_long);
+  gmp_test_add ("/workers-signals/output-reuse", test_output_reuse);
+  gmp_test_add ("/workers-signals/log", test_log);
+  gmp_test_add ("/workers-signals/log-default", test_log_default);
+  gmp_test_add ("/workers-signals/subclass", test_subclass);
+  gmp_test_add ("/workers-signals/subclass-errors", test_subclass_errors);
+  return g_test_run ();
+}
