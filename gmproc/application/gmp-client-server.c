@@ -8,8 +8,6 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-service-private.h"
-#include "application/gmp-worker-log-private.h"
-#include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 
@@ -72,17 +70,8 @@ enum {
   N_PROPS
 };
 
-enum {
-  SIGNAL_RESULT,
-  SIGNAL_FAILED,
-  SIGNAL_PROGRESS,
-  SIGNAL_OUTPUT,
-  SIGNAL_LOG,
-  N_SIGNALS
-};
-
 static GParamSpec *properties[N_PROPS];
-static guint signals[N_SIGNALS];
+static GmpRunSignals signals;
 
 G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, G_TYPE_OBJECT)
 
@@ -109,70 +98,19 @@ take_value (gpointer    owner G_GNUC_UNUSED,
 }
 
 static void
-succeeded (gpointer    owner,
-           const char *id,
-           GVariant   *value)
-{
-  g_signal_emit (owner, signals[SIGNAL_RESULT], 0, id, value);
-}
-
-static void
-failed (gpointer      owner,
-        const char   *id,
-        const GError *error)
-{
-  g_signal_emit (owner, signals[SIGNAL_FAILED], 0, id, error);
-}
-
-static void
-progress (const char *id,
-          GVariant   *value,
-          gpointer    owner)
+take_progress (gpointer    owner,
+               const char *id,
+               GVariant   *value)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (owner);
   GError *error = NULL;
 
-  g_signal_emit (owner, signals[SIGNAL_PROGRESS], 0, id, value);
   GMP_CLIENT_SERVER_GET_CLASS (owner)->update (owner, id, value, &error);
   if (error != NULL)
     gmp_service_fail (priv->service, error);
 }
 
-static void
-output (const char     *id,
-        GmpOutputStream stream,
-        const char     *line,
-        gpointer        owner)
-{
-  g_signal_emit (owner, signals[SIGNAL_OUTPUT], 0, id, stream, line);
-}
-
-static void
-log_message (const char    *id,
-             const char    *domain,
-             GLogLevelFlags level,
-             const char    *message,
-             gpointer       owner)
-{
-  gboolean handled;
-
-  g_signal_emit (owner, signals[SIGNAL_LOG], 0, id, domain, level, message, &handled);
-}
-
-static const GmpCrewEvents events = {
-  take_value, succeeded, failed, { progress, output, log_message },
-};
-
-static gboolean
-gmp_client_server_real_log (GmpClientServer *self G_GNUC_UNUSED,
-                            const char      *id,
-                            const char      *domain,
-                            guint            level,
-                            const char      *message)
-{
-  gmp_worker_log_print (id, domain, level, message);
-  return TRUE;
-}
+static const GmpCrewEvents events = { take_value, take_progress, &signals };
 
 /* The vfuncs' defaults, and the way to the vfuncs for the life cycle. */
 
@@ -439,6 +377,68 @@ gmp_client_server_set_property (GObject      *object,
     }
 }
 
+/**
+ * GmpClientServer:server-type:
+ *
+ * The type of the server, derived from [class@Gmp.ServerWorker]; none where
+ * [property@Gmp.ClientServer:server-target] is given, or the application is the server.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:server-target:
+ *
+ * The server as a target, `RUNTIME:DESCRIPTION`, which may be of another language.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:runtime:
+ *
+ * What an application that is itself the server can read: its clients are told so, as
+ * [method@Gmp.Worker.get_peer_runtime].
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:capture-output:
+ *
+ * Whether what workers print comes as [signal@Gmp.ClientServer::output], a line at a time, in place
+ * of going where the application's own output goes. It counts for runs that begin after it is set.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:inner-threads:
+ *
+ * How many threads a library inside a worker should start that would start one for each processor:
+ * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
+ * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
+ * is set in the application's environment, it counts.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:results: (attributes org.gtk.Property.get=gmp_client_server_get_results)
+ *
+ * What the clients' `finish` returned in the last run, as `a{sv}`, without those that failed.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:server-result: (attributes org.gtk.Property.get=gmp_client_server_get_server_result)
+ *
+ * What the server's `finish` returned in the last run.
+ *
+ * Since: 0.1
+ */
+
 static void
 install_properties (GObjectClass *object_class)
 {
@@ -446,164 +446,91 @@ install_properties (GObjectClass *object_class)
                                 G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
   GParamFlags read_flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
 
-  /**
-   * GmpClientServer:server-type:
-   *
-   * The type of the server, derived from [class@Gmp.ServerWorker]; none where
-   * [property@Gmp.ClientServer:server-target] is given, or the application is the server.
-   *
-   * Since: 0.1
-   */
   properties[PROP_SERVER_TYPE] = g_param_spec_gtype ("server-type", NULL, NULL, G_TYPE_NONE,
                                                      construct_flags);
 
-  /**
-   * GmpClientServer:server-target:
-   *
-   * The server as a target, `RUNTIME:DESCRIPTION`, which may be of another language.
-   *
-   * Since: 0.1
-   */
   properties[PROP_SERVER_TARGET] = g_param_spec_string ("server-target", NULL, NULL, NULL,
                                                         construct_flags);
 
-  /**
-   * GmpClientServer:runtime:
-   *
-   * What an application that is itself the server can read: its clients are told so, as
-   * [method@Gmp.Worker.get_peer_runtime].
-   *
-   * Since: 0.1
-   */
   properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, "native", construct_flags);
 
-  /**
-   * GmpClientServer:capture-output:
-   *
-   * Whether what workers print comes as [signal@Gmp.ClientServer::output], a line at a time, in place
-   * of going where the application's own output goes. It counts for runs that begin after it is set.
-   *
-   * Since: 0.1
-   */
   properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
                                                           G_PARAM_READWRITE |
                                                           G_PARAM_STATIC_STRINGS |
                                                           G_PARAM_EXPLICIT_NOTIFY);
 
-  /**
-   * GmpClientServer:inner-threads:
-   *
-   * How many threads a library inside a worker should start that would start one for each processor:
-   * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
-   * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
-   * is set in the application's environment, it counts.
-   *
-   * Since: 0.1
-   */
   properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
                                                       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                       G_PARAM_EXPLICIT_NOTIFY);
 
-  /**
-   * GmpClientServer:results: (attributes org.gtk.Property.get=gmp_client_server_get_results)
-   *
-   * What the clients' `finish` returned in the last run, as `a{sv}`, without those that failed.
-   *
-   * Since: 0.1
-   */
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL, G_VARIANT_TYPE_VARDICT,
                                                    NULL, read_flags);
 
-  /**
-   * GmpClientServer:server-result: (attributes org.gtk.Property.get=gmp_client_server_get_server_result)
-   *
-   * What the server's `finish` returned in the last run.
-   *
-   * Since: 0.1
-   */
   properties[PROP_SERVER_RESULT] = g_param_spec_variant ("server-result", NULL, NULL,
                                                          G_VARIANT_TYPE_ANY, NULL, read_flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
-static void
-install_signals (GType type)
-{
-  /**
-   * GmpClientServer::result:
-   * @self: the application
-   * @id: a client's id
-   * @value: (nullable): what its `finish` returned
-   *
-   * A client has finished, while others may still run.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_RESULT] = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_VARIANT);
+/**
+ * GmpClientServer::result:
+ * @self: the application
+ * @id: a client's id
+ * @value: (nullable): what its `finish` returned
+ *
+ * A client has finished, while others may still run.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpClientServer::failed:
-   * @self: the application
-   * @id: a client's id
-   * @error: why
-   *
-   * A client has failed, while others may still run.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_ERROR);
+/**
+ * GmpClientServer::failed:
+ * @self: the application
+ * @id: a client's id
+ * @error: why
+ *
+ * A client has failed, while others may still run.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpClientServer::progress:
-   * @self: the application
-   * @id: a client's id, or "server"
-   * @value: (nullable): what it gave to [func@Gmp.Worker.report]
-   *
-   * A worker tells how far it has come.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_PROGRESS] = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                           NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_VARIANT);
+/**
+ * GmpClientServer::progress:
+ * @self: the application
+ * @id: a client's id, or "server"
+ * @value: (nullable): what it gave to [func@Gmp.Worker.report]
+ *
+ * A worker tells how far it has come.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpClientServer::output:
-   * @self: the application
-   * @id: a client's id, or "server"
-   * @stream: where it was written to
-   * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
-   *
-   * A worker has printed a line, while [property@Gmp.ClientServer:capture-output] is on.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 3, G_TYPE_STRING, GMP_TYPE_OUTPUT_STREAM,
-                                         G_TYPE_STRING);
+/**
+ * GmpClientServer::output:
+ * @self: the application
+ * @id: a client's id, or "server"
+ * @stream: where it was written to
+ * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
+ *
+ * A worker has printed a line, while [property@Gmp.ClientServer:capture-output] is on.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpClientServer::log:
-   * @self: the application
-   * @id: a client's id, or "server"
-   * @domain: the log domain, may be empty
-   * @level: a [flags@GLib.LogLevelFlags]
-   * @message: the text
-   *
-   * A worker has logged a message with GLib. The default prints it where GLib would have, with the
-   * worker's id, and never ends the application.
-   *
-   * Returns: %TRUE where the message is dealt with and should not be printed
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_LOG] = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST,
-                                                    G_CALLBACK (gmp_client_server_real_log),
-                                                    g_signal_accumulator_true_handled, NULL, NULL,
-                                                    G_TYPE_BOOLEAN, 4, G_TYPE_STRING,
-                                                    G_TYPE_STRING, G_TYPE_UINT, G_TYPE_STRING);
-}
+/**
+ * GmpClientServer::log:
+ * @self: the application
+ * @id: a client's id, or "server"
+ * @domain: the log domain, may be empty
+ * @level: a [flags@GLib.LogLevelFlags]
+ * @message: the text
+ *
+ * A worker has logged a message with GLib. The default prints it where GLib would have, with the
+ * worker's id, and never ends the application.
+ *
+ * Returns: %TRUE where the message is dealt with and should not be printed
+ *
+ * Since: 0.1
+ */
 
 static void
 gmp_client_server_class_init (GmpClientServerClass *klass)
@@ -620,7 +547,7 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
   klass->finish = gmp_client_server_real_finish;
   klass->update = gmp_client_server_real_update;
   install_properties (object_class);
-  install_signals (G_TYPE_FROM_CLASS (klass));
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_STRING);
 }
 
 static void

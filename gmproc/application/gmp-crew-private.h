@@ -8,6 +8,7 @@
 
 #include "application/gmp-outcome-private.h"
 #include "application/gmp-remote-worker-private.h"
+#include "application/gmp-run-signals-private.h"
 
 G_BEGIN_DECLS
 
@@ -15,20 +16,17 @@ G_BEGIN_DECLS
  * of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
 typedef struct _GmpCrew GmpCrew;
 
-/* What the owner hears of, in the main context of the run. It may refuse a value with an error, which
- * is then what became of that worker. */
+/* The owner's part, in the main context of the run. It may refuse a value with an error, which is then
+ * what became of that worker. */
 typedef struct {
-  gboolean (*take_value) (gpointer        owner,
-                          const char     *id,
-                          GVariant       *value,
-                          GError        **error);
-  void     (*succeeded)  (gpointer        owner,
-                          const char     *id,
-                          GVariant       *value);
-  void     (*failed)     (gpointer        owner,
-                          const char     *id,
-                          const GError   *error);
-  GmpRemoteEvents remote;
+  gboolean (*take_value)    (gpointer     owner,
+                             const char  *id,
+                             GVariant    *value,
+                             GError     **error);
+  void     (*take_progress) (gpointer     owner,
+                             const char  *id,
+                             GVariant    *value);
+  const GmpRunSignals *signals;
 } GmpCrewEvents;
 
 typedef struct {

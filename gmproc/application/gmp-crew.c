@@ -93,6 +93,42 @@ gmp_crew_set_options (GmpCrew              *self,
   self->options = *options;
 }
 
+static void
+progress_cb (const char *id,
+             GVariant   *value,
+             gpointer    user_data)
+{
+  GmpCrew *self = user_data;
+
+  gmp_run_signals_progress (self->events->signals, self->owner, id, value);
+  self->events->take_progress (self->owner, id, value);
+}
+
+static void
+output_cb (const char     *id,
+           GmpOutputStream stream,
+           const char     *line,
+           gpointer        user_data)
+{
+  GmpCrew *self = user_data;
+
+  gmp_run_signals_output (self->events->signals, self->owner, id, stream, line);
+}
+
+static void
+log_cb (const char    *id,
+        const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data)
+{
+  GmpCrew *self = user_data;
+
+  gmp_run_signals_log (self->events->signals, self->owner, id, domain, level, message);
+}
+
+static const GmpRemoteEvents remote_events = { progress_cb, output_cb, log_cb };
+
 /* A worker under the same options, which is the caller's: a server, say. */
 GmpRemoteWorker *
 gmp_crew_new_worker (GmpCrew *self)
@@ -102,7 +138,7 @@ gmp_crew_new_worker (GmpCrew *self)
   if (inner_threads == 0)
     inner_threads = self->share;
   return gmp_remote_worker_new (self->launcher, self->options.capture_output, inner_threads,
-                                &self->events->remote, self->owner);
+                                &remote_events, self);
 }
 
 /* Forgets the last run; gmp_crew_add() then says who is in the next. */
@@ -187,11 +223,11 @@ settle (GmpCrew    *self,
   if (error == NULL)
     {
       gmp_outcome_succeeded (self->outcome, id, value);
-      self->events->succeeded (self->owner, id, value);
+      gmp_run_signals_result (self->events->signals, self->owner, id, value);
       return;
     }
   gmp_outcome_failed (self->outcome, id, error);
-  self->events->failed (self->owner, id, error);
+  gmp_run_signals_failed (self->events->signals, self->owner, id, error);
   g_error_free (error);
 }
 

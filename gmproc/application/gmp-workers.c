@@ -8,8 +8,6 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-crew-private.h"
-#include "application/gmp-worker-log-private.h"
-#include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-call-private.h"
@@ -83,17 +81,8 @@ enum {
   N_PROPS
 };
 
-enum {
-  SIGNAL_RESULT,
-  SIGNAL_FAILED,
-  SIGNAL_PROGRESS,
-  SIGNAL_OUTPUT,
-  SIGNAL_LOG,
-  N_SIGNALS
-};
-
 static GParamSpec *properties[N_PROPS];
-static guint signals[N_SIGNALS];
+static GmpRunSignals signals;
 
 G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, G_TYPE_OBJECT)
 
@@ -123,53 +112,13 @@ take_value (gpointer    owner,
 }
 
 static void
-succeeded (gpointer    owner,
-           const char *id,
-           GVariant   *value)
+take_progress (gpointer    owner G_GNUC_UNUSED,
+               const char *id G_GNUC_UNUSED,
+               GVariant   *value G_GNUC_UNUSED)
 {
-  g_signal_emit (owner, signals[SIGNAL_RESULT], 0, atoi (id), value);
 }
 
-static void
-failed (gpointer      owner,
-        const char   *id,
-        const GError *error)
-{
-  g_signal_emit (owner, signals[SIGNAL_FAILED], 0, atoi (id), error);
-}
-
-static void
-progress (const char *id,
-          GVariant   *value,
-          gpointer    owner)
-{
-  g_signal_emit (owner, signals[SIGNAL_PROGRESS], 0, atoi (id), value);
-}
-
-static void
-output (const char     *id,
-        GmpOutputStream stream,
-        const char     *line,
-        gpointer        owner)
-{
-  g_signal_emit (owner, signals[SIGNAL_OUTPUT], 0, atoi (id), stream, line);
-}
-
-static void
-log_message (const char    *id,
-             const char    *domain,
-             GLogLevelFlags level,
-             const char    *message,
-             gpointer       owner)
-{
-  gboolean handled;
-
-  g_signal_emit (owner, signals[SIGNAL_LOG], 0, atoi (id), domain, level, message, &handled);
-}
-
-static const GmpCrewEvents events = {
-  take_value, succeeded, failed, { progress, output, log_message },
-};
+static const GmpCrewEvents events = { take_value, take_progress, &signals };
 
 /* The vfuncs' defaults. */
 
@@ -218,19 +167,6 @@ gmp_workers_real_update (GmpWorkers *self G_GNUC_UNUSED,
                          GVariant   *result G_GNUC_UNUSED,
                          GError    **error G_GNUC_UNUSED)
 {
-  return TRUE;
-}
-
-static gboolean
-gmp_workers_real_log (GmpWorkers *self G_GNUC_UNUSED,
-                      int         id,
-                      const char *domain,
-                      guint       level,
-                      const char *message)
-{
-  g_autofree char *name = g_strdup_printf ("%d", id);
-
-  gmp_worker_log_print (name, domain, level, message);
   return TRUE;
 }
 
@@ -408,68 +344,73 @@ gmp_workers_set_property (GObject      *object,
   g_object_notify_by_pspec (object, pspec);
 }
 
+/**
+ * GmpWorkers:max-parallel:
+ *
+ * How many workers run at the same time; 0 for all of them.
+ *
+ * The others wait for their turn, in the order that they were asked for in. `g_get_num_processors ()`
+ * is a good choice where there are many.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpWorkers:reuse:
+ *
+ * Whether a process is kept, when its worker has ended, for other ids and further runs.
+ *
+ * That saves the start of a process. The price: what a function leaves behind in its process, such as
+ * global variables, is there for the next one. The processes end with the object.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpWorkers:capture-output:
+ *
+ * Whether what workers print comes as [signal@Gmp.Workers::output], a line at a time, in place of
+ * going where the application's own output goes.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpWorkers:inner-threads:
+ *
+ * How many threads a library inside a worker should start that would start one for each processor:
+ * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
+ * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
+ * is set in the application's environment, it counts.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpWorkers:results: (attributes org.gtk.Property.get=gmp_workers_get_results)
+ *
+ * What the workers of the last run returned that did not fail, as `a{iv}`.
+ *
+ * Since: 0.1
+ */
+
 static void
 install_properties (GObjectClass *object_class)
 {
   GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
 
-  /**
-   * GmpWorkers:max-parallel:
-   *
-   * How many workers run at the same time; 0 for all of them.
-   *
-   * The others wait for their turn, in the order that they were asked for in. `g_get_num_processors ()`
-   * is a good choice where there are many.
-   *
-   * Since: 0.1
-   */
   properties[PROP_MAX_PARALLEL] = g_param_spec_uint ("max-parallel", NULL, NULL, 0, G_MAXUINT, 0,
                                                      flags);
 
-  /**
-   * GmpWorkers:reuse:
-   *
-   * Whether a process is kept, when its worker has ended, for other ids and further runs.
-   *
-   * That saves the start of a process. The price: what a function leaves behind in its process, such as
-   * global variables, is there for the next one. The processes end with the object.
-   *
-   * Since: 0.1
-   */
   properties[PROP_REUSE] = g_param_spec_boolean ("reuse", NULL, NULL, FALSE, flags);
 
-  /**
-   * GmpWorkers:capture-output:
-   *
-   * Whether what workers print comes as [signal@Gmp.Workers::output], a line at a time, in place of
-   * going where the application's own output goes.
-   *
-   * Since: 0.1
-   */
   properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
                                                           flags);
 
-  /**
-   * GmpWorkers:inner-threads:
-   *
-   * How many threads a library inside a worker should start that would start one for each processor:
-   * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
-   * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
-   * is set in the application's environment, it counts.
-   *
-   * Since: 0.1
-   */
   properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
                                                       G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                       G_PARAM_EXPLICIT_NOTIFY);
 
-  /**
-   * GmpWorkers:results: (attributes org.gtk.Property.get=gmp_workers_get_results)
-   *
-   * What the workers of the last run returned that did not fail, as `a{iv}`.
-   *
-   * Since: 0.1
-   */
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL,
                                                    G_VARIANT_TYPE ("a{iv}"), NULL,
                                                    G_PARAM_READABLE | G_PARAM_STATIC_STRINGS |
@@ -477,84 +418,66 @@ install_properties (GObjectClass *object_class)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
-static void
-install_signals (GType type)
-{
-  /**
-   * GmpWorkers::result:
-   * @self: the workers
-   * @id: a worker's id
-   * @value: (nullable): what it returned
-   *
-   * A worker has returned, while others may still run.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_RESULT] = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_VARIANT);
+/**
+ * GmpWorkers::result:
+ * @self: the workers
+ * @id: a worker's id
+ * @value: (nullable): what it returned
+ *
+ * A worker has returned, while others may still run.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpWorkers::failed:
-   * @self: the workers
-   * @id: a worker's id
-   * @error: why
-   *
-   * A worker has failed, while others may still run.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_FAILED] = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_ERROR);
+/**
+ * GmpWorkers::failed:
+ * @self: the workers
+ * @id: a worker's id
+ * @error: why
+ *
+ * A worker has failed, while others may still run.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpWorkers::progress:
-   * @self: the workers
-   * @id: a worker's id
-   * @value: (nullable): what it gave to [func@Gmp.Worker.report]
-   *
-   * A worker tells how far it has come.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_PROGRESS] = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                           NULL, G_TYPE_NONE, 2, G_TYPE_INT, G_TYPE_VARIANT);
+/**
+ * GmpWorkers::progress:
+ * @self: the workers
+ * @id: a worker's id
+ * @value: (nullable): what it gave to [func@Gmp.Worker.report]
+ *
+ * A worker tells how far it has come.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpWorkers::output:
-   * @self: the workers
-   * @id: a worker's id
-   * @stream: where it was written to
-   * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
-   *
-   * A worker has printed a line, while [property@Gmp.Workers:capture-output] is on.
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                         G_TYPE_NONE, 3, G_TYPE_INT, GMP_TYPE_OUTPUT_STREAM,
-                                         G_TYPE_STRING);
+/**
+ * GmpWorkers::output:
+ * @self: the workers
+ * @id: a worker's id
+ * @stream: where it was written to
+ * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
+ *
+ * A worker has printed a line, while [property@Gmp.Workers:capture-output] is on.
+ *
+ * Since: 0.1
+ */
 
-  /**
-   * GmpWorkers::log:
-   * @self: the workers
-   * @id: a worker's id
-   * @domain: the log domain, may be empty
-   * @level: a [flags@GLib.LogLevelFlags]
-   * @message: the text
-   *
-   * A worker has logged a message with GLib. The default prints it where GLib would have, with the
-   * worker's id, and never ends the application.
-   *
-   * Returns: %TRUE where the message is dealt with and should not be printed
-   *
-   * Since: 0.1
-   */
-  signals[SIGNAL_LOG] = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST,
-                                                    G_CALLBACK (gmp_workers_real_log),
-                                                    g_signal_accumulator_true_handled, NULL, NULL,
-                                                    G_TYPE_BOOLEAN, 4, G_TYPE_INT, G_TYPE_STRING,
-                                                    G_TYPE_UINT, G_TYPE_STRING);
-}
+/**
+ * GmpWorkers::log:
+ * @self: the workers
+ * @id: a worker's id
+ * @domain: the log domain, may be empty
+ * @level: a [flags@GLib.LogLevelFlags]
+ * @message: the text
+ *
+ * A worker has logged a message with GLib. The default prints it where GLib would have, with the
+ * worker's id, and never ends the application.
+ *
+ * Returns: %TRUE where the message is dealt with and should not be printed
+ *
+ * Since: 0.1
+ */
 
 static void
 gmp_workers_class_init (GmpWorkersClass *klass)
@@ -568,7 +491,7 @@ gmp_workers_class_init (GmpWorkersClass *klass)
   klass->update = gmp_workers_real_update;
   gmp_call_register (GMP_TYPE_WORKERS, call_process);
   install_properties (object_class);
-  install_signals (G_TYPE_FROM_CLASS (klass));
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_INT);
 }
 
 static void
