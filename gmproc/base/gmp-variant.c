@@ -1,0 +1,54 @@
+/* gmp-variant.c: variants for language bindings
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-variant.h"
+
+#include "base/gmp-error.h"
+
+/**
+ * gmp_variant_from_bytes:
+ * @type_string: a definite type
+ * @bytes: a value of this type in serialised form
+ * @error: return location for an error
+ *
+ * Makes a variant that is not floating, for bindings that lose the reference of those that are.
+ *
+ * GJS keeps one reference more than it should of every floating variant that a function returns, and
+ * all of GLib's constructors return such. Its own layer over gmproc serialises values itself and
+ * comes here.
+ *
+ * Returns: (transfer full): a variant; %NULL with [error@Gmp.Error.BAD_PAYLOAD] where the type is none,
+ *   or @bytes are not a value of it in normal form
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_variant_from_bytes (const char *type_string,
+                        GBytes     *bytes,
+                        GError    **error)
+{
+  g_autoptr (GVariant) variant = NULL;
+
+  g_return_val_if_fail (type_string != NULL, NULL);
+  g_return_val_if_fail (bytes != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (!g_variant_type_string_is_valid (type_string) ||
+      !g_variant_type_is_definite ((const GVariantType *) type_string))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "'%.100s' is not a definite type",
+                   type_string);
+      return NULL;
+    }
+  variant = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type_string, bytes,
+                                                          FALSE));
+  if (g_variant_is_normal_form (variant))
+    return g_steal_pointer (&variant);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+               "These %" G_GSIZE_FORMAT " bytes are not a value of type '%.100s'",
+               g_bytes_get_size (bytes), type_string);
+  return NULL;
+}

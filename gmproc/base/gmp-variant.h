@@ -1,0 +1,17 @@
+/* gmp-variant.h: variants for language bindings
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+GMP_PUBLIC GVariant *gmp_variant_from_bytes (const char *type_string,
+                                             GBytes     *bytes,
+                                             GError    **error);
+
+G_END_DECLS
