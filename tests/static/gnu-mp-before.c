@@ -1,0 +1,68 @@
+/* gnu-mp-before.c: gmp.h of GNU MP before gmproc.h, in one file
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#ifndef WITHOUT_GNU_MP
+
+#include <gmp.h>
+#include <gmproc.h>
+
+#include <stdlib.h>
+
+/* The worker counts with GNU MP: 2 to the power of 100, as text. */
+static GVariant *
+power (GVariant *params G_GNUC_UNUSED,
+       GError  **error G_GNUC_UNUSED)
+{
+  GVariant *result;
+  mpz_t number;
+  char *text;
+
+  mpz_init (number);
+  mpz_ui_pow_ui (number, 2, 100);
+  gmp_asprintf (&text, "%Zd", number);
+  mpz_clear (number);
+  result = g_variant_new_string (text);
+  free (text);
+  return result;
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+
+  gmp_init (&argc, &argv);
+
+  workers = gmp_workers_new ();
+  gmp_workers_add (workers, 1, power, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  text = g_variant_print (results, FALSE);
+  g_assert_cmpstr (text, ==, "{1: <'1267650600228229401496703205376'>}");
+
+  /* Each library's own. */
+  g_assert_cmpint (GMP_ERROR_NONE, ==, 0);
+  g_assert_true (GMP_ERROR == gmp_error_quark ());
+  g_assert_cmpint (gmp_version[0], >=, '4');
+  g_assert_cmpstr (gmp_get_version_string (), !=, gmp_version);
+  return EXIT_SUCCESS;
+}
+
+#else
+
+/* What Meson takes for "skipped". */
+int
+main (void)
+{
+  return 77;
+}
+
+#endif

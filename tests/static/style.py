@@ -1,0 +1,87 @@
+# style.py: what a machine can see of how the code should read
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: style.py SOURCE_ROOT
+
+SPDX lines, tabs, trailing spaces, columns, the length of files, and of the library's functions.
+"""
+
+import sys
+from pathlib import Path
+
+import verdict
+
+FOLDERS = ['gmproc', 'bindings', 'tests', 'examples', 'docs']
+LICENSED = ('.c', '.h', '.h.in', '.py', '.js', '.vala', '.xml', '.toml.in', 'meson.build')
+NARROW = ('.c', '.h', '.h.in', '.py', '.js')
+COLUMNS = 100
+FUNCTION_LINES = 60
+FILE_LINES = 900
+
+SPDX = ['SPDX-FileCopyrightText:', 'SPDX-License-Identifier: LGPL-2.1-or-later']
+
+
+def sources(root: Path) -> list[Path]:
+    paths = [root / 'meson.build']
+    for folder in FOLDERS:
+        paths += [path for path in (root / folder).rglob('*')
+                  if path.is_file() and path.name.endswith(LICENSED)]
+    return sorted(paths)
+
+
+def check_text(name: str, lines: list[str]) -> list[str]:
+    problems = []
+    for wanted in SPDX:
+        # In the first lines: a document type or a #! may come before.
+        if not any(wanted in line for line in lines[:10]):
+            problems.append(f'{name}: no line "{wanted} ..." at the top')
+    for number, line in enumerate(lines, 1):
+        if '\t' in line:
+            problems.append(f'{name}:{number}: a tab')
+        if line != line.rstrip():
+            problems.append(f'{name}:{number}: spaces at the end of the line')
+        if name.endswith(NARROW) and len(line) > COLUMNS:
+            problems.append(f'{name}:{number}: {len(line)} columns, more than {COLUMNS}')
+    if len(lines) > FILE_LINES:
+        problems.append(f'{name}: {len(lines)} lines, more than {FILE_LINES}')
+    return problems
+
+
+def check_functions(name: str, lines: list[str]) -> list[str]:
+    """The length of functions: from a { in the first column to the }."""
+    problems = []
+    begin = None
+    for number, line in enumerate(lines, 1):
+        if line == '{':
+            begin = number
+        elif line == '}' and begin is not None:
+            length = number - begin + 1
+            if length > FUNCTION_LINES:
+                problems.append(f'{name}:{begin}: a function of {length} lines, more than '
+                                f'{FUNCTION_LINES}')
+            begin = None
+    return problems
+
+
+def main() -> None:
+    root = Path(sys.argv[1])
+    problems = []
+    paths = sources(root)
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        lines = path.read_text(encoding='utf-8').split('\n')
+        if lines[-1] != '':
+            problems.append(f'{name}: no line end at the end')
+        lines = lines[:-1]
+        problems += check_text(name, lines)
+        if name.startswith('gmproc/') and name.endswith('.c'):
+            problems += check_functions(name, lines)
+    if len(paths) < 40:
+        problems.append(f'only {len(paths)} sources found under {root}')
+    verdict.close(problems, f'{len(paths)} files')
+
+
+if __name__ == '__main__':
+    main()
