@@ -5,9 +5,9 @@
 
 """Usage: installed.py SOURCE_ROOT MESON PYTHON COMPILER...
 
-Configures, builds and installs the sources into an empty folder, and then uses nothing but that prefix:
-C programs by pkg-config, introspection from Python, Vala. Also as a subproject, and uninstalled in
-`meson devenv`. PYTHON is one that has gi.
+Configures, builds and installs the sources into an empty folder, and then uses nothing but that
+prefix: C programs by pkg-config, introspection from Python, Vala. Also as a subproject, and
+uninstalled in `meson devenv`. PYTHON is one that has gi.
 """
 
 import hashlib
@@ -27,7 +27,11 @@ HEADERS = '''#include <gmproc.h>
 #ifdef GMPROC_INSIDE
 #error "GMPROC_INSIDE leaks out of gmproc.h"
 #endif
-int main (int argc, char **argv) { gmp_init (&argc, &argv); return GMP_CHECK_VERSION (0, 1, 0) != 1; }
+int main (int argc, char **argv)
+{
+  gmp_init (&argc, &argv);
+  return GMP_CHECK_VERSION (0, 1, 0) ? 0 : 1;
+}
 '''
 
 PYTHON_PROGRAM = '''
@@ -35,7 +39,8 @@ import gi
 gi.require_version('Gmp', '1')
 from gi.repository import Gmp
 workers = Gmp.Workers(max_parallel=2)
-print(Gmp.get_version_string(), workers.props.max_parallel, issubclass(Gmp.ServerWorker, Gmp.Worker))
+derives = issubclass(Gmp.ServerWorker, Gmp.Worker)
+print(Gmp.get_version_string(), workers.props.max_parallel, derives)
 '''
 PYTHON_OUTPUT = re.compile(r'\d+\.\d+\.\d+ 2 True\n')
 
@@ -212,8 +217,8 @@ def check_checksums(prefix: Prefix, program: Path) -> None:
         prefix.problem(f'checksums should print\n{wanted}but prints\n{output}')
     result = prefix.run(program, names[1], 'not-there', environment=prefix.at_run)
     if result.returncode != 1 or 'not-there' not in result.stderr or names[1] not in result.stdout:
-        prefix.problem('checksums of a file that is not there should fail with 1, name it, and print '
-                       f'the others: {result}')
+        prefix.problem('checksums of a file that is not there should fail with 1, name it, and '
+                       f'print the others: {result}')
 
 
 def check_python(prefix: Prefix, python: str) -> None:
