@@ -13,7 +13,7 @@ main (int    argc,
       char **argv)
 {
   gmp_init (&argc, &argv);
-  g_printerr ("%s is started by gmproc for workers that are functions or types of libraries; it has "
-              "nothing to do when started by hand.\n", argv[0]);
+  g_printerr ("%s is started by gmproc for workers that are functions or types of libraries; it "
+              "has nothing to do when started by hand.\n", argv[0]);
   return EXIT_FAILURE;
 }

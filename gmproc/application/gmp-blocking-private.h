@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* What is begun between gmp_blocking_begin() and gmp_blocking_wait(), with gmp_blocking_done_cb() and
- * this as its callback, runs in a main context of its own. */
+/* What is begun between gmp_blocking_begin() and gmp_blocking_wait(), with gmp_blocking_done_cb()
+ * and this as its callback, runs in a main context of its own. */
 typedef struct {
   GMainContext *context;
   GCancellable *cancellable; /* for the call: cancelled with the caller's, and by Ctrl-C */

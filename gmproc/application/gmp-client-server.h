@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 #define GMP_TYPE_CLIENT_SERVER (gmp_client_server_get_type ())
-GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CLIENT_SERVER, GObject)
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CLIENT_SERVER,
+                                     GObject)
 
 /**
  * GmpClientServerClass:
@@ -55,7 +56,7 @@ struct _GmpClientServerClass
 };
 
 GMP_PUBLIC GmpClientServer *gmp_client_server_new                (GType                server_type);
-GMP_PUBLIC GmpClientServer *gmp_client_server_new_for_target     (const char          *server_target);
+GMP_PUBLIC GmpClientServer *gmp_client_server_new_for_target     (const char *server_target);
 GMP_PUBLIC gboolean         gmp_client_server_new_worker         (GmpClientServer     *self,
                                                                   const char          *id,
                                                                   GType                client_type,

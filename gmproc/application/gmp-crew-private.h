@@ -12,12 +12,12 @@
 
 G_BEGIN_DECLS
 
-/* What GmpWorkers and GmpClientServer have in common: any number of workers, so many at a time, each
- * of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
+/* What GmpWorkers and GmpClientServer have in common: any number of workers, so many at a time,
+ * each of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
 typedef struct _GmpCrew GmpCrew;
 
-/* The owner's part, in the main context of the run. It may refuse a value with an error, which is then
- * what became of that worker. */
+/* The owner's part, in the main context of the run. It may refuse a value with an error, which is
+ * then what became of that worker. */
 typedef struct {
   gboolean (*take_value)    (gpointer     owner,
                              const char  *id,

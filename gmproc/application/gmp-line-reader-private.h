@@ -10,7 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* Reads a pipe that a worker writes to, in the thread-default main context, while it is attached. */
+/* Reads a pipe that a worker writes to, in the thread-default main context, while it is
+ * attached. */
 typedef struct _GmpLineReader GmpLineReader;
 
 typedef void (*GmpLineFunc) (const char *line,

@@ -10,7 +10,8 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
-/* A line longer than this comes in pieces, so that a worker cannot fill the application's memory. */
+/* A line longer than this comes in pieces, so that a worker cannot fill the application's
+ * memory. */
 #define LINE_MAX_BYTES 8192
 
 struct _GmpLineReader
@@ -129,8 +130,8 @@ gmp_line_reader_detach (GmpLineReader *self)
   g_clear_pointer (&self->source, g_source_unref);
 }
 
-/* Takes what is there now, and a last line without an end. Processes that the worker left behind may
- * hold the pipe open, so its end is not waited for. */
+/* Takes what is there now, and a last line without an end. Processes that the worker left behind
+ * may hold the pipe open, so its end is not waited for. */
 void
 gmp_line_reader_drain (GmpLineReader *self)
 {

@@ -32,9 +32,9 @@ typedef struct {
 } Channel;
 
 /* A run is one task, from launch() or, in a process that was kept, from call_run(), to
- * maybe_return(): when the call of Run has returned and the process is no longer watched, because it
- * has ended or because it is kept. So no callback outlives the run, nor the main context that it was
- * begun in; gmp_workers_run() has a new one each time. */
+ * maybe_return(): when the call of Run has returned and the process is no longer watched, because
+ * it has ended or because it is kept. So no callback outlives the run, nor the main context that
+ * it was begun in; gmp_workers_run() has a new one each time. */
 struct _GmpRemoteWorker
 {
   GObject parent_instance;
@@ -448,8 +448,8 @@ startup_cb (gpointer user_data)
 
   clear_source (&self->startup_source);
   take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                 "it was not ready within %d seconds of its start: does its main () "
-                                 "call gmp_init () first?", STARTUP_LIMIT / 1000));
+                                 "it was not ready within %d seconds of its start: does its "
+                                 "main () call gmp_init () first?", STARTUP_LIMIT / 1000));
   gmp_worker_process_end (self->process, 0);
   return G_SOURCE_REMOVE;
 }

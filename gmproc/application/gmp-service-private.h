@@ -11,7 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* The server is a worker, or the application itself; the clients are a crew; and they end together. */
+/* The server is a worker, or the application itself; the clients are a crew; and they end
+ * together. */
 typedef struct _GmpService GmpService;
 
 GmpService *gmp_service_new           (const GmpCrewEvents    *events,

@@ -10,9 +10,9 @@
 #include "base/gmp-target-private.h"
 #include "peer/gmp-peer-private.h"
 
-/* The run is over when both the clients and the server have ended. A server that is done early stays
- * until its clients have ended, for they may still ask; then it is retired. A server that fails takes
- * its clients along. */
+/* The run is over when both the clients and the server have ended. A server that is done early
+ * stays until its clients have ended, for they may still ask; then it is retired. A server that
+ * fails takes its clients along. */
 struct _GmpService
 {
   const GmpCrewEvents *events;
@@ -126,7 +126,8 @@ take_server_error (GmpService *self,
   g_cancellable_cancel (self->cancellable);
 }
 
-/* Ends the run with @error, which it takes over, for something that went wrong in the application. */
+/* Ends the run with @error, which it takes over, for something that went wrong in the
+ * application. */
 void
 gmp_service_fail (GmpService *self,
                   GError     *error)

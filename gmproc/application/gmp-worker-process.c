@@ -26,8 +26,8 @@
 /* How many lines of standard error a failure quotes. */
 #define TAIL_LINES 10
 
-/* It is watched during each run, in the main context of that run, and between runs not at all: what it
- * prints then waits in the pipe, and its end is found when the next run begins. */
+/* It is watched during each run, in the main context of that run, and between runs not at all:
+ * what it prints then waits in the pipe, and its end is found when the next run begins. */
 struct _GmpWorkerProcess
 {
   GmpProcess *process;
@@ -69,8 +69,8 @@ err_line_cb (const char *line,
     self->line (GMP_OUTPUT_STDERR, line, self->user_data);
 }
 
-/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied to
- * the application's own. */
+/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied
+ * to the application's own. */
 static gboolean
 open_output (GmpWorkerProcess *self,
              GmpLaunch        *launch,
@@ -98,11 +98,12 @@ check_limit (int      last_fd,
 {
   struct rlimit limit;
 
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 || last_fd + SPARE_DESCRIPTORS < (gint64) limit.rlim_cur)
+  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 ||
+      last_fd + SPARE_DESCRIPTORS < (gint64) limit.rlim_cur)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-               "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise it "
-               "with 'ulimit -n', or set max-parallel", (guint64) limit.rlim_cur);
+               "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise "
+               "it with 'ulimit -n', or set max-parallel", (guint64) limit.rlim_cur);
   return FALSE;
 }
 
@@ -245,8 +246,8 @@ end_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Ends a process that does not end by itself within @grace milliseconds: SIGTERM, then SIGKILL. To be
- * called while it is watched; the last call counts, unless the end has begun. */
+/* Ends a process that does not end by itself within @grace milliseconds: SIGTERM, then SIGKILL. To
+ * be called while it is watched; the last call counts, unless the end has begun. */
 void
 gmp_worker_process_end (GmpWorkerProcess *self,
                         guint             grace)

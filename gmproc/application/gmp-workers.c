@@ -182,7 +182,8 @@ enlist (GmpWorkers *self,
 
   if (entry == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no worker %d: add it first", id);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no worker %d: add it first", id);
       return FALSE;
     }
   return gmp_crew_add (priv->crew,
@@ -349,8 +350,8 @@ gmp_workers_set_property (GObject      *object,
  *
  * How many workers run at the same time; 0 for all of them.
  *
- * The others wait for their turn, in the order that they were asked for in. `g_get_num_processors ()`
- * is a good choice where there are many.
+ * The others wait for their turn, in the order that they were asked for in. `g_get_num_processors
+ * ()` is a good choice where there are many.
  *
  * Since: 0.1
  */
@@ -360,8 +361,8 @@ gmp_workers_set_property (GObject      *object,
  *
  * Whether a process is kept, when its worker has ended, for other ids and further runs.
  *
- * That saves the start of a process. The price: what a function leaves behind in its process, such as
- * global variables, is there for the next one. The processes end with the object.
+ * That saves the start of a process. The price: what a function leaves behind in its process, such
+ * as global variables, is there for the next one. The processes end with the object.
  *
  * Since: 0.1
  */
@@ -387,7 +388,7 @@ gmp_workers_set_property (GObject      *object,
  */
 
 /**
- * GmpWorkers:results: (attributes org.gtk.Property.get=gmp_workers_get_results)
+ * GmpWorkers:results: (getter get_results)
  *
  * What the workers of the last run returned that did not fail, as `a{iv}`.
  *
@@ -548,8 +549,8 @@ add_entry (GmpWorkers *self,
  * gmp_workers_add:
  * @self: the workers
  * @id: the worker's id
- * @method: (nullable) (scope forever): the function to run, static ones too; %NULL for the `process`
- *   of a subclass
+ * @method: (nullable) (scope forever): the function to run, static ones too; %NULL for the
+ *   `process` of a subclass
  * @params: (nullable): what the function gets; a floating reference is sunk
  * @error: return location for an error
  *
@@ -653,7 +654,8 @@ gmp_workers_set_params (GmpWorkers *self,
   entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
   if (entry == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no worker %d: add it first", id);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no worker %d: add it first", id);
       return FALSE;
     }
   g_clear_pointer (&entry->params, g_variant_unref);
@@ -749,8 +751,8 @@ crew_ran_cb (GObject      *source G_GNUC_UNUSED,
  *
  * Runs workers without blocking.
  *
- * The callback and all signals come in the main context that is the thread's default at this call. To
- * [method@Gmp.Workers.run] it is alike but for Ctrl-C, which is the program's own business.
+ * The callback and all signals come in the main context that is the thread's default at this call.
+ * To [method@Gmp.Workers.run] it is alike but for Ctrl-C, which is the program's own business.
  *
  * Since: 0.1
  */
@@ -806,7 +808,7 @@ gmp_workers_run_finish (GmpWorkers   *self,
 }
 
 /**
- * gmp_workers_get_results: (attributes org.gtk.Method.get_property=results)
+ * gmp_workers_get_results: (get-property results)
  * @self: the workers
  *
  * What the workers of the last run returned that did not fail; while one runs, what has arrived.

@@ -20,6 +20,15 @@ static const GDBusErrorEntry entries[] = {
   { GMP_ERROR_LAUNCH, "org.gmproc.Error.Launch" },
 };
 
+/**
+ * gmp_error_quark:
+ *
+ * The number of the error domain, which %GMP_ERROR stands for.
+ *
+ * Returns: the domain
+ *
+ * Since: 0.1
+ */
 GQuark
 gmp_error_quark (void)
 {

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* The descriptor at which a worker's process finds its control socket, and the variable that tells a
- * process that it is one. */
+/* The descriptor at which a worker's process finds its control socket, and the variable that tells
+ * a process that it is one. */
 #define GMP_WORKER_FD  3
 #define GMP_WORKER_ENV "GMPROC_WORKER"
 

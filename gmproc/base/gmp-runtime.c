@@ -11,8 +11,8 @@
 G_LOCK_DEFINE_STATIC (commands);
 static GHashTable *commands; /* of char ** by runtime; under the lock */
 
-/* What runs a runtime's targets where nobody said otherwise. The variable is for a build that is not
- * installed. */
+/* What runs a runtime's targets where nobody said otherwise. The variable is for a build that is
+ * not installed. */
 static const struct {
   const char *runtime;
   const char *variable;
@@ -40,8 +40,8 @@ insert_locked (const char         *runtime,
  *
  * Says which program is started for workers of a runtime.
  *
- * That program makes a [class@Gmp.Host] and calls [method@Gmp.Host.run]. Language bindings call this
- * with the interpreter that the application runs in.
+ * That program makes a [class@Gmp.Host] and calls [method@Gmp.Host.run]. Language bindings call
+ * this with the interpreter that the application runs in.
  *
  * Since: 0.1
  */

@@ -16,12 +16,12 @@
  *
  * Makes a variant that is not floating, for bindings that lose the reference of those that are.
  *
- * GJS keeps one reference more than it should of every floating variant that a function returns, and
- * all of GLib's constructors return such. Its own layer over gmproc serialises values itself and
- * comes here.
+ * GJS keeps one reference more than it should of every floating variant that a function returns,
+ * and all of GLib's constructors return such. Its own layer over gmproc serialises values itself
+ * and comes here.
  *
- * Returns: (transfer full): a variant; %NULL with [error@Gmp.Error.BAD_PAYLOAD] where the type is none,
- *   or @bytes are not a value of it in normal form
+ * Returns: (transfer full): a variant; %NULL with [error@Gmp.Error.BAD_PAYLOAD] where the type is
+ *   none, or @bytes are not a value of it in normal form
  *
  * Since: 0.1
  */

@@ -22,9 +22,9 @@ struct _GmpInbox
 {
   GmpDoorbell *doorbell;
   GMutex lock;
-  GArray *open;   /* of Slot; under lock */
-  GPtrArray *closed; /* of GmpChannel, kept so that a last word can still reach the peer; under lock */
-  guint next;     /* where the next search begins, so that no client starves; under lock */
+  GArray *open;      /* of Slot; under lock */
+  GPtrArray *closed; /* of GmpChannel, kept so that a last word reaches the peer; under lock */
+  guint next;        /* where the next search begins, so that no client starves; under lock */
 };
 
 static void
@@ -217,8 +217,9 @@ rung_cb (int          fd G_GNUC_UNUSED,
   return G_SOURCE_CONTINUE;
 }
 
-/* The main loop's way to wait: @ready is called in the thread-default main context, at once and then
- * when gmp_inbox_try_take() may have something. Destroy the source before the inbox is freed. */
+/* The main loop's way to wait: @ready is called in the thread-default main context, at once and
+ * then when gmp_inbox_try_take() may have something. Destroy the source before the inbox is
+ * freed. */
 GSource *
 gmp_inbox_attach (GmpInbox    *self,
                   GmpInboxFunc ready,

@@ -18,8 +18,8 @@
  * control's own has the main context in which the connection delivers calls, and `closed`; it never
  * runs code of the user.
  *
- * A run goes from handle_run() in that thread, over the queue, to gmp_control_take_job() in the main
- * thread, and ends with gmp_control_finish_job(). */
+ * A run goes from handle_run() in that thread, over the queue, to gmp_control_take_job() in the
+ * main thread, and ends with gmp_control_finish_job(). */
 struct _GmpControl
 {
   GThread *thread;

@@ -105,7 +105,8 @@ report_cb (GVariant *value,
 
 /* Sends what GLib logs to the application, which knows better where it should go. What is about to
  * abort the process is printed here: a message might not leave in time. Structured logging goes to
- * standard error as ever: its writer can be set only once in a process, and that is the program's. */
+ * standard error as ever: its writer can be set only once in a process, and that is the
+ * program's. */
 static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
@@ -211,8 +212,8 @@ set_signals (void)
   signal (SIGPIPE, SIG_IGN);
 }
 
-/* The socket's number from the environment, which is then cleared: programs started from here are no
- * workers. */
+/* The socket's number from the environment, which is then cleared: programs started from here are
+ * no workers. */
 static int
 take_control_fd (void)
 {
@@ -273,7 +274,8 @@ gmp_host_run (GmpHost *self)
       return EXIT_FAILURE;
     }
   set_signals ();
-  /* One write a line, so that lines of several workers do not mix, and appear as they are printed. */
+  /* One write a line, so that lines of several workers do not mix, and appear as they are
+   * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);
   control = gmp_control_new (fd, &error);
   if (control == NULL)

@@ -14,15 +14,16 @@
 /**
  * gmp_init:
  * @argc: (inout) (optional): the address of `main ()`'s argument count
- * @argv: (array length=argc) (inout) (nullable): the address of `main ()`'s arguments
+ * @argv: (array length=argc) (inout) (nullable) (transfer none): the address of `main ()`'s
+ *   arguments
  *
  * Makes this program ready to have workers, and to be one.
  *
  * A worker process is this same program, started again. There this function runs the worker and
- * never returns; in the application it returns at once and may be called more than once. So it should
- * be the first call in `main ()`: what stands before it happens in each worker too. The one thing that
- * belongs there is `g_type_ensure ()` for types of workers whose `_get_type` function is not
- * exported.
+ * never returns; in the application it returns at once and may be called more than once. So it
+ * should be the first call in `main ()`: what stands before it happens in each worker too. The one
+ * thing that belongs there is `g_type_ensure ()` for types of workers whose `_get_type` function
+ * is not exported.
  *
  * The arguments are left as they are; a worker gets none.
  *
@@ -44,7 +45,7 @@ gmp_init (int    *argc G_GNUC_UNUSED,
     }
   program = g_file_read_link ("/proc/self/exe", NULL);
   if (program == NULL)
-    g_critical ("gmproc: cannot read /proc/self/exe, so workers cannot be started; is /proc mounted?");
+    g_critical ("Cannot read /proc/self/exe, so workers cannot be started; is /proc mounted?");
   else
     gmp_runtime_set_program (program);
 }

@@ -94,7 +94,8 @@ find_offset (const char *path,
   address = (gpointer) (module->base + (guintptr) offset);
   if (gmp_module_is_code (address))
     return address;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in '%s'", place, path);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in '%s'", place,
+               path);
   return NULL;
 }
 

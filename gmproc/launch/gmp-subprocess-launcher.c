@@ -137,8 +137,8 @@ wrap (char       **argv,
   return g_strv_builder_end (builder);
 }
 
-/* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read these
- * when they are loaded, so it has to be said before that. What the user has set counts. */
+/* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read
+ * these when they are loaded, so it has to be said before that. What the user has set counts. */
 static void
 limit_inner_threads (GSubprocessLauncher *launcher,
                      guint                inner_threads)

@@ -78,8 +78,8 @@ box_unref (gpointer data)
   g_free (box);
 }
 
-/* Either a payload, as in the queue, or the end with its reason. Takes over what it is given; called
- * in any thread. */
+/* Either a payload, as in the queue, or the end with its reason. Takes over what it is given;
+ * called in any thread. */
 static void
 box_put (Box     *box,
          gpointer payload,

@@ -129,8 +129,8 @@ gmp_payload_pack_inline (GVariant *payload,
                         payload_bytes (payload));
 }
 
-/* @fd is sealed before it is mapped, so that its owner can neither change what was validated nor cut
- * it off, which would be a SIGBUS. */
+/* @fd is sealed before it is mapped, so that its owner can neither change what was validated nor
+ * cut it off, which would be a SIGBUS. */
 static GBytes *
 map_sealed (int      fd,
             GError **error)
@@ -161,7 +161,8 @@ take_handle (GVariant    *positions,
   g_variant_get_child (positions, 0, "h", &position);
   if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A payload names a handle that did not come");
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "A payload names a handle that did not come");
       return NULL;
     }
   fd = g_unix_fd_list_get (handles, position, error);

@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 #define GMP_TYPE_CLIENT_WORKER (gmp_client_worker_get_type ())
-GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientWorker, gmp_client_worker, GMP, CLIENT_WORKER, GmpWorker)
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientWorker, gmp_client_worker, GMP, CLIENT_WORKER,
+                                     GmpWorker)
 
 /**
  * GmpClientWorkerClass:

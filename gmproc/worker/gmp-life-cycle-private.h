@@ -50,8 +50,8 @@ GVariant *gmp_life_cycle_finish     (const GmpServerMethods *methods,
 void      gmp_life_cycle_abandon    (GmpInbox               *inbox,
                                      const GError           *reason);
 
-/* @stop ends the loop at its next turn: with finish, or with an error if @cancellable is cancelled as
- * well. */
+/* @stop ends the loop at its next turn: with finish, or with an error if @cancellable is cancelled
+ * as well. */
 GVariant *gmp_life_cycle_run_server (GmpServerWorker        *server,
                                      GVariant               *params,
                                      GmpInbox               *inbox,

@@ -79,7 +79,7 @@ gmp_life_cycle_finish (const GmpServerMethods *methods,
 {
   g_autoptr (GVariant) result = NULL;
   g_autoptr (GError) reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
-                                                   "The server is done and answers no more requests");
+                                                   "The server is done, and answers no more");
   GError *local = NULL;
 
   gmp_inbox_close_all (inbox, reason);

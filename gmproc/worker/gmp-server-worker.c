@@ -101,7 +101,7 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   klass->process = gmp_server_worker_real_process;
 
   /**
-   * GmpServerWorker:n-clients: (attributes org.gtk.Property.get=gmp_server_worker_get_n_clients)
+   * GmpServerWorker:n-clients: (getter get_n_clients)
    *
    * How many clients have neither finished nor failed. It changes without a notification.
    *
@@ -118,7 +118,7 @@ gmp_server_worker_init (GmpServerWorker *self G_GNUC_UNUSED)
 }
 
 /**
- * gmp_server_worker_get_n_clients: (attributes org.gtk.Method.get_property=n-clients)
+ * gmp_server_worker_get_n_clients: (get-property n-clients)
  * @self: a server
  *
  * How many clients can still send requests.

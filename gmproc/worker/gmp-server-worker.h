@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 #define GMP_TYPE_SERVER_WORKER (gmp_server_worker_get_type ())
-GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SERVER_WORKER, GmpWorker)
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SERVER_WORKER,
+                                     GmpWorker)
 
 /**
  * GmpServerWorkerClass:

@@ -14,10 +14,10 @@
  * An object that lives in a process of its own: what [class@Gmp.ServerWorker] and
  * [class@Gmp.ClientWorker] have in common.
  *
- * A worker goes through `start`, then turns of its life cycle until `done`, then `finish`. A virtual
- * method that sets an error ends the worker at once, and the error reaches the application with its
- * domain and code; what the method returns besides is then not looked at. A method may block as long
- * as it likes.
+ * A worker goes through `start`, then turns of its life cycle until `done`, then `finish`. A
+ * virtual method that sets an error ends the worker at once, and the error reaches the application
+ * with its domain and code; what the method returns besides is then not looked at. A method may
+ * block as long as it likes.
  *
  * Since: 0.1
  */
@@ -212,7 +212,7 @@ gmp_worker_class_init (GmpWorkerClass *klass)
   klass->finish = gmp_worker_real_finish;
 
   /**
-   * GmpWorker:id: (attributes org.gtk.Property.get=gmp_worker_get_id)
+   * GmpWorker:id: (getter get_id)
    *
    * The worker's name: a client's is the id that the application gave it, a server's is "server".
    *
@@ -230,7 +230,7 @@ gmp_worker_init (GmpWorker *self G_GNUC_UNUSED)
 }
 
 /**
- * gmp_worker_get_id: (attributes org.gtk.Method.get_property=id)
+ * gmp_worker_get_id: (get-property id)
  * @self: a worker
  *
  * The worker's name.
@@ -253,10 +253,11 @@ gmp_worker_get_id (GmpWorker *self)
  * @self: a worker
  * @peer_id: a server's client, or "server"
  *
- * The runtime of a worker that this one talks to, as the application says: "native", "python", "gjs".
+ * The runtime of a worker that this one talks to, as the application says: "native", "python",
+ * "gjs".
  *
- * Values of GVariant's own types can be read by all of them. What only one language can read, such as
- * a pickle, should be sent to, and read from, workers of that language only.
+ * Values of GVariant's own types can be read by all of them. What only one language can read, such
+ * as a pickle, should be sent to, and read from, workers of that language only.
  *
  * Returns: (nullable): a runtime; %NULL where there is no such worker, or no longer
  *
@@ -280,9 +281,10 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
  *
  * Tells the application about progress from inside a run.
  *
- * It may be called by anything that runs in a worker process: a [callback@Gmp.Method], a life cycle's
- * virtual method, or what they call, in any thread. The application's [signal@Gmp.Workers::progress] or
- * [signal@Gmp.ClientServer::progress] has the value. It does not wait for the application.
+ * It may be called by anything that runs in a worker process: a [callback@Gmp.Method], a life
+ * cycle's virtual method, or what they call, in any thread. The application's
+ * [signal@Gmp.Workers::progress] or [signal@Gmp.ClientServer::progress] has the value. It does not
+ * wait for the application.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, and with
  *   [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent

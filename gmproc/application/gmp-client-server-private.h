@@ -1,0 +1,36 @@
+/* gmp-client-server-private.h: what the class and the run of GmpClientServer share
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-client-server.h"
+#include "application/gmp-service-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  char *id;
+  char *target;
+  GVariant *params; /* (nullable) */
+} GmpClient;
+
+typedef struct {
+  GType server_type;   /* G_TYPE_NONE: not given */
+  char *server_target; /* (nullable) */
+  char *runtime;
+  gboolean capture_output;
+  guint inner_threads;
+  GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
+  GmpService *service; /* (nullable): the last run, or the one that is */
+  gboolean is_running;
+} GmpClientServerPrivate;
+
+GmpClientServerPrivate *gmp_client_server_get_private    (GmpClientServer  *self);
+GmpService             *gmp_client_server_new_service    (GmpClientServer  *self,
+                                                          GError          **error);
+void                    gmp_client_server_notify_results (GmpClientServer  *self);
+
+G_END_DECLS

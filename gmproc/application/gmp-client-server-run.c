@@ -1,0 +1,446 @@
+/* gmp-client-server-run.c: the clients of GmpClientServer, and its run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-client-server-private.h"
+
+#include "application/gmp-blocking-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-target-private.h"
+#include "worker/gmp-client-worker.h"
+
+static gboolean
+has_client (GmpClientServer *self,
+            const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  for (guint i = 0; i < priv->clients->len; i++)
+    if (g_str_equal (((GmpClient *) priv->clients->pdata[i])->id, id))
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+add_client (GmpClientServer *self,
+            const char      *id,
+            const char      *target,
+            GVariant        *params,
+            GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpClient *client;
+
+  if (has_client (self, id))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                   "There is a client '%s' already: take another id", id);
+      return FALSE;
+    }
+  client = g_new0 (GmpClient, 1);
+  client->id = g_strdup (id);
+  client->target = g_strdup (target);
+  client->params = params != NULL ? g_variant_ref (params) : NULL;
+  g_ptr_array_add (priv->clients, client);
+  return TRUE;
+}
+
+static char *
+find_client (GType    client_type,
+             GError **error)
+{
+  if (g_type_is_a (client_type, GMP_TYPE_CLIENT_WORKER) && !G_TYPE_IS_ABSTRACT (client_type))
+    return gmp_target_for_type (client_type, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+               "%s is not a type of clients: it should derive from GmpClientWorker",
+               client_type != G_TYPE_INVALID ? g_type_name (client_type) : "0");
+  return NULL;
+}
+
+/**
+ * gmp_client_server_new_worker:
+ * @self: the application
+ * @id: the client's id
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a client, which each run starts anew.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a type that is none of clients
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker (GmpClientServer *self,
+                              const char      *id,
+                              GType            client_type,
+                              GVariant        *params,
+                              GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *target = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (id != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  target = find_client (client_type, error);
+  return target != NULL && add_client (self, id, target, sunk, error);
+}
+
+/**
+ * gmp_client_server_new_worker_target:
+ * @self: the application
+ * @id: the client's id
+ * @target: the client, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_client_get_type`
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a client that is named by a string, and so may be of another language.
+ *
+ * Whether there is such a client shows when it runs.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a string that is not a target
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker_target (GmpClientServer *self,
+                                     const char      *id,
+                                     const char      *target,
+                                     GVariant        *params,
+                                     GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *runtime = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (id != NULL, FALSE);
+  g_return_val_if_fail (target != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  runtime = gmp_target_get_runtime (target, error);
+  return runtime != NULL && add_client (self, id, target, sunk, error);
+}
+
+/**
+ * gmp_client_server_new_workers:
+ * @self: the application
+ * @n: how many
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what each client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds clients with the ids "0", "1" and so on. None is added when one of these ids is taken.
+ *
+ * Returns: %FALSE with an error as of [method@Gmp.ClientServer.new_worker]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_workers (GmpClientServer *self,
+                               guint            n,
+                               GType            client_type,
+                               GVariant        *params,
+                               GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *target = NULL;
+  guint n_before;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  target = find_client (client_type, error);
+  if (target == NULL)
+    return FALSE;
+  n_before = priv->clients->len;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      if (add_client (self, id, target, sunk, error))
+        continue;
+      g_ptr_array_set_size (priv->clients, (int) n_before);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static GmpService *
+prepare_service (GmpClientServer *self,
+                 GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GmpService) service = gmp_client_server_new_service (self, error);
+
+  for (guint i = 0; service != NULL && i < priv->clients->len; i++)
+    {
+      GmpClient *client = priv->clients->pdata[i];
+
+      if (!gmp_service_add_client (service, client->id, client->target, client->params, error))
+        return NULL;
+    }
+  return g_steal_pointer (&service);
+}
+
+static void
+kill_all (gpointer object,
+          gpointer user_data G_GNUC_UNUSED)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (object);
+
+  gmp_service_kill (priv->service);
+}
+
+/**
+ * gmp_client_server_run:
+ * @self: the application
+ * @params: (nullable): what the server's `start` gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run
+ * @error: return location for an error
+ *
+ * Runs the server and all clients, and waits until they have ended.
+ *
+ * The caller's main context does not run meanwhile; signals, and the methods of an application
+ * that is the server, are called from inside this call. The first Ctrl-C cancels the run, a second
+ * one kills its workers, unless the program handles `SIGINT` itself.
+ *
+ * When a client fails, the others still run to their end. Then the error is that of the first one
+ * that failed, and [method@Gmp.ClientServer.get_results] has what the others returned. When the
+ * server fails the clients end too, and the error is the server's.
+ *
+ * Errors are those of [error@Gmp.Error], those of the user's methods, with their own domain and
+ * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] while there is a run
+ * already.
+ *
+ * Returns: (transfer full): what the clients' `finish` returned, an `a{sv}` by id, where %NULL is
+ *   `<@mv nothing>`; %NULL with an error
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_run (GmpClientServer *self,
+                       GVariant        *params,
+                       GCancellable    *cancellable,
+                       GError         **error)
+{
+  GmpBlocking blocking;
+  GVariant *results;
+  GError *local = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  gmp_blocking_begin (&blocking, G_OBJECT (self), kill_all, cancellable);
+  gmp_client_server_run_async (self, params, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  results = gmp_client_server_run_finish (self, gmp_blocking_wait (&blocking), &local);
+  gmp_blocking_end (&blocking, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return results;
+}
+
+static void
+service_ran_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpClientServer *self = g_task_get_source_object (task);
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GError *error = NULL;
+
+  priv->is_running = FALSE;
+  gmp_client_server_notify_results (self);
+  if (gmp_service_run_finish (priv->service, result, &error))
+    g_task_return_pointer (task, gmp_client_server_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/**
+ * gmp_client_server_run_async:
+ * @self: the application
+ * @params: (nullable): what the server's `start` gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run
+ * @callback: (nullable): called when the server and all clients have ended
+ * @user_data: for @callback
+ *
+ * Runs the server and all clients without blocking.
+ *
+ * The callback, all signals, and the methods of an application that is the server come in the main
+ * context that is the thread's default at this call. To [method@Gmp.ClientServer.run] it is alike
+ * but for Ctrl-C, which is the program's own business.
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_run_async (GmpClientServer    *self,
+                             GVariant           *params,
+                             GCancellable       *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer            user_data)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autoptr (GTask) task = NULL;
+  GmpService *service = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, gmp_client_server_run_async);
+  if (priv->is_running)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                         "This application is in a run already");
+  else
+    service = prepare_service (self, &error);
+  if (service == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_clear_pointer (&priv->service, gmp_service_free);
+  priv->service = service;
+  priv->is_running = TRUE;
+  gmp_service_run_async (service, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+}
+
+/**
+ * gmp_client_server_run_finish:
+ * @self: the application
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * The end of [method@Gmp.ClientServer.run_async].
+ *
+ * Returns: (transfer full): as for [method@Gmp.ClientServer.run]
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_run_finish (GmpClientServer *self,
+                              GAsyncResult    *result,
+                              GError         **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * gmp_client_server_stop:
+ * @self: the application
+ *
+ * Ends a run in good order, from a signal handler or another source of its main context.
+ *
+ * The server is done at its next turn, whatever its `done` says: it finishes, and so do its
+ * clients, whose next request ends with [error@Gmp.Error.SERVER_DONE]. The run then returns what
+ * they returned. To end a run at once, cancel it. Without a run nothing happens.
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_stop (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+  if (priv->is_running)
+    gmp_service_stop (priv->service);
+}
+
+/**
+ * gmp_client_server_get_results: (get-property results)
+ * @self: the application
+ *
+ * What the clients' `finish` returned in the last run; while one runs, what has arrived.
+ *
+ * Returns: (transfer full): the results by id, an `a{sv}`, without those that failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_results (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  if (priv->service == NULL)
+    return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+  return g_variant_ref_sink (gmp_outcome_to_dict (gmp_service_get_outcome (priv->service)));
+}
+
+/**
+ * gmp_client_server_get_server_result: (get-property server-result)
+ * @self: the application
+ *
+ * What the server's `finish` returned in the last run.
+ *
+ * Returns: (transfer full) (nullable): the server's result; %NULL also where it failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_server_result (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GVariant *value;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  value = priv->service != NULL ? gmp_service_get_value (priv->service) : NULL;
+  return value != NULL ? g_variant_ref (value) : NULL;
+}
+
+/**
+ * gmp_client_server_get_error:
+ * @self: the application
+ * @id: a client's id
+ *
+ * Why a client failed in the last run.
+ *
+ * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ *
+ * Since: 0.1
+ */
+const GError *
+gmp_client_server_get_error (GmpClientServer *self,
+                             const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+  if (priv->service == NULL)
+    return NULL;
+  return gmp_outcome_get_error (gmp_service_get_outcome (priv->service), id);
+}
+
+/**
+ * gmp_client_server_get_n_clients:
+ * @self: the application
+ *
+ * How many clients of a run have neither finished nor failed.
+ *
+ * Returns: a number; 0 when there is no run
+ *
+ * Since: 0.1
+ */
+guint
+gmp_client_server_get_n_clients (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), 0);
+  return priv->service != NULL ? gmp_service_get_n_clients (priv->service) : 0;
+}
