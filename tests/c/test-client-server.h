@@ -1,0 +1,39 @@
+/* test-client-server.h: a server and a client that do as their parameters tell
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gmproc.h>
+
+G_BEGIN_DECLS
+
+#define TEST_ERROR (g_quark_from_static_string ("gmp-test-client-server-quark"))
+
+/* Both write down which of their methods were called, and return that from finish, as text. Their
+ * parameters are an a{sv}, or NULL:
+ *
+ *   turns: u        a client is done after so many; the server after so many answers, where given
+ *   fail: s         the method that fails, with TEST_ERROR and the code 7
+ *   kill: s         the method in which the process kills itself
+ *   hang: s         the method that reports and then waits until it is cancelled
+ *   request: v      what a client sends in place of a number; an empty maybe stands for NULL
+ *   check: b        the server reports how often it was asked
+ *   never-done: b   the server's done says FALSE for ever
+ *   report: s       the method that reports its name
+ *   null: b         finish returns NULL
+ *   meet: s         a meeting where all clients' start methods wait for each other
+ *
+ * The server answers a request with the same, and NULL with NULL. */
+
+#define TEST_TYPE_SERVER (test_server_get_type ())
+G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, GmpServerWorker)
+
+#define TEST_TYPE_CLIENT (test_client_get_type ())
+G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
+
+GVariant *test_params (const char *text);
+
+G_END_DECLS
