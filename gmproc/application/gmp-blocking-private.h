@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* What is begun between gmp_blocking_begin() and gmp_blocking_wait(), with gmp_blocking_done_cb()
- * and this as its callback, runs in a main context of its own. */
+ * and this as its callback, runs in a main context of the object's own. */
 typedef struct {
   GMainContext *context;
   GCancellable *cancellable; /* for the call: cancelled with the caller's, and by Ctrl-C */
@@ -25,6 +25,7 @@ typedef struct {
 } GmpBlocking;
 
 void          gmp_blocking_begin   (GmpBlocking  *self,
+                                    GMainContext *context,
                                     GObject      *object,
                                     GFunc         kill,
                                     GCancellable *cancellable);

@@ -45,12 +45,13 @@ outer_cancelled_cb (GCancellable *outer G_GNUC_UNUSED,
 
 void
 gmp_blocking_begin (GmpBlocking  *self,
+                    GMainContext *context,
                     GObject      *object,
                     GFunc         kill,
                     GCancellable *cancellable)
 {
   *self = (GmpBlocking) {
-    .context = g_main_context_new (),
+    .context = context,
     .cancellable = g_cancellable_new (),
     .outer = cancellable,
     .kill = kill,
@@ -96,10 +97,6 @@ gmp_blocking_end (GmpBlocking *self,
       g_source_unref (self->interrupt_source);
     }
   g_clear_object (&self->result);
-  /* What GDBus left there to be freed. */
-  while (g_main_context_iteration (self->context, FALSE))
-    ;
   g_main_context_pop_thread_default (self->context);
-  g_main_context_unref (self->context);
   g_object_unref (self->cancellable);
 }

@@ -26,6 +26,7 @@ typedef struct {
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
   gboolean is_running;
+  GMainContext *context; /* (nullable): for runs that block */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private    (GmpClientServer  *self);

@@ -231,6 +231,7 @@ gmp_client_server_run (GmpClientServer *self,
                        GCancellable    *cancellable,
                        GError         **error)
 {
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpBlocking blocking;
   GVariant *results;
   GError *local = NULL;
@@ -238,7 +239,9 @@ gmp_client_server_run (GmpClientServer *self,
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  gmp_blocking_begin (&blocking, G_OBJECT (self), kill_all, cancellable);
+  if (priv->context == NULL)
+    priv->context = g_main_context_new ();
+  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), kill_all, cancellable);
   gmp_client_server_run_async (self, params, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   results = gmp_client_server_run_finish (self, gmp_blocking_wait (&blocking), &local);
   gmp_blocking_end (&blocking, &local);

@@ -67,6 +67,7 @@ gboolean         gmp_crew_run_finish  (GmpCrew              *self,
 GmpRemoteWorker *gmp_crew_new_worker  (GmpCrew              *self);
 guint            gmp_crew_get_n_left  (GmpCrew              *self);
 GmpOutcome      *gmp_crew_get_outcome (GmpCrew              *self);
+GMainContext    *gmp_crew_get_context (GmpCrew              *self);
 void             gmp_crew_kill        (GmpCrew              *self);
 void             gmp_crew_retire_idle (GmpCrew              *self);
 

@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "launch/gmp-subprocess-launcher-private.h"
+#include "peer/gmp-peer-private.h"
 
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct _GmpCrew
   guint share; /* of the processors, for each worker of the run */
 
   GmpLauncher *launcher;
+  GMainContext *context; /* (nullable): for what blocks */
   GQueue idle;         /* of GmpRemoteWorker: processes kept for further runs */
   GmpOutcome *outcome; /* of the last run, or the one that is */
 
@@ -77,6 +79,7 @@ gmp_crew_free (GmpCrew *self)
 {
   gmp_crew_retire_idle (self);
   gmp_crew_abandon (self);
+  gmp_peer_free_context (self->context);
   g_ptr_array_unref (self->running);
   gmp_outcome_free (self->outcome);
   g_object_unref (self->launcher);
@@ -389,6 +392,16 @@ gmp_crew_get_outcome (GmpCrew *self)
   return self->outcome;
 }
 
+/* A context of the crew's own, for calls that block. It is the same for all of them, for what one
+ * has begun in it, the next may end. */
+GMainContext *
+gmp_crew_get_context (GmpCrew *self)
+{
+  if (self->context == NULL)
+    self->context = g_main_context_new ();
+  return self->context;
+}
+
 void
 gmp_crew_kill (GmpCrew *self)
 {
@@ -412,13 +425,13 @@ count_down_cb (GObject      *source,
 void
 gmp_crew_retire_idle (GmpCrew *self)
 {
-  g_autoptr (GMainContext) context = NULL;
+  GMainContext *context;
   GmpRemoteWorker *worker;
   guint n_left = self->idle.length;
 
   if (n_left == 0)
     return;
-  context = g_main_context_new ();
+  context = gmp_crew_get_context (self);
   g_main_context_push_thread_default (context);
   while ((worker = g_queue_pop_head (&self->idle)) != NULL)
     {

@@ -705,6 +705,7 @@ gmp_workers_run (GmpWorkers   *self,
                  GCancellable *cancellable,
                  GError      **error)
 {
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
   GmpBlocking blocking;
   GVariant *results;
   GError *local = NULL;
@@ -712,7 +713,8 @@ gmp_workers_run (GmpWorkers   *self,
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  gmp_blocking_begin (&blocking, G_OBJECT (self), kill_all, cancellable);
+  gmp_blocking_begin (&blocking, gmp_crew_get_context (priv->crew), G_OBJECT (self), kill_all,
+                      cancellable);
   gmp_workers_run_async (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   results = gmp_workers_run_finish (self, gmp_blocking_wait (&blocking), &local);
   gmp_blocking_end (&blocking, &local);

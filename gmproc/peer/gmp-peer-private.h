@@ -35,4 +35,7 @@ void             gmp_peer_connect_async  (int                  fd,
 GDBusConnection *gmp_peer_connect_finish (GAsyncResult        *result,
                                           GError             **error);
 
+/* The end of a context that connections were made in: see the definition. */
+void             gmp_peer_free_context   (GMainContext        *context);
+
 G_END_DECLS

@@ -12,6 +12,90 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* How many milliseconds gmp_peer_free_context() waits at most. */
+#define CLOSE_LIMIT 2000
+
+/* A connection's last words, its `closed` signal and the return of its closing, come in the context
+ * that it was made in, and hold both: a context that is not run until then is never freed. So it is
+ * counted, for each context, what has not gone yet. */
+G_LOCK_DEFINE_STATIC (counts);
+static GHashTable *counts; /* of guint by GMainContext; under the lock */
+
+static void
+count (GMainContext *context,
+       int           change)
+{
+  guint n;
+
+  G_LOCK (counts);
+  if (counts == NULL)
+    counts = g_hash_table_new (NULL, NULL);
+  n = GPOINTER_TO_UINT (g_hash_table_lookup (counts, context)) + change;
+  if (n > 0)
+    g_hash_table_replace (counts, context, GUINT_TO_POINTER (n));
+  else
+    g_hash_table_remove (counts, context);
+  /* Under the lock: whoever waits for this may free the context right after. */
+  if (change < 0)
+    g_main_context_wakeup (context);
+  G_UNLOCK (counts);
+}
+
+static gboolean
+is_counted (GMainContext *context)
+{
+  gboolean result;
+
+  G_LOCK (counts);
+  result = counts != NULL && g_hash_table_contains (counts, context);
+  G_UNLOCK (counts);
+  return result;
+}
+
+static void
+uncount_cb (gpointer context)
+{
+  count (context, -1);
+}
+
+/* Counts until @object has gone. */
+static void
+count_object (GObject      *object,
+              GMainContext *context)
+{
+  count (context, 1);
+  g_object_set_data_full (object, "gmp-peer-count", context, uncount_cb);
+}
+
+static gboolean
+give_up_cb (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* Runs a context that is the caller's own, (nullable), until the connections made in it have gone,
+ * and frees it. Nothing but GDBus holds them by then, and it drops them as soon as its thread has
+ * closed them; the limit is there for one that some other code holds. */
+void
+gmp_peer_free_context (GMainContext *context)
+{
+  g_autoptr (GSource) limit = NULL;
+  gboolean gave_up = FALSE;
+
+  if (context == NULL)
+    return;
+  limit = g_timeout_source_new (CLOSE_LIMIT);
+  g_source_set_callback (limit, give_up_cb, &gave_up, NULL);
+  g_source_attach (limit, context);
+  while (!gave_up && is_counted (context))
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (limit);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_main_context_unref (context);
+}
+
 gboolean
 gmp_peer_socketpair (int      fds[2],
                      GError **error)
@@ -33,10 +117,13 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   GError *error = NULL;
   GDBusConnection *connection = g_dbus_connection_new_finish (result, &error);
 
-  if (connection != NULL)
-    g_task_return_pointer (task, connection, g_object_unref);
-  else
-    g_task_return_error (task, error);
+  if (connection == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  count_object (G_OBJECT (connection), g_task_get_context (task));
+  g_task_return_pointer (task, connection, g_object_unref);
 }
 
 static void
@@ -89,6 +176,7 @@ gmp_peer_connect_async (int                 fd,
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_peer_connect_async);
+  count_object (G_OBJECT (task), g_task_get_context (task));
   socket = g_socket_new_from_fd (fd, &error);
   if (socket == NULL)
     {
