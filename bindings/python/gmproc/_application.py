@@ -1,0 +1,128 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What Workers and ClientServer have in common: options, callbacks, and the signals of a run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any, Callable
+
+from gi.repository import Gmp
+
+from . import _main_module
+from ._errors import BadPayload, WorkerError, make_error
+from ._outcome import Outcome
+from ._run import Job
+
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# The current folder, which -c puts first, is none of the application's. What the application can
+# import, its workers can.
+_BOOT = """\
+import sys; sys.path[:] = {path!r}
+import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)
+from gmproc.host import main; sys.exit(main())"""
+
+
+def set_command() -> None:
+    """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
+    if not sys.executable:
+        return
+    path = _main_module.search_path()
+    if _FOLDER not in path:
+        path.append(_FOLDER)
+    Gmp.runtime_set_command('python', [sys.executable, *subprocess._args_from_interpreter_flags(),
+                                       '-c', _BOOT.format(path=path)])
+
+
+def check_target(target: str, id: Any) -> str:
+    """The runtime of a target."""
+    runtime, colon, description = target.partition(':')
+    if not runtime or not colon or not description:
+        raise make_error(Gmp.Error.NOT_FOUND,
+                         f"'{target}' is not a target: it should read RUNTIME:DESCRIPTION, as in "
+                         "'python:module:name' or 'native:libfoo.so:function'", id)
+    return runtime
+
+
+def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:
+    return make_error(Gmp.Error.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
+
+
+class Application:
+    """The options and callbacks of Workers and ClientServer, all of which are keywords too.
+
+    Attributes:
+        capture_output: whether what workers print goes to ``on_output`` and nowhere else.
+        inner_threads: how many threads a library such as OpenBLAS or OpenMP may start in a worker; with
+            0 each worker gets an equal share of the processors.
+        seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers each
+            time.
+        on_result: called as ``on_result(id, value)`` when a worker has returned.
+        on_failed: called as ``on_failed(id, error)``, with a WorkerError, when one has failed.
+        on_progress: called as ``on_progress(id, value)`` when one calls ``report(value)``.
+        on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints, where
+            ``stream`` is ``'stdout'`` or ``'stderr'``. Giving it captures the output.
+
+    Callbacks are called in the thread that runs, on asyncio's in that of its loop. An exception that one
+    raises ends the run, and comes out of it as it is.
+    """
+
+    capture_output: bool = False
+    inner_threads: int = 0
+    seed: Any = None
+    on_result: Callable[[Any, Any], Any] | None = None
+    on_failed: Callable[[Any, WorkerError], Any] | None = None
+    on_progress: Callable[[Any, Any], Any] | None = None
+    on_output: Callable[[Any, str, str], Any] | None = None
+
+    # All that is private, made by __new__ because subclasses may forget super().__init__().
+    _gmproc: Any
+
+    def _set_options(self, options: dict[str, Any]) -> None:
+        for name, value in options.items():
+            if name.startswith('_') or not hasattr(type(self), name) or \
+                    callable(getattr(type(self), name)):
+                raise TypeError(f'{type(self).__qualname__}() has no option {name!r}')
+            setattr(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker gets of a subclass that overrides process: the attributes of the user's own."""
+        return {name: value for name, value in self.__dict__.items()
+                if name != '_gmproc' and not hasattr(Application, name)}
+
+
+def connect(application: Application, native: Any, job: Job, outcome: Outcome,
+            use_result: Callable[[Any, Any], None]) -> list[int]:
+    """Has the C object's signals fill an outcome and reach the user's callbacks."""
+    def on_result(_native: Any, name: Any, value: Any) -> None:
+        outcome.take_result(name, value, use_result)
+        id = outcome.get_id(name)
+        if id in outcome.results:
+            job.notify(application.on_result, id, outcome.results[id])
+        else:
+            job.notify(application.on_failed, id, outcome.get_error(name))
+
+    def on_failed(_native: Any, name: Any, error: Any) -> None:
+        outcome.take_failure(name, error)
+        job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
+
+    def on_progress(_native: Any, name: Any, value: Any) -> None:
+        if not outcome.take_exception(name, value):
+            job.notify(lambda: take_progress(outcome.get_id(name), outcome.load(name, value)))
+
+    def take_progress(id: Any, value: Any) -> None:
+        if isinstance(native, Gmp.ClientServer):
+            application.update(id, value)  # type: ignore[attr-defined]
+        if application.on_progress is not None:
+            application.on_progress(id, value)
+
+    def on_output(_native: Any, name: Any, stream: Any, line: str) -> None:
+        job.notify(application.on_output, outcome.get_id(name), stream.value_nick, line)
+
+    return [native.connect(signal, handler) for signal, handler in (
+        ('result', on_result), ('failed', on_failed), ('progress', on_progress),
+        ('output', on_output))]

@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""One server and its clients, each in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Callable, Iterable
+
+from gi.repository import Gio, GLib, Gmp
+
+from . import _main_module, _payload, _run, _task
+from ._adapters import guarded
+from ._application import (Application, check_target, connect, describe_payload_error,
+                           set_command)
+from ._errors import BadPayload, make_error, public
+from ._outcome import Outcome
+from ._worker import ClientWorker, ServerWorker
+
+Server = 'type[ServerWorker] | str'
+Client = 'type[ClientWorker] | str'
+
+
+class _Entry:
+    """A client that was added."""
+
+    def __init__(self, name: str, index: int, client: Any, params: Any, runtime: str) -> None:
+        self.name = name  # on the wire
+        self.index = index
+        self.client = client
+        self.params = params
+        self.runtime = runtime
+
+
+class _State:
+    """What a ClientServer object has besides the user's attributes."""
+
+    def __init__(self) -> None:
+        self.server: Any = None
+        self.entries: dict[Any, _Entry] = {}
+        self.names: set[str] = {'server'}
+        self.job: _run.Job | None = None
+        self.native: Gmp.ClientServer | None = None
+        self.server_result: Any = None
+        self.n_runs = 0
+        self.entropy = int.from_bytes(os.urandom(8), 'little')
+
+    def make_name(self, id: Any) -> str:
+        """The C library's ids are strings; 1 and '1' are two."""
+        name = str(id).encode('utf-8', 'replace').decode().replace('\0', '?')
+        while name in self.names:
+            name += "'"
+        return name
+
+
+class _LocalServer(Gmp.ClientServer):
+    """The C object of an application that is the server itself."""
+
+    __gtype_name__ = 'GmprocLocalServer'
+
+    def __init__(self, application: ClientServer, job: _run.Job, params: Any) -> None:
+        super().__init__(runtime='python')
+        self.application = application
+        self.job = job
+        self.params = params
+
+    @guarded
+    def do_start(self, _params: Any) -> bool:
+        self.job.call(self.application.start, self.params)
+        return True
+
+    @guarded
+    def do_process(self, client_id: str, request: Any) -> Any:
+        return self.job.call(self.answer, client_id, request)
+
+    def answer(self, name: str, request: Any) -> Any:
+        outcome = self.job.outcome
+        response = self.application.process(outcome.get_id(name), outcome.load(name, request))
+        return _payload.dump(response, outcome.get_runtime(name), _main_module.is_carried())
+
+    @guarded
+    def do_wait(self) -> bool:
+        self.job.call(self.application.wait)
+        return True
+
+    @guarded
+    def do_done(self) -> bool:
+        return bool(self.job.call(self.application.done))
+
+    @guarded
+    def do_finish(self) -> None:
+        self.application._gmproc.server_result = self.job.call(self.application.finish)
+
+
+class _Native:
+    """The C object of one run."""
+
+    def __init__(self, state: _State, native: Gmp.ClientServer, params: Any) -> None:
+        self.state = state
+        self.native = native
+        self.params = params
+        self.handlers: list[int] = []
+
+    def run(self, cancellable: Gio.Cancellable) -> None:
+        self.native.run(self.params, cancellable)
+
+    def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None:
+        self.native.run_async(self.params, cancellable, callback)
+
+    def run_finish(self, result: Gio.AsyncResult) -> None:
+        self.native.run_finish(result)
+
+    def release(self) -> None:
+        for handler in self.handlers:
+            self.native.disconnect(handler)
+        if isinstance(self.native, _LocalServer):
+            self.native.application = self.native.job = None
+        else:
+            self.state.server_result = self.native.get_server_result()
+        self.state.job = self.state.native = None
+
+
+class ClientServer(Application):
+    """One server object and many client objects, each in a process of its own.
+
+    ::
+
+        if __name__ == '__main__':
+            cs = ClientServer(MyServer)
+            cs.new_worker('even', MyClient, params=2)
+            cs.new_worker('odd', MyClient, params=1)
+            results = cs.run()      # what each client's finish() returned, by id
+
+    A client that fails does not touch the others. A server that fails ends the run.
+
+    A subclass that overrides ``process``, and is made without a server, serves its clients itself, in the
+    application: with ``start``, ``process``, ``wait``, ``done`` and ``finish`` of its own, which are those of
+    a ServerWorker.
+
+    All options are keywords and attributes.
+
+    Args:
+        server: a class derived from ServerWorker, which is made as ``Server()``; or a string that names
+            one of any language: ``'native:libfoo.so:foo_server_get_type'``; or None.
+    """
+
+    def __new__(cls, *_args: Any, **_options: Any) -> ClientServer:
+        self = super().__new__(cls)
+        self._gmproc = _State()
+        return self
+
+    @public
+    def __init__(self, server: Server | None = None, **options: Any) -> None:
+        if isinstance(server, str):
+            check_target(server, 'server')
+        elif server is not None and not _is_kind_of(server, ServerWorker):
+            raise TypeError(f'{server!r} is not a class derived from gmproc.ServerWorker')
+        self._gmproc.server = server
+        self._set_options(options)
+
+    def start(self, params: Any) -> None:
+        """As server: called once, before the clients start, with the parameters given to ``run``."""
+
+    def process(self, id: Any, msg: Any) -> Any:
+        """As server: answers one request."""
+        raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, msg)')
+
+    def wait(self) -> None:
+        """As server: called after each response."""
+
+    def done(self) -> bool:
+        """As server: whether it ends. By default it does when all clients have finished or failed."""
+        native = self._gmproc.native
+        return native is None or native.get_n_clients() == 0
+
+    def finish(self) -> Any:
+        """As server: called once, at the end. What it returns is ``server_result``."""
+
+    def update(self, id: Any, value: Any) -> None:
+        """Takes what a client, or ``'server'``, gave to ``report()``."""
+
+    @property
+    def server_result(self) -> Any:
+        """What the server's ``finish`` returned in the last run."""
+        value = self._gmproc.server_result
+        if not isinstance(value, GLib.Variant):
+            return value
+        return _payload.load(value, self._get_server_runtime())
+
+    @public
+    def new_worker(self, id: Any, client: Client, params: Any = None) -> None:
+        """Adds a client, which each run makes anew.
+
+        Args:
+            id: anything that can be the key of a dict; ``Client(id)`` and the server's ``process(id, msg)``
+                get it as it is.
+            client: a class derived from ClientWorker; or a string that names one of any language, which
+                then gets the id as a string.
+            params: what its ``start`` gets, pickled when it runs; for a string, what every language knows.
+
+        Raises:
+            WorkerError: the id is taken, or the string is not a target.
+        """
+        state = self._gmproc
+        if id in state.entries:
+            raise make_error(Gmp.Error.EXISTS, f'There is a client {id!r} already: take another id',
+                             id)
+        if not isinstance(client, str) and not _is_kind_of(client, ClientWorker):
+            raise TypeError(f'{client!r} is not a class derived from gmproc.ClientWorker')
+        runtime = check_target(client, id) if isinstance(client, str) else 'python'
+        name = state.make_name(id)
+        state.names.add(name)
+        state.entries[id] = _Entry(name, len(state.entries), client, params, runtime)
+
+    @public
+    def new_workers(self, n: int, client: Client, params: Any = None) -> None:
+        """Adds ``n`` clients with the ids 0, 1 and so on; none when one of these ids is taken."""
+        taken = [id for id in range(n) if id in self._gmproc.entries]
+        if taken:
+            raise make_error(Gmp.Error.EXISTS, f'There is a client {taken[0]!r} already: new_workers '
+                             f'gives the ids 0 to {n - 1}', taken[0])
+        for id in range(n):
+            self.new_worker(id, client, params)
+
+    @public
+    def run(self, ids: Iterable[Any] | None = None, params: Any = None) -> dict[Any, Any]:
+        """Runs the server and its clients, and waits until they have ended.
+
+        The first Ctrl-C stops them, a second one kills them, and KeyboardInterrupt is raised when they
+        are gone.
+
+        Args:
+            ids: which clients; None for all.
+            params: what the server's ``start`` gets.
+
+        Returns:
+            What the clients' ``finish`` returned, by id.
+
+        Raises:
+            WorkerError: the server or a client failed. What the other clients returned is in it.
+            RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
+        """
+        return _run.run_blocking(self._prepare(ids, params))
+
+    @public
+    def run_async(self, ids: Iterable[Any] | None = None, params: Any = None
+                  ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
+        """Runs without blocking, as ``Workers.run_async`` does.
+
+        The methods of an application that is the server are called on the main loop, too.
+        """
+        return _run.run_async(self._prepare(ids, params))
+
+    def stop(self) -> None:
+        """Ends a run in good order: the server is done at its next turn, and all finish."""
+        if self._gmproc.native is not None:
+            self._gmproc.native.stop()
+
+    def __enter__(self) -> ClientServer:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing is left to end: no process outlives its run."""
+
+    def _get_server_runtime(self) -> str:
+        server = self._gmproc.server
+        return check_target(server, 'server') if isinstance(server, str) else 'python'
+
+    def _prepare(self, ids: Iterable[Any] | None, params: Any) -> _run.Job:
+        state = self._gmproc
+        if state.job is not None:
+            raise RuntimeError('This application is in a run already')
+        entries = {id: self._find(id) for id in (state.entries if ids is None else ids)}
+        runtimes = {entry.name: entry.runtime for entry in entries.values()}
+        if state.server is not None or type(self).process is ClientServer.process:
+            runtimes['server'] = self._get_server_runtime()
+        job = _run.Job(Outcome({entry.name: id for id, entry in entries.items()}, runtimes))
+        native, native_params = self._make_native(job, entries, params)
+        for id, entry in entries.items():
+            target = entry.client if isinstance(entry.client, str) else _task.CLIENT
+            native.new_worker_target(entry.name, target, self._pack_client(id, entry))
+        set_command()
+        job.native = _Native(state, native, native_params)
+        job.native.handlers = connect(self, native, job, job.outcome, lambda _id, _result: None)
+        state.job, state.native, state.server_result = job, native, None
+        state.n_runs += 1
+        return job
+
+    def _find(self, id: Any) -> _Entry:
+        entry = self._gmproc.entries.get(id)
+        if entry is None:
+            raise make_error(Gmp.Error.NOT_FOUND, f'There is no client {id!r}: add it with new_worker',
+                             id)
+        return entry
+
+    def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any
+                     ) -> tuple[Gmp.ClientServer, Any]:
+        server = self._gmproc.server
+        if server is None:
+            if type(self).process is ClientServer.process:
+                raise make_error(Gmp.Error.NOT_FOUND, 'There is no server: give a class derived from '
+                                 'ServerWorker, or override process in a subclass of ClientServer')
+            native, packed = _LocalServer(self, job, params), None
+        elif isinstance(server, str):
+            native = Gmp.ClientServer(server_target=server)
+            packed = self._dump(None, params)
+        else:
+            native = Gmp.ClientServer(server_target=_task.SERVER)
+            task = _task.Task(server, 'server', params, None, self._derive_seed('server'),
+                              {entry.name: id for id, entry in entries.items()})
+            packed = self._dump(task, None)
+        native.props.capture_output = bool(self.capture_output or self.on_output is not None)
+        native.props.inner_threads = self.inner_threads
+        return native, packed
+
+    def _dump(self, task: _task.Task | None, params: Any) -> Any:
+        try:
+            return task.pack() if task is not None else _payload.dump(params, None)
+        except BadPayload as reason:
+            raise describe_payload_error('The server', 'server', reason) from None
+
+    def _pack_client(self, id: Any, entry: _Entry) -> Any:
+        try:
+            if isinstance(entry.client, str):
+                return _payload.dump(entry.params, None)
+            return _task.Task(entry.client, id, entry.params, entry.index,
+                              self._derive_seed(entry.index)).pack()
+        except BadPayload as reason:
+            raise describe_payload_error(f'Client {id!r}', id, reason) from None
+
+    def _derive_seed(self, part: Any) -> int:
+        state = self._gmproc
+        return _task.derive_seed(state.entropy if self.seed is None else self.seed, state.n_runs, part)
+
+
+def _is_kind_of(kind: Any, base: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base)

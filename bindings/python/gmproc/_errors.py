@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What goes wrong, on its way between processes and to the user."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+import types
+from typing import Any, Callable, Mapping, TypeVar
+
+from gi.repository import GLib, Gmp
+
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+# Files whose frames say nothing to users: ours, and those that import a program's main module.
+_MACHINERY = tuple(os.path.join(os.path.dirname(os.__file__), name)
+                   for name in ('runpy.py', 'multiprocessing/spawn.py'))
+
+_Function = TypeVar('_Function', bound=Callable[..., Any])
+
+
+class BadPayload(Exception):
+    """A value that cannot be sent or read; it becomes GMP_ERROR_BAD_PAYLOAD with a context."""
+
+
+class WorkerError(RuntimeError):
+    """A worker failed, or could not be asked to work.
+
+    Its text names the worker, its process and what happened, with the worker's traceback where its
+    code raised an exception. Its cause, ``__cause__``, is that exception itself where it can be
+    rebuilt in this process, and a GLib.Error where a process died or code in C failed.
+
+    Attributes:
+        id: the worker's id; ``'server'`` for a server; None where no single worker failed.
+        results: what the other workers of the run returned, by id.
+        errors: a WorkerError for each worker that failed, by id.
+        error: the GLib.Error below it, with the domain and code that every language sees, or None.
+    """
+
+    def __init__(self, message: str, id: Any = None, results: Mapping[Any, Any] | None = None,
+                 errors: Mapping[Any, WorkerError] | None = None,
+                 error: GLib.Error | None = None) -> None:
+        super().__init__(message)
+        self.id = id
+        self.results = dict(results or {})
+        self.errors = dict(errors or {})
+        self.error = error
+
+
+def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
+    """An error of the domain GMP_ERROR."""
+    return GLib.Error(message, 'gmp-error-quark', int(code))
+
+
+def make_error(code: Gmp.Error, message: str, id: Any = None) -> WorkerError:
+    """A WorkerError that needed no worker to fail."""
+    return WorkerError(message, id, error=make_gerror(code, message))
+
+
+def is_own_frame(filename: str) -> bool:
+    return os.path.dirname(filename) == _FOLDER or filename in _MACHINERY or \
+        filename.startswith('<frozen ')
+
+
+def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback without the frames of this package."""
+    if trace is None:
+        return None
+    rest = without_own_frames(trace.tb_next)
+    if is_own_frame(trace.tb_frame.f_code.co_filename):
+        return rest
+    return types.TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
+
+
+def trim(exception: BaseException) -> BaseException:
+    """Takes the frames of this package from an exception and those that led to it."""
+    pending: list[BaseException | None] = [exception]
+    seen = set()
+    while pending:
+        each = pending.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = without_own_frames(each.__traceback__)
+        pending += [each.__cause__, each.__context__]
+    return exception
+
+
+def public(function: _Function) -> _Function:
+    """For methods that users call: what they raise shows the user's frames, not this package's."""
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            raise trim(error)
+    return call  # type: ignore[return-value]
+
+
+def _valid(text: str) -> str:
+    return text.encode('utf-8', 'replace').decode('utf-8').replace('\0', '\\0')
+
+
+def to_gerror(exception: BaseException) -> GLib.Error:
+    """An exception as other languages see it: its text and its traceback.
+
+    A GLib.Error keeps its domain and code; others are GMP_ERROR_FAILED.
+    """
+    if isinstance(exception, BadPayload):
+        return make_gerror(Gmp.Error.BAD_PAYLOAD, _valid(str(exception)))
+    trim(exception)
+    trace = ''.join(traceback.format_exception(exception)).rstrip('\n')
+    if isinstance(exception, GLib.Error):
+        return GLib.Error(_valid(f'{exception.message}\n\n{trace}'), exception.domain, exception.code)
+    first = ''.join(traceback.format_exception_only(exception)).rstrip('\n')
+    text = first if exception.__traceback__ is None else f'{first}\n\n{trace}'
+    return make_gerror(Gmp.Error.FAILED, _valid(text))
+
+
+def flush_output() -> None:
+    """So that what a worker printed appears before its result does."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass

@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The application's ``__main__`` in a worker, as multiprocessing's spawned processes have it.
+
+There it is called ``__mp_main__``, so that ``if __name__ == '__main__':`` is false. What is no file
+and no module cannot be imported there: an interactive session, standard input, ``-c``.
+"""
+
+from __future__ import annotations
+
+import multiprocessing.process as process
+import multiprocessing.spawn as spawn
+import os
+import sys
+from typing import Any
+
+
+def check_not_importing() -> None:
+    """Raises the standard library's RuntimeError where a worker is importing ``__main__``.
+
+    Without it a script that does not guard its main part would start workers that start workers.
+    """
+    spawn._check_not_importing_main()
+
+
+def _find() -> dict[str, str]:
+    main = sys.modules['__main__']
+    name = getattr(getattr(main, '__spec__', None), 'name', None)
+    path = getattr(main, '__file__', None)
+    # What is typed at a prompt is in no file, though the session may have begun with one.
+    if hasattr(sys, 'ps1'):
+        return {}
+    if name is not None:
+        # A folder or package that was run; importing it would run it again.
+        is_script = name == '__main__' or name.endswith('.__main__')
+        return {} if is_script else {'init_main_from_name': name}
+    if path is None:
+        return {}
+    path = os.path.normpath(os.path.join(process.ORIGINAL_DIR, path))
+    return {'init_main_from_path': path} if os.path.isfile(path) else {}
+
+
+def is_carried() -> bool:
+    """Whether workers can have ``__main__``."""
+    return bool(_find())
+
+
+def search_path() -> list[str]:
+    """``sys.path`` with the current folder spelt out."""
+    return [each if each != '' else process.ORIGINAL_DIR for each in sys.path]
+
+
+def describe() -> dict[str, Any]:
+    """What restore() needs in a worker."""
+    return {'sys_path': search_path(), 'sys_argv': sys.argv, 'dir': os.getcwd(),
+            'orig_dir': process.ORIGINAL_DIR, **_find()}
+
+
+def restore(description: dict[str, Any]) -> None:
+    """Makes this process have the application's ``__main__``, ``sys.path`` and current folder."""
+    current = process.current_process()
+    current._inheriting = True
+    try:
+        spawn.prepare(description)
+    finally:
+        del current._inheriting
+
+
+def load_script(path: str) -> Any:
+    """The module that a script makes when it is not the main one."""
+    restore({'sys_path': [os.path.dirname(path), *sys.path], 'init_main_from_path': path})
+    return sys.modules['__main__']

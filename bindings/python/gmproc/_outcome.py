@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What becomes of the workers of one run, gathered from the signals of the C object."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from typing import Any, Callable
+
+from gi.repository import Gio, GLib, Gmp
+
+from . import _payload, _pickles
+from ._errors import BadPayload, WorkerError, make_gerror, trim
+
+# What the C library puts before the message of a run that Ctrl-C ended.
+_INTERRUPTED = 'Interrupted: '
+
+
+class Outcome:
+    """Results and failures, by the user's ids.
+
+    Attributes:
+        results: what workers returned, in the order in which they were asked for when all have.
+        exception: why the run failed, for the user to see; None where it did not.
+    """
+
+    def __init__(self, names: dict[Any, Any], runtimes: dict[Any, str]) -> None:
+        self.results: dict[Any, Any] = {}
+        self.exception: BaseException | None = None
+        self._names = names        # the user's ids, by those of the wire
+        self._runtimes = runtimes  # by those of the wire
+        self._failures: dict[Any, GLib.Error] = {}
+        self._causes: dict[Any, BaseException] = {}
+
+    def get_id(self, name: Any) -> Any:
+        return self._names.get(name, name)
+
+    def get_runtime(self, name: Any) -> str | None:
+        return self._runtimes.get(name)
+
+    def load(self, name: Any, value: GLib.Variant | None) -> Any:
+        return _payload.load(value, self._runtimes.get(name))
+
+    def take_exception(self, name: Any, value: GLib.Variant) -> bool:
+        """Keeps an exception that comes as a report, before the failure that it explains."""
+        if self._runtimes.get(name) != 'python' or _pickles.get_tag(value) != _pickles.EXCEPTION:
+            return False
+        exception = _pickles.load_exception(value)
+        if exception is not None:
+            self._causes[name] = exception
+        return True
+
+    def take_result(self, name: Any, value: GLib.Variant | None,
+                    use: Callable[[Any, Any], None]) -> None:
+        """Keeps a result once ``use`` has seen it: when that fails, so has the worker."""
+        try:
+            result = self.load(name, value)
+            use(self.get_id(name), result)
+        except BadPayload as reason:
+            self.take_failure(name, make_gerror(Gmp.Error.BAD_PAYLOAD,
+                                                f'Its result cannot be read: {reason}'))
+        except BaseException as exception:
+            self._causes[name] = trim(exception)
+            text = f'{type(exception).__qualname__}: {exception}'
+            self.take_failure(name, make_gerror(Gmp.Error.FAILED, 'Its result could not be taken: '
+                                                f'{text}'))
+        else:
+            self.results[self.get_id(name)] = result
+
+    def take_failure(self, name: Any, error: GLib.Error) -> None:
+        self._failures[name] = error
+
+    def conclude(self, error: GLib.Error | None, raised: BaseException | None,
+                 was_cancelled: bool) -> None:
+        """The run has ended.
+
+        Args:
+            error: that of the C call.
+            raised: by code of the user's in this process.
+            was_cancelled: on the user's wish.
+        """
+        self.results = {id: self.results[id] for id in self._names.values() if id in self.results}
+        if raised is not None:
+            self.exception = raised
+        elif error is None and not self._failures:
+            return
+        elif error is not None and _is_cancelled(error) and error.message.startswith(_INTERRUPTED):
+            self.exception = KeyboardInterrupt()
+        elif was_cancelled:
+            self.exception = concurrent.futures.CancelledError('The run was cancelled')
+        else:
+            self.exception = self._make_exception(error)
+
+    def _make_exception(self, error: GLib.Error | None) -> WorkerError:
+        errors = {name: self._make_error(name, each) for name, each in self._failures.items()}
+        first = next(iter(errors), None)
+        # The C library's error begins with that of the first client that failed, or is the server's.
+        if error is not None and (first is None or
+                                  not error.message.startswith(self._failures[first].message)):
+            first = 'server' if 'server' in self._runtimes else None
+            errors = {first: self._make_error(first, error), **errors}
+        exception = errors.pop(first)
+        self._complete(exception, errors)
+        return exception
+
+    def _complete(self, exception: WorkerError, others: dict[Any, WorkerError]) -> None:
+        exception.results = self.results
+        exception.errors = {each.id: each for each in (exception, *others.values())}
+        if others and exception.id != 'server':
+            ids = ', '.join(repr(each.id) for each in others.values())
+            exception.args = (f'{exception}\n{len(others)} more failed: {ids}',)
+
+    def get_error(self, name: Any) -> WorkerError:
+        """The failure of one worker."""
+        return self._make_error(name, self._failures[name])
+
+    def _make_error(self, name: Any, error: GLib.Error) -> WorkerError:
+        id = self.get_id(name)
+        message = error.message.replace(f"'{name}'", repr(id), 1) if id != name else error.message
+        if name in self._failures and message.startswith('Its result'):
+            message = f'Worker {id!r}: {message}'
+        failure = WorkerError(message, id, error=error)
+        cause = self._causes.get(name)
+        # An exception that could not be rebuilt is in the text, and FAILED says nothing more.
+        if cause is None and not error.matches(Gmp.error_quark(), Gmp.Error.FAILED):
+            cause = error
+        failure.__cause__ = cause
+        return failure
+
+
+def _is_cancelled(error: GLib.Error) -> bool:
+    return error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)

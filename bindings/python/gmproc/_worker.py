@@ -1,0 +1,140 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What users derive their servers and clients from, and what a worker can ask about itself.
+
+They are plain Python classes; in a worker's process one object of _adapters calls their methods.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gi.repository import GLib, Gmp
+
+from . import _payload
+from ._errors import public
+
+
+class _Process:
+    """What this process is: one worker a process, so one place for it."""
+
+    worker: Gmp.Worker | None = None
+    runtime: str | None = None  # of the application
+    index: int | None = None
+    seed: int | None = None
+
+
+@public
+def report(value: Any) -> None:
+    """Tells the application how far the work has come, from inside a worker.
+
+    The application's ``on_progress`` gets it, and a ClientServer's ``update()``. It does not wait.
+
+    Args:
+        value: anything that can be pickled, up to 16 MiB; for an application in another language
+            what _natural lists.
+
+    Raises:
+        RuntimeError: this process is not a worker.
+        ValueError: the value cannot be sent.
+    """
+    try:
+        Gmp.Worker.report(_payload.dump(value, _Process.runtime))
+    except GLib.Error as error:
+        if error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD):
+            raise ValueError(error.message) from None
+        raise RuntimeError(error.message) from None
+
+
+
+def worker_index() -> int | None:
+    """This worker's place among the workers of its application, from 0; None in other processes, and
+    in a server's."""
+    return _Process.index
+
+
+def worker_seed() -> int | None:
+    """A number of 64 bits that no other worker has, for random numbers; None in other processes.
+
+    The generators of the modules random, and numpy.random where numpy is loaded when the worker
+    starts, are seeded with it already. It is another one in each run; with ``seed=`` given to Workers or
+    ClientServer, the n-th run has the same ones each time the program runs.
+    """
+    return _Process.seed
+
+
+class _Worker:
+    def start(self, params: Any) -> None:
+        """Called once, with the parameters that the application gave."""
+
+    def wait(self) -> None:
+        """Called at the end of each turn: a place to pause."""
+
+    def finish(self) -> Any:
+        """Called once, at the end. What it returns is the worker's result."""
+
+
+class ServerWorker(_Worker):
+    """The server of a ClientServer application: override ``process``.
+
+    ::
+
+        server = Server()
+        server.start(params)
+        while not server.done():
+            id, msg = a client's request
+            respond(server.process(id, msg))
+            server.wait()
+        server.finish()
+
+    A method that raises an exception ends the server, and the run with it.
+    """
+
+    def process(self, id: Any, msg: Any) -> Any:
+        """Answers one request.
+
+        Args:
+            id: the client's, as the application gave it: an int stays an int.
+            msg: what the client's ``process`` returned; None too.
+
+        Returns:
+            What the client's ``update`` gets; None too. Arrays are the receiver's own, to write to.
+        """
+        raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, msg)')
+
+    def done(self) -> bool:
+        """Asked before each turn. By default a server is done when all clients have finished or
+        failed."""
+        worker = _Process.worker
+        return isinstance(worker, Gmp.ServerWorker) and worker.get_n_clients() == 0
+
+
+class ClientWorker(_Worker):
+    """A client of a ClientServer application: override ``process``, ``update`` and ``done``.
+
+    ::
+
+        client = Client(id)
+        client.start(params)
+        while not client.done():
+            client.update(send(client.process()))
+            client.wait()
+        client.finish()
+
+    A method that raises an exception ends this client; the others go on.
+    """
+
+    def __init__(self, id: Any = None) -> None:
+        if id is not None:
+            self.id = id
+
+    def process(self) -> Any:
+        """Makes one request; None by default."""
+
+    def update(self, response: Any) -> None:
+        """Takes the server's response."""
+
+    def done(self) -> bool:
+        """Asked before each turn. By default a client is never done, and ends with its server."""
+        return False

@@ -1,0 +1,260 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Functions that run in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any, Callable, Iterable
+
+from gi.repository import Gio, GLib, Gmp
+
+from . import _payload, _run, _task
+from ._application import (Application, check_target, connect, describe_payload_error,
+                           set_command)
+from ._errors import BadPayload, make_error, public
+from ._outcome import Outcome
+
+# A function, or the target of one in another language.
+Method = 'Callable[[Any], Any] | str'
+
+
+class _Entry:
+    """A worker that was added."""
+
+    def __init__(self, name: int, index: int, method: Any, params: Any, runtime: str) -> None:
+        self.name = name  # on the wire
+        self.index = index
+        self.method = method
+        self.params = params
+        self.runtime = runtime
+
+
+class _State:
+    """What a Workers object has besides the user's attributes."""
+
+    def __init__(self) -> None:
+        self.native = Gmp.Workers()
+        self.entries: dict[Any, _Entry] = {}
+        self.names: dict[int, Any] = {}  # ids by names
+        self.is_running = False
+        self.n_runs = 0
+        self.entropy = int.from_bytes(os.urandom(8), 'little')
+
+    def make_name(self, id: Any) -> int:
+        """The C library's ids are integers of 32 bits: the id itself where it is one."""
+        name = id if type(id) is int and -2**31 <= id < 2**31 else -2**31
+        while name in self.names:
+            name = name + 1 if name < 2**31 - 1 else -2**31
+        return name
+
+
+class _Native:
+    """The C object with the arguments of one run."""
+
+    def __init__(self, state: _State, names: list[int]) -> None:
+        self.state = state
+        self.names = names
+        self.handlers: list[int] = []
+
+    def run(self, cancellable: Gio.Cancellable) -> None:
+        # No ids would mean all.
+        if self.names:
+            self.state.native.run(self.names, cancellable)
+
+    def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None:
+        if self.names:
+            self.state.native.run_async(self.names, cancellable, callback)
+        else:
+            GLib.idle_add(callback, None, None)
+
+    def run_finish(self, result: Gio.AsyncResult) -> None:
+        if self.names:
+            self.state.native.run_finish(result)
+
+    def release(self) -> None:
+        self.state.is_running = False
+        for handler in self.handlers:
+            self.state.native.disconnect(handler)
+
+
+class Workers(Application):
+    """Functions that run in processes of their own and return values.
+
+    ::
+
+        def square(n):
+            return n * n
+
+        if __name__ == '__main__':
+            with Workers() as workers:
+                for n in range(4):
+                    workers.add(n, square, params=n)
+                print(workers.run())    # {0: 0, 1: 1, 2: 4, 3: 9}
+
+    All workers that a run asks for run at the same time, each in a fresh process, unless
+    ``max_parallel`` and ``reuse`` say otherwise. A worker that fails does not touch the others.
+
+    A subclass may override ``process``, which is then the work of each id that is added without a
+    function, and ``update``, which takes each result in the application.
+
+    Ids are anything that can be the key of a dict. All options are keywords and attributes.
+
+    Attributes:
+        max_parallel: how many workers run at the same time; 0 for all.
+        reuse: whether processes are kept for further workers and runs, until ``close()`` or the end of a
+            with statement. What a function leaves behind in its process is then there for the next.
+    """
+
+    max_parallel: int = 0
+    reuse: bool = False
+
+    def __new__(cls, *_args: Any, **_options: Any) -> Workers:
+        self = super().__new__(cls)
+        self._gmproc = _State()
+        return self
+
+    def __init__(self, **options: Any) -> None:
+        self._set_options(options)
+
+    def process(self, id: Any, params: Any) -> Any:
+        """The work of ids that are added without a function. It runs in the worker's process, on a
+        copy of this object with the user's attributes."""
+        raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, params)')
+
+    def update(self, id: Any, result: Any) -> None:
+        """Takes a result in the application, as it arrives. With an exception, this id has failed."""
+
+    @public
+    def add(self, id: Any, method: Method | None = None, params: Any = None) -> None:
+        """Adds a worker.
+
+        Args:
+            id: its id.
+            method: a function of one argument; or a string that names one of any language,
+                ``'native:libfoo.so:fn'``, ``'gjs:file:///path/module.js#name'``,
+                ``'python:module:name'``; None for the ``process`` of a subclass.
+            params: its argument, pickled when the worker runs; for a string, what every language knows.
+
+        Raises:
+            WorkerError: the id is taken, the string is not a target, or there is no function.
+        """
+        state = self._gmproc
+        if id in state.entries:
+            raise make_error(Gmp.Error.EXISTS, f'There is a worker {id!r} already: take another id, '
+                             'or set_params', id)
+        if method is None and type(self).process is Workers.process:
+            raise make_error(Gmp.Error.NOT_FOUND, f'Worker {id!r} has no function, and '
+                             f'{type(self).__qualname__} does not override process', id)
+        if method is not None and not isinstance(method, str) and not callable(method):
+            raise TypeError(f'A worker runs a function, not {method!r}')
+        target = method if isinstance(method, str) else _task.FUNCTION
+        runtime = check_target(target, id)
+        name = state.make_name(id)
+        state.native.add_target(name, target, None)
+        state.names[name] = id
+        state.entries[id] = _Entry(name, len(state.entries), method, params, runtime)
+
+    @public
+    def set_params(self, id: Any, params: Any = None) -> None:
+        """Changes a worker's parameters for the runs to come; raises WorkerError for an unknown id."""
+        self._find(id).params = params
+
+    def _find(self, id: Any) -> _Entry:
+        entry = self._gmproc.entries.get(id)
+        if entry is None:
+            raise make_error(Gmp.Error.NOT_FOUND, f'There is no worker {id!r}: add it first', id)
+        return entry
+
+    @public
+    def run(self, ids: Iterable[Any] | None = None) -> dict[Any, Any]:
+        """Runs workers, and waits until all of them have ended.
+
+        The first Ctrl-C stops the workers, a second one kills them, and KeyboardInterrupt is raised when
+        they are gone.
+
+        Args:
+            ids: which workers; None for all.
+
+        Returns:
+            What they returned, by id, in the order of ``ids``. Arrays may be written to.
+
+        Raises:
+            WorkerError: a worker failed. The others ran to their end, and their results are in the
+                exception.
+            RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
+        """
+        return _run.run_blocking(self._prepare(ids))
+
+    @public
+    def run_async(self, ids: Iterable[Any] | None = None
+                  ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
+        """Runs workers without blocking.
+
+        Where asyncio runs in this thread it returns an ``asyncio.Task``, to be awaited. Elsewhere it
+        returns a Run, which has the same methods and ends on the GLib main loop of this thread::
+
+            workers.run_async().add_done_callback(lambda run: print(run.result()))
+
+        Cancelling either ends the workers. Results and errors are those of ``run``.
+        """
+        return _run.run_async(self._prepare(ids))
+
+    def close(self) -> None:
+        """Ends the processes that were kept by ``reuse``."""
+        # Setting an option ends the processes that were started under the old ones.
+        self._gmproc.native.props.reuse = False
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def _prepare(self, ids: Iterable[Any] | None) -> _run.Job:
+        state = self._gmproc
+        if state.is_running:
+            raise RuntimeError('These workers are in a run already')
+        chosen = list(state.entries) if ids is None else list(ids)
+        entries = {id: self._find(id) for id in chosen}
+        if len(entries) != len(chosen):
+            raise make_error(Gmp.Error.EXISTS, 'An id is asked for twice in one run')
+        outcome = Outcome({entry.name: id for id, entry in entries.items()},
+                          {entry.name: entry.runtime for entry in entries.values()})
+        job = _run.Job(outcome)
+        self._set_native_options()
+        for id, entry in entries.items():
+            state.native.set_params(entry.name, self._pack(id, entry))
+        set_command()
+        native = _Native(state, [entry.name for entry in entries.values()])
+        native.handlers = connect(self, state.native, job, outcome,
+                                  lambda id, result: job.dispatch(self.update, id, result))
+        job.native = native
+        state.n_runs += 1
+        state.is_running = True
+        return job
+
+    def _set_native_options(self) -> None:
+        capture_output = self.capture_output or self.on_output is not None
+        for name, value in (('max_parallel', self.max_parallel), ('reuse', bool(self.reuse)),
+                            ('inner_threads', self.inner_threads),
+                            ('capture_output', bool(capture_output))):
+            # Setting one ends the processes that were kept, so only what has changed.
+            if self._gmproc.native.get_property(name) != value:
+                self._gmproc.native.set_property(name, value)
+
+    def _pack(self, id: Any, entry: _Entry) -> Any:
+        state = self._gmproc
+        try:
+            if isinstance(entry.method, str):
+                return _payload.dump(entry.params, None)
+            seed = _task.derive_seed(state.entropy if self.seed is None else self.seed, state.n_runs,
+                                     entry.index)
+            work, params = entry.method, entry.params
+            if work is None:
+                work, params = _task.ProcessOf(self), (id, params)
+            return _task.Task(work, id, params, entry.index, seed).pack()
+        except BadPayload as reason:
+            raise describe_payload_error(f'Worker {id!r}', id, reason) from None

@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The program of a worker's process: ``python3 -m gmproc.host``.
+
+Applications in Python send functions and classes along, pickled; others name them in targets:
+``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``. Such
+a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker, of this
+package or of Gmp. Their values are then what every language knows.
+"""
+
+from __future__ import annotations
+
+import signal
+
+# Ctrl-C is the application's business, from the first moment on.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+import faulthandler
+import importlib
+import sys
+from typing import Any, Callable
+
+from gi.repository import Gmp
+
+from . import _main_module, _payload, _task
+from ._adapters import ClientAdapter, ServerAdapter, dump_result, enter, guarded
+from ._errors import BadPayload, make_gerror
+from ._worker import ClientWorker, ServerWorker, _Process
+
+
+def _import(module_name: str) -> Any:
+    if module_name.endswith('.py'):
+        return _main_module.load_script(module_name)
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        # What the module itself fails to import is its own exception.
+        if error.name is None or not (module_name + '.').startswith(error.name + '.'):
+            raise
+        raise make_gerror(Gmp.Error.NOT_FOUND, f"There is no Python module '{error.name}': Python "
+                          f"looked in {', '.join(sys.path)}") from None
+
+
+def find(description: str) -> Any:
+    """The function or class of a target."""
+    module_name, colon, name = description.rpartition(':')
+    if not colon or not module_name or not name:
+        raise make_gerror(Gmp.Error.NOT_FOUND, f"'python:{description}' is not a target: it should "
+                          "read 'python:module:name'")
+    found = _import(module_name)
+    for part in name.split('.'):
+        if not hasattr(found, part):
+            raise make_gerror(Gmp.Error.NOT_FOUND,
+                              f"There is no '{name}' in the Python module '{module_name}'")
+        found = getattr(found, part)
+    return found
+
+
+def _load_params(params: Any) -> Any:
+    try:
+        return _payload.load(params, _Process.runtime)
+    except BadPayload as reason:
+        raise BadPayload(f'Its parameters cannot be read: {reason}') from None
+
+
+def _build_task(params: Any) -> tuple[Any, Any, dict[str, Any]]:
+    task = _task.unpack(params)
+    enter(task)
+    user = task.work() if issubclass(task.work, ServerWorker) else task.work(task.id)
+    return user, task.params, task.ids
+
+
+def _build_user(kind: type, id: str) -> Callable[[Any], tuple[Any, Any, dict[str, Any]]]:
+    def build(params: Any) -> tuple[Any, Any, dict[str, Any]]:
+        user = kind() if issubclass(kind, ServerWorker) else kind(id)
+        return user, _load_params(params), {}
+    return build
+
+
+class Host(Gmp.Host):
+    """Runs the targets of the runtime ``python``."""
+
+    @guarded
+    def do_call(self, description: str, id: str, params: Any) -> Any:
+        if 'python:' + description == _task.FUNCTION:
+            # The next run may come from a process that was kept: nothing of the last one counts.
+            _Process.runtime = 'python'
+            task = _task.unpack(params)
+            enter(task)
+            return dump_result(task.work(task.params))
+        _Process.runtime = None
+        return dump_result(find(description)(_load_params(params)))
+
+    @guarded
+    def do_build(self, description: str, id: str) -> Gmp.Worker:
+        if 'python:' + description in (_task.SERVER, _task.CLIENT):
+            _Process.runtime = 'python'
+            is_server = 'python:' + description == _task.SERVER
+            return ServerAdapter(_build_task) if is_server else ClientAdapter(_build_task)
+        kind = find(description)
+        if isinstance(kind, type) and issubclass(kind, (Gmp.ServerWorker, Gmp.ClientWorker)):
+            return kind()
+        if isinstance(kind, type) and issubclass(kind, ServerWorker):
+            return ServerAdapter(_build_user(kind, id))
+        if isinstance(kind, type) and issubclass(kind, ClientWorker):
+            return ClientAdapter(_build_user(kind, id))
+        raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor a "
+                          'ClientWorker')
+
+
+def main() -> int:
+    """Runs this process as a worker; returns its exit status."""
+    if not Gmp.Host.is_worker():
+        print('gmproc.host runs the workers of an application, and is started by it', file=sys.stderr)
+        return 2
+    if not faulthandler.is_enabled():
+        faulthandler.enable()
+    # One write a line, as C does it, so that lines of several workers do not mix.
+    sys.stdout.reconfigure(line_buffering=True)
+    sys.modules.setdefault('gmproc.host', sys.modules[__name__])
+    return Host().run()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
