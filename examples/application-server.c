@@ -1,4 +1,4 @@
-/* application-server.c: an application that is itself the server, and hands out work to its clients
+/* application-server.c: an application that is itself the server, and hands out work to clients
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -9,14 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The application cuts the numbers below END into pieces. A client that asks gets the next one, so a
- * quick client does more of them; when there are no more it gets nothing. */
+/* The application cuts the numbers below END into pieces. A client that asks gets the next one, so
+ * a quick client does more of them; when there are no more it gets nothing. */
 
 #define END   1000000
 #define PIECE 10000
 
 #define EXAMPLE_TYPE_APPLICATION (example_application_get_type ())
-G_DECLARE_FINAL_TYPE (ExampleApplication, example_application, EXAMPLE, APPLICATION, GmpClientServer)
+G_DECLARE_FINAL_TYPE (ExampleApplication, example_application, EXAMPLE, APPLICATION,
+                      GmpClientServer)
 
 struct _ExampleApplication
 {

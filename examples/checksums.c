@@ -45,11 +45,11 @@ sum_up (int fd)
 
   do
     {
-      n_read = TEMP_FAILURE_RETRY (read (fd, chunk, CHUNK));
+      n_read = read (fd, chunk, CHUNK);
       if (n_read > 0)
         g_checksum_update (checksum, chunk, n_read);
     }
-  while (n_read > 0);
+  while (n_read > 0 || (n_read == -1 && errno == EINTR));
   return n_read == 0 ? g_strdup (g_checksum_get_string (checksum)) : NULL;
 }
 
@@ -71,8 +71,8 @@ read_file (GVariant *params,
   return sum != NULL ? g_variant_new_string (sum) : g_variant_new_int32 (error_number);
 }
 
-/* A worker's standard input is /dev/null, so the application reads its own, in a thread beside them.
- * Named twice it is read on from where the first time ended. */
+/* A worker's standard input is /dev/null, so the application reads its own, in a thread beside
+ * them. Named twice it is read on from where the first time ended. */
 static gpointer
 read_standard_input (gpointer user_data)
 {

@@ -11,9 +11,9 @@ import tempfile
 import trial
 
 NAMES = [
-    'plain', 'sp ace', 'a\nb', 'c\\d', 'cr\rx', 'tab\tx', "it's", 'dq"x', 'mix\'"', "mix'$", ':colon',
-    'esc\x1bx', 'ünïcode', '~x', 'a~', '#h', 'a#', '*', '{', '}', 'a{b', 'a=b', "nl'\nx", '-dash',
-    '--help', '"', "'", "it's # a", "it's#", '?', '$(x)', '`', 'é\x7fa',
+    'plain', 'sp ace', 'a\nb', 'c\\d', 'cr\rx', 'tab\tx', "it's", 'dq"x', 'mix\'"', "mix'$",
+    ':colon', 'esc\x1bx', 'ünïcode', '~x', 'a~', '#h', 'a#', '*', '{', '}', 'a{b', 'a=b', "nl'\nx",
+    '-dash', '--help', '"', "'", "it's # a", "it's#", '?', '$(x)', '`', 'é\x7fa',
 ]
 
 
@@ -79,8 +79,8 @@ class Checksums(trial.Trial):
         os.symlink('fine', f'{self.folder}/link')
         self.write('secret', b'secret')
         os.chmod(f'{self.folder}/secret', 0)
-        status, output, errors = self.compare('folder', 'dangling', 'fine', 'loop', 'fine/x', 'link',
-                                              'secret', 'x' * 300)
+        status, output, errors = self.compare('folder', 'dangling', 'fine', 'loop', 'fine/x',
+                                              'link', 'secret', 'x' * 300)
         self.assertEqual(status, 1)
         self.assertIn(b'  fine\n', output)
         self.assertIn(b': folder: Is a directory', errors)
