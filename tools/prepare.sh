@@ -20,11 +20,13 @@ libglib2.0-dev           GLib and GIO
 gobject-introspection    makes the introspection data
 libgirepository1.0-dev   makes the introspection data
 valac                    makes the bindings for Vala
+python3-gi               the bindings for Python rest on it
 '
 packages_to_test='
 gi-docgen                makes the reference
-python3-gi               tests the introspection data from Python
-gjs                      tests the introspection data from JavaScript
+gjs                      runs the tests in JavaScript
+python3-pytest           runs the tests in Python
+python3-numpy            the guide's programs in Python import it
 libgmp-dev               GNU MP, whose header is tested beside ours
 '
 
@@ -66,7 +68,7 @@ install_missing ()
   [ -n "$missing" ] || return 0
 
   # Without the purposes, on one line.
-  names=$(printf '%s\n' "$missing" | awk '{ printf "%s%s", NR > 1 ? " " : "", $1 }')
+  names=$(printf '%s\n' "$missing" | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }')
   say "To be installed, because it is needed here and missing:"
   say "$missing"
   if [ "$(id -u)" -eq 0 ]
