@@ -1,0 +1,73 @@
+/* errors.js: what is thrown in JavaScript, as the errors that cross to other processes
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* exported bad_payload, convert, failed, internal, not_found */
+
+const {GLib} = imports.gi;
+
+/* Whose lines are no news in a stack: /folder/gmproc/errors.js is this file. */
+const [, FOLDER] = /@(?:file:\/\/)?(.*)\/errors\.js:/.exec(new Error().stack);
+
+/** Parts of paths: a line of a stack that has one is left out. */
+var internal = [`${FOLDER}/`];
+
+function make(code, message) {
+    // Not before a call: the namespace is still being set up when this module is loaded.
+    const {Gmp} = imports.gi;
+
+    return new Gmp.Error({code: Gmp.Error[code], message});
+}
+
+/**
+ * @param {string} message what went wrong
+ * @returns {GLib.Error} Gmp.Error.BAD_PAYLOAD
+ */
+function bad_payload(message) {
+    return make('BAD_PAYLOAD', message);
+}
+
+/**
+ * @param {string} message what went wrong
+ * @returns {GLib.Error} Gmp.Error.NOT_FOUND
+ */
+function not_found(message) {
+    return make('NOT_FOUND', message);
+}
+
+/**
+ * @param {string} message what went wrong
+ * @returns {GLib.Error} Gmp.Error.FAILED
+ */
+function failed(message) {
+    return make('FAILED', message);
+}
+
+function stack_of(error) {
+    const lines = (error.stack ?? '').split('\n').filter(
+        line => line !== '' && !internal.some(part => line.includes(part)));
+
+    // A syntax error was thrown by nobody, but it has a place.
+    if (error instanceof SyntaxError && error.fileName)
+        lines.unshift(`${error.fileName}:${error.lineNumber}:${error.columnNumber}`);
+    return lines;
+}
+
+/**
+ * The error that another process gets for what was thrown here.
+ *
+ * A GLib.Error keeps its domain and code. Anything else becomes Gmp.Error.FAILED, with the name of the
+ * JavaScript error and the stack in its message.
+ *
+ * @param {any} thrown what a catch got
+ * @returns {GLib.Error} the error to throw on
+ */
+function convert(thrown) {
+    if (thrown instanceof GLib.Error)
+        return thrown;
+    if (!(thrown instanceof Error))
+        return failed(`${String(thrown)} was thrown, which is no Error and so has no stack`);
+    return failed([`${thrown.name}: ${thrown.message}`, ...stack_of(thrown)].join('\n    '));
+}

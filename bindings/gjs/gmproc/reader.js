@@ -1,0 +1,240 @@
+/* reader.js: GVariant to plain JavaScript values
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* exported unpack, unpack_map */
+
+const {GLib} = imports.gi;
+const {bad_payload} = imports.gmproc.errors;
+const {align, layout_of, members_of, offset_size} = imports.gmproc.layout;
+
+// Up to here a loop over the characters is quicker than a call of the decoder.
+const SHORT_STRING = 64;
+
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+
+const TYPED_ARRAYS = {
+    y: Uint8Array,
+    n: Int16Array,
+    q: Uint16Array,
+    i: Int32Array,
+    u: Uint32Array,
+    x: BigInt64Array,
+    t: BigUint64Array,
+    d: Float64Array,
+};
+
+// What a Python peer sends another Python peer.
+const PICKLE_TYPE = '(sayaay)';
+const PICKLE_TAGS = ['gmproc.pickle', 'gmproc.exception'];
+
+const decoder = new TextDecoder();
+
+// An integer of 64 bits is a number where that is exact.
+function narrow(integer) {
+    const number = Number(integer);
+
+    return Number.isSafeInteger(number) ? number : integer;
+}
+
+function is_string(type) {
+    return type === 's' || type === 'o' || type === 'g';
+}
+
+/* Reads GVariant's serialised form. Every variant that arrives was checked to be in normal form by
+ * the library, so no length or offset here is worse than what GLib itself would follow. */
+class Reader {
+    constructor(bytes) {
+        this._bytes = bytes;
+        this._view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    }
+
+    _offset(place, size) {
+        let offset = 0;
+
+        // Framing offsets are little-endian everywhere.
+        for (let i = size - 1; i >= 0; i--)
+            offset = offset * 256 + this._bytes[place + i];
+        return offset;
+    }
+
+    _string(start, end) {
+        let text = '';
+
+        if (end - start > SHORT_STRING)
+            return decoder.decode(this._bytes.subarray(start, end));
+        for (let i = start; i < end; i++) {
+            if (this._bytes[i] > 127)
+                return decoder.decode(this._bytes.subarray(start, end));
+            text += String.fromCharCode(this._bytes[i]);
+        }
+        return text;
+    }
+
+    _variant(start, end) {
+        const separator = this._bytes.lastIndexOf(0, end - 1);
+
+        return this.get(this._string(separator + 1, end), start, separator);
+    }
+
+    _maybe(type, start, end) {
+        if (start === end)
+            return null;
+        // A value of varying size has a zero after it, so that an empty one is something.
+        return this.get(type, start, layout_of(type).size > 0 ? end : end - 1);
+    }
+
+    * _children(type, start, end) {
+        const {alignment, size} = layout_of(type);
+
+        if (start === end)
+            return;
+        if (size > 0) {
+            for (let place = start; place < end; place += size)
+                yield [place, place + size];
+            return;
+        }
+
+        const step = offset_size(end - start);
+        const first = start + this._offset(end - step, step);
+
+        for (let offset = first, place = start; offset < end; offset += step) {
+            const child_end = start + this._offset(offset, step);
+
+            yield [align(place, alignment), child_end];
+            place = child_end;
+        }
+    }
+
+    * _members(type, start, end) {
+        const types = members_of(type);
+        const step = offset_size(end - start);
+        let place = start;
+        let tail = end;
+
+        for (const [i, member] of types.entries()) {
+            const {alignment, size} = layout_of(member);
+            let member_end;
+
+            place = align(place, alignment);
+            if (size > 0)
+                member_end = place + size;
+            else if (i === types.length - 1)
+                member_end = tail;
+            else
+                member_end = start + this._offset(tail -= step, step);
+            yield [member, place, member_end];
+            place = member_end;
+        }
+    }
+
+    _tuple(type, start, end) {
+        const values = [];
+
+        for (const [member, place, member_end] of this._members(type, start, end)) {
+            values.push(this.get(member, place, member_end));
+            if (type === PICKLE_TYPE && PICKLE_TAGS.includes(values[0])) {
+                throw bad_payload(`A Python pickle (${values[0]}) arrived, which only Python can ` +
+                    'read: send values of natural types to other languages');
+            }
+        }
+        return values;
+    }
+
+    entries(type, start, end) {
+        const entry = type.slice(1);
+
+        return [...this._children(entry, start, end)].map(
+            ([place, entry_end]) => this._tuple(entry, place, entry_end));
+    }
+
+    _dictionary(type, start, end) {
+        const entries = this.entries(type, start, end);
+
+        // Not by assignment: a key may be "__proto__".
+        return is_string(type[2]) ? Object.fromEntries(entries) : new Map(entries);
+    }
+
+    _array(type, start, end) {
+        const element = type.slice(1);
+
+        if (element[0] === '{')
+            return this._dictionary(type, start, end);
+        // A copy, which is aligned, and the receiver's own to write to.
+        if (element in TYPED_ARRAYS)
+            return new TYPED_ARRAYS[element](this._bytes.slice(start, end).buffer);
+        return [...this._children(element, start, end)].map(
+            ([place, child_end]) => this.get(element, place, child_end));
+    }
+
+    get(type, start, end) {
+        switch (type[0]) {
+        case 'b':
+            return this._bytes[start] !== 0;
+        case 'y':
+            return this._bytes[start];
+        case 'n':
+            return this._view.getInt16(start, LITTLE_ENDIAN);
+        case 'q':
+            return this._view.getUint16(start, LITTLE_ENDIAN);
+        case 'i':
+        case 'h':
+            return this._view.getInt32(start, LITTLE_ENDIAN);
+        case 'u':
+            return this._view.getUint32(start, LITTLE_ENDIAN);
+        case 'x':
+            return narrow(this._view.getBigInt64(start, LITTLE_ENDIAN));
+        case 't':
+            return narrow(this._view.getBigUint64(start, LITTLE_ENDIAN));
+        case 'd':
+            return this._view.getFloat64(start, LITTLE_ENDIAN);
+        case 'v':
+            return this._variant(start, end);
+        case 'm':
+            return this._maybe(type.slice(1), start, end);
+        case 'a':
+            return this._array(type, start, end);
+        case '(':
+        case '{':
+            return this._tuple(type, start, end);
+        default:
+            return this._string(start, end - 1);
+        }
+    }
+}
+
+function read(variant, method) {
+    const bytes = variant.get_data_as_bytes().toArray();
+
+    return new Reader(bytes)[method](variant.get_type_string(), 0, bytes.length);
+}
+
+/**
+ * The plain value of a GVariant.
+ *
+ * Integers are numbers, or BigInts where a number would not be exact; arrays of numbers are typed
+ * arrays, a Uint8Array of `ay` and a Float64Array of `ad`; other arrays, and tuples, are Arrays;
+ * dictionaries are objects, or Maps where their keys are no strings. What is nothing is null. Typed
+ * arrays are copies, which may be written to.
+ *
+ * @param {?GLib.Variant} variant a variant
+ * @returns {any} its value; null for null
+ * @throws {GLib.Error} Gmp.Error.BAD_PAYLOAD for a Python pickle
+ */
+function unpack(variant) {
+    if (variant === null || variant === undefined)
+        return null;
+    if (!(variant instanceof GLib.Variant))
+        throw new TypeError(`A GLib.Variant can be unpacked, ${variant} is none`);
+    return read(variant, 'get');
+}
+
+/**
+ * @param {GLib.Variant} variant a dictionary
+ * @returns {Map<any, any>} its entries
+ */
+function unpack_map(variant) {
+    return new Map(read(variant, 'entries'));
+}

@@ -1,0 +1,221 @@
+/* Gmp.js: what GJS adds to the namespace Gmp: plain names, plain values and promises
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* exported _init */
+
+const {implement} = imports.gmproc.calls;
+const {unpack, unpack_map} = imports.gmproc.reader;
+const {exported, run, run_async, target_of} = imports.gmproc.runs;
+const {pack} = imports.gmproc.writer;
+
+const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish'];
+
+const CLIENT_IDS = Symbol('The ids as they were given, by their text');
+
+/* Workers */
+
+function extend_workers(Workers) {
+    const {add_target, run: native_run, run_async: native_run_async, set_params} = Workers.prototype;
+    const results_of = workers => unpack_map(workers.get_results());
+    const list = ids => ids !== null ? [...ids] : null;
+
+    /**
+     * Adds a worker that runs an exported function, or the `process` of an exported subclass.
+     *
+     * @param {number} id the worker's id, an integer
+     * @param {string} target what Gmp.exported () returned, or a target of any language
+     * @param {any} params what the function gets, a plain value
+     */
+    Workers.prototype.add = function (id, target, params = null) {
+        add_target.call(this, id, target_of(target), pack(params));
+    };
+    Workers.prototype.add_target = Workers.prototype.add;
+
+    /**
+     * @param {number} id a worker's id
+     * @param {any} params what its function gets in the next run
+     */
+    Workers.prototype.set_params = function (id, params) {
+        set_params.call(this, id, pack(params));
+    };
+
+    /**
+     * Runs workers and waits for them.
+     *
+     * @param {?Iterable<number>} ids the workers to run; null for all
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @returns {Map<number, any>} the results by id
+     * @throws {GLib.Error} the first worker's that failed, with a Map of the others' `results`
+     */
+    Workers.prototype.run = function (ids = null, cancellable = null) {
+        return run(() => native_run.call(this, list(ids), cancellable), () => results_of(this));
+    };
+
+    /**
+     * Runs workers. With a callback it is the method of C, without one a promise.
+     *
+     * @param {?Iterable<number>} ids the workers to run; null for all
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @param {?Gio.AsyncReadyCallback} callback called at the end
+     * @returns {Promise<Map<number, any>>} the results by id; rejects as run () throws
+     */
+    Workers.prototype.run_async = function (ids = null, cancellable = null, callback = null) {
+        const start = done => native_run_async.call(this, list(ids), cancellable, done);
+
+        return callback !== null ? start(callback)
+            : run_async(start, result => this.run_finish(result), () => results_of(this));
+    };
+}
+
+/* ClientServer */
+
+// An application that is the server itself is one in JavaScript.
+function set_defaults(ClientServer) {
+    const native_init = ClientServer.prototype._init;
+
+    ClientServer.prototype._init = function (properties = {}) {
+        return native_init.call(this, {runtime: 'gjs', ...properties});
+    };
+}
+
+function extend_clients(ClientServer) {
+    const {new_worker_target} = ClientServer.prototype;
+
+    function add(application, id, client, variant) {
+        new_worker_target.call(application, `${id}`, target_of(client), variant);
+        application[CLIENT_IDS] ??= new Map();
+        application[CLIENT_IDS].set(`${id}`, id);
+    }
+
+    /**
+     * Adds a client.
+     *
+     * @param {string|number} id the client's id: the results have it as it is
+     * @param {string} client what Gmp.exported () returned, or a target of any language
+     * @param {any} params what the client's start () gets, a plain value
+     */
+    ClientServer.prototype.new_worker = function (id, client, params = null) {
+        add(this, id, client, pack(params));
+    };
+    ClientServer.prototype.new_worker_target = ClientServer.prototype.new_worker;
+
+    /**
+     * Adds clients with the ids "0", "1" and so on.
+     *
+     * @param {number} n how many
+     * @param {string} client what Gmp.exported () returned, or a target of any language
+     * @param {any} params what each client's start () gets, a plain value
+     */
+    ClientServer.prototype.new_workers = function (n, client, params = null) {
+        const variant = pack(params);
+
+        for (let i = 0; i < n; i++)
+            add(this, `${i}`, client, variant);
+    };
+}
+
+function extend_runs(ClientServer) {
+    const {run: native_run, run_async: native_run_async} = ClientServer.prototype;
+
+    function results_of(application) {
+        const ids = application[CLIENT_IDS];
+
+        return new Map([...unpack_map(application.get_results())].map(
+            ([id, value]) => [ids?.get(id) ?? id, value]));
+    }
+
+    /**
+     * Runs the server and all clients, and waits for them.
+     *
+     * @param {any} params what the server's start () gets, a plain value
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @returns {Map<string|number, any>} what the clients' finish () returned, by id
+     * @throws {GLib.Error} the server's, or the first client's that failed, with a Map of the others'
+     *     `results`
+     */
+    ClientServer.prototype.run = function (params = null, cancellable = null) {
+        const variant = pack(params);
+
+        return run(() => native_run.call(this, variant, cancellable), () => results_of(this));
+    };
+
+    /**
+     * Runs the server and all clients. With a callback it is the method of C, without one a promise.
+     *
+     * @param {any} params what the server's start () gets, a plain value
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @param {?Gio.AsyncReadyCallback} callback called at the end
+     * @returns {Promise<Map<string|number, any>>} as run () returns; rejects as it throws
+     */
+    ClientServer.prototype.run_async = function (params = null, cancellable = null, callback = null) {
+        const variant = pack(params);
+        const start = done => native_run_async.call(this, variant, cancellable, done);
+
+        return callback !== null ? start(callback)
+            : run_async(start, result => this.run_finish(result), () => results_of(this));
+    };
+}
+
+function extend_client_server(ClientServer) {
+    set_defaults(ClientServer);
+
+    /**
+     * @param {string} server what Gmp.exported () returned, or a target of any language
+     * @returns {Gmp.ClientServer} an application without clients yet
+     */
+    ClientServer.new = server => new ClientServer({server_target: target_of(server)});
+    ClientServer.new_for_target = ClientServer.new;
+
+    extend_clients(ClientServer);
+    extend_runs(ClientServer);
+}
+
+/* The namespace */
+
+function add_base_methods(Gmp) {
+    // What a subclass overrides, and may call with super.
+    Object.assign(Gmp.Worker.prototype, {
+        start(_params) {},
+        wait() {},
+        done: () => false,
+        finish: () => null,
+    });
+    Object.assign(Gmp.ClientWorker.prototype, {process: () => null, update(_response) {}});
+    Gmp.ServerWorker.prototype.done = function () {
+        return this.get_n_clients() === 0;
+    };
+    Object.assign(Gmp.ClientServer.prototype, {
+        start(_params) {},
+        wait() {},
+        done() {
+            return this.get_n_clients() === 0;
+        },
+        finish: () => null,
+        update(_client_id, _progress) {},
+    });
+}
+
+function _init() {
+    const {report} = this.Worker;
+
+    /**
+     * Tells the application about progress from inside a worker.
+     *
+     * @param {any} value a plain value: its signal "progress" has it as a variant
+     */
+    for (const type of [this.Worker, this.ServerWorker, this.ClientWorker])
+        type.report = value => report(pack(value));
+
+    this.exported = exported;
+    this.pack = pack;
+    this.unpack = unpack;
+    implement(this.Worker, LIFE_CYCLE, []);
+    implement(this.Workers, ['process'], ['update']);
+    implement(this.ClientServer, [], LIFE_CYCLE);
+    add_base_methods(this);
+    extend_workers(this.Workers);
+    extend_client_server(this.ClientServer);
+}
