@@ -26,7 +26,7 @@ packages_to_test='
 gi-docgen                makes the reference
 gjs                      runs the tests in JavaScript
 python3-pytest           runs the tests in Python
-python3-numpy            the guide's programs in Python import it
+python3-numpy            imported by programs in Python
 libgmp-dev               GNU MP, whose header is tested beside ours
 '
 
