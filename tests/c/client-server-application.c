@@ -1,0 +1,374 @@
+/* client-server-application.c: the application as the server of its clients
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-client-server.h"
+
+#include <string.h>
+
+/* Answers with the number of the turn, and writes down what is called. */
+
+#define TEST_TYPE_APPLICATION (test_application_get_type ())
+G_DECLARE_FINAL_TYPE (TestApplication, test_application, TEST, APPLICATION, GmpClientServer)
+
+struct _TestApplication
+{
+  GmpClientServer parent_instance;
+
+  GString *trace;
+  const char *failing;   /* (nullable): a method */
+  GCancellable *to_cancel; /* (nullable): in process */
+  guint max_turns;
+  guint n_turns;
+};
+
+G_DEFINE_FINAL_TYPE (TestApplication, test_application, GMP_TYPE_CLIENT_SERVER)
+
+static TestApplication *
+enter (gpointer    self,
+       const char *method,
+       GError    **error)
+{
+  TestApplication *application = TEST_APPLICATION (self);
+
+  g_string_append_printf (application->trace, "%s ", method);
+  if (g_strcmp0 (application->failing, method) == 0)
+    g_set_error (error, TEST_ERROR, 8, "%s fails", method);
+  return application;
+}
+
+static gboolean
+test_application_start (GmpClientServer *self,
+                        GVariant        *params,
+                        GError         **error)
+{
+  g_autofree char *text = params != NULL ? g_variant_print (params, FALSE) : g_strdup ("NULL");
+  TestApplication *application = enter (self, "start", error);
+
+  g_string_append_printf (application->trace, "%s ", text);
+  return TRUE;
+}
+
+static GVariant *
+test_application_process (GmpClientServer *self,
+                          const char      *client_id,
+                          GVariant        *request,
+                          GError         **error)
+{
+  TestApplication *application = enter (self, "process", error);
+
+  g_string_append_printf (application->trace, "%s ", client_id);
+  if (application->to_cancel != NULL)
+    g_cancellable_cancel (application->to_cancel);
+  application->n_turns++;
+  return request != NULL ? g_variant_new ("(vu)", request, application->n_turns) : NULL;
+}
+
+static gboolean
+test_application_wait (GmpClientServer *self,
+                       GError         **error)
+{
+  enter (self, "wait", error);
+  return TRUE;
+}
+
+static gboolean
+test_application_done (GmpClientServer *self,
+                       GError         **error)
+{
+  TestApplication *application = enter (self, "done", error);
+
+  return application->n_turns >= application->max_turns ||
+         GMP_CLIENT_SERVER_CLASS (test_application_parent_class)->done (self, error);
+}
+
+static GVariant *
+test_application_finish (GmpClientServer *self,
+                         GError         **error)
+{
+  enter (self, "finish", error);
+  return g_variant_new_string ("finished");
+}
+
+static gboolean
+test_application_update (GmpClientServer *self,
+                         const char      *client_id,
+                         GVariant        *progress,
+                         GError         **error)
+{
+  g_autofree char *text = g_variant_print (progress, FALSE);
+  TestApplication *application = enter (self, "update", error);
+
+  g_string_append_printf (application->trace, "%s %s ", client_id, text);
+  return TRUE;
+}
+
+static void
+test_application_finalize (GObject *object)
+{
+  g_string_free (TEST_APPLICATION (object)->trace, TRUE);
+  G_OBJECT_CLASS (test_application_parent_class)->finalize (object);
+}
+
+static void
+test_application_class_init (TestApplicationClass *klass)
+{
+  GmpClientServerClass *parent_class = GMP_CLIENT_SERVER_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = test_application_finalize;
+  parent_class->start = test_application_start;
+  parent_class->process = test_application_process;
+  parent_class->wait = test_application_wait;
+  parent_class->done = test_application_done;
+  parent_class->finish = test_application_finish;
+  parent_class->update = test_application_update;
+}
+
+static void
+test_application_init (TestApplication *self)
+{
+  self->trace = g_string_new (NULL);
+  self->max_turns = G_MAXUINT;
+}
+
+static TestApplication *
+application_new (const char *client_params)
+{
+  TestApplication *application = g_object_new (TEST_TYPE_APPLICATION, NULL);
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_worker (GMP_CLIENT_SERVER (application), "one", TEST_TYPE_CLIENT,
+                                client_params != NULL ? test_params (client_params) : NULL,
+                                &error);
+  g_assert_no_error (error);
+  return application;
+}
+
+/* How often it is asked whether it is done, while nothing comes, is nobody's business. */
+static void
+check_trace (TestApplication *application,
+             const char      *expected)
+{
+  g_auto (GStrv) words = g_strsplit (application->trace->str, " ", -1);
+  g_autoptr (GString) trace = g_string_new (NULL);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    if (!(g_str_equal (words[i], "done") && i > 0 && g_str_equal (words[i - 1], "done")))
+      g_string_append_printf (trace, "%s%s", i > 0 ? " " : "", words[i]);
+  g_assert_cmpstr (trace->str, ==, expected);
+}
+
+static void
+test_blocking (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'turns': <uint32 2>}");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) server = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), g_variant_new_int32 (3), NULL,
+                                   &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait done "
+                        "process update (<uint32 2>, 2) wait done finish '>}");
+  check_trace (application, "start 3 done process one wait done process one wait done finish ");
+  server = gmp_client_server_get_server_result (GMP_CLIENT_SERVER (application));
+  gmp_test_check_value (server, "'finished'");
+}
+
+static void
+test_null (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'request': <@mi nothing>}");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (results,
+                        "{'one': <'one start done process update NULL wait done finish '>}");
+  check_trace (application, "start NULL done process one wait done finish ");
+}
+
+static gboolean
+count_cb (gpointer user_data)
+{
+  guint *n = user_data;
+
+  (*n)++;
+  return G_SOURCE_CONTINUE;
+}
+
+/* The application's own main loop goes on meanwhile. */
+static void
+test_async (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'turns': <uint32 3>}");
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_autoptr (GError) error = NULL;
+  guint n = 0;
+
+  g_source_set_callback (source, count_cb, &n, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  gmp_client_server_run_async (GMP_CLIENT_SERVER (application), NULL, NULL, gmp_test_done_cb,
+                               &result);
+  results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application), gmp_test_wait (&result),
+                                          &error);
+  g_source_destroy (source);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+  g_assert_cmpuint (application->n_turns, ==, 3);
+  g_assert_cmpuint (n, >, 3);
+}
+
+static void
+test_many (void)
+{
+  g_autoptr (TestApplication) application = g_object_new (TEST_TYPE_APPLICATION, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (GMP_CLIENT_SERVER (application), 8, TEST_TYPE_CLIENT,
+                                 test_params ("{'turns': <uint32 10>}"), &error);
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 8);
+  g_assert_cmpuint (application->n_turns, ==, 80);
+}
+
+static void
+test_no_clients (void)
+{
+  g_autoptr (TestApplication) application = g_object_new (TEST_TYPE_APPLICATION, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (results, "@a{sv} {}");
+  check_trace (application, "start NULL done finish ");
+}
+
+static void
+test_done_early (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'turns': <uint32 4294967295>}");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  application->max_turns = 1;
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait done "
+                        "process finish '>}");
+  check_trace (application, "start NULL done process one wait done finish ");
+}
+
+static void
+test_update (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'report': <'start'>}");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_in (application->trace->str, "update one 'start' ");
+}
+
+/* With a server of its own, the application still hears of progress, and of nothing else. */
+static void
+test_update_only (void)
+{
+  g_autoptr (TestApplication) application = g_object_new (TEST_TYPE_APPLICATION, "server-type",
+                                                          TEST_TYPE_SERVER, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_worker (GMP_CLIENT_SERVER (application), "one", TEST_TYPE_CLIENT, NULL,
+                                &error);
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (application),
+                                   test_params ("{'report': <'start'>}"), NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (application->trace->str, ==, "update server 'start' ");
+}
+
+static void
+test_errors (void)
+{
+  const char *methods[] = { "start", "process", "wait", "done", "finish", "update" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      g_autoptr (TestApplication) application = application_new ("{'report': <'start'>, "
+                                                                 "'turns': <uint32 3>}");
+      g_autoptr (GVariant) server = NULL;
+      g_autoptr (GError) error = NULL;
+
+      application->failing = methods[i];
+      g_assert_null (gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error));
+      g_assert_error (error, TEST_ERROR, 8);
+      gmp_test_check_in (error->message, methods[i]);
+      server = gmp_client_server_get_server_result (GMP_CLIENT_SERVER (application));
+      g_assert_null (server);
+      /* finish is for lives that went well. */
+      if (!g_str_equal (methods[i], "finish"))
+        g_assert_null (strstr (application->trace->str, "finish"));
+    }
+}
+
+static void
+test_client_killed (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'kill': <'update'>}");
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_worker (GMP_CLIENT_SERVER (application), "two", TEST_TYPE_CLIENT,
+                                test_params ("{'turns': <uint32 3>}"), &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_null (gmp_client_server_get_error (GMP_CLIENT_SERVER (application), "two"));
+  g_assert_true (g_str_has_suffix (application->trace->str, "finish "));
+}
+
+static void
+test_cancel (void)
+{
+  g_autoptr (TestApplication) application = application_new ("{'turns': <uint32 4294967295>}");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  application->to_cancel = cancellable;
+  g_assert_null (gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, cancellable,
+                                        &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_null (strstr (application->trace->str, "finish"));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (TEST_TYPE_CLIENT);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/client-server-application/blocking", test_blocking);
+  gmp_test_add ("/client-server-application/null", test_null);
+  gmp_test_add ("/client-server-application/async", test_async);
+  gmp_test_add ("/client-server-application/many", test_many);
+  gmp_test_add ("/client-server-application/no-clients", test_no_clients);
+  gmp_test_add ("/client-server-application/done-early", test_done_early);
+  gmp_test_add ("/client-server-application/update", test_update);
+  gmp_test_add ("/client-server-application/update-only", test_update_only);
+  gmp_test_add ("/client-server-application/errors", test_errors);
+  gmp_test_add ("/client-server-application/client-killed", test_client_killed);
+  gmp_test_add ("/client-server-application/cancel", test_cancel);
+  return g_test_run ();
+}
