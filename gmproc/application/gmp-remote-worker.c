@@ -165,9 +165,11 @@ describe (GmpRemoteWorker *self)
   };
 }
 
-static void
-settle_cause (GmpRemoteWorker *self)
+static GError *
+make_error (GmpRemoteWorker *self)
 {
+  GmpFailure failure;
+
   if (self->was_cancelled)
     {
       g_clear_error (&self->error);
@@ -177,6 +179,8 @@ settle_cause (GmpRemoteWorker *self)
     take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
                                            "it closed its connection but went on running, and was "
                                            "killed"));
+  failure = describe (self);
+  return gmp_failure_to_error (&failure);
 }
 
 static void
@@ -191,42 +195,46 @@ warn_of_late_death (GmpRemoteWorker *self)
 }
 
 static void
-maybe_return (GmpRemoteWorker *self)
+clear_run (GmpRemoteWorker *self)
 {
-  g_autoptr (GTask) task = NULL;
-
-  if (self->task == NULL || self->is_calling || is_watched (self))
-    return;
-  task = g_steal_pointer (&self->task);
   clear_source (&self->cancel_source);
   clear_source (&self->startup_source);
   clear_source (&self->lost_source);
   g_clear_object (&self->connecting);
   g_clear_pointer (&self->params, g_variant_unref);
+  g_clear_error (&self->error);
   g_array_set_size (self->channels, 0);
   drop_proxy (self);
-
-  gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
-  if (self->has_value)
-    {
-      warn_of_late_death (self);
-      g_task_return_pointer (task, g_steal_pointer (&self->value),
-                             (GDestroyNotify) g_variant_unref);
-    }
-  else
-    {
-      GmpFailure failure;
-
-      settle_cause (self);
-      failure = describe (self);
-      g_task_return_error (task, gmp_failure_to_error (&failure));
-    }
-  g_clear_error (&self->error);
   if (!has_process (self))
     {
       close_connection (self);
       g_clear_pointer (&self->process, gmp_worker_process_free);
     }
+}
+
+static void
+maybe_return (GmpRemoteWorker *self)
+{
+  g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
+
+  if (self->task == NULL || self->is_calling || is_watched (self))
+    return;
+
+  gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
+  if (self->has_value)
+    warn_of_late_death (self);
+  else
+    error = make_error (self);
+  clear_run (self);
+
+  /* The callback may begin the next run at once. */
+  task = g_steal_pointer (&self->task);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_pointer (task, g_steal_pointer (&self->value),
+                           (GDestroyNotify) g_variant_unref);
 }
 
 static gboolean
@@ -657,6 +665,8 @@ static void
 gmp_remote_worker_class_init (GmpRemoteWorkerClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = gmp_remote_worker_finalize;
+  /* Makes the domain known to GDBus, before the first error of it comes. */
+  gmp_error_quark ();
 }
 
 static void
