@@ -240,9 +240,14 @@ closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
   g_mutex_unlock (&self->lock);
 
   gmp_debug ("the application has closed the connection: %s", busy ? "exit" : "idle, end");
-  /* Nobody is left to work for, and code of the user may never come back. */
+  /* Nobody is left to work for, and code of the user may never come back. Standard error leads to
+   * the application, which quotes this if it is there after all: somebody closed the socket, then.
+   * */
   if (busy)
-    _exit (EXIT_FAILURE);
+    {
+      g_printerr ("gmproc: the connection to the application is lost, so this worker ends\n");
+      _exit (EXIT_FAILURE);
+    }
   g_async_queue_push (self->jobs, &no_more_jobs);
 }
 

@@ -18,7 +18,12 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* One that programs and language runtimes leave alone. */
+#define PARENT_DEATH_SIGNAL (SIGRTMAX - 7)
 
 /**
  * GmpHost:
@@ -201,6 +206,28 @@ ignore_cb (int signum G_GNUC_UNUSED)
 {
 }
 
+static pid_t application;
+
+static void
+parent_died_cb (int signum G_GNUC_UNUSED)
+{
+  if (getppid () != application)
+    _exit (EXIT_FAILURE);
+}
+
+/* The control thread sees the application's end, unless code of the user has closed its socket. So
+ * the kernel is asked too; its signal also comes when only the thread ends that started this
+ * process. */
+static void
+watch_parent (void)
+{
+  struct sigaction action = { .sa_handler = parent_died_cb, .sa_flags = SA_RESTART };
+
+  application = getppid ();
+  sigaction (PARENT_DEATH_SIGNAL, &action, NULL);
+  prctl (PR_SET_PDEATHSIG, PARENT_DEATH_SIGNAL);
+}
+
 /* Ctrl-C reaches all of the terminal's processes, and the application tells its workers what to do.
  * A handler rather than SIG_IGN, for programs started from here would inherit that. */
 static void
@@ -274,6 +301,7 @@ gmp_host_run (GmpHost *self)
       return EXIT_FAILURE;
     }
   set_signals ();
+  watch_parent ();
   /* One write a line, so that lines of several workers do not mix, and appear as they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);
