@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import Any, Callable
 
@@ -31,11 +30,13 @@ def set_command() -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
         return
+    from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
+
     path = _main_module.search_path()
     if _FOLDER not in path:
         path.append(_FOLDER)
-    Gmp.runtime_set_command('python', [sys.executable, *subprocess._args_from_interpreter_flags(),
-                                       '-c', _BOOT.format(path=path)])
+    Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
+                                       _BOOT.format(path=path)])
 
 
 def check_target(target: str, id: Any) -> str:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from typing import Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable
 
 from gi.repository import Gio, GLib, Gmp
 
@@ -18,6 +17,9 @@ from ._application import (Application, check_target, connect, describe_payload_
 from ._errors import BadPayload, make_error, public
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
+
+if TYPE_CHECKING:
+    import asyncio
 
 Server = 'type[ServerWorker] | str'
 Client = 'type[ClientWorker] | str'

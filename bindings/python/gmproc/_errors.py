@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 import types
-from typing import Any, Callable, Mapping, TypeVar
+from typing import Any, Callable, TypeVar
 
 from gi.repository import GLib, Gmp
 
@@ -41,14 +41,20 @@ class WorkerError(RuntimeError):
         error: the GLib.Error below it, with the domain and code that every language sees, or None.
     """
 
-    def __init__(self, message: str, id: Any = None, results: Mapping[Any, Any] | None = None,
-                 errors: Mapping[Any, WorkerError] | None = None,
-                 error: GLib.Error | None = None) -> None:
+    def __init__(self, message: str, id: Any = None, error: GLib.Error | None = None) -> None:
         super().__init__(message)
         self.id = id
-        self.results = dict(results or {})
-        self.errors = dict(errors or {})
+        self.results: dict[Any, Any] = {}
         self.error = error
+        self._others: list[WorkerError] = []
+
+    @property
+    def errors(self) -> dict[Any, WorkerError]:
+        return {each.id: each for each in (self, *self._others)}
+
+    def _complete(self, results: dict[Any, Any], others: list[WorkerError]) -> None:
+        self.results = results
+        self._others = others
 
 
 def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
@@ -58,7 +64,7 @@ def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
 
 def make_error(code: Gmp.Error, message: str, id: Any = None) -> WorkerError:
     """A WorkerError that needed no worker to fail."""
-    return WorkerError(message, id, error=make_gerror(code, message))
+    return WorkerError(message, id, make_gerror(code, message))
 
 
 def is_own_frame(filename: str) -> bool:
@@ -68,12 +74,15 @@ def is_own_frame(filename: str) -> bool:
 
 def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType | None:
     """A traceback without the frames of this package."""
-    if trace is None:
-        return None
-    rest = without_own_frames(trace.tb_next)
-    if is_own_frame(trace.tb_frame.f_code.co_filename):
-        return rest
-    return types.TracebackType(rest, trace.tb_frame, trace.tb_lasti, trace.tb_lineno)
+    entries = []
+    while trace is not None:
+        if not is_own_frame(trace.tb_frame.f_code.co_filename):
+            entries.append(trace)
+        trace = trace.tb_next
+    rest = None
+    for entry in reversed(entries):
+        rest = types.TracebackType(rest, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+    return rest
 
 
 def trim(exception: BaseException) -> BaseException:

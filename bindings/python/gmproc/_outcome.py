@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 from typing import Any, Callable
 
 from gi.repository import Gio, GLib, Gmp
@@ -88,7 +87,9 @@ class Outcome:
         elif error is not None and _is_cancelled(error) and error.message.startswith(_INTERRUPTED):
             self.exception = KeyboardInterrupt()
         elif was_cancelled:
-            self.exception = concurrent.futures.CancelledError('The run was cancelled')
+            from concurrent.futures import CancelledError
+
+            self.exception = CancelledError('The run was cancelled')
         else:
             self.exception = self._make_exception(error)
 
@@ -101,15 +102,11 @@ class Outcome:
             first = 'server' if 'server' in self._runtimes else None
             errors = {first: self._make_error(first, error), **errors}
         exception = errors.pop(first)
-        self._complete(exception, errors)
+        exception._complete(self.results, list(errors.values()))
+        if errors and first != 'server':
+            others = ', '.join(repr(each.id) for each in errors.values())
+            exception.args = (f'{exception}\n{len(errors)} more failed: {others}',)
         return exception
-
-    def _complete(self, exception: WorkerError, others: dict[Any, WorkerError]) -> None:
-        exception.results = self.results
-        exception.errors = {each.id: each for each in (exception, *others.values())}
-        if others and exception.id != 'server':
-            ids = ', '.join(repr(each.id) for each in others.values())
-            exception.args = (f'{exception}\n{len(others)} more failed: {ids}',)
 
     def get_error(self, name: Any) -> WorkerError:
         """The failure of one worker."""
@@ -120,7 +117,7 @@ class Outcome:
         message = error.message.replace(f"'{name}'", repr(id), 1) if id != name else error.message
         if name in self._failures and message.startswith('Its result'):
             message = f'Worker {id!r}: {message}'
-        failure = WorkerError(message, id, error=error)
+        failure = WorkerError(message, id, error)
         cause = self._causes.get(name)
         # An exception that could not be rebuilt is in the text, and FAILED says nothing more.
         if cause is None and not error.matches(Gmp.error_quark(), Gmp.Error.FAILED):

@@ -9,7 +9,9 @@ the data of arrays. The first string tells it from all that is meant for other l
 
 from __future__ import annotations
 
+import io
 import pickle
+import sys
 from typing import Any
 
 from gi.repository import GLib
@@ -27,14 +29,39 @@ EXCEPTION = 'gmproc.exception'
 Parts = tuple[Any, list[Any]]
 
 
-def _dump_with(dump: Any, value: Any) -> Parts:
+def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:
     buffers: list[pickle.PickleBuffer] = []
-    data = dump(value, 5, buffer_callback=buffers.append)
+    file = io.BytesIO()
+    pickler(file, 5, buffer_callback=buffers.append).dump(value)
     try:
-        return data, [bytes(buffer.raw()) for buffer in buffers]
+        views = [buffer.raw() for buffer in buffers]
     except BufferError:
         # A buffer in pieces stays in the pickle.
-        return dump(value, 5), []
+        file = io.BytesIO()
+        pickler(file, 5).dump(value)
+        return file.getvalue(), []
+    if any(view.readonly for view in views) and not hasattr(pickler, 'thaw'):
+        return _dump_with(_make_thawing(pickler), value)
+    return file.getvalue(), [bytes(view) for view in views]
+
+
+def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
+    """A pickler of read-only arrays too, which would arrive read-only; what arrives may be written
+    to."""
+    class Thawing(pickler):  # type: ignore[misc, valid-type]
+        def thaw(self, value: Any) -> Any:
+            numpy = sys.modules.get('numpy')
+            if numpy is None or not isinstance(value, numpy.ndarray) or value.flags.writeable:
+                return NotImplemented
+            return value.copy(order='K').__reduce_ex__(5)
+
+        def reducer_override(self, value: Any) -> Any:
+            reduced = self.thaw(value)
+            inherited = getattr(super(), 'reducer_override', None)
+            if reduced is NotImplemented and inherited is not None:
+                return inherited(value)
+            return reduced
+    return Thawing
 
 
 def _dump_by_value(value: Any, reason: str) -> Parts:
@@ -45,7 +72,7 @@ def _dump_by_value(value: Any, reason: str) -> Parts:
                          'the top of a module, or install cloudpickle (python3-cloudpickle) for '
                          'lambdas, closures, and what an interactive session defines') from None
     try:
-        return _dump_with(cloudpickle.dumps, value)
+        return _dump_with(cloudpickle.CloudPickler, value)
     except Exception as error:
         raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from None
 
@@ -59,7 +86,7 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
             something there.
     """
     try:
-        data, buffers = _dump_with(pickle.dumps, value)
+        data, buffers = _dump_with(pickle.Pickler, value)
     except Exception as error:
         return _dump_by_value(value, str(error))
     if not has_main and b'__main__' in data:

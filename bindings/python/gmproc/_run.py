@@ -1,23 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The three ways to run: blocking with Ctrl-C, on asyncio, and on a GLib main loop."""
+"""The ways to run: blocking with Ctrl-C, and on a GLib main loop; for asyncio there is _asyncio."""
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import signal
 import sys
 import threading
-from typing import Any, Callable, Generator, Iterator, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Protocol
 
 from gi.repository import Gio, GLib
 
 from . import _main_module
 from ._errors import trim
 from ._outcome import Outcome
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Native(Protocol):
@@ -141,7 +142,9 @@ class Run:
             concurrent.futures.CancelledError: it was cancelled.
         """
         if not self._is_done:
-            raise concurrent.futures.InvalidStateError('The run has not ended yet')
+            from concurrent.futures import InvalidStateError
+
+            raise InvalidStateError('The run has not ended yet')
         try:
             return self._job.result()
         except BaseException as error:
@@ -166,59 +169,15 @@ class Run:
         return self.result()
 
 
-def _dispatch_to(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
-    """Calls a function in the loop's thread, and waits for it."""
-    def dispatch(function: Callable[..., Any], *args: Any) -> Any:
-        returned: concurrent.futures.Future[Any] = concurrent.futures.Future()
-
-        def call() -> None:
-            try:
-                returned.set_result(function(*args))
-            except BaseException as exception:
-                returned.set_exception(exception)
-        loop.call_soon_threadsafe(call)
-        return returned.result()
-    return dispatch
-
-
-async def _wait(job: Job, ended: asyncio.Future[None]) -> dict[Any, Any]:
-    was_cancelled = False
-    while not ended.done():
-        try:
-            await asyncio.shield(ended)
-        except asyncio.CancelledError:
-            was_cancelled = True
-            job.cancel()
-    if was_cancelled:
-        raise asyncio.CancelledError
-    try:
-        return job.result()
-    except BaseException as error:
-        raise trim(error)
-
-
-def _run_in_thread(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[dict[Any, Any]]:
-    ended = loop.create_future()
-
-    def body() -> None:
-        try:
-            job.block()
-        finally:
-            loop.call_soon_threadsafe(ended.set_result, None)
-
-    job.dispatch = _dispatch_to(loop)
-    threading.Thread(target=body, name='gmproc').start()
-    task = loop.create_task(_wait(job, ended))
-    # A task that is cancelled before it has begun never comes to its own code.
-    task.add_done_callback(lambda _task: job.cancel())
-    return task
-
-
 def run_async(job: Job) -> asyncio.Task[dict[Any, Any]] | Run:
     """A task where asyncio runs in this thread, and else a Run."""
     sys.stdout.flush()
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return Run(job)
-    return _run_in_thread(job, loop)
+    # It takes longer to load than all of this package, which workers load too; and where it is not
+    # loaded it does not run.
+    if 'asyncio' in sys.modules:
+        from . import _asyncio
+
+        loop = _asyncio.get_loop()
+        if loop is not None:
+            return _asyncio.run_in_thread(job, loop)
+    return Run(job)

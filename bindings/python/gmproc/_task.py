@@ -9,7 +9,6 @@ described outside: names are looked up in there when the rest is unpickled.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import pickle
 import random
@@ -29,7 +28,6 @@ SERVER = 'python:gmproc.host:server'
 CLIENT = 'python:gmproc.host:client'
 
 
-@dataclasses.dataclass
 class Task:
     """What to run, and with what.
 
@@ -41,12 +39,15 @@ class Task:
         seed: for random numbers.
         ids: for a server, its clients' ids by the names that they have on the wire.
     """
-    work: Callable[..., Any]
-    id: Any
-    params: Any
-    index: int | None
-    seed: int
-    ids: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __init__(self, work: Callable[..., Any], id: Any, params: Any, index: int | None, seed: int,
+                 ids: dict[str, Any] | None = None) -> None:
+        self.work = work
+        self.id = id
+        self.params = params
+        self.index = index
+        self.seed = seed
+        self.ids = ids or {}
 
     def pack(self) -> GLib.Variant:
         """Raises BadPayload, naming what cannot be pickled."""

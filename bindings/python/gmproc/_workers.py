@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from typing import Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable
 
 from gi.repository import Gio, GLib, Gmp
 
@@ -16,6 +15,9 @@ from ._application import (Application, check_target, connect, describe_payload_
                            set_command)
 from ._errors import BadPayload, make_error, public
 from ._outcome import Outcome
+
+if TYPE_CHECKING:
+    import asyncio
 
 # A function, or the target of one in another language.
 Method = 'Callable[[Any], Any] | str'

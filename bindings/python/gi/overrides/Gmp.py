@@ -20,6 +20,10 @@ Gmp = get_introspection_module('Gmp')
 
 __all__ = []
 
+# The first python3 on PATH may be one without PyGObject.
+if sys.executable:
+    Gmp.runtime_set_command('python', [sys.executable, '-m', 'gmproc.host'])
+
 
 def _make_target(found):
     """The target of a function or class; that of the main module goes by its file."""

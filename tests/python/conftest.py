@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The fixture of all tests: a watchdog, and nothing left behind."""
+
+from __future__ import annotations
+
+import collections
+import faulthandler
+import gc
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+
+LIMIT = 100  # seconds that a test may take before the watchdog ends it all
+SETTLE_LIMIT = 20
+
+
+def list_children() -> list[str]:
+    children = []
+    for task in pathlib.Path('/proc/self/task').iterdir():
+        try:
+            children += (task / 'children').read_text().split()
+        except OSError:
+            pass
+    return children
+
+
+def count_files() -> collections.Counter[str]:
+    kinds: collections.Counter[str] = collections.Counter()
+    for name in os.listdir('/proc/self/fd'):
+        try:
+            kinds[re.sub(r'\[\d+\]', '', os.readlink(f'/proc/self/fd/{name}'))] += 1
+        except OSError:
+            pass
+    return kinds
+
+
+@pytest.fixture(scope='session', autouse=True)
+def warm_up():
+    """What the first run makes, GLib's own threads say, stays."""
+    import asyncio
+
+    import gmproc
+
+    workers = gmproc.Workers()
+    workers.add(1, len, 'one')
+    assert workers.run() == {1: 3}
+    asyncio.run(asyncio.sleep(0))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    outcome = yield
+    item.has_failed = getattr(item, 'has_failed', False) or outcome.get_result().failed
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(warm_up, request):
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    before = count_files()
+    yield
+    deadline = time.monotonic() + SETTLE_LIMIT
+    while True:
+        gc.collect()
+        left = count_files() - before
+        # GDBus closes a socket in a thread of its own.
+        settled = not list_children() and (not left or request.node.has_failed)
+        if settled or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    faulthandler.cancel_dump_traceback_later()
+    assert not list_children()
+    # What a test that failed still holds is kept for the report.
+    assert not left or request.node.has_failed
+
+
+class Script:
+    """A program in a file of its own, or in none."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.folder = folder
+
+    def write(self, text: str, name: str = 'script.py') -> pathlib.Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def python(self, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, *map(str, arguments)], cwd=self.folder, text=True,
+                              capture_output=True, timeout=LIMIT - 20, **options)
+
+    def run(self, text: str, *flags: str) -> subprocess.CompletedProcess[str]:
+        return self.python(*flags, self.write(text))
+
+    def output(self, text: str) -> str:
+        """What a program prints that ends well and complains of nothing."""
+        done = self.run(text)
+        assert (done.returncode, done.stderr) == (0, '')
+        return done.stdout
+
+
+@pytest.fixture
+def script(tmp_path):
+    return Script(tmp_path)

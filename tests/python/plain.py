@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Plain PyGObject: what a program knows that has only gi.repository.Gmp."""
+
+import gi
+
+gi.require_version('Gmp', '1')
+
+from gi.repository import Gio, GLib, Gmp
+
+
+class Server(Gmp.ServerWorker):
+    def do_process(self, client_id, request):
+        return GLib.Variant('(si)', (client_id, request.unpack() * 2))
+
+
+class Client(Gmp.ClientWorker):
+    answer = None
+
+    def do_start(self, params):
+        self.params = params
+
+    def do_process(self):
+        return self.params
+
+    def do_update(self, response):
+        self.answer = response
+
+    def do_done(self):
+        return self.answer is not None
+
+    def do_finish(self):
+        return self.answer
+
+
+class BrokenClient(Client):
+    def do_update(self, response):
+        raise ValueError('plain and broken')
+
+
+class ErrorClient(Client):
+    def do_start(self, params):
+        raise GLib.Error.new_literal(Gio.io_error_quark(), 'busy', Gio.IOErrorEnum.BUSY)
+
+
+def double(params):
+    return params * 2
+
+
+def fail(params):
+    raise KeyError(params)
+
+
+def describe(params):
+    return repr(params)
+
+
+class Namespace:
+    @staticmethod
+    def inside(params):
+        return 'inside'

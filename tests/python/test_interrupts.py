@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Ctrl-C, as a terminal sends it: to all processes of the program at once."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+WORK = '''
+import os, signal, sys, time
+from gmproc import *
+
+def nap(_):
+    print('napping', os.getpid(), flush=True)
+    while True:
+        time.sleep(1000)
+
+def spin(_):
+    print('spinning', os.getpid(), flush=True)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        pass
+
+class Server(ServerWorker):
+    def process(self, id, msg):
+        time.sleep(0.01)
+
+class Client(ClientWorker):
+    def start(self, params):
+        print('living', os.getpid(), flush=True)
+'''
+
+
+def run_and_interrupt(script, text, n_lines, send):
+    """Starts a program in a process group of its own, and calls send() when it has printed lines."""
+    path = script.write(WORK + text)
+    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, start_new_session=True)
+    pids = [int(process.stdout.readline().split()[1]) for _ in range(n_lines)]
+    send(process)
+    out, err = process.communicate(timeout=60)
+    assert [pid for pid in pids if pathlib.Path(f'/proc/{pid}').exists()] == []
+    return process.returncode, out, err
+
+
+def interrupt(process):
+    os.killpg(process.pid, signal.SIGINT)
+
+
+MAIN = '''
+if __name__ == '__main__':
+    workers = Workers()
+    for i in range(3):
+        workers.add(i, {function})
+    {run}
+'''
+
+
+@pytest.mark.parametrize('function', ['nap', 'spin'])
+def test_it_ends_all_workers(script, function):
+    status, out, err = run_and_interrupt(script, MAIN.format(function=function, run='workers.run()'), 3,
+                                         interrupt)
+    assert status == -signal.SIGINT
+    assert out == ''
+    assert err.count('Traceback') == 1
+    assert err.endswith('KeyboardInterrupt\n')
+
+
+def test_it_can_be_caught(script):
+    status, out, err = run_and_interrupt(script, MAIN.format(function='nap', run='''
+    try:
+        workers.run()
+    except KeyboardInterrupt:
+        print('caught', signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+    workers.add('again', len, 'ab')
+    print(workers.run(['again']))
+'''), 3, interrupt)
+    assert (status, out, err) == (0, "caught True\n{'again': 2}\n", '')
+
+
+def test_client_server(script):
+    status, out, err = run_and_interrupt(script, '''
+if __name__ == '__main__':
+    cs = ClientServer(Server)
+    cs.new_workers(3, Client)
+    try:
+        cs.run()
+    except KeyboardInterrupt:
+        print('caught')
+''', 3, interrupt)
+    assert (status, out, err) == (0, 'caught\n', '')
+
+
+def test_a_program_with_a_handler_of_its_own(script):
+    status, out, err = run_and_interrupt(script, '''
+def answer(*_):
+    print('handled')
+
+def nap_once(_):
+    print('napping', os.getpid(), flush=True)
+    sys.stdin.read()
+    while not os.path.exists(sys.argv[0] + '.go'):
+        time.sleep(0.01)
+    return 'slept'
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGINT, answer)
+    workers = Workers()
+    workers.add(1, nap_once)
+    print(workers.run())
+    print(signal.getsignal(signal.SIGINT) is answer)
+''', 1, lambda process: (interrupt(process), script.write('', 'script.py.go')))
+    assert status == 0
+    assert sorted(out.splitlines()) == ['True', 'handled', "{1: 'slept'}"]
+    assert err == ''
+
+
+def test_in_another_thread_it_is_the_programs_business(script):
+    status, out, err = run_and_interrupt(script, '''
+import threading
+
+def run():
+    workers = Workers()
+    workers.add(1, nap)
+    workers.run()
+
+if __name__ == '__main__':
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        print('interrupted')
+''', 1, interrupt)
+    assert (status, out, err) == (0, 'interrupted\n', '')
+
+
+def test_the_application_is_killed(script):
+    status, _out, err = run_and_interrupt(script, MAIN.format(function='nap', run='workers.run()') + '',
+                                          3, lambda process: (process.kill(), wait_for_end(process)))
+    assert status == -signal.SIGKILL
+    assert err == ''
+
+
+def wait_for_end(process):
+    """Until the workers have closed the standard output that they inherited."""
+    process.stdout.read()

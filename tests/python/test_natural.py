@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Values between Python and other languages, without a process."""
+
+import decimal
+import math
+
+import numpy as np
+import pytest
+
+import gmproc
+from gi.repository import GLib
+from gmproc import _natural, _payload, _pickles
+from gmproc._errors import BadPayload
+
+
+@pytest.mark.parametrize('value, signature', [
+    (True, 'b'), (0, 'i'), (-2**31, 'i'), (2**31, 'x'), (-2**63, 'x'), (2**63, 't'), (2**64 - 1, 't'),
+    (1.5, 'd'), (math.inf, 'd'), ('', 's'), ('hällo', 's'), (b'', 'ay'), (b'a\0b', 'ay'), ([], 'av'),
+    ([1, 'a', None, [2]], 'av'), ((), '()'), ((1, (2.5,)), '(i(d))'), ({}, 'a{sv}'),
+    ({'a': 1, 'b': None}, 'a{sv}'), ({1: {'x': b'y'}, -2**62: 2}, 'a{xv}'),
+])
+def test_there_and_back(value, signature):
+    packed = _natural.dump(value)
+    assert packed.get_type_string() == signature
+    back = _natural.load(packed)
+    assert back == value
+    assert type(back) is type(value)
+
+
+def test_none():
+    assert _natural.dump(None) is None
+    assert _natural.load(None) is None
+    assert _natural.load(_natural.dump((None,))) == (None,)
+
+
+@pytest.mark.parametrize('value, signature, back', [
+    (bytearray(b'ab'), 'ay', b'ab'), (memoryview(b'ab'), 'ay', b'ab'), (np.float32(0.5), 'd', 0.5),
+    (np.int64(3), 'i', 3), (np.bool_(True), 'b', True), (np.array([1, 2], 'i4'), 'ai', [1, 2]),
+    (np.array([1, 2], '>i8'), 'ax', [1, 2]), (np.arange(4)[::2].astype('u1'), 'ay', b'\0\2'),
+    (np.array([True, False]), 'ab', [True, False]), (np.array([0.5], 'f4'), 'ad', [0.5]),
+    (np.array([], 'u2'), 'aq', []), (np.array([-1], 'i1'), 'an', [-1]),
+    (np.arange(6.0).reshape(2, 3).T, 'aad', [[0, 3], [1, 4], [2, 5]]), (np.zeros((0, 2)), 'aad', []),
+    (np.zeros((1, 2, 2), 'u8'), 'aaat', [[[0, 0], [0, 0]]]), (np.array(2.5), 'd', 2.5),
+    (GLib.Variant('(sas)', ('a', ['b'])), '(sas)', ('a', ['b'])), (GLib.Variant('n', 5), 'n', 5),
+    (GLib.Variant('a{si}', {'a': 1}), 'a{si}', {'a': 1}), (GLib.Variant('ms', None), 'ms', None),
+    (GLib.Variant('v', GLib.Variant('y', 3)), 'v', 3), (GLib.Variant('as', ['x']), 'as', ['x']),
+])
+def test_one_way(value, signature, back):
+    packed = _natural.dump(value)
+    assert packed.get_type_string() == signature
+    assert packed.is_normal_form()
+    assert _natural.load(packed) == back
+
+
+@pytest.mark.parametrize('value, text', [
+    (2**64, "'int' of 65 bits is too big"), (-2**63 - 1, 'too big'), ('a\0b', "'str' with a NUL"),
+    ('\udc80', 'no valid Unicode'), ({1, 2}, "nothing like a Python 'set'"), (1j, "'complex'"),
+    (decimal.Decimal(1), "'decimal.Decimal'"), ([object()], "'object'"), ({'a': {2, 3}}, "'set'"),
+    ({1: 1, 'a': 2}, "'dict'"), ({(1,): 1}, "'dict'"), ({2**63: 1}, "'dict'"),
+    (np.array(['a']), "numpy '<U1'"), (np.array([1j]), "numpy 'complex128'"),
+    (np.array([None]), "numpy 'object'"), (lambda: 1, "'function'"), (decimal, "'module'"),
+])
+def test_what_has_no_like(value, text):
+    with pytest.raises(BadPayload) as caught:
+        _natural.dump(value)
+    assert text in str(caught.value)
+
+
+def test_what_contains_itself():
+    endless = []
+    endless.append(endless)
+    with pytest.raises(BadPayload, match='contains itself'):
+        _payload.dump(endless, 'native')
+
+
+def test_big_arrays_are_quick():
+    data = bytes(2**24)
+    assert _natural.load(_natural.dump(data)) == data
+    array = np.arange(10**6)
+    assert _natural.load(_natural.dump(array)) == array.tolist()
+
+
+@pytest.mark.parametrize('runtime', ['native', 'gjs', None, 'Python'])
+def test_a_pickle_of_another_language_is_not_opened(runtime):
+    forged = _pickles.dump(Bomb())
+    with pytest.raises(BadPayload, match='not unpickled'):
+        _payload.load(forged, runtime)
+    with pytest.raises(RuntimeError, match='bang'):
+        _payload.load(forged, 'python')
+
+
+class Bomb:
+    def __reduce__(self):
+        return explode, ()
+
+
+def explode():
+    raise RuntimeError('bang')
+
+
+def test_values_between_python_workers():
+    for value in ({1, 2}, 2**70, 'a\0b', 1j, {(1,): None}, [None], ..., int):
+        packed = _payload.dump(value, 'python')
+        assert packed.get_type_string() == '(sayaay)'
+        assert _payload.load(packed, 'python') == value
+    variant = GLib.Variant('i', 3)
+    assert _payload.dump(variant, 'python') is variant
+    assert _payload.load(variant, 'python') == 3
+    assert _payload.dump(None, 'python') is None
