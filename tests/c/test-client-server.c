@@ -304,13 +304,12 @@ test_client_init (TestClient *self)
   script_init (&self->script);
 }
 
-/* An a{sv} from its text. */
+/* A floating a{sv} from its text. */
 GVariant *
 test_params (const char *text)
 {
-  g_autoptr (GError) error = NULL;
-  GVariant *params = g_variant_parse (G_VARIANT_TYPE_VARDICT, text, NULL, NULL, &error);
+  GVariant *params = g_variant_new_parsed (text);
 
-  g_assert_no_error (error);
+  g_assert_cmpstr (g_variant_get_type_string (params), ==, "a{sv}");
   return params;
 }
