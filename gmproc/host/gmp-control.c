@@ -350,9 +350,9 @@ gmp_control_free (GmpControl *self)
       g_source_attach (source, self->context);
       g_thread_join (self->thread);
     }
+  gmp_peer_free_context (self->context);
   g_async_queue_unref (self->jobs);
   g_main_loop_unref (self->loop);
-  g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_free (self);
 }

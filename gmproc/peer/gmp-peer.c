@@ -56,6 +56,7 @@ static void
 uncount_cb (gpointer context)
 {
   count (context, -1);
+  g_main_context_unref (context);
 }
 
 /* Counts until @object has gone. */
@@ -64,7 +65,7 @@ count_object (GObject      *object,
               GMainContext *context)
 {
   count (context, 1);
-  g_object_set_data_full (object, "gmp-peer-count", context, uncount_cb);
+  g_object_set_data_full (object, "gmp-peer-count", g_main_context_ref (context), uncount_cb);
 }
 
 static gboolean
