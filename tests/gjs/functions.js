@@ -1,0 +1,98 @@
+/* functions.js: what the tests run in workers
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import Gmp from 'gi://Gmp?version=1';
+
+export const NUMBER = 7;
+
+export function echo(params) {
+    return params;
+}
+
+export function increment(params) {
+    return params + 1;
+}
+
+export function nothing() {
+}
+
+export async function read_size(path) {
+    const file = Gio.File.new_for_path(path);
+    const info = await new Promise((resolve, reject) => {
+        file.query_info_async('standard::size', 0, GLib.PRIORITY_DEFAULT, null, (_source, result) => {
+            try {
+                resolve(file.query_info_finish(result));
+            } catch (error) {
+                reject(error);
+            }
+        });
+    });
+
+    return info.get_size();
+}
+
+function deep_in_it(params) {
+    return params.no.such.thing;
+}
+
+export function fail() {
+    return deep_in_it({});
+}
+
+export async function fail_later() {
+    await null;
+    throw new RangeError('later');
+}
+
+export function fail_with_io_error() {
+    throw new Gio.IOErrorEnum({code: Gio.IOErrorEnum.NOT_EMPTY, message: 'not empty at all'});
+}
+
+export function fail_with_string() {
+    throw 'a mere string'; // eslint-disable-line no-throw-literal
+}
+
+export function fail_with_pickle() {
+    return new GLib.Variant('(sayaay)', ['gmproc.pickle', [1], []]);
+}
+
+export function return_function() {
+    return () => 1;
+}
+
+export function report_thrice() {
+    for (let i = 1; i <= 3; i++)
+        Gmp.Worker.report({done: i});
+    return 'reported';
+}
+
+export function wait_for_cancellation() {
+    Gmp.Worker.report('waiting');
+    return new Promise(() => {});
+}
+
+export function start_workers() {
+    const workers = new Gmp.Workers();
+
+    workers.add(1, Gmp.exported(import.meta, increment), 41);
+    return workers.run().get(1);
+}
+
+/* Leaves its registration to the worker. */
+export class Squares extends Gmp.Workers {
+    process(id, params) {
+        return [id, params * params];
+    }
+}
+
+export const RawSquares = GObject.registerClass(class RawSquares extends Gmp.Workers {
+    vfunc_process(_id, params) {
+        return GLib.Variant.new_int32(params.get_int32() ** 2);
+    }
+});

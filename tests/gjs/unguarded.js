@@ -1,0 +1,16 @@
+/* unguarded.js: a program that forgot to ask whether it is the program
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import Gmp from 'gi://Gmp?version=1';
+
+export function work() {
+    return 1;
+}
+
+const workers = new Gmp.Workers();
+
+workers.add(1, Gmp.exported(import.meta, work));
+workers.run();

@@ -1,0 +1,195 @@
+/* values.js: plain values to GVariant and back
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import GLib from 'gi://GLib';
+import Gmp from 'gi://Gmp?version=1';
+import System from 'system';
+import {assert, equal, is_error, run_tests, test, thrown} from './harness.js';
+
+const LONG = 'é€𝄞'.repeat(40000);
+
+/* Each value with the text of its variant; without a text the round trip alone is tried. */
+const VALUES = [
+    [true, 'true'],
+    [false, 'false'],
+    [0, '0'],
+    [-0, '-0.0'],
+    [2 ** 31 - 1, '2147483647'],
+    [-(2 ** 31), '-2147483648'],
+    [2 ** 31, 'int64 2147483648'],
+    [-(2 ** 53) + 1, 'int64 -9007199254740991'],
+    [2 ** 53, '9007199254740992.0'],
+    [1.5, '1.5'],
+    [NaN, 'nan'],
+    [-Infinity, '-inf'],
+    ['', "''"],
+    ['text', "'text'"],
+    ['\ufeffwith a mark'],
+    ['x'.repeat(63)],
+    ['x'.repeat(64)],
+    ['x'.repeat(65)],
+    [`${'x'.repeat(63)}é`],
+    [LONG],
+    [2n ** 62n, 'int64 4611686018427387904'],
+    [-(2n ** 63n), 'int64 -9223372036854775808'],
+    [2n ** 64n - 1n, 'uint64 18446744073709551615'],
+    [[], '@av []'],
+    [[1, 'two', [null]], "[<1>, <'two'>, <[<@mv nothing>]>]"],
+    [{}, '@a{sv} {}'],
+    [{a: 1, b: {c: null}}, "{'a': <1>, 'b': <{'c': <@mv nothing>}>}"],
+    [{'': '', ['__proto__']: 'a key like any other'}],
+    [new Map([[1, 'one'], [-2, 'two']]), "{int64 1: <'one'>, -2: <'two'>}"],
+    [new Uint8Array([0, 255]), '[byte 0x00, 0xff]'],
+    [new Uint8Array(), '@ay []'],
+    [new Uint8Array([1, 2, 3, 4]).subarray(1, 3), '[byte 0x02, 0x03]'],
+    [new Int16Array([-1]), '[int16 -1]'],
+    [new Uint16Array([1]), '[uint16 1]'],
+    [new Int32Array([-1]), '[-1]'],
+    [new Uint32Array([1]), '[uint32 1]'],
+    [new BigInt64Array([-1n]), '[int64 -1]'],
+    [new BigUint64Array([1n]), '[uint64 1]'],
+    [new Float64Array([0.1, -0]), '[0.10000000000000001, -0.0]'],
+    [{bytes: new Uint8Array(3), flag: true, numbers: new Float64Array([1, 2]), name: 'x'}],
+    // Sizes around those at which the framing offsets get longer.
+    ...[250, 251, 252, 253, 254, 255, 256, 65530, 65533, 65534, 65535, 65536, 70000].flatMap(
+        n => [[['y'.repeat(n), 1]], [{key: 'y'.repeat(n)}], [{['k'.repeat(n)]: 1, after: [2]}]]),
+    [Array.from({length: 1000}, (_, i) => i)],
+    [Array.from({length: 5000}, (_, i) => ({i, half: i / 2, name: `number ${i}`}))],
+    [Array(50).fill().reduce(value => [value], 'deep')],
+];
+
+test('round-trip', () => {
+    for (const [value, text] of VALUES) {
+        const variant = Gmp.pack(value);
+
+        if (text !== undefined)
+            equal(variant.print(true), text);
+        assert(!variant.is_floating() && variant.is_normal_form(), 'not a proper variant');
+        equal(Gmp.unpack(variant), value);
+    }
+});
+
+test('like-glib', () => {
+    // What GLib reads of it is the same as what was written.
+    const variant = Gmp.pack({a: [1, 'é', {b: false}], ['k'.repeat(300)]: new Uint8Array(700)});
+    const text = variant.print(true);
+
+    assert(GLib.Variant.parse(null, text, null, null).equal(variant), 'GLib reads something else');
+});
+
+test('nothing', () => {
+    equal(Gmp.pack(null), null);
+    equal(Gmp.pack(undefined), null);
+    equal(Gmp.unpack(null), null);
+});
+
+test('one-way', () => {
+    for (const [value, expected] of [
+        [5n, 5],
+        [new Uint8ClampedArray([1]), new Uint8Array([1])],
+        [new Int8Array([-1]), new Int16Array([-1])],
+        [new Float32Array([0.5]), new Float64Array([0.5])],
+        [new Map([['key', 1]]), {key: 1}],
+        [new Map(), {}],
+        [Object.assign(Object.create(null), {key: 1}), {key: 1}],
+    ])
+        equal(Gmp.unpack(Gmp.pack(value)), expected);
+});
+
+test('variants', () => {
+    const variant = new GLib.Variant('(ayaymiamimsms(dy)ya{sx}a{yv}mavmvao(nqu)a(sib)b)', [
+        [1], [2, 3], 5, [1, null], null, 'z', [2.5, 7], 9, {a: 1}, {7: new GLib.Variant('s', 'q')}, [],
+        null, ['/a', '/b'], [-1, 2, 3], [['p', 1, true], ['q', 2, false]], true,
+    ]);
+
+    assert(Gmp.pack(variant) === variant, 'a variant does not stay itself');
+    equal(Gmp.unpack(variant), [
+        new Uint8Array([1]), new Uint8Array([2, 3]), 5, [1, null], null, 'z', [2.5, 7], 9, {a: 1},
+        new Map([[7, 'q']]), [], null, ['/a', '/b'], [-1, 2, 3], [['p', 1, true], ['q', 2, false]], true,
+    ]);
+    equal(Gmp.unpack(Gmp.pack({inside: [new GLib.Variant('(sd)', ['a', 1])]})), {inside: [['a', 1]]});
+});
+
+test('writable', () => {
+    const variant = Gmp.pack({numbers: new Float64Array([1, 2, 3])});
+    const {numbers} = Gmp.unpack(variant);
+
+    numbers[0] = 9;
+    equal(Gmp.unpack(variant).numbers[0], 1);
+});
+
+test('refused', async () => {
+    const circle = {};
+
+    circle.circle = circle;
+    for (const [value, word] of [
+        [() => 1, 'function'],
+        [Symbol('s'), 'symbol'],
+        [[undefined], 'undefined'],
+        [[1, , 3], 'undefined'], // eslint-disable-line no-sparse-arrays
+        [{key: undefined}, 'undefined'],
+        [new Date(), 'Date'],
+        [new Set(), 'Set'],
+        [new (class Thing {})(), 'Thing'],
+        [Promise.resolve(1), 'Promise'],
+        [new DataView(new ArrayBuffer(1)), 'DataView'],
+        [new Map([[1, 1], ['a', 1]]), 'Map'],
+        [new Map([[2n ** 63n, 1]]), '9223372036854775808'],
+        [2n ** 64n, '18446744073709551616'],
+        [-(2n ** 63n) - 1n, '-9223372036854775809'],
+        ['a\0b', 'NUL'],
+        [`${'x'.repeat(100)}\0`, 'NUL'],
+        ['\ud800', 'surrogate'],
+        [circle, 'contains itself'],
+    ]) {
+        const error = await thrown(() => Gmp.pack(value));
+
+        is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, word);
+    }
+});
+
+test('pickles', async () => {
+    for (const tag of ['gmproc.pickle', 'gmproc.exception']) {
+        const pickle = new GLib.Variant('(sayaay)', [tag, [1], []]);
+        const error = await thrown(() => Gmp.unpack(pickle));
+
+        is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'Python pickle', tag);
+    }
+    equal(Gmp.unpack(new GLib.Variant('(sayaay)', ['mine', [], []])), ['mine', new Uint8Array(), []]);
+});
+
+test('from-bytes', async () => {
+    equal(Gmp.variant_from_bytes('s', new Uint8Array([104, 105, 0])).get_string()[0], 'hi');
+    for (const [type, bytes] of [['', []], ['a', []], ['*', []], ['s', [1]], ['b', [7]]]) {
+        const error = await thrown(() => Gmp.variant_from_bytes(type, new Uint8Array(bytes)));
+
+        is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD);
+    }
+});
+
+function memory() {
+    const [, status] = GLib.file_get_contents('/proc/self/status');
+
+    System.gc();
+    return Number(/VmRSS:\s+(\d+)/.exec(new TextDecoder().decode(status))[1]);
+}
+
+test('memory', () => {
+    const message = {id: 1, name: 'x'.repeat(1000), numbers: [1, 2, 3]};
+    const growth = [];
+
+    // A kilobyte lost of each message would be 25 MB a turn. The first turns fill the heap's room.
+    for (let turn = 0; turn < 4; turn++) {
+        const before = memory();
+
+        for (let i = 0; i < 25000; i++)
+            Gmp.unpack(Gmp.pack(message));
+        growth.push(memory() - before);
+    }
+    assert(Math.min(...growth) < 5000, `kB more after each turn: ${growth}`);
+});
+
+await run_tests();
