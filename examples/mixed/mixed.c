@@ -36,8 +36,14 @@ static GVariant *
 mixed_server_process (GmpServerWorker *server,
                       const char      *client_id G_GNUC_UNUSED,
                       GVariant        *request,
-                      GError         **error G_GNUC_UNUSED)
+                      GError         **error)
 {
+  if (request == NULL || !g_variant_type_is_subtype_of (g_variant_get_type (request),
+                                                        G_VARIANT_TYPE_BASIC))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A client did not send a number");
+      return NULL;
+    }
   MIXED_SERVER (server)->sum += to_int (request);
   return g_variant_new_int32 ((gint32) to_int (request) + 1);
 }
@@ -136,15 +142,16 @@ run (const char *folder,
      GError    **error)
 {
   g_autoptr (GmpClientServer) application = gmp_client_server_new (MIXED_TYPE_SERVER);
-  g_autofree char *path = g_canonicalize_filename ("client.js", folder);
-  g_autofree char *uri = g_filename_to_uri (path, NULL, error);
+  g_autofree char *absolute = g_canonicalize_filename (folder, NULL);
+  g_autofree char *path = g_build_filename (absolute, "client.js", NULL);
+  g_autofree char *uri = g_filename_to_uri (path, NULL, NULL);
   g_autofree char *javascript = g_strdup_printf ("gjs:%s#MixedClient", uri);
   g_autofree char *search_path = NULL;
   g_autoptr (GVariant) sum = NULL;
   GVariant *results;
 
   /* Where Python finds the module `client`. */
-  search_path = g_strdup_printf ("%s:%s", folder,
+  search_path = g_strdup_printf ("%s:%s", absolute,
                                  g_getenv ("PYTHONPATH") != NULL ? g_getenv ("PYTHONPATH") : "");
   g_setenv ("PYTHONPATH", search_path, TRUE);
 

@@ -11,16 +11,17 @@
 G_LOCK_DEFINE_STATIC (commands);
 static GHashTable *commands; /* of char ** by runtime; under the lock */
 
-/* What runs a runtime's targets where nobody said otherwise. The variable is for a build that is
- * not installed. */
+/* What runs a runtime's targets where nobody said otherwise. The variable has another word for one
+ * place in the command: for a build that is not installed, or another interpreter. */
 static const struct {
   const char *runtime;
   const char *variable;
+  guint place;
   const char *argv[4];
 } defaults[] = {
-  { "native", "GMPROC_NATIVE_HOST", { GMP_LIBEXECDIR "/gmproc-native-host", NULL } },
-  { "python", NULL, { "python3", "-m", "gmproc.host", NULL } },
-  { "gjs", "GMPROC_GJS_HOST", { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL } },
+  { "native", "GMPROC_NATIVE_HOST", 0, { GMP_LIBEXECDIR "/gmproc-native-host", NULL } },
+  { "python", "GMPROC_PYTHON", 0, { GMP_PYTHON, "-m", "gmproc.host", NULL } },
+  { "gjs", "GMPROC_GJS_HOST", 2, { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL } },
 };
 
 static void
@@ -91,18 +92,16 @@ get_default (const char *runtime)
   for (gsize i = 0; i < G_N_ELEMENTS (defaults); i++)
     {
       char **argv;
-      const char *path;
+      const char *word;
 
       if (!g_str_equal (defaults[i].runtime, runtime))
         continue;
       argv = g_strdupv ((char **) defaults[i].argv);
-      path = defaults[i].variable != NULL ? g_getenv (defaults[i].variable) : NULL;
-      if (path != NULL)
+      word = g_getenv (defaults[i].variable);
+      if (word != NULL)
         {
-          char **last = argv + g_strv_length (argv) - 1;
-
-          g_free (*last);
-          *last = g_strdup (path);
+          g_free (argv[defaults[i].place]);
+          argv[defaults[i].place] = g_strdup (word);
         }
       return argv;
     }
