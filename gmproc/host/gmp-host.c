@@ -229,13 +229,18 @@ watch_parent (void)
 }
 
 /* Ctrl-C reaches all of the terminal's processes, and the application tells its workers what to do.
- * A handler rather than SIG_IGN, for programs started from here would inherit that. */
+ * A handler rather than SIG_IGN, for programs started from here would inherit that. Until here the
+ * launcher had the signal blocked. */
 static void
 set_signals (void)
 {
   struct sigaction action = { .sa_handler = ignore_cb, .sa_flags = SA_RESTART };
+  sigset_t interrupt;
 
   sigaction (SIGINT, &action, NULL);
+  sigemptyset (&interrupt);
+  sigaddset (&interrupt, SIGINT);
+  pthread_sigmask (SIG_UNBLOCK, &interrupt, NULL);
   signal (SIGPIPE, SIG_IGN);
 }
 

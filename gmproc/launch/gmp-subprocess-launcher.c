@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
 struct _GmpSubprocessLauncher
@@ -170,6 +171,25 @@ prepare (const GmpLaunch *launch,
   return launcher;
 }
 
+/* A worker does not hear Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the signal.
+ * An interpreter that is interrupted while it starts would die with a complaint of its own. */
+static GSubprocess *
+spawn_deaf (GSubprocessLauncher *launcher,
+            char               **argv,
+            GError             **error)
+{
+  GSubprocess *subprocess;
+  sigset_t interrupt;
+  sigset_t old;
+
+  sigemptyset (&interrupt);
+  sigaddset (&interrupt, SIGINT);
+  pthread_sigmask (SIG_BLOCK, &interrupt, &old);
+  subprocess = g_subprocess_launcher_spawnv (launcher, (const char * const *) argv, error);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  return subprocess;
+}
+
 static GmpProcess *
 gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
                                      const GmpLaunch *launch,
@@ -184,8 +204,10 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
   GmpSubprocess *process;
 
   argv = wrap (launch->argv, wrapper, &local);
-  if (argv != NULL)
+  if (argv != NULL && wrapper != NULL)
     subprocess = g_subprocess_launcher_spawnv (launcher, (const char * const *) argv, &local);
+  else if (argv != NULL)
+    subprocess = spawn_deaf (launcher, argv, &local);
   /* Or the copies in this process keep the other end from seeing the child's death. */
   g_subprocess_launcher_close (launcher);
   if (subprocess == NULL)
