@@ -8,6 +8,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -36,15 +37,37 @@ class Client(ClientWorker):
 '''
 
 
+def is_alive(pid):
+    """Whether a process runs: one that nobody has waited for does not."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def wait_for_ends(pids):
+    while any(is_alive(pid) for pid in pids):
+        time.sleep(0.01)
+
+
 def run_and_interrupt(script, text, n_lines, send):
     """Starts a program in a process group of its own, and calls send() when it has printed lines."""
     path = script.write(WORK + text)
     process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                text=True, start_new_session=True)
-    pids = [int(process.stdout.readline().split()[1]) for _ in range(n_lines)]
-    send(process)
-    out, err = process.communicate(timeout=60)
-    assert [pid for pid in pids if pathlib.Path(f'/proc/{pid}').exists()] == []
+    try:
+        lines = [process.stdout.readline() for _ in range(n_lines)]
+        pids = [int(line.split()[1]) for line in lines]
+        send(process)
+        out, err = process.communicate(timeout=60)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        print(process.communicate()[1])
+        raise
+    # Workers of an application that waits for them are gone before it is.
+    if send is interrupt:
+        assert [pid for pid in pids if is_alive(pid)] == []
+    wait_for_ends(pids)
     return process.returncode, out, err
 
 
@@ -120,6 +143,10 @@ if __name__ == '__main__':
     assert err == ''
 
 
+def interrupt_alone(process):
+    interrupt(process)
+
+
 def test_in_another_thread_it_is_the_programs_business(script):
     status, out, err = run_and_interrupt(script, '''
 import threading
@@ -136,17 +163,12 @@ if __name__ == '__main__':
         thread.join()
     except KeyboardInterrupt:
         print('interrupted')
-''', 1, interrupt)
+''', 1, interrupt_alone)
     assert (status, out, err) == (0, 'interrupted\n', '')
 
 
 def test_the_application_is_killed(script):
-    status, _out, err = run_and_interrupt(script, MAIN.format(function='nap', run='workers.run()') + '',
-                                          3, lambda process: (process.kill(), wait_for_end(process)))
+    status, _out, err = run_and_interrupt(script, MAIN.format(function='nap', run='workers.run()'), 3,
+                                          subprocess.Popen.kill)
     assert status == -signal.SIGKILL
     assert err == ''
-
-
-def wait_for_end(process):
-    """Until the workers have closed the standard output that they inherited."""
-    process.stdout.read()

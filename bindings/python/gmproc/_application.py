@@ -22,7 +22,6 @@ _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # import, its workers can.
 _BOOT = """\
 import sys; sys.path[:] = {path!r}
-import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)
 from gmproc.host import main; sys.exit(main())"""
 
 

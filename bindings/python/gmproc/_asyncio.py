@@ -22,4 +22,49 @@ def get_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def _dispatch_to(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
+    """Calls a function in the loop's thread, and waits for it."""
+    def dispatch(function: Callable[..., Any], *args: Any) -> Any:
+        returned: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
+        def call() -> None:
+            try:
+                returned.set_result(function(*args))
+            except BaseException as exception:
+                returned.set_exception(exception)
+        loop.call_soon_threadsafe(call)
+        return returned.result()
+    return dispatch
+
+
+async def _wait(job: Job, ended: asyncio.Future[None]) -> dict[Any, Any]:
+    was_cancelled = False
+    while not ended.done():
+        try:
+            await asyncio.shield(ended)
+        except asyncio.CancelledError:
+            was_cancelled = True
+            job.cancel()
+    if was_cancelled:
+        raise asyncio.CancelledError
+    try:
+        return job.result()
+    except BaseException as error:
+        raise trim(error)
+
+
+def run_in_thread(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[dict[Any, Any]]:
+    ended = loop.create_future()
+
+    def body() -> None:
+        try:
+            job.block()
+        finally:
+            loop.call_soon_threadsafe(ended.set_result, None)
+
+    job.dispatch = _dispatch_to(loop)
+    threading.Thread(target=body, name='gmproc').start()
+    task = loop.create_task(_wait(job, ended))
+    # A task that is cancelled before it has begun never comes to its own code.
+    task.add_done_callback(lambda _task: job.cancel())
+    return task

@@ -11,11 +11,6 @@ package or of Gmp. Their values are then what every language knows.
 
 from __future__ import annotations
 
-import signal
-
-# Ctrl-C is the application's business, from the first moment on.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-
 import faulthandler
 import importlib
 import sys
@@ -117,7 +112,7 @@ def main() -> int:
     if not faulthandler.is_enabled():
         faulthandler.enable()
     # One write a line, as C does it, so that lines of several workers do not mix.
-    sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])
     return Host().run()
 
