@@ -1,0 +1,222 @@
+/* peers.js: servers and clients that the tests run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import Gmp from 'gi://Gmp?version=1';
+
+/* Answers with one more, and tells at its end what it was given and how often it was asked. */
+export class Server extends Gmp.ServerWorker {
+    start(params) {
+        this.params = params;
+        this.n_requests = 0;
+        this.ids = new Set();
+    }
+
+    process(id, request) {
+        this.n_requests++;
+        this.ids.add(id);
+        return request + 1;
+    }
+
+    finish() {
+        return {params: this.params, n_requests: this.n_requests, ids: [...this.ids].sort()};
+    }
+}
+
+/* Sends its number three times, and takes the answer for it. */
+export class Client extends Gmp.ClientWorker {
+    start(params) {
+        this.number = params;
+        this.n_turns = 0;
+    }
+
+    done() {
+        return this.n_turns === 3;
+    }
+
+    process() {
+        this.n_turns++;
+        return this.number;
+    }
+
+    update(response) {
+        this.number = response;
+    }
+
+    finish() {
+        return this.number;
+    }
+}
+
+/* The same with virtual methods and variants, as GJS has them of itself. */
+export const RawServer = GObject.registerClass(class RawServer extends Gmp.ServerWorker {
+    vfunc_process(_id, request) {
+        return GLib.Variant.new_int32(request.get_int32() + 1);
+    }
+});
+
+export const RawClient = GObject.registerClass(class RawClient extends Gmp.ClientWorker {
+    vfunc_start(params) {
+        this._number = params.get_int32();
+        this._n_turns = 0;
+        return true;
+    }
+
+    vfunc_done() {
+        return this._n_turns === 3;
+    }
+
+    vfunc_process() {
+        this._n_turns++;
+        return GLib.Variant.new_int32(this._number);
+    }
+
+    vfunc_update(response) {
+        this._number = response.get_int32();
+    }
+
+    vfunc_finish() {
+        return GLib.Variant.new_int32(this._number);
+    }
+
+    // With virtual methods, other names are the class's own.
+    start() {
+        throw new Error('start () is nobody\'s business');
+    }
+});
+
+export const RawFailing = GObject.registerClass(class RawFailing extends Gmp.ClientWorker {
+    vfunc_process() {
+        return this.nothing.there;
+    }
+});
+
+/* Promises all along. */
+export class AsyncServer extends Server {
+    async process(id, request) {
+        await null;
+        return super.process(id, request);
+    }
+}
+
+export class AsyncClient extends Client {
+    async start(params) {
+        await null;
+        super.start(params);
+    }
+
+    async wait() {
+        await new Promise(resolve => GLib.timeout_add(GLib.PRIORITY_DEFAULT, 1, () => {
+            resolve();
+            return GLib.SOURCE_REMOVE;
+        }));
+    }
+
+    async finish() {
+        await null;
+        return super.finish();
+    }
+}
+
+/* Sends back whatever it gets. */
+export class Echo extends Gmp.ServerWorker {
+    process(_id, request) {
+        return request;
+    }
+}
+
+/* Sends each of the values that it was given, and returns the answers. */
+export class Sender extends Gmp.ClientWorker {
+    start(params) {
+        this.left = params;
+        this.answers = [];
+    }
+
+    done() {
+        return this.left.length === 0;
+    }
+
+    process() {
+        return this.left.shift();
+    }
+
+    update(response) {
+        this.answers.push(response);
+    }
+
+    finish() {
+        return this.answers;
+    }
+}
+
+/* Has its id from the beginning, and asks nothing of the default methods but what they do. */
+export class Named extends Gmp.ClientWorker {
+    constructor(properties) {
+        super(properties);
+        this.first_id = this.id;
+    }
+
+    start(params) {
+        super.start(params);
+        this.n_turns = 0;
+    }
+
+    done() {
+        return super.done() || this.n_turns++ > 0;
+    }
+
+    finish() {
+        return [this.first_id, this.id, this.get_peer_runtime('server')];
+    }
+}
+
+export class Impatient extends Gmp.ServerWorker {
+    process() {
+        this.is_done = true;
+        return 'only once';
+    }
+
+    done() {
+        return this.is_done ?? false;
+    }
+}
+
+/* Never done by itself. */
+export class Patient extends Gmp.ClientWorker {
+    finish() {
+        return 'finished';
+    }
+}
+
+export class Reporter extends Client {
+    update(response) {
+        super.update(response);
+        Gmp.Worker.report([this.id, response]);
+    }
+}
+
+export class Failing extends Client {
+    update(_response) {
+        throw new EvalError('no update today');
+    }
+}
+
+export class FailingServer extends Gmp.ServerWorker {
+    process(_id, _request) {
+        throw new Gio.IOErrorEnum({code: Gio.IOErrorEnum.NO_SPACE, message: 'no room'});
+    }
+}
+
+export class PickleServer extends Gmp.ServerWorker {
+    process(_id, _request) {
+        return new GLib.Variant('(sayaay)', ['gmproc.pickle', [1], []]);
+    }
+}
+
+export class NoWorker {
+}
