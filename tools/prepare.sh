@@ -22,11 +22,14 @@ libgirepository1.0-dev   makes the introspection data
 valac                    makes the bindings for Vala
 python3-gi               the bindings for Python rest on it
 '
+packages_to_run='
+gjs                      runs the programs in JavaScript
+python3-numpy            is used by the programs in Python
+'
 packages_to_test='
 gi-docgen                makes the reference
-gjs                      runs the tests in JavaScript
 python3-pytest           runs the tests in Python
-python3-numpy            imported by programs in Python
+python3-cloudpickle      carries functions that have no name
 libgmp-dev               GNU MP, whose header is tested beside ours
 '
 

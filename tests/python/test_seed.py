@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-SEED = pathlib.Path(__file__).parent / 'seed'
+SEED = pathlib.Path(__file__).parents[2] / 'examples' / 'python'
 
 
 def run(name):
@@ -23,7 +23,6 @@ def test_workers():
 
 def test_client_server():
     lines = run('client_server.py')
-    assert lines[0] == 'starting server myserver'
     expected = ['starting server myserver']
     for id, state in ('par', 2), ('impar', 1):
         expected.append(f'starting client {id} with state {state}')
