@@ -5,10 +5,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Asynchronous gradient sharing.
 
-The server holds the weights of a small network. A client asks with the gradients of the loss on a part
-of its own data, and gets the new weights; its first request is None, for it has no weights yet. Nobody
-waits for anybody: a gradient may be of weights that others have changed meanwhile, as in the
-asynchronous actor-critic programs (A3C: Mnih et al., 2016) that this way of working comes from.
+The server holds the weights of a small network. A client asks with the gradients of the loss on a
+part of its own data, and gets the new weights; its first request is None, for it has no weights
+yet. Nobody waits for anybody: a gradient may be of weights that others have changed meanwhile, as
+in the asynchronous actor-critic programs (A3C: Mnih et al., 2016) that this way of working comes
+from.
 """
 
 from __future__ import annotations
@@ -159,9 +160,10 @@ def learn_heart() -> None:
     training, unseen = order[:200], order[200:]
 
     weights = train(inputs[training], labels[training], n_steps=100)
+    seen_accuracy = accuracy(weights, inputs[training], labels[training])
+    unseen_accuracy = accuracy(weights, inputs[unseen], labels[unseen])
     print(f"heart disease: loss {loss(weights, inputs[training], labels[training]):.3f}", end=", ")
-    print(f"accuracy {accuracy(weights, inputs[training], labels[training]):.0%}", end=", ")
-    print(f"of {len(unseen)} unseen patients {accuracy(weights, inputs[unseen], labels[unseen]):.0%}")
+    print(f"accuracy {seen_accuracy:.0%}, of {len(unseen)} unseen patients {unseen_accuracy:.0%}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Usage: word_count.py FILE-OR-FOLDER...
 
-Prints for each file of UTF-8 text what `wc -w` prints for it, and a total. Folders are searched for files, in order
-of their names; links in them are not followed.
+Prints for each file of UTF-8 text what `wc -w` prints for it, and a total. Folders are searched for
+files, in order of their names; links in them are not followed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SPACE = re.compile(r"[^\S\x1c-\x1f]+")
 
 
 def count_words(path: str) -> int:
-    """How many words there are, as wc counts text in UTF-8: what cannot be printed makes no word."""
+    """How many words there are, as wc counts text in UTF-8: what is not printable makes no word."""
     with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
         return sum(
             1

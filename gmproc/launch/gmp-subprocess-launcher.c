@@ -171,8 +171,9 @@ prepare (const GmpLaunch *launch,
   return launcher;
 }
 
-/* A worker does not hear Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the signal.
- * An interpreter that is interrupted while it starts would die with a complaint of its own. */
+/* A worker does not hear Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the
+ * signal. An interpreter that is interrupted while it starts would die with a complaint of its
+ * own. */
 static GSubprocess *
 spawn_deaf (GSubprocessLauncher *launcher,
             char               **argv,
