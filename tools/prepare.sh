@@ -25,6 +25,7 @@ python3-gi               the bindings for Python rest on it
 packages_to_run='
 gjs                      runs the programs in JavaScript
 python3-numpy            is used by the programs in Python
+python3-cloudpickle      carries functions that pickle refuses
 '
 packages_to_test='
 gi-docgen                makes the reference
@@ -60,6 +61,8 @@ list_missing ()
   done
 }
 
+has_installed=no
+
 # install_missing LIST
 install_missing ()
 {
@@ -93,6 +96,7 @@ install_missing ()
   $apt_get update </dev/null && $apt_get install -y --no-install-recommends $names </dev/null ||
     give_up "" "The packages could not be installed: apt-get says why, above." \
             "They are: $names"
+  has_installed=yes
 }
 
 # Why the build folder cannot be used as it is, or nothing.
@@ -177,6 +181,10 @@ build ()
   then
     say "Configuring the build in '$build_folder' for: $*"
     run_quietly "$meson" configure "$build_folder" $(printf ' -D%s' "$@")
+  elif [ $has_installed = yes ]
+  then
+    say "Configuring the build in '$build_folder' again, for the new packages"
+    run_quietly "$meson" setup --reconfigure "$build_folder"
   fi
   [ -w "$build_folder" ] ||
     give_up "This user cannot write to the folder '$build_folder'. Please remove it, or its owner" \
