@@ -357,8 +357,8 @@ if __name__ == '__main__':
     workers.run()
 ''')
     assert done.returncode == 1
-    assert done.stderr.startswith('ZeroDivisionError: division by zero\n\nThe above exception was the '
-                                  'direct cause of the following exception:\n\nTraceback')
+    assert done.stderr.startswith('ZeroDivisionError: division by zero\n\nThe above exception was '
+                                  'the direct cause of the following exception:\n\nTraceback')
     assert 'in work\n    return 1 / n' in done.stderr
     assert done.stderr.count('/gmproc/') == 1
     assert '__mp_main__' not in done.stderr

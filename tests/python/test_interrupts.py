@@ -51,10 +51,10 @@ def wait_for_ends(pids):
 
 
 def run_and_interrupt(script, text, n_lines, send):
-    """Starts a program in a process group of its own, and calls send() when it has printed lines."""
+    """Starts a program in a process group of its own; calls send() when it has printed lines."""
     path = script.write(WORK + text)
-    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, start_new_session=True)
+    process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         lines = [process.stdout.readline() for _ in range(n_lines)]
         pids = [int(line.split()[1]) for line in lines]
@@ -86,8 +86,8 @@ if __name__ == '__main__':
 
 @pytest.mark.parametrize('function', ['nap', 'spin'])
 def test_it_ends_all_workers(script, function):
-    status, out, err = run_and_interrupt(script, MAIN.format(function=function, run='workers.run()'), 3,
-                                         interrupt)
+    text = MAIN.format(function=function, run='workers.run()')
+    status, out, err = run_and_interrupt(script, text, 3, interrupt)
     assert status == -signal.SIGINT
     assert out == ''
     assert err.count('Traceback') == 1
@@ -168,7 +168,7 @@ if __name__ == '__main__':
 
 
 def test_the_application_is_killed(script):
-    status, _out, err = run_and_interrupt(script, MAIN.format(function='nap', run='workers.run()'), 3,
-                                          subprocess.Popen.kill)
+    text = MAIN.format(function='nap', run='workers.run()')
+    status, _out, err = run_and_interrupt(script, text, 3, subprocess.Popen.kill)
     assert status == -signal.SIGKILL
     assert err == ''

@@ -170,7 +170,8 @@ def test_a_command_without_cloudpickle(script, use):
     done = script.python('-c', WITHOUT_CLOUDPICKLE + DEFINITIONS + f'workers = Workers()\n{use}\n'
                          'workers.run()')
     assert done.returncode == 1
-    assert "Worker 1 cannot be sent: its function or class: a Python 'function' cannot be " in done.stderr
+    assert ("Worker 1 cannot be sent: its function or class: a Python 'function' cannot be "
+            in done.stderr)
     assert 'install cloudpickle' in done.stderr
 
 

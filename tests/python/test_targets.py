@@ -47,8 +47,8 @@ def test_a_function_in_c_that_is_not_there():
 
 
 def test_parameters_that_c_does_not_know():
-    with pytest.raises(WorkerError, match="Worker 'w' cannot be sent: there is nothing like a Python "
-                       "'set'") as caught:
+    with pytest.raises(WorkerError, match="Worker 'w' cannot be sent: there is nothing like a "
+                       "Python 'set'") as caught:
         run_target(NATIVE + 'describe', {1})
     assert caught.value.error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
 
@@ -82,7 +82,8 @@ def test_a_python_function_by_name():
 
 
 @pytest.mark.parametrize('target, text', [
-    ('python:nowhere:x', "no Python module 'nowhere'"), ('python:plain:x', "no 'x' in the Python module"),
+    ('python:nowhere:x', "no Python module 'nowhere'"),
+    ('python:plain:x', "no 'x' in the Python module"),
     ('python:os.nothing:x', "no Python module 'os.nothing'"), ('python:x', 'is not a target')])
 def test_a_python_function_that_is_not_there(target, text):
     with pytest.raises(WorkerError, match=text) as caught:
@@ -118,8 +119,8 @@ class SetServer(ServerWorker):
 def test_a_response_that_c_does_not_know():
     cs = ClientServer(SetServer)
     cs.new_worker('c', NATIVE + 'client_get_type')
-    with pytest.raises(WorkerError, match="What should go to 'c' cannot be sent: there is nothing like "
-                       "a Python 'set' in other languages") as caught:
+    with pytest.raises(WorkerError, match="What should go to 'c' cannot be sent: there is nothing "
+                       "like a Python 'set' in other languages") as caught:
         cs.run()
     assert caught.value.error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
 
@@ -134,7 +135,8 @@ def test_a_request_that_c_does_not_know():
 def test_pickles_from_clients_in_c_are_not_opened():
     cs = ClientServer(Echo)
     cs.new_worker('c', NATIVE + 'client_get_type', params='forge')
-    with pytest.raises(WorkerError, match="The server.*What 'c' sent cannot be read: .*not unpickled"):
+    with pytest.raises(WorkerError, match="The server.*What 'c' sent cannot be read: .*not "
+                       'unpickled'):
         cs.run()
 
 
@@ -216,8 +218,8 @@ def test_exceptions_for_other_languages():
 def test_results_for_other_languages():
     workers = Gmp.Workers()
     workers.add_target(5, 'python:builtins:set', GLib.Variant('as', ['x']))
-    with pytest.raises(GLib.Error, match="Its result cannot be sent: there is nothing like a Python "
-                       "'set'") as caught:
+    with pytest.raises(GLib.Error, match="Its result cannot be sent: there is nothing like a "
+                       "Python 'set'") as caught:
         workers.run()
     assert caught.value.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
 
