@@ -25,12 +25,15 @@ const layouts = new Map([
     ['()', {alignment: 1, size: 1}],
 ]);
 
+const member_lists = new Map([['{sv}', ['s', 'v']]]);
+
 /**
  * @param {number} position a place
  * @param {number} alignment 1, 2, 4 or 8
  * @returns {number} the next place so aligned
  */
 function align(position, alignment) {
+    // Not by bits: a position may have more than 31.
     return Math.ceil(position / alignment) * alignment;
 }
 
@@ -65,6 +68,16 @@ function end_of_type(type, start) {
  * @returns {string[]} the types of its members
  */
 function members_of(type) {
+    let members = member_lists.get(type);
+
+    if (members === undefined) {
+        members = split(type);
+        member_lists.set(type, members);
+    }
+    return members;
+}
+
+function split(type) {
     const members = [];
 
     for (let start = 1, end; start < type.length - 1; start = end) {

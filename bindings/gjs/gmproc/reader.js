@@ -43,6 +43,13 @@ function is_string(type) {
     return type === 's' || type === 'o' || type === 'g';
 }
 
+function check_pickle(type, tag) {
+    if (type !== PICKLE_TYPE || !PICKLE_TAGS.includes(tag))
+        return;
+    throw bad_payload(`A Python pickle (${tag}) arrived, which only Python can read: send values of ` +
+        'natural types to other languages');
+}
+
 /* Reads GVariant's serialised form. Every variant that arrives was checked to be in normal form by
  * the library, so no length or offset here is worse than what GLib itself would follow. */
 class Reader {
@@ -86,72 +93,63 @@ class Reader {
         return this.get(type, start, layout_of(type).size > 0 ? end : end - 1);
     }
 
-    * _children(type, start, end) {
+    // What an array has: no more than loops, for this is what most of the time of a message goes into.
+    _elements(type, start, end) {
         const {alignment, size} = layout_of(type);
+        const values = [];
 
         if (start === end)
-            return;
+            return values;
         if (size > 0) {
             for (let place = start; place < end; place += size)
-                yield [place, place + size];
-            return;
+                values.push(this.get(type, place, place + size));
+            return values;
         }
 
         const step = offset_size(end - start);
         const first = start + this._offset(end - step, step);
 
         for (let offset = first, place = start; offset < end; offset += step) {
-            const child_end = start + this._offset(offset, step);
+            const element_end = start + this._offset(offset, step);
 
-            yield [align(place, alignment), child_end];
-            place = child_end;
-        }
-    }
-
-    * _members(type, start, end) {
-        const types = members_of(type);
-        const step = offset_size(end - start);
-        let place = start;
-        let tail = end;
-
-        for (const [i, member] of types.entries()) {
-            const {alignment, size} = layout_of(member);
-            let member_end;
-
-            place = align(place, alignment);
-            if (size > 0)
-                member_end = place + size;
-            else if (i === types.length - 1)
-                member_end = tail;
-            else
-                member_end = start + this._offset(tail -= step, step);
-            yield [member, place, member_end];
-            place = member_end;
-        }
-    }
-
-    _tuple(type, start, end) {
-        const values = [];
-
-        for (const [member, place, member_end] of this._members(type, start, end)) {
-            values.push(this.get(member, place, member_end));
-            if (type === PICKLE_TYPE && PICKLE_TAGS.includes(values[0])) {
-                throw bad_payload(`A Python pickle (${values[0]}) arrived, which only Python can ` +
-                    'read: send values of natural types to other languages');
-            }
+            values.push(this.get(type, align(place, alignment), element_end));
+            place = element_end;
         }
         return values;
     }
 
-    entries(type, start, end) {
-        const entry = type.slice(1);
+    _tuple(type, start, end) {
+        const members = members_of(type);
+        const step = offset_size(end - start);
+        const values = [];
+        let place = start;
+        // The framing offsets of members are in the opposite order.
+        let tail = end;
 
-        return [...this._children(entry, start, end)].map(
-            ([place, entry_end]) => this._tuple(entry, place, entry_end));
+        for (let i = 0; i < members.length; i++) {
+            const {alignment, size} = layout_of(members[i]);
+            let member_end = tail;
+
+            if (size === 0 && i < members.length - 1) {
+                tail -= step;
+                member_end = start + this._offset(tail, step);
+            }
+            place = align(place, alignment);
+            if (size > 0)
+                member_end = place + size;
+            values.push(this.get(members[i], place, member_end));
+            place = member_end;
+            check_pickle(type, values[0]);
+        }
+        return values;
+    }
+
+    entries(type, size) {
+        return this._elements(type.slice(1), 0, size);
     }
 
     _dictionary(type, start, end) {
-        const entries = this.entries(type, start, end);
+        const entries = this._elements(type.slice(1), start, end);
 
         // Not by assignment: a key may be "__proto__".
         return is_string(type[2]) ? Object.fromEntries(entries) : new Map(entries);
@@ -165,8 +163,7 @@ class Reader {
         // A copy, which is aligned, and the receiver's own to write to.
         if (element in TYPED_ARRAYS)
             return new TYPED_ARRAYS[element](this._bytes.slice(start, end).buffer);
-        return [...this._children(element, start, end)].map(
-            ([place, child_end]) => this.get(element, place, child_end));
+        return this._elements(element, start, end);
     }
 
     get(type, start, end) {
@@ -205,10 +202,10 @@ class Reader {
     }
 }
 
-function read(variant, method) {
+function read(variant) {
     const bytes = variant.get_data_as_bytes().toArray();
 
-    return new Reader(bytes)[method](variant.get_type_string(), 0, bytes.length);
+    return new Reader(bytes).get(variant.get_type_string(), 0, bytes.length);
 }
 
 /**
@@ -228,7 +225,7 @@ function unpack(variant) {
         return null;
     if (!(variant instanceof GLib.Variant))
         throw new TypeError(`A GLib.Variant can be unpacked, ${variant} is none`);
-    return read(variant, 'get');
+    return read(variant);
 }
 
 /**
@@ -236,5 +233,7 @@ function unpack(variant) {
  * @returns {Map<any, any>} its entries
  */
 function unpack_map(variant) {
-    return new Map(read(variant, 'entries'));
+    const bytes = variant.get_data_as_bytes().toArray();
+
+    return new Map(new Reader(bytes).entries(variant.get_type_string(), bytes.length));
 }

@@ -1,0 +1,49 @@
+# chapter.py: the programs of the chapter on Vala compile, run, and print what it says
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: chapter.py SOURCE_ROOT BUILD_ROOT VALAC"""
+
+import os
+import pathlib
+import re
+import sys
+import tempfile
+
+SOURCE_ROOT, BUILD_ROOT, VALAC = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+sys.path.insert(0, str(SOURCE_ROOT / 'tests' / 'examples'))
+
+import trial
+
+PROGRAM = re.compile(r'^```vala\n(.*?)^```\n+^```text\n(.*?)^```$', re.M | re.DOTALL)
+BUILD = {**os.environ, 'PKG_CONFIG_PATH': str(BUILD_ROOT / 'meson-uninstalled')}
+
+
+class Chapter(trial.Trial):
+    def compile(self, path):
+        program = path.with_suffix('')
+        done = self.run_program(VALAC, '--vapidir', BUILD_ROOT / 'gmproc', '--pkg', 'gmproc-1', '--pkg', 'gio-2.0',
+                                '--cc', 'cc', '-X', '-w',
+                                '-X', f'-Wl,-rpath,{BUILD_ROOT / "gmproc"}', '-o', program, path,
+                                env=BUILD)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        self.assertNotIn('warning', done.stderr.decode())
+        return program
+
+    def test_programs(self):
+        chapter = (SOURCE_ROOT / 'docs' / 'vala.md').read_text(encoding='utf-8')
+        programs = PROGRAM.findall(chapter)
+        self.assertEqual(len(programs), chapter.count('```vala'), 'what one of them prints is missing')
+        self.assertGreater(len(programs), 2)
+        with tempfile.TemporaryDirectory() as folder:
+            for i, (text, output) in enumerate(programs):
+                path = pathlib.Path(folder, f'program{i}.vala')
+                path.write_text(text, encoding='utf-8')
+                with self.subTest(program=text):
+                    self.assert_prints(output.splitlines(), self.compile(path))
+
+
+if __name__ == '__main__':
+    sys.argv[1:] = ['', '']
+    trial.main()
