@@ -147,7 +147,6 @@ if __name__ == '__main__':
 
 
 def draw(_params):
-    import numpy
     return (gmproc.worker_index(), gmproc.worker_seed(), random.random())
 
 

@@ -11,10 +11,8 @@ import sys
 import threading
 
 import pytest
-import gmproc  # Says which version of Gmp.
-from gi.repository import Gio, GLib, Gmp
-
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
+from gi.repository import Gio, GLib, Gmp
 from test_client_server import Echo, Once
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-SEED = pathlib.Path(__file__).parent / 'seed'
+SEED = pathlib.Path(__file__).parents[2] / 'examples' / 'python'
 
 
 @pytest.fixture(scope='module')

@@ -3,8 +3,6 @@
 
 """Functions and classes of __main__, wherever that comes from."""
 
-import subprocess
-import sys
 import textwrap
 
 import pytest

@@ -9,7 +9,6 @@ import math
 import numpy as np
 import pytest
 
-import gmproc
 from gi.repository import GLib
 from gmproc import _natural, _payload, _pickles
 from gmproc._errors import BadPayload
@@ -17,8 +16,8 @@ from gmproc._errors import BadPayload
 
 @pytest.mark.parametrize('value, signature', [
     (True, 'b'), (0, 'i'), (-2**31, 'i'), (2**31, 'x'), (-2**63, 'x'), (2**63, 't'),
-    (2**64 - 1, 't'), (1.5, 'd'), (math.inf, 'd'), ('', 's'), ('hällo', 's'), (b'', 'ay'), (b'a\0b', 'ay'),
-    ([], 'av'),
+    (2**64 - 1, 't'), (1.5, 'd'), (math.inf, 'd'), ('', 's'), ('hällo', 's'),
+    (b'', 'ay'), (b'a\0b', 'ay'), ([], 'av'),
     ([1, 'a', None, [2]], 'av'), ((), '()'), ((1, (2.5,)), '(i(d))'), ({}, 'a{sv}'),
     ({'a': 1, 'b': None}, 'a{sv}'), ({1: {'x': b'y'}, -2**62: 2}, 'a{xv}'),
 ])
@@ -43,7 +42,8 @@ def test_none():
     (np.array([True, False]), 'ab', [True, False]), (np.array([0.5], 'f4'), 'ad', [0.5]),
     (np.array([], 'u2'), 'aq', []), (np.array([-1], 'i1'), 'an', [-1]),
     (np.arange(6.0).reshape(2, 3).T, 'aad', [[0, 3], [1, 4], [2, 5]]),
-    (np.zeros((0, 2)), 'aad', []), (np.zeros((1, 2, 2), 'u8'), 'aaat', [[[0, 0], [0, 0]]]), (np.array(2.5), 'd', 2.5),
+    (np.zeros((0, 2)), 'aad', []), (np.zeros((1, 2, 2), 'u8'), 'aaat', [[[0, 0], [0, 0]]]),
+    (np.array(2.5), 'd', 2.5),
     (GLib.Variant('(sas)', ('a', ['b'])), '(sas)', ('a', ['b'])), (GLib.Variant('n', 5), 'n', 5),
     (GLib.Variant('a{si}', {'a': 1}), 'a{si}', {'a': 1}), (GLib.Variant('ms', None), 'ms', None),
     (GLib.Variant('v', GLib.Variant('y', 3)), 'v', 3), (GLib.Variant('as', ['x']), 'as', ['x']),

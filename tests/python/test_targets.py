@@ -11,7 +11,6 @@ import re
 
 import pytest
 
-import gmproc
 import plain
 from gi.repository import Gio, GLib, Gmp
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError

@@ -9,13 +9,13 @@
 * report, worker_index, worker_seed: for code that runs in a worker.
 
 Parameters, messages and results are anything that can be pickled; lambdas, closures and what an
-interactive session defines too where cloudpickle is installed. Between Python and other languages they
-are what both know, and what has no like there is refused.
+interactive session defines too where cloudpickle is installed. Between Python and other languages
+they are what both know, and what has no like there is refused.
 """
 
 import gi
 
-gi.require_version('Gmp', '1')
+gi.require_version('Gmp', '1')  # type: ignore[attr-defined]
 
 from ._client_server import ClientServer
 from ._errors import WorkerError
@@ -23,5 +23,5 @@ from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
 
-__all__ = ['ClientServer', 'ClientWorker', 'Run', 'ServerWorker', 'WorkerError', 'Workers', 'report',
-           'worker_index', 'worker_seed']
+__all__ = ['ClientServer', 'ClientWorker', 'Run', 'ServerWorker', 'WorkerError', 'Workers',
+           'report', 'worker_index', 'worker_seed']

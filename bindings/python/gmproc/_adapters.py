@@ -20,8 +20,8 @@ Build = Callable[[Any], 'tuple[ServerWorker | ClientWorker, Any, dict[str, Any]]
 
 
 def guarded(method: Any) -> Any:
-    """For what C calls: turns any exception into a GLib.Error, and tells a Python application of the
-    exception itself before."""
+    """For what C calls: turns any exception into a GLib.Error, and tells a Python application of
+    the exception itself before."""
     @functools.wraps(method)
     def call(*args: Any) -> Any:
         try:
@@ -84,7 +84,7 @@ class _Life:
             raise BadPayload(f"What should go to '{peer}' cannot be sent: {reason}") from None
 
     def _start(self, params: Any) -> bool:
-        _Process.worker = self  # type: ignore[assignment]
+        _Process.worker = self
         self._user, params, self._ids = self._build(params)
         self._user.start(params)
         return True
@@ -111,7 +111,8 @@ class ServerAdapter(_Life, Gmp.ServerWorker):
     @guarded
     def do_process(self, client_id: str, request: Any) -> Any:
         message = self._load(request, client_id)
-        return self._dump(self._user.process(self._ids.get(client_id, client_id), message), client_id)
+        response = self._user.process(self._ids.get(client_id, client_id), message)
+        return self._dump(response, client_id)
 
 
 class ClientAdapter(_Life, Gmp.ClientWorker):

@@ -15,6 +15,7 @@ from . import _main_module
 from ._errors import BadPayload, WorkerError, make_error
 from ._outcome import Outcome
 from ._run import Job
+from ._task import derive_seed
 
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -52,23 +53,35 @@ def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerErro
     return make_error(Gmp.Error.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
 
 
+class State:
+    """What is private to an application, in one attribute of it."""
+
+    def __init__(self) -> None:
+        self.n_runs = 0
+        self._entropy = int.from_bytes(os.urandom(8), 'little')
+
+    def derive_seed(self, seed: Any, worker: Any) -> int:
+        """A worker's seed in this run, from that of the application."""
+        return derive_seed(self._entropy if seed is None else seed, self.n_runs, worker)
+
+
 class Application:
     """The options and callbacks of Workers and ClientServer, all of which are keywords too.
 
     Attributes:
         capture_output: whether what workers print goes to ``on_output`` and nowhere else.
-        inner_threads: how many threads a library such as OpenBLAS or OpenMP may start in a worker; with
-            0 each worker gets an equal share of the processors.
-        seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers each
-            time.
+        inner_threads: how many threads a library such as OpenBLAS or OpenMP may start in a worker;
+            with 0 each worker gets an equal share of the processors.
+        seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers
+            each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
         on_failed: called as ``on_failed(id, error)``, with a WorkerError, when one has failed.
         on_progress: called as ``on_progress(id, value)`` when one calls ``report(value)``.
-        on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints, where
-            ``stream`` is ``'stdout'`` or ``'stderr'``. Giving it captures the output.
+        on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints,
+            where ``stream`` is ``'stdout'`` or ``'stderr'``. Giving it captures the output.
 
-    Callbacks are called in the thread that runs, on asyncio's in that of its loop. An exception that one
-    raises ends the run, and comes out of it as it is.
+    Callbacks are called in the thread that runs, on asyncio's in that of its loop. An exception
+    that one raises ends the run, and comes out of it as it is.
     """
 
     capture_output: bool = False
@@ -90,7 +103,8 @@ class Application:
             setattr(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker gets of a subclass that overrides process: the attributes of the user's own."""
+        """What a worker gets of a subclass that overrides process: the attributes of the user's
+        own."""
         return {name: value for name, value in self.__dict__.items()
                 if name != '_gmproc' and not hasattr(Application, name)}
 

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
 from gi.repository import Gio, GLib, Gmp
 
 from . import _main_module, _payload, _run, _task
 from ._adapters import guarded
-from ._application import (Application, check_target, connect, describe_payload_error,
-                           set_command)
+from ._application import (Application, State, check_target, connect,
+                           describe_payload_error, set_command)
 from ._errors import BadPayload, make_error, public
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
@@ -21,8 +20,9 @@ from ._worker import ClientWorker, ServerWorker
 if TYPE_CHECKING:
     import asyncio
 
-Server = 'type[ServerWorker] | str'
-Client = 'type[ClientWorker] | str'
+# A class, or the target of one in another language.
+Server = Union['type[ServerWorker]', str]
+Client = Union['type[ClientWorker]', str]
 
 
 class _Entry:
@@ -36,18 +36,17 @@ class _Entry:
         self.runtime = runtime
 
 
-class _State:
+class _State(State):
     """What a ClientServer object has besides the user's attributes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.server: Any = None
         self.entries: dict[Any, _Entry] = {}
         self.names: set[str] = {'server'}
         self.job: _run.Job | None = None
         self.native: Gmp.ClientServer | None = None
         self.server_result: Any = None
-        self.n_runs = 0
-        self.entropy = int.from_bytes(os.urandom(8), 'little')
 
     def make_name(self, id: Any) -> str:
         """The C library's ids are strings; 1 and '1' are two."""
@@ -118,7 +117,7 @@ class _Native:
         for handler in self.handlers:
             self.native.disconnect(handler)
         if isinstance(self.native, _LocalServer):
-            self.native.application = self.native.job = None
+            del self.native.application, self.native.job
         else:
             self.state.server_result = self.native.get_server_result()
         self.state.job = self.state.native = None
@@ -137,15 +136,15 @@ class ClientServer(Application):
 
     A client that fails does not touch the others. A server that fails ends the run.
 
-    A subclass that overrides ``process``, and is made without a server, serves its clients itself, in the
-    application: with ``start``, ``process``, ``wait``, ``done`` and ``finish`` of its own, which are those of
-    a ServerWorker.
+    A subclass that overrides ``process``, and is made without a server, serves its clients itself,
+    in the application: with ``start``, ``process``, ``wait``, ``done`` and ``finish`` of its own,
+    which are those of a ServerWorker.
 
     All options are keywords and attributes.
 
     Args:
-        server: a class derived from ServerWorker, which is made as ``Server()``; or a string that names
-            one of any language: ``'native:libfoo.so:foo_server_get_type'``; or None.
+        server: a class derived from ServerWorker, which is made as ``Server()``; or a string that
+            names one of any language: ``'native:libfoo.so:foo_server_get_type'``; or None.
     """
 
     def __new__(cls, *_args: Any, **_options: Any) -> ClientServer:
@@ -163,7 +162,8 @@ class ClientServer(Application):
         self._set_options(options)
 
     def start(self, params: Any) -> None:
-        """As server: called once, before the clients start, with the parameters given to ``run``."""
+        """As server: called once, before the clients start, with the parameters given to
+        ``run``."""
 
     def process(self, id: Any, msg: Any) -> Any:
         """As server: answers one request."""
@@ -173,7 +173,8 @@ class ClientServer(Application):
         """As server: called after each response."""
 
     def done(self) -> bool:
-        """As server: whether it ends. By default it does when all clients have finished or failed."""
+        """As server: whether it ends. By default it does when all clients have finished or
+        failed."""
         native = self._gmproc.native
         return native is None or native.get_n_clients() == 0
 
@@ -196,11 +197,12 @@ class ClientServer(Application):
         """Adds a client, which each run makes anew.
 
         Args:
-            id: anything that can be the key of a dict; ``Client(id)`` and the server's ``process(id, msg)``
-                get it as it is.
-            client: a class derived from ClientWorker; or a string that names one of any language, which
-                then gets the id as a string.
-            params: what its ``start`` gets, pickled when it runs; for a string, what every language knows.
+            id: anything that can be the key of a dict; ``Client(id)`` and the server's
+                ``process(id, msg)`` get it as it is.
+            client: a class derived from ClientWorker; or a string that names one of any language,
+                which then gets the id as a string.
+            params: what its ``start`` gets, pickled when it runs; for a string, what every language
+                knows.
 
         Raises:
             WorkerError: the id is taken, or the string is not a target.
@@ -221,8 +223,8 @@ class ClientServer(Application):
         """Adds ``n`` clients with the ids 0, 1 and so on; none when one of these ids is taken."""
         taken = [id for id in range(n) if id in self._gmproc.entries]
         if taken:
-            raise make_error(Gmp.Error.EXISTS, f'There is a client {taken[0]!r} already: new_workers '
-                             f'gives the ids 0 to {n - 1}', taken[0])
+            raise make_error(Gmp.Error.EXISTS, f'There is a client {taken[0]!r} already: '
+                             f'new_workers gives the ids 0 to {n - 1}', taken[0])
         for id in range(n):
             self.new_worker(id, client, params)
 
@@ -230,8 +232,8 @@ class ClientServer(Application):
     def run(self, ids: Iterable[Any] | None = None, params: Any = None) -> dict[Any, Any]:
         """Runs the server and its clients, and waits until they have ended.
 
-        The first Ctrl-C stops them, a second one kills them, and KeyboardInterrupt is raised when they
-        are gone.
+        The first Ctrl-C stops them, a second one kills them, and KeyboardInterrupt is raised when
+        they are gone.
 
         Args:
             ids: which clients; None for all.
@@ -291,27 +293,29 @@ class ClientServer(Application):
         return job
 
     def _find(self, id: Any) -> _Entry:
-        entry = self._gmproc.entries.get(id)
+        entry: _Entry | None = self._gmproc.entries.get(id)
         if entry is None:
-            raise make_error(Gmp.Error.NOT_FOUND, f'There is no client {id!r}: add it with new_worker',
-                             id)
+            raise make_error(Gmp.Error.NOT_FOUND, f'There is no client {id!r}: add it with '
+                             'new_worker', id)
         return entry
 
     def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any
                      ) -> tuple[Gmp.ClientServer, Any]:
-        server = self._gmproc.server
+        state = self._gmproc
+        server = state.server
         if server is None:
             if type(self).process is ClientServer.process:
-                raise make_error(Gmp.Error.NOT_FOUND, 'There is no server: give a class derived from '
-                                 'ServerWorker, or override process in a subclass of ClientServer')
+                raise make_error(Gmp.Error.NOT_FOUND, 'There is no server: give a class derived '
+                                 'from ServerWorker, or override process in a subclass')
             native, packed = _LocalServer(self, job, params), None
         elif isinstance(server, str):
             native = Gmp.ClientServer(server_target=server)
             packed = self._dump(None, params)
         else:
             native = Gmp.ClientServer(server_target=_task.SERVER)
-            task = _task.Task(server, 'server', params, None, self._derive_seed('server'),
-                              {entry.name: id for id, entry in entries.items()})
+            names = {entry.name: id for id, entry in entries.items()}
+            seed = state.derive_seed(self.seed, 'server')
+            task = _task.Task(server, 'server', params, None, seed, names)
             packed = self._dump(task, None)
         native.props.capture_output = bool(self.capture_output or self.on_output is not None)
         native.props.inner_threads = self.inner_threads
@@ -327,14 +331,10 @@ class ClientServer(Application):
         try:
             if isinstance(entry.client, str):
                 return _payload.dump(entry.params, None)
-            return _task.Task(entry.client, id, entry.params, entry.index,
-                              self._derive_seed(entry.index)).pack()
+            seed = self._gmproc.derive_seed(self.seed, entry.index)
+            return _task.Task(entry.client, id, entry.params, entry.index, seed).pack()
         except BadPayload as reason:
             raise describe_payload_error(f'Client {id!r}', id, reason) from None
-
-    def _derive_seed(self, part: Any) -> int:
-        state = self._gmproc
-        return _task.derive_seed(state.entropy if self.seed is None else self.seed, state.n_runs, part)
 
 
 def _is_kind_of(kind: Any, base: type) -> bool:

@@ -126,8 +126,9 @@ def to_gerror(exception: BaseException) -> GLib.Error:
     trim(exception)
     trace = ''.join(traceback.format_exception(exception)).rstrip('\n')
     if isinstance(exception, GLib.Error):
-        return GLib.Error(_valid(f'{exception.message}\n\n{trace}'), exception.domain, exception.code)
-    first = ''.join(traceback.format_exception_only(exception)).rstrip('\n')
+        text = _valid(f'{exception.message}\n\n{trace}')
+        return GLib.Error(text, exception.domain, exception.code)
+    first = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip('\n')
     text = first if exception.__traceback__ is None else f'{first}\n\n{trace}'
     return make_gerror(Gmp.Error.FAILED, _valid(text))
 

@@ -9,11 +9,14 @@ and no module cannot be imported there: an interactive session, standard input, 
 
 from __future__ import annotations
 
-import multiprocessing.process as process
+import multiprocessing.process
 import multiprocessing.spawn as spawn
 import os
 import sys
 from typing import Any
+
+# Private to the standard library, but as it has been since Python 3.4.
+process: Any = multiprocessing.process
 
 
 def check_not_importing() -> None:
@@ -21,7 +24,7 @@ def check_not_importing() -> None:
 
     Without it a script that does not guard its main part would start workers that start workers.
     """
-    spawn._check_not_importing_main()
+    spawn._check_not_importing_main()  # type: ignore[attr-defined]
 
 
 def _find() -> dict[str, str]:

@@ -52,22 +52,22 @@ def name_of_type(value: object) -> str:
     return f'{kind.__module__}.{kind.__qualname__}'
 
 
-def from_bytes(signature: str, data: bytes) -> Variant:
+def from_bytes(signature: str, data: bytes) -> GLib.Variant:
     """An array of numbers from its bytes, at the speed of a copy."""
     return Variant.new_from_bytes(GLib.VariantType(signature), GLib.Bytes.new(data), True)
 
 
-def to_bytes(value: Variant) -> bytes:
+def to_bytes(value: GLib.Variant) -> bytes:
     """The bytes of an array of numbers."""
     return value.get_data_as_bytes().get_data() or b''
 
 
-def dump(value: Any) -> Variant | None:
+def dump(value: Any) -> GLib.Variant | None:
     """The GVariant for a value; raises BadPayload for one that has none."""
     return None if value is None else _dump(value)
 
 
-def _dump(value: Any) -> Variant:
+def _dump(value: Any) -> GLib.Variant:
     if isinstance(value, Variant):
         return value
     if value is None:
@@ -93,11 +93,11 @@ def _dump(value: Any) -> Variant:
     raise BadPayload(f"there is nothing like a Python '{name_of_type(value)}' in other languages")
 
 
-def _box(value: Any) -> Variant:
+def _box(value: Any) -> GLib.Variant:
     return Variant.new_variant(_dump(value))
 
 
-def _dump_int(value: int) -> Variant:
+def _dump_int(value: int) -> GLib.Variant:
     for signature, first, end in _INTEGERS:
         if first <= value < end:
             return Variant(signature, value)
@@ -105,7 +105,7 @@ def _dump_int(value: int) -> Variant:
                      'be sent to other languages')
 
 
-def _dump_str(value: str) -> Variant:
+def _dump_str(value: str) -> GLib.Variant:
     if '\0' in value:
         raise BadPayload("a Python 'str' with a NUL in it cannot be sent to other languages: send "
                          'bytes')
@@ -116,7 +116,7 @@ def _dump_str(value: str) -> Variant:
                          ) from None
 
 
-def _dump_dict(value: dict[Any, Any]) -> Variant:
+def _dump_dict(value: dict[Any, Any]) -> GLib.Variant:
     if all(isinstance(key, str) for key in value):
         signature, dump_key = 's', _dump_str
     elif all(isinstance(key, int) and -2**63 <= key < 2**63 for key in value):
@@ -127,7 +127,7 @@ def _dump_dict(value: dict[Any, Any]) -> Variant:
     return Variant.new_array(GLib.VariantType('{' + signature + 'v}'), entries)
 
 
-def _dump_numpy(value: Any) -> Variant:
+def _dump_numpy(value: Any) -> GLib.Variant:
     import numpy
 
     if isinstance(value, numpy.generic) and value.dtype.kind in 'biuf':
@@ -141,12 +141,12 @@ def _dump_numpy(value: Any) -> Variant:
     if element is None and isinstance(value, numpy.ndarray) and value.dtype == numpy.int8:
         value, element = value.astype(numpy.int16), 'n'
     if element is None:
-        raise BadPayload(f"there is nothing like a numpy '{getattr(value, 'dtype', type(value))}' in "
-                         'other languages')
+        kind = getattr(value, 'dtype', type(value))
+        raise BadPayload(f"there is nothing like a numpy '{kind}' in other languages")
     return _dump_rows(value.astype(value.dtype.newbyteorder('='), copy=False), element)
 
 
-def _dump_rows(value: Any, element: str) -> Variant:
+def _dump_rows(value: Any, element: str) -> GLib.Variant:
     if value.ndim == 0:
         return _dump(value.item())
     if value.ndim == 1:
@@ -155,7 +155,7 @@ def _dump_rows(value: Any, element: str) -> Variant:
                              [_dump_rows(row, element) for row in value])
 
 
-def load(value: Variant | None) -> Any:
+def load(value: GLib.Variant | None) -> Any:
     """The Python value for a GVariant."""
     if value is None:
         return None
@@ -178,9 +178,9 @@ def load(value: Variant | None) -> Any:
     return _load_children(value)
 
 
-def _children(value: Variant) -> list[Variant]:
+def _children(value: GLib.Variant) -> list[GLib.Variant]:
     return [value.get_child_value(i) for i in range(value.n_children())]
 
 
-def _load_children(value: Variant) -> list[Any]:
+def _load_children(value: GLib.Variant) -> list[Any]:
     return [load(child) for child in _children(value)]

@@ -96,7 +96,8 @@ class Outcome:
     def _make_exception(self, error: GLib.Error | None) -> WorkerError:
         errors = {name: self._make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
-        # The C library's error begins with that of the first client that failed, or is the server's.
+        # The C library's error begins with that of the first client that failed, or is the
+        # server's.
         if error is not None and (first is None or
                                   not error.message.startswith(self._failures[first].message)):
             first = 'server' if 'server' in self._runtimes else None
@@ -127,4 +128,4 @@ class Outcome:
 
 
 def _is_cancelled(error: GLib.Error) -> bool:
-    return error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
+    return bool(error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED))

@@ -22,15 +22,15 @@ def dump(value: Any, runtime: str | None, has_main: bool = True) -> GLib.Variant
     try:
         return _natural.dump(value)
     except RecursionError:
-        raise BadPayload(f"a Python '{_natural.name_of_type(value)}' that contains itself cannot be "
-                         'sent to other languages') from None
+        raise BadPayload(f"a Python '{_natural.name_of_type(value)}' that contains itself cannot "
+                         'be sent to other languages') from None
 
 
 def load(value: GLib.Variant | None, runtime: str | None) -> Any:
     """The value that came from a worker of ``runtime``.
 
-    Raises BadPayload for a pickle that did not come from Python, which is not looked into: unpickling
-    can run any code.
+    Raises BadPayload for a pickle that did not come from Python, which is not looked into:
+    unpickling can run any code.
     """
     if _pickles.get_tag(value) is None:
         return _natural.load(value)

@@ -68,8 +68,8 @@ def _dump_by_value(value: Any, reason: str) -> Parts:
     try:
         import cloudpickle
     except ImportError:
-        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {reason}. Define it at "
-                         'the top of a module, or install cloudpickle (python3-cloudpickle) for '
+        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {reason}. Define it "
+                         'at the top of a module, or install cloudpickle (python3-cloudpickle) for '
                          'lambdas, closures, and what an interactive session defines') from None
     try:
         return _dump_with(cloudpickle.CloudPickler, value)
@@ -90,8 +90,8 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     except Exception as error:
         return _dump_by_value(value, str(error))
     if not has_main and b'__main__' in data:
-        return _dump_by_value(value, 'it refers to __main__, which a worker cannot import when it is '
-                              'an interactive session, standard input or -c')
+        return _dump_by_value(value, 'it refers to __main__, which a worker cannot import when it '
+                              'is an interactive session, standard input or -c')
     return data, buffers
 
 

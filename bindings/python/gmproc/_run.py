@@ -37,7 +37,7 @@ class Job:
         _main_module.check_not_importing()
         self.outcome = outcome
         self.cancellable = Gio.Cancellable()
-        self.native: Native | None = None
+        self.native: Native  # set by who prepares the run
         self.raised: BaseException | None = None
         self.was_cancelled = False
         # Where the user's code runs: here, or in asyncio's thread.
@@ -162,8 +162,8 @@ class Run:
             self._callbacks.append(callback)
 
     def __await__(self) -> Generator[Run, None, dict[Any, Any]]:
-        """For a coroutine that is driven on the main loop: it yields the run itself, and goes on when
-        that is done."""
+        """For a coroutine that is driven on the main loop: it yields the run itself, and goes on
+        when that is done."""
         if not self._is_done:
             yield self
         return self.result()

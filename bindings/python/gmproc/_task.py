@@ -89,8 +89,8 @@ def unpack(value: GLib.Variant) -> Task:
     try:
         work, id, ids, params = _pickles.load_parts((buffers[0], buffers[1:]))
     except AttributeError as error:
-        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers do "
-                      'not see it?',)
+        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
+                      'do not see it?',)
         raise
     _seed_generators(seed)
     return Task(work, id, params, index, seed, ids)

@@ -47,10 +47,9 @@ def report(value: Any) -> None:
         raise RuntimeError(error.message) from None
 
 
-
 def worker_index() -> int | None:
-    """This worker's place among the workers of its application, from 0; None in other processes, and
-    in a server's."""
+    """This worker's place among the workers of its application, from 0; None in other processes,
+    and in a server's."""
     return _Process.index
 
 
@@ -58,8 +57,8 @@ def worker_seed() -> int | None:
     """A number of 64 bits that no other worker has, for random numbers; None in other processes.
 
     The generators of the modules random, and numpy.random where numpy is loaded when the worker
-    starts, are seeded with it already. It is another one in each run; with ``seed=`` given to Workers or
-    ClientServer, the n-th run has the same ones each time the program runs.
+    starts, are seeded with it already. It is another one in each run; with ``seed=`` given to
+    Workers or ClientServer, the n-th run has the same ones each time the program runs.
     """
     return _Process.seed
 

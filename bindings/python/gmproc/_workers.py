@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Callable, Iterable
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
 from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
-from ._application import (Application, check_target, connect, describe_payload_error,
-                           set_command)
+from ._application import (Application, State, check_target, connect,
+                           describe_payload_error, set_command)
 from ._errors import BadPayload, make_error, public
 from ._outcome import Outcome
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
 
 # A function, or the target of one in another language.
-Method = 'Callable[[Any], Any] | str'
+Method = Union[Callable[[Any], Any], str]
 
 
 class _Entry:
@@ -34,16 +33,15 @@ class _Entry:
         self.runtime = runtime
 
 
-class _State:
+class _State(State):
     """What a Workers object has besides the user's attributes."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.native = Gmp.Workers()
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
         self.is_running = False
-        self.n_runs = 0
-        self.entropy = int.from_bytes(os.urandom(8), 'little')
 
     def make_name(self, id: Any) -> int:
         """The C library's ids are integers of 32 bits: the id itself where it is one."""
@@ -80,6 +78,8 @@ class _Native:
         self.state.is_running = False
         for handler in self.handlers:
             self.state.native.disconnect(handler)
+        for name in self.names:
+            self.state.native.set_params(name, None)  # They may be big.
 
 
 class Workers(Application):
@@ -106,8 +106,9 @@ class Workers(Application):
 
     Attributes:
         max_parallel: how many workers run at the same time; 0 for all.
-        reuse: whether processes are kept for further workers and runs, until ``close()`` or the end of a
-            with statement. What a function leaves behind in its process is then there for the next.
+        reuse: whether processes are kept for further workers and runs, until ``close()`` or the end
+            of a with statement. What a function leaves behind in its process is then there for the
+            next.
     """
 
     max_parallel: int = 0
@@ -124,10 +125,12 @@ class Workers(Application):
     def process(self, id: Any, params: Any) -> Any:
         """The work of ids that are added without a function. It runs in the worker's process, on a
         copy of this object with the user's attributes."""
-        raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, params)')
+        name = type(self).__qualname__
+        raise NotImplementedError(f'{name} does not override process(id, params)')
 
     def update(self, id: Any, result: Any) -> None:
-        """Takes a result in the application, as it arrives. With an exception, this id has failed."""
+        """Takes a result in the application, as it arrives. With an exception, this id has
+        failed."""
 
     @public
     def add(self, id: Any, method: Method | None = None, params: Any = None) -> None:
@@ -138,15 +141,16 @@ class Workers(Application):
             method: a function of one argument; or a string that names one of any language,
                 ``'native:libfoo.so:fn'``, ``'gjs:file:///path/module.js#name'``,
                 ``'python:module:name'``; None for the ``process`` of a subclass.
-            params: its argument, pickled when the worker runs; for a string, what every language knows.
+            params: its argument, pickled when the worker runs; for a string, what every language
+                knows.
 
         Raises:
             WorkerError: the id is taken, the string is not a target, or there is no function.
         """
         state = self._gmproc
         if id in state.entries:
-            raise make_error(Gmp.Error.EXISTS, f'There is a worker {id!r} already: take another id, '
-                             'or set_params', id)
+            raise make_error(Gmp.Error.EXISTS, f'There is a worker {id!r} already: take another '
+                             'id, or set_params', id)
         if method is None and type(self).process is Workers.process:
             raise make_error(Gmp.Error.NOT_FOUND, f'Worker {id!r} has no function, and '
                              f'{type(self).__qualname__} does not override process', id)
@@ -161,11 +165,12 @@ class Workers(Application):
 
     @public
     def set_params(self, id: Any, params: Any = None) -> None:
-        """Changes a worker's parameters for the runs to come; raises WorkerError for an unknown id."""
+        """Changes a worker's parameters for the runs to come; raises WorkerError for an unknown
+        id."""
         self._find(id).params = params
 
     def _find(self, id: Any) -> _Entry:
-        entry = self._gmproc.entries.get(id)
+        entry: _Entry | None = self._gmproc.entries.get(id)
         if entry is None:
             raise make_error(Gmp.Error.NOT_FOUND, f'There is no worker {id!r}: add it first', id)
         return entry
@@ -174,8 +179,8 @@ class Workers(Application):
     def run(self, ids: Iterable[Any] | None = None) -> dict[Any, Any]:
         """Runs workers, and waits until all of them have ended.
 
-        The first Ctrl-C stops the workers, a second one kills them, and KeyboardInterrupt is raised when
-        they are gone.
+        The first Ctrl-C stops the workers, a second one kills them, and KeyboardInterrupt is raised
+        when they are gone.
 
         Args:
             ids: which workers; None for all.
@@ -195,8 +200,8 @@ class Workers(Application):
                   ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
         """Runs workers without blocking.
 
-        Where asyncio runs in this thread it returns an ``asyncio.Task``, to be awaited. Elsewhere it
-        returns a Run, which has the same methods and ends on the GLib main loop of this thread::
+        Where asyncio runs in this thread it returns an ``asyncio.Task``, to be awaited. Elsewhere
+        it returns a Run, which has the same methods and ends on the GLib main loop of this thread::
 
             workers.run_async().add_done_callback(lambda run: print(run.result()))
 
@@ -232,7 +237,7 @@ class Workers(Application):
         set_command()
         native = _Native(state, [entry.name for entry in entries.values()])
         native.handlers = connect(self, state.native, job, outcome,
-                                  lambda id, result: job.dispatch(self.update, id, result))
+                                  lambda id, value: job.dispatch(self.update, id, value))
         job.native = native
         state.n_runs += 1
         state.is_running = True
@@ -248,12 +253,10 @@ class Workers(Application):
                 self._gmproc.native.set_property(name, value)
 
     def _pack(self, id: Any, entry: _Entry) -> Any:
-        state = self._gmproc
         try:
             if isinstance(entry.method, str):
                 return _payload.dump(entry.params, None)
-            seed = _task.derive_seed(state.entropy if self.seed is None else self.seed, state.n_runs,
-                                     entry.index)
+            seed = self._gmproc.derive_seed(self.seed, entry.index)
             work, params = entry.method, entry.params
             if work is None:
                 work, params = _task.ProcessOf(self), (id, params)

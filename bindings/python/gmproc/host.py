@@ -4,9 +4,9 @@
 """The program of a worker's process: ``python3 -m gmproc.host``.
 
 Applications in Python send functions and classes along, pickled; others name them in targets:
-``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``. Such
-a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker, of this
-package or of Gmp. Their values are then what every language knows.
+``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``.
+Such a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker,
+of this package or of Gmp. Their values are then what every language knows.
 """
 
 from __future__ import annotations
@@ -62,11 +62,12 @@ def _load_params(params: Any) -> Any:
 def _build_task(params: Any) -> tuple[Any, Any, dict[str, Any]]:
     task = _task.unpack(params)
     enter(task)
-    user = task.work() if issubclass(task.work, ServerWorker) else task.work(task.id)
+    is_server = task.index is None
+    user = task.work() if is_server else task.work(task.id)
     return user, task.params, task.ids
 
 
-def _build_user(kind: type, id: str) -> Callable[[Any], tuple[Any, Any, dict[str, Any]]]:
+def _build_user(kind: Any, id: str) -> Callable[[Any], tuple[Any, Any, dict[str, Any]]]:
     def build(params: Any) -> tuple[Any, Any, dict[str, Any]]:
         user = kind() if issubclass(kind, ServerWorker) else kind(id)
         return user, _load_params(params), {}
@@ -107,14 +108,16 @@ class Host(Gmp.Host):
 def main() -> int:
     """Runs this process as a worker; returns its exit status."""
     if not Gmp.Host.is_worker():
-        print('gmproc.host runs the workers of an application, and is started by it', file=sys.stderr)
+        print('gmproc.host runs the workers of an application, and is started by it',
+              file=sys.stderr)
         return 2
     if not faulthandler.is_enabled():
         faulthandler.enable()
     # One write a line, as C does it, so that lines of several workers do not mix.
-    sys.stdout.reconfigure(line_buffering=True, write_through=False)
+    stdout: Any = sys.stdout
+    stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])
-    return Host().run()
+    return int(Host().run())
 
 
 if __name__ == '__main__':

@@ -34,7 +34,8 @@ def _make_target(found):
             raise TypeError(f'{found!r} is in no module that another process can import')
         module = os.path.abspath(module)
     if '<' in found.__qualname__:
-        raise TypeError(f'{found!r} is not at the top of a module, so another process cannot find it')
+        raise TypeError(f'{found!r} is not at the top of a module, so another process cannot find '
+                        'it')
     return f'python:{module}:{found.__qualname__}'
 
 
@@ -50,7 +51,8 @@ def _guarded(method):
             error.__traceback__ = error.__traceback__.tb_next
             first = ''.join(traceback.format_exception_only(error)).rstrip('\n')
             text = ''.join(traceback.format_exception(error)).rstrip('\n')
-            raise GLib.Error(f'{first}\n\n{text}', 'gmp-error-quark', int(Gmp.Error.FAILED)) from None
+            raise GLib.Error(f'{first}\n\n{text}', 'gmp-error-quark',
+                             int(Gmp.Error.FAILED)) from None
     return call
 
 
