@@ -145,7 +145,8 @@ check_refused (GDBusMessage *message)
   check_good (&server);
   send (&server, message);
   /* More of it is not looked at. */
-  send (&server, new_message ("Send", g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
+  send (&server, new_message ("Send",
+                              g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
   g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);
   g_assert_cmpstr (mail.id, ==, "bad");
   g_assert_error (mail.error, GMP_ERROR, GMP_ERROR_PROTOCOL);
@@ -168,7 +169,8 @@ static void
 check_payload_refused (const char *payload)
 {
   g_autoptr (GError) error = NULL;
-  GVariant *value = g_variant_parse (G_VARIANT_TYPE (GMP_PAYLOAD_TYPE), payload, NULL, NULL, &error);
+  GVariant *value = g_variant_parse (G_VARIANT_TYPE (GMP_PAYLOAD_TYPE), payload, NULL, NULL,
+                                     &error);
 
   g_assert_no_error (error);
   check_refused (new_message ("Send", g_variant_new_tuple (&value, 1)));

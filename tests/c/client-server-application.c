@@ -172,7 +172,8 @@ test_blocking (void)
   results = gmp_client_server_run (GMP_CLIENT_SERVER (application), g_variant_new_int32 (3), NULL,
                                    &error);
   g_assert_no_error (error);
-  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait done "
+  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait "
+                        "done "
                         "process update (<uint32 2>, 2) wait done finish '>}");
   check_trace (application, "start 3 done process one wait done process one wait done finish ");
   server = gmp_client_server_get_server_result (GMP_CLIENT_SERVER (application));
@@ -264,7 +265,8 @@ test_done_early (void)
   application->max_turns = 1;
   results = gmp_client_server_run (GMP_CLIENT_SERVER (application), NULL, NULL, &error);
   g_assert_no_error (error);
-  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait done "
+  gmp_test_check_value (results, "{'one': <'one start done process update (<uint32 1>, 1) wait "
+                        "done "
                         "process finish '>}");
   check_trace (application, "start NULL done process one wait done finish ");
 }

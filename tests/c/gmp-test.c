@@ -171,7 +171,8 @@ set_up (Fixture      *fixture,
   push_new_context ();
 }
 
-/* The library waits for each process that it starts, so none can be left when a run has returned. */
+/* The library waits for each process that it starts, so none can be left when a run has
+ * returned. */
 static void
 check_children (void)
 {
@@ -183,8 +184,8 @@ check_children (void)
   g_assert_cmpint (code, ==, ECHILD);
 }
 
-/* Between two cases there may not be more than there were before. Fewer is possible where something was
- * still to be closed; the next case is measured against that. */
+/* Between two cases there may not be more than there were before. Fewer is possible where
+ * something was still to be closed; the next case is measured against that. */
 static gboolean
 is_clean (Fixture *fixture)
 {

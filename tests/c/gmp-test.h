@@ -11,8 +11,8 @@
 G_BEGIN_DECLS
 
 /* Each case has a main context of its own, a watchdog, and is checked at its end: no child process,
- * no file descriptor and no memfd that was not there at its begin. Nothing in these tests sleeps and
- * hopes: they wait for what should happen, and the watchdog ends what waits for ever. */
+ * no file descriptor and no memfd that was not there at its begin. Nothing in these tests sleeps
+ * and hopes: they wait for what should happen, and the watchdog ends what waits for ever. */
 
 typedef void (*GmpTestFunc) (void);
 
