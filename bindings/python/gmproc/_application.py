@@ -110,7 +110,7 @@ class Application:
 
 
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
-            use_result: Callable[[Any, Any], None]) -> list[int]:
+            use_result: Callable[[Any, Any], Any]) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks."""
     def on_result(_native: Any, name: Any, value: Any) -> None:
         outcome.take_result(name, value, use_result)

@@ -51,7 +51,7 @@ class Outcome:
         return True
 
     def take_result(self, name: Any, value: GLib.Variant | None,
-                    use: Callable[[Any, Any], None]) -> None:
+                    use: Callable[[Any, Any], Any]) -> None:
         """Keeps a result once ``use`` has seen it: when that fails, so has the worker."""
         try:
             result = self.load(name, value)
