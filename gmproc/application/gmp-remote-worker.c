@@ -62,6 +62,8 @@ struct _GmpRemoteWorker
   GSource *startup_source;
   GSource *lost_source;
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
+  gboolean was_kept;        /* the process is of an earlier run */
+  gboolean is_ready;
   gboolean was_connected;
   gboolean was_cancelled;
   gboolean was_stopped;
@@ -194,6 +196,16 @@ warn_of_late_death (GmpRemoteWorker *self)
     g_warning ("%s had returned its result, but then %s", worker, exit);
 }
 
+/* A process that was kept, and died before this run could begin in it, is not this run's failure. */
+static gboolean
+died_before (GmpRemoteWorker *self)
+{
+  return self->was_kept && !self->is_ready && !self->was_cancelled && self->error == NULL &&
+         !self->has_value && !has_process (self);
+}
+
+static void begin_process (GmpRemoteWorker *self);
+
 static void
 clear_run (GmpRemoteWorker *self)
 {
@@ -220,6 +232,15 @@ maybe_return (GmpRemoteWorker *self)
 
   if (self->task == NULL || self->is_calling || is_watched (self))
     return;
+  if (died_before (self))
+    {
+      gmp_debug ("worker %s: the process that was kept has died, so another", self->id);
+      close_connection (self);
+      clear_source (&self->lost_source);
+      g_clear_pointer (&self->process, gmp_worker_process_free);
+      begin_process (self);
+      return;
+    }
 
   gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
   if (self->has_value)
@@ -336,6 +357,7 @@ ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
   GmpRemoteWorker *self = user_data;
 
   self->pid = (int) pid;
+  self->is_ready = TRUE;
   clear_source (&self->startup_source);
   gmp_debug ("worker %s: pid %u is ready", self->id, pid);
 }
@@ -428,7 +450,6 @@ call_run (GmpRemoteWorker *self)
                              NULL, ran_cb, g_object_ref (self));
   if (self->was_stopped)
     gmp_remote_worker_stop (self);
-  g_clear_pointer (&self->params, g_variant_unref);
 }
 
 static void
@@ -506,6 +527,21 @@ launch (GmpRemoteWorker *self,
 }
 
 static void
+begin_process (GmpRemoteWorker *self)
+{
+  GError *error = NULL;
+
+  self->was_kept = FALSE;
+  if (launch (self, &error))
+    {
+      watch (self);
+      return;
+    }
+  take_error (self, error);
+  maybe_return (self);
+}
+
+static void
 begin_task (GmpRemoteWorker    *self,
             GCancellable       *cancellable,
             GAsyncReadyCallback callback,
@@ -515,6 +551,7 @@ begin_task (GmpRemoteWorker    *self,
 
   self->task = g_task_new (self, NULL, callback, user_data);
   self->has_value = FALSE;
+  self->is_ready = FALSE;
   self->was_cancelled = FALSE;
   self->was_stopped = FALSE;
   if (cancellable != NULL)
@@ -535,8 +572,6 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  GError *error = NULL;
-
   begin_task (self, cancellable, callback, user_data);
   set_string (&self->role, role);
   set_string (&self->id, id);
@@ -544,19 +579,15 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
   self->params = params != NULL ? g_variant_ref (params) : NULL;
   self->after = after;
 
-  if (self->process != NULL)
+  self->was_kept = self->process != NULL;
+  if (self->was_kept)
     {
       watch (self);
       call_run (self);
     }
-  else if (launch (self, &error))
-    {
-      watch (self);
-    }
   else
     {
-      take_error (self, error);
-      maybe_return (self);
+      begin_process (self);
     }
 }
 
@@ -593,6 +624,7 @@ gmp_remote_worker_retire_async (GmpRemoteWorker    *self,
 {
   begin_task (self, NULL, callback, user_data);
   self->has_value = TRUE;
+  self->was_kept = TRUE;
   if (self->process != NULL)
     {
       watch (self);

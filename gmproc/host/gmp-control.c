@@ -12,6 +12,7 @@
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-worker-dbus.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The main thread belongs to the user's code, which may block as long as it likes. A thread of the
@@ -27,6 +28,7 @@ struct _GmpControl
   GMainLoop *loop;
   GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has gone */
   int fd;
+  ino_t socket; /* what @fd is */
 
   GMutex lock;
   GDBusConnection *connection; /* (nullable): under lock */
@@ -288,6 +290,9 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
   export_on (self, connection);
   g_dbus_connection_start_message_processing (connection);
+  /* It may have closed, and said so, before there was a handler. */
+  if (g_dbus_connection_is_closed (connection))
+    closed_cb (connection, TRUE, NULL, self);
 }
 
 static gpointer
@@ -313,15 +318,27 @@ control_thread (gpointer user_data)
   return NULL;
 }
 
+/* Whether code of the user has left the control its socket. */
+gboolean
+gmp_control_has_socket (GmpControl *self)
+{
+  struct stat status;
+
+  return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
+}
+
 /* Takes @fd over. */
 GmpControl *
 gmp_control_new (int      fd,
                  GError **error)
 {
   g_autoptr (GmpControl) self = g_new0 (GmpControl, 1);
+  struct stat status;
 
   g_mutex_init (&self->lock);
   self->fd = fd;
+  if (fstat (fd, &status) == 0)
+    self->socket = status.st_ino;
   self->context = g_main_context_new ();
   self->loop = g_main_loop_new (self->context, FALSE);
   self->jobs = g_async_queue_new ();

@@ -198,6 +198,12 @@ run_job (GmpHost    *self,
 
   /* Before the application hears of the result, so that it comes after all that was printed. */
   fflush (NULL);
+  if (!gmp_control_has_socket (control))
+    {
+      g_printerr ("gmproc: code of the worker has closed the descriptor %d, which leads to the "
+                  "application, so its result cannot be sent\n", GMP_WORKER_FD);
+      _exit (EXIT_FAILURE);
+    }
   gmp_control_finish_job (control, job, result, error);
 }
 

@@ -203,6 +203,7 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
   g_autoptr (GError) local = NULL;
   g_auto (GStrv) argv = NULL;
   GmpSubprocess *process;
+  const char *identifier;
 
   argv = wrap (launch->argv, wrapper, &local);
   if (argv != NULL && wrapper != NULL)
@@ -219,7 +220,9 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
 
   process = g_object_new (GMP_TYPE_SUBPROCESS, NULL);
   process->subprocess = g_steal_pointer (&subprocess);
-  process->pid = atoi (g_subprocess_get_identifier (process->subprocess));
+  /* A process that has ended already has no identifier any more. */
+  identifier = g_subprocess_get_identifier (process->subprocess);
+  process->pid = identifier != NULL ? atoi (identifier) : 0;
   return GMP_PROCESS (process);
 }
 

@@ -19,10 +19,30 @@
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static gboolean
+contains_handle (GVariant *value)
+{
+  const char *type = g_variant_get_type_string (value);
+
+  if (strchr (type, 'h') != NULL)
+    return TRUE;
+  /* Only what is inside variants does not show in the type. */
+  if (strchr (type, 'v') == NULL)
+    return FALSE;
+  for (gsize i = 0; i < g_variant_n_children (value); i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
+
+      if (contains_handle (child))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
 check_sendable (GVariant *payload,
                 GError  **error)
 {
-  if (payload == NULL || strchr (g_variant_get_type_string (payload), 'h') == NULL)
+  if (payload == NULL || !contains_handle (payload))
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
                "A value of type '%s' cannot be sent: a handle (h) means nothing in another process",
