@@ -8,8 +8,9 @@ import Gio from 'gi://Gio';
 import GObject from 'gi://GObject';
 import System from 'system';
 
-/* The override belongs to this file, whatever the environment says. So it is loaded from where it lies,
- * beside this file or as it is installed, and not by an import statement, which would come before. */
+/* The override belongs to this file, whatever the environment says. So it is loaded from where it
+ * lies, beside this file or as it is installed, and not by an import statement, which would come
+ * before. */
 const folder = Gio.File.new_for_uri(import.meta.url).get_parent();
 const installed = folder.get_parent().get_parent().get_child('gjs-1.0');
 const override = 'overrides/Gmp.js';
@@ -53,8 +54,8 @@ function find(description) {
     const module = load(url);
 
     if (!(name in module)) {
-        throw not_found(`The module ${url} exports no '${name}': only what a module exports can run ` +
-            'in a worker');
+        throw not_found(`The module ${url} exports no '${name}': only what a module exports can ` +
+            'run in a worker');
     }
     return {value: module[name], place: `'${name}' of ${url}`};
 }

@@ -3,8 +3,8 @@
 
 """Prints the folder under a prefix in which this Python looks for packages.
 
-Meson's own answer is, for /usr/local on Debian, a folder that Python does not search. Under a prefix
-that Python knows nothing of there is no such folder: programs then need PYTHONPATH.
+Meson's own answer is, for /usr/local on Debian, a folder that Python does not search. Under a
+prefix that Python knows nothing of there is no such folder: programs then need PYTHONPATH.
 """
 
 import re

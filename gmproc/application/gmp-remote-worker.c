@@ -196,7 +196,8 @@ warn_of_late_death (GmpRemoteWorker *self)
     g_warning ("%s had returned its result, but then %s", worker, exit);
 }
 
-/* A process that was kept, and died before this run could begin in it, is not this run's failure. */
+/* A process that was kept, and died before this run could begin in it, is not this run's failure.
+ * */
 static gboolean
 died_before (GmpRemoteWorker *self)
 {

@@ -248,8 +248,8 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   send_outgoing_locked (self);
   g_mutex_unlock (&self->lock);
   g_dbus_connection_start_message_processing (connection);
-  /* It may have closed, and said so, before there was a handler. What the peer sent before that is of
-   * no more use: it has ended. */
+  /* It may have closed, and said so, before there was a handler. What the peer sent before that is
+   * of no more use: it has ended. */
   if (g_dbus_connection_is_closed (connection))
     box_put (self->box, NULL, disconnected_error ());
 }

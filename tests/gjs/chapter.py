@@ -22,7 +22,8 @@ class Chapter(trial.Trial):
     def test_programs(self):
         chapter = (SOURCE_ROOT / 'docs' / 'javascript.md').read_text(encoding='utf-8')
         programs = PROGRAM.findall(chapter)
-        self.assertEqual(len(programs), chapter.count('```js'), 'what one of them prints is missing')
+        self.assertEqual(len(programs), chapter.count('```js'),
+                         'what one of them prints is missing')
         self.assertGreater(len(programs), 4)
         with tempfile.TemporaryDirectory() as folder:
             for i, (program, output) in enumerate(programs):

@@ -55,7 +55,8 @@ test('run-async', async () => {
 });
 
 test('virtual-methods', () => {
-    equal(application_with('RawServer', 'RawClient', 'Client').run(), new Map([['0', 3], ['1', 13]]));
+    equal(application_with('RawServer', 'RawClient', 'Client').run(),
+        new Map([['0', 3], ['1', 13]]));
     equal(application_with('Server', 'RawClient').run(), new Map([['0', 3]]));
 });
 
@@ -80,7 +81,8 @@ test('ids', async () => {
 
     application.new_worker(7, target('Named'));
     application.new_worker('seven', target('Named'));
-    equal(application.run(), new Map([[7, ['7', '7', 'gjs']], ['seven', ['seven', 'seven', 'gjs']]]));
+    equal(application.run(), new Map([[7, ['7', '7', 'gjs']],
+        ['seven', ['seven', 'seven', 'gjs']]]));
     is_error(await thrown(() => application.new_worker('7', target('Named'))), Gmp.Error,
         Gmp.Error.EXISTS, '7');
 });
@@ -151,7 +153,8 @@ test('progress', () => {
     const application = application_with('Server', 'Reporter');
     const seen = [];
 
-    application.connect('progress', (_application, id, value) => seen.push([id, Gmp.unpack(value)]));
+    application.connect('progress', (_application, id, value) =>
+        seen.push([id, Gmp.unpack(value)]));
     application.connect('result', (_application, id, value) => seen.push([id, Gmp.unpack(value)]));
     application.run();
     equal(seen, [['0', ['0', 1]], ['0', ['0', 2]], ['0', ['0', 3]], ['0', 3]]);
@@ -188,7 +191,8 @@ test('application-as-server', async () => {
 
     application.new_worker('a', target('Reporter'), 0);
     application.new_worker('b', NATIVE_CLIENT, 10);
-    for (const run of [params => application.run(params), params => application.run_async(params)]) {
+    for (const run of [params => application.run(params), params =>
+        application.run_async(params)]) {
         equal(new Map([...await run(['x'])].sort()), new Map([['a', 3], ['b', 13]]));
         equal(application.log, [['start', ['x']], ...[1, 2, 3, 4, 5, 6].map(n => ['wait', n])]);
         equal(application.reports, [['a', ['a', 1]], ['a', ['a', 2]], ['a', ['a', 3]]]);

@@ -54,7 +54,8 @@ class WordCount(trial.Trial):
 
     def test_odd_files(self):
         with tempfile.TemporaryDirectory() as folder:
-            texts = [b'', b' \n\t', b'one', b' one\ntwo\r\nthree ', b'\xff a\xffb \xc3', b'a\0b \0 c',
+            texts = [b'', b' \n\t', b'one', b' one\ntwo\r\nthree ', b'\xff a\xffb \xc3',
+                     b'a\0b \0 c',
                      'é\u00a0ü\u2003x\u3000y \u200b \x01 \x1b[1mbold'.encode(), b'word ' * 100000]
             paths = []
             for i, text in enumerate(texts):

@@ -25,7 +25,8 @@ export function nothing() {
 export async function read_size(path) {
     const file = Gio.File.new_for_path(path);
     const info = await new Promise((resolve, reject) => {
-        file.query_info_async('standard::size', 0, GLib.PRIORITY_DEFAULT, null, (_source, result) => {
+        file.query_info_async('standard::size', 0, GLib.PRIORITY_DEFAULT, null,
+            (_source, result) => {
             try {
                 resolve(file.query_info_finish(result));
             } catch (error) {

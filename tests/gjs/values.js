@@ -101,16 +101,19 @@ test('one-way', () => {
 
 test('variants', () => {
     const variant = new GLib.Variant('(ayaymiamimsms(dy)ya{sx}a{yv}mavmvao(nqu)a(sib)b)', [
-        [1], [2, 3], 5, [1, null], null, 'z', [2.5, 7], 9, {a: 1}, {7: new GLib.Variant('s', 'q')}, [],
+        [1], [2, 3], 5, [1, null], null, 'z', [2.5, 7], 9, {a: 1}, {7: new GLib.Variant('s', 'q')},
+            [],
         null, ['/a', '/b'], [-1, 2, 3], [['p', 1, true], ['q', 2, false]], true,
     ]);
 
     assert(Gmp.pack(variant) === variant, 'a variant does not stay itself');
     equal(Gmp.unpack(variant), [
         new Uint8Array([1]), new Uint8Array([2, 3]), 5, [1, null], null, 'z', [2.5, 7], 9, {a: 1},
-        new Map([[7, 'q']]), [], null, ['/a', '/b'], [-1, 2, 3], [['p', 1, true], ['q', 2, false]], true,
+        new Map([[7, 'q']]), [], null, ['/a', '/b'], [-1, 2, 3], [['p', 1, true], ['q', 2, false]],
+            true,
     ]);
-    equal(Gmp.unpack(Gmp.pack({inside: [new GLib.Variant('(sd)', ['a', 1])]})), {inside: [['a', 1]]});
+    equal(Gmp.unpack(Gmp.pack({inside: [new GLib.Variant('(sd)', ['a', 1])]})),
+        {inside: [['a', 1]]});
 });
 
 test('writable', () => {
@@ -158,7 +161,8 @@ test('pickles', async () => {
 
         is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'Python pickle', tag);
     }
-    equal(Gmp.unpack(new GLib.Variant('(sayaay)', ['mine', [], []])), ['mine', new Uint8Array(), []]);
+    equal(Gmp.unpack(new GLib.Variant('(sayaay)', ['mine', [], []])),
+        ['mine', new Uint8Array(), []]);
 });
 
 test('from-bytes', async () => {
@@ -186,7 +190,8 @@ test('memory', () => {
             Gmp.unpack(Gmp.pack(message));
         sizes.push(memory());
     }
-    // The heap takes its room in the first turns. A variant lost of each message would be 22 MB a turn.
+    // The heap takes its room in the first turns. A variant lost of each message would be 22 MB a
+    // turn.
     assert(sizes[7] - sizes[3] < 40000, `kB in use after each turn: ${sizes}`);
 });
 

@@ -130,9 +130,11 @@ test('reuse', async () => {
 test('errors', async () => {
     let error = await failure_of('fail');
 
-    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'TypeError', 'deep_in_it@file://', 'functions.js:');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'TypeError', 'deep_in_it@file://',
+        'functions.js:');
     for (const internal of ['host.js', 'calls.js', 'settle.js'])
-        assert(!error.message.includes(internal), `${internal} is of no interest: ${error.message}`);
+        assert(!error.message.includes(internal),
+            `${internal} is of no interest: ${error.message}`);
     error = await failure_of('fail_later');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'RangeError: later', 'functions.js:');
     error = await failure_of('fail_with_io_error');
@@ -178,7 +180,8 @@ test('bad-modules', async () => {
     const workers = new Gmp.Workers();
 
     workers.add(1, target('fail').replace('functions.js#fail', 'broken.js#work'));
-    is_error(await thrown(() => workers.run()), Gmp.Error, Gmp.Error.FAILED, 'SyntaxError', 'broken.js:8');
+    is_error(await thrown(() => workers.run()), Gmp.Error, Gmp.Error.FAILED, 'SyntaxError',
+        'broken.js:8');
 
     const unguarded = new Gmp.Workers();
 
@@ -191,7 +194,8 @@ test('misuse', async () => {
     const workers = new Gmp.Workers();
     const error = await thrown(() => workers.add(1, functions.increment, 1));
 
-    assert(error instanceof TypeError && error.message.includes('Gmp.exported(import.meta, increment)'),
+    assert(error instanceof TypeError &&
+        error.message.includes('Gmp.exported(import.meta, increment)'),
         `the error is ${error}`);
     is_error(await thrown(() => workers.add(1, target('echo'), () => 1)), Gmp.Error,
         Gmp.Error.BAD_PAYLOAD, 'function');
@@ -240,7 +244,8 @@ test('subclass', async () => {
     equal(workers.run(), new Map([[3, [3, 25]]]));
     equal(workers.seen, [[3, [3, 25]]]);
     workers.set_params(3, 7);
-    is_error(await thrown(() => workers.run()), Gmp.Error, Gmp.Error.FAILED, 'RangeError: no sevens',
+    is_error(await thrown(() => workers.run()), Gmp.Error, Gmp.Error.FAILED,
+        'RangeError: no sevens',
         'workers.js:');
 
     const raw = new Gmp.Workers();
@@ -258,7 +263,8 @@ test('native', async () => {
     workers.add(3, `native:${NATIVE}:test_fail`);
     is_error(await thrown(() => workers.run([3])), Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'in C');
     workers.add(4, `native:${NATIVE}:no_such_symbol`);
-    is_error(await thrown(() => workers.run([4])), Gmp.Error, Gmp.Error.NOT_FOUND, 'no_such_symbol');
+    is_error(await thrown(() => workers.run([4])), Gmp.Error, Gmp.Error.NOT_FOUND,
+        'no_such_symbol');
 });
 
 await run_tests();

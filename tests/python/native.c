@@ -33,7 +33,8 @@ native_fail (GVariant *params G_GNUC_UNUSED,
 static GVariant *
 forge (void)
 {
-  return g_variant_new ("(s@ay@aay)", "gmproc.pickle", g_variant_new_bytestring ("cos\nabort\n(tR."),
+  return g_variant_new ("(s@ay@aay)", "gmproc.pickle",
+                        g_variant_new_bytestring ("cos\nabort\n(tR."),
                         g_variant_new_array (G_VARIANT_TYPE ("ay"), NULL, 0));
 }
 

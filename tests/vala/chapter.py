@@ -23,7 +23,8 @@ BUILD = {**os.environ, 'PKG_CONFIG_PATH': str(BUILD_ROOT / 'meson-uninstalled')}
 class Chapter(trial.Trial):
     def compile(self, path):
         program = path.with_suffix('')
-        done = self.run_program(VALAC, '--vapidir', BUILD_ROOT / 'gmproc', '--pkg', 'gmproc-1', '--pkg', 'gio-2.0',
+        done = self.run_program(VALAC, '--vapidir', BUILD_ROOT / 'gmproc', '--pkg', 'gmproc-1',
+                                '--pkg', 'gio-2.0',
                                 '--cc', 'cc', '-X', '-w',
                                 '-X', f'-Wl,-rpath,{BUILD_ROOT / "gmproc"}', '-o', program, path,
                                 env=BUILD)
@@ -34,7 +35,8 @@ class Chapter(trial.Trial):
     def test_programs(self):
         chapter = (SOURCE_ROOT / 'docs' / 'vala.md').read_text(encoding='utf-8')
         programs = PROGRAM.findall(chapter)
-        self.assertEqual(len(programs), chapter.count('```vala'), 'what one of them prints is missing')
+        self.assertEqual(len(programs), chapter.count('```vala'),
+                         'what one of them prints is missing')
         self.assertGreater(len(programs), 2)
         with tempfile.TemporaryDirectory() as folder:
             for i, (text, output) in enumerate(programs):

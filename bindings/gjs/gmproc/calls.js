@@ -26,8 +26,8 @@ const SIGNATURES = {
     finish: [args => args, pack],
 };
 
-/* In the application promises go on only while its main loop runs, which belongs to it: no call may wait
- * for one here. */
+/* In the application promises go on only while its main loop runs, which belongs to it: no call
+ * may wait for one here. */
 function refuse_promise(value) {
     if (is_promise(value))
         throw failed('A method that the application itself serves with must not be async');
@@ -35,8 +35,8 @@ function refuse_promise(value) {
 }
 
 /**
- * A method for C to call: what is thrown in it becomes an error with its stack, and undefined, which is
- * no GVariant, null.
+ * A method for C to call: what is thrown in it becomes an error with its stack, and undefined,
+ * which is no GVariant, null.
  *
  * @param {Function} method what to call
  * @param {Function} wait what to do with a promise that it returns
@@ -88,7 +88,8 @@ function prepare(prototype, waits) {
  * Lets subclasses have methods with plain names, from when they are registered.
  *
  * @param {Function} base a class of the library
- * @param {string[]} in_worker its virtual methods that are called in a worker, where they may be async
+ * @param {string[]} in_worker its virtual methods that are called in a worker, where they may be
+ *     async
  * @param {string[]} in_application those that are called in the application
  */
 function implement(base, in_worker, in_application) {

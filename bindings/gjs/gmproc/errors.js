@@ -58,8 +58,8 @@ function stack_of(error) {
 /**
  * The error that another process gets for what was thrown here.
  *
- * A GLib.Error keeps its domain and code. Anything else becomes Gmp.Error.FAILED, with the name of the
- * JavaScript error and the stack in its message.
+ * A GLib.Error keeps its domain and code. Anything else becomes Gmp.Error.FAILED, with the name of
+ * the JavaScript error and the stack in its message.
  *
  * @param {any} thrown what a catch got
  * @returns {GLib.Error} the error to throw on

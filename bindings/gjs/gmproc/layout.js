@@ -98,7 +98,8 @@ function compute(type) {
         return {alignment, size: 0};
     return {
         alignment,
-        size: align(members.reduce((size, member) => align(size, member.alignment) + member.size, 0),
+        size: align(members.reduce((size, member) => align(size, member.alignment) + member.size,
+            0),
             alignment),
     };
 }

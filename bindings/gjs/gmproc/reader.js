@@ -46,8 +46,8 @@ function is_string(type) {
 function check_pickle(type, tag) {
     if (type !== PICKLE_TYPE || !PICKLE_TAGS.includes(tag))
         return;
-    throw bad_payload(`A Python pickle (${tag}) arrived, which only Python can read: send values of ` +
-        'natural types to other languages');
+    throw bad_payload(`A Python pickle (${tag}) arrived, which only Python can read: send values ` +
+        'of natural types to other languages');
 }
 
 /* Reads GVariant's serialised form. Every variant that arrives was checked to be in normal form by
@@ -93,7 +93,8 @@ class Reader {
         return this.get(type, start, layout_of(type).size > 0 ? end : end - 1);
     }
 
-    // What an array has: no more than loops, for this is what most of the time of a message goes into.
+    // What an array has: no more than loops, for this is what most of the time of a message goes
+    // into.
     _elements(type, start, end) {
         const {alignment, size} = layout_of(type);
         const values = [];

@@ -45,8 +45,8 @@ function target_of(code) {
 function check_main() {
     if (importing.url === null)
         return;
-    throw failed(`${importing.url} starts workers while it is imported by one: what is only for the ` +
-        'program should be inside\n    ' +
+    throw failed(`${importing.url} starts workers while it is imported by one: what is only for ` +
+        'the program should be inside\n    ' +
         'if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) { ... }');
 }
 

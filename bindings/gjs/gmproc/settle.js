@@ -20,8 +20,8 @@ function is_promise(value) {
  * The value of a promise, once it has one. Other values are returned as they are.
  *
  * A worker's methods are called from C, which wants its answer at once. GJS settles promises from a
- * source of the main context, so running that until the promise is settled is enough. It would not be
- * inside a promise's own job, where GJS starts no other: only a worker's calls come here, which
+ * source of the main context, so running that until the promise is settled is enough. It would not
+ * be inside a promise's own job, where GJS starts no other: only a worker's calls come here, which
  * never are.
  *
  * @param {any} value a promise, or not

@@ -43,7 +43,8 @@ function name_of(value) {
 function refuse(value) {
     const hint = value === undefined ? ': use null' : '';
 
-    return bad_payload(`A value of type ${name_of(value)} cannot be sent to another process${hint}`);
+    return bad_payload(`A value of type ${name_of(value)} cannot be sent to another process` +
+        hint);
 }
 
 // The type of a map's keys, for those that a GVariant can have and JavaScript can tell apart.
@@ -63,8 +64,8 @@ function is_plain(object) {
     return prototype === Object.prototype || prototype === null;
 }
 
-/* Writes GVariant's serialised form. It is little work, and makes of a message of any size one call to
- * C, where GLib's constructors are a call and a lost reference for each value in it. */
+/* Writes GVariant's serialised form. It is little work, and makes of a message of any size one
+ * call to C, where GLib's constructors are a call and a lost reference for each value in it. */
 class Writer {
     constructor() {
         this._bytes = new Uint8Array(256);
@@ -76,8 +77,8 @@ class Writer {
         return this._bytes.subarray(0, this._position);
     }
 
-    // Returns the place of the next n bytes, which are zero. To be called before the buffer is looked at:
-    // it may be another one afterwards.
+    // Returns the place of the next n bytes, which are zero. To be called before the buffer is
+    // looked at: it may be another one afterwards.
     _advance(n) {
         const start = this._position;
 
@@ -235,7 +236,8 @@ class Writer {
         if (type === undefined)
             throw refuse(array);
 
-        const values = array[Symbol.toStringTag] === constructor.name ? array : new constructor(array);
+        const values = array[Symbol.toStringTag] === constructor.name ? array
+            : new constructor(array);
 
         this._put(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
         return type;
@@ -285,9 +287,10 @@ class Writer {
  * A plain value as GVariant.
  *
  * A boolean is `b`; a number `i` or `x` where it is an integer, else `d`; a BigInt `x` or `t`; a
- * string `s`; an Array `av`; a plain object `a{sv}`; a Map with integers for keys `a{xv}`; a typed array
- * an array of its kind, `ay` of Uint8Array and `ad` of Float64Array among them. A GLib.Variant stays
- * as it is, so that other types can be had. Inside others null is `<@mv nothing>`.
+ * string `s`; an Array `av`; a plain object `a{sv}`; a Map with integers for keys `a{xv}`; a typed
+ * array an array of its kind, `ay` of Uint8Array and `ad` of Float64Array among them. A
+ * GLib.Variant stays as it is, so that other types can be had. Inside others null is `<@mv
+ * nothing>`.
  *
  * @param {any} value a value
  * @returns {?GLib.Variant} the variant; null for null and undefined

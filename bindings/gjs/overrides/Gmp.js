@@ -18,7 +18,8 @@ const CLIENT_IDS = Symbol('The ids as they were given, by their text');
 /* Workers */
 
 function extend_workers(Workers) {
-    const {add_target, run: native_run, run_async: native_run_async, set_params} = Workers.prototype;
+    const {add_target, run: native_run, run_async: native_run_async, set_params} =
+        Workers.prototype;
     const results_of = workers => unpack_map(workers.get_results());
     const list = ids => ids !== null ? [...ids] : null;
 
@@ -133,8 +134,8 @@ function extend_runs(ClientServer) {
      * @param {any} params what the server's start () gets, a plain value
      * @param {?Gio.Cancellable} cancellable ends the run
      * @returns {Map<string|number, any>} what the clients' finish () returned, by id
-     * @throws {GLib.Error} the server's, or the first client's that failed, with a Map of the others'
-     *     `results`
+     * @throws {GLib.Error} the server's, or the first client's that failed, with a Map of the
+     *     others' `results`
      */
     ClientServer.prototype.run = function (params = null, cancellable = null) {
         const variant = pack(params);
@@ -143,14 +144,16 @@ function extend_runs(ClientServer) {
     };
 
     /**
-     * Runs the server and all clients. With a callback it is the method of C, without one a promise.
+     * Runs the server and all clients. With a callback it is the method of C, without one a
+     * promise.
      *
      * @param {any} params what the server's start () gets, a plain value
      * @param {?Gio.Cancellable} cancellable ends the run
      * @param {?Gio.AsyncReadyCallback} callback called at the end
      * @returns {Promise<Map<string|number, any>>} as run () returns; rejects as it throws
      */
-    ClientServer.prototype.run_async = function (params = null, cancellable = null, callback = null) {
+    ClientServer.prototype.run_async = function (params = null, cancellable = null,
+        callback = null) {
         const variant = pack(params);
         const start = done => native_run_async.call(this, variant, cancellable, done);
 
