@@ -17,8 +17,11 @@ const override = 'overrides/Gmp.js';
 const override_folder = [folder, installed].find(
     place => place.resolve_relative_path(override).query_exists(null));
 
-if (override_folder !== undefined)
+if (override_folder !== undefined) {
     imports.searchPath.unshift(override_folder.get_path());
+    // GJS has looked for this folder, when it loaded its own overrides, and keeps what it found.
+    imports.overrides.searchPath.unshift(override_folder.get_child('overrides').get_path());
+}
 imports.gi.versions.Gmp = '1';
 
 const {Gmp} = imports.gi;

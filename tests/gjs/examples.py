@@ -78,6 +78,36 @@ class WordCount(trial.Trial):
         self.assertEqual(done.returncode, 2)
 
 
+PLAIN = """
+import GLib from 'gi://GLib';
+import Gmp from 'gi://Gmp?version=1';
+import System from 'system';
+
+export function twice(n) {
+    return 2 * n;
+}
+
+if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
+    const workers = new Gmp.Workers();
+
+    workers.add_target(1, `gjs:${import.meta.url}#twice`, GLib.Variant.new_int32(21));
+    print(workers.run([1], null).print(true), Gmp.unpack === undefined);
+}
+"""
+
+
+class WithoutOverride(trial.Trial):
+    def test_variants(self):
+        """GJS alone has the methods of C; the worker finds what it needs by itself."""
+        environment = {name: value for name, value in os.environ.items() if name != 'GJS_PATH'}
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder, 'plain.js')
+            script.write_text(PLAIN, encoding='utf-8')
+            done = self.run_program(GJS, '-m', script, env=environment)
+        self.assertEqual(done.stderr.decode(), '')
+        self.assertEqual(done.stdout.decode(), '{1: <42>} true\n')
+
+
 if __name__ == '__main__':
     sys.argv[1:] = ['', '']
     trial.main()
