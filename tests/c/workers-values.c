@@ -42,6 +42,10 @@ static const char * const texts[] = {
   "@aai [[], [1], [1, 2]]",
   "[@mi nothing, 1]",
   "[<1>, <'two'>]",
+  "[<1>]",
+  "[<int16 1>]",
+  "[[<1>]]",
+  "<<1>>",
   "<<<1>>>",
   "@a(ims) [(1, nothing), (2, 'two')]",
 };
