@@ -59,6 +59,13 @@ get_pid (GVariant *params G_GNUC_UNUSED,
 }
 
 static GVariant *
+get_inner_threads (GVariant *params G_GNUC_UNUSED,
+                   GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string (g_getenv ("OMP_NUM_THREADS"));
+}
+
+static GVariant *
 count_calls (GVariant *params G_GNUC_UNUSED,
              GError  **error G_GNUC_UNUSED)
 {
@@ -492,6 +499,38 @@ test_threads (void)
     g_thread_join (threads[i]);
 }
 
+static void
+check_inner_threads (GmpWorkers *workers,
+                     const char *expected)
+{
+  g_autoptr (GVariant) results = run (workers);
+  g_autoptr (GVariant) value = gmp_test_get_int (results, 1);
+
+  g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);
+}
+
+/* An equal share of the processors, what was asked for, and what the environment says above all. */
+static void
+test_inner_threads (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *all = g_strdup_printf ("%u", g_get_num_processors ());
+
+  g_unsetenv ("OMP_NUM_THREADS");
+  gmp_workers_add (workers, 1, get_inner_threads, NULL, NULL);
+  check_inner_threads (workers, all);
+  g_object_set (workers, "inner-threads", 7, NULL);
+  check_inner_threads (workers, "7");
+  g_setenv ("OMP_NUM_THREADS", "5", TRUE);
+  check_inner_threads (workers, "5");
+  g_unsetenv ("OMP_NUM_THREADS");
+
+  g_object_set (workers, "inner-threads", 0, NULL);
+  for (int id = 2; id <= 2 * (int) g_get_num_processors (); id++)
+    gmp_workers_add (workers, id, get_inner_threads, NULL, NULL);
+  check_inner_threads (workers, "1");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -514,5 +553,6 @@ main (int    argc,
   gmp_test_add ("/workers-processes/async-context", test_async_context);
   gmp_test_add ("/workers-processes/async-error", test_async_error);
   gmp_test_add ("/workers-processes/threads", test_threads);
+  gmp_test_add ("/workers-processes/inner-threads", test_inner_threads);
   return g_test_run ();
 }

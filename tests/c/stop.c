@@ -1,0 +1,209 @@
+/* stop.c: runs that would go on for ever, ended in good order
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+/* Is never done, and counts what it answers. */
+
+#define ENDLESS_TYPE_SERVER (endless_server_get_type ())
+G_DECLARE_FINAL_TYPE (EndlessServer, endless_server, ENDLESS, SERVER, GmpServerWorker)
+
+struct _EndlessServer
+{
+  GmpServerWorker parent_instance;
+
+  guint n_answers;
+};
+
+G_DEFINE_FINAL_TYPE (EndlessServer, endless_server, GMP_TYPE_SERVER_WORKER)
+
+static GVariant *
+endless_server_process (GmpServerWorker *server,
+                        const char      *client_id G_GNUC_UNUSED,
+                        GVariant        *request G_GNUC_UNUSED,
+                        GError         **error)
+{
+  guint n_answers = ++ENDLESS_SERVER (server)->n_answers;
+
+  if (n_answers == 5)
+    gmp_worker_report (g_variant_new_uint32 (n_answers), error);
+  return g_variant_new_uint32 (n_answers);
+}
+
+static gboolean
+endless_server_done (GmpWorker *worker G_GNUC_UNUSED,
+                     GError   **error G_GNUC_UNUSED)
+{
+  return FALSE;
+}
+
+static GVariant *
+endless_server_finish (GmpWorker *worker,
+                       GError   **error G_GNUC_UNUSED)
+{
+  return g_variant_new_uint32 (ENDLESS_SERVER (worker)->n_answers);
+}
+
+static void
+endless_server_class_init (EndlessServerClass *klass)
+{
+  GMP_SERVER_WORKER_CLASS (klass)->process = endless_server_process;
+  GMP_WORKER_CLASS (klass)->done = endless_server_done;
+  GMP_WORKER_CLASS (klass)->finish = endless_server_finish;
+}
+
+static void
+endless_server_init (EndlessServer *self G_GNUC_UNUSED)
+{
+}
+
+/* Asks for ever. */
+
+#define ENDLESS_TYPE_CLIENT (endless_client_get_type ())
+G_DECLARE_FINAL_TYPE (EndlessClient, endless_client, ENDLESS, CLIENT, GmpClientWorker)
+
+struct _EndlessClient
+{
+  GmpClientWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (EndlessClient, endless_client, GMP_TYPE_CLIENT_WORKER)
+
+static GVariant *
+endless_client_finish (GmpWorker *worker G_GNUC_UNUSED,
+                       GError   **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string ("finished");
+}
+
+static void
+endless_client_class_init (EndlessClientClass *klass)
+{
+  GMP_WORKER_CLASS (klass)->finish = endless_client_finish;
+}
+
+static void
+endless_client_init (EndlessClient *self G_GNUC_UNUSED)
+{
+}
+
+/* An application that serves, and stops itself. */
+
+#define ENDLESS_TYPE_APPLICATION (endless_application_get_type ())
+G_DECLARE_FINAL_TYPE (EndlessApplication, endless_application, ENDLESS, APPLICATION,
+                      GmpClientServer)
+
+struct _EndlessApplication
+{
+  GmpClientServer parent_instance;
+
+  guint n_answers;
+};
+
+G_DEFINE_FINAL_TYPE (EndlessApplication, endless_application, GMP_TYPE_CLIENT_SERVER)
+
+static GVariant *
+endless_application_process (GmpClientServer *self,
+                             const char      *client_id G_GNUC_UNUSED,
+                             GVariant        *request G_GNUC_UNUSED,
+                             GError         **error G_GNUC_UNUSED)
+{
+  if (++ENDLESS_APPLICATION (self)->n_answers == 5)
+    gmp_client_server_stop (self);
+  return NULL;
+}
+
+static gboolean
+endless_application_done (GmpClientServer *self G_GNUC_UNUSED,
+                          GError         **error G_GNUC_UNUSED)
+{
+  return FALSE;
+}
+
+static GVariant *
+endless_application_finish (GmpClientServer *self,
+                            GError         **error G_GNUC_UNUSED)
+{
+  return g_variant_new_uint32 (ENDLESS_APPLICATION (self)->n_answers);
+}
+
+static void
+endless_application_class_init (EndlessApplicationClass *klass)
+{
+  GMP_CLIENT_SERVER_CLASS (klass)->process = endless_application_process;
+  GMP_CLIENT_SERVER_CLASS (klass)->done = endless_application_done;
+  GMP_CLIENT_SERVER_CLASS (klass)->finish = endless_application_finish;
+}
+
+static void
+endless_application_init (EndlessApplication *self G_GNUC_UNUSED)
+{
+}
+
+static guint
+run_until_stopped (GmpClientServer *application)
+{
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (application, 3, ENDLESS_TYPE_CLIENT, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+      const char *text = NULL;
+
+      g_assert_true (g_variant_lookup (results, id, "&s", &text));
+      g_assert_cmpstr (text, ==, "finished");
+    }
+  value = gmp_client_server_get_server_result (application);
+  return g_variant_get_uint32 (value);
+}
+
+static void
+test_server (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (ENDLESS_TYPE_SERVER);
+
+  g_signal_connect (application, "progress", G_CALLBACK (gmp_client_server_stop), NULL);
+  g_assert_cmpuint (run_until_stopped (application), >=, 5);
+}
+
+static void
+test_application (void)
+{
+  g_autoptr (GmpClientServer) application = g_object_new (ENDLESS_TYPE_APPLICATION, NULL);
+
+  g_assert_cmpuint (run_until_stopped (application), ==, 5);
+}
+
+static void
+test_without_run (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (ENDLESS_TYPE_SERVER);
+
+  gmp_client_server_stop (application);
+  g_signal_connect (application, "progress", G_CALLBACK (gmp_client_server_stop), NULL);
+  g_assert_cmpuint (run_until_stopped (application), >=, 5);
+  gmp_client_server_stop (application);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (ENDLESS_TYPE_SERVER);
+  g_type_ensure (ENDLESS_TYPE_CLIENT);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/stop/server", test_server);
+  gmp_test_add ("/stop/application", test_application);
+  gmp_test_add ("/stop/without-run", test_without_run);
+  return g_test_run ();
+}
