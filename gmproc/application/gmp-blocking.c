@@ -32,6 +32,8 @@ watch_interrupts (GmpBlocking *self)
   if (sigaction (SIGINT, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
     return;
   self->interrupt_source = g_unix_signal_source_new (SIGINT);
+  /* Before the next of many requests to an application that is the server. */
+  g_source_set_priority (self->interrupt_source, G_PRIORITY_HIGH);
   g_source_set_callback (self->interrupt_source, interrupt_cb, self, NULL);
   g_source_attach (self->interrupt_source, self->context);
 }

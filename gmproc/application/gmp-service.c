@@ -266,6 +266,7 @@ gmp_service_run_async (GmpService         *self,
   if (cancellable != NULL)
     {
       self->cancel_source = g_cancellable_source_new (cancellable);
+      g_source_set_priority (self->cancel_source, G_PRIORITY_HIGH);
       g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
       g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
     }
