@@ -172,3 +172,32 @@ def test_the_application_is_killed(script):
     status, _out, err = run_and_interrupt(script, text, 3, subprocess.Popen.kill)
     assert status == -signal.SIGKILL
     assert err == ''
+
+
+def test_an_application_that_is_the_server_answers_no_more(script):
+    """It is busy when Ctrl-C comes, and all its clients wait."""
+    done = script.run('''
+import os, signal, time
+from gmproc import *
+
+class Application(ClientServer):
+    n_calls = 0
+
+    def process(self, id, msg):
+        self.n_calls += 1
+        if self.n_calls == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+
+class Client(ClientWorker):
+    pass
+
+if __name__ == '__main__':
+    application = Application()
+    application.new_workers(4, Client)
+    try:
+        application.run()
+    except KeyboardInterrupt:
+        print(application.n_calls)
+''')
+    assert (done.stdout, done.stderr) == ('10\n', '')
