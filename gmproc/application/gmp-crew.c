@@ -308,13 +308,15 @@ begin_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. */
+/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. The
+ * priority is above that of the requests to an application that is the server: they may never end. */
 static void
 begin_waiting (GmpCrew *self)
 {
   if (self->begin_source != NULL || !may_begin (self))
     return;
   self->begin_source = g_idle_source_new ();
+  g_source_set_priority (self->begin_source, G_PRIORITY_HIGH_IDLE);
   g_source_set_callback (self->begin_source, begin_cb, self, NULL);
   g_source_attach (self->begin_source, g_main_context_get_thread_default ());
 }

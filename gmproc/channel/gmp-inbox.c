@@ -229,6 +229,8 @@ gmp_inbox_attach (GmpInbox    *self,
   Watch *watch = g_new (Watch, 1);
 
   *watch = (Watch) { self, ready, user_data };
+  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
+  g_source_set_priority (source, G_PRIORITY_DEFAULT_IDLE);
   g_source_set_callback (source, G_SOURCE_FUNC (rung_cb), watch, g_free);
   g_source_attach (source, g_main_context_get_thread_default ());
   gmp_doorbell_ring (self->doorbell);

@@ -193,8 +193,8 @@ take_handle (GVariant    *positions,
   return bytes;
 }
 
-/* Bytes in the middle of a message lie anywhere. GLib 2.74 aligns those of a new variant, but not a few
- * of them, and then aborts the process when somebody looks at a child of that variant. */
+/* Bytes in the middle of a message lie anywhere. GLib 2.74 aligns those of a new variant, but not
+ * a few of them, and then aborts the process when somebody looks at a child of that variant. */
 static GBytes *
 align (GBytes *bytes)
 {
