@@ -309,7 +309,8 @@ begin_cb (gpointer user_data)
 }
 
 /* Starting a process takes most of a millisecond, so the main loop comes up for air after each. The
- * priority is above that of the requests to an application that is the server: they may never end. */
+ * priority is above that of the requests to an application that is the server: they may never end.
+ * */
 static void
 begin_waiting (GmpCrew *self)
 {
