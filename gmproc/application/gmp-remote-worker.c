@@ -495,7 +495,7 @@ cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
   if (self->proxy != NULL)
     gmp_dbus_worker1_call_cancel (self->proxy, NULL, NULL, NULL);
   if (self->process != NULL)
-    gmp_worker_process_end (self->process, self->proxy != NULL ? CANCEL_GRACE : 0);
+    gmp_worker_process_end (self->process, self->was_connected ? CANCEL_GRACE : 0);
   return G_SOURCE_REMOVE;
 }
 
