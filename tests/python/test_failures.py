@@ -11,6 +11,7 @@ import sys
 import threading
 
 import pytest
+import gmproc
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
 from gi.repository import Gio, GLib, Gmp
 from test_client_server import Echo, Once
@@ -32,7 +33,7 @@ def run_one(function, params=None):
 
 def check_clean(text):
     """No frame of the package's own is shown."""
-    assert os.sep + 'gmproc' + os.sep not in text
+    assert os.path.dirname(gmproc.__file__) not in text
     assert 'multiprocessing' not in text
     assert 'frozen' not in text
 
@@ -358,5 +359,5 @@ if __name__ == '__main__':
     assert done.stderr.startswith('ZeroDivisionError: division by zero\n\nThe above exception was '
                                   'the direct cause of the following exception:\n\nTraceback')
     assert 'in work\n    return 1 / n' in done.stderr
-    assert done.stderr.count('/gmproc/') == 1
+    assert done.stderr.count(os.path.dirname(gmproc.__file__)) == 1
     assert '__mp_main__' not in done.stderr

@@ -13,6 +13,7 @@ import pytest
 
 import plain
 from gi.repository import Gio, GLib, Gmp
+import gmproc
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
 from test_client_server import Application, Echo, Once
 
@@ -211,7 +212,7 @@ def test_exceptions_for_other_languages():
         workers.run()
     assert caught.value.matches(Gmp.error_quark(), Gmp.Error.FAILED)
     assert re.match(r"Worker '5' \(pid \d+\): KeyError: 'x'\n\nTraceback", caught.value.message)
-    assert '/gmproc/' not in caught.value.message
+    assert os.path.dirname(gmproc.__file__) not in caught.value.message
 
 
 def test_results_for_other_languages():
