@@ -54,7 +54,8 @@ find_client (GType    client_type,
   if (g_type_is_a (client_type, GMP_TYPE_CLIENT_WORKER) && !G_TYPE_IS_ABSTRACT (client_type))
     return gmp_target_for_type (client_type, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-               "%s is not a type of clients: it should derive from GmpClientWorker",
+               "%s is not a type of clients: it should derive from GmpClientWorker, and not be "
+               "abstract",
                client_type != G_TYPE_INVALID ? g_type_name (client_type) : "0");
   return NULL;
 }

@@ -569,7 +569,8 @@ set_server (GmpClientServer *self,
       G_TYPE_IS_ABSTRACT (priv->server_type))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "%s is not a type of servers: it should derive from GmpServerWorker",
+                   "%s is not a type of servers: it should derive from GmpServerWorker, and not "
+                   "be abstract",
                    g_type_name (priv->server_type));
       return FALSE;
     }
