@@ -9,7 +9,6 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
-#include "base/gmp-target-private.h"
 #include "host/gmp-control-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"

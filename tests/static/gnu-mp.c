@@ -1,4 +1,4 @@
-/* gnu-mp-before.c: gmp.h of GNU MP before gmproc.h, in one file
+/* gnu-mp.c: gmp.h of GNU MP and gmproc.h in one file, either one first
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,8 +6,11 @@
 
 #ifndef WITHOUT_GNU_MP
 
+#ifdef GNU_MP_FIRST
 #include <gmp.h>
+#endif
 #include <gmproc.h>
+#include <gmp.h>
 
 #include <stdlib.h>
 
