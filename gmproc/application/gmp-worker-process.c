@@ -124,7 +124,13 @@ gmp_worker_process_new (GmpLauncher *launcher,
                         GError     **error)
 {
   GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
-  GmpLaunch launch = { argv, inner_threads, -1, -1, -1 };
+  GmpLaunch launch = {
+    .argv = argv,
+    .inner_threads = inner_threads,
+    .control_fd = -1,
+    .stdout_fd = -1,
+    .stderr_fd = -1,
+  };
   int fds[2] = { -1, -1 };
 
   self->capture_output = capture_output;

@@ -13,10 +13,12 @@ G_BEGIN_DECLS
 /* What to start, with descriptors ready-made. */
 typedef struct {
   char **argv;
-  guint inner_threads; /* for libraries that start a thread for each processor */
-  int control_fd;      /* becomes GMP_WORKER_FD */
-  int stdout_fd;       /* -1: inherited */
-  int stderr_fd;       /* -1: inherited */
+  char **environment;            /* (nullable): of this process as it is now */
+  const char *working_directory; /* (nullable): of this process as it is now */
+  guint inner_threads;           /* for libraries that start a thread for each processor */
+  int control_fd;                /* becomes GMP_WORKER_FD */
+  int stdout_fd;                 /* -1: inherited */
+  int stderr_fd;                 /* -1: inherited */
 } GmpLaunch;
 
 /* launch: starts @launch->argv, or says with GMP_ERROR_LAUNCH why not; takes the descriptors over

@@ -161,6 +161,10 @@ prepare (const GmpLaunch *launch,
   GSubprocessFlags flags = with_input ? G_SUBPROCESS_FLAGS_STDIN_INHERIT : G_SUBPROCESS_FLAGS_NONE;
   GSubprocessLauncher *launcher = g_subprocess_launcher_new (flags);
 
+  if (launch->environment != NULL)
+    g_subprocess_launcher_set_environ (launcher, launch->environment);
+  if (launch->working_directory != NULL)
+    g_subprocess_launcher_set_cwd (launcher, launch->working_directory);
   g_subprocess_launcher_setenv (launcher, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
   limit_inner_threads (launcher, launch->inner_threads);
   g_subprocess_launcher_take_fd (launcher, launch->control_fd, GMP_WORKER_FD);
