@@ -7,6 +7,7 @@
 #include "base/gmp-variant.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-private-memory-private.h"
 
 /**
  * gmp_variant_from_bytes:
@@ -51,4 +52,32 @@ gmp_variant_from_bytes (const char *type_string,
                "These %" G_GSIZE_FORMAT " bytes are not a value of type '%.100s'",
                g_bytes_get_size (bytes), type_string);
   return NULL;
+}
+
+/**
+ * gmp_variant_get_private_data: (skip)
+ * @value: a value that came from another process, or a child of one
+ *
+ * The bytes of a value, where the receiver may write to them, for bindings whose arrays can be
+ * written to.
+ *
+ * A big value that came through shared memory lies in a mapping that is the receiver's alone: what
+ * it writes there is seen by nobody else, and neither is the sender's next value seen there before
+ * the last reference to this one is gone. Whoever writes has to see to it that nobody reads @value
+ * as a [struct@GLib.Variant] any more. All other values have to be copied first.
+ *
+ * Returns: (nullable): the bytes of @value, `g_variant_get_size ()` of them, valid while a
+ *   reference to @value is held; %NULL where they must not be written to, or there are none
+ *
+ * Since: 0.1
+ */
+gpointer
+gmp_variant_get_private_data (GVariant *value)
+{
+  gpointer data;
+
+  g_return_val_if_fail (value != NULL, NULL);
+
+  data = (gpointer) g_variant_get_data (value);
+  return gmp_private_memory_contains (data, g_variant_get_size (value)) ? data : NULL;
 }
