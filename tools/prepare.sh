@@ -21,6 +21,8 @@ gobject-introspection    makes the introspection data
 libgirepository1.0-dev   makes the introspection data
 valac                    makes the bindings for Vala
 python3-gi               the bindings for Python rest on it
+python-gi-dev            makes the bindings for Python
+python3-dev              makes the bindings for Python
 '
 packages_to_run='
 gjs                      runs the programs in JavaScript

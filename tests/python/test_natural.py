@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gi.repository import GLib
-from gmproc import _natural, _payload, _pickles
+from gmproc import _natural, _payload
 from gmproc._errors import BadPayload
 
 
@@ -85,7 +85,7 @@ def test_big_arrays_are_quick():
 
 @pytest.mark.parametrize('runtime', ['native', 'gjs', None, 'Python'])
 def test_a_pickle_of_another_language_is_not_opened(runtime):
-    forged = _pickles.dump(Bomb())
+    forged = _payload.dump(Bomb(), 'python')
     with pytest.raises(BadPayload, match='not unpickled'):
         _payload.load(forged, runtime)
     with pytest.raises(RuntimeError, match='bang'):
@@ -107,6 +107,26 @@ def test_values_between_python_workers():
         assert packed.get_type_string() == '(sayaay)'
         assert _payload.load(packed, 'python') == value
     variant = GLib.Variant('i', 3)
-    assert _payload.dump(variant, 'python') is variant
+    assert _payload.dump(variant, 'python') == variant
     assert _payload.load(variant, 'python') == 3
     assert _payload.dump(None, 'python') is None
+
+
+class Number(int):
+    pass
+
+
+@pytest.mark.parametrize('value', [
+    0, -1, 2**63 - 1, -2**63, 2**63, -2**63 - 1, True, False, 0.0, -0.0, math.inf, '', 'a',
+    'h\u00e4', 'a\0', '\udc80', 'x' * 4097, b'', b'\0', b'y' * 5000, bytearray(b'ab'), None, Number(3), (), [],
+    np.float64(1.5), np.bool_(True), np.str_('a'),
+])
+def test_exactly_the_same_between_python_workers(value):
+    back = _payload.load(_payload.dump(value, 'python'), 'python')
+    assert type(back) is type(value) and back == value
+    assert repr(back) == repr(value)
+
+
+def test_simple_values_are_no_pickles():
+    for value, signature in ((1, 'x'), (1.5, 'd'), (True, 'b'), ('a', 's'), (b'a', 'ay')):
+        assert _payload.dump(value, 'python').get_type_string() == signature

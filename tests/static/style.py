@@ -5,7 +5,7 @@
 
 """Usage: style.py SOURCE_ROOT
 
-SPDX lines, tabs, trailing spaces, columns, the length of files, and of the library's functions.
+SPDX lines, tabs, trailing spaces, columns, the length of files, and of functions in C.
 """
 
 import sys
@@ -78,7 +78,7 @@ def main() -> None:
             problems.append(f'{name}: no line end at the end')
         lines = lines[:-1]
         problems += check_text(name, lines)
-        if name.startswith('gmproc/') and name.endswith('.c'):
+        if name.startswith(('gmproc/', 'bindings/')) and name.endswith('.c'):
             problems += check_functions(name, lines)
     if len(paths) < 40:
         problems.append(f'only {len(paths)} sources found under {root}')

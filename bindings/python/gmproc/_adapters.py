@@ -1,16 +1,18 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The workers that the C library sees in a worker's process; they call the user's."""
+"""What the workers that _gmproc makes, in a worker's process, leave to Python."""
 
 from __future__ import annotations
 
 import functools
+import pickle
 from typing import Any, Callable
 
-from gi.repository import Gmp
+import _gmproc
+from gi.repository import GLib, Gmp
 
-from . import _payload, _pickles
+from . import _natural, _payload, _pickles
 from ._errors import BadPayload, flush_output, to_gerror
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
@@ -19,18 +21,26 @@ from ._worker import ClientWorker, ServerWorker, _Process
 Build = Callable[[Any], 'tuple[ServerWorker | ClientWorker, Any, dict[str, Any]]']
 
 
+def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
+    """Turns any exception into a GLib.Error, and tells a Python application of the exception itself
+    before. For a value that cannot be sent or read, ``context`` says which."""
+    if isinstance(exception, BadPayload) and context is not None:
+        exception = BadPayload(f'{context}: {exception}')
+    error = to_gerror(exception)
+    if _Process.runtime == 'python' and not isinstance(exception, BadPayload):
+        _send_exception(exception)
+    flush_output()
+    return error
+
+
 def guarded(method: Any) -> Any:
-    """For what C calls: turns any exception into a GLib.Error, and tells a Python application of
-    the exception itself before."""
+    """For what C calls by way of PyGObject: it raises nothing but a GLib.Error."""
     @functools.wraps(method)
     def call(*args: Any) -> Any:
         try:
             return method(*args)
         except BaseException as exception:
-            error = to_gerror(exception)
-            if _Process.runtime == 'python' and not isinstance(exception, BadPayload):
-                _send_exception(exception)
-            raise error from None
+            raise fail(exception) from None
         finally:
             flush_output()
     return call
@@ -52,88 +62,31 @@ def enter(task: Task) -> None:
     _Process.seed = task.seed
 
 
-class _Life:
-    """What both kinds of workers have in common."""
+class Life:
+    """What happens once in the life of a server or client.
 
-    _build: Build
-    _user: Any
-    _ids: dict[str, Any]
-    _peers: dict[str, str | None]
+    Attributes:
+        user: the user's object, from start() on.
+    """
 
     def __init__(self, build: Build) -> None:
-        super().__init__()
         self._build = build
-        self._peers = {}
+        self._ids: dict[str, Any] = {}
+        self.user: Any = None
 
-    def _get_runtime(self, peer: str) -> str | None:
-        runtime = self._peers.get(peer)
-        if runtime is None:
-            runtime = self._peers[peer] = self.get_peer_runtime(peer)  # type: ignore[attr-defined]
-        return runtime
+    def start(self, params: GLib.Variant | None) -> None:
+        self.user, params, self._ids = self._build(params)
+        self.user.start(params)
+        flush_output()
 
-    def _load(self, value: Any, peer: str) -> Any:
-        try:
-            return _payload.load(value, self._get_runtime(peer))
-        except BadPayload as reason:
-            raise BadPayload(f"What '{peer}' sent cannot be read: {reason}") from None
+    def get_id(self, name: str) -> Any:
+        """A client's id, for the server."""
+        return self._ids.get(name, name)
 
-    def _dump(self, value: Any, peer: str) -> Any:
-        try:
-            return _payload.dump(value, self._get_runtime(peer))
-        except BadPayload as reason:
-            raise BadPayload(f"What should go to '{peer}' cannot be sent: {reason}") from None
-
-    def _start(self, params: Any) -> bool:
-        _Process.worker = self
-        self._user, params, self._ids = self._build(params)
-        self._user.start(params)
-        return True
-
-    def _wait(self) -> bool:
-        self._user.wait()
-        return True
-
-    def _finish(self) -> Any:
-        return dump_result(self._user.finish())
-
-
-class ServerAdapter(_Life, Gmp.ServerWorker):
-    """The server that the C library runs."""
-
-    do_start = guarded(_Life._start)
-    do_wait = guarded(_Life._wait)
-    do_finish = guarded(_Life._finish)
-
-    @guarded
-    def do_done(self) -> bool:
-        return bool(self._user.done())
-
-    @guarded
-    def do_process(self, client_id: str, request: Any) -> Any:
-        message = self._load(request, client_id)
-        response = self._user.process(self._ids.get(client_id, client_id), message)
-        return self._dump(response, client_id)
-
-
-class ClientAdapter(_Life, Gmp.ClientWorker):
-    """The client that the C library runs."""
-
-    do_start = guarded(_Life._start)
-    do_wait = guarded(_Life._wait)
-    do_finish = guarded(_Life._finish)
-
-    @guarded
-    def do_done(self) -> bool:
-        return bool(self._user.done())
-
-    @guarded
-    def do_process(self) -> Any:
-        return self._dump(self._user.process(), 'server')
-
-    @guarded
-    def do_update(self, response: Any) -> bool:
-        self._user.update(self._load(response, 'server'))
-        return True
+    def finish(self) -> GLib.Variant | None:
+        result = dump_result(self.user.finish())
+        flush_output()
+        return result
 
 
 def dump_result(value: Any) -> Any:
@@ -142,3 +95,7 @@ def dump_result(value: Any) -> Any:
         return _payload.dump(value, _Process.runtime)
     except BadPayload as reason:
         raise BadPayload(f'Its result cannot be sent: {reason}') from None
+
+
+_gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, to_natural=_payload.to_natural,
+            from_natural=_natural.load, refuse=_payload.refuse, fail=fail)

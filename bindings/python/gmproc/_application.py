@@ -9,6 +9,7 @@ import os
 import sys
 from typing import Any, Callable
 
+import _gmproc
 from gi.repository import Gmp
 
 from . import _main_module
@@ -17,7 +18,9 @@ from ._outcome import Outcome
 from ._run import Job
 from ._task import derive_seed
 
-_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Where this package is, and the module of it in C: one folder, once they are installed.
+_FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+            os.path.dirname(os.path.abspath(str(_gmproc.__file__)))]
 
 # The current folder, which -c puts first, is none of the application's. What the application can
 # import, its workers can.
@@ -33,8 +36,7 @@ def set_command() -> None:
     from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
 
     path = _main_module.search_path()
-    if _FOLDER not in path:
-        path.append(_FOLDER)
+    path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
                                        _BOOT.format(path=path)])
 

@@ -1,24 +1,37 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Values for a worker of a certain language, and from one."""
+"""Values for a worker of a certain language, and from one.
+
+The messages of clients and servers do not come by here: _gmproc does the same for them in C.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
+import _gmproc
 from gi.repository import GLib
 
-from . import _natural, _pickles
+from . import _natural
 from ._errors import BadPayload
 
 
 def dump(value: Any, runtime: str | None, has_main: bool = True) -> GLib.Variant | None:
-    """The GVariant that takes a value to a worker of ``runtime``; raises BadPayload."""
-    if value is None or isinstance(value, GLib.Variant):
-        return value
-    if runtime == 'python':
-        return _pickles.dump(value, has_main)
+    """The GVariant that takes a value to a worker of ``runtime``; raises BadPayload.
+
+    It may refer to the data of arrays until it is sent, rather than have a copy.
+    """
+    return _gmproc.dump(value, runtime, has_main)
+
+
+def load(value: GLib.Variant | None, runtime: str | None) -> Any:
+    """The value that came from a worker of ``runtime``; raises BadPayload."""
+    return _gmproc.load(value, runtime)
+
+
+def to_natural(value: Any) -> GLib.Variant | None:
+    """The GVariant that every language reads; raises BadPayload."""
     try:
         return _natural.dump(value)
     except RecursionError:
@@ -26,15 +39,8 @@ def dump(value: Any, runtime: str | None, has_main: bool = True) -> GLib.Variant
                          'be sent to other languages') from None
 
 
-def load(value: GLib.Variant | None, runtime: str | None) -> Any:
-    """The value that came from a worker of ``runtime``.
-
-    Raises BadPayload for a pickle that did not come from Python, which is not looked into:
-    unpickling can run any code.
-    """
-    if _pickles.get_tag(value) is None:
-        return _natural.load(value)
-    if runtime != 'python':
-        raise BadPayload(f"a Python pickle came from a worker of runtime '{runtime}', and is not "
-                         'unpickled')
-    return _pickles.load(value)
+def refuse(runtime: str | None) -> NoReturn:
+    """Raises BadPayload for a pickle that did not come from Python, and is not looked into:
+    unpickling can run any code."""
+    raise BadPayload(f"a Python pickle came from a worker of runtime '{runtime}', and is not "
+                     'unpickled')

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Python values as pickles in GVariants, for workers in Python only.
+"""Python values as pickles, for workers in Python only; _gmproc puts them into GVariants.
 
-A pickle is ``(sayaay)``: what it is, the pickle, and the buffers that were left out of it, such as
-the data of arrays. The first string tells it from all that is meant for other languages.
+Buffers, such as the data of arrays, are left out of the pickle, to be copied once on their way out,
+and not at all on their way in where they come through shared memory.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import pickle
 import sys
 from typing import Any
 
+import _gmproc
 from gi.repository import GLib
 
 from ._errors import BadPayload
-from ._natural import from_bytes, name_of_type, to_bytes
+from ._natural import name_of_type
 
 _SIGNATURE = '(sayaay)'
-_BYTES = GLib.VariantType('ay')
 
-VALUE = 'gmproc.pickle'
 EXCEPTION = 'gmproc.exception'
 
 # A pickle, and the buffers that belong to it.
@@ -31,18 +30,21 @@ Parts = tuple[Any, list[Any]]
 
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:
     buffers: list[pickle.PickleBuffer] = []
-    file = io.BytesIO()
-    pickler(file, 5, buffer_callback=buffers.append).dump(value)
-    try:
-        views = [buffer.raw() for buffer in buffers]
-    except BufferError:
+    if pickler is pickle.Pickler:
+        data = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    else:
+        file = io.BytesIO()
+        pickler(file, 5, buffer_callback=buffers.append).dump(value)
+        data = file.getvalue()
+    fault = _gmproc.classify(buffers) if buffers else None
+    if fault == 'pieces':
         # A buffer in pieces stays in the pickle.
         file = io.BytesIO()
         pickler(file, 5).dump(value)
         return file.getvalue(), []
-    if any(view.readonly for view in views) and not hasattr(pickler, 'thaw'):
+    if fault == 'read-only' and not hasattr(pickler, 'thaw'):
         return _dump_with(_make_thawing(pickler), value)
-    return file.getvalue(), [bytes(view) for view in views]
+    return data, buffers
 
 
 def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
@@ -95,17 +97,6 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     return data, buffers
 
 
-def wrap(parts: Parts, tag: str = VALUE) -> GLib.Variant:
-    data, buffers = parts
-    return GLib.Variant.new_tuple(GLib.Variant.new_string(tag), from_bytes('ay', data),
-                                  GLib.Variant.new_array(_BYTES, [from_bytes('ay', each)
-                                                                  for each in buffers]))
-
-
-def dump(value: Any, has_main: bool = True, tag: str = VALUE) -> GLib.Variant:
-    return wrap(dump_parts(value, has_main), tag)
-
-
 def get_tag(value: GLib.Variant | None) -> str | None:
     """The tag of a pickle; None for other values."""
     if value is None or value.get_type_string() != _SIGNATURE:
@@ -114,20 +105,9 @@ def get_tag(value: GLib.Variant | None) -> str | None:
     return tag if tag.startswith('gmproc.') else None
 
 
-def unwrap(value: GLib.Variant) -> Parts:
-    """The parts of a pickle; the buffers are the receiver's own, to write to."""
-    buffers = value.get_child_value(2)
-    return (to_bytes(value.get_child_value(1)),
-            [bytearray(to_bytes(buffers.get_child_value(i))) for i in range(buffers.n_children())])
-
-
-def load_parts(parts: Parts) -> Any:
-    data, buffers = parts
-    return pickle.loads(data, buffers=buffers)
-
-
 def load(value: GLib.Variant) -> Any:
-    return load_parts(unwrap(value))
+    data, buffers = _gmproc.unwrap(value)
+    return pickle.loads(data, buffers=buffers)
 
 
 class _Bare:
@@ -152,9 +132,9 @@ def dump_exception(exception: BaseException) -> GLib.Variant | None:
     """An exception that arrives as itself; None for one that cannot be pickled at all."""
     for each in (exception, _Bare(exception, exception.__dict__), _Bare(exception, {})):
         try:
-            parts = dump_parts(each)
-            if type(load_parts(parts)) is type(exception):
-                return wrap(parts, EXCEPTION)
+            value = _gmproc.wrap(EXCEPTION, *dump_parts(each))
+            if type(load(value)) is type(exception):
+                return value
         except Exception:
             continue
     return None

@@ -15,6 +15,7 @@ import random
 import sys
 from typing import Any, Callable
 
+import _gmproc
 from gi.repository import GLib
 
 from . import _main_module, _pickles
@@ -59,7 +60,7 @@ class Task:
             self._blame(has_main)
             raise reason
         head = pickle.dumps((_main_module.describe(), self.index, self.seed))
-        return _pickles.wrap((head, [data, *buffers]), TAG)
+        return _gmproc.wrap(TAG, head, [data, *buffers])
 
     def _blame(self, has_main: bool) -> None:
         for name, part in (('its function or class', self.work), ('its parameters', self.params)):
@@ -83,11 +84,11 @@ def unpack(value: GLib.Variant) -> Task:
     """The task in a worker's parameters, in a process that is made ready for it."""
     if _pickles.get_tag(value) != TAG:
         raise BadPayload('this target is for applications in Python, by way of the package gmproc')
-    head, buffers = _pickles.unwrap(value)
+    head, buffers = _gmproc.unwrap(value)
     main, index, seed = pickle.loads(head)
     _main_module.restore(main)
     try:
-        work, id, ids, params = _pickles.load_parts((buffers[0], buffers[1:]))
+        work, id, ids, params = pickle.loads(buffers[0], buffers=buffers[1:])
     except AttributeError as error:
         error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
                       'do not see it?',)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _payload
@@ -19,7 +20,6 @@ from ._errors import public
 class _Process:
     """What this process is: one worker a process, so one place for it."""
 
-    worker: Gmp.Worker | None = None
     runtime: str | None = None  # of the application
     index: int | None = None
     seed: int | None = None
@@ -105,8 +105,7 @@ class ServerWorker(_Worker):
     def done(self) -> bool:
         """Asked before each turn. By default a server is done when all clients have finished or
         failed."""
-        worker = _Process.worker
-        return isinstance(worker, Gmp.ServerWorker) and worker.get_n_clients() == 0
+        return _gmproc.count_clients() == 0
 
 
 class ClientWorker(_Worker):

@@ -16,10 +16,11 @@ import importlib
 import sys
 from typing import Any, Callable
 
+import _gmproc
 from gi.repository import Gmp
 
 from . import _main_module, _payload, _task
-from ._adapters import ClientAdapter, ServerAdapter, dump_result, enter, guarded
+from ._adapters import Life, dump_result, enter, guarded
 from ._errors import BadPayload, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
 
@@ -93,14 +94,15 @@ class Host(Gmp.Host):
         if 'python:' + description in (_task.SERVER, _task.CLIENT):
             _Process.runtime = 'python'
             is_server = 'python:' + description == _task.SERVER
-            return ServerAdapter(_build_task) if is_server else ClientAdapter(_build_task)
+            new_worker = _gmproc.new_server if is_server else _gmproc.new_client
+            return new_worker(Life(_build_task))
         kind = find(description)
         if isinstance(kind, type) and issubclass(kind, (Gmp.ServerWorker, Gmp.ClientWorker)):
             return kind()
         if isinstance(kind, type) and issubclass(kind, ServerWorker):
-            return ServerAdapter(_build_user(kind, id))
+            return _gmproc.new_server(Life(_build_user(kind, id)))
         if isinstance(kind, type) and issubclass(kind, ClientWorker):
-            return ClientAdapter(_build_user(kind, id))
+            return _gmproc.new_client(Life(_build_user(kind, id)))
         raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor a "
                           'ClientWorker')
 

@@ -1,0 +1,188 @@
+/* values.c: Python values as GVariants, and back
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* Between workers in Python a value is a pickle; but numbers, short strings and bytes are what they
+ * are for all languages, which costs a tenth. They read back as exactly what they were. */
+
+static GVariant *
+dump_int (PyObject *value)
+{
+  int overflow;
+  long long number = PyLong_AsLongLongAndOverflow (value, &overflow);
+
+  return overflow == 0 ? g_variant_new_int64 (number) : NULL;
+}
+
+static GVariant *
+dump_str (PyObject *value)
+{
+  Py_ssize_t size;
+  const char *text = PyUnicode_AsUTF8AndSize (value, &size);
+
+  /* Surrogates and NUL are nothing that a GVariant can hold. */
+  if (text == NULL)
+    PyErr_Clear ();
+  else if (size <= NATIVE_SMALL && strlen (text) == (gsize) size)
+    return g_variant_new_string (text);
+  return NULL;
+}
+
+/* NULL for what needs a pickle, subclasses of these types too. */
+static GVariant *
+dump_simple (PyObject *value)
+{
+  if (PyLong_CheckExact (value))
+    return dump_int (value);
+  if (PyFloat_CheckExact (value))
+    return g_variant_new_double (PyFloat_AS_DOUBLE (value));
+  if (PyUnicode_CheckExact (value))
+    return dump_str (value);
+  if (PyBytes_CheckExact (value))
+    return native_bytes_new (value);
+  if (PyBool_Check (value))
+    return g_variant_new_boolean (value == Py_True);
+  return NULL;
+}
+
+static GVariant *
+dump_pickle (PyObject *value,
+             gboolean  has_main)
+{
+  PyObject *parts = PyObject_CallFunctionObjArgs (native_helpers.pickle, value,
+                                                  has_main ? Py_True : Py_False, NULL);
+  PyObject *data, *buffers;
+  GVariant *variant = NULL;
+
+  if (parts != NULL && PyArg_ParseTuple (parts, "OO!:pickle", &data, &PyList_Type, &buffers))
+    variant = native_wrap ("gmproc.pickle", data, buffers);
+  Py_XDECREF (parts);
+  return variant;
+}
+
+static GVariant *
+dump_natural (PyObject *value)
+{
+  PyObject *boxed = PyObject_CallOneArg (native_helpers.to_natural, value);
+  GVariant *variant = boxed != NULL ? native_get_variant (boxed) : NULL;
+
+  Py_XDECREF (boxed);
+  return variant;
+}
+
+static gboolean
+is_python (PyObject *runtime)
+{
+  return PyUnicode_Check (runtime) && PyUnicode_CompareWithASCIIString (runtime, "python") == 0;
+}
+
+/* Sets @variant, NULL for None, to a reference that the caller releases. It may refer to memory of
+ * @value until it is serialised. */
+gboolean
+native_dump (PyObject  *value,
+             PyObject  *runtime,
+             gboolean   has_main,
+             GVariant **variant)
+{
+  GVariant *made;
+
+  *variant = NULL;
+  if (value == Py_None)
+    return TRUE;
+  if (!is_python (runtime))
+    {
+      *variant = native_is_variant (value) ? native_get_variant (value) : dump_natural (value);
+      return *variant != NULL;
+    }
+  made = dump_simple (value);
+  if (made != NULL)
+    *variant = g_variant_ref_sink (made);
+  else if (PyErr_Occurred () == NULL)
+    *variant = native_is_variant (value) ? native_get_variant (value)
+                                         : dump_pickle (value, has_main);
+  return *variant != NULL;
+}
+
+static PyObject *
+load_pickle (GVariant *variant)
+{
+  PyObject *data, *buffers, *value;
+  PyObject *arguments[2];
+  static PyObject *names;
+
+  if (names == NULL && (names = Py_BuildValue ("(s)", "buffers")) == NULL)
+    return NULL;
+  if (!native_unwrap (variant, &data, &buffers))
+    return NULL;
+  arguments[0] = data;
+  arguments[1] = buffers;
+  value = PyObject_Vectorcall (native_helpers.unpickle, arguments, 1, names);
+  Py_DECREF (data);
+  Py_DECREF (buffers);
+  return value;
+}
+
+static PyObject *
+load_natural (GVariant *variant)
+{
+  PyObject *boxed = native_box_variant (variant);
+  PyObject *value = boxed != NULL ? PyObject_CallOneArg (native_helpers.from_natural, boxed)
+                                  : NULL;
+
+  Py_XDECREF (boxed);
+  return value;
+}
+
+/* Unpickling can run any code, so what did not come from Python is not looked into. */
+PyObject *
+native_load (GVariant *variant,
+             PyObject *runtime)
+{
+  if (variant == NULL)
+    Py_RETURN_NONE;
+  if (native_is_pickle (variant))
+    return is_python (runtime) ? load_pickle (variant)
+                               : PyObject_CallOneArg (native_helpers.refuse, runtime);
+  switch (g_variant_classify (variant))
+    {
+    case G_VARIANT_CLASS_BOOLEAN:
+      return PyBool_FromLong (g_variant_get_boolean (variant));
+
+    case G_VARIANT_CLASS_INT32:
+      return PyLong_FromLong (g_variant_get_int32 (variant));
+
+    case G_VARIANT_CLASS_INT64:
+      return PyLong_FromLongLong (g_variant_get_int64 (variant));
+
+    case G_VARIANT_CLASS_DOUBLE:
+      return PyFloat_FromDouble (g_variant_get_double (variant));
+
+    case G_VARIANT_CLASS_STRING:
+      return PyUnicode_FromString (g_variant_get_string (variant, NULL));
+
+    case G_VARIANT_CLASS_ARRAY:
+      if (g_variant_is_of_type (variant, G_VARIANT_TYPE_BYTESTRING))
+        return PyBytes_FromStringAndSize (g_variant_get_data (variant),
+                                          (Py_ssize_t) g_variant_get_size (variant));
+      return load_natural (variant);
+
+    case G_VARIANT_CLASS_BYTE:
+    case G_VARIANT_CLASS_INT16:
+    case G_VARIANT_CLASS_UINT16:
+    case G_VARIANT_CLASS_UINT32:
+    case G_VARIANT_CLASS_UINT64:
+    case G_VARIANT_CLASS_HANDLE:
+    case G_VARIANT_CLASS_OBJECT_PATH:
+    case G_VARIANT_CLASS_SIGNATURE:
+    case G_VARIANT_CLASS_VARIANT:
+    case G_VARIANT_CLASS_MAYBE:
+    case G_VARIANT_CLASS_TUPLE:
+    case G_VARIANT_CLASS_DICT_ENTRY:
+    default:
+      return load_natural (variant);
+    }
+}

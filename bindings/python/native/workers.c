@@ -1,0 +1,373 @@
+/* workers.c: the workers that the C library runs in a worker's process; they call the user's
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* The virtual methods come without the GIL, and take it only for as long as they run. What happens
+ * once in a life is left to @life, an object of _adapters.py. */
+typedef struct {
+  PyObject *life;
+  PyObject *user;  /* the user's server or client; NULL before start */
+  PyObject *peers; /* a dict: of (id, runtime), by the names on the wire */
+} Life;
+
+typedef struct {
+  GmpServerWorker parent_instance;
+  Life life;
+} GmprocServer;
+
+typedef struct {
+  GmpClientWorker parent_instance;
+  Life life;
+} GmprocClient;
+
+typedef GmpServerWorkerClass GmprocServerClass;
+typedef GmpClientWorkerClass GmprocClientClass;
+
+static GType gmproc_server_get_type (void);
+static GType gmproc_client_get_type (void);
+
+G_DEFINE_FINAL_TYPE (GmprocServer, gmproc_server, GMP_TYPE_SERVER_WORKER)
+G_DEFINE_FINAL_TYPE (GmprocClient, gmproc_client, GMP_TYPE_CLIENT_WORKER)
+
+static GmpServerWorker *current_server; /* of this process; under the GIL */
+
+static Life *
+life_of (gpointer worker)
+{
+  if (GMP_IS_SERVER_WORKER (worker))
+    return &((GmprocServer *) worker)->life;
+  return &((GmprocClient *) worker)->life;
+}
+
+/* Moves the Python exception to @error. @context, a format that takes @peer, says what was done
+ * with a value that cannot be sent or read. */
+static void
+take_exception (GError    **error,
+                const char *context,
+                const char *peer)
+{
+  PyObject *type, *exception, *trace;
+  PyObject *text = NULL, *made = NULL, *domain = NULL, *code = NULL, *message = NULL;
+
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
+  if (text != NULL)
+    made = PyObject_CallFunctionObjArgs (native_helpers.fail, exception, text, NULL);
+  if (made != NULL)
+    {
+      domain = PyObject_GetAttrString (made, "domain");
+      code = PyObject_GetAttrString (made, "code");
+      message = PyObject_GetAttrString (made, "message");
+    }
+  if (domain != NULL && code != NULL && message != NULL && PyUnicode_AsUTF8 (domain) != NULL &&
+      PyUnicode_AsUTF8 (message) != NULL)
+    g_set_error_literal (error, g_quark_from_string (PyUnicode_AsUTF8 (domain)),
+                         (int) PyLong_AsLong (code), PyUnicode_AsUTF8 (message));
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
+                         "An exception was raised that cannot be told");
+  PyErr_Clear ();
+  Py_XDECREF (message);
+  Py_XDECREF (code);
+  Py_XDECREF (domain);
+  Py_XDECREF (made);
+  Py_XDECREF (text);
+  Py_XDECREF (trace);
+  Py_XDECREF (exception);
+  Py_XDECREF (type);
+}
+
+/* The (id, runtime) of who is at the other end. */
+static PyObject *
+meet (gpointer    worker,
+      const char *name)
+{
+  Life *life = life_of (worker);
+  PyObject *key = PyUnicode_FromString (name);
+  PyObject *peer = key != NULL ? PyDict_GetItemWithError (life->peers, key) : NULL;
+
+  Py_XINCREF (peer);
+  if (key != NULL && peer == NULL && PyErr_Occurred () == NULL)
+    {
+      const char *runtime = gmp_worker_get_peer_runtime (worker, name);
+      PyObject *id = PyObject_CallMethod (life->life, "get_id", "O", key);
+
+      peer = id != NULL ? Py_BuildValue ("(Nz)", id, runtime) : NULL;
+      /* Without a runtime it has gone already. */
+      if (peer != NULL && runtime != NULL && PyDict_SetItem (life->peers, key, peer) == -1)
+        Py_CLEAR (peer);
+    }
+  Py_XDECREF (key);
+  return peer;
+}
+
+static PyObject *
+load_from (gpointer    worker,
+           const char *name,
+           GVariant   *value,
+           GError    **error)
+{
+  PyObject *peer = meet (worker, name);
+  PyObject *loaded = peer != NULL ? native_load (value, PyTuple_GET_ITEM (peer, 1)) : NULL;
+
+  Py_XDECREF (peer);
+  if (loaded == NULL)
+    take_exception (error, "What '%s' sent cannot be read", name);
+  return loaded;
+}
+
+/* Takes @value over, which is NULL where an exception was raised. */
+static GVariant *
+dump_for (gpointer    worker,
+          const char *name,
+          PyObject   *value,
+          GError    **error)
+{
+  PyObject *peer = value != NULL ? meet (worker, name) : NULL;
+  GVariant *dumped = NULL;
+
+  if (peer == NULL)
+    take_exception (error, NULL, NULL);
+  else if (!native_dump (value, PyTuple_GET_ITEM (peer, 1), TRUE, &dumped))
+    take_exception (error, "What should go to '%s' cannot be sent", name);
+  Py_XDECREF (peer);
+  Py_XDECREF (value);
+  return dumped;
+}
+
+/* Calls a method that returns nothing of interest. */
+static gboolean
+call (PyObject   *object,
+      const char *method,
+      PyObject   *argument,
+      GError    **error)
+{
+  PyObject *name = PyUnicode_InternFromString (method);
+  PyObject *returned = NULL;
+
+  if (name != NULL)
+    returned = argument != NULL ? PyObject_CallMethodOneArg (object, name, argument)
+                                : PyObject_CallMethodNoArgs (object, name);
+  if (returned == NULL)
+    take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  Py_XDECREF (name);
+  return returned != NULL;
+}
+
+static gboolean
+worker_start (GmpWorker *worker,
+              GVariant  *params,
+              GError   **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  Life *life = life_of (worker);
+  PyObject *boxed = native_box_variant (params);
+
+  if (GMP_IS_SERVER_WORKER (worker))
+    current_server = GMP_SERVER_WORKER (worker);
+  if (boxed == NULL)
+    take_exception (error, NULL, NULL);
+  else if (call (life->life, "start", boxed, error) &&
+           (life->user = PyObject_GetAttrString (life->life, "user")) == NULL)
+    take_exception (error, NULL, NULL);
+  Py_XDECREF (boxed);
+  PyGILState_Release (state);
+  return life->user != NULL;
+}
+
+static gboolean
+worker_done (GmpWorker *worker,
+             GError   **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = PyObject_CallMethod (life_of (worker)->user, "done", NULL);
+  int is_done = returned != NULL ? PyObject_IsTrue (returned) : -1;
+
+  if (is_done == -1)
+    take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return is_done == TRUE;
+}
+
+static gboolean
+worker_wait (GmpWorker *worker,
+             GError   **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  gboolean result = call (life_of (worker)->user, "wait", NULL, error);
+
+  PyGILState_Release (state);
+  return result;
+}
+
+static GVariant *
+worker_finish (GmpWorker *worker,
+               GError   **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = PyObject_CallMethod (life_of (worker)->life, "finish", NULL);
+  GVariant *result = NULL;
+
+  if (returned != NULL && returned != Py_None)
+    result = native_get_variant (returned);
+  if (PyErr_Occurred () != NULL)
+    take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return result;
+}
+
+static GVariant *
+server_process (GmpServerWorker *worker,
+                const char      *client_id,
+                GVariant        *request,
+                GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *message = load_from (worker, client_id, request, error);
+  GVariant *response = NULL;
+
+  if (message != NULL)
+    {
+      PyObject *peer = meet (worker, client_id);
+      PyObject *returned = NULL;
+
+      if (peer != NULL)
+        returned = PyObject_CallMethod (life_of (worker)->user, "process", "OO",
+                                        PyTuple_GET_ITEM (peer, 0), message);
+      Py_XDECREF (peer);
+      response = dump_for (worker, client_id, returned, error);
+      Py_DECREF (message);
+    }
+  PyGILState_Release (state);
+  return response;
+}
+
+static GVariant *
+client_process (GmpClientWorker *worker,
+                GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = PyObject_CallMethod (life_of (worker)->user, "process", NULL);
+  GVariant *request = dump_for (worker, "server", returned, error);
+
+  PyGILState_Release (state);
+  return request;
+}
+
+static gboolean
+client_update (GmpClientWorker *worker,
+               GVariant        *response,
+               GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *message = load_from (worker, "server", response, error);
+  gboolean result = message != NULL && call (life_of (worker)->user, "update", message, error);
+
+  Py_XDECREF (message);
+  PyGILState_Release (state);
+  return result;
+}
+
+static void
+finalize (GObject *object)
+{
+  gpointer parent_class = GMP_IS_SERVER_WORKER (object) ? gmproc_server_parent_class
+                                                        : gmproc_client_parent_class;
+
+  if (Py_IsInitialized ())
+    {
+      PyGILState_STATE state = PyGILState_Ensure ();
+      Life *life = life_of (object);
+
+      if ((gpointer) current_server == object)
+        current_server = NULL;
+      Py_CLEAR (life->peers);
+      Py_CLEAR (life->user);
+      Py_CLEAR (life->life);
+      PyGILState_Release (state);
+    }
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+override_worker (GmpWorkerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = finalize;
+  klass->start = worker_start;
+  klass->done = worker_done;
+  klass->wait = worker_wait;
+  klass->finish = worker_finish;
+}
+
+static void
+gmproc_server_class_init (GmprocServerClass *klass)
+{
+  override_worker (GMP_WORKER_CLASS (klass));
+  klass->process = server_process;
+}
+
+static void
+gmproc_server_init (GmprocServer *self G_GNUC_UNUSED)
+{
+}
+
+static void
+gmproc_client_class_init (GmprocClientClass *klass)
+{
+  override_worker (GMP_WORKER_CLASS (klass));
+  klass->process = client_process;
+  klass->update = client_update;
+}
+
+static void
+gmproc_client_init (GmprocClient *self G_GNUC_UNUSED)
+{
+}
+
+static PyObject *
+new_worker (GType     type,
+            PyObject *life_object)
+{
+  g_autoptr (GObject) worker = NULL;
+  PyObject *peers = PyDict_New ();
+
+  if (peers == NULL)
+    return NULL;
+  worker = g_object_new (type, NULL);
+  *life_of (worker) = (Life) { Py_NewRef (life_object), NULL, peers };
+  return native_box_object (worker);
+}
+
+PyObject *
+native_new_server (PyObject *module G_GNUC_UNUSED,
+                   PyObject *life)
+{
+  return new_worker (gmproc_server_get_type (), life);
+}
+
+PyObject *
+native_new_client (PyObject *module G_GNUC_UNUSED,
+                   PyObject *life)
+{
+  return new_worker (gmproc_client_get_type (), life);
+}
+
+/* Of the server that runs in this process; -1 where there is none. */
+PyObject *
+native_count_clients (PyObject *module G_GNUC_UNUSED,
+                      PyObject *unused G_GNUC_UNUSED)
+{
+  if (current_server == NULL)
+    return PyLong_FromLong (-1);
+  return PyLong_FromUnsignedLong (gmp_server_worker_get_n_clients (current_server));
+}
