@@ -118,8 +118,8 @@ class Number(int):
 
 @pytest.mark.parametrize('value', [
     0, -1, 2**63 - 1, -2**63, 2**63, -2**63 - 1, True, False, 0.0, -0.0, math.inf, '', 'a',
-    'h\u00e4', 'a\0', '\udc80', 'x' * 4097, b'', b'\0', b'y' * 5000, bytearray(b'ab'), None, Number(3), (), [],
-    np.float64(1.5), np.bool_(True), np.str_('a'),
+    'h\u00e4', 'a\0', '\udc80', 'x' * 4097, b'', b'\0', b'y' * 5000, bytearray(b'ab'), None,
+    Number(3), (), [], np.float64(1.5), np.bool_(True), np.str_('a'),
 ])
 def test_exactly_the_same_between_python_workers(value):
     back = _payload.load(_payload.dump(value, 'python'), 'python')
