@@ -56,6 +56,9 @@ void             gmp_crew_begin       (GmpCrew              *self);
 gboolean         gmp_crew_add         (GmpCrew              *self,
                                        const GmpMember      *member,
                                        GError              **error);
+gboolean         gmp_crew_add_again   (GmpCrew              *self,
+                                       const GmpMember      *member,
+                                       GError              **error);
 void             gmp_crew_abandon     (GmpCrew              *self);
 void             gmp_crew_run_async   (GmpCrew              *self,
                                        GCancellable         *cancellable,

@@ -152,10 +152,10 @@ gmp_crew_begin (GmpCrew *self)
   self->outcome = gmp_outcome_new ();
 }
 
-gboolean
-gmp_crew_add (GmpCrew         *self,
-              const GmpMember *member,
-              GError         **error)
+static void begin_waiting (GmpCrew *self);
+
+static Member *
+member_copy (const GmpMember *member)
 {
   Member *copy = g_new (Member, 1);
 
@@ -168,6 +168,16 @@ gmp_crew_add (GmpCrew         *self,
     .server_runtime = g_strdup (member->server_runtime),
     .channel_fd = member->channel_fd,
   };
+  return copy;
+}
+
+gboolean
+gmp_crew_add (GmpCrew         *self,
+              const GmpMember *member,
+              GError         **error)
+{
+  Member *copy = member_copy (member);
+
   if (gmp_outcome_expect (self->outcome, member->id))
     {
       g_queue_push_tail (&self->waiting, copy);
@@ -177,6 +187,26 @@ gmp_crew_add (GmpCrew         *self,
                member->id);
   member_free (copy);
   return FALSE;
+}
+
+/* While a run goes on: one that has returned begins once more. */
+gboolean
+gmp_crew_add_again (GmpCrew         *self,
+                    const GmpMember *member,
+                    GError         **error)
+{
+  if (self->task != NULL &&
+      g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), error))
+    return FALSE;
+  if (self->task == NULL || !gmp_outcome_reopen (self->outcome, member->id))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "Worker '%s' has not returned in a run that goes on", member->id);
+      return FALSE;
+    }
+  g_queue_push_tail (&self->waiting, member_copy (member));
+  begin_waiting (self);
+  return TRUE;
 }
 
 /* Undoes gmp_crew_add() for those that have not begun. */
@@ -233,8 +263,6 @@ settle (GmpCrew    *self,
   gmp_run_signals_failed (self->events->signals, self->owner, id, error);
   g_error_free (error);
 }
-
-static void begin_waiting (GmpCrew *self);
 
 static void
 ran_cb (GObject      *source,

@@ -17,6 +17,8 @@ GmpOutcome   *gmp_outcome_new       (void);
 void          gmp_outcome_free      (GmpOutcome   *self);
 gboolean      gmp_outcome_expect    (GmpOutcome   *self,
                                      const char   *id);
+gboolean      gmp_outcome_reopen    (GmpOutcome   *self,
+                                     const char   *id);
 void          gmp_outcome_succeeded (GmpOutcome   *self,
                                      const char   *id,
                                      GVariant     *value);

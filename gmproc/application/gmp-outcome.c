@@ -68,6 +68,21 @@ gmp_outcome_expect (GmpOutcome *self,
   return TRUE;
 }
 
+/* @id, which has succeeded, does it once more, and what it had is forgotten. %FALSE where it has
+ * not succeeded. */
+gboolean
+gmp_outcome_reopen (GmpOutcome *self,
+                    const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  if (entry == NULL || !entry->has_value)
+    return FALSE;
+  entry->has_value = FALSE;
+  g_clear_pointer (&entry->value, g_variant_unref);
+  return TRUE;
+}
+
 void
 gmp_outcome_succeeded (GmpOutcome *self,
                        const char *id,

@@ -170,10 +170,12 @@ gmp_workers_real_update (GmpWorkers *self G_GNUC_UNUSED,
   return TRUE;
 }
 
+/* Has gmp_crew_add() or gmp_crew_add_again() know of a worker. */
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
         const char *own_target,
+        gboolean  (*add) (GmpCrew *, const GmpMember *, GError **),
         GError    **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
@@ -186,14 +188,27 @@ enlist (GmpWorkers *self,
                    "There is no worker %d: add it first", id);
       return FALSE;
     }
-  return gmp_crew_add (priv->crew,
-                       &(GmpMember) {
-                         .role = "call",
-                         .id = name,
-                         .target = entry->target != NULL ? entry->target : own_target,
-                         .params = entry->params,
-                       },
-                       error);
+  return add (priv->crew,
+              &(GmpMember) {
+                .role = "call",
+                .id = name,
+                .target = entry->target != NULL ? entry->target : own_target,
+                .params = entry->params,
+              },
+              error);
+}
+
+/* Sets @target to %NULL where no subclass overrides process. */
+static gboolean
+find_own_target (GmpWorkers *self,
+                 char      **target,
+                 GError    **error)
+{
+  *target = NULL;
+  if (GMP_WORKERS_GET_CLASS (self)->process == gmp_workers_real_process)
+    return TRUE;
+  *target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
+  return *target != NULL;
 }
 
 static gboolean
@@ -210,16 +225,12 @@ enlist_all (GmpWorkers *self,
       ids = (const int *) (gpointer) priv->order->data;
       n_ids = priv->order->len;
     }
-  if (GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process)
-    {
-      own_target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
-      if (own_target == NULL)
-        return FALSE;
-    }
+  if (!find_own_target (self, &own_target, error))
+    return FALSE;
   gmp_crew_begin (priv->crew);
   for (gsize i = 0; i < n_ids; i++)
     {
-      if (enlist (self, ids[i], own_target, error))
+      if (enlist (self, ids[i], own_target, gmp_crew_add, error))
         continue;
       gmp_crew_abandon (priv->crew);
       return FALSE;
@@ -807,6 +818,38 @@ gmp_workers_run_finish (GmpWorkers   *self,
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * gmp_workers_run_again:
+ * @self: the workers
+ * @id: a worker that has returned in the run that goes on
+ * @error: return location for an error
+ *
+ * Has a worker run once more before the run ends, with what [method@Gmp.Workers.set_params] gave it
+ * meanwhile.
+ *
+ * This is how to feed a run: a handler of [signal@Gmp.Workers::result] takes the result, gives the
+ * worker its next piece of work and calls this. With [property@Gmp.Workers:reuse] the process is
+ * the same one. In the end the run has each worker's last result.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker or it has not
+ *   returned, and with [error@Gio.IOErrorEnum.CANCELLED] where the run was cancelled
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_run_again (GmpWorkers *self,
+                       int         id,
+                       GError    **error)
+{
+  g_autofree char *own_target = NULL;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return find_own_target (self, &own_target, error) &&
+         enlist (self, id, own_target, gmp_crew_add_again, error);
 }
 
 /**

@@ -69,6 +69,9 @@ GMP_PUBLIC void          gmp_workers_run_async          (GmpWorkers          *se
 GMP_PUBLIC GVariant     *gmp_workers_run_finish         (GmpWorkers          *self,
                                                          GAsyncResult        *result,
                                                          GError             **error);
+GMP_PUBLIC gboolean      gmp_workers_run_again          (GmpWorkers          *self,
+                                                         int                  id,
+                                                         GError             **error);
 GMP_PUBLIC GVariant     *gmp_workers_get_results        (GmpWorkers          *self);
 GMP_PUBLIC const GError *gmp_workers_get_error          (GmpWorkers          *self,
                                                          int                  id);

@@ -276,6 +276,85 @@ test_result (void)
                    "notify results 2;");
 }
 
+/* A worker that runs again and again, until it has counted far enough or is cancelled. */
+
+static GVariant *
+count (GVariant *params,
+       GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new ("(iu)", g_variant_get_int32 (params) + 1, (guint) getpid ());
+}
+
+typedef struct {
+  GHashTable *pids;
+  int wanted;
+  GCancellable *cancellable;
+} Counting;
+
+static void
+go_on_cb (GmpWorkers *workers,
+          int         id,
+          GVariant   *value,
+          gpointer    user_data)
+{
+  Counting *counting = user_data;
+  g_autoptr (GError) error = NULL;
+  gboolean begins;
+  int n;
+  guint pid;
+
+  g_variant_get (value, "(iu)", &n, &pid);
+  g_hash_table_add (counting->pids, GUINT_TO_POINTER (pid));
+  if (n == counting->wanted)
+    return;
+  gmp_workers_set_params (workers, id, g_variant_new_int32 (n), NULL);
+  if (n + 1 == counting->wanted && counting->cancellable != NULL)
+    g_cancellable_cancel (counting->cancellable);
+  begins = gmp_workers_run_again (workers, id, &error);
+  if (counting->cancellable != NULL && n + 1 == counting->wanted)
+    {
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      return;
+    }
+  g_assert_no_error (error);
+  g_assert_true (begins);
+  /* It has not returned again. */
+  g_assert_false (gmp_workers_run_again (workers, id, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+}
+
+static void
+test_again (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autoptr (GHashTable) pids = g_hash_table_new (NULL, NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GError) error = NULL;
+  Counting counting = { pids, 5, NULL };
+  int n;
+
+  g_signal_connect (workers, "result", G_CALLBACK (go_on_cb), &counting);
+  add (workers, 1, count, g_variant_new_int32 (0));
+  results = run (workers);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+  g_variant_get_child (results, 0, "{i@v}", NULL, &value);
+  g_variant_get (value, "v", &result);
+  g_variant_get (result, "(iu)", &n, NULL);
+  g_assert_cmpint (n, ==, 5);
+  g_assert_cmpuint (g_hash_table_size (pids), ==, 1);
+
+  g_assert_false (gmp_workers_run_again (workers, 1, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  counting.cancellable = cancellable;
+  counting.wanted = 8;
+  g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
 static void
 test_progress (void)
 {
@@ -425,6 +504,7 @@ main (int    argc,
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/workers-signals/result", test_result);
+  gmp_test_add ("/workers-signals/again", test_again);
   gmp_test_add ("/workers-signals/progress", test_progress);
   gmp_test_add ("/workers-signals/output", test_output);
   gmp_test_add ("/workers-signals/output-long", test_output_long);
