@@ -19,6 +19,8 @@
 #include "worker/gmp-client-worker.h"
 #include "host/gmp-host.h"
 #include "host/gmp-init.h"
+#include "application/gmp-failure.h"
+#include "application/gmp-application.h"
 #include "application/gmp-workers.h"
 #include "application/gmp-client-server.h"
 

@@ -21,8 +21,6 @@ typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
   char *runtime;
-  gboolean capture_output;
-  guint inner_threads;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
   gboolean is_running;

@@ -45,8 +45,6 @@ enum {
   PROP_SERVER_TYPE,
   PROP_SERVER_TARGET,
   PROP_RUNTIME,
-  PROP_CAPTURE_OUTPUT,
-  PROP_INNER_THREADS,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
   N_PROPS
@@ -55,7 +53,7 @@ enum {
 static GParamSpec *properties[N_PROPS];
 static GmpRunSignals signals;
 
-G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, G_TYPE_OBJECT)
+G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, GMP_TYPE_APPLICATION)
 
 static void
 client_free (gpointer data)
@@ -298,14 +296,6 @@ gmp_client_server_get_property (GObject    *object,
       g_value_set_string (value, priv->runtime);
       break;
 
-    case PROP_CAPTURE_OUTPUT:
-      g_value_set_boolean (value, priv->capture_output);
-      break;
-
-    case PROP_INNER_THREADS:
-      g_value_set_uint (value, priv->inner_threads);
-      break;
-
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_client_server_get_results (self));
       break;
@@ -342,22 +332,6 @@ gmp_client_server_set_property (GObject      *object,
       priv->runtime = g_value_dup_string (value);
       break;
 
-    case PROP_CAPTURE_OUTPUT:
-      if (priv->capture_output != g_value_get_boolean (value))
-        {
-          priv->capture_output = g_value_get_boolean (value);
-          g_object_notify_by_pspec (object, pspec);
-        }
-      break;
-
-    case PROP_INNER_THREADS:
-      if (priv->inner_threads != g_value_get_uint (value))
-        {
-          priv->inner_threads = g_value_get_uint (value);
-          g_object_notify_by_pspec (object, pspec);
-        }
-      break;
-
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -385,26 +359,6 @@ gmp_client_server_set_property (GObject      *object,
  *
  * What an application that is itself the server can read: its clients are told so, as
  * [method@Gmp.Worker.get_peer_runtime].
- *
- * Since: 0.1
- */
-
-/**
- * GmpClientServer:capture-output:
- *
- * Whether what workers print comes as [signal@Gmp.ClientServer::output], a line at a time, in place
- * of going where the application's own output goes. It counts for runs that begin after it is set.
- *
- * Since: 0.1
- */
-
-/**
- * GmpClientServer:inner-threads:
- *
- * How many threads a library inside a worker should start that would start one for each processor:
- * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
- * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
- * is set in the application's environment, it counts.
  *
  * Since: 0.1
  */
@@ -439,15 +393,6 @@ install_properties (GObjectClass *object_class)
                                                         construct_flags);
 
   properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, "native", construct_flags);
-
-  properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
-                                                          G_PARAM_READWRITE |
-                                                          G_PARAM_STATIC_STRINGS |
-                                                          G_PARAM_EXPLICIT_NOTIFY);
-
-  properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
-                                                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                      G_PARAM_EXPLICIT_NOTIFY);
 
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL, G_VARIANT_TYPE_VARDICT,
                                                    NULL, read_flags);
@@ -497,7 +442,7 @@ install_properties (GObjectClass *object_class)
  * @stream: where it was written to
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
- * A worker has printed a line, while [property@Gmp.ClientServer:capture-output] is on.
+ * A worker has printed a line, while [property@Gmp.Application:capture-output] is on.
  *
  * Since: 0.1
  */
@@ -584,11 +529,12 @@ gmp_client_server_new_service (GmpClientServer *self,
                                GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
-  guint share = g_get_num_processors () / (priv->clients->len + 1);
+  GmpOptions *options = gmp_application_copy_options (GMP_APPLICATION (self));
   g_autoptr (GmpService) service = NULL;
 
-  service = gmp_service_new (&events, self, priv->capture_output,
-                             priv->inner_threads > 0 ? priv->inner_threads : MAX (share, 1));
+  if (options->inner_threads == 0)
+    options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
+  service = gmp_service_new (&events, GMP_APPLICATION (self), options);
   return set_server (self, service, error) ? g_steal_pointer (&service) : NULL;
 }
 

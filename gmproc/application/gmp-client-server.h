@@ -6,13 +6,13 @@
 
 #pragma once
 
-#include "base/gmp-types.h"
+#include "application/gmp-application.h"
 
 G_BEGIN_DECLS
 
 #define GMP_TYPE_CLIENT_SERVER (gmp_client_server_get_type ())
 GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CLIENT_SERVER,
-                                     GObject)
+                                     GmpApplication)
 
 /**
  * GmpClientServerClass:
@@ -31,7 +31,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CL
  */
 struct _GmpClientServerClass
 {
-  GObjectClass parent_class;
+  GmpApplicationClass parent_class;
 
   gboolean  (*start)   (GmpClientServer *self,
                         GVariant        *params,

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "application/gmp-application-private.h"
 #include "application/gmp-outcome-private.h"
 #include "application/gmp-remote-worker-private.h"
 #include "application/gmp-run-signals-private.h"
@@ -29,13 +30,6 @@ typedef struct {
   const GmpRunSignals *signals;
 } GmpCrewEvents;
 
-typedef struct {
-  guint    max_parallel;   /* 0: all */
-  guint    inner_threads;  /* 0: an equal share of the processors */
-  gboolean reuse;
-  gboolean capture_output;
-} GmpCrewOptions;
-
 /* What a worker of the next run is. */
 typedef struct {
   const char *role;
@@ -48,10 +42,12 @@ typedef struct {
 } GmpMember;
 
 GmpCrew         *gmp_crew_new         (const GmpCrewEvents  *events,
-                                       gpointer              owner);
+                                       GmpApplication       *owner);
 void             gmp_crew_free        (GmpCrew              *self);
 void             gmp_crew_set_options (GmpCrew              *self,
-                                       const GmpCrewOptions *options);
+                                       GmpOptions           *options,
+                                       guint                 max_parallel,
+                                       gboolean              reuse);
 void             gmp_crew_begin       (GmpCrew              *self);
 gboolean         gmp_crew_add         (GmpCrew              *self,
                                        const GmpMember      *member,

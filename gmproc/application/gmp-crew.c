@@ -26,8 +26,10 @@ typedef struct {
 struct _GmpCrew
 {
   const GmpCrewEvents *events;
-  gpointer owner;
-  GmpCrewOptions options;
+  GmpApplication *owner;
+  GmpOptions *options;
+  guint max_parallel; /* 0: all */
+  gboolean reuse;
   guint share; /* of the processors, for each worker of the run */
 
   GmpLauncher *launcher;
@@ -60,12 +62,13 @@ member_free (gpointer data)
 
 GmpCrew *
 gmp_crew_new (const GmpCrewEvents *events,
-              gpointer             owner)
+              GmpApplication      *owner)
 {
   GmpCrew *self = g_new0 (GmpCrew, 1);
 
   self->events = events;
   self->owner = owner;
+  self->options = gmp_application_copy_options (owner);
   self->launcher = gmp_subprocess_launcher_new ();
   self->outcome = gmp_outcome_new ();
   self->running = g_ptr_array_new_with_free_func (g_object_unref);
@@ -82,18 +85,24 @@ gmp_crew_free (GmpCrew *self)
   gmp_peer_free_context (self->context);
   g_ptr_array_unref (self->running);
   gmp_outcome_free (self->outcome);
+  gmp_options_unref (self->options);
   g_object_unref (self->launcher);
   g_free (self);
 }
 
-/* They count for workers that begin after this. */
+/* They count for workers that begin after this. Takes @options over. */
 void
-gmp_crew_set_options (GmpCrew              *self,
-                      const GmpCrewOptions *options)
+gmp_crew_set_options (GmpCrew    *self,
+                      GmpOptions *options,
+                      guint       max_parallel,
+                      gboolean    reuse)
 {
   /* A kept process was started under the old ones. */
   gmp_crew_retire_idle (self);
-  self->options = *options;
+  gmp_options_unref (self->options);
+  self->options = options;
+  self->max_parallel = max_parallel;
+  self->reuse = reuse;
 }
 
 static void
@@ -136,11 +145,11 @@ static const GmpRemoteEvents remote_events = { progress_cb, output_cb, log_cb };
 GmpRemoteWorker *
 gmp_crew_new_worker (GmpCrew *self)
 {
-  guint inner_threads = self->options.inner_threads;
+  guint inner_threads = self->options->inner_threads;
 
   if (inner_threads == 0)
     inner_threads = self->share;
-  return gmp_remote_worker_new (self->launcher, self->options.capture_output, inner_threads,
+  return gmp_remote_worker_new (self->launcher, self->options, inner_threads,
                                 &remote_events, self);
 }
 
@@ -150,6 +159,7 @@ gmp_crew_begin (GmpCrew *self)
 {
   gmp_outcome_free (self->outcome);
   self->outcome = gmp_outcome_new ();
+  gmp_application_clear_failures (self->owner);
 }
 
 static void begin_waiting (GmpCrew *self);
@@ -244,24 +254,35 @@ maybe_return (GmpCrew *self)
     g_task_return_boolean (task, TRUE);
 }
 
-/* Takes @error over. */
+static void
+settle_failed (GmpCrew    *self,
+               const char *id,
+               GmpFailure *failure)
+{
+  const GError *error = gmp_failure_get_error (failure);
+
+  gmp_outcome_failed (self->outcome, id, error);
+  gmp_application_add_failure (self->owner, failure);
+  gmp_run_signals_failed (self->events->signals, self->owner, id, error);
+}
+
 static void
 settle (GmpCrew    *self,
         const char *id,
-        GVariant   *value,
-        GError     *error)
+        GVariant   *value)
 {
-  if (error == NULL)
-    self->events->take_value (self->owner, id, value, &error);
-  if (error == NULL)
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GError) error = NULL;
+
+  self->events->take_value (self->owner, id, value, &error);
+  if (error != NULL)
     {
-      gmp_outcome_succeeded (self->outcome, id, value);
-      gmp_run_signals_result (self->events->signals, self->owner, id, value);
+      failure = gmp_failure_new_for_error (id, error);
+      settle_failed (self, id, failure);
       return;
     }
-  gmp_outcome_failed (self->outcome, id, error);
-  gmp_run_signals_failed (self->events->signals, self->owner, id, error);
-  g_error_free (error);
+  gmp_outcome_succeeded (self->outcome, id, value);
+  gmp_run_signals_result (self->events->signals, self->owner, id, value);
 }
 
 static void
@@ -272,12 +293,14 @@ ran_cb (GObject      *source,
   GmpCrew *self = user_data;
   g_autoptr (GmpRemoteWorker) worker = g_object_ref (GMP_REMOTE_WORKER (source));
   g_autoptr (GVariant) value = NULL;
-  GError *error = NULL;
+  gboolean succeeded = gmp_remote_worker_run_finish (worker, result, &value, NULL);
 
-  gmp_remote_worker_run_finish (worker, result, &value, &error);
   if (gmp_remote_worker_is_kept (worker))
     g_queue_push_tail (&self->idle, g_object_ref (worker));
-  settle (self, gmp_remote_worker_get_id (worker), value, error);
+  if (succeeded)
+    settle (self, gmp_remote_worker_get_id (worker), value);
+  else
+    settle_failed (self, gmp_remote_worker_get_id (worker), gmp_remote_worker_get_failure (worker));
   g_ptr_array_remove (self->running, worker);
   begin_waiting (self);
   maybe_return (self);
@@ -311,7 +334,7 @@ begin_next (GmpCrew *self)
       member->channel_fd = -1;
     }
   gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
-                               self->options.reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
+                               self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                g_task_get_cancellable (self->task), ran_cb, self);
   member_free (member);
 }
@@ -320,7 +343,7 @@ static gboolean
 may_begin (GmpCrew *self)
 {
   return self->waiting.length > 0 &&
-         (self->options.max_parallel == 0 || self->running->len < self->options.max_parallel);
+         (self->max_parallel == 0 || self->running->len < self->max_parallel);
 }
 
 static gboolean
@@ -359,9 +382,12 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
 
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
-      settle (self, member->id, NULL,
-              g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Worker '%s' was cancelled before it "
-                           "began", member->id));
+      g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                              "Worker '%s' was cancelled before it began",
+                                              member->id);
+      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error (member->id, error);
+
+      settle_failed (self, member->id, failure);
       member_free (member);
     }
   maybe_return (self);
@@ -373,8 +399,8 @@ share_of_processors (GmpCrew *self)
 {
   guint n_workers = self->waiting.length;
 
-  if (self->options.max_parallel > 0)
-    n_workers = MIN (n_workers, self->options.max_parallel);
+  if (self->max_parallel > 0)
+    n_workers = MIN (n_workers, self->max_parallel);
   return MAX (g_get_num_processors () / MAX (n_workers, 1), 1);
 }
 

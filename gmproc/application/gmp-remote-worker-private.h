@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "base/gmp-types.h"
+#include "application/gmp-failure-private.h"
 #include "launch/gmp-launcher-private.h"
 
 G_BEGIN_DECLS
@@ -36,7 +36,7 @@ typedef enum {
 } GmpRemoteAfter;
 
 GmpRemoteWorker *gmp_remote_worker_new           (GmpLauncher           *launcher,
-                                                  gboolean               capture_output,
+                                                  GmpOptions            *options,
                                                   guint                  inner_threads,
                                                   const GmpRemoteEvents *events,
                                                   gpointer               owner);
@@ -59,6 +59,7 @@ gboolean         gmp_remote_worker_run_finish    (GmpRemoteWorker       *self,
                                                   GAsyncResult          *result,
                                                   GVariant             **value,
                                                   GError               **error);
+GmpFailure      *gmp_remote_worker_get_failure   (GmpRemoteWorker       *self);
 gboolean         gmp_remote_worker_is_kept       (GmpRemoteWorker       *self);
 void             gmp_remote_worker_retire_async  (GmpRemoteWorker       *self,
                                                   GAsyncReadyCallback    callback,
@@ -66,6 +67,8 @@ void             gmp_remote_worker_retire_async  (GmpRemoteWorker       *self,
 void             gmp_remote_worker_retire_finish (GmpRemoteWorker       *self,
                                                   GAsyncResult          *result);
 void             gmp_remote_worker_stop          (GmpRemoteWorker       *self);
+void             gmp_remote_worker_fail          (GmpRemoteWorker       *self,
+                                                  GError                *error);
 void             gmp_remote_worker_kill          (GmpRemoteWorker       *self);
 
 G_END_DECLS

@@ -6,30 +6,18 @@
 
 #include "application/gmp-remote-worker-private.h"
 
-#include "application/gmp-failure-private.h"
+#include "application/gmp-oom-private.h"
+#include "application/gmp-worker-link-private.h"
 #include "application/gmp-worker-process-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-target-private.h"
-#include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
-#include "peer/gmp-worker-dbus.h"
-
-#include <unistd.h>
 
 /* How long a process has for what should take no time, in milliseconds. */
-#define STARTUP_LIMIT 60000 /* from its launch to Ready */
-#define CANCEL_GRACE    300 /* from Cancel to SIGTERM */
-#define LOST_GRACE     1000 /* from a lost connection, or the end, to the other of the two */
-#define EXIT_GRACE     5000 /* from the end of its last run to its own */
-
-typedef struct {
-  char *peer;
-  char *runtime;
-  char *kind;
-  int fd;
-} Channel;
+#define LOST_GRACE 1000 /* from a lost connection, or the end, to the other of the two */
+#define EXIT_GRACE 5000 /* from the end of its last run to its own */
 
 /* A run is one task, from launch() or, in a process that was kept, from call_run(), to
  * maybe_return(): when the call of Run has returned and the process is no longer watched, because
@@ -40,14 +28,14 @@ struct _GmpRemoteWorker
   GObject parent_instance;
 
   GmpLauncher *launcher;
-  gboolean capture_output;
+  GmpOptions *options;
   guint inner_threads;
   const GmpRemoteEvents *events;
   gpointer owner;
 
-  GmpWorkerProcess *process;   /* (nullable): not launched, or ended */
-  int pid;                     /* of the worker itself, also where a debugger is around it */
-  GDBusConnection *connection; /* (nullable) */
+  GmpWorkerProcess *process; /* (nullable): not launched, or ended */
+  int pid;                   /* of the worker itself, also where a debugger is around it */
+  GmpWorkerLink *link;       /* (nullable): not connected */
 
   GTask *task; /* (nullable): the run; what follows is its own */
   char *role;
@@ -55,13 +43,15 @@ struct _GmpRemoteWorker
   char *target;
   GVariant *params;
   GmpRemoteAfter after;
-  GArray *channels;         /* of Channel */
-  GmpDbusWorker1 *proxy;    /* (nullable): not connected */
+  GArray *channels;         /* of GmpChannelEnd: to be handed over */
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *cancel_source;
   GSource *startup_source;
+  GSource *limit_source;
   GSource *lost_source;
+  gint64 begin_time;
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
+  gboolean is_ending;       /* it was told to end before its time */
   gboolean was_kept;        /* the process is of an earlier run */
   gboolean is_ready;
   gboolean was_connected;
@@ -69,21 +59,11 @@ struct _GmpRemoteWorker
   gboolean was_stopped;
   gboolean has_value;
   GVariant *value;
-  GError *error; /* (nullable): why the run failed, once that is known */
+  GError *error;       /* (nullable): why the run failed, once that is known */
+  GmpFailure *failure; /* (nullable): of a run that has failed */
 };
 
 G_DEFINE_FINAL_TYPE (GmpRemoteWorker, gmp_remote_worker, G_TYPE_OBJECT)
-
-static void
-channel_clear (gpointer data)
-{
-  Channel *channel = data;
-
-  g_free (channel->peer);
-  g_free (channel->runtime);
-  g_free (channel->kind);
-  close (channel->fd);
-}
 
 static void
 set_string (char      **place,
@@ -111,6 +91,14 @@ attach (GSource    *source,
   return source;
 }
 
+static GSource *
+attach_timeout (double      seconds,
+                GSourceFunc callback,
+                gpointer    user_data)
+{
+  return attach (g_timeout_source_new (gmp_options_to_ms (seconds)), callback, user_data);
+}
+
 static gboolean
 is_watched (GmpRemoteWorker *self)
 {
@@ -134,43 +122,42 @@ take_error (GmpRemoteWorker *self,
     g_error_free (error);
 }
 
-static void
-drop_proxy (GmpRemoteWorker *self)
+static gboolean
+is_connected (GmpRemoteWorker *self)
 {
-  if (self->proxy != NULL)
-    g_signal_handlers_disconnect_by_data (self->proxy, self);
-  g_clear_object (&self->proxy);
-}
-
-static void
-close_connection (GmpRemoteWorker *self)
-{
-  drop_proxy (self);
-  if (self->connection != NULL)
-    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
-  g_clear_object (&self->connection);
+  return self->link != NULL && gmp_worker_link_is_open (self->link);
 }
 
 /* The end of a run. */
 
-static GmpFailure
+static GmpEnd
 describe (GmpRemoteWorker *self)
 {
-  return (GmpFailure) {
+  GmpEnd end = {
     .role = self->role,
     .id = self->id,
+    .options = self->options,
     .pid = self->pid,
     .was_connected = self->was_connected,
-    .wait_status = self->process != NULL ? gmp_worker_process_get_wait_status (self->process) : 0,
+    .run_time = (g_get_monotonic_time () - self->begin_time) / (double) G_USEC_PER_SEC,
     .cause = self->error,
-    .tail = self->process != NULL ? gmp_worker_process_get_tail (self->process) : NULL,
   };
+
+  if (self->process != NULL)
+    {
+      end.has_ended = gmp_worker_process_has_ended (self->process);
+      end.wait_status = gmp_worker_process_get_wait_status (self->process);
+      end.was_signalled = gmp_worker_process_was_signalled (self->process);
+      end.peak_memory = gmp_worker_process_get_peak_memory (self->process);
+      end.tail = gmp_worker_process_get_tail (self->process);
+    }
+  return end;
 }
 
-static GError *
-make_error (GmpRemoteWorker *self)
+static GmpFailure *
+make_failure (GmpRemoteWorker *self)
 {
-  GmpFailure failure;
+  GmpEnd end;
 
   if (self->was_cancelled)
     {
@@ -181,18 +168,18 @@ make_error (GmpRemoteWorker *self)
     take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
                                            "it closed its connection but went on running, and was "
                                            "killed"));
-  failure = describe (self);
-  return gmp_failure_to_error (&failure);
+  end = describe (self);
+  return gmp_failure_new (&end);
 }
 
 static void
 warn_of_late_death (GmpRemoteWorker *self)
 {
-  GmpFailure failure = describe (self);
-  g_autofree char *worker = gmp_failure_describe_worker (&failure);
-  g_autofree char *exit = gmp_failure_describe_exit (&failure);
+  GmpEnd end = describe (self);
+  g_autofree char *worker = gmp_end_describe_worker (&end);
+  g_autofree char *exit = gmp_end_describe_exit (&end);
 
-  if (failure.wait_status != 0 && !self->was_cancelled)
+  if (end.wait_status != 0 && !self->is_ending)
     g_warning ("%s had returned its result, but then %s", worker, exit);
 }
 
@@ -201,7 +188,7 @@ warn_of_late_death (GmpRemoteWorker *self)
 static gboolean
 died_before (GmpRemoteWorker *self)
 {
-  return self->was_kept && !self->is_ready && !self->was_cancelled && self->error == NULL &&
+  return self->was_kept && !self->is_ready && !self->is_ending && self->error == NULL &&
          !self->has_value && !has_process (self);
 }
 
@@ -212,15 +199,17 @@ clear_run (GmpRemoteWorker *self)
 {
   clear_source (&self->cancel_source);
   clear_source (&self->startup_source);
+  clear_source (&self->limit_source);
   clear_source (&self->lost_source);
   g_clear_object (&self->connecting);
   g_clear_pointer (&self->params, g_variant_unref);
   g_clear_error (&self->error);
   g_array_set_size (self->channels, 0);
-  drop_proxy (self);
+  if (self->link != NULL)
+    gmp_worker_link_end (self->link);
   if (!has_process (self))
     {
-      close_connection (self);
+      g_clear_pointer (&self->link, gmp_worker_link_free);
       g_clear_pointer (&self->process, gmp_worker_process_free);
     }
 }
@@ -229,14 +218,13 @@ static void
 maybe_return (GmpRemoteWorker *self)
 {
   g_autoptr (GTask) task = NULL;
-  GError *error = NULL;
 
   if (self->task == NULL || self->is_calling || is_watched (self))
     return;
   if (died_before (self))
     {
       gmp_debug ("worker %s: the process that was kept has died, so another", self->id);
-      close_connection (self);
+      g_clear_pointer (&self->link, gmp_worker_link_free);
       clear_source (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       begin_process (self);
@@ -247,13 +235,13 @@ maybe_return (GmpRemoteWorker *self)
   if (self->has_value)
     warn_of_late_death (self);
   else
-    error = make_error (self);
+    self->failure = make_failure (self);
   clear_run (self);
 
   /* The callback may begin the next run at once. */
   task = g_steal_pointer (&self->task);
-  if (error != NULL)
-    g_task_return_error (task, error);
+  if (self->failure != NULL)
+    g_task_return_error (task, g_error_copy (gmp_failure_get_error (self->failure)));
   else
     g_task_return_pointer (task, g_steal_pointer (&self->value),
                            (GDestroyNotify) g_variant_unref);
@@ -266,8 +254,8 @@ lost_cb (gpointer user_data)
 
   /* Something that the worker left behind holds its socket open. */
   clear_source (&self->lost_source);
-  if (self->connection != NULL)
-    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+  if (self->link != NULL)
+    gmp_worker_link_close (self->link);
   return G_SOURCE_REMOVE;
 }
 
@@ -313,14 +301,14 @@ end_call (GmpRemoteWorker *self)
     {
       maybe_return (self);
     }
-  else if (has_answer && self->after == GMP_REMOTE_KEEP && !self->was_cancelled &&
-           self->connection != NULL && !g_dbus_connection_is_closed (self->connection))
+  else if (has_answer && self->after == GMP_REMOTE_KEEP && !self->is_ending &&
+           is_connected (self))
     {
       gmp_worker_process_unwatch (self->process);
     }
   else
     {
-      close_connection (self);
+      g_clear_pointer (&self->link, gmp_worker_link_free);
       gmp_worker_process_end (self->process, has_answer ? EXIT_GRACE : LOST_GRACE);
     }
 }
@@ -331,18 +319,16 @@ ran_cb (GObject      *source,
         gpointer      user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
-  g_autoptr (GUnixFDList) handles = NULL;
-  g_autoptr (GVariant) packed = NULL;
-  GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (source));
+  g_autoptr (GVariant) value = NULL;
   GError *error = NULL;
 
-  if (gmp_dbus_worker1_call_run_finish (GMP_DBUS_WORKER1 (source), &packed, &handles, result,
-                                        &error))
-    self->has_value = gmp_payload_unpack (packed, handles, &self->value, &error);
-  else if (g_dbus_error_is_remote_error (error))
-    g_dbus_error_strip_remote_error (error);
-  else if (g_dbus_connection_is_closed (connection))
-    g_clear_error (&error); /* How the process ended will tell more. */
+  /* Where the connection was lost, how the process ended will tell more. A value that comes after
+   * a limit was exceeded is too late. */
+  if (gmp_worker_link_run_finish (source, result, &value, &error) && self->error == NULL)
+    {
+      self->has_value = TRUE;
+      self->value = g_steal_pointer (&value);
+    }
   if (error != NULL)
     take_error (self, error);
   end_call (self);
@@ -351,9 +337,8 @@ ran_cb (GObject      *source,
 /* What the worker tells during a run. */
 
 static void
-ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-          guint           pid,
-          gpointer        user_data)
+ready_cb (guint    pid,
+          gpointer user_data)
 {
   GmpRemoteWorker *self = user_data;
 
@@ -364,67 +349,41 @@ ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
 }
 
 static void
-progress_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-             GVariant       *packed,
-             gpointer        user_data)
+progress_cb (GVariant *value,
+             GError   *error,
+             gpointer  user_data)
 {
   GmpRemoteWorker *self = user_data;
-  g_autoptr (GVariant) value = NULL;
-  GError *error = NULL;
 
-  if (gmp_payload_unpack_inline (packed, &value, &error))
+  if (error == NULL)
     self->events->progress (self->id, value, self->owner);
   else
-    take_error (self, error);
+    take_error (self, g_error_copy (error));
 }
 
 static void
-log_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-        const char     *domain,
-        guint           level,
-        const char     *message,
-        gpointer        user_data)
+log_cb (const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data)
 {
   GmpRemoteWorker *self = user_data;
 
-  self->events->log (self->id, domain, level & G_LOG_LEVEL_MASK, message, self->owner);
+  self->events->log (self->id, domain, level, message, self->owner);
 }
+
+static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb };
 
 /* The beginning of a run. */
-
-static void
-make_proxy (GmpRemoteWorker *self)
-{
-  /* No name and no properties, so this only sets up the signals, in the thread-default context. */
-  self->proxy = gmp_dbus_worker1_proxy_new_sync (self->connection,
-                                                 G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES,
-                                                 NULL, GMP_WORKER_PATH, NULL, NULL);
-  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (self->proxy), G_MAXINT);
-  g_signal_connect (self->proxy, "ready", G_CALLBACK (ready_cb), self);
-  g_signal_connect (self->proxy, "progress", G_CALLBACK (progress_cb), self);
-  g_signal_connect (self->proxy, "log", G_CALLBACK (log_cb), self);
-}
 
 static gboolean
 hand_over_channels (GmpRemoteWorker *self,
                     GError         **error)
 {
   for (guint i = 0; i < self->channels->len; i++)
-    {
-      Channel *channel = &g_array_index (self->channels, Channel, i);
-      g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-      GVariantBuilder positions;
-      int position = g_unix_fd_list_append (handles, channel->fd, error);
-
-      if (position == -1)
-        return FALSE;
-      g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
-      g_variant_builder_add (&positions, "h", position);
-      /* A channel that cannot be connected makes itself known by being closed. */
-      gmp_dbus_worker1_call_connect (self->proxy, channel->peer, channel->runtime, channel->kind,
-                                     g_variant_builder_end (&positions), handles, NULL, NULL,
-                                     NULL);
-    }
+    if (!gmp_worker_link_connect (self->link, &g_array_index (self->channels, GmpChannelEnd, i),
+                                  error))
+      return FALSE;
   /* Only the worker holds them from here on, so that the other end sees its death. */
   g_array_set_size (self->channels, 0);
   return TRUE;
@@ -433,24 +392,21 @@ hand_over_channels (GmpRemoteWorker *self,
 static void
 call_run (GmpRemoteWorker *self)
 {
-  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *packed = NULL;
   GError *error = NULL;
 
-  make_proxy (self);
-  if (hand_over_channels (self, &error))
-    packed = gmp_payload_pack (self->params, handles, &error);
-  if (packed == NULL)
+  gmp_worker_link_begin (self->link, &link_events, self);
+  if (!hand_over_channels (self, &error) ||
+      !gmp_worker_link_run_async (self->link, self->role, self->id, self->target, self->params,
+                                  gmp_options_to_variant (self->options), ran_cb, self, &error))
     {
       take_error (self, error);
       end_call (self);
       return;
     }
+  g_object_ref (self);
   self->is_calling = TRUE;
-  gmp_dbus_worker1_call_run (self->proxy, self->role, self->id, self->target, packed, handles,
-                             NULL, ran_cb, g_object_ref (self));
   if (self->was_stopped)
-    gmp_remote_worker_stop (self);
+    gmp_worker_link_stop (self->link);
 }
 
 static void
@@ -459,16 +415,29 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
               gpointer      user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
+  GDBusConnection *connection = gmp_peer_connect_finish (result, NULL);
 
-  self->connection = gmp_peer_connect_finish (result, NULL);
-  if (self->connection == NULL)
+  if (connection == NULL)
     {
       end_call (self);
       return;
     }
   self->was_connected = TRUE;
-  g_dbus_connection_start_message_processing (self->connection);
+  self->link = gmp_worker_link_new (connection);
   call_run (self);
+}
+
+/* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
+ * SIGKILL. */
+static void
+end_early (GmpRemoteWorker *self)
+{
+  self->is_ending = TRUE;
+  if (self->link != NULL)
+    gmp_worker_link_cancel (self->link);
+  if (self->process != NULL)
+    gmp_worker_process_end (self->process, self->was_connected
+                                           ? gmp_options_to_ms (self->options->stop_grace) : 0);
 }
 
 static gboolean
@@ -478,9 +447,23 @@ startup_cb (gpointer user_data)
 
   clear_source (&self->startup_source);
   take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                 "it was not ready within %d seconds of its start: does its "
-                                 "main () call gmp_init () first?", STARTUP_LIMIT / 1000));
-  gmp_worker_process_end (self->process, 0);
+                                 "it was not ready within %g seconds of its start "
+                                 "(startup-timeout)%s", self->options->startup_timeout,
+                                 self->was_connected ? ""
+                                 : ": does its main () call gmp_init () first?"));
+  end_early (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+limit_cb (gpointer user_data)
+{
+  GmpRemoteWorker *self = user_data;
+
+  clear_source (&self->limit_source);
+  gmp_remote_worker_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                             "it had not ended within %g seconds (run-timeout)",
+                                             self->options->run_timeout));
   return G_SOURCE_REMOVE;
 }
 
@@ -492,10 +475,7 @@ cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
 
   clear_source (&self->cancel_source);
   self->was_cancelled = TRUE;
-  if (self->proxy != NULL)
-    gmp_dbus_worker1_call_cancel (self->proxy, NULL, NULL, NULL);
-  if (self->process != NULL)
-    gmp_worker_process_end (self->process, self->was_connected ? CANCEL_GRACE : 0);
+  end_early (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -510,10 +490,11 @@ launch (GmpRemoteWorker *self,
   self->pid = 0;
   self->was_connected = FALSE;
   if (argv != NULL)
-    self->process = gmp_worker_process_new (self->launcher, argv, self->capture_output,
+    self->process = gmp_worker_process_new (self->launcher, argv, self->options,
                                             self->inner_threads, &fd, error);
   if (self->process == NULL)
     return FALSE;
+  gmp_oom_begin ();
   self->pid = gmp_worker_process_get_pid (self->process);
   gmp_debug ("worker %s: pid %d is %s", self->id, self->pid, argv[0]);
 
@@ -522,8 +503,8 @@ launch (GmpRemoteWorker *self,
   gmp_peer_connect_async (fd, GMP_PEER_SERVER, self->connecting, connected_cb,
                           g_object_ref (self));
   /* Somebody with a debugger has all the time in the world. */
-  if (g_getenv ("GMPROC_WRAP") == NULL)
-    self->startup_source = attach (g_timeout_source_new (STARTUP_LIMIT), startup_cb, self);
+  if (g_getenv ("GMPROC_WRAP") == NULL && self->options->startup_timeout > 0)
+    self->startup_source = attach_timeout (self->options->startup_timeout, startup_cb, self);
   return TRUE;
 }
 
@@ -553,8 +534,11 @@ begin_task (GmpRemoteWorker    *self,
   self->task = g_task_new (self, NULL, callback, user_data);
   self->has_value = FALSE;
   self->is_ready = FALSE;
+  self->is_ending = FALSE;
   self->was_cancelled = FALSE;
   self->was_stopped = FALSE;
+  self->begin_time = g_get_monotonic_time ();
+  g_clear_object (&self->failure);
   if (cancellable != NULL)
     {
       self->cancel_source = g_cancellable_source_new (cancellable);
@@ -579,6 +563,8 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
   set_string (&self->target, target);
   self->params = params != NULL ? g_variant_ref (params) : NULL;
   self->after = after;
+  if (self->options->run_timeout > 0)
+    self->limit_source = attach_timeout (self->options->run_timeout, limit_cb, self);
 
   self->was_kept = self->process != NULL;
   if (self->was_kept)
@@ -613,8 +599,7 @@ gmp_remote_worker_run_finish (GmpRemoteWorker *self,
 gboolean
 gmp_remote_worker_is_kept (GmpRemoteWorker *self)
 {
-  return self->task == NULL && self->connection != NULL &&
-         !g_dbus_connection_is_closed (self->connection);
+  return self->task == NULL && is_connected (self);
 }
 
 /* Ends a process that was kept, and waits for it. */
@@ -629,7 +614,7 @@ gmp_remote_worker_retire_async (GmpRemoteWorker    *self,
   if (self->process != NULL)
     {
       watch (self);
-      close_connection (self);
+      g_clear_pointer (&self->link, gmp_worker_link_free);
       gmp_worker_process_end (self->process, EXIT_GRACE);
     }
   maybe_return (self);
@@ -648,8 +633,17 @@ void
 gmp_remote_worker_stop (GmpRemoteWorker *self)
 {
   self->was_stopped = TRUE;
-  if (self->proxy != NULL)
-    gmp_dbus_worker1_call_stop (self->proxy, NULL, NULL, NULL);
+  if (self->link != NULL)
+    gmp_worker_link_stop (self->link);
+}
+
+/* Ends the run with @error, which it takes over, as if it were cancelled. */
+void
+gmp_remote_worker_fail (GmpRemoteWorker *self,
+                        GError          *error)
+{
+  take_error (self, error);
+  end_early (self);
 }
 
 void
@@ -657,6 +651,13 @@ gmp_remote_worker_kill (GmpRemoteWorker *self)
 {
   if (self->process != NULL)
     gmp_worker_process_kill (self->process);
+}
+
+/* What is known of the last run, where it has failed. */
+GmpFailure *
+gmp_remote_worker_get_failure (GmpRemoteWorker *self)
+{
+  return self->failure;
 }
 
 const char *
@@ -674,9 +675,9 @@ gmp_remote_worker_add_channel (GmpRemoteWorker *self,
                                const char      *kind,
                                int              fd)
 {
-  Channel channel = { g_strdup (peer), g_strdup (runtime), g_strdup (kind), fd };
+  GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), g_strdup (kind), fd };
 
-  g_array_append_val (self->channels, channel);
+  g_array_append_val (self->channels, end);
 }
 
 static void
@@ -684,8 +685,10 @@ gmp_remote_worker_finalize (GObject *object)
 {
   GmpRemoteWorker *self = GMP_REMOTE_WORKER (object);
 
-  close_connection (self);
+  g_clear_pointer (&self->link, gmp_worker_link_free);
   g_clear_pointer (&self->process, gmp_worker_process_free);
+  g_clear_object (&self->failure);
+  gmp_options_unref (self->options);
   g_array_unref (self->channels);
   g_free (self->role);
   g_free (self->id);
@@ -705,14 +708,14 @@ gmp_remote_worker_class_init (GmpRemoteWorkerClass *klass)
 static void
 gmp_remote_worker_init (GmpRemoteWorker *self)
 {
-  self->channels = g_array_new (FALSE, FALSE, sizeof (Channel));
-  g_array_set_clear_func (self->channels, channel_clear);
+  self->channels = g_array_new (FALSE, FALSE, sizeof (GmpChannelEnd));
+  g_array_set_clear_func (self->channels, gmp_channel_end_clear);
 }
 
 /* @events and @owner must outlive the worker's runs. */
 GmpRemoteWorker *
 gmp_remote_worker_new (GmpLauncher           *launcher,
-                       gboolean               capture_output,
+                       GmpOptions            *options,
                        guint                  inner_threads,
                        const GmpRemoteEvents *events,
                        gpointer               owner)
@@ -720,7 +723,7 @@ gmp_remote_worker_new (GmpLauncher           *launcher,
   GmpRemoteWorker *self = g_object_new (GMP_TYPE_REMOTE_WORKER, NULL);
 
   self->launcher = g_object_ref (launcher);
-  self->capture_output = capture_output;
+  self->options = gmp_options_ref (options);
   self->inner_threads = inner_threads;
   self->events = events;
   self->owner = owner;

@@ -16,9 +16,8 @@ G_BEGIN_DECLS
 typedef struct _GmpService GmpService;
 
 GmpService *gmp_service_new           (const GmpCrewEvents    *events,
-                                       gpointer                owner,
-                                       gboolean                capture_output,
-                                       guint                   inner_threads);
+                                       GmpApplication         *owner,
+                                       GmpOptions             *options);
 void        gmp_service_free          (GmpService             *self);
 gboolean    gmp_service_set_target    (GmpService             *self,
                                        const char             *server_target,

@@ -16,7 +16,7 @@
 struct _GmpService
 {
   const GmpCrewEvents *events;
-  gpointer owner;
+  GmpApplication *owner;
 
   GmpCrew *crew;
   char *server_target;          /* (nullable) */
@@ -34,11 +34,11 @@ struct _GmpService
   GError *server_error;
 };
 
+/* Takes @options over. */
 GmpService *
 gmp_service_new (const GmpCrewEvents *events,
-                 gpointer             owner,
-                 gboolean             capture_output,
-                 guint                inner_threads)
+                 GmpApplication      *owner,
+                 GmpOptions          *options)
 {
   GmpService *self = g_new0 (GmpService, 1);
 
@@ -46,11 +46,7 @@ gmp_service_new (const GmpCrewEvents *events,
   self->owner = owner;
   self->cancellable = g_cancellable_new ();
   self->crew = gmp_crew_new (events, owner);
-  gmp_crew_set_options (self->crew,
-                        &(GmpCrewOptions) {
-                          .inner_threads = inner_threads,
-                          .capture_output = capture_output,
-                        });
+  gmp_crew_set_options (self->crew, options, 0, FALSE);
   return self;
 }
 
@@ -159,10 +155,13 @@ server_ran_cb (GObject      *source,
                gpointer      user_data)
 {
   g_autoptr (GVariant) value = NULL;
+  GmpRemoteWorker *server = GMP_REMOTE_WORKER (source);
+  GmpService *self = user_data;
   GError *error = NULL;
 
-  gmp_remote_worker_run_finish (GMP_REMOTE_WORKER (source), result, &value, &error);
-  end_server (value, error, user_data);
+  if (!gmp_remote_worker_run_finish (server, result, &value, &error))
+    gmp_application_add_failure (self->owner, gmp_remote_worker_get_failure (server));
+  end_server (value, error, self);
 }
 
 static void

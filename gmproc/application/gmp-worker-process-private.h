@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "base/gmp-types.h"
+#include "application/gmp-options-private.h"
 #include "launch/gmp-launcher-private.h"
 
 G_BEGIN_DECLS
@@ -23,7 +23,7 @@ typedef void (*GmpWorkerEnded) (gpointer        user_data);
 
 GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher       *launcher,
                                                       char             **argv,
-                                                      gboolean           capture_output,
+                                                      GmpOptions        *options,
                                                       guint              inner_threads,
                                                       int               *control_fd,
                                                       GError           **error);
@@ -40,7 +40,9 @@ int               gmp_worker_process_get_pid         (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_is_watched      (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_was_forced      (GmpWorkerProcess  *self);
+gboolean          gmp_worker_process_was_signalled   (GmpWorkerProcess  *self);
 int               gmp_worker_process_get_wait_status (GmpWorkerProcess  *self);
+guint64           gmp_worker_process_get_peak_memory (GmpWorkerProcess  *self);
 const GQueue     *gmp_worker_process_get_tail        (GmpWorkerProcess  *self);
 
 G_END_DECLS

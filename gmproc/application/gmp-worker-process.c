@@ -16,9 +16,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* How many milliseconds a process has from SIGTERM to SIGKILL. */
-#define TERM_GRACE 300
-
 /* How many descriptors are left free when the last worker has been started: GLib aborts the process
  * where it cannot make one that it needs. */
 #define SPARE_DESCRIPTORS 64
@@ -31,7 +28,7 @@
 struct _GmpWorkerProcess
 {
   GmpProcess *process;
-  gboolean capture_output;
+  GmpOptions *options;
   GmpLineReader *out; /* (nullable): not captured */
   GmpLineReader *err;
   GQueue tail;        /* of char *: the last lines of standard error in this run */
@@ -43,6 +40,7 @@ struct _GmpWorkerProcess
   GSource *end_source; /* (nullable): the next signal */
   int end_signal;
   gboolean was_forced;
+  gboolean was_signalled;
   gboolean has_ended;
   int wait_status;
 };
@@ -65,7 +63,7 @@ err_line_cb (const char *line,
   g_queue_push_tail (&self->tail, g_strdup (line));
   if (self->tail.length > TAIL_LINES)
     g_free (g_queue_pop_head (&self->tail));
-  if (self->capture_output)
+  if (self->options->capture_output)
     self->line (GMP_OUTPUT_STDERR, line, self->user_data);
 }
 
@@ -81,9 +79,9 @@ open_output (GmpWorkerProcess *self,
   if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
     return FALSE;
   launch->stderr_fd = fds[1];
-  self->err = gmp_line_reader_new (fds[0], self->capture_output ? -1 : STDERR_FILENO, err_line_cb,
-                                   self);
-  if (!self->capture_output)
+  self->err = gmp_line_reader_new (fds[0], self->options->capture_output ? -1 : STDERR_FILENO,
+                                   err_line_cb, self);
+  if (!self->options->capture_output)
     return TRUE;
   if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
     return FALSE;
@@ -118,14 +116,17 @@ close_if_open (int fd)
 GmpWorkerProcess *
 gmp_worker_process_new (GmpLauncher *launcher,
                         char       **argv,
-                        gboolean     capture_output,
+                        GmpOptions  *options,
                         guint        inner_threads,
                         int         *control_fd,
                         GError     **error)
 {
   GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
+  g_auto (GStrv) environment = gmp_options_to_environ (options);
   GmpLaunch launch = {
     .argv = argv,
+    .environment = environment,
+    .working_directory = options->working_directory,
     .inner_threads = inner_threads,
     .control_fd = -1,
     .stdout_fd = -1,
@@ -133,7 +134,7 @@ gmp_worker_process_new (GmpLauncher *launcher,
   };
   int fds[2] = { -1, -1 };
 
-  self->capture_output = capture_output;
+  self->options = gmp_options_ref (options);
   g_queue_init (&self->tail);
   if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
       !gmp_peer_socketpair (fds, error))
@@ -162,6 +163,7 @@ gmp_worker_process_free (GmpWorkerProcess *self)
   g_assert (self->watch == NULL);
 
   g_clear_object (&self->process);
+  gmp_options_unref (self->options);
   g_clear_pointer (&self->out, gmp_line_reader_free);
   g_clear_pointer (&self->err, gmp_line_reader_free);
   g_queue_clear_full (&self->tail, g_free);
@@ -241,11 +243,12 @@ end_cb (gpointer user_data)
   clear_end_source (self);
   gmp_debug ("signal %d to pid %d", self->end_signal, gmp_process_get_pid (self->process));
   self->was_forced = TRUE;
+  self->was_signalled = TRUE;
   gmp_process_send_signal (self->process, self->end_signal);
   if (self->end_signal == SIGTERM)
     {
       self->end_signal = SIGKILL;
-      self->end_source = g_timeout_source_new (TERM_GRACE);
+      self->end_source = g_timeout_source_new (gmp_options_to_ms (self->options->kill_grace));
       g_source_set_callback (self->end_source, end_cb, self, NULL);
       g_source_attach (self->end_source, g_main_context_get_thread_default ());
     }
@@ -270,6 +273,7 @@ gmp_worker_process_end (GmpWorkerProcess *self,
 void
 gmp_worker_process_kill (GmpWorkerProcess *self)
 {
+  self->was_signalled = TRUE;
   gmp_process_send_signal (self->process, SIGKILL);
 }
 
@@ -298,11 +302,25 @@ gmp_worker_process_was_forced (GmpWorkerProcess *self)
   return self->was_forced;
 }
 
+/* Whether any signal came from here. */
+gboolean
+gmp_worker_process_was_signalled (GmpWorkerProcess *self)
+{
+  return self->was_signalled;
+}
+
 /* As waitpid() gives it; 0 before the process has ended. */
 int
 gmp_worker_process_get_wait_status (GmpWorkerProcess *self)
 {
   return self->wait_status;
+}
+
+/* In bytes; 0 where it is not known. */
+guint64
+gmp_worker_process_get_peak_memory (GmpWorkerProcess *self)
+{
+  return gmp_process_get_peak_memory (self->process);
 }
 
 const GQueue *

@@ -65,8 +65,6 @@ typedef struct {
   GArray *order;       /* of int: the ids as they were added */
   guint max_parallel;
   gboolean reuse;
-  gboolean capture_output;
-  guint inner_threads;
   GmpCrew *crew;
   gboolean is_running;
 } GmpWorkersPrivate;
@@ -75,8 +73,6 @@ enum {
   PROP_0,
   PROP_MAX_PARALLEL,
   PROP_REUSE,
-  PROP_CAPTURE_OUTPUT,
-  PROP_INNER_THREADS,
   PROP_RESULTS,
   N_PROPS
 };
@@ -84,7 +80,7 @@ enum {
 static GParamSpec *properties[N_PROPS];
 static GmpRunSignals signals;
 
-G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, G_TYPE_OBJECT)
+G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, GMP_TYPE_APPLICATION)
 
 static void
 entry_free (gpointer data)
@@ -277,14 +273,6 @@ gmp_workers_get_property (GObject    *object,
       g_value_set_boolean (value, priv->reuse);
       break;
 
-    case PROP_CAPTURE_OUTPUT:
-      g_value_set_boolean (value, priv->capture_output);
-      break;
-
-    case PROP_INNER_THREADS:
-      g_value_set_uint (value, priv->inner_threads);
-      break;
-
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_workers_get_results (self));
       break;
@@ -333,27 +321,25 @@ gmp_workers_set_property (GObject      *object,
       changed = set_boolean (&priv->reuse, value);
       break;
 
-    case PROP_CAPTURE_OUTPUT:
-      changed = set_boolean (&priv->capture_output, value);
-      break;
-
-    case PROP_INNER_THREADS:
-      changed = set_uint (&priv->inner_threads, value);
-      break;
-
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
-  if (!changed)
-    return;
-  gmp_crew_set_options (priv->crew,
-                        &(GmpCrewOptions) {
-                          .max_parallel = priv->max_parallel,
-                          .inner_threads = priv->inner_threads,
-                          .reuse = priv->reuse,
-                          .capture_output = priv->capture_output,
-                        });
-  g_object_notify_by_pspec (object, pspec);
+  if (changed)
+    g_object_notify_by_pspec (object, pspec);
+}
+
+/* Properties of GmpApplication count too. */
+static void
+gmp_workers_notify (GObject    *object,
+                    GParamSpec *pspec)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (GMP_WORKERS (object));
+
+  if ((pspec->flags & G_PARAM_WRITABLE) != 0)
+    gmp_crew_set_options (priv->crew, gmp_application_copy_options (GMP_APPLICATION (object)),
+                          priv->max_parallel, priv->reuse);
+  if (G_OBJECT_CLASS (gmp_workers_parent_class)->notify != NULL)
+    G_OBJECT_CLASS (gmp_workers_parent_class)->notify (object, pspec);
 }
 
 /**
@@ -379,26 +365,6 @@ gmp_workers_set_property (GObject      *object,
  */
 
 /**
- * GmpWorkers:capture-output:
- *
- * Whether what workers print comes as [signal@Gmp.Workers::output], a line at a time, in place of
- * going where the application's own output goes.
- *
- * Since: 0.1
- */
-
-/**
- * GmpWorkers:inner-threads:
- *
- * How many threads a library inside a worker should start that would start one for each processor:
- * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
- * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
- * is set in the application's environment, it counts.
- *
- * Since: 0.1
- */
-
-/**
  * GmpWorkers:results: (getter get_results)
  *
  * What the workers of the last run returned that did not fail, as `a{iv}`.
@@ -415,13 +381,6 @@ install_properties (GObjectClass *object_class)
                                                      flags);
 
   properties[PROP_REUSE] = g_param_spec_boolean ("reuse", NULL, NULL, FALSE, flags);
-
-  properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
-                                                          flags);
-
-  properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
-                                                      G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                                      G_PARAM_EXPLICIT_NOTIFY);
 
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL,
                                                    G_VARIANT_TYPE ("a{iv}"), NULL,
@@ -470,7 +429,7 @@ install_properties (GObjectClass *object_class)
  * @stream: where it was written to
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
- * A worker has printed a line, while [property@Gmp.Workers:capture-output] is on.
+ * A worker has printed a line, while [property@Gmp.Application:capture-output] is on.
  *
  * Since: 0.1
  */
@@ -499,6 +458,7 @@ gmp_workers_class_init (GmpWorkersClass *klass)
   object_class->finalize = gmp_workers_finalize;
   object_class->get_property = gmp_workers_get_property;
   object_class->set_property = gmp_workers_set_property;
+  object_class->notify = gmp_workers_notify;
   klass->process = gmp_workers_real_process;
   klass->update = gmp_workers_real_update;
   gmp_call_register (GMP_TYPE_WORKERS, call_process);
@@ -513,7 +473,7 @@ gmp_workers_init (GmpWorkers *self)
 
   priv->entries = g_hash_table_new_full (NULL, NULL, NULL, entry_free);
   priv->order = g_array_new (FALSE, FALSE, sizeof (int));
-  priv->crew = gmp_crew_new (&events, self);
+  priv->crew = gmp_crew_new (&events, GMP_APPLICATION (self));
 }
 
 /**

@@ -6,12 +6,12 @@
 
 #pragma once
 
-#include "base/gmp-types.h"
+#include "application/gmp-application.h"
 
 G_BEGIN_DECLS
 
 #define GMP_TYPE_WORKERS (gmp_workers_get_type ())
-GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GObject)
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpApplication)
 
 /**
  * GmpWorkersClass:
@@ -25,7 +25,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GObj
  */
 struct _GmpWorkersClass
 {
-  GObjectClass parent_class;
+  GmpApplicationClass parent_class;
 
   GVariant *(*process) (GmpWorkers *self,
                         int         id,

@@ -49,4 +49,22 @@ typedef enum {
   GMP_OUTPUT_STDERR
 } GmpOutputStream;
 
+/**
+ * GmpRestart:
+ * @GMP_RESTART_NEVER: a worker that has failed stays so
+ * @GMP_RESTART_ON_FAILURE: a worker that has failed is begun again
+ * @GMP_RESTART_ALWAYS: a worker that has ended is begun again, also when it has finished
+ *
+ * Which workers are begun again, as [property@Gmp.Application:restart].
+ *
+ * These are the rules `temporary`, `transient` and `permanent` of the supervisors of Erlang/OTP.
+ *
+ * Since: 0.1
+ */
+typedef enum {
+  GMP_RESTART_NEVER,
+  GMP_RESTART_ON_FAILURE,
+  GMP_RESTART_ALWAYS
+} GmpRestart;
+
 G_END_DECLS

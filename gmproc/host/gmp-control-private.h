@@ -16,6 +16,7 @@ typedef struct {
   char *id;
   char *target;
   GVariant *params;          /* (nullable) */
+  GVariant *options;         /* a{sv} */
   GmpInbox *inbox;           /* owned by the control */
   GCancellable *stop;        /* ends the life cycle at its next turn */
   GCancellable *cancellable; /* nobody wants the result any more; stop is cancelled with it */

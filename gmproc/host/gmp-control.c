@@ -47,6 +47,7 @@ job_free (GmpJob *job)
   g_free (job->id);
   g_free (job->target);
   g_clear_pointer (&job->params, g_variant_unref);
+  g_variant_unref (job->options);
   g_clear_object (&job->stop);
   g_clear_object (&job->cancellable);
   g_free (job);
@@ -136,6 +137,7 @@ make_job (const char            *role,
           const char            *id,
           const char            *target,
           GVariant              *params,
+          GVariant              *options,
           GDBusMethodInvocation *invocation)
 {
   GmpJob *job = g_new0 (GmpJob, 1);
@@ -144,6 +146,7 @@ make_job (const char            *role,
   job->id = g_strdup (id);
   job->target = g_strdup (target);
   job->params = params;
+  job->options = g_variant_ref (options);
   job->stop = g_cancellable_new ();
   job->cancellable = g_cancellable_new ();
   job->invocation = invocation;
@@ -158,6 +161,7 @@ handle_run (GmpDbusWorker1        *skeleton G_GNUC_UNUSED,
             const char            *id,
             const char            *target,
             GVariant              *packed_params,
+            GVariant              *options,
             gpointer               user_data)
 {
   GmpControl *self = user_data;
@@ -175,7 +179,8 @@ handle_run (GmpDbusWorker1        *skeleton G_GNUC_UNUSED,
     inbox = get_inbox_locked (self, &error);
   if (inbox != NULL)
     {
-      self->running = make_job (role, id, target, g_steal_pointer (&params), invocation);
+      self->running = make_job (role, id, target, g_steal_pointer (&params), options,
+                                invocation);
       self->running->inbox = inbox;
       g_async_queue_push (self->jobs, self->running);
     }

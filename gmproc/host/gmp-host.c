@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-control-private.h"
+#include "host/gmp-limits-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
@@ -191,7 +192,8 @@ run_job (GmpHost    *self,
   GError *error = NULL;
 
   gmp_worker_set_process (job->cancellable, report_cb, control);
-  result = run_target (self, control, job, &error);
+  if (gmp_limits_apply (job->options, &error))
+    result = run_target (self, control, job, &error);
   if (result != NULL)
     result = g_variant_take_ref (result);
 

@@ -10,9 +10,11 @@
 
 G_BEGIN_DECLS
 
-/* get_pid:     for messages to people; another process may have it once this one was waited for.
- * send_signal: does nothing when the process has ended.
- * wait_async:  finishes with the wait status, as waitpid() gives it, when the process has ended. */
+/* get_pid:         for messages to people; another process may have it once this was waited for.
+ * send_signal:     does nothing when the process has ended.
+ * wait_async:      finishes with the wait status, as of waitpid(), when the process has ended.
+ * get_peak_memory: how many bytes it had at most, once it was waited for; 0 where not known,
+ *                  which is the default. */
 
 #define GMP_TYPE_PROCESS (gmp_process_get_type ())
 G_DECLARE_DERIVABLE_TYPE (GmpProcess, gmp_process, GMP, PROCESS, GObject)
@@ -21,29 +23,31 @@ struct _GmpProcessClass
 {
   GObjectClass parent_class;
 
-  int      (*get_pid)     (GmpProcess          *self);
-  void     (*send_signal) (GmpProcess          *self,
-                           int                  signum);
-  void     (*wait_async)  (GmpProcess          *self,
-                           GCancellable        *cancellable,
-                           GAsyncReadyCallback  callback,
-                           gpointer             user_data);
-  gboolean (*wait_finish) (GmpProcess          *self,
-                           GAsyncResult        *result,
-                           int                 *wait_status,
-                           GError             **error);
+  int      (*get_pid)         (GmpProcess          *self);
+  void     (*send_signal)     (GmpProcess          *self,
+                               int                  signum);
+  void     (*wait_async)      (GmpProcess          *self,
+                               GCancellable        *cancellable,
+                               GAsyncReadyCallback  callback,
+                               gpointer             user_data);
+  gboolean (*wait_finish)     (GmpProcess          *self,
+                               GAsyncResult        *result,
+                               int                 *wait_status,
+                               GError             **error);
+  guint64  (*get_peak_memory) (GmpProcess          *self);
 };
 
-int      gmp_process_get_pid     (GmpProcess          *self);
-void     gmp_process_send_signal (GmpProcess          *self,
-                                  int                  signum);
-void     gmp_process_wait_async  (GmpProcess          *self,
-                                  GCancellable        *cancellable,
-                                  GAsyncReadyCallback  callback,
-                                  gpointer             user_data);
-gboolean gmp_process_wait_finish (GmpProcess          *self,
-                                  GAsyncResult        *result,
-                                  int                 *wait_status,
-                                  GError             **error);
+int      gmp_process_get_pid         (GmpProcess          *self);
+void     gmp_process_send_signal     (GmpProcess          *self,
+                                      int                  signum);
+void     gmp_process_wait_async      (GmpProcess          *self,
+                                      GCancellable        *cancellable,
+                                      GAsyncReadyCallback  callback,
+                                      gpointer             user_data);
+gboolean gmp_process_wait_finish     (GmpProcess          *self,
+                                      GAsyncResult        *result,
+                                      int                 *wait_status,
+                                      GError             **error);
+guint64  gmp_process_get_peak_memory (GmpProcess          *self);
 
 G_END_DECLS

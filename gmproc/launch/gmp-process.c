@@ -8,9 +8,16 @@
 
 G_DEFINE_ABSTRACT_TYPE (GmpProcess, gmp_process, G_TYPE_OBJECT)
 
-static void
-gmp_process_class_init (GmpProcessClass *klass G_GNUC_UNUSED)
+static guint64
+gmp_process_real_get_peak_memory (GmpProcess *self G_GNUC_UNUSED)
 {
+  return 0;
+}
+
+static void
+gmp_process_class_init (GmpProcessClass *klass)
+{
+  klass->get_peak_memory = gmp_process_real_get_peak_memory;
 }
 
 static void
@@ -47,4 +54,10 @@ gmp_process_wait_finish (GmpProcess   *self,
                          GError      **error)
 {
   return GMP_PROCESS_GET_CLASS (self)->wait_finish (self, result, wait_status, error);
+}
+
+guint64
+gmp_process_get_peak_memory (GmpProcess *self)
+{
+  return GMP_PROCESS_GET_CLASS (self)->get_peak_memory (self);
 }

@@ -1,0 +1,19 @@
+/* gmp-application-private.h: what the run of an application has to do with its object
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-application.h"
+#include "application/gmp-options-private.h"
+
+G_BEGIN_DECLS
+
+GmpOptions *gmp_application_copy_options   (GmpApplication *self);
+void        gmp_application_clear_failures (GmpApplication *self);
+void        gmp_application_add_failure    (GmpApplication *self,
+                                            GmpFailure     *failure);
+
+G_END_DECLS

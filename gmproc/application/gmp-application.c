@@ -1,0 +1,547 @@
+/* gmp-application.c: what GmpWorkers and GmpClientServer have in common
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-application-private.h"
+
+#include "base/gmp-enum-types.h"
+
+/**
+ * GmpApplication:
+ *
+ * How workers are started, limited, restarted and ended: what [class@Gmp.Workers] and
+ * [class@Gmp.ClientServer] have in common.
+ *
+ * All times are in seconds, fractions included, and all sizes in bytes; 0 is no limit. A property
+ * counts for runs that begin after it is set, and the processes that were kept end when it changes.
+ *
+ * # Time limits
+ *
+ * A worker that takes longer than it may fails with [error@Gmp.Error.TIMED_OUT], and is ended as
+ * one that is cancelled: its [func@Gmp.Worker.get_cancellable] is cancelled; after
+ * [property@Gmp.Application:stop-grace] it gets `SIGTERM`; after a further
+ * [property@Gmp.Application:kill-grace] `SIGKILL`.
+ *
+ * # Restarts
+ *
+ * With [property@Gmp.Application:restart] a worker that has ended is begun again, in a new process
+ * and from its `start`: at most [property@Gmp.Application:max-restarts] times within
+ * [property@Gmp.Application:restart-period]. After that it stays as it is, and its failure is the
+ * first of those that it was restarted for.
+ *
+ * A server that is restarted gets new channels to its clients, which live on. A client that waits
+ * for an answer then fails, or asks again with [property@Gmp.Application:resend-requests]. A server
+ * that is done is not restarted: the run is over.
+ *
+ * Since: 0.1
+ */
+
+typedef struct {
+  GmpOptions *options;
+  GPtrArray *failures; /* of GmpFailure, in the order that they came in */
+} GmpApplicationPrivate;
+
+enum {
+  PROP_0,
+  PROP_CAPTURE_OUTPUT,
+  PROP_INNER_THREADS,
+  PROP_ENVIRONMENT,
+  PROP_WORKING_DIRECTORY,
+  PROP_MEMORY_LIMIT,
+  PROP_CPU_TIME_LIMIT,
+  PROP_OPEN_FILES_LIMIT,
+  PROP_NICE,
+  PROP_AFFINITY,
+  PROP_STARTUP_TIMEOUT,
+  PROP_RUN_TIMEOUT,
+  PROP_REQUEST_TIMEOUT,
+  PROP_STOP_GRACE,
+  PROP_KILL_GRACE,
+  PROP_RESTART,
+  PROP_MAX_RESTARTS,
+  PROP_RESTART_PERIOD,
+  PROP_RESEND_REQUESTS,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+/* Where a property is kept; its type is that of its GParamSpec. */
+static const gsize offsets[N_PROPS] = {
+  [PROP_CAPTURE_OUTPUT] = G_STRUCT_OFFSET (GmpOptions, capture_output),
+  [PROP_INNER_THREADS] = G_STRUCT_OFFSET (GmpOptions, inner_threads),
+  [PROP_ENVIRONMENT] = G_STRUCT_OFFSET (GmpOptions, environment),
+  [PROP_WORKING_DIRECTORY] = G_STRUCT_OFFSET (GmpOptions, working_directory),
+  [PROP_MEMORY_LIMIT] = G_STRUCT_OFFSET (GmpOptions, memory_limit),
+  [PROP_CPU_TIME_LIMIT] = G_STRUCT_OFFSET (GmpOptions, cpu_time_limit),
+  [PROP_OPEN_FILES_LIMIT] = G_STRUCT_OFFSET (GmpOptions, open_files_limit),
+  [PROP_NICE] = G_STRUCT_OFFSET (GmpOptions, nice),
+  [PROP_AFFINITY] = G_STRUCT_OFFSET (GmpOptions, affinity),
+  [PROP_STARTUP_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, startup_timeout),
+  [PROP_RUN_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, run_timeout),
+  [PROP_REQUEST_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, request_timeout),
+  [PROP_STOP_GRACE] = G_STRUCT_OFFSET (GmpOptions, stop_grace),
+  [PROP_KILL_GRACE] = G_STRUCT_OFFSET (GmpOptions, kill_grace),
+  [PROP_RESTART] = G_STRUCT_OFFSET (GmpOptions, restart),
+  [PROP_MAX_RESTARTS] = G_STRUCT_OFFSET (GmpOptions, max_restarts),
+  [PROP_RESTART_PERIOD] = G_STRUCT_OFFSET (GmpOptions, restart_period),
+  [PROP_RESEND_REQUESTS] = G_STRUCT_OFFSET (GmpOptions, resend_requests),
+};
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpApplication, gmp_application, G_TYPE_OBJECT)
+
+static void
+gmp_application_finalize (GObject *object)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+
+  gmp_options_unref (priv->options);
+  g_ptr_array_unref (priv->failures);
+  G_OBJECT_CLASS (gmp_application_parent_class)->finalize (object);
+}
+
+static void
+read_field (gpointer    field,
+            GParamSpec *pspec,
+            GValue     *value)
+{
+  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
+    {
+    case G_TYPE_BOOLEAN:
+      g_value_set_boolean (value, *(gboolean *) field);
+      break;
+
+    case G_TYPE_UINT:
+      g_value_set_uint (value, *(guint *) field);
+      break;
+
+    case G_TYPE_INT:
+      g_value_set_int (value, *(int *) field);
+      break;
+
+    case G_TYPE_UINT64:
+      g_value_set_uint64 (value, *(guint64 *) field);
+      break;
+
+    case G_TYPE_DOUBLE:
+      g_value_set_double (value, *(double *) field);
+      break;
+
+    case G_TYPE_ENUM:
+      g_value_set_enum (value, *(GmpRestart *) field);
+      break;
+
+    case G_TYPE_STRING:
+      g_value_set_string (value, *(char **) field);
+      break;
+
+    case G_TYPE_BOXED:
+    default:
+      g_value_set_boxed (value, *(char ***) field);
+    }
+}
+
+static void
+write_field (gpointer      field,
+             GParamSpec   *pspec,
+             const GValue *value)
+{
+  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
+    {
+    case G_TYPE_BOOLEAN:
+      *(gboolean *) field = g_value_get_boolean (value);
+      break;
+
+    case G_TYPE_UINT:
+      *(guint *) field = g_value_get_uint (value);
+      break;
+
+    case G_TYPE_INT:
+      *(int *) field = g_value_get_int (value);
+      break;
+
+    case G_TYPE_UINT64:
+      *(guint64 *) field = g_value_get_uint64 (value);
+      break;
+
+    case G_TYPE_DOUBLE:
+      *(double *) field = g_value_get_double (value);
+      break;
+
+    case G_TYPE_ENUM:
+      *(GmpRestart *) field = g_value_get_enum (value);
+      break;
+
+    case G_TYPE_STRING:
+      g_free (*(char **) field);
+      *(char **) field = g_value_dup_string (value);
+      break;
+
+    case G_TYPE_BOXED:
+    default:
+      g_strfreev (*(char ***) field);
+      *(char ***) field = g_value_dup_boxed (value);
+    }
+}
+
+static gboolean
+is_same (GParamSpec   *pspec,
+         const GValue *a,
+         const GValue *b)
+{
+  const char * const *strv_a;
+  const char * const *strv_b;
+
+  if (!G_VALUE_HOLDS (a, G_TYPE_STRV))
+    return g_param_values_cmp (pspec, a, b) == 0;
+  strv_a = g_value_get_boxed (a);
+  strv_b = g_value_get_boxed (b);
+  return strv_a == strv_b || (strv_a != NULL && strv_b != NULL && g_strv_equal (strv_a, strv_b));
+}
+
+static void
+gmp_application_get_property (GObject    *object,
+                              guint       prop_id,
+                              GValue     *value,
+                              GParamSpec *pspec)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+
+  read_field (G_STRUCT_MEMBER_P (priv->options, offsets[prop_id]), pspec, value);
+}
+
+static void
+gmp_application_set_property (GObject      *object,
+                              guint         prop_id,
+                              const GValue *value,
+                              GParamSpec   *pspec)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+  gpointer field = G_STRUCT_MEMBER_P (priv->options, offsets[prop_id]);
+  g_auto (GValue) old = G_VALUE_INIT;
+
+  g_value_init (&old, pspec->value_type);
+  read_field (field, pspec, &old);
+  if (is_same (pspec, &old, value))
+    return;
+  write_field (field, pspec, value);
+  g_object_notify_by_pspec (object, pspec);
+}
+
+/**
+ * GmpApplication:capture-output:
+ *
+ * Whether what workers print comes as the signal `output`, a line at a time, in place of going
+ * where the application's own output goes.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:inner-threads:
+ *
+ * How many threads a library inside a worker should start that would start one for each processor:
+ * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
+ * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
+ * is set in the application's environment, or in [property@Gmp.Application:environment], it counts.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:environment:
+ *
+ * Variables for workers, each as `NAME=VALUE`; a `NAME` alone takes the variable out. The others
+ * are those of the application, as they are when the worker is started.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:working-directory: (type filename)
+ *
+ * The folder that workers are started in; that of the application where it is %NULL.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:memory-limit:
+ *
+ * How many bytes of memory each worker may have for itself.
+ *
+ * It is the kernel's `RLIMIT_DATA`: what the process has allocated, its stacks and the arrays that
+ * it received included, but neither program files nor memory that it shares with others. An
+ * allocation beyond it fails, with what the language makes of that: a `MemoryError` in Python, and
+ * an abort in C, where GLib allocates. The error of such a worker names this limit.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:cpu-time-limit:
+ *
+ * How many seconds of processor time a worker may use in a run, all its threads together; the
+ * kernel counts whole seconds, so it is rounded up.
+ *
+ * The kernel then ends the process by `SIGXCPU`, and the error names this limit.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:open-files-limit:
+ *
+ * How many file descriptors each worker may have, those of gmproc included: about ten, and for a
+ * server up to three for each client.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:nice:
+ *
+ * How much nicer to other processes workers are than the application, which is added to its own
+ * niceness. Less than 0 needs the privilege `CAP_SYS_NICE`, or a limit that allows it.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:affinity:
+ *
+ * The processors that workers run on, as `taskset -c` takes them: `0`, `0,2` or `4-7`; all that the
+ * application may use where it is %NULL.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:startup-timeout:
+ *
+ * How many seconds a process may take from its start until user code begins; 60 by default.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:run-timeout:
+ *
+ * How many seconds a worker may take for a run, its start included; no limit by default. Each
+ * restart has them anew.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:request-timeout:
+ *
+ * How many seconds a client waits for the answer to a request; no limit by default.
+ *
+ * When they are over, the client fails with [error@Gmp.Error.TIMED_OUT]; the server goes on, and
+ * its answer is dropped. A server that has left a request unanswered, and does not end either
+ * within this time after its last client has, is ended with the same error.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:stop-grace:
+ *
+ * How many seconds a worker that is cancelled, or has exceeded a time limit, has to end by itself
+ * before it gets `SIGTERM`; 0.3 by default, and 0 for at once.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:kill-grace:
+ *
+ * How many seconds a worker has between `SIGTERM` and `SIGKILL`; 0.3 by default, and 0 for at once.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:restart:
+ *
+ * Which workers are begun again when they have ended, servers and clients alike.
+ *
+ * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled, or
+ * when [property@Gmp.Application:max-restarts] is reached: a worker that has never failed then has
+ * its last result.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:max-restarts:
+ *
+ * How often a worker is restarted within [property@Gmp.Application:restart-period] at most; 3 by
+ * default.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:restart-period:
+ *
+ * The seconds that [property@Gmp.Application:max-restarts] is about; 60 by default, and 0 for the
+ * whole run.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:resend-requests:
+ *
+ * What a client does that waits for an answer when the server is restarted: with %TRUE it sends its
+ * request again, which the server may then see twice; with %FALSE, the default, it fails with
+ * [error@Gmp.Error.DISCONNECTED], and may be restarted itself.
+ *
+ * Since: 0.1
+ */
+
+static GParamSpec *
+seconds_property (const char *name,
+                  double      value)
+{
+  return g_param_spec_double (name, NULL, NULL, 0, G_MAXDOUBLE, value,
+                              G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+}
+
+static void
+install_limits (void)
+{
+  GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  properties[PROP_ENVIRONMENT] = g_param_spec_boxed ("environment", NULL, NULL, G_TYPE_STRV, flags);
+
+  properties[PROP_WORKING_DIRECTORY] = g_param_spec_string ("working-directory", NULL, NULL, NULL,
+                                                            flags);
+
+  properties[PROP_MEMORY_LIMIT] = g_param_spec_uint64 ("memory-limit", NULL, NULL, 0, G_MAXUINT64,
+                                                       0, flags);
+
+  properties[PROP_CPU_TIME_LIMIT] = seconds_property ("cpu-time-limit", 0);
+
+  properties[PROP_OPEN_FILES_LIMIT] = g_param_spec_uint ("open-files-limit", NULL, NULL, 0,
+                                                         G_MAXUINT, 0, flags);
+
+  properties[PROP_NICE] = g_param_spec_int ("nice", NULL, NULL, -40, 40, 0, flags);
+
+  properties[PROP_AFFINITY] = g_param_spec_string ("affinity", NULL, NULL, NULL, flags);
+}
+
+static void
+install_properties (GObjectClass     *object_class,
+                    const GmpOptions *defaults)
+{
+  GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
+                                                          flags);
+
+  properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
+                                                      flags);
+  install_limits ();
+  properties[PROP_STARTUP_TIMEOUT] = seconds_property ("startup-timeout",
+                                                       defaults->startup_timeout);
+
+  properties[PROP_RUN_TIMEOUT] = seconds_property ("run-timeout", 0);
+
+  properties[PROP_REQUEST_TIMEOUT] = seconds_property ("request-timeout", 0);
+
+  properties[PROP_STOP_GRACE] = seconds_property ("stop-grace", defaults->stop_grace);
+
+  properties[PROP_KILL_GRACE] = seconds_property ("kill-grace", defaults->kill_grace);
+
+  properties[PROP_RESTART] = g_param_spec_enum ("restart", NULL, NULL, GMP_TYPE_RESTART,
+                                                GMP_RESTART_NEVER, flags);
+
+  properties[PROP_MAX_RESTARTS] = g_param_spec_uint ("max-restarts", NULL, NULL, 0, G_MAXUINT,
+                                                     defaults->max_restarts, flags);
+
+  properties[PROP_RESTART_PERIOD] = seconds_property ("restart-period", defaults->restart_period);
+
+  properties[PROP_RESEND_REQUESTS] = g_param_spec_boolean ("resend-requests", NULL, NULL, FALSE,
+                                                           flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+gmp_application_class_init (GmpApplicationClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  g_autoptr (GmpOptions) defaults = gmp_options_new ();
+
+  object_class->finalize = gmp_application_finalize;
+  object_class->get_property = gmp_application_get_property;
+  object_class->set_property = gmp_application_set_property;
+  install_properties (object_class, defaults);
+}
+
+static void
+gmp_application_init (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  priv->options = gmp_options_new ();
+  priv->failures = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/* For a run: what is set after this does not count for it. */
+GmpOptions *
+gmp_application_copy_options (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  return gmp_options_copy (priv->options);
+}
+
+void
+gmp_application_clear_failures (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  g_ptr_array_set_size (priv->failures, 0);
+}
+
+void
+gmp_application_add_failure (GmpApplication *self,
+                             GmpFailure     *failure)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  g_ptr_array_add (priv->failures, g_object_ref (failure));
+}
+
+/**
+ * gmp_application_get_failures:
+ * @self: an application
+ *
+ * What is known about the workers of the last run that failed; while one runs, of those that have.
+ *
+ * They are in the order that they failed in, so the first is why the run failed. A handler of the
+ * signal `failed` finds the worker that it is told of as the last.
+ *
+ * Returns: (transfer container) (element-type GmpFailure): the failures
+ *
+ * Since: 0.1
+ */
+GPtrArray *
+gmp_application_get_failures (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GPtrArray *copy;
+
+  g_return_val_if_fail (GMP_IS_APPLICATION (self), NULL);
+
+  /* Each failure lives as long as the next run does not begin; a copy may outlive that. */
+  copy = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < priv->failures->len; i++)
+    g_ptr_array_add (copy, g_object_ref (priv->failures->pdata[i]));
+  return copy;
+}

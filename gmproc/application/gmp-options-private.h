@@ -1,0 +1,49 @@
+/* gmp-options-private.h: how workers are started, limited and ended
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+/* The fields are what the properties of GmpApplication say. A run has a copy of its own, which does
+ * not change any more, and is shared by all that take part in it. */
+typedef struct {
+  gboolean   capture_output;
+  guint      inner_threads;     /* 0: a share of the processors */
+
+  char     **environment;       /* (nullable): NAME=VALUE */
+  char      *working_directory; /* (nullable) */
+  guint64    memory_limit;      /* in bytes; for this and what follows, 0: none */
+  double     cpu_time_limit;    /* in seconds, as all times */
+  guint      open_files_limit;
+  int        nice;
+  char      *affinity;      /* (nullable) */
+
+  double     startup_timeout;
+  double     run_timeout;
+  double     request_timeout;
+  double     stop_grace;
+  double     kill_grace;
+
+  GmpRestart restart;
+  guint      max_restarts;
+  double     restart_period;
+  gboolean   resend_requests;
+} GmpOptions;
+
+GmpOptions *gmp_options_new        (void);
+GmpOptions *gmp_options_copy       (const GmpOptions *self);
+GmpOptions *gmp_options_ref        (GmpOptions       *self);
+void        gmp_options_unref      (GmpOptions       *self);
+char      **gmp_options_to_environ (const GmpOptions *self);
+GVariant   *gmp_options_to_variant (const GmpOptions *self);
+guint       gmp_options_to_ms      (double            seconds);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOptions, gmp_options_unref)
+
+G_END_DECLS

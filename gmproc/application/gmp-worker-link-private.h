@@ -1,0 +1,70 @@
+/* gmp-worker-link-private.h: the control connection to a worker, from the application's side
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+/* What a worker is asked over its connection, and what it tells. */
+typedef struct _GmpWorkerLink GmpWorkerLink;
+
+/* In the main context of gmp_worker_link_begin(). */
+typedef struct {
+  void (*ready)    (guint           pid,
+                    gpointer        user_data);
+  void (*progress) (GVariant       *value,
+                    GError         *error,
+                    gpointer        user_data);
+  void (*log)      (const char     *domain,
+                    GLogLevelFlags  level,
+                    const char     *message,
+                    gpointer        user_data);
+} GmpLinkEvents;
+
+/* One end of a channel. */
+typedef struct {
+  char *peer;
+  char *runtime;
+  char *kind;
+  int   fd;
+} GmpChannelEnd;
+
+void           gmp_channel_end_clear      (gpointer              data);
+
+GmpWorkerLink *gmp_worker_link_new        (GDBusConnection      *connection);
+void           gmp_worker_link_free       (GmpWorkerLink        *self);
+gboolean       gmp_worker_link_is_open    (GmpWorkerLink        *self);
+void           gmp_worker_link_close      (GmpWorkerLink        *self);
+void           gmp_worker_link_begin      (GmpWorkerLink        *self,
+                                           const GmpLinkEvents  *events,
+                                           gpointer              user_data);
+void           gmp_worker_link_end        (GmpWorkerLink        *self);
+gboolean       gmp_worker_link_connect    (GmpWorkerLink        *self,
+                                           const GmpChannelEnd  *end,
+                                           GError              **error);
+gboolean       gmp_worker_link_run_async  (GmpWorkerLink        *self,
+                                           const char           *role,
+                                           const char           *id,
+                                           const char           *target,
+                                           GVariant             *params,
+                                           GVariant             *options,
+                                           GAsyncReadyCallback   callback,
+                                           gpointer              user_data,
+                                           GError              **error);
+gboolean       gmp_worker_link_run_finish (GObject              *source,
+                                           GAsyncResult         *result,
+                                           GVariant            **value,
+                                           GError              **error);
+void           gmp_worker_link_stop       (GmpWorkerLink        *self);
+void           gmp_worker_link_cancel     (GmpWorkerLink        *self);
+void           gmp_worker_link_tell_gone  (GmpWorkerLink        *self,
+                                           const char           *peer,
+                                           const GError         *reason,
+                                           gboolean              returns);
+
+G_END_DECLS

@@ -1,0 +1,226 @@
+/* gmp-worker-link.c: the control connection to a worker, from the application's side
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-worker-link-private.h"
+
+#include "peer/gmp-payload-private.h"
+#include "peer/gmp-peer-private.h"
+#include "peer/gmp-worker-dbus.h"
+
+#include <unistd.h>
+
+/* The connection lives as long as the process; the proxy is there during a run, whose main context
+ * its signals come in. */
+struct _GmpWorkerLink
+{
+  GDBusConnection *connection;
+  GmpDbusWorker1 *proxy; /* (nullable): between runs */
+  const GmpLinkEvents *events;
+  gpointer user_data;
+};
+
+void
+gmp_channel_end_clear (gpointer data)
+{
+  GmpChannelEnd *end = data;
+
+  g_free (end->peer);
+  g_free (end->runtime);
+  g_free (end->kind);
+  if (end->fd != -1)
+    close (end->fd);
+}
+
+/* Takes @connection over, whose messages are still held back. */
+GmpWorkerLink *
+gmp_worker_link_new (GDBusConnection *connection)
+{
+  GmpWorkerLink *self = g_new0 (GmpWorkerLink, 1);
+
+  self->connection = connection;
+  g_dbus_connection_start_message_processing (connection);
+  return self;
+}
+
+gboolean
+gmp_worker_link_is_open (GmpWorkerLink *self)
+{
+  return !g_dbus_connection_is_closed (self->connection);
+}
+
+/* A call that waits then returns with an error. */
+void
+gmp_worker_link_close (GmpWorkerLink *self)
+{
+  g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+}
+
+void
+gmp_worker_link_end (GmpWorkerLink *self)
+{
+  if (self->proxy != NULL)
+    g_signal_handlers_disconnect_by_data (self->proxy, self);
+  g_clear_object (&self->proxy);
+}
+
+void
+gmp_worker_link_free (GmpWorkerLink *self)
+{
+  gmp_worker_link_end (self);
+  gmp_worker_link_close (self);
+  g_object_unref (self->connection);
+  g_free (self);
+}
+
+static void
+ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
+          guint           pid,
+          gpointer        user_data)
+{
+  GmpWorkerLink *self = user_data;
+
+  self->events->ready (pid, self->user_data);
+}
+
+static void
+progress_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
+             GVariant       *packed,
+             gpointer        user_data)
+{
+  GmpWorkerLink *self = user_data;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_payload_unpack_inline (packed, &value, &error);
+  self->events->progress (value, error, self->user_data);
+}
+
+static void
+log_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
+        const char     *domain,
+        guint           level,
+        const char     *message,
+        gpointer        user_data)
+{
+  GmpWorkerLink *self = user_data;
+
+  self->events->log (domain, level & G_LOG_LEVEL_MASK, message, self->user_data);
+}
+
+/* A run begins, in the thread-default main context. */
+void
+gmp_worker_link_begin (GmpWorkerLink       *self,
+                       const GmpLinkEvents *events,
+                       gpointer             user_data)
+{
+  self->events = events;
+  self->user_data = user_data;
+  /* No name and no properties, so this only sets up the signals. */
+  self->proxy = gmp_dbus_worker1_proxy_new_sync (self->connection,
+                                                 G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES,
+                                                 NULL, GMP_WORKER_PATH, NULL, NULL);
+  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (self->proxy), G_MAXINT);
+  g_signal_connect (self->proxy, "ready", G_CALLBACK (ready_cb), self);
+  g_signal_connect (self->proxy, "progress", G_CALLBACK (progress_cb), self);
+  g_signal_connect (self->proxy, "log", G_CALLBACK (log_cb), self);
+}
+
+/* Hands over @end. A channel that cannot be connected makes itself known by being closed. */
+gboolean
+gmp_worker_link_connect (GmpWorkerLink       *self,
+                         const GmpChannelEnd *end,
+                         GError             **error)
+{
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariantBuilder positions;
+  int position = g_unix_fd_list_append (handles, end->fd, error);
+
+  if (position == -1)
+    return FALSE;
+  g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
+  g_variant_builder_add (&positions, "h", position);
+  gmp_dbus_worker1_call_connect (self->proxy, end->peer, end->runtime, end->kind,
+                                 g_variant_builder_end (&positions), handles, NULL, NULL, NULL);
+  return TRUE;
+}
+
+/* Calls @callback, unless there is an error at once. */
+gboolean
+gmp_worker_link_run_async (GmpWorkerLink      *self,
+                           const char         *role,
+                           const char         *id,
+                           const char         *target,
+                           GVariant           *params,
+                           GVariant           *options,
+                           GAsyncReadyCallback callback,
+                           gpointer            user_data,
+                           GError            **error)
+{
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *packed = gmp_payload_pack (params, handles, error);
+
+  if (packed == NULL)
+    return FALSE;
+  gmp_dbus_worker1_call_run (self->proxy, role, id, target, packed, sunk, handles, NULL, callback,
+                             user_data);
+  return TRUE;
+}
+
+/* What the run returned, %NULL included, or its error; %FALSE without an error where the connection
+ * was lost. */
+gboolean
+gmp_worker_link_run_finish (GObject      *source,
+                            GAsyncResult *result,
+                            GVariant    **value,
+                            GError      **error)
+{
+  GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (source));
+  g_autoptr (GUnixFDList) handles = NULL;
+  g_autoptr (GVariant) packed = NULL;
+  GError *local = NULL;
+
+  if (gmp_dbus_worker1_call_run_finish (GMP_DBUS_WORKER1 (source), &packed, &handles, result,
+                                        &local))
+    return gmp_payload_unpack (packed, handles, value, error);
+  if (g_dbus_error_is_remote_error (local))
+    g_dbus_error_strip_remote_error (local);
+  else if (g_dbus_connection_is_closed (connection))
+    g_clear_error (&local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return FALSE;
+}
+
+/* Ends the life cycle at its next turn, with finish. */
+void
+gmp_worker_link_stop (GmpWorkerLink *self)
+{
+  if (self->proxy != NULL)
+    gmp_dbus_worker1_call_stop (self->proxy, NULL, NULL, NULL);
+}
+
+void
+gmp_worker_link_cancel (GmpWorkerLink *self)
+{
+  if (self->proxy != NULL)
+    gmp_dbus_worker1_call_cancel (self->proxy, NULL, NULL, NULL);
+}
+
+/* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
+void
+gmp_worker_link_tell_gone (GmpWorkerLink *self,
+                           const char    *peer,
+                           const GError  *reason,
+                           gboolean       returns)
+{
+  if (self->proxy == NULL)
+    return;
+  gmp_dbus_worker1_call_gone (self->proxy, peer,
+                              reason != NULL ? g_quark_to_string (reason->domain) : "",
+                              reason != NULL ? reason->code : 0,
+                              reason != NULL ? reason->message : "", returns, NULL, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+/* gmp-limits.c: what a worker's process may use
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-limits-private.h"
+
+#include "base/gmp-error.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+/* The limits are set by the worker itself, and for each run: so it makes no difference whether the
+ * process was started for this, forked by another that waited warm, or kept from an earlier run. */
+
+static gboolean
+refuse (GError    **error,
+        const char *property,
+        const char *why)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "its %s cannot be set: %s", property, why);
+  return FALSE;
+}
+
+/* Never above the hard limit, which only the privileged can raise. */
+static gboolean
+set_limit (__rlimit_resource_t resource,
+           guint64             value,
+           const char         *property,
+           GError            **error)
+{
+  struct rlimit limit;
+
+  if (getrlimit (resource, &limit) == 0)
+    {
+      limit.rlim_cur = MIN (value, limit.rlim_max);
+      if (setrlimit (resource, &limit) == 0)
+        return TRUE;
+    }
+  return refuse (error, property, g_strerror (errno));
+}
+
+/* How many bytes count for RLIMIT_DATA now; 0 where /proc does not say. */
+static guint64
+get_data_size (void)
+{
+  g_autofree char *text = NULL;
+  const char *line;
+
+  if (!g_file_get_contents ("/proc/self/status", &text, NULL, NULL))
+    return 0;
+  line = strstr (text, "\nVmData:");
+  return line != NULL ? g_ascii_strtoull (line + strlen ("\nVmData:"), NULL, 10) * 1024 : 0;
+}
+
+/* RLIMIT_AS would count the address space that shared memory reserves without using it. */
+static gboolean
+limit_memory (GVariant *value,
+              GError  **error)
+{
+  guint64 limit = g_variant_get_uint64 (value);
+  guint64 used = get_data_size ();
+  g_autofree char *why = NULL;
+
+  if (used < limit)
+    return set_limit (RLIMIT_DATA, limit, "memory-limit", error);
+  why = g_strdup_printf ("a worker of this runtime has %.1f MiB before it begins",
+                         used / (1024.0 * 1024.0));
+  return refuse (error, "memory-limit", why);
+}
+
+/* The kernel counts from the process's begin. */
+static gboolean
+limit_cpu_time (GVariant *value,
+                GError  **error)
+{
+  struct rusage usage = { 0, };
+  double used;
+
+  getrusage (RUSAGE_SELF, &usage);
+  used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
+         (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+  return set_limit (RLIMIT_CPU, MAX ((guint64) ceil (used + g_variant_get_double (value)), 1),
+                    "cpu-time-limit", error);
+}
+
+static gboolean
+limit_open_files (GVariant *value,
+                  GError  **error)
+{
+  return set_limit (RLIMIT_NOFILE, g_variant_get_uint32 (value), "open-files-limit", error);
+}
+
+/* On Linux niceness and affinity are a thread's own: this is the main thread, which starts all that
+ * code of the user starts. */
+static gboolean
+be_nice (GVariant *value,
+         GError  **error)
+{
+  if (setpriority (PRIO_PROCESS, 0, g_variant_get_int32 (value)) == 0)
+    return TRUE;
+  return refuse (error, "nice", errno == EACCES || errno == EPERM
+                 ? "to be less nice than the application takes the privilege CAP_SYS_NICE, or a "
+                 "limit that allows it ('ulimit -e')"
+                 : g_strerror (errno));
+}
+
+/* "0,2-4", as the kernel writes it in /sys/devices/system/cpu/online. */
+static gboolean
+parse_processors (const char *text,
+                  cpu_set_t  *set)
+{
+  g_auto (GStrv) ranges = g_strsplit (text, ",", 0);
+
+  CPU_ZERO (set);
+  for (char **range = ranges; *range != NULL; range++)
+    {
+      g_auto (GStrv) ends = g_strsplit (*range, "-", 2);
+      guint64 first;
+      guint64 last;
+
+      if (ends[0] == NULL ||
+          !g_ascii_string_to_unsigned (g_strstrip (ends[0]), 10, 0, CPU_SETSIZE - 1, &first, NULL))
+        return FALSE;
+      last = first;
+      if (ends[1] != NULL &&
+          !g_ascii_string_to_unsigned (g_strstrip (ends[1]), 10, first, CPU_SETSIZE - 1, &last,
+                                       NULL))
+        return FALSE;
+      for (guint64 cpu = first; cpu <= last; cpu++)
+        CPU_SET (cpu, set);
+    }
+  return ranges[0] != NULL;
+}
+
+static gboolean
+bind_to_processors (GVariant *value,
+                    GError  **error)
+{
+  const char *text = g_variant_get_string (value, NULL);
+  g_autofree char *why = NULL;
+  cpu_set_t set;
+
+  if (!parse_processors (text, &set))
+    why = g_strdup_printf ("'%s' is no list of processors: it should read as 0 or 0,2-3", text);
+  else if (sched_setaffinity (0, sizeof set, &set) == 0)
+    return TRUE;
+  else
+    why = g_strdup_printf ("%s, for the processors %s", errno == EINVAL
+                           ? "none of them is there, or the application may use none of them"
+                           : g_strerror (errno), text);
+  return refuse (error, "affinity", why);
+}
+
+/* What the life cycle reads has no function here. */
+static const struct {
+  const char *name;
+  const char *type;
+  gboolean  (*apply) (GVariant *value,
+                      GError  **error);
+} known[] = {
+  { "open-files-limit", "u", limit_open_files },
+  { "nice", "i", be_nice },
+  { "affinity", "s", bind_to_processors },
+  { "cpu-time-limit", "d", limit_cpu_time },
+  { "memory-limit", "t", limit_memory },
+  { "request-timeout", "d", NULL },
+  { "resend-requests", "b", NULL },
+  { "restart", "i", NULL },
+};
+
+static gboolean
+apply (const char *name,
+       GVariant   *value,
+       GError    **error)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (known); i++)
+    if (g_str_equal (name, known[i].name) &&
+        g_variant_is_of_type (value, G_VARIANT_TYPE (known[i].type)))
+      return known[i].apply == NULL || known[i].apply (value, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+               "A worker has no option '%s' of type '%s': are application and worker of the same "
+               "version?", name, g_variant_get_type_string (value));
+  return FALSE;
+}
+
+/* Called in the main thread, before the target is looked for: a limit that cannot be kept is an
+ * error, for without it code of the user should not run. */
+gboolean
+gmp_limits_apply (GVariant *options,
+                  GError  **error)
+{
+  GVariantIter iter;
+  const char *name;
+  GVariant *value;
+  gboolean result = TRUE;
+
+  g_variant_iter_init (&iter, options);
+  while (result && g_variant_iter_next (&iter, "{&sv}", &name, &value))
+    {
+      result = apply (name, value, error);
+      g_variant_unref (value);
+    }
+  return result;
+}

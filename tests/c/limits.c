@@ -1,0 +1,326 @@
+/* limits.c: what a worker may use, and how long it may take
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MIB (1024 * 1024)
+
+static GVariant *
+spin (GVariant *params G_GNUC_UNUSED,
+      GError  **error G_GNUC_UNUSED)
+{
+  for (volatile guint64 n = 1; n != 0; n++)
+    ;
+  return NULL;
+}
+
+static GVariant *
+spin_deaf (GVariant *params,
+           GError  **error)
+{
+  signal (SIGTERM, SIG_IGN);
+  return spin (params, error);
+}
+
+static GVariant *
+stop_self (GVariant *params G_GNUC_UNUSED,
+           GError  **error G_GNUC_UNUSED)
+{
+  raise (SIGSTOP);
+  return NULL;
+}
+
+static GVariant *
+wait_for_cancel (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  GCancellable *cancellable = gmp_worker_get_cancellable ();
+  GPollFD fd;
+
+  g_cancellable_make_pollfd (cancellable, &fd);
+  g_poll (&fd, 1, -1);
+  /* Too late, and told so. */
+  return g_variant_new_string ("late");
+}
+
+static GVariant *
+describe_self (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *folder = g_get_current_dir ();
+  struct rlimit files;
+  cpu_set_t set;
+
+  getrlimit (RLIMIT_NOFILE, &files);
+  sched_getaffinity (0, sizeof set, &set);
+  return g_variant_new ("(ssbsuiu)", folder, g_getenv ("GMP_TEST_ADDED"),
+                        g_getenv ("GMP_TEST_TAKEN") == NULL, g_getenv ("OMP_NUM_THREADS"),
+                        (guint) files.rlim_cur, getpriority (PRIO_PROCESS, 0),
+                        (guint) CPU_COUNT (&set));
+}
+
+static GVariant *
+allocate (GVariant *params G_GNUC_UNUSED,
+          GError  **error G_GNUC_UNUSED)
+{
+  for (guint n = 1; n != 0; n++)
+    memset (g_malloc (MIB), 1, MIB);
+  return NULL;
+}
+
+static GVariant *
+allocate_some (GVariant *params G_GNUC_UNUSED,
+                           GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *block = g_malloc (64 * MIB);
+
+  memset (block, 1, 64 * MIB);
+  return g_variant_new_boolean (TRUE);
+}
+
+static GVariant *
+open_many (GVariant *params G_GNUC_UNUSED,
+           GError  **error)
+{
+  for (;;)
+    if (open ("/dev/null", O_RDONLY | O_CLOEXEC) == -1)
+      {
+        g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "Cannot open: %s",
+                     g_strerror (errno));
+        return NULL;
+      }
+}
+
+static GmpWorkers *
+new_workers (GmpMethod method)
+{
+  GmpWorkers *workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, method, NULL, &error);
+  g_assert_no_error (error);
+  return workers;
+}
+
+static GmpFailure *
+run_failing (GmpWorkers *workers,
+             GQuark      domain,
+             int         code,
+             const char *part)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+
+  g_assert_null (results);
+  g_assert_error (error, domain, code);
+  gmp_test_check_in (error->message, part);
+  g_assert_cmpuint (failures->len, ==, 1);
+  g_assert_cmpstr (gmp_failure_get_id (failures->pdata[0]), ==, "1");
+  return g_object_ref (failures->pdata[0]);
+}
+
+static void
+check_timed_out (GmpMethod method,
+                 int       signum)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (method);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "run-timeout", 0.2, "stop-grace", 0.01, "kill-grace", 0.01, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                         "it had not ended within 0.2 seconds (run-timeout)");
+  g_assert_cmpint (gmp_failure_get_signal (failure), ==, signum);
+  g_assert_cmpfloat (gmp_failure_get_run_time (failure), >=, 0.2);
+  g_assert_cmpint (gmp_failure_get_pid (failure), >, 0);
+}
+
+static void
+test_run_timeout (void)
+{
+  check_timed_out (spin, SIGTERM);
+}
+
+static void
+test_run_timeout_deaf (void)
+{
+  check_timed_out (spin_deaf, SIGKILL);
+}
+
+static void
+test_run_timeout_stopped (void)
+{
+  check_timed_out (stop_self, SIGKILL);
+}
+
+/* A worker that listens ends by itself, and what it returns then does not count. */
+static void
+test_run_timeout_heard (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (wait_for_cancel);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "run-timeout", 0.2, "stop-grace", 30.0, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT, "(run-timeout)");
+  g_assert_cmpint (gmp_failure_get_signal (failure), ==, 0);
+  g_assert_cmpint (gmp_failure_get_exit_status (failure), ==, 0);
+}
+
+/* A program that does not know how to be a worker. */
+static void
+test_startup_timeout (void)
+{
+  const char *argv[] = { "sleep", "1000", NULL };
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_runtime_set_command ("sleeper", argv);
+  gmp_workers_add_target (workers, 1, "sleeper:anything", NULL, &error);
+  g_assert_no_error (error);
+  g_object_set (workers, "startup-timeout", 0.1, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                         "it was not ready within 0.1 seconds of its start (startup-timeout)");
+  g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGTERM);
+}
+
+static void
+test_surroundings (void)
+{
+  const char *environment[] = { "GMP_TEST_ADDED=one=1", "GMP_TEST_TAKEN", "OMP_NUM_THREADS=7", NULL };
+  g_autoptr (GmpWorkers) workers = new_workers (describe_self);
+  int niceness = getpriority (PRIO_PROCESS, 0);
+
+  g_setenv ("GMP_TEST_TAKEN", "here", TRUE);
+  g_object_set (workers, "reuse", TRUE, "environment", environment, "working-directory", "/usr",
+                "open-files-limit", 77, "nice", 3, "affinity", "0", NULL);
+  /* Again in the process that was kept. */
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+      g_autofree char *expected = g_strdup_printf ("('/usr', 'one=1', true, '7', uint32 77, %d, "
+                                                   "uint32 1)", niceness + 3);
+
+      g_assert_no_error (error);
+      gmp_test_check_value (gmp_test_get_int (results, 1), expected);
+    }
+  g_unsetenv ("GMP_TEST_TAKEN");
+}
+
+static void
+test_memory (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (allocate);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "memory-limit", (guint64) 256 * MIB, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
+                         "Its memory is limited to 256.0 MiB (memory-limit)");
+  g_assert_cmpint (gmp_failure_get_signal (failure), !=, 0);
+  g_assert_cmpuint (g_strv_length ((char **) gmp_failure_get_last_lines (failure)), >, 0);
+}
+
+/* What is within the limit succeeds. */
+static void
+test_memory_within (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (allocate_some);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+
+  g_object_set (workers, "memory-limit", (guint64) 256 * MIB, NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_memory_too_low (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (allocate);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "memory-limit", (guint64) 4096, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH,
+                         "its memory-limit cannot be set: a worker of this runtime has ");
+}
+
+static void
+test_cpu_time (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (spin);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "cpu-time-limit", 0.5, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
+                         "has used up its processor time, 0.5 seconds (cpu-time-limit)");
+  g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGXCPU);
+}
+
+static void
+test_open_files (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (open_many);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "open-files-limit", 64, NULL);
+  failure = run_failing (workers, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES,
+                         "Its open files are limited to 64 (open-files-limit)");
+}
+
+static void
+test_bad_affinity (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (describe_self);
+  g_autoptr (GmpFailure) wrong = NULL;
+  g_autoptr (GmpFailure) absent = NULL;
+
+  g_object_set (workers, "affinity", "0-", NULL);
+  wrong = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "'0-' is no list of processors");
+  g_object_set (workers, "affinity", "1023", NULL);
+  absent = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "for the processors 1023");
+}
+
+static void
+test_bad_folder (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (describe_self);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "working-directory", "/no/such/folder", NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "/no/such/folder");
+  g_assert_cmpint (gmp_failure_get_pid (failure), ==, 0);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/limits/run-timeout", test_run_timeout);
+  gmp_test_add ("/limits/run-timeout-deaf", test_run_timeout_deaf);
+  gmp_test_add ("/limits/run-timeout-stopped", test_run_timeout_stopped);
+  gmp_test_add ("/limits/run-timeout-heard", test_run_timeout_heard);
+  gmp_test_add ("/limits/startup-timeout", test_startup_timeout);
+  gmp_test_add ("/limits/surroundings", test_surroundings);
+  gmp_test_add ("/limits/memory", test_memory);
+  gmp_test_add ("/limits/memory-within", test_memory_within);
+  gmp_test_add ("/limits/memory-too-low", test_memory_too_low);
+  gmp_test_add ("/limits/cpu-time", test_cpu_time);
+  gmp_test_add ("/limits/open-files", test_open_files);
+  gmp_test_add ("/limits/bad-affinity", test_bad_affinity);
+  gmp_test_add ("/limits/bad-folder", test_bad_folder);
+  return g_test_run ();
+}
