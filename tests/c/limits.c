@@ -198,7 +198,8 @@ test_startup_timeout (void)
 static void
 test_surroundings (void)
 {
-  const char *environment[] = { "GMP_TEST_ADDED=one=1", "GMP_TEST_TAKEN", "OMP_NUM_THREADS=7", NULL };
+  const char *environment[] = { "GMP_TEST_ADDED=one=1", "GMP_TEST_TAKEN", "OMP_NUM_THREADS=7",
+                                NULL };
   g_autoptr (GmpWorkers) workers = new_workers (describe_self);
   int niceness = getpriority (PRIO_PROCESS, 0);
 
