@@ -1,4 +1,4 @@
-# prepare.sh: what ./examples/run and ./tests/run have in common: packages and the build
+# prepare.sh: what the scripts that one runs have in common: packages and the build
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -34,6 +34,17 @@ gi-docgen                makes the reference
 python3-pytest           runs the tests in Python
 python3-cloudpickle      carries functions that have no name
 libgmp-dev               GNU MP, whose header is tested beside ours
+'
+packages_to_measure='
+python3-numpy            arrays that are sent
+python3-cloudpickle      as for the examples
+libqb-dev                libqb, a peer
+libzmq3-dev              ZeroMQ, a peer
+libopenmpi-dev           OpenMPI, a peer
+openmpi-bin              starts what OpenMPI runs
+python3-mpi4py           OpenMPI in Python
+python3-joblib           joblib, a peer
+python3-matplotlib       draws the picture
 '
 
 # Debian's own, whatever else comes first on the PATH.
@@ -169,20 +180,24 @@ run_quietly ()
 }
 
 # build [NAME=VALUE...]: options of the build that must be so. A folder that has more than is asked
-# for stays as it is, so that the two scripts do not configure it back and forth.
+# for stays as it is, so that the scripts do not configure it back and forth.
 build ()
 {
   check_build_folder
   if [ ! -e "$build_folder" ]
   then
     say "Configuring the build in '$build_folder'"
-    # Without options it is for the examples alone.
-    [ $# -gt 0 ] || set -- tests=false
+    # The tests are built for who asks for them.
+    case " $*" in
+      *" tests="*) ;;
+      *) set -- tests=false "$@" ;;
+    esac
     run_quietly "$meson" setup "$build_folder" $(printf ' -D%s' "$@")
   elif [ $# -gt 0 ] && lacks_options "$@"
   then
     say "Configuring the build in '$build_folder' for: $*"
-    run_quietly "$meson" configure "$build_folder" $(printf ' -D%s' "$@")
+    # Not "meson configure", to which options are unknown that are newer than the folder.
+    run_quietly "$meson" setup --reconfigure "$build_folder" $(printf ' -D%s' "$@")
   elif [ $has_installed = yes ]
   then
     say "Configuring the build in '$build_folder' again, for the new packages"

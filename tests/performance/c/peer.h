@@ -1,0 +1,58 @@
+/* peer.h: what the peers in C have in common: a server and its clients, forked
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "work.h"
+
+G_BEGIN_DECLS
+
+/* A program that measures a peer is called with what it is to do:
+ *
+ *   request CLIENTS SECONDS
+ *   asleep COUNT              one client, which sleeps for a millisecond between its requests
+ *   echo SECONDS SIZE...      one client
+ *   sit                       one client, which asks once and then waits to be killed
+ *
+ * and prints one line of JSON. */
+
+#define PEER_SLEEP_US 1000
+
+typedef struct
+{
+  gconstpointer data;
+  gsize         size;
+} PeerMessage;
+
+/* The transport. Requests and answers are messages of at most the size that open() is told. */
+typedef struct
+{
+  void        (*open)  (guint         n_clients,
+                        gsize         max_size); /* before the clients are forked */
+  void        (*serve) (void);                   /* until peer_is_over () */
+  void        (*join)  (guint         client);   /* in the client's process */
+  PeerMessage (*ask)   (gconstpointer request,
+                        gsize         size);
+} Peer;
+
+/* For the server: the answer to a request; its data may be the request's own. */
+PeerMessage peer_answer  (gconstpointer request,
+                          gsize         size);
+gboolean    peer_is_over (void);
+
+int         peer_main    (const Peer   *peer,
+                          int           argc,
+                          char        **argv);
+
+/* For peers that bring their own processes: which client this is, or -1 for the server. */
+int         peer_run_as  (const Peer   *peer,
+                          int           client,
+                          int           argc,
+                          char        **argv);
+guint       peer_get_n_clients (int     argc,
+                                char  **argv);
+
+G_END_DECLS

@@ -1,0 +1,122 @@
+# measure.py: measures gmproc beside its peers; tests/performance/run starts it
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from suite import chart, report, table
+from suite.rows import Effort, Role, Row, make_rows
+from suite.runner import Runner
+
+SOURCE_ROOT = Path(__file__).resolve().parents[2]
+HELP = """\
+Measures gmproc beside its peers, in turns, and says what was reached of its goals.
+
+The peers are what Debian has: OpenMPI, libqb, ZeroMQ, GDBus, multiprocessing, concurrent.futures,
+joblib, and futex, eventfd and sockets alone as the floor. What is missing is installed first.
+"""
+EXAMPLES = """\
+examples:
+  tests/performance/run                             everything, in less than two minutes
+  tests/performance/run --only python-16mb --rounds 9
+  tests/performance/run --only c-1 c-4 --dbus       ours on D-Bus messages, too
+  tests/performance/run --update-docs               and docs/performance.md has the figures
+
+Results are in build/performance: results.json, performance.svg, performance.png. For figures to
+keep, nothing else should run on the machine. docs/performance.md says how each figure is made.
+"""
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='tests/performance/run', description=HELP,
+                                     epilog=EXAMPLES,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('--only', nargs='+', metavar='ROW', default=[], help='only these rows (see --list)')
+    add('--list', action='store_true', help='say which rows there are, and end')
+    add('--rounds', type=int, metavar='N', help='how often each is measured (3; 7 for the docs)')
+    add('--seconds', type=float, default=0.1, metavar='S',
+        help='how long requests are counted for each figure (0.1)')
+    add('--ours', action='store_true', help='gmproc alone, without the peers')
+    add('--dbus', action='store_true', help='ours with its shared memory turned off, too')
+    add('--update-docs', action='store_true', help='write the figures to docs/performance.md')
+    add('--no-install', action='store_true', help='measure the peers that are there')
+    # For what starts it, not for users.
+    add('--check', action='store_true', help=argparse.SUPPRESS)
+    add('--build', type=Path, default=SOURCE_ROOT / 'build', help=argparse.SUPPRESS)
+    add('--smoke', action='store_true', help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.rounds is None:
+        options.rounds = 7 if options.update_docs else 3
+    if options.rounds < 1:
+        parser.error('--rounds: at least one')
+    if not options.seconds > 0:
+        parser.error('--seconds: more than none')
+    if options.update_docs and (options.only or options.ours):
+        parser.error('--update-docs needs all rows and all peers')
+    known = [row.key for row in make_rows(Effort(options.seconds))]
+    for key in options.only:
+        if key not in known:
+            parser.error(f'--only: there is no row {key!r}; there are {", ".join(known)}')
+    return options
+
+
+def choose_rows(options: argparse.Namespace) -> list[Row]:
+    if options.smoke:
+        effort = Effort(0.01, 0.001, (8, 4096))
+    else:
+        effort = Effort(options.seconds)
+    return [row for row in make_rows(effort) if not options.only or row.key in options.only]
+
+
+def say_progress(text: str) -> None:
+    """On one line of a terminal, which the next one covers."""
+    if sys.stderr.isatty():
+        print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    options = parse_arguments(sys.argv[1:])
+    rows = choose_rows(options)
+    if options.check:
+        return 0
+    if options.list:
+        print('\n'.join(f'{row.key:14} {row.title}' for row in rows))
+        return 0
+    begin = time.monotonic()
+    runner = Runner(options.build / 'tests' / 'performance', say_progress, options.dbus)
+    all_measured = runner.run(rows, options.rounds,
+                              frozenset([Role.OURS]) if options.ours else frozenset(Role))
+    say_progress('')
+    print(table.format_text(all_measured))
+
+    folder = options.build / 'performance'
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = report.describe_machine(SOURCE_ROOT)
+    results = report.to_json(all_measured, machine, options.rounds, options.seconds)
+    (folder / 'results.json').write_text(results, encoding='utf-8')
+    pictures = [folder / 'performance.svg', folder / 'performance.png']
+    if options.update_docs:
+        pictures.append(SOURCE_ROOT / 'docs' / 'performance.svg')
+        command = 'tests/performance/run ' + ' '.join(sys.argv[1:])
+        report.update_chapter(SOURCE_ROOT / 'docs' / 'performance.md', all_measured, machine,
+                              command)
+    try:
+        chart.draw(all_measured, pictures)
+    except ImportError as error:
+        print(f'No picture: {error}')
+    print(f'{time.monotonic() - begin:.0f} seconds, rounds: {options.rounds}. The figures are in '
+          f'{os.path.relpath(folder, SOURCE_ROOT)}.')
+    has_ours = all(measured.columns[0][measured.ours].error is None for measured in all_measured)
+    return 0 if has_ours else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

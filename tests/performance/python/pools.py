@@ -1,0 +1,63 @@
+# pools.py: many small tasks on the pools of multiprocessing, concurrent.futures and joblib
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: pools.py pool|futures|joblib CHUNKSIZE|auto COUNT | joblib sit COUNT
+
+auto is what each chooses by itself.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import os
+import sys
+
+import work
+
+
+def sit(_number: int) -> None:
+    work.sit()
+
+
+def measure_pool(chunk: int | None, count: int) -> None:
+    with multiprocessing.Pool() as pool:
+        work.measure_tasks(count, lambda numbers: pool.map(work.add_one, numbers, chunksize=chunk))
+
+
+def measure_futures(chunk: int | None, count: int) -> None:
+    with concurrent.futures.ProcessPoolExecutor() as executor:
+        work.measure_tasks(count, lambda numbers: executor.map(work.add_one, numbers,
+                                                               chunksize=chunk or 1))
+
+
+def measure_joblib(chunk: int | None, count: int) -> None:
+    import joblib
+
+    with joblib.Parallel(n_jobs=os.cpu_count(), batch_size=chunk or 'auto') as parallel:
+        work.measure_tasks(count, lambda numbers: parallel(joblib.delayed(work.add_one)(number)
+                                                           for number in numbers))
+
+
+def seat_joblib(count: int) -> None:
+    import joblib
+
+    joblib.Parallel(n_jobs=count, batch_size=1)(joblib.delayed(sit)(number)
+                                                for number in range(count))
+
+
+def main(arguments: list[str]) -> None:
+    pools = {'pool': measure_pool, 'futures': measure_futures, 'joblib': measure_joblib}
+    if len(arguments) != 3 or arguments[0] not in pools:
+        work.fail(__doc__)
+    name, how, count = arguments[0], arguments[1], int(arguments[2])
+    if how == 'sit':
+        seat_joblib(count)
+    else:
+        pools[name](None if how == 'auto' else int(how), count)
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

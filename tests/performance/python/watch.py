@@ -1,0 +1,96 @@
+# watch.py: what processes that sit and wait cost: wake-ups, processor, memory
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: watch.py idle|memory PROCESSES SECONDS -- COMMAND...
+
+The command starts processes, each of which prints its pid on a line and then waits for ever. When
+all are there they get some time to settle, then they are watched for SECONDS, and all is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SETTLING = 0.5  # seconds: spinning before sleeping, and what a start leaves to do
+
+
+def read_switches(pid: int) -> int:
+    """How often all threads of a process gave the processor up or lost it; one that sleeps
+    and is woken does so once more."""
+    count = 0
+    for task in Path(f'/proc/{pid}/task').iterdir():
+        for line in (task / 'status').read_text().splitlines():
+            if 'ctxt_switches:' in line:
+                count += int(line.split()[1])
+    return count
+
+
+def read_ticks(pid: int) -> int:
+    """User and system time."""
+    fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def read_memory(pid: int) -> int:
+    """The proportional share, in bytes: what is shared is divided among those that share it."""
+    for line in Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines():
+        if line.startswith('Pss:'):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f'No Pss of {pid}')
+
+
+def watch_idle(pids: list[int], seconds: float) -> dict[str, float]:
+    before = [(read_switches(pid), read_ticks(pid)) for pid in pids]
+    begin = time.monotonic()
+    time.sleep(seconds)
+    passed = time.monotonic() - begin
+    after = [(read_switches(pid), read_ticks(pid)) for pid in pids]
+    wake_ups = sum(new[0] - old[0] for old, new in zip(before, after))
+    ticks = sum(new[1] - old[1] for old, new in zip(before, after))
+    return {'wake_ups': wake_ups / passed,
+            'percent': 100 * ticks / os.sysconf('SC_CLK_TCK') / passed}
+
+
+def watch_memory(pids: list[int], _seconds: float) -> dict[str, float]:
+    return {'bytes': sum(map(read_memory, pids)) / len(pids)}
+
+
+def main(arguments: list[str]) -> None:
+    watches = {'idle': watch_idle, 'memory': watch_memory}
+    if len(arguments) < 5 or arguments[0] not in watches or arguments[3] != '--':
+        sys.exit(__doc__)
+    n_processes, seconds = int(arguments[1]), float(arguments[2])
+    process = subprocess.Popen(arguments[4:], stdout=subprocess.PIPE, text=True,
+                               start_new_session=True)
+    assert process.stdout is not None
+    pids: list[int] = []
+    try:
+        while len(pids) < n_processes:
+            line = process.stdout.readline()
+            if not line:
+                sys.exit(f'Only {len(pids)} of {n_processes} processes came')
+            pids.append(int(line))
+        time.sleep(SETTLING)
+        figures = watches[arguments[0]](pids, seconds)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        for pid in pids:
+            # Those of a fork server, or of ours, may be in a session of their own.
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+    print(json.dumps({**figures, 'count': n_processes}))
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

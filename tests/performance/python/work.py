@@ -1,0 +1,218 @@
+# work.py: the work that is measured in Python, the same for everybody
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""As c/work.h: requests counted by the server, messages of all sizes, times of single operations.
+
+Nothing here waits or transports anything. A wrong answer is an exception, and ends the measurement.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import sys
+import time
+from typing import Any, Callable
+
+import numpy as np
+
+STOP = -1
+WARM_UP = 50  # answers that each client has had before anything counts
+CLIENT_SHIFT = 24
+COUNT_MASK = 0xffffff
+PAGE = 4096 // 8  # in numbers of float64
+
+
+class WrongAnswer(Exception):
+    """What came back is not what should have come."""
+
+
+def show(seconds: float | dict[str, float], **more: Any) -> None:
+    print(json.dumps({'seconds': seconds, **more}), flush=True)
+
+
+class Tally:
+    """The server: answers each request, an int, with the next int, and counts."""
+
+    def __init__(self, n_clients: int, seconds: float) -> None:
+        self.n_clients = n_clients
+        self.seconds = seconds
+        self.counts = [0] * n_clients
+        self.n_running = n_clients
+        self.warm_since = self.begin = self.end = 0.0
+        self.until_clock = 1
+        self.looked = 0.0
+
+    def answer(self, request: int) -> int:
+        client = request >> CLIENT_SHIFT
+        if not self.end:
+            self.counts[client] += 1
+            self.until_clock -= 1
+            if not self.until_clock:
+                self._look()
+        if self.end:
+            self.n_running -= 1
+            return STOP
+        return request & ~COUNT_MASK | request + 1 & COUNT_MASK
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        self.until_clock = 8 if now - self.looked < 1e-3 else 1
+        self.looked = now
+        if self.begin:
+            if now - self.begin >= self.seconds:
+                self.end = now
+        elif not self.warm_since:
+            if min(self.counts) >= WARM_UP:
+                self.warm_since = now
+        elif now - self.warm_since >= self.seconds / 4:
+            self.counts = [0] * self.n_clients
+            self.begin = now
+
+    def is_over(self) -> bool:
+        return self.n_running == 0
+
+    def get(self) -> tuple[float, int]:
+        """Seconds for one request over all clients, and how many there were."""
+        if min(self.counts) == 0:
+            raise WrongAnswer(f'A client was not served while the others were: {self.counts}')
+        count = sum(self.counts)
+        return (self.end - self.begin) / count, count
+
+
+class Asker:
+    """A client of such a server."""
+
+    def __init__(self, client: int) -> None:
+        self.client = client << CLIENT_SHIFT
+        self.n = 0
+
+    def next(self) -> int:
+        return self.client | self.n
+
+    def take(self, response: int) -> bool:
+        """Whether to go on."""
+        if response == STOP:
+            return False
+        self.n = self.n + 1 & COUNT_MASK
+        if response != self.client | self.n:
+            raise WrongAnswer(f'The answer should be {self.client | self.n}, and is {response}')
+        return True
+
+
+class Echo:
+    """Arrays of float64 of given sizes in bytes, which the server sends back as they came; after
+    the last, None. Small ones are timed by the batch."""
+
+    def __init__(self, seconds: float, sizes: list[int]) -> None:
+        self.seconds = seconds  # for each size
+        self.sizes = sizes
+        self.results: dict[str, float] = {}
+        self.stamp = 0.0
+        self.array = np.empty(0)
+        self._begin_size()
+
+    def _begin_size(self) -> None:
+        size = self.sizes[len(self.results)]
+        self.array = np.arange(size // 8, dtype=np.float64)
+        self.expected = self.array[PAGE::PAGE].sum()
+        self.batch = 10 if size <= 64 * 1024 else 1
+        self.times: list[float] = []
+        self.n_batches = self.n_done = 0
+        self.until = 0.0
+
+    def next(self) -> Any:
+        if len(self.results) == len(self.sizes):
+            return None
+        if self.n_done == 0:
+            self.begin = time.perf_counter()
+        self.stamp += 1
+        self.array[0] = self.stamp
+        return self.array
+
+    def take(self, array: Any) -> bool:
+        """Whether to go on."""
+        if array is None:
+            return False
+        self._check(array)
+        self.n_done += 1
+        if self.n_done == self.batch:
+            self._end_batch()
+        return True
+
+    def _check(self, array: Any) -> None:
+        """The first of a size is compared as a whole, the others at one number a page."""
+        if array.dtype != self.array.dtype or array.shape != self.array.shape:
+            raise WrongAnswer(f'{array.dtype} {array.shape} came back')
+        if array[0] != self.stamp or array[PAGE::PAGE].sum() != self.expected:
+            raise WrongAnswer(f'An array of {array.nbytes} bytes is not what was sent')
+        if self.n_batches == self.n_done == 0 and not np.array_equal(array, self.array):
+            raise WrongAnswer(f'The first array of {array.nbytes} bytes is not what was sent')
+
+    def _end_batch(self) -> None:
+        now = time.perf_counter()
+        self.n_done = 0
+        self.n_batches += 1
+        # The first two warm up: the second is the first that may use what the first has made.
+        if self.n_batches <= 2:
+            self.until = now + self.seconds
+            return
+        self.times.append((now - self.begin) / self.batch)
+        if now >= self.until and len(self.times) >= 3:
+            self.results[str(self.sizes[len(self.results)])] = statistics.median(self.times)
+            if len(self.results) < len(self.sizes):
+                self._begin_size()
+
+
+def add_one(number: int) -> int:
+    return number + 1
+
+
+def measure_starts(count: int, start: Callable[[int], int]) -> None:
+    """Times `start`, which starts a process that adds one, and shows the median. The first is
+    warm-up."""
+    times = []
+    for number in range(count + 1):
+        begin = time.perf_counter()
+        result = start(number)
+        times.append(time.perf_counter() - begin)
+        if result != number + 1:
+            raise WrongAnswer(f'The result should be {number + 1}, and is {result}')
+    show(statistics.median(times[1:]), count=count)
+
+
+def measure_tasks(count: int, run: Callable[[range], Any]) -> None:
+    """Times `run`, which has add_one called with each number of a range in other processes. The
+    first, smaller, is warm-up."""
+    seconds = 0.0
+    for numbers in range(count // 10), range(count):
+        begin = time.perf_counter()
+        results = list(run(numbers))
+        seconds = time.perf_counter() - begin
+        if results != list(range(1, len(numbers) + 1)):
+            raise WrongAnswer('The results are not what they should be')
+    show(seconds / count, count=count)
+
+
+def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:
+    return float(arguments[0]), [int(size) for size in arguments[1:]]
+
+
+def say_pid() -> None:
+    """For whoever watches this process; in one write, as others do so at the same time."""
+    os.write(1, f'{os.getpid()}\n'.encode())
+
+
+def sit() -> None:
+    """Says who this process is, and waits to be killed."""
+    say_pid()
+    while True:
+        signal.pause()
+
+
+def fail(usage: str | None) -> None:
+    sys.exit(usage)

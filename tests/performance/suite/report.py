@@ -1,0 +1,90 @@
+# report.py: what is kept of a run: JSON, the picture, and the documentation's copy of both
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from . import table
+from .runner import Measured
+
+BEGIN = '<!-- from here on by tests/performance/run --update-docs -->'
+END = '<!-- to here -->'
+
+
+def _output(*command: str) -> str:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ''
+    return result.stdout.strip()
+
+
+def _processor() -> str:
+    for line in Path('/proc/cpuinfo').read_text().splitlines():
+        if line.startswith('model name'):
+            return line.partition(':')[2].strip()
+    return platform.machine()
+
+
+def describe_machine(source_root: Path) -> dict[str, Any]:
+    """What the figures hang on."""
+    packages = ['libglib2.0-0', 'libqb100', 'libzmq5', 'libopenmpi3', 'python3-mpi4py',
+                'python3-joblib', 'python3-numpy', 'python3']
+    versions = {name: _output('dpkg-query', '-W', '-f', '${Version}', name) for name in packages}
+    return {
+        'processor': _processor(),
+        'processors': os.cpu_count(),
+        'kernel': platform.release(),
+        'system': platform.freedesktop_os_release().get('PRETTY_NAME', ''),
+        'packages': {name: version for name, version in versions.items() if version},
+        'commit': _output('git', '-C', str(source_root), 'describe', '--always', '--dirty'),
+    }
+
+
+def to_json(all_measured: list[Measured], machine: dict[str, Any], rounds: int,
+            seconds: float) -> str:
+    rows = []
+    for measured in all_measured:
+        columns = []
+        for column, results in zip(measured.row.columns, measured.columns):
+            columns.append({
+                'title': column.title,
+                'unit': column.unit.value.strip(),
+                'results': {key: {'median': result.median, 'samples': result.samples,
+                                  'error': result.error} for key, result in results.items()},
+            })
+        rows.append({
+            'key': measured.row.key,
+            'title': measured.row.title,
+            'ours': measured.ours,
+            'columns': columns,
+            'goals': [{'wanted': verdict.wanted, 'got': verdict.got, 'reached': verdict.reached}
+                      for verdict in table.judge(measured)],
+        })
+    return json.dumps({'machine': machine, 'rounds': rounds, 'seconds': seconds, 'rows': rows},
+                      indent=2, ensure_ascii=False) + '\n'
+
+
+def update_chapter(chapter: Path, all_measured: list[Measured], machine: dict[str, Any],
+                   command: str) -> None:
+    """Puts the tables between the two marks of the chapter."""
+    text = chapter.read_text(encoding='utf-8')
+    versions = ', '.join(f'{name} {version}' for name, version in machine['packages'].items())
+    about = (f'Made by `{command}` at commit {machine["commit"]}, on {machine["processors"]} '
+             f'processors ({machine["processor"]}), {machine["system"]}, Linux '
+             f'{machine["kernel"]}; {versions}.')
+    new = f'{BEGIN}\n\n{about}\n\n{table.format_markdown(all_measured)}\n{END}'
+    changed, n_places = re.subn(f'{re.escape(BEGIN)}.*?{re.escape(END)}', lambda _match: new, text,
+                                flags=re.DOTALL)
+    if n_places != 1:
+        raise ValueError(f'{chapter} should have "{BEGIN}" and "{END}" once')
+    chapter.write_text(changed, encoding='utf-8')

@@ -1,0 +1,285 @@
+# rows.py: what is measured, beside whom, and what is to be reached
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from .figures import Condition, Unit, above, limit, times
+
+PYTHON_PROGRAMS = Path(__file__).parent.parent / 'python'
+SIZES = (8, 1024, 64 * 1024, 1024 ** 2, 16 * 1024 ** 2, 64 * 1024 ** 2)
+
+
+class Role(Enum):
+    OURS = 'ours'
+    PEER = 'peer'
+    FLOOR = 'floor'  # no more than the kernel or the memory, without what makes it usable
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a measurement is."""
+
+    seconds: float  # of counting, for each figure
+    scale: float = 1.0  # of the numbers of starts and tasks
+    sizes: tuple[int, ...] = SIZES
+
+    def count(self, usual: int) -> str:
+        return str(max(3, round(usual * self.scale)))
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Who takes part in a row: a program of the build folder or of Python, and its arguments."""
+
+    key: str
+    command: tuple[str, ...]
+    role: Role = Role.PEER
+    environment: dict[str, str] = field(default_factory=dict)
+    optional: bool = False  # only where it was asked for
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of a row."""
+
+    name: str  # in what the program prints: "seconds", or "seconds/1024"
+    title: str
+    unit: Unit
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    key: str
+    title: str
+    columns: tuple[Column, ...]
+    contenders: tuple[Contender, ...]
+    ours: tuple[str, ...] = ('gmproc',)  # the best of these counts
+    every: int = 1  # only in each so manieth round, where that tells enough
+
+
+def _native(name: str, *arguments: str) -> tuple[str, ...]:
+    return ('{build}/' + name, *arguments)
+
+
+def _python(name: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, str(PYTHON_PROGRAMS / (name + '.py')), *arguments)
+
+
+def _mpirun(n_clients: int, *command: str) -> tuple[str, ...]:
+    # More processes than processors have to give way to each other, and mpirun has to be told.
+    n_processes = n_clients + 1
+    crowd = ('--oversubscribe',) if n_processes > (os.cpu_count() or 1) else ()
+    return ('mpirun', *crowd, '-n', str(n_processes), *command)
+
+
+def _mpirun_python(n_clients: int, *arguments: str) -> tuple[str, ...]:
+    script = str(PYTHON_PROGRAMS / 'mpi_pair.py')
+    return _mpirun(n_clients, sys.executable, '-m', 'mpi4py', script, *arguments)
+
+
+D_BUS = {'GMPROC_CHANNEL': 'dbus'}
+
+
+def _ours(command: tuple[str, ...]) -> tuple[Contender, ...]:
+    return (Contender('gmproc', command, Role.OURS),
+            Contender('gmproc on D-Bus', command, Role.OURS, D_BUS, optional=True))
+
+
+def _native_requests(n_clients: int, effort: Effort) -> Row:
+    work = ('request', str(n_clients), str(effort.seconds))
+    floors: tuple[Contender, ...] = (
+        Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR),)
+    objects: tuple[Contender, ...] = ()
+    if n_clients == 1:
+        floors = (Contender('futex, spinning', _native('floor-futex', 'spin', *work), Role.FLOOR),
+                  Contender('futex, sleeping', _native('floor-futex', 'sleep', *work), Role.FLOOR),
+                  Contender('eventfd + poll', _native('floor-eventfd', *work), Role.FLOOR),
+                  *floors)
+        objects = (Contender('GDBus object', _native('peer-gdbus', 'object', *work)),)
+    peers = (Contender('OpenMPI', _mpirun(n_clients, *_native('peer-openmpi', *work))),
+             Contender('libqb', _native('peer-libqb', *work)),
+             Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
+             Contender('ZeroMQ DEALER/ROUTER', _native('peer-zeromq', 'router', *work)),
+             Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)), *objects)
+    contenders = (*_ours(_native('gmproc-request', *work)), *peers, *floors)
+    if n_clients == 1:
+        unit, conditions = Unit.MICROSECONDS, (limit(1), times('libqb', 15),
+                                               times('ZeroMQ REQ/REP', 40),
+                                               times('GDBus filter', 170))
+    else:
+        least = {4: 700_000, 16: 500_000}[n_clients]
+        unit, conditions = Unit.RATE, (limit(least), above([peer.key for peer in peers]))
+    clients = '1 client' if n_clients == 1 else f'{n_clients} clients'
+    other = Unit.RATE if unit is Unit.MICROSECONDS else Unit.MICROSECONDS
+    return Row(f'c-{n_clients}', f'C, request and response, {clients}',
+               (Column('seconds', _per_request(unit), unit, conditions),
+                Column('seconds', _per_request(other), other)), contenders)
+
+
+def _per_request(unit: Unit) -> str:
+    return 'a request' if unit is Unit.MICROSECONDS else 'requests a second'
+
+
+def _native_asleep(effort: Effort) -> Row:
+    work = ('asleep', effort.count(100))
+    return Row('c-asleep', 'C, request and response, both asleep before it', (
+        Column('seconds', 'a request', Unit.MICROSECONDS, (times('eventfd + poll', 1 / 1.5),)),
+    ), (*_ours(_native('gmproc-request', *work)),
+        Contender('libqb', _native('peer-libqb', *work)),
+        Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
+        Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)),
+        Contender('eventfd + poll', _native('floor-eventfd', *work), Role.FLOOR),
+        Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR)))
+
+
+def _python_requests(n_clients: int, effort: Effort) -> Row:
+    work = ('request', str(n_clients), str(effort.seconds))
+    conditions: tuple[Condition, ...]
+    if n_clients == 1:
+        unit, conditions = Unit.MICROSECONDS, (limit(14), times('Pipe', 3), times('Queue', 6))
+    else:
+        unit, conditions = Unit.RATE, (limit(90_000),)
+    clients = '1 client' if n_clients == 1 else f'{n_clients} clients'
+    other = Unit.RATE if unit is Unit.MICROSECONDS else Unit.MICROSECONDS
+    return Row(f'python-{n_clients}', f'Python, request and response, an int, {clients}',
+               (Column('seconds', _per_request(unit), unit, conditions),
+                Column('seconds', _per_request(other), other)),
+               (*_ours(_python('gmproc_pair', *work)),
+                Contender('Pipe', _python('multiprocessing_pair', 'pipe', *work)),
+                Contender('Queue', _python('multiprocessing_pair', 'queue', *work)),
+                Contender('mpi4py', _mpirun_python(n_clients, *work))))
+
+
+def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple[int, ...],
+                 effort: Effort, every: int = 1) -> Row:
+    work = ('echo', str(effort.seconds / 4), *map(str, sizes))
+    return Row(key, title, columns, (
+        *_ours(_python('gmproc_pair', *work)),
+        Contender('Pipe', _python('multiprocessing_pair', 'pipe', *work)),
+        Contender('Queue', _python('multiprocessing_pair', 'queue', *work)),
+        Contender('mpi4py', _mpirun_python(1, *work)),
+        Contender('two memcpy', _python('floor_memcpy', *work), Role.FLOOR)), every=every)
+
+
+def _native_start(effort: Effort) -> Row:
+    count = effort.count(60)
+    return Row('c-start', 'A native worker process: start, function, result', (
+        Column('seconds', 'a run', Unit.MILLISECONDS, (limit(1),)),
+    ), (Contender('gmproc', _native('gmproc-start', 'start', count), Role.OURS),
+        Contender('fork', _native('peer-start', 'fork', count), Role.FLOOR),
+        Contender('GSubprocess /bin/true', _native('peer-start', 'gsubprocess', count))))
+
+
+def _python_start(effort: Effort) -> Row:
+    count = effort.count(8)
+    methods = {'fork': 'fork', 'forkserver': 'forkserver', 'forkserver, preloaded': 'preload',
+               'spawn': 'spawn'}
+    return Row('python-start', 'A Python worker process (numpy imported): start, function, result', (
+        Column('seconds', 'a run', Unit.MILLISECONDS, (limit(4),)),
+    ), (Contender('gmproc', _python('gmproc_workers', 'start', count), Role.OURS),
+        *(Contender(key, _python('multiprocessing_workers', method, 'start', count))
+          for key, method in methods.items())))
+
+
+def _tasks(effort: Effort) -> Row:
+    count = effort.count(20_000)
+    chunk = str(max(1, int(count) // (os.cpu_count() or 1) // 4))
+    return Row('python-tasks', 'Python, many small tasks on kept processes', (
+        Column('seconds', 'tasks a second', Unit.RATE, (limit(150_000),)),
+    ), (Contender('gmproc map', _python('gmproc_workers', 'tasks', 'map', count), Role.OURS),
+        Contender('gmproc ids', _python('gmproc_workers', 'tasks', 'ids', effort.count(1000)),
+                  Role.OURS),
+        Contender('Pool, chunksize 1', _python('pools', 'pool', '1', count)),
+        Contender('Pool, best chunksize', _python('pools', 'pool', chunk, count)),
+        Contender('ProcessPoolExecutor, chunksize 1',
+                  _python('pools', 'futures', '1', effort.count(5000))),
+        Contender('ProcessPoolExecutor, best chunksize', _python('pools', 'futures', chunk, count)),
+        Contender('joblib', _python('pools', 'joblib', 'auto', count)),
+        ), ours=('gmproc map', 'gmproc ids'))
+
+
+def _watch(what: str, n_processes: int, seconds: float, command: tuple[str, ...]
+           ) -> tuple[str, ...]:
+    return (*_python('watch', what, str(n_processes), str(seconds)), '--', *command)
+
+
+def _idle(effort: Effort) -> Row:
+    def watch(command: tuple[str, ...]) -> tuple[str, ...]:
+        return _watch('idle', 2, effort.seconds * 5, command)
+    return Row('idle', 'An idle pair: a client and a server with nothing to do', (
+        Column('wake_ups', 'wake-ups a second', Unit.NUMBER, (limit(0),)),
+        Column('percent', '% of a processor', Unit.NUMBER, (limit(0),)),
+    ), (Contender('gmproc', watch(_native('gmproc-request', 'sit')), Role.OURS),
+        Contender('gmproc in Python', watch(_python('gmproc_pair', 'sit')), Role.OURS),
+        Contender('OpenMPI', watch(_mpirun(1, *_native('peer-openmpi', 'sit')))),
+        Contender('libqb', watch(_native('peer-libqb', 'sit'))),
+        Contender('ZeroMQ REQ/REP', watch(_native('peer-zeromq', 'rep', 'sit'))),
+        Contender('Queue', watch(_python('multiprocessing_pair', 'queue', 'sit'))),
+        Contender('eventfd + poll', watch(_native('floor-eventfd', 'sit')), Role.FLOOR)),
+        every=3)
+
+
+def _memory() -> Row:
+    def watch(command: tuple[str, ...]) -> tuple[str, ...]:
+        return _watch('memory', 4, 0, command)
+    methods = {'fork': 'fork', 'forkserver': 'forkserver', 'forkserver, preloaded': 'preload',
+               'spawn': 'spawn'}
+    return Row('memory', 'Memory for each of four workers', (
+        Column('bytes', 'proportional share', Unit.MEGABYTES),
+    ), (Contender('gmproc', watch(_python('gmproc_workers', 'sit', '4')), Role.OURS),
+        Contender('gmproc in C', watch(_native('gmproc-start', 'sit', '4')), Role.OURS),
+        *(Contender(key, watch(_python('multiprocessing_workers', method, 'sit', '4')))
+          for key, method in methods.items()),
+        Contender('joblib', watch(_python('pools', 'joblib', 'sit', '4')))), every=3)
+
+
+def show_size(size: int) -> str:
+    for factor, unit in ((1024 ** 2, 'MB'), (1024, 'kB')):
+        if size >= factor:
+            return f'{size // factor} {unit}'
+    return f'{size} B'
+
+
+def _size_columns(sizes: tuple[int, ...]) -> tuple[Column, ...]:
+    return tuple(Column(f'seconds/{size}', show_size(size),
+                        Unit.MILLISECONDS if size >= 1024 ** 2 else Unit.MICROSECONDS)
+                 for size in sizes)
+
+
+def _native_sizes(effort: Effort) -> Row:
+    work = ('echo', str(effort.seconds / 4), *map(str, effort.sizes))
+    return Row('c-sizes', 'C, bytes there and back', _size_columns(effort.sizes), (
+        *_ours(_native('gmproc-echo', *work)),
+        Contender('OpenMPI', _mpirun(1, *_native('peer-openmpi', *work))),
+        Contender('libqb', _native('peer-libqb', *work)),
+        Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
+        Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)),
+        Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR),
+        Contender('two memcpy', _native('floor-memcpy', *work), Role.FLOOR)), every=2)
+
+
+def make_rows(effort: Effort) -> list[Row]:
+    """All rows. Those with a goal come first, in the order in which the goals were set."""
+    big = 16 * 1024 ** 2
+    return [
+        _native_requests(1, effort), _native_asleep(effort),
+        _native_requests(4, effort), _native_requests(16, effort),
+        _python_requests(1, effort), _python_requests(4, effort),
+        _python_echo('python-16mb', 'Python, 16 MB of float64 there and back', (
+            Column(f'seconds/{big}', 'an array', Unit.MILLISECONDS, (limit(5),)),
+        ), (big,), effort),
+        _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
+        _native_sizes(effort),
+        _python_echo('python-sizes', 'Python, float64 arrays there and back',
+                     _size_columns(effort.sizes), effort.sizes, effort, every=2),
+        _memory(),
+    ]

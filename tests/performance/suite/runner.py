@@ -1,0 +1,163 @@
+# runner.py: runs the programs that measure, in turns
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+from .figures import Result
+from .rows import Contender, Role, Row
+
+TIME_LIMIT = 60  # seconds for one program
+
+# An MPI is run as root in containers, of which it wants to be told; nothing writes __pycache__;
+# and one thread a process, or numpy's would compete with the processes that are measured.
+ENVIRONMENT = {
+    'OMPI_ALLOW_RUN_AS_ROOT': '1',
+    'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
+    'PYTHONDONTWRITEBYTECODE': '1',
+    'OPENBLAS_NUM_THREADS': '1',
+}
+
+
+@dataclass
+class Measured:
+    """A row, and the results of its columns by contender; contenders in the row's order."""
+
+    row: Row
+    contenders: list[Contender]
+    columns: list[dict[str, Result]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.columns = [{contender.key: Result(column.unit) for contender in self.contenders}
+                        for column in self.row.columns]
+
+    @property
+    def ours(self) -> str:
+        """The key of the best of ours."""
+        def rank(key: str) -> float:
+            result = self.columns[0].get(key)
+            if result is None or result.median is None:
+                return float('inf')
+            return -result.median if result.unit.more_is_better else result.median
+        return min(self.row.ours, key=rank)
+
+    def fail(self, contender: Contender, error: str) -> None:
+        """A contender that failed once has no figure: its other answers may be wrong, too."""
+        for results in self.columns:
+            results[contender.key].error = error
+
+    def add(self, contender: Contender, figures: dict[str, float]) -> None:
+        for column, results in zip(self.row.columns, self.columns):
+            result = results[contender.key]
+            if column.name in figures:
+                result.samples.append(result.unit.convert(figures[column.name]))
+            elif result.error is None:
+                result.error = f'printed no figure "{column.name}"'
+
+    def has_failed(self, contender: Contender) -> bool:
+        return any(results[contender.key].error is not None for results in self.columns)
+
+
+def flatten(figures: dict[str, Any]) -> dict[str, float]:
+    """Numbers by name; those of an object within as "name/name"."""
+    flat: dict[str, float] = {}
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            flat.update({f'{name}/{key}': float(number) for key, number in value.items()})
+        else:
+            flat[name] = float(value)
+    return flat
+
+
+class Failure(Exception):
+    """Why a program has no figures, in one line."""
+
+
+def describe(stderr: str) -> str:
+    """The line of a program's complaints that says most, which is the last as a rule."""
+    # mpirun frames what it says, and what it says after a failure is about itself.
+    lines = [line.strip() for line in stderr.splitlines()
+             if line.strip(' -') and not line.startswith(('[', 'mpirun', 'Primary job'))]
+    return lines[-1][:100] if lines else 'it printed no reason'
+
+
+def run_program(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """The figures that a program prints as its only line; of a session of its own, so that it ends
+    as a whole where it takes too long."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               env={**os.environ, **ENVIRONMENT, **environment})
+    try:
+        stdout, stderr = process.communicate(timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired:
+        raise Failure(f'had not ended after {TIME_LIMIT} seconds') from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    if process.returncode != 0:
+        raise Failure(describe(stderr))
+    try:
+        return flatten(json.loads(stdout.strip().splitlines()[-1]))
+    except (ValueError, IndexError, AttributeError, TypeError):
+        raise Failure(f'printed {stdout[:60]!r}, which are no figures') from None
+
+
+class Runner:
+
+    def __init__(self, programs: Path, say: Callable[[str], None], with_d_bus: bool = False) -> None:
+        self.programs = programs  # the folder of the native ones
+        self.say = say
+        self.with_d_bus = with_d_bus
+
+    def choose(self, row: Row, roles: frozenset[Role]) -> Measured:
+        return Measured(row, [contender for contender in row.contenders
+                              if contender.role in roles
+                              and (self.with_d_bus or not contender.optional)])
+
+    def run(self, rows: list[Row], n_rounds: int, roles: frozenset[Role] = frozenset(Role)
+            ) -> list[Measured]:
+        """Measures all rows, round by round: what disturbs the machine for some seconds touches one
+        sample of many contenders rather than all of one."""
+        all_measured = [self.choose(row, roles) for row in rows]
+        for round in range(n_rounds):
+            for measured in all_measured:
+                if round % measured.row.every == 0:
+                    self.say(f'round {round + 1} of {n_rounds}: {measured.row.key}')
+                    for contender in self._order(measured, round):
+                        self.measure(measured, contender)
+        return all_measured
+
+    def _order(self, measured: Measured, round: int) -> Iterator[Contender]:
+        """Each round begins with another one."""
+        contenders = measured.contenders
+        first = round % len(contenders)
+        yield from contenders[first:] + contenders[:first]
+
+    def measure(self, measured: Measured, contender: Contender) -> None:
+        if measured.has_failed(contender):
+            return
+        command = [word.replace('{build}', str(self.programs)) for word in contender.command]
+        try:
+            self._check(command)
+            measured.add(contender, run_program(command, contender.environment))
+        except Failure as failure:
+            measured.fail(contender, str(failure))
+
+    def _check(self, command: list[str]) -> None:
+        """A program that is not there is said to be so, wherever in the command it is."""
+        for word in command:
+            if word.startswith(str(self.programs)) and not Path(word).exists():
+                raise Failure('not built: its library is not installed')
+        if shutil.which(command[0]) is None:
+            raise Failure(f'{command[0]} is not installed')
