@@ -1,4 +1,4 @@
-/* floor-futex.c: an int in shared memory, spinning or sleeping on a futex: the least that is possible
+/* floor-futex.c: an int in shared memory, spinning or sleeping on a futex
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

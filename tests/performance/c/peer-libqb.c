@@ -157,7 +157,10 @@ libqb_ask (gconstpointer data,
            gsize         size)
 {
   static Response *response;
-  struct qb_ipc_request_header header = { .id = QB_IPC_MSG_USER_START, .size = sizeof header + size };
+  struct qb_ipc_request_header header = {
+    .id = QB_IPC_MSG_USER_START,
+    .size = sizeof header + size,
+  };
   struct iovec parts[] = {
     { .iov_base = &header, .iov_len = sizeof header },
     { .iov_base = (gpointer) data, .iov_len = size },

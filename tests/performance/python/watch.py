@@ -3,14 +3,16 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: watch.py idle|memory PROCESSES SECONDS -- COMMAND...
+"""Usage: watch.py idle|memory PROCESSES SETTLING SECONDS -- COMMAND...
 
 The command starts processes, each of which prints its pid on a line and then waits for ever. When
-all are there they get some time to settle, then they are watched for SECONDS, and all is killed.
+all are there they have SETTLING seconds for what a start leaves to do and for spinning before
+they sleep; then they are watched for SECONDS, and all is killed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,8 +20,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-SETTLING = 0.5  # seconds: spinning before sleeping, and what a start leaves to do
 
 
 def read_switches(pid: int) -> int:
@@ -65,10 +65,13 @@ def watch_memory(pids: list[int], _seconds: float) -> dict[str, float]:
 
 def main(arguments: list[str]) -> None:
     watches = {'idle': watch_idle, 'memory': watch_memory}
-    if len(arguments) < 5 or arguments[0] not in watches or arguments[3] != '--':
+    if len(arguments) < 6 or arguments[0] not in watches or arguments[4] != '--':
         sys.exit(__doc__)
-    n_processes, seconds = int(arguments[1]), float(arguments[2])
-    process = subprocess.Popen(arguments[4:], stdout=subprocess.PIPE, text=True,
+    # So that what was started is ended, too, when this takes too long.
+    signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit('Stopped'))
+    n_processes = int(arguments[1])
+    settling, seconds = float(arguments[2]), float(arguments[3])
+    process = subprocess.Popen(arguments[5:], stdout=subprocess.PIPE, text=True,
                                start_new_session=True)
     assert process.stdout is not None
     pids: list[int] = []
@@ -78,16 +81,14 @@ def main(arguments: list[str]) -> None:
             if not line:
                 sys.exit(f'Only {len(pids)} of {n_processes} processes came')
             pids.append(int(line))
-        time.sleep(SETTLING)
+        time.sleep(settling)
         figures = watches[arguments[0]](pids, seconds)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         for pid in pids:
-            # Those of a fork server, or of ours, may be in a session of their own.
-            try:
+            # What starts processes may have put them into sessions of their own.
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         process.wait()
     print(json.dumps({**figures, 'count': n_processes}))
 

@@ -29,6 +29,7 @@ class Effort:
 
     seconds: float  # of counting, for each figure
     scale: float = 1.0  # of the numbers of starts and tasks
+    settling: float = 0.5  # seconds that processes have before they are watched
     sizes: tuple[int, ...] = SIZES
 
     def count(self, usual: int) -> str:
@@ -44,6 +45,7 @@ class Contender:
     role: Role = Role.PEER
     environment: dict[str, str] = field(default_factory=dict)
     optional: bool = False  # only where it was asked for
+    package: str = ''  # Debian's, which this needs besides what the tests need
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,26 @@ def _mpirun_python(n_clients: int, *arguments: str) -> tuple[str, ...]:
     return _mpirun(n_clients, sys.executable, '-m', 'mpi4py', script, *arguments)
 
 
+def _open_mpi(command: tuple[str, ...]) -> Contender:
+    return Contender('OpenMPI', command, package='libopenmpi-dev')
+
+
+def _libqb(command: tuple[str, ...]) -> Contender:
+    return Contender('libqb', command, package='libqb-dev')
+
+
+def _zeromq(sockets: str, command: tuple[str, ...]) -> Contender:
+    return Contender(f'ZeroMQ {sockets}', command, package='libzmq3-dev')
+
+
+def _mpi4py(command: tuple[str, ...]) -> Contender:
+    return Contender('mpi4py', command, package='python3-mpi4py')
+
+
+def _joblib(command: tuple[str, ...]) -> Contender:
+    return Contender('joblib', command, package='python3-joblib')
+
+
 D_BUS = {'GMPROC_CHANNEL': 'dbus'}
 
 
@@ -105,10 +127,10 @@ def _native_requests(n_clients: int, effort: Effort) -> Row:
                   Contender('eventfd + poll', _native('floor-eventfd', *work), Role.FLOOR),
                   *floors)
         objects = (Contender('GDBus object', _native('peer-gdbus', 'object', *work)),)
-    peers = (Contender('OpenMPI', _mpirun(n_clients, *_native('peer-openmpi', *work))),
-             Contender('libqb', _native('peer-libqb', *work)),
-             Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
-             Contender('ZeroMQ DEALER/ROUTER', _native('peer-zeromq', 'router', *work)),
+    peers = (_open_mpi(_mpirun(n_clients, *_native('peer-openmpi', *work))),
+             _libqb(_native('peer-libqb', *work)),
+             _zeromq('REQ/REP', _native('peer-zeromq', 'rep', *work)),
+             _zeromq('DEALER/ROUTER', _native('peer-zeromq', 'router', *work)),
              Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)), *objects)
     contenders = (*_ours(_native('gmproc-request', *work)), *peers, *floors)
     if n_clients == 1:
@@ -134,8 +156,8 @@ def _native_asleep(effort: Effort) -> Row:
     return Row('c-asleep', 'C, request and response, both asleep before it', (
         Column('seconds', 'a request', Unit.MICROSECONDS, (times('eventfd + poll', 1 / 1.5),)),
     ), (*_ours(_native('gmproc-request', *work)),
-        Contender('libqb', _native('peer-libqb', *work)),
-        Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
+        _libqb(_native('peer-libqb', *work)),
+        _zeromq('REQ/REP', _native('peer-zeromq', 'rep', *work)),
         Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)),
         Contender('eventfd + poll', _native('floor-eventfd', *work), Role.FLOOR),
         Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR)))
@@ -156,7 +178,7 @@ def _python_requests(n_clients: int, effort: Effort) -> Row:
                (*_ours(_python('gmproc_pair', *work)),
                 Contender('Pipe', _python('multiprocessing_pair', 'pipe', *work)),
                 Contender('Queue', _python('multiprocessing_pair', 'queue', *work)),
-                Contender('mpi4py', _mpirun_python(n_clients, *work))))
+                _mpi4py(_mpirun_python(n_clients, *work))))
 
 
 def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple[int, ...],
@@ -166,7 +188,7 @@ def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple
         *_ours(_python('gmproc_pair', *work)),
         Contender('Pipe', _python('multiprocessing_pair', 'pipe', *work)),
         Contender('Queue', _python('multiprocessing_pair', 'queue', *work)),
-        Contender('mpi4py', _mpirun_python(1, *work)),
+        _mpi4py(_mpirun_python(1, *work)),
         Contender('two memcpy', _python('floor_memcpy', *work), Role.FLOOR)), every=every)
 
 
@@ -203,34 +225,35 @@ def _tasks(effort: Effort) -> Row:
         Contender('ProcessPoolExecutor, chunksize 1',
                   _python('pools', 'futures', '1', effort.count(5000))),
         Contender('ProcessPoolExecutor, best chunksize', _python('pools', 'futures', chunk, count)),
-        Contender('joblib', _python('pools', 'joblib', 'auto', count)),
+        _joblib(_python('pools', 'joblib', 'auto', count)),
         ), ours=('gmproc map', 'gmproc ids'))
 
 
-def _watch(what: str, n_processes: int, seconds: float, command: tuple[str, ...]
+def _watch(what: str, n_processes: int, effort: Effort, command: tuple[str, ...]
            ) -> tuple[str, ...]:
-    return (*_python('watch', what, str(n_processes), str(seconds)), '--', *command)
+    return (*_python('watch', what, str(n_processes), str(effort.settling),
+                     str(effort.seconds * 5)), '--', *command)
 
 
 def _idle(effort: Effort) -> Row:
     def watch(command: tuple[str, ...]) -> tuple[str, ...]:
-        return _watch('idle', 2, effort.seconds * 5, command)
+        return _watch('idle', 2, effort, command)
     return Row('idle', 'An idle pair: a client and a server with nothing to do', (
         Column('wake_ups', 'wake-ups a second', Unit.NUMBER, (limit(0),)),
         Column('percent', '% of a processor', Unit.NUMBER, (limit(0),)),
     ), (Contender('gmproc', watch(_native('gmproc-request', 'sit')), Role.OURS),
         Contender('gmproc in Python', watch(_python('gmproc_pair', 'sit')), Role.OURS),
-        Contender('OpenMPI', watch(_mpirun(1, *_native('peer-openmpi', 'sit')))),
-        Contender('libqb', watch(_native('peer-libqb', 'sit'))),
-        Contender('ZeroMQ REQ/REP', watch(_native('peer-zeromq', 'rep', 'sit'))),
+        _open_mpi(watch(_mpirun(1, *_native('peer-openmpi', 'sit')))),
+        _libqb(watch(_native('peer-libqb', 'sit'))),
+        _zeromq('REQ/REP', watch(_native('peer-zeromq', 'rep', 'sit'))),
         Contender('Queue', watch(_python('multiprocessing_pair', 'queue', 'sit'))),
         Contender('eventfd + poll', watch(_native('floor-eventfd', 'sit')), Role.FLOOR)),
         every=3)
 
 
-def _memory() -> Row:
+def _memory(effort: Effort) -> Row:
     def watch(command: tuple[str, ...]) -> tuple[str, ...]:
-        return _watch('memory', 4, 0, command)
+        return _watch('memory', 4, effort, command)
     methods = {'fork': 'fork', 'forkserver': 'forkserver', 'forkserver, preloaded': 'preload',
                'spawn': 'spawn'}
     return Row('memory', 'Memory for each of four workers', (
@@ -239,7 +262,7 @@ def _memory() -> Row:
         Contender('gmproc in C', watch(_native('gmproc-start', 'sit', '4')), Role.OURS),
         *(Contender(key, watch(_python('multiprocessing_workers', method, 'sit', '4')))
           for key, method in methods.items()),
-        Contender('joblib', watch(_python('pools', 'joblib', 'sit', '4')))), every=3)
+        _joblib(watch(_python('pools', 'joblib', 'sit', '4')))), every=3)
 
 
 def show_size(size: int) -> str:
@@ -259,9 +282,9 @@ def _native_sizes(effort: Effort) -> Row:
     work = ('echo', str(effort.seconds / 4), *map(str, effort.sizes))
     return Row('c-sizes', 'C, bytes there and back', _size_columns(effort.sizes), (
         *_ours(_native('gmproc-echo', *work)),
-        Contender('OpenMPI', _mpirun(1, *_native('peer-openmpi', *work))),
-        Contender('libqb', _native('peer-libqb', *work)),
-        Contender('ZeroMQ REQ/REP', _native('peer-zeromq', 'rep', *work)),
+        _open_mpi(_mpirun(1, *_native('peer-openmpi', *work))),
+        _libqb(_native('peer-libqb', *work)),
+        _zeromq('REQ/REP', _native('peer-zeromq', 'rep', *work)),
         Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)),
         Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR),
         Contender('two memcpy', _native('floor-memcpy', *work), Role.FLOOR)), every=2)
@@ -281,5 +304,5 @@ def make_rows(effort: Effort) -> list[Row]:
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=2),
-        _memory(),
+        _memory(effort),
     ]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from .figures import Result
-from .rows import Contender, Role, Row
+from .rows import Contender, Row
 
 TIME_LIMIT = 60  # seconds for one program
 
@@ -91,6 +92,16 @@ def describe(stderr: str) -> str:
     return lines[-1][:100] if lines else 'it printed no reason'
 
 
+def end_session(process: subprocess.Popen[str]) -> None:
+    """Ends what is left of a program and of what it has started."""
+    for number in signal.SIGTERM, signal.SIGKILL:
+        if process.poll() is not None:
+            return
+        os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=5)
+
+
 def run_program(command: list[str], environment: dict[str, str]) -> dict[str, float]:
     """The figures that a program prints as its only line; of a session of its own, so that it ends
     as a whole where it takes too long."""
@@ -102,9 +113,7 @@ def run_program(command: list[str], environment: dict[str, str]) -> dict[str, fl
     except subprocess.TimeoutExpired:
         raise Failure(f'had not ended after {TIME_LIMIT} seconds') from None
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        end_session(process)
     if process.returncode != 0:
         raise Failure(describe(stderr))
     try:
@@ -115,21 +124,16 @@ def run_program(command: list[str], environment: dict[str, str]) -> dict[str, fl
 
 class Runner:
 
-    def __init__(self, programs: Path, say: Callable[[str], None], with_d_bus: bool = False) -> None:
+    def __init__(self, programs: Path, say: Callable[[str], None],
+                 is_chosen: Callable[[Contender], bool]) -> None:
         self.programs = programs  # the folder of the native ones
         self.say = say
-        self.with_d_bus = with_d_bus
+        self.is_chosen = is_chosen
 
-    def choose(self, row: Row, roles: frozenset[Role]) -> Measured:
-        return Measured(row, [contender for contender in row.contenders
-                              if contender.role in roles
-                              and (self.with_d_bus or not contender.optional)])
-
-    def run(self, rows: list[Row], n_rounds: int, roles: frozenset[Role] = frozenset(Role)
-            ) -> list[Measured]:
+    def run(self, rows: list[Row], n_rounds: int) -> list[Measured]:
         """Measures all rows, round by round: what disturbs the machine for some seconds touches one
         sample of many contenders rather than all of one."""
-        all_measured = [self.choose(row, roles) for row in rows]
+        all_measured = [Measured(row, list(filter(self.is_chosen, row.contenders))) for row in rows]
         for round in range(n_rounds):
             for measured in all_measured:
                 if round % measured.row.every == 0:
@@ -149,15 +153,16 @@ class Runner:
             return
         command = [word.replace('{build}', str(self.programs)) for word in contender.command]
         try:
-            self._check(command)
+            self._check(command, contender.package)
             measured.add(contender, run_program(command, contender.environment))
         except Failure as failure:
             measured.fail(contender, str(failure))
 
-    def _check(self, command: list[str]) -> None:
+    def _check(self, command: list[str], package: str) -> None:
         """A program that is not there is said to be so, wherever in the command it is."""
         for word in command:
             if word.startswith(str(self.programs)) and not Path(word).exists():
-                raise Failure('not built: its library is not installed')
+                raise Failure(f'{Path(word).name} was not built'
+                              + (f', as {package} is not installed' if package else ''))
         if shutil.which(command[0]) is None:
-            raise Failure(f'{command[0]} is not installed')
+            raise Failure(f'there is no {command[0]}')
