@@ -21,6 +21,7 @@ typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
   char *runtime;
+  guint64 shared_memory_limit;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
   gboolean is_running;

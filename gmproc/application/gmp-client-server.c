@@ -40,11 +40,15 @@
  * Since: 0.1
  */
 
+/* In bytes, for each direction of each channel: room in the address space, until it is used. */
+#define SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
+
 enum {
   PROP_0,
   PROP_SERVER_TYPE,
   PROP_SERVER_TARGET,
   PROP_RUNTIME,
+  PROP_SHARED_MEMORY_LIMIT,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
   N_PROPS
@@ -296,6 +300,10 @@ gmp_client_server_get_property (GObject    *object,
       g_value_set_string (value, priv->runtime);
       break;
 
+    case PROP_SHARED_MEMORY_LIMIT:
+      g_value_set_uint64 (value, priv->shared_memory_limit);
+      break;
+
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_client_server_get_results (self));
       break;
@@ -332,6 +340,14 @@ gmp_client_server_set_property (GObject      *object,
       priv->runtime = g_value_dup_string (value);
       break;
 
+    case PROP_SHARED_MEMORY_LIMIT:
+      if (priv->shared_memory_limit != g_value_get_uint64 (value))
+        {
+          priv->shared_memory_limit = g_value_get_uint64 (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
+
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -359,6 +375,19 @@ gmp_client_server_set_property (GObject      *object,
  *
  * What an application that is itself the server can read: its clients are told so, as
  * [method@Gmp.Worker.get_peer_runtime].
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:shared-memory-limit:
+ *
+ * How many bytes of big requests one client may have in memory that it shares with its server, and
+ * as many of big responses. It counts for runs that begin after it is set.
+ *
+ * Values above 16 KiB lie in that memory, where the receiver sees them without a copy, for as long
+ * as it holds them. Memory is taken only for what is sent, and given back when the two are silent
+ * for a while. A value that finds no room is sent all the same, in pieces and more slowly.
  *
  * Since: 0.1
  */
@@ -393,6 +422,10 @@ install_properties (GObjectClass *object_class)
                                                         construct_flags);
 
   properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, "native", construct_flags);
+
+  properties[PROP_SHARED_MEMORY_LIMIT] =
+    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
+                         G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
 
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL, G_VARIANT_TYPE_VARDICT,
                                                    NULL, read_flags);
@@ -487,6 +520,7 @@ gmp_client_server_init (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
   priv->server_type = G_TYPE_NONE;
+  priv->shared_memory_limit = SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
 }
 
@@ -534,7 +568,8 @@ gmp_client_server_new_service (GmpClientServer *self,
 
   if (options->inner_threads == 0)
     options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
-  service = gmp_service_new (&events, GMP_APPLICATION (self), options);
+  service = gmp_service_new (&events, GMP_APPLICATION (self), options, priv->clients->len + 1,
+                             priv->shared_memory_limit);
   return set_server (self, service, error) ? g_steal_pointer (&service) : NULL;
 }
 

@@ -36,9 +36,8 @@ typedef struct {
   const char *id;
   const char *target;
   GVariant   *params;       /* (nullable) */
-  const char *channel_kind; /* (nullable): no channel to a server */
+  GmpPort    *port;         /* (nullable): of a channel to a server; taken over */
   const char *server_runtime;
-  int         channel_fd;   /* taken over */
 } GmpMember;
 
 GmpCrew         *gmp_crew_new         (const GmpCrewEvents  *events,

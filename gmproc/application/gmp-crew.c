@@ -10,17 +10,14 @@
 #include "launch/gmp-subprocess-launcher-private.h"
 #include "peer/gmp-peer-private.h"
 
-#include <unistd.h>
-
 /* A member that has not begun. */
 typedef struct {
   char *role;
   char *id;
   char *target;
   GVariant *params;
-  char *channel_kind; /* (nullable) */
+  GmpPort *port; /* (nullable) */
   char *server_runtime;
-  int channel_fd;
 } Member;
 
 struct _GmpCrew
@@ -53,9 +50,7 @@ member_free (gpointer data)
   g_free (member->id);
   g_free (member->target);
   g_clear_pointer (&member->params, g_variant_unref);
-  if (member->channel_kind != NULL && member->channel_fd != -1)
-    close (member->channel_fd);
-  g_free (member->channel_kind);
+  g_clear_pointer (&member->port, gmp_port_free);
   g_free (member->server_runtime);
   g_free (member);
 }
@@ -174,9 +169,8 @@ member_copy (const GmpMember *member)
     .id = g_strdup (member->id),
     .target = g_strdup (member->target),
     .params = member->params != NULL ? g_variant_ref (member->params) : NULL,
-    .channel_kind = g_strdup (member->channel_kind),
+    .port = member->port,
     .server_runtime = g_strdup (member->server_runtime),
-    .channel_fd = member->channel_fd,
   };
   return copy;
 }
@@ -327,12 +321,9 @@ begin_next (GmpCrew *self)
   GmpRemoteWorker *worker = obtain_worker (self);
 
   g_ptr_array_add (self->running, worker);
-  if (member->channel_kind != NULL)
-    {
-      gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
-                                     member->channel_kind, member->channel_fd);
-      member->channel_fd = -1;
-    }
+  if (member->port != NULL)
+    gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
+                                   g_steal_pointer (&member->port));
   gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
                                self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                g_task_get_cancellable (self->task), ran_cb, self);

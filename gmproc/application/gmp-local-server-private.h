@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "peer/gmp-port-private.h"
 #include "worker/gmp-life-cycle-private.h"
 
 G_BEGIN_DECLS
@@ -24,10 +25,11 @@ GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 gpointer                user_data,
                                                 GError                **error);
 void            gmp_local_server_free          (GmpLocalServer         *self);
-void            gmp_local_server_add           (GmpLocalServer         *self,
+gboolean        gmp_local_server_add           (GmpLocalServer         *self,
                                                 const char             *client_id,
                                                 const char             *runtime,
-                                                int                     fd);
+                                                GmpPort                *port,
+                                                GError                **error);
 guint           gmp_local_server_get_n_clients (GmpLocalServer         *self);
 gboolean        gmp_local_server_start         (GmpLocalServer         *self,
                                                 GVariant               *params,

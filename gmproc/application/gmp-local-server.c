@@ -6,8 +6,6 @@
 
 #include "application/gmp-local-server-private.h"
 
-#include "peer/gmp-message-channel-private.h"
-
 struct _GmpLocalServer
 {
   const GmpServerMethods *methods;
@@ -17,6 +15,7 @@ struct _GmpLocalServer
   GmpInbox *inbox;
   GSource *source;       /* (nullable): not started, or ended */
   gboolean asked_done;   /* in this turn */
+  gboolean is_done;
   gboolean was_stopped;
 };
 
@@ -57,16 +56,19 @@ gmp_local_server_free (GmpLocalServer *self)
   g_free (self);
 }
 
-/* Takes @fd over: one end of a channel to a client. */
-void
+/* Takes @port over: one end of a channel to a client. */
+gboolean
 gmp_local_server_add (GmpLocalServer *self,
                       const char     *client_id,
                       const char     *runtime,
-                      int             fd)
+                      GmpPort        *port,
+                      GError        **error)
 {
-  g_autoptr (GmpChannel) channel = gmp_message_channel_new (fd, GMP_PEER_SERVER);
+  g_autoptr (GmpChannel) channel = gmp_port_open (port, error);
 
-  gmp_inbox_add (self->inbox, client_id, runtime, channel);
+  if (channel != NULL)
+    gmp_inbox_add (self->inbox, client_id, runtime, channel);
+  return channel != NULL;
 }
 
 guint
@@ -124,7 +126,9 @@ ready_cb (GmpInbox *inbox,
   else if (!self->asked_done)
     is_done = gmp_life_cycle_is_done (self->methods, self->server, inbox, &error);
   self->asked_done = TRUE;
-  if (is_done && error == NULL)
+  self->is_done |= is_done;
+  /* The last responses go before the channels are closed. */
+  if (self->is_done && error == NULL && !gmp_inbox_has_unsent (inbox))
     {
       finish (self);
       return FALSE;
@@ -133,7 +137,7 @@ ready_cb (GmpInbox *inbox,
   status = error == NULL ? gmp_inbox_try_take (inbox, &mail) : GMP_INBOX_EMPTY;
   if (status != GMP_INBOX_EMPTY)
     self->asked_done = FALSE;
-  if (status == GMP_INBOX_PAYLOAD)
+  if (status == GMP_INBOX_PAYLOAD && !self->is_done)
     gmp_life_cycle_respond (self->methods, self->server, &mail, &error);
   if (error != NULL)
     gmp_local_server_fail (self, error);

@@ -8,6 +8,7 @@
 
 #include "application/gmp-failure-private.h"
 #include "launch/gmp-launcher-private.h"
+#include "peer/gmp-port-private.h"
 
 G_BEGIN_DECLS
 
@@ -44,8 +45,7 @@ const char      *gmp_remote_worker_get_id        (GmpRemoteWorker       *self);
 void             gmp_remote_worker_add_channel   (GmpRemoteWorker       *self,
                                                   const char            *peer,
                                                   const char            *runtime,
-                                                  const char            *kind,
-                                                  int                    fd);
+                                                  GmpPort               *port);
 void             gmp_remote_worker_run_async     (GmpRemoteWorker       *self,
                                                   const char            *role,
                                                   const char            *id,

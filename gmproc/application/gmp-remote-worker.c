@@ -666,16 +666,14 @@ gmp_remote_worker_get_id (GmpRemoteWorker *self)
   return self->id;
 }
 
-/* Takes @fd over: one end of a channel to @peer, which is of @runtime, for the next
- * run. */
+/* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run. */
 void
 gmp_remote_worker_add_channel (GmpRemoteWorker *self,
                                const char      *peer,
                                const char      *runtime,
-                               const char      *kind,
-                               int              fd)
+                               GmpPort         *port)
 {
-  GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), g_strdup (kind), fd };
+  GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), port };
 
   g_array_append_val (self->channels, end);
 }

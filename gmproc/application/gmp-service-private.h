@@ -17,7 +17,9 @@ typedef struct _GmpService GmpService;
 
 GmpService *gmp_service_new           (const GmpCrewEvents    *events,
                                        GmpApplication         *owner,
-                                       GmpOptions             *options);
+                                       GmpOptions             *options,
+                                       guint                   n_workers,
+                                       gsize                   arena_size);
 void        gmp_service_free          (GmpService             *self);
 gboolean    gmp_service_set_target    (GmpService             *self,
                                        const char             *server_target,

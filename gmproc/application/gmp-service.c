@@ -17,6 +17,8 @@ struct _GmpService
 {
   const GmpCrewEvents *events;
   GmpApplication *owner;
+  guint n_workers;  /* that run together */
+  gsize arena_size; /* of each side of a channel, in bytes */
 
   GmpCrew *crew;
   char *server_target;          /* (nullable) */
@@ -38,12 +40,16 @@ struct _GmpService
 GmpService *
 gmp_service_new (const GmpCrewEvents *events,
                  GmpApplication      *owner,
-                 GmpOptions          *options)
+                 GmpOptions          *options,
+                 guint                n_workers,
+                 gsize                arena_size)
 {
   GmpService *self = g_new0 (GmpService, 1);
 
   self->events = events;
   self->owner = owner;
+  self->n_workers = n_workers;
+  self->arena_size = arena_size;
   self->cancellable = g_cancellable_new ();
   self->crew = gmp_crew_new (events, owner);
   gmp_crew_set_options (self->crew, options, 0, FALSE);
@@ -221,24 +227,24 @@ gmp_service_add_client (GmpService *self,
                         GError    **error)
 {
   g_autofree char *runtime = gmp_target_get_runtime (target, error);
-  int fds[2];
+  g_autoptr (GmpPort) client_port = NULL;
+  GmpPort *server_port;
 
-  if (runtime == NULL || !gmp_peer_socketpair (fds, error))
+  if (runtime == NULL ||
+      !gmp_port_new_pair (self->arena_size, self->n_workers, &client_port, &server_port, error))
     return FALSE;
-  if (self->local_server != NULL)
-    gmp_local_server_add (self->local_server, id, runtime, fds[0]);
-  else
-    gmp_remote_worker_add_channel (self->server, id, runtime, GMP_CHANNEL_KIND_DBUS_SERVER,
-                                   fds[0]);
+  if (self->local_server == NULL)
+    gmp_remote_worker_add_channel (self->server, id, runtime, server_port);
+  else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
+    return FALSE;
   return gmp_crew_add (self->crew,
                        &(GmpMember) {
                          .role = "client",
                          .id = id,
                          .target = target,
                          .params = params,
-                         .channel_kind = GMP_CHANNEL_KIND_DBUS_CLIENT,
+                         .port = g_steal_pointer (&client_port),
                          .server_runtime = self->server_runtime,
-                         .channel_fd = fds[1],
                        },
                        error);
 }

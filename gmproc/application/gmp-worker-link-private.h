@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/gmp-types.h"
+#include "peer/gmp-port-private.h"
 
 G_BEGIN_DECLS
 
@@ -30,8 +31,7 @@ typedef struct {
 typedef struct {
   char *peer;
   char *runtime;
-  char *kind;
-  int   fd;
+  GmpPort *port;
 } GmpChannelEnd;
 
 void           gmp_channel_end_clear      (gpointer              data);

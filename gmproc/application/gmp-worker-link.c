@@ -10,8 +10,6 @@
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-worker-dbus.h"
 
-#include <unistd.h>
-
 /* The connection lives as long as the process; the proxy is there during a run, whose main context
  * its signals come in. */
 struct _GmpWorkerLink
@@ -29,9 +27,7 @@ gmp_channel_end_clear (gpointer data)
 
   g_free (end->peer);
   g_free (end->runtime);
-  g_free (end->kind);
-  if (end->fd != -1)
-    close (end->fd);
+  gmp_port_free (end->port);
 }
 
 /* Takes @connection over, whose messages are still held back. */
@@ -135,15 +131,13 @@ gmp_worker_link_connect (GmpWorkerLink       *self,
                          GError             **error)
 {
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariantBuilder positions;
-  int position = g_unix_fd_list_append (handles, end->fd, error);
+  GVariant *positions = gmp_port_to_handles (end->port, handles, error);
 
-  if (position == -1)
+  if (positions == NULL)
     return FALSE;
-  g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
-  g_variant_builder_add (&positions, "h", position);
-  gmp_dbus_worker1_call_connect (self->proxy, end->peer, end->runtime, end->kind,
-                                 g_variant_builder_end (&positions), handles, NULL, NULL, NULL);
+  gmp_dbus_worker1_call_connect (self->proxy, end->peer, end->runtime,
+                                 gmp_port_get_kind (end->port), positions, handles, NULL, NULL,
+                                 NULL);
   return TRUE;
 }
 

@@ -13,13 +13,21 @@ G_BEGIN_DECLS
 /* One end of a two-way pipe of payloads. What carries them is the implementation's business: a
  * worker never knows which one it has. No call waits; GmpInbox does that.
  *
- * send:         queues @payload (nullable, not floating) for the other end.
- * receive:      the next payload, in order. On GMP_CHANNEL_CLOSED, @error is the reason that the
- *               other end gave; without one, GMP_ERROR_DISCONNECTED.
- * close:        ends the channel in both directions, @reason (nullable) being what the other end's
- *               receive() reports. The first close counts.
- * set_doorbell: @doorbell is rung, from any thread, whenever receive() has something new to say.
- */
+ * send:        sends @payload (nullable, not floating) to the other end. Where there is no room for
+ *              it the channel keeps it, and sends it while receive() is called for what comes.
+ * has_unsent:  whether something of that is kept.
+ * receive:     the next payload, in order. On GMP_CHANNEL_CLOSED, @error is the reason that the
+ *              other end gave; without one, GMP_ERROR_DISCONNECTED.
+ * close:       ends the channel in both directions, after what is kept, @reason (nullable) being
+ *              what the other end's receive() reports. The first close counts.
+ * watch:       @doorbell is rung, from any thread, whenever receive() has something new to say; for
+ *              what has a sleep(), only between that and wake().
+ * sleep:       whoever receives is about to wait for the doorbell. %TRUE where there is something
+ *              to receive, or room to send, after all.
+ * wake:        it does not wait any more.
+ * trim:        nothing was said for a while: gives back what memory it can.
+ *
+ * n_workers is a hint: how many workers run together with this one; 0 where that is not known. */
 
 typedef enum {
   GMP_CHANNEL_EMPTY,
@@ -28,33 +36,58 @@ typedef enum {
 } GmpChannelStatus;
 
 #define GMP_TYPE_CHANNEL (gmp_channel_get_type ())
-G_DECLARE_INTERFACE (GmpChannel, gmp_channel, GMP, CHANNEL, GObject)
+typedef struct _GmpChannel GmpChannel;
+typedef struct _GmpChannelClass GmpChannelClass;
 
-struct _GmpChannelInterface
+#define GMP_CHANNEL(object) (G_TYPE_CHECK_INSTANCE_CAST ((object), GMP_TYPE_CHANNEL, GmpChannel))
+#define GMP_CHANNEL_CLASS(klass) \
+  (G_TYPE_CHECK_CLASS_CAST ((klass), GMP_TYPE_CHANNEL, GmpChannelClass))
+
+/* Not G_DECLARE_DERIVABLE_TYPE, for that hides the instance's field. */
+struct _GmpChannel
 {
-  GTypeInterface parent_iface;
+  GObject parent_instance;
 
-  gboolean         (*send)         (GmpChannel   *self,
-                                    GVariant     *payload,
-                                    GError      **error);
-  GmpChannelStatus (*receive)      (GmpChannel   *self,
-                                    GVariant    **payload,
-                                    GError      **error);
-  void             (*close)        (GmpChannel   *self,
-                                    const GError *reason);
-  void             (*set_doorbell) (GmpChannel   *self,
-                                    GmpDoorbell  *doorbell);
+  guint n_workers;
 };
 
-gboolean         gmp_channel_send         (GmpChannel   *self,
-                                           GVariant     *payload,
-                                           GError      **error);
-GmpChannelStatus gmp_channel_receive      (GmpChannel   *self,
-                                           GVariant    **payload,
-                                           GError      **error);
-void             gmp_channel_close        (GmpChannel   *self,
-                                           const GError *reason);
-void             gmp_channel_set_doorbell (GmpChannel   *self,
-                                           GmpDoorbell  *doorbell);
+struct _GmpChannelClass
+{
+  GObjectClass parent_class;
+
+  gboolean         (*send)       (GmpChannel   *self,
+                                  GVariant     *payload,
+                                  GError      **error);
+  gboolean         (*has_unsent) (GmpChannel   *self);
+  GmpChannelStatus (*receive)    (GmpChannel   *self,
+                                  GVariant    **payload,
+                                  GError      **error);
+  void             (*close)      (GmpChannel   *self,
+                                  const GError *reason);
+  void             (*watch)      (GmpChannel   *self,
+                                  GmpDoorbell  *doorbell);
+  gboolean         (*sleep)      (GmpChannel   *self);
+  void             (*wake)       (GmpChannel   *self);
+  void             (*trim)       (GmpChannel   *self);
+};
+
+GType gmp_channel_get_type (void) G_GNUC_CONST;
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpChannel, g_object_unref)
+
+gboolean         gmp_channel_send       (GmpChannel   *self,
+                                         GVariant     *payload,
+                                         GError      **error);
+gboolean         gmp_channel_has_unsent (GmpChannel   *self);
+GmpChannelStatus gmp_channel_receive    (GmpChannel   *self,
+                                         GVariant    **payload,
+                                         GError      **error);
+void             gmp_channel_close      (GmpChannel   *self,
+                                         const GError *reason);
+void             gmp_channel_watch      (GmpChannel   *self,
+                                         GmpDoorbell  *doorbell);
+gboolean         gmp_channel_sleep      (GmpChannel   *self);
+void             gmp_channel_wake       (GmpChannel   *self);
+void             gmp_channel_trim       (GmpChannel   *self);
 
 G_END_DECLS

@@ -6,10 +6,39 @@
 
 #include "channel/gmp-channel-private.h"
 
-G_DEFINE_INTERFACE (GmpChannel, gmp_channel, G_TYPE_OBJECT)
+G_DEFINE_ABSTRACT_TYPE (GmpChannel, gmp_channel, G_TYPE_OBJECT)
+
+/* An instance is always one: this is on the way of every message. */
+#define GET_CLASS(self) ((GmpChannelClass *) ((GTypeInstance *) (self))->g_class)
+
+static gboolean
+gmp_channel_real_has_unsent (GmpChannel *self G_GNUC_UNUSED)
+{
+  return FALSE;
+}
+
+static gboolean
+gmp_channel_real_sleep (GmpChannel *self G_GNUC_UNUSED)
+{
+  return FALSE;
+}
 
 static void
-gmp_channel_default_init (GmpChannelInterface *iface G_GNUC_UNUSED)
+gmp_channel_real_wake (GmpChannel *self G_GNUC_UNUSED)
+{
+}
+
+static void
+gmp_channel_class_init (GmpChannelClass *klass)
+{
+  klass->has_unsent = gmp_channel_real_has_unsent;
+  klass->sleep = gmp_channel_real_sleep;
+  klass->wake = gmp_channel_real_wake;
+  klass->trim = gmp_channel_real_wake;
+}
+
+static void
+gmp_channel_init (GmpChannel *self G_GNUC_UNUSED)
 {
 }
 
@@ -18,7 +47,13 @@ gmp_channel_send (GmpChannel *self,
                   GVariant   *payload,
                   GError    **error)
 {
-  return GMP_CHANNEL_GET_IFACE (self)->send (self, payload, error);
+  return GET_CLASS (self)->send (self, payload, error);
+}
+
+gboolean
+gmp_channel_has_unsent (GmpChannel *self)
+{
+  return GET_CLASS (self)->has_unsent (self);
 }
 
 GmpChannelStatus
@@ -26,19 +61,37 @@ gmp_channel_receive (GmpChannel *self,
                      GVariant  **payload,
                      GError    **error)
 {
-  return GMP_CHANNEL_GET_IFACE (self)->receive (self, payload, error);
+  return GET_CLASS (self)->receive (self, payload, error);
 }
 
 void
 gmp_channel_close (GmpChannel   *self,
                    const GError *reason)
 {
-  GMP_CHANNEL_GET_IFACE (self)->close (self, reason);
+  GET_CLASS (self)->close (self, reason);
 }
 
 void
-gmp_channel_set_doorbell (GmpChannel  *self,
-                          GmpDoorbell *doorbell)
+gmp_channel_watch (GmpChannel  *self,
+                   GmpDoorbell *doorbell)
 {
-  GMP_CHANNEL_GET_IFACE (self)->set_doorbell (self, doorbell);
+  GET_CLASS (self)->watch (self, doorbell);
+}
+
+gboolean
+gmp_channel_sleep (GmpChannel *self)
+{
+  return GET_CLASS (self)->sleep (self);
+}
+
+void
+gmp_channel_wake (GmpChannel *self)
+{
+  GET_CLASS (self)->wake (self);
+}
+
+void
+gmp_channel_trim (GmpChannel *self)
+{
+  GET_CLASS (self)->trim (self);
 }

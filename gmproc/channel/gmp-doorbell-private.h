@@ -10,17 +10,23 @@
 
 G_BEGIN_DECLS
 
-/* An eventfd: any thread or process that holds it may ring, one side waits. */
+/* One side waits. Any thread of this process may ring; other processes ring by what is listened to,
+ * their own eventfds and sockets. A ring while nobody waits is kept for the next wait. */
 typedef struct _GmpDoorbell GmpDoorbell;
 
-GmpDoorbell *gmp_doorbell_new           (GError      **error);
-GmpDoorbell *gmp_doorbell_ref           (GmpDoorbell  *self);
-void         gmp_doorbell_unref         (GmpDoorbell  *self);
-void         gmp_doorbell_ring          (GmpDoorbell  *self);
-void         gmp_doorbell_clear         (GmpDoorbell  *self);
-void         gmp_doorbell_wait          (GmpDoorbell  *self,
-                                         GCancellable *stop);
-GSource     *gmp_doorbell_create_source (GmpDoorbell  *self);
+GmpDoorbell *gmp_doorbell_new    (GError      **error);
+GmpDoorbell *gmp_doorbell_ref    (GmpDoorbell  *self);
+void         gmp_doorbell_unref  (GmpDoorbell  *self);
+void         gmp_doorbell_ring   (GmpDoorbell  *self);
+gboolean     gmp_doorbell_listen (GmpDoorbell  *self,
+                                  int           fd,
+                                  guint32       events,
+                                  gboolean     *rung);
+void         gmp_doorbell_forget (GmpDoorbell  *self,
+                                  int           fd);
+gboolean     gmp_doorbell_wait   (GmpDoorbell  *self,
+                                  int           limit);
+int          gmp_doorbell_get_fd (GmpDoorbell  *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpDoorbell, gmp_doorbell_unref)
 

@@ -7,34 +7,45 @@
 #include "channel/gmp-doorbell-private.h"
 
 #include <errno.h>
-#include <glib-unix.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* An epoll that tells each event once (EPOLLET): an eventfd is rung by a write and never read, so
+ * that a wake-up costs one call of the system, and nobody can take another's ring away. */
 struct _GmpDoorbell
 {
   gatomicrefcount ref_count;
-  int fd;
+  int epoll;
+  int event; /* what this process rings */
 };
+
+static GmpDoorbell *
+fail (GmpDoorbell *self,
+      GError     **error)
+{
+  int code = errno;
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+               "Cannot make a descriptor to wait for messages: %s%s", g_strerror (code),
+               code == EMFILE ? " (raise the limit with 'ulimit -n')" : "");
+  gmp_doorbell_unref (self);
+  return NULL;
+}
 
 GmpDoorbell *
 gmp_doorbell_new (GError **error)
 {
-  GmpDoorbell *self;
-  int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  GmpDoorbell *self = g_new0 (GmpDoorbell, 1);
 
-  if (fd == -1)
-    {
-      int code = errno;
-
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
-                   "Cannot make an eventfd: %s", g_strerror (code));
-      return NULL;
-    }
-  self = g_new0 (GmpDoorbell, 1);
   g_atomic_ref_count_init (&self->ref_count);
-  self->fd = fd;
+  self->event = -1;
+  self->epoll = epoll_create1 (EPOLL_CLOEXEC);
+  if (self->epoll == -1)
+    return fail (self, error);
+  self->event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (self->event == -1 || !gmp_doorbell_listen (self, self->event, EPOLLIN, NULL))
+    return fail (self, error);
   return self;
 }
 
@@ -50,43 +61,63 @@ gmp_doorbell_unref (GmpDoorbell *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
-  close (self->fd);
+  if (self->epoll != -1)
+    close (self->epoll);
+  if (self->event != -1)
+    close (self->event);
   g_free (self);
 }
 
+/* Called in any thread. */
 void
 gmp_doorbell_ring (GmpDoorbell *self)
 {
   /* The only failure is a full counter, and then it has been rung. */
-  eventfd_write (self->fd, 1);
+  eventfd_write (self->event, 1);
+}
+
+/* Has @events (EPOLLIN and so on) of @fd ring too. @rung (nullable) is set by the side that waits,
+ * and must stay until gmp_doorbell_forget(). */
+gboolean
+gmp_doorbell_listen (GmpDoorbell *self,
+                     int          fd,
+                     guint32      events,
+                     gboolean    *rung)
+{
+  struct epoll_event event = { .events = events | EPOLLET, .data.ptr = rung };
+
+  return epoll_ctl (self->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void
-gmp_doorbell_clear (GmpDoorbell *self)
+gmp_doorbell_forget (GmpDoorbell *self,
+                     int          fd)
 {
-  eventfd_t count;
-
-  eventfd_read (self->fd, &count);
+  epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Sleeps until the bell is rung or @stop is cancelled. Look for messages after gmp_doorbell_clear()
- * and before this, or one that came in between is slept through. */
-void
-gmp_doorbell_wait (GmpDoorbell  *self,
-                   GCancellable *stop)
+/* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: for ever). Returns whether
+ * it was rung. It may return for a ring that was dealt with already, so look what there is. */
+gboolean
+gmp_doorbell_wait (GmpDoorbell *self,
+                   int          limit)
 {
-  struct pollfd fds[] = {
-    { .fd = self->fd, .events = POLLIN },
-    { .fd = g_cancellable_get_fd (stop), .events = POLLIN },
-  };
+  struct epoll_event events[16];
+  int n;
 
-  while (poll (fds, G_N_ELEMENTS (fds), -1) == -1 && errno == EINTR)
-    ;
-  g_cancellable_release_fd (stop);
+  do
+    n = epoll_wait (self->epoll, events, G_N_ELEMENTS (events), limit);
+  while (n == -1 && errno == EINTR);
+
+  for (int i = 0; i < n; i++)
+    if (events[i].data.ptr != NULL)
+      *(gboolean *) events[i].data.ptr = TRUE;
+  return n > 0;
 }
 
-GSource *
-gmp_doorbell_create_source (GmpDoorbell *self)
+/* For a main loop: readable when it was rung; gmp_doorbell_wait() with 0 makes it quiet. */
+int
+gmp_doorbell_get_fd (GmpDoorbell *self)
 {
-  return g_unix_fd_source_new (self->fd, G_IO_IN);
+  return self->epoll;
 }

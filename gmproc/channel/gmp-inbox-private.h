@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* A server has one with a channel for each client; a client has one with a single channel. Channels
- * may be added by another thread while one waits. */
+/* A server has one with a channel for each client; a client has one with a single channel. It is
+ * used in one thread; another may add channels and ring. */
 typedef struct _GmpInbox GmpInbox;
 
 typedef enum {
@@ -23,8 +23,8 @@ typedef enum {
 
 /* What came: cleared by gmp_mail_clear(). */
 typedef struct {
-  GmpChannel *channel;
-  char       *id;      /* of the peer at the channel's other end */
+  GmpChannel *channel; /* the inbox's own, as is @id */
+  const char *id;      /* of the peer at the channel's other end */
   GVariant   *payload; /* (nullable) */
   GError     *error;   /* of a channel that closed */
 } GmpMail;
@@ -43,11 +43,14 @@ guint          gmp_inbox_get_n_open    (GmpInbox     *self);
 GmpChannel    *gmp_inbox_ref_first     (GmpInbox     *self);
 const char    *gmp_inbox_get_runtime   (GmpInbox     *self,
                                         const char   *id);
+void           gmp_inbox_set_stop      (GmpInbox     *self,
+                                        GCancellable *stop);
 GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
                                         GmpMail      *mail);
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
-                                        GCancellable *stop,
                                         GmpMail      *mail);
+gboolean       gmp_inbox_has_unsent    (GmpInbox     *self);
+void           gmp_inbox_flush         (GmpInbox     *self);
 void           gmp_inbox_close_all     (GmpInbox     *self,
                                         const GError *reason);
 void           gmp_inbox_ring          (GmpInbox     *self);

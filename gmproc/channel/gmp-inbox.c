@@ -6,34 +6,45 @@
 
 #include "channel/gmp-inbox-private.h"
 
+#include "channel/gmp-spin-private.h"
+
+/* After so many milliseconds of silence memory is given back, once. */
+#define SILENCE 2000
+
+/* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
+ * that are gone. */
+#define LOOK_EVERY 16
+
 typedef struct {
   GmpChannel *channel;
   char *id;
   const char *runtime; /* interned */
 } Slot;
 
-typedef struct {
-  GmpInbox *inbox;
-  GmpInboxFunc ready;
-  gpointer user_data;
-} Watch;
-
 struct _GmpInbox
 {
   GmpDoorbell *doorbell;
+  GPtrArray *open;   /* of Slot */
+  GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
+  guint next;        /* where the next search begins, so that no client starves */
+  guint n_looks;
+  GmpSpin spin;
+  GCancellable *stop; /* (nullable) */
+  gulong stop_handler;
+
   GMutex lock;
-  GArray *open;      /* of Slot; under lock */
-  GPtrArray *closed; /* of GmpChannel, kept so that a last word reaches the peer; under lock */
-  guint next;        /* where the next search begins, so that no client starves; under lock */
+  GPtrArray *added; /* of Slot; under lock */
+  int has_added;    /* atomic */
 };
 
 static void
-slot_clear (gpointer data)
+slot_free (gpointer data)
 {
   Slot *slot = data;
 
-  g_clear_object (&slot->channel);
-  g_clear_pointer (&slot->id, g_free);
+  g_object_unref (slot->channel);
+  g_free (slot->id);
+  g_free (slot);
 }
 
 GmpInbox *
@@ -47,59 +58,83 @@ gmp_inbox_new (GError **error)
   self = g_new0 (GmpInbox, 1);
   self->doorbell = g_steal_pointer (&doorbell);
   g_mutex_init (&self->lock);
-  self->open = g_array_new (FALSE, FALSE, sizeof (Slot));
-  g_array_set_clear_func (self->open, slot_clear);
-  self->closed = g_ptr_array_new_with_free_func (g_object_unref);
+  self->open = g_ptr_array_new_with_free_func (slot_free);
+  self->closed = g_ptr_array_new_with_free_func (slot_free);
+  self->added = g_ptr_array_new_with_free_func (slot_free);
   return self;
 }
 
 void
 gmp_inbox_free (GmpInbox *self)
 {
-  g_array_unref (self->open);
+  gmp_inbox_set_stop (self, NULL);
+  g_ptr_array_unref (self->open);
   g_ptr_array_unref (self->closed);
+  g_ptr_array_unref (self->added);
   g_mutex_clear (&self->lock);
   gmp_doorbell_unref (self->doorbell);
   g_free (self);
 }
 
+/* Called in any thread. */
 void
 gmp_inbox_add (GmpInbox   *self,
                const char *id,
                const char *runtime,
                GmpChannel *channel)
 {
-  Slot slot = { g_object_ref (channel), g_strdup (id), g_intern_string (runtime) };
+  Slot *slot = g_new (Slot, 1);
 
+  *slot = (Slot) { g_object_ref (channel), g_strdup (id), g_intern_string (runtime) };
+  gmp_channel_watch (channel, self->doorbell);
   g_mutex_lock (&self->lock);
-  g_array_append_val (self->open, slot);
+  g_ptr_array_add (self->added, slot);
+  g_atomic_int_set (&self->has_added, TRUE);
   g_mutex_unlock (&self->lock);
-  gmp_channel_set_doorbell (channel, self->doorbell);
   gmp_doorbell_ring (self->doorbell);
+}
+
+/* So that the way of a message takes no lock. */
+static void
+adopt_added (GmpInbox *self)
+{
+  if (!g_atomic_int_get (&self->has_added))
+    return;
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->added->len; i++)
+    {
+      Slot *slot = self->added->pdata[i];
+
+      gmp_spin_init (&self->spin, slot->channel->n_workers);
+      g_ptr_array_add (self->open, slot);
+    }
+  g_ptr_array_set_free_func (self->added, NULL);
+  g_ptr_array_set_size (self->added, 0);
+  g_ptr_array_set_free_func (self->added, slot_free);
+  g_atomic_int_set (&self->has_added, FALSE);
+  g_mutex_unlock (&self->lock);
+}
+
+static Slot *
+slot_at (GPtrArray *slots,
+         guint      i)
+{
+  return slots->pdata[i];
 }
 
 guint
 gmp_inbox_get_n_open (GmpInbox *self)
 {
-  guint n;
-
-  g_mutex_lock (&self->lock);
-  n = self->open->len;
-  g_mutex_unlock (&self->lock);
-  return n;
+  adopt_added (self);
+  return self->open->len;
 }
 
 /* A client's only channel; %NULL when there is none. */
 GmpChannel *
 gmp_inbox_ref_first (GmpInbox *self)
 {
-  GmpChannel *channel = NULL;
-
-  g_mutex_lock (&self->lock);
-  if (self->open->len > 0)
-    channel = g_object_ref (g_array_index (self->open, Slot, 0).channel);
-  g_mutex_unlock (&self->lock);
-  return channel;
+  adopt_added (self);
+  return self->open->len > 0 ? g_object_ref (slot_at (self->open, 0)->channel) : NULL;
 }
 
 /* The runtime of the peer @id; %NULL when it is not there, or no longer. */
@@ -107,75 +142,157 @@ const char *
 gmp_inbox_get_runtime (GmpInbox   *self,
                        const char *id)
 {
-  const char *runtime = NULL;
+  adopt_added (self);
+  for (guint i = 0; i < self->open->len; i++)
+    if (g_str_equal (slot_at (self->open, i)->id, id))
+      return slot_at (self->open, i)->runtime;
+  return NULL;
+}
 
-  g_mutex_lock (&self->lock);
-  for (guint i = 0; i < self->open->len && runtime == NULL; i++)
-    {
-      Slot *slot = &g_array_index (self->open, Slot, i);
+static void
+stop_cb (GCancellable *stop G_GNUC_UNUSED,
+         gpointer      doorbell)
+{
+  gmp_doorbell_ring (doorbell);
+}
 
-      if (g_str_equal (slot->id, id))
-        runtime = slot->runtime;
-    }
-  g_mutex_unlock (&self->lock);
-  return runtime;
+/* What ends gmp_inbox_take() and gmp_inbox_flush(), from any thread; %NULL for nothing. */
+void
+gmp_inbox_set_stop (GmpInbox     *self,
+                    GCancellable *stop)
+{
+  if (self->stop != NULL)
+    g_cancellable_disconnect (self->stop, self->stop_handler);
+  g_set_object (&self->stop, stop);
+  if (stop != NULL)
+    self->stop_handler = g_cancellable_connect (stop, G_CALLBACK (stop_cb),
+                                                gmp_doorbell_ref (self->doorbell),
+                                                (GDestroyNotify) gmp_doorbell_unref);
+}
+
+static void
+close_slot (GmpInbox *self,
+            guint     i)
+{
+  g_ptr_array_add (self->closed, g_ptr_array_steal_index (self->open, i));
 }
 
 GmpInboxStatus
 gmp_inbox_try_take (GmpInbox *self,
                     GmpMail  *mail)
 {
-  GmpInboxStatus result = GMP_INBOX_EMPTY;
+  guint n;
 
-  g_mutex_lock (&self->lock);
-  for (guint i = 0; i < self->open->len && result == GMP_INBOX_EMPTY; i++)
+  adopt_added (self);
+  n = self->open->len;
+  for (guint i = 0; i < n; i++)
     {
-      guint at = (self->next + i) % self->open->len;
-      Slot *slot = &g_array_index (self->open, Slot, at);
+      guint at = (self->next + i) % n;
+      Slot *slot = slot_at (self->open, at);
+      GmpChannelStatus status = gmp_channel_receive (slot->channel, &mail->payload, &mail->error);
 
-      switch (gmp_channel_receive (slot->channel, &mail->payload, &mail->error))
-        {
-        case GMP_CHANNEL_PAYLOAD:
-          mail->channel = g_object_ref (slot->channel);
-          mail->id = g_strdup (slot->id);
-          self->next = at + 1;
-          result = GMP_INBOX_PAYLOAD;
-          break;
-
-        case GMP_CHANNEL_CLOSED:
-          mail->channel = g_object_ref (slot->channel);
-          mail->id = g_strdup (slot->id);
-          g_ptr_array_add (self->closed, g_object_ref (slot->channel));
-          g_array_remove_index (self->open, at);
-          result = GMP_INBOX_CLOSED;
-          break;
-
-        case GMP_CHANNEL_EMPTY:
-        default:
-          break;
-        }
+      if (status == GMP_CHANNEL_EMPTY)
+        continue;
+      mail->channel = slot->channel;
+      mail->id = slot->id;
+      self->next = at + 1;
+      if (status == GMP_CHANNEL_PAYLOAD)
+        return GMP_INBOX_PAYLOAD;
+      close_slot (self, at);
+      return GMP_INBOX_CLOSED;
     }
-  g_mutex_unlock (&self->lock);
+  return GMP_INBOX_EMPTY;
+}
+
+/* Tells all channels that this side sleeps; %TRUE where it should not. */
+static gboolean
+lie_down (GmpInbox *self)
+{
+  gboolean has_news = g_atomic_int_get (&self->has_added) ||
+                      g_cancellable_is_cancelled (self->stop);
+
+  for (guint i = 0; i < self->open->len; i++)
+    has_news |= gmp_channel_sleep (slot_at (self->open, i)->channel);
+  return has_news;
+}
+
+static void
+get_up (GmpInbox *self)
+{
+  for (guint i = 0; i < self->open->len; i++)
+    gmp_channel_wake (slot_at (self->open, i)->channel);
+}
+
+static void
+trim (GmpInbox *self)
+{
+  for (guint i = 0; i < self->open->len; i++)
+    gmp_channel_trim (slot_at (self->open, i)->channel);
+}
+
+static void
+sleep_until_rung (GmpInbox *self)
+{
+  if (!lie_down (self))
+    {
+      gint64 begin = g_get_monotonic_time ();
+
+      if (!gmp_doorbell_wait (self->doorbell, SILENCE))
+        {
+          trim (self);
+          gmp_doorbell_wait (self->doorbell, -1);
+        }
+      gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
+    }
+  get_up (self);
+}
+
+/* Waits for the next message: looking for it first, where that was worth it lately. */
+GmpInboxStatus
+gmp_inbox_take (GmpInbox *self,
+                GmpMail  *mail)
+{
+  while (!g_cancellable_is_cancelled (self->stop))
+    {
+      GmpInboxStatus status = gmp_inbox_try_take (self, mail);
+
+      if (status != GMP_INBOX_EMPTY)
+        {
+          gmp_spin_found (&self->spin);
+          return status;
+        }
+      if (++self->n_looks % LOOK_EVERY == 0)
+        gmp_doorbell_wait (self->doorbell, 0);
+      if (!gmp_spin_turn (&self->spin))
+        sleep_until_rung (self);
+    }
+  return GMP_INBOX_STOPPED;
+}
+
+/* Whether something that was sent waits for room. */
+gboolean
+gmp_inbox_has_unsent (GmpInbox *self)
+{
+  gboolean result = FALSE;
+
+  for (guint i = 0; i < self->open->len; i++)
+    result |= gmp_channel_has_unsent (slot_at (self->open, i)->channel);
   return result;
 }
 
-GmpInboxStatus
-gmp_inbox_take (GmpInbox     *self,
-                GCancellable *stop,
-                GmpMail      *mail)
+/* Waits until what was sent has room at the other ends, they are gone, or it is asked to stop. What
+ * comes meanwhile is taken by nobody any more. */
+void
+gmp_inbox_flush (GmpInbox *self)
 {
-  while (!g_cancellable_is_cancelled (stop))
+  while (gmp_inbox_has_unsent (self) && !g_cancellable_is_cancelled (self->stop))
     {
-      GmpInboxStatus status;
+      g_auto (GmpMail) mail = { 0, };
 
-      /* Cleared before the look, so that a ring after the look is not lost. */
-      gmp_doorbell_clear (self->doorbell);
-      status = gmp_inbox_try_take (self, mail);
-      if (status != GMP_INBOX_EMPTY)
-        return status;
-      gmp_doorbell_wait (self->doorbell, stop);
+      if (gmp_inbox_try_take (self, &mail) == GMP_INBOX_EMPTY &&
+          gmp_inbox_has_unsent (self))
+        sleep_until_rung (self);
     }
-  return GMP_INBOX_STOPPED;
 }
 
 /* Ends every channel. They stay known to the inbox until it is freed, so that clients which send
@@ -184,64 +301,101 @@ void
 gmp_inbox_close_all (GmpInbox     *self,
                      const GError *reason)
 {
-  g_mutex_lock (&self->lock);
+  adopt_added (self);
   for (guint i = 0; i < self->open->len; i++)
-    {
-      Slot *slot = &g_array_index (self->open, Slot, i);
-
-      gmp_channel_close (slot->channel, reason);
-      g_ptr_array_add (self->closed, g_object_ref (slot->channel));
-    }
-  g_array_set_size (self->open, 0);
-  g_mutex_unlock (&self->lock);
+    gmp_channel_close (slot_at (self->open, i)->channel, reason);
+  while (self->open->len > 0)
+    close_slot (self, self->open->len - 1);
 }
 
-/* Wakes whoever waits, to look around. */
+/* Wakes whoever waits, to look around. Called in any thread. */
 void
 gmp_inbox_ring (GmpInbox *self)
 {
   gmp_doorbell_ring (self->doorbell);
 }
 
-static gboolean
-rung_cb (int          fd G_GNUC_UNUSED,
-         GIOCondition condition G_GNUC_UNUSED,
-         gpointer     user_data)
+void
+gmp_mail_clear (GmpMail *mail)
 {
-  Watch *watch = user_data;
+  g_clear_pointer (&mail->payload, g_variant_unref);
+  g_clear_error (&mail->error);
+}
 
-  gmp_doorbell_clear (watch->inbox->doorbell);
-  /* One message a turn, so that the loop's other sources have theirs. */
-  if (watch->ready (watch->inbox, watch->user_data))
-    gmp_doorbell_ring (watch->inbox->doorbell);
+/* The main loop's way to wait. */
+
+typedef struct {
+  GSource source;
+  GmpInbox *inbox;
+  gpointer tag;       /* of the doorbell's descriptor */
+  gboolean may_have;  /* the last look found something, so there may be more */
+  gint64 silence;     /* when memory is given back; -1: it was */
+} InboxSource;
+
+/* Between this and check() others ring; at other times nobody has to. */
+static gboolean
+prepare (GSource *source,
+         int     *limit)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  *limit = self->silence != -1 ? SILENCE : -1;
+  return self->may_have || lie_down (self->inbox);
+}
+
+static gboolean
+check (GSource *source)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  get_up (self->inbox);
+  if (g_source_query_unix_fd (source, self->tag) != 0)
+    {
+      gmp_doorbell_wait (self->inbox->doorbell, 0);
+      return TRUE;
+    }
+  if (self->silence != -1 && g_source_get_time (source) > self->silence)
+    {
+      self->silence = -1;
+      trim (self->inbox);
+    }
+  return self->may_have;
+}
+
+static gboolean
+dispatch (GSource    *source,
+          GSourceFunc callback,
+          gpointer    user_data)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  get_up (self->inbox);
+  self->silence = g_source_get_time (source) + SILENCE * 1000;
+  self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);
   return G_SOURCE_CONTINUE;
 }
 
-/* The main loop's way to wait: @ready is called in the thread-default main context, at once and
- * then when gmp_inbox_try_take() may have something. Destroy the source before the inbox is
- * freed. */
+static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
+
+/* @ready is called in the thread-default main context, at once and then when gmp_inbox_try_take()
+ * may have something: for one message a turn, so that the loop's other sources have theirs. Destroy
+ * the source before the inbox is freed. */
 GSource *
 gmp_inbox_attach (GmpInbox    *self,
                   GmpInboxFunc ready,
                   gpointer     user_data)
 {
-  GSource *source = gmp_doorbell_create_source (self->doorbell);
-  Watch *watch = g_new (Watch, 1);
+  GSource *source = g_source_new (&source_funcs, sizeof (InboxSource));
+  InboxSource *inbox_source = (InboxSource *) source;
 
-  *watch = (Watch) { self, ready, user_data };
+  inbox_source->inbox = self;
+  inbox_source->may_have = TRUE;
+  inbox_source->silence = -1;
+  inbox_source->tag = g_source_add_unix_fd (source, gmp_doorbell_get_fd (self->doorbell), G_IO_IN);
+  g_source_set_name (source, "gmproc inbox");
   /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
   g_source_set_priority (source, G_PRIORITY_DEFAULT_IDLE);
-  g_source_set_callback (source, G_SOURCE_FUNC (rung_cb), watch, g_free);
+  g_source_set_callback (source, (GSourceFunc) (void (*) (void)) ready, user_data, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
-  gmp_doorbell_ring (self->doorbell);
   return source;
-}
-
-void
-gmp_mail_clear (GmpMail *mail)
-{
-  g_clear_object (&mail->channel);
-  g_clear_pointer (&mail->id, g_free);
-  g_clear_pointer (&mail->payload, g_variant_unref);
-  g_clear_error (&mail->error);
 }

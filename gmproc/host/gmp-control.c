@@ -8,8 +8,9 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "peer/gmp-message-channel-private.h"
 #include "peer/gmp-payload-private.h"
+#include "peer/gmp-peer-private.h"
+#include "peer/gmp-port-private.h"
 #include "peer/gmp-worker-dbus.h"
 
 #include <sys/stat.h>
@@ -75,32 +76,9 @@ make_channel (const char  *kind,
               GUnixFDList *handles,
               GError     **error)
 {
-  GmpPeerSide side;
-  gint32 position;
-  int fd;
+  GmpPort *port = gmp_port_new_handles (kind, positions, handles, error);
 
-  if (g_str_equal (kind, GMP_CHANNEL_KIND_DBUS_SERVER))
-    side = GMP_PEER_SERVER;
-  else if (g_str_equal (kind, GMP_CHANNEL_KIND_DBUS_CLIENT))
-    side = GMP_PEER_CLIENT;
-  else
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is no kind of channel", kind);
-      return NULL;
-    }
-  if (g_variant_n_children (positions) != 1 || handles == NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A '%s' channel has one handle", kind);
-      return NULL;
-    }
-  g_variant_get_child (positions, 0, "h", &position);
-  if (position < 0 || position >= g_unix_fd_list_get_length (handles))
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's handle did not come");
-      return NULL;
-    }
-  fd = g_unix_fd_list_get (handles, position, error);
-  return fd != -1 ? gmp_message_channel_new (fd, side) : NULL;
+  return port != NULL ? gmp_port_open (port, error) : NULL;
 }
 
 static gboolean

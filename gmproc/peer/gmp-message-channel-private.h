@@ -12,7 +12,8 @@
 G_BEGIN_DECLS
 
 #define GMP_TYPE_MESSAGE_CHANNEL (gmp_message_channel_get_type ())
-G_DECLARE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP, MESSAGE_CHANNEL, GObject)
+G_DECLARE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP, MESSAGE_CHANNEL,
+                      GmpChannel)
 
 GmpChannel *gmp_message_channel_new (int         fd,
                                      GmpPeerSide side);

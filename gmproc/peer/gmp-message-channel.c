@@ -21,7 +21,7 @@ typedef struct {
 
 struct _GmpMessageChannel
 {
-  GObject parent_instance;
+  GmpChannel parent_instance;
 
   Box *box;
   GCancellable *connecting;
@@ -31,11 +31,7 @@ struct _GmpMessageChannel
   gboolean closed;             /* by this end; under lock */
 };
 
-static void gmp_message_channel_iface_init (GmpChannelInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (GmpMessageChannel, gmp_message_channel, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (GMP_TYPE_CHANNEL,
-                                                      gmp_message_channel_iface_init))
+G_DEFINE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP_TYPE_CHANNEL)
 
 static char null_payload;
 
@@ -325,8 +321,8 @@ gmp_message_channel_close (GmpChannel   *channel,
 }
 
 static void
-gmp_message_channel_set_doorbell (GmpChannel  *channel,
-                                  GmpDoorbell *doorbell)
+gmp_message_channel_watch (GmpChannel  *channel,
+                           GmpDoorbell *doorbell)
 {
   Box *box = GMP_MESSAGE_CHANNEL (channel)->box;
 
@@ -361,21 +357,17 @@ gmp_message_channel_finalize (GObject *object)
 }
 
 static void
-gmp_message_channel_iface_init (GmpChannelInterface *iface)
-{
-  iface->send = gmp_message_channel_send;
-  iface->receive = gmp_message_channel_receive;
-  iface->close = gmp_message_channel_close;
-  iface->set_doorbell = gmp_message_channel_set_doorbell;
-}
-
-static void
 gmp_message_channel_class_init (GmpMessageChannelClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GmpChannelClass *channel_class = GMP_CHANNEL_CLASS (klass);
 
   object_class->dispose = gmp_message_channel_dispose;
   object_class->finalize = gmp_message_channel_finalize;
+  channel_class->send = gmp_message_channel_send;
+  channel_class->receive = gmp_message_channel_receive;
+  channel_class->close = gmp_message_channel_close;
+  channel_class->watch = gmp_message_channel_watch;
 }
 
 static void

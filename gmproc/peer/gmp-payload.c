@@ -7,6 +7,7 @@
 #include "peer/gmp-payload-private.h"
 
 #include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,44 +17,7 @@
 /* Below this, copying through the socket costs less than the page faults of a new memfd. */
 #define INLINE_MAX ((gsize) 16 * 1024 * 1024)
 
-/* Up to this many bytes a value is checked as a whole when it comes, so that nonsense is told as
- * such. That takes 14 ms a megabyte, whatever the type. Above it nonsense reads as default values:
- * GLib checks each access to a value from outside. */
-#define CHECKED_MAX ((gsize) 64 * 1024)
-
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-static gboolean
-contains_handle (GVariant *value)
-{
-  const char *type = g_variant_get_type_string (value);
-
-  if (strchr (type, 'h') != NULL)
-    return TRUE;
-  /* Only what is inside variants does not show in the type. */
-  if (strchr (type, 'v') == NULL)
-    return FALSE;
-  for (gsize i = 0; i < g_variant_n_children (value); i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
-
-      if (contains_handle (child))
-        return TRUE;
-    }
-  return FALSE;
-}
-
-static gboolean
-check_sendable (GVariant *payload,
-                GError  **error)
-{
-  if (payload == NULL || !contains_handle (payload))
-    return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "A value of type '%s' cannot be sent: a handle (h) means nothing in another process",
-               g_variant_get_type_string (payload));
-  return FALSE;
-}
 
 static GVariant *
 payload_bytes (GVariant *payload)
@@ -119,7 +83,7 @@ gmp_payload_pack (GVariant    *payload,
   GVariantBuilder positions;
   int position;
 
-  if (!check_sendable (payload, error))
+  if (!gmp_value_check_sendable (payload, error))
     return NULL;
   g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
   if (payload == NULL || g_variant_get_size (payload) <= INLINE_MAX)
@@ -140,7 +104,7 @@ GVariant *
 gmp_payload_pack_inline (GVariant *payload,
                          GError  **error)
 {
-  if (!check_sendable (payload, error))
+  if (!gmp_value_check_sendable (payload, error))
     return NULL;
   if (payload != NULL && g_variant_get_size (payload) > INLINE_MAX)
     {
@@ -198,45 +162,18 @@ take_handle (GVariant    *positions,
   return bytes;
 }
 
-/* Bytes in the middle of a message lie anywhere. GLib 2.74 aligns those of a new variant, but not
- * a few of them, and then aborts the process when somebody looks at a child of that variant. */
-static GBytes *
-align (GBytes *bytes)
-{
-  gsize size;
-  gconstpointer data = g_bytes_get_data (bytes, &size);
-
-  return GPOINTER_TO_SIZE (data) % 8 == 0 ? g_bytes_ref (bytes) : g_bytes_new (data, size);
-}
-
 static gboolean
 rebuild (const char *type,
          GBytes     *bytes,
          GVariant  **payload,
          GError    **error)
 {
-  g_autoptr (GBytes) aligned = align (bytes);
-  g_autoptr (GVariant) value = NULL;
-
   *payload = NULL;
   if (type[0] == '\0' && g_bytes_get_size (bytes) == 0)
     return TRUE;
-  if (!g_variant_type_string_is_valid (type) || !g_variant_type_is_definite ((GVariantType *) type))
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload came with the impossible type '%.100s'", type);
-      return FALSE;
-    }
-  value = g_variant_ref_sink (g_variant_new_from_bytes ((GVariantType *) type, aligned,
-                                                        FALSE));
-  if (g_variant_get_size (value) <= CHECKED_MAX && !g_variant_is_normal_form (value))
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload of type '%.100s' came with bytes that are not of this type", type);
-      return FALSE;
-    }
-  *payload = g_steal_pointer (&value);
-  return TRUE;
+  if (gmp_value_check_type (type, error))
+    *payload = gmp_value_from_bytes (type, bytes, error);
+  return *payload != NULL;
 }
 
 /* @packed is a (sayah) from a peer, of which nothing but the type is known. */

@@ -15,10 +15,6 @@ G_BEGIN_DECLS
 #define GMP_CHANNEL_PATH      "/org/gmproc/Channel"
 #define GMP_CHANNEL_INTERFACE "org.gmproc.Channel1"
 
-/* What Connect calls the two ends of a socket for a GmpMessageChannel. */
-#define GMP_CHANNEL_KIND_DBUS_SERVER "dbus-server"
-#define GMP_CHANNEL_KIND_DBUS_CLIENT "dbus-client"
-
 /* Which side of the D-Bus handshake; otherwise both ends are alike. */
 typedef enum {
   GMP_PEER_SERVER,

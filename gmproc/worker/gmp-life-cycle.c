@@ -143,7 +143,6 @@ static const GmpServerMethods server_methods = {
 static gboolean
 serve (GmpServerWorker *server,
        GmpInbox        *inbox,
-       GCancellable    *stop,
        GCancellable    *cancellable,
        GError         **error)
 {
@@ -152,7 +151,7 @@ serve (GmpServerWorker *server,
   while (!gmp_life_cycle_is_done (&server_methods, server, inbox, &local))
     {
       g_auto (GmpMail) mail = { 0, };
-      GmpInboxStatus status = gmp_inbox_take (inbox, stop, &mail);
+      GmpInboxStatus status = gmp_inbox_take (inbox, &mail);
 
       if (status == GMP_INBOX_STOPPED)
         break;
@@ -160,6 +159,9 @@ serve (GmpServerWorker *server,
           !gmp_life_cycle_respond (&server_methods, server, &mail, &local))
         break;
     }
+  /* The last responses, before the channels are closed. */
+  if (local == NULL)
+    gmp_inbox_flush (inbox);
   return succeeded (local, error) && !g_cancellable_set_error_if_cancelled (cancellable, error);
 }
 
@@ -175,11 +177,13 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
   GError *local = NULL;
 
   gmp_worker_set_inbox (GMP_WORKER (server), inbox);
+  gmp_inbox_set_stop (inbox, stop);
   if (gmp_life_cycle_start (&server_methods, server, params, &local) &&
-      serve (server, inbox, stop, cancellable, &local))
+      serve (server, inbox, cancellable, &local))
     result = gmp_life_cycle_finish (&server_methods, server, inbox, &local);
   if (local != NULL)
     gmp_life_cycle_abandon (inbox, local);
+  gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (GMP_WORKER (server), NULL);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }
@@ -194,7 +198,6 @@ static Turn
 ask (GmpClientWorker *client,
      GmpInbox        *inbox,
      GmpChannel      *channel,
-     GCancellable    *stop,
      GError         **error)
 {
   GmpClientWorkerClass *klass = GMP_CLIENT_WORKER_GET_CLASS (client);
@@ -206,7 +209,7 @@ ask (GmpClientWorker *client,
   if (!succeeded (local, error) || !gmp_channel_send (channel, request, error))
     return TURN_FAILED;
 
-  switch (gmp_inbox_take (inbox, stop, &mail))
+  switch (gmp_inbox_take (inbox, &mail))
     {
     case GMP_INBOX_PAYLOAD:
       klass->update (client, mail.payload, &local);
@@ -245,7 +248,7 @@ live (GmpClientWorker *client,
         return FALSE;
       if (done)
         break;
-      turn = ask (client, inbox, channel, stop, error);
+      turn = ask (client, inbox, channel, error);
     }
   return turn != TURN_FAILED;
 }
@@ -265,6 +268,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   GError *local = NULL;
 
   gmp_worker_set_inbox (worker, inbox);
+  gmp_inbox_set_stop (inbox, stop);
   klass->start (worker, params, &local);
   if (local == NULL)
     live (client, inbox, channel, stop, &local);
@@ -272,6 +276,7 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
     result = take (klass->finish (worker, &local));
+  gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);
   gmp_channel_close (channel, NULL);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;

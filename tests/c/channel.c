@@ -7,29 +7,30 @@
 #include "gmp-test.h"
 #include "test-channel.h"
 
-#include "peer/gmp-payload-private.h"
+#include "peer/gmp-port-private.h"
 
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
+
+/* Room for one of the big values, so that another goes in pieces. */
+#define TEST_ARENA_SIZE ((gsize) 24 * 1024 * 1024)
 
 #define TEST_ERROR (g_quark_from_static_string ("gmp-test-channel-quark"))
 
 /* A channel without a process at the other end: it has @n_left payloads, and then is closed. */
 
 #define TEST_TYPE_CHANNEL (test_channel_get_type ())
-G_DECLARE_FINAL_TYPE (TestChannel, test_channel, TEST, CHANNEL, GObject)
+G_DECLARE_FINAL_TYPE (TestChannel, test_channel, TEST, CHANNEL, GmpChannel)
 
 struct _TestChannel
 {
-  GObject parent_instance;
+  GmpChannel parent_instance;
 
   guint n_left;
 };
 
-static void test_channel_iface_init (GmpChannelInterface *iface);
-
-G_DEFINE_FINAL_TYPE_WITH_CODE (TestChannel, test_channel, G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (GMP_TYPE_CHANNEL, test_channel_iface_init))
+G_DEFINE_FINAL_TYPE (TestChannel, test_channel, GMP_TYPE_CHANNEL)
 
 static GmpChannelStatus
 test_channel_receive (GmpChannel *channel,
@@ -48,21 +49,18 @@ test_channel_receive (GmpChannel *channel,
 }
 
 static void
-test_channel_set_doorbell (GmpChannel  *channel G_GNUC_UNUSED,
-                           GmpDoorbell *doorbell G_GNUC_UNUSED)
+test_channel_watch (GmpChannel  *channel G_GNUC_UNUSED,
+                    GmpDoorbell *doorbell G_GNUC_UNUSED)
 {
 }
 
 static void
-test_channel_iface_init (GmpChannelInterface *iface)
+test_channel_class_init (TestChannelClass *klass)
 {
-  iface->receive = test_channel_receive;
-  iface->set_doorbell = test_channel_set_doorbell;
-}
+  GmpChannelClass *channel_class = GMP_CHANNEL_CLASS (klass);
 
-static void
-test_channel_class_init (TestChannelClass *klass G_GNUC_UNUSED)
-{
+  channel_class->receive = test_channel_receive;
+  channel_class->watch = test_channel_watch;
 }
 
 static void
@@ -72,7 +70,7 @@ test_channel_init (TestChannel *self G_GNUC_UNUSED)
 
 /* Two ends of a channel, each in an inbox. */
 typedef struct {
-  int fds[2];
+  GmpPort *ports[2]; /* (nullable): connected */
   GmpChannel *channels[2];
   GmpInbox *inboxes[2];
 } Ends;
@@ -83,8 +81,8 @@ ends_connect (Ends *self,
 {
   g_autoptr (GError) error = NULL;
 
-  self->channels[at] = gmp_message_channel_new (self->fds[at],
-                                                at == 0 ? GMP_PEER_SERVER : GMP_PEER_CLIENT);
+  self->channels[at] = gmp_port_open (g_steal_pointer (&self->ports[at]), &error);
+  g_assert_no_error (error);
   self->inboxes[at] = gmp_inbox_new (&error);
   g_assert_no_error (error);
   gmp_inbox_add (self->inboxes[at], at == 0 ? "client" : "server", "native",
@@ -97,7 +95,7 @@ ends_init (Ends *self)
   g_autoptr (GError) error = NULL;
 
   *self = (Ends) { 0, };
-  gmp_peer_socketpair (self->fds, &error);
+  gmp_port_new_pair (TEST_ARENA_SIZE, 2, &self->ports[1], &self->ports[0], &error);
   g_assert_no_error (error);
 }
 
@@ -119,6 +117,27 @@ send (Ends     *self,
 
   g_assert_true (gmp_channel_send (self->channels[from], sunk, &error));
   g_assert_no_error (error);
+}
+
+/* Takes what comes to one end, while the other sends what had no room before: both are in this
+ * process, where nobody else lets it. */
+static GmpInboxStatus
+test_take_between (Ends    *self,
+                   guint    at,
+                   GmpMail *mail)
+{
+  GmpInboxStatus status = GMP_INBOX_EMPTY;
+
+  while (status == GMP_INBOX_EMPTY)
+    {
+      GmpMail none = { 0, };
+
+      if (gmp_inbox_try_take (self->inboxes[1 - at], &none) != GMP_INBOX_EMPTY)
+        g_assert_not_reached ();
+      g_main_context_iteration (g_main_context_get_thread_default (), FALSE);
+      status = gmp_inbox_try_take (self->inboxes[at], mail);
+    }
+  return status;
 }
 
 static void
@@ -176,7 +195,6 @@ test_before_connection (void)
 {
   gsize size = (gsize) 17 * 1024 * 1024;
   g_autoptr (GVariant) big = NULL;
-  g_auto (GmpMail) mail = { 0, };
   Ends ends;
 
   big = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (size),
@@ -186,13 +204,24 @@ test_before_connection (void)
   send (&ends, 1, g_variant_new_string ("first"));
   send (&ends, 1, NULL);
   send (&ends, 1, big);
+  send (&ends, 1, big);
   send (&ends, 1, g_variant_new_string ("last"));
   ends_connect (&ends, 0);
   check_payload (&ends, 0, "'first'");
   check_payload (&ends, 0, NULL);
-  g_assert_cmpint (test_take (ends.inboxes[0], &mail), ==, GMP_INBOX_PAYLOAD);
-  g_assert_true (g_variant_equal (mail.payload, big));
-  check_payload (&ends, 0, "'last'");
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_auto (GmpMail) mail = { 0, };
+
+      g_assert_cmpint (test_take_between (&ends, 0, &mail), ==, GMP_INBOX_PAYLOAD);
+      g_assert_true (gmp_test_is_same (mail.payload, big));
+    }
+  {
+    g_auto (GmpMail) mail = { 0, };
+
+    g_assert_cmpint (test_take_between (&ends, 0, &mail), ==, GMP_INBOX_PAYLOAD);
+    gmp_test_check_value (mail.payload, "'last'");
+  }
   ends_drop (&ends, 0);
   ends_drop (&ends, 1);
   g_free ((gpointer) g_variant_get_data (big));
@@ -268,7 +297,7 @@ test_gone (void)
   /* Before. */
   ends_init (&ends);
   ends_connect (&ends, 0);
-  close (ends.fds[1]);
+  gmp_port_free (ends.ports[1]);
   check_closed (&ends, 0, GMP_ERROR, GMP_ERROR_DISCONNECTED, NULL);
   ends_drop (&ends, 0);
 }
@@ -283,7 +312,7 @@ test_dropped (void)
   ends_connect (&ends, 0);
   send (&ends, 0, g_variant_new_int32 (1));
   ends_drop (&ends, 0);
-  close (ends.fds[1]);
+  gmp_port_free (ends.ports[1]);
 }
 
 static void
@@ -351,8 +380,10 @@ test_stop (void)
   GThread *thread = g_thread_new ("cancel", cancel_thread, stop);
   GmpMail mail = { 0, };
 
-  g_assert_cmpint (gmp_inbox_take (inbox, stop, &mail), ==, GMP_INBOX_STOPPED);
-  g_assert_cmpint (gmp_inbox_take (inbox, stop, &mail), ==, GMP_INBOX_STOPPED);
+  gmp_inbox_set_stop (inbox, stop);
+  g_assert_cmpint (gmp_inbox_take (inbox, &mail), ==, GMP_INBOX_STOPPED);
+  g_assert_cmpint (gmp_inbox_take (inbox, &mail), ==, GMP_INBOX_STOPPED);
+  gmp_inbox_set_stop (inbox, NULL);
   g_thread_join (thread);
 }
 
@@ -363,50 +394,35 @@ ring_thread (gpointer data)
   return NULL;
 }
 
-static gboolean
-rung_cb (int          fd G_GNUC_UNUSED,
-         GIOCondition condition G_GNUC_UNUSED,
-         gpointer     user_data)
-{
-  gboolean *rung = user_data;
-
-  *rung = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
 static void
 test_doorbell (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GmpDoorbell) doorbell = gmp_doorbell_new (&error);
-  g_autoptr (GCancellable) stop = g_cancellable_new ();
-  g_autoptr (GSource) source = NULL;
-  gboolean rung = FALSE;
+  gboolean is_gone = FALSE;
   GThread *thread;
+  int fds[2];
 
   g_assert_no_error (error);
   /* Rung by another thread, and rung before it is waited for. */
   thread = g_thread_new ("ring", ring_thread, doorbell);
-  gmp_doorbell_wait (doorbell, stop);
+  g_assert_true (gmp_doorbell_wait (doorbell, -1));
   g_thread_join (thread);
   gmp_doorbell_ring (doorbell);
-  gmp_doorbell_wait (doorbell, stop);
-  /* Cleared, only the cancellable wakes. */
-  gmp_doorbell_clear (doorbell);
-  thread = g_thread_new ("cancel", cancel_thread, stop);
-  gmp_doorbell_wait (doorbell, stop);
-  g_assert_true (g_cancellable_is_cancelled (stop));
-  g_thread_join (thread);
+  g_assert_true (gmp_doorbell_wait (doorbell, -1));
+  g_assert_false (gmp_doorbell_wait (doorbell, 0));
 
-  source = gmp_doorbell_create_source (doorbell);
-  g_source_set_callback (source, G_SOURCE_FUNC (rung_cb), &rung, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  while (g_main_context_iteration (g_main_context_get_thread_default (), FALSE))
-    ;
-  g_assert_false (rung);
-  gmp_doorbell_ring (doorbell);
-  while (!rung)
-    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  /* What is listened to rings too, and says which it was. */
+  gmp_peer_socketpair (fds, &error);
+  g_assert_no_error (error);
+  g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));
+  g_assert_false (gmp_doorbell_wait (doorbell, 0));
+  close (fds[1]);
+  g_assert_true (gmp_doorbell_wait (doorbell, -1));
+  g_assert_true (is_gone);
+  gmp_doorbell_forget (doorbell, fds[0]);
+  close (fds[0]);
+  g_assert_false (gmp_doorbell_wait (doorbell, 0));
 }
 
 int

@@ -47,7 +47,7 @@ test_big_client_update (GmpClientWorker *client,
 {
   TestBigClient *self = TEST_BIG_CLIENT (client);
 
-  if (g_variant_equal (self->sent, response))
+  if (gmp_test_is_same (self->sent, response))
     self->n_right++;
   else
     g_set_error_literal (error, TEST_ERROR, 1, "another value came back");

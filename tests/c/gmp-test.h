@@ -58,6 +58,8 @@ GVariant *gmp_test_get_string  (GVariant   *results,
                                 const char *id);
 void      gmp_test_check_value (GVariant   *value,
                                 const char *text);
+gboolean  gmp_test_is_same     (GVariant   *a,
+                                GVariant   *b);
 void      gmp_test_check_in    (const char *text,
                                 const char *part);
 

@@ -1,0 +1,181 @@
+/* gmp-arena.c: blocks of shared memory for values that are too big for a ring
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "channel/gmp-arena-private.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Pieces of the arena from its begin up to @top, in order and without gaps; behind @top nothing was
+ * used yet. First fit, so that what is used again is what was used last time, and its pages are
+ * there. */
+typedef struct {
+  gsize offset;
+  gsize size;
+  gint slot; /* -1: not lent */
+} Piece;
+
+struct _GmpArena
+{
+  GmpMemory *memory;
+  gsize page;
+  GArray *pieces; /* of Piece */
+  gsize top;
+  gsize touched; /* behind this nothing was written to since it was trimmed */
+};
+
+GmpArena *
+gmp_arena_new (GmpMemory *memory)
+{
+  GmpArena *self = g_new0 (GmpArena, 1);
+
+  self->memory = gmp_memory_ref (memory);
+  self->page = (gsize) sysconf (_SC_PAGESIZE);
+  self->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
+  return self;
+}
+
+void
+gmp_arena_free (GmpArena *self)
+{
+  g_array_unref (self->pieces);
+  gmp_memory_unref (self->memory);
+  g_free (self);
+}
+
+static Piece *
+piece_at (GmpArena *self,
+          guint     i)
+{
+  return &g_array_index (self->pieces, Piece, i);
+}
+
+static _Atomic guint32 *
+lent (GmpArena *self,
+      guint     slot)
+{
+  return &self->memory->header->lent[self->memory->end][slot];
+}
+
+/* Makes one piece of neighbours that have come back, and gives the last ones back to @top. */
+static void
+collect (GmpArena *self)
+{
+  guint i = 0;
+
+  while (i < self->pieces->len)
+    {
+      Piece *piece = piece_at (self, i);
+
+      /* Acquire: the receiver was done with it before it stored this. */
+      if (piece->slot != -1 &&
+          atomic_load_explicit (lent (self, piece->slot), memory_order_acquire) == 0)
+        piece->slot = -1;
+      if (i > 0 && piece->slot == -1 && piece_at (self, i - 1)->slot == -1)
+        {
+          piece_at (self, i - 1)->size += piece->size;
+          g_array_remove_index (self->pieces, i);
+        }
+      else
+        {
+          i++;
+        }
+    }
+  if (i > 0 && piece_at (self, i - 1)->slot == -1)
+    {
+      self->top = piece_at (self, i - 1)->offset;
+      g_array_set_size (self->pieces, i - 1);
+    }
+}
+
+static int
+find_slot (GmpArena *self)
+{
+  gboolean is_used[GMP_MEMORY_BLOCKS] = { FALSE, };
+
+  for (guint i = 0; i < self->pieces->len; i++)
+    if (piece_at (self, i)->slot != -1)
+      is_used[piece_at (self, i)->slot] = TRUE;
+  for (int slot = 0; slot < GMP_MEMORY_BLOCKS; slot++)
+    if (!is_used[slot])
+      return slot;
+  return -1;
+}
+
+/* The first piece of at least @size bytes, cut to it. */
+static Piece *
+find_piece (GmpArena *self,
+            gsize     size)
+{
+  Piece rest;
+
+  for (guint i = 0; i < self->pieces->len; i++)
+    {
+      Piece *piece = piece_at (self, i);
+
+      if (piece->slot != -1 || piece->size < size)
+        continue;
+      rest = (Piece) { piece->offset + size, piece->size - size, -1 };
+      piece->size = size;
+      if (rest.size > 0)
+        g_array_insert_val (self->pieces, i + 1, rest);
+      return piece_at (self, i);
+    }
+  if (self->memory->arena_size - self->top < size)
+    return NULL;
+  rest = (Piece) { self->top, size, -1 };
+  self->top += size;
+  self->touched = MAX (self->touched, self->top);
+  g_array_append_val (self->pieces, rest);
+  return piece_at (self, self->pieces->len - 1);
+}
+
+/* A block to write @size bytes to, which is the receiver's once it hears of @block; %NULL where
+ * there is no room. */
+guint8 *
+gmp_arena_lend (GmpArena *self,
+                gsize     size,
+                GmpBlock *block)
+{
+  Piece *piece;
+  int slot;
+
+  if (size == 0 || size > self->memory->arena_size)
+    return NULL;
+  collect (self);
+  slot = find_slot (self);
+  piece = slot != -1 ? find_piece (self, (size + self->page - 1) & ~(self->page - 1)) : NULL;
+  if (piece == NULL)
+    return NULL;
+  piece->slot = slot;
+  /* The receiver sees this by way of the record that tells it of the block. */
+  atomic_store_explicit (lent (self, slot), 1, memory_order_relaxed);
+  *block = (GmpBlock) { slot, piece->offset, size };
+  return self->memory->arena_out + piece->offset;
+}
+
+static void
+give_back (GmpArena *self,
+           gsize     offset,
+           gsize     size)
+{
+  if (size > 0)
+    madvise (self->memory->arena_out + offset, size, MADV_REMOVE);
+}
+
+/* Gives the memory of what is not lent back to the system. */
+void
+gmp_arena_trim (GmpArena *self)
+{
+  if (self->touched == 0)
+    return;
+  collect (self);
+  for (guint i = 0; i < self->pieces->len; i++)
+    if (piece_at (self, i)->slot == -1)
+      give_back (self, piece_at (self, i)->offset, piece_at (self, i)->size);
+  give_back (self, self->top, self->touched - self->top);
+  self->touched = self->top;
+}

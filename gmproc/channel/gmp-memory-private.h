@@ -1,0 +1,74 @@
+/* gmp-memory-private.h: the memory that the two ends of a channel share
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-ring-private.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* One memfd for a channel, which is mapped and then closed:
+ *
+ *   header                  GmpMemoryHeader, in a part of its own
+ *   ring 0, ring 1          written by end 0 (the client), by end 1 (the server)
+ *   arena 0, arena 1        likewise: blocks for what is too big for a ring
+ *
+ * Arenas are as large as they may become; the kernel gives pages only to what was written. Its size
+ * is sealed, or an end that cuts it short would kill the other with SIGBUS. */
+
+typedef enum {
+  GMP_END_CLIENT,
+  GMP_END_SERVER
+} GmpEnd;
+
+/* So many blocks of one arena can be lent at the same time. */
+#define GMP_MEMORY_BLOCKS 128
+
+/* Multiples of every page size that there is. */
+#define GMP_MEMORY_PART      ((gsize) 64 * 1024)
+#define GMP_MEMORY_RING_SIZE GMP_MEMORY_PART
+
+/* Why an end is closed. Written once, by that end, and then @is_closed is stored. */
+typedef struct {
+  _Atomic guint32 is_closed;
+  gint32 code;
+  char domain[64]; /* empty: no reason */
+  char text[4096];
+} GmpClosing;
+
+typedef struct {
+  GmpRingControl rings[2];
+  alignas (GMP_CACHE_LINE) GmpClosing closings[2];
+  /* Of the two arenas: 1 for a block that was sent, until the receiver has dropped all of it. */
+  alignas (GMP_CACHE_LINE) _Atomic guint32 lent[2][GMP_MEMORY_BLOCKS];
+  guint32 n_workers; /* that run together: a hint for whoever waits */
+} GmpMemoryHeader;
+
+typedef struct {
+  gatomicrefcount ref_count;
+  GmpEnd end;
+  GmpMemoryHeader *header;
+  guint8 *rings[2];   /* each twice in a row */
+  gsize arena_size;   /* of each; may be 0 */
+  guint8 *arena_out;  /* this end's own, seen by the other */
+  guint8 *arena_in;   /* the other's, as a private copy where this process writes to it */
+  _Atomic guint32 taken[GMP_MEMORY_BLOCKS]; /* blocks of arena_in that this process still looks at */
+} GmpMemory;
+
+int        gmp_memory_new_fd (gsize         arena_size,
+                              guint         n_workers,
+                              GError      **error);
+GmpMemory *gmp_memory_map    (int           fd,
+                              GmpEnd        end,
+                              GError      **error);
+GmpMemory *gmp_memory_ref    (GmpMemory    *self);
+void       gmp_memory_unref  (GmpMemory    *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpMemory, gmp_memory_unref)
+
+G_END_DECLS

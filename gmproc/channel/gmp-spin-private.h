@@ -1,0 +1,28 @@
+/* gmp-spin-private.h: how long to look for a message before sleeping
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Sleeping and being woken costs some 10 us; a message that comes sooner is better looked for. How
+ * soon they come is learned from those that came. */
+typedef struct {
+  gboolean is_crowded; /* more workers than processors: looking on would keep others from running */
+  guint limit;         /* how many turns are worth it now */
+  guint turns;         /* in this wait */
+} GmpSpin;
+
+void     gmp_spin_init  (GmpSpin *self,
+                         guint    n_workers);
+gboolean gmp_spin_turn  (GmpSpin *self);
+void     gmp_spin_found (GmpSpin *self);
+void     gmp_spin_slept (GmpSpin *self,
+                         gint64   duration);
+
+G_END_DECLS

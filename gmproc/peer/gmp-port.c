@@ -1,0 +1,224 @@
+/* gmp-port.c: one end of a channel before it is opened, on its way to a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-port-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "channel/gmp-shared-channel-private.h"
+#include "peer/gmp-message-channel-private.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+typedef enum {
+  SHARED_CLIENT,
+  SHARED_SERVER,
+  DBUS_CLIENT,
+  DBUS_SERVER
+} Kind;
+
+static const struct {
+  const char *name;
+  guint n_fds;
+} kinds[] = {
+  [SHARED_CLIENT] = { "shared-client", GMP_SHARED_N_FDS },
+  [SHARED_SERVER] = { "shared-server", GMP_SHARED_N_FDS },
+  [DBUS_CLIENT] = { "dbus-client", 1 },
+  [DBUS_SERVER] = { "dbus-server", 1 },
+};
+
+struct _GmpPort
+{
+  Kind kind;
+  int fds[GMP_SHARED_N_FDS]; /* -1: none, or not this port's any more */
+};
+
+static GmpPort *
+port_new (Kind       kind,
+          const int *fds)
+{
+  GmpPort *self = g_new (GmpPort, 1);
+
+  self->kind = kind;
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    self->fds[i] = i < kinds[kind].n_fds ? fds[i] : -1;
+  return self;
+}
+
+void
+gmp_port_free (GmpPort *self)
+{
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    if (self->fds[i] != -1)
+      close (self->fds[i]);
+  g_free (self);
+}
+
+/* GMPROC_CHANNEL=dbus is for tests, and for peers that cannot share memory. */
+static gboolean
+may_share (void)
+{
+  const char *kind = g_getenv ("GMPROC_CHANNEL");
+
+  return g_strcmp0 (kind, "dbus") != 0;
+}
+
+/* Arenas are room in the address space before they are memory. Where that is limited, they get a
+ * small part of it. */
+static gsize
+limit_arena (gsize size)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return size;
+  return MIN (size, (gsize) limit.rlim_cur / 64);
+}
+
+/* Both ends of a channel: in shared memory where that can be had, as D-Bus messages where not.
+ * @arena_size is how many bytes of big values each side may share at a time, and @n_workers how
+ * many run together. */
+gboolean
+gmp_port_new_pair (gsize     arena_size,
+                   guint     n_workers,
+                   GmpPort **client,
+                   GmpPort **server,
+                   GError  **error)
+{
+  g_autoptr (GError) local = NULL;
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+  int fds[2];
+
+  if (may_share () &&
+      gmp_shared_channel_new_fds (limit_arena (arena_size), n_workers, client_fds, server_fds,
+                                  &local))
+    {
+      *client = port_new (SHARED_CLIENT, client_fds);
+      *server = port_new (SHARED_SERVER, server_fds);
+      return TRUE;
+    }
+  if (local != NULL)
+    gmp_debug ("no shared memory, so messages: %s", local->message);
+  if (!gmp_peer_socketpair (fds, error))
+    return FALSE;
+  *client = port_new (DBUS_CLIENT, &fds[0]);
+  *server = port_new (DBUS_SERVER, &fds[1]);
+  return TRUE;
+}
+
+/* Takes the port over. */
+GmpChannel *
+gmp_port_open (GmpPort *self,
+               GError **error)
+{
+  GmpChannel *channel = NULL;
+
+  switch (self->kind)
+    {
+    case SHARED_CLIENT:
+      channel = gmp_shared_channel_new (self->fds, GMP_END_CLIENT, error);
+      break;
+
+    case SHARED_SERVER:
+      channel = gmp_shared_channel_new (self->fds, GMP_END_SERVER, error);
+      break;
+
+    case DBUS_CLIENT:
+      channel = gmp_message_channel_new (self->fds[0], GMP_PEER_CLIENT);
+      break;
+
+    case DBUS_SERVER:
+      channel = gmp_message_channel_new (self->fds[0], GMP_PEER_SERVER);
+      break;
+
+    default:
+      g_assert_not_reached ();
+    }
+  g_free (self);
+  return channel;
+}
+
+const char *
+gmp_port_get_kind (GmpPort *self)
+{
+  return kinds[self->kind].name;
+}
+
+/* The descriptors' places in @handles, as a floating `ah`. */
+GVariant *
+gmp_port_to_handles (GmpPort     *self,
+                     GUnixFDList *handles,
+                     GError     **error)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("ah"));
+  for (guint i = 0; i < kinds[self->kind].n_fds; i++)
+    {
+      int position = g_unix_fd_list_append (handles, self->fds[i], error);
+
+      if (position == -1)
+        {
+          g_variant_builder_clear (&builder);
+          return NULL;
+        }
+      g_variant_builder_add (&builder, "h", position);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static gboolean
+find_kind (const char *name,
+           Kind       *kind,
+           GError    **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (kinds[i].name, name))
+      {
+        *kind = (Kind) i;
+        return TRUE;
+      }
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%.100s' is no kind of channel", name);
+  return FALSE;
+}
+
+/* From a message, of which nothing but the types is known. */
+GmpPort *
+gmp_port_new_handles (const char  *name,
+                      GVariant    *positions,
+                      GUnixFDList *handles,
+                      GError     **error)
+{
+  g_autoptr (GmpPort) self = NULL;
+  Kind kind;
+
+  if (!find_kind (name, &kind, error))
+    return NULL;
+  if (g_variant_n_children (positions) != kinds[kind].n_fds)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A '%s' channel has %u handles, not %"
+                   G_GSIZE_FORMAT, name, kinds[kind].n_fds, g_variant_n_children (positions));
+      return NULL;
+    }
+  self = port_new (kind, (const int[GMP_SHARED_N_FDS]) { -1, -1, -1, -1 });
+  for (guint i = 0; i < kinds[kind].n_fds; i++)
+    {
+      gint32 position;
+
+      g_variant_get_child (positions, i, "h", &position);
+      if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
+        {
+          g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's handle did not come");
+          return NULL;
+        }
+      self->fds[i] = g_unix_fd_list_get (handles, position, error);
+      if (self->fds[i] == -1)
+        return NULL;
+    }
+  return g_steal_pointer (&self);
+}
