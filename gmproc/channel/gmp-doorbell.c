@@ -96,8 +96,8 @@ gmp_doorbell_forget (GmpDoorbell *self,
   epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: for ever). Returns whether
- * it was rung. It may return for a ring that was dealt with already, so look what there is. */
+/* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: for ever). Returns
+ * whether it was rung. It may return for a ring that was dealt with, so look what there is. */
 gboolean
 gmp_doorbell_wait (GmpDoorbell *self,
                    int          limit)

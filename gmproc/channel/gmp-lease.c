@@ -53,7 +53,7 @@ drop_copies (guint8        *data,
     }
 }
 
-/* Returns whether the kernel told which pages are copies; it does not where /proc is not mounted. */
+/* Returns whether the kernel told which pages are copies, which takes a /proc. */
 static gboolean
 drop_by_pagemap (guint8 *data,
                  gsize   n_pages,

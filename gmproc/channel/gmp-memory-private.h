@@ -57,7 +57,7 @@ typedef struct {
   gsize arena_size;   /* of each; may be 0 */
   guint8 *arena_out;  /* this end's own, seen by the other */
   guint8 *arena_in;   /* the other's, as a private copy where this process writes to it */
-  _Atomic guint32 taken[GMP_MEMORY_BLOCKS]; /* blocks of arena_in that this process still looks at */
+  _Atomic guint32 taken[GMP_MEMORY_BLOCKS]; /* blocks of arena_in that are still looked at here */
 } GmpMemory;
 
 int        gmp_memory_new_fd (gsize         arena_size,

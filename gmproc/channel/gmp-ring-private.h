@@ -22,10 +22,10 @@ G_BEGIN_DECLS
 /* The part that both sides see. Positions are counted in bytes since the beginning and do not wrap:
  * 2^64 bytes are more than anybody can send. */
 typedef struct {
-  alignas (GMP_CACHE_LINE) _Atomic guint64 head;          /* stored by the writer: end of the last record */
-  alignas (GMP_CACHE_LINE) _Atomic guint64 tail;          /* stored by the reader: begin of the next */
-  alignas (GMP_CACHE_LINE) _Atomic guint32 reader_sleeps; /* set by the reader, cleared by either */
-  alignas (GMP_CACHE_LINE) _Atomic guint32 writer_sleeps; /* set by the writer, cleared by either */
+  alignas (GMP_CACHE_LINE) _Atomic guint64 head; /* the writer's: end of the last record */
+  alignas (GMP_CACHE_LINE) _Atomic guint64 tail; /* the reader's: begin of the next */
+  alignas (GMP_CACHE_LINE) _Atomic guint32 reader_sleeps; /* cleared by either */
+  alignas (GMP_CACHE_LINE) _Atomic guint32 writer_sleeps; /* likewise */
 } GmpRingControl;
 
 /* One side of it. What counts is in here, where the other side cannot write. */

@@ -89,8 +89,8 @@ gmp_ring_commit (GmpRing *self,
          atomic_exchange_explicit (&self->control->reader_sleeps, 0, memory_order_relaxed) != 0;
 }
 
-/* To be called after gmp_ring_reserve() found no room: has the reader ring when there is more. %TRUE
- * where there is room after all. */
+/* After gmp_ring_reserve() found no room: has the reader ring when there is more. %TRUE where there
+ * is room after all. */
 gboolean
 gmp_ring_wait_for_room (GmpRing *self,
                         gsize    size)

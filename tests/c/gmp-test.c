@@ -501,7 +501,7 @@ gmp_test_check_value (GVariant   *value,
   g_assert_cmpstr (printed, ==, text);
 }
 
-/* g_variant_equal() prints values that came from elsewhere to compare them: 17 MiB take a minute. */
+/* g_variant_equal() prints values that came from elsewhere to compare them: for 17 MiB a minute. */
 gboolean
 gmp_test_is_same (GVariant *a,
                   GVariant *b)
