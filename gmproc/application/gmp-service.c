@@ -149,8 +149,8 @@ end_server (GVariant *value,
 
   if (error != NULL)
     take_server_error (self, error);
-  else if (value != NULL)
-    self->value = g_variant_ref (value);
+  else if (value != NULL && !g_cancellable_is_cancelled (self->cancellable))
+    self->value = g_variant_ref (value); /* It may have finished before it heard of that. */
   self->server_ended = TRUE;
   maybe_return (self);
 }
