@@ -205,7 +205,8 @@ def _python_start(effort: Effort) -> Row:
     count = effort.count(8)
     methods = {'fork': 'fork', 'forkserver': 'forkserver', 'forkserver, preloaded': 'preload',
                'spawn': 'spawn'}
-    return Row('python-start', 'A Python worker process (numpy imported): start, function, result', (
+    title = 'A Python worker process (numpy imported): start, function, result'
+    return Row('python-start', title, (
         Column('seconds', 'a run', Unit.MILLISECONDS, (limit(4),)),
     ), (Contender('gmproc', _python('gmproc_workers', 'start', count), Role.OURS),
         *(Contender(key, _python('multiprocessing_workers', method, 'start', count))
