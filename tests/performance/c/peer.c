@@ -219,15 +219,14 @@ peer_run_as (const Peer *peer,
   return EXIT_SUCCESS;
 }
 
-/* The server is this process, and a client that fails ends it: nobody would stop asking. */
+/* In a client: one that fails ends the server, which would wait for its requests for ever. No
+ * SIGCHLD, for what the peers wait with may be interrupted by it. */
 static void
-child_cb (int number G_GNUC_UNUSED)
+exit_cb (int   status,
+         void *data G_GNUC_UNUSED)
 {
-  int status;
-
-  while (waitpid (-1, &status, WNOHANG) > 0)
-    if (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
-      _exit (EXIT_FAILURE);
+  if (status != EXIT_SUCCESS)
+    kill (getppid (), SIGTERM);
 }
 
 int
@@ -241,7 +240,6 @@ peer_main (const Peer *peer,
   if (mode == MODE_REQUEST)
     work_tally_init (&tally, n_clients, g_ascii_strtod (argv[3], NULL));
   peer->open (n_clients, get_max_size (argc, argv));
-  signal (SIGCHLD, child_cb);
   for (guint i = 0; i < n_clients; i++)
     {
       pid_t parent = getpid ();
@@ -251,7 +249,7 @@ peer_main (const Peer *peer,
         work_fail ("fork: %s", g_strerror (errno));
       if (pid > 0)
         continue;
-      signal (SIGCHLD, SIG_DFL);
+      on_exit (exit_cb, NULL);
       prctl (PR_SET_PDEATHSIG, SIGKILL);
       if (getppid () != parent)
         return EXIT_FAILURE;
@@ -260,7 +258,6 @@ peer_main (const Peer *peer,
     }
   run_server (peer);
 
-  signal (SIGCHLD, SIG_DFL);
   for (;;)
     {
       int status;

@@ -288,7 +288,7 @@ def _native_sizes(effort: Effort) -> Row:
         _zeromq('REQ/REP', _native('peer-zeromq', 'rep', *work)),
         Contender('GDBus filter', _native('peer-gdbus', 'filter', *work)),
         Contender('socketpair', _native('floor-socketpair', *work), Role.FLOOR),
-        Contender('two memcpy', _native('floor-memcpy', *work), Role.FLOOR)), every=2)
+        Contender('two memcpy', _native('floor-memcpy', *work), Role.FLOOR)), every=3)
 
 
 def make_rows(effort: Effort) -> list[Row]:
@@ -304,6 +304,6 @@ def make_rows(effort: Effort) -> list[Row]:
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
-                     _size_columns(effort.sizes), effort.sizes, effort, every=2),
+                     _size_columns(effort.sizes), effort.sizes, effort, every=3),
         _memory(effort),
     ]
