@@ -13,7 +13,7 @@ import _gmproc
 from gi.repository import Gmp
 
 from . import _main_module
-from ._errors import BadPayload, WorkerError, make_error
+from ._errors import WorkerError, make_error
 from ._outcome import Outcome
 from ._run import Job
 from ._task import derive_seed
@@ -51,10 +51,6 @@ def check_target(target: str, id: Any) -> str:
     return runtime
 
 
-def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:
-    return make_error(Gmp.Error.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
-
-
 class State:
     """What is private to an application, in one attribute of it."""
 
@@ -62,9 +58,13 @@ class State:
         self.n_runs = 0
         self._entropy = int.from_bytes(os.urandom(8), 'little')
 
+    def get_seeds(self, seed: Any) -> tuple[Any, ...]:
+        """What a worker's seed in this run is derived from, together with its place."""
+        return str(self._entropy if seed is None else seed), self.n_runs
+
     def derive_seed(self, seed: Any, worker: Any) -> int:
         """A worker's seed in this run, from that of the application."""
-        return derive_seed(self._entropy if seed is None else seed, self.n_runs, worker)
+        return derive_seed(*self.get_seeds(seed), worker)
 
 
 class Application:
@@ -111,24 +111,32 @@ class Application:
                 if name != '_gmproc' and not hasattr(Application, name)}
 
 
+def keep_result(application: Application, job: Job, use: Callable[[Any, Any], Any]
+                ) -> Callable[[Any, Any], None]:
+    """How to take a result: ``use`` may refuse it, and then the user's callback gets it."""
+    def take(name: Any, value: Any) -> None:
+        job.outcome.take_result(name, value, use)
+        if not job.outcome.has_error(name):
+            id = job.outcome.get_id(name)
+            job.notify(application.on_result, id, job.outcome.results[id])
+    return take
+
+
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
-            use_result: Callable[[Any, Any], Any]) -> list[int]:
+            take_result: Callable[[Any, Any], None]) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks."""
     def on_result(_native: Any, name: Any, value: Any) -> None:
-        outcome.take_result(name, value, use_result)
-        id = outcome.get_id(name)
-        if id in outcome.results:
-            job.notify(application.on_result, id, outcome.results[id])
-        else:
-            job.notify(application.on_failed, id, outcome.get_error(name))
+        take_result(name, value)
+        if outcome.has_error(name):
+            job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
     def on_failed(_native: Any, name: Any, error: Any) -> None:
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
     def on_progress(_native: Any, name: Any, value: Any) -> None:
-        if not outcome.take_exception(name, value):
-            job.notify(lambda: take_progress(outcome.get_id(name), outcome.load(name, value)))
+        if not outcome.take_notice(name, value):
+            job.notify(lambda: take_progress(*outcome.load_progress(name, value)))
 
     def take_progress(id: Any, value: Any) -> None:
         if isinstance(native, Gmp.ClientServer):

@@ -11,9 +11,9 @@ from gi.repository import Gio, GLib, Gmp
 
 from . import _main_module, _payload, _run, _task
 from ._adapters import guarded
-from ._application import (Application, State, check_target, connect,
-                           describe_payload_error, set_command)
-from ._errors import BadPayload, make_error, public
+from ._application import (Application, State, check_target, connect, keep_result,
+                           set_command)
+from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
 
@@ -287,7 +287,8 @@ class ClientServer(Application):
             native.new_worker_target(entry.name, target, self._pack_client(id, entry))
         set_command()
         job.native = _Native(state, native, native_params)
-        job.native.handlers = connect(self, native, job, job.outcome, lambda _id, _result: None)
+        job.native.handlers = connect(self, native, job, job.outcome,
+                                      keep_result(self, job, lambda _id, _result: None))
         state.job, state.native, state.server_result = job, native, None
         state.n_runs += 1
         return job

@@ -67,6 +67,10 @@ def make_error(code: Gmp.Error, message: str, id: Any = None) -> WorkerError:
     return WorkerError(message, id, make_gerror(code, message))
 
 
+def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:
+    return make_error(Gmp.Error.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
+
+
 def is_own_frame(filename: str) -> bool:
     return os.path.dirname(filename) == _FOLDER or filename in _MACHINERY or \
         filename.startswith('<frozen ')

@@ -41,8 +41,17 @@ class Outcome:
     def load(self, name: Any, value: GLib.Variant | None) -> Any:
         return _payload.load(value, self._runtimes.get(name))
 
-    def take_exception(self, name: Any, value: GLib.Variant) -> bool:
-        """Keeps an exception that comes as a report, before the failure that it explains."""
+    def load_progress(self, name: Any, value: GLib.Variant | None) -> tuple[Any, Any]:
+        """Whose report a value is, and the report."""
+        return self.get_id(name), self.load(name, value)
+
+    def value(self) -> Any:
+        """What the run returns."""
+        return self.results
+
+    def take_notice(self, name: Any, value: GLib.Variant) -> bool:
+        """Keeps an exception that comes as a report, before the failure that it explains. False for
+        other reports."""
         if self._runtimes.get(name) != 'python' or _pickles.get_tag(value) != _pickles.EXCEPTION:
             return False
         exception = _pickles.load_exception(value)
@@ -79,7 +88,7 @@ class Outcome:
             raised: by code of the user's in this process.
             was_cancelled: on the user's wish.
         """
-        self.results = {id: self.results[id] for id in self._names.values() if id in self.results}
+        self.results = self._order_results()
         if raised is not None:
             self.exception = raised
         elif error is None and not self._failures:
@@ -92,6 +101,9 @@ class Outcome:
             self.exception = CancelledError('The run was cancelled')
         else:
             self.exception = self._make_exception(error)
+
+    def _order_results(self) -> dict[Any, Any]:
+        return {id: self.results[id] for id in self._names.values() if id in self.results}
 
     def _make_exception(self, error: GLib.Error | None) -> WorkerError:
         errors = {name: self._make_error(name, each) for name, each in self._failures.items()}
@@ -108,6 +120,9 @@ class Outcome:
             others = ', '.join(repr(each.id) for each in errors.values())
             exception.args = (f'{exception}\n{len(errors)} more failed: {others}',)
         return exception
+
+    def has_error(self, name: Any) -> bool:
+        return name in self._failures
 
     def get_error(self, name: Any) -> WorkerError:
         """The failure of one worker."""

@@ -77,10 +77,10 @@ class Job:
         finally:
             self.end(error)
 
-    def result(self) -> dict[Any, Any]:
+    def result(self) -> Any:
         if self.outcome.exception is not None:
             raise self.outcome.exception
-        return self.outcome.results
+        return self.outcome.value()
 
 
 @contextlib.contextmanager

@@ -9,11 +9,12 @@ described outside: names are looked up in there when the rest is unpickled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pickle
 import random
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import _gmproc
 from gi.repository import GLib
@@ -80,6 +81,17 @@ class ProcessOf:
         return self.workers.process(*params)
 
 
+@contextlib.contextmanager
+def explaining() -> Iterator[None]:
+    """Says more of a name that unpickling does not find."""
+    try:
+        yield
+    except AttributeError as error:
+        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
+                      'do not see it?',)
+        raise
+
+
 def unpack(value: GLib.Variant) -> Task:
     """The task in a worker's parameters, in a process that is made ready for it."""
     if _pickles.get_tag(value) != TAG:
@@ -87,12 +99,8 @@ def unpack(value: GLib.Variant) -> Task:
     head, buffers = _gmproc.unwrap(value)
     main, index, seed = pickle.loads(head)
     _main_module.restore(main)
-    try:
+    with explaining():
         work, id, ids, params = pickle.loads(buffers[0], buffers=buffers[1:])
-    except AttributeError as error:
-        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
-                      'do not see it?',)
-        raise
     _seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
 

@@ -15,6 +15,7 @@ from gi.repository import GLib, Gmp
 
 from . import _payload
 from ._errors import public
+from ._task import derive_seed
 
 
 class _Process:
@@ -23,6 +24,8 @@ class _Process:
     runtime: str | None = None  # of the application
     index: int | None = None
     seed: int | None = None
+    # In a map: what its items' seeds are derived from. Then the index is that of the item.
+    seeds: tuple[Any, ...] | None = None
 
 
 @public
@@ -39,6 +42,8 @@ def report(value: Any) -> None:
         RuntimeError: this process is not a worker.
         ValueError: the value cannot be sent.
     """
+    if _Process.seeds is not None:
+        value = _Process.index, value
     try:
         Gmp.Worker.report(_payload.dump(value, _Process.runtime))
     except GLib.Error as error:
@@ -48,18 +53,23 @@ def report(value: Any) -> None:
 
 
 def worker_index() -> int | None:
-    """This worker's place among the workers of its application, from 0; None in other processes,
-    and in a server's."""
+    """This worker's place among the workers of its application, from 0, and in a map the item's
+    place among the items; None in other processes, and in a server's."""
     return _Process.index
 
 
 def worker_seed() -> int | None:
-    """A number of 64 bits that no other worker has, for random numbers; None in other processes.
+    """A number of 64 bits that no other worker has, and in a map no other item, for random numbers;
+    None in other processes.
 
     The generators of the modules random, and numpy.random where numpy is loaded when the worker
     starts, are seeded with it already. It is another one in each run; with ``seed=`` given to
-    Workers or ClientServer, the n-th run has the same ones each time the program runs.
+    Workers or ClientServer, the n-th run has the same ones each time the program runs. In a map the
+    generators are seeded once for each batch of items, so what should not depend on how items come
+    together begins with this number.
     """
+    if _Process.seeds is not None:
+        return derive_seed(*_Process.seeds, _Process.index)
     return _Process.seed
 
 

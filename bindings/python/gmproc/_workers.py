@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
+import os
+from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 
 from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
-from ._application import (Application, State, check_target, connect,
-                           describe_payload_error, set_command)
-from ._errors import BadPayload, make_error, public
+from ._application import (Application, State, check_target, connect, keep_result,
+                           set_command)
+from ._errors import BadPayload, describe_payload_error, make_error, public
+from ._map import Items, MapOutcome, Mapping
 from ._outcome import Outcome
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 
 # A function, or the target of one in another language.
 Method = Union[Callable[[Any], Any], str]
+
+Item = TypeVar('Item')
+Value = TypeVar('Value')
 
 
 class _Entry:
@@ -42,21 +47,34 @@ class _State(State):
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
         self.is_running = False
+        self.is_inside_with = False
+        self.map_names: list[int] = []  # one for each process of a map
+        self._next_name = -2**31
 
     def make_name(self, id: Any) -> int:
         """The C library's ids are integers of 32 bits: the id itself where it is one."""
-        name = id if type(id) is int and -2**31 <= id < 2**31 else -2**31
-        while name in self.names:
-            name = name + 1 if name < 2**31 - 1 else -2**31
-        return name
+        if type(id) is int and -2**31 <= id < 2**31 and id not in self.names:
+            return id
+        while self._next_name in self.names:
+            self._next_name += 1
+        return self._next_name
+
+    def get_map_names(self, n: int) -> list[int]:
+        while len(self.map_names) < n:
+            name = self.make_name(len(self.map_names))
+            self.native.add_target(name, _task.FUNCTION, None)
+            self.names[name] = None
+            self.map_names.append(name)
+        return self.map_names[:n]
 
 
 class _Native:
     """The C object with the arguments of one run."""
 
-    def __init__(self, state: _State, names: list[int]) -> None:
+    def __init__(self, state: _State, names: list[int], keeps_processes: bool = True) -> None:
         self.state = state
         self.names = names
+        self.keeps_processes = keeps_processes
         self.handlers: list[int] = []
 
     def run(self, cancellable: Gio.Cancellable) -> None:
@@ -80,6 +98,8 @@ class _Native:
             self.state.native.disconnect(handler)
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be big.
+        if not self.keeps_processes:
+            self.state.native.props.reuse = False
 
 
 class Workers(Application):
@@ -209,15 +229,62 @@ class Workers(Application):
         """
         return _run.run_async(self._prepare(ids))
 
+    @public
+    def map(self, function: Callable[[Item], Value], items: Iterable[Item],
+            chunksize: int | None = None) -> list[Value]:
+        """Calls a function with each of many items, in worker processes, and waits for all.
+
+        ::
+
+            with Workers() as workers:
+                squares = workers.map(square, range(1000))
+
+        As many processes as ``max_parallel`` says, and else one for each processor that this process
+        may use, take items as they come to their end: several at once where the function returns
+        quickly. Processes are kept from one batch of items to the next, and to the next map inside
+        a with statement or with ``reuse``. Items are taken from an iterator as they are needed.
+
+        Inside ``function``, ``worker_index()`` is the place of the item, and ``worker_seed()`` is
+        the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
+        no more are begun.
+
+        Args:
+            function: what takes an item and returns a value; it is pickled, as items and values
+                are.
+            items: any iterable, without an end too if a callback, or a signal, ends the run.
+            chunksize: how many items are sent at once; None to have that learned from how long they
+                take.
+
+        Returns:
+            What ``function`` returned, in the order of the items.
+
+        Raises:
+            WorkerError: ``function`` raised an exception, or a process died. ``id`` is the place of
+                the item, or of the first of those that the process was at, ``results`` is what
+                others returned by their places, and the cause is the exception.
+            RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
+        """
+        values: list[Value] = _run.run_blocking(self._prepare_map(function, items, chunksize))
+        return values
+
+    @public
+    def map_async(self, function: Callable[[Item], Value], items: Iterable[Item],
+                  chunksize: int | None = None) -> asyncio.Task[list[Value]] | _run.Run:
+        """As ``map``, but without blocking: returns what ``run_async`` returns, of which the result
+        is the list. Items are taken in this thread."""
+        return _run.run_async(self._prepare_map(function, items, chunksize))
+
     def close(self) -> None:
-        """Ends the processes that were kept by ``reuse``."""
+        """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
         # Setting an option ends the processes that were started under the old ones.
         self._gmproc.native.props.reuse = False
 
     def __enter__(self) -> Workers:
+        self._gmproc.is_inside_with = True
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._gmproc.is_inside_with = False
         self.close()
 
     def _prepare(self, ids: Iterable[Any] | None) -> _run.Job:
@@ -231,21 +298,56 @@ class Workers(Application):
         outcome = Outcome({entry.name: id for id, entry in entries.items()},
                           {entry.name: entry.runtime for entry in entries.values()})
         job = _run.Job(outcome)
-        self._set_native_options()
+        self._set_native_options(bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry))
         set_command()
         native = _Native(state, [entry.name for entry in entries.values()])
-        native.handlers = connect(self, state.native, job, outcome,
-                                  lambda id, value: job.dispatch(self.update, id, value))
+        use = keep_result(self, job, lambda id, value: job.dispatch(self.update, id, value))
+        native.handlers = connect(self, state.native, job, outcome, use)
         job.native = native
         state.n_runs += 1
         state.is_running = True
         return job
 
-    def _set_native_options(self) -> None:
+    def _prepare_map(self, function: Callable[[Any], Any], items: Iterable[Any],
+                     chunksize: int | None) -> _run.Job:
+        state = self._gmproc
+        if state.is_running:
+            raise RuntimeError('These workers are in a run already')
+        if not callable(function):
+            raise TypeError(f'A map calls a function, not {function!r}')
+        if chunksize is not None and chunksize < 1:
+            raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
+        names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
+        outcome = MapOutcome({name: number for number, name in enumerate(names)})
+        job = _run.Job(outcome)
+        mapping = Mapping(job, state.native, function, Items(items, len(names), chunksize),
+                          state.get_seeds(self.seed),
+                          lambda first: state.derive_seed(self.seed, first), self._tell(job))
+        self._set_native_options(True)
+        set_command()
+        used = [name for name in names if mapping.send(name)]
+        native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
+        native.handlers = connect(self, state.native, job, outcome, mapping.take)
+        job.native = native
+        state.n_runs += 1
+        state.is_running = True
+        return job
+
+    def _tell(self, job: _run.Job) -> Callable[[int, list[Any]], None]:
+        """What tells of values that have come: nothing, where nobody wants to know."""
+        def tell(first: int, values: list[Any]) -> None:
+            if self.on_result is None and type(self).update is Workers.update:
+                return
+            for i, value in enumerate(values, first):
+                job.notify(self.update, i, value)
+                job.notify(self.on_result, i, value)
+        return tell
+
+    def _set_native_options(self, reuse: bool) -> None:
         capture_output = self.capture_output or self.on_output is not None
-        for name, value in (('max_parallel', self.max_parallel), ('reuse', bool(self.reuse)),
+        for name, value in (('max_parallel', self.max_parallel), ('reuse', reuse),
                             ('inner_threads', self.inner_threads),
                             ('capture_output', bool(capture_output))):
             # Setting one ends the processes that were kept, so only what has changed.

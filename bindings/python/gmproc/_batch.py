@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Some items of a Workers.map, in the worker's process."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from typing import Any
+
+import _gmproc
+from gi.repository import GLib, Gmp
+
+from . import _pickles, _task
+from ._worker import _Process
+
+# What a report is that comes before the failure of an item: which it is, and what those before it
+# returned.
+ITEM = 'gmproc.item'
+
+# The function of the last batch: the next one most likely has the same.
+_last: tuple[Any, Any] = (None, None)
+
+
+class Batch:
+    """A function, which is pickled once for all batches.
+
+    Attributes:
+        function: its pickle, with the buffers.
+        seeds: what the items' seeds are derived from, together with their places.
+    """
+
+    def __init__(self, function: _pickles.Parts, seeds: tuple[Any, ...]) -> None:
+        self.function = function
+        self.seeds = seeds
+
+    def __call__(self, params: tuple[int, list[Any]]) -> tuple[list[Any], float]:
+        """Returns what the function returned, and how many seconds that took."""
+        function = _load(*self.function)
+        first, items = params
+        values: list[Any] = []
+        append = values.append
+        _Process.seeds = self.seeds
+        begin = time.perf_counter()
+        try:
+            for _Process.index, item in enumerate(items, first):
+                append(function(item))
+        except BaseException:
+            _tell(first, values)
+            raise
+        finally:
+            _Process.seeds = None
+        return values, time.perf_counter() - begin
+
+
+def _load(data: Any, buffers: list[Any]) -> Any:
+    global _last
+    if _last[0] != data:
+        _last = None, None
+        with _task.explaining():
+            function = pickle.loads(data, buffers=buffers)
+        if buffers:
+            return function
+        _last = data, function
+    return _last[1]
+
+
+def _tell(first: int, values: list[Any]) -> None:
+    index = first + len(values)
+    for each in (values, None):
+        try:
+            Gmp.Worker.report(_gmproc.wrap(ITEM, *_pickles.dump_parts((index, first, each))))
+            return
+        except (GLib.Error, _pickles.BadPayload):
+            pass  # Too big, or no pickle: without the values.

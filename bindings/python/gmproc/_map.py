@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Workers.map, in the application: items go out in batches, and their values come in.
+
+Each process is a worker of the C object's, which runs again and again until no item is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+from typing import Any, Callable, Iterable
+
+from gi.repository import GLib, Gmp
+
+from . import _batch, _main_module, _pickles, _task
+from ._errors import BadPayload, WorkerError, describe_payload_error
+from ._outcome import Outcome
+from ._run import Job
+
+# A batch should take so many seconds: long beside the millisecond that it costs to send one.
+WANTED = 0.1
+# Less only where there would be nothing left for other processes to do, and never less than this.
+SHORTEST = 0.005
+# How much larger the next batch may be, as items may take longer than those before.
+GROWTH = 4
+# A batch, and what comes back, should not be much larger, in bytes.
+MAX_SIZE = 16 * 1024 * 1024
+
+
+class Items:
+    """Hands items out in batches, of a size that it learns."""
+
+    def __init__(self, items: Iterable[Any], n_processes: int, chunksize: int | None) -> None:
+        self._items = iter(items)
+        self._n_left = len(items) if hasattr(items, '__len__') else None
+        self._n_processes = n_processes
+        self._is_fixed = chunksize is not None
+        self._size = chunksize or 1
+        self._shortest = 1
+        self._next = 0
+
+    def _choose_size(self) -> int:
+        if self._is_fixed or self._n_left is None:
+            return self._size
+        # So that all processes end at about the same time.
+        share = math.ceil(self._n_left / (2 * self._n_processes))
+        return max(1, min(self._size, max(share, self._shortest)))
+
+    def take(self) -> tuple[int, list[Any]]:
+        """The place of the first of the next items, and the items: none when there are no more."""
+        first = self._next
+        batch = list(itertools.islice(self._items, self._choose_size()))
+        self._next += len(batch)
+        if self._n_left is not None:
+            self._n_left -= len(batch)
+        return first, batch
+
+    def learn(self, n: int, seconds: float, size: int) -> None:
+        """Takes into account that ``n`` items took so many seconds, and bytes."""
+        if self._is_fixed:
+            return
+        seconds_each = max(seconds / n, 1e-8)
+        wanted = min(WANTED / seconds_each, MAX_SIZE * n / max(size, 1))
+        # What is smaller than it could be says nothing about one that is larger.
+        most = self._size * GROWTH if n >= self._size else self._size
+        self._size = max(1, min(int(wanted), most))
+        self._shortest = max(1, int(SHORTEST / seconds_each))
+
+
+class MapOutcome(Outcome):
+    """The values of the items, by their places, and failures by those of the items that failed."""
+
+    def __init__(self, names: dict[Any, Any]) -> None:
+        super().__init__(names, dict.fromkeys(names, 'python'))
+        self._batches: dict[Any, tuple[int, int]] = {}  # the place of the first, and how many
+        self._values: dict[int, list[Any]] = {}         # by the place of the first
+        self._failed: dict[Any, int] = {}               # the item, by the worker's name
+
+    def begin_batch(self, name: Any, first: int, n: int) -> None:
+        self._batches[name] = first, n
+
+    def take_batch(self, name: Any, value: GLib.Variant | None) -> tuple[int, list[Any], float]:
+        """The place of the first item, the values, and how long it took; no values where they
+        cannot be read, which is then a failure."""
+        self.take_result(name, value, lambda _id, _value: None)
+        first, _n = self._batches[name]
+        values, seconds = self.results.pop(self._names[name], ([], 0.0))
+        self._values[first] = values
+        return first, values, seconds
+
+    def take_notice(self, name: Any, value: GLib.Variant) -> bool:
+        if _pickles.get_tag(value) != _batch.ITEM:
+            return super().take_notice(name, value)
+        with contextlib.suppress(Exception):
+            self._failed[name], first, values = _pickles.load(value)
+            self._values[first] = values or []
+        return True
+
+    def has_failed(self) -> bool:
+        return bool(self._failures)
+
+    def get_id(self, name: Any) -> Any:
+        """The place of an item that has failed; else the number of the process."""
+        if name in self._failures:
+            return self._failed.get(name, self._batches[name][0])
+        return super().get_id(name)
+
+    def load_progress(self, name: Any, value: GLib.Variant | None) -> tuple[Any, Any]:
+        index, value = self.load(name, value)
+        return index, value
+
+    def value(self) -> Any:
+        return list(itertools.chain.from_iterable(self._values[first]
+                                                  for first in sorted(self._values)))
+
+    def _order_results(self) -> dict[Any, Any]:
+        return {first + i: value for first in sorted(self._values)
+                for i, value in enumerate(self._values[first])}
+
+    def _make_error(self, name: Any, error: GLib.Error) -> WorkerError:
+        failure = super()._make_error(name, error)
+        if name not in self._failures:
+            return failure
+        first, n = self._batches[name]
+        if name in self._failed or n == 1:
+            where = f'Item {failure.id}'
+        else:
+            where = f'Items {first} to {first + n - 1}'
+        text = str(failure).replace(f'Worker {failure.id!r}', f'{where}: the worker', 1)
+        failure.args = (text,)
+        return failure
+
+
+class Mapping:
+    """One call of map: what goes to the workers, and what comes from them."""
+
+    def __init__(self, job: Job, native: Gmp.Workers, function: Callable[[Any], Any], items: Items,
+                 seeds: tuple[Any, ...], derive_seed: Callable[[Any], int],
+                 tell: Callable[[int, list[Any]], None]) -> None:
+        self.job = job
+        self.native = native
+        self.items = items
+        self.derive_seed = derive_seed
+        self.tell = tell
+        self.size_sent: dict[Any, int] = {}
+        try:
+            parts = _pickles.dump_parts(function, _main_module.is_carried())
+        except BadPayload as reason:
+            raise describe_payload_error('The function', None, reason) from None
+        self.work = _batch.Batch(parts, seeds)
+
+    def send(self, name: Any) -> bool:
+        """Sets the parameters of a worker to its next batch; False where no item is left."""
+        first, batch = self.items.take()
+        if not batch:
+            return False
+        seed = self.derive_seed(first)
+        try:
+            packed = _task.Task(self.work, first, (first, batch), first, seed).pack()
+        except BadPayload as reason:
+            what = f'Item {first}' if len(batch) == 1 else f'One of the items from {first} on'
+            raise describe_payload_error(what, first, reason) from None
+        self.size_sent[name] = packed.get_size()
+        self.native.set_params(name, packed)
+        self.job.outcome.begin_batch(name, first, len(batch))
+        return True
+
+    def take(self, name: Any, value: GLib.Variant | None) -> None:
+        """A worker has returned: it gets more before anybody looks at what it brought."""
+        outcome: Any = self.job.outcome
+        first, values, seconds = outcome.take_batch(name, value)
+        if outcome.has_failed():
+            self.tell(first, values)
+            return
+        size = max(self.size_sent[name], value.get_size() if value is not None else 0)
+        self.items.learn(len(values), seconds, size)
+        if not self.job.cancellable.is_cancelled():
+            with contextlib.suppress(BaseException):
+                if self.job.call(self.send, name):
+                    self.native.run_again(name)
+        self.tell(first, values)
