@@ -129,7 +129,11 @@ class MapOutcome(Outcome):
             where = f'Item {failure.id}'
         else:
             where = f'Items {first} to {first + n - 1}'
-        text = str(failure).replace(f'Worker {failure.id!r}', f'{where}: the worker', 1)
+        text = str(failure)
+        for worker in (f"Worker '{name}'", f'Worker {failure.id!r}'):
+            if text.startswith(worker):
+                text = f'{where}: the worker{text[len(worker):]}'
+                break
         failure.args = (text,)
         return failure
 
@@ -161,8 +165,7 @@ class Mapping:
         try:
             packed = _task.Task(self.work, first, (first, batch), first, seed).pack()
         except BadPayload as reason:
-            what = f'Item {first}' if len(batch) == 1 else f'One of the items from {first} on'
-            raise describe_payload_error(what, first, reason) from None
+            raise _blame(first, batch, reason) from None
         self.size_sent[name] = packed.get_size()
         self.native.set_params(name, packed)
         self.job.outcome.begin_batch(name, first, len(batch))
@@ -182,3 +185,13 @@ class Mapping:
                 if self.job.call(self.send, name):
                     self.native.run_again(name)
         self.tell(first, values)
+
+
+def _blame(first: int, batch: list[Any], reason: BadPayload) -> WorkerError:
+    has_main = _main_module.is_carried()
+    for index, item in enumerate(batch, first):
+        try:
+            _pickles.dump_parts(item, has_main)
+        except BadPayload as of_item:
+            return describe_payload_error(f'Item {index}', index, of_item)
+    return describe_payload_error(f'Some items from {first} on', first, reason)

@@ -341,8 +341,9 @@ class Workers(Application):
             if self.on_result is None and type(self).update is Workers.update:
                 return
             for i, value in enumerate(values, first):
-                job.notify(self.update, i, value)
-                job.notify(self.on_result, i, value)
+                for function in (self.update, self.on_result):
+                    if job.raised is None:
+                        job.notify(function, i, value)
         return tell
 
     def _set_native_options(self, reuse: bool) -> None:

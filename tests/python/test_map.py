@@ -1,0 +1,290 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Workers.map."""
+
+import asyncio
+import itertools
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from gi.repository import GLib
+from gmproc import Workers, WorkerError, report, worker_index, worker_seed
+from gmproc._map import Items
+
+
+def square(n):
+    return n * n
+
+
+def get_pid(_item):
+    return os.getpid()
+
+
+def fail_at(item):
+    index, failing = item
+    if index == failing:
+        raise KeyError(index)
+    return index
+
+
+def die_at_three(n):
+    if n == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def tell(n):
+    report({'item': n})
+    return worker_index(), worker_seed()
+
+
+def lead_to_nothing(n):
+    return lambda: n
+
+
+def pause(_item):
+    signal.pause()
+
+
+def count_threads(_item):
+    return os.environ['OMP_NUM_THREADS']
+
+
+def test_results_are_in_order():
+    with Workers(max_parallel=2) as workers:
+        for chunksize in (None, 1, 3, 10000):
+            for items in (range(1000), list(range(7)), (5,), [], {3, 4}):
+                expected = [n * n for n in items]
+                assert workers.map(square, items, chunksize) == expected
+                assert workers.map(square, iter(items), chunksize) == expected
+
+
+def test_any_value():
+    items = [None, 'a\0', b'', [1, {2: (3,)}], 2**80, np.arange(3.0), lambda n: n]
+    values = Workers().map(type, items)
+    assert values == [type(item) for item in items]
+    [array] = Workers().map(np.sqrt, [np.arange(200_000.0)])
+    assert (array == np.sqrt(np.arange(200_000.0))).all()
+    array += 1
+
+
+def test_functions_of_all_kinds():
+    factor = np.arange(5000)
+    workers = Workers(max_parallel=2)
+    assert workers.map(len, ['', 'a']) == [0, 1]
+    assert workers.map(lambda n: int(factor[n]) + n, range(100)) == [2 * n for n in range(100)]
+    assert workers.map('{}!'.format, [1, 2]) == ['1!', '2!']
+
+
+def test_processes_are_kept_inside_with():
+    with Workers(max_parallel=2) as workers:
+        pids = set(workers.map(get_pid, range(100), chunksize=5))
+        assert len(pids) <= 2
+        assert set(workers.map(get_pid, range(100), chunksize=5)) <= pids
+        workers.add('own', get_pid)
+        assert workers.run()['own'] not in pids
+    workers = Workers(max_parallel=1, reuse=True)
+    try:
+        assert workers.map(get_pid, [1]) == workers.map(get_pid, [1])
+        workers.add(0, get_pid)
+        assert [workers.run()[0]] == workers.map(get_pid, [1])
+    finally:
+        workers.close()
+
+
+def test_fresh_processes_otherwise():
+    workers = Workers(max_parallel=1)
+    assert workers.map(get_pid, [1]) != workers.map(get_pid, [1])
+
+
+def test_as_many_processes_as_processors():
+    n = len(os.sched_getaffinity(0))
+    assert len(set(Workers().map(get_pid, range(50), chunksize=1))) <= n
+    threads = max(os.cpu_count() // n, 1)
+    assert set(Workers().map(count_threads, range(n))) == {str(threads)}
+
+
+def test_an_iterator_is_taken_as_needed():
+    taken = []
+
+    def endless():
+        for n in itertools.count():
+            taken.append(n)
+            yield n
+
+    seen = []
+
+    def on_result(index, value):
+        seen.append((index, value))
+        if len(seen) == 50:
+            raise StopAsyncIteration('enough')
+
+    workers = Workers(max_parallel=2, on_result=on_result)
+    with pytest.raises(StopAsyncIteration, match='enough'):
+        workers.map(square, endless(), chunksize=5)
+    assert len(seen) == 50 and all(value == index * index for index, value in seen)
+    assert len(taken) < 100
+
+
+def test_an_iterator_that_fails():
+    def items():
+        yield from range(20)
+        raise OSError('no more')
+
+    with pytest.raises(OSError, match='no more'):
+        Workers(max_parallel=2).map(square, items(), chunksize=1)
+    with pytest.raises(OSError, match='no more'):
+        Workers().map(square, items(), chunksize=100)
+
+
+@pytest.mark.parametrize('chunksize', [None, 7])
+def test_an_item_that_fails(chunksize):
+    workers = Workers(max_parallel=2)
+    failures = []
+    workers.on_failed = lambda index, error: failures.append((index, error.id))
+    with pytest.raises(WorkerError) as caught:
+        workers.map(fail_at, ((n, 60) for n in range(10_000)), chunksize)
+    error = caught.value
+    assert error.id == 60 and failures == [(60, 60)]
+    assert isinstance(error.__cause__, KeyError) and error.__cause__.args == (60,)
+    assert str(error).startswith('Item 60: the worker (pid ')
+    assert 'in fail_at' in str(error)
+    assert all(index == value for index, value in error.results.items())
+    assert set(range(50)) <= set(error.results)
+    assert 60 not in error.results and len(error.results) < 10_000
+    assert workers.map(square, [1, 2]) == [1, 4]
+
+
+def test_a_process_that_dies():
+    with pytest.raises(WorkerError, match=r'Item 3: the worker \(pid \d+\) was killed') as caught:
+        Workers(max_parallel=2).map(die_at_three, range(10), chunksize=1)
+    assert caught.value.id == 3 and {0, 1} <= set(caught.value.results)
+    with pytest.raises(WorkerError, match='Items 0 to 9: the worker') as caught:
+        Workers(max_parallel=2).map(die_at_three, range(10), chunksize=10)
+    assert caught.value.id == 0 and caught.value.results == {}
+
+
+def test_what_cannot_be_pickled():
+    with pytest.raises(WorkerError, match="Item 2 cannot be sent: a Python '_thread.lock'"):
+        Workers(max_parallel=1).map(square, [1, 2, threading.Lock(), 4], chunksize=2)
+    with pytest.raises(WorkerError, match='The function cannot be sent: '):
+        Workers().map(threading.Lock().acquire, [1])
+
+
+def test_bad_arguments():
+    with pytest.raises(TypeError, match="calls a function, not 'native:"):
+        Workers().map('native:libfoo.so:f', [1])
+    with pytest.raises(TypeError, match='not iterable'):
+        Workers().map(square, 3)
+    with pytest.raises(ValueError, match='chunksize .* not 0'):
+        Workers().map(square, [1], 0)
+
+
+def test_places_seeds_and_reports():
+    progress = []
+    workers = Workers(max_parallel=2, seed=1)
+    workers.on_progress = lambda index, value: progress.append((index, value))
+    first = workers.map(tell, range(40), chunksize=7)
+    assert [index for index, _ in first] == list(range(40))
+    assert len({seed for _, seed in first}) == 40
+    assert sorted(progress, key=str) == sorted([(n, {'item': n}) for n in range(40)], key=str)
+    # The seed of an item depends neither on the batches nor on the process.
+    assert Workers(max_parallel=1, seed=1).map(tell, range(40)) == first
+    assert Workers(max_parallel=1, seed=2).map(tell, range(40)) != first
+    assert workers.map(tell, range(40)) != first
+
+
+class Updated(Workers):
+    def update(self, id, result):
+        self.seen = [*getattr(self, 'seen', []), (id, result)]
+
+
+def test_update_gets_each_value():
+    workers = Updated(max_parallel=2)
+    assert workers.map(square, range(10), 3) == [n * n for n in range(10)]
+    assert sorted(workers.seen) == [(n, n * n) for n in range(10)]
+
+
+def test_beside_ids_of_the_same_name():
+    workers = Workers()
+    workers.add(0, square, 3)
+    workers.map(square, [1])
+    workers.add(1, square, 4)
+    assert workers.run() == {0: 9, 1: 16}
+
+
+def test_on_asyncio():
+    async def main():
+        workers = Workers(max_parallel=2)
+        run = workers.map_async(square, iter(range(100)))
+        with pytest.raises(RuntimeError, match='in a run already'):
+            workers.map(square, [1])
+        assert await run == [n * n for n in range(100)]
+        stuck = workers.map_async(pause, [1, 1, 1])
+        await asyncio.sleep(0)
+        stuck.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stuck
+    asyncio.run(main())
+
+
+def test_on_a_main_loop():
+    loop = GLib.MainLoop()
+    run = Workers(max_parallel=2).map_async(square, range(100))
+    run.add_done_callback(lambda _run: loop.quit())
+    loop.run()
+    assert run.result() == [n * n for n in range(100)]
+    run = Workers().map_async(square, [])
+    run.add_done_callback(lambda _run: loop.quit())
+    loop.run()
+    assert run.result() == []
+
+
+def test_control_c(script):
+    path = script.write('''
+import os, signal
+from gmproc import Workers
+
+def wait(parent):
+    os.kill(parent, signal.SIGINT)
+    signal.pause()
+
+if __name__ == '__main__':
+    workers = Workers(max_parallel=1)
+    try:
+        workers.map(wait, [os.getpid()])
+    except KeyboardInterrupt:
+        print('interrupted')
+''')
+    done = script.python(path)
+    assert (done.stdout, done.stderr, done.returncode) == ('interrupted\n', '', 0)
+
+
+def test_batches_grow_with_what_they_take():
+    items = Items(iter(range(10**9)), 2, None)
+    sizes = []
+    for _ in range(12):
+        first, batch = items.take()
+        assert batch[0] == first == sum(sizes)
+        sizes.append(len(batch))
+        items.learn(len(batch), 1e-6 * len(batch), 10 * len(batch))
+    assert sizes[:5] == [1, 4, 16, 64, 256] and sizes[-1] == 100_000
+    items.learn(sizes[-1], 100.0, 10)
+    assert len(items.take()[1]) == 100
+    items.learn(100, 1e-5, 100 * 2**20)
+    assert len(items.take()[1]) == 16
+
+
+def test_the_last_batches_are_shared():
+    items = Items(range(1000), 4, None)
+    items.learn(1, 1e-3, 1)
+    sizes = []
+    while (batch := items.take()[1]):
+        sizes.append(len(batch))
+        items.learn(len(batch), 1e-3 * len(batch), 1)
+    assert sum(sizes) == 1000 and max(sizes) == 100 and sizes[-1] <= 5
