@@ -239,10 +239,11 @@ class Workers(Application):
             with Workers() as workers:
                 squares = workers.map(square, range(1000))
 
-        As many processes as ``max_parallel`` says, and else one for each processor that this process
-        may use, take items as they come to their end: several at once where the function returns
-        quickly. Processes are kept from one batch of items to the next, and to the next map inside
-        a with statement or with ``reuse``. Items are taken from an iterator as they are needed.
+        As many processes as ``max_parallel`` says, and else one for each processor that this
+        process may use, take the next items when they are done with the last: many at once where
+        the function returns quickly. Processes are kept from one batch of items to the next, and
+        to the next map inside a with statement or with ``reuse``. Items are taken from an iterator
+        as they are needed.
 
         Inside ``function``, ``worker_index()`` is the place of the item, and ``worker_seed()`` is
         the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
@@ -251,7 +252,7 @@ class Workers(Application):
         Args:
             function: what takes an item and returns a value; it is pickled, as items and values
                 are.
-            items: any iterable, without an end too if a callback, or a signal, ends the run.
+            items: any iterable.
             chunksize: how many items are sent at once; None to have that learned from how long they
                 take.
 
