@@ -16,6 +16,8 @@ typedef struct {
   gboolean is_crowded; /* more workers than processors: looking on would keep others from running */
   guint limit;         /* how many turns are worth it now */
   guint turns;         /* in this wait */
+  guint doubt;         /* how many short sleeps have to be seen after looking in vain */
+  guint n_short;       /* how many of these are still to come */
 } GmpSpin;
 
 void     gmp_spin_init  (GmpSpin *self,

@@ -12,20 +12,15 @@
  * few times what a sleep costs, which is the least that a wait costs otherwise. */
 #define MAX_PAUSES 2000
 
-/* Where others wait for the processor, a turn lets them have it. This many are enough for each of
- * 16 clients to have its own. */
+/* Where others wait for the processor, a turn lets them have it, and takes nothing from them: so
+ * there is nothing to learn. This many are enough for each of 16 clients to have its own. */
 #define MAX_YIELDS 50
 
 /* A message that comes this many microseconds after one went to sleep would have been found by
  * looking on. */
 #define SOON 60
-#define SOON_CROWDED 300
 
-static guint
-get_max (GmpSpin *self)
-{
-  return self->is_crowded ? MAX_YIELDS : MAX_PAUSES;
-}
+#define MAX_DOUBT 1000
 
 /* @n_workers are those that run together, this one too; 0 where that is not known. */
 void
@@ -33,7 +28,8 @@ gmp_spin_init (GmpSpin *self,
                guint    n_workers)
 {
   *self = (GmpSpin) { .is_crowded = n_workers > g_get_num_processors () };
-  self->limit = n_workers > 0 ? get_max (self) : 0;
+  if (n_workers > 0)
+    self->limit = self->is_crowded ? MAX_YIELDS : MAX_PAUSES;
 }
 
 static void
@@ -64,18 +60,41 @@ gmp_spin_turn (GmpSpin *self)
 void
 gmp_spin_found (GmpSpin *self)
 {
-  if (self->turns > 0)
-    self->limit = MIN (MAX (self->limit, 4 * self->turns), get_max (self));
+  if (self->turns > 0 && !self->is_crowded)
+    {
+      self->limit = MIN (MAX (self->limit, 4 * self->turns), MAX_PAUSES);
+      self->doubt = 0;
+    }
   self->turns = 0;
 }
 
-/* It was not, and a sleep of @duration microseconds came after it. */
+/* A sleep of @duration microseconds has ended. Where it came after looking in vain, that was wasted,
+ * or worse: the one who should answer may have waited for this very processor. Where it came at
+ * once and was short, looking would do; but each time that this proves wrong, it is believed after
+ * twice as many such sleeps. */
 void
 gmp_spin_slept (GmpSpin *self,
                 gint64   duration)
 {
-  gboolean was_soon = duration < (self->is_crowded ? SOON_CROWDED : SOON);
+  gboolean was_short = duration < SOON;
 
-  self->limit = was_soon ? get_max (self) : self->limit / 2;
+  if (self->is_crowded)
+    {
+      self->turns = 0;
+    }
+  else if (self->turns > 0)
+    {
+      self->limit = was_short ? 0 : self->limit / 2;
+      self->doubt = MIN (2 * self->doubt + 1, MAX_DOUBT);
+      self->n_short = self->doubt;
+    }
+  else if (was_short && self->n_short > 0)
+    {
+      self->n_short--;
+    }
+  else if (was_short)
+    {
+      self->limit = MAX_PAUSES;
+    }
   self->turns = 0;
 }
