@@ -12,10 +12,10 @@
  * few times what a sleep costs, which is the least that a wait costs otherwise. */
 #define MAX_PAUSES 2000
 
-/* Where workers share processors, one that waits lets others run now and then, and that takes nothing
- * from anybody: so there is nothing to learn. The pauses in between make the difference between
- * 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the next
- * switch to another process, which costs more than a request. */
+/* Where workers share processors, one that waits lets others run now and then, and that takes
+ * nothing from anybody: so there is nothing to learn. The pauses in between make the difference
+ * between 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the
+ * next switch to another process, which costs more than a request. */
 #define PAUSES_A_YIELD 20
 #define MAX_CROWDED_TURNS (20 * (PAUSES_A_YIELD + 1))
 
@@ -71,10 +71,10 @@ gmp_spin_found (GmpSpin *self)
   self->turns = 0;
 }
 
-/* A sleep of @duration microseconds has ended. Where it came after looking in vain, that was wasted,
- * or worse: the one who should answer may have waited for this very processor. Where it came at
- * once and was short, looking would do; but each time that this proves wrong, it is believed after
- * twice as many such sleeps. */
+/* A sleep of @duration microseconds has ended. Where it came after looking in vain, that was
+ * wasted, or worse: the one who should answer may have waited for this very processor. Where it
+ * came at once and was short, looking would do; but each time that this proves wrong, it is
+ * believed after twice as many such sleeps. */
 void
 gmp_spin_slept (GmpSpin *self,
                 gint64   duration)
