@@ -370,7 +370,7 @@ gmp_application_set_property (GObject      *object,
  * Which workers are begun again when they have ended, servers and clients alike.
  *
  * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled, or
- * when [property@Gmp.Application:max-restarts] is reached: a worker that has never failed then has
+ * when [property@Gmp.Application:max-restarts] is reached: a worker that has finished then keeps
  * its last result.
  *
  * Since: 0.1

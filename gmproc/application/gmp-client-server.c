@@ -221,6 +221,30 @@ gmp_client_server_real_update (GmpClientServer *self G_GNUC_UNUSED,
   return TRUE;
 }
 
+/**
+ * GmpClientServerClass::client_failed:
+ * @self: the application as server
+ * @client_id: the id of a client
+ * @reason: why it failed, as the application reports it
+ * @error: return location for an error
+ *
+ * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
+ * also where [property@Gmp.Application:restart] begins it again, and before `done` is asked. A
+ * client that has finished is not told of. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_client_failed (GmpClientServer *self G_GNUC_UNUSED,
+                                      const char      *client_id G_GNUC_UNUSED,
+                                      const GError    *reason G_GNUC_UNUSED,
+                                      GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 static gboolean
 call_start (gpointer  self,
             GVariant *params,
@@ -259,8 +283,17 @@ call_finish (gpointer self,
   return GMP_CLIENT_SERVER_GET_CLASS (self)->finish (self, error);
 }
 
+static gboolean
+call_client_failed (gpointer      self,
+                    const char   *client_id,
+                    const GError *reason,
+                    GError      **error)
+{
+  return GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed (self, client_id, reason, error);
+}
+
 static const GmpServerMethods methods = {
-  call_start, call_process, call_wait, call_done, call_finish,
+  call_start, call_process, call_wait, call_done, call_finish, call_client_failed,
 };
 
 static void
@@ -458,6 +491,17 @@ install_properties (GObjectClass *object_class)
  */
 
 /**
+ * GmpClientServer::restarted:
+ * @self: the application
+ * @id: a client's id, or "server"
+ * @error: (nullable): why it had failed; %NULL where it had finished
+ *
+ * A worker is begun again, as [property@Gmp.Application:restart] says.
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpClientServer::progress:
  * @self: the application
  * @id: a client's id, or "server"
@@ -510,6 +554,7 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
   klass->done = gmp_client_server_real_done;
   klass->finish = gmp_client_server_real_finish;
   klass->update = gmp_client_server_real_update;
+  klass->client_failed = gmp_client_server_real_client_failed;
   install_properties (object_class);
   gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_STRING);
 }

@@ -23,6 +23,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CL
  * @done: whether the life cycle ends here
  * @finish: called once, at the end
  * @update: takes what a client reported
+ * @client_failed: told of a client that has failed
  *
  * What a subclass overrides that serves its clients itself, in the application. With a server type
  * only @update is called.
@@ -50,6 +51,11 @@ struct _GmpClientServerClass
                         const char      *client_id,
                         GVariant        *progress,
                         GError         **error);
+
+  gboolean  (*client_failed) (GmpClientServer *self,
+                              const char      *client_id,
+                              const GError    *reason,
+                              GError         **error);
 
   /*< private >*/
   gpointer _reserved[8];

@@ -30,6 +30,18 @@ typedef struct {
   const GmpRunSignals *signals;
 } GmpCrewEvents;
 
+/* For clients: the server's part, in the main context of the run. renew makes a channel, gives the
+ * server its end, and returns the client's. */
+typedef struct {
+  GmpPort *(*renew) (const char    *id,
+                     gpointer       user_data,
+                     GError       **error);
+  void     (*ended) (const char    *id,
+                     const GError  *reason,
+                     gboolean       returns,
+                     gpointer       user_data);
+} GmpCrewServer;
+
 /* What a worker of the next run is. */
 typedef struct {
   const char *role;
@@ -62,7 +74,16 @@ void             gmp_crew_run_async   (GmpCrew              *self,
 gboolean         gmp_crew_run_finish  (GmpCrew              *self,
                                        GAsyncResult         *result,
                                        GError              **error);
+void             gmp_crew_set_server  (GmpCrew              *self,
+                                       const GmpCrewServer  *server,
+                                       gpointer              user_data);
+gboolean         gmp_crew_renew       (GmpCrew              *self,
+                                       const GError         *reason,
+                                       GError              **error);
+void             gmp_crew_end         (GmpCrew              *self,
+                                       const GError         *reason);
 GmpRemoteWorker *gmp_crew_new_worker  (GmpCrew              *self);
+GmpOptions      *gmp_crew_get_options (GmpCrew              *self);
 guint            gmp_crew_get_n_left  (GmpCrew              *self);
 GmpOutcome      *gmp_crew_get_outcome (GmpCrew              *self);
 GMainContext    *gmp_crew_get_context (GmpCrew              *self);

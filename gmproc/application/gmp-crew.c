@@ -6,11 +6,13 @@
 
 #include "application/gmp-crew-private.h"
 
+#include "application/gmp-restarts-private.h"
+#include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "launch/gmp-subprocess-launcher-private.h"
 #include "peer/gmp-peer-private.h"
 
-/* A member that has not begun. */
+/* One that takes part in the run, from when it is added until it is settled. */
 typedef struct {
   char *role;
   char *id;
@@ -18,6 +20,8 @@ typedef struct {
   GVariant *params;
   GmpPort *port; /* (nullable) */
   char *server_runtime;
+  GmpRemoteWorker *worker; /* (nullable): it waits */
+  GmpRestarts restarts;
 } Member;
 
 struct _GmpCrew
@@ -36,7 +40,10 @@ struct _GmpCrew
 
   GTask *task;         /* (nullable): the run */
   GQueue waiting;      /* of Member: not begun */
-  GPtrArray *running;  /* of GmpRemoteWorker */
+  GPtrArray *running;  /* of Member */
+  gboolean is_ending;  /* none is restarted any more */
+  const GmpCrewServer *server; /* (nullable) */
+  gpointer server_data;
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };
@@ -52,6 +59,8 @@ member_free (gpointer data)
   g_clear_pointer (&member->params, g_variant_unref);
   g_clear_pointer (&member->port, gmp_port_free);
   g_free (member->server_runtime);
+  g_clear_object (&member->worker);
+  gmp_restarts_clear (&member->restarts);
   g_free (member);
 }
 
@@ -66,7 +75,7 @@ gmp_crew_new (const GmpCrewEvents *events,
   self->options = gmp_application_copy_options (owner);
   self->launcher = gmp_subprocess_launcher_new ();
   self->outcome = gmp_outcome_new ();
-  self->running = g_ptr_array_new_with_free_func (g_object_unref);
+  self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->idle);
   g_queue_init (&self->waiting);
   return self;
@@ -155,6 +164,7 @@ gmp_crew_begin (GmpCrew *self)
   gmp_outcome_free (self->outcome);
   self->outcome = gmp_outcome_new ();
   gmp_application_clear_failures (self->owner);
+  self->is_ending = FALSE;
 }
 
 static void begin_waiting (GmpCrew *self);
@@ -162,7 +172,7 @@ static void begin_waiting (GmpCrew *self);
 static Member *
 member_copy (const GmpMember *member)
 {
-  Member *copy = g_new (Member, 1);
+  Member *copy = g_new0 (Member, 1);
 
   *copy = (Member) {
     .role = g_strdup (member->role),
@@ -279,6 +289,79 @@ settle (GmpCrew    *self,
   gmp_run_signals_result (self->events->signals, self->owner, id, value);
 }
 
+static Member *
+take_running (GmpCrew         *self,
+              GmpRemoteWorker *worker)
+{
+  for (guint i = 0; i < self->running->len; i++)
+    if (((Member *) self->running->pdata[i])->worker == worker)
+      return g_ptr_array_steal_index (self->running, i);
+  g_assert_not_reached ();
+}
+
+static gboolean
+may_restart (GmpCrew    *self,
+             Member     *member,
+             GmpFailure *failure)
+{
+  return !self->is_ending && !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)) &&
+         gmp_restarts_allow (&member->restarts, self->options, failure);
+}
+
+/* Has @member wait for its next begin. */
+static gboolean
+prepare_restart (GmpCrew    *self,
+                 Member     *member,
+                 GmpFailure *failure,
+                 GError    **error)
+{
+  const GError *reason = failure != NULL ? gmp_failure_get_error (failure) : NULL;
+
+  gmp_debug ("worker %s: restart %u", member->id, member->restarts.n);
+  if (self->server != NULL)
+    {
+      self->server->ended (member->id, reason, TRUE, self->server_data);
+      member->port = self->server->renew (member->id, self->server_data, error);
+      if (member->port == NULL)
+        return FALSE;
+    }
+  g_queue_push_head (&self->waiting, member);
+  gmp_run_signals_restarted (self->events->signals, self->owner, member->id, reason);
+  return TRUE;
+}
+
+static void
+conclude (GmpCrew    *self,
+          Member     *member,
+          GmpFailure *failure)
+{
+  g_autoptr (GmpFailure) cause = gmp_restarts_conclude (&member->restarts, failure);
+
+  if (self->server != NULL)
+    self->server->ended (member->id, cause != NULL ? gmp_failure_get_error (cause) : NULL, FALSE,
+                         self->server_data);
+  if (cause != NULL)
+    settle_failed (self, member->id, cause);
+  member_free (member);
+}
+
+static void
+end_member (GmpCrew    *self,
+            Member     *member,
+            GmpFailure *failure)
+{
+  g_autoptr (GmpFailure) refused = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (may_restart (self, member, failure))
+    {
+      if (prepare_restart (self, member, failure, &error))
+        return;
+      refused = gmp_failure_new_for_error (member->id, error);
+    }
+  conclude (self, member, refused != NULL ? refused : failure);
+}
+
 static void
 ran_cb (GObject      *source,
         GAsyncResult *result,
@@ -286,16 +369,18 @@ ran_cb (GObject      *source,
 {
   GmpCrew *self = user_data;
   g_autoptr (GmpRemoteWorker) worker = g_object_ref (GMP_REMOTE_WORKER (source));
+  g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GVariant) value = NULL;
-  gboolean succeeded = gmp_remote_worker_run_finish (worker, result, &value, NULL);
+  Member *member = take_running (self, worker);
 
+  g_clear_object (&member->worker);
+  if (gmp_remote_worker_run_finish (worker, result, &value, NULL))
+    settle (self, member->id, value);
+  else
+    failure = g_object_ref (gmp_remote_worker_get_failure (worker));
   if (gmp_remote_worker_is_kept (worker))
     g_queue_push_tail (&self->idle, g_object_ref (worker));
-  if (succeeded)
-    settle (self, gmp_remote_worker_get_id (worker), value);
-  else
-    settle_failed (self, gmp_remote_worker_get_id (worker), gmp_remote_worker_get_failure (worker));
-  g_ptr_array_remove (self->running, worker);
+  end_member (self, member, failure);
   begin_waiting (self);
   maybe_return (self);
 }
@@ -320,14 +405,14 @@ begin_next (GmpCrew *self)
   Member *member = g_queue_pop_head (&self->waiting);
   GmpRemoteWorker *worker = obtain_worker (self);
 
-  g_ptr_array_add (self->running, worker);
+  member->worker = worker;
+  g_ptr_array_add (self->running, member);
   if (member->port != NULL)
     gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
                                    g_steal_pointer (&member->port));
   gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
                                self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                g_task_get_cancellable (self->task), ran_cb, self);
-  member_free (member);
 }
 
 static gboolean
@@ -434,6 +519,12 @@ gmp_crew_get_n_left (GmpCrew *self)
   return self->running->len + self->waiting.length;
 }
 
+GmpOptions *
+gmp_crew_get_options (GmpCrew *self)
+{
+  return self->options;
+}
+
 GmpOutcome *
 gmp_crew_get_outcome (GmpCrew *self)
 {
@@ -454,7 +545,56 @@ void
 gmp_crew_kill (GmpCrew *self)
 {
   for (guint i = 0; i < self->running->len; i++)
-    gmp_remote_worker_kill (self->running->pdata[i]);
+    gmp_remote_worker_kill (((Member *) self->running->pdata[i])->worker);
+}
+
+/* These are clients of @server. */
+void
+gmp_crew_set_server (GmpCrew             *self,
+                     const GmpCrewServer *server,
+                     gpointer             user_data)
+{
+  self->server = server;
+  self->server_data = user_data;
+}
+
+/* The server has ended for @reason and is restarted: new channels for all. */
+gboolean
+gmp_crew_renew (GmpCrew      *self,
+                const GError *reason,
+                GError      **error)
+{
+  for (guint i = 0; i < self->running->len; i++)
+    {
+      Member *member = self->running->pdata[i];
+      GmpPort *port = self->server->renew (member->id, self->server_data, error);
+
+      if (port == NULL)
+        return FALSE;
+      gmp_remote_worker_tell_gone (member->worker, "server", reason, TRUE);
+      gmp_remote_worker_add_channel (member->worker, "server", member->server_runtime, port);
+    }
+  for (GList *link = self->waiting.head; link != NULL; link = link->next)
+    {
+      Member *member = link->data;
+
+      g_clear_pointer (&member->port, gmp_port_free);
+      member->port = self->server->renew (member->id, self->server_data, error);
+      if (member->port == NULL)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Restarts no member any more. The server has ended for good, for @reason, where that is given. */
+void
+gmp_crew_end (GmpCrew      *self,
+              const GError *reason)
+{
+  self->is_ending = TRUE;
+  for (guint i = 0; reason != NULL && i < self->running->len; i++)
+    gmp_remote_worker_tell_gone (((Member *) self->running->pdata[i])->worker, "server", reason,
+                                 FALSE);
 }
 
 static void

@@ -32,7 +32,8 @@ char       *gmp_end_describe_exit      (const GmpEnd *self);
 GmpFailure *gmp_failure_new            (const GmpEnd *end);
 GmpFailure *gmp_failure_new_for_error  (const char   *id,
                                         const GError *error);
-void        gmp_failure_set_n_restarts (GmpFailure   *self,
-                                        guint         n_restarts);
+void        gmp_failure_give_up        (GmpFailure   *self,
+                                        guint         n_restarts,
+                                        GmpFailure   *last);
 
 G_END_DECLS

@@ -424,11 +424,22 @@ gmp_failure_new_for_error (const char   *id,
   return self;
 }
 
+/* The worker was restarted after this, and in the end failed with @last; with this itself where that
+ * is %NULL. */
 void
-gmp_failure_set_n_restarts (GmpFailure *self,
-                            guint       n_restarts)
+gmp_failure_give_up (GmpFailure *self,
+                     guint       n_restarts,
+                     GmpFailure *last)
 {
+  g_autofree char *message = self->error->message;
+  g_autofree char *first_line = NULL;
+
   self->n_restarts = n_restarts;
+  if (last != NULL)
+    first_line = g_strndup (last->error->message, strcspn (last->error->message, "\n"));
+  self->error->message = g_strdup_printf ("%s\nIt was restarted %u times%s%s", message, n_restarts,
+                                          first_line != NULL ? ", and in the end: " : "",
+                                          first_line != NULL ? first_line : "");
 }
 
 /**

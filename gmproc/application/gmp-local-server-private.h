@@ -21,6 +21,7 @@ typedef void (*GmpLocalServerEnded) (GVariant *value,
 
 GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 gpointer                server,
+                                                GmpRestart              restart,
                                                 GmpLocalServerEnded     ended,
                                                 gpointer                user_data,
                                                 GError                **error);
@@ -30,6 +31,10 @@ gboolean        gmp_local_server_add           (GmpLocalServer         *self,
                                                 const char             *runtime,
                                                 GmpPort                *port,
                                                 GError                **error);
+void            gmp_local_server_tell_gone     (GmpLocalServer         *self,
+                                                const char             *client_id,
+                                                const GError           *reason,
+                                                gboolean                returns);
 guint           gmp_local_server_get_n_clients (GmpLocalServer         *self);
 gboolean        gmp_local_server_start         (GmpLocalServer         *self,
                                                 GVariant               *params,

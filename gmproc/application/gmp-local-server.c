@@ -22,6 +22,7 @@ struct _GmpLocalServer
 GmpLocalServer *
 gmp_local_server_new (const GmpServerMethods *methods,
                       gpointer                server,
+                      GmpRestart              restart,
                       GmpLocalServerEnded     ended,
                       gpointer                user_data,
                       GError                **error)
@@ -37,6 +38,8 @@ gmp_local_server_new (const GmpServerMethods *methods,
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
+  gmp_inbox_set_belief (inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
+                                                             : GMP_INBOX_BELIEVES_FINISHED);
   return self;
 }
 
@@ -69,6 +72,16 @@ gmp_local_server_add (GmpLocalServer *self,
   if (channel != NULL)
     gmp_inbox_add (self->inbox, client_id, runtime, channel);
   return channel != NULL;
+}
+
+/* As gmp_inbox_tell_gone(). */
+void
+gmp_local_server_tell_gone (GmpLocalServer *self,
+                            const char     *client_id,
+                            const GError   *reason,
+                            gboolean        returns)
+{
+  gmp_inbox_tell_gone (self->inbox, client_id, reason, returns);
 }
 
 guint
@@ -139,6 +152,8 @@ ready_cb (GmpInbox *inbox,
     self->asked_done = FALSE;
   if (status == GMP_INBOX_PAYLOAD && !self->is_done)
     gmp_life_cycle_respond (self->methods, self->server, &mail, &error);
+  else if (!self->is_done)
+    gmp_life_cycle_tell_end (self->methods, self->server, &mail, &error);
   if (error != NULL)
     gmp_local_server_fail (self, error);
   return status != GMP_INBOX_EMPTY;

@@ -91,6 +91,7 @@ gmp_outcome_succeeded (GmpOutcome *self,
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
   entry->has_value = TRUE;
+  g_clear_pointer (&entry->value, g_variant_unref);
   entry->value = value != NULL ? g_variant_ref (value) : NULL;
 }
 
@@ -101,6 +102,9 @@ gmp_outcome_failed (GmpOutcome   *self,
 {
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
+  /* It may have succeeded before it was restarted. */
+  entry->has_value = FALSE;
+  g_clear_pointer (&entry->value, g_variant_unref);
   entry->error = g_error_copy (error);
   if (self->first == NULL)
     self->first = entry;

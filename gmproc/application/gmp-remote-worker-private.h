@@ -46,6 +46,10 @@ void             gmp_remote_worker_add_channel   (GmpRemoteWorker       *self,
                                                   const char            *peer,
                                                   const char            *runtime,
                                                   GmpPort               *port);
+void             gmp_remote_worker_tell_gone     (GmpRemoteWorker       *self,
+                                                  const char            *peer,
+                                                  const GError          *reason,
+                                                  gboolean               returns);
 void             gmp_remote_worker_run_async     (GmpRemoteWorker       *self,
                                                   const char            *role,
                                                   const char            *id,

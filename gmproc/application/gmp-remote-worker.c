@@ -44,6 +44,8 @@ struct _GmpRemoteWorker
   GVariant *params;
   GmpRemoteAfter after;
   GArray *channels;         /* of GmpChannelEnd: to be handed over */
+  GPtrArray *gone;          /* of GmpFailure: peers that ended before this run began */
+  gboolean has_begun;       /* Run was called */
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *cancel_source;
   GSource *startup_source;
@@ -205,6 +207,8 @@ clear_run (GmpRemoteWorker *self)
   g_clear_pointer (&self->params, g_variant_unref);
   g_clear_error (&self->error);
   g_array_set_size (self->channels, 0);
+  g_ptr_array_set_size (self->gone, 0);
+  self->has_begun = FALSE;
   if (self->link != NULL)
     gmp_worker_link_end (self->link);
   if (!has_process (self))
@@ -227,6 +231,7 @@ maybe_return (GmpRemoteWorker *self)
       g_clear_pointer (&self->link, gmp_worker_link_free);
       clear_source (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
+      self->has_begun = FALSE;
       begin_process (self);
       return;
     }
@@ -405,6 +410,10 @@ call_run (GmpRemoteWorker *self)
     }
   g_object_ref (self);
   self->is_calling = TRUE;
+  self->has_begun = TRUE;
+  for (guint i = 0; i < self->gone->len; i++)
+    gmp_worker_link_tell_gone (self->link, gmp_failure_get_id (self->gone->pdata[i]),
+                               gmp_failure_get_error (self->gone->pdata[i]), FALSE);
   if (self->was_stopped)
     gmp_worker_link_stop (self->link);
 }
@@ -537,6 +546,7 @@ begin_task (GmpRemoteWorker    *self,
   self->is_ending = FALSE;
   self->was_cancelled = FALSE;
   self->was_stopped = FALSE;
+  self->has_begun = FALSE;
   self->begin_time = g_get_monotonic_time ();
   g_clear_object (&self->failure);
   if (cancellable != NULL)
@@ -666,7 +676,18 @@ gmp_remote_worker_get_id (GmpRemoteWorker *self)
   return self->id;
 }
 
-/* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run. */
+static void
+hold_channel (GmpRemoteWorker *self,
+              GmpChannelEnd    end)
+{
+  for (guint i = 0; i < self->channels->len; i++)
+    if (g_str_equal (g_array_index (self->channels, GmpChannelEnd, i).peer, end.peer))
+      g_array_remove_index (self->channels, i--);
+  g_array_append_val (self->channels, end);
+}
+
+/* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
+ * the one that is, in place of the one that it has, since the peer was restarted. */
 void
 gmp_remote_worker_add_channel (GmpRemoteWorker *self,
                                const char      *peer,
@@ -674,8 +695,30 @@ gmp_remote_worker_add_channel (GmpRemoteWorker *self,
                                GmpPort         *port)
 {
   GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), port };
+  GError *error = NULL;
 
-  g_array_append_val (self->channels, end);
+  if (!self->has_begun)
+    {
+      hold_channel (self, end);
+      return;
+    }
+  if (self->link != NULL && !gmp_worker_link_connect (self->link, &end, &error))
+    gmp_remote_worker_fail (self, error);
+  gmp_channel_end_clear (&end);
+}
+
+/* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
+ * good the worker is told when it has. */
+void
+gmp_remote_worker_tell_gone (GmpRemoteWorker *self,
+                             const char      *peer,
+                             const GError    *reason,
+                             gboolean         returns)
+{
+  if (self->has_begun && self->link != NULL)
+    gmp_worker_link_tell_gone (self->link, peer, reason, returns);
+  else if (!self->has_begun && !returns && reason != NULL)
+    g_ptr_array_add (self->gone, gmp_failure_new_for_error (peer, reason));
 }
 
 static void
@@ -688,6 +731,7 @@ gmp_remote_worker_finalize (GObject *object)
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);
   g_array_unref (self->channels);
+  g_ptr_array_unref (self->gone);
   g_free (self->role);
   g_free (self->id);
   g_free (self->target);
@@ -708,6 +752,7 @@ gmp_remote_worker_init (GmpRemoteWorker *self)
 {
   self->channels = g_array_new (FALSE, FALSE, sizeof (GmpChannelEnd));
   g_array_set_clear_func (self->channels, gmp_channel_end_clear);
+  self->gone = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 /* @events and @owner must outlive the worker's runs. */

@@ -15,36 +15,41 @@ typedef struct {
   GType id_type;
   guint result;
   guint failed;
+  guint restarted;
   guint progress;
   guint output;
   guint log;
 } GmpRunSignals;
 
-void gmp_run_signals_install  (GmpRunSignals       *self,
-                               GType                type,
-                               GType                id_type);
-void gmp_run_signals_result   (const GmpRunSignals *self,
-                               gpointer             owner,
-                               const char          *id,
-                               GVariant            *value);
-void gmp_run_signals_failed   (const GmpRunSignals *self,
-                               gpointer             owner,
-                               const char          *id,
-                               const GError        *error);
-void gmp_run_signals_progress (const GmpRunSignals *self,
-                               gpointer             owner,
-                               const char          *id,
-                               GVariant            *value);
-void gmp_run_signals_output   (const GmpRunSignals *self,
-                               gpointer             owner,
-                               const char          *id,
-                               GmpOutputStream      stream,
-                               const char          *line);
-void gmp_run_signals_log      (const GmpRunSignals *self,
-                               gpointer             owner,
-                               const char          *id,
-                               const char          *domain,
-                               GLogLevelFlags       level,
-                               const char          *message);
+void gmp_run_signals_install   (GmpRunSignals       *self,
+                                GType                type,
+                                GType                id_type);
+void gmp_run_signals_result    (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                GVariant            *value);
+void gmp_run_signals_failed    (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                const GError        *error);
+void gmp_run_signals_restarted (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                const GError        *error);
+void gmp_run_signals_progress  (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                GVariant            *value);
+void gmp_run_signals_output    (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                GmpOutputStream      stream,
+                                const char          *line);
+void gmp_run_signals_log       (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                const char          *domain,
+                                GLogLevelFlags       level,
+                                const char          *message);
 
 G_END_DECLS

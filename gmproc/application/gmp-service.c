@@ -7,6 +7,9 @@
 #include "application/gmp-service-private.h"
 
 #include "application/gmp-local-server-private.h"
+#include "application/gmp-restarts-private.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "peer/gmp-peer-private.h"
 
@@ -25,16 +28,63 @@ struct _GmpService
   char *server_runtime;
   GmpRemoteWorker *server;      /* (nullable): the application is the server */
   GmpLocalServer *local_server; /* (nullable): a worker is */
+  GVariant *params;             /* (nullable): what the server's start gets */
   GVariant *value;              /* (nullable): what the server's finish returned */
+  GHashTable *runtimes;         /* of the clients, by id */
+  GmpRestarts restarts;         /* of the server */
 
   GTask *task;
   GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or for the server */
   GSource *cancel_source;
+  GSource *limit_source;        /* (nullable): for a server without clients to end */
+  guint n_retiring;             /* servers before this one that have not ended */
+  gboolean is_ending;           /* nothing is restarted any more */
   gboolean clients_ended;
   gboolean server_ended;
   GError *clients_error;
   GError *server_error;
 };
+
+/* A channel between the server and the client @id: gives the server its end, and returns the
+ * client's. */
+static GmpPort *
+renew_channel (const char *id,
+               gpointer    user_data,
+               GError    **error)
+{
+  GmpService *self = user_data;
+  const char *runtime = g_hash_table_lookup (self->runtimes, id);
+  g_autoptr (GmpPort) client_port = NULL;
+  GmpPort *server_port;
+
+  if (!gmp_port_new_pair (self->arena_size, self->n_workers, &client_port, &server_port, error))
+    return NULL;
+  if (self->local_server == NULL)
+    gmp_remote_worker_add_channel (self->server, id, runtime, server_port);
+  else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
+    return NULL;
+  return g_steal_pointer (&client_port);
+}
+
+/* A client has ended. One that has finished says so itself, which is the last word unless it is
+ * always restarted. */
+static void
+client_ended (const char   *id,
+              const GError *reason,
+              gboolean      returns,
+              gpointer      user_data)
+{
+  GmpService *self = user_data;
+
+  if (reason == NULL && gmp_crew_get_options (self->crew)->restart != GMP_RESTART_ALWAYS)
+    return;
+  if (self->local_server != NULL)
+    gmp_local_server_tell_gone (self->local_server, id, reason, returns);
+  else if (self->server != NULL)
+    gmp_remote_worker_tell_gone (self->server, id, reason, returns);
+}
+
+static const GmpCrewServer crew_server = { renew_channel, client_ended };
 
 /* Takes @options over. */
 GmpService *
@@ -53,6 +103,8 @@ gmp_service_new (const GmpCrewEvents *events,
   self->cancellable = g_cancellable_new ();
   self->crew = gmp_crew_new (events, owner);
   gmp_crew_set_options (self->crew, options, 0, FALSE);
+  gmp_crew_set_server (self->crew, &crew_server, self);
+  self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
 
@@ -64,7 +116,10 @@ gmp_service_free (GmpService *self)
   g_free (self->server_runtime);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
+  g_clear_pointer (&self->params, g_variant_unref);
   g_clear_pointer (&self->value, g_variant_unref);
+  g_hash_table_unref (self->runtimes);
+  gmp_restarts_clear (&self->restarts);
   g_clear_error (&self->clients_error);
   g_clear_error (&self->server_error);
   g_object_unref (self->cancellable);
@@ -80,6 +135,9 @@ return_run (GmpService *self)
   if (self->cancel_source != NULL)
     g_source_destroy (self->cancel_source);
   g_clear_pointer (&self->cancel_source, g_source_unref);
+  if (self->limit_source != NULL)
+    g_source_destroy (self->limit_source);
+  g_clear_pointer (&self->limit_source, g_source_unref);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
 
@@ -96,13 +154,27 @@ return_run (GmpService *self)
     g_task_return_boolean (task, TRUE);
 }
 
+static void maybe_return (GmpService *self);
+
 static void
 retired_cb (GObject      *source,
             GAsyncResult *result,
             gpointer      user_data)
 {
+  GmpService *self = user_data;
+
   gmp_remote_worker_retire_finish (GMP_REMOTE_WORKER (source), result);
-  return_run (user_data);
+  self->n_retiring--;
+  maybe_return (self);
+}
+
+static void
+retire_server (GmpService *self)
+{
+  g_autoptr (GmpRemoteWorker) server = g_steal_pointer (&self->server);
+
+  self->n_retiring++;
+  gmp_remote_worker_retire_async (server, retired_cb, self);
 }
 
 static void
@@ -111,8 +183,8 @@ maybe_return (GmpService *self)
   if (!self->clients_ended || !self->server_ended)
     return;
   if (self->server != NULL)
-    gmp_remote_worker_retire_async (self->server, retired_cb, self);
-  else
+    retire_server (self);
+  if (self->n_retiring == 0)
     return_run (self);
 }
 
@@ -146,7 +218,11 @@ end_server (GVariant *value,
             gpointer  user_data)
 {
   GmpService *self = user_data;
+  g_autoptr (GError) done = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
+                                                 "The server is done, and answers no more");
 
+  self->is_ending = TRUE;
+  gmp_crew_end (self->crew, error == NULL ? done : NULL);
   if (error != NULL)
     take_server_error (self, error);
   else if (value != NULL && !g_cancellable_is_cancelled (self->cancellable))
@@ -155,19 +231,100 @@ end_server (GVariant *value,
   maybe_return (self);
 }
 
+static void server_ran_cb (GObject      *source,
+                           GAsyncResult *result,
+                           gpointer      user_data);
+
+static void
+run_server (GmpService *self)
+{
+  gmp_remote_worker_run_async (self->server, "server", "server", self->server_target,
+                               self->params, GMP_REMOTE_KEEP, self->cancellable, server_ran_cb,
+                               self);
+}
+
+/* Begins the server again, in a new process, for the clients that live on. %FALSE where the rule
+ * does not allow it, with an error where it cannot be done. */
+static gboolean
+restart_server (GmpService *self,
+                GmpFailure *failure,
+                GError    **error)
+{
+  const GError *reason = gmp_failure_get_error (failure);
+
+  if (self->is_ending || self->clients_ended || g_cancellable_is_cancelled (self->cancellable) ||
+      !gmp_restarts_allow (&self->restarts, gmp_crew_get_options (self->crew), failure))
+    return FALSE;
+  gmp_debug ("server: restart %u", self->restarts.n);
+  retire_server (self);
+  self->server = gmp_crew_new_worker (self->crew);
+  if (!gmp_crew_renew (self->crew, reason, error))
+    return FALSE;
+  gmp_run_signals_restarted (self->events->signals, self->owner, "server", reason);
+  run_server (self);
+  return TRUE;
+}
+
 static void
 server_ran_cb (GObject      *source,
                GAsyncResult *result,
                gpointer      user_data)
 {
-  g_autoptr (GVariant) value = NULL;
   GmpRemoteWorker *server = GMP_REMOTE_WORKER (source);
   GmpService *self = user_data;
-  GError *error = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GmpFailure) cause = NULL;
+  g_autoptr (GError) error = NULL;
 
-  if (!gmp_remote_worker_run_finish (server, result, &value, &error))
-    gmp_application_add_failure (self->owner, gmp_remote_worker_get_failure (server));
-  end_server (value, error, self);
+  if (gmp_remote_worker_run_finish (server, result, &value, NULL))
+    {
+      end_server (value, NULL, self);
+      return;
+    }
+  failure = g_object_ref (gmp_remote_worker_get_failure (server));
+  if (restart_server (self, failure, &error))
+    return;
+  if (error != NULL)
+    cause = gmp_failure_new_for_error ("server", error);
+  else
+    cause = gmp_restarts_conclude (&self->restarts, failure);
+  gmp_application_add_failure (self->owner, cause);
+  end_server (NULL, g_error_copy (gmp_failure_get_error (cause)), self);
+}
+
+static gboolean
+limit_cb (gpointer user_data)
+{
+  GmpService *self = user_data;
+
+  g_clear_pointer (&self->limit_source, g_source_unref);
+  self->is_ending = TRUE;
+  gmp_remote_worker_fail (self->server,
+                          g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                       "it had left a request unanswered, and had not ended within "
+                                       "%g seconds after its last client (request-timeout)",
+                                       gmp_crew_get_options (self->crew)->request_timeout));
+  return G_SOURCE_REMOVE;
+}
+
+/* A server that left a request unanswered may never come back from it, and without clients nobody
+ * else will see that. */
+static void
+watch_lonely_server (GmpService *self)
+{
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
+  GmpOptions *options = gmp_crew_get_options (self->crew);
+  gboolean timed_out = FALSE;
+
+  for (guint i = 0; i < failures->len; i++)
+    timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
+                                  GMP_ERROR_TIMED_OUT);
+  if (!timed_out || options->request_timeout == 0 || self->server == NULL || self->server_ended)
+    return;
+  self->limit_source = g_timeout_source_new (gmp_options_to_ms (options->request_timeout));
+  g_source_set_callback (self->limit_source, limit_cb, self, NULL);
+  g_source_attach (self->limit_source, g_main_context_get_thread_default ());
 }
 
 static void
@@ -179,6 +336,7 @@ clients_ran_cb (GObject      *source G_GNUC_UNUSED,
 
   gmp_crew_run_finish (self->crew, result, &self->clients_error);
   self->clients_ended = TRUE;
+  watch_lonely_server (self);
   maybe_return (self);
 }
 
@@ -215,7 +373,9 @@ gmp_service_set_methods (GmpService             *self,
                          GError                **error)
 {
   self->server_runtime = g_strdup (runtime);
-  self->local_server = gmp_local_server_new (methods, self->owner, end_server, self, error);
+  self->local_server = gmp_local_server_new (methods, self->owner,
+                                             gmp_crew_get_options (self->crew)->restart, end_server,
+                                             self, error);
   return self->local_server != NULL;
 }
 
@@ -226,16 +386,14 @@ gmp_service_add_client (GmpService *self,
                         GVariant   *params,
                         GError    **error)
 {
-  g_autofree char *runtime = gmp_target_get_runtime (target, error);
-  g_autoptr (GmpPort) client_port = NULL;
-  GmpPort *server_port;
+  char *runtime = gmp_target_get_runtime (target, error);
+  GmpPort *port;
 
-  if (runtime == NULL ||
-      !gmp_port_new_pair (self->arena_size, self->n_workers, &client_port, &server_port, error))
+  if (runtime == NULL)
     return FALSE;
-  if (self->local_server == NULL)
-    gmp_remote_worker_add_channel (self->server, id, runtime, server_port);
-  else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
+  g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
+  port = renew_channel (id, self, error);
+  if (port == NULL)
     return FALSE;
   return gmp_crew_add (self->crew,
                        &(GmpMember) {
@@ -243,7 +401,7 @@ gmp_service_add_client (GmpService *self,
                          .id = id,
                          .target = target,
                          .params = params,
-                         .port = g_steal_pointer (&client_port),
+                         .port = port,
                          .server_runtime = self->server_runtime,
                        },
                        error);
@@ -275,9 +433,9 @@ gmp_service_run_async (GmpService         *self,
       g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
       g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
     }
+  self->params = params != NULL ? g_variant_ref (params) : NULL;
   if (self->server != NULL)
-    gmp_remote_worker_run_async (self->server, "server", "server", self->server_target, params,
-                                 GMP_REMOTE_KEEP, self->cancellable, server_ran_cb, self);
+    run_server (self);
   gmp_crew_run_async (self->crew, self->cancellable, clients_ran_cb, self);
 }
 
@@ -293,6 +451,8 @@ gmp_service_run_finish (GmpService   *self G_GNUC_UNUSED,
 void
 gmp_service_stop (GmpService *self)
 {
+  self->is_ending = TRUE;
+  gmp_crew_end (self->crew, NULL);
   if (self->local_server != NULL)
     gmp_local_server_stop (self->local_server);
   else if (self->server != NULL)

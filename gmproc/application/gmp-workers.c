@@ -412,6 +412,17 @@ install_properties (GObjectClass *object_class)
  */
 
 /**
+ * GmpWorkers::restarted:
+ * @self: the workers
+ * @id: a worker's id
+ * @error: (nullable): why it had failed; %NULL where it had finished
+ *
+ * A worker is begun again, as [property@Gmp.Application:restart] says.
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpWorkers::progress:
  * @self: the workers
  * @id: a worker's id

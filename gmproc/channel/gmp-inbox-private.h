@@ -11,22 +11,34 @@
 G_BEGIN_DECLS
 
 /* A server has one with a channel for each client; a client has one with a single channel. It is
- * used in one thread; another may add channels and ring. */
+ * used in one thread; another may add channels, tell who is gone, and ring. */
 typedef struct _GmpInbox GmpInbox;
 
 typedef enum {
   GMP_INBOX_EMPTY,   /* nothing now; only from gmp_inbox_try_take() */
   GMP_INBOX_PAYLOAD, /* a payload from one channel */
-  GMP_INBOX_CLOSED,  /* one channel has ended; its error says why */
-  GMP_INBOX_STOPPED  /* asked to stop; only from gmp_inbox_take() */
+  GMP_INBOX_CLOSED,  /* one channel has ended, for good; its error says why */
+  GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error says why it ended */
+  GMP_INBOX_RENEWED, /* there is a channel to a peer that was restarted */
+  GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next */
+  GMP_INBOX_TIMED_OUT
 } GmpInboxStatus;
+
+/* Whether a peer whose channel has closed counts as there until the application says what became
+ * of it: it may be restarted, or at least the application knows why it failed. What a peer that has
+ * finished says is G_IO_ERROR_CLOSED, or GMP_ERROR_SERVER_DONE. */
+typedef enum {
+  GMP_INBOX_BELIEVES_ALL,      /* a channel that closes has ended */
+  GMP_INBOX_BELIEVES_FINISHED, /* unless its peer has failed */
+  GMP_INBOX_BELIEVES_NONE
+} GmpInboxBelief;
 
 /* What came: cleared by gmp_mail_clear(). */
 typedef struct {
-  GmpChannel *channel; /* the inbox's own, as is @id */
+  GmpChannel *channel; /* (nullable): the inbox's own, as is @id */
   const char *id;      /* of the peer at the channel's other end */
   GVariant   *payload; /* (nullable) */
-  GError     *error;   /* of a channel that closed */
+  GError     *error;   /* of a peer that has ended */
 } GmpMail;
 
 /* Takes one message at most, and returns whether there may be more. */
@@ -39,6 +51,15 @@ void           gmp_inbox_add           (GmpInbox     *self,
                                         const char   *id,
                                         const char   *runtime,
                                         GmpChannel   *channel);
+void           gmp_inbox_tell_gone     (GmpInbox     *self,
+                                        const char   *id,
+                                        const GError *reason,
+                                        gboolean      returns);
+void           gmp_inbox_set_belief    (GmpInbox     *self,
+                                        GmpInboxBelief belief);
+void           gmp_inbox_set_timeout   (GmpInbox     *self,
+                                        double        seconds);
+double         gmp_inbox_get_timeout   (GmpInbox     *self);
 guint          gmp_inbox_get_n_open    (GmpInbox     *self);
 GmpChannel    *gmp_inbox_ref_first     (GmpInbox     *self);
 const char    *gmp_inbox_get_runtime   (GmpInbox     *self,

@@ -6,6 +6,7 @@
 
 #include "channel/gmp-inbox-private.h"
 
+#include "base/gmp-error.h"
 #include "channel/gmp-spin-private.h"
 
 /* After so many milliseconds of silence memory is given back, once. */
@@ -15,10 +16,16 @@
  * that are gone. */
 #define LOOK_EVERY 16
 
+/* A peer, or news of one on its way from another thread: with a channel it has come, without one it
+ * is gone. */
 typedef struct {
-  GmpChannel *channel;
+  GmpChannel *channel; /* (nullable): closed, and it is not known yet what became of the peer */
   char *id;
   const char *runtime; /* interned */
+  GError *reason;      /* (nullable): why it has ended, or the one before it */
+  gboolean has_left;   /* to be told: GMP_INBOX_LEFT */
+  gboolean is_renewed; /* to be told: GMP_INBOX_RENEWED */
+  gboolean is_gone;    /* for good */
 } Slot;
 
 struct _GmpInbox
@@ -26,6 +33,9 @@ struct _GmpInbox
   GmpDoorbell *doorbell;
   GPtrArray *open;   /* of Slot */
   GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
+  GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
+  GmpInboxBelief belief;
+  gint64 timeout;    /* in microseconds; 0: none */
   guint next;        /* where the next search begins, so that no client starves */
   guint n_looks;
   GmpSpin spin;
@@ -42,7 +52,8 @@ slot_free (gpointer data)
 {
   Slot *slot = data;
 
-  g_object_unref (slot->channel);
+  g_clear_object (&slot->channel);
+  g_clear_error (&slot->reason);
   g_free (slot->id);
   g_free (slot);
 }
@@ -71,27 +82,132 @@ gmp_inbox_free (GmpInbox *self)
   g_ptr_array_unref (self->open);
   g_ptr_array_unref (self->closed);
   g_ptr_array_unref (self->added);
+  g_clear_error (&self->last_word);
   g_mutex_clear (&self->lock);
   gmp_doorbell_unref (self->doorbell);
   g_free (self);
 }
 
-/* Called in any thread. */
+static Slot *
+slot_new (const char *id)
+{
+  Slot *slot = g_new0 (Slot, 1);
+
+  slot->id = g_strdup (id);
+  return slot;
+}
+
+static void
+add_news (GmpInbox *self,
+          Slot     *slot)
+{
+  g_mutex_lock (&self->lock);
+  g_ptr_array_add (self->added, slot);
+  g_atomic_int_set (&self->has_added, TRUE);
+  g_mutex_unlock (&self->lock);
+  gmp_doorbell_ring (self->doorbell);
+}
+
+/* A channel to @id, the first one or that of a peer that was restarted. Called in any thread. */
 void
 gmp_inbox_add (GmpInbox   *self,
                const char *id,
                const char *runtime,
                GmpChannel *channel)
 {
-  Slot *slot = g_new (Slot, 1);
+  Slot *slot = slot_new (id);
 
-  *slot = (Slot) { g_object_ref (channel), g_strdup (id), g_intern_string (runtime) };
+  slot->channel = g_object_ref (channel);
+  slot->runtime = g_intern_string (runtime);
   gmp_channel_watch (channel, self->doorbell);
-  g_mutex_lock (&self->lock);
-  g_ptr_array_add (self->added, slot);
-  g_atomic_int_set (&self->has_added, TRUE);
-  g_mutex_unlock (&self->lock);
-  gmp_doorbell_ring (self->doorbell);
+  add_news (self, slot);
+}
+
+/* @id has ended, with @reason or because it had finished (%NULL), and @returns or is gone for good.
+ * Called in any thread. */
+void
+gmp_inbox_tell_gone (GmpInbox     *self,
+                     const char   *id,
+                     const GError *reason,
+                     gboolean      returns)
+{
+  Slot *slot = slot_new (id);
+
+  slot->reason = reason != NULL ? g_error_copy (reason) : NULL;
+  slot->has_left = returns;
+  slot->is_gone = !returns;
+  add_news (self, slot);
+}
+
+void
+gmp_inbox_set_belief (GmpInbox      *self,
+                      GmpInboxBelief belief)
+{
+  self->belief = belief;
+}
+
+/* How many seconds gmp_inbox_take() waits at most; 0 for no limit. */
+void
+gmp_inbox_set_timeout (GmpInbox *self,
+                       double    seconds)
+{
+  self->timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC);
+}
+
+double
+gmp_inbox_get_timeout (GmpInbox *self)
+{
+  return self->timeout / (double) G_USEC_PER_SEC;
+}
+
+static Slot *
+find_slot (GmpInbox   *self,
+           const char *id)
+{
+  for (guint i = 0; i < self->open->len; i++)
+    if (g_str_equal (((Slot *) self->open->pdata[i])->id, id))
+      return self->open->pdata[i];
+  return NULL;
+}
+
+/* Takes @news over. What was not read of a peer that has ended is lost, as its answer would be. */
+static void
+adopt (GmpInbox *self,
+       Slot     *news)
+{
+  Slot *slot = find_slot (self, news->id);
+
+  if (news->channel != NULL)
+    gmp_spin_init (&self->spin, news->channel->n_workers);
+  if (news->channel != NULL && self->last_word != NULL)
+    {
+      gmp_channel_close (news->channel, self->last_word);
+      g_ptr_array_add (self->closed, news);
+      return;
+    }
+  if (slot == NULL)
+    {
+      if (news->channel != NULL)
+        g_ptr_array_add (self->open, news);
+      else
+        slot_free (news);
+      return;
+    }
+  if (news->channel != NULL)
+    {
+      g_set_object (&slot->channel, news->channel);
+      slot->is_renewed = TRUE;
+    }
+  else
+    {
+      if (news->has_left)
+        g_clear_object (&slot->channel);
+      g_clear_error (&slot->reason);
+      slot->reason = g_steal_pointer (&news->reason);
+      slot->has_left = news->has_left;
+      slot->is_gone = news->is_gone;
+    }
+  slot_free (news);
 }
 
 /* So that the way of a message takes no lock. */
@@ -102,12 +218,7 @@ adopt_added (GmpInbox *self)
     return;
   g_mutex_lock (&self->lock);
   for (guint i = 0; i < self->added->len; i++)
-    {
-      Slot *slot = self->added->pdata[i];
-
-      gmp_spin_init (&self->spin, slot->channel->n_workers);
-      g_ptr_array_add (self->open, slot);
-    }
+    adopt (self, self->added->pdata[i]);
   g_ptr_array_set_free_func (self->added, NULL);
   g_ptr_array_set_size (self->added, 0);
   g_ptr_array_set_free_func (self->added, slot_free);
@@ -129,12 +240,19 @@ gmp_inbox_get_n_open (GmpInbox *self)
   return self->open->len;
 }
 
-/* A client's only channel; %NULL when there is none. */
+/* A client's only channel; %NULL when there is none, or not now. That it is a new one is then no
+ * news any more. */
 GmpChannel *
 gmp_inbox_ref_first (GmpInbox *self)
 {
+  Slot *slot;
+
   adopt_added (self);
-  return self->open->len > 0 ? g_object_ref (slot_at (self->open, 0)->channel) : NULL;
+  if (self->open->len == 0)
+    return NULL;
+  slot = slot_at (self->open, 0);
+  slot->is_renewed = FALSE;
+  return slot->channel != NULL ? g_object_ref (slot->channel) : NULL;
 }
 
 /* The runtime of the peer @id; %NULL when it is not there, or no longer. */
@@ -142,11 +260,11 @@ const char *
 gmp_inbox_get_runtime (GmpInbox   *self,
                        const char *id)
 {
+  Slot *slot;
+
   adopt_added (self);
-  for (guint i = 0; i < self->open->len; i++)
-    if (g_str_equal (slot_at (self->open, i)->id, id))
-      return slot_at (self->open, i)->runtime;
-  return NULL;
+  slot = find_slot (self, id);
+  return slot != NULL ? slot->runtime : NULL;
 }
 
 static void
@@ -177,6 +295,65 @@ close_slot (GmpInbox *self,
   g_ptr_array_add (self->closed, g_ptr_array_steal_index (self->open, i));
 }
 
+static gboolean
+is_believed (GmpInbox     *self,
+             const GError *reason)
+{
+  if (self->belief == GMP_INBOX_BELIEVES_ALL)
+    return TRUE;
+  return self->belief == GMP_INBOX_BELIEVES_FINISHED &&
+         (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
+          g_error_matches (reason, GMP_ERROR, GMP_ERROR_SERVER_DONE));
+}
+
+/* What there is besides messages; GMP_INBOX_EMPTY for nothing. */
+static GmpInboxStatus
+take_news (Slot    *slot,
+           GmpMail *mail)
+{
+  if (slot->has_left)
+    {
+      slot->has_left = FALSE;
+      mail->error = g_steal_pointer (&slot->reason);
+      return GMP_INBOX_LEFT;
+    }
+  if (slot->is_renewed)
+    {
+      slot->is_renewed = FALSE;
+      return GMP_INBOX_RENEWED;
+    }
+  return GMP_INBOX_EMPTY;
+}
+
+static GmpInboxStatus
+take_from (GmpInbox *self,
+           Slot     *slot,
+           GmpMail  *mail)
+{
+  GmpInboxStatus news = take_news (slot, mail);
+  GmpChannelStatus status = GMP_CHANNEL_EMPTY;
+
+  if (news != GMP_INBOX_EMPTY)
+    return news;
+  if (slot->channel != NULL)
+    status = gmp_channel_receive (slot->channel, &mail->payload, &mail->error);
+  if (status == GMP_CHANNEL_PAYLOAD)
+    return GMP_INBOX_PAYLOAD;
+  if (slot->is_gone)
+    {
+      g_clear_error (&mail->error);
+      mail->error = g_steal_pointer (&slot->reason);
+      return GMP_INBOX_CLOSED;
+    }
+  if (status == GMP_CHANNEL_EMPTY)
+    return GMP_INBOX_EMPTY;
+  if (is_believed (self, mail->error))
+    return GMP_INBOX_CLOSED;
+  g_clear_error (&mail->error);
+  g_clear_object (&slot->channel);
+  return GMP_INBOX_EMPTY;
+}
+
 GmpInboxStatus
 gmp_inbox_try_take (GmpInbox *self,
                     GmpMail  *mail)
@@ -189,17 +366,16 @@ gmp_inbox_try_take (GmpInbox *self,
     {
       guint at = (self->next + i) % n;
       Slot *slot = slot_at (self->open, at);
-      GmpChannelStatus status = gmp_channel_receive (slot->channel, &mail->payload, &mail->error);
+      GmpInboxStatus status = take_from (self, slot, mail);
 
-      if (status == GMP_CHANNEL_EMPTY)
+      if (status == GMP_INBOX_EMPTY)
         continue;
       mail->channel = slot->channel;
       mail->id = slot->id;
       self->next = at + 1;
-      if (status == GMP_CHANNEL_PAYLOAD)
-        return GMP_INBOX_PAYLOAD;
-      close_slot (self, at);
-      return GMP_INBOX_CLOSED;
+      if (status == GMP_INBOX_CLOSED)
+        close_slot (self, at);
+      return status;
     }
   return GMP_INBOX_EMPTY;
 }
@@ -212,7 +388,8 @@ lie_down (GmpInbox *self)
                       g_cancellable_is_cancelled (self->stop);
 
   for (guint i = 0; i < self->open->len; i++)
-    has_news |= gmp_channel_sleep (slot_at (self->open, i)->channel);
+    if (slot_at (self->open, i)->channel != NULL)
+      has_news |= gmp_channel_sleep (slot_at (self->open, i)->channel);
   return has_news;
 }
 
@@ -220,31 +397,60 @@ static void
 get_up (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
-    gmp_channel_wake (slot_at (self->open, i)->channel);
+    if (slot_at (self->open, i)->channel != NULL)
+      gmp_channel_wake (slot_at (self->open, i)->channel);
 }
 
 static void
 trim (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
-    gmp_channel_trim (slot_at (self->open, i)->channel);
+    if (slot_at (self->open, i)->channel != NULL)
+      gmp_channel_trim (slot_at (self->open, i)->channel);
 }
 
-static void
-sleep_until_rung (GmpInbox *self)
+/* In milliseconds, rounded up; -1 for ever. */
+static int
+time_until (gint64 deadline)
 {
+  gint64 left;
+
+  if (deadline == -1)
+    return -1;
+  left = deadline - g_get_monotonic_time ();
+  return (int) CLAMP ((left + 999) / 1000, 0, G_MAXINT);
+}
+
+static gboolean
+wait_until (GmpInbox *self,
+            gint64    deadline)
+{
+  int left = time_until (deadline);
+
+  if (left != -1 && left <= SILENCE)
+    return gmp_doorbell_wait (self->doorbell, left);
+  if (gmp_doorbell_wait (self->doorbell, SILENCE))
+    return TRUE;
+  trim (self);
+  return gmp_doorbell_wait (self->doorbell, time_until (deadline));
+}
+
+/* %FALSE where @deadline, in monotonic time or -1, has come first. */
+static gboolean
+sleep_until_rung (GmpInbox *self,
+                  gint64    deadline)
+{
+  gboolean result = TRUE;
+
   if (!lie_down (self))
     {
       gint64 begin = g_get_monotonic_time ();
 
-      if (!gmp_doorbell_wait (self->doorbell, SILENCE))
-        {
-          trim (self);
-          gmp_doorbell_wait (self->doorbell, -1);
-        }
+      result = wait_until (self, deadline);
       gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
     }
   get_up (self);
+  return result;
 }
 
 /* Waits for the next message: looking for it first, where that was worth it lately. */
@@ -252,6 +458,8 @@ GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
                 GmpMail  *mail)
 {
+  gint64 deadline = self->timeout > 0 ? g_get_monotonic_time () + self->timeout : -1;
+
   while (!g_cancellable_is_cancelled (self->stop))
     {
       GmpInboxStatus status = gmp_inbox_try_take (self, mail);
@@ -263,8 +471,9 @@ gmp_inbox_take (GmpInbox *self,
         }
       if (++self->n_looks % LOOK_EVERY == 0)
         gmp_doorbell_wait (self->doorbell, 0);
-      if (!gmp_spin_turn (&self->spin))
-        sleep_until_rung (self);
+      if (!gmp_spin_turn (&self->spin) && !sleep_until_rung (self, deadline))
+        return gmp_inbox_try_take (self, mail) == GMP_INBOX_PAYLOAD ? GMP_INBOX_PAYLOAD
+                                                                    : GMP_INBOX_TIMED_OUT;
     }
   return GMP_INBOX_STOPPED;
 }
@@ -276,7 +485,8 @@ gmp_inbox_has_unsent (GmpInbox *self)
   gboolean result = FALSE;
 
   for (guint i = 0; i < self->open->len; i++)
-    result |= gmp_channel_has_unsent (slot_at (self->open, i)->channel);
+    result |= slot_at (self->open, i)->channel != NULL &&
+              gmp_channel_has_unsent (slot_at (self->open, i)->channel);
   return result;
 }
 
@@ -291,7 +501,7 @@ gmp_inbox_flush (GmpInbox *self)
 
       if (gmp_inbox_try_take (self, &mail) == GMP_INBOX_EMPTY &&
           gmp_inbox_has_unsent (self))
-        sleep_until_rung (self);
+        sleep_until_rung (self, -1);
     }
 }
 
@@ -302,8 +512,11 @@ gmp_inbox_close_all (GmpInbox     *self,
                      const GError *reason)
 {
   adopt_added (self);
+  if (self->last_word == NULL)
+    self->last_word = g_error_copy (reason);
   for (guint i = 0; i < self->open->len; i++)
-    gmp_channel_close (slot_at (self->open, i)->channel, reason);
+    if (slot_at (self->open, i)->channel != NULL)
+      gmp_channel_close (slot_at (self->open, i)->channel, reason);
   while (self->open->len > 0)
     close_slot (self, self->open->len - 1);
 }

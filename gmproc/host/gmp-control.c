@@ -172,6 +172,30 @@ handle_run (GmpDbusWorker1        *skeleton G_GNUC_UNUSED,
 }
 
 static gboolean
+handle_gone (GmpDbusWorker1        *skeleton,
+             GDBusMethodInvocation *invocation,
+             const char            *peer,
+             const char            *domain,
+             int                    code,
+             const char            *message,
+             gboolean               returns,
+             gpointer               user_data)
+{
+  GmpControl *self = user_data;
+  g_autoptr (GError) reason = NULL;
+
+  gmp_debug ("%s has ended%s: %s", peer, returns ? " and returns" : "", message);
+  if (domain[0] != '\0')
+    reason = g_error_new_literal (g_quark_from_string (domain), code, message);
+  g_mutex_lock (&self->lock);
+  if (self->inbox != NULL)
+    gmp_inbox_tell_gone (self->inbox, peer, reason, returns);
+  g_mutex_unlock (&self->lock);
+  gmp_dbus_worker1_complete_gone (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
 handle_stop (GmpDbusWorker1        *skeleton,
              GDBusMethodInvocation *invocation,
              gpointer               user_data)
@@ -245,6 +269,7 @@ export_on (GmpControl      *self,
   self->skeleton = gmp_dbus_worker1_skeleton_new ();
   g_signal_connect (self->skeleton, "handle-connect", G_CALLBACK (handle_connect), self);
   g_signal_connect (self->skeleton, "handle-run", G_CALLBACK (handle_run), self);
+  g_signal_connect (self->skeleton, "handle-gone", G_CALLBACK (handle_gone), self);
   g_signal_connect (self->skeleton, "handle-stop", G_CALLBACK (handle_stop), self);
   g_signal_connect (self->skeleton, "handle-cancel", G_CALLBACK (handle_cancel), self);
   if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (self->skeleton), connection,

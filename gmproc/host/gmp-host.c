@@ -129,6 +129,8 @@ run_client (GmpClientWorker *client,
             GmpJob          *job,
             GError         **error)
 {
+  gboolean resends = FALSE;
+
   if (gmp_inbox_get_n_open (job->inbox) != 1)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
@@ -136,8 +138,28 @@ run_client (GmpClientWorker *client,
                    gmp_inbox_get_n_open (job->inbox));
       return NULL;
     }
-  return gmp_life_cycle_run_client (client, job->params, job->inbox, job->stop, job->cancellable,
-                                    error);
+  g_variant_lookup (job->options, "resend-requests", "b", &resends);
+  return gmp_life_cycle_run_client (client, job->params, job->inbox, resends, job->stop,
+                                    job->cancellable, error);
+}
+
+/* What the closing of a channel means, and how long to wait for what comes through it. */
+static void
+set_rules (GmpJob *job)
+{
+  gboolean is_server = g_str_equal (job->role, "server");
+  GmpRestart restart = GMP_RESTART_NEVER;
+  double timeout = 0;
+
+  if (!g_variant_lookup (job->options, "restart", "i", &restart))
+    return;
+  if (is_server)
+    gmp_inbox_set_belief (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
+                                                                    : GMP_INBOX_BELIEVES_FINISHED);
+  else if (restart != GMP_RESTART_NEVER)
+    gmp_inbox_set_belief (job->inbox, GMP_INBOX_BELIEVES_FINISHED);
+  if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))
+    gmp_inbox_set_timeout (job->inbox, timeout);
 }
 
 static GVariant *
@@ -153,6 +175,7 @@ run_worker (GmpHost    *self,
   if (worker == NULL)
     return NULL;
   g_object_set (worker, "id", job->id, NULL);
+  set_rules (job);
   gmp_control_ready (control);
   if (g_str_equal (job->role, "server") && GMP_IS_SERVER_WORKER (worker))
     return gmp_life_cycle_run_server (GMP_SERVER_WORKER (worker), job->params, job->inbox,

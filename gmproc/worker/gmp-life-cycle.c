@@ -71,6 +71,20 @@ gmp_life_cycle_respond (const GmpServerMethods *methods,
   return succeeded (local, error);
 }
 
+/* @mail says that a client has ended: the server is told, unless it had finished. */
+gboolean
+gmp_life_cycle_tell_end (const GmpServerMethods *methods,
+                         gpointer                server,
+                         GmpMail                *mail,
+                         GError                **error)
+{
+  GError *local = NULL;
+
+  if (mail->error != NULL && !g_error_matches (mail->error, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    methods->client_failed (server, mail->id, mail->error, &local);
+  return succeeded (local, error);
+}
+
 GVariant *
 gmp_life_cycle_finish (const GmpServerMethods *methods,
                        gpointer                server,
@@ -136,8 +150,17 @@ server_finish (gpointer self,
   return GMP_WORKER_GET_CLASS (self)->finish (self, error);
 }
 
+static gboolean
+server_client_failed (gpointer      self,
+                      const char   *client_id,
+                      const GError *reason,
+                      GError      **error)
+{
+  return GMP_SERVER_WORKER_GET_CLASS (self)->client_failed (self, client_id, reason, error);
+}
+
 static const GmpServerMethods server_methods = {
-  server_start, server_process, server_wait, server_done, server_finish,
+  server_start, server_process, server_wait, server_done, server_finish, server_client_failed,
 };
 
 static gboolean
@@ -157,6 +180,8 @@ serve (GmpServerWorker *server,
         break;
       if (status == GMP_INBOX_PAYLOAD &&
           !gmp_life_cycle_respond (&server_methods, server, &mail, &local))
+        break;
+      if (!gmp_life_cycle_tell_end (&server_methods, server, &mail, &local))
         break;
     }
   /* The last responses, before the channels are closed. */
@@ -189,38 +214,71 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
 }
 
 typedef enum {
-  TURN_NEXT,  /* the request was answered */
-  TURN_LAST,  /* no more requests: the server is done, or this client was told to stop */
+  TURN_WAITING,  /* for the answer */
+  TURN_ANSWERED, /* it is there */
+  TURN_NEXT,     /* and was taken */
+  TURN_LAST,     /* no more requests: the server is done, or this client was told to stop */
   TURN_FAILED
 } Turn;
 
-static Turn
-ask (GmpClientWorker *client,
-     GmpInbox        *inbox,
-     GmpChannel      *channel,
-     GError         **error)
+/* A client's request, from when it was made until it is answered. */
+typedef struct {
+  GmpInbox *inbox;
+  GVariant *payload; /* (nullable) */
+  gboolean was_sent; /* to the server that is there now, or the one before it */
+  gboolean resends;
+} Request;
+
+/* While the server is being restarted there is nowhere to send to. */
+static gboolean
+send (Request *request,
+      GError **error)
 {
-  GmpClientWorkerClass *klass = GMP_CLIENT_WORKER_GET_CLASS (client);
-  g_autoptr (GVariant) request = NULL;
-  g_auto (GmpMail) mail = { 0, };
-  GError *local = NULL;
+  g_autoptr (GmpChannel) channel = gmp_inbox_ref_first (request->inbox);
 
-  request = take (klass->process (client, &local));
-  if (!succeeded (local, error) || !gmp_channel_send (channel, request, error))
-    return TURN_FAILED;
+  request->was_sent = channel != NULL;
+  return channel == NULL || gmp_channel_send (channel, request->payload, error);
+}
 
-  switch (gmp_inbox_take (inbox, &mail))
+static gboolean
+send_again (Request *request,
+            GError **error)
+{
+  if (!request->was_sent || request->resends)
+    return send (request, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+               "The server was restarted before it had answered this client's request "
+               "(resend-requests would have it asked again)");
+  return FALSE;
+}
+
+static Turn
+receive (Request *request,
+         GmpMail *mail,
+         GError **error)
+{
+  switch (gmp_inbox_take (request->inbox, mail))
     {
     case GMP_INBOX_PAYLOAD:
-      klass->update (client, mail.payload, &local);
-      if (local == NULL)
-        GMP_WORKER_GET_CLASS (client)->wait (GMP_WORKER (client), &local);
-      return succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
+      return TURN_ANSWERED;
 
     case GMP_INBOX_CLOSED:
-      if (g_error_matches (mail.error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
+      if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
         return TURN_LAST;
-      g_propagate_error (error, g_steal_pointer (&mail.error));
+      g_propagate_error (error, g_steal_pointer (&mail->error));
+      return TURN_FAILED;
+
+    case GMP_INBOX_LEFT:
+      g_clear_error (&mail->error);
+      return TURN_WAITING;
+
+    case GMP_INBOX_RENEWED:
+      return send_again (request, error) ? TURN_WAITING : TURN_FAILED;
+
+    case GMP_INBOX_TIMED_OUT:
+      g_set_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                   "The server has not answered this client's request within %g seconds "
+                   "(request-timeout)", gmp_inbox_get_timeout (request->inbox));
       return TURN_FAILED;
 
     case GMP_INBOX_STOPPED:
@@ -230,10 +288,37 @@ ask (GmpClientWorker *client,
     }
 }
 
+static Turn
+ask (GmpClientWorker *client,
+     GmpInbox        *inbox,
+     gboolean         resends,
+     GError         **error)
+{
+  GmpClientWorkerClass *klass = GMP_CLIENT_WORKER_GET_CLASS (client);
+  g_autoptr (GVariant) payload = NULL;
+  g_auto (GmpMail) mail = { 0, };
+  Request request = { inbox, NULL, FALSE, resends };
+  Turn turn = TURN_WAITING;
+  GError *local = NULL;
+
+  payload = take (klass->process (client, &local));
+  request.payload = payload;
+  if (!succeeded (local, error) || !send (&request, error))
+    return TURN_FAILED;
+  while (turn == TURN_WAITING)
+    turn = receive (&request, &mail, error);
+  if (turn != TURN_ANSWERED)
+    return turn;
+  klass->update (client, mail.payload, &local);
+  if (local == NULL)
+    GMP_WORKER_GET_CLASS (client)->wait (GMP_WORKER (client), &local);
+  return succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
+}
+
 static gboolean
 live (GmpClientWorker *client,
       GmpInbox        *inbox,
-      GmpChannel      *channel,
+      gboolean         resends,
       GCancellable    *stop,
       GError         **error)
 {
@@ -248,22 +333,35 @@ live (GmpClientWorker *client,
         return FALSE;
       if (done)
         break;
-      turn = ask (client, inbox, channel, error);
+      turn = ask (client, inbox, resends, error);
     }
   return turn != TURN_FAILED;
+}
+
+/* Whether it has finished or failed, for the server. */
+static void
+say_goodbye (GmpInbox     *inbox,
+             const GError *error)
+{
+  g_autoptr (GmpChannel) channel = gmp_inbox_ref_first (inbox);
+  g_autoptr (GError) finished = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED,
+                                                     "The client has finished");
+
+  if (channel != NULL)
+    gmp_channel_close (channel, error != NULL ? error : finished);
 }
 
 GVariant *
 gmp_life_cycle_run_client (GmpClientWorker *client,
                            GVariant        *params,
                            GmpInbox        *inbox,
+                           gboolean         resends,
                            GCancellable    *stop,
                            GCancellable    *cancellable,
                            GError         **error)
 {
   GmpWorkerClass *klass = GMP_WORKER_GET_CLASS (client);
   GmpWorker *worker = GMP_WORKER (client);
-  g_autoptr (GmpChannel) channel = gmp_inbox_ref_first (inbox);
   g_autoptr (GVariant) result = NULL;
   GError *local = NULL;
 
@@ -271,13 +369,13 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   gmp_inbox_set_stop (inbox, stop);
   klass->start (worker, params, &local);
   if (local == NULL)
-    live (client, inbox, channel, stop, &local);
+    live (client, inbox, resends, stop, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
     result = take (klass->finish (worker, &local));
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);
-  gmp_channel_close (channel, NULL);
+  say_goodbye (inbox, local);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }

@@ -91,6 +91,30 @@ gmp_server_worker_get_property (GObject    *object,
     }
 }
 
+/**
+ * GmpServerWorkerClass::client_failed:
+ * @self: a server
+ * @client_id: the id of a client
+ * @reason: why it failed, as the application reports it
+ * @error: return location for an error
+ *
+ * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
+ * also where [property@Gmp.Application:restart] begins it again, and before `done` is asked. A
+ * client that has finished is not told of. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_server_worker_real_client_failed (GmpServerWorker *self G_GNUC_UNUSED,
+                                      const char      *client_id G_GNUC_UNUSED,
+                                      const GError    *reason G_GNUC_UNUSED,
+                                      GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 static void
 gmp_server_worker_class_init (GmpServerWorkerClass *klass)
 {
@@ -99,6 +123,7 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   object_class->get_property = gmp_server_worker_get_property;
   GMP_WORKER_CLASS (klass)->done = gmp_server_worker_real_done;
   klass->process = gmp_server_worker_real_process;
+  klass->client_failed = gmp_server_worker_real_client_failed;
 
   /**
    * GmpServerWorker:n-clients: (getter get_n_clients)

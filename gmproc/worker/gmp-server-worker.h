@@ -18,6 +18,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SE
  * GmpServerWorkerClass:
  * @parent_class: the parent class
  * @process: answers one request
+ * @client_failed: told of a client that has failed
  *
  * The server's part of the life cycle.
  *
@@ -27,10 +28,14 @@ struct _GmpServerWorkerClass
 {
   GmpWorkerClass parent_class;
 
-  GVariant *(*process) (GmpServerWorker *self,
-                        const char      *client_id,
-                        GVariant        *request,
-                        GError         **error);
+  GVariant *(*process)       (GmpServerWorker *self,
+                              const char      *client_id,
+                              GVariant        *request,
+                              GError         **error);
+  gboolean  (*client_failed) (GmpServerWorker *self,
+                              const char      *client_id,
+                              const GError    *reason,
+                              GError         **error);
 
   /*< private >*/
   gpointer _reserved[8];

@@ -24,6 +24,7 @@ const SIGNATURES = {
     wait: [args => args, () => true],
     done: [args => args, Boolean],
     finish: [args => args, pack],
+    client_failed: [args => args, () => true],
 };
 
 /* In the application promises go on only while its main loop runs, which belongs to it: no call

@@ -50,7 +50,8 @@ function check_main() {
         'if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) { ... }');
 }
 
-function add_results(error, results) {
+function add_results(error, application, results) {
+    error.failures = application.get_failures();
     try {
         error.results = results();
     } catch (unreadable) {
@@ -63,16 +64,17 @@ function add_results(error, results) {
 /**
  * A run that blocks.
  *
+ * @param {Gmp.Application} application what runs
  * @param {Function} call runs, and returns a dictionary
  * @param {Function} results returns what there is of results
  * @returns {Map<any, any>} the results
  */
-function run(call, results) {
+function run(application, call, results) {
     check_main();
     try {
         call();
     } catch (error) {
-        throw add_results(error, results);
+        throw add_results(error, application, results);
     }
     return results();
 }
@@ -80,12 +82,13 @@ function run(call, results) {
 /**
  * A run to be awaited.
  *
+ * @param {Gmp.Application} application what runs
  * @param {Function} call starts, and takes a callback
  * @param {Function} finish takes the callback's result
  * @param {Function} results returns what there is of results
  * @returns {Promise<Map<any, any>>} the results
  */
-function run_async(call, finish, results) {
+function run_async(application, call, finish, results) {
     return new Promise((resolve, reject) => {
         check_main();
         call((_source, result) => {
@@ -93,7 +96,7 @@ function run_async(call, finish, results) {
                 finish(result);
                 resolve(results());
             } catch (error) {
-                reject(add_results(error, results));
+                reject(add_results(error, application, results));
             }
         });
     });

@@ -11,7 +11,8 @@ const {unpack, unpack_map} = imports.gmproc.reader;
 const {exported, run, run_async, target_of} = imports.gmproc.runs;
 const {pack} = imports.gmproc.writer;
 
-const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish'];
+const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish',
+    'client_failed'];
 
 const CLIENT_IDS = Symbol('The ids as they were given, by their text');
 
@@ -49,10 +50,12 @@ function extend_workers(Workers) {
      * @param {?Iterable<number>} ids the workers to run; null for all
      * @param {?Gio.Cancellable} cancellable ends the run
      * @returns {Map<number, any>} the results by id
-     * @throws {GLib.Error} the first worker's that failed, with a Map of the others' `results`
+     * @throws {GLib.Error} the first worker's that failed, with a Map of the others' `results`,
+     *     and `failures`, an array of Gmp.Failure
      */
     Workers.prototype.run = function (ids = null, cancellable = null) {
-        return run(() => native_run.call(this, list(ids), cancellable), () => results_of(this));
+        return run(this, () => native_run.call(this, list(ids), cancellable),
+            () => results_of(this));
     };
 
     /**
@@ -67,7 +70,8 @@ function extend_workers(Workers) {
         const start = done => native_run_async.call(this, list(ids), cancellable, done);
 
         return callback !== null ? start(callback)
-            : run_async(start, result => this.run_finish(result), () => results_of(this));
+            : run_async(this, start, result => this.run_finish(result),
+                () => results_of(this));
     };
 }
 
@@ -135,12 +139,13 @@ function extend_runs(ClientServer) {
      * @param {?Gio.Cancellable} cancellable ends the run
      * @returns {Map<string|number, any>} what the clients' finish () returned, by id
      * @throws {GLib.Error} the server's, or the first client's that failed, with a Map of the
-     *     others' `results`
+     *     others' `results`, and `failures`, an array of Gmp.Failure
      */
     ClientServer.prototype.run = function (params = null, cancellable = null) {
         const variant = pack(params);
 
-        return run(() => native_run.call(this, variant, cancellable), () => results_of(this));
+        return run(this, () => native_run.call(this, variant, cancellable),
+            () => results_of(this));
     };
 
     /**
@@ -158,7 +163,8 @@ function extend_runs(ClientServer) {
         const start = done => native_run_async.call(this, variant, cancellable, done);
 
         return callback !== null ? start(callback)
-            : run_async(start, result => this.run_finish(result), () => results_of(this));
+            : run_async(this, start, result => this.run_finish(result),
+                () => results_of(this));
     };
 }
 
@@ -187,6 +193,7 @@ function add_base_methods(Gmp) {
         finish: () => null,
     });
     Object.assign(Gmp.ClientWorker.prototype, {process: () => null, update(_response) {}});
+    Gmp.ServerWorker.prototype.client_failed = function (_client_id, _reason) {};
     Gmp.ServerWorker.prototype.done = function () {
         return this.get_n_clients() === 0;
     };
@@ -198,6 +205,7 @@ function add_base_methods(Gmp) {
         },
         finish: () => null,
         update(_client_id, _progress) {},
+        client_failed(_client_id, _reason) {},
     });
 }
 

@@ -13,7 +13,7 @@ import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _natural, _payload, _pickles
-from ._errors import BadPayload, flush_output, to_gerror
+from ._errors import BadPayload, WorkerError, flush_output, to_gerror
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
 
@@ -82,6 +82,12 @@ class Life:
     def get_id(self, name: str) -> Any:
         """A client's id, for the server."""
         return self._ids.get(name, name)
+
+    def client_failed(self, name: str, domain: str, code: int, message: str) -> None:
+        id = self.get_id(name)
+        error = GLib.Error(message, domain, code)
+        self.user.client_failed(id, WorkerError(message, id, error))
+        flush_output()
 
     def finish(self) -> GLib.Variant | None:
         result = dump_result(self.user.finish())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Mapping
 
 import _gmproc
 from gi.repository import Gmp
@@ -74,10 +74,30 @@ class Application:
         capture_output: whether what workers print goes to ``on_output`` and nowhere else.
         inner_threads: how many threads a library such as OpenBLAS or OpenMP may start in a worker;
             with 0 each worker gets an equal share of the processors.
+        environment: variables for workers, by name; None as a value takes one out.
+        working_directory: where workers are started.
+        memory_limit: how many bytes of memory each worker may have for itself; an allocation beyond
+            that is a MemoryError. 0 is no limit, here and in what follows.
+        cpu_time_limit: how many seconds of processor time a worker may use in a run.
+        open_files_limit: how many file descriptors a worker may have, about ten of them gmproc's.
+        nice: how much nicer workers are than the application.
+        affinity: the processors that workers run on, as numbers; None for all.
+        startup_timeout: how many seconds a process may take until user code begins.
+        run_timeout: how many seconds a worker may take for a run.
+        request_timeout: how many seconds a client waits for an answer.
+        stop_grace: how many seconds a worker that is to end before its time has until SIGTERM.
+        kill_grace: how many it has from there to SIGKILL.
+        restart: which workers are begun again: ``'never'``, ``'on-failure'``, or ``'always'``.
+        max_restarts: how often each is, within ``restart_period``.
+        restart_period: in seconds; 0 for the whole run.
+        resend_requests: whether a client whose server is restarted sends again what was not
+            answered, in place of failing.
         seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers
             each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
         on_failed: called as ``on_failed(id, error)``, with a WorkerError, when one has failed.
+        on_restarted: called as ``on_restarted(id, error)`` when a worker is begun again, with a
+            WorkerError, or None where it had finished.
         on_progress: called as ``on_progress(id, value)`` when one calls ``report(value)``.
         on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints,
             where ``stream`` is ``'stdout'`` or ``'stderr'``. Giving it captures the output.
@@ -88,9 +108,26 @@ class Application:
 
     capture_output: bool = False
     inner_threads: int = 0
+    environment: Mapping[str, str | None] | None = None
+    working_directory: str | os.PathLike[str] | None = None
+    memory_limit: int = 0
+    cpu_time_limit: float = 0
+    open_files_limit: int = 0
+    nice: int = 0
+    affinity: str | Iterable[int] | None = None
+    startup_timeout: float = 60
+    run_timeout: float = 0
+    request_timeout: float = 0
+    stop_grace: float = 0.3
+    kill_grace: float = 0.3
+    restart: str = 'never'
+    max_restarts: int = 3
+    restart_period: float = 60
+    resend_requests: bool = False
     seed: Any = None
     on_result: Callable[[Any, Any], Any] | None = None
     on_failed: Callable[[Any, WorkerError], Any] | None = None
+    on_restarted: Callable[[Any, WorkerError | None], Any] | None = None
     on_progress: Callable[[Any, Any], Any] | None = None
     on_output: Callable[[Any, str, str], Any] | None = None
 
@@ -125,6 +162,8 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None]) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks."""
+    outcome.native = native
+
     def on_result(_native: Any, name: Any, value: Any) -> None:
         take_result(name, value)
         if outcome.has_error(name):
@@ -133,6 +172,10 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     def on_failed(_native: Any, name: Any, error: Any) -> None:
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
+
+    def on_restarted(_native: Any, name: Any, error: Any) -> None:
+        failure = outcome.make_error(name, error) if error is not None else None
+        job.notify(application.on_restarted, outcome.get_id(name), failure)
 
     def on_progress(_native: Any, name: Any, value: Any) -> None:
         if not outcome.take_notice(name, value):
@@ -148,5 +191,5 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
         job.notify(application.on_output, outcome.get_id(name), stream.value_nick, line)
 
     return [native.connect(signal, handler) for signal, handler in (
-        ('result', on_result), ('failed', on_failed), ('progress', on_progress),
-        ('output', on_output))]
+        ('result', on_result), ('failed', on_failed), ('restarted', on_restarted),
+        ('progress', on_progress), ('output', on_output))]

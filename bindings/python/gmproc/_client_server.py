@@ -13,7 +13,8 @@ from . import _main_module, _payload, _run, _task
 from ._adapters import guarded
 from ._application import (Application, State, check_target, connect, keep_result,
                            set_command)
-from ._errors import BadPayload, describe_payload_error, make_error, public
+from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
+from ._options import set_native_options
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
 
@@ -89,6 +90,13 @@ class _LocalServer(Gmp.ClientServer):
     @guarded
     def do_done(self) -> bool:
         return bool(self.job.call(self.application.done))
+
+    @guarded
+    def do_client_failed(self, client_id: str, reason: GLib.Error) -> bool:
+        outcome = self.job.outcome
+        self.job.call(self.application.client_failed, outcome.get_id(client_id),
+                      outcome.make_error(client_id, reason))
+        return True
 
     @guarded
     def do_finish(self) -> None:
@@ -177,6 +185,9 @@ class ClientServer(Application):
         failed."""
         native = self._gmproc.native
         return native is None or native.get_n_clients() == 0
+
+    def client_failed(self, id: Any, error: WorkerError) -> None:
+        """As server: told of a client that has failed, each time."""
 
     def finish(self) -> Any:
         """As server: called once, at the end. What it returns is ``server_result``."""
@@ -318,8 +329,7 @@ class ClientServer(Application):
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)
             packed = self._dump(task, None)
-        native.props.capture_output = bool(self.capture_output or self.on_output is not None)
-        native.props.inner_threads = self.inner_threads
+        set_native_options(self, native)
         return native, packed
 
     def _dump(self, task: _task.Task | None, params: Any) -> Any:

@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 import types
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, Sequence, TypeVar
 
 from gi.repository import GLib, Gmp
 
@@ -39,7 +39,24 @@ class WorkerError(RuntimeError):
         results: what the other workers of the run returned, by id.
         errors: a WorkerError for each worker that failed, by id.
         error: the GLib.Error below it, with the domain and code that every language sees, or None.
+        pid: the worker's process; None where it was not started.
+        exit_status: what the process exited with; None where it was killed, or goes on.
+        signal: the signal that killed it, or None.
+        out_of_memory: whether the kernel has killed it for lack of memory, as far as can be known.
+        run_time: how many seconds it ran, or None.
+        peak_memory: how many bytes of memory it had at most; None where that is not known.
+        n_restarts: how often it had been restarted.
+        last_lines: the last lines that it wrote to standard error.
     """
+
+    pid: int | None = None
+    exit_status: int | None = None
+    signal: int | None = None
+    out_of_memory: bool = False
+    run_time: float | None = None
+    peak_memory: int | None = None
+    n_restarts: int = 0
+    last_lines: Sequence[str] = ()
 
     def __init__(self, message: str, id: Any = None, error: GLib.Error | None = None) -> None:
         super().__init__(message)
@@ -51,6 +68,18 @@ class WorkerError(RuntimeError):
     @property
     def errors(self) -> dict[Any, WorkerError]:
         return {each.id: each for each in (self, *self._others)}
+
+    def _describe(self, failure: Gmp.Failure | None) -> None:
+        if failure is None:
+            return
+        self.pid = failure.props.pid or None
+        self.exit_status = failure.props.exit_status if failure.props.exit_status >= 0 else None
+        self.signal = failure.props.signal or None
+        self.out_of_memory = failure.props.out_of_memory
+        self.run_time = failure.props.run_time if self.pid is not None else None
+        self.peak_memory = failure.props.peak_memory or None
+        self.n_restarts = failure.props.n_restarts
+        self.last_lines = list(failure.props.last_lines)
 
     def _complete(self, results: dict[Any, Any], others: list[WorkerError]) -> None:
         self.results = results

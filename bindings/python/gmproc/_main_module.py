@@ -56,7 +56,7 @@ def search_path() -> list[str]:
 
 def describe() -> dict[str, Any]:
     """What restore() needs in a worker."""
-    return {'sys_path': search_path(), 'sys_argv': sys.argv, 'dir': os.getcwd(),
+    return {'sys_path': search_path(), 'sys_argv': sys.argv,
             'orig_dir': process.ORIGINAL_DIR, **_find()}
 
 

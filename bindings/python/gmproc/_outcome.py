@@ -31,6 +31,7 @@ class Outcome:
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GLib.Error] = {}
         self._causes: dict[Any, BaseException] = {}
+        self.native: Gmp.Application | None = None  # of this run
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
@@ -106,14 +107,14 @@ class Outcome:
         return {id: self.results[id] for id in self._names.values() if id in self.results}
 
     def _make_exception(self, error: GLib.Error | None) -> WorkerError:
-        errors = {name: self._make_error(name, each) for name, each in self._failures.items()}
+        errors = {name: self.make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
         # The C library's error begins with that of the first client that failed, or is the
         # server's.
         if error is not None and (first is None or
                                   not error.message.startswith(self._failures[first].message)):
             first = 'server' if 'server' in self._runtimes else None
-            errors = {first: self._make_error(first, error), **errors}
+            errors = {first: self.make_error(first, error), **errors}
         exception = errors.pop(first)
         exception._complete(self.results, list(errors.values()))
         if errors and first != 'server':
@@ -126,9 +127,9 @@ class Outcome:
 
     def get_error(self, name: Any) -> WorkerError:
         """The failure of one worker."""
-        return self._make_error(name, self._failures[name])
+        return self.make_error(name, self._failures[name])
 
-    def _make_error(self, name: Any, error: GLib.Error) -> WorkerError:
+    def make_error(self, name: Any, error: GLib.Error) -> WorkerError:
         id = self.get_id(name)
         message = error.message.replace(f"'{name}'", repr(id), 1) if id != name else error.message
         if name in self._failures and message.startswith('Its result'):
@@ -139,7 +140,13 @@ class Outcome:
         if cause is None and not error.matches(Gmp.error_quark(), Gmp.Error.FAILED):
             cause = error
         failure.__cause__ = cause
+        failure._describe(self._find_report(name))
         return failure
+
+    def _find_report(self, name: Any) -> Gmp.Failure | None:
+        """What the C library knows of a worker's end."""
+        failures = self.native.get_failures() if self.native is not None else []
+        return next((each for each in failures if each.props.id == str(name)), None)
 
 
 def _is_cancelled(error: GLib.Error) -> bool:

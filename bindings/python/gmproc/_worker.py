@@ -14,7 +14,7 @@ import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _payload
-from ._errors import public
+from ._errors import WorkerError, public
 from ._task import derive_seed
 
 
@@ -111,6 +111,10 @@ class ServerWorker(_Worker):
             What the client's ``update`` gets; None too. Arrays are the receiver's own, to write to.
         """
         raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, msg)')
+
+    def client_failed(self, id: Any, error: WorkerError) -> None:
+        """Told of a client that has failed, so that what is kept for it can be dropped: each time,
+        also where ``restart`` begins it again."""
 
     def done(self) -> bool:
         """Asked before each turn. By default a server is done when all clients have finished or

@@ -15,6 +15,7 @@ from ._application import (Application, State, check_target, connect, keep_resul
                            set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._map import Items, MapOutcome, Mapping
+from ._options import set_native_options
 from ._outcome import Outcome
 
 if TYPE_CHECKING:
@@ -348,13 +349,12 @@ class Workers(Application):
         return tell
 
     def _set_native_options(self, reuse: bool) -> None:
-        capture_output = self.capture_output or self.on_output is not None
-        for name, value in (('max_parallel', self.max_parallel), ('reuse', reuse),
-                            ('inner_threads', self.inner_threads),
-                            ('capture_output', bool(capture_output))):
+        native = self._gmproc.native
+        for name, value in (('max_parallel', self.max_parallel), ('reuse', reuse)):
             # Setting one ends the processes that were kept, so only what has changed.
-            if self._gmproc.native.get_property(name) != value:
-                self._gmproc.native.set_property(name, value)
+            if native.get_property(name) != value:
+                native.set_property(name, value)
+        set_native_options(self, native)
 
     def _pack(self, id: Any, entry: _Entry) -> Any:
         try:

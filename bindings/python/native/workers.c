@@ -252,6 +252,25 @@ server_process (GmpServerWorker *worker,
   return response;
 }
 
+static gboolean
+server_client_failed (GmpServerWorker *worker,
+                      const char      *client_id,
+                      const GError    *reason,
+                      GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = PyObject_CallMethod (life_of (worker)->life, "client_failed", "ssis",
+                                            client_id, g_quark_to_string (reason->domain),
+                                            reason->code, reason->message);
+  gboolean result = returned != NULL;
+
+  if (!result)
+    take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return result;
+}
+
 static GVariant *
 client_process (GmpClientWorker *worker,
                 GError         **error)
@@ -314,6 +333,7 @@ gmproc_server_class_init (GmprocServerClass *klass)
 {
   override_worker (GMP_WORKER_CLASS (klass));
   klass->process = server_process;
+  klass->client_failed = server_client_failed;
 }
 
 static void

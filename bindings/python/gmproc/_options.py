@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The options of an application, as the C library takes them."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Iterable, Mapping
+
+from gi.repository import Gmp
+
+
+def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
+    """NAME=VALUE; a name alone takes the variable out."""
+    if environment is None:
+        return None
+    return [name if value is None else f'{name}={value}' for name, value in environment.items()]
+
+
+def _to_list(affinity: str | Iterable[int] | None) -> str | None:
+    if affinity is None or isinstance(affinity, str):
+        return affinity
+    return ','.join(str(processor) for processor in affinity)
+
+
+def _to_rule(restart: str) -> Gmp.Restart:
+    rules = {'never': Gmp.Restart.NEVER, 'on-failure': Gmp.Restart.ON_FAILURE,
+             'always': Gmp.Restart.ALWAYS}
+    if restart not in rules:
+        raise ValueError(f"restart is 'never', 'on-failure' or 'always', not {restart!r}")
+    return rules[restart]
+
+
+# By name, what makes the value that the property of the same name takes.
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    'inner_threads': int,
+    'environment': _to_words,
+    'working_directory': lambda path: None if path is None else os.fspath(path),
+    'memory_limit': int,
+    'cpu_time_limit': float,
+    'open_files_limit': int,
+    'nice': int,
+    'affinity': _to_list,
+    'startup_timeout': float,
+    'run_timeout': float,
+    'request_timeout': float,
+    'stop_grace': float,
+    'kill_grace': float,
+    'restart': _to_rule,
+    'max_restarts': int,
+    'restart_period': float,
+    'resend_requests': bool,
+}
+
+
+def set_native_options(application: Any, native: Gmp.Application) -> None:
+    """Hands the options over. Setting one ends the processes that were kept, so only what has
+    changed."""
+    values = {name: convert(getattr(application, name)) for name, convert in _CONVERTERS.items()}
+    values['capture_output'] = bool(application.capture_output or
+                                    application.on_output is not None)
+    for name, value in values.items():
+        if native.get_property(name) != value and (value or native.get_property(name)):
+            native.set_property(name, value)

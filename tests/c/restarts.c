@@ -1,0 +1,504 @@
+/* restarts.c: workers that are begun again, and what their peers see of it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Whether nobody was here before, in any process. */
+static gboolean
+is_first (const char *path)
+{
+  int fd = open (path, O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+  if (fd != -1)
+    close (fd);
+  return fd != -1;
+}
+
+static void
+add_line (const char *path)
+{
+  int fd = open (path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+
+  g_assert_cmpint (write (fd, "x\n", 2), ==, 2);
+  close (fd);
+}
+
+/* A server whose parameters are the path of a file: the first one to make it dies over a request.
+ * It answers with the number of the failures that it was told of. */
+
+#define TEST_TYPE_MORTAL (test_mortal_get_type ())
+G_DECLARE_FINAL_TYPE (TestMortal, test_mortal, TEST, MORTAL, GmpServerWorker)
+
+struct _TestMortal
+{
+  GmpServerWorker parent_instance;
+
+  char *path; /* (nullable) */
+  char *reasons;
+  guint n_failed;
+};
+
+G_DEFINE_FINAL_TYPE (TestMortal, test_mortal, GMP_TYPE_SERVER_WORKER)
+
+static gboolean
+test_mortal_start (GmpWorker *worker,
+                   GVariant  *params,
+                   GError   **error G_GNUC_UNUSED)
+{
+  TestMortal *self = TEST_MORTAL (worker);
+
+  self->path = params != NULL ? g_variant_dup_string (params, NULL) : NULL;
+  self->reasons = g_strdup ("");
+  return TRUE;
+}
+
+static GVariant *
+test_mortal_process (GmpServerWorker *server,
+                     const char      *client_id G_GNUC_UNUSED,
+                     GVariant        *request,
+                     GError         **error G_GNUC_UNUSED)
+{
+  TestMortal *self = TEST_MORTAL (server);
+
+  if (g_variant_is_of_type (request, G_VARIANT_TYPE_STRING))
+    pause ();
+  if (self->path != NULL && (self->path[0] == '\0' || is_first (self->path)))
+    raise (SIGKILL);
+  return g_variant_new_uint32 (self->n_failed);
+}
+
+static gboolean
+test_mortal_client_failed (GmpServerWorker *server,
+                           const char      *client_id,
+                           const GError    *reason,
+                           GError         **error G_GNUC_UNUSED)
+{
+  TestMortal *self = TEST_MORTAL (server);
+  g_autofree char *before = g_steal_pointer (&self->reasons);
+
+  self->reasons = g_strdup_printf ("%s[%s: %s]", before, client_id, reason->message);
+  self->n_failed++;
+  return TRUE;
+}
+
+static GVariant *
+test_mortal_finish (GmpWorker *worker,
+                    GError   **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string (TEST_MORTAL (worker)->reasons);
+}
+
+static void
+test_mortal_finalize (GObject *object)
+{
+  g_free (TEST_MORTAL (object)->path);
+  g_free (TEST_MORTAL (object)->reasons);
+  G_OBJECT_CLASS (test_mortal_parent_class)->finalize (object);
+}
+
+static void
+test_mortal_class_init (TestMortalClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_mortal_finalize;
+  GMP_WORKER_CLASS (klass)->start = test_mortal_start;
+  GMP_WORKER_CLASS (klass)->finish = test_mortal_finish;
+  GMP_SERVER_WORKER_CLASS (klass)->process = test_mortal_process;
+  GMP_SERVER_WORKER_CLASS (klass)->client_failed = test_mortal_client_failed;
+}
+
+static void
+test_mortal_init (TestMortal *self G_GNUC_UNUSED)
+{
+}
+
+/* A client of three turns, whose parameters are the path of a file: the first one to make it dies
+ * at its second turn; or "": each does; or "hang", for the server to do. It returns how often its
+ * start was called in its process. */
+
+#define TEST_TYPE_GUEST (test_guest_get_type ())
+G_DECLARE_FINAL_TYPE (TestGuest, test_guest, TEST, GUEST, GmpClientWorker)
+
+struct _TestGuest
+{
+  GmpClientWorker parent_instance;
+
+  char *path; /* (nullable) */
+  guint n_turns;
+};
+
+G_DEFINE_FINAL_TYPE (TestGuest, test_guest, GMP_TYPE_CLIENT_WORKER)
+
+static gboolean
+test_guest_start (GmpWorker *worker,
+                  GVariant  *params,
+                  GError   **error G_GNUC_UNUSED)
+{
+  TEST_GUEST (worker)->path = params != NULL ? g_variant_dup_string (params, NULL) : NULL;
+  return TRUE;
+}
+
+static gboolean
+test_guest_done (GmpWorker *worker,
+                 GError   **error G_GNUC_UNUSED)
+{
+  return TEST_GUEST (worker)->n_turns == 3;
+}
+
+static GVariant *
+test_guest_process (GmpClientWorker *client,
+                    GError         **error G_GNUC_UNUSED)
+{
+  TestGuest *self = TEST_GUEST (client);
+
+  self->n_turns++;
+  if (g_strcmp0 (self->path, "hang") == 0)
+    return g_variant_new_string ("hang");
+  if (self->n_turns == 2 && self->path != NULL &&
+      (self->path[0] == '\0' || is_first (self->path)))
+    raise (SIGKILL);
+  return g_variant_new_uint32 (self->n_turns);
+}
+
+static GVariant *
+test_guest_finish (GmpWorker *worker,
+                   GError   **error G_GNUC_UNUSED)
+{
+  return g_variant_new_uint32 (TEST_GUEST (worker)->n_turns);
+}
+
+static void
+test_guest_finalize (GObject *object)
+{
+  g_free (TEST_GUEST (object)->path);
+  G_OBJECT_CLASS (test_guest_parent_class)->finalize (object);
+}
+
+static void
+test_guest_class_init (TestGuestClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_guest_finalize;
+  GMP_WORKER_CLASS (klass)->start = test_guest_start;
+  GMP_WORKER_CLASS (klass)->done = test_guest_done;
+  GMP_WORKER_CLASS (klass)->finish = test_guest_finish;
+  GMP_CLIENT_WORKER_CLASS (klass)->process = test_guest_process;
+}
+
+static void
+test_guest_init (TestGuest *self G_GNUC_UNUSED)
+{
+}
+
+/* Workers. */
+
+static GVariant *
+die_twice (GVariant *params,
+           GError  **error G_GNUC_UNUSED)
+{
+  const char *path = g_variant_get_string (params, NULL);
+
+  add_line (path);
+  if (gmp_test_count_lines (path) < 3)
+    raise (SIGKILL);
+  return g_variant_new_string ("lives");
+}
+
+static GVariant *
+die (GVariant *params G_GNUC_UNUSED,
+     GError  **error G_GNUC_UNUSED)
+{
+  raise (SIGSEGV);
+  return NULL;
+}
+
+static GVariant *
+count (GVariant *params,
+       GError  **error G_GNUC_UNUSED)
+{
+  add_line (g_variant_get_string (params, NULL));
+  return g_variant_new_uint32 (gmp_test_count_lines (g_variant_get_string (params, NULL)));
+}
+
+static void
+count_int_cb (GmpWorkers *workers G_GNUC_UNUSED,
+              int         id G_GNUC_UNUSED,
+              GError     *error G_GNUC_UNUSED,
+              guint      *n)
+{
+  (*n)++;
+}
+
+static void
+count_string_cb (GmpClientServer *application G_GNUC_UNUSED,
+                 const char      *id,
+                 GError          *error,
+                 GString         *ids)
+{
+  g_assert_nonnull (error);
+  g_string_append_printf (ids, "%s ", id);
+}
+
+static GVariant *
+run_workers (GmpMethod  method,
+             GmpRestart restart,
+             guint     *n_restarted,
+             GError   **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *path = gmp_test_build_path ("lines");
+  GVariant *results;
+
+  *n_restarted = 0;
+  g_object_set (workers, "restart", restart, "max-restarts", 2, NULL);
+  g_signal_connect (workers, "restarted", G_CALLBACK (count_int_cb), n_restarted);
+  gmp_workers_add (workers, 1, method, g_variant_new_string (path), NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, error);
+  if (results == NULL)
+    {
+      g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+
+      g_assert_cmpuint (failures->len, ==, 1);
+      g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, *n_restarted);
+    }
+  return results;
+}
+
+static void
+test_on_failure (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n_restarted;
+
+  results = run_workers (die_twice, GMP_RESTART_ON_FAILURE, &n_restarted, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (gmp_test_get_int (results, 1), "'lives'");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+static void
+test_never (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (die, GMP_RESTART_NEVER, &n_restarted, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_cmpuint (n_restarted, ==, 0);
+}
+
+static void
+test_give_up (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (die, GMP_RESTART_ON_FAILURE, &n_restarted, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, "was killed by signal 11");
+  gmp_test_check_in (error->message, "It was restarted 2 times, and in the end: Worker '1'");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* One that finishes again and again ends with its last result. */
+static void
+test_always (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n_restarted;
+
+  results = run_workers (count, GMP_RESTART_ALWAYS, &n_restarted, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (gmp_test_get_int (results, 1), "uint32 3");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* Servers and clients. */
+
+static GVariant *
+text_or_null (const char *text)
+{
+  return text != NULL ? g_variant_new_string (text) : NULL;
+}
+
+/* Of the clients "one" and "two", the first has parameters. */
+static GmpClientServer *
+new_application (const char *client_params,
+                 GmpRestart  restart,
+                 GString    *restarted)
+{
+  GmpClientServer *application = gmp_client_server_new (TEST_TYPE_MORTAL);
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "restart", restart, NULL);
+  g_signal_connect (application, "restarted", G_CALLBACK (count_string_cb), restarted);
+  gmp_client_server_new_worker (application, "one", TEST_TYPE_GUEST, text_or_null (client_params),
+                                &error);
+  g_assert_no_error (error);
+  gmp_client_server_new_worker (application, "two", TEST_TYPE_GUEST, NULL, &error);
+  g_assert_no_error (error);
+  return application;
+}
+
+static void
+check_server_result (GmpClientServer *application,
+                     const char      *part)
+{
+  g_autoptr (GVariant) value = gmp_client_server_get_server_result (application);
+
+  g_assert_nonnull (value);
+  gmp_test_check_in (g_variant_get_string (value, NULL), part);
+}
+
+static void
+test_client_dies (void)
+{
+  g_autoptr (GString) restarted = g_string_new (NULL);
+  g_autoptr (GmpClientServer) application = new_application ("", GMP_RESTART_NEVER, restarted);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) kept = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_null (results);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  kept = gmp_client_server_get_results (application);
+  gmp_test_check_value (gmp_test_get_string (kept, "two"), "uint32 3");
+  check_server_result (application, "[one: Client 'one' (pid ");
+  check_server_result (application, "was killed by signal 9");
+  g_assert_cmpstr (restarted->str, ==, "");
+}
+
+static void
+test_client_restarts (void)
+{
+  g_autofree char *path = gmp_test_build_path ("one");
+  g_autoptr (GString) restarted = g_string_new (NULL);
+  g_autoptr (GmpClientServer) application = new_application (path, GMP_RESTART_ON_FAILURE,
+                                                             restarted);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  /* From its start: three turns, not one or two. */
+  gmp_test_check_value (gmp_test_get_string (results, "one"), "uint32 3");
+  check_server_result (application, "[one: Client 'one' (pid ");
+  g_assert_cmpstr (restarted->str, ==, "one ");
+}
+
+static void
+run_with_mortal_server (gboolean    resends,
+                        const char *expected)
+{
+  g_autofree char *path = gmp_test_build_path ("server");
+  g_autoptr (GString) restarted = g_string_new (NULL);
+  g_autoptr (GmpClientServer) application = new_application (NULL, GMP_RESTART_ON_FAILURE,
+                                                             restarted);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "resend-requests", resends, NULL);
+  results = gmp_client_server_run (application, g_variant_new_string (path), NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (gmp_test_get_string (results, "one"), "uint32 3");
+  gmp_test_check_value (gmp_test_get_string (results, "two"), "uint32 3");
+  gmp_test_check_in (restarted->str, expected);
+  if (resends)
+    g_assert_cmpstr (restarted->str, ==, expected);
+}
+
+/* The client whose request the server died over is restarted too. */
+static void
+test_server_restarts (void)
+{
+  run_with_mortal_server (FALSE, "server ");
+}
+
+static void
+test_server_restarts_resend (void)
+{
+  run_with_mortal_server (TRUE, "server ");
+}
+
+static void
+test_server_given_up (void)
+{
+  g_autoptr (GString) restarted = g_string_new (NULL);
+  g_autoptr (GmpClientServer) application = new_application (NULL, GMP_RESTART_ON_FAILURE,
+                                                             restarted);
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "resend-requests", TRUE, "max-restarts", 1, NULL);
+  g_assert_null (gmp_client_server_run (application, g_variant_new_string (""), NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, "The server (pid ");
+  gmp_test_check_in (error->message, "It was restarted 1 times, and in the end: The server");
+  g_assert_cmpstr (restarted->str, ==, "server ");
+}
+
+/* Until the limit: then they have their last results, and the server is done. */
+static void
+test_clients_always (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "restart", GMP_RESTART_ALWAYS, "max-restarts", 2, NULL);
+  gmp_client_server_new_workers (application, 2, TEST_TYPE_GUEST, NULL, NULL);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (gmp_test_get_string (results, "0"), "uint32 3");
+  gmp_test_check_value (gmp_test_get_string (results, "1"), "uint32 3");
+}
+
+/* The server sits in process for ever: its client does not, nor does the run. */
+static void
+test_request_timeout (void)
+{
+  g_autoptr (GString) restarted = g_string_new (NULL);
+  g_autoptr (GmpClientServer) application = new_application ("hang", GMP_RESTART_NEVER, restarted);
+  g_autoptr (GError) error = NULL;
+  const GError *reason;
+
+  g_object_set (application, "request-timeout", 0.3, "stop-grace", 0.01, NULL);
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  gmp_test_check_in (error->message, "The server (pid ");
+  gmp_test_check_in (error->message, "after its last client (request-timeout)");
+  reason = gmp_client_server_get_error (application, "one");
+  g_assert_error (reason, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  gmp_test_check_in (reason->message, "The server has not answered this client's request within 0.3"
+                     " seconds (request-timeout)");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_MORTAL);
+  g_type_ensure (TEST_TYPE_GUEST);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/restarts/on-failure", test_on_failure);
+  gmp_test_add ("/restarts/never", test_never);
+  gmp_test_add ("/restarts/give-up", test_give_up);
+  gmp_test_add ("/restarts/always", test_always);
+  gmp_test_add ("/restarts/client-dies", test_client_dies);
+  gmp_test_add ("/restarts/client-restarts", test_client_restarts);
+  gmp_test_add ("/restarts/server-restarts", test_server_restarts);
+  gmp_test_add ("/restarts/server-restarts-resend", test_server_restarts_resend);
+  gmp_test_add ("/restarts/server-given-up", test_server_given_up);
+  gmp_test_add ("/restarts/clients-always", test_clients_always);
+  gmp_test_add ("/restarts/request-timeout", test_request_timeout);
+  return g_test_run ();
+}

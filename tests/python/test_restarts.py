@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Workers that are begun again, and servers that are told of clients that failed."""
+
+import os
+import signal
+
+import pytest
+from gi.repository import Gmp
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
+
+
+def is_first(path):
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return False
+    return True
+
+
+def die_once(path):
+    if is_first(path):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 'lives'
+
+
+class Told(ServerWorker):
+    def start(self, params):
+        self.path = params
+        self.told = []
+
+    def process(self, id, msg):
+        if self.path is not None and is_first(self.path):
+            os._exit(3)
+        return msg
+
+    def client_failed(self, id, error):
+        assert isinstance(error, WorkerError)
+        self.told.append((id, str(error).split('\n')[0]))
+
+    def finish(self):
+        return self.told
+
+
+class Client(ClientWorker):
+    def start(self, params):
+        self.path = params
+        self.n = 0
+
+    def process(self):
+        self.n += 1
+        if self.n == 2 and self.path is not None and is_first(self.path):
+            raise ValueError('only once')
+        return self.n
+
+    def done(self):
+        return self.n == 3
+
+    def finish(self):
+        return self.n
+
+
+class Application(ClientServer):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.told = []
+
+    def process(self, id, msg):
+        return msg
+
+    def client_failed(self, id, error):
+        self.told.append((id, type(error)))
+
+
+def test_a_worker_is_restarted(tmp_path):
+    restarted = []
+    workers = Workers(restart='on-failure',
+                      on_restarted=lambda id, error: restarted.append((id, error.signal)))
+    workers.add('w', die_once, str(tmp_path / 'w'))
+    assert workers.run() == {'w': 'lives'}
+    assert [id for id, _signal in restarted] == ['w']
+
+
+def test_it_gives_up():
+    workers = Workers(restart='on-failure', max_restarts=1)
+    workers.add('w', int, 'no number')
+    with pytest.raises(WorkerError, match='It was restarted 1 times') as caught:
+        workers.run()
+    assert caught.value.n_restarts == 1
+    assert type(caught.value.__cause__) is ValueError
+
+
+def test_a_server_is_told(tmp_path):
+    cs = ClientServer(Told)
+    cs.new_worker(1, Client, str(tmp_path / 'one'))
+    cs.new_worker(2, Client)
+    with pytest.raises(WorkerError, match='only once') as caught:
+        cs.run()
+    assert caught.value.id == 1 and caught.value.results == {2: 3}
+    [(id, text)] = cs.server_result
+    assert id == 1 and 'ValueError: only once' in text
+
+
+def test_an_application_as_server_is_told(tmp_path):
+    cs = Application(restart='on-failure')
+    cs.new_worker(1, Client, str(tmp_path / 'one'))
+    cs.new_worker(2, Client)
+    assert cs.run() == {1: 3, 2: 3}
+    assert cs.told == [(1, WorkerError)]
+
+
+def test_a_server_is_restarted(tmp_path):
+    restarted = []
+    cs = ClientServer(Told, restart='on-failure', resend_requests=True,
+                      on_restarted=lambda id, error: restarted.append(id))
+    cs.new_workers(2, Client)
+    assert cs.run(params=str(tmp_path / 'server')) == {0: 3, 1: 3}
+    assert restarted == ['server']
+
+
+def test_a_request_has_a_limit():
+    cs = ClientServer(Sleeper, request_timeout=0.3)
+    cs.new_workers(1, Client)
+    with pytest.raises(WorkerError) as caught:
+        cs.run()
+    error = caught.value.errors[0]
+    assert error.error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT)
+    assert '(request-timeout)' in str(error)
+    assert caught.value.id == 'server'
+
+
+class Sleeper(ServerWorker):
+    def process(self, id, msg):
+        signal.pause()
