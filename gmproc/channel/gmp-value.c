@@ -70,6 +70,32 @@ align (GBytes *bytes)
   return GPOINTER_TO_SIZE (data) % 8 == 0 ? g_bytes_ref (bytes) : g_bytes_new (data, size);
 }
 
+/* Whether @size bytes are an array of numbers: any bytes are, and GLib would look at each. */
+static gboolean
+is_numbers (const char *type,
+            gsize       size)
+{
+  if (type[0] != 'a' || type[1] == '\0' || type[2] != '\0')
+    return FALSE;
+  switch (type[1])
+    {
+    case 'y':
+      return TRUE;
+    case 'n':
+    case 'q':
+      return size % 2 == 0;
+    case 'i':
+    case 'u':
+      return size % 4 == 0;
+    case 'x':
+    case 't':
+    case 'd':
+      return size % 8 == 0;
+    default:
+      return FALSE;
+    }
+}
+
 /* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. */
 GVariant *
 gmp_value_from_bytes (const char *type,
@@ -81,7 +107,8 @@ gmp_value_from_bytes (const char *type,
 
   value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
                                                         FALSE));
-  if (g_variant_get_size (value) > CHECKED_MAX || g_variant_is_normal_form (value))
+  if (g_variant_get_size (value) > CHECKED_MAX || is_numbers (type, g_bytes_get_size (bytes)) ||
+      g_variant_is_normal_form (value))
     return g_steal_pointer (&value);
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
                "A payload of type '%.100s' came with bytes that are not of this type", type);

@@ -169,7 +169,10 @@ libqb_ask (gconstpointer data,
 
   if (response == NULL)
     response = g_malloc (buffer_size);
-  got = qb_ipcc_sendv_recv (connection, parts, G_N_ELEMENTS (parts), response, buffer_size, -1);
+  /* It says so when it has not sent: the server has not yet taken out what it has answered. */
+  do
+    got = qb_ipcc_sendv_recv (connection, parts, G_N_ELEMENTS (parts), response, buffer_size, -1);
+  while (got == -EAGAIN);
   if (got < 0)
     work_fail ("qb_ipcc_sendv_recv: %s", g_strerror (-got));
   return (PeerMessage) { response->data, got - sizeof response->header };

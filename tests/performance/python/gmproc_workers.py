@@ -36,8 +36,6 @@ def measure_ids(count: int) -> None:
 
 
 def measure_map(count: int) -> None:
-    if not hasattr(Workers, 'map'):
-        work.fail('Workers has no map yet')
     with Workers(reuse=True, max_parallel=os.cpu_count()) as workers:
         work.measure_tasks(count, lambda numbers: workers.map(work.add_one, numbers))
 
