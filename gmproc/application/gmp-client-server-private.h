@@ -8,6 +8,7 @@
 
 #include "application/gmp-client-server.h"
 #include "application/gmp-service-private.h"
+#include "application/gmp-starter-private.h"
 
 G_BEGIN_DECLS
 
@@ -26,6 +27,7 @@ typedef struct {
   GmpService *service; /* (nullable): the last run, or the one that is */
   gboolean is_running;
   GMainContext *context; /* (nullable): for runs that block */
+  GmpStarter *starter;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private    (GmpClientServer  *self);

@@ -307,6 +307,7 @@ gmp_client_server_finalize (GObject *object)
   g_ptr_array_unref (priv->clients);
   g_clear_pointer (&priv->service, gmp_service_free);
   gmp_peer_free_context (priv->context);
+  gmp_starter_unref (priv->starter);
   G_OBJECT_CLASS (gmp_client_server_parent_class)->finalize (object);
 }
 
@@ -567,6 +568,7 @@ gmp_client_server_init (GmpClientServer *self)
   priv->server_type = G_TYPE_NONE;
   priv->shared_memory_limit = SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
+  priv->starter = gmp_starter_ref_default ();
 }
 
 static gboolean

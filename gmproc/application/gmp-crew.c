@@ -9,7 +9,6 @@
 #include "application/gmp-restarts-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "launch/gmp-subprocess-launcher-private.h"
 #include "peer/gmp-peer-private.h"
 
 /* One that takes part in the run, from when it is added until it is settled. */
@@ -33,7 +32,7 @@ struct _GmpCrew
   gboolean reuse;
   guint share; /* of the processors, for each worker of the run */
 
-  GmpLauncher *launcher;
+  GmpStarter *starter;
   GMainContext *context; /* (nullable): for what blocks */
   GQueue idle;         /* of GmpRemoteWorker: processes kept for further runs */
   GmpOutcome *outcome; /* of the last run, or the one that is */
@@ -73,7 +72,7 @@ gmp_crew_new (const GmpCrewEvents *events,
   self->events = events;
   self->owner = owner;
   self->options = gmp_application_copy_options (owner);
-  self->launcher = gmp_subprocess_launcher_new ();
+  self->starter = gmp_starter_ref_default ();
   self->outcome = gmp_outcome_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->idle);
@@ -90,7 +89,7 @@ gmp_crew_free (GmpCrew *self)
   g_ptr_array_unref (self->running);
   gmp_outcome_free (self->outcome);
   gmp_options_unref (self->options);
-  g_object_unref (self->launcher);
+  gmp_starter_unref (self->starter);
   g_free (self);
 }
 
@@ -153,7 +152,7 @@ gmp_crew_new_worker (GmpCrew *self)
 
   if (inner_threads == 0)
     inner_threads = self->share;
-  return gmp_remote_worker_new (self->launcher, self->options, inner_threads,
+  return gmp_remote_worker_new (self->starter, self->options, inner_threads,
                                 &remote_events, self);
 }
 

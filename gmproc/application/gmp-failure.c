@@ -8,6 +8,7 @@
 
 #include "application/gmp-oom-private.h"
 #include "base/gmp-error.h"
+#include "launch/gmp-process-private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -283,6 +284,9 @@ gmp_end_describe_exit (const GmpEnd *self)
                      ? "before its work was done"
                      : "before it was ready: does its main () call gmp_init () first?";
 
+  if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
+    return g_strdup ("ended, and how is not known, for the warm-start server that had forked it "
+                     "is gone");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
   return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status), when);

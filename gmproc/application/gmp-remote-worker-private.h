@@ -7,7 +7,7 @@
 #pragma once
 
 #include "application/gmp-failure-private.h"
-#include "launch/gmp-launcher-private.h"
+#include "application/gmp-starter-private.h"
 #include "peer/gmp-port-private.h"
 
 G_BEGIN_DECLS
@@ -36,7 +36,7 @@ typedef enum {
   GMP_REMOTE_KEEP  /* it waits for another, or for gmp_remote_worker_retire_async() */
 } GmpRemoteAfter;
 
-GmpRemoteWorker *gmp_remote_worker_new           (GmpLauncher           *launcher,
+GmpRemoteWorker *gmp_remote_worker_new           (GmpStarter            *starter,
                                                   GmpOptions            *options,
                                                   guint                  inner_threads,
                                                   const GmpRemoteEvents *events,

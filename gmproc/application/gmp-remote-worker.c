@@ -27,7 +27,7 @@ struct _GmpRemoteWorker
 {
   GObject parent_instance;
 
-  GmpLauncher *launcher;
+  GmpStarter *starter;
   GmpOptions *options;
   guint inner_threads;
   const GmpRemoteEvents *events;
@@ -55,6 +55,7 @@ struct _GmpRemoteWorker
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean is_ending;       /* it was told to end before its time */
   gboolean was_kept;        /* the process is of an earlier run */
+  gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
   gboolean is_ready;
   gboolean was_connected;
   gboolean was_cancelled;
@@ -181,20 +182,21 @@ warn_of_late_death (GmpRemoteWorker *self)
   g_autofree char *worker = gmp_end_describe_worker (&end);
   g_autofree char *exit = gmp_end_describe_exit (&end);
 
-  if (end.wait_status != 0 && !self->is_ending)
+  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN && !self->is_ending)
     g_warning ("%s had returned its result, but then %s", worker, exit);
 }
 
-/* A process that was kept, and died before this run could begin in it, is not this run's failure.
- * */
+/* A process that was kept, or is warm, and died before this run could begin in it, is not this
+ * run's failure. One that was called may have begun, though it did not get to say so. */
 static gboolean
 died_before (GmpRemoteWorker *self)
 {
-  return self->was_kept && !self->is_ready && !self->is_ending && self->error == NULL &&
-         !self->has_value && !has_process (self);
+  return (self->was_kept || (self->is_warm && !self->was_connected)) && !self->is_ready &&
+         !self->is_ending && self->error == NULL && !self->has_value && !has_process (self);
 }
 
-static void begin_process (GmpRemoteWorker *self);
+static void begin_process (GmpRemoteWorker *self,
+                           gboolean         as_ever);
 
 static void
 clear_run (GmpRemoteWorker *self)
@@ -227,12 +229,12 @@ maybe_return (GmpRemoteWorker *self)
     return;
   if (died_before (self))
     {
-      gmp_debug ("worker %s: the process that was kept has died, so another", self->id);
+      gmp_debug ("worker %s: the process that waited for it has died, so another", self->id);
       g_clear_pointer (&self->link, gmp_worker_link_free);
       clear_source (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       self->has_begun = FALSE;
-      begin_process (self);
+      begin_process (self, TRUE);
       return;
     }
 
@@ -447,6 +449,8 @@ end_early (GmpRemoteWorker *self)
   if (self->process != NULL)
     gmp_worker_process_end (self->process, self->was_connected
                                            ? gmp_options_to_ms (self->options->stop_grace) : 0);
+  else
+    g_cancellable_cancel (self->connecting);
 }
 
 static gboolean
@@ -488,48 +492,64 @@ cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-static gboolean
-launch (GmpRemoteWorker *self,
-        GError         **error)
+static void
+started_cb (GObject      *source G_GNUC_UNUSED,
+            GAsyncResult *result,
+            gpointer      user_data)
 {
-  g_autofree char *runtime = gmp_target_get_runtime (self->target, error);
-  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, error) : NULL;
-  int fd;
+  g_autoptr (GmpRemoteWorker) self = user_data;
+  g_autofree GmpStarted *started = NULL;
+  GError *error = NULL;
 
-  self->pid = 0;
-  self->was_connected = FALSE;
-  if (argv != NULL)
-    self->process = gmp_worker_process_new (self->launcher, argv, self->options,
-                                            self->inner_threads, &fd, error);
-  if (self->process == NULL)
-    return FALSE;
+  started = gmp_starter_start_finish (self->starter, result, &error);
+  if (started == NULL)
+    {
+      take_error (self, error);
+      self->is_calling = FALSE;
+      maybe_return (self);
+      return;
+    }
   gmp_oom_begin ();
+  self->process = started->process;
+  gmp_worker_process_set_options (self->process, self->options);
+  self->is_warm = started->is_warm;
   self->pid = gmp_worker_process_get_pid (self->process);
-  gmp_debug ("worker %s: pid %d is %s", self->id, self->pid, argv[0]);
-
-  self->connecting = g_cancellable_new ();
-  self->is_calling = TRUE;
-  gmp_peer_connect_async (fd, GMP_PEER_SERVER, self->connecting, connected_cb,
+  gmp_debug ("worker %s: pid %d, %s", self->id, self->pid,
+             started->is_warm ? "which is warm" : "a new process");
+  watch (self);
+  gmp_peer_connect_async (started->control_fd, GMP_PEER_SERVER, self->connecting, connected_cb,
                           g_object_ref (self));
-  /* Somebody with a debugger has all the time in the world. */
-  if (g_getenv ("GMPROC_WRAP") == NULL && self->options->startup_timeout > 0)
-    self->startup_source = attach_timeout (self->options->startup_timeout, startup_cb, self);
-  return TRUE;
 }
 
 static void
-begin_process (GmpRemoteWorker *self)
+begin_process (GmpRemoteWorker *self,
+               gboolean         as_ever)
 {
   GError *error = NULL;
+  g_autofree char *runtime = gmp_target_get_runtime (self->target, &error);
+  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, &error) : NULL;
 
   self->was_kept = FALSE;
-  if (launch (self, &error))
+  self->is_warm = FALSE;
+  self->pid = 0;
+  self->was_connected = FALSE;
+  if (argv == NULL)
     {
-      watch (self);
+      take_error (self, error);
+      maybe_return (self);
       return;
     }
-  take_error (self, error);
-  maybe_return (self);
+  g_clear_object (&self->connecting);
+  clear_source (&self->startup_source);
+  self->connecting = g_cancellable_new ();
+  self->is_calling = TRUE;
+  gmp_starter_start_async (self->starter,
+                           gmp_order_new (runtime, (const char * const *) argv,
+                                          self->options, self->inner_threads),
+                           as_ever, self->connecting, started_cb, g_object_ref (self));
+  /* Somebody with a debugger has all the time in the world. */
+  if (g_getenv ("GMPROC_WRAP") == NULL && self->options->startup_timeout > 0)
+    self->startup_source = attach_timeout (self->options->startup_timeout, startup_cb, self);
 }
 
 static void
@@ -584,7 +604,7 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
     }
   else
     {
-      begin_process (self);
+      begin_process (self, FALSE);
     }
 }
 
@@ -735,7 +755,7 @@ gmp_remote_worker_finalize (GObject *object)
   g_free (self->role);
   g_free (self->id);
   g_free (self->target);
-  g_object_unref (self->launcher);
+  gmp_starter_unref (self->starter);
   G_OBJECT_CLASS (gmp_remote_worker_parent_class)->finalize (object);
 }
 
@@ -757,7 +777,7 @@ gmp_remote_worker_init (GmpRemoteWorker *self)
 
 /* @events and @owner must outlive the worker's runs. */
 GmpRemoteWorker *
-gmp_remote_worker_new (GmpLauncher           *launcher,
+gmp_remote_worker_new (GmpStarter            *starter,
                        GmpOptions            *options,
                        guint                  inner_threads,
                        const GmpRemoteEvents *events,
@@ -765,7 +785,7 @@ gmp_remote_worker_new (GmpLauncher           *launcher,
 {
   GmpRemoteWorker *self = g_object_new (GMP_TYPE_REMOTE_WORKER, NULL);
 
-  self->launcher = g_object_ref (launcher);
+  self->starter = gmp_starter_ref (starter);
   self->options = gmp_options_ref (options);
   self->inner_threads = inner_threads;
   self->events = events;

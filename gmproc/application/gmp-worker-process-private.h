@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "application/gmp-options-private.h"
+#include "application/gmp-order-private.h"
 #include "launch/gmp-launcher-private.h"
 
 G_BEGIN_DECLS
@@ -22,9 +22,7 @@ typedef void (*GmpWorkerLine)  (GmpOutputStream stream,
 typedef void (*GmpWorkerEnded) (gpointer        user_data);
 
 GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher       *launcher,
-                                                      char             **argv,
-                                                      GmpOptions        *options,
-                                                      guint              inner_threads,
+                                                      const GmpOrder    *order,
                                                       int               *control_fd,
                                                       GError           **error);
 void              gmp_worker_process_free            (GmpWorkerProcess  *self);
@@ -36,6 +34,9 @@ void              gmp_worker_process_unwatch         (GmpWorkerProcess  *self);
 void              gmp_worker_process_end             (GmpWorkerProcess  *self,
                                                       guint              grace);
 void              gmp_worker_process_kill            (GmpWorkerProcess  *self);
+void              gmp_worker_process_set_options     (GmpWorkerProcess  *self,
+                                                      GmpOptions        *options);
+void              gmp_worker_process_end_sync        (GmpWorkerProcess  *self);
 int               gmp_worker_process_get_pid         (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_is_watched      (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess  *self);

@@ -23,6 +23,9 @@
 /* How many lines of standard error a failure quotes. */
 #define TAIL_LINES 10
 
+/* How many milliseconds a process may take to end that was killed. */
+#define END_LIMIT 1000
+
 /* It is watched during each run, in the main context of that run, and between runs not at all:
  * what it prints then waits in the pipe, and its end is found when the next run begins. */
 struct _GmpWorkerProcess
@@ -114,27 +117,24 @@ close_if_open (int fd)
 
 /* @control_fd becomes the application's end of the control socket. */
 GmpWorkerProcess *
-gmp_worker_process_new (GmpLauncher *launcher,
-                        char       **argv,
-                        GmpOptions  *options,
-                        guint        inner_threads,
-                        int         *control_fd,
-                        GError     **error)
+gmp_worker_process_new (GmpLauncher    *launcher,
+                        const GmpOrder *order,
+                        int            *control_fd,
+                        GError        **error)
 {
   GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
-  g_auto (GStrv) environment = gmp_options_to_environ (options);
   GmpLaunch launch = {
-    .argv = argv,
-    .environment = environment,
-    .working_directory = options->working_directory,
-    .inner_threads = inner_threads,
+    .argv = order->argv,
+    .environment = order->environment,
+    .working_directory = order->working_directory,
+    .inner_threads = order->inner_threads,
     .control_fd = -1,
     .stdout_fd = -1,
     .stderr_fd = -1,
   };
   int fds[2] = { -1, -1 };
 
-  self->options = gmp_options_ref (options);
+  self->options = gmp_options_ref (order->options);
   g_queue_init (&self->tail);
   if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
       !gmp_peer_socketpair (fds, error))
@@ -275,6 +275,23 @@ gmp_worker_process_kill (GmpWorkerProcess *self)
 {
   self->was_signalled = TRUE;
   gmp_process_send_signal (self->process, SIGKILL);
+}
+
+/* Those of the run that it is for, where it was started ahead. */
+void
+gmp_worker_process_set_options (GmpWorkerProcess *self,
+                                GmpOptions       *options)
+{
+  gmp_options_ref (options);
+  gmp_options_unref (self->options);
+  self->options = options;
+}
+
+/* Waits for the end of a process that is not watched, and has no reason to go on. */
+void
+gmp_worker_process_end_sync (GmpWorkerProcess *self)
+{
+  gmp_process_end_sync (self->process, END_LIMIT);
 }
 
 int

@@ -10,6 +10,7 @@
 
 G_LOCK_DEFINE_STATIC (commands);
 static GHashTable *commands; /* of char ** by runtime; under the lock */
+static GHashTable *preloads; /* of GVariant by runtime; under the lock */
 
 /* What runs a runtime's targets where nobody said otherwise. The variable has another word for one
  * place in the command: for a build that is not installed, or another interpreter. */
@@ -56,6 +57,56 @@ gmp_runtime_set_command (const char         *runtime,
   G_LOCK (commands);
   insert_locked (runtime, argv);
   G_UNLOCK (commands);
+}
+
+/**
+ * gmp_runtime_set_preload:
+ * @runtime: a runtime's name
+ * @what: (nullable): what its workers will need, in terms of the runtime's own [class@Gmp.Host]
+ *
+ * Says what a process loads that is started once and then forked for each worker. It counts for
+ * those that are started after this.
+ *
+ * Since: 0.1
+ */
+void
+gmp_runtime_set_preload (const char *runtime,
+                         GVariant   *what)
+{
+  g_return_if_fail (runtime != NULL);
+
+  G_LOCK (commands);
+  if (preloads == NULL)
+    preloads = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                      (GDestroyNotify) g_variant_unref);
+  if (what != NULL)
+    g_hash_table_replace (preloads, g_strdup (runtime), g_variant_ref_sink (what));
+  else
+    g_hash_table_remove (preloads, runtime);
+  G_UNLOCK (commands);
+}
+
+/* (transfer full) (nullable) */
+GVariant *
+gmp_runtime_get_preload (const char *runtime)
+{
+  GVariant *what = NULL;
+
+  G_LOCK (commands);
+  if (preloads != NULL)
+    what = g_hash_table_lookup (preloads, runtime);
+  if (what != NULL)
+    g_variant_ref (what);
+  G_UNLOCK (commands);
+  return what;
+}
+
+/* Whether the runtime's processes survive to be forked. GJS has threads from its first line on; of
+ * runtimes that are not ours nothing is known. */
+gboolean
+gmp_runtime_may_fork (const char *runtime)
+{
+  return g_str_equal (runtime, "native") || g_str_equal (runtime, "python");
 }
 
 /* This program has called gmp_init (), and so runs its own native workers. */

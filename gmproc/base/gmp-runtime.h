@@ -13,4 +13,7 @@ G_BEGIN_DECLS
 GMP_PUBLIC void gmp_runtime_set_command (const char         *runtime,
                                          const char * const *argv);
 
+GMP_PUBLIC void gmp_runtime_set_preload (const char         *runtime,
+                                         GVariant           *what);
+
 G_END_DECLS

@@ -11,9 +11,11 @@
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-control-private.h"
 #include "host/gmp-limits-private.h"
+#include "host/gmp-warm-server-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -88,11 +90,58 @@ gmp_host_real_build (GmpHost    *self,
   return NULL;
 }
 
+/**
+ * GmpHostClass::load:
+ * @self: a host
+ * @what: (nullable): what [func@Gmp.runtime_set_preload] was given in the application
+ * @error: return location for an error
+ *
+ * Loads what workers will need, in a process that will be forked for each of them. Where that fails
+ * or starts a thread, prints, or leaves a file open, workers are started one by one as ever. The
+ * default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_host_real_load (GmpHost  *self G_GNUC_UNUSED,
+                    GVariant *what G_GNUC_UNUSED,
+                    GError  **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpHostClass::fork:
+ * @self: a host
+ * @error: return location for an error
+ *
+ * Forks this process, which has one thread. A runtime that has to prepare itself for that does it
+ * here. The default is fork().
+ *
+ * Returns: the child's pid; 0 in the child
+ *
+ * Since: 0.1
+ */
+static int
+gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
+                    GError **error)
+{
+  int pid = fork ();
+
+  if (pid == -1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "fork: %s", g_strerror (errno));
+  return pid;
+}
+
 static void
 gmp_host_class_init (GmpHostClass *klass)
 {
   klass->call = gmp_host_real_call;
   klass->build = gmp_host_real_build;
+  klass->load = gmp_host_real_load;
+  klass->fork = gmp_host_real_fork;
 }
 
 static void
@@ -241,7 +290,7 @@ static pid_t application;
 static void
 parent_died_cb (int signum G_GNUC_UNUSED)
 {
-  if (getppid () != application)
+  if (getppid () != application && gmp_warm_server_has_lost_application ())
     _exit (EXIT_FAILURE);
 }
 
@@ -337,6 +386,11 @@ gmp_host_run (GmpHost *self)
     }
   set_signals ();
   watch_parent ();
+  if (gmp_warm_server_is_wanted ())
+    {
+      gmp_warm_server_run (self, fd);
+      watch_parent ();
+    }
   /* One write a line, so that lines of several workers do not mix, and appear as they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);

@@ -18,6 +18,8 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpHost, gmp_host, GMP, HOST, GObject)
  * @parent_class: the parent class
  * @call: calls a function
  * @build: makes a server or a client
+ * @load: loads what workers will need, in a process that will be forked
+ * @fork: forks it
  *
  * What a runtime does to find and start its code.
  *
@@ -36,9 +38,14 @@ struct _GmpHostClass
                        const char *description,
                        const char *id,
                        GError    **error);
+  gboolean   (*load)  (GmpHost    *self,
+                       GVariant   *what,
+                       GError    **error);
+  int        (*fork)  (GmpHost    *self,
+                       GError    **error);
 
   /*< private >*/
-  gpointer _reserved[8];
+  gpointer _reserved[6];
 };
 
 GMP_PUBLIC gboolean gmp_host_is_worker (void);

@@ -10,6 +10,9 @@
 
 G_BEGIN_DECLS
 
+/* A wait status for a process of which nobody knows how it ended; waitpid() gives no such one. */
+#define GMP_PROCESS_STATUS_UNKNOWN (-1)
+
 /* get_pid:         for messages to people; another process may have it once this was waited for.
  * send_signal:     does nothing when the process has ended.
  * wait_async:      finishes with the wait status, as of waitpid(), when the process has ended.
@@ -49,5 +52,7 @@ gboolean gmp_process_wait_finish     (GmpProcess          *self,
                                       int                 *wait_status,
                                       GError             **error);
 guint64  gmp_process_get_peak_memory (GmpProcess          *self);
+void     gmp_process_end_sync        (GmpProcess          *self,
+                                      guint                limit);
 
 G_END_DECLS

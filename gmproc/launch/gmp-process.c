@@ -6,6 +6,8 @@
 
 #include "launch/gmp-process-private.h"
 
+#include <signal.h>
+
 G_DEFINE_ABSTRACT_TYPE (GmpProcess, gmp_process, G_TYPE_OBJECT)
 
 static guint64
@@ -60,4 +62,42 @@ guint64
 gmp_process_get_peak_memory (GmpProcess *self)
 {
   return GMP_PROCESS_GET_CLASS (self)->get_peak_memory (self);
+}
+
+static gboolean
+kill_cb (gpointer user_data)
+{
+  gmp_process_send_signal (user_data, SIGKILL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+waited_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  int wait_status;
+
+  gmp_process_wait_finish (GMP_PROCESS (source), result, &wait_status, NULL);
+  *(gboolean *) user_data = TRUE;
+}
+
+/* Waits for a process that has no reason to go on, and kills it after @limit milliseconds. It runs
+ * nothing but this: no callback of the user's, and no context of the caller's. */
+void
+gmp_process_end_sync (GmpProcess *self,
+                      guint       limit)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GSource) source = g_timeout_source_new (limit);
+  gboolean has_ended = FALSE;
+
+  g_main_context_push_thread_default (context);
+  g_source_set_callback (source, kill_cb, self, NULL);
+  g_source_attach (source, context);
+  gmp_process_wait_async (self, NULL, waited_cb, &has_ended);
+  while (!has_ended)
+    g_main_context_iteration (context, TRUE);
+  g_source_destroy (source);
+  g_main_context_pop_thread_default (context);
 }

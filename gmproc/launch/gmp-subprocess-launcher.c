@@ -11,6 +11,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct _GmpSubprocessLauncher
 {
@@ -154,6 +155,17 @@ limit_inner_threads (GSubprocessLauncher *launcher,
     g_subprocess_launcher_setenv (launcher, variables[i], number, FALSE);
 }
 
+/* A process may be in a folder that it could not go to any more. */
+static gboolean
+is_here (const char *path)
+{
+  char *here = getcwd (NULL, 0);
+  gboolean result = g_strcmp0 (here, path) == 0;
+
+  free (here);
+  return result;
+}
+
 static GSubprocessLauncher *
 prepare (const GmpLaunch *launch,
          gboolean         with_input)
@@ -163,7 +175,7 @@ prepare (const GmpLaunch *launch,
 
   if (launch->environment != NULL)
     g_subprocess_launcher_set_environ (launcher, launch->environment);
-  if (launch->working_directory != NULL)
+  if (launch->working_directory != NULL && !is_here (launch->working_directory))
     g_subprocess_launcher_set_cwd (launcher, launch->working_directory);
   g_subprocess_launcher_setenv (launcher, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
   limit_inner_threads (launcher, launch->inner_threads);

@@ -82,6 +82,7 @@ function list_children() {
 /** Waits until all processes have ended that this one started, or the watchdog does. */
 export async function no_children() {
     while (list_children().length > 0) {
+        System.gc();
         await new Promise(resolve => GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10, () => {
             resolve();
             return GLib.SOURCE_REMOVE;
@@ -97,6 +98,9 @@ async function run_test({name, body}, number) {
 
     try {
         await body();
+        // Processes wait warm for as long as there is an object that could use them.
+        System.gc();
+        await no_children();
         equal(list_children(), [], 'what is left of processes');
         print(`ok ${number} - ${name}`);
         return true;

@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable, Mapping
 import _gmproc
 from gi.repository import Gmp
 
-from . import _main_module
+from . import _main_module, _warm
 from ._errors import WorkerError, make_error
 from ._outcome import Outcome
 from ._run import Job
@@ -29,7 +29,7 @@ import sys; sys.path[:] = {path!r}
 from gmproc.host import main; sys.exit(main())"""
 
 
-def set_command() -> None:
+def set_command(works: Iterable[Any], fresh_modules: Iterable[str]) -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
         return
@@ -39,6 +39,7 @@ def set_command() -> None:
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
                                        _BOOT.format(path=path)])
+    _warm.set_preload(works, fresh_modules)
 
 
 def check_target(target: str, id: Any) -> str:
@@ -92,6 +93,10 @@ class Application:
         restart_period: in seconds; 0 for the whole run.
         resend_requests: whether a client whose server is restarted sends again what was not
             answered, in place of failing.
+        fresh_modules: names of modules that are imported in each worker anew. All others that the
+            main module imports, numpy say, are loaded once, in a process that is then forked for
+            each worker. So are those in the environment variable ``GMPROC_FRESH_MODULES``, with
+            commas between; ``GMPROC_WARM=0`` makes each worker import everything.
         seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers
             each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
@@ -124,6 +129,7 @@ class Application:
     max_restarts: int = 3
     restart_period: float = 60
     resend_requests: bool = False
+    fresh_modules: Iterable[str] = ()
     seed: Any = None
     on_result: Callable[[Any, Any], Any] | None = None
     on_failed: Callable[[Any, WorkerError], Any] | None = None

@@ -48,6 +48,8 @@ class _State(State):
         self.job: _run.Job | None = None
         self.native: Gmp.ClientServer | None = None
         self.server_result: Any = None
+        # Each run has a C object of its own; what is warm stays while there is any.
+        self.keeper = Gmp.Workers()
 
     def make_name(self, id: Any) -> str:
         """The C library's ids are strings; 1 and '1' are two."""
@@ -296,7 +298,8 @@ class ClientServer(Application):
         for id, entry in entries.items():
             target = entry.client if isinstance(entry.client, str) else _task.CLIENT
             native.new_worker_target(entry.name, target, self._pack_client(id, entry))
-        set_command()
+        set_command([state.server, *(entry.client for entry in entries.values())],
+                    self.fresh_modules)
         job.native = _Native(state, native, native_params)
         job.native.handlers = connect(self, native, job, job.outcome,
                                       keep_result(self, job, lambda _id, _result: None))

@@ -303,7 +303,7 @@ class Workers(Application):
         self._set_native_options(bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry))
-        set_command()
+        set_command([entry.method for entry in entries.values()], self.fresh_modules)
         native = _Native(state, [entry.name for entry in entries.values()])
         use = keep_result(self, job, lambda id, value: job.dispatch(self.update, id, value))
         native.handlers = connect(self, state.native, job, outcome, use)

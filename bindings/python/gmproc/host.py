@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import faulthandler
 import importlib
+import os
 import sys
 from typing import Any, Callable
 
 import _gmproc
 from gi.repository import Gmp
 
-from . import _main_module, _payload, _task
+from . import _main_module, _payload, _task, _warm
 from ._adapters import Life, dump_result, enter, guarded
 from ._errors import BadPayload, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
@@ -78,6 +79,8 @@ def _build_user(kind: Any, id: str) -> Callable[[Any], tuple[Any, Any, dict[str,
 class Host(Gmp.Host):
     """Runs the targets of the runtime ``python``."""
 
+    is_fork = False
+
     @guarded
     def do_call(self, description: str, id: str, params: Any) -> Any:
         if 'python:' + description == _task.FUNCTION:
@@ -106,6 +109,19 @@ class Host(Gmp.Host):
         raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor a "
                           'ClientWorker')
 
+    @guarded
+    def do_load(self, what: Any) -> bool:
+        if what is not None:
+            _warm.load(what)
+        return True
+
+    @guarded
+    def do_fork(self) -> int:
+        pid = os.fork()
+        if pid == 0:
+            self.is_fork = True
+        return pid
+
 
 def main() -> int:
     """Runs this process as a worker; returns its exit status."""
@@ -119,7 +135,11 @@ def main() -> int:
     stdout: Any = sys.stdout
     stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])
-    return int(Host().run())
+    host = Host()
+    status = int(host.run())
+    if host.is_fork:
+        _warm.leave(status)
+    return status
 
 
 if __name__ == '__main__':

@@ -1,0 +1,150 @@
+/* gmp-order.c: a process that is wanted
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-order-private.h"
+
+#include "base/gmp-runtime-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a process inherits, as the kernel tells it; /proc/thread-self, for some of it is the
+ * thread's. */
+static const char *inherited[] = {
+  "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapEff:", "NoNewPrivs:",
+  "Seccomp:", "Cpus_allowed:", "Mems_allowed:",
+};
+
+static void
+append_strings (GString            *key,
+                const char * const *strings)
+{
+  for (gsize i = 0; strings[i] != NULL; i++)
+    g_string_append_printf (key, "%s\n", strings[i]);
+  g_string_append_c (key, '\n');
+}
+
+static void
+append_status (GString *key)
+{
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents ("/proc/thread-self/status", &text, NULL, NULL))
+    return;
+  for (char *line = text; *line != '\0';)
+    {
+      gsize length = strcspn (line, "\n");
+
+      for (gsize i = 0; i < G_N_ELEMENTS (inherited); i++)
+        if (g_str_has_prefix (line, inherited[i]))
+          g_string_append_len (key, line, length + 1);
+      line += length + (line[length] != '\0');
+    }
+}
+
+static void
+append_limits (GString *key)
+{
+  for (int resource = 0; resource < RLIM_NLIMITS; resource++)
+    {
+      struct rlimit limit = { 0, 0 };
+
+      getrlimit (resource, &limit);
+      g_string_append_printf (key, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+                              (guint64) limit.rlim_cur, (guint64) limit.rlim_max);
+    }
+  errno = 0;
+  g_string_append_printf (key, "%d\n", getpriority (PRIO_PROCESS, 0));
+}
+
+static char *
+make_server_key (GmpOrder *self)
+{
+  GString *key = g_string_new (NULL);
+
+  g_string_append_printf (key, "%s %u\n", self->runtime, self->inner_threads);
+  append_strings (key, (const char * const *) self->argv);
+  append_strings (key, (const char * const *) self->environment);
+  if (self->preload != NULL)
+    {
+      g_autofree char *digest = g_compute_checksum_for_data (G_CHECKSUM_SHA1,
+                                                             g_variant_get_data (self->preload),
+                                                             g_variant_get_size (self->preload));
+
+      g_string_append_printf (key, "%s\n", digest);
+    }
+  append_status (key);
+  append_limits (key);
+  return g_string_free (key, FALSE);
+}
+
+static char *
+make_spare_key (GmpOrder *self)
+{
+  struct stat output = { 0 };
+
+  if (!self->options->capture_output)
+    fstat (STDOUT_FILENO, &output);
+  return g_strdup_printf ("%d %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d",
+                          self->options->capture_output, self->working_directory,
+                          (guint64) output.st_dev, (guint64) output.st_ino,
+                          fcntl (STDOUT_FILENO, F_GETFL));
+}
+
+static char *
+get_working_directory (void)
+{
+  /* Unlike g_get_current_dir() it does not believe $PWD. */
+  char *path = getcwd (NULL, 0);
+  char *copy = g_strdup (path);
+
+  free (path);
+  return copy;
+}
+
+/* Environment and working directory are those of this process, where the options do not say. */
+GmpOrder *
+gmp_order_new (const char         *runtime,
+               const char * const *argv,
+               GmpOptions         *options,
+               guint               inner_threads)
+{
+  GmpOrder *self = g_new0 (GmpOrder, 1);
+
+  self->runtime = g_strdup (runtime);
+  self->preload = gmp_runtime_get_preload (runtime);
+  self->argv = g_strdupv ((char **) argv);
+  self->options = gmp_options_ref (options);
+  self->environment = gmp_options_to_environ (options);
+  if (self->environment == NULL)
+    self->environment = g_get_environ ();
+  self->working_directory = g_strdup (options->working_directory);
+  if (self->working_directory == NULL)
+    self->working_directory = get_working_directory ();
+  self->inner_threads = inner_threads;
+  self->server_key = make_server_key (self);
+  self->spare_key = make_spare_key (self);
+  return self;
+}
+
+void
+gmp_order_free (GmpOrder *self)
+{
+  g_free (self->runtime);
+  g_clear_pointer (&self->preload, g_variant_unref);
+  g_strfreev (self->argv);
+  gmp_options_unref (self->options);
+  g_strfreev (self->environment);
+  g_free (self->working_directory);
+  g_free (self->server_key);
+  g_free (self->spare_key);
+  g_free (self);
+}

@@ -1,0 +1,265 @@
+/* gmp-warm-server.c: a process that forks workers of its own kind
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-warm-server-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+#include "base/gmp-warm-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A process of which there was one thread, and so can be another, and another. It waits for one
+ * message at a time and starts no thread: no GLib worker, no GDBus. It leaves by _exit(), for
+ * whatever the user's code wants to be done at the end is the business of workers. */
+
+/* A worker that was forked here is no child of the application; so this tells whether that is
+ * alive. -1 in all other processes. */
+static int application_pidfd = -1;
+
+/* This process was told to be a server, and is told once. */
+gboolean
+gmp_warm_server_is_wanted (void)
+{
+  gboolean is_wanted = g_getenv (GMP_WARM_ENV) != NULL;
+
+  g_unsetenv (GMP_WARM_ENV);
+  return is_wanted;
+}
+
+/* May be called in a signal handler. Where this was no fork, it is the parent who tells. */
+gboolean
+gmp_warm_server_has_lost_application (void)
+{
+  struct pollfd place = { .fd = application_pidfd, .events = POLLIN };
+
+  return application_pidfd == -1 || poll (&place, 1, 0) != 0;
+}
+
+static guint
+count_entries (const char *path)
+{
+  g_autoptr (GDir) folder = g_dir_open (path, 0, NULL);
+  guint n = 0;
+
+  while (folder != NULL && g_dir_read_name (folder) != NULL)
+    n++;
+  return n;
+}
+
+static gboolean
+check_threads (GError **error)
+{
+  guint n = count_entries ("/proc/self/task");
+
+  if (n == 1)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "it has %u threads: code that is loaded when a worker starts has started them", n);
+  return FALSE;
+}
+
+/* A library that knows that processes are forked ends its threads before each fork, and starts them
+ * again when they are needed: OpenBLAS, which numpy brings along, does. So one fork is for nothing,
+ * and then it is seen whether there are other threads. */
+static void
+end_threads_of_libraries (void)
+{
+  int pid;
+
+  if (count_entries ("/proc/self/task") == 1)
+    return;
+  pid = fork ();
+  if (pid == 0)
+    _exit (EXIT_SUCCESS);
+  if (pid > 0)
+    waitpid (pid, NULL, 0);
+}
+
+/* What is printed while it loads would be missing in the workers. */
+static gboolean
+check_output (GError **error)
+{
+  struct stat status;
+
+  fflush (NULL);
+  if (fstat (STDOUT_FILENO, &status) == 0 && status.st_size == 0)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "code that is loaded has printed something");
+  return FALSE;
+}
+
+/* Files, pipes and sockets that were opened while it loads would be shared by the workers. Devices
+ * have no state. */
+static gboolean
+check_files (GError **error)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+
+  while (folder != NULL && (name = g_dir_read_name (folder)) != NULL)
+    {
+      int fd = atoi (name);
+      struct stat status;
+
+      if (fd <= GMP_WORKER_FD || fd == application_pidfd || fstat (fd, &status) != 0 ||
+          S_ISCHR (status.st_mode) || S_ISDIR (status.st_mode))
+        continue;
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                   "code that is loaded when a worker starts has opened the descriptor %d", fd);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+load (GmpHost        *host,
+      GmpWarmMessage *message,
+      GError        **error)
+{
+  g_autoptr (GVariant) boxed = NULL;
+  g_autoptr (GVariant) what = NULL;
+  GError *local = NULL;
+
+  if (message->kind != GMP_WARM_LOAD)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it was told %u first", message->kind);
+      return FALSE;
+    }
+  if (message->length > 0)
+    {
+      boxed = g_variant_ref_sink (
+        g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT,
+                                  g_bytes_new_take (g_steal_pointer (&message->text),
+                                                    message->length), FALSE));
+      what = g_variant_get_variant (boxed);
+    }
+  GMP_HOST_GET_CLASS (host)->load (host, what, &local);
+  if (local == NULL)
+    end_threads_of_libraries ();
+  if (local == NULL)
+    return check_threads (error) && check_output (error) && check_files (error);
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
+/* In the child: it is to look as if it had been started by itself. The server's socket is closed
+ * when the worker's takes its place. */
+static void
+become_worker (GmpWarmMessage *message)
+{
+  gboolean is_sound = fchdir (message->handles[GMP_WARM_HANDLE_FOLDER]) == 0;
+
+  is_sound &= dup2 (message->handles[GMP_WARM_HANDLE_STDOUT], STDOUT_FILENO) != -1;
+  is_sound &= dup2 (message->handles[GMP_WARM_HANDLE_STDERR], STDERR_FILENO) != -1;
+  is_sound &= dup2 (message->handles[GMP_WARM_HANDLE_CONTROL], GMP_WORKER_FD) != -1;
+  if (!is_sound)
+    {
+      g_printerr ("gmproc: cannot become a worker: %s\n", g_strerror (errno));
+      _exit (EXIT_FAILURE);
+    }
+  fcntl (GMP_WORKER_FD, F_SETFD, FD_CLOEXEC);
+}
+
+static void
+answer (int             fd,
+        GmpWarmMessage *message,
+        GError         *error)
+{
+  if (error != NULL)
+    *message = (GmpWarmMessage) {
+      .kind = GMP_WARM_REFUSED,
+      .text = error->message,
+      .length = strlen (error->message),
+    };
+  if (!gmp_warm_send (fd, message, NULL))
+    _exit (EXIT_FAILURE);
+  g_clear_error (&error);
+}
+
+/* Returns whether this is the child. */
+static gboolean
+fork_worker (GmpHost        *host,
+             int             fd,
+             GmpWarmMessage *question)
+{
+  GmpWarmMessage forked = { .kind = GMP_WARM_FORKED, .n_handles = 1 };
+  GError *error = NULL;
+
+  forked.number = -1;
+  if (question->n_handles != GMP_WARM_N_HANDLES)
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%u descriptors came",
+                 question->n_handles);
+  else if (check_threads (&error))
+    forked.number = GMP_HOST_GET_CLASS (host)->fork (host, &error);
+  if (forked.number == 0 && error == NULL)
+    {
+      become_worker (question);
+      return TRUE;
+    }
+  if (error == NULL)
+    {
+      forked.handles[0] = pidfd_open (forked.number, 0);
+      if (forked.handles[0] == -1)
+        g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
+    }
+  if (error == NULL)
+    answer (fd, &forked, NULL);
+  else
+    answer (fd, &(GmpWarmMessage) { 0 }, error);
+  gmp_warm_message_clear (&forked);
+  return FALSE;
+}
+
+static void
+reap (int             fd,
+      GmpWarmMessage *question)
+{
+  GmpWarmMessage reaped = { .kind = GMP_WARM_REAPED };
+  GError *error = NULL;
+
+  /* It never waits for one that goes on, nor for all. */
+  if (question->number <= 0 || waitpid (question->number, &reaped.number, WNOHANG) <= 0)
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%d has not ended", question->number);
+  answer (fd, &reaped, error);
+}
+
+/* Returns in each worker, which then goes on as one that was started by itself. */
+void
+gmp_warm_server_run (GmpHost *host,
+                     int      fd)
+{
+  GmpWarmMessage message;
+  GError *error = NULL;
+  gboolean is_child = FALSE;
+
+  application_pidfd = pidfd_open (getppid (), 0);
+  if (!gmp_warm_receive (fd, &message, NULL))
+    _exit (EXIT_FAILURE);
+  load (host, &message, &error);
+  gmp_warm_message_clear (&message);
+  answer (fd, &(GmpWarmMessage) { .kind = GMP_WARM_READY }, error);
+
+  while (!is_child && gmp_warm_receive (fd, &message, NULL))
+    {
+      if (message.kind == GMP_WARM_FORK)
+        is_child = fork_worker (host, fd, &message);
+      else if (message.kind == GMP_WARM_REAP)
+        reap (fd, &message);
+      gmp_warm_message_clear (&message);
+    }
+  if (!is_child)
+    _exit (EXIT_SUCCESS);
+}

@@ -1,0 +1,462 @@
+/* gmp-warm-launcher.c: workers that are forks of a process that has loaded their code
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-warm-launcher-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-warm-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How many milliseconds the server has for an answer, and for its own end. */
+#define ANSWER_LIMIT 10000
+#define END_LIMIT     1000
+
+/* What the server has said when it died may be long. */
+#define COMPLAINT_BYTES 2000
+
+/* The server forks itself on request. It is the parent of these processes: so it waits for them,
+ * when it is asked to, which is when their pidfd says that they have ended.
+ *
+ * A launch does not wait for the fork: the answer is read when somebody needs to know it. So a
+ * process that is started ahead costs its application one message. */
+struct _GmpWarmLauncher
+{
+  GmpLauncher parent_instance;
+
+  GmpProcess *server;
+  int output_fd; /* a memfd: a server that prints while it loads is not used */
+
+  GMutex lock;    /* of all that follows, and of what processes know of themselves */
+  int fd;         /* -1: the server is lost */
+  GQueue pending; /* of GmpWarmProcess: forks that were asked for, in this order */
+};
+
+G_DEFINE_FINAL_TYPE (GmpWarmLauncher, gmp_warm_launcher, GMP_TYPE_LAUNCHER)
+
+/* The process handle that goes with it. */
+
+#define GMP_TYPE_WARM_PROCESS (gmp_warm_process_get_type ())
+G_DECLARE_FINAL_TYPE (GmpWarmProcess, gmp_warm_process, GMP, WARM_PROCESS, GmpProcess)
+
+struct _GmpWarmProcess
+{
+  GmpProcess parent_instance;
+
+  GmpWarmLauncher *launcher;
+  gboolean is_known; /* the answer has come */
+  int pid;           /* 0: there never was one */
+  int pidfd;
+  gboolean was_reaped;
+  int wait_status;
+};
+
+G_DEFINE_FINAL_TYPE (GmpWarmProcess, gmp_warm_process, GMP_TYPE_PROCESS)
+
+static void
+lose_locked (GmpWarmLauncher *self,
+             const GError    *error)
+{
+  char complaint[COMPLAINT_BYTES + 1];
+  gssize n = pread (self->output_fd, complaint, COMPLAINT_BYTES, 0);
+
+  complaint[MAX (n, 0)] = '\0';
+  gmp_debug ("the warm-start server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
+             error->message, n > 0 ? "; it had printed: " : "", complaint);
+  close (self->fd);
+  self->fd = -1;
+  while (self->pending.length > 0)
+    {
+      g_autoptr (GmpProcess) process = g_queue_pop_head (&self->pending);
+
+      GMP_WARM_PROCESS (process)->is_known = TRUE;
+    }
+}
+
+/* One that does not answer would hold up whoever asks. */
+static gboolean
+await_answer (int      fd,
+              GError **error)
+{
+  struct pollfd place = { .fd = fd, .events = POLLIN };
+  int n;
+
+  do
+    n = poll (&place, 1, ANSWER_LIMIT);
+  while (n == -1 && errno == EINTR);
+  if (n == 1)
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "it did not answer");
+  return FALSE;
+}
+
+static gboolean
+receive_locked (GmpWarmLauncher *self,
+                GmpWarmKind      wanted,
+                guint            n_handles,
+                GmpWarmMessage  *answer,
+                GError         **error)
+{
+  if (!await_answer (self->fd, error) || !gmp_warm_receive (self->fd, answer, error))
+    return FALSE;
+  if (answer->kind == wanted && answer->n_handles == n_handles)
+    return TRUE;
+  if (answer->kind == GMP_WARM_REFUSED)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it refused: %s", answer->text);
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it answered with %u", answer->kind);
+  gmp_warm_message_clear (answer);
+  return FALSE;
+}
+
+static void
+take_answer_locked (GmpWarmLauncher *self)
+{
+  g_autoptr (GmpProcess) process = NULL;
+  g_autoptr (GError) error = NULL;
+  GmpWarmMessage answer;
+
+  /* A server that refuses or fails once is done with: other processes are started as ever. */
+  if (!receive_locked (self, GMP_WARM_FORKED, 1, &answer, &error))
+    {
+      lose_locked (self, error);
+      return;
+    }
+  process = g_queue_pop_head (&self->pending);
+  GMP_WARM_PROCESS (process)->is_known = TRUE;
+  GMP_WARM_PROCESS (process)->pid = answer.number;
+  GMP_WARM_PROCESS (process)->pidfd = answer.handles[0];
+  g_free (answer.text);
+}
+
+static void
+get_known (GmpWarmProcess *self)
+{
+  g_mutex_lock (&self->launcher->lock);
+  while (!self->is_known)
+    take_answer_locked (self->launcher);
+  g_mutex_unlock (&self->launcher->lock);
+}
+
+static int
+gmp_warm_process_get_pid (GmpProcess *process)
+{
+  get_known (GMP_WARM_PROCESS (process));
+  return GMP_WARM_PROCESS (process)->pid;
+}
+
+static void
+gmp_warm_process_send_signal (GmpProcess *process,
+                              int         signum)
+{
+  get_known (GMP_WARM_PROCESS (process));
+  if (GMP_WARM_PROCESS (process)->pid != 0)
+    pidfd_send_signal (GMP_WARM_PROCESS (process)->pidfd, signum, NULL, 0);
+}
+
+/* It has ended. Without its server nobody knows how. */
+static int
+reap_locked (GmpWarmLauncher *launcher,
+             int              pid)
+{
+  GmpWarmMessage question = { .kind = GMP_WARM_REAP, .number = pid };
+  GmpWarmMessage answer;
+  g_autoptr (GError) error = NULL;
+
+  while (launcher->pending.length > 0)
+    take_answer_locked (launcher);
+  if (launcher->fd == -1)
+    return GMP_PROCESS_STATUS_UNKNOWN;
+  if (gmp_warm_send (launcher->fd, &question, &error) &&
+      receive_locked (launcher, GMP_WARM_REAPED, 0, &answer, &error))
+    {
+      gmp_warm_message_clear (&answer);
+      return answer.number;
+    }
+  lose_locked (launcher, error);
+  return GMP_PROCESS_STATUS_UNKNOWN;
+}
+
+static int
+get_wait_status (GmpWarmProcess *self)
+{
+  int wait_status;
+
+  g_mutex_lock (&self->launcher->lock);
+  if (!self->was_reaped)
+    self->wait_status = self->pid != 0 ? reap_locked (self->launcher, self->pid)
+                                       : GMP_PROCESS_STATUS_UNKNOWN;
+  self->was_reaped = TRUE;
+  wait_status = self->wait_status;
+  g_mutex_unlock (&self->launcher->lock);
+  return wait_status;
+}
+
+static gboolean
+ended_cb (int          fd G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     user_data)
+{
+  GTask *task = user_data;
+  GmpWarmProcess *self = g_task_get_source_object (task);
+
+  if (!g_task_return_error_if_cancelled (task))
+    g_task_return_int (task, get_wait_status (self));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+gmp_warm_process_wait_async (GmpProcess         *process,
+                             GCancellable       *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer            user_data)
+{
+  GTask *task = g_task_new (process, cancellable, callback, user_data);
+  g_autoptr (GSource) source = NULL;
+
+  g_task_set_source_tag (task, gmp_warm_process_wait_async);
+  get_known (GMP_WARM_PROCESS (process));
+  if (GMP_WARM_PROCESS (process)->pid == 0)
+    {
+      g_task_return_int (task, GMP_PROCESS_STATUS_UNKNOWN);
+      g_object_unref (task);
+      return;
+    }
+  source = g_unix_fd_source_new (GMP_WARM_PROCESS (process)->pidfd, G_IO_IN);
+  if (cancellable != NULL)
+    {
+      g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
+
+      g_source_set_dummy_callback (cancelled);
+      g_source_add_child_source (source, cancelled);
+    }
+  g_source_set_callback (source, G_SOURCE_FUNC (ended_cb), task, g_object_unref);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
+static gboolean
+gmp_warm_process_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
+                              GAsyncResult *result,
+                              int          *wait_status,
+                              GError      **error)
+{
+  GError *local = NULL;
+  gssize status = g_task_propagate_int (G_TASK (result), &local);
+
+  if (local != NULL)
+    {
+      g_propagate_error (error, local);
+      return FALSE;
+    }
+  *wait_status = (int) status;
+  return TRUE;
+}
+
+static void
+gmp_warm_process_finalize (GObject *object)
+{
+  GmpWarmProcess *self = GMP_WARM_PROCESS (object);
+
+  if (self->pidfd != -1)
+    close (self->pidfd);
+  g_object_unref (self->launcher);
+  G_OBJECT_CLASS (gmp_warm_process_parent_class)->finalize (object);
+}
+
+static void
+gmp_warm_process_class_init (GmpWarmProcessClass *klass)
+{
+  GmpProcessClass *process_class = GMP_PROCESS_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = gmp_warm_process_finalize;
+  process_class->get_pid = gmp_warm_process_get_pid;
+  process_class->send_signal = gmp_warm_process_send_signal;
+  process_class->wait_async = gmp_warm_process_wait_async;
+  process_class->wait_finish = gmp_warm_process_wait_finish;
+}
+
+static void
+gmp_warm_process_init (GmpWarmProcess *self)
+{
+  self->pidfd = -1;
+}
+
+static void
+close_if_open (int fd)
+{
+  if (fd != -1)
+    close (fd);
+}
+
+/* Command and environment are the server's, and have to be those that it was started with. */
+static GmpProcess *
+gmp_warm_launcher_real_launch (GmpLauncher     *launcher,
+                               const GmpLaunch *launch,
+                               GError         **error)
+{
+  GmpWarmLauncher *self = GMP_WARM_LAUNCHER (launcher);
+  const char *folder = launch->working_directory != NULL ? launch->working_directory : ".";
+  GmpWarmMessage question = {
+    .kind = GMP_WARM_FORK,
+    .n_handles = GMP_WARM_N_HANDLES,
+    .handles = {
+      [GMP_WARM_HANDLE_CONTROL] = launch->control_fd,
+      [GMP_WARM_HANDLE_STDOUT] = launch->stdout_fd != -1 ? launch->stdout_fd : STDOUT_FILENO,
+      [GMP_WARM_HANDLE_STDERR] = launch->stderr_fd != -1 ? launch->stderr_fd : STDERR_FILENO,
+      [GMP_WARM_HANDLE_FOLDER] = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
+    },
+  };
+  GmpWarmProcess *process = NULL;
+  GError *local = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (self->fd == -1)
+    g_set_error (&local, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
+  else if (!gmp_warm_send (self->fd, &question, &local))
+    lose_locked (self, local);
+  if (local == NULL)
+    {
+      process = g_object_new (GMP_TYPE_WARM_PROCESS, NULL);
+      process->launcher = g_object_ref (self);
+      g_queue_push_tail (&self->pending, g_object_ref (process));
+    }
+  g_mutex_unlock (&self->lock);
+  close_if_open (question.handles[GMP_WARM_HANDLE_FOLDER]);
+  close (launch->control_fd);
+  close_if_open (launch->stdout_fd);
+  close_if_open (launch->stderr_fd);
+  if (process != NULL)
+    return GMP_PROCESS (process);
+  g_propagate_error (error, local);
+  return NULL;
+}
+
+static void
+gmp_warm_launcher_finalize (GObject *object)
+{
+  GmpWarmLauncher *self = GMP_WARM_LAUNCHER (object);
+
+  close_if_open (self->fd);
+  close_if_open (self->output_fd);
+  if (self->server != NULL)
+    gmp_process_end_sync (self->server, END_LIMIT);
+  g_clear_object (&self->server);
+  g_mutex_clear (&self->lock);
+  G_OBJECT_CLASS (gmp_warm_launcher_parent_class)->finalize (object);
+}
+
+static void
+gmp_warm_launcher_class_init (GmpWarmLauncherClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = gmp_warm_launcher_finalize;
+  GMP_LAUNCHER_CLASS (klass)->launch = gmp_warm_launcher_real_launch;
+}
+
+static void
+gmp_warm_launcher_init (GmpWarmLauncher *self)
+{
+  g_mutex_init (&self->lock);
+  self->fd = -1;
+  self->output_fd = -1;
+}
+
+static gboolean
+start_server (GmpWarmLauncher *self,
+              GmpLauncher     *plain,
+              const GmpLaunch *launch,
+              GError         **error)
+{
+  GmpLaunch server = *launch;
+  g_auto (GStrv) environment = g_strdupv (launch->environment);
+  int fds[2];
+
+  environment = g_environ_setenv (environment, GMP_WARM_ENV, "1", TRUE);
+  self->output_fd = memfd_create ("gmproc-warm", MFD_CLOEXEC);
+  if (self->output_fd == -1 ||
+      socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s", g_strerror (errno));
+      return FALSE;
+    }
+  self->fd = fds[0];
+  server.environment = environment;
+  server.control_fd = fds[1];
+  server.stdout_fd = fcntl (self->output_fd, F_DUPFD_CLOEXEC, 0);
+  server.stderr_fd = fcntl (self->output_fd, F_DUPFD_CLOEXEC, 0);
+  self->server = gmp_launcher_launch (plain, &server, error);
+  return self->server != NULL;
+}
+
+/* Starts a server by way of @plain: with the command and environment of @launch, and told to load
+ * @what (nullable). It is of use when gmp_warm_launcher_get_ready() says so. */
+GmpWarmLauncher *
+gmp_warm_launcher_new (GmpLauncher     *plain,
+                       const GmpLaunch *launch,
+                       GVariant        *what,
+                       GError         **error)
+{
+  g_autoptr (GmpWarmLauncher) self = g_object_new (GMP_TYPE_WARM_LAUNCHER, NULL);
+  g_autoptr (GVariant) boxed = what != NULL ? g_variant_ref_sink (g_variant_new_variant (what))
+                                            : NULL;
+  GmpWarmMessage load = { .kind = GMP_WARM_LOAD };
+
+  if (boxed != NULL)
+    {
+      load.text = (char *) g_variant_get_data (boxed);
+      load.length = g_variant_get_size (boxed);
+    }
+  if (!start_server (self, plain, launch, error) || !gmp_warm_send (self->fd, &load, error))
+    return NULL;
+  return g_steal_pointer (&self);
+}
+
+/* Is readable when gmp_warm_launcher_get_ready() does not wait. */
+int
+gmp_warm_launcher_get_fd (GmpWarmLauncher *self)
+{
+  return self->fd;
+}
+
+/* To be called once. With %FALSE there is no use in the server. */
+gboolean
+gmp_warm_launcher_get_ready (GmpWarmLauncher *self,
+                             GError         **error)
+{
+  GmpWarmMessage answer;
+  GError *local = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (receive_locked (self, GMP_WARM_READY, 0, &answer, &local))
+    gmp_warm_message_clear (&answer);
+  else
+    lose_locked (self, local);
+  g_mutex_unlock (&self->lock);
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
+/* Whether no more can be launched. */
+gboolean
+gmp_warm_launcher_is_lost (GmpWarmLauncher *self)
+{
+  gboolean is_lost;
+
+  g_mutex_lock (&self->lock);
+  is_lost = self->fd == -1;
+  g_mutex_unlock (&self->lock);
+  return is_lost;
+}
