@@ -387,6 +387,23 @@ is_enabled (void)
   return g_strcmp0 (g_getenv ("GMPROC_WARM"), "0") != 0 && g_getenv ("GMPROC_WRAP") == NULL;
 }
 
+static void
+drop_kinds (GmpStarter *self)
+{
+  GList *next;
+
+  g_mutex_lock (&self->lock);
+  for (GList *link = self->kinds.head; link != NULL; link = next)
+    {
+      next = link->next;
+      if (((Kind *) link->data)->waiting.length > 0)
+        continue;
+      kind_free (link->data);
+      g_queue_delete_link (&self->kinds, link);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
 /* Takes @order over. */
 static void
 order_locked (GmpStarter *self,
@@ -437,6 +454,8 @@ gmp_starter_start_async (GmpStarter         *self,
 
   g_task_set_source_tag (task, gmp_starter_start_async);
   g_task_set_task_data (task, gmp_starter_ref (self), (GDestroyNotify) gmp_starter_unref);
+  if (!is_enabled ())
+    drop_kinds (self);
   if (as_ever || !is_enabled ())
     {
       started = launch (self->plain, order, FALSE, &error);
@@ -513,8 +532,7 @@ gmp_starter_unref (GmpStarter *self)
   G_UNLOCK (default_starter);
   if (!is_last)
     return;
-  while (self->kinds.length > 0)
-    kind_free (g_queue_pop_head (&self->kinds));
+  drop_kinds (self);
   g_object_unref (self->plain);
   g_mutex_clear (&self->lock);
   g_free (self);

@@ -97,3 +97,15 @@ export const RawSquares = GObject.registerClass(class RawSquares extends Gmp.Wor
         return GLib.Variant.new_int32(params.get_int32() ** 2);
     }
 });
+
+export function get_pid() {
+    return new Gio.Credentials().get_unix_pid();
+}
+
+export function get_variable(name) {
+    return GLib.getenv(name);
+}
+
+export function get_folder() {
+    return GLib.get_current_dir();
+}
