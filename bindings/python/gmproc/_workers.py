@@ -328,7 +328,7 @@ class Workers(Application):
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
         self._set_native_options(True)
-        set_command()
+        set_command([function], self.fresh_modules)
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
         native.handlers = connect(self, state.native, job, outcome, mapping.take)
