@@ -7,6 +7,9 @@ from typing import Any, Callable
 
 from gi.repository import GLib, Gmp
 
+class View:
+    """Bytes that came from another process, with the buffer protocol: ``memoryview(view)``."""
+
 def use(*, pickle: Callable[[Any, bool], tuple[Any, list[Any]]], unpickle: Callable[..., Any],
         to_natural: Callable[[Any], GLib.Variant | None],
         from_natural: Callable[[GLib.Variant | None], Any], refuse: Callable[[str | None], Any],

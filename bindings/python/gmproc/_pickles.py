@@ -9,6 +9,7 @@ and not at all on their way in where they come through shared memory.
 
 from __future__ import annotations
 
+import copyreg
 import io
 import pickle
 import sys
@@ -26,6 +27,18 @@ EXCEPTION = 'gmproc.exception'
 
 # A pickle, and the buffers that belong to it.
 Parts = tuple[Any, list[Any]]
+
+
+def _same(buffer: Any) -> Any:
+    return buffer
+
+
+def _reduce_view(view: _gmproc.View) -> Any:
+    return _same, (pickle.PickleBuffer(view),)
+
+
+# What arrives as a buffer, for a PickleBuffer was sent, can be sent on.
+copyreg.pickle(_gmproc.View, _reduce_view)  # type: ignore[arg-type]
 
 
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:

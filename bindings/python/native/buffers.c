@@ -109,7 +109,7 @@ view_dealloc (PyObject *self)
 static PyType_Slot view_slots[] = {
   { Py_tp_dealloc, view_dealloc },
   { Py_bf_getbuffer, view_get_buffer },
-  { Py_tp_doc, (gpointer) "Bytes that came from another process." },
+  { Py_tp_doc, (gpointer) "Bytes that came from another process: memoryview (view)." },
   { 0, NULL }
 };
 
@@ -133,16 +133,14 @@ view_new (GVariant *variant,
           gboolean  is_readonly)
 {
   View *view = PyObject_New (View, view_type);
-  PyObject *result;
 
-  if (view == NULL)
-    return NULL;
-  view->variant = g_variant_ref (variant);
-  view->data = data;
-  view->is_readonly = is_readonly;
-  result = PyMemoryView_FromObject ((PyObject *) view);
-  Py_DECREF (view);
-  return result;
+  if (view != NULL)
+    {
+      view->variant = g_variant_ref (variant);
+      view->data = data;
+      view->is_readonly = is_readonly;
+    }
+  return (PyObject *) view;
 }
 
 /* The bytes of an ay, to write to: where they are, if they are this process's alone, or else in a
