@@ -16,6 +16,9 @@ from suite import chart, report, table
 from suite.rows import Contender, Effort, Role, Row, make_rows
 from suite.runner import Measured, Runner
 
+# Percent of the processors that others may need before that is told.
+BUSY = 5
+
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 HELP = """\
 Measures gmproc beside its peers, in turns, and says what was reached of its goals.
@@ -91,10 +94,11 @@ def say_progress(text: str) -> None:
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
 
 
-def keep(options: argparse.Namespace, all_measured: list[Measured], folder: Path) -> None:
+def keep(options: argparse.Namespace, all_measured: list[Measured], folder: Path, load: float
+         ) -> None:
     """Writes the figures and the picture."""
     folder.mkdir(parents=True, exist_ok=True)
-    machine = report.describe_machine(SOURCE_ROOT)
+    machine = report.describe_machine(SOURCE_ROOT, load)
     results = report.to_json(all_measured, machine, options.rounds, options.seconds)
     (folder / 'results.json').write_text(results, encoding='utf-8')
     pictures = [folder / 'performance.svg', folder / 'performance.png']
@@ -118,6 +122,7 @@ def main() -> int:
         print('\n'.join(f'{row.key:14} {row.title}' for row in rows))
         return 0
 
+    load = 0.0 if options.smoke else report.measure_load()
     begin = time.monotonic()
     runner = Runner(options.build / 'tests' / 'performance', say_progress, make_choice(options))
     all_measured = runner.run(rows, options.rounds)
@@ -129,9 +134,12 @@ def main() -> int:
         failed = {contender.key for measured in all_measured for contender in measured.contenders
                   if measured.has_failed(contender)}
         return 1 if failed else 0
-    keep(options, all_measured, folder)
+    keep(options, all_measured, folder, load)
     print(f'{time.monotonic() - begin:.0f} seconds, rounds: {options.rounds}. The figures are in '
           f'{os.path.relpath(folder, SOURCE_ROOT)}.')
+    if load > BUSY:
+        print(f'Before it began, others kept the processors {load:.0f} % busy: these are no '
+              'figures to keep.')
     has_ours = all(measured.columns[0][measured.ours].error is None for measured in all_measured)
     return 0 if has_ours else 1
 

@@ -171,7 +171,7 @@ def test_tables() -> None:
 def test_the_chapter_is_updated(tmp_path: Path) -> None:
     chapter = tmp_path / 'chapter.md'
     chapter.write_text(f'before\n{report.BEGIN}\nold\n{report.END}\nafter\n')
-    machine = {'packages': {'x': '1'}, 'commit': 'abc', 'processors': 2, 'processor': 'y',
+    machine = {'packages': {'x': '1'}, 'commit': 'abc', 'processors': 2, 'load': 1, 'processor': 'y',
                'system': 'z', 'kernel': '6'}
     measured = run(make_row(printing(0.001)))
     for _ in range(2):
@@ -182,6 +182,10 @@ def test_the_chapter_is_updated(tmp_path: Path) -> None:
     chapter.write_text('no marks')
     with pytest.raises(ValueError, match='once'):
         report.update_chapter(chapter, [measured], machine, 'a command')
+
+
+def test_load() -> None:
+    assert 0 <= report.measure_load(0.05) <= 100
 
 
 def test_every_goal_has_its_row() -> None:

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,22 @@ def _processor() -> str:
     return platform.machine()
 
 
-def describe_machine(source_root: Path) -> dict[str, Any]:
+def _read_processor_times() -> tuple[int, int]:
+    """Ticks that all processors were busy, and all ticks."""
+    times = [int(word) for word in Path('/proc/stat').read_text().splitlines()[0].split()[1:9]]
+    idle = times[3] + times[4]
+    return sum(times) - idle, sum(times)
+
+
+def measure_load(seconds: float = 0.5) -> float:
+    """How busy others keep the processors, in percent of all of them."""
+    busy, total = _read_processor_times()
+    time.sleep(seconds)
+    busy_after, total_after = _read_processor_times()
+    return 100 * (busy_after - busy) / max(1, total_after - total)
+
+
+def describe_machine(source_root: Path, load: float) -> dict[str, Any]:
     """What the figures hang on."""
     packages = ['libglib2.0-0', 'libqb100', 'libzmq5', 'libopenmpi3', 'python3-mpi4py',
                 'python3-joblib', 'python3-numpy', 'python3']
@@ -43,6 +59,7 @@ def describe_machine(source_root: Path) -> dict[str, Any]:
     return {
         'processor': _processor(),
         'processors': os.cpu_count(),
+        'load': round(load),
         'kernel': platform.release(),
         'system': platform.freedesktop_os_release().get('PRETTY_NAME', ''),
         'packages': {name: version for name, version in versions.items() if version},
@@ -81,7 +98,8 @@ def update_chapter(chapter: Path, all_measured: list[Measured], machine: dict[st
     versions = ', '.join(f'{name} {version}' for name, version in machine['packages'].items())
     about = (f'Made by `{command}` at commit {machine["commit"]}, on {machine["processors"]} '
              f'processors ({machine["processor"]}), {machine["system"]}, Linux '
-             f'{machine["kernel"]}; {versions}.')
+             f'{machine["kernel"]}; {versions}. Before it began, others kept the processors '
+             f'{machine["load"]} % busy.')
     new = f'{BEGIN}\n\n{about}\n\n{table.format_markdown(all_measured)}\n{END}'
     changed, n_places = re.subn(f'{re.escape(BEGIN)}.*?{re.escape(END)}', lambda _match: new, text,
                                 flags=re.DOTALL)
