@@ -171,8 +171,8 @@ def test_tables() -> None:
 def test_the_chapter_is_updated(tmp_path: Path) -> None:
     chapter = tmp_path / 'chapter.md'
     chapter.write_text(f'before\n{report.BEGIN}\nold\n{report.END}\nafter\n')
-    machine = {'packages': {'x': '1'}, 'commit': 'abc', 'processors': 2, 'load': 1, 'processor': 'y',
-               'system': 'z', 'kernel': '6'}
+    machine = {'packages': {'x': '1'}, 'commit': 'abc', 'processors': 2, 'processor': 'y',
+               'load': 1, 'system': 'z', 'kernel': '6'}
     measured = run(make_row(printing(0.001)))
     for _ in range(2):
         report.update_chapter(chapter, [measured], machine, 'a command')
