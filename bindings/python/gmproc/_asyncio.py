@@ -37,7 +37,7 @@ def _dispatch_to(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
     return dispatch
 
 
-async def _wait(job: Job, ended: asyncio.Future[None]) -> dict[Any, Any]:
+async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
     was_cancelled = False
     while not ended.done():
         try:
@@ -53,7 +53,7 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> dict[Any, Any]:
         raise trim(error)
 
 
-def run_in_thread(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[dict[Any, Any]]:
+def run_in_thread(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
     ended = loop.create_future()
 
     def body() -> None:

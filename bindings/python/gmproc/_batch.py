@@ -13,6 +13,7 @@ import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _pickles, _task
+from ._errors import BadPayload
 from ._worker import _Process
 
 # What a report is that comes before the failure of an item: which it is, and what those before it
@@ -72,5 +73,5 @@ def _tell(first: int, values: list[Any]) -> None:
         try:
             Gmp.Worker.report(_gmproc.wrap(ITEM, *_pickles.dump_parts((index, first, each))))
             return
-        except (GLib.Error, _pickles.BadPayload):
+        except (GLib.Error, BadPayload):
             pass  # Too big, or no pickle: without the values.

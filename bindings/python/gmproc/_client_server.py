@@ -259,7 +259,8 @@ class ClientServer(Application):
             WorkerError: the server or a client failed. What the other clients returned is in it.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
-        return _run.run_blocking(self._prepare(ids, params))
+        results: dict[Any, Any] = _run.run_blocking(self._prepare(ids, params))
+        return results
 
     @public
     def run_async(self, ids: Iterable[Any] | None = None, params: Any = None

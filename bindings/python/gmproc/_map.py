@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Sized
 
 from gi.repository import GLib, Gmp
 
@@ -35,7 +35,7 @@ class Items:
 
     def __init__(self, items: Iterable[Any], n_processes: int, chunksize: int | None) -> None:
         self._items = iter(items)
-        self._n_left = len(items) if hasattr(items, '__len__') else None
+        self._n_left = len(items) if isinstance(items, Sized) else None
         self._n_processes = n_processes
         self._is_fixed = chunksize is not None
         self._size = chunksize or 1
@@ -120,8 +120,8 @@ class MapOutcome(Outcome):
         return {first + i: value for first in sorted(self._values)
                 for i, value in enumerate(self._values[first])}
 
-    def _make_error(self, name: Any, error: GLib.Error) -> WorkerError:
-        failure = super()._make_error(name, error)
+    def make_error(self, name: Any, error: GLib.Error) -> WorkerError:
+        failure = super().make_error(name, error)
         if name not in self._failures:
             return failure
         first, n = self._batches[name]
@@ -141,10 +141,11 @@ class MapOutcome(Outcome):
 class Mapping:
     """One call of map: what goes to the workers, and what comes from them."""
 
-    def __init__(self, job: Job, native: Gmp.Workers, function: Callable[[Any], Any], items: Items,
+    def __init__(self, job: Job, outcome: MapOutcome, native: Gmp.Workers, function: Callable[[Any], Any], items: Items,
                  seeds: tuple[Any, ...], derive_seed: Callable[[Any], int],
                  tell: Callable[[int, list[Any]], None]) -> None:
         self.job = job
+        self.outcome = outcome
         self.native = native
         self.items = items
         self.derive_seed = derive_seed
@@ -168,14 +169,13 @@ class Mapping:
             raise _blame(first, batch, reason) from None
         self.size_sent[name] = packed.get_size()
         self.native.set_params(name, packed)
-        self.job.outcome.begin_batch(name, first, len(batch))
+        self.outcome.begin_batch(name, first, len(batch))
         return True
 
     def take(self, name: Any, value: GLib.Variant | None) -> None:
         """A worker has returned: it gets more before anybody looks at what it brought."""
-        outcome: Any = self.job.outcome
-        first, values, seconds = outcome.take_batch(name, value)
-        if outcome.has_failed():
+        first, values, seconds = self.outcome.take_batch(name, value)
+        if self.outcome.has_failed():
             self.tell(first, values)
             return
         size = max(self.size_sent[name], value.get_size() if value is not None else 0)

@@ -34,11 +34,11 @@ def _same(buffer: Any) -> Any:
 
 
 def _reduce_view(view: _gmproc.View) -> Any:
-    return _same, (pickle.PickleBuffer(view),)
+    return _same, (pickle.PickleBuffer(view),)  # type: ignore[arg-type]
 
 
 # What arrives as a buffer, for a PickleBuffer was sent, can be sent on.
-copyreg.pickle(_gmproc.View, _reduce_view)  # type: ignore[arg-type]
+copyreg.pickle(_gmproc.View, _reduce_view)
 
 
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:

@@ -97,7 +97,7 @@ def _interrupts_in_c() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run_blocking(job: Job) -> dict[Any, Any]:
+def run_blocking(job: Job) -> Any:
     sys.stdout.flush()  # What was printed before a run appears before what workers print.
     with _interrupts_in_c():
         job.block()
@@ -134,7 +134,7 @@ class Run:
             self._job.cancel()
         return not self._is_done
 
-    def result(self) -> dict[Any, Any]:
+    def result(self) -> Any:
         """What ``run()`` returns, or raises.
 
         Raises:
@@ -161,7 +161,7 @@ class Run:
         else:
             self._callbacks.append(callback)
 
-    def __await__(self) -> Generator[Run, None, dict[Any, Any]]:
+    def __await__(self) -> Generator[Run, None, Any]:
         """For a coroutine that is driven on the main loop: it yields the run itself, and goes on
         when that is done."""
         if not self._is_done:
@@ -169,7 +169,7 @@ class Run:
         return self.result()
 
 
-def run_async(job: Job) -> asyncio.Task[dict[Any, Any]] | Run:
+def run_async(job: Job) -> asyncio.Task[Any] | Run:
     """A task where asyncio runs in this thread, and else a Run."""
     sys.stdout.flush()
     # It takes longer to load than all of this package, which workers load too; and where it is not

@@ -214,7 +214,8 @@ class Workers(Application):
                 exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
-        return _run.run_blocking(self._prepare(ids))
+        results: dict[Any, Any] = _run.run_blocking(self._prepare(ids))
+        return results
 
     @public
     def run_async(self, ids: Iterable[Any] | None = None
@@ -324,7 +325,8 @@ class Workers(Application):
         names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
         outcome = MapOutcome({name: number for number, name in enumerate(names)})
         job = _run.Job(outcome)
-        mapping = Mapping(job, state.native, function, Items(items, len(names), chunksize),
+        mapping = Mapping(job, outcome, state.native, function,
+                          Items(items, len(names), chunksize),
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
         self._set_native_options(True)
