@@ -323,6 +323,16 @@ set_signals (void)
   signal (SIGPIPE, SIG_IGN);
 }
 
+/* With a process group of its own, what a worker leaves behind when it is killed can be killed too;
+ * and a worker that is stopped (SIGSTOP) when the application dies gets SIGHUP and SIGCONT from the
+ * kernel, as every group that is orphaned does. A debugger needs the terminal's group. */
+static void
+lead_group (void)
+{
+  if (g_getenv ("GMPROC_WRAP") == NULL)
+    setpgid (0, 0);
+}
+
 /* The socket's number from the environment, which is then cleared: programs started from here are
  * no workers. */
 static int
@@ -391,6 +401,7 @@ gmp_host_run (GmpHost *self)
       gmp_warm_server_run (self, fd);
       watch_parent ();
     }
+  lead_group ();
   /* One write a line, so that lines of several workers do not mix, and appear as they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);

@@ -8,9 +8,14 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
+#include "launch/gmp-reaper-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct _GmpSubprocessLauncher
@@ -25,12 +30,19 @@ G_DEFINE_FINAL_TYPE (GmpSubprocessLauncher, gmp_subprocess_launcher, GMP_TYPE_LA
 #define GMP_TYPE_SUBPROCESS (gmp_subprocess_get_type ())
 G_DECLARE_FINAL_TYPE (GmpSubprocess, gmp_subprocess, GMP, SUBPROCESS, GmpProcess)
 
+/* It is held by the reaper until it has ended, so none is left unwaited for. */
 struct _GmpSubprocess
 {
   GmpProcess parent_instance;
 
-  GSubprocess *subprocess;
   int pid;
+  int pidfd;
+
+  GMutex lock;
+  GList *waits; /* of GTask; under lock, as what follows */
+  gboolean has_ended;
+  int wait_status;
+  guint64 peak_memory;
 };
 
 G_DEFINE_FINAL_TYPE (GmpSubprocess, gmp_subprocess, GMP_TYPE_PROCESS)
@@ -45,22 +57,66 @@ static void
 gmp_subprocess_send_signal (GmpProcess *process,
                             int         signum)
 {
-  /* GSubprocess knows, under its lock, whether the pid is still its own. */
-  g_subprocess_send_signal (GMP_SUBPROCESS (process)->subprocess, signum);
+  /* A pidfd never means another process, whatever has become of this one. */
+  syscall (SYS_pidfd_send_signal, GMP_SUBPROCESS (process)->pidfd, signum, NULL, 0);
+}
+
+static gboolean
+take_wait (GmpSubprocess *self,
+           GTask         *task)
+{
+  GList *link;
+
+  g_mutex_lock (&self->lock);
+  link = g_list_find (self->waits, task);
+  if (link != NULL)
+    self->waits = g_list_delete_link (self->waits, link);
+  g_mutex_unlock (&self->lock);
+  return link != NULL;
 }
 
 static void
-waited_cb (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
+destroy_source (gpointer source)
 {
-  g_autoptr (GTask) task = user_data;
-  GError *error = NULL;
+  g_source_destroy (source);
+  g_source_unref (source);
+}
 
-  if (g_subprocess_wait_finish (G_SUBPROCESS (source), result, &error))
-    g_task_return_int (task, g_subprocess_get_status (G_SUBPROCESS (source)));
-  else
-    g_task_return_error (task, error);
+static gboolean
+cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+              gpointer      user_data)
+{
+  GTask *task = user_data;
+
+  if (take_wait (g_task_get_source_object (task), task))
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                               "Nobody waits for the process any more");
+      g_object_unref (task);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* Called in the reaper's thread. */
+static void
+reaped_cb (int                  wait_status,
+           const struct rusage *usage,
+           gpointer             user_data)
+{
+  g_autoptr (GmpSubprocess) self = user_data;
+  g_autoptr (GList) waits = NULL;
+
+  g_mutex_lock (&self->lock);
+  self->has_ended = TRUE;
+  self->wait_status = wait_status;
+  self->peak_memory = (guint64) usage->ru_maxrss * 1024;
+  waits = g_steal_pointer (&self->waits);
+  g_mutex_unlock (&self->lock);
+  for (GList *link = waits; link != NULL; link = link->next)
+    {
+      g_task_return_int (link->data, wait_status);
+      g_object_unref (link->data);
+    }
 }
 
 static void
@@ -69,10 +125,27 @@ gmp_subprocess_wait_async (GmpProcess         *process,
                            GAsyncReadyCallback callback,
                            gpointer            user_data)
 {
-  GTask *task = g_task_new (process, cancellable, callback, user_data);
+  GmpSubprocess *self = GMP_SUBPROCESS (process);
+  g_autoptr (GTask) task = g_task_new (process, cancellable, callback, user_data);
+  gboolean has_ended;
 
   g_task_set_source_tag (task, gmp_subprocess_wait_async);
-  g_subprocess_wait_async (GMP_SUBPROCESS (process)->subprocess, cancellable, waited_cb, task);
+  /* That it has ended counts, also when that is heard after it was cancelled. */
+  g_task_set_check_cancellable (task, FALSE);
+  if (cancellable != NULL)
+    {
+      GSource *source = g_cancellable_source_new (cancellable);
+
+      g_task_attach_source (task, source, G_SOURCE_FUNC (cancelled_cb));
+      g_task_set_task_data (task, source, destroy_source);
+    }
+  g_mutex_lock (&self->lock);
+  has_ended = self->has_ended;
+  if (!has_ended)
+    self->waits = g_list_prepend (self->waits, g_object_ref (task));
+  g_mutex_unlock (&self->lock);
+  if (has_ended)
+    g_task_return_int (task, self->wait_status);
 }
 
 static gboolean
@@ -82,8 +155,11 @@ gmp_subprocess_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
                             GError      **error)
 {
   GError *local = NULL;
-  gssize status = g_task_propagate_int (G_TASK (result), &local);
+  gssize status;
 
+  /* The source holds the task. */
+  g_task_set_task_data (G_TASK (result), NULL, NULL);
+  status = g_task_propagate_int (G_TASK (result), &local);
   if (local != NULL)
     {
       g_propagate_error (error, local);
@@ -93,10 +169,26 @@ gmp_subprocess_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
   return TRUE;
 }
 
+static guint64
+gmp_subprocess_get_peak_memory (GmpProcess *process)
+{
+  GmpSubprocess *self = GMP_SUBPROCESS (process);
+  guint64 result;
+
+  g_mutex_lock (&self->lock);
+  result = self->peak_memory;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
 static void
 gmp_subprocess_finalize (GObject *object)
 {
-  g_clear_object (&GMP_SUBPROCESS (object)->subprocess);
+  GmpSubprocess *self = GMP_SUBPROCESS (object);
+
+  if (self->pidfd != -1)
+    close (self->pidfd);
+  g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_subprocess_parent_class)->finalize (object);
 }
 
@@ -110,11 +202,14 @@ gmp_subprocess_class_init (GmpSubprocessClass *klass)
   process_class->send_signal = gmp_subprocess_send_signal;
   process_class->wait_async = gmp_subprocess_wait_async;
   process_class->wait_finish = gmp_subprocess_wait_finish;
+  process_class->get_peak_memory = gmp_subprocess_get_peak_memory;
 }
 
 static void
-gmp_subprocess_init (GmpSubprocess *self G_GNUC_UNUSED)
+gmp_subprocess_init (GmpSubprocess *self)
 {
+  self->pidfd = -1;
+  g_mutex_init (&self->lock);
 }
 
 /* GMPROC_WRAP puts a debugger, valgrind or strace around each worker. */
@@ -141,9 +236,9 @@ wrap (char       **argv,
 
 /* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read
  * these when they are loaded, so it has to be said before that. What the user has set counts. */
-static void
-limit_inner_threads (GSubprocessLauncher *launcher,
-                     guint                inner_threads)
+static char **
+limit_inner_threads (char **environment,
+                     guint  inner_threads)
 {
   static const char *variables[] = {
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
@@ -152,7 +247,8 @@ limit_inner_threads (GSubprocessLauncher *launcher,
   g_autofree char *number = g_strdup_printf ("%u", inner_threads);
 
   for (gsize i = 0; i < G_N_ELEMENTS (variables); i++)
-    g_subprocess_launcher_setenv (launcher, variables[i], number, FALSE);
+    environment = g_environ_setenv (environment, variables[i], number, FALSE);
+  return environment;
 }
 
 /* A process may be in a folder that it could not go to any more. */
@@ -166,45 +262,107 @@ is_here (const char *path)
   return result;
 }
 
-static GSubprocessLauncher *
-prepare (const GmpLaunch *launch,
-         gboolean         with_input)
+static char **
+make_environment (const GmpLaunch *launch)
 {
-  GSubprocessFlags flags = with_input ? G_SUBPROCESS_FLAGS_STDIN_INHERIT : G_SUBPROCESS_FLAGS_NONE;
-  GSubprocessLauncher *launcher = g_subprocess_launcher_new (flags);
+  char **result = launch->environment != NULL ? g_strdupv (launch->environment)
+                                              : g_get_environ ();
 
-  if (launch->environment != NULL)
-    g_subprocess_launcher_set_environ (launcher, launch->environment);
-  if (launch->working_directory != NULL && !is_here (launch->working_directory))
-    g_subprocess_launcher_set_cwd (launcher, launch->working_directory);
-  g_subprocess_launcher_setenv (launcher, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
-  limit_inner_threads (launcher, launch->inner_threads);
-  g_subprocess_launcher_take_fd (launcher, launch->control_fd, GMP_WORKER_FD);
-  if (launch->stdout_fd != -1)
-    g_subprocess_launcher_take_stdout_fd (launcher, launch->stdout_fd);
-  if (launch->stderr_fd != -1)
-    g_subprocess_launcher_take_stderr_fd (launcher, launch->stderr_fd);
-  return launcher;
+  result = limit_inner_threads (result, launch->inner_threads);
+  return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
+}
+
+/* A limit on processes is met here, and the system's own words for it name none. */
+static void
+explain (GError     **error,
+         const GError *reason)
+{
+  gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK);
+
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message, refused
+               ? " (the limit on processes, 'ulimit -u' or that of a control group, or lack of "
+               "memory: raise it, or set max-parallel)" : "");
+}
+
+static gboolean
+spawn (const GmpLaunch *launch,
+       char           **argv,
+       gboolean         with_input,
+       int             *pid,
+       GError         **error)
+{
+  g_auto (GStrv) environment = make_environment (launch);
+  GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
+  const char *folder = launch->working_directory;
+  int target_fd = GMP_WORKER_FD;
+
+  if (folder != NULL && is_here (folder))
+    folder = NULL;
+  if (with_input)
+    flags |= G_SPAWN_CHILD_INHERITS_STDIN;
+  return g_spawn_async_with_pipes_and_fds (folder, (const char * const *) argv,
+                                           (const char * const *) environment, flags, NULL, NULL,
+                                           -1, launch->stdout_fd, launch->stderr_fd,
+                                           &launch->control_fd, &target_fd, 1, pid, NULL, NULL,
+                                           NULL, error);
 }
 
 /* A worker does not hear Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the
  * signal. An interpreter that is interrupted while it starts would die with a complaint of its
  * own. */
-static GSubprocess *
-spawn_deaf (GSubprocessLauncher *launcher,
-            char               **argv,
-            GError             **error)
+static gboolean
+spawn_deaf (const GmpLaunch *launch,
+            char           **argv,
+            int             *pid,
+            GError         **error)
 {
-  GSubprocess *subprocess;
+  gboolean result;
   sigset_t interrupt;
   sigset_t old;
 
   sigemptyset (&interrupt);
   sigaddset (&interrupt, SIGINT);
   pthread_sigmask (SIG_BLOCK, &interrupt, &old);
-  subprocess = g_subprocess_launcher_spawnv (launcher, (const char * const *) argv, error);
+  result = spawn (launch, argv, FALSE, pid, error);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
-  return subprocess;
+  return result;
+}
+
+/* The copies in this process would keep the other end from seeing the child's death. */
+static void
+close_all (const GmpLaunch *launch)
+{
+  close (launch->control_fd);
+  if (launch->stdout_fd != -1)
+    close (launch->stdout_fd);
+  if (launch->stderr_fd != -1)
+    close (launch->stderr_fd);
+}
+
+/* Takes care of the child @pid. */
+static GmpProcess *
+adopt (int      pid,
+       GError **error)
+{
+  int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+  GmpSubprocess *process;
+
+  if (pidfd == -1)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot watch a process by a pidfd: %s%s",
+                   g_strerror (errno), errno == EMFILE ? " (raise it with 'ulimit -n')"
+                   : errno == ESRCH ? " (the program must not ignore SIGCHLD)"
+                   : " (it takes Linux 5.3 or later)");
+      kill (pid, SIGKILL);
+      waitpid (pid, NULL, 0);
+      return NULL;
+    }
+  fcntl (pidfd, F_SETFD, FD_CLOEXEC);
+  process = g_object_new (GMP_TYPE_SUBPROCESS, NULL);
+  process->pid = pid;
+  process->pidfd = pidfd;
+  gmp_reaper_watch (pid, pidfd, reaped_cb, g_object_ref (process));
+  return GMP_PROCESS (process);
 }
 
 static GmpProcess *
@@ -214,32 +372,20 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
 {
   /* A debugger wants the terminal; other workers must not fight over it, and read nothing. */
   const char *wrapper = g_getenv ("GMPROC_WRAP");
-  g_autoptr (GSubprocessLauncher) launcher = prepare (launch, wrapper != NULL);
-  g_autoptr (GSubprocess) subprocess = NULL;
   g_autoptr (GError) local = NULL;
-  g_auto (GStrv) argv = NULL;
-  GmpSubprocess *process;
-  const char *identifier;
+  g_auto (GStrv) argv = wrap (launch->argv, wrapper, &local);
+  gboolean was_started = FALSE;
+  int pid;
 
-  argv = wrap (launch->argv, wrapper, &local);
   if (argv != NULL && wrapper != NULL)
-    subprocess = g_subprocess_launcher_spawnv (launcher, (const char * const *) argv, &local);
+    was_started = spawn (launch, argv, TRUE, &pid, &local);
   else if (argv != NULL)
-    subprocess = spawn_deaf (launcher, argv, &local);
-  /* Or the copies in this process keep the other end from seeing the child's death. */
-  g_subprocess_launcher_close (launcher);
-  if (subprocess == NULL)
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, local->message);
-      return NULL;
-    }
-
-  process = g_object_new (GMP_TYPE_SUBPROCESS, NULL);
-  process->subprocess = g_steal_pointer (&subprocess);
-  /* A process that has ended already has no identifier any more. */
-  identifier = g_subprocess_get_identifier (process->subprocess);
-  process->pid = identifier != NULL ? atoi (identifier) : 0;
-  return GMP_PROCESS (process);
+    was_started = spawn_deaf (launch, argv, &pid, &local);
+  close_all (launch);
+  if (was_started)
+    return adopt (pid, error);
+  explain (error, local);
+  return NULL;
 }
 
 static void

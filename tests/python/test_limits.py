@@ -71,7 +71,7 @@ def test_a_death_in_numbers():
     error = fail(workers)
     assert error.signal == signal.SIGKILL and not error.out_of_memory
     assert error.pid > 0 and error.exit_status is None
-    assert error.run_time > 0
+    assert error.run_time > 0 and error.peak_memory > 1 << 20
     assert error.last_lines == ['the last words']
 
 

@@ -1,0 +1,24 @@
+/* gmp-reaper-private.h: sees children end, at once and with what they have used
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+#include <sys/resource.h>
+
+G_BEGIN_DECLS
+
+/* Called in a thread of the reaper's, once. */
+typedef void (*GmpReaped) (int                  wait_status,
+                           const struct rusage *usage,
+                           gpointer             user_data);
+
+void gmp_reaper_watch (int       pid,
+                       int       pidfd,
+                       GmpReaped reaped,
+                       gpointer  user_data);
+
+G_END_DECLS

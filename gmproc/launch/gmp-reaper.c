@@ -1,0 +1,101 @@
+/* gmp-reaper.c: sees children end, at once and with what they have used
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-reaper-private.h"
+
+#include "launch/gmp-process-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+/* One thread for all children of the application: so none stays a zombie, whether or not a main
+ * context runs, and none keeps what it has forked itself when it dies. GSubprocess has its reaping
+ * done by GLib, which throws away what the kernel says of the memory that a child had. */
+
+typedef struct {
+  int pid;
+  GmpReaped reaped;
+  gpointer user_data;
+} Child;
+
+static gpointer
+reaper_thread (gpointer user_data)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (user_data, FALSE);
+
+  g_main_loop_run (loop);
+  return NULL;
+}
+
+static GMainContext *
+get_context (void)
+{
+  static gsize context;
+
+  if (g_once_init_enter (&context))
+    {
+      GMainContext *fresh = g_main_context_new ();
+      sigset_t all;
+      sigset_t old;
+
+      /* Signals are for the threads of the program. */
+      sigfillset (&all);
+      pthread_sigmask (SIG_SETMASK, &all, &old);
+      g_thread_unref (g_thread_new ("gmproc-reaper", reaper_thread, fresh));
+      pthread_sigmask (SIG_SETMASK, &old, NULL);
+      g_once_init_leave (&context, (gsize) fresh);
+    }
+  return (GMainContext *) context;
+}
+
+/* A worker that was killed, or failed, may have left processes behind, which are in the process
+ * group that it has made for itself. Until it is waited for, no other group can have its number. */
+static void
+kill_left_behind (int pid)
+{
+  siginfo_t info = { 0, };
+
+  if (waitid (P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) == 0 &&
+      (info.si_code != CLD_EXITED || info.si_status != 0))
+    kill (-pid, SIGKILL);
+}
+
+static gboolean
+ended_cb (int          fd G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     user_data)
+{
+  Child *child = user_data;
+  struct rusage usage = { 0, };
+  int status = GMP_PROCESS_STATUS_UNKNOWN;
+  int result;
+
+  kill_left_behind (child->pid);
+  do
+    result = wait4 (child->pid, &status, 0, &usage);
+  while (result == -1 && errno == EINTR);
+  /* Where the program ignores SIGCHLD the kernel has thrown it all away. */
+  child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
+                 child->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* @reaped is called when the child has ended and was waited for; @pidfd must be open until then. */
+void
+gmp_reaper_watch (int       pid,
+                  int       pidfd,
+                  GmpReaped reaped,
+                  gpointer  user_data)
+{
+  g_autoptr (GSource) source = g_unix_fd_source_new (pidfd, G_IO_IN);
+  Child *child = g_new (Child, 1);
+
+  *child = (Child) { pid, reaped, user_data };
+  g_source_set_callback (source, G_SOURCE_FUNC (ended_cb), child, g_free);
+  g_source_attach (source, get_context ());
+}
