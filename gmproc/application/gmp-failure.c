@@ -428,8 +428,8 @@ gmp_failure_new_for_error (const char   *id,
   return self;
 }
 
-/* The worker was restarted after this, and in the end failed with @last; with this itself where that
- * is %NULL. */
+/* The worker was restarted after this, and in the end failed with @last; or with this itself, where
+ * that is %NULL. */
 void
 gmp_failure_give_up (GmpFailure *self,
                      guint       n_restarts,

@@ -23,7 +23,7 @@ typedef enum {
   GMP_WARM_FORK,     /* descriptors: see GmpWarmHandle */
   GMP_WARM_FORKED,   /* number is the pid; descriptor: its pidfd */
   GMP_WARM_REAP,     /* number is the pid of a process that has ended */
-  GMP_WARM_REAPED    /* number is its wait status */
+  GMP_WARM_REAPED    /* number is its wait status; text: how many KiB of memory it had at most */
 } GmpWarmKind;
 
 /* The descriptors of FORK. */

@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,11 +230,22 @@ reap (int             fd,
       GmpWarmMessage *question)
 {
   GmpWarmMessage reaped = { .kind = GMP_WARM_REAPED };
+  g_autofree char *peak = NULL;
+  struct rusage usage = { 0, };
+  siginfo_t info = { 0, };
   GError *error = NULL;
 
-  /* It never waits for one that goes on, nor for all. */
-  if (question->number <= 0 || waitpid (question->number, &reaped.number, WNOHANG) <= 0)
+  /* It never waits for one that goes on, nor for all. What a worker that was killed leaves behind
+   * is in the process group that it leads until it is waited for. */
+  if (question->number > 0 &&
+      waitid (P_PID, (id_t) question->number, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
+      info.si_pid != 0 && (info.si_code != CLD_EXITED || info.si_status != 0))
+    kill (-question->number, SIGKILL);
+  if (question->number <= 0 || wait4 (question->number, &reaped.number, WNOHANG, &usage) <= 0)
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%d has not ended", question->number);
+  peak = g_strdup_printf ("%ld", usage.ru_maxrss);
+  reaped.text = peak;
+  reaped.length = strlen (peak);
   answer (fd, &reaped, error);
 }
 

@@ -11,10 +11,9 @@
 #include "launch/gmp-reaper-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,7 +57,7 @@ gmp_subprocess_send_signal (GmpProcess *process,
                             int         signum)
 {
   /* A pidfd never means another process, whatever has become of this one. */
-  syscall (SYS_pidfd_send_signal, GMP_SUBPROCESS (process)->pidfd, signum, NULL, 0);
+  pidfd_send_signal (GMP_SUBPROCESS (process)->pidfd, signum, NULL, 0);
 }
 
 static gboolean
@@ -344,7 +343,7 @@ static GmpProcess *
 adopt (int      pid,
        GError **error)
 {
-  int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+  int pidfd = pidfd_open (pid, 0);
   GmpSubprocess *process;
 
   if (pidfd == -1)
@@ -357,7 +356,6 @@ adopt (int      pid,
       waitpid (pid, NULL, 0);
       return NULL;
     }
-  fcntl (pidfd, F_SETFD, FD_CLOEXEC);
   process = g_object_new (GMP_TYPE_SUBPROCESS, NULL);
   process->pid = pid;
   process->pidfd = pidfd;

@@ -61,6 +61,7 @@ struct _GmpWarmProcess
   int pidfd;
   gboolean was_reaped;
   int wait_status;
+  guint64 peak_memory;
 };
 
 G_DEFINE_FINAL_TYPE (GmpWarmProcess, gmp_warm_process, GMP_TYPE_PROCESS)
@@ -169,7 +170,8 @@ gmp_warm_process_send_signal (GmpProcess *process,
 /* It has ended. Without its server nobody knows how. */
 static int
 reap_locked (GmpWarmLauncher *launcher,
-             int              pid)
+             int              pid,
+             guint64         *peak_memory)
 {
   GmpWarmMessage question = { .kind = GMP_WARM_REAP, .number = pid };
   GmpWarmMessage answer;
@@ -182,6 +184,8 @@ reap_locked (GmpWarmLauncher *launcher,
   if (gmp_warm_send (launcher->fd, &question, &error) &&
       receive_locked (launcher, GMP_WARM_REAPED, 0, &answer, &error))
     {
+      if (answer.text != NULL)
+        *peak_memory = g_ascii_strtoull (answer.text, NULL, 10) * 1024;
       gmp_warm_message_clear (&answer);
       return answer.number;
     }
@@ -196,7 +200,8 @@ get_wait_status (GmpWarmProcess *self)
 
   g_mutex_lock (&self->launcher->lock);
   if (!self->was_reaped)
-    self->wait_status = self->pid != 0 ? reap_locked (self->launcher, self->pid)
+    self->wait_status = self->pid != 0 ? reap_locked (self->launcher, self->pid,
+                                                      &self->peak_memory)
                                        : GMP_PROCESS_STATUS_UNKNOWN;
   self->was_reaped = TRUE;
   wait_status = self->wait_status;
@@ -264,6 +269,12 @@ gmp_warm_process_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
   return TRUE;
 }
 
+static guint64
+gmp_warm_process_get_peak_memory (GmpProcess *process)
+{
+  return GMP_WARM_PROCESS (process)->peak_memory;
+}
+
 static void
 gmp_warm_process_finalize (GObject *object)
 {
@@ -285,6 +296,7 @@ gmp_warm_process_class_init (GmpWarmProcessClass *klass)
   process_class->send_signal = gmp_warm_process_send_signal;
   process_class->wait_async = gmp_warm_process_wait_async;
   process_class->wait_finish = gmp_warm_process_wait_finish;
+  process_class->get_peak_memory = gmp_warm_process_get_peak_memory;
 }
 
 static void

@@ -46,8 +46,6 @@ def fresh_modules(names: Iterable[str]) -> set[str]:
 def describe(works: Iterable[Any], fresh: Iterable[str]) -> GLib.Variant:
     """What load() needs."""
     main = _main_module.describe()
-    # A worker goes to the folder that the application is in when it starts.
-    main.pop('dir', None)
     common = [name for name in _COMMON if name in sys.modules]
     names = {getattr(work, '__module__', None) or '' for work in works}
     names -= {'', '__main__', '__mp_main__'}

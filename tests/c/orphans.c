@@ -1,0 +1,277 @@
+/* orphans.c: what is left of workers that died, and of an application that did
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB (1024 * 1024)
+
+/* Waits until @pid, which need not be a child, is gone. */
+static void
+wait_until_gone (int pid)
+{
+  struct pollfd fd = { .fd = pidfd_open (pid, 0), .events = POLLIN };
+
+  if (fd.fd == -1)
+    {
+      g_assert_cmpint (errno, ==, ESRCH);
+      return;
+    }
+  g_assert_cmpint (poll (&fd, 1, -1), ==, 1);
+  close (fd.fd);
+}
+
+/* Starts a process of its own, writes down its pid, and dies. */
+static GVariant *
+leave_behind (GVariant *params,
+              GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *text = NULL;
+  int pid = fork ();
+
+  if (pid == 0)
+    {
+      for (int fd = 0; fd < 1024; fd++)
+        close (fd);
+      for (;;)
+        pause ();
+    }
+  text = g_strdup_printf ("%d", pid);
+  g_file_set_contents (g_variant_get_string (params, NULL), text, -1, NULL);
+  raise (SIGKILL);
+  return NULL;
+}
+
+static void
+test_grandchild (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *path = gmp_test_build_path ("pid");
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, leave_behind, g_variant_new_string (path), NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_assert_cmpint (atoi (text), >, 0);
+  wait_until_gone (atoi (text));
+}
+
+/* Has memory for good, whatever the compiler thinks of that. */
+static void
+fill (gsize size)
+{
+  volatile char *block = g_malloc (size);
+
+  for (gsize i = 0; i < size; i += 4096)
+    block[i] = 1;
+}
+
+static GVariant *
+fill_and_die (GVariant *params G_GNUC_UNUSED,
+              GError  **error G_GNUC_UNUSED)
+{
+  fill (64 * MIB);
+  abort ();
+}
+
+static void
+test_peak_memory (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, fill_and_die, NULL, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, " MiB of memory at most");
+  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  g_assert_cmpuint (gmp_failure_get_peak_memory (failures->pdata[0]), >, 64 * MIB);
+  g_assert_false (gmp_failure_get_out_of_memory (failures->pdata[0]));
+}
+
+/* A worker tells its pid through a pipe and stops itself; then its application is killed. */
+static GVariant *
+stop_self (GVariant *params,
+           GError  **error G_GNUC_UNUSED)
+{
+  int fd = open (g_variant_get_string (params, NULL), O_WRONLY | O_CLOEXEC);
+  int pid = getpid ();
+
+  g_assert_cmpint (write (fd, &pid, sizeof pid), ==, sizeof pid);
+  close (fd);
+  raise (SIGSTOP);
+  return NULL;
+}
+
+static void
+run_application (const char *path)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+
+  gmp_workers_add (workers, 1, stop_self, g_variant_new_string (path), NULL);
+  gmp_workers_run (workers, NULL, 0, NULL, NULL);
+}
+
+static void
+test_stopped_worker (void)
+{
+  g_autofree char *path = gmp_test_build_path ("pipe");
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  const char *argv[] = { program, "--application", path, NULL };
+  g_autoptr (GSubprocess) application = NULL;
+  g_autoptr (GError) error = NULL;
+  int fd;
+  int pid = 0;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  application = g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_NONE, &error);
+  g_assert_no_error (error);
+  fd = open (path, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (read (fd, &pid, sizeof pid), ==, sizeof pid);
+  close (fd);
+  g_subprocess_send_signal (application, SIGKILL);
+  g_subprocess_wait (application, NULL, &error);
+  g_assert_no_error (error);
+  wait_until_gone (pid);
+}
+
+/* A control group of the test's own, of version 1 or 2, where the system lets it have one. */
+static GVariant *
+devour (GVariant *params G_GNUC_UNUSED,
+        GError  **error G_GNUC_UNUSED)
+{
+  for (guint n = 1; n != 0; n++)
+    fill (MIB);
+  return NULL;
+}
+
+static gboolean
+write_text (const char *folder,
+            const char *name,
+            const char *text)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  gboolean result = fd != -1 && write (fd, text, strlen (text)) == (gssize) strlen (text);
+
+  if (fd != -1)
+    close (fd);
+  return result;
+}
+
+static char *
+enter_group (void)
+{
+  const struct {
+    const char *root;
+    const char *limit;
+  } kinds[] = {
+    { "/sys/fs/cgroup", "memory.max" },
+    { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autofree char *folder = g_strdup_printf ("%s/gmproc-test-%d", kinds[i].root, getpid ());
+
+      if (g_mkdir (folder, 0700) == -1)
+        continue;
+      if (write_text (folder, kinds[i].limit, "64M") && write_text (folder, "cgroup.procs", "0"))
+        return g_steal_pointer (&folder);
+      g_rmdir (folder);
+    }
+  return NULL;
+}
+
+static void
+test_out_of_memory (void)
+{
+  g_autofree char *group = enter_group ();
+  g_autofree char *parent = group != NULL ? g_path_get_dirname (group) : NULL;
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (group == NULL)
+    {
+      g_test_skip ("This takes the right to make a control group");
+      return;
+    }
+  gmp_workers_add (workers, 1, devour, NULL, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_true (write_text (parent, "cgroup.procs", "0"));
+  g_rmdir (group);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, "perhaps by the kernel for lack of memory");
+  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  g_assert_true (gmp_failure_get_out_of_memory (failures->pdata[0]));
+}
+
+static GVariant *
+nothing (GVariant *params G_GNUC_UNUSED,
+         GError  **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+/* The limit counts for no root. */
+static void
+test_no_processes (void)
+{
+  struct rlimit limit = { 0, 0 };
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+  struct rlimit old;
+
+  if (getuid () == 0)
+    {
+      g_test_skip ("Root may have as many processes as it likes");
+      return;
+    }
+  getrlimit (RLIMIT_NPROC, &old);
+  limit.rlim_max = old.rlim_max;
+  setrlimit (RLIMIT_NPROC, &limit);
+  gmp_workers_add (workers, 1, nothing, NULL, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  setrlimit (RLIMIT_NPROC, &old);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "ulimit -u");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (argc == 3 && g_str_equal (argv[1], "--application"))
+    {
+      gmp_init (&argc, &argv);
+      run_application (argv[2]);
+      return EXIT_SUCCESS;
+    }
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/orphans/grandchild", test_grandchild);
+  gmp_test_add ("/orphans/peak-memory", test_peak_memory);
+  gmp_test_add ("/orphans/stopped-worker", test_stopped_worker);
+  gmp_test_add ("/orphans/out-of-memory", test_out_of_memory);
+  gmp_test_add ("/orphans/no-processes", test_no_processes);
+  return g_test_run ();
+}
