@@ -278,13 +278,10 @@ export_on (GmpControl      *self,
 }
 
 static void
-connected_cb (GObject      *source G_GNUC_UNUSED,
-              GAsyncResult *result,
-              gpointer      user_data)
+connect_to_application (GmpControl *self)
 {
-  GmpControl *self = user_data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = gmp_peer_connect_finish (result, &error);
+  g_autoptr (GDBusConnection) connection = gmp_peer_connect_sync (self->fd, &error);
 
   if (connection == NULL)
     {
@@ -309,7 +306,7 @@ control_thread (gpointer user_data)
   GmpControl *self = user_data;
 
   g_main_context_push_thread_default (self->context);
-  gmp_peer_connect_async (self->fd, GMP_PEER_CLIENT, NULL, connected_cb, self);
+  connect_to_application (self);
   g_main_loop_run (self->loop);
 
   if (self->skeleton != NULL)

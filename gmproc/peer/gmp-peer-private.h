@@ -30,6 +30,8 @@ void             gmp_peer_connect_async  (int                  fd,
                                           gpointer             user_data);
 GDBusConnection *gmp_peer_connect_finish (GAsyncResult        *result,
                                           GError             **error);
+GDBusConnection *gmp_peer_connect_sync   (int                  fd,
+                                          GError             **error);
 
 /* The end of a context that connections were made in: see the definition. */
 void             gmp_peer_free_context   (GMainContext        *context);

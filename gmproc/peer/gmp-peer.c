@@ -207,3 +207,28 @@ gmp_peer_connect_finish (GAsyncResult *result,
 {
   return g_task_propagate_pointer (G_TASK (result), error);
 }
+
+/* As the client, in a thread that has nothing else to do: the asynchronous call would start two
+ * more, and a worker that is warm has the handshake for most of its work. Takes @fd over. */
+GDBusConnection *
+gmp_peer_connect_sync (int      fd,
+                       GError **error)
+{
+  g_autoptr (GSocketConnection) stream = NULL;
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, error);
+  GDBusConnection *connection;
+
+  if (socket == NULL)
+    {
+      close (fd);
+      return NULL;
+    }
+  stream = g_socket_connection_factory_create_connection (socket);
+  connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL,
+                                           G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING |
+                                           G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT,
+                                           NULL, NULL, error);
+  if (connection != NULL)
+    count_object (G_OBJECT (connection), g_main_context_get_thread_default ());
+  return connection;
+}
