@@ -94,8 +94,6 @@ def _import(names: Iterable[str]) -> None:
 
 def load(what: GLib.Variant) -> None:
     """Makes this process ready to be forked; where it raises, it is not used."""
-    os.environ.pop('GMPROC_WORKER', None)
-    os.environ.pop('GMPROC_WARM_SERVER', None)
     main, common, names, fresh = pickle.loads(what.get_data_as_bytes().get_data())
     with _gate(fresh):
         sys.path[:] = main['sys_path']

@@ -76,6 +76,12 @@ def _build_user(kind: Any, id: str) -> Callable[[Any], tuple[Any, Any, dict[str,
     return build
 
 
+def _forget_variables() -> None:
+    """What the C library has taken out of the environment, Python still has in its copy."""
+    os.environ.pop('GMPROC_WORKER', None)
+    os.environ.pop('GMPROC_WARM_SERVER', None)
+
+
 class Host(Gmp.Host):
     """Runs the targets of the runtime ``python``."""
 
@@ -83,6 +89,7 @@ class Host(Gmp.Host):
 
     @guarded
     def do_call(self, description: str, id: str, params: Any) -> Any:
+        _forget_variables()
         if 'python:' + description == _task.FUNCTION:
             # The next run may come from a process that was kept: nothing of the last one counts.
             _Process.runtime = 'python'
@@ -94,6 +101,7 @@ class Host(Gmp.Host):
 
     @guarded
     def do_build(self, description: str, id: str) -> Gmp.Worker:
+        _forget_variables()
         if 'python:' + description in (_task.SERVER, _task.CLIENT):
             _Process.runtime = 'python'
             is_server = 'python:' + description == _task.SERVER
@@ -111,6 +119,7 @@ class Host(Gmp.Host):
 
     @guarded
     def do_load(self, what: Any) -> bool:
+        _forget_variables()
         if what is not None:
             _warm.load(what)
         return True
