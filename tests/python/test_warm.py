@@ -140,7 +140,7 @@ if __name__ == '__main__':
 
 @pytest.mark.parametrize('line', [
     "print('loading')",
-    "import threading, time; threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
+    "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
     "import random; GENERATOR = random.Random()",
     "import numpy; GENERATOR = numpy.random.default_rng()",
     "FILE = open(__file__)",
