@@ -19,10 +19,14 @@ static const struct {
   const char *variable;
   guint place;
   const char *argv[4];
+  const char *advice;
 } defaults[] = {
-  { "native", "GMPROC_NATIVE_HOST", 0, { GMP_LIBEXECDIR "/gmproc-native-host", NULL } },
-  { "python", "GMPROC_PYTHON", 0, { GMP_PYTHON, "-m", "gmproc.host", NULL } },
-  { "gjs", "GMPROC_GJS_HOST", 2, { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL } },
+  { "native", "GMPROC_NATIVE_HOST", 0, { GMP_LIBEXECDIR "/gmproc-native-host", NULL },
+    " (it belongs to the library; GMPROC_NATIVE_HOST may name another place)" },
+  { "python", "GMPROC_PYTHON", 0, { GMP_PYTHON, "-m", "gmproc.host", NULL },
+    " (install python3 and python3-gi, or name an interpreter that has gi in GMPROC_PYTHON)" },
+  { "gjs", "GMPROC_GJS_HOST", 2, { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL },
+    " (install gjs)" },
 };
 
 static void
@@ -159,6 +163,15 @@ get_default (const char *runtime)
   return NULL;
 }
 
+static const char *
+get_advice (const char *runtime)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (defaults); i++)
+    if (g_str_equal (defaults[i].runtime, runtime))
+      return defaults[i].advice;
+  return "";
+}
+
 /* The command for a worker of @runtime, checked as far as it can be before it is started. */
 char **
 gmp_runtime_get_command (const char *runtime,
@@ -176,7 +189,9 @@ gmp_runtime_get_command (const char *runtime,
     argv = get_default (runtime);
   if (argv == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "There is no runtime '%s' here", runtime);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                   "There is no runtime '%s' here: there are native, python and gjs, and those that "
+                   "gmp_runtime_set_command () tells of", runtime);
       return NULL;
     }
   program = g_find_program_in_path (argv[0]);
@@ -184,6 +199,6 @@ gmp_runtime_get_command (const char *runtime,
     return g_steal_pointer (&argv);
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "The program of runtime '%s', '%s', is not there: it is not installed, or was "
-               "replaced while this program ran", runtime, argv[0]);
+               "replaced while this program ran%s", runtime, argv[0], get_advice (runtime));
   return NULL;
 }

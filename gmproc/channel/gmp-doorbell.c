@@ -6,6 +6,8 @@
 
 #include "channel/gmp-doorbell-private.h"
 
+#include "base/gmp-limit-private.h"
+
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -28,7 +30,7 @@ fail (GmpDoorbell *self,
 
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
                "Cannot make a descriptor to wait for messages: %s%s", g_strerror (code),
-               code == EMFILE ? " (raise the limit with 'ulimit -n')" : "");
+               gmp_limit_describe (code));
   gmp_doorbell_unref (self);
   return NULL;
 }

@@ -7,6 +7,7 @@
 #include "channel/gmp-memory-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-private-memory-private.h"
 
 #include <errno.h>
@@ -29,8 +30,7 @@ fail (GError    **error,
   int code = errno;
 
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot %s: %s%s", what, g_strerror (code),
-               code == EMFILE ? " (raise the limit with 'ulimit -n')" :
-               code == ENOMEM ? " (is there a limit on address space, 'ulimit -v'?)" : "");
+               gmp_limit_describe (code));
   return FALSE;
 }
 

@@ -7,6 +7,7 @@
 #include "channel/gmp-shared-channel-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "channel/gmp-arena-private.h"
 #include "channel/gmp-lease-private.h"
 #include "channel/gmp-value-private.h"
@@ -697,8 +698,7 @@ make_fds (gsize     arena_size,
       int code = errno;
 
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a channel: %s%s",
-                   g_strerror (code),
-                   code == EMFILE ? " (raise the limit with 'ulimit -n')" : "");
+                   g_strerror (code), gmp_limit_describe (code));
       return FALSE;
     }
   client_fds[GMP_SHARED_LIFELINE] = lifelines[0];

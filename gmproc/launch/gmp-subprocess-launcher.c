@@ -7,6 +7,7 @@
 #include "launch/gmp-subprocess-launcher-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-reaper-private.h"
 
@@ -278,9 +279,8 @@ explain (GError     **error,
 {
   gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK);
 
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message, refused
-               ? " (the limit on processes, 'ulimit -u' or that of a control group, or lack of "
-               "memory: raise it, or set max-parallel)" : "");
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message,
+               refused ? gmp_limit_describe (EAGAIN) : "");
 }
 
 static gboolean
@@ -349,9 +349,9 @@ adopt (int      pid,
   if (pidfd == -1)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot watch a process by a pidfd: %s%s",
-                   g_strerror (errno), errno == EMFILE ? " (raise it with 'ulimit -n')"
-                   : errno == ESRCH ? " (the program must not ignore SIGCHLD)"
-                   : " (it takes Linux 5.3 or later)");
+                   g_strerror (errno), errno == ESRCH ? " (the program must not ignore SIGCHLD)"
+                   : errno == ENOSYS ? " (it takes Linux 5.3 or later)"
+                   : gmp_limit_describe (errno));
       kill (pid, SIGKILL);
       waitpid (pid, NULL, 0);
       return NULL;

@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-warm-private.h"
 
 #include <errno.h>
@@ -399,7 +400,8 @@ start_server (GmpWarmLauncher *self,
   if (self->output_fd == -1 ||
       socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == -1)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s", g_strerror (errno));
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", g_strerror (errno),
+                   gmp_limit_describe (errno));
       return FALSE;
     }
   self->fd = fds[0];

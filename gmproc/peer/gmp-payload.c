@@ -7,6 +7,7 @@
 #include "peer/gmp-payload-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "channel/gmp-value-private.h"
 
 #include <errno.h>
@@ -61,8 +62,8 @@ append_memfd (GVariant    *payload,
       fcntl (fd, F_ADD_SEALS, SEALS) == -1)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-                   "Cannot put a value of %" G_GSIZE_FORMAT " bytes into shared memory: %s",
-                   g_variant_get_size (payload), g_strerror (errno));
+                   "Cannot put a value of %" G_GSIZE_FORMAT " bytes into shared memory: %s%s",
+                   g_variant_get_size (payload), g_strerror (errno), gmp_limit_describe (errno));
     }
   else
     {

@@ -7,6 +7,7 @@
 #include "peer/gmp-peer-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -104,8 +105,7 @@ gmp_peer_socketpair (int      fds[2],
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a socket for a worker: %s%s",
-               g_strerror (errno),
-               errno == EMFILE ? " (raise it with 'ulimit -n', or run fewer workers at once)" : "");
+               g_strerror (errno), gmp_limit_describe (errno));
   return FALSE;
 }
 

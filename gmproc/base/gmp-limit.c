@@ -1,0 +1,40 @@
+/* gmp-limit.c: which limit the kernel has met
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-limit-private.h"
+
+#include <errno.h>
+
+/* What to say behind the text of an error of the system, @code being its errno: which limit it is,
+ * and how to raise it; "" where that is not known. For calls that make descriptors, memory and
+ * processes. */
+const char *
+gmp_limit_describe (int code)
+{
+  switch (code)
+    {
+    case EMFILE:
+      return " (the limit on open files: raise it with 'ulimit -n', or run fewer workers at once)";
+
+    case ENFILE:
+      return " (the machine's limit on open files: raise it with 'sysctl fs.file-max')";
+
+    case ENOMEM:
+      return " (memory is exhausted, or there is a limit on it: 'ulimit -v', 'ulimit -d' or that of "
+             "a control group)";
+
+    case EAGAIN:
+      return " (the limit on processes: raise it with 'ulimit -u', or that of the control group, or "
+             "run fewer workers at once)";
+
+    case ENOSYS:
+    case EPERM:
+      return " (the kernel, or a sandbox around this program, does not allow it)";
+
+    default:
+      return "";
+    }
+}
