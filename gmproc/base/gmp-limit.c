@@ -17,18 +17,18 @@ gmp_limit_describe (int code)
   switch (code)
     {
     case EMFILE:
-      return " (the limit on open files: raise it with 'ulimit -n', or run fewer workers at once)";
+      return " (the limit on open files: raise it with 'ulimit -n', or run fewer workers)";
 
     case ENFILE:
       return " (the machine's limit on open files: raise it with 'sysctl fs.file-max')";
 
     case ENOMEM:
-      return " (memory is exhausted, or there is a limit on it: 'ulimit -v', 'ulimit -d' or that of "
-             "a control group)";
+      return " (memory is exhausted, or there is a limit on it: 'ulimit -v', 'ulimit -d' or that "
+             "of a control group)";
 
     case EAGAIN:
-      return " (the limit on processes: raise it with 'ulimit -u', or that of the control group, or "
-             "run fewer workers at once)";
+      return " (the limit on processes: raise it with 'ulimit -u', or that of the control group, "
+             "or run fewer workers)";
 
     case ENOSYS:
     case EPERM:

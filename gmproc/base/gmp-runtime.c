@@ -190,8 +190,8 @@ gmp_runtime_get_command (const char *runtime,
   if (argv == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-                   "There is no runtime '%s' here: there are native, python and gjs, and those that "
-                   "gmp_runtime_set_command () tells of", runtime);
+                   "There is no runtime '%s' here: there are native, python and gjs, and those "
+                   "that gmp_runtime_set_command () tells of", runtime);
       return NULL;
     }
   program = g_find_program_in_path (argv[0]);

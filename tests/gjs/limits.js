@@ -1,0 +1,82 @@
+/* limits.js: what workers may use, restarts, and what is known of a failure
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
+import Gmp from 'gi://Gmp?version=1';
+import {assert, equal, is_error, run_tests, test, thrown} from './harness.js';
+
+const CODE = import.meta.url.replace(/[^/]*$/, 'limited.js');
+const here = name => Gmp.exported(CODE, name);
+
+test('surroundings', () => {
+    const workers = new Gmp.Workers({
+        environment: ['GMP_TEST_ADDED=yes'],
+        working_directory: '/usr',
+    });
+
+    workers.add(1, here('describe'));
+    equal(workers.run(), new Map([[1, ['/usr', 'yes']]]));
+});
+
+test('time-limit', async () => {
+    const workers = new Gmp.Workers({run_timeout: 1, stop_grace: 0.01});
+
+    workers.add(1, here('spin'));
+
+    const error = await thrown(() => workers.run_async());
+
+    is_error(error, Gmp.Error, Gmp.Error.TIMED_OUT, '(run-timeout)');
+    equal(error.failures.map(failure => [failure.id, failure.signal, failure.exit_status]),
+        [['1', 15, -1]]);
+    assert(error.failures[0].run_time >= 1 && error.failures[0].peak_memory > 1e6,
+        `it ran for ${error.failures[0].run_time}`);
+});
+
+test('restart', () => {
+    const folder = GLib.dir_make_tmp(null);
+    const workers = new Gmp.Workers({restart: Gmp.Restart.ON_FAILURE});
+    const restarted = [];
+
+    workers.connect('restarted', (_workers, id, error) => restarted.push([id, error.code]));
+    workers.add(1, here('die_once'), `${folder}/there`);
+    equal(workers.run(), new Map([[1, 'lives']]));
+    equal(restarted, [[1, Gmp.Error.CRASHED]]);
+    GLib.unlink(`${folder}/there`);
+    GLib.rmdir(folder);
+});
+
+test('client-failed', async () => {
+    const application = Gmp.ClientServer.new(here('Told'));
+
+    application.new_worker('one', here('Failing'));
+    is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.FAILED,
+        'RangeError: out of turn');
+
+    const told = Gmp.unpack(application.get_server_result());
+
+    assert(told.startsWith("one: Client 'one' (pid ") && told.includes('out of turn'), told);
+});
+
+const Application = GObject.registerClass(class Application extends Gmp.ClientServer {
+    process(_id, request) {
+        return request;
+    }
+
+    client_failed(id, reason) {
+        this.told = [id, reason.code];
+    }
+});
+
+test('application-is-told', async () => {
+    const application = new Application();
+
+    application.new_worker('one', here('Failing'));
+    is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.FAILED);
+    equal(application.told, ['one', Gmp.Error.FAILED]);
+});
+
+await run_tests();
