@@ -122,12 +122,13 @@ def main() -> int:
         print('\n'.join(f'{row.key:14} {row.title}' for row in rows))
         return 0
 
-    load = 0.0 if options.smoke else report.measure_load()
+    disturbance = report.Disturbance()
     begin = time.monotonic()
     runner = Runner(options.build / 'tests' / 'performance', say_progress, make_choice(options))
     all_measured = runner.run(rows, options.rounds)
     say_progress('')
     print(table.format_text(all_measured))
+    load = disturbance.get()
     folder = options.build / 'performance'
     if options.smoke:
         # Who can run is to have run.
@@ -138,8 +139,8 @@ def main() -> int:
     print(f'{time.monotonic() - begin:.0f} seconds, rounds: {options.rounds}. The figures are in '
           f'{os.path.relpath(folder, SOURCE_ROOT)}.')
     if load > BUSY:
-        print(f'Before it began, others kept the processors {load:.0f} % busy: these are no '
-              'figures to keep.')
+        print(f'Meanwhile others kept the processors {load:.0f} % busy: these are no figures to '
+              'keep.')
     has_ours = all(measured.columns[0][measured.ours].error is None for measured in all_measured)
     return 0 if has_ours else 1
 

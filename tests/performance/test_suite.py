@@ -184,8 +184,8 @@ def test_the_chapter_is_updated(tmp_path: Path) -> None:
         report.update_chapter(chapter, [measured], machine, 'a command')
 
 
-def test_load() -> None:
-    assert 0 <= report.measure_load(0.05) <= 100
+def test_disturbance() -> None:
+    assert 0 <= report.Disturbance().get() <= 100
 
 
 def test_every_goal_has_its_row() -> None:

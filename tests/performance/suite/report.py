@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +42,24 @@ def _read_processor_times() -> tuple[int, int]:
     return sum(times) - idle, sum(times)
 
 
-def measure_load(seconds: float = 0.5) -> float:
-    """How busy others keep the processors, in percent of all of them."""
-    busy, total = _read_processor_times()
-    time.sleep(seconds)
-    busy_after, total_after = _read_processor_times()
-    return 100 * (busy_after - busy) / max(1, total_after - total)
+class Disturbance:
+    """How busy others keep the processors from now on."""
+
+    def __init__(self) -> None:
+        self.busy, self.total = _read_processor_times()
+        self.own = self._read_own()
+
+    def _read_own(self) -> float:
+        times = os.times()
+        ticks: float = os.sysconf('SC_CLK_TCK')
+        return ticks * (times.user + times.system + times.children_user + times.children_system)
+
+    def get(self) -> float:
+        """In percent of all processors. Of what was started here, processes that nobody waited for
+        count as others."""
+        busy, total = _read_processor_times()
+        others = busy - self.busy - (self._read_own() - self.own)
+        return max(0.0, 100 * others / max(1, total - self.total))
 
 
 def describe_machine(source_root: Path, load: float) -> dict[str, Any]:
@@ -98,7 +109,7 @@ def update_chapter(chapter: Path, all_measured: list[Measured], machine: dict[st
     versions = ', '.join(f'{name} {version}' for name, version in machine['packages'].items())
     about = (f'Made by `{command}` at commit {machine["commit"]}, on {machine["processors"]} '
              f'processors ({machine["processor"]}), {machine["system"]}, Linux '
-             f'{machine["kernel"]}; {versions}. Before it began, others kept the processors '
+             f'{machine["kernel"]}; {versions}. Meanwhile others kept the processors '
              f'{machine["load"]} % busy.')
     new = f'{BEGIN}\n\n{about}\n\n{table.format_markdown(all_measured)}\n{END}'
     changed, n_places = re.subn(f'{re.escape(BEGIN)}.*?{re.escape(END)}', lambda _match: new, text,
