@@ -17,17 +17,17 @@ N_ACROSS = 2
 
 
 def _draw_row(axes: Any, measured: Measured) -> None:
-    # A row of several sizes has a panel for the biggest: the tables have them all.
-    index = len(measured.row.columns) - 1 if len(measured.row.columns) > 2 else 0
+    # Of several figures the panel has the last, the biggest size: the tables have them all.
+    names = {column.name for column in measured.row.columns}
+    index = len(measured.row.columns) - 1 if len(names) > 1 else 0
     column, results = measured.row.columns[index], measured.columns[index]
     bars = [(contender, median) for contender in measured.contenders
             if (median := results[contender.key].median) is not None]
-    title = measured.row.title if index == 0 else f'{measured.row.title}, {column.title}'
+    unit = column.unit.value.strip()
+    title = measured.row.title if unit == 'MB' else f'{measured.row.title}, {column.title}'
     better = 'more is better' if column.unit.more_is_better else 'less is better'
     axes.set_title(title, fontsize=9, loc='left')
-    unit = column.unit.value.strip()
-    axes.set_xlabel(f'{unit}, {better}' if unit == 'MB' or index else f'{column.title}, {better}',
-                    fontsize=7)
+    axes.set_xlabel(f'{unit}, {better}' if unit in ('MB', 'ms', 'µs') else better, fontsize=7)
     if not bars:
         axes.text(0.5, 0.5, 'not measured', transform=axes.transAxes, ha='center')
         return
