@@ -373,7 +373,7 @@ take_type (GmpSharedChannel *self,
            gsize             type_size,
            GError          **error)
 {
-  if (type_size == self->type_size && memcmp (type, self->type, type_size) == 0)
+  if (type_size > 0 && type_size == self->type_size && memcmp (type, self->type, type_size) == 0)
     return TRUE;
   g_free (self->type);
   self->type = g_strndup ((const char *) type, type_size);

@@ -1,0 +1,470 @@
+/* shared-channel.c: a channel in shared memory: where values lie, and what comes of nonsense
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include "channel/gmp-arena-private.h"
+#include "channel/gmp-inbox-private.h"
+#include "channel/gmp-shared-channel-private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIB ((gsize) 1024 * 1024)
+
+/* Both ends in this process. The test writes to the client's side of the memory behind its back. */
+typedef struct {
+  GmpChannel *client;
+  GmpChannel *server;
+  GmpMemory *memory; /* as the client has it mapped */
+  int fd;            /* of the memory */
+} Pair;
+
+static void
+pair_init (Pair *self,
+           gsize arena_size)
+{
+  g_autoptr (GError) error = NULL;
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+
+  gmp_shared_channel_new_fds (arena_size, 2, client_fds, server_fds, &error);
+  g_assert_no_error (error);
+  self->fd = fcntl (client_fds[GMP_SHARED_MEMORY], F_DUPFD_CLOEXEC, 0);
+  self->memory = gmp_memory_map (self->fd, GMP_END_CLIENT, &error);
+  self->client = gmp_shared_channel_new (client_fds, GMP_END_CLIENT, &error);
+  self->server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
+  g_assert_no_error (error);
+}
+
+static void
+pair_clear (Pair *self)
+{
+  g_clear_object (&self->client);
+  g_clear_object (&self->server);
+  gmp_memory_unref (self->memory);
+  close (self->fd);
+}
+
+static GVariant *
+new_bytes (gsize  size,
+           guint8 first)
+{
+  guint8 *bytes = g_malloc (size);
+
+  for (gsize i = 0; i < size; i++)
+    bytes[i] = (guint8) (first + i % 251);
+  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, size, TRUE,
+                                                      g_free, bytes));
+}
+
+static void
+send (Pair     *self,
+      GVariant *value)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_channel_send (self->client, value, &error);
+  g_assert_no_error (error);
+}
+
+/* What comes to the server; the client sends meanwhile what had no room. */
+static GVariant *
+receive (Pair *self)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *value = NULL;
+  GmpChannelStatus status;
+
+  while ((status = gmp_channel_receive (self->server, &value, &error)) == GMP_CHANNEL_EMPTY)
+    {
+      GVariant *none = NULL;
+
+      gmp_channel_receive (self->client, &none, &error);
+      g_assert_no_error (error);
+    }
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, GMP_CHANNEL_PAYLOAD);
+  return value;
+}
+
+static void
+check_same (Pair     *self,
+            GVariant *value)
+{
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (value);
+  g_autoptr (GVariant) received = NULL;
+
+  send (self, sunk);
+  received = receive (self);
+  g_assert_cmpstr (g_variant_get_type_string (received), ==, g_variant_get_type_string (sunk));
+  g_assert_true (gmp_test_is_same (sunk, received));
+}
+
+/* Around every limit that there is, and types in turn. */
+static void
+test_sizes (void)
+{
+  const gsize sizes[] = { 0, 1, 7, 8, 9, 4096, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 65535,
+                          65536, MIB - 1, MIB, MIB + 1, 3 * MIB };
+  Pair pair;
+
+  pair_init (&pair, 2 * MIB);
+  for (int turn = 0; turn < 3; turn++)
+    for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+      {
+        g_autoptr (GVariant) nothing = NULL;
+
+        check_same (&pair, new_bytes (sizes[i], (guint8) i));
+        check_same (&pair, g_variant_new ("(sdx)", "a text", 1.5, G_MININT64));
+        check_same (&pair, g_variant_new ("as", NULL));
+        check_same (&pair, g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
+        check_same (&pair, g_variant_new ("()"));
+        send (&pair, NULL);
+        nothing = receive (&pair);
+        g_assert_null (nothing);
+      }
+  pair_clear (&pair);
+}
+
+/* What the receiver writes is its own: neither the sender nor the next who gets the block sees it. */
+static void
+check_private (gsize size)
+{
+  g_autoptr (GVariant) sent = new_bytes (size, 1);
+  g_autoptr (GVariant) next = new_bytes (size, 2);
+  g_autoptr (GVariant) received = NULL;
+  const guint8 *place;
+  Pair pair;
+
+  pair_init (&pair, 64 * MIB);
+  send (&pair, sent);
+  received = receive (&pair);
+  place = g_variant_get_data (received);
+  g_assert_true (gmp_test_is_same (sent, received));
+  g_assert_nonnull (gmp_variant_get_private_data (received));
+  for (gsize i = 0; i < size; i += 1 + size / 7)
+    ((guint8 *) gmp_variant_get_private_data (received))[i] = 99;
+  g_assert_false (gmp_test_is_same (sent, received));
+  g_assert_cmpmem (pair.memory->arena_out, 16, g_variant_get_data (sent), 16);
+  g_clear_pointer (&received, g_variant_unref);
+
+  send (&pair, next);
+  received = receive (&pair);
+  /* The same block, for it came back. */
+  g_assert_true (g_variant_get_data (received) == place);
+  g_assert_true (gmp_test_is_same (next, received));
+  pair_clear (&pair);
+}
+
+static void
+test_private (void)
+{
+  check_private (20 * 1024);
+  check_private (5 * MIB + 3);
+}
+
+/* A block is not used again while somebody looks at any part of it, also when the channel is gone. */
+static void
+test_held (void)
+{
+  g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  Pair pair;
+
+  pair_init (&pair, 64 * MIB);
+  for (guint i = 0; i < 2 * GMP_MEMORY_BLOCKS; i++)
+    {
+      g_autoptr (GVariant) bytes = new_bytes (20 * 1024 + i, (guint8) i);
+      g_autoptr (GVariant) both = g_variant_ref_sink (g_variant_new ("(u@ay)", i, bytes));
+      g_autoptr (GVariant) received = NULL;
+
+      send (&pair, both);
+      received = receive (&pair);
+      /* A part holds the whole. Every third is dropped, so that blocks come back in between. */
+      if (i % 3 != 0)
+        g_ptr_array_add (held, g_variant_get_child_value (received, 1));
+    }
+  pair_clear (&pair);
+  for (guint i = 0, at = 0; i < 2 * GMP_MEMORY_BLOCKS; i++)
+    {
+      g_autoptr (GVariant) bytes = new_bytes (20 * 1024 + i, (guint8) i);
+
+      if (i % 3 != 0)
+        g_assert_true (gmp_test_is_same (bytes, held->pdata[at++]));
+    }
+}
+
+static gsize
+count_memory (Pair *self)
+{
+  struct stat status;
+
+  g_assert_cmpint (fstat (self->fd, &status), ==, 0);
+  return (gsize) status.st_blocks * 512;
+}
+
+/* What nobody looks at is given back when it is silent, and there again when it is needed. */
+static void
+test_trim (void)
+{
+  Pair pair;
+
+  pair_init (&pair, 64 * MIB);
+  for (int turn = 0; turn < 3; turn++)
+    {
+      g_autoptr (GVariant) held = NULL;
+      g_autoptr (GVariant) small = new_bytes (MIB, 3);
+
+      check_same (&pair, new_bytes (20 * MIB, (guint8) turn));
+      send (&pair, small);
+      held = receive (&pair);
+      g_assert_cmpuint (count_memory (&pair), >, 19 * MIB);
+      gmp_channel_trim (pair.client);
+      g_assert_cmpuint (count_memory (&pair), <, 3 * MIB);
+      g_assert_true (gmp_test_is_same (small, held));
+    }
+  pair_clear (&pair);
+}
+
+/* Blocks of many sizes, dropped in another order: there is always room in the end. */
+static void
+test_fragments (void)
+{
+  GVariant *held[16] = { NULL, };
+  Pair pair;
+
+  pair_init (&pair, 8 * MIB);
+  for (guint i = 0; i < 500; i++)
+    {
+      guint at = (i * 7) % G_N_ELEMENTS (held);
+      gsize size = 17 * 1024 + (i * 7919) % (MIB / 2);
+      g_autoptr (GVariant) bytes = new_bytes (size, (guint8) i);
+
+      g_clear_pointer (&held[at], g_variant_unref);
+      send (&pair, bytes);
+      held[at] = receive (&pair);
+      g_assert_true (gmp_test_is_same (bytes, held[at]));
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (held); i++)
+    g_clear_pointer (&held[i], g_variant_unref);
+  check_same (&pair, new_bytes (8 * MIB, 0));
+  pair_clear (&pair);
+}
+
+static void
+test_too_big (void)
+{
+  g_autofree char *type = g_strnfill (20 * 1024, 'i');
+  g_autofree char *tuple = g_strdup_printf ("(%s)", type);
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+  Pair pair;
+
+  pair_init (&pair, 0);
+  value = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (tuple), g_malloc0 (80 * 1024),
+                                                       80 * 1024, FALSE, g_free, NULL));
+  g_assert_false (gmp_channel_send (pair.client, value, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (error->message, "20482 characters");
+  check_same (&pair, g_variant_new_int32 (1));
+  g_free ((gpointer) g_variant_get_data (value));
+  pair_clear (&pair);
+}
+
+/* Nonsense. */
+
+typedef struct {
+  guint16 kind;
+  guint16 type_size;
+  guint32 size;
+  char rest[120];
+} TestRecord;
+
+static GmpMemoryHeader *
+header_of (Pair *self)
+{
+  return self->memory->header;
+}
+
+/* Puts a record into the client's ring that the client never wrote. */
+static void
+forge (Pair             *self,
+       const TestRecord *record)
+{
+  memcpy (self->memory->rings[0], record, sizeof *record);
+  atomic_store (&header_of (self)->rings[0].head, sizeof *record);
+}
+
+/* The server's end fails, alone, and the client hears of it. */
+static void
+check_refused (Pair *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) told = NULL;
+  GVariant *value = NULL;
+
+  g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_test_message ("%s", error->message);
+  g_assert_cmpint (gmp_channel_receive (self->client, &value, &told), ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (told, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  /* And it stays so. */
+  g_clear_error (&error);
+  g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
+}
+
+static void
+check_record (const TestRecord *record)
+{
+  Pair pair;
+
+  pair_init (&pair, MIB);
+  forge (&pair, record);
+  check_refused (&pair);
+  pair_clear (&pair);
+}
+
+static void
+test_records (void)
+{
+  const TestRecord records[] = {
+    { .kind = 0 },
+    { .kind = 99 },
+    { .kind = 2, .type_size = 1, .size = 1000, .rest = "i" },
+    { .kind = 2, .type_size = 1, .size = G_MAXUINT32, .rest = "i" },
+    { .kind = 2, .type_size = G_MAXUINT16, .size = 4, .rest = "i" },
+    { .kind = 2, .type_size = 1, .size = 3, .rest = "i" },
+    { .kind = 2, .type_size = 1, .size = 4, .rest = "?" },
+    { .kind = 2, .type_size = 2, .size = 4, .rest = "a" },
+    { .kind = 2, .type_size = 0, .size = 4 },
+    { .kind = 2, .type_size = 1, .size = 4, .rest = "*" },
+    { .kind = 3, .type_size = 2, .size = 4, .rest = "ay" },
+    { .kind = 4, .type_size = 2, .size = 4, .rest = "ay" },
+    { .kind = 4, .type_size = 2, .size = 8, .rest = "ay\0\0\0\0\0\0\377\377\377\377\377\377\377\377" },
+    { .kind = 5, .size = 8 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
+    check_record (&records[i]);
+}
+
+static void
+test_blocks (void)
+{
+  const GmpBlock blocks[] = {
+    { GMP_MEMORY_BLOCKS, 0, 4096 },
+    { 0, 1, 4096 },
+    { 0, MIB, 1 },
+    { 0, 0, MIB + 1 },
+    { 0, 4096, MIB },
+    { 0, G_MAXUINT64 - 4095, 8192 },
+    { 0, 0, 0 },
+    { 0, 0, G_MAXUINT64 },
+  };
+  TestRecord record = { .kind = 3, .type_size = 2, .size = sizeof (GmpBlock), .rest = "ay" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
+    {
+      memcpy (record.rest + 8, &blocks[i], sizeof blocks[i]);
+      check_record (&record);
+    }
+}
+
+/* A block that the receiver has not given back. */
+static void
+test_lent_twice (void)
+{
+  g_autoptr (GVariant) held = NULL;
+  g_autoptr (GVariant) bytes = new_bytes (20 * 1024, 1);
+  Pair pair;
+
+  pair_init (&pair, MIB);
+  send (&pair, bytes);
+  held = receive (&pair);
+  /* The client may believe that, to nobody's harm but its own. */
+  atomic_store (&header_of (&pair)->lent[GMP_END_CLIENT][0], 0);
+  send (&pair, bytes);
+  check_refused (&pair);
+  pair_clear (&pair);
+  g_assert_cmpuint (g_variant_get_size (held), ==, 20 * 1024);
+}
+
+static void
+test_closings (void)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *value = NULL;
+  Pair pair;
+
+  /* No end in its text, and no domain. */
+  pair_init (&pair, 0);
+  memset (header_of (&pair)->closings[GMP_END_CLIENT].text, 0xff, 4096);
+  strcpy (header_of (&pair)->closings[GMP_END_CLIENT].domain, "some-unheard-of-quark");
+  atomic_store (&header_of (&pair)->closings[GMP_END_CLIENT].is_closed, 7);
+  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
+  g_assert_cmpstr (g_quark_to_string (error->domain), ==, "some-unheard-of-quark");
+  g_assert_true (g_utf8_validate (error->message, -1, NULL));
+  pair_clear (&pair);
+  g_clear_error (&error);
+
+  pair_init (&pair, 0);
+  atomic_store (&header_of (&pair)->closings[GMP_END_CLIENT].is_closed, 1);
+  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  pair_clear (&pair);
+}
+
+/* What the other side could cut off, or never was such memory. */
+static void
+test_memory (void)
+{
+  g_autoptr (GError) error = NULL;
+  int fd = gmp_memory_new_fd (MIB, 2, &error);
+  int unsealed = memfd_create ("gmp-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  int file = open ("/dev/null", O_RDWR | O_CLOEXEC);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (ftruncate (fd, 4096), ==, -1);
+  g_assert_cmpint (ftruncate (fd, (off_t) (512 * MIB)), ==, -1);
+  close (fd);
+
+  g_assert_cmpint (ftruncate (unsealed, (off_t) MIB), ==, 0);
+  g_assert_null (gmp_memory_map (unsealed, GMP_END_SERVER, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_clear_error (&error);
+  g_assert_cmpint (ftruncate (unsealed, 1000), ==, 0);
+  fcntl (unsealed, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  g_assert_null (gmp_memory_map (unsealed, GMP_END_SERVER, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_clear_error (&error);
+  g_assert_null (gmp_memory_map (file, GMP_END_SERVER, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  close (unsealed);
+  close (file);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/shared-channel/sizes", test_sizes);
+  gmp_test_add ("/shared-channel/private", test_private);
+  gmp_test_add ("/shared-channel/held", test_held);
+  gmp_test_add ("/shared-channel/trim", test_trim);
+  gmp_test_add ("/shared-channel/fragments", test_fragments);
+  gmp_test_add ("/shared-channel/too-big", test_too_big);
+  gmp_test_add ("/shared-channel/records", test_records);
+  gmp_test_add ("/shared-channel/blocks", test_blocks);
+  gmp_test_add ("/shared-channel/lent-twice", test_lent_twice);
+  gmp_test_add ("/shared-channel/closings", test_closings);
+  gmp_test_add ("/shared-channel/memory", test_memory);
+  return g_test_run ();
+}
