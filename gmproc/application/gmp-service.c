@@ -66,8 +66,8 @@ renew_channel (const char *id,
   return g_steal_pointer (&client_port);
 }
 
-/* A client has ended. One that has finished says so itself, which is the last word unless it is
- * always restarted. */
+/* A client has ended. One that has finished says so itself, but its last word may be lost with its
+ * process, where that is a message. */
 static void
 client_ended (const char   *id,
               const GError *reason,
@@ -76,8 +76,6 @@ client_ended (const char   *id,
 {
   GmpService *self = user_data;
 
-  if (reason == NULL && gmp_crew_get_options (self->crew)->restart != GMP_RESTART_ALWAYS)
-    return;
   if (self->local_server != NULL)
     gmp_local_server_tell_gone (self->local_server, id, reason, returns);
   else if (self->server != NULL)

@@ -469,8 +469,9 @@ gmp_inbox_take (GmpInbox *self,
           gmp_spin_found (&self->spin);
           return status;
         }
-      if (++self->n_looks % LOOK_EVERY == 0)
-        gmp_doorbell_wait (self->doorbell, 0);
+      /* A ring is told once, so after one the channels have to be looked at again. */
+      if (++self->n_looks % LOOK_EVERY == 0 && gmp_doorbell_wait (self->doorbell, 0))
+        continue;
       if (!gmp_spin_turn (&self->spin) && !sleep_until_rung (self, deadline))
         return gmp_inbox_try_take (self, mail) == GMP_INBOX_PAYLOAD ? GMP_INBOX_PAYLOAD
                                                                     : GMP_INBOX_TIMED_OUT;

@@ -338,8 +338,9 @@ gmp_message_channel_dispose (GObject *object)
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
 
   g_cancellable_cancel (self->connecting);
+  /* Without a callback, which would wait in the main context of this thread: it may have none. */
   if (self->connection != NULL)
-    g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+    g_dbus_connection_close_sync (self->connection, NULL, NULL);
   g_clear_object (&self->connection);
   G_OBJECT_CLASS (gmp_message_channel_parent_class)->dispose (object);
 }

@@ -133,7 +133,7 @@ test_sizes (void)
   pair_clear (&pair);
 }
 
-/* What the receiver writes is its own: neither the sender nor the next who gets the block sees it. */
+/* What the receiver writes is its own: the sender does not see it, nor who gets the block next. */
 static void
 check_private (gsize size)
 {
@@ -170,7 +170,7 @@ test_private (void)
   check_private (5 * MIB + 3);
 }
 
-/* A block is not used again while somebody looks at any part of it, also when the channel is gone. */
+/* A block is not used again while somebody looks at any part of it, and outlives the channel. */
 static void
 test_held (void)
 {
@@ -267,8 +267,9 @@ test_too_big (void)
   Pair pair;
 
   pair_init (&pair, 0);
-  value = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (tuple), g_malloc0 (80 * 1024),
-                                                       80 * 1024, FALSE, g_free, NULL));
+  value = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (tuple),
+                                                       g_malloc0 (80 * 1024), 80 * 1024, FALSE,
+                                                       NULL, NULL));
   g_assert_false (gmp_channel_send (pair.client, value, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
   gmp_test_check_in (error->message, "20482 characters");
@@ -346,7 +347,8 @@ test_records (void)
     { .kind = 2, .type_size = 1, .size = 4, .rest = "*" },
     { .kind = 3, .type_size = 2, .size = 4, .rest = "ay" },
     { .kind = 4, .type_size = 2, .size = 4, .rest = "ay" },
-    { .kind = 4, .type_size = 2, .size = 8, .rest = "ay\0\0\0\0\0\0\377\377\377\377\377\377\377\377" },
+    { .kind = 4, .type_size = 2, .size = 8,
+      .rest = "ay\0\0\0\0\0\0\377\377\377\377\377\377\377\377" },
     { .kind = 5, .size = 8 },
   };
 
