@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* A target is "RUNTIME:DESCRIPTION"; only the runtime reads the description. The native runtime's
- * descriptions are written here and read by GmpNativeHost:
+ * descriptions are written and taken apart here, for GmpNativeHost:
  *
  *   native:MODULE:SYMBOL                  an exported function, or a `_get_type` function
  *   native:MODULE:offset=0xADDR@BUILD_ID  a function that need not be exported
@@ -28,5 +28,14 @@ char *gmp_target_for_function (GmpMethod   method,
                                GError    **error);
 char *gmp_target_for_type     (GType       type,
                                GError    **error);
+
+gboolean gmp_target_parse_native    (const char  *description,
+                                     char       **module,
+                                     const char **name,
+                                     GError     **error);
+gboolean gmp_target_parse_offset    (const char  *place,
+                                     guintptr    *offset,
+                                     const char **build_id);
+char    *gmp_target_get_type_symbol (const char  *type_name);
 
 G_END_DECLS

@@ -91,3 +91,61 @@ gmp_target_for_type (GType    type,
   return g_strdup_printf ("native:%s:" GMP_TARGET_TYPE "%s",
                           module != NULL ? module->path : "", g_type_name (type));
 }
+
+/* MODULE:NAME. Modules may have colons in their paths; names have none. */
+gboolean
+gmp_target_parse_native (const char  *description,
+                         char       **module,
+                         const char **name,
+                         GError     **error)
+{
+  const char *colon = strrchr (description, ':');
+
+  if (colon == NULL || colon[1] == '\0')
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "'native:%s' is not a target: it should read native:MODULE:SYMBOL",
+                   description);
+      return FALSE;
+    }
+  *module = g_strndup (description, colon - description);
+  *name = colon + 1;
+  return TRUE;
+}
+
+/* @place is what follows "offset=": 0xADDR@BUILD_ID. */
+gboolean
+gmp_target_parse_offset (const char  *place,
+                         guintptr    *offset,
+                         const char **build_id)
+{
+  g_auto (GStrv) parts = g_strsplit (place, "@", 2);
+  guint64 number;
+
+  if (parts[0] == NULL || parts[1] == NULL || parts[1][0] == '\0' ||
+      !g_str_has_prefix (parts[0], "0x") ||
+      !g_ascii_string_to_unsigned (parts[0] + 2, 16, 0, ~(guintptr) 0, &number, NULL))
+    return FALSE;
+  *offset = (guintptr) number;
+  *build_id = strchr (place, '@') + 1;
+  return TRUE;
+}
+
+/* MyGObjectThing: my_gobject_thing_get_type; as GtkBuilder does, one word a run of capitals. */
+char *
+gmp_target_get_type_symbol (const char *type_name)
+{
+  GString *symbol = g_string_new (NULL);
+
+  for (const char *c = type_name; *c != '\0'; c++)
+    {
+      gboolean starts_word = c > type_name && g_ascii_isupper (*c) &&
+                             (!g_ascii_isupper (c[-1]) || g_ascii_islower (c[1]));
+
+      if (starts_word && c[-1] != '_')
+        g_string_append_c (symbol, '_');
+      g_string_append_c (symbol, g_ascii_tolower (*c));
+    }
+  g_string_append (symbol, "_get_type");
+  return g_string_free (symbol, FALSE);
+}

@@ -20,27 +20,6 @@ struct _GmpNativeHost
 
 G_DEFINE_FINAL_TYPE (GmpNativeHost, gmp_native_host, GMP_TYPE_HOST)
 
-/* MODULE:NAME. Modules may have colons in their paths; names have none. */
-static gboolean
-parse (const char  *description,
-       char       **module,
-       const char **name,
-       GError     **error)
-{
-  const char *colon = strrchr (description, ':');
-
-  if (colon == NULL || colon[1] == '\0')
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "'native:%s' is not a target: it should read native:MODULE:SYMBOL",
-                   description);
-      return FALSE;
-    }
-  *module = g_strndup (description, colon - description);
-  *name = colon + 1;
-  return TRUE;
-}
-
 /* Modules stay loaded: their code and types are in use until the process ends. */
 static GModule *
 open_module (const char *path)
@@ -76,14 +55,20 @@ find_offset (const char *path,
              GError    **error)
 {
   g_autoptr (GmpModule) module = NULL;
-  const char *at = strchr (place, '@');
-  guint64 offset = g_ascii_strtoull (place, NULL, 16);
+  const char *build_id;
+  guintptr offset;
   gpointer address;
 
-  if (at != NULL)
-    module = gmp_module_find_build_id (at + 1);
-  if (module == NULL && at != NULL && open_module (path) != NULL)
-    module = gmp_module_find_build_id (at + 1);
+  if (!gmp_target_parse_offset (place, &offset, &build_id))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "'" GMP_TARGET_OFFSET "%s' names no place in '%s': it should read "
+                   GMP_TARGET_OFFSET "0xADDRESS@BUILD_ID", place, path);
+      return NULL;
+    }
+  module = gmp_module_find_build_id (build_id);
+  if (module == NULL && open_module (path) != NULL)
+    module = gmp_module_find_build_id (build_id);
   if (module == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
@@ -91,7 +76,7 @@ find_offset (const char *path,
                    "it is missing, or another build has taken its place", path);
       return NULL;
     }
-  address = (gpointer) (module->base + (guintptr) offset);
+  address = (gpointer) (module->base + offset);
   if (gmp_module_is_code (address))
     return address;
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "There is no code at %s in '%s'", place,
@@ -107,25 +92,6 @@ find_function (const char *path,
   if (g_str_has_prefix (name, GMP_TARGET_OFFSET))
     return (GmpMethod) find_offset (path, name + strlen (GMP_TARGET_OFFSET), error);
   return (GmpMethod) find_symbol (path, name, error);
-}
-
-/* MyGObjectThing: my_gobject_thing_get_type; as GtkBuilder does, one word a run of capitals. */
-static char *
-get_type_symbol (const char *type_name)
-{
-  GString *symbol = g_string_new (NULL);
-
-  for (const char *c = type_name; *c != '\0'; c++)
-    {
-      gboolean starts_word = c > type_name && g_ascii_isupper (*c) &&
-                             (!g_ascii_isupper (c[-1]) || g_ascii_islower (c[1]));
-
-      if (starts_word && c[-1] != '_')
-        g_string_append_c (symbol, '_');
-      g_string_append_c (symbol, g_ascii_tolower (*c));
-    }
-  g_string_append (symbol, "_get_type");
-  return g_string_free (symbol, FALSE);
 }
 
 static GType
@@ -144,7 +110,7 @@ find_type (const char *path,
            const char *type_name,
            GError    **error)
 {
-  g_autofree char *symbol = get_type_symbol (type_name);
+  g_autofree char *symbol = gmp_target_get_type_symbol (type_name);
   GType type = g_type_from_name (type_name);
 
   if (type == G_TYPE_INVALID)
@@ -215,7 +181,7 @@ gmp_native_host_call (GmpHost    *host G_GNUC_UNUSED,
   const char *name;
   GmpMethod method;
 
-  if (!parse (description, &path, &name, error))
+  if (!gmp_target_parse_native (description, &path, &name, error))
     return NULL;
   if (g_str_has_prefix (name, GMP_TARGET_TYPE))
     return call_instance (path, name, atoi (id), params, error);
@@ -233,7 +199,7 @@ gmp_native_host_build (GmpHost    *host G_GNUC_UNUSED,
   GObject *instance;
   const char *name;
 
-  if (!parse (description, &path, &name, error))
+  if (!gmp_target_parse_native (description, &path, &name, error))
     return NULL;
   instance = make_instance (path, name, GMP_TYPE_WORKER, error);
   return instance != NULL ? GMP_WORKER (instance) : NULL;
