@@ -10,8 +10,9 @@
 
 G_BEGIN_DECLS
 
-GBytes *gmp_lease_new_bytes (GmpMemory       *memory,
-                             const GmpBlock  *block,
-                             GError         **error);
+GVariant *gmp_lease_new_value (GmpMemory       *memory,
+                               const GmpBlock  *block,
+                               const char      *type,
+                               GError         **error);
 
 G_END_DECLS

@@ -7,6 +7,7 @@
 #include "channel/gmp-lease-private.h"
 
 #include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -103,10 +104,10 @@ lease_free (gpointer user_data)
 
 /* The bytes of a block that the sender told of. They are this process's own and may be written to;
  * the block goes back when they are freed. Nothing in @block is checked yet. */
-GBytes *
-gmp_lease_new_bytes (GmpMemory      *memory,
-                     const GmpBlock *block,
-                     GError        **error)
+static GBytes *
+lease_new_bytes (GmpMemory      *memory,
+                 const GmpBlock *block,
+                 GError        **error)
 {
   gsize page = (gsize) sysconf (_SC_PAGESIZE);
   Lease *lease;
@@ -124,4 +125,122 @@ gmp_lease_new_bytes (GmpMemory      *memory,
   *lease = (Lease) { gmp_memory_ref (memory), block->slot, memory->arena_in + block->offset,
                      (gsize) block->size };
   return g_bytes_new_with_free_func (lease->data, lease->size, lease_free, lease);
+}
+
+/* The sender can still write to a block, and for what this process reads of a page that it has not
+ * written to itself, that counts. Numbers and texts may then be others than before; but GLib aborts
+ * the process when an array has fewer items than it had a moment ago, or a variant another type. So
+ * what says how many items there are must be this process's own before it is looked at: by a write
+ * to its pages, where it is in one place, or by a copy of all. */
+
+static gboolean
+is_fixed_size (const GVariantType *type)
+{
+  const char *text = g_variant_type_peek_string (type);
+
+  for (gsize i = 0; i < g_variant_type_get_string_length (type); i++)
+    if (strchr ("amsogv", text[i]) != NULL)
+      return FALSE;
+  return TRUE;
+}
+
+/* Whether the type alone, or the size, says what children there are, and theirs. */
+static gboolean
+is_steady (const GVariantType *type)
+{
+  if (g_variant_type_is_basic (type))
+    return TRUE;
+  if (g_variant_type_is_variant (type))
+    return FALSE;
+  if (g_variant_type_is_array (type))
+    return is_fixed_size (g_variant_type_element (type));
+  if (g_variant_type_is_maybe (type))
+    return is_steady (g_variant_type_element (type));
+  for (const GVariantType *item = g_variant_type_first (type); item != NULL;
+       item = g_variant_type_next (item))
+    if (!is_steady (item))
+      return FALSE;
+  return TRUE;
+}
+
+/* Makes the last @size bytes of @value this process's own. */
+static void
+take_end (GVariant *value,
+          gsize     size)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  guintptr end = (guintptr) g_variant_get_data (value) + g_variant_get_size (value);
+  guintptr begin = (end - MIN (size, g_variant_get_size (value))) & ~(page - 1);
+
+  for (guintptr place = begin; place < end; place += page)
+    {
+      volatile guint8 *byte = (volatile guint8 *) place;
+
+      *byte = *byte;
+    }
+}
+
+/* Where a container has children of various sizes, it ends with where they end, in at most so many
+ * bytes each. */
+#define FRAME_OFFSET_MAX sizeof (guint64)
+
+/* Returns whether what says how many children there are is all this process's own. */
+static gboolean
+take_frame (GVariant *value)
+{
+  const GVariantType *type = g_variant_get_type (value);
+  gsize n;
+
+  if (is_steady (type))
+    return TRUE;
+  if (g_variant_type_is_array (type) && is_steady (g_variant_type_element (type)))
+    {
+      n = g_variant_n_children (value);
+      take_end (value, n * FRAME_OFFSET_MAX);
+      return g_variant_n_children (value) == n;
+    }
+  if (!g_variant_type_is_tuple (type))
+    return FALSE;
+  n = g_variant_n_children (value);
+  take_end (value, n * FRAME_OFFSET_MAX);
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
+
+      if (!take_frame (child))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+is_own (const char *type,
+        GBytes     *bytes)
+{
+  g_autoptr (GVariant) value = NULL;
+
+  if (is_steady ((const GVariantType *) type))
+    return TRUE;
+  value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, bytes,
+                                                        FALSE));
+  return take_frame (value);
+}
+
+/* The value in a block that the sender told of, which goes back when the value is freed. Nothing in
+ * @block is checked yet; gmp_value_check_type() has passed @type. */
+GVariant *
+gmp_lease_new_value (GmpMemory      *memory,
+                     const GmpBlock *block,
+                     const char     *type,
+                     GError        **error)
+{
+  g_autoptr (GBytes) bytes = lease_new_bytes (memory, block, error);
+  g_autoptr (GBytes) copy = NULL;
+
+  if (bytes == NULL)
+    return NULL;
+  if (is_own (type, bytes))
+    return gmp_value_from_bytes (type, bytes, error);
+  copy = g_bytes_new (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  return gmp_value_from_bytes (type, copy, error);
 }

@@ -377,10 +377,10 @@ take_type (GmpSharedChannel *self,
     return TRUE;
   g_free (self->type);
   self->type = g_strndup ((const char *) type, type_size);
-  self->type_size = type_size;
-  if (gmp_value_check_type (self->type, error))
-    return TRUE;
-  self->type_size = 0;
+  self->type_size = strlen (self->type);
+  if (self->type_size == type_size)
+    return gmp_value_check_type (self->type, error);
+  g_propagate_error (error, nonsense ("a type with a zero in it"));
   return FALSE;
 }
 
@@ -390,7 +390,6 @@ take_block (GmpSharedChannel *self,
             gsize             size,
             GError          **error)
 {
-  g_autoptr (GBytes) bytes = NULL;
   GmpBlock block;
 
   if (size != sizeof block)
@@ -399,8 +398,7 @@ take_block (GmpSharedChannel *self,
       return NULL;
     }
   memcpy (&block, body, sizeof block);
-  bytes = gmp_lease_new_bytes (self->memory, &block, error);
-  return bytes != NULL ? gmp_value_from_bytes (self->type, bytes, error) : NULL;
+  return gmp_lease_new_value (self->memory, &block, self->type, error);
 }
 
 static gboolean
@@ -411,10 +409,10 @@ begin_pieces (GmpSharedChannel *self,
 {
   if (size == sizeof self->pieces_size)
     memcpy (&self->pieces_size, body, size);
-  if (size != sizeof self->pieces_size || self->pieces != NULL || self->pieces_size == 0 ||
+  if (size != sizeof self->pieces_size || self->pieces_size == 0 ||
       self->pieces_size > PIECES_MAX)
     {
-      g_propagate_error (error, nonsense ("the begin of a value out of turn"));
+      g_propagate_error (error, nonsense ("the begin of a value of impossible size"));
       return FALSE;
     }
   self->pieces = g_byte_array_new ();
@@ -454,6 +452,11 @@ take_record (GmpSharedChannel *self,
   g_autoptr (GBytes) bytes = NULL;
 
   *payload = NULL;
+  if (self->pieces != NULL && record->kind != RECORD_PIECE)
+    {
+      g_propagate_error (error, nonsense ("a record among the pieces of a value"));
+      return FALSE;
+    }
   if (record->kind == RECORD_NULL)
     return TRUE;
   if (record->kind == RECORD_PIECE)
@@ -516,7 +519,7 @@ take_records (GmpSharedChannel *self,
       if (is_complete)
         return GMP_CHANNEL_PAYLOAD;
     }
-  if (!self->in.is_broken)
+  if (!self->in.is_broken && !self->out.is_broken)
     return GMP_CHANNEL_EMPTY;
   fail (self, nonsense ("an impossible position"));
   return GMP_CHANNEL_CLOSED;
@@ -599,7 +602,8 @@ gmp_shared_channel_sleep (GmpChannel *channel)
     return TRUE;
   /* The biggest record, so that there is room for whatever comes next. */
   return self->unsent.length > 0 &&
-         gmp_ring_wait_for_room (&self->out, record_size (TYPE_MAX, VALUE_MAX));
+         (gmp_ring_wait_for_room (&self->out, record_size (TYPE_MAX, VALUE_MAX)) ||
+          self->out.is_broken);
 }
 
 static void

@@ -51,11 +51,14 @@ gboolean
 gmp_value_check_type (const char *type,
                       GError    **error)
 {
+  g_autofree char *start = NULL;
+
   if (g_variant_type_string_is_valid (type) &&
       g_variant_type_is_definite ((const GVariantType *) type))
     return TRUE;
+  start = g_utf8_make_valid (type, (gssize) MIN (strlen (type), 100));
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A payload came with the impossible type '%.100s'", type);
+               "A payload came with the impossible type '%s'", start);
   return FALSE;
 }
 
@@ -96,6 +99,15 @@ is_numbers (const char *type,
     }
 }
 
+/* A type may say how many bytes each of its values has. For too few, or too many, GLib has a value
+ * of that size without any bytes, and aborts the process of whoever asks for them. */
+static gboolean
+has_its_size (GVariant *value,
+              GBytes   *bytes)
+{
+  return g_variant_get_size (value) == g_bytes_get_size (bytes);
+}
+
 /* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. */
 GVariant *
 gmp_value_from_bytes (const char *type,
@@ -107,8 +119,9 @@ gmp_value_from_bytes (const char *type,
 
   value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
                                                         FALSE));
-  if (g_variant_get_size (value) > CHECKED_MAX || is_numbers (type, g_bytes_get_size (bytes)) ||
-      g_variant_is_normal_form (value))
+  if (is_numbers (type, g_bytes_get_size (bytes)) ||
+      (g_variant_get_size (value) > CHECKED_MAX ? has_its_size (value, bytes)
+                                                : g_variant_is_normal_form (value)))
     return g_steal_pointer (&value);
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
                "A payload of type '%.100s' came with bytes that are not of this type", type);
