@@ -6,9 +6,13 @@
 
 #include "application/gmp-worker-link-private.h"
 
+#include "base/gmp-error.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-worker-dbus.h"
+
+/* What a connection was closed for, where this end had to: a GError, as data of the connection. */
+#define NONSENSE "gmp-nonsense"
 
 /* The connection lives as long as the process; the proxy is there during a run, whose main context
  * its signals come in. */
@@ -30,6 +34,52 @@ gmp_channel_end_clear (gpointer data)
   gmp_port_free (end->port);
 }
 
+/* Whether @message is one of the interface's signals, with its arguments. */
+static gboolean
+is_signal (GDBusMessage *message)
+{
+  const char *member = g_dbus_message_get_member (message);
+  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (
+    gmp_dbus_worker1_interface_info (), member);
+  g_autoptr (GString) signature = g_string_new (NULL);
+
+  if (info == NULL ||
+      g_strcmp0 (g_dbus_message_get_interface (message),
+                 gmp_dbus_worker1_interface_info ()->name) != 0)
+    return FALSE;
+  for (GDBusArgInfo **arg = info->args; arg != NULL && *arg != NULL; arg++)
+    g_string_append (signature, (*arg)->signature);
+  return g_str_equal (signature->str, g_dbus_message_get_signature (message));
+}
+
+/* Called in GDBus's thread. A worker replies and has its signals; the application has nothing that
+ * could be called. GDBus would only warn of the rest, or answer. */
+static GDBusMessage *
+filter_cb (GDBusConnection *connection,
+           GDBusMessage    *message,
+           gboolean         incoming,
+           gpointer         user_data G_GNUC_UNUSED)
+{
+  GDBusMessageType type = g_dbus_message_get_message_type (message);
+  const char *member = g_dbus_message_get_member (message);
+  const char *signature = g_dbus_message_get_signature (message);
+
+  if (!incoming || type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+      type == G_DBUS_MESSAGE_TYPE_ERROR ||
+      (type == G_DBUS_MESSAGE_TYPE_SIGNAL && is_signal (message)))
+    return message;
+  /* Once: the other thread may read it already. */
+  if (g_object_get_data (G_OBJECT (connection), NONSENSE) == NULL)
+    g_object_set_data_full (G_OBJECT (connection), NONSENSE,
+                            g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                                         "it sent a message that is none of a worker's: '%.100s' "
+                                         "(%.100s)", member != NULL ? member : "", signature),
+                            (GDestroyNotify) g_error_free);
+  g_dbus_connection_close (connection, NULL, NULL, NULL);
+  g_object_unref (message);
+  return NULL;
+}
+
 /* Takes @connection over, whose messages are still held back. */
 GmpWorkerLink *
 gmp_worker_link_new (GDBusConnection *connection)
@@ -37,6 +87,7 @@ gmp_worker_link_new (GDBusConnection *connection)
   GmpWorkerLink *self = g_new0 (GmpWorkerLink, 1);
 
   self->connection = connection;
+  g_dbus_connection_add_filter (connection, filter_cb, NULL, NULL);
   g_dbus_connection_start_message_processing (connection);
   return self;
 }
@@ -182,8 +233,19 @@ gmp_worker_link_run_finish (GObject      *source,
     return gmp_payload_unpack (packed, handles, value, error);
   if (g_dbus_error_is_remote_error (local))
     g_dbus_error_strip_remote_error (local);
+  else if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    {
+      /* What GDBus says of a reply that is none. */
+      local->domain = GMP_ERROR;
+      local->code = GMP_ERROR_PROTOCOL;
+    }
   else if (g_dbus_connection_is_closed (connection))
-    g_clear_error (&local);
+    {
+      const GError *nonsense = g_object_get_data (G_OBJECT (connection), NONSENSE);
+
+      g_clear_error (&local);
+      local = nonsense != NULL ? g_error_copy (nonsense) : NULL;
+    }
   if (local != NULL)
     g_propagate_error (error, local);
   return FALSE;
