@@ -46,6 +46,13 @@ python3-mpi4py           OpenMPI in Python
 python3-joblib           joblib, a peer
 python3-matplotlib       draws the picture
 '
+packages_to_fuzz='
+clang-14                 the compiler that has libFuzzer
+libclang-rt-14-dev       libFuzzer, and the sanitizers of clang
+'
+packages_to_cover='
+gcovr                    makes the table of what the tests have reached
+'
 
 # Debian's own, whatever else comes first on the PATH.
 meson=/usr/bin/meson

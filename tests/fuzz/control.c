@@ -1,0 +1,125 @@
+/* control.c: fuzz target: what a worker says over its control connection
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "wire.h"
+
+#include "application/gmp-worker-link-private.h"
+#include "base/gmp-error.h"
+#include "peer/gmp-peer-private.h"
+
+#include <unistd.h>
+
+/* The input, as of wire_send(): D-Bus messages, sent when the application has called Run, with
+ * serial 1. It has to hear in the end that the run has failed, or a value. */
+
+typedef struct {
+  GDBusConnection *connection; /* (nullable) */
+  gboolean is_connected;
+  gboolean has_returned;
+  GVariant *value; /* (nullable) */
+  GError *error;   /* (nullable): without one and without a value the connection was lost */
+} Run;
+
+static void
+ready_cb (guint    pid G_GNUC_UNUSED,
+          gpointer user_data)
+{
+  g_assert_false (((Run *) user_data)->has_returned);
+}
+
+static void
+progress_cb (GVariant *value,
+             GError   *error,
+             gpointer  user_data G_GNUC_UNUSED)
+{
+  if (error != NULL)
+    fuzz_check_error (error);
+  else if (value != NULL)
+    fuzz_use_value (value);
+}
+
+static void
+log_cb (const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data G_GNUC_UNUSED)
+{
+  g_assert_true (g_utf8_validate (domain, -1, NULL) && g_utf8_validate (message, -1, NULL));
+  g_assert_cmphex (level & ~G_LOG_LEVEL_MASK, ==, 0);
+}
+
+static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb };
+
+static void
+connected_cb (GObject      *source G_GNUC_UNUSED,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  Run *run = user_data;
+
+  run->connection = gmp_peer_connect_finish (result, NULL);
+  run->is_connected = TRUE;
+}
+
+static void
+ran_cb (GObject      *source,
+        GAsyncResult *result,
+        gpointer      user_data)
+{
+  Run *run = user_data;
+
+  if (gmp_worker_link_run_finish (source, result, &run->value, &run->error))
+    g_assert_no_error (run->error);
+  run->has_returned = TRUE;
+}
+
+static void
+run_link (Run       *run,
+          int        fd,
+          FuzzInput *input)
+{
+  GmpWorkerLink *link = gmp_worker_link_new (run->connection);
+  g_autoptr (GError) error = NULL;
+
+  gmp_worker_link_begin (link, &events, run);
+  gmp_worker_link_run_async (link, "call", "1", "native::nothing", NULL,
+                             g_variant_new ("a{sv}", NULL), ran_cb, run, &error);
+  g_assert_no_error (error);
+  wire_wait (fd);
+  wire_send (fd, input);
+  while (!run->has_returned)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  if (run->error != NULL)
+    fuzz_check_error (run->error);
+  else if (run->value != NULL)
+    fuzz_use_value (run->value);
+  gmp_worker_link_free (link);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data,
+                        size_t         size)
+{
+  FuzzInput input = { data, size };
+  GMainContext *context = g_main_context_new ();
+  Run run = { 0, };
+  int other_end;
+  int fd = wire_begin (&other_end);
+
+  gmp_error_quark ();
+  g_main_context_push_thread_default (context);
+  gmp_peer_connect_async (other_end, GMP_PEER_SERVER, NULL, connected_cb, &run);
+  while (!run.is_connected)
+    g_main_context_iteration (context, TRUE);
+  g_assert_nonnull (run.connection);
+  run_link (&run, fd, &input);
+  wire_end (fd);
+  g_clear_pointer (&run.value, g_variant_unref);
+  g_clear_error (&run.error);
+  g_main_context_pop_thread_default (context);
+  gmp_peer_free_context (context);
+  return 0;
+}

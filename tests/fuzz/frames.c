@@ -1,0 +1,76 @@
+/* frames.c: fuzz target: what one end of a shared channel writes into its ring
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "fuzz.h"
+
+#include "channel/gmp-shared-channel-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The input: the sixteen low bits of the first position, and then the bytes of the ring. So all
+ * that the reader knows of where records begin is what stands in them. */
+
+static void
+close_all (const int *fds)
+{
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    close (fds[i]);
+}
+
+static void
+receive_all (GmpChannel *channel)
+{
+  GmpChannelStatus status;
+  gboolean is_open = TRUE;
+
+  while (is_open)
+    {
+      g_autoptr (GVariant) payload = NULL;
+      g_autoptr (GError) error = NULL;
+
+      status = gmp_channel_receive (channel, &payload, &error);
+      is_open = status == GMP_CHANNEL_PAYLOAD;
+      if (status == GMP_CHANNEL_CLOSED)
+        fuzz_check_error (error);
+      else
+        g_assert_no_error (error);
+      if (payload == NULL)
+        continue;
+      fuzz_use_value (payload);
+      /* An echo, for which there may be no room: nobody reads. */
+      gmp_channel_send (channel, payload, NULL);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data,
+                        size_t         size)
+{
+  FuzzInput input = { data, size };
+  g_autoptr (GmpChannel) channel = NULL;
+  g_autoptr (GmpMemory) memory = NULL;
+  g_autoptr (GError) error = NULL;
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+  guint16 low;
+
+  gmp_shared_channel_new_fds (GMP_MEMORY_PART, 2, client_fds, server_fds, &error);
+  g_assert_no_error (error);
+  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMORY], GMP_END_CLIENT, &error);
+  g_assert_no_error (error);
+  channel = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
+  g_assert_no_error (error);
+
+  low = fuzz_take_short (&input);
+  fuzz_take (&input, memory->rings[GMP_END_CLIENT], GMP_MEMORY_RING_SIZE);
+  atomic_store (&memory->header->rings[GMP_END_CLIENT].head, low);
+  receive_all (channel);
+  /* The end of the other process, after which there is nothing to wait for. */
+  close_all (client_fds);
+  gmp_channel_close (channel, NULL);
+  return 0;
+}

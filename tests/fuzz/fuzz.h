@@ -1,0 +1,45 @@
+/* fuzz.h: what the fuzz targets have in common
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+#include <stddef.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+/* libFuzzer's entries, and those of replay.c, which runs a target on the files of its corpus. */
+int LLVMFuzzerInitialize   (int           *argc,
+                            char        ***argv);
+int LLVMFuzzerTestOneInput (const uint8_t *data,
+                            size_t         size);
+
+/* The bytes of an input, taken from its begin; zeros when there are no more. */
+typedef struct {
+  const guint8 *data;
+  gsize size;
+} FuzzInput;
+
+gsize   fuzz_take       (FuzzInput *self,
+                         gpointer   place,
+                         gsize      size);
+guint8  fuzz_take_byte  (FuzzInput *self);
+guint16 fuzz_take_short (FuzzInput *self);
+guint64 fuzz_take_long  (FuzzInput *self);
+
+/* Does what a receiver may do with a value that came from elsewhere. */
+void fuzz_use_value     (GVariant     *value);
+
+/* An error that came of what a hostile peer has sent: with text that can be printed and sent. */
+void fuzz_check_error   (const GError *error);
+
+/* A memfd with @size bytes of @data, sealed by @seals; its owner closes it. */
+int  fuzz_new_memfd     (gconstpointer data,
+                         gsize         size,
+                         int           seals);
+
+G_END_DECLS

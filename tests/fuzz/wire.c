@@ -1,0 +1,126 @@
+/* wire.c: the hostile end of a D-Bus connection
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "wire.h"
+
+#include "peer/gmp-peer-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What comes with the first bytes. */
+enum {
+  FILE_NONE,
+  FILE_SEALED,
+  FILE_UNSEALED,
+  FILE_DEVICE,
+  N_FILES
+};
+
+int
+wire_begin (int *other_end)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *user = g_strdup_printf ("%u", getuid ());
+  g_autoptr (GString) text = g_string_new (NULL);
+  int fds[2];
+
+  gmp_peer_socketpair (fds, &error);
+  g_assert_no_error (error);
+  *other_end = fds[0];
+  g_string_append_c (text, '\0');
+  g_string_append (text, "AUTH EXTERNAL ");
+  for (const char *c = user; *c != '\0'; c++)
+    g_string_append_printf (text, "%02x", *c);
+  g_string_append (text, "\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n");
+  g_assert_cmpint (write (fds[1], text->str, text->len), ==, (gssize) text->len);
+  return fds[1];
+}
+
+/* The answers to AUTH and NEGOTIATE_UNIX_FD are lines; a message begins with its byte order, and
+ * with its type and the protocol's version. */
+void
+wire_wait (int fd)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  char buffer[256];
+  gssize n;
+
+  do
+    {
+      n = read (fd, buffer, sizeof buffer);
+      g_assert_cmpint (n, >, 0);
+      g_string_append_len (text, buffer, n);
+    }
+  while (memmem (text->str, text->len, "AGREE_UNIX_FD\r\nl\1", 16) == NULL);
+}
+
+static int
+open_file (guint8 kind)
+{
+  const char text[] = "eight...";
+
+  switch (kind % N_FILES)
+    {
+    case FILE_SEALED:
+      return fuzz_new_memfd (text, 8, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    case FILE_UNSEALED:
+      return fuzz_new_memfd (text, 8, 0);
+    case FILE_DEVICE:
+      return open ("/dev/zero", O_RDONLY | O_CLOEXEC);
+    default:
+      return -1;
+    }
+}
+
+static void
+send_with_file (int           fd,
+                gconstpointer data,
+                gsize         size,
+                int           file)
+{
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE (sizeof (int))];
+  } control = { .header = { CMSG_LEN (sizeof (int)), SOL_SOCKET, SCM_RIGHTS } };
+  struct iovec vector = { (gpointer) data, size };
+  struct msghdr message = {
+    .msg_iov = &vector, .msg_iovlen = 1,
+    .msg_control = file != -1 ? &control : NULL,
+    .msg_controllen = file != -1 ? sizeof control.bytes : 0,
+  };
+
+  memcpy (CMSG_DATA (&control.header), &file, sizeof file);
+  /* An error says that the other end has had enough. */
+  if (size > 0 && sendmsg (fd, &message, MSG_NOSIGNAL) == -1)
+    g_assert_true (errno == EPIPE || errno == ECONNRESET);
+}
+
+void
+wire_send (int        fd,
+           FuzzInput *input)
+{
+  int file = open_file (fuzz_take_byte (input));
+
+  send_with_file (fd, input->data, input->size, file);
+  shutdown (fd, SHUT_WR);
+  if (file != -1)
+    close (file);
+}
+
+void
+wire_end (int fd)
+{
+  char buffer[4096];
+
+  while (read (fd, buffer, sizeof buffer) > 0)
+    ;
+  close (fd);
+}
