@@ -43,6 +43,7 @@ struct _GmpCrew
   gboolean is_ending;  /* none is restarted any more */
   const GmpCrewServer *server; /* (nullable) */
   gpointer server_data;
+  GError *server_end;          /* (nullable): why it has ended for good */
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };
@@ -89,6 +90,7 @@ gmp_crew_free (GmpCrew *self)
   g_ptr_array_unref (self->running);
   gmp_outcome_free (self->outcome);
   gmp_options_unref (self->options);
+  g_clear_error (&self->server_end);
   gmp_starter_unref (self->starter);
   g_free (self);
 }
@@ -164,6 +166,7 @@ gmp_crew_begin (GmpCrew *self)
   self->outcome = gmp_outcome_new ();
   gmp_application_clear_failures (self->owner);
   self->is_ending = FALSE;
+  g_clear_error (&self->server_end);
 }
 
 static void begin_waiting (GmpCrew *self);
@@ -412,6 +415,9 @@ begin_next (GmpCrew *self)
   gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
                                self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                g_task_get_cancellable (self->task), ran_cb, self);
+  /* The server may have ended while this one waited to be restarted. */
+  if (self->server_end != NULL)
+    gmp_remote_worker_tell_gone (worker, "server", self->server_end, FALSE);
 }
 
 static gboolean
@@ -591,6 +597,8 @@ gmp_crew_end (GmpCrew      *self,
               const GError *reason)
 {
   self->is_ending = TRUE;
+  if (reason != NULL && self->server_end == NULL)
+    self->server_end = g_error_copy (reason);
   for (guint i = 0; reason != NULL && i < self->running->len; i++)
     gmp_remote_worker_tell_gone (((Member *) self->running->pdata[i])->worker, "server", reason,
                                  FALSE);
