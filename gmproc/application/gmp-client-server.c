@@ -495,7 +495,7 @@ install_properties (GObjectClass *object_class)
  * GmpClientServer::restarted:
  * @self: the application
  * @id: a client's id, or "server"
- * @error: (nullable): why it had failed; %NULL where it had finished
+ * @failure: (nullable): why it had failed; %NULL where it had finished
  *
  * A worker is begun again, as [property@Gmp.Application:restart] says.
  *

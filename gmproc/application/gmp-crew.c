@@ -328,7 +328,7 @@ prepare_restart (GmpCrew    *self,
         return FALSE;
     }
   g_queue_push_head (&self->waiting, member);
-  gmp_run_signals_restarted (self->events->signals, self->owner, member->id, reason);
+  gmp_run_signals_restarted (self->events->signals, self->owner, member->id, failure);
   return TRUE;
 }
 

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "base/gmp-types.h"
+#include "application/gmp-failure.h"
 
 G_BEGIN_DECLS
 
@@ -35,7 +35,7 @@ void gmp_run_signals_failed    (const GmpRunSignals *self,
 void gmp_run_signals_restarted (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,
-                                const GError        *error);
+                                GmpFailure          *failure);
 void gmp_run_signals_progress  (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,

@@ -68,7 +68,7 @@ gmp_run_signals_install (GmpRunSignals *self,
   self->failed = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 2, id_type, G_TYPE_ERROR);
   self->restarted = g_signal_new ("restarted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                  G_TYPE_NONE, 2, id_type, G_TYPE_ERROR);
+                                  G_TYPE_NONE, 2, id_type, GMP_TYPE_FAILURE);
   self->progress = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                  G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
   self->output = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -103,17 +103,17 @@ gmp_run_signals_failed (const GmpRunSignals *self,
     g_signal_emit (owner, self->failed, 0, id, error);
 }
 
-/* @error is %NULL for one that had finished. */
+/* @failure is %NULL for one that had finished. */
 void
 gmp_run_signals_restarted (const GmpRunSignals *self,
                            gpointer             owner,
                            const char          *id,
-                           const GError        *error)
+                           GmpFailure          *failure)
 {
   if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->restarted, 0, atoi (id), error);
+    g_signal_emit (owner, self->restarted, 0, atoi (id), failure);
   else
-    g_signal_emit (owner, self->restarted, 0, id, error);
+    g_signal_emit (owner, self->restarted, 0, id, failure);
 }
 
 void

@@ -258,7 +258,7 @@ restart_server (GmpService *self,
   self->server = gmp_crew_new_worker (self->crew);
   if (!gmp_crew_renew (self->crew, reason, error))
     return FALSE;
-  gmp_run_signals_restarted (self->events->signals, self->owner, "server", reason);
+  gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
   run_server (self);
   return TRUE;
 }

@@ -415,7 +415,7 @@ install_properties (GObjectClass *object_class)
  * GmpWorkers::restarted:
  * @self: the workers
  * @id: a worker's id
- * @error: (nullable): why it had failed; %NULL where it had finished
+ * @failure: (nullable): why it had failed; %NULL where it had finished
  *
  * A worker is begun again, as [property@Gmp.Application:restart] says.
  *

@@ -229,7 +229,7 @@ count (GVariant *params,
 static void
 count_int_cb (GmpWorkers *workers G_GNUC_UNUSED,
               int         id G_GNUC_UNUSED,
-              GError     *error G_GNUC_UNUSED,
+              GmpFailure *failure G_GNUC_UNUSED,
               guint      *n)
 {
   (*n)++;
@@ -238,10 +238,10 @@ count_int_cb (GmpWorkers *workers G_GNUC_UNUSED,
 static void
 count_string_cb (GmpClientServer *application G_GNUC_UNUSED,
                  const char      *id,
-                 GError          *error,
+                 GmpFailure      *failure,
                  GString         *ids)
 {
-  g_assert_nonnull (error);
+  g_assert_nonnull (gmp_failure_get_error (failure));
   g_string_append_printf (ids, "%s ", id);
 }
 

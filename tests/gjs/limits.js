@@ -41,10 +41,11 @@ test('restart', () => {
     const workers = new Gmp.Workers({restart: Gmp.Restart.ON_FAILURE});
     const restarted = [];
 
-    workers.connect('restarted', (_workers, id, error) => restarted.push([id, error.code]));
+    workers.connect('restarted', (_workers, id, failure) =>
+        restarted.push([id, failure.exit_status]));
     workers.add(1, here('die_once'), `${folder}/there`);
     equal(workers.run(), new Map([[1, 'lives']]));
-    equal(restarted, [[1, Gmp.Error.CRASHED]]);
+    equal(restarted, [[1, 3]]);
     GLib.unlink(`${folder}/there`);
     GLib.rmdir(folder);
 });

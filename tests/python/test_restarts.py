@@ -79,7 +79,7 @@ def test_a_worker_is_restarted(tmp_path):
                       on_restarted=lambda id, error: restarted.append((id, error.signal)))
     workers.add('w', die_once, str(tmp_path / 'w'))
     assert workers.run() == {'w': 'lives'}
-    assert [id for id, _signal in restarted] == ['w']
+    assert restarted == [('w', signal.SIGKILL)]
 
 
 def test_it_gives_up():

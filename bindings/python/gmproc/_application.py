@@ -179,9 +179,9 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
-    def on_restarted(_native: Any, name: Any, error: Any) -> None:
-        failure = outcome.make_error(name, error) if error is not None else None
-        job.notify(application.on_restarted, outcome.get_id(name), failure)
+    def on_restarted(_native: Any, name: Any, report: Any) -> None:
+        error = outcome.make_error(name, report.props.error, report) if report is not None else None
+        job.notify(application.on_restarted, outcome.get_id(name), error)
 
     def on_progress(_native: Any, name: Any, value: Any) -> None:
         if not outcome.take_notice(name, value):

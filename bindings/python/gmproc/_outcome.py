@@ -129,7 +129,8 @@ class Outcome:
         """The failure of one worker."""
         return self.make_error(name, self._failures[name])
 
-    def make_error(self, name: Any, error: GLib.Error) -> WorkerError:
+    def make_error(self, name: Any, error: GLib.Error, report: Gmp.Failure | None = None
+                   ) -> WorkerError:
         id = self.get_id(name)
         message = error.message.replace(f"'{name}'", repr(id), 1) if id != name else error.message
         if name in self._failures and message.startswith('Its result'):
@@ -140,7 +141,7 @@ class Outcome:
         if cause is None and not error.matches(Gmp.error_quark(), Gmp.Error.FAILED):
             cause = error
         failure.__cause__ = cause
-        failure._describe(self._find_report(name))
+        failure._describe(report or self._find_report(name))
         return failure
 
     def _find_report(self, name: Any) -> Gmp.Failure | None:
