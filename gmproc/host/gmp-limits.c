@@ -9,7 +9,6 @@
 #include "base/gmp-error.h"
 
 #include <errno.h>
-#include <math.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -83,8 +82,10 @@ limit_cpu_time (GVariant *value,
   getrusage (RUSAGE_SELF, &usage);
   used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
          (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  return set_limit (RLIMIT_CPU, MAX ((guint64) ceil (used + g_variant_get_double (value)), 1),
-                    "cpu-time-limit", error);
+  used += MIN (g_variant_get_double (value), G_MAXINT);
+  /* In whole seconds, rounded up. */
+  return set_limit (RLIMIT_CPU, (guint64) used + ((guint64) used < used ? 1 : 0), "cpu-time-limit",
+                    error);
 }
 
 static gboolean
