@@ -141,8 +141,9 @@ class MapOutcome(Outcome):
 class Mapping:
     """One call of map: what goes to the workers, and what comes from them."""
 
-    def __init__(self, job: Job, outcome: MapOutcome, native: Gmp.Workers, function: Callable[[Any], Any], items: Items,
-                 seeds: tuple[Any, ...], derive_seed: Callable[[Any], int],
+    def __init__(self, job: Job, outcome: MapOutcome, native: Gmp.Workers,
+                 function: Callable[[Any], Any], items: Items, seeds: tuple[Any, ...],
+                 derive_seed: Callable[[Any], int],
                  tell: Callable[[int, list[Any]], None]) -> None:
         self.job = job
         self.outcome = outcome

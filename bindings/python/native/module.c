@@ -118,7 +118,9 @@ PyInit__gmproc (void)
 {
   PyObject *module = PyModule_Create (&definition);
 
-  if (module != NULL && (native_boxes_init () == -1 || native_buffers_init (module) == -1))
+  if (module != NULL &&
+      (native_boxes_init () == -1 || native_buffers_init (module) == -1 ||
+       native_workers_init () == -1))
     Py_CLEAR (module);
   return module;
 }

@@ -65,6 +65,7 @@ PyObject *native_load           (GVariant   *variant,
                                  PyObject   *runtime);
 
 /* workers.c: the workers that the C library runs. */
+int       native_workers_init   (void);
 PyObject *native_new_server     (PyObject   *module,
                                  PyObject   *life);
 PyObject *native_new_client     (PyObject   *module,

@@ -35,6 +35,23 @@ G_DEFINE_FINAL_TYPE (GmprocClient, gmproc_client, GMP_TYPE_CLIENT_WORKER)
 
 static GmpServerWorker *current_server; /* of this process; under the GIL */
 
+/* Of methods, as Python has them. */
+static struct {
+  PyObject *start, *done, *process, *update, *wait, *finish;
+} names;
+
+int
+native_workers_init (void)
+{
+  names.start = PyUnicode_InternFromString ("start");
+  names.done = PyUnicode_InternFromString ("done");
+  names.process = PyUnicode_InternFromString ("process");
+  names.update = PyUnicode_InternFromString ("update");
+  names.wait = PyUnicode_InternFromString ("wait");
+  names.finish = PyUnicode_InternFromString ("finish");
+  return PyErr_Occurred () == NULL ? 0 : -1;
+}
+
 static Life *
 life_of (gpointer worker)
 {
@@ -108,16 +125,15 @@ meet (gpointer    worker,
   return peer;
 }
 
+/* @peer is what meet() returned, NULL included. */
 static PyObject *
-load_from (gpointer    worker,
+load_from (PyObject   *peer,
            const char *name,
            GVariant   *value,
            GError    **error)
 {
-  PyObject *peer = meet (worker, name);
   PyObject *loaded = peer != NULL ? native_load (value, PyTuple_GET_ITEM (peer, 1)) : NULL;
 
-  Py_XDECREF (peer);
   if (loaded == NULL)
     take_exception (error, "What '%s' sent cannot be read", name);
   return loaded;
@@ -125,40 +141,34 @@ load_from (gpointer    worker,
 
 /* Takes @value over, which is NULL where an exception was raised. */
 static GVariant *
-dump_for (gpointer    worker,
+dump_for (PyObject   *peer,
           const char *name,
           PyObject   *value,
           GError    **error)
 {
-  PyObject *peer = value != NULL ? meet (worker, name) : NULL;
   GVariant *dumped = NULL;
 
-  if (peer == NULL)
+  if (peer == NULL || value == NULL)
     take_exception (error, NULL, NULL);
   else if (!native_dump (value, PyTuple_GET_ITEM (peer, 1), TRUE, &dumped))
     take_exception (error, "What should go to '%s' cannot be sent", name);
-  Py_XDECREF (peer);
   Py_XDECREF (value);
   return dumped;
 }
 
 /* Calls a method that returns nothing of interest. */
 static gboolean
-call (PyObject   *object,
-      const char *method,
-      PyObject   *argument,
-      GError    **error)
+call (PyObject *object,
+      PyObject *method,
+      PyObject *argument,
+      GError  **error)
 {
-  PyObject *name = PyUnicode_InternFromString (method);
-  PyObject *returned = NULL;
+  PyObject *returned = argument != NULL ? PyObject_CallMethodOneArg (object, method, argument)
+                                        : PyObject_CallMethodNoArgs (object, method);
 
-  if (name != NULL)
-    returned = argument != NULL ? PyObject_CallMethodOneArg (object, name, argument)
-                                : PyObject_CallMethodNoArgs (object, name);
   if (returned == NULL)
     take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
-  Py_XDECREF (name);
   return returned != NULL;
 }
 
@@ -175,7 +185,7 @@ worker_start (GmpWorker *worker,
     current_server = GMP_SERVER_WORKER (worker);
   if (boxed == NULL)
     take_exception (error, NULL, NULL);
-  else if (call (life->life, "start", boxed, error) &&
+  else if (call (life->life, names.start, boxed, error) &&
            (life->user = PyObject_GetAttrString (life->life, "user")) == NULL)
     take_exception (error, NULL, NULL);
   Py_XDECREF (boxed);
@@ -188,7 +198,7 @@ worker_done (GmpWorker *worker,
              GError   **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethod (life_of (worker)->user, "done", NULL);
+  PyObject *returned = PyObject_CallMethodNoArgs (life_of (worker)->user, names.done);
   int is_done = returned != NULL ? PyObject_IsTrue (returned) : -1;
 
   if (is_done == -1)
@@ -203,7 +213,7 @@ worker_wait (GmpWorker *worker,
              GError   **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  gboolean result = call (life_of (worker)->user, "wait", NULL, error);
+  gboolean result = call (life_of (worker)->user, names.wait, NULL, error);
 
   PyGILState_Release (state);
   return result;
@@ -214,7 +224,7 @@ worker_finish (GmpWorker *worker,
                GError   **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethod (life_of (worker)->life, "finish", NULL);
+  PyObject *returned = PyObject_CallMethodNoArgs (life_of (worker)->life, names.finish);
   GVariant *result = NULL;
 
   if (returned != NULL && returned != Py_None)
@@ -233,21 +243,19 @@ server_process (GmpServerWorker *worker,
                 GError         **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *message = load_from (worker, client_id, request, error);
+  PyObject *peer = meet (worker, client_id);
+  PyObject *message = load_from (peer, client_id, request, error);
   GVariant *response = NULL;
 
   if (message != NULL)
     {
-      PyObject *peer = meet (worker, client_id);
-      PyObject *returned = NULL;
+      PyObject *returned = PyObject_CallMethodObjArgs (life_of (worker)->user, names.process,
+                                                       PyTuple_GET_ITEM (peer, 0), message, NULL);
 
-      if (peer != NULL)
-        returned = PyObject_CallMethod (life_of (worker)->user, "process", "OO",
-                                        PyTuple_GET_ITEM (peer, 0), message);
-      Py_XDECREF (peer);
-      response = dump_for (worker, client_id, returned, error);
+      response = dump_for (peer, client_id, returned, error);
       Py_DECREF (message);
     }
+  Py_XDECREF (peer);
   PyGILState_Release (state);
   return response;
 }
@@ -276,9 +284,11 @@ client_process (GmpClientWorker *worker,
                 GError         **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethod (life_of (worker)->user, "process", NULL);
-  GVariant *request = dump_for (worker, "server", returned, error);
+  PyObject *returned = PyObject_CallMethodNoArgs (life_of (worker)->user, names.process);
+  PyObject *peer = returned != NULL ? meet (worker, "server") : NULL;
+  GVariant *request = dump_for (peer, "server", returned, error);
 
+  Py_XDECREF (peer);
   PyGILState_Release (state);
   return request;
 }
@@ -289,10 +299,13 @@ client_update (GmpClientWorker *worker,
                GError         **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *message = load_from (worker, "server", response, error);
-  gboolean result = message != NULL && call (life_of (worker)->user, "update", message, error);
+  PyObject *peer = meet (worker, "server");
+  PyObject *message = load_from (peer, "server", response, error);
+  gboolean result = message != NULL &&
+                    call (life_of (worker)->user, names.update, message, error);
 
   Py_XDECREF (message);
+  Py_XDECREF (peer);
   PyGILState_Release (state);
   return result;
 }
