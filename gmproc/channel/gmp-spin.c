@@ -10,18 +10,23 @@
 
 /* The most turns of a wait. A pause takes some 40 ns on today's processors, so this is 80 us: a
  * few times what a sleep costs, which is the least that a wait costs otherwise. */
-#define MAX_PAUSES 2000
+#define MAX_TURNS 2000
 
-/* Where workers share processors, one that waits lets others run now and then, and that takes
- * nothing from anybody: so there is nothing to learn. The pauses in between make the difference
- * between 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the
- * next switch to another process, which costs more than a request. */
-#define PAUSES_A_YIELD 20
-#define MAX_CROWDED_TURNS (20 * (PAUSES_A_YIELD + 1))
+/* Now and then a turn lets others run, for the one who should answer may be among them: programs of
+ * which nothing is known here may have the other processors. Where that costs 120 us a request
+ * without it, it costs 7. */
+#define PAUSES_A_YIELD 100
+
+/* Where workers share processors that is so all the time. The pauses make the difference between
+ * 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the next
+ * switch to another process, which costs more than a request. The wait takes nothing from anybody,
+ * so there is nothing to learn. */
+#define PAUSES_A_YIELD_CROWDED 20
+#define MAX_TURNS_CROWDED (20 * PAUSES_A_YIELD_CROWDED)
 
 /* A message that comes this many microseconds after one went to sleep would have been found by
- * looking on. */
-#define SOON 60
+ * looking on: two wake-ups, which take up to 50 us each. */
+#define SOON 150
 
 #define MAX_DOUBT 1000
 
@@ -32,7 +37,7 @@ gmp_spin_init (GmpSpin *self,
 {
   *self = (GmpSpin) { .is_crowded = n_workers > g_get_num_processors () };
   if (n_workers > 0)
-    self->limit = self->is_crowded ? MAX_CROWDED_TURNS : MAX_PAUSES;
+    self->limit = self->is_crowded ? MAX_TURNS_CROWDED : MAX_TURNS;
 }
 
 static void
@@ -49,10 +54,12 @@ relax (void)
 gboolean
 gmp_spin_turn (GmpSpin *self)
 {
+  guint pauses = self->is_crowded ? PAUSES_A_YIELD_CROWDED : PAUSES_A_YIELD;
+
   if (self->turns >= self->limit)
     return FALSE;
   self->turns++;
-  if (self->is_crowded && self->turns % (PAUSES_A_YIELD + 1) == 0)
+  if (self->turns % pauses == 0)
     sched_yield ();
   else
     relax ();
@@ -65,7 +72,7 @@ gmp_spin_found (GmpSpin *self)
 {
   if (self->turns > 0 && !self->is_crowded)
     {
-      self->limit = MIN (MAX (self->limit, 4 * self->turns), MAX_PAUSES);
+      self->limit = MIN (MAX (self->limit, 4 * self->turns), MAX_TURNS);
       self->doubt = 0;
     }
   self->turns = 0;
@@ -97,7 +104,7 @@ gmp_spin_slept (GmpSpin *self,
     }
   else if (was_short)
     {
-      self->limit = MAX_PAUSES;
+      self->limit = MAX_TURNS;
     }
   self->turns = 0;
 }
