@@ -246,10 +246,10 @@ store_closing (GmpSharedChannel *self,
       g_strlcpy (closing->domain, g_quark_to_string (reason->domain), sizeof closing->domain);
       g_strlcpy (closing->text, reason->message, sizeof closing->text);
     }
-  /* As a record's head is: stored before the look at whether the reader sleeps. */
-  atomic_store_explicit (&closing->is_closed, 1, memory_order_seq_cst);
-  if (atomic_exchange_explicit (&self->out.control->reader_sleeps, 0, memory_order_seq_cst) != 0)
-    ring_other_end (self);
+  /* Release: whoever sees that reads the rest. */
+  atomic_store_explicit (&closing->is_closed, 1, memory_order_release);
+  /* Once, so without a look at whether the other end sleeps: it may have written nonsense there. */
+  ring_other_end (self);
 }
 
 static void
@@ -357,6 +357,8 @@ fail (GmpSharedChannel *self,
   g_queue_clear_full (&self->unsent, unsent_free);
   g_clear_pointer (&self->unsent_pieces, g_bytes_unref);
   gmp_shared_channel_close (GMP_CHANNEL (self), error);
+  /* Whatever it has made of the memory: it sees this, and waits for no answer any more. */
+  shutdown (self->fds[GMP_SHARED_LIFELINE], SHUT_RDWR);
   end (self, error);
 }
 

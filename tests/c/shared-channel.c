@@ -397,6 +397,80 @@ test_lent_twice (void)
   g_assert_cmpuint (g_variant_get_size (held), ==, 20 * 1024);
 }
 
+/* Of a value with texts of so many bytes: where its last text ends, which says how many there are,
+ * stands in its last four bytes. */
+#define N_TEXTS   1000
+#define TEXT_SIZE 100
+
+typedef struct {
+  _Atomic guint32 *last_end; /* in the client's mapping */
+  guint32 other;             /* another end, of far fewer texts */
+  gint is_over;              /* atomic */
+} Flip;
+
+static gpointer
+flip_thread (gpointer data)
+{
+  Flip *flip = data;
+
+  while (!g_atomic_int_get (&flip->is_over))
+    {
+      guint32 end = atomic_exchange (flip->last_end, flip->other);
+
+      g_thread_yield ();
+      atomic_store (flip->last_end, end);
+    }
+  return NULL;
+}
+
+static GVariant *
+new_texts (void)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("as"));
+  for (guint i = 0; i < N_TEXTS; i++)
+    g_variant_builder_add_value (&builder, g_variant_new_take_string (
+                                   g_strdup_printf ("%0*u", TEXT_SIZE - 1, i)));
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
+}
+
+/* A value that the sender changes while it is looked at: GLib aborts the process for a child that
+ * was there a moment ago. */
+static void
+test_changed (void)
+{
+  g_autoptr (GVariant) texts = new_texts ();
+  gsize size = g_variant_get_size (texts);
+  Flip flip = { .other = (guint32) size - 8 };
+  GThread *thread;
+  Pair pair;
+
+  pair_init (&pair, MIB);
+  /* The first block is the first place. */
+  flip.last_end = (_Atomic guint32 *) (gpointer) (pair.memory->arena_out + size - 4);
+  thread = g_thread_new ("flip", flip_thread, &flip);
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (GVariant) received = NULL;
+
+      send (&pair, texts);
+      received = receive (&pair);
+      for (guint turn = 0; turn < 20; turn++)
+        {
+          GVariantIter iter;
+          const char *text;
+
+          g_variant_iter_init (&iter, received);
+          while (g_variant_iter_next (&iter, "&s", &text))
+            g_assert_cmpuint (strlen (text), <, size);
+        }
+    }
+  g_atomic_int_set (&flip.is_over, TRUE);
+  g_thread_join (thread);
+  pair_clear (&pair);
+}
+
 static void
 test_closings (void)
 {
@@ -466,6 +540,7 @@ main (int    argc,
   gmp_test_add ("/shared-channel/records", test_records);
   gmp_test_add ("/shared-channel/blocks", test_blocks);
   gmp_test_add ("/shared-channel/lent-twice", test_lent_twice);
+  gmp_test_add ("/shared-channel/changed", test_changed);
   gmp_test_add ("/shared-channel/closings", test_closings);
   gmp_test_add ("/shared-channel/memory", test_memory);
   return g_test_run ();
