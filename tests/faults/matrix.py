@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What goes wrong in which role, language and moment, and what should come of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Iterator
+
+from case import COMMANDS, FOLDER, Case
+
+LANGUAGES = tuple(COMMANDS)
+
+# Its mode says that it can be executed.
+NO_PROGRAM = FOLDER / 'programs' / 'no-program'
+
+# What ends a worker at once, wherever it is.
+DEADLY = {
+    'SIGKILL': ('CRASHED', r'was killed by signal 9 \(Killed\)'),
+    'SIGSEGV': ('CRASHED', 'was killed by signal 11 '),
+    'abort': ('CRASHED', 'was killed by signal 6 '),
+    'exit-3': ('CRASHED', 'exited with status 3 before its work was done'),
+    'exit-0': ('CRASHED', 'exited with status 0 before its work was done'),
+    'error': ('FAILED', 'the worker does not like this'),
+}
+
+MOMENTS = {
+    'worker': ('process',),
+    'client': ('start', 'process', 'finish'),
+    'server': ('start', 'process', 'wait', 'finish'),
+    'client-local': ('start', 'process', 'finish'),
+}
+
+WHO = {'worker': r"^Worker '?1'? \(pid \d+\)", 'client': r"^Client '1' \(pid \d+\)",
+       'client-local': r"^Client '1' \(pid \d+\)", 'server': r'^The server \(pid \d+\)'}
+
+# The other worker, or client, has its result in any case; without a server there is no answer.
+KEPT = {'worker': 1, 'client': 1, 'client-local': 1, 'server': None}
+
+
+def deaths() -> Iterator[Case]:
+    for fault, (outcome, word) in DEADLY.items():
+        for role, moments in MOMENTS.items():
+            for moment in moments:
+                for language in LANGUAGES:
+                    yield Case(fault, role, language, moment, outcome, (WHO[role], word),
+                               KEPT[role],
+                               in_suite=language == 'C' or fault == 'SIGKILL' or role == 'worker')
+    for role in ('client', 'client-local'):
+        for language in LANGUAGES:
+            yield Case('SIGKILL', role, language, 'between', 'CRASHED',
+                       (WHO[role], 'was killed by signal 9'), KEPT[role], in_suite=True)
+
+
+def before_connecting() -> Iterator[Case]:
+    """Where a server and clients start, at once, any of them may come first."""
+    who = {'worker': r"^Worker '?[12]'? ", 'client-local': "^Client '[12]' ",
+           'client or server': "^(The server|Client '[12]') "}
+    for fault, word in (('SIGKILL', 'was killed by signal 9'), ('SIGSEGV', 'signal 11'),
+                        ('exit-3', 'exited with status 3 before it was ready')):
+        for role, described in who.items():
+            for language in LANGUAGES:
+                yield Case(fault, role, language, 'before connect', 'CRASHED', (described, word),
+                           None, in_suite=fault == 'SIGKILL' or language == 'C',
+                           environment={'GMPROC_WRAP': f'{{wrap}} nth 1 {{folder}}/count {fault}'})
+
+
+def shutdown() -> Iterator[Case]:
+    """After the result, which counts. GJS runs nothing of the user's there."""
+    for fault in ('SIGKILL', 'abort', 'spin', 'block'):
+        for role in ('worker', 'client', 'server'):
+            for language in ('C', 'Python'):
+                yield Case(fault, role, language, 'shutdown', 'fine', (), 2,
+                           in_suite=language == 'C')
+
+
+def time_limits() -> Iterator[Case]:
+    words = ('run-timeout',)
+    for fault in ('SIGSTOP', 'spin', 'block'):
+        for role in ('worker', 'client', 'server', 'client-local'):
+            for language in LANGUAGES:
+                # In which all that do nothing wrong have long ended.
+                limit = 1.5 if language == 'C' else 4.0
+                # The server waits for its clients, and so has as much time.
+                who = "^(The server|Client '1')" if role == 'client' else WHO[role]
+                yield Case(fault, role, language, 'process', 'TIMED_OUT', (who, *words),
+                           KEPT[role], options={'run-timeout': limit},
+                           in_suite=language == 'C' and role in ('worker', 'server'))
+
+
+def limits() -> Iterator[Case]:
+    for language in LANGUAGES:
+        yield Case('cpu', 'worker', language, 'process', 'CRASHED',
+                   (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\)'), 1,
+                   options={'cpu-time-limit': 1.0}, in_suite=language == 'C')
+        yield Case('files', 'worker', language, 'process',
+                   'FAILED' if language == 'Python' else 'g-io-error-quark 31',
+                   (WHO['worker'], 'Too many open files', r'64 \(open-files-limit\)'), 1,
+                   options={'open-files-limit': 64}, in_suite=True)
+    memory = {'C': ('CRASHED', 'failed to allocate'), 'Python': ('FAILED', 'MemoryError'),
+              'JavaScript': ('CRASHED', 'memory')}
+    for language, (outcome, word) in memory.items():
+        yield Case('memory', 'worker', language, 'process', outcome,
+                   (WHO['worker'], word, r'256.0 MiB \(memory-limit\)'), 1,
+                   options={'memory-limit': 256 * 2**20}, in_suite=True)
+
+
+def descriptors() -> Iterator[Case]:
+    for language in LANGUAGES:
+        for role in ('worker', 'client', 'server'):
+            yield Case('close', role, language, 'process', 'DISCONNECTED/CRASHED/PROTOCOL',
+                       (WHO[role],), KEPT[role], in_suite=role == 'worker')
+            # Other threads wait for them, so they are not closed while the program waits too.
+            yield Case('close-block', role, language, 'process', 'DISCONNECTED/CRASHED/TIMED_OUT',
+                       (), None, options={'run-timeout': 3.0})
+            yield Case('grandchild', role, language, 'process', 'CRASHED',
+                       (WHO[role], 'was killed by signal 9'), KEPT[role],
+                       in_suite=language == 'C' or role == 'worker')
+
+
+def application_killed() -> Iterator[Case]:
+    """What a worker does while its application dies: it waits, spins, or is stopped."""
+    for fault in ('block', 'spin', 'SIGSTOP', 'grandchild-block'):
+        for role, moments in MOMENTS.items():
+            for moment in (*moments, 'shutdown'):
+                for language in LANGUAGES:
+                    if moment == 'shutdown' and language == 'JavaScript':
+                        continue
+                    yield Case(fault, role, language, moment, 'gone', kills_application=True,
+                               in_suite=language == 'C' or
+                               (moment == 'process' and fault == 'SIGSTOP'))
+
+
+def system() -> Iterator[Case]:
+    """What the system refuses."""
+    for language in LANGUAGES:
+        yield Case('no fork', 'worker', language, 'launch', 'LAUNCH',
+                   ('Resource temporarily unavailable',), 0, before=('{wrap}', 'refuse', 'fork'),
+                   in_suite=True)
+        for role in ('worker', 'client', 'client-local'):
+            yield Case('no memfd', role, language, 'launch', 'fine', (), 2,
+                       before=('{wrap}', 'refuse', 'memfd_create'), in_suite=language == 'C')
+        if can_hide_proc():
+            for role in ('worker', 'client', 'client-local'):
+                yield Case('no /proc', role, language, 'launch', 'fine', (), 2,
+                           before=('unshare', '-m', 'sh', '-c',
+                                   'mount -t tmpfs none /proc && exec "$@"', 'sh'),
+                           in_suite=language == 'C')
+    yield Case('not installed', 'worker', 'JavaScript', 'launch', 'LAUNCH', ("'gjs', is not there",),
+               0, environment={'PATH': '/nowhere'}, in_suite=True)
+    yield Case('not installed', 'worker', 'C', 'launch', 'LAUNCH', ('/no/python', 'is not there'),
+               2, config={'target': 'python:os:getcwd'},
+               environment={'GMPROC_PYTHON': '/no/python'}, in_suite=True)
+    yield Case('cannot be executed', 'worker', 'C', 'launch', 'LAUNCH', ('No such file or directory',), 2,
+               config={'target': 'python:os:getcwd'},
+               environment={'GMPROC_PYTHON': str(NO_PROGRAM)}, in_suite=True)
+    yield Case('open files', 'worker', 'C', 'launch', 'LAUNCH',
+               ('limit of 80 open files: raise it with .ulimit -n.',), None, config={'n': 100},
+               before=('sh', '-c', 'ulimit -n 80 && exec "$@"', 'sh'), in_suite=True)
+
+
+def can_hide_proc() -> bool:
+    return os.getuid() == 0 and subprocess.run(
+        ['unshare', '-m', 'mount', '-t', 'tmpfs', 'none', '/proc'], capture_output=True
+    ).returncode == 0
+
+
+def warm_starts() -> Iterator[Case]:
+    """From the second run on processes are forked from a warm one, or were started ahead."""
+    for language in LANGUAGES:
+        config = {'role': 'worker', 'runs': 5}
+        for fault, (outcome, word) in DEADLY.items():
+            yield Case(fault, 'warm worker', language, 'process', outcome, (WHO['worker'], word), 1,
+                       config=config, in_suite=fault in ('SIGKILL', 'exit-3'))
+        for fault in ('block', 'SIGSTOP'):
+            yield Case(fault, 'warm worker', language, 'process', 'TIMED_OUT',
+                       (WHO['worker'], 'run-timeout'), 1, config=dict(config, runs=3), in_suite=True,
+                       options={'run-timeout': 1.5 if language == 'C' else 4.0})
+    for language in ('C', 'Python'):
+        yield Case('warm server', 'warm-start server', language, 'process', 'fine', (), 2,
+                   config={'role': 'worker', 'runs': 8}, in_suite=True)
+
+
+def sizes() -> Iterator[Case]:
+    """Payloads that do not fit into shared memory go in pieces."""
+    for language in LANGUAGES:
+        yield Case('none', 'client', language, 'big payload', 'fine', (), 2,
+                   config={'size': 16 * 2**20}, options={'shared-memory-limit': 2**20},
+                   in_suite=language == 'C')
+    yield Case('none', 'worker', 'C', '1000 at once', 'fine', (), 1000, config={'n': 1000},
+               before=('sh', '-c', 'ulimit -n 8192 && exec "$@"', 'sh'))
+
+
+def all_cases() -> list[Case]:
+    return [case for part in (deaths, before_connecting, shutdown, time_limits, limits, descriptors,
+                              application_killed, system, warm_starts, sizes)
+            for case in part()]

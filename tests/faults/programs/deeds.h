@@ -1,0 +1,25 @@
+/* deeds.h: what the workers of program.c do wrong
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gmproc.h>
+
+/* What a worker does wrong, and when. */
+typedef struct {
+  char *fault;
+  char *moment;
+} Fault;
+
+void     say       (const char *format,
+                    ...) G_GNUC_PRINTF (1, 2);
+gboolean commit    (const char *fault,
+                    GError    **error);
+void     fault_set (Fault      *self,
+                    GVariant   *params);
+gboolean fault_at  (Fault      *self,
+                    const char *moment,
+                    GError    **error);

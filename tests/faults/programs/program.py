@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: program.py CONFIGURATION
+
+An application whose workers do wrong what the configuration, a dictionary as GVariants are written,
+says. program.c and program.js are the same in their languages; faults.py says what goes in and
+what comes out.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import sys
+import urllib.parse
+from typing import Any
+
+from gi.repository import GLib
+
+import soak
+from deeds import Fault, say
+from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
+
+RESTART = ('never', 'on-failure', 'always')
+
+
+def work(params: dict[str, Any]) -> str:
+    fault = Fault(params)
+    fault.at('process')
+    return 'fine'
+
+
+class Client(ClientWorker):
+    def start(self, params: dict[str, Any]) -> None:
+        self.turns = params['turns']
+        self.step = max(self.turns // 20, 1)
+        self.request = {'pid': os.getpid(), 'bytes': bytes(params.get('size', 0))}
+        self.turn = 0
+        self.reports = params.get('reports', False)
+        self.fault = Fault(params)
+        self.fault.at('start')
+
+    def process(self) -> dict[str, Any]:
+        if self.turn == 1:
+            self.fault.at('process')
+        return {'between': self.fault.moment == 'between' and self.turn == 1, **self.request}
+
+    def update(self, response: Any) -> None:
+        assert response['pid'] == os.getpid(), response
+        self.turn += 1
+        if self.reports and self.turn % self.step == 0:
+            say(f'progress {self.turn}')
+
+    def done(self) -> bool:
+        return self.turn == self.turns
+
+    def finish(self) -> int:
+        self.fault.at('finish')
+        return self.turn
+
+
+class Server(ServerWorker):
+    def start(self, params: dict[str, Any]) -> None:
+        self.turn = 0
+        self.fault = Fault(params)
+        self.fault.at('start')
+
+    def process(self, id: Any, msg: Any) -> Any:
+        self.turn += 1
+        if self.turn == 3:
+            self.fault.at('process')
+        kill_if_asked(msg)
+        return msg
+
+    def wait(self) -> None:
+        if self.turn == 3:
+            self.fault.at('wait')
+
+    def finish(self) -> None:
+        self.fault.at('finish')
+
+
+class Application(ClientServer):
+    """The application as server."""
+
+    turn = 0
+    fault: Fault
+
+    def start(self, params: dict[str, Any]) -> None:
+        self.fault = Fault(params)
+        self.fault.at('start')
+
+    def process(self, id: Any, msg: Any) -> Any:
+        self.turn += 1
+        if self.turn == 3:
+            self.fault.at('process')
+        kill_if_asked(msg)
+        return msg
+
+    def finish(self) -> None:
+        self.fault.at('finish')
+
+
+def kill_if_asked(request: dict[str, Any]) -> None:
+    """A client that waits for its answer."""
+    if request['between']:
+        say(f'at {request["pid"]} {GLib.get_monotonic_time()}')
+        os.kill(request['pid'], 9)
+
+
+def make_workers(config: dict[str, Any]) -> Workers:
+    application = Workers()
+    for id in range(1, config['n'] + 1):
+        application.add(id, work, config if id == 1 else {})
+    return application
+
+
+def make_application(config: dict[str, Any]) -> Workers | ClientServer:
+    role = config['role']
+    if role == 'worker':
+        return make_workers(config)
+    if role == 'soak':
+        return soak.make_application(config)
+    fine = {key: config[key] for key in ('turns', 'size', 'reports')}
+    application = Application() if role.endswith('local') else ClientServer(Server)
+    for id in range(1, config['n'] + 1):
+        bad = 'client' in role and id == 1
+        application.new_worker(str(id), Client, config if bad else fine)
+    return application
+
+
+def set_options(application: Any, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if name == 'restart':
+            value = RESTART[value]
+        setattr(application, name.replace('-', '_'), value)
+
+
+def run(application: Workers | ClientServer, config: dict[str, Any]) -> str:
+    """How it ended, in a line."""
+    try:
+        if isinstance(application, Workers):
+            results = application.run()
+        else:
+            is_at_server = 'server' in config['role'] or config['role'] in ('local', 'soak')
+            results = application.run(params=config if is_at_server else {})
+    except WorkerError as error:
+        reason = error.error
+        time = GLib.get_monotonic_time()
+        return (f'end {time} {len(error.results)} {reason.domain} {reason.code} '
+                f'{urllib.parse.quote(str(error))}')
+    except BaseException as error:
+        return (f'end {GLib.get_monotonic_time()} 0 {type(error).__name__} 0 '
+                f'{urllib.parse.quote(str(error))}')
+    return f'end {GLib.get_monotonic_time()} {len(results)} - 0 -'
+
+
+def run_all(config: dict[str, Any]) -> str:
+    """One object after the other, and each many times; how the last ended."""
+    n = config['objects'] * config['runs']
+    step = max(n // 20, 1)
+    for i in range(n):
+        if i % config['runs'] == 0:
+            application = make_application(config)
+            set_options(application, config['options'])
+            if config['role'] != 'soak':
+                # While others may still run.
+                application.on_failed = lambda *_: say(f'failed {GLib.get_monotonic_time()}')
+        line = run(application, config)
+        if n > 20 and (i + 1) % step == 0:
+            say(f'progress {i + 1}')
+    return line
+
+
+def count_children() -> int:
+    """Those that have ended and nobody has waited for included."""
+    n = 0
+    for task in os.listdir('/proc/self/task'):
+        with open(f'/proc/self/task/{task}/children') as file:
+            n += len(file.read().split())
+    return n
+
+
+def count_shared_memory() -> int:
+    """Of gmproc's, what this process still has, open or mapped."""
+    gc.collect()
+    n = 0
+    for fd in os.listdir('/proc/self/fd'):
+        try:
+            n += os.readlink(f'/proc/self/fd/{fd}').startswith('/memfd:')
+        except OSError:
+            pass
+    with open('/proc/self/maps') as file:
+        return n + len(re.findall('/memfd:gmproc', file.read()))
+
+
+def main() -> None:
+    config = GLib.Variant.parse(None, sys.argv[1], None, None).unpack()
+    line = run_all(config)
+    say(line)
+    if os.path.exists('/proc/self/fd'):
+        say(f'left {count_children()} {count_shared_memory()}')
+
+
+if __name__ == '__main__':
+    main()
