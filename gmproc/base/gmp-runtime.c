@@ -133,6 +133,13 @@ gmp_runtime_check_program (const char *path,
   G_LOCK (commands);
   is_ready = commands != NULL && g_hash_table_contains (commands, "native");
   G_UNLOCK (commands);
+  if (program == NULL)
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                           "/proc/self/exe cannot be read, which names the program that a worker "
+                           "process runs: is /proc mounted?");
+      return FALSE;
+    }
   if (is_ready || g_strcmp0 (path, program) != 0)
     return TRUE;
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,

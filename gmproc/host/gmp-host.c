@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-control-private.h"
+#include "host/gmp-group-private.h"
 #include "host/gmp-limits-private.h"
 #include "host/gmp-warm-server-private.h"
 #include "worker/gmp-life-cycle-private.h"
@@ -24,8 +25,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One that programs and language runtimes leave alone. */
-#define PARENT_DEATH_SIGNAL (SIGRTMAX - 7)
+/* It makes a process go on that has been stopped (SIGSTOP), or is about to be: another signal would
+ * wait for that. */
+#define PARENT_DEATH_SIGNAL SIGCONT
 
 /**
  * GmpHost:
@@ -291,7 +293,7 @@ static void
 parent_died_cb (int signum G_GNUC_UNUSED)
 {
   if (getppid () != application && gmp_warm_server_has_lost_application ())
-    _exit (EXIT_FAILURE);
+    gmp_group_exit ();
 }
 
 /* The control thread sees the application's end, unless code of the user has closed its socket. So
@@ -321,16 +323,6 @@ set_signals (void)
   sigaddset (&interrupt, SIGINT);
   pthread_sigmask (SIG_UNBLOCK, &interrupt, NULL);
   signal (SIGPIPE, SIG_IGN);
-}
-
-/* With a process group of its own, what a worker leaves behind when it is killed can be killed too;
- * and a worker that is stopped (SIGSTOP) when the application dies gets SIGHUP and SIGCONT from the
- * kernel, as every group that is orphaned does. A debugger needs the terminal's group. */
-static void
-lead_group (void)
-{
-  if (g_getenv ("GMPROC_WRAP") == NULL)
-    setpgid (0, 0);
 }
 
 /* The socket's number from the environment, which is then cleared: programs started from here are
@@ -401,7 +393,7 @@ gmp_host_run (GmpHost *self)
       gmp_warm_server_run (self, fd);
       watch_parent ();
     }
-  lead_group ();
+  gmp_group_lead ();
   /* One write a line, so that lines of several workers do not mix, and appear as they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);

@@ -23,6 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Milliseconds that the application may take from the first to the last of its end. */
+#define END_LIMIT 1000
+
 /* A process of which there was one thread, and so can be another, and another. It waits for one
  * message at a time and starts no thread: no GLib worker, no GDBus. It leaves by _exit(), for
  * whatever the user's code wants to be done at the end is the business of workers. */
@@ -41,13 +44,15 @@ gmp_warm_server_is_wanted (void)
   return is_wanted;
 }
 
-/* May be called in a signal handler. Where this was no fork, it is the parent who tells. */
+/* May be called in a signal handler, when the parent has ended. Where this was no fork, that was
+ * the application. Where it was, the warm-start server has ended: perhaps because the application
+ * is about to, whose sockets are closed a moment before it counts as ended. */
 gboolean
 gmp_warm_server_has_lost_application (void)
 {
   struct pollfd place = { .fd = application_pidfd, .events = POLLIN };
 
-  return application_pidfd == -1 || poll (&place, 1, 0) != 0;
+  return application_pidfd == -1 || poll (&place, 1, END_LIMIT) != 0;
 }
 
 static guint

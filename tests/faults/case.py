@@ -45,7 +45,8 @@ class Case:
     """What goes wrong, and what should come of it.
 
     Attributes:
-        outcome: the error's code, or several with / between them; 'fine' for none; 'gone' where the application itself is killed.
+        outcome: the error's code, or several with / between them; 'fine' for none; 'gone' where
+            the application itself is killed.
         words: regular expressions that the error's text has to match.
         kept: how many results there are all the same; None where that is not certain.
         config: of the program.
@@ -78,8 +79,8 @@ class Seen:
     """What came of a case.
 
     Attributes:
-        milliseconds: from the fault, or the program's start where that is one, to the error; where the application is killed, to the end of
-            the last process.
+        milliseconds: from the fault, or the program's start where that is one, to the error; where
+            the application is killed, to the end of the last process.
         left: how many processes, zombies, files, sockets and pieces of shared memory.
     """
 
@@ -192,8 +193,9 @@ class Trial:
 
     def start(self) -> subprocess.Popen[str]:
         case = self.case
-        config = {'role': case.role.split()[0], 'fault': case.fault, 'moment': case.moment, 'n': 2, 'turns': 3,
-                  'size': 0, 'reports': False, 'objects': 1, 'runs': 1, **case.config, 'options': case.options}
+        config = {'role': case.role.split()[0], 'fault': case.fault, 'moment': case.moment,
+                  'n': 2, 'turns': 3, 'size': 0, 'reports': False, 'objects': 1, 'runs': 1,
+                  **case.config, 'options': case.options}
         environment = dict(os.environ, TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
                            PYTHONDONTWRITEBYTECODE='1')
         environment.update({name: self.fill(value) for name, value in case.environment.items()})

@@ -16,6 +16,8 @@ LANGUAGES = tuple(COMMANDS)
 # Its mode says that it can be executed.
 NO_PROGRAM = FOLDER / 'programs' / 'no-program'
 
+HIDE_PROC = ('unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh')
+
 # What ends a worker at once, wherever it is.
 DEADLY = {
     'SIGKILL': ('CRASHED', r'was killed by signal 9 \(Killed\)'),
@@ -144,18 +146,16 @@ def system() -> Iterator[Case]:
                        before=('{wrap}', 'refuse', 'memfd_create'), in_suite=language == 'C')
         if can_hide_proc():
             for role in ('worker', 'client', 'client-local'):
-                yield Case('no /proc', role, language, 'launch', 'fine', (), 2,
-                           before=('unshare', '-m', 'sh', '-c',
-                                   'mount -t tmpfs none /proc && exec "$@"', 'sh'),
+                yield Case('no /proc', role, language, 'launch', 'LAUNCH',
+                           ('is /proc mounted',), 0, before=HIDE_PROC,
                            in_suite=language == 'C')
-    yield Case('not installed', 'worker', 'JavaScript', 'launch', 'LAUNCH', ("'gjs', is not there",),
-               0, environment={'PATH': '/nowhere'}, in_suite=True)
-    yield Case('not installed', 'worker', 'C', 'launch', 'LAUNCH', ('/no/python', 'is not there'),
-               2, config={'target': 'python:os:getcwd'},
-               environment={'GMPROC_PYTHON': '/no/python'}, in_suite=True)
-    yield Case('cannot be executed', 'worker', 'C', 'launch', 'LAUNCH', ('No such file or directory',), 2,
-               config={'target': 'python:os:getcwd'},
-               environment={'GMPROC_PYTHON': str(NO_PROGRAM)}, in_suite=True)
+    yield Case('not installed', 'worker', 'JavaScript', 'launch', 'LAUNCH',
+               ("'gjs', is not there",), 0, environment={'PATH': '/nowhere'}, in_suite=True)
+    for fault, program, word in (('not installed', '/no/python', 'is not there'),
+                                 ('cannot be executed', str(NO_PROGRAM), 'No such file')):
+        yield Case(fault, 'worker', 'C', 'launch', 'LAUNCH', (program, word), 2,
+                   config={'target': 'python:os:getcwd'}, environment={'GMPROC_PYTHON': program},
+                   in_suite=True)
     yield Case('open files', 'worker', 'C', 'launch', 'LAUNCH',
                ('limit of 80 open files: raise it with .ulimit -n.',), None, config={'n': 100},
                before=('sh', '-c', 'ulimit -n 80 && exec "$@"', 'sh'), in_suite=True)
@@ -176,8 +176,8 @@ def warm_starts() -> Iterator[Case]:
                        config=config, in_suite=fault in ('SIGKILL', 'exit-3'))
         for fault in ('block', 'SIGSTOP'):
             yield Case(fault, 'warm worker', language, 'process', 'TIMED_OUT',
-                       (WHO['worker'], 'run-timeout'), 1, config=dict(config, runs=3), in_suite=True,
-                       options={'run-timeout': 1.5 if language == 'C' else 4.0})
+                       (WHO['worker'], 'run-timeout'), 1, config=dict(config, runs=3),
+                       in_suite=True, options={'run-timeout': 1.5 if language == 'C' else 4.0})
     for language in ('C', 'Python'):
         yield Case('warm server', 'warm-start server', language, 'process', 'fine', (), 2,
                    config={'role': 'worker', 'runs': 8}, in_suite=True)

@@ -260,6 +260,8 @@ application_init (Application *self G_GNUC_UNUSED)
 
 /* Workers and applications */
 
+static GError *refused; /* why the first worker could not be added */
+
 static GmpApplication *
 make_workers (GVariant *config)
 {
@@ -271,7 +273,8 @@ make_workers (GVariant *config)
   if (target != NULL)
     gmp_workers_add_target (workers, 0, target, NULL, NULL);
   for (int id = 1; id <= (int) get_uint (config, "n"); id++)
-    gmp_workers_add (workers, id, work, id == 1 ? config : fine, NULL);
+    gmp_workers_add (workers, id, work, id == 1 ? config : fine,
+                     refused == NULL ? &refused : NULL);
   return GMP_APPLICATION (workers);
 }
 
@@ -297,7 +300,8 @@ make_client_server (GVariant   *config,
       g_autofree char *id = g_strdup_printf ("%u", i);
       gboolean bad = strstr (role, "client") != NULL && i == 1;
 
-      gmp_client_server_new_worker (self, id, TYPE_CLIENT, bad ? config : fine, NULL);
+      gmp_client_server_new_worker (self, id, TYPE_CLIENT, bad ? config : fine,
+                                    refused == NULL ? &refused : NULL);
     }
   return GMP_APPLICATION (self);
 }
@@ -359,7 +363,9 @@ run (GmpApplication *application,
                        g_str_equal (role, "soak");
   gint64 time;
 
-  if (GMP_IS_WORKERS (application))
+  if (refused != NULL)
+    error = g_error_copy (refused);
+  else if (GMP_IS_WORKERS (application))
     results = gmp_workers_run (GMP_WORKERS (application), NULL, 0, NULL, &error);
   else
     results = gmp_client_server_run (GMP_CLIENT_SERVER (application),

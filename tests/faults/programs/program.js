@@ -160,7 +160,8 @@ function run(application, config) {
 
         return `end ${GLib.get_monotonic_time()} ${results.size} - 0 -`;
     } catch (error) {
-        const domain = error instanceof GLib.Error ? GLib.quark_to_string(error.domain) : error.name;
+        const domain = error instanceof GLib.Error ? GLib.quark_to_string(error.domain)
+            : error.name;
 
         return `end ${GLib.get_monotonic_time()} ${error.results?.size} ${domain} ` +
             `${error.code ?? 0} ${encodeURIComponent(error.message)}`;

@@ -11,12 +11,11 @@ for each client a journal, to which all add lines: "asked NUMBER", "got NUMBER" 
 from __future__ import annotations
 
 import os
+import urllib.parse
 from typing import Any
 
-from gi.repository import GLib
-
 from deeds import DEEDS, say
-from gmproc import ClientServer, ClientWorker, ServerWorker
+from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
 
 class Journal:
@@ -112,8 +111,10 @@ def make_application(config: dict[str, Any]) -> ClientServer:
         application.new_worker(str(id), Client, config)
 
     def tell(verb: str) -> Any:
-        return lambda id, error: say(f'{verb} {id} {error.error.domain} {error.error.code} '
-                                     + GLib.uri_escape_string(str(error).split('\n')[0], None, True))
+        def take(id: Any, error: WorkerError) -> None:
+            text = urllib.parse.quote(str(error).split('\n')[0])
+            say(f'{verb} {id} {error.error.domain} {error.error.code} {text}')
+        return take
 
     application.on_restarted = tell('restarted')
     application.on_failed = tell('failed')
