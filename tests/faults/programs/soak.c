@@ -278,16 +278,30 @@ soak_server_init (SoakServer *self G_GNUC_UNUSED)
 /* The application */
 
 static void
-told_cb (GmpClientServer *application G_GNUC_UNUSED,
-         const char      *id,
-         const GError    *error,
-         gpointer         verb)
+tell (const char   *verb,
+      const char   *id,
+      const GError *error)
 {
   g_auto (GStrv) lines = g_strsplit (error->message, "\n", 2);
   g_autofree char *text = g_uri_escape_string (lines[0], NULL, TRUE);
 
-  say ("%s %s %s %d %s", (const char *) verb, id, g_quark_to_string (error->domain), error->code,
-       text);
+  say ("%s %s %s %d %s", verb, id, g_quark_to_string (error->domain), error->code, text);
+}
+
+static void
+failed_cb (GmpClientServer *application G_GNUC_UNUSED,
+           const char      *id,
+           const GError    *error)
+{
+  tell ("failed", id, error);
+}
+
+static void
+restarted_cb (GmpClientServer *application G_GNUC_UNUSED,
+              const char      *id,
+              GmpFailure      *failure)
+{
+  tell ("restarted", id, gmp_failure_get_error (failure));
 }
 
 void
@@ -310,7 +324,7 @@ soak_make_application (GVariant *config)
 
       gmp_client_server_new_worker (self, id, SOAK_TYPE_CLIENT, config, NULL);
     }
-  g_signal_connect (self, "restarted", G_CALLBACK (told_cb), (gpointer) "restarted");
-  g_signal_connect (self, "failed", G_CALLBACK (told_cb), (gpointer) "failed");
+  g_signal_connect (self, "restarted", G_CALLBACK (restarted_cb), NULL);
+  g_signal_connect (self, "failed", G_CALLBACK (failed_cb), NULL);
   return GMP_APPLICATION (self);
 }

@@ -120,7 +120,7 @@ export class Server extends Gmp.ServerWorker {
  */
 export function make_application(config) {
     const application = Gmp.ClientServer.new(Gmp.exported(import.meta, Server));
-    const tell = verb => (_application, id, error) => {
+    const tell = (verb, id, error) => {
         const [text] = error.message.split('\n');
 
         say(`${verb} ${id} ${GLib.quark_to_string(error.domain)} ${error.code} ` +
@@ -129,7 +129,8 @@ export function make_application(config) {
 
     for (let id = 1; id <= config.n; id++)
         application.new_worker(`${id}`, Gmp.exported(import.meta, Client), config);
-    application.connect('restarted', tell('restarted'));
-    application.connect('failed', tell('failed'));
+    application.connect('restarted', (_application, id, failure) =>
+        tell('restarted', id, failure.get_error()));
+    application.connect('failed', (_application, id, error) => tell('failed', id, error));
     return application;
 }
