@@ -80,6 +80,16 @@ GSource       *gmp_inbox_attach        (GmpInbox     *self,
                                         gpointer      user_data);
 void           gmp_mail_clear          (GmpMail      *mail);
 
+/* For those who wait in another way than gmp_inbox_take(). */
+
+/* After so many milliseconds without a message memory is given back, once. */
+#define GMP_INBOX_SILENCE 2000
+
+gboolean       gmp_inbox_lie_down      (GmpInbox     *self);
+void           gmp_inbox_get_up        (GmpInbox     *self);
+void           gmp_inbox_trim          (GmpInbox     *self);
+GmpDoorbell   *gmp_inbox_get_doorbell  (GmpInbox     *self);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpInbox, gmp_inbox_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GmpMail, gmp_mail_clear)
 

@@ -9,9 +9,6 @@
 #include "base/gmp-error.h"
 #include "channel/gmp-spin-private.h"
 
-/* After so many milliseconds of silence memory is given back, once. */
-#define SILENCE 2000
-
 /* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
  * that are gone. */
 #define LOOK_EVERY 16
@@ -381,8 +378,8 @@ gmp_inbox_try_take (GmpInbox *self,
 }
 
 /* Tells all channels that this side sleeps; %TRUE where it should not. */
-static gboolean
-lie_down (GmpInbox *self)
+gboolean
+gmp_inbox_lie_down (GmpInbox *self)
 {
   gboolean has_news = g_atomic_int_get (&self->has_added) ||
                       g_cancellable_is_cancelled (self->stop);
@@ -393,16 +390,17 @@ lie_down (GmpInbox *self)
   return has_news;
 }
 
-static void
-get_up (GmpInbox *self)
+void
+gmp_inbox_get_up (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
     if (slot_at (self->open, i)->channel != NULL)
       gmp_channel_wake (slot_at (self->open, i)->channel);
 }
 
-static void
-trim (GmpInbox *self)
+/* Nothing was said for GMP_INBOX_SILENCE. */
+void
+gmp_inbox_trim (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
     if (slot_at (self->open, i)->channel != NULL)
@@ -427,11 +425,11 @@ wait_until (GmpInbox *self,
 {
   int left = time_until (deadline);
 
-  if (left != -1 && left <= SILENCE)
+  if (left != -1 && left <= GMP_INBOX_SILENCE)
     return gmp_doorbell_wait (self->doorbell, left);
-  if (gmp_doorbell_wait (self->doorbell, SILENCE))
+  if (gmp_doorbell_wait (self->doorbell, GMP_INBOX_SILENCE))
     return TRUE;
-  trim (self);
+  gmp_inbox_trim (self);
   return gmp_doorbell_wait (self->doorbell, time_until (deadline));
 }
 
@@ -442,14 +440,14 @@ sleep_until_rung (GmpInbox *self,
 {
   gboolean result = TRUE;
 
-  if (!lie_down (self))
+  if (!gmp_inbox_lie_down (self))
     {
       gint64 begin = g_get_monotonic_time ();
 
       result = wait_until (self, deadline);
       gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
     }
-  get_up (self);
+  gmp_inbox_get_up (self);
   return result;
 }
 
@@ -536,80 +534,8 @@ gmp_mail_clear (GmpMail *mail)
   g_clear_error (&mail->error);
 }
 
-/* The main loop's way to wait. */
-
-typedef struct {
-  GSource source;
-  GmpInbox *inbox;
-  gpointer tag;       /* of the doorbell's descriptor */
-  gboolean may_have;  /* the last look found something, so there may be more */
-  gint64 silence;     /* when memory is given back; -1: it was */
-} InboxSource;
-
-/* Between this and check() others ring; at other times nobody has to. */
-static gboolean
-prepare (GSource *source,
-         int     *limit)
+GmpDoorbell *
+gmp_inbox_get_doorbell (GmpInbox *self)
 {
-  InboxSource *self = (InboxSource *) source;
-
-  *limit = self->silence != -1 ? SILENCE : -1;
-  return self->may_have || lie_down (self->inbox);
-}
-
-static gboolean
-check (GSource *source)
-{
-  InboxSource *self = (InboxSource *) source;
-
-  get_up (self->inbox);
-  if (g_source_query_unix_fd (source, self->tag) != 0)
-    {
-      gmp_doorbell_wait (self->inbox->doorbell, 0);
-      return TRUE;
-    }
-  if (self->silence != -1 && g_source_get_time (source) > self->silence)
-    {
-      self->silence = -1;
-      trim (self->inbox);
-    }
-  return self->may_have;
-}
-
-static gboolean
-dispatch (GSource    *source,
-          GSourceFunc callback,
-          gpointer    user_data)
-{
-  InboxSource *self = (InboxSource *) source;
-
-  get_up (self->inbox);
-  self->silence = g_source_get_time (source) + SILENCE * 1000;
-  self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);
-  return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
-
-/* @ready is called in the thread-default main context, at once and then when gmp_inbox_try_take()
- * may have something: for one message a turn, so that the loop's other sources have theirs. Destroy
- * the source before the inbox is freed. */
-GSource *
-gmp_inbox_attach (GmpInbox    *self,
-                  GmpInboxFunc ready,
-                  gpointer     user_data)
-{
-  GSource *source = g_source_new (&source_funcs, sizeof (InboxSource));
-  InboxSource *inbox_source = (InboxSource *) source;
-
-  inbox_source->inbox = self;
-  inbox_source->may_have = TRUE;
-  inbox_source->silence = -1;
-  inbox_source->tag = g_source_add_unix_fd (source, gmp_doorbell_get_fd (self->doorbell), G_IO_IN);
-  g_source_set_name (source, "gmproc inbox");
-  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
-  g_source_set_priority (source, G_PRIORITY_DEFAULT_IDLE);
-  g_source_set_callback (source, (GSourceFunc) (void (*) (void)) ready, user_data, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  return source;
+  return self->doorbell;
 }

@@ -1,0 +1,84 @@
+/* gmp-inbox-source.c: a main loop's way to wait for messages
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "channel/gmp-inbox-private.h"
+
+typedef struct {
+  GSource source;
+  GmpInbox *inbox;
+  gpointer tag;       /* of the doorbell's descriptor */
+  gboolean may_have;  /* the last look found something, so there may be more */
+  gint64 silence;     /* when memory is given back; -1: it was */
+} InboxSource;
+
+/* Between this and check() others ring; at other times nobody has to. */
+static gboolean
+prepare (GSource *source,
+         int     *limit)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  *limit = self->silence != -1 ? GMP_INBOX_SILENCE : -1;
+  return self->may_have || gmp_inbox_lie_down (self->inbox);
+}
+
+static gboolean
+check (GSource *source)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  gmp_inbox_get_up (self->inbox);
+  if (g_source_query_unix_fd (source, self->tag) != 0)
+    {
+      gmp_doorbell_wait (gmp_inbox_get_doorbell (self->inbox), 0);
+      return TRUE;
+    }
+  if (self->silence != -1 && g_source_get_time (source) > self->silence)
+    {
+      self->silence = -1;
+      gmp_inbox_trim (self->inbox);
+    }
+  return self->may_have;
+}
+
+static gboolean
+dispatch (GSource    *source,
+          GSourceFunc callback,
+          gpointer    user_data)
+{
+  InboxSource *self = (InboxSource *) source;
+
+  gmp_inbox_get_up (self->inbox);
+  self->silence = g_source_get_time (source) + GMP_INBOX_SILENCE * 1000;
+  self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
+
+/* @ready is called in the thread-default main context, at once and then when gmp_inbox_try_take()
+ * may have something: for one message a turn, so that the loop's other sources have theirs. Destroy
+ * the source before the inbox is freed. */
+GSource *
+gmp_inbox_attach (GmpInbox    *self,
+                  GmpInboxFunc ready,
+                  gpointer     user_data)
+{
+  GSource *source = g_source_new (&source_funcs, sizeof (InboxSource));
+  InboxSource *inbox_source = (InboxSource *) source;
+  int fd = gmp_doorbell_get_fd (gmp_inbox_get_doorbell (self));
+
+  inbox_source->inbox = self;
+  inbox_source->may_have = TRUE;
+  inbox_source->silence = -1;
+  inbox_source->tag = g_source_add_unix_fd (source, fd, G_IO_IN);
+  g_source_set_name (source, "gmproc inbox");
+  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
+  g_source_set_priority (source, G_PRIORITY_DEFAULT_IDLE);
+  g_source_set_callback (source, (GSourceFunc) (void (*) (void)) ready, user_data, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  return source;
+}

@@ -1,0 +1,29 @@
+/* gmp-receiver-private.h: takes values out of a ring, or sees them in blocks
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-channel-private.h"
+#include "channel/gmp-memory-private.h"
+
+G_BEGIN_DECLS
+
+/* One end's way in. Nothing that comes is believed. */
+typedef struct _GmpReceiver GmpReceiver;
+
+GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,
+                                     int           bell);
+void             gmp_receiver_free  (GmpReceiver  *self);
+GmpChannelStatus gmp_receiver_take  (GmpReceiver  *self,
+                                     GVariant    **payload,
+                                     GError      **error);
+gboolean         gmp_receiver_sleep (GmpReceiver  *self);
+void             gmp_receiver_wake  (GmpReceiver  *self);
+GError          *gmp_receiver_error (const char   *what);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpReceiver, gmp_receiver_free)
+
+G_END_DECLS

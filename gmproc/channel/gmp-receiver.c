@@ -1,0 +1,230 @@
+/* gmp-receiver.c: takes values out of a ring, or sees them in blocks
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "channel/gmp-receiver-private.h"
+
+#include "base/gmp-error.h"
+#include "channel/gmp-lease-private.h"
+#include "channel/gmp-record-private.h"
+#include "channel/gmp-value-private.h"
+
+#include <sys/eventfd.h>
+
+struct _GmpReceiver
+{
+  GmpMemory *memory;
+  GmpRing ring;
+  int bell;            /* the writer's */
+  char *type;          /* of the last value that came; the next one most often has the same */
+  gsize type_size;
+  GByteArray *pieces;  /* (nullable): of a value that is coming */
+  guint64 pieces_size; /* how many bytes it will have */
+};
+
+/* The writer waits for @bell, an eventfd, which stays the caller's. */
+GmpReceiver *
+gmp_receiver_new (GmpMemory *memory,
+                  int        bell)
+{
+  GmpReceiver *self = g_new0 (GmpReceiver, 1);
+  GmpEnd side = 1 - memory->end;
+
+  self->memory = gmp_memory_ref (memory);
+  gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],
+                 GMP_MEMORY_RING_SIZE);
+  self->bell = bell;
+  return self;
+}
+
+void
+gmp_receiver_free (GmpReceiver *self)
+{
+  gmp_memory_unref (self->memory);
+  g_free (self->type);
+  g_clear_pointer (&self->pieces, g_byte_array_unref);
+  g_free (self);
+}
+
+/* What is said of nonsense. */
+GError *
+gmp_receiver_error (const char *what)
+{
+  return g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s", what);
+}
+
+/* Remembers the type of what comes. */
+static gboolean
+take_type (GmpReceiver *self,
+           const guint8     *type,
+           gsize             type_size,
+           GError          **error)
+{
+  if (type_size > 0 && type_size == self->type_size && memcmp (type, self->type, type_size) == 0)
+    return TRUE;
+  g_free (self->type);
+  self->type = g_strndup ((const char *) type, type_size);
+  self->type_size = strlen (self->type);
+  if (self->type_size == type_size)
+    return gmp_value_check_type (self->type, error);
+  g_propagate_error (error, gmp_receiver_error ("a type with a zero in it"));
+  return FALSE;
+}
+
+static GVariant *
+take_block (GmpReceiver *self,
+            const guint8     *body,
+            gsize             size,
+            GError          **error)
+{
+  GmpBlock block;
+
+  if (size != sizeof block)
+    {
+      g_propagate_error (error, gmp_receiver_error ("a block without its place"));
+      return NULL;
+    }
+  memcpy (&block, body, sizeof block);
+  return gmp_lease_new_value (self->memory, &block, self->type, error);
+}
+
+static gboolean
+begin_pieces (GmpReceiver *self,
+              const guint8     *body,
+              gsize             size,
+              GError          **error)
+{
+  if (size == sizeof self->pieces_size)
+    memcpy (&self->pieces_size, body, size);
+  if (size != sizeof self->pieces_size || self->pieces_size == 0 ||
+      self->pieces_size > GMP_RECORD_PIECES_MAX)
+    {
+      g_propagate_error (error, gmp_receiver_error ("the begin of a value of impossible size"));
+      return FALSE;
+    }
+  self->pieces = g_byte_array_new ();
+  return TRUE;
+}
+
+/* The value, when its last piece has come. */
+static GVariant *
+take_piece (GmpReceiver *self,
+            const guint8     *body,
+            gsize             size,
+            GError          **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (self->pieces == NULL || size == 0 || size > self->pieces_size - self->pieces->len)
+    {
+      g_propagate_error (error, gmp_receiver_error ("a piece of no value"));
+      return NULL;
+    }
+  g_byte_array_append (self->pieces, body, (guint) size);
+  if (self->pieces->len < self->pieces_size)
+    return NULL;
+  bytes = g_byte_array_free_to_bytes (g_steal_pointer (&self->pieces));
+  return gmp_value_from_bytes (self->type, bytes, error);
+}
+
+/* One record. Whether a payload is complete with it. */
+static gboolean
+take_record (GmpReceiver *self,
+             const GmpRecord     *record,
+             const guint8     *type,
+             GVariant        **payload,
+             GError          **error)
+{
+  const guint8 *body = type + gmp_record_fill_up (record->type_size);
+  g_autoptr (GBytes) bytes = NULL;
+
+  *payload = NULL;
+  if (self->pieces != NULL && record->kind != GMP_RECORD_PIECE)
+    {
+      g_propagate_error (error, gmp_receiver_error ("a record among the pieces of a value"));
+      return FALSE;
+    }
+  if (record->kind == GMP_RECORD_NULL)
+    return TRUE;
+  if (record->kind == GMP_RECORD_PIECE)
+    {
+      *payload = take_piece (self, body, record->size, error);
+      return *payload != NULL;
+    }
+  if (!take_type (self, type, record->type_size, error))
+    return FALSE;
+  switch (record->kind)
+    {
+    case GMP_RECORD_VALUE:
+      bytes = g_bytes_new (body, record->size);
+      *payload = gmp_value_from_bytes (self->type, bytes, error);
+      return *payload != NULL;
+
+    case GMP_RECORD_BLOCK:
+      *payload = take_block (self, body, record->size, error);
+      return *payload != NULL;
+
+    case GMP_RECORD_BEGIN:
+      begin_pieces (self, body, record->size, error);
+      return FALSE;
+
+    default:
+      g_propagate_error (error, gmp_receiver_error ("a record of no kind that there is"));
+      return FALSE;
+    }
+}
+
+/* Takes records until a payload is complete. GMP_CHANNEL_CLOSED is nonsense that came, told by
+ * @error. */
+GmpChannelStatus
+gmp_receiver_take (GmpReceiver *self,
+                   GVariant   **payload,
+                   GError     **error)
+{
+  const guint8 *place;
+  gsize available;
+
+  while ((place = gmp_ring_peek (&self->ring, &available)) != NULL)
+    {
+      GError *local = NULL;
+      gboolean is_complete = FALSE;
+      GmpRecord record;
+      gsize size;
+
+      /* Copied, for it could change between being checked and being used. */
+      memcpy (&record, place, sizeof record);
+      size = gmp_record_size (record.type_size, record.size);
+      if (size > available)
+        local = gmp_receiver_error ("a record that does not end where the ring does");
+      else
+        is_complete = take_record (self, &record, place + sizeof record, payload, &local);
+      if (local != NULL)
+        {
+          g_propagate_error (error, local);
+          return GMP_CHANNEL_CLOSED;
+        }
+      if (gmp_ring_release (&self->ring, size))
+        eventfd_write (self->bell, 1);
+      if (is_complete)
+        return GMP_CHANNEL_PAYLOAD;
+    }
+  if (!self->ring.is_broken)
+    return GMP_CHANNEL_EMPTY;
+  g_propagate_error (error, gmp_receiver_error ("an impossible position"));
+  return GMP_CHANNEL_CLOSED;
+}
+
+/* Has the writer ring for what comes; %TRUE where something has already. */
+gboolean
+gmp_receiver_sleep (GmpReceiver *self)
+{
+  return gmp_ring_sleep (&self->ring);
+}
+
+void
+gmp_receiver_wake (GmpReceiver *self)
+{
+  gmp_ring_wake (&self->ring);
+}

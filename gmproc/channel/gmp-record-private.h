@@ -1,0 +1,52 @@
+/* gmp-record-private.h: how a value stands in a ring
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-ring-private.h"
+
+G_BEGIN_DECLS
+
+/* A record in the ring: this, the type string without its end, and the body, each filled up to
+ * GMP_RING_ALIGN. */
+typedef struct {
+  guint16 kind;
+  guint16 type_size; /* in bytes */
+  guint32 size;      /* of the body, in bytes */
+} GmpRecord;
+
+enum {
+  GMP_RECORD_NULL = 1, /* no value: no type and no body */
+  GMP_RECORD_VALUE,    /* the body is a value's bytes */
+  GMP_RECORD_BLOCK,    /* the body is a GmpBlock, which has the bytes */
+  GMP_RECORD_BEGIN,    /* the body is a guint64: how many bytes come in the pieces that follow */
+  GMP_RECORD_PIECE     /* the body is some of them; no type */
+};
+
+/* A value up to this size is copied into the ring and out of it again; a bigger one takes a block,
+ * where that is to be had, and comes in pieces of this size where not. */
+#define GMP_RECORD_VALUE_MAX ((gsize) 16 * 1024)
+
+/* The longest type string, so that a record always fits. */
+#define GMP_RECORD_TYPE_MAX ((gsize) 16 * 1024)
+
+/* The biggest value that can come in pieces: GByteArray counts with 32 bits. */
+#define GMP_RECORD_PIECES_MAX ((guint64) G_MAXUINT / 2)
+
+static inline gsize
+gmp_record_fill_up (gsize size)
+{
+  return (size + GMP_RING_ALIGN - 1) & ~(GMP_RING_ALIGN - 1);
+}
+
+static inline gsize
+gmp_record_size (gsize type_size,
+                 gsize size)
+{
+  return sizeof (GmpRecord) + gmp_record_fill_up (type_size) + gmp_record_fill_up (size);
+}
+
+G_END_DECLS

@@ -1,0 +1,31 @@
+/* gmp-sender-private.h: puts values into a ring, or into blocks
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-arena-private.h"
+
+G_BEGIN_DECLS
+
+/* One end's way out. What finds no room is kept, and goes later, in order. */
+typedef struct _GmpSender GmpSender;
+
+GmpSender *gmp_sender_new           (GmpMemory  *memory,
+                                     int         bell);
+void       gmp_sender_free          (GmpSender  *self);
+gboolean   gmp_sender_send          (GmpSender  *self,
+                                     GVariant   *payload,
+                                     GError    **error);
+gboolean   gmp_sender_send_unsent   (GmpSender  *self);
+gboolean   gmp_sender_has_unsent    (GmpSender  *self);
+void       gmp_sender_drop_unsent   (GmpSender  *self);
+gboolean   gmp_sender_wait_for_room (GmpSender  *self);
+gboolean   gmp_sender_is_broken     (GmpSender  *self);
+void       gmp_sender_trim          (GmpSender  *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpSender, gmp_sender_free)
+
+G_END_DECLS

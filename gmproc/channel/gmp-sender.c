@@ -1,0 +1,276 @@
+/* gmp-sender.c: puts values into a ring, or into blocks
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "channel/gmp-sender-private.h"
+
+#include "base/gmp-error.h"
+#include "channel/gmp-record-private.h"
+#include "channel/gmp-value-private.h"
+
+#include <sys/eventfd.h>
+
+struct _GmpSender
+{
+  GmpMemory *memory;
+  GmpRing ring;
+  GmpArena *arena;
+  int bell;       /* the reader's */
+  GQueue unsent;  /* of GVariant, or &null_payload */
+  GBytes *pieces; /* (nullable): the bytes of the first, which is being sent in pieces */
+  gsize n_sent;   /* of them */
+};
+
+static char null_payload;
+
+static void
+unsent_free (gpointer payload)
+{
+  if (payload != &null_payload)
+    g_variant_unref (payload);
+}
+
+/* The reader waits for @bell, an eventfd, which stays the caller's. */
+GmpSender *
+gmp_sender_new (GmpMemory *memory,
+                int        bell)
+{
+  GmpSender *self = g_new0 (GmpSender, 1);
+  GmpEnd side = memory->end;
+
+  self->memory = gmp_memory_ref (memory);
+  gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],
+                 GMP_MEMORY_RING_SIZE);
+  self->arena = gmp_arena_new (memory);
+  self->bell = bell;
+  g_queue_init (&self->unsent);
+  return self;
+}
+
+void
+gmp_sender_free (GmpSender *self)
+{
+  gmp_sender_drop_unsent (self);
+  gmp_arena_free (self->arena);
+  gmp_memory_unref (self->memory);
+  g_free (self);
+}
+
+/* Begins a record; returns the place of its body, or %NULL where there is no room. */
+static guint8 *
+begin_record (GmpSender *self,
+              guint16           kind,
+              const char       *type,
+              gsize             type_size,
+              gsize             size)
+{
+  guint8 *place = gmp_ring_reserve (&self->ring, gmp_record_size (type_size, size));
+  GmpRecord record = { kind, (guint16) type_size, (guint32) size };
+
+  if (place == NULL)
+    return NULL;
+  memcpy (place, &record, sizeof record);
+  memcpy (place + sizeof record, type, type_size);
+  return place + sizeof record + gmp_record_fill_up (type_size);
+}
+
+static void
+end_record (GmpSender *self,
+            gsize             type_size,
+            gsize             size)
+{
+  if (gmp_ring_commit (&self->ring, gmp_record_size (type_size, size)))
+    eventfd_write (self->bell, 1);
+}
+
+static gboolean
+send_value (GmpSender *self,
+            GVariant         *value,
+            const char       *type,
+            gsize             size)
+{
+  gsize type_size = strlen (type);
+  guint8 *body = begin_record (self, GMP_RECORD_VALUE, type, type_size, size);
+
+  if (body == NULL)
+    return FALSE;
+  g_variant_store (value, body);
+  end_record (self, type_size, size);
+  return TRUE;
+}
+
+static gboolean
+send_block (GmpSender *self,
+            GVariant         *value,
+            const char       *type,
+            gsize             size)
+{
+  gsize type_size = strlen (type);
+  guint8 *body = begin_record (self, GMP_RECORD_BLOCK, type, type_size, sizeof (GmpBlock));
+  guint8 *place;
+  GmpBlock block;
+
+  if (body == NULL)
+    return FALSE;
+  place = gmp_arena_lend (self->arena, size, &block);
+  if (place == NULL)
+    return FALSE;
+  g_variant_store (value, place);
+  memcpy (body, &block, sizeof block);
+  end_record (self, type_size, sizeof block);
+  return TRUE;
+}
+
+/* Sends what there is room for. %TRUE when all has gone. */
+static gboolean
+send_pieces (GmpSender *self,
+             GVariant         *value)
+{
+  gsize size = g_variant_get_size (value);
+
+  if (self->pieces == NULL)
+    {
+      const char *type = g_variant_get_type_string (value);
+      guint64 total = size;
+      guint8 *body = begin_record (self, GMP_RECORD_BEGIN, type, strlen (type), sizeof total);
+
+      if (body == NULL)
+        return FALSE;
+      memcpy (body, &total, sizeof total);
+      end_record (self, strlen (type), sizeof total);
+      self->pieces = g_variant_get_data_as_bytes (value);
+      self->n_sent = 0;
+    }
+  while (self->n_sent < size)
+    {
+      gsize n = MIN (size - self->n_sent, GMP_RECORD_VALUE_MAX);
+      guint8 *body = begin_record (self, GMP_RECORD_PIECE, "", 0, n);
+
+      if (body == NULL)
+        return FALSE;
+      memcpy (body, (const guint8 *) g_bytes_get_data (self->pieces, NULL) + self->n_sent,
+              n);
+      end_record (self, 0, n);
+      self->n_sent += n;
+    }
+  g_clear_pointer (&self->pieces, g_bytes_unref);
+  return TRUE;
+}
+
+static gboolean
+try_send (GmpSender *self,
+          GVariant         *payload)
+{
+  const char *type;
+  gsize size;
+
+  if (payload == NULL)
+    {
+      if (begin_record (self, GMP_RECORD_NULL, "", 0, 0) == NULL)
+        return FALSE;
+      end_record (self, 0, 0);
+      return TRUE;
+    }
+  type = g_variant_get_type_string (payload);
+  size = g_variant_get_size (payload);
+  if (size <= GMP_RECORD_VALUE_MAX)
+    return send_value (self, payload, type, size);
+  return (self->pieces == NULL && send_block (self, payload, type, size)) ||
+         send_pieces (self, payload);
+}
+
+static gboolean
+check_size (GmpSender *self,
+            GVariant         *payload,
+            GError          **error)
+{
+  gsize type_size = strlen (g_variant_get_type_string (payload));
+  gsize size = g_variant_get_size (payload);
+
+  if (type_size > GMP_RECORD_TYPE_MAX)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+                 "A value whose type has %" G_GSIZE_FORMAT " characters cannot be sent: at most %"
+                 G_GSIZE_FORMAT ", so send an array of variants (av) in place of a long tuple",
+                 type_size, GMP_RECORD_TYPE_MAX);
+  else if (size > GMP_RECORD_PIECES_MAX && size > self->memory->arena_size)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+                 "A value of %" G_GSIZE_FORMAT " bytes cannot be sent: the memory shared with the "
+                 "other worker has %" G_GSIZE_FORMAT " bytes (raise shared-memory-limit)", size,
+                 self->memory->arena_size);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* Sends @payload (nullable, not floating), or keeps it. An error is that of a value which cannot be
+ * sent at all. */
+gboolean
+gmp_sender_send (GmpSender *self,
+                 GVariant  *payload,
+                 GError   **error)
+{
+  if (payload != NULL && (!gmp_value_check_sendable (payload, error) ||
+                          !check_size (self, payload, error)))
+    return FALSE;
+  if (self->unsent.length == 0 && try_send (self, payload))
+    return TRUE;
+  g_queue_push_tail (&self->unsent,
+                     payload != NULL ? (gpointer) g_variant_ref (payload) : &null_payload);
+  /* A value may begin to go in pieces. */
+  gmp_sender_send_unsent (self);
+  return TRUE;
+}
+
+/* Sends what is kept, as far as there is room. Returns whether all has gone. */
+gboolean
+gmp_sender_send_unsent (GmpSender *self)
+{
+  gpointer first;
+
+  while ((first = g_queue_peek_head (&self->unsent)) != NULL)
+    {
+      if (!try_send (self, first != &null_payload ? first : NULL))
+        return FALSE;
+      unsent_free (g_queue_pop_head (&self->unsent));
+    }
+  return TRUE;
+}
+
+gboolean
+gmp_sender_has_unsent (GmpSender *self)
+{
+  return self->unsent.length > 0;
+}
+
+void
+gmp_sender_drop_unsent (GmpSender *self)
+{
+  g_queue_clear_full (&self->unsent, unsent_free);
+  g_clear_pointer (&self->pieces, g_bytes_unref);
+}
+
+/* Has the reader ring when there is room for the next record; %TRUE where there is already. */
+gboolean
+gmp_sender_wait_for_room (GmpSender *self)
+{
+  /* The biggest record, so that there is room for whatever comes next. */
+  gsize size = gmp_record_size (GMP_RECORD_TYPE_MAX, GMP_RECORD_VALUE_MAX);
+
+  return gmp_ring_wait_for_room (&self->ring, size) || self->ring.is_broken;
+}
+
+/* Whether the reader has stored a position that cannot be. */
+gboolean
+gmp_sender_is_broken (GmpSender *self)
+{
+  return self->ring.is_broken;
+}
+
+/* Gives memory back that is not needed now. */
+void
+gmp_sender_trim (GmpSender *self)
+{
+  gmp_arena_trim (self->arena);
+}
