@@ -116,7 +116,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
     g_main_context_iteration (context, TRUE);
   g_assert_nonnull (run.connection);
   run_link (&run, fd, &input);
-  wire_end (fd);
+  close (fd);
   g_clear_pointer (&run.value, g_variant_unref);
   g_clear_error (&run.error);
   g_main_context_pop_thread_default (context);

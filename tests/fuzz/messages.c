@@ -9,6 +9,8 @@
 #include "channel/gmp-inbox-private.h"
 #include "peer/gmp-message-channel-private.h"
 
+#include <unistd.h>
+
 typedef struct {
   gboolean is_closed;
 } Reader;
@@ -53,7 +55,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   g_source_destroy (source);
   gmp_inbox_free (inbox);
   g_clear_object (&channel);
-  wire_end (fd);
+  close (fd);
   g_main_context_pop_thread_default (context);
   gmp_peer_free_context (context);
   return 0;

@@ -114,13 +114,3 @@ wire_send (int        fd,
   if (file != -1)
     close (file);
 }
-
-void
-wire_end (int fd)
-{
-  char buffer[4096];
-
-  while (read (fd, buffer, sizeof buffer) > 0)
-    ;
-  close (fd);
-}

@@ -11,17 +11,14 @@
 G_BEGIN_DECLS
 
 /* Makes the connection's other end, which it takes over and which GDBus serves; returns the hostile
- * end, which has begun to authenticate. */
-int  wire_begin       (int       *other_end);
+ * end, which has begun to authenticate, and is the caller's to close. */
+int  wire_begin (int       *other_end);
 
 /* Waits until a message has come from the other end. */
-void wire_wait        (int        fd);
+void wire_wait  (int        fd);
 
 /* Sends all of an input, with a file where its first byte says so, and says that no more comes. */
-void wire_send        (int        fd,
-                       FuzzInput *input);
-
-/* Reads what the other end has to say until it has closed the connection, and closes it too. */
-void wire_end         (int        fd);
+void wire_send  (int        fd,
+                 FuzzInput *input);
 
 G_END_DECLS
