@@ -13,24 +13,32 @@
  * GLib checks each access to a value from outside. */
 #define CHECKED_MAX ((gsize) 64 * 1024)
 
-static gboolean
-contains_handle (GVariant *value)
+/* GLib reads values that came from elsewhere up to this depth. */
+#define DEPTH_MAX 127
+
+/* What is wrong with @value, or %NULL. */
+static const char *
+find_fault (GVariant *value,
+            guint     depth)
 {
   const char *type = g_variant_get_type_string (value);
+  const char *fault = NULL;
 
   if (strchr (type, 'h') != NULL)
-    return TRUE;
+    return "a handle (h) means nothing in another process";
+  if (depth > DEPTH_MAX)
+    return "it is nested too deeply: at most " G_STRINGIFY (DEPTH_MAX) " levels, so send what it "
+           "holds in a flat array, with references by number";
   /* Only what is inside variants does not show in the type. */
   if (strchr (type, 'v') == NULL)
-    return FALSE;
-  for (gsize i = 0; i < g_variant_n_children (value); i++)
+    return NULL;
+  for (gsize i = 0; i < g_variant_n_children (value) && fault == NULL; i++)
     {
       g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
 
-      if (contains_handle (child))
-        return TRUE;
+      fault = find_fault (child, depth + 1);
     }
-  return FALSE;
+  return fault;
 }
 
 /* @value is nullable. */
@@ -38,11 +46,12 @@ gboolean
 gmp_value_check_sendable (GVariant *value,
                           GError  **error)
 {
-  if (value == NULL || !contains_handle (value))
+  const char *fault = value != NULL ? find_fault (value, 0) : NULL;
+
+  if (fault == NULL)
     return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "A value of type '%s' cannot be sent: a handle (h) means nothing in another process",
-               g_variant_get_type_string (value));
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A value of type '%s' cannot be sent: %s",
+               g_variant_get_type_string (value), fault);
   return FALSE;
 }
 

@@ -6,6 +6,9 @@
 
 #include "gmp-test.h"
 
+/* So many variants in each other are read. */
+#define DEEPEST 127
+
 #include <string.h>
 
 /* More than a D-Bus message is good for: such a value travels in a memfd. */
@@ -191,8 +194,9 @@ test_limit (void)
 }
 
 static void
-check_refused (GmpMethod method,
-               GVariant *params)
+check_refused (GmpMethod   method,
+               GVariant   *params,
+               const char *reason)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GError) error = NULL;
@@ -201,27 +205,57 @@ check_refused (GmpMethod method,
   g_assert_no_error (error);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
-  gmp_test_check_in (error->message, "handle");
+  gmp_test_check_in (error->message, reason);
+}
+
+static GVariant *
+new_nested (guint depth)
+{
+  GVariant *value = g_variant_new_int32 (1);
+
+  for (guint i = 0; i < depth; i++)
+    value = g_variant_new_variant (value);
+  return value;
+}
+
+/* GLib refuses to read such values, so they are refused before they are sent. */
+static void
+test_nested (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) returned = NULL;
+  g_autoptr (GVariant) deep = g_variant_ref_sink (new_nested (DEEPEST));
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, echo, deep, &error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  returned = gmp_test_get_int (results, 1);
+  g_assert_true (gmp_test_is_same (deep, returned));
+
+  check_refused (echo, new_nested (DEEPEST + 1), "nested too deeply");
+  check_refused (echo, new_nested (5000), "nested too deeply");
 }
 
 static void
 test_handle_params (void)
 {
-  check_refused (echo, g_variant_new_handle (0));
-  check_refused (echo, g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0));
+  check_refused (echo, g_variant_new_handle (0), "handle");
+  check_refused (echo, g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0), "handle");
 }
 
 static void
 test_handle_result (void)
 {
-  check_refused (make_handle, NULL);
+  check_refused (make_handle, NULL, "handle");
 }
 
 static void
 test_handle_boxed (void)
 {
-  check_refused (echo, g_variant_new_variant (g_variant_new_handle (0)));
-  check_refused (make_boxed_handle, NULL);
+  check_refused (echo, g_variant_new_variant (g_variant_new_handle (0)), "handle");
+  check_refused (make_boxed_handle, NULL, "handle");
 }
 
 int
@@ -234,6 +268,7 @@ main (int    argc,
   gmp_test_add ("/workers-values/big-params", test_big_params);
   gmp_test_add ("/workers-values/big-result", test_big_result);
   gmp_test_add ("/workers-values/limit", test_limit);
+  gmp_test_add ("/workers-values/nested", test_nested);
   gmp_test_add ("/workers-values/handle-params", test_handle_params);
   gmp_test_add ("/workers-values/handle-result", test_handle_result);
   gmp_test_add ("/workers-values/handle-boxed", test_handle_boxed);

@@ -1,0 +1,345 @@
+/* hostile-workers.c: workers that lie to the application over their control socket
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The descriptor of a worker's control socket, and the serial of the application's call of Run. */
+#define CONTROL 3
+#define SERIAL  1
+
+/* In the worker. Over the same socket GDBus goes on to speak for the honest part of it. */
+
+static void
+write_bytes (gconstpointer data,
+             gsize         size)
+{
+  const guint8 *bytes = data;
+
+  while (size > 0)
+    {
+      gssize n = send (CONTROL, bytes, size, MSG_NOSIGNAL);
+
+      /* The application has had enough. */
+      if (n == -1 && errno != EINTR && errno != EAGAIN)
+        return;
+      if (n > 0)
+        {
+          bytes += n;
+          size -= n;
+        }
+    }
+}
+
+/* Takes @message over. */
+static void
+write_message (GDBusMessage *message,
+               GVariant     *body)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint8 *blob = NULL;
+  gsize size;
+
+  g_dbus_message_set_serial (message, 1000);
+  if (body != NULL)
+    g_dbus_message_set_body (message, body);
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, &error);
+  g_assert_no_error (error);
+  write_bytes (blob, size);
+  g_object_unref (message);
+}
+
+static GDBusMessage *
+new_reply (GDBusMessageType type)
+{
+  GDBusMessage *message = g_dbus_message_new ();
+
+  g_dbus_message_set_message_type (message, type);
+  g_dbus_message_set_reply_serial (message, SERIAL);
+  return message;
+}
+
+static void
+write_reply (const char *text)
+{
+  GVariant *body = g_variant_new_parsed (text);
+
+  write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN), body);
+}
+
+static void
+write_error (const char *name,
+             const char *text)
+{
+  GDBusMessage *message = new_reply (G_DBUS_MESSAGE_TYPE_ERROR);
+
+  g_dbus_message_set_error_name (message, name);
+  write_message (message, text != NULL ? g_variant_new ("(s)", text) : NULL);
+}
+
+static void
+write_signal (const char *member,
+              GVariant   *body)
+{
+  write_message (g_dbus_message_new_signal ("/org/gmproc/Worker", "org.gmproc.Worker1", member),
+                 body);
+}
+
+/* Until the application ends this process. */
+static GVariant *
+wait_for_end (void)
+{
+  while (TRUE)
+    pause ();
+  return NULL;
+}
+
+static GVariant *
+rubbish_method (GVariant *params,
+                GError  **error G_GNUC_UNUSED)
+{
+  g_autoptr (GRand) random = g_rand_new_with_seed (g_variant_get_uint32 (params));
+  guint32 words[1024];
+
+  for (guint i = 0; i < 2048; i++)
+    {
+      for (guint j = 0; j < G_N_ELEMENTS (words); j++)
+        words[j] = g_rand_int (random);
+      write_bytes (words, sizeof words);
+    }
+  return wait_for_end ();
+}
+
+static GVariant *
+close_method (GVariant *params G_GNUC_UNUSED,
+              GError  **error G_GNUC_UNUSED)
+{
+  shutdown (CONTROL, SHUT_RDWR);
+  close (CONTROL);
+  return wait_for_end ();
+}
+
+static GVariant *
+twice_method (GVariant *params G_GNUC_UNUSED,
+              GError  **error G_GNUC_UNUSED)
+{
+  write_reply ("(('i', [byte 7, 0, 0, 0], @ah []),)");
+  write_reply ("(('i', [byte 8, 0, 0, 0], @ah []),)");
+  return g_variant_new_int32 (9);
+}
+
+static GVariant *
+unheard_method (GVariant *params G_GNUC_UNUSED,
+                GError  **error G_GNUC_UNUSED)
+{
+  write_error ("org.gtk.GDBus.UnmappedGError.Quark._never_2dheard_2dof.Code42", "%s of %n");
+  return wait_for_end ();
+}
+
+static GVariant *
+foreign_method (GVariant *params G_GNUC_UNUSED,
+                GError  **error G_GNUC_UNUSED)
+{
+  write_error ("com.example.Strange", NULL);
+  return wait_for_end ();
+}
+
+/* What a worker may not say, each of them by its number. */
+static GVariant *
+say_method (GVariant *params,
+            GError  **error G_GNUC_UNUSED)
+{
+  switch (g_variant_get_uint32 (params))
+    {
+    case 0:
+      write_signal ("Progress", g_variant_new ("(s)", "text"));
+      break;
+    case 1:
+      write_signal ("Progress", g_variant_new_parsed ("(('a{', @ay []),)"));
+      break;
+    case 2:
+      write_signal ("Ready", NULL);
+      break;
+    case 3:
+      write_signal ("Party", NULL);
+      break;
+    case 4:
+      write_signal ("Log", g_variant_new ("(us)", 1, "text"));
+      break;
+    case 5:
+      write_message (g_dbus_message_new_method_call (NULL, "/", "org.example.Thing", "Do"), NULL);
+      break;
+    case 6:
+      write_message (g_dbus_message_new_signal ("/org/gmproc/Worker", "org.example.Else", "Ready"),
+                     g_variant_new ("(u)", 7));
+      break;
+    case 7:
+      write_reply ("('text',)");
+      break;
+    case 8:
+      write_reply ("(('a{', @ay [], @ah []),)");
+      break;
+    case 9:
+      write_reply ("(('as', [byte 255, 255], @ah []),)");
+      break;
+    case 10:
+      write_reply ("(('ay', @ay [], [handle 0]),)");
+      break;
+    case 11:
+      write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN), NULL);
+      break;
+    default:
+      g_assert_not_reached ();
+    }
+  /* A refused report is told when the run has ended, so it ends. */
+  if (g_variant_get_uint32 (params) == 1)
+    return NULL;
+  return wait_for_end ();
+}
+
+#define N_SAYINGS 12
+
+static GVariant *
+good_method (GVariant *params,
+             GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_ref (params);
+}
+
+/* In the application. */
+
+/* GDBus warns of bytes that are no messages, and of nothing else here; and the library of workers
+ * that end badly after their result. */
+static gboolean
+is_fatal (const char    *domain,
+          GLogLevelFlags level,
+          const char    *message G_GNUC_UNUSED,
+          gpointer       user_data G_GNUC_UNUSED)
+{
+  return (level & G_LOG_LEVEL_WARNING) == 0 ||
+         (g_strcmp0 (domain, "GLib-GIO") != 0 && g_strcmp0 (domain, "gmproc") != 0);
+}
+
+/* One that lies and two that do not. Returns the liar's error, or %NULL with what it returned. */
+static GError *
+run (GmpMethod  liar,
+     guint      number,
+     GVariant **value)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) returned = NULL;
+  g_autoptr (GError) error = NULL;
+  const GError *failed;
+
+  gmp_workers_add (workers, 1, good_method, g_variant_new_int32 (1), &error);
+  gmp_workers_add (workers, 2, liar, g_variant_new_uint32 (number), &error);
+  gmp_workers_add (workers, 3, good_method, g_variant_new_int32 (3), &error);
+  g_assert_no_error (error);
+  g_test_log_set_fatal_handler (is_fatal, NULL);
+  returned = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  results = gmp_workers_get_results (workers);
+  for (int id = 1; id <= 3; id += 2)
+    {
+      g_autoptr (GVariant) result = gmp_test_get_int (results, id);
+
+      g_assert_cmpint (g_variant_get_int32 (result), ==, id);
+    }
+  failed = gmp_workers_get_error (workers, 2);
+  if (failed == NULL)
+    *value = gmp_test_get_int (results, 2);
+  else
+    g_test_message ("%u: %s", number, failed->message);
+  return failed != NULL ? g_error_copy (failed) : NULL;
+}
+
+static void
+check_lost (GmpMethod method,
+            guint     number)
+{
+  g_autoptr (GError) error = run (method, number, NULL);
+
+  /* Either end may be the first to notice. */
+  if (!g_error_matches (error, GMP_ERROR, GMP_ERROR_DISCONNECTED) &&
+      !g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED))
+    g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  gmp_test_check_in (error->message, "Worker '2'");
+}
+
+static void
+test_rubbish (void)
+{
+  for (guint seed = 0; seed < 4; seed++)
+    check_lost (rubbish_method, seed);
+}
+
+static void
+test_close (void)
+{
+  check_lost (close_method, 0);
+}
+
+/* The first counts. */
+static void
+test_twice (void)
+{
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = run (twice_method, 0, &value);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (g_variant_get_int32 (value), ==, 7);
+}
+
+static void
+test_unheard (void)
+{
+  g_autoptr (GError) error = run (unheard_method, 0, NULL);
+
+  g_assert_cmpstr (g_quark_to_string (error->domain), ==, "never-heard-of");
+  g_assert_cmpint (error->code, ==, 42);
+  gmp_test_check_in (error->message, "%s of %n");
+}
+
+static void
+test_foreign (void)
+{
+  g_autoptr (GError) error = run (foreign_method, 0, NULL);
+
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_DBUS_ERROR);
+  gmp_test_check_in (error->message, "Worker '2'");
+}
+
+static void
+test_sayings (void)
+{
+  for (guint i = 0; i < N_SAYINGS; i++)
+    {
+      g_autoptr (GError) error = run (say_method, i, NULL);
+
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+      gmp_test_check_in (error->message, "Worker '2'");
+    }
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/hostile-workers/rubbish", test_rubbish);
+  gmp_test_add ("/hostile-workers/close", test_close);
+  gmp_test_add ("/hostile-workers/twice", test_twice);
+  gmp_test_add ("/hostile-workers/unheard", test_unheard);
+  gmp_test_add ("/hostile-workers/foreign", test_foreign);
+  gmp_test_add ("/hostile-workers/sayings", test_sayings);
+  return g_test_run ();
+}
