@@ -6,9 +6,10 @@
 
 #include "host/gmp-group-private.h"
 
+#include "base/gmp-exit-private.h"
+
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* With a process group of its own, what a worker leaves behind when it is killed can be killed too.
  * A debugger needs the terminal's group. */
@@ -33,5 +34,5 @@ gmp_group_exit (void)
       setpgid (0, getpgid (getppid ()));
       kill (-own, SIGKILL);
     }
-  _exit (EXIT_FAILURE);
+  gmp_exit_now (EXIT_FAILURE);
 }

@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-control-private.h"
 #include "host/gmp-group-private.h"
@@ -277,7 +278,7 @@ run_job (GmpHost    *self,
     {
       g_printerr ("gmproc: code of the worker has closed the descriptor %d, which leads to the "
                   "application, so its result cannot be sent\n", GMP_WORKER_FD);
-      _exit (EXIT_FAILURE);
+      gmp_exit_now (EXIT_FAILURE);
     }
   gmp_control_finish_job (control, job, result, error);
 }

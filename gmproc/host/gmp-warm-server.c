@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-warm-private.h"
 
@@ -90,7 +91,7 @@ end_threads_of_libraries (void)
     return;
   pid = fork ();
   if (pid == 0)
-    _exit (EXIT_SUCCESS);
+    gmp_exit_now (EXIT_SUCCESS);
   if (pid > 0)
     waitpid (pid, NULL, 0);
 }
@@ -175,7 +176,7 @@ become_worker (GmpWarmMessage *message)
   if (!is_sound)
     {
       g_printerr ("gmproc: cannot become a worker: %s\n", g_strerror (errno));
-      _exit (EXIT_FAILURE);
+      gmp_exit_now (EXIT_FAILURE);
     }
   fcntl (GMP_WORKER_FD, F_SETFD, FD_CLOEXEC);
 }
@@ -192,7 +193,7 @@ answer (int             fd,
       .length = strlen (error->message),
     };
   if (!gmp_warm_send (fd, message, NULL))
-    _exit (EXIT_FAILURE);
+    gmp_exit_now (EXIT_FAILURE);
   g_clear_error (&error);
 }
 
@@ -265,7 +266,7 @@ gmp_warm_server_run (GmpHost *host,
 
   application_pidfd = pidfd_open (getppid (), 0);
   if (!gmp_warm_receive (fd, &message, NULL))
-    _exit (EXIT_FAILURE);
+    gmp_exit_now (EXIT_FAILURE);
   load (host, &message, &error);
   gmp_warm_message_clear (&message);
   answer (fd, &(GmpWarmMessage) { .kind = GMP_WARM_READY }, error);
@@ -279,5 +280,5 @@ gmp_warm_server_run (GmpHost *host,
       gmp_warm_message_clear (&message);
     }
   if (!is_child)
-    _exit (EXIT_SUCCESS);
+    gmp_exit_now (EXIT_SUCCESS);
 }
