@@ -269,6 +269,13 @@ gmp_shared_channel_init (GmpSharedChannel *self)
     self->fds[i] = -1;
 }
 
+/* Leaves alone what errno says of a descriptor that is none. */
+static int
+duplicate (int fd)
+{
+  return fd != -1 ? fcntl (fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
 static gboolean
 make_fds (gsize     arena_size,
           guint     n_workers,
@@ -282,11 +289,11 @@ make_fds (gsize     arena_size,
   if (fd == -1)
     return FALSE;
   client_fds[GMP_SHARED_MEMORY] = fd;
-  server_fds[GMP_SHARED_MEMORY] = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  server_fds[GMP_SHARED_MEMORY] = duplicate (fd);
   client_fds[GMP_SHARED_BELL_IN] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   server_fds[GMP_SHARED_BELL_IN] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  client_fds[GMP_SHARED_BELL_OUT] = fcntl (server_fds[GMP_SHARED_BELL_IN], F_DUPFD_CLOEXEC, 0);
-  server_fds[GMP_SHARED_BELL_OUT] = fcntl (client_fds[GMP_SHARED_BELL_IN], F_DUPFD_CLOEXEC, 0);
+  client_fds[GMP_SHARED_BELL_OUT] = duplicate (server_fds[GMP_SHARED_BELL_IN]);
+  server_fds[GMP_SHARED_BELL_OUT] = duplicate (client_fds[GMP_SHARED_BELL_IN]);
   if (client_fds[GMP_SHARED_BELL_OUT] == -1 || server_fds[GMP_SHARED_BELL_OUT] == -1 ||
       server_fds[GMP_SHARED_MEMORY] == -1 ||
       socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifelines) != 0)

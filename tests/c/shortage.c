@@ -1,0 +1,304 @@
+/* shortage.c: what is told when descriptors, address space or file size run out
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include "channel/gmp-doorbell-private.h"
+#include "channel/gmp-shared-channel-private.h"
+#include "peer/gmp-payload-private.h"
+#include "peer/gmp-peer-private.h"
+#include "peer/gmp-port-private.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* More descriptors than anything here needs. */
+#define MANY 12
+
+#define BIG ((gsize) 17 * 1024 * 1024)
+
+static struct rlimit
+lower (__rlimit_resource_t resource,
+       guint64             value)
+{
+  struct rlimit before, after;
+
+  g_assert_no_errno (getrlimit (resource, &before));
+  after = before;
+  after.rlim_cur = value;
+  g_assert_no_errno (setrlimit (resource, &after));
+  return before;
+}
+
+static void
+restore (__rlimit_resource_t  resource,
+         const struct rlimit *before)
+{
+  g_assert_no_errno (setrlimit (resource, before));
+}
+
+/* The lowest descriptor that is not open. */
+static guint
+find_free (void)
+{
+  int fd = dup (STDERR_FILENO);
+
+  g_assert_cmpint (fd, !=, -1);
+  close (fd);
+  return (guint) fd;
+}
+
+/* Each opens descriptors, and closes them when it could. */
+
+static gboolean
+open_memory (GError **error)
+{
+  int fd = gmp_memory_new_fd (GMP_MEMORY_PART, 1, error);
+
+  if (fd != -1)
+    close (fd);
+  return fd != -1;
+}
+
+static gboolean
+open_shared (GError **error)
+{
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+
+  if (!gmp_shared_channel_new_fds (GMP_MEMORY_PART, 1, client_fds, server_fds, error))
+    return FALSE;
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    {
+      close (client_fds[i]);
+      close (server_fds[i]);
+    }
+  return TRUE;
+}
+
+static gboolean
+open_pair (GError **error)
+{
+  GmpPort *client, *server;
+
+  if (!gmp_port_new_pair (GMP_MEMORY_PART, 1, &client, &server, error))
+    return FALSE;
+  gmp_port_free (client);
+  gmp_port_free (server);
+  return TRUE;
+}
+
+static gboolean
+open_sockets (GError **error)
+{
+  int fds[2];
+
+  if (!gmp_peer_socketpair (fds, error))
+    return FALSE;
+  close (fds[0]);
+  close (fds[1]);
+  return TRUE;
+}
+
+static gboolean
+open_doorbell (GError **error)
+{
+  GmpDoorbell *doorbell = gmp_doorbell_new (error);
+
+  if (doorbell != NULL)
+    gmp_doorbell_unref (doorbell);
+  return doorbell != NULL;
+}
+
+static GVariant *
+new_big (void)
+{
+  gpointer bytes = g_malloc0 (BIG);
+
+  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, BIG, TRUE,
+                                                      g_free, bytes));
+}
+
+/* With a payload that goes in a file. */
+static gboolean
+open_payload (GError **error)
+{
+  g_autoptr (GVariant) value = new_big ();
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *packed = gmp_payload_pack (value, handles, error);
+
+  if (packed != NULL)
+    g_variant_unref (g_variant_ref_sink (packed));
+  return packed != NULL;
+}
+
+typedef gboolean (*Open) (GError **error);
+
+/* With one descriptor more each time it fails, and then it does not. */
+static void
+check_descriptors (Open open)
+{
+  gboolean has_failed = FALSE;
+  gboolean was_opened = FALSE;
+
+  for (guint n = 0; n <= MANY; n++)
+    {
+      struct rlimit before = lower (RLIMIT_NOFILE, find_free () + n);
+      g_autoptr (GError) error = NULL;
+
+      was_opened = open (&error);
+      restore (RLIMIT_NOFILE, &before);
+      if (was_opened)
+        continue;
+      has_failed = TRUE;
+      g_test_message ("%u: %s", n, error->message);
+      gmp_test_check_in (error->message, g_strerror (EMFILE));
+    }
+  g_assert_true (has_failed && was_opened);
+}
+
+static void
+test_descriptors (void)
+{
+  const Open opens[] = {
+    open_memory, open_shared, open_pair, open_sockets, open_doorbell, open_payload,
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (opens); i++)
+    check_descriptors (opens[i]);
+}
+
+/* Where files may not be as large. */
+static void
+test_file_size (void)
+{
+  struct sigaction ignore = { .sa_handler = SIG_IGN };
+  struct sigaction before_action;
+  struct rlimit before;
+  g_autoptr (GError) no_memory = NULL;
+  g_autoptr (GError) no_payload = NULL;
+
+  sigaction (SIGXFSZ, &ignore, &before_action);
+  before = lower (RLIMIT_FSIZE, 4096);
+  g_assert_false (open_memory (&no_memory));
+  g_assert_false (open_payload (&no_payload));
+  restore (RLIMIT_FSIZE, &before);
+  sigaction (SIGXFSZ, &before_action, NULL);
+  g_assert_error (no_memory, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (no_memory->message, g_strerror (EFBIG));
+  g_assert_error (no_payload, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (no_payload->message, g_strerror (EFBIG));
+}
+
+static guint64
+get_address_space (void)
+{
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  return g_ascii_strtoull (text, NULL, 10) * (guint64) sysconf (_SC_PAGESIZE);
+}
+
+/* With a little more address space each time the memory of a channel cannot be mapped, and then it
+ * can. */
+static void
+test_address_space (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint64 step = GMP_MEMORY_PART;
+  int fd = gmp_memory_new_fd (4 * step, 1, &error);
+  guint64 room = 0;
+  GmpMemory *memory;
+
+  g_assert_no_error (error);
+  if (g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL)
+    {
+      /* They map what they like. */
+      g_test_skip ("under valgrind or a sanitizer");
+      close (fd);
+      return;
+    }
+  do
+    {
+      struct rlimit before = lower (RLIMIT_AS, get_address_space () + room);
+
+      g_clear_error (&error);
+      memory = gmp_memory_map (fd, GMP_END_CLIENT, &error);
+      restore (RLIMIT_AS, &before);
+      if (memory == NULL)
+        {
+          g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+          gmp_test_check_in (error->message, "ulimit -v");
+        }
+      room += step;
+      g_assert_cmpuint (room, <, 100 * step);
+    }
+  while (memory == NULL);
+  g_assert_cmpuint (room, >, 4 * step);
+  gmp_memory_unref (memory);
+  close (fd);
+}
+
+/* One end of a channel as an application may describe it. */
+static void
+check_handles (const char *kind,
+               const char *positions,
+               gboolean    has_handles)
+{
+  g_autoptr (GUnixFDList) handles = has_handles ? g_unix_fd_list_new () : NULL;
+  g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_parsed (positions));
+  g_autoptr (GError) error = NULL;
+
+  if (has_handles)
+    g_unix_fd_list_append (handles, STDERR_FILENO, NULL);
+  g_assert_null (gmp_port_new_handles (kind, value, handles, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_test_message ("%s", error->message);
+}
+
+static void
+test_handles (void)
+{
+  check_handles ("telephone", "@ah []", TRUE);
+  check_handles ("dbus-client", "@ah []", TRUE);
+  check_handles ("dbus-client", "[handle 0, handle 0]", TRUE);
+  check_handles ("dbus-client", "[handle 0]", FALSE);
+  check_handles ("dbus-server", "[handle 1]", TRUE);
+  check_handles ("dbus-server", "[handle -1]", TRUE);
+  check_handles ("shared-client", "[handle 0]", TRUE);
+  check_handles ("shared-server", "[handle 0, handle 0, handle 0, handle 9]", TRUE);
+}
+
+/* What GMPROC_DEBUG shows of a run, here that of the fixture. */
+static void
+test_debug (void)
+{
+  if (g_test_subprocess ())
+    return;
+  g_setenv ("GMPROC_DEBUG", "1", TRUE);
+  g_test_trap_subprocess ("/shortage/debug", 0, 0);
+  g_unsetenv ("GMPROC_DEBUG");
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*gmproc[*] * ms: worker 1: pid *");
+  g_test_trap_assert_stderr ("*worker 1: has its result*");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/shortage/descriptors", test_descriptors);
+  gmp_test_add ("/shortage/file-size", test_file_size);
+  gmp_test_add ("/shortage/address-space", test_address_space);
+  gmp_test_add ("/shortage/handles", test_handles);
+  gmp_test_add ("/shortage/debug", test_debug);
+  return g_test_run ();
+}
