@@ -1,0 +1,34 @@
+/* gmp-workers-private.h: what the two sources of GmpWorkers share
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-crew-private.h"
+#include "application/gmp-workers.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  int id;
+  char *target; /* (nullable): the process vfunc */
+  GVariant *params;
+} GmpWorkersEntry;
+
+typedef struct {
+  GHashTable *entries; /* of GmpWorkersEntry, by id */
+  GArray *order;       /* of int: the ids as they were added */
+  guint max_parallel;
+  gboolean reuse;
+  GmpCrew *crew;
+  gboolean is_running;
+} GmpWorkersPrivate;
+
+GmpWorkersPrivate *gmp_workers_get_private    (GmpWorkers *self);
+gboolean           gmp_workers_has_process    (GmpWorkers *self);
+void               gmp_workers_free_entry     (gpointer    entry);
+void               gmp_workers_notify_results (GmpWorkers *self);
+
+G_END_DECLS

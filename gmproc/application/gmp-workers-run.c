@@ -1,0 +1,440 @@
+/* gmp-workers-run.c: the entries of GmpWorkers, and its run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-workers-private.h"
+
+#include "application/gmp-blocking-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-target-private.h"
+
+static gboolean
+add_entry (GmpWorkers *self,
+           int         id,
+           char       *target,
+           GVariant   *params,
+           GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GmpWorkersEntry *entry = g_new0 (GmpWorkersEntry, 1);
+
+  entry->id = id;
+  entry->target = target;
+  entry->params = params != NULL ? g_variant_ref_sink (params) : NULL;
+  if (g_hash_table_contains (priv->entries, GINT_TO_POINTER (id)))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                   "There is a worker %d already: take another id, or set_params", id);
+      gmp_workers_free_entry (entry);
+      return FALSE;
+    }
+  g_hash_table_insert (priv->entries, GINT_TO_POINTER (id), entry);
+  g_array_append_val (priv->order, id);
+  return TRUE;
+}
+
+/**
+ * gmp_workers_add:
+ * @self: the workers
+ * @id: the worker's id
+ * @method: (nullable) (scope forever): the function to run, static ones too; %NULL for the
+ *   `process` of a subclass
+ * @params: (nullable): what the function gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a worker that runs a function of this program, or of a library or plugin that it has loaded.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a function that another process cannot find
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_add (GmpWorkers *self,
+                 int         id,
+                 GmpMethod   method,
+                 GVariant   *params,
+                 GError    **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  char *target = NULL;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (method != NULL)
+    {
+      target = gmp_target_for_function (method, error);
+      if (target == NULL)
+        return FALSE;
+    }
+  else if (!gmp_workers_has_process (self))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "Worker %d has no function, and %s does not override process", id,
+                   G_OBJECT_TYPE_NAME (self));
+      return FALSE;
+    }
+  return add_entry (self, id, target, sunk, error);
+}
+
+/**
+ * gmp_workers_add_target:
+ * @self: the workers
+ * @id: the worker's id
+ * @target: what to run, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:function`
+ * @params: (nullable): what the function gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds a worker that runs a function which is named by a string, and so may be of another language.
+ *
+ * Whether there is such a function shows when the worker runs.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] for a string that is not a target
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_add_target (GmpWorkers *self,
+                        int         id,
+                        const char *target,
+                        GVariant   *params,
+                        GError    **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *runtime = NULL;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (target != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  runtime = gmp_target_get_runtime (target, error);
+  return runtime != NULL && add_entry (self, id, g_strdup (target), sunk, error);
+}
+
+/**
+ * gmp_workers_set_params:
+ * @self: the workers
+ * @id: a worker's id
+ * @params: (nullable): what its function gets in the next run; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Changes a worker's parameters.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for an id that was not added
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_set_params (GmpWorkers *self,
+                        int         id,
+                        GVariant   *params,
+                        GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  GmpWorkersEntry *entry;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
+  if (entry == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no worker %d: add it first", id);
+      return FALSE;
+    }
+  g_clear_pointer (&entry->params, g_variant_unref);
+  entry->params = g_steal_pointer (&sunk);
+  return TRUE;
+}
+
+static gboolean
+enlist (GmpWorkers *self,
+        int         id,
+        const char *own_target,
+        gboolean  (*add) (GmpCrew *, const GmpMember *, GError **),
+        GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GmpWorkersEntry *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
+  g_autofree char *name = g_strdup_printf ("%d", id);
+
+  if (entry == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no worker %d: add it first", id);
+      return FALSE;
+    }
+  return add (priv->crew,
+              &(GmpMember) {
+                .role = "call",
+                .id = name,
+                .target = entry->target != NULL ? entry->target : own_target,
+                .params = entry->params,
+              },
+              error);
+}
+
+/* Sets @target to %NULL where no subclass overrides process. */
+static gboolean
+find_own_target (GmpWorkers *self,
+                 char      **target,
+                 GError    **error)
+{
+  *target = NULL;
+  if (!gmp_workers_has_process (self))
+    return TRUE;
+  *target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
+  return *target != NULL;
+}
+
+static gboolean
+enlist_all (GmpWorkers *self,
+            const int  *ids,
+            gsize       n_ids,
+            GError    **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autofree char *own_target = NULL;
+
+  if (ids == NULL || n_ids == 0)
+    {
+      ids = (const int *) (gpointer) priv->order->data;
+      n_ids = priv->order->len;
+    }
+  if (!find_own_target (self, &own_target, error))
+    return FALSE;
+  gmp_crew_begin (priv->crew);
+  for (gsize i = 0; i < n_ids; i++)
+    {
+      if (enlist (self, ids[i], own_target, gmp_crew_add, error))
+        continue;
+      gmp_crew_abandon (priv->crew);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static void
+kill_all (gpointer object,
+          gpointer user_data G_GNUC_UNUSED)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (object);
+
+  gmp_crew_kill (priv->crew);
+}
+
+/**
+ * gmp_workers_run:
+ * @self: the workers
+ * @ids: (array length=n_ids) (nullable): the workers to run; %NULL for all
+ * @n_ids: how many; 0 for all
+ * @cancellable: (nullable): ends the run
+ * @error: return location for an error
+ *
+ * Runs workers, and waits until all of them have ended.
+ *
+ * The caller's main context does not run meanwhile; signals are emitted from inside this call. The
+ * first Ctrl-C cancels the run, a second one kills its workers, unless the program handles
+ * `SIGINT` itself.
+ *
+ * When a worker fails, the others still run to their end. Then the error is that of the first one
+ * that failed, and [method@Gmp.Workers.get_results] has what did arrive.
+ *
+ * Errors are those of [error@Gmp.Error], those of the user's functions, with their own domain and
+ * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] while there is a run
+ * already.
+ *
+ * Returns: (transfer full): the results by id, an `a{iv}`, where a function's %NULL is
+ *   `<@mv nothing>`; %NULL with an error
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_workers_run (GmpWorkers   *self,
+                 const int    *ids,
+                 gsize         n_ids,
+                 GCancellable *cancellable,
+                 GError      **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GmpBlocking blocking;
+  GVariant *results;
+  GError *local = NULL;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  gmp_blocking_begin (&blocking, gmp_crew_get_context (priv->crew), G_OBJECT (self), kill_all,
+                      cancellable);
+  gmp_workers_run_async (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  results = gmp_workers_run_finish (self, gmp_blocking_wait (&blocking), &local);
+  gmp_blocking_end (&blocking, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return results;
+}
+
+static void
+crew_ran_cb (GObject      *source G_GNUC_UNUSED,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpWorkers *self = g_task_get_source_object (task);
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GError *error = NULL;
+
+  priv->is_running = FALSE;
+  gmp_workers_notify_results (self);
+  if (gmp_crew_run_finish (priv->crew, result, &error))
+    g_task_return_pointer (task, gmp_workers_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/**
+ * gmp_workers_run_async:
+ * @self: the workers
+ * @ids: (array length=n_ids) (nullable): the workers to run; %NULL for all
+ * @n_ids: how many; 0 for all
+ * @cancellable: (nullable): ends the run
+ * @callback: (nullable): called when all workers have ended
+ * @user_data: for @callback
+ *
+ * Runs workers without blocking.
+ *
+ * The callback and all signals come in the main context that is the thread's default at this call.
+ * To [method@Gmp.Workers.run] it is alike but for Ctrl-C, which is the program's own business.
+ *
+ * Since: 0.1
+ */
+void
+gmp_workers_run_async (GmpWorkers         *self,
+                       const int          *ids,
+                       gsize               n_ids,
+                       GCancellable       *cancellable,
+                       GAsyncReadyCallback callback,
+                       gpointer            user_data)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autoptr (GTask) task = NULL;
+  GError *error = NULL;
+
+  g_return_if_fail (GMP_IS_WORKERS (self));
+
+  task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_source_tag (task, gmp_workers_run_async);
+  if (priv->is_running)
+    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                         "These workers are in a run already");
+  if (error != NULL || !enlist_all (self, ids, n_ids, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  priv->is_running = TRUE;
+  gmp_crew_run_async (priv->crew, cancellable, crew_ran_cb, g_steal_pointer (&task));
+}
+
+/**
+ * gmp_workers_run_finish:
+ * @self: the workers
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * The end of [method@Gmp.Workers.run_async].
+ *
+ * Returns: (transfer full): as for [method@Gmp.Workers.run]
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_workers_run_finish (GmpWorkers   *self,
+                        GAsyncResult *result,
+                        GError      **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * gmp_workers_run_again:
+ * @self: the workers
+ * @id: a worker that has returned in the run that goes on
+ * @error: return location for an error
+ *
+ * Has a worker run once more before the run ends, with what [method@Gmp.Workers.set_params] gave it
+ * meanwhile.
+ *
+ * This is how to feed a run: a handler of [signal@Gmp.Workers::result] takes the result, gives the
+ * worker its next piece of work and calls this. With [property@Gmp.Workers:reuse] the process is
+ * the same one. In the end the run has each worker's last result.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker or it has not
+ *   returned, and with [error@Gio.IOErrorEnum.CANCELLED] where the run was cancelled
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_run_again (GmpWorkers *self,
+                       int         id,
+                       GError    **error)
+{
+  g_autofree char *own_target = NULL;
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return find_own_target (self, &own_target, error) &&
+         enlist (self, id, own_target, gmp_crew_add_again, error);
+}
+
+/**
+ * gmp_workers_get_results: (get-property results)
+ * @self: the workers
+ *
+ * What the workers of the last run returned that did not fail; while one runs, what has arrived.
+ *
+ * Returns: (transfer full): the results by id, an `a{iv}`
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_workers_get_results (GmpWorkers *self)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
+  return g_variant_ref_sink (gmp_outcome_to_ints (gmp_crew_get_outcome (priv->crew)));
+}
+
+/**
+ * gmp_workers_get_error:
+ * @self: the workers
+ * @id: a worker's id
+ *
+ * Why a worker failed in the last run.
+ *
+ * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ *
+ * Since: 0.1
+ */
+const GError *
+gmp_workers_get_error (GmpWorkers *self,
+                       int         id)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autofree char *name = g_strdup_printf ("%d", id);
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
+  return gmp_outcome_get_error (gmp_crew_get_outcome (priv->crew), name);
+}
