@@ -501,6 +501,27 @@ gmp_test_check_value (GVariant   *value,
   g_assert_cmpstr (printed, ==, text);
 }
 
+/* What @results has for @id. */
+void
+gmp_test_check_int (GVariant   *results,
+                    int         id,
+                    const char *text)
+{
+  g_autoptr (GVariant) value = gmp_test_get_int (results, id);
+
+  gmp_test_check_value (value, text);
+}
+
+void
+gmp_test_check_string (GVariant   *results,
+                       const char *id,
+                       const char *text)
+{
+  g_autoptr (GVariant) value = gmp_test_get_string (results, id);
+
+  gmp_test_check_value (value, text);
+}
+
 /* g_variant_equal() prints values that came from elsewhere to compare them: for 17 MiB a minute. */
 gboolean
 gmp_test_is_same (GVariant *a,
@@ -508,7 +529,8 @@ gmp_test_is_same (GVariant *a,
 {
   return g_variant_is_of_type (a, g_variant_get_type (b)) &&
          g_variant_get_size (a) == g_variant_get_size (b) &&
-         memcmp (g_variant_get_data (a), g_variant_get_data (b), g_variant_get_size (a)) == 0;
+         (g_variant_get_size (a) == 0 ||
+          memcmp (g_variant_get_data (a), g_variant_get_data (b), g_variant_get_size (a)) == 0);
 }
 
 void

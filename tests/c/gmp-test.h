@@ -58,6 +58,12 @@ GVariant *gmp_test_get_string  (GVariant   *results,
                                 const char *id);
 void      gmp_test_check_value (GVariant   *value,
                                 const char *text);
+void      gmp_test_check_int   (GVariant   *results,
+                                int         id,
+                                const char *text);
+void      gmp_test_check_string (GVariant  *results,
+                                const char *id,
+                                const char *text);
 gboolean  gmp_test_is_same     (GVariant   *a,
                                 GVariant   *b);
 void      gmp_test_check_in    (const char *text,

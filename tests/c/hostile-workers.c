@@ -228,6 +228,18 @@ is_fatal (const char    *domain,
          (g_strcmp0 (domain, "GLib-GIO") != 0 && g_strcmp0 (domain, "gmproc") != 0);
 }
 
+/* GTest's own handler says that the test is over. */
+static void
+log_cb (const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data G_GNUC_UNUSED)
+{
+  if (is_fatal (domain, level, message, NULL))
+    g_error ("%s", message);
+  g_printerr ("%s\n", message);
+}
+
 /* One that lies and two that do not. Returns the liar's error, or %NULL with what it returned. */
 static GError *
 run (GmpMethod  liar,
@@ -334,6 +346,8 @@ main (int    argc,
       char **argv)
 {
   gmp_test_init (&argc, &argv);
+  g_log_set_handler ("GLib-GIO", G_LOG_LEVEL_WARNING | G_LOG_FLAG_FATAL, log_cb, NULL);
+  g_log_set_handler ("gmproc", G_LOG_LEVEL_WARNING | G_LOG_FLAG_FATAL, log_cb, NULL);
 
   gmp_test_add ("/hostile-workers/rubbish", test_rubbish);
   gmp_test_add ("/hostile-workers/close", test_close);

@@ -98,7 +98,7 @@ static void
 check_same (Pair     *self,
             GVariant *value)
 {
-  g_autoptr (GVariant) sunk = g_variant_ref_sink (value);
+  g_autoptr (GVariant) sunk = g_variant_take_ref (value);
   g_autoptr (GVariant) received = NULL;
 
   send (self, sunk);
