@@ -12,13 +12,20 @@
 void __gcov_dump (void);
 #endif
 
-/* Without handlers and destructors, which are not made for that: other threads still run. What was
- * counted for a measurement of the tests (tests/coverage/run) is kept. */
-_Noreturn static inline void
-gmp_exit_now (int status)
+/* What was counted for a measurement of the tests (tests/coverage/run) is kept when a process ends
+ * by _exit (). Not for signal handlers. */
+static inline void
+gmp_exit_prepare (void)
 {
 #ifdef GMP_COVERAGE
   __gcov_dump ();
 #endif
+}
+
+/* Without handlers and destructors, which are not made for that: other threads still run. */
+_Noreturn static inline void
+gmp_exit_now (int status)
+{
+  gmp_exit_prepare ();
   _exit (status);
 }

@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
 #include "host/gmp-group-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
@@ -256,6 +257,7 @@ closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
   if (busy)
     {
       g_printerr ("gmproc: the connection to the application is lost, so this worker ends\n");
+      gmp_exit_prepare ();
       gmp_group_exit ();
     }
   g_async_queue_push (self->jobs, &no_more_jobs);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Seconds for one file. */
+/* Seconds for one file, or until all that was opened is closed. */
 #define LIMIT 60
 
 static char running[512];
@@ -98,7 +98,10 @@ main (int    argc,
   n_open = count_files ();
   for (guint i = 0; i < files->len; i++)
     run_file (files->pdata[i]);
-  g_assert_cmpuint (count_files (), <=, n_open);
+  /* GDBus closes its own in a thread of its own, with nothing to tell us when. */
+  alarm (LIMIT);
+  while (count_files () > n_open)
+    g_usleep (500);
   printf ("%u inputs\n", files->len);
   return 0;
 }
