@@ -16,6 +16,7 @@ typedef void (*GmpReaped) (int                  wait_status,
                            const struct rusage *usage,
                            gpointer             user_data);
 
+int  gmp_reaper_open  (int       pid);
 void gmp_reaper_watch (int       pid,
                        int       pidfd,
                        GmpReaped reaped,

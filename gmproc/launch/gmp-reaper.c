@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 /* One thread for all children of the application: so none stays a zombie, whether or not a main
@@ -83,6 +85,44 @@ ended_cb (int          fd G_GNUC_UNUSED,
   child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
                  child->user_data);
   return G_SOURCE_REMOVE;
+}
+
+typedef struct {
+  int pid;
+  int fd;
+} Stand;
+
+/* Whoever has the descriptor keeps it until the child was waited for, which is after this. */
+static gpointer
+stand_thread (gpointer user_data)
+{
+  g_autofree Stand *stand = user_data;
+  siginfo_t info;
+
+  while (waitid (P_PID, (id_t) stand->pid, &info, WEXITED | WNOWAIT) == -1 && errno == EINTR)
+    ;
+  eventfd_write (stand->fd, 1);
+  return NULL;
+}
+
+/* What can be read when the child @pid has ended, and only then: a pidfd, or where there is none
+ * (valgrind knows none, and neither do some sandboxes) an eventfd that a thread writes to. Returns
+ * -1 with errno. */
+int
+gmp_reaper_open (int pid)
+{
+  int fd = pidfd_open (pid, 0);
+  Stand *stand;
+
+  if (fd != -1 || errno != ENOSYS)
+    return fd;
+  fd = eventfd (0, EFD_CLOEXEC);
+  if (fd == -1)
+    return -1;
+  stand = g_new (Stand, 1);
+  *stand = (Stand) { pid, fd };
+  g_thread_unref (g_thread_new ("gmproc-wait", stand_thread, stand));
+  return fd;
 }
 
 /* @reaped is called when the child has ended and was waited for; @pidfd must be open until then. */

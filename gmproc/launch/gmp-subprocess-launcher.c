@@ -57,8 +57,17 @@ static void
 gmp_subprocess_send_signal (GmpProcess *process,
                             int         signum)
 {
+  GmpSubprocess *self = GMP_SUBPROCESS (process);
+
   /* A pidfd never means another process, whatever has become of this one. */
-  pidfd_send_signal (GMP_SUBPROCESS (process)->pidfd, signum, NULL, 0);
+  if (pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
+      (errno != ENOSYS && errno != EBADF))
+    return;
+  /* It is none: see gmp_reaper_open(). */
+  g_mutex_lock (&self->lock);
+  if (!self->has_ended)
+    kill (self->pid, signum);
+  g_mutex_unlock (&self->lock);
 }
 
 static gboolean
@@ -343,14 +352,13 @@ static GmpProcess *
 adopt (int      pid,
        GError **error)
 {
-  int pidfd = pidfd_open (pid, 0);
+  int pidfd = gmp_reaper_open (pid);
   GmpSubprocess *process;
 
   if (pidfd == -1)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot watch a process by a pidfd: %s%s",
                    g_strerror (errno), errno == ESRCH ? " (the program must not ignore SIGCHLD)"
-                   : errno == ENOSYS ? " (it takes Linux 5.3 or later)"
                    : gmp_limit_describe (errno));
       kill (pid, SIGKILL);
       waitpid (pid, NULL, 0);
