@@ -1,0 +1,283 @@
+/* defaults.c: what classes do that override nothing, properties, and targets that name nothing
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+/* A server and a client that only look at themselves. */
+
+#define TEST_TYPE_IDLE (test_idle_get_type ())
+G_DECLARE_FINAL_TYPE (TestIdle, test_idle, TEST, IDLE, GmpServerWorker)
+
+struct _TestIdle
+{
+  GmpServerWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestIdle, test_idle, GMP_TYPE_SERVER_WORKER)
+
+static void
+test_idle_class_init (TestIdleClass *klass G_GNUC_UNUSED)
+{
+}
+
+static void
+test_idle_init (TestIdle *self G_GNUC_UNUSED)
+{
+}
+
+#define TEST_TYPE_MIRROR (test_mirror_get_type ())
+G_DECLARE_FINAL_TYPE (TestMirror, test_mirror, TEST, MIRROR, GmpServerWorker)
+
+struct _TestMirror
+{
+  GmpServerWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestMirror, test_mirror, GMP_TYPE_SERVER_WORKER)
+
+static GVariant *
+test_mirror_process (GmpServerWorker *self,
+                     const char      *client_id G_GNUC_UNUSED,
+                     GVariant        *request G_GNUC_UNUSED,
+                     GError         **error G_GNUC_UNUSED)
+{
+  g_autofree char *id = NULL;
+  guint n_clients;
+
+  g_object_get (self, "id", &id, "n-clients", &n_clients, NULL);
+  return g_variant_new ("(su)", id, n_clients);
+}
+
+static void
+test_mirror_class_init (TestMirrorClass *klass)
+{
+  GMP_SERVER_WORKER_CLASS (klass)->process = test_mirror_process;
+}
+
+static void
+test_mirror_init (TestMirror *self G_GNUC_UNUSED)
+{
+}
+
+/* Asks once, and returns its own id and the answer. */
+
+#define TEST_TYPE_ASKER (test_asker_get_type ())
+G_DECLARE_FINAL_TYPE (TestAsker, test_asker, TEST, ASKER, GmpClientWorker)
+
+struct _TestAsker
+{
+  GmpClientWorker parent_instance;
+
+  GVariant *answer;
+};
+
+G_DEFINE_FINAL_TYPE (TestAsker, test_asker, GMP_TYPE_CLIENT_WORKER)
+
+static GVariant *
+test_asker_process (GmpClientWorker *self G_GNUC_UNUSED,
+                    GError         **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+static gboolean
+test_asker_update (GmpClientWorker *self,
+                   GVariant        *response,
+                   GError         **error G_GNUC_UNUSED)
+{
+  TEST_ASKER (self)->answer = g_variant_ref (response);
+  return TRUE;
+}
+
+static gboolean
+test_asker_done (GmpWorker *self,
+                 GError   **error G_GNUC_UNUSED)
+{
+  return TEST_ASKER (self)->answer != NULL;
+}
+
+static GVariant *
+test_asker_finish (GmpWorker *worker,
+                   GError   **error G_GNUC_UNUSED)
+{
+  g_autoptr (GVariant) answer = g_steal_pointer (&TEST_ASKER (worker)->answer);
+  g_autofree char *id = NULL;
+
+  g_object_get (worker, "id", &id, NULL);
+  return g_variant_new ("(s@(su))", id, answer);
+}
+
+static void
+test_asker_class_init (TestAskerClass *klass)
+{
+  GMP_CLIENT_WORKER_CLASS (klass)->process = test_asker_process;
+  GMP_CLIENT_WORKER_CLASS (klass)->update = test_asker_update;
+  GMP_WORKER_CLASS (klass)->done = test_asker_done;
+  GMP_WORKER_CLASS (klass)->finish = test_asker_finish;
+}
+
+static void
+test_asker_init (TestAsker *self G_GNUC_UNUSED)
+{
+}
+
+static GmpClientServer *
+new_application (GType server)
+{
+  GmpClientServer *application = gmp_client_server_new (server);
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_worker (application, "asker", TEST_TYPE_ASKER, NULL, &error);
+  g_assert_no_error (error);
+  return application;
+}
+
+static void
+test_no_process (void)
+{
+  g_autoptr (GmpClientServer) application = new_application (TEST_TYPE_IDLE);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_FAILED);
+  gmp_test_check_in (error->message, "TestIdle does not override process");
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (GmpClientServer) application = new_application (TEST_TYPE_MIRROR);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autofree char *runtime = NULL;
+  guint64 limit;
+
+  g_object_set (application, "shared-memory-limit", (guint64) 1024 * 1024, NULL);
+  g_object_get (application, "shared-memory-limit", &limit, "runtime", &runtime, NULL);
+  g_assert_cmpuint (limit, ==, 1024 * 1024);
+  g_assert_cmpstr (runtime, ==, "native");
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_string (results, "asker", "('asker', ('server', uint32 1))");
+}
+
+static void
+check_target (const char *target,
+              const char *reason)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add_target (workers, 1, target, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  gmp_test_check_in (error->message, reason);
+}
+
+static void
+test_targets (void)
+{
+  check_target ("native:nothing", "should read native:MODULE:SYMBOL");
+  check_target ("native::offset=12", "0xADDRESS@BUILD_ID");
+  check_target ("native:/nowhere/libnone.so:offset=0x10@00ff", "/nowhere/libnone.so");
+  check_target ("native::there_is_no_such_function", "there_is_no_such_function");
+  check_target ("native::type=GObject", "GObject cannot be called");
+  check_target ("native::type=NoSuchType", "no_such_type_get_type");
+}
+
+static void
+test_kinds (void)
+{
+  const char *kinds[] = { "GObject", "GInputStream" };
+  const char *reasons[] = { "GObject is no kind of worker", "GInputStream is abstract" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autofree char *target = g_strdup_printf ("native::type=%s", kinds[i]);
+      g_autoptr (GmpClientServer) application = gmp_client_server_new_for_target (target);
+      g_autoptr (GError) error = NULL;
+
+      gmp_client_server_new_worker (application, "asker", TEST_TYPE_ASKER, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+      gmp_test_check_in (error->message, reasons[i]);
+    }
+}
+
+static GVariant *
+nothing (GVariant *params G_GNUC_UNUSED,
+         GError  **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+static void
+check_refused (const char *property,
+               const char *value,
+               const char *reason)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, nothing, NULL, &error);
+  g_assert_no_error (error);
+  g_object_set (workers, property, value, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, reason);
+}
+
+static void
+test_limits (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  check_refused ("affinity", "0,x", "is no list of processors");
+  check_refused ("affinity", "3-1", "is no list of processors");
+  check_refused ("affinity", "1023", "none of them is there");
+  /* One that is kept. */
+  gmp_workers_add (workers, 1, nothing, NULL, &error);
+  g_object_set (workers, "cpu-time-limit", 100.0, NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_wrap (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, nothing, NULL, &error);
+  g_setenv ("GMPROC_WRAP", "env 'unfinished", TRUE);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_unsetenv ("GMPROC_WRAP");
+  g_assert_nonnull (error);
+  gmp_test_check_in (error->message, "GMPROC_WRAP=env 'unfinished");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_IDLE);
+  g_type_ensure (TEST_TYPE_MIRROR);
+  g_type_ensure (TEST_TYPE_ASKER);
+  g_type_ensure (G_TYPE_INPUT_STREAM);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/defaults/no-process", test_no_process);
+  gmp_test_add ("/defaults/properties", test_properties);
+  gmp_test_add ("/defaults/targets", test_targets);
+  gmp_test_add ("/defaults/kinds", test_kinds);
+  gmp_test_add ("/defaults/limits", test_limits);
+  gmp_test_add ("/defaults/wrap", test_wrap);
+  return g_test_run ();
+}
