@@ -23,6 +23,12 @@
  * maybe_return(): when the call of Run has returned and the process is no longer watched, because
  * it has ended or because it is kept. So no callback outlives the run, nor the main context that
  * it was begun in; gmp_workers_run() has a new one each time. */
+/* A peer that has ended. */
+typedef struct {
+  char *peer;
+  GError *reason; /* (nullable): it has finished */
+} Gone;
+
 struct _GmpRemoteWorker
 {
   GObject parent_instance;
@@ -44,7 +50,7 @@ struct _GmpRemoteWorker
   GVariant *params;
   GmpRemoteAfter after;
   GArray *channels;         /* of GmpChannelEnd: to be handed over */
-  GPtrArray *gone;          /* of GmpFailure: peers that ended before this run began */
+  GPtrArray *gone;          /* of Gone: peers that ended before this run began */
   gboolean has_begun;       /* Run was called */
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *cancel_source;
@@ -414,8 +420,11 @@ call_run (GmpRemoteWorker *self)
   self->is_calling = TRUE;
   self->has_begun = TRUE;
   for (guint i = 0; i < self->gone->len; i++)
-    gmp_worker_link_tell_gone (self->link, gmp_failure_get_id (self->gone->pdata[i]),
-                               gmp_failure_get_error (self->gone->pdata[i]), FALSE);
+    {
+      Gone *gone = self->gone->pdata[i];
+
+      gmp_worker_link_tell_gone (self->link, gone->peer, gone->reason, FALSE);
+    }
   if (self->was_stopped)
     gmp_worker_link_stop (self->link);
 }
@@ -727,8 +736,19 @@ gmp_remote_worker_add_channel (GmpRemoteWorker *self,
   gmp_channel_end_clear (&end);
 }
 
+static void
+gone_free (gpointer data)
+{
+  Gone *gone = data;
+
+  g_free (gone->peer);
+  g_clear_error (&gone->reason);
+  g_free (gone);
+}
+
 /* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
- * good the worker is told when it has. */
+ * good the worker is told when it has. That counts for one that has finished too: it has said so to
+ * the server before this one, and never had the channel that this one has. */
 void
 gmp_remote_worker_tell_gone (GmpRemoteWorker *self,
                              const char      *peer,
@@ -737,8 +757,14 @@ gmp_remote_worker_tell_gone (GmpRemoteWorker *self,
 {
   if (self->has_begun && self->link != NULL)
     gmp_worker_link_tell_gone (self->link, peer, reason, returns);
-  else if (!self->has_begun && !returns && reason != NULL)
-    g_ptr_array_add (self->gone, gmp_failure_new_for_error (peer, reason));
+  else if (!self->has_begun && !returns)
+    {
+      Gone *gone = g_new0 (Gone, 1);
+
+      gone->peer = g_strdup (peer);
+      gone->reason = reason != NULL ? g_error_copy (reason) : NULL;
+      g_ptr_array_add (self->gone, gone);
+    }
 }
 
 static void
@@ -772,7 +798,7 @@ gmp_remote_worker_init (GmpRemoteWorker *self)
 {
   self->channels = g_array_new (FALSE, FALSE, sizeof (GmpChannelEnd));
   g_array_set_clear_func (self->channels, gmp_channel_end_clear);
-  self->gone = g_ptr_array_new_with_free_func (g_object_unref);
+  self->gone = g_ptr_array_new_with_free_func (gone_free);
 }
 
 /* @events and @owner must outlive the worker's runs. */
