@@ -1,10 +1,12 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: faults.py [--suite] [WORD...]
+"""Usage: faults.py [--suite | --examples] [WORD...]
 
 Runs the cases of the matrix, all or those whose names have all the words, and prints a table of
-what came of them. --suite is the selection that the test suite runs.
+what came of them: how long it took from the fault to the error, and how much was left behind.
+--suite is the selection that the test suite runs. --examples kills the workers of the examples, and
+presses Ctrl-C: there the time is until the application knew of the death, or had ended.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import sys
 
 import case
+import examples
 import matrix
 
 COLUMNS = '{:18} {:17} {:11} {:14} {:19} {:>8} {:>5}'
@@ -30,11 +33,27 @@ def print_row(fault: case.Case, seen: case.Seen) -> None:
         print('    | ' + seen.text.replace('\n', '\n    | '), flush=True)
 
 
+def try_examples(words: list[str]) -> int:
+    print(COLUMNS.format('fault', 'example', 'language', 'victim', 'outcome', 'ms', 'left'))
+    case.become_subreaper()
+    n_wrong = 0
+    for row in examples.all_rows(words):
+        print(COLUMNS.format(row.fault, row.example.name, row.example.language, row.victim,
+                             row.outcome, f'{row.milliseconds:.1f}', row.left), flush=True)
+        for problem in row.problems:
+            print(f'    WRONG: {problem}')
+        n_wrong += bool(row.problems)
+    return 1 if n_wrong > 0 else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description='Breaks gmproc on purpose')
     parser.add_argument('--suite', action='store_true')
     parser.add_argument('words', nargs='*', help='of the fault, role, language or moment')
+    parser.add_argument('--examples', action='store_true')
     arguments = parser.parse_args()
+    if arguments.examples:
+        return try_examples(arguments.words)
     cases = [each for each in matrix.all_cases()
              if (each.in_suite or not arguments.suite) and
              all(word in each.name() for word in arguments.words)]

@@ -67,8 +67,11 @@ def make_plan(folder: pathlib.Path, draw: random.Random, n: int) -> int:
     lines = []
     for id in range(1, N_CLIENTS + 1):
         numbers = sorted(draw.sample(range(2, n), n // EVERY))
-        lines += [f'{id} {number} {draw.choice(MOMENTS)} {draw.choice(FAULTS)}'
-                  for number in numbers]
+        for number in numbers:
+            moment = draw.choice(MOMENTS)
+            if moment == 'start':  # Of the next, which somebody has to make way for.
+                lines.append(f'{id} {number - 1} before SIGKILL')
+            lines.append(f'{id} {number} {moment} {draw.choice(FAULTS)}')
     (folder / 'plan').write_text('\n'.join(lines) + '\n')
     for id in range(1, N_CLIENTS + 1):
         (folder / f'journal-{id}').touch()

@@ -185,7 +185,6 @@ def count_children() -> int:
 
 def count_shared_memory() -> int:
     """Of gmproc's, what this process still has, open or mapped."""
-    gc.collect()
     n = 0
     for fd in os.listdir('/proc/self/fd'):
         try:
@@ -200,6 +199,7 @@ def main() -> None:
     config = GLib.Variant.parse(None, sys.argv[1], None, None).unpack()
     line = run_all(config)
     say(line)
+    gc.collect()
     if os.path.exists('/proc/self/fd'):
         say(f'left {count_children()} {count_shared_memory()}')
 
