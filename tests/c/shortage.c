@@ -163,6 +163,17 @@ check_descriptors (Open open)
   g_assert_true (has_failed && was_opened);
 }
 
+/* Valgrind does not keep the limit for all that opens descriptors. */
+static gboolean
+has_limit (void)
+{
+  struct rlimit before = lower (RLIMIT_NOFILE, find_free ());
+  gboolean was_opened = open_sockets (NULL);
+
+  restore (RLIMIT_NOFILE, &before);
+  return !was_opened;
+}
+
 static void
 test_descriptors (void)
 {
@@ -170,6 +181,11 @@ test_descriptors (void)
     open_memory, open_shared, open_pair, open_sockets, open_doorbell, open_payload,
   };
 
+  if (!has_limit ())
+    {
+      g_test_skip ("the limit on open files is not kept here");
+      return;
+    }
   for (guint i = 0; i < G_N_ELEMENTS (opens); i++)
     check_descriptors (opens[i]);
 }
