@@ -41,7 +41,8 @@ GmpOptions *gmp_options_copy       (const GmpOptions *self);
 GmpOptions *gmp_options_ref        (GmpOptions       *self);
 void        gmp_options_unref      (GmpOptions       *self);
 char      **gmp_options_to_environ (const GmpOptions *self);
-GVariant   *gmp_options_to_variant (const GmpOptions *self);
+GVariant   *gmp_options_to_variant (const GmpOptions *self,
+                                    gboolean          is_last);
 guint       gmp_options_to_ms      (double            seconds);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOptions, gmp_options_unref)

@@ -80,9 +80,11 @@ gmp_options_to_environ (const GmpOptions *self)
 }
 
 /* What a worker has to know of them, floating, as org.gmproc.Worker1.Run describes it. Niceness is
- * told as it should be in the end: a process that is kept must not become nicer with each run. */
+ * told as it should be in the end: a process that is kept must not become nicer with each run.
+ * @is_last: no run follows in the same process. */
 GVariant *
-gmp_options_to_variant (const GmpOptions *self)
+gmp_options_to_variant (const GmpOptions *self,
+                        gboolean          is_last)
 {
   GVariantDict dict;
 
@@ -105,6 +107,8 @@ gmp_options_to_variant (const GmpOptions *self)
     g_variant_dict_insert (&dict, "request-timeout", "d", self->request_timeout);
   if (self->resend_requests)
     g_variant_dict_insert (&dict, "resend-requests", "b", TRUE);
+  if (is_last)
+    g_variant_dict_insert (&dict, "last", "b", TRUE);
   g_variant_dict_insert (&dict, "restart", "i", self->restart);
   return g_variant_dict_end (&dict);
 }

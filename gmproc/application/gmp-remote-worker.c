@@ -59,6 +59,7 @@ struct _GmpRemoteWorker
   GSource *lost_source;
   gint64 begin_time;
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
+  guint n_closing;          /* connections that have not closed yet */
   gboolean is_ending;       /* it was told to end before its time */
   gboolean was_kept;        /* the process is of an earlier run */
   gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
@@ -204,6 +205,26 @@ died_before (GmpRemoteWorker *self)
 static void begin_process (GmpRemoteWorker *self,
                            gboolean         as_ever);
 
+static void maybe_return (GmpRemoteWorker *self);
+
+static void
+link_freed_cb (gpointer user_data)
+{
+  g_autoptr (GmpRemoteWorker) self = user_data;
+
+  self->n_closing--;
+  maybe_return (self);
+}
+
+static void
+close_link (GmpRemoteWorker *self)
+{
+  if (self->link == NULL)
+    return;
+  self->n_closing++;
+  gmp_worker_link_free (g_steal_pointer (&self->link), link_freed_cb, g_object_ref (self));
+}
+
 static void
 clear_run (GmpRemoteWorker *self)
 {
@@ -220,10 +241,7 @@ clear_run (GmpRemoteWorker *self)
   if (self->link != NULL)
     gmp_worker_link_end (self->link);
   if (!has_process (self))
-    {
-      g_clear_pointer (&self->link, gmp_worker_link_free);
-      g_clear_pointer (&self->process, gmp_worker_process_free);
-    }
+    g_clear_pointer (&self->process, gmp_worker_process_free);
 }
 
 static void
@@ -233,10 +251,13 @@ maybe_return (GmpRemoteWorker *self)
 
   if (self->task == NULL || self->is_calling || is_watched (self))
     return;
+  if (!has_process (self))
+    close_link (self);
+  if (self->n_closing > 0)
+    return;
   if (died_before (self))
     {
       gmp_debug ("worker %s: the process that waited for it has died, so another", self->id);
-      g_clear_pointer (&self->link, gmp_worker_link_free);
       clear_source (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       self->has_begun = FALSE;
@@ -321,7 +342,7 @@ end_call (GmpRemoteWorker *self)
     }
   else
     {
-      g_clear_pointer (&self->link, gmp_worker_link_free);
+      close_link (self);
       gmp_worker_process_end (self->process, has_answer ? EXIT_GRACE : LOST_GRACE);
     }
 }
@@ -405,12 +426,15 @@ hand_over_channels (GmpRemoteWorker *self,
 static void
 call_run (GmpRemoteWorker *self)
 {
+  /* Servers and clients wait for each other's end. */
+  gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->role, "call");
   GError *error = NULL;
 
   gmp_worker_link_begin (self->link, &link_events, self);
   if (!hand_over_channels (self, &error) ||
       !gmp_worker_link_run_async (self->link, self->role, self->id, self->target, self->params,
-                                  gmp_options_to_variant (self->options), ran_cb, self, &error))
+                                  gmp_options_to_variant (self->options, is_last), ran_cb, self,
+                                  &error))
     {
       take_error (self, error);
       end_call (self);
@@ -526,7 +550,7 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   gmp_debug ("worker %s: pid %d, %s", self->id, self->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
-  gmp_peer_connect_async (started->control_fd, GMP_PEER_SERVER, self->connecting, connected_cb,
+  gmp_peer_connect_async (started->control_fd, self->connecting, connected_cb,
                           g_object_ref (self));
 }
 
@@ -653,7 +677,7 @@ gmp_remote_worker_retire_async (GmpRemoteWorker    *self,
   if (self->process != NULL)
     {
       watch (self);
-      g_clear_pointer (&self->link, gmp_worker_link_free);
+      close_link (self);
       gmp_worker_process_end (self->process, EXIT_GRACE);
     }
   maybe_return (self);
@@ -772,7 +796,8 @@ gmp_remote_worker_finalize (GObject *object)
 {
   GmpRemoteWorker *self = GMP_REMOTE_WORKER (object);
 
-  g_clear_pointer (&self->link, gmp_worker_link_free);
+  if (self->link != NULL)
+    gmp_worker_link_free (self->link, NULL, NULL);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);

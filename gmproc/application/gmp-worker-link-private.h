@@ -27,6 +27,8 @@ typedef struct {
                     gpointer        user_data);
 } GmpLinkEvents;
 
+typedef void (*GmpLinkFreed) (gpointer user_data);
+
 /* One end of a channel. */
 typedef struct {
   char *peer;
@@ -37,7 +39,9 @@ typedef struct {
 void           gmp_channel_end_clear      (gpointer              data);
 
 GmpWorkerLink *gmp_worker_link_new        (GDBusConnection      *connection);
-void           gmp_worker_link_free       (GmpWorkerLink        *self);
+void           gmp_worker_link_free       (GmpWorkerLink        *self,
+                                           GmpLinkFreed          freed,
+                                           gpointer              user_data);
 gboolean       gmp_worker_link_is_open    (GmpWorkerLink        *self);
 void           gmp_worker_link_close      (GmpWorkerLink        *self);
 void           gmp_worker_link_begin      (GmpWorkerLink        *self,

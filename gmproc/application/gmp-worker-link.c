@@ -19,6 +19,10 @@
 struct _GmpWorkerLink
 {
   GDBusConnection *connection;
+  GMainContext *context; /* that the connection was made in */
+  guint n_pending;       /* of its last words: its `closed`, the return of its closing */
+  gboolean is_freed;
+  GmpLinkFreed freed;    /* (nullable) */
   GmpDbusWorker1 *proxy; /* (nullable): between runs */
   const GmpLinkEvents *events;
   gpointer user_data;
@@ -80,18 +84,6 @@ filter_cb (GDBusConnection *connection,
   return NULL;
 }
 
-/* Takes @connection over, whose messages are still held back. */
-GmpWorkerLink *
-gmp_worker_link_new (GDBusConnection *connection)
-{
-  GmpWorkerLink *self = g_new0 (GmpWorkerLink, 1);
-
-  self->connection = connection;
-  g_dbus_connection_add_filter (connection, filter_cb, NULL, NULL);
-  g_dbus_connection_start_message_processing (connection);
-  return self;
-}
-
 gboolean
 gmp_worker_link_is_open (GmpWorkerLink *self)
 {
@@ -113,13 +105,72 @@ gmp_worker_link_end (GmpWorkerLink *self)
   g_clear_object (&self->proxy);
 }
 
-void
-gmp_worker_link_free (GmpWorkerLink *self)
+static void
+settle (GmpWorkerLink *self)
 {
-  gmp_worker_link_end (self);
-  gmp_worker_link_close (self);
+  self->n_pending--;
+  if (self->n_pending > 0 || !self->is_freed)
+    return;
+  if (self->freed != NULL)
+    self->freed (self->user_data);
+  g_signal_handlers_disconnect_by_data (self->connection, self);
   g_object_unref (self->connection);
+  g_main_context_unref (self->context);
   g_free (self);
+}
+
+static void
+closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
+           gboolean         remote_peer_vanished G_GNUC_UNUSED,
+           GError          *error G_GNUC_UNUSED,
+           gpointer         user_data)
+{
+  settle (user_data);
+}
+
+static void
+close_cb (GObject      *source G_GNUC_UNUSED,
+          GAsyncResult *result G_GNUC_UNUSED,
+          gpointer      user_data)
+{
+  settle (user_data);
+}
+
+/* Takes @connection over, whose messages are still held back. */
+GmpWorkerLink *
+gmp_worker_link_new (GDBusConnection *connection)
+{
+  GmpWorkerLink *self = g_new0 (GmpWorkerLink, 1);
+
+  self->connection = connection;
+  self->context = g_main_context_ref_thread_default ();
+  self->n_pending = 1;
+  g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
+  g_dbus_connection_add_filter (connection, filter_cb, NULL, NULL);
+  g_dbus_connection_start_message_processing (connection);
+  return self;
+}
+
+/* Closes, and calls @freed (nullable) in the thread-default main context when the connection has
+ * said its last words: a context that is not run until then is never freed. Where that is not the
+ * context that the connection was made in, nobody knows whether that one is run any more, and it is
+ * not waited for. */
+void
+gmp_worker_link_free (GmpWorkerLink *self,
+                      GmpLinkFreed   freed,
+                      gpointer       user_data)
+{
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
+
+  gmp_worker_link_end (self);
+  self->is_freed = TRUE;
+  self->freed = freed;
+  self->user_data = user_data;
+  if (context != self->context &&
+      g_signal_handlers_disconnect_by_func (self->connection, closed_cb, self) > 0)
+    self->n_pending = 0;
+  self->n_pending++;
+  g_dbus_connection_close (self->connection, NULL, close_cb, self);
 }
 
 static void

@@ -30,6 +30,7 @@ GmpControl *gmp_control_new        (int          fd,
 void        gmp_control_free       (GmpControl  *self);
 GmpJob     *gmp_control_take_job   (GmpControl  *self);
 gboolean    gmp_control_has_socket (GmpControl  *self);
+gboolean    gmp_control_has_last   (GmpControl  *self);
 void        gmp_control_ready      (GmpControl  *self);
 void        gmp_control_finish_job (GmpControl  *self,
                                     GmpJob      *job,

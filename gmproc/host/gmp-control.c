@@ -39,6 +39,7 @@ struct _GmpControl
   GmpJob *running;             /* (nullable): under lock */
   GmpInbox *inbox;             /* of the run that comes or is; under lock */
   gboolean inbox_is_used;      /* by a run that has ended; under lock */
+  gboolean has_last;           /* the main thread's: no run will follow */
 };
 
 static GmpJob no_more_jobs;
@@ -284,8 +285,10 @@ static void
 connect_to_application (GmpControl *self)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = gmp_peer_connect_sync (self->fd, &error);
+  g_autoptr (GDBusConnection) connection = NULL;
 
+  gmp_peer_greet (self->fd);
+  connection = gmp_peer_connect_sync (self->fd, &error);
   if (connection == NULL)
     {
       gmp_debug ("no connection to the application: %s", error->message);
@@ -397,7 +400,14 @@ gmp_control_ready (GmpControl *self)
   gmp_dbus_worker1_emit_ready (self->skeleton, getpid ());
 }
 
-/* Takes @job and @error over. */
+/* Whether the application has said that no run follows the one that has ended. */
+gboolean
+gmp_control_has_last (GmpControl *self)
+{
+  return self->has_last;
+}
+
+/* Takes @job and @error over. With the last run this returns when the reply has been written. */
 void
 gmp_control_finish_job (GmpControl *self,
                         GmpJob     *job,
@@ -407,6 +417,7 @@ gmp_control_finish_job (GmpControl *self,
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *packed = NULL;
 
+  g_variant_lookup (job->options, "last", "b", &self->has_last);
   if (error == NULL)
     packed = gmp_payload_pack (result, handles, &error);
   gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
@@ -426,6 +437,8 @@ gmp_control_finish_job (GmpControl *self,
     g_dbus_method_invocation_take_error (job->invocation, error);
   else
     gmp_dbus_worker1_complete_run (self->skeleton, job->invocation, handles, packed);
+  if (self->has_last)
+    g_dbus_connection_flush_sync (self->connection, NULL, NULL);
   job_free (job);
 }
 

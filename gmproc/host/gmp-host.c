@@ -405,10 +405,13 @@ gmp_host_run (GmpHost *self)
       return EXIT_FAILURE;
     }
   g_log_set_default_handler (log_cb, control);
-  while ((job = gmp_control_take_job (control)) != NULL)
+  while (!gmp_control_has_last (control) && (job = gmp_control_take_job (control)) != NULL)
     run_job (self, control, job);
 
   g_log_set_default_handler (g_log_default_handler, NULL);
   gmp_worker_set_process (NULL, NULL, NULL);
+  /* Taking the connection and its threads apart takes longer than the end of the process does. */
+  if (gmp_control_has_last (control))
+    (void) g_steal_pointer (&control);
   return EXIT_SUCCESS;
 }

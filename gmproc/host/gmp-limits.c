@@ -170,6 +170,7 @@ static const struct {
   { "memory-limit", "t", limit_memory },
   { "request-timeout", "d", NULL },
   { "resend-requests", "b", NULL },
+  { "last", "b", NULL },
   { "restart", "i", NULL },
 };
 

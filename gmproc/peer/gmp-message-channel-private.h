@@ -15,7 +15,6 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP, MESSAGE_CHANNEL,
                       GmpChannel)
 
-GmpChannel *gmp_message_channel_new (int         fd,
-                                     GmpPeerSide side);
+GmpChannel *gmp_message_channel_new (int fd);
 
 G_END_DECLS

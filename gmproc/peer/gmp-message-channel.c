@@ -383,14 +383,14 @@ gmp_message_channel_init (GmpMessageChannel *self)
 /* Takes @fd over and connects in the thread-default main context, which must run for as long as the
  * channel lives; what is sent before that waits. */
 GmpChannel *
-gmp_message_channel_new (int         fd,
-                         GmpPeerSide side)
+gmp_message_channel_new (int fd)
 {
   GmpMessageChannel *self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
 
   GWeakRef *weak_self = g_new (GWeakRef, 1);
 
   g_weak_ref_init (weak_self, self);
-  gmp_peer_connect_async (fd, side, self->connecting, connected_cb, weak_self);
+  gmp_peer_greet (fd);
+  gmp_peer_connect_async (fd, self->connecting, connected_cb, weak_self);
   return GMP_CHANNEL (self);
 }

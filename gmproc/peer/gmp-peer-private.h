@@ -15,16 +15,10 @@ G_BEGIN_DECLS
 #define GMP_CHANNEL_PATH      "/org/gmproc/Channel"
 #define GMP_CHANNEL_INTERFACE "org.gmproc.Channel1"
 
-/* Which side of the D-Bus handshake; otherwise both ends are alike. */
-typedef enum {
-  GMP_PEER_SERVER,
-  GMP_PEER_CLIENT
-} GmpPeerSide;
-
 gboolean         gmp_peer_socketpair     (int                  fds[2],
                                           GError             **error);
+void             gmp_peer_greet          (int                  fd);
 void             gmp_peer_connect_async  (int                  fd,
-                                          GmpPeerSide          side,
                                           GCancellable        *cancellable,
                                           GAsyncReadyCallback  callback,
                                           gpointer             user_data);

@@ -17,8 +17,7 @@
 typedef enum {
   SHARED_CLIENT,
   SHARED_SERVER,
-  DBUS_CLIENT,
-  DBUS_SERVER
+  DBUS
 } Kind;
 
 static const struct {
@@ -27,8 +26,7 @@ static const struct {
 } kinds[] = {
   [SHARED_CLIENT] = { "shared-client", GMP_SHARED_N_FDS },
   [SHARED_SERVER] = { "shared-server", GMP_SHARED_N_FDS },
-  [DBUS_CLIENT] = { "dbus-client", 1 },
-  [DBUS_SERVER] = { "dbus-server", 1 },
+  [DBUS] = { "dbus", 1 },
 };
 
 struct _GmpPort
@@ -106,8 +104,8 @@ gmp_port_new_pair (gsize     arena_size,
     gmp_debug ("no shared memory, so messages: %s", local->message);
   if (!gmp_peer_socketpair (fds, error))
     return FALSE;
-  *client = port_new (DBUS_CLIENT, &fds[0]);
-  *server = port_new (DBUS_SERVER, &fds[1]);
+  *client = port_new (DBUS, &fds[0]);
+  *server = port_new (DBUS, &fds[1]);
   return TRUE;
 }
 
@@ -128,12 +126,8 @@ gmp_port_open (GmpPort *self,
       channel = gmp_shared_channel_new (self->fds, GMP_END_SERVER, error);
       break;
 
-    case DBUS_CLIENT:
-      channel = gmp_message_channel_new (self->fds[0], GMP_PEER_CLIENT);
-      break;
-
-    case DBUS_SERVER:
-      channel = gmp_message_channel_new (self->fds[0], GMP_PEER_SERVER);
+    case DBUS:
+      channel = gmp_message_channel_new (self->fds[0]);
       break;
 
     default:

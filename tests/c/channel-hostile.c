@@ -44,7 +44,7 @@ add_channel (Server     *self,
 
   gmp_peer_socketpair (fds, &error);
   g_assert_no_error (error);
-  channel = gmp_message_channel_new (fds[0], GMP_PEER_SERVER);
+  channel = gmp_message_channel_new (fds[0]);
   gmp_inbox_add (self->inbox, id, "native", channel);
   return fds[1];
 }
@@ -54,13 +54,15 @@ server_init (Server *self)
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
+  int fd;
 
   self->answers = g_async_queue_new_full (g_object_unref);
   self->inbox = gmp_inbox_new (&error);
   g_assert_no_error (error);
-  self->good = gmp_message_channel_new (add_channel (self, "good"), GMP_PEER_CLIENT);
-  gmp_peer_connect_async (add_channel (self, "bad"), GMP_PEER_CLIENT, NULL, gmp_test_done_cb,
-                          &result);
+  self->good = gmp_message_channel_new (add_channel (self, "good"));
+  fd = add_channel (self, "bad");
+  gmp_peer_greet (fd);
+  gmp_peer_connect_async (fd, NULL, gmp_test_done_cb, &result);
   self->bad = gmp_peer_connect_finish (gmp_test_wait (&result), &error);
   g_assert_no_error (error);
   g_dbus_connection_add_filter (self->bad, filter_cb, g_async_queue_ref (self->answers),
@@ -327,7 +329,7 @@ test_no_dbus (void)
 
   server.inbox = gmp_inbox_new (NULL);
   fd = add_channel (&server, "bad");
-  server.good = gmp_message_channel_new (add_channel (&server, "good"), GMP_PEER_CLIENT);
+  server.good = gmp_message_channel_new (add_channel (&server, "good"));
   g_assert_cmpint (write (fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
   close (fd);
   g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);

@@ -282,11 +282,11 @@ static void
 test_handles (void)
 {
   check_handles ("telephone", "@ah []", TRUE);
-  check_handles ("dbus-client", "@ah []", TRUE);
-  check_handles ("dbus-client", "[handle 0, handle 0]", TRUE);
-  check_handles ("dbus-client", "[handle 0]", FALSE);
-  check_handles ("dbus-server", "[handle 1]", TRUE);
-  check_handles ("dbus-server", "[handle -1]", TRUE);
+  check_handles ("dbus", "@ah []", TRUE);
+  check_handles ("dbus", "[handle 0, handle 0]", TRUE);
+  check_handles ("dbus", "[handle 0]", FALSE);
+  check_handles ("dbus", "[handle 1]", TRUE);
+  check_handles ("dbus", "[handle -1]", TRUE);
   check_handles ("shared-client", "[handle 0]", TRUE);
   check_handles ("shared-server", "[handle 0, handle 0, handle 0, handle 9]", TRUE);
 }

@@ -96,7 +96,7 @@ run_link (Run       *run,
     fuzz_check_error (run->error);
   else if (run->value != NULL)
     fuzz_use_value (run->value);
-  gmp_worker_link_free (link);
+  gmp_worker_link_free (link, NULL, NULL);
 }
 
 int
@@ -111,7 +111,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   gmp_error_quark ();
   g_main_context_push_thread_default (context);
-  gmp_peer_connect_async (other_end, GMP_PEER_SERVER, NULL, connected_cb, &run);
+  gmp_peer_connect_async (other_end, NULL, connected_cb, &run);
   while (!run.is_connected)
     g_main_context_iteration (context, TRUE);
   g_assert_nonnull (run.connection);

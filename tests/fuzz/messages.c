@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   int fd = wire_begin (&other_end);
 
   g_main_context_push_thread_default (context);
-  channel = gmp_message_channel_new (other_end, GMP_PEER_SERVER);
+  channel = gmp_message_channel_new (other_end);
   gmp_inbox_add (inbox, "client", "native", channel);
   source = gmp_inbox_attach (inbox, ready_cb, &self);
   wire_send (fd, &input);
