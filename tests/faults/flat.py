@@ -48,9 +48,9 @@ class Load:
 
 LOADS = (
     Load('requests', {'role': 'client', 'reports': True},
-         {'C': 20000, 'Python': 20000, 'JavaScript': 20000}, 'turns'),
+         {'C': 20000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
     Load('requests to the application', {'role': 'client-local', 'reports': True},
-         {'C': 20000, 'Python': 20000, 'JavaScript': 20000}, 'turns'),
+         {'C': 20000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
     Load('payloads of 1 MiB', {'role': 'client', 'reports': True, 'size': 2**20},
          {'C': 400, 'Python': 400, 'JavaScript': 200}, 'turns'),
     Load('runs of one Workers object', {'role': 'worker'},
