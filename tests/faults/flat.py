@@ -48,17 +48,17 @@ class Load:
 
 LOADS = (
     Load('requests', {'role': 'client', 'reports': True},
-         {'C': 20000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
+         {'C': 60000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
     Load('requests to the application', {'role': 'client-local', 'reports': True},
-         {'C': 20000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
+         {'C': 60000, 'Python': 20000, 'JavaScript': 60000}, 'turns'),
     Load('payloads of 1 MiB', {'role': 'client', 'reports': True, 'size': 2**20},
-         {'C': 400, 'Python': 400, 'JavaScript': 200}, 'turns'),
+         {'C': 1200, 'Python': 400, 'JavaScript': 200}, 'turns'),
     Load('runs of one Workers object', {'role': 'worker'},
-         {'C': 200, 'Python': 100, 'JavaScript': 40}, 'runs'),
+         {'C': 600, 'Python': 100, 'JavaScript': 40}, 'runs'),
     Load('ClientServer objects', {'role': 'client'},
-         {'C': 100, 'Python': 40, 'JavaScript': 20}, 'objects'),
+         {'C': 300, 'Python': 40, 'JavaScript': 20}, 'objects'),
     Load('failing workers', {'role': 'worker', 'fault': 'SIGKILL', 'moment': 'process'},
-         {'C': 200, 'Python': 100, 'JavaScript': 40}, 'runs'),
+         {'C': 600, 'Python': 100, 'JavaScript': 40}, 'runs'),
 )
 
 
