@@ -604,36 +604,24 @@ gmp_crew_end (GmpCrew      *self,
                                  FALSE);
 }
 
-static void
-count_down_cb (GObject      *source,
-               GAsyncResult *result,
-               gpointer      user_data)
-{
-  guint *n_left = user_data;
-
-  gmp_remote_worker_retire_finish (GMP_REMOTE_WORKER (source), result);
-  (*n_left)--;
-}
-
 /* Waits for kept processes to be gone, which takes a limited time: what has nothing to do exits at
- * once, or is killed. */
+ * once, or is killed. A garbage collector may be what calls this, so nothing of the user's is
+ * called, and no context is run that others have something in. */
 void
 gmp_crew_retire_idle (GmpCrew *self)
 {
-  GMainContext *context;
   GmpRemoteWorker *worker;
-  guint n_left = self->idle.length;
 
-  if (n_left == 0)
+  if (self->idle.length == 0)
     return;
-  context = gmp_crew_get_context (self);
-  g_main_context_push_thread_default (context);
+  /* The connections' last words come here, until the crew is freed. */
+  g_main_context_push_thread_default (gmp_crew_get_context (self));
+  for (GList *link = self->idle.head; link != NULL; link = link->next)
+    gmp_remote_worker_disconnect (link->data);
+  g_main_context_pop_thread_default (self->context);
   while ((worker = g_queue_pop_head (&self->idle)) != NULL)
     {
-      gmp_remote_worker_retire_async (worker, count_down_cb, &n_left);
+      gmp_remote_worker_end_sync (worker);
       g_object_unref (worker);
     }
-  while (n_left > 0)
-    g_main_context_iteration (context, TRUE);
-  g_main_context_pop_thread_default (context);
 }

@@ -65,6 +65,8 @@ gboolean         gmp_remote_worker_run_finish    (GmpRemoteWorker       *self,
                                                   GError               **error);
 GmpFailure      *gmp_remote_worker_get_failure   (GmpRemoteWorker       *self);
 gboolean         gmp_remote_worker_is_kept       (GmpRemoteWorker       *self);
+void             gmp_remote_worker_disconnect    (GmpRemoteWorker       *self);
+void             gmp_remote_worker_end_sync      (GmpRemoteWorker       *self);
 void             gmp_remote_worker_retire_async  (GmpRemoteWorker       *self,
                                                   GAsyncReadyCallback    callback,
                                                   gpointer               user_data);

@@ -691,6 +691,25 @@ gmp_remote_worker_retire_finish (GmpRemoteWorker *self,
   g_task_propagate_pointer (G_TASK (result), NULL);
 }
 
+/* Lets go of a process that was kept, which then exits. */
+void
+gmp_remote_worker_disconnect (GmpRemoteWorker *self)
+{
+  g_assert (self->task == NULL);
+
+  if (self->link != NULL)
+    gmp_worker_link_free (g_steal_pointer (&self->link), NULL, NULL);
+}
+
+/* Waits for the end of a process that was let go. */
+void
+gmp_remote_worker_end_sync (GmpRemoteWorker *self)
+{
+  if (has_process (self))
+    gmp_worker_process_end_sync (self->process);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
+}
+
 /* Ends the run's life cycle at its next turn, with finish. */
 void
 gmp_remote_worker_stop (GmpRemoteWorker *self)

@@ -289,11 +289,21 @@ gmp_worker_process_set_options (GmpWorkerProcess *self,
   self->options = options;
 }
 
-/* Waits for the end of a process that is not watched, and has no reason to go on. */
+static void
+ignore_line (GmpOutputStream stream G_GNUC_UNUSED,
+             const char     *line G_GNUC_UNUSED,
+             gpointer        user_data G_GNUC_UNUSED)
+{
+}
+
+/* Waits for the end of a process that is not watched, and has no reason to go on. What it has still
+ * printed appears where output is not captured, and is no news to anybody otherwise. */
 void
 gmp_worker_process_end_sync (GmpWorkerProcess *self)
 {
   gmp_process_end_sync (self->process, END_LIMIT);
+  self->line = ignore_line;
+  gmp_line_reader_drain (self->err);
 }
 
 int
