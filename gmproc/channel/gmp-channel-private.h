@@ -27,7 +27,8 @@ G_BEGIN_DECLS
  * wake:        it does not wait any more.
  * trim:        nothing was said for a while: gives back what memory it can.
  *
- * n_workers is a hint: how many workers run together with this one; 0 where that is not known. */
+ * n_workers is a hint: how many workers run together with this one; 0 where that is not known.
+ * has_woken is one, too: the other end slept when something was sent; whoever waits clears it. */
 
 typedef enum {
   GMP_CHANNEL_EMPTY,
@@ -49,6 +50,7 @@ struct _GmpChannel
   GObject parent_instance;
 
   guint n_workers;
+  gboolean has_woken;
 };
 
 struct _GmpChannelClass

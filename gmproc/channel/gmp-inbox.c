@@ -451,6 +451,18 @@ sleep_until_rung (GmpInbox *self,
   return result;
 }
 
+/* Whether the only peer was asleep when something was sent to it; told once. */
+static gboolean
+has_woken (GmpInbox *self)
+{
+  Slot *slot = self->open->len == 1 ? slot_at (self->open, 0) : NULL;
+  gboolean result = slot != NULL && slot->channel != NULL && slot->channel->has_woken;
+
+  if (result)
+    slot->channel->has_woken = FALSE;
+  return result;
+}
+
 /* Waits for the next message: looking for it first, where that was worth it lately. */
 GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
@@ -458,6 +470,7 @@ gmp_inbox_take (GmpInbox *self,
 {
   gint64 deadline = self->timeout > 0 ? g_get_monotonic_time () + self->timeout : -1;
 
+  gmp_spin_begin (&self->spin, has_woken (self));
   while (!g_cancellable_is_cancelled (self->stop))
     {
       GmpInboxStatus status = gmp_inbox_try_take (self, mail);

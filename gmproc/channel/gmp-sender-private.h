@@ -19,6 +19,7 @@ void       gmp_sender_free          (GmpSender  *self);
 gboolean   gmp_sender_send          (GmpSender  *self,
                                      GVariant   *payload,
                                      GError    **error);
+gboolean   gmp_sender_has_woken     (GmpSender  *self);
 gboolean   gmp_sender_send_unsent   (GmpSender  *self);
 gboolean   gmp_sender_has_unsent    (GmpSender  *self);
 void       gmp_sender_drop_unsent   (GmpSender  *self);

@@ -21,6 +21,7 @@ struct _GmpSender
   GQueue unsent;  /* of GVariant, or &null_payload */
   GBytes *pieces; /* (nullable): the bytes of the first, which is being sent in pieces */
   gsize n_sent;   /* of them */
+  gboolean has_woken; /* the reader, in this send */
 };
 
 static char null_payload;
@@ -82,7 +83,10 @@ end_record (GmpSender *self,
             gsize             size)
 {
   if (gmp_ring_commit (&self->ring, gmp_record_size (type_size, size)))
-    eventfd_write (self->bell, 1);
+    {
+      eventfd_write (self->bell, 1);
+      self->has_woken = TRUE;
+    }
 }
 
 static gboolean
@@ -214,6 +218,7 @@ gmp_sender_send (GmpSender *self,
   if (payload != NULL && (!gmp_value_check_sendable (payload, error) ||
                           !check_size (self, payload, error)))
     return FALSE;
+  self->has_woken = FALSE;
   if (self->unsent.length == 0 && try_send (self, payload))
     return TRUE;
   g_queue_push_tail (&self->unsent,
@@ -221,6 +226,13 @@ gmp_sender_send (GmpSender *self,
   /* A value may begin to go in pieces. */
   gmp_sender_send_unsent (self);
   return TRUE;
+}
+
+/* Whether the reader slept at the last gmp_sender_send(), and was rung for. */
+gboolean
+gmp_sender_has_woken (GmpSender *self)
+{
+  return self->has_woken;
 }
 
 /* Sends what is kept, as far as there is room. Returns whether all has gone. */

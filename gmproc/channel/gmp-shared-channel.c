@@ -75,7 +75,10 @@ gmp_shared_channel_send (GmpChannel *channel,
   /* A channel that has ended is not an error here: receive() tells, with the reason. */
   if (self->reason != NULL || self->closing != NULL)
     return TRUE;
-  return gmp_sender_send (self->sender, payload, error);
+  if (!gmp_sender_send (self->sender, payload, error))
+    return FALSE;
+  channel->has_woken = gmp_sender_has_woken (self->sender);
+  return TRUE;
 }
 
 static gboolean

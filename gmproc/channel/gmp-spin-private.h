@@ -16,12 +16,16 @@ typedef struct {
   gboolean is_crowded; /* more workers than processors: looking on would keep others from running */
   guint limit;         /* how many turns are worth it now */
   guint turns;         /* in this wait */
+  guint pauses;        /* looks before others are let run */
+  gboolean others_ran; /* in the last turn */
   guint doubt;         /* how many short sleeps have to be seen after looking in vain */
   guint n_short;       /* how many of these are still to come */
 } GmpSpin;
 
 void     gmp_spin_init  (GmpSpin *self,
                          guint    n_workers);
+void     gmp_spin_begin (GmpSpin *self,
+                         gboolean has_woken);
 gboolean gmp_spin_turn  (GmpSpin *self);
 void     gmp_spin_found (GmpSpin *self);
 void     gmp_spin_slept (GmpSpin *self,
