@@ -208,6 +208,7 @@ make_connection (GSocket      *socket,
                  GError      **error)
 {
   g_autoptr (GmpPeerStream) stream = g_object_new (GMP_TYPE_PEER_STREAM, "socket", socket, NULL);
+  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
   g_autofree char *guid = g_dbus_generate_guid ();
   GDBusConnection *connection;
 
@@ -221,7 +222,7 @@ make_connection (GSocket      *socket,
   if (connection == NULL)
     return NULL;
   end_handshake (stream);
-  count_object (G_OBJECT (connection), g_main_context_get_thread_default ());
+  count_object (G_OBJECT (connection), context);
   return connection;
 }
 
