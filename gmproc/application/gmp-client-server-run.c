@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-client-worker.h"
+#include "worker/gmp-entry-private.h"
 
 static gboolean
 has_client (GmpClientServer *self,
@@ -263,6 +264,7 @@ service_ran_cb (GObject      *source G_GNUC_UNUSED,
 
   priv->is_running = FALSE;
   gmp_client_server_notify_results (self);
+  gmp_entry_make_ready ();
   if (gmp_service_run_finish (priv->service, result, &error))
     g_task_return_pointer (task, gmp_client_server_get_results (self),
                            (GDestroyNotify) g_variant_unref);

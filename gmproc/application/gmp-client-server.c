@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "peer/gmp-peer-private.h"
+#include "worker/gmp-entry-private.h"
 
 /**
  * GmpClientServer:
@@ -250,7 +251,10 @@ call_start (gpointer  self,
             GVariant *params,
             GError  **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->start (self, params, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
+  return result;
 }
 
 static GVariant *
@@ -259,28 +263,40 @@ call_process (gpointer    self,
               GVariant   *request,
               GError    **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->process (self, client_id, request, error);
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
+  return result;
 }
 
 static gboolean
 call_wait (gpointer self,
            GError **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->wait (self, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->wait, self, error);
+  return result;
 }
 
 static gboolean
 call_done (gpointer self,
            GError **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->done (self, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->done, self, error);
+  return result;
 }
 
 static GVariant *
 call_finish (gpointer self,
              GError **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->finish (self, error);
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
+  return result;
 }
 
 static gboolean
@@ -289,7 +305,11 @@ call_client_failed (gpointer      self,
                     const GError *reason,
                     GError      **error)
 {
-  return GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed (self, client_id, reason, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
+             error);
+  return result;
 }
 
 static const GmpServerMethods methods = {

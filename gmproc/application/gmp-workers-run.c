@@ -9,6 +9,7 @@
 #include "application/gmp-blocking-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
+#include "worker/gmp-entry-private.h"
 
 static gboolean
 add_entry (GmpWorkers *self,
@@ -292,6 +293,7 @@ crew_ran_cb (GObject      *source G_GNUC_UNUSED,
 
   priv->is_running = FALSE;
   gmp_workers_notify_results (self);
+  gmp_entry_make_ready ();
   if (gmp_crew_run_finish (priv->crew, result, &error))
     g_task_return_pointer (task, gmp_workers_get_results (self),
                            (GDestroyNotify) g_variant_unref);

@@ -14,6 +14,7 @@
 #include "host/gmp-group-private.h"
 #include "host/gmp-limits-private.h"
 #include "host/gmp-warm-server-private.h"
+#include "worker/gmp-entry-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
@@ -160,6 +161,16 @@ report_cb (GVariant *value,
   return gmp_control_report (user_data, value, error);
 }
 
+/* What GJS says of a call that it has refused, which is made again: see GMP_ENTER(). */
+static gboolean
+is_of_refusal (const char *domain,
+               const char *message)
+{
+  return g_strcmp0 (domain, "Gjs") == 0 &&
+         (g_str_has_prefix (message, "Attempting to run a JS callback during garbage collection") ||
+          g_str_has_prefix (message, "The offending callback was "));
+}
+
 /* Sends what GLib logs to the application, which knows better where it should go. What is about to
  * abort the process is printed here: a message might not leave in time. Structured logging goes to
  * standard error as ever: its writer can be set only once in a process, and that is the
@@ -172,7 +183,7 @@ log_cb (const char    *domain,
 {
   if ((level & (G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION)) != 0)
     g_log_default_handler (domain, level, message, NULL);
-  else if (!g_log_writer_default_would_drop (level, domain))
+  else if (!g_log_writer_default_would_drop (level, domain) && !is_of_refusal (domain, message))
     gmp_control_log (user_data, domain != NULL ? domain : "", level, message);
 }
 
@@ -221,9 +232,9 @@ run_worker (GmpHost    *self,
             const char *description,
             GError    **error)
 {
-  g_autoptr (GmpWorker) worker = GMP_HOST_GET_CLASS (self)->build (self, description, job->id,
-                                                                   error);
+  g_autoptr (GmpWorker) worker = NULL;
 
+  GMP_ENTER (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->id, error);
   if (worker == NULL)
     return NULL;
   g_object_set (worker, "id", job->id, NULL);
@@ -246,6 +257,7 @@ run_target (GmpHost    *self,
             GError    **error)
 {
   const char *colon = strchr (job->target, ':');
+  GVariant *result;
 
   if (colon == NULL)
     {
@@ -255,7 +267,9 @@ run_target (GmpHost    *self,
   if (!g_str_equal (job->role, "call"))
     return run_worker (self, control, job, colon + 1, error);
   gmp_control_ready (control);
-  return GMP_HOST_GET_CLASS (self)->call (self, colon + 1, job->id, job->params, error);
+  GMP_ENTER (result, GMP_HOST_GET_CLASS (self)->call, self, colon + 1, job->id, job->params,
+             error);
+  return result;
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "worker/gmp-life-cycle-private.h"
 
 #include "base/gmp-error.h"
+#include "worker/gmp-entry-private.h"
 #include "worker/gmp-worker-private.h"
 
 /* Methods of the user are free to return a floating variant. */
@@ -117,7 +118,10 @@ server_start (gpointer  self,
               GVariant *params,
               GError  **error)
 {
-  return GMP_WORKER_GET_CLASS (self)->start (self, params, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->start, self, params, error);
+  return result;
 }
 
 static GVariant *
@@ -126,28 +130,40 @@ server_process (gpointer    self,
                 GVariant   *request,
                 GError    **error)
 {
-  return GMP_SERVER_WORKER_GET_CLASS (self)->process (self, client_id, request, error);
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_SERVER_WORKER_GET_CLASS (self)->process, self, client_id, request, error);
+  return result;
 }
 
 static gboolean
 server_wait (gpointer self,
              GError **error)
 {
-  return GMP_WORKER_GET_CLASS (self)->wait (self, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->wait, self, error);
+  return result;
 }
 
 static gboolean
 server_done (gpointer self,
              GError **error)
 {
-  return GMP_WORKER_GET_CLASS (self)->done (self, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->done, self, error);
+  return result;
 }
 
 static GVariant *
 server_finish (gpointer self,
                GError **error)
 {
-  return GMP_WORKER_GET_CLASS (self)->finish (self, error);
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->finish, self, error);
+  return result;
 }
 
 static gboolean
@@ -156,7 +172,11 @@ server_client_failed (gpointer      self,
                       const GError *reason,
                       GError      **error)
 {
-  return GMP_SERVER_WORKER_GET_CLASS (self)->client_failed (self, client_id, reason, error);
+  gboolean result;
+
+  GMP_ENTER (result, GMP_SERVER_WORKER_GET_CLASS (self)->client_failed, self, client_id, reason,
+             error);
+  return result;
 }
 
 static const GmpServerMethods server_methods = {
@@ -300,8 +320,10 @@ ask (GmpClientWorker *client,
   Request request = { inbox, NULL, FALSE, resends };
   Turn turn = TURN_WAITING;
   GError *local = NULL;
+  gboolean ignored G_GNUC_UNUSED;
 
-  payload = take (klass->process (client, &local));
+  GMP_ENTER (payload, klass->process, client, &local);
+  payload = take (payload);
   request.payload = payload;
   if (!succeeded (local, error) || !send (&request, error))
     return TURN_FAILED;
@@ -309,9 +331,9 @@ ask (GmpClientWorker *client,
     turn = receive (&request, &mail, error);
   if (turn != TURN_ANSWERED)
     return turn;
-  klass->update (client, mail.payload, &local);
+  GMP_ENTER (ignored, klass->update, client, mail.payload, &local);
   if (local == NULL)
-    GMP_WORKER_GET_CLASS (client)->wait (GMP_WORKER (client), &local);
+    GMP_ENTER (ignored, GMP_WORKER_CLASS (klass)->wait, GMP_WORKER (client), &local);
   return succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
 }
 
@@ -327,8 +349,9 @@ live (GmpClientWorker *client,
   while (turn == TURN_NEXT && !g_cancellable_is_cancelled (stop))
     {
       GError *local = NULL;
-      gboolean done = GMP_WORKER_GET_CLASS (client)->done (GMP_WORKER (client), &local);
+      gboolean done;
 
+      GMP_ENTER (done, GMP_WORKER_GET_CLASS (client)->done, GMP_WORKER (client), &local);
       if (!succeeded (local, error))
         return FALSE;
       if (done)
@@ -364,16 +387,18 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   GmpWorker *worker = GMP_WORKER (client);
   g_autoptr (GVariant) result = NULL;
   GError *local = NULL;
+  gboolean ignored G_GNUC_UNUSED;
 
   gmp_worker_set_inbox (worker, inbox);
   gmp_inbox_set_stop (inbox, stop);
-  klass->start (worker, params, &local);
+  GMP_ENTER (ignored, klass->start, worker, params, &local);
   if (local == NULL)
     live (client, inbox, resends, stop, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
-    result = take (klass->finish (worker, &local));
+    GMP_ENTER (result, klass->finish, worker, &local);
+  result = take (result);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);
   say_goodbye (inbox, local);

@@ -7,6 +7,7 @@
 #include "worker/gmp-worker-private.h"
 
 #include "base/gmp-error.h"
+#include "worker/gmp-entry-private.h"
 
 /**
  * GmpWorker:
@@ -324,4 +325,21 @@ GCancellable *
 gmp_worker_get_cancellable (void)
 {
   return process.cancellable;
+}
+
+/**
+ * gmp_worker_enter:
+ *
+ * Says that a virtual method has been entered, for bindings to a language that may refuse to be
+ * called.
+ *
+ * GJS does while it collects garbage, and returns a value as if it had been called. In a process
+ * where this function has been used, a method that did not use it is called again.
+ *
+ * Since: 0.1
+ */
+void
+gmp_worker_enter (void)
+{
+  gmp_entry_mark ();
 }

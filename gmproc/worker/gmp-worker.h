@@ -49,5 +49,6 @@ GMP_PUBLIC const char   *gmp_worker_get_peer_runtime (GmpWorker  *self,
 GMP_PUBLIC gboolean      gmp_worker_report           (GVariant   *value,
                                                       GError    **error);
 GMP_PUBLIC GCancellable *gmp_worker_get_cancellable  (void);
+GMP_PUBLIC void          gmp_worker_enter            (void);
 
 G_END_DECLS

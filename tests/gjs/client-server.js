@@ -286,4 +286,12 @@ test('python-function', async () => {
     is_error(workers.get_error(3), Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'set');
 });
 
+/* GJS collects garbage in steps, and refuses calls between them. */
+test('garbage', () => {
+    const application = Gmp.ClientServer.new(target('Server'));
+
+    application.new_worker('busy', target('Busy'), 40000);
+    equal(application.run(), new Map([['busy', [40000, 0]]]));
+});
+
 await run_tests();

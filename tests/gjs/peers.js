@@ -220,3 +220,30 @@ export class PickleServer extends Gmp.ServerWorker {
 
 export class NoWorker {
 }
+
+/* Asks so often that garbage is collected meanwhile, and counts the answers that are wrong. */
+export class Busy extends Gmp.ClientWorker {
+    start(n) {
+        this.n = n;
+        this.n_turns = 0;
+        this.n_wrong = 0;
+    }
+
+    done() {
+        return this.n_turns === this.n;
+    }
+
+    process() {
+        return this.n_turns;
+    }
+
+    update(response) {
+        if (response !== this.n_turns + 1)
+            this.n_wrong++;
+        this.n_turns++;
+    }
+
+    finish() {
+        return [this.n_turns, this.n_wrong];
+    }
+}

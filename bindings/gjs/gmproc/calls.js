@@ -45,6 +45,8 @@ function refuse_promise(value) {
  */
 function guard(method, wait = settle) {
     return function (...args) {
+        // GJS refuses calls while it collects garbage: the library calls again if this is not said.
+        imports.gi.Gmp.Worker.enter();
         try {
             return wait(method.apply(this, args)) ?? null;
         } catch (error) {

@@ -212,6 +212,9 @@ function add_base_methods(Gmp) {
 function _init() {
     const {report} = this.Worker;
 
+    // From here on the library knows that calls may be refused: see calls.js.
+    this.Worker.enter();
+
     /**
      * Tells the application about progress from inside a worker.
      *

@@ -1,0 +1,73 @@
+/* gmp-entry.c: calls of virtual methods that a language may refuse
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "worker/gmp-entry-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-module-private.h"
+
+#include <gmodule.h>
+
+/* A call that is refused once more after a whole collection is refused for another reason. */
+#define MAX_REFUSALS 3
+
+/* Of the one thread that the language runs in. */
+static struct {
+  gboolean is_used;
+  guint n_entered;
+  guint n_seen;    /* of them, at the end of the last call */
+  guint n_refused; /* in a row */
+} entries;
+
+void
+gmp_entry_mark (void)
+{
+  entries.is_used = TRUE;
+  entries.n_entered++;
+}
+
+/* GJS's own functions, where this process is one of GJS: there is no other way to end a collection
+ * from C. */
+static gboolean
+finish_collection (void)
+{
+  GModule *program = g_module_open (NULL, G_MODULE_BIND_LAZY);
+  gpointer get_current = NULL;
+  gpointer collect = NULL;
+
+  if (program == NULL || !g_module_symbol (program, "gjs_context_get_current", &get_current) ||
+      !g_module_symbol (program, "gjs_context_gc", &collect))
+    return FALSE;
+  ((void (*) (gpointer)) collect) (((gpointer (*) (void)) get_current) ());
+  return TRUE;
+}
+
+/* After a call of @method: whether it should be made again. */
+gboolean
+gmp_entry_was_refused (gpointer method)
+{
+  if (G_LIKELY (!entries.is_used))
+    return FALSE;
+  if (entries.n_entered != entries.n_seen)
+    {
+      entries.n_seen = entries.n_entered;
+      entries.n_refused = 0;
+      return FALSE;
+    }
+  /* A default in C is entered without a word; what a language has made is in no module. */
+  if (gmp_module_is_code (method))
+    return FALSE;
+  entries.n_refused++;
+  return entries.n_refused <= MAX_REFUSALS && finish_collection ();
+}
+
+/* Before a call of which nobody can tell whether it was refused, such as that of a callback. */
+void
+gmp_entry_make_ready (void)
+{
+  if (entries.is_used)
+    finish_collection ();
+}
