@@ -336,6 +336,10 @@ take_from (GmpInbox *self,
     status = gmp_channel_receive (slot->channel, &mail->payload, &mail->error);
   if (status == GMP_CHANNEL_PAYLOAD)
     return GMP_INBOX_PAYLOAD;
+  /* A server that is done closes its channels itself, and its last answer may be on its way. */
+  if (slot->is_gone && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
+      g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))
+    return GMP_INBOX_EMPTY;
   if (slot->is_gone)
     {
       g_clear_error (&mail->error);

@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import case
 import examples
 
-# Twenty samples are taken. What is there at the first five comes of warming up; then the middle of
+# Twenty samples are taken. What is there at the first five comes of warming up; then the least of
 # the next five is compared with that of the last five.
 N_SAMPLES = 20
 N_WARM = 5
@@ -129,8 +128,10 @@ class Measurement:
                 continue  # It did not live for long.
             for what, limit in (('memory', MEMORY[self.language]), ('files', 2), ('threads', 2)):
                 values = [getattr(sample, what) for sample in samples]
-                begin = statistics.median(values[N_WARM:2 * N_WARM])
-                growth = statistics.median(values[-N_WARM:]) - begin
+                # The least, for samples are taken now between and now amidst runs and payloads: what
+                # is lost is there at all times.
+                begin = min(values[N_WARM:2 * N_WARM])
+                growth = min(values[-N_WARM:]) - begin
                 if what == 'memory':
                     self.growth = max(self.growth, growth)
                 if growth > limit:
