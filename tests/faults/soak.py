@@ -184,7 +184,7 @@ def soak(language: str, seed: int, n: int, resend: bool) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description='Requests and deaths, all accounted for')
     parser.add_argument('--seed', type=int, default=int.from_bytes(os.urandom(2), 'little'))
-    parser.add_argument('--requests', type=int, default=10000, help='for each language and choice')
+    parser.add_argument('--requests', type=int, default=10500, help='for each language and choice')
     parser.add_argument('languages', nargs='*', default=list(case.COMMANDS))
     arguments = parser.parse_args()
     case.become_subreaper()
