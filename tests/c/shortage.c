@@ -140,9 +140,9 @@ open_payload (GError **error)
 
 typedef gboolean (*Open) (GError **error);
 
-/* With one descriptor more each time it fails, and then it does not. */
-static void
-check_descriptors (Open open)
+/* With one descriptor more each time it fails, and then it does not. Returns whether it failed. */
+static gboolean
+fails_before_it_opens (Open open)
 {
   gboolean has_failed = FALSE;
   gboolean was_opened = FALSE;
@@ -160,7 +160,20 @@ check_descriptors (Open open)
       g_test_message ("%u: %s", n, error->message);
       gmp_test_check_in (error->message, g_strerror (EMFILE));
     }
-  g_assert_true (has_failed && was_opened);
+  g_assert_true (was_opened);
+  return has_failed;
+}
+
+/* GLib's threads may still close what an earlier run had, in the moment after the free ones were
+ * counted: then there was one more than meant, and it is counted again. */
+static void
+check_descriptors (Open open)
+{
+  gboolean has_failed = FALSE;
+
+  for (guint turn = 0; turn < MANY && !has_failed; turn++)
+    has_failed = fails_before_it_opens (open);
+  g_assert_true (has_failed);
 }
 
 /* Valgrind does not keep the limit for all that opens descriptors. */
