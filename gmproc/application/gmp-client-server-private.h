@@ -1,4 +1,4 @@
-/* gmp-client-server-private.h: what the class and the run of GmpClientServer share
+/* gmp-client-server-private.h: what the sources of GmpClientServer share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -30,9 +30,11 @@ typedef struct {
   GmpStarter *starter;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
-GmpClientServerPrivate *gmp_client_server_get_private    (GmpClientServer  *self);
-GmpService             *gmp_client_server_new_service    (GmpClientServer  *self,
-                                                          GError          **error);
-void                    gmp_client_server_notify_results (GmpClientServer  *self);
+GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer       *self);
+GmpService             *gmp_client_server_new_service     (GmpClientServer       *self,
+                                                           GError               **error);
+void                    gmp_client_server_notify_results  (GmpClientServer       *self);
+const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer       *self);
+void                    gmp_client_server_install_methods (GmpClientServerClass  *klass);
 
 G_END_DECLS

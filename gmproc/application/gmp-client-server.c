@@ -9,7 +9,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "peer/gmp-peer-private.h"
-#include "worker/gmp-entry-private.h"
 
 /**
  * GmpClientServer:
@@ -96,225 +95,6 @@ take_progress (gpointer    owner,
 }
 
 static const GmpCrewEvents events = { take_value, take_progress, &signals };
-
-/* The vfuncs' defaults, and the way to the vfuncs for the life cycle. */
-
-/**
- * GmpClientServerClass::start:
- * @self: the application as server
- * @params: (nullable): the parameters given to [method@Gmp.ClientServer.run]
- * @error: return location for an error
- *
- * Called once, before the clients start. The default does nothing.
- *
- * Returns: whether it went well; only @error decides
- *
- * Since: 0.1
- */
-static gboolean
-gmp_client_server_real_start (GmpClientServer *self G_GNUC_UNUSED,
-                              GVariant        *params G_GNUC_UNUSED,
-                              GError         **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-/**
- * GmpClientServerClass::process:
- * @self: the application as server
- * @client_id: the id of the client that asks
- * @request: (nullable): what the client's `process` returned
- * @error: return location for an error
- *
- * Answers one request. An error ends the run.
- *
- * Returns: (transfer full) (nullable): the response, floating or not; %NULL is a response too
- *
- * Since: 0.1
- */
-static GVariant *
-gmp_client_server_real_process (GmpClientServer *self,
-                                const char      *client_id G_GNUC_UNUSED,
-                                GVariant        *request G_GNUC_UNUSED,
-                                GError         **error)
-{
-  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "%s does not override process",
-               G_OBJECT_TYPE_NAME (self));
-  return NULL;
-}
-
-/**
- * GmpClientServerClass::wait:
- * @self: the application as server
- * @error: return location for an error
- *
- * Called after each response. The default does nothing.
- *
- * Returns: whether it went well; only @error decides
- *
- * Since: 0.1
- */
-static gboolean
-gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
-                             GError         **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-/**
- * GmpClientServerClass::done:
- * @self: the application as server
- * @error: return location for an error
- *
- * Asked before each turn: whether the life cycle ends here. The default says so when all clients
- * have finished or failed.
- *
- * Returns: %TRUE to go on to `finish`
- *
- * Since: 0.1
- */
-static gboolean
-gmp_client_server_real_done (GmpClientServer *self,
-                             GError         **error G_GNUC_UNUSED)
-{
-  return gmp_client_server_get_n_clients (self) == 0;
-}
-
-/**
- * GmpClientServerClass::finish:
- * @self: the application as server
- * @error: return location for an error
- *
- * Called once, at the end. What it returns is [property@Gmp.ClientServer:server-result]. The
- * default returns %NULL.
- *
- * Returns: (transfer full) (nullable): the result, floating or not
- *
- * Since: 0.1
- */
-static GVariant *
-gmp_client_server_real_finish (GmpClientServer *self G_GNUC_UNUSED,
-                               GError         **error G_GNUC_UNUSED)
-{
-  return NULL;
-}
-
-/**
- * GmpClientServerClass::update:
- * @self: the application
- * @client_id: the id of a client, or "server"
- * @progress: (nullable): what it gave to [func@Gmp.Worker.report]
- * @error: return location for an error
- *
- * Takes what a worker reported, in the application. An error ends the run. The default does
- * nothing.
- *
- * Returns: whether it went well; only @error decides
- *
- * Since: 0.1
- */
-static gboolean
-gmp_client_server_real_update (GmpClientServer *self G_GNUC_UNUSED,
-                               const char      *client_id G_GNUC_UNUSED,
-                               GVariant        *progress G_GNUC_UNUSED,
-                               GError         **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-/**
- * GmpClientServerClass::client_failed:
- * @self: the application as server
- * @client_id: the id of a client
- * @reason: why it failed, as the application reports it
- * @error: return location for an error
- *
- * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
- * also where [property@Gmp.Application:restart] begins it again, and before `done` is asked. A
- * client that has finished is not told of. The default does nothing.
- *
- * Returns: whether it went well; only @error decides
- *
- * Since: 0.1
- */
-static gboolean
-gmp_client_server_real_client_failed (GmpClientServer *self G_GNUC_UNUSED,
-                                      const char      *client_id G_GNUC_UNUSED,
-                                      const GError    *reason G_GNUC_UNUSED,
-                                      GError         **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-static gboolean
-call_start (gpointer  self,
-            GVariant *params,
-            GError  **error)
-{
-  gboolean result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
-  return result;
-}
-
-static GVariant *
-call_process (gpointer    self,
-              const char *client_id,
-              GVariant   *request,
-              GError    **error)
-{
-  GVariant *result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
-  return result;
-}
-
-static gboolean
-call_wait (gpointer self,
-           GError **error)
-{
-  gboolean result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->wait, self, error);
-  return result;
-}
-
-static gboolean
-call_done (gpointer self,
-           GError **error)
-{
-  gboolean result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->done, self, error);
-  return result;
-}
-
-static GVariant *
-call_finish (gpointer self,
-             GError **error)
-{
-  GVariant *result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
-  return result;
-}
-
-static gboolean
-call_client_failed (gpointer      self,
-                    const char   *client_id,
-                    const GError *reason,
-                    GError      **error)
-{
-  gboolean result;
-
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
-             error);
-  return result;
-}
-
-static const GmpServerMethods methods = {
-  call_start, call_process, call_wait, call_done, call_finish, call_client_failed,
-};
 
 static void
 gmp_client_server_finalize (GObject *object)
@@ -569,13 +349,7 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
   object_class->finalize = gmp_client_server_finalize;
   object_class->get_property = gmp_client_server_get_property;
   object_class->set_property = gmp_client_server_set_property;
-  klass->start = gmp_client_server_real_start;
-  klass->process = gmp_client_server_real_process;
-  klass->wait = gmp_client_server_real_wait;
-  klass->done = gmp_client_server_real_done;
-  klass->finish = gmp_client_server_real_finish;
-  klass->update = gmp_client_server_real_update;
-  klass->client_failed = gmp_client_server_real_client_failed;
+  gmp_client_server_install_methods (klass);
   install_properties (object_class);
   gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_STRING);
 }
@@ -597,14 +371,15 @@ set_server (GmpClientServer *self,
             GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  const GmpServerMethods *methods = gmp_client_server_get_methods (self);
   g_autofree char *target = NULL;
 
   if (priv->server_target != NULL)
     return gmp_service_set_target (service, priv->server_target, error);
   if (priv->server_type == G_TYPE_NONE)
     {
-      if (GMP_CLIENT_SERVER_GET_CLASS (self)->process != gmp_client_server_real_process)
-        return gmp_service_set_methods (service, &methods, priv->runtime, error);
+      if (methods != NULL)
+        return gmp_service_set_methods (service, methods, priv->runtime, error);
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "There is no server: give a server type, or a subclass of %s that "
                    "overrides process",
@@ -687,4 +462,89 @@ gmp_client_server_new_for_target (const char *server_target)
 {
   g_return_val_if_fail (server_target != NULL, NULL);
   return g_object_new (GMP_TYPE_CLIENT_SERVER, "server-target", server_target, NULL);
+}
+
+/**
+ * gmp_client_server_get_results: (get-property results)
+ * @self: the application
+ *
+ * What the clients' `finish` returned in the last run; while one runs, what has arrived.
+ *
+ * Returns: (transfer full): the results by id, an `a{sv}`, without those that failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_results (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  if (priv->service == NULL)
+    return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
+  return g_variant_ref_sink (gmp_outcome_to_dict (gmp_service_get_outcome (priv->service)));
+}
+
+/**
+ * gmp_client_server_get_server_result: (get-property server-result)
+ * @self: the application
+ *
+ * What the server's `finish` returned in the last run.
+ *
+ * Returns: (transfer full) (nullable): the server's result; %NULL also where it failed
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_get_server_result (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  GVariant *value;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  value = priv->service != NULL ? gmp_service_get_value (priv->service) : NULL;
+  return value != NULL ? g_variant_ref (value) : NULL;
+}
+
+/**
+ * gmp_client_server_get_error:
+ * @self: the application
+ * @id: a client's id
+ *
+ * Why a client failed in the last run.
+ *
+ * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ *
+ * Since: 0.1
+ */
+const GError *
+gmp_client_server_get_error (GmpClientServer *self,
+                             const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+  if (priv->service == NULL)
+    return NULL;
+  return gmp_outcome_get_error (gmp_service_get_outcome (priv->service), id);
+}
+
+/**
+ * gmp_client_server_get_n_clients:
+ * @self: the application
+ *
+ * How many clients of a run have neither finished nor failed.
+ *
+ * Returns: a number; 0 when there is no run
+ *
+ * Since: 0.1
+ */
+guint
+gmp_client_server_get_n_clients (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), 0);
+  return priv->service != NULL ? gmp_service_get_n_clients (priv->service) : 0;
 }

@@ -1,4 +1,4 @@
-/* gmp-failure-private.h: what is known about a worker's end, and what is said of it
+/* gmp-failure-private.h: why and how a worker failed
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,34 +6,16 @@
 
 #pragma once
 
+#include "application/gmp-end-private.h"
 #include "application/gmp-failure.h"
-#include "application/gmp-options-private.h"
 
 G_BEGIN_DECLS
 
-/* What is known when a worker has ended, or could not begin. */
-typedef struct {
-  const char       *role;          /* as in org.gmproc.Worker1.Run */
-  const char       *id;
-  const GmpOptions *options;
-  int               pid;           /* 0: never launched */
-  gboolean          was_connected; /* it got as far as the control plane */
-  gboolean          has_ended;
-  int               wait_status;   /* as from waitpid(), when it has ended */
-  gboolean          was_signalled; /* by the application */
-  double            run_time;      /* in seconds */
-  guint64           peak_memory;   /* in bytes; 0: not known */
-  const GError     *cause;         /* (nullable): the worker's own word, or the application's */
-  const GQueue     *tail;          /* (nullable): of char *: the last lines of standard error */
-} GmpEnd;
-
-char       *gmp_end_describe_worker    (const GmpEnd *self);
-char       *gmp_end_describe_exit      (const GmpEnd *self);
-GmpFailure *gmp_failure_new            (const GmpEnd *end);
-GmpFailure *gmp_failure_new_for_error  (const char   *id,
-                                        const GError *error);
-void        gmp_failure_give_up        (GmpFailure   *self,
-                                        guint         n_restarts,
-                                        GmpFailure   *last);
+GmpFailure *gmp_failure_new           (const GmpEnd *end);
+GmpFailure *gmp_failure_new_for_error (const char   *id,
+                                       const GError *error);
+void        gmp_failure_give_up       (GmpFailure   *self,
+                                       guint         n_restarts,
+                                       GmpFailure   *last);
 
 G_END_DECLS

@@ -154,6 +154,7 @@ gmp_workers_set_params (GmpWorkers *self,
   return TRUE;
 }
 
+/* Has gmp_crew_add() or gmp_crew_add_again() know of a worker. */
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
@@ -398,45 +399,4 @@ gmp_workers_run_again (GmpWorkers *self,
 
   return find_own_target (self, &own_target, error) &&
          enlist (self, id, own_target, gmp_crew_add_again, error);
-}
-
-/**
- * gmp_workers_get_results: (get-property results)
- * @self: the workers
- *
- * What the workers of the last run returned that did not fail; while one runs, what has arrived.
- *
- * Returns: (transfer full): the results by id, an `a{iv}`
- *
- * Since: 0.1
- */
-GVariant *
-gmp_workers_get_results (GmpWorkers *self)
-{
-  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-
-  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return g_variant_ref_sink (gmp_outcome_to_ints (gmp_crew_get_outcome (priv->crew)));
-}
-
-/**
- * gmp_workers_get_error:
- * @self: the workers
- * @id: a worker's id
- *
- * Why a worker failed in the last run.
- *
- * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
- *
- * Since: 0.1
- */
-const GError *
-gmp_workers_get_error (GmpWorkers *self,
-                       int         id)
-{
-  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  g_autofree char *name = g_strdup_printf ("%d", id);
-
-  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return gmp_outcome_get_error (gmp_crew_get_outcome (priv->crew), name);
 }

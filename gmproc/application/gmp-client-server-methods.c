@@ -1,0 +1,249 @@
+/* gmp-client-server-methods.c: the virtual methods of GmpClientServer
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-client-server-private.h"
+
+#include "base/gmp-error.h"
+#include "worker/gmp-entry-private.h"
+
+/**
+ * GmpClientServerClass::start:
+ * @self: the application as server
+ * @params: (nullable): the parameters given to [method@Gmp.ClientServer.run]
+ * @error: return location for an error
+ *
+ * Called once, before the clients start. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_start (GmpClientServer *self G_GNUC_UNUSED,
+                              GVariant        *params G_GNUC_UNUSED,
+                              GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpClientServerClass::process:
+ * @self: the application as server
+ * @client_id: the id of the client that asks
+ * @request: (nullable): what the client's `process` returned
+ * @error: return location for an error
+ *
+ * Answers one request. An error ends the run.
+ *
+ * Returns: (transfer full) (nullable): the response, floating or not; %NULL is a response too
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_client_server_real_process (GmpClientServer *self,
+                                const char      *client_id G_GNUC_UNUSED,
+                                GVariant        *request G_GNUC_UNUSED,
+                                GError         **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "%s does not override process",
+               G_OBJECT_TYPE_NAME (self));
+  return NULL;
+}
+
+/**
+ * GmpClientServerClass::wait:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Called after each response. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
+                             GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpClientServerClass::done:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Asked before each turn: whether the life cycle ends here. The default says so when all clients
+ * have finished or failed.
+ *
+ * Returns: %TRUE to go on to `finish`
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_done (GmpClientServer *self,
+                             GError         **error G_GNUC_UNUSED)
+{
+  return gmp_client_server_get_n_clients (self) == 0;
+}
+
+/**
+ * GmpClientServerClass::finish:
+ * @self: the application as server
+ * @error: return location for an error
+ *
+ * Called once, at the end. What it returns is [property@Gmp.ClientServer:server-result]. The
+ * default returns %NULL.
+ *
+ * Returns: (transfer full) (nullable): the result, floating or not
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_client_server_real_finish (GmpClientServer *self G_GNUC_UNUSED,
+                               GError         **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+/**
+ * GmpClientServerClass::update:
+ * @self: the application
+ * @client_id: the id of a client, or "server"
+ * @progress: (nullable): what it gave to [func@Gmp.Worker.report]
+ * @error: return location for an error
+ *
+ * Takes what a worker reported, in the application. An error ends the run. The default does
+ * nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_update (GmpClientServer *self G_GNUC_UNUSED,
+                               const char      *client_id G_GNUC_UNUSED,
+                               GVariant        *progress G_GNUC_UNUSED,
+                               GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpClientServerClass::client_failed:
+ * @self: the application as server
+ * @client_id: the id of a client
+ * @reason: why it failed, as the application reports it
+ * @error: return location for an error
+ *
+ * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
+ * also where [property@Gmp.Application:restart] begins it again, and before `done` is asked. A
+ * client that has finished is not told of. The default does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_client_failed (GmpClientServer *self G_GNUC_UNUSED,
+                                      const char      *client_id G_GNUC_UNUSED,
+                                      const GError    *reason G_GNUC_UNUSED,
+                                      GError         **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static gboolean
+call_start (gpointer  self,
+            GVariant *params,
+            GError  **error)
+{
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
+  return result;
+}
+
+static GVariant *
+call_process (gpointer    self,
+              const char *client_id,
+              GVariant   *request,
+              GError    **error)
+{
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
+  return result;
+}
+
+static gboolean
+call_wait (gpointer self,
+           GError **error)
+{
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->wait, self, error);
+  return result;
+}
+
+static gboolean
+call_done (gpointer self,
+           GError **error)
+{
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->done, self, error);
+  return result;
+}
+
+static GVariant *
+call_finish (gpointer self,
+             GError **error)
+{
+  GVariant *result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
+  return result;
+}
+
+static gboolean
+call_client_failed (gpointer      self,
+                    const char   *client_id,
+                    const GError *reason,
+                    GError      **error)
+{
+  gboolean result;
+
+  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
+             error);
+  return result;
+}
+
+/* The life cycle's way to the methods. %NULL where no subclass has made itself a server. */
+const GmpServerMethods *
+gmp_client_server_get_methods (GmpClientServer *self)
+{
+  static const GmpServerMethods methods = {
+    call_start, call_process, call_wait, call_done, call_finish, call_client_failed,
+  };
+
+  if (GMP_CLIENT_SERVER_GET_CLASS (self)->process == gmp_client_server_real_process)
+    return NULL;
+  return &methods;
+}
+
+/* Called from class_init. */
+void
+gmp_client_server_install_methods (GmpClientServerClass *klass)
+{
+  klass->start = gmp_client_server_real_start;
+  klass->process = gmp_client_server_real_process;
+  klass->wait = gmp_client_server_real_wait;
+  klass->done = gmp_client_server_real_done;
+  klass->finish = gmp_client_server_real_finish;
+  klass->update = gmp_client_server_real_update;
+  klass->client_failed = gmp_client_server_real_client_failed;
+}
