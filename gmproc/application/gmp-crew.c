@@ -7,6 +7,7 @@
 #include "application/gmp-crew-private.h"
 
 #include "application/gmp-restarts-private.h"
+#include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "peer/gmp-peer-private.h"
@@ -241,12 +242,8 @@ maybe_return (GmpCrew *self)
   if (self->task == NULL || self->running->len > 0 || self->waiting.length > 0)
     return;
   task = g_steal_pointer (&self->task);
-  if (self->begin_source != NULL)
-    g_source_destroy (self->begin_source);
-  g_clear_pointer (&self->begin_source, g_source_unref);
-  if (self->cancel_source != NULL)
-    g_source_destroy (self->cancel_source);
-  g_clear_pointer (&self->cancel_source, g_source_unref);
+  gmp_source_clear (&self->begin_source);
+  gmp_source_clear (&self->cancel_source);
 
   error = gmp_outcome_to_error (self->outcome);
   if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
@@ -376,10 +373,8 @@ ran_cb (GObject      *source,
   Member *member = take_running (self, worker);
 
   g_clear_object (&member->worker);
-  if (gmp_remote_worker_run_finish (worker, result, &value, NULL))
+  if (gmp_remote_worker_run_finish (worker, result, &value, &failure))
     settle (self, member->id, value);
-  else
-    failure = g_object_ref (gmp_remote_worker_get_failure (worker));
   if (gmp_remote_worker_is_kept (worker))
     g_queue_push_tail (&self->idle, g_object_ref (worker));
   end_member (self, member, failure);
@@ -412,7 +407,8 @@ begin_next (GmpCrew *self)
   if (member->port != NULL)
     gmp_remote_worker_add_channel (worker, "server", member->server_runtime,
                                    g_steal_pointer (&member->port));
-  gmp_remote_worker_run_async (worker, member->role, member->id, member->target, member->params,
+  gmp_remote_worker_run_async (worker, gmp_run_new (member->role, member->id, member->target,
+                                                    member->params),
                                self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
                                g_task_get_cancellable (self->task), ran_cb, self);
   /* The server may have ended while this one waited to be restarted. */
@@ -436,7 +432,7 @@ begin_cb (gpointer user_data)
     begin_next (self);
   if (may_begin (self))
     return G_SOURCE_CONTINUE;
-  g_clear_pointer (&self->begin_source, g_source_unref);
+  gmp_source_clear (&self->begin_source);
   return G_SOURCE_REMOVE;
 }
 
@@ -448,10 +444,8 @@ begin_waiting (GmpCrew *self)
 {
   if (self->begin_source != NULL || !may_begin (self))
     return;
-  self->begin_source = g_idle_source_new ();
-  g_source_set_priority (self->begin_source, G_PRIORITY_HIGH_IDLE);
-  g_source_set_callback (self->begin_source, begin_cb, self, NULL);
-  g_source_attach (self->begin_source, g_main_context_get_thread_default ());
+  self->begin_source = gmp_source_attach (g_idle_source_new (), G_PRIORITY_HIGH_IDLE, begin_cb,
+                                          self);
 }
 
 static gboolean
@@ -499,11 +493,9 @@ gmp_crew_run_async (GmpCrew            *self,
   /* What the workers' ends bring counts, also when it was cancelled meanwhile. */
   g_task_set_check_cancellable (self->task, FALSE);
   if (cancellable != NULL)
-    {
-      self->cancel_source = g_cancellable_source_new (cancellable);
-      g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
-      g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
-    }
+    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancelled_cb),
+                                             self);
   self->share = share_of_processors (self);
   begin_waiting (self);
   maybe_return (self);

@@ -6,6 +6,8 @@
 
 #include "application/gmp-line-reader-private.h"
 
+#include "application/gmp-source-private.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <unistd.h>
@@ -110,24 +112,21 @@ readable_cb (int          fd G_GNUC_UNUSED,
 
   if (read_some (self) != 0)
     return G_SOURCE_CONTINUE;
-  g_clear_pointer (&self->source, g_source_unref);
+  gmp_source_clear (&self->source);
   return G_SOURCE_REMOVE;
 }
 
 void
 gmp_line_reader_attach (GmpLineReader *self)
 {
-  self->source = g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP);
-  g_source_set_callback (self->source, G_SOURCE_FUNC (readable_cb), self, NULL);
-  g_source_attach (self->source, g_main_context_get_thread_default ());
+  self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP),
+                                    G_PRIORITY_DEFAULT, G_SOURCE_FUNC (readable_cb), self);
 }
 
 void
 gmp_line_reader_detach (GmpLineReader *self)
 {
-  if (self->source != NULL)
-    g_source_destroy (self->source);
-  g_clear_pointer (&self->source, g_source_unref);
+  gmp_source_clear (&self->source);
 }
 
 /* Takes what is there now, and a last line without an end. Processes that the worker left behind

@@ -6,6 +6,8 @@
 
 #include "application/gmp-local-server-private.h"
 
+#include "application/gmp-source-private.h"
+
 struct _GmpLocalServer
 {
   const GmpServerMethods *methods;
@@ -43,18 +45,10 @@ gmp_local_server_new (const GmpServerMethods *methods,
   return self;
 }
 
-static void
-detach (GmpLocalServer *self)
-{
-  if (self->source != NULL)
-    g_source_destroy (self->source);
-  g_clear_pointer (&self->source, g_source_unref);
-}
-
 void
 gmp_local_server_free (GmpLocalServer *self)
 {
-  detach (self);
+  gmp_source_clear (&self->source);
   gmp_inbox_free (self->inbox);
   g_free (self);
 }
@@ -100,7 +94,7 @@ gmp_local_server_fail (GmpLocalServer *self,
       g_error_free (error);
       return;
     }
-  detach (self);
+  gmp_source_clear (&self->source);
   gmp_life_cycle_abandon (self->inbox, error);
   self->ended (NULL, error, self->user_data);
 }
@@ -119,7 +113,7 @@ finish (GmpLocalServer *self)
   g_autoptr (GVariant) value = NULL;
   GError *error = NULL;
 
-  detach (self);
+  gmp_source_clear (&self->source);
   value = gmp_life_cycle_finish (self->methods, self->server, self->inbox, &error);
   self->ended (value, error, self->user_data);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "application/gmp-failure-private.h"
+#include "application/gmp-run-private.h"
 #include "application/gmp-starter-private.h"
 #include "peer/gmp-port-private.h"
 
@@ -41,7 +42,6 @@ GmpRemoteWorker *gmp_remote_worker_new           (GmpStarter            *starter
                                                   guint                  inner_threads,
                                                   const GmpRemoteEvents *events,
                                                   gpointer               owner);
-const char      *gmp_remote_worker_get_id        (GmpRemoteWorker       *self);
 void             gmp_remote_worker_add_channel   (GmpRemoteWorker       *self,
                                                   const char            *peer,
                                                   const char            *runtime,
@@ -51,10 +51,7 @@ void             gmp_remote_worker_tell_gone     (GmpRemoteWorker       *self,
                                                   const GError          *reason,
                                                   gboolean               returns);
 void             gmp_remote_worker_run_async     (GmpRemoteWorker       *self,
-                                                  const char            *role,
-                                                  const char            *id,
-                                                  const char            *target,
-                                                  GVariant              *params,
+                                                  GmpRun                *run,
                                                   GmpRemoteAfter         after,
                                                   GCancellable          *cancellable,
                                                   GAsyncReadyCallback    callback,
@@ -62,8 +59,7 @@ void             gmp_remote_worker_run_async     (GmpRemoteWorker       *self,
 gboolean         gmp_remote_worker_run_finish    (GmpRemoteWorker       *self,
                                                   GAsyncResult          *result,
                                                   GVariant             **value,
-                                                  GError               **error);
-GmpFailure      *gmp_remote_worker_get_failure   (GmpRemoteWorker       *self);
+                                                  GmpFailure           **failure);
 gboolean         gmp_remote_worker_is_kept       (GmpRemoteWorker       *self);
 void             gmp_remote_worker_disconnect    (GmpRemoteWorker       *self);
 void             gmp_remote_worker_end_sync      (GmpRemoteWorker       *self);

@@ -7,8 +7,8 @@
 #include "application/gmp-remote-worker-private.h"
 
 #include "application/gmp-oom-private.h"
-#include "application/gmp-worker-link-private.h"
-#include "application/gmp-worker-process-private.h"
+#include "application/gmp-peers-private.h"
+#include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
@@ -19,16 +19,10 @@
 #define LOST_GRACE 1000 /* from a lost connection, or the end, to the other of the two */
 #define EXIT_GRACE 5000 /* from the end of its last run to its own */
 
-/* A run is one task, from launch() or, in a process that was kept, from call_run(), to
+/* A run is one task, from begin_process() or, in a process that was kept, from call_run(), to
  * maybe_return(): when the call of Run has returned and the process is no longer watched, because
  * it has ended or because it is kept. So no callback outlives the run, nor the main context that
  * it was begun in; gmp_workers_run() has a new one each time. */
-/* A peer that has ended. */
-typedef struct {
-  char *peer;
-  GError *reason; /* (nullable): it has finished */
-} Gone;
-
 struct _GmpRemoteWorker
 {
   GObject parent_instance;
@@ -40,74 +34,26 @@ struct _GmpRemoteWorker
   gpointer owner;
 
   GmpWorkerProcess *process; /* (nullable): not launched, or ended */
-  int pid;                   /* of the worker itself, also where a debugger is around it */
   GmpWorkerLink *link;       /* (nullable): not connected */
+  GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
   GTask *task; /* (nullable): the run; what follows is its own */
-  char *role;
-  char *id;
-  char *target;
-  GVariant *params;
+  GmpRun *run; /* (nullable): there was none; the last, where there is no task */
   GmpRemoteAfter after;
-  GArray *channels;         /* of GmpChannelEnd: to be handed over */
-  GPtrArray *gone;          /* of Gone: peers that ended before this run began */
-  gboolean has_begun;       /* Run was called */
   GCancellable *connecting; /* (nullable): was connected already */
-  GSource *cancel_source;
-  GSource *startup_source;
-  GSource *limit_source;
   GSource *lost_source;
-  gint64 begin_time;
+  gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   guint n_closing;          /* connections that have not closed yet */
   gboolean is_ending;       /* it was told to end before its time */
   gboolean was_kept;        /* the process is of an earlier run */
   gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
   gboolean is_ready;
-  gboolean was_connected;
-  gboolean was_cancelled;
   gboolean was_stopped;
-  gboolean has_value;
-  GVariant *value;
-  GError *error;       /* (nullable): why the run failed, once that is known */
-  GmpFailure *failure; /* (nullable): of a run that has failed */
+  GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 
 G_DEFINE_FINAL_TYPE (GmpRemoteWorker, gmp_remote_worker, G_TYPE_OBJECT)
-
-static void
-set_string (char      **place,
-            const char *string)
-{
-  g_free (*place);
-  *place = g_strdup (string);
-}
-
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
-}
-
-static GSource *
-attach (GSource    *source,
-        GSourceFunc callback,
-        gpointer    user_data)
-{
-  g_source_set_callback (source, callback, user_data, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  return source;
-}
-
-static GSource *
-attach_timeout (double      seconds,
-                GSourceFunc callback,
-                gpointer    user_data)
-{
-  return attach (g_timeout_source_new (gmp_options_to_ms (seconds)), callback, user_data);
-}
 
 static gboolean
 is_watched (GmpRemoteWorker *self)
@@ -121,17 +67,6 @@ has_process (GmpRemoteWorker *self)
   return self->process != NULL && !gmp_worker_process_has_ended (self->process);
 }
 
-/* The first cause counts: what follows from it is no news. */
-static void
-take_error (GmpRemoteWorker *self,
-            GError          *error)
-{
-  if (self->error == NULL)
-    self->error = error;
-  else
-    g_error_free (error);
-}
-
 static gboolean
 is_connected (GmpRemoteWorker *self)
 {
@@ -140,66 +75,13 @@ is_connected (GmpRemoteWorker *self)
 
 /* The end of a run. */
 
-static GmpEnd
-describe (GmpRemoteWorker *self)
-{
-  GmpEnd end = {
-    .role = self->role,
-    .id = self->id,
-    .options = self->options,
-    .pid = self->pid,
-    .was_connected = self->was_connected,
-    .run_time = (g_get_monotonic_time () - self->begin_time) / (double) G_USEC_PER_SEC,
-    .cause = self->error,
-  };
-
-  if (self->process != NULL)
-    {
-      end.has_ended = gmp_worker_process_has_ended (self->process);
-      end.wait_status = gmp_worker_process_get_wait_status (self->process);
-      end.was_signalled = gmp_worker_process_was_signalled (self->process);
-      end.peak_memory = gmp_worker_process_get_peak_memory (self->process);
-      end.tail = gmp_worker_process_get_tail (self->process);
-    }
-  return end;
-}
-
-static GmpFailure *
-make_failure (GmpRemoteWorker *self)
-{
-  GmpEnd end;
-
-  if (self->was_cancelled)
-    {
-      g_clear_error (&self->error);
-      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
-    }
-  else if (self->process != NULL && gmp_worker_process_was_forced (self->process))
-    take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                           "it closed its connection but went on running, and was "
-                                           "killed"));
-  end = describe (self);
-  return gmp_failure_new (&end);
-}
-
-static void
-warn_of_late_death (GmpRemoteWorker *self)
-{
-  GmpEnd end = describe (self);
-  g_autofree char *worker = gmp_end_describe_worker (&end);
-  g_autofree char *exit = gmp_end_describe_exit (&end);
-
-  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN && !self->is_ending)
-    g_warning ("%s had returned its result, but then %s", worker, exit);
-}
-
 /* A process that was kept, or is warm, and died before this run could begin in it, is not this
  * run's failure. One that was called may have begun, though it did not get to say so. */
 static gboolean
 died_before (GmpRemoteWorker *self)
 {
-  return (self->was_kept || (self->is_warm && !self->was_connected)) && !self->is_ready &&
-         !self->is_ending && self->error == NULL && !self->has_value && !has_process (self);
+  return (self->was_kept || (self->is_warm && !self->run->was_connected)) && !self->is_ready &&
+         !self->is_ending && !gmp_run_has_answer (self->run) && !has_process (self);
 }
 
 static void begin_process (GmpRemoteWorker *self,
@@ -226,17 +108,12 @@ close_link (GmpRemoteWorker *self)
 }
 
 static void
-clear_run (GmpRemoteWorker *self)
+end_run (GmpRemoteWorker *self)
 {
-  clear_source (&self->cancel_source);
-  clear_source (&self->startup_source);
-  clear_source (&self->limit_source);
-  clear_source (&self->lost_source);
+  gmp_run_end (self->run);
+  gmp_source_clear (&self->lost_source);
   g_clear_object (&self->connecting);
-  g_clear_pointer (&self->params, g_variant_unref);
-  g_clear_error (&self->error);
-  g_array_set_size (self->channels, 0);
-  g_ptr_array_set_size (self->gone, 0);
+  gmp_peers_clear (self->peers);
   self->has_begun = FALSE;
   if (self->link != NULL)
     gmp_worker_link_end (self->link);
@@ -257,28 +134,24 @@ maybe_return (GmpRemoteWorker *self)
     return;
   if (died_before (self))
     {
-      gmp_debug ("worker %s: the process that waited for it has died, so another", self->id);
-      clear_source (&self->lost_source);
+      gmp_debug ("worker %s: the process that waited for it has died, so another", self->run->id);
+      gmp_source_clear (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       self->has_begun = FALSE;
       begin_process (self, TRUE);
       return;
     }
 
-  gmp_debug ("worker %s: %s", self->id, self->has_value ? "has its result" : "failed");
-  if (self->has_value)
-    warn_of_late_death (self);
-  else
-    self->failure = make_failure (self);
-  clear_run (self);
+  gmp_debug ("worker %s: %s", self->run->id, self->run->has_value ? "has its result" : "failed");
+  if (!self->run->has_value)
+    self->failure = gmp_run_to_failure (self->run, self->process);
+  else if (self->process != NULL && !self->is_ending)
+    gmp_run_warn_of_late_death (self->run, self->process);
+  end_run (self);
 
   /* The callback may begin the next run at once. */
   task = g_steal_pointer (&self->task);
-  if (self->failure != NULL)
-    g_task_return_error (task, g_error_copy (gmp_failure_get_error (self->failure)));
-  else
-    g_task_return_pointer (task, g_steal_pointer (&self->value),
-                           (GDestroyNotify) g_variant_unref);
+  g_task_return_boolean (task, self->failure == NULL);
 }
 
 static gboolean
@@ -287,7 +160,7 @@ lost_cb (gpointer user_data)
   GmpRemoteWorker *self = user_data;
 
   /* Something that the worker left behind holds its socket open. */
-  clear_source (&self->lost_source);
+  gmp_source_clear (&self->lost_source);
   if (self->link != NULL)
     gmp_worker_link_close (self->link);
   return G_SOURCE_REMOVE;
@@ -302,7 +175,8 @@ ended_cb (gpointer user_data)
     {
       /* A process that is gone will not connect; but its last words may be on their way. */
       g_cancellable_cancel (self->connecting);
-      self->lost_source = attach (g_timeout_source_new (LOST_GRACE), lost_cb, self);
+      self->lost_source = gmp_source_attach (g_timeout_source_new (LOST_GRACE), G_PRIORITY_DEFAULT,
+                                             lost_cb, self);
     }
   maybe_return (self);
 }
@@ -314,7 +188,7 @@ line_cb (GmpOutputStream stream,
 {
   GmpRemoteWorker *self = user_data;
 
-  self->events->output (self->id, stream, line, self->owner);
+  self->events->output (self->run->id, stream, line, self->owner);
 }
 
 static void
@@ -327,10 +201,10 @@ watch (GmpRemoteWorker *self)
 static void
 end_call (GmpRemoteWorker *self)
 {
-  gboolean has_answer = self->has_value || self->error != NULL;
+  gboolean has_answer = gmp_run_has_answer (self->run);
 
   self->is_calling = FALSE;
-  clear_source (&self->startup_source);
+  gmp_run_started (self->run);
   if (!is_watched (self))
     {
       maybe_return (self);
@@ -356,15 +230,11 @@ ran_cb (GObject      *source,
   g_autoptr (GVariant) value = NULL;
   GError *error = NULL;
 
-  /* Where the connection was lost, how the process ended will tell more. A value that comes after
-   * a limit was exceeded is too late. */
-  if (gmp_worker_link_run_finish (source, result, &value, &error) && self->error == NULL)
-    {
-      self->has_value = TRUE;
-      self->value = g_steal_pointer (&value);
-    }
+  /* Where the connection was lost, how the process ended will tell more. */
+  if (gmp_worker_link_run_finish (source, result, &value, &error))
+    gmp_run_take_value (self->run, value);
   if (error != NULL)
-    take_error (self, error);
+    gmp_run_take_error (self->run, error);
   end_call (self);
 }
 
@@ -376,10 +246,10 @@ ready_cb (guint    pid,
 {
   GmpRemoteWorker *self = user_data;
 
-  self->pid = (int) pid;
+  self->run->pid = (int) pid;
   self->is_ready = TRUE;
-  clear_source (&self->startup_source);
-  gmp_debug ("worker %s: pid %u is ready", self->id, pid);
+  gmp_run_started (self->run);
+  gmp_debug ("worker %s: pid %u is ready", self->run->id, pid);
 }
 
 static void
@@ -390,9 +260,9 @@ progress_cb (GVariant *value,
   GmpRemoteWorker *self = user_data;
 
   if (error == NULL)
-    self->events->progress (self->id, value, self->owner);
+    self->events->progress (self->run->id, value, self->owner);
   else
-    take_error (self, g_error_copy (error));
+    gmp_run_take_error (self->run, g_error_copy (error));
 }
 
 static void
@@ -403,52 +273,34 @@ log_cb (const char    *domain,
 {
   GmpRemoteWorker *self = user_data;
 
-  self->events->log (self->id, domain, level, message, self->owner);
+  self->events->log (self->run->id, domain, level, message, self->owner);
 }
 
 static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb };
 
 /* The beginning of a run. */
 
-static gboolean
-hand_over_channels (GmpRemoteWorker *self,
-                    GError         **error)
-{
-  for (guint i = 0; i < self->channels->len; i++)
-    if (!gmp_worker_link_connect (self->link, &g_array_index (self->channels, GmpChannelEnd, i),
-                                  error))
-      return FALSE;
-  /* Only the worker holds them from here on, so that the other end sees its death. */
-  g_array_set_size (self->channels, 0);
-  return TRUE;
-}
-
 static void
 call_run (GmpRemoteWorker *self)
 {
   /* Servers and clients wait for each other's end. */
-  gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->role, "call");
+  gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
   GError *error = NULL;
 
   gmp_worker_link_begin (self->link, &link_events, self);
-  if (!hand_over_channels (self, &error) ||
-      !gmp_worker_link_run_async (self->link, self->role, self->id, self->target, self->params,
+  if (!gmp_peers_connect (self->peers, self->link, &error) ||
+      !gmp_worker_link_run_async (self->link, self->run,
                                   gmp_options_to_variant (self->options, is_last), ran_cb, self,
                                   &error))
     {
-      take_error (self, error);
+      gmp_run_take_error (self->run, error);
       end_call (self);
       return;
     }
   g_object_ref (self);
   self->is_calling = TRUE;
   self->has_begun = TRUE;
-  for (guint i = 0; i < self->gone->len; i++)
-    {
-      Gone *gone = self->gone->pdata[i];
-
-      gmp_worker_link_tell_gone (self->link, gone->peer, gone->reason, FALSE);
-    }
+  gmp_peers_tell_gone (self->peers, self->link);
   if (self->was_stopped)
     gmp_worker_link_stop (self->link);
 }
@@ -466,7 +318,7 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
       end_call (self);
       return;
     }
-  self->was_connected = TRUE;
+  self->run->was_connected = TRUE;
   self->link = gmp_worker_link_new (connection);
   call_run (self);
 }
@@ -474,55 +326,18 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
 /* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
  * SIGKILL. */
 static void
-end_early (GmpRemoteWorker *self)
+end_early (gpointer user_data)
 {
+  GmpRemoteWorker *self = user_data;
+
   self->is_ending = TRUE;
   if (self->link != NULL)
     gmp_worker_link_cancel (self->link);
   if (self->process != NULL)
-    gmp_worker_process_end (self->process, self->was_connected
+    gmp_worker_process_end (self->process, self->run->was_connected
                                            ? gmp_options_to_ms (self->options->stop_grace) : 0);
   else
     g_cancellable_cancel (self->connecting);
-}
-
-static gboolean
-startup_cb (gpointer user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  clear_source (&self->startup_source);
-  take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                 "it was not ready within %g seconds of its start "
-                                 "(startup-timeout)%s", self->options->startup_timeout,
-                                 self->was_connected ? ""
-                                 : ": does its main () call gmp_init () first?"));
-  end_early (self);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-limit_cb (gpointer user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  clear_source (&self->limit_source);
-  gmp_remote_worker_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                             "it had not ended within %g seconds (run-timeout)",
-                                             self->options->run_timeout));
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
-           gpointer      user_data)
-{
-  GmpRemoteWorker *self = user_data;
-
-  clear_source (&self->cancel_source);
-  self->was_cancelled = TRUE;
-  end_early (self);
-  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -537,7 +352,7 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   started = gmp_starter_start_finish (self->starter, result, &error);
   if (started == NULL)
     {
-      take_error (self, error);
+      gmp_run_take_error (self->run, error);
       self->is_calling = FALSE;
       maybe_return (self);
       return;
@@ -546,8 +361,8 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   self->process = started->process;
   gmp_worker_process_set_options (self->process, self->options);
   self->is_warm = started->is_warm;
-  self->pid = gmp_worker_process_get_pid (self->process);
-  gmp_debug ("worker %s: pid %d, %s", self->id, self->pid,
+  self->run->pid = gmp_worker_process_get_pid (self->process);
+  gmp_debug ("worker %s: pid %d, %s", self->run->id, self->run->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
   gmp_peer_connect_async (started->control_fd, self->connecting, connected_cb,
@@ -559,79 +374,62 @@ begin_process (GmpRemoteWorker *self,
                gboolean         as_ever)
 {
   GError *error = NULL;
-  g_autofree char *runtime = gmp_target_get_runtime (self->target, &error);
+  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, &error);
   g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, &error) : NULL;
 
   self->was_kept = FALSE;
   self->is_warm = FALSE;
-  self->pid = 0;
-  self->was_connected = FALSE;
+  self->run->pid = 0;
+  self->run->was_connected = FALSE;
   if (argv == NULL)
     {
-      take_error (self, error);
+      gmp_run_take_error (self->run, error);
       maybe_return (self);
       return;
     }
   g_clear_object (&self->connecting);
-  clear_source (&self->startup_source);
   self->connecting = g_cancellable_new ();
   self->is_calling = TRUE;
   gmp_starter_start_async (self->starter,
                            gmp_order_new (runtime, (const char * const *) argv,
                                           self->options, self->inner_threads),
                            as_ever, self->connecting, started_cb, g_object_ref (self));
-  /* Somebody with a debugger has all the time in the world. */
-  if (g_getenv ("GMPROC_WRAP") == NULL && self->options->startup_timeout > 0)
-    self->startup_source = attach_timeout (self->options->startup_timeout, startup_cb, self);
+  gmp_run_await_start (self->run);
 }
 
 static void
 begin_task (GmpRemoteWorker    *self,
-            GCancellable       *cancellable,
             GAsyncReadyCallback callback,
             gpointer            user_data)
 {
   g_assert (self->task == NULL);
 
   self->task = g_task_new (self, NULL, callback, user_data);
-  self->has_value = FALSE;
   self->is_ready = FALSE;
   self->is_ending = FALSE;
-  self->was_cancelled = FALSE;
   self->was_stopped = FALSE;
   self->has_begun = FALSE;
-  self->begin_time = g_get_monotonic_time ();
-  g_clear_object (&self->failure);
-  if (cancellable != NULL)
-    {
-      self->cancel_source = g_cancellable_source_new (cancellable);
-      attach (self->cancel_source, G_SOURCE_FUNC (cancel_cb), self);
-    }
 }
 
+/* Takes @run over. */
 void
 gmp_remote_worker_run_async (GmpRemoteWorker    *self,
-                             const char         *role,
-                             const char         *id,
-                             const char         *target,
-                             GVariant           *params,
+                             GmpRun             *run,
                              GmpRemoteAfter      after,
                              GCancellable       *cancellable,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  begin_task (self, cancellable, callback, user_data);
-  set_string (&self->role, role);
-  set_string (&self->id, id);
-  set_string (&self->target, target);
-  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  begin_task (self, callback, user_data);
+  g_clear_pointer (&self->run, gmp_run_free);
+  self->run = run;
   self->after = after;
-  if (self->options->run_timeout > 0)
-    self->limit_source = attach_timeout (self->options->run_timeout, limit_cb, self);
-
-  self->was_kept = self->process != NULL;
-  if (self->was_kept)
+  gmp_run_begin (run, self->options, cancellable, end_early, self);
+  if (self->process != NULL)
     {
+      self->was_kept = TRUE;
+      run->pid = gmp_worker_process_get_pid (self->process);
+      run->was_connected = TRUE;
       watch (self);
       call_run (self);
     }
@@ -641,21 +439,18 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
     }
 }
 
-/* @value is what the run returned, %NULL included. */
+/* To be called first of all in the callback. @value is what the run returned, %NULL included; where
+ * it has failed this is %FALSE, with @failure. */
 gboolean
 gmp_remote_worker_run_finish (GmpRemoteWorker *self,
                               GAsyncResult    *result,
                               GVariant       **value,
-                              GError         **error)
+                              GmpFailure     **failure)
 {
-  GError *local = NULL;
-
   g_assert (g_task_is_valid (result, self));
-  *value = g_task_propagate_pointer (G_TASK (result), &local);
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, local);
-  return FALSE;
+  *value = g_steal_pointer (&self->run->value);
+  *failure = g_steal_pointer (&self->failure);
+  return g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
 /* Whether there is a process that waits for another run. */
@@ -671,9 +466,8 @@ gmp_remote_worker_retire_async (GmpRemoteWorker    *self,
                                 GAsyncReadyCallback callback,
                                 gpointer            user_data)
 {
-  begin_task (self, NULL, callback, user_data);
-  self->has_value = TRUE;
-  self->was_kept = TRUE;
+  begin_task (self, callback, user_data);
+  gmp_run_take_value (self->run, NULL);
   if (self->process != NULL)
     {
       watch (self);
@@ -688,7 +482,7 @@ gmp_remote_worker_retire_finish (GmpRemoteWorker *self,
                                  GAsyncResult    *result)
 {
   g_assert (g_task_is_valid (result, self));
-  g_task_propagate_pointer (G_TASK (result), NULL);
+  g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
 /* Lets go of a process that was kept, which then exits. */
@@ -724,7 +518,7 @@ void
 gmp_remote_worker_fail (GmpRemoteWorker *self,
                         GError          *error)
 {
-  take_error (self, error);
+  gmp_run_take_error (self->run, error);
   end_early (self);
 }
 
@@ -733,29 +527,6 @@ gmp_remote_worker_kill (GmpRemoteWorker *self)
 {
   if (self->process != NULL)
     gmp_worker_process_kill (self->process);
-}
-
-/* What is known of the last run, where it has failed. */
-GmpFailure *
-gmp_remote_worker_get_failure (GmpRemoteWorker *self)
-{
-  return self->failure;
-}
-
-const char *
-gmp_remote_worker_get_id (GmpRemoteWorker *self)
-{
-  return self->id;
-}
-
-static void
-hold_channel (GmpRemoteWorker *self,
-              GmpChannelEnd    end)
-{
-  for (guint i = 0; i < self->channels->len; i++)
-    if (g_str_equal (g_array_index (self->channels, GmpChannelEnd, i).peer, end.peer))
-      g_array_remove_index (self->channels, i--);
-  g_array_append_val (self->channels, end);
 }
 
 /* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
@@ -771,22 +542,12 @@ gmp_remote_worker_add_channel (GmpRemoteWorker *self,
 
   if (!self->has_begun)
     {
-      hold_channel (self, end);
+      gmp_peers_add_channel (self->peers, end);
       return;
     }
   if (self->link != NULL && !gmp_worker_link_connect (self->link, &end, &error))
     gmp_remote_worker_fail (self, error);
   gmp_channel_end_clear (&end);
-}
-
-static void
-gone_free (gpointer data)
-{
-  Gone *gone = data;
-
-  g_free (gone->peer);
-  g_clear_error (&gone->reason);
-  g_free (gone);
 }
 
 /* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
@@ -801,13 +562,7 @@ gmp_remote_worker_tell_gone (GmpRemoteWorker *self,
   if (self->has_begun && self->link != NULL)
     gmp_worker_link_tell_gone (self->link, peer, reason, returns);
   else if (!self->has_begun && !returns)
-    {
-      Gone *gone = g_new0 (Gone, 1);
-
-      gone->peer = g_strdup (peer);
-      gone->reason = reason != NULL ? g_error_copy (reason) : NULL;
-      g_ptr_array_add (self->gone, gone);
-    }
+    gmp_peers_add_gone (self->peers, peer, reason);
 }
 
 static void
@@ -820,11 +575,8 @@ gmp_remote_worker_finalize (GObject *object)
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);
-  g_array_unref (self->channels);
-  g_ptr_array_unref (self->gone);
-  g_free (self->role);
-  g_free (self->id);
-  g_free (self->target);
+  g_clear_pointer (&self->run, gmp_run_free);
+  gmp_peers_free (self->peers);
   gmp_starter_unref (self->starter);
   G_OBJECT_CLASS (gmp_remote_worker_parent_class)->finalize (object);
 }
@@ -840,9 +592,7 @@ gmp_remote_worker_class_init (GmpRemoteWorkerClass *klass)
 static void
 gmp_remote_worker_init (GmpRemoteWorker *self)
 {
-  self->channels = g_array_new (FALSE, FALSE, sizeof (GmpChannelEnd));
-  g_array_set_clear_func (self->channels, gmp_channel_end_clear);
-  self->gone = g_ptr_array_new_with_free_func (gone_free);
+  self->peers = gmp_peers_new ();
 }
 
 /* @events and @owner must outlive the worker's runs. */

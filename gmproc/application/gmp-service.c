@@ -8,6 +8,7 @@
 
 #include "application/gmp-local-server-private.h"
 #include "application/gmp-restarts-private.h"
+#include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -130,12 +131,8 @@ return_run (GmpService *self)
   g_autoptr (GTask) task = g_steal_pointer (&self->task);
   GError *error = NULL;
 
-  if (self->cancel_source != NULL)
-    g_source_destroy (self->cancel_source);
-  g_clear_pointer (&self->cancel_source, g_source_unref);
-  if (self->limit_source != NULL)
-    g_source_destroy (self->limit_source);
-  g_clear_pointer (&self->limit_source, g_source_unref);
+  gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->limit_source);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
 
@@ -236,8 +233,9 @@ static void server_ran_cb (GObject      *source,
 static void
 run_server (GmpService *self)
 {
-  gmp_remote_worker_run_async (self->server, "server", "server", self->server_target,
-                               self->params, GMP_REMOTE_KEEP, self->cancellable, server_ran_cb,
+  gmp_remote_worker_run_async (self->server, gmp_run_new ("server", "server",
+                                                          self->server_target, self->params),
+                               GMP_REMOTE_KEEP, self->cancellable, server_ran_cb,
                                self);
 }
 
@@ -275,12 +273,11 @@ server_ran_cb (GObject      *source,
   g_autoptr (GmpFailure) cause = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (gmp_remote_worker_run_finish (server, result, &value, NULL))
+  if (gmp_remote_worker_run_finish (server, result, &value, &failure))
     {
       end_server (value, NULL, self);
       return;
     }
-  failure = g_object_ref (gmp_remote_worker_get_failure (server));
   if (restart_server (self, failure, &error))
     return;
   if (error != NULL)
@@ -296,7 +293,7 @@ limit_cb (gpointer user_data)
 {
   GmpService *self = user_data;
 
-  g_clear_pointer (&self->limit_source, g_source_unref);
+  gmp_source_clear (&self->limit_source);
   self->is_ending = TRUE;
   gmp_remote_worker_fail (self->server,
                           g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
@@ -314,15 +311,15 @@ watch_lonely_server (GmpService *self)
   g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
   GmpOptions *options = gmp_crew_get_options (self->crew);
   gboolean timed_out = FALSE;
+  GSource *limit;
 
   for (guint i = 0; i < failures->len; i++)
     timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
                                   GMP_ERROR_TIMED_OUT);
   if (!timed_out || options->request_timeout == 0 || self->server == NULL || self->server_ended)
     return;
-  self->limit_source = g_timeout_source_new (gmp_options_to_ms (options->request_timeout));
-  g_source_set_callback (self->limit_source, limit_cb, self, NULL);
-  g_source_attach (self->limit_source, g_main_context_get_thread_default ());
+  limit = g_timeout_source_new (gmp_options_to_ms (options->request_timeout));
+  self->limit_source = gmp_source_attach (limit, G_PRIORITY_DEFAULT, limit_cb, self);
 }
 
 static void
@@ -425,12 +422,8 @@ gmp_service_run_async (GmpService         *self,
       return;
     }
   if (cancellable != NULL)
-    {
-      self->cancel_source = g_cancellable_source_new (cancellable);
-      g_source_set_priority (self->cancel_source, G_PRIORITY_HIGH);
-      g_source_set_callback (self->cancel_source, G_SOURCE_FUNC (cancelled_cb), self, NULL);
-      g_source_attach (self->cancel_source, g_main_context_get_thread_default ());
-    }
+    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
   self->params = params != NULL ? g_variant_ref (params) : NULL;
   if (self->server != NULL)
     run_server (self);

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "application/gmp-run-private.h"
 #include "base/gmp-types.h"
 #include "peer/gmp-port-private.h"
 
@@ -52,10 +53,7 @@ gboolean       gmp_worker_link_connect    (GmpWorkerLink        *self,
                                            const GmpChannelEnd  *end,
                                            GError              **error);
 gboolean       gmp_worker_link_run_async  (GmpWorkerLink        *self,
-                                           const char           *role,
-                                           const char           *id,
-                                           const char           *target,
-                                           GVariant             *params,
+                                           const GmpRun         *run,
                                            GVariant             *options,
                                            GAsyncReadyCallback   callback,
                                            gpointer              user_data,

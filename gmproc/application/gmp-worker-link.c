@@ -246,10 +246,7 @@ gmp_worker_link_connect (GmpWorkerLink       *self,
 /* Calls @callback, unless there is an error at once. */
 gboolean
 gmp_worker_link_run_async (GmpWorkerLink      *self,
-                           const char         *role,
-                           const char         *id,
-                           const char         *target,
-                           GVariant           *params,
+                           const GmpRun       *run,
                            GVariant           *options,
                            GAsyncReadyCallback callback,
                            gpointer            user_data,
@@ -257,12 +254,12 @@ gmp_worker_link_run_async (GmpWorkerLink      *self,
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *packed = gmp_payload_pack (params, handles, error);
+  GVariant *packed = gmp_payload_pack (run->params, handles, error);
 
   if (packed == NULL)
     return FALSE;
-  gmp_dbus_worker1_call_run (self->proxy, role, id, target, packed, sunk, handles, NULL, callback,
-                             user_data);
+  gmp_dbus_worker1_call_run (self->proxy, run->role, run->id, run->target, packed, sunk, handles,
+                             NULL, callback, user_data);
   return TRUE;
 }
 

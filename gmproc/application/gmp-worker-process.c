@@ -7,6 +7,7 @@
 #include "application/gmp-worker-process-private.h"
 
 #include "application/gmp-line-reader-private.h"
+#include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "peer/gmp-peer-private.h"
@@ -182,20 +183,11 @@ rest (GmpLineReader *reader)
 }
 
 static void
-clear_end_source (GmpWorkerProcess *self)
-{
-  if (self->end_source != NULL)
-    g_source_destroy (self->end_source);
-  g_clear_pointer (&self->end_source, g_source_unref);
-}
-
-static void
 waited_cb (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
 {
   GmpWorkerProcess *self = user_data;
-
   int wait_status;
 
   self->has_ended = gmp_process_wait_finish (GMP_PROCESS (source), result, &wait_status, NULL);
@@ -204,7 +196,7 @@ waited_cb (GObject      *source,
       gmp_debug ("pid %d has ended", gmp_process_get_pid (self->process));
       self->wait_status = wait_status;
     }
-  clear_end_source (self);
+  gmp_source_clear (&self->end_source);
   rest (self->out);
   rest (self->err);
   g_clear_object (&self->watch);
@@ -237,23 +229,31 @@ gmp_worker_process_unwatch (GmpWorkerProcess *self)
   g_cancellable_cancel (self->watch);
 }
 
+static gboolean end_cb (gpointer user_data);
+
+static void
+schedule_end (GmpWorkerProcess *self,
+              int               signum,
+              guint             grace)
+{
+  gmp_source_clear (&self->end_source);
+  self->end_signal = signum;
+  self->end_source = gmp_source_attach (g_timeout_source_new (grace), G_PRIORITY_DEFAULT, end_cb,
+                                        self);
+}
+
 static gboolean
 end_cb (gpointer user_data)
 {
   GmpWorkerProcess *self = user_data;
 
-  clear_end_source (self);
+  gmp_source_clear (&self->end_source);
   gmp_debug ("signal %d to pid %d", self->end_signal, gmp_process_get_pid (self->process));
   self->was_forced = TRUE;
   self->was_signalled = TRUE;
   gmp_process_send_signal (self->process, self->end_signal);
   if (self->end_signal == SIGTERM)
-    {
-      self->end_signal = SIGKILL;
-      self->end_source = g_timeout_source_new (gmp_options_to_ms (self->options->kill_grace));
-      g_source_set_callback (self->end_source, end_cb, self, NULL);
-      g_source_attach (self->end_source, g_main_context_get_thread_default ());
-    }
+    schedule_end (self, SIGKILL, gmp_options_to_ms (self->options->kill_grace));
   return G_SOURCE_REMOVE;
 }
 
@@ -263,13 +263,8 @@ void
 gmp_worker_process_end (GmpWorkerProcess *self,
                         guint             grace)
 {
-  if (self->was_forced || self->watch == NULL)
-    return;
-  clear_end_source (self);
-  self->end_signal = SIGTERM;
-  self->end_source = g_timeout_source_new (grace);
-  g_source_set_callback (self->end_source, end_cb, self, NULL);
-  g_source_attach (self->end_source, g_main_context_get_thread_default ());
+  if (!self->was_forced && self->watch != NULL)
+    schedule_end (self, SIGTERM, grace);
 }
 
 void

@@ -82,11 +82,11 @@ run_link (Run       *run,
           FuzzInput *input)
 {
   GmpWorkerLink *link = gmp_worker_link_new (run->connection);
+  GmpRun *asked = gmp_run_new ("call", "1", "native::nothing", NULL);
   g_autoptr (GError) error = NULL;
 
   gmp_worker_link_begin (link, &events, run);
-  gmp_worker_link_run_async (link, "call", "1", "native::nothing", NULL,
-                             g_variant_new ("a{sv}", NULL), ran_cb, run, &error);
+  gmp_worker_link_run_async (link, asked, g_variant_new ("a{sv}", NULL), ran_cb, run, &error);
   g_assert_no_error (error);
   wire_wait (fd);
   wire_send (fd, input);
@@ -97,6 +97,7 @@ run_link (Run       *run,
   else if (run->value != NULL)
     fuzz_use_value (run->value);
   gmp_worker_link_free (link, NULL, NULL);
+  gmp_run_free (asked);
 }
 
 int

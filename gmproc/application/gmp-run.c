@@ -1,0 +1,217 @@
+/* gmp-run.c: one run of a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-run-private.h"
+
+#include "application/gmp-source-private.h"
+#include "base/gmp-error.h"
+
+GmpRun *
+gmp_run_new (const char *role,
+             const char *id,
+             const char *target,
+             GVariant   *params)
+{
+  GmpRun *self = g_new0 (GmpRun, 1);
+
+  self->role = g_strdup (role);
+  self->id = g_strdup (id);
+  self->target = g_strdup (target);
+  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  return self;
+}
+
+void
+gmp_run_free (GmpRun *self)
+{
+  gmp_run_end (self);
+  g_clear_pointer (&self->value, g_variant_unref);
+  g_clear_pointer (&self->options, gmp_options_unref);
+  g_free (self->role);
+  g_free (self->id);
+  g_free (self->target);
+  g_free (self);
+}
+
+/* A value that comes after an error is too late. */
+void
+gmp_run_take_value (GmpRun   *self,
+                    GVariant *value)
+{
+  if (self->error != NULL)
+    return;
+  self->has_value = TRUE;
+  self->value = value != NULL ? g_variant_ref (value) : NULL;
+}
+
+/* Takes @error over. The first cause counts: what follows from it is no news. */
+void
+gmp_run_take_error (GmpRun *self,
+                    GError *error)
+{
+  if (self->error == NULL)
+    self->error = error;
+  else
+    g_error_free (error);
+}
+
+gboolean
+gmp_run_has_answer (GmpRun *self)
+{
+  return self->has_value || self->error != NULL;
+}
+
+static gboolean
+cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
+           gpointer      user_data)
+{
+  GmpRun *self = user_data;
+
+  gmp_source_clear (&self->cancel_source);
+  self->was_cancelled = TRUE;
+  self->expired (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+limit_cb (gpointer user_data)
+{
+  GmpRun *self = user_data;
+
+  gmp_source_clear (&self->limit_source);
+  gmp_run_take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                         "it had not ended within %g seconds (run-timeout)",
+                                         self->options->run_timeout));
+  self->expired (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+startup_cb (gpointer user_data)
+{
+  GmpRun *self = user_data;
+
+  gmp_source_clear (&self->startup_source);
+  gmp_run_take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                         "it was not ready within %g seconds of its start "
+                                         "(startup-timeout)%s", self->options->startup_timeout,
+                                         self->was_connected ? ""
+                                         : ": does its main () call gmp_init () first?"));
+  self->expired (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Calls @expired, in the thread-default main context, when @cancellable (nullable) is cancelled, or
+ * it takes too long. */
+void
+gmp_run_begin (GmpRun       *self,
+               GmpOptions   *options,
+               GCancellable *cancellable,
+               GmpRunExpired expired,
+               gpointer      user_data)
+{
+  double timeout = options->run_timeout;
+
+  self->options = gmp_options_ref (options);
+  self->begin_time = g_get_monotonic_time ();
+  self->expired = expired;
+  self->user_data = user_data;
+  if (cancellable != NULL)
+    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
+  if (timeout > 0)
+    self->limit_source = gmp_source_attach (g_timeout_source_new (gmp_options_to_ms (timeout)),
+                                            G_PRIORITY_DEFAULT, limit_cb, self);
+}
+
+/* A process is started for it, which should say before long that it is ready. */
+void
+gmp_run_await_start (GmpRun *self)
+{
+  double timeout = self->options->startup_timeout;
+
+  gmp_source_clear (&self->startup_source);
+  /* Somebody with a debugger has all the time in the world. */
+  if (g_getenv ("GMPROC_WRAP") == NULL && timeout > 0)
+    self->startup_source = gmp_source_attach (g_timeout_source_new (gmp_options_to_ms (timeout)),
+                                              G_PRIORITY_DEFAULT, startup_cb, self);
+}
+
+/* It is, or never will be. */
+void
+gmp_run_started (GmpRun *self)
+{
+  gmp_source_clear (&self->startup_source);
+}
+
+/* Nothing ends it any more; what it was given is let go. Its value stays. */
+void
+gmp_run_end (GmpRun *self)
+{
+  gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->startup_source);
+  gmp_source_clear (&self->limit_source);
+  g_clear_pointer (&self->params, g_variant_unref);
+  g_clear_error (&self->error);
+}
+
+static GmpEnd
+describe (GmpRun           *self,
+          GmpWorkerProcess *process)
+{
+  GmpEnd end = {
+    .role = self->role,
+    .id = self->id,
+    .options = self->options,
+    .pid = self->pid,
+    .was_connected = self->was_connected,
+    .run_time = (g_get_monotonic_time () - self->begin_time) / (double) G_USEC_PER_SEC,
+    .cause = self->error,
+  };
+
+  if (process != NULL)
+    {
+      end.has_ended = gmp_worker_process_has_ended (process);
+      end.wait_status = gmp_worker_process_get_wait_status (process);
+      end.was_signalled = gmp_worker_process_was_signalled (process);
+      end.peak_memory = gmp_worker_process_get_peak_memory (process);
+      end.tail = gmp_worker_process_get_tail (process);
+    }
+  return end;
+}
+
+/* Why it failed. @process is %NULL where none could be started. */
+GmpFailure *
+gmp_run_to_failure (GmpRun           *self,
+                    GmpWorkerProcess *process)
+{
+  GmpEnd end;
+
+  if (self->was_cancelled)
+    {
+      g_clear_error (&self->error);
+      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
+    }
+  else if (process != NULL && gmp_worker_process_was_forced (process))
+    gmp_run_take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                                   "it closed its connection but went on running, "
+                                                   "and was killed"));
+  end = describe (self, process);
+  return gmp_failure_new (&end);
+}
+
+/* It has its value, but the process may have ended badly after that. */
+void
+gmp_run_warn_of_late_death (GmpRun           *self,
+                            GmpWorkerProcess *process)
+{
+  GmpEnd end = describe (self, process);
+  g_autofree char *worker = gmp_end_describe_worker (&end);
+  g_autofree char *exit = gmp_end_describe_exit (&end);
+
+  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN)
+    g_warning ("%s had returned its result, but then %s", worker, exit);
+}

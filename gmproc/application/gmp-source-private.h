@@ -1,0 +1,19 @@
+/* gmp-source-private.h: sources that an object has for a while
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+GSource *gmp_source_attach (GSource     *source,
+                            int          priority,
+                            GSourceFunc  callback,
+                            gpointer     user_data);
+void     gmp_source_clear  (GSource    **place);
+
+G_END_DECLS
