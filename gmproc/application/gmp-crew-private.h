@@ -8,7 +8,7 @@
 
 #include "application/gmp-application-private.h"
 #include "application/gmp-outcome-private.h"
-#include "application/gmp-remote-worker-private.h"
+#include "application/gmp-pool-private.h"
 #include "application/gmp-run-signals-private.h"
 
 G_BEGIN_DECLS
@@ -86,8 +86,7 @@ GmpRemoteWorker *gmp_crew_new_worker  (GmpCrew              *self);
 GmpOptions      *gmp_crew_get_options (GmpCrew              *self);
 guint            gmp_crew_get_n_left  (GmpCrew              *self);
 GmpOutcome      *gmp_crew_get_outcome (GmpCrew              *self);
-GMainContext    *gmp_crew_get_context (GmpCrew              *self);
+GmpPool         *gmp_crew_get_pool    (GmpCrew              *self);
 void             gmp_crew_kill        (GmpCrew              *self);
-void             gmp_crew_retire_idle (GmpCrew              *self);
 
 G_END_DECLS

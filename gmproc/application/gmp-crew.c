@@ -10,7 +10,6 @@
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "peer/gmp-peer-private.h"
 
 /* One that takes part in the run, from when it is added until it is settled. */
 typedef struct {
@@ -34,8 +33,7 @@ struct _GmpCrew
   guint share; /* of the processors, for each worker of the run */
 
   GmpStarter *starter;
-  GMainContext *context; /* (nullable): for what blocks */
-  GQueue idle;         /* of GmpRemoteWorker: processes kept for further runs */
+  GmpPool *pool;       /* processes kept for further runs */
   GmpOutcome *outcome; /* of the last run, or the one that is */
 
   GTask *task;         /* (nullable): the run */
@@ -75,9 +73,9 @@ gmp_crew_new (const GmpCrewEvents *events,
   self->owner = owner;
   self->options = gmp_application_copy_options (owner);
   self->starter = gmp_starter_ref_default ();
+  self->pool = gmp_pool_new ();
   self->outcome = gmp_outcome_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
-  g_queue_init (&self->idle);
   g_queue_init (&self->waiting);
   return self;
 }
@@ -85,9 +83,8 @@ gmp_crew_new (const GmpCrewEvents *events,
 void
 gmp_crew_free (GmpCrew *self)
 {
-  gmp_crew_retire_idle (self);
+  gmp_pool_free (self->pool);
   gmp_crew_abandon (self);
-  gmp_peer_free_context (self->context);
   g_ptr_array_unref (self->running);
   gmp_outcome_free (self->outcome);
   gmp_options_unref (self->options);
@@ -104,7 +101,7 @@ gmp_crew_set_options (GmpCrew    *self,
                       gboolean    reuse)
 {
   /* A kept process was started under the old ones. */
-  gmp_crew_retire_idle (self);
+  gmp_pool_retire (self->pool);
   gmp_options_unref (self->options);
   self->options = options;
   self->max_parallel = max_parallel;
@@ -375,33 +372,20 @@ ran_cb (GObject      *source,
   g_clear_object (&member->worker);
   if (gmp_remote_worker_run_finish (worker, result, &value, &failure))
     settle (self, member->id, value);
-  if (gmp_remote_worker_is_kept (worker))
-    g_queue_push_tail (&self->idle, g_object_ref (worker));
+  gmp_pool_keep (self->pool, worker);
   end_member (self, member, failure);
   begin_waiting (self);
   maybe_return (self);
-}
-
-static GmpRemoteWorker *
-obtain_worker (GmpCrew *self)
-{
-  GmpRemoteWorker *worker;
-
-  while ((worker = g_queue_pop_head (&self->idle)) != NULL)
-    {
-      if (gmp_remote_worker_is_kept (worker))
-        return worker;
-      g_object_unref (worker);
-    }
-  return gmp_crew_new_worker (self);
 }
 
 static void
 begin_next (GmpCrew *self)
 {
   Member *member = g_queue_pop_head (&self->waiting);
-  GmpRemoteWorker *worker = obtain_worker (self);
+  GmpRemoteWorker *worker = gmp_pool_take (self->pool);
 
+  if (worker == NULL)
+    worker = gmp_crew_new_worker (self);
   member->worker = worker;
   g_ptr_array_add (self->running, member);
   if (member->port != NULL)
@@ -528,14 +512,10 @@ gmp_crew_get_outcome (GmpCrew *self)
   return self->outcome;
 }
 
-/* A context of the crew's own, for calls that block. It is the same for all of them, for what one
- * has begun in it, the next may end. */
-GMainContext *
-gmp_crew_get_context (GmpCrew *self)
+GmpPool *
+gmp_crew_get_pool (GmpCrew *self)
 {
-  if (self->context == NULL)
-    self->context = g_main_context_new ();
-  return self->context;
+  return self->pool;
 }
 
 void
@@ -594,26 +574,4 @@ gmp_crew_end (GmpCrew      *self,
   for (guint i = 0; reason != NULL && i < self->running->len; i++)
     gmp_remote_worker_tell_gone (((Member *) self->running->pdata[i])->worker, "server", reason,
                                  FALSE);
-}
-
-/* Waits for kept processes to be gone, which takes a limited time: what has nothing to do exits at
- * once, or is killed. A garbage collector may be what calls this, so nothing of the user's is
- * called, and no context is run that others have something in. */
-void
-gmp_crew_retire_idle (GmpCrew *self)
-{
-  GmpRemoteWorker *worker;
-
-  if (self->idle.length == 0)
-    return;
-  /* The connections' last words come here, until the crew is freed. */
-  g_main_context_push_thread_default (gmp_crew_get_context (self));
-  for (GList *link = self->idle.head; link != NULL; link = link->next)
-    gmp_remote_worker_disconnect (link->data);
-  g_main_context_pop_thread_default (self->context);
-  while ((worker = g_queue_pop_head (&self->idle)) != NULL)
-    {
-      gmp_remote_worker_end_sync (worker);
-      g_object_unref (worker);
-    }
 }

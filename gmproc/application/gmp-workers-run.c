@@ -272,8 +272,8 @@ gmp_workers_run (GmpWorkers   *self,
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  gmp_blocking_begin (&blocking, gmp_crew_get_context (priv->crew), G_OBJECT (self), kill_all,
-                      cancellable);
+  gmp_blocking_begin (&blocking, gmp_pool_get_context (gmp_crew_get_pool (priv->crew)),
+                      G_OBJECT (self), kill_all, cancellable);
   gmp_workers_run_async (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   results = gmp_workers_run_finish (self, gmp_blocking_wait (&blocking), &local);
   gmp_blocking_end (&blocking, &local);
