@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
+#include "peer/gmp-wire-private.h"
 #include "peer/gmp-worker-dbus.h"
 
 /* What a connection was closed for, where this end had to: a GError, as data of the connection. */
@@ -43,17 +44,11 @@ static gboolean
 is_signal (GDBusMessage *message)
 {
   const char *member = g_dbus_message_get_member (message);
-  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (
-    gmp_dbus_worker1_interface_info (), member);
-  g_autoptr (GString) signature = g_string_new (NULL);
+  GDBusInterfaceInfo *interface = gmp_dbus_worker1_interface_info ();
+  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (interface, member);
 
-  if (info == NULL ||
-      g_strcmp0 (g_dbus_message_get_interface (message),
-                 gmp_dbus_worker1_interface_info ()->name) != 0)
-    return FALSE;
-  for (GDBusArgInfo **arg = info->args; arg != NULL && *arg != NULL; arg++)
-    g_string_append (signature, (*arg)->signature);
-  return g_str_equal (signature->str, g_dbus_message_get_signature (message));
+  return info != NULL && gmp_wire_has_arguments (message, info->args) &&
+         g_strcmp0 (g_dbus_message_get_interface (message), interface->name) == 0;
 }
 
 /* Called in GDBus's thread. A worker replies and has its signals; the application has nothing that

@@ -20,7 +20,7 @@ typedef struct {
   GmpInbox *inbox;           /* owned by the control */
   GCancellable *stop;        /* ends the life cycle at its next turn */
   GCancellable *cancellable; /* nobody wants the result any more; stop is cancelled with it */
-  GDBusMethodInvocation *invocation;
+  GDBusMessage *call;
 } GmpJob;
 
 typedef struct _GmpControl GmpControl;

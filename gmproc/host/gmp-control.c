@@ -13,14 +13,16 @@
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-port-private.h"
+#include "peer/gmp-wire-private.h"
 #include "peer/gmp-worker-dbus.h"
 
+#include <glib-unix.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* The main thread belongs to the user's code, which may block as long as it likes. A thread of the
- * control's own has the main context in which the connection delivers calls, and `closed`; it never
- * runs code of the user.
+ * control's own reads what the application calls; it never runs code of the user. Replies and
+ * signals are written by the thread that has them.
  *
  * A run goes from handle_run() in that thread, over the queue, to gmp_control_take_job() in the
  * main thread, and ends with gmp_control_finish_job(). */
@@ -33,13 +35,13 @@ struct _GmpControl
   int fd;
   ino_t socket; /* what @fd is */
 
+  GmpWire *wire;
+
   GMutex lock;
-  GDBusConnection *connection; /* (nullable): under lock */
-  GmpDbusWorker1 *skeleton;    /* (nullable): set before the first job */
-  GmpJob *running;             /* (nullable): under lock */
-  GmpInbox *inbox;             /* of the run that comes or is; under lock */
-  gboolean inbox_is_used;      /* by a run that has ended; under lock */
-  gboolean has_last;           /* the main thread's: no run will follow */
+  GmpJob *running;        /* (nullable): under lock */
+  GmpInbox *inbox;        /* of the run that comes or is; under lock */
+  gboolean inbox_is_used; /* by a run that has ended; under lock */
+  gboolean has_last;      /* the main thread's: no run will follow */
 };
 
 static GmpJob no_more_jobs;
@@ -54,6 +56,7 @@ job_free (GmpJob *job)
   g_variant_unref (job->options);
   g_clear_object (&job->stop);
   g_clear_object (&job->cancellable);
+  g_object_unref (job->call);
   g_free (job);
 }
 
@@ -84,109 +87,88 @@ make_channel (const char  *kind,
   return port != NULL ? gmp_port_open (port, error) : NULL;
 }
 
-static gboolean
-handle_connect (GmpDbusWorker1        *skeleton,
-                GDBusMethodInvocation *invocation,
-                GUnixFDList           *handles,
-                const char            *peer,
-                const char            *runtime,
-                const char            *kind,
-                GVariant              *positions,
-                gpointer               user_data)
+/* What the application calls: without an error, all but Run is answered at once, with nothing. */
+
+static void
+handle_connect (GmpControl   *self,
+                GDBusMessage *call,
+                GError      **error)
 {
-  GmpControl *self = user_data;
-  GError *error = NULL;
-  g_autoptr (GmpChannel) channel = make_channel (kind, positions, handles, &error);
+  g_autoptr (GVariant) positions = NULL;
+  g_autoptr (GmpChannel) channel = NULL;
+  const char *peer;
+  const char *runtime;
+  const char *kind;
   GmpInbox *inbox = NULL;
 
+  g_variant_get (g_dbus_message_get_body (call), "(&s&s&s@ah)", &peer, &runtime, &kind,
+                 &positions);
+  channel = make_channel (kind, positions, g_dbus_message_get_unix_fd_list (call), error);
   g_mutex_lock (&self->lock);
   if (channel != NULL)
-    inbox = get_inbox_locked (self, &error);
+    inbox = get_inbox_locked (self, error);
   if (inbox != NULL)
     gmp_inbox_add (inbox, peer, runtime, channel);
   g_mutex_unlock (&self->lock);
-
-  if (error != NULL)
-    g_dbus_method_invocation_take_error (invocation, error);
-  else
-    gmp_dbus_worker1_complete_connect (skeleton, invocation, NULL);
-  return TRUE;
 }
 
+/* @params is taken over. */
 static GmpJob *
-make_job (const char            *role,
-          const char            *id,
-          const char            *target,
-          GVariant              *params,
-          GVariant              *options,
-          GDBusMethodInvocation *invocation)
+make_job (GDBusMessage *call,
+          GVariant     *params)
 {
   GmpJob *job = g_new0 (GmpJob, 1);
 
-  job->role = g_strdup (role);
-  job->id = g_strdup (id);
-  job->target = g_strdup (target);
+  g_variant_get (g_dbus_message_get_body (call), "(sss@(sayah)@a{sv})", &job->role, &job->id,
+                 &job->target, NULL, &job->options);
   job->params = params;
-  job->options = g_variant_ref (options);
   job->stop = g_cancellable_new ();
   job->cancellable = g_cancellable_new ();
-  job->invocation = invocation;
+  job->call = g_object_ref (call);
   return job;
 }
 
-static gboolean
-handle_run (GmpDbusWorker1        *skeleton G_GNUC_UNUSED,
-            GDBusMethodInvocation *invocation,
-            GUnixFDList           *handles,
-            const char            *role,
-            const char            *id,
-            const char            *target,
-            GVariant              *packed_params,
-            GVariant              *options,
-            gpointer               user_data)
+static void
+handle_run (GmpControl   *self,
+            GDBusMessage *call,
+            GError      **error)
 {
-  GmpControl *self = user_data;
-  GError *error = NULL;
+  g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (call), 3);
+  g_autoptr (GVariant) params = NULL;
   GmpInbox *inbox = NULL;
-  GVariant *params = NULL;
 
-  gmp_debug ("worker %s: run %s as %s", id, target, role);
-  gmp_payload_unpack (packed_params, handles, &params, &error);
-
+  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (call), &params, error))
+    return;
   g_mutex_lock (&self->lock);
-  if (error == NULL && self->running != NULL)
-    g_set_error_literal (&error, GMP_ERROR, GMP_ERROR_EXISTS, "This worker is in a run already");
-  if (error == NULL)
-    inbox = get_inbox_locked (self, &error);
+  if (self->running != NULL)
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS, "This worker is in a run already");
+  else
+    inbox = get_inbox_locked (self, error);
   if (inbox != NULL)
     {
-      self->running = make_job (role, id, target, g_steal_pointer (&params), options,
-                                invocation);
+      self->running = make_job (call, g_steal_pointer (&params));
       self->running->inbox = inbox;
+      gmp_debug ("worker %s: run %s as %s", self->running->id, self->running->target,
+                 self->running->role);
       g_async_queue_push (self->jobs, self->running);
     }
   g_mutex_unlock (&self->lock);
-
-  if (params != NULL)
-    g_variant_unref (params);
-  if (error != NULL)
-    g_dbus_method_invocation_take_error (invocation, error);
-  return TRUE;
 }
 
-static gboolean
-handle_gone (GmpDbusWorker1        *skeleton,
-             GDBusMethodInvocation *invocation,
-             const char            *peer,
-             const char            *domain,
-             int                    code,
-             const char            *message,
-             gboolean               returns,
-             gpointer               user_data)
+static void
+handle_gone (GmpControl   *self,
+             GDBusMessage *call,
+             GError      **error G_GNUC_UNUSED)
 {
-  GmpControl *self = user_data;
   g_autoptr (GError) reason = NULL;
+  const char *peer;
+  const char *domain;
+  const char *message;
+  gboolean returns;
+  int code;
 
+  g_variant_get (g_dbus_message_get_body (call), "(&s&si&sb)", &peer, &domain, &code, &message,
+                 &returns);
   gmp_debug ("%s has ended%s: %s", peer, returns ? " and returns" : "", message);
   if (domain[0] != '\0')
     reason = g_error_new_literal (g_quark_from_string (domain), code, message);
@@ -194,32 +176,25 @@ handle_gone (GmpDbusWorker1        *skeleton,
   if (self->inbox != NULL)
     gmp_inbox_tell_gone (self->inbox, peer, reason, returns);
   g_mutex_unlock (&self->lock);
-  gmp_dbus_worker1_complete_gone (skeleton, invocation);
-  return TRUE;
 }
 
-static gboolean
-handle_stop (GmpDbusWorker1        *skeleton,
-             GDBusMethodInvocation *invocation,
-             gpointer               user_data)
+static void
+handle_stop (GmpControl   *self,
+             GDBusMessage *call G_GNUC_UNUSED,
+             GError      **error G_GNUC_UNUSED)
 {
-  GmpControl *self = user_data;
-
   gmp_debug ("told to stop");
   g_mutex_lock (&self->lock);
   if (self->running != NULL)
     g_cancellable_cancel (self->running->stop);
   g_mutex_unlock (&self->lock);
-  gmp_dbus_worker1_complete_stop (skeleton, invocation);
-  return TRUE;
 }
 
-static gboolean
-handle_cancel (GmpDbusWorker1        *skeleton,
-               GDBusMethodInvocation *invocation,
-               gpointer               user_data)
+static void
+handle_cancel (GmpControl   *self,
+               GDBusMessage *call G_GNUC_UNUSED,
+               GError      **error G_GNUC_UNUSED)
 {
-  GmpControl *self = user_data;
   g_autoptr (GCancellable) cancellable = NULL;
   g_autoptr (GCancellable) stop = NULL;
 
@@ -234,17 +209,76 @@ handle_cancel (GmpDbusWorker1        *skeleton,
   /* Outside the lock: handlers of the user may be connected. */
   g_cancellable_cancel (cancellable);
   g_cancellable_cancel (stop);
-  gmp_dbus_worker1_complete_cancel (skeleton, invocation);
+}
+
+static const struct {
+  const char *name;
+  void (*handle) (GmpControl *self, GDBusMessage *call, GError **error);
+  gboolean replies_later;
+} methods[] = {
+  { "Connect", handle_connect, FALSE },
+  { "Run", handle_run, TRUE },
+  { "Gone", handle_gone, FALSE },
+  { "Stop", handle_stop, FALSE },
+  { "Cancel", handle_cancel, FALSE },
+};
+
+/* Takes @error (nullable) and @body (nullable) over, of which one counts. */
+static void
+reply (GmpControl   *self,
+       GDBusMessage *call,
+       GVariant     *body,
+       GUnixFDList  *handles,
+       GError       *error)
+{
+  g_autoptr (GDBusMessage) message = NULL;
+  g_autoptr (GError) lost = NULL;
+
+  if (error != NULL)
+    {
+      message = gmp_wire_new_error (call, error);
+      g_error_free (error);
+    }
+  else
+    {
+      message = g_dbus_message_new_method_reply (call);
+      if (body != NULL)
+        g_dbus_message_set_body (message, body);
+      g_dbus_message_set_unix_fd_list (message, handles);
+    }
+  if (!gmp_wire_send (self->wire, message, &lost))
+    gmp_debug ("a reply is lost: %s", lost->message);
+}
+
+static gboolean
+handle (GmpControl   *self,
+        GDBusMessage *call,
+        GError      **error)
+{
+  const char *name = g_dbus_message_get_member (call);
+  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (
+    gmp_dbus_worker1_interface_info (), name);
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      GError *local = NULL;
+
+      if (!g_str_equal (methods[i].name, name) || !gmp_wire_has_arguments (call, info->in_args))
+        continue;
+      methods[i].handle (self, call, &local);
+      if (local == NULL)
+        return !methods[i].replies_later;
+      g_propagate_error (error, local);
+      return TRUE;
+    }
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD, "A worker has no method %s (%s)",
+               name, g_dbus_message_get_signature (call));
   return TRUE;
 }
 
 static void
-closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
-           gboolean         remote_peer_vanished G_GNUC_UNUSED,
-           GError          *error G_GNUC_UNUSED,
-           gpointer         user_data)
+hear_end (GmpControl *self)
 {
-  GmpControl *self = user_data;
   gboolean busy;
 
   g_mutex_lock (&self->lock);
@@ -264,67 +298,52 @@ closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
   g_async_queue_push (self->jobs, &no_more_jobs);
 }
 
-static void
-export_on (GmpControl      *self,
-           GDBusConnection *connection)
+static gboolean
+receive_cb (int          fd G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
 {
-  g_autoptr (GError) error = NULL;
+  GmpControl *self = user_data;
+  g_autoptr (GError) lost = NULL;
+  g_autoptr (GDBusMessage) call = gmp_wire_receive (self->wire, &lost);
+  GError *error = NULL;
 
-  self->skeleton = gmp_dbus_worker1_skeleton_new ();
-  g_signal_connect (self->skeleton, "handle-connect", G_CALLBACK (handle_connect), self);
-  g_signal_connect (self->skeleton, "handle-run", G_CALLBACK (handle_run), self);
-  g_signal_connect (self->skeleton, "handle-gone", G_CALLBACK (handle_gone), self);
-  g_signal_connect (self->skeleton, "handle-stop", G_CALLBACK (handle_stop), self);
-  g_signal_connect (self->skeleton, "handle-cancel", G_CALLBACK (handle_cancel), self);
-  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (self->skeleton), connection,
-                                         GMP_WORKER_PATH, &error))
-    g_error ("Cannot export the worker: %s", error->message);
-}
-
-static void
-connect_to_application (GmpControl *self)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = NULL;
-
-  gmp_peer_greet (self->fd);
-  connection = gmp_peer_connect_sync (self->fd, &error);
-  if (connection == NULL)
+  if (call == NULL)
     {
-      gmp_debug ("no connection to the application: %s", error->message);
-      g_async_queue_push (self->jobs, &no_more_jobs);
-      return;
+      gmp_debug ("nothing more to hear: %s", lost->message);
+      hear_end (self);
+      return G_SOURCE_REMOVE;
     }
-  g_mutex_lock (&self->lock);
-  self->connection = g_object_ref (connection);
-  g_mutex_unlock (&self->lock);
-  g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
-  export_on (self, connection);
-  g_dbus_connection_start_message_processing (connection);
-  /* It may have closed, and said so, before there was a handler. */
-  if (g_dbus_connection_is_closed (connection))
-    closed_cb (connection, TRUE, NULL, self);
+  if (g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+      handle (self, call, &error) &&
+      (g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0)
+    reply (self, call, NULL, NULL, g_steal_pointer (&error));
+  g_clear_error (&error);
+  return G_SOURCE_CONTINUE;
 }
 
 static gpointer
 control_thread (gpointer user_data)
 {
   GmpControl *self = user_data;
+  g_autoptr (GSource) source = g_unix_fd_source_new (self->fd, G_IO_IN);
+  g_autoptr (GError) error = NULL;
 
   g_main_context_push_thread_default (self->context);
-  connect_to_application (self);
+  if (gmp_wire_take_greeting (self->wire, &error))
+    {
+      g_source_set_callback (source, G_SOURCE_FUNC (receive_cb), self, NULL);
+      g_source_attach (source, self->context);
+    }
+  else
+    {
+      gmp_debug ("no connection to the application: %s", error->message);
+      g_async_queue_push (self->jobs, &no_more_jobs);
+    }
   g_main_loop_run (self->loop);
 
-  if (self->skeleton != NULL)
-    g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->skeleton));
-  g_clear_object (&self->skeleton);
+  g_source_destroy (source);
   g_clear_pointer (&self->inbox, gmp_inbox_free);
-  if (self->connection != NULL)
-    {
-      g_signal_handlers_disconnect_by_data (self->connection, self);
-      g_dbus_connection_close_sync (self->connection, NULL, NULL);
-    }
-  g_clear_object (&self->connection);
   g_main_context_pop_thread_default (self->context);
   return NULL;
 }
@@ -343,10 +362,15 @@ GmpControl *
 gmp_control_new (int      fd,
                  GError **error)
 {
-  g_autoptr (GmpControl) self = g_new0 (GmpControl, 1);
+  GmpWire *wire = gmp_wire_new (fd, error);
+  g_autoptr (GmpControl) self = NULL;
   struct stat status;
 
+  if (wire == NULL)
+    return NULL;
+  self = g_new0 (GmpControl, 1);
   g_mutex_init (&self->lock);
+  self->wire = wire;
   self->fd = fd;
   if (fstat (fd, &status) == 0)
     self->socket = status.st_ino;
@@ -379,6 +403,7 @@ gmp_control_free (GmpControl *self)
       g_thread_join (self->thread);
     }
   gmp_peer_free_context (self->context);
+  gmp_wire_free (self->wire);
   g_async_queue_unref (self->jobs);
   g_main_loop_unref (self->loop);
   g_mutex_clear (&self->lock);
@@ -394,10 +419,24 @@ gmp_control_take_job (GmpControl *self)
   return job != &no_more_jobs ? job : NULL;
 }
 
+/* In any thread. Takes @body over, floating. */
+static gboolean
+emit (GmpControl *self,
+      const char *name,
+      GVariant   *body,
+      GError    **error)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (
+    GMP_WORKER_PATH, gmp_dbus_worker1_interface_info ()->name, name);
+
+  g_dbus_message_set_body (message, body);
+  return gmp_wire_send (self->wire, message, error);
+}
+
 void
 gmp_control_ready (GmpControl *self)
 {
-  gmp_dbus_worker1_emit_ready (self->skeleton, getpid ());
+  emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL);
 }
 
 /* Whether the application has said that no run follows the one that has ended. */
@@ -407,7 +446,7 @@ gmp_control_has_last (GmpControl *self)
   return self->has_last;
 }
 
-/* Takes @job and @error over. With the last run this returns when the reply has been written. */
+/* Takes @job and @error over. When this returns the reply has been written. */
 void
 gmp_control_finish_job (GmpControl *self,
                         GmpJob     *job,
@@ -426,19 +465,8 @@ gmp_control_finish_job (GmpControl *self,
   self->running = NULL;
   self->inbox_is_used = TRUE;
   g_mutex_unlock (&self->lock);
-
-  if (error != NULL && !g_utf8_validate (error->message, -1, NULL))
-    {
-      g_autofree char *message = error->message;
-
-      error->message = g_utf8_make_valid (message, -1);
-    }
-  if (error != NULL)
-    g_dbus_method_invocation_take_error (job->invocation, error);
-  else
-    gmp_dbus_worker1_complete_run (self->skeleton, job->invocation, handles, packed);
-  if (self->has_last)
-    g_dbus_connection_flush_sync (self->connection, NULL, NULL);
+  reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
+         error);
   job_free (job);
 }
 
@@ -450,10 +478,7 @@ gmp_control_report (GmpControl *self,
 {
   GVariant *packed = gmp_payload_pack_inline (value, error);
 
-  if (packed == NULL)
-    return FALSE;
-  gmp_dbus_worker1_emit_progress (self->skeleton, packed);
-  return TRUE;
+  return packed != NULL && emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
 }
 
 /* Called in any thread of the user's. */
@@ -465,6 +490,5 @@ gmp_control_log (GmpControl *self,
 {
   g_autofree char *valid = g_utf8_make_valid (message, -1);
 
-  if (self->skeleton != NULL)
-    gmp_dbus_worker1_emit_log (self->skeleton, domain, level, valid);
+  emit (self, "Log", g_variant_new ("(sus)", domain, level, valid), NULL);
 }

@@ -18,13 +18,14 @@ G_BEGIN_DECLS
 gboolean         gmp_peer_socketpair     (int                  fds[2],
                                           GError             **error);
 void             gmp_peer_greet          (int                  fd);
+gboolean         gmp_peer_take_greeting  (GSocket             *socket,
+                                          GCancellable        *cancellable,
+                                          GError             **error);
 void             gmp_peer_connect_async  (int                  fd,
                                           GCancellable        *cancellable,
                                           GAsyncReadyCallback  callback,
                                           gpointer             user_data);
 GDBusConnection *gmp_peer_connect_finish (GAsyncResult        *result,
-                                          GError             **error);
-GDBusConnection *gmp_peer_connect_sync   (int                  fd,
                                           GError             **error);
 
 /* The end of a context that connections were made in: see the definition. */

@@ -185,10 +185,10 @@ gmp_peer_stream_init (GmpPeerStream *self)
 }
 
 /* Waits for the greeting, which should have come. */
-static gboolean
-take_greeting (GSocket      *socket,
-               GCancellable *cancellable,
-               GError      **error)
+gboolean
+gmp_peer_take_greeting (GSocket      *socket,
+                        GCancellable *cancellable,
+                        GError      **error)
 {
   char byte;
   gssize n = g_socket_receive (socket, &byte, 1, cancellable, error);
@@ -212,7 +212,7 @@ make_connection (GSocket      *socket,
   g_autofree char *guid = g_dbus_generate_guid ();
   GDBusConnection *connection;
 
-  if (!take_greeting (socket, cancellable, error))
+  if (!gmp_peer_take_greeting (socket, cancellable, error))
     return NULL;
   connection = g_dbus_connection_new_sync (
     G_IO_STREAM (stream), guid,
@@ -287,17 +287,4 @@ gmp_peer_connect_finish (GAsyncResult *result,
                          GError      **error)
 {
   return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-/* Waits for the other end's greeting. Takes @fd over. */
-GDBusConnection *
-gmp_peer_connect_sync (int      fd,
-                       GError **error)
-{
-  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, error);
-
-  if (socket != NULL)
-    return make_connection (socket, NULL, error);
-  close (fd);
-  return NULL;
 }

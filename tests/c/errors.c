@@ -23,6 +23,15 @@ fail_own (GVariant *params G_GNUC_UNUSED,
 }
 
 static GVariant *
+fail_code (GVariant *params,
+           GError  **error)
+{
+  g_set_error_literal (error, g_quark_from_string ("an odd: domain.-_\xc3\xbc"),
+                       g_variant_get_int32 (params), "odd");
+  return NULL;
+}
+
+static GVariant *
 fail_gio (GVariant *params G_GNUC_UNUSED,
           GError  **error)
 {
@@ -162,6 +171,20 @@ test_own_domain (void)
 
   g_assert_error (error, TEST_ERROR, 4711);
   gmp_test_check_in (error->message, "my own: 100% ü");
+}
+
+/* Codes need not be those of an enumeration, nor domains words. */
+static void
+test_odd_codes (void)
+{
+  const int codes[] = { 0, -1, G_MININT, G_MAXINT };
+
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++)
+    {
+      g_autoptr (GError) error = fail (fail_code, g_variant_new_int32 (codes[i]));
+
+      g_assert_error (error, g_quark_from_string ("an odd: domain.-_\xc3\xbc"), codes[i]);
+    }
 }
 
 static void
@@ -359,6 +382,7 @@ main (int    argc,
 
   gmp_test_add ("/errors/domain-unnamed", test_domain_unnamed);
   gmp_test_add ("/errors/own-domain", test_own_domain);
+  gmp_test_add ("/errors/odd-codes", test_odd_codes);
   gmp_test_add ("/errors/known-domain", test_known_domain);
   gmp_test_add ("/errors/gmp-domain", test_gmp_domain);
   gmp_test_add ("/errors/value-and-error", test_value_and_error);

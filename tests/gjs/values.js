@@ -175,9 +175,10 @@ test('from-bytes', async () => {
 });
 
 function memory() {
+    System.gc();
+
     const [, status] = GLib.file_get_contents('/proc/self/status');
 
-    System.gc();
     return Number(/VmRSS:\s+(\d+)/.exec(new TextDecoder().decode(status))[1]);
 }
 
