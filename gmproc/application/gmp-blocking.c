@@ -22,20 +22,50 @@ interrupt_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* How many runs, in how many threads, watch for Ctrl-C now. */
+G_LOCK_DEFINE_STATIC (n_watching);
+static guint n_watching;
+
+/* Whether Ctrl-C would kill this process, or is watched for by another run. */
+static gboolean
+may_watch_locked (void)
+{
+  struct sigaction action;
+
+  return n_watching > 0 || (sigaction (SIGINT, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
+}
+
 /* Ctrl-C would kill this process and with it all hope of an orderly end. A program that handles it
  * itself knows what it wants. */
 static void
 watch_interrupts (GmpBlocking *self)
 {
-  struct sigaction action;
-
-  if (sigaction (SIGINT, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+  G_LOCK (n_watching);
+  if (may_watch_locked ())
+    {
+      n_watching++;
+      self->interrupt_source = g_unix_signal_source_new (SIGINT);
+    }
+  G_UNLOCK (n_watching);
+  if (self->interrupt_source == NULL)
     return;
-  self->interrupt_source = g_unix_signal_source_new (SIGINT);
   /* Before the next of many requests to an application that is the server. */
   g_source_set_priority (self->interrupt_source, G_PRIORITY_HIGH);
   g_source_set_callback (self->interrupt_source, interrupt_cb, self, NULL);
   g_source_attach (self->interrupt_source, self->context);
+}
+
+static void
+unwatch_interrupts (GmpBlocking *self)
+{
+  if (self->interrupt_source == NULL)
+    return;
+  g_source_destroy (self->interrupt_source);
+  G_LOCK (n_watching);
+  n_watching--;
+  /* With the last of them GLib gives the signal back. */
+  g_source_unref (self->interrupt_source);
+  G_UNLOCK (n_watching);
 }
 
 static void
@@ -93,11 +123,7 @@ gmp_blocking_end (GmpBlocking *self,
       g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     g_prefix_error (error, "Interrupted: ");
   g_cancellable_disconnect (self->outer, self->outer_handler);
-  if (self->interrupt_source != NULL)
-    {
-      g_source_destroy (self->interrupt_source);
-      g_source_unref (self->interrupt_source);
-    }
+  unwatch_interrupts (self);
   g_clear_object (&self->result);
   g_main_context_pop_thread_default (self->context);
   g_object_unref (self->cancellable);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A line longer than this comes in pieces, so that a worker cannot fill the application's
@@ -130,12 +131,22 @@ gmp_line_reader_detach (GmpLineReader *self)
 }
 
 /* Takes what is there now, and a last line without an end. Processes that the worker left behind
- * may hold the pipe open, so its end is not waited for. */
+ * may hold the pipe open, so its end is not waited for; and they may go on writing, so what comes
+ * meanwhile is not taken. */
 void
 gmp_line_reader_drain (GmpLineReader *self)
 {
-  while (read_some (self) > 0)
-    ;
+  int left = 0;
+
+  ioctl (self->fd, FIONREAD, &left);
+  while (left > 0)
+    {
+      gssize n = read_some (self);
+
+      if (n <= 0)
+        break;
+      left -= (int) n;
+    }
   if (self->line->len > 0)
     end_line (self);
 }

@@ -417,6 +417,7 @@ gmp_service_run_async (GmpService         *self,
   g_task_set_check_cancellable (self->task, FALSE);
   if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
     {
+      gmp_crew_abandon (self->crew);
       self->server_error = error;
       return_run (self);
       return;

@@ -321,6 +321,7 @@ test_errors (void)
       gmp_test_check_in (error->message, methods[i]);
       server = gmp_client_server_get_server_result (GMP_CLIENT_SERVER (application));
       g_assert_null (server);
+      g_assert_cmpuint (gmp_client_server_get_n_clients (GMP_CLIENT_SERVER (application)), ==, 0);
       /* finish is for lives that went well. */
       if (!g_str_equal (methods[i], "finish"))
         g_assert_null (strstr (application->trace->str, "finish"));

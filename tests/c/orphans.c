@@ -256,6 +256,77 @@ test_no_processes (void)
   gmp_test_check_in (error->message, "ulimit -u");
 }
 
+/* Leaves a process that the worker's end does not end: it is in a group of its own. */
+static gboolean
+become_daemon (void)
+{
+  if (fork () != 0)
+    return FALSE;
+  setsid ();
+  return TRUE;
+}
+
+/* Returns when they are in the midst of it. */
+static GVariant *
+leave_writers (GVariant *params,
+               GError  **error G_GNUC_UNUSED)
+{
+  char lines[4096];
+  int fds[2];
+
+  g_assert_no_errno (pipe (fds));
+  memset (lines, '\n', sizeof lines);
+  for (guint i = 0; i < 4; i++)
+    if (become_daemon ())
+      {
+        for (guint n = 0; write (STDERR_FILENO, lines, sizeof lines) > 0; n++)
+          if (n == 100)
+            (void) !write (fds[1], lines, 1);
+        _exit (0);
+      }
+  for (guint i = 0; i < 4; i++)
+    g_assert_cmpint (read (fds[0], lines, 1), ==, 1);
+  return g_variant_ref (params);
+}
+
+#define CONTROL_FD 3
+
+static GVariant *
+leave_connected (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  if (become_daemon ())
+    poll (&(struct pollfd) { .fd = CONTROL_FD, .events = POLLRDHUP }, 1, -1);
+  _exit (3);
+}
+
+/* What is left writes to the worker's standard error without end. */
+static void
+test_endless_output (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, leave_writers, g_variant_new_int32 (5), &error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "5");
+}
+
+/* What is left holds the control connection open. */
+static void
+test_held_connection (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, leave_connected, NULL, &error);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, "exited with status 3");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -273,5 +344,7 @@ main (int    argc,
   gmp_test_add ("/orphans/stopped-worker", test_stopped_worker);
   gmp_test_add ("/orphans/out-of-memory", test_out_of_memory);
   gmp_test_add ("/orphans/no-processes", test_no_processes);
+  gmp_test_add ("/orphans/endless-output", test_endless_output);
+  gmp_test_add ("/orphans/held-connection", test_held_connection);
   return g_test_run ();
 }
