@@ -13,6 +13,8 @@ G_BEGIN_DECLS
 
 GmpOptions *gmp_application_copy_options   (GmpApplication *self);
 void        gmp_application_clear_failures (GmpApplication *self);
+void        gmp_application_forget_failure (GmpApplication *self,
+                                            const char     *id);
 void        gmp_application_add_failure    (GmpApplication *self,
                                             GmpFailure     *failure);
 

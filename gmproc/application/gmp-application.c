@@ -509,6 +509,18 @@ gmp_application_clear_failures (GmpApplication *self)
   g_ptr_array_set_size (priv->failures, 0);
 }
 
+/* That of the worker @id, where it has one. */
+void
+gmp_application_forget_failure (GmpApplication *self,
+                                const char     *id)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  for (guint i = priv->failures->len; i > 0; i--)
+    if (g_str_equal (gmp_failure_get_id (priv->failures->pdata[i - 1]), id))
+      g_ptr_array_remove_index (priv->failures, i - 1);
+}
+
 void
 gmp_application_add_failure (GmpApplication *self,
                              GmpFailure     *failure)

@@ -203,7 +203,7 @@ gmp_crew_add (GmpCrew         *self,
   return FALSE;
 }
 
-/* While a run goes on: one that has returned begins once more. */
+/* While a run goes on: one that has returned, or failed, begins once more. */
 gboolean
 gmp_crew_add_again (GmpCrew         *self,
                     const GmpMember *member,
@@ -215,9 +215,10 @@ gmp_crew_add_again (GmpCrew         *self,
   if (self->task == NULL || !gmp_outcome_reopen (self->outcome, member->id))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "Worker '%s' has not returned in a run that goes on", member->id);
+                   "Worker '%s' has neither returned nor failed in a run that goes on", member->id);
       return FALSE;
     }
+  gmp_application_forget_failure (self->owner, member->id);
   g_queue_push_tail (&self->waiting, member_copy (member));
   begin_waiting (self);
   return TRUE;

@@ -19,8 +19,8 @@ typedef struct {
 struct _GmpOutcome
 {
   GPtrArray *entries; /* of Entry, in the order that they were asked for in */
+  GPtrArray *failed;  /* of them, in the order that they failed in */
   GHashTable *by_id;
-  Entry *first;       /* (nullable): that failed */
 };
 
 static void
@@ -40,6 +40,7 @@ gmp_outcome_new (void)
   GmpOutcome *self = g_new0 (GmpOutcome, 1);
 
   self->entries = g_ptr_array_new_with_free_func (entry_free);
+  self->failed = g_ptr_array_new ();
   self->by_id = g_hash_table_new (g_str_hash, g_str_equal);
   return self;
 }
@@ -48,6 +49,7 @@ void
 gmp_outcome_free (GmpOutcome *self)
 {
   g_hash_table_unref (self->by_id);
+  g_ptr_array_unref (self->failed);
   g_ptr_array_unref (self->entries);
   g_free (self);
 }
@@ -68,18 +70,19 @@ gmp_outcome_expect (GmpOutcome *self,
   return TRUE;
 }
 
-/* @id, which has succeeded, does it once more, and what it had is forgotten. %FALSE where it has
- * not succeeded. */
+/* @id does it once more, and what came of it is forgotten. %FALSE where nothing has yet. */
 gboolean
 gmp_outcome_reopen (GmpOutcome *self,
                     const char *id)
 {
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
-  if (entry == NULL || !entry->has_value)
+  if (entry == NULL || (!entry->has_value && entry->error == NULL))
     return FALSE;
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
+  g_clear_error (&entry->error);
+  g_ptr_array_remove (self->failed, entry);
   return TRUE;
 }
 
@@ -106,8 +109,7 @@ gmp_outcome_failed (GmpOutcome   *self,
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
   entry->error = g_error_copy (error);
-  if (self->first == NULL)
-    self->first = entry;
+  g_ptr_array_add (self->failed, entry);
 }
 
 /* %NULL for an id that succeeded, or was not there. */
@@ -125,17 +127,19 @@ GError *
 gmp_outcome_to_error (GmpOutcome *self)
 {
   g_autoptr (GString) others = g_string_new (NULL);
+  Entry *first;
   GError *error;
   guint n_others = 0;
 
-  if (self->first == NULL)
+  if (self->failed->len == 0)
     return NULL;
-  error = g_error_copy (self->first->error);
+  first = self->failed->pdata[0];
+  error = g_error_copy (first->error);
   for (guint i = 0; i < self->entries->len; i++)
     {
       Entry *entry = self->entries->pdata[i];
 
-      if (entry->error == NULL || entry == self->first)
+      if (entry->error == NULL || entry == first)
         continue;
       n_others++;
       if (n_others <= MAX_NAMED)

@@ -372,7 +372,7 @@ gmp_workers_run_finish (GmpWorkers   *self,
 /**
  * gmp_workers_run_again:
  * @self: the workers
- * @id: a worker that has returned in the run that goes on
+ * @id: a worker that has returned, or failed, in the run that goes on
  * @error: return location for an error
  *
  * Has a worker run once more before the run ends, with what [method@Gmp.Workers.set_params] gave it
@@ -382,8 +382,11 @@ gmp_workers_run_finish (GmpWorkers   *self,
  * worker its next piece of work and calls this. With [property@Gmp.Workers:reuse] the process is
  * the same one. In the end the run has each worker's last result.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker or it has not
- *   returned, and with [error@Gio.IOErrorEnum.CANCELLED] where the run was cancelled
+ * In a handler of [signal@Gmp.Workers::failed] it gives a worker another try, in a new process
+ * where the old one has died. What it had failed of then counts no more.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker or nothing has
+ *   come of it yet, and with [error@Gio.IOErrorEnum.CANCELLED] where the run was cancelled
  *
  * Since: 0.1
  */

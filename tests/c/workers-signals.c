@@ -6,6 +6,7 @@
 
 #include "gmp-test.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -355,6 +356,60 @@ test_again (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* Kills its process the first time, fails the second, and then returns. */
+static GVariant *
+try_again (GVariant *params,
+           GError  **error)
+{
+  int n = g_variant_get_int32 (params);
+
+  if (n == 0)
+    raise (SIGKILL);
+  if (n == 1)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "too busy");
+  return n > 1 ? g_variant_new_int32 (n) : NULL;
+}
+
+static void
+forgive_cb (GmpWorkers   *workers,
+            int           id,
+            const GError *reason,
+            gpointer      user_data)
+{
+  GArray *codes = user_data;
+  g_autoptr (GError) error = NULL;
+
+  g_array_append_val (codes, reason->code);
+  gmp_workers_set_params (workers, id, g_variant_new_int32 ((int) codes->len), NULL);
+  gmp_workers_run_again (workers, id, &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_workers_get_error (workers, id));
+}
+
+/* A worker that has failed may run again too, and what counts is what comes of it then. */
+static void
+test_again_after_failure (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GArray) codes = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (workers, 1, try_again, g_variant_new_int32 (0));
+  add (workers, 2, fail, NULL);
+  g_signal_connect (workers, "failed", G_CALLBACK (forgive_cb), codes);
+  gmp_workers_run (workers, (const int[]) { 1 }, 1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (codes->len, ==, 2);
+  g_assert_cmpint (g_array_index (codes, int, 0), ==, GMP_ERROR_CRASHED);
+  g_assert_cmpint (g_array_index (codes, int, 1), ==, G_IO_ERROR_BUSY);
+  results = gmp_workers_get_results (workers);
+  gmp_test_check_int (results, 1, "2");
+  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  g_assert_cmpuint (failures->len, ==, 0);
+}
+
 static void
 test_progress (void)
 {
@@ -505,6 +560,7 @@ main (int    argc,
 
   gmp_test_add ("/workers-signals/result", test_result);
   gmp_test_add ("/workers-signals/again", test_again);
+  gmp_test_add ("/workers-signals/again-after-failure", test_again_after_failure);
   gmp_test_add ("/workers-signals/progress", test_progress);
   gmp_test_add ("/workers-signals/output", test_output);
   gmp_test_add ("/workers-signals/output-long", test_output_long);

@@ -4,6 +4,7 @@
 """Workers.map."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -164,9 +165,47 @@ def test_a_process_that_dies():
     with pytest.raises(WorkerError, match=r'Item 3: the worker \(pid \d+\) was killed') as caught:
         Workers(max_parallel=2).map(die_at_three, range(10), chunksize=1)
     assert caught.value.id == 3 and {0, 1} <= set(caught.value.results)
-    with pytest.raises(WorkerError, match='Items 0 to 9: the worker') as caught:
-        Workers(max_parallel=2).map(die_at_three, range(10), chunksize=10)
-    assert caught.value.id == 0 and caught.value.results == {}
+
+
+@pytest.mark.parametrize('chunksize', [None, 10, 1000])
+def test_of_many_items_the_one_that_kills_has_failed(chunksize):
+    failures = []
+    workers = Workers(max_parallel=2)
+    workers.on_failed = lambda index, error: failures.append((index, error.id))
+    with pytest.raises(WorkerError, match=r'Item 503: the worker \(pid \d+\) was killed') as caught:
+        workers.map(die_at_three, ((n - 500) for n in range(1000)), chunksize)
+    assert caught.value.id == 503 and failures == [(503, 503)]
+    assert set(range(503)) <= set(caught.value.results)
+    assert all(value == index - 500 for index, value in caught.value.results.items())
+
+
+def die_once(item):
+    """Of the first item that is done while no file says that one has died."""
+    index, path = item
+    with open(f'{path}-{index}', 'a') as file:
+        file.write('.')
+    if index in (3, 7):
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+    return index
+
+
+def test_items_of_a_process_that_died_are_done_once_more(tmp_path):
+    path = str(tmp_path / 'died')
+    got = []
+    workers = Workers(max_parallel=1, on_result=lambda index, value: got.append((index, value)))
+    assert workers.map(die_once, [(n, path) for n in range(20)], chunksize=10) == list(range(20))
+    assert sorted(got) == [(n, n) for n in range(20)]
+    times = [os.path.getsize(f'{path}-{n}') for n in range(20)]
+    assert times == [2] * 4 + [1] * 16
+
+
+def test_items_that_take_too_long():
+    workers = Workers(max_parallel=1, run_timeout=0.1)
+    with pytest.raises(WorkerError, match='Items 0 to 2: the worker .*run-timeout') as caught:
+        workers.map(pause, range(3), chunksize=3)
+    assert caught.value.id == 0
 
 
 def test_what_cannot_be_pickled():

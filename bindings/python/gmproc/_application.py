@@ -166,8 +166,10 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 
 
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
-            take_result: Callable[[Any, Any], None]) -> list[int]:
-    """Has the C object's signals fill an outcome and reach the user's callbacks."""
+            take_result: Callable[[Any, Any], None],
+            forgive: Callable[[Any, Any], bool] = lambda _name, _error: False) -> list[int]:
+    """Has the C object's signals fill an outcome and reach the user's callbacks. A failure that
+    ``forgive`` has dealt with is none."""
     outcome.native = native
 
     def on_result(_native: Any, name: Any, value: Any) -> None:
@@ -176,6 +178,8 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
     def on_failed(_native: Any, name: Any, error: Any) -> None:
+        if forgive(name, error):
+            return
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 

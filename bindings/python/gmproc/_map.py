@@ -29,6 +29,9 @@ GROWTH = 4
 # A batch, and what comes back, should not be much larger, in bytes.
 MAX_SIZE = 16 * 1024 * 1024
 
+# What is said of a process that ended before its work was done.
+_DEATHS = Gmp.Error.CRASHED, Gmp.Error.DISCONNECTED
+
 
 class Items:
     """Hands items out in batches, of a size that it learns."""
@@ -41,6 +44,7 @@ class Items:
         self._size = chunksize or 1
         self._shortest = 1
         self._next = 0
+        self._again: list[tuple[int, Any]] = []  # items that come back, and their places
 
     def _choose_size(self) -> int:
         if self._is_fixed or self._n_left is None:
@@ -51,12 +55,19 @@ class Items:
 
     def take(self) -> tuple[int, list[Any]]:
         """The place of the first of the next items, and the items: none when there are no more."""
+        if self._again:
+            first, item = self._again.pop()
+            return first, [item]
         first = self._next
         batch = list(itertools.islice(self._items, self._choose_size()))
         self._next += len(batch)
         if self._n_left is not None:
             self._n_left -= len(batch)
         return first, batch
+
+    def put_back(self, first: int, batch: list[Any]) -> None:
+        """These come once more, before all others and one by one."""
+        self._again += reversed(list(enumerate(batch, first)))
 
     def learn(self, n: int, seconds: float, size: int) -> None:
         """Takes into account that ``n`` items took so many seconds, and bytes."""
@@ -151,6 +162,7 @@ class Mapping:
         self.items = items
         self.derive_seed = derive_seed
         self.tell = tell
+        self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
         self.size_sent: dict[Any, int] = {}
         try:
             parts = _pickles.dump_parts(function, _main_module.is_carried())
@@ -168,6 +180,7 @@ class Mapping:
             packed = _task.Task(self.work, first, (first, batch), first, seed).pack()
         except BadPayload as reason:
             raise _blame(first, batch, reason) from None
+        self.sent[name] = first, batch
         self.size_sent[name] = packed.get_size()
         self.native.set_params(name, packed)
         self.outcome.begin_batch(name, first, len(batch))
@@ -181,11 +194,27 @@ class Mapping:
             return
         size = max(self.size_sent[name], value.get_size() if value is not None else 0)
         self.items.learn(len(values), seconds, size)
-        if not self.job.cancellable.is_cancelled():
-            with contextlib.suppress(BaseException):
-                if self.job.call(self.send, name):
-                    self.native.run_again(name)
+        self._go_on(name)
         self.tell(first, values)
+
+    def forgive(self, name: Any, error: GLib.Error) -> bool:
+        """A process that has died may have had many items, of which one was too much: they are done
+        again one by one, and that one is told when it has a process for itself."""
+        first, batch = self.sent[name]
+        if len(batch) == 1 or self.outcome.has_failed() or \
+                not any(error.matches(Gmp.error_quark(), code) for code in _DEATHS):
+            return False
+        self.items.put_back(first, batch)
+        return self._go_on(name)
+
+    def _go_on(self, name: Any) -> bool:
+        """Gives a worker its next items; False where there are none, or the map ends."""
+        if self.job.cancellable.is_cancelled():
+            return False
+        with contextlib.suppress(BaseException):
+            if self.job.call(self.send, name):
+                return bool(self.native.run_again(name))
+        return False
 
 
 def _blame(first: int, batch: list[Any], reason: BadPayload) -> WorkerError:

@@ -251,6 +251,10 @@ class Workers(Application):
         the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
         no more are begun.
 
+        A process that dies has lost the items that it had with it, also those that were done. They
+        are done once more, one by one and in another process, so only an item of which that one
+        dies too has failed. ``run_timeout`` is for as many items as are sent at once.
+
         Args:
             function: what takes an item and returns a value; it is pickled, as items and values
                 are.
@@ -262,9 +266,10 @@ class Workers(Application):
             What ``function`` returned, in the order of the items.
 
         Raises:
-            WorkerError: ``function`` raised an exception, or a process died. ``id`` is the place of
-                the item, or of the first of those that the process was at, ``results`` is what
-                others returned by their places, and the cause is the exception.
+            WorkerError: ``function`` raised an exception, or the process died of an item. ``id`` is
+                the place of the item, or of the first of those that were sent with it where one
+                cannot be told from the others, as after ``run_timeout``; ``results`` is what others
+                returned by their places, and the cause is the exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
         values: list[Value] = _run.run_blocking(self._prepare_map(function, items, chunksize))
@@ -333,7 +338,7 @@ class Workers(Application):
         set_command([function], self.fresh_modules)
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
-        native.handlers = connect(self, state.native, job, outcome, mapping.take)
+        native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive)
         job.native = native
         state.n_runs += 1
         state.is_running = True
