@@ -259,8 +259,6 @@ gmp_workers_notify (GObject    *object,
   if ((pspec->flags & G_PARAM_WRITABLE) != 0)
     gmp_crew_set_options (priv->crew, gmp_application_copy_options (GMP_APPLICATION (object)),
                           priv->max_parallel, priv->reuse);
-  if (G_OBJECT_CLASS (gmp_workers_parent_class)->notify != NULL)
-    G_OBJECT_CLASS (gmp_workers_parent_class)->notify (object, pspec);
 }
 
 /**

@@ -488,7 +488,8 @@ gmp_control_log (GmpControl *self,
                  guint       level,
                  const char *message)
 {
-  g_autofree char *valid = g_utf8_make_valid (message, -1);
+  g_autofree char *valid_domain = g_utf8_make_valid (domain, -1);
+  g_autofree char *valid_message = g_utf8_make_valid (message, -1);
 
-  emit (self, "Log", g_variant_new ("(sus)", domain, level, valid), NULL);
+  emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, valid_message), NULL);
 }

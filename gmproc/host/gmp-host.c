@@ -214,8 +214,7 @@ set_rules (GmpJob *job)
   GmpRestart restart = GMP_RESTART_NEVER;
   double timeout = 0;
 
-  if (!g_variant_lookup (job->options, "restart", "i", &restart))
-    return;
+  g_variant_lookup (job->options, "restart", "i", &restart);
   if (is_server)
     gmp_inbox_set_belief (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
                                                                     : GMP_INBOX_BELIEVES_FINISHED);

@@ -374,6 +374,93 @@ test_signals (void)
 }
 
 static void
+line_cb (GmpClientServer *application G_GNUC_UNUSED,
+         const char      *id,
+         GmpOutputStream  stream,
+         const char      *line,
+         gpointer         user_data)
+{
+  g_assert_cmpint (stream, ==, GMP_OUTPUT_STDOUT);
+  g_string_append_printf (user_data, "%s %s;", id, line);
+}
+
+static gboolean
+log_cb (GmpClientServer *application G_GNUC_UNUSED,
+        const char      *id,
+        const char      *domain,
+        guint            level,
+        const char      *message,
+        gpointer         user_data)
+{
+  g_string_append_printf (user_data, "%s '%s' %u %s;", id, domain, level, message);
+  return TRUE;
+}
+
+/* What they print and log. */
+static void
+test_words (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GString) lines = g_string_new (NULL);
+  g_autoptr (GString) log = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  g_object_set (application, "capture-output", TRUE, NULL);
+  g_signal_connect (application, "output", G_CALLBACK (line_cb), lines);
+  g_signal_connect (application, "log", G_CALLBACK (log_cb), log);
+  add (application, "one", "{'say': <'process'>}");
+  results = run (application, NULL);
+  g_assert_cmpstr (lines->str, ==, "one process;");
+  g_assert_cmpstr (log->str, ==, "one 'some' 32 in process;");
+}
+
+/* What nobody takes is printed, with its client's id. */
+static void
+test_words_default (void)
+{
+  if (g_test_subprocess ())
+    {
+      g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+      g_autoptr (GVariant) results = NULL;
+
+      add (application, "one", "{'say': <'process'>}");
+      results = run (application, NULL);
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*some*worker 'one': in process*");
+}
+
+/* The last answer of a server that is done is too big for what it shares with its client: it waits
+ * until that has taken it. */
+static void
+test_last_answer (void)
+{
+  const gsize size = 1000 * 1000;
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autofree char *text = g_strnfill (size, 'x');
+  g_autofree char *expected = g_strdup_printf ("one start done process update '%s' wait done "
+                                               "process finish ", text);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+  GVariantDict params;
+
+  g_variant_dict_init (&params, NULL);
+  g_variant_dict_insert (&params, "turns", "u", 2);
+  g_variant_dict_insert_value (&params, "request",
+                               g_variant_new_maybe (NULL, g_variant_new_string (text)));
+  g_object_set (application, "shared-memory-limit", (guint64) 0, NULL);
+  gmp_client_server_new_worker (application, "one", TEST_TYPE_CLIENT, g_variant_dict_end (&params),
+                                &error);
+  g_assert_no_error (error);
+  results = run (application, "{'turns': <uint32 1>}");
+  value = gmp_test_get_string (results, "one");
+  g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);
+}
+
+static void
 test_async (void)
 {
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
@@ -417,6 +504,9 @@ main (int    argc,
   gmp_test_add ("/client-server/big", test_big);
   gmp_test_add ("/client-server/properties", test_properties);
   gmp_test_add ("/client-server/signals", test_signals);
+  gmp_test_add ("/client-server/words", test_words);
+  gmp_test_add ("/client-server/words-default", test_words_default);
+  gmp_test_add ("/client-server/last-answer", test_last_answer);
   gmp_test_add ("/client-server/async", test_async);
   return g_test_run ();
 }

@@ -6,6 +6,8 @@
 
 #include "gmp-test.h"
 
+#include <stdlib.h>
+
 /* A server and a client that only look at themselves. */
 
 #define TEST_TYPE_IDLE (test_idle_get_type ())
@@ -124,6 +126,94 @@ test_asker_init (TestAsker *self G_GNUC_UNUSED)
 {
 }
 
+/* Applications that leave it to their parent classes. */
+
+#define TEST_TYPE_LAZY_WORKERS (test_lazy_workers_get_type ())
+G_DECLARE_FINAL_TYPE (TestLazyWorkers, test_lazy_workers, TEST, LAZY_WORKERS, GmpWorkers)
+
+struct _TestLazyWorkers
+{
+  GmpWorkers parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestLazyWorkers, test_lazy_workers, GMP_TYPE_WORKERS)
+
+static GVariant *
+test_lazy_workers_process (GmpWorkers *self,
+                           int         id,
+                           GVariant   *params,
+                           GError    **error)
+{
+  return GMP_WORKERS_CLASS (test_lazy_workers_parent_class)->process (self, id, params, error);
+}
+
+static void
+test_lazy_workers_class_init (TestLazyWorkersClass *klass)
+{
+  GMP_WORKERS_CLASS (klass)->process = test_lazy_workers_process;
+}
+
+static void
+test_lazy_workers_init (TestLazyWorkers *self G_GNUC_UNUSED)
+{
+}
+
+#define TEST_TYPE_LAZY_SERVER (test_lazy_server_get_type ())
+G_DECLARE_FINAL_TYPE (TestLazyServer, test_lazy_server, TEST, LAZY_SERVER, GmpClientServer)
+
+struct _TestLazyServer
+{
+  GmpClientServer parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestLazyServer, test_lazy_server, GMP_TYPE_CLIENT_SERVER)
+
+static GVariant *
+test_lazy_server_process (GmpClientServer *self,
+                          const char      *client_id,
+                          GVariant        *request,
+                          GError         **error)
+{
+  GmpClientServerClass *parent_class = GMP_CLIENT_SERVER_CLASS (test_lazy_server_parent_class);
+
+  return parent_class->process (self, client_id, request, error);
+}
+
+static void
+test_lazy_server_class_init (TestLazyServerClass *klass)
+{
+  GMP_CLIENT_SERVER_CLASS (klass)->process = test_lazy_server_process;
+}
+
+static void
+test_lazy_server_init (TestLazyServer *self G_GNUC_UNUSED)
+{
+}
+
+/* A language that has nothing, in a process of this program. */
+
+#define BARE_HOST "--bare-host"
+
+#define TEST_TYPE_BARE_HOST (test_bare_host_get_type ())
+G_DECLARE_FINAL_TYPE (TestBareHost, test_bare_host, TEST, BARE_HOST, GmpHost)
+
+struct _TestBareHost
+{
+  GmpHost parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestBareHost, test_bare_host, GMP_TYPE_HOST)
+
+static void
+test_bare_host_class_init (TestBareHostClass *klass G_GNUC_UNUSED)
+{
+}
+
+static void
+test_bare_host_init (TestBareHost *self G_GNUC_UNUSED)
+{
+}
+
 static GmpClientServer *
 new_application (GType server)
 {
@@ -165,6 +255,81 @@ test_properties (void)
 }
 
 static void
+test_no_process_of_applications (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_LAZY_WORKERS, NULL);
+  g_autoptr (GmpClientServer) application = g_object_new (TEST_TYPE_LAZY_SERVER, NULL);
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  gmp_test_check_in (error->message, "TestLazyWorkers does not override process");
+  g_clear_error (&error);
+  gmp_client_server_new_worker (application, "asker", TEST_TYPE_ASKER, NULL, &error);
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_FAILED);
+  gmp_test_check_in (error->message, "TestLazyServer does not override process");
+}
+
+static void
+test_bare_host (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  const char *command[] = { program, BARE_HOST, NULL };
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GmpClientServer) application = gmp_client_server_new_for_target ("bare:class");
+  g_autoptr (GError) error = NULL;
+
+  gmp_runtime_set_command ("bare", command);
+  gmp_workers_add_target (workers, 1, "bare:function", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  gmp_test_check_in (error->message, "TestBareHost runs no functions");
+  g_clear_error (&error);
+  gmp_client_server_new_worker (application, "asker", TEST_TYPE_ASKER, NULL, &error);
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  gmp_test_check_in (error->message, "TestBareHost has no servers and clients");
+}
+
+/* A worker's environment, but none of its descriptors. */
+static void
+test_no_socket (void)
+{
+  const char *numbers[] = { "77", "1", "x" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    {
+      g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+      g_autoptr (GSubprocessLauncher) launcher =
+        g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDERR_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE);
+      g_autoptr (GSubprocess) process = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autofree char *text = NULL;
+
+      g_subprocess_launcher_setenv (launcher, "GMPROC_WORKER", numbers[i], TRUE);
+      process = g_subprocess_launcher_spawn (launcher, &error, program, NULL);
+      g_assert_no_error (error);
+      g_subprocess_communicate_utf8 (process, NULL, NULL, NULL, &text, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (g_subprocess_get_exit_status (process), ==, EXIT_FAILURE);
+      gmp_test_check_in (text, "GMPROC_WORKER is set, but names no socket");
+    }
+}
+
+static void
+test_version (void)
+{
+  g_autofree char *version = g_strdup_printf ("%d.%d.%d", GMP_MAJOR_VERSION, GMP_MINOR_VERSION,
+                                              GMP_MICRO_VERSION);
+
+  g_assert_cmpstr (gmp_get_version_string (), ==, version);
+}
+
+static void
 check_target (const char *target,
               const char *reason)
 {
@@ -192,12 +357,14 @@ test_targets (void)
 static void
 test_kinds (void)
 {
-  const char *kinds[] = { "GObject", "GInputStream" };
-  const char *reasons[] = { "GObject is no kind of worker", "GInputStream is abstract" };
+  const char *kinds[] = { ":type=GObject", ":type=GInputStream", "nothing" };
+  const char *reasons[] = {
+    "GObject is no kind of worker", "GInputStream is abstract", "should read native:MODULE:SYMBOL",
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
-      g_autofree char *target = g_strdup_printf ("native::type=%s", kinds[i]);
+      g_autofree char *target = g_strdup_printf ("native:%s", kinds[i]);
       g_autoptr (GmpClientServer) application = gmp_client_server_new_for_target (target);
       g_autoptr (GError) error = NULL;
 
@@ -271,9 +438,16 @@ main (int    argc,
   g_type_ensure (TEST_TYPE_MIRROR);
   g_type_ensure (TEST_TYPE_ASKER);
   g_type_ensure (G_TYPE_INPUT_STREAM);
+  g_type_ensure (TEST_TYPE_LAZY_WORKERS);
+  if (argc > 1 && g_str_equal (argv[1], BARE_HOST))
+    return gmp_host_run (g_object_new (TEST_TYPE_BARE_HOST, NULL));
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/defaults/no-process", test_no_process);
+  gmp_test_add ("/defaults/no-process-of-applications", test_no_process_of_applications);
+  gmp_test_add ("/defaults/bare-host", test_bare_host);
+  gmp_test_add ("/defaults/no-socket", test_no_socket);
+  gmp_test_add ("/defaults/version", test_version);
   gmp_test_add ("/defaults/properties", test_properties);
   gmp_test_add ("/defaults/targets", test_targets);
   gmp_test_add ("/defaults/kinds", test_kinds);

@@ -323,6 +323,56 @@ test_always (void)
   g_assert_cmpuint (n_restarted, ==, 2);
 }
 
+/* Returns twice, and then fails. */
+static GVariant *
+fail_at_last (GVariant *params,
+              GError  **error)
+{
+  const char *path = g_variant_get_string (params, NULL);
+
+  add_line (path);
+  if (gmp_test_count_lines (path) > 2)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "enough");
+  return NULL;
+}
+
+/* Where none of the restarts was for a failure, there is no earlier cause than the last. */
+static void
+test_always_fails (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (fail_at_last, GMP_RESTART_ALWAYS, &n_restarted, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  gmp_test_check_in (error->message, "enough\nIt was restarted 2 times");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* Restarts that are longer ago than the period do not count, and without a period all do. */
+static void
+test_period (void)
+{
+  const double periods[] = { 1e-6, 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (periods); i++)
+    {
+      g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+      g_autofree char *path = gmp_test_build_path (i == 0 ? "short" : "none");
+      g_autoptr (GVariant) results = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_object_set (workers, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1,
+                    "restart-period", periods[i], NULL);
+      gmp_workers_add (workers, 1, die_twice, g_variant_new_string (path), &error);
+      results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+      if (i == 0)
+        g_assert_no_error (error);
+      else
+        g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+    }
+}
+
 /* Servers and clients. */
 
 static GVariant *
@@ -425,6 +475,32 @@ test_server_restarts (void)
   run_with_mortal_server (FALSE, "server ");
 }
 
+/* While most of the clients have not begun. */
+static void
+test_server_restarts_early (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
+  g_autofree char *path = gmp_test_build_path ("died");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  GVariantIter iter;
+  GVariant *value;
+  guint n = 0;
+
+  g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "resend-requests", TRUE, NULL);
+  gmp_client_server_new_workers (application, 40, TEST_TYPE_GUEST, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, g_variant_new_string (path), NULL, &error);
+  g_assert_no_error (error);
+  g_variant_iter_init (&iter, results);
+  for (; g_variant_iter_next (&iter, "{sv}", NULL, &value); n++)
+    {
+      gmp_test_check_value (value, "uint32 3");
+      g_variant_unref (value);
+    }
+  g_assert_cmpuint (n, ==, 40);
+}
+
 static void
 test_server_restarts_resend (void)
 {
@@ -495,9 +571,12 @@ main (int    argc,
   gmp_test_add ("/restarts/never", test_never);
   gmp_test_add ("/restarts/give-up", test_give_up);
   gmp_test_add ("/restarts/always", test_always);
+  gmp_test_add ("/restarts/always-fails", test_always_fails);
+  gmp_test_add ("/restarts/period", test_period);
   gmp_test_add ("/restarts/client-dies", test_client_dies);
   gmp_test_add ("/restarts/client-restarts", test_client_restarts);
   gmp_test_add ("/restarts/server-restarts", test_server_restarts);
+  gmp_test_add ("/restarts/server-restarts-early", test_server_restarts_early);
   gmp_test_add ("/restarts/server-restarts-resend", test_server_restarts_resend);
   gmp_test_add ("/restarts/server-given-up", test_server_given_up);
   gmp_test_add ("/restarts/clients-always", test_clients_always);

@@ -200,6 +200,24 @@ test_without_run (void)
   gmp_client_server_stop (application);
 }
 
+/* Before any of them is there: the server is told when it is. */
+static void
+test_at_once (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (ENDLESS_TYPE_SERVER);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (application, 3, ENDLESS_TYPE_CLIENT, NULL, &error);
+  g_assert_no_error (error);
+  gmp_client_server_run_async (application, NULL, NULL, gmp_test_done_cb, &result);
+  gmp_client_server_stop (application);
+  results = gmp_client_server_run_finish (application, gmp_test_wait (&result), &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (results, "{'0': <'finished'>, '1': <'finished'>, '2': <'finished'>}");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -211,5 +229,6 @@ main (int    argc,
   gmp_test_add ("/stop/server", test_server);
   gmp_test_add ("/stop/application", test_application);
   gmp_test_add ("/stop/without-run", test_without_run);
+  gmp_test_add ("/stop/at-once", test_at_once);
   return g_test_run ();
 }

@@ -9,6 +9,7 @@
 #include "gmp-test.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 /* What the server and the client have in common. */
 typedef struct {
@@ -70,6 +71,11 @@ script_enter (Script     *self,
   g_string_append_printf (self->trace, "%s ", method);
   if (script_names (self, "report", method))
     gmp_worker_report (g_variant_new_string (method), NULL);
+  if (script_names (self, "say", method))
+    {
+      printf ("%s\n", method);
+      g_log ("some", G_LOG_LEVEL_MESSAGE, "in %s", method);
+    }
   if (script_names (self, "kill", method))
     raise (SIGKILL);
   if (script_names (self, "hang", method))

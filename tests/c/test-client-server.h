@@ -23,6 +23,7 @@ G_BEGIN_DECLS
  *   check: b        the server reports how often it was asked
  *   never-done: b   the server's done says FALSE for ever
  *   report: s       the method that reports its name
+ *   say: s          the method that prints its name and logs it
  *   null: b         finish returns NULL
  *   meet: s         a meeting where all clients' start methods wait for each other
  *

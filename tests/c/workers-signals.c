@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -160,6 +161,7 @@ log_messages (GVariant *params G_GNUC_UNUSED,
   g_log ("some", G_LOG_LEVEL_WARNING, "a warning of %d", 7);
   g_log ("other", G_LOG_LEVEL_MESSAGE, "a message");
   g_log (NULL, G_LOG_LEVEL_CRITICAL, "critical");
+  g_log ("bad \377", G_LOG_LEVEL_MESSAGE, "bad \377");
   return g_variant_new_boolean (TRUE);
 }
 
@@ -480,6 +482,62 @@ test_output_reuse (void)
 }
 
 static void
+say_goodbye (void)
+{
+  fputs ("goodbye\n", stderr);
+}
+
+static GVariant *
+promise_goodbye (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  atexit (say_goodbye);
+  return NULL;
+}
+
+/* What a kept process prints at its end is of no run. */
+static void
+test_output_after (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, "reuse",
+                                                 TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  add (workers, 1, promise_goodbye, NULL);
+  results = run (workers);
+  g_clear_object (&workers);
+  g_assert_cmpstr (err->str, ==, "");
+}
+
+/* An application whose standard error nobody reads any more. */
+static void
+test_output_lost (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  if (g_test_subprocess ())
+    {
+      int fds[2];
+
+      add (workers, 1, print_lines, NULL);
+      g_assert_no_errno (pipe (fds));
+      close (fds[0]);
+      g_assert_cmpint (dup2 (fds[1], STDERR_FILENO), ==, STDERR_FILENO);
+      close (fds[1]);
+      results = run (workers);
+      exit (0);
+    }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stdout ("*three*");
+}
+
+static void
 test_log (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
@@ -490,8 +548,9 @@ test_log (void)
   g_signal_connect (workers, "log", G_CALLBACK (log_cb), text);
   add (workers, 4, log_messages, NULL);
   results = run (workers);
-  expected = g_strdup_printf ("4 'some' %d a warning of 7;4 'other' %d a message;4 '' %d critical;",
-                              G_LOG_LEVEL_WARNING, G_LOG_LEVEL_MESSAGE, G_LOG_LEVEL_CRITICAL);
+  expected = g_strdup_printf ("4 'some' %d a warning of 7;4 'other' %d a message;4 '' %d critical;"
+                              "4 'bad \357\277\275' %d bad \357\277\275;", G_LOG_LEVEL_WARNING,
+                              G_LOG_LEVEL_MESSAGE, G_LOG_LEVEL_CRITICAL, G_LOG_LEVEL_MESSAGE);
   g_assert_cmpstr (text->str, ==, expected);
 }
 
@@ -565,6 +624,8 @@ main (int    argc,
   gmp_test_add ("/workers-signals/output", test_output);
   gmp_test_add ("/workers-signals/output-long", test_output_long);
   gmp_test_add ("/workers-signals/output-reuse", test_output_reuse);
+  gmp_test_add ("/workers-signals/output-after", test_output_after);
+  gmp_test_add ("/workers-signals/output-lost", test_output_lost);
   gmp_test_add ("/workers-signals/log", test_log);
   gmp_test_add ("/workers-signals/log-default", test_log_default);
   gmp_test_add ("/workers-signals/subclass", test_subclass);
