@@ -27,6 +27,7 @@ typedef struct _GmpControl GmpControl;
 
 GmpControl *gmp_control_new        (int          fd,
                                     GError     **error);
+gboolean    gmp_control_rehearse   (GError     **error);
 void        gmp_control_free       (GmpControl  *self);
 GmpJob     *gmp_control_take_job   (GmpControl  *self);
 gboolean    gmp_control_has_socket (GmpControl  *self);

@@ -358,12 +358,12 @@ gmp_control_has_socket (GmpControl *self)
 }
 
 /* Takes @fd over. */
-GmpControl *
-gmp_control_new (int      fd,
-                 GError **error)
+static GmpControl *
+control_new (int      fd,
+             GError **error)
 {
   GmpWire *wire = gmp_wire_new (fd, error);
-  g_autoptr (GmpControl) self = NULL;
+  GmpControl *self;
   struct stat status;
 
   if (wire == NULL)
@@ -377,10 +377,20 @@ gmp_control_new (int      fd,
   self->context = g_main_context_new ();
   self->loop = g_main_loop_new (self->context, FALSE);
   self->jobs = g_async_queue_new ();
-  self->thread = g_thread_try_new ("gmproc", control_thread, self, error);
-  if (self->thread == NULL)
+  return self;
+}
+
+/* Takes @fd over. */
+GmpControl *
+gmp_control_new (int      fd,
+                 GError **error)
+{
+  g_autoptr (GmpControl) self = control_new (fd, error);
+
+  if (self == NULL)
     return NULL;
-  return g_steal_pointer (&self);
+  self->thread = g_thread_try_new ("gmproc", control_thread, self, error);
+  return self->thread != NULL ? g_steal_pointer (&self) : NULL;
 }
 
 static gboolean
@@ -492,4 +502,45 @@ gmp_control_log (GmpControl *self,
   g_autofree char *valid_message = g_utf8_make_valid (message, -1);
 
   emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, valid_message), NULL);
+}
+
+static gboolean
+call_for_nothing (GmpWire    *application,
+                  GmpControl *self,
+                  GError    **error)
+{
+  g_autoptr (GDBusMessage) call = g_dbus_message_new_method_call (
+    NULL, GMP_WORKER_PATH, gmp_dbus_worker1_interface_info ()->name, "Run");
+  g_autoptr (GDBusMessage) ready = NULL;
+  g_autoptr (GDBusMessage) answer = NULL;
+  GVariant *nothing = gmp_payload_pack (NULL, NULL, NULL);
+
+  g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
+                                                NULL));
+  if (!gmp_wire_take_greeting (self->wire, error) ||
+      !gmp_wire_take_greeting (application, error) || !gmp_wire_send (application, call, error))
+    return FALSE;
+  receive_cb (self->fd, G_IO_IN, self);
+  gmp_control_ready (self);
+  gmp_control_finish_job (self, gmp_control_take_job (self), NULL, NULL);
+  ready = gmp_wire_receive (application, error);
+  answer = ready != NULL ? gmp_wire_receive (application, error) : NULL;
+  return answer != NULL;
+}
+
+/* Goes once through all that comes before and after a worker's function, without a thread: in a
+ * process that will be forked for each worker. Types are registered then and functions are linked,
+ * for all of them, in pages that they share. */
+gboolean
+gmp_control_rehearse (GError **error)
+{
+  g_autoptr (GmpWire) application = NULL;
+  g_autoptr (GmpControl) self = NULL;
+  int fds[2];
+
+  if (!gmp_peer_socketpair (fds, error))
+    return FALSE;
+  application = gmp_wire_new (fds[0], error);
+  self = control_new (fds[1], error);
+  return application != NULL && self != NULL && call_for_nothing (application, self, error);
 }

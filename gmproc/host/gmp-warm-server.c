@@ -11,6 +11,7 @@
 #include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-warm-private.h"
+#include "host/gmp-control-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -158,7 +159,8 @@ load (GmpHost        *host,
   if (local == NULL)
     end_threads_of_libraries ();
   if (local == NULL)
-    return check_threads (error) && check_output (error) && check_files (error);
+    return check_threads (error) && check_output (error) && check_files (error) &&
+           gmp_control_rehearse (error);
   g_propagate_error (error, local);
   return FALSE;
 }
