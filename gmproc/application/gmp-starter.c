@@ -64,6 +64,20 @@ struct _GmpStarter
 G_LOCK_DEFINE_STATIC (default_starter);
 static GmpStarter *default_starter;
 
+/* %NULL where the last reference has gone. */
+static GmpStarter *
+ref_if_any (void)
+{
+  GmpStarter *self;
+
+  G_LOCK (default_starter);
+  self = default_starter;
+  if (self != NULL)
+    self->n_references++;
+  G_UNLOCK (default_starter);
+  return self;
+}
+
 /* It has nothing to do, so there is nothing to wait for but its end. */
 static void
 started_free (GmpStarted *started)
@@ -111,20 +125,29 @@ launch (GmpLauncher *launcher,
   return started;
 }
 
+static GList *
+find_kind_locked (GmpStarter *self,
+                  const char *key)
+{
+  GList *link = self->kinds.head;
+
+  while (link != NULL && !g_str_equal (((Kind *) link->data)->key, key))
+    link = link->next;
+  return link;
+}
+
 static Kind *
 get_kind_locked (GmpStarter *self,
                  const char *key)
 {
+  GList *link = find_kind_locked (self, key);
   Kind *kind;
 
-  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+  if (link != NULL)
     {
-      kind = link->data;
-      if (!g_str_equal (kind->key, key))
-        continue;
       g_queue_unlink (&self->kinds, link);
       g_queue_push_head_link (&self->kinds, link);
-      return kind;
+      return link->data;
     }
   kind = g_queue_peek_tail (&self->kinds);
   if (self->kinds.length >= MAX_KINDS && kind->waiting.length == 0)
@@ -242,6 +265,42 @@ add_spare_locked (GmpStarter *self,
   g_queue_push_tail (&kind->spares, spare);
 }
 
+static gboolean
+refill_cb (gpointer user_data)
+{
+  GmpOrder *order = user_data;
+  GmpStarter *self = ref_if_any ();
+  GList *link;
+
+  if (self == NULL)
+    return G_SOURCE_REMOVE;
+  g_mutex_lock (&self->lock);
+  link = find_kind_locked (self, order->server_key);
+  if (link != NULL)
+    add_spare_locked (self, link->data, order);
+  g_mutex_unlock (&self->lock);
+  gmp_starter_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+free_order (gpointer data)
+{
+  gmp_order_free (data);
+}
+
+/* Has another process started in place of one that was taken for @order, which this takes over:
+ * when the thread-default main context has nothing to do. That is when the one that was taken has
+ * been told what to run, so it does not wait for this. */
+static void
+refill (GmpOrder *order)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, refill_cb, order, free_order);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
 /* What is given while the lock is held is told after that, for the callback may ask again. */
 typedef struct {
   GTask *task;
@@ -286,7 +345,7 @@ waiting_free (Waiting *waiting)
 {
   g_source_destroy (waiting->source);
   g_source_unref (waiting->source);
-  gmp_order_free (waiting->order);
+  g_clear_pointer (&waiting->order, gmp_order_free);
   g_object_unref (waiting->task);
   g_free (waiting);
 }
@@ -303,7 +362,7 @@ serve_waiting_locked (GmpStarter *self,
     {
       give_locked (self, kind, waiting->task, waiting->order, deliveries);
       if (kind->waiting.length == 0)
-        add_spare_locked (self, kind, waiting->order);
+        refill (g_steal_pointer (&waiting->order));
       waiting_free (waiting);
     }
 }
@@ -432,9 +491,10 @@ order_locked (GmpStarter *self,
     }
   give_locked (self, kind, task, order, deliveries);
   if (kind->was_wanted)
-    add_spare_locked (self, kind, order);
+    refill (order);
+  else
+    gmp_order_free (order);
   kind->was_wanted = TRUE;
-  gmp_order_free (order);
 }
 
 /* Starts a process, in the thread-default main context. Takes @order over. With @as_ever it is

@@ -14,16 +14,15 @@ G_BEGIN_DECLS
 #define GMP_WARM_ENV "GMPROC_WARM_SERVER"
 
 /* The application says LOAD, once, and is told READY or REFUSED. After that each FORK is answered
- * by FORKED or REFUSED and each REAP by REAPED: never two at a time. The end of the socket is the
- * end of the server. */
+ * by FORKED or REFUSED, and each process that has ended is made known by ENDED. The end of the
+ * socket is the end of the server. */
 typedef enum {
   GMP_WARM_LOAD = 1, /* what to load: text is a GVariant of type v, or empty */
   GMP_WARM_READY,
   GMP_WARM_REFUSED,  /* text says why */
   GMP_WARM_FORK,     /* descriptors: see GmpWarmHandle */
   GMP_WARM_FORKED,   /* number is the pid; descriptor: its pidfd */
-  GMP_WARM_REAP,     /* number is the pid of a process that has ended */
-  GMP_WARM_REAPED    /* number is its wait status; text: how many KiB of memory it had at most */
+  GMP_WARM_ENDED     /* number is the pid; text: wait status and KiB of memory it had at most */
 } GmpWarmKind;
 
 /* The descriptors of FORK. */

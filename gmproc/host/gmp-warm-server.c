@@ -21,6 +21,7 @@
 #include <sys/pidfd.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,14 @@
 /* A process of which there was one thread, and so can be another, and another. It waits for one
  * message at a time and starts no thread: no GLib worker, no GDBus. It leaves by _exit(), for
  * whatever the user's code wants to be done at the end is the business of workers. */
+
+typedef struct {
+  GmpHost *host;
+  int fd;       /* leads to the application */
+  int child_fd; /* a signalfd: a child has ended */
+  sigset_t old_mask;
+  struct sigaction old_action; /* of SIGCHLD */
+} Server;
 
 /* A worker that was forked here is no child of the application; so this tells whether that is
  * alive. -1 in all other processes. */
@@ -199,10 +208,36 @@ answer (int             fd,
   g_clear_error (&error);
 }
 
+/* From here on the ends of children can be read from a descriptor, in this process alone. */
+static gboolean
+watch_children (Server  *self,
+                GError **error)
+{
+  struct sigaction action = { .sa_handler = SIG_DFL };
+  sigset_t children;
+
+  sigemptyset (&children);
+  sigaddset (&children, SIGCHLD);
+  sigaction (SIGCHLD, &action, &self->old_action);
+  pthread_sigmask (SIG_BLOCK, &children, &self->old_mask);
+  self->child_fd = signalfd (-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (self->child_fd != -1)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "signalfd: %s", g_strerror (errno));
+  return FALSE;
+}
+
+static void
+unwatch_children (Server *self)
+{
+  close (self->child_fd);
+  sigaction (SIGCHLD, &self->old_action, NULL);
+  pthread_sigmask (SIG_SETMASK, &self->old_mask, NULL);
+}
+
 /* Returns whether this is the child. */
 static gboolean
-fork_worker (GmpHost        *host,
-             int             fd,
+fork_worker (Server         *self,
              GmpWarmMessage *question)
 {
   GmpWarmMessage forked = { .kind = GMP_WARM_FORKED, .n_handles = 1 };
@@ -213,9 +248,10 @@ fork_worker (GmpHost        *host,
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%u descriptors came",
                  question->n_handles);
   else if (check_threads (&error))
-    forked.number = GMP_HOST_GET_CLASS (host)->fork (host, &error);
+    forked.number = GMP_HOST_GET_CLASS (self->host)->fork (self->host, &error);
   if (forked.number == 0 && error == NULL)
     {
+      unwatch_children (self);
       become_worker (question);
       return TRUE;
     }
@@ -226,35 +262,63 @@ fork_worker (GmpHost        *host,
         g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
     }
   if (error == NULL)
-    answer (fd, &forked, NULL);
+    answer (self->fd, &forked, NULL);
   else
-    answer (fd, &(GmpWarmMessage) { 0 }, error);
+    answer (self->fd, &(GmpWarmMessage) { 0 }, error);
   gmp_warm_message_clear (&forked);
   return FALSE;
 }
 
+/* Tells of each process that has ended, without being asked: the application sees the end by the
+ * pidfd, and finds this when it looks. It waits for all, also for those that code of the user has
+ * started while it was loaded, of which nobody has heard: nobody else can wait for them. */
 static void
-reap (int             fd,
-      GmpWarmMessage *question)
+reap (int fd)
 {
-  GmpWarmMessage reaped = { .kind = GMP_WARM_REAPED };
-  g_autofree char *peak = NULL;
-  struct rusage usage = { 0, };
   siginfo_t info = { 0, };
-  GError *error = NULL;
 
-  /* It never waits for one that goes on, nor for all. What a worker that was killed leaves behind
-   * is in the process group that it leads until it is waited for. */
-  if (question->number > 0 &&
-      waitid (P_PID, (id_t) question->number, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-      info.si_pid != 0 && (info.si_code != CLD_EXITED || info.si_status != 0))
-    kill (-question->number, SIGKILL);
-  if (question->number <= 0 || wait4 (question->number, &reaped.number, WNOHANG, &usage) <= 0)
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%d has not ended", question->number);
-  peak = g_strdup_printf ("%ld", usage.ru_maxrss);
-  reaped.text = peak;
-  reaped.length = strlen (peak);
-  answer (fd, &reaped, error);
+  while (waitid (P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0 && info.si_pid != 0)
+    {
+      GmpWarmMessage ended = { .kind = GMP_WARM_ENDED, .number = info.si_pid };
+      g_autofree char *text = NULL;
+      struct rusage usage;
+      int wait_status;
+
+      /* What a worker that was killed leaves behind is in the process group that it leads until it
+       * is waited for. */
+      if (info.si_code != CLD_EXITED || info.si_status != 0)
+        kill (-info.si_pid, SIGKILL);
+      if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid)
+        {
+          text = g_strdup_printf ("%d %ld", wait_status, usage.ru_maxrss);
+          ended.text = text;
+          ended.length = strlen (text);
+          answer (fd, &ended, NULL);
+        }
+      info.si_pid = 0;
+    }
+}
+
+/* Waits for a message, and tells of processes meanwhile. */
+static gboolean
+receive (Server         *self,
+         GmpWarmMessage *message)
+{
+  struct pollfd places[] = {
+    { .fd = self->fd, .events = POLLIN },
+    { .fd = self->child_fd, .events = POLLIN },
+  };
+  struct signalfd_siginfo info;
+
+  do
+    {
+      if (poll (places, G_N_ELEMENTS (places), -1) == -1)
+        continue;
+      if (places[1].revents != 0 && read (self->child_fd, &info, sizeof info) > 0)
+        reap (self->fd);
+    }
+  while (places[0].revents == 0);
+  return gmp_warm_receive (self->fd, message, NULL);
 }
 
 /* Returns in each worker, which then goes on as one that was started by itself. */
@@ -262,6 +326,7 @@ void
 gmp_warm_server_run (GmpHost *host,
                      int      fd)
 {
+  Server self = { .host = host, .fd = fd };
   GmpWarmMessage message;
   GError *error = NULL;
   gboolean is_child = FALSE;
@@ -269,16 +334,15 @@ gmp_warm_server_run (GmpHost *host,
   application_pidfd = pidfd_open (getppid (), 0);
   if (!gmp_warm_receive (fd, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
-  load (host, &message, &error);
+  if (load (host, &message, &error))
+    watch_children (&self, &error);
   gmp_warm_message_clear (&message);
   answer (fd, &(GmpWarmMessage) { .kind = GMP_WARM_READY }, error);
 
-  while (!is_child && gmp_warm_receive (fd, &message, NULL))
+  while (!is_child && receive (&self, &message))
     {
       if (message.kind == GMP_WARM_FORK)
-        is_child = fork_worker (host, fd, &message);
-      else if (message.kind == GMP_WARM_REAP)
-        reap (fd, &message);
+        is_child = fork_worker (&self, &message);
       gmp_warm_message_clear (&message);
     }
   if (!is_child)

@@ -16,6 +16,7 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -29,7 +30,7 @@
 #define COMPLAINT_BYTES 2000
 
 /* The server forks itself on request. It is the parent of these processes: so it waits for them,
- * when it is asked to, which is when their pidfd says that they have ended.
+ * and says how they have ended, which is read when their pidfd says that they have.
  *
  * A launch does not wait for the fork: the answer is read when somebody needs to know it. So a
  * process that is started ahead costs its application one message. */
@@ -43,6 +44,7 @@ struct _GmpWarmLauncher
   GMutex lock;    /* of all that follows, and of what processes know of themselves */
   int fd;         /* -1: the server is lost */
   GQueue pending; /* of GmpWarmProcess: forks that were asked for, in this order */
+  GHashTable *forked; /* of GmpWarmProcess by pid: not owned */
 };
 
 G_DEFINE_FINAL_TYPE (GmpWarmLauncher, gmp_warm_launcher, GMP_TYPE_LAUNCHER)
@@ -106,41 +108,68 @@ await_answer (int      fd,
 
 static gboolean
 receive_locked (GmpWarmLauncher *self,
-                GmpWarmKind      wanted,
-                guint            n_handles,
-                GmpWarmMessage  *answer,
+                GmpWarmMessage  *message,
                 GError         **error)
 {
-  if (!await_answer (self->fd, error) || !gmp_warm_receive (self->fd, answer, error))
+  if (!await_answer (self->fd, error) || !gmp_warm_receive (self->fd, message, error))
     return FALSE;
-  if (answer->kind == wanted && answer->n_handles == n_handles)
+  if (message->kind != GMP_WARM_REFUSED)
     return TRUE;
-  if (answer->kind == GMP_WARM_REFUSED)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it refused: %s", answer->text);
-  else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it answered with %u", answer->kind);
-  gmp_warm_message_clear (answer);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it refused: %s", message->text);
+  gmp_warm_message_clear (message);
   return FALSE;
 }
 
 static void
-take_answer_locked (GmpWarmLauncher *self)
+take_forked_locked (GmpWarmLauncher *self,
+                    GmpWarmMessage  *message)
 {
-  g_autoptr (GmpProcess) process = NULL;
+  g_autoptr (GmpWarmProcess) process = g_queue_pop_head (&self->pending);
+
+  process->is_known = TRUE;
+  process->pid = message->number;
+  process->pidfd = message->handles[0];
+  message->n_handles = 0;
+  g_hash_table_replace (self->forked, GINT_TO_POINTER (process->pid), process);
+}
+
+/* Of one that nobody has a handle of any more, nobody wants to know. */
+static void
+take_ended_locked (GmpWarmLauncher *self,
+                   GmpWarmMessage  *message)
+{
+  GmpWarmProcess *process = g_hash_table_lookup (self->forked, GINT_TO_POINTER (message->number));
+  guint64 kib = 0;
+
+  if (process == NULL)
+    return;
+  process->was_reaped = TRUE;
+  sscanf (message->text, "%d %" G_GUINT64_FORMAT, &process->wait_status, &kib);
+  process->peak_memory = kib * 1024;
+}
+
+/* Waits for what the server says next. */
+static void
+take_message_locked (GmpWarmLauncher *self)
+{
   g_autoptr (GError) error = NULL;
-  GmpWarmMessage answer;
+  GmpWarmMessage message;
 
   /* A server that refuses or fails once is done with: other processes are started as ever. */
-  if (!receive_locked (self, GMP_WARM_FORKED, 1, &answer, &error))
+  if (!receive_locked (self, &message, &error))
     {
       lose_locked (self, error);
       return;
     }
-  process = g_queue_pop_head (&self->pending);
-  GMP_WARM_PROCESS (process)->is_known = TRUE;
-  GMP_WARM_PROCESS (process)->pid = answer.number;
-  GMP_WARM_PROCESS (process)->pidfd = answer.handles[0];
-  g_free (answer.text);
+  if (message.kind == GMP_WARM_FORKED && message.n_handles == 1 && self->pending.length > 0)
+    take_forked_locked (self, &message);
+  else if (message.kind == GMP_WARM_ENDED && message.text != NULL)
+    take_ended_locked (self, &message);
+  else
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it said %u", message.kind);
+  if (error != NULL)
+    lose_locked (self, error);
+  gmp_warm_message_clear (&message);
 }
 
 static void
@@ -148,7 +177,7 @@ get_known (GmpWarmProcess *self)
 {
   g_mutex_lock (&self->launcher->lock);
   while (!self->is_known)
-    take_answer_locked (self->launcher);
+    take_message_locked (self->launcher);
   g_mutex_unlock (&self->launcher->lock);
 }
 
@@ -170,42 +199,14 @@ gmp_warm_process_send_signal (GmpProcess *process,
 
 /* It has ended. Without its server nobody knows how. */
 static int
-reap_locked (GmpWarmLauncher *launcher,
-             int              pid,
-             guint64         *peak_memory)
-{
-  GmpWarmMessage question = { .kind = GMP_WARM_REAP, .number = pid };
-  GmpWarmMessage answer;
-  g_autoptr (GError) error = NULL;
-
-  while (launcher->pending.length > 0)
-    take_answer_locked (launcher);
-  if (launcher->fd == -1)
-    return GMP_PROCESS_STATUS_UNKNOWN;
-  if (gmp_warm_send (launcher->fd, &question, &error) &&
-      receive_locked (launcher, GMP_WARM_REAPED, 0, &answer, &error))
-    {
-      if (answer.text != NULL)
-        *peak_memory = g_ascii_strtoull (answer.text, NULL, 10) * 1024;
-      gmp_warm_message_clear (&answer);
-      return answer.number;
-    }
-  lose_locked (launcher, error);
-  return GMP_PROCESS_STATUS_UNKNOWN;
-}
-
-static int
 get_wait_status (GmpWarmProcess *self)
 {
   int wait_status;
 
   g_mutex_lock (&self->launcher->lock);
-  if (!self->was_reaped)
-    self->wait_status = self->pid != 0 ? reap_locked (self->launcher, self->pid,
-                                                      &self->peak_memory)
-                                       : GMP_PROCESS_STATUS_UNKNOWN;
-  self->was_reaped = TRUE;
-  wait_status = self->wait_status;
+  while (!self->was_reaped && self->pid != 0 && self->launcher->fd != -1)
+    take_message_locked (self->launcher);
+  wait_status = self->was_reaped ? self->wait_status : GMP_PROCESS_STATUS_UNKNOWN;
   g_mutex_unlock (&self->launcher->lock);
   return wait_status;
 }
@@ -280,7 +281,12 @@ static void
 gmp_warm_process_finalize (GObject *object)
 {
   GmpWarmProcess *self = GMP_WARM_PROCESS (object);
+  gpointer pid = GINT_TO_POINTER (self->pid);
 
+  g_mutex_lock (&self->launcher->lock);
+  if (g_hash_table_lookup (self->launcher->forked, pid) == self)
+    g_hash_table_remove (self->launcher->forked, pid);
+  g_mutex_unlock (&self->launcher->lock);
   if (self->pidfd != -1)
     close (self->pidfd);
   g_object_unref (self->launcher);
@@ -366,6 +372,7 @@ gmp_warm_launcher_finalize (GObject *object)
   if (self->server != NULL)
     gmp_process_end_sync (self->server, END_LIMIT);
   g_clear_object (&self->server);
+  g_hash_table_unref (self->forked);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_warm_launcher_parent_class)->finalize (object);
 }
@@ -381,6 +388,7 @@ static void
 gmp_warm_launcher_init (GmpWarmLauncher *self)
 {
   g_mutex_init (&self->lock);
+  self->forked = g_hash_table_new (NULL, NULL);
   self->fd = -1;
   self->output_fd = -1;
 }
@@ -452,7 +460,7 @@ gmp_warm_launcher_get_ready (GmpWarmLauncher *self,
   GError *local = NULL;
 
   g_mutex_lock (&self->lock);
-  if (receive_locked (self, GMP_WARM_READY, 0, &answer, &local))
+  if (receive_locked (self, &answer, &local))
     gmp_warm_message_clear (&answer);
   else
     lose_locked (self, local);
