@@ -279,6 +279,22 @@ duplicate (int fd)
   return fd != -1 ? fcntl (fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
+/* An eventfd for the end that rings, and for the other an epoll that hears it. A flag of a file
+ * counts for all who hold it, so who holds the eventfd could fill it and have the next one who
+ * rings wait for ever; through an epoll it can neither be written to nor changed. */
+static gboolean
+make_bell (int *out,
+           int *in)
+{
+  struct epoll_event event = { .events = EPOLLIN };
+
+  *out = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (*out == -1)
+    return FALSE;
+  *in = epoll_create1 (EPOLL_CLOEXEC);
+  return *in != -1 && epoll_ctl (*in, EPOLL_CTL_ADD, *out, &event) == 0;
+}
+
 static gboolean
 make_fds (gsize     arena_size,
           guint     n_workers,
@@ -293,12 +309,9 @@ make_fds (gsize     arena_size,
     return FALSE;
   client_fds[GMP_SHARED_MEMORY] = fd;
   server_fds[GMP_SHARED_MEMORY] = duplicate (fd);
-  client_fds[GMP_SHARED_BELL_IN] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  server_fds[GMP_SHARED_BELL_IN] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  client_fds[GMP_SHARED_BELL_OUT] = duplicate (server_fds[GMP_SHARED_BELL_IN]);
-  server_fds[GMP_SHARED_BELL_OUT] = duplicate (client_fds[GMP_SHARED_BELL_IN]);
-  if (client_fds[GMP_SHARED_BELL_OUT] == -1 || server_fds[GMP_SHARED_BELL_OUT] == -1 ||
-      server_fds[GMP_SHARED_MEMORY] == -1 ||
+  if (server_fds[GMP_SHARED_MEMORY] == -1 ||
+      !make_bell (&server_fds[GMP_SHARED_BELL_OUT], &client_fds[GMP_SHARED_BELL_IN]) ||
+      !make_bell (&client_fds[GMP_SHARED_BELL_OUT], &server_fds[GMP_SHARED_BELL_IN]) ||
       socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifelines) != 0)
     {
       int code = errno;

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -496,6 +497,39 @@ test_closings (void)
   pair_clear (&pair);
 }
 
+/* Whatever the other side does to its descriptors, this one can ring without having to wait: a flag
+ * of a file counts for all who hold it, and an eventfd that is full blocks who writes to it. */
+static void
+test_bells (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GmpChannel) server = NULL;
+  g_autoptr (GmpDoorbell) doorbell = gmp_doorbell_new (&error);
+  g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_int32 (1));
+  g_autoptr (GmpMemory) memory = NULL;
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+
+  gmp_shared_channel_new_fds (0, 2, client_fds, server_fds, &error);
+  g_assert_no_error (error);
+  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMORY], GMP_END_CLIENT, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    {
+      fcntl (client_fds[i], F_SETFL, O_RDWR | O_NONBLOCK);
+      eventfd_write (client_fds[i], G_MAXUINT64 - 1);
+      fcntl (client_fds[i], F_SETFL, O_RDWR);
+    }
+  server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
+  gmp_channel_watch (server, doorbell);
+  atomic_store (&memory->header->rings[GMP_END_SERVER].reader_sleeps, 1);
+  g_assert_true (gmp_channel_send (server, value, &error));
+  g_assert_true (server->has_woken);
+  gmp_channel_close (server, NULL);
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    close (client_fds[i]);
+}
+
 /* What the other side could cut off, or never was such memory. */
 static void
 test_memory (void)
@@ -542,6 +576,7 @@ main (int    argc,
   gmp_test_add ("/shared-channel/lent-twice", test_lent_twice);
   gmp_test_add ("/shared-channel/changed", test_changed);
   gmp_test_add ("/shared-channel/closings", test_closings);
+  gmp_test_add ("/shared-channel/bells", test_bells);
   gmp_test_add ("/shared-channel/memory", test_memory);
   return g_test_run ();
 }
