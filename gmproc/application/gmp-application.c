@@ -52,6 +52,7 @@ enum {
   PROP_MEMORY_LIMIT,
   PROP_CPU_TIME_LIMIT,
   PROP_OPEN_FILES_LIMIT,
+  PROP_VALUE_SIZE_LIMIT,
   PROP_NICE,
   PROP_AFFINITY,
   PROP_STARTUP_TIMEOUT,
@@ -77,6 +78,7 @@ static const gsize offsets[N_PROPS] = {
   [PROP_MEMORY_LIMIT] = G_STRUCT_OFFSET (GmpOptions, memory_limit),
   [PROP_CPU_TIME_LIMIT] = G_STRUCT_OFFSET (GmpOptions, cpu_time_limit),
   [PROP_OPEN_FILES_LIMIT] = G_STRUCT_OFFSET (GmpOptions, open_files_limit),
+  [PROP_VALUE_SIZE_LIMIT] = G_STRUCT_OFFSET (GmpOptions, value_size_limit),
   [PROP_NICE] = G_STRUCT_OFFSET (GmpOptions, nice),
   [PROP_AFFINITY] = G_STRUCT_OFFSET (GmpOptions, affinity),
   [PROP_STARTUP_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, startup_timeout),
@@ -301,6 +303,19 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
+ * GmpApplication:value-size-limit:
+ *
+ * How many bytes one value may have that a worker sends: a request, a response, a result; 0 for no
+ * limit.
+ *
+ * It protects who receives from what another process says: a value that is bigger fails its sender,
+ * with [error@Gmp.Error.BAD_PAYLOAD]; one that is announced or comes all the same is
+ * [error@Gmp.Error.PROTOCOL]. Memory is only taken for what has come.
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpApplication:nice:
  *
  * How much nicer to other processes workers are than the application, which is added to its own
@@ -413,7 +428,7 @@ seconds_property (const char *name,
 }
 
 static void
-install_limits (void)
+install_limits (const GmpOptions *defaults)
 {
   GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
 
@@ -429,6 +444,10 @@ install_limits (void)
 
   properties[PROP_OPEN_FILES_LIMIT] = g_param_spec_uint ("open-files-limit", NULL, NULL, 0,
                                                          G_MAXUINT, 0, flags);
+
+  properties[PROP_VALUE_SIZE_LIMIT] = g_param_spec_uint64 ("value-size-limit", NULL, NULL, 0,
+                                                           G_MAXUINT64,
+                                                           defaults->value_size_limit, flags);
 
   properties[PROP_NICE] = g_param_spec_int ("nice", NULL, NULL, -40, 40, 0, flags);
 
@@ -446,7 +465,7 @@ install_properties (GObjectClass     *object_class,
 
   properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
                                                       flags);
-  install_limits ();
+  install_limits (defaults);
   properties[PROP_STARTUP_TIMEOUT] = seconds_property ("startup-timeout",
                                                        defaults->startup_timeout);
 

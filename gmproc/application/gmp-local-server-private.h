@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "application/gmp-options-private.h"
 #include "peer/gmp-port-private.h"
 #include "worker/gmp-life-cycle-private.h"
 
@@ -21,7 +22,7 @@ typedef void (*GmpLocalServerEnded) (GVariant *value,
 
 GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 gpointer                server,
-                                                GmpRestart              restart,
+                                                const GmpOptions       *options,
                                                 GmpLocalServerEnded     ended,
                                                 gpointer                user_data,
                                                 GError                **error);

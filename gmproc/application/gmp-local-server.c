@@ -24,7 +24,7 @@ struct _GmpLocalServer
 GmpLocalServer *
 gmp_local_server_new (const GmpServerMethods *methods,
                       gpointer                server,
-                      GmpRestart              restart,
+                      const GmpOptions       *options,
                       GmpLocalServerEnded     ended,
                       gpointer                user_data,
                       GError                **error)
@@ -40,8 +40,9 @@ gmp_local_server_new (const GmpServerMethods *methods,
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
-  gmp_inbox_set_belief (inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
-                                                             : GMP_INBOX_BELIEVES_FINISHED);
+  gmp_inbox_set_belief (inbox, options->restart == GMP_RESTART_ALWAYS
+                               ? GMP_INBOX_BELIEVES_NONE : GMP_INBOX_BELIEVES_FINISHED);
+  gmp_inbox_set_value_limit (inbox, options->value_size_limit);
   return self;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   guint64    memory_limit;      /* in bytes; for this and what follows, 0: none */
   double     cpu_time_limit;    /* in seconds, as all times */
   guint      open_files_limit;
+  guint64    value_size_limit;  /* in bytes; of one value that a worker sends */
   int        nice;
   char      *affinity;      /* (nullable) */
 

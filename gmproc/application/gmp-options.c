@@ -14,6 +14,7 @@ gmp_options_new (void)
 {
   GmpOptions *self = g_rc_box_new0 (GmpOptions);
 
+  self->value_size_limit = (guint64) 1 << 31;
   self->startup_timeout = 60;
   self->stop_grace = 0.3;
   self->kill_grace = 0.3;
@@ -95,6 +96,8 @@ gmp_options_to_variant (const GmpOptions *self,
     g_variant_dict_insert (&dict, "cpu-time-limit", "d", self->cpu_time_limit);
   if (self->open_files_limit > 0)
     g_variant_dict_insert (&dict, "open-files-limit", "u", self->open_files_limit);
+  if (self->value_size_limit > 0)
+    g_variant_dict_insert (&dict, "value-size-limit", "t", self->value_size_limit);
   if (self->nice != 0)
     {
       errno = 0;

@@ -231,7 +231,7 @@ ran_cb (GObject      *source,
   GError *error = NULL;
 
   /* Where the connection was lost, how the process ended will tell more. */
-  if (gmp_worker_link_run_finish (source, result, &value, &error))
+  if (gmp_worker_link_run_finish (source, result, self->options->value_size_limit, &value, &error))
     gmp_run_take_value (self->run, value);
   if (error != NULL)
     gmp_run_take_error (self->run, error);

@@ -369,8 +369,8 @@ gmp_service_set_methods (GmpService             *self,
 {
   self->server_runtime = g_strdup (runtime);
   self->local_server = gmp_local_server_new (methods, self->owner,
-                                             gmp_crew_get_options (self->crew)->restart, end_server,
-                                             self, error);
+                                             gmp_crew_get_options (self->crew), end_server, self,
+                                             error);
   return self->local_server != NULL;
 }
 

@@ -60,6 +60,7 @@ gboolean       gmp_worker_link_run_async  (GmpWorkerLink        *self,
                                            GError              **error);
 gboolean       gmp_worker_link_run_finish (GObject              *source,
                                            GAsyncResult         *result,
+                                           guint64               value_limit,
                                            GVariant            **value,
                                            GError              **error);
 void           gmp_worker_link_stop       (GmpWorkerLink        *self);

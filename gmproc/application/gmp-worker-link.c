@@ -7,6 +7,7 @@
 #include "application/gmp-worker-link-private.h"
 
 #include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-wire-private.h"
@@ -258,11 +259,24 @@ gmp_worker_link_run_async (GmpWorkerLink      *self,
   return TRUE;
 }
 
+static gboolean
+check_size (GVariant **value,
+            guint64    limit,
+            GError   **error)
+{
+  if (*value == NULL || gmp_value_check_size (g_variant_get_size (*value), limit,
+                                              GMP_ERROR_PROTOCOL, error))
+    return TRUE;
+  g_clear_pointer (value, g_variant_unref);
+  return FALSE;
+}
+
 /* What the run returned, %NULL included, or its error; %FALSE without an error where the connection
  * was lost. */
 gboolean
 gmp_worker_link_run_finish (GObject      *source,
                             GAsyncResult *result,
+                            guint64       value_limit,
                             GVariant    **value,
                             GError      **error)
 {
@@ -273,7 +287,8 @@ gmp_worker_link_run_finish (GObject      *source,
 
   if (gmp_dbus_worker1_call_run_finish (GMP_DBUS_WORKER1 (source), &packed, &handles, result,
                                         &local))
-    return gmp_payload_unpack (packed, handles, value, error);
+    return gmp_payload_unpack (packed, handles, value, error) &&
+           check_size (value, value_limit, error);
   if (g_dbus_error_is_remote_error (local))
     g_dbus_error_strip_remote_error (local);
   else if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))

@@ -27,6 +27,12 @@ G_BEGIN_DECLS
  * wake:        it does not wait any more.
  * trim:        nothing was said for a while: gives back what memory it can.
  *
+ * value_limit is how many bytes a value may have, in both directions; 0 is no limit. What is bigger
+ * is refused by send(), and when it comes it is nonsense, as a closing with GMP_ERROR_PROTOCOL.
+ *
+ * Requests and responses take turns, so who sends again before it has read what it was sent is sent
+ * no more: its channel ends.
+ *
  * n_workers is a hint: how many workers run together with this one; 0 where that is not known.
  * has_woken is one, too: the other end slept when something was sent; whoever waits clears it. */
 
@@ -35,6 +41,9 @@ typedef enum {
   GMP_CHANNEL_PAYLOAD,
   GMP_CHANNEL_CLOSED
 } GmpChannelStatus;
+
+/* What is said of a peer that does not keep to the turns. */
+#define GMP_CHANNEL_IMPATIENT "a message before the one that was sent to its peer had been read"
 
 #define GMP_TYPE_CHANNEL (gmp_channel_get_type ())
 typedef struct _GmpChannel GmpChannel;
@@ -49,6 +58,7 @@ struct _GmpChannel
 {
   GObject parent_instance;
 
+  guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
 };

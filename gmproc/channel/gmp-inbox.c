@@ -33,6 +33,7 @@ struct _GmpInbox
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
   GmpInboxBelief belief;
   gint64 timeout;    /* in microseconds; 0: none */
+  guint64 value_limit; /* of all channels, in bytes; 0: none */
   guint next;        /* where the next search begins, so that no client starves */
   guint n_looks;
   GmpSpin spin;
@@ -157,6 +158,15 @@ gmp_inbox_get_timeout (GmpInbox *self)
   return self->timeout / (double) G_USEC_PER_SEC;
 }
 
+/* How many bytes a value may have that comes or goes by any of the channels; 0 for no limit. To be
+ * called before anything is taken. */
+void
+gmp_inbox_set_value_limit (GmpInbox *self,
+                           guint64   limit)
+{
+  self->value_limit = limit;
+}
+
 static Slot *
 find_slot (GmpInbox   *self,
            const char *id)
@@ -175,7 +185,10 @@ adopt (GmpInbox *self,
   Slot *slot = find_slot (self, news->id);
 
   if (news->channel != NULL)
-    gmp_spin_init (&self->spin, news->channel->n_workers);
+    {
+      gmp_spin_init (&self->spin, news->channel->n_workers);
+      news->channel->value_limit = self->value_limit;
+    }
   if (news->channel != NULL && self->last_word != NULL)
     {
       gmp_channel_close (news->channel, self->last_word);

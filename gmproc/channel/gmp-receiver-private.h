@@ -18,6 +18,7 @@ GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,
                                      int           bell);
 void             gmp_receiver_free  (GmpReceiver  *self);
 GmpChannelStatus gmp_receiver_take  (GmpReceiver  *self,
+                                     guint64       limit,
                                      GVariant    **payload,
                                      GError      **error);
 gboolean         gmp_receiver_sleep (GmpReceiver  *self);

@@ -13,6 +13,18 @@
 
 #include <sys/eventfd.h>
 
+/* A value that is coming. Its size is only what was announced, so there is never more memory for it
+ * than twice of what has come. */
+typedef struct {
+  guint64 size;    /* in bytes, when all has come; 0: none is coming */
+  gsize n_here;
+  gsize n_room;
+  guint8 *bytes;
+} Pieces;
+
+/* The room that pieces begin with. */
+#define PIECES_ROOM ((gsize) 64 * 1024)
+
 struct _GmpReceiver
 {
   GmpMemory *memory;
@@ -20,8 +32,8 @@ struct _GmpReceiver
   int bell;            /* the writer's */
   char *type;          /* of the last value that came; the next one most often has the same */
   gsize type_size;
-  GByteArray *pieces;  /* (nullable): of a value that is coming */
-  guint64 pieces_size; /* how many bytes it will have */
+  guint64 limit;       /* how many bytes a value may have; 0: no limit */
+  Pieces pieces;
 };
 
 /* The writer waits for @bell, an eventfd, which stays the caller's. */
@@ -44,7 +56,7 @@ gmp_receiver_free (GmpReceiver *self)
 {
   gmp_memory_unref (self->memory);
   g_free (self->type);
-  g_clear_pointer (&self->pieces, g_byte_array_unref);
+  g_free (self->pieces.bytes);
   g_free (self);
 }
 
@@ -87,6 +99,8 @@ take_block (GmpReceiver *self,
       return NULL;
     }
   memcpy (&block, body, sizeof block);
+  if (!gmp_value_check_size (block.size, self->limit, GMP_ERROR_PROTOCOL, error))
+    return NULL;
   return gmp_lease_new_value (self->memory, &block, self->type, error);
 }
 
@@ -96,15 +110,43 @@ begin_pieces (GmpReceiver *self,
               gsize             size,
               GError          **error)
 {
-  if (size == sizeof self->pieces_size)
-    memcpy (&self->pieces_size, body, size);
-  if (size != sizeof self->pieces_size || self->pieces_size == 0 ||
-      self->pieces_size > GMP_RECORD_PIECES_MAX)
+  guint64 announced = 0;
+
+  if (size == sizeof announced)
+    memcpy (&announced, body, size);
+  if (announced == 0 || announced > G_MAXSSIZE)
     {
       g_propagate_error (error, gmp_receiver_error ("the begin of a value of impossible size"));
       return FALSE;
     }
-  self->pieces = g_byte_array_new ();
+  if (!gmp_value_check_size (announced, self->limit, GMP_ERROR_PROTOCOL, error))
+    return FALSE;
+  self->pieces = (Pieces) { .size = announced };
+  return TRUE;
+}
+
+/* Room for @size bytes more of what comes. */
+static gboolean
+grow_pieces (Pieces *self,
+             gsize   size,
+             GError **error)
+{
+  gsize room = MIN (MAX (2 * self->n_room, PIECES_ROOM), self->size);
+  guint8 *bytes;
+
+  if (size <= self->n_room - self->n_here)
+    return TRUE;
+  room = MAX (room, self->n_here + size);
+  bytes = g_try_realloc (self->bytes, room);
+  if (bytes == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                   "There is no memory for a value of %" G_GUINT64_FORMAT " bytes, of which %"
+                   G_GSIZE_FORMAT " have come", self->size, self->n_here);
+      return FALSE;
+    }
+  self->bytes = bytes;
+  self->n_room = room;
   return TRUE;
 }
 
@@ -115,17 +157,22 @@ take_piece (GmpReceiver *self,
             gsize             size,
             GError          **error)
 {
+  Pieces *pieces = &self->pieces;
   g_autoptr (GBytes) bytes = NULL;
 
-  if (self->pieces == NULL || size == 0 || size > self->pieces_size - self->pieces->len)
+  if (size == 0 || size > pieces->size - pieces->n_here)
     {
       g_propagate_error (error, gmp_receiver_error ("a piece of no value"));
       return NULL;
     }
-  g_byte_array_append (self->pieces, body, (guint) size);
-  if (self->pieces->len < self->pieces_size)
+  if (!grow_pieces (pieces, size, error))
     return NULL;
-  bytes = g_byte_array_free_to_bytes (g_steal_pointer (&self->pieces));
+  memcpy (pieces->bytes + pieces->n_here, body, size);
+  pieces->n_here += size;
+  if (pieces->n_here < pieces->size)
+    return NULL;
+  bytes = g_bytes_new_take (pieces->bytes, pieces->n_here);
+  *pieces = (Pieces) { 0, };
   return gmp_value_from_bytes (self->type, bytes, error);
 }
 
@@ -141,7 +188,7 @@ take_record (GmpReceiver *self,
   g_autoptr (GBytes) bytes = NULL;
 
   *payload = NULL;
-  if (self->pieces != NULL && record->kind != GMP_RECORD_PIECE)
+  if (self->pieces.size > 0 && record->kind != GMP_RECORD_PIECE)
     {
       g_propagate_error (error, gmp_receiver_error ("a record among the pieces of a value"));
       return FALSE;
@@ -158,6 +205,8 @@ take_record (GmpReceiver *self,
   switch (record->kind)
     {
     case GMP_RECORD_VALUE:
+      if (!gmp_value_check_size (record->size, self->limit, GMP_ERROR_PROTOCOL, error))
+        return FALSE;
       bytes = g_bytes_new (body, record->size);
       *payload = gmp_value_from_bytes (self->type, bytes, error);
       return *payload != NULL;
@@ -176,16 +225,18 @@ take_record (GmpReceiver *self,
     }
 }
 
-/* Takes records until a payload is complete. GMP_CHANNEL_CLOSED is nonsense that came, told by
- * @error. */
+/* Takes records until a payload is complete, of at most @limit bytes where that is not 0.
+ * GMP_CHANNEL_CLOSED is nonsense that came, told by @error. */
 GmpChannelStatus
 gmp_receiver_take (GmpReceiver *self,
+                   guint64      limit,
                    GVariant   **payload,
                    GError     **error)
 {
   const guint8 *place;
   gsize available;
 
+  self->limit = limit;
   while ((place = gmp_ring_peek (&self->ring, &available)) != NULL)
     {
       GError *local = NULL;

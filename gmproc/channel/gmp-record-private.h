@@ -30,12 +30,6 @@ enum {
  * where that is to be had, and comes in pieces of this size where not. */
 #define GMP_RECORD_VALUE_MAX ((gsize) 16 * 1024)
 
-/* The longest type string, so that a record always fits. */
-#define GMP_RECORD_TYPE_MAX ((gsize) 16 * 1024)
-
-/* The biggest value that can come in pieces: GByteArray counts with 32 bits. */
-#define GMP_RECORD_PIECES_MAX ((guint64) G_MAXUINT / 2)
-
 static inline gsize
 gmp_record_fill_up (gsize size)
 {

@@ -16,9 +16,8 @@ typedef struct _GmpSender GmpSender;
 GmpSender *gmp_sender_new           (GmpMemory  *memory,
                                      int         bell);
 void       gmp_sender_free          (GmpSender  *self);
-gboolean   gmp_sender_send          (GmpSender  *self,
-                                     GVariant   *payload,
-                                     GError    **error);
+void       gmp_sender_send          (GmpSender  *self,
+                                     GVariant   *payload);
 gboolean   gmp_sender_has_woken     (GmpSender  *self);
 gboolean   gmp_sender_send_unsent   (GmpSender  *self);
 gboolean   gmp_sender_has_unsent    (GmpSender  *self);

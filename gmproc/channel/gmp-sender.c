@@ -6,7 +6,6 @@
 
 #include "channel/gmp-sender-private.h"
 
-#include "base/gmp-error.h"
 #include "channel/gmp-record-private.h"
 #include "channel/gmp-value-private.h"
 
@@ -185,47 +184,18 @@ try_send (GmpSender *self,
          send_pieces (self, payload);
 }
 
-static gboolean
-check_size (GmpSender *self,
-            GVariant         *payload,
-            GError          **error)
-{
-  gsize type_size = strlen (g_variant_get_type_string (payload));
-  gsize size = g_variant_get_size (payload);
-
-  if (type_size > GMP_RECORD_TYPE_MAX)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-                 "A value whose type has %" G_GSIZE_FORMAT " characters cannot be sent: at most %"
-                 G_GSIZE_FORMAT ", so send an array of variants (av) in place of a long tuple",
-                 type_size, GMP_RECORD_TYPE_MAX);
-  else if (size > GMP_RECORD_PIECES_MAX && size > self->memory->arena_size)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-                 "A value of %" G_GSIZE_FORMAT " bytes cannot be sent: the memory shared with the "
-                 "other worker has %" G_GSIZE_FORMAT " bytes (raise shared-memory-limit)", size,
-                 self->memory->arena_size);
-  else
-    return TRUE;
-  return FALSE;
-}
-
-/* Sends @payload (nullable, not floating), or keeps it. An error is that of a value which cannot be
- * sent at all. */
-gboolean
+/* Sends @payload (nullable, not floating), which can be sent, or keeps it. */
+void
 gmp_sender_send (GmpSender *self,
-                 GVariant  *payload,
-                 GError   **error)
+                 GVariant  *payload)
 {
-  if (payload != NULL && (!gmp_value_check_sendable (payload, error) ||
-                          !check_size (self, payload, error)))
-    return FALSE;
   self->has_woken = FALSE;
   if (self->unsent.length == 0 && try_send (self, payload))
-    return TRUE;
+    return;
   g_queue_push_tail (&self->unsent,
                      payload != NULL ? (gpointer) g_variant_ref (payload) : &null_payload);
   /* A value may begin to go in pieces. */
   gmp_sender_send_unsent (self);
-  return TRUE;
 }
 
 /* Whether the reader slept at the last gmp_sender_send(), and was rung for. */
@@ -268,7 +238,7 @@ gboolean
 gmp_sender_wait_for_room (GmpSender *self)
 {
   /* The biggest record, so that there is room for whatever comes next. */
-  gsize size = gmp_record_size (GMP_RECORD_TYPE_MAX, GMP_RECORD_VALUE_MAX);
+  gsize size = gmp_record_size (GMP_VALUE_TYPE_MAX, GMP_RECORD_VALUE_MAX);
 
   return gmp_ring_wait_for_room (&self->ring, size) || self->ring.is_broken;
 }

@@ -10,6 +10,7 @@
 #include "base/gmp-limit-private.h"
 #include "channel/gmp-receiver-private.h"
 #include "channel/gmp-sender-private.h"
+#include "channel/gmp-value-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -75,8 +76,12 @@ gmp_shared_channel_send (GmpChannel *channel,
   /* A channel that has ended is not an error here: receive() tells, with the reason. */
   if (self->reason != NULL || self->closing != NULL)
     return TRUE;
-  if (!gmp_sender_send (self->sender, payload, error))
+  if (payload != NULL &&
+      (!gmp_value_check_sendable (payload, error) ||
+       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                              GMP_ERROR_BAD_PAYLOAD, error)))
     return FALSE;
+  gmp_sender_send (self->sender, payload);
   channel->has_woken = gmp_sender_has_woken (self->sender);
   return TRUE;
 }
@@ -168,10 +173,18 @@ gmp_shared_channel_receive (GmpChannel *channel,
       /* Looked at first: what was sent before the end is received before it. */
       gboolean has_ended = is_closed_by_other (self) || self->is_lost;
       GError *local = NULL;
-      GmpChannelStatus status = gmp_receiver_take (self->receiver, payload, &local);
+      GmpChannelStatus status = gmp_receiver_take (self->receiver, channel->value_limit,
+                                                   payload, &local);
 
-      if (status == GMP_CHANNEL_PAYLOAD)
+      if (status == GMP_CHANNEL_PAYLOAD && !gmp_sender_has_unsent (self->sender))
         return status;
+      /* Or what is kept for a client that reads nothing would become more without end. */
+      if (status == GMP_CHANNEL_PAYLOAD)
+        {
+          g_clear_pointer (payload, g_variant_unref);
+          local = gmp_receiver_error (GMP_CHANNEL_IMPATIENT);
+          status = GMP_CHANNEL_CLOSED;
+        }
       if (status == GMP_CHANNEL_CLOSED)
         fail (self, local);
       else if (!take_end (self, has_ended))

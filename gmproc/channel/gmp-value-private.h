@@ -6,13 +6,22 @@
 
 #pragma once
 
+#include "base/gmp-error.h"
+
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
 
+/* The longest type string of a value: what GLib keeps for a type is many times as big as that. */
+#define GMP_VALUE_TYPE_MAX ((gsize) 16 * 1024)
+
 gboolean  gmp_value_check_sendable (GVariant    *value,
                                     GError     **error);
 gboolean  gmp_value_check_type     (const char  *type,
+                                    GError     **error);
+gboolean  gmp_value_check_size     (guint64      size,
+                                    guint64      limit,
+                                    GmpError     code,
                                     GError     **error);
 GVariant *gmp_value_from_bytes     (const char  *type,
                                     GBytes      *bytes,

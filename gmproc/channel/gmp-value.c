@@ -46,12 +46,38 @@ gboolean
 gmp_value_check_sendable (GVariant *value,
                           GError  **error)
 {
-  const char *fault = value != NULL ? find_fault (value, 0) : NULL;
+  const char *type = value != NULL ? g_variant_get_type_string (value) : "";
+  const char *fault;
 
+  if (strlen (type) > GMP_VALUE_TYPE_MAX)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+                   "A value whose type has %" G_GSIZE_FORMAT " characters cannot be sent: at most "
+                   "%" G_GSIZE_FORMAT ", so send an array of variants (av) in place of a long "
+                   "tuple", strlen (type), GMP_VALUE_TYPE_MAX);
+      return FALSE;
+    }
+  fault = value != NULL ? find_fault (value, 0) : NULL;
   if (fault == NULL)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A value of type '%s' cannot be sent: %s",
-               g_variant_get_type_string (value), fault);
+               type, fault);
+  return FALSE;
+}
+
+/* Whether a value of @size bytes may be sent, or was to be: then @code is GMP_ERROR_PROTOCOL. A
+ * @limit of 0 is none. */
+gboolean
+gmp_value_check_size (guint64  size,
+                      guint64  limit,
+                      GmpError code,
+                      GError **error)
+{
+  if (limit == 0 || size <= limit)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, code,
+               "A value of %" G_GUINT64_FORMAT " bytes is bigger than the limit of %"
+               G_GUINT64_FORMAT " bytes (value-size-limit)", size, limit);
   return FALSE;
 }
 
@@ -62,7 +88,7 @@ gmp_value_check_type (const char *type,
 {
   g_autofree char *start = NULL;
 
-  if (g_variant_type_string_is_valid (type) &&
+  if (strlen (type) <= GMP_VALUE_TYPE_MAX && g_variant_type_string_is_valid (type) &&
       g_variant_type_is_definite ((const GVariantType *) type))
     return TRUE;
   start = g_utf8_make_valid (type, (gssize) MIN (strlen (type), 100));

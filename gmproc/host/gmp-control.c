@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "channel/gmp-value-private.h"
 #include "host/gmp-group-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
@@ -465,9 +466,13 @@ gmp_control_finish_job (GmpControl *self,
 {
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *packed = NULL;
+  guint64 limit = 0;
 
   g_variant_lookup (job->options, "last", "b", &self->has_last);
-  if (error == NULL)
+  g_variant_lookup (job->options, "value-size-limit", "t", &limit);
+  if (error == NULL &&
+      (result == NULL || gmp_value_check_size (g_variant_get_size (result), limit,
+                                               GMP_ERROR_BAD_PAYLOAD, &error)))
     packed = gmp_payload_pack (result, handles, &error);
   gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
 

@@ -206,14 +206,18 @@ run_client (GmpClientWorker *client,
                                     job->cancellable, error);
 }
 
-/* What the closing of a channel means, and how long to wait for what comes through it. */
+/* What the closing of a channel means, how big what comes through it may be, and how long to wait
+ * for that. */
 static void
 set_rules (GmpJob *job)
 {
   gboolean is_server = g_str_equal (job->role, "server");
   GmpRestart restart = GMP_RESTART_NEVER;
   double timeout = 0;
+  guint64 limit;
 
+  if (g_variant_lookup (job->options, "value-size-limit", "t", &limit))
+    gmp_inbox_set_value_limit (job->inbox, limit);
   g_variant_lookup (job->options, "restart", "i", &restart);
   if (is_server)
     gmp_inbox_set_belief (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE

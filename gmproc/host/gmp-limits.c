@@ -168,6 +168,7 @@ static const struct {
   { "affinity", "s", bind_to_processors },
   { "cpu-time-limit", "d", limit_cpu_time },
   { "memory-limit", "t", limit_memory },
+  { "value-size-limit", "t", NULL },
   { "request-timeout", "d", NULL },
   { "resend-requests", "b", NULL },
   { "last", "b", NULL },

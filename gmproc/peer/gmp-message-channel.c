@@ -7,6 +7,7 @@
 #include "peer/gmp-message-channel-private.h"
 
 #include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
 
 /* The one who sends and receives may be blocked in code of the user or have no main loop, so what
@@ -15,9 +16,14 @@ typedef struct {
   gatomicrefcount ref_count;
   GMutex lock;
   GQueue incoming;       /* of GVariant, or &null_payload; under lock */
+  guint n_unsent;        /* values that GDBus has not begun to write; under lock */
   GError *reason;        /* (nullable): why the channel has closed; under lock */
   GmpDoorbell *doorbell; /* (nullable); under lock */
 } Box;
+
+/* There is one request at a time, and one answer. Nobody who keeps to that has more than this in
+ * its peer's box. */
+#define INCOMING_MAX 16
 
 struct _GmpMessageChannel
 {
@@ -124,6 +130,40 @@ new_close (const GError *reason)
 }
 
 static gboolean
+has_ended (Box *box)
+{
+  gboolean result;
+
+  g_mutex_lock (&box->lock);
+  result = box->reason != NULL;
+  g_mutex_unlock (&box->lock);
+  return result;
+}
+
+static gboolean
+is_value (GDBusMessage *message)
+{
+  return g_strcmp0 (g_dbus_message_get_member (message), "Send") == 0 &&
+         g_strcmp0 (g_dbus_message_get_signature (message), GMP_PAYLOAD_TYPE) == 0;
+}
+
+/* Whether it is the peer's turn to send. */
+static gboolean
+check_turn (Box     *box,
+            GError **error)
+{
+  gboolean result;
+
+  g_mutex_lock (&box->lock);
+  result = box->n_unsent == 0 && box->incoming.length < INCOMING_MAX;
+  g_mutex_unlock (&box->lock);
+  if (!result)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
+                 GMP_CHANNEL_IMPATIENT);
+  return result;
+}
+
+static gboolean
 parse_send (GDBusMessage *message,
             Box          *box,
             GError      **error)
@@ -131,7 +171,8 @@ parse_send (GDBusMessage *message,
   GVariant *payload;
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
 
-  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &payload, error))
+  if (!check_turn (box, error) ||
+      !gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &payload, error))
     return FALSE;
   box_put (box, payload != NULL ? (gpointer) payload : &null_payload, NULL);
   return TRUE;
@@ -165,9 +206,16 @@ filter_cb (GDBusConnection *connection,
   GError *error = NULL;
 
   if (!incoming)
-    return message;
+    {
+      g_mutex_lock (&box->lock);
+      box->n_unsent -= is_value (message) ? 1 : 0;
+      g_mutex_unlock (&box->lock);
+      return message;
+    }
 
-  if (g_strcmp0 (member, "Send") == 0 && g_strcmp0 (signature, GMP_PAYLOAD_TYPE) == 0)
+  if (has_ended (box))
+    ; /* An answer to each would be kept for one who reads none. */
+  else if (is_value (message))
     parse_send (message, box, &error);
   else if (g_strcmp0 (member, "Close") == 0 && g_strcmp0 (signature, "sis") == 0)
     parse_close (message, box);
@@ -258,8 +306,13 @@ gmp_message_channel_send (GmpChannel *channel,
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   g_autoptr (GDBusMessage) message = NULL;
-  GVariant *packed = gmp_payload_pack (payload, handles, error);
+  GVariant *packed;
 
+  if (payload != NULL &&
+      !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                             GMP_ERROR_BAD_PAYLOAD, error))
+    return FALSE;
+  packed = gmp_payload_pack (payload, handles, error);
   if (packed == NULL)
     return FALSE;
   message = new_call ("Send", g_variant_new_tuple (&packed, 1));
@@ -268,37 +321,15 @@ gmp_message_channel_send (GmpChannel *channel,
 
   /* A connection that is gone is not an error here: receive() tells, with the reason if the other
    * end gave one. */
+  g_mutex_lock (&self->box->lock);
+  self->box->n_unsent++;
+  g_mutex_unlock (&self->box->lock);
   g_mutex_lock (&self->lock);
   g_queue_push_tail (&self->outgoing, g_steal_pointer (&message));
   if (self->connection != NULL)
     send_outgoing_locked (self);
   g_mutex_unlock (&self->lock);
   return TRUE;
-}
-
-static GmpChannelStatus
-gmp_message_channel_receive (GmpChannel *channel,
-                             GVariant  **payload,
-                             GError    **error)
-{
-  Box *box = GMP_MESSAGE_CHANNEL (channel)->box;
-  GmpChannelStatus status = GMP_CHANNEL_EMPTY;
-  gpointer first;
-
-  g_mutex_lock (&box->lock);
-  first = g_queue_pop_head (&box->incoming);
-  if (first != NULL)
-    {
-      *payload = first != &null_payload ? first : NULL;
-      status = GMP_CHANNEL_PAYLOAD;
-    }
-  else if (box->reason != NULL)
-    {
-      g_propagate_error (error, g_error_copy (box->reason));
-      status = GMP_CHANNEL_CLOSED;
-    }
-  g_mutex_unlock (&box->lock);
-  return status;
 }
 
 /* The connection stays up after this: closing it now would make the other end's next write fail,
@@ -318,6 +349,40 @@ gmp_message_channel_close (GmpChannel   *channel,
         send_outgoing_locked (self);
     }
   g_mutex_unlock (&self->lock);
+}
+
+static GmpChannelStatus
+gmp_message_channel_receive (GmpChannel *channel,
+                             GVariant  **payload,
+                             GError    **error)
+{
+  Box *box = GMP_MESSAGE_CHANNEL (channel)->box;
+  GmpChannelStatus status = GMP_CHANNEL_EMPTY;
+  GError *local = NULL;
+  gpointer first;
+
+  g_mutex_lock (&box->lock);
+  first = g_queue_pop_head (&box->incoming);
+  if (first != NULL)
+    {
+      *payload = first != &null_payload ? first : NULL;
+      status = GMP_CHANNEL_PAYLOAD;
+    }
+  else if (box->reason != NULL)
+    {
+      g_propagate_error (error, g_error_copy (box->reason));
+      status = GMP_CHANNEL_CLOSED;
+    }
+  g_mutex_unlock (&box->lock);
+  if (status != GMP_CHANNEL_PAYLOAD || *payload == NULL ||
+      gmp_value_check_size (g_variant_get_size (*payload), channel->value_limit,
+                            GMP_ERROR_PROTOCOL, &local))
+    return status;
+  g_clear_pointer (payload, g_variant_unref);
+  gmp_message_channel_close (channel, local);
+  box_put (box, NULL, g_error_copy (local));
+  g_propagate_error (error, local);
+  return GMP_CHANNEL_CLOSED;
 }
 
 static void

@@ -177,6 +177,19 @@ rebuild (const char *type,
   return *payload != NULL;
 }
 
+/* A message can hold eight times as much as may come in one. */
+static gboolean
+check_inline (GVariant *data,
+              GError  **error)
+{
+  if (g_variant_get_size (data) <= INLINE_MAX)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+               "A payload of %" G_GSIZE_FORMAT " bytes came in a message, where at most %"
+               G_GSIZE_FORMAT " may be", g_variant_get_size (data), INLINE_MAX);
+  return FALSE;
+}
+
 /* @packed is a (sayah) from a peer, of which nothing but the type is known. */
 gboolean
 gmp_payload_unpack (GVariant    *packed,
@@ -190,10 +203,10 @@ gmp_payload_unpack (GVariant    *packed,
   const char *type;
 
   g_variant_get (packed, "(&s@ay@ah)", &type, &data, &positions);
-  if (g_variant_n_children (positions) == 0)
-    bytes = g_variant_get_data_as_bytes (data);
-  else
+  if (g_variant_n_children (positions) > 0)
     bytes = take_handle (positions, handles, error);
+  else if (check_inline (data, error))
+    bytes = g_variant_get_data_as_bytes (data);
   return bytes != NULL && rebuild (type, bytes, payload, error);
 }
 
@@ -207,6 +220,7 @@ gmp_payload_unpack_inline (GVariant  *packed,
   const char *type;
 
   g_variant_get (packed, "(&s@ay)", &type, &data);
-  bytes = g_variant_get_data_as_bytes (data);
-  return rebuild (type, bytes, payload, error);
+  if (check_inline (data, error))
+    bytes = g_variant_get_data_as_bytes (data);
+  return bytes != NULL && rebuild (type, bytes, payload, error);
 }

@@ -300,6 +300,51 @@ test_members (void)
   check_refused (g_dbus_message_new_signal ("/somewhere", "org.example.Else", "Happened"));
 }
 
+/* More than a socket holds, and than a message may have of it. */
+static void
+test_too_much (void)
+{
+  gsize size = (gsize) 16 * 1024 * 1024 + 1;
+  g_autofree guint8 *bytes = g_malloc0 (size);
+  GVariant *payload = g_variant_new ("(s@ay@ah)", "ay",
+                                     g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size,
+                                                                1),
+                                     g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0));
+
+  check_refused (new_message ("Send", g_variant_new_tuple (&payload, 1)));
+}
+
+/* One who sends and sends, and waits for no answer. */
+static void
+test_impatient (void)
+{
+  g_autoptr (GError) error = NULL;
+  GmpInboxStatus status = GMP_INBOX_PAYLOAD;
+  guint n = 0;
+  Server server;
+
+  server_init (&server);
+  for (guint i = 0; i < 100; i++)
+    send (&server, new_message ("Send",
+                                g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
+  g_dbus_connection_flush_sync (server.bad, NULL, NULL);
+  /* It is told why when all of them have come. */
+  g_object_unref (g_async_queue_pop (server.answers));
+  while (status == GMP_INBOX_PAYLOAD)
+    {
+      g_auto (GmpMail) mail = { 0, };
+
+      status = test_take (server.inbox, &mail);
+      g_assert_cmpstr (mail.id, ==, "bad");
+      g_assert_cmpuint (++n, <, 50);
+      if (status == GMP_INBOX_CLOSED)
+        error = g_steal_pointer (&mail.error);
+    }
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  check_good (&server);
+  server_clear (&server);
+}
+
 /* Anything may be a reason, but only text is a domain. */
 static void
 test_close_reasons (void)
@@ -373,6 +418,8 @@ main (int    argc,
   gmp_test_add ("/channel-hostile/no-memfd", test_no_memfd);
   gmp_test_add ("/channel-hostile/wrong-position", test_wrong_position);
   gmp_test_add ("/channel-hostile/members", test_members);
+  gmp_test_add ("/channel-hostile/too-much", test_too_much);
+  gmp_test_add ("/channel-hostile/impatient", test_impatient);
   gmp_test_add ("/channel-hostile/close-reasons", test_close_reasons);
   gmp_test_add ("/channel-hostile/no-dbus", test_no_dbus);
   gmp_test_add ("/channel-hostile/inline", test_inline);

@@ -348,6 +348,7 @@ test_records (void)
     { .kind = 2, .type_size = 1, .size = 4, .rest = "*" },
     { .kind = 3, .type_size = 2, .size = 4, .rest = "ay" },
     { .kind = 4, .type_size = 2, .size = 4, .rest = "ay" },
+    { .kind = 4, .type_size = 2, .size = 8, .rest = "ay" },
     { .kind = 4, .type_size = 2, .size = 8,
       .rest = "ay\0\0\0\0\0\0\377\377\377\377\377\377\377\377" },
     { .kind = 5, .size = 8 },
@@ -377,6 +378,97 @@ test_blocks (void)
       memcpy (record.rest + 8, &blocks[i], sizeof blocks[i]);
       check_record (&record);
     }
+}
+
+/* What was announced is neither believed nor taken beyond the limit, and has no memory before it
+ * comes. */
+static void
+test_announced (void)
+{
+  TestRecord record = { .kind = 4, .type_size = 2, .size = 8, .rest = "ay" };
+  guint64 size = (guint64) 1 << 60;
+  g_autoptr (GError) error = NULL;
+  GVariant *value = NULL;
+  Pair pair;
+
+  memcpy (record.rest + 8, &size, sizeof size);
+  pair_init (&pair, 0);
+  forge (&pair, &record);
+  atomic_store (&header_of (&pair)->rings[0].head, 24);
+  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_EMPTY);
+  g_assert_no_error (error);
+  pair_clear (&pair);
+
+  pair_init (&pair, 0);
+  pair.server->value_limit = size - 1;
+  forge (&pair, &record);
+  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  gmp_test_check_in (error->message, "1152921504606846976 bytes");
+  gmp_test_check_in (error->message, "limit of 1152921504606846975 bytes (value-size-limit)");
+  pair_clear (&pair);
+}
+
+/* Values as big as the limit and one byte bigger: in the ring, in a block, in pieces. */
+static void
+check_limit (gsize limit,
+             gsize arena_size)
+{
+  g_autoptr (GVariant) bigger = new_bytes (limit + 1, 3);
+  g_autoptr (GError) error = NULL;
+  Pair pair;
+
+  pair_init (&pair, arena_size);
+  pair.client->value_limit = limit;
+  pair.server->value_limit = limit;
+  check_same (&pair, new_bytes (limit, 2));
+  g_assert_false (gmp_channel_send (pair.client, bigger, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (error->message, "(value-size-limit)");
+  /* That was not the channel's fault. */
+  check_same (&pair, new_bytes (limit, 4));
+
+  /* One who sends it all the same. */
+  pair.client->value_limit = 0;
+  send (&pair, bigger);
+  check_refused (&pair);
+  pair_clear (&pair);
+}
+
+static void
+test_limit (void)
+{
+  check_limit (1000, MIB);
+  check_limit (100 * 1000, MIB);
+  check_limit (100 * 1000, 0);
+}
+
+/* A client that sends again and again, and reads no answer: it is told off when there is no room
+ * for one. */
+static void
+test_unread (void)
+{
+  g_autoptr (GVariant) value = new_bytes (16 * 1024, 1);
+  g_autoptr (GError) error = NULL;
+  GmpChannelStatus status = GMP_CHANNEL_PAYLOAD;
+  guint n = 0;
+  Pair pair;
+
+  pair_init (&pair, 0);
+  while (status == GMP_CHANNEL_PAYLOAD)
+    {
+      g_autoptr (GVariant) received = NULL;
+
+      g_assert_true (gmp_channel_send (pair.client, value, NULL));
+      status = gmp_channel_receive (pair.server, &received, &error);
+      if (status == GMP_CHANNEL_PAYLOAD)
+        g_assert_true (gmp_channel_send (pair.server, received, NULL));
+      g_assert_cmpuint (++n, <, 20);
+    }
+  g_assert_cmpint (status, ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_assert_false (gmp_channel_has_unsent (pair.server));
+  pair_clear (&pair);
 }
 
 /* A block that the receiver has not given back. */
@@ -573,6 +665,9 @@ main (int    argc,
   gmp_test_add ("/shared-channel/too-big", test_too_big);
   gmp_test_add ("/shared-channel/records", test_records);
   gmp_test_add ("/shared-channel/blocks", test_blocks);
+  gmp_test_add ("/shared-channel/announced", test_announced);
+  gmp_test_add ("/shared-channel/limit", test_limit);
+  gmp_test_add ("/shared-channel/unread", test_unread);
   gmp_test_add ("/shared-channel/lent-twice", test_lent_twice);
   gmp_test_add ("/shared-channel/changed", test_changed);
   gmp_test_add ("/shared-channel/closings", test_closings);

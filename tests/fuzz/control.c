@@ -71,7 +71,7 @@ ran_cb (GObject      *source,
 {
   Run *run = user_data;
 
-  if (gmp_worker_link_run_finish (source, result, &run->value, &run->error))
+  if (gmp_worker_link_run_finish (source, result, 1 << 20, &run->value, &run->error))
     g_assert_no_error (run->error);
   run->has_returned = TRUE;
 }

@@ -81,6 +81,7 @@ class Application:
             that is a MemoryError. 0 is no limit, here and in what follows.
         cpu_time_limit: how many seconds of processor time a worker may use in a run.
         open_files_limit: how many file descriptors a worker may have, about ten of them gmproc's.
+        value_size_limit: how many bytes a request, a response or a result may have.
         nice: how much nicer workers are than the application.
         affinity: the processors that workers run on, as numbers; None for all.
         startup_timeout: how many seconds a process may take until user code begins.
@@ -118,6 +119,7 @@ class Application:
     memory_limit: int = 0
     cpu_time_limit: float = 0
     open_files_limit: int = 0
+    value_size_limit: int = 2**31
     nice: int = 0
     affinity: str | Iterable[int] | None = None
     startup_timeout: float = 60

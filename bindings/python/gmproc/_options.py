@@ -40,6 +40,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'memory_limit': int,
     'cpu_time_limit': float,
     'open_files_limit': int,
+    'value_size_limit': int,
     'nice': int,
     'affinity': _to_list,
     'startup_timeout': float,
