@@ -6,6 +6,7 @@
 
 #include "application/gmp-worker-link-private.h"
 
+#include "application/gmp-backlog-private.h"
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
@@ -25,6 +26,7 @@ struct _GmpWorkerLink
   guint n_pending;       /* of its last words: its `closed`, the return of its closing */
   gboolean is_freed;
   GmpLinkFreed freed;    /* (nullable) */
+  GmpBacklog *backlog;
   GmpDbusWorker1 *proxy; /* (nullable): between runs */
   const GmpLinkEvents *events;
   gpointer user_data;
@@ -49,33 +51,62 @@ is_signal (GDBusMessage *message)
   const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (interface, member);
 
   return info != NULL && gmp_wire_has_arguments (message, info->args) &&
+         g_dbus_message_get_unix_fd_list (message) == NULL &&
+         g_strcmp0 (g_dbus_message_get_path (message), GMP_WORKER_PATH) == 0 &&
          g_strcmp0 (g_dbus_message_get_interface (message), interface->name) == 0;
 }
 
-/* Called in GDBus's thread. A worker replies and has its signals; the application has nothing that
- * could be called. GDBus would only warn of the rest, or answer. */
+/* A result may come with one descriptor. */
+static gboolean
+is_reply (GDBusMessage *message)
+{
+  GDBusMessageType type = g_dbus_message_get_message_type (message);
+  GUnixFDList *handles = g_dbus_message_get_unix_fd_list (message);
+
+  return (type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN || type == G_DBUS_MESSAGE_TYPE_ERROR) &&
+         (handles == NULL || g_unix_fd_list_get_length (handles) <= 1);
+}
+
+/* A worker replies and has its signals; the application has nothing that could be called. GDBus
+ * would only warn of the rest, or answer. */
+static gboolean
+check_message (GmpBacklog      *backlog,
+               GDBusConnection *connection,
+               GDBusMessage    *message,
+               GError         **error)
+{
+  const char *member = g_dbus_message_get_member (message);
+
+  if (is_reply (message))
+    return TRUE;
+  if (g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_SIGNAL &&
+      is_signal (message))
+    return gmp_backlog_add (backlog, connection, g_dbus_message_get_body (message), error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+               "it sent a message that is none of a worker's: '%.100s' (%.100s)",
+               member != NULL ? member : "", g_dbus_message_get_signature (message));
+  return FALSE;
+}
+
+/* Called in GDBus's thread. */
 static GDBusMessage *
 filter_cb (GDBusConnection *connection,
            GDBusMessage    *message,
            gboolean         incoming,
-           gpointer         user_data G_GNUC_UNUSED)
+           gpointer         user_data)
 {
-  GDBusMessageType type = g_dbus_message_get_message_type (message);
-  const char *member = g_dbus_message_get_member (message);
-  const char *signature = g_dbus_message_get_signature (message);
+  gboolean has_ended = g_object_get_data (G_OBJECT (connection), NONSENSE) != NULL;
+  GError *error = NULL;
 
-  if (!incoming || type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN ||
-      type == G_DBUS_MESSAGE_TYPE_ERROR ||
-      (type == G_DBUS_MESSAGE_TYPE_SIGNAL && is_signal (message)))
+  if (!incoming || (!has_ended && check_message (user_data, connection, message, &error)))
     return message;
   /* Once: the other thread may read it already. */
-  if (g_object_get_data (G_OBJECT (connection), NONSENSE) == NULL)
-    g_object_set_data_full (G_OBJECT (connection), NONSENSE,
-                            g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
-                                         "it sent a message that is none of a worker's: '%.100s' "
-                                         "(%.100s)", member != NULL ? member : "", signature),
-                            (GDestroyNotify) g_error_free);
-  g_dbus_connection_close (connection, NULL, NULL, NULL);
+  if (!has_ended)
+    {
+      g_object_set_data_full (G_OBJECT (connection), NONSENSE, error,
+                              (GDestroyNotify) g_error_free);
+      g_dbus_connection_close (connection, NULL, NULL, NULL);
+    }
   g_object_unref (message);
   return NULL;
 }
@@ -96,9 +127,11 @@ gmp_worker_link_close (GmpWorkerLink *self)
 void
 gmp_worker_link_end (GmpWorkerLink *self)
 {
-  if (self->proxy != NULL)
-    g_signal_handlers_disconnect_by_data (self->proxy, self);
+  if (self->proxy == NULL)
+    return;
+  g_signal_handlers_disconnect_by_data (self->proxy, self);
   g_clear_object (&self->proxy);
+  gmp_backlog_set_counting (self->backlog, self->connection, FALSE);
 }
 
 static void
@@ -111,6 +144,7 @@ settle (GmpWorkerLink *self)
     self->freed (self->user_data);
   g_signal_handlers_disconnect_by_data (self->connection, self);
   g_object_unref (self->connection);
+  gmp_backlog_unref (self->backlog);
   g_main_context_unref (self->context);
   g_free (self);
 }
@@ -142,7 +176,9 @@ gmp_worker_link_new (GDBusConnection *connection)
   self->context = g_main_context_ref_thread_default ();
   self->n_pending = 1;
   g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
-  g_dbus_connection_add_filter (connection, filter_cb, NULL, NULL);
+  self->backlog = gmp_backlog_new ();
+  g_dbus_connection_add_filter (connection, filter_cb, gmp_backlog_ref (self->backlog),
+                                (GDestroyNotify) gmp_backlog_unref);
   g_dbus_connection_start_message_processing (connection);
   return self;
 }
@@ -167,6 +203,19 @@ gmp_worker_link_free (GmpWorkerLink *self,
     self->n_pending = 0;
   self->n_pending++;
   g_dbus_connection_close (self->connection, NULL, close_cb, self);
+}
+
+/* Before what follows, which is for the one signal that it is. */
+static void
+signal_cb (GDBusProxy *proxy G_GNUC_UNUSED,
+           const char *sender G_GNUC_UNUSED,
+           const char *member G_GNUC_UNUSED,
+           GVariant   *body,
+           gpointer    user_data)
+{
+  GmpWorkerLink *self = user_data;
+
+  gmp_backlog_take (self->backlog, self->connection, body);
 }
 
 static void
@@ -217,6 +266,8 @@ gmp_worker_link_begin (GmpWorkerLink       *self,
                                                  G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES,
                                                  NULL, GMP_WORKER_PATH, NULL, NULL);
   g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (self->proxy), G_MAXINT);
+  gmp_backlog_set_counting (self->backlog, self->connection, TRUE);
+  g_signal_connect (self->proxy, "g-signal", G_CALLBACK (signal_cb), self);
   g_signal_connect (self->proxy, "ready", G_CALLBACK (ready_cb), self);
   g_signal_connect (self->proxy, "progress", G_CALLBACK (progress_cb), self);
   g_signal_connect (self->proxy, "log", G_CALLBACK (log_cb), self);

@@ -137,8 +137,9 @@ static gboolean
 is_fixed_size (const GVariantType *type)
 {
   const char *text = g_variant_type_peek_string (type);
+  gsize size = g_variant_type_get_string_length (type);
 
-  for (gsize i = 0; i < g_variant_type_get_string_length (type); i++)
+  for (gsize i = 0; i < size; i++)
     if (strchr ("amsogv", text[i]) != NULL)
       return FALSE;
   return TRUE;

@@ -42,6 +42,8 @@ struct _GmpControl
   GmpJob *running;        /* (nullable): under lock */
   GmpInbox *inbox;        /* of the run that comes or is; under lock */
   gboolean inbox_is_used; /* by a run that has ended; under lock */
+  gboolean is_holding;    /* nobody looks at what was reported; under lock */
+  GCond go_on;
   gboolean has_last;      /* the main thread's: no run will follow */
 };
 
@@ -180,6 +182,18 @@ handle_gone (GmpControl   *self,
 }
 
 static void
+handle_hold (GmpControl   *self,
+             GDBusMessage *call,
+             GError      **error G_GNUC_UNUSED)
+{
+  g_mutex_lock (&self->lock);
+  g_variant_get (g_dbus_message_get_body (call), "(b)", &self->is_holding);
+  gmp_debug (self->is_holding ? "told to hold" : "told to go on");
+  g_cond_broadcast (&self->go_on);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 handle_stop (GmpControl   *self,
              GDBusMessage *call G_GNUC_UNUSED,
              GError      **error G_GNUC_UNUSED)
@@ -188,6 +202,7 @@ handle_stop (GmpControl   *self,
   g_mutex_lock (&self->lock);
   if (self->running != NULL)
     g_cancellable_cancel (self->running->stop);
+  g_cond_broadcast (&self->go_on);
   g_mutex_unlock (&self->lock);
 }
 
@@ -210,6 +225,9 @@ handle_cancel (GmpControl   *self,
   /* Outside the lock: handlers of the user may be connected. */
   g_cancellable_cancel (cancellable);
   g_cancellable_cancel (stop);
+  g_mutex_lock (&self->lock);
+  g_cond_broadcast (&self->go_on);
+  g_mutex_unlock (&self->lock);
 }
 
 static const struct {
@@ -220,6 +238,7 @@ static const struct {
   { "Connect", handle_connect, FALSE },
   { "Run", handle_run, TRUE },
   { "Gone", handle_gone, FALSE },
+  { "Hold", handle_hold, FALSE },
   { "Stop", handle_stop, FALSE },
   { "Cancel", handle_cancel, FALSE },
 };
@@ -371,6 +390,7 @@ control_new (int      fd,
     return NULL;
   self = g_new0 (GmpControl, 1);
   g_mutex_init (&self->lock);
+  g_cond_init (&self->go_on);
   self->wire = wire;
   self->fd = fd;
   if (fstat (fd, &status) == 0)
@@ -417,6 +437,7 @@ gmp_control_free (GmpControl *self)
   gmp_wire_free (self->wire);
   g_async_queue_unref (self->jobs);
   g_main_loop_unref (self->loop);
+  g_cond_clear (&self->go_on);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -478,11 +499,26 @@ gmp_control_finish_job (GmpControl *self,
 
   g_mutex_lock (&self->lock);
   self->running = NULL;
+  g_cond_broadcast (&self->go_on);
   self->inbox_is_used = TRUE;
   g_mutex_unlock (&self->lock);
   reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
          error);
   job_free (job);
+}
+
+/* Before a signal: waits while the application does not keep up, unless it has told to stop. The
+ * control's own thread is the one that hears when to go on. */
+static void
+wait_to_go_on (GmpControl *self)
+{
+  if (g_thread_self () == self->thread)
+    return;
+  g_mutex_lock (&self->lock);
+  while (self->is_holding && self->running != NULL &&
+         !g_cancellable_is_cancelled (self->running->stop))
+    g_cond_wait (&self->go_on, &self->lock);
+  g_mutex_unlock (&self->lock);
 }
 
 /* Called in any thread of the user's. */
@@ -493,7 +529,10 @@ gmp_control_report (GmpControl *self,
 {
   GVariant *packed = gmp_payload_pack_inline (value, error);
 
-  return packed != NULL && emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  if (packed == NULL)
+    return FALSE;
+  wait_to_go_on (self);
+  return emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
 }
 
 /* Called in any thread of the user's. */
@@ -506,6 +545,7 @@ gmp_control_log (GmpControl *self,
   g_autofree char *valid_domain = g_utf8_make_valid (domain, -1);
   g_autofree char *valid_message = g_utf8_make_valid (message, -1);
 
+  wait_to_go_on (self);
   emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, valid_message), NULL);
 }
 

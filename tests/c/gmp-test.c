@@ -59,12 +59,23 @@ watchdog_cb (int signum G_GNUC_UNUSED)
 }
 
 /* Valgrind and sanitizers take longer. */
+gboolean
+gmp_test_is_stretched (void)
+{
+  return g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL;
+}
+
+double
+gmp_test_stretch (double seconds)
+{
+  return gmp_test_is_stretched () ? seconds * atoi (g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER"))
+                                  : seconds;
+}
+
 static guint
 get_limit (guint seconds)
 {
-  const char *multiplier = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER");
-
-  return multiplier != NULL ? seconds * (guint) atoi (multiplier) : seconds;
+  return (guint) gmp_test_stretch (seconds);
 }
 
 static int

@@ -21,6 +21,11 @@ void gmp_test_init (int         *argc,
 void gmp_test_add  (const char  *path,
                     GmpTestFunc  func);
 
+/* Under valgrind and the sanitizers all takes longer, and needs more memory. */
+
+double   gmp_test_stretch      (double seconds);
+gboolean gmp_test_is_stretched (void);
+
 /* Waiting in the case's context. */
 
 void          gmp_test_done_cb (GObject      *source,

@@ -7,18 +7,25 @@
 #include "gmp-test.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The descriptor of a worker's control socket, and the serial of the application's call of Run. */
 #define CONTROL 3
 #define SERIAL  1
 
+/* The application's value-size-limit, where it sets one. */
+#define LIMIT 1000
+
 /* In the worker. Over the same socket GDBus goes on to speak for the honest part of it. */
 
-static void
+/* %FALSE when the application has had enough. */
+static gboolean
 write_bytes (gconstpointer data,
              gsize         size)
 {
@@ -28,15 +35,37 @@ write_bytes (gconstpointer data,
     {
       gssize n = send (CONTROL, bytes, size, MSG_NOSIGNAL);
 
-      /* The application has had enough. */
       if (n == -1 && errno != EINTR && errno != EAGAIN)
-        return;
+        return FALSE;
       if (n > 0)
         {
           bytes += n;
           size -= n;
         }
     }
+  return TRUE;
+}
+
+/* The same, with one descriptor, at once: what GDBus sends must not come in between. */
+static void
+write_with_handle (const guint8 *data,
+                   gsize         size)
+{
+  struct iovec vector = { (guint8 *) data, size };
+  union {
+    char bytes[CMSG_SPACE (sizeof (int))];
+    struct cmsghdr aligned;
+  } control = { { 0, } };
+  struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control,
+                            .msg_controllen = sizeof control };
+  struct cmsghdr *header = CMSG_FIRSTHDR (&message);
+  int fd = STDERR_FILENO;
+
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN (sizeof fd);
+  memcpy (CMSG_DATA (header), &fd, sizeof fd);
+  g_assert_cmpint (sendmsg (CONTROL, &message, MSG_NOSIGNAL), ==, size);
 }
 
 /* Takes @message over. */
@@ -53,7 +82,10 @@ write_message (GDBusMessage *message,
     g_dbus_message_set_body (message, body);
   blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, &error);
   g_assert_no_error (error);
-  write_bytes (blob, size);
+  if (g_dbus_message_get_num_unix_fds (message) > 0)
+    write_with_handle (blob, size);
+  else
+    write_bytes (blob, size);
   g_object_unref (message);
 }
 
@@ -152,6 +184,30 @@ foreign_method (GVariant *params G_GNUC_UNUSED,
   return wait_for_end ();
 }
 
+/* A result of so many bytes. */
+static void
+write_reply_of (gsize size)
+{
+  g_autofree guint8 *bytes = g_malloc0 (size);
+  GVariant *data = g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size, 1);
+
+  write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN),
+                 g_variant_new ("((s@ay@ah))", "ay", data,
+                                g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0)));
+}
+
+static void
+write_signal_with_handle (void)
+{
+  GDBusMessage *message = g_dbus_message_new_signal ("/org/gmproc/Worker", "org.gmproc.Worker1",
+                                                     "Ready");
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+
+  g_unix_fd_list_append (handles, STDERR_FILENO, NULL);
+  g_dbus_message_set_unix_fd_list (message, handles);
+  write_message (message, g_variant_new ("(u)", 7));
+}
+
 /* What a worker may not say, each of them by its number. */
 static GVariant *
 say_method (GVariant *params,
@@ -196,6 +252,12 @@ say_method (GVariant *params,
     case 11:
       write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN), NULL);
       break;
+    case 12:
+      write_reply_of (LIMIT + 1);
+      break;
+    case 13:
+      write_signal_with_handle ();
+      break;
     default:
       g_assert_not_reached ();
     }
@@ -205,7 +267,79 @@ say_method (GVariant *params,
   return wait_for_end ();
 }
 
-#define N_SAYINGS 12
+#define N_SAYINGS 14
+
+/* Reports without end, deaf to whoever says that it is too much, from when the application is busy:
+ * it then waits for the end of a pipe, @params, which is that of this process. */
+static GVariant *
+flood_method (GVariant *params,
+              GError  **error G_GNUC_UNUSED)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal ("/org/gmproc/Worker",
+                                                                "org.gmproc.Worker1", "Progress");
+  g_autofree guint8 *bytes = g_malloc0 (16 * 1024);
+  g_autofree guint8 *blob = NULL;
+  gsize size;
+
+  g_dbus_message_set_serial (message, 1000);
+  g_dbus_message_set_body (message, g_variant_new ("((s@ay))", "ay",
+                                                   g_variant_new_fixed_array (
+                                                     G_VARIANT_TYPE_BYTE, bytes, 16 * 1024, 1)));
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_NONE, &local);
+  g_assert_no_error (local);
+  write_bytes (blob, size);
+  g_assert_cmpint (open (g_variant_get_string (params, NULL), O_WRONLY | O_CLOEXEC), !=, -1);
+  while (write_bytes (blob, size))
+    ;
+  return wait_for_end ();
+}
+
+/* An honest one that has a great deal to say. */
+#define N_REPORTS 5000
+
+static GVariant *
+talk_method (GVariant *params G_GNUC_UNUSED,
+             GError  **error)
+{
+  guint8 bytes[16 * 1024] = { 0, };
+  gboolean ok = TRUE;
+
+  for (guint i = 0; i < N_REPORTS && ok; i++)
+    ok = gmp_worker_report (g_variant_new ("(u@ay)", i,
+                                           g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes,
+                                                                      sizeof bytes, 1)), error);
+  return ok ? g_variant_new_uint32 (N_REPORTS) : NULL;
+}
+
+/* Leaves a process behind that writes for as long as somebody reads, and that the end of the
+ * worker's group does not reach. */
+static GVariant *
+babble_method (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  char text[4096];
+
+  memset (text, 'x', sizeof text);
+  if (fork () == 0)
+    {
+      setsid ();
+      close (CONTROL);
+      while (write (STDERR_FILENO, text, sizeof text) > 0)
+        ;
+      _exit (0);
+    }
+  return g_variant_new_int32 (1);
+}
+
+static GVariant *
+big_method (GVariant *params G_GNUC_UNUSED,
+            GError  **error G_GNUC_UNUSED)
+{
+  guint8 bytes[LIMIT + 1] = { 0, };
+
+  return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, sizeof bytes, 1);
+}
 
 static GVariant *
 good_method (GVariant *params,
@@ -252,6 +386,7 @@ run (GmpMethod  liar,
   g_autoptr (GError) error = NULL;
   const GError *failed;
 
+  g_object_set (workers, "value-size-limit", (guint64) LIMIT, NULL);
   gmp_workers_add (workers, 1, good_method, g_variant_new_int32 (1), &error);
   gmp_workers_add (workers, 2, liar, g_variant_new_uint32 (number), &error);
   gmp_workers_add (workers, 3, good_method, g_variant_new_int32 (3), &error);
@@ -341,6 +476,98 @@ test_sayings (void)
     }
 }
 
+static void
+test_big (void)
+{
+  g_autoptr (GError) error = run (big_method, 0, NULL);
+
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (error->message, "A value of 1001 bytes is bigger than the limit of 1000 bytes "
+                     "(value-size-limit)");
+}
+
+/* A main loop that is busy for as long as the worker is there. */
+static void
+busy_cb (GmpWorkers *workers G_GNUC_UNUSED,
+         int         id G_GNUC_UNUSED,
+         GVariant   *value G_GNUC_UNUSED,
+         gpointer    user_data)
+{
+  char **path = user_data;
+  g_autofree char *file = g_steal_pointer (path);
+  char byte;
+  int fd;
+
+  if (file == NULL)
+    return;
+  fd = open (file, O_RDONLY | O_CLOEXEC);
+  g_assert_cmpint (read (fd, &byte, 1), ==, 0);
+  close (fd);
+}
+
+static void
+test_flood (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *path = gmp_test_build_path ("pipe");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  gmp_workers_add (workers, 1, flood_method, g_variant_new_string (path), &error);
+  g_assert_no_error (error);
+  g_signal_connect (workers, "progress", G_CALLBACK (busy_cb), &path);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  gmp_test_check_in (error->message, "told to hold: 64 MiB");
+}
+
+/* Much slower than a worker is. */
+static void
+slow_cb (GmpWorkers *workers G_GNUC_UNUSED,
+         int         id G_GNUC_UNUSED,
+         GVariant   *value,
+         gpointer    user_data)
+{
+  guint *n = user_data;
+  g_autoptr (GVariant) number = g_variant_get_child_value (value, 0);
+  g_autofree char *sum = g_compute_checksum_for_data (G_CHECKSUM_SHA512, g_variant_get_data (value),
+                                                      g_variant_get_size (value));
+
+  g_assert_cmpuint (g_variant_get_uint32 (number), ==, *n);
+  *n += 1;
+}
+
+static void
+test_talk (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n = 0;
+
+  gmp_workers_add (workers, 1, talk_method, NULL, &error);
+  g_assert_no_error (error);
+  g_signal_connect (workers, "progress", G_CALLBACK (slow_cb), &n);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n, ==, N_REPORTS);
+}
+
+static void
+test_babble (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (workers, "capture-output", TRUE, NULL);
+  gmp_workers_add (workers, 1, babble_method, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "1");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -355,5 +582,9 @@ main (int    argc,
   gmp_test_add ("/hostile-workers/unheard", test_unheard);
   gmp_test_add ("/hostile-workers/foreign", test_foreign);
   gmp_test_add ("/hostile-workers/sayings", test_sayings);
+  gmp_test_add ("/hostile-workers/big", test_big);
+  gmp_test_add ("/hostile-workers/flood", test_flood);
+  gmp_test_add ("/hostile-workers/talk", test_talk);
+  gmp_test_add ("/hostile-workers/babble", test_babble);
   return g_test_run ();
 }

@@ -136,13 +136,16 @@ check_timed_out (GmpMethod method,
                  int       signum)
 {
   g_autoptr (GmpWorkers) workers = new_workers (method);
+  double limit = gmp_test_stretch (0.2);
+  g_autofree char *text = g_strdup_printf ("it had not ended within %g seconds (run-timeout)",
+                                           limit);
   g_autoptr (GmpFailure) failure = NULL;
 
-  g_object_set (workers, "run-timeout", 0.2, "stop-grace", 0.01, "kill-grace", 0.01, NULL);
-  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                         "it had not ended within 0.2 seconds (run-timeout)");
+  g_object_set (workers, "run-timeout", limit, "stop-grace", gmp_test_stretch (0.01), "kill-grace",
+                gmp_test_stretch (0.01), NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT, text);
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, signum);
-  g_assert_cmpfloat (gmp_failure_get_run_time (failure), >=, 0.2);
+  g_assert_cmpfloat (gmp_failure_get_run_time (failure), >=, limit);
   g_assert_cmpint (gmp_failure_get_pid (failure), >, 0);
 }
 
@@ -171,7 +174,7 @@ test_run_timeout_heard (void)
   g_autoptr (GmpWorkers) workers = new_workers (wait_for_cancel);
   g_autoptr (GmpFailure) failure = NULL;
 
-  g_object_set (workers, "run-timeout", 0.2, "stop-grace", 30.0, NULL);
+  g_object_set (workers, "run-timeout", gmp_test_stretch (0.2), "stop-grace", 60.0, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT, "(run-timeout)");
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, 0);
   g_assert_cmpint (gmp_failure_get_exit_status (failure), ==, 0);
@@ -220,16 +223,14 @@ test_surroundings (void)
   g_unsetenv ("GMP_TEST_TAKEN");
 }
 
-/* A sanitizer has more memory for itself than is allowed here. */
+/* They have more memory for themselves than is allowed here, or take all that there is. */
 static gboolean
-has_sanitizer (void)
+needs_memory (void)
 {
-#ifdef __SANITIZE_ADDRESS__
-  g_test_skip ("a sanitizer needs the memory");
+  if (!gmp_test_is_stretched ())
+    return FALSE;
+  g_test_skip ("valgrind or a sanitizer needs the memory");
   return TRUE;
-#else
-  return FALSE;
-#endif
 }
 
 static void
@@ -238,7 +239,7 @@ test_memory (void)
   g_autoptr (GmpWorkers) workers = new_workers (allocate);
   g_autoptr (GmpFailure) failure = NULL;
 
-  if (has_sanitizer ())
+  if (needs_memory ())
     return;
   g_object_set (workers, "memory-limit", (guint64) 256 * MIB, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
@@ -255,7 +256,7 @@ test_memory_within (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) results = NULL;
 
-  if (has_sanitizer ())
+  if (needs_memory ())
     return;
   g_object_set (workers, "memory-limit", (guint64) 256 * MIB, NULL);
   results = gmp_workers_run (workers, NULL, 0, NULL, &error);

@@ -246,7 +246,7 @@ test_address_space (void)
   GmpMemory *memory;
 
   g_assert_no_error (error);
-  if (g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL)
+  if (gmp_test_is_stretched ())
     {
       /* They map what they like. */
       g_test_skip ("under valgrind or a sanitizer");
