@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* GDBus takes in whatever comes, and keeps signals until the main loop has time for them. Where that
- * is not soon the worker is told to hold, and one that does not listen has its run ended. */
+/* GDBus takes in whatever comes, and keeps signals until the main loop has time for them. Where
+ * that is not soon the worker is told to hold, and one that does not listen has its run ended. */
 typedef struct _GmpBacklog GmpBacklog;
 
 GmpBacklog *gmp_backlog_new   (void);
