@@ -12,6 +12,7 @@
 G_LOCK_DEFINE_STATIC (oom);
 static gboolean has_begun; /* under the lock, as the next */
 static guint64 n_explained;
+static char *groups; /* whose count that is: in another the process was not, so all of it is news */
 
 /* The value behind "oom_kill " in a file that has one word and a number a line. */
 static gboolean
@@ -69,13 +70,25 @@ get_count (void)
   return count;
 }
 
+static char *
+get_groups (void)
+{
+  char *text = NULL;
+
+  g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL);
+  return text;
+}
+
 /* Before the first worker is started. */
 void
 gmp_oom_begin (void)
 {
   G_LOCK (oom);
   if (!has_begun)
-    n_explained = get_count ();
+    {
+      n_explained = get_count ();
+      groups = get_groups ();
+    }
   has_begun = TRUE;
   G_UNLOCK (oom);
 }
@@ -84,9 +97,16 @@ gmp_oom_begin (void)
 gboolean
 gmp_oom_explains (void)
 {
+  g_autofree char *now = get_groups ();
   gboolean result;
 
   G_LOCK (oom);
+  if (g_strcmp0 (now, groups) != 0)
+    {
+      n_explained = 0;
+      g_free (groups);
+      groups = g_steal_pointer (&now);
+    }
   result = get_count () > n_explained;
   if (result)
     n_explained++;

@@ -312,26 +312,6 @@ talk_method (GVariant *params G_GNUC_UNUSED,
   return ok ? g_variant_new_uint32 (N_REPORTS) : NULL;
 }
 
-/* Leaves a process behind that writes for as long as somebody reads, and that the end of the
- * worker's group does not reach. */
-static GVariant *
-babble_method (GVariant *params G_GNUC_UNUSED,
-               GError  **error G_GNUC_UNUSED)
-{
-  char text[4096];
-
-  memset (text, 'x', sizeof text);
-  if (fork () == 0)
-    {
-      setsid ();
-      close (CONTROL);
-      while (write (STDERR_FILENO, text, sizeof text) > 0)
-        ;
-      _exit (0);
-    }
-  return g_variant_new_int32 (1);
-}
-
 static GVariant *
 big_method (GVariant *params G_GNUC_UNUSED,
             GError  **error G_GNUC_UNUSED)
@@ -553,21 +533,6 @@ test_talk (void)
   g_assert_cmpuint (n, ==, N_REPORTS);
 }
 
-static void
-test_babble (void)
-{
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autoptr (GVariant) results = NULL;
-  g_autoptr (GError) error = NULL;
-
-  g_object_set (workers, "capture-output", TRUE, NULL);
-  gmp_workers_add (workers, 1, babble_method, NULL, &error);
-  g_assert_no_error (error);
-  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-  g_assert_no_error (error);
-  gmp_test_check_int (results, 1, "1");
-}
-
 int
 main (int    argc,
       char **argv)
@@ -585,6 +550,5 @@ main (int    argc,
   gmp_test_add ("/hostile-workers/big", test_big);
   gmp_test_add ("/hostile-workers/flood", test_flood);
   gmp_test_add ("/hostile-workers/talk", test_talk);
-  gmp_test_add ("/hostile-workers/babble", test_babble);
   return g_test_run ();
 }
