@@ -13,7 +13,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-target-private.h"
-#include "peer/gmp-peer-private.h"
 
 /* How long a process has for what should take no time, in milliseconds. */
 #define LOST_GRACE 1000 /* from a lost connection, or the end, to the other of the two */
@@ -44,7 +43,6 @@ struct _GmpRemoteWorker
   GSource *lost_source;
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
-  guint n_closing;          /* connections that have not closed yet */
   gboolean is_ending;       /* it was told to end before its time */
   gboolean was_kept;        /* the process is of an earlier run */
   gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
@@ -90,21 +88,9 @@ static void begin_process (GmpRemoteWorker *self,
 static void maybe_return (GmpRemoteWorker *self);
 
 static void
-link_freed_cb (gpointer user_data)
-{
-  g_autoptr (GmpRemoteWorker) self = user_data;
-
-  self->n_closing--;
-  maybe_return (self);
-}
-
-static void
 close_link (GmpRemoteWorker *self)
 {
-  if (self->link == NULL)
-    return;
-  self->n_closing++;
-  gmp_worker_link_free (g_steal_pointer (&self->link), link_freed_cb, g_object_ref (self));
+  g_clear_pointer (&self->link, gmp_worker_link_free);
 }
 
 static void
@@ -130,8 +116,6 @@ maybe_return (GmpRemoteWorker *self)
     return;
   if (!has_process (self))
     close_link (self);
-  if (self->n_closing > 0)
-    return;
   if (died_before (self))
     {
       gmp_debug ("worker %s: the process that waited for it has died, so another", self->run->id);
@@ -221,24 +205,23 @@ end_call (GmpRemoteWorker *self)
     }
 }
 
+/* What the worker tells during a run. */
+
 static void
-ran_cb (GObject      *source,
-        GAsyncResult *result,
-        gpointer      user_data)
+ran_cb (gboolean  has_value,
+        GVariant *value,
+        GError   *error,
+        gpointer  user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
-  g_autoptr (GVariant) value = NULL;
-  GError *error = NULL;
 
   /* Where the connection was lost, how the process ended will tell more. */
-  if (gmp_worker_link_run_finish (source, result, self->options->value_size_limit, &value, &error))
+  if (has_value)
     gmp_run_take_value (self->run, value);
   if (error != NULL)
     gmp_run_take_error (self->run, error);
   end_call (self);
 }
-
-/* What the worker tells during a run. */
 
 static void
 ready_cb (guint    pid,
@@ -276,7 +259,7 @@ log_cb (const char    *domain,
   self->events->log (self->run->id, domain, level, message, self->owner);
 }
 
-static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb };
+static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb, ran_cb };
 
 /* The beginning of a run. */
 
@@ -289,9 +272,9 @@ call_run (GmpRemoteWorker *self)
 
   gmp_worker_link_begin (self->link, &link_events, self);
   if (!gmp_peers_connect (self->peers, self->link, &error) ||
-      !gmp_worker_link_run_async (self->link, self->run,
-                                  gmp_options_to_variant (self->options, is_last), ran_cb, self,
-                                  &error))
+      !gmp_worker_link_run (self->link, self->run,
+                            gmp_options_to_variant (self->options, is_last),
+                            self->options->value_size_limit, &error))
     {
       gmp_run_take_error (self->run, error);
       end_call (self);
@@ -311,15 +294,14 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
               gpointer      user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
-  GDBusConnection *connection = gmp_peer_connect_finish (result, NULL);
 
-  if (connection == NULL)
+  self->link = gmp_worker_link_open_finish (result, NULL);
+  if (self->link == NULL)
     {
       end_call (self);
       return;
     }
   self->run->was_connected = TRUE;
-  self->link = gmp_worker_link_new (connection);
   call_run (self);
 }
 
@@ -365,8 +347,8 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   gmp_debug ("worker %s: pid %d, %s", self->run->id, self->run->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
-  gmp_peer_connect_async (started->control_fd, self->connecting, connected_cb,
-                          g_object_ref (self));
+  gmp_worker_link_open_async (started->control_fd, self->connecting, connected_cb,
+                              g_object_ref (self));
 }
 
 static void
@@ -491,8 +473,7 @@ gmp_remote_worker_disconnect (GmpRemoteWorker *self)
 {
   g_assert (self->task == NULL);
 
-  if (self->link != NULL)
-    gmp_worker_link_free (g_steal_pointer (&self->link), NULL, NULL);
+  close_link (self);
 }
 
 /* Waits for the end of a process that was let go. */
@@ -570,8 +551,7 @@ gmp_remote_worker_finalize (GObject *object)
 {
   GmpRemoteWorker *self = GMP_REMOTE_WORKER (object);
 
-  if (self->link != NULL)
-    gmp_worker_link_free (self->link, NULL, NULL);
+  close_link (self);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);

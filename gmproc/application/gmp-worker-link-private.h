@@ -26,9 +26,13 @@ typedef struct {
                     GLogLevelFlags  level,
                     const char     *message,
                     gpointer        user_data);
+  /* The end of a run, once for each: with what it returned; or with an error, which is to be taken
+   * over; or with neither, where the connection was lost. */
+  void (*ran)      (gboolean        has_value,
+                    GVariant       *value,
+                    GError         *error,
+                    gpointer        user_data);
 } GmpLinkEvents;
-
-typedef void (*GmpLinkFreed) (gpointer user_data);
 
 /* One end of a channel. */
 typedef struct {
@@ -37,37 +41,34 @@ typedef struct {
   GmpPort *port;
 } GmpChannelEnd;
 
-void           gmp_channel_end_clear      (gpointer              data);
+void           gmp_channel_end_clear       (gpointer              data);
 
-GmpWorkerLink *gmp_worker_link_new        (GDBusConnection      *connection);
-void           gmp_worker_link_free       (GmpWorkerLink        *self,
-                                           GmpLinkFreed          freed,
-                                           gpointer              user_data);
-gboolean       gmp_worker_link_is_open    (GmpWorkerLink        *self);
-void           gmp_worker_link_close      (GmpWorkerLink        *self);
-void           gmp_worker_link_begin      (GmpWorkerLink        *self,
-                                           const GmpLinkEvents  *events,
-                                           gpointer              user_data);
-void           gmp_worker_link_end        (GmpWorkerLink        *self);
-gboolean       gmp_worker_link_connect    (GmpWorkerLink        *self,
-                                           const GmpChannelEnd  *end,
-                                           GError              **error);
-gboolean       gmp_worker_link_run_async  (GmpWorkerLink        *self,
-                                           const GmpRun         *run,
-                                           GVariant             *options,
-                                           GAsyncReadyCallback   callback,
-                                           gpointer              user_data,
-                                           GError              **error);
-gboolean       gmp_worker_link_run_finish (GObject              *source,
-                                           GAsyncResult         *result,
-                                           guint64               value_limit,
-                                           GVariant            **value,
-                                           GError              **error);
-void           gmp_worker_link_stop       (GmpWorkerLink        *self);
-void           gmp_worker_link_cancel     (GmpWorkerLink        *self);
-void           gmp_worker_link_tell_gone  (GmpWorkerLink        *self,
-                                           const char           *peer,
-                                           const GError         *reason,
-                                           gboolean              returns);
+void           gmp_worker_link_open_async  (int                   fd,
+                                            GCancellable         *cancellable,
+                                            GAsyncReadyCallback   callback,
+                                            gpointer              user_data);
+GmpWorkerLink *gmp_worker_link_open_finish (GAsyncResult         *result,
+                                            GError              **error);
+void           gmp_worker_link_free        (GmpWorkerLink        *self);
+gboolean       gmp_worker_link_is_open     (GmpWorkerLink        *self);
+void           gmp_worker_link_close       (GmpWorkerLink        *self);
+void           gmp_worker_link_begin       (GmpWorkerLink        *self,
+                                            const GmpLinkEvents  *events,
+                                            gpointer              user_data);
+void           gmp_worker_link_end         (GmpWorkerLink        *self);
+gboolean       gmp_worker_link_connect     (GmpWorkerLink        *self,
+                                            const GmpChannelEnd  *end,
+                                            GError              **error);
+gboolean       gmp_worker_link_run         (GmpWorkerLink        *self,
+                                            const GmpRun         *run,
+                                            GVariant             *options,
+                                            guint64               value_limit,
+                                            GError              **error);
+void           gmp_worker_link_stop        (GmpWorkerLink        *self);
+void           gmp_worker_link_cancel      (GmpWorkerLink        *self);
+void           gmp_worker_link_tell_gone   (GmpWorkerLink        *self,
+                                            const char           *peer,
+                                            const GError         *reason,
+                                            gboolean              returns);
 
 G_END_DECLS

@@ -6,30 +6,26 @@
 
 #include "application/gmp-worker-link-private.h"
 
-#include "application/gmp-backlog-private.h"
+#include "application/gmp-source-private.h"
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-wire-private.h"
-#include "peer/gmp-worker-dbus.h"
 
-/* What a connection was closed for, where this end had to: a GError, as data of the connection. */
-#define NONSENSE "gmp-nonsense"
-
-/* The connection lives as long as the process; the proxy is there during a run, whose main context
- * its signals come in. */
+/* The connection lives as long as the process. It is read during a run, in the main context of
+ * that: so a worker that signals faster than the application looks waits for it. What a worker
+ * sends that is none of a worker's messages ends its run. */
 struct _GmpWorkerLink
 {
-  GDBusConnection *connection;
-  GMainContext *context; /* that the connection was made in */
-  guint n_pending;       /* of its last words: its `closed`, the return of its closing */
-  gboolean is_freed;
-  GmpLinkFreed freed;    /* (nullable) */
-  GmpBacklog *backlog;
-  GmpDbusWorker1 *proxy; /* (nullable): between runs */
+  GmpWire *wire;
+  gboolean is_closed;
+  guint32 run_serial; /* 0: no run has been called that has not returned */
+  guint64 value_limit;
   const GmpLinkEvents *events;
   gpointer user_data;
+  GSource *read_source;  /* (nullable): between runs */
+  GSource *write_source; /* (nullable): everything is sent */
 };
 
 void
@@ -42,198 +38,138 @@ gmp_channel_end_clear (gpointer data)
   gmp_port_free (end->port);
 }
 
-/* Whether @message is one of the interface's signals, with its arguments. */
-static gboolean
-is_signal (GDBusMessage *message)
+static void
+link_clear (gpointer data)
 {
-  const char *member = g_dbus_message_get_member (message);
-  GDBusInterfaceInfo *interface = gmp_dbus_worker1_interface_info ();
-  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (interface, member);
+  GmpWorkerLink *self = data;
 
-  return info != NULL && gmp_wire_has_arguments (message, info->args) &&
-         g_dbus_message_get_unix_fd_list (message) == NULL &&
-         g_strcmp0 (g_dbus_message_get_path (message), GMP_WORKER_PATH) == 0 &&
-         g_strcmp0 (g_dbus_message_get_interface (message), interface->name) == 0;
+  gmp_worker_link_end (self);
+  gmp_wire_free (self->wire);
 }
 
-/* A result may come with one descriptor. */
-static gboolean
-is_reply (GDBusMessage *message)
+static void
+link_unref (gpointer data)
 {
-  GDBusMessageType type = g_dbus_message_get_message_type (message);
-  GUnixFDList *handles = g_dbus_message_get_unix_fd_list (message);
-
-  return (type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN || type == G_DBUS_MESSAGE_TYPE_ERROR) &&
-         (handles == NULL || g_unix_fd_list_get_length (handles) <= 1);
+  g_rc_box_release_full (data, link_clear);
 }
 
-/* A worker replies and has its signals; the application has nothing that could be called. GDBus
- * would only warn of the rest, or answer. */
-static gboolean
-check_message (GmpBacklog      *backlog,
-               GDBusConnection *connection,
-               GDBusMessage    *message,
-               GError         **error)
+/* Not while a run has not returned. */
+void
+gmp_worker_link_free (GmpWorkerLink *self)
 {
-  const char *member = g_dbus_message_get_member (message);
+  g_assert (self->run_serial == 0);
 
-  if (is_reply (message))
-    return TRUE;
-  if (g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_SIGNAL &&
-      is_signal (message))
-    return gmp_backlog_add (backlog, connection, g_dbus_message_get_body (message), error);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "it sent a message that is none of a worker's: '%.100s' (%.100s)",
-               member != NULL ? member : "", g_dbus_message_get_signature (message));
-  return FALSE;
+  gmp_worker_link_end (self);
+  link_unref (self);
 }
 
-/* Called in GDBus's thread. */
-static GDBusMessage *
-filter_cb (GDBusConnection *connection,
-           GDBusMessage    *message,
-           gboolean         incoming,
-           gpointer         user_data)
+static gboolean
+greeted_cb (GSocket     *socket G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
 {
-  gboolean has_ended = g_object_get_data (G_OBJECT (connection), NONSENSE) != NULL;
+  g_autoptr (GTask) task = user_data;
+  GmpWorkerLink *self = g_task_get_task_data (task);
   GError *error = NULL;
 
-  if (!incoming || (!has_ended && check_message (user_data, connection, message, &error)))
-    return message;
-  /* Once: the other thread may read it already. */
-  if (!has_ended)
+  gmp_source_clear (&self->read_source);
+  if (g_task_return_error_if_cancelled (task))
+    return G_SOURCE_REMOVE;
+  if (gmp_wire_take_greeting (self->wire, &error))
+    g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
+  else
+    g_task_return_error (task, error);
+  return G_SOURCE_REMOVE;
+}
+
+/* Waits until the worker at the other end of @fd is there, or gone. Takes @fd over. */
+void
+gmp_worker_link_open_async (int                 fd,
+                            GCancellable       *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer            user_data)
+{
+  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+  GError *error = NULL;
+  GmpWire *wire = gmp_wire_new (fd, &error);
+  GmpWorkerLink *self;
+
+  g_task_set_source_tag (task, gmp_worker_link_open_async);
+  if (wire == NULL)
     {
-      g_object_set_data_full (G_OBJECT (connection), NONSENSE, error,
-                              (GDestroyNotify) g_error_free);
-      g_dbus_connection_close (connection, NULL, NULL, NULL);
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
     }
-  g_object_unref (message);
-  return NULL;
+  self = g_rc_box_new0 (GmpWorkerLink);
+  self->wire = wire;
+  g_task_set_task_data (task, self, link_unref);
+  self->read_source = gmp_wire_create_source (wire, G_IO_IN, cancellable, greeted_cb, task);
+}
+
+GmpWorkerLink *
+gmp_worker_link_open_finish (GAsyncResult *result,
+                             GError      **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 gboolean
 gmp_worker_link_is_open (GmpWorkerLink *self)
 {
-  return !g_dbus_connection_is_closed (self->connection);
+  return !self->is_closed && gmp_wire_is_open (self->wire);
 }
 
-/* A call that waits then returns with an error. */
+/* The run that has not returned, if there is one, returns: see GmpLinkEvents. Takes @error over. */
+static void
+return_run (GmpWorkerLink *self,
+            gboolean       has_value,
+            GVariant      *value,
+            GError        *error)
+{
+  if (self->run_serial == 0)
+    {
+      g_clear_error (&error);
+      return;
+    }
+  self->run_serial = 0;
+  self->events->ran (has_value, value, error, self->user_data);
+}
+
+static void
+lose (GmpWorkerLink *self,
+      GError        *error)
+{
+  self->is_closed = TRUE;
+  gmp_source_clear (&self->read_source);
+  gmp_source_clear (&self->write_source);
+  return_run (self, FALSE, NULL, error);
+}
+
+/* A run that waits then returns. */
 void
 gmp_worker_link_close (GmpWorkerLink *self)
 {
-  g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+  lose (self, NULL);
 }
 
-void
-gmp_worker_link_end (GmpWorkerLink *self)
-{
-  if (self->proxy == NULL)
-    return;
-  g_signal_handlers_disconnect_by_data (self->proxy, self);
-  g_clear_object (&self->proxy);
-  gmp_backlog_set_counting (self->backlog, self->connection, FALSE);
-}
+/* What a worker tells. */
 
 static void
-settle (GmpWorkerLink *self)
+take_ready (GmpWorkerLink *self,
+            GVariant      *body)
 {
-  self->n_pending--;
-  if (self->n_pending > 0 || !self->is_freed)
-    return;
-  if (self->freed != NULL)
-    self->freed (self->user_data);
-  g_signal_handlers_disconnect_by_data (self->connection, self);
-  g_object_unref (self->connection);
-  gmp_backlog_unref (self->backlog);
-  g_main_context_unref (self->context);
-  g_free (self);
-}
+  guint pid;
 
-static void
-closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
-           gboolean         remote_peer_vanished G_GNUC_UNUSED,
-           GError          *error G_GNUC_UNUSED,
-           gpointer         user_data)
-{
-  settle (user_data);
-}
-
-static void
-close_cb (GObject      *source G_GNUC_UNUSED,
-          GAsyncResult *result G_GNUC_UNUSED,
-          gpointer      user_data)
-{
-  settle (user_data);
-}
-
-/* Takes @connection over, whose messages are still held back. */
-GmpWorkerLink *
-gmp_worker_link_new (GDBusConnection *connection)
-{
-  GmpWorkerLink *self = g_new0 (GmpWorkerLink, 1);
-
-  self->connection = connection;
-  self->context = g_main_context_ref_thread_default ();
-  self->n_pending = 1;
-  g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
-  self->backlog = gmp_backlog_new ();
-  g_dbus_connection_add_filter (connection, filter_cb, gmp_backlog_ref (self->backlog),
-                                (GDestroyNotify) gmp_backlog_unref);
-  g_dbus_connection_start_message_processing (connection);
-  return self;
-}
-
-/* Closes, and calls @freed (nullable) in the thread-default main context when the connection has
- * said its last words: a context that is not run until then is never freed. Where that is not the
- * context that the connection was made in, nobody knows whether that one is run any more, and it is
- * not waited for. */
-void
-gmp_worker_link_free (GmpWorkerLink *self,
-                      GmpLinkFreed   freed,
-                      gpointer       user_data)
-{
-  g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
-
-  gmp_worker_link_end (self);
-  self->is_freed = TRUE;
-  self->freed = freed;
-  self->user_data = user_data;
-  if (context != self->context &&
-      g_signal_handlers_disconnect_by_func (self->connection, closed_cb, self) > 0)
-    self->n_pending = 0;
-  self->n_pending++;
-  g_dbus_connection_close (self->connection, NULL, close_cb, self);
-}
-
-/* Before what follows, which is for the one signal that it is. */
-static void
-signal_cb (GDBusProxy *proxy G_GNUC_UNUSED,
-           const char *sender G_GNUC_UNUSED,
-           const char *member G_GNUC_UNUSED,
-           GVariant   *body,
-           gpointer    user_data)
-{
-  GmpWorkerLink *self = user_data;
-
-  gmp_backlog_take (self->backlog, self->connection, body);
-}
-
-static void
-ready_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-          guint           pid,
-          gpointer        user_data)
-{
-  GmpWorkerLink *self = user_data;
-
+  g_variant_get (body, "(u)", &pid);
   self->events->ready (pid, self->user_data);
 }
 
 static void
-progress_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-             GVariant       *packed,
-             gpointer        user_data)
+take_progress (GmpWorkerLink *self,
+               GVariant      *body)
 {
-  GmpWorkerLink *self = user_data;
+  g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -242,15 +178,176 @@ progress_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
 }
 
 static void
-log_cb (GmpDbusWorker1 *proxy G_GNUC_UNUSED,
-        const char     *domain,
-        guint           level,
-        const char     *message,
-        gpointer        user_data)
+take_log (GmpWorkerLink *self,
+          GVariant      *body)
+{
+  const char *domain;
+  const char *text;
+  guint level;
+
+  g_variant_get (body, "(&su&s)", &domain, &level, &text);
+  self->events->log (domain, level & G_LOG_LEVEL_MASK, text, self->user_data);
+}
+
+static const struct {
+  const char *name;
+  void (*take) (GmpWorkerLink *self, GVariant *body);
+} signals[] = {
+  { "Ready", take_ready },
+  { "Progress", take_progress },
+  { "Log", take_log },
+};
+
+static gboolean
+take_signal (GmpWorkerLink *self,
+             GDBusMessage  *message)
+{
+  const char *name = g_dbus_message_get_member (message);
+  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (GMP_WORKER_INFO, name);
+
+  if (info == NULL || g_dbus_message_get_unix_fd_list (message) != NULL ||
+      g_strcmp0 (g_dbus_message_get_interface (message), GMP_WORKER_INFO->name) != 0 ||
+      g_strcmp0 (g_dbus_message_get_path (message), GMP_WORKER_PATH) != 0 ||
+      !gmp_wire_has_arguments (message, info->args))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    if (g_str_equal (signals[i].name, name))
+      signals[i].take (self, g_dbus_message_get_body (message));
+  return TRUE;
+}
+
+static gboolean
+check_size (GVariant *value,
+            guint64   limit,
+            GError  **error)
+{
+  return value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
+                                                GMP_ERROR_PROTOCOL, error);
+}
+
+static gboolean
+take_result (GmpWorkerLink *self,
+             GDBusMessage  *message)
+{
+  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (GMP_WORKER_INFO, "Run");
+  g_autoptr (GVariant) packed = NULL;
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+  gboolean has_value;
+
+  if (!gmp_wire_has_arguments (message, info->out_args))
+    return FALSE;
+  packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
+  has_value = gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &value,
+                                  &error) &&
+              check_size (value, self->value_limit, &error);
+  return_run (self, has_value, value, error);
+  return TRUE;
+}
+
+static gboolean
+take_error (GmpWorkerLink *self,
+            GDBusMessage  *message)
+{
+  GError *error = NULL;
+
+  g_dbus_message_to_gerror (message, &error);
+  g_dbus_error_strip_remote_error (error);
+  return_run (self, FALSE, NULL, error);
+  return TRUE;
+}
+
+static gboolean
+take_message (GmpWorkerLink *self,
+              GDBusMessage  *message)
+{
+  gboolean is_reply = self->run_serial != 0 &&
+                      g_dbus_message_get_reply_serial (message) == self->run_serial;
+
+  switch (g_dbus_message_get_message_type (message))
+    {
+    case G_DBUS_MESSAGE_TYPE_SIGNAL:
+      return take_signal (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
+      return is_reply && take_result (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_ERROR:
+      return is_reply && take_error (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
+    case G_DBUS_MESSAGE_TYPE_INVALID:
+    default:
+      return FALSE;
+    }
+}
+
+static gboolean
+read_cb (GSocket     *socket G_GNUC_UNUSED,
+         GIOCondition condition G_GNUC_UNUSED,
+         gpointer     user_data)
+{
+  /* The run's owner may free this when it returns. */
+  GmpWorkerLink *self = g_rc_box_acquire (user_data);
+  GError *error = NULL;
+  g_autoptr (GDBusMessage) message = gmp_wire_receive (self->wire, &error);
+
+  if (message != NULL && !take_message (self, message))
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent a message that is none of a "
+                 "worker's: '%.100s' (%.100s)", g_dbus_message_get_member (message),
+                 g_dbus_message_get_signature (message));
+  if (error != NULL)
+    {
+      if (error->domain != GMP_ERROR)
+        g_clear_error (&error);
+      lose (self, error);
+    }
+  link_unref (self);
+  return G_SOURCE_CONTINUE;
+}
+
+/* What a worker is told. */
+
+static gboolean
+write_cb (GSocket     *socket G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     user_data)
 {
   GmpWorkerLink *self = user_data;
 
-  self->events->log (domain, level & G_LOG_LEVEL_MASK, message, self->user_data);
+  if (!gmp_wire_flush (self->wire))
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->write_source);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+flush (GmpWorkerLink *self)
+{
+  if (!gmp_wire_flush (self->wire) && self->write_source == NULL && !self->is_closed)
+    self->write_source = gmp_wire_create_source (self->wire, G_IO_OUT, NULL, write_cb, self);
+}
+
+/* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial, which is of
+ * use where there is a reply. */
+static guint32
+call (GmpWorkerLink *self,
+      const char    *name,
+      GVariant      *body,
+      GUnixFDList   *handles,
+      gboolean       has_reply)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH,
+                                                                     GMP_WORKER_INFO->name, name);
+
+  if (body != NULL)
+    g_dbus_message_set_body (message, body);
+  g_dbus_message_set_unix_fd_list (message, handles);
+  if (!has_reply)
+    g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  gmp_wire_post (self->wire, message);
+  flush (self);
+  return g_dbus_message_get_serial (message);
 }
 
 /* A run begins, in the thread-default main context. */
@@ -261,16 +358,15 @@ gmp_worker_link_begin (GmpWorkerLink       *self,
 {
   self->events = events;
   self->user_data = user_data;
-  /* No name and no properties, so this only sets up the signals. */
-  self->proxy = gmp_dbus_worker1_proxy_new_sync (self->connection,
-                                                 G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES,
-                                                 NULL, GMP_WORKER_PATH, NULL, NULL);
-  g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (self->proxy), G_MAXINT);
-  gmp_backlog_set_counting (self->backlog, self->connection, TRUE);
-  g_signal_connect (self->proxy, "g-signal", G_CALLBACK (signal_cb), self);
-  g_signal_connect (self->proxy, "ready", G_CALLBACK (ready_cb), self);
-  g_signal_connect (self->proxy, "progress", G_CALLBACK (progress_cb), self);
-  g_signal_connect (self->proxy, "log", G_CALLBACK (log_cb), self);
+  self->read_source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, read_cb, self);
+  flush (self);
+}
+
+void
+gmp_worker_link_end (GmpWorkerLink *self)
+{
+  gmp_source_clear (&self->read_source);
+  gmp_source_clear (&self->write_source);
 }
 
 /* Hands over @end. A channel that cannot be connected makes itself known by being closed. */
@@ -284,20 +380,19 @@ gmp_worker_link_connect (GmpWorkerLink       *self,
 
   if (positions == NULL)
     return FALSE;
-  gmp_dbus_worker1_call_connect (self->proxy, end->peer, end->runtime,
-                                 gmp_port_get_kind (end->port), positions, handles, NULL, NULL,
-                                 NULL);
+  call (self, "Connect", g_variant_new ("(sss@ah)", end->peer, end->runtime,
+                                        gmp_port_get_kind (end->port), positions), handles, FALSE);
   return TRUE;
 }
 
-/* Calls @callback, unless there is an error at once. */
+/* Takes @options over, floating. What comes of it, a value of @value_limit bytes at most, is an
+ * event, unless there is an error at once. */
 gboolean
-gmp_worker_link_run_async (GmpWorkerLink      *self,
-                           const GmpRun       *run,
-                           GVariant           *options,
-                           GAsyncReadyCallback callback,
-                           gpointer            user_data,
-                           GError            **error)
+gmp_worker_link_run (GmpWorkerLink *self,
+                     const GmpRun  *run,
+                     GVariant      *options,
+                     guint64        value_limit,
+                     GError       **error)
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
@@ -305,74 +400,23 @@ gmp_worker_link_run_async (GmpWorkerLink      *self,
 
   if (packed == NULL)
     return FALSE;
-  gmp_dbus_worker1_call_run (self->proxy, run->role, run->id, run->target, packed, sunk, handles,
-                             NULL, callback, user_data);
+  self->value_limit = value_limit;
+  self->run_serial = call (self, "Run", g_variant_new ("(sss@(sayah)@a{sv})", run->role, run->id,
+                                                       run->target, packed, sunk), handles, TRUE);
   return TRUE;
-}
-
-static gboolean
-check_size (GVariant **value,
-            guint64    limit,
-            GError   **error)
-{
-  if (*value == NULL || gmp_value_check_size (g_variant_get_size (*value), limit,
-                                              GMP_ERROR_PROTOCOL, error))
-    return TRUE;
-  g_clear_pointer (value, g_variant_unref);
-  return FALSE;
-}
-
-/* What the run returned, %NULL included, or its error; %FALSE without an error where the connection
- * was lost. */
-gboolean
-gmp_worker_link_run_finish (GObject      *source,
-                            GAsyncResult *result,
-                            guint64       value_limit,
-                            GVariant    **value,
-                            GError      **error)
-{
-  GDBusConnection *connection = g_dbus_proxy_get_connection (G_DBUS_PROXY (source));
-  g_autoptr (GUnixFDList) handles = NULL;
-  g_autoptr (GVariant) packed = NULL;
-  GError *local = NULL;
-
-  if (gmp_dbus_worker1_call_run_finish (GMP_DBUS_WORKER1 (source), &packed, &handles, result,
-                                        &local))
-    return gmp_payload_unpack (packed, handles, value, error) &&
-           check_size (value, value_limit, error);
-  if (g_dbus_error_is_remote_error (local))
-    g_dbus_error_strip_remote_error (local);
-  else if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
-    {
-      /* What GDBus says of a reply that is none. */
-      local->domain = GMP_ERROR;
-      local->code = GMP_ERROR_PROTOCOL;
-    }
-  else if (g_dbus_connection_is_closed (connection))
-    {
-      const GError *nonsense = g_object_get_data (G_OBJECT (connection), NONSENSE);
-
-      g_clear_error (&local);
-      local = nonsense != NULL ? g_error_copy (nonsense) : NULL;
-    }
-  if (local != NULL)
-    g_propagate_error (error, local);
-  return FALSE;
 }
 
 /* Ends the life cycle at its next turn, with finish. */
 void
 gmp_worker_link_stop (GmpWorkerLink *self)
 {
-  if (self->proxy != NULL)
-    gmp_dbus_worker1_call_stop (self->proxy, NULL, NULL, NULL);
+  call (self, "Stop", NULL, NULL, FALSE);
 }
 
 void
 gmp_worker_link_cancel (GmpWorkerLink *self)
 {
-  if (self->proxy != NULL)
-    gmp_dbus_worker1_call_cancel (self->proxy, NULL, NULL, NULL);
+  call (self, "Cancel", NULL, NULL, FALSE);
 }
 
 /* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
@@ -382,10 +426,8 @@ gmp_worker_link_tell_gone (GmpWorkerLink *self,
                            const GError  *reason,
                            gboolean       returns)
 {
-  if (self->proxy == NULL)
-    return;
-  gmp_dbus_worker1_call_gone (self->proxy, peer,
-                              reason != NULL ? g_quark_to_string (reason->domain) : "",
-                              reason != NULL ? reason->code : 0,
-                              reason != NULL ? reason->message : "", returns, NULL, NULL, NULL);
+  call (self, "Gone", g_variant_new ("(ssisb)", peer,
+                                     reason != NULL ? g_quark_to_string (reason->domain) : "",
+                                     reason != NULL ? reason->code : 0,
+                                     reason != NULL ? reason->message : "", returns), NULL, FALSE);
 }

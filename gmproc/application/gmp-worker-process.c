@@ -145,8 +145,6 @@ gmp_worker_process_new (GmpLauncher    *launcher,
       gmp_worker_process_free (self);
       return NULL;
     }
-  /* The worker connects when it likes; that it has, its own greeting says. */
-  gmp_peer_greet (fds[0]);
   launch.control_fd = fds[1];
   self->process = gmp_launcher_launch (launcher, &launch, error);
   if (self->process == NULL)

@@ -15,9 +15,7 @@
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-port-private.h"
 #include "peer/gmp-wire-private.h"
-#include "peer/gmp-worker-dbus.h"
 
-#include <glib-unix.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,8 +40,6 @@ struct _GmpControl
   GmpJob *running;        /* (nullable): under lock */
   GmpInbox *inbox;        /* of the run that comes or is; under lock */
   gboolean inbox_is_used; /* by a run that has ended; under lock */
-  gboolean is_holding;    /* nobody looks at what was reported; under lock */
-  GCond go_on;
   gboolean has_last;      /* the main thread's: no run will follow */
 };
 
@@ -182,18 +178,6 @@ handle_gone (GmpControl   *self,
 }
 
 static void
-handle_hold (GmpControl   *self,
-             GDBusMessage *call,
-             GError      **error G_GNUC_UNUSED)
-{
-  g_mutex_lock (&self->lock);
-  g_variant_get (g_dbus_message_get_body (call), "(b)", &self->is_holding);
-  gmp_debug (self->is_holding ? "told to hold" : "told to go on");
-  g_cond_broadcast (&self->go_on);
-  g_mutex_unlock (&self->lock);
-}
-
-static void
 handle_stop (GmpControl   *self,
              GDBusMessage *call G_GNUC_UNUSED,
              GError      **error G_GNUC_UNUSED)
@@ -202,7 +186,6 @@ handle_stop (GmpControl   *self,
   g_mutex_lock (&self->lock);
   if (self->running != NULL)
     g_cancellable_cancel (self->running->stop);
-  g_cond_broadcast (&self->go_on);
   g_mutex_unlock (&self->lock);
 }
 
@@ -225,9 +208,6 @@ handle_cancel (GmpControl   *self,
   /* Outside the lock: handlers of the user may be connected. */
   g_cancellable_cancel (cancellable);
   g_cancellable_cancel (stop);
-  g_mutex_lock (&self->lock);
-  g_cond_broadcast (&self->go_on);
-  g_mutex_unlock (&self->lock);
 }
 
 static const struct {
@@ -238,7 +218,6 @@ static const struct {
   { "Connect", handle_connect, FALSE },
   { "Run", handle_run, TRUE },
   { "Gone", handle_gone, FALSE },
-  { "Hold", handle_hold, FALSE },
   { "Stop", handle_stop, FALSE },
   { "Cancel", handle_cancel, FALSE },
 };
@@ -277,7 +256,7 @@ handle (GmpControl   *self,
 {
   const char *name = g_dbus_message_get_member (call);
   const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (
-    gmp_dbus_worker1_interface_info (), name);
+    GMP_WORKER_INFO, name);
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
     {
@@ -319,7 +298,7 @@ hear_end (GmpControl *self)
 }
 
 static gboolean
-receive_cb (int          fd G_GNUC_UNUSED,
+receive_cb (GSocket     *socket G_GNUC_UNUSED,
             GIOCondition condition G_GNUC_UNUSED,
             gpointer     user_data)
 {
@@ -328,13 +307,13 @@ receive_cb (int          fd G_GNUC_UNUSED,
   g_autoptr (GDBusMessage) call = gmp_wire_receive (self->wire, &lost);
   GError *error = NULL;
 
-  if (call == NULL)
+  if (lost != NULL)
     {
       gmp_debug ("nothing more to hear: %s", lost->message);
       hear_end (self);
       return G_SOURCE_REMOVE;
     }
-  if (g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+  if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
       handle (self, call, &error) &&
       (g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0)
     reply (self, call, NULL, NULL, g_steal_pointer (&error));
@@ -346,20 +325,11 @@ static gpointer
 control_thread (gpointer user_data)
 {
   GmpControl *self = user_data;
-  g_autoptr (GSource) source = g_unix_fd_source_new (self->fd, G_IO_IN);
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GSource) source = NULL;
 
   g_main_context_push_thread_default (self->context);
-  if (gmp_wire_take_greeting (self->wire, &error))
-    {
-      g_source_set_callback (source, G_SOURCE_FUNC (receive_cb), self, NULL);
-      g_source_attach (source, self->context);
-    }
-  else
-    {
-      gmp_debug ("no connection to the application: %s", error->message);
-      g_async_queue_push (self->jobs, &no_more_jobs);
-    }
+  source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, receive_cb, self);
+  gmp_wire_greet (self->wire, NULL);
   g_main_loop_run (self->loop);
 
   g_source_destroy (source);
@@ -390,7 +360,6 @@ control_new (int      fd,
     return NULL;
   self = g_new0 (GmpControl, 1);
   g_mutex_init (&self->lock);
-  g_cond_init (&self->go_on);
   self->wire = wire;
   self->fd = fd;
   if (fstat (fd, &status) == 0)
@@ -437,7 +406,6 @@ gmp_control_free (GmpControl *self)
   gmp_wire_free (self->wire);
   g_async_queue_unref (self->jobs);
   g_main_loop_unref (self->loop);
-  g_cond_clear (&self->go_on);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -459,7 +427,7 @@ emit (GmpControl *self,
       GError    **error)
 {
   g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (
-    GMP_WORKER_PATH, gmp_dbus_worker1_interface_info ()->name, name);
+    GMP_WORKER_PATH, GMP_WORKER_INFO->name, name);
 
   g_dbus_message_set_body (message, body);
   return gmp_wire_send (self->wire, message, error);
@@ -499,26 +467,11 @@ gmp_control_finish_job (GmpControl *self,
 
   g_mutex_lock (&self->lock);
   self->running = NULL;
-  g_cond_broadcast (&self->go_on);
   self->inbox_is_used = TRUE;
   g_mutex_unlock (&self->lock);
   reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
          error);
   job_free (job);
-}
-
-/* Before a signal: waits while the application does not keep up, unless it has told to stop. The
- * control's own thread is the one that hears when to go on. */
-static void
-wait_to_go_on (GmpControl *self)
-{
-  if (g_thread_self () == self->thread)
-    return;
-  g_mutex_lock (&self->lock);
-  while (self->is_holding && self->running != NULL &&
-         !g_cancellable_is_cancelled (self->running->stop))
-    g_cond_wait (&self->go_on, &self->lock);
-  g_mutex_unlock (&self->lock);
 }
 
 /* Called in any thread of the user's. */
@@ -529,10 +482,7 @@ gmp_control_report (GmpControl *self,
 {
   GVariant *packed = gmp_payload_pack_inline (value, error);
 
-  if (packed == NULL)
-    return FALSE;
-  wait_to_go_on (self);
-  return emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  return packed != NULL && emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
 }
 
 /* Called in any thread of the user's. */
@@ -545,7 +495,6 @@ gmp_control_log (GmpControl *self,
   g_autofree char *valid_domain = g_utf8_make_valid (domain, -1);
   g_autofree char *valid_message = g_utf8_make_valid (message, -1);
 
-  wait_to_go_on (self);
   emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, valid_message), NULL);
 }
 
@@ -555,17 +504,17 @@ call_for_nothing (GmpWire    *application,
                   GError    **error)
 {
   g_autoptr (GDBusMessage) call = g_dbus_message_new_method_call (
-    NULL, GMP_WORKER_PATH, gmp_dbus_worker1_interface_info ()->name, "Run");
+    NULL, GMP_WORKER_PATH, GMP_WORKER_INFO->name, "Run");
   g_autoptr (GDBusMessage) ready = NULL;
   g_autoptr (GDBusMessage) answer = NULL;
   GVariant *nothing = gmp_payload_pack (NULL, NULL, NULL);
 
   g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
                                                 NULL));
-  if (!gmp_wire_take_greeting (self->wire, error) ||
-      !gmp_wire_take_greeting (application, error) || !gmp_wire_send (application, call, error))
+  if (!gmp_wire_greet (self->wire, error) || !gmp_wire_take_greeting (application, error) ||
+      !gmp_wire_send (application, call, error))
     return FALSE;
-  receive_cb (self->fd, G_IO_IN, self);
+  receive_cb (NULL, G_IO_IN, self);
   gmp_control_ready (self);
   gmp_control_finish_job (self, gmp_control_take_job (self), NULL, NULL);
   ready = gmp_wire_receive (application, error);

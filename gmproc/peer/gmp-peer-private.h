@@ -11,16 +11,12 @@
 
 G_BEGIN_DECLS
 
-#define GMP_WORKER_PATH       "/org/gmproc/Worker"
 #define GMP_CHANNEL_PATH      "/org/gmproc/Channel"
 #define GMP_CHANNEL_INTERFACE "org.gmproc.Channel1"
 
 gboolean         gmp_peer_socketpair     (int                  fds[2],
                                           GError             **error);
 void             gmp_peer_greet          (int                  fd);
-gboolean         gmp_peer_take_greeting  (GSocket             *socket,
-                                          GCancellable        *cancellable,
-                                          GError             **error);
 void             gmp_peer_connect_async  (int                  fd,
                                           GCancellable        *cancellable,
                                           GAsyncReadyCallback  callback,

@@ -185,10 +185,10 @@ gmp_peer_stream_init (GmpPeerStream *self)
 }
 
 /* Waits for the greeting, which should have come. */
-gboolean
-gmp_peer_take_greeting (GSocket      *socket,
-                        GCancellable *cancellable,
-                        GError      **error)
+static gboolean
+take_greeting (GSocket      *socket,
+               GCancellable *cancellable,
+               GError      **error)
 {
   char byte;
   gssize n = g_socket_receive (socket, &byte, 1, cancellable, error);
@@ -212,7 +212,7 @@ make_connection (GSocket      *socket,
   g_autofree char *guid = g_dbus_generate_guid ();
   GDBusConnection *connection;
 
-  if (!gmp_peer_take_greeting (socket, cancellable, error))
+  if (!take_greeting (socket, cancellable, error))
     return NULL;
   connection = g_dbus_connection_new_sync (
     G_IO_STREAM (stream), guid,

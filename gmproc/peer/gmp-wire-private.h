@@ -6,16 +6,29 @@
 
 #pragma once
 
+#include "peer/gmp-worker-dbus.h"
+
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 
 G_BEGIN_DECLS
+
+#define GMP_WORKER_PATH "/org/gmproc/Worker"
+#define GMP_WORKER_INFO ((GDBusInterfaceInfo *) &gmp_dbus_worker1_interface)
 
 typedef struct _GmpWire GmpWire;
 
 GmpWire      *gmp_wire_new           (int                  fd,
                                       GError             **error);
 void          gmp_wire_free          (GmpWire             *self);
-int           gmp_wire_get_fd        (GmpWire             *self);
+GSource      *gmp_wire_create_source (GmpWire             *self,
+                                      GIOCondition         condition,
+                                      GCancellable        *cancellable,
+                                      GSocketSourceFunc    callback,
+                                      gpointer             user_data);
+gboolean      gmp_wire_is_open       (GmpWire             *self);
+gboolean      gmp_wire_greet         (GmpWire             *self,
+                                      GError             **error);
 gboolean      gmp_wire_take_greeting (GmpWire             *self,
                                       GError             **error);
 GDBusMessage *gmp_wire_receive       (GmpWire             *self,
@@ -23,6 +36,9 @@ GDBusMessage *gmp_wire_receive       (GmpWire             *self,
 gboolean      gmp_wire_send          (GmpWire             *self,
                                       GDBusMessage        *message,
                                       GError             **error);
+void          gmp_wire_post          (GmpWire             *self,
+                                      GDBusMessage        *message);
+gboolean      gmp_wire_flush         (GmpWire             *self);
 
 gboolean      gmp_wire_has_arguments (GDBusMessage        *message,
                                       GDBusArgInfo       **arguments);

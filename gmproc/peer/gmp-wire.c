@@ -7,28 +7,49 @@
 #include "peer/gmp-wire-private.h"
 
 #include "base/gmp-error.h"
-#include "peer/gmp-peer-private.h"
 
-#include <gio/gunixfdlist.h>
 #include <gio/gunixfdmessage.h>
 #include <unistd.h>
 
 /* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
  * GTask's pool. They are most of what a worker costs that is forked for one call, and they would be
- * in the way of code of the user's that forks. GIO's messages need none: so they are read by
- * whoever waits for them, and written by whoever has something to say. */
+ * in the way of code of the user's that forks. On the application's side it takes in all that comes,
+ * for ever, whether or not anybody looks at it. GIO's messages need none of this: so they are read
+ * when somebody waits for them, and whoever sends more than that waits in turn. */
 
 /* So much says how long a message is. */
 #define HEADER_SIZE 16
 
+/* Payloads are in it up to 16 MiB, and descriptions of targets and errors may be long. */
+#define MAX_SIZE ((gsize) 32 * 1024 * 1024)
+
+/* A channel takes four. */
+#define MAX_HANDLES 8
+
+/* A message on its way out. */
+typedef struct {
+  guint8 *blob;
+  gsize size;
+  gsize n_sent;
+  GUnixFDList *handles; /* (nullable): they go with the first byte */
+} Parcel;
+
 struct _GmpWire
 {
   GSocket *socket;
-  GMutex lock;    /* of all that is sent */
+
+  GMutex lock; /* of all that is sent */
   guint32 serial; /* the last one */
+  GQueue parcels; /* what the socket had no room for */
+
+  /* What has come of the next message. */
+  guint8 *blob;
+  gsize size; /* 0: not known yet */
+  gsize n_received;
+  GUnixFDList *handles; /* (nullable) */
 };
 
-/* Takes @fd over, and greets the other end, which may then send. */
+/* Takes @fd over. */
 GmpWire *
 gmp_wire_new (int      fd,
               GError **error)
@@ -37,133 +58,239 @@ gmp_wire_new (int      fd,
   GmpWire *self;
 
   if (socket == NULL)
-    return NULL;
-  gmp_peer_greet (fd);
+    {
+      close (fd);
+      return NULL;
+    }
+  g_socket_set_blocking (socket, FALSE);
   self = g_new0 (GmpWire, 1);
   self->socket = socket;
+  self->blob = g_malloc (HEADER_SIZE);
   g_mutex_init (&self->lock);
+  g_queue_init (&self->parcels);
   return self;
+}
+
+static void
+parcel_free (gpointer data)
+{
+  Parcel *parcel = data;
+
+  g_free (parcel->blob);
+  g_clear_object (&parcel->handles);
+  g_free (parcel);
 }
 
 void
 gmp_wire_free (GmpWire *self)
 {
   g_object_unref (self->socket);
+  g_queue_clear_full (&self->parcels, parcel_free);
+  g_free (self->blob);
+  g_clear_object (&self->handles);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
 
-int
-gmp_wire_get_fd (GmpWire *self)
+/* Attached to the thread-default main context. */
+GSource *
+gmp_wire_create_source (GmpWire          *self,
+                        GIOCondition      condition,
+                        GCancellable     *cancellable,
+                        GSocketSourceFunc callback,
+                        gpointer          user_data)
 {
-  return g_socket_get_fd (self->socket);
+  GSource *source = g_socket_create_source (self->socket, condition, cancellable);
+
+  g_source_set_callback (source, G_SOURCE_FUNC (callback), user_data, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  return source;
 }
 
-/* To be called once, before anything is received. */
+/* Whether the other end is there. */
+gboolean
+gmp_wire_is_open (GmpWire *self)
+{
+  return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
+}
+
+/* One byte, before all messages, says that a worker is there. */
+gboolean
+gmp_wire_greet (GmpWire *self,
+                GError **error)
+{
+  return g_socket_send (self->socket, "", 1, NULL, error) == 1;
+}
+
 gboolean
 gmp_wire_take_greeting (GmpWire *self,
                         GError **error)
 {
-  return gmp_peer_take_greeting (self->socket, NULL, error);
+  char byte;
+  gssize n = g_socket_receive (self->socket, &byte, 1, NULL, error);
+
+  if (n == 1 && byte == '\0')
+    return TRUE;
+  if (n == 0)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
+  else if (n == 1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "The other end does not greet");
+  return FALSE;
 }
 
-static void
-take_handles (GSocketControlMessage **parts,
-              int                     n_parts,
-              GUnixFDList            *handles)
-{
-  for (int i = 0; i < n_parts; i++)
-    {
-      g_autofree int *fds = NULL;
-      int n_fds = 0;
-
-      if (G_IS_UNIX_FD_MESSAGE (parts[i]))
-        fds = g_unix_fd_message_steal_fds (G_UNIX_FD_MESSAGE (parts[i]), &n_fds);
-      for (int k = 0; k < n_fds; k++)
-        {
-          g_unix_fd_list_append (handles, fds[k], NULL);
-          close (fds[k]);
-        }
-      g_object_unref (parts[i]);
-    }
-  g_free (parts);
-}
-
+/* All of a message's descriptors come at once. */
 static gboolean
-receive_bytes (GmpWire     *self,
-               guint8      *bytes,
-               gsize        size,
-               GUnixFDList *handles,
-               GError     **error)
+take_handles (GmpWire               *self,
+              GSocketControlMessage *part,
+              GError               **error)
 {
-  while (size > 0)
-    {
-      GInputVector place = { bytes, size };
-      GSocketControlMessage **parts = NULL;
-      int n_parts = 0;
-      gssize n = g_socket_receive_message (self->socket, NULL, &place, 1, &parts, &n_parts, NULL,
-                                           NULL, error);
+  GUnixFDList *handles = G_IS_UNIX_FD_MESSAGE (part)
+                         ? g_unix_fd_message_get_fd_list (G_UNIX_FD_MESSAGE (part)) : NULL;
 
-      if (n > 0)
-        take_handles (parts, n_parts, handles);
-      if (n == 0)
-        g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
-      if (n <= 0)
-        return FALSE;
-      bytes += n;
-      size -= n;
+  if (handles == NULL || self->handles != NULL ||
+      g_unix_fd_list_get_length (handles) > MAX_HANDLES)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent more than %d descriptors with a "
+                   "message", MAX_HANDLES);
+      return FALSE;
     }
+  self->handles = g_object_ref (handles);
   return TRUE;
 }
 
-/* Waits. In one thread at a time. */
+/* %FALSE without an error where there is nothing more yet. */
+static gboolean
+receive_bytes (GmpWire *self,
+               gsize    n_wanted,
+               GError **error)
+{
+  GInputVector place = { self->blob + self->n_received, n_wanted - self->n_received };
+  GSocketControlMessage **parts = NULL;
+  GError *local = NULL;
+  gboolean is_sound = TRUE;
+  int n_parts = 0;
+  gssize n = g_socket_receive_message (self->socket, NULL, &place, 1, &parts, &n_parts, NULL, NULL,
+                                       &local);
+
+  for (int i = 0; i < n_parts; i++)
+    {
+      is_sound = is_sound && take_handles (self, parts[i], &local);
+      g_object_unref (parts[i]);
+    }
+  g_free (parts);
+  if (n == 0)
+    g_set_error (&local, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
+  self->n_received += MAX (n, 0);
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    g_clear_error (&local);
+  else if (local != NULL)
+    g_propagate_error (error, local);
+  return n > 0 && is_sound;
+}
+
+static gboolean
+make_room (GmpWire *self,
+           GError **error)
+{
+  gssize size = g_dbus_message_bytes_needed (self->blob, HEADER_SIZE, NULL);
+
+  if (size > HEADER_SIZE && (gsize) size <= MAX_SIZE)
+    {
+      self->size = size;
+      self->blob = g_realloc (self->blob, size);
+      return TRUE;
+    }
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message, or one of more "
+               "than %" G_GSIZE_FORMAT " bytes", MAX_SIZE);
+  return FALSE;
+}
+
+static GDBusMessage *
+take_message (GmpWire *self,
+              GError **error)
+{
+  GDBusMessage *message = g_dbus_message_new_from_blob (self->blob, self->size,
+                                                        G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING,
+                                                        error);
+
+  if (message != NULL)
+    g_dbus_message_set_unix_fd_list (message, self->handles);
+  g_clear_object (&self->handles);
+  self->blob = g_realloc (self->blob, HEADER_SIZE);
+  self->size = 0;
+  self->n_received = 0;
+  return message;
+}
+
+/* Takes what there is, without waiting: %NULL without an error where that is no whole message yet.
+ * In one thread at a time. */
 GDBusMessage *
 gmp_wire_receive (GmpWire *self,
                   GError **error)
 {
-  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  g_autofree guint8 *blob = g_malloc (HEADER_SIZE);
-  GDBusMessage *message;
-  gssize size;
+  for (;;)
+    {
+      gsize n_wanted = self->size > 0 ? self->size : HEADER_SIZE;
 
-  if (!receive_bytes (self, blob, HEADER_SIZE, handles, error))
-    return NULL;
-  size = g_dbus_message_bytes_needed (blob, HEADER_SIZE, error);
-  if (size == -1)
-    return NULL;
-  blob = g_realloc (blob, size);
-  if (!receive_bytes (self, blob + HEADER_SIZE, size - HEADER_SIZE, handles, error))
-    return NULL;
-  message = g_dbus_message_new_from_blob (blob, size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING,
-                                          error);
-  if (message != NULL && g_unix_fd_list_get_length (handles) > 0)
-    g_dbus_message_set_unix_fd_list (message, handles);
-  return message;
+      if (self->n_received < n_wanted)
+        {
+          if (!receive_bytes (self, n_wanted, error))
+            return NULL;
+        }
+      else if (self->size > 0)
+        {
+          return take_message (self, error);
+        }
+      else if (!make_room (self, error))
+        {
+          return NULL;
+        }
+    }
 }
 
+static Parcel *
+pack_locked (GmpWire      *self,
+             GDBusMessage *message,
+             GError      **error)
+{
+  GUnixFDList *handles = g_dbus_message_get_unix_fd_list (message);
+  Parcel *parcel;
+  guint8 *blob;
+  gsize size;
+
+  g_dbus_message_set_serial (message, ++self->serial);
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
+  if (blob == NULL)
+    return NULL;
+  parcel = g_new0 (Parcel, 1);
+  parcel->blob = blob;
+  parcel->size = size;
+  if (handles != NULL && g_unix_fd_list_get_length (handles) > 0)
+    parcel->handles = g_object_ref (handles);
+  return parcel;
+}
+
+/* %FALSE where it cannot be sent, or not yet. */
 static gboolean
-send_bytes (GmpWire       *self,
-            const guint8  *bytes,
-            gsize          size,
-            GUnixFDList   *handles,
-            GError       **error)
+send_parcel (GmpWire *self,
+             Parcel  *parcel,
+             GError **error)
 {
   g_autoptr (GSocketControlMessage) part = NULL;
 
-  if (handles != NULL && g_unix_fd_list_get_length (handles) > 0)
-    part = g_unix_fd_message_new_with_fd_list (handles);
-  while (size > 0)
+  if (parcel->handles != NULL)
+    part = g_unix_fd_message_new_with_fd_list (parcel->handles);
+  while (parcel->n_sent < parcel->size)
     {
-      GOutputVector place = { bytes, size };
+      GOutputVector place = { parcel->blob + parcel->n_sent, parcel->size - parcel->n_sent };
       gssize n = g_socket_send_message (self->socket, NULL, &place, 1, &part, part != NULL, 0, NULL,
                                         error);
 
       if (n == -1)
         return FALSE;
-      /* They go with the first byte. */
       g_clear_object (&part);
-      bytes += n;
-      size -= n;
+      g_clear_object (&parcel->handles);
+      parcel->n_sent += n;
     }
   return TRUE;
 }
@@ -174,17 +301,61 @@ gmp_wire_send (GmpWire      *self,
                GDBusMessage *message,
                GError      **error)
 {
-  g_autofree guint8 *blob = NULL;
   gboolean is_sent = FALSE;
-  gsize size;
+  Parcel *parcel;
+  GError *local = NULL;
 
   g_mutex_lock (&self->lock);
-  g_dbus_message_set_serial (message, ++self->serial);
-  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
-  if (blob != NULL)
-    is_sent = send_bytes (self, blob, size, g_dbus_message_get_unix_fd_list (message), error);
+  parcel = pack_locked (self, message, &local);
+  while (local == NULL && !(is_sent = send_parcel (self, parcel, &local)) &&
+         g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    {
+      g_clear_error (&local);
+      g_socket_condition_wait (self->socket, G_IO_OUT, NULL, &local);
+    }
+  g_clear_pointer (&parcel, parcel_free);
   g_mutex_unlock (&self->lock);
+  if (local != NULL)
+    g_propagate_error (error, local);
   return is_sent;
+}
+
+/* Sends what there is room for, and keeps the rest for gmp_wire_flush(). That the other end has gone
+ * is known from receiving. */
+void
+gmp_wire_post (GmpWire      *self,
+               GDBusMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  Parcel *parcel;
+
+  g_mutex_lock (&self->lock);
+  parcel = pack_locked (self, message, &error);
+  if (parcel != NULL)
+    g_queue_push_tail (&self->parcels, parcel);
+  else
+    g_critical ("Cannot send %s: %s", g_dbus_message_get_member (message), error->message);
+  g_mutex_unlock (&self->lock);
+  gmp_wire_flush (self);
+}
+
+/* Whether all has been sent that can be. */
+gboolean
+gmp_wire_flush (GmpWire *self)
+{
+  g_autoptr (GError) error = NULL;
+  Parcel *parcel;
+  gboolean has_rest;
+
+  g_mutex_lock (&self->lock);
+  while ((parcel = g_queue_peek_head (&self->parcels)) != NULL &&
+         send_parcel (self, parcel, &error))
+    parcel_free (g_queue_pop_head (&self->parcels));
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    g_queue_clear_full (&self->parcels, parcel_free);
+  has_rest = self->parcels.length > 0;
+  g_mutex_unlock (&self->lock);
+  return !has_rest;
 }
 
 /* Whether what @message brings is what @arguments (nullable) say. */

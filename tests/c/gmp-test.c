@@ -290,6 +290,56 @@ warm_up_method (GVariant *params G_GNUC_UNUSED,
 /* GLib's worker thread, GDBus's, and GTask's open descriptors when they are first needed, and keep
  * them. */
 static void
+connected_cb (GObject      *source G_GNUC_UNUSED,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  GDBusConnection **place = user_data;
+  g_autoptr (GError) error = NULL;
+
+  *place = g_dbus_connection_new_finish (result, &error);
+  g_assert_no_error (error);
+}
+
+static void
+connect_end (int                  fd,
+             GDBusConnectionFlags flags,
+             GDBusConnection    **place)
+{
+  g_autofree char *guid = g_dbus_generate_guid ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, &error);
+  g_autoptr (GSocketConnection) stream = NULL;
+
+  g_assert_no_error (error);
+  stream = g_socket_connection_factory_create_connection (socket);
+  g_dbus_connection_new (G_IO_STREAM (stream),
+                         (flags & G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER) != 0 ? guid : NULL,
+                         flags, NULL, NULL, connected_cb, place);
+}
+
+/* GDBus has a thread of its own, with a descriptor, from its first connection on. */
+static void
+warm_up_dbus (void)
+{
+  GDBusConnection *ends[] = { NULL, NULL };
+  int fds[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
+  connect_end (fds[0], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, &ends[0]);
+  connect_end (fds[1], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, &ends[1]);
+  while (ends[0] == NULL || ends[1] == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    {
+      g_dbus_connection_close_sync (ends[i], NULL, NULL);
+      g_object_unref (ends[i]);
+    }
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static void
 warm_up (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
@@ -315,6 +365,7 @@ gmp_test_init (int    *argc,
   g_strlcpy (running_case, "before the first", sizeof running_case);
   alarm (get_limit (CASE_LIMIT));
   warm_up ();
+  warm_up_dbus ();
   allowed_files = count_files ();
   contexts = g_ptr_array_new ();
   alarm (0);

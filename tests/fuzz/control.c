@@ -8,7 +8,6 @@
 
 #include "application/gmp-worker-link-private.h"
 #include "base/gmp-error.h"
-#include "peer/gmp-peer-private.h"
 
 #include <unistd.h>
 
@@ -16,7 +15,7 @@
  * serial 1. It has to hear in the end that the run has failed, or a value. */
 
 typedef struct {
-  GDBusConnection *connection; /* (nullable) */
+  GmpWorkerLink *link; /* (nullable) */
   gboolean is_connected;
   gboolean has_returned;
   GVariant *value; /* (nullable) */
@@ -51,7 +50,21 @@ log_cb (const char    *domain,
   g_assert_cmphex (level & ~G_LOG_LEVEL_MASK, ==, 0);
 }
 
-static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb };
+static void
+ran_cb (gboolean  has_value,
+        GVariant *value,
+        GError   *error,
+        gpointer  user_data)
+{
+  Run *run = user_data;
+
+  g_assert_false (run->has_returned || (has_value && error != NULL));
+  run->has_returned = TRUE;
+  run->value = value != NULL ? g_variant_ref (value) : NULL;
+  run->error = error;
+}
+
+static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, ran_cb };
 
 static void
 connected_cb (GObject      *source G_GNUC_UNUSED,
@@ -60,20 +73,8 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
 {
   Run *run = user_data;
 
-  run->connection = gmp_peer_connect_finish (result, NULL);
+  run->link = gmp_worker_link_open_finish (result, NULL);
   run->is_connected = TRUE;
-}
-
-static void
-ran_cb (GObject      *source,
-        GAsyncResult *result,
-        gpointer      user_data)
-{
-  Run *run = user_data;
-
-  if (gmp_worker_link_run_finish (source, result, 1 << 20, &run->value, &run->error))
-    g_assert_no_error (run->error);
-  run->has_returned = TRUE;
 }
 
 static void
@@ -81,12 +82,12 @@ run_link (Run       *run,
           int        fd,
           FuzzInput *input)
 {
-  GmpWorkerLink *link = gmp_worker_link_new (run->connection);
+  GmpWorkerLink *link = run->link;
   GmpRun *asked = gmp_run_new ("call", "1", "native::nothing", NULL);
   g_autoptr (GError) error = NULL;
 
   gmp_worker_link_begin (link, &events, run);
-  gmp_worker_link_run_async (link, asked, g_variant_new ("a{sv}", NULL), ran_cb, run, &error);
+  gmp_worker_link_run (link, asked, g_variant_new ("a{sv}", NULL), 1 << 20, &error);
   g_assert_no_error (error);
   wire_wait (fd);
   wire_send (fd, input);
@@ -96,7 +97,7 @@ run_link (Run       *run,
     fuzz_check_error (run->error);
   else if (run->value != NULL)
     fuzz_use_value (run->value);
-  gmp_worker_link_free (link, NULL, NULL);
+  gmp_worker_link_free (link);
   gmp_run_free (asked);
 }
 
@@ -112,15 +113,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   gmp_error_quark ();
   g_main_context_push_thread_default (context);
-  gmp_peer_connect_async (other_end, NULL, connected_cb, &run);
+  gmp_worker_link_open_async (other_end, NULL, connected_cb, &run);
   while (!run.is_connected)
     g_main_context_iteration (context, TRUE);
-  g_assert_nonnull (run.connection);
+  g_assert_nonnull (run.link);
   run_link (&run, fd, &input);
   close (fd);
   g_clear_pointer (&run.value, g_variant_unref);
   g_clear_error (&run.error);
   g_main_context_pop_thread_default (context);
-  gmp_peer_free_context (context);
+  g_main_context_unref (context);
   return 0;
 }
