@@ -13,8 +13,8 @@
 
 /* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
  * GTask's pool. They are most of what a worker costs that is forked for one call, and they would be
- * in the way of code of the user's that forks. On the application's side it takes in all that comes,
- * for ever, whether or not anybody looks at it. GIO's messages need none of this: so they are read
+ * in the way of code of the user's that forks. On the application's side it takes in whatever
+ * comes, whether or not anybody looks at it. GIO's messages need none of this: so they are read
  * when somebody waits for them, and whoever sends more than that waits in turn. */
 
 /* So much says how long a message is. */
@@ -320,8 +320,8 @@ gmp_wire_send (GmpWire      *self,
   return is_sent;
 }
 
-/* Sends what there is room for, and keeps the rest for gmp_wire_flush(). That the other end has gone
- * is known from receiving. */
+/* Sends what there is room for, and keeps the rest for gmp_wire_flush(). That the other end has
+ * gone is known from receiving. */
 void
 gmp_wire_post (GmpWire      *self,
                GDBusMessage *message)
