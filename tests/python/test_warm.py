@@ -117,6 +117,17 @@ def test_random_numbers():
     assert len(set(numbers)) == len(numbers)
 
 
+def test_random_numbers_of_targets():
+    """Nobody seeds them: so forks, too, have none in common."""
+    import numpy  # noqa: F401: then the workers' server has it
+
+    workers = Workers()
+    for id in range(3):
+        workers.add(id, 'python:numpy.random:random')
+    numbers = [number for _ in range(3) for number in workers.run().values()]
+    assert len(set(numbers)) == len(numbers)
+
+
 @pytest.mark.parametrize('fresh', [[], ['stamp']])
 def test_modules_are_kept_out(script, fresh):
     script.write('import os\nPID = os.getpid()\n', 'stamp.py')

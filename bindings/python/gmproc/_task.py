@@ -101,7 +101,7 @@ def unpack(value: GLib.Variant) -> Task:
     _main_module.restore(main)
     with explaining():
         work, id, ids, params = pickle.loads(buffers[0], buffers=buffers[1:])
-    _seed_generators(seed)
+    seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
 
 
@@ -111,8 +111,9 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), 'little')
 
 
-def _seed_generators(seed: int) -> None:
+def seed_generators(seed: int | None) -> None:
+    """Those that modules have for all; with None by what the system has of randomness."""
     random.seed(seed)
     numpy = sys.modules.get('numpy')
     if numpy is not None:
-        numpy.random.seed(seed % 2**32)
+        numpy.random.seed(None if seed is None else seed % 2**32)

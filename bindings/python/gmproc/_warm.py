@@ -19,7 +19,7 @@ import pickle
 import random
 import sys
 import threading
-from typing import Any, Iterable, Iterator, NoReturn
+from typing import Any, Callable, Iterable, Iterator, NoReturn
 
 from gi.repository import GLib, Gmp
 
@@ -92,7 +92,7 @@ def _import(names: Iterable[str]) -> None:
             importlib.import_module(name)
 
 
-def load(what: GLib.Variant) -> None:
+def load(what: GLib.Variant, rehearse: Callable[[], None]) -> None:
     """Makes this process ready to be forked; where it raises, it is not used."""
     main, common, names, fresh = pickle.loads(what.get_data_as_bytes().get_data())
     with _gate(fresh):
@@ -105,6 +105,7 @@ def load(what: GLib.Variant) -> None:
             _main_module.restore(main)
         if _generators() - before:
             raise _Unfit('a module makes a generator of random numbers')
+    rehearse()
     # What is here now is for all: collecting it would copy the pages it lies on.
     gc.collect()
     gc.freeze()

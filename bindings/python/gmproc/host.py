@@ -96,8 +96,14 @@ class Host(Gmp.Host):
             task = _task.unpack(params)
             enter(task)
             return dump_result(task.work(task.params))
-        _Process.runtime = None
+        self._begin_plain()
         return dump_result(find(description)(_load_params(params)))
+
+    def _begin_plain(self) -> None:
+        """A target is named by a string, and has no seed: forks are to have none in common."""
+        _Process.runtime = None
+        if self.is_fork:
+            _task.seed_generators(None)
 
     @guarded
     def do_build(self, description: str, id: str) -> Gmp.Worker:
@@ -107,6 +113,7 @@ class Host(Gmp.Host):
             is_server = 'python:' + description == _task.SERVER
             new_worker = _gmproc.new_server if is_server else _gmproc.new_client
             return new_worker(Life(_build_task))
+        self._begin_plain()
         kind = find(description)
         if isinstance(kind, type) and issubclass(kind, (Gmp.ServerWorker, Gmp.ClientWorker)):
             return kind()
@@ -121,8 +128,14 @@ class Host(Gmp.Host):
     def do_load(self, what: Any) -> bool:
         _forget_variables()
         if what is not None:
-            _warm.load(what)
+            _warm.load(what, self._rehearse)
         return True
+
+    def _rehearse(self) -> None:
+        """What each worker goes through besides its function: Python then has it ready, and in
+        memory that the workers share."""
+        task = _task.Task(abs, 0, 0, 0, 0)
+        self.do_call(_task.FUNCTION.partition(':')[2], '', task.pack())
 
     @guarded
     def do_fork(self) -> int:
