@@ -294,10 +294,17 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
               gpointer      user_data)
 {
   g_autoptr (GmpRemoteWorker) self = user_data;
+  GError *error = NULL;
 
-  self->link = gmp_worker_link_open_finish (result, NULL);
+  self->link = gmp_worker_link_open_finish (result, &error);
   if (self->link == NULL)
     {
+      /* Where it is gone, how it ended will tell more. */
+      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) ||
+          g_error_matches (error, GMP_ERROR, GMP_ERROR_LAUNCH))
+        gmp_run_take_error (self->run, error);
+      else
+        g_error_free (error);
       end_call (self);
       return;
     }

@@ -117,8 +117,11 @@ gmp_peer_socketpair (int      fds[2],
  * three round trips, is read byte by byte, and blocks a thread: a third of the time that a warm
  * worker takes altogether. Here it says nothing that is not known, for who holds the socket was
  * given it. So each side is the server of a handshake whose other half is a text. Through the
- * socket goes one byte, from each side, which says that it is there. */
-static const char handshake[] = "\0AUTH ANONYMOUS\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
+ * socket goes one byte, from each side, which says that it is there.
+ *
+ * How GDBus reads the text makes no difference: it is not in the socket, and ends. A GDBus that
+ * wants to hear something else ends the handshake with an error, which says so. */
+static const char handshake[] = "\0AUTH ANONYMOUS 676d70726f63\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
 
 #define GMP_TYPE_PEER_STREAM (gmp_peer_stream_get_type ())
 G_DECLARE_FINAL_TYPE (GmpPeerStream, gmp_peer_stream, GMP, PEER_STREAM, GUnixConnection)
@@ -153,17 +156,31 @@ gmp_peer_stream_get_output_stream (GIOStream *stream)
   return G_IO_STREAM_CLASS (gmp_peer_stream_parent_class)->get_output_stream (stream);
 }
 
-static void
+/* Whether messages go through the socket from here on: not where GDBus has kept a stream. */
+static gboolean
 end_handshake (GmpPeerStream *self)
 {
+  gpointer questions = self->questions;
+  gpointer answers = self->answers;
+  gboolean has_ended;
+
+  g_object_add_weak_pointer (questions, &questions);
+  g_object_add_weak_pointer (answers, &answers);
   g_clear_object (&self->questions);
   g_clear_object (&self->answers);
+  has_ended = questions == NULL && answers == NULL;
+  g_clear_weak_pointer (&questions);
+  g_clear_weak_pointer (&answers);
+  return has_ended;
 }
 
 static void
 gmp_peer_stream_finalize (GObject *object)
 {
-  end_handshake (GMP_PEER_STREAM (object));
+  GmpPeerStream *self = GMP_PEER_STREAM (object);
+
+  g_clear_object (&self->questions);
+  g_clear_object (&self->answers);
   G_OBJECT_CLASS (gmp_peer_stream_parent_class)->finalize (object);
 }
 
@@ -198,8 +215,21 @@ take_greeting (GSocket      *socket,
   if (n == 0)
     g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
   else if (n == 1)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "The other end does not greet");
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "a greeting was expected, and something else came");
   return FALSE;
+}
+
+/* Takes @reason over. */
+static void
+refuse_gdbus (GError *reason,
+              GError **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "gmproc does not know how to connect with the GDBus of GLib %u.%u.%u: %s",
+               glib_major_version, glib_minor_version, glib_micro_version,
+               reason != NULL ? reason->message : "its handshake has no end");
+  g_clear_error (&reason);
 }
 
 static GDBusConnection *
@@ -210,7 +240,8 @@ make_connection (GSocket      *socket,
   g_autoptr (GmpPeerStream) stream = g_object_new (GMP_TYPE_PEER_STREAM, "socket", socket, NULL);
   g_autoptr (GMainContext) context = g_main_context_ref_thread_default ();
   g_autofree char *guid = g_dbus_generate_guid ();
-  GDBusConnection *connection;
+  g_autoptr (GDBusConnection) connection = NULL;
+  GError *reason = NULL;
 
   if (!take_greeting (socket, cancellable, error))
     return NULL;
@@ -218,12 +249,15 @@ make_connection (GSocket      *socket,
     G_IO_STREAM (stream), guid,
     G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING |
     G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
-    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS, NULL, cancellable, error);
-  if (connection == NULL)
-    return NULL;
-  end_handshake (stream);
-  count_object (G_OBJECT (connection), context);
-  return connection;
+    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS, NULL, NULL, &reason);
+  if (connection != NULL)
+    count_object (G_OBJECT (connection), context);
+  if (connection != NULL && end_handshake (stream) &&
+      (g_dbus_connection_get_capabilities (connection) &
+       G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING) != 0)
+    return g_steal_pointer (&connection);
+  refuse_gdbus (reason, error);
+  return NULL;
 }
 
 /* Lets the other end connect; once for each end. The socket is new, so the byte has its place. */
