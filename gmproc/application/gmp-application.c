@@ -266,6 +266,10 @@ gmp_application_set_property (GObject      *object,
  *
  * The folder that workers are started in; that of the application where it is %NULL.
  *
+ * They find libraries and modules where the application does: what is relative in
+ * `LD_LIBRARY_PATH`, `GI_TYPELIB_PATH`, `PYTHONPATH` and `GJS_PATH` is so to the folder that the
+ * application was started in, unless [property@Gmp.Application:environment] gives another value.
+ *
  * Since: 0.1
  */
 

@@ -6,6 +6,7 @@
 
 #include "application/gmp-order-private.h"
 
+#include "application/gmp-search-paths-private.h"
 #include "base/gmp-runtime-private.h"
 
 #include <errno.h>
@@ -129,6 +130,8 @@ gmp_order_new (const char         *runtime,
   self->working_directory = g_strdup (options->working_directory);
   if (self->working_directory == NULL)
     self->working_directory = get_working_directory ();
+  self->environment = gmp_search_paths_resolve (self->environment, self->working_directory,
+                                                options->environment);
   self->inner_threads = inner_threads;
   self->server_key = make_server_key (self);
   self->spare_key = make_spare_key (self);

@@ -223,6 +223,58 @@ test_surroundings (void)
   g_unsetenv ("GMP_TEST_TAKEN");
 }
 
+static GVariant *
+get_typelib_path (GVariant *params G_GNUC_UNUSED,
+                  GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string (g_getenv ("GI_TYPELIB_PATH"));
+}
+
+static void
+check_search_path (GmpWorkers *workers,
+                   const char *expected)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_autoptr (GVariant) result = NULL;
+
+  g_assert_no_error (error);
+  result = gmp_test_get_int (results, 1);
+  g_assert_cmpstr (g_variant_get_string (result, NULL), ==, expected);
+}
+
+/* What was relative to the application's folder leads there from any other, once warm and once
+ * not. */
+static void
+test_search_paths (void)
+{
+  const char *paths = "lib:/usr/lib:$ORIGIN/lib::../other";
+  const char *given[] = { "GI_TYPELIB_PATH=mine", NULL };
+  g_autofree char *here = g_get_current_dir ();
+  g_autofree char *resolved = g_strdup_printf ("%s/lib:/usr/lib:$ORIGIN/lib::%s/../other", here,
+                                               here);
+  g_autofree char *before = g_strdup (g_getenv ("GI_TYPELIB_PATH"));
+  g_autoptr (GmpWorkers) workers = new_workers (get_typelib_path);
+
+  g_setenv ("GI_TYPELIB_PATH", paths, TRUE);
+  check_search_path (workers, paths);
+  g_object_set (workers, "working-directory", "/usr", NULL);
+  check_search_path (workers, resolved);
+  check_search_path (workers, resolved);
+  g_object_set (workers, "environment", given, NULL);
+  check_search_path (workers, "mine");
+
+  /* And when the application has gone elsewhere. */
+  g_object_set (workers, "environment", NULL, "working-directory", NULL, NULL);
+  g_assert_cmpint (chdir ("/usr"), ==, 0);
+  check_search_path (workers, resolved);
+  g_assert_cmpint (chdir (here), ==, 0);
+  if (before != NULL)
+    g_setenv ("GI_TYPELIB_PATH", before, TRUE);
+  else
+    g_unsetenv ("GI_TYPELIB_PATH");
+}
+
 /* They have more memory for themselves than is allowed here, or take all that there is. */
 static gboolean
 needs_memory (void)
@@ -333,6 +385,7 @@ main (int    argc,
   gmp_test_add ("/limits/run-timeout-heard", test_run_timeout_heard);
   gmp_test_add ("/limits/startup-timeout", test_startup_timeout);
   gmp_test_add ("/limits/surroundings", test_surroundings);
+  gmp_test_add ("/limits/search-paths", test_search_paths);
   gmp_test_add ("/limits/memory", test_memory);
   gmp_test_add ("/limits/memory-within", test_memory_within);
   gmp_test_add ("/limits/memory-too-low", test_memory_too_low);
