@@ -50,6 +50,9 @@ packages_to_fuzz='
 clang-14                 the compiler that has libFuzzer
 libclang-rt-14-dev       libFuzzer, and the sanitizers of clang
 '
+packages_to_sanitize='
+valgrind                 looks for what is lost and what was never written
+'
 packages_to_cover='
 gcovr                    makes the table of what the tests have reached
 '
