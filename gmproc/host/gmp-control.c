@@ -333,7 +333,6 @@ control_thread (gpointer user_data)
   g_main_loop_run (self->loop);
 
   g_source_destroy (source);
-  g_clear_pointer (&self->inbox, gmp_inbox_free);
   g_main_context_pop_thread_default (self->context);
   return NULL;
 }
@@ -402,6 +401,7 @@ gmp_control_free (GmpControl *self)
       g_source_attach (source, self->context);
       g_thread_join (self->thread);
     }
+  g_clear_pointer (&self->inbox, gmp_inbox_free);
   gmp_peer_free_context (self->context);
   gmp_wire_free (self->wire);
   g_async_queue_unref (self->jobs);

@@ -440,7 +440,11 @@ main (int    argc,
   g_type_ensure (G_TYPE_INPUT_STREAM);
   g_type_ensure (TEST_TYPE_LAZY_WORKERS);
   if (argc > 1 && g_str_equal (argv[1], BARE_HOST))
-    return gmp_host_run (g_object_new (TEST_TYPE_BARE_HOST, NULL));
+    {
+      g_autoptr (GmpHost) host = g_object_new (TEST_TYPE_BARE_HOST, NULL);
+
+      return gmp_host_run (host);
+    }
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/defaults/no-process", test_no_process);
