@@ -68,7 +68,8 @@ static void
 test_connect (void)
 {
   g_autoptr (GAsyncQueue) received = g_async_queue_new_full (g_object_unref);
-  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal ("/there", "org.example.Thing", "Is");
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal ("/there", "org.example.Thing",
+                                                                "Is");
   g_autoptr (GDBusMessage) same = NULL;
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   g_autoptr (GError) error = NULL;

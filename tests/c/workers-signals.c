@@ -395,13 +395,14 @@ test_again_after_failure (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GArray) codes = g_array_new (FALSE, FALSE, sizeof (int));
   g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GVariant) returned = NULL;
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
   add (workers, 1, try_again, g_variant_new_int32 (0));
   add (workers, 2, fail, NULL);
   g_signal_connect (workers, "failed", G_CALLBACK (forgive_cb), codes);
-  gmp_workers_run (workers, (const int[]) { 1 }, 1, NULL, &error);
+  returned = gmp_workers_run (workers, (const int[]) { 1 }, 1, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (codes->len, ==, 2);
   g_assert_cmpint (g_array_index (codes, int, 0), ==, GMP_ERROR_CRASHED);
