@@ -23,6 +23,9 @@
 /* Payloads are in it up to 16 MiB, and descriptions of targets and errors may be long. */
 #define MAX_SIZE ((gsize) 32 * 1024 * 1024)
 
+/* A message has room for so much when it is announced, and then for twice what has come of it. */
+#define FIRST_ROOM ((gsize) 64 * 1024)
+
 /* A channel takes four. */
 #define MAX_HANDLES 8
 
@@ -46,6 +49,7 @@ struct _GmpWire
   guint8 *blob;
   gsize size; /* 0: not known yet */
   gsize n_received;
+  gsize n_room;
   GUnixFDList *handles; /* (nullable) */
 };
 
@@ -65,6 +69,7 @@ gmp_wire_new (int      fd,
   g_socket_set_blocking (socket, FALSE);
   self = g_new0 (GmpWire, 1);
   self->socket = socket;
+  self->n_room = HEADER_SIZE;
   self->blob = g_malloc (HEADER_SIZE);
   g_mutex_init (&self->lock);
   g_queue_init (&self->parcels);
@@ -134,7 +139,8 @@ gmp_wire_take_greeting (GmpWire *self,
   if (n == 0)
     g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
   else if (n == 1)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "The other end does not greet");
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "a greeting was expected, and something else came");
   return FALSE;
 }
 
@@ -188,8 +194,19 @@ receive_bytes (GmpWire *self,
   return n > 0 && is_sound;
 }
 
-static gboolean
+/* For what comes until all @n_wanted bytes are there. */
+static void
 make_room (GmpWire *self,
+           gsize    n_wanted)
+{
+  if (self->n_received < self->n_room)
+    return;
+  self->n_room = MIN (MAX (2 * self->n_room, FIRST_ROOM), n_wanted);
+  self->blob = g_realloc (self->blob, self->n_room);
+}
+
+static gboolean
+read_size (GmpWire *self,
            GError **error)
 {
   gssize size = g_dbus_message_bytes_needed (self->blob, HEADER_SIZE, NULL);
@@ -197,7 +214,6 @@ make_room (GmpWire *self,
   if (size > HEADER_SIZE && (gsize) size <= MAX_SIZE)
     {
       self->size = size;
-      self->blob = g_realloc (self->blob, size);
       return TRUE;
     }
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message, or one of more "
@@ -216,6 +232,7 @@ take_message (GmpWire *self,
   if (message != NULL)
     g_dbus_message_set_unix_fd_list (message, self->handles);
   g_clear_object (&self->handles);
+  self->n_room = HEADER_SIZE;
   self->blob = g_realloc (self->blob, HEADER_SIZE);
   self->size = 0;
   self->n_received = 0;
@@ -234,14 +251,15 @@ gmp_wire_receive (GmpWire *self,
 
       if (self->n_received < n_wanted)
         {
-          if (!receive_bytes (self, n_wanted, error))
+          make_room (self, n_wanted);
+          if (!receive_bytes (self, MIN (n_wanted, self->n_room), error))
             return NULL;
         }
       else if (self->size > 0)
         {
           return take_message (self, error);
         }
-      else if (!make_room (self, error))
+      else if (!read_size (self, error))
         {
           return NULL;
         }

@@ -20,6 +20,9 @@
 #define CONTROL 3
 #define SERIAL  1
 
+/* As many descriptors as a worker here sends at the most. */
+#define MAX_HANDLES 100
+
 /* The application's value-size-limit, where it sets one. */
 #define LIMIT 1000
 
@@ -50,25 +53,28 @@ write_bytes (gconstpointer data,
   return TRUE;
 }
 
-/* The same, with one descriptor, at once: what GDBus sends must not come in between. */
+/* The same, at once and with @n descriptors. */
 static void
-write_with_handle (const guint8 *data,
-                   gsize         size)
+write_with_handles (gconstpointer data,
+                    gsize         size,
+                    guint         n)
 {
-  struct iovec vector = { (guint8 *) data, size };
+  struct iovec vector = { (gpointer) data, size };
   union {
-    char bytes[CMSG_SPACE (sizeof (int))];
+    char bytes[CMSG_SPACE (MAX_HANDLES * sizeof (int))];
     struct cmsghdr aligned;
   } control = { { 0, } };
   struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control,
-                            .msg_controllen = sizeof control };
+                            .msg_controllen = CMSG_SPACE (n * sizeof (int)) };
   struct cmsghdr *header = CMSG_FIRSTHDR (&message);
-  int fd = STDERR_FILENO;
+  int fds[MAX_HANDLES];
 
+  for (guint i = 0; i < n; i++)
+    fds[i] = STDERR_FILENO;
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN (sizeof fd);
-  memcpy (CMSG_DATA (header), &fd, sizeof fd);
+  header->cmsg_len = CMSG_LEN (n * sizeof (int));
+  memcpy (CMSG_DATA (header), fds, n * sizeof (int));
   g_assert_cmpint (sendmsg (CONTROL, &message, MSG_NOSIGNAL), ==, size);
 }
 
@@ -87,7 +93,7 @@ write_message (GDBusMessage *message,
   blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, &error);
   g_assert_no_error (error);
   if (g_dbus_message_get_num_unix_fds (message) > 0)
-    write_with_handle (blob, size);
+    write_with_handles (blob, size, 1);
   else
     write_bytes (blob, size);
   g_object_unref (message);
@@ -262,6 +268,16 @@ say_method (GVariant *params,
     case 13:
       write_signal_with_handle ();
       break;
+    case 14:
+      write_bytes ("l\4\1\1\0\0\0\6\1\0\0\0\0\0\0\0", 16);
+      break;
+    case 15:
+      write_with_handles ("l\4\1\1", 4, 100);
+      break;
+    case 16:
+      write_with_handles ("l", 1, 1);
+      write_with_handles ("\4", 1, 1);
+      break;
     default:
       g_assert_not_reached ();
     }
@@ -271,7 +287,7 @@ say_method (GVariant *params,
   return wait_for_end ();
 }
 
-#define N_SAYINGS 14
+#define N_SAYINGS 17
 
 /* What a socket has room for, at the most. */
 #define SOCKET_SIZE (8 * 1024 * 1024)
