@@ -22,6 +22,7 @@ import numpy as np
 
 STOP = -1
 WARM_UP = 50  # answers that each client has had before anything counts
+PATIENCE = 20  # how many times longer than it should it may take until each was served
 CLIENT_SHIFT = 24
 COUNT_MASK = 0xffffff
 PAGE = 4096 // 8  # in numbers of float64
@@ -64,7 +65,7 @@ class Tally:
         self.until_clock = 8 if now - self.looked < 1e-3 else 1
         self.looked = now
         if self.begin:
-            if now - self.begin >= self.seconds:
+            if self._is_enough(now - self.begin):
                 self.end = now
         elif not self.warm_since:
             if min(self.counts) >= WARM_UP:
@@ -72,6 +73,11 @@ class Tally:
         elif now - self.warm_since >= self.seconds / 4:
             self.counts = [0] * self.n_clients
             self.begin = now
+
+    def _is_enough(self, seconds: float) -> bool:
+        """Where other programs want the processors too, a client may need longer for its turn."""
+        return seconds >= self.seconds and (
+            min(self.counts) > 0 or seconds >= PATIENCE * self.seconds)
 
     def is_over(self) -> bool:
         return self.n_running == 0
