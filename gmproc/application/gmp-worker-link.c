@@ -426,8 +426,10 @@ gmp_worker_link_tell_gone (GmpWorkerLink *self,
                            const GError  *reason,
                            gboolean       returns)
 {
+  g_autofree char *text = gmp_wire_limit_text (reason != NULL ? reason->message : "");
+
   call (self, "Gone", g_variant_new ("(ssisb)", peer,
                                      reason != NULL ? g_quark_to_string (reason->domain) : "",
-                                     reason != NULL ? reason->code : 0,
-                                     reason != NULL ? reason->message : "", returns), NULL, FALSE);
+                                     reason != NULL ? reason->code : 0, text, returns), NULL,
+        FALSE);
 }

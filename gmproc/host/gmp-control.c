@@ -481,8 +481,22 @@ gmp_control_report (GmpControl *self,
                     GError    **error)
 {
   GVariant *packed = gmp_payload_pack_inline (value, error);
+  gboolean is_running;
 
-  return packed != NULL && emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  if (packed == NULL)
+    return FALSE;
+  g_mutex_lock (&self->lock);
+  is_running = self->running != NULL;
+  g_mutex_unlock (&self->lock);
+  /* It would be taken for one of the next run. */
+  if (!is_running)
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                           "There is nobody to report to: the run has ended");
+      g_variant_unref (g_variant_ref_sink (packed));
+      return FALSE;
+    }
+  return emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
 }
 
 /* Called in any thread of the user's. */
@@ -492,10 +506,10 @@ gmp_control_log (GmpControl *self,
                  guint       level,
                  const char *message)
 {
-  g_autofree char *valid_domain = g_utf8_make_valid (domain, -1);
-  g_autofree char *valid_message = g_utf8_make_valid (message, -1);
+  g_autofree char *valid_domain = gmp_wire_limit_text (domain);
+  g_autofree char *text = gmp_wire_limit_text (message);
 
-  emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, valid_message), NULL);
+  emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL);
 }
 
 static gboolean

@@ -42,6 +42,7 @@ gboolean      gmp_wire_flush         (GmpWire             *self);
 
 gboolean      gmp_wire_has_arguments (GDBusMessage        *message,
                                       GDBusArgInfo       **arguments);
+char         *gmp_wire_limit_text    (const char          *text);
 GDBusMessage *gmp_wire_new_error     (GDBusMessage        *call,
                                       const GError        *error);
 

@@ -26,6 +26,9 @@
 /* A message has room for so much when it is announced, and then for twice what has come of it. */
 #define FIRST_ROOM ((gsize) 64 * 1024)
 
+/* In bytes: of an error, or a log message. */
+#define MAX_TEXT ((gsize) 1024 * 1024)
+
 /* A channel takes four. */
 #define MAX_HANDLES 8
 
@@ -388,6 +391,13 @@ gmp_wire_has_arguments (GDBusMessage  *message,
   return g_str_equal (signature->str, g_dbus_message_get_signature (message));
 }
 
+/* What of a text of the user's goes into a message: valid, and no more than anybody will read. */
+char *
+gmp_wire_limit_text (const char *text)
+{
+  return g_utf8_make_valid (text, MIN (strlen (text), MAX_TEXT));
+}
+
 /* A D-Bus error by which @error keeps its domain and code. The name is the one that GDBus has for
  * an error of a domain that it does not know, and reads; g_dbus_error_encode_gerror() would say the
  * same, but starts GTask's threads, and aborts where these cannot be had. */
@@ -396,7 +406,7 @@ gmp_wire_new_error (GDBusMessage *call,
                     const GError *error)
 {
   g_autoptr (GString) name = g_string_new ("org.gtk.GDBus.UnmappedGError.Quark._");
-  g_autofree char *text = g_utf8_make_valid (error->message, -1);
+  g_autofree char *text = gmp_wire_limit_text (error->message);
 
   for (const char *c = g_quark_to_string (error->domain); *c != '\0'; c++)
     if (g_ascii_isalnum (*c))

@@ -285,10 +285,11 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
  * It may be called by anything that runs in a worker process: a [callback@Gmp.Method], a life
  * cycle's virtual method, or what they call, in any thread. The application's
  * [signal@Gmp.Workers::progress] or [signal@Gmp.ClientServer::progress] has the value. It does not
- * wait for the application.
+ * wait for the application to look at it; but where that has not looked at some hundred kilobytes
+ * of reports, the next one waits until it has.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, and with
- *   [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, or when the run has
+ *   ended; and with [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent
  *
  * Since: 0.1
  */

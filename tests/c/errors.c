@@ -31,6 +31,20 @@ fail_code (GVariant *params,
   return NULL;
 }
 
+/* Longer than a message may be. */
+#define LONG_TEXT (40 * 1024 * 1024)
+
+static GVariant *
+fail_long (GVariant *params G_GNUC_UNUSED,
+           GError  **error)
+{
+  g_autofree char *text = g_strnfill (LONG_TEXT, 'x');
+
+  g_message ("a: %s", text);
+  g_set_error (error, TEST_ERROR, 5, "b: %s", text);
+  return NULL;
+}
+
 static GVariant *
 fail_gio (GVariant *params G_GNUC_UNUSED,
           GError  **error)
@@ -171,6 +185,35 @@ test_own_domain (void)
 
   g_assert_error (error, TEST_ERROR, 4711);
   gmp_test_check_in (error->message, "my own: 100% ü");
+}
+
+static void
+long_log_cb (GmpWorkers    *workers G_GNUC_UNUSED,
+             int            id G_GNUC_UNUSED,
+             const char    *domain G_GNUC_UNUSED,
+             GLogLevelFlags level G_GNUC_UNUSED,
+             const char    *message,
+             gpointer       user_data)
+{
+  g_assert_true (g_str_has_prefix (message, "a: xxx"));
+  *(gsize *) user_data = strlen (message);
+}
+
+/* Of a text that nobody can read the beginning comes. */
+static void
+test_long_texts (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+  gsize length = 0;
+
+  g_signal_connect (workers, "log", G_CALLBACK (long_log_cb), &length);
+  gmp_workers_add (workers, 1, fail_long, NULL, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, TEST_ERROR, 5);
+  gmp_test_check_in (error->message, "b: xxx");
+  g_assert_cmpuint (strlen (error->message), >, 1000 * 1000);
+  g_assert_cmpuint (length, >, 1000 * 1000);
 }
 
 /* Codes need not be those of an enumeration, nor domains words. */
@@ -382,6 +425,7 @@ main (int    argc,
 
   gmp_test_add ("/errors/domain-unnamed", test_domain_unnamed);
   gmp_test_add ("/errors/own-domain", test_own_domain);
+  gmp_test_add ("/errors/long-texts", test_long_texts);
   gmp_test_add ("/errors/odd-codes", test_odd_codes);
   gmp_test_add ("/errors/known-domain", test_known_domain);
   gmp_test_add ("/errors/gmp-domain", test_gmp_domain);

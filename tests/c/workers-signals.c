@@ -6,10 +6,13 @@
 
 #include "gmp-test.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A subclass that is itself the work. */
@@ -611,6 +614,71 @@ test_subclass_errors (void)
                    "result 2 (2, 9, 0);");
 }
 
+/* A worker's thread that goes on when its run has ended, until somebody opens a pipe. */
+
+static GThread *late_thread;
+
+static gpointer
+late_reporter (gpointer user_data)
+{
+  g_autofree char *path = user_data;
+  g_autoptr (GError) error = NULL;
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+
+  gmp_worker_report (g_variant_new_string ("too late"), &error);
+  close (fd);
+  return GINT_TO_POINTER (g_error_matches (error, GMP_ERROR, GMP_ERROR_NOT_FOUND));
+}
+
+/* Starts the thread, with the pipe's path; without one it returns what came of it. */
+static GVariant *
+late_method (GVariant *params,
+             GError  **error G_GNUC_UNUSED)
+{
+  if (params == NULL)
+    return g_variant_new_boolean (GPOINTER_TO_INT (g_thread_join (late_thread)));
+  late_thread = g_thread_new ("late", late_reporter, g_variant_dup_string (params, NULL));
+  return NULL;
+}
+
+static void
+count_cb (GmpWorkers *workers G_GNUC_UNUSED,
+          int         id G_GNUC_UNUSED,
+          GVariant   *value G_GNUC_UNUSED,
+          gpointer    user_data)
+{
+  *(int *) user_data += 1;
+}
+
+static void
+test_report_late (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autofree char *path = gmp_test_build_path ("late");
+  g_autoptr (GVariant) first = NULL;
+  g_autoptr (GVariant) second = NULL;
+  g_autoptr (GVariant) was_refused = NULL;
+  g_autoptr (GError) error = NULL;
+  struct pollfd reader = { .fd = -1 };
+  int n = 0;
+
+  g_assert_no_errno (mkfifo (path, 0600));
+  g_signal_connect (workers, "progress", G_CALLBACK (count_cb), &n);
+  gmp_workers_add (workers, 1, late_method, g_variant_new_string (path), NULL);
+  first = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  reader.fd = open (path, O_WRONLY | O_CLOEXEC);
+  g_assert_cmpint (poll (&reader, 1, -1), ==, 1); /* it has gone */
+  close (reader.fd);
+
+  gmp_workers_set_params (workers, 1, NULL, NULL);
+  second = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  g_variant_get_child (second, 0, "{iv}", NULL, &was_refused);
+  g_assert_true (g_variant_get_boolean (was_refused));
+  g_assert_cmpint (n, ==, 0);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -627,6 +695,7 @@ main (int    argc,
   gmp_test_add ("/workers-signals/output-reuse", test_output_reuse);
   gmp_test_add ("/workers-signals/output-after", test_output_after);
   gmp_test_add ("/workers-signals/output-lost", test_output_lost);
+  gmp_test_add ("/workers-signals/report-late", test_report_late);
   gmp_test_add ("/workers-signals/log", test_log);
   gmp_test_add ("/workers-signals/log-default", test_log_default);
   gmp_test_add ("/workers-signals/subclass", test_subclass);
