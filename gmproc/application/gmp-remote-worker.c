@@ -300,8 +300,7 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   if (self->link == NULL)
     {
       /* Where it is gone, how it ended will tell more. */
-      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) ||
-          g_error_matches (error, GMP_ERROR, GMP_ERROR_LAUNCH))
+      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
         gmp_run_take_error (self->run, error);
       else
         g_error_free (error);

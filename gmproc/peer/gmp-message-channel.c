@@ -272,7 +272,8 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
 {
   GWeakRef *weak_self = user_data;
   g_autoptr (GmpMessageChannel) self = g_weak_ref_get (weak_self);
-  g_autoptr (GDBusConnection) connection = gmp_peer_connect_finish (result, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusConnection) connection = gmp_peer_connect_finish (result, &error);
 
   g_weak_ref_clear (weak_self);
   g_free (weak_self);
@@ -280,7 +281,8 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
     return;
   if (connection == NULL)
     {
-      box_put (self->box, NULL, disconnected_error ());
+      box_put (self->box, NULL, error->domain == GMP_ERROR ? g_steal_pointer (&error)
+                                                           : disconnected_error ());
       return;
     }
   g_signal_connect_data (connection, "closed", G_CALLBACK (closed_cb), box_ref (self->box),

@@ -379,7 +379,7 @@ test_no_dbus (void)
   close (fd);
   g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);
   g_assert_cmpstr (mail.id, ==, "bad");
-  g_assert_error (mail.error, GMP_ERROR, GMP_ERROR_DISCONNECTED);
+  g_assert_error (mail.error, GMP_ERROR, GMP_ERROR_PROTOCOL);
   check_good (&server);
   gmp_inbox_free (server.inbox);
   g_object_unref (server.good);
