@@ -534,6 +534,8 @@ test_output_lost (void)
       g_assert_cmpint (dup2 (fds[1], STDERR_FILENO), ==, STDERR_FILENO);
       close (fds[1]);
       results = run (workers);
+      g_clear_object (&workers);
+      g_clear_pointer (&results, g_variant_unref);
       exit (0);
     }
   g_test_trap_subprocess (NULL, 0, 0);
