@@ -201,7 +201,8 @@ end_call (GmpRemoteWorker *self)
   else
     {
       close_link (self);
-      gmp_worker_process_end (self->process, has_answer ? EXIT_GRACE : LOST_GRACE);
+      gmp_worker_process_end (self->process, has_answer && self->run->was_connected
+                                             ? EXIT_GRACE : LOST_GRACE);
     }
 }
 
