@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 /* The fields are what the properties of GmpApplication say. A run has a copy of its own, which does
- * not change any more, and is shared by all that take part in it. */
+ * not change any more, and is shared by all that take part in it, processes that were started ahead
+ * in another thread too. */
 typedef struct {
   gboolean   capture_output;
   guint      inner_threads;     /* 0: a share of the processors */

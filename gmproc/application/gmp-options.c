@@ -12,7 +12,7 @@
 GmpOptions *
 gmp_options_new (void)
 {
-  GmpOptions *self = g_rc_box_new0 (GmpOptions);
+  GmpOptions *self = g_atomic_rc_box_new0 (GmpOptions);
 
   self->value_size_limit = (guint64) 1 << 31;
   self->startup_timeout = 60;
@@ -26,7 +26,7 @@ gmp_options_new (void)
 GmpOptions *
 gmp_options_copy (const GmpOptions *self)
 {
-  GmpOptions *copy = g_rc_box_new0 (GmpOptions);
+  GmpOptions *copy = g_atomic_rc_box_new0 (GmpOptions);
 
   *copy = *self;
   copy->environment = g_strdupv (self->environment);
@@ -38,7 +38,7 @@ gmp_options_copy (const GmpOptions *self)
 GmpOptions *
 gmp_options_ref (GmpOptions *self)
 {
-  return g_rc_box_acquire (self);
+  return g_atomic_rc_box_acquire (self);
 }
 
 static void
@@ -54,7 +54,7 @@ clear (gpointer data)
 void
 gmp_options_unref (GmpOptions *self)
 {
-  g_rc_box_release_full (self, clear);
+  g_atomic_rc_box_release_full (self, clear);
 }
 
 /* The environment of a worker that is started now; %NULL for this process's own. A word without a
