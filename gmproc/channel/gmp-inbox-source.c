@@ -11,7 +11,7 @@ typedef struct {
   GmpInbox *inbox;
   gpointer tag;       /* of the doorbell's descriptor */
   gboolean may_have;  /* the last look found something, so there may be more */
-  gint64 silence;     /* when memory is given back; -1: it was */
+  gint64 silence;     /* when memory is given back; the source's ready time comes not later */
 } InboxSource;
 
 /* Between this and check() others ring; at other times nobody has to. */
@@ -21,7 +21,7 @@ prepare (GSource *source,
 {
   InboxSource *self = (InboxSource *) source;
 
-  *limit = self->silence != -1 ? GMP_INBOX_SILENCE : -1;
+  *limit = -1;
   return self->may_have || gmp_inbox_lie_down (self->inbox);
 }
 
@@ -36,12 +36,19 @@ check (GSource *source)
       gmp_doorbell_wait (gmp_inbox_get_doorbell (self->inbox), 0);
       return TRUE;
     }
-  if (self->silence != -1 && g_source_get_time (source) > self->silence)
-    {
-      self->silence = -1;
-      gmp_inbox_trim (self->inbox);
-    }
   return self->may_have;
+}
+
+/* The ready time has come. It is not moved with each message, for that wakes the loop. */
+static void
+look_for_silence (InboxSource *self,
+                  gint64       now)
+{
+  GSource *source = &self->source;
+
+  g_source_set_ready_time (source, now < self->silence ? self->silence : -1);
+  if (now >= self->silence)
+    gmp_inbox_trim (self->inbox);
 }
 
 static gboolean
@@ -50,10 +57,18 @@ dispatch (GSource    *source,
           gpointer    user_data)
 {
   InboxSource *self = (InboxSource *) source;
+  gint64 now = g_source_get_time (source);
+  gint64 ready_time = g_source_get_ready_time (source);
 
   gmp_inbox_get_up (self->inbox);
-  self->silence = g_source_get_time (source) + GMP_INBOX_SILENCE * 1000;
+  if (ready_time != -1 && ready_time <= now)
+    look_for_silence (self, now);
   self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);
+  if (!self->may_have)
+    return G_SOURCE_CONTINUE;
+  self->silence = now + GMP_INBOX_SILENCE * 1000;
+  if (g_source_get_ready_time (source) == -1)
+    g_source_set_ready_time (source, self->silence);
   return G_SOURCE_CONTINUE;
 }
 
@@ -73,7 +88,6 @@ gmp_inbox_attach (GmpInbox    *self,
 
   inbox_source->inbox = self;
   inbox_source->may_have = TRUE;
-  inbox_source->silence = -1;
   inbox_source->tag = g_source_add_unix_fd (source, fd, G_IO_IN);
   g_source_set_name (source, "gmproc inbox");
   /* Clients may ask without a pause, and all else that the loop has should not wait for that. */

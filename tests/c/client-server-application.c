@@ -357,12 +357,147 @@ test_cancel (void)
   g_assert_null (strstr (application->trace->str, "finish"));
 }
 
+/* Asks something big, and then nothing before it has met the application. */
+
+#define BIG (4 * 1024 * 1024)
+
+#define TEST_TYPE_SILENT (test_silent_get_type ())
+G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
+
+struct _TestSilent
+{
+  GmpClientWorker parent_instance;
+
+  char *meeting;
+  guint n_turns;
+};
+
+G_DEFINE_FINAL_TYPE (TestSilent, test_silent, GMP_TYPE_CLIENT_WORKER)
+
+static gboolean
+test_silent_start (GmpWorker *worker,
+                   GVariant  *params,
+                   GError   **error G_GNUC_UNUSED)
+{
+  TEST_SILENT (worker)->meeting = g_variant_dup_string (params, NULL);
+  return TRUE;
+}
+
+static GVariant *
+test_silent_process (GmpClientWorker *client,
+                     GError         **error G_GNUC_UNUSED)
+{
+  TestSilent *self = TEST_SILENT (client);
+
+  if (++self->n_turns == 1)
+    return g_variant_new_take_string (g_strnfill (BIG, 'x'));
+  gmp_test_meet (self->meeting);
+  return NULL;
+}
+
+static gboolean
+test_silent_done (GmpWorker *worker,
+                  GError   **error G_GNUC_UNUSED)
+{
+  return TEST_SILENT (worker)->n_turns == 2;
+}
+
+static void
+test_silent_finalize (GObject *object)
+{
+  g_free (TEST_SILENT (object)->meeting);
+  G_OBJECT_CLASS (test_silent_parent_class)->finalize (object);
+}
+
+static void
+test_silent_class_init (TestSilentClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_silent_finalize;
+  GMP_WORKER_CLASS (klass)->start = test_silent_start;
+  GMP_WORKER_CLASS (klass)->done = test_silent_done;
+  GMP_CLIENT_WORKER_CLASS (klass)->process = test_silent_process;
+}
+
+static void
+test_silent_init (TestSilent *self G_GNUC_UNUSED)
+{
+}
+
+/* How many bytes of what it shares with its clients this process has in memory. */
+static gsize
+get_shared_memory (void)
+{
+  g_autofree char *text = NULL;
+  gboolean is_shared = FALSE;
+  gsize result = 0;
+
+  g_assert_true (g_file_get_contents ("/proc/self/smaps", &text, NULL, NULL));
+  for (char *line = strtok (text, "\n"); line != NULL; line = strtok (NULL, "\n"))
+    if (strchr (line, '-') != NULL && strchr (line, ':') != NULL && strstr (line, "kB") == NULL)
+      is_shared = strstr (line, "/memfd:gmproc") != NULL;
+    else if (is_shared && g_str_has_prefix (line, "Rss:"))
+      result += g_ascii_strtoull (line + strlen ("Rss:"), NULL, 10) * 1024;
+  return result;
+}
+
+/* The request's memory is the client's, which does not listen; the response's is given back. */
+static gboolean
+look_cb (gpointer user_data)
+{
+  const gsize limit = BIG + BIG / 2;
+  gsize size = get_shared_memory ();
+  gsize *largest = user_data;
+
+  if (size > *largest)
+    *largest = size;
+  if (*largest < limit || size > limit)
+    return G_SOURCE_CONTINUE;
+  *largest = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* What nobody uses is given back when nobody has said anything for a while, also where the main
+ * loop has other things to do. */
+static void
+test_silence (void)
+{
+  g_autoptr (TestApplication) application = g_object_new (TEST_TYPE_APPLICATION, NULL);
+  g_autoptr (GmpTestMeeting) meeting = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GSource) source = g_timeout_source_new (20);
+  g_autoptr (GError) error = NULL;
+  gsize largest = 1;
+
+  if (g_getenv ("GMPROC_CHANNEL") != NULL)
+    {
+      g_test_skip ("without shared memory");
+      return;
+    }
+  meeting = gmp_test_meeting_new (2);
+  gmp_client_server_new_worker (GMP_CLIENT_SERVER (application), "one", TEST_TYPE_SILENT,
+                                g_variant_new_string (gmp_test_meeting_path (meeting)), &error);
+  g_assert_no_error (error);
+  g_source_set_callback (source, look_cb, &largest, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  gmp_client_server_run_async (GMP_CLIENT_SERVER (application), NULL, NULL, gmp_test_done_cb,
+                               &result);
+  while (largest > 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  gmp_test_meet (gmp_test_meeting_path (meeting));
+  results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application), gmp_test_wait (&result),
+                                          &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (application->n_turns, ==, 2);
+}
+
 int
 main (int    argc,
       char **argv)
 {
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
+  g_type_ensure (TEST_TYPE_SILENT);
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/client-server-application/blocking", test_blocking);
@@ -376,5 +511,6 @@ main (int    argc,
   gmp_test_add ("/client-server-application/errors", test_errors);
   gmp_test_add ("/client-server-application/client-killed", test_client_killed);
   gmp_test_add ("/client-server-application/cancel", test_cancel);
+  gmp_test_add ("/client-server-application/silence", test_silence);
   return g_test_run ();
 }

@@ -203,6 +203,49 @@ test_descriptors (void)
     check_descriptors (opens[i]);
 }
 
+static GVariant *
+ask (GmpClientWorker *client G_GNUC_UNUSED,
+     GError         **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+typedef GmpClientWorker TestClient;
+typedef GmpClientWorkerClass TestClientClass;
+
+static GType test_client_get_type (void);
+
+G_DEFINE_TYPE (TestClient, test_client, GMP_TYPE_CLIENT_WORKER)
+
+static void
+test_client_class_init (TestClientClass *klass)
+{
+  klass->process = ask;
+}
+
+static void
+test_client_init (TestClient *self G_GNUC_UNUSED)
+{
+}
+
+/* A run whose channels find no room among the descriptors: nobody is started. */
+static void
+test_channels (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new_for_target ("native::none");
+  g_autoptr (GError) error = NULL;
+  struct rlimit before;
+
+  gmp_client_server_new_workers (application, MANY, test_client_get_type (), NULL, &error);
+  g_assert_no_error (error);
+  before = lower (RLIMIT_NOFILE, find_free () + MANY);
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  restore (RLIMIT_NOFILE, &before);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "raise it with 'ulimit -n'");
+  g_assert_cmpuint (gmp_client_server_get_n_clients (application), ==, 0);
+}
+
 /* Where files may not be as large. */
 static void
 test_file_size (void)
@@ -325,6 +368,7 @@ main (int    argc,
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/shortage/descriptors", test_descriptors);
+  gmp_test_add ("/shortage/channels", test_channels);
   gmp_test_add ("/shortage/file-size", test_file_size);
   gmp_test_add ("/shortage/address-space", test_address_space);
   gmp_test_add ("/shortage/handles", test_handles);

@@ -171,6 +171,19 @@ test_plugin (void)
                 "plugin a's hidden");
 }
 
+/* One that another process could not recognize; by its name a function of it is found. */
+static void
+test_plugin_without_id (void)
+{
+  g_autofree char *path = gmp_test_find_built ("test-plugin-without-id.so");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (run_method (load (path, "test_plugin_answer"), &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+  gmp_test_check_in (error->message, "link it with -Wl,--build-id");
+  check_target (path, "test_plugin_answer", "plugin without id");
+}
+
 static void
 test_strings (void)
 {
@@ -447,6 +460,7 @@ main (int    argc,
 
   gmp_test_add ("/targets/functions", test_functions);
   gmp_test_add ("/targets/plugin", test_plugin);
+  gmp_test_add ("/targets/plugin-without-id", test_plugin_without_id);
   gmp_test_add ("/targets/strings", test_strings);
   gmp_test_add ("/targets/missing", test_missing);
   gmp_test_add ("/targets/bad-strings", test_bad_strings);

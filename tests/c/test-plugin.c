@@ -1,4 +1,4 @@
-/* test-plugin.c: a plugin, built twice with another TEST_PLUGIN_NAME
+/* test-plugin.c: a plugin, built three times with another TEST_PLUGIN_NAME
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
