@@ -399,6 +399,30 @@ gmp_test_wait (GAsyncResult **result)
   return *result;
 }
 
+void
+gmp_test_add_worker (GmpWorkers *workers,
+                     int         id,
+                     GmpMethod   method,
+                     GVariant   *params)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean added = gmp_workers_add (workers, id, method, params, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (added);
+}
+
+/* Runs all of them. */
+GVariant *
+gmp_test_run (GmpWorkers *workers)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+
+  g_assert_no_error (error);
+  return results;
+}
+
 const char *
 gmp_test_get_folder (void)
 {

@@ -33,6 +33,14 @@ void          gmp_test_done_cb (GObject      *source,
                                 gpointer      user_data);
 GAsyncResult *gmp_test_wait    (GAsyncResult **result);
 
+/* Workers, where nothing goes wrong. */
+
+void      gmp_test_add_worker (GmpWorkers *workers,
+                               int         id,
+                               GmpMethod   method,
+                               GVariant   *params);
+GVariant *gmp_test_run        (GmpWorkers *workers);
+
 /* A folder of the case, gone with it, and files in it. */
 
 const char *gmp_test_get_folder (void);

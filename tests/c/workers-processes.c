@@ -109,28 +109,6 @@ spin (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-static void
-add (GmpWorkers *workers,
-     int         id,
-     GmpMethod   method,
-     GVariant   *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_workers_add (workers, id, method, params, &error);
-  g_assert_no_error (error);
-}
-
-static GVariant *
-run (GmpWorkers *workers)
-{
-  g_autoptr (GError) error = NULL;
-  GVariant *results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-
-  g_assert_no_error (error);
-  return results;
-}
-
 static int
 get_int (GVariant *results,
          int       id)
@@ -150,8 +128,9 @@ test_all_at_once (void)
   g_autoptr (GVariant) results = NULL;
 
   for (guint id = 0; id < n; id++)
-    add (workers, (int) id, meet, g_variant_new_string (gmp_test_meeting_path (meeting)));
-  results = run (workers);
+    gmp_test_add_worker (workers, (int) id, meet,
+                         g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = gmp_test_run (workers);
   g_assert_cmpuint (g_variant_n_children (results), ==, n);
 }
 
@@ -163,8 +142,9 @@ test_max_parallel (void)
   g_autoptr (GVariant) results = NULL;
 
   for (int id = 0; id < 6; id++)
-    add (workers, id, count_present, g_variant_new_string (gmp_test_meeting_path (meeting)));
-  results = run (workers);
+    gmp_test_add_worker (workers, id, count_present,
+                         g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = gmp_test_run (workers);
   gmp_test_check_value (results, "{0: <uint32 2>, 1: <uint32 2>, 2: <uint32 2>, 3: <uint32 2>, "
                         "4: <uint32 2>, 5: <uint32 2>}");
 }
@@ -177,8 +157,9 @@ test_one_by_one (void)
   g_autoptr (GVariant) results = NULL;
 
   for (int id = 0; id < 4; id++)
-    add (workers, id, count_present, g_variant_new_string (gmp_test_meeting_path (meeting)));
-  results = run (workers);
+    gmp_test_add_worker (workers, id, count_present,
+                         g_variant_new_string (gmp_test_meeting_path (meeting)));
+  results = gmp_test_run (workers);
   gmp_test_check_value (results, "{0: <uint32 1>, 1: <uint32 1>, 2: <uint32 1>, 3: <uint32 1>}");
 }
 
@@ -188,12 +169,12 @@ test_fresh (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GHashTable) pids = g_hash_table_new (NULL, NULL);
 
-  add (workers, 1, get_pid, NULL);
-  add (workers, 2, get_pid, NULL);
-  add (workers, 3, count_calls, NULL);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  gmp_test_add_worker (workers, 2, get_pid, NULL);
+  gmp_test_add_worker (workers, 3, count_calls, NULL);
   for (int turn = 0; turn < 2; turn++)
     {
-      g_autoptr (GVariant) results = run (workers);
+      g_autoptr (GVariant) results = gmp_test_run (workers);
 
       g_assert_cmpint (get_int (results, 3), ==, 1);
       for (int id = 1; id <= 2; id++)
@@ -215,10 +196,10 @@ test_reuse (void)
   int pid = 0;
 
   for (int id = 1; id <= 3; id++)
-    add (workers, id, id == 3 ? count_calls : get_pid, NULL);
+    gmp_test_add_worker (workers, id, id == 3 ? count_calls : get_pid, NULL);
   for (int turn = 1; turn <= 3; turn++)
     {
-      g_autoptr (GVariant) results = run (workers);
+      g_autoptr (GVariant) results = gmp_test_run (workers);
 
       if (pid == 0)
         pid = get_int (results, 1);
@@ -241,11 +222,11 @@ test_reuse_off (void)
   g_autoptr (GVariant) kept = NULL;
   g_autoptr (GVariant) fresh = NULL;
 
-  add (workers, 1, get_pid, NULL);
-  kept = run (workers);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  kept = gmp_test_run (workers);
   g_object_set (workers, "reuse", FALSE, NULL);
   g_assert_cmpint (kill (get_int (kept, 1), 0), ==, -1);
-  fresh = run (workers);
+  fresh = gmp_test_run (workers);
   g_assert_cmpint (get_int (kept, 1), !=, get_int (fresh, 1));
 }
 
@@ -257,8 +238,8 @@ test_reuse_crash (void)
   const int crash_ids[] = { 2 };
   int pid = 0;
 
-  add (workers, 1, get_pid, NULL);
-  add (workers, 2, crash, NULL);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  gmp_test_add_worker (workers, 2, crash, NULL);
   for (int turn = 0; turn < 2; turn++)
     {
       g_autoptr (GError) error = NULL;
@@ -283,14 +264,14 @@ test_reuse_killed (void)
   g_autoptr (GVariant) second = NULL;
   int pid;
 
-  add (workers, 1, get_pid, NULL);
-  first = run (workers);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  first = gmp_test_run (workers);
   pid = get_int (first, 1);
   g_assert_no_errno (kill (pid, SIGKILL));
   /* GLib's thread waits for it. */
   while (kill (pid, 0) == 0)
     g_thread_yield ();
-  second = run (workers);
+  second = gmp_test_run (workers);
   g_assert_cmpint (get_int (second, 1), !=, pid);
 }
 
@@ -302,8 +283,8 @@ test_cancelled_before (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (workers, 1, spin, NULL);
-  add (workers, 2, wait_for_cancel, NULL);
+  gmp_test_add_worker (workers, 1, spin, NULL);
+  gmp_test_add_worker (workers, 2, wait_for_cancel, NULL);
   g_cancellable_cancel (cancellable);
   g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
@@ -343,7 +324,7 @@ check_cancel (guint      max_parallel,
 
   g_signal_connect (workers, "progress", G_CALLBACK (cancel_cb), &canceller);
   for (int id = 0; id < 3; id++)
-    add (workers, id, method, NULL);
+    gmp_test_add_worker (workers, id, method, NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpuint (canceller.n_begun, ==, n_wanted);
@@ -391,8 +372,8 @@ test_own_context (void)
 
   g_source_set_callback (here, count_cb, &n_here, NULL);
   g_source_attach (here, g_main_context_get_thread_default ());
-  add (workers, 1, get_pid, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  results = gmp_test_run (workers);
   g_assert_cmpuint (n_here, ==, 0);
   g_assert_cmpuint (n_default, ==, 0);
   g_source_destroy (here);
@@ -444,8 +425,8 @@ test_async_context (void)
   g_autoptr (GError) error = NULL;
   Arrival arrival = { .context = context };
 
-  add (workers, 1, get_pid, NULL);
-  add (workers, 2, get_pid, NULL);
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  gmp_test_add_worker (workers, 2, get_pid, NULL);
   g_signal_connect (workers, "result", G_CALLBACK (result_cb), &arrival);
 
   /* The context counts that is the default at the call, not the one that is it later. */
@@ -482,8 +463,8 @@ run_in_thread (gpointer data G_GNUC_UNUSED)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GVariant) results = NULL;
 
-  add (workers, 1, count_calls, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, count_calls, NULL);
+  results = gmp_test_run (workers);
   gmp_test_check_value (results, "{1: <1>}");
   return NULL;
 }
@@ -503,7 +484,7 @@ static void
 check_inner_threads (GmpWorkers *workers,
                      const char *expected)
 {
-  g_autoptr (GVariant) results = run (workers);
+  g_autoptr (GVariant) results = gmp_test_run (workers);
   g_autoptr (GVariant) value = gmp_test_get_int (results, 1);
 
   g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);

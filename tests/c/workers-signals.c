@@ -242,28 +242,6 @@ log_cb (GmpWorkers *workers G_GNUC_UNUSED,
 }
 
 static void
-add (GmpWorkers *workers,
-     int         id,
-     GmpMethod   method,
-     GVariant   *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_workers_add (workers, id, method, params, &error);
-  g_assert_no_error (error);
-}
-
-static GVariant *
-run (GmpWorkers *workers)
-{
-  g_autoptr (GError) error = NULL;
-  GVariant *results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-
-  g_assert_no_error (error);
-  return results;
-}
-
-static void
 test_result (void)
 {
   g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, NULL);
@@ -273,9 +251,9 @@ test_result (void)
   g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
   g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), text);
   g_signal_connect (workers, "notify::results", G_CALLBACK (notify_cb), text);
-  add (workers, 3, echo, g_variant_new_string ("x"));
-  add (workers, 1, fail, NULL);
-  add (workers, 2, echo, NULL);
+  gmp_test_add_worker (workers, 3, echo, g_variant_new_string ("x"));
+  gmp_test_add_worker (workers, 1, fail, NULL);
+  gmp_test_add_worker (workers, 2, echo, NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_cmpstr (text->str, ==, "result 3 'x';failed 1 g-io-error-quark 26;result 2 NULL;"
@@ -343,8 +321,8 @@ test_again (void)
   int n;
 
   g_signal_connect (workers, "result", G_CALLBACK (go_on_cb), &counting);
-  add (workers, 1, count, g_variant_new_int32 (0));
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, count, g_variant_new_int32 (0));
+  results = gmp_test_run (workers);
   g_assert_cmpuint (g_variant_n_children (results), ==, 1);
   g_variant_get_child (results, 0, "{i@v}", NULL, &value);
   g_variant_get (value, "v", &result);
@@ -402,8 +380,8 @@ test_again_after_failure (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (workers, 1, try_again, g_variant_new_int32 (0));
-  add (workers, 2, fail, NULL);
+  gmp_test_add_worker (workers, 1, try_again, g_variant_new_int32 (0));
+  gmp_test_add_worker (workers, 2, fail, NULL);
   g_signal_connect (workers, "failed", G_CALLBACK (forgive_cb), codes);
   returned = gmp_workers_run (workers, (const int[]) { 1 }, 1, NULL, &error);
   g_assert_no_error (error);
@@ -425,9 +403,9 @@ test_progress (void)
 
   g_signal_connect (workers, "progress", G_CALLBACK (progress_cb), text);
   g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
-  add (workers, 5, report_steps, NULL);
-  add (workers, 6, report_too_much, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 5, report_steps, NULL);
+  gmp_test_add_worker (workers, 6, report_too_much, NULL);
+  results = gmp_test_run (workers);
   g_assert_cmpstr (text->str, ==,
                    "progress 5 1;progress 5 2;progress 5 3;progress 5 NULL;progress 5 @mi nothing;"
                    "result 5 'reported';result 6 (true, true);");
@@ -443,8 +421,8 @@ test_output (void)
   GString *streams[] = { out, err };
 
   g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  add (workers, 1, print_lines, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, print_lines, NULL);
+  results = gmp_test_run (workers);
   g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
   g_assert_cmpstr (err->str, ==, "two;bad \357\277\275 byte;last err;");
 }
@@ -459,8 +437,8 @@ test_output_long (void)
   GString *streams[] = { out, err };
 
   g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  add (workers, 1, print_endless, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, print_endless, NULL);
+  results = gmp_test_run (workers);
   g_assert_cmpstr (out->str, ==, "e*8192;e*8192;e*3616;");
 }
 
@@ -475,10 +453,10 @@ test_output_reuse (void)
   GString *streams[] = { out, err };
 
   g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  add (workers, 1, print_lines, NULL);
+  gmp_test_add_worker (workers, 1, print_lines, NULL);
   for (int turn = 0; turn < 2; turn++)
     {
-      g_autoptr (GVariant) results = run (workers);
+      g_autoptr (GVariant) results = gmp_test_run (workers);
 
       g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
       g_string_truncate (out, 0);
@@ -511,8 +489,8 @@ test_output_after (void)
   GString *streams[] = { out, err };
 
   g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  add (workers, 1, promise_goodbye, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, promise_goodbye, NULL);
+  results = gmp_test_run (workers);
   g_clear_object (&workers);
   g_assert_cmpstr (err->str, ==, "");
 }
@@ -528,12 +506,12 @@ test_output_lost (void)
     {
       int fds[2];
 
-      add (workers, 1, print_lines, NULL);
+      gmp_test_add_worker (workers, 1, print_lines, NULL);
       g_assert_no_errno (pipe (fds));
       close (fds[0]);
       g_assert_cmpint (dup2 (fds[1], STDERR_FILENO), ==, STDERR_FILENO);
       close (fds[1]);
-      results = run (workers);
+      results = gmp_test_run (workers);
       g_clear_object (&workers);
       g_clear_pointer (&results, g_variant_unref);
       exit (0);
@@ -552,8 +530,8 @@ test_log (void)
   g_autofree char *expected = NULL;
 
   g_signal_connect (workers, "log", G_CALLBACK (log_cb), text);
-  add (workers, 4, log_messages, NULL);
-  results = run (workers);
+  gmp_test_add_worker (workers, 4, log_messages, NULL);
+  results = gmp_test_run (workers);
   expected = g_strdup_printf ("4 'some' %d a warning of 7;4 'other' %d a message;4 '' %d critical;"
                               "4 'bad \357\277\275' %d bad \357\277\275;", G_LOG_LEVEL_WARNING,
                               G_LOG_LEVEL_MESSAGE, G_LOG_LEVEL_CRITICAL, G_LOG_LEVEL_MESSAGE);
@@ -569,8 +547,8 @@ test_log_default (void)
 
   if (g_test_subprocess ())
     {
-      add (workers, 4, log_messages, NULL);
-      results = run (workers);
+      gmp_test_add_worker (workers, 4, log_messages, NULL);
+      results = gmp_test_run (workers);
       gmp_test_check_value (results, "{4: <true>}");
       return;
     }
@@ -585,10 +563,10 @@ test_subclass (void)
   g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_SQUARES, "max-parallel", 1, NULL);
   g_autoptr (GVariant) results = NULL;
 
-  add (workers, 1, NULL, g_variant_new_int32 (5));
-  add (workers, 2, NULL, NULL);
-  add (workers, 3, echo, g_variant_new_string ("not process"));
-  results = run (workers);
+  gmp_test_add_worker (workers, 1, NULL, g_variant_new_int32 (5));
+  gmp_test_add_worker (workers, 2, NULL, NULL);
+  gmp_test_add_worker (workers, 3, echo, g_variant_new_string ("not process"));
+  results = gmp_test_run (workers);
   /* The instance in the worker is another one: it has seen no update. */
   gmp_test_check_value (results, "{1: <(1, 25, 0)>, 2: <@mv nothing>, 3: <'not process'>}");
   g_assert_cmpstr (TEST_SQUARES (workers)->updates->str, ==, "1 (iii);2 NULL;3 s;");
@@ -604,9 +582,9 @@ test_subclass_errors (void)
 
   g_signal_connect (workers, "result", G_CALLBACK (result_cb), text);
   g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), text);
-  add (workers, -1, NULL, NULL);
-  add (workers, 100, NULL, g_variant_new_int32 (3));
-  add (workers, 2, NULL, g_variant_new_int32 (3));
+  gmp_test_add_worker (workers, -1, NULL, NULL);
+  gmp_test_add_worker (workers, 100, NULL, g_variant_new_int32 (3));
+  gmp_test_add_worker (workers, 2, NULL, g_variant_new_int32 (3));
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
   g_assert_error (gmp_workers_get_error (workers, 100), G_IO_ERROR, G_IO_ERROR_NO_SPACE);

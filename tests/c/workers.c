@@ -55,19 +55,6 @@ leave_mark (GVariant *params,
   return NULL;
 }
 
-static void
-add (GmpWorkers *workers,
-     int         id,
-     GmpMethod   method,
-     GVariant   *params)
-{
-  g_autoptr (GError) error = NULL;
-  gboolean added = gmp_workers_add (workers, id, method, params, &error);
-
-  g_assert_no_error (error);
-  g_assert_true (added);
-}
-
 static GVariant *
 run (GmpWorkers *workers,
      const int  *ids,
@@ -89,7 +76,7 @@ test_run (void)
   g_autoptr (GVariant) results = NULL;
   const int ids[] = { 7 };
 
-  add (workers, 7, twice, g_variant_new_int32 (21));
+  gmp_test_add_worker (workers, 7, twice, g_variant_new_int32 (21));
   results = run (workers, ids, 1);
   gmp_test_check_value (results, "{7: <42>}");
 }
@@ -100,7 +87,7 @@ test_guide (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   const int ids[] = { 1 };
 
-  add (workers, 1, twice, g_variant_new_int32 (1));
+  gmp_test_add_worker (workers, 1, twice, g_variant_new_int32 (1));
   for (int turn = 1; turn <= 5; turn++)
     {
       g_autoptr (GVariant) results = run (workers, ids, 1);
@@ -120,7 +107,7 @@ test_exists (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (workers, 1, twice, g_variant_new_int32 (1));
+  gmp_test_add_worker (workers, 1, twice, g_variant_new_int32 (1));
   g_assert_false (gmp_workers_add (workers, 1, echo, g_variant_new_string ("other"), &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
   gmp_test_check_in (error->message, "1");
@@ -147,7 +134,7 @@ test_not_found (void)
   gmp_test_check_in (error->message, "99");
   g_clear_error (&error);
 
-  add (workers, 1, leave_mark, g_variant_new_string (mark));
+  gmp_test_add_worker (workers, 1, leave_mark, g_variant_new_string (mark));
   g_assert_null (gmp_workers_run (workers, ids, 2, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   gmp_test_check_in (error->message, "99");
@@ -177,8 +164,8 @@ test_id_twice (void)
   g_autoptr (GError) error = NULL;
   const int ids[] = { 1, 2, 1 };
 
-  add (workers, 1, leave_mark, g_variant_new_string (mark));
-  add (workers, 2, leave_mark, g_variant_new_string (mark));
+  gmp_test_add_worker (workers, 1, leave_mark, g_variant_new_string (mark));
+  gmp_test_add_worker (workers, 2, leave_mark, g_variant_new_string (mark));
   g_assert_null (gmp_workers_run (workers, ids, 3, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
   gmp_test_check_in (error->message, "1");
@@ -195,7 +182,7 @@ test_pending (void)
   g_autoptr (GVariant) again = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (workers, 1, twice, g_variant_new_int32 (4));
+  gmp_test_add_worker (workers, 1, twice, g_variant_new_int32 (4));
   gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &first);
   gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &second);
   g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&second), &error));
@@ -222,10 +209,10 @@ test_all (void)
   g_autoptr (GVariant) kept = NULL;
   const int ids[] = { G_MAXINT, 0 };
 
-  add (workers, G_MININT, echo, g_variant_new_string ("least"));
-  add (workers, -1, echo, g_variant_new_string ("below"));
-  add (workers, 0, echo, g_variant_new_string ("zero"));
-  add (workers, G_MAXINT, echo, g_variant_new_string ("most"));
+  gmp_test_add_worker (workers, G_MININT, echo, g_variant_new_string ("least"));
+  gmp_test_add_worker (workers, -1, echo, g_variant_new_string ("below"));
+  gmp_test_add_worker (workers, 0, echo, g_variant_new_string ("zero"));
+  gmp_test_add_worker (workers, G_MAXINT, echo, g_variant_new_string ("most"));
   all = run (workers, NULL, 0);
   gmp_test_check_value (all, "{-2147483648: <'least'>, -1: <'below'>, 0: <'zero'>, "
                         "2147483647: <'most'>}");
@@ -256,9 +243,9 @@ test_null (void)
   g_autoptr (GError) error = NULL;
   const int ids[] = { 1 };
 
-  add (workers, 1, describe, NULL);
-  add (workers, 2, nothing, g_variant_new_int32 (1));
-  add (workers, 3, describe, g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
+  gmp_test_add_worker (workers, 1, describe, NULL);
+  gmp_test_add_worker (workers, 2, nothing, g_variant_new_int32 (1));
+  gmp_test_add_worker (workers, 3, describe, g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
   results = run (workers, NULL, 0);
   gmp_test_check_value (results, "{1: <'NULL'>, 2: <@mv nothing>, 3: <'@mv nothing'>}");
 
@@ -279,8 +266,8 @@ test_floating (void)
   GVariant *refused = g_variant_ref_sink (g_variant_new_string ("refused"));
   g_autoptr (GVariant) results = NULL;
 
-  add (workers, 1, echo, held);
-  add (workers, 2, echo, floating);
+  gmp_test_add_worker (workers, 1, echo, held);
+  gmp_test_add_worker (workers, 2, echo, floating);
   g_assert_false (g_variant_is_floating (floating));
   /* The workers have their own reference, or none where they refused it. */
   g_assert_false (gmp_workers_add (workers, 2, echo, refused, NULL));
@@ -300,9 +287,9 @@ test_partial (void)
   g_autoptr (GError) error = NULL;
   const int good[] = { 1, 3 };
 
-  add (workers, 1, twice, g_variant_new_int32 (1));
-  add (workers, 2, refuse, NULL);
-  add (workers, 3, twice, g_variant_new_int32 (3));
+  gmp_test_add_worker (workers, 1, twice, g_variant_new_int32 (1));
+  gmp_test_add_worker (workers, 2, refuse, NULL);
+  gmp_test_add_worker (workers, 3, twice, g_variant_new_int32 (3));
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_PERM);
   gmp_test_check_in (error->message, "'2'");
@@ -327,7 +314,7 @@ test_several_fail (void)
   g_autoptr (GError) error = NULL;
 
   for (int id = 0; id < 3; id++)
-    add (workers, id, refuse, NULL);
+    gmp_test_add_worker (workers, id, refuse, NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_PERM);
   for (int id = 0; id < 3; id++)
