@@ -31,7 +31,10 @@ add_line (const char *path)
   close (fd);
 }
 
-/* A server whose parameters are the path of a file: the first one to make it dies over a request.
+#define CARING "caring"
+
+/* A server whose parameters are the path of a file: the first one to make it dies over a request;
+ * or CARING: it fails when a client has.
  * It answers with the number of the failures that it was told of. */
 
 #define TEST_TYPE_MORTAL (test_mortal_get_type ())
@@ -70,7 +73,8 @@ test_mortal_process (GmpServerWorker *server,
 
   if (g_variant_is_of_type (request, G_VARIANT_TYPE_STRING))
     pause ();
-  if (self->path != NULL && (self->path[0] == '\0' || is_first (self->path)))
+  if (self->path != NULL && !g_str_equal (self->path, CARING) &&
+      (self->path[0] == '\0' || is_first (self->path)))
     raise (SIGKILL);
   return g_variant_new_uint32 (self->n_failed);
 }
@@ -79,13 +83,15 @@ static gboolean
 test_mortal_client_failed (GmpServerWorker *server,
                            const char      *client_id,
                            const GError    *reason,
-                           GError         **error G_GNUC_UNUSED)
+                           GError         **error)
 {
   TestMortal *self = TEST_MORTAL (server);
   g_autofree char *before = g_steal_pointer (&self->reasons);
 
   self->reasons = g_strdup_printf ("%s[%s: %s]", before, client_id, reason->message);
   self->n_failed++;
+  if (g_strcmp0 (self->path, CARING) == 0)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, "cannot go on without %s", client_id);
   return TRUE;
 }
 
@@ -475,6 +481,21 @@ test_server_restarts (void)
   run_with_mortal_server (FALSE, "server ");
 }
 
+/* A server may refuse to go on without a client. */
+static void
+test_client_is_missed (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_worker (application, "one", TEST_TYPE_GUEST, g_variant_new_string (""),
+                                &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_client_server_run (application, g_variant_new_string (CARING), NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  gmp_test_check_in (error->message, "cannot go on without one");
+}
+
 /* While most of the clients have not begun. */
 static void
 test_server_restarts_early (void)
@@ -574,6 +595,7 @@ main (int    argc,
   gmp_test_add ("/restarts/always-fails", test_always_fails);
   gmp_test_add ("/restarts/period", test_period);
   gmp_test_add ("/restarts/client-dies", test_client_dies);
+  gmp_test_add ("/restarts/client-is-missed", test_client_is_missed);
   gmp_test_add ("/restarts/client-restarts", test_client_restarts);
   gmp_test_add ("/restarts/server-restarts", test_server_restarts);
   gmp_test_add ("/restarts/server-restarts-early", test_server_restarts_early);
