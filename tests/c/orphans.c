@@ -273,13 +273,22 @@ test_no_processes (void)
   gmp_test_check_in (error->message, "ulimit -u");
 }
 
-/* Leaves a process that the worker's end does not end: it is in a group of its own. */
+/* Leaves a process that the worker's end does not end: it is in a group of its own, when this
+ * returns. */
 static gboolean
 become_daemon (void)
 {
+  int fds[2];
+  char byte = 0;
+
+  g_assert_no_errno (pipe (fds));
   if (fork () != 0)
-    return FALSE;
+    {
+      g_assert_cmpint (read (fds[0], &byte, 1), ==, 1);
+      return FALSE;
+    }
   setsid ();
+  g_assert_cmpint (write (fds[1], &byte, 1), ==, 1);
   return TRUE;
 }
 
