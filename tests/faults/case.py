@@ -30,6 +30,10 @@ END_LIMIT = 10  # seconds until what was started is gone after the application i
 
 PR_SET_CHILD_SUBREAPER = 36
 
+# Where the programs find rest.c, in the languages that look for it by name.
+for name in ('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH'):
+    os.environ[name] = f'{PROGRAMS}:{os.environ.get(name, "")}'
+
 COMMANDS = {
     'C': [str(PROGRAMS / 'program')],
     'Python': [sys.executable, str(FOLDER / 'programs' / 'program.py')],
@@ -194,7 +198,7 @@ class Trial:
     def start(self) -> subprocess.Popen[str]:
         case = self.case
         config = {'role': case.role.split()[0], 'fault': case.fault, 'moment': case.moment,
-                  'n': 2, 'turns': 3, 'size': 0, 'reports': False, 'objects': 1, 'runs': 1,
+                  'n': 2, 'turns': 3, 'size': 0, 'rests': 0, 'objects': 1, 'runs': 1,
                   **case.config, 'options': case.options}
         environment = dict(os.environ, TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
                            PYTHONDONTWRITEBYTECODE='1')

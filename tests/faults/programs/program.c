@@ -5,6 +5,7 @@
  */
 
 #include "deeds.h"
+#include "rest.h"
 #include "soak.h"
 
 #include <signal.h>
@@ -21,6 +22,23 @@ get_uint (GVariant   *params,
 
   g_variant_lookup (params, name, "i", &value);
   return (guint) value;
+}
+
+/* After the i-th thing of n. */
+static gboolean
+rest_if_due (GVariant   *config,
+             const char *id,
+             int         i,
+             int         n,
+             GError    **error)
+{
+  const char *folder = NULL;
+
+  if (!faults_is_due ((int) get_uint (config, "rests"), i, n))
+    return TRUE;
+  g_variant_lookup (config, "folder", "&s", &folder);
+  faults_tell_held (0);
+  return faults_rest (folder, id, error);
 }
 
 static GVariant *
@@ -42,9 +60,10 @@ struct _Client
 {
   GmpClientWorker parent_instance;
 
-  guint turn;
-  guint turns;
-  gboolean reports;
+  int turn;
+  int turns;
+  int n_rests;
+  GVariant *params;
   GVariant *bytes;
   Fault fault;
 };
@@ -60,8 +79,9 @@ client_start (GmpWorker *worker,
   gsize size = get_uint (params, "size");
   g_autofree char *bytes = g_malloc0 (size);
 
-  self->turns = get_uint (params, "turns");
-  g_variant_lookup (params, "reports", "b", &self->reports);
+  self->params = g_variant_ref (params);
+  self->turns = (int) get_uint (params, "turns");
+  self->n_rests = (int) get_uint (params, "rests");
   self->bytes = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size,
                                                                1));
   fault_set (&self->fault, params);
@@ -73,12 +93,14 @@ client_process (GmpClientWorker *client,
                 GError         **error)
 {
   Client *self = FAULT_CLIENT (client);
+  gboolean rests;
 
   if (self->turn == 1 && !fault_at (&self->fault, "process", error))
     return NULL;
-  return g_variant_new ("(ib@ay)", (int) getpid (),
-                        self->turn == 1 && g_str_equal (self->fault.moment, "between"),
-                        self->bytes);
+  rests = faults_is_due (self->n_rests, self->turn + 1, self->turns);
+  return g_variant_new ("(ibb@ay)", (int) getpid (),
+                        self->turn == 1 && g_str_equal (self->fault.moment, "between"), rests,
+                        rests ? g_variant_new_bytestring ("") : self->bytes);
 }
 
 static gboolean
@@ -92,9 +114,16 @@ client_update (GmpClientWorker *client,
   g_variant_get_child (response, 0, "i", &pid);
   g_assert_cmpint (pid, ==, (int) getpid ());
   self->turn++;
-  if (self->reports && self->turn % MAX (self->turns / 20, 1) == 0)
-    say ("progress %u", self->turn);
   return TRUE;
+}
+
+static gboolean
+client_wait (GmpWorker *worker,
+             GError   **error)
+{
+  Client *self = FAULT_CLIENT (worker);
+
+  return rest_if_due (self->params, gmp_worker_get_id (worker), self->turn, self->turns, error);
 }
 
 static gboolean
@@ -110,13 +139,14 @@ client_finish (GmpWorker *worker,
 {
   if (!fault_at (&FAULT_CLIENT (worker)->fault, "finish", error))
     return NULL;
-  return g_variant_new_uint32 (FAULT_CLIENT (worker)->turn);
+  return g_variant_new_int32 (FAULT_CLIENT (worker)->turn);
 }
 
 static void
 client_class_init (ClientClass *klass)
 {
   GMP_WORKER_CLASS (klass)->start = client_start;
+  GMP_WORKER_CLASS (klass)->wait = client_wait;
   GMP_WORKER_CLASS (klass)->done = client_done;
   GMP_WORKER_CLASS (klass)->finish = client_finish;
   GMP_CLIENT_WORKER_CLASS (klass)->process = client_process;
@@ -138,12 +168,15 @@ answer (GVariant *request,
         GError  **error)
 {
   int pid;
-  gboolean between;
+  gboolean between, rests;
 
   if (++server_turn == 3 && !fault_at (&server_fault, "process", error))
     return NULL;
   g_variant_get_child (request, 0, "i", &pid);
   g_variant_get_child (request, 1, "b", &between);
+  g_variant_get_child (request, 2, "b", &rests);
+  if (rests)
+    faults_tell_held (0);
   if (between)
     {
       say ("at %d %" G_GINT64_FORMAT, pid, g_get_monotonic_time ());
@@ -283,14 +316,11 @@ make_client_server (GVariant   *config,
                     const char *role)
 {
   GmpClientServer *self;
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (config);
   g_autoptr (GVariant) fine = NULL;
-  gboolean reports = FALSE;
 
-  g_variant_lookup (config, "reports", "b", &reports);
-  fine = g_variant_ref_sink (
-    g_variant_new_parsed ("{'turns': <%i>, 'size': <%i>, 'reports': <%b>}",
-                          (int) get_uint (config, "turns"), (int) get_uint (config, "size"),
-                          reports));
+  g_variant_dict_remove (&dict, "fault");
+  fine = g_variant_ref_sink (g_variant_dict_end (&dict));
   if (g_str_has_suffix (role, "local"))
     self = g_object_new (TYPE_APPLICATION, NULL);
   else
@@ -403,8 +433,8 @@ run_all (GVariant   *config,
         }
       g_free (line);
       line = run (application, config, role);
-      if (n > 20 && (i + 1) % (n / 20) == 0)
-        say ("progress %u", i + 1);
+      if (!rest_if_due (config, "0", (int) i + 1, (int) n, NULL))
+        break;
     }
   return line;
 }

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+import Faults from 'gi://Faults?version=1';
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
@@ -11,6 +12,7 @@ import Gmp from 'gi://Gmp?version=1';
 import System from 'system';
 
 import {Fault, kill, pid, say} from './deeds.js';
+import {rest_if_due, tell_held} from './rest.js';
 import * as Soak from './soak.js';
 
 export function work(params) {
@@ -22,11 +24,10 @@ export function work(params) {
 
 export class Client extends Gmp.ClientWorker {
     start(params) {
+        this.params = params;
         this.turns = params.turns;
-        this.step = Math.max(Math.floor(this.turns / 20), 1);
-        this.bytes = new Uint8Array(params.size ?? 0);
+        this.bytes = new Uint8Array(params.size);
         this.turn = 0;
-        this.reports = params.reports ?? false;
         this.fault = new Fault(params);
         this.fault.at('start');
     }
@@ -34,7 +35,11 @@ export class Client extends Gmp.ClientWorker {
     process() {
         if (this.turn === 1)
             this.fault.at('process');
-        return {pid, bytes: this.bytes,
+
+        const rests = Faults.is_due(this.params.rests, this.turn + 1, this.turns);
+
+        return {pid, rests, folder: this.params.folder,
+            bytes: rests ? new Uint8Array() : this.bytes,
             between: this.fault.moment === 'between' && this.turn === 1};
     }
 
@@ -42,8 +47,10 @@ export class Client extends Gmp.ClientWorker {
         if (response.pid !== pid)
             throw new Error(`an answer for ${response.pid}`);
         this.turn++;
-        if (this.reports && this.turn % this.step === 0)
-            say(`progress ${this.turn}`);
+    }
+
+    wait() {
+        rest_if_due(this.params, this.id, this.turn, this.turns);
     }
 
     done() {
@@ -69,6 +76,8 @@ function answer(request) {
     state.turn++;
     if (state.turn === 3)
         state.fault.at('process');
+    if (request.rests)
+        tell_held(request.folder);
     if (request.between) {
         say(`at ${request.pid} ${GLib.get_monotonic_time()}`);
         kill(request.pid, 'KILL');
@@ -120,7 +129,8 @@ function make_workers(config) {
 }
 
 function make_application(config) {
-    const {role, turns, size, reports} = config;
+    const {role} = config;
+    const fine = {...config, moment: 'none'};
 
     if (role === 'worker')
         return make_workers(config);
@@ -134,7 +144,7 @@ function make_application(config) {
         const bad = role.includes('client') && id === 1;
 
         application.new_worker(`${id}`, Gmp.exported(import.meta, Client),
-            bad ? config : {turns, size, reports});
+            bad ? config : fine);
     }
     return application;
 }
@@ -171,15 +181,13 @@ function run(application, config) {
 /** One object after the other, and each many times; how the last ended. */
 function run_all(config) {
     const n = config.objects * config.runs;
-    const step = Math.max(Math.floor(n / 20), 1);
     let application, line;
 
     for (let i = 0; i < n; i++) {
         if (i % config.runs === 0)
             application = prepare(config);
         line = run(application, config);
-        if (n > 20 && (i + 1) % step === 0)
-            say(`progress ${i + 1}`);
+        rest_if_due(config, '0', i + 1, n);
     }
     return line;
 }

@@ -21,6 +21,7 @@ from gi.repository import GLib
 
 import soak
 from deeds import Fault, say
+from rest import Faults, rest_if_due, tell_held
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
 
 RESTART = ('never', 'on-failure', 'always')
@@ -34,24 +35,26 @@ def work(params: dict[str, Any]) -> str:
 
 class Client(ClientWorker):
     def start(self, params: dict[str, Any]) -> None:
+        self.params = params
         self.turns = params['turns']
-        self.step = max(self.turns // 20, 1)
-        self.request = {'pid': os.getpid(), 'bytes': bytes(params.get('size', 0))}
+        self.bytes = bytes(params['size'])
         self.turn = 0
-        self.reports = params.get('reports', False)
         self.fault = Fault(params)
         self.fault.at('start')
 
     def process(self) -> dict[str, Any]:
         if self.turn == 1:
             self.fault.at('process')
-        return {'between': self.fault.moment == 'between' and self.turn == 1, **self.request}
+        rests = Faults.is_due(self.params['rests'], self.turn + 1, self.turns)
+        return {'pid': os.getpid(), 'rests': rests, 'bytes': b'' if rests else self.bytes,
+                'between': self.fault.moment == 'between' and self.turn == 1}
 
     def update(self, response: Any) -> None:
         assert response['pid'] == os.getpid(), response
         self.turn += 1
-        if self.reports and self.turn % self.step == 0:
-            say(f'progress {self.turn}')
+
+    def wait(self) -> None:
+        rest_if_due(self.params, self.id, self.turn, self.turns)
 
     def done(self) -> bool:
         return self.turn == self.turns
@@ -71,7 +74,7 @@ class Server(ServerWorker):
         self.turn += 1
         if self.turn == 3:
             self.fault.at('process')
-        kill_if_asked(msg)
+        oblige(msg)
         return msg
 
     def wait(self) -> None:
@@ -96,15 +99,17 @@ class Application(ClientServer):
         self.turn += 1
         if self.turn == 3:
             self.fault.at('process')
-        kill_if_asked(msg)
+        oblige(msg)
         return msg
 
     def finish(self) -> None:
         self.fault.at('finish')
 
 
-def kill_if_asked(request: dict[str, Any]) -> None:
-    """A client that waits for its answer."""
+def oblige(request: dict[str, Any]) -> None:
+    """What else a client asks for: that it is killed while it waits for its answer, for one."""
+    if request['rests']:
+        tell_held()
     if request['between']:
         say(f'at {request["pid"]} {GLib.get_monotonic_time()}')
         os.kill(request['pid'], 9)
@@ -123,7 +128,7 @@ def make_application(config: dict[str, Any]) -> Workers | ClientServer:
         return make_workers(config)
     if role == 'soak':
         return soak.make_application(config)
-    fine = {key: config[key] for key in ('turns', 'size', 'reports')}
+    fine = {**config, 'moment': 'none'}
     application = Application() if role.endswith('local') else ClientServer(Server)
     for id in range(1, config['n'] + 1):
         bad = 'client' in role and id == 1
@@ -160,7 +165,6 @@ def run(application: Workers | ClientServer, config: dict[str, Any]) -> str:
 def run_all(config: dict[str, Any]) -> str:
     """One object after the other, and each many times; how the last ended."""
     n = config['objects'] * config['runs']
-    step = max(n // 20, 1)
     for i in range(n):
         if i % config['runs'] == 0:
             application = make_application(config)
@@ -169,8 +173,7 @@ def run_all(config: dict[str, Any]) -> str:
                 # While others may still run.
                 application.on_failed = lambda *_: say(f'failed {GLib.get_monotonic_time()}')
         line = run(application, config)
-        if n > 20 and (i + 1) % step == 0:
-            say(f'progress {i + 1}')
+        rest_if_due(config, '0', i + 1, n)
     return line
 
 

@@ -169,8 +169,6 @@ soak_client_update (GmpClientWorker *client,
 
   g_assert_cmpuint (g_variant_get_uint32 (response), ==, number);
   journal_write (self->journal, "answered %u", number);
-  if (number % 1000 == 0)
-    say ("progress %u", number);
   return journal_at (self->journal, number, "after", error);
 }
 

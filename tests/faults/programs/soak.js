@@ -76,8 +76,6 @@ export class Client extends Gmp.ClientWorker {
         if (response !== this.next)
             throw new Error(`an answer for ${response}, not ${this.next}`);
         this.journal.write(`answered ${this.next}`);
-        if (this.next % 1000 === 0)
-            say(`progress ${this.next}`);
         this.journal.at(this.next, 'after');
         this.next++;
     }

@@ -71,8 +71,6 @@ class Client(ClientWorker):
     def update(self, response: Any) -> None:
         assert response == self.next, response
         self.journal.write(f'answered {self.next}')
-        if self.next % 1000 == 0:
-            say(f'progress {self.next}')
         self.journal.at(self.next, 'after')
         self.next += 1
 

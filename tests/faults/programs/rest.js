@@ -1,0 +1,32 @@
+/* rest.js: rests of a long run, in which flat.py looks at what there is: see rest.c
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import Faults from 'gi://Faults?version=1';
+import GLib from 'gi://GLib';
+import System from 'system';
+
+import {pid} from './deeds.js';
+
+/** What the engine has for its objects does not come from malloc (). */
+export function tell_held(folder) {
+    const path = `${folder}/engine-${pid}`;
+
+    System.gc();
+    System.dumpMemoryInfo(path);
+
+    const [, bytes] = GLib.file_get_contents(path);
+    const [, n] = new TextDecoder().decode(bytes).match(/"gcBytes": (\d+)/);
+
+    Faults.tell_held(Number(n));
+}
+
+/** After the i-th thing of n. */
+export function rest_if_due({rests, folder}, id, i, n) {
+    if (!Faults.is_due(rests, i, n))
+        return;
+    tell_held(folder);
+    Faults.rest(folder, id);
+}
