@@ -21,6 +21,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -179,6 +180,8 @@ class Measurement:
                 held[int(words[0])] = int(words[1]) / 1024
             elif verb == 'end':
                 self.end = line
+            elif verb == 'left':
+                break  # What is left of it may keep standard output open.
             elif verb == 'rests':
                 resting.add(words[0])
                 if self.load.counted == 'turns':
@@ -190,8 +193,15 @@ class Measurement:
         self.watchdog.cancel()
 
     def watch(self) -> None:
-        self.watchdog = threading.Timer(WATCHDOG, self.process.kill)
+        self.watchdog = threading.Timer(WATCHDOG, self.kill_all)
         self.watchdog.start()
+
+    def kill_all(self) -> None:
+        for pid in list_family(self.process.pid):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
     def look(self, held: dict[int, float]) -> None:
         self.watchdog.cancel()
