@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Whether nobody was here before, in any process. */
@@ -122,6 +123,57 @@ test_mortal_class_init (TestMortalClass *klass)
 
 static void
 test_mortal_init (TestMortal *self G_GNUC_UNUSED)
+{
+}
+
+/* Until somebody writes a byte to the fifo. */
+static void
+wait_at (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  char byte;
+
+  g_assert_cmpint (read (fd, &byte, 1), ==, 1);
+  close (fd);
+}
+
+/* A client that asks nothing: it waits at the fifo that its parameters name, and finishes. */
+
+#define TEST_TYPE_SILENT (test_silent_get_type ())
+G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
+
+struct _TestSilent
+{
+  GmpClientWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestSilent, test_silent, GMP_TYPE_CLIENT_WORKER)
+
+static gboolean
+test_silent_start (GmpWorker *worker G_GNUC_UNUSED,
+                   GVariant  *params,
+                   GError   **error G_GNUC_UNUSED)
+{
+  wait_at (g_variant_get_string (params, NULL));
+  return TRUE;
+}
+
+static gboolean
+test_silent_done (GmpWorker *worker G_GNUC_UNUSED,
+                  GError   **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static void
+test_silent_class_init (TestSilentClass *klass)
+{
+  GMP_WORKER_CLASS (klass)->start = test_silent_start;
+  GMP_WORKER_CLASS (klass)->done = test_silent_done;
+}
+
+static void
+test_silent_init (TestSilent *self G_GNUC_UNUSED)
 {
 }
 
@@ -522,6 +574,99 @@ test_server_restarts_early (void)
   g_assert_cmpuint (n, ==, 40);
 }
 
+/* A fifo, open for writing. */
+typedef struct {
+  char *path;
+  int fd;
+} Gate;
+
+static void
+gate_make (Gate       *self,
+           const char *name)
+{
+  self->path = gmp_test_build_path (name);
+  g_assert_no_errno (mkfifo (self->path, 0600));
+  self->fd = open (self->path, O_RDWR | O_CLOEXEC);
+}
+
+static void
+gate_open (const Gate *self)
+{
+  g_assert_cmpint (write (self->fd, "x", 1), ==, 1);
+}
+
+static void
+gate_remove (Gate *self)
+{
+  close (self->fd);
+  unlink (self->path);
+  g_free (self->path);
+}
+
+static void
+let_client_finish_cb (GmpClientServer *application G_GNUC_UNUSED,
+                      const char      *id,
+                      GmpFailure      *failure G_GNUC_UNUSED,
+                      const Gate      *gate)
+{
+  g_assert_cmpstr (id, ==, "server");
+  gate_open (gate);
+}
+
+static void
+let_server_begin_cb (GmpClientServer *application G_GNUC_UNUSED,
+                     const char      *id,
+                     GVariant        *result G_GNUC_UNUSED,
+                     const Gate      *gate)
+{
+  if (g_str_equal (id, "silent"))
+    gate_open (gate);
+}
+
+/* A client finishes after the first server has died, and before the second has begun, which is told
+ * nothing by it: without the application's word it would wait for this client for ever. */
+static void
+test_client_finishes_meanwhile (void)
+{
+  g_autofree char *path = gmp_test_build_path ("server");
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  Gate client, server;
+
+  gate_make (&client, "client");
+  gate_make (&server, "gate");
+  g_setenv ("GMPROC_WARM", "0", TRUE); /* so that main () runs in each worker */
+  g_setenv ("GMP_TEST_DEAD", path, TRUE);
+  g_setenv ("GMP_TEST_GATE", server.path, TRUE);
+  g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "resend-requests", TRUE, NULL);
+  g_signal_connect (application, "restarted", G_CALLBACK (let_client_finish_cb), &client);
+  g_signal_connect (application, "result", G_CALLBACK (let_server_begin_cb), &server);
+  gmp_client_server_new_worker (application, "silent", TEST_TYPE_SILENT,
+                                g_variant_new_string (client.path), &error);
+  g_assert_no_error (error);
+  gmp_client_server_new_worker (application, "guest", TEST_TYPE_GUEST, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, g_variant_new_string (path), NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_string (results, "guest", "uint32 3");
+  g_unsetenv ("GMP_TEST_GATE");
+  g_unsetenv ("GMP_TEST_DEAD");
+  g_unsetenv ("GMPROC_WARM");
+  gate_remove (&server);
+  gate_remove (&client);
+}
+
+/* In a worker: the one that begins after a server has died is the next server. */
+static void
+wait_if_told (void)
+{
+  const char *dead = g_getenv ("GMP_TEST_DEAD");
+
+  if (g_getenv ("GMPROC_WORKER") != NULL && dead != NULL && g_file_test (dead, G_FILE_TEST_EXISTS))
+    wait_at (g_getenv ("GMP_TEST_GATE"));
+}
+
 static void
 test_server_restarts_resend (void)
 {
@@ -586,6 +731,8 @@ main (int    argc,
 {
   g_type_ensure (TEST_TYPE_MORTAL);
   g_type_ensure (TEST_TYPE_GUEST);
+  g_type_ensure (TEST_TYPE_SILENT);
+  wait_if_told ();
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/restarts/on-failure", test_on_failure);
@@ -600,6 +747,7 @@ main (int    argc,
   gmp_test_add ("/restarts/server-restarts", test_server_restarts);
   gmp_test_add ("/restarts/server-restarts-early", test_server_restarts_early);
   gmp_test_add ("/restarts/server-restarts-resend", test_server_restarts_resend);
+  gmp_test_add ("/restarts/client-finishes-meanwhile", test_client_finishes_meanwhile);
   gmp_test_add ("/restarts/server-given-up", test_server_given_up);
   gmp_test_add ("/restarts/clients-always", test_clients_always);
   gmp_test_add ("/restarts/request-timeout", test_request_timeout);

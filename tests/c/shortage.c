@@ -12,10 +12,13 @@
 #include "peer/gmp-peer-private.h"
 #include "peer/gmp-port-private.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* More descriptors than anything here needs, with those that are open already. */
@@ -317,6 +320,78 @@ test_address_space (void)
   close (fd);
 }
 
+/* Returns when @params, (si), says so: a folder, and how many come to it. Each adds a byte to a
+ * file, and the last of them lets all go, by a fifo. So they are all there at one time. */
+static GVariant *
+meet (GVariant *params,
+      GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *here = NULL;
+  g_autofree char *gate = NULL;
+  const char *folder;
+  char byte = 'x';
+  int n;
+  int here_fd, gate_fd;
+
+  g_variant_get (params, "(&si)", &folder, &n);
+  here = g_build_filename (folder, "here", NULL);
+  gate = g_build_filename (folder, "gate", NULL);
+  gate_fd = open (gate, O_RDWR | O_CLOEXEC);
+  here_fd = open (here, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0600);
+  g_assert_cmpint (write (here_fd, &byte, 1), ==, 1);
+  if (lseek (here_fd, 0, SEEK_CUR) == n)
+    for (int i = 0; i < n; i++)
+      g_assert_cmpint (write (gate_fd, &byte, 1), ==, 1);
+  g_assert_cmpint (read (gate_fd, &byte, 1), ==, 1);
+  close (here_fd);
+  close (gate_fd);
+  return NULL;
+}
+
+/* All of them, or an error that says which limit is in the way. */
+static void
+check_meeting (guint n)
+{
+  g_autofree char *folder = gmp_test_build_path ("meeting");
+  g_autofree char *here = g_build_filename (folder, "here", NULL);
+  g_autofree char *gate = g_build_filename (folder, "gate", NULL);
+  g_autoptr (GVariant) params = g_variant_ref_sink (g_variant_new ("(si)", folder, (int) n));
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_no_errno (g_mkdir (folder, 0700));
+  g_assert_no_errno (mkfifo (gate, 0600));
+  for (guint id = 0; id < n; id++)
+    gmp_workers_add (workers, (int) id, meet, params, NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  unlink (here);
+  unlink (gate);
+  g_rmdir (folder);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, n);
+}
+
+static void
+test_thousand (void)
+{
+  gboolean is_slow = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL;
+  guint n = is_slow ? 20 : 1000; /* valgrind, a sanitizer */
+  struct rlimit files, enough;
+
+  g_assert_no_errno (getrlimit (RLIMIT_NOFILE, &files));
+  enough = files;
+  enough.rlim_cur = MAX (files.rlim_cur, 16 * 1024);
+  if (enough.rlim_cur > files.rlim_max)
+    {
+      g_test_skip ("not so many descriptors are allowed here: raise ulimit -Hn to 16384");
+      return;
+    }
+  g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &enough));
+  check_meeting (n);
+  restore (RLIMIT_NOFILE, &files);
+}
+
 /* One end of a channel as an application may describe it. */
 static void
 check_handles (const char *kind,
@@ -371,6 +446,7 @@ main (int    argc,
   gmp_test_add ("/shortage/channels", test_channels);
   gmp_test_add ("/shortage/file-size", test_file_size);
   gmp_test_add ("/shortage/address-space", test_address_space);
+  gmp_test_add ("/shortage/thousand", test_thousand);
   gmp_test_add ("/shortage/handles", test_handles);
   gmp_test_add ("/shortage/debug", test_debug);
   return g_test_run ();
