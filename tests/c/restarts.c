@@ -32,6 +32,26 @@ add_line (const char *path)
   close (fd);
 }
 
+/* Until somebody writes a byte to the fifo. */
+static void
+wait_at (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_CLOEXEC);
+  char byte;
+
+  g_assert_cmpint (read (fd, &byte, 1), ==, 1);
+  close (fd);
+}
+
+static void
+open_gate (const char *path)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  g_assert_cmpint (write (fd, "x", 1), ==, 1);
+  close (fd);
+}
+
 #define CARING "caring"
 
 /* A server whose parameters are the path of a file: the first one to make it dies over a request;
@@ -76,7 +96,11 @@ test_mortal_process (GmpServerWorker *server,
     pause ();
   if (self->path != NULL && !g_str_equal (self->path, CARING) &&
       (self->path[0] == '\0' || is_first (self->path)))
-    raise (SIGKILL);
+    {
+      if (g_getenv ("GMP_TEST_DEATH") != NULL)
+        wait_at (g_getenv ("GMP_TEST_DEATH"));
+      raise (SIGKILL);
+    }
   return g_variant_new_uint32 (self->n_failed);
 }
 
@@ -126,18 +150,8 @@ test_mortal_init (TestMortal *self G_GNUC_UNUSED)
 {
 }
 
-/* Until somebody writes a byte to the fifo. */
-static void
-wait_at (const char *path)
-{
-  int fd = open (path, O_RDONLY | O_CLOEXEC);
-  char byte;
-
-  g_assert_cmpint (read (fd, &byte, 1), ==, 1);
-  close (fd);
-}
-
-/* A client that asks nothing: it waits at the fifo that its parameters name, and finishes. */
+/* A client that asks nothing and says good-bye; then it lets the server die, and does not end before
+ * somebody has written to the fifo that its parameters name. */
 
 #define TEST_TYPE_SILENT (test_silent_get_type ())
 G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
@@ -145,16 +159,18 @@ G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
 struct _TestSilent
 {
   GmpClientWorker parent_instance;
+
+  char *path;
 };
 
 G_DEFINE_FINAL_TYPE (TestSilent, test_silent, GMP_TYPE_CLIENT_WORKER)
 
 static gboolean
-test_silent_start (GmpWorker *worker G_GNUC_UNUSED,
+test_silent_start (GmpWorker *worker,
                    GVariant  *params,
                    GError   **error G_GNUC_UNUSED)
 {
-  wait_at (g_variant_get_string (params, NULL));
+  TEST_SILENT (worker)->path = g_variant_dup_string (params, NULL);
   return TRUE;
 }
 
@@ -166,8 +182,18 @@ test_silent_done (GmpWorker *worker G_GNUC_UNUSED,
 }
 
 static void
+test_silent_finalize (GObject *object)
+{
+  open_gate (g_getenv ("GMP_TEST_DEATH"));
+  wait_at (TEST_SILENT (object)->path);
+  g_free (TEST_SILENT (object)->path);
+  G_OBJECT_CLASS (test_silent_parent_class)->finalize (object);
+}
+
+static void
 test_silent_class_init (TestSilentClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = test_silent_finalize;
   GMP_WORKER_CLASS (klass)->start = test_silent_start;
   GMP_WORKER_CLASS (klass)->done = test_silent_done;
 }
@@ -623,8 +649,8 @@ let_server_begin_cb (GmpClientServer *application G_GNUC_UNUSED,
     gate_open (gate);
 }
 
-/* A client finishes after the first server has died, and before the second has begun, which is told
- * nothing by it: without the application's word it would wait for this client for ever. */
+/* A client has said good-bye to the first server, which then dies, and ends before the second has
+ * begun, which it tells nothing: without the application's word that would wait for it for ever. */
 static void
 test_client_finishes_meanwhile (void)
 {
@@ -632,11 +658,13 @@ test_client_finishes_meanwhile (void)
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
-  Gate client, server;
+  Gate client, server, death;
 
   gate_make (&client, "client");
+  gate_make (&death, "death");
   gate_make (&server, "gate");
   g_setenv ("GMPROC_WARM", "0", TRUE); /* so that main () runs in each worker */
+  g_setenv ("GMP_TEST_DEATH", death.path, TRUE);
   g_setenv ("GMP_TEST_DEAD", path, TRUE);
   g_setenv ("GMP_TEST_GATE", server.path, TRUE);
   g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "resend-requests", TRUE, NULL);
@@ -652,7 +680,9 @@ test_client_finishes_meanwhile (void)
   gmp_test_check_string (results, "guest", "uint32 3");
   g_unsetenv ("GMP_TEST_GATE");
   g_unsetenv ("GMP_TEST_DEAD");
+  g_unsetenv ("GMP_TEST_DEATH");
   g_unsetenv ("GMPROC_WARM");
+  gate_remove (&death);
   gate_remove (&server);
   gate_remove (&client);
 }

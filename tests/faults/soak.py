@@ -82,7 +82,7 @@ def run(language: str, folder: pathlib.Path, n: int, n_deaths: int, resend: bool
         ) -> tuple[list[list[str]], list[str]]:
     """What the program said, in words, and what was left of it."""
     config = {'role': 'soak', 'n': N_CLIENTS, 'turns': n, 'folder': str(folder), 'objects': 1,
-              'runs': 1, 'options': {'restart': 1, 'max-restarts': 1000000,
+              'runs': 1, 'rests': 0, 'options': {'restart': 1, 'max-restarts': 1000000,
                                      'resend-requests': resend}}
     with open(folder / 'stderr', 'w') as errors:
         process = subprocess.Popen(case.COMMANDS[language] + [case.to_variant(config)],
