@@ -150,8 +150,8 @@ test_mortal_init (TestMortal *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that asks nothing and says good-bye; then it lets the server die, and does not end before
- * somebody has written to the fifo that its parameters name. */
+/* A client that asks nothing and says good-bye; then it lets the server die, and does not end
+ * before somebody has written to the fifo that its parameters name. */
 
 #define TEST_TYPE_SILENT (test_silent_get_type ())
 G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)

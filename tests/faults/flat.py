@@ -10,10 +10,10 @@ can be compared. What is printed is a table; --scale 1 takes minutes, and an hou
 requests, 3.6 million at a thousand a second, is --scale 30. Words choose loads and languages.
 
 In the suite, with --scale 0.3 (JavaScript 0.2), a leak is told from these on: 5 bytes a request in
-C, 13 in Python, 70 in JavaScript, with --scale 30 all 3; a run of workers 500 bytes, 6 KiB and 16 KiB,
-with --scale 30 all 250 bytes; one value of 1 MiB that is kept, in private memory or as a block of a
-channel's, in 400 in C, in 240 in Python, in JavaScript none, for there a channel's memory is full
-before garbage is collected; one descriptor, thread or process in a third of the load.
+C, 13 in Python, 70 in JavaScript, with --scale 30 all 3; a run of workers 500 bytes, 6 KiB and
+16 KiB, with --scale 30 all 250 bytes; one value of 1 MiB that is kept, in private memory or as a
+block of a channel's, in 400 in C, in 240 in Python, in JavaScript none, for there a channel's
+memory is full before garbage is collected; one descriptor, thread or process in a third of it all.
 """
 
 from __future__ import annotations

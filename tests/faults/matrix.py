@@ -96,7 +96,7 @@ def limits() -> Iterator[Case]:
     for language in LANGUAGES:
         yield Case('cpu', 'worker', language, 'process', 'CRASHED',
                    (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\)'), 1,
-                   options={'cpu-time-limit': 1.0}, in_suite=language == 'C')
+                   options={'cpu-time-limit': 1.0}, in_suite=True)
         yield Case('files', 'worker', language, 'process',
                    'FAILED' if language == 'Python' else 'g-io-error-quark 31',
                    (WHO['worker'], 'Too many open files', r'64 \(open-files-limit\)'), 1,
@@ -141,11 +141,11 @@ def system() -> Iterator[Case]:
         yield Case('no fork', 'worker', language, 'launch', 'LAUNCH',
                    ('Resource temporarily unavailable',), 0, before=('{wrap}', 'refuse', 'fork'),
                    in_suite=True)
-        for role in ('worker', 'client', 'client-local'):
+        for role in ('worker', 'client', 'server', 'client-local', 'local'):
             yield Case('no memfd', role, language, 'launch', 'fine', (), 2,
                        before=('{wrap}', 'refuse', 'memfd_create'), in_suite=language == 'C')
         if can_hide_proc():
-            for role in ('worker', 'client', 'client-local'):
+            for role in ('worker', 'client', 'server', 'client-local', 'local'):
                 # Only a program in C looks there for its own name.
                 outcome, words, kept = (('LAUNCH', ('is /proc mounted',), 0) if language == 'C'
                                         else ('fine', (), 2))

@@ -38,7 +38,7 @@ export class Client extends Gmp.ClientWorker {
 
         const rests = Faults.is_due(this.params.rests, this.turn + 1, this.turns);
 
-        return {pid, rests, folder: this.params.folder,
+        return {pid, rests, folder: this.params.folder ?? '',
             bytes: rests ? new Uint8Array() : this.bytes,
             between: this.fault.moment === 'between' && this.turn === 1};
     }
