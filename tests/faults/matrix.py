@@ -16,6 +16,9 @@ LANGUAGES = tuple(COMMANDS)
 # Its mode says that it can be executed.
 NO_PROGRAM = FOLDER / 'programs' / 'no-program'
 
+# Is started as Python, and waits.
+HANG = FOLDER / 'programs' / 'hang'
+
 HIDE_PROC = ('unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh')
 
 # What ends a worker at once, wherever it is.
@@ -158,6 +161,10 @@ def system() -> Iterator[Case]:
         yield Case(fault, 'worker', 'C', 'launch', 'LAUNCH', (program, word), 2,
                    config={'target': 'python:os:getcwd'}, environment={'GMPROC_PYTHON': program},
                    in_suite=True)
+    yield Case('hangs', 'worker', 'C', 'before connect', 'TIMED_OUT',
+               (r'not ready within 1 seconds of its start \(startup-timeout\)',), 2,
+               config={'target': 'python:os:getcwd'}, options={'startup-timeout': 1.0},
+               environment={'GMPROC_PYTHON': str(HANG)}, in_suite=True)
     yield Case('open files', 'worker', 'C', 'launch', 'LAUNCH',
                ('limit of 80 open files: raise it with .ulimit -n.',), None, config={'n': 100},
                before=('sh', '-c', 'ulimit -n 80 && exec "$@"', 'sh'), in_suite=True)
