@@ -10,8 +10,11 @@
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "peer/gmp-peer-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -71,6 +74,17 @@ err_line_cb (const char *line,
     self->line (GMP_OUTPUT_STDERR, line, self->user_data);
 }
 
+static gboolean
+open_pipe (int      fds[2],
+           GError **error)
+{
+  if (pipe2 (fds, O_CLOEXEC) == 0)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be started without a pipe: %s%s",
+               g_strerror (errno), gmp_limit_describe (errno));
+  return FALSE;
+}
+
 /* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied
  * to the application's own. */
 static gboolean
@@ -80,14 +94,14 @@ open_output (GmpWorkerProcess *self,
 {
   int fds[2];
 
-  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+  if (!open_pipe (fds, error))
     return FALSE;
   launch->stderr_fd = fds[1];
   self->err = gmp_line_reader_new (fds[0], self->options->capture_output ? -1 : STDERR_FILENO,
                                    err_line_cb, self);
   if (!self->options->capture_output)
     return TRUE;
-  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+  if (!open_pipe (fds, error))
     return FALSE;
   launch->stdout_fd = fds[1];
   self->out = gmp_line_reader_new (fds[0], -1, out_line_cb, self);
