@@ -37,6 +37,7 @@ typedef struct {
   GmpHost *host;
   int fd;       /* leads to the application */
   int child_fd; /* a signalfd: a child has ended */
+  GHashTable *workers; /* pids of those that have not ended */
   sigset_t old_mask;
   struct sigaction old_action; /* of SIGCHLD */
 } Server;
@@ -221,6 +222,7 @@ watch_children (Server  *self,
   sigaction (SIGCHLD, &action, &self->old_action);
   pthread_sigmask (SIG_BLOCK, &children, &self->old_mask);
   self->child_fd = signalfd (-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+  self->workers = g_hash_table_new (NULL, NULL);
   if (self->child_fd != -1)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "signalfd: %s", g_strerror (errno));
@@ -231,6 +233,7 @@ static void
 unwatch_children (Server *self)
 {
   close (self->child_fd);
+  g_hash_table_unref (self->workers);
   sigaction (SIGCHLD, &self->old_action, NULL);
   pthread_sigmask (SIG_SETMASK, &self->old_mask, NULL);
 }
@@ -257,6 +260,7 @@ fork_worker (Server         *self,
     }
   if (error == NULL)
     {
+      g_hash_table_add (self->workers, GINT_TO_POINTER (forked.number));
       forked.handles[0] = pidfd_open (forked.number, 0);
       if (forked.handles[0] == -1)
         g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
@@ -269,11 +273,11 @@ fork_worker (Server         *self,
   return FALSE;
 }
 
-/* Tells of each process that has ended, without being asked: the application sees the end by the
- * pidfd, and finds this when it looks. It waits for all, also for those that code of the user has
- * started while it was loaded, of which nobody has heard: nobody else can wait for them. */
+/* Tells of each worker that has ended, without being asked: the application sees the end by the
+ * pidfd, and finds this when it looks. It waits also for what code of the user has started while it
+ * was loaded, of which nobody has heard: nobody else can. */
 static void
-reap (int fd)
+reap (Server *self)
 {
   siginfo_t info = { 0, };
 
@@ -288,12 +292,13 @@ reap (int fd)
        * is waited for. */
       if (info.si_code != CLD_EXITED || info.si_status != 0)
         kill (-info.si_pid, SIGKILL);
-      if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid)
+      if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid &&
+          g_hash_table_remove (self->workers, GINT_TO_POINTER (info.si_pid)))
         {
           text = g_strdup_printf ("%d %ld", wait_status, usage.ru_maxrss);
           ended.text = text;
           ended.length = strlen (text);
-          answer (fd, &ended, NULL);
+          answer (self->fd, &ended, NULL);
         }
       info.si_pid = 0;
     }
@@ -315,7 +320,7 @@ receive (Server         *self,
       if (poll (places, G_N_ELEMENTS (places), -1) == -1)
         continue;
       if (places[1].revents != 0 && read (self->child_fd, &info, sizeof info) > 0)
-        reap (self->fd);
+        reap (self);
     }
   while (places[0].revents == 0);
   return gmp_warm_receive (self->fd, message, NULL);

@@ -44,7 +44,8 @@ struct _GmpWarmLauncher
   GMutex lock;    /* of all that follows, and of what processes know of themselves */
   int fd;         /* -1: the server is lost */
   GQueue pending; /* of GmpWarmProcess: forks that were asked for, in this order */
-  GHashTable *forked; /* of GmpWarmProcess by pid: not owned */
+  GHashTable *forked; /* of GmpWarmProcess by pid, until the server says that it has ended: not
+                       * owned, and NULL where nobody has a handle of it any more */
 };
 
 G_DEFINE_FINAL_TYPE (GmpWarmLauncher, gmp_warm_launcher, GMP_TYPE_LAUNCHER)
@@ -120,56 +121,82 @@ receive_locked (GmpWarmLauncher *self,
   return FALSE;
 }
 
-static void
+/* On anything else one could wait in vain for the end of a process. */
+static gboolean
+is_pidfd (int fd)
+{
+  return pidfd_send_signal (fd, 0, NULL, 0) == 0 || errno != EBADF;
+}
+
+/* The code that the server has loaded can write to its socket. So what comes is taken where it is
+ * an answer, or the end of a process that has not ended yet, and nothing else is. */
+
+static gboolean
 take_forked_locked (GmpWarmLauncher *self,
                     GmpWarmMessage  *message)
 {
-  g_autoptr (GmpWarmProcess) process = g_queue_pop_head (&self->pending);
+  g_autoptr (GmpWarmProcess) process = NULL;
 
+  if (self->pending.length == 0 || message->number <= 0 || message->n_handles != 1 ||
+      !is_pidfd (message->handles[0]) ||
+      g_hash_table_contains (self->forked, GINT_TO_POINTER (message->number)))
+    return FALSE;
+  process = g_queue_pop_head (&self->pending);
   process->is_known = TRUE;
   process->pid = message->number;
   process->pidfd = message->handles[0];
   message->n_handles = 0;
-  g_hash_table_replace (self->forked, GINT_TO_POINTER (process->pid), process);
+  g_hash_table_insert (self->forked, GINT_TO_POINTER (process->pid), process);
+  return TRUE;
 }
 
-/* Of one that nobody has a handle of any more, nobody wants to know. */
-static void
+static gboolean
 take_ended_locked (GmpWarmLauncher *self,
                    GmpWarmMessage  *message)
 {
-  GmpWarmProcess *process = g_hash_table_lookup (self->forked, GINT_TO_POINTER (message->number));
-  guint64 kib = 0;
+  GmpWarmProcess *process;
+  gpointer stolen;
+  int wait_status;
+  guint64 kib;
 
-  if (process == NULL)
-    return;
-  process->was_reaped = TRUE;
-  sscanf (message->text, "%d %" G_GUINT64_FORMAT, &process->wait_status, &kib);
-  process->peak_memory = kib * 1024;
+  if (sscanf (message->text, "%d %" G_GUINT64_FORMAT, &wait_status, &kib) != 2 ||
+      !g_hash_table_steal_extended (self->forked, GINT_TO_POINTER (message->number), NULL,
+                                    &stolen))
+    return FALSE;
+  process = stolen;
+  if (process != NULL)
+    {
+      process->was_reaped = TRUE;
+      process->wait_status = wait_status;
+      process->peak_memory = kib * 1024;
+    }
+  return TRUE;
 }
 
-/* Waits for what the server says next. */
+static void
+set_nonsense (GmpWarmMessage *message,
+              GError        **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+               "it said what it should not: message %u, number %d, %u descriptors, '%.100s'",
+               message->kind, message->number, message->n_handles, message->text);
+}
+
+/* Waits for what the server says next. One that refuses or fails once is done with: other processes
+ * are started as ever. */
 static void
 take_message_locked (GmpWarmLauncher *self)
 {
   g_autoptr (GError) error = NULL;
-  GmpWarmMessage message;
+  GmpWarmMessage message = { 0 };
 
-  /* A server that refuses or fails once is done with: other processes are started as ever. */
-  if (!receive_locked (self, &message, &error))
-    {
-      lose_locked (self, error);
-      return;
-    }
-  if (message.kind == GMP_WARM_FORKED && message.n_handles == 1 && self->pending.length > 0)
-    take_forked_locked (self, &message);
-  else if (message.kind == GMP_WARM_ENDED && message.text != NULL)
-    take_ended_locked (self, &message);
-  else
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it said %u", message.kind);
+  if (receive_locked (self, &message, &error) &&
+      !(message.kind == GMP_WARM_FORKED && take_forked_locked (self, &message)) &&
+      !(message.kind == GMP_WARM_ENDED && take_ended_locked (self, &message)))
+    set_nonsense (&message, &error);
+  gmp_warm_message_clear (&message);
   if (error != NULL)
     lose_locked (self, error);
-  gmp_warm_message_clear (&message);
 }
 
 static void
@@ -285,7 +312,7 @@ gmp_warm_process_finalize (GObject *object)
 
   g_mutex_lock (&self->launcher->lock);
   if (g_hash_table_lookup (self->launcher->forked, pid) == self)
-    g_hash_table_remove (self->launcher->forked, pid);
+    g_hash_table_replace (self->launcher->forked, pid, NULL);
   g_mutex_unlock (&self->launcher->lock);
   if (self->pidfd != -1)
     close (self->pidfd);
@@ -319,6 +346,29 @@ close_if_open (int fd)
     close (fd);
 }
 
+/* The server waits in turn when its answers are not read: so they are, where it has no room for
+ * more questions. */
+static gboolean
+ask_locked (GmpWarmLauncher      *self,
+            const GmpWarmMessage *question,
+            GError              **error)
+{
+  GError *local = NULL;
+
+  while (self->fd != -1 && !gmp_warm_send (self->fd, question, &local))
+    {
+      if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        take_message_locked (self);
+      else
+        lose_locked (self, local);
+      g_clear_error (&local);
+    }
+  if (self->fd != -1)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
+  return FALSE;
+}
+
 /* Command and environment are the server's, and have to be those that it was started with. */
 static GmpProcess *
 gmp_warm_launcher_real_launch (GmpLauncher     *launcher,
@@ -338,14 +388,9 @@ gmp_warm_launcher_real_launch (GmpLauncher     *launcher,
     },
   };
   GmpWarmProcess *process = NULL;
-  GError *local = NULL;
 
   g_mutex_lock (&self->lock);
-  if (self->fd == -1)
-    g_set_error (&local, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
-  else if (!gmp_warm_send (self->fd, &question, &local))
-    lose_locked (self, local);
-  if (local == NULL)
+  if (ask_locked (self, &question, error))
     {
       process = g_object_new (GMP_TYPE_WARM_PROCESS, NULL);
       process->launcher = g_object_ref (self);
@@ -356,10 +401,7 @@ gmp_warm_launcher_real_launch (GmpLauncher     *launcher,
   close (launch->control_fd);
   close_if_open (launch->stdout_fd);
   close_if_open (launch->stderr_fd);
-  if (process != NULL)
-    return GMP_PROCESS (process);
-  g_propagate_error (error, local);
-  return NULL;
+  return (GmpProcess *) process;
 }
 
 static void
@@ -413,6 +455,7 @@ start_server (GmpWarmLauncher *self,
       return FALSE;
     }
   self->fd = fds[0];
+  g_unix_set_fd_nonblocking (self->fd, TRUE, NULL);
   server.environment = environment;
   server.control_fd = fds[1];
   server.stdout_fd = fcntl (self->output_fd, F_DUPFD_CLOEXEC, 0);
@@ -456,13 +499,14 @@ gboolean
 gmp_warm_launcher_get_ready (GmpWarmLauncher *self,
                              GError         **error)
 {
-  GmpWarmMessage answer;
+  GmpWarmMessage answer = { 0 };
   GError *local = NULL;
 
   g_mutex_lock (&self->lock);
-  if (receive_locked (self, &answer, &local))
-    gmp_warm_message_clear (&answer);
-  else
+  if (receive_locked (self, &answer, &local) && answer.kind != GMP_WARM_READY)
+    set_nonsense (&answer, &local);
+  gmp_warm_message_clear (&answer);
+  if (local != NULL)
     lose_locked (self, local);
   g_mutex_unlock (&self->lock);
   if (local == NULL)

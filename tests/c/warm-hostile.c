@@ -1,0 +1,365 @@
+/* warm-hostile.c: warm-start servers that lie, or leave the application waiting
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include "base/gmp-warm-private.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The code that a warm-start server loads is the user's, and can do to its socket what it likes. */
+#define SERVER 3
+
+/* Which of the lies below a server tells; and where an honest one waits before it loads. */
+#define LIE_ENV  "GMP_TEST_LIE"
+#define WAIT_ENV "GMP_TEST_WAIT"
+
+/* In the server. */
+
+static void
+say (GmpWarmKind kind,
+     int         number,
+     const char *text,
+     int         n_handles,
+     int         handle)
+{
+  GmpWarmMessage message = { .kind = kind, .number = number, .n_handles = n_handles,
+                             .text = (char *) text, .length = strlen (text) };
+
+  for (int i = 0; i < n_handles; i++)
+    message.handles[i] = handle;
+  /* The application may have had enough already. */
+  gmp_warm_send (SERVER, &message, NULL);
+}
+
+static void
+say_bytes (const char *bytes,
+           gsize       size)
+{
+  send (SERVER, bytes, size, MSG_NOSIGNAL);
+}
+
+/* What is said in place of READY. */
+
+static void
+lie_forked (void)
+{
+  say (GMP_WARM_FORKED, 1, "", 1, STDERR_FILENO);
+}
+
+static void
+lie_ended (void)
+{
+  say (GMP_WARM_ENDED, getpid (), "0 0", 0, -1);
+}
+
+static void
+lie_short (void)
+{
+  say_bytes ("xyz", 3);
+}
+
+static void
+lie_empty (void)
+{
+  say_bytes ("", 0);
+}
+
+static void
+lie_unknown (void)
+{
+  say (12345, -1, "\xff\xfe %s%n", 4, STDERR_FILENO);
+}
+
+static void
+lie_refused (void)
+{
+  say (GMP_WARM_REFUSED, 0, "\xff\xfe %s%n", 0, -1);
+}
+
+static void
+lie_nothing (void)
+{
+  _exit (EXIT_SUCCESS);
+}
+
+/* What is said in answer to FORK. */
+
+static void
+lie_without_handle (void)
+{
+  say (GMP_WARM_FORKED, getpid (), "", 0, -1);
+}
+
+static void
+lie_with_four_handles (void)
+{
+  int pidfd = pidfd_open (getpid (), 0);
+
+  say (GMP_WARM_FORKED, getpid (), "", 4, pidfd);
+}
+
+static void
+lie_without_pid (void)
+{
+  int pidfd = pidfd_open (getpid (), 0);
+
+  say (GMP_WARM_FORKED, 0, "", 1, pidfd);
+}
+
+static void
+lie_with_negative_pid (void)
+{
+  int pidfd = pidfd_open (getpid (), 0);
+
+  say (GMP_WARM_FORKED, -1, "", 1, pidfd);
+}
+
+/* Of a process that has ended already. */
+static int
+fork_one (int *pid)
+{
+  *pid = fork ();
+  if (*pid == 0)
+    _exit (EXIT_SUCCESS);
+  return pidfd_open (*pid, 0);
+}
+
+static void
+lie_about_end (void)
+{
+  int pid;
+  int pidfd = fork_one (&pid);
+
+  say (GMP_WARM_FORKED, pid, "", 1, pidfd);
+  say (GMP_WARM_ENDED, pid, "well, I think", 0, -1);
+}
+
+static void
+lie_twice_ended (void)
+{
+  int pid;
+  int pidfd = fork_one (&pid);
+
+  say (GMP_WARM_FORKED, pid, "", 1, pidfd);
+  say (GMP_WARM_ENDED, pid, "0 0", 0, -1);
+  say (GMP_WARM_ENDED, pid, "0 0", 0, -1);
+}
+
+static void
+lie_twice_forked (void)
+{
+  int pid;
+  int pidfd = fork_one (&pid);
+
+  for (guint i = 0; i < 3; i++)
+    say (GMP_WARM_FORKED, pid, "", 1, pidfd);
+}
+
+/* Without end, of processes that there never were. */
+static void
+lie_flood (void)
+{
+  const GmpWarmMessage ended = { .kind = GMP_WARM_ENDED, .number = 1, .text = (char *) "0 0",
+                                 .length = 3 };
+
+  while (gmp_warm_send (SERVER, &ended, NULL))
+    ;
+}
+
+static void
+lie_again_ready (void)
+{
+  say (GMP_WARM_READY, 0, "", 0, -1);
+}
+
+static const struct {
+  const char *name;
+  gboolean is_ready; /* it has been honest before */
+  void (*tell) (void);
+} lies[] = {
+  { "forked", FALSE, lie_forked },
+  { "ended", FALSE, lie_ended },
+  { "short", FALSE, lie_short },
+  { "empty", FALSE, lie_empty },
+  { "unknown", FALSE, lie_unknown },
+  { "refused", FALSE, lie_refused },
+  { "nothing", FALSE, lie_nothing },
+  { "ready-flood", FALSE, lie_flood },
+  { "fork-short", TRUE, lie_short },
+  { "fork-unknown", TRUE, lie_unknown },
+  { "fork-refused", TRUE, lie_refused },
+  { "fork-nothing", TRUE, lie_nothing },
+  { "fork-ended", TRUE, lie_ended },
+  { "fork-no-pidfd", TRUE, lie_forked },
+  { "fork-without-handle", TRUE, lie_without_handle },
+  { "fork-four-handles", TRUE, lie_with_four_handles },
+  { "fork-without-pid", TRUE, lie_without_pid },
+  { "fork-negative-pid", TRUE, lie_with_negative_pid },
+  { "fork-about-end", TRUE, lie_about_end },
+  { "fork-twice-ended", TRUE, lie_twice_ended },
+  { "fork-twice", TRUE, lie_twice_forked },
+  { "fork-flood", TRUE, lie_flood },
+  { "fork-ready", TRUE, lie_again_ready },
+};
+
+/* Goes on until the application has had enough. */
+static int
+be_liar (guint lie)
+{
+  GmpWarmMessage message;
+
+  if (!gmp_warm_receive (SERVER, &message, NULL))
+    return EXIT_FAILURE;
+  gmp_warm_message_clear (&message);
+  if (lies[lie].is_ready)
+    say (GMP_WARM_READY, 0, "", 0, -1);
+  else
+    lies[lie].tell ();
+  while (gmp_warm_receive (SERVER, &message, NULL))
+    {
+      gmp_warm_message_clear (&message);
+      lies[lie].tell ();
+    }
+  return EXIT_SUCCESS;
+}
+
+/* In workers. */
+
+static GVariant *
+get_parent (GVariant *params G_GNUC_UNUSED,
+            GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_int32 (getppid ());
+}
+
+/* In the application. */
+
+static GmpWorkers *
+workers_for (guint n)
+{
+  GmpWorkers *workers = gmp_workers_new ();
+
+  for (guint i = 0; i < n; i++)
+    gmp_test_add_worker (workers, (int) i, get_parent, NULL);
+  return workers;
+}
+
+/* Workers are started as ever, and nobody hears of it. */
+static void
+check_lie (guint lie)
+{
+  g_autoptr (GmpWorkers) workers = workers_for (2);
+  g_autofree char *number = g_strdup_printf ("%u", lie);
+
+  g_test_message ("%s", lies[lie].name);
+  g_setenv (LIE_ENV, number, TRUE);
+  for (guint turn = 0; turn < 4; turn++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      for (int id = 0; id < 2; id++)
+        {
+          g_autoptr (GVariant) parent = gmp_test_get_int (results, id);
+
+          g_assert_cmpint (g_variant_get_int32 (parent), ==, getpid ());
+        }
+    }
+  g_unsetenv (LIE_ENV);
+}
+
+static void
+test_lies (void)
+{
+  for (guint lie = 0; lie < G_N_ELEMENTS (lies); lie++)
+    check_lie (lie);
+}
+
+/* More than either end's socket has room for, that wait for one server together. */
+#define MANY 400
+
+static gboolean
+release_cb (gpointer user_data)
+{
+  gmp_test_meet (gmp_test_meeting_path (user_data));
+  return G_SOURCE_REMOVE;
+}
+
+/* All of them have asked for a process when their main loop has nothing else to do; then the server
+ * may load. Neither it nor the application may wait for room while the other does. */
+static void
+test_crowd (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autoptr (GmpWorkers) workers = workers_for (MANY);
+  g_autoptr (GSource) idle = g_idle_source_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) first = NULL;
+  const int ids[] = { 0 };
+
+  g_setenv (WAIT_ENV, gmp_test_meeting_path (meeting), TRUE);
+  first = gmp_workers_run (workers, ids, 1, NULL, &error);
+  g_assert_no_error (error);
+  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
+  g_source_set_priority (idle, G_PRIORITY_LOW);
+  g_source_set_callback (idle, release_cb, meeting, NULL);
+  g_source_attach (idle, g_main_context_get_thread_default ());
+  results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, MANY);
+  g_unsetenv (WAIT_ENV);
+}
+
+/* So many workers need more descriptors than the usual limit. Both processes' answers have little
+ * room. */
+static void
+prepare (void)
+{
+  struct rlimit limit;
+  int size = 0;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) == 0)
+    {
+      limit.rlim_cur = MIN (limit.rlim_max, 8 * MANY);
+      setrlimit (RLIMIT_NOFILE, &limit);
+    }
+  if (g_getenv ("GMPROC_WARM_SERVER") == NULL)
+    return;
+  setsockopt (SERVER, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  if (g_getenv (WAIT_ENV) != NULL)
+    gmp_test_meet (g_getenv (WAIT_ENV));
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  int pidfd = pidfd_open (getpid (), 0);
+
+  if (pidfd == -1)
+    {
+      puts ("1..0 # SKIP Nothing is forked where there are no pidfds, as under valgrind");
+      return EXIT_SUCCESS;
+    }
+  close (pidfd);
+  prepare ();
+  if (g_getenv ("GMPROC_WARM_SERVER") != NULL && g_getenv (LIE_ENV) != NULL)
+    return be_liar ((guint) atoi (g_getenv (LIE_ENV)));
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/warm-hostile/lies", test_lies);
+  gmp_test_add ("/warm-hostile/crowd", test_crowd);
+  return g_test_run ();
+}
