@@ -322,9 +322,9 @@ write_cb (GSocket     *socket G_GNUC_UNUSED,
 }
 
 static void
-flush (GmpWorkerLink *self)
+await_room (GmpWorkerLink *self)
 {
-  if (!gmp_wire_flush (self->wire) && self->write_source == NULL && !self->is_closed)
+  if (self->write_source == NULL && !self->is_closed)
     self->write_source = gmp_wire_create_source (self->wire, G_IO_OUT, NULL, write_cb, self);
 }
 
@@ -345,8 +345,8 @@ call (GmpWorkerLink *self,
   g_dbus_message_set_unix_fd_list (message, handles);
   if (!has_reply)
     g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  gmp_wire_post (self->wire, message);
-  flush (self);
+  if (!gmp_wire_post (self->wire, message))
+    await_room (self);
   return g_dbus_message_get_serial (message);
 }
 
@@ -359,7 +359,8 @@ gmp_worker_link_begin (GmpWorkerLink       *self,
   self->events = events;
   self->user_data = user_data;
   self->read_source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, read_cb, self);
-  flush (self);
+  if (!gmp_wire_flush (self->wire))
+    await_room (self);
 }
 
 void

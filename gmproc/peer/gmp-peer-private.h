@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 gboolean         gmp_peer_socketpair     (int                  fds[2],
                                           GError             **error);
 void             gmp_peer_greet          (int                  fd);
+gboolean         gmp_peer_take_greeting  (GSocket             *socket,
+                                          GCancellable        *cancellable,
+                                          GError             **error);
 void             gmp_peer_connect_async  (int                  fd,
                                           GCancellable        *cancellable,
                                           GAsyncReadyCallback  callback,

@@ -113,6 +113,36 @@ gmp_peer_socketpair (int      fds[2],
   return FALSE;
 }
 
+/* Lets the other end connect; once for each end. The socket is new, so the byte has its place. */
+void
+gmp_peer_greet (int fd)
+{
+  gssize n;
+
+  do
+    n = send (fd, "", 1, MSG_NOSIGNAL);
+  while (n == -1 && errno == EINTR);
+}
+
+/* Waits for the greeting, which should have come. */
+gboolean
+gmp_peer_take_greeting (GSocket      *socket,
+                        GCancellable *cancellable,
+                        GError      **error)
+{
+  char byte;
+  gssize n = g_socket_receive (socket, &byte, 1, cancellable, error);
+
+  if (n == 1 && byte == '\0')
+    return TRUE;
+  if (n == 0)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
+  else if (n == 1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "a greeting was expected, and something else came");
+  return FALSE;
+}
+
 /* GDBus does not pass descriptors before both sides have gone through a handshake, which takes
  * three round trips, is read byte by byte, and blocks a thread: a third of the time that a warm
  * worker takes altogether. Here it says nothing that is not known, for who holds the socket was
@@ -201,25 +231,6 @@ gmp_peer_stream_init (GmpPeerStream *self)
   self->answers = g_memory_output_stream_new_resizable ();
 }
 
-/* Waits for the greeting, which should have come. */
-static gboolean
-take_greeting (GSocket      *socket,
-               GCancellable *cancellable,
-               GError      **error)
-{
-  char byte;
-  gssize n = g_socket_receive (socket, &byte, 1, cancellable, error);
-
-  if (n == 1 && byte == '\0')
-    return TRUE;
-  if (n == 0)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
-  else if (n == 1)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "a greeting was expected, and something else came");
-  return FALSE;
-}
-
 /* Takes @reason over. */
 static void
 refuse_gdbus (GError *reason,
@@ -243,7 +254,7 @@ make_connection (GSocket      *socket,
   g_autoptr (GDBusConnection) connection = NULL;
   GError *reason = NULL;
 
-  if (!take_greeting (socket, cancellable, error))
+  if (!gmp_peer_take_greeting (socket, cancellable, error))
     return NULL;
   connection = g_dbus_connection_new_sync (
     G_IO_STREAM (stream), guid,
@@ -258,17 +269,6 @@ make_connection (GSocket      *socket,
     return g_steal_pointer (&connection);
   refuse_gdbus (reason, error);
   return NULL;
-}
-
-/* Lets the other end connect; once for each end. The socket is new, so the byte has its place. */
-void
-gmp_peer_greet (int fd)
-{
-  gssize n;
-
-  do
-    n = send (fd, "", 1, MSG_NOSIGNAL);
-  while (n == -1 && errno == EINTR);
 }
 
 static gboolean

@@ -27,8 +27,7 @@ GSource      *gmp_wire_create_source (GmpWire             *self,
                                       GSocketSourceFunc    callback,
                                       gpointer             user_data);
 gboolean      gmp_wire_is_open       (GmpWire             *self);
-gboolean      gmp_wire_greet         (GmpWire             *self,
-                                      GError             **error);
+void          gmp_wire_greet         (GmpWire             *self);
 gboolean      gmp_wire_take_greeting (GmpWire             *self,
                                       GError             **error);
 GDBusMessage *gmp_wire_receive       (GmpWire             *self,
@@ -36,7 +35,7 @@ GDBusMessage *gmp_wire_receive       (GmpWire             *self,
 gboolean      gmp_wire_send          (GmpWire             *self,
                                       GDBusMessage        *message,
                                       GError             **error);
-void          gmp_wire_post          (GmpWire             *self,
+gboolean      gmp_wire_post          (GmpWire             *self,
                                       GDBusMessage        *message);
 gboolean      gmp_wire_flush         (GmpWire             *self);
 

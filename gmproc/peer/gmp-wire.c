@@ -7,6 +7,7 @@
 #include "peer/gmp-wire-private.h"
 
 #include "base/gmp-error.h"
+#include "peer/gmp-peer-private.h"
 
 #include <gio/gunixfdmessage.h>
 #include <unistd.h>
@@ -122,29 +123,18 @@ gmp_wire_is_open (GmpWire *self)
   return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
 }
 
-/* One byte, before all messages, says that a worker is there. */
-gboolean
-gmp_wire_greet (GmpWire *self,
-                GError **error)
+/* Before all messages, a worker says that it is there. */
+void
+gmp_wire_greet (GmpWire *self)
 {
-  return g_socket_send (self->socket, "", 1, NULL, error) == 1;
+  gmp_peer_greet (g_socket_get_fd (self->socket));
 }
 
 gboolean
 gmp_wire_take_greeting (GmpWire *self,
                         GError **error)
 {
-  char byte;
-  gssize n = g_socket_receive (self->socket, &byte, 1, NULL, error);
-
-  if (n == 1 && byte == '\0')
-    return TRUE;
-  if (n == 0)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
-  else if (n == 1)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "a greeting was expected, and something else came");
-  return FALSE;
+  return gmp_peer_take_greeting (self->socket, NULL, error);
 }
 
 /* All of a message's descriptors come at once. */
@@ -341,9 +331,9 @@ gmp_wire_send (GmpWire      *self,
   return is_sent;
 }
 
-/* Sends what there is room for, and keeps the rest for gmp_wire_flush(). That the other end has
+/* Sends what there is room for, and keeps the rest: see gmp_wire_flush(). That the other end has
  * gone is known from receiving. */
-void
+gboolean
 gmp_wire_post (GmpWire      *self,
                GDBusMessage *message)
 {
@@ -357,7 +347,7 @@ gmp_wire_post (GmpWire      *self,
   else
     g_critical ("Cannot send %s: %s", g_dbus_message_get_member (message), error->message);
   g_mutex_unlock (&self->lock);
-  gmp_wire_flush (self);
+  return gmp_wire_flush (self);
 }
 
 /* Whether all has been sent that can be. */
