@@ -11,7 +11,7 @@
 
 /* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
  * that are gone. */
-#define LOOK_EVERY 16
+#define LOOK_EVERY 256
 
 /* A peer, or news of one on its way from another thread: with a channel it has come, without one it
  * is gone. */

@@ -108,30 +108,39 @@ align (GBytes *bytes)
   return GPOINTER_TO_SIZE (data) % 8 == 0 ? g_bytes_ref (bytes) : g_bytes_new (data, size);
 }
 
-/* Whether @size bytes are an array of numbers: any bytes are, and GLib would look at each. */
+/* How many bytes each of the numbers of a type has, or 0 for what is no number. */
+static gsize
+number_size (char type)
+{
+  switch (type)
+    {
+    case 'y':
+      return 1;
+    case 'n':
+    case 'q':
+      return 2;
+    case 'i':
+    case 'u':
+      return 4;
+    case 'x':
+    case 't':
+    case 'd':
+      return 8;
+    default:
+      return 0;
+    }
+}
+
+/* Whether @size bytes are a number, or an array of them: any bytes are, so they need no look, and
+ * GLib would look at each. */
 static gboolean
 is_numbers (const char *type,
             gsize       size)
 {
-  if (type[0] != 'a' || type[1] == '\0' || type[2] != '\0')
-    return FALSE;
-  switch (type[1])
-    {
-    case 'y':
-      return TRUE;
-    case 'n':
-    case 'q':
-      return size % 2 == 0;
-    case 'i':
-    case 'u':
-      return size % 4 == 0;
-    case 'x':
-    case 't':
-    case 'd':
-      return size % 8 == 0;
-    default:
-      return FALSE;
-    }
+  gboolean is_array = type[0] == 'a';
+  gsize each = number_size (type[is_array]);
+
+  return each > 0 && type[is_array + 1] == '\0' && (is_array ? size % each == 0 : size == each);
 }
 
 /* A type may say how many bytes each of its values has. For too few, or too many, GLib has a value
@@ -151,10 +160,11 @@ gmp_value_from_bytes (const char *type,
 {
   g_autoptr (GBytes) aligned = align (bytes);
   g_autoptr (GVariant) value = NULL;
+  gboolean is_trusted = is_numbers (type, g_bytes_get_size (bytes));
 
   value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
-                                                        FALSE));
-  if (is_numbers (type, g_bytes_get_size (bytes)) ||
+                                                        is_trusted));
+  if (is_trusted ||
       (g_variant_get_size (value) > CHECKED_MAX ? has_its_size (value, bytes)
                                                 : g_variant_is_normal_form (value)))
     return g_steal_pointer (&value);
