@@ -63,7 +63,7 @@ double         gmp_inbox_get_timeout   (GmpInbox     *self);
 void           gmp_inbox_set_value_limit (GmpInbox   *self,
                                           guint64     limit);
 guint          gmp_inbox_get_n_open    (GmpInbox     *self);
-GmpChannel    *gmp_inbox_ref_first     (GmpInbox     *self);
+GmpChannel    *gmp_inbox_get_first     (GmpInbox     *self);
 const char    *gmp_inbox_get_runtime   (GmpInbox     *self,
                                         const char   *id);
 void           gmp_inbox_set_stop      (GmpInbox     *self,

@@ -250,10 +250,10 @@ gmp_inbox_get_n_open (GmpInbox *self)
   return self->open->len;
 }
 
-/* A client's only channel; %NULL when there is none, or not now. That it is a new one is then no
- * news any more. */
+/* A client's only channel, until something is taken; %NULL when there is none, or not now. That it
+ * is a new one is then no news any more. */
 GmpChannel *
-gmp_inbox_ref_first (GmpInbox *self)
+gmp_inbox_get_first (GmpInbox *self)
 {
   Slot *slot;
 
@@ -262,7 +262,7 @@ gmp_inbox_ref_first (GmpInbox *self)
     return NULL;
   slot = slot_at (self->open, 0);
   slot->is_renewed = FALSE;
-  return slot->channel != NULL ? g_object_ref (slot->channel) : NULL;
+  return slot->channel;
 }
 
 /* The runtime of the peer @id; %NULL when it is not there, or no longer. */

@@ -234,21 +234,19 @@ gmp_receiver_take (GmpReceiver *self,
                    GError     **error)
 {
   const guint8 *place;
-  gsize available;
+  gsize size;
 
   self->limit = limit;
-  while ((place = gmp_ring_peek (&self->ring, &available)) != NULL)
+  while ((place = gmp_ring_peek (&self->ring, &size)) != NULL)
     {
       GError *local = NULL;
       gboolean is_complete = FALSE;
       GmpRecord record;
-      gsize size;
 
       /* Copied, for it could change between being checked and being used. */
       memcpy (&record, place, sizeof record);
-      size = gmp_record_size (record.type_size, record.size);
-      if (size > available)
-        local = gmp_receiver_error ("a record that does not end where the ring does");
+      if (gmp_record_size (record.type_size, record.size) != size)
+        local = gmp_receiver_error ("a record that does not end where its bytes do");
       else
         is_complete = take_record (self, &record, place + sizeof record, payload, &local);
       if (local != NULL)

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* A record in the ring: this, the type string without its end, and the body, each filled up to
- * GMP_RING_ALIGN. */
+ * GMP_RECORD_ALIGN. */
 typedef struct {
   guint16 kind;
   guint16 type_size; /* in bytes */
@@ -30,10 +30,12 @@ enum {
  * where that is to be had, and comes in pieces of this size where not. */
 #define GMP_RECORD_VALUE_MAX ((gsize) 16 * 1024)
 
+#define GMP_RECORD_ALIGN ((gsize) 8)
+
 static inline gsize
 gmp_record_fill_up (gsize size)
 {
-  return (size + GMP_RING_ALIGN - 1) & ~(GMP_RING_ALIGN - 1);
+  return (size + GMP_RECORD_ALIGN - 1) & ~(GMP_RECORD_ALIGN - 1);
 }
 
 static inline gsize

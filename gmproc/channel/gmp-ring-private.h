@@ -12,18 +12,22 @@
 
 G_BEGIN_DECLS
 
-/* Records are a multiple of this many bytes. */
-#define GMP_RING_ALIGN ((gsize) 8)
-
-/* Enough for the processors that there are, so that no two fields share a line that two processors
- * would take from each other. */
+/* Enough for the processors that there are, so that nothing that one side writes shares a line with
+ * what the other writes. */
 #define GMP_CACHE_LINE 64
 
-/* The part that both sides see. Positions are counted in bytes since the beginning and do not wrap:
- * 2^64 bytes are more than anybody can send. */
+/* Records begin at multiples of this many bytes: each on a line of its own, which is all that a
+ * small one moves between two processors. */
+#define GMP_RING_ALIGN ((gsize) GMP_CACHE_LINE)
+
+/* In the ring, a record is this and its bytes. 0 stands where the next record will: nothing there
+ * yet. */
+typedef _Atomic guint64 GmpRingSize;
+
+/* What both sides see besides the records. Positions are counted in bytes since the beginning and do
+ * not wrap: 2^64 bytes are more than anybody can send. */
 typedef struct {
-  alignas (GMP_CACHE_LINE) _Atomic guint64 head; /* the writer's: end of the last record */
-  alignas (GMP_CACHE_LINE) _Atomic guint64 tail; /* the reader's: begin of the next */
+  alignas (GMP_CACHE_LINE) _Atomic guint64 tail; /* the reader's: begin of the next record */
   alignas (GMP_CACHE_LINE) _Atomic guint32 reader_sleeps; /* cleared by either */
   alignas (GMP_CACHE_LINE) _Atomic guint32 writer_sleeps; /* likewise */
 } GmpRingControl;
@@ -33,10 +37,17 @@ typedef struct {
   GmpRingControl *control;
   guint8 *body;     /* @size bytes, mapped twice in a row so that no record wraps */
   gsize size;       /* a power of two */
-  guint64 own;      /* the writer's head, or the reader's tail */
-  guint64 seen;     /* the other side's position as last looked at */
+  guint64 own;      /* the position of the next record */
+  guint64 seen;     /* the writer's: the tail as last looked at */
   gboolean is_broken; /* the other side has written nonsense */
 } GmpRing;
+
+/* How many bytes of the ring a record of @size bytes takes. */
+static inline gsize
+gmp_ring_extent (gsize size)
+{
+  return (sizeof (GmpRingSize) + size + GMP_RING_ALIGN - 1) & ~(GMP_RING_ALIGN - 1);
+}
 
 void     gmp_ring_init          (GmpRing        *self,
                                  GmpRingControl *control,
@@ -55,7 +66,7 @@ gboolean gmp_ring_wait_for_room (GmpRing        *self,
 /* The reader's. */
 
 const guint8 *gmp_ring_peek     (GmpRing        *self,
-                                 gsize          *available);
+                                 gsize          *size);
 gboolean      gmp_ring_release  (GmpRing        *self,
                                  gsize           size);
 gboolean      gmp_ring_sleep    (GmpRing        *self);

@@ -6,19 +6,24 @@
 
 #include "channel/gmp-ring-private.h"
 
-/* Which orderings there are, and why.
+/* There is no head in the header: the size of a record, which stands before it, is stored last and
+ * tells that it is there. So what the reader waits for is what it wants to read, and a small message
+ * takes one cache line from one processor to the other, not two after one another. Before a record is
+ * told of, a 0 is put where the next one will begin, or old bytes there would look like one.
  *
- * Data. The writer fills a record and then stores head; the reader loads head and then looks at the
- * record: release and acquire, or it could see the new head and the old bytes. The way back is the
- * same: the reader is done with a record before it stores tail, and the writer overwrites it only
- * after it has loaded that tail.
+ * Which orderings there are, and why.
  *
- * Sleep. Who is about to sleep stores its flag, then looks at the position once more; who moves the
- * position stores it, then looks at the flag. Each stores one place and loads the other, and at
- * least one must see the other's store, or one sleeps on a message and nobody rings. Release and
- * acquire do not forbid that both loads come before both stores. So these four are sequentially
- * consistent: in their one order one of the two stores is first, and the other side's load comes
- * after it. The price is an exchange in place of a store, on a line that this side owns.
+ * Data. The writer fills a record, puts the 0 behind it, and then stores its size; the reader loads
+ * the size and then looks at the rest: release and acquire, or it could see the new size and the old
+ * bytes. The way back is the same: the reader is done with a record before it stores tail, and the
+ * writer overwrites it only after it has loaded that tail.
+ *
+ * Sleep. Who is about to sleep stores its flag, then looks once more; who moves something stores it,
+ * then looks at the flag. Each stores one place and loads the other, and at least one must see the
+ * other's store, or one sleeps on a message and nobody rings. Release and acquire do not forbid that
+ * both loads come before both stores. So these four are sequentially consistent: in their one order
+ * one of the two stores is first, and the other side's load comes after it. The price is an exchange
+ * in place of a store.
  *
  * Flags are cleared by whoever comes first. An exchange tells which of two clearers rings; nothing
  * else depends on them.
@@ -44,7 +49,14 @@ at (GmpRing *self,
   return self->body + (position & (self->size - 1));
 }
 
-/* Takes over a tail that the reader has stored: between the last one and this side's head. */
+static GmpRingSize *
+size_at (GmpRing *self,
+         guint64  position)
+{
+  return (GmpRingSize *) (gpointer) at (self, position);
+}
+
+/* Takes over a tail that the reader has stored: between the last one and this side's position. */
 static gboolean
 see_tail (GmpRing *self,
           guint64  tail)
@@ -56,11 +68,12 @@ see_tail (GmpRing *self,
   return !self->is_broken;
 }
 
+/* For so many bytes, and the 0 behind them. */
 static gboolean
 has_room (GmpRing *self,
-          gsize    size)
+          gsize    extent)
 {
-  return self->size - (self->own - self->seen) >= size;
+  return self->size - (self->own - self->seen) >= extent + GMP_RING_ALIGN;
 }
 
 /* Room for a record of @size bytes, to be filled and then committed; %NULL where there is none now.
@@ -69,13 +82,15 @@ guint8 *
 gmp_ring_reserve (GmpRing *self,
                   gsize    size)
 {
-  g_assert (size % GMP_RING_ALIGN == 0 && size <= self->size);
+  gsize extent = gmp_ring_extent (size);
 
-  if (!has_room (self, size) &&
+  g_assert (size > 0 && extent + GMP_RING_ALIGN <= self->size);
+
+  if (!has_room (self, extent) &&
       (!see_tail (self, atomic_load_explicit (&self->control->tail, memory_order_acquire)) ||
-       !has_room (self, size)))
+       !has_room (self, extent)))
     return NULL;
-  return at (self, self->own);
+  return at (self, self->own) + sizeof (GmpRingSize);
 }
 
 /* Returns whether the reader sleeps and has to be rung for. */
@@ -83,8 +98,11 @@ gboolean
 gmp_ring_commit (GmpRing *self,
                  gsize    size)
 {
-  self->own += size;
-  atomic_store_explicit (&self->control->head, self->own, memory_order_seq_cst);
+  GmpRingSize *place = size_at (self, self->own);
+
+  self->own += gmp_ring_extent (size);
+  atomic_store_explicit (size_at (self, self->own), 0, memory_order_relaxed);
+  atomic_store_explicit (place, size, memory_order_seq_cst);
   return atomic_load_explicit (&self->control->reader_sleeps, memory_order_seq_cst) != 0 &&
          atomic_exchange_explicit (&self->control->reader_sleeps, 0, memory_order_relaxed) != 0;
 }
@@ -97,44 +115,40 @@ gmp_ring_wait_for_room (GmpRing *self,
 {
   atomic_store_explicit (&self->control->writer_sleeps, 1, memory_order_seq_cst);
   return see_tail (self, atomic_load_explicit (&self->control->tail, memory_order_seq_cst)) &&
-         has_room (self, size);
+         has_room (self, gmp_ring_extent (size));
 }
 
-/* Takes over a head that the writer has stored: a multiple of GMP_RING_ALIGN, between the last one
- * and a full ring. */
 static gboolean
-see_head (GmpRing *self,
-          guint64  head)
+is_possible (GmpRing *self,
+             guint64  size)
 {
-  if (head - self->own > self->size || head - self->own < self->seen - self->own ||
-      head % GMP_RING_ALIGN != 0)
-    self->is_broken = TRUE;
-  else
-    self->seen = head;
-  return !self->is_broken;
+  return size <= self->size - GMP_RING_ALIGN - sizeof (GmpRingSize);
 }
 
-/* The next record, and how many bytes there are at the most; %NULL where there is none now. The
- * bytes are still the other side's to change: copy what is to be relied on. */
+/* The next record and its size; %NULL where there is none now. Its bytes are still the other side's
+ * to change: copy what is to be relied on. */
 const guint8 *
 gmp_ring_peek (GmpRing *self,
-               gsize   *available)
+               gsize   *size)
 {
-  if (self->seen == self->own &&
-      !see_head (self, atomic_load_explicit (&self->control->head, memory_order_acquire)))
+  guint64 stored = atomic_load_explicit (size_at (self, self->own), memory_order_acquire);
+
+  self->is_broken |= !is_possible (self, stored);
+  if (stored == 0 || self->is_broken)
     return NULL;
-  *available = self->seen - self->own;
-  return *available > 0 ? at (self, self->own) : NULL;
+  *size = stored;
+  return at (self, self->own) + sizeof (GmpRingSize);
 }
 
-/* Done with @size bytes. Returns whether the writer waits for room and has to be rung for. */
+/* Done with the record of @size bytes. Returns whether the writer waits for room and has to be rung
+ * for. */
 gboolean
 gmp_ring_release (GmpRing *self,
                   gsize    size)
 {
-  g_assert (size % GMP_RING_ALIGN == 0 && size <= self->seen - self->own);
+  g_assert (is_possible (self, size));
 
-  self->own += size;
+  self->own += gmp_ring_extent (size);
   atomic_store_explicit (&self->control->tail, self->own, memory_order_seq_cst);
   return atomic_load_explicit (&self->control->writer_sleeps, memory_order_seq_cst) != 0 &&
          atomic_exchange_explicit (&self->control->writer_sleeps, 0, memory_order_relaxed) != 0;
@@ -145,9 +159,7 @@ gboolean
 gmp_ring_sleep (GmpRing *self)
 {
   atomic_store_explicit (&self->control->reader_sleeps, 1, memory_order_seq_cst);
-  return self->seen != self->own ||
-         (see_head (self, atomic_load_explicit (&self->control->head, memory_order_seq_cst)) &&
-          self->seen != self->own) ||
+  return atomic_load_explicit (size_at (self, self->own), memory_order_seq_cst) != 0 ||
          self->is_broken;
 }
 

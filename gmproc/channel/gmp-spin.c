@@ -13,6 +13,10 @@
  * few times what a sleep costs, which is the least that a wait costs otherwise. */
 #define MAX_TURNS 2000
 
+/* So many first turns have no pause: most answers come within them, and a pause that the answer comes
+ * in only delays it. */
+#define QUICK_TURNS 8
+
 /* Now and then a turn lets others run, for the one who should answer may be among them: programs of
  * which nothing is known here may have the other processors. Where that costs 120 us a request
  * without it, it costs 7. And where the answer is there after others ran, each turn does so, until
@@ -96,7 +100,7 @@ gmp_spin_turn (GmpSpin *self)
   self->others_ran = FALSE;
   if (self->turns % self->pauses == 0)
     let_others_run (self);
-  else
+  else if (self->turns > QUICK_TURNS)
     relax ();
   return TRUE;
 }

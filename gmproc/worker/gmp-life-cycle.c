@@ -254,7 +254,7 @@ static gboolean
 send (Request *request,
       GError **error)
 {
-  g_autoptr (GmpChannel) channel = gmp_inbox_ref_first (request->inbox);
+  GmpChannel *channel = gmp_inbox_get_first (request->inbox);
 
   request->was_sent = channel != NULL;
   return channel == NULL || gmp_channel_send (channel, request->payload, error);
@@ -366,7 +366,7 @@ static void
 say_goodbye (GmpInbox     *inbox,
              const GError *error)
 {
-  g_autoptr (GmpChannel) channel = gmp_inbox_ref_first (inbox);
+  GmpChannel *channel = gmp_inbox_get_first (inbox);
   g_autoptr (GError) finished = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED,
                                                      "The client has finished");
 
