@@ -15,6 +15,9 @@
 #define N_RECORDS (g_test_thorough () ? 20000000 : g_test_slow () ? 4000000 : 2000000)
 #define MAX_SIZE 4096
 
+/* No record can be bigger: behind it, there is a line that says that no other follows. */
+#define BIGGEST (GMP_MEMORY_RING_SIZE - GMP_RING_ALIGN - sizeof (GmpRingSize))
+
 /* The seed of what is sent, so that the reader can tell what it should be. */
 #define SEED 20260
 
@@ -47,14 +50,14 @@ next_random (guint64 *state)
   return (guint32) (*state >> 33);
 }
 
-/* A multiple of GMP_RING_ALIGN; most are small, as messages are. */
+/* A multiple of 8; most are small, as messages are. */
 static gsize
 next_size (guint64 *state)
 {
   guint32 r = next_random (state);
   gsize max = r % 16 == 0 ? MAX_SIZE : 128;
 
-  return 24 + (next_random (state) % (max - 24)) / GMP_RING_ALIGN * GMP_RING_ALIGN;
+  return 24 + (next_random (state) % (max - 24)) / 8 * 8;
 }
 
 static guint64
@@ -97,11 +100,11 @@ write_records (Side *self)
 
 static const guint64 *
 wait_for_record (Side  *self,
-                 gsize *available)
+                 gsize *size)
 {
   const guint8 *record;
 
-  while ((record = gmp_ring_peek (&self->ring, available)) == NULL)
+  while ((record = gmp_ring_peek (&self->ring, size)) == NULL)
     {
       g_assert_false (self->ring.is_broken);
       if (!gmp_ring_sleep (&self->ring))
@@ -120,10 +123,10 @@ read_records (Side *self)
     {
       gsize size = next_size (&state);
       gsize n = size / 8;
-      gsize available;
-      const guint64 *words = wait_for_record (self, &available);
+      gsize told;
+      const guint64 *words = wait_for_record (self, &told);
 
-      g_assert_cmpuint (available, >=, size);
+      g_assert_cmpuint (told, ==, size);
       g_assert_cmpuint (words[0], ==, size);
       g_assert_cmpuint (words[1], ==, i);
       g_assert_cmpuint (words[n - 1], ==, sum (words, n - 1));
@@ -210,6 +213,14 @@ test_processes (void)
   sides_clear (sides);
 }
 
+/* The size of the record at @position. */
+static GmpRingSize *
+size_at (GmpRing *ring,
+         gsize    position)
+{
+  return (GmpRingSize *) (gpointer) (ring->body + position);
+}
+
 /* What the other side may store, and what it may not. */
 static void
 test_positions (void)
@@ -217,34 +228,37 @@ test_positions (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GmpMemory) memory = NULL;
   int fd = gmp_memory_new_fd (0, 2, &error);
-  const guint64 bad_heads[] = { 4, 8 * 1000 * 1000, G_MAXUINT64, (guint64) 0 - 64, 96 };
-  gsize available;
+  const guint64 bad_sizes[] = { BIGGEST + 1, GMP_MEMORY_RING_SIZE, G_MAXUINT64, G_MAXUINT64 - 64 };
+  gsize size;
 
   memory = gmp_memory_map (fd, GMP_END_CLIENT, &error);
   g_assert_no_error (error);
   close (fd);
-  for (guint i = 0; i < G_N_ELEMENTS (bad_heads); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (bad_sizes); i++)
     {
       GmpRing reader;
 
       gmp_ring_init (&reader, &memory->header->rings[0], memory->rings[0], GMP_MEMORY_RING_SIZE);
-      atomic_store (&memory->header->rings[0].head, 128);
-      g_assert_nonnull (gmp_ring_peek (&reader, &available));
-      g_assert_cmpuint (available, ==, 128);
-      gmp_ring_release (&reader, 128);
-      atomic_store (&memory->header->rings[0].head, bad_heads[i]);
-      g_assert_null (gmp_ring_peek (&reader, &available));
+      atomic_store (size_at (&reader, 0), 100);
+      g_assert_nonnull (gmp_ring_peek (&reader, &size));
+      g_assert_cmpuint (size, ==, 100);
+      gmp_ring_release (&reader, size);
+      g_assert_null (gmp_ring_peek (&reader, &size));
+      g_assert_false (reader.is_broken);
+      atomic_store (size_at (&reader, 128), bad_sizes[i]);
+      g_assert_null (gmp_ring_peek (&reader, &size));
       g_assert_true (reader.is_broken);
+      atomic_store (size_at (&reader, 128), 0);
     }
-  for (guint64 tail = 8; tail != 0; tail *= 16)
+  for (guint64 tail = 64; tail != 0; tail *= 16)
     {
       GmpRing writer;
 
       /* Nothing was written, so no tail but 0 can be. */
       gmp_ring_init (&writer, &memory->header->rings[1], memory->rings[1], GMP_MEMORY_RING_SIZE);
       atomic_store (&memory->header->rings[1].tail, tail);
-      g_assert_nonnull (gmp_ring_reserve (&writer, GMP_MEMORY_RING_SIZE));
-      g_assert_false (gmp_ring_wait_for_room (&writer, GMP_MEMORY_RING_SIZE));
+      g_assert_nonnull (gmp_ring_reserve (&writer, BIGGEST));
+      g_assert_false (gmp_ring_wait_for_room (&writer, BIGGEST));
       g_assert_true (writer.is_broken);
     }
 }

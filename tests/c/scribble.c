@@ -144,8 +144,7 @@ typedef enum {
   SCRIBBLE_ALL,
   SCRIBBLE_RINGS,
   SCRIBBLE_ARENA,
-  N_SCRIBBLES,
-  SCRIBBLE_POSITIONS = N_SCRIBBLES /* of the rings, in the header */
+  N_SCRIBBLES
 } Scribble;
 
 #define N_BURSTS 3000
@@ -165,8 +164,6 @@ is_wanted (guint64  offset,
 
   switch (what)
     {
-    case SCRIBBLE_POSITIONS:
-      return offset == 0;
     case SCRIBBLE_RINGS:
       return offset > 0 && !is_arena;
     case SCRIBBLE_ARENA:
@@ -200,7 +197,7 @@ find_ranges (Scribble what)
         continue;
       range = (Range) { (guint8 *) (guintptr) begin, MIN (end - begin, 128 * 1024) };
       if (offset == 0)
-        range.size = what == SCRIBBLE_POSITIONS ? 512 : 12 * 1024;
+        range.size = 12 * 1024;
       g_array_append_val (ranges, range);
     }
   g_assert_cmpuint (ranges->len, >, 0);
@@ -268,13 +265,13 @@ scribble_thread (gpointer data)
   guint32 seed = GPOINTER_TO_UINT (data);
   GRand *random = g_rand_new_with_seed (seed);
   GArray *some = find_ranges (seed % N_SCRIBBLES);
-  GArray *positions = find_ranges (SCRIBBLE_POSITIONS);
+  GArray *rings = find_ranges (SCRIBBLE_RINGS);
 
   check_seals ();
   /* If the bursts do not end the channel, what follows does. Until it has, and the process ends. */
   for (guint i = 0; TRUE; i++)
     {
-      scribble (i < N_BURSTS ? some : positions, random);
+      scribble (i < N_BURSTS ? some : rings, random);
       if (i % 16 == 0)
         ring_all ();
       g_thread_yield ();

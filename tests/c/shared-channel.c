@@ -8,6 +8,7 @@
 
 #include "channel/gmp-arena-private.h"
 #include "channel/gmp-inbox-private.h"
+#include "channel/gmp-record-private.h"
 #include "channel/gmp-shared-channel-private.h"
 
 #include <fcntl.h>
@@ -294,13 +295,16 @@ header_of (Pair *self)
   return self->memory->header;
 }
 
-/* Puts a record into the client's ring that the client never wrote. */
+/* Puts a record of @size bytes into the client's ring that the client never wrote. */
 static void
 forge (Pair             *self,
-       const TestRecord *record)
+       const TestRecord *record,
+       gsize             size)
 {
-  memcpy (self->memory->rings[0], record, sizeof *record);
-  atomic_store (&header_of (self)->rings[0].head, sizeof *record);
+  GmpRingSize *place = (GmpRingSize *) (gpointer) self->memory->rings[0];
+
+  memcpy (place + 1, record, sizeof *record);
+  atomic_store (place, size);
 }
 
 /* The server's end fails, alone, and the client hears of it. */
@@ -322,12 +326,13 @@ check_refused (Pair *self)
 }
 
 static void
-check_record (const TestRecord *record)
+check_record (const TestRecord *record,
+              gsize             size)
 {
   Pair pair;
 
   pair_init (&pair, MIB);
-  forge (&pair, record);
+  forge (&pair, record, size);
   check_refused (&pair);
   pair_clear (&pair);
 }
@@ -355,7 +360,18 @@ test_records (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (records); i++)
-    check_record (&records[i]);
+    {
+      const TestRecord *record = &records[i];
+      gsize size = gmp_record_size (record->type_size, record->size);
+
+      /* As large as it says, where it can be, and not. */
+      if (size < GMP_MEMORY_RING_SIZE / 2)
+        check_record (record, size);
+      check_record (record, sizeof *record);
+    }
+  check_record (&records[0], 1);
+  check_record (&records[0], GMP_MEMORY_RING_SIZE);
+  check_record (&records[0], G_MAXUINT64);
 }
 
 static void
@@ -376,7 +392,7 @@ test_blocks (void)
   for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
     {
       memcpy (record.rest + 8, &blocks[i], sizeof blocks[i]);
-      check_record (&record);
+      check_record (&record, gmp_record_size (record.type_size, record.size));
     }
 }
 
@@ -393,15 +409,14 @@ test_announced (void)
 
   memcpy (record.rest + 8, &size, sizeof size);
   pair_init (&pair, 0);
-  forge (&pair, &record);
-  atomic_store (&header_of (&pair)->rings[0].head, 24);
+  forge (&pair, &record, gmp_record_size (record.type_size, record.size));
   g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_EMPTY);
   g_assert_no_error (error);
   pair_clear (&pair);
 
   pair_init (&pair, 0);
   pair.server->value_limit = size - 1;
-  forge (&pair, &record);
+  forge (&pair, &record, gmp_record_size (record.type_size, record.size));
   g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
   gmp_test_check_in (error->message, "1152921504606846976 bytes");

@@ -22,8 +22,8 @@
 /* The input is a list of steps: a byte that says which, and what that needs. The hostile end is the
  * client, and has the memory mapped; the server is the one that must bear it. */
 enum {
-  STEP_WRITE_RING,   /* short: how many; bytes: appended, and the head moved behind them */
-  STEP_SET_HEAD,     /* long */
+  STEP_WRITE_RING,   /* short: how many; bytes: appended as a record */
+  STEP_SET_SIZE,     /* long: of the next record */
   STEP_SET_TAIL,     /* long: of the ring that the server writes */
   STEP_WRITE_ARENA,  /* short: at which 16 bytes; short: how many; bytes */
   STEP_SET_LENT,     /* byte: whose; byte: slot; byte: value */
@@ -45,22 +45,29 @@ typedef struct {
   FuzzInput input;
   GmpMemory *memory; /* the client's */
   int client_fds[GMP_SHARED_N_FDS];
-  guint64 head;
+  gsize position; /* of the next record */
   GmpInbox *inbox;     /* the server's, with @channel */
   GmpChannel *channel;
   GQueue kept;         /* of GVariant */
   gboolean is_closed;
 } Fuzz;
 
+static GmpRingSize *
+size_at (Fuzz *self)
+{
+  guint8 *ring = self->memory->rings[GMP_END_CLIENT];
+
+  return (GmpRingSize *) (gpointer) (ring + self->position % GMP_MEMORY_RING_SIZE);
+}
+
 static void
 write_ring (Fuzz *self)
 {
   gsize n = fuzz_take_short (&self->input) % 4096;
-  gsize place = self->head % GMP_MEMORY_RING_SIZE;
 
-  fuzz_take (&self->input, self->memory->rings[GMP_END_CLIENT] + place, n);
-  self->head += (n + GMP_RING_ALIGN - 1) & ~(GMP_RING_ALIGN - 1);
-  atomic_store (&self->memory->header->rings[GMP_END_CLIENT].head, self->head);
+  fuzz_take (&self->input, (guint8 *) (size_at (self) + 1), n);
+  atomic_store (size_at (self), n);
+  self->position += gmp_ring_extent (n);
 }
 
 static void
@@ -181,9 +188,8 @@ step (Fuzz *self)
     case STEP_WRITE_RING:
       write_ring (self);
       break;
-    case STEP_SET_HEAD:
-      self->head = fuzz_take_long (&self->input);
-      atomic_store (&self->memory->header->rings[GMP_END_CLIENT].head, self->head);
+    case STEP_SET_SIZE:
+      atomic_store (size_at (self), fuzz_take_long (&self->input));
       break;
     case STEP_SET_TAIL:
       atomic_store (&self->memory->header->rings[GMP_END_SERVER].tail,
@@ -265,6 +271,11 @@ finish (Fuzz *self)
         {
           fuzz_check_error (mail.error);
           self->is_closed = TRUE;
+        }
+      /* An answer to each, as a server gives, or a ring full of records is read without end. */
+      else
+        {
+          gmp_channel_send (self->channel, NULL, NULL);
         }
     }
   while (self->kept.length > 0)

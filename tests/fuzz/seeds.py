@@ -24,7 +24,7 @@ def pad(data: bytes) -> bytes:
 
 
 def record(kind: int, type_string: str = '', body: bytes = b'', size: int | None = None) -> bytes:
-    """A record of a ring, as in gmp-shared-channel.c; @size for one that lies."""
+    """A record, as in gmp-record-private.h; @size for one that lies."""
     name = type_string.encode('latin-1')
     header = struct.pack('<HHI', kind, len(name), len(body) if size is None else size)
     return header + pad(name) + pad(body)
@@ -44,52 +44,58 @@ VALUES = ['1', '"text"', '[1.5, 2.5]', '{"a": <1>, "b": <["x", "y"]>}', '(1, "tw
           "objectpath '/a/b'", "signature 'a{sv}'", '@a{us} {}', 'true', '<<<<1>>>>']
 
 RINGS = {
-    'null': record(NULL) * 3,
-    'values': b''.join(record(VALUE, *value(text)) for text in VALUES),
-    'same-type': record(VALUE, *value('1')) + record(VALUE, *value('2')),
-    'pieces': record(BEGIN, 'ay', struct.pack('<Q', 20)) + record(PIECE, body=bytes(12)) +
-              record(PIECE, body=bytes(8)) + record(VALUE, *value('1')),
-    'value-among-pieces': record(BEGIN, 'ay', struct.pack('<Q', 20)) + record(VALUE, *value('1')) +
-                          record(PIECE, body=bytes(20)),
-    'null-among-pieces': record(BEGIN, 'ay', struct.pack('<Q', 20)) + record(NULL) +
-                         record(PIECE, body=bytes(20)),
-    'begin-twice': record(BEGIN, 'ay', struct.pack('<Q', 20)) * 2,
-    'piece-alone': record(PIECE, body=bytes(8)),
-    'piece-too-long': record(BEGIN, 'ay', struct.pack('<Q', 4)) + record(PIECE, body=bytes(8)),
-    'huge-begin': record(BEGIN, 'ay', struct.pack('<Q', 2**63)),
-    'no-type': record(VALUE, '', bytes(8)),
-    'no-type-block': record(BLOCK, '', block(0, 0, 64)),
-    'bad-type': record(VALUE, 'a{vs}', bytes(8)),
-    'no-text-type': record(VALUE, '\xff\xfe', bytes(8)),
-    'type-with-nul': record(VALUE, 'i\0\0', bytes(4)),
-    'indefinite-type': record(VALUE, 'a*', bytes(8)),
-    'deep-type': record(VALUE, 'a' * 200 + 'i', bytes(8)),
-    'wide-type': record(VALUE, '(' + 't' * 12000 + ')', bytes(16)),
-    'long-type': record(VALUE, '(' + 't' * 16382 + ')', b''),
-    'deep-value': record(VALUE, 'v', b'v'.join([b'\0'] * 400)),
-    'wrong-bytes': record(VALUE, 'as', b'\xff\xff\xff\xff'),
-    'bad-text': record(VALUE, 's', b'\xff\xfe\0'),
-    'huge-count': record(VALUE, 'a()', bytes(8192)),
-    'too-long': record(VALUE, 'i', bytes(4), 2**32 - 1),
-    'unknown': record(77),
-    'block': record(BLOCK, 'ay', block(0, 0, 64)),
-    'block-twice': record(BLOCK, 'ay', block(3, 0, 64)) * 2,
+    'null': [record(NULL)] * 3,
+    'values': [record(VALUE, *value(text)) for text in VALUES],
+    'same-type': [record(VALUE, *value('1')), record(VALUE, *value('2'))],
+    'pieces': [record(BEGIN, 'ay', struct.pack('<Q', 20)), record(PIECE, body=bytes(12)),
+               record(PIECE, body=bytes(8)), record(VALUE, *value('1'))],
+    'value-among-pieces': [record(BEGIN, 'ay', struct.pack('<Q', 20)), record(VALUE, *value('1')),
+                           record(PIECE, body=bytes(20))],
+    'null-among-pieces': [record(BEGIN, 'ay', struct.pack('<Q', 20)), record(NULL),
+                          record(PIECE, body=bytes(20))],
+    'begin-twice': [record(BEGIN, 'ay', struct.pack('<Q', 20))] * 2,
+    'piece-alone': [record(PIECE, body=bytes(8))],
+    'piece-too-long': [record(BEGIN, 'ay', struct.pack('<Q', 4)), record(PIECE, body=bytes(8))],
+    'huge-begin': [record(BEGIN, 'ay', struct.pack('<Q', 2**63))],
+    'no-type': [record(VALUE, '', bytes(8))],
+    'no-type-block': [record(BLOCK, '', block(0, 0, 64))],
+    'bad-type': [record(VALUE, 'a{vs}', bytes(8))],
+    'no-text-type': [record(VALUE, '\xff\xfe', bytes(8))],
+    'type-with-nul': [record(VALUE, 'i\0\0', bytes(4))],
+    'indefinite-type': [record(VALUE, 'a*', bytes(8))],
+    'deep-type': [record(VALUE, 'a' * 200 + 'i', bytes(8))],
+    'wide-type': [record(VALUE, '(' + 't' * 12000 + ')', bytes(16))],
+    'long-type': [record(VALUE, '(' + 't' * 16382 + ')', b'')],
+    'deep-value': [record(VALUE, 'v', b'v'.join([b'\0'] * 400))],
+    'wrong-bytes': [record(VALUE, 'as', b'\xff\xff\xff\xff')],
+    'bad-text': [record(VALUE, 's', b'\xff\xfe\0')],
+    'huge-count': [record(VALUE, 'a()', bytes(8192))],
+    'too-long': [record(VALUE, 'i', bytes(4), 2**32 - 1)],
+    'unknown': [record(77)],
+    'block': [record(BLOCK, 'ay', block(0, 0, 64))],
+    'block-twice': [record(BLOCK, 'ay', block(3, 0, 64))] * 2,
 }
 
 
+def in_ring(data: bytes, size: int | None = None) -> bytes:
+    """As it stands in a ring; @size for one that lies."""
+    framed = struct.pack('<Q', len(data) if size is None else size) + data
+    return framed + bytes(-len(framed) % 64)
+
+
 def write_frames() -> dict[str, bytes]:
-    seeds = {name: struct.pack('<H', len(ring) & 0xffff) + ring for name, ring in RINGS.items()}
-    seeds['odd-head'] = b'\x03\0' + RINGS['null']
+    seeds = {name: b''.join(map(in_ring, ring)) for name, ring in RINGS.items()}
+    for size in (1, 2**16 - 73, 2**16 - 72, 2**16 - 71, 2**64 - 1):
+        seeds[f'size-{size}'] = in_ring(record(NULL), size) + in_ring(record(NULL))
     return seeds
 
 
-(WRITE_RING, SET_HEAD, SET_TAIL, WRITE_ARENA, SET_LENT, CLOSE, SLEEP_FLAGS, RING_BELL, HANG_UP,
+(WRITE_RING, SET_SIZE, SET_TAIL, WRITE_ARENA, SET_LENT, CLOSE, SLEEP_FLAGS, RING_BELL, HANG_UP,
  TRUNCATE, TAKE, DROP, SEND, WRITE_VALUE, TRIM, SERVER_CLOSE) = (bytes([i]) for i in range(16))
 
 
 def write_ring(*records: bytes) -> bytes:
-    ring = b''.join(records)
-    return WRITE_RING + struct.pack('<H', len(ring)) + ring
+    return b''.join(WRITE_RING + struct.pack('<H', len(data)) + data for data in records)
 
 
 def write_arena(at: int, data: bytes) -> bytes:
@@ -106,8 +112,8 @@ def close(domain: bytes, text: bytes) -> bytes:
 
 
 def write_blocks() -> dict[str, bytes]:
-    seeds = {'ring-' + name: write_ring(ring) + TAKE * 20 for name, ring in RINGS.items()
-             if len(ring) < 4096}
+    seeds = {'ring-' + name: write_ring(*ring) + TAKE * 20 for name, ring in RINGS.items()
+             if max(map(len, ring)) < 4096}
     limits = {'slot': (128, 0, 64), 'offset': (0, 8 * 65536, 64), 'unaligned': (0, 8, 64),
               'end': (0, 8 * 65536 - PAGE, PAGE), 'beyond': (0, 8 * 65536 - PAGE, PAGE + 1),
               'none': (0, 0, 0), 'huge': (0, PAGE, 2**64 - PAGE), 'all': (127, 0, 8 * 65536),
@@ -131,8 +137,9 @@ def write_blocks() -> dict[str, bytes]:
     seeds['tail'] = SET_TAIL + struct.pack('<Q', 8) + SEND + struct.pack('<H', 100) + TAKE
     seeds['tail-later'] = (SEND + struct.pack('<H', 1000)) * 8 + SET_TAIL + \
         struct.pack('<Q', 2**64 - 8) + TAKE + (SEND + struct.pack('<H', 1000)) * 2 + TAKE
-    seeds['head'] = SET_HEAD + struct.pack('<Q', 65536) + TAKE + SET_HEAD + \
-        struct.pack('<Q', 65544) + TAKE
+    seeds['size'] = SET_SIZE + struct.pack('<Q', 2**16 - 72) + TAKE
+    seeds['size-too-big'] = SET_SIZE + struct.pack('<Q', 2**16) + TAKE
+    seeds['size-later'] = write_ring(record(NULL)) + SET_SIZE + struct.pack('<Q', 1) + TAKE * 2
     seeds['close'] = close(b'g-io-error-quark', b'text') + TAKE
     seeds['close-bad'] = close(b'\xff' * 64, b'\xff' * 4096) + TAKE
     seeds['close-without'] = close(b'', b'text') + TAKE
