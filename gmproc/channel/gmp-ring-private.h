@@ -24,8 +24,8 @@ G_BEGIN_DECLS
  * yet. */
 typedef _Atomic guint64 GmpRingSize;
 
-/* What both sides see besides the records. Positions are counted in bytes since the beginning and do
- * not wrap: 2^64 bytes are more than anybody can send. */
+/* What both sides see besides the records. Positions are counted in bytes since the beginning and
+ * do not wrap: 2^64 bytes are more than anybody can send. */
 typedef struct {
   alignas (GMP_CACHE_LINE) _Atomic guint64 tail; /* the reader's: begin of the next record */
   alignas (GMP_CACHE_LINE) _Atomic guint32 reader_sleeps; /* cleared by either */

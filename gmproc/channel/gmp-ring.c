@@ -7,23 +7,24 @@
 #include "channel/gmp-ring-private.h"
 
 /* There is no head in the header: the size of a record, which stands before it, is stored last and
- * tells that it is there. So what the reader waits for is what it wants to read, and a small message
- * takes one cache line from one processor to the other, not two after one another. Before a record is
- * told of, a 0 is put where the next one will begin, or old bytes there would look like one.
+ * tells that it is there. So what the reader waits for is what it wants to read, and a small
+ * message takes one cache line from one processor to the other, not two after one another. Before a
+ * record is told of, a 0 is put where the next one will begin, or old bytes there would look like
+ * one.
  *
  * Which orderings there are, and why.
  *
  * Data. The writer fills a record, puts the 0 behind it, and then stores its size; the reader loads
- * the size and then looks at the rest: release and acquire, or it could see the new size and the old
- * bytes. The way back is the same: the reader is done with a record before it stores tail, and the
- * writer overwrites it only after it has loaded that tail.
+ * the size and then looks at the rest: release and acquire, or it could see the new size and the
+ * old bytes. The way back is the same: the reader is done with a record before it stores tail, and
+ * the writer overwrites it only after it has loaded that tail.
  *
- * Sleep. Who is about to sleep stores its flag, then looks once more; who moves something stores it,
- * then looks at the flag. Each stores one place and loads the other, and at least one must see the
- * other's store, or one sleeps on a message and nobody rings. Release and acquire do not forbid that
- * both loads come before both stores. So these four are sequentially consistent: in their one order
- * one of the two stores is first, and the other side's load comes after it. The price is an exchange
- * in place of a store.
+ * Sleep. Who is about to sleep stores its flag, then looks once more; who sends or reads stores its
+ * size or tail, then looks at the flag. Each stores one place and loads the other, and at least one
+ * must see the other's store, or one sleeps on a message and nobody rings. Release and acquire do
+ * not forbid that both loads come before both stores. So these four are sequentially consistent: in
+ * their one order one of the two stores is first, and the other side's load comes after it. The
+ * price is an exchange in place of a store.
  *
  * Flags are cleared by whoever comes first. An exchange tells which of two clearers rings; nothing
  * else depends on them.

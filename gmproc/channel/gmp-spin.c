@@ -13,8 +13,8 @@
  * few times what a sleep costs, which is the least that a wait costs otherwise. */
 #define MAX_TURNS 2000
 
-/* So many first turns have no pause: most answers come within them, and a pause that the answer comes
- * in only delays it. */
+/* So many first turns have no pause: most answers come within them, and a pause in which one comes
+ * only delays it. */
 #define QUICK_TURNS 8
 
 /* Now and then a turn lets others run, for the one who should answer may be among them: programs of
