@@ -8,7 +8,6 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
-#include "peer/gmp-peer-private.h"
 
 /**
  * GmpClientServer:
@@ -106,7 +105,7 @@ gmp_client_server_finalize (GObject *object)
   g_free (priv->runtime);
   g_ptr_array_unref (priv->clients);
   g_clear_pointer (&priv->service, gmp_service_free);
-  gmp_peer_free_context (priv->context);
+  g_clear_pointer (&priv->context, g_main_context_unref);
   gmp_starter_unref (priv->starter);
   G_OBJECT_CLASS (gmp_client_server_parent_class)->finalize (object);
 }

@@ -6,7 +6,6 @@
 
 #include "application/gmp-pool-private.h"
 
-#include "peer/gmp-peer-private.h"
 
 struct _GmpPool
 {
@@ -27,7 +26,7 @@ void
 gmp_pool_free (GmpPool *self)
 {
   gmp_pool_retire (self);
-  gmp_peer_free_context (self->context);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self);
 }
 

@@ -12,7 +12,6 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
-#include "peer/gmp-peer-private.h"
 
 /* The run is over when both the clients and the server have ended. A server that is done early
  * stays until its clients have ended, for they may still ask; then it is retired. A server that

@@ -10,7 +10,6 @@
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-peer-private.h"
 #include "peer/gmp-wire-private.h"
 
 /* The connection lives as long as the process. It is read during a run, in the main context of

@@ -11,7 +11,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
-#include "peer/gmp-peer-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +152,7 @@ gmp_worker_process_new (GmpLauncher    *launcher,
   self->options = gmp_options_ref (order->options);
   g_queue_init (&self->tail);
   if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
-      !gmp_peer_socketpair (fds, error))
+      !gmp_wire_socketpair (fds, error))
     {
       close_if_open (launch.stdout_fd);
       close_if_open (launch.stderr_fd);

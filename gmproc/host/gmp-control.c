@@ -12,7 +12,6 @@
 #include "channel/gmp-value-private.h"
 #include "host/gmp-group-private.h"
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-peer-private.h"
 #include "peer/gmp-port-private.h"
 #include "peer/gmp-wire-private.h"
 
@@ -329,7 +328,7 @@ control_thread (gpointer user_data)
 
   g_main_context_push_thread_default (self->context);
   source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, receive_cb, self);
-  gmp_wire_greet (self->wire);
+  gmp_wire_greet (self->wire, NULL);
   g_main_loop_run (self->loop);
 
   g_source_destroy (source);
@@ -402,7 +401,7 @@ gmp_control_free (GmpControl *self)
       g_thread_join (self->thread);
     }
   g_clear_pointer (&self->inbox, gmp_inbox_free);
-  gmp_peer_free_context (self->context);
+  g_main_context_unref (self->context);
   gmp_wire_free (self->wire);
   g_async_queue_unref (self->jobs);
   g_main_loop_unref (self->loop);
@@ -525,8 +524,8 @@ call_for_nothing (GmpWire    *application,
 
   g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
                                                 NULL));
-  gmp_wire_greet (self->wire);
-  if (!gmp_wire_take_greeting (application, error) || !gmp_wire_send (application, call, error))
+  if (!gmp_wire_greet (self->wire, error) || !gmp_wire_take_greeting (application, error) ||
+      !gmp_wire_send (application, call, error))
     return FALSE;
   receive_cb (NULL, G_IO_IN, self);
   gmp_control_ready (self);
@@ -546,7 +545,7 @@ gmp_control_rehearse (GError **error)
   g_autoptr (GmpControl) self = NULL;
   int fds[2];
 
-  if (!gmp_peer_socketpair (fds, error))
+  if (!gmp_wire_socketpair (fds, error))
     return FALSE;
   application = gmp_wire_new (fds[0], error);
   self = control_new (fds[1], error);

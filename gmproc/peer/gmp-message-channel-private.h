@@ -1,4 +1,4 @@
-/* gmp-message-channel-private.h: a channel that is D-Bus messages on a connection of its own
+/* gmp-message-channel-private.h: a channel that is D-Bus messages over a socket
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -7,7 +7,6 @@
 #pragma once
 
 #include "channel/gmp-channel-private.h"
-#include "peer/gmp-peer-private.h"
 
 G_BEGIN_DECLS
 
@@ -15,6 +14,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP, MESSAGE_CHANNEL,
                       GmpChannel)
 
-GmpChannel *gmp_message_channel_new (int fd);
+GmpChannel *gmp_message_channel_new (int      fd,
+                                     GError **error);
 
 G_END_DECLS

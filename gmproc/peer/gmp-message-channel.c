@@ -1,4 +1,4 @@
-/* gmp-message-channel.c: a channel that is D-Bus messages on a connection of its own
+/* gmp-message-channel.c: a channel that is D-Bus messages over a socket
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -9,295 +9,65 @@
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
+#include "peer/gmp-wire-private.h"
 
-/* The one who sends and receives may be blocked in code of the user or have no main loop, so what
- * comes is taken by a message filter, in GDBus's thread, and left in this box. */
-typedef struct {
-  gatomicrefcount ref_count;
-  GMutex lock;
-  GQueue incoming;       /* of GVariant, or &null_payload; under lock */
-  guint n_unsent;        /* values that GDBus has not begun to write; under lock */
-  GError *reason;        /* (nullable): why the channel has closed; under lock */
-  GmpDoorbell *doorbell; /* (nullable); under lock */
-} Box;
+#include <errno.h>
+#include <sys/epoll.h>
 
-/* There is one request at a time, and one answer. Nobody who keeps to that has more than this in
- * its peer's box. */
-#define INCOMING_MAX 16
+#define CHANNEL_PATH      "/org/gmproc/Channel"
+#define CHANNEL_INTERFACE "org.gmproc.Channel1"
 
+/* Whoever receives reads the socket, and whoever sends writes it: what there is no room for goes
+ * while this end receives. So nothing is read that nobody asks for, and a peer that sends without
+ * end waits for room. */
 struct _GmpMessageChannel
 {
   GmpChannel parent_instance;
 
-  Box *box;
-  GCancellable *connecting;
-  GMutex lock;
-  GDBusConnection *connection; /* (nullable): not yet connected; under lock */
-  GQueue outgoing;             /* of GDBusMessage, until there is a connection; under lock */
-  gboolean closed;             /* by this end; under lock */
+  GmpWire *wire;
+  GmpDoorbell *doorbell; /* (nullable) */
+  guint32 events;        /* of the socket, by which it is rung */
+  gboolean is_closed;    /* by this end */
+  GError *reason;        /* (nullable): the other end has closed, or sent nonsense */
 };
 
 G_DEFINE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP_TYPE_CHANNEL)
 
-static char null_payload;
+static void fail (GmpMessageChannel *self,
+                  GError            *error);
 
+/* Room is waited for only where it is needed, or each message that is read would ring. */
 static void
-payload_free (gpointer payload)
+listen_to_socket (GmpMessageChannel *self)
 {
-  if (payload != &null_payload)
-    g_variant_unref (payload);
-}
+  int fd = gmp_wire_get_fd (self->wire);
+  guint32 events = EPOLLIN | EPOLLRDHUP | (gmp_wire_has_unsent (self->wire) ? EPOLLOUT : 0);
 
-static Box *
-box_new (void)
-{
-  Box *box = g_new0 (Box, 1);
-
-  g_atomic_ref_count_init (&box->ref_count);
-  g_mutex_init (&box->lock);
-  g_queue_init (&box->incoming);
-  return box;
-}
-
-static Box *
-box_ref (Box *box)
-{
-  g_atomic_ref_count_inc (&box->ref_count);
-  return box;
-}
-
-static void
-box_unref (gpointer data)
-{
-  Box *box = data;
-
-  if (!g_atomic_ref_count_dec (&box->ref_count))
+  if (self->doorbell == NULL || events == self->events)
     return;
-  g_queue_clear_full (&box->incoming, payload_free);
-  g_clear_error (&box->reason);
-  g_clear_pointer (&box->doorbell, gmp_doorbell_unref);
-  g_mutex_clear (&box->lock);
-  g_free (box);
+  if (self->events != 0)
+    gmp_doorbell_forget (self->doorbell, fd);
+  self->events = events;
+  if (!gmp_doorbell_listen (self->doorbell, fd, events, NULL))
+    fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's socket cannot be waited "
+                             "for: %s", g_strerror (errno)));
 }
 
-/* Either a payload, as in the queue, or the end with its reason. Takes over what it is given;
- * called in any thread. */
+/* @body is floating, and taken over. */
 static void
-box_put (Box     *box,
-         gpointer payload,
-         GError  *reason)
+post (GmpMessageChannel *self,
+      const char        *member,
+      GVariant          *body,
+      GUnixFDList       *handles)
 {
-  g_mutex_lock (&box->lock);
-  if (box->reason == NULL && payload != NULL)
-    g_queue_push_tail (&box->incoming, g_steal_pointer (&payload));
-  else if (box->reason == NULL)
-    box->reason = g_steal_pointer (&reason);
-  if (box->doorbell != NULL)
-    gmp_doorbell_ring (box->doorbell);
-  g_mutex_unlock (&box->lock);
-
-  if (payload != NULL)
-    payload_free (payload);
-  g_clear_error (&reason);
-}
-
-static GError *
-disconnected_error (void)
-{
-  return g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                      "The process at the other end of the channel is gone");
-}
-
-static GDBusMessage *
-new_call (const char *member,
-          GVariant   *body)
-{
-  GDBusMessage *message = g_dbus_message_new_method_call (NULL, GMP_CHANNEL_PATH,
-                                                          GMP_CHANNEL_INTERFACE, member);
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, CHANNEL_PATH,
+                                                                     CHANNEL_INTERFACE, member);
 
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   g_dbus_message_set_body (message, body);
-  return message;
-}
-
-static GDBusMessage *
-new_close (const GError *reason)
-{
-  if (reason == NULL)
-    return new_call ("Close", g_variant_new ("(sis)", "", 0, ""));
-  return new_call ("Close", g_variant_new ("(sis)", g_quark_to_string (reason->domain),
-                                           reason->code, reason->message));
-}
-
-static gboolean
-has_ended (Box *box)
-{
-  gboolean result;
-
-  g_mutex_lock (&box->lock);
-  result = box->reason != NULL;
-  g_mutex_unlock (&box->lock);
-  return result;
-}
-
-static gboolean
-is_value (GDBusMessage *message)
-{
-  return g_strcmp0 (g_dbus_message_get_member (message), "Send") == 0 &&
-         g_strcmp0 (g_dbus_message_get_signature (message), GMP_PAYLOAD_TYPE) == 0;
-}
-
-/* Whether it is the peer's turn to send. */
-static gboolean
-check_turn (Box     *box,
-            GError **error)
-{
-  gboolean result;
-
-  g_mutex_lock (&box->lock);
-  result = box->n_unsent == 0 && box->incoming.length < INCOMING_MAX;
-  g_mutex_unlock (&box->lock);
-  if (!result)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
-                 GMP_CHANNEL_IMPATIENT);
-  return result;
-}
-
-static gboolean
-parse_send (GDBusMessage *message,
-            Box          *box,
-            GError      **error)
-{
-  GVariant *payload;
-  g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
-
-  if (!check_turn (box, error) ||
-      !gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &payload, error))
-    return FALSE;
-  box_put (box, payload != NULL ? (gpointer) payload : &null_payload, NULL);
-  return TRUE;
-}
-
-static void
-parse_close (GDBusMessage *message,
-             Box          *box)
-{
-  const char *domain;
-  const char *text;
-  int code;
-
-  g_variant_get (g_dbus_message_get_body (message), "(&si&s)", &domain, &code, &text);
-  if (domain[0] == '\0')
-    box_put (box, NULL, disconnected_error ());
-  else
-    box_put (box, NULL, g_error_new_literal (g_quark_from_string (domain), code, text));
-}
-
-/* Called in GDBus's thread, for messages in both directions. */
-static GDBusMessage *
-filter_cb (GDBusConnection *connection,
-           GDBusMessage    *message,
-           gboolean         incoming,
-           gpointer         user_data)
-{
-  Box *box = user_data;
-  const char *member = g_dbus_message_get_member (message);
-  const char *signature = g_dbus_message_get_signature (message);
-  GError *error = NULL;
-
-  if (!incoming)
-    {
-      g_mutex_lock (&box->lock);
-      box->n_unsent -= is_value (message) ? 1 : 0;
-      g_mutex_unlock (&box->lock);
-      return message;
-    }
-
-  if (has_ended (box))
-    ; /* An answer to each would be kept for one who reads none. */
-  else if (is_value (message))
-    parse_send (message, box, &error);
-  else if (g_strcmp0 (member, "Close") == 0 && g_strcmp0 (signature, "sis") == 0)
-    parse_close (message, box);
-  else
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "A channel brought a message that is none of its own: '%.100s' (%.100s)",
-                 member != NULL ? member : "", signature != NULL ? signature : "");
-
-  if (error != NULL)
-    {
-      g_autoptr (GDBusMessage) close_message = new_close (error);
-
-      g_dbus_connection_send_message (connection, close_message, G_DBUS_SEND_MESSAGE_FLAGS_NONE,
-                                      NULL, NULL);
-      box_put (box, NULL, error);
-    }
-  g_object_unref (message);
-  return NULL;
-}
-
-static void
-closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
-           gboolean         remote_peer_vanished G_GNUC_UNUSED,
-           GError          *error G_GNUC_UNUSED,
-           gpointer         user_data)
-{
-  box_put (user_data, NULL, disconnected_error ());
-}
-
-static void
-closed_data_free (gpointer  data,
-                  GClosure *closure G_GNUC_UNUSED)
-{
-  box_unref (data);
-}
-
-static void
-send_outgoing_locked (GmpMessageChannel *self)
-{
-  GDBusMessage *message;
-
-  while ((message = g_queue_pop_head (&self->outgoing)) != NULL)
-    {
-      g_dbus_connection_send_message (self->connection, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE,
-                                      NULL, NULL);
-      g_object_unref (message);
-    }
-}
-
-static void
-connected_cb (GObject      *source G_GNUC_UNUSED,
-              GAsyncResult *result,
-              gpointer      user_data)
-{
-  GWeakRef *weak_self = user_data;
-  g_autoptr (GmpMessageChannel) self = g_weak_ref_get (weak_self);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusConnection) connection = gmp_peer_connect_finish (result, &error);
-
-  g_weak_ref_clear (weak_self);
-  g_free (weak_self);
-  if (self == NULL)
-    return;
-  if (connection == NULL)
-    {
-      box_put (self->box, NULL, error->domain == GMP_ERROR ? g_steal_pointer (&error)
-                                                           : disconnected_error ());
-      return;
-    }
-  g_signal_connect_data (connection, "closed", G_CALLBACK (closed_cb), box_ref (self->box),
-                         closed_data_free, 0);
-  g_dbus_connection_add_filter (connection, filter_cb, box_ref (self->box), box_unref);
-
-  g_mutex_lock (&self->lock);
-  self->connection = g_object_ref (connection);
-  send_outgoing_locked (self);
-  g_mutex_unlock (&self->lock);
-  g_dbus_connection_start_message_processing (connection);
-  /* It may have closed, and said so, before there was a handler. What the peer sent before that is
-   * of no more use: it has ended. */
-  if (g_dbus_connection_is_closed (connection))
-    box_put (self->box, NULL, disconnected_error ());
+  g_dbus_message_set_unix_fd_list (message, handles);
+  gmp_wire_post (self->wire, message);
+  listen_to_socket (self);
 }
 
 static gboolean
@@ -307,9 +77,11 @@ gmp_message_channel_send (GmpChannel *channel,
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  g_autoptr (GDBusMessage) message = NULL;
   GVariant *packed;
 
+  /* A channel that has ended is not an error here: receive() tells, with the reason. */
+  if (self->reason != NULL || self->is_closed)
+    return TRUE;
   if (payload != NULL &&
       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
                              GMP_ERROR_BAD_PAYLOAD, error))
@@ -317,40 +89,123 @@ gmp_message_channel_send (GmpChannel *channel,
   packed = gmp_payload_pack (payload, handles, error);
   if (packed == NULL)
     return FALSE;
-  message = new_call ("Send", g_variant_new_tuple (&packed, 1));
-  if (g_unix_fd_list_get_length (handles) > 0)
-    g_dbus_message_set_unix_fd_list (message, handles);
-
-  /* A connection that is gone is not an error here: receive() tells, with the reason if the other
-   * end gave one. */
-  g_mutex_lock (&self->box->lock);
-  self->box->n_unsent++;
-  g_mutex_unlock (&self->box->lock);
-  g_mutex_lock (&self->lock);
-  g_queue_push_tail (&self->outgoing, g_steal_pointer (&message));
-  if (self->connection != NULL)
-    send_outgoing_locked (self);
-  g_mutex_unlock (&self->lock);
+  post (self, "Send", g_variant_new_tuple (&packed, 1), handles);
   return TRUE;
 }
 
-/* The connection stays up after this: closing it now would make the other end's next write fail,
- * and GDBus then drops what it has not read yet, the reason among it. */
+static gboolean
+gmp_message_channel_has_unsent (GmpChannel *channel)
+{
+  GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
+
+  return self->reason == NULL && gmp_wire_has_unsent (self->wire);
+}
+
 static void
 gmp_message_channel_close (GmpChannel   *channel,
                            const GError *reason)
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
+  g_autofree char *text = gmp_wire_limit_text (reason != NULL ? reason->message : "");
 
-  g_mutex_lock (&self->lock);
-  if (!self->closed)
+  if (self->is_closed)
+    return;
+  self->is_closed = TRUE;
+  post (self, "Close", g_variant_new ("(sis)",
+                                      reason != NULL ? g_quark_to_string (reason->domain) : "",
+                                      reason != NULL ? reason->code : 0, text), NULL);
+}
+
+/* The other end has sent what it may not send, and is told so: takes @error over. */
+static void
+fail (GmpMessageChannel *self,
+      GError            *error)
+{
+  g_clear_error (&self->reason);
+  self->reason = error;
+  gmp_message_channel_close (GMP_CHANNEL (self), error);
+}
+
+static GError *
+disconnected_error (void)
+{
+  return g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                      "The process at the other end of the channel is gone");
+}
+
+static gboolean
+is_call (GDBusMessage *message,
+         const char   *member,
+         const char   *signature)
+{
+  return g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+         g_strcmp0 (g_dbus_message_get_member (message), member) == 0 &&
+         g_strcmp0 (g_dbus_message_get_signature (message), signature) == 0;
+}
+
+static gboolean
+take_value (GmpMessageChannel *self,
+            GDBusMessage      *message,
+            GVariant         **payload,
+            GError           **error)
+{
+  g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
+
+  /* Or what is kept for a client that reads nothing would become more without end. */
+  if (gmp_wire_has_unsent (self->wire))
     {
-      self->closed = TRUE;
-      g_queue_push_tail (&self->outgoing, new_close (reason));
-      if (self->connection != NULL)
-        send_outgoing_locked (self);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
+                   GMP_CHANNEL_IMPATIENT);
+      return FALSE;
     }
-  g_mutex_unlock (&self->lock);
+  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), payload, error))
+    return FALSE;
+  if (*payload == NULL ||
+      gmp_value_check_size (g_variant_get_size (*payload), self->parent_instance.value_limit,
+                            GMP_ERROR_PROTOCOL, error))
+    return TRUE;
+  g_clear_pointer (payload, g_variant_unref);
+  return FALSE;
+}
+
+/* The reason that the other end gave. */
+static GError *
+read_close (GDBusMessage *message)
+{
+  const char *domain;
+  const char *text;
+  int code;
+
+  g_variant_get (g_dbus_message_get_body (message), "(&si&s)", &domain, &code, &text);
+  return domain[0] != '\0' ? g_error_new_literal (g_quark_from_string (domain), code, text)
+                           : disconnected_error ();
+}
+
+static void
+take_nonsense (GmpMessageChannel *self,
+               GDBusMessage      *message)
+{
+  const char *member = g_dbus_message_get_member (message);
+
+  fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                           "A channel brought a message that is none of its own: '%.100s' "
+                           "(%.100s)", member != NULL ? member : "",
+                           g_dbus_message_get_signature (message)));
+}
+
+/* Nothing more comes: the socket has been closed, or brought no message. Takes @error over. */
+static void
+lose (GmpMessageChannel *self,
+      GError            *error)
+{
+  if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
+    {
+      g_prefix_error (&error, "The other end of a channel has failed: ");
+      fail (self, error);
+      return;
+    }
+  g_error_free (error);
+  self->reason = disconnected_error ();
 }
 
 static GmpChannelStatus
@@ -358,32 +213,29 @@ gmp_message_channel_receive (GmpChannel *channel,
                              GVariant  **payload,
                              GError    **error)
 {
-  Box *box = GMP_MESSAGE_CHANNEL (channel)->box;
-  GmpChannelStatus status = GMP_CHANNEL_EMPTY;
+  GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
+  g_autoptr (GDBusMessage) message = NULL;
   GError *local = NULL;
-  gpointer first;
 
-  g_mutex_lock (&box->lock);
-  first = g_queue_pop_head (&box->incoming);
-  if (first != NULL)
+  if (self->reason == NULL)
     {
-      *payload = first != &null_payload ? first : NULL;
-      status = GMP_CHANNEL_PAYLOAD;
+      gmp_wire_flush (self->wire);
+      listen_to_socket (self);
+      message = gmp_wire_receive (self->wire, &local);
+      if (message == NULL && local == NULL)
+        return GMP_CHANNEL_EMPTY;
+      if (message == NULL)
+        lose (self, local);
+      else if (is_call (message, "Close", "sis"))
+        self->reason = read_close (message);
+      else if (!is_call (message, "Send", GMP_PAYLOAD_TYPE))
+        take_nonsense (self, message);
+      else if (take_value (self, message, payload, &local))
+        return GMP_CHANNEL_PAYLOAD;
+      else
+        fail (self, local);
     }
-  else if (box->reason != NULL)
-    {
-      g_propagate_error (error, g_error_copy (box->reason));
-      status = GMP_CHANNEL_CLOSED;
-    }
-  g_mutex_unlock (&box->lock);
-  if (status != GMP_CHANNEL_PAYLOAD || *payload == NULL ||
-      gmp_value_check_size (g_variant_get_size (*payload), channel->value_limit,
-                            GMP_ERROR_PROTOCOL, &local))
-    return status;
-  g_clear_pointer (payload, g_variant_unref);
-  gmp_message_channel_close (channel, local);
-  box_put (box, NULL, g_error_copy (local));
-  g_propagate_error (error, local);
+  g_propagate_error (error, g_error_copy (self->reason));
   return GMP_CHANNEL_CLOSED;
 }
 
@@ -391,25 +243,10 @@ static void
 gmp_message_channel_watch (GmpChannel  *channel,
                            GmpDoorbell *doorbell)
 {
-  Box *box = GMP_MESSAGE_CHANNEL (channel)->box;
+  GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
 
-  g_mutex_lock (&box->lock);
-  g_clear_pointer (&box->doorbell, gmp_doorbell_unref);
-  box->doorbell = gmp_doorbell_ref (doorbell);
-  g_mutex_unlock (&box->lock);
-}
-
-static void
-gmp_message_channel_dispose (GObject *object)
-{
-  GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
-
-  g_cancellable_cancel (self->connecting);
-  /* Without a callback, which would wait in the main context of this thread: it may have none. */
-  if (self->connection != NULL)
-    g_dbus_connection_close_sync (self->connection, NULL, NULL);
-  g_clear_object (&self->connection);
-  G_OBJECT_CLASS (gmp_message_channel_parent_class)->dispose (object);
+  self->doorbell = gmp_doorbell_ref (doorbell);
+  listen_to_socket (self);
 }
 
 static void
@@ -417,47 +254,39 @@ gmp_message_channel_finalize (GObject *object)
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
 
-  g_object_unref (self->connecting);
-  g_queue_clear_full (&self->outgoing, g_object_unref);
-  g_mutex_clear (&self->lock);
-  box_unref (self->box);
+  if (self->doorbell != NULL)
+    gmp_doorbell_forget (self->doorbell, gmp_wire_get_fd (self->wire));
+  g_clear_pointer (&self->doorbell, gmp_doorbell_unref);
+  g_clear_pointer (&self->wire, gmp_wire_free);
+  g_clear_error (&self->reason);
   G_OBJECT_CLASS (gmp_message_channel_parent_class)->finalize (object);
 }
 
 static void
 gmp_message_channel_class_init (GmpMessageChannelClass *klass)
 {
-  GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GmpChannelClass *channel_class = GMP_CHANNEL_CLASS (klass);
 
-  object_class->dispose = gmp_message_channel_dispose;
-  object_class->finalize = gmp_message_channel_finalize;
+  G_OBJECT_CLASS (klass)->finalize = gmp_message_channel_finalize;
   channel_class->send = gmp_message_channel_send;
+  channel_class->has_unsent = gmp_message_channel_has_unsent;
   channel_class->receive = gmp_message_channel_receive;
   channel_class->close = gmp_message_channel_close;
   channel_class->watch = gmp_message_channel_watch;
 }
 
 static void
-gmp_message_channel_init (GmpMessageChannel *self)
+gmp_message_channel_init (GmpMessageChannel *self G_GNUC_UNUSED)
 {
-  self->box = box_new ();
-  self->connecting = g_cancellable_new ();
-  g_mutex_init (&self->lock);
-  g_queue_init (&self->outgoing);
 }
 
-/* Takes @fd over and connects in the thread-default main context, which must run for as long as the
- * channel lives; what is sent before that waits. */
+/* Takes @fd over. */
 GmpChannel *
-gmp_message_channel_new (int fd)
+gmp_message_channel_new (int      fd,
+                         GError **error)
 {
-  GmpMessageChannel *self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
+  g_autoptr (GmpMessageChannel) self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
 
-  GWeakRef *weak_self = g_new (GWeakRef, 1);
-
-  g_weak_ref_init (weak_self, self);
-  gmp_peer_greet (fd);
-  gmp_peer_connect_async (fd, self->connecting, connected_cb, weak_self);
-  return GMP_CHANNEL (self);
+  self->wire = gmp_wire_new (fd, error);
+  return self->wire != NULL ? GMP_CHANNEL (g_steal_pointer (&self)) : NULL;
 }

@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-message-channel-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -102,7 +103,7 @@ gmp_port_new_pair (gsize     arena_size,
     }
   if (local != NULL)
     gmp_debug ("no shared memory, so messages: %s", local->message);
-  if (!gmp_peer_socketpair (fds, error))
+  if (!gmp_wire_socketpair (fds, error))
     return FALSE;
   *client = port_new (DBUS, &fds[0]);
   *server = port_new (DBUS, &fds[1]);
@@ -127,7 +128,7 @@ gmp_port_open (GmpPort *self,
       break;
 
     case DBUS:
-      channel = gmp_message_channel_new (self->fds[0]);
+      channel = gmp_message_channel_new (self->fds[0], error);
       break;
 
     default:

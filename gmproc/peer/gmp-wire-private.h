@@ -18,6 +18,8 @@ G_BEGIN_DECLS
 
 typedef struct _GmpWire GmpWire;
 
+gboolean      gmp_wire_socketpair    (int                  fds[2],
+                                      GError             **error);
 GmpWire      *gmp_wire_new           (int                  fd,
                                       GError             **error);
 void          gmp_wire_free          (GmpWire             *self);
@@ -27,7 +29,9 @@ GSource      *gmp_wire_create_source (GmpWire             *self,
                                       GSocketSourceFunc    callback,
                                       gpointer             user_data);
 gboolean      gmp_wire_is_open       (GmpWire             *self);
-void          gmp_wire_greet         (GmpWire             *self);
+int           gmp_wire_get_fd        (GmpWire             *self);
+gboolean      gmp_wire_greet         (GmpWire             *self,
+                                      GError             **error);
 gboolean      gmp_wire_take_greeting (GmpWire             *self,
                                       GError             **error);
 GDBusMessage *gmp_wire_receive       (GmpWire             *self,
@@ -38,6 +42,7 @@ gboolean      gmp_wire_send          (GmpWire             *self,
 gboolean      gmp_wire_post          (GmpWire             *self,
                                       GDBusMessage        *message);
 gboolean      gmp_wire_flush         (GmpWire             *self);
+gboolean      gmp_wire_has_unsent    (GmpWire             *self);
 
 gboolean      gmp_wire_has_arguments (GDBusMessage        *message,
                                       GDBusArgInfo       **arguments);

@@ -7,9 +7,11 @@
 #include "peer/gmp-wire-private.h"
 
 #include "base/gmp-error.h"
-#include "peer/gmp-peer-private.h"
+#include "base/gmp-limit-private.h"
 
+#include <errno.h>
 #include <gio/gunixfdmessage.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
@@ -56,6 +58,18 @@ struct _GmpWire
   gsize n_room;
   GUnixFDList *handles; /* (nullable) */
 };
+
+/* What the two ends of a wire are made of. */
+gboolean
+gmp_wire_socketpair (int      fds[2],
+                     GError **error)
+{
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a socket for a worker: %s%s",
+               g_strerror (errno), gmp_limit_describe (errno));
+  return FALSE;
+}
 
 /* Takes @fd over. */
 GmpWire *
@@ -123,18 +137,35 @@ gmp_wire_is_open (GmpWire *self)
   return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
 }
 
-/* Before all messages, a worker says that it is there. */
-void
-gmp_wire_greet (GmpWire *self)
+int
+gmp_wire_get_fd (GmpWire *self)
 {
-  gmp_peer_greet (g_socket_get_fd (self->socket));
+  return g_socket_get_fd (self->socket);
+}
+
+/* One byte, before all messages, says that a worker is there. */
+gboolean
+gmp_wire_greet (GmpWire *self,
+                GError **error)
+{
+  return g_socket_send (self->socket, "", 1, NULL, error) == 1;
 }
 
 gboolean
 gmp_wire_take_greeting (GmpWire *self,
                         GError **error)
 {
-  return gmp_peer_take_greeting (self->socket, NULL, error);
+  char byte;
+  gssize n = g_socket_receive (self->socket, &byte, 1, NULL, error);
+
+  if (n == 1 && byte == '\0')
+    return TRUE;
+  if (n == 0)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
+  else if (n == 1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "a greeting was expected, and something else came");
+  return FALSE;
 }
 
 /* All of a message's descriptors come at once. */
@@ -218,12 +249,16 @@ static GDBusMessage *
 take_message (GmpWire *self,
               GError **error)
 {
+  g_autoptr (GError) local = NULL;
   GDBusMessage *message = g_dbus_message_new_from_blob (self->blob, self->size,
                                                         G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING,
-                                                        error);
+                                                        &local);
 
   if (message != NULL)
     g_dbus_message_set_unix_fd_list (message, self->handles);
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message: %s",
+                 local->message);
   g_clear_object (&self->handles);
   self->n_room = HEADER_SIZE;
   self->blob = g_realloc (self->blob, HEADER_SIZE);
@@ -348,6 +383,17 @@ gmp_wire_post (GmpWire      *self,
     g_critical ("Cannot send %s: %s", g_dbus_message_get_member (message), error->message);
   g_mutex_unlock (&self->lock);
   return gmp_wire_flush (self);
+}
+
+gboolean
+gmp_wire_has_unsent (GmpWire *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->parcels.length > 0;
+  g_mutex_unlock (&self->lock);
+  return result;
 }
 
 /* Whether all has been sent that can be. */

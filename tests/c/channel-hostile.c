@@ -8,30 +8,38 @@
 #include "test-channel.h"
 
 #include "peer/gmp-payload-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A server's inbox with two channels: "good", and "bad", whose other end is a bare D-Bus connection
- * under the test's control. */
+/* A server's inbox with two channels: "good", and "bad", whose other end is a bare wire under the
+ * test's control. */
 typedef struct {
   GmpInbox *inbox;
   GmpChannel *good;
-  GDBusConnection *bad;
-  GAsyncQueue *answers; /* of GDBusMessage: what the bad one is told */
+  GmpWire *bad;
+  GSource *bad_source;
 } Server;
 
-static GDBusMessage *
-filter_cb (GDBusConnection *connection G_GNUC_UNUSED,
-           GDBusMessage    *message,
-           gboolean         incoming,
-           gpointer         user_data)
+/* What it sends may need more room than a socket has. */
+static gboolean
+flush_cb (GSocket     *socket G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     wire)
 {
-  if (!incoming)
-    return message;
-  g_async_queue_push (user_data, message);
-  return NULL;
+  return gmp_wire_flush (wire) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+static GmpChannel *
+new_channel (int fd)
+{
+  g_autoptr (GError) error = NULL;
+  GmpChannel *channel = gmp_message_channel_new (fd, &error);
+
+  g_assert_no_error (error);
+  return channel;
 }
 
 static int
@@ -42,9 +50,9 @@ add_channel (Server     *self,
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_peer_socketpair (fds, &error);
+  gmp_wire_socketpair (fds, &error);
   g_assert_no_error (error);
-  channel = gmp_message_channel_new (fds[0]);
+  channel = new_channel (fds[0]);
   gmp_inbox_add (self->inbox, id, "native", channel);
   return fds[1];
 }
@@ -52,56 +60,32 @@ add_channel (Server     *self,
 static void
 server_init (Server *self)
 {
-  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  int fd;
 
-  self->answers = g_async_queue_new_full (g_object_unref);
-  self->inbox = gmp_inbox_new (&error);
+  *self = (Server) { .inbox = gmp_inbox_new (&error) };
   g_assert_no_error (error);
-  self->good = gmp_message_channel_new (add_channel (self, "good"));
-  fd = add_channel (self, "bad");
-  gmp_peer_greet (fd);
-  gmp_peer_connect_async (fd, NULL, gmp_test_done_cb, &result);
-  self->bad = gmp_peer_connect_finish (gmp_test_wait (&result), &error);
+  self->good = new_channel (add_channel (self, "good"));
+  self->bad = gmp_wire_new (add_channel (self, "bad"), &error);
   g_assert_no_error (error);
-  g_dbus_connection_add_filter (self->bad, filter_cb, g_async_queue_ref (self->answers),
-                                (GDestroyNotify) g_async_queue_unref);
-  g_dbus_connection_start_message_processing (self->bad);
-}
-
-static void
-closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
-           gboolean         vanished G_GNUC_UNUSED,
-           GError          *error G_GNUC_UNUSED,
-           gpointer         user_data)
-{
-  gboolean *closed = user_data;
-
-  *closed = TRUE;
 }
 
 static void
 server_clear (Server *self)
 {
-  gboolean closed = g_dbus_connection_is_closed (self->bad);
-
-  g_signal_connect (self->bad, "closed", G_CALLBACK (closed_cb), &closed);
+  if (self->bad_source != NULL)
+    g_source_destroy (self->bad_source);
+  g_clear_pointer (&self->bad_source, g_source_unref);
   gmp_inbox_free (self->inbox);
   g_object_unref (self->good);
-  g_dbus_connection_close (self->bad, NULL, NULL, NULL);
-  while (!closed)
-    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
-  g_object_unref (self->bad);
-  g_async_queue_unref (self->answers);
+  gmp_wire_free (self->bad);
 }
 
 static GDBusMessage *
 new_message (const char *member,
              GVariant   *body)
 {
-  GDBusMessage *message = g_dbus_message_new_method_call (NULL, GMP_CHANNEL_PATH,
-                                                          GMP_CHANNEL_INTERFACE, member);
+  GDBusMessage *message = g_dbus_message_new_method_call (NULL, "/org/gmproc/Channel",
+                                                          "org.gmproc.Channel1", member);
 
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   if (body != NULL)
@@ -111,14 +95,35 @@ new_message (const char *member,
 
 /* Takes @message over. */
 static void
-send (Server       *self,
+post (Server       *self,
       GDBusMessage *message)
 {
-  g_autoptr (GError) error = NULL;
-
-  g_dbus_connection_send_message (self->bad, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, &error);
-  g_assert_no_error (error);
+  if (!gmp_wire_post (self->bad, message) && self->bad_source == NULL)
+    self->bad_source = gmp_wire_create_source (self->bad, G_IO_OUT, NULL, flush_cb, self->bad);
   g_object_unref (message);
+}
+
+static void
+post_int (Server *self)
+{
+  post (self, new_message ("Send", g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
+}
+
+/* The bad one is told why it has come to its end. */
+static void
+check_told (Server *self,
+            int     wanted)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusMessage) answer = gmp_wire_receive (self->bad, &error);
+  const char *domain;
+  int code;
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (g_dbus_message_get_member (answer), ==, "Close");
+  g_variant_get (g_dbus_message_get_body (answer), "(&si&s)", &domain, &code, NULL);
+  g_assert_cmpstr (domain, ==, g_quark_to_string (GMP_ERROR));
+  g_assert_cmpint (code, ==, wanted);
 }
 
 static void
@@ -133,38 +138,43 @@ check_good (Server *self)
   gmp_test_check_value (mail.payload, "'still here'");
 }
 
-/* Takes @message over. */
+/* Only the bad one's channel ends, and it is told why. */
 static void
-check_refused (GDBusMessage *message)
+check_ended (Server *self)
 {
   g_auto (GmpMail) mail = { 0, };
-  g_autoptr (GDBusMessage) answer = NULL;
-  const char *domain;
-  int code;
-  Server server;
 
-  server_init (&server);
-  check_good (&server);
-  send (&server, message);
-  /* More of it is not looked at. */
-  send (&server, new_message ("Send",
-                              g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
-  g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);
+  g_assert_cmpint (test_take (self->inbox, &mail), ==, GMP_INBOX_CLOSED);
   g_assert_cmpstr (mail.id, ==, "bad");
   g_assert_error (mail.error, GMP_ERROR, GMP_ERROR_PROTOCOL);
   g_test_message ("%s", mail.error->message);
   g_assert_true (g_utf8_validate (mail.error->message, -1, NULL));
-  g_assert_cmpuint (gmp_inbox_get_n_open (server.inbox), ==, 1);
+  g_assert_cmpuint (gmp_inbox_get_n_open (self->inbox), ==, 1);
+  check_told (self, GMP_ERROR_PROTOCOL);
+  check_good (self);
+}
 
-  /* It is told why. */
-  answer = g_async_queue_pop (server.answers);
-  g_assert_cmpstr (g_dbus_message_get_member (answer), ==, "Close");
-  g_variant_get (g_dbus_message_get_body (answer), "(&si&s)", &domain, &code, NULL);
-  g_assert_cmpstr (domain, ==, g_quark_to_string (GMP_ERROR));
-  g_assert_cmpint (code, ==, GMP_ERROR_PROTOCOL);
+/* Takes @message over. A value of more than @limit bytes, where that is not 0, is too big. */
+static void
+check_refused_above (GDBusMessage *message,
+                     guint64       limit)
+{
+  Server server;
 
+  server_init (&server);
+  gmp_inbox_set_value_limit (server.inbox, limit);
   check_good (&server);
+  post (&server, message);
+  /* More of it is not looked at. */
+  post_int (&server);
+  check_ended (&server);
   server_clear (&server);
+}
+
+static void
+check_refused (GDBusMessage *message)
+{
+  check_refused_above (message, 0);
 }
 
 static void
@@ -300,47 +310,98 @@ test_members (void)
   check_refused (g_dbus_message_new_signal ("/somewhere", "org.example.Else", "Happened"));
 }
 
+static GVariant *
+new_bytes (gsize size)
+{
+  g_autofree guint8 *bytes = g_malloc0 (size);
+
+  return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size, 1);
+}
+
+static GDBusMessage *
+new_inline (gsize size)
+{
+  GVariant *payload = g_variant_new ("(s@ay@ah)", "ay", new_bytes (size),
+                                     g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0));
+
+  return new_message ("Send", g_variant_new_tuple (&payload, 1));
+}
+
 /* More than a socket holds, and than a message may have of it. */
 static void
 test_too_much (void)
 {
-  gsize size = (gsize) 16 * 1024 * 1024 + 1;
-  g_autofree guint8 *bytes = g_malloc0 (size);
-  GVariant *payload = g_variant_new ("(s@ay@ah)", "ay",
-                                     g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size,
-                                                                1),
-                                     g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0));
-
-  check_refused (new_message ("Send", g_variant_new_tuple (&payload, 1)));
+  check_refused (new_inline ((gsize) 16 * 1024 * 1024 + 1));
 }
 
-/* One who sends and sends, and waits for no answer. */
+/* Announced, and never sent: there is no room made for it. */
 static void
-test_impatient (void)
+test_announced (void)
 {
-  g_autoptr (GError) error = NULL;
-  GmpInboxStatus status = GMP_INBOX_PAYLOAD;
-  guint n = 0;
   Server server;
 
   server_init (&server);
-  for (guint i = 0; i < 100; i++)
-    send (&server, new_message ("Send",
-                                g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
-  g_dbus_connection_flush_sync (server.bad, NULL, NULL);
-  /* It is told why when all of them have come. */
-  g_object_unref (g_async_queue_pop (server.answers));
-  while (status == GMP_INBOX_PAYLOAD)
-    {
-      g_auto (GmpMail) mail = { 0, };
+  g_assert_cmpint (write (gmp_wire_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
+                   16);
+  check_ended (&server);
+  server_clear (&server);
+}
 
-      status = test_take (server.inbox, &mail);
-      g_assert_cmpstr (mail.id, ==, "bad");
-      g_assert_cmpuint (++n, <, 50);
-      if (status == GMP_INBOX_CLOSED)
-        error = g_steal_pointer (&mail.error);
-    }
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+/* value-size-limit, of what comes in a message, and beside one. */
+static void
+test_value_limit (void)
+{
+  int fd = new_memfd (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+
+  check_refused_above (new_inline (1001), 1000);
+  check_refused_above (new_with_handle (fd, 0), 4095);
+}
+
+/* And of what goes: the other end hears nothing of it, and the channel goes on. */
+static void
+test_own_value_limit (void)
+{
+  g_autoptr (GVariant) fits = g_variant_ref_sink (new_bytes (1000));
+  g_autoptr (GVariant) too_big = g_variant_ref_sink (new_bytes (1001));
+  g_auto (GmpMail) mail = { 0, };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusMessage) message = NULL;
+  Server server;
+
+  server_init (&server);
+  gmp_inbox_set_value_limit (server.inbox, 1000);
+  post_int (&server);
+  g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_PAYLOAD);
+  g_assert_false (gmp_channel_send (mail.channel, too_big, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (error->message, "(value-size-limit)");
+  g_clear_error (&error);
+  g_assert_true (gmp_channel_send (mail.channel, fits, &error));
+  message = gmp_wire_receive (server.bad, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (g_dbus_message_get_member (message), ==, "Send");
+  server_clear (&server);
+}
+
+/* One who asks and does not read the answer, which is more than a socket holds. */
+static void
+test_impatient (void)
+{
+  g_autoptr (GVariant) big = g_variant_ref_sink (new_bytes (8 * 1024 * 1024));
+  g_auto (GmpMail) first = { 0, };
+  g_auto (GmpMail) second = { 0, };
+  Server server;
+
+  server_init (&server);
+  post_int (&server);
+  g_assert_cmpint (test_take (server.inbox, &first), ==, GMP_INBOX_PAYLOAD);
+  g_assert_true (gmp_channel_send (first.channel, big, NULL));
+  g_assert_true (gmp_inbox_has_unsent (server.inbox));
+  post_int (&server);
+  g_assert_cmpint (test_take (server.inbox, &second), ==, GMP_INBOX_CLOSED);
+  g_assert_cmpstr (second.id, ==, "bad");
+  g_assert_error (second.error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  gmp_test_check_in (second.error->message, GMP_CHANNEL_IMPATIENT);
   check_good (&server);
   server_clear (&server);
 }
@@ -353,7 +414,7 @@ test_close_reasons (void)
   Server server;
 
   server_init (&server);
-  send (&server, new_message ("Close", g_variant_new ("(sis)", "some-unheard-of-quark", G_MININT,
+  post (&server, new_message ("Close", g_variant_new ("(sis)", "some-unheard-of-quark", G_MININT,
                                                       "%s %n")));
   g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);
   g_assert_cmpstr (mail.id, ==, "bad");
@@ -368,21 +429,12 @@ test_close_reasons (void)
 static void
 test_no_dbus (void)
 {
-  g_auto (GmpMail) mail = { 0, };
-  Server server = { 0, };
-  int fd;
+  Server server;
 
-  server.inbox = gmp_inbox_new (NULL);
-  fd = add_channel (&server, "bad");
-  server.good = gmp_message_channel_new (add_channel (&server, "good"));
-  g_assert_cmpint (write (fd, "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
-  close (fd);
-  g_assert_cmpint (test_take (server.inbox, &mail), ==, GMP_INBOX_CLOSED);
-  g_assert_cmpstr (mail.id, ==, "bad");
-  g_assert_error (mail.error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  check_good (&server);
-  gmp_inbox_free (server.inbox);
-  g_object_unref (server.good);
+  server_init (&server);
+  g_assert_cmpint (write (gmp_wire_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+  check_ended (&server);
+  server_clear (&server);
 }
 
 /* The codec itself, with what no honest end sends. */
@@ -419,6 +471,9 @@ main (int    argc,
   gmp_test_add ("/channel-hostile/wrong-position", test_wrong_position);
   gmp_test_add ("/channel-hostile/members", test_members);
   gmp_test_add ("/channel-hostile/too-much", test_too_much);
+  gmp_test_add ("/channel-hostile/announced", test_announced);
+  gmp_test_add ("/channel-hostile/value-limit", test_value_limit);
+  gmp_test_add ("/channel-hostile/own-value-limit", test_own_value_limit);
   gmp_test_add ("/channel-hostile/impatient", test_impatient);
   gmp_test_add ("/channel-hostile/close-reasons", test_close_reasons);
   gmp_test_add ("/channel-hostile/no-dbus", test_no_dbus);

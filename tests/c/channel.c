@@ -8,6 +8,7 @@
 #include "test-channel.h"
 
 #include "peer/gmp-port-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -413,7 +414,7 @@ test_doorbell (void)
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
 
   /* What is listened to rings too, and says which it was. */
-  gmp_peer_socketpair (fds, &error);
+  gmp_wire_socketpair (fds, &error);
   g_assert_no_error (error);
   g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));
   g_assert_false (gmp_doorbell_wait (doorbell, 0));

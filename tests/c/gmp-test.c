@@ -21,6 +21,7 @@
 #define SETTLE_LIMIT 10
 
 typedef struct {
+  GMainContext *context; /* the case's own */
   guint n_maps;
 } Fixture;
 
@@ -37,13 +38,6 @@ static char *case_folder;
 
 /* How many descriptors of each kind there may be between two cases. */
 static GHashTable *allowed_files;
-
-/* Each case has its own. They are kept, for GDBus's threads tell the one that they know, some time
- * after a case's end, that they have closed a connection, and a source that nobody dispatches would
- * keep it all. */
-static GPtrArray *contexts;
-
-#define CONTEXT_FILE "anon_inode:[eventfd]"
 
 static void
 watchdog_cb (int signum G_GNUC_UNUSED)
@@ -154,32 +148,14 @@ remove_folder (const char *path)
 }
 
 static void
-push_new_context (void)
-{
-  GMainContext *context = g_main_context_new ();
-  guint n = GPOINTER_TO_UINT (g_hash_table_lookup (allowed_files, CONTEXT_FILE));
-
-  g_ptr_array_add (contexts, context);
-  g_main_context_push_thread_default (context);
-  g_hash_table_replace (allowed_files, g_strdup (CONTEXT_FILE), GUINT_TO_POINTER (n + 1));
-}
-
-static void
-iterate_contexts (void)
-{
-  for (guint i = 0; i < contexts->len; i++)
-    while (g_main_context_iteration (contexts->pdata[i], FALSE))
-      ;
-}
-
-static void
 set_up (Fixture      *fixture,
         gconstpointer data G_GNUC_UNUSED)
 {
   g_strlcpy (running_case, g_test_get_path (), sizeof running_case);
   alarm (get_limit (CASE_LIMIT));
   fixture->n_maps = count_memfd_maps ();
-  push_new_context ();
+  fixture->context = g_main_context_new ();
+  g_main_context_push_thread_default (fixture->context);
 }
 
 /* The library waits for each process that it starts, so none can be left when a run has
@@ -229,8 +205,8 @@ describe_allowed (void)
   return g_string_free (text, FALSE);
 }
 
-/* GDBus and GLib close their descriptors in threads of their own, with nothing to tell us when: so
- * this looks again until all is as it was, or it has become clear that it never will. */
+/* The library's thread that waits for processes closes their descriptors, with nothing to tell us
+ * when: so this looks again until all is as it was, or it has become clear that it never will. */
 static void
 check_files (Fixture *fixture)
 {
@@ -244,7 +220,6 @@ check_files (Fixture *fixture)
 
       if (g_get_monotonic_time () < end)
         {
-          iterate_contexts ();
           g_usleep (500);
           continue;
         }
@@ -263,8 +238,10 @@ static void
 tear_down (Fixture      *fixture,
            gconstpointer data G_GNUC_UNUSED)
 {
-  iterate_contexts ();
-  g_main_context_pop_thread_default (g_main_context_get_thread_default ());
+  while (g_main_context_iteration (fixture->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (fixture->context);
+  g_main_context_unref (fixture->context);
   if (case_folder != NULL)
     remove_folder (case_folder);
   g_clear_pointer (&case_folder, g_free);
@@ -285,58 +262,6 @@ warm_up_method (GVariant *params G_GNUC_UNUSED,
                 GError  **error G_GNUC_UNUSED)
 {
   return NULL;
-}
-
-/* GLib's worker thread, GDBus's, and GTask's open descriptors when they are first needed, and keep
- * them. */
-static void
-connected_cb (GObject      *source G_GNUC_UNUSED,
-              GAsyncResult *result,
-              gpointer      user_data)
-{
-  GDBusConnection **place = user_data;
-  g_autoptr (GError) error = NULL;
-
-  *place = g_dbus_connection_new_finish (result, &error);
-  g_assert_no_error (error);
-}
-
-static void
-connect_end (int                  fd,
-             GDBusConnectionFlags flags,
-             GDBusConnection    **place)
-{
-  g_autofree char *guid = g_dbus_generate_guid ();
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, &error);
-  g_autoptr (GSocketConnection) stream = NULL;
-
-  g_assert_no_error (error);
-  stream = g_socket_connection_factory_create_connection (socket);
-  g_dbus_connection_new (G_IO_STREAM (stream),
-                         (flags & G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER) != 0 ? guid : NULL,
-                         flags, NULL, NULL, connected_cb, place);
-}
-
-/* GDBus has a thread of its own, with a descriptor, from its first connection on. */
-static void
-warm_up_dbus (void)
-{
-  GDBusConnection *ends[] = { NULL, NULL };
-  int fds[2];
-
-  g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
-  connect_end (fds[0], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER, &ends[0]);
-  connect_end (fds[1], G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, &ends[1]);
-  while (ends[0] == NULL || ends[1] == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
-    {
-      g_dbus_connection_close_sync (ends[i], NULL, NULL);
-      g_object_unref (ends[i]);
-    }
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
 }
 
 static void
@@ -365,9 +290,7 @@ gmp_test_init (int    *argc,
   g_strlcpy (running_case, "before the first", sizeof running_case);
   alarm (get_limit (CASE_LIMIT));
   warm_up ();
-  warm_up_dbus ();
   allowed_files = count_files ();
-  contexts = g_ptr_array_new ();
   alarm (0);
 }
 

@@ -9,8 +9,8 @@
 #include "channel/gmp-doorbell-private.h"
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-peer-private.h"
 #include "peer/gmp-port-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -102,7 +102,7 @@ open_sockets (GError **error)
 {
   int fds[2];
 
-  if (!gmp_peer_socketpair (fds, error))
+  if (!gmp_wire_socketpair (fds, error))
     return FALSE;
   close (fds[0]);
   close (fds[1]);

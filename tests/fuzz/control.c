@@ -112,6 +112,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   int fd = wire_begin (&other_end);
 
   gmp_error_quark ();
+  /* The greeting. */
+  g_assert_cmpint (write (fd, "", 1), ==, 1);
   g_main_context_push_thread_default (context);
   gmp_worker_link_open_async (other_end, NULL, connected_cb, &run);
   while (!run.is_connected)

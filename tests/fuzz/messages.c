@@ -46,7 +46,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   int fd = wire_begin (&other_end);
 
   g_main_context_push_thread_default (context);
-  channel = gmp_message_channel_new (other_end);
+  channel = gmp_message_channel_new (other_end, NULL);
   gmp_inbox_add (inbox, "client", "native", channel);
   source = gmp_inbox_attach (inbox, ready_cb, &self);
   wire_send (fd, &input);
@@ -57,6 +57,6 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   g_clear_object (&channel);
   close (fd);
   g_main_context_pop_thread_default (context);
-  gmp_peer_free_context (context);
+  g_main_context_unref (context);
   return 0;
 }

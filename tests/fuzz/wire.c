@@ -6,7 +6,7 @@
 
 #include "wire.h"
 
-#include "peer/gmp-peer-private.h"
+#include "peer/gmp-wire-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,10 +30,9 @@ wire_begin (int *other_end)
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_peer_socketpair (fds, &error);
+  gmp_wire_socketpair (fds, &error);
   g_assert_no_error (error);
   *other_end = fds[0];
-  gmp_peer_greet (fds[1]);
   return fds[1];
 }
 

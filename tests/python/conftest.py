@@ -52,26 +52,6 @@ def warm_up():
     workers.add(1, len, 'one')
     assert workers.run() == {1: 3}
     asyncio.run(asyncio.sleep(0))
-    connect_dbus()
-
-
-def connect_dbus():
-    """From its first connection on GDBus has a thread of its own, with a descriptor."""
-    import socket
-
-    from gi.repository import Gio, GLib
-
-    connections = []
-    roles = (Gio.DBusConnectionFlags.AUTHENTICATION_SERVER, Gio.dbus_generate_guid()), \
-        (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT, None)
-    for end, (flags, guid) in zip(socket.socketpair(), roles):
-        stream = Gio.Socket.new_from_fd(end.detach()).connection_factory_create_connection()
-        Gio.DBusConnection.new(stream, guid, flags, None, None, lambda _source, result:
-                               connections.append(Gio.DBusConnection.new_finish(result)))
-    while len(connections) < 2:
-        GLib.MainContext.default().iteration(True)
-    # That closes the other too.
-    connections[0].close_sync()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -89,7 +69,6 @@ def nothing_left(warm_up, request):
     while True:
         gc.collect()
         left = count_files() - before
-        # GDBus closes a socket in a thread of its own.
         settled = not list_children() and (not left or request.node.has_failed)
         if settled or time.monotonic() > deadline:
             break
