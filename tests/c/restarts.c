@@ -1,4 +1,4 @@
-/* restarts.c: workers that are begun again, and what their peers see of it
+/* restarts.c: servers and clients that are begun again, and what their peers see of it
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,15 +22,6 @@ is_first (const char *path)
   return fd != -1;
 }
 
-static void
-add_line (const char *path)
-{
-  int fd = open (path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-
-  g_assert_cmpint (write (fd, "x\n", 2), ==, 2);
-  close (fd);
-}
-
 /* Until somebody writes a byte to the fifo. */
 static void
 wait_at (const char *path)
@@ -40,15 +30,6 @@ wait_at (const char *path)
   char byte;
 
   g_assert_cmpint (read (fd, &byte, 1), ==, 1);
-  close (fd);
-}
-
-static void
-open_gate (const char *path)
-{
-  int fd = open (path, O_WRONLY | O_CLOEXEC);
-
-  g_assert_cmpint (write (fd, "x", 1), ==, 1);
   close (fd);
 }
 
@@ -184,7 +165,10 @@ test_silent_done (GmpWorker *worker G_GNUC_UNUSED,
 static void
 test_silent_finalize (GObject *object)
 {
-  open_gate (g_getenv ("GMP_TEST_DEATH"));
+  int fd = open (g_getenv ("GMP_TEST_DEATH"), O_WRONLY | O_CLOEXEC);
+
+  g_assert_cmpint (write (fd, "x", 1), ==, 1);
+  close (fd);
   wait_at (TEST_SILENT (object)->path);
   g_free (TEST_SILENT (object)->path);
   G_OBJECT_CLASS (test_silent_parent_class)->finalize (object);
@@ -280,47 +264,6 @@ test_guest_init (TestGuest *self G_GNUC_UNUSED)
 {
 }
 
-/* Workers. */
-
-static GVariant *
-die_twice (GVariant *params,
-           GError  **error G_GNUC_UNUSED)
-{
-  const char *path = g_variant_get_string (params, NULL);
-
-  add_line (path);
-  if (gmp_test_count_lines (path) < 3)
-    raise (SIGKILL);
-  return g_variant_new_string ("lives");
-}
-
-static GVariant *
-die (GVariant *params G_GNUC_UNUSED,
-     GError  **error G_GNUC_UNUSED)
-{
-  /* Where a sanitizer would have it. */
-  signal (SIGSEGV, SIG_DFL);
-  raise (SIGSEGV);
-  return NULL;
-}
-
-static GVariant *
-count (GVariant *params,
-       GError  **error G_GNUC_UNUSED)
-{
-  add_line (g_variant_get_string (params, NULL));
-  return g_variant_new_uint32 (gmp_test_count_lines (g_variant_get_string (params, NULL)));
-}
-
-static void
-count_int_cb (GmpWorkers *workers G_GNUC_UNUSED,
-              int         id G_GNUC_UNUSED,
-              GmpFailure *failure G_GNUC_UNUSED,
-              guint      *n)
-{
-  (*n)++;
-}
-
 static void
 count_string_cb (GmpClientServer *application G_GNUC_UNUSED,
                  const char      *id,
@@ -331,133 +274,7 @@ count_string_cb (GmpClientServer *application G_GNUC_UNUSED,
   g_string_append_printf (ids, "%s ", id);
 }
 
-static GVariant *
-run_workers (GmpMethod  method,
-             GmpRestart restart,
-             guint     *n_restarted,
-             GError   **error)
-{
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autofree char *path = gmp_test_build_path ("lines");
-  GVariant *results;
-
-  *n_restarted = 0;
-  g_object_set (workers, "restart", restart, "max-restarts", 2, NULL);
-  g_signal_connect (workers, "restarted", G_CALLBACK (count_int_cb), n_restarted);
-  gmp_workers_add (workers, 1, method, g_variant_new_string (path), NULL);
-  results = gmp_workers_run (workers, NULL, 0, NULL, error);
-  if (results == NULL)
-    {
-      g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
-
-      g_assert_cmpuint (failures->len, ==, 1);
-      g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, *n_restarted);
-    }
-  return results;
-}
-
-static void
-test_on_failure (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) results = NULL;
-  guint n_restarted;
-
-  results = run_workers (die_twice, GMP_RESTART_ON_FAILURE, &n_restarted, &error);
-  g_assert_no_error (error);
-  gmp_test_check_int (results, 1, "'lives'");
-  g_assert_cmpuint (n_restarted, ==, 2);
-}
-
-static void
-test_never (void)
-{
-  g_autoptr (GError) error = NULL;
-  guint n_restarted;
-
-  g_assert_null (run_workers (die, GMP_RESTART_NEVER, &n_restarted, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
-  g_assert_cmpuint (n_restarted, ==, 0);
-}
-
-static void
-test_give_up (void)
-{
-  g_autoptr (GError) error = NULL;
-  guint n_restarted;
-
-  g_assert_null (run_workers (die, GMP_RESTART_ON_FAILURE, &n_restarted, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
-  gmp_test_check_in (error->message, "was killed by signal 11");
-  gmp_test_check_in (error->message, "It was restarted 2 times, and in the end: Worker '1'");
-  g_assert_cmpuint (n_restarted, ==, 2);
-}
-
-/* One that finishes again and again ends with its last result. */
-static void
-test_always (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) results = NULL;
-  guint n_restarted;
-
-  results = run_workers (count, GMP_RESTART_ALWAYS, &n_restarted, &error);
-  g_assert_no_error (error);
-  gmp_test_check_int (results, 1, "uint32 3");
-  g_assert_cmpuint (n_restarted, ==, 2);
-}
-
-/* Returns twice, and then fails. */
-static GVariant *
-fail_at_last (GVariant *params,
-              GError  **error)
-{
-  const char *path = g_variant_get_string (params, NULL);
-
-  add_line (path);
-  if (gmp_test_count_lines (path) > 2)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "enough");
-  return NULL;
-}
-
-/* Where none of the restarts was for a failure, there is no earlier cause than the last. */
-static void
-test_always_fails (void)
-{
-  g_autoptr (GError) error = NULL;
-  guint n_restarted;
-
-  g_assert_null (run_workers (fail_at_last, GMP_RESTART_ALWAYS, &n_restarted, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
-  gmp_test_check_in (error->message, "enough\nIt was restarted 2 times");
-  g_assert_cmpuint (n_restarted, ==, 2);
-}
-
-/* Restarts that are longer ago than the period do not count, and without a period all do. */
-static void
-test_period (void)
-{
-  const double periods[] = { 1e-6, 0 };
-
-  for (guint i = 0; i < G_N_ELEMENTS (periods); i++)
-    {
-      g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-      g_autofree char *path = gmp_test_build_path (i == 0 ? "short" : "none");
-      g_autoptr (GVariant) results = NULL;
-      g_autoptr (GError) error = NULL;
-
-      g_object_set (workers, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1,
-                    "restart-period", periods[i], NULL);
-      gmp_workers_add (workers, 1, die_twice, g_variant_new_string (path), &error);
-      results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-      if (i == 0)
-        g_assert_no_error (error);
-      else
-        g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
-    }
-}
-
-/* Servers and clients. */
+/* In the application. */
 
 static GVariant *
 text_or_null (const char *text)
@@ -765,12 +582,6 @@ main (int    argc,
   wait_if_told ();
   gmp_test_init (&argc, &argv);
 
-  gmp_test_add ("/restarts/on-failure", test_on_failure);
-  gmp_test_add ("/restarts/never", test_never);
-  gmp_test_add ("/restarts/give-up", test_give_up);
-  gmp_test_add ("/restarts/always", test_always);
-  gmp_test_add ("/restarts/always-fails", test_always_fails);
-  gmp_test_add ("/restarts/period", test_period);
   gmp_test_add ("/restarts/client-dies", test_client_dies);
   gmp_test_add ("/restarts/client-is-missed", test_client_is_missed);
   gmp_test_add ("/restarts/client-restarts", test_client_restarts);

@@ -1,0 +1,241 @@
+/* workers-output.c: what workers print, and log
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static GVariant *
+print_lines (GVariant *params G_GNUC_UNUSED,
+             GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *wide = g_strnfill (5000, 'w');
+
+  printf ("one\n\n%s\n", wide);
+  fprintf (stderr, "two\nbad \xff byte\n");
+  /* A line in two writes is one line. */
+  printf ("thr");
+  fflush (stdout);
+  printf ("ee\n");
+  fflush (stdout);
+  fputs ("last err", stderr);
+  fputs ("last out", stdout);
+  return g_variant_new_boolean (TRUE);
+}
+
+static GVariant *
+print_endless (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *line = g_strnfill (20000, 'e');
+
+  fputs (line, stdout);
+  return NULL;
+}
+
+static GVariant *
+log_messages (GVariant *params G_GNUC_UNUSED,
+              GError  **error G_GNUC_UNUSED)
+{
+  g_log ("some", G_LOG_LEVEL_WARNING, "a warning of %d", 7);
+  g_log ("other", G_LOG_LEVEL_MESSAGE, "a message");
+  g_log (NULL, G_LOG_LEVEL_CRITICAL, "critical");
+  g_log ("bad \377", G_LOG_LEVEL_MESSAGE, "bad \377");
+  return g_variant_new_boolean (TRUE);
+}
+
+static void
+output_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+           int             id G_GNUC_UNUSED,
+           GmpOutputStream stream,
+           const char     *line,
+           gpointer        user_data)
+{
+  GString **streams = user_data;
+
+  g_assert_true (g_utf8_validate (line, -1, NULL));
+  if (strlen (line) > 100)
+    g_string_append_printf (streams[stream], "%c*%zu;", line[0], strlen (line));
+  else
+    g_string_append_printf (streams[stream], "%s;", line);
+}
+
+static gboolean
+log_cb (GmpWorkers *workers G_GNUC_UNUSED,
+        int         id,
+        const char *domain,
+        guint       level,
+        const char *message,
+        gpointer    user_data)
+{
+  g_string_append_printf (user_data, "%d '%s' %u %s;", id, domain, level, message);
+  return TRUE;
+}
+
+static void
+test_output (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  gmp_test_add_worker (workers, 1, print_lines, NULL);
+  results = gmp_test_run (workers);
+  g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
+  g_assert_cmpstr (err->str, ==, "two;bad \357\277\275 byte;last err;");
+}
+
+static void
+test_output_long (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  gmp_test_add_worker (workers, 1, print_endless, NULL);
+  results = gmp_test_run (workers);
+  g_assert_cmpstr (out->str, ==, "e*8192;e*8192;e*3616;");
+}
+
+/* Each run of a process that is kept has its own last line. */
+static void
+test_output_reuse (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, "reuse",
+                                                 TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  gmp_test_add_worker (workers, 1, print_lines, NULL);
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
+      g_string_truncate (out, 0);
+    }
+}
+
+static void
+say_goodbye (void)
+{
+  fputs ("goodbye\n", stderr);
+}
+
+static GVariant *
+promise_goodbye (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  atexit (say_goodbye);
+  return NULL;
+}
+
+/* What a kept process prints at its end is of no run. */
+static void
+test_output_after (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, "reuse",
+                                                 TRUE, NULL);
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GString) err = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  GString *streams[] = { out, err };
+
+  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
+  gmp_test_add_worker (workers, 1, promise_goodbye, NULL);
+  results = gmp_test_run (workers);
+  g_clear_object (&workers);
+  g_assert_cmpstr (err->str, ==, "");
+}
+
+/* An application whose standard error nobody reads any more. */
+static void
+test_output_lost (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  if (g_test_subprocess ())
+    {
+      int fds[2];
+
+      gmp_test_add_worker (workers, 1, print_lines, NULL);
+      g_assert_no_errno (pipe (fds));
+      close (fds[0]);
+      g_assert_cmpint (dup2 (fds[1], STDERR_FILENO), ==, STDERR_FILENO);
+      close (fds[1]);
+      results = gmp_test_run (workers);
+      g_clear_object (&workers);
+      g_clear_pointer (&results, g_variant_unref);
+      exit (0);
+    }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stdout ("*three*");
+}
+
+static void
+test_log (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autofree char *expected = NULL;
+
+  g_signal_connect (workers, "log", G_CALLBACK (log_cb), text);
+  gmp_test_add_worker (workers, 4, log_messages, NULL);
+  results = gmp_test_run (workers);
+  expected = g_strdup_printf ("4 'some' %d a warning of 7;4 'other' %d a message;4 '' %d critical;"
+                              "4 'bad \357\277\275' %d bad \357\277\275;", G_LOG_LEVEL_WARNING,
+                              G_LOG_LEVEL_MESSAGE, G_LOG_LEVEL_CRITICAL, G_LOG_LEVEL_MESSAGE);
+  g_assert_cmpstr (text->str, ==, expected);
+}
+
+/* A worker's warnings are its own: printed here, with its id, and not fatal as this test's are. */
+static void
+test_log_default (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  if (g_test_subprocess ())
+    {
+      gmp_test_add_worker (workers, 4, log_messages, NULL);
+      results = gmp_test_run (workers);
+      gmp_test_check_value (results, "{4: <true>}");
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_test_trap_assert_stderr ("*some*worker '4': a warning of 7*worker '4': critical*");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/workers-output/lines", test_output);
+  gmp_test_add ("/workers-output/long", test_output_long);
+  gmp_test_add ("/workers-output/reuse", test_output_reuse);
+  gmp_test_add ("/workers-output/after", test_output_after);
+  gmp_test_add ("/workers-output/lost", test_output_lost);
+  gmp_test_add ("/workers-output/log", test_log);
+  gmp_test_add ("/workers-output/log-default", test_log_default);
+  return g_test_run ();
+}

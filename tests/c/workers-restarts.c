@@ -1,0 +1,200 @@
+/* workers-restarts.c: workers that are begun again
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+static void
+add_line (const char *path)
+{
+  int fd = open (path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+
+  g_assert_cmpint (write (fd, "x\n", 2), ==, 2);
+  close (fd);
+}
+
+static GVariant *
+die_twice (GVariant *params,
+           GError  **error G_GNUC_UNUSED)
+{
+  const char *path = g_variant_get_string (params, NULL);
+
+  add_line (path);
+  if (gmp_test_count_lines (path) < 3)
+    raise (SIGKILL);
+  return g_variant_new_string ("lives");
+}
+
+static GVariant *
+die (GVariant *params G_GNUC_UNUSED,
+     GError  **error G_GNUC_UNUSED)
+{
+  /* Where a sanitizer would have it. */
+  signal (SIGSEGV, SIG_DFL);
+  raise (SIGSEGV);
+  return NULL;
+}
+
+static GVariant *
+count (GVariant *params,
+       GError  **error G_GNUC_UNUSED)
+{
+  add_line (g_variant_get_string (params, NULL));
+  return g_variant_new_uint32 (gmp_test_count_lines (g_variant_get_string (params, NULL)));
+}
+
+static void
+count_int_cb (GmpWorkers *workers G_GNUC_UNUSED,
+              int         id G_GNUC_UNUSED,
+              GmpFailure *failure G_GNUC_UNUSED,
+              guint      *n)
+{
+  (*n)++;
+}
+
+static GVariant *
+run_workers (GmpMethod  method,
+             GmpRestart restart,
+             guint     *n_restarted,
+             GError   **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *path = gmp_test_build_path ("lines");
+  GVariant *results;
+
+  *n_restarted = 0;
+  g_object_set (workers, "restart", restart, "max-restarts", 2, NULL);
+  g_signal_connect (workers, "restarted", G_CALLBACK (count_int_cb), n_restarted);
+  gmp_workers_add (workers, 1, method, g_variant_new_string (path), NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, error);
+  if (results == NULL)
+    {
+      g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+
+      g_assert_cmpuint (failures->len, ==, 1);
+      g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, *n_restarted);
+    }
+  return results;
+}
+
+static void
+test_on_failure (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n_restarted;
+
+  results = run_workers (die_twice, GMP_RESTART_ON_FAILURE, &n_restarted, &error);
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "'lives'");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+static void
+test_never (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (die, GMP_RESTART_NEVER, &n_restarted, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_cmpuint (n_restarted, ==, 0);
+}
+
+static void
+test_give_up (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (die, GMP_RESTART_ON_FAILURE, &n_restarted, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gmp_test_check_in (error->message, "was killed by signal 11");
+  gmp_test_check_in (error->message, "It was restarted 2 times, and in the end: Worker '1'");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* One that finishes again and again ends with its last result. */
+static void
+test_always (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n_restarted;
+
+  results = run_workers (count, GMP_RESTART_ALWAYS, &n_restarted, &error);
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "uint32 3");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* Returns twice, and then fails. */
+static GVariant *
+fail_at_last (GVariant *params,
+              GError  **error)
+{
+  const char *path = g_variant_get_string (params, NULL);
+
+  add_line (path);
+  if (gmp_test_count_lines (path) > 2)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "enough");
+  return NULL;
+}
+
+/* Where none of the restarts was for a failure, there is no earlier cause than the last. */
+static void
+test_always_fails (void)
+{
+  g_autoptr (GError) error = NULL;
+  guint n_restarted;
+
+  g_assert_null (run_workers (fail_at_last, GMP_RESTART_ALWAYS, &n_restarted, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  gmp_test_check_in (error->message, "enough\nIt was restarted 2 times");
+  g_assert_cmpuint (n_restarted, ==, 2);
+}
+
+/* Restarts that are longer ago than the period do not count, and without a period all do. */
+static void
+test_period (void)
+{
+  const double periods[] = { 1e-6, 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (periods); i++)
+    {
+      g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+      g_autofree char *path = gmp_test_build_path (i == 0 ? "short" : "none");
+      g_autoptr (GVariant) results = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_object_set (workers, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1,
+                    "restart-period", periods[i], NULL);
+      gmp_workers_add (workers, 1, die_twice, g_variant_new_string (path), &error);
+      results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+      if (i == 0)
+        g_assert_no_error (error);
+      else
+        g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+    }
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/workers-restarts/on-failure", test_on_failure);
+  gmp_test_add ("/workers-restarts/never", test_never);
+  gmp_test_add ("/workers-restarts/give-up", test_give_up);
+  gmp_test_add ("/workers-restarts/always", test_always);
+  gmp_test_add ("/workers-restarts/always-fails", test_always_fails);
+  gmp_test_add ("/workers-restarts/period", test_period);
+  return g_test_run ();
+}
