@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <poll.h>
