@@ -23,9 +23,8 @@
 typedef struct {
   const char *name;
   gboolean is_done;
-  char *sum;        /* (nullable): no sum, for one of the two reasons that follow */
-  int error_number; /* why the file could not be read, or 0 */
-  char *failure;    /* (nullable): why its worker did not get that far */
+  char *sum;        /* (nullable): there is none */
+  int error_number; /* why the file could not be read; 0 where its worker did not get that far */
 } File;
 
 typedef struct {
@@ -235,9 +234,7 @@ print_done (Checksums *self)
 
       if (file->sum != NULL)
         print_sum (file->sum, file->name);
-      else if (file->failure != NULL)
-        error (0, 0, "%s: %s", name, file->failure);
-      else
+      else if (file->error_number != 0)
         error (0, file->error_number, "%s", name);
       if (file->sum == NULL)
         self->has_failed = TRUE;
@@ -260,17 +257,20 @@ result_cb (GmpWorkers *workers G_GNUC_UNUSED,
   print_done (self);
 }
 
+/* Told at once, and not in the file's turn: that may be long to come. */
 static void
 failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id,
            const GError *reason,
            Checksums    *self)
 {
+  g_autofree char *name = quote (self->files[id].name);
+
   /* Ctrl-C is one error, not one for each file. */
   if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
+  error (0, 0, "%s: %s", name, reason->message);
   self->files[id].is_done = TRUE;
-  self->files[id].failure = g_strdup (reason->message);
   print_done (self);
 }
 
@@ -374,10 +374,7 @@ main (int    argc,
     self.files[i].name = names[i];
   run (&self);
   for (int i = 0; i < self.n_files; i++)
-    {
-      g_free (self.files[i].sum);
-      g_free (self.files[i].failure);
-    }
+    g_free (self.files[i].sum);
   g_free (self.files);
   return close_output () && !self.has_failed ? EXIT_SUCCESS : EXIT_FAILURE;
 }

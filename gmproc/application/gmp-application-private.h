@@ -17,5 +17,6 @@ void        gmp_application_forget_failure (GmpApplication *self,
                                             const char     *id);
 void        gmp_application_add_failure    (GmpApplication *self,
                                             GmpFailure     *failure);
+void        gmp_application_end_run        (GmpApplication *self);
 
 G_END_DECLS

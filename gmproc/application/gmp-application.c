@@ -6,6 +6,7 @@
 
 #include "application/gmp-application-private.h"
 
+#include "application/gmp-notice-private.h"
 #include "base/gmp-enum-types.h"
 
 /**
@@ -35,12 +36,19 @@
  * for an answer then fails, or asks again with [property@Gmp.Application:resend-requests]. A server
  * that is done is not restarted: the run is over.
  *
+ * # Deaths
+ *
+ * A run reports failures when all its workers have ended. That one has died, or has exceeded a time
+ * limit, is logged at once while others go on, as a message of the domain `gmproc`; unless
+ * something is connected to the signal `failed`, which tells a program of each failure.
+ *
  * Since: 0.1
  */
 
 typedef struct {
   GmpOptions *options;
   GPtrArray *failures; /* of GmpFailure, in the order that they came in */
+  GmpNotice notice;
 } GmpApplicationPrivate;
 
 enum {
@@ -101,6 +109,7 @@ gmp_application_finalize (GObject *object)
 
   gmp_options_unref (priv->options);
   g_ptr_array_unref (priv->failures);
+  gmp_notice_free (&priv->notice);
   G_OBJECT_CLASS (gmp_application_parent_class)->finalize (object);
 }
 
@@ -513,6 +522,7 @@ gmp_application_init (GmpApplication *self)
 
   priv->options = gmp_options_new ();
   priv->failures = g_ptr_array_new_with_free_func (g_object_unref);
+  gmp_notice_init (&priv->notice);
 }
 
 /* For a run: what is set after this does not count for it. */
@@ -551,6 +561,16 @@ gmp_application_add_failure (GmpApplication *self,
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
   g_ptr_array_add (priv->failures, g_object_ref (failure));
+  gmp_notice_add (&priv->notice, self, failure);
+}
+
+/* Who has begun it is about to hear what came of it. */
+void
+gmp_application_end_run (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  gmp_notice_end (&priv->notice);
 }
 
 /**

@@ -285,7 +285,8 @@ install_properties (GObjectClass *object_class)
  * @id: a client's id
  * @error: why
  *
- * A client has failed, while others may still run.
+ * A client has failed, while others may still run. Where nothing is connected to this, the death of
+ * a client is logged.
  *
  * Since: 0.1
  */

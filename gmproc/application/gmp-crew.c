@@ -242,6 +242,8 @@ maybe_return (GmpCrew *self)
   task = g_steal_pointer (&self->task);
   gmp_source_clear (&self->begin_source);
   gmp_source_clear (&self->cancel_source);
+  if (self->server == NULL)
+    gmp_application_end_run (self->owner);
 
   error = gmp_outcome_to_error (self->outcome);
   if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))

@@ -132,6 +132,7 @@ return_run (GmpService *self)
 
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->limit_source);
+  gmp_application_end_run (self->owner);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
 

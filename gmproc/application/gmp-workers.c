@@ -325,7 +325,8 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @error: why
  *
- * A worker has failed, while others may still run.
+ * A worker has failed, while others may still run. Where nothing is connected to this, the death of
+ * a worker is logged.
  *
  * Since: 0.1
  */

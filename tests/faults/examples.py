@@ -25,6 +25,10 @@ BUILT = case.BUILD / 'examples'
 # Some examples have ended before anything can be done to them, so they are begun again, so often.
 TRIES = 20
 
+# The limits, in milliseconds: until a death is on the screen, and until Ctrl-C gives it back.
+SHOWN = 100
+GIVEN_BACK = 1000
+
 
 @dataclasses.dataclass
 class Example:
@@ -90,7 +94,7 @@ class Try:
 
     def __init__(self, example: Example) -> None:
         self.errors: list[tuple[float, str]] = []
-        environment = dict(os.environ, GMPROC_DEBUG='1', PYTHONDONTWRITEBYTECODE='1')
+        environment = dict(os.environ, PYTHONDONTWRITEBYTECODE='1')
         self.process = subprocess.Popen(example.command, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True, env=environment, start_new_session=True,
@@ -124,12 +128,12 @@ class Try:
         case.reap_all(self.left)
         self.reader.join()
 
-    def find(self, pattern: str) -> tuple[float, str] | None:
-        """The first line of its standard error, and when it came."""
-        return next(((at, line) for at, line in self.errors if re.search(pattern, line)), None)
+    def find(self, pattern: str) -> list[tuple[float, str]]:
+        """Lines of its standard error, and when they came."""
+        return [(at, line) for at, line in self.errors if re.search(pattern, line)]
 
-    def own_lines(self) -> str:
-        return ''.join(line for _, line in self.errors if not line.startswith('gmproc['))
+    def text(self) -> str:
+        return ''.join(line for _, line in self.errors)
 
 
 def kill_worker(example: Example, place: int) -> Row | None:
@@ -143,24 +147,36 @@ def kill_worker(example: Example, place: int) -> Row | None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pid = None
-        # What would go on for ever has shown by then what there is to see of it.
+        # One that has returned its result before is no failure, only a warning.
+        death = rf'\(pid {pid}\)(?!.*but then).* was killed by signal 9'
         if example.name == 'checksums':
-            while pid is not None and attempt.find(f'pid {pid} has ended') is None:
+            # It would go on for ever.
+            while attempt.process.poll() is None and not attempt.find(death) and \
+                    time.monotonic() < begin + 1:
                 time.sleep(0.001)
             if attempt.process.poll() is None:
                 os.killpg(attempt.process.pid, signal.SIGINT)
         attempt.end()
-        # One that has returned its result before is no failure, only a warning.
-        shown = attempt.find('(?<!but then )was killed by signal 9')
-        known = attempt.find(rf'^gmproc\[{attempt.process.pid}\].*pid {pid} has ended')
-        if pid is None or shown is None or known is None or not attempt.process.returncode:
+        shown = attempt.find(death)
+        if pid is None or not shown or not attempt.process.returncode:
             continue
-        milliseconds = float(known[1].split()[1]) - begin * 1000
-        row = Row('kill -9', example, f'worker {place + 1}',
-                  f'shown after {(shown[0] - begin) * 1000:.0f}', milliseconds, len(attempt.left))
-        row.problems += attempt.left
+        row = Row('kill -9', example, f'worker {place + 1}', 'at its end',
+                  (shown[0][0] - begin) * 1000, len(attempt.left), attempt.left)
+        judge(row, attempt, shown)
         return row
     return None
+
+
+def judge(row: Row, attempt: Try, shown: list[tuple[float, str]]) -> None:
+    """The death is told once while the run goes on, where it does, and is the error of the run."""
+    if shown[0][1].endswith('; the run goes on\n'):
+        row.outcome = 'at once'
+    elif row.example.name == 'checksums':
+        row.outcome = 'at once, by it'
+    if len(shown) != (2 if row.outcome == 'at once' else 1) or len(attempt.find('Traceback')) > 1:
+        row.problems.append(f'it said: {attempt.text()}')
+    if row.milliseconds > SHOWN:
+        row.problems.append(f'it took more than {SHOWN} ms')
 
 
 def interrupt(example: Example) -> Row:
@@ -175,9 +191,11 @@ def interrupt(example: Example) -> Row:
             continue
         row = Row('Ctrl-C', example, '', f'ended with {attempt.process.returncode}',
                   (attempt.ended - begin) * 1000, len(attempt.left), attempt.left)
-        if not re.search('(?i)cancelled|interrupt', attempt.own_lines()) and \
+        if not re.search('(?i)cancelled|interrupt', attempt.text()) and \
                 attempt.process.returncode != -signal.SIGINT:
-            row.problems.append(f'it said: {attempt.own_lines()}')
+            row.problems.append(f'it said: {attempt.text()}')
+        if row.milliseconds > GIVEN_BACK:
+            row.problems.append(f'it took more than {GIVEN_BACK} ms')
         return row
     return Row('Ctrl-C', example, '', 'too quick', 0, 0)
 

@@ -6,7 +6,7 @@
 Runs the cases of the matrix, all or those whose names have all the words, and prints a table of
 what came of them: how long it took from the fault to the error, and how much was left behind.
 --suite is the selection that the test suite runs. --examples kills the workers of the examples, and
-presses Ctrl-C: there the time is until the application knew of the death, or had ended.
+presses Ctrl-C: there the time is until the death was on the screen, or the example had ended.
 """
 
 from __future__ import annotations

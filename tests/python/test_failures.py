@@ -190,13 +190,15 @@ def test_killed(number):
     error = run_one(kill, int(number))
     assert re.match(rf"Worker 'w' \(pid \d+\) was killed by signal {int(number)} ", str(error))
     assert 'last words' in str(error)
-    assert error.__cause__.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.error.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.__cause__ is None
 
 
 def test_exit_without_a_word():
     error = run_one(os._exit, 7)
     assert 'exited with status 7' in str(error)
-    assert error.__cause__.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.error.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.__cause__ is None
 
 
 def read_nowhere(_params):
@@ -219,7 +221,7 @@ def test_several_fail():
     assert error.id == 'a'
     assert error.results == {2: 1}
     assert {id: type(each.__cause__) for id, each in error.errors.items()} == {
-        'a': ValueError, 'c': KeyboardInterrupt, 'd': GLib.GError}
+        'a': ValueError, 'c': KeyboardInterrupt, 'd': type(None)}
     assert str(error).endswith("\n2 more failed: 'c', 'd'")
     workers.set_params(2, 5)
     assert workers.run([2]) == {2: 5}

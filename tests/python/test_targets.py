@@ -43,7 +43,7 @@ def test_a_function_in_c_fails():
 def test_a_function_in_c_that_is_not_there():
     with pytest.raises(WorkerError, match='native_nothing') as caught:
         run_target(NATIVE + 'nothing')
-    assert caught.value.__cause__.matches(Gmp.error_quark(), Gmp.Error.NOT_FOUND)
+    assert caught.value.error.matches(Gmp.error_quark(), Gmp.Error.NOT_FOUND)
 
 
 def test_parameters_that_c_does_not_know():
@@ -88,7 +88,7 @@ def test_a_python_function_by_name():
 def test_a_python_function_that_is_not_there(target, text):
     with pytest.raises(WorkerError, match=text) as caught:
         run_target(target)
-    assert caught.value.__cause__.matches(Gmp.error_quark(), Gmp.Error.NOT_FOUND)
+    assert caught.value.error.matches(Gmp.error_quark(), Gmp.Error.NOT_FOUND)
 
 
 def test_the_server_in_c():

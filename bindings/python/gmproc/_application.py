@@ -102,6 +102,7 @@ class Application:
             each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
         on_failed: called as ``on_failed(id, error)``, with a WorkerError, when one has failed.
+            Without it, the death of a worker while others go on is logged to standard error.
         on_restarted: called as ``on_restarted(id, error)`` when a worker is begun again, with a
             WorkerError, or None where it had finished.
         on_progress: called as ``on_progress(id, value)`` when one calls ``report(value)``.
@@ -169,10 +170,12 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None],
-            forgive: Callable[[Any, Any], bool] = lambda _name, _error: False) -> list[int]:
+            forgive: Callable[[Any, Any], bool] | None = None) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks. A failure that
-    ``forgive`` has dealt with is none."""
+    ``forgive`` has dealt with is none. Where nobody wants to know of failures, the C library logs
+    the death of a worker."""
     outcome.native = native
+    outcome.is_told = application.on_failed is not None or forgive is not None
 
     def on_result(_native: Any, name: Any, value: Any) -> None:
         take_result(name, value)
@@ -180,7 +183,7 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
     def on_failed(_native: Any, name: Any, error: Any) -> None:
-        if forgive(name, error):
+        if forgive is not None and forgive(name, error):
             return
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
@@ -204,4 +207,4 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
 
     return [native.connect(signal, handler) for signal, handler in (
         ('result', on_result), ('failed', on_failed), ('restarted', on_restarted),
-        ('progress', on_progress), ('output', on_output))]
+        ('progress', on_progress), ('output', on_output)) if signal != 'failed' or outcome.is_told]

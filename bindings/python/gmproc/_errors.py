@@ -32,7 +32,7 @@ class WorkerError(RuntimeError):
 
     Its text names the worker, its process and what happened, with the worker's traceback where its
     code raised an exception. Its cause, ``__cause__``, is that exception itself where it can be
-    rebuilt in this process, and a GLib.Error where a process died or code in C failed.
+    rebuilt in this process, and a GLib.Error where code in C failed with one of its own domain.
 
     Attributes:
         id: the worker's id; ``'server'`` for a server; None where no single worker failed.

@@ -22,6 +22,7 @@ class Outcome:
     Attributes:
         results: what workers returned, in the order in which they were asked for when all have.
         exception: why the run failed, for the user to see; None where it did not.
+        is_told: whether ``take_failure`` is called for each failure, when it happens.
     """
 
     def __init__(self, names: dict[Any, Any], runtimes: dict[Any, str]) -> None:
@@ -32,6 +33,7 @@ class Outcome:
         self._failures: dict[Any, GLib.Error] = {}
         self._causes: dict[Any, BaseException] = {}
         self.native: Gmp.Application | None = None  # of this run
+        self.is_told = True
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
@@ -90,6 +92,8 @@ class Outcome:
             was_cancelled: on the user's wish.
         """
         self.results = self._order_results()
+        if not self.is_told:
+            self._find_failures()
         if raised is not None:
             self.exception = raised
         elif error is None and not self._failures:
@@ -102,6 +106,13 @@ class Outcome:
             self.exception = CancelledError('The run was cancelled')
         else:
             self.exception = self._make_exception(error)
+
+    def _find_failures(self) -> None:
+        """Those that the C library knows of come first, as in its error."""
+        names = {str(name): name for name in self._names}
+        reports = self.native.get_failures() if self.native is not None else []
+        self._failures = {names[each.props.id]: each.props.error for each in reports
+                          if each.props.id in names} | self._failures
 
     def _order_results(self) -> dict[Any, Any]:
         return {id: self.results[id] for id in self._names.values() if id in self.results}
@@ -137,8 +148,8 @@ class Outcome:
             message = f'Worker {id!r}: {message}'
         failure = WorkerError(message, id, error)
         cause = self._causes.get(name)
-        # An exception that could not be rebuilt is in the text, and FAILED says nothing more.
-        if cause is None and not error.matches(Gmp.error_quark(), Gmp.Error.FAILED):
+        # What the library says is in the text, and so is an exception that could not be rebuilt.
+        if cause is None and error.domain != 'gmp-error-quark':
             cause = error
         failure.__cause__ = cause
         failure._describe(report or self._find_report(name))

@@ -1,0 +1,175 @@
+/* notices.c: what is told of workers that die while others go on
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static GVariant *
+die (GVariant *params,
+     GError  **error G_GNUC_UNUSED)
+{
+  gmp_test_meet (g_variant_get_string (params, NULL));
+  raise (SIGKILL);
+  return NULL;
+}
+
+static GVariant *
+fail (GVariant *params,
+      GError  **error)
+{
+  gmp_test_meet (g_variant_get_string (params, NULL));
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "it is busy");
+  return NULL;
+}
+
+/* Goes on until it is cancelled. */
+static GVariant *
+go_on (GVariant *params,
+       GError  **error)
+{
+  GCancellable *cancellable = gmp_worker_get_cancellable ();
+  GPollFD poll_fd;
+
+  gmp_test_meet (g_variant_get_string (params, NULL));
+  g_cancellable_make_pollfd (cancellable, &poll_fd);
+  g_poll (&poll_fd, 1, -1);
+  g_cancellable_release_fd (cancellable);
+  g_cancellable_set_error_if_cancelled (cancellable, error);
+  return NULL;
+}
+
+/* What the library says, and how many deaths that are; the run is cancelled when it is enough. */
+typedef struct {
+  GCancellable *cancellable;
+  GString *text;
+  guint n_told;
+  guint n_wanted;
+} Notices;
+
+static void
+log_cb (const char    *domain G_GNUC_UNUSED,
+        GLogLevelFlags level G_GNUC_UNUSED,
+        const char    *message,
+        gpointer       user_data)
+{
+  Notices *self = user_data;
+  const char *others = strstr (message, ", and ");
+  guint n_others = 0;
+
+  g_assert_true (g_str_has_suffix (message, "; the run goes on"));
+  g_assert_null (strchr (message, '\n'));
+  if (others != NULL)
+    g_assert_cmpint (sscanf (others, ", and %u more failed;", &n_others), ==, 1);
+  g_string_append (self->text, message);
+  self->n_told += 1 + n_others;
+  if (self->n_told == self->n_wanted)
+    g_cancellable_cancel (self->cancellable);
+}
+
+/* Runs @n workers that do what @methods says, all of which begin together. */
+static void
+run (Notices         *self,
+     GmpWorkers      *workers,
+     const GmpMethod *methods,
+     guint            n)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (n);
+  g_autoptr (GError) error = NULL;
+  guint handler = g_log_set_handler ("gmproc", G_LOG_LEVEL_MESSAGE, log_cb, self);
+
+  for (guint i = 0; i < n; i++)
+    gmp_test_add_worker (workers, (int) i, methods[i],
+                         g_variant_new_string (gmp_test_meeting_path (meeting)));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, self->cancellable, &error));
+  if (self->cancellable != NULL)
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  else
+    g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_error (gmp_workers_get_error (workers, 0), GMP_ERROR, GMP_ERROR_CRASHED);
+  g_log_remove_handler ("gmproc", handler);
+}
+
+/* Of all that die, and of no other failures: code that sets an error can speak for itself. */
+static void
+test_told (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  const GmpMethod methods[] = { die, fail, die, go_on, die };
+  Notices notices = { cancellable, text, 0, 3 };
+
+  run (&notices, workers, methods, G_N_ELEMENTS (methods));
+  g_assert_cmpuint (notices.n_told, ==, 3);
+  g_assert_error (gmp_workers_get_error (workers, 1), G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_true (g_regex_match_simple ("^Worker '[024]' \\(pid \\d+\\) was killed by signal 9 "
+                                       "\\(Killed\\)[;,]", text->str, 0, 0));
+}
+
+/* A run that ends tells it all. */
+static void
+test_end (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  const GmpMethod methods[] = { die };
+  Notices notices = { NULL, text, 0, 0 };
+
+  run (&notices, workers, methods, G_N_ELEMENTS (methods));
+  g_assert_cmpstr (text->str, ==, "");
+}
+
+static gboolean
+cancel_cb (gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* The library would have told of it by then. */
+static void
+failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
+           int           id G_GNUC_UNUSED,
+           const GError *error,
+           gpointer      user_data)
+{
+  g_autoptr (GSource) source = g_timeout_source_new (60);
+
+  if (!g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED))
+    return;
+  g_source_set_callback (source, cancel_cb, user_data, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
+/* Who listens is told by the signal. */
+static void
+test_heard (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  const GmpMethod methods[] = { die, go_on };
+  Notices notices = { cancellable, text, 0, 0 };
+
+  g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), cancellable);
+  run (&notices, workers, methods, G_N_ELEMENTS (methods));
+  g_assert_cmpstr (text->str, ==, "");
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/notices/told", test_told);
+  gmp_test_add ("/notices/end", test_end);
+  gmp_test_add ("/notices/heard", test_heard);
+  return g_test_run ();
+}
