@@ -269,7 +269,9 @@ settle_failed (GmpCrew    *self,
   gmp_run_signals_failed (self->events->signals, self->owner, id, error);
 }
 
-static void
+/* %FALSE where it does not go on by the rule of restarts: the application could do nothing with
+ * @value, or has it run again. */
+static gboolean
 settle (GmpCrew    *self,
         const char *id,
         GVariant   *value)
@@ -282,10 +284,11 @@ settle (GmpCrew    *self,
     {
       failure = gmp_failure_new_for_error (id, error);
       settle_failed (self, id, failure);
-      return;
+      return FALSE;
     }
   gmp_outcome_succeeded (self->outcome, id, value);
   gmp_run_signals_result (self->events->signals, self->owner, id, value);
+  return gmp_outcome_has_value (self->outcome, id);
 }
 
 static Member *
@@ -371,12 +374,16 @@ ran_cb (GObject      *source,
   g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GVariant) value = NULL;
   Member *member = take_running (self, worker);
+  gboolean may_go_on = TRUE;
 
   g_clear_object (&member->worker);
   if (gmp_remote_worker_run_finish (worker, result, &value, &failure))
-    settle (self, member->id, value);
+    may_go_on = settle (self, member->id, value);
   gmp_pool_keep (self->pool, worker);
-  end_member (self, member, failure);
+  if (may_go_on)
+    end_member (self, member, failure);
+  else
+    conclude (self, member, NULL);
   begin_waiting (self);
   maybe_return (self);
 }

@@ -25,6 +25,8 @@ void          gmp_outcome_succeeded (GmpOutcome   *self,
 void          gmp_outcome_failed    (GmpOutcome   *self,
                                      const char   *id,
                                      const GError *error);
+gboolean      gmp_outcome_has_value (GmpOutcome   *self,
+                                     const char   *id);
 const GError *gmp_outcome_get_error (GmpOutcome   *self,
                                      const char   *id);
 GError       *gmp_outcome_to_error  (GmpOutcome   *self);

@@ -105,11 +105,22 @@ gmp_outcome_failed (GmpOutcome   *self,
 {
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
+  g_assert (entry->error == NULL);
   /* It may have succeeded before it was restarted. */
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
   entry->error = g_error_copy (error);
   g_ptr_array_add (self->failed, entry);
+}
+
+/* What came of @id last is a value. */
+gboolean
+gmp_outcome_has_value (GmpOutcome *self,
+                       const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  return entry->has_value;
 }
 
 /* %NULL for an id that succeeded, or was not there. */

@@ -170,7 +170,7 @@ test_run_timeout_heard (void)
   g_autoptr (GmpWorkers) workers = new_workers (wait_for_cancel);
   g_autoptr (GmpFailure) failure = NULL;
 
-  g_object_set (workers, "run-timeout", gmp_test_stretch (0.2), "stop-grace", 60.0, NULL);
+  g_object_set (workers, "run-timeout", gmp_test_stretch (1), "stop-grace", 60.0, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT, "(run-timeout)");
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, 0);
   g_assert_cmpint (gmp_failure_get_exit_status (failure), ==, 0);

@@ -160,6 +160,88 @@ test_always_fails (void)
   g_assert_cmpuint (n_restarted, ==, 2);
 }
 
+static void
+ask_again_cb (GmpWorkers *workers,
+              int         id,
+              GVariant   *result G_GNUC_UNUSED,
+              guint      *n_asked)
+{
+  g_autoptr (GError) error = NULL;
+
+  if ((*n_asked)++ > 0)
+    return;
+  g_assert_true (gmp_workers_run_again (workers, id, &error));
+  g_assert_no_error (error);
+}
+
+/* One that is to run again for its result does not begin a second time for having finished. */
+static void
+test_always_again (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *path = gmp_test_build_path ("lines");
+  g_autoptr (GVariant) results = NULL;
+  guint n_asked = 0;
+
+  g_object_set (workers, "restart", GMP_RESTART_ALWAYS, "max-restarts", 2, NULL);
+  g_signal_connect (workers, "result", G_CALLBACK (ask_again_cb), &n_asked);
+  gmp_test_add_worker (workers, 1, count, g_variant_new_string (path));
+  results = gmp_test_run (workers);
+  g_assert_cmpuint (n_asked, ==, 4);
+  gmp_test_check_value (results, "{1: <uint32 4>}");
+}
+
+/* In the application nothing can be done with its results. */
+
+#define TEST_TYPE_CRITIC (test_critic_get_type ())
+G_DECLARE_FINAL_TYPE (TestCritic, test_critic, TEST, CRITIC, GmpWorkers)
+
+struct _TestCritic
+{
+  GmpWorkers parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestCritic, test_critic, GMP_TYPE_WORKERS)
+
+static gboolean
+test_critic_update (GmpWorkers *workers G_GNUC_UNUSED,
+                    int         id G_GNUC_UNUSED,
+                    GVariant   *result G_GNUC_UNUSED,
+                    GError    **error)
+{
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_BUSY, "no good");
+  return FALSE;
+}
+
+static void
+test_critic_class_init (TestCriticClass *klass)
+{
+  GMP_WORKERS_CLASS (klass)->update = test_critic_update;
+}
+
+static void
+test_critic_init (TestCritic *self G_GNUC_UNUSED)
+{
+}
+
+/* That is no failure of the worker's, which would do the same again. */
+static void
+test_always_refused (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_CRITIC, "restart", GMP_RESTART_ALWAYS,
+                                                 NULL);
+  g_autofree char *path = gmp_test_build_path ("lines");
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_test_add_worker (workers, 1, count, g_variant_new_string (path));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
+  g_assert_cmpuint (gmp_test_count_lines (path), ==, 1);
+  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  g_assert_cmpuint (failures->len, ==, 1);
+}
+
 /* Restarts that are longer ago than the period do not count, and without a period all do. */
 static void
 test_period (void)
@@ -195,6 +277,8 @@ main (int    argc,
   gmp_test_add ("/workers-restarts/give-up", test_give_up);
   gmp_test_add ("/workers-restarts/always", test_always);
   gmp_test_add ("/workers-restarts/always-fails", test_always_fails);
+  gmp_test_add ("/workers-restarts/always-again", test_always_again);
+  gmp_test_add ("/workers-restarts/always-refused", test_always_refused);
   gmp_test_add ("/workers-restarts/period", test_period);
   return g_test_run ();
 }
