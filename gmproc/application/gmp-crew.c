@@ -203,7 +203,21 @@ gmp_crew_add (GmpCrew         *self,
   return FALSE;
 }
 
-/* While a run goes on: one that has returned, or failed, begins once more. */
+static gboolean
+is_under_way (GmpCrew    *self,
+              const char *id)
+{
+  for (guint i = 0; i < self->running->len; i++)
+    if (g_str_equal (((Member *) self->running->pdata[i])->id, id))
+      return TRUE;
+  for (GList *link = self->waiting.head; link != NULL; link = link->next)
+    if (g_str_equal (((Member *) link->data)->id, id))
+      return TRUE;
+  return FALSE;
+}
+
+/* While a run goes on: one that has returned, or failed, begins once more; not one that is
+ * restarted. */
 gboolean
 gmp_crew_add_again (GmpCrew         *self,
                     const GmpMember *member,
@@ -212,7 +226,8 @@ gmp_crew_add_again (GmpCrew         *self,
   if (self->task != NULL &&
       g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), error))
     return FALSE;
-  if (self->task == NULL || !gmp_outcome_reopen (self->outcome, member->id))
+  if (self->task == NULL || is_under_way (self, member->id) ||
+      !gmp_outcome_reopen (self->outcome, member->id))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "Worker '%s' has neither returned nor failed in a run that goes on", member->id);

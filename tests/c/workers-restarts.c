@@ -174,7 +174,20 @@ ask_again_cb (GmpWorkers *workers,
   g_assert_no_error (error);
 }
 
-/* One that is to run again for its result does not begin a second time for having finished. */
+static void
+ask_in_vain_cb (GmpWorkers *workers,
+                int         id,
+                GmpFailure *failure G_GNUC_UNUSED,
+                gpointer    user_data G_GNUC_UNUSED)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (gmp_workers_run_again (workers, id, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+}
+
+/* One that is to run again for its result does not begin a second time for having finished, nor one
+ * that is restarted for being asked. */
 static void
 test_always_again (void)
 {
@@ -185,6 +198,7 @@ test_always_again (void)
 
   g_object_set (workers, "restart", GMP_RESTART_ALWAYS, "max-restarts", 2, NULL);
   g_signal_connect (workers, "result", G_CALLBACK (ask_again_cb), &n_asked);
+  g_signal_connect (workers, "restarted", G_CALLBACK (ask_in_vain_cb), NULL);
   gmp_test_add_worker (workers, 1, count, g_variant_new_string (path));
   results = gmp_test_run (workers);
   g_assert_cmpuint (n_asked, ==, 4);
