@@ -134,12 +134,15 @@ check_timed_out (GmpMethod method,
   g_autofree char *text = g_strdup_printf ("it had not ended within %g seconds (run-timeout)",
                                            limit);
   g_autoptr (GmpFailure) failure = NULL;
+  sigset_t term;
 
   g_object_set (workers, "run-timeout", limit, "stop-grace", gmp_test_stretch (0.01), "kill-grace",
                 signum == SIGTERM ? 1000.0 : 0.01, NULL);
-  signal (SIGTERM, signum == SIGTERM ? SIG_DFL : SIG_IGN);
+  sigemptyset (&term);
+  sigaddset (&term, SIGTERM);
+  pthread_sigmask (signum == SIGTERM ? SIG_UNBLOCK : SIG_BLOCK, &term, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_TIMED_OUT, text);
-  signal (SIGTERM, SIG_DFL);
+  pthread_sigmask (SIG_UNBLOCK, &term, NULL);
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, signum);
   g_assert_cmpfloat (gmp_failure_get_run_time (failure), >=, limit);
   g_assert_cmpint (gmp_failure_get_pid (failure), >, 0);
