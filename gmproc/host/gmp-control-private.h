@@ -31,6 +31,7 @@ gboolean    gmp_control_rehearse   (GError     **error);
 void        gmp_control_free       (GmpControl  *self);
 GmpJob     *gmp_control_take_job   (GmpControl  *self);
 gboolean    gmp_control_has_socket (GmpControl  *self);
+gboolean    gmp_control_is_worker  (GmpControl  *self);
 gboolean    gmp_control_has_last   (GmpControl  *self);
 void        gmp_control_ready      (GmpControl  *self);
 void        gmp_control_finish_job (GmpControl  *self,

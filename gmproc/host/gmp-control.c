@@ -32,6 +32,7 @@ struct _GmpControl
   GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has gone */
   int fd;
   ino_t socket; /* what @fd is */
+  pid_t pid;    /* the worker */
 
   GmpWire *wire;
 
@@ -345,6 +346,13 @@ gmp_control_has_socket (GmpControl *self)
   return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
 }
 
+/* Whether this process is the worker, and not what code of the user has forked in it. */
+gboolean
+gmp_control_is_worker (GmpControl *self)
+{
+  return getpid () == self->pid;
+}
+
 /* Takes @fd over. */
 static GmpControl *
 control_new (int      fd,
@@ -360,6 +368,7 @@ control_new (int      fd,
   g_mutex_init (&self->lock);
   self->wire = wire;
   self->fd = fd;
+  self->pid = getpid ();
   if (fstat (fd, &status) == 0)
     self->socket = status.st_ino;
   self->context = g_main_context_new ();

@@ -286,6 +286,12 @@ run_job (GmpHost    *self,
   gmp_worker_set_process (job->cancellable, report_cb, control);
   if (gmp_limits_apply (job->options, &error))
     result = run_target (self, control, job, &error);
+  if (!gmp_control_is_worker (control))
+    {
+      g_printerr ("gmproc: a process that was forked in the code of worker %s has come back from "
+                  "it, and ends here: it should have left by _exit ()\n", job->id);
+      gmp_exit_now (EXIT_FAILURE);
+    }
   if (result != NULL)
     result = g_variant_take_ref (result);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static GVariant *
@@ -512,6 +513,44 @@ test_inner_threads (void)
   check_inner_threads (workers, "1");
 }
 
+static GVariant *
+fork_and_return (GVariant *params G_GNUC_UNUSED,
+                 GError  **error G_GNUC_UNUSED)
+{
+  int pid = fork ();
+  int status;
+
+  if (pid == 0)
+    return g_variant_new_string ("the copy");
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  return g_variant_new_int32 (WEXITSTATUS (status));
+}
+
+static void
+keep_line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+              int             id G_GNUC_UNUSED,
+              GmpOutputStream stream G_GNUC_UNUSED,
+              const char     *line,
+              gpointer        user_data)
+{
+  g_string_append (user_data, line);
+}
+
+/* What code of the user has forked is no worker, and does not speak for one. */
+static void
+test_forked_child (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  g_signal_connect (workers, "output", G_CALLBACK (keep_line_cb), text);
+  gmp_test_add_worker (workers, 1, fork_and_return, NULL);
+  results = gmp_test_run (workers);
+  gmp_test_check_int (results, 1, "1");
+  gmp_test_check_in (text->str, "has come back from it, and ends here");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -535,5 +574,6 @@ main (int    argc,
   gmp_test_add ("/workers-processes/async-error", test_async_error);
   gmp_test_add ("/workers-processes/threads", test_threads);
   gmp_test_add ("/workers-processes/inner-threads", test_inner_threads);
+  gmp_test_add ("/workers-processes/forked-child", test_forked_child);
   return g_test_run ();
 }

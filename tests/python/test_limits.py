@@ -83,6 +83,23 @@ def test_an_exception_in_numbers():
     assert error.pid > 0 and error.signal is None and error.exit_status == 0
 
 
-def test_no_such_rule():
-    with pytest.raises(ValueError, match="restart is 'never'"):
-        Workers(restart='sometimes').run()
+@pytest.mark.parametrize('name, value, words', [
+    ('run_timeout', 'soon', "run_timeout: could not convert string to float: 'soon'"),
+    ('run_timeout', -1, 'run_timeout is -1: it should be from 0 to'),
+    ('stop_grace', float('nan'), 'stop_grace is nan'),
+    ('nice', 100, 'nice is 100: it should be from -40 to 40'),
+    ('memory_limit', '1G', 'memory_limit: '),
+    ('memory_limit', 2 ** 64, 'memory_limit is 18446744073709551616'),
+    ('inner_threads', -1, 'inner_threads is -1'),
+    ('affinity', 1, 'affinity: it should be a list of processors'),
+    ('environment', ['A=1'], 'environment: it should map names to values'),
+    ('environment', {'A=1': 'x'}, "environment: 'A=1' is no name of a variable"),
+    ('working_directory', 5, 'working_directory: '),
+    ('restart', 'now', "restart: it should be 'never', 'on-failure' or 'always', not 'now'"),
+])
+def test_an_option_that_cannot_be(name, value, words):
+    workers = Workers(**{name: value})
+    workers.add('w', abs, 1)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        workers.run()
+    assert words in str(caught.value)

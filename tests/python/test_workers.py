@@ -294,3 +294,11 @@ def test_a_run_inside_a_run():
     workers.on_result = run_again
     assert workers.run() == {1: 1}
     assert caught == [1]
+
+
+@pytest.mark.parametrize('ids', [3, '12'])
+def test_ids_that_are_no_list(ids):
+    workers = Workers()
+    workers.add(3, same, 1)
+    with pytest.raises(TypeError, match='run takes a list of ids, as in run'):
+        workers.run(ids)

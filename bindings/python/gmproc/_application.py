@@ -52,6 +52,15 @@ def check_target(target: str, id: Any) -> str:
     return runtime
 
 
+def choose(ids: Iterable[Any] | None, known: Iterable[Any]) -> list[Any]:
+    """The ids of a run."""
+    if ids is None:
+        return list(known)
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise TypeError(f'run takes a list of ids, as in run([{ids!r}]), not {ids!r}')
+    return list(ids)
+
+
 class State:
     """What is private to an application, in one attribute of it."""
 

@@ -11,7 +11,7 @@ from gi.repository import Gio, GLib, Gmp
 
 from . import _main_module, _payload, _run, _task
 from ._adapters import guarded
-from ._application import (Application, State, check_target, connect, keep_result,
+from ._application import (Application, State, check_target, choose, connect, keep_result,
                            set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
 from ._options import set_native_options
@@ -234,11 +234,14 @@ class ClientServer(Application):
     @public
     def new_workers(self, n: int, client: Client, params: Any = None) -> None:
         """Adds ``n`` clients with the ids 0, 1 and so on; none when one of these ids is taken."""
-        taken = [id for id in range(n) if id in self._gmproc.entries]
+        ids = range(n)
+        if n < 0:
+            raise ValueError(f'n is {n}: there cannot be fewer than no clients')
+        taken = [id for id in ids if id in self._gmproc.entries]
         if taken:
             raise make_error(Gmp.Error.EXISTS, f'There is a client {taken[0]!r} already: '
                              f'new_workers gives the ids 0 to {n - 1}', taken[0])
-        for id in range(n):
+        for id in ids:
             self.new_worker(id, client, params)
 
     @public
@@ -290,7 +293,7 @@ class ClientServer(Application):
         state = self._gmproc
         if state.job is not None:
             raise RuntimeError('This application is in a run already')
-        entries = {id: self._find(id) for id in (state.entries if ids is None else ids)}
+        entries = {id: self._find(id) for id in choose(ids, state.entries)}
         runtimes = {entry.name: entry.runtime for entry in entries.values()}
         if state.server is not None or type(self).process is ClientServer.process:
             runtimes['server'] = self._get_server_runtime()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import Any, Callable, Iterable, Mapping
 
@@ -15,12 +16,19 @@ def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
     """NAME=VALUE; a name alone takes the variable out."""
     if environment is None:
         return None
+    if not isinstance(environment, Mapping):
+        raise TypeError('it should map names to values, or to None')
+    for name in environment:
+        if not name or '=' in name:
+            raise ValueError(f'{name!r} is no name of a variable')
     return [name if value is None else f'{name}={value}' for name, value in environment.items()]
 
 
 def _to_list(affinity: str | Iterable[int] | None) -> str | None:
     if affinity is None or isinstance(affinity, str):
         return affinity
+    if not isinstance(affinity, Iterable):
+        raise TypeError('it should be a list of processors, as in [0, 2]')
     return ','.join(str(processor) for processor in affinity)
 
 
@@ -28,7 +36,7 @@ def _to_rule(restart: str) -> Gmp.Restart:
     rules = {'never': Gmp.Restart.NEVER, 'on-failure': Gmp.Restart.ON_FAILURE,
              'always': Gmp.Restart.ALWAYS}
     if restart not in rules:
-        raise ValueError(f"restart is 'never', 'on-failure' or 'always', not {restart!r}")
+        raise ValueError(f"it should be 'never', 'on-failure' or 'always', not {restart!r}")
     return rules[restart]
 
 
@@ -55,10 +63,30 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@functools.cache
+def _find_limits(name: str) -> tuple[float, float] | None:
+    """From what to what an option may be, where it is a number."""
+    limits: Any = Gmp.Application.find_property(name)
+    return (limits.minimum, limits.maximum) if hasattr(limits, 'minimum') else None
+
+
+def _convert(application: Any, name: str) -> Any:
+    """The value of an option as the C library takes it, and within its limits."""
+    given = getattr(application, name)
+    try:
+        value = _CONVERTERS[name](given)
+    except (TypeError, ValueError) as reason:
+        raise type(reason)(f'{name}: {reason}') from None
+    limits = _find_limits(name)
+    if limits is not None and not limits[0] <= value <= limits[1]:
+        raise ValueError(f'{name} is {given!r}: it should be from {limits[0]:g} to {limits[1]:g}')
+    return value
+
+
 def set_native_options(application: Any, native: Gmp.Application) -> None:
     """Hands the options over. Setting one ends the processes that were kept, so only what has
     changed."""
-    values = {name: convert(getattr(application, name)) for name, convert in _CONVERTERS.items()}
+    values = {name: _convert(application, name) for name in _CONVERTERS}
     values['capture_output'] = bool(application.capture_output or
                                     application.on_output is not None)
     for name, value in values.items():

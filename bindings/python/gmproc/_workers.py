@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
-from ._application import (Application, State, check_target, connect, keep_result,
+from ._application import (Application, State, check_target, choose, connect, keep_result,
                            set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._map import Items, MapOutcome, Mapping
@@ -299,7 +299,7 @@ class Workers(Application):
         state = self._gmproc
         if state.is_running:
             raise RuntimeError('These workers are in a run already')
-        chosen = list(state.entries) if ids is None else list(ids)
+        chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
             raise make_error(Gmp.Error.EXISTS, 'An id is asked for twice in one run')
