@@ -301,7 +301,8 @@ gmp_application_set_property (GObject      *object,
  * How many seconds of processor time a worker may use in a run, all its threads together; the
  * kernel counts whole seconds, so it is rounded up.
  *
- * The kernel then ends the process by `SIGXCPU`, and the error names this limit.
+ * The kernel then ends the process by `SIGXCPU`. One that handles or ignores that has two seconds
+ * more, and is killed. The error names this limit either way.
  *
  * Since: 0.1
  */

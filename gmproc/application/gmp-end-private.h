@@ -7,6 +7,7 @@
 #pragma once
 
 #include "application/gmp-options-private.h"
+#include "launch/gmp-process-private.h"
 
 G_BEGIN_DECLS
 
@@ -21,7 +22,7 @@ typedef struct {
   int               wait_status;   /* as from waitpid(), when it has ended */
   gboolean          was_signalled; /* by the application */
   double            run_time;      /* in seconds */
-  guint64           peak_memory;   /* in bytes; 0: not known */
+  GmpProcessUsage   usage;         /* all 0: not known */
   const GError     *cause;         /* (nullable): the worker's own word, or the application's */
   const GQueue     *tail;          /* (nullable): of char *: the last lines of standard error */
 } GmpEnd;

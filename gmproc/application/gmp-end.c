@@ -7,7 +7,7 @@
 #include "application/gmp-end-private.h"
 
 #include "base/gmp-error.h"
-#include "launch/gmp-process-private.h"
+#include "base/gmp-limit-private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,9 +34,16 @@ static char *
 describe_signal (const GmpEnd *self,
                  int           signum)
 {
-  if (signum == SIGXCPU && self->options->cpu_time_limit > 0)
-    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit)",
-                            self->options->cpu_time_limit);
+  double limit = self->options->cpu_time_limit;
+
+  if (limit > 0 && signum == SIGXCPU)
+    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit)", limit);
+  /* The kernel's word at the end of the grace: see gmp-limits.c. */
+  if (limit > 0 && signum == SIGKILL && !self->was_signalled &&
+      self->usage.cpu_time >= limit + GMP_CPU_TIME_GRACE)
+    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit), and did "
+                            "not end by SIGXCPU within %d more, so it was killed", limit,
+                            GMP_CPU_TIME_GRACE);
   return g_strdup_printf ("was killed by signal %d (%s)%s%s", signum, g_strsignal (signum),
                           WCOREDUMP (self->wait_status) ? ", core dumped" : "",
                           signum == SIGXCPU ? ", at a limit that the application has inherited: "
@@ -102,9 +109,9 @@ append_costs (const GmpEnd *self,
   if (self->pid == 0)
     return;
   g_string_append_printf (text, "\nIt ran for %.3f seconds", self->run_time);
-  if (self->peak_memory > 0)
+  if (self->usage.peak_memory > 0)
     g_string_append_printf (text, ", and had %.1f MiB of memory at most",
-                            self->peak_memory / MIB);
+                            self->usage.peak_memory / MIB);
 }
 
 static void

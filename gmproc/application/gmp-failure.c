@@ -262,7 +262,7 @@ gmp_failure_new (const GmpEnd *end)
   self->id = g_strdup (end->id);
   self->pid = end->pid;
   self->run_time = end->run_time;
-  self->peak_memory = end->peak_memory;
+  self->peak_memory = end->usage.peak_memory;
   self->last_lines = copy_tail (end->tail);
   if (end->has_ended && WIFEXITED (end->wait_status))
     self->exit_status = WEXITSTATUS (end->wait_status);

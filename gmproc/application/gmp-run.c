@@ -177,7 +177,7 @@ describe (GmpRun           *self,
       end.has_ended = gmp_worker_process_has_ended (process);
       end.wait_status = gmp_worker_process_get_wait_status (process);
       end.was_signalled = gmp_worker_process_was_signalled (process);
-      end.peak_memory = gmp_worker_process_get_peak_memory (process);
+      end.usage = gmp_worker_process_get_usage (process);
       end.tail = gmp_worker_process_get_tail (process);
     }
   return end;

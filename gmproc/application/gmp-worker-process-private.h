@@ -43,7 +43,7 @@ gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_was_forced      (GmpWorkerProcess  *self);
 gboolean          gmp_worker_process_was_signalled   (GmpWorkerProcess  *self);
 int               gmp_worker_process_get_wait_status (GmpWorkerProcess  *self);
-guint64           gmp_worker_process_get_peak_memory (GmpWorkerProcess  *self);
+GmpProcessUsage   gmp_worker_process_get_usage       (GmpWorkerProcess  *self);
 const GQueue     *gmp_worker_process_get_tail        (GmpWorkerProcess  *self);
 
 G_END_DECLS

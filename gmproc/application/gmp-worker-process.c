@@ -18,6 +18,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How many descriptors are left free when the last worker has been started: GLib aborts the process
@@ -39,6 +40,7 @@ struct _GmpWorkerProcess
   GmpLineReader *out; /* (nullable): not captured */
   GmpLineReader *err;
   GQueue tail;        /* of char *: the last lines of standard error in this run */
+  double cpu_before;  /* the seconds of processor time that it had used before this run */
 
   GmpWorkerLine line;
   GmpWorkerEnded ended;
@@ -215,6 +217,19 @@ waited_cb (GObject      *source,
   self->ended (self->user_data);
 }
 
+/* Of all its threads, in seconds; 0 where it has ended. */
+static double
+get_cpu_time (GmpWorkerProcess *self)
+{
+  clockid_t clock;
+  struct timespec time;
+
+  if (clock_getcpuclockid (gmp_process_get_pid (self->process), &clock) != 0 ||
+      clock_gettime (clock, &time) != 0)
+    return 0;
+  return time.tv_sec + time.tv_nsec / 1e9;
+}
+
 /* Everything happens in the thread-default main context. */
 void
 gmp_worker_process_watch (GmpWorkerProcess *self,
@@ -227,6 +242,7 @@ gmp_worker_process_watch (GmpWorkerProcess *self,
   self->line = line;
   self->ended = ended;
   self->user_data = user_data;
+  self->cpu_before = get_cpu_time (self);
   g_queue_clear_full (&self->tail, g_free);
   if (self->out != NULL)
     gmp_line_reader_attach (self->out);
@@ -352,11 +368,14 @@ gmp_worker_process_get_wait_status (GmpWorkerProcess *self)
   return self->wait_status;
 }
 
-/* In bytes; 0 where it is not known. */
-guint64
-gmp_worker_process_get_peak_memory (GmpWorkerProcess *self)
+/* Its processor time is that of the run, since it was watched. */
+GmpProcessUsage
+gmp_worker_process_get_usage (GmpWorkerProcess *self)
 {
-  return gmp_process_get_peak_memory (self->process);
+  GmpProcessUsage usage = gmp_process_get_usage (self->process);
+
+  usage.cpu_time = MAX (usage.cpu_time - self->cpu_before, 0);
+  return usage;
 }
 
 const GQueue *

@@ -1,4 +1,4 @@
-/* gmp-limit-private.h: which limit the kernel has met
+/* gmp-limit-private.h: limits that the kernel keeps
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -9,6 +9,9 @@
 #include <glib.h>
 
 G_BEGIN_DECLS
+
+/* How many seconds of processor time a worker has beyond its limit until it is killed. */
+#define GMP_CPU_TIME_GRACE 2
 
 const char *gmp_limit_describe (int code);
 

@@ -1,4 +1,4 @@
-/* gmp-limit.c: which limit the kernel has met
+/* gmp-limit.c: limits that the kernel keeps
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

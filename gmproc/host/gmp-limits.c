@@ -7,10 +7,13 @@
 #include "host/gmp-limits-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 
 #include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <time.h>
 
 /* The limits are set by the worker itself, and for each run: so it makes no difference whether the
  * process was started for this, forked by another that waited warm, or kept from an earlier run. */
@@ -71,6 +74,20 @@ limit_memory (GVariant *value,
   return refuse (error, "memory-limit", why);
 }
 
+/* SIGXCPU can be ignored. This cannot, and unlike the hard limit of RLIMIT_CPU it can be moved up
+ * for the next run: a timer of the process's own processor time, @seconds since its begin. */
+static gboolean
+kill_at_cpu_time (guint64 seconds)
+{
+  static gboolean has_timer;
+  static timer_t timer;
+  struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+  struct itimerspec time = { .it_value.tv_sec = (time_t) seconds };
+
+  has_timer = has_timer || timer_create (CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0;
+  return has_timer && timer_settime (timer, TIMER_ABSTIME, &time, NULL) == 0;
+}
+
 /* The kernel counts from the process's begin. */
 static gboolean
 limit_cpu_time (GVariant *value,
@@ -78,14 +95,17 @@ limit_cpu_time (GVariant *value,
 {
   struct rusage usage = { 0, };
   double used;
+  guint64 limit;
 
   getrusage (RUSAGE_SELF, &usage);
   used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
          (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
   used += MIN (g_variant_get_double (value), G_MAXINT);
   /* In whole seconds, rounded up. */
-  return set_limit (RLIMIT_CPU, (guint64) used + ((guint64) used < used ? 1 : 0), "cpu-time-limit",
-                    error);
+  limit = (guint64) used + ((guint64) used < used ? 1 : 0);
+  if (!kill_at_cpu_time (limit + GMP_CPU_TIME_GRACE))
+    return refuse (error, "cpu-time-limit", g_strerror (errno));
+  return set_limit (RLIMIT_CPU, limit, "cpu-time-limit", error);
 }
 
 static gboolean

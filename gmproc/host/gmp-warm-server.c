@@ -295,7 +295,9 @@ reap (Server *self)
       if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid &&
           g_hash_table_remove (self->workers, GINT_TO_POINTER (info.si_pid)))
         {
-          text = g_strdup_printf ("%d %ld", wait_status, usage.ru_maxrss);
+          text = g_strdup_printf ("%d %ld %ld", wait_status, usage.ru_maxrss,
+                                  (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
+                                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
           ended.text = text;
           ended.length = strlen (text);
           answer (self->fd, &ended, NULL);

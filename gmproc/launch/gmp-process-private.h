@@ -13,11 +13,16 @@ G_BEGIN_DECLS
 /* A wait status for a process of which nobody knows how it ended; waitpid() gives no such one. */
 #define GMP_PROCESS_STATUS_UNKNOWN (-1)
 
-/* get_pid:         for messages to people; another process may have it once this was waited for.
- * send_signal:     does nothing when the process has ended.
- * wait_async:      finishes with the wait status, as of waitpid(), when the process has ended.
- * get_peak_memory: how many bytes it had at most, once it was waited for; 0 where not known,
- *                  which is the default. */
+/* What a process has used, its own children that it has waited for included. */
+typedef struct {
+  guint64 peak_memory; /* in bytes */
+  double  cpu_time;    /* of all threads, in seconds */
+} GmpProcessUsage;
+
+/* get_pid:     for messages to people; another process may have it once this was waited for.
+ * send_signal: does nothing when the process has ended.
+ * wait_async:  finishes with the wait status, as of waitpid(), when the process has ended.
+ * get_usage:   what is known of that, once it was waited for; the default is nothing, all 0. */
 
 #define GMP_TYPE_PROCESS (gmp_process_get_type ())
 G_DECLARE_DERIVABLE_TYPE (GmpProcess, gmp_process, GMP, PROCESS, GObject)
@@ -26,33 +31,33 @@ struct _GmpProcessClass
 {
   GObjectClass parent_class;
 
-  int      (*get_pid)         (GmpProcess          *self);
-  void     (*send_signal)     (GmpProcess          *self,
-                               int                  signum);
-  void     (*wait_async)      (GmpProcess          *self,
-                               GCancellable        *cancellable,
-                               GAsyncReadyCallback  callback,
-                               gpointer             user_data);
-  gboolean (*wait_finish)     (GmpProcess          *self,
-                               GAsyncResult        *result,
-                               int                 *wait_status,
-                               GError             **error);
-  guint64  (*get_peak_memory) (GmpProcess          *self);
+  int             (*get_pid)     (GmpProcess          *self);
+  void            (*send_signal) (GmpProcess          *self,
+                                  int                  signum);
+  void            (*wait_async)  (GmpProcess          *self,
+                                  GCancellable        *cancellable,
+                                  GAsyncReadyCallback  callback,
+                                  gpointer             user_data);
+  gboolean        (*wait_finish) (GmpProcess          *self,
+                                  GAsyncResult        *result,
+                                  int                 *wait_status,
+                                  GError             **error);
+  GmpProcessUsage (*get_usage)   (GmpProcess          *self);
 };
 
-int      gmp_process_get_pid         (GmpProcess          *self);
-void     gmp_process_send_signal     (GmpProcess          *self,
-                                      int                  signum);
-void     gmp_process_wait_async      (GmpProcess          *self,
-                                      GCancellable        *cancellable,
-                                      GAsyncReadyCallback  callback,
-                                      gpointer             user_data);
-gboolean gmp_process_wait_finish     (GmpProcess          *self,
-                                      GAsyncResult        *result,
-                                      int                 *wait_status,
-                                      GError             **error);
-guint64  gmp_process_get_peak_memory (GmpProcess          *self);
-void     gmp_process_end_sync        (GmpProcess          *self,
-                                      guint                limit);
+int             gmp_process_get_pid     (GmpProcess          *self);
+void            gmp_process_send_signal (GmpProcess          *self,
+                                         int                  signum);
+void            gmp_process_wait_async  (GmpProcess          *self,
+                                         GCancellable        *cancellable,
+                                         GAsyncReadyCallback  callback,
+                                         gpointer             user_data);
+gboolean        gmp_process_wait_finish (GmpProcess          *self,
+                                         GAsyncResult        *result,
+                                         int                 *wait_status,
+                                         GError             **error);
+GmpProcessUsage gmp_process_get_usage   (GmpProcess          *self);
+void            gmp_process_end_sync    (GmpProcess          *self,
+                                         guint                limit);
 
 G_END_DECLS

@@ -10,16 +10,16 @@
 
 G_DEFINE_ABSTRACT_TYPE (GmpProcess, gmp_process, G_TYPE_OBJECT)
 
-static guint64
-gmp_process_real_get_peak_memory (GmpProcess *self G_GNUC_UNUSED)
+static GmpProcessUsage
+gmp_process_real_get_usage (GmpProcess *self G_GNUC_UNUSED)
 {
-  return 0;
+  return (GmpProcessUsage) { 0, 0 };
 }
 
 static void
 gmp_process_class_init (GmpProcessClass *klass)
 {
-  klass->get_peak_memory = gmp_process_real_get_peak_memory;
+  klass->get_usage = gmp_process_real_get_usage;
 }
 
 static void
@@ -58,10 +58,10 @@ gmp_process_wait_finish (GmpProcess   *self,
   return GMP_PROCESS_GET_CLASS (self)->wait_finish (self, result, wait_status, error);
 }
 
-guint64
-gmp_process_get_peak_memory (GmpProcess *self)
+GmpProcessUsage
+gmp_process_get_usage (GmpProcess *self)
 {
-  return GMP_PROCESS_GET_CLASS (self)->get_peak_memory (self);
+  return GMP_PROCESS_GET_CLASS (self)->get_usage (self);
 }
 
 static gboolean

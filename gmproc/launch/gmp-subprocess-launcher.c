@@ -42,7 +42,7 @@ struct _GmpSubprocess
   GList *waits; /* of GTask; under lock, as what follows */
   gboolean has_ended;
   int wait_status;
-  guint64 peak_memory;
+  GmpProcessUsage usage;
 };
 
 G_DEFINE_FINAL_TYPE (GmpSubprocess, gmp_subprocess, GMP_TYPE_PROCESS)
@@ -118,7 +118,9 @@ reaped_cb (int                  wait_status,
   g_mutex_lock (&self->lock);
   self->has_ended = TRUE;
   self->wait_status = wait_status;
-  self->peak_memory = (guint64) usage->ru_maxrss * 1024;
+  self->usage.peak_memory = (guint64) usage->ru_maxrss * 1024;
+  self->usage.cpu_time = usage->ru_utime.tv_sec + usage->ru_stime.tv_sec +
+                         (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
   waits = g_steal_pointer (&self->waits);
   g_mutex_unlock (&self->lock);
   for (GList *link = waits; link != NULL; link = link->next)
@@ -178,14 +180,14 @@ gmp_subprocess_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
   return TRUE;
 }
 
-static guint64
-gmp_subprocess_get_peak_memory (GmpProcess *process)
+static GmpProcessUsage
+gmp_subprocess_get_usage (GmpProcess *process)
 {
   GmpSubprocess *self = GMP_SUBPROCESS (process);
-  guint64 result;
+  GmpProcessUsage result;
 
   g_mutex_lock (&self->lock);
-  result = self->peak_memory;
+  result = self->usage;
   g_mutex_unlock (&self->lock);
   return result;
 }
@@ -211,7 +213,7 @@ gmp_subprocess_class_init (GmpSubprocessClass *klass)
   process_class->send_signal = gmp_subprocess_send_signal;
   process_class->wait_async = gmp_subprocess_wait_async;
   process_class->wait_finish = gmp_subprocess_wait_finish;
-  process_class->get_peak_memory = gmp_subprocess_get_peak_memory;
+  process_class->get_usage = gmp_subprocess_get_usage;
 }
 
 static void

@@ -65,7 +65,7 @@ struct _GmpWarmProcess
   int pidfd;
   gboolean was_reaped;
   int wait_status;
-  guint64 peak_memory;
+  GmpProcessUsage usage;
 };
 
 G_DEFINE_FINAL_TYPE (GmpWarmProcess, gmp_warm_process, GMP_TYPE_PROCESS)
@@ -157,9 +157,10 @@ take_ended_locked (GmpWarmLauncher *self,
   GmpWarmProcess *process;
   gpointer stolen;
   int wait_status;
-  guint64 kib;
+  guint64 kib, microseconds;
 
-  if (sscanf (message->text, "%d %" G_GUINT64_FORMAT, &wait_status, &kib) != 2 ||
+  if (sscanf (message->text, "%d %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &wait_status, &kib,
+              &microseconds) != 3 ||
       !g_hash_table_steal_extended (self->forked, GINT_TO_POINTER (message->number), NULL,
                                     &stolen))
     return FALSE;
@@ -168,7 +169,7 @@ take_ended_locked (GmpWarmLauncher *self,
     {
       process->was_reaped = TRUE;
       process->wait_status = wait_status;
-      process->peak_memory = kib * 1024;
+      process->usage = (GmpProcessUsage) { kib * 1024, microseconds / 1e6 };
     }
   return TRUE;
 }
@@ -298,10 +299,10 @@ gmp_warm_process_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
   return TRUE;
 }
 
-static guint64
-gmp_warm_process_get_peak_memory (GmpProcess *process)
+static GmpProcessUsage
+gmp_warm_process_get_usage (GmpProcess *process)
 {
-  return GMP_WARM_PROCESS (process)->peak_memory;
+  return GMP_WARM_PROCESS (process)->usage;
 }
 
 static void
@@ -330,7 +331,7 @@ gmp_warm_process_class_init (GmpWarmProcessClass *klass)
   process_class->send_signal = gmp_warm_process_send_signal;
   process_class->wait_async = gmp_warm_process_wait_async;
   process_class->wait_finish = gmp_warm_process_wait_finish;
-  process_class->get_peak_memory = gmp_warm_process_get_peak_memory;
+  process_class->get_usage = gmp_warm_process_get_usage;
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIB (1024 * 1024)
@@ -21,6 +22,18 @@ spin (GVariant *params G_GNUC_UNUSED,
       GError  **error G_GNUC_UNUSED)
 {
   for (volatile guint64 n = 1; n != 0; n++)
+    ;
+  return NULL;
+}
+
+/* For most of a second. */
+static GVariant *
+use_processor (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  clock_t end = clock () + CLOCKS_PER_SEC * 4 / 5;
+
+  while (clock () < end)
     ;
   return NULL;
 }
@@ -337,6 +350,40 @@ test_cpu_time (void)
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGXCPU);
 }
 
+static GVariant *
+spin_deaf (GVariant *params,
+           GError  **error)
+{
+  signal (SIGXCPU, SIG_IGN);
+  return spin (params, error);
+}
+
+static void
+test_cpu_time_deaf (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (spin_deaf);
+  g_autoptr (GmpFailure) failure = NULL;
+
+  g_object_set (workers, "cpu-time-limit", 0.5, NULL);
+  failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
+                         "has used up its processor time, 0.5 seconds (cpu-time-limit), and did "
+                         "not end by SIGXCPU within 2 more, so it was killed");
+  g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGKILL);
+}
+
+/* In a process that is kept each run has its limit anew, and so has all that comes after it. */
+static void
+test_cpu_time_kept (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (use_processor);
+
+  g_object_set (workers, "cpu-time-limit", 1.0, "reuse", TRUE, NULL);
+  for (int i = 0; i < 5; i++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+    }
+}
+
 static void
 test_open_files (void)
 {
@@ -389,6 +436,8 @@ main (int    argc,
   gmp_test_add ("/limits/memory-within", test_memory_within);
   gmp_test_add ("/limits/memory-too-low", test_memory_too_low);
   gmp_test_add ("/limits/cpu-time", test_cpu_time);
+  gmp_test_add ("/limits/cpu-time-deaf", test_cpu_time_deaf);
+  gmp_test_add ("/limits/cpu-time-kept", test_cpu_time_kept);
   gmp_test_add ("/limits/open-files", test_open_files);
   gmp_test_add ("/limits/bad-affinity", test_bad_affinity);
   gmp_test_add ("/limits/bad-folder", test_bad_folder);

@@ -100,6 +100,15 @@ def limits() -> Iterator[Case]:
         yield Case('cpu', 'worker', language, 'process', 'CRASHED',
                    (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\)'), 1,
                    options={'cpu-time-limit': 1.0}, in_suite=True)
+        if language != 'JavaScript':  # which cannot ignore a signal
+            yield Case('deaf cpu', 'worker', language, 'process', 'CRASHED',
+                       (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\), and did not '
+                        'end by SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
+                       in_suite=language == 'C')
+            yield Case('deaf cpu', 'warm worker', language, 'process', 'CRASHED',
+                       (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\), and did not '
+                        'end by SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
+                       config={'role': 'worker', 'runs': 2})
         yield Case('files', 'worker', language, 'process',
                    'FAILED' if language == 'Python' else 'g-io-error-quark 31',
                    (WHO['worker'], 'Too many open files', r'64 \(open-files-limit\)'), 1,

@@ -51,6 +51,11 @@ def use_processor() -> NoReturn:
         pass
 
 
+def ignore_and_use_processor() -> NoReturn:
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+    use_processor()
+
+
 def use_memory() -> NoReturn:
     kept = []
     while True:
@@ -93,6 +98,7 @@ DEEDS: dict[str, Callable[[], Any]] = {
     'block': block,
     'spin': spin,
     'cpu': use_processor,
+    'deaf cpu': ignore_and_use_processor,
     'memory': use_memory,
     'files': use_files,
     'grandchild': leave_a_child,
