@@ -15,7 +15,7 @@ import pytest
 
 from gi.repository import GLib
 from gmproc import Workers, WorkerError, report, worker_index, worker_seed
-from gmproc._map import Items
+from gmproc._map import Items, Pace
 
 
 def square(n):
@@ -305,7 +305,7 @@ if __name__ == '__main__':
 
 
 def test_batches_grow_with_what_they_take():
-    items = Items(iter(range(10**9)), 2, None)
+    items = Items(iter(range(10**9)), 2, None, Pace())
     sizes = []
     for _ in range(12):
         first, batch = items.take()
@@ -319,8 +319,27 @@ def test_batches_grow_with_what_they_take():
     assert len(items.take()[1]) == 16
 
 
+@pytest.mark.parametrize('seconds_each, expected', [(1e-4, 50), (1e-7, 100), (1, 1)])
+def test_the_next_map_begins_where_one_has_ended(seconds_each, expected):
+    pace = Pace()
+    Items(range(1000), 2, None, pace).learn(10, 10 * seconds_each, 10)
+    assert len(Items(range(1000), 2, None, pace).take()[1]) == expected
+    # These may take longer, and are shared all the same.
+    assert len(Items(range(4), 2, None, pace).take()[1]) == 1
+
+
+def test_another_function_is_learned_anew():
+    with Workers() as workers:
+        workers.map(square, range(1000))
+        learned = workers._gmproc.pace
+        workers.map(square, range(1000))
+        assert workers._gmproc.pace is learned and learned.shortest > 1
+        workers.map(get_pid, [1])
+        assert workers._gmproc.pace is not learned
+
+
 def test_the_last_batches_are_shared():
-    items = Items(range(1000), 4, None)
+    items = Items(range(1000), 4, None, Pace())
     items.learn(1, 1e-3, 1)
     sizes = []
     while (batch := items.take()[1]):

@@ -33,15 +33,29 @@ MAX_SIZE = 16 * 1024 * 1024
 _DEATHS = Gmp.Error.CRASHED, Gmp.Error.DISCONNECTED
 
 
+# What was learned of an earlier map is for more of the same items; others may be so much larger.
+MOST_AT_FIRST = 100
+
+
+class Pace:
+    """How quick a function was the last time."""
+
+    def __init__(self, function: Any = None) -> None:
+        self.function = function
+        self.shortest = 1  # how many items take SHORTEST
+
+
 class Items:
     """Hands items out in batches, of a size that it learns."""
 
-    def __init__(self, items: Iterable[Any], n_processes: int, chunksize: int | None) -> None:
+    def __init__(self, items: Iterable[Any], n_processes: int, chunksize: int | None,
+                 pace: Pace) -> None:
         self._items = iter(items)
         self._n_left = len(items) if isinstance(items, Sized) else None
         self._n_processes = n_processes
         self._is_fixed = chunksize is not None
-        self._size = chunksize or 1
+        self._pace = pace
+        self._size = chunksize or min(pace.shortest, MOST_AT_FIRST)
         self._shortest = 1
         self._next = 0
         self._again: list[tuple[int, Any]] = []  # items that come back, and their places
@@ -78,7 +92,7 @@ class Items:
         # What is smaller than it could be says nothing about one that is larger.
         most = self._size * GROWTH if n >= self._size else self._size
         self._size = max(1, min(int(wanted), most))
-        self._shortest = max(1, int(SHORTEST / seconds_each))
+        self._shortest = self._pace.shortest = max(1, int(SHORTEST / seconds_each))
 
 
 class MapOutcome(Outcome):

@@ -14,7 +14,7 @@ from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
-from ._map import Items, MapOutcome, Mapping
+from ._map import Items, MapOutcome, Mapping, Pace
 from ._options import set_native_options
 from ._outcome import Outcome
 
@@ -50,6 +50,7 @@ class _State(State):
         self.is_running = False
         self.is_inside_with = False
         self.map_names: list[int] = []  # one for each process of a map
+        self.pace = Pace()
         self._next_name = -2**31
 
     def make_name(self, id: Any) -> int:
@@ -260,7 +261,7 @@ class Workers(Application):
                 are.
             items: any iterable.
             chunksize: how many items are sent at once; None to have that learned from how long they
-                take.
+                take. The next map with the same function begins with what this one has learned.
 
         Returns:
             What ``function`` returned, in the order of the items.
@@ -330,8 +331,10 @@ class Workers(Application):
         names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
         outcome = MapOutcome({name: number for number, name in enumerate(names)})
         job = _run.Job(outcome)
+        if state.pace.function is not function:
+            state.pace = Pace(function)
         mapping = Mapping(job, outcome, state.native, function,
-                          Items(items, len(names), chunksize),
+                          Items(items, len(names), chunksize, state.pace),
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
         self._set_native_options(True)
