@@ -56,6 +56,12 @@ valgrind                 looks for what is lost and what was never written
 packages_to_cover='
 gcovr                    makes the table of what the tests have reached
 '
+packages_for_machine='
+qemu-system-x86          the virtual machine
+busybox-static           what it begins with
+kmod                     which modules its kernel needs
+cpio                     packs both
+'
 
 # Debian's own, whatever else comes first on the PATH.
 meson=/usr/bin/meson

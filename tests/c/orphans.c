@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
@@ -173,78 +172,6 @@ test_stopped_worker (void)
   wait_until_gone (pid);
 }
 
-/* A control group of the test's own, of version 1 or 2, where the system lets it have one. */
-static GVariant *
-devour (GVariant *params G_GNUC_UNUSED,
-        GError  **error G_GNUC_UNUSED)
-{
-  for (guint n = 1; n != 0; n++)
-    fill (MIB);
-  return NULL;
-}
-
-static gboolean
-write_text (const char *folder,
-            const char *name,
-            const char *text)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  int fd = open (path, O_WRONLY | O_CLOEXEC);
-  gboolean result = fd != -1 && write (fd, text, strlen (text)) == (gssize) strlen (text);
-
-  if (fd != -1)
-    close (fd);
-  return result;
-}
-
-static char *
-enter_group (void)
-{
-  const struct {
-    const char *root;
-    const char *limit;
-  } kinds[] = {
-    { "/sys/fs/cgroup", "memory.max" },
-    { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
-    {
-      g_autofree char *folder = g_strdup_printf ("%s/gmproc-test-%d", kinds[i].root, getpid ());
-
-      if (g_mkdir (folder, 0700) == -1)
-        continue;
-      if (write_text (folder, kinds[i].limit, "64M") && write_text (folder, "cgroup.procs", "0"))
-        return g_steal_pointer (&folder);
-      g_rmdir (folder);
-    }
-  return NULL;
-}
-
-static void
-test_out_of_memory (void)
-{
-  g_autofree char *group = gmp_test_is_stretched () ? NULL : enter_group ();
-  g_autofree char *parent = group != NULL ? g_path_get_dirname (group) : NULL;
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autoptr (GPtrArray) failures = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (group == NULL)
-    {
-      g_test_skip ("This takes the right to make a control group, and no valgrind");
-      return;
-    }
-  gmp_workers_add (workers, 1, devour, NULL, NULL);
-  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
-  g_assert_true (write_text (parent, "cgroup.procs", "0"));
-  g_rmdir (group);
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
-  gmp_test_check_in (error->message, "perhaps by the kernel for lack of memory");
-  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
-  g_assert_true (gmp_failure_get_out_of_memory (failures->pdata[0]));
-}
-
 static GVariant *
 nothing (GVariant *params G_GNUC_UNUSED,
          GError  **error G_GNUC_UNUSED)
@@ -388,7 +315,6 @@ main (int    argc,
   gmp_test_add ("/orphans/grandchild", test_grandchild);
   gmp_test_add ("/orphans/peak-memory", test_peak_memory);
   gmp_test_add ("/orphans/stopped-worker", test_stopped_worker);
-  gmp_test_add ("/orphans/out-of-memory", test_out_of_memory);
   gmp_test_add ("/orphans/no-processes", test_no_processes);
   gmp_test_add ("/orphans/endless-output", test_endless_output);
   gmp_test_add ("/orphans/held-connection", test_held_connection);
