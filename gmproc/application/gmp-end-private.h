@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "application/gmp-oom-private.h"
 #include "application/gmp-options-private.h"
 #include "launch/gmp-process-private.h"
 
@@ -21,6 +22,7 @@ typedef struct {
   gboolean          has_ended;
   int               wait_status;   /* as from waitpid(), when it has ended */
   gboolean          was_signalled; /* by the application */
+  const GmpOomMark *memory;        /* of before it was started */
   double            run_time;      /* in seconds */
   GmpProcessUsage   usage;         /* all 0: not known */
   const GError     *cause;         /* (nullable): the worker's own word, or the application's */

@@ -269,7 +269,7 @@ gmp_failure_new (const GmpEnd *end)
   if (end->has_ended && WIFSIGNALED (end->wait_status))
     self->signal = WTERMSIG (end->wait_status);
   if (self->signal == SIGKILL && !end->was_signalled)
-    self->out_of_memory = gmp_oom_explains ();
+    self->out_of_memory = gmp_oom_mark_explains (end->memory);
   self->error = gmp_end_to_error (end, self->out_of_memory);
   return self;
 }

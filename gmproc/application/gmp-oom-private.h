@@ -10,7 +10,16 @@
 
 G_BEGIN_DECLS
 
-void     gmp_oom_begin    (void);
-gboolean gmp_oom_explains (void);
+/* What the kernel had counted when a worker began, and where. */
+typedef struct {
+  char *path; /* (nullable): it counts nothing */
+  guint64 count;
+} GmpOomMark;
+
+void     gmp_oom_mark_begin    (GmpOomMark       *self);
+void     gmp_oom_mark_follow   (GmpOomMark       *self,
+                                int               pid);
+gboolean gmp_oom_mark_explains (const GmpOomMark *self);
+void     gmp_oom_mark_clear    (GmpOomMark       *self);
 
 G_END_DECLS

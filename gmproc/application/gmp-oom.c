@@ -8,11 +8,10 @@
 
 /* A SIGKILL does not say who sent it, and the kernel's log is not for everybody. But the kernel
  * counts, for each control group, the processes that it killed for lack of memory, and everybody
- * may read that for his own. Each of these kills explains one death. */
-G_LOCK_DEFINE_STATIC (oom);
-static gboolean has_begun; /* under the lock, as the next */
-static guint64 n_explained;
-static char *groups; /* whose count that is: in another the process was not, so all of it is news */
+ * may read that. A kill since the worker began explains its death, and no other worker's. */
+G_LOCK_DEFINE_STATIC (explained);
+static char *explained_path; /* under the lock, as the next: what was counted there up to then */
+static guint64 explained_count;
 
 /* The value behind "oom_kill " in a file that has one word and a number a line. */
 static gboolean
@@ -32,12 +31,12 @@ read_count (const char *path,
   return FALSE;
 }
 
-/* A line of /proc/self/cgroup is NUMBER:CONTROLLERS:PATH, without controllers for version 2. Inside
+/* A line of /proc/PID/cgroup is NUMBER:CONTROLLERS:PATH, without controllers for version 2. Inside
  * a container the path may be that of the host, which is not there: then the root of what is
  * mounted is the container's own. */
-static gboolean
-read_group (const char *line,
-            guint64    *count)
+static char *
+find_in_group (const char *line,
+               guint64    *count)
 {
   g_auto (GStrv) fields = g_strsplit (line, ":", 3);
   gboolean is_first = g_strv_length (fields) == 3 && g_str_equal (fields[1], "memory");
@@ -47,69 +46,102 @@ read_group (const char *line,
   g_autofree char *mounted = NULL;
 
   if (g_strv_length (fields) != 3 || (!is_first && fields[1][0] != '\0'))
-    return FALSE;
+    return NULL;
   own = g_build_filename (root, fields[2], file, NULL);
+  if (read_count (own, count))
+    return g_steal_pointer (&own);
   mounted = g_build_filename (root, file, NULL);
-  return read_count (own, count) || read_count (mounted, count);
+  return read_count (mounted, count) ? g_steal_pointer (&mounted) : NULL;
 }
 
-/* Without a control group for memory, what the whole machine counts. */
-static guint64
-get_count (void)
+/* Without a control group for memory, and in the root of version 2, it is what the whole machine
+ * counts. */
+static char *
+find_counter (int      pid,
+              guint64 *count)
 {
+  g_autofree char *groups = pid != 0 ? g_strdup_printf ("/proc/%d/cgroup", pid)
+                                     : g_strdup ("/proc/self/cgroup");
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
-  guint64 count = 0;
 
-  if (g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL))
-    lines = g_strsplit (text, "\n", 0);
-  for (char **line = lines; line != NULL && *line != NULL; line++)
-    if (read_group (*line, &count))
-      return count;
-  read_count ("/proc/vmstat", &count);
-  return count;
-}
-
-static char *
-get_groups (void)
-{
-  char *text = NULL;
-
-  g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL);
-  return text;
-}
-
-/* Before the first worker is started. */
-void
-gmp_oom_begin (void)
-{
-  G_LOCK (oom);
-  if (!has_begun)
+  if (!g_file_get_contents (groups, &text, NULL, NULL) && pid != 0)
+    return NULL;
+  lines = g_strsplit (text != NULL ? text : "", "\n", 0);
+  for (char **line = lines; *line != NULL; line++)
     {
-      n_explained = get_count ();
-      groups = get_groups ();
+      char *path = find_in_group (*line, count);
+
+      if (path != NULL)
+        return path;
     }
-  has_begun = TRUE;
-  G_UNLOCK (oom);
+  return read_count ("/proc/vmstat", count) ? g_strdup ("/proc/vmstat") : NULL;
 }
 
-/* Whether there has been a kill that no earlier call has been told of. */
-gboolean
-gmp_oom_explains (void)
+void
+gmp_oom_mark_clear (GmpOomMark *self)
 {
-  g_autofree char *now = get_groups ();
+  g_clear_pointer (&self->path, g_free);
+}
+
+/* Takes @path over. */
+static void
+set_mark (GmpOomMark *self,
+          char       *path,
+          guint64     count)
+{
+  gmp_oom_mark_clear (self);
+  self->path = path;
+  self->count = count;
+  G_LOCK (explained);
+  /* A group that is new, and has the name of one that is gone. */
+  if (g_strcmp0 (path, explained_path) == 0 && count < explained_count)
+    explained_count = count;
+  G_UNLOCK (explained);
+}
+
+/* Before the worker is started, which will be in the group of this process. */
+void
+gmp_oom_mark_begin (GmpOomMark *self)
+{
+  guint64 count = 0;
+  char *path = find_counter (0, &count);
+
+  set_mark (self, path, count);
+}
+
+/* The worker is @pid, and may have been put into another group on its way. */
+void
+gmp_oom_mark_follow (GmpOomMark *self,
+                     int         pid)
+{
+  guint64 count = 0;
+  g_autofree char *path = find_counter (pid, &count);
+
+  if (path != NULL && g_strcmp0 (path, self->path) != 0)
+    set_mark (self, g_steal_pointer (&path), count);
+}
+
+/* Whether there has been a kill since then that explains no other death. */
+gboolean
+gmp_oom_mark_explains (const GmpOomMark *self)
+{
+  guint64 known = self->count;
+  guint64 count = 0;
   gboolean result;
 
-  G_LOCK (oom);
-  if (g_strcmp0 (now, groups) != 0)
-    {
-      n_explained = 0;
-      g_free (groups);
-      groups = g_steal_pointer (&now);
-    }
-  result = get_count () > n_explained;
+  if (self->path == NULL || !read_count (self->path, &count))
+    return FALSE;
+  G_LOCK (explained);
+  if (g_strcmp0 (self->path, explained_path) == 0)
+    known = MAX (known, explained_count);
+  result = count > known;
   if (result)
-    n_explained++;
-  G_UNLOCK (oom);
+    {
+      g_free (explained_path);
+      explained_path = g_strdup (self->path);
+      explained_count = known + 1;
+    }
+  G_UNLOCK (explained);
   return result;
 }

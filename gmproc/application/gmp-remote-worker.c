@@ -6,7 +6,6 @@
 
 #include "application/gmp-remote-worker-private.h"
 
-#include "application/gmp-oom-private.h"
 #include "application/gmp-peers-private.h"
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
@@ -271,6 +270,7 @@ call_run (GmpRemoteWorker *self)
   gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
   GError *error = NULL;
 
+  gmp_oom_mark_follow (&self->run->memory, self->run->pid);
   gmp_worker_link_begin (self->link, &link_events, self);
   if (!gmp_peers_connect (self->peers, self->link, &error) ||
       !gmp_worker_link_run (self->link, self->run,
@@ -346,7 +346,6 @@ started_cb (GObject      *source G_GNUC_UNUSED,
       maybe_return (self);
       return;
     }
-  gmp_oom_begin ();
   self->process = started->process;
   gmp_worker_process_set_options (self->process, self->options);
   self->is_warm = started->is_warm;
