@@ -56,63 +56,75 @@ write_text (const char *folder,
   return result;
 }
 
-/* Beside the group that this process is in, where version 2 has the memory: there its owner, the
- * session of a desktop too, may make one. */
+/* The group that this process is in, as its line in /proc/self/cgroup has it after @label; inside a
+ * container that may be a path of the host, and what is mounted at @root its own. */
 static char *
-find_parent (void)
+find_own_group (const char *label,
+                const char *root)
 {
   g_autofree char *text = NULL;
-  const char *path;
+  g_autofree char *path = NULL;
+  const char *found = NULL;
 
-  g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL);
-  path = text != NULL ? strstr (text, "0::/") : NULL;
-  if (path != NULL)
+  if (g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL))
+    found = strstr (text, label);
+  if (found == NULL)
+    return NULL;
+  found += strlen (label);
+  path = g_strndup (found, strcspn (found, "\n"));
+  if (!g_str_equal (path, "/"))
     {
-      g_autofree char *own = g_strndup (path + 3, strcspn (path + 3, "\n"));
-      g_autofree char *parent = g_path_get_dirname (own);
+      g_autofree char *own = g_build_filename (root, path, NULL);
 
-      return g_build_filename ("/sys/fs/cgroup", parent, NULL);
+      if (g_file_test (own, G_FILE_TEST_IS_DIR))
+        return g_steal_pointer (&own);
     }
-  return g_strdup ("/sys/fs/cgroup");
+  return g_strdup (root);
 }
 
-/* A new group that has 64 MiB, or NULL and a test that is skipped. */
+/* A new group that has 64 MiB, beside @own, which this process is in: there the owner of a desktop's
+ * session may make one too. Or NULL, and a test that is skipped. */
 static char *
-make_group (void)
+make_group (char **own)
 {
-  g_autofree char *parent = find_parent ();
-  const char *kinds[][2] = {
-    { parent, "memory.max" },
-    { "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+  const struct {
+    const char *label, *root, *limit;
+  } kinds[] = {
+    { ":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
+    { "0::", "/sys/fs/cgroup", "memory.max" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (kinds) && !gmp_test_is_stretched (); i++)
     {
-      g_autofree char *folder = g_strdup_printf ("%s/gmproc-test-%d", kinds[i][0], getpid ());
+      g_autofree char *origin = find_own_group (kinds[i].label, kinds[i].root);
+      g_autofree char *parent = NULL;
+      g_autofree char *folder = NULL;
 
+      if (origin == NULL)
+        continue;
+      parent = g_str_equal (origin, kinds[i].root) ? g_strdup (origin)
+                                                   : g_path_get_dirname (origin);
+      folder = g_strdup_printf ("%s/gmproc-test-%d", parent, getpid ());
       if (g_mkdir (folder, 0700) == -1)
         continue;
-      if (write_text (folder, kinds[i][1], "64M"))
-        return g_steal_pointer (&folder);
+      /* Whether it may be entered is seen by doing so. */
+      if (write_text (folder, kinds[i].limit, "64M") &&
+          write_text (folder, "cgroup.procs", "0") && write_text (origin, "cgroup.procs", "0"))
+        {
+          *own = g_steal_pointer (&origin);
+          return g_steal_pointer (&folder);
+        }
       g_rmdir (folder);
     }
   g_test_skip ("This takes the right to make a control group, and no valgrind");
   return NULL;
 }
 
-/* Not the one that it was in before, where that is not beside the test's own; which is good enough
- * for what is to come. */
 static void
-leave_group (const char *group)
+leave_group (const char *group,
+             const char *own)
 {
-  g_autofree char *parent = g_path_get_dirname (group);
-  g_autofree char *refuge = g_strconcat (group, "-after", NULL);
-
-  if (!write_text (parent, "cgroup.procs", "0"))
-    {
-      g_assert_no_errno (g_mkdir (refuge, 0700));
-      g_assert_true (write_text (refuge, "cgroup.procs", "0"));
-    }
+  g_assert_true (write_text (own, "cgroup.procs", "0"));
   g_assert_no_errno (g_rmdir (group));
 }
 
@@ -138,7 +150,8 @@ check_killed (GmpMethod method,
 static void
 test_same_group (void)
 {
-  g_autofree char *group = make_group ();
+  g_autofree char *own = NULL;
+  g_autofree char *group = make_group (&own);
 
   if (group == NULL)
     return;
@@ -146,14 +159,15 @@ test_same_group (void)
   check_killed (devour, TRUE);
   check_killed (kill_self, FALSE);
   check_killed (devour, TRUE);
-  leave_group (group);
+  leave_group (group, own);
 }
 
 /* Another process of the group had its death of memory before the worker began. */
 static void
 test_other_process (void)
 {
-  g_autofree char *group = make_group ();
+  g_autofree char *own = NULL;
+  g_autofree char *group = make_group (&own);
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   const char *argv[] = { program, "--devour", NULL };
   g_autoptr (GSubprocess) other = NULL;
@@ -171,14 +185,15 @@ test_other_process (void)
   g_assert_cmpint (g_subprocess_get_term_sig (other), ==, SIGKILL);
   check_killed (kill_self, FALSE);
   check_killed (devour, TRUE);
-  leave_group (group);
+  leave_group (group, own);
 }
 
 /* The worker in a group of its own, and the application in none that has to do with it. */
 static void
 test_own_group (void)
 {
-  g_autofree char *group = make_group ();
+  g_autofree char *own = NULL;
+  g_autofree char *group = make_group (&own);
   g_autofree char *wrap = NULL;
 
   if (group == NULL)
