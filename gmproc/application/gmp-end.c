@@ -148,8 +148,8 @@ gmp_end_to_error (const GmpEnd *self,
       g_string_append_printf (text, " %s", exit);
     }
   if (out_of_memory)
-    g_string_append (text, ", perhaps by the kernel for lack of memory: it has killed a process for "
-                           "that meanwhile");
+    g_string_append (text, ", perhaps by the kernel for lack of memory: it has killed a process "
+                           "for that meanwhile");
   append_limits (self, text);
   if (domain == GMP_ERROR && (code == GMP_ERROR_CRASHED || code == GMP_ERROR_TIMED_OUT ||
                               code == GMP_ERROR_DISCONNECTED))

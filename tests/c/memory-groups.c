@@ -82,8 +82,8 @@ find_own_group (const char *label,
   return g_strdup (root);
 }
 
-/* A new group that has 64 MiB, beside @own, which this process is in: there the owner of a desktop's
- * session may make one too. Or NULL, and a test that is skipped. */
+/* A new group that has 64 MiB, beside @own, which this process is in: there the owner of a
+ * desktop's session may make one too. Or NULL, and a test that is skipped. */
 static char *
 make_group (char **own)
 {
