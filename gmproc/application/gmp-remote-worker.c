@@ -32,6 +32,7 @@ struct _GmpRemoteWorker
   gpointer owner;
 
   GmpWorkerProcess *process; /* (nullable): not launched, or ended */
+  GmpOomMark memory;         /* of before it was launched */
   GmpWorkerLink *link;       /* (nullable): not connected */
   GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
@@ -270,7 +271,6 @@ call_run (GmpRemoteWorker *self)
   gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
   GError *error = NULL;
 
-  gmp_oom_mark_follow (&self->run->memory, self->run->pid);
   gmp_worker_link_begin (self->link, &link_events, self);
   if (!gmp_peers_connect (self->peers, self->link, &error) ||
       !gmp_worker_link_run (self->link, self->run,
@@ -309,6 +309,7 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
       return;
     }
   self->run->was_connected = TRUE;
+  gmp_oom_mark_follow (&self->memory, self->run->pid);
   call_run (self);
 }
 
@@ -378,6 +379,7 @@ begin_process (GmpRemoteWorker *self,
   g_clear_object (&self->connecting);
   self->connecting = g_cancellable_new ();
   self->is_calling = TRUE;
+  gmp_oom_mark_begin (&self->memory);
   gmp_starter_start_async (self->starter,
                            gmp_order_new (runtime, (const char * const *) argv,
                                           self->options, self->inner_threads),
@@ -411,6 +413,7 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
   begin_task (self, callback, user_data);
   g_clear_pointer (&self->run, gmp_run_free);
   self->run = run;
+  run->memory = &self->memory;
   self->after = after;
   gmp_run_begin (run, self->options, cancellable, end_early, self);
   if (self->process != NULL)
@@ -562,6 +565,7 @@ gmp_remote_worker_finalize (GObject *object)
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);
   g_clear_pointer (&self->run, gmp_run_free);
+  gmp_oom_mark_clear (&self->memory);
   gmp_peers_free (self->peers);
   gmp_starter_unref (self->starter);
   G_OBJECT_CLASS (gmp_remote_worker_parent_class)->finalize (object);

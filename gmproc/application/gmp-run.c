@@ -30,7 +30,6 @@ gmp_run_free (GmpRun *self)
   gmp_run_end (self);
   g_clear_pointer (&self->value, g_variant_unref);
   g_clear_pointer (&self->options, gmp_options_unref);
-  gmp_oom_mark_clear (&self->memory);
   g_free (self->role);
   g_free (self->id);
   g_free (self->target);
@@ -118,7 +117,6 @@ gmp_run_begin (GmpRun       *self,
 
   self->options = gmp_options_ref (options);
   self->begin_time = g_get_monotonic_time ();
-  gmp_oom_mark_begin (&self->memory);
   self->expired = expired;
   self->user_data = user_data;
   if (cancellable != NULL)
@@ -171,7 +169,7 @@ describe (GmpRun           *self,
     .pid = self->pid,
     .was_connected = self->was_connected,
     .run_time = (g_get_monotonic_time () - self->begin_time) / (double) G_USEC_PER_SEC,
-    .memory = &self->memory,
+    .memory = self->memory,
     .cause = self->error,
   };
 
