@@ -26,7 +26,7 @@ typedef struct {
   int pid;                /* of the worker itself, also where a debugger is around it */
   gboolean was_connected; /* the process that it is in got as far as the control plane */
   gboolean was_cancelled;
-  const GmpOomMark *memory; /* of before the process was started */
+  const GmpOomMark *memory; /* of before its process was started */
   GmpRunExpired expired;
   gpointer user_data;
   GSource *cancel_source;
