@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 
 /* What the kernel had counted when a worker began, and where. */
 typedef struct {
-  char *path; /* (nullable): it counts nothing */
+  char *groups; /* (nullable): those that it counts for, as the kernel tells them */
+  char *path;   /* (nullable): it counts nothing */
   guint64 count;
 } GmpOomMark;
 

@@ -54,20 +54,26 @@ find_in_group (const char *line,
   return read_count (mounted, count) ? g_steal_pointer (&mounted) : NULL;
 }
 
-/* Without a control group for memory, and in the root of version 2, it is what the whole machine
- * counts. */
+/* The groups of a process, 0 for this one; %NULL where it is gone, or the kernel does not tell. */
 static char *
-find_counter (int      pid,
-              guint64 *count)
+read_groups (int pid)
 {
-  g_autofree char *groups = pid != 0 ? g_strdup_printf ("/proc/%d/cgroup", pid)
-                                     : g_strdup ("/proc/self/cgroup");
-  g_autofree char *text = NULL;
-  g_auto (GStrv) lines = NULL;
+  g_autofree char *path = pid != 0 ? g_strdup_printf ("/proc/%d/cgroup", pid)
+                                   : g_strdup ("/proc/self/cgroup");
+  char *groups = NULL;
 
-  if (!g_file_get_contents (groups, &text, NULL, NULL) && pid != 0)
-    return NULL;
-  lines = g_strsplit (text != NULL ? text : "", "\n", 0);
+  g_file_get_contents (path, &groups, NULL, NULL);
+  return groups;
+}
+
+/* Without a control group for memory, and in the root of version 2, it is what the whole machine
+ * counts. @groups is nullable. */
+static char *
+find_counter (const char *groups,
+              guint64    *count)
+{
+  g_auto (GStrv) lines = g_strsplit (groups != NULL ? groups : "", "\n", 0);
+
   for (char **line = lines; *line != NULL; line++)
     {
       char *path = find_in_group (*line, count);
@@ -81,22 +87,23 @@ find_counter (int      pid,
 void
 gmp_oom_mark_clear (GmpOomMark *self)
 {
+  g_clear_pointer (&self->groups, g_free);
   g_clear_pointer (&self->path, g_free);
 }
 
-/* Takes @path over. */
+/* Takes @groups over. */
 static void
 set_mark (GmpOomMark *self,
-          char       *path,
-          guint64     count)
+          char       *groups)
 {
   gmp_oom_mark_clear (self);
-  self->path = path;
-  self->count = count;
+  self->groups = groups;
+  self->count = 0;
+  self->path = find_counter (groups, &self->count);
   G_LOCK (explained);
   /* A group that is new, and has the name of one that is gone. */
-  if (g_strcmp0 (path, explained_path) == 0 && count < explained_count)
-    explained_count = count;
+  if (g_strcmp0 (self->path, explained_path) == 0 && self->count < explained_count)
+    explained_count = self->count;
   G_UNLOCK (explained);
 }
 
@@ -104,10 +111,7 @@ set_mark (GmpOomMark *self,
 void
 gmp_oom_mark_begin (GmpOomMark *self)
 {
-  guint64 count = 0;
-  char *path = find_counter (0, &count);
-
-  set_mark (self, path, count);
+  set_mark (self, read_groups (0));
 }
 
 /* The worker is @pid, and may have been put into another group on its way. */
@@ -115,11 +119,10 @@ void
 gmp_oom_mark_follow (GmpOomMark *self,
                      int         pid)
 {
-  guint64 count = 0;
-  g_autofree char *path = find_counter (pid, &count);
+  g_autofree char *groups = read_groups (pid);
 
-  if (path != NULL && g_strcmp0 (path, self->path) != 0)
-    set_mark (self, g_steal_pointer (&path), count);
+  if (groups != NULL && g_strcmp0 (groups, self->groups) != 0)
+    set_mark (self, g_steal_pointer (&groups));
 }
 
 /* Whether there has been a kill since then that explains no other death. */

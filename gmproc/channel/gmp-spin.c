@@ -30,7 +30,7 @@
  * 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the next
  * switch to another process, which costs more than a request. The wait takes nothing from anybody,
  * so there is nothing to learn. */
-#define PAUSES_A_YIELD_CROWDED 20
+#define PAUSES_A_YIELD_CROWDED 40
 #define MAX_TURNS_CROWDED (20 * PAUSES_A_YIELD_CROWDED)
 
 /* A message that comes this many microseconds after one went to sleep would have been found by
