@@ -9,8 +9,9 @@
 /* A SIGKILL does not say who sent it, and the kernel's log is not for everybody. But the kernel
  * counts, for each control group, the processes that it killed for lack of memory, and everybody
  * may read that. A kill since the worker began explains its death, and no other worker's. */
-G_LOCK_DEFINE_STATIC (explained);
-static char *explained_path; /* under the lock, as the next: what was counted there up to then */
+G_LOCK_DEFINE_STATIC (known);
+static GmpOomMark own; /* under the lock, as the next: of this process; empty: to be found */
+static char *explained_path; /* what was counted there up to then */
 static guint64 explained_count;
 
 /* The value behind "oom_kill " in a file that has one word and a number a line. */
@@ -42,14 +43,14 @@ find_in_group (const char *line,
   gboolean is_first = g_strv_length (fields) == 3 && g_str_equal (fields[1], "memory");
   const char *root = is_first ? "/sys/fs/cgroup/memory" : "/sys/fs/cgroup";
   const char *file = is_first ? "memory.oom_control" : "memory.events";
-  g_autofree char *own = NULL;
+  g_autofree char *within = NULL;
   g_autofree char *mounted = NULL;
 
   if (g_strv_length (fields) != 3 || (!is_first && fields[1][0] != '\0'))
     return NULL;
-  own = g_build_filename (root, fields[2], file, NULL);
-  if (read_count (own, count))
-    return g_steal_pointer (&own);
+  within = g_build_filename (root, fields[2], file, NULL);
+  if (read_count (within, count))
+    return g_steal_pointer (&within);
   mounted = g_build_filename (root, file, NULL);
   return read_count (mounted, count) ? g_steal_pointer (&mounted) : NULL;
 }
@@ -100,29 +101,45 @@ set_mark (GmpOomMark *self,
   self->groups = groups;
   self->count = 0;
   self->path = find_counter (groups, &self->count);
-  G_LOCK (explained);
-  /* A group that is new, and has the name of one that is gone. */
-  if (g_strcmp0 (self->path, explained_path) == 0 && self->count < explained_count)
-    explained_count = self->count;
-  G_UNLOCK (explained);
 }
 
-/* Before the worker is started, which will be in the group of this process. */
+/* A group that is new may have the name of one that is gone. Called under the lock. */
+static void
+check_explained (const GmpOomMark *self)
+{
+  if (g_strcmp0 (self->path, explained_path) == 0 && self->count < explained_count)
+    explained_count = self->count;
+}
+
+/* Before the worker is started, which will be in the group of this process. What that is takes
+ * longer to find out than what it counts, so it is only when a worker has another, see the next. */
 void
 gmp_oom_mark_begin (GmpOomMark *self)
 {
-  set_mark (self, read_groups (0));
+  G_LOCK (known);
+  if (own.path == NULL || !read_count (own.path, &own.count))
+    set_mark (&own, read_groups (0));
+  check_explained (&own);
+  gmp_oom_mark_clear (self);
+  *self = (GmpOomMark) { g_strdup (own.groups), g_strdup (own.path), own.count };
+  G_UNLOCK (known);
 }
 
-/* The worker is @pid, and may have been put into another group on its way. */
+/* The worker is @pid, and may have been put into another group on its way; or this process was,
+ * with it. */
 void
 gmp_oom_mark_follow (GmpOomMark *self,
                      int         pid)
 {
   g_autofree char *groups = read_groups (pid);
 
-  if (groups != NULL && g_strcmp0 (groups, self->groups) != 0)
-    set_mark (self, g_steal_pointer (&groups));
+  if (groups == NULL || g_strcmp0 (groups, self->groups) == 0)
+    return;
+  set_mark (self, g_steal_pointer (&groups));
+  G_LOCK (known);
+  check_explained (self);
+  gmp_oom_mark_clear (&own);
+  G_UNLOCK (known);
 }
 
 /* Whether there has been a kill since then that explains no other death. */
@@ -135,7 +152,7 @@ gmp_oom_mark_explains (const GmpOomMark *self)
 
   if (self->path == NULL || !read_count (self->path, &count))
     return FALSE;
-  G_LOCK (explained);
+  G_LOCK (known);
   if (g_strcmp0 (self->path, explained_path) == 0)
     known = MAX (known, explained_count);
   result = count > known;
@@ -145,6 +162,6 @@ gmp_oom_mark_explains (const GmpOomMark *self)
       explained_path = g_strdup (self->path);
       explained_count = known + 1;
     }
-  G_UNLOCK (explained);
+  G_UNLOCK (known);
   return result;
 }

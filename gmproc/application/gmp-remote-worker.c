@@ -309,8 +309,9 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
       return;
     }
   self->run->was_connected = TRUE;
-  gmp_oom_mark_follow (&self->memory, self->run->pid);
   call_run (self);
+  /* While the worker is at it already. */
+  gmp_oom_mark_follow (&self->memory, self->run->pid);
 }
 
 /* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
