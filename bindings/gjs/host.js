@@ -76,8 +76,13 @@ function register(type) {
 }
 
 class Host extends Gmp.Host {
-    vfunc_call(description, id, params) {
-        const {value, place} = find(description);
+    vfunc_prepare(description) {
+        this._found = find(description);
+        return true;
+    }
+
+    vfunc_call(_description, id, params) {
+        const {value, place} = this._found;
 
         if (is_subclass(value, Gmp.Workers)) {
             register(value);
@@ -88,8 +93,8 @@ class Host extends Gmp.Host {
         return Gmp.pack(settle(value(Gmp.unpack(params))));
     }
 
-    vfunc_build(description, id) {
-        const {value, place} = find(description);
+    vfunc_build(_description, id) {
+        const {value, place} = this._found;
 
         if (!is_subclass(value, Gmp.Worker)) {
             throw not_found(`${place} is no class of servers or clients: it should extend ` +
@@ -100,7 +105,7 @@ class Host extends Gmp.Host {
     }
 }
 
-for (const name of ['vfunc_call', 'vfunc_build'])
+for (const name of ['vfunc_prepare', 'vfunc_call', 'vfunc_build'])
     Host.prototype[name] = guard(Host.prototype[name]);
 GObject.registerClass(Host);
 

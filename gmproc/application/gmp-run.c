@@ -93,13 +93,14 @@ static gboolean
 startup_cb (gpointer user_data)
 {
   GmpRun *self = user_data;
+  gboolean is_program = !self->was_connected && g_str_has_prefix (self->target, "native:");
 
   gmp_source_clear (&self->startup_source);
   gmp_run_take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
                                          "it was not ready within %g seconds of its start "
-                                         "(startup-timeout)%s", self->options->startup_timeout,
-                                         self->was_connected ? ""
-                                         : ": does its main () call gmp_init () first?"));
+                                         "(startup-timeout): %s", self->options->startup_timeout,
+                                         is_program ? "does its main () call gmp_init () first?"
+                                                    : "its code was still being loaded"));
   self->expired (self->user_data);
   return G_SOURCE_REMOVE;
 }

@@ -36,7 +36,7 @@
  *
  * The worker's side of a process, for those who bring gmproc to another language.
  *
- * A runtime's worker process makes a host that overrides `call` and `build`, and calls
+ * A runtime's worker process makes a host that overrides `prepare`, `call` and `build`, and calls
  * [method@Gmp.Host.run]. Programs in C need only `gmp_init ()`.
  *
  * Since: 0.1
@@ -139,6 +139,32 @@ gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
   return pid;
 }
 
+/**
+ * GmpHostClass::prepare:
+ * @self: a host
+ * @description: the target, without the runtime's name
+ * @id: the worker's id
+ * @params: (nullable): the worker's parameters
+ * @error: return location for an error
+ *
+ * Called before `call` or `build`, which get the same: loads what they will need, so that the time
+ * for it counts as the worker's start ([property@Gmp.Application:startup-timeout]). The default
+ * does nothing.
+ *
+ * Returns: whether it went well; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_host_real_prepare (GmpHost    *self G_GNUC_UNUSED,
+                       const char *description G_GNUC_UNUSED,
+                       const char *id G_GNUC_UNUSED,
+                       GVariant   *params G_GNUC_UNUSED,
+                       GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 static void
 gmp_host_class_init (GmpHostClass *klass)
 {
@@ -146,6 +172,7 @@ gmp_host_class_init (GmpHostClass *klass)
   klass->build = gmp_host_real_build;
   klass->load = gmp_host_real_load;
   klass->fork = gmp_host_real_fork;
+  klass->prepare = gmp_host_real_prepare;
 }
 
 static void
@@ -253,6 +280,23 @@ run_worker (GmpHost    *self,
   return NULL;
 }
 
+static gboolean
+prepare (GmpHost    *self,
+         GmpJob     *job,
+         const char *description,
+         GError    **error)
+{
+  gboolean ignored G_GNUC_UNUSED;
+  GError *local = NULL;
+
+  GMP_ENTER (ignored, GMP_HOST_GET_CLASS (self)->prepare, self, description, job->id, job->params,
+             &local);
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
 static GVariant *
 run_target (GmpHost    *self,
             GmpControl *control,
@@ -267,6 +311,8 @@ run_target (GmpHost    *self,
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is not a target", job->target);
       return NULL;
     }
+  if (!prepare (self, job, colon + 1, error))
+    return NULL;
   if (!g_str_equal (job->role, "call"))
     return run_worker (self, control, job, colon + 1, error);
   gmp_control_ready (control);

@@ -43,9 +43,14 @@ struct _GmpHostClass
                        GError    **error);
   int        (*fork)  (GmpHost    *self,
                        GError    **error);
+  gboolean   (*prepare) (GmpHost    *self,
+                         const char *description,
+                         const char *id,
+                         GVariant   *params,
+                         GError    **error);
 
   /*< private >*/
-  gpointer _reserved[6];
+  gpointer _reserved[5];
 };
 
 GMP_PUBLIC gboolean gmp_host_is_worker (void);

@@ -16,8 +16,10 @@ LANGUAGES = tuple(COMMANDS)
 # Its mode says that it can be executed.
 NO_PROGRAM = FOLDER / 'programs' / 'no-program'
 
-# Is started as Python, and waits.
+# Is started as Python, and waits; is read by Python; is read by GJS.
 HANG = FOLDER / 'programs' / 'hang'
+HANGING = FOLDER / 'programs' / 'hanging'
+HANG_JS = HANGING / 'host.js'
 
 HIDE_PROC = ('unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh')
 
@@ -134,6 +136,36 @@ def descriptors() -> Iterator[Case]:
                        in_suite=language == 'C' or role == 'worker')
 
 
+def hangs() -> Iterator[Case]:
+    """Workers that never get as far as their function, or their start(). What hangs is the program
+    that is started, the module with the code, or the constructor of the server or client."""
+    who = {'worker': "^Worker '?[12]", 'client': "^Client '[12]'", 'server': '^The server ',
+           'client-local': "^Client '[12]'"}
+    python_path = f'{HANGING}:{os.environ.get("PYTHONPATH", "")}'
+    programs = {'C': {'GMPROC_HANG': 'program'}, 'Python': {'PYTHONPATH': python_path},
+                'JavaScript': {'GMPROC_GJS_HOST': str(HANG_JS)}}
+    for language in LANGUAGES:
+        # In which those that do nothing wrong are there, on a machine that has other work too.
+        options = {'startup-timeout': 1.0 if language == 'C' else 4.0}
+        for role in who:
+            first = "^(The server|Client '[12]')" if role == 'client' else who[role]
+            places = {'program': (first, programs[language])}
+            if language != 'C':
+                places['module'] = (first, {'GMPROC_HANG': 'module'})
+            if role != 'worker':
+                places['constructor'] = (who[role], {'GMPROC_HANG': role.removesuffix('-local')})
+            for place, (described, environment) in places.items():
+                if role == 'server' and place != 'constructor':
+                    continue  # The same as for clients.
+                is_main = (language, place) == ('C', 'program')
+                words = r'does its main \(\)' if is_main else 'its code was still being loaded'
+                yield Case('hangs', role, language, place, 'TIMED_OUT',
+                           (described, r'it was not ready within \d seconds of its start '
+                            rf'\(startup-timeout\): {words}'), None, options=options,
+                           environment=environment,
+                           in_suite=language == 'C' or (role, place) == ('worker', 'module'))
+
+
 def application_killed() -> Iterator[Case]:
     """What a worker does while its application dies: it waits, spins, or is stopped."""
     for fault in ('block', 'spin', 'SIGSTOP', 'grandchild-block'):
@@ -170,8 +202,8 @@ def system() -> Iterator[Case]:
         yield Case(fault, 'worker', 'C', 'launch', 'LAUNCH', (program, word), 2,
                    config={'target': 'python:os:getcwd'}, environment={'GMPROC_PYTHON': program},
                    in_suite=True)
-    yield Case('hangs', 'worker', 'C', 'before connect', 'TIMED_OUT',
-               (r'not ready within 1 seconds of its start \(startup-timeout\)',), 2,
+    yield Case('hangs', 'worker', 'C', 'interpreter', 'TIMED_OUT',
+               (r'not ready within 1 seconds of its start \(startup-timeout\): its code ',), 2,
                config={'target': 'python:os:getcwd'}, options={'startup-timeout': 1.0},
                environment={'GMPROC_PYTHON': str(HANG)}, in_suite=True)
     yield Case('open files', 'worker', 'C', 'launch', 'LAUNCH',
@@ -213,5 +245,5 @@ def sizes() -> Iterator[Case]:
 
 def all_cases() -> list[Case]:
     return [case for part in (deaths, before_connecting, shutdown, time_limits, limits, descriptors,
-                              application_killed, system, warm_starts, sizes)
+                              hangs, application_killed, system, warm_starts, sizes)
             for case in part()]

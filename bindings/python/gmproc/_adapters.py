@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import pickle
-from typing import Any, Callable
+from typing import Any
 
 import _gmproc
 from gi.repository import GLib, Gmp
@@ -16,9 +16,6 @@ from . import _natural, _payload, _pickles
 from ._errors import BadPayload, WorkerError, flush_output, to_gerror
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
-
-# Makes the user's object: from the parameters, the object and what its start() gets.
-Build = Callable[[Any], 'tuple[ServerWorker | ClientWorker, Any, dict[str, Any]]']
 
 
 def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
@@ -66,16 +63,16 @@ class Life:
     """What happens once in the life of a server or client.
 
     Attributes:
-        user: the user's object, from start() on.
+        user: the user's object.
     """
 
-    def __init__(self, build: Build) -> None:
-        self._build = build
-        self._ids: dict[str, Any] = {}
-        self.user: Any = None
+    def __init__(self, user: ServerWorker | ClientWorker, params: Any, ids: dict[str, Any]) -> None:
+        self.user = user
+        self._params = params
+        self._ids = ids
 
-    def start(self, params: GLib.Variant | None) -> None:
-        self.user, params, self._ids = self._build(params)
+    def start(self, _params: GLib.Variant | None) -> None:
+        params, self._params = self._params, None
         self.user.start(params)
         flush_output()
 

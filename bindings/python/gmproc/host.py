@@ -15,6 +15,7 @@ import faulthandler
 import importlib
 import os
 import sys
+from functools import partial
 from typing import Any, Callable
 
 import _gmproc
@@ -61,21 +62,6 @@ def _load_params(params: Any) -> Any:
         raise BadPayload(f'Its parameters cannot be read: {reason}') from None
 
 
-def _build_task(params: Any) -> tuple[Any, Any, dict[str, Any]]:
-    task = _task.unpack(params)
-    enter(task)
-    is_server = task.index is None
-    user = task.work() if is_server else task.work(task.id)
-    return user, task.params, task.ids
-
-
-def _build_user(kind: Any, id: str) -> Callable[[Any], tuple[Any, Any, dict[str, Any]]]:
-    def build(params: Any) -> tuple[Any, Any, dict[str, Any]]:
-        user = kind() if issubclass(kind, ServerWorker) else kind(id)
-        return user, _load_params(params), {}
-    return build
-
-
 def _forget_variables() -> None:
     """What the C library has taken out of the environment, Python still has in its copy."""
     os.environ.pop('GMPROC_WORKER', None)
@@ -86,43 +72,63 @@ class Host(Gmp.Host):
     """Runs the targets of the runtime ``python``."""
 
     is_fork = False
+    # Of the run that is to come: what returns the function's result, or the server or client.
+    _work: Callable[[], Any]
+    _is_function: bool
 
     @guarded
-    def do_call(self, description: str, id: str, params: Any) -> Any:
+    def do_prepare(self, description: str, id: str, params: Any) -> bool:
         _forget_variables()
-        if 'python:' + description == _task.FUNCTION:
-            # The next run may come from a process that was kept: nothing of the last one counts.
-            _Process.runtime = 'python'
-            task = _task.unpack(params)
-            enter(task)
-            return dump_result(task.work(task.params))
-        self._begin_plain()
-        return dump_result(find(description)(_load_params(params)))
+        target = 'python:' + description
+        self._is_function = target == _task.FUNCTION
+        if target in (_task.FUNCTION, _task.SERVER, _task.CLIENT):
+            self._prepare_task(target, params)
+        else:
+            self._prepare_named(description, id, params)
+        return True
 
-    def _begin_plain(self) -> None:
+    def _prepare_task(self, target: str, params: Any) -> None:
+        # The run may come to a process that was kept: nothing of the last one counts.
+        _Process.runtime = 'python'
+        task = _task.unpack(params)
+        enter(task)
+        if target == _task.FUNCTION:
+            self._work = partial(task.work, task.params)
+        elif target == _task.SERVER:
+            self._work = partial(_gmproc.new_server, Life(task.work(), task.params, task.ids))
+        else:
+            self._work = partial(_gmproc.new_client, Life(task.work(task.id), task.params, {}))
+
+    def _prepare_named(self, description: str, id: str, params: Any) -> None:
         """A target is named by a string, and has no seed: forks are to have none in common."""
         _Process.runtime = None
         if self.is_fork:
             _task.seed_generators(None)
+        kind = find(description)
+        bases = kind.__mro__ if isinstance(kind, type) else ()
+        if Gmp.Worker in bases:
+            self._work = kind
+        elif ServerWorker in bases:
+            self._work = partial(_gmproc.new_server, Life(kind(), _load_params(params), {}))
+        elif ClientWorker in bases:
+            self._work = partial(_gmproc.new_client, Life(kind(id), _load_params(params), {}))
+        else:
+            self._is_function = True
+            self._work = partial(kind, _load_params(params))
+
+    @guarded
+    def do_call(self, description: str, id: str, params: Any) -> Any:
+        if not self._is_function:
+            raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is a class of servers or "
+                              'clients, and no function')
+        return dump_result(self._work())
 
     @guarded
     def do_build(self, description: str, id: str) -> Gmp.Worker:
-        _forget_variables()
-        if 'python:' + description in (_task.SERVER, _task.CLIENT):
-            _Process.runtime = 'python'
-            is_server = 'python:' + description == _task.SERVER
-            new_worker = _gmproc.new_server if is_server else _gmproc.new_client
-            return new_worker(Life(_build_task))
-        self._begin_plain()
-        kind = find(description)
-        if isinstance(kind, type) and issubclass(kind, (Gmp.ServerWorker, Gmp.ClientWorker)):
-            return kind()
-        if isinstance(kind, type) and issubclass(kind, ServerWorker):
-            return _gmproc.new_server(Life(_build_user(kind, id)))
-        if isinstance(kind, type) and issubclass(kind, ClientWorker):
-            return _gmproc.new_client(Life(_build_user(kind, id)))
-        raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor a "
-                          'ClientWorker')
+        if self._is_function:
+            raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor "
+                              'a ClientWorker')
+        return self._work()
 
     @guarded
     def do_load(self, what: Any) -> bool:
@@ -135,7 +141,9 @@ class Host(Gmp.Host):
         """What each worker goes through besides its function: Python then has it ready, and in
         memory that the workers share."""
         task = _task.Task(abs, 0, 0, 0, 0)
-        self.do_call(_task.FUNCTION.partition(':')[2], '', task.pack())
+        target = _task.FUNCTION.partition(':')[2]
+        self.do_prepare(target, '', task.pack())
+        self.do_call(target, '', None)
 
     @guarded
     def do_fork(self) -> int:

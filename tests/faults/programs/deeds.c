@@ -39,6 +39,13 @@ block (void)
     pause ();
 }
 
+void
+hang_at (const char *place)
+{
+  if (g_strcmp0 (g_getenv ("GMPROC_HANG"), place) == 0)
+    block ();
+}
+
 static void
 use_memory (void)
 {

@@ -14,6 +14,9 @@ typedef struct {
   char *moment;
 } Fault;
 
+/* Never returns where GMPROC_HANG names @place. */
+void     hang_at   (const char *place);
+
 void     say       (const char *format,
                     ...) G_GNUC_PRINTF (1, 2);
 gboolean commit    (const char *fault,

@@ -109,6 +109,12 @@ export const DEEDS = {
     'error': fail,
 };
 
+/** Never returns where GMPROC_HANG names the place. */
+export function hang_at(place) {
+    if (GLib.getenv('GMPROC_HANG') === place)
+        block();
+}
+
 /** Tells when, and does it. */
 export function commit(fault) {
     say(`at ${pid} ${GLib.get_monotonic_time()}`);

@@ -40,6 +40,12 @@ def block() -> NoReturn:
         signal.pause()
 
 
+def hang_at(place: str) -> None:
+    """Never returns where GMPROC_HANG names the place."""
+    if os.environ.get('GMPROC_HANG') == place:
+        block()
+
+
 def spin() -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:

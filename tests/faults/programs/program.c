@@ -156,6 +156,7 @@ client_class_init (ClientClass *klass)
 static void
 client_init (Client *self G_GNUC_UNUSED)
 {
+  hang_at ("client");
 }
 
 /* What a server does, in a process of its own or as the application */
@@ -240,6 +241,7 @@ server_class_init (ServerClass *klass)
 static void
 server_init (Server *self G_GNUC_UNUSED)
 {
+  hang_at ("server");
 }
 
 #define TYPE_APPLICATION (application_get_type ())
@@ -500,6 +502,8 @@ main (int    argc,
   g_type_ensure (TYPE_CLIENT);
   g_type_ensure (TYPE_SERVER);
   soak_ensure_types ();
+  if (g_getenv ("GMPROC_WORKER") != NULL)
+    hang_at ("program");
   gmp_init (&argc, &argv);
 
   config = g_variant_parse (G_VARIANT_TYPE_VARDICT, argv[1], NULL, NULL, NULL);

@@ -11,9 +11,14 @@ import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
 import System from 'system';
 
-import {Fault, kill, pid, say} from './deeds.js';
+import {Fault, hang_at, kill, pid, say} from './deeds.js';
 import {rest_if_due, tell_held} from './rest.js';
 import * as Soak from './soak.js';
+
+const is_program = import.meta.url === GLib.filename_to_uri(System.programPath, null);
+
+if (!is_program)
+    hang_at('module');
 
 export function work(params) {
     const fault = new Fault(params);
@@ -23,6 +28,11 @@ export function work(params) {
 }
 
 export class Client extends Gmp.ClientWorker {
+    _init(properties) {
+        super._init(properties);
+        hang_at('client');
+    }
+
     start(params) {
         this.params = params;
         this.turns = params.turns;
@@ -86,6 +96,11 @@ function answer(request) {
 }
 
 export class Server extends Gmp.ServerWorker {
+    _init(properties) {
+        super._init(properties);
+        hang_at('server');
+    }
+
     start(params) {
         start(params);
     }
@@ -226,5 +241,5 @@ function main() {
         say(`left ${count_children()} ${count_shared_memory()}`);
 }
 
-if (import.meta.url === GLib.filename_to_uri(System.programPath, null))
+if (is_program)
     main();

@@ -20,9 +20,12 @@ from typing import Any
 from gi.repository import GLib
 
 import soak
-from deeds import Fault, say
+from deeds import Fault, hang_at, say
 from rest import Faults, rest_if_due, tell_held
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
+
+if __name__ != '__main__':
+    hang_at('module')
 
 RESTART = ('never', 'on-failure', 'always')
 
@@ -34,6 +37,11 @@ def work(params: dict[str, Any]) -> str:
 
 
 class Client(ClientWorker):
+    def __init__(self, name: Any) -> None:
+        super().__init__()
+        self.id = name
+        hang_at('client')
+
     def start(self, params: dict[str, Any]) -> None:
         self.params = params
         self.turns = params['turns']
@@ -65,6 +73,10 @@ class Client(ClientWorker):
 
 
 class Server(ServerWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        hang_at('server')
+
     def start(self, params: dict[str, Any]) -> None:
         self.turn = 0
         self.fault = Fault(params)
