@@ -43,6 +43,7 @@ struct _GmpCrew
   const GmpCrewServer *server; /* (nullable) */
   gpointer server_data;
   GError *server_end;          /* (nullable): why it has ended for good */
+  guint n_tellings;       /* code of the user that is being called, and may run the main loop */
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };
@@ -252,7 +253,7 @@ maybe_return (GmpCrew *self)
   g_autoptr (GTask) task = NULL;
   GError *error;
 
-  if (self->task == NULL || self->running->len > 0 || self->waiting.length > 0)
+  if (self->task == NULL || self->n_tellings > 0 || gmp_crew_get_n_left (self) > 0)
     return;
   task = g_steal_pointer (&self->task);
   gmp_source_clear (&self->begin_source);
@@ -391,6 +392,7 @@ ran_cb (GObject      *source,
   Member *member = take_running (self, worker);
   gboolean may_go_on = TRUE;
 
+  self->n_tellings++;
   g_clear_object (&member->worker);
   if (gmp_remote_worker_run_finish (worker, result, &value, &failure))
     may_go_on = settle (self, member->id, value);
@@ -400,6 +402,7 @@ ran_cb (GObject      *source,
   else
     conclude (self, member, NULL);
   begin_waiting (self);
+  self->n_tellings--;
   maybe_return (self);
 }
 
@@ -464,6 +467,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   GmpCrew *self = user_data;
   Member *member;
 
+  self->n_tellings++;
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
       g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
@@ -474,6 +478,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
       settle_failed (self, member->id, failure);
       member_free (member);
     }
+  self->n_tellings--;
   maybe_return (self);
   return G_SOURCE_REMOVE;
 }

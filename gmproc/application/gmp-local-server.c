@@ -16,6 +16,8 @@ struct _GmpLocalServer
   gpointer user_data;
   GmpInbox *inbox;
   GSource *source;       /* (nullable): not started, or ended */
+  gboolean is_calling;   /* code of the user, which may run the main loop */
+  GError *kept;          /* (nullable): of gmp_local_server_fail() meanwhile */
   gboolean asked_done;   /* in this turn */
   gboolean is_done;
   gboolean was_stopped;
@@ -51,6 +53,7 @@ gmp_local_server_free (GmpLocalServer *self)
 {
   gmp_source_clear (&self->source);
   gmp_inbox_free (self->inbox);
+  g_clear_error (&self->kept);
   g_free (self);
 }
 
@@ -85,14 +88,19 @@ gmp_local_server_get_n_clients (GmpLocalServer *self)
   return gmp_inbox_get_n_open (self->inbox);
 }
 
-/* Ends the life cycle, unless it has ended. Takes @error over. */
+/* Ends the life cycle, unless it has ended, when what it calls has come back. Takes @error over. */
 void
 gmp_local_server_fail (GmpLocalServer *self,
                        GError         *error)
 {
-  if (self->source == NULL)
+  if (self->source == NULL || self->kept != NULL)
     {
       g_error_free (error);
+      return;
+    }
+  if (self->is_calling)
+    {
+      self->kept = error;
       return;
     }
   gmp_source_clear (&self->source);
@@ -119,39 +127,55 @@ finish (GmpLocalServer *self)
   self->ended (value, error, self->user_data);
 }
 
+/* Returns whether there may be more to do. */
 static gboolean
-ready_cb (GmpInbox *inbox,
-          gpointer  user_data)
+take_turn (GmpLocalServer *self,
+           GError        **error)
 {
-  GmpLocalServer *self = user_data;
   g_auto (GmpMail) mail = { 0, };
-  GmpInboxStatus status;
-  GError *error = NULL;
+  GmpInboxStatus status = GMP_INBOX_EMPTY;
   gboolean is_done = FALSE;
 
   if (self->was_stopped)
     is_done = TRUE;
   else if (!self->asked_done)
-    is_done = gmp_life_cycle_is_done (self->methods, self->server, inbox, &error);
+    is_done = gmp_life_cycle_is_done (self->methods, self->server, self->inbox, error);
   self->asked_done = TRUE;
   self->is_done |= is_done;
   /* The last responses go before the channels are closed. */
-  if (self->is_done && error == NULL && !gmp_inbox_has_unsent (inbox))
-    {
-      finish (self);
-      return FALSE;
-    }
-
-  status = error == NULL ? gmp_inbox_try_take (inbox, &mail) : GMP_INBOX_EMPTY;
+  if (*error == NULL && self->kept == NULL &&
+      (!self->is_done || gmp_inbox_has_unsent (self->inbox)))
+    status = gmp_inbox_try_take (self->inbox, &mail);
   if (status != GMP_INBOX_EMPTY)
     self->asked_done = FALSE;
   if (status == GMP_INBOX_PAYLOAD && !self->is_done)
-    gmp_life_cycle_respond (self->methods, self->server, &mail, &error);
-  else if (!self->is_done)
-    gmp_life_cycle_tell_end (self->methods, self->server, &mail, &error);
+    gmp_life_cycle_respond (self->methods, self->server, &mail, error);
+  else if (!self->is_done && *error == NULL)
+    gmp_life_cycle_tell_end (self->methods, self->server, &mail, error);
+  return status != GMP_INBOX_EMPTY;
+}
+
+static gboolean
+ready_cb (GmpInbox *inbox,
+          gpointer  user_data)
+{
+  GmpLocalServer *self = user_data;
+  GError *error = NULL;
+  gboolean may_be_more;
+
+  self->is_calling = TRUE;
+  may_be_more = take_turn (self, &error);
+  self->is_calling = FALSE;
+  if (error == NULL)
+    error = g_steal_pointer (&self->kept);
+  g_clear_error (&self->kept);
   if (error != NULL)
     gmp_local_server_fail (self, error);
-  return status != GMP_INBOX_EMPTY;
+  else if (may_be_more || !self->is_done || gmp_inbox_has_unsent (inbox))
+    return may_be_more;
+  else
+    finish (self);
+  return FALSE;
 }
 
 /* Serves from here on, in the thread-default main context. */

@@ -41,6 +41,8 @@ struct _GmpRemoteWorker
   GmpRemoteAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
+  guint n_tellings;         /* of events: code of the user, which may run the main loop */
+  GSource *told_source;     /* (nullable): it has come back, and the run may have ended under it */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean is_ending;       /* it was told to end before its time */
@@ -98,6 +100,7 @@ end_run (GmpRemoteWorker *self)
 {
   gmp_run_end (self->run);
   gmp_source_clear (&self->lost_source);
+  gmp_source_clear (&self->told_source);
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
   self->has_begun = FALSE;
@@ -112,7 +115,7 @@ maybe_return (GmpRemoteWorker *self)
 {
   g_autoptr (GTask) task = NULL;
 
-  if (self->task == NULL || self->is_calling || is_watched (self))
+  if (self->task == NULL || self->is_calling || is_watched (self) || self->n_tellings > 0)
     return;
   if (!has_process (self))
     close_link (self);
@@ -165,6 +168,25 @@ ended_cb (gpointer user_data)
   maybe_return (self);
 }
 
+static gboolean
+told_cb (gpointer user_data)
+{
+  GmpRemoteWorker *self = user_data;
+
+  gmp_source_clear (&self->told_source);
+  maybe_return (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* After an event. What has called this reads on, so the run does not return from here. */
+static void
+end_telling (GmpRemoteWorker *self)
+{
+  self->n_tellings--;
+  if (self->task != NULL && self->told_source == NULL && !self->is_calling && !is_watched (self))
+    self->told_source = gmp_source_attach (g_idle_source_new (), G_PRIORITY_DEFAULT, told_cb, self);
+}
+
 static void
 line_cb (GmpOutputStream stream,
          const char     *line,
@@ -172,7 +194,9 @@ line_cb (GmpOutputStream stream,
 {
   GmpRemoteWorker *self = user_data;
 
+  self->n_tellings++;
   self->events->output (self->run->id, stream, line, self->owner);
+  end_telling (self);
 }
 
 static void
@@ -243,10 +267,12 @@ progress_cb (GVariant *value,
 {
   GmpRemoteWorker *self = user_data;
 
+  self->n_tellings++;
   if (error == NULL)
     self->events->progress (self->run->id, value, self->owner);
   else
     gmp_run_take_error (self->run, g_error_copy (error));
+  end_telling (self);
 }
 
 static void
@@ -257,7 +283,9 @@ log_cb (const char    *domain,
 {
   GmpRemoteWorker *self = user_data;
 
+  self->n_tellings++;
   self->events->log (self->run->id, domain, level, message, self->owner);
+  end_telling (self);
 }
 
 static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb, ran_cb };
@@ -561,6 +589,7 @@ gmp_remote_worker_finalize (GObject *object)
 {
   GmpRemoteWorker *self = GMP_REMOTE_WORKER (object);
 
+  gmp_source_clear (&self->told_source);
   close_link (self);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);

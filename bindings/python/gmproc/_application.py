@@ -93,7 +93,7 @@ class Application:
         value_size_limit: how many bytes a request, a response or a result may have.
         nice: how much nicer workers are than the application.
         affinity: the processors that workers run on, as numbers; None for all.
-        startup_timeout: how many seconds a process may take until user code begins.
+        startup_timeout: how many seconds a process may take until its function or `start` begins.
         run_timeout: how many seconds a worker may take for a run.
         request_timeout: how many seconds a client waits for an answer.
         stop_grace: how many seconds a worker that is to end before its time has until SIGTERM.

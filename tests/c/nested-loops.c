@@ -1,0 +1,275 @@
+/* nested-loops.c: code of the user that runs the main loop while it is told of a run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-client-server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Whatever happens in the nested loop, the run does not return before what it has called does. */
+typedef struct {
+  GCancellable *cancellable;
+  GAsyncResult *result; /* (nullable): it has returned */
+  guint n_told;
+  guint n_failed;
+} Run;
+
+static GVariant *
+return_pid (GVariant *params G_GNUC_UNUSED,
+            GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_int32 (getpid ());
+}
+
+static GVariant *
+report_pid (GVariant *params G_GNUC_UNUSED,
+            GError  **error)
+{
+  gmp_worker_report (g_variant_new_int32 (getpid ()), error);
+  return NULL;
+}
+
+static GVariant *
+print_pid (GVariant *params G_GNUC_UNUSED,
+           GError  **error G_GNUC_UNUSED)
+{
+  printf ("%d\nmore\nand more", getpid ());
+  return NULL;
+}
+
+static void
+iterate (Run *run)
+{
+  while (g_main_context_iteration (g_main_context_get_thread_default (), FALSE))
+    ;
+  g_assert_null (run->result);
+}
+
+/* Nested, until the worker has ended. */
+static void
+await_end (Run *run,
+           int  pid)
+{
+  if (run->n_told++ > 0)
+    return;
+  while (kill (pid, 0) == 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  iterate (run);
+}
+
+static void
+progress_cb (GmpWorkers *workers G_GNUC_UNUSED,
+             int         id G_GNUC_UNUSED,
+             GVariant   *value,
+             Run        *run)
+{
+  await_end (run, g_variant_get_int32 (value));
+}
+
+static void
+output_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+           int             id G_GNUC_UNUSED,
+           GmpOutputStream stream G_GNUC_UNUSED,
+           const char     *line,
+           Run            *run)
+{
+  await_end (run, atoi (line));
+}
+
+/* The first to have a result waits for all others, and for whatever else could happen. */
+static void
+result_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id G_GNUC_UNUSED,
+           GVariant   *value G_GNUC_UNUSED,
+           Run        *run)
+{
+  if (run->n_told++ > 0)
+    return;
+  while (run->n_told < 3)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  iterate (run);
+}
+
+static void
+check (GmpMethod   method,
+       guint       n,
+       const char *signal_name,
+       GCallback   callback)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  Run run = { 0, };
+
+  g_signal_connect (workers, signal_name, callback, &run);
+  for (guint i = 0; i < n; i++)
+    gmp_test_add_worker (workers, (int) i, method, NULL);
+  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &run.result);
+  results = gmp_workers_run_finish (workers, gmp_test_wait (&run.result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, n);
+  g_assert_cmpuint (run.n_told, >, 0);
+  g_object_unref (run.result);
+}
+
+static void
+test_progress (void)
+{
+  check (report_pid, 1, "progress", G_CALLBACK (progress_cb));
+}
+
+static void
+test_output (void)
+{
+  check (print_pid, 1, "output", G_CALLBACK (output_cb));
+}
+
+static void
+test_result (void)
+{
+  check (return_pid, 3, "result", G_CALLBACK (result_cb));
+}
+
+/* One that waits to begin is cancelled, and hears of nobody else any more. */
+static void
+failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id G_GNUC_UNUSED,
+           GError     *error G_GNUC_UNUSED,
+           Run        *run)
+{
+  if (run->n_failed++ > 0)
+    return;
+  while (run->n_failed < 2)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  iterate (run);
+}
+
+static void
+cancel_cb (GmpWorkers *workers G_GNUC_UNUSED,
+           int         id G_GNUC_UNUSED,
+           GVariant   *value G_GNUC_UNUSED,
+           Run        *run)
+{
+  g_cancellable_cancel (run->cancellable);
+}
+
+static GVariant *
+report_and_wait (GVariant *params G_GNUC_UNUSED,
+                 GError  **error)
+{
+  gmp_worker_report (NULL, error);
+  for (;;)
+    pause ();
+  return NULL;
+}
+
+static void
+test_cancelled (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, "stop-grace",
+                                                 0.01, NULL);
+  g_autoptr (GError) error = NULL;
+  Run run = { .cancellable = g_cancellable_new () };
+
+  g_signal_connect (workers, "progress", G_CALLBACK (cancel_cb), &run);
+  g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), &run);
+  for (int id = 0; id < 2; id++)
+    gmp_test_add_worker (workers, id, report_and_wait, NULL);
+  gmp_workers_run_async (workers, NULL, 0, run.cancellable, gmp_test_done_cb, &run.result);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&run.result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (run.n_failed, ==, 2);
+  g_object_unref (run.result);
+  g_object_unref (run.cancellable);
+}
+
+/* An application that is the server: over the first request its run is cancelled, and its clients
+ * end, before it has answered. */
+
+#define TEST_TYPE_NESTING (test_nesting_get_type ())
+G_DECLARE_FINAL_TYPE (TestNesting, test_nesting, TEST, NESTING, GmpClientServer)
+
+struct _TestNesting
+{
+  GmpClientServer parent_instance;
+
+  Run run;
+};
+
+G_DEFINE_FINAL_TYPE (TestNesting, test_nesting, GMP_TYPE_CLIENT_SERVER)
+
+static GVariant *
+test_nesting_process (GmpClientServer *server,
+                      const char      *client_id G_GNUC_UNUSED,
+                      GVariant        *request,
+                      GError         **error G_GNUC_UNUSED)
+{
+  Run *run = &TEST_NESTING (server)->run;
+
+  g_cancellable_cancel (run->cancellable);
+  while (run->n_failed == 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  iterate (run);
+  return g_variant_ref (request);
+}
+
+static void
+test_nesting_class_init (TestNestingClass *klass)
+{
+  GMP_CLIENT_SERVER_CLASS (klass)->process = test_nesting_process;
+}
+
+static void
+test_nesting_init (TestNesting *self G_GNUC_UNUSED)
+{
+}
+
+static void
+client_failed_cb (GmpClientServer *server G_GNUC_UNUSED,
+                  const char      *id G_GNUC_UNUSED,
+                  GError          *error G_GNUC_UNUSED,
+                  Run             *run)
+{
+  run->n_failed++;
+}
+
+static void
+test_server (void)
+{
+  TestNesting *server = g_object_new (TEST_TYPE_NESTING, NULL);
+  g_autoptr (GError) error = NULL;
+
+  server->run.cancellable = g_cancellable_new ();
+  g_signal_connect (server, "failed", G_CALLBACK (client_failed_cb), &server->run);
+  gmp_client_server_new_worker (GMP_CLIENT_SERVER (server), "one", TEST_TYPE_CLIENT, NULL, &error);
+  g_assert_no_error (error);
+  gmp_client_server_run_async (GMP_CLIENT_SERVER (server), NULL, server->run.cancellable,
+                               gmp_test_done_cb, &server->run.result);
+  g_assert_null (gmp_client_server_run_finish (GMP_CLIENT_SERVER (server),
+                                               gmp_test_wait (&server->run.result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_object_unref (server->run.result);
+  g_object_unref (server->run.cancellable);
+  g_object_unref (server);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_CLIENT);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/nested-loops/progress", test_progress);
+  gmp_test_add ("/nested-loops/output", test_output);
+  gmp_test_add ("/nested-loops/result", test_result);
+  gmp_test_add ("/nested-loops/cancelled", test_cancelled);
+  gmp_test_add ("/nested-loops/server", test_server);
+  return g_test_run ();
+}
