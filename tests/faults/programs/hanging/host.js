@@ -6,5 +6,4 @@
 
 import GLib from 'gi://GLib';
 
-for (;;)
-    GLib.usleep(1000000);
+new GLib.MainLoop(null, false).run();
