@@ -256,9 +256,13 @@ take_message (GmpWire *self,
 
   if (message != NULL)
     g_dbus_message_set_unix_fd_list (message, self->handles);
-  else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message: %s",
-                 local->message);
+  if (message == NULL)
+    {
+      /* GLib quotes what came, which may be no text. */
+      g_autofree char *valid = g_utf8_make_valid (local->message, -1);
+
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message: %s", valid);
+    }
   g_clear_object (&self->handles);
   self->n_room = HEADER_SIZE;
   self->blob = g_realloc (self->blob, HEADER_SIZE);
