@@ -350,8 +350,8 @@ gmp_application_set_property (GObject      *object,
 /**
  * GmpApplication:startup-timeout:
  *
- * How many seconds a process may take from its start until its function, or its `start`, begins;
- * 60 by default. Modules are imported in that time, and clients and servers built.
+ * How many seconds a worker may take from its start until its function, or its `start` method,
+ * begins; 60 by default. Modules are imported in that time, and clients and servers built.
  *
  * Since: 0.1
  */

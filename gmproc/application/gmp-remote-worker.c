@@ -451,6 +451,7 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
       run->pid = gmp_worker_process_get_pid (self->process);
       run->was_connected = TRUE;
       watch (self);
+      gmp_run_await_start (run);
       call_run (self);
     }
   else

@@ -57,6 +57,19 @@ def test_a_time_limit():
     assert error.run_time >= 1.5
 
 
+def test_a_module_that_hangs_in_a_kept_process(tmp_path):
+    (tmp_path / 'hangs.py').write_text('import signal\nsignal.pause()\n')
+    workers = Workers(reuse=True, startup_timeout=5, stop_grace=0.01)
+    workers.add('first', 'python:builtins:repr')
+    workers.add('w', f'python:{tmp_path}/hangs.py:run')
+    workers.run(['first'])
+    with pytest.raises(WorkerError) as caught:
+        workers.run(['w'])
+    assert "Worker 'w'" in str(caught.value)
+    assert ('it was not ready within 5 seconds of its start (startup-timeout): its code was still '
+            'being loaded') in str(caught.value)
+
+
 def test_a_memory_limit():
     workers = Workers(memory_limit=512 << 20)
     workers.add('w', allocate)
