@@ -7,11 +7,20 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/resource.h>
 
 G_BEGIN_DECLS
 
 /* How many seconds of processor time a worker has beyond its limit until it is killed. */
 #define GMP_CPU_TIME_GRACE 2
+
+/* Of all threads, in seconds. */
+static inline double
+gmp_limit_get_cpu_time (const struct rusage *usage)
+{
+  return usage->ru_utime.tv_sec + usage->ru_stime.tv_sec +
+         (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
 
 const char *gmp_limit_describe (int code);
 

@@ -147,9 +147,8 @@ gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
  * @params: (nullable): the worker's parameters
  * @error: return location for an error
  *
- * Called before `call` or `build`, which get the same: loads what they will need, so that the time
- * for it counts as the worker's start ([property@Gmp.Application:startup-timeout]). The default
- * does nothing.
+ * Called before `call` or `build`: loads what they will need, so that the time for it counts as the
+ * worker's start ([property@Gmp.Application:startup-timeout]). The default does nothing.
  *
  * Returns: whether it went well; only @error decides
  *

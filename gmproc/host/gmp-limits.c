@@ -98,9 +98,7 @@ limit_cpu_time (GVariant *value,
   guint64 limit;
 
   getrusage (RUSAGE_SELF, &usage);
-  used = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-         (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-  used += MIN (g_variant_get_double (value), G_MAXINT);
+  used = gmp_limit_get_cpu_time (&usage) + MIN (g_variant_get_double (value), G_MAXINT);
   /* In whole seconds, rounded up. */
   limit = (guint64) used + ((guint64) used < used ? 1 : 0);
   if (!kill_at_cpu_time (limit + GMP_CPU_TIME_GRACE))

@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-warm-private.h"
 #include "host/gmp-control-private.h"
@@ -296,8 +297,7 @@ reap (Server *self)
           g_hash_table_remove (self->workers, GINT_TO_POINTER (info.si_pid)))
         {
           text = g_strdup_printf ("%d %ld %ld", wait_status, usage.ru_maxrss,
-                                  (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 +
-                                  usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+                                  (long) (gmp_limit_get_cpu_time (&usage) * 1e6));
           ended.text = text;
           ended.length = strlen (text);
           answer (self->fd, &ended, NULL);

@@ -119,8 +119,7 @@ reaped_cb (int                  wait_status,
   self->has_ended = TRUE;
   self->wait_status = wait_status;
   self->usage.peak_memory = (guint64) usage->ru_maxrss * 1024;
-  self->usage.cpu_time = usage->ru_utime.tv_sec + usage->ru_stime.tv_sec +
-                         (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+  self->usage.cpu_time = gmp_limit_get_cpu_time (usage);
   waits = g_steal_pointer (&self->waits);
   g_mutex_unlock (&self->lock);
   for (GList *link = waits; link != NULL; link = link->next)

@@ -255,8 +255,10 @@ take_message (GmpWire *self,
                                                         &local);
 
   if (message != NULL)
-    g_dbus_message_set_unix_fd_list (message, self->handles);
-  if (message == NULL)
+    {
+      g_dbus_message_set_unix_fd_list (message, self->handles);
+    }
+  else
     {
       /* GLib quotes what came, which may be no text. */
       g_autofree char *valid = g_utf8_make_valid (local->message, -1);

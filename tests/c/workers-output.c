@@ -79,7 +79,9 @@ log_cb (GmpWorkers *workers G_GNUC_UNUSED,
 }
 
 static void
-test_output (void)
+check_output (GmpMethod   method,
+              const char *expected_out,
+              const char *expected_err)
 {
   g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
   g_autoptr (GString) out = g_string_new (NULL);
@@ -88,25 +90,23 @@ test_output (void)
   GString *streams[] = { out, err };
 
   g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  gmp_test_add_worker (workers, 1, print_lines, NULL);
+  gmp_test_add_worker (workers, 1, method, NULL);
   results = gmp_test_run (workers);
-  g_assert_cmpstr (out->str, ==, "one;;w*5000;three;last out;");
-  g_assert_cmpstr (err->str, ==, "two;bad \357\277\275 byte;last err;");
+  g_assert_cmpstr (out->str, ==, expected_out);
+  g_assert_cmpstr (err->str, ==, expected_err);
+}
+
+static void
+test_output (void)
+{
+  check_output (print_lines, "one;;w*5000;three;last out;",
+                "two;bad \357\277\275 byte;last err;");
 }
 
 static void
 test_output_long (void)
 {
-  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE, NULL);
-  g_autoptr (GString) out = g_string_new (NULL);
-  g_autoptr (GString) err = g_string_new (NULL);
-  g_autoptr (GVariant) results = NULL;
-  GString *streams[] = { out, err };
-
-  g_signal_connect (workers, "output", G_CALLBACK (output_cb), streams);
-  gmp_test_add_worker (workers, 1, print_endless, NULL);
-  results = gmp_test_run (workers);
-  g_assert_cmpstr (out->str, ==, "e*8192;e*8192;e*3616;");
+  check_output (print_endless, "e*8192;e*8192;e*3616;", "");
 }
 
 /* Each run of a process that is kept has its own last line. */
