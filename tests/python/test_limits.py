@@ -104,6 +104,8 @@ def test_an_exception_in_numbers():
     ('memory_limit', '1G', 'memory_limit: '),
     ('memory_limit', 2 ** 64, 'memory_limit is 18446744073709551616'),
     ('inner_threads', -1, 'inner_threads is -1'),
+    ('max_parallel', -1, 'max_parallel is -1'),
+    ('max_parallel', 'all', 'max_parallel: '),
     ('affinity', 1, 'affinity: it should be a list of processors'),
     ('environment', ['A=1'], 'environment: it should map names to values'),
     ('environment', {'A=1': 'x'}, "environment: 'A=1' is no name of a variable"),

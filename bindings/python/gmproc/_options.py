@@ -60,33 +60,36 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'max_restarts': int,
     'restart_period': float,
     'resend_requests': bool,
+    'max_parallel': int,
 }
 
 
 @functools.cache
-def _find_limits(name: str) -> tuple[float, float] | None:
+def _find_limits(kind: type[Gmp.Application], name: str) -> tuple[float, float] | None:
     """From what to what an option may be, where it is a number."""
-    limits: Any = Gmp.Application.find_property(name)
+    limits: Any = kind.find_property(name)
     return (limits.minimum, limits.maximum) if hasattr(limits, 'minimum') else None
 
 
-def _convert(application: Any, name: str) -> Any:
+def _convert(application: Any, kind: type[Gmp.Application], name: str) -> Any:
     """The value of an option as the C library takes it, and within its limits."""
     given = getattr(application, name)
     try:
         value = _CONVERTERS[name](given)
     except (TypeError, ValueError) as reason:
         raise type(reason)(f'{name}: {reason}') from None
-    limits = _find_limits(name)
+    limits = _find_limits(kind, name)
     if limits is not None and not limits[0] <= value <= limits[1]:
         raise ValueError(f'{name} is {given!r}: it should be from {limits[0]:g} to {limits[1]:g}')
     return value
 
 
-def set_native_options(application: Any, native: Gmp.Application) -> None:
-    """Hands the options over. Setting one ends the processes that were kept, so only what has
-    changed."""
-    values = {name: _convert(application, name) for name in _CONVERTERS}
+def set_native_options(application: Any, native: Gmp.Application, **decided: Any) -> None:
+    """Hands the options over, and what was ``decided`` besides. Setting one ends the processes that
+    were kept, so only what has changed."""
+    kind = type(native)
+    values = {name: _convert(application, kind, name) for name in _CONVERTERS
+              if hasattr(application, name)} | decided
     values['capture_output'] = bool(application.capture_output or
                                     application.on_output is not None)
     for name, value in values.items():

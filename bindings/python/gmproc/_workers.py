@@ -307,7 +307,7 @@ class Workers(Application):
         outcome = Outcome({entry.name: id for id, entry in entries.items()},
                           {entry.name: entry.runtime for entry in entries.values()})
         job = _run.Job(outcome)
-        self._set_native_options(bool(self.reuse))
+        set_native_options(self, self._gmproc.native, reuse=bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry))
         set_command([entry.method for entry in entries.values()], self.fresh_modules)
@@ -337,7 +337,7 @@ class Workers(Application):
                           Items(items, len(names), chunksize, state.pace),
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
-        self._set_native_options(True)
+        set_native_options(self, self._gmproc.native, reuse=True)
         set_command([function], self.fresh_modules)
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
@@ -357,14 +357,6 @@ class Workers(Application):
                     if job.raised is None:
                         job.notify(function, i, value)
         return tell
-
-    def _set_native_options(self, reuse: bool) -> None:
-        native = self._gmproc.native
-        for name, value in (('max_parallel', self.max_parallel), ('reuse', reuse)):
-            # Setting one ends the processes that were kept, so only what has changed.
-            if native.get_property(name) != value:
-                native.set_property(name, value)
-        set_native_options(self, native)
 
     def _pack(self, id: Any, entry: _Entry) -> Any:
         try:
