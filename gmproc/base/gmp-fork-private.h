@@ -1,0 +1,18 @@
+/* gmp-fork-private.h: whether this process was forked from the one that made an object
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Objects that own processes, threads or shared memory remember the generation in which they were
+ * made. Where it is not the current one, they belong to the parent: a child forgets them, and
+ * neither ends nor writes what is the parent's. */
+guint gmp_fork_get_generation (void);
+
+G_END_DECLS
