@@ -5,7 +5,8 @@
 
 * Workers: functions that run in processes of their own and return values.
 * ClientServer, ServerWorker, ClientWorker: one server and many clients that send it messages.
-* WorkerError: what a failed run raises.
+* WorkerError: what a failed run raises; WorkerTimeout and WorkerDied are the kinds of it that are
+  a TimeoutError and a BrokenProcessPool too.
 * report, worker_index, worker_seed: for code that runs in a worker.
 
 Parameters, messages and results are anything that can be pickled; lambdas, closures and what an
@@ -13,15 +14,29 @@ interactive session defines too where cloudpickle is installed. Between Python a
 they are what both know, and what has no like there is refused.
 """
 
+from typing import TYPE_CHECKING, Any
+
 import gi
 
 gi.require_version('Gmp', '1')  # type: ignore[attr-defined]
 
 from ._client_server import ClientServer
-from ._errors import WorkerError
+from ._errors import WorkerError, WorkerTimeout
 from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
 
-__all__ = ['ClientServer', 'ClientWorker', 'Run', 'ServerWorker', 'WorkerError', 'Workers',
-           'report', 'worker_index', 'worker_seed']
+if TYPE_CHECKING:
+    from ._died import WorkerDied
+
+__all__ = ['ClientServer', 'ClientWorker', 'Run', 'ServerWorker', 'WorkerDied', 'WorkerError',
+           'WorkerTimeout', 'Workers', 'report', 'worker_index', 'worker_seed']
+
+
+def __getattr__(name: str) -> Any:
+    """Loads WorkerDied when it is asked for: its base class takes several milliseconds."""
+    if name == 'WorkerDied':
+        from ._died import WorkerDied
+
+        return WorkerDied
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -12,8 +12,8 @@ from typing import Any
 import _gmproc
 from gi.repository import GLib, Gmp
 
-from . import _natural, _payload, _pickles
-from ._errors import BadPayload, WorkerError, flush_output, to_gerror
+from . import _exceptions, _natural, _payload, _pickles
+from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
 
@@ -21,11 +21,14 @@ from ._worker import ClientWorker, ServerWorker, _Process
 def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
     """Turns any exception into a GLib.Error, and tells a Python application of the exception itself
     before. For a value that cannot be sent or read, ``context`` says which."""
-    if isinstance(exception, BadPayload) and context is not None:
-        exception = BadPayload(f'{context}: {exception}')
+    cause: BaseException | None = exception
+    if isinstance(exception, BadPayload):
+        cause = exception.__cause__
+        if context is not None:
+            exception = BadPayload(f'{context}: {exception}')
     error = to_gerror(exception)
-    if _Process.runtime == 'python' and not isinstance(exception, BadPayload):
-        _send_exception(exception)
+    if _Process.runtime == 'python' and cause is not None:
+        _send_exception(trim(cause))
     flush_output()
     return error
 
@@ -44,7 +47,7 @@ def guarded(method: Any) -> Any:
 
 
 def _send_exception(exception: BaseException) -> None:
-    value = _pickles.dump_exception(exception)
+    value = _exceptions.dump(exception)
     if value is not None:
         try:
             Gmp.Worker.report(value)
@@ -83,7 +86,7 @@ class Life:
     def client_failed(self, name: str, domain: str, code: int, message: str) -> None:
         id = self.get_id(name)
         error = GLib.Error(message, domain, code)
-        self.user.client_failed(id, WorkerError(message, id, error))
+        self.user.client_failed(id, make_worker_error(name, id, error))
         flush_output()
 
     def finish(self) -> GLib.Variant | None:
@@ -97,7 +100,7 @@ def dump_result(value: Any) -> Any:
     try:
         return _payload.dump(value, _Process.runtime)
     except BadPayload as reason:
-        raise BadPayload(f'Its result cannot be sent: {reason}') from None
+        raise BadPayload(f'Its result cannot be sent: {reason}') from reason.__cause__
 
 
 _gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, to_natural=_payload.to_natural,

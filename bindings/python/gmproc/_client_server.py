@@ -343,7 +343,7 @@ class ClientServer(Application):
         try:
             return task.pack() if task is not None else _payload.dump(params, None)
         except BadPayload as reason:
-            raise describe_payload_error('The server', 'server', reason) from None
+            raise describe_payload_error('The server', 'server', reason) from reason.__cause__
 
     def _pack_client(self, id: Any, entry: _Entry) -> Any:
         try:
@@ -352,7 +352,7 @@ class ClientServer(Application):
             seed = self._gmproc.derive_seed(self.seed, entry.index)
             return _task.Task(entry.client, id, entry.params, entry.index, seed).pack()
         except BadPayload as reason:
-            raise describe_payload_error(f'Client {id!r}', id, reason) from None
+            raise describe_payload_error(f'Client {id!r}', id, reason) from reason.__cause__
 
 
 def _is_kind_of(kind: Any, base: type) -> bool:

@@ -14,6 +14,9 @@ from typing import Any, Callable, Sequence, TypeVar
 
 from gi.repository import GLib, Gmp
 
+# What is said of a process that ended before its work was done.
+DEATHS = Gmp.Error.CRASHED, Gmp.Error.DISCONNECTED
+
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 # Files whose frames say nothing to users: ours, and those that import a program's main module.
@@ -32,7 +35,8 @@ class WorkerError(RuntimeError):
 
     Its text names the worker, its process and what happened, with the worker's traceback where its
     code raised an exception. Its cause, ``__cause__``, is that exception itself where it can be
-    rebuilt in this process, and a GLib.Error where code in C failed with one of its own domain.
+    rebuilt in this process, with those that it was raised from; a GLib.Error where code in C failed
+    with one of its own domain; and what pickling raised for a value that cannot be sent.
 
     Attributes:
         id: the worker's id; ``'server'`` for a server; None where no single worker failed.
@@ -86,6 +90,33 @@ class WorkerError(RuntimeError):
         self._others = others
 
 
+class WorkerTimeout(WorkerError, TimeoutError):
+    """A worker took longer than one of the limits on time."""
+
+
+# So tracebacks show the names that programs use.
+WorkerError.__module__ = WorkerTimeout.__module__ = 'gmproc'
+
+
+def make_worker_error(name: Any, id: Any, error: GLib.Error) -> WorkerError:
+    """The WorkerError for an error of the C library, which names a worker as the wire does."""
+    if id != name:
+        message = error.message.replace(f"'{name}'", repr(id), 1)
+        error = GLib.Error(message, error.domain, error.code)
+    return _find_class(error)(error.message, id, error)
+
+
+def _find_class(error: GLib.Error) -> type[WorkerError]:
+    if error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT):
+        return WorkerTimeout
+    if any(error.matches(Gmp.error_quark(), code) for code in DEATHS):
+        # It takes several milliseconds to load what its base class is in.
+        from ._died import WorkerDied
+
+        return WorkerDied
+    return WorkerError
+
+
 def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
     """An error of the domain GMP_ERROR."""
     return GLib.Error(message, 'gmp-error-quark', int(code))
@@ -93,7 +124,7 @@ def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
 
 def make_error(code: Gmp.Error, message: str, id: Any = None) -> WorkerError:
     """A WorkerError that needed no worker to fail."""
-    return WorkerError(message, id, make_gerror(code, message))
+    return make_worker_error(id, id, make_gerror(code, message))
 
 
 def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Sized
 from gi.repository import GLib, Gmp
 
 from . import _batch, _main_module, _pickles, _task
-from ._errors import BadPayload, WorkerError, describe_payload_error
+from ._errors import DEATHS, BadPayload, WorkerError, describe_payload_error
 from ._outcome import Outcome
 from ._run import Job
 
@@ -28,10 +28,6 @@ SHORTEST = 0.005
 GROWTH = 4
 # A batch, and what comes back, should not be much larger, in bytes.
 MAX_SIZE = 16 * 1024 * 1024
-
-# What is said of a process that ended before its work was done.
-_DEATHS = Gmp.Error.CRASHED, Gmp.Error.DISCONNECTED
-
 
 # What was learned of an earlier map is for more of the same items; others may be so much larger.
 MOST_AT_FIRST = 100
@@ -181,7 +177,7 @@ class Mapping:
         try:
             parts = _pickles.dump_parts(function, _main_module.is_carried())
         except BadPayload as reason:
-            raise describe_payload_error('The function', None, reason) from None
+            raise describe_payload_error('The function', None, reason) from reason.__cause__
         self.work = _batch.Batch(parts, seeds)
 
     def send(self, name: Any) -> bool:
@@ -193,7 +189,7 @@ class Mapping:
         try:
             packed = _task.Task(self.work, first, (first, batch), first, seed).pack()
         except BadPayload as reason:
-            raise _blame(first, batch, reason) from None
+            raise _blame(first, batch, reason) from reason.__cause__
         self.sent[name] = first, batch
         self.size_sent[name] = packed.get_size()
         self.native.set_params(name, packed)
@@ -216,7 +212,7 @@ class Mapping:
         again one by one, and that one is told when it has a process for itself."""
         first, batch = self.sent[name]
         if len(batch) == 1 or self.outcome.has_failed() or \
-                not any(error.matches(Gmp.error_quark(), code) for code in _DEATHS):
+                not any(error.matches(Gmp.error_quark(), code) for code in DEATHS):
             return False
         self.items.put_back(first, batch)
         return self._go_on(name)

@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 from gi.repository import Gio, GLib, Gmp
 
-from . import _payload, _pickles
-from ._errors import BadPayload, WorkerError, make_gerror, trim
+from . import _exceptions, _payload, _pickles
+from ._errors import BadPayload, WorkerError, make_gerror, make_worker_error, trim
 
 # What the C library puts before the message of a run that Ctrl-C ended.
 _INTERRUPTED = 'Interrupted: '
@@ -55,9 +55,9 @@ class Outcome:
     def take_notice(self, name: Any, value: GLib.Variant) -> bool:
         """Keeps an exception that comes as a report, before the failure that it explains. False for
         other reports."""
-        if self._runtimes.get(name) != 'python' or _pickles.get_tag(value) != _pickles.EXCEPTION:
+        if self._runtimes.get(name) != 'python' or _pickles.get_tag(value) != _exceptions.TAG:
             return False
-        exception = _pickles.load_exception(value)
+        exception = _exceptions.load(value)
         if exception is not None:
             self._causes[name] = exception
         return True
@@ -143,10 +143,9 @@ class Outcome:
     def make_error(self, name: Any, error: GLib.Error, report: Gmp.Failure | None = None
                    ) -> WorkerError:
         id = self.get_id(name)
-        message = error.message.replace(f"'{name}'", repr(id), 1) if id != name else error.message
-        if name in self._failures and message.startswith('Its result'):
-            message = f'Worker {id!r}: {message}'
-        failure = WorkerError(message, id, error)
+        if name in self._failures and error.message.startswith('Its result'):
+            error = GLib.Error(f'Worker {id!r}: {error.message}', error.domain, error.code)
+        failure = make_worker_error(name, id, error)
         cause = self._causes.get(name)
         # What the library says is in the text, and so is an exception that could not be rebuilt.
         if cause is None and error.domain != 'gmp-error-quark':

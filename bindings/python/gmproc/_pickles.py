@@ -23,8 +23,6 @@ from ._natural import name_of_type
 
 _SIGNATURE = '(sayaay)'
 
-EXCEPTION = 'gmproc.exception'
-
 # A pickle, and the buffers that belong to it.
 Parts = tuple[Any, list[Any]]
 
@@ -79,17 +77,17 @@ def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
     return Thawing
 
 
-def _dump_by_value(value: Any, reason: str) -> Parts:
+def _dump_by_value(value: Any, reason: str, cause: Exception | None = None) -> Parts:
     try:
         import cloudpickle
     except ImportError:
         raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {reason}. Define it "
                          'at the top of a module, or install cloudpickle (python3-cloudpickle) for '
-                         'lambdas, closures, and what an interactive session defines') from None
+                         'lambdas, closures, and what an interactive session defines') from cause
     try:
         return _dump_with(cloudpickle.CloudPickler, value)
     except Exception as error:
-        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from None
+        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from error
 
 
 def dump_parts(value: Any, has_main: bool = True) -> Parts:
@@ -103,7 +101,7 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     try:
         data, buffers = _dump_with(pickle.Pickler, value)
     except Exception as error:
-        return _dump_by_value(value, str(error))
+        return _dump_by_value(value, str(error), error)
     if not has_main and b'__main__' in data:
         return _dump_by_value(value, 'it refers to __main__, which a worker cannot import when it '
                               'is an interactive session, standard input or -c')
@@ -121,42 +119,3 @@ def get_tag(value: GLib.Variant | None) -> str | None:
 def load(value: GLib.Variant) -> Any:
     data, buffers = _gmproc.unwrap(value)
     return pickle.loads(data, buffers=buffers)
-
-
-class _Bare:
-    """An exception whose class cannot rebuild it from its pickle: its ``__init__`` is left out."""
-
-    def __init__(self, exception: BaseException, state: dict[str, Any]) -> None:
-        self.parts = type(exception), exception.args, state
-
-    def __reduce__(self) -> Any:
-        return _rebuild, self.parts
-
-
-def _rebuild(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]
-             ) -> BaseException:
-    exception = kind.__new__(kind, *args)
-    exception.args = args
-    exception.__dict__.update(state)
-    return exception
-
-
-def dump_exception(exception: BaseException) -> GLib.Variant | None:
-    """An exception that arrives as itself; None for one that cannot be pickled at all."""
-    for each in (exception, _Bare(exception, exception.__dict__), _Bare(exception, {})):
-        try:
-            value = _gmproc.wrap(EXCEPTION, *dump_parts(each))
-            if type(load(value)) is type(exception):
-                return value
-        except Exception:
-            continue
-    return None
-
-
-def load_exception(value: GLib.Variant) -> BaseException | None:
-    """What dump_exception() sent; None where it cannot be rebuilt here."""
-    try:
-        exception = load(value)
-    except Exception:
-        return None
-    return exception if isinstance(exception, BaseException) else None

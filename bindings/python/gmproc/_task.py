@@ -68,7 +68,7 @@ class Task:
             try:
                 _pickles.dump_parts(part, has_main)
             except BadPayload as reason:
-                raise BadPayload(f'{name}: {reason}') from None
+                raise BadPayload(f'{name}: {reason}') from reason.__cause__
 
 
 class ProcessOf:

@@ -368,4 +368,4 @@ class Workers(Application):
                 work, params = _task.ProcessOf(self), (id, params)
             return _task.Task(work, id, params, entry.index, seed).pack()
         except BadPayload as reason:
-            raise describe_payload_error(f'Worker {id!r}', id, reason) from None
+            raise describe_payload_error(f'Worker {id!r}', id, reason) from reason.__cause__

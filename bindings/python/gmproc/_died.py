@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""WorkerDied, in a module of its own: few programs need it, and its base class is long to load."""
+
+from __future__ import annotations
+
+from concurrent.futures.process import BrokenProcessPool
+
+from ._errors import WorkerError
+
+
+class WorkerDied(WorkerError, BrokenProcessPool):
+    """A worker's process ended before its work was done."""
+
+
+WorkerDied.__module__ = 'gmproc'

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Exceptions on their way between processes, with those that led to them.
+
+Each exception of a chain or group is packed by itself, so that one that cannot be rebuilt does not
+take the others with it. ``__init__`` is not called again: with the arguments that a class hands to
+its base it would often fail, or put the same words into the text twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copyreg
+import pickle
+import traceback
+import types
+from typing import Any, Iterator
+
+import _gmproc
+from gi.repository import GLib
+
+from . import _pickles
+
+TAG = 'gmproc.exception'
+
+# How many exceptions of a chain are sent.
+_LIMIT = 64
+
+# A class that has one of these knows how to pickle its objects.
+_OWN_WAYS = '__reduce__', '__reduce_ex__', '__getstate__', '__setstate__', '__getnewargs__', \
+    '__getnewargs_ex__'
+
+
+class _Node:
+    """One exception: how it is made, and its text where that fails.
+
+    Attributes:
+        parts: the pickle of what ``_make`` takes, or None.
+        text: its class and text, as Python prints them.
+        links: the places of its ``cause`` and ``context`` in the list of nodes.
+        members: those of the exceptions of a group.
+    """
+
+    def __init__(self, exception: BaseException) -> None:
+        self.parts: _pickles.Parts | None = None
+        self.text = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip()
+        self.links: dict[str, int] = {}
+        self.members: list[int] = []
+
+
+def _text(exception: BaseException) -> str | None:
+    try:
+        return str(exception)
+    except Exception:
+        return None
+
+
+def _base(kind: type[BaseException]) -> Any:
+    """The built-in class that an exception is one of."""
+    return next(each for each in kind.__mro__ if each.__module__ == 'builtins')
+
+
+def _list_members(exception: BaseException) -> Iterator[tuple[str, Any]]:
+    """What an exception has outside its __dict__: __slots__, and fields of built-in classes."""
+    kind = type(exception)
+    names = list(getattr(copyreg, '_slotnames')(kind))
+    names += [name for name, each in vars(_base(kind)).items()
+              if isinstance(each, types.MemberDescriptorType) and not name.startswith('__')]
+    for name in names:
+        # An AttributeError's obj may be anything, of any size.
+        if name != 'obj' and getattr(exception, name, None) is not None:
+            yield name, getattr(exception, name)
+
+
+def _make(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    base = _base(kind)
+    exception: BaseException = base.__new__(kind, *args)
+    base.__init__(exception, *args)
+    for name, value in state.items():
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(exception, name, value)
+    return exception
+
+
+def _can_be_sent(value: Any) -> bool:
+    try:
+        _loads(_pickles.dump_parts(value))
+    except Exception:
+        return False
+    return True
+
+
+def _loads(parts: _pickles.Parts) -> Any:
+    return pickle.loads(parts[0], buffers=parts[1])
+
+
+def _list_ways(exception: BaseException) -> Iterator[Any]:
+    """How an exception may be pickled, best first: a tuple for _make(), or itself."""
+    kind = type(exception)
+    has_own_way = any(name in vars(each) for each in kind.__mro__[:kind.__mro__.index(_base(kind))]
+                      for name in _OWN_WAYS)
+    if has_own_way:
+        yield exception
+    if isinstance(exception, BaseExceptionGroup):
+        args: tuple[Any, ...] = (exception.message,)
+    else:
+        args = _base(kind).__reduce__(exception)[1]
+    state = dict(_list_members(exception)) | exception.__dict__
+    yield kind, args, state
+    state = {name: value for name, value in state.items() if _can_be_sent(value)}
+    yield kind, args, state
+    yield kind, (_text(exception),), state
+    if not has_own_way:
+        yield exception
+
+
+def _rebuild(way: Any, members: list[BaseException]) -> BaseException | None:
+    if isinstance(way, tuple):
+        kind, args, state = way
+        way = _make(kind, (*args, members) if issubclass(kind, BaseExceptionGroup) else args, state)
+    return way if isinstance(way, BaseException) else None
+
+
+def _pack(exception: BaseException) -> _pickles.Parts | None:
+    """What becomes an exception of the same class with the same text; None where nothing does."""
+    members = list(exception.exceptions) if isinstance(exception, BaseExceptionGroup) else []
+    for way in _list_ways(exception):
+        try:
+            parts = _pickles.dump_parts(way)
+            rebuilt = _rebuild(_loads(parts), members)
+        except Exception:
+            continue
+        if type(rebuilt) is type(exception) and _text(rebuilt) == _text(exception):
+            return parts
+    return None
+
+
+class _Packer:
+    def __init__(self) -> None:
+        self.nodes: list[_Node] = []
+        self._exceptions: list[BaseException] = []  # of the nodes
+        self._places: dict[int, int] = {}           # of the nodes, by the exception's id()
+
+    def add(self, exception: BaseException) -> int:
+        place = self._places.setdefault(id(exception), len(self.nodes))
+        if place == len(self.nodes):
+            self._exceptions.append(exception)
+            self.nodes.append(_Node(exception))
+        return place
+
+    def pack(self, exception: BaseException) -> None:
+        self.add(exception)
+        for node, each in zip(self.nodes, self._exceptions):  # both grow
+            node.parts = _pack(each)
+            if len(self.nodes) < _LIMIT:
+                self._add_links(node, each)
+            if isinstance(each, BaseExceptionGroup):
+                node.members = [self.add(member) for member in each.exceptions]
+
+    def _add_links(self, node: _Node, exception: BaseException) -> None:
+        if exception.__cause__ is not None:
+            node.links['__cause__'] = self.add(exception.__cause__)
+        if exception.__context__ is not None and not exception.__suppress_context__:
+            node.links['__context__'] = self.add(exception.__context__)
+
+
+def dump(exception: BaseException) -> GLib.Variant | None:
+    """An exception that arrives as itself; None for one that cannot be pickled at all."""
+    packer = _Packer()
+    try:
+        packer.pack(exception)
+        if packer.nodes[0].parts is None:
+            return None
+        return _gmproc.wrap(TAG, *_pickles.dump_parts([vars(node) for node in packer.nodes]))
+    except Exception:
+        return None  # Its text goes to the application all the same.
+
+
+class _Loader:
+    def __init__(self, nodes: list[dict[str, Any]]) -> None:
+        self.nodes = nodes
+        self.made: dict[int, BaseException | None] = {}
+
+    def make(self, place: int) -> BaseException | None:
+        if place not in self.made:
+            node = self.nodes[place]
+            members = [self.make_any(member) for member in node['members']]
+            try:
+                self.made[place] = _rebuild(_loads(node['parts']), members)
+            except Exception:
+                self.made[place] = None
+        return self.made[place]
+
+    def make_any(self, place: int) -> BaseException:
+        """Something in place of what cannot be rebuilt."""
+        return self.make(place) or RuntimeError(self.nodes[place]['text'])
+
+    def load(self) -> BaseException | None:
+        for place, node in enumerate(self.nodes):
+            exception = self.make(place)
+            for name, other in node['links'].items():
+                if exception is not None:
+                    setattr(exception, name, self.make_any(other))
+        return self.make(0)
+
+
+def load(value: GLib.Variant) -> BaseException | None:
+    """What dump() sent; None where it cannot be rebuilt here."""
+    try:
+        return _Loader(_pickles.load(value)).load()
+    except Exception:
+        return None

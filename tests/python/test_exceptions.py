@@ -1,0 +1,237 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Exceptions of workers arrive as they were, with those that led to them."""
+
+import concurrent.futures.process
+import os
+import pickle
+import signal
+import threading
+
+import pytest
+import gmproc
+from gmproc import ClientServer, ClientWorker, Workers, WorkerDied, WorkerError, WorkerTimeout
+from gi.repository import GLib
+from test_client_server import Echo
+from test_failures import run_one
+
+
+class Doubling(Exception):
+    """Hands its base class something else than what it was made from."""
+
+    def __init__(self, code):
+        super().__init__(f'Error {code}')
+        self.code = code
+
+
+class Gone(OSError):
+    def __init__(self, path):
+        super().__init__(2, 'gone', path)
+        self.path = path
+
+
+class Undecodable(UnicodeDecodeError):
+    def __init__(self, data):
+        super().__init__('utf-8', data, 1, 2, 'bad')
+
+
+class Slotted(ValueError):
+    __slots__ = ('place',)
+
+    def __init__(self, place):
+        super().__init__('at', place)
+        self.place = place
+
+
+class OwnWay(Exception):
+    def __init__(self, first, second):
+        super().__init__(f'{first} and {second}')
+        self.values = first, second
+
+    def __reduce__(self):
+        return OwnWay, self.values
+
+
+class MixedState(Exception):
+    def __init__(self):
+        super().__init__('mixed')
+        self.lock = threading.Lock()
+        self.number = 7
+
+
+MADE = {
+    'doubling': lambda: Doubling(5),
+    'os error': lambda: Gone('/x'),
+    'two paths': lambda: OSError(18, 'across', '/a', None, '/b'),
+    'unicode': lambda: Undecodable(b'a\xff'),
+    'key': lambda: KeyError('key'),
+    'import': lambda: ImportError('no', name='n', path='/p'),
+    'syntax': lambda: SyntaxError('bad', ('file.py', 3, 4, 'text')),
+    'name': lambda: NameError('no name', name='thing'),
+    'slotted': lambda: Slotted(3),
+    'own way': lambda: OwnWay(1, 2),
+    'glib': lambda: GLib.Error('odd', 'my-domain', 3),
+    'nothing': lambda: Exception(),
+}
+
+ATTRIBUTES = 'code', 'errno', 'filename', 'filename2', 'path', 'reason', 'start', 'lineno', \
+    'name', 'place', 'values', 'msg', 'domain'
+
+
+def raise_made(name):
+    raise MADE[name]()
+
+
+def test_text_and_attributes_are_the_original_ones():
+    workers = Workers()
+    for name in MADE:
+        workers.add(name, raise_made, name)
+    with pytest.raises(WorkerError) as caught:
+        workers.run()
+    for name, make in MADE.items():
+        original, cause = make(), caught.value.errors[name].__cause__
+        assert type(cause) is type(original)
+        assert (str(cause), cause.args) == (str(original), original.args)
+        for each in ATTRIBUTES:
+            assert getattr(cause, each, None) == getattr(original, each, None)
+
+
+def raise_mixed(_params):
+    raise MixedState
+
+
+def test_attributes_that_can_be_sent_are_kept():
+    cause = run_one(raise_mixed).__cause__
+    assert (type(cause), str(cause), cause.number) == (MixedState, 'mixed', 7)
+    assert not hasattr(cause, 'lock')
+
+
+def raise_chain(_params):
+    try:
+        try:
+            raise Doubling(1)
+        except Doubling as first:
+            first.add_note('a note')
+            raise Gone('/second') from first
+    except Gone:
+        raise ValueError('third')
+
+
+def test_a_chain_is_kept():
+    third = run_one(raise_chain).__cause__
+    assert repr(third) == "ValueError('third')"
+    second = third.__context__
+    assert (type(second), second.filename) == (Gone, '/second')
+    assert (str(second.__cause__), second.__cause__.__notes__) == ('Error 1', ['a note'])
+
+
+def raise_from_none(_params):
+    try:
+        raise KeyError('hidden')
+    except KeyError:
+        raise ValueError('shown') from None
+
+
+def test_a_context_that_was_hidden_stays_hidden():
+    assert run_one(raise_from_none).__cause__.__context__ is None
+
+
+def raise_group(_params):
+    try:
+        raise Gone('/inside')
+    except Gone as gone:
+        first = gone
+    first.add_note('noted')
+    raise ExceptionGroup('many', [first, ExceptionGroup('inner', [Doubling(2)]),
+                                  type('Nameless', (Exception,), {'__reduce__': refuse})('lost')])
+
+
+def refuse(_self):
+    raise TypeError('not to be pickled')
+
+
+def test_a_group_keeps_what_can_be_rebuilt():
+    group = run_one(raise_group).__cause__
+    assert type(group) is ExceptionGroup and group.message == 'many'
+    first, inner, lost = group.exceptions
+    assert (first.filename, first.__notes__) == ('/inside', ['noted'])
+    assert str(inner.exceptions[0]) == 'Error 2'
+    assert 'lost' in str(lost)
+
+
+def raise_circle(_params):
+    first, second = ValueError('first'), ValueError('second')
+    first.__cause__, second.__cause__ = second, first
+    raise first
+
+
+def test_a_circle_of_causes():
+    first = run_one(raise_circle).__cause__
+    assert first.__cause__.__cause__ is first
+
+
+def return_lock(_params):
+    return threading.Lock()
+
+
+class LockClient(ClientWorker):
+    def process(self):
+        return threading.Lock()
+
+
+def test_what_cannot_be_sent_is_known_as_the_cause():
+    assert type(run_one(return_lock).__cause__) is TypeError
+    assert type(run_one(len, threading.Lock()).__cause__) is TypeError
+    cs = ClientServer(Echo)
+    cs.new_worker(1, LockClient)
+    with pytest.raises(WorkerError) as caught:
+        cs.run()
+    assert type(caught.value.__cause__) is TypeError
+    with pytest.raises(WorkerError) as caught, Workers() as workers:
+        workers.map(len, [[], threading.Lock()])
+    assert type(caught.value.__cause__) is TypeError
+
+
+def wait(_params):
+    signal.pause()
+
+
+def test_a_time_out_is_a_timeout_error():
+    workers = Workers(run_timeout=0.1, stop_grace=0)
+    workers.add('w', wait)
+    with pytest.raises(TimeoutError) as caught:
+        workers.run()
+    assert type(caught.value) is WorkerTimeout and caught.value.id == 'w'
+
+
+def kill(_params):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_death_is_a_broken_pool():
+    error = run_one(kill)
+    assert type(error) is WorkerDied is gmproc.WorkerDied
+    assert isinstance(error, concurrent.futures.process.BrokenProcessPool)
+    with pytest.raises(WorkerDied), Workers() as workers:
+        workers.map(kill, [1])
+
+
+def test_a_program_loads_no_pool_before_it_needs_one(script):
+    assert script.output('import gmproc, sys\n'
+                         "print('concurrent.futures.process' in sys.modules)\n"
+                         'print(gmproc.WorkerDied.__mro__[2])\n') == \
+        "False\n<class 'concurrent.futures.process.BrokenProcessPool'>\n"
+
+
+def test_a_pickled_copy_names_the_users_id():
+    workers = Workers()
+    for id in ('text', ('a', 1), 2**40):
+        workers.add(id, kill)
+    with pytest.raises(WorkerError) as caught:
+        workers.run()
+    for id, error in caught.value.errors.items():
+        copy = pickle.loads(pickle.dumps(error))
+        assert (type(copy), copy.id, copy.signal) == (WorkerDied, id, signal.SIGKILL)
+        assert str(copy).startswith(f'Worker {id!r} (pid ')
+        assert copy.error.message.startswith(f'Worker {id!r} (pid ')
