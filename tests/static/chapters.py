@@ -41,13 +41,14 @@ def flags(build: Path) -> list[str]:
                           check=True, capture_output=True, text=True).stdout.split()
 
 
-def check(where: str, program: str, output: str | None, command: list[str]) -> list[str]:
+def check(where: str, program: str, output: str | None, compiler: list[str], options: list[str]
+          ) -> list[str]:
     if output is None:
         return [f'{where}: no text block says what this program prints']
     with tempfile.TemporaryDirectory() as folder:
         source, executable = Path(folder, 'program.c'), Path(folder, 'program')
         source.write_text(program, encoding='utf-8')
-        result = subprocess.run([command[0], str(source), '-o', str(executable), *command[1:]],
+        result = subprocess.run([*compiler, str(source), '-o', str(executable), *options],
                                 capture_output=True, text=True)
         if result.returncode != 0:
             return [f'{where}: does not compile:\n{result.stderr}']
@@ -67,12 +68,12 @@ def main() -> None:
     root, build = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
     separator = sys.argv.index('--')
     compiler, chapters = sys.argv[3:separator], sys.argv[separator + 1:]
-    command = [*compiler, '-Wall', '-Werror', *flags(build), f'-Wl,-rpath,{build / "gmproc"}']
+    options = ['-Wall', '-Werror', *flags(build), f'-Wl,-rpath,{build / "gmproc"}']
     problems = []
     n_programs = 0
     for chapter in chapters:
         for where, program, output in programs(root / 'docs' / chapter):
-            problems += check(where, program, output, command)
+            problems += check(where, program, output, compiler, options)
             n_programs += 1
     if n_programs < 4:
         problems.append(f'only {n_programs} programs found in {", ".join(chapters)}')
