@@ -248,11 +248,7 @@ static gboolean
 take_error (GmpWorkerLink *self,
             GDBusMessage  *message)
 {
-  GError *error = NULL;
-
-  g_dbus_message_to_gerror (message, &error);
-  g_dbus_error_strip_remote_error (error);
-  return_run (self, FALSE, NULL, error);
+  return_run (self, FALSE, NULL, gmp_wire_read_error (message));
   return TRUE;
 }
 

@@ -13,6 +13,14 @@ G_BEGIN_DECLS
 /* Objects that own processes, threads or shared memory remember the generation in which they were
  * made. Where it is not the current one, they belong to the parent: a child forgets them, and
  * neither ends nor writes what is the parent's. */
-guint gmp_fork_get_generation (void);
+extern guint gmp_fork_generation;
+
+/* How many forks lie between the process that loaded the library and this one. It is asked for each
+ * message, so it is no call. */
+static inline guint
+gmp_fork_get_generation (void)
+{
+  return gmp_fork_generation;
+}
 
 G_END_DECLS

@@ -9,12 +9,12 @@
 #include <pthread.h>
 
 /* Written only in the child of a fork, which has one thread. */
-static guint generation;
+guint gmp_fork_generation;
 
 static void
 forked_cb (void)
 {
-  generation++;
+  gmp_fork_generation++;
 }
 
 /* When the library is loaded, so that no fork is missed and reading costs a load. */
@@ -22,11 +22,4 @@ __attribute__ ((constructor)) static void
 watch_forks (void)
 {
   pthread_atfork (NULL, NULL, forked_cb);
-}
-
-/* How many forks lie between the process that loaded the library and this one. */
-guint
-gmp_fork_get_generation (void)
-{
-  return generation;
 }

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-fork-private.h"
 #include "channel/gmp-doorbell-private.h"
 
 G_BEGIN_DECLS
@@ -33,6 +34,9 @@ G_BEGIN_DECLS
  * Requests and responses take turns, so who sends again before it has read what it was sent is sent
  * no more: its channel ends.
  *
+ * What both ends share belongs to the process that opened the channel. In one that was forked from
+ * it, calls leave all of that alone, and receive() reports that nothing more comes.
+ *
  * n_workers is a hint: how many workers run together with this one; 0 where that is not known.
  * has_woken is one, too: the other end slept when something was sent; whoever waits clears it. */
 
@@ -58,6 +62,7 @@ struct _GmpChannel
 {
   GObject parent_instance;
 
+  guint generation; /* of the process that made it, by gmp_fork_get_generation() */
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
@@ -86,6 +91,12 @@ struct _GmpChannelClass
 GType gmp_channel_get_type (void) G_GNUC_CONST;
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpChannel, g_object_unref)
+
+static inline gboolean
+gmp_channel_is_inherited (GmpChannel *self)
+{
+  return G_UNLIKELY (self->generation != gmp_fork_get_generation ());
+}
 
 gboolean         gmp_channel_send       (GmpChannel   *self,
                                          GVariant     *payload,

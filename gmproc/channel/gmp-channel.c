@@ -6,6 +6,8 @@
 
 #include "channel/gmp-channel-private.h"
 
+#include "base/gmp-error.h"
+
 G_DEFINE_ABSTRACT_TYPE (GmpChannel, gmp_channel, G_TYPE_OBJECT)
 
 /* An instance is always one: this is on the way of every message. */
@@ -38,8 +40,9 @@ gmp_channel_class_init (GmpChannelClass *klass)
 }
 
 static void
-gmp_channel_init (GmpChannel *self G_GNUC_UNUSED)
+gmp_channel_init (GmpChannel *self)
 {
+  self->generation = gmp_fork_get_generation ();
 }
 
 gboolean
@@ -47,13 +50,14 @@ gmp_channel_send (GmpChannel *self,
                   GVariant   *payload,
                   GError    **error)
 {
-  return GET_CLASS (self)->send (self, payload, error);
+  /* No error, as for every channel that has ended: receive() reports it. */
+  return gmp_channel_is_inherited (self) || GET_CLASS (self)->send (self, payload, error);
 }
 
 gboolean
 gmp_channel_has_unsent (GmpChannel *self)
 {
-  return GET_CLASS (self)->has_unsent (self);
+  return !gmp_channel_is_inherited (self) && GET_CLASS (self)->has_unsent (self);
 }
 
 GmpChannelStatus
@@ -61,37 +65,45 @@ gmp_channel_receive (GmpChannel *self,
                      GVariant  **payload,
                      GError    **error)
 {
-  return GET_CLASS (self)->receive (self, payload, error);
+  if (!gmp_channel_is_inherited (self))
+    return GET_CLASS (self)->receive (self, payload, error);
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                       "The channel belongs to the process that this one was forked from");
+  return GMP_CHANNEL_CLOSED;
 }
 
 void
 gmp_channel_close (GmpChannel   *self,
                    const GError *reason)
 {
-  GET_CLASS (self)->close (self, reason);
+  if (!gmp_channel_is_inherited (self))
+    GET_CLASS (self)->close (self, reason);
 }
 
 void
 gmp_channel_watch (GmpChannel  *self,
                    GmpDoorbell *doorbell)
 {
-  GET_CLASS (self)->watch (self, doorbell);
+  if (!gmp_channel_is_inherited (self))
+    GET_CLASS (self)->watch (self, doorbell);
 }
 
 gboolean
 gmp_channel_sleep (GmpChannel *self)
 {
-  return GET_CLASS (self)->sleep (self);
+  return gmp_channel_is_inherited (self) || GET_CLASS (self)->sleep (self);
 }
 
 void
 gmp_channel_wake (GmpChannel *self)
 {
-  GET_CLASS (self)->wake (self);
+  if (!gmp_channel_is_inherited (self))
+    GET_CLASS (self)->wake (self);
 }
 
 void
 gmp_channel_trim (GmpChannel *self)
 {
-  GET_CLASS (self)->trim (self);
+  if (!gmp_channel_is_inherited (self))
+    GET_CLASS (self)->trim (self);
 }

@@ -6,6 +6,7 @@
 
 #include "channel/gmp-doorbell-private.h"
 
+#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 
 #include <errno.h>
@@ -14,9 +15,12 @@
 #include <unistd.h>
 
 /* An epoll that tells each event once (EPOLLET): an eventfd is rung by a write and never read, so
- * that a wake-up costs one call of the system, and nobody can take another's ring away. */
+ * that a wake-up costs one call of the system, and nobody can take another's ring away. A forked
+ * process has the same epoll as its parent, and would take the parent's rings: it leaves it
+ * alone. */
 struct _GmpDoorbell
 {
+  guint generation; /* of this process, by gmp_fork_get_generation() */
   gatomicrefcount ref_count;
   int epoll;
   int event; /* what this process rings */
@@ -41,6 +45,7 @@ gmp_doorbell_new (GError **error)
   GmpDoorbell *self = g_new0 (GmpDoorbell, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
+  self->generation = gmp_fork_get_generation ();
   self->event = -1;
   self->epoll = epoll_create1 (EPOLL_CLOEXEC);
   if (self->epoll == -1)
@@ -70,12 +75,19 @@ gmp_doorbell_unref (GmpDoorbell *self)
   g_free (self);
 }
 
+static gboolean
+is_inherited (GmpDoorbell *self)
+{
+  return self->generation != gmp_fork_get_generation ();
+}
+
 /* Called in any thread. */
 void
 gmp_doorbell_ring (GmpDoorbell *self)
 {
   /* The only failure is a full counter, and then it has been rung. */
-  eventfd_write (self->event, 1);
+  if (!is_inherited (self))
+    eventfd_write (self->event, 1);
 }
 
 /* Has @events (EPOLLIN and so on) of @fd ring too. @rung (nullable) is set by the side that waits,
@@ -95,7 +107,8 @@ void
 gmp_doorbell_forget (GmpDoorbell *self,
                      int          fd)
 {
-  epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
+  if (!is_inherited (self))
+    epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: for ever). Returns
@@ -107,6 +120,8 @@ gmp_doorbell_wait (GmpDoorbell *self,
   struct epoll_event events[16];
   int n;
 
+  if (is_inherited (self))
+    return FALSE;
   do
     n = epoll_wait (self->epoll, events, G_N_ELEMENTS (events), limit);
   while (n == -1 && errno == EINTR);

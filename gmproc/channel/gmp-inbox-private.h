@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* A server has one with a channel for each client; a client has one with a single channel. It is
- * used in one thread; another may add channels, tell who is gone, and ring. */
+ * used in one thread; another may add channels, tell who is gone, ring, and ask who is there. */
 typedef struct _GmpInbox GmpInbox;
 
 typedef enum {
@@ -35,7 +35,7 @@ typedef enum {
 
 /* What came: cleared by gmp_mail_clear(). */
 typedef struct {
-  GmpChannel *channel; /* (nullable): the inbox's own, as is @id */
+  GmpChannel *channel; /* (nullable): the inbox's own until the next is taken, as is @id */
   const char *id;      /* of the peer at the channel's other end */
   GVariant   *payload; /* (nullable) */
   GError     *error;   /* of a peer that has ended */
@@ -47,6 +47,7 @@ typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
 
 GmpInbox      *gmp_inbox_new           (GError      **error);
 void           gmp_inbox_free          (GmpInbox     *self);
+gboolean       gmp_inbox_is_inherited  (GmpInbox     *self);
 void           gmp_inbox_add           (GmpInbox     *self,
                                         const char   *id,
                                         const char   *runtime,

@@ -22,6 +22,12 @@ prepare (GSource *source,
   InboxSource *self = (InboxSource *) source;
 
   *limit = -1;
+  if (gmp_inbox_is_inherited (self->inbox))
+    {
+      /* What rings here is for the process that this one was forked from. */
+      g_source_modify_unix_fd (source, self->tag, 0);
+      return FALSE;
+    }
   return self->may_have || gmp_inbox_lie_down (self->inbox);
 }
 
@@ -30,6 +36,8 @@ check (GSource *source)
 {
   InboxSource *self = (InboxSource *) source;
 
+  if (gmp_inbox_is_inherited (self->inbox))
+    return FALSE;
   gmp_inbox_get_up (self->inbox);
   if (g_source_query_unix_fd (source, self->tag) != 0)
     {

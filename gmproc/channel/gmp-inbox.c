@@ -7,6 +7,7 @@
 #include "channel/gmp-inbox-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "channel/gmp-spin-private.h"
 
 /* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
@@ -27,8 +28,9 @@ typedef struct {
 
 struct _GmpInbox
 {
+  guint generation;  /* of this process, by gmp_fork_get_generation() */
   GmpDoorbell *doorbell;
-  GPtrArray *open;   /* of Slot */
+  GPtrArray *open;   /* of Slot; changed under lock, in the thread that takes */
   GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
   GmpInboxBelief belief;
@@ -43,6 +45,7 @@ struct _GmpInbox
   GMutex lock;
   GPtrArray *added; /* of Slot; under lock */
   int has_added;    /* atomic */
+  int n_open;       /* atomic: the open ones, and those of the added that will be; set under lock */
 };
 
 static void
@@ -65,6 +68,7 @@ gmp_inbox_new (GError **error)
   if (doorbell == NULL)
     return NULL;
   self = g_new0 (GmpInbox, 1);
+  self->generation = gmp_fork_get_generation ();
   self->doorbell = g_steal_pointer (&doorbell);
   g_mutex_init (&self->lock);
   self->open = g_ptr_array_new_with_free_func (slot_free);
@@ -86,6 +90,14 @@ gmp_inbox_free (GmpInbox *self)
   g_free (self);
 }
 
+/* Whether this process was forked from the one that made @self. All that the channels share belongs
+ * to that one, so nothing comes and goes here any more. */
+gboolean
+gmp_inbox_is_inherited (GmpInbox *self)
+{
+  return self->generation != gmp_fork_get_generation ();
+}
+
 static Slot *
 slot_new (const char *id)
 {
@@ -95,11 +107,39 @@ slot_new (const char *id)
   return slot;
 }
 
+static Slot *
+find_slot (GPtrArray  *slots,
+           const char *id)
+{
+  for (guint i = 0; i < slots->len; i++)
+    if (g_str_equal (((Slot *) slots->pdata[i])->id, id))
+      return slots->pdata[i];
+  return NULL;
+}
+
+/* A channel to @id that nobody has looked at yet. */
+static Slot *
+find_new_locked (GmpInbox   *self,
+                 const char *id)
+{
+  for (guint i = 0; i < self->added->len; i++)
+    {
+      Slot *slot = self->added->pdata[i];
+
+      if (slot->channel != NULL && g_str_equal (slot->id, id))
+        return slot;
+    }
+  return NULL;
+}
+
 static void
 add_news (GmpInbox *self,
           Slot     *slot)
 {
   g_mutex_lock (&self->lock);
+  if (slot->channel != NULL && find_slot (self->open, slot->id) == NULL &&
+      find_new_locked (self, slot->id) == NULL)
+    g_atomic_int_inc (&self->n_open);
   g_ptr_array_add (self->added, slot);
   g_atomic_int_set (&self->has_added, TRUE);
   g_mutex_unlock (&self->lock);
@@ -167,22 +207,12 @@ gmp_inbox_set_value_limit (GmpInbox *self,
   self->value_limit = limit;
 }
 
-static Slot *
-find_slot (GmpInbox   *self,
-           const char *id)
-{
-  for (guint i = 0; i < self->open->len; i++)
-    if (g_str_equal (((Slot *) self->open->pdata[i])->id, id))
-      return self->open->pdata[i];
-  return NULL;
-}
-
 /* Takes @news over. What was not read of a peer that has ended is lost, as its answer would be. */
 static void
 adopt (GmpInbox *self,
        Slot     *news)
 {
-  Slot *slot = find_slot (self, news->id);
+  Slot *slot = find_slot (self->open, news->id);
 
   if (news->channel != NULL)
     {
@@ -220,7 +250,8 @@ adopt (GmpInbox *self,
   slot_free (news);
 }
 
-/* So that the way of a message takes no lock. */
+/* Called where no message is out, for channels that were replaced are dropped here. The way of a
+ * message takes no lock. */
 static void
 adopt_added (GmpInbox *self)
 {
@@ -233,6 +264,7 @@ adopt_added (GmpInbox *self)
   g_ptr_array_set_size (self->added, 0);
   g_ptr_array_set_free_func (self->added, slot_free);
   g_atomic_int_set (&self->has_added, FALSE);
+  g_atomic_int_set (&self->n_open, (int) self->open->len);
   g_mutex_unlock (&self->lock);
 }
 
@@ -243,11 +275,11 @@ slot_at (GPtrArray *slots,
   return slots->pdata[i];
 }
 
+/* Code of the user may ask while a message is out, from any thread, so this changes nothing. */
 guint
 gmp_inbox_get_n_open (GmpInbox *self)
 {
-  adopt_added (self);
-  return self->open->len;
+  return (guint) g_atomic_int_get (&self->n_open);
 }
 
 /* A client's only channel, until something is taken; %NULL when there is none, or not now. That it
@@ -257,6 +289,8 @@ gmp_inbox_get_first (GmpInbox *self)
 {
   Slot *slot;
 
+  if (gmp_inbox_is_inherited (self))
+    return NULL;
   adopt_added (self);
   if (self->open->len == 0)
     return NULL;
@@ -265,16 +299,25 @@ gmp_inbox_get_first (GmpInbox *self)
   return slot->channel;
 }
 
-/* The runtime of the peer @id; %NULL when it is not there, or no longer. */
+/* The runtime of the peer @id; %NULL when it is not there, or no longer. As for
+ * gmp_inbox_get_n_open(), code of the user may ask at any time. */
 const char *
 gmp_inbox_get_runtime (GmpInbox   *self,
                        const char *id)
 {
   Slot *slot;
+  const char *runtime;
 
-  adopt_added (self);
-  slot = find_slot (self, id);
-  return slot != NULL ? slot->runtime : NULL;
+  /* Another thread may have held the lock when this process was forked. */
+  if (gmp_inbox_is_inherited (self))
+    return NULL;
+  g_mutex_lock (&self->lock);
+  slot = find_slot (self->open, id);
+  if (slot == NULL)
+    slot = find_new_locked (self, id);
+  runtime = slot != NULL ? slot->runtime : NULL;
+  g_mutex_unlock (&self->lock);
+  return runtime;
 }
 
 static void
@@ -302,7 +345,14 @@ static void
 close_slot (GmpInbox *self,
             guint     i)
 {
-  g_ptr_array_add (self->closed, g_ptr_array_steal_index (self->open, i));
+  Slot *slot;
+
+  g_mutex_lock (&self->lock);
+  slot = g_ptr_array_steal_index (self->open, i);
+  g_ptr_array_add (self->closed, slot);
+  if (find_new_locked (self, slot->id) == NULL)
+    g_atomic_int_add (&self->n_open, -1);
+  g_mutex_unlock (&self->lock);
 }
 
 static gboolean
@@ -374,6 +424,8 @@ gmp_inbox_try_take (GmpInbox *self,
 {
   guint n;
 
+  if (gmp_inbox_is_inherited (self))
+    return GMP_INBOX_EMPTY;
   adopt_added (self);
   n = self->open->len;
   for (guint i = 0; i < n; i++)
@@ -488,7 +540,7 @@ gmp_inbox_take (GmpInbox *self,
   gint64 deadline = self->timeout > 0 ? g_get_monotonic_time () + self->timeout : -1;
 
   gmp_spin_begin (&self->spin, has_woken (self));
-  while (!g_cancellable_is_cancelled (self->stop))
+  while (!g_cancellable_is_cancelled (self->stop) && !gmp_inbox_is_inherited (self))
     {
       GmpInboxStatus status = gmp_inbox_try_take (self, mail);
 
@@ -540,6 +592,8 @@ void
 gmp_inbox_close_all (GmpInbox     *self,
                      const GError *reason)
 {
+  if (gmp_inbox_is_inherited (self))
+    return;
   adopt_added (self);
   if (self->last_word == NULL)
     self->last_word = g_error_copy (reason);

@@ -65,7 +65,7 @@ check_fd (int      fd,
   int seals = fcntl (fd, F_GET_SEALS);
 
   if (seals == -1 || (seals & SEALS) != SEALS || fstat (fd, &status) != 0 ||
-      status.st_size < (off_t) ARENAS_START ||
+      status.st_size < (off_t) ARENAS_START || (guint64) status.st_size > G_MAXSSIZE ||
       (status.st_size - ARENAS_START) % (2 * GMP_MEMORY_PART) != 0)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,

@@ -32,15 +32,17 @@ enum {
 
 #define GMP_RECORD_ALIGN ((gsize) 8)
 
-static inline gsize
-gmp_record_fill_up (gsize size)
+/* In 64 bits on every machine, for the sizes in a record are whatever its writer says: none of them
+ * may wrap. */
+static inline guint64
+gmp_record_fill_up (guint64 size)
 {
   return (size + GMP_RECORD_ALIGN - 1) & ~(GMP_RECORD_ALIGN - 1);
 }
 
-static inline gsize
-gmp_record_size (gsize type_size,
-                 gsize size)
+static inline guint64
+gmp_record_size (guint64 type_size,
+                 guint64 size)
 {
   return sizeof (GmpRecord) + gmp_record_fill_up (type_size) + gmp_record_fill_up (size);
 }

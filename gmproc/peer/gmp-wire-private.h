@@ -47,6 +47,7 @@ gboolean      gmp_wire_has_unsent    (GmpWire             *self);
 gboolean      gmp_wire_has_arguments (GDBusMessage        *message,
                                       GDBusArgInfo       **arguments);
 char         *gmp_wire_limit_text    (const char          *text);
+GError       *gmp_wire_read_error    (GDBusMessage        *reply);
 GDBusMessage *gmp_wire_new_error     (GDBusMessage        *call,
                                       const GError        *error);
 

@@ -440,6 +440,11 @@ gmp_wire_limit_text (const char *text)
   return g_utf8_make_valid (text, MIN (strlen (text), MAX_TEXT));
 }
 
+/* How GDBus begins the name of an error of a domain that it does not know, and what stands before
+ * the code. */
+#define UNMAPPED "org.gtk.GDBus.UnmappedGError.Quark._"
+#define CODE     ".Code"
+
 /* A D-Bus error by which @error keeps its domain and code. The name is the one that GDBus has for
  * an error of a domain that it does not know, and reads; g_dbus_error_encode_gerror() would say the
  * same, but starts GTask's threads, and aborts where these cannot be had. */
@@ -447,7 +452,7 @@ GDBusMessage *
 gmp_wire_new_error (GDBusMessage *call,
                     const GError *error)
 {
-  g_autoptr (GString) name = g_string_new ("org.gtk.GDBus.UnmappedGError.Quark._");
+  g_autoptr (GString) name = g_string_new (UNMAPPED);
   g_autofree char *text = gmp_wire_limit_text (error->message);
 
   for (const char *c = g_quark_to_string (error->domain); *c != '\0'; c++)
@@ -455,7 +460,24 @@ gmp_wire_new_error (GDBusMessage *call,
       g_string_append_c (name, *c);
     else
       g_string_append_printf (name, "_%02x", (guchar) *c);
-  /* No name has a minus in it; what GDBus reads becomes an int again. */
-  g_string_append_printf (name, ".Code%u", (guint) error->code);
+  /* No name has a minus in it; gmp_wire_read_error() makes it an int again. */
+  g_string_append_printf (name, CODE "%u", (guint) error->code);
   return g_dbus_message_new_method_error_literal (call, name->str, text);
+}
+
+/* The error that a reply is, with its own domain and code: GDBus reads the code as a long, which on
+ * 32 bits has no room for those that were negative. */
+GError *
+gmp_wire_read_error (GDBusMessage *reply)
+{
+  const char *name = g_dbus_message_get_error_name (reply);
+  const char *code = name != NULL && g_str_has_prefix (name, UNMAPPED) ? g_strrstr (name, CODE)
+                                                                       : NULL;
+  GError *error = NULL;
+
+  g_dbus_message_to_gerror (reply, &error);
+  g_dbus_error_strip_remote_error (error);
+  if (code != NULL)
+    error->code = (int) g_ascii_strtoull (code + strlen (CODE), NULL, 10);
+  return error;
 }

@@ -41,6 +41,18 @@ gmp_life_cycle_start (const GmpServerMethods *methods,
   return succeeded (local, error);
 }
 
+/* A process that code of the user has forked, and that comes back from it, goes no further here. */
+static gboolean
+check_own (GmpInbox *inbox,
+           GError  **error)
+{
+  if (!gmp_inbox_is_inherited (inbox))
+    return TRUE;
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                       "This process was forked from a worker, and is none itself");
+  return FALSE;
+}
+
 /* %TRUE also with an error set. */
 gboolean
 gmp_life_cycle_is_done (const GmpServerMethods *methods,
@@ -49,8 +61,11 @@ gmp_life_cycle_is_done (const GmpServerMethods *methods,
                         GError                **error)
 {
   GError *local = NULL;
-  gboolean done = methods->done (server, &local);
+  gboolean done;
 
+  if (gmp_inbox_is_inherited (inbox))
+    return TRUE;
+  done = methods->done (server, &local);
   /* Without clients no request can come: a loop that waited for one would never end. */
   return !succeeded (local, error) || done || gmp_inbox_get_n_open (inbox) == 0;
 }
@@ -68,7 +83,8 @@ gmp_life_cycle_respond (const GmpServerMethods *methods,
   response = take (methods->process (server, mail->id, mail->payload, &local));
   if (!succeeded (local, error) || !gmp_channel_send (mail->channel, response, error))
     return FALSE;
-  methods->wait (server, &local);
+  if (!gmp_channel_is_inherited (mail->channel))
+    methods->wait (server, &local);
   return succeeded (local, error);
 }
 
@@ -207,7 +223,8 @@ serve (GmpServerWorker *server,
   /* The last responses, before the channels are closed. */
   if (local == NULL)
     gmp_inbox_flush (inbox);
-  return succeeded (local, error) && !g_cancellable_set_error_if_cancelled (cancellable, error);
+  return succeeded (local, error) && check_own (inbox, error) &&
+         !g_cancellable_set_error_if_cancelled (cancellable, error);
 }
 
 GVariant *
@@ -392,8 +409,8 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   gmp_worker_set_inbox (worker, inbox);
   gmp_inbox_set_stop (inbox, stop);
   GMP_ENTER (ignored, klass->start, worker, params, &local);
-  if (local == NULL)
-    live (client, inbox, resends, stop, &local);
+  if (local == NULL && live (client, inbox, resends, stop, &local))
+    check_own (inbox, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)

@@ -367,6 +367,66 @@ test_fair (void)
 }
 
 static gpointer
+ask_thread (gpointer inbox)
+{
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_assert_cmpuint (gmp_inbox_get_n_open (inbox), ==, 1);
+      g_assert_cmpstr (gmp_inbox_get_runtime (inbox, "a"), ==, "native");
+    }
+  return NULL;
+}
+
+static void
+lose_cb (gpointer is_lost,
+         GObject *channel G_GNUC_UNUSED)
+{
+  *(gboolean *) is_lost = TRUE;
+}
+
+/* While a message is out its peer ends and is begun again, and whoever has it asks who is there.
+ * The channel stays until the next message is taken. */
+static void
+test_out (void)
+{
+  g_autoptr (GmpInbox) inbox = gmp_inbox_new (NULL);
+  g_autoptr (GError) reason = g_error_new_literal (TEST_ERROR, 1, "a reason");
+  TestChannel *channels[2];
+  g_auto (GmpMail) mail = { 0, };
+  gboolean is_lost = FALSE;
+  GThread *thread;
+
+  for (guint i = 0; i < G_N_ELEMENTS (channels); i++)
+    {
+      channels[i] = g_object_new (TEST_TYPE_CHANNEL, NULL);
+      channels[i]->n_left = 1;
+    }
+  g_object_weak_ref (G_OBJECT (channels[0]), lose_cb, &is_lost);
+  gmp_inbox_set_belief (inbox, GMP_INBOX_BELIEVES_NONE);
+  gmp_inbox_add (inbox, "a", "native", GMP_CHANNEL (channels[0]));
+  g_object_unref (channels[0]);
+  g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_PAYLOAD);
+
+  gmp_inbox_tell_gone (inbox, "a", reason, TRUE);
+  gmp_inbox_add (inbox, "a", "native", GMP_CHANNEL (channels[1]));
+  ask_thread (inbox);
+  thread = g_thread_new ("asks", ask_thread, inbox);
+  g_thread_join (thread);
+  g_assert_false (is_lost);
+  g_assert_true (mail.channel == GMP_CHANNEL (channels[0]));
+  g_assert_cmpstr (mail.id, ==, "a");
+
+  gmp_mail_clear (&mail);
+  g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_LEFT);
+  g_assert_true (is_lost);
+  gmp_mail_clear (&mail);
+  g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_RENEWED);
+  g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_PAYLOAD);
+  g_assert_true (mail.channel == GMP_CHANNEL (channels[1]));
+  g_object_unref (channels[1]);
+}
+
+static gpointer
 cancel_thread (gpointer data)
 {
   g_cancellable_cancel (data);
@@ -441,6 +501,7 @@ main (int    argc,
   gmp_test_add ("/channel/dropped", test_dropped);
   gmp_test_add ("/channel/bad-payload", test_bad_payload);
   gmp_test_add ("/channel/fair", test_fair);
+  gmp_test_add ("/channel/out", test_out);
   gmp_test_add ("/channel/stop", test_stop);
   gmp_test_add ("/channel/doorbell", test_doorbell);
   return g_test_run ();

@@ -259,11 +259,162 @@ test_server (void)
   g_object_unref (server);
 }
 
+/* A client whose request is its pid, until it is answered with TRUE. */
+
+#define TEST_TYPE_MORTAL (test_mortal_get_type ())
+G_DECLARE_FINAL_TYPE (TestMortal, test_mortal, TEST, MORTAL, GmpClientWorker)
+
+struct _TestMortal
+{
+  GmpClientWorker parent_instance;
+
+  gboolean is_done;
+};
+
+G_DEFINE_FINAL_TYPE (TestMortal, test_mortal, GMP_TYPE_CLIENT_WORKER)
+
+static GVariant *
+test_mortal_process (GmpClientWorker *client G_GNUC_UNUSED,
+                     GError         **error G_GNUC_UNUSED)
+{
+  return g_variant_new_int32 (getpid ());
+}
+
+static gboolean
+test_mortal_update (GmpClientWorker *client,
+                    GVariant        *response,
+                    GError         **error G_GNUC_UNUSED)
+{
+  TEST_MORTAL (client)->is_done = g_variant_get_boolean (response);
+  return TRUE;
+}
+
+static gboolean
+test_mortal_done (GmpWorker *worker,
+                  GError   **error G_GNUC_UNUSED)
+{
+  return TEST_MORTAL (worker)->is_done;
+}
+
+static void
+test_mortal_class_init (TestMortalClass *klass)
+{
+  GMP_CLIENT_WORKER_CLASS (klass)->process = test_mortal_process;
+  GMP_CLIENT_WORKER_CLASS (klass)->update = test_mortal_update;
+  GMP_WORKER_CLASS (klass)->done = test_mortal_done;
+}
+
+static void
+test_mortal_init (TestMortal *self G_GNUC_UNUSED)
+{
+}
+
+/* An application that is the server, and kills the first client that asks. It does not answer
+ * before that client was begun again, and meanwhile calls whatever it may. */
+
+#define TEST_TYPE_ASKING (test_asking_get_type ())
+G_DECLARE_FINAL_TYPE (TestAsking, test_asking, TEST, ASKING, GmpClientServer)
+
+struct _TestAsking
+{
+  GmpClientServer parent_instance;
+
+  guint n_requests;
+  guint n_restarted;
+};
+
+G_DEFINE_FINAL_TYPE (TestAsking, test_asking, GMP_TYPE_CLIENT_SERVER)
+
+static void
+iterate_until (const volatile guint *counter)
+{
+  while (*counter == 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+}
+
+/* Whatever else is public and takes a client-server object. */
+static void
+call_all (GmpClientServer *self)
+{
+  g_autoptr (GVariant) results = gmp_client_server_get_results (self);
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (self));
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_get_server_result (self));
+  g_assert_null (gmp_client_server_get_error (self, "mortal"));
+  g_assert_cmpuint (g_variant_n_children (results), ==, 0);
+  g_object_set (self, "restart", GMP_RESTART_NEVER, "value-size-limit", (guint64) 10, NULL);
+  gmp_client_server_new_worker (self, "later", TEST_TYPE_MORTAL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (gmp_client_server_run (self, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+}
+
+static GVariant *
+test_asking_process (GmpClientServer *server,
+                     const char      *client_id,
+                     GVariant        *request,
+                     GError         **error G_GNUC_UNUSED)
+{
+  TestAsking *self = TEST_ASKING (server);
+
+  g_assert_cmpuint (gmp_client_server_get_n_clients (server), ==, 1);
+  if (self->n_requests++ > 0)
+    return g_variant_new_boolean (TRUE);
+  kill (g_variant_get_int32 (request), SIGKILL);
+  iterate_until (&self->n_restarted);
+  g_assert_cmpuint (gmp_client_server_get_n_clients (server), ==, 1);
+  call_all (server);
+  g_assert_cmpstr (client_id, ==, "mortal");
+  g_assert_cmpint (g_variant_get_int32 (request), >, 0);
+  /* For the one that has died: the next must not be taken for answered. */
+  return g_variant_new_boolean (FALSE);
+}
+
+static void
+test_asking_class_init (TestAskingClass *klass)
+{
+  GMP_CLIENT_SERVER_CLASS (klass)->process = test_asking_process;
+}
+
+static void
+test_asking_init (TestAsking *self G_GNUC_UNUSED)
+{
+}
+
+static void
+restarted_cb (GmpClientServer *server,
+              const char      *id G_GNUC_UNUSED,
+              GmpFailure      *failure G_GNUC_UNUSED,
+              gpointer         user_data G_GNUC_UNUSED)
+{
+  TEST_ASKING (server)->n_restarted++;
+}
+
+static void
+test_out (void)
+{
+  TestAsking *server = g_object_new (TEST_TYPE_ASKING, "restart", GMP_RESTART_ON_FAILURE, NULL);
+  GmpClientServer *application = GMP_CLIENT_SERVER (server);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_signal_connect (server, "restarted", G_CALLBACK (restarted_cb), NULL);
+  gmp_client_server_new_worker (application, "mortal", TEST_TYPE_MORTAL, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+  g_assert_cmpuint (server->n_requests, ==, 2);
+  g_object_unref (server);
+}
+
 int
 main (int    argc,
       char **argv)
 {
   g_type_ensure (TEST_TYPE_CLIENT);
+  g_type_ensure (TEST_TYPE_MORTAL);
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/nested-loops/progress", test_progress);
@@ -271,5 +422,6 @@ main (int    argc,
   gmp_test_add ("/nested-loops/result", test_result);
   gmp_test_add ("/nested-loops/cancelled", test_cancelled);
   gmp_test_add ("/nested-loops/server", test_server);
+  gmp_test_add ("/nested-loops/out", test_out);
   return g_test_run ();
 }
