@@ -7,66 +7,19 @@
 
 build_folder=build
 
-# Debian's packages, and what each is for.
-packages_to_build='
-gcc                      the C compiler
-libc6-dev                the C library
-binutils                 the linker
-pkg-config               finds libraries
-meson                    the build system
-ninja-build              runs the build
-python3                  runs meson
-libglib2.0-dev           GLib and GIO
-gobject-introspection    makes the introspection data
-libgirepository1.0-dev   makes the introspection data
-valac                    makes the bindings for Vala
-python3-gi               the bindings for Python rest on it
-python-gi-dev            makes the bindings for Python
-python3-dev              makes the bindings for Python
-'
-packages_to_run='
-gjs                      runs the programs in JavaScript
-python3-numpy            is used by the programs in Python
-python3-cloudpickle      carries functions that pickle refuses
-'
-packages_to_test='
-gi-docgen                makes the reference
-python3-pytest           runs the tests in Python
-python3-cloudpickle      carries functions that have no name
-libgmp-dev               GNU MP, whose header is tested beside ours
-'
-packages_to_measure='
-python3-numpy            arrays that are sent
-python3-cloudpickle      as for the examples
-libqb-dev                libqb, a peer
-libzmq3-dev              ZeroMQ, a peer
-libopenmpi-dev           OpenMPI, a peer
-openmpi-bin              starts what OpenMPI runs
-python3-mpi4py           OpenMPI in Python
-python3-joblib           joblib, a peer
-python3-matplotlib       draws the picture
-'
-packages_to_fuzz='
-clang-14                 the compiler that has libFuzzer
-libclang-rt-14-dev       libFuzzer, and the sanitizers of clang
-'
-packages_to_sanitize='
-valgrind                 looks for what is lost and what was never written
-'
-packages_to_cover='
-gcovr                    makes the table of what the tests have reached
-'
-packages_for_machine='
-qemu-system-x86          the virtual machine
-busybox-static           what it begins with
-kmod                     which modules its kernel needs
-cpio                     packs both
-'
-
-# Debian's own, whatever else comes first on the PATH.
-meson=/usr/bin/meson
-ninja=/usr/bin/ninja
-python=/usr/bin/python3
+# The system's own, whatever else comes first on the PATH.
+find_command ()
+{
+  if [ -x "/usr/bin/$1" ]
+  then
+    printf '/usr/bin/%s\n' "$1"
+  else
+    command -v "$1" || printf '%s\n' "$1"
+  fi
+}
+meson=$(find_command meson)
+ninja=$(find_command ninja)
+python=$(find_command python3)
 
 say ()
 {
@@ -79,31 +32,90 @@ give_up ()
   exit 1
 }
 
-# Prints those lines of a list whose package is not installed.
+# Whether a row of tools/packages is there, by its check.
+is_there ()
+{
+  name=${1#*:}
+  case $1 in
+    command:*) [ -x "$(find_command "$name")" ] ;;
+    module:*) pkg-config --exists "$name" 2>/dev/null ;;
+    python:*) "$python" -c "import $name" 2>/dev/null ;;
+    header:*) printf '#include <%s>\n' "$name" | cc -E - >/dev/null 2>&1 ;;
+  esac
+}
+
+is_installed ()
+{
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# The first command of these: dpkg-query knows whether a package is installed, the others only what
+# it is called.
+find_package_manager ()
+{
+  for manager in dpkg-query dnf pacman apk
+  do
+    if command -v $manager >/dev/null
+    then
+      printf '%s\n' $manager
+      return
+    fi
+  done
+}
+
+# list_missing MANAGER USE...: the packages that are not there, one a line, and what each is for.
 list_missing ()
 {
-  printf '%s\n' "$1" | while read -r package purpose
+  manager=$1
+  shift
+  for use in "$@"
   do
-    [ -n "$package" ] || continue
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-    [ "$status" = installed ] || printf '  %-24s %s\n' "$package" "$purpose"
-  done
+    awk -v use="$use" '$1 == use' tools/packages
+  done | while read -r _ apt check dnf pacman apk purpose
+  do
+    case $manager in
+      dpkg-query) is_installed "$apt" && continue ;;
+      *) is_there "$check" && continue ;;
+    esac
+    case $manager in
+      dnf) name=$dnf ;;
+      pacman) name=$pacman ;;
+      apk) name=$apk ;;
+      *) name=$apt ;;
+    esac
+    [ "$name" != - ] || name=$apt
+    printf '  %-27s %s\n' "$name" "$purpose"
+  done | awk '!seen[$1]++'
+}
+
+# What installs packages here, in words for somebody to type.
+describe_install ()
+{
+  case $1 in
+    dpkg-query) say "apt-get update && apt-get install --no-install-recommends $2" ;;
+    dnf) say "dnf install $2" ;;
+    pacman) say "pacman -S --needed $2" ;;
+    apk) say "apk add $2" ;;
+    *) say "(by Debian's names) $2" ;;
+  esac
 }
 
 has_installed=no
 
-# install_missing LIST
+# install_missing USE...: of tools/packages. Installs with apt alone: elsewhere it prints the command.
 install_missing ()
 {
-  command -v dpkg-query >/dev/null ||
-    give_up "This script installs what it needs on Debian 12 only. Elsewhere install what these" \
-            "packages hold, then build with: meson setup $build_folder && ninja -C $build_folder" \
-            "$1"
-  missing=$(list_missing "$1")
+  manager=$(find_package_manager)
+  missing=$(list_missing "$manager" "$@")
   [ -n "$missing" ] || return 0
 
   # Without the purposes, on one line.
   names=$(printf '%s\n' "$missing" | awk '{ printf "%s%s", (NR > 1 ? " " : ""), $1 }')
+  if [ "$manager" != dpkg-query ]
+  then
+    give_up "These are missing:" "$missing" "" "This script installs packages on Debian only." \
+            "Install them first:" "" "  $(describe_install "$manager" "$names")"
+  fi
   say "To be installed, because it is needed here and missing:"
   say "$missing"
   if [ "$(id -u)" -eq 0 ]
@@ -116,7 +128,7 @@ install_missing ()
     give_up "This user cannot install packages: it is not root, and sudo is not there or wants a" \
             "password. Somebody who may has to run this first:" \
             "" \
-            "  apt-get update && apt-get install --no-install-recommends $names"
+            "  $(describe_install "$manager" "$names")"
   fi
 
   apt_get="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"
