@@ -25,27 +25,24 @@ typedef struct {
 
 typedef struct _GmpControl GmpControl;
 
-GmpControl *gmp_control_new        (int          fd,
-                                    GError     **error);
-gboolean    gmp_control_rehearse   (GError     **error);
-void        gmp_control_free       (GmpControl  *self);
-GmpJob     *gmp_control_take_job   (GmpControl  *self);
-gboolean    gmp_control_has_socket (GmpControl  *self);
-gboolean    gmp_control_is_worker  (GmpControl  *self);
-gboolean    gmp_control_has_last   (GmpControl  *self);
-void        gmp_control_ready      (GmpControl  *self);
-void        gmp_control_finish_job (GmpControl  *self,
-                                    GmpJob      *job,
-                                    GVariant    *result,
-                                    GError      *error);
-gboolean    gmp_control_report     (GmpControl  *self,
-                                    GVariant    *value,
-                                    GError     **error);
-void        gmp_control_log        (GmpControl  *self,
-                                    const char  *domain,
-                                    guint        level,
-                                    const char  *message);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpControl, gmp_control_free)
+GmpControl   *gmp_control_new             (int          fd,
+                                           GError     **error);
+gboolean      gmp_control_rehearse        (GError     **error);
+GmpJob       *gmp_control_take_job        (GmpControl  *self);
+GCancellable *gmp_control_get_cancellable (GmpControl  *self);
+gboolean      gmp_control_has_socket      (GmpControl  *self);
+gboolean      gmp_control_has_last        (GmpControl  *self);
+void          gmp_control_ready           (GmpControl  *self);
+void          gmp_control_finish_job      (GmpControl  *self,
+                                           GmpJob      *job,
+                                           GVariant    *result,
+                                           GError      *error);
+gboolean      gmp_control_report          (GmpControl  *self,
+                                           GVariant    *value,
+                                           GError     **error);
+gboolean      gmp_control_log             (GmpControl  *self,
+                                           const char  *domain,
+                                           guint        level,
+                                           const char  *message);
 
 G_END_DECLS

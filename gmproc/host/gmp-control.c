@@ -15,6 +15,7 @@
 #include "peer/gmp-port-private.h"
 #include "peer/gmp-wire-private.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,15 +29,17 @@ struct _GmpControl
 {
   GThread *thread;
   GMainContext *context;
-  GMainLoop *loop;
+  gboolean is_open;  /* the thread's: the application has not gone */
   GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has gone */
   int fd;
   ino_t socket; /* what @fd is */
   pid_t pid;    /* the worker */
 
   GmpWire *wire;
+  GCancellable *cancellable; /* of all runs: one that was cancelled is the process's last */
 
-  GMutex lock;
+  GMutex reporting; /* held while a report is sent, so that it comes before its run's reply */
+  GMutex lock;      /* not held while anything waits */
   GmpJob *running;        /* (nullable): under lock */
   GmpInbox *inbox;        /* of the run that comes or is; under lock */
   gboolean inbox_is_used; /* by a run that has ended; under lock */
@@ -44,6 +47,10 @@ struct _GmpControl
 };
 
 static GmpJob no_more_jobs;
+
+/* A worker has one, which exists until the process is gone: threads of the user's may log, report
+ * or ask for the cancellable at any time. */
+static GmpControl *process_control;
 
 static void
 job_free (GmpJob *job)
@@ -113,7 +120,8 @@ handle_connect (GmpControl   *self,
 
 /* @params is taken over. */
 static GmpJob *
-make_job (GDBusMessage *call,
+make_job (GmpControl   *self,
+          GDBusMessage *call,
           GVariant     *params)
 {
   GmpJob *job = g_new0 (GmpJob, 1);
@@ -122,7 +130,7 @@ make_job (GDBusMessage *call,
                  &job->target, NULL, &job->options);
   job->params = params;
   job->stop = g_cancellable_new ();
-  job->cancellable = g_cancellable_new ();
+  job->cancellable = g_object_ref (self->cancellable);
   job->call = g_object_ref (call);
   return job;
 }
@@ -145,7 +153,9 @@ handle_run (GmpControl   *self,
     inbox = get_inbox_locked (self, error);
   if (inbox != NULL)
     {
-      self->running = make_job (call, g_steal_pointer (&params));
+      /* Code of an earlier run may have cancelled it by itself. */
+      g_cancellable_reset (self->cancellable);
+      self->running = make_job (self, call, g_steal_pointer (&params));
       self->running->inbox = inbox;
       gmp_debug ("worker %s: run %s as %s", self->running->id, self->running->target,
                  self->running->role);
@@ -310,6 +320,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
   if (lost != NULL)
     {
       gmp_debug ("nothing more to hear: %s", lost->message);
+      self->is_open = FALSE;
       hear_end (self);
       return G_SOURCE_REMOVE;
     }
@@ -330,9 +341,8 @@ control_thread (gpointer user_data)
   g_main_context_push_thread_default (self->context);
   source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, receive_cb, self);
   gmp_wire_greet (self->wire, NULL);
-  g_main_loop_run (self->loop);
-
-  g_source_destroy (source);
+  while (self->is_open)
+    g_main_context_iteration (self->context, TRUE);
   g_main_context_pop_thread_default (self->context);
   return NULL;
 }
@@ -346,11 +356,20 @@ gmp_control_has_socket (GmpControl *self)
   return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
 }
 
-/* Whether this process is the worker, and not what code of the user has forked in it. */
-gboolean
-gmp_control_is_worker (GmpControl *self)
+/* FALSE in a process that the user's code has forked. Its parent goes on using the connection, and
+ * may have held any of the locks: so nothing else here is for such a process. */
+static gboolean
+is_worker (GmpControl *self)
 {
   return getpid () == self->pid;
+}
+
+/* In a child that was forked: it does not hold the connection open when the worker has ended. */
+static void
+forked_cb (void)
+{
+  if (gmp_control_has_socket (process_control))
+    close (process_control->fd);
 }
 
 /* Takes @fd over. */
@@ -365,57 +384,59 @@ control_new (int      fd,
   if (wire == NULL)
     return NULL;
   self = g_new0 (GmpControl, 1);
+  g_mutex_init (&self->reporting);
   g_mutex_init (&self->lock);
   self->wire = wire;
+  self->cancellable = g_cancellable_new ();
+  self->is_open = TRUE;
   self->fd = fd;
   self->pid = getpid ();
   if (fstat (fd, &status) == 0)
     self->socket = status.st_ino;
   self->context = g_main_context_new ();
-  self->loop = g_main_loop_new (self->context, FALSE);
   self->jobs = g_async_queue_new ();
   return self;
 }
 
-/* Takes @fd over. */
+static void
+control_free (GmpControl *self)
+{
+  g_clear_pointer (&self->inbox, gmp_inbox_free);
+  g_main_context_unref (self->context);
+  g_object_unref (self->cancellable);
+  gmp_wire_free (self->wire);
+  g_async_queue_unref (self->jobs);
+  g_mutex_clear (&self->reporting);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpControl, control_free)
+
+/* Once in a process, which keeps it. Takes @fd over. */
 GmpControl *
 gmp_control_new (int      fd,
                  GError **error)
 {
   g_autoptr (GmpControl) self = control_new (fd, error);
 
+  g_assert (process_control == NULL);
+
   if (self == NULL)
     return NULL;
   self->thread = g_thread_try_new ("gmproc", control_thread, self, error);
-  return self->thread != NULL ? g_steal_pointer (&self) : NULL;
+  if (self->thread == NULL)
+    return NULL;
+  process_control = g_steal_pointer (&self);
+  pthread_atfork (NULL, NULL, forked_cb);
+  return process_control;
 }
 
-static gboolean
-quit_cb (gpointer user_data)
+/* What is cancelled when the application no longer wants the result of a run. */
+GCancellable *
+gmp_control_get_cancellable (GmpControl *self)
 {
-  g_main_loop_quit (user_data);
-  return G_SOURCE_REMOVE;
-}
-
-void
-gmp_control_free (GmpControl *self)
-{
-  if (self->thread != NULL)
-    {
-      /* From inside the loop: it may not be running yet. */
-      g_autoptr (GSource) source = g_idle_source_new ();
-
-      g_source_set_callback (source, quit_cb, self->loop, NULL);
-      g_source_attach (source, self->context);
-      g_thread_join (self->thread);
-    }
-  g_clear_pointer (&self->inbox, gmp_inbox_free);
-  g_main_context_unref (self->context);
-  gmp_wire_free (self->wire);
-  g_async_queue_unref (self->jobs);
-  g_main_loop_unref (self->loop);
-  g_mutex_clear (&self->lock);
-  g_free (self);
+  return self->cancellable;
 }
 
 /* Called in the main thread: waits for the next run; %NULL when there will be none. */
@@ -473,51 +494,67 @@ gmp_control_finish_job (GmpControl *self,
     packed = gmp_payload_pack (result, handles, &error);
   gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
 
+  g_mutex_lock (&self->reporting);
   g_mutex_lock (&self->lock);
   self->running = NULL;
   self->inbox_is_used = TRUE;
   g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->reporting);
   reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
          error);
   job_free (job);
 }
 
-/* Called in any thread of the user's. */
+/* Called in any thread of the user's. A report after its run would be taken for one of the next. */
 gboolean
 gmp_control_report (GmpControl *self,
                     GVariant   *value,
                     GError    **error)
 {
-  GVariant *packed = gmp_payload_pack_inline (value, error);
+  GVariant *packed;
   gboolean is_running;
+  gboolean is_sent = FALSE;
 
+  if (!is_worker (self))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "Cannot report progress: this process (pid %d) was forked by a worker, and is "
+                   "not the worker itself (pid %d)", getpid (), self->pid);
+      return FALSE;
+    }
+  packed = gmp_payload_pack_inline (value, error);
   if (packed == NULL)
     return FALSE;
+  g_variant_ref_sink (packed);
+  g_mutex_lock (&self->reporting);
   g_mutex_lock (&self->lock);
   is_running = self->running != NULL;
   g_mutex_unlock (&self->lock);
-  /* It would be taken for one of the next run. */
-  if (!is_running)
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                           "There is nobody to report to: the run has ended");
-      g_variant_unref (g_variant_ref_sink (packed));
-      return FALSE;
-    }
-  return emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  if (is_running)
+    is_sent = emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                         "Cannot report progress: the run has ended");
+  g_mutex_unlock (&self->reporting);
+  g_variant_unref (packed);
+  return is_sent;
 }
 
-/* Called in any thread of the user's. */
-void
+/* Called in any thread of the user's. Returns FALSE where the application cannot be reached. */
+gboolean
 gmp_control_log (GmpControl *self,
                  const char *domain,
                  guint       level,
                  const char *message)
 {
-  g_autofree char *valid_domain = gmp_wire_limit_text (domain);
-  g_autofree char *text = gmp_wire_limit_text (message);
+  g_autofree char *valid_domain = NULL;
+  g_autofree char *text = NULL;
 
-  emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL);
+  if (!is_worker (self))
+    return FALSE;
+  valid_domain = gmp_wire_limit_text (domain);
+  text = gmp_wire_limit_text (message);
+  return emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL);
 }
 
 static gboolean

@@ -197,10 +197,10 @@ is_of_refusal (const char *domain,
           g_str_has_prefix (message, "The offending callback was "));
 }
 
-/* Sends what GLib logs to the application, which knows better where it should go. What is about to
- * abort the process is printed here: a message might not leave in time. Structured logging goes to
- * standard error as ever: its writer can be set only once in a process, and that is the
- * program's. */
+/* Sends what GLib logs to the application, which knows better where it should go. A message that is
+ * about to abort the process is printed here, as it might not leave in time. So is one that cannot
+ * reach the application, or that a forked process logs. Structured logging goes to standard error:
+ * its writer can be set only once in a process, and that is the program's. */
 static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
@@ -209,8 +209,9 @@ log_cb (const char    *domain,
 {
   if ((level & (G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION)) != 0)
     g_log_default_handler (domain, level, message, NULL);
-  else if (!g_log_writer_default_would_drop (level, domain) && !is_of_refusal (domain, message))
-    gmp_control_log (user_data, domain != NULL ? domain : "", level, message);
+  else if (!g_log_writer_default_would_drop (level, domain) && !is_of_refusal (domain, message) &&
+           !gmp_control_log (user_data, domain != NULL ? domain : "", level, message))
+    g_log_default_handler (domain, level, message, NULL);
 }
 
 static GVariant *
@@ -328,15 +329,9 @@ run_job (GmpHost    *self,
   g_autoptr (GVariant) result = NULL;
   GError *error = NULL;
 
-  gmp_worker_set_process (job->cancellable, report_cb, control);
+  gmp_entry_set_worker (job->id);
   if (gmp_limits_apply (job->options, &error))
     result = run_target (self, control, job, &error);
-  if (!gmp_control_is_worker (control))
-    {
-      g_printerr ("gmproc: a process that was forked in the code of worker %s has come back from "
-                  "it, and ends here: it should have left by _exit ()\n", job->id);
-      gmp_exit_now (EXIT_FAILURE);
-    }
   if (result != NULL)
     result = g_variant_take_ref (result);
 
@@ -441,8 +436,8 @@ gmp_host_is_worker (void)
 int
 gmp_host_run (GmpHost *self)
 {
-  g_autoptr (GmpControl) control = NULL;
   g_autoptr (GError) error = NULL;
+  GmpControl *control;
   GmpJob *job;
   int fd;
 
@@ -472,14 +467,12 @@ gmp_host_run (GmpHost *self)
       g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
       return EXIT_FAILURE;
     }
+  gmp_worker_set_process (gmp_control_get_cancellable (control), report_cb, control);
   g_log_set_default_handler (log_cb, control);
   while (!gmp_control_has_last (control) && (job = gmp_control_take_job (control)) != NULL)
     run_job (self, control, job);
 
+  /* The control stays, for threads of the user's that are in it. */
   g_log_set_default_handler (g_log_default_handler, NULL);
-  gmp_worker_set_process (NULL, NULL, NULL);
-  /* Taking the connection and its threads apart takes longer than the end of the process does. */
-  if (gmp_control_has_last (control))
-    (void) g_steal_pointer (&control);
   return EXIT_SUCCESS;
 }

@@ -1,4 +1,4 @@
-/* gmp-entry-private.h: calls of virtual methods that a language may refuse
+/* gmp-entry-private.h: calls of the user's methods
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,20 +6,33 @@
 
 #pragma once
 
-#include <glib.h>
+#include "base/gmp-fork-private.h"
 
 G_BEGIN_DECLS
 
-/* GJS refuses all calls from C while it collects garbage, which it may do in steps over many calls:
+/* Two things may come back from a call of the user's method that are no answer.
+ *
+ * In a worker, a process that the method has forked: it ends there, for worker and channels are its
+ * parent's.
+ *
+ * GJS refuses all calls from C while it collects garbage, which it may do in steps over many calls:
  * it logs that, and returns 0 or NULL, which looks like an answer. So its methods say that they
  * were entered; where none did, the collection is ended and the call made again. */
-#define GMP_ENTER(result, method, ...)         \
-  do                                           \
-    result = method (__VA_ARGS__);             \
-  while (gmp_entry_was_refused ((gpointer) method))
+#define GMP_ENTER(result, method, ...)                                  \
+  do                                                                    \
+    {                                                                   \
+      guint generation_ = gmp_fork_get_generation ();                   \
+                                                                        \
+      do                                                                \
+        result = method (__VA_ARGS__);                                  \
+      while (gmp_entry_is_made_again ((gpointer) method, generation_)); \
+    }                                                                   \
+  while (0)
 
-void     gmp_entry_mark        (void);
-gboolean gmp_entry_was_refused (gpointer method);
-void     gmp_entry_make_ready  (void);
+void     gmp_entry_set_worker    (const char *id);
+void     gmp_entry_mark          (void);
+gboolean gmp_entry_is_made_again (gpointer    method,
+                                  guint       generation);
+void     gmp_entry_make_ready    (void);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* gmp-entry.c: calls of virtual methods that a language may refuse
+/* gmp-entry.c: calls of the user's methods
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -7,9 +7,12 @@
 #include "worker/gmp-entry-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-exit-private.h"
 #include "base/gmp-module-private.h"
 
 #include <gmodule.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* A call that is refused once more after a whole collection is refused for another reason. */
 #define MAX_REFUSALS 3
@@ -21,6 +24,16 @@ static struct {
   guint n_seen;    /* of them, at the end of the last call */
   guint n_refused; /* in a row */
 } entries;
+
+/* (nullable): of the worker that this process is, or was forked in. */
+static const char *worker_id;
+
+/* @id has to stay until there is another. */
+void
+gmp_entry_set_worker (const char *id)
+{
+  worker_id = id;
+}
 
 void
 gmp_entry_mark (void)
@@ -45,10 +58,23 @@ finish_collection (void)
   return TRUE;
 }
 
-/* After a call of @method: whether it should be made again. */
-gboolean
-gmp_entry_was_refused (gpointer method)
+/* Not with GLib's functions, whose locks another thread may have held at the fork. */
+static void
+end_forked_process (void)
 {
+  fprintf (stderr, "gmproc: a process that was forked in the code of worker %s has come back from "
+           "it, and ends here: it should have left by _exit ()\n", worker_id);
+  gmp_exit_now (EXIT_FAILURE);
+}
+
+/* After a call of @method, before which the process was of @generation: TRUE where the language has
+ * refused it. */
+gboolean
+gmp_entry_is_made_again (gpointer method,
+                         guint    generation)
+{
+  if (G_UNLIKELY (generation != gmp_fork_get_generation ()) && worker_id != NULL)
+    end_forked_process ();
   if (G_LIKELY (!entries.is_used))
     return FALSE;
   if (entries.n_entered != entries.n_seen)

@@ -38,7 +38,8 @@ static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpWorker, gmp_worker, G_TYPE_OBJECT)
 
-/* One worker a process, so one place for what the process offers it. */
+/* One worker a process, so one place for what the process offers it. It is set before code of the
+ * user runs, and stays: threads may ask for it at any time. */
 static struct {
   GCancellable *cancellable;
   GmpReportFunc report;
@@ -288,8 +289,9 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
  * wait for the application to look at it; but where that has not looked at some hundred kilobytes
  * of reports, the next one waits until it has.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, or when the run has
- *   ended; and with [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, in a process that the
+ *   worker has forked, or when the run has ended; and with [error@Gmp.Error.BAD_PAYLOAD] for a
+ *   value that cannot be sent
  *
  * Since: 0.1
  */
@@ -304,7 +306,7 @@ gmp_worker_report (GVariant *value,
   if (process.report == NULL)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                           "There is nobody to report to: this process is not a worker");
+                           "Cannot report progress: this process is not a worker");
       return FALSE;
     }
   return process.report (sunk, process.user_data, error);
@@ -314,6 +316,9 @@ gmp_worker_report (GVariant *value,
  * gmp_worker_get_cancellable:
  *
  * What is cancelled when the application no longer wants this worker's result.
+ *
+ * It is the same for all runs of a process that is kept, and exists until the process is gone: a
+ * process whose run was cancelled has no other.
  *
  * Work that takes long should look at it now and then, or pass it on to GIO's functions: a worker
  * that does not end by itself soon after is killed.

@@ -45,7 +45,7 @@ def test_progress_of_any_kind():
 
 
 def test_report_in_the_application():
-    with pytest.raises(RuntimeError, match='nobody to report to'):
+    with pytest.raises(RuntimeError, match='not a worker'):
         report(1)
 
 
