@@ -25,6 +25,9 @@
  * [property@Gmp.Application:stop-grace] it gets `SIGTERM`; after a further
  * [property@Gmp.Application:kill-grace] `SIGKILL`.
  *
+ * Limits count the time in which the main loop of the run turns. While the program holds it up, or
+ * is stopped itself, they stand still; and a result that has come counts, however late it is read.
+ *
  * # Restarts
  *
  * With [property@Gmp.Application:restart] a worker that has ended is begun again, in a new process
@@ -63,6 +66,7 @@ enum {
   PROP_VALUE_SIZE_LIMIT,
   PROP_NICE,
   PROP_AFFINITY,
+  PROP_PRIORITY,
   PROP_STARTUP_TIMEOUT,
   PROP_RUN_TIMEOUT,
   PROP_REQUEST_TIMEOUT,
@@ -89,6 +93,7 @@ static const gsize offsets[N_PROPS] = {
   [PROP_VALUE_SIZE_LIMIT] = G_STRUCT_OFFSET (GmpOptions, value_size_limit),
   [PROP_NICE] = G_STRUCT_OFFSET (GmpOptions, nice),
   [PROP_AFFINITY] = G_STRUCT_OFFSET (GmpOptions, affinity),
+  [PROP_PRIORITY] = G_STRUCT_OFFSET (GmpOptions, priority),
   [PROP_STARTUP_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, startup_timeout),
   [PROP_RUN_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, run_timeout),
   [PROP_REQUEST_TIMEOUT] = G_STRUCT_OFFSET (GmpOptions, request_timeout),
@@ -348,6 +353,20 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
+ * GmpApplication:priority:
+ *
+ * The priority of a run in its main context, as `g_source_set_priority ()` takes it; 150 by
+ * default.
+ *
+ * The default is lower than that of redrawing in GTK (120), so a window goes on drawing however
+ * much its workers report; a worker that reports faster than the program handles it waits. Requests
+ * to an application that is the server come behind all else of the run, at 50 more than this
+ * number. A smaller number is a higher priority.
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpApplication:startup-timeout:
  *
  * How many seconds a worker may take from its start until its function, or its `start` method,
@@ -481,6 +500,9 @@ install_properties (GObjectClass     *object_class,
   properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
                                                       flags);
   install_limits (defaults);
+  properties[PROP_PRIORITY] = g_param_spec_int ("priority", NULL, NULL, -1000, 1000,
+                                                defaults->priority, flags);
+
   properties[PROP_STARTUP_TIMEOUT] = seconds_property ("startup-timeout",
                                                        defaults->startup_timeout);
 

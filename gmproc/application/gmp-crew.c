@@ -448,16 +448,14 @@ begin_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. The
- * priority is above that of the requests to an application that is the server: they may never end.
- * */
+/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. */
 static void
 begin_waiting (GmpCrew *self)
 {
   if (self->begin_source != NULL || !may_begin (self))
     return;
-  self->begin_source = gmp_source_attach (g_idle_source_new (), G_PRIORITY_HIGH_IDLE, begin_cb,
-                                          self);
+  self->begin_source = gmp_source_attach (g_idle_source_new (), self->options->priority,
+                                          begin_cb, self);
 }
 
 static gboolean
@@ -504,6 +502,7 @@ gmp_crew_run_async (GmpCrew            *self,
 
   self->task = g_task_new (NULL, cancellable, callback, user_data);
   g_task_set_source_tag (self->task, gmp_crew_run_async);
+  g_task_set_priority (self->task, self->options->priority);
   /* What the workers' ends bring counts, also when it was cancelled meanwhile. */
   g_task_set_check_cancellable (self->task, FALSE);
   if (cancellable != NULL)

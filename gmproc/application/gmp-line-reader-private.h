@@ -22,7 +22,8 @@ GmpLineReader *gmp_line_reader_new    (int            fd,
                                        GmpLineFunc    func,
                                        gpointer       user_data);
 void           gmp_line_reader_free   (GmpLineReader *self);
-void           gmp_line_reader_attach (GmpLineReader *self);
+void           gmp_line_reader_attach (GmpLineReader *self,
+                                       int            priority);
 void           gmp_line_reader_detach (GmpLineReader *self);
 void           gmp_line_reader_drain  (GmpLineReader *self);
 

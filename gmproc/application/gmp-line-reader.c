@@ -118,10 +118,11 @@ readable_cb (int          fd G_GNUC_UNUSED,
 }
 
 void
-gmp_line_reader_attach (GmpLineReader *self)
+gmp_line_reader_attach (GmpLineReader *self,
+                        int            priority)
 {
-  self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP),
-                                    G_PRIORITY_DEFAULT, G_SOURCE_FUNC (readable_cb), self);
+  self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP), priority,
+                                    G_SOURCE_FUNC (readable_cb), self);
 }
 
 void

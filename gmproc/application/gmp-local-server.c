@@ -15,6 +15,7 @@ struct _GmpLocalServer
   GmpLocalServerEnded ended;
   gpointer user_data;
   GmpInbox *inbox;
+  int priority;          /* of requests in the main context */
   GSource *source;       /* (nullable): not started, or ended */
   gboolean is_calling;   /* code of the user, which may run the main loop */
   GError *kept;          /* (nullable): of gmp_local_server_fail() meanwhile */
@@ -42,6 +43,8 @@ gmp_local_server_new (const GmpServerMethods *methods,
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
+  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
+  self->priority = options->priority + GMP_PRIORITY_REQUESTS;
   gmp_inbox_set_belief (inbox, options->restart == GMP_RESTART_ALWAYS
                                ? GMP_INBOX_BELIEVES_NONE : GMP_INBOX_BELIEVES_FINISHED);
   gmp_inbox_set_value_limit (inbox, options->value_size_limit);
@@ -186,6 +189,6 @@ gmp_local_server_start (GmpLocalServer *self,
 {
   if (!gmp_life_cycle_start (self->methods, self->server, params, error))
     return FALSE;
-  self->source = gmp_inbox_attach (self->inbox, ready_cb, self);
+  self->source = gmp_inbox_attach (self->inbox, self->priority, ready_cb, self);
   return TRUE;
 }

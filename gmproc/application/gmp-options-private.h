@@ -10,6 +10,11 @@
 
 G_BEGIN_DECLS
 
+/* Sources of a run come behind the redrawing of a window (GTK's is at 120) and before what a
+ * program does when it is idle; requests to an application that is the server come behind both. */
+#define GMP_PRIORITY_DEFAULT  150
+#define GMP_PRIORITY_REQUESTS  50 /* to be added */
+
 /* The fields are what the properties of GmpApplication say. A run has a copy of its own, which does
  * not change any more, and is shared by all that take part in it, processes that were started ahead
  * in another thread too. */
@@ -26,6 +31,7 @@ typedef struct {
   int        nice;
   char      *affinity;      /* (nullable) */
 
+  int        priority;          /* of the run's sources in its main context */
   double     startup_timeout;
   double     run_timeout;
   double     request_timeout;
@@ -45,7 +51,6 @@ void        gmp_options_unref      (GmpOptions       *self);
 char      **gmp_options_to_environ (const GmpOptions *self);
 GVariant   *gmp_options_to_variant (const GmpOptions *self,
                                     gboolean          is_last);
-guint       gmp_options_to_ms      (double            seconds);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOptions, gmp_options_unref)
 

@@ -15,6 +15,7 @@ gmp_options_new (void)
   GmpOptions *self = g_atomic_rc_box_new0 (GmpOptions);
 
   self->value_size_limit = (guint64) 1 << 31;
+  self->priority = GMP_PRIORITY_DEFAULT;
   self->startup_timeout = 60;
   self->stop_grace = 0.3;
   self->kill_grace = 0.3;
@@ -114,11 +115,4 @@ gmp_options_to_variant (const GmpOptions *self,
     g_variant_dict_insert (&dict, "last", "b", TRUE);
   g_variant_dict_insert (&dict, "restart", "i", self->restart);
   return g_variant_dict_end (&dict);
-}
-
-/* Seconds as GLib's time-outs count them, in milliseconds. */
-guint
-gmp_options_to_ms (double seconds)
-{
-  return (guint) MIN (seconds * 1000 + 0.5, G_MAXINT);
 }

@@ -13,9 +13,9 @@
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-target-private.h"
 
-/* How long a process has for what should take no time, in milliseconds. */
-#define LOST_GRACE 1000 /* from a lost connection, or the end, to the other of the two */
-#define EXIT_GRACE 5000 /* from the end of its last run to its own */
+/* How long a process has for what should take no time, in seconds. */
+#define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
+#define EXIT_GRACE 5.0 /* from the end of its last run to its own */
 
 /* A run is one task, from begin_process() or, in a process that was kept, from call_run(), to
  * maybe_return(): when the call of Run has returned and the process is no longer watched, because
@@ -49,6 +49,8 @@ struct _GmpRemoteWorker
   gboolean was_kept;        /* the process is of an earlier run */
   gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
   gboolean is_ready;
+  gboolean is_lost;         /* the process has ended, and what comes after this is not read */
+  GError *overdue;          /* (nullable): why the run ends, unless its end has come */
   gboolean was_stopped;
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
@@ -99,6 +101,7 @@ static void
 end_run (GmpRemoteWorker *self)
 {
   gmp_run_end (self->run);
+  g_clear_error (&self->overdue);
   gmp_source_clear (&self->lost_source);
   gmp_source_clear (&self->told_source);
   g_clear_object (&self->connecting);
@@ -148,8 +151,9 @@ lost_cb (gpointer user_data)
 
   /* Something that the worker left behind holds its socket open. */
   gmp_source_clear (&self->lost_source);
+  self->is_lost = TRUE;
   if (self->link != NULL)
-    gmp_worker_link_close (self->link);
+    gmp_worker_link_catch_up (self->link);
   return G_SOURCE_REMOVE;
 }
 
@@ -162,8 +166,8 @@ ended_cb (gpointer user_data)
     {
       /* A process that is gone will not connect; but its last words may be on their way. */
       g_cancellable_cancel (self->connecting);
-      self->lost_source = gmp_source_attach (g_timeout_source_new (LOST_GRACE), G_PRIORITY_DEFAULT,
-                                             lost_cb, self);
+      self->lost_source = gmp_source_attach_limit (LOST_GRACE, self->options->priority, lost_cb,
+                                                   self);
     }
   maybe_return (self);
 }
@@ -184,7 +188,8 @@ end_telling (GmpRemoteWorker *self)
 {
   self->n_tellings--;
   if (self->task != NULL && self->told_source == NULL && !self->is_calling && !is_watched (self))
-    self->told_source = gmp_source_attach (g_idle_source_new (), G_PRIORITY_DEFAULT, told_cb, self);
+    self->told_source = gmp_source_attach (g_idle_source_new (), self->options->priority, told_cb,
+                                           self);
 }
 
 static void
@@ -288,7 +293,35 @@ log_cb (const char    *domain,
   end_telling (self);
 }
 
-static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb, ran_cb };
+static void end_early (GmpRemoteWorker *self);
+
+static void
+end_overdue (GmpRemoteWorker *self)
+{
+  GError *reason = g_steal_pointer (&self->overdue);
+
+  /* It has become ready meanwhile, and that was all that it was late for. */
+  if (self->is_ready && !gmp_run_is_over (self->run))
+    {
+      g_error_free (reason);
+      return;
+    }
+  gmp_run_take_error (self->run, reason);
+  end_early (self);
+}
+
+static void
+caught_up_cb (gpointer user_data)
+{
+  GmpRemoteWorker *self = user_data;
+
+  if (self->overdue != NULL)
+    end_overdue (self);
+  if (self->is_lost && self->link != NULL)
+    gmp_worker_link_close (self->link);
+}
+
+static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb, ran_cb, caught_up_cb };
 
 /* The beginning of a run. */
 
@@ -299,7 +332,7 @@ call_run (GmpRemoteWorker *self)
   gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
   GError *error = NULL;
 
-  gmp_worker_link_begin (self->link, &link_events, self);
+  gmp_worker_link_begin (self->link, self->options->priority, &link_events, self);
   if (!gmp_peers_connect (self->peers, self->link, &error) ||
       !gmp_worker_link_run (self->link, self->run,
                             gmp_options_to_variant (self->options, is_last),
@@ -345,18 +378,39 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
 /* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
  * SIGKILL. */
 static void
-end_early (gpointer user_data)
+end_early (GmpRemoteWorker *self)
 {
-  GmpRemoteWorker *self = user_data;
-
   self->is_ending = TRUE;
   if (self->link != NULL)
     gmp_worker_link_cancel (self->link);
   if (self->process != NULL)
     gmp_worker_process_end (self->process, self->run->was_connected
-                                           ? gmp_options_to_ms (self->options->stop_grace) : 0);
+                                           ? self->options->stop_grace : 0);
   else
     g_cancellable_cancel (self->connecting);
+}
+
+/* A limit is exceeded, or the run was cancelled. What the worker had said by then counts before
+ * that: it may have returned long ago, while the main loop was held up. */
+static void
+expired_cb (GError  *reason,
+            gpointer user_data)
+{
+  GmpRemoteWorker *self = user_data;
+
+  if (reason == NULL)
+    {
+      end_early (self);
+      return;
+    }
+  if (self->overdue == NULL)
+    self->overdue = reason;
+  else
+    g_error_free (reason);
+  if (self->link != NULL && self->is_calling)
+    gmp_worker_link_catch_up (self->link);
+  else
+    end_overdue (self);
 }
 
 static void
@@ -383,8 +437,8 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   gmp_debug ("worker %s: pid %d, %s", self->run->id, self->run->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
-  gmp_worker_link_open_async (started->control_fd, self->connecting, connected_cb,
-                              g_object_ref (self));
+  gmp_worker_link_open_async (started->control_fd, self->options->priority, self->connecting,
+                              connected_cb, g_object_ref (self));
 }
 
 static void
@@ -424,10 +478,12 @@ begin_task (GmpRemoteWorker    *self,
   g_assert (self->task == NULL);
 
   self->task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_priority (self->task, self->options->priority);
   self->is_ready = FALSE;
   self->is_ending = FALSE;
   self->was_stopped = FALSE;
   self->has_begun = FALSE;
+  self->is_lost = FALSE;
 }
 
 /* Takes @run over. */
@@ -444,7 +500,7 @@ gmp_remote_worker_run_async (GmpRemoteWorker    *self,
   self->run = run;
   run->memory = &self->memory;
   self->after = after;
-  gmp_run_begin (run, self->options, cancellable, end_early, self);
+  gmp_run_begin (run, self->options, cancellable, expired_cb, self);
   if (self->process != NULL)
     {
       self->was_kept = TRUE;

@@ -11,8 +11,10 @@
 
 G_BEGIN_DECLS
 
-/* The worker has to end before its time: the run knows why. */
-typedef void (*GmpRunExpired) (gpointer user_data);
+/* The worker has to end before its time: for @reason, which is taken over, a limit that was
+ * exceeded; or %NULL, for the run was cancelled. */
+typedef void (*GmpRunExpired) (GError  *reason,
+                               gpointer user_data);
 
 /* What a worker is asked for, what ends that before its time, and what came of it. */
 typedef struct {
@@ -56,6 +58,7 @@ void        gmp_run_take_value         (GmpRun           *self,
 void        gmp_run_take_error         (GmpRun           *self,
                                         GError           *error);
 gboolean    gmp_run_has_answer         (GmpRun           *self);
+gboolean    gmp_run_is_over            (GmpRun           *self);
 GmpFailure *gmp_run_to_failure         (GmpRun           *self,
                                         GmpWorkerProcess *process);
 void        gmp_run_warn_of_late_death (GmpRun           *self,

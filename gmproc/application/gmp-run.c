@@ -64,6 +64,13 @@ gmp_run_has_answer (GmpRun *self)
   return self->has_value || self->error != NULL;
 }
 
+/* Whether the limit on the run is exceeded. */
+gboolean
+gmp_run_is_over (GmpRun *self)
+{
+  return self->options->run_timeout > 0 && self->limit_source == NULL;
+}
+
 static gboolean
 cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
            gpointer      user_data)
@@ -72,7 +79,7 @@ cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
 
   gmp_source_clear (&self->cancel_source);
   self->was_cancelled = TRUE;
-  self->expired (self->user_data);
+  self->expired (NULL, self->user_data);
   return G_SOURCE_REMOVE;
 }
 
@@ -82,10 +89,10 @@ limit_cb (gpointer user_data)
   GmpRun *self = user_data;
 
   gmp_source_clear (&self->limit_source);
-  gmp_run_take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                         "it had not ended within %g seconds (run-timeout)",
-                                         self->options->run_timeout));
-  self->expired (self->user_data);
+  self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                              "it had not ended within %g seconds (run-timeout)",
+                              self->options->run_timeout),
+                 self->user_data);
   return G_SOURCE_REMOVE;
 }
 
@@ -96,12 +103,12 @@ startup_cb (gpointer user_data)
   gboolean is_program = !self->was_connected && g_str_has_prefix (self->target, "native:");
 
   gmp_source_clear (&self->startup_source);
-  gmp_run_take_error (self, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                         "it was not ready within %g seconds of its start "
-                                         "(startup-timeout): %s", self->options->startup_timeout,
-                                         is_program ? "does its main () call gmp_init () first?"
-                                                    : "its code was still being loaded"));
-  self->expired (self->user_data);
+  self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                              "it was not ready within %g seconds of its start (startup-timeout): "
+                              "%s", self->options->startup_timeout,
+                              is_program ? "does its main () call gmp_init () first?"
+                                         : "its code was still being loaded"),
+                 self->user_data);
   return G_SOURCE_REMOVE;
 }
 
@@ -124,8 +131,7 @@ gmp_run_begin (GmpRun       *self,
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
   if (timeout > 0)
-    self->limit_source = gmp_source_attach (g_timeout_source_new (gmp_options_to_ms (timeout)),
-                                            G_PRIORITY_DEFAULT, limit_cb, self);
+    self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
 }
 
 /* A process is started for it, which should say before long that it is ready. */
@@ -137,8 +143,8 @@ gmp_run_await_start (GmpRun *self)
   gmp_source_clear (&self->startup_source);
   /* Somebody with a debugger has all the time in the world. */
   if (g_getenv ("GMPROC_WRAP") == NULL && timeout > 0)
-    self->startup_source = gmp_source_attach (g_timeout_source_new (gmp_options_to_ms (timeout)),
-                                              G_PRIORITY_DEFAULT, startup_cb, self);
+    self->startup_source = gmp_source_attach_limit (timeout, self->options->priority, startup_cb,
+                                                    self);
 }
 
 /* It is, or never will be. */

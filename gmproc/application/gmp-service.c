@@ -311,15 +311,14 @@ watch_lonely_server (GmpService *self)
   g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
   GmpOptions *options = gmp_crew_get_options (self->crew);
   gboolean timed_out = FALSE;
-  GSource *limit;
 
   for (guint i = 0; i < failures->len; i++)
     timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
                                   GMP_ERROR_TIMED_OUT);
   if (!timed_out || options->request_timeout == 0 || self->server == NULL || self->server_ended)
     return;
-  limit = g_timeout_source_new (gmp_options_to_ms (options->request_timeout));
-  self->limit_source = gmp_source_attach (limit, G_PRIORITY_DEFAULT, limit_cb, self);
+  self->limit_source = gmp_source_attach_limit (options->request_timeout, options->priority,
+                                                limit_cb, self);
 }
 
 static void
@@ -413,6 +412,7 @@ gmp_service_run_async (GmpService         *self,
   GError *error = NULL;
 
   self->task = g_task_new (NULL, cancellable, callback, user_data);
+  g_task_set_priority (self->task, gmp_crew_get_options (self->crew)->priority);
   g_task_set_source_tag (self->task, gmp_service_run_async);
   g_task_set_check_cancellable (self->task, FALSE);
   if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))

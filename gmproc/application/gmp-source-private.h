@@ -10,10 +10,14 @@
 
 G_BEGIN_DECLS
 
-GSource *gmp_source_attach (GSource     *source,
-                            int          priority,
-                            GSourceFunc  callback,
-                            gpointer     user_data);
-void     gmp_source_clear  (GSource    **place);
+GSource *gmp_source_attach       (GSource     *source,
+                                  int          priority,
+                                  GSourceFunc  callback,
+                                  gpointer     user_data);
+GSource *gmp_source_attach_limit (double       seconds,
+                                  int          priority,
+                                  GSourceFunc  callback,
+                                  gpointer     user_data);
+void     gmp_source_clear        (GSource    **place);
 
 G_END_DECLS

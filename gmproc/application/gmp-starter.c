@@ -426,6 +426,7 @@ wait_for_server_locked (Kind     *kind,
   waiting->task = g_object_ref (task);
   waiting->order = order;
   waiting->source = g_unix_fd_source_new (gmp_warm_launcher_get_fd (kind->server), G_IO_IN);
+  g_source_set_priority (waiting->source, order->options->priority);
   g_source_set_ready_time (waiting->source, g_get_monotonic_time () + LOAD_LIMIT * 1000);
   if (cancellable != NULL)
     {
@@ -513,6 +514,7 @@ gmp_starter_start_async (GmpStarter         *self,
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_starter_start_async);
+  g_task_set_priority (task, order->options->priority);
   g_task_set_task_data (task, gmp_starter_ref (self), (GDestroyNotify) gmp_starter_unref);
   if (!is_enabled ())
     drop_kinds (self);

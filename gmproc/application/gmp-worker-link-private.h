@@ -32,6 +32,8 @@ typedef struct {
                     GVariant       *value,
                     GError         *error,
                     gpointer        user_data);
+  /* What gmp_worker_link_catch_up() has asked for; not where the run has ended before. */
+  void (*caught_up) (gpointer       user_data);
 } GmpLinkEvents;
 
 /* One end of a channel. */
@@ -44,6 +46,7 @@ typedef struct {
 void           gmp_channel_end_clear       (gpointer              data);
 
 void           gmp_worker_link_open_async  (int                   fd,
+                                            int                   priority,
                                             GCancellable         *cancellable,
                                             GAsyncReadyCallback   callback,
                                             gpointer              user_data);
@@ -53,9 +56,11 @@ void           gmp_worker_link_free        (GmpWorkerLink        *self);
 gboolean       gmp_worker_link_is_open     (GmpWorkerLink        *self);
 void           gmp_worker_link_close       (GmpWorkerLink        *self);
 void           gmp_worker_link_begin       (GmpWorkerLink        *self,
+                                            int                   priority,
                                             const GmpLinkEvents  *events,
                                             gpointer              user_data);
 void           gmp_worker_link_end         (GmpWorkerLink        *self);
+void           gmp_worker_link_catch_up    (GmpWorkerLink        *self);
 gboolean       gmp_worker_link_connect     (GmpWorkerLink        *self,
                                             const GmpChannelEnd  *end,
                                             GError              **error);

@@ -21,6 +21,8 @@ struct _GmpWorkerLink
   gboolean is_closed;
   guint32 run_serial; /* 0: no run has been called that has not returned */
   guint64 value_limit;
+  int priority;     /* in the main context of the run */
+  guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
   const GmpLinkEvents *events;
   gpointer user_data;
   GSource *read_source;  /* (nullable): between runs */
@@ -84,6 +86,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
 /* Waits until the worker at the other end of @fd is there, or gone. Takes @fd over. */
 void
 gmp_worker_link_open_async (int                 fd,
+                            int                 priority,
                             GCancellable       *cancellable,
                             GAsyncReadyCallback callback,
                             gpointer            user_data)
@@ -94,6 +97,7 @@ gmp_worker_link_open_async (int                 fd,
   GmpWorkerLink *self;
 
   g_task_set_source_tag (task, gmp_worker_link_open_async);
+  g_task_set_priority (task, priority);
   if (wire == NULL)
     {
       g_task_return_error (task, error);
@@ -103,7 +107,8 @@ gmp_worker_link_open_async (int                 fd,
   self = g_rc_box_new0 (GmpWorkerLink);
   self->wire = wire;
   g_task_set_task_data (task, self, link_unref);
-  self->read_source = gmp_wire_create_source (wire, G_IO_IN, cancellable, greeted_cb, task);
+  self->read_source = gmp_wire_create_source (wire, priority, G_IO_IN, cancellable, greeted_cb,
+                                              task);
 }
 
 GmpWorkerLink *
@@ -277,6 +282,15 @@ take_message (GmpWorkerLink *self,
     }
 }
 
+static void
+tell_caught_up (GmpWorkerLink *self)
+{
+  if (self->run_serial == 0 || gmp_wire_get_n_taken (self->wire) < self->catch_up)
+    return;
+  self->catch_up = G_MAXUINT64;
+  self->events->caught_up (self->user_data);
+}
+
 static gboolean
 read_cb (GSocket     *socket G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
@@ -297,8 +311,18 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
         g_clear_error (&error);
       lose (self, error);
     }
+  tell_caught_up (self);
   link_unref (self);
   return G_SOURCE_CONTINUE;
+}
+
+/* Tells when all has been taken that the worker has sent by now; where there is nothing, at once. A
+ * worker may go on sending, so it is not waited for that to end. */
+void
+gmp_worker_link_catch_up (GmpWorkerLink *self)
+{
+  self->catch_up = gmp_wire_get_n_taken (self->wire) + gmp_wire_get_n_waiting (self->wire);
+  tell_caught_up (self);
 }
 
 /* What a worker is told. */
@@ -320,7 +344,8 @@ static void
 await_room (GmpWorkerLink *self)
 {
   if (self->write_source == NULL && !self->is_closed)
-    self->write_source = gmp_wire_create_source (self->wire, G_IO_OUT, NULL, write_cb, self);
+    self->write_source = gmp_wire_create_source (self->wire, self->priority, G_IO_OUT, NULL,
+                                                 write_cb, self);
 }
 
 /* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial, which is of
@@ -348,12 +373,15 @@ call (GmpWorkerLink *self,
 /* A run begins, in the thread-default main context. */
 void
 gmp_worker_link_begin (GmpWorkerLink       *self,
+                       int                  priority,
                        const GmpLinkEvents *events,
                        gpointer             user_data)
 {
   self->events = events;
   self->user_data = user_data;
-  self->read_source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, read_cb, self);
+  self->priority = priority;
+  self->catch_up = G_MAXUINT64;
+  self->read_source = gmp_wire_create_source (self->wire, priority, G_IO_IN, NULL, read_cb, self);
   if (!gmp_wire_flush (self->wire))
     await_room (self);
 }

@@ -32,7 +32,7 @@ void              gmp_worker_process_watch           (GmpWorkerProcess  *self,
                                                       gpointer           user_data);
 void              gmp_worker_process_unwatch         (GmpWorkerProcess  *self);
 void              gmp_worker_process_end             (GmpWorkerProcess  *self,
-                                                      guint              grace);
+                                                      double              grace);
 void              gmp_worker_process_kill            (GmpWorkerProcess  *self);
 void              gmp_worker_process_set_options     (GmpWorkerProcess  *self,
                                                       GmpOptions        *options);

@@ -245,10 +245,10 @@ gmp_worker_process_watch (GmpWorkerProcess *self,
   self->cpu_before = get_cpu_time (self);
   g_queue_clear_full (&self->tail, g_free);
   if (self->out != NULL)
-    gmp_line_reader_attach (self->out);
-  gmp_line_reader_attach (self->err);
+    gmp_line_reader_attach (self->out, self->options->priority);
+  gmp_line_reader_attach (self->err, self->options->priority);
   self->watch = g_cancellable_new ();
-  gmp_process_wait_async (self->process, self->watch, waited_cb, self);
+  gmp_process_wait_async (self->process, self->options->priority, self->watch, waited_cb, self);
 }
 
 void
@@ -262,12 +262,11 @@ static gboolean end_cb (gpointer user_data);
 static void
 schedule_end (GmpWorkerProcess *self,
               int               signum,
-              guint             grace)
+              double            grace)
 {
   gmp_source_clear (&self->end_source);
   self->end_signal = signum;
-  self->end_source = gmp_source_attach (g_timeout_source_new (grace), G_PRIORITY_DEFAULT, end_cb,
-                                        self);
+  self->end_source = gmp_source_attach_limit (grace, self->options->priority, end_cb, self);
 }
 
 static gboolean
@@ -281,15 +280,15 @@ end_cb (gpointer user_data)
   self->was_signalled = TRUE;
   gmp_process_send_signal (self->process, self->end_signal);
   if (self->end_signal == SIGTERM)
-    schedule_end (self, SIGKILL, gmp_options_to_ms (self->options->kill_grace));
+    schedule_end (self, SIGKILL, self->options->kill_grace);
   return G_SOURCE_REMOVE;
 }
 
-/* Ends a process that does not end by itself within @grace milliseconds: SIGTERM, then SIGKILL. To
+/* Ends a process that does not end by itself within @grace seconds: SIGTERM, then SIGKILL. To
  * be called while it is watched; the last call counts, unless the end has begun. */
 void
 gmp_worker_process_end (GmpWorkerProcess *self,
-                        guint             grace)
+                        double            grace)
 {
   if (!self->was_forced && self->watch != NULL)
     schedule_end (self, SIGTERM, grace);

@@ -79,6 +79,7 @@ void           gmp_inbox_close_all     (GmpInbox     *self,
                                         const GError *reason);
 void           gmp_inbox_ring          (GmpInbox     *self);
 GSource       *gmp_inbox_attach        (GmpInbox     *self,
+                                        int           priority,
                                         GmpInboxFunc  ready,
                                         gpointer      user_data);
 void           gmp_mail_clear          (GmpMail      *mail);

@@ -82,11 +82,12 @@ dispatch (GSource    *source,
 
 static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
 
-/* @ready is called in the thread-default main context, at once and then when gmp_inbox_try_take()
- * may have something: for one message a turn, so that the loop's other sources have theirs. Destroy
- * the source before the inbox is freed. */
+/* @ready is called with @priority in the thread-default main context, at once and then when
+ * gmp_inbox_try_take() may have something: for one message a turn, so that the loop's other sources
+ * have theirs. Destroy the source before the inbox is freed. */
 GSource *
 gmp_inbox_attach (GmpInbox    *self,
+                  int          priority,
                   GmpInboxFunc ready,
                   gpointer     user_data)
 {
@@ -98,8 +99,7 @@ gmp_inbox_attach (GmpInbox    *self,
   inbox_source->may_have = TRUE;
   inbox_source->tag = g_source_add_unix_fd (source, fd, G_IO_IN);
   g_source_set_name (source, "gmproc inbox");
-  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
-  g_source_set_priority (source, G_PRIORITY_DEFAULT_IDLE);
+  g_source_set_priority (source, priority);
   g_source_set_callback (source, (GSourceFunc) (void (*) (void)) ready, user_data, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
   return source;

@@ -339,7 +339,7 @@ control_thread (gpointer user_data)
   g_autoptr (GSource) source = NULL;
 
   g_main_context_push_thread_default (self->context);
-  source = gmp_wire_create_source (self->wire, G_IO_IN, NULL, receive_cb, self);
+  source = gmp_wire_create_source (self->wire, G_PRIORITY_DEFAULT, G_IO_IN, NULL, receive_cb, self);
   gmp_wire_greet (self->wire, NULL);
   while (self->is_open)
     g_main_context_iteration (self->context, TRUE);

@@ -21,7 +21,8 @@ typedef struct {
 
 /* get_pid:     for messages to people; another process may have it once this was waited for.
  * send_signal: does nothing when the process has ended.
- * wait_async:  finishes with the wait status, as of waitpid(), when the process has ended.
+ * wait_async:  finishes with the wait status, as of waitpid(), when the process has ended;
+ *              @priority is that of its callback in the main context.
  * get_usage:   what is known of that, once it was waited for; the default is nothing, all 0. */
 
 #define GMP_TYPE_PROCESS (gmp_process_get_type ())
@@ -35,6 +36,7 @@ struct _GmpProcessClass
   void            (*send_signal) (GmpProcess          *self,
                                   int                  signum);
   void            (*wait_async)  (GmpProcess          *self,
+                                  int                  priority,
                                   GCancellable        *cancellable,
                                   GAsyncReadyCallback  callback,
                                   gpointer             user_data);
@@ -49,6 +51,7 @@ int             gmp_process_get_pid     (GmpProcess          *self);
 void            gmp_process_send_signal (GmpProcess          *self,
                                          int                  signum);
 void            gmp_process_wait_async  (GmpProcess          *self,
+                                         int                  priority,
                                          GCancellable        *cancellable,
                                          GAsyncReadyCallback  callback,
                                          gpointer             user_data);

@@ -42,11 +42,12 @@ gmp_process_send_signal (GmpProcess *self,
 
 void
 gmp_process_wait_async (GmpProcess         *self,
+                        int                 priority,
                         GCancellable       *cancellable,
                         GAsyncReadyCallback callback,
                         gpointer            user_data)
 {
-  GMP_PROCESS_GET_CLASS (self)->wait_async (self, cancellable, callback, user_data);
+  GMP_PROCESS_GET_CLASS (self)->wait_async (self, priority, cancellable, callback, user_data);
 }
 
 gboolean
@@ -95,7 +96,7 @@ gmp_process_end_sync (GmpProcess *self,
   g_main_context_push_thread_default (context);
   g_source_set_callback (source, kill_cb, self, NULL);
   g_source_attach (source, context);
-  gmp_process_wait_async (self, NULL, waited_cb, &has_ended);
+  gmp_process_wait_async (self, G_PRIORITY_DEFAULT, NULL, waited_cb, &has_ended);
   while (!has_ended)
     g_main_context_iteration (context, TRUE);
   g_source_destroy (source);

@@ -131,6 +131,7 @@ reaped_cb (int                  wait_status,
 
 static void
 gmp_subprocess_wait_async (GmpProcess         *process,
+                           int                 priority,
                            GCancellable       *cancellable,
                            GAsyncReadyCallback callback,
                            gpointer            user_data)
@@ -140,6 +141,7 @@ gmp_subprocess_wait_async (GmpProcess         *process,
   gboolean has_ended;
 
   g_task_set_source_tag (task, gmp_subprocess_wait_async);
+  g_task_set_priority (task, priority);
   /* That it has ended counts, also when that is heard after it was cancelled. */
   g_task_set_check_cancellable (task, FALSE);
   if (cancellable != NULL)

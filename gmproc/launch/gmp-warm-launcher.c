@@ -254,6 +254,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
 
 static void
 gmp_warm_process_wait_async (GmpProcess         *process,
+                             int                 priority,
                              GCancellable       *cancellable,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
@@ -262,6 +263,7 @@ gmp_warm_process_wait_async (GmpProcess         *process,
   g_autoptr (GSource) source = NULL;
 
   g_task_set_source_tag (task, gmp_warm_process_wait_async);
+  g_task_set_priority (task, priority);
   get_known (GMP_WARM_PROCESS (process));
   if (GMP_WARM_PROCESS (process)->pid == 0)
     {
@@ -277,6 +279,7 @@ gmp_warm_process_wait_async (GmpProcess         *process,
       g_source_set_dummy_callback (cancelled);
       g_source_add_child_source (source, cancelled);
     }
+  g_source_set_priority (source, priority);
   g_source_set_callback (source, G_SOURCE_FUNC (ended_cb), task, g_object_unref);
   g_source_attach (source, g_main_context_get_thread_default ());
 }

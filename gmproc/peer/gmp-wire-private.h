@@ -24,11 +24,14 @@ GmpWire      *gmp_wire_new           (int                  fd,
                                       GError             **error);
 void          gmp_wire_free          (GmpWire             *self);
 GSource      *gmp_wire_create_source (GmpWire             *self,
+                                      int                  priority,
                                       GIOCondition         condition,
                                       GCancellable        *cancellable,
                                       GSocketSourceFunc    callback,
                                       gpointer             user_data);
 gboolean      gmp_wire_is_open       (GmpWire             *self);
+guint64       gmp_wire_get_n_taken   (GmpWire             *self);
+gsize         gmp_wire_get_n_waiting (GmpWire             *self);
 int           gmp_wire_get_fd        (GmpWire             *self);
 gboolean      gmp_wire_greet         (GmpWire             *self,
                                       GError             **error);

@@ -57,6 +57,7 @@ struct _GmpWire
   gsize n_received;
   gsize n_room;
   GUnixFDList *handles; /* (nullable) */
+  guint64 n_taken; /* of bytes, of all messages */
 };
 
 /* What the two ends of a wire are made of. */
@@ -118,6 +119,7 @@ gmp_wire_free (GmpWire *self)
 /* Attached to the thread-default main context. */
 GSource *
 gmp_wire_create_source (GmpWire          *self,
+                        int               priority,
                         GIOCondition      condition,
                         GCancellable     *cancellable,
                         GSocketSourceFunc callback,
@@ -125,6 +127,7 @@ gmp_wire_create_source (GmpWire          *self,
 {
   GSource *source = g_socket_create_source (self->socket, condition, cancellable);
 
+  g_source_set_priority (source, priority);
   g_source_set_callback (source, G_SOURCE_FUNC (callback), user_data, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
   return source;
@@ -135,6 +138,20 @@ gboolean
 gmp_wire_is_open (GmpWire *self)
 {
   return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
+}
+
+/* How many bytes of messages have been taken. */
+guint64
+gmp_wire_get_n_taken (GmpWire *self)
+{
+  return self->n_taken;
+}
+
+/* How many bytes have come that were not taken. */
+gsize
+gmp_wire_get_n_waiting (GmpWire *self)
+{
+  return MAX (g_socket_get_available_bytes (self->socket), 0);
 }
 
 int
@@ -211,6 +228,7 @@ receive_bytes (GmpWire *self,
   if (n == 0)
     g_set_error (&local, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
   self->n_received += MAX (n, 0);
+  self->n_taken += MAX (n, 0);
   if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     g_clear_error (&local);
   else if (local != NULL)

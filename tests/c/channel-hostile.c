@@ -99,7 +99,8 @@ post (Server       *self,
       GDBusMessage *message)
 {
   if (!gmp_wire_post (self->bad, message) && self->bad_source == NULL)
-    self->bad_source = gmp_wire_create_source (self->bad, G_IO_OUT, NULL, flush_cb, self->bad);
+    self->bad_source = gmp_wire_create_source (self->bad, G_PRIORITY_DEFAULT, G_IO_OUT, NULL,
+                                               flush_cb, self->bad);
   g_object_unref (message);
 }
 

@@ -28,7 +28,7 @@ test_take (GmpInbox *inbox,
            GmpMail  *mail)
 {
   Wait wait = { GMP_INBOX_EMPTY, mail };
-  GSource *source = gmp_inbox_attach (inbox, ready_cb, &wait);
+  GSource *source = gmp_inbox_attach (inbox, G_PRIORITY_DEFAULT_IDLE, ready_cb, &wait);
 
   while (wait.status == GMP_INBOX_EMPTY)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);

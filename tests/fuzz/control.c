@@ -18,6 +18,7 @@ typedef struct {
   GmpWorkerLink *link; /* (nullable) */
   gboolean is_connected;
   gboolean has_returned;
+  gboolean has_caught_up;
   GVariant *value; /* (nullable) */
   GError *error;   /* (nullable): without one and without a value the connection was lost */
 } Run;
@@ -64,7 +65,16 @@ ran_cb (gboolean  has_value,
   run->error = error;
 }
 
-static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, ran_cb };
+static void
+caught_up_cb (gpointer user_data)
+{
+  Run *run = user_data;
+
+  g_assert_false (run->has_returned || run->has_caught_up);
+  run->has_caught_up = TRUE;
+}
+
+static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, ran_cb, caught_up_cb };
 
 static void
 connected_cb (GObject      *source G_GNUC_UNUSED,
@@ -86,11 +96,12 @@ run_link (Run       *run,
   GmpRun *asked = gmp_run_new ("call", "1", "native::nothing", NULL);
   g_autoptr (GError) error = NULL;
 
-  gmp_worker_link_begin (link, &events, run);
+  gmp_worker_link_begin (link, G_PRIORITY_DEFAULT, &events, run);
   gmp_worker_link_run (link, asked, g_variant_new ("a{sv}", NULL), 1 << 20, &error);
   g_assert_no_error (error);
   wire_wait (fd);
   wire_send (fd, input);
+  gmp_worker_link_catch_up (link);
   while (!run->has_returned)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
   if (run->error != NULL)
@@ -115,7 +126,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   /* The greeting. */
   g_assert_cmpint (write (fd, "", 1), ==, 1);
   g_main_context_push_thread_default (context);
-  gmp_worker_link_open_async (other_end, NULL, connected_cb, &run);
+  gmp_worker_link_open_async (other_end, G_PRIORITY_DEFAULT, NULL, connected_cb, &run);
   while (!run.is_connected)
     g_main_context_iteration (context, TRUE);
   g_assert_nonnull (run.link);

@@ -48,7 +48,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   g_main_context_push_thread_default (context);
   channel = gmp_message_channel_new (other_end, NULL);
   gmp_inbox_add (inbox, "client", "native", channel);
-  source = gmp_inbox_attach (inbox, ready_cb, &self);
+  source = gmp_inbox_attach (inbox, G_PRIORITY_DEFAULT_IDLE, ready_cb, &self);
   wire_send (fd, &input);
   while (!self.is_closed)
     g_main_context_iteration (context, TRUE);

@@ -93,6 +93,7 @@ class Application:
         value_size_limit: how many bytes a request, a response or a result may have.
         nice: how much nicer workers are than the application.
         affinity: the processors that workers run on, as numbers; None for all.
+        priority: of the run's sources in a GLib main loop; the default is behind redrawing in GTK.
         startup_timeout: how many seconds a process may take until its function or `start` begins.
         run_timeout: how many seconds a worker may take for a run.
         request_timeout: how many seconds a client waits for an answer.
@@ -132,6 +133,7 @@ class Application:
     value_size_limit: int = 2**31
     nice: int = 0
     affinity: str | Iterable[int] | None = None
+    priority: int = 150
     startup_timeout: float = 60
     run_timeout: float = 0
     request_timeout: float = 0

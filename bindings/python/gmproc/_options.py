@@ -51,6 +51,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'value_size_limit': int,
     'nice': int,
     'affinity': _to_list,
+    'priority': int,
     'startup_timeout': float,
     'run_timeout': float,
     'request_timeout': float,
