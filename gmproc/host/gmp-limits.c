@@ -29,10 +29,10 @@ refuse (GError    **error,
 
 /* Never above the hard limit, which only the privileged can raise. */
 static gboolean
-set_limit (__rlimit_resource_t resource,
-           guint64             value,
-           const char         *property,
-           GError            **error)
+set_limit (int         resource,
+           guint64     value,
+           const char *property,
+           GError    **error)
 {
   struct rlimit limit;
 

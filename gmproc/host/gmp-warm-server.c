@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-pidfd-private.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-warm-private.h"
 #include "host/gmp-control-private.h"
@@ -19,7 +20,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -262,7 +262,7 @@ fork_worker (Server         *self,
   if (error == NULL)
     {
       g_hash_table_add (self->workers, GINT_TO_POINTER (forked.number));
-      forked.handles[0] = pidfd_open (forked.number, 0);
+      forked.handles[0] = gmp_pidfd_open (forked.number, 0);
       if (forked.handles[0] == -1)
         g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
     }
@@ -338,7 +338,7 @@ gmp_warm_server_run (GmpHost *host,
   GError *error = NULL;
   gboolean is_child = FALSE;
 
-  application_pidfd = pidfd_open (getppid (), 0);
+  application_pidfd = gmp_pidfd_open (getppid (), 0);
   if (!gmp_warm_receive (fd, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
   if (load (host, &message, &error))

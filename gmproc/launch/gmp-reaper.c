@@ -6,13 +6,13 @@
 
 #include "launch/gmp-reaper-private.h"
 
+#include "base/gmp-pidfd-private.h"
 #include "launch/gmp-process-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 /* One thread for all children of the application: so none stays a zombie, whether or not a main
@@ -111,7 +111,7 @@ stand_thread (gpointer user_data)
 int
 gmp_reaper_open (int pid)
 {
-  int fd = pidfd_open (pid, 0);
+  int fd = gmp_pidfd_open (pid, 0);
   Stand *stand;
 
   if (fd != -1 || errno != ENOSYS)

@@ -8,13 +8,13 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-pidfd-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-reaper-private.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,7 +60,7 @@ gmp_subprocess_send_signal (GmpProcess *process,
   GmpSubprocess *self = GMP_SUBPROCESS (process);
 
   /* A pidfd never means another process, whatever has become of this one. */
-  if (pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
+  if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
       (errno != ENOSYS && errno != EBADF))
     return;
   /* It is none: see gmp_reaper_open(). */

@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-pidfd-private.h"
 #include "base/gmp-warm-private.h"
 
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,7 +125,7 @@ receive_locked (GmpWarmLauncher *self,
 static gboolean
 is_pidfd (int fd)
 {
-  return pidfd_send_signal (fd, 0, NULL, 0) == 0 || errno != EBADF;
+  return gmp_pidfd_send_signal (fd, 0, NULL, 0) == 0 || errno != EBADF;
 }
 
 /* The code that the server has loaded can write to its socket. So what comes is taken where it is
@@ -222,7 +222,7 @@ gmp_warm_process_send_signal (GmpProcess *process,
 {
   get_known (GMP_WARM_PROCESS (process));
   if (GMP_WARM_PROCESS (process)->pid != 0)
-    pidfd_send_signal (GMP_WARM_PROCESS (process)->pidfd, signum, NULL, 0);
+    gmp_pidfd_send_signal (GMP_WARM_PROCESS (process)->pidfd, signum, NULL, 0);
 }
 
 /* It has ended. Without its server nobody knows how. */

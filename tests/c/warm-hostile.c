@@ -6,13 +6,13 @@
 
 #include "gmp-test.h"
 
+#include "base/gmp-pidfd-private.h"
 #include "base/gmp-warm-private.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -104,7 +104,7 @@ lie_without_handle (void)
 static void
 lie_with_four_handles (void)
 {
-  int pidfd = pidfd_open (getpid (), 0);
+  int pidfd = gmp_pidfd_open (getpid (), 0);
 
   say (GMP_WARM_FORKED, getpid (), "", 4, pidfd);
 }
@@ -112,7 +112,7 @@ lie_with_four_handles (void)
 static void
 lie_without_pid (void)
 {
-  int pidfd = pidfd_open (getpid (), 0);
+  int pidfd = gmp_pidfd_open (getpid (), 0);
 
   say (GMP_WARM_FORKED, 0, "", 1, pidfd);
 }
@@ -120,7 +120,7 @@ lie_without_pid (void)
 static void
 lie_with_negative_pid (void)
 {
-  int pidfd = pidfd_open (getpid (), 0);
+  int pidfd = gmp_pidfd_open (getpid (), 0);
 
   say (GMP_WARM_FORKED, -1, "", 1, pidfd);
 }
@@ -132,7 +132,7 @@ fork_one (int *pid)
   *pid = fork ();
   if (*pid == 0)
     _exit (EXIT_SUCCESS);
-  return pidfd_open (*pid, 0);
+  return gmp_pidfd_open (*pid, 0);
 }
 
 static void
@@ -346,7 +346,7 @@ int
 main (int    argc,
       char **argv)
 {
-  int pidfd = pidfd_open (getpid (), 0);
+  int pidfd = gmp_pidfd_open (getpid (), 0);
 
   if (pidfd == -1)
     {

@@ -11,8 +11,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -504,7 +504,7 @@ main (int    argc,
       gmp_init (&argc, &argv);
       return be_victim ();
     }
-  pidfd = pidfd_open (getpid (), 0);
+  pidfd = syscall (SYS_pidfd_open, getpid (), 0);
   if (pidfd != -1)
     close (pidfd);
   gmp_test_init (&argc, &argv);
