@@ -6,61 +6,125 @@
 
 #include "base/gmp-private-memory-private.h"
 
+#include <pthread.h>
+
 typedef struct {
   guintptr begin;
   guintptr end;
+  const GmpPrivateMemoryFuncs *funcs; /* (nullable): private and writable as it is */
+  gpointer owner;
 } Range;
 
-/* There are as many as there are channels: few enough to look at all of them. */
-static struct {
-  GMutex lock;
-  GArray *ranges; /* (nullable): of Range; under lock */
-} memory;
+/* One for each channel, and for each value in a file that is still held: few enough to look at all
+ * of them. Not a GMutex, for ThreadSanitizer knows only these. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static GArray *ranges; /* (nullable): of Range; under lock */
+
+void
+gmp_private_memory_lock (void)
+{
+  pthread_mutex_lock (&lock);
+}
+
+void
+gmp_private_memory_unlock (void)
+{
+  pthread_mutex_unlock (&lock);
+}
+
+static Range *
+range_at (guint i)
+{
+  return &g_array_index (ranges, Range, i);
+}
+
+static guint
+count_locked (void)
+{
+  return ranges != NULL ? ranges->len : 0;
+}
+
+/* The lock is held over the fork, so that no value comes or goes between this and the copy. */
+static void
+before_fork_cb (void)
+{
+  gmp_private_memory_lock ();
+  for (guint i = 0; i < count_locked (); i++)
+    if (range_at (i)->funcs != NULL)
+      range_at (i)->funcs->keep (range_at (i)->owner);
+}
+
+__attribute__ ((constructor)) static void
+watch_forks (void)
+{
+  pthread_atfork (before_fork_cb, gmp_private_memory_unlock, gmp_private_memory_unlock);
+}
 
 void
 gmp_private_memory_add (gconstpointer data,
                         gsize         size)
 {
-  Range range = { (guintptr) data, (guintptr) data + size };
-
-  g_mutex_lock (&memory.lock);
-  if (memory.ranges == NULL)
-    memory.ranges = g_array_new (FALSE, FALSE, sizeof (Range));
-  g_array_append_val (memory.ranges, range);
-  g_mutex_unlock (&memory.lock);
+  gmp_private_memory_add_lent (data, size, NULL, NULL);
 }
 
-/* @data is what gmp_private_memory_add() got. */
+void
+gmp_private_memory_add_lent (gconstpointer                data,
+                             gsize                        size,
+                             const GmpPrivateMemoryFuncs *funcs,
+                             gpointer                     owner)
+{
+  Range range = { (guintptr) data, (guintptr) data + size, funcs, owner };
+
+  gmp_private_memory_lock ();
+  if (ranges == NULL)
+    ranges = g_array_new (FALSE, FALSE, sizeof (Range));
+  g_array_append_val (ranges, range);
+  gmp_private_memory_unlock ();
+}
+
+/* @data is what it was added with. */
 void
 gmp_private_memory_remove (gconstpointer data)
 {
-  g_mutex_lock (&memory.lock);
-  for (guint i = 0; memory.ranges != NULL && i < memory.ranges->len; i++)
+  gmp_private_memory_lock ();
+  for (guint i = 0; i < count_locked (); i++)
     {
-      if (g_array_index (memory.ranges, Range, i).begin != (guintptr) data)
+      if (range_at (i)->begin != (guintptr) data)
         continue;
-      g_array_remove_index_fast (memory.ranges, i);
-      if (memory.ranges->len == 0)
-        g_clear_pointer (&memory.ranges, g_array_unref);
+      g_array_remove_index_fast (ranges, i);
+      if (ranges->len == 0)
+        g_clear_pointer (&ranges, g_array_unref);
       break;
     }
-  g_mutex_unlock (&memory.lock);
+  gmp_private_memory_unlock ();
 }
 
-gboolean
-gmp_private_memory_contains (gconstpointer data,
-                             gsize         size)
+static Range *
+find_locked (guintptr begin,
+             gsize    size)
 {
-  guintptr begin = (guintptr) data;
-  gboolean result = FALSE;
-
-  g_mutex_lock (&memory.lock);
-  for (guint i = 0; memory.ranges != NULL && i < memory.ranges->len && !result; i++)
+  for (guint i = 0; i < count_locked (); i++)
     {
-      Range *range = &g_array_index (memory.ranges, Range, i);
+      Range *range = range_at (i);
 
-      result = begin >= range->begin && begin < range->end && size <= range->end - begin;
+      if (begin >= range->begin && begin < range->end && size <= range->end - begin)
+        return range;
     }
-  g_mutex_unlock (&memory.lock);
+  return NULL;
+}
+
+/* Whether these @size bytes, which are a value or a part of one, may be written to from here on. */
+gboolean
+gmp_private_memory_make_writable (gconstpointer data,
+                                  gsize         size)
+{
+  Range *range;
+  gboolean result;
+
+  gmp_private_memory_lock ();
+  range = find_locked ((guintptr) data, size);
+  result = range != NULL &&
+           (range->funcs == NULL || range->funcs->make_writable (range->owner, data));
+  gmp_private_memory_unlock ();
   return result;
 }

@@ -79,5 +79,5 @@ gmp_variant_get_private_data (GVariant *value)
   g_return_val_if_fail (value != NULL, NULL);
 
   data = (gpointer) g_variant_get_data (value);
-  return gmp_private_memory_contains (data, g_variant_get_size (value)) ? data : NULL;
+  return gmp_private_memory_make_writable (data, g_variant_get_size (value)) ? data : NULL;
 }

@@ -6,9 +6,13 @@
 
 #pragma once
 
+#include "base/gmp-private-memory-private.h"
 #include "channel/gmp-arena-private.h"
 
 G_BEGIN_DECLS
+
+/* What gmp_private_memory_add_lent() is given for a GmpMemory's arena_in. */
+extern const GmpPrivateMemoryFuncs gmp_lease_memory_funcs;
 
 GVariant *gmp_lease_new_value (GmpMemory       *memory,
                                const GmpBlock  *block,

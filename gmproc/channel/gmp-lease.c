@@ -7,17 +7,25 @@
 #include "channel/gmp-lease-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "channel/gmp-value-private.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-typedef struct {
+/* Parent and child of a fork share what lies in a block, and neither knows of the other when it is
+ * done with it. So before a fork a process makes copies of its own of all pages that it holds; the
+ * kernel makes two of these as soon as one of the two writes. Only the process that the block was
+ * lent to gives it back. */
+typedef struct _GmpLease {
   GmpMemory *memory;
   guint slot;
   guint8 *data;
   gsize size;
+  gboolean may_be_written; /* pages of it may be copies of this process's own */
+  gboolean is_kept;        /* what was forked has it too */
+  gboolean is_pinned;      /* no copy could be had for that, so the block is not given back */
 } Lease;
 
 /* What the kernel says of a page of this process, in /proc/self/pagemap. */
@@ -80,6 +88,88 @@ drop_by_pagemap (guint8 *data,
   return done == n_pages;
 }
 
+/* In whole pages. */
+static gsize
+get_extent (const Lease *self)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+
+  return (self->size + page - 1) & ~(page - 1);
+}
+
+static gsize
+get_end (const Lease *self)
+{
+  return (gsize) (self->data - self->memory->arena_in) + get_extent (self);
+}
+
+static gboolean
+make_writable_locked (Lease *self)
+{
+  if (gmp_memory_make_writable (self->memory, get_end (self)))
+    self->may_be_written = TRUE;
+  return self->may_be_written;
+}
+
+/* Writes to each page without changing it, whatever other threads write there. */
+static void
+take_pages (guint8 *data,
+            gsize   size)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+
+  for (gsize i = 0; i < size; i += page)
+    __atomic_fetch_or (data + i, 0, __ATOMIC_RELAXED);
+}
+
+static gboolean
+make_writable_cb (gpointer      owner,
+                  gconstpointer data)
+{
+  GmpMemory *memory = owner;
+
+  for (guint i = 0; i < GMP_MEMORY_BLOCKS; i++)
+    {
+      Lease *lease = memory->leases[i];
+
+      if (lease != NULL && (const guint8 *) data >= lease->data &&
+          (const guint8 *) data < lease->data + lease->size)
+        return make_writable_locked (lease);
+    }
+  return FALSE;
+}
+
+static void
+keep_cb (gpointer owner)
+{
+  GmpMemory *memory = owner;
+
+  for (guint i = 0; i < GMP_MEMORY_BLOCKS; i++)
+    {
+      Lease *lease = memory->leases[i];
+
+      if (lease == NULL || lease->is_kept)
+        continue;
+      lease->is_kept = TRUE;
+      lease->is_pinned = !make_writable_locked (lease);
+      if (!lease->is_pinned)
+        take_pages (lease->data, get_extent (lease));
+    }
+}
+
+const GmpPrivateMemoryFuncs gmp_lease_memory_funcs = { make_writable_cb, keep_cb };
+
+static void
+end_writable_locked (GmpMemory *memory)
+{
+  gsize end = 0;
+
+  for (guint i = 0; i < GMP_MEMORY_BLOCKS; i++)
+    if (memory->leases[i] != NULL && memory->leases[i]->may_be_written)
+      end = MAX (end, get_end (memory->leases[i]));
+  gmp_memory_end_writable (memory, end);
+}
+
 /* Called in whichever thread drops the last reference. What this process has written is its own
  * copy of a page; the next one who gets the block is to see what the sender wrote. Dropping all
  * pages would do, but then each has to be mapped again, which for 16 MiB takes 1.2 ms; asking which
@@ -90,40 +180,85 @@ lease_free (gpointer user_data)
   Lease *lease = user_data;
   GmpMemory *memory = lease->memory;
   gsize page = (gsize) sysconf (_SC_PAGESIZE);
-  gsize n_pages = (lease->size + page - 1) / page;
+  gsize n_pages = get_extent (lease) / page;
 
-  if (n_pages < ASK_FROM || !drop_by_pagemap (lease->data, n_pages, page))
+  gmp_private_memory_lock ();
+  if (lease->may_be_written &&
+      (n_pages < ASK_FROM || !drop_by_pagemap (lease->data, n_pages, page)))
     madvise (lease->data, n_pages * page, MADV_DONTNEED);
-  atomic_store_explicit (&memory->taken[lease->slot], 0, memory_order_relaxed);
+  memory->leases[lease->slot] = NULL;
+  if (lease->may_be_written)
+    end_writable_locked (memory);
+  gmp_private_memory_unlock ();
   /* Release: nothing here looks at it any more when the sender sees this. */
-  atomic_store_explicit (&memory->header->lent[1 - memory->end][lease->slot], 0,
-                         memory_order_release);
+  if (!lease->is_pinned && memory->generation == gmp_fork_get_generation ())
+    atomic_store_explicit (&memory->header->lent[1 - memory->end][lease->slot], 0,
+                           memory_order_release);
   g_free (lease);
   gmp_memory_unref (memory);
 }
 
-/* The bytes of a block that the sender told of. They are this process's own and may be written to;
- * the block goes back when they are freed. Nothing in @block is checked yet. */
+/* Whether anything in @block is still looked at: what is dropped of one value must not be of
+ * another. */
+static gboolean
+is_held_locked (GmpMemory      *memory,
+                const GmpBlock *block)
+{
+  const guint8 *data = memory->arena_in + block->offset;
+
+  for (guint i = 0; i < GMP_MEMORY_BLOCKS; i++)
+    {
+      Lease *lease = memory->leases[i];
+
+      if (lease != NULL && (i == block->slot || (data < lease->data + get_extent (lease) &&
+                                                 lease->data < data + block->size)))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static Lease *
+lease_new (GmpMemory      *memory,
+           const GmpBlock *block)
+{
+  Lease *lease = NULL;
+
+  gmp_private_memory_lock ();
+  if (!is_held_locked (memory, block))
+    {
+      lease = g_new (Lease, 1);
+      *lease = (Lease) {
+        .memory = gmp_memory_ref (memory),
+        .slot = block->slot,
+        .data = memory->arena_in + block->offset,
+        .size = (gsize) block->size,
+      };
+      memory->leases[block->slot] = lease;
+    }
+  gmp_private_memory_unlock ();
+  return lease;
+}
+
+/* The bytes of a block that the sender told of, which goes back when they are freed. Nothing in
+ * @block is checked yet. */
 static GBytes *
 lease_new_bytes (GmpMemory      *memory,
                  const GmpBlock *block,
                  GError        **error)
 {
   gsize page = (gsize) sysconf (_SC_PAGESIZE);
-  Lease *lease;
+  Lease *lease = NULL;
 
-  if (block->slot >= GMP_MEMORY_BLOCKS || block->size == 0 || block->offset % page != 0 ||
-      block->offset > memory->arena_size || block->size > memory->arena_size - block->offset ||
-      atomic_exchange_explicit (&memory->taken[block->slot], 1, memory_order_relaxed) != 0)
+  if (block->slot < GMP_MEMORY_BLOCKS && block->size > 0 && block->offset % page == 0 &&
+      block->offset <= memory->arena_size && block->size <= memory->arena_size - block->offset)
+    lease = lease_new (memory, block);
+  if (lease == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
                    "A channel brought a value in a block that is none: %u at %" G_GUINT64_FORMAT
                    " of %" G_GUINT64_FORMAT " bytes", block->slot, block->offset, block->size);
       return NULL;
     }
-  lease = g_new (Lease, 1);
-  *lease = (Lease) { gmp_memory_ref (memory), block->slot, memory->arena_in + block->offset,
-                     (gsize) block->size };
   return g_bytes_new_with_free_func (lease->data, lease->size, lease_free, lease);
 }
 
@@ -164,8 +299,8 @@ is_steady (const GVariantType *type)
   return TRUE;
 }
 
-/* Makes the last @size bytes of @value this process's own. */
-static void
+/* Makes the last @size bytes of @value this process's own, unless it may not have as many. */
+static gboolean
 take_end (GVariant *value,
           gsize     size)
 {
@@ -173,12 +308,12 @@ take_end (GVariant *value,
   guintptr end = (guintptr) g_variant_get_data (value) + g_variant_get_size (value);
   guintptr begin = (end - MIN (size, g_variant_get_size (value))) & ~(page - 1);
 
-  for (guintptr place = begin; place < end; place += page)
-    {
-      volatile guint8 *byte = (volatile guint8 *) place;
-
-      *byte = *byte;
-    }
+  if (begin == end)
+    return TRUE;
+  if (!gmp_private_memory_make_writable ((gconstpointer) begin, end - begin))
+    return FALSE;
+  take_pages ((guint8 *) begin, end - begin);
+  return TRUE;
 }
 
 /* Where a container has children of various sizes, it ends with where they end, in at most so many
@@ -197,13 +332,13 @@ take_frame (GVariant *value)
   if (g_variant_type_is_array (type) && is_steady (g_variant_type_element (type)))
     {
       n = g_variant_n_children (value);
-      take_end (value, n * FRAME_OFFSET_MAX);
-      return g_variant_n_children (value) == n;
+      return take_end (value, n * FRAME_OFFSET_MAX) && g_variant_n_children (value) == n;
     }
   if (!g_variant_type_is_tuple (type))
     return FALSE;
   n = g_variant_n_children (value);
-  take_end (value, n * FRAME_OFFSET_MAX);
+  if (!take_end (value, n * FRAME_OFFSET_MAX))
+    return FALSE;
   for (gsize i = 0; i < n; i++)
     {
       g_autoptr (GVariant) child = g_variant_get_child_value (value, i);

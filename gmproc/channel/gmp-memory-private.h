@@ -57,7 +57,12 @@ typedef struct {
   gsize arena_size;   /* of each; may be 0 */
   guint8 *arena_out;  /* this end's own, seen by the other */
   guint8 *arena_in;   /* the other's, as a private copy where this process writes to it */
-  _Atomic guint32 taken[GMP_MEMORY_BLOCKS]; /* blocks of arena_in that are still looked at here */
+  guint generation;   /* of this process, by gmp_fork_get_generation() */
+
+  /* Under gmp_private_memory_lock(), both of arena_in: how many bytes from its begin may be written
+   * to, and (nullable) the blocks that are still looked at here. */
+  gsize n_writable;
+  struct _GmpLease *leases[GMP_MEMORY_BLOCKS];
 } GmpMemory;
 
 int        gmp_memory_new_fd (gsize         arena_size,
@@ -68,6 +73,12 @@ GmpMemory *gmp_memory_map    (int           fd,
                               GError      **error);
 GmpMemory *gmp_memory_ref    (GmpMemory    *self);
 void       gmp_memory_unref  (GmpMemory    *self);
+
+/* Both with gmp_private_memory_lock() held. */
+gboolean   gmp_memory_make_writable (GmpMemory *self,
+                                     gsize      end);
+void       gmp_memory_end_writable  (GmpMemory *self,
+                                     gsize      end);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpMemory, gmp_memory_unref)
 

@@ -7,16 +7,21 @@
 #include "channel/gmp-memory-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-private-memory-private.h"
+#include "channel/gmp-lease-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
+#define READ_WRITE (PROT_READ | PROT_WRITE)
 
 #define RINGS_START  GMP_MEMORY_PART
 #define ARENAS_START (RINGS_START + 2 * GMP_MEMORY_RING_SIZE)
@@ -92,13 +97,14 @@ reserve (gsize    size,
 static gboolean
 map_at (guint8  *place,
         gsize    size,
+        int      protection,
         int      sharing,
         int      fd,
         gsize    offset,
         GError **error)
 {
-  return mmap (place, size, PROT_READ | PROT_WRITE, sharing | MAP_FIXED | MAP_NORESERVE, fd,
-               (off_t) offset) != MAP_FAILED || fail (error, "map a channel's memory");
+  return mmap (place, size, protection, sharing | MAP_FIXED | MAP_NORESERVE, fd, (off_t) offset) !=
+         MAP_FAILED || fail (error, "map a channel's memory");
 }
 
 static gboolean
@@ -112,12 +118,14 @@ map_ring (GmpMemory *self,
 
   self->rings[i] = reserve (2 * size, error);
   return self->rings[i] != NULL &&
-         map_at (self->rings[i], size, MAP_SHARED, fd, offset, error) &&
-         map_at (self->rings[i] + size, size, MAP_SHARED, fd, offset, error);
+         map_at (self->rings[i], size, READ_WRITE, MAP_SHARED, fd, offset, error) &&
+         map_at (self->rings[i] + size, size, READ_WRITE, MAP_SHARED, fd, offset, error);
 }
 
-/* Behind what comes in lies a page of zeros: a string that loses its end while it is read, for the
- * other side still can write to it, ends there. */
+/* Of what comes in nothing is writable until somebody wants to write to it: a private mapping that
+ * is writable counts as this process's data, however little of it is used (RLIMIT_DATA, and where
+ * the kernel does not overcommit). Behind it lies a page of zeros: a string that loses its end
+ * while it is read, for the other side still can write to it, ends there. */
 static gboolean
 map_arenas (GmpMemory *self,
             int        fd,
@@ -130,11 +138,12 @@ map_arenas (GmpMemory *self,
   if (size == 0)
     return TRUE;
   self->arena_out = reserve (size, error);
-  if (self->arena_out == NULL || !map_at (self->arena_out, size, MAP_SHARED, fd, out, error))
+  if (self->arena_out == NULL ||
+      !map_at (self->arena_out, size, READ_WRITE, MAP_SHARED, fd, out, error))
     return FALSE;
   self->arena_in = reserve (size + GMP_MEMORY_PART, error);
   return self->arena_in != NULL &&
-         map_at (self->arena_in, size, MAP_PRIVATE, fd, in, error) &&
+         map_at (self->arena_in, size, PROT_READ, MAP_PRIVATE, fd, in, error) &&
          (mprotect (self->arena_in + size, GMP_MEMORY_PART, PROT_READ) == 0 ||
           fail (error, "map a channel's memory"));
 }
@@ -150,6 +159,7 @@ gmp_memory_map (int      fd,
 
   g_atomic_ref_count_init (&self->ref_count);
   self->end = end;
+  self->generation = gmp_fork_get_generation ();
   if (!check_fd (fd, &self->arena_size, error))
     return NULL;
   header = mmap (NULL, GMP_MEMORY_PART, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -163,7 +173,7 @@ gmp_memory_map (int      fd,
       !map_arenas (self, fd, error))
     return NULL;
   if (self->arena_in != NULL)
-    gmp_private_memory_add (self->arena_in, self->arena_size);
+    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_lease_memory_funcs, self);
   return g_steal_pointer (&self);
 }
 
@@ -195,4 +205,33 @@ gmp_memory_unref (GmpMemory *self)
     gmp_private_memory_remove (self->arena_in);
   unmap (self->arena_in, self->arena_size + GMP_MEMORY_PART);
   g_free (self);
+}
+
+/* Lets this process write to arena_in up to @end, a multiple of the page size. It fails where that
+ * is more than the process may have. */
+gboolean
+gmp_memory_make_writable (GmpMemory *self,
+                          gsize      end)
+{
+  if (end <= self->n_writable)
+    return TRUE;
+  if (mprotect (self->arena_in + self->n_writable, end - self->n_writable, READ_WRITE) != 0)
+    return FALSE;
+  self->n_writable = end;
+  return TRUE;
+}
+
+/* Nothing behind @end is written to any more. Only a limit on data makes this worth its time, 10 us
+ * and more for both ways: without one, what was writable stays so for the next values. */
+void
+gmp_memory_end_writable (GmpMemory *self,
+                         gsize      end)
+{
+  struct rlimit limit;
+
+  if (end >= self->n_writable || getrlimit (RLIMIT_DATA, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY ||
+      mprotect (self->arena_in + end, self->n_writable - end, PROT_READ) != 0)
+    return;
+  self->n_writable = end;
 }

@@ -30,23 +30,23 @@ test_ranges (void)
 {
   guint8 data[3 * SIZE] = { 0, };
 
-  g_assert_false (gmp_private_memory_contains (data, 1));
+  g_assert_false (gmp_private_memory_make_writable (data, 1));
   gmp_private_memory_add (data + SIZE, SIZE);
-  g_assert_true (gmp_private_memory_contains (data + SIZE, SIZE));
-  g_assert_true (gmp_private_memory_contains (data + 2 * SIZE - 1, 1));
-  g_assert_false (gmp_private_memory_contains (data + SIZE - 1, 1));
-  g_assert_false (gmp_private_memory_contains (data + SIZE - 1, 2));
-  g_assert_false (gmp_private_memory_contains (data + SIZE, SIZE + 1));
-  g_assert_false (gmp_private_memory_contains (data + SIZE + 1, G_MAXSIZE));
-  g_assert_false (gmp_private_memory_contains (data + 2 * SIZE, 0));
-  g_assert_false (gmp_private_memory_contains (NULL, 0));
+  g_assert_true (gmp_private_memory_make_writable (data + SIZE, SIZE));
+  g_assert_true (gmp_private_memory_make_writable (data + 2 * SIZE - 1, 1));
+  g_assert_false (gmp_private_memory_make_writable (data + SIZE - 1, 1));
+  g_assert_false (gmp_private_memory_make_writable (data + SIZE - 1, 2));
+  g_assert_false (gmp_private_memory_make_writable (data + SIZE, SIZE + 1));
+  g_assert_false (gmp_private_memory_make_writable (data + SIZE + 1, G_MAXSIZE));
+  g_assert_false (gmp_private_memory_make_writable (data + 2 * SIZE, 0));
+  g_assert_false (gmp_private_memory_make_writable (NULL, 0));
 
   gmp_private_memory_add (data, 1);
-  g_assert_true (gmp_private_memory_contains (data, 1));
+  g_assert_true (gmp_private_memory_make_writable (data, 1));
   gmp_private_memory_remove (data + SIZE);
-  g_assert_false (gmp_private_memory_contains (data + SIZE, 1));
+  g_assert_false (gmp_private_memory_make_writable (data + SIZE, 1));
   gmp_private_memory_remove (data);
-  g_assert_false (gmp_private_memory_contains (data, 1));
+  g_assert_false (gmp_private_memory_make_writable (data, 1));
 }
 
 static void

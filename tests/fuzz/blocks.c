@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 
+#include "base/gmp-variant.h"
 #include "channel/gmp-arena-private.h"
 #include "channel/gmp-inbox-private.h"
 #include "channel/gmp-shared-channel-private.h"
@@ -174,10 +175,12 @@ static void
 write_value (Fuzz *self)
 {
   GVariant *value = g_queue_peek_tail (&self->kept);
+  gpointer data = NULL;
 
-  if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_BYTESTRING) &&
-      g_variant_get_size (value) > 16 * 1024)
-    memset ((gpointer) g_variant_get_data (value), 0x55, g_variant_get_size (value));
+  if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_BYTESTRING))
+    data = gmp_variant_get_private_data (value);
+  if (data != NULL)
+    memset (data, 0x55, g_variant_get_size (value));
 }
 
 static void
