@@ -321,7 +321,16 @@ caught_up_cb (gpointer user_data)
     gmp_worker_link_close (self->link);
 }
 
-static const GmpLinkEvents link_events = { ready_cb, progress_cb, log_cb, ran_cb, caught_up_cb };
+static void
+refused_cb (GError  *error,
+            gpointer user_data)
+{
+  gmp_remote_worker_fail (user_data, error);
+}
+
+static const GmpLinkEvents link_events = {
+  ready_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+};
 
 /* The beginning of a run. */
 

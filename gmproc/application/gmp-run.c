@@ -7,6 +7,7 @@
 #include "application/gmp-run-private.h"
 
 #include "application/gmp-source-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 
 GmpRun *
@@ -142,7 +143,7 @@ gmp_run_await_start (GmpRun *self)
 
   gmp_source_clear (&self->startup_source);
   /* Somebody with a debugger has all the time in the world. */
-  if (g_getenv ("GMPROC_WRAP") == NULL && timeout > 0)
+  if (gmp_environment_get ("GMPROC_WRAP") == NULL && timeout > 0)
     self->startup_source = gmp_source_attach_limit (timeout, self->options->priority, startup_cb,
                                                     self);
 }

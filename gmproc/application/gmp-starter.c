@@ -7,6 +7,7 @@
 #include "application/gmp-starter-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-subprocess-launcher-private.h"
 #include "launch/gmp-warm-launcher-private.h"
@@ -444,7 +445,8 @@ wait_for_server_locked (Kind     *kind,
 static gboolean
 is_enabled (void)
 {
-  return g_strcmp0 (g_getenv ("GMPROC_WARM"), "0") != 0 && g_getenv ("GMPROC_WRAP") == NULL;
+  return g_strcmp0 (gmp_environment_get ("GMPROC_WARM"), "0") != 0 &&
+         gmp_environment_get ("GMPROC_WRAP") == NULL;
 }
 
 static void

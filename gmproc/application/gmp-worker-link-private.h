@@ -26,6 +26,10 @@ typedef struct {
                     GLogLevelFlags  level,
                     const char     *message,
                     gpointer        user_data);
+  /* The worker could not do what it was told besides Run. The run goes on. @error is to be taken
+   * over. */
+  void (*refused)  (GError         *error,
+                    gpointer        user_data);
   /* The end of a run, once for each: with what it returned; or with an error, which is to be taken
    * over; or with neither, where the connection was lost. */
   void (*ran)      (gboolean        has_value,

@@ -20,6 +20,8 @@ struct _GmpWorkerLink
   GmpWire *wire;
   gboolean is_closed;
   guint32 run_serial; /* 0: no run has been called that has not returned */
+  GHashTable *calls;  /* serials of other calls that were not answered yet, each with its run */
+  guint n_runs;
   guint64 value_limit;
   int priority;     /* in the main context of the run */
   guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
@@ -45,6 +47,7 @@ link_clear (gpointer data)
   GmpWorkerLink *self = data;
 
   gmp_worker_link_end (self);
+  g_hash_table_unref (self->calls);
   gmp_wire_free (self->wire);
 }
 
@@ -106,6 +109,7 @@ gmp_worker_link_open_async (int                 fd,
     }
   self = g_rc_box_new0 (GmpWorkerLink);
   self->wire = wire;
+  self->calls = g_hash_table_new (NULL, NULL);
   g_task_set_task_data (task, self, link_unref);
   self->read_source = gmp_wire_create_source (wire, priority, G_IO_IN, cancellable, greeted_cb,
                                               task);
@@ -257,12 +261,34 @@ take_error (GmpWorkerLink *self,
   return TRUE;
 }
 
+/* The answer to a call other than Run. */
+static gboolean
+take_answer (GmpWorkerLink *self,
+             GDBusMessage  *message)
+{
+  gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
+  gpointer run;
+  GError *error = NULL;
+
+  if (!g_hash_table_steal_extended (self->calls, serial, NULL, &run))
+    return FALSE;
+  if (!g_dbus_message_to_gerror (message, &error))
+    return gmp_wire_has_arguments (message, NULL);
+  g_dbus_error_strip_remote_error (error);
+  /* Nothing depends on it any more where its run has returned. */
+  if (GPOINTER_TO_UINT (run) == self->n_runs && self->run_serial != 0)
+    self->events->refused (error, self->user_data);
+  else
+    g_error_free (error);
+  return TRUE;
+}
+
 static gboolean
 take_message (GmpWorkerLink *self,
               GDBusMessage  *message)
 {
-  gboolean is_reply = self->run_serial != 0 &&
-                      g_dbus_message_get_reply_serial (message) == self->run_serial;
+  gboolean is_of_run = self->run_serial != 0 &&
+                       g_dbus_message_get_reply_serial (message) == self->run_serial;
 
   switch (g_dbus_message_get_message_type (message))
     {
@@ -270,10 +296,10 @@ take_message (GmpWorkerLink *self,
       return take_signal (self, message);
 
     case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
-      return is_reply && take_result (self, message);
+      return is_of_run ? take_result (self, message) : take_answer (self, message);
 
     case G_DBUS_MESSAGE_TYPE_ERROR:
-      return is_reply && take_error (self, message);
+      return is_of_run ? take_error (self, message) : take_answer (self, message);
 
     case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
     case G_DBUS_MESSAGE_TYPE_INVALID:
@@ -348,14 +374,12 @@ await_room (GmpWorkerLink *self)
                                                  write_cb, self);
 }
 
-/* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial, which is of
- * use where there is a reply. */
+/* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial. */
 static guint32
-call (GmpWorkerLink *self,
-      const char    *name,
-      GVariant      *body,
-      GUnixFDList   *handles,
-      gboolean       has_reply)
+send_call (GmpWorkerLink *self,
+           const char    *name,
+           GVariant      *body,
+           GUnixFDList   *handles)
 {
   g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH,
                                                                      GMP_WORKER_INFO->name, name);
@@ -363,11 +387,20 @@ call (GmpWorkerLink *self,
   if (body != NULL)
     g_dbus_message_set_body (message, body);
   g_dbus_message_set_unix_fd_list (message, handles);
-  if (!has_reply)
-    g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   if (!gmp_wire_post (self->wire, message))
     await_room (self);
   return g_dbus_message_get_serial (message);
+}
+
+/* Calls what is answered with nothing, or an error. */
+static void
+call (GmpWorkerLink *self,
+      const char    *name,
+      GVariant      *body,
+      GUnixFDList   *handles)
+{
+  g_hash_table_insert (self->calls, GUINT_TO_POINTER (send_call (self, name, body, handles)),
+                       GUINT_TO_POINTER (self->n_runs));
 }
 
 /* A run begins, in the thread-default main context. */
@@ -379,6 +412,7 @@ gmp_worker_link_begin (GmpWorkerLink       *self,
 {
   self->events = events;
   self->user_data = user_data;
+  self->n_runs++;
   self->priority = priority;
   self->catch_up = G_MAXUINT64;
   self->read_source = gmp_wire_create_source (self->wire, priority, G_IO_IN, NULL, read_cb, self);
@@ -393,7 +427,7 @@ gmp_worker_link_end (GmpWorkerLink *self)
   gmp_source_clear (&self->write_source);
 }
 
-/* Hands over @end. A channel that cannot be connected makes itself known by being closed. */
+/* Hands over @end. */
 gboolean
 gmp_worker_link_connect (GmpWorkerLink       *self,
                          const GmpChannelEnd *end,
@@ -405,7 +439,7 @@ gmp_worker_link_connect (GmpWorkerLink       *self,
   if (positions == NULL)
     return FALSE;
   call (self, "Connect", g_variant_new ("(sss@ah)", end->peer, end->runtime,
-                                        gmp_port_get_kind (end->port), positions), handles, FALSE);
+                                        gmp_port_get_kind (end->port), positions), handles);
   return TRUE;
 }
 
@@ -425,8 +459,9 @@ gmp_worker_link_run (GmpWorkerLink *self,
   if (packed == NULL)
     return FALSE;
   self->value_limit = value_limit;
-  self->run_serial = call (self, "Run", g_variant_new ("(sss@(sayah)@a{sv})", run->role, run->id,
-                                                       run->target, packed, sunk), handles, TRUE);
+  self->run_serial = send_call (self, "Run",
+                                g_variant_new ("(sss@(sayah)@a{sv})", run->role, run->id,
+                                               run->target, packed, sunk), handles);
   return TRUE;
 }
 
@@ -434,13 +469,13 @@ gmp_worker_link_run (GmpWorkerLink *self,
 void
 gmp_worker_link_stop (GmpWorkerLink *self)
 {
-  call (self, "Stop", NULL, NULL, FALSE);
+  call (self, "Stop", NULL, NULL);
 }
 
 void
 gmp_worker_link_cancel (GmpWorkerLink *self)
 {
-  call (self, "Cancel", NULL, NULL, FALSE);
+  call (self, "Cancel", NULL, NULL);
 }
 
 /* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
@@ -454,6 +489,5 @@ gmp_worker_link_tell_gone (GmpWorkerLink *self,
 
   call (self, "Gone", g_variant_new ("(ssisb)", peer,
                                      reason != NULL ? g_quark_to_string (reason->domain) : "",
-                                     reason != NULL ? reason->code : 0, text, returns), NULL,
-        FALSE);
+                                     reason != NULL ? reason->code : 0, text, returns), NULL);
 }

@@ -6,6 +6,8 @@
 
 #include "base/gmp-debug-private.h"
 
+#include "base/gmp-environment-private.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -18,7 +20,7 @@ gmp_debug (const char *format,
   va_list args;
 
   if (g_atomic_int_get (&enabled) == -1)
-    g_atomic_int_set (&enabled, g_getenv ("GMPROC_DEBUG") != NULL);
+    g_atomic_int_set (&enabled, gmp_environment_get ("GMPROC_DEBUG") != NULL);
   if (!g_atomic_int_get (&enabled))
     return;
 

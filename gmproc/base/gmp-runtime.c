@@ -6,6 +6,7 @@
 
 #include "base/gmp-runtime-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 
 G_LOCK_DEFINE_STATIC (commands);
@@ -159,7 +160,7 @@ get_default (const char *runtime)
       if (!g_str_equal (defaults[i].runtime, runtime))
         continue;
       argv = g_strdupv ((char **) defaults[i].argv);
-      word = g_getenv (defaults[i].variable);
+      word = gmp_environment_get (defaults[i].variable);
       if (word != NULL)
         {
           g_free (argv[defaults[i].place]);

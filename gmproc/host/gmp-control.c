@@ -93,7 +93,8 @@ make_channel (const char  *kind,
   return port != NULL ? gmp_port_open (port, error) : NULL;
 }
 
-/* What the application calls: without an error, all but Run is answered at once, with nothing. */
+/* What the application calls. Without an error, all but Run is answered at once, with nothing. A
+ * call that fails ends the run: so the application knows why, and the worker goes on as it can. */
 
 static void
 handle_connect (GmpControl   *self,
@@ -110,6 +111,8 @@ handle_connect (GmpControl   *self,
   g_variant_get (g_dbus_message_get_body (call), "(&s&s&s@ah)", &peer, &runtime, &kind,
                  &positions);
   channel = make_channel (kind, positions, g_dbus_message_get_unix_fd_list (call), error);
+  if (channel == NULL)
+    g_prefix_error (error, "its channel to %s cannot be connected: ", peer);
   g_mutex_lock (&self->lock);
   if (channel != NULL)
     inbox = get_inbox_locked (self, error);
@@ -325,10 +328,8 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
       return G_SOURCE_REMOVE;
     }
   if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
-      handle (self, call, &error) &&
-      (g_dbus_message_get_flags (call) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0)
-    reply (self, call, NULL, NULL, g_steal_pointer (&error));
-  g_clear_error (&error);
+      handle (self, call, &error))
+    reply (self, call, NULL, NULL, error);
   return G_SOURCE_CONTINUE;
 }
 

@@ -6,6 +6,8 @@
 
 #include "host/gmp-group-private.h"
 
+#include "base/gmp-environment-private.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@
 void
 gmp_group_lead (void)
 {
-  if (g_getenv ("GMPROC_WRAP") == NULL)
+  if (gmp_environment_get ("GMPROC_WRAP") == NULL)
     setpgid (0, 0);
 }
 

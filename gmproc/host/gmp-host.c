@@ -7,6 +7,7 @@
 #include "host/gmp-host.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"
@@ -394,7 +395,7 @@ set_signals (void)
 static int
 take_control_fd (void)
 {
-  const char *text = g_getenv (GMP_WORKER_ENV);
+  const char *text = gmp_environment_get (GMP_WORKER_ENV);
   guint64 fd;
   struct stat status;
 
@@ -418,7 +419,7 @@ take_control_fd (void)
 gboolean
 gmp_host_is_worker (void)
 {
-  return g_getenv (GMP_WORKER_ENV) != NULL;
+  return gmp_environment_get (GMP_WORKER_ENV) != NULL;
 }
 
 /**

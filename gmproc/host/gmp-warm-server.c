@@ -7,6 +7,7 @@
 #include "host/gmp-warm-server-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
@@ -51,7 +52,7 @@ static int application_pidfd = -1;
 gboolean
 gmp_warm_server_is_wanted (void)
 {
-  gboolean is_wanted = g_getenv (GMP_WARM_ENV) != NULL;
+  gboolean is_wanted = gmp_environment_get (GMP_WARM_ENV) != NULL;
 
   g_unsetenv (GMP_WARM_ENV);
   return is_wanted;

@@ -6,6 +6,7 @@
 
 #include "launch/gmp-subprocess-launcher-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
@@ -280,6 +281,7 @@ make_environment (const GmpLaunch *launch)
   char **result = launch->environment != NULL ? g_strdupv (launch->environment)
                                               : g_get_environ ();
 
+  result = gmp_environment_clean (result);
   result = limit_inner_threads (result, launch->inner_threads);
   return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
 }
@@ -380,12 +382,14 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
                                      GError         **error)
 {
   /* A debugger wants the terminal; other workers must not fight over it, and read nothing. */
-  const char *wrapper = g_getenv ("GMPROC_WRAP");
+  const char *wrapper = gmp_environment_get ("GMPROC_WRAP");
   g_autoptr (GError) local = NULL;
   g_auto (GStrv) argv = wrap (launch->argv, wrapper, &local);
   gboolean was_started = FALSE;
   int pid;
 
+  if (argv != NULL && !gmp_environment_can_pass (launch->argv[0], &local))
+    g_clear_pointer (&argv, g_strfreev);
   if (argv != NULL && wrapper != NULL)
     was_started = spawn (launch, argv, TRUE, &pid, &local);
   else if (argv != NULL)

@@ -7,11 +7,15 @@
 #include "peer/gmp-port-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-message-channel-private.h"
 #include "peer/gmp-wire-private.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -61,7 +65,7 @@ gmp_port_free (GmpPort *self)
 static gboolean
 may_share (void)
 {
-  const char *kind = g_getenv ("GMPROC_CHANNEL");
+  const char *kind = gmp_environment_get ("GMPROC_CHANNEL");
 
   return g_strcmp0 (kind, "dbus") != 0;
 }
@@ -182,6 +186,22 @@ find_kind (const char *name,
   return FALSE;
 }
 
+/* The kernel leaves out of a message what the receiver has no room for, and says no more. */
+static void
+explain_missing (GError **error)
+{
+  int spare = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  int code = errno;
+
+  if (spare == -1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot receive its descriptors: %s%s",
+                 g_strerror (code), gmp_limit_describe (code));
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's descriptor did not come");
+  if (spare != -1)
+    close (spare);
+}
+
 /* From a message, of which nothing but the types is known. */
 GmpPort *
 gmp_port_new_handles (const char  *name,
@@ -208,12 +228,15 @@ gmp_port_new_handles (const char  *name,
       g_variant_get_child (positions, i, "h", &position);
       if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
         {
-          g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's handle did not come");
+          explain_missing (error);
           return NULL;
         }
-      self->fds[i] = g_unix_fd_list_get (handles, position, error);
+      self->fds[i] = g_unix_fd_list_get (handles, position, NULL);
       if (self->fds[i] == -1)
-        return NULL;
+        {
+          explain_missing (error);
+          return NULL;
+        }
     }
   return g_steal_pointer (&self);
 }

@@ -52,6 +52,14 @@ log_cb (const char    *domain,
 }
 
 static void
+refused_cb (GError  *error,
+            gpointer user_data G_GNUC_UNUSED)
+{
+  fuzz_check_error (error);
+  g_error_free (error);
+}
+
+static void
 ran_cb (gboolean  has_value,
         GVariant *value,
         GError   *error,
@@ -74,7 +82,8 @@ caught_up_cb (gpointer user_data)
   run->has_caught_up = TRUE;
 }
 
-static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, ran_cb, caught_up_cb };
+static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, refused_cb, ran_cb,
+                                      caught_up_cb };
 
 static void
 connected_cb (GObject      *source G_GNUC_UNUSED,

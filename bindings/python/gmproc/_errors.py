@@ -12,6 +12,7 @@ import traceback
 import types
 from typing import Any, Callable, Sequence, TypeVar
 
+import _gmproc
 from gi.repository import GLib, Gmp
 
 # What is said of a process that ended before its work was done.
@@ -138,7 +139,7 @@ def is_own_frame(filename: str) -> bool:
 
 def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType | None:
     """A traceback without the frames of this package; with them for those who debug it."""
-    if 'GMPROC_DEBUG' in os.environ:
+    if _gmproc.getenv('GMPROC_DEBUG') is not None:
         return trace
     entries = []
     while trace is not None:

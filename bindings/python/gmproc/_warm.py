@@ -21,6 +21,7 @@ import sys
 import threading
 from typing import Any, Callable, Iterable, Iterator, NoReturn
 
+import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _main_module
@@ -40,7 +41,7 @@ class _Unfit(Exception):
 
 def fresh_modules(names: Iterable[str]) -> set[str]:
     """The modules that are loaded in each worker anew, those of the environment included."""
-    return {*names, *os.environ.get('GMPROC_FRESH_MODULES', '').replace(',', ' ').split()}
+    return {*names, *(_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()}
 
 
 def describe(works: Iterable[Any], fresh: Iterable[str]) -> GLib.Variant:

@@ -6,6 +6,8 @@
 
 #include "native-private.h"
 
+#include <stdlib.h>
+
 NativeHelpers native_helpers;
 
 static PyObject *
@@ -90,6 +92,21 @@ unwrap (PyObject *module G_GNUC_UNUSED,
   return native_unwrap (variant, &data, &buffers) ? Py_BuildValue ("(NN)", data, buffers) : NULL;
 }
 
+/* As os.environ.get (), but for a program that has more rights than its caller. */
+static PyObject *
+read_variable (PyObject *module G_GNUC_UNUSED,
+               PyObject *name)
+{
+  const char *text = PyUnicode_AsUTF8 (name);
+  const char *value = text != NULL ? secure_getenv (text) : NULL;
+
+  if (text == NULL)
+    return NULL;
+  if (value == NULL)
+    Py_RETURN_NONE;
+  return PyUnicode_DecodeFSDefault (value);
+}
+
 static PyMethodDef methods[] = {
   { "use", (PyCFunction) (gpointer) use, METH_VARARGS | METH_KEYWORDS, NULL },
   { "dump", dump, METH_VARARGS, NULL },
@@ -99,6 +116,7 @@ static PyMethodDef methods[] = {
   { "classify", native_classify, METH_O, NULL },
   { "new_server", native_new_server, METH_O, NULL },
   { "new_client", native_new_client, METH_O, NULL },
+  { "getenv", read_variable, METH_O, NULL },
   { "count_clients", native_count_clients, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };

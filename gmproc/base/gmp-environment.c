@@ -1,0 +1,94 @@
+/* gmp-environment.c: the variables GMPROC_*
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "base/gmp-environment-private.h"
+
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* TRUE where the kernel has given this program more rights than its caller has (setuid, setgid,
+ * file capabilities, a security module), whatever it has done with them since. */
+gboolean
+gmp_environment_is_secure (void)
+{
+  return getauxval (AT_SECURE) != 0;
+}
+
+/* (nullable): as g_getenv() */
+const char *
+gmp_environment_get (const char *name)
+{
+  return secure_getenv (name);
+}
+
+/* What is handed on to a worker, which may have no more rights than its caller, and would read what
+ * this program did not. */
+char **
+gmp_environment_clean (char **environment)
+{
+  guint n = 0;
+
+  if (!gmp_environment_is_secure ())
+    return environment;
+  for (char **entry = environment; *entry != NULL; entry++)
+    if (g_str_has_prefix (*entry, "GMPROC_"))
+      g_free (*entry);
+    else
+      environment[n++] = *entry;
+  environment[n] = NULL;
+  return environment;
+}
+
+/* As the kernel decides it when it executes a program. */
+static gboolean
+is_given_rights (const char *program)
+{
+  g_autofree char *path = g_find_program_in_path (program);
+  struct stat status;
+
+  if (getuid () != geteuid () || getgid () != getegid ())
+    return TRUE;
+  if (path == NULL || stat (path, &status) != 0)
+    return FALSE;
+  return ((status.st_mode & S_ISUID) != 0 && status.st_uid != getuid ()) ||
+         ((status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+          status.st_gid != getgid ()) ||
+         (getuid () != 0 && getxattr (path, "security.capability", NULL, 0) > 0);
+}
+
+/* TRUE where this program was started as a worker and does not know it, since a security module has
+ * given it rights that its application could not foresee. */
+static gboolean
+is_lost_worker (void)
+{
+  struct stat status;
+
+  return gmp_environment_is_secure () && g_getenv (GMP_WORKER_ENV) != NULL &&
+         fstat (GMP_WORKER_FD, &status) == 0 && S_ISSOCK (status.st_mode);
+}
+
+/* A worker knows by a variable what it is. A program that must not read it would go on as another
+ * application, and start workers in turn. */
+gboolean
+gmp_environment_can_pass (const char *program,
+                          GError    **error)
+{
+  if (!is_given_rights (program) && !is_lost_worker ())
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "Cannot start '%s' as a worker: it would have more rights than its caller (setuid, "
+               "setgid or file capabilities; user %d, effective %d), and such a program reads no "
+               "variable of gmproc. Give up the rights, or take them for good (setresuid ()), and "
+               "use a program that has none of its own for the workers", program, (int) getuid (),
+               (int) geteuid ());
+  return FALSE;
+}
