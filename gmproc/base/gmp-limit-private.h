@@ -22,6 +22,8 @@ gmp_limit_get_cpu_time (const struct rusage *usage)
          (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
 }
 
-const char *gmp_limit_describe (int code);
+const char *gmp_limit_describe        (int     code);
+guint64     gmp_limit_get_file_size   (void);
+gboolean    gmp_limit_check_file_size (guint64 size);
 
 G_END_DECLS

@@ -30,6 +30,10 @@ gmp_limit_describe (int code)
       return " (the limit on processes: raise it with 'ulimit -u', or that of the control group, "
              "or run fewer workers)";
 
+    case EFBIG:
+      return " (the limit on the size of files, of which shared memory is one: raise it with "
+             "'ulimit -f')";
+
     case ENOSYS:
     case EPERM:
       return " (the kernel, or a sandbox around this program, does not allow it)";
@@ -37,4 +41,26 @@ gmp_limit_describe (int code)
     default:
       return "";
     }
+}
+
+/* How many bytes a file may have, shared memory too. */
+guint64
+gmp_limit_get_file_size (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return G_MAXUINT64;
+  return limit.rlim_cur;
+}
+
+/* To be asked before a file is made so large, for the kernel's answer would be a signal that kills,
+ * SIGXFSZ. Sets errno where it may not be. */
+gboolean
+gmp_limit_check_file_size (guint64 size)
+{
+  if (size <= gmp_limit_get_file_size ())
+    return TRUE;
+  errno = EFBIG;
+  return FALSE;
 }

@@ -65,6 +65,7 @@ typedef struct {
   struct _GmpLease *leases[GMP_MEMORY_BLOCKS];
 } GmpMemory;
 
+gsize      gmp_memory_limit_arena (gsize arena_size);
 int        gmp_memory_new_fd (gsize         arena_size,
                               guint         n_workers,
                               GError      **error);

@@ -39,6 +39,17 @@ fail (GError    **error,
   return FALSE;
 }
 
+/* What is possible of @arena_size where files may not be as large; 0 where there is no room for an
+ * arena. */
+gsize
+gmp_memory_limit_arena (gsize arena_size)
+{
+  guint64 max = gmp_limit_get_file_size ();
+  guint64 room = max > ARENAS_START ? (max - ARENAS_START) / 2 : 0;
+
+  return (gsize) MIN (arena_size, room & ~(guint64) (GMP_MEMORY_PART - 1));
+}
+
 /* @arena_size is rounded up; see GmpMemory for @n_workers. Returns -1 with an error. */
 int
 gmp_memory_new_fd (gsize    arena_size,
@@ -46,11 +57,13 @@ gmp_memory_new_fd (gsize    arena_size,
                    GError **error)
 {
   gsize rounded = (arena_size + GMP_MEMORY_PART - 1) & ~(GMP_MEMORY_PART - 1);
+  guint64 size = ARENAS_START + 2 * (guint64) rounded;
   guint32 hint = n_workers;
   int fd = memfd_create ("gmproc-channel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
   if (fd != -1 &&
-      ftruncate (fd, (off_t) (ARENAS_START + 2 * rounded)) == 0 &&
+      gmp_limit_check_file_size (size) &&
+      ftruncate (fd, (off_t) size) == 0 &&
       pwrite (fd, &hint, sizeof hint, offsetof (GmpMemoryHeader, n_workers)) == sizeof hint &&
       fcntl (fd, F_ADD_SEALS, SEALS) == 0)
     return fd;

@@ -58,6 +58,7 @@ append_memfd (GVariant    *payload,
   int position = -1;
 
   if (fd == -1 ||
+      !gmp_limit_check_file_size (g_variant_get_size (payload)) ||
       !write_all (fd, g_variant_get_data (payload), g_variant_get_size (payload)) ||
       fcntl (fd, F_ADD_SEALS, SEALS) == -1)
     {

@@ -70,16 +70,25 @@ may_share (void)
   return g_strcmp0 (kind, "dbus") != 0;
 }
 
-/* Arenas are room in the address space before they are memory. Where that is limited, they get a
- * small part of it. */
+/* What a process may have of an address space on 32 bits, with some of it left to the program. */
+#define SMALL_ADDRESS_SPACE ((guint64) 2 << 30)
+
+/* Arenas are room in the address space before they are memory: two for each client, in the server's
+ * process. Where that is limited, all together get an eighth of it, and one no more than if there
+ * were ten. They are part of a file, too, in which only what is written takes memory, but whose
+ * size counts for the limit on files. */
 static gsize
-limit_arena (gsize size)
+limit_arena (gsize size,
+             guint n_workers)
 {
+  guint64 space = sizeof (gpointer) < 8 ? SMALL_ADDRESS_SPACE : G_MAXUINT64;
   struct rlimit limit;
 
-  if (getrlimit (RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return size;
-  return MIN (size, (gsize) limit.rlim_cur / 64);
+  if (getrlimit (RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    space = MIN (space, limit.rlim_cur);
+  if (space != G_MAXUINT64)
+    size = (gsize) MIN (size, space / 8 / 2 / MAX (n_workers, 10));
+  return gmp_memory_limit_arena (size);
 }
 
 /* Both ends of a channel: in shared memory where that can be had, as D-Bus messages where not.
@@ -92,14 +101,14 @@ gmp_port_new_pair (gsize     arena_size,
                    GmpPort **server,
                    GError  **error)
 {
+  gsize size = limit_arena (arena_size, n_workers);
   g_autoptr (GError) local = NULL;
   int client_fds[GMP_SHARED_N_FDS];
   int server_fds[GMP_SHARED_N_FDS];
   int fds[2];
 
   if (may_share () &&
-      gmp_shared_channel_new_fds (limit_arena (arena_size), n_workers, client_fds, server_fds,
-                                  &local))
+      gmp_shared_channel_new_fds (size, n_workers, client_fds, server_fds, &local))
     {
       *client = port_new (SHARED_CLIENT, client_fds);
       *server = port_new (SHARED_SERVER, server_fds);

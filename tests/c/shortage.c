@@ -14,7 +14,6 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -249,26 +248,151 @@ test_channels (void)
   g_assert_cmpuint (gmp_client_server_get_n_clients (application), ==, 0);
 }
 
-/* Where files may not be as large. */
+/* Where files may not be as large. The signal for that would kill this process. */
 static void
 test_file_size (void)
 {
-  struct sigaction ignore = { .sa_handler = SIG_IGN };
-  struct sigaction before_action;
-  struct rlimit before;
+  struct rlimit before = lower (RLIMIT_FSIZE, 4096);
   g_autoptr (GError) no_memory = NULL;
   g_autoptr (GError) no_payload = NULL;
 
-  sigaction (SIGXFSZ, &ignore, &before_action);
-  before = lower (RLIMIT_FSIZE, 4096);
   g_assert_false (open_memory (&no_memory));
   g_assert_false (open_payload (&no_payload));
   restore (RLIMIT_FSIZE, &before);
-  sigaction (SIGXFSZ, &before_action, NULL);
   g_assert_error (no_memory, GMP_ERROR, GMP_ERROR_LAUNCH);
-  gmp_test_check_in (no_memory->message, g_strerror (EFBIG));
+  gmp_test_check_in (no_memory->message, "ulimit -f");
   g_assert_error (no_payload, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
-  gmp_test_check_in (no_payload->message, g_strerror (EFBIG));
+  gmp_test_check_in (no_payload->message, "ulimit -f");
+}
+
+/* Two clients, each of which sends its server some megabytes and is told how many. */
+
+typedef GmpServerWorker TestMeasurer;
+typedef GmpServerWorkerClass TestMeasurerClass;
+
+static GType test_measurer_get_type (void);
+
+G_DEFINE_TYPE (TestMeasurer, test_measurer, GMP_TYPE_SERVER_WORKER)
+
+static GVariant *
+measure (GmpServerWorker *server G_GNUC_UNUSED,
+         const char      *client_id G_GNUC_UNUSED,
+         GVariant        *request,
+         GError         **error G_GNUC_UNUSED)
+{
+  return g_variant_new_uint64 (g_variant_get_size (request));
+}
+
+static void
+test_measurer_class_init (TestMeasurerClass *klass)
+{
+  klass->process = measure;
+}
+
+static void
+test_measurer_init (TestMeasurer *self G_GNUC_UNUSED)
+{
+}
+
+typedef struct {
+  GmpClientWorker parent_instance;
+  guint64 size;
+} TestSender;
+typedef GmpClientWorkerClass TestSenderClass;
+
+static GType test_sender_get_type (void);
+
+G_DEFINE_TYPE (TestSender, test_sender, GMP_TYPE_CLIENT_WORKER)
+
+static GVariant *
+send_big (GmpClientWorker *client G_GNUC_UNUSED,
+          GError         **error G_GNUC_UNUSED)
+{
+  return new_big ();
+}
+
+static gboolean
+take_size (GmpClientWorker *client,
+           GVariant        *response,
+           GError         **error G_GNUC_UNUSED)
+{
+  ((TestSender *) client)->size = g_variant_get_uint64 (response);
+  return TRUE;
+}
+
+static gboolean
+has_size (GmpWorker *worker,
+          GError   **error G_GNUC_UNUSED)
+{
+  return ((TestSender *) worker)->size > 0;
+}
+
+static GVariant *
+return_size (GmpWorker *worker,
+             GError   **error G_GNUC_UNUSED)
+{
+  return g_variant_new_uint64 (((TestSender *) worker)->size);
+}
+
+static void
+test_sender_class_init (TestSenderClass *klass)
+{
+  klass->process = send_big;
+  klass->update = take_size;
+  GMP_WORKER_CLASS (klass)->done = has_size;
+  GMP_WORKER_CLASS (klass)->finish = return_size;
+}
+
+static void
+test_sender_init (TestSender *self G_GNUC_UNUSED)
+{
+}
+
+static void
+check_served (guint64 memory_limit)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (test_measurer_get_type ());
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (application, 2, test_sender_get_type (), NULL, &error);
+  g_assert_no_error (error);
+  g_object_set (application, "memory-limit", memory_limit, NULL);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_string (results, "0", "uint64 17825792");
+  gmp_test_check_string (results, "1", "uint64 17825792");
+}
+
+/* Limits of the program, which its workers inherit, and that on their own memory leave room for
+ * channels: these are smaller then. */
+static void
+test_served (void)
+{
+  const struct {
+    __rlimit_resource_t resource;
+    guint64 value;
+  } limits[] = {
+    { RLIMIT_FSIZE, 1 << 30 },
+    { RLIMIT_FSIZE, 18 << 20 },
+    { RLIMIT_DATA, 200 << 20 },
+    { RLIMIT_AS, 500 << 20 },
+  };
+
+  if (gmp_test_is_stretched ())
+    {
+      /* They map what they like. */
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (limits); i++)
+    {
+      struct rlimit before = lower (limits[i].resource, limits[i].value);
+
+      check_served (0);
+      restore (limits[i].resource, &before);
+    }
+  check_served (200 << 20);
 }
 
 static guint64
@@ -440,11 +564,14 @@ int
 main (int    argc,
       char **argv)
 {
+  g_type_ensure (test_measurer_get_type ());
+  g_type_ensure (test_sender_get_type ());
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/shortage/descriptors", test_descriptors);
   gmp_test_add ("/shortage/channels", test_channels);
   gmp_test_add ("/shortage/file-size", test_file_size);
+  gmp_test_add ("/shortage/served", test_served);
   gmp_test_add ("/shortage/address-space", test_address_space);
   gmp_test_add ("/shortage/thousand", test_thousand);
   gmp_test_add ("/shortage/handles", test_handles);
