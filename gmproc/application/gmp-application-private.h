@@ -12,6 +12,10 @@
 G_BEGIN_DECLS
 
 GmpOptions *gmp_application_copy_options   (GmpApplication *self);
+gboolean    gmp_application_claim          (GmpApplication *self,
+                                            GError        **error);
+void        gmp_application_release        (GmpApplication *self);
+gboolean    gmp_application_is_claimed     (GmpApplication *self);
 void        gmp_application_clear_failures (GmpApplication *self);
 void        gmp_application_forget_failure (GmpApplication *self,
                                             const char     *id);

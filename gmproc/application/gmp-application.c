@@ -8,6 +8,7 @@
 
 #include "application/gmp-notice-private.h"
 #include "base/gmp-enum-types.h"
+#include "base/gmp-fork-private.h"
 
 /**
  * GmpApplication:
@@ -52,6 +53,7 @@ typedef struct {
   GmpOptions *options;
   GPtrArray *failures; /* of GmpFailure, in the order that they came in */
   GmpNotice notice;
+  int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
 } GmpApplicationPrivate;
 
 enum {
@@ -556,6 +558,45 @@ gmp_application_copy_options (GmpApplication *self)
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
   return gmp_options_copy (priv->options);
+}
+
+/* A run of the parent is none of a forked child. */
+static int
+run_mark (void)
+{
+  return (int) gmp_fork_get_generation () + 1;
+}
+
+/* Of threads that begin a run at the same time, one can: the others hear so at once. */
+gboolean
+gmp_application_claim (GmpApplication *self,
+                       GError        **error)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  int before = g_atomic_int_get (&priv->run);
+
+  if (before != run_mark () &&
+      g_atomic_int_compare_and_exchange (&priv->run, before, run_mark ()))
+    return TRUE;
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING, "This %s is in a run already",
+               G_OBJECT_TYPE_NAME (self));
+  return FALSE;
+}
+
+void
+gmp_application_release (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  g_atomic_int_set (&priv->run, 0);
+}
+
+gboolean
+gmp_application_is_claimed (GmpApplication *self)
+{
+  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+
+  return g_atomic_int_get (&priv->run) == run_mark ();
 }
 
 void

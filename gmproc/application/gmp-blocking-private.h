@@ -29,7 +29,8 @@ void          gmp_blocking_begin   (GmpBlocking  *self,
                                     GObject      *object,
                                     GFunc         kill,
                                     GCancellable *cancellable);
-GAsyncResult *gmp_blocking_wait    (GmpBlocking  *self);
+gboolean      gmp_blocking_wait    (GmpBlocking  *self,
+                                    GError      **error);
 void          gmp_blocking_done_cb (GObject      *source,
                                     GAsyncResult *result,
                                     gpointer      user_data);

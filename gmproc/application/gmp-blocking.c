@@ -6,8 +6,12 @@
 
 #include "application/gmp-blocking-private.h"
 
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+
 #include <glib-unix.h>
 #include <signal.h>
+#include <string.h>
 
 static gboolean
 interrupt_cb (gpointer user_data)
@@ -25,6 +29,16 @@ interrupt_cb (gpointer user_data)
 /* How many runs, in how many threads, watch for Ctrl-C now. */
 G_LOCK_DEFINE_STATIC (n_watching);
 static guint n_watching;
+
+/* The runs of a forked child's parent are none of its own. */
+static void
+forget (void)
+{
+  memset (&G_LOCK_NAME (n_watching), 0, sizeof G_LOCK_NAME (n_watching));
+  n_watching = 0;
+}
+
+GMP_FORK_FORGETS (forget)
 
 /* Whether Ctrl-C would kill this process, or is watched for by another run. */
 static gboolean
@@ -62,7 +76,7 @@ unwatch_interrupts (GmpBlocking *self)
     return;
   g_source_destroy (self->interrupt_source);
   G_LOCK (n_watching);
-  n_watching--;
+  n_watching -= MIN (n_watching, 1);
   /* With the last of them GLib gives the signal back. */
   g_source_unref (self->interrupt_source);
   G_UNLOCK (n_watching);
@@ -106,12 +120,21 @@ gmp_blocking_done_cb (GObject      *source G_GNUC_UNUSED,
   self->result = g_object_ref (result);
 }
 
-GAsyncResult *
-gmp_blocking_wait (GmpBlocking *self)
+/* %FALSE in a process that code of the user's has forked meanwhile: the run is the parent's, and
+ * there is nothing to wait for. */
+gboolean
+gmp_blocking_wait (GmpBlocking *self,
+                   GError     **error)
 {
-  while (self->result == NULL)
+  guint generation = gmp_fork_get_generation ();
+
+  while (self->result == NULL && generation == gmp_fork_get_generation ())
     g_main_context_iteration (self->context, TRUE);
-  return self->result;
+  if (self->result != NULL)
+    return TRUE;
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
+                       "This process was forked during the run, which is its parent's");
+  return FALSE;
 }
 
 /* Says in @error, where there is one, that it was Ctrl-C. */

@@ -22,15 +22,16 @@ typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
   char *runtime;
+  guint generation;    /* of the process that service, context and starter are of */
   guint64 shared_memory_limit;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpService *service; /* (nullable): the last run, or the one that is */
-  gboolean is_running;
   GMainContext *context; /* (nullable): for runs that block */
   GmpStarter *starter;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer       *self);
+void                    gmp_client_server_forget          (GmpClientServer       *self);
 GmpService             *gmp_client_server_new_service     (GmpClientServer       *self,
                                                            GError               **error);
 void                    gmp_client_server_notify_results  (GmpClientServer       *self);

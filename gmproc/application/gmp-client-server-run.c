@@ -6,6 +6,7 @@
 
 #include "application/gmp-client-server-private.h"
 
+#include "application/gmp-application-private.h"
 #include "application/gmp-blocking-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -201,6 +202,54 @@ kill_all (gpointer object,
   gmp_service_kill (priv->service);
 }
 
+static void
+service_ran_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpClientServer *self = g_task_get_source_object (task);
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GError *error = NULL;
+
+  gmp_application_release (GMP_APPLICATION (self));
+  gmp_client_server_notify_results (self);
+  gmp_entry_make_ready ();
+  if (gmp_service_run_finish (priv->service, result, &error))
+    g_task_return_pointer (task, gmp_client_server_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The object is claimed for this run. */
+static void
+begin_run (GmpClientServer    *self,
+           GVariant           *params,
+           GCancellable       *cancellable,
+           GAsyncReadyCallback callback,
+           gpointer            user_data)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GmpService *service;
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, gmp_client_server_run_async);
+  gmp_client_server_forget (self);
+  service = prepare_service (self, &error);
+  if (service == NULL)
+    {
+      gmp_application_release (GMP_APPLICATION (self));
+      g_task_return_error (task, error);
+      return;
+    }
+  g_clear_pointer (&priv->service, gmp_service_free);
+  priv->service = service;
+  gmp_service_run_async (service, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+}
+
 /**
  * gmp_client_server_run:
  * @self: the application
@@ -234,42 +283,27 @@ gmp_client_server_run (GmpClientServer *self,
                        GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   GmpBlocking blocking;
-  GVariant *results;
+  GVariant *results = NULL;
   GError *local = NULL;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  if (!gmp_application_claim (GMP_APPLICATION (self), error))
+    return NULL;
+  gmp_client_server_forget (self);
   if (priv->context == NULL)
     priv->context = g_main_context_new ();
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), kill_all, cancellable);
-  gmp_client_server_run_async (self, params, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  results = gmp_client_server_run_finish (self, gmp_blocking_wait (&blocking), &local);
+  begin_run (self, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  if (gmp_blocking_wait (&blocking, &local))
+    results = gmp_client_server_run_finish (self, blocking.result, &local);
   gmp_blocking_end (&blocking, &local);
   if (local != NULL)
     g_propagate_error (error, local);
   return results;
-}
-
-static void
-service_ran_cb (GObject      *source G_GNUC_UNUSED,
-                GAsyncResult *result,
-                gpointer      user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  GmpClientServer *self = g_task_get_source_object (task);
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  GError *error = NULL;
-
-  priv->is_running = FALSE;
-  gmp_client_server_notify_results (self);
-  gmp_entry_make_ready ();
-  if (gmp_service_run_finish (priv->service, result, &error))
-    g_task_return_pointer (task, gmp_client_server_get_results (self),
-                           (GDestroyNotify) g_variant_unref);
-  else
-    g_task_return_error (task, error);
 }
 
 /**
@@ -295,30 +329,18 @@ gmp_client_server_run_async (GmpClientServer    *self,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
-  g_autoptr (GTask) task = NULL;
-  GmpService *service = NULL;
   GError *error = NULL;
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  task = g_task_new (self, NULL, callback, user_data);
-  g_task_set_source_tag (task, gmp_client_server_run_async);
-  if (priv->is_running)
-    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                         "This application is in a run already");
-  else
-    service = prepare_service (self, &error);
-  if (service == NULL)
+  if (gmp_application_claim (GMP_APPLICATION (self), &error))
     {
-      g_task_return_error (task, error);
+      begin_run (self, params, cancellable, callback, user_data);
       return;
     }
-  g_clear_pointer (&priv->service, gmp_service_free);
-  priv->service = service;
-  priv->is_running = TRUE;
-  gmp_service_run_async (service, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+  if (params != NULL)
+    g_variant_unref (g_variant_ref_sink (params));
+  g_task_report_error (self, callback, user_data, gmp_client_server_run_async, error);
 }
 
 /**
@@ -362,6 +384,6 @@ gmp_client_server_stop (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
-  if (priv->is_running)
+  if (gmp_application_is_claimed (GMP_APPLICATION (self)))
     gmp_service_stop (priv->service);
 }

@@ -7,6 +7,7 @@
 #include "application/gmp-client-server-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
 
 /**
@@ -95,12 +96,27 @@ take_progress (gpointer    owner,
 
 static const GmpCrewEvents events = { take_value, take_progress, &signals };
 
+/* In a forked child a run of the parent's is forgotten, not ended. */
+void
+gmp_client_server_forget (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  if (priv->generation == gmp_fork_get_generation ())
+    return;
+  priv->generation = gmp_fork_get_generation ();
+  priv->service = NULL;
+  priv->context = NULL;
+  priv->starter = gmp_starter_ref_default ();
+}
+
 static void
 gmp_client_server_finalize (GObject *object)
 {
   GmpClientServer *self = GMP_CLIENT_SERVER (object);
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
+  gmp_client_server_forget (self);
   g_free (priv->server_target);
   g_free (priv->runtime);
   g_ptr_array_unref (priv->clients);
@@ -362,6 +378,7 @@ gmp_client_server_init (GmpClientServer *self)
   priv->server_type = G_TYPE_NONE;
   priv->shared_memory_limit = SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
+  priv->generation = gmp_fork_get_generation ();
   priv->starter = gmp_starter_ref_default ();
 }
 

@@ -10,6 +10,7 @@
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 
 /* One that takes part in the run, from when it is added until it is settled. */
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
 
 struct _GmpCrew
 {
+  guint generation; /* of this process, by gmp_fork_get_generation() */
   const GmpCrewEvents *events;
   GmpApplication *owner;
   GmpOptions *options;
@@ -70,6 +72,7 @@ gmp_crew_new (const GmpCrewEvents *events,
 {
   GmpCrew *self = g_new0 (GmpCrew, 1);
 
+  self->generation = gmp_fork_get_generation ();
   self->events = events;
   self->owner = owner;
   self->options = gmp_application_copy_options (owner);
@@ -81,9 +84,28 @@ gmp_crew_new (const GmpCrewEvents *events,
   return self;
 }
 
+/* In a forked child the run that goes on, and the processes that are kept, are the parent's: they
+ * are forgotten, not ended. What the last run brought stays. */
+static void
+claim (GmpCrew *self)
+{
+  if (self->generation == gmp_fork_get_generation ())
+    return;
+  self->generation = gmp_fork_get_generation ();
+  self->starter = gmp_starter_ref_default ();
+  self->pool = gmp_pool_new ();
+  self->running = g_ptr_array_new_with_free_func (member_free);
+  g_queue_init (&self->waiting);
+  self->task = NULL;
+  self->n_tellings = 0;
+  self->begin_source = NULL;
+  self->cancel_source = NULL;
+}
+
 void
 gmp_crew_free (GmpCrew *self)
 {
+  claim (self);
   gmp_pool_free (self->pool);
   gmp_crew_abandon (self);
   g_ptr_array_unref (self->running);
@@ -101,6 +123,7 @@ gmp_crew_set_options (GmpCrew    *self,
                       guint       max_parallel,
                       gboolean    reuse)
 {
+  claim (self);
   /* A kept process was started under the old ones. */
   gmp_pool_retire (self->pool);
   gmp_options_unref (self->options);
@@ -161,6 +184,7 @@ gmp_crew_new_worker (GmpCrew *self)
 void
 gmp_crew_begin (GmpCrew *self)
 {
+  claim (self);
   gmp_outcome_free (self->outcome);
   self->outcome = gmp_outcome_new ();
   gmp_application_clear_failures (self->owner);
@@ -224,6 +248,7 @@ gmp_crew_add_again (GmpCrew         *self,
                     const GmpMember *member,
                     GError         **error)
 {
+  claim (self);
   if (self->task != NULL &&
       g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), error))
     return FALSE;
@@ -440,6 +465,8 @@ begin_cb (gpointer user_data)
 {
   GmpCrew *self = user_data;
 
+  if (self->generation != gmp_fork_get_generation ())
+    return G_SOURCE_REMOVE;
   if (may_begin (self))
     begin_next (self);
   if (may_begin (self))
@@ -544,12 +571,14 @@ gmp_crew_get_outcome (GmpCrew *self)
 GmpPool *
 gmp_crew_get_pool (GmpCrew *self)
 {
+  claim (self);
   return self->pool;
 }
 
 void
 gmp_crew_kill (GmpCrew *self)
 {
+  claim (self);
   for (guint i = 0; i < self->running->len; i++)
     gmp_remote_worker_kill (((Member *) self->running->pdata[i])->worker);
 }

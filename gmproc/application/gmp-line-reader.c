@@ -7,6 +7,7 @@
 #include "application/gmp-line-reader-private.h"
 
 #include "application/gmp-source-private.h"
+#include "base/gmp-fork-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -19,6 +20,7 @@
 
 struct _GmpLineReader
 {
+  guint generation; /* of this process, by gmp_fork_get_generation() */
   int fd;
   int copy_to; /* a descriptor that gets everything as it comes, or -1 */
   GmpLineFunc func;
@@ -37,6 +39,7 @@ gmp_line_reader_new (int         fd,
   GmpLineReader *self = g_new0 (GmpLineReader, 1);
 
   g_unix_set_fd_nonblocking (fd, TRUE, NULL);
+  self->generation = gmp_fork_get_generation ();
   self->fd = fd;
   self->copy_to = copy_to;
   self->func = func;
@@ -111,7 +114,7 @@ readable_cb (int          fd G_GNUC_UNUSED,
 {
   GmpLineReader *self = user_data;
 
-  if (read_some (self) != 0)
+  if (self->generation == gmp_fork_get_generation () && read_some (self) != 0)
     return G_SOURCE_CONTINUE;
   gmp_source_clear (&self->source);
   return G_SOURCE_REMOVE;

@@ -6,6 +6,8 @@
 
 #include "application/gmp-source-private.h"
 
+#include "base/gmp-fork-private.h"
+
 /* Takes @source over, and returns it: it belongs to the thread-default main context from here on,
  * until gmp_source_clear(). */
 GSource *
@@ -28,7 +30,8 @@ gmp_source_attach (GSource    *source,
 
 typedef struct {
   GSource source;
-  gint64 step; /* in microseconds */
+  guint generation; /* of this process, by gmp_fork_get_generation() */
+  gint64 step;      /* in microseconds */
   guint n_left;
   gboolean was_late;
 } Limit;
@@ -45,6 +48,8 @@ limit_dispatch (GSource    *source,
   gint64 now = g_source_get_time (source);
   gboolean is_late = now - g_source_get_ready_time (source) > MAX (self->step / 2, MIN_LIMIT);
 
+  if (self->generation != gmp_fork_get_generation ())
+    return G_SOURCE_REMOVE;
   if (!is_late || self->was_late)
     self->n_left--;
   self->was_late = is_late && !self->was_late;
@@ -69,6 +74,7 @@ gmp_source_attach_limit (double      seconds,
   Limit *self = (Limit *) source;
   gint64 time = (gint64) MIN (seconds * G_USEC_PER_SEC, (double) (G_MAXINT64 / 2));
 
+  self->generation = gmp_fork_get_generation ();
   self->n_left = time < MIN_LIMIT ? 1 : N_STEPS;
   self->step = time / self->n_left;
   g_source_set_ready_time (source, g_get_monotonic_time () + self->step);

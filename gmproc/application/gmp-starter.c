@@ -8,12 +8,14 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-subprocess-launcher-private.h"
 #include "launch/gmp-warm-launcher-private.h"
 
 #include <glib-unix.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 /* How many milliseconds a server has to load what workers need, before they are started as ever. */
@@ -56,6 +58,7 @@ typedef struct {
 struct _GmpStarter
 {
   guint n_references; /* under the lock of the default one */
+  guint generation;   /* of this process, by gmp_fork_get_generation() */
 
   GMutex lock;
   GmpLauncher *plain;
@@ -64,6 +67,22 @@ struct _GmpStarter
 
 G_LOCK_DEFINE_STATIC (default_starter);
 static GmpStarter *default_starter;
+
+/* What has been started, or is, belongs to the parent of a forked child. */
+static void
+forget (void)
+{
+  memset (&G_LOCK_NAME (default_starter), 0, sizeof G_LOCK_NAME (default_starter));
+  default_starter = NULL;
+}
+
+GMP_FORK_FORGETS (forget)
+
+static gboolean
+is_foreign (GmpStarter *self)
+{
+  return self->generation != gmp_fork_get_generation ();
+}
 
 /* %NULL where the last reference has gone. */
 static GmpStarter *
@@ -391,11 +410,14 @@ waited_cb (int          fd G_GNUC_UNUSED,
 {
   GTask *task = user_data;
   GmpStarter *self = g_task_get_task_data (task);
-  GArray *deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
+  GArray *deliveries;
   GError *error = NULL;
   Waiting *waiting;
   Kind *kind;
 
+  if (is_foreign (self))
+    return G_SOURCE_REMOVE;
+  deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
   g_mutex_lock (&self->lock);
   waiting = find_waiting_locked (self, task, &kind);
   if (waiting != NULL &&
@@ -550,6 +572,7 @@ starter_new (void)
 {
   GmpStarter *self = g_new0 (GmpStarter, 1);
 
+  self->generation = gmp_fork_get_generation ();
   /* The class has SIGPIPE ignored, when it is first used: a change that is none of the user's, and
    * should not come between two processes. */
   g_type_class_unref (g_type_class_ref (G_TYPE_SOCKET));
@@ -589,6 +612,8 @@ gmp_starter_unref (GmpStarter *self)
 {
   gboolean is_last;
 
+  if (is_foreign (self))
+    return;
   G_LOCK (default_starter);
   is_last = --self->n_references == 0;
   if (is_last)

@@ -23,7 +23,6 @@ typedef struct {
   guint max_parallel;
   gboolean reuse;
   GmpCrew *crew;
-  gboolean is_running;
 } GmpWorkersPrivate;
 
 GmpWorkersPrivate *gmp_workers_get_private    (GmpWorkers *self);

@@ -6,6 +6,7 @@
 
 #include "application/gmp-workers-private.h"
 
+#include "application/gmp-application-private.h"
 #include "application/gmp-blocking-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -231,6 +232,49 @@ kill_all (gpointer object,
   gmp_crew_kill (priv->crew);
 }
 
+static void
+crew_ran_cb (GObject      *source G_GNUC_UNUSED,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpWorkers *self = g_task_get_source_object (task);
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GError *error = NULL;
+
+  gmp_application_release (GMP_APPLICATION (self));
+  gmp_workers_notify_results (self);
+  gmp_entry_make_ready ();
+  if (gmp_crew_run_finish (priv->crew, result, &error))
+    g_task_return_pointer (task, gmp_workers_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The object is claimed for this run. */
+static void
+begin_run (GmpWorkers         *self,
+           const int          *ids,
+           gsize               n_ids,
+           GCancellable       *cancellable,
+           GAsyncReadyCallback callback,
+           gpointer            user_data)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, gmp_workers_run_async);
+  if (enlist_all (self, ids, n_ids, &error))
+    {
+      gmp_crew_run_async (priv->crew, cancellable, crew_ran_cb, g_steal_pointer (&task));
+      return;
+    }
+  gmp_application_release (GMP_APPLICATION (self));
+  g_task_return_error (task, error);
+}
+
 /**
  * gmp_workers_run:
  * @self: the workers
@@ -266,40 +310,23 @@ gmp_workers_run (GmpWorkers   *self,
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
   GmpBlocking blocking;
-  GVariant *results;
+  GVariant *results = NULL;
   GError *local = NULL;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  if (!gmp_application_claim (GMP_APPLICATION (self), error))
+    return NULL;
   gmp_blocking_begin (&blocking, gmp_pool_get_context (gmp_crew_get_pool (priv->crew)),
                       G_OBJECT (self), kill_all, cancellable);
-  gmp_workers_run_async (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  results = gmp_workers_run_finish (self, gmp_blocking_wait (&blocking), &local);
+  begin_run (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  if (gmp_blocking_wait (&blocking, &local))
+    results = gmp_workers_run_finish (self, blocking.result, &local);
   gmp_blocking_end (&blocking, &local);
   if (local != NULL)
     g_propagate_error (error, local);
   return results;
-}
-
-static void
-crew_ran_cb (GObject      *source G_GNUC_UNUSED,
-             GAsyncResult *result,
-             gpointer      user_data)
-{
-  g_autoptr (GTask) task = user_data;
-  GmpWorkers *self = g_task_get_source_object (task);
-  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  GError *error = NULL;
-
-  priv->is_running = FALSE;
-  gmp_workers_notify_results (self);
-  gmp_entry_make_ready ();
-  if (gmp_crew_run_finish (priv->crew, result, &error))
-    g_task_return_pointer (task, gmp_workers_get_results (self),
-                           (GDestroyNotify) g_variant_unref);
-  else
-    g_task_return_error (task, error);
 }
 
 /**
@@ -326,24 +353,14 @@ gmp_workers_run_async (GmpWorkers         *self,
                        GAsyncReadyCallback callback,
                        gpointer            user_data)
 {
-  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  g_autoptr (GTask) task = NULL;
   GError *error = NULL;
 
   g_return_if_fail (GMP_IS_WORKERS (self));
 
-  task = g_task_new (self, NULL, callback, user_data);
-  g_task_set_source_tag (task, gmp_workers_run_async);
-  if (priv->is_running)
-    g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                         "These workers are in a run already");
-  if (error != NULL || !enlist_all (self, ids, n_ids, &error))
-    {
-      g_task_return_error (task, error);
-      return;
-    }
-  priv->is_running = TRUE;
-  gmp_crew_run_async (priv->crew, cancellable, crew_ran_cb, g_steal_pointer (&task));
+  if (gmp_application_claim (GMP_APPLICATION (self), &error))
+    begin_run (self, ids, n_ids, cancellable, callback, user_data);
+  else
+    g_task_report_error (self, callback, user_data, gmp_workers_run_async, error);
 }
 
 /**

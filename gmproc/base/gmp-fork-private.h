@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
 
 G_BEGIN_DECLS
 
@@ -22,5 +23,14 @@ gmp_fork_get_generation (void)
 {
   return gmp_fork_generation;
 }
+
+/* Has @forget called in each forked child, which has only the thread that has forked: it lets go of
+ * what belongs to the parent, and of locks that other threads held. */
+#define GMP_FORK_FORGETS(forget)                \
+  __attribute__ ((constructor)) static void     \
+  watch_forks_to_##forget (void)                \
+  {                                             \
+    pthread_atfork (NULL, NULL, forget);        \
+  }
 
 G_END_DECLS

@@ -47,6 +47,7 @@ struct _GmpProcessClass
   GmpProcessUsage (*get_usage)   (GmpProcess          *self);
 };
 
+gboolean        gmp_process_is_foreign  (GmpProcess          *self);
 int             gmp_process_get_pid     (GmpProcess          *self);
 void            gmp_process_send_signal (GmpProcess          *self,
                                          int                  signum);

@@ -16,10 +16,11 @@ typedef void (*GmpReaped) (int                  wait_status,
                            const struct rusage *usage,
                            gpointer             user_data);
 
-int  gmp_reaper_open  (int       pid);
-void gmp_reaper_watch (int       pid,
-                       int       pidfd,
-                       GmpReaped reaped,
-                       gpointer  user_data);
+gboolean gmp_reaper_begin (GError  **error);
+int      gmp_reaper_open  (int       pid);
+void     gmp_reaper_watch (int       pid,
+                           int       pidfd,
+                           GmpReaped reaped,
+                           gpointer  user_data);
 
 G_END_DECLS

@@ -6,14 +6,17 @@
 
 #include "launch/gmp-reaper-private.h"
 
+#include "base/gmp-fork-private.h"
 #include "base/gmp-pidfd-private.h"
 #include "launch/gmp-process-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* One thread for all children of the application: so none stays a zombie, whether or not a main
  * context runs, and none keeps what it has forked itself when it dies. GSubprocess has its reaping
@@ -34,25 +37,52 @@ reaper_thread (gpointer user_data)
   return NULL;
 }
 
-static GMainContext *
-get_context (void)
+G_LOCK_DEFINE_STATIC (context);
+static GMainContext *context; /* (nullable): it has not begun */
+
+/* A forked child has neither the thread nor the children. */
+static void
+forget (void)
 {
-  static gsize context;
+  memset (&G_LOCK_NAME (context), 0, sizeof G_LOCK_NAME (context));
+  context = NULL;
+}
 
-  if (g_once_init_enter (&context))
+GMP_FORK_FORGETS (forget)
+
+static gboolean
+start_locked (GError **error)
+{
+  GMainContext *fresh = g_main_context_new ();
+  GThread *thread;
+  sigset_t all;
+  sigset_t old;
+
+  /* Signals are for the threads of the program. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  thread = g_thread_try_new ("gmproc-reaper", reaper_thread, fresh, error);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  if (thread == NULL)
     {
-      GMainContext *fresh = g_main_context_new ();
-      sigset_t all;
-      sigset_t old;
-
-      /* Signals are for the threads of the program. */
-      sigfillset (&all);
-      pthread_sigmask (SIG_SETMASK, &all, &old);
-      g_thread_unref (g_thread_new ("gmproc-reaper", reaper_thread, fresh));
-      pthread_sigmask (SIG_SETMASK, &old, NULL);
-      g_once_init_leave (&context, (gsize) fresh);
+      g_main_context_unref (fresh);
+      return FALSE;
     }
-  return (GMainContext *) context;
+  g_thread_unref (thread);
+  context = fresh;
+  return TRUE;
+}
+
+/* To be called before there is a child to watch: fails where no thread can be had. */
+gboolean
+gmp_reaper_begin (GError **error)
+{
+  gboolean result;
+
+  G_LOCK (context);
+  result = context != NULL || start_locked (error);
+  G_UNLOCK (context);
+  return result;
 }
 
 /* A worker that was killed, or failed, may have left processes behind, which are in the process
@@ -112,6 +142,7 @@ int
 gmp_reaper_open (int pid)
 {
   int fd = gmp_pidfd_open (pid, 0);
+  GThread *thread;
   Stand *stand;
 
   if (fd != -1 || errno != ENOSYS)
@@ -121,8 +152,16 @@ gmp_reaper_open (int pid)
     return -1;
   stand = g_new (Stand, 1);
   *stand = (Stand) { pid, fd };
-  g_thread_unref (g_thread_new ("gmproc-wait", stand_thread, stand));
-  return fd;
+  thread = g_thread_try_new ("gmproc-wait", stand_thread, stand, NULL);
+  if (thread != NULL)
+    {
+      g_thread_unref (thread);
+      return fd;
+    }
+  g_free (stand);
+  close (fd);
+  errno = EAGAIN;
+  return -1;
 }
 
 /* @reaped is called when the child has ended and was waited for; @pidfd must be open until then. */
@@ -137,5 +176,5 @@ gmp_reaper_watch (int       pid,
 
   *child = (Child) { pid, reaped, user_data };
   g_source_set_callback (source, G_SOURCE_FUNC (ended_cb), child, g_free);
-  g_source_attach (source, get_context ());
+  g_source_attach (source, context);
 }

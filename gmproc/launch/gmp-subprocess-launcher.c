@@ -61,10 +61,9 @@ gmp_subprocess_send_signal (GmpProcess *process,
   GmpSubprocess *self = GMP_SUBPROCESS (process);
 
   /* A pidfd never means another process, whatever has become of this one. */
-  if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
-      (errno != ENOSYS && errno != EBADF))
+  if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 || errno == ESRCH)
     return;
-  /* It is none: see gmp_reaper_open(). */
+  /* It is none, see gmp_reaper_open(), or the call is forbidden. */
   g_mutex_lock (&self->lock);
   if (!self->has_ended)
     kill (self->pid, signum);
@@ -201,7 +200,9 @@ gmp_subprocess_finalize (GObject *object)
 
   if (self->pidfd != -1)
     close (self->pidfd);
-  g_mutex_clear (&self->lock);
+  /* In a forked child another thread's, which is not there, may hold it for ever. */
+  if (!gmp_process_is_foreign (GMP_PROCESS (self)))
+    g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_subprocess_parent_class)->finalize (object);
 }
 
@@ -291,7 +292,8 @@ static void
 explain (GError     **error,
          const GError *reason)
 {
-  gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK);
+  gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) ||
+                     g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
 
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message,
                refused ? gmp_limit_describe (EAGAIN) : "");
@@ -390,7 +392,9 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
 
   if (argv != NULL && !gmp_environment_can_pass (launch->argv[0], &local))
     g_clear_pointer (&argv, g_strfreev);
-  if (argv != NULL && wrapper != NULL)
+  if (argv != NULL && !gmp_reaper_begin (&local))
+    g_prefix_error (&local, "no thread can be had to watch it: ");
+  else if (argv != NULL && wrapper != NULL)
     was_started = spawn (launch, argv, TRUE, &pid, &local);
   else if (argv != NULL)
     was_started = spawn_deaf (launch, argv, &pid, &local);

@@ -70,6 +70,17 @@ struct _GmpWarmProcess
 
 G_DEFINE_FINAL_TYPE (GmpWarmProcess, gmp_warm_process, GMP_TYPE_PROCESS)
 
+/* Forked children may hold the socket open, so closing would not do. */
+static void
+hang_up (GmpWarmLauncher *self)
+{
+  if (self->fd == -1)
+    return;
+  shutdown (self->fd, SHUT_RDWR);
+  close (self->fd);
+  self->fd = -1;
+}
+
 static void
 lose_locked (GmpWarmLauncher *self,
              const GError    *error)
@@ -80,8 +91,7 @@ lose_locked (GmpWarmLauncher *self,
   complaint[MAX (n, 0)] = '\0';
   gmp_debug ("the warm-start server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
              error->message, n > 0 ? "; it had printed: " : "", complaint);
-  close (self->fd);
-  self->fd = -1;
+  hang_up (self);
   while (self->pending.length > 0)
     {
       g_autoptr (GmpProcess) process = g_queue_pop_head (&self->pending);
@@ -216,13 +226,28 @@ gmp_warm_process_get_pid (GmpProcess *process)
   return GMP_WARM_PROCESS (process)->pid;
 }
 
+static gboolean
+has_ended (GmpWarmProcess *self)
+{
+  struct pollfd place = { .fd = self->pidfd, .events = POLLIN };
+
+  return poll (&place, 1, 0) != 0;
+}
+
 static void
 gmp_warm_process_send_signal (GmpProcess *process,
                               int         signum)
 {
-  get_known (GMP_WARM_PROCESS (process));
-  if (GMP_WARM_PROCESS (process)->pid != 0)
-    gmp_pidfd_send_signal (GMP_WARM_PROCESS (process)->pidfd, signum, NULL, 0);
+  GmpWarmProcess *self = GMP_WARM_PROCESS (process);
+
+  get_known (self);
+  if (self->pid == 0 || gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
+      errno == ESRCH)
+    return;
+  /* The call is forbidden. The number is this process's as long as its server has not waited for
+   * it. */
+  if (!has_ended (self))
+    kill (self->pid, signum);
 }
 
 /* It has ended. Without its server nobody knows how. */
@@ -247,6 +272,8 @@ ended_cb (int          fd G_GNUC_UNUSED,
   GTask *task = user_data;
   GmpWarmProcess *self = g_task_get_source_object (task);
 
+  if (gmp_process_is_foreign (GMP_PROCESS (self)))
+    return G_SOURCE_REMOVE;
   if (!g_task_return_error_if_cancelled (task))
     g_task_return_int (task, get_wait_status (self));
   return G_SOURCE_REMOVE;
@@ -314,13 +341,16 @@ gmp_warm_process_finalize (GObject *object)
   GmpWarmProcess *self = GMP_WARM_PROCESS (object);
   gpointer pid = GINT_TO_POINTER (self->pid);
 
-  g_mutex_lock (&self->launcher->lock);
-  if (g_hash_table_lookup (self->launcher->forked, pid) == self)
-    g_hash_table_replace (self->launcher->forked, pid, NULL);
-  g_mutex_unlock (&self->launcher->lock);
   if (self->pidfd != -1)
     close (self->pidfd);
-  g_object_unref (self->launcher);
+  if (!gmp_process_is_foreign (GMP_PROCESS (self)))
+    {
+      g_mutex_lock (&self->launcher->lock);
+      if (g_hash_table_lookup (self->launcher->forked, pid) == self)
+        g_hash_table_replace (self->launcher->forked, pid, NULL);
+      g_mutex_unlock (&self->launcher->lock);
+      g_object_unref (self->launcher);
+    }
   G_OBJECT_CLASS (gmp_warm_process_parent_class)->finalize (object);
 }
 
@@ -413,7 +443,7 @@ gmp_warm_launcher_finalize (GObject *object)
 {
   GmpWarmLauncher *self = GMP_WARM_LAUNCHER (object);
 
-  close_if_open (self->fd);
+  hang_up (self);
   close_if_open (self->output_fd);
   if (self->server != NULL)
     gmp_process_end_sync (self->server, END_LIMIT);

@@ -7,6 +7,7 @@
 #include "peer/gmp-wire-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ typedef struct {
 struct _GmpWire
 {
   GSocket *socket;
+  guint generation; /* of this process, by gmp_fork_get_generation() */
 
   GMutex lock; /* of all that is sent */
   guint32 serial; /* the last one */
@@ -88,11 +90,18 @@ gmp_wire_new (int      fd,
   g_socket_set_blocking (socket, FALSE);
   self = g_new0 (GmpWire, 1);
   self->socket = socket;
+  self->generation = gmp_fork_get_generation ();
   self->n_room = HEADER_SIZE;
   self->blob = g_malloc (HEADER_SIZE);
   g_mutex_init (&self->lock);
   g_queue_init (&self->parcels);
   return self;
+}
+
+static gboolean
+is_foreign (GmpWire *self)
+{
+  return self->generation != gmp_fork_get_generation ();
 }
 
 static void
@@ -108,6 +117,10 @@ parcel_free (gpointer data)
 void
 gmp_wire_free (GmpWire *self)
 {
+  /* Forked children may hold the socket open, so closing would not do; they themselves leave it to
+   * the process that it is of. */
+  if (!is_foreign (self))
+    g_socket_shutdown (self->socket, TRUE, TRUE, NULL);
   g_object_unref (self->socket);
   g_queue_clear_full (&self->parcels, parcel_free);
   g_free (self->blob);
@@ -297,7 +310,7 @@ GDBusMessage *
 gmp_wire_receive (GmpWire *self,
                   GError **error)
 {
-  for (;;)
+  while (!is_foreign (self))
     {
       gsize n_wanted = self->size > 0 ? self->size : HEADER_SIZE;
 
@@ -316,6 +329,9 @@ gmp_wire_receive (GmpWire *self,
           return NULL;
         }
     }
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                       "The socket is that of the process that this one was forked from");
+  return NULL;
 }
 
 static Parcel *
@@ -428,6 +444,8 @@ gmp_wire_flush (GmpWire *self)
   Parcel *parcel;
   gboolean has_rest;
 
+  if (is_foreign (self))
+    return TRUE;
   g_mutex_lock (&self->lock);
   while ((parcel = g_queue_peek_head (&self->parcels)) != NULL &&
          send_parcel (self, parcel, &error))
