@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -23,11 +24,21 @@ G_BEGIN_DECLS
 #define SYS_pidfd_send_signal 424
 #endif
 
+/* Old sandboxes answer EPERM to calls that they do not know. Who may start a process may also open
+ * and signal it, so nothing else is meant by that here. */
+static inline int
+gmp_pidfd_check (long result)
+{
+  if (result == -1 && errno == EPERM)
+    errno = ENOSYS;
+  return (int) result;
+}
+
 static inline int
 gmp_pidfd_open (pid_t        pid,
                 unsigned int flags)
 {
-  return syscall (SYS_pidfd_open, pid, flags);
+  return gmp_pidfd_check (syscall (SYS_pidfd_open, pid, flags));
 }
 
 static inline int
@@ -36,7 +47,7 @@ gmp_pidfd_send_signal (int          pidfd,
                        siginfo_t   *info,
                        unsigned int flags)
 {
-  return syscall (SYS_pidfd_send_signal, pidfd, signum, info, flags);
+  return gmp_pidfd_check (syscall (SYS_pidfd_send_signal, pidfd, signum, info, flags));
 }
 
 G_END_DECLS

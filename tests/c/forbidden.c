@@ -1,0 +1,117 @@
+/* forbidden.c: calls of the system that a sandbox does not know
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-client-server.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* From here on this process and its workers get EPERM for @number, as old sandboxes say in place of
+ * ENOSYS. */
+static void
+forbid (long number)
+{
+  struct sock_filter filter[] = {
+    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
+    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (guint32) number, 0, 1),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = { G_N_ELEMENTS (filter), filter };
+
+  g_assert_no_errno (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+  g_assert_no_errno (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+static GVariant *
+echo (GVariant *params,
+      GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_ref (params);
+}
+
+static void
+check_workers (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  gmp_test_add_worker (workers, 2, echo, g_variant_new_string ("two"));
+  results = gmp_test_run (workers);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+}
+
+static void
+check_clients (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (application, 2, TEST_TYPE_CLIENT,
+                                 test_params ("{'turns': <uint32 3>}"), &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+}
+
+/* Both kinds of applications, in a process of their own, for what is forbidden once is so for ever.
+ * The second run has the warm starts. */
+static void
+check_without (const char *path,
+               long        number)
+{
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess (path, 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  forbid (number);
+  for (guint turn = 0; turn < 3; turn++)
+    {
+      check_workers ();
+      check_clients ();
+    }
+}
+
+static void
+test_memfd (void)
+{
+  check_without ("/forbidden/memfd", SYS_memfd_create);
+}
+
+static void
+test_pidfd (void)
+{
+  check_without ("/forbidden/pidfd", SYS_pidfd_open);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (TEST_TYPE_CLIENT);
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/forbidden/memfd", test_memfd);
+  gmp_test_add ("/forbidden/pidfd", test_pidfd);
+  return g_test_run ();
+}
