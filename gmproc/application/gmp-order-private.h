@@ -17,17 +17,19 @@ typedef struct {
   char **argv;
   GmpOptions *options;     /* of the run that it is for */
   char **environment;
-  char *working_directory; /* (nullable): it is gone, so processes stay where they are */
+  char *working_directory; /* (nullable): it is gone */
   guint inner_threads;     /* for libraries that start a thread for each processor */
   char *server_key; /* equal where two orders can be met by forks of one process */
   char *spare_key;  /* equal where they can be met by the same process, started ahead */
 } GmpOrder;
 
-GmpOrder *gmp_order_new  (const char         *runtime,
-                          const char * const *argv,
-                          GmpOptions         *options,
-                          guint               inner_threads);
-void      gmp_order_free (GmpOrder           *self);
+GmpOrder *gmp_order_new          (const char         *runtime,
+                                  const char * const *argv,
+                                  GmpOptions         *options,
+                                  guint               inner_threads);
+gboolean  gmp_order_check_folder (GmpOrder           *self,
+                                  GError            **error);
+void      gmp_order_free         (GmpOrder           *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOrder, gmp_order_free)
 

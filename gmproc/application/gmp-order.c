@@ -7,6 +7,7 @@
 #include "application/gmp-order-private.h"
 
 #include "application/gmp-search-paths-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 
 #include <errno.h>
@@ -136,6 +137,30 @@ gmp_order_new (const char         *runtime,
   self->server_key = make_server_key (self);
   self->spare_key = make_spare_key (self);
   return self;
+}
+
+/* FALSE where the folder for the process is gone: one that was started ahead would not notice, and
+ * an interpreter fails without saying why. */
+gboolean
+gmp_order_check_folder (GmpOrder *self,
+                        GError  **error)
+{
+  const char *folder = self->options->working_directory;
+  struct stat status;
+
+  if (folder != NULL && stat (folder, &status) == 0)
+    return TRUE;
+  if (folder == NULL && self->working_directory != NULL)
+    return TRUE;
+  if (folder != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                 "it cannot be started in the folder '%s' (working-directory): %s", folder,
+                 g_strerror (errno));
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                 "it cannot be started in the application's own working folder, which was deleted "
+                 "or cannot be reached: go to another, or set working-directory");
+  return FALSE;
 }
 
 void

@@ -540,6 +540,12 @@ gmp_starter_start_async (GmpStarter         *self,
   g_task_set_source_tag (task, gmp_starter_start_async);
   g_task_set_priority (task, order->options->priority);
   g_task_set_task_data (task, gmp_starter_ref (self), (GDestroyNotify) gmp_starter_unref);
+  if (!gmp_order_check_folder (order, &error))
+    {
+      g_task_return_error (task, error);
+      gmp_order_free (order);
+      return;
+    }
   if (!is_enabled ())
     drop_kinds (self);
   if (as_ever || !is_enabled ())

@@ -26,6 +26,18 @@ gmp_target_get_runtime (const char *target,
   return g_strndup (target, colon - target);
 }
 
+/* A target is text, which a path need not be: that is then written as a URI. */
+static char *
+describe_path (const char *path)
+{
+  g_autofree char *absolute = NULL;
+
+  if (g_utf8_validate (path, -1, NULL))
+    return g_strdup (path);
+  absolute = g_canonicalize_filename (path, NULL);
+  return g_filename_to_uri (absolute, NULL, NULL);
+}
+
 /* Address space randomisation gives each process other addresses, so a function travels as its
  * module and offset; the build id tells whether the other side has loaded the same file. */
 char *
@@ -33,6 +45,7 @@ gmp_target_for_function (GmpMethod method,
                          GError  **error)
 {
   g_autoptr (GmpModule) module = gmp_module_find_address ((gconstpointer) method);
+  g_autofree char *path = NULL;
 
   if (module == NULL)
     {
@@ -50,8 +63,9 @@ gmp_target_for_function (GmpMethod method,
     }
   if (!gmp_runtime_check_program (module->path, error))
     return NULL;
+  path = describe_path (module->path);
   return g_strdup_printf ("native:%s:" GMP_TARGET_OFFSET "0x%" G_GINTPTR_MODIFIER "x@%s",
-                          module->path, (guintptr) method - module->base, module->build_id);
+                          path, (guintptr) method - module->base, module->build_id);
 }
 
 /* The module that registered @type, as far as its class shows: the first function in the class that
@@ -85,14 +99,15 @@ gmp_target_for_type (GType    type,
                      GError **error)
 {
   g_autoptr (GmpModule) module = find_module_of_type (type);
+  g_autofree char *path = describe_path (module != NULL ? module->path : "");
 
   if (module != NULL && !gmp_runtime_check_program (module->path, error))
     return NULL;
   return g_strdup_printf ("native:%s:" GMP_TARGET_TYPE "%s",
-                          module != NULL ? module->path : "", g_type_name (type));
+                          path, g_type_name (type));
 }
 
-/* MODULE:NAME. Modules may have colons in their paths; names have none. */
+/* MODULE:NAME. MODULE is a path, which may have colons, or a file's URI; names have none. */
 gboolean
 gmp_target_parse_native (const char  *description,
                          char       **module,
@@ -110,7 +125,14 @@ gmp_target_parse_native (const char  *description,
     }
   *module = g_strndup (description, colon - description);
   *name = colon + 1;
-  return TRUE;
+  if (g_str_has_prefix (*module, "file:"))
+    {
+      char *path = g_filename_from_uri (*module, NULL, error);
+
+      g_free (*module);
+      *module = path;
+    }
+  return *module != NULL;
 }
 
 /* @place is what follows "offset=": 0xADDR@BUILD_ID. */

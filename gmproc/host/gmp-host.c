@@ -376,17 +376,17 @@ watch_parent (void)
 
 /* Ctrl-C reaches all of the terminal's processes, and the application tells its workers what to do.
  * A handler rather than SIG_IGN, for programs started from here would inherit that. Until here the
- * launcher had the signal blocked. */
+ * launcher had the signal blocked; a worker has no signal blocked, whatever the application has, or
+ * this program before it knew that it is one. */
 static void
 set_signals (void)
 {
   struct sigaction action = { .sa_handler = ignore_cb, .sa_flags = SA_RESTART };
-  sigset_t interrupt;
+  sigset_t nothing;
 
   sigaction (SIGINT, &action, NULL);
-  sigemptyset (&interrupt);
-  sigaddset (&interrupt, SIGINT);
-  pthread_sigmask (SIG_UNBLOCK, &interrupt, NULL);
+  sigemptyset (&nothing);
+  pthread_sigmask (SIG_SETMASK, &nothing, NULL);
   signal (SIGPIPE, SIG_IGN);
 }
 

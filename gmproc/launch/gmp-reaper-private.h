@@ -23,4 +23,6 @@ void     gmp_reaper_watch (int       pid,
                            GmpReaped reaped,
                            gpointer  user_data);
 
+void gmp_reaper_adopt (int pid);
+
 G_END_DECLS

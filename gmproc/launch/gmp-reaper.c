@@ -50,25 +50,36 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
+/* Signals are for the threads of the program. */
 static gboolean
-start_locked (GError **error)
+start_thread (const char *name,
+              GThreadFunc function,
+              gpointer    data,
+              GError    **error)
 {
-  GMainContext *fresh = g_main_context_new ();
   GThread *thread;
   sigset_t all;
   sigset_t old;
 
-  /* Signals are for the threads of the program. */
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &old);
-  thread = g_thread_try_new ("gmproc-reaper", reaper_thread, fresh, error);
+  thread = g_thread_try_new (name, function, data, error);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
-  if (thread == NULL)
+  if (thread != NULL)
+    g_thread_unref (thread);
+  return thread != NULL;
+}
+
+static gboolean
+start_locked (GError **error)
+{
+  GMainContext *fresh = g_main_context_new ();
+
+  if (!start_thread ("gmproc-reaper", reaper_thread, fresh, error))
     {
       g_main_context_unref (fresh);
       return FALSE;
     }
-  g_thread_unref (thread);
   context = fresh;
   return TRUE;
 }
@@ -97,6 +108,28 @@ kill_left_behind (int pid)
     kill (-pid, SIGKILL);
 }
 
+static gpointer
+adopt_thread (gpointer pid)
+{
+  siginfo_t info;
+
+  while (waitid (P_PGID, (id_t) GPOINTER_TO_INT (pid), &info, WEXITED) == 0 || errno == EINTR)
+    ;
+  return NULL;
+}
+
+/* The worker @pid has ended and was waited for. In an application that is process 1 of a container,
+ * or a subreaper, the processes that it has left in its group are now children of the application,
+ * and nobody else waits for them. */
+void
+gmp_reaper_adopt (int pid)
+{
+  siginfo_t info = { 0, };
+
+  if (pid > 0 && waitid (P_PGID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+    start_thread ("gmproc-adopt", adopt_thread, GINT_TO_POINTER (pid), NULL);
+}
+
 static gboolean
 ended_cb (int          fd G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
@@ -111,6 +144,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
   do
     result = wait4 (child->pid, &status, 0, &usage);
   while (result == -1 && errno == EINTR);
+  gmp_reaper_adopt (child->pid);
   /* Where the program ignores SIGCHLD the kernel has thrown it all away. */
   child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
                  child->user_data);

@@ -300,9 +300,28 @@ explain (GError     **error,
 }
 
 static gboolean
+are_same (const sigset_t *a,
+          const sigset_t *b)
+{
+  for (int signum = 1; signum < NSIG; signum++)
+    if (sigismember (a, signum) != sigismember (b, signum))
+      return FALSE;
+  return TRUE;
+}
+
+/* Called in the child, before it executes the program. */
+static void
+set_mask_cb (gpointer mask)
+{
+  sigprocmask (SIG_SETMASK, mask, NULL);
+}
+
+/* The program begins with the signals of @mask blocked, whatever this thread blocks. */
+static gboolean
 spawn (const GmpLaunch *launch,
        char           **argv,
        gboolean         with_input,
+       sigset_t        *mask,
        int             *pid,
        GError         **error)
 {
@@ -310,13 +329,19 @@ spawn (const GmpLaunch *launch,
   GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
   const char *folder = launch->working_directory;
   int target_fd = GMP_WORKER_FD;
+  GSpawnChildSetupFunc setup = NULL;
+  sigset_t blocked;
 
+  pthread_sigmask (SIG_BLOCK, NULL, &blocked);
   if (folder != NULL && is_here (folder))
     folder = NULL;
   if (with_input)
     flags |= G_SPAWN_CHILD_INHERITS_STDIN;
+  /* Without a function to call first, the child need not be forked. */
+  if (!are_same (&blocked, mask))
+    setup = set_mask_cb;
   return g_spawn_async_with_pipes_and_fds (folder, (const char * const *) argv,
-                                           (const char * const *) environment, flags, NULL, NULL,
+                                           (const char * const *) environment, flags, setup, mask,
                                            -1, launch->stdout_fd, launch->stderr_fd,
                                            &launch->control_fd, &target_fd, 1, pid, NULL, NULL,
                                            NULL, error);
@@ -338,7 +363,7 @@ spawn_deaf (const GmpLaunch *launch,
   sigemptyset (&interrupt);
   sigaddset (&interrupt, SIGINT);
   pthread_sigmask (SIG_BLOCK, &interrupt, &old);
-  result = spawn (launch, argv, FALSE, pid, error);
+  result = spawn (launch, argv, FALSE, &interrupt, pid, error);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   return result;
 }
@@ -388,14 +413,16 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
   g_autoptr (GError) local = NULL;
   g_auto (GStrv) argv = wrap (launch->argv, wrapper, &local);
   gboolean was_started = FALSE;
+  sigset_t nothing;
   int pid;
 
+  sigemptyset (&nothing);
   if (argv != NULL && !gmp_environment_can_pass (launch->argv[0], &local))
     g_clear_pointer (&argv, g_strfreev);
   if (argv != NULL && !gmp_reaper_begin (&local))
     g_prefix_error (&local, "no thread can be had to watch it: ");
   else if (argv != NULL && wrapper != NULL)
-    was_started = spawn (launch, argv, TRUE, &pid, &local);
+    was_started = spawn (launch, argv, TRUE, &nothing, &pid, &local);
   else if (argv != NULL)
     was_started = spawn_deaf (launch, argv, &pid, &local);
   close_all (launch);

@@ -11,6 +11,7 @@
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
 #include "base/gmp-warm-private.h"
+#include "launch/gmp-reaper-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,6 +175,7 @@ take_ended_locked (GmpWarmLauncher *self,
       !g_hash_table_steal_extended (self->forked, GINT_TO_POINTER (message->number), NULL,
                                     &stolen))
     return FALSE;
+  gmp_reaper_adopt (message->number);
   process = stolen;
   if (process != NULL)
     {
@@ -442,12 +444,18 @@ static void
 gmp_warm_launcher_finalize (GObject *object)
 {
   GmpWarmLauncher *self = GMP_WARM_LAUNCHER (object);
+  GHashTableIter iter;
+  gpointer pid;
 
   hang_up (self);
   close_if_open (self->output_fd);
   if (self->server != NULL)
     gmp_process_end_sync (self->server, END_LIMIT);
   g_clear_object (&self->server);
+  /* What the server has not waited for is in groups of its own. */
+  g_hash_table_iter_init (&iter, self->forked);
+  while (g_hash_table_iter_next (&iter, &pid, NULL))
+    gmp_reaper_adopt (GPOINTER_TO_INT (pid));
   g_hash_table_unref (self->forked);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_warm_launcher_parent_class)->finalize (object);
