@@ -7,6 +7,7 @@
 #include "application/gmp-crew-private.h"
 
 #include "application/gmp-restarts-private.h"
+#include "application/gmp-room-private.h"
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
@@ -125,7 +126,7 @@ gmp_crew_set_options (GmpCrew    *self,
 {
   claim (self);
   /* A kept process was started under the old ones. */
-  gmp_pool_retire (self->pool);
+  gmp_pool_retire_later (self->pool);
   gmp_options_unref (self->options);
   self->options = options;
   self->max_parallel = max_parallel;
@@ -422,6 +423,7 @@ ran_cb (GObject      *source,
   if (gmp_remote_worker_run_finish (worker, result, &value, &failure))
     may_go_on = settle (self, member->id, value);
   gmp_pool_keep (self->pool, worker);
+  gmp_room_leave ();
   if (may_go_on)
     end_member (self, member, failure);
   else
@@ -437,6 +439,7 @@ begin_next (GmpCrew *self)
   Member *member = g_queue_pop_head (&self->waiting);
   GmpRemoteWorker *worker = gmp_pool_take (self->pool);
 
+  gmp_room_enter (worker == NULL);
   if (worker == NULL)
     worker = gmp_crew_new_worker (self);
   member->worker = worker;
@@ -460,6 +463,19 @@ may_begin (GmpCrew *self)
          (self->max_parallel == 0 || self->running->len < self->max_parallel);
 }
 
+/* Clients may wait for each other, so none of them waits for another's end. Processes that were
+ * started ahead give way. */
+static gboolean
+has_room (GmpCrew *self)
+{
+  if (self->server != NULL || gmp_pool_has_kept (self->pool) ||
+      gmp_room_await (self->begin_source))
+    return TRUE;
+  if (gmp_starter_drop_spares (self->starter))
+    g_source_set_ready_time (self->begin_source, 0);
+  return FALSE;
+}
+
 static gboolean
 begin_cb (gpointer user_data)
 {
@@ -467,6 +483,8 @@ begin_cb (gpointer user_data)
 
   if (self->generation != gmp_fork_get_generation ())
     return G_SOURCE_REMOVE;
+  if (may_begin (self) && !has_room (self))
+    return G_SOURCE_CONTINUE;
   if (may_begin (self))
     begin_next (self);
   if (may_begin (self))
@@ -475,13 +493,12 @@ begin_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Starting a process takes most of a millisecond, so the main loop comes up for air after each. */
 static void
 begin_waiting (GmpCrew *self)
 {
   if (self->begin_source != NULL || !may_begin (self))
     return;
-  self->begin_source = gmp_source_attach (g_idle_source_new (), self->options->priority,
+  self->begin_source = gmp_source_attach (gmp_room_source_new (), self->options->priority,
                                           begin_cb, self);
 }
 

@@ -19,6 +19,7 @@ GMainContext    *gmp_pool_get_context (GmpPool         *self);
 void             gmp_pool_keep        (GmpPool         *self,
                                        GmpRemoteWorker *worker);
 GmpRemoteWorker *gmp_pool_take        (GmpPool         *self);
-void             gmp_pool_retire      (GmpPool         *self);
+gboolean         gmp_pool_has_kept    (GmpPool         *self);
+void             gmp_pool_retire_later (GmpPool        *self);
 
 G_END_DECLS

@@ -6,10 +6,10 @@
 
 #include "application/gmp-pool-private.h"
 
-
 struct _GmpPool
 {
   GQueue workers;        /* of GmpRemoteWorker: the one that has waited longest comes first */
+  GPtrArray *threads;    /* of GThread: they wait for processes that were let go */
   GMainContext *context; /* (nullable): for what blocks */
 };
 
@@ -19,15 +19,8 @@ gmp_pool_new (void)
   GmpPool *self = g_new0 (GmpPool, 1);
 
   g_queue_init (&self->workers);
+  self->threads = g_ptr_array_new_with_free_func ((GDestroyNotify) (void (*) (void)) g_thread_join);
   return self;
-}
-
-void
-gmp_pool_free (GmpPool *self)
-{
-  gmp_pool_retire (self);
-  g_clear_pointer (&self->context, g_main_context_unref);
-  g_free (self);
 }
 
 /* A context of the pool's own, for calls that block. It is the same for all of them, for what one
@@ -64,24 +57,65 @@ gmp_pool_take (GmpPool *self)
   return NULL;
 }
 
-/* Waits for the processes to be gone, which takes a limited time: what has nothing to do exits at
- * once, or is killed. A garbage collector may be what calls this, so nothing of the user's is
- * called, and no context is run that others have something in. */
-void
-gmp_pool_retire (GmpPool *self)
+/* Whether any waits, or did when this was last looked at. */
+gboolean
+gmp_pool_has_kept (GmpPool *self)
+{
+  return self->workers.length > 0;
+}
+
+/* Lets go of all processes, which then exit. */
+static void
+disconnect (GmpPool *self)
+{
+  for (GList *link = self->workers.head; link != NULL; link = link->next)
+    gmp_remote_worker_disconnect (link->data);
+}
+
+/* Waits for @workers to be gone, which takes a limited time: what has nothing to do exits at once,
+ * or is killed. */
+static gpointer
+end_all (gpointer workers)
 {
   GmpRemoteWorker *worker;
 
-  if (self->workers.length == 0)
-    return;
-  /* The connections' last words come here, until the pool is freed. */
-  g_main_context_push_thread_default (gmp_pool_get_context (self));
-  for (GList *link = self->workers.head; link != NULL; link = link->next)
-    gmp_remote_worker_disconnect (link->data);
-  g_main_context_pop_thread_default (self->context);
-  while ((worker = g_queue_pop_head (&self->workers)) != NULL)
+  while ((worker = g_queue_pop_head (workers)) != NULL)
     {
       gmp_remote_worker_end_sync (worker);
       g_object_unref (worker);
     }
+  g_queue_free (workers);
+  return NULL;
+}
+
+/* Has the processes end while the caller, whose main loop this may be, goes on. */
+void
+gmp_pool_retire_later (GmpPool *self)
+{
+  GThread *thread;
+  GQueue *workers;
+
+  if (self->workers.length == 0)
+    return;
+  disconnect (self);
+  workers = g_queue_copy (&self->workers);
+  g_queue_clear (&self->workers);
+  thread = g_thread_try_new ("gmproc-retire", end_all, workers, NULL);
+  if (thread != NULL)
+    g_ptr_array_add (self->threads, thread);
+  else
+    end_all (workers);
+}
+
+/* When this returns all processes are gone. A garbage collector may be what calls this, so nothing
+ * of the user's is called, and no context is run that others have something in. */
+void
+gmp_pool_free (GmpPool *self)
+{
+  disconnect (self);
+  end_all (g_queue_copy (&self->workers));
+  g_queue_clear (&self->workers);
+  g_ptr_array_unref (self->threads);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_free (self);
 }

@@ -33,5 +33,6 @@ void        gmp_starter_start_async  (GmpStarter           *self,
 GmpStarted *gmp_starter_start_finish (GmpStarter           *self,
                                       GAsyncResult         *result,
                                       GError              **error);
+gboolean    gmp_starter_drop_spares  (GmpStarter           *self);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 
 #include "application/gmp-starter-private.h"
 
+#include "application/gmp-room-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
@@ -273,7 +274,7 @@ add_spare_locked (GmpStarter *self,
   Spare *spare;
 
   if (kind->spares.length >= g_get_num_processors () || kind->state == SERVER_LOADING ||
-      order->working_directory == NULL)
+      order->working_directory == NULL || !gmp_room_is_ample ())
     return;
   started = start_locked (self, kind, order, NULL);
   if (started == NULL)
@@ -321,6 +322,33 @@ refill (GmpOrder *order)
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
+static gboolean
+drop_spares_locked (GmpStarter *self)
+{
+  gboolean result = FALSE;
+
+  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+    {
+      Kind *kind = link->data;
+
+      result |= kind->spares.length > 0;
+      g_queue_clear_full (&kind->spares, spare_free);
+    }
+  return result;
+}
+
+/* Ends the processes that were started ahead; %FALSE where there are none. */
+gboolean
+gmp_starter_drop_spares (GmpStarter *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = drop_spares_locked (self);
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
 /* What is given while the lock is held is told after that, for the callback may ask again. */
 typedef struct {
   GTask *task;
@@ -339,6 +367,12 @@ give_locked (GmpStarter *self,
 
   if (delivery.started == NULL)
     delivery.started = start_locked (self, kind, order, &delivery.error);
+  /* Those that were started ahead for others are in the way. */
+  if (delivery.started == NULL && drop_spares_locked (self))
+    {
+      g_clear_error (&delivery.error);
+      delivery.started = start_locked (self, kind, order, &delivery.error);
+    }
   g_array_append_val (deliveries, delivery);
 }
 
@@ -551,6 +585,11 @@ gmp_starter_start_async (GmpStarter         *self,
   if (as_ever || !is_enabled ())
     {
       started = launch (self->plain, order, FALSE, &error);
+      if (started == NULL && gmp_starter_drop_spares (self))
+        {
+          g_clear_error (&error);
+          started = launch (self->plain, order, FALSE, &error);
+        }
       if (started != NULL)
         g_task_return_pointer (task, started, (GDestroyNotify) started_free);
       else

@@ -7,6 +7,7 @@
 #include "application/gmp-worker-process-private.h"
 
 #include "application/gmp-line-reader-private.h"
+#include "application/gmp-room-private.h"
 #include "application/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
@@ -20,10 +21,6 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-/* How many descriptors are left free when the last worker has been started: GLib aborts the process
- * where it cannot make one that it needs. */
-#define SPARE_DESCRIPTORS 64
 
 /* How many lines of standard error a failure quotes. */
 #define TAIL_LINES 10
@@ -116,8 +113,7 @@ check_limit (int      last_fd,
 {
   struct rlimit limit;
 
-  if (getrlimit (RLIMIT_NOFILE, &limit) != 0 ||
-      last_fd + SPARE_DESCRIPTORS < (gint64) limit.rlim_cur)
+  if (gmp_room_allows (last_fd) || getrlimit (RLIMIT_NOFILE, &limit) != 0)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise "

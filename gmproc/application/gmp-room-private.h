@@ -1,0 +1,20 @@
+/* gmp-room-private.h: whether there are descriptors for another worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+gboolean gmp_room_allows     (int      fd);
+gboolean gmp_room_is_ample   (void);
+gboolean gmp_room_await      (GSource *source);
+void     gmp_room_enter      (gboolean starts);
+void     gmp_room_leave      (void);
+GSource *gmp_room_source_new (void);
+
+G_END_DECLS
