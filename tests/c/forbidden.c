@@ -103,6 +103,13 @@ test_pidfd (void)
   check_without ("/forbidden/pidfd", SYS_pidfd_open);
 }
 
+/* Processes that were started ahead, and kept ones, end by other means. */
+static void
+test_signal (void)
+{
+  check_without ("/forbidden/signal", SYS_pidfd_send_signal);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -113,5 +120,6 @@ main (int    argc,
 
   gmp_test_add ("/forbidden/memfd", test_memfd);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
+  gmp_test_add ("/forbidden/signal", test_signal);
   return g_test_run ();
 }
