@@ -15,10 +15,10 @@ export const say = print;
 
 /** A signal to a process, which GJS cannot send itself. */
 export function kill(process, name) {
-    GLib.spawn_command_line_sync(`kill -${name} ${process}`);
+    GLib.spawn_command_line_sync(`sh -c 'kill -${name} ${process}'`);
 }
 
-/* The signal comes while kill(1) is waited for, or a moment later. */
+/* The signal comes while the shell is waited for, or a moment later. */
 function die_by(name) {
     return () => {
         kill(pid, name);
