@@ -8,7 +8,11 @@
 
 #include "application/gmp-notice-private.h"
 #include "base/gmp-enum-types.h"
+#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-limit-private.h"
+
+#include <errno.h>
 
 /**
  * GmpApplication:
@@ -560,6 +564,34 @@ gmp_application_copy_options (GmpApplication *self)
   return gmp_options_copy (priv->options);
 }
 
+static gpointer
+do_nothing (gpointer user_data)
+{
+  return user_data;
+}
+
+/* GLib has a thread for its tasks and signal sources, and aborts the program where it cannot have
+ * it. Without one no worker can run either, and that is an error. */
+static gboolean
+can_have_thread (GError **error)
+{
+  static int is_known;
+  GThread *thread;
+
+  if (g_atomic_int_get (&is_known))
+    return TRUE;
+  thread = g_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
+  if (thread == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "No thread can be had%s",
+                   gmp_limit_describe (EAGAIN));
+      return FALSE;
+    }
+  g_thread_join (thread);
+  g_atomic_int_set (&is_known, TRUE);
+  return TRUE;
+}
+
 /* A run of the parent is none of a forked child. */
 static int
 run_mark (void)
@@ -575,6 +607,8 @@ gmp_application_claim (GmpApplication *self,
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
   int before = g_atomic_int_get (&priv->run);
 
+  if (!can_have_thread (error))
+    return FALSE;
   if (before != run_mark () &&
       g_atomic_int_compare_and_exchange (&priv->run, before, run_mark ()))
     return TRUE;

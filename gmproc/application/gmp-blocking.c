@@ -49,37 +49,13 @@ may_watch_locked (void)
   return n_watching > 0 || (sigaction (SIGINT, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
 }
 
-static gpointer
-do_nothing (gpointer user_data)
-{
-  return user_data;
-}
-
-/* GLib has a thread for its signal sources, and aborts the program where it cannot have it. Without
- * one no worker can run either, and that is an error. */
-static gboolean
-can_have_thread (void)
-{
-  static int is_known;
-  GThread *thread;
-
-  if (g_atomic_int_get (&is_known))
-    return TRUE;
-  thread = g_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
-  if (thread == NULL)
-    return FALSE;
-  g_thread_join (thread);
-  g_atomic_int_set (&is_known, TRUE);
-  return TRUE;
-}
-
 /* Ctrl-C would kill this process and with it all hope of an orderly end. A program that handles it
  * itself knows what it wants. */
 static void
 watch_interrupts (GmpBlocking *self)
 {
   G_LOCK (n_watching);
-  if (may_watch_locked () && can_have_thread ())
+  if (may_watch_locked ())
     {
       n_watching++;
       self->interrupt_source = g_unix_signal_source_new (SIGINT);
