@@ -6,10 +6,13 @@
 
 #include "application/gmp-oom-private.h"
 
+#include "base/gmp-fork-private.h"
+
 /* A SIGKILL does not say who sent it, and the kernel's log is not for everybody. But the kernel
  * counts, for each control group, the processes that it killed for lack of memory, and everybody
  * may read that. A kill since the worker began explains its death, and no other worker's. */
 G_LOCK_DEFINE_STATIC (known);
+GMP_FORK_WAITS_FOR (known)
 static GmpOomMark own; /* under the lock, as the next: of this process; empty: to be found */
 static char *explained_path; /* what was counted there up to then */
 static guint64 explained_count;

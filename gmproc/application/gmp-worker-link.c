@@ -76,6 +76,12 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   GmpWorkerLink *self = g_task_get_task_data (task);
   GError *error = NULL;
 
+  if (gmp_wire_is_foreign (self->wire))
+    {
+      /* It is not ours to return. */
+      g_steal_pointer (&task);
+      return G_SOURCE_REMOVE;
+    }
   gmp_source_clear (&self->read_source);
   if (g_task_return_error_if_cancelled (task))
     return G_SOURCE_REMOVE;
@@ -324,9 +330,15 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
 {
   /* The run's owner may free this when it returns. */
   GmpWorkerLink *self = g_rc_box_acquire (user_data);
+  g_autoptr (GDBusMessage) message = NULL;
   GError *error = NULL;
-  g_autoptr (GDBusMessage) message = gmp_wire_receive (self->wire, &error);
 
+  if (gmp_wire_is_foreign (self->wire))
+    {
+      link_unref (self);
+      return G_SOURCE_REMOVE;
+    }
+  message = gmp_wire_receive (self->wire, &error);
   if (message != NULL && !take_message (self, message))
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent a message that is none of a "
                  "worker's: '%.100s' (%.100s)", g_dbus_message_get_member (message),

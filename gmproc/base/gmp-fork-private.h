@@ -33,4 +33,15 @@ gmp_fork_get_generation (void)
     pthread_atfork (NULL, NULL, forget);        \
   }
 
+/* Forks wait for a lock of G_LOCK_DEFINE_STATIC(), so that a child finds it free, and whole what it
+ * protects. */
+#define GMP_FORK_WAITS_FOR(name)                                                \
+  static void lock_##name (void) { G_LOCK (name); }                             \
+  static void unlock_##name (void) { G_UNLOCK (name); }                         \
+  __attribute__ ((constructor)) static void                                     \
+  watch_forks_for_##name (void)                                                 \
+  {                                                                             \
+    pthread_atfork (lock_##name, unlock_##name, unlock_##name);                 \
+  }
+
 G_END_DECLS

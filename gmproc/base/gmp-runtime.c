@@ -8,8 +8,10 @@
 
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 
 G_LOCK_DEFINE_STATIC (commands);
+GMP_FORK_WAITS_FOR (commands)
 static GHashTable *commands; /* of char ** by runtime; under the lock */
 static GHashTable *preloads; /* of GVariant by runtime; under the lock */
 

@@ -40,6 +40,11 @@ reaper_thread (gpointer user_data)
 G_LOCK_DEFINE_STATIC (context);
 static GMainContext *context; /* (nullable): it has not begun */
 
+/* Held by the thread while it tells of an end: for GLib's locks are then taken by it, and a child
+ * that was forked meanwhile would wait for them for ever. */
+G_LOCK_DEFINE_STATIC (telling);
+GMP_FORK_WAITS_FOR (telling)
+
 /* A forked child has neither the thread nor the children. */
 static void
 forget (void)
@@ -140,6 +145,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
   int status = GMP_PROCESS_STATUS_UNKNOWN;
   int result;
 
+  G_LOCK (telling);
   kill_left_behind (child->pid);
   do
     result = wait4 (child->pid, &status, 0, &usage);
@@ -148,6 +154,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
   /* Where the program ignores SIGCHLD the kernel has thrown it all away. */
   child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
                  child->user_data);
+  G_UNLOCK (telling);
   return G_SOURCE_REMOVE;
 }
 

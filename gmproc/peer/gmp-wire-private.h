@@ -29,6 +29,7 @@ GSource      *gmp_wire_create_source (GmpWire             *self,
                                       GCancellable        *cancellable,
                                       GSocketSourceFunc    callback,
                                       gpointer             user_data);
+gboolean      gmp_wire_is_foreign    (GmpWire             *self);
 gboolean      gmp_wire_is_open       (GmpWire             *self);
 guint64       gmp_wire_get_n_taken   (GmpWire             *self);
 gsize         gmp_wire_get_n_waiting (GmpWire             *self);

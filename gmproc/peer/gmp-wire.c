@@ -98,8 +98,9 @@ gmp_wire_new (int      fd,
   return self;
 }
 
-static gboolean
-is_foreign (GmpWire *self)
+/* Whether it is that of the process that this one was forked from: then nothing is read here. */
+gboolean
+gmp_wire_is_foreign (GmpWire *self)
 {
   return self->generation != gmp_fork_get_generation ();
 }
@@ -119,7 +120,7 @@ gmp_wire_free (GmpWire *self)
 {
   /* Forked children may hold the socket open, so closing would not do; they themselves leave it to
    * the process that it is of. */
-  if (!is_foreign (self))
+  if (!gmp_wire_is_foreign (self))
     g_socket_shutdown (self->socket, TRUE, TRUE, NULL);
   g_object_unref (self->socket);
   g_queue_clear_full (&self->parcels, parcel_free);
@@ -310,7 +311,7 @@ GDBusMessage *
 gmp_wire_receive (GmpWire *self,
                   GError **error)
 {
-  while (!is_foreign (self))
+  for (;;)
     {
       gsize n_wanted = self->size > 0 ? self->size : HEADER_SIZE;
 
@@ -329,9 +330,6 @@ gmp_wire_receive (GmpWire *self,
           return NULL;
         }
     }
-  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
-                       "The socket is that of the process that this one was forked from");
-  return NULL;
 }
 
 static Parcel *
@@ -444,7 +442,7 @@ gmp_wire_flush (GmpWire *self)
   Parcel *parcel;
   gboolean has_rest;
 
-  if (is_foreign (self))
+  if (gmp_wire_is_foreign (self))
     return TRUE;
   g_mutex_lock (&self->lock);
   while ((parcel = g_queue_peek_head (&self->parcels)) != NULL &&

@@ -254,31 +254,6 @@ test_fork_holds_sockets (void)
   g_assert_cmpint (waitpid (child, NULL, 0), ==, child);
 }
 
-/* Threads hold locks when another forks. */
-
-static gpointer
-run_often (gpointer user_data)
-{
-  int *stop = user_data;
-  g_autoptr (GmpWorkers) workers = new_workers (FALSE);
-
-  while (!g_atomic_int_get (stop))
-    run_once (workers);
-  return NULL;
-}
-
-static void
-test_fork_beside_thread (void)
-{
-  int stop = 0;
-  GThread *thread = g_thread_new (NULL, run_often, &stop);
-
-  for (int i = 0; i < 5; i++)
-    fork_and (run_new, NULL);
-  g_atomic_int_set (&stop, 1);
-  g_thread_join (thread);
-}
-
 int
 main (int    argc,
       char **argv)
@@ -288,6 +263,5 @@ main (int    argc,
   gmp_test_add ("/forks/in-run", test_fork_in_run);
   gmp_test_add ("/forks/in-loop", test_fork_in_loop);
   gmp_test_add ("/forks/sockets", test_fork_holds_sockets);
-  gmp_test_add ("/forks/threads", test_fork_beside_thread);
   return g_test_run ();
 }
