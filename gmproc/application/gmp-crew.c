@@ -554,6 +554,8 @@ gmp_crew_run_async (GmpCrew            *self,
                                              G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancelled_cb),
                                              self);
   self->share = share_of_processors (self);
+  if (self->reuse)
+    gmp_pool_begin_run (self->pool);
   begin_waiting (self);
   maybe_return (self);
 }

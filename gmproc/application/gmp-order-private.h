@@ -23,13 +23,14 @@ typedef struct {
   char *spare_key;  /* equal where they can be met by the same process, started ahead */
 } GmpOrder;
 
-GmpOrder *gmp_order_new          (const char         *runtime,
-                                  const char * const *argv,
-                                  GmpOptions         *options,
-                                  guint               inner_threads);
-gboolean  gmp_order_check_folder (GmpOrder           *self,
-                                  GError            **error);
-void      gmp_order_free         (GmpOrder           *self);
+GmpOrder *gmp_order_new                   (const char         *runtime,
+                                           const char * const *argv,
+                                           GmpOptions         *options,
+                                           guint               inner_threads);
+gboolean  gmp_order_check_folder          (GmpOrder           *self,
+                                           GError            **error);
+void      gmp_order_free                  (GmpOrder           *self);
+char     *gmp_order_describe_surroundings (void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpOrder, gmp_order_free)
 

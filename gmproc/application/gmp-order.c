@@ -112,6 +112,23 @@ get_working_directory (void)
   return copy;
 }
 
+/* What a process that is kept has of this one and does not see change. It can stand for a new
+ * process only where this is the same. */
+char *
+gmp_order_describe_surroundings (void)
+{
+  GString *text = g_string_new (NULL);
+  g_auto (GStrv) environment = g_get_environ ();
+  g_autofree char *working_directory = get_working_directory ();
+  struct stat output = { 0 };
+
+  fstat (STDOUT_FILENO, &output);
+  append_strings (text, (const char * const *) environment);
+  g_string_append_printf (text, "%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, working_directory,
+                          (guint64) output.st_dev, (guint64) output.st_ino);
+  return g_string_free (text, FALSE);
+}
+
 /* Environment and working directory are those of this process, where the options do not say. */
 GmpOrder *
 gmp_order_new (const char         *runtime,

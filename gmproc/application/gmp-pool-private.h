@@ -16,6 +16,7 @@ typedef struct _GmpPool GmpPool;
 GmpPool         *gmp_pool_new         (void);
 void             gmp_pool_free        (GmpPool         *self);
 GMainContext    *gmp_pool_get_context (GmpPool         *self);
+void             gmp_pool_begin_run   (GmpPool         *self);
 void             gmp_pool_keep        (GmpPool         *self,
                                        GmpRemoteWorker *worker);
 GmpRemoteWorker *gmp_pool_take        (GmpPool         *self);

@@ -6,11 +6,14 @@
 
 #include "application/gmp-pool-private.h"
 
+#include "application/gmp-order-private.h"
+
 struct _GmpPool
 {
   GQueue workers;        /* of GmpRemoteWorker: the one that has waited longest comes first */
   GPtrArray *threads;    /* of GThread: they wait for processes that were let go */
   GMainContext *context; /* (nullable): for what blocks */
+  char *surroundings;    /* (nullable): of this process, when the last run began */
 };
 
 GmpPool *
@@ -107,6 +110,19 @@ gmp_pool_retire_later (GmpPool *self)
     end_all (workers);
 }
 
+/* A run begins. Processes are kept for as long as new ones would find the same folder, environment
+ * and output. */
+void
+gmp_pool_begin_run (GmpPool *self)
+{
+  char *surroundings = gmp_order_describe_surroundings ();
+
+  if (g_strcmp0 (self->surroundings, surroundings) != 0)
+    gmp_pool_retire_later (self);
+  g_free (self->surroundings);
+  self->surroundings = surroundings;
+}
+
 /* When this returns all processes are gone. A garbage collector may be what calls this, so nothing
  * of the user's is called, and no context is run that others have something in. */
 void
@@ -117,5 +133,6 @@ gmp_pool_free (GmpPool *self)
   g_queue_clear (&self->workers);
   g_ptr_array_unref (self->threads);
   g_clear_pointer (&self->context, g_main_context_unref);
+  g_free (self->surroundings);
   g_free (self);
 }

@@ -224,6 +224,48 @@ test_log_default (void)
   g_test_trap_assert_stderr ("*some*worker '4': a warning of 7*worker '4': critical*");
 }
 
+static GVariant *
+get_surroundings (GVariant *params G_GNUC_UNUSED,
+                  GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *folder = g_get_current_dir ();
+
+  return g_variant_new ("(iss)", getpid (), folder, g_getenv ("GMP_TEST_KEPT"));
+}
+
+/* What changes here between two runs is seen in processes that are kept. */
+static void
+test_reuse_surroundings (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autofree char *before = g_get_current_dir ();
+  const struct { const char *folder, *variable; gboolean is_other; } steps[] = {
+    { "/", "1", TRUE }, { "/", "1", FALSE }, { "/", "2", TRUE }, { "/usr", "2", TRUE },
+  };
+  int last = 0;
+
+  gmp_test_add_worker (workers, 1, get_surroundings, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      g_autoptr (GVariant) results = NULL;
+      g_autoptr (GVariant) value = NULL;
+      const char *folder, *variable;
+      int pid;
+
+      g_assert_no_errno (chdir (steps[i].folder));
+      g_setenv ("GMP_TEST_KEPT", steps[i].variable, TRUE);
+      results = gmp_test_run (workers);
+      value = gmp_test_get_int (results, 1);
+      g_variant_get (value, "(i&s&s)", &pid, &folder, &variable);
+      g_assert_cmpstr (folder, ==, steps[i].folder);
+      g_assert_cmpstr (variable, ==, steps[i].variable);
+      g_assert_cmpint (pid != last, ==, steps[i].is_other);
+      last = pid;
+    }
+  g_unsetenv ("GMP_TEST_KEPT");
+  g_assert_no_errno (chdir (before));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -233,6 +275,7 @@ main (int    argc,
   gmp_test_add ("/workers-output/lines", test_output);
   gmp_test_add ("/workers-output/long", test_output_long);
   gmp_test_add ("/workers-output/reuse", test_output_reuse);
+  gmp_test_add ("/workers-output/reuse-surroundings", test_reuse_surroundings);
   gmp_test_add ("/workers-output/after", test_output_after);
   gmp_test_add ("/workers-output/lost", test_output_lost);
   gmp_test_add ("/workers-output/log", test_log);

@@ -13,10 +13,10 @@ import _gmproc
 from gi.repository import Gmp
 
 from . import _main_module, _warm
-from ._errors import WorkerError, make_error
+from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._outcome import Outcome
 from ._run import Job
-from ._task import derive_seed
+from ._task import Setting, derive_seed
 
 # Where this package is, and the module of it in C: one folder, once they are installed.
 _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
@@ -29,7 +29,17 @@ import sys; sys.path[:] = {path!r}
 from gmproc.host import main; sys.exit(main())"""
 
 
-def set_command(works: Iterable[Any], fresh_modules: Iterable[str]) -> None:
+def make_setting(application: Application) -> Setting:
+    """What the workers of a run have in common."""
+    try:
+        return Setting(application.import_main, application.initializer, application.initargs,
+                       application.forward_logs)
+    except BadPayload as reason:
+        raise describe_payload_error('The initializer', None, reason) from reason.__cause__
+
+
+def set_command(works: Iterable[Any], fresh_modules: Iterable[str], import_main: bool = True
+                ) -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
         return
@@ -39,7 +49,7 @@ def set_command(works: Iterable[Any], fresh_modules: Iterable[str]) -> None:
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
                                        _BOOT.format(path=path)])
-    _warm.set_preload(works, fresh_modules)
+    _warm.set_preload(works, fresh_modules, import_main)
 
 
 def check_target(target: str, id: Any) -> str:
@@ -108,6 +118,13 @@ class Application:
             main module imports, numpy say, are loaded once, in a process that is then forked for
             each worker. So are those in the environment variable ``GMPROC_FRESH_MODULES``, with
             commas between; ``GMPROC_WARM=0`` makes each worker import everything.
+        initializer: called in each process before it does anything else, with the arguments
+            ``initargs``: to set up a framework, say.
+        initargs: see there.
+        import_main: whether workers import the main module. With False it needs no guard; what is
+            defined in it is sent by value, for which cloudpickle has to be installed.
+        forward_logs: whether records of Python's logging reach the loggers of the application, if
+            it has configured logging. They have the attribute ``worker_id``.
         seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers
             each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
@@ -144,6 +161,10 @@ class Application:
     restart_period: float = 60
     resend_requests: bool = False
     fresh_modules: Iterable[str] = ()
+    initializer: Callable[..., Any] | None = None
+    initargs: Iterable[Any] = ()
+    import_main: bool = True
+    forward_logs: bool = True
     seed: Any = None
     on_result: Callable[[Any, Any], Any] | None = None
     on_failed: Callable[[Any, WorkerError], Any] | None = None

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
 from gi.repository import Gio, GLib, Gmp
 
-from . import _main_module, _payload, _run, _task
+from . import _payload, _run, _task
 from ._adapters import guarded
 from ._application import (Application, State, check_target, choose, connect, keep_result,
-                           set_command)
+                           make_setting, set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
 from ._options import set_native_options
 from ._outcome import Outcome
@@ -64,8 +64,10 @@ class _LocalServer(Gmp.ClientServer):
 
     __gtype_name__ = 'GmprocLocalServer'
 
-    def __init__(self, application: ClientServer, job: _run.Job, params: Any) -> None:
+    def __init__(self, application: ClientServer, job: _run.Job, params: Any, has_main: bool
+                 ) -> None:
         super().__init__(runtime='python')
+        self.has_main = has_main
         self.application = application
         self.job = job
         self.params = params
@@ -82,7 +84,7 @@ class _LocalServer(Gmp.ClientServer):
     def answer(self, name: str, request: Any) -> Any:
         outcome = self.job.outcome
         response = self.application.process(outcome.get_id(name), outcome.load(name, request))
-        return _payload.dump(response, outcome.get_runtime(name), _main_module.is_carried())
+        return _payload.dump(response, outcome.get_runtime(name), self.has_main)
 
     @guarded
     def do_wait(self) -> bool:
@@ -298,12 +300,13 @@ class ClientServer(Application):
         if state.server is not None or type(self).process is ClientServer.process:
             runtimes['server'] = self._get_server_runtime()
         job = _run.Job(Outcome({entry.name: id for id, entry in entries.items()}, runtimes))
-        native, native_params = self._make_native(job, entries, params)
+        setting = make_setting(self)
+        native, native_params = self._make_native(job, entries, params, setting)
         for id, entry in entries.items():
             target = entry.client if isinstance(entry.client, str) else _task.CLIENT
-            native.new_worker_target(entry.name, target, self._pack_client(id, entry))
+            native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
         set_command([state.server, *(entry.client for entry in entries.values())],
-                    self.fresh_modules)
+                    self.fresh_modules, self.import_main)
         job.native = _Native(state, native, native_params)
         job.native.handlers = connect(self, native, job, job.outcome,
                                       keep_result(self, job, lambda _id, _result: None))
@@ -318,39 +321,39 @@ class ClientServer(Application):
                              'new_worker', id)
         return entry
 
-    def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any
-                     ) -> tuple[Gmp.ClientServer, Any]:
+    def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any,
+                     setting: _task.Setting) -> tuple[Gmp.ClientServer, Any]:
         state = self._gmproc
         server = state.server
         if server is None:
             if type(self).process is ClientServer.process:
                 raise make_error(Gmp.Error.NOT_FOUND, 'There is no server: give a class derived '
                                  'from ServerWorker, or override process in a subclass')
-            native, packed = _LocalServer(self, job, params), None
+            native, packed = _LocalServer(self, job, params, setting.has_main), None
         elif isinstance(server, str):
             native = Gmp.ClientServer(server_target=server)
-            packed = self._dump(None, params)
+            packed = self._dump(None, params, setting)
         else:
             native = Gmp.ClientServer(server_target=_task.SERVER)
             names = {entry.name: id for id, entry in entries.items()}
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)
-            packed = self._dump(task, None)
+            packed = self._dump(task, None, setting)
         set_native_options(self, native)
         return native, packed
 
-    def _dump(self, task: _task.Task | None, params: Any) -> Any:
+    def _dump(self, task: _task.Task | None, params: Any, setting: _task.Setting) -> Any:
         try:
-            return task.pack() if task is not None else _payload.dump(params, None)
+            return task.pack(setting) if task is not None else _payload.dump(params, None)
         except BadPayload as reason:
             raise describe_payload_error('The server', 'server', reason) from reason.__cause__
 
-    def _pack_client(self, id: Any, entry: _Entry) -> Any:
+    def _pack_client(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:
         try:
             if isinstance(entry.client, str):
                 return _payload.dump(entry.params, None)
             seed = self._gmproc.derive_seed(self.seed, entry.index)
-            return _task.Task(entry.client, id, entry.params, entry.index, seed).pack()
+            return _task.Task(entry.client, id, entry.params, entry.index, seed).pack(setting)
         except BadPayload as reason:
             raise describe_payload_error(f'Client {id!r}', id, reason) from reason.__cause__
 

@@ -54,10 +54,10 @@ def search_path() -> list[str]:
     return [each if each != '' else process.ORIGINAL_DIR for each in sys.path]
 
 
-def describe() -> dict[str, Any]:
+def describe(import_main: bool = True) -> dict[str, Any]:
     """What restore() needs in a worker."""
     return {'sys_path': search_path(), 'sys_argv': sys.argv,
-            'orig_dir': process.ORIGINAL_DIR, **_find()}
+            'orig_dir': process.ORIGINAL_DIR, **(_find() if import_main else {})}
 
 
 def restore(description: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterable, Sized
 
 from gi.repository import GLib, Gmp
 
-from . import _batch, _main_module, _pickles, _task
+from . import _batch, _pickles, _task
 from ._errors import DEATHS, BadPayload, WorkerError, describe_payload_error
 from ._outcome import Outcome
 from ._run import Job
@@ -163,19 +163,21 @@ class Mapping:
     """One call of map: what goes to the workers, and what comes from them."""
 
     def __init__(self, job: Job, outcome: MapOutcome, native: Gmp.Workers,
-                 function: Callable[[Any], Any], items: Items, seeds: tuple[Any, ...],
+                 function: Callable[[Any], Any], setting: _task.Setting, items: Items,
+                 seeds: tuple[Any, ...],
                  derive_seed: Callable[[Any], int],
                  tell: Callable[[int, list[Any]], None]) -> None:
         self.job = job
         self.outcome = outcome
         self.native = native
+        self.setting = setting
         self.items = items
         self.derive_seed = derive_seed
         self.tell = tell
         self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
         self.size_sent: dict[Any, int] = {}
         try:
-            parts = _pickles.dump_parts(function, _main_module.is_carried())
+            parts = _pickles.dump_parts(function, setting.has_main)
         except BadPayload as reason:
             raise describe_payload_error('The function', None, reason) from reason.__cause__
         self.work = _batch.Batch(parts, seeds)
@@ -187,9 +189,9 @@ class Mapping:
             return False
         seed = self.derive_seed(first)
         try:
-            packed = _task.Task(self.work, first, (first, batch), first, seed).pack()
+            packed = _task.Task(self.work, name, (first, batch), first, seed).pack(self.setting)
         except BadPayload as reason:
-            raise _blame(first, batch, reason) from reason.__cause__
+            raise _blame(first, batch, self.setting.has_main, reason) from reason.__cause__
         self.sent[name] = first, batch
         self.size_sent[name] = packed.get_size()
         self.native.set_params(name, packed)
@@ -227,8 +229,7 @@ class Mapping:
         return False
 
 
-def _blame(first: int, batch: list[Any], reason: BadPayload) -> WorkerError:
-    has_main = _main_module.is_carried()
+def _blame(first: int, batch: list[Any], has_main: bool, reason: BadPayload) -> WorkerError:
     for index, item in enumerate(batch, first):
         try:
             _pickles.dump_parts(item, has_main)

@@ -9,7 +9,7 @@ from typing import Any, Callable
 
 from gi.repository import Gio, GLib, Gmp
 
-from . import _exceptions, _payload, _pickles
+from . import _exceptions, _payload, _pickles, _task
 from ._errors import BadPayload, WorkerError, make_gerror, make_worker_error, trim
 
 # What the C library puts before the message of a run that Ctrl-C ended.
@@ -53,9 +53,17 @@ class Outcome:
         return self.results
 
     def take_notice(self, name: Any, value: GLib.Variant) -> bool:
-        """Keeps an exception that comes as a report, before the failure that it explains. False for
-        other reports."""
-        if self._runtimes.get(name) != 'python' or _pickles.get_tag(value) != _exceptions.TAG:
+        """Keeps an exception that comes as a report, before the failure that it explains, and hands
+        on a record of Python's logging. False for other reports."""
+        if self._runtimes.get(name) != 'python':
+            return False
+        tag = _pickles.get_tag(value)
+        if tag == _task.LOG_TAG:
+            from . import _logs
+
+            _logs.handle(value, self.get_id(name))
+            return True
+        if tag != _exceptions.TAG:
             return False
         exception = _exceptions.load(value)
         if exception is not None:

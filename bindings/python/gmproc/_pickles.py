@@ -9,6 +9,7 @@ and not at all on their way in where they come through shared memory.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import io
 import pickle
@@ -77,15 +78,51 @@ def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
     return Thawing
 
 
+# By module, the classes of what only processes can have that inherit it.
+_INHERITED = {
+    'multiprocessing.connection': ('Connection',),
+    'multiprocessing.synchronize': ('SemLock', 'Condition', 'Event', 'Barrier'),
+    'multiprocessing.queues': ('Queue', 'SimpleQueue'),
+    'multiprocessing.sharedctypes': ('SynchronizedBase',),
+    'multiprocessing.heap': ('BufferWrapper', 'Arena'),
+}
+
+
+def _refuse(value: Any) -> None:
+    """Raises BadPayload for what cannot work in another process, even where it can be pickled."""
+    if isinstance(value, io.TextIOWrapper) and value not in (sys.stdout, sys.stderr):
+        raise BadPayload(f'an open file, {value.name!r}, belongs to this process: send its path, '
+                         'and open it where it is needed')
+    for module, names in _INHERITED.items():
+        for name in names:
+            if isinstance(value, getattr(sys.modules.get(module), name, ())):
+                raise BadPayload(f"a '{type(value).__module__}.{type(value).__qualname__}' belongs "
+                                 'to this process and those that inherit it: use what a '
+                                 'multiprocessing.Manager() makes, which can be sent')
+
+
+def _make_refusing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
+    class Refusing(pickler):  # type: ignore[misc, valid-type]
+        def reducer_override(self, value: Any) -> Any:
+            _refuse(value)
+            inherited = getattr(super(), 'reducer_override', None)
+            return inherited(value) if inherited is not None else NotImplemented
+    return Refusing
+
+
 def _dump_by_value(value: Any, reason: str, cause: Exception | None = None) -> Parts:
     try:
         import cloudpickle
     except ImportError:
+        with contextlib.suppress(pickle.PicklingError, TypeError, AttributeError):
+            _make_refusing(pickle.Pickler)(io.BytesIO(), 5).dump(value)
         raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {reason}. Define it "
                          'at the top of a module, or install cloudpickle (python3-cloudpickle) for '
                          'lambdas, closures, and what an interactive session defines') from cause
     try:
-        return _dump_with(cloudpickle.CloudPickler, value)
+        return _dump_with(_make_refusing(cloudpickle.CloudPickler), value)
+    except BadPayload as refusal:
+        raise refusal from cause
     except Exception as error:
         raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from error
 
@@ -102,6 +139,9 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
         data, buffers = _dump_with(pickle.Pickler, value)
     except Exception as error:
         return _dump_by_value(value, str(error), error)
+    if 'multiprocessing.connection' in sys.modules and b'multiprocessing.connection' in data:
+        # A Connection is pickled as the number of its descriptor, which means another one there.
+        _make_refusing(pickle.Pickler)(io.BytesIO(), 5).dump(value)
     if not has_main and b'__main__' in data:
         return _dump_by_value(value, 'it refers to __main__, which a worker cannot import when it '
                               'is an interactive session, standard input or -c')

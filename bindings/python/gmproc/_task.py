@@ -14,20 +14,53 @@ import hashlib
 import pickle
 import random
 import sys
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 import _gmproc
 from gi.repository import GLib
 
-from . import _main_module, _pickles
+from . import _main_module, _multiprocessing, _pickles, _stray
 from ._errors import BadPayload
 
 TAG = 'gmproc.task'
+
+# What a report is that has a record of Python's logging.
+LOG_TAG = 'gmproc.log'
 
 # The targets of those that come as a task.
 FUNCTION = 'python:gmproc.host:function'
 SERVER = 'python:gmproc.host:server'
 CLIENT = 'python:gmproc.host:client'
+
+
+class Setting:
+    """What all workers of a run have in common.
+
+    Attributes:
+        has_main: whether workers import the application's ``__main__``.
+        head: the pickle of what they need of this process.
+        initializer: that of the function that each of their processes calls first, with its
+            arguments; empty where there is none.
+        token: tells it from other functions and arguments.
+    """
+
+    def __init__(self, import_main: bool = True, initializer: Callable[..., Any] | None = None,
+                 initargs: Iterable[Any] = (), forward_logs: bool = True,
+                 is_rehearsal: bool = False) -> None:
+        """Raises BadPayload for an initializer that cannot be pickled."""
+        self.has_main = import_main and _main_module.is_carried()
+        logs = None
+        if forward_logs and 'logging' in sys.modules:
+            from . import _logs
+
+            logs = _logs.describe()
+        self.head = pickle.dumps((_main_module.describe(import_main), _stray.describe(),
+                                  _multiprocessing.describe(not is_rehearsal), logs))
+        self.initializer = b''
+        if initializer is not None:
+            call = initializer, tuple(initargs)
+            self.initializer = pickle.dumps(_pickles.dump_parts(call, self.has_main), 5)
+        self.token = hashlib.blake2b(self.initializer, digest_size=16).digest()
 
 
 class Task:
@@ -51,17 +84,16 @@ class Task:
         self.seed = seed
         self.ids = ids or {}
 
-    def pack(self) -> GLib.Variant:
+    def pack(self, setting: Setting) -> GLib.Variant:
         """Raises BadPayload, naming what cannot be pickled."""
-        has_main = _main_module.is_carried()
         body = self.work, self.id, self.ids, self.params
         try:
-            data, buffers = _pickles.dump_parts(body, has_main)
+            data, buffers = _pickles.dump_parts(body, setting.has_main)
         except BadPayload as reason:
-            self._blame(has_main)
+            self._blame(setting.has_main)
             raise reason
-        head = pickle.dumps((_main_module.describe(), self.index, self.seed))
-        return _gmproc.wrap(TAG, head, [data, *buffers])
+        own = pickle.dumps((self.index, self.seed, str(self.id), setting.token))
+        return _gmproc.wrap(TAG, setting.head, [own, setting.initializer, data, *buffers])
 
     def _blame(self, has_main: bool) -> None:
         for name, part in (('its function or class', self.work), ('its parameters', self.params)):
@@ -86,6 +118,12 @@ def explaining() -> Iterator[None]:
     """Says more of a name that unpickling does not find."""
     try:
         yield
+    except ModuleNotFoundError as error:
+        if error.path is None:
+            error.msg += (': workers import a module by its name, as the application did; this one '
+                          'is in no file that they could load')
+            error.args = (error.msg,)
+        raise
     except AttributeError as error:
         error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
                       'do not see it?',)
@@ -96,13 +134,40 @@ def unpack(value: GLib.Variant) -> Task:
     """The task in a worker's parameters, in a process that is made ready for it."""
     if _pickles.get_tag(value) != TAG:
         raise BadPayload('this target is for applications in Python, by way of the package gmproc')
-    head, buffers = _gmproc.unwrap(value)
-    main, index, seed = pickle.loads(head)
-    _main_module.restore(main)
+    head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
+    index, seed, name, token = pickle.loads(own)
+    _restore(head, name)
+    _initialize(initializer, token)
     with explaining():
-        work, id, ids, params = pickle.loads(buffers[0], buffers=buffers[1:])
+        work, id, ids, params = pickle.loads(body, buffers=buffers)
     seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
+
+
+def _restore(head: Any, name: str) -> None:
+    main, files, shared, logs = pickle.loads(head)
+    _multiprocessing.restore(shared, f'Worker-{name}')
+    _stray.restore(files)
+    _main_module.restore(main)
+    if logs is not None:
+        from . import _logs
+
+        _logs.restore(logs)
+
+
+# The initializers that this process has called.
+_initialized: set[bytes] = set()
+
+
+def _initialize(initializer: Any, token: bytes) -> None:
+    """Calls what each process calls first, once: it may be kept for further runs."""
+    if not len(memoryview(initializer)) or token in _initialized:
+        return
+    data, buffers = pickle.loads(initializer)
+    with explaining():
+        function, args = pickle.loads(data, buffers=buffers)
+    function(*args)
+    _initialized.add(token)
 
 
 def derive_seed(*parts: object) -> int:

@@ -28,7 +28,7 @@ from . import _main_module
 from ._errors import flush_output
 
 # What an application has loaded, and its workers will most likely need to read their parameters.
-_COMMON = 'numpy', 'cloudpickle'
+_COMMON = 'numpy', 'cloudpickle', 'logging'
 
 
 class _KeptOut(BaseException):
@@ -44,9 +44,9 @@ def fresh_modules(names: Iterable[str]) -> set[str]:
     return {*names, *(_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()}
 
 
-def describe(works: Iterable[Any], fresh: Iterable[str]) -> GLib.Variant:
+def describe(works: Iterable[Any], fresh: Iterable[str], import_main: bool) -> GLib.Variant:
     """What load() needs."""
-    main = _main_module.describe()
+    main = _main_module.describe(import_main)
     common = [name for name in _COMMON if name in sys.modules]
     names = {getattr(work, '__module__', None) or '' for work in works}
     names -= {'', '__main__', '__mp_main__'}
@@ -128,6 +128,6 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def set_preload(works: Iterable[Any], fresh: Iterable[str]) -> None:
+def set_preload(works: Iterable[Any], fresh: Iterable[str], import_main: bool) -> None:
     """Tells the C library what load() is to be given."""
-    Gmp.runtime_set_preload('python', describe(works, fresh))
+    Gmp.runtime_set_preload('python', describe(works, fresh, import_main))

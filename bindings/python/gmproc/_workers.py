@@ -12,7 +12,7 @@ from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
-                           set_command)
+                           make_setting, set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._map import Items, MapOutcome, Mapping, Pace
 from ._options import set_native_options
@@ -307,10 +307,12 @@ class Workers(Application):
         outcome = Outcome({entry.name: id for id, entry in entries.items()},
                           {entry.name: entry.runtime for entry in entries.values()})
         job = _run.Job(outcome)
+        setting = make_setting(self)
         set_native_options(self, self._gmproc.native, reuse=bool(self.reuse))
         for id, entry in entries.items():
-            state.native.set_params(entry.name, self._pack(id, entry))
-        set_command([entry.method for entry in entries.values()], self.fresh_modules)
+            state.native.set_params(entry.name, self._pack(id, entry, setting))
+        set_command([entry.method for entry in entries.values()], self.fresh_modules,
+                    self.import_main)
         native = _Native(state, [entry.name for entry in entries.values()])
         use = keep_result(self, job, lambda id, value: job.dispatch(self.update, id, value))
         native.handlers = connect(self, state.native, job, outcome, use)
@@ -333,12 +335,12 @@ class Workers(Application):
         job = _run.Job(outcome)
         if state.pace.function is not function:
             state.pace = Pace(function)
-        mapping = Mapping(job, outcome, state.native, function,
+        mapping = Mapping(job, outcome, state.native, function, make_setting(self),
                           Items(items, len(names), chunksize, state.pace),
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
         set_native_options(self, self._gmproc.native, reuse=True)
-        set_command([function], self.fresh_modules)
+        set_command([function], self.fresh_modules, self.import_main)
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
         native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive)
@@ -358,7 +360,7 @@ class Workers(Application):
                         job.notify(function, i, value)
         return tell
 
-    def _pack(self, id: Any, entry: _Entry) -> Any:
+    def _pack(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:
         try:
             if isinstance(entry.method, str):
                 return _payload.dump(entry.params, None)
@@ -366,6 +368,6 @@ class Workers(Application):
             work, params = entry.method, entry.params
             if work is None:
                 work, params = _task.ProcessOf(self), (id, params)
-            return _task.Task(work, id, params, entry.index, seed).pack()
+            return _task.Task(work, id, params, entry.index, seed).pack(setting)
         except BadPayload as reason:
             raise describe_payload_error(f'Worker {id!r}', id, reason) from reason.__cause__

@@ -142,7 +142,7 @@ class Host(Gmp.Host):
         memory that the workers share."""
         task = _task.Task(abs, 0, 0, 0, 0)
         target = _task.FUNCTION.partition(':')[2]
-        self.do_prepare(target, '', task.pack())
+        self.do_prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
         self.do_call(target, '', None)
 
     @guarded
@@ -159,8 +159,9 @@ def main() -> int:
         print('gmproc.host runs the workers of an application, and is started by it',
               file=sys.stderr)
         return 2
-    if not faulthandler.is_enabled():
-        faulthandler.enable()
+    # The last lines of an error are to be those of Python.
+    options: dict[str, Any] = {'c_stack': False} if sys.version_info >= (3, 14) else {}
+    faulthandler.enable(**options)
     # One write a line, as C does it, so that lines of several workers do not mix.
     stdout: Any = sys.stdout
     stdout.reconfigure(line_buffering=True, write_through=False)

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Python's logging in workers: records go to the application, whose loggers handle them.
+
+A program that has configured logging has its workers take over the levels of its loggers. A
+worker's loggers have one handler, which sends records as reports; what a main module that is
+imported in a worker has configured there would only say everything twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import traceback
+from typing import Any, Iterator
+
+import _gmproc
+from gi.repository import GLib, Gmp
+
+from . import _pickles
+from ._task import LOG_TAG
+from ._worker import _Process
+
+_forwarder: _Forwarder | None = None
+
+
+def _list_loggers() -> Iterator[logging.Logger]:
+    yield logging.root
+    for each in list(logging.root.manager.loggerDict.values()):
+        if isinstance(each, logging.Logger):
+            yield each
+
+
+def describe() -> dict[str, Any] | None:
+    """What restore() needs in a worker; None where this program has not configured logging."""
+    loggers = list(_list_loggers())
+    if not any(each for logger in loggers for each in logger.handlers
+               if not isinstance(each, logging.NullHandler)):
+        return None
+    levels = {logger.name: (logger.level, logger.disabled) for logger in loggers
+              if logger.level or logger.disabled}
+    return {'disable': logging.root.manager.disable, 'levels': levels}
+
+
+class _Forwarder(logging.Handler):
+    """Sends records to the application."""
+
+    pid: int  # of the worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # A process that a worker has forked has no connection to the application.
+        if os.getpid() != self.pid or not _send(record):
+            fallback = logging.lastResort
+            if fallback is not None and record.levelno >= fallback.level:
+                fallback.handle(record)
+
+
+def _send(record: logging.LogRecord) -> bool:
+    values = dict(vars(record))
+    values['msg'], values['args'] = record.getMessage(), None
+    if record.exc_info:
+        values['exc_info'] = None
+        if not record.exc_text and record.exc_info[0] is not None:
+            values['exc_text'] = ''.join(traceback.format_exception(*record.exc_info)).rstrip('\n')
+    index = _Process.index if _Process.seeds is not None else None
+    try:
+        Gmp.Worker.report(_gmproc.wrap(LOG_TAG, _dump(values, index), []))
+    except GLib.Error:
+        return False  # Between two runs, or too big.
+    return True
+
+
+def _dump(values: dict[str, Any], index: int | None) -> bytes:
+    try:
+        return pickle.dumps((values, index))
+    except Exception:
+        return pickle.dumps(({name: _to_plain(value) for name, value in values.items()}, index))
+
+
+def _to_plain(value: Any) -> Any:
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return repr(value)
+    return value
+
+
+def restore(description: dict[str, Any]) -> None:
+    """Has all loggers of this process send what the application's levels let pass."""
+    global _forwarder
+    if _forwarder is None or _forwarder not in logging.root.handlers:
+        _forwarder = _Forwarder()
+        for logger in _list_loggers():
+            logger.handlers.clear()
+            logger.propagate = True
+        logging.root.addHandler(_forwarder)
+    _forwarder.pid = os.getpid()
+    levels = description['levels']
+    logging.disable(description['disable'])
+    for logger in _list_loggers():
+        level, logger.disabled = levels.get(logger.name, (logging.NOTSET, False))
+        logger.setLevel(level)
+    for name in levels:
+        level, disabled = levels[name]
+        if name != 'root':
+            logger = logging.getLogger(name)
+            logger.setLevel(level)
+            logger.disabled = disabled
+
+
+def handle(value: GLib.Variant, id: Any) -> None:
+    """Hands a record that came to the logger of its name, in the application."""
+    values, index = _pickles.load(value)
+    record = logging.makeLogRecord(values)
+    record.worker_id = id if index is None else index
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)

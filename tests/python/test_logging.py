@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Records of Python's logging in workers reach the loggers of the application."""
+
+import logging
+import os
+import threading
+
+import pytest
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
+
+logger = logging.getLogger('test_logging.work')
+
+
+class Keeping(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(record)
+
+
+@pytest.fixture
+def kept():
+    handler = Keeping()
+    logging.root.addHandler(handler)
+    level = logger.level
+    yield handler.records
+    logger.setLevel(level)
+    logging.root.removeHandler(handler)
+
+
+def work(text):
+    logger.debug('debug %s', text)
+    logger.info('info %s', text, extra={'more': text, 'lock': threading.Lock()})
+    try:
+        raise KeyError(text)
+    except KeyError:
+        logger.exception('failed')
+    return os.getpid()
+
+
+def test_records_are_as_the_application_configured(kept):
+    logger.setLevel(logging.INFO)
+    workers = Workers()
+    workers.add(('a', 1), work, 'x')
+    pid = workers.run()[('a', 1)]
+    info, failed = kept
+    assert (info.getMessage(), info.levelname, info.more) == ('info x', 'INFO', 'x')
+    assert 'lock' in info.lock
+    assert (info.worker_id, info.process, info.processName) == (('a', 1), pid, "Worker-('a', 1)")
+    assert info.funcName == 'work' and info.pathname == __file__
+    assert "KeyError: 'x'" in logging.Formatter().format(failed)
+
+
+def test_levels_may_change_between_the_runs_of_a_process(kept):
+    with Workers(reuse=True) as workers:
+        workers.add(1, work, 'x')
+        for level, n in ((logging.DEBUG, 3), (logging.ERROR, 1), (logging.CRITICAL, 0)):
+            logger.setLevel(level)
+            workers.run()
+            assert len(kept) == n
+            kept.clear()
+
+
+def test_in_a_map_the_id_is_the_place_of_the_item(kept):
+    logger.setLevel(logging.ERROR)
+    with Workers(max_parallel=2) as workers:
+        workers.map(work, range(5))
+    assert sorted(each.worker_id for each in kept) == [0, 1, 2, 3, 4]
+
+
+class Server(ServerWorker):
+    def process(self, id, msg):
+        logger.warning('served %s', msg)
+
+
+class Client(ClientWorker):
+    is_done = False
+
+    def process(self):
+        logger.warning('asks')
+        return self.id
+
+    def update(self, response):
+        self.is_done = True
+
+    def done(self):
+        return self.is_done
+
+
+def test_servers_and_clients(kept):
+    cs = ClientServer(Server)
+    cs.new_worker(5, Client)
+    cs.run()
+    assert sorted((str(each.worker_id), each.getMessage()) for each in kept) == [
+        ('5', 'asks'), ('server', 'served 5')]
+
+
+def fork_and_log(_params):
+    pid = os.fork()
+    if pid == 0:
+        logger.info('lost in a child')
+        os._exit(0)
+    os.waitpid(pid, 0)
+    logger.info('in the worker')
+
+
+def test_a_process_that_a_worker_forks_does_not_use_its_connection(kept):
+    logger.setLevel(logging.INFO)
+    workers = Workers()
+    workers.add(1, fork_and_log)
+    workers.run()
+    assert [each.getMessage() for each in kept] == ['in the worker']
+
+
+PROGRAM = '''
+import logging, sys
+from gmproc import Workers
+
+%s
+
+def work(_params):
+    logging.getLogger('work').info('an info')
+    logging.getLogger('work').warning('a warning')
+
+if __name__ == '__main__':
+    workers = Workers(%s)
+    workers.add(7, work)
+    for _turn in range(3):
+        workers.run()
+'''
+
+
+@pytest.mark.parametrize('configuration, options, printed', [
+    # Workers import this too, and do not say it twice.
+    ("logging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')", '',
+     'INFO an info\nWARNING a warning\n'),
+    ("handler = logging.StreamHandler()\nlogging.getLogger('work').addHandler(handler)\n"
+     "logging.getLogger('work').propagate = False", '', 'a warning\n'),
+    ('', '', 'a warning\n'),
+    ("if __name__ == '__main__': logging.basicConfig(format='HERE %(message)s')",
+     'forward_logs=False', 'a warning\n'),
+])
+def test_programs(script, configuration, options, printed):
+    done = script.run(PROGRAM % (configuration, options))
+    assert (done.returncode, done.stderr) == (0, printed * 3)

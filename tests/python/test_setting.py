@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""What workers have of their application: its modules, folder and environment, an initializer."""
+
+import os
+import sys
+
+import pytest
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
+from test_failures import run_one
+
+STRAYS = '''
+import importlib.util, os, sys
+from gmproc import Workers, WorkerError
+
+def write(name, text):
+    os.makedirs(os.path.dirname(name) or '.', exist_ok=True)
+    with open(name, 'w') as file:
+        file.write(text)
+
+def load(name, path):
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+if __name__ == '__main__':
+    write('gone/first.py', 'import helper\\nfrom pack.inner import g\\ndef f(x): return g(x)\\n')
+    write('gone/helper.py', '')
+    write('gone/pack/__init__.py', '')
+    write('gone/pack/inner.py', 'def g(x): return x + 1\\n')
+    write('gone/space/inside.py', 'class Value: number = 5\\n')
+    write('plugins/os_plugin.py', 'def f(x): return "plug-in"\\n')
+    write('plugins/json.py', 'def f(x): return "not the library"\\n')
+    sys.path.insert(0, os.path.abspath('gone'))
+    import first, space.inside
+    sys.path.remove(os.path.abspath('gone'))
+    for name in 'a', 'a.test':
+        sys.modules[name] = type(sys)(name)  # as pytest makes them for its importlib mode
+    functions = [first.f, load('a.test.of_plugins', 'plugins/os_plugin.py').f,
+                 load('shelve', 'plugins/json.py').f]
+    workers = Workers()
+    for number, function in enumerate(functions):
+        workers.add(number, function, number)
+    workers.add('class', str, space.inside.Value)
+    for _turn in range(2):
+        print(workers.run())
+    os.remove('plugins/os_plugin.py')
+    try:
+        workers.run([1])
+    except WorkerError as error:
+        print(str(error.__cause__).replace(os.getcwd(), ''))
+    made = type(sys)('made')
+    exec('def f(x): return x', vars(made))
+    sys.modules['made'] = made
+    workers.add('made', made.f)
+    try:
+        workers.run(['made'])
+    except WorkerError as error:
+        print(error.__cause__)
+'''
+
+
+def test_modules_that_are_not_on_the_path(script):
+    lines = script.output(STRAYS).splitlines()
+    expected = ("{0: 1, 1: 'plug-in', 2: 'not the library', "
+                '\'class\': "<class \'space.inside.Value\'>"}')
+    assert lines[:2] == [expected] * 2
+    assert lines[2] == ("No module named 'a.test.of_plugins': the application has loaded it from "
+                        "'/plugins/os_plugin.py', which is gone")
+    assert lines[3].startswith("No module named 'made': workers import a module by its name")
+
+
+calls = []
+
+
+def initialize(*args):
+    calls.append(args)
+
+
+def get_calls(_params):
+    return calls
+
+
+class Server(ServerWorker):
+    def process(self, id, msg):
+        return calls
+
+
+class Client(ClientWorker):
+    response = None
+
+    def update(self, response):
+        self.response = response
+
+    def done(self):
+        return self.response is not None
+
+    def finish(self):
+        return calls, self.response
+
+
+def test_an_initializer_is_called_once_in_each_process():
+    with Workers(initializer=initialize, initargs=[1, 'two'], max_parallel=1) as workers:
+        assert workers.map(get_calls, range(3), chunksize=1) == [[(1, 'two')]] * 3
+        assert workers.map(get_calls, [0]) == [[(1, 'two')]]
+        workers.initargs = [3]
+        assert workers.map(get_calls, [0]) == [[(1, 'two'), (3,)]]
+    cs = ClientServer(Server, initializer=initialize)
+    cs.new_workers(2, Client)
+    assert cs.run() == dict.fromkeys(range(2), ([()], [()]))
+    assert calls == []
+
+
+class NeedsSetup:
+    """Unpickled only where the initializer was called."""
+
+    def __reduce__(self):
+        return is_set_up, ()
+
+
+def is_set_up():
+    return bool(calls)
+
+
+def test_an_initializer_is_called_before_parameters_are_read():
+    workers = Workers(initializer=initialize)
+    workers.add(1, bool, NeedsSetup())
+    assert workers.run() == {1: True}
+
+
+def raise_initially():
+    raise LookupError('no setup')
+
+
+def test_an_initializer_that_fails():
+    workers = Workers(initializer=raise_initially)
+    workers.add(1, get_calls)
+    with pytest.raises(WorkerError, match='no setup') as caught:
+        workers.run()
+    assert type(caught.value.__cause__) is LookupError
+
+
+UNGUARDED = '''
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
+
+class Number:
+    value = 3
+
+class Server(ServerWorker):
+    def process(self, id, msg):
+        return Number()
+
+class Client(ClientWorker):
+    response = None
+    def update(self, response):
+        self.response = response
+    def done(self):
+        return self.response is not None
+    def finish(self):
+        return self.response
+
+def work(number):
+    return number, __name__
+
+print('once')
+workers = Workers(import_main=False)
+workers.add(1, work, Number())
+for _turn in range(2):
+    number, name = workers.run()[1]
+    print(type(number) is Number, name)
+print(workers.map(lambda number: number.value, [Number()] * 2))
+cs = ClientServer(Server, import_main=False)
+cs.new_worker(1, Client)
+print(cs.run()[1].value)
+'''
+
+
+def test_a_main_module_without_a_guard_sent_by_value(script):
+    pytest.importorskip('cloudpickle')
+    assert script.output(UNGUARDED) == 'once\nTrue __main__\nTrue __main__\n[3, 3]\n3\n'
+
+
+def test_without_cloudpickle_it_is_refused(script):
+    done = script.run("import sys\nsys.modules['cloudpickle'] = None\n" + UNGUARDED)
+    assert 'install cloudpickle' in done.stderr and done.stdout == 'once\n'
+
+
+def where(_params):
+    return os.getpid(), os.getcwd(), os.environ.get('GMPROC_TEST_KEPT')
+
+
+def test_kept_processes_follow_folder_and_environment(monkeypatch, tmp_path):
+    with Workers(reuse=True) as workers:
+        workers.add(1, where)
+        first = workers.run()[1]
+        assert workers.run()[1] == first
+        monkeypatch.setenv('GMPROC_TEST_KEPT', 'now')
+        second = workers.run()[1]
+        assert second[1:] == (first[1], 'now') and second[0] != first[0]
+        monkeypatch.chdir(tmp_path)
+        assert workers.run()[1][1:] == (str(tmp_path), 'now')
+        assert workers.map(where, [0])[0][1:] == (str(tmp_path), 'now')
+
+
+def fault(_params):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def test_the_last_lines_of_a_crash_are_those_of_python():
+    error = run_one(fault)
+    assert any('in fault' in line for line in error.last_lines)
+    assert not any('C stack' in line for line in error.last_lines), sys.version
