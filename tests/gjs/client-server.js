@@ -69,6 +69,7 @@ test('messages', () => {
     const values = [
         null, true, 1.5, 'é', [], [1, [null]], {a: {b: 'c'}}, new Uint8Array([1, 2]),
         new Float64Array([0.5]), 2n ** 62n, new Map([[1, 'one']]), new Uint8Array(300000),
+        new Date(7), new Set([new Map([['a', 5n]])]), {error: new TypeError('t')},
     ];
     const application = Gmp.ClientServer.new(target('Echo'));
 
@@ -270,6 +271,28 @@ test('python-values', () => {
 
     application.new_worker('sender', target('Sender'), values);
     equal(application.run(), new Map([['sender', values]]));
+});
+
+test('python-objects', async () => {
+    // To Python as the nearest that it has; from Python, which echoes that, as such.
+    const values = [new Date(0), new Set([1]), new Map([['a', 1]]), new ArrayBuffer(1), 5n];
+    const application = Gmp.ClientServer.new(`${PYTHON_PEERS}:Echo`);
+
+    application.new_worker('sender', target('Sender'), values);
+    equal(application.run(), new Map([['sender',
+        ['1970-01-01T00:00:00.000Z', [1], {a: 1}, new Uint8Array(1), 5]]]));
+
+    const refused = Gmp.ClientServer.new(`${PYTHON_PEERS}:Echo`);
+
+    refused.new_worker('sender', target('Sender'), [/x/]);
+    is_error(await thrown(() => refused.run()), Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'RegExp',
+        'another language');
+
+    const workers = new Gmp.Workers();
+
+    workers.add(1, `${PYTHON_PEERS}:describe`, new Float32Array([0.5]));
+    workers.set_params(1, {when: new Date(0)});
+    equal(workers.run().get(1), "{'when': '1970-01-01T00:00:00.000Z'}");
 });
 
 test('python-function', async () => {

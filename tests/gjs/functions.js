@@ -59,6 +59,28 @@ export function fail_with_string() {
     throw 'a mere string'; // eslint-disable-line no-throw-literal
 }
 
+export function fail_with_object() {
+    throw {status: 404, of: ['x']}; // eslint-disable-line no-throw-literal
+}
+
+export function fail_with_nothing() {
+    throw undefined; // eslint-disable-line no-throw-literal
+}
+
+export function fail_with_cause() {
+    const inner = Object.assign(new TypeError('the inner one'), {code: 'ENOENT'});
+
+    inner.cause = new GLib.Error(Gio.io_error_quark(), Gio.IOErrorEnum.EXISTS, 'the innermost');
+    throw new Error('the outer one', {cause: inner});
+}
+
+export function fail_with_many() {
+    const error = new AggregateError([new RangeError('the first'), 'the second'], 'all of them');
+
+    error.cause = error;
+    throw error;
+}
+
 export function fail_with_pickle() {
     return new GLib.Variant('(sayaay)', ['gmproc.pickle', [1], []]);
 }

@@ -26,17 +26,40 @@ export function test(name, body) {
     tests.push({name, body});
 }
 
+function show_object(object) {
+    const kind = Object.prototype.toString.call(object);
+
+    if (object instanceof Map || object instanceof Set || object instanceof ArrayBuffer)
+        return {[kind]: [...object instanceof ArrayBuffer ? new Uint8Array(object) : object]};
+    if (object instanceof DataView)
+        return {[kind]: object.buffer.slice(object.byteOffset)};
+    if (object instanceof Date || object instanceof RegExp)
+        return {[kind]: object instanceof Date ? object.getTime() : String(object)};
+    if (object instanceof Error) {
+        const {name, message, cause, errors, stack} = object;
+
+        return {[kind]: {...object, name, message, cause, errors, stack}};
+    }
+    return null;
+}
+
 function show(value) {
-    return JSON.stringify(value, (_key, inner) => {
-        if (inner instanceof Map)
-            return {Map: [...inner]};
+    // A Date would be a string already.
+    return JSON.stringify(value, function (key, json) {
+        const inner = this[key];
+        const object = show_object(inner);
+
+        if (object !== null)
+            return object;
+        if (inner === undefined && Array.isArray(this))
+            return {undefined: true};
         if (typeof inner === 'bigint')
             return `${inner}n`;
         if (ArrayBuffer.isView(inner))
             return {[inner.constructor.name]: [...inner].map(String)};
         if (typeof inner === 'number' && (!Number.isFinite(inner) || Object.is(inner, -0)))
             return Object.is(inner, -0) ? '-0' : String(inner);
-        return inner;
+        return json;
     });
 }
 

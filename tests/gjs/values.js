@@ -42,6 +42,26 @@ const VALUES = [
     [{a: 1, b: {c: null}}, "{'a': <1>, 'b': <{'c': <@mv nothing>}>}"],
     [{'': '', ['__proto__']: 'a key like any other'}],
     [new Map([[1, 'one'], [-2, 'two']]), "{int64 1: <'one'>, -2: <'two'>}"],
+    [new Map([['10', 1], ['2', null]]), "('gmproc.js.Map', <[<'10'>, <1>, <'2'>, <@mv nothing>]>)"],
+    [new Map([[1, 'number'], [1n, 'big'], [1.5, 'half'], [null, [2]], [[3], new Map()]])],
+    [new Map()],
+    [new Set([1, 'two', [3], new Set()]), undefined],
+    [new Date(1e12), "('gmproc.js.Date', <int64 1000000000000>)"],
+    [new Date(NaN)],
+    [new Uint8Array([1, 2]).buffer, "('gmproc.js.ArrayBuffer', <[byte 0x01, 0x02]>)"],
+    [new DataView(new Uint8Array([1, 2, 3]).buffer, 1)],
+    [/a"\/\n/giu],
+    [/(?:)/],
+    [5n, "('gmproc.js.BigInt', <5>)"],
+    [[-(2n ** 53n) + 1n, 2n ** 53n - 1n, 2n ** 53n, 0n]],
+    [new Int8Array([-1])],
+    [new Uint8ClampedArray([1])],
+    [new Float32Array([0.5, NaN])],
+    [new RangeError('out of it', {cause: new Error('inside')})],
+    [Object.assign(new Error('with a code'), {code: 'ENOENT', details: {path: '/a'}})],
+    [new AggregateError([new TypeError('one'), 'two'], 'some')],
+    [Object.assign(new Error('named'), {name: 'MyError'})],
+    [{list: [new Date(0), {when: new Date(1)}], set: new Set([new Map([[{}, /x/]])])}],
     [new Uint8Array([0, 255]), '[byte 0x00, 0xff]'],
     [new Uint8Array(), '@ay []'],
     [new Uint8Array([1, 2, 3, 4]).subarray(1, 3), '[byte 0x02, 0x03]'],
@@ -88,12 +108,8 @@ test('nothing', () => {
 
 test('one-way', () => {
     for (const [value, expected] of [
-        [5n, 5],
-        [new Uint8ClampedArray([1]), new Uint8Array([1])],
-        [new Int8Array([-1]), new Int16Array([-1])],
-        [new Float32Array([0.5]), new Float64Array([0.5])],
-        [new Map([['key', 1]]), {key: 1}],
-        [new Map(), {}],
+        [{a: undefined, b: {c: undefined}, d: 1}, {b: {}, d: 1}],
+        [[{a: undefined}], [{}]],
         [Object.assign(Object.create(null), {key: 1}), {key: 1}],
     ])
         equal(Gmp.unpack(Gmp.pack(value)), expected);
@@ -127,31 +143,52 @@ test('writable', () => {
 test('refused', async () => {
     const circle = {};
 
+    const list = [];
+    const set = new Set();
+    const map = new Map();
+    const error = new Error();
+
     circle.circle = circle;
+    list.push([list]);
+    set.add({set});
+    map.set(map, 1);
+    error.cause = error;
     for (const [value, word] of [
         [() => 1, 'function'],
         [Symbol('s'), 'symbol'],
         [[undefined], 'undefined'],
         [[1, , 3], 'undefined'], // eslint-disable-line no-sparse-arrays
-        [{key: undefined}, 'undefined'],
-        [new Date(), 'Date'],
-        [new Set(), 'Set'],
+        [new Set([undefined]), 'undefined'],
+        [{key: () => 1}, 'function'],
+        [new WeakMap(), 'WeakMap'],
         [new (class Thing {})(), 'Thing'],
         [Promise.resolve(1), 'Promise'],
-        [new DataView(new ArrayBuffer(1)), 'DataView'],
-        [new Map([[1, 1], ['a', 1]]), 'Map'],
-        [new Map([[2n ** 63n, 1]]), '9223372036854775808'],
         [2n ** 64n, '18446744073709551616'],
         [-(2n ** 63n) - 1n, '-9223372036854775809'],
         ['a\0b', 'NUL'],
         [`${'x'.repeat(100)}\0`, 'NUL'],
         ['\ud800', 'surrogate'],
         [circle, 'contains itself'],
+        [list, 'contains itself'],
+        [set, 'contains itself'],
+        [map, 'contains itself'],
+        [error, 'contains itself'],
     ]) {
-        const error = await thrown(() => Gmp.pack(value));
+        const refused = await thrown(() => Gmp.pack(value));
 
-        is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, word);
+        is_error(refused, Gmp.Error, Gmp.Error.BAD_PAYLOAD, word);
     }
+});
+
+test('wrong-parts', async () => {
+    for (const text of ["('gmproc.js.Set', <1>)", "('gmproc.js.RegExp', <['(', '']>)",
+        "('gmproc.js.BigInt', <1.5>)", "('gmproc.js.Map', <@mv nothing>)"]) {
+        const error = await thrown(() => Gmp.unpack(GLib.Variant.parse(null, text, null, null)));
+
+        is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'not made of the right parts');
+    }
+    equal(Gmp.unpack(new GLib.Variant('(sv)', ['gmproc.js.None', new GLib.Variant('i', 1)])),
+        ['gmproc.js.None', 1]);
 });
 
 test('pickles', async () => {

@@ -77,7 +77,9 @@ test('url', () => {
 test('values', () => {
     const value = {
         text: 'é', list: [1, null, {a: 2.5}], bytes: new Uint8Array([1, 2]), big: 2n ** 62n,
-        floats: new Float64Array([0.5]), map: new Map([[1, 'a']]),
+        floats: new Float64Array([0.5]), map: new Map([[1, 'a'], ['b', 2n]]), when: new Date(5),
+        set: new Set(['x']), buffer: new ArrayBuffer(2), pattern: /x/g, error: new EvalError('e'),
+        singles: new Float32Array([0.5]), none: undefined,
     };
     const workers = new Gmp.Workers();
 
@@ -115,6 +117,16 @@ test('async-function', () => {
     equal(results, new Map([[1, bytes.length]]));
 });
 
+test('none', async () => {
+    const workers = workers_for('increment', 'increment');
+
+    equal(workers.run([]), new Map());
+    equal(await workers.run_async([]), new Map());
+    equal(await workers.run_async(new Set()), new Map());
+    equal([...workers.run(null).keys()], [1, 2]);
+    equal(workers.run([2]).size, 1);
+});
+
 test('reuse', async () => {
     const workers = new Gmp.Workers({reuse: true, max_parallel: 1});
 
@@ -141,6 +153,16 @@ test('errors', async () => {
     is_error(error, Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_EMPTY, 'not empty at all');
     error = await failure_of('fail_with_string');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'a mere string');
+    error = await failure_of('fail_with_object');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, '{"status":404,"of":["x"]}');
+    error = await failure_of('fail_with_nothing');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'undefined was thrown');
+    error = await failure_of('fail_with_cause');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'Error: the outer one', 'Caused by:',
+        'TypeError: the inner one', 'code: "ENOENT"', 'fail_with_cause@file://', 'the innermost');
+    error = await failure_of('fail_with_many');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'AggregateError: all of them',
+        'RangeError: the first', 'the second', '(see above)');
     error = await failure_of('return_function');
     is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'function');
     error = await thrown(() => workers_for('fail_with_pickle').run_async());

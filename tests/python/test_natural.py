@@ -3,6 +3,7 @@
 
 """Values between Python and other languages, without a process."""
 
+import datetime
 import decimal
 import math
 
@@ -67,6 +68,21 @@ def test_what_has_no_like(value, text):
     with pytest.raises(BadPayload) as caught:
         _natural.dump(value)
     assert text in str(caught.value)
+
+
+@pytest.mark.parametrize('text, expected', [
+    ("('gmproc.js.Date', <int64 1500>)",
+     datetime.datetime(1970, 1, 1, 0, 0, 1, 500000, datetime.timezone.utc)),
+    ("('gmproc.js.Set', <[<1>, <'a'>]>)", {1, 'a'}),
+    ("('gmproc.js.Set', <[<[<1>]>]>)", [[1]]),
+    ("('gmproc.js.Map', <[<1>, <'one'>, <'b'>, <2>]>)", {1: 'one', 'b': 2}),
+    ("('gmproc.js.BigInt', <5>)", 5),
+    ("('gmproc.js.RegExp', <['a', 'g']>)", ['a', 'g']),
+    ("('somebody', <5>)", ('somebody', 5)),
+])
+def test_objects_of_javascript(text, expected):
+    assert _natural.load(GLib.Variant.parse(None, text, None, None)) == expected
+
 
 
 def test_what_contains_itself():

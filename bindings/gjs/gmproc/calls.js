@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported guard, implement */
+/* exported PEER_RUNTIMES, guard, implement */
 
 const {GObject} = imports.gi;
 const {convert, failed} = imports.gmproc.errors;
@@ -12,18 +12,26 @@ const {unpack} = imports.gmproc.reader;
 const {is_promise, settle} = imports.gmproc.settle;
 const {pack} = imports.gmproc.writer;
 
+/** In an application that serves its clients: their languages, by id. */
+var PEER_RUNTIMES = Symbol('The languages of the clients, by id');
+
 function unpack_last(args) {
     return [...args.slice(0, -1), unpack(args[args.length - 1])];
+}
+
+// A client's process () takes nothing: its request is for the server.
+function pack_for_peer(value, self, [id = 'server']) {
+    return pack(value, () => self[PEER_RUNTIMES]?.get(id) ?? self.get_peer_runtime?.(id));
 }
 
 // What each plain method gets, and what is made of what it returns.
 const SIGNATURES = {
     start: [unpack_last, () => true],
-    process: [unpack_last, pack],
+    process: [unpack_last, pack_for_peer],
     update: [unpack_last, () => true],
     wait: [args => args, () => true],
     done: [args => args, Boolean],
-    finish: [args => args, pack],
+    finish: [args => args, value => pack(value)],
     client_failed: [args => args, () => true],
 };
 
@@ -61,7 +69,7 @@ function adapt(name, wait) {
     const take = args => args.length > 0 ? arrive(args) : args;
 
     return guard(function (...args) {
-        return leave(wait(this[name](...take(args))));
+        return leave(wait(this[name](...take(args))), this, args);
     }, wait);
 }
 

@@ -55,11 +55,46 @@ function stack_of(error) {
     return lines;
 }
 
+// Any value in a few words, also one that JSON refuses.
+function show(value) {
+    try {
+        return JSON.stringify(value,
+            (_key, inner) => typeof inner === 'bigint' ? `${inner}n` : inner) ?? String(value);
+    } catch (refused) {
+        return Object.prototype.toString.call(value);
+    }
+}
+
+function indent(lines) {
+    return lines.flatMap(line => line.split('\n')).map(line => `    ${line}`);
+}
+
+/* What there is to know of an error, in lines: its stack, what it was given besides its message,
+ * and the errors that are its cause. @outer: the errors that it is a cause of. */
+function describe(thrown, outer = []) {
+    if (outer.includes(thrown))
+        return [`${thrown.name}: ${thrown.message} (see above)`];
+    if (!(thrown instanceof Error))
+        return [thrown instanceof GLib.Error || typeof thrown === 'string' ? `${thrown}`
+            : show(thrown)];
+
+    const inside = [...outer, thrown];
+    const lines = [`${thrown.name}: ${thrown.message}`, ...indent(stack_of(thrown))];
+
+    for (const [name, value] of Object.entries(thrown))
+        lines.push(...indent([`${name}: ${show(value)}`]));
+    for (const each of Array.isArray(thrown.errors) ? thrown.errors : [])
+        lines.push(...indent(['One of its errors:', ...indent(describe(each, inside))]));
+    if (thrown.cause !== undefined)
+        lines.push('Caused by:', ...indent(describe(thrown.cause, inside)));
+    return lines;
+}
+
 /**
  * The error that another process gets for what was thrown here.
  *
- * A GLib.Error keeps its domain and code. Anything else becomes Gmp.Error.FAILED, with the name of
- * the JavaScript error and the stack in its message.
+ * A GLib.Error keeps its domain and code. Anything else becomes Gmp.Error.FAILED. Its message has
+ * the name of the JavaScript error, its stack, properties such as `code`, and its causes.
  *
  * @param {any} thrown what a catch got
  * @returns {GLib.Error} the error to throw on
@@ -68,6 +103,6 @@ function convert(thrown) {
     if (thrown instanceof GLib.Error)
         return thrown;
     if (!(thrown instanceof Error))
-        return failed(`${String(thrown)} was thrown, which is no Error and so has no stack`);
-    return failed([`${thrown.name}: ${thrown.message}`, ...stack_of(thrown)].join('\n    '));
+        return failed(`${describe(thrown)} was thrown, which is no Error and so has no stack`);
+    return failed(describe(thrown).join('\n'));
 }

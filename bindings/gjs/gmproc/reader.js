@@ -9,6 +9,7 @@
 const {GLib} = imports.gi;
 const {bad_payload} = imports.gmproc.errors;
 const {align, layout_of, members_of, offset_size} = imports.gmproc.layout;
+const {FOREIGN_TYPE, revive} = imports.gmproc.types;
 
 // Up to here a loop over the characters is quicker than a call of the decoder.
 const SHORT_STRING = 64;
@@ -142,7 +143,7 @@ class Reader {
             place = member_end;
             check_pickle(type, values[0]);
         }
-        return values;
+        return type === FOREIGN_TYPE ? revive(values) : values;
     }
 
     entries(type, size) {

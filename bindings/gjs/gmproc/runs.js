@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported exported, importing, run, run_async, target_of */
+/* exported exported, importing, run, run_async, runtime_of, target_of */
 
 const {failed} = imports.gmproc.errors;
 
@@ -39,6 +39,16 @@ function target_of(code) {
 
     throw new TypeError('A worker finds its code by module and name: export it, and write ' +
         `Gmp.exported(import.meta, ${name}) in its module`);
+}
+
+/**
+ * @param {string} code what target_of () takes
+ * @returns {string} the language that it is in; JavaScript where it names none
+ */
+function runtime_of(code) {
+    const [, runtime] = /^(\w+):/.exec(target_of(code)) ?? [];
+
+    return runtime ?? 'gjs';
 }
 
 /* A module that is imported by a worker and starts workers would do so in each of these as well. */

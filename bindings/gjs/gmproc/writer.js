@@ -9,6 +9,7 @@
 const {GLib} = imports.gi;
 const {bad_payload} = imports.gmproc.errors;
 const {offset_size} = imports.gmproc.layout;
+const {FOREIGN_TYPE, describe_object, tag_of} = imports.gmproc.types;
 
 // GLib stops at 128, and each array or object is two levels: itself and the variants in it.
 const DEPTH_MAX = 60;
@@ -47,15 +48,24 @@ function refuse(value) {
         hint);
 }
 
-// The type of a map's keys, for those that a GVariant can have and JavaScript can tell apart.
+function is_number(key) {
+    return Number.isSafeInteger(key);
+}
+
+function is_integer(key) {
+    return typeof key === 'bigint' || is_number(key);
+}
+
+// The type of a map's keys, for those that every language has.
 function key_type(map) {
     const keys = [...map.keys()];
 
     if (keys.every(key => typeof key === 'string'))
         return 's';
-    if (keys.every(key => typeof key === 'bigint' || Number.isSafeInteger(key)))
+    if (keys.every(is_integer))
         return 'x';
-    throw bad_payload('A Map can be sent where its keys are all strings, or all integers');
+    throw bad_payload('A Map can be sent to another language where its keys are all strings, or ' +
+        'all integers');
 }
 
 function is_plain(object) {
@@ -67,7 +77,9 @@ function is_plain(object) {
 /* Writes GVariant's serialised form. It is little work, and makes of a message of any size one
  * call to C, where GLib's constructors are a call and a lost reference for each value in it. */
 class Writer {
-    constructor() {
+    // @get_runtime: returns the receiver's language, or nothing where that is not known
+    constructor(get_runtime) {
+        this._get_runtime = get_runtime;
         this._bytes = new Uint8Array(256);
         this._view = new DataView(this._bytes.buffer);
         this._position = 0;
@@ -157,6 +169,25 @@ class Writer {
             this._bytes[place + i] = type.charCodeAt(i);
     }
 
+    // Asked only for a value that makes a difference, as it takes its time.
+    _is_for_javascript() {
+        this._runtime ??= this._get_runtime() ?? 'gjs';
+        return this._runtime === 'gjs';
+    }
+
+    // What only JavaScript can make again: see types.js.
+    _put_foreign(tag, parts, depth) {
+        const start = this._position;
+
+        this._put_string(tag);
+
+        const end = this._position;
+
+        this._put_variant(parts, depth + 1);
+        this._put_offsets(start, [end]);
+        return FOREIGN_TYPE;
+    }
+
     _put_number(value) {
         // Not -0, which no integer is.
         if (Object.is(value | 0, value)) {
@@ -200,11 +231,14 @@ class Writer {
         return 'av';
     }
 
-    _put_entries(entries, type, depth) {
+    _put_entries(entries, type, depth, skips = false) {
         const start = this._position;
         const ends = [];
 
         for (const [key, value] of entries) {
+            // As in JSON: a property that is undefined is as good as none.
+            if (value === undefined && skips)
+                continue;
             this._align();
 
             const entry = this._position;
@@ -230,14 +264,16 @@ class Writer {
             throw bad_payload(`The key ${key} cannot be sent: it has more than 63 bits`);
     }
 
-    _put_typed_array(array) {
-        const [type, constructor] = TYPED_ARRAYS[array[Symbol.toStringTag]] ?? [];
+    _put_typed_array(array, depth) {
+        const name = array[Symbol.toStringTag];
+        const [type, constructor] = TYPED_ARRAYS[name] ?? [];
 
         if (type === undefined)
             throw refuse(array);
+        if (name !== constructor.name && this._is_for_javascript())
+            return this._put_foreign(tag_of(name), new constructor(array), depth);
 
-        const values = array[Symbol.toStringTag] === constructor.name ? array
-            : new constructor(array);
+        const values = name === constructor.name ? array : new constructor(array);
 
         this._put(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
         return type;
@@ -248,18 +284,33 @@ class Writer {
             this._put(object.get_data_as_bytes().toArray());
             return object.get_type_string();
         }
-        if (ArrayBuffer.isView(object))
-            return this._put_typed_array(object);
+        if (ArrayBuffer.isView(object) && !(object instanceof DataView))
+            return this._put_typed_array(object, depth);
         if (depth > DEPTH_MAX)
             throw bad_payload(`A value cannot be sent that has more than ${DEPTH_MAX} arrays and ` +
                 'objects inside each other, or contains itself');
         if (Array.isArray(object))
             return this._put_array(object, depth + 1);
-        if (object instanceof Map)
-            return this._put_entries(object, key_type(object), depth + 1);
         if (is_plain(object))
-            return this._put_entries(Object.entries(object), 's', depth + 1);
-        throw refuse(object);
+            return this._put_entries(Object.entries(object), 's', depth + 1, true);
+        if (object instanceof Map && ([...object.keys()].every(is_number) && object.size > 0 ||
+            !this._is_for_javascript()))
+            return this._put_entries(object, key_type(object), depth + 1);
+        return this._put_other(object, depth);
+    }
+
+    _put_other(object, depth) {
+        const {tag, parts, natural} = describe_object(object) ?? {};
+
+        if (tag === undefined)
+            throw refuse(object);
+        if (this._is_for_javascript())
+            return this._put_foreign(tag, parts(), depth);
+        if (natural === undefined) {
+            throw bad_payload(`A value of type ${name_of(object)} can be sent to JavaScript, but ` +
+                'not to another language');
+        }
+        return this.put(natural(), depth + 1);
     }
 
     // Where this begins is aligned to 8 bytes, which suits every type. Returns the value's type.
@@ -271,6 +322,9 @@ class Writer {
         case 'number':
             return this._put_number(value);
         case 'bigint':
+            // It would come back as a number.
+            if (Number.isSafeInteger(Number(value)) && this._is_for_javascript())
+                return this._put_other(value, depth);
             return this._put_bigint(value);
         case 'string':
             this._put_string(value);
@@ -292,17 +346,22 @@ class Writer {
  * GLib.Variant stays as it is, so that other types can be had. Inside others null is `<@mv
  * nothing>`.
  *
+ * Dates, Sets, other Maps and so on are `(sv)`, which is read in JavaScript as what they were; for
+ * another language, the nearest that it has: see types.js.
+ *
  * @param {any} value a value
+ * @param {Function} get_runtime returns the language of the receiver, as the runtime of a target;
+ *     nothing where it is not known
  * @returns {?GLib.Variant} the variant; null for null and undefined
  * @throws {GLib.Error} Gmp.Error.BAD_PAYLOAD for a value without a natural type
  */
-function pack(value) {
+function pack(value, get_runtime = () => 'gjs') {
     if (value === null || value === undefined)
         return null;
     if (value instanceof GLib.Variant)
         return value;
 
-    const writer = new Writer();
+    const writer = new Writer(get_runtime);
     const type = writer.put(value, 0);
 
     return imports.gi.Gmp.variant_from_bytes(type, writer.take());

@@ -6,14 +6,15 @@
 
 /* exported _init */
 
-const {implement} = imports.gmproc.calls;
+const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
 const {unpack, unpack_map} = imports.gmproc.reader;
-const {exported, run, run_async, target_of} = imports.gmproc.runs;
+const {exported, run, run_async, runtime_of, target_of} = imports.gmproc.runs;
 const {pack} = imports.gmproc.writer;
 
 const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish',
     'client_failed'];
 
+const RUNTIMES = Symbol('The languages of the workers, by id');
 const CLIENT_IDS = Symbol('The ids as they were given, by their text');
 
 /* Workers */
@@ -32,7 +33,11 @@ function extend_workers(Workers) {
      * @param {any} params what the function gets, a plain value
      */
     Workers.prototype.add = function (id, target, params = null) {
-        add_target.call(this, id, target_of(target), pack(params));
+        const runtime = runtime_of(target);
+
+        add_target.call(this, id, target_of(target), pack(params, () => runtime));
+        this[RUNTIMES] ??= new Map();
+        this[RUNTIMES].set(id, runtime);
     };
     Workers.prototype.add_target = Workers.prototype.add;
 
@@ -41,7 +46,7 @@ function extend_workers(Workers) {
      * @param {any} params what its function gets in the next run
      */
     Workers.prototype.set_params = function (id, params) {
-        set_params.call(this, id, pack(params));
+        set_params.call(this, id, pack(params, () => this[RUNTIMES]?.get(id)));
     };
 
     /**
@@ -93,6 +98,12 @@ function extend_clients(ClientServer) {
         new_worker_target.call(application, `${id}`, target_of(client), variant);
         application[CLIENT_IDS] ??= new Map();
         application[CLIENT_IDS].set(`${id}`, id);
+        application[PEER_RUNTIMES] ??= new Map();
+        application[PEER_RUNTIMES].set(`${id}`, runtime_of(client));
+    }
+
+    function pack_for(client, params) {
+        return pack(params, () => runtime_of(client));
     }
 
     /**
@@ -103,7 +114,7 @@ function extend_clients(ClientServer) {
      * @param {any} params what the client's start () gets, a plain value
      */
     ClientServer.prototype.new_worker = function (id, client, params = null) {
-        add(this, id, client, pack(params));
+        add(this, id, client, pack_for(client, params));
     };
     ClientServer.prototype.new_worker_target = ClientServer.prototype.new_worker;
 
@@ -115,7 +126,7 @@ function extend_clients(ClientServer) {
      * @param {any} params what each client's start () gets, a plain value
      */
     ClientServer.prototype.new_workers = function (n, client, params = null) {
-        const variant = pack(params);
+        const variant = pack_for(client, params);
 
         for (let i = 0; i < n; i++)
             add(this, `${i}`, client, variant);
@@ -132,6 +143,10 @@ function extend_runs(ClientServer) {
             ([id, value]) => [ids?.get(id) ?? id, value]));
     }
 
+    function pack_for_server(application, params) {
+        return pack(params, () => runtime_of(application.server_target ?? ''));
+    }
+
     /**
      * Runs the server and all clients, and waits for them.
      *
@@ -142,7 +157,7 @@ function extend_runs(ClientServer) {
      *     others' `results`, and `failures`, an array of Gmp.Failure
      */
     ClientServer.prototype.run = function (params = null, cancellable = null) {
-        const variant = pack(params);
+        const variant = pack_for_server(this, params);
 
         return run(this, () => native_run.call(this, variant, cancellable),
             () => results_of(this));
@@ -159,7 +174,7 @@ function extend_runs(ClientServer) {
      */
     ClientServer.prototype.run_async = function (params = null, cancellable = null,
         callback = null) {
-        const variant = pack(params);
+        const variant = pack_for_server(this, params);
         const start = done => native_run_async.call(this, variant, cancellable, done);
 
         return callback !== null ? start(callback)
@@ -224,7 +239,7 @@ function _init() {
         type.report = value => report(pack(value));
 
     this.exported = exported;
-    this.pack = pack;
+    this.pack = value => pack(value);
     this.unpack = unpack;
     implement(this.Worker, LIFE_CYCLE, []);
     implement(this.Workers, ['process'], ['update']);

@@ -20,12 +20,15 @@ an array of numpy, of n dimensions       ab, ay, an, aq, ai, au, ax, at, ad in n
 GLib.Variant                             itself
 =======================================  ======================================================
 
-Read back, arrays are lists, but ``ay`` is bytes and ``a{..}`` is a dict.
+Read back, arrays are lists, but ``ay`` is bytes and ``a{..}`` is a dict. Of the objects that
+JavaScript alone has, ``(sv)`` with their name, a Date is a datetime, a Map a dict, a Set a set; of
+others there is what they are made of.
 """
 
 from __future__ import annotations
 
 import array
+import datetime
 from typing import Any
 
 from gi.repository import GLib
@@ -42,6 +45,9 @@ _INTEGERS = (('i', -2**31, 2**31), ('x', -2**63, 2**63), ('t', 0, 2**64))
 # numpy's kind and size of an element, for the letter of GVariant's; there is no float of 4 bytes.
 _ELEMENTS = {'b1': 'b', 'u1': 'y', 'i2': 'n', 'u2': 'q', 'i4': 'i', 'u4': 'u', 'i8': 'x', 'u8': 't',
              'f8': 'd'}
+
+# What stands before the parts of an object that JavaScript alone has: see its types.js.
+_JAVASCRIPT = 'gmproc.js.'
 
 
 def name_of_type(value: object) -> str:
@@ -166,7 +172,8 @@ def load(value: GLib.Variant | None) -> Any:
     if first == 'm':
         return load(value.get_child_value(0)) if value.n_children() else None
     if first == '(':
-        return tuple(_load_children(value))
+        members = tuple(_load_children(value))
+        return _load_javascript(*members) if _is_javascript(signature, members) else members
     if first != 'a':
         return value.unpack()
     if signature == 'ay':
@@ -176,6 +183,25 @@ def load(value: GLib.Variant | None) -> Any:
     if signature[1] == '{':
         return dict(_load_children(entry) for entry in _children(value))
     return _load_children(value)
+
+
+def _is_javascript(signature: str, members: tuple[Any, ...]) -> bool:
+    return signature == '(sv)' and members[0].startswith(_JAVASCRIPT)
+
+
+def _load_javascript(name: str, parts: Any) -> Any:
+    kind = name[len(_JAVASCRIPT):]
+    try:
+        if kind == 'Date':
+            epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+            return epoch + datetime.timedelta(milliseconds=parts)
+        if kind == 'Set':
+            return set(parts)
+        if kind == 'Map':
+            return dict(zip(parts[::2], parts[1::2], strict=True))
+    except (TypeError, ValueError, OverflowError):
+        pass  # A set of lists, an invalid date: there is nothing like it here.
+    return parts
 
 
 def _children(value: GLib.Variant) -> list[GLib.Variant]:
