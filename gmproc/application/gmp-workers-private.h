@@ -23,11 +23,13 @@ typedef struct {
   guint max_parallel;
   gboolean reuse;
   GmpCrew *crew;
+  gboolean options_changed; /* and the crew has the old ones */
 } GmpWorkersPrivate;
 
 GmpWorkersPrivate *gmp_workers_get_private    (GmpWorkers *self);
 gboolean           gmp_workers_has_process    (GmpWorkers *self);
 void               gmp_workers_free_entry     (gpointer    entry);
 void               gmp_workers_notify_results (GmpWorkers *self);
+void               gmp_workers_apply_options  (GmpWorkers *self);
 
 G_END_DECLS

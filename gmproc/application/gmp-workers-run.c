@@ -205,7 +205,7 @@ enlist_all (GmpWorkers *self,
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
   g_autofree char *own_target = NULL;
 
-  if (ids == NULL || n_ids == 0)
+  if (ids == NULL)
     {
       ids = (const int *) (gpointer) priv->order->data;
       n_ids = priv->order->len;
@@ -242,6 +242,7 @@ crew_ran_cb (GObject      *source G_GNUC_UNUSED,
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
   GError *error = NULL;
 
+  gmp_workers_apply_options (self);
   gmp_application_release (GMP_APPLICATION (self));
   gmp_workers_notify_results (self);
   gmp_entry_make_ready ();
@@ -278,8 +279,8 @@ begin_run (GmpWorkers         *self,
 /**
  * gmp_workers_run:
  * @self: the workers
- * @ids: (array length=n_ids) (nullable): the workers to run; %NULL for all
- * @n_ids: how many; 0 for all
+ * @ids: (array length=n_ids zero-terminated=1) (nullable): the workers to run; %NULL for all
+ * @n_ids: how many; 0 with @ids that is not %NULL: none. What follows them is not read
  * @cancellable: (nullable): ends the run
  * @error: return location for an error
  *
@@ -332,8 +333,8 @@ gmp_workers_run (GmpWorkers   *self,
 /**
  * gmp_workers_run_async:
  * @self: the workers
- * @ids: (array length=n_ids) (nullable): the workers to run; %NULL for all
- * @n_ids: how many; 0 for all
+ * @ids: (array length=n_ids zero-terminated=1) (nullable): the workers to run; %NULL for all
+ * @n_ids: how many; 0 with @ids that is not %NULL: none. What follows them is not read
  * @cancellable: (nullable): ends the run
  * @callback: (nullable): called when all workers have ended
  * @user_data: for @callback

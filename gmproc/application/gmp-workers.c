@@ -256,9 +256,12 @@ gmp_workers_notify (GObject    *object,
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (GMP_WORKERS (object));
 
-  if ((pspec->flags & G_PARAM_WRITABLE) != 0)
-    gmp_crew_set_options (priv->crew, gmp_application_copy_options (GMP_APPLICATION (object)),
-                          priv->max_parallel, priv->reuse);
+  if ((pspec->flags & G_PARAM_WRITABLE) == 0)
+    return;
+  priv->options_changed = TRUE;
+  /* They count from the next run on. */
+  if (!gmp_application_is_claimed (GMP_APPLICATION (object)))
+    gmp_workers_apply_options (GMP_WORKERS (object));
 }
 
 /**
@@ -426,6 +429,18 @@ GmpWorkersPrivate *
 gmp_workers_get_private (GmpWorkers *self)
 {
   return gmp_workers_get_instance_private (self);
+}
+
+void
+gmp_workers_apply_options (GmpWorkers *self)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
+
+  if (!priv->options_changed)
+    return;
+  priv->options_changed = FALSE;
+  gmp_crew_set_options (priv->crew, gmp_application_copy_options (GMP_APPLICATION (self)),
+                        priv->max_parallel, priv->reuse);
 }
 
 void

@@ -164,6 +164,45 @@ test_one_by_one (void)
   gmp_test_check_value (results, "{0: <uint32 1>, 1: <uint32 1>, 2: <uint32 1>, 3: <uint32 1>}");
 }
 
+static GVariant *
+get_mark (GVariant *params G_GNUC_UNUSED,
+          GError  **error G_GNUC_UNUSED)
+{
+  const char *mark = g_getenv ("GMP_TEST_MARK");
+
+  return g_variant_new_string (mark != NULL ? mark : "");
+}
+
+static void
+mark_cb (GmpWorkers *workers,
+         int         id G_GNUC_UNUSED,
+         GVariant   *value G_GNUC_UNUSED,
+         gpointer    user_data G_GNUC_UNUSED)
+{
+  const char *environment[] = { "GMP_TEST_MARK=marked", NULL };
+
+  g_object_set (workers, "environment", environment, "max-parallel", 0, "reuse", FALSE, NULL);
+}
+
+/* Each worker of a run has the options that there were at its beginning; the next run has the new
+ * ones, and so no process that was kept under the old. */
+static void
+test_changed_meanwhile (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "max-parallel", 1, "reuse", TRUE,
+                                                 NULL);
+  g_autoptr (GVariant) before = NULL;
+  g_autoptr (GVariant) after = NULL;
+
+  g_signal_connect (workers, "result", G_CALLBACK (mark_cb), NULL);
+  for (int id = 0; id < 3; id++)
+    gmp_test_add_worker (workers, id, get_mark, NULL);
+  before = gmp_test_run (workers);
+  gmp_test_check_value (before, "{0: <''>, 1: <''>, 2: <''>}");
+  after = gmp_test_run (workers);
+  gmp_test_check_value (after, "{0: <'marked'>, 1: <'marked'>, 2: <'marked'>}");
+}
+
 static void
 test_fresh (void)
 {
@@ -562,6 +601,7 @@ main (int    argc,
   gmp_test_add ("/workers-processes/all-at-once", test_all_at_once);
   gmp_test_add ("/workers-processes/max-parallel", test_max_parallel);
   gmp_test_add ("/workers-processes/one-by-one", test_one_by_one);
+  gmp_test_add ("/workers-processes/changed-meanwhile", test_changed_meanwhile);
   gmp_test_add ("/workers-processes/fresh", test_fresh);
   gmp_test_add ("/workers-processes/reuse", test_reuse);
   gmp_test_add ("/workers-processes/reuse-off", test_reuse_off);

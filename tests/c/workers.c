@@ -234,6 +234,22 @@ test_none (void)
   g_assert_null (gmp_workers_get_error (workers, 1));
 }
 
+/* A list of no ids is not all of them. */
+static void
+test_empty_list (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  int ids[] = { 1 };
+  g_autoptr (GVariant) empty = NULL;
+  g_autoptr (GVariant) all = NULL;
+
+  gmp_test_add_worker (workers, 1, twice, g_variant_new_int32 (1));
+  empty = run (workers, ids, 0);
+  gmp_test_check_value (empty, "@a{iv} {}");
+  all = run (workers, NULL, 0);
+  gmp_test_check_value (all, "{1: <2>}");
+}
+
 static void
 test_null (void)
 {
@@ -360,6 +376,7 @@ main (int    argc,
   gmp_test_add ("/workers/pending", test_pending);
   gmp_test_add ("/workers/all", test_all);
   gmp_test_add ("/workers/none", test_none);
+  gmp_test_add ("/workers/empty-list", test_empty_list);
   gmp_test_add ("/workers/null", test_null);
   gmp_test_add ("/workers/floating", test_floating);
   gmp_test_add ("/workers/partial", test_partial);

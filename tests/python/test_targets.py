@@ -228,6 +228,8 @@ def test_python_functions_for_plain_pygobject():
     workers = Gmp.Workers()
     workers.add(3, plain.double, GLib.Variant('i', 4))
     assert workers.run([3]).unpack() == {3: 8}
+    assert workers.run([]).unpack() == {}
+    assert workers.run(None).unpack() == {3: 8}
     with pytest.raises(TypeError, match='not at the top of a module'):
         workers.add(4, lambda params: None)
 

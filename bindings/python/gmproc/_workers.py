@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 
-from gi.repository import Gio, GLib, Gmp
+from gi.repository import Gio, Gmp
 
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
@@ -80,19 +80,13 @@ class _Native:
         self.handlers: list[int] = []
 
     def run(self, cancellable: Gio.Cancellable) -> None:
-        # No ids would mean all.
-        if self.names:
-            self.state.native.run(self.names, cancellable)
+        self.state.native.run(self.names, cancellable)
 
     def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None:
-        if self.names:
-            self.state.native.run_async(self.names, cancellable, callback)
-        else:
-            GLib.idle_add(callback, None, None)
+        self.state.native.run_async(self.names, cancellable, callback)
 
     def run_finish(self, result: Gio.AsyncResult) -> None:
-        if self.names:
-            self.state.native.run_finish(result)
+        self.state.native.run_finish(result)
 
     def release(self) -> None:
         self.state.is_running = False

@@ -80,8 +80,8 @@ class Workers(_Guard, Gmp.Workers):
         return self.add_target(id, _make_target(method), params)
 
     def run(self, ids=None, cancellable=None):
-        """Runs the workers with these ids, or all."""
-        return Gmp.Workers.run(self, ids or [], cancellable)
+        """Runs the workers with these ids; None for all."""
+        return Gmp.Workers.run(self, list(ids) if ids is not None else None, cancellable)
 
 
 class ClientServer(_Guard, Gmp.ClientServer):
