@@ -387,6 +387,9 @@ gmp_application_set_property (GObject      *object,
  * How many seconds a worker may take for a run, its start included; no limit by default. Each
  * restart has them anew.
  *
+ * For a server they begin when its last client has ended. Until then its clients' limits end the
+ * run, so that a server that waits for a client is not the one that fails.
+ *
  * Since: 0.1
  */
 

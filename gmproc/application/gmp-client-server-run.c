@@ -35,6 +35,13 @@ add_client (GmpClientServer *self,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpClient *client;
 
+  if (g_str_equal (id, "server"))
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                           "A client cannot be called 'server', as the server is: take another "
+                           "id");
+      return FALSE;
+    }
   if (has_client (self, id))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,

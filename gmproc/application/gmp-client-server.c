@@ -526,9 +526,9 @@ gmp_client_server_get_server_result (GmpClientServer *self)
 /**
  * gmp_client_server_get_error:
  * @self: the application
- * @id: a client's id
+ * @id: a client's id, or "server"
  *
- * Why a client failed in the last run.
+ * Why a client, or the server, failed in the last run.
  *
  * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
  *
@@ -544,6 +544,8 @@ gmp_client_server_get_error (GmpClientServer *self,
   g_return_val_if_fail (id != NULL, NULL);
   if (priv->service == NULL)
     return NULL;
+  if (g_str_equal (id, "server"))
+    return gmp_service_get_server_error (priv->service);
   return gmp_outcome_get_error (gmp_service_get_outcome (priv->service), id);
 }
 

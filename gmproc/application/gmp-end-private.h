@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 typedef struct {
   const char       *role;          /* as in org.gmproc.Worker1.Run */
   const char       *id;
+  const char       *target;
   const GmpOptions *options;
   int               pid;           /* 0: never launched */
   gboolean          was_connected; /* it got as far as the control plane */

@@ -7,7 +7,9 @@
 #include "application/gmp-end-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-runtime-private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -50,19 +52,28 @@ describe_signal (const GmpEnd *self,
                           "see 'ulimit -t'" : "");
 }
 
+static const char *
+describe_moment (const GmpEnd *self)
+{
+  if (self->was_connected)
+    return "before its work was done";
+  /* Where gmp_init () itself gave up, it has printed why. */
+  if (!gmp_runtime_is_program (self->target) ||
+      WEXITSTATUS (self->wait_status) == GMP_EXIT_NO_WORKER)
+    return "before it was ready";
+  return "before it was ready: does its main () call gmp_init () first?";
+}
+
 char *
 gmp_end_describe_exit (const GmpEnd *self)
 {
-  const char *when = self->was_connected
-                     ? "before its work was done"
-                     : "before it was ready: does its main () call gmp_init () first?";
-
   if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
     return g_strdup ("ended, and how is not known, for the warm-start server that had forked it "
                      "is gone");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
-  return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status), when);
+  return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status),
+                          describe_moment (self));
 }
 
 /* Whether what a worker said, or wrote, has any of these words. */

@@ -9,6 +9,7 @@
 #include "application/gmp-source-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
 
 GmpRun *
 gmp_run_new (const char *role,
@@ -101,7 +102,7 @@ static gboolean
 startup_cb (gpointer user_data)
 {
   GmpRun *self = user_data;
-  gboolean is_program = !self->was_connected && g_str_has_prefix (self->target, "native:");
+  gboolean is_program = !self->was_connected && gmp_runtime_is_program (self->target);
 
   gmp_source_clear (&self->startup_source);
   self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
@@ -131,7 +132,8 @@ gmp_run_begin (GmpRun       *self,
   if (cancellable != NULL)
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
-  if (timeout > 0)
+  /* A server's time counts when it has no clients left: see gmp-service.c. */
+  if (timeout > 0 && !g_str_equal (self->role, "server"))
     self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
 }
 
@@ -173,6 +175,7 @@ describe (GmpRun           *self,
   GmpEnd end = {
     .role = self->role,
     .id = self->id,
+    .target = self->target,
     .options = self->options,
     .pid = self->pid,
     .was_connected = self->was_connected,

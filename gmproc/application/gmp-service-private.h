@@ -48,6 +48,8 @@ void        gmp_service_kill          (GmpService             *self);
 guint       gmp_service_get_n_clients (GmpService             *self);
 GVariant   *gmp_service_get_value     (GmpService             *self);
 GmpOutcome *gmp_service_get_outcome   (GmpService             *self);
+const GError *
+gmp_service_get_server_error          (GmpService             *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpService, gmp_service_free)
 

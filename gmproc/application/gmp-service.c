@@ -42,7 +42,8 @@ struct _GmpService
   gboolean clients_ended;
   gboolean server_ended;
   GError *clients_error;
-  GError *server_error;
+  GError *server_error;    /* of the run, for the server */
+  GmpFailure *failure;     /* (nullable): the server's own */
 };
 
 /* A channel between the server and the client @id: gives the server its end, and returns the
@@ -120,6 +121,7 @@ gmp_service_free (GmpService *self)
   gmp_restarts_clear (&self->restarts);
   g_clear_error (&self->clients_error);
   g_clear_error (&self->server_error);
+  g_clear_object (&self->failure);
   g_object_unref (self->cancellable);
   g_free (self);
 }
@@ -208,22 +210,51 @@ gmp_service_fail (GmpService *self,
 }
 
 static void
-end_server (GVariant *value,
-            GError   *error,
-            gpointer  user_data)
+settle_failed (GmpService *self,
+               GmpFailure *failure)
 {
-  GmpService *self = user_data;
+  g_set_object (&self->failure, failure);
+  gmp_application_add_failure (self->owner, failure);
+  gmp_run_signals_failed (self->events->signals, self->owner, "server",
+                          gmp_failure_get_error (failure));
+}
+
+/* @failure is %NULL where the server has finished, with @value (nullable). */
+static void
+end_server (GmpService *self,
+            GVariant   *value,
+            GmpFailure *failure)
+{
   g_autoptr (GError) done = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
                                                  "The server is done, and answers no more");
 
   self->is_ending = TRUE;
-  gmp_crew_end (self->crew, error == NULL ? done : NULL);
-  if (error != NULL)
-    take_server_error (self, error);
+  gmp_source_clear (&self->limit_source);
+  gmp_crew_end (self->crew, failure == NULL ? done : NULL);
+  if (failure != NULL)
+    {
+      take_server_error (self, g_error_copy (gmp_failure_get_error (failure)));
+      settle_failed (self, failure);
+    }
   else if (value != NULL && !g_cancellable_is_cancelled (self->cancellable))
-    self->value = g_variant_ref (value); /* It may have finished before it heard of that. */
+    {
+      self->value = g_variant_ref (value); /* It may have finished before it heard of that. */
+    }
   self->server_ended = TRUE;
   maybe_return (self);
+}
+
+static void
+local_server_ended (GVariant *value,
+                    GError   *error,
+                    gpointer  user_data)
+{
+  g_autoptr (GError) local = error;
+  g_autoptr (GmpFailure) failure = NULL;
+
+  if (error != NULL)
+    failure = gmp_failure_new_for_error ("server", error);
+  end_server (user_data, value, failure);
 }
 
 static void server_ran_cb (GObject      *source,
@@ -275,7 +306,7 @@ server_ran_cb (GObject      *source,
 
   if (gmp_remote_worker_run_finish (server, result, &value, &failure))
     {
-      end_server (value, NULL, self);
+      end_server (self, value, NULL);
       return;
     }
   if (restart_server (self, failure, &error))
@@ -284,40 +315,63 @@ server_ran_cb (GObject      *source,
     cause = gmp_failure_new_for_error ("server", error);
   else
     cause = gmp_restarts_conclude (&self->restarts, failure);
-  gmp_application_add_failure (self->owner, cause);
-  end_server (NULL, g_error_copy (gmp_failure_get_error (cause)), self);
+  end_server (self, NULL, cause);
+}
+
+static gboolean
+has_timed_out_client (GmpService *self)
+{
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
+  gboolean timed_out = FALSE;
+
+  for (guint i = 0; i < failures->len; i++)
+    timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
+                                  GMP_ERROR_TIMED_OUT);
+  return timed_out;
+}
+
+/* How many seconds the server has when its last client has ended; 0: any number. One that left a
+ * request unanswered may never come back from it. */
+static double
+get_lonely_limit (GmpService *self)
+{
+  const GmpOptions *options = gmp_crew_get_options (self->crew);
+  double limit = options->run_timeout;
+
+  if (options->request_timeout > 0 && has_timed_out_client (self))
+    limit = limit > 0 ? MIN (limit, options->request_timeout) : options->request_timeout;
+  return limit;
 }
 
 static gboolean
 limit_cb (gpointer user_data)
 {
   GmpService *self = user_data;
+  const GmpOptions *options = gmp_crew_get_options (self->crew);
+  double limit = get_lonely_limit (self);
+  gboolean is_of_request = limit != options->run_timeout;
 
   gmp_source_clear (&self->limit_source);
   self->is_ending = TRUE;
   gmp_remote_worker_fail (self->server,
                           g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                       "it had left a request unanswered, and had not ended within "
-                                       "%g seconds after its last client (request-timeout)",
-                                       gmp_crew_get_options (self->crew)->request_timeout));
+                                       "it had %snot ended within %g seconds after its last client "
+                                       "(%s)",
+                                       is_of_request ? "left a request unanswered, and had " : "",
+                                       limit, is_of_request ? "request-timeout" : "run-timeout"));
   return G_SOURCE_REMOVE;
 }
 
-/* A server that left a request unanswered may never come back from it, and without clients nobody
- * else will see that. */
+/* While there are clients their limits end the run: a server that waits for one whose turn does not
+ * end is not at fault, and one that does not answer is still there when they have ended. */
 static void
 watch_lonely_server (GmpService *self)
 {
-  g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
-  GmpOptions *options = gmp_crew_get_options (self->crew);
-  gboolean timed_out = FALSE;
+  double limit = get_lonely_limit (self);
 
-  for (guint i = 0; i < failures->len; i++)
-    timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
-                                  GMP_ERROR_TIMED_OUT);
-  if (!timed_out || options->request_timeout == 0 || self->server == NULL || self->server_ended)
+  if (limit == 0 || self->server == NULL || self->server_ended)
     return;
-  self->limit_source = gmp_source_attach_limit (options->request_timeout, options->priority,
+  self->limit_source = gmp_source_attach_limit (limit, gmp_crew_get_options (self->crew)->priority,
                                                 limit_cb, self);
 }
 
@@ -368,7 +422,8 @@ gmp_service_set_methods (GmpService             *self,
 {
   self->server_runtime = g_strdup (runtime);
   self->local_server = gmp_local_server_new (methods, self->owner,
-                                             gmp_crew_get_options (self->crew), end_server, self,
+                                             gmp_crew_get_options (self->crew),
+                                             local_server_ended, self,
                                              error);
   return self->local_server != NULL;
 }
@@ -417,8 +472,11 @@ gmp_service_run_async (GmpService         *self,
   g_task_set_check_cancellable (self->task, FALSE);
   if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
     {
+      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
+
       gmp_crew_abandon (self->crew);
       self->server_error = error;
+      settle_failed (self, failure);
       return_run (self);
       return;
     }
@@ -466,6 +524,13 @@ gmp_service_get_n_clients (GmpService *self)
   if (self->local_server != NULL)
     return gmp_local_server_get_n_clients (self->local_server);
   return gmp_crew_get_n_left (self->crew);
+}
+
+/* Why the server has failed; %NULL where it has not. */
+const GError *
+gmp_service_get_server_error (GmpService *self)
+{
+  return self->failure != NULL ? gmp_failure_get_error (self->failure) : NULL;
 }
 
 /* (nullable) */

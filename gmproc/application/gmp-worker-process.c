@@ -117,7 +117,8 @@ check_limit (int      last_fd,
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise "
-               "it with 'ulimit -n', or set max-parallel", (guint64) limit.rlim_cur);
+               "it with 'ulimit -n', or have fewer workers run at a time",
+               (guint64) limit.rlim_cur);
   return FALSE;
 }
 

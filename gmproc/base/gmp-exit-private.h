@@ -12,6 +12,10 @@
 void __gcov_dump (void);
 #endif
 
+/* The status of a process that was to be a worker, and cannot: what it printed says why. It is
+ * EX_OSERR of sysexits.h. */
+#define GMP_EXIT_NO_WORKER 71
+
 /* What was counted for a measurement of the tests (tests/coverage/run) is kept when a process ends
  * by _exit (). Not for signal handlers. */
 static inline void

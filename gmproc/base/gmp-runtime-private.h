@@ -20,6 +20,7 @@ char    **gmp_runtime_get_command     (const char *runtime,
 GVariant *gmp_runtime_get_preload     (const char *runtime);
 gboolean  gmp_runtime_may_fork        (const char *runtime);
 void      gmp_runtime_set_program     (const char *path);
+gboolean  gmp_runtime_is_program      (const char *target);
 gboolean  gmp_runtime_check_program   (const char *path,
                                        GError    **error);
 

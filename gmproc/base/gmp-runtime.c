@@ -125,17 +125,32 @@ gmp_runtime_set_program (const char *path)
   gmp_runtime_set_command ("native", argv);
 }
 
+static gboolean
+knows_program (void)
+{
+  gboolean knows;
+
+  G_LOCK (commands);
+  knows = commands != NULL && g_hash_table_contains (commands, "native");
+  G_UNLOCK (commands);
+  return knows;
+}
+
+/* The worker of @target is this program once more, rather than a host that comes with the
+ * library. */
+gboolean
+gmp_runtime_is_program (const char *target)
+{
+  return g_str_has_prefix (target, "native:") && knows_program ();
+}
+
 /* Code of the program itself can run in workers only if the program knows how to be one. */
 gboolean
 gmp_runtime_check_program (const char *path,
                            GError    **error)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  gboolean is_ready;
 
-  G_LOCK (commands);
-  is_ready = commands != NULL && g_hash_table_contains (commands, "native");
-  G_UNLOCK (commands);
   if (program == NULL)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
@@ -143,7 +158,7 @@ gmp_runtime_check_program (const char *path,
                            "process runs: is /proc mounted?");
       return FALSE;
     }
-  if (is_ready || g_strcmp0 (path, program) != 0)
+  if (knows_program () || g_strcmp0 (path, program) != 0)
     return TRUE;
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                        "gmp_init () was not called: call it first thing in main (), so that a "

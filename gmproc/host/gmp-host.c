@@ -466,7 +466,7 @@ gmp_host_run (GmpHost *self)
   if (control == NULL)
     {
       g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
-      return EXIT_FAILURE;
+      return GMP_EXIT_NO_WORKER;
     }
   gmp_worker_set_process (gmp_control_get_cancellable (control), report_cb, control);
   g_log_set_default_handler (log_cb, control);

@@ -102,6 +102,7 @@ check_server (const char *verb,
       error = run_failing (application, params);
       g_assert_error (error, domain, code);
       gmp_test_check_in (error->message, "server");
+      g_assert_error (gmp_client_server_get_error (application, "server"), domain, code);
       server = gmp_client_server_get_server_result (application);
       g_assert_null (server);
     }
@@ -163,6 +164,79 @@ test_failed_signal (void)
   add (application, "good", NULL);
   error = run_failing (application, NULL);
   g_assert_cmpstr (text->str, ==, "bad 7;");
+  g_assert_null (gmp_client_server_get_error (application, "server"));
+}
+
+static void
+test_failed_signal_of_server (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_signal_connect (application, "failed", G_CALLBACK (failed_cb), text);
+  error = run_failing (application, "{'fail': <'start'>}");
+  g_assert_cmpstr (text->str, ==, "server 7;");
+  failures = gmp_application_get_failures (GMP_APPLICATION (application));
+  g_assert_cmpuint (failures->len, ==, 1);
+  g_assert_cmpstr (gmp_failure_get_id (failures->pdata[0]), ==, "server");
+  g_clear_error (&error);
+
+  gmp_client_server_new_worker (application, "server", TEST_TYPE_CLIENT, NULL, &error);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+}
+
+static void
+restarted_cb (GmpClientServer *application G_GNUC_UNUSED,
+              const char      *id,
+              GmpFailure      *failure G_GNUC_UNUSED,
+              gpointer         user_data)
+{
+  g_string_append_printf (user_data, "%s again;", id);
+}
+
+static void
+given_up_cb (GmpClientServer *application G_GNUC_UNUSED,
+             const char      *id,
+             GError          *error G_GNUC_UNUSED,
+             gpointer         user_data)
+{
+  g_string_append_printf (user_data, "%s;", id);
+}
+
+static void
+run_hanging (const char *client_params,
+             const char *server_params,
+             const char *culprit,
+             const char *expected)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "run-timeout", gmp_test_stretch (0.4), "restart",
+                GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
+  g_signal_connect (application, "failed", G_CALLBACK (given_up_cb), text);
+  g_signal_connect (application, "restarted", G_CALLBACK (restarted_cb), text);
+  add (application, "one", client_params);
+  error = run_failing (application, server_params);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_assert_true (g_str_has_prefix (error->message, culprit));
+  g_assert_cmpstr (text->str, ==, expected);
+}
+
+/* The server waits for a client whose turn does not end, and is not the one that fails. */
+static void
+test_client_hangs (void)
+{
+  run_hanging ("{'hang': <'update'>}", NULL, "Client 'one'", "one again;one;");
+}
+
+static void
+test_server_hangs (void)
+{
+  run_hanging (NULL, "{'hang': <'process'>}", "The server", "one again;one;server;");
 }
 
 static void
@@ -322,6 +396,9 @@ main (int    argc,
   gmp_test_add ("/client-server-errors/server-killed", test_server_killed);
   gmp_test_add ("/client-server-errors/all-fail", test_all_fail);
   gmp_test_add ("/client-server-errors/failed-signal", test_failed_signal);
+  gmp_test_add ("/client-server-errors/failed-signal-of-server", test_failed_signal_of_server);
+  gmp_test_add ("/client-server-errors/client-hangs", test_client_hangs);
+  gmp_test_add ("/client-server-errors/server-hangs", test_server_hangs);
   gmp_test_add ("/client-server-errors/no-server", test_no_server);
   gmp_test_add ("/client-server-errors/bad-targets", test_bad_targets);
   gmp_test_add ("/client-server-errors/bad-client-types", test_bad_client_types);

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import gmproc
-from gmproc import ClientServer, ClientWorker, Workers, WorkerError, report
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
 from test_client_server import Echo
 
 
@@ -68,6 +68,31 @@ def test_failures_as_they_come():
         workers.run()
     [(id, error)] = seen
     assert id == 'x' and isinstance(error, WorkerError) and isinstance(error.__cause__, ValueError)
+
+
+class BadServer(ServerWorker):
+    def process(self, id, msg):
+        raise ValueError('bad server')
+
+
+class BadApplication(ClientServer):
+    def process(self, id, msg):
+        raise ValueError('bad application')
+
+
+@pytest.mark.parametrize('application, expected', [
+    (lambda **options: ClientServer(BadServer, **options), WorkerError),
+    (BadApplication, ValueError),
+])
+def test_failure_of_a_server_as_it_comes(application, expected):
+    seen = []
+    cs = application(on_failed=lambda id, error: seen.append((id, error)))
+    cs.new_worker('asker', ClientWorker)
+    with pytest.raises(expected, match='bad') as caught:
+        cs.run()
+    assert 'server' in dict(seen) and 'bad' in str(dict(seen)['server'])
+    if expected is WorkerError:
+        assert caught.value.id == 'server'
 
 
 class Stop(Exception):
