@@ -64,6 +64,8 @@ enum {
   PROP_0,
   PROP_CAPTURE_OUTPUT,
   PROP_INNER_THREADS,
+  PROP_WARM_START,
+  PROP_FRESH_MODULES,
   PROP_ENVIRONMENT,
   PROP_WORKING_DIRECTORY,
   PROP_MEMORY_LIMIT,
@@ -91,6 +93,8 @@ static GParamSpec *properties[N_PROPS];
 static const gsize offsets[N_PROPS] = {
   [PROP_CAPTURE_OUTPUT] = G_STRUCT_OFFSET (GmpOptions, capture_output),
   [PROP_INNER_THREADS] = G_STRUCT_OFFSET (GmpOptions, inner_threads),
+  [PROP_WARM_START] = G_STRUCT_OFFSET (GmpOptions, warm_start),
+  [PROP_FRESH_MODULES] = G_STRUCT_OFFSET (GmpOptions, fresh_modules),
   [PROP_ENVIRONMENT] = G_STRUCT_OFFSET (GmpOptions, environment),
   [PROP_WORKING_DIRECTORY] = G_STRUCT_OFFSET (GmpOptions, working_directory),
   [PROP_MEMORY_LIMIT] = G_STRUCT_OFFSET (GmpOptions, memory_limit),
@@ -268,6 +272,32 @@ gmp_application_set_property (GObject      *object,
  * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
  * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
  * is set in the application's environment, or in [property@Gmp.Application:environment], it counts.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:warm-start:
+ *
+ * Whether a worker's process may be a fork of one that has loaded what workers need, which takes a
+ * hundredth of the time; %TRUE by default. With %FALSE each is executed anew.
+ *
+ * A fork differs from a process that was executed in what the process that is forked, the
+ * warm-start server, has done before: in C that is what the program does before `gmp_init ()`, in
+ * Python the import of installed modules. If that makes something that each process should have for
+ * itself (an identifier drawn by chance, a name with the process id), all forks have the same.
+ * Random numbers of GLib, Python and NumPy are seeded anew in each fork; a server that has started
+ * threads or opened files is not used. Nothing else is noticed, and this property is for that.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpApplication:fresh-modules:
+ *
+ * Names of modules that a warm-start server of this object's workers does not load: each worker
+ * does, anew. What the modules of such a server are is its runtime's own; in Python, the installed
+ * ones that workers import. See [property@Gmp.Application:warm-start] for when this is of use.
  *
  * Since: 0.1
  */
@@ -508,6 +538,10 @@ install_properties (GObjectClass     *object_class,
 
   properties[PROP_INNER_THREADS] = g_param_spec_uint ("inner-threads", NULL, NULL, 0, G_MAXUINT, 0,
                                                       flags);
+  properties[PROP_WARM_START] = g_param_spec_boolean ("warm-start", NULL, NULL, TRUE, flags);
+
+  properties[PROP_FRESH_MODULES] = g_param_spec_boxed ("fresh-modules", NULL, NULL, G_TYPE_STRV,
+                                                       flags);
   install_limits (defaults);
   properties[PROP_PRIORITY] = g_param_spec_int ("priority", NULL, NULL, -1000, 1000,
                                                 defaults->priority, flags);

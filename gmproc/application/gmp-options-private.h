@@ -22,6 +22,9 @@ typedef struct {
   gboolean   capture_output;
   guint      inner_threads;     /* 0: a share of the processors */
 
+  gboolean   warm_start;
+  char     **fresh_modules;     /* (nullable) */
+
   char     **environment;       /* (nullable): NAME=VALUE */
   char      *working_directory; /* (nullable) */
   guint64    memory_limit;      /* in bytes; for this and what follows, 0: none */

@@ -14,6 +14,7 @@ gmp_options_new (void)
 {
   GmpOptions *self = g_atomic_rc_box_new0 (GmpOptions);
 
+  self->warm_start = TRUE;
   self->value_size_limit = (guint64) 1 << 31;
   self->priority = GMP_PRIORITY_DEFAULT;
   self->startup_timeout = 60;
@@ -30,6 +31,7 @@ gmp_options_copy (const GmpOptions *self)
   GmpOptions *copy = g_atomic_rc_box_new0 (GmpOptions);
 
   *copy = *self;
+  copy->fresh_modules = g_strdupv (self->fresh_modules);
   copy->environment = g_strdupv (self->environment);
   copy->working_directory = g_strdup (self->working_directory);
   copy->affinity = g_strdup (self->affinity);
@@ -47,6 +49,7 @@ clear (gpointer data)
 {
   GmpOptions *self = data;
 
+  g_strfreev (self->fresh_modules);
   g_strfreev (self->environment);
   g_free (self->working_directory);
   g_free (self->affinity);

@@ -13,7 +13,6 @@ G_BEGIN_DECLS
 /* What is started, and all of this process that it would inherit now. */
 typedef struct {
   char *runtime;
-  GVariant *preload;       /* (nullable): what a warm-start server loads */
   char **argv;
   GmpOptions *options;     /* of the run that it is for */
   char **environment;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,8 +22,14 @@
 /* What a process inherits, as the kernel tells it; /proc/thread-self, for some of it is the
  * thread's. */
 static const char *inherited[] = {
-  "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapEff:", "NoNewPrivs:",
-  "Seccomp:", "Cpus_allowed:", "Mems_allowed:",
+  "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapPrm:", "CapEff:",
+  "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cpus_allowed:",
+  "Mems_allowed:",
+};
+
+/* The namespaces that a child is in. */
+static const char *namespaces[] = {
+  "cgroup", "ipc", "mnt", "net", "pid_for_children", "time_for_children", "user", "uts",
 };
 
 static void
@@ -52,6 +59,31 @@ append_status (GString *key)
     }
 }
 
+/* Where the process is: its view of the system, and the groups whose limits it is under. */
+static void
+append_place (GString *key)
+{
+  g_autofree char *groups = NULL;
+  struct sched_param parameter = { 0 };
+  struct stat root = { 0 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (namespaces); i++)
+    {
+      g_autofree char *path = g_strconcat ("/proc/thread-self/ns/", namespaces[i], NULL);
+      struct stat status = { 0 };
+
+      stat (path, &status);
+      g_string_append_printf (key, "%" G_GUINT64_FORMAT "\n", (guint64) status.st_ino);
+    }
+  stat ("/", &root);
+  sched_getparam (0, &parameter);
+  g_string_append_printf (key, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %d %d\n",
+                          (guint64) root.st_dev, (guint64) root.st_ino, getsid (0),
+                          sched_getscheduler (0), parameter.sched_priority);
+  if (g_file_get_contents ("/proc/thread-self/cgroup", &groups, NULL, NULL))
+    g_string_append (key, groups);
+}
+
 static void
 append_limits (GString *key)
 {
@@ -75,15 +107,10 @@ make_server_key (GmpOrder *self)
   g_string_append_printf (key, "%s %u\n", self->runtime, self->inner_threads);
   append_strings (key, (const char * const *) self->argv);
   append_strings (key, (const char * const *) self->environment);
-  if (self->preload != NULL)
-    {
-      g_autofree char *digest = g_compute_checksum_for_data (G_CHECKSUM_SHA1,
-                                                             g_variant_get_data (self->preload),
-                                                             g_variant_get_size (self->preload));
-
-      g_string_append_printf (key, "%s\n", digest);
-    }
+  if (self->options->fresh_modules != NULL)
+    append_strings (key, (const char * const *) self->options->fresh_modules);
   append_status (key);
+  append_place (key);
   append_limits (key);
   return g_string_free (key, FALSE);
 }
@@ -139,7 +166,6 @@ gmp_order_new (const char         *runtime,
   GmpOrder *self = g_new0 (GmpOrder, 1);
 
   self->runtime = g_strdup (runtime);
-  self->preload = gmp_runtime_get_preload (runtime);
   self->argv = g_strdupv ((char **) argv);
   self->options = gmp_options_ref (options);
   self->environment = gmp_options_to_environ (options);
@@ -184,7 +210,6 @@ void
 gmp_order_free (GmpOrder *self)
 {
   g_free (self->runtime);
-  g_clear_pointer (&self->preload, g_variant_unref);
   g_strfreev (self->argv);
   gmp_options_unref (self->options);
   g_strfreev (self->environment);

@@ -266,6 +266,17 @@ ready_cb (guint    pid,
 }
 
 static void
+loaded_cb (const char **names,
+           gpointer     user_data)
+{
+  GmpRemoteWorker *self = user_data;
+  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, NULL);
+
+  if (runtime != NULL)
+    gmp_runtime_add_modules (runtime, (const char * const *) names);
+}
+
+static void
 progress_cb (GVariant *value,
              GError   *error,
              gpointer  user_data)
@@ -329,7 +340,7 @@ refused_cb (GError  *error,
 }
 
 static const GmpLinkEvents link_events = {
-  ready_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+  ready_cb, loaded_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
 /* The beginning of a run. */
@@ -475,7 +486,8 @@ begin_process (GmpRemoteWorker *self,
   gmp_starter_start_async (self->starter,
                            gmp_order_new (runtime, (const char * const *) argv,
                                           self->options, self->inner_threads),
-                           as_ever, self->connecting, started_cb, g_object_ref (self));
+                           as_ever || !self->options->warm_start, self->connecting,
+                           started_cb, g_object_ref (self));
   gmp_run_await_start (self->run);
 }
 

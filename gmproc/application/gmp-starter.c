@@ -192,7 +192,13 @@ start_server_locked (GmpStarter *self,
     .inner_threads = order->inner_threads,
   };
 
-  kind->server = gmp_warm_launcher_new (self->plain, &launch, order->preload, &error);
+  g_auto (GStrv) modules = gmp_runtime_get_modules (order->runtime);
+  const char *none[] = { NULL };
+  const char * const *fresh = order->options->fresh_modules != NULL
+                              ? (const char * const *) order->options->fresh_modules : none;
+
+  kind->server = gmp_warm_launcher_new (self->plain, &launch,
+                                        g_variant_new ("(^as^as)", modules, fresh), &error);
   kind->state = kind->server != NULL ? SERVER_LOADING : SERVER_REFUSED;
   gmp_debug ("a warm-start server for %s: %s", order->argv[0],
              kind->server != NULL ? "begins to load" : error->message);

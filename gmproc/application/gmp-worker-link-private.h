@@ -19,6 +19,8 @@ typedef struct _GmpWorkerLink GmpWorkerLink;
 typedef struct {
   void (*ready)    (guint           pid,
                     gpointer        user_data);
+  void (*loaded)   (const char    **names,
+                    gpointer        user_data);
   void (*progress) (GVariant       *value,
                     GError         *error,
                     gpointer        user_data);

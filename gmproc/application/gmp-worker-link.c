@@ -180,6 +180,16 @@ take_ready (GmpWorkerLink *self,
 }
 
 static void
+take_loaded (GmpWorkerLink *self,
+             GVariant      *body)
+{
+  g_autofree const char **names = NULL;
+
+  g_variant_get (body, "(^a&s)", &names);
+  self->events->loaded (names, self->user_data);
+}
+
+static void
 take_progress (GmpWorkerLink *self,
                GVariant      *body)
 {
@@ -207,6 +217,7 @@ static const struct {
   const char *name;
   void (*take) (GmpWorkerLink *self, GVariant *body);
 } signals[] = {
+  { "Loaded", take_loaded },
   { "Ready", take_ready },
   { "Progress", take_progress },
   { "Log", take_log },

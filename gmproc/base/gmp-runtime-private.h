@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 
 char    **gmp_runtime_get_command     (const char *runtime,
                                        GError    **error);
-GVariant *gmp_runtime_get_preload     (const char *runtime);
+char    **gmp_runtime_get_modules     (const char *runtime);
+guint     gmp_runtime_count_modules   (const char *runtime);
 gboolean  gmp_runtime_may_fork        (const char *runtime);
 void      gmp_runtime_set_program     (const char *path);
 gboolean  gmp_runtime_is_program      (const char *target);

@@ -10,10 +10,15 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 
+#include <string.h>
+
+/* A worker can report names without end, and a warm-start server is sent all in one message. */
+#define MAX_MODULE_BYTES 100000
+
 G_LOCK_DEFINE_STATIC (commands);
 GMP_FORK_WAITS_FOR (commands)
 static GHashTable *commands; /* of char ** by runtime; under the lock */
-static GHashTable *preloads; /* of GVariant by runtime; under the lock */
+static GHashTable *modules;  /* of Modules by runtime; under the lock */
 
 /* What runs a runtime's targets where nobody said otherwise. The variable has another word for one
  * place in the command: for a build that is not installed, or another interpreter. */
@@ -66,46 +71,91 @@ gmp_runtime_set_command (const char         *runtime,
   G_UNLOCK (commands);
 }
 
+/* What warm-start servers load. */
+typedef struct {
+  GPtrArray *names; /* with NULL at the end */
+  GHashTable *known;
+  gsize n_bytes;
+} Modules;
+
+static Modules *
+get_modules_locked (const char *runtime)
+{
+  Modules *self;
+
+  if (modules == NULL)
+    modules = g_hash_table_new (g_str_hash, g_str_equal);
+  self = g_hash_table_lookup (modules, runtime);
+  if (self != NULL)
+    return self;
+  self = g_new0 (Modules, 1);
+  self->names = g_ptr_array_new ();
+  g_ptr_array_add (self->names, NULL);
+  self->known = g_hash_table_new (g_str_hash, g_str_equal);
+  g_hash_table_insert (modules, g_strdup (runtime), self);
+  return self;
+}
+
 /**
- * gmp_runtime_set_preload:
+ * gmp_runtime_add_modules:
  * @runtime: a runtime's name
- * @what: (nullable): what its workers will need, in terms of the runtime's own [class@Gmp.Host]
+ * @names: (array zero-terminated=1): names of modules, in the runtime's own terms, which are loaded
+ *   in this order
  *
- * Says what a process loads that is started once and then forked for each worker. It counts for
- * those that are started after this.
+ * Says what a warm-start server of a runtime loads before it is forked: what workers will need, and
+ * what all can share. Modules that a worker reports by [method@Gmp.Host.report_modules] count as
+ * well.
  *
  * Since: 0.1
  */
 void
-gmp_runtime_set_preload (const char *runtime,
-                         GVariant   *what)
+gmp_runtime_add_modules (const char         *runtime,
+                         const char * const *names)
 {
+  Modules *self;
+
   g_return_if_fail (runtime != NULL);
+  g_return_if_fail (names != NULL);
 
   G_LOCK (commands);
-  if (preloads == NULL)
-    preloads = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
-                                      (GDestroyNotify) g_variant_unref);
-  if (what != NULL)
-    g_hash_table_replace (preloads, g_strdup (runtime), g_variant_ref_sink (what));
-  else
-    g_hash_table_remove (preloads, runtime);
+  self = get_modules_locked (runtime);
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      gsize length = strlen (names[i]);
+      char *name;
+
+      if (length >= MAX_MODULE_BYTES - self->n_bytes ||
+          g_hash_table_contains (self->known, names[i]))
+        continue;
+      self->n_bytes += length + 1;
+      name = g_strdup (names[i]);
+      g_hash_table_add (self->known, name);
+      g_ptr_array_insert (self->names, (int) self->names->len - 1, name);
+    }
   G_UNLOCK (commands);
 }
 
-/* (transfer full) (nullable) */
-GVariant *
-gmp_runtime_get_preload (const char *runtime)
+/* The names that were added, of which there are more and more. */
+char **
+gmp_runtime_get_modules (const char *runtime)
 {
-  GVariant *what = NULL;
+  char **names;
 
   G_LOCK (commands);
-  if (preloads != NULL)
-    what = g_hash_table_lookup (preloads, runtime);
-  if (what != NULL)
-    g_variant_ref (what);
+  names = g_strdupv ((char **) get_modules_locked (runtime)->names->pdata);
   G_UNLOCK (commands);
-  return what;
+  return names;
+}
+
+guint
+gmp_runtime_count_modules (const char *runtime)
+{
+  guint n;
+
+  G_LOCK (commands);
+  n = get_modules_locked (runtime)->names->len - 1;
+  G_UNLOCK (commands);
+  return n;
 }
 
 /* Whether the runtime's processes survive to be forked. GJS has threads from its first line on; of

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
 GMP_PUBLIC void gmp_runtime_set_command (const char         *runtime,
                                          const char * const *argv);
 
-GMP_PUBLIC void gmp_runtime_set_preload (const char         *runtime,
-                                         GVariant           *what);
+GMP_PUBLIC void gmp_runtime_add_modules (const char         *runtime,
+                                         const char * const *names);
 
 G_END_DECLS

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  * by FORKED or REFUSED, and each process that has ended is made known by ENDED. The end of the
  * socket is the end of the server. */
 typedef enum {
-  GMP_WARM_LOAD = 1, /* what to load: text is a GVariant of type v, or empty */
+  GMP_WARM_LOAD = 1, /* what to load: text is a GVariant of type v */
   GMP_WARM_READY,
   GMP_WARM_REFUSED,  /* text says why */
   GMP_WARM_FORK,     /* descriptors: see GmpWarmHandle */
@@ -47,6 +47,7 @@ gboolean gmp_warm_send          (int                    fd,
                                  const GmpWarmMessage  *message,
                                  GError               **error);
 gboolean gmp_warm_receive       (int                    fd,
+                                 gboolean               keeps_it,
                                  GmpWarmMessage        *message,
                                  GError               **error);
 void     gmp_warm_message_clear (GmpWarmMessage        *message);

@@ -80,9 +80,11 @@ take_handles (GmpWarmMessage *message,
     }
 }
 
-/* Waits. The end of the socket is G_IO_ERROR_CLOSED. */
+/* Waits. The end of the socket is G_IO_ERROR_CLOSED. With @keeps_it, which is for messages without
+ * descriptors, the next call receives the same message. */
 gboolean
 gmp_warm_receive (int             fd,
+                  gboolean        keeps_it,
                   GmpWarmMessage *message,
                   GError        **error)
 {
@@ -106,7 +108,7 @@ gmp_warm_receive (int             fd,
   packet.msg_control = handles.bytes;
   packet.msg_controllen = sizeof handles;
   do
-    n = recvmsg (fd, &packet, MSG_CMSG_CLOEXEC);
+    n = recvmsg (fd, &packet, MSG_CMSG_CLOEXEC | (keeps_it ? MSG_PEEK : 0));
   while (n == -1 && errno == EINTR);
   if (n > 0)
     take_handles (message, &packet);

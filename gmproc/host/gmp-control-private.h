@@ -32,6 +32,8 @@ GmpJob       *gmp_control_take_job        (GmpControl  *self);
 GCancellable *gmp_control_get_cancellable (GmpControl  *self);
 gboolean      gmp_control_has_socket      (GmpControl  *self);
 gboolean      gmp_control_has_last        (GmpControl  *self);
+void          gmp_control_loaded          (GmpControl  *self,
+                                           const char * const *names);
 void          gmp_control_ready           (GmpControl  *self);
 void          gmp_control_finish_job      (GmpControl  *self,
                                            GmpJob      *job,

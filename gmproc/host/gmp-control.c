@@ -464,6 +464,13 @@ emit (GmpControl *self,
 }
 
 void
+gmp_control_loaded (GmpControl         *self,
+                    const char * const *names)
+{
+  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL);
+}
+
+void
 gmp_control_ready (GmpControl *self)
 {
   emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL);

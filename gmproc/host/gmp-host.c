@@ -43,7 +43,11 @@
  * Since: 0.1
  */
 
-G_DEFINE_ABSTRACT_TYPE (GmpHost, gmp_host, G_TYPE_OBJECT)
+typedef struct {
+  GmpControl *control; /* (nullable): it does not run */
+} GmpHostPrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpHost, gmp_host, G_TYPE_OBJECT)
 
 /**
  * GmpHostClass::call:
@@ -98,7 +102,8 @@ gmp_host_real_build (GmpHost    *self,
 /**
  * GmpHostClass::load:
  * @self: a host
- * @what: (nullable): what [func@Gmp.runtime_set_preload] was given in the application
+ * @what: what to load, of type `(asas)`: the modules of [func@Gmp.runtime_add_modules], and those
+ *   of [property@Gmp.Application:fresh-modules], which are not to be loaded
  * @error: return location for an error
  *
  * Loads what workers will need, in a process that will be forked for each of them. Where that fails
@@ -423,6 +428,51 @@ gmp_host_is_worker (void)
 }
 
 /**
+ * gmp_host_check_fork:
+ * @self: a host
+ * @error: return location for an error
+ *
+ * Checks that forks of this process are as processes that are executed anew: it has one thread, has
+ * printed nothing and opened no file. For `load`, which may find in this way what should not be
+ * loaded before a fork.
+ *
+ * Returns: %TRUE on success
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_host_check_fork (GmpHost *self,
+                     GError **error)
+{
+  g_return_val_if_fail (GMP_IS_HOST (self), FALSE);
+
+  return gmp_warm_server_check (error);
+}
+
+/**
+ * gmp_host_report_modules:
+ * @self: a host
+ * @names: (array zero-terminated=1): names of modules
+ *
+ * Tells the application of modules that this worker has loaded, and that a warm-start server should
+ * load for those to come. For `prepare`.
+ *
+ * Since: 0.1
+ */
+void
+gmp_host_report_modules (GmpHost            *self,
+                         const char * const *names)
+{
+  GmpHostPrivate *priv = gmp_host_get_instance_private (self);
+
+  g_return_if_fail (GMP_IS_HOST (self));
+  g_return_if_fail (names != NULL);
+
+  if (priv->control != NULL && names[0] != NULL)
+    gmp_control_loaded (priv->control, names);
+}
+
+/**
  * gmp_host_run:
  * @self: a host
  *
@@ -437,6 +487,7 @@ gmp_host_is_worker (void)
 int
 gmp_host_run (GmpHost *self)
 {
+  GmpHostPrivate *priv = gmp_host_get_instance_private (self);
   g_autoptr (GError) error = NULL;
   GmpControl *control;
   GmpJob *job;
@@ -469,11 +520,13 @@ gmp_host_run (GmpHost *self)
       return GMP_EXIT_NO_WORKER;
     }
   gmp_worker_set_process (gmp_control_get_cancellable (control), report_cb, control);
+  priv->control = control;
   g_log_set_default_handler (log_cb, control);
   while (!gmp_control_has_last (control) && (job = gmp_control_take_job (control)) != NULL)
     run_job (self, control, job);
 
   /* The control stays, for threads of the user's that are in it. */
+  priv->control = NULL;
   g_log_set_default_handler (g_log_default_handler, NULL);
   return EXIT_SUCCESS;
 }

@@ -56,4 +56,9 @@ struct _GmpHostClass
 GMP_PUBLIC gboolean gmp_host_is_worker (void);
 GMP_PUBLIC int      gmp_host_run       (GmpHost *self);
 
+GMP_PUBLIC gboolean gmp_host_check_fork     (GmpHost             *self,
+                                             GError             **error);
+GMP_PUBLIC void     gmp_host_report_modules (GmpHost             *self,
+                                             const char * const  *names);
+
 G_END_DECLS

@@ -14,5 +14,6 @@ gboolean gmp_warm_server_is_wanted (void);
 void     gmp_warm_server_run       (GmpHost *host,
                                     int      fd);
 gboolean gmp_warm_server_has_lost_application (void);
+gboolean gmp_warm_server_check     (GError **error);
 
 G_END_DECLS

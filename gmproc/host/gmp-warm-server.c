@@ -18,10 +18,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <signal.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -122,6 +124,29 @@ check_output (GError **error)
   return FALSE;
 }
 
+static int
+compare_file_cb (struct dl_phdr_info *info,
+                 size_t               size G_GNUC_UNUSED,
+                 void                *user_data)
+{
+  const struct stat *file = user_data;
+  struct stat status;
+
+  return info->dlpi_name != NULL && stat (info->dlpi_name, &status) == 0 &&
+         status.st_dev == file->st_dev && status.st_ino == file->st_ino;
+}
+
+/* libffi holds itself open, to map its code anew. There is no harm in sharing that. */
+static gboolean
+is_loaded_library (int                fd,
+                   const struct stat *status)
+{
+  int flags = fcntl (fd, F_GETFL);
+
+  return S_ISREG (status->st_mode) && flags != -1 && (flags & O_ACCMODE) == O_RDONLY &&
+         dl_iterate_phdr (compare_file_cb, (void *) status) != 0;
+}
+
 /* Files, pipes and sockets that were opened while it loads would be shared by the workers. Devices
  * have no state. */
 static gboolean
@@ -136,13 +161,21 @@ check_files (GError **error)
       struct stat status;
 
       if (fd <= GMP_WORKER_FD || fd == application_pidfd || fstat (fd, &status) != 0 ||
-          S_ISCHR (status.st_mode) || S_ISDIR (status.st_mode))
+          S_ISCHR (status.st_mode) || S_ISDIR (status.st_mode) || is_loaded_library (fd, &status))
         continue;
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                    "code that is loaded when a worker starts has opened the descriptor %d", fd);
       return FALSE;
     }
   return TRUE;
+}
+
+/* Whether forks of this process are as processes that are executed anew. */
+gboolean
+gmp_warm_server_check (GError **error)
+{
+  end_threads_of_libraries ();
+  return check_threads (error) && check_output (error) && check_files (error);
 }
 
 static gboolean
@@ -169,12 +202,26 @@ load (GmpHost        *host,
     }
   GMP_HOST_GET_CLASS (host)->load (host, what, &local);
   if (local == NULL)
-    end_threads_of_libraries ();
-  if (local == NULL)
-    return check_threads (error) && check_output (error) && check_files (error) &&
-           gmp_control_rehearse (error);
+    return gmp_warm_server_check (error) && gmp_control_rehearse (error);
   g_propagate_error (error, local);
   return FALSE;
+}
+
+/* GLib has one generator for all its random numbers, identifiers and names. It takes a seed of 32
+ * bits, and how many numbers are left out makes it a few more. */
+static void
+reseed (void)
+{
+  guint32 random[2];
+
+  if (getrandom (random, sizeof random, GRND_NONBLOCK) != sizeof random)
+    {
+      random[0] = (guint32) g_get_monotonic_time ();
+      random[1] = (guint32) getpid ();
+    }
+  g_random_set_seed (random[0]);
+  for (guint n = random[1] % 1024; n > 0; n--)
+    g_random_int ();
 }
 
 /* In the child: it is to look as if it had been started by itself. The server's socket is closed
@@ -193,6 +240,7 @@ become_worker (GmpWarmMessage *message)
       gmp_exit_now (EXIT_FAILURE);
     }
   fcntl (GMP_WORKER_FD, F_SETFD, FD_CLOEXEC);
+  reseed ();
 }
 
 static void
@@ -326,7 +374,7 @@ receive (Server         *self,
         reap (self);
     }
   while (places[0].revents == 0);
-  return gmp_warm_receive (self->fd, message, NULL);
+  return gmp_warm_receive (self->fd, FALSE, message, NULL);
 }
 
 /* Returns in each worker, which then goes on as one that was started by itself. */
@@ -340,10 +388,14 @@ gmp_warm_server_run (GmpHost *host,
   gboolean is_child = FALSE;
 
   application_pidfd = gmp_pidfd_open (getppid (), 0);
-  if (!gmp_warm_receive (fd, &message, NULL))
+  /* A host may begin again by executing itself: so the message stays until all is loaded. */
+  if (!gmp_warm_receive (fd, TRUE, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
   if (load (host, &message, &error))
     watch_children (&self, &error);
+  gmp_warm_message_clear (&message);
+  if (!gmp_warm_receive (fd, FALSE, &message, NULL))
+    gmp_exit_now (EXIT_FAILURE);
   gmp_warm_message_clear (&message);
   answer (fd, &(GmpWarmMessage) { .kind = GMP_WARM_READY }, error);
 

@@ -123,7 +123,7 @@ receive_locked (GmpWarmLauncher *self,
                 GmpWarmMessage  *message,
                 GError         **error)
 {
-  if (!await_answer (self->fd, error) || !gmp_warm_receive (self->fd, message, error))
+  if (!await_answer (self->fd, error) || !gmp_warm_receive (self->fd, FALSE, message, error))
     return FALSE;
   if (message->kind != GMP_WARM_REFUSED)
     return TRUE;
@@ -507,7 +507,7 @@ start_server (GmpWarmLauncher *self,
 }
 
 /* Starts a server by way of @plain: with the command and environment of @launch, and told to load
- * @what (nullable). It is of use when gmp_warm_launcher_get_ready() says so. */
+ * @what, a floating GVariant. It is of use when gmp_warm_launcher_get_ready() says so. */
 GmpWarmLauncher *
 gmp_warm_launcher_new (GmpLauncher     *plain,
                        const GmpLaunch *launch,
@@ -515,15 +515,13 @@ gmp_warm_launcher_new (GmpLauncher     *plain,
                        GError         **error)
 {
   g_autoptr (GmpWarmLauncher) self = g_object_new (GMP_TYPE_WARM_LAUNCHER, NULL);
-  g_autoptr (GVariant) boxed = what != NULL ? g_variant_ref_sink (g_variant_new_variant (what))
-                                            : NULL;
-  GmpWarmMessage load = { .kind = GMP_WARM_LOAD };
+  g_autoptr (GVariant) boxed = g_variant_ref_sink (g_variant_new_variant (what));
+  GmpWarmMessage load = {
+    .kind = GMP_WARM_LOAD,
+    .text = (char *) g_variant_get_data (boxed),
+    .length = g_variant_get_size (boxed),
+  };
 
-  if (boxed != NULL)
-    {
-      load.text = (char *) g_variant_get_data (boxed);
-      load.length = g_variant_get_size (boxed);
-    }
   if (!start_server (self, plain, launch, error) || !gmp_warm_send (self->fd, &load, error))
     return NULL;
   return g_steal_pointer (&self);

@@ -219,14 +219,14 @@ be_liar (guint lie)
 {
   GmpWarmMessage message;
 
-  if (!gmp_warm_receive (SERVER, &message, NULL))
+  if (!gmp_warm_receive (SERVER, FALSE, &message, NULL))
     return EXIT_FAILURE;
   gmp_warm_message_clear (&message);
   if (lies[lie].is_ready)
     say (GMP_WARM_READY, 0, "", 0, -1);
   else
     lies[lie].tell ();
-  while (gmp_warm_receive (SERVER, &message, NULL))
+  while (gmp_warm_receive (SERVER, FALSE, &message, NULL))
     {
       gmp_warm_message_clear (&message);
       lies[lie].tell ();

@@ -31,6 +31,13 @@ ready_cb (guint    pid G_GNUC_UNUSED,
 }
 
 static void
+loaded_cb (const char **names,
+           gpointer     user_data G_GNUC_UNUSED)
+{
+  g_assert_nonnull (names);
+}
+
+static void
 progress_cb (GVariant *value,
              GError   *error,
              gpointer  user_data G_GNUC_UNUSED)
@@ -82,8 +89,9 @@ caught_up_cb (gpointer user_data)
   run->has_caught_up = TRUE;
 }
 
-static const GmpLinkEvents events = { ready_cb, progress_cb, log_cb, refused_cb, ran_cb,
-                                      caught_up_cb };
+static const GmpLinkEvents events = {
+  ready_cb, loaded_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+};
 
 static void
 connected_cb (GObject      *source G_GNUC_UNUSED,

@@ -11,6 +11,12 @@ import sys
 import pytest
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
 
+# What is in a folder of this name counts as installed.
+SITE = '''
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-packages'))
+'''
+
 HEAD = '''
 import os, sys
 from gmproc import *
@@ -129,10 +135,11 @@ def test_random_numbers_of_targets():
 
 
 @pytest.mark.parametrize('fresh', [[], ['stamp']])
-def test_modules_are_kept_out(script, fresh):
-    script.write('import os\nPID = os.getpid()\n', 'stamp.py')
-    text = HEAD + f'''
-import stamp
+def test_installed_modules_are_loaded_once(script, fresh):
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
+    script.write('import stamp\n', 'site-packages/user.py')
+    text = SITE + HEAD + f'''
+import user, stamp
 
 def work(_):
     return os.getpid(), os.getppid(), stamp.PID
@@ -149,20 +156,204 @@ if __name__ == '__main__':
     assert script.output(text) == f'{[is_shared] * 2} {[not is_shared] * 2}\n'
 
 
+def test_fresh_modules_are_one_objects(script):
+    """Also where another object runs before its last worker has begun."""
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
+    text = SITE + HEAD + '''
+import stamp
+
+def is_fresh(_):
+    return stamp.PID == os.getpid()
+
+def run_other(_id, _value):
+    other.run()
+
+if __name__ == '__main__':
+    fresh = Workers(fresh_modules=['stamp'], max_parallel=1)
+    other = Workers()
+    for workers in fresh, other:
+        for id in range(4):
+            workers.add(id, is_fresh)
+        workers.run()
+    fresh.on_result = run_other
+    print(set(fresh.run().values()))
+'''
+    assert script.output(text) == '{True}\n'
+
+
+def test_what_only_workers_import_is_learned(script):
+    """No name in the program says that its workers need this module."""
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
+    text = SITE + '__import__("stamp")' + HEAD + '''
+def is_fresh(_):
+    return sys.modules['stamp'].PID == os.getpid()
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, is_fresh)
+    print([workers.run()[1] for _ in range(3)])
+'''
+    assert script.output(text) == '[True, False, False]\n'
+
+
+MADE_AT_IMPORT = '''
+import atexit, os, random, secrets, shutil, tempfile, uuid
+
+PID = os.getpid()
+TOKEN = secrets.token_hex(8), uuid.uuid4().hex, random.random()
+FOLDER = tempfile.mkdtemp(prefix=f'gmproc-test-{PID}-')
+atexit.register(shutil.rmtree, FOLDER)
+'''
+
+
+@pytest.mark.parametrize('where', ['main', 'module'])
+def test_what_the_program_makes_at_import_is_each_workers_own(script, where):
+    script.write(MADE_AT_IMPORT, 'made.py')
+    text = HEAD + (MADE_AT_IMPORT if where == 'main' else 'from made import *') + '''
+def work(_):
+    with open(os.path.join(FOLDER, 'part'), 'x'):
+        return PID == os.getpid(), TOKEN, FOLDER
+
+if __name__ == '__main__':
+    workers = Workers()
+    for id in range(3):
+        workers.add(id, work)
+    found = [made for _ in range(3) for made in workers.run().values()]
+    assert all(is_own for is_own, _token, _folder in found)
+    print([len({made[i] for made in found}) for i in (1, 2)],
+          [folder for _, _, folder in found if os.path.exists(folder)])
+'''
+    assert script.output(text) == '[9, 9] []\n'
+
+
+@pytest.mark.parametrize('folder', ['.', 'site-packages'])
+def test_reloaded_modules(script, folder):
+    text = SITE + f'FOLDER = {folder!r}' + HEAD + '''
+import importlib, pathlib
+sys.path.insert(0, FOLDER)
+sys.dont_write_bytecode = True
+
+if __name__ == '__main__':
+    for version in range(3):
+        path = pathlib.Path(FOLDER, 'edited.py')
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f'def get(_): return {version}' + version * '#')
+        if version == 0:
+            import edited
+        else:
+            importlib.reload(edited)
+        workers = Workers()
+        workers.add(1, edited.get)
+        print([workers.run()[1] for _ in range(3)], workers.map(edited.get, [1]))
+'''
+    assert script.output(text) == ''.join(f'{[version] * 3} [{version}]\n' for version in range(3))
+
+
+def test_random_numbers_of_libraries(script):
+    """A generator that a library seeds by chance has other numbers in each fork; one to which it
+    gives a seed has the same as ever."""
+    script.write('''
+import random
+import numpy
+import numpy.random
+ALIKE = random.Random(1), numpy.random.default_rng(1), numpy.random.RandomState(1)
+UNLIKE = random.Random(), numpy.random.default_rng(), numpy.random.RandomState()
+''', 'site-packages/generators.py')
+    text = SITE + HEAD + '''
+import generators
+from gi.repository import Gio, GLib
+SESSION = GLib.uuid_string_random()
+
+def draw(_):
+    alike, unlike = [tuple(float(each.random() if hasattr(each, 'random') else each.random_sample())
+                           for each in some) for some in (generators.ALIKE, generators.UNLIKE)]
+    return os.getppid(), alike, (*unlike, SESSION, GLib.uuid_string_random(),
+                                 Gio.dbus_generate_guid()[:24], GLib.random_int())
+
+if __name__ == '__main__':
+    workers = Workers()
+    for id in range(3):
+        workers.add(id, draw)
+    found = [drawn for _ in range(3) for drawn in workers.run().values()]
+    assert len({parent for parent, _, _ in found}) == 2
+    print(len({alike for _, alike, _ in found}), {len(set(each)) for each in
+                                                  zip(*(unlike for _, _, unlike in found))})
+'''
+    assert script.output(text) == '1 {9}\n'
+
+
+@pytest.mark.parametrize('line', [
+    "print('loading')",
+    "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "FILE = open(__file__)",
+])
+def test_what_cannot_be_shared_is_loaded_in_each_worker(script, line):
+    """The others are forks all the same, and have what can be shared."""
+    script.write('import os\nPID = os.getpid()\n' + line, 'site-packages/trouble.py')
+    script.write('import trouble', 'site-packages/needs_trouble.py')
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
+    text = SITE + HEAD + '''
+import needs_trouble, stamp, trouble
+
+def work(_):
+    return trouble.PID == os.getpid(), stamp.PID == os.getppid()
+
+if __name__ == '__main__':
+    workers = Workers()
+    assert warm_up(workers) is not None
+    workers.add(1, work)
+    print(workers.run([1]))
+'''
+    assert script.run(text).stdout.splitlines()[-1] == '{1: (True, True)}'
+
+
 @pytest.mark.parametrize('line', [
     "print('loading')",
     "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
     "import random; GENERATOR = random.Random()",
-    "import numpy; GENERATOR = numpy.random.default_rng()",
     "FILE = open(__file__)",
 ])
-def test_what_cannot_be_forked_is_started_as_ever(script, line):
+def test_what_the_program_does_at_import_is_no_matter(script, line):
     text = HEAD + line + '''
 
 if __name__ == '__main__':
-    print(warm_up(Workers()) is None)
+    print(warm_up(Workers()) is not None)
 '''
     assert script.run(text).stdout.splitlines()[-1] == 'True'
+
+
+def test_many_modules_and_changing_arguments(script):
+    for number in range(7):
+        script.write(f'import os\ndef parent(_): return {number}, os.getppid()', f'm{number}.py')
+    text = HEAD + '''
+import importlib
+functions = [importlib.import_module(f'm{number}').parent for number in range(7)]
+
+if __name__ == '__main__':
+    keep = Workers()
+    server = warm_up(keep)
+    assert server is not None
+    for number, function in enumerate(functions):
+        sys.argv[1:] = [str(number)]
+        workers = Workers()
+        workers.add(1, function)
+        assert workers.run()[1] == (number, server)
+    print('done')
+'''
+    assert script.output(text) == 'done\n'
+
+
+def test_switched_off(script):
+    text = HEAD + '''
+if __name__ == '__main__':
+    workers = Workers(warm_start=False)
+    print(warm_up(workers))
+    workers.warm_start = True
+    print(warm_up(workers) is not None)
+'''
+    text = text.replace("workers.add('warm-up', ids)", "'warm-up' in workers._gmproc.entries or "
+                        "workers.add('warm-up', ids)")
+    assert script.output(text) == 'None\nTrue\n'
 
 
 def test_the_end_of_a_process(script, tmp_path):

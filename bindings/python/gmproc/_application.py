@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable, Mapping
 import _gmproc
 from gi.repository import Gmp
 
-from . import _main_module, _warm
+from . import _main_module
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._outcome import Outcome
 from ._run import Job
@@ -38,8 +38,7 @@ def make_setting(application: Application) -> Setting:
         raise describe_payload_error('The initializer', None, reason) from reason.__cause__
 
 
-def set_command(works: Iterable[Any], fresh_modules: Iterable[str], import_main: bool = True
-                ) -> None:
+def set_command() -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
         return
@@ -49,7 +48,6 @@ def set_command(works: Iterable[Any], fresh_modules: Iterable[str], import_main:
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
                                        _BOOT.format(path=path)])
-    _warm.set_preload(works, fresh_modules, import_main)
 
 
 def check_target(target: str, id: Any) -> str:
@@ -114,10 +112,13 @@ class Application:
         restart_period: in seconds; 0 for the whole run.
         resend_requests: whether a client whose server is restarted sends again what was not
             answered, in place of failing.
-        fresh_modules: names of modules that are imported in each worker anew. All others that the
-            main module imports, numpy say, are loaded once, in a process that is then forked for
-            each worker. So are those in the environment variable ``GMPROC_FRESH_MODULES``, with
-            commas between; ``GMPROC_WARM=0`` makes each worker import everything.
+        fresh_modules: names of installed modules that each worker imports anew. The others, numpy
+            say, are loaded once, in a process that is then forked for each worker; the program's
+            own modules are executed in each. The environment variable ``GMPROC_FRESH_MODULES`` has
+            more names, with commas between.
+        warm_start: whether workers may be forks of such a process; with False each starts a Python
+            of its own, which takes some twenty times as long. The environment variable
+            ``GMPROC_WARM=0`` is False for all objects.
         initializer: called in each process before it does anything else, with the arguments
             ``initargs``: to set up a framework, say.
         initargs: see there.
@@ -161,6 +162,7 @@ class Application:
     restart_period: float = 60
     resend_requests: bool = False
     fresh_modules: Iterable[str] = ()
+    warm_start: bool = True
     initializer: Callable[..., Any] | None = None
     initargs: Iterable[Any] = ()
     import_main: bool = True

@@ -305,8 +305,7 @@ class ClientServer(Application):
         for id, entry in entries.items():
             target = entry.client if isinstance(entry.client, str) else _task.CLIENT
             native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
-        set_command([state.server, *(entry.client for entry in entries.values())],
-                    self.fresh_modules, self.import_main)
+        set_command()
         job.native = _Native(state, native, native_params)
         job.native.handlers = connect(self, native, job, job.outcome,
                                       keep_result(self, job, lambda _id, _result: None))

@@ -11,6 +11,8 @@ from typing import Any, Callable, Iterable, Mapping
 
 from gi.repository import Gmp
 
+from . import _installed
+
 
 def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
     """NAME=VALUE; a name alone takes the variable out."""
@@ -43,6 +45,7 @@ def _to_rule(restart: str) -> Gmp.Restart:
 # By name, what makes the value that the property of the same name takes.
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'inner_threads': int,
+    'warm_start': bool,
     'environment': _to_words,
     'working_directory': lambda path: None if path is None else os.fspath(path),
     'memory_limit': int,
@@ -91,6 +94,7 @@ def set_native_options(application: Any, native: Gmp.Application, **decided: Any
     kind = type(native)
     values = {name: _convert(application, kind, name) for name in _CONVERTERS
               if hasattr(application, name)} | decided
+    values['fresh_modules'] = _installed.choose_fresh(application.fresh_modules)
     values['capture_output'] = bool(application.capture_output or
                                     application.on_output is not None)
     for name, value in values.items():

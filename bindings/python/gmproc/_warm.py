@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What a process loads that is started once, and then forked for each worker.
+"""The warm-start server: it has loaded installed modules, and is forked for each worker.
 
-That is the application's ``__main__``, with all that it imports, and the modules of the functions
-and classes that workers run. A worker finds there what it would have imported itself.
+A module that would make its forks differ from processes that are executed anew, as by starting a
+thread, is left to the workers. When that is found the module has been loaded, so the server begins
+again without it.
 """
 
 from __future__ import annotations
@@ -15,44 +16,28 @@ import gc
 import importlib
 import io
 import os
-import pickle
 import random
+import signal
 import sys
 import threading
 from typing import Any, Callable, Iterable, Iterator, NoReturn
 
-import _gmproc
-from gi.repository import GLib, Gmp
+from gi.repository import Gmp
 
-from . import _main_module
 from ._errors import flush_output
+from ._installed import is_among, is_installed_folder, is_shared
 
-# What an application has loaded, and its workers will most likely need to read their parameters.
-_COMMON = 'numpy', 'cloudpickle', 'logging'
+# Modules that are left out when the server begins again.
+_WITHOUT = 'GMPROC_WARM_WITHOUT'
+
+# A server that begins again so often finds no end.
+_MOST_TROUBLES = 20
+
+_VARIABLES = {'GMPROC_WORKER': '3', 'GMPROC_WARM_SERVER': '1'}
 
 
 class _KeptOut(BaseException):
     """No Exception, so that code that does without a module does not catch it."""
-
-
-class _Unfit(Exception):
-    """Forks of this process would not be what freshly started processes are."""
-
-
-def fresh_modules(names: Iterable[str]) -> set[str]:
-    """The modules that are loaded in each worker anew, those of the environment included."""
-    return {*names, *(_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()}
-
-
-def describe(works: Iterable[Any], fresh: Iterable[str], import_main: bool) -> GLib.Variant:
-    """What load() needs."""
-    main = _main_module.describe(import_main)
-    common = [name for name in _COMMON if name in sys.modules]
-    names = {getattr(work, '__module__', None) or '' for work in works}
-    names -= {'', '__main__', '__mp_main__'}
-    described = main, common, sorted(names), sorted(fresh_modules(fresh))
-    return GLib.Variant.new_from_bytes(GLib.VariantType('ay'), GLib.Bytes(pickle.dumps(described)),
-                                       True)
 
 
 class _Gate:
@@ -66,50 +51,127 @@ class _Gate:
             raise _KeptOut(name)
 
 
-@contextlib.contextmanager
-def _gate(names: Iterable[str]) -> Iterator[None]:
-    gate: Any = _Gate(names)
-    sys.meta_path.insert(0, gate)
+class _Generators:
+    """Those of random numbers that modules have made, and seeded by chance: with their state, all
+    forks would draw the same numbers. One that a module has given a seed goes on with that."""
+
+    def __init__(self) -> None:
+        self._seeded: set[int] = set()
+        self._found: list[Any] = []
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[None]:
+        seed = random.Random.seed
+
+        def note(generator: random.Random, a: Any = None, version: int = 2) -> None:
+            seed(generator, a, version)
+            (self._seeded.discard if a is None else self._seeded.add)(id(generator))
+
+        random.Random.seed = note  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            random.Random.seed = seed  # type: ignore[method-assign]
+
+    def find(self) -> None:
+        numpy = sys.modules.get('numpy.random')
+        bits: Any = numpy.BitGenerator if numpy is not None else ()
+        self._found = [each for each in gc.get_objects()
+                       if isinstance(each, random.Random) and id(each) not in self._seeded and
+                       not isinstance(each, random.SystemRandom) or
+                       isinstance(each, bits) and _is_seeded_by_chance(each)]
+
+    def reseed(self) -> None:
+        """In a fork."""
+        for each in self._found:
+            if isinstance(each, random.Random):
+                each.seed()
+            else:
+                each.state = type(each)().state
+
+
+def _is_seeded_by_chance(bits: Any) -> bool:
+    """Of a BitGenerator of numpy's: what the system gives has 128 bits."""
+    sequence = getattr(bits, '_seed_seq', None)
+    entropy = getattr(sequence, 'entropy', None)
+    if not isinstance(entropy, int) or entropy.bit_length() <= 64:
+        return False
+    if type(bits).__name__ != 'MT19937':
+        return True
+    # A RandomState with a seed has been given that besides.
+    begun = type(bits)(sequence).state['state']['key']
+    return bool((begun == bits.state['state']['key']).all())
+
+
+_generators = _Generators()
+_reported: set[str] = set()  # modules of which the application need not hear
+
+
+def _begin_again(without: Iterable[str]) -> NoReturn:
+    """Executes this process anew: the application's message waits in the socket as before."""
+    if len(set(without)) > _MOST_TROUBLES:
+        raise RuntimeError(f"too many modules cannot be loaded before a fork: {' '.join(without)}")
+    os.environ.update(_VARIABLES, **{_WITHOUT: ' '.join(without)})
+    os.ftruncate(1, 0)
+    os.lseek(1, 0, os.SEEK_SET)
+    os.closerange(4, os.sysconf('SC_OPEN_MAX'))
+    os.set_inheritable(3, True)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    os.execv(sys.executable, sys.orig_argv)
+
+
+def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:
+    """Loads a module; whether it is one that should not have been."""
     try:
-        yield
-    finally:
-        sys.meta_path.remove(gate)
+        importlib.import_module(name)
+        flush_output()
+        check_fork()
+    except ModuleNotFoundError as error:
+        # Another module has made it, and does so again.
+        return error.name != name
+    except (_KeptOut, Exception):
+        return True
+    return False
 
 
-def _generators() -> set[int]:
-    """Generators of random numbers: those that are shared would give all workers the same."""
-    kinds: tuple[type, ...] = (random.Random,)
-    numpy = sys.modules.get('numpy')
-    if numpy is not None:
-        kinds += numpy.random.Generator, numpy.random.RandomState, numpy.random.BitGenerator
-    return {id(each) for each in gc.get_objects()
-            if isinstance(each, kinds) and not isinstance(each, random.SystemRandom)}
-
-
-def _import(names: Iterable[str]) -> None:
-    for name in names:
-        # Where a worker cannot import it either, that is the worker's error.
-        with contextlib.suppress(_KeptOut, ImportError):
-            importlib.import_module(name)
-
-
-def load(what: GLib.Variant, rehearse: Callable[[], None]) -> None:
+def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
+         rehearse: Callable[[], None]) -> None:
     """Makes this process ready to be forked; where it raises, it is not used."""
-    main, common, names, fresh = pickle.loads(what.get_data_as_bytes().get_data())
-    with _gate(fresh):
-        sys.path[:] = main['sys_path']
-        _import(common)
-        before = _generators()
-        _import(names)
-        # A main module that needs what is kept out is imported by the workers themselves.
-        with contextlib.suppress(_KeptOut):
-            _main_module.restore(main)
-        if _generators() - before:
-            raise _Unfit('a module makes a generator of random numbers')
+    names, fresh = what
+    without = os.environ.pop(_WITHOUT, '').split()
+    gate: Any = _Gate([*fresh, *without])
+    sys.meta_path.insert(0, gate)
+    check_fork()
+    with _generators.watch():
+        for name in names:
+            if not is_among(name, gate.names) and _find_trouble(name, check_fork):
+                # Importing one imports the package, so that is all that can be told.
+                _begin_again([*without, name.partition('.')[0]])
+    sys.meta_path.remove(gate)
     rehearse()
+    _generators.find()
+    _reported.update(sys.modules, names, gate.names)
+    # What it knows of folders may be old when a worker looks there for the program's own modules.
+    for path in list(sys.path_importer_cache):
+        if not is_installed_folder(path):
+            del sys.path_importer_cache[path]
     # What is here now is for all: collecting it would copy the pages it lies on.
     gc.collect()
     gc.freeze()
+
+
+def begin_worker() -> None:
+    """In a fork: what it should not have in common with others."""
+    _generators.reseed()
+
+
+def report_modules(host: Gmp.Host) -> None:
+    """In a worker that is about to run: what its warm-start server does not have."""
+    fresh = [name for name in list(sys.modules) if name not in _reported]
+    _reported.update(fresh)
+    names = [name for name in fresh if is_shared(name)]
+    if names:
+        host.report_modules(names)
 
 
 def leave(status: int) -> NoReturn:
@@ -126,8 +188,3 @@ def leave(status: int) -> NoReturn:
                 each.flush()
     flush_output()
     os._exit(status)
-
-
-def set_preload(works: Iterable[Any], fresh: Iterable[str], import_main: bool) -> None:
-    """Tells the C library what load() is to be given."""
-    Gmp.runtime_set_preload('python', describe(works, fresh, import_main))

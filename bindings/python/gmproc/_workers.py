@@ -305,8 +305,7 @@ class Workers(Application):
         set_native_options(self, self._gmproc.native, reuse=bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry, setting))
-        set_command([entry.method for entry in entries.values()], self.fresh_modules,
-                    self.import_main)
+        set_command()
         native = _Native(state, [entry.name for entry in entries.values()])
         use = keep_result(self, job, lambda id, value: job.dispatch(self.update, id, value))
         native.handlers = connect(self, state.native, job, outcome, use)
@@ -334,7 +333,7 @@ class Workers(Application):
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
         set_native_options(self, self._gmproc.native, reuse=True)
-        set_command([function], self.fresh_modules, self.import_main)
+        set_command()
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
         native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive)

@@ -85,6 +85,7 @@ class Host(Gmp.Host):
             self._prepare_task(target, params)
         else:
             self._prepare_named(description, id, params)
+        _warm.report_modules(self)
         return True
 
     def _prepare_task(self, target: str, params: Any) -> None:
@@ -134,7 +135,7 @@ class Host(Gmp.Host):
     def do_load(self, what: Any) -> bool:
         _forget_variables()
         if what is not None:
-            _warm.load(what, self._rehearse)
+            _warm.load(what.unpack(), self.check_fork, self._rehearse)
         return True
 
     def _rehearse(self) -> None:
@@ -150,6 +151,7 @@ class Host(Gmp.Host):
         pid = os.fork()
         if pid == 0:
             self.is_fork = True
+            _warm.begin_worker()
         return pid
 
 

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Which modules a process loads that is started once, and then forked for each worker.
+
+These are installed ones: they take the time, and are the same for all. The program's own modules
+are executed in each worker, so that what they make when they are imported is each worker's own, and
+an edited one is loaded as it is now.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from types import BuiltinFunctionType, FunctionType
+from typing import AbstractSet, Any, Iterable
+
+import _gmproc
+from gi.repository import Gmp
+
+# What an application has loaded, and its workers will most likely need to read their parameters.
+_COMMON = 'numpy', 'cloudpickle', 'logging'
+
+# Libraries with windows and connections, which each worker loads for itself; and what each has.
+_LEFT_OUT = {'gi', 'gmproc', '_gmproc'}
+
+_SITES = {'site-packages', 'dist-packages'}
+
+
+@functools.cache
+def _standard_folders() -> tuple[str, ...]:
+    paths = {os.path.realpath(sysconfig.get_path(name)) for name in ('stdlib', 'platstdlib')}
+    return tuple(os.path.join(path, '') for path in paths)
+
+
+@functools.lru_cache(maxsize=None)
+def _is_installed_path(path: str) -> bool:
+    """An editable installation is where its source is, and so the program's own."""
+    path = os.path.realpath(path)
+    return not _SITES.isdisjoint(path.split(os.sep)) or path.startswith(_standard_folders())
+
+
+def _get_variables(module: Any) -> dict[str, Any]:
+    """Without waking a module that loads itself when it is first used."""
+    try:
+        variables = object.__getattribute__(module, '__dict__')
+    except AttributeError:
+        return {}
+    return variables if isinstance(variables, dict) else {}
+
+
+def is_installed(module: Any) -> bool:
+    """Whether a module is Python's own or in a folder of installed packages."""
+    variables = _get_variables(module)
+    path = variables.get('__file__')
+    if isinstance(path, str):
+        return _is_installed_path(path)
+    return getattr(variables.get('__spec__'), 'origin', None) in ('built-in', 'frozen')
+
+
+def is_own(module: Any) -> bool:
+    """Whether a module is the program's own: a file elsewhere, or ``__main__``."""
+    variables = _get_variables(module)
+    return module is sys.modules.get('__main__') or \
+        isinstance(variables.get('__file__'), str) and not is_installed(module)
+
+
+def is_among(name: str, names: AbstractSet[str]) -> bool:
+    """Whether a module is one of those, or in a package that is."""
+    return name in names or '.' in name and is_among(name.rpartition('.')[0], names)
+
+
+def is_installed_folder(path: str) -> bool:
+    return _is_installed_path(os.path.join(path, '_'))
+
+
+def _find_used() -> set[str]:
+    """The names of modules that the program's own modules refer to, with what was loaded of a
+    package besides, for ``import a.b`` refers to ``a``."""
+    names = {id(module): name for name, module in list(sys.modules.items())}
+    packages: set[str] = set()
+    used = {name for name in _COMMON if name in sys.modules}
+    for module in list(sys.modules.values()):
+        if not is_own(module):
+            continue
+        for value in list(_get_variables(module).values()):
+            if id(value) in names:
+                packages.add(names[id(value)])
+            elif isinstance(value, (type, FunctionType, BuiltinFunctionType)):
+                used.add(str(value.__module__))
+            else:
+                used.add(str(type(value).__module__))
+    return used | {name for name in list(sys.modules) if is_among(name, packages)}
+
+
+class _Choice:
+    """What was found at the last look, which is worth another when modules were loaded since."""
+
+    def __init__(self) -> None:
+        self.specs: dict[str, Any] = {}
+        self.n_modules = 0
+        self.reloaded: set[str] = set()
+
+    def look(self) -> None:
+        modules = sys.modules
+        # Reloading a module gives it another: workers then load it as it is now, each for itself.
+        changed = {name for name, spec in self.specs.items()
+                   if getattr(modules.get(name), '__spec__', None) is not spec}
+        self.reloaded |= changed
+        if not changed and self.n_modules == len(modules):
+            return
+        self.n_modules = len(modules)
+        self.specs = {name: getattr(module, '__spec__', None)
+                      for name, module in list(modules.items()) if is_shared(name)}
+        used = _find_used()
+        Gmp.runtime_add_modules('python', [name for name in self.specs if name in used])
+
+
+_choice = _Choice()
+
+
+def is_shared(name: str) -> bool:
+    """Whether a module is one that a warm-start server may load."""
+    return is_installed(sys.modules.get(name)) and not is_among(name, _LEFT_OUT)
+
+
+def choose_fresh(names: Iterable[str]) -> list[str] | None:
+    """Says what a warm-start server is to load; returns what it is not to load."""
+    if isinstance(names, str):
+        raise TypeError(f'fresh_modules: it should be a list of names, as in [{names!r}]')
+    _choice.look()
+    from_environment = (_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()
+    return sorted({*names, *from_environment, *_choice.reloaded}) or None
