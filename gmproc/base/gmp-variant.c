@@ -7,6 +7,7 @@
 #include "base/gmp-variant.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-normal-form-private.h"
 #include "base/gmp-private-memory-private.h"
 
 /**
@@ -22,7 +23,7 @@
  * and comes here.
  *
  * Returns: (transfer full): a variant; %NULL with [error@Gmp.Error.BAD_PAYLOAD] where the type is
- *   none, or @bytes are not a value of it in normal form
+ *   none, or @bytes are not a value of it in normal form that can be sent
  *
  * Since: 0.1
  */
@@ -31,7 +32,7 @@ gmp_variant_from_bytes (const char *type_string,
                         GBytes     *bytes,
                         GError    **error)
 {
-  g_autoptr (GVariant) variant = NULL;
+  const char *fault;
 
   g_return_val_if_fail (type_string != NULL, NULL);
   g_return_val_if_fail (bytes != NULL, NULL);
@@ -44,13 +45,14 @@ gmp_variant_from_bytes (const char *type_string,
                    type_string);
       return NULL;
     }
-  variant = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type_string, bytes,
-                                                          FALSE));
-  if (g_variant_is_normal_form (variant))
-    return g_steal_pointer (&variant);
+  fault = gmp_normal_form_find_fault (type_string, g_bytes_get_data (bytes, NULL),
+                                      g_bytes_get_size (bytes), NULL);
+  if (fault == NULL)
+    return g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type_string, bytes,
+                                                         TRUE));
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "These %" G_GSIZE_FORMAT " bytes are not a value of type '%.100s'",
-               g_bytes_get_size (bytes), type_string);
+               "These %" G_GSIZE_FORMAT " bytes cannot be sent as a value of type '%.100s': %s",
+               g_bytes_get_size (bytes), type_string, fault);
   return NULL;
 }
 

@@ -113,13 +113,14 @@ make_writable_locked (Lease *self)
 
 /* Writes to each page without changing it, whatever other threads write there. */
 static void
-take_pages (guint8 *data,
-            gsize   size)
+take_pages (const guint8 *data,
+            gsize         size)
 {
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  guintptr page = (guintptr) sysconf (_SC_PAGESIZE);
+  guintptr end = (guintptr) data + size;
 
-  for (gsize i = 0; i < size; i += page)
-    __atomic_fetch_or (data + i, 0, __ATOMIC_RELAXED);
+  for (guintptr place = (guintptr) data; place < end; place = (place | (page - 1)) + 1)
+    __atomic_fetch_or ((guint8 *) place, 0, __ATOMIC_RELAXED);
 }
 
 static gboolean
@@ -170,6 +171,15 @@ end_writable_locked (GmpMemory *memory)
   gmp_memory_end_writable (memory, end);
 }
 
+static void
+return_block (GmpMemory *memory,
+              guint      slot)
+{
+  /* Release: nothing here looks at it any more when the sender sees this. */
+  if (memory->generation == gmp_fork_get_generation ())
+    atomic_store_explicit (&memory->header->lent[1 - memory->end][slot], 0, memory_order_release);
+}
+
 /* Called in whichever thread drops the last reference. What this process has written is its own
  * copy of a page; the next one who gets the block is to see what the sender wrote. Dropping all
  * pages would do, but then each has to be mapped again, which for 16 MiB takes 1.2 ms; asking which
@@ -190,10 +200,8 @@ lease_free (gpointer user_data)
   if (lease->may_be_written)
     end_writable_locked (memory);
   gmp_private_memory_unlock ();
-  /* Release: nothing here looks at it any more when the sender sees this. */
-  if (!lease->is_pinned && memory->generation == gmp_fork_get_generation ())
-    atomic_store_explicit (&memory->header->lent[1 - memory->end][lease->slot], 0,
-                           memory_order_release);
+  if (!lease->is_pinned)
+    return_block (memory, lease->slot);
   g_free (lease);
   gmp_memory_unref (memory);
 }
@@ -239,144 +247,83 @@ lease_new (GmpMemory      *memory,
   return lease;
 }
 
-/* The bytes of a block that the sender told of, which goes back when they are freed. Nothing in
- * @block is checked yet. */
+/* Whether @block lies in the sender's arena. */
+static gboolean
+is_block (GmpMemory      *memory,
+          const GmpBlock *block)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+
+  return block->slot < GMP_MEMORY_BLOCKS && block->size > 0 && block->offset % page == 0 &&
+         block->offset <= memory->arena_size && block->size <= memory->arena_size - block->offset;
+}
+
+/* Up to so many bytes, copying a value out of its block costs less than the page faults of having
+ * it there, and the sender has the block back at once. */
+#define COPIED_MAX ((gsize) 64 * 1024)
+
+/* Returns the bytes of @block, or %NULL where something in it is still looked at. */
 static GBytes *
-lease_new_bytes (GmpMemory      *memory,
-                 const GmpBlock *block,
-                 GError        **error)
+copy_block (GmpMemory      *memory,
+            const GmpBlock *block)
 {
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
-  Lease *lease = NULL;
+  GBytes *bytes = NULL;
 
-  if (block->slot < GMP_MEMORY_BLOCKS && block->size > 0 && block->offset % page == 0 &&
-      block->offset <= memory->arena_size && block->size <= memory->arena_size - block->offset)
-    lease = lease_new (memory, block);
-  if (lease == NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A channel brought a value in a block that is none: %u at %" G_GUINT64_FORMAT
-                   " of %" G_GUINT64_FORMAT " bytes", block->slot, block->offset, block->size);
-      return NULL;
-    }
-  return g_bytes_new_with_free_func (lease->data, lease->size, lease_free, lease);
+  gmp_private_memory_lock ();
+  if (!is_held_locked (memory, block))
+    bytes = g_bytes_new (memory->arena_in + block->offset, (gsize) block->size);
+  gmp_private_memory_unlock ();
+  if (bytes != NULL)
+    return_block (memory, block->slot);
+  return bytes;
 }
 
-/* The sender can still write to a block, and for what this process reads of a page that it has not
- * written to itself, that counts. Numbers and texts may then be others than before; but GLib aborts
- * the process when an array has fewer items than it had a moment ago, or a variant another type. So
- * what says how many items there are must be this process's own before it is looked at: by a write
- * to its pages, where it is in one place, or by a copy of all. */
-
-static gboolean
-is_fixed_size (const GVariantType *type)
+/* The sender can still write to a block, and that counts for what this process reads of a page that
+ * it has not written to itself. So the check of a value takes each page that it reads, by
+ * take_pages(). Pages with nothing but numbers stay as they are: whatever the sender makes of these
+ * is a number too. Where no page can be taken, the value is a copy. */
+static GVariant *
+value_of_lease (Lease      *lease,
+                const char *type,
+                GError    **error)
 {
-  const char *text = g_variant_type_peek_string (type);
-  gsize size = g_variant_type_get_string_length (type);
+  g_autoptr (GBytes) bytes = g_bytes_new_with_free_func (lease->data, lease->size, lease_free,
+                                                         lease);
+  g_autoptr (GBytes) copy = NULL;
+  gboolean is_writable;
 
-  for (gsize i = 0; i < size; i++)
-    if (strchr ("amsogv", text[i]) != NULL)
-      return FALSE;
-  return TRUE;
+  if (gmp_value_is_numbers (type))
+    return gmp_value_from_bytes (type, bytes, NULL, error);
+  gmp_private_memory_lock ();
+  is_writable = make_writable_locked (lease);
+  gmp_private_memory_unlock ();
+  if (is_writable)
+    return gmp_value_from_bytes (type, bytes, take_pages, error);
+  copy = g_bytes_new (lease->data, lease->size);
+  return gmp_value_from_bytes (type, copy, NULL, error);
 }
 
-/* Whether the type alone, or the size, says what children there are, and theirs. */
-static gboolean
-is_steady (const GVariantType *type)
-{
-  if (g_variant_type_is_basic (type))
-    return TRUE;
-  if (g_variant_type_is_variant (type))
-    return FALSE;
-  if (g_variant_type_is_array (type))
-    return is_fixed_size (g_variant_type_element (type));
-  if (g_variant_type_is_maybe (type))
-    return is_steady (g_variant_type_element (type));
-  for (const GVariantType *item = g_variant_type_first (type); item != NULL;
-       item = g_variant_type_next (item))
-    if (!is_steady (item))
-      return FALSE;
-  return TRUE;
-}
-
-/* Makes the last @size bytes of @value this process's own, unless it may not have as many. */
-static gboolean
-take_end (GVariant *value,
-          gsize     size)
-{
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
-  guintptr end = (guintptr) g_variant_get_data (value) + g_variant_get_size (value);
-  guintptr begin = (end - MIN (size, g_variant_get_size (value))) & ~(page - 1);
-
-  if (begin == end)
-    return TRUE;
-  if (!gmp_private_memory_make_writable ((gconstpointer) begin, end - begin))
-    return FALSE;
-  take_pages ((guint8 *) begin, end - begin);
-  return TRUE;
-}
-
-/* Where a container has children of various sizes, it ends with where they end, in at most so many
- * bytes each. */
-#define FRAME_OFFSET_MAX sizeof (guint64)
-
-/* Returns whether what says how many children there are is all this process's own. */
-static gboolean
-take_frame (GVariant *value)
-{
-  const GVariantType *type = g_variant_get_type (value);
-  gsize n;
-
-  if (is_steady (type))
-    return TRUE;
-  if (g_variant_type_is_array (type) && is_steady (g_variant_type_element (type)))
-    {
-      n = g_variant_n_children (value);
-      return take_end (value, n * FRAME_OFFSET_MAX) && g_variant_n_children (value) == n;
-    }
-  if (!g_variant_type_is_tuple (type))
-    return FALSE;
-  n = g_variant_n_children (value);
-  if (!take_end (value, n * FRAME_OFFSET_MAX))
-    return FALSE;
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
-
-      if (!take_frame (child))
-        return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
-is_own (const char *type,
-        GBytes     *bytes)
-{
-  g_autoptr (GVariant) value = NULL;
-
-  if (is_steady ((const GVariantType *) type))
-    return TRUE;
-  value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, bytes,
-                                                        FALSE));
-  return take_frame (value);
-}
-
-/* The value in a block that the sender told of, which goes back when the value is freed. Nothing in
- * @block is checked yet; gmp_value_check_type() has passed @type. */
+/* The value in a block that the sender told of; the block goes back when the value is freed.
+ * Nothing in @block is checked yet; gmp_value_check_type() has passed @type. */
 GVariant *
 gmp_lease_new_value (GmpMemory      *memory,
                      const GmpBlock *block,
                      const char     *type,
                      GError        **error)
 {
-  g_autoptr (GBytes) bytes = lease_new_bytes (memory, block, error);
   g_autoptr (GBytes) copy = NULL;
+  Lease *lease = NULL;
 
-  if (bytes == NULL)
-    return NULL;
-  if (is_own (type, bytes))
-    return gmp_value_from_bytes (type, bytes, error);
-  copy = g_bytes_new (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  return gmp_value_from_bytes (type, copy, error);
+  if (is_block (memory, block) && block->size <= COPIED_MAX)
+    copy = copy_block (memory, block);
+  else if (is_block (memory, block))
+    lease = lease_new (memory, block);
+  if (copy != NULL)
+    return gmp_value_from_bytes (type, copy, NULL, error);
+  if (lease != NULL)
+    return value_of_lease (lease, type, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+               "A channel brought a value in an invalid block: %u at %" G_GUINT64_FORMAT " of %"
+               G_GUINT64_FORMAT " bytes", block->slot, block->offset, block->size);
+  return NULL;
 }

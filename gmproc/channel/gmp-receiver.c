@@ -173,7 +173,7 @@ take_piece (GmpReceiver *self,
     return NULL;
   bytes = g_bytes_new_take (pieces->bytes, pieces->n_here);
   *pieces = (Pieces) { 0, };
-  return gmp_value_from_bytes (self->type, bytes, error);
+  return gmp_value_from_bytes (self->type, bytes, NULL, error);
 }
 
 /* One record. Whether a payload is complete with it. */
@@ -208,7 +208,7 @@ take_record (GmpReceiver *self,
       if (!gmp_value_check_size (record->size, self->limit, GMP_ERROR_PROTOCOL, error))
         return FALSE;
       bytes = g_bytes_new (body, record->size);
-      *payload = gmp_value_from_bytes (self->type, bytes, error);
+      *payload = gmp_value_from_bytes (self->type, bytes, NULL, error);
       return *payload != NULL;
 
     case GMP_RECORD_BLOCK:

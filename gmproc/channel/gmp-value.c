@@ -8,46 +8,16 @@
 
 #include "base/gmp-error.h"
 
-/* Up to this many bytes a value is checked as a whole when it comes, so that nonsense is told as
- * such. That takes 14 ms a megabyte, whatever the type. Above it nonsense reads as default values:
- * GLib checks each access to a value from outside. */
-#define CHECKED_MAX ((gsize) 64 * 1024)
+#include <string.h>
 
-/* GLib reads values that came from elsewhere up to this depth. */
-#define DEPTH_MAX 127
-
-/* What is wrong with @value, or %NULL. */
-static const char *
-find_fault (GVariant *value,
-            guint     depth)
-{
-  const char *type = g_variant_get_type_string (value);
-  const char *fault = NULL;
-
-  if (strchr (type, 'h') != NULL)
-    return "a handle (h) means nothing in another process";
-  if (depth > DEPTH_MAX)
-    return "it is nested too deeply: at most " G_STRINGIFY (DEPTH_MAX) " levels, so send what it "
-           "holds in a flat array, with references by number";
-  /* Only what is inside variants does not show in the type. */
-  if (strchr (type, 'v') == NULL)
-    return NULL;
-  for (gsize i = 0; i < g_variant_n_children (value) && fault == NULL; i++)
-    {
-      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
-
-      fault = find_fault (child, depth + 1);
-    }
-  return fault;
-}
-
-/* @value is nullable. */
+/* @value is nullable. Only what is in variants does not show in its type; there it takes the bytes.
+ * Most values that are looked at came from elsewhere or are about to be copied, and have them. */
 gboolean
 gmp_value_check_sendable (GVariant *value,
                           GError  **error)
 {
   const char *type = value != NULL ? g_variant_get_type_string (value) : "";
-  const char *fault;
+  const char *fault = NULL;
 
   if (strlen (type) > GMP_VALUE_TYPE_MAX)
     {
@@ -57,11 +27,13 @@ gmp_value_check_sendable (GVariant *value,
                    "tuple", strlen (type), GMP_VALUE_TYPE_MAX);
       return FALSE;
     }
-  fault = value != NULL ? find_fault (value, 0) : NULL;
+  if (strpbrk (type, "hv") != NULL)
+    fault = gmp_normal_form_find_fault (type, g_variant_get_data (value),
+                                        g_variant_get_size (value), NULL);
   if (fault == NULL)
     return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A value of type '%s' cannot be sent: %s",
-               type, fault);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A value of type '%.100s' cannot be sent: "
+               "%s", type, fault);
   return FALSE;
 }
 
@@ -108,67 +80,34 @@ align (GBytes *bytes)
   return GPOINTER_TO_SIZE (data) % 8 == 0 ? g_bytes_ref (bytes) : g_bytes_new (data, size);
 }
 
-/* How many bytes each of the numbers of a type has, or 0 for what is no number. */
-static gsize
-number_size (char type)
+/* Whether any bytes of the right size are a value of @type, so that no check has to read them. */
+gboolean
+gmp_value_is_numbers (const char *type)
 {
-  switch (type)
-    {
-    case 'y':
-      return 1;
-    case 'n':
-    case 'q':
-      return 2;
-    case 'i':
-    case 'u':
-      return 4;
-    case 'x':
-    case 't':
-    case 'd':
-      return 8;
-    default:
-      return 0;
-    }
+  return type[0] == 'a' && type[1] != '\0' && strchr ("ynqiuxtd", type[1]) != NULL &&
+         type[2] == '\0';
 }
 
-/* Whether @size bytes are a number, or an array of them: any bytes are, so they need no look, and
- * GLib would look at each. */
-static gboolean
-is_numbers (const char *type,
-            gsize       size)
-{
-  gboolean is_array = type[0] == 'a';
-  gsize each = number_size (type[is_array]);
-
-  return each > 0 && type[is_array + 1] == '\0' && (is_array ? size % each == 0 : size == each);
-}
-
-/* A type may say how many bytes each of its values has. For too few, or too many, GLib has a value
- * of that size without any bytes, and aborts the process of whoever asks for them. */
-static gboolean
-has_its_size (GVariant *value,
-              GBytes   *bytes)
-{
-  return g_variant_get_size (value) == g_bytes_get_size (bytes);
-}
-
-/* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. */
+/* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. Nobody else can
+ * change the bytes, or not those that @look (nullable) was called with. They are checked once,
+ * here, and GLib trusts them from then on: it takes quadratic time to read what it does not trust.
+ */
 GVariant *
-gmp_value_from_bytes (const char *type,
-                      GBytes     *bytes,
-                      GError    **error)
+gmp_value_from_bytes (const char        *type,
+                      GBytes            *bytes,
+                      GmpNormalFormLook  look,
+                      GError           **error)
 {
   g_autoptr (GBytes) aligned = align (bytes);
-  g_autoptr (GVariant) value = NULL;
-  gboolean is_trusted = is_numbers (type, g_bytes_get_size (bytes));
+  gsize size;
+  gconstpointer data = g_bytes_get_data (aligned, &size);
+  const char *fault = gmp_normal_form_find_fault (type, data, size, look);
 
-  value = g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
-                                                        is_trusted));
-  if (is_trusted ||
-      (g_variant_get_size (value) > CHECKED_MAX ? has_its_size (value, bytes)
-                                                : g_variant_is_normal_form (value)))
-    return g_steal_pointer (&value);
+  if (fault == NULL)
+    return g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
+                                                         TRUE));
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A payload of type '%.100s' came with bytes that are not of this type", type);
+               "A payload of type '%.100s' came with bytes that are not of this type: %s", type,
+               fault);
   return NULL;
 }

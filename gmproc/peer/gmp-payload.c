@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-private-memory-private.h"
 #include "channel/gmp-value-private.h"
 
 #include <errno.h>
@@ -120,13 +121,24 @@ gmp_payload_pack_inline (GVariant *payload,
                         payload_bytes (payload));
 }
 
+static void
+unmap_cb (gpointer user_data)
+{
+  GMappedFile *file = user_data;
+
+  gmp_private_memory_remove (g_mapped_file_get_contents (file));
+  g_mapped_file_unref (file);
+}
+
 /* @fd is sealed before it is mapped, so that its owner can neither change what was validated nor
  * cut it off, which would be a SIGBUS. */
 static GBytes *
 map_sealed (int      fd,
             GError **error)
 {
-  g_autoptr (GMappedFile) file = NULL;
+  GMappedFile *file;
+  char *data;
+  gsize size;
   int seals = fcntl (fd, F_GET_SEALS);
 
   if (seals == -1 || (seals & SEALS) != SEALS)
@@ -137,7 +149,12 @@ map_sealed (int      fd,
     }
   /* Private and writable: the receiver may change what it got. */
   file = g_mapped_file_new_from_fd (fd, TRUE, error);
-  return file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+  if (file == NULL)
+    return NULL;
+  data = g_mapped_file_get_contents (file);
+  size = g_mapped_file_get_length (file);
+  gmp_private_memory_add (data, size);
+  return g_bytes_new_with_free_func (data, size, unmap_cb, file);
 }
 
 static GBytes *
@@ -174,7 +191,7 @@ rebuild (const char *type,
   if (type[0] == '\0' && g_bytes_get_size (bytes) == 0)
     return TRUE;
   if (gmp_value_check_type (type, error))
-    *payload = gmp_value_from_bytes (type, bytes, error);
+    *payload = gmp_value_from_bytes (type, bytes, NULL, error);
   return *payload != NULL;
 }
 

@@ -258,6 +258,59 @@ test_handle_boxed (void)
   check_refused (make_boxed_handle, NULL, "handle");
 }
 
+/* Values of many parts cost what they cost where they were made; the watchdog ends what takes
+ * quadratic time, which would be minutes. */
+#define N_PARTS 300000
+
+static GVariant *
+make_dictionary (guint n)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  for (guint i = 0; i < n; i++)
+    {
+      char key[16];
+
+      g_snprintf (key, sizeof key, "%u", i);
+      g_variant_builder_add (&builder, "{sv}", key, g_variant_new_string (key));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+sum_keys (GVariant *params,
+          GError  **error G_GNUC_UNUSED)
+{
+  GVariantIter iter;
+  GVariant *part;
+  const char *key;
+  guint64 sum = 0;
+
+  g_variant_iter_init (&iter, params);
+  while (g_variant_iter_loop (&iter, "{&sv}", &key, &part))
+    sum += g_ascii_strtoull (key, NULL, 10);
+  return g_variant_new ("(t@a{sv})", sum, params);
+}
+
+static void
+test_parts (void)
+{
+  g_autoptr (GVariant) sent = g_variant_ref_sink (make_dictionary (N_PARTS));
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GVariant) returned = NULL;
+  guint64 sum;
+
+  gmp_test_add_worker (workers, 1, sum_keys, sent);
+  results = gmp_test_run (workers);
+  result = gmp_test_get_int (results, 1);
+  g_variant_get (result, "(t@a{sv})", &sum, &returned);
+  g_assert_cmpuint (sum, ==, (guint64) N_PARTS * (N_PARTS - 1) / 2);
+  g_assert_true (gmp_test_is_same (sent, returned));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -269,6 +322,7 @@ main (int    argc,
   gmp_test_add ("/workers-values/big-result", test_big_result);
   gmp_test_add ("/workers-values/limit", test_limit);
   gmp_test_add ("/workers-values/nested", test_nested);
+  gmp_test_add ("/workers-values/parts", test_parts);
   gmp_test_add ("/workers-values/handle-params", test_handle_params);
   gmp_test_add ("/workers-values/handle-result", test_handle_result);
   gmp_test_add ("/workers-values/handle-boxed", test_handle_boxed);
