@@ -15,12 +15,16 @@ G_BEGIN_DECLS
 #define GMP_WORKER_FD  3
 #define GMP_WORKER_ENV "GMPROC_WORKER"
 
+/* What this process executes, wherever it was found. */
+#define GMP_OWN_PROGRAM "/proc/self/exe"
+
 char    **gmp_runtime_get_command     (const char *runtime,
                                        GError    **error);
 char    **gmp_runtime_get_modules     (const char *runtime);
 guint     gmp_runtime_count_modules   (const char *runtime);
 gboolean  gmp_runtime_may_fork        (const char *runtime);
 void      gmp_runtime_set_program     (const char *path);
+gboolean  gmp_runtime_is_lost_program (const char *path);
 gboolean  gmp_runtime_is_program      (const char *target);
 gboolean  gmp_runtime_check_program   (const char *path,
                                        GError    **error);

@@ -11,6 +11,7 @@
 #include "base/gmp-fork-private.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* A worker can report names without end, and a warm-start server is sent all in one message. */
 #define MAX_MODULE_BYTES 100000
@@ -18,6 +19,7 @@
 G_LOCK_DEFINE_STATIC (commands);
 GMP_FORK_WAITS_FOR (commands)
 static GHashTable *commands; /* of char ** by runtime; under the lock */
+static char *own_program;    /* (nullable): as gmp_init() found it; under the lock */
 static GHashTable *modules;  /* of Modules by runtime; under the lock */
 
 /* What runs a runtime's targets where nobody said otherwise. The variable has another word for one
@@ -172,7 +174,27 @@ gmp_runtime_set_program (const char *path)
 {
   const char *argv[] = { path, NULL };
 
+  G_LOCK (commands);
+  g_free (own_program);
+  own_program = g_strdup (path);
+  G_UNLOCK (commands);
   gmp_runtime_set_command ("native", argv);
+}
+
+/* Whether @path was this program, and is no longer: it was deleted or replaced, or has been in
+ * memory only. /proc/self/exe is the program all the same. */
+gboolean
+gmp_runtime_is_lost_program (const char *path)
+{
+  struct stat there;
+  struct stat here;
+  gboolean is_own;
+
+  G_LOCK (commands);
+  is_own = g_strcmp0 (path, own_program) == 0;
+  G_UNLOCK (commands);
+  return is_own && stat (GMP_OWN_PROGRAM, &here) == 0 &&
+         (stat (path, &there) != 0 || there.st_dev != here.st_dev || there.st_ino != here.st_ino);
 }
 
 static gboolean
@@ -270,7 +292,7 @@ gmp_runtime_get_command (const char *runtime,
       return NULL;
     }
   program = g_find_program_in_path (argv[0]);
-  if (program != NULL)
+  if (program != NULL || gmp_runtime_is_lost_program (argv[0]))
     return g_steal_pointer (&argv);
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "The program of runtime '%s', '%s', is not there: it is not installed, or was "

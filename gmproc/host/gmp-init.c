@@ -33,8 +33,11 @@ void
 gmp_init (int    *argc G_GNUC_UNUSED,
           char ***argv G_GNUC_UNUSED)
 {
-  g_autofree char *program = NULL;
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
 
+  /* A worker may have workers of its own. */
+  if (program != NULL)
+    gmp_runtime_set_program (program);
   if (gmp_host_is_worker ())
     {
       GmpHost *host = gmp_native_host_new ();
@@ -43,9 +46,6 @@ gmp_init (int    *argc G_GNUC_UNUSED,
       g_object_unref (host);
       exit (status);
     }
-  program = g_file_read_link ("/proc/self/exe", NULL);
   if (program == NULL)
     g_critical ("Cannot read /proc/self/exe, so workers cannot be started; is /proc mounted?");
-  else
-    gmp_runtime_set_program (program);
 }

@@ -326,6 +326,8 @@ spawn (const GmpLaunch *launch,
        GError         **error)
 {
   g_auto (GStrv) environment = make_environment (launch);
+  g_autoptr (GStrvBuilder) words = g_strv_builder_new ();
+  g_auto (GStrv) command = NULL;
   GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
   const char *folder = launch->working_directory;
   int target_fd = GMP_WORKER_FD;
@@ -337,10 +339,17 @@ spawn (const GmpLaunch *launch,
     folder = NULL;
   if (with_input)
     flags |= G_SPAWN_CHILD_INHERITS_STDIN;
+  if (gmp_runtime_is_lost_program (argv[0]))
+    {
+      g_strv_builder_add (words, GMP_OWN_PROGRAM);
+      flags |= G_SPAWN_FILE_AND_ARGV_ZERO;
+    }
+  g_strv_builder_addv (words, (const char **) argv);
+  command = g_strv_builder_end (words);
   /* Without a function to call first, the child need not be forked. */
   if (!are_same (&blocked, mask))
     setup = set_mask_cb;
-  return g_spawn_async_with_pipes_and_fds (folder, (const char * const *) argv,
+  return g_spawn_async_with_pipes_and_fds (folder, (const char * const *) command,
                                            (const char * const *) environment, flags, setup, mask,
                                            -1, launch->stdout_fd, launch->stderr_fd,
                                            &launch->control_fd, &target_fd, 1, pid, NULL, NULL,

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,11 +173,10 @@ test_deleted_own_folder (void)
   g_variant_unref (gmp_test_run (workers));
 }
 
-/* A copy of this program runs workers from a path that is no text. */
-static void
-test_path_without_text (void)
+static gboolean
+copy_runs (const char *copy,
+           const char *mode)
 {
-  g_autofree char *copy = gmp_test_build_path ("caf\xe9");
   g_autofree char *bytes = NULL;
   g_autoptr (GError) error = NULL;
   gsize size;
@@ -187,17 +187,106 @@ test_path_without_text (void)
   g_file_set_contents (copy, bytes, (gssize) size, &error);
   g_assert_no_error (error);
   g_assert_cmpint (chmod (copy, 0700), ==, 0);
-  g_spawn_sync (NULL, (char *[]) { copy, (char *) "copy", NULL }, NULL,
+  g_spawn_sync (NULL, (char *[]) { (char *) copy, (char *) "copy", (char *) mode, NULL }, NULL,
                 G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL, &status, &error);
   g_assert_no_error (error);
-  g_assert_true (WIFEXITED (status) && WEXITSTATUS (status) == EXIT_SUCCESS);
+  return status == EXIT_SUCCESS;
 }
 
-static int
-run_copy (void)
+/* A copy of this program runs workers from a path that is no text. */
+static void
+test_path_without_text (void)
+{
+  g_autofree char *copy = gmp_test_build_path ("caf\xe9");
+
+  g_assert_true (copy_runs (copy, "there"));
+}
+
+/* Another program takes the place of this one, or nothing does, while it runs. */
+static void
+test_lost_program (void)
+{
+  static const char *modes[] = { "deleted", "replaced" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (modes); i++)
+    {
+      g_autofree char *copy = gmp_test_build_path (modes[i]);
+
+      g_assert_true (copy_runs (copy, modes[i]));
+      g_assert_cmpint (access (copy, X_OK) == 0, ==, i == 1);
+    }
+}
+
+/* The program is in no file system. */
+static void
+test_program_in_memory (void)
+{
+  g_autofree char *bytes = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr (GError) error = NULL;
+  int fd = memfd_create ("program", 0);
+  gsize size;
+  int status;
+
+  g_file_get_contents ("/proc/self/exe", &bytes, &size, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (write (fd, bytes, size), ==, (gssize) size);
+  path = g_strdup_printf ("/proc/%d/fd/%d", getpid (), fd);
+  g_spawn_sync (NULL, (char *[]) { path, (char *) "copy", (char *) "in-memory", NULL }, NULL,
+                G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL, NULL, NULL, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, EXIT_SUCCESS);
+  close (fd);
+}
+
+static GVariant *
+run_nested (GVariant *params,
+            GError  **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  gint32 depth = g_variant_get_int32 (params);
+
+  if (depth == 0)
+    return g_variant_new_int32 (getpid ());
+  if (!gmp_workers_add (workers, 1, run_nested, g_variant_new_int32 (depth - 1), error))
+    return NULL;
+  for (guint i = 0; i < N_RUNS; i++)
+    {
+      g_clear_pointer (&results, g_variant_unref);
+      results = gmp_workers_run (workers, NULL, 0, NULL, error);
+      if (results == NULL)
+        return NULL;
+    }
+  return gmp_test_get_int (results, 1);
+}
+
+/* Workers have workers, which have workers. */
+static void
+test_nested (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
 
+  gmp_test_add_worker (workers, 1, run_nested, g_variant_new_int32 (2));
+  for (guint i = 0; i < N_RUNS; i++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+      g_autoptr (GVariant) pid = gmp_test_get_int (results, 1);
+
+      g_assert_cmpint (g_variant_get_int32 (pid), !=, getpid ());
+    }
+}
+
+static int
+run_copy (const char *mode)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+
+  if (g_str_equal (mode, "replaced") || g_str_equal (mode, "deleted"))
+    g_assert_cmpint (g_unlink (program), ==, 0);
+  if (g_str_equal (mode, "replaced"))
+    g_assert_cmpint (symlink ("/bin/false", program), ==, 0);
   gmp_test_add_worker (workers, 1, get_mask, NULL);
   for (guint i = 0; i < N_RUNS; i++)
     g_variant_unref (gmp_test_run (workers));
@@ -208,10 +297,10 @@ int
 main (int    argc,
       char **argv)
 {
-  if (argc == 2 && strcmp (argv[1], "copy") == 0)
+  if (argc == 3 && g_str_equal (argv[1], "copy"))
     {
       gmp_init (&argc, &argv);
-      return run_copy ();
+      return run_copy (argv[2]);
     }
   gmp_test_init (&argc, &argv);
 
@@ -220,5 +309,8 @@ main (int    argc,
   gmp_test_add ("/places/deleted-folder", test_deleted_folder);
   gmp_test_add ("/places/deleted-own-folder", test_deleted_own_folder);
   gmp_test_add ("/places/path-without-text", test_path_without_text);
+  gmp_test_add ("/places/lost-program", test_lost_program);
+  gmp_test_add ("/places/program-in-memory", test_program_in_memory);
+  gmp_test_add ("/places/nested", test_nested);
   return g_test_run ();
 }
