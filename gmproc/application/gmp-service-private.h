@@ -19,7 +19,7 @@ GmpService *gmp_service_new           (const GmpCrewEvents    *events,
                                        GmpApplication         *owner,
                                        GmpOptions             *options,
                                        guint                   n_workers,
-                                       gsize                   arena_size);
+                                       guint64                 arena_size);
 void        gmp_service_free          (GmpService             *self);
 gboolean    gmp_service_set_target    (GmpService             *self,
                                        const char             *server_target,

@@ -20,8 +20,8 @@ struct _GmpService
 {
   const GmpCrewEvents *events;
   GmpApplication *owner;
-  guint n_workers;  /* that run together */
-  gsize arena_size; /* of each side of a channel, in bytes */
+  guint n_workers;    /* that run together */
+  guint64 arena_size; /* of each side of a channel, in bytes */
 
   GmpCrew *crew;
   char *server_target;          /* (nullable) */
@@ -91,7 +91,7 @@ gmp_service_new (const GmpCrewEvents *events,
                  GmpApplication      *owner,
                  GmpOptions          *options,
                  guint                n_workers,
-                 gsize                arena_size)
+                 guint64              arena_size)
 {
   GmpService *self = g_new0 (GmpService, 1);
 

@@ -98,7 +98,8 @@ limit_cpu_time (GVariant *value,
   guint64 limit;
 
   getrusage (RUSAGE_SELF, &usage);
-  used = gmp_limit_get_cpu_time (&usage) + MIN (g_variant_get_double (value), G_MAXINT);
+  /* The sum has to fit into a time_t, which may have 32 bits. */
+  used = gmp_limit_get_cpu_time (&usage) + MIN (g_variant_get_double (value), G_MAXINT / 2);
   /* In whole seconds, rounded up. */
   limit = (guint64) used + ((guint64) used < used ? 1 : 0);
   if (!kill_at_cpu_time (limit + GMP_CPU_TIME_GRACE))

@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  * each to the worker that opens it. */
 typedef struct _GmpPort GmpPort;
 
-gboolean    gmp_port_new_pair    (gsize         arena_size,
+gboolean    gmp_port_new_pair    (guint64       arena_size,
                                   guint         n_workers,
                                   GmpPort     **client,
                                   GmpPort     **server,

@@ -70,32 +70,30 @@ may_share (void)
   return g_strcmp0 (kind, "dbus") != 0;
 }
 
-/* What a process may have of an address space on 32 bits, with some of it left to the program. */
-#define SMALL_ADDRESS_SPACE ((guint64) 2 << 30)
+/* What a process may have of an address space, with some of it left to the program. */
+#define ADDRESS_SPACE ((guint64) 1 << (sizeof (gpointer) < 8 ? 31 : 46))
 
 /* Arenas are room in the address space before they are memory: two for each client, in the server's
- * process. Where that is limited, all together get an eighth of it, and one no more than if there
- * were ten. They are part of a file, too, in which only what is written takes memory, but whose
- * size counts for the limit on files. */
+ * process. All together get an eighth of what there is, and one no more than if there were ten.
+ * They are part of a file, too, in which only what is written takes memory, but whose size counts
+ * for the limit on files. */
 static gsize
-limit_arena (gsize size,
-             guint n_workers)
+limit_arena (guint64 size,
+             guint   n_workers)
 {
-  guint64 space = sizeof (gpointer) < 8 ? SMALL_ADDRESS_SPACE : G_MAXUINT64;
+  guint64 space = ADDRESS_SPACE;
   struct rlimit limit;
 
   if (getrlimit (RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
     space = MIN (space, limit.rlim_cur);
-  if (space != G_MAXUINT64)
-    size = (gsize) MIN (size, space / 8 / 2 / MAX (n_workers, 10));
-  return gmp_memory_limit_arena (size);
+  return gmp_memory_limit_arena ((gsize) MIN (size, space / 8 / 2 / MAX (n_workers, 10)));
 }
 
 /* Both ends of a channel: in shared memory where that can be had, as D-Bus messages where not.
  * @arena_size is how many bytes of big values each side may share at a time, and @n_workers how
  * many run together. */
 gboolean
-gmp_port_new_pair (gsize     arena_size,
+gmp_port_new_pair (guint64   arena_size,
                    guint     n_workers,
                    GmpPort **client,
                    GmpPort **server,

@@ -432,10 +432,9 @@ test_words_default (void)
   g_test_trap_assert_stderr ("*some*worker 'one': in process*");
 }
 
-/* The last answer of a server that is done is too big for what it shares with its client: it waits
- * until that has taken it. */
+/* One request of a megabyte, and its answer, which is the server's last. */
 static void
-test_last_answer (void)
+check_answer (guint64 shared_memory_limit)
 {
   const gsize size = 1000 * 1000;
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
@@ -451,13 +450,28 @@ test_last_answer (void)
   g_variant_dict_insert (&params, "turns", "u", 2);
   g_variant_dict_insert_value (&params, "request",
                                g_variant_new_maybe (NULL, g_variant_new_string (text)));
-  g_object_set (application, "shared-memory-limit", (guint64) 0, NULL);
+  g_object_set (application, "shared-memory-limit", shared_memory_limit, NULL);
   gmp_client_server_new_worker (application, "one", TEST_TYPE_CLIENT, g_variant_dict_end (&params),
                                 &error);
   g_assert_no_error (error);
   results = run (application, "{'turns': <uint32 1>}");
   value = gmp_test_get_string (results, "one");
   g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);
+}
+
+/* The last answer of a server that is done is too big for what it shares with its client: it waits
+ * until that has taken it. */
+static void
+test_last_answer (void)
+{
+  check_answer (0);
+}
+
+/* More than there are addresses for. */
+static void
+test_shared_memory_endless (void)
+{
+  check_answer (G_MAXINT64);
 }
 
 static void
@@ -507,6 +521,7 @@ main (int    argc,
   gmp_test_add ("/client-server/words", test_words);
   gmp_test_add ("/client-server/words-default", test_words_default);
   gmp_test_add ("/client-server/last-answer", test_last_answer);
+  gmp_test_add ("/client-server/shared-memory-endless", test_shared_memory_endless);
   gmp_test_add ("/client-server/async", test_async);
   return g_test_run ();
 }

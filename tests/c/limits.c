@@ -380,6 +380,17 @@ test_cpu_time_kept (void)
     }
 }
 
+/* A limit that is beyond what a clock can count. */
+static void
+test_cpu_time_endless (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (use_processor);
+  g_autoptr (GVariant) results = NULL;
+
+  g_object_set (workers, "cpu-time-limit", G_MAXDOUBLE, NULL);
+  results = gmp_test_run (workers);
+}
+
 static void
 test_open_files (void)
 {
@@ -434,6 +445,7 @@ main (int    argc,
   gmp_test_add ("/limits/cpu-time", test_cpu_time);
   gmp_test_add ("/limits/cpu-time-deaf", test_cpu_time_deaf);
   gmp_test_add ("/limits/cpu-time-kept", test_cpu_time_kept);
+  gmp_test_add ("/limits/cpu-time-endless", test_cpu_time_endless);
   gmp_test_add ("/limits/open-files", test_open_files);
   gmp_test_add ("/limits/bad-affinity", test_bad_affinity);
   gmp_test_add ("/limits/bad-folder", test_bad_folder);
