@@ -404,8 +404,7 @@ test_announced (void)
   TestRecord record = { .kind = 4, .type_size = 2, .size = 8, .rest = "ay" };
   guint64 size = ((guint64) G_MAXSSIZE + 1) / 8;
   g_autofree char *too_big = g_strdup_printf ("%" G_GUINT64_FORMAT " bytes", size);
-  g_autofree char *limit = g_strdup_printf ("limit of %" G_GUINT64_FORMAT " bytes (value-size-limit)",
-                                            size - 1);
+  g_autofree char *limit = g_strdup_printf ("limit of %" G_GUINT64_FORMAT " bytes", size - 1);
   g_autoptr (GError) error = NULL;
   GVariant *value = NULL;
   Pair pair;
