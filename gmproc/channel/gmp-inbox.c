@@ -189,7 +189,7 @@ void
 gmp_inbox_set_timeout (GmpInbox *self,
                        double    seconds)
 {
-  self->timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC);
+  self->timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC + 0.5);
 }
 
 double

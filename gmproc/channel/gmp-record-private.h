@@ -30,7 +30,7 @@ enum {
  * where that is to be had, and comes in pieces of this size where not. */
 #define GMP_RECORD_VALUE_MAX ((gsize) 16 * 1024)
 
-#define GMP_RECORD_ALIGN ((gsize) 8)
+#define GMP_RECORD_ALIGN ((guint64) 8)
 
 /* In 64 bits on every machine, for the sizes in a record are whatever its writer says: none of them
  * may wrap. */
