@@ -79,7 +79,10 @@ test_mortal_process (GmpServerWorker *server,
       (self->path[0] == '\0' || is_first (self->path)))
     {
       if (g_getenv ("GMP_TEST_DEATH") != NULL)
-        wait_at (g_getenv ("GMP_TEST_DEATH"));
+        {
+          wait_at (g_getenv ("GMP_TEST_DEATH"));
+          is_first (g_getenv ("GMP_TEST_DEAD"));
+        }
       raise (SIGKILL);
     }
   return g_variant_new_uint32 (self->n_failed);
@@ -472,6 +475,7 @@ static void
 test_client_finishes_meanwhile (void)
 {
   g_autofree char *path = gmp_test_build_path ("server");
+  g_autofree char *dead = gmp_test_build_path ("dead"); /* made when all clients have begun */
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
@@ -482,7 +486,7 @@ test_client_finishes_meanwhile (void)
   gate_make (&server, "gate");
   g_setenv ("GMPROC_WARM", "0", TRUE); /* so that main () runs in each worker */
   g_setenv ("GMP_TEST_DEATH", death.path, TRUE);
-  g_setenv ("GMP_TEST_DEAD", path, TRUE);
+  g_setenv ("GMP_TEST_DEAD", dead, TRUE);
   g_setenv ("GMP_TEST_GATE", server.path, TRUE);
   g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "resend-requests", TRUE, NULL);
   g_signal_connect (application, "restarted", G_CALLBACK (let_client_finish_cb), &client);
