@@ -48,8 +48,9 @@ HELD = {'C': 16, 'Python': 64, 'JavaScript': 256}
 PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 16 * 1024}
 
 # Of a channel's two directions each may use two blocks, when an answer is sent before the request
-# is let go. And there are the rings.
-N_BLOCKS = 4
+# is let go, or some 16, where a value is let go only when garbage is collected. And there are the
+# rings.
+N_BLOCKS = {'C': 4, 'Python': 4, 'JavaScript': 32}
 RINGS = 512  # KiB
 
 # So that what is in use can be counted: no allocator may keep small pieces to itself.
@@ -252,7 +253,8 @@ class Measurement:
         problems += compare(f"{who}'s own memory", values_of('private'),
                             PRIVATE[self.language] + grown)
         n_channels = 1 if pid in self.clients else N_WORKERS
-        most = n_channels * (N_BLOCKS * (self.config['size'] / 1024 + 4) + RINGS)
+        size = self.config['size'] / 1024 + 4
+        most = n_channels * (N_BLOCKS[self.language] * size + RINGS)
         if max(values_of('shared')) > most:
             problems.append(f'{who} shares more than {most} KiB: {values_of("shared")}')
         for what in ('files', 'threads'):
