@@ -7,7 +7,7 @@ import gc
 import multiprocessing
 import os
 import sys
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 
 import pytest
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
@@ -22,10 +22,12 @@ def heap():
 
 
 @pytest.fixture(autouse=True)
-def no_tracker_left(nothing_left):
-    """The process that cleans up for multiprocessing lives as long as the program, else."""
+def no_helpers_left(nothing_left):
+    """The process that cleans up for multiprocessing, and the one that it forks from (from Python
+    3.14 on by default), live as long as the program, else."""
     yield
     gc.collect()
+    forkserver._forkserver._stop()
     resource_tracker._resource_tracker._stop()
 
 
