@@ -29,6 +29,7 @@ const {convert, failed, internal, not_found} = imports.gmproc.errors;
 const {guard} = imports.gmproc.calls;
 const {importing} = imports.gmproc.runs;
 const {settle} = imports.gmproc.settle;
+const {pack_for_application} = imports.gmproc.writer;
 
 internal.push(import.meta.url);
 
@@ -90,7 +91,7 @@ class Host extends Gmp.Host {
         }
         if (typeof value !== 'function')
             throw not_found(`${place} is no function`);
-        return Gmp.pack(settle(value(Gmp.unpack(params))));
+        return pack_for_application(settle(value(Gmp.unpack(params))));
     }
 
     vfunc_build(_description, id) {

@@ -62,6 +62,7 @@ typedef struct {
 
 enum {
   PROP_0,
+  PROP_RUNTIME,
   PROP_CAPTURE_OUTPUT,
   PROP_INNER_THREADS,
   PROP_WARM_START,
@@ -91,6 +92,7 @@ static GParamSpec *properties[N_PROPS];
 
 /* Where a property is kept; its type is that of its GParamSpec. */
 static const gsize offsets[N_PROPS] = {
+  [PROP_RUNTIME] = G_STRUCT_OFFSET (GmpOptions, runtime),
   [PROP_CAPTURE_OUTPUT] = G_STRUCT_OFFSET (GmpOptions, capture_output),
   [PROP_INNER_THREADS] = G_STRUCT_OFFSET (GmpOptions, inner_threads),
   [PROP_WARM_START] = G_STRUCT_OFFSET (GmpOptions, warm_start),
@@ -255,6 +257,16 @@ gmp_application_set_property (GObject      *object,
   write_field (field, pspec, value);
   g_object_notify_by_pspec (object, pspec);
 }
+
+/**
+ * GmpApplication:runtime:
+ *
+ * The application's language, "native", "python" or "gjs", which bindings set. It tells workers
+ * what the application can read: [func@Gmp.Worker.get_application_runtime]; and, where the
+ * application is itself the server, its clients: [method@Gmp.Worker.get_peer_runtime].
+ *
+ * Since: 0.1
+ */
 
 /**
  * GmpApplication:capture-output:
@@ -532,6 +544,9 @@ install_properties (GObjectClass     *object_class,
                     const GmpOptions *defaults)
 {
   GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, defaults->runtime,
+                                                  flags | G_PARAM_CONSTRUCT_ONLY);
 
   properties[PROP_CAPTURE_OUTPUT] = g_param_spec_boolean ("capture-output", NULL, NULL, FALSE,
                                                           flags);

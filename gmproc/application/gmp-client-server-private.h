@@ -21,7 +21,6 @@ typedef struct {
 typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
-  char *runtime;
   guint generation;    /* of the process that service, context and starter are of */
   guint64 shared_memory_limit;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */

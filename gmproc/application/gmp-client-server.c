@@ -47,7 +47,6 @@ enum {
   PROP_0,
   PROP_SERVER_TYPE,
   PROP_SERVER_TARGET,
-  PROP_RUNTIME,
   PROP_SHARED_MEMORY_LIMIT,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
@@ -118,7 +117,6 @@ gmp_client_server_finalize (GObject *object)
 
   gmp_client_server_forget (self);
   g_free (priv->server_target);
-  g_free (priv->runtime);
   g_ptr_array_unref (priv->clients);
   g_clear_pointer (&priv->service, gmp_service_free);
   g_clear_pointer (&priv->context, g_main_context_unref);
@@ -143,10 +141,6 @@ gmp_client_server_get_property (GObject    *object,
 
     case PROP_SERVER_TARGET:
       g_value_set_string (value, priv->server_target);
-      break;
-
-    case PROP_RUNTIME:
-      g_value_set_string (value, priv->runtime);
       break;
 
     case PROP_SHARED_MEMORY_LIMIT:
@@ -185,10 +179,6 @@ gmp_client_server_set_property (GObject      *object,
       priv->server_target = g_value_dup_string (value);
       break;
 
-    case PROP_RUNTIME:
-      priv->runtime = g_value_dup_string (value);
-      break;
-
     case PROP_SHARED_MEMORY_LIMIT:
       if (priv->shared_memory_limit != g_value_get_uint64 (value))
         {
@@ -215,15 +205,6 @@ gmp_client_server_set_property (GObject      *object,
  * GmpClientServer:server-target:
  *
  * The server as a target, `RUNTIME:DESCRIPTION`, which may be of another language.
- *
- * Since: 0.1
- */
-
-/**
- * GmpClientServer:runtime:
- *
- * What an application that is itself the server can read: its clients are told so, as
- * [method@Gmp.Worker.get_peer_runtime].
  *
  * Since: 0.1
  */
@@ -269,8 +250,6 @@ install_properties (GObjectClass *object_class)
 
   properties[PROP_SERVER_TARGET] = g_param_spec_string ("server-target", NULL, NULL, NULL,
                                                         construct_flags);
-
-  properties[PROP_RUNTIME] = g_param_spec_string ("runtime", NULL, NULL, "native", construct_flags);
 
   properties[PROP_SHARED_MEMORY_LIMIT] =
     g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
@@ -396,7 +375,7 @@ set_server (GmpClientServer *self,
   if (priv->server_type == G_TYPE_NONE)
     {
       if (methods != NULL)
-        return gmp_service_set_methods (service, methods, priv->runtime, error);
+        return gmp_service_set_methods (service, methods, error);
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "There is no server: give a server type, or a subclass of %s that "
                    "overrides process",

@@ -19,6 +19,7 @@ G_BEGIN_DECLS
  * not change any more, and is shared by all that take part in it, processes that were started ahead
  * in another thread too. */
 typedef struct {
+  char      *runtime;           /* the application's */
   gboolean   capture_output;
   guint      inner_threads;     /* 0: a share of the processors */
 

@@ -14,6 +14,7 @@ gmp_options_new (void)
 {
   GmpOptions *self = g_atomic_rc_box_new0 (GmpOptions);
 
+  self->runtime = g_strdup ("native");
   self->warm_start = TRUE;
   self->value_size_limit = (guint64) 1 << 31;
   self->priority = GMP_PRIORITY_DEFAULT;
@@ -31,6 +32,7 @@ gmp_options_copy (const GmpOptions *self)
   GmpOptions *copy = g_atomic_rc_box_new0 (GmpOptions);
 
   *copy = *self;
+  copy->runtime = g_strdup (self->runtime);
   copy->fresh_modules = g_strdupv (self->fresh_modules);
   copy->environment = g_strdupv (self->environment);
   copy->working_directory = g_strdup (self->working_directory);
@@ -49,6 +51,7 @@ clear (gpointer data)
 {
   GmpOptions *self = data;
 
+  g_free (self->runtime);
   g_strfreev (self->fresh_modules);
   g_strfreev (self->environment);
   g_free (self->working_directory);
@@ -116,6 +119,7 @@ gmp_options_to_variant (const GmpOptions *self,
     g_variant_dict_insert (&dict, "resend-requests", "b", TRUE);
   if (is_last)
     g_variant_dict_insert (&dict, "last", "b", TRUE);
+  g_variant_dict_insert (&dict, "runtime", "s", self->runtime);
   g_variant_dict_insert (&dict, "restart", "i", self->restart);
   return g_variant_dict_end (&dict);
 }

@@ -26,7 +26,6 @@ gboolean    gmp_service_set_target    (GmpService             *self,
                                        GError                **error);
 gboolean    gmp_service_set_methods   (GmpService             *self,
                                        const GmpServerMethods *methods,
-                                       const char             *runtime,
                                        GError                **error);
 gboolean    gmp_service_add_client    (GmpService             *self,
                                        const char             *id,

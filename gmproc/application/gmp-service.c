@@ -417,10 +417,9 @@ gmp_service_set_target (GmpService *self,
 gboolean
 gmp_service_set_methods (GmpService             *self,
                          const GmpServerMethods *methods,
-                         const char             *runtime,
                          GError                **error)
 {
-  self->server_runtime = g_strdup (runtime);
+  self->server_runtime = g_strdup (gmp_crew_get_options (self->crew)->runtime);
   self->local_server = gmp_local_server_new (methods, self->owner,
                                              gmp_crew_get_options (self->crew),
                                              local_server_ended, self,

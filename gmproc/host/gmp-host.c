@@ -334,8 +334,11 @@ run_job (GmpHost    *self,
 {
   g_autoptr (GVariant) result = NULL;
   GError *error = NULL;
+  const char *runtime;
 
   gmp_entry_set_worker (job->id);
+  if (g_variant_lookup (job->options, "runtime", "&s", &runtime))
+    gmp_worker_set_application_runtime (runtime);
   if (gmp_limits_apply (job->options, &error))
     result = run_target (self, control, job, &error);
   if (result != NULL)

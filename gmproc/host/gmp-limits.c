@@ -190,6 +190,7 @@ static const struct {
   { "value-size-limit", "t", NULL },
   { "request-timeout", "d", NULL },
   { "resend-requests", "b", NULL },
+  { "runtime", "s", NULL },
   { "last", "b", NULL },
   { "restart", "i", NULL },
 };

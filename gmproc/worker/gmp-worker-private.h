@@ -16,6 +16,7 @@ typedef gboolean (*GmpReportFunc) (GVariant *value,
                                    GError  **error);
 
 /* Called once in a worker process, before code of the user. */
+void gmp_worker_set_application_runtime (const char *runtime);
 void gmp_worker_set_process (GCancellable *cancellable,
                              GmpReportFunc report,
                              gpointer      user_data);

@@ -44,6 +44,7 @@ static struct {
   GCancellable *cancellable;
   GmpReportFunc report;
   gpointer user_data;
+  const char *application_runtime; /* interned; of the run */
 } process;
 
 void
@@ -54,6 +55,12 @@ gmp_worker_set_process (GCancellable *cancellable,
   process.cancellable = cancellable;
   process.report = report;
   process.user_data = user_data;
+}
+
+void
+gmp_worker_set_application_runtime (const char *runtime)
+{
+  process.application_runtime = g_intern_string (runtime);
 }
 
 void
@@ -274,6 +281,22 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
   g_return_val_if_fail (GMP_IS_WORKER (self), NULL);
   g_return_val_if_fail (peer_id != NULL, NULL);
   return priv->inbox != NULL ? gmp_inbox_get_runtime (priv->inbox, peer_id) : NULL;
+}
+
+/**
+ * gmp_worker_get_application_runtime:
+ *
+ * The language of the application, which gets the results of workers and what they report: see
+ * [property@Gmp.Application:runtime].
+ *
+ * Returns: (nullable): a runtime; %NULL outside a worker process
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_worker_get_application_runtime (void)
+{
+  return process.application_runtime;
 }
 
 /**

@@ -44,6 +44,7 @@ struct _GmpWorkerClass
 };
 
 GMP_PUBLIC const char   *gmp_worker_get_id           (GmpWorker  *self);
+GMP_PUBLIC const char   *gmp_worker_get_application_runtime (void);
 GMP_PUBLIC const char   *gmp_worker_get_peer_runtime (GmpWorker  *self,
                                                       const char *peer_id);
 GMP_PUBLIC gboolean      gmp_worker_report           (GVariant   *value,

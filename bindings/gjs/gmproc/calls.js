@@ -10,7 +10,7 @@ const {GObject} = imports.gi;
 const {convert, failed} = imports.gmproc.errors;
 const {unpack} = imports.gmproc.reader;
 const {is_promise, settle} = imports.gmproc.settle;
-const {pack} = imports.gmproc.writer;
+const {pack, pack_for_application} = imports.gmproc.writer;
 
 /** In an application that serves its clients: their languages, by id. */
 var PEER_RUNTIMES = Symbol('The languages of the clients, by id');
@@ -19,19 +19,22 @@ function unpack_last(args) {
     return [...args.slice(0, -1), unpack(args[args.length - 1])];
 }
 
-// A client's process () takes nothing: its request is for the server.
-function pack_for_peer(value, self, [id = 'server']) {
+/* What process () returned is for a peer, which is the server where it takes nothing; that of
+ * Workers, which has no peers, is for the application. */
+function pack_processed(value, self, [id = 'server']) {
+    if (self instanceof imports.gi.Gmp.Workers)
+        return pack_for_application(value);
     return pack(value, () => self[PEER_RUNTIMES]?.get(id) ?? self.get_peer_runtime?.(id));
 }
 
 // What each plain method gets, and what is made of what it returns.
 const SIGNATURES = {
     start: [unpack_last, () => true],
-    process: [unpack_last, pack_for_peer],
+    process: [unpack_last, pack_processed],
     update: [unpack_last, () => true],
     wait: [args => args, () => true],
     done: [args => args, Boolean],
-    finish: [args => args, value => pack(value)],
+    finish: [args => args, value => pack_for_application(value)],
     client_failed: [args => args, () => true],
 };
 

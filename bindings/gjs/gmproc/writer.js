@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported pack */
+/* exported pack, pack_for_application */
 
 const {GLib} = imports.gi;
 const {bad_payload} = imports.gmproc.errors;
@@ -365,4 +365,14 @@ function pack(value, get_runtime = () => 'gjs') {
     const type = writer.put(value, 0);
 
     return imports.gi.Gmp.variant_from_bytes(type, writer.take());
+}
+
+/**
+ * A value for the application that this process works for, if it is a worker.
+ *
+ * @param {any} value a value
+ * @returns {?GLib.Variant} as pack () returns
+ */
+function pack_for_application(value) {
+    return pack(value, () => imports.gi.Gmp.Worker.get_application_runtime());
 }

@@ -9,7 +9,7 @@
 const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {exported, run, run_async, runtime_of, target_of} = imports.gmproc.runs;
-const {pack} = imports.gmproc.writer;
+const {pack, pack_for_application} = imports.gmproc.writer;
 
 const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish',
     'client_failed'];
@@ -24,6 +24,9 @@ function extend_workers(Workers) {
         Workers.prototype;
     const results_of = workers => unpack_map(workers.get_results());
     const list = ids => ids !== null ? [...ids] : null;
+
+    set_defaults(Workers);
+    Workers.new = () => new Workers();
 
     /**
      * Adds a worker that runs an exported function, or the `process` of an exported subclass.
@@ -82,11 +85,11 @@ function extend_workers(Workers) {
 
 /* ClientServer */
 
-// An application that is the server itself is one in JavaScript.
-function set_defaults(ClientServer) {
-    const native_init = ClientServer.prototype._init;
+// What these objects get, and what they send where they are servers themselves, is JavaScript's.
+function set_defaults(Application) {
+    const native_init = Application.prototype._init;
 
-    ClientServer.prototype._init = function (properties = {}) {
+    Application.prototype._init = function (properties = {}) {
         return native_init.call(this, {runtime: 'gjs', ...properties});
     };
 }
@@ -236,10 +239,10 @@ function _init() {
      * @param {any} value a plain value: its signal "progress" has it as a variant
      */
     for (const type of [this.Worker, this.ServerWorker, this.ClientWorker])
-        type.report = value => report(pack(value));
+        type.report = value => report(pack_for_application(value));
 
     this.exported = exported;
-    this.pack = value => pack(value);
+    this.pack = (value, runtime = 'gjs') => pack(value, () => runtime);
     this.unpack = unpack;
     implement(this.Worker, LIFE_CYCLE, []);
     implement(this.Workers, ['process'], ['update']);

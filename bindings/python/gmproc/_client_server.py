@@ -330,10 +330,10 @@ class ClientServer(Application):
                                  'from ServerWorker, or override process in a subclass')
             native, packed = _LocalServer(self, job, params, setting.has_main), None
         elif isinstance(server, str):
-            native = Gmp.ClientServer(server_target=server)
+            native = Gmp.ClientServer(server_target=server, runtime='python')
             packed = self._dump(None, params, setting)
         else:
-            native = Gmp.ClientServer(server_target=_task.SERVER)
+            native = Gmp.ClientServer(server_target=_task.SERVER, runtime='python')
             names = {entry.name: id for id, entry in entries.items()}
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)

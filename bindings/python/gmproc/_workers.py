@@ -44,7 +44,7 @@ class _State(State):
 
     def __init__(self) -> None:
         super().__init__()
-        self.native = Gmp.Workers()
+        self.native = Gmp.Workers(runtime='python')
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
         self.is_running = False
