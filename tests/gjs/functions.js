@@ -120,6 +120,27 @@ export const RawSquares = GObject.registerClass(class RawSquares extends Gmp.Wor
     }
 });
 
+/* What only JavaScript has. */
+export function everyday_values() {
+    return {
+        floats: new Float32Array([0.5, 2]),
+        map: new Map([['10', 1]]),
+        big: 5n,
+        date: new Date(0),
+        set: new Set([1]),
+    };
+}
+
+export function report_everyday_values() {
+    Gmp.Worker.report(everyday_values());
+}
+
+export class EverydayValues extends Gmp.Workers {
+    process(_id, _params) {
+        return everyday_values();
+    }
+}
+
 export function get_pid() {
     return new Gio.Credentials().get_unix_pid();
 }

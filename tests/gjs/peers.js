@@ -8,6 +8,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
+import {everyday_values} from './functions.js';
 
 /* Answers with one more, and tells at its end what it was given and how often it was asked. */
 export class Server extends Gmp.ServerWorker {
@@ -172,6 +173,16 @@ export class Named extends Gmp.ClientWorker {
 
     finish() {
         return [this.first_id, this.id, this.get_peer_runtime('server')];
+    }
+}
+
+export class EverydayClient extends Gmp.ClientWorker {
+    done() {
+        return true;
+    }
+
+    finish() {
+        return everyday_values();
     }
 }
 

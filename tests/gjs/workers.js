@@ -48,6 +48,17 @@ test('run', () => {
     equal(workers.run(new Set([2])), new Map([[2, 2]]));
 });
 
+test('everyday-values', () => {
+    const everyday = functions.everyday_values();
+    const results = new Map([[1, everyday], [2, everyday]]);
+
+    for (const workers of [new Gmp.Workers(), Gmp.Workers.new()]) {
+        workers.add(1, target('everyday_values'));
+        workers.add(2, target('EverydayValues'));
+        equal(workers.run(), results);
+    }
+});
+
 test('run-async', async () => {
     const workers = workers_for('increment', 'echo');
     let n_turns = 0;
