@@ -440,11 +440,11 @@ get_shared_memory (void)
   return result;
 }
 
-/* The request's memory is the client's, which does not listen; the response's is given back. */
+/* The copies of the request are dropped with it; the response's memory is given back. */
 static gboolean
 look_cb (gpointer user_data)
 {
-  const gsize limit = BIG + BIG / 2;
+  const gsize limit = BIG / 2;
   gsize size = get_shared_memory ();
   gsize *largest = user_data;
 
