@@ -4,11 +4,13 @@
 """Workers that are begun again, and servers that are told of clients that failed."""
 
 import os
+import pathlib
 import signal
+import time
 
 import pytest
 from gi.repository import Gmp
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
 
 
 def is_first(path):
@@ -128,6 +130,51 @@ def test_a_request_has_a_limit():
     assert error.error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT)
     assert '(request-timeout)' in str(error)
     assert caught.value.id == 'server'
+
+
+class Stopping(ServerWorker):
+    def process(self, id, msg):
+        report((msg, os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return 'answer'
+
+
+class Waiting(ClientWorker):
+    answer = None
+
+    def process(self):
+        return os.getpid()
+
+    def update(self, response):
+        self.answer = response
+
+    def done(self):
+        return self.answer is not None
+
+    def finish(self):
+        return self.answer
+
+
+def wait_until_stopped(pid):
+    while pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'T':
+        time.sleep(0.01)
+
+
+def stop_both(_id, pids):
+    client, server = pids
+    os.kill(client, signal.SIGSTOP)
+    for pid in pids:
+        wait_until_stopped(pid)
+    time.sleep(2.2)
+    os.kill(client, signal.SIGCONT)
+    time.sleep(0.2)
+    os.kill(server, signal.SIGCONT)
+
+
+def test_time_in_which_a_client_was_stopped_does_not_count():
+    cs = ClientServer(Stopping, request_timeout=2, on_progress=stop_both)
+    cs.new_worker(1, Waiting)
+    assert cs.run() == {1: 'answer'}
 
 
 class Sleeper(ServerWorker):
