@@ -18,7 +18,9 @@ typedef struct {
   GCancellable *outer;       /* (nullable): the caller's */
   gulong outer_handler;
   GSource *interrupt_source; /* (nullable) */
-  guint n_interrupts;
+  GSource *signal_source;    /* (nullable): of those that a language handles */
+  GError *failure;           /* (nullable): of the first handler that failed */
+  guint n_interrupts;        /* Ctrl-C, and handlers that failed */
   GFunc kill;                /* called with the object at the second Ctrl-C */
   GObject *object;
   GAsyncResult *result;

@@ -8,22 +8,76 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-signals-private.h"
 
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
 
-static gboolean
-interrupt_cb (gpointer user_data)
+/* The first time the workers are asked to end. */
+static void
+interrupt (GmpBlocking *self)
 {
-  GmpBlocking *self = user_data;
-
   self->n_interrupts++;
   if (self->n_interrupts == 1)
     g_cancellable_cancel (self->cancellable);
   else
     self->kill (self->object, NULL);
+}
+
+static gboolean
+interrupt_cb (gpointer user_data)
+{
+  interrupt (user_data);
   return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+signal_cb (int          fd G_GNUC_UNUSED,
+           GIOCondition condition G_GNUC_UNUSED,
+           gpointer     user_data)
+{
+  GmpBlocking *self = user_data;
+  GError *error = NULL;
+
+  if (gmp_signals_handle (&error))
+    return G_SOURCE_CONTINUE;
+  if (self->failure == NULL)
+    self->failure = g_steal_pointer (&error);
+  g_clear_error (&error);
+  interrupt (self);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Attaches @source before the next of many requests to an application that is the server. */
+static GSource *
+attach (GmpBlocking *self,
+        GSource     *source,
+        GSourceFunc  callback)
+{
+  g_source_set_priority (source, G_PRIORITY_HIGH);
+  g_source_set_callback (source, callback, self, NULL);
+  g_source_attach (source, self->context);
+  return source;
+}
+
+static void
+watch_signals (GmpBlocking *self)
+{
+  int fd = gmp_signals_get_fd ();
+
+  if (fd != -1)
+    self->signal_source = attach (self, g_unix_fd_source_new (fd, G_IO_IN),
+                                  G_SOURCE_FUNC (signal_cb));
+}
+
+static void
+unwatch_signals (GmpBlocking *self)
+{
+  if (self->signal_source == NULL)
+    return;
+  g_source_destroy (self->signal_source);
+  g_source_unref (self->signal_source);
 }
 
 /* How many runs, in how many threads, watch for Ctrl-C now. */
@@ -61,12 +115,8 @@ watch_interrupts (GmpBlocking *self)
       self->interrupt_source = g_unix_signal_source_new (SIGINT);
     }
   G_UNLOCK (n_watching);
-  if (self->interrupt_source == NULL)
-    return;
-  /* Before the next of many requests to an application that is the server. */
-  g_source_set_priority (self->interrupt_source, G_PRIORITY_HIGH);
-  g_source_set_callback (self->interrupt_source, interrupt_cb, self, NULL);
-  g_source_attach (self->interrupt_source, self->context);
+  if (self->interrupt_source != NULL)
+    attach (self, self->interrupt_source, interrupt_cb);
 }
 
 static void
@@ -108,6 +158,7 @@ gmp_blocking_begin (GmpBlocking  *self,
     self->outer_handler = g_cancellable_connect (cancellable, G_CALLBACK (outer_cancelled_cb),
                                                  g_object_ref (self->cancellable), g_object_unref);
   watch_interrupts (self);
+  watch_signals (self);
 }
 
 void
@@ -137,16 +188,26 @@ gmp_blocking_wait (GmpBlocking *self,
   return FALSE;
 }
 
-/* Says in @error, where there is one, that it was Ctrl-C. */
+/* Says in @error, where there is one, that it was Ctrl-C, or what else a handler failed with. */
 void
 gmp_blocking_end (GmpBlocking *self,
                   GError     **error)
 {
   if (self->n_interrupts > 0 && error != NULL &&
       g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    g_prefix_error (error, "Interrupted: ");
+    {
+      if (self->failure == NULL)
+        g_prefix_error (error, "Interrupted: ");
+      else
+        {
+          g_clear_error (error);
+          *error = g_steal_pointer (&self->failure);
+        }
+    }
+  g_clear_error (&self->failure);
   g_cancellable_disconnect (self->outer, self->outer_handler);
   unwatch_interrupts (self);
+  unwatch_signals (self);
   g_clear_object (&self->result);
   g_main_context_pop_thread_default (self->context);
   g_object_unref (self->cancellable);

@@ -20,7 +20,8 @@ typedef enum {
   GMP_INBOX_CLOSED,  /* one channel has ended, for good; its error says why */
   GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error says why it ended */
   GMP_INBOX_RENEWED, /* there is a channel to a peer that was restarted */
-  GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next */
+  GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
+  GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
   GMP_INBOX_TIMED_OUT
 } GmpInboxStatus;
 
@@ -38,7 +39,7 @@ typedef struct {
   GmpChannel *channel; /* (nullable): the inbox's own until the next is taken, as is @id */
   const char *id;      /* of the peer at the channel's other end */
   GVariant   *payload; /* (nullable) */
-  GError     *error;   /* of a peer that has ended */
+  GError     *error;   /* of a peer that has ended, or of a signal's handler */
 } GmpMail;
 
 /* Takes one message at most, and returns whether there may be more. */
@@ -74,7 +75,8 @@ GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
                                         GmpMail      *mail);
 gboolean       gmp_inbox_has_unsent    (GmpInbox     *self);
-void           gmp_inbox_flush         (GmpInbox     *self);
+gboolean       gmp_inbox_flush         (GmpInbox     *self,
+                                        GError      **error);
 void           gmp_inbox_close_all     (GmpInbox     *self,
                                         const GError *reason);
 void           gmp_inbox_ring          (GmpInbox     *self);

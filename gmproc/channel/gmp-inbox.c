@@ -8,7 +8,10 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-signals-private.h"
 #include "channel/gmp-spin-private.h"
+
+#include <sys/epoll.h>
 
 /* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
  * that are gone. */
@@ -41,6 +44,8 @@ struct _GmpInbox
   GmpSpin spin;
   GCancellable *stop; /* (nullable) */
   gulong stop_handler;
+  int signal_fd;       /* of this thread; -1: none */
+  gboolean has_signal; /* to be handled */
 
   GMutex lock;
   GPtrArray *added; /* of Slot; under lock */
@@ -70,6 +75,7 @@ gmp_inbox_new (GError **error)
   self = g_new0 (GmpInbox, 1);
   self->generation = gmp_fork_get_generation ();
   self->doorbell = g_steal_pointer (&doorbell);
+  self->signal_fd = -1;
   g_mutex_init (&self->lock);
   self->open = g_ptr_array_new_with_free_func (slot_free);
   self->closed = g_ptr_array_new_with_free_func (slot_free);
@@ -327,11 +333,26 @@ stop_cb (GCancellable *stop G_GNUC_UNUSED,
   gmp_doorbell_ring (doorbell);
 }
 
-/* What ends gmp_inbox_take() and gmp_inbox_flush(), from any thread; %NULL for nothing. */
+static void
+listen_to_signals (GmpInbox *self,
+                   int       fd)
+{
+  if (self->signal_fd != -1)
+    gmp_doorbell_forget (self->doorbell, self->signal_fd);
+  self->signal_fd = fd;
+  if (fd != -1)
+    gmp_doorbell_listen (self->doorbell, fd, EPOLLIN, &self->has_signal);
+  /* One may have come before this. */
+  self->has_signal = fd != -1;
+}
+
+/* Before the thread that calls this waits: what ends gmp_inbox_take() and gmp_inbox_flush(), from
+ * any thread; %NULL when it waits no more. */
 void
 gmp_inbox_set_stop (GmpInbox     *self,
                     GCancellable *stop)
 {
+  listen_to_signals (self, stop != NULL ? gmp_signals_get_fd () : -1);
   if (self->stop != NULL)
     g_cancellable_disconnect (self->stop, self->stop_handler);
   g_set_object (&self->stop, stop);
@@ -579,6 +600,16 @@ has_woken (GmpInbox *self)
   return result;
 }
 
+static gboolean
+handle_signals (GmpInbox *self,
+                GError  **error)
+{
+  if (G_LIKELY (!self->has_signal))
+    return TRUE;
+  self->has_signal = FALSE;
+  return gmp_signals_handle (error);
+}
+
 /* Waits for the next message: looking for it first, where that was worth it lately. */
 GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
@@ -590,8 +621,11 @@ gmp_inbox_take (GmpInbox *self,
   gmp_spin_begin (&self->spin, has_woken (self));
   while (!g_cancellable_is_cancelled (self->stop) && !gmp_inbox_is_inherited (self))
     {
-      GmpInboxStatus status = gmp_inbox_try_take (self, mail);
+      GmpInboxStatus status;
 
+      if (!handle_signals (self, &mail->error))
+        return GMP_INBOX_INTERRUPTED;
+      status = gmp_inbox_try_take (self, mail);
       if (status != GMP_INBOX_EMPTY)
         {
           gmp_spin_found (&self->spin);
@@ -624,9 +658,10 @@ gmp_inbox_has_unsent (GmpInbox *self)
 }
 
 /* Waits until what was sent has room at the other ends, they are gone, or it is asked to stop. What
- * comes meanwhile is taken by nobody any more. */
-void
-gmp_inbox_flush (GmpInbox *self)
+ * comes meanwhile is taken by nobody any more. %FALSE where the handler of a signal failed. */
+gboolean
+gmp_inbox_flush (GmpInbox *self,
+                 GError  **error)
 {
   while (gmp_inbox_has_unsent (self) && !g_cancellable_is_cancelled (self->stop))
     {
@@ -635,7 +670,10 @@ gmp_inbox_flush (GmpInbox *self)
       if (gmp_inbox_try_take (self, &mail) == GMP_INBOX_EMPTY &&
           gmp_inbox_has_unsent (self))
         sleep_until_rung (self, -1);
+      if (!handle_signals (self, error))
+        return FALSE;
     }
+  return TRUE;
 }
 
 /* Ends every channel. They stay known to the inbox until it is freed, so that clients which send

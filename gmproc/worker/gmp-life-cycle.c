@@ -212,7 +212,9 @@ serve (GmpServerWorker *server,
       g_auto (GmpMail) mail = { 0, };
       GmpInboxStatus status = gmp_inbox_take (inbox, &mail);
 
-      if (status == GMP_INBOX_STOPPED)
+      if (status == GMP_INBOX_INTERRUPTED)
+        local = g_steal_pointer (&mail.error);
+      if (status == GMP_INBOX_STOPPED || status == GMP_INBOX_INTERRUPTED)
         break;
       if (status == GMP_INBOX_PAYLOAD &&
           !gmp_life_cycle_respond (&server_methods, server, &mail, &local))
@@ -222,7 +224,7 @@ serve (GmpServerWorker *server,
     }
   /* The last responses, before the channels are closed. */
   if (local == NULL)
-    gmp_inbox_flush (inbox);
+    gmp_inbox_flush (inbox, &local);
   return succeeded (local, error) && check_own (inbox, error) &&
          !g_cancellable_set_error_if_cancelled (cancellable, error);
 }
@@ -302,6 +304,10 @@ receive (Request *request,
     case GMP_INBOX_CLOSED:
       if (g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
         return TURN_LAST;
+      g_propagate_error (error, g_steal_pointer (&mail->error));
+      return TURN_FAILED;
+
+    case GMP_INBOX_INTERRUPTED:
       g_propagate_error (error, g_steal_pointer (&mail->error));
       return TURN_FAILED;
 

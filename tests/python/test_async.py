@@ -3,10 +3,15 @@
 
 import asyncio
 import concurrent.futures
+import contextvars
+import gc
+import os
 import threading
+import weakref
 
 import pytest
-from gmproc import ClientServer, Run, Workers, WorkerError, report
+from gmproc import (ClientServer, ClientWorker, Run, ServerWorker, Workers, WorkerError,
+                    report)
 from gi.repository import GLib
 from test_client_server import Application, BrokenApplication, Echo, Endless, Once
 
@@ -145,6 +150,181 @@ async def test_asyncio_the_application_as_server():
 @on_asyncio
 async def test_asyncio_no_workers():
     assert await Workers().run_async() == {}
+
+
+name = contextvars.ContextVar('name', default='nobody')
+
+
+@on_asyncio
+async def test_asyncio_callbacks_run_in_the_callers_context():
+    seen = []
+    workers = make_workers(same, on_result=lambda *_: seen.append(name.get()))
+    name.set('caller')
+    run = workers.run_async()
+    name.set('later')
+    await run
+    assert seen == ['caller']
+
+
+@on_asyncio
+async def test_asyncio_callbacks_are_awaited():
+    """Also where they wait for other runs."""
+    events = []
+
+    async def on_progress(id, value):
+        events.append(await make_workers(same).run_async())
+        events.append((id, value))
+
+    async def on_result(id, value):
+        await asyncio.sleep(0)
+        events.append((id, value))
+
+    workers = make_workers(report, on_progress=on_progress, on_result=on_result)
+    await workers.run_async()
+    assert events == [{0: 0}, (0, 0), (0, None)]
+
+
+@on_asyncio
+async def test_asyncio_the_application_as_server_with_coroutines():
+    class Awaiting(ClientServer):
+        async def process(self, id, msg):
+            await asyncio.sleep(0)
+            return id, msg
+
+    cs = Awaiting()
+    cs.new_worker('c', Once, 1)
+    assert await cs.run_async() == {'c': ('c', ('c', 1))}
+
+
+async def on_result(_id, _value):
+    pass
+
+
+class Asynchronous(ClientServer):
+    async def process(self, id, msg):
+        pass
+
+
+def test_coroutines_that_nobody_awaits_are_refused():
+    with pytest.raises(TypeError, match='on_result is a coroutine function'):
+        make_workers(same, on_result=on_result).run()
+    with pytest.raises(TypeError, match='on_result is a coroutine function'):
+        make_workers(same, on_result=on_result).run_async()
+    with pytest.raises(TypeError, match='process is a coroutine function'):
+        Asynchronous().run()
+    with pytest.raises(TypeError, match='<lambda> is a coroutine function'):
+        make_workers(same, on_result=lambda *event: on_result(*event)).run()
+
+
+@on_asyncio
+async def test_asyncio_many_at_once_share_a_thread():
+    n_threads = threading.active_count()
+    runs = [make_workers(same).run_async() for _ in range(50)]
+    assert threading.active_count() == n_threads + 1
+    assert await asyncio.gather(*runs) == [{0: 0}] * 50
+
+
+ENDS = """
+import asyncio, os, sys, time
+from gmproc import Workers, report
+
+def nap(_):
+    report(os.getpid())
+    time.sleep(1000)
+
+async def main(**options):
+    told = asyncio.Event()
+    workers = Workers(on_progress=lambda _id, pid: (print(pid, flush=True), told.set()), **options)
+    workers.add(1, nap)
+    global run
+    run = workers.run_async()
+    await told.wait()
+
+def block(*_):
+    loop.stop()
+
+if __name__ == '__main__':
+    loop = asyncio.new_event_loop()
+    {end}
+"""
+
+
+@pytest.mark.parametrize('end', [
+    'loop.run_until_complete(main())',
+    'loop.run_until_complete(main()); sys.exit(0)',
+    'loop.run_until_complete(main()); loop.close()',
+    'asyncio.run(main())',
+    'loop.create_task(main(on_output=block)); loop.call_later(1, loop.stop); loop.run_forever()',
+])
+def test_asyncio_a_program_that_ends_meanwhile(script, end):
+    """It ends, and so do its workers."""
+    done = script.python(script.write(ENDS.replace('{end}', end)))
+    assert done.returncode == 0, done.stderr
+    for pid in done.stdout.split():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(pid), 0)
+
+
+async def square_later(n):
+    await asyncio.sleep(0)
+    return n * n
+
+
+class AsyncServer(ServerWorker):
+    async def start(self, params):
+        self.lock = asyncio.Lock()
+
+    async def process(self, id, msg):
+        async with self.lock:
+            return msg * 2
+
+
+class AsyncClient(ClientWorker):
+    value = None
+
+    async def done(self):
+        return self.value is not None
+
+    async def process(self):
+        return 21
+
+    async def update(self, response):
+        self.value = response
+
+    async def finish(self):
+        await asyncio.sleep(0)
+        return self.value
+
+
+def test_workers_that_are_coroutines():
+    assert make_workers(square_later, square_later).run() == {0: 0, 1: 1}
+    with Workers(max_parallel=1) as workers:
+        assert workers.map(square_later, range(5)) == [0, 1, 4, 9, 16]
+    cs = ClientServer(AsyncServer)
+    cs.new_workers(2, AsyncClient)
+    assert cs.run() == {0: 42, 1: 42}
+
+
+class Held:
+    pass
+
+
+def fail_while_holding(begin):
+    held = Held()
+    with pytest.raises(WorkerError):
+        begin()
+    return weakref.ref(held)
+
+
+@pytest.mark.parametrize('begin', [lambda: make_workers(fail).run(),
+                                   lambda: Workers().map(fail, [1, 2])])
+def test_a_failed_run_holds_nothing_of_the_callers(begin):
+    gc.collect()
+    gc.disable()
+    try:
+        assert fail_while_holding(begin)() is None
+    finally:
+        gc.enable()
 
 
 def on_main_loop(begin):

@@ -20,6 +20,7 @@ import gi
 
 gi.require_version('Gmp', '1')  # type: ignore[attr-defined]
 
+from . import _adapters as _adapters  # gives _gmproc the part of its work that is in Python
 from ._client_server import ClientServer
 from ._errors import WorkerError, WorkerTimeout
 from ._run import Run

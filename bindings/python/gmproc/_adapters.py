@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import pickle
 from typing import Any
 
@@ -39,11 +40,39 @@ def guarded(method: Any) -> Any:
     def call(*args: Any) -> Any:
         try:
             return method(*args)
-        except BaseException as exception:
-            raise fail(exception) from None
         finally:
             flush_output()
-    return call
+    return _gmproc.Guard(call, lambda _self, exception: fail(exception), is_method=True)
+
+
+def complete(value: Any) -> Any:
+    """What a method returned, or what that leads to where it is a coroutine. All of a worker run on
+    one loop, which lives as long as the worker."""
+    if not inspect.iscoroutine(value):
+        return value
+    if _Process.loop is None:
+        import asyncio
+
+        _Process.loop = asyncio.new_event_loop()
+    return _Process.loop.run_until_complete(value)
+
+
+def close_loop() -> None:
+    """What a coroutine has left running ends here."""
+    loop, _Process.loop = _Process.loop, None
+    if loop is None:
+        return
+    import asyncio
+
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    try:
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
 
 
 def _send_exception(exception: BaseException) -> None:
@@ -76,7 +105,7 @@ class Life:
 
     def start(self, _params: GLib.Variant | None) -> None:
         params, self._params = self._params, None
-        self.user.start(params)
+        complete(self.user.start(params))
         flush_output()
 
     def get_id(self, name: str) -> Any:
@@ -86,11 +115,12 @@ class Life:
     def client_failed(self, name: str, domain: str, code: int, message: str) -> None:
         id = self.get_id(name)
         error = GLib.Error(message, domain, code)
-        self.user.client_failed(id, make_worker_error(name, id, error))
+        complete(self.user.client_failed(id, make_worker_error(name, id, error)))
         flush_output()
 
     def finish(self) -> GLib.Variant | None:
-        result = dump_result(self.user.finish())
+        result = dump_result(complete(self.user.finish()))
+        close_loop()
         flush_output()
         return result
 
@@ -104,4 +134,4 @@ def dump_result(value: Any) -> Any:
 
 
 _gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, to_natural=_payload.to_natural,
-            from_natural=_natural.load, refuse=_payload.refuse, fail=fail)
+            from_natural=_natural.load, refuse=_payload.refuse, fail=fail, complete=complete)

@@ -15,7 +15,7 @@ from gi.repository import Gmp
 from . import _main_module
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._outcome import Outcome
-from ._run import Job
+from ._run import Claims, Job
 from ._task import Setting, derive_seed
 
 # Where this package is, and the module of it in C: one folder, once they are installed.
@@ -72,7 +72,8 @@ def choose(ids: Iterable[Any] | None, known: Iterable[Any]) -> list[Any]:
 class State:
     """What is private to an application, in one attribute of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: str) -> None:
+        self.claims = Claims(busy)
         self.n_runs = 0
         self._entropy = int.from_bytes(os.urandom(8), 'little')
 
@@ -191,7 +192,11 @@ class Application:
                 if name != '_gmproc' and not hasattr(Application, name)}
 
 
-def keep_result(application: Application, job: Job, use: Callable[[Any, Any], Any]
+# All callbacks of the user's.
+_CALLBACKS = 'on_result', 'on_failed', 'on_restarted', 'on_progress', 'on_output'
+
+
+def keep_result(application: Application, job: Job, use: Callable[[Any, Any], Any] | None
                 ) -> Callable[[Any, Any], None]:
     """How to take a result: ``use`` may refuse it, and then the user's callback gets it."""
     def take(name: Any, value: Any) -> None:
@@ -204,11 +209,13 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None],
-            forgive: Callable[[Any, Any], bool] | None = None) -> list[int]:
+            forgive: Callable[[Any, Any], bool] | None = None, methods: Iterable[str] = ()
+            ) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks. A failure that
     ``forgive`` has dealt with is none. Where nobody wants to know of failures, the C library logs
-    the death of a worker."""
+    the death of a worker. ``methods`` are the application's that are called too."""
     outcome.native = native
+    job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)}
     outcome.is_told = application.on_failed is not None or forgive is not None
 
     def on_result(_native: Any, name: Any, value: Any) -> None:
@@ -224,21 +231,21 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
 
     def on_restarted(_native: Any, name: Any, report: Any) -> None:
         error = outcome.make_error(name, report.props.error, report) if report is not None else None
-        job.notify(application.on_restarted, outcome.get_id(name), error)
+        job.notify(application.on_restarted, outcome.get_begun_id(name), error)
 
     def on_progress(_native: Any, name: Any, value: Any) -> None:
-        if not outcome.take_notice(name, value):
-            job.notify(lambda: take_progress(*outcome.load_progress(name, value)))
-
-    def take_progress(id: Any, value: Any) -> None:
+        if outcome.take_notice(name, value):
+            return
+        takers = [application.on_progress]
         if isinstance(native, Gmp.ClientServer):
-            application.update(id, value)  # type: ignore[attr-defined]
-        if application.on_progress is not None:
-            application.on_progress(id, value)
+            takers.insert(0, application.update)  # type: ignore[attr-defined]
+        loaded = outcome.load_progress(name, value)
+        for taker in takers:
+            job.notify(taker, *loaded)
 
     def on_output(_native: Any, name: Any, stream: Any, line: str) -> None:
         job.notify(application.on_output, outcome.get_id(name), stream.value_nick, line)
 
-    return [native.connect(signal, handler) for signal, handler in (
+    return [native.connect(signal, job.guard(handler)) for signal, handler in (
         ('result', on_result), ('failed', on_failed), ('restarted', on_restarted),
         ('progress', on_progress), ('output', on_output)) if signal != 'failed' or outcome.is_told]

@@ -1,17 +1,24 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Runs on asyncio: in a thread, which calls the user's code in that of the loop."""
+"""Runs on asyncio: all of a loop in one thread, which calls the user's code in that of the loop."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import threading
+import contextlib
+import contextvars
+import inspect
+import weakref
+from concurrent.futures import Future
 from typing import Any, Callable
 
 from ._errors import trim
 from ._run import Job
+from ._threads import Thread, fail
+
+_threads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Thread] = \
+    weakref.WeakKeyDictionary()
 
 
 def get_loop() -> asyncio.AbstractEventLoop | None:
@@ -22,18 +29,50 @@ def get_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def _dispatch_to(loop: asyncio.AbstractEventLoop) -> Callable[..., Any]:
-    """Calls a function in the loop's thread, and waits for it."""
-    def dispatch(function: Callable[..., Any], *args: Any) -> Any:
-        returned: concurrent.futures.Future[Any] = concurrent.futures.Future()
+class _Call:
+    """A call of the user's code in the loop's thread; what it awaits belongs to it."""
 
-        def call() -> None:
-            try:
-                returned.set_result(function(*args))
-            except BaseException as exception:
-                returned.set_exception(exception)
-        loop.call_soon_threadsafe(call)
-        return returned.result()
+    def __init__(self, loop: asyncio.AbstractEventLoop, returned: Future[Any],
+                 function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._loop = loop
+        self._returned = returned
+        self._function = function
+        self._args = args
+
+    def __call__(self) -> None:
+        try:
+            value = self._function(*self._args)
+            if inspect.iscoroutine(value):
+                self._loop.create_task(value).add_done_callback(self._awaited)
+            else:
+                self._returned.set_result(value)
+        except BaseException as exception:
+            self._returned.set_exception(exception)
+
+    def _awaited(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            self._returned.set_exception(asyncio.CancelledError())
+        elif task.exception() is not None:
+            self._returned.set_exception(task.exception())
+        else:
+            self._returned.set_result(task.result())
+
+    def __del__(self) -> None:
+        # A loop that is closed drops what it was still to call.
+        if not self._returned.done():
+            fail(self._returned, 'The event loop was closed before it had called '
+                 f'{getattr(self._function, "__qualname__", self._function)}')
+
+
+def _dispatch_to(loop: asyncio.AbstractEventLoop, thread: Thread) -> Callable[..., Any]:
+    """Calls a function in the loop's thread and in the context of the caller, and waits for it."""
+    context = contextvars.copy_context()
+
+    def dispatch(function: Callable[..., Any], *args: Any) -> Any:
+        returned: Future[Any] = Future()
+        # Nothing here holds the call itself: when the loop drops it, the wait is to end.
+        loop.call_soon_threadsafe(_Call(loop, returned, function, args), context=context)
+        return thread.wait(returned)
     return dispatch
 
 
@@ -51,20 +90,34 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
         return job.result()
     except BaseException as error:
         raise trim(error)
+    finally:
+        del job
 
 
-def run_in_thread(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
-    ended = loop.create_future()
+def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+    # A callback that is awaited may wait for other runs, so it holds up none but its own.
+    thread = None if job.has_coroutines() else _threads.get(loop)
+    while True:
+        if thread is None:
+            thread = Thread()
+            if not job.has_coroutines():
+                _threads[loop] = thread
+        job.dispatch = _dispatch_to(loop, thread)
+        if thread.start(job, ended):
+            return
+        thread = None
 
-    def body() -> None:
-        try:
-            job.block()
-        finally:
-            loop.call_soon_threadsafe(ended.set_result, None)
 
-    job.dispatch = _dispatch_to(loop)
-    threading.Thread(target=body, name='gmproc').start()
-    task = loop.create_task(_wait(job, ended))
+def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
+    future = loop.create_future()
+
+    def ended() -> None:
+        # Nobody waits where the loop was closed.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
+
+    _start(job, loop, ended)
+    task = loop.create_task(_wait(job, future))
     # A task that is cancelled before it has begun never comes to its own code.
     task.add_done_callback(lambda _task: job.cancel())
     return task

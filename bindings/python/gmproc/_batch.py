@@ -13,6 +13,7 @@ import _gmproc
 from gi.repository import GLib, Gmp
 
 from . import _pickles, _task
+from ._adapters import close_loop, complete
 from ._errors import BadPayload
 from ._worker import _Process
 
@@ -46,12 +47,13 @@ class Batch:
         begin = time.perf_counter()
         try:
             for _Process.index, item in enumerate(items, first):
-                append(function(item))
+                append(complete(function(item)))
         except BaseException:
             _tell(first, values)
             raise
         finally:
             _Process.seeds = None
+            close_loop()
         return values, time.perf_counter() - begin
 
 

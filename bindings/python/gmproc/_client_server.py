@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
+import _gmproc
 from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
-from ._adapters import guarded
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
@@ -41,11 +42,10 @@ class _State(State):
     """What a ClientServer object has besides the user's attributes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__('This application is in a run already')
         self.server: Any = None
         self.entries: dict[Any, _Entry] = {}
         self.names: set[str] = {'server'}
-        self.job: _run.Job | None = None
         self.native: Gmp.ClientServer | None = None
         self.server_result: Any = None
         # Each run has a C object of its own; what is warm stays while there is any.
@@ -57,6 +57,15 @@ class _State(State):
         while name in self.names:
             name += "'"
         return name
+
+
+def _guarded(method: Callable[..., Any]) -> Any:
+    """What is raised in it ends the run, and comes out of that."""
+    return _gmproc.Guard(method, lambda self, exception: self.job.catch(exception), is_method=True)
+
+
+# The methods of an application that is the server.
+_METHODS = 'start', 'process', 'wait', 'done', 'client_failed', 'finish'
 
 
 class _LocalServer(Gmp.ClientServer):
@@ -72,39 +81,37 @@ class _LocalServer(Gmp.ClientServer):
         self.job = job
         self.params = params
 
-    @guarded
+    @_guarded
     def do_start(self, _params: Any) -> bool:
-        self.job.call(self.application.start, self.params)
+        self.job.dispatch(self.application.start, self.params)
         return True
 
-    @guarded
-    def do_process(self, client_id: str, request: Any) -> Any:
-        return self.job.call(self.answer, client_id, request)
-
-    def answer(self, name: str, request: Any) -> Any:
+    @_guarded
+    def do_process(self, name: str, request: Any) -> Any:
         outcome = self.job.outcome
-        response = self.application.process(outcome.get_id(name), outcome.load(name, request))
+        response = self.job.dispatch(self.application.process, outcome.get_id(name),
+                                     outcome.load(name, request))
         return _payload.dump(response, outcome.get_runtime(name), self.has_main)
 
-    @guarded
+    @_guarded
     def do_wait(self) -> bool:
-        self.job.call(self.application.wait)
+        self.job.dispatch(self.application.wait)
         return True
 
-    @guarded
+    @_guarded
     def do_done(self) -> bool:
-        return bool(self.job.call(self.application.done))
+        return bool(self.job.dispatch(self.application.done))
 
-    @guarded
+    @_guarded
     def do_client_failed(self, client_id: str, reason: GLib.Error) -> bool:
         outcome = self.job.outcome
-        self.job.call(self.application.client_failed, outcome.get_id(client_id),
-                      outcome.make_error(client_id, reason))
+        self.job.dispatch(self.application.client_failed, outcome.get_id(client_id),
+                          outcome.make_error(client_id, reason))
         return True
 
-    @guarded
+    @_guarded
     def do_finish(self) -> None:
-        self.application._gmproc.server_result = self.job.call(self.application.finish)
+        self.application._gmproc.server_result = self.job.dispatch(self.application.finish)
 
 
 class _Native:
@@ -126,13 +133,13 @@ class _Native:
         self.native.run_finish(result)
 
     def release(self) -> None:
-        for handler in self.handlers:
-            self.native.disconnect(handler)
+        while self.handlers:
+            self.native.disconnect(self.handlers.pop())
         if isinstance(self.native, _LocalServer):
-            del self.native.application, self.native.job
+            self.native.application = self.native.job = None
         else:
             self.state.server_result = self.native.get_server_result()
-        self.state.job = self.state.native = None
+        self.state.native = None
 
 
 class ClientServer(Application):
@@ -264,7 +271,8 @@ class ClientServer(Application):
             WorkerError: the server or a client failed. What the other clients returned is in it.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
-        results: dict[Any, Any] = _run.run_blocking(self._prepare(ids, params))
+        results: dict[Any, Any] = _run.run_blocking(self._gmproc.claims,
+                                                          partial(self._prepare, ids, params))
         return results
 
     @public
@@ -274,7 +282,7 @@ class ClientServer(Application):
 
         The methods of an application that is the server are called on the main loop, too.
         """
-        return _run.run_async(self._prepare(ids, params))
+        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids, params))
 
     def stop(self) -> None:
         """Ends a run in good order: the server is done at its next turn, and all finish."""
@@ -291,15 +299,13 @@ class ClientServer(Application):
         server = self._gmproc.server
         return check_target(server, 'server') if isinstance(server, str) else 'python'
 
-    def _prepare(self, ids: Iterable[Any] | None, params: Any) -> _run.Job:
+    def _prepare(self, ids: Iterable[Any] | None, params: Any, job: _run.Job) -> None:
         state = self._gmproc
-        if state.job is not None:
-            raise RuntimeError('This application is in a run already')
         entries = {id: self._find(id) for id in choose(ids, state.entries)}
         runtimes = {entry.name: entry.runtime for entry in entries.values()}
         if state.server is not None or type(self).process is ClientServer.process:
             runtimes['server'] = self._get_server_runtime()
-        job = _run.Job(Outcome({entry.name: id for id, entry in entries.items()}, runtimes))
+        job.outcome = Outcome({entry.name: id for id, entry in entries.items()}, runtimes)
         setting = make_setting(self)
         native, native_params = self._make_native(job, entries, params, setting)
         for id, entry in entries.items():
@@ -307,11 +313,11 @@ class ClientServer(Application):
             native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
         set_command()
         job.native = _Native(state, native, native_params)
-        job.native.handlers = connect(self, native, job, job.outcome,
-                                      keep_result(self, job, lambda _id, _result: None))
-        state.job, state.native, state.server_result = job, native, None
+        methods = ['update', *(_METHODS if isinstance(native, _LocalServer) else ())]
+        job.native.handlers = connect(self, native, job, job.outcome, keep_result(self, job, None),
+                                      methods=methods)
+        state.native, state.server_result = native, None
         state.n_runs += 1
-        return job
 
     def _find(self, id: Any) -> _Entry:
         entry: _Entry | None = self._gmproc.entries.get(id)

@@ -16,8 +16,8 @@ from typing import Any, Callable, Iterable, Sized
 from gi.repository import GLib, Gmp
 
 from . import _batch, _pickles, _task
-from ._errors import DEATHS, BadPayload, WorkerError, describe_payload_error
-from ._outcome import Outcome
+from ._errors import DEATHS, BadPayload, WorkerError, describe_payload_error, make_error
+from ._outcome import Outcome, is_of_signal
 from ._run import Job
 
 # A batch should take so many seconds: long beside the millisecond that it costs to send one.
@@ -99,14 +99,26 @@ class MapOutcome(Outcome):
         self._batches: dict[Any, tuple[int, int]] = {}  # the place of the first, and how many
         self._values: dict[int, list[Any]] = {}         # by the place of the first
         self._failed: dict[Any, int] = {}               # the item, by the worker's name
+        self._n_begun = 0                               # how many items were sent
 
     def begin_batch(self, name: Any, first: int, n: int) -> None:
         self._batches[name] = first, n
+        self._n_begun = max(self._n_begun, first + n)
+
+    def _find_missing(self) -> WorkerError | None:
+        index = 0
+        for first in sorted(self._values):
+            if first != index:
+                break
+            index += len(self._values[first])
+        if index == self._n_begun:
+            return None
+        return make_error(Gmp.Error.FAILED, f'Item {index} has neither a value nor an error', index)
 
     def take_batch(self, name: Any, value: GLib.Variant | None) -> tuple[int, list[Any], float]:
         """The place of the first item, the values, and how long it took; no values where they
         cannot be read, which is then a failure."""
-        self.take_result(name, value, lambda _id, _value: None)
+        self.take_result(name, value)
         first, _n = self._batches[name]
         values, seconds = self.results.pop(self._names[name], ([], 0.0))
         self._values[first] = values
@@ -115,9 +127,12 @@ class MapOutcome(Outcome):
     def take_notice(self, name: Any, value: GLib.Variant) -> bool:
         if _pickles.get_tag(value) != _batch.ITEM:
             return super().take_notice(name, value)
-        with contextlib.suppress(Exception):
+        try:
             self._failed[name], first, values = _pickles.load(value)
             self._values[first] = values or []
+        except Exception as exception:
+            if is_of_signal(exception):
+                raise
         return True
 
     def has_failed(self) -> bool:
@@ -128,6 +143,10 @@ class MapOutcome(Outcome):
         if name in self._failures:
             return self._failed.get(name, self._batches[name][0])
         return super().get_id(name)
+
+    def get_begun_id(self, name: Any) -> Any:
+        """The place of the first item that the process has."""
+        return self._batches[name][0]
 
     def load_progress(self, name: Any, value: GLib.Variant | None) -> tuple[Any, Any]:
         index, value = self.load(name, value)
@@ -141,8 +160,9 @@ class MapOutcome(Outcome):
         return {first + i: value for first in sorted(self._values)
                 for i, value in enumerate(self._values[first])}
 
-    def make_error(self, name: Any, error: GLib.Error) -> WorkerError:
-        failure = super().make_error(name, error)
+    def make_error(self, name: Any, error: GLib.Error, report: Gmp.Failure | None = None
+                   ) -> WorkerError:
+        failure = super().make_error(name, error, report)
         if name not in self._failures:
             return failure
         first, n = self._batches[name]
@@ -223,10 +243,12 @@ class Mapping:
         """Gives a worker its next items; False where there are none, or the map ends."""
         if self.job.cancellable.is_cancelled():
             return False
-        with contextlib.suppress(BaseException):
-            if self.job.call(self.send, name):
-                return bool(self.native.run_again(name))
-        return False
+        if not self.send(name):
+            return False
+        try:
+            return bool(self.native.run_again(name))
+        except GLib.Error:
+            return False  # The run was cancelled meanwhile.
 
 
 def _blame(first: int, batch: list[Any], has_main: bool, reason: BadPayload) -> WorkerError:

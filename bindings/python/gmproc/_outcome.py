@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import signal
+import traceback
 from typing import Any, Callable
 
 from gi.repository import Gio, GLib, Gmp
 
 from . import _exceptions, _payload, _pickles, _task
-from ._errors import BadPayload, WorkerError, make_gerror, make_worker_error, trim
+from ._errors import (BadPayload, WorkerError, make_error, make_gerror, make_worker_error,
+                      trim)
 
 # What the C library puts before the message of a run that Ctrl-C ended.
 _INTERRUPTED = 'Interrupted: '
@@ -37,6 +40,10 @@ class Outcome:
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
+
+    def get_begun_id(self, name: Any) -> Any:
+        """Of what has begun and not ended yet."""
+        return self.get_id(name)
 
     def get_runtime(self, name: Any) -> str | None:
         return self._runtimes.get(name)
@@ -71,15 +78,18 @@ class Outcome:
         return True
 
     def take_result(self, name: Any, value: GLib.Variant | None,
-                    use: Callable[[Any, Any], Any]) -> None:
+                    use: Callable[[Any, Any], Any] | None = None) -> None:
         """Keeps a result once ``use`` has seen it: when that fails, so has the worker."""
         try:
             result = self.load(name, value)
-            use(self.get_id(name), result)
+            if use is not None:
+                use(self.get_id(name), result)
         except BadPayload as reason:
             self.take_failure(name, make_gerror(Gmp.Error.BAD_PAYLOAD,
                                                 f'Its result cannot be read: {reason}'))
-        except BaseException as exception:
+        except Exception as exception:
+            if is_of_signal(exception):
+                raise
             self._causes[name] = trim(exception)
             text = f'{type(exception).__qualname__}: {exception}'
             self.take_failure(name, make_gerror(Gmp.Error.FAILED, 'Its result could not be taken: '
@@ -105,7 +115,7 @@ class Outcome:
         if raised is not None:
             self.exception = raised
         elif error is None and not self._failures:
-            return
+            self.exception = self._find_missing()
         elif error is not None and _is_cancelled(error) and error.message.startswith(_INTERRUPTED):
             self.exception = KeyboardInterrupt()
         elif was_cancelled:
@@ -114,6 +124,14 @@ class Outcome:
             self.exception = CancelledError('The run was cancelled')
         else:
             self.exception = self._make_exception(error)
+
+    def _find_missing(self) -> WorkerError | None:
+        """What is returned is complete, whatever went wrong in this process."""
+        missing = [id for id in self._names.values() if id not in self.results]
+        if not missing:
+            return None
+        return make_error(Gmp.Error.FAILED, f'Worker {missing[0]!r} has neither returned nor '
+                          'failed', missing[0])
 
     def _find_failures(self) -> None:
         """Those that the C library knows of come first, as in its error."""
@@ -166,6 +184,15 @@ class Outcome:
         """What the C library knows of a worker's end."""
         failures = self.native.get_failures() if self.native is not None else []
         return next((each for each in failures if each.props.id == str(name)), None)
+
+
+def is_of_signal(exception: BaseException) -> bool:
+    """Whether the handler of a signal has raised it, so that it has nothing to do with the code
+    that was interrupted."""
+    handlers = {getattr(signal.getsignal(number), '__code__', None)
+                for number in signal.valid_signals()} - {None}
+    return any(frame.f_code in handlers
+               for frame, _line in traceback.walk_tb(exception.__traceback__))
 
 
 def _is_cancelled(error: GLib.Error) -> bool:

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Generator, Iterator, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Generator, Protocol
 
+import _gmproc
 from gi.repository import Gio, GLib
 
 from . import _main_module
-from ._errors import trim
+from ._errors import flush_output, to_gerror, trim
 from ._outcome import Outcome
 
 if TYPE_CHECKING:
@@ -30,78 +32,156 @@ class Native(Protocol):
     def release(self) -> None: ...
 
 
-class Job:
-    """One run: calls the user's code for the C object, and keeps what that raises."""
+def _call_here(function: Callable[..., Any], *args: Any) -> Any:
+    value = function(*args)
+    if inspect.iscoroutine(value):
+        value.close()
+        refuse_coroutine(getattr(function, '__qualname__', repr(function)))
+    return value
 
-    def __init__(self, outcome: Outcome) -> None:
+
+def refuse_coroutine(name: str) -> None:
+    raise TypeError(f'{name} is a coroutine function, which only run_async() and map_async() on '
+                    'asyncio can await: make it a plain function, or run it there')
+
+
+class Claims:
+    """Which run an object is in: one at a time, in whatever thread."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+        self._jobs: dict[str, Job] = {}
+
+    def take(self, job: Job) -> None:
+        if self._jobs.setdefault('run', job) is not job:
+            raise RuntimeError(self._message)
+
+    def drop(self, job: Job) -> None:
+        if self._jobs.get('run') is job:
+            del self._jobs['run']
+
+
+class Job:
+    """One run: calls the user's code for the C object, and keeps what that raises.
+
+    Attributes:
+        callbacks: the user's functions that it calls, by their names.
+    """
+
+    # Set by who prepares the run, as callbacks are.
+    outcome: Outcome
+    native: Native | None = None
+
+    def __init__(self, claims: Claims) -> None:
         _main_module.check_not_importing()
-        self.outcome = outcome
+        self._claims = claims
+        self.callbacks: dict[str, Callable[..., Any] | None] = {}
         self.cancellable = Gio.Cancellable()
-        self.native: Native  # set by who prepares the run
         self.raised: BaseException | None = None
         self.was_cancelled = False
         # Where the user's code runs: here, or in asyncio's thread.
-        self.dispatch: Callable[..., Any] = lambda function, *args: function(*args)
+        self.dispatch: Callable[..., Any] = _call_here
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Calls the user's code; what it raises ends the run, and comes out of it."""
-        try:
-            return self.dispatch(function, *args)
-        except BaseException as exception:
-            if self.raised is None:
-                self.raised = trim(exception)
-            self.cancellable.cancel()
-            raise
+    def has_coroutines(self) -> bool:
+        return any(inspect.iscoroutinefunction(each) for each in self.callbacks.values())
+
+    def check_callbacks(self) -> None:
+        """Refuses what nobody here could await."""
+        for name, function in self.callbacks.items():
+            if inspect.iscoroutinefunction(function):
+                refuse_coroutine(name)
+
+    def catch(self, exception: BaseException) -> GLib.Error:
+        """Takes what code of the user's raised, which ends the run and comes out of it."""
+        if self.raised is None:
+            self.raised = trim(exception)
+        self.cancellable.cancel()
+        return to_gerror(exception)
+
+    def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """For what C calls: nothing that is raised in it is lost."""
+        return _gmproc.Guard(function, self.catch)
 
     def notify(self, function: Callable[..., Any] | None, *args: Any) -> None:
-        """As call(), from where nobody takes an exception."""
         if function is not None:
-            with contextlib.suppress(BaseException):
-                self.call(function, *args)
+            self.dispatch(function, *args)
 
     def cancel(self) -> None:
         self.was_cancelled = True
         self.cancellable.cancel()
 
     def end(self, error: GLib.Error | None) -> None:
-        self.native.release()
-        self.outcome.conclude(error, self.raised, self.was_cancelled)
-
-    def block(self) -> None:
-        """Runs to the end, in this thread."""
-        error = None
-        try:
-            self.native.run(self.cancellable)
-        except GLib.Error as caught:
-            error = caught
-        finally:
-            self.end(error)
+        """May be called again where it was interrupted."""
+        if self.native is not None:
+            self.native.release()
+            self.outcome.conclude(error, self.raised, self.was_cancelled)
+        self._claims.drop(self)
 
     def result(self) -> Any:
-        if self.outcome.exception is not None:
-            raise self.outcome.exception
-        return self.outcome.value()
+        try:
+            if self.outcome.exception is not None:
+                raise self.outcome.exception
+            return self.outcome.value()
+        finally:
+            del self  # Which has the exception, of which this frame will be a part.
 
 
-@contextlib.contextmanager
-def _interrupts_in_c() -> Iterator[None]:
-    """Leaves Ctrl-C to the C library, which stops all workers; unless the program handles it."""
-    if threading.current_thread() is not threading.main_thread() or \
-            signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def _prepare(claims: Claims, fill: Callable[[Job], None]) -> Job:
+    job = Job(claims)
     try:
-        yield
+        claims.take(job)
+        fill(job)
+    except BaseException:
+        _gmproc.complete(partial(job.end, None))
+        raise
+    return job
+
+
+class _Blocking:
+    """A run in this thread, and what is changed for its time."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.error: GLib.Error | None = None
+        self.is_main = threading.current_thread() is threading.main_thread()
+        # Ctrl-C is left to the C library, which stops all workers; unless the program handles it.
+        self.takes_interrupts = self.is_main and \
+            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        self.catch = self.job.catch  # one object
+
+    def run(self) -> None:
+        if self.is_main:
+            _gmproc.begin_signals(self.catch)
+        if self.takes_interrupts:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            self.job.native.run(self.job.cancellable)
+        except GLib.Error as error:
+            self.error = error.with_traceback(None)  # The frames hold this object.
+
+    def end(self) -> None:
+        """May be called again where it was interrupted."""
+        if self.takes_interrupts and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.is_main:
+            _gmproc.end_signals(self.catch)
+        self.job.end(self.error)
+
+
+def run_blocking(claims: Claims, fill: Callable[[Job], None]) -> Any:
+    flush_output()  # What was printed before a run appears before what workers print.
+    blocking = _Blocking(Job(claims))
+    try:
+        claims.take(blocking.job)
+        fill(blocking.job)
+        blocking.job.check_callbacks()
+        blocking.run()
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def run_blocking(job: Job) -> Any:
-    sys.stdout.flush()  # What was printed before a run appears before what workers print.
-    with _interrupts_in_c():
-        job.block()
-    return job.result()
+        _gmproc.complete(blocking.end)
+    try:
+        return blocking.job.result()
+    finally:
+        del blocking
 
 
 class Run:
@@ -111,15 +191,15 @@ class Run:
         self._job = job
         self._is_done = False
         self._callbacks: list[Callable[[Run], Any]] = []
-        job.native.run_async(job.cancellable, self._ended)
+        job.native.run_async(job.cancellable, _gmproc.Guard(self._ended, job.catch))
 
     def _ended(self, _source: Any, result: Gio.AsyncResult, *_data: Any) -> None:
         error = None
         try:
             self._job.native.run_finish(result)
         except GLib.Error as caught:
-            error = caught
-        self._job.end(error)
+            error = caught.with_traceback(None)
+        _gmproc.complete(partial(self._job.end, error))
         self._is_done = True
         for callback in self._callbacks:
             callback(self)
@@ -149,6 +229,8 @@ class Run:
             return self._job.result()
         except BaseException as error:
             raise trim(error)
+        finally:
+            del self
 
     def exception(self) -> BaseException | None:
         """What ``result()`` raises; None where it returns."""
@@ -169,9 +251,10 @@ class Run:
         return self.result()
 
 
-def run_async(job: Job) -> asyncio.Task[Any] | Run:
+def run_async(claims: Claims, fill: Callable[[Job], None]) -> asyncio.Task[Any] | Run:
     """A task where asyncio runs in this thread, and else a Run."""
-    sys.stdout.flush()
+    flush_output()
+    job = _prepare(claims, fill)
     # It takes longer to load than all of this package, which workers load too; and where it is not
     # loaded it does not run.
     if 'asyncio' in sys.modules:
@@ -179,5 +262,10 @@ def run_async(job: Job) -> asyncio.Task[Any] | Run:
 
         loop = _asyncio.get_loop()
         if loop is not None:
-            return _asyncio.run_in_thread(job, loop)
+            return _asyncio.run(job, loop)
+    try:
+        job.check_callbacks()
+    except TypeError:
+        job.end(None)
+        raise
     return Run(job)

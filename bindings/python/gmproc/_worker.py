@@ -26,6 +26,8 @@ class _Process:
     seed: int | None = None
     # In a map: what its items' seeds are derived from. Then the index is that of the item.
     seeds: tuple[Any, ...] | None = None
+    # What coroutines run on; None before the first.
+    loop: Any = None
 
 
 @public

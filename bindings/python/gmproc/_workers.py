@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 
 from gi.repository import Gio, Gmp
@@ -43,11 +44,10 @@ class _State(State):
     """What a Workers object has besides the user's attributes."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__('These workers are in a run already')
         self.native = Gmp.Workers(runtime='python')
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
-        self.is_running = False
         self.is_inside_with = False
         self.map_names: list[int] = []  # one for each process of a map
         self.pace = Pace()
@@ -89,9 +89,8 @@ class _Native:
         self.state.native.run_finish(result)
 
     def release(self) -> None:
-        self.state.is_running = False
-        for handler in self.handlers:
-            self.state.native.disconnect(handler)
+        while self.handlers:
+            self.state.native.disconnect(self.handlers.pop())
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be big.
         if not self.keeps_processes:
@@ -209,7 +208,8 @@ class Workers(Application):
                 exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
-        results: dict[Any, Any] = _run.run_blocking(self._prepare(ids))
+        results: dict[Any, Any] = _run.run_blocking(self._gmproc.claims,
+                                                          partial(self._prepare, ids))
         return results
 
     @public
@@ -224,7 +224,7 @@ class Workers(Application):
 
         Cancelling either ends the workers. Results and errors are those of ``run``.
         """
-        return _run.run_async(self._prepare(ids))
+        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids))
 
     @public
     def map(self, function: Callable[[Item], Value], items: Iterable[Item],
@@ -267,7 +267,8 @@ class Workers(Application):
                 returned by their places, and the cause is the exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
-        values: list[Value] = _run.run_blocking(self._prepare_map(function, items, chunksize))
+        values: list[Value] = _run.run_blocking(
+            self._gmproc.claims, partial(self._prepare_map, function, items, chunksize))
         return values
 
     @public
@@ -275,7 +276,8 @@ class Workers(Application):
                   chunksize: int | None = None) -> asyncio.Task[list[Value]] | _run.Run:
         """As ``map``, but without blocking: returns what ``run_async`` returns, of which the result
         is the list. Items are taken in this thread."""
-        return _run.run_async(self._prepare_map(function, items, chunksize))
+        return _run.run_async(self._gmproc.claims,
+                              partial(self._prepare_map, function, items, chunksize))
 
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
@@ -290,42 +292,38 @@ class Workers(Application):
         self._gmproc.is_inside_with = False
         self.close()
 
-    def _prepare(self, ids: Iterable[Any] | None) -> _run.Job:
+    def _prepare(self, ids: Iterable[Any] | None, job: _run.Job) -> None:
         state = self._gmproc
-        if state.is_running:
-            raise RuntimeError('These workers are in a run already')
         chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
             raise make_error(Gmp.Error.EXISTS, 'An id is asked for twice in one run')
-        outcome = Outcome({entry.name: id for id, entry in entries.items()},
-                          {entry.name: entry.runtime for entry in entries.values()})
-        job = _run.Job(outcome)
+        job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
+                              {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
         set_native_options(self, self._gmproc.native, reuse=bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry, setting))
         set_command()
         native = _Native(state, [entry.name for entry in entries.values()])
-        use = keep_result(self, job, lambda id, value: job.dispatch(self.update, id, value))
-        native.handlers = connect(self, state.native, job, outcome, use)
         job.native = native
+        update = None
+        if type(self).update is not Workers.update:
+            def update(id: Any, value: Any) -> None:
+                job.dispatch(self.update, id, value)
+        native.handlers = connect(self, state.native, job, job.outcome,
+                                  keep_result(self, job, update), methods=['update'])
         state.n_runs += 1
-        state.is_running = True
-        return job
 
     def _prepare_map(self, function: Callable[[Any], Any], items: Iterable[Any],
-                     chunksize: int | None) -> _run.Job:
+                     chunksize: int | None, job: _run.Job) -> None:
         state = self._gmproc
-        if state.is_running:
-            raise RuntimeError('These workers are in a run already')
         if not callable(function):
             raise TypeError(f'A map calls a function, not {function!r}')
         if chunksize is not None and chunksize < 1:
             raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
         names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
-        outcome = MapOutcome({name: number for number, name in enumerate(names)})
-        job = _run.Job(outcome)
+        job.outcome = outcome = MapOutcome({name: number for number, name in enumerate(names)})
         if state.pace.function is not function:
             state.pace = Pace(function)
         mapping = Mapping(job, outcome, state.native, function, make_setting(self),
@@ -336,11 +334,10 @@ class Workers(Application):
         set_command()
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
-        native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive)
         job.native = native
+        native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive,
+                                  methods=['update'])
         state.n_runs += 1
-        state.is_running = True
-        return job
 
     def _tell(self, job: _run.Job) -> Callable[[int, list[Any]], None]:
         """What tells of values that have come: nothing, where nobody wants to know."""
@@ -348,9 +345,8 @@ class Workers(Application):
             if self.on_result is None and type(self).update is Workers.update:
                 return
             for i, value in enumerate(values, first):
-                for function in (self.update, self.on_result):
-                    if job.raised is None:
-                        job.notify(function, i, value)
+                job.notify(self.update, i, value)
+                job.notify(self.on_result, i, value)
         return tell
 
     def _pack(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:

@@ -22,7 +22,7 @@ import _gmproc
 from gi.repository import Gmp
 
 from . import _main_module, _payload, _task, _warm
-from ._adapters import Life, dump_result, enter, guarded
+from ._adapters import Life, close_loop, complete, dump_result, enter, fail, guarded
 from ._errors import BadPayload, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
 
@@ -122,13 +122,19 @@ class Host(Gmp.Host):
         if not self._is_function:
             raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is a class of servers or "
                               'clients, and no function')
-        return dump_result(self._work())
+        try:
+            return dump_result(complete(self._work()))
+        finally:
+            close_loop()
 
     @guarded
     def do_build(self, description: str, id: str) -> Gmp.Worker:
         if self._is_function:
             raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor "
                               'a ClientWorker')
+        # Python's signal handlers run while the library waits for messages, from here to the end of
+        # this process.
+        _gmproc.begin_signals(fail)
         return self._work()
 
     @guarded

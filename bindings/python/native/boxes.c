@@ -10,6 +10,36 @@
 
 static PyTypeObject *variant_type; /* GLib.Variant */
 
+/* As PyGObject's own, but no code of Python's: in a destructor what the handler of a signal raises
+ * would be printed and lost. */
+static PyObject *
+variant_del (PyObject *self,
+             PyObject *unused G_GNUC_UNUSED)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_VARIANT);
+  if (pyg_value_from_pyobject_with_error (&value, self) < 0)
+    return NULL;
+  if (g_value_get_variant (&value) != NULL)
+    g_variant_unref (g_value_get_variant (&value));
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef variant_del_definition = { "__del__", variant_del, METH_NOARGS, NULL };
+
+static int
+replace_destructor (void)
+{
+  PyObject *method = PyDescr_NewMethod (variant_type, &variant_del_definition);
+  int result = -1;
+
+  if (method != NULL)
+    result = PyObject_SetAttrString ((PyObject *) variant_type, "__del__", method);
+  Py_XDECREF (method);
+  return result;
+}
+
 int
 native_boxes_init (void)
 {
@@ -22,7 +52,7 @@ native_boxes_init (void)
     return -1;
   variant_type = (PyTypeObject *) PyObject_GetAttrString (glib, "Variant");
   Py_DECREF (glib);
-  return variant_type != NULL ? 0 : -1;
+  return variant_type != NULL ? replace_destructor () : -1;
 }
 
 gboolean

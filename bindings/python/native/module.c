@@ -16,11 +16,13 @@ use (PyObject *module G_GNUC_UNUSED,
      PyObject *kwargs)
 {
   static char *names[] = { (char *) "pickle", (char *) "unpickle", (char *) "to_natural",
-                           (char *) "from_natural", (char *) "refuse", (char *) "fail", NULL };
+                           (char *) "from_natural", (char *) "refuse", (char *) "fail",
+                           (char *) "complete", NULL };
   NativeHelpers *h = &native_helpers;
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOO:use", names, &h->pickle, &h->unpickle,
-                                    &h->to_natural, &h->from_natural, &h->refuse, &h->fail))
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOO:use", names, &h->pickle, &h->unpickle,
+                                    &h->to_natural, &h->from_natural, &h->refuse, &h->fail,
+                                    &h->complete))
     return NULL;
   /* For as long as the process lives. */
   Py_INCREF (h->pickle);
@@ -29,6 +31,7 @@ use (PyObject *module G_GNUC_UNUSED,
   Py_INCREF (h->from_natural);
   Py_INCREF (h->refuse);
   Py_INCREF (h->fail);
+  Py_INCREF (h->complete);
   Py_RETURN_NONE;
 }
 
@@ -114,6 +117,9 @@ static PyMethodDef methods[] = {
   { "wrap", wrap, METH_VARARGS, NULL },
   { "unwrap", unwrap, METH_O, NULL },
   { "classify", native_classify, METH_O, NULL },
+  { "complete", native_complete, METH_O, NULL },
+  { "begin_signals", native_begin_signals, METH_O, NULL },
+  { "end_signals", native_end_signals, METH_O, NULL },
   { "new_server", native_new_server, METH_O, NULL },
   { "new_client", native_new_client, METH_O, NULL },
   { "getenv", read_variable, METH_O, NULL },
@@ -138,7 +144,7 @@ PyInit__gmproc (void)
 
   if (module != NULL &&
       (native_boxes_init () == -1 || native_buffers_init (module) == -1 ||
-       native_workers_init () == -1))
+       native_signals_init (module) == -1 || native_workers_init () == -1))
     Py_CLEAR (module);
   return module;
 }

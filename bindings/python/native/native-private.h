@@ -21,6 +21,7 @@ typedef struct {
   PyObject *from_natural; /* (GLib.Variant) -> value */
   PyObject *refuse;       /* (runtime): raises for a pickle from elsewhere */
   PyObject *fail;         /* (exception, context) -> GLib.Error */
+  PyObject *complete;     /* (coroutine) -> what it returns */
 } NativeHelpers;
 
 extern NativeHelpers native_helpers;
@@ -55,6 +56,20 @@ gboolean  native_is_pickle      (GVariant   *variant);
 gboolean  native_unwrap         (GVariant   *variant,
                                  PyObject  **data,
                                  PyObject  **buffers);
+
+/* signals.c: Python's signal handlers, and what callbacks raise. */
+int       native_signals_init   (PyObject   *module);
+PyObject *native_give_exception (PyObject   *catch,
+                                 PyObject   *before,
+                                 PyObject   *after);
+void      native_to_gerror      (PyObject   *made,
+                                 GError    **error);
+PyObject *native_complete       (PyObject   *module,
+                                 PyObject   *function);
+PyObject *native_begin_signals  (PyObject   *module,
+                                 PyObject   *catch);
+PyObject *native_end_signals    (PyObject   *module,
+                                 PyObject   *catch);
 
 /* values.c: any value. */
 gboolean  native_dump           (PyObject   *value,

@@ -68,37 +68,16 @@ take_exception (GError    **error,
                 const char *peer)
 {
   PyObject *type, *exception, *trace;
-  PyObject *text = NULL, *made = NULL, *domain = NULL, *code = NULL, *message = NULL;
+  PyObject *text, *made;
 
+  /* Formatting is not for when an exception is set. */
   PyErr_Fetch (&type, &exception, &trace);
-  PyErr_NormalizeException (&type, &exception, &trace);
-  if (trace != NULL)
-    PyException_SetTraceback (exception, trace);
   text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
-  if (text != NULL)
-    made = PyObject_CallFunctionObjArgs (native_helpers.fail, exception, text, NULL);
-  if (made != NULL)
-    {
-      domain = PyObject_GetAttrString (made, "domain");
-      code = PyObject_GetAttrString (made, "code");
-      message = PyObject_GetAttrString (made, "message");
-    }
-  if (domain != NULL && code != NULL && message != NULL && PyUnicode_AsUTF8 (domain) != NULL &&
-      PyUnicode_AsUTF8 (message) != NULL)
-    g_set_error_literal (error, g_quark_from_string (PyUnicode_AsUTF8 (domain)),
-                         (int) PyLong_AsLong (code), PyUnicode_AsUTF8 (message));
-  else
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
-                         "An exception was raised that cannot be told");
-  PyErr_Clear ();
-  Py_XDECREF (message);
-  Py_XDECREF (code);
-  Py_XDECREF (domain);
+  PyErr_Restore (type, exception, trace);
+  made = native_give_exception (native_helpers.fail, NULL, text);
+  native_to_gerror (made, error);
   Py_XDECREF (made);
   Py_XDECREF (text);
-  Py_XDECREF (trace);
-  Py_XDECREF (exception);
-  Py_XDECREF (type);
 }
 
 /* The (id, runtime) of who is at the other end. */
@@ -156,6 +135,19 @@ dump_for (PyObject   *peer,
   return dumped;
 }
 
+/* What a method returned that may be a coroutine. Takes @value over. */
+static PyObject *
+complete (PyObject *value)
+{
+  PyObject *completed;
+
+  if (G_LIKELY (value == NULL || !PyCoro_CheckExact (value)))
+    return value;
+  completed = PyObject_CallOneArg (native_helpers.complete, value);
+  Py_DECREF (value);
+  return completed;
+}
+
 /* Calls a method that returns nothing of interest. */
 static gboolean
 call (PyObject *object,
@@ -166,6 +158,7 @@ call (PyObject *object,
   PyObject *returned = argument != NULL ? PyObject_CallMethodOneArg (object, method, argument)
                                         : PyObject_CallMethodNoArgs (object, method);
 
+  returned = complete (returned);
   if (returned == NULL)
     take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
@@ -198,7 +191,7 @@ worker_done (GmpWorker *worker,
              GError   **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethodNoArgs (life_of (worker)->user, names.done);
+  PyObject *returned = complete (PyObject_CallMethodNoArgs (life_of (worker)->user, names.done));
   int is_done = returned != NULL ? PyObject_IsTrue (returned) : -1;
 
   if (is_done == -1)
@@ -252,7 +245,7 @@ server_process (GmpServerWorker *worker,
       PyObject *returned = PyObject_CallMethodObjArgs (life_of (worker)->user, names.process,
                                                        PyTuple_GET_ITEM (peer, 0), message, NULL);
 
-      response = dump_for (peer, client_id, returned, error);
+      response = dump_for (peer, client_id, complete (returned), error);
       Py_DECREF (message);
     }
   Py_XDECREF (peer);
@@ -284,7 +277,8 @@ client_process (GmpClientWorker *worker,
                 GError         **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethodNoArgs (life_of (worker)->user, names.process);
+  PyObject *returned = complete (PyObject_CallMethodNoArgs (life_of (worker)->user,
+                                                            names.process));
   PyObject *peer = returned != NULL ? meet (worker, "server") : NULL;
   GVariant *request = dump_for (peer, "server", returned, error);
 

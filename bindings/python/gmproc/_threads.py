@@ -1,0 +1,124 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Threads with a main context, where runs go on that block nobody: those on asyncio, and imap."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import os
+import threading
+from concurrent.futures import Future
+from typing import Any, Callable
+
+from gi.repository import GLib
+
+from ._run import Job, Run
+
+_lock = threading.Lock()
+_threads: set[Thread] = set()  # under the lock
+
+
+class Thread:
+    """It ends with the last of its runs, or with the program."""
+
+    def __init__(self) -> None:
+        self._context = GLib.MainContext()
+        self._calls: collections.deque[Callable[[], None]] = collections.deque()
+        self._jobs: set[Job] = set()           # under the lock
+        self._waits: set[Future[Any]] = set()  # under the lock
+        self._is_ending = False                # under the lock: the program ends
+        # A daemon, as the program is not to wait for runs that nobody can end any more.
+        self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
+
+    def start(self, job: Job, ended: Callable[[], None]) -> bool:
+        """Begins a run; ``ended`` is called in this thread. False where the thread has ended."""
+        with _lock:
+            if self._is_ending:
+                raise RuntimeError('The program ends, and begins no more runs')
+            if self._thread.ident is None:
+                _threads.add(self)
+                self._thread.start()
+            elif self not in _threads:
+                return False
+            self._jobs.add(job)
+        self.call(lambda: self._begin(job, ended))
+        return True
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Has a function called in this thread."""
+        self._calls.append(function)
+        self._context.wakeup()
+
+    def wait(self, returned: Future[Any]) -> Any:
+        """In this thread: waits for code of the user's in another, unless the program ends."""
+        with _lock:
+            if self._is_ending:
+                raise RuntimeError('The program ends')
+            self._waits.add(returned)
+        try:
+            return returned.result()
+        finally:
+            with _lock:
+                self._waits.discard(returned)
+
+    def end(self) -> None:
+        """The program ends: so do all runs, and then this thread."""
+        with _lock:
+            self._is_ending = True
+            waits, jobs = list(self._waits), list(self._jobs)
+        for wait in waits:
+            fail(wait, 'The program ends')
+        for job in jobs:
+            job.cancel()
+        self._thread.join()
+
+    def _begin(self, job: Job, ended: Callable[[], None]) -> None:
+        def is_done(_run: Run) -> None:
+            with _lock:
+                self._jobs.discard(job)
+            ended()
+
+        Run(job).add_done_callback(is_done)
+
+    def _is_needed(self) -> bool:
+        with _lock:
+            if not self._jobs:
+                _threads.discard(self)
+            return bool(self._jobs)
+
+    def _turn(self) -> None:
+        self._context.push_thread_default()
+        while self._is_needed():
+            while self._calls:
+                self._calls.popleft()()
+            if self._is_needed():
+                self._context.iteration(True)
+        self._context.pop_thread_default()
+
+
+def fail(future: Future[Any], message: str) -> None:
+    """Unless it is done, in whatever thread."""
+    try:
+        future.set_exception(RuntimeError(message))
+    except Exception:
+        pass
+
+
+def _end_all() -> None:
+    with _lock:
+        threads = list(_threads)
+    for thread in threads:
+        thread.end()
+
+
+def _forget() -> None:
+    """In the child of a fork there is only the thread that has forked."""
+    global _lock
+    _lock = threading.Lock()
+    _threads.clear()
+
+
+atexit.register(_end_all)
+os.register_at_fork(after_in_child=_forget)

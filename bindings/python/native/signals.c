@@ -1,0 +1,347 @@
+/* signals.c: Python's signal handlers while C waits, and what they and callbacks raise
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* A handler may raise between any two instructions of Python: before a callback's own try, and in
+ * code that deals with the exception before. So exceptions are caught here, where there are no
+ * instructions, and what must happen is called again when it was interrupted. */
+#define MAX_CALLS 8
+
+/* Moves the exception to @catch, between two other arguments that may be missing, and returns what
+ * that did. */
+PyObject *
+native_give_exception (PyObject *catch,
+                       PyObject *before,
+                       PyObject *after)
+{
+  PyObject *type, *exception, *trace;
+  PyObject *returned = NULL;
+
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  for (int i = 0; i < MAX_CALLS && returned == NULL; i++)
+    {
+      PyErr_Clear ();
+      returned = before != NULL
+                 ? PyObject_CallFunctionObjArgs (catch, before, exception, after, NULL)
+                 : PyObject_CallFunctionObjArgs (catch, exception, after, NULL);
+    }
+  Py_XDECREF (trace);
+  Py_XDECREF (exception);
+  Py_XDECREF (type);
+  return returned;
+}
+
+/* Sets @error to what a GLib.Error says. @made is NULL where that could not be made. */
+void
+native_to_gerror (PyObject *made,
+                  GError  **error)
+{
+  PyObject *domain = NULL, *code = NULL, *message = NULL;
+
+  PyErr_Clear ();
+  if (made != NULL)
+    {
+      domain = PyObject_GetAttrString (made, "domain");
+      code = PyObject_GetAttrString (made, "code");
+      message = PyObject_GetAttrString (made, "message");
+    }
+  if (domain != NULL && code != NULL && message != NULL && PyUnicode_AsUTF8 (domain) != NULL &&
+      PyUnicode_AsUTF8 (message) != NULL)
+    g_set_error_literal (error, g_quark_from_string (PyUnicode_AsUTF8 (domain)),
+                         (int) PyLong_AsLong (code), PyUnicode_AsUTF8 (message));
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
+                         "An exception was raised that cannot be told");
+  PyErr_Clear ();
+  Py_XDECREF (message);
+  Py_XDECREF (code);
+  Py_XDECREF (domain);
+}
+
+/* Calls a function until nothing interrupts it, and then raises what did the first time. */
+PyObject *
+native_complete (PyObject *module G_GNUC_UNUSED,
+                 PyObject *function)
+{
+  PyObject *type = NULL, *exception = NULL, *trace = NULL;
+  PyObject *returned = PyObject_CallNoArgs (function);
+
+  for (int i = 1; i < MAX_CALLS && returned == NULL; i++)
+    {
+      PyObject *again[3];
+
+      PyErr_Fetch (&again[0], &again[1], &again[2]);
+      if (type == NULL)
+        {
+          type = again[0];
+          exception = again[1];
+          trace = again[2];
+        }
+      else
+        {
+          Py_XDECREF (again[0]);
+          Py_XDECREF (again[1]);
+          Py_XDECREF (again[2]);
+        }
+      returned = PyObject_CallNoArgs (function);
+    }
+  if (type == NULL)
+    return returned;
+  Py_XDECREF (returned);
+  PyErr_Restore (type, exception, trace);
+  return NULL;
+}
+
+/* What C calls in place of a function of Python. */
+typedef struct {
+  PyObject_HEAD
+  PyObject *function;
+  PyObject *catch;
+  gboolean is_method;
+} Guard;
+
+static PyTypeObject *guard_type;
+
+static PyObject *
+guard_call (PyObject *self,
+            PyObject *args,
+            PyObject *kwargs)
+{
+  Guard *guard = (Guard *) self;
+  PyObject *returned = PyObject_Call (guard->function, args, kwargs);
+  PyObject *error;
+
+  /* What comes now would be raised where nobody can take it. */
+  if (returned != NULL && PyErr_CheckSignals () == -1)
+    Py_CLEAR (returned);
+  if (returned != NULL)
+    return returned;
+  error = native_give_exception (guard->catch, guard->is_method && PyTuple_GET_SIZE (args) > 0
+                                               ? PyTuple_GET_ITEM (args, 0) : NULL, NULL);
+  if (error == NULL || !guard->is_method)
+    return error;
+  PyErr_SetObject ((PyObject *) Py_TYPE (error), error);
+  Py_DECREF (error);
+  return NULL;
+}
+
+static int
+guard_traverse (PyObject *self,
+                visitproc visit,
+                void     *arg)
+{
+  Py_VISIT (Py_TYPE (self));
+  Py_VISIT (((Guard *) self)->function);
+  Py_VISIT (((Guard *) self)->catch);
+  return 0;
+}
+
+static int
+guard_clear (PyObject *self)
+{
+  Py_CLEAR (((Guard *) self)->function);
+  Py_CLEAR (((Guard *) self)->catch);
+  return 0;
+}
+
+static void
+guard_dealloc (PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE (self);
+
+  PyObject_GC_UnTrack (self);
+  guard_clear (self);
+  type->tp_free (self);
+  Py_DECREF (type);
+}
+
+static PyObject *
+guard_new (PyTypeObject *type,
+           PyObject     *args,
+           PyObject     *kwargs)
+{
+  static char *names[] = { (char *) "function", (char *) "catch", (char *) "is_method", NULL };
+  PyObject *function, *catch;
+  int is_method = FALSE;
+  Guard *self;
+
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "OO|p:Guard", names, &function, &catch,
+                                    &is_method))
+    return NULL;
+  self = (Guard *) type->tp_alloc (type, 0);
+  if (self == NULL)
+    return NULL;
+  self->function = Py_NewRef (function);
+  self->catch = Py_NewRef (catch);
+  self->is_method = is_method;
+  return (PyObject *) self;
+}
+
+static PyObject *
+guard_get (PyObject *self,
+           PyObject *object,
+           PyObject *type G_GNUC_UNUSED)
+{
+  return object != NULL ? PyMethod_New (self, object) : Py_NewRef (self);
+}
+
+static PyType_Slot guard_slots[] = {
+  { Py_tp_new, guard_new },
+  { Py_tp_call, guard_call },
+  { Py_tp_traverse, guard_traverse },
+  { Py_tp_clear, guard_clear },
+  { Py_tp_dealloc, guard_dealloc },
+  { Py_tp_descr_get, guard_get },
+  { Py_tp_doc, (gpointer) "Calls a function, and gives what it raises to another." },
+  { 0, NULL }
+};
+
+static PyType_Spec guard_spec = {
+  .name = "_gmproc.Guard",
+  .basicsize = sizeof (Guard),
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+  .slots = guard_slots,
+};
+
+/* A stretch of time in which signals are watched, which may lie in another one. All are in the main
+ * thread: no other runs handlers. */
+typedef struct Watch Watch;
+
+struct Watch
+{
+  Watch *outer;
+  PyObject *catch; /* what takes the exceptions of handlers */
+  int fds[2];      /* a pipe that Python writes to */
+  int wakeup_fd;   /* what it wrote to before; -1: nothing */
+};
+
+static Watch *current_watch;
+
+/* Who was told of signals before is told when nobody else waits for it. */
+static void
+drain (Watch *watch)
+{
+  guint8 signals[64];
+  gssize size;
+
+  while ((size = read (watch->fds[0], signals, sizeof signals)) > 0)
+    if (watch->wakeup_fd != -1 && write (watch->wakeup_fd, signals, (gsize) size) == -1)
+      continue; /* It is full, and so it is awake. */
+}
+
+static gboolean
+handle_cb (gpointer user_data,
+           GError **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  gboolean result;
+
+  drain (user_data);
+  result = PyErr_CheckSignals () == 0;
+  if (!result)
+    {
+      PyObject *made = native_give_exception (((Watch *) user_data)->catch, NULL, NULL);
+
+      native_to_gerror (made, error);
+      Py_XDECREF (made);
+    }
+  PyGILState_Release (state);
+  return result;
+}
+
+static void
+use_watch (Watch *watch)
+{
+  current_watch = watch;
+  gmp_signals_watch (watch != NULL ? watch->fds[0] : 0, watch != NULL ? handle_cb : NULL, watch);
+}
+
+static void
+watch_free (Watch *watch)
+{
+  close (watch->fds[0]);
+  close (watch->fds[1]);
+  Py_DECREF (watch->catch);
+  g_free (watch);
+}
+
+/* Returns what it was before; -1 with an exception as well. */
+static int
+set_wakeup_fd (int fd)
+{
+  PyObject *module = PyImport_ImportModule ("_signal");
+  PyObject *before = NULL;
+  int result = -1;
+
+  if (module != NULL)
+    before = PyObject_CallMethod (module, "set_wakeup_fd", "i", fd);
+  if (before != NULL)
+    result = (int) PyLong_AsLong (before);
+  Py_XDECREF (before);
+  Py_XDECREF (module);
+  return result;
+}
+
+/* Only in the main thread. The argument takes exceptions of handlers, and returns a GLib.Error. */
+PyObject *
+native_begin_signals (PyObject *module G_GNUC_UNUSED,
+                      PyObject *catch)
+{
+  Watch *watch = g_new0 (Watch, 1);
+
+  if (pipe2 (watch->fds, O_CLOEXEC | O_NONBLOCK) == -1)
+    {
+      g_free (watch);
+      return PyErr_SetFromErrno (PyExc_OSError);
+    }
+  watch->catch = Py_NewRef (catch);
+  watch->outer = current_watch;
+  watch->wakeup_fd = set_wakeup_fd (watch->fds[1]);
+  if (PyErr_Occurred () != NULL)
+    {
+      watch_free (watch);
+      return NULL;
+    }
+  use_watch (watch);
+  Py_RETURN_NONE;
+}
+
+/* Ends the watch that gives exceptions to the argument, if it is there. */
+PyObject *
+native_end_signals (PyObject *module G_GNUC_UNUSED,
+                    PyObject *catch)
+{
+  Watch *watch = current_watch;
+  int wakeup_fd;
+
+  if (watch == NULL || watch->catch != catch)
+    Py_RETURN_NONE;
+  use_watch (watch->outer);
+  wakeup_fd = set_wakeup_fd (watch->wakeup_fd);
+  /* Something else was set meanwhile, and is to stay. */
+  if (wakeup_fd != watch->fds[1])
+    set_wakeup_fd (wakeup_fd);
+  drain (watch);
+  watch_free (watch);
+  /* Of what was there before, which may have been closed meanwhile. */
+  PyErr_Clear ();
+  Py_RETURN_NONE;
+}
+
+int
+native_signals_init (PyObject *module)
+{
+  guard_type = (PyTypeObject *) PyType_FromSpec (&guard_spec);
+  return guard_type != NULL ? PyModule_AddType (module, guard_type) : -1;
+}

@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Python's signal handlers while a call blocks: they run, and what they raise comes out of it."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+
+
+# Workers that pause are killed at once.
+QUICK = {'stop_grace': 0.01, 'kill_grace': 0.01}
+
+
+class Late(Exception):
+    pass
+
+
+@pytest.fixture
+def raising():
+    """A handler of SIGUSR1 that raises."""
+    def handle(_number, _frame):
+        raise Late
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    yield
+    signal.signal(signal.SIGUSR1, before)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def signal_and_pause(pid):
+    os.kill(pid, signal.SIGUSR1)
+    signal.pause()
+
+
+def signal_at_three(item):
+    n, pid = item
+    if n == 3:
+        signal_and_pause(pid)
+    return n
+
+
+class Waiting(ClientWorker):
+    """Is waited for by the whole run."""
+
+    def start(self, params):
+        self.pid = params
+
+    def process(self):
+        signal_and_pause(self.pid)
+
+
+class Stopping(ServerWorker):
+    def process(self, id, msg):
+        return msg
+
+
+class Application(ClientServer):
+    def process(self, id, msg):
+        return msg
+
+
+def run_workers():
+    workers = Workers(**QUICK)
+    workers.add(1, signal_and_pause, os.getpid())
+    return workers, workers.run
+
+
+def run_map():
+    workers = Workers(max_parallel=2, **QUICK)
+    return workers, lambda: workers.map(signal_at_three, [(n, os.getpid()) for n in range(9)], 1)
+
+
+def run_client_server(cs):
+    cs.new_worker(1, Waiting, os.getpid())
+    return cs, cs.run
+
+
+@pytest.mark.parametrize('make', [run_workers, run_map, lambda: run_client_server(
+    ClientServer(Stopping, **QUICK)), lambda: run_client_server(Application(**QUICK))])
+def test_what_a_handler_raises_comes_out(raising, make):
+    application, run = make()
+    for _ in range(2):
+        with pytest.raises(Late) as caught:
+            run()
+        assert str(caught.traceback[-1].path) == __file__
+
+
+def wait_for(path):
+    import time
+    report('there')
+    while not os.path.exists(path):
+        time.sleep(0.001)
+    return 'done'
+
+
+def test_a_handler_that_returns_ends_nothing(tmp_path):
+    """The worker goes on when the handler has run, so it ran while the call blocked."""
+    path = str(tmp_path / 'handled')
+    before = signal.signal(signal.SIGUSR1, lambda *_: open(path, 'w').close())
+    try:
+        workers = Workers(on_progress=lambda *_: threading.Timer(
+            0, os.kill, (os.getpid(), signal.SIGUSR1)).start())
+        workers.add(1, wait_for, path)
+        assert workers.run() == {1: 'done'}
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_handler_may_stop_a_run():
+    class Endless(ClientWorker):
+        def update(self, response):
+            report(response)
+
+        def finish(self):
+            return 'finished'
+
+    cs = ClientServer(Stopping, on_progress=lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+    cs.new_worker(1, Endless)
+    before = signal.signal(signal.SIGUSR1, lambda *_: cs.stop())
+    try:
+        assert cs.run() == {1: 'finished'}
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_callbacks_that_are_hit_by_signals(raising):
+    """Signals come at any moment of a callback; no run that returns has lost something."""
+    for n_bytes in range(5):
+        workers = Workers(on_progress=lambda *_: os.kill(os.getpid(), signal.SIGUSR1), **QUICK)
+        workers.add(1, report_and_pause, n_bytes)
+        with pytest.raises(Late):
+            workers.run()
+
+
+def report_and_pause(n_bytes):
+    report(bytes(n_bytes))
+    signal.pause()
+
+
+def test_in_another_thread_nothing_changes():
+    handled = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
+    results = []
+
+    def run():
+        workers = Workers(on_progress=lambda *_: os.kill(os.getpid(), signal.SIGUSR1))
+        workers.add(1, report, 1)
+        results.append(workers.run())
+
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        assert handled.wait(60) and results == [{1: None}]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_the_wake_up_descriptor_of_the_program_is_told(raising):
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    signal.set_wakeup_fd(writer)
+    try:
+        with pytest.raises(Late):
+            run_workers()[1]()
+        assert os.read(reader, 10) == bytes([signal.SIGUSR1])
+        assert signal.set_wakeup_fd(-1) == writer
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
+
+
+class Interrupted(ServerWorker):
+    """Waits for requests that never come."""
+
+    def start(self, params):
+        signal.signal(signal.SIGUSR1, self.handle)
+        report(os.getpid())
+
+    def handle(self, _number, _frame):
+        raise Late('in the server')
+
+    def process(self, id, msg):
+        raise AssertionError
+
+
+class Silent(ClientWorker):
+    def process(self):
+        signal.pause()
+
+
+def kill(_id, pid):
+    os.kill(pid, signal.SIGUSR1)
+
+
+def test_a_server_that_waits_for_requests():
+    cs = ClientServer(Interrupted, on_progress=kill, **QUICK)
+    cs.new_worker(1, Silent)
+    with pytest.raises(WorkerError, match='Late: in the server') as caught:
+        cs.run()
+    assert caught.value.id == 'server' and isinstance(caught.value.__cause__, Late)
+
+
+class Asking(ClientWorker):
+    """Waits for a response that never comes."""
+
+    def start(self, params):
+        signal.signal(signal.SIGUSR1, self.handle)
+
+    def process(self):
+        report(os.getpid())
+
+    def handle(self, _number, _frame):
+        raise Late('in the client')
+
+
+class Deaf(ServerWorker):
+    def process(self, id, msg):
+        signal.pause()
+
+
+def test_a_client_that_waits_for_its_response():
+    def on_failed(id, error):
+        raise error
+
+    cs = ClientServer(Deaf, on_progress=kill, on_failed=on_failed, **QUICK)
+    cs.new_worker('c', Asking)
+    with pytest.raises(WorkerError, match='Late: in the client') as caught:
+        cs.run()
+    assert caught.value.id == 'c' and isinstance(caught.value.__cause__, Late)
+
+
+def test_two_threads_in_one_object():
+    """The second is refused, and the first goes on."""
+    inside, leave = threading.Event(), threading.Event()
+    refused = []
+
+    def on_progress(*_):
+        inside.set()
+        leave.wait(60)
+
+    workers = Workers(on_progress=on_progress)
+    workers.add(1, report, 1)
+    cs = ClientServer(Stopping, on_progress=on_progress)
+    cs.new_worker(1, Reporting)
+    for application in (workers, cs):
+        inside.clear(), leave.clear()
+        thread = threading.Thread(target=application.run)
+        thread.start()
+        inside.wait(60)
+        with pytest.raises(RuntimeError, match='in a run already') as caught:
+            application.run()
+        refused.append(caught)
+        leave.set()
+        thread.join()
+        application.run()
+
+
+class Reporting(ClientWorker):
+    def done(self):
+        report(1)
+        return True
