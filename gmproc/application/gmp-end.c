@@ -52,14 +52,20 @@ describe_signal (const GmpEnd *self,
                           "see 'ulimit -t'" : "");
 }
 
+/* gmp_init () itself gave up, and has printed why. */
+static gboolean
+has_given_up (const GmpEnd *self)
+{
+  return self->has_ended && !self->was_connected && WIFEXITED (self->wait_status) &&
+         WEXITSTATUS (self->wait_status) == GMP_EXIT_NO_WORKER;
+}
+
 static const char *
 describe_moment (const GmpEnd *self)
 {
   if (self->was_connected)
     return "before its work was done";
-  /* Where gmp_init () itself gave up, it has printed why. */
-  if (!gmp_runtime_is_program (self->target) ||
-      WEXITSTATUS (self->wait_status) == GMP_EXIT_NO_WORKER)
+  if (!gmp_runtime_is_program (self->target) || has_given_up (self))
     return "before it was ready";
   return "before it was ready: does its main () call gmp_init () first?";
 }
@@ -157,6 +163,8 @@ gmp_end_to_error (const GmpEnd *self,
       g_autofree char *exit = gmp_end_describe_exit (self);
 
       g_string_append_printf (text, " %s", exit);
+      if (has_given_up (self))
+        code = GMP_ERROR_LAUNCH;
     }
   if (out_of_memory)
     g_string_append (text, ", perhaps by the kernel for lack of memory: it has killed a process "

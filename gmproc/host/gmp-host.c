@@ -10,6 +10,7 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-control-private.h"
 #include "host/gmp-group-private.h"
@@ -519,7 +520,8 @@ gmp_host_run (GmpHost *self)
   control = gmp_control_new (fd, &error);
   if (control == NULL)
     {
-      g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
+      g_printerr ("gmproc: cannot run a worker: %s%s\n", error->message,
+                  error->domain == G_THREAD_ERROR ? gmp_limit_describe (EAGAIN) : "");
       return GMP_EXIT_NO_WORKER;
     }
   gmp_worker_set_process (gmp_control_get_cancellable (control), report_cb, control);

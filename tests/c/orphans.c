@@ -193,31 +193,72 @@ stop_being_root (void)
   g_assert_no_errno (prctl (PR_SET_DUMPABLE, 1));
 }
 
-/* The limit does not count for root: then the test is for a process that is another user's. */
-static void
-test_no_processes (void)
+/* The limit does not count for root: then a test of it goes on in a process of another user's.
+ * %FALSE where that has passed. */
+static gboolean
+begin_as_nobody (void)
 {
-  struct rlimit limit = { 0, 0 };
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autoptr (GError) error = NULL;
-  struct rlimit old;
-
   if (getuid () == 0 && !g_test_subprocess ())
     {
       g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
       g_test_trap_assert_passed ();
-      return;
+      return FALSE;
     }
   if (getuid () == 0)
     stop_being_root ();
+  return TRUE;
+}
+
+/* Runs some workers where their user may have @n processes and threads. */
+static void
+run_with_processes (rlim_t   n,
+                    GError **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  struct rlimit limit;
+  struct rlimit old;
+
   getrlimit (RLIMIT_NPROC, &old);
-  limit.rlim_max = old.rlim_max;
+  limit = old;
+  limit.rlim_cur = n;
   setrlimit (RLIMIT_NPROC, &limit);
-  gmp_workers_add (workers, 1, nothing, NULL, NULL);
-  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  for (int id = 1; id <= 3; id++)
+    gmp_workers_add (workers, id, nothing, NULL, NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, error);
   setrlimit (RLIMIT_NPROC, &old);
+}
+
+static void
+test_no_processes (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!begin_as_nobody ())
+    return;
+  run_with_processes (0, &error);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
   gmp_test_check_in (error->message, "ulimit -u");
+}
+
+/* Wherever it is that there is room for no more: in the application, or in its workers. */
+static void
+test_few_processes (void)
+{
+  if (!begin_as_nobody ())
+    return;
+  for (rlim_t n = 1; n <= 14; n++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      run_with_processes (n, &error);
+      if (error != NULL)
+        {
+          g_test_message ("%d: %s", (int) n, error->message);
+          g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+          gmp_test_check_in (error->message, "ulimit -u");
+        }
+    }
 }
 
 /* Leaves a process that the worker's end does not end: it is in a group of its own, when this
@@ -316,6 +357,7 @@ main (int    argc,
   gmp_test_add ("/orphans/peak-memory", test_peak_memory);
   gmp_test_add ("/orphans/stopped-worker", test_stopped_worker);
   gmp_test_add ("/orphans/no-processes", test_no_processes);
+  gmp_test_add ("/orphans/few-processes", test_few_processes);
   gmp_test_add ("/orphans/endless-output", test_endless_output);
   gmp_test_add ("/orphans/held-connection", test_held_connection);
   return g_test_run ();
