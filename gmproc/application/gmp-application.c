@@ -301,6 +301,8 @@ gmp_application_set_property (GObject      *object,
  * Random numbers of GLib, Python and NumPy are seeded anew in each fork; a server that has started
  * threads or opened files is not used. Nothing else is noticed, and this property is for that.
  *
+ * [func@Gmp.runtime_get_cold_start_reason] returns why there are no forks.
+ *
  * Since: 0.1
  */
 

@@ -6,20 +6,13 @@
 
 #pragma once
 
-#include "application/gmp-order-private.h"
-#include "application/gmp-worker-process-private.h"
+#include "application/gmp-kind-private.h"
 
 G_BEGIN_DECLS
 
-/* One for all of the application, as long as there is an object that has workers. */
+/* One for all of the application, as long as there is an object that has workers, and some seconds
+ * more. */
 typedef struct _GmpStarter GmpStarter;
-
-/* A process that was started. */
-typedef struct {
-  GmpWorkerProcess *process;
-  int control_fd;   /* the application's end of the control socket */
-  gboolean is_warm; /* it was not started for this order alone, as it would be by hand */
-} GmpStarted;
 
 GmpStarter *gmp_starter_ref_default  (void);
 GmpStarter *gmp_starter_ref          (GmpStarter           *self);

@@ -6,55 +6,32 @@
 
 #include "application/gmp-starter-private.h"
 
-#include "application/gmp-room-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-subprocess-launcher-private.h"
-#include "launch/gmp-warm-launcher-private.h"
 
 #include <glib-unix.h>
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 /* How many milliseconds a server has to load what workers need, before they are started as ever. */
 #define LOAD_LIMIT 20000
 
-/* How many kinds of processes are kept warm: an application with more has them started as ever. */
-#define MAX_KINDS 4
+/* How many kinds of processes are kept warm. */
+#define MAX_KINDS 16
 
-typedef enum {
-  SERVER_NONE,
-  SERVER_LOADING,
-  SERVER_READY,
-  SERVER_REFUSED /* there will be none */
-} ServerState;
-
-/* A kind of process: the same command, environment and so on. The first one is started as ever.
- * With the second one comes a server that is forked for it and those to come, where the runtime
- * can be forked. For each process that is taken, another is started ahead, as many as there are
- * processors: a fork, or where there is no server, one that was started as ever. */
-typedef struct {
-  char *key;
-  gboolean was_wanted; /* an earlier order was of this kind */
-  ServerState state;
-  GmpWarmLauncher *server;
-  GQueue waiting; /* of Waiting: for the server */
-  GQueue spares;  /* of Spare */
-} Kind;
+/* How many seconds what was started ahead waits for another object that has workers. The variable
+ * has another number. */
+#define LINGER 5
+#define LINGER_VARIABLE "GMPROC_LINGER"
 
 typedef struct {
   GTask *task;
   GmpOrder *order;
   GSource *source; /* (nullable): tells when the server has loaded, or it is enough */
 } Waiting;
-
-typedef struct {
-  char *key;
-  GmpStarted *started;
-} Spare;
 
 struct _GmpStarter
 {
@@ -63,17 +40,24 @@ struct _GmpStarter
 
   GMutex lock;
   GmpLauncher *plain;
-  GQueue kinds; /* of Kind: the last that was asked for comes first */
+  GQueue kinds; /* of GmpKind: the last that was asked for comes first */
 };
 
 G_LOCK_DEFINE_STATIC (default_starter);
 static GmpStarter *default_starter;
+
+/* Under the lock: a thread that ends the starter when it has had no reference for long enough. */
+static gboolean is_lingering;
+static gint64 end_time;
+static GCond linger_cond;
 
 /* What has been started, or is, belongs to the parent of a forked child. */
 static void
 forget (void)
 {
   memset (&G_LOCK_NAME (default_starter), 0, sizeof G_LOCK_NAME (default_starter));
+  memset (&linger_cond, 0, sizeof linger_cond);
+  is_lingering = FALSE;
   default_starter = NULL;
 }
 
@@ -99,70 +83,23 @@ ref_if_any (void)
   return self;
 }
 
-/* It has nothing to do, so there is nothing to wait for but its end. */
-static void
-started_free (GmpStarted *started)
-{
-  gmp_worker_process_kill (started->process);
-  gmp_worker_process_end_sync (started->process);
-  gmp_worker_process_free (started->process);
-  close (started->control_fd);
-  g_free (started);
-}
-
-static void
-spare_free (gpointer data)
-{
-  Spare *spare = data;
-
-  started_free (spare->started);
-  g_free (spare->key);
-  g_free (spare);
-}
-
-static void
-kind_free (Kind *kind)
-{
-  g_assert (kind->waiting.length == 0);
-
-  g_queue_clear_full (&kind->spares, spare_free);
-  g_clear_object (&kind->server);
-  g_free (kind->key);
-  g_free (kind);
-}
-
-static GmpStarted *
-launch (GmpLauncher *launcher,
-        GmpOrder    *order,
-        gboolean     is_warm,
-        GError     **error)
-{
-  GmpStarted *started = g_new0 (GmpStarted, 1);
-
-  started->is_warm = is_warm;
-  started->process = gmp_worker_process_new (launcher, order, &started->control_fd, error);
-  if (started->process == NULL)
-    g_clear_pointer (&started, g_free);
-  return started;
-}
-
 static GList *
 find_kind_locked (GmpStarter *self,
                   const char *key)
 {
   GList *link = self->kinds.head;
 
-  while (link != NULL && !g_str_equal (((Kind *) link->data)->key, key))
+  while (link != NULL && !g_str_equal (((GmpKind *) link->data)->key, key))
     link = link->next;
   return link;
 }
 
-static Kind *
-get_kind_locked (GmpStarter *self,
-                 const char *key)
+static GmpKind *
+get_kind_locked (GmpStarter     *self,
+                 const GmpOrder *order)
 {
-  GList *link = find_kind_locked (self, key);
-  Kind *kind;
+  GList *link = find_kind_locked (self, order->server_key);
+  GmpKind *kind;
 
   if (link != NULL)
     {
@@ -172,124 +109,10 @@ get_kind_locked (GmpStarter *self,
     }
   kind = g_queue_peek_tail (&self->kinds);
   if (self->kinds.length >= MAX_KINDS && kind->waiting.length == 0)
-    kind_free (g_queue_pop_tail (&self->kinds));
-  kind = g_new0 (Kind, 1);
-  kind->key = g_strdup (key);
+    gmp_kind_free (g_queue_pop_tail (&self->kinds));
+  kind = gmp_kind_new (order);
   g_queue_push_head (&self->kinds, kind);
   return kind;
-}
-
-static void
-start_server_locked (GmpStarter *self,
-                     Kind       *kind,
-                     GmpOrder   *order)
-{
-  g_autoptr (GError) error = NULL;
-  GmpLaunch launch = {
-    .argv = order->argv,
-    .environment = order->environment,
-    .working_directory = order->working_directory,
-    .inner_threads = order->inner_threads,
-  };
-
-  g_auto (GStrv) modules = gmp_runtime_get_modules (order->runtime);
-  const char *none[] = { NULL };
-  const char * const *fresh = order->options->fresh_modules != NULL
-                              ? (const char * const *) order->options->fresh_modules : none;
-
-  kind->server = gmp_warm_launcher_new (self->plain, &launch,
-                                        g_variant_new ("(^as^as)", modules, fresh), &error);
-  kind->state = kind->server != NULL ? SERVER_LOADING : SERVER_REFUSED;
-  gmp_debug ("a warm-start server for %s: %s", order->argv[0],
-             kind->server != NULL ? "begins to load" : error->message);
-}
-
-static gboolean
-has_answered (GmpWarmLauncher *server)
-{
-  struct pollfd place = { .fd = gmp_warm_launcher_get_fd (server), .events = POLLIN };
-
-  return poll (&place, 1, 0) == 1;
-}
-
-/* The server has answered, or it is enough. */
-static void
-settle_server_locked (Kind *kind)
-{
-  g_autoptr (GError) error = NULL;
-
-  kind->state = SERVER_REFUSED;
-  if (!has_answered (kind->server))
-    gmp_debug ("workers are started as ever: the warm-start server takes too long");
-  else if (gmp_warm_launcher_get_ready (kind->server, &error))
-    kind->state = SERVER_READY;
-  else
-    gmp_debug ("workers are started as ever: %s", error->message);
-  if (kind->state == SERVER_REFUSED)
-    g_clear_object (&kind->server);
-}
-
-/* A fork where there is a server, or a process as ever. */
-static GmpStarted *
-start_locked (GmpStarter *self,
-              Kind       *kind,
-              GmpOrder   *order,
-              GError    **error)
-{
-  GmpStarted *started = NULL;
-
-  if (kind->state == SERVER_READY && order->working_directory != NULL)
-    started = launch (GMP_LAUNCHER (kind->server), order, TRUE, NULL);
-  if (kind->state == SERVER_READY && gmp_warm_launcher_is_lost (kind->server))
-    {
-      /* The next order will have another. */
-      kind->state = SERVER_NONE;
-      g_clear_object (&kind->server);
-    }
-  return started != NULL ? started : launch (self->plain, order, FALSE, error);
-}
-
-static GmpStarted *
-take_spare (Kind     *kind,
-            GmpOrder *order)
-{
-  Spare *spare;
-  GmpStarted *started;
-
-  while ((spare = g_queue_pop_head (&kind->spares)) != NULL)
-    {
-      if (!g_str_equal (spare->key, order->spare_key))
-        {
-          spare_free (spare);
-          continue;
-        }
-      started = spare->started;
-      g_free (spare->key);
-      g_free (spare);
-      return started;
-    }
-  return NULL;
-}
-
-static void
-add_spare_locked (GmpStarter *self,
-                  Kind       *kind,
-                  GmpOrder   *order)
-{
-  GmpStarted *started;
-  Spare *spare;
-
-  if (kind->spares.length >= g_get_num_processors () || kind->state == SERVER_LOADING ||
-      order->working_directory == NULL || !gmp_room_is_ample ())
-    return;
-  started = start_locked (self, kind, order, NULL);
-  if (started == NULL)
-    return;
-  started->is_warm = TRUE;
-  spare = g_new0 (Spare, 1);
-  spare->key = g_strdup (order->spare_key);
-  spare->started = started;
-  g_queue_push_tail (&kind->spares, spare);
 }
 
 static gboolean
@@ -304,7 +127,7 @@ refill_cb (gpointer user_data)
   g_mutex_lock (&self->lock);
   link = find_kind_locked (self, order->server_key);
   if (link != NULL)
-    add_spare_locked (self, link->data, order);
+    gmp_kind_add_spare (link->data, self->plain, order);
   g_mutex_unlock (&self->lock);
   gmp_starter_unref (self);
   return G_SOURCE_REMOVE;
@@ -335,10 +158,8 @@ drop_spares_locked (GmpStarter *self)
 
   for (GList *link = self->kinds.head; link != NULL; link = link->next)
     {
-      Kind *kind = link->data;
-
-      result |= kind->spares.length > 0;
-      g_queue_clear_full (&kind->spares, spare_free);
+      if (gmp_kind_drop_spares (link->data))
+        result = TRUE;
     }
   return result;
 }
@@ -360,25 +181,28 @@ typedef struct {
   GTask *task;
   GmpStarted *started;
   GError *error;
+  char *complaint; /* (nullable) */
 } Delivery;
 
 static void
 give_locked (GmpStarter *self,
-             Kind       *kind,
+             GmpKind       *kind,
              GTask      *task,
              GmpOrder   *order,
              GArray     *deliveries)
 {
-  Delivery delivery = { g_object_ref (task), take_spare (kind, order), NULL };
+  Delivery delivery = { g_object_ref (task), gmp_kind_take_spare (kind, order), NULL, NULL };
 
   if (delivery.started == NULL)
-    delivery.started = start_locked (self, kind, order, &delivery.error);
+    delivery.started = gmp_kind_start (kind, self->plain, order, &delivery.error);
   /* Those that were started ahead for others are in the way. */
   if (delivery.started == NULL && drop_spares_locked (self))
     {
       g_clear_error (&delivery.error);
-      delivery.started = start_locked (self, kind, order, &delivery.error);
+      delivery.started = gmp_kind_start (kind, self->plain, order, &delivery.error);
     }
+  if (delivery.started != NULL)
+    delivery.complaint = gmp_kind_complain (kind);
   g_array_append_val (deliveries, delivery);
 }
 
@@ -391,10 +215,14 @@ unlock_and_deliver (GmpStarter *self,
     {
       Delivery *delivery = &g_array_index (deliveries, Delivery, i);
 
+      if (delivery->complaint != NULL)
+        g_message ("%s", delivery->complaint);
+      g_free (delivery->complaint);
       if (delivery->error != NULL)
         g_task_return_error (delivery->task, delivery->error);
       else
-        g_task_return_pointer (delivery->task, delivery->started, (GDestroyNotify) started_free);
+        g_task_return_pointer (delivery->task, delivery->started,
+                               (GDestroyNotify) gmp_started_free);
       g_object_unref (delivery->task);
     }
   g_array_unref (deliveries);
@@ -413,7 +241,7 @@ waiting_free (Waiting *waiting)
 /* The server is there, or there will be none: for all that wait, whichever of them saw it first. */
 static void
 serve_waiting_locked (GmpStarter *self,
-                      Kind       *kind,
+                      GmpKind       *kind,
                       GArray     *deliveries)
 {
   Waiting *waiting;
@@ -431,7 +259,7 @@ serve_waiting_locked (GmpStarter *self,
 static Waiting *
 find_waiting_locked (GmpStarter *self,
                      GTask      *task,
-                     Kind      **kind)
+                     GmpKind      **kind)
 {
   for (GList *link = self->kinds.head; link != NULL; link = link->next)
     {
@@ -453,7 +281,7 @@ waited_cb (int          fd G_GNUC_UNUSED,
   GArray *deliveries;
   GError *error = NULL;
   Waiting *waiting;
-  Kind *kind;
+  GmpKind *kind;
 
   if (is_foreign (self))
     return G_SOURCE_REMOVE;
@@ -463,7 +291,7 @@ waited_cb (int          fd G_GNUC_UNUSED,
   if (waiting != NULL &&
       g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
     {
-      Delivery delivery = { g_object_ref (task), NULL, error };
+      Delivery delivery = { g_object_ref (task), NULL, error, NULL };
 
       g_array_append_val (deliveries, delivery);
       g_queue_remove (&kind->waiting, waiting);
@@ -471,7 +299,7 @@ waited_cb (int          fd G_GNUC_UNUSED,
     }
   else if (waiting != NULL)
     {
-      settle_server_locked (kind);
+      gmp_kind_settle_server (kind);
       serve_waiting_locked (self, kind, deliveries);
     }
   unlock_and_deliver (self, deliveries);
@@ -479,7 +307,7 @@ waited_cb (int          fd G_GNUC_UNUSED,
 }
 
 static void
-wait_for_server_locked (Kind     *kind,
+wait_for_server_locked (GmpKind     *kind,
                         GTask    *task,
                         GmpOrder *order)
 {
@@ -520,9 +348,9 @@ drop_kinds (GmpStarter *self)
   for (GList *link = self->kinds.head; link != NULL; link = next)
     {
       next = link->next;
-      if (((Kind *) link->data)->waiting.length > 0)
+      if (((GmpKind *) link->data)->waiting.length > 0)
         continue;
-      kind_free (link->data);
+      gmp_kind_free (link->data);
       g_queue_delete_link (&self->kinds, link);
     }
   g_mutex_unlock (&self->lock);
@@ -535,25 +363,26 @@ order_locked (GmpStarter *self,
               GmpOrder   *order,
               GArray     *deliveries)
 {
-  Kind *kind = get_kind_locked (self, order->server_key);
+  GmpKind *kind = get_kind_locked (self, order);
 
-  if (kind->state == SERVER_NONE && kind->was_wanted && order->working_directory != NULL)
+  if (kind->state == GMP_SERVER_NONE && kind->was_wanted && order->working_directory != NULL)
     {
       if (gmp_runtime_may_fork (order->runtime))
-        start_server_locked (self, kind, order);
+        gmp_kind_start_server (kind, self->plain, order);
       else
-        kind->state = SERVER_REFUSED;
+        kind->state = GMP_SERVER_REFUSED;
     }
-  else if (kind->state == SERVER_LOADING && has_answered (kind->server))
+  else if (kind->state == GMP_SERVER_LOADING && gmp_kind_has_answer (kind))
     {
-      settle_server_locked (kind);
+      gmp_kind_settle_server (kind);
       serve_waiting_locked (self, kind, deliveries);
     }
-  if (kind->state == SERVER_LOADING)
+  if (kind->state == GMP_SERVER_LOADING)
     {
       wait_for_server_locked (kind, task, order);
       return;
     }
+  gmp_kind_renew_server (kind, self->plain, order);
   give_locked (self, kind, task, order, deliveries);
   if (kind->was_wanted)
     refill (order);
@@ -590,14 +419,14 @@ gmp_starter_start_async (GmpStarter         *self,
     drop_kinds (self);
   if (as_ever || !is_enabled ())
     {
-      started = launch (self->plain, order, FALSE, &error);
+      started = gmp_started_new (self->plain, order, FALSE, &error);
       if (started == NULL && gmp_starter_drop_spares (self))
         {
           g_clear_error (&error);
-          started = launch (self->plain, order, FALSE, &error);
+          started = gmp_started_new (self->plain, order, FALSE, &error);
         }
       if (started != NULL)
-        g_task_return_pointer (task, started, (GDestroyNotify) started_free);
+        g_task_return_pointer (task, started, (GDestroyNotify) gmp_started_free);
       else
         g_task_return_error (task, error);
       gmp_order_free (order);
@@ -656,24 +485,77 @@ gmp_starter_ref_default (void)
   return self;
 }
 
-/* With the last reference all processes end that were started ahead, and have ended when this
- * returns. */
-void
-gmp_starter_unref (GmpStarter *self)
+/* Ends all processes that were started ahead, and waits for that. */
+static void
+starter_free (GmpStarter *self)
 {
-  gboolean is_last;
-
-  if (is_foreign (self))
-    return;
-  G_LOCK (default_starter);
-  is_last = --self->n_references == 0;
-  if (is_last)
-    default_starter = NULL;
-  G_UNLOCK (default_starter);
-  if (!is_last)
-    return;
   drop_kinds (self);
   g_object_unref (self->plain);
   g_mutex_clear (&self->lock);
   g_free (self);
+}
+
+static gpointer
+linger_thread (gpointer unused G_GNUC_UNUSED)
+{
+  GmpStarter *self;
+
+  G_LOCK (default_starter);
+  for (;;)
+    {
+      if (default_starter->n_references > 0)
+        g_cond_wait (&linger_cond, &G_LOCK_NAME (default_starter));
+      else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_starter), end_time) &&
+               default_starter->n_references == 0)
+        break;
+    }
+  self = g_steal_pointer (&default_starter);
+  is_lingering = FALSE;
+  G_UNLOCK (default_starter);
+  starter_free (self);
+  return NULL;
+}
+
+/* %FALSE where the starter is to end at once. */
+static gboolean
+linger_locked (void)
+{
+  const char *text = gmp_environment_get (LINGER_VARIABLE);
+  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
+  sigset_t all;
+  sigset_t old;
+  GThread *thread;
+
+  end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
+  if (!is_lingering && seconds > 0)
+    {
+      /* Signals are for the threads of the program. */
+      sigfillset (&all);
+      pthread_sigmask (SIG_SETMASK, &all, &old);
+      thread = g_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
+      pthread_sigmask (SIG_SETMASK, &old, NULL);
+      is_lingering = thread != NULL;
+      g_clear_pointer (&thread, g_thread_unref);
+    }
+  g_cond_signal (&linger_cond);
+  return is_lingering;
+}
+
+/* What was started ahead outlives the last reference for some seconds, for programs that make an
+ * object for each call. It ends with the program in any case, by the end of its sockets. */
+void
+gmp_starter_unref (GmpStarter *self)
+{
+  gboolean ends;
+
+  if (is_foreign (self))
+    return;
+  G_LOCK (default_starter);
+  ends = --self->n_references == 0 &&
+         !((is_lingering || self->kinds.length > 0) && linger_locked ());
+  if (ends)
+    default_starter = NULL;
+  G_UNLOCK (default_starter);
+  if (ends)
+    starter_free (self);
 }

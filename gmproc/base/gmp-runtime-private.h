@@ -22,6 +22,8 @@ char    **gmp_runtime_get_command     (const char *runtime,
                                        GError    **error);
 char    **gmp_runtime_get_modules     (const char *runtime);
 guint     gmp_runtime_count_modules   (const char *runtime);
+void      gmp_runtime_set_cold_start_reason (const char *runtime,
+                                             const char *reason);
 gboolean  gmp_runtime_may_fork        (const char *runtime);
 void      gmp_runtime_set_program     (const char *path);
 gboolean  gmp_runtime_is_lost_program (const char *path);

@@ -78,6 +78,7 @@ typedef struct {
   GPtrArray *names; /* with NULL at the end */
   GHashTable *known;
   gsize n_bytes;
+  char *cold_start_reason; /* (nullable) */
 } Modules;
 
 static Modules *
@@ -158,6 +159,45 @@ gmp_runtime_count_modules (const char *runtime)
   n = get_modules_locked (runtime)->names->len - 1;
   G_UNLOCK (commands);
   return n;
+}
+
+/* @reason (nullable) */
+void
+gmp_runtime_set_cold_start_reason (const char *runtime,
+                                   const char *reason)
+{
+  Modules *self;
+
+  G_LOCK (commands);
+  self = get_modules_locked (runtime);
+  g_free (self->cold_start_reason);
+  self->cold_start_reason = g_strdup (reason);
+  G_UNLOCK (commands);
+}
+
+/**
+ * gmp_runtime_get_cold_start_reason:
+ * @runtime: a runtime's name: "native" or "python"
+ *
+ * Returns why the last warm-start server of a runtime was of no use, so that each worker of its
+ * kind executes its program anew. The same is logged when that happens for the second time.
+ *
+ * Returns: (transfer full) (nullable): the reason; %NULL where workers are forks, there has been no
+ *   second one yet, or warm starts are switched off by [property@Gmp.Application:warm-start]
+ *
+ * Since: 0.1
+ */
+char *
+gmp_runtime_get_cold_start_reason (const char *runtime)
+{
+  char *reason;
+
+  g_return_val_if_fail (runtime != NULL, NULL);
+
+  G_LOCK (commands);
+  reason = g_strdup (get_modules_locked (runtime)->cold_start_reason);
+  G_UNLOCK (commands);
+  return reason;
 }
 
 /* Whether the runtime's processes survive to be forked. GJS has threads from its first line on; of

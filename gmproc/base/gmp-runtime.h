@@ -16,4 +16,6 @@ GMP_PUBLIC void gmp_runtime_set_command (const char         *runtime,
 GMP_PUBLIC void gmp_runtime_add_modules (const char         *runtime,
                                          const char * const *names);
 
+GMP_PUBLIC char *gmp_runtime_get_cold_start_reason (const char      *runtime);
+
 G_END_DECLS

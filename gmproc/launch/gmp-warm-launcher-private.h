@@ -21,5 +21,6 @@ int              gmp_warm_launcher_get_fd    (GmpWarmLauncher  *self);
 gboolean         gmp_warm_launcher_get_ready (GmpWarmLauncher  *self,
                                               GError          **error);
 gboolean         gmp_warm_launcher_is_lost   (GmpWarmLauncher  *self);
+gboolean         gmp_warm_launcher_has_forked (GmpWarmLauncher *self);
 
 G_END_DECLS

@@ -44,6 +44,7 @@ struct _GmpWarmLauncher
 
   GMutex lock;    /* of all that follows, and of what processes know of themselves */
   int fd;         /* -1: the server is lost */
+  gboolean has_forked;
   GQueue pending; /* of GmpWarmProcess: forks that were asked for, in this order */
   GHashTable *forked; /* of GmpWarmProcess by pid, until the server says that it has ended: not
                        * owned, and NULL where nobody has a handle of it any more */
@@ -153,6 +154,7 @@ take_forked_locked (GmpWarmLauncher *self,
       g_hash_table_contains (self->forked, GINT_TO_POINTER (message->number)))
     return FALSE;
   process = g_queue_pop_head (&self->pending);
+  self->has_forked = TRUE;
   process->is_known = TRUE;
   process->pid = message->number;
   process->pidfd = message->handles[0];
@@ -565,4 +567,16 @@ gmp_warm_launcher_is_lost (GmpWarmLauncher *self)
   is_lost = self->fd == -1;
   g_mutex_unlock (&self->lock);
   return is_lost;
+}
+
+/* Whether it was of use. */
+gboolean
+gmp_warm_launcher_has_forked (GmpWarmLauncher *self)
+{
+  gboolean has_forked;
+
+  g_mutex_lock (&self->lock);
+  has_forked = self->has_forked;
+  g_mutex_unlock (&self->lock);
+  return has_forked;
 }

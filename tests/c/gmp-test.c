@@ -284,6 +284,8 @@ gmp_test_init (int    *argc,
 {
   struct sigaction action = { .sa_handler = watchdog_cb };
 
+  /* A test sees each process gone. */
+  g_setenv ("GMPROC_LINGER", "0", FALSE);
   gmp_init (argc, argv);
   g_test_init (argc, argv, NULL);
   sigaction (SIGALRM, &action, NULL);

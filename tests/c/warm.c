@@ -188,6 +188,32 @@ test_two_objects (void)
   g_assert_cmpint (parent, ==, server);
 }
 
+/* A program that makes an object for each call has forks too. */
+static void
+test_lingers (void)
+{
+  g_autoptr (GmpWorkers) last = NULL;
+  int server = 0;
+
+  g_setenv ("GMPROC_LINGER", "100", TRUE);
+  for (int turn = 0; turn < 4; turn++)
+    {
+      g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+      g_autoptr (GVariant) pids = run_one (workers);
+      int parent;
+
+      g_variant_get (pids, "(ii)", NULL, &parent);
+      g_assert_cmpint (parent == getpid (), ==, turn == 0);
+      if (turn > 1)
+        g_assert_cmpint (parent, ==, server);
+      server = parent;
+    }
+  g_assert_no_errno (kill (server, 0));
+  g_setenv ("GMPROC_LINGER", "0", TRUE);
+  last = workers_for (get_pids, NULL);
+  g_clear_object (&last);
+}
+
 static void
 test_fresh (void)
 {
@@ -452,22 +478,49 @@ idle_thread (gpointer data G_GNUC_UNUSED)
   return NULL;
 }
 
-/* A program that starts a thread before gmp_init() is not forked, and works as ever. */
+static void
+check_cold (GmpWorkers *workers)
+{
+  g_autoptr (GVariant) pids = run_one (workers);
+  int parent;
+
+  g_variant_get (pids, "(ii)", NULL, &parent);
+  g_assert_cmpint (parent, ==, getpid ());
+}
+
+/* A program that starts a thread before gmp_init() is not forked, and works as ever. The second
+ * process that this concerns is worth a message, and only that one. */
 static void
 test_threads (void)
 {
   g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+  g_autofree char *before = gmp_runtime_get_cold_start_reason ("native");
+  g_autofree char *after = NULL;
 
+  g_assert_null (before);
   g_setenv ("GMP_TEST_THREAD", "1", TRUE);
-  for (int turn = 0; turn < 4; turn++)
-    {
-      g_autoptr (GVariant) pids = run_one (workers);
-      int parent;
-
-      g_variant_get (pids, "(ii)", NULL, &parent);
-      g_assert_cmpint (parent, ==, getpid ());
-    }
+  check_cold (workers);
+  check_cold (workers);
+  g_test_expect_message ("gmproc", G_LOG_LEVEL_MESSAGE,
+                         "Workers of runtime native start slowly*2 threads*after gmp_init*");
+  check_cold (workers);
+  g_test_assert_expected_messages ();
+  check_cold (workers);
+  after = gmp_runtime_get_cold_start_reason ("native");
+  gmp_test_check_in (after, "2 threads");
   g_unsetenv ("GMP_TEST_THREAD");
+}
+
+static void
+test_switched_off (void)
+{
+  g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+
+  g_object_set (workers, "warm-start", FALSE, NULL);
+  for (int turn = 0; turn < 3; turn++)
+    check_cold (workers);
+  g_object_set (workers, "warm-start", TRUE, NULL);
+  warm_up (workers);
 }
 
 /* As many as there are, at the same time. */
@@ -516,7 +569,9 @@ main (int    argc,
     }
   gmp_test_add ("/warm/forks", test_forks);
   gmp_test_add ("/warm/two-objects", test_two_objects);
+  gmp_test_add ("/warm/lingers", test_lingers);
   gmp_test_add ("/warm/fresh", test_fresh);
+  gmp_test_add ("/warm/switched-off", test_switched_off);
   gmp_test_add ("/warm/surroundings", test_surroundings);
   gmp_test_add ("/warm/failures", test_failures);
   gmp_test_add ("/warm/output", test_output);

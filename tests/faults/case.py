@@ -200,7 +200,9 @@ class Trial:
         config = {'role': case.role.split()[0], 'fault': case.fault, 'moment': case.moment,
                   'n': 2, 'turns': 3, 'size': 0, 'rests': 0, 'objects': 1, 'runs': 1,
                   **case.config, 'options': case.options}
-        environment = dict(os.environ, TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
+        # What is left of processes is seen at the end of each case.
+        environment = dict(os.environ, GMPROC_LINGER='0')
+        environment.update(TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
                            PYTHONDONTWRITEBYTECODE='1')
         environment.update({name: self.fill(value) for name, value in case.environment.items()})
         command = [*map(self.fill, case.before), *COMMANDS[case.language], to_variant(config)]

@@ -17,6 +17,9 @@ import time
 
 import pytest
 
+# A test sees each process gone.
+os.environ.setdefault('GMPROC_LINGER', '0')
+
 LIMIT = 100  # seconds that a test may take before the watchdog ends it all
 SETTLE_LIMIT = 20
 

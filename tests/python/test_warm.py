@@ -282,21 +282,28 @@ if __name__ == '__main__':
     assert script.output(text) == '1 {9}\n'
 
 
-@pytest.mark.parametrize('line', [
-    "print('loading')",
-    "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
-    "FILE = open(__file__)",
-])
-def test_what_cannot_be_shared_is_loaded_in_each_worker(script, line):
+TROUBLES = '''
+print('loading')
+import random, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+FILE = open(__file__)
+GENERATOR = random.Random()
+'''
+
+
+def test_what_cannot_be_shared_is_loaded_in_each_worker(script):
     """The others are forks all the same, and have what can be shared."""
-    script.write('import os\nPID = os.getpid()\n' + line, 'site-packages/trouble.py')
-    script.write('import trouble', 'site-packages/needs_trouble.py')
     script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
+    for number, line in enumerate(TROUBLES.strip().split('\n')[:4]):
+        script.write(f'import os, random, threading\nPID = os.getpid()\n{line}',
+                     f'site-packages/trouble{number}.py')
+    script.write('from trouble0 import PID', 'site-packages/needs_trouble.py')
     text = SITE + HEAD + '''
-import needs_trouble, stamp, trouble
+import needs_trouble, stamp, trouble0, trouble1, trouble2, trouble3
 
 def work(_):
-    return trouble.PID == os.getpid(), stamp.PID == os.getppid()
+    return ([module.PID == os.getpid() for module in (needs_trouble, trouble0, trouble2, trouble3)],
+            stamp.PID == os.getppid())
 
 if __name__ == '__main__':
     workers = Workers()
@@ -304,18 +311,11 @@ if __name__ == '__main__':
     workers.add(1, work)
     print(workers.run([1]))
 '''
-    assert script.run(text).stdout.splitlines()[-1] == '{1: (True, True)}'
+    assert script.run(text).stdout.splitlines()[-1] == '{1: ([True, True, True, True], True)}'
 
 
-@pytest.mark.parametrize('line', [
-    "print('loading')",
-    "import threading; threading.Thread(target=threading.Event().wait, daemon=True).start()",
-    "import random; GENERATOR = random.Random()",
-    "FILE = open(__file__)",
-])
-def test_what_the_program_does_at_import_is_no_matter(script, line):
-    text = HEAD + line + '''
-
+def test_what_the_program_does_at_import_is_no_matter(script):
+    text = HEAD + TROUBLES + '''
 if __name__ == '__main__':
     print(warm_up(Workers()) is not None)
 '''
@@ -341,6 +341,44 @@ if __name__ == '__main__':
     print('done')
 '''
     assert script.output(text) == 'done\n'
+
+
+def test_objects_that_are_made_for_each_call(script, monkeypatch):
+    monkeypatch.delenv('GMPROC_LINGER')
+    text = HEAD + '''
+def run():
+    with Workers() as workers:
+        workers.add(1, ids)
+        return workers.run()[1][1]
+
+if __name__ == '__main__':
+    parents = [run() for _ in range(4)]
+    print(len(set(parents)), parents[1] == parents[3])
+'''
+    assert script.output(text) == '2 True\n'
+
+
+def test_a_refusal_is_told(script, monkeypatch):
+    """Where the interpreter starts a thread before it runs anything."""
+    script.write('import threading\n'
+                 'threading.Thread(target=threading.Event().wait, daemon=True).start()\n',
+                 'sitecustomize.py')
+    monkeypatch.setenv('PYTHONPATH', f'{script.folder}:{os.environ.get("PYTHONPATH", "")}')
+    text = HEAD + '''
+from gi.repository import Gmp
+if __name__ == '__main__':
+    print(Gmp.runtime_get_cold_start_reason('python'))
+    workers = Workers()
+    workers.add(1, ids)
+    for _ in range(5):
+        workers.run()
+    print(Gmp.runtime_get_cold_start_reason('python'))
+'''
+    done = script.run(text)
+    assert done.returncode == 0
+    first, second = done.stdout.splitlines()
+    assert first == 'None' and 'thread' in second
+    assert done.stderr.count('start slowly') == 1 and second in done.stderr
 
 
 def test_switched_off(script):
