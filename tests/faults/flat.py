@@ -43,9 +43,9 @@ WATCHDOG = 900  # seconds from one rest to the next: a long run does a lot betwe
 N_WORKERS = 2  # of each program: so many clients, or functions
 
 # Growth that is none, in KiB. An engine's figures come in pages, and what it has collected is given
-# back in waves.
+# back in waves, of its own memory and of values in shared memory whose pages it had made its own.
 HELD = {'C': 16, 'Python': 64, 'JavaScript': 256}
-PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 16 * 1024}
+PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 32 * 1024}
 
 # Of a channel's two directions each may use two blocks, when an answer is sent before the request
 # is let go, or some 16, where a value is let go only when garbage is collected. And there are the

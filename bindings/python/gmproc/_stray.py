@@ -43,7 +43,10 @@ def _find() -> Files:
                 file is not None and not (isinstance(file, str) and file.endswith(_SUFFIXES)):
             continue
         path = _get_path(module)
-        if not (file is None and not path) and not _is_found(name, file, path, folders):
+        # PyGObject's modules have the file of their typelib as their path, and an importer.
+        if file is None and not any(map(os.path.isdir, path or ())):
+            continue
+        if not _is_found(name, file, path, folders):
             files[name] = os.path.abspath(file) if file is not None else None, path
     for name in list(files):
         _add_parents(name, files)
