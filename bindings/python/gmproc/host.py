@@ -117,13 +117,19 @@ class Host(Gmp.Host):
             self._is_function = True
             self._work = partial(kind, _load_params(params))
 
+    def _take_work(self) -> Callable[[], Any]:
+        """A process may be kept after its run, but the parameters are not."""
+        work = self._work
+        del self._work
+        return work
+
     @guarded
     def do_call(self, description: str, id: str, params: Any) -> Any:
         if not self._is_function:
             raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is a class of servers or "
                               'clients, and no function')
         try:
-            return dump_result(complete(self._work()))
+            return dump_result(complete(self._take_work()()))
         finally:
             close_loop()
 
@@ -135,7 +141,7 @@ class Host(Gmp.Host):
         # Python's signal handlers run while the library waits for messages, from here to the end of
         # this process.
         _gmproc.begin_signals(fail)
-        return self._work()
+        return self._take_work()()
 
     @guarded
     def do_load(self, what: Any) -> bool:
