@@ -86,7 +86,7 @@ gmp_message_channel_send (GmpChannel *channel,
       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
                              GMP_ERROR_BAD_PAYLOAD, error))
     return FALSE;
-  packed = gmp_payload_pack (payload, handles, error);
+  packed = gmp_payload_pack_message (payload, handles, error);
   if (packed == NULL)
     return FALSE;
   post (self, "Send", g_variant_new_tuple (&packed, 1), handles);

@@ -20,6 +20,9 @@ G_BEGIN_DECLS
 GVariant *gmp_payload_pack          (GVariant    *payload,
                                      GUnixFDList *handles,
                                      GError     **error);
+GVariant *gmp_payload_pack_message  (GVariant    *payload,
+                                     GUnixFDList *handles,
+                                     GError     **error);
 gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
                                      GVariant   **payload,

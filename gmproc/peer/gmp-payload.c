@@ -16,7 +16,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Below this, copying through the socket costs less than the page faults of a new memfd. */
+/* Up to this size, copies through the socket cost less than a memfd. */
+#define COPY_MAX ((gsize) 256 * 1024)
+
+/* A message carries at most so much, where a memfd cannot be used. */
 #define INLINE_MAX ((gsize) 16 * 1024 * 1024)
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -76,30 +79,51 @@ append_memfd (GVariant    *payload,
   return position;
 }
 
+static GVariant *
+pack (GVariant    *payload,
+      gsize        copy_max,
+      GUnixFDList *handles,
+      GError     **error)
+{
+  const char *type = payload != NULL ? g_variant_get_type_string (payload) : "";
+  gsize size = payload != NULL ? g_variant_get_size (payload) : 0;
+  g_autoptr (GError) local = NULL;
+  GVariantBuilder positions;
+  int position = -1;
+
+  if (!gmp_value_check_sendable (payload, error))
+    return NULL;
+  if (size > copy_max)
+    position = append_memfd (payload, handles, &local);
+  if (position == -1 && size > INLINE_MAX)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return NULL;
+    }
+  g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
+  if (position != -1)
+    g_variant_builder_add (&positions, "h", position);
+  return g_variant_new ("(s@ayah)", type, payload_bytes (position == -1 ? payload : NULL),
+                        &positions);
+}
+
 /* @payload may be %NULL, and is not consumed. Returns a floating (sayah). */
 GVariant *
 gmp_payload_pack (GVariant    *payload,
                   GUnixFDList *handles,
                   GError     **error)
 {
-  const char *type = payload != NULL ? g_variant_get_type_string (payload) : "";
-  GVariantBuilder positions;
-  int position;
+  return pack (payload, COPY_MAX, handles, error);
+}
 
-  if (!gmp_value_check_sendable (payload, error))
-    return NULL;
-  g_variant_builder_init (&positions, G_VARIANT_TYPE ("ah"));
-  if (payload == NULL || g_variant_get_size (payload) <= INLINE_MAX)
-    return g_variant_new ("(s@ayah)", type, payload_bytes (payload), &positions);
-
-  position = append_memfd (payload, handles, error);
-  if (position == -1)
-    {
-      g_variant_builder_clear (&positions);
-      return NULL;
-    }
-  g_variant_builder_add (&positions, "h", position);
-  return g_variant_new ("(s@ayah)", type, payload_bytes (NULL), &positions);
+/* As gmp_payload_pack(), for one of many messages that a receiver may leave unread: the socket has
+ * no room for a second big one, so that its sender waits. */
+GVariant *
+gmp_payload_pack_message (GVariant    *payload,
+                          GUnixFDList *handles,
+                          GError     **error)
+{
+  return pack (payload, INLINE_MAX, handles, error);
 }
 
 /* Returns a floating (say). */

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Big values of Workers and map: they are mapped, not copied, and freed when their run has ended."""
+"""Arrays of Workers and map: they are mapped, not copied, and freed when their run has ended."""
 
 import os
 import time
@@ -11,7 +11,7 @@ import pytest
 
 from gmproc import WorkerError, Workers
 
-N = 2**20  # numbers of 8 bytes
+N = 2**17  # numbers of 8 bytes
 
 
 def find_mapping(array):
