@@ -501,7 +501,7 @@ linger_thread (gpointer unused G_GNUC_UNUSED)
   GmpStarter *self;
 
   G_LOCK (default_starter);
-  for (;;)
+  while (default_starter != NULL)
     {
       if (default_starter->n_references > 0)
         g_cond_wait (&linger_cond, &G_LOCK_NAME (default_starter));
@@ -512,8 +512,25 @@ linger_thread (gpointer unused G_GNUC_UNUSED)
   self = g_steal_pointer (&default_starter);
   is_lingering = FALSE;
   G_UNLOCK (default_starter);
-  starter_free (self);
+  if (self != NULL)
+    starter_free (self);
   return NULL;
+}
+
+/* A program that ends leaves no process behind, not even for the moment that a server needs to see
+ * its sockets close. */
+__attribute__ ((destructor)) static void
+end_lingering (void)
+{
+  GmpStarter *self = NULL;
+
+  G_LOCK (default_starter);
+  if (default_starter != NULL && default_starter->n_references == 0 &&
+      !is_foreign (default_starter))
+    self = g_steal_pointer (&default_starter);
+  G_UNLOCK (default_starter);
+  if (self != NULL)
+    starter_free (self);
 }
 
 /* %FALSE where the starter is to end at once. */
@@ -538,7 +555,7 @@ linger_locked (void)
       g_clear_pointer (&thread, g_thread_unref);
     }
   g_cond_signal (&linger_cond);
-  return is_lingering;
+  return is_lingering && seconds > 0;
 }
 
 /* What was started ahead outlives the last reference for some seconds, for programs that make an
