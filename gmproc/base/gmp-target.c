@@ -26,12 +26,15 @@ gmp_target_get_runtime (const char *target,
   return g_strndup (target, colon - target);
 }
 
-/* A target is text, which a path need not be: that is then written as a URI. */
+/* A target is text, which a path need not be: that is then written as a URI. The path of the
+ * program itself is not known (%NULL) without a /proc. */
 static char *
 describe_path (const char *path)
 {
   g_autofree char *absolute = NULL;
 
+  if (path == NULL)
+    return g_strdup ("");
   if (g_utf8_validate (path, -1, NULL))
     return g_strdup (path);
   absolute = g_canonicalize_filename (path, NULL);
