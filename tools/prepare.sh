@@ -131,7 +131,7 @@ install_missing ()
             "  $(describe_install "$manager" "$names")"
   fi
 
-  apt_get="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q"
+  apt_get="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600"
   # The names are words of their own on purpose.
   # shellcheck disable=SC2086
   $apt_get update </dev/null && $apt_get install -y --no-install-recommends $names </dev/null ||

@@ -454,6 +454,21 @@ gmp_host_check_fork (GmpHost *self,
 }
 
 /**
+ * gmp_host_end_forked:
+ *
+ * Ends this process where it is one that the worker's code has forked, and does nothing elsewhere.
+ * For runtimes, when code of the user's has come back, before anything that could wait for a lock:
+ * another thread of the worker may have held it at the fork.
+ *
+ * Since: 0.1
+ */
+void
+gmp_host_end_forked (void)
+{
+  gmp_entry_end_forked ();
+}
+
+/**
  * gmp_host_report_modules:
  * @self: a host
  * @names: (array zero-terminated=1): names of modules

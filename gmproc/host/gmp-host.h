@@ -58,6 +58,7 @@ GMP_PUBLIC int      gmp_host_run       (GmpHost *self);
 
 GMP_PUBLIC gboolean gmp_host_check_fork     (GmpHost             *self,
                                              GError             **error);
+GMP_PUBLIC void     gmp_host_end_forked     (void);
 GMP_PUBLIC void     gmp_host_report_modules (GmpHost             *self,
                                              const char * const  *names);
 

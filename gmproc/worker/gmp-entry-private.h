@@ -18,21 +18,15 @@ G_BEGIN_DECLS
  * GJS refuses all calls from C while it collects garbage, which it may do in steps over many calls:
  * it logs that, and returns 0 or NULL, which looks like an answer. So its methods say that they
  * were entered; where none did, the collection is ended and the call made again. */
-#define GMP_ENTER(result, method, ...)                                  \
-  do                                                                    \
-    {                                                                   \
-      guint generation_ = gmp_fork_get_generation ();                   \
-                                                                        \
-      do                                                                \
-        result = method (__VA_ARGS__);                                  \
-      while (gmp_entry_is_made_again ((gpointer) method, generation_)); \
-    }                                                                   \
-  while (0)
+#define GMP_ENTER(result, method, ...)                    \
+  do                                                      \
+    result = method (__VA_ARGS__);                        \
+  while (gmp_entry_is_made_again ((gpointer) method))
 
 void     gmp_entry_set_worker    (const char *id);
+void     gmp_entry_end_forked    (void);
 void     gmp_entry_mark          (void);
-gboolean gmp_entry_is_made_again (gpointer    method,
-                                  guint       generation);
+gboolean gmp_entry_is_made_again (gpointer    method);
 void     gmp_entry_make_ready    (void);
 
 G_END_DECLS

@@ -28,11 +28,15 @@ static struct {
 /* (nullable): of the worker that this process is, or was forked in. */
 static const char *worker_id;
 
+/* Of that worker's process. */
+static guint worker_generation;
+
 /* @id has to stay until there is another. */
 void
 gmp_entry_set_worker (const char *id)
 {
   worker_id = id;
+  worker_generation = gmp_fork_get_generation ();
 }
 
 void
@@ -58,23 +62,23 @@ finish_collection (void)
   return TRUE;
 }
 
-/* Not with GLib's functions, whose locks another thread may have held at the fork. */
-static void
-end_forked_process (void)
+/* For what user code may have forked, as soon as it is back from there. Not with GLib's functions,
+ * whose locks another thread may have held at the fork. */
+void
+gmp_entry_end_forked (void)
 {
+  if (G_LIKELY (worker_id == NULL || worker_generation == gmp_fork_get_generation ()))
+    return;
   fprintf (stderr, "gmproc: a process that was forked in the code of worker %s has come back from "
            "it, and ends here: it should have left by _exit ()\n", worker_id);
   gmp_exit_now (EXIT_FAILURE);
 }
 
-/* After a call of @method, before which the process was of @generation: TRUE where the language has
- * refused it. */
+/* After a call of @method: TRUE where the language has refused it. */
 gboolean
-gmp_entry_is_made_again (gpointer method,
-                         guint    generation)
+gmp_entry_is_made_again (gpointer method)
 {
-  if (G_UNLIKELY (generation != gmp_fork_get_generation ()) && worker_id != NULL)
-    end_forked_process ();
+  gmp_entry_end_forked ();
   if (G_LIKELY (!entries.is_used))
     return FALSE;
   if (entries.n_entered != entries.n_seen)

@@ -22,6 +22,7 @@ from ._worker import ClientWorker, ServerWorker, _Process
 def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
     """Turns any exception into a GLib.Error, and tells a Python application of the exception itself
     before. For a value that cannot be sent or read, ``context`` says which."""
+    _gmproc.end_forked()
     cause: BaseException | None = exception
     if isinstance(exception, BadPayload):
         cause = exception.__cause__
@@ -48,6 +49,7 @@ def guarded(method: Any) -> Any:
 def complete(value: Any) -> Any:
     """What a method returned, or what that leads to where it is a coroutine. All of a worker run on
     one loop, which lives as long as the worker."""
+    _gmproc.end_forked()
     if not inspect.iscoroutine(value):
         return value
     if _Process.loop is None:
@@ -59,6 +61,7 @@ def complete(value: Any) -> Any:
 
 def close_loop() -> None:
     """What a coroutine has left running ends here."""
+    _gmproc.end_forked()
     loop, _Process.loop = _Process.loop, None
     if loop is None:
         return

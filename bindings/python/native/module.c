@@ -110,6 +110,14 @@ read_variable (PyObject *module G_GNUC_UNUSED,
   return PyUnicode_DecodeFSDefault (value);
 }
 
+static PyObject *
+end_forked (PyObject *module G_GNUC_UNUSED,
+            PyObject *unused G_GNUC_UNUSED)
+{
+  gmp_host_end_forked ();
+  Py_RETURN_NONE;
+}
+
 static PyMethodDef methods[] = {
   { "use", (PyCFunction) (gpointer) use, METH_VARARGS | METH_KEYWORDS, NULL },
   { "dump", dump, METH_VARARGS, NULL },
@@ -118,6 +126,7 @@ static PyMethodDef methods[] = {
   { "unwrap", unwrap, METH_O, NULL },
   { "classify", native_classify, METH_O, NULL },
   { "complete", native_complete, METH_O, NULL },
+  { "end_forked", end_forked, METH_NOARGS, NULL },
   { "begin_signals", native_begin_signals, METH_O, NULL },
   { "end_signals", native_end_signals, METH_O, NULL },
   { "new_server", native_new_server, METH_O, NULL },

@@ -70,6 +70,7 @@ take_exception (GError    **error,
   PyObject *type, *exception, *trace;
   PyObject *text, *made;
 
+  gmp_host_end_forked ();
   /* Formatting is not for when an exception is set. */
   PyErr_Fetch (&type, &exception, &trace);
   text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
@@ -141,6 +142,7 @@ complete (PyObject *value)
 {
   PyObject *completed;
 
+  gmp_host_end_forked ();
   if (G_LIKELY (value == NULL || !PyCoro_CheckExact (value)))
     return value;
   completed = PyObject_CallOneArg (native_helpers.complete, value);
