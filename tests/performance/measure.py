@@ -50,7 +50,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help='how long requests are counted for each figure (0.1)')
     add('--ours', action='store_true', help='gmproc alone, without the peers')
     add('--dbus', action='store_true', help='ours with its shared memory turned off, too')
-    add('--update-docs', action='store_true', help='write the figures to docs/performance.md')
+    add('--update-docs', action='store_true', help='write the figures to docs/ and README.md')
     add('--no-install', action='store_true', help='measure the peers that are there')
     # For what starts it, not for users.
     add('--check', action='store_true', help=argparse.SUPPRESS)
@@ -107,6 +107,7 @@ def keep(options: argparse.Namespace, all_measured: list[Measured], folder: Path
         command = ' '.join(['tests/performance/run', *sys.argv[1:]])
         report.update_chapter(SOURCE_ROOT / 'docs' / 'performance.md', all_measured, machine,
                               command)
+        report.update_readme(SOURCE_ROOT / 'README.md', all_measured)
     try:
         chart.draw(all_measured, pictures)
     except ImportError as error:

@@ -184,6 +184,21 @@ def test_the_chapter_is_updated(tmp_path: Path) -> None:
         report.update_chapter(chapter, [measured], machine, 'a command')
 
 
+def test_the_summary_has_rows_and_peers_that_exist() -> None:
+    rows = {row.key: row for row in make_rows(Effort(0.1))}
+    for key, peers in table.SUMMARY.items():
+        assert set(peers) <= {contender.key for contender in rows[key].contenders}
+
+
+def test_summary() -> None:
+    measured = run(make_row(printing(0.001), printing(0.004, 'peer', Role.PEER)))
+    table.SUMMARY['row'] = ('peer', 'absent')
+    try:
+        assert '| A row | **1 ms** | peer 4 ms |' in table.format_summary([measured])
+    finally:
+        del table.SUMMARY['row']
+
+
 def test_disturbance() -> None:
     assert 0 <= report.Disturbance().get() <= 100
 

@@ -102,18 +102,27 @@ def to_json(all_measured: list[Measured], machine: dict[str, Any], rounds: int,
                       indent=2, ensure_ascii=False) + '\n'
 
 
+def _replace(path: Path, new: str) -> None:
+    """Replaces what stands between the two marks."""
+    text = path.read_text(encoding='utf-8')
+    changed, n_places = re.subn(f'{re.escape(BEGIN)}.*?{re.escape(END)}',
+                                lambda _match: f'{BEGIN}\n\n{new}\n{END}', text, flags=re.DOTALL)
+    if n_places != 1:
+        raise ValueError(f'{path} should have "{BEGIN}" and "{END}" once')
+    path.write_text(changed, encoding='utf-8')
+
+
 def update_chapter(chapter: Path, all_measured: list[Measured], machine: dict[str, Any],
                    command: str) -> None:
     """Puts the tables between the two marks of the chapter."""
-    text = chapter.read_text(encoding='utf-8')
     versions = ', '.join(f'{name} {version}' for name, version in machine['packages'].items())
     about = (f'Made by `{command}` at commit {machine["commit"]}, on {machine["processors"]} '
              f'processors ({machine["processor"]}), {machine["system"]}, Linux '
              f'{machine["kernel"]}; {versions}. Meanwhile others kept the processors '
              f'{machine["load"]} % busy.')
-    new = f'{BEGIN}\n\n{about}\n\n{table.format_markdown(all_measured)}\n{END}'
-    changed, n_places = re.subn(f'{re.escape(BEGIN)}.*?{re.escape(END)}', lambda _match: new, text,
-                                flags=re.DOTALL)
-    if n_places != 1:
-        raise ValueError(f'{chapter} should have "{BEGIN}" and "{END}" once')
-    chapter.write_text(changed, encoding='utf-8')
+    _replace(chapter, f'{about}\n\n{table.format_markdown(all_measured)}')
+
+
+def update_readme(readme: Path, all_measured: list[Measured]) -> None:
+    """Puts the short table between the two marks of the README."""
+    _replace(readme, table.format_summary(all_measured))

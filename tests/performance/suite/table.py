@@ -5,9 +5,19 @@
 
 from __future__ import annotations
 
-from .figures import Result, Verdict, show_number, times_better
+from .figures import Result, Unit, Verdict, show_number, times_better
 from .rows import Role
 from .runner import Measured
+
+# What the README shows: these rows, and of each these peers.
+SUMMARY = {
+    'c-1': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
+    'c-4': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
+    'python-1': ('mpi4py', 'Pipe', 'Queue'),
+    'python-16mb': ('mpi4py', 'Pipe', 'Queue'),
+    'python-start': ('fork', 'forkserver, preloaded', 'spawn'),
+    'python-tasks': ('Pool, best chunksize', 'joblib', 'Pool, chunksize 1'),
+}
 
 VERDICTS = {True: 'reached', False: 'MISSED', None: 'unknown'}
 
@@ -130,3 +140,24 @@ def format_markdown(all_measured: list[Measured]) -> str:
         parts.append('\n'.join([f'### {measured.row.title}', '', f'`--only {measured.row.key}`', '',
                                 *_markdown_table(lines)]))
     return '\n\n'.join(parts) + '\n'
+
+
+def format_summary(all_measured: list[Measured]) -> str:
+    """For the README: one line for each row of SUMMARY."""
+    lines = [['work', 'gmproc', 'others']]
+    for measured in all_measured:
+        peers = SUMMARY.get(measured.row.key)
+        if peers is None:
+            continue
+        results = measured.columns[0]
+
+        def show(key: str, results: dict[str, Result] = results) -> str:
+            result = results[key]
+            if result.median is None:
+                return 'not measured'
+            rate = '/s' if result.unit is Unit.RATE else ''
+            return result.unit.show(result.median) + rate
+
+        others = '<br>'.join(f'{key} {show(key)}' for key in peers if key in results)
+        lines.append([measured.row.title, f'**{show(measured.ours)}**', others])
+    return '\n'.join(_markdown_table(lines)) + '\n'
