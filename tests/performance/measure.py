@@ -33,8 +33,8 @@ examples:
   tests/performance/run --only c-1 c-4 --dbus       ours on D-Bus messages, too
   tests/performance/run --update-docs               and docs/performance.md has the figures
 
-Results are in build/performance: results.json, performance.svg, performance.png. For figures to
-keep, nothing else should run on the machine. docs/performance.md says how each figure is made.
+Results are in build/performance: results.json, performance.svg. For figures to keep, nothing
+else should run on the machine. docs/performance.md says how each figure is made.
 """
 
 
@@ -101,17 +101,14 @@ def keep(options: argparse.Namespace, all_measured: list[Measured], folder: Path
     machine = report.describe_machine(SOURCE_ROOT, load)
     results = report.to_json(all_measured, machine, options.rounds, options.seconds)
     (folder / 'results.json').write_text(results, encoding='utf-8')
-    pictures = [folder / 'performance.svg', folder / 'performance.png']
+    picture = chart.draw(all_measured)
+    (folder / 'performance.svg').write_text(picture, encoding='utf-8')
     if options.update_docs:
-        pictures.append(SOURCE_ROOT / 'docs' / 'performance.svg')
+        (SOURCE_ROOT / 'docs' / 'performance.svg').write_text(picture, encoding='utf-8')
         command = ' '.join(['tests/performance/run', *sys.argv[1:]])
         report.update_chapter(SOURCE_ROOT / 'docs' / 'performance.md', all_measured, machine,
                               command)
         report.update_readme(SOURCE_ROOT / 'README.md', all_measured)
-    try:
-        chart.draw(all_measured, pictures)
-    except ImportError as error:
-        print(f'No picture: {error}')
 
 
 def main() -> int:

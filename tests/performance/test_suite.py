@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import measure
 import pytest
-from suite import report, runner, table
+from suite import chart, report, runner, table
 from suite.figures import Result, Unit, above, limit, show_number, times, times_better
 from suite.rows import Column, Contender, Effort, Role, Row, make_rows
 from suite.runner import Measured, Runner
@@ -197,6 +198,18 @@ def test_summary() -> None:
         assert '| A row | **1 ms** | peer 4 ms |' in table.format_summary([measured])
     finally:
         del table.SUMMARY['row']
+
+
+def test_picture() -> None:
+    """It is a file of XML with each name; axes have whole decades, or begin at 0."""
+    measured = run(make_row(printing(0.0021), printing(0.4, 'a < b', Role.PEER)))
+    picture = ElementTree.fromstring(chart.draw([measured]))
+    texts = [element.text for element in picture.iter('{http://www.w3.org/2000/svg}text')]
+    assert {'gmproc', 'a < b', '2.1 ms', '1 ms', '10 ms', '100 ms', '1,000 ms'} <= set(texts)
+    circles = [element for element in picture.iter('{http://www.w3.org/2000/svg}circle')][-2:]
+    assert float(circles[0].get('cx', '')) < float(circles[1].get('cx', ''))
+    nothing = run(make_row(program('print(\'{"seconds": 0}\')'), printing(6, 'peer', Role.PEER)))
+    assert '>0 ms</text>' in chart.draw([nothing])
 
 
 def test_disturbance() -> None:

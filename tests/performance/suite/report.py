@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ def update_chapter(chapter: Path, all_measured: list[Measured], machine: dict[st
              f'processors ({machine["processor"]}), {machine["system"]}, Linux '
              f'{machine["kernel"]}; {versions}. Meanwhile others kept the processors '
              f'{machine["load"]} % busy.')
+    about = '\n'.join(textwrap.wrap(about, 100, break_on_hyphens=False, break_long_words=False))
     _replace(chapter, f'{about}\n\n{table.format_markdown(all_measured)}')
 
 
