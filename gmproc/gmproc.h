@@ -24,5 +24,6 @@
 #include "application/gmp-application.h"
 #include "application/gmp-workers.h"
 #include "application/gmp-client-server.h"
+#include "remote/gmp-remote-env.h"
 
 #undef GMPROC_INSIDE

@@ -25,6 +25,7 @@ ALLOWED = {
     'worker': {'base', 'channel', 'worker'},
     'host': {'base', 'channel', 'peer', 'worker', 'host'},
     'application': {'base', 'channel', 'peer', 'launch', 'worker', 'application'},
+    'remote': {'base', 'remote'},
 }
 
 # Made by the build.
@@ -116,6 +117,7 @@ BAD_FILES = [
     ('launch/up.c', '#  include "peer/gmp-worker-dbus.h"', 'launch must not know peer'),
     ('worker/up.c', '#include "peer/gmp-worker-dbus.h"', 'worker must not know peer'),
     ('application/up.c', '#include "host/gmp-host.h"', 'application must not know host'),
+    ('remote/up.c', '#include "channel/gmp-good-private.h"', 'remote must not know channel'),
     ('base/bare.c', '#include "gmp-good.h"', 'an include names a floor first'),
     ('base/up-and-over.c', '#include "../base/gmp-good.h"', 'an include names a floor first'),
     ('base/angle.c', '#include <base/gmp-good.h>', 'in quotes'),

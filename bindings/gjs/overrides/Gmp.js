@@ -8,6 +8,7 @@
 
 const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
 const {unpack, unpack_map} = imports.gmproc.reader;
+const {extend_remote_env} = imports.gmproc.remote;
 const {exported, run, run_async, runtime_of, target_of} = imports.gmproc.runs;
 const {pack, pack_for_application} = imports.gmproc.writer;
 
@@ -250,4 +251,5 @@ function _init() {
     add_base_methods(this);
     extend_workers(this.Workers);
     extend_client_server(this.ClientServer);
+    extend_remote_env(this.RemoteEnv);
 }

@@ -1,0 +1,35 @@
+/* gmp-remote-env-private.h: what an environment is made of
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "remote/gmp-remote-env.h"
+#include "remote/gmp-remote-exchange-private.h"
+
+G_BEGIN_DECLS
+
+/* Games listen on IPv4 alone; a name may have an address of IPv6 first. */
+#define GMP_REMOTE_LOOKUP G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
+
+struct _GmpRemoteEnv
+{
+  GObject parent_instance;
+
+  char *host;
+  guint input_port;
+  GmpRemoteGame game;
+  gboolean is_busy;     /* a command waits for its state */
+  GSource *waiting;     /* what it waits with, where that is a main loop */
+};
+
+gboolean gmp_remote_env_needs_lookup   (GmpRemoteEnv *self);
+gboolean gmp_remote_env_take_addresses (GmpRemoteEnv *self,
+                                        GList        *addresses,
+                                        GError      **error);
+gboolean gmp_remote_env_open_socket    (GmpRemoteEnv *self,
+                                        GError      **error);
+
+G_END_DECLS

@@ -1,0 +1,267 @@
+/* gmp-remote-exchange.c: one command, and the wait for its state
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "remote/gmp-remote-exchange-private.h"
+
+#include "base/gmp-error.h"
+#include "remote/gmp-remote-socket-private.h"
+#include "remote/gmp-remote-text-private.h"
+
+/* How long a game that does not listen yet is left alone, in microseconds. */
+#define RETRY_TIME (50 * 1000)
+
+#define NEVER G_MAXINT64
+
+/* A command is sent once: sent again, it might be played twice. Only one that was refused, because
+ * the game is still starting, is. */
+struct _GmpRemoteExchange
+{
+  GmpRemoteGame *game;
+  char *command_name;
+  GString *command;
+  char *buffer;
+  gsize max_size;
+  gint64 deadline;
+  gint64 next_try;        /* when a command that was refused is sent again */
+  gboolean was_refused;   /* and nothing has come since */
+  guint n_bad;            /* datagrams that were not taken for the state */
+  char *bad;              /* what was wrong with the last of them */
+};
+
+GmpRemoteExchange *
+gmp_remote_exchange_new (GmpRemoteGame *game,
+                         const char    *command_name,
+                         GString       *command)
+{
+  GmpRemoteExchange *self = g_new0 (GmpRemoteExchange, 1);
+
+  self->game = game;
+  self->command_name = g_strdup (command_name);
+  self->command = command;
+  /* One byte more shows a datagram that is too large. */
+  self->max_size = game->max_size;
+  self->buffer = g_malloc (self->max_size + 1);
+  self->deadline = NEVER;
+  if (game->timeout > 0)
+    self->deadline = g_get_monotonic_time () + (gint64) (game->timeout * G_USEC_PER_SEC);
+  self->next_try = NEVER;
+  return self;
+}
+
+void
+gmp_remote_exchange_free (GmpRemoteExchange *self)
+{
+  g_free (self->command_name);
+  g_string_free (self->command, TRUE);
+  g_free (self->buffer);
+  g_free (self->bad);
+  g_free (self);
+}
+
+static gboolean
+send_command (GmpRemoteExchange *self,
+              GError           **error)
+{
+  GmpRemoteGame *game = self->game;
+  gboolean is_refused;
+
+  self->next_try = NEVER;
+  if (!gmp_remote_socket_send (game->socket, game->address, game->output_port, self->command,
+                               &is_refused, error))
+    {
+      g_prefix_error (error, "Cannot send '%s' to the game at %s: ", self->command_name,
+                      game->name);
+      return FALSE;
+    }
+  self->was_refused = is_refused;
+  if (is_refused)
+    self->next_try = g_get_monotonic_time () + RETRY_TIME;
+  return TRUE;
+}
+
+gboolean
+gmp_remote_exchange_begin (GmpRemoteExchange *self,
+                           GError           **error)
+{
+  gmp_remote_socket_drain (self->game->socket);
+  return send_command (self, error);
+}
+
+static void
+note_bad (GmpRemoteExchange *self,
+          const char        *reason)
+{
+  self->n_bad++;
+  g_free (self->bad);
+  self->bad = g_strdup (reason);
+}
+
+static GVariant *
+read_state (GmpRemoteExchange *self,
+            gsize              size)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *state;
+
+  if (size > self->max_size)
+    {
+      note_bad (self, "it is larger than the property max-size allows");
+      return NULL;
+    }
+  state = gmp_remote_text_parse_state (self->buffer, size, &error);
+  if (state == NULL)
+    note_bad (self, error->message);
+  return state;
+}
+
+static void
+set_gone_error (GmpRemoteExchange *self,
+                GError           **error)
+{
+  self->game->has_answered = FALSE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+               "The game at %s is gone: nothing listens there for '%s'", self->game->name,
+               self->command_name);
+}
+
+static void
+set_timeout_error (GmpRemoteExchange *self,
+                   GError           **error)
+{
+  GmpRemoteGame *game = self->game;
+  g_autofree char *refused = NULL;
+
+  if (self->was_refused)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                   "There is no game at %s: nothing has listened there for '%s' within %g s",
+                   game->name, self->command_name, game->timeout);
+      return;
+    }
+  if (self->n_bad > 0)
+    refused = g_strdup_printf ("; %u datagrams were refused, the last because %s", self->n_bad,
+                               self->bad);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+               "The game at %s has not answered '%s' within %g s%s", game->name,
+               self->command_name, game->timeout, refused != NULL ? refused : "");
+}
+
+/* Looks at one datagram: TRUE when the exchange is over. Where none is there, *@is_idle is set. */
+static gboolean
+look (GmpRemoteExchange *self,
+      gboolean          *is_idle,
+      GVariant         **state,
+      GError           **error)
+{
+  GmpRemoteGame *game = self->game;
+  gsize size = 0;
+
+  switch (gmp_remote_socket_receive (game->socket, game->address, self->buffer,
+                                     self->max_size + 1, &size, error))
+    {
+    case GMP_REMOTE_NOTHING:
+      *is_idle = TRUE;
+      return FALSE;
+
+    case GMP_REMOTE_FOREIGN:
+      note_bad (self, "another host sent it");
+      return FALSE;
+
+    case GMP_REMOTE_REFUSED:
+      if (game->has_answered)
+        {
+          set_gone_error (self, error);
+          return TRUE;
+        }
+      self->was_refused = TRUE;
+      self->next_try = g_get_monotonic_time () + RETRY_TIME;
+      return FALSE;
+
+    case GMP_REMOTE_DATAGRAM:
+      *state = read_state (self, size);
+      game->has_answered |= *state != NULL;
+      self->was_refused = FALSE;
+      return *state != NULL;
+
+    case GMP_REMOTE_ERROR:
+    default:
+      return TRUE;
+    }
+}
+
+/* Does what can be done without waiting: TRUE when the exchange is over, with a floating @state or
+ * an error. */
+gboolean
+gmp_remote_exchange_turn (GmpRemoteExchange *self,
+                          GVariant         **state,
+                          GError           **error)
+{
+  gboolean is_idle = FALSE;
+
+  if (self->game->socket == NULL || g_socket_is_closed (self->game->socket))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                   "The environment was closed before the game at %s answered '%s'",
+                   self->game->name, self->command_name);
+      return TRUE;
+    }
+  if (g_get_monotonic_time () >= self->next_try && !send_command (self, error))
+    return TRUE;
+  /* A flood of datagrams does not outlast the time-out either. */
+  while (!is_idle && g_get_monotonic_time () < self->deadline)
+    {
+      if (look (self, &is_idle, state, error))
+        return TRUE;
+    }
+  if (g_get_monotonic_time () < self->deadline)
+    return FALSE;
+  set_timeout_error (self, error);
+  return TRUE;
+}
+
+/* Waits until another turn may do more; FALSE where it was cancelled. */
+gboolean
+gmp_remote_exchange_wait (GmpRemoteExchange *self,
+                          GCancellable      *cancellable,
+                          GError           **error)
+{
+  gint64 wake_up = MIN (self->deadline, self->next_try);
+  gint64 time = wake_up == NEVER ? -1 : MAX (wake_up - g_get_monotonic_time (), 0);
+  g_autoptr (GError) reason = NULL;
+
+  if (g_socket_condition_timed_wait (self->game->socket, G_IO_IN, time, cancellable, &reason) ||
+      g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&reason));
+  return FALSE;
+}
+
+static gboolean
+timer_dispatch (GSource    *source G_GNUC_UNUSED,
+                GSourceFunc callback G_GNUC_UNUSED,
+                gpointer    user_data G_GNUC_UNUSED)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+/* The same wait as a source, whose callback is a GSocketSourceFunc. */
+GSource *
+gmp_remote_exchange_create_source (GmpRemoteExchange *self,
+                                   GCancellable      *cancellable)
+{
+  static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
+  GSource *source = g_socket_create_source (self->game->socket, G_IO_IN, cancellable);
+  gint64 wake_up = MIN (self->deadline, self->next_try);
+
+  if (wake_up != NEVER)
+    {
+      g_autoptr (GSource) timer = g_source_new (&timer_funcs, sizeof (GSource));
+
+      g_source_set_ready_time (timer, wake_up);
+      g_source_add_child_source (source, timer);
+    }
+  return source;
+}

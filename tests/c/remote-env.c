@@ -1,0 +1,813 @@
+/* remote-env.c: an environment and its game, over UDP
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* Bytes as the original's own client and its games in C# write them. */
+#define SMALL "   2   4done2       10   6energy1       3300"
+#define ALL_TYPES "   6   5frame4      12MCwxOzIsMw==   4done2       10   6energy1       3300" \
+                  "   6signal0       30.5   4name3       3a b   8position5       81.5 0 -2"
+
+/* Far longer than anything takes here: only what must not end in time meets it. */
+#define LONG_TIME 60.0
+
+/* The game: a thread that answers each command with what play() says, from another socket than the
+ * one it listens on, as the original's does. */
+
+typedef struct _Game Game;
+typedef void (*PlayFunc) (Game *game, const char *command);
+
+struct _Game
+{
+  GSocket *listener;
+  GSocket *sender;
+  GSocket *stranger;      /* has the address of another host */
+  GSocketAddress *client;
+  guint port;
+  guint client_port;
+  PlayFunc play;
+  GPtrArray *commands;
+  GThread *thread;
+};
+
+static GSocket *
+make_socket (const char *address,
+             guint       port)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocketAddress) name = g_inet_socket_address_new_from_string (address, port);
+  GSocket *socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
+                                  G_SOCKET_PROTOCOL_UDP, &error);
+
+  g_assert_no_error (error);
+  g_socket_bind (socket, name, FALSE, &error);
+  g_assert_no_error (error);
+  return socket;
+}
+
+static guint
+get_port (GSocket *socket)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocketAddress) name = g_socket_get_local_address (socket, &error);
+
+  g_assert_no_error (error);
+  return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (name));
+}
+
+static guint
+find_free_port (void)
+{
+  g_autoptr (GSocket) socket = make_socket ("127.0.0.1", 0);
+
+  return get_port (socket);
+}
+
+static void
+send_bytes (GSocket    *socket,
+            Game       *game,
+            const void *data,
+            gsize       size)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_socket_send_to (socket, game->client, data, size, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static void
+answer (Game       *game,
+        const char *text)
+{
+  send_bytes (game->sender, game, text, strlen (text));
+}
+
+static gpointer
+game_thread (gpointer data)
+{
+  Game *game = data;
+  char buffer[9000];
+
+  while (TRUE)
+    {
+      g_autoptr (GError) error = NULL;
+      gssize n = g_socket_receive (game->listener, buffer, sizeof buffer, NULL, &error);
+
+      g_assert_no_error (error);
+      if (n == 0)
+        return NULL;
+      g_ptr_array_add (game->commands, g_strndup (buffer, (gsize) n));
+      game->play (game, game->commands->pdata[game->commands->len - 1]);
+    }
+}
+
+static Game *
+game_prepare (PlayFunc play)
+{
+  Game *game = g_new0 (Game, 1);
+
+  game->play = play;
+  game->port = find_free_port ();
+  game->client_port = find_free_port ();
+  game->commands = g_ptr_array_new_with_free_func (g_free);
+  game->client = g_inet_socket_address_new_from_string ("127.0.0.1", game->client_port);
+  return game;
+}
+
+static void
+game_start (Game *game)
+{
+  game->listener = make_socket ("127.0.0.1", game->port);
+  game->sender = make_socket ("127.0.0.1", 0);
+  game->stranger = make_socket ("127.0.0.2", 0);
+  game->thread = g_thread_new ("game", game_thread, game);
+}
+
+static Game *
+game_new (PlayFunc play)
+{
+  Game *game = game_prepare (play);
+
+  game_start (game);
+  return game;
+}
+
+/* An empty datagram, which no environment sends, ends it. */
+static void
+game_stop (Game *game)
+{
+  g_autoptr (GSocketAddress) own = NULL;
+
+  if (game->thread == NULL)
+    return;
+  own = g_inet_socket_address_new_from_string ("127.0.0.1", game->port);
+  g_socket_send_to (game->sender, own, "", 0, NULL, NULL);
+  g_thread_join (g_steal_pointer (&game->thread));
+  g_clear_object (&game->listener);
+  g_clear_object (&game->sender);
+  g_clear_object (&game->stranger);
+}
+
+static void
+game_free (Game *game)
+{
+  game_stop (game);
+  g_object_unref (game->client);
+  g_ptr_array_unref (game->commands);
+  g_free (game);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Game, game_free)
+
+static GmpRemoteEnv *
+make_env (Game   *game,
+          double  timeout)
+{
+  GmpRemoteEnv *env = gmp_remote_env_new (NULL, game->port, game->client_port);
+
+  g_object_set (env, "timeout", timeout, NULL);
+  return env;
+}
+
+static void
+check_state (GVariant   *state,
+             const char *text)
+{
+  g_autoptr (GVariant) expected = g_variant_new_parsed (text);
+
+  gmp_test_check_value (state, text);
+  g_assert_true (gmp_test_is_same (state, expected));
+}
+
+/* What goes out. */
+
+static void
+play_small (Game       *game,
+            const char *command G_GNUC_UNUSED)
+{
+  answer (game, SMALL);
+}
+
+static void
+step (GmpRemoteEnv *env,
+      const char   *name,
+      const char   *value)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *parsed = value != NULL ? g_variant_new_parsed (value) : NULL;
+  g_autoptr (GVariant) state = gmp_remote_env_step (env, name, parsed, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (state);
+}
+
+static void
+test_commands (void)
+{
+  static const struct { const char *name; const char *value; const char *bytes; } cases[] = {
+    { "act", "3", "act;1;3;" },
+    { "get_status", NULL, "get_status;0;" },
+    { "tx", "0.5", "tx;1;0.5;" },
+    { "tx", "0.1", "tx;1;0.1;" },
+    { "tx", "1e300", "tx;1;1e+300;" },
+    { "flag", "true", "flag;1;True;" },
+    { "flag", "false", "flag;1;False;" },
+    { "say", "'a b\u00e9'", "say;1;a b\u00e9;" },
+    { "big", "int64 -9223372036854775808", "big;1;-9223372036854775808;" },
+    { "small", "byte 0xff", "small;1;255;" },
+    { "translation", "[5.0, 0.0, -1.5]", "translation;1;5 0 -1.5;" },
+    { "cells", "[1, 2, 3]", "cells;1;1 2 3;" },
+    { "none", "@ad []", "none;1;;" },
+    { "mixed", "[<1>, <0.5>]", "mixed;1;1 0.5;" },
+    { "boxed", "<<int16 -7>>", "boxed;1;-7;" },
+  };
+  const char *args[] = { "1", "two", "", NULL };
+  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) state = NULL;
+  guint n = G_N_ELEMENTS (cases);
+
+  for (guint i = 0; i < n; i++)
+    step (env, cases[i].name, cases[i].value);
+  state = gmp_remote_env_send (env, "Left", args, NULL, &error);
+  g_assert_no_error (error);
+  game_stop (game);
+
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpstr (game->commands->pdata[i], ==, cases[i].bytes);
+  g_assert_cmpstr (game->commands->pdata[n], ==, "Left;3;1;two;;");
+}
+
+static void
+check_refused (GmpRemoteEnv *env,
+               const char   *name,
+               const char   *value,
+               const char   *part)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_remote_env_step (env, name, g_variant_new_parsed (value), NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+  gmp_test_check_in (error->message, part);
+}
+
+static void
+test_commands_refused (void)
+{
+  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autofree char *blob = g_strnfill (8192, 'x');
+  g_autofree char *quoted = g_strdup_printf ("'%s'", blob);
+
+  check_refused (env, "", "1", "without a name");
+  check_refused (env, "a;b", "1", "semicolon");
+  check_refused (env, "a", "'1;2'", "semicolon");
+  check_refused (env, "a", "{'k': 1}", "a{si}");
+  check_refused (env, "a", "['x']", "as");
+  check_refused (env, "a", "(1, 2)", "(ii)");
+  check_refused (env, "a", quoted, "8192");
+  step (env, "get_status", NULL);
+  game_stop (game);
+  g_assert_cmpuint (game->commands->len, ==, 1);
+}
+
+/* What comes in. */
+
+static void
+play_by_name (Game       *game,
+              const char *command)
+{
+  if (g_str_has_prefix (command, "all"))
+    answer (game, ALL_TYPES);
+  else if (g_str_has_prefix (command, "none"))
+    answer (game, "   0");
+  else if (g_str_has_prefix (command, "padding"))
+    answer (game, "1     1 x1 1      7");
+  else if (g_str_has_prefix (command, "newer"))
+    answer (game, "   2   1a6       31 2   1b1       17");
+  else if (g_str_has_prefix (command, "floats"))
+    answer (game, "   3   1a5       71,5 -2    1b5       0   1c0       50,125");
+  else if (g_str_has_prefix (command, "numbers"))
+    answer (game, "   4   1a0       51E-05   1b0       8Infinity   1c1      20-9223372036854775808"
+                  "   1d2       12");
+  else
+    answer (game, SMALL);
+}
+
+static void
+check_step (GmpRemoteEnv *env,
+            const char   *name,
+            const char   *expected)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) state = gmp_remote_env_step (env, name, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_true (g_variant_is_of_type (state, G_VARIANT_TYPE_VARDICT));
+  g_assert_false (g_variant_is_floating (state));
+  if (expected != NULL)
+    check_state (state, expected);
+}
+
+static void
+test_states (void)
+{
+  g_autoptr (Game) game = game_new (play_by_name);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GVariant) state = NULL;
+  g_autoptr (GVariant) frame = NULL;
+  g_autoptr (GVariant) position = NULL;
+  g_autoptr (GError) error = NULL;
+  const double *numbers;
+  const char *name;
+  gsize n;
+
+  state = gmp_remote_env_step (env, "all", NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (state), ==, 6);
+  frame = g_variant_lookup_value (state, "frame", G_VARIANT_TYPE_BYTESTRING);
+  g_assert_cmpmem (g_variant_get_data (frame), g_variant_get_size (frame), "0,1;2,3", 7);
+  g_assert_true (g_variant_lookup (state, "name", "&s", &name));
+  g_assert_cmpstr (name, ==, "a b");
+  position = g_variant_lookup_value (state, "position", G_VARIANT_TYPE ("ad"));
+  numbers = g_variant_get_fixed_array (position, &n, sizeof (double));
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_cmpfloat (numbers[0], ==, 1.5);
+  g_assert_cmpfloat (numbers[2], ==, -2);
+
+  check_step (env, "none", "@a{sv} {}");
+  check_step (env, "padding", "{'x': <int64 7>}");
+  check_step (env, "newer", "{'b': <int64 7>}");
+}
+
+static double
+get_double (GVariant   *state,
+            const char *name)
+{
+  double number;
+
+  g_assert_true (g_variant_lookup (state, name, "d", &number));
+  return number;
+}
+
+static void
+test_numbers (void)
+{
+  g_autoptr (Game) game = game_new (play_by_name);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GVariant) numbers = NULL;
+  g_autoptr (GVariant) floats = NULL;
+  g_autoptr (GVariant) a = NULL;
+  g_autoptr (GVariant) b = NULL;
+  gint64 integer;
+  gboolean flag;
+
+  numbers = gmp_remote_env_step (env, "numbers", NULL, NULL, NULL);
+  g_assert_nonnull (numbers);
+  g_assert_cmpfloat (get_double (numbers, "a"), ==, 1e-5);
+  g_assert_true (isinf (get_double (numbers, "b")));
+  g_assert_true (g_variant_lookup (numbers, "c", "x", &integer));
+  g_assert_cmpint (integer, ==, G_MININT64);
+  g_assert_true (g_variant_lookup (numbers, "d", "b", &flag));
+  g_assert_false (flag);
+
+  floats = gmp_remote_env_step (env, "floats", NULL, NULL, NULL);
+  g_assert_nonnull (floats);
+  g_assert_cmpfloat (get_double (floats, "c"), ==, 0.125);
+  a = g_variant_lookup_value (floats, "a", G_VARIANT_TYPE ("ad"));
+  b = g_variant_lookup_value (floats, "b", G_VARIANT_TYPE ("ad"));
+  g_assert_cmpuint (g_variant_n_children (a), ==, 2);
+  g_assert_cmpuint (g_variant_n_children (b), ==, 0);
+}
+
+/* What is refused: each datagram would be a state if it were whole. */
+
+static const char *bad_states[] = {
+  "", "    ", "garbage", "   x", "  -1", "999999999999",
+  "   1   1a1       17x",                 /* more than its fields */
+  "   1   1a1       1x",                  /* no integer */
+  "   1   1a1      2099999999999999999999",
+  "   1   1a0       1x",
+  "   1   1a0       30x1",
+  "   1   1a2       1y",
+  "   1   1a5       31 x",
+  "   1   1a4       3abc",                /* no Base64 */
+  "   1   1a4       4ab*d",
+  "   1   1a4       4====",
+  "   1   1ax       17",
+  "   1   1a1        7",
+  "   1  -1a1       17",
+  "   199991a1       17",
+  "   1   1a19999999997",
+  "   1   1a3       2\xc3(",              /* no UTF-8 */
+  "   1   1\xff" "1       17",
+};
+
+static void
+play_badly (Game       *game,
+            const char *command)
+{
+  static const char with_nul[] = "   1   1a3       1";
+
+  if (g_str_has_prefix (command, "cut"))
+    {
+      for (gsize size = 0; size < strlen (ALL_TYPES); size++)
+        send_bytes (game->sender, game, ALL_TYPES, size);
+    }
+  else
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (bad_states); i++)
+        answer (game, bad_states[i]);
+      send_bytes (game->sender, game, with_nul, sizeof with_nul);
+      send_bytes (game->stranger, game, SMALL, strlen (SMALL));
+    }
+  if (!g_str_has_suffix (command, "only;0;"))
+    answer (game, ALL_TYPES);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (Game) game = game_new (play_badly);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *count = g_strdup_printf ("%" G_GSIZE_FORMAT " datagrams were refused",
+                                            G_N_ELEMENTS (bad_states) + 2);
+  const char *commands[] = { "cut", "bad" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      g_autoptr (GVariant) state = gmp_remote_env_step (env, commands[i], NULL, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (g_variant_n_children (state), ==, 6);
+    }
+
+  g_object_set (env, "timeout", gmp_test_stretch (0.5), NULL);
+  g_assert_null (gmp_remote_env_step (env, "bad_only", NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  gmp_test_check_in (error->message, count);
+  gmp_test_check_in (error->message, "another host");
+}
+
+static void
+play_large (Game       *game,
+            const char *command)
+{
+  gsize size = (gsize) g_ascii_strtoull (command, NULL, 10) - 23;
+  g_autofree char *text = g_strnfill (size, 'x');
+  g_autofree char *state = g_strdup_printf ("   1   6letter3%8" G_GSIZE_FORMAT "%s", size, text);
+
+  g_assert_cmpuint (strlen (state), ==, size + 23);
+  answer (game, state);
+}
+
+static void
+test_large (void)
+{
+  g_autoptr (Game) game = game_new (play_large);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GError) error = NULL;
+
+  /* The largest that UDP carries. */
+  check_step (env, "65507", NULL);
+  g_object_set (env, "max-size", 1000, NULL);
+  check_step (env, "1000", NULL);
+  g_object_set (env, "timeout", 0.2, NULL);
+  g_assert_null (gmp_remote_env_step (env, "1001", NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  gmp_test_check_in (error->message, "max-size");
+}
+
+/* Answers that are late, or are none. */
+
+static void
+play_counting (Game       *game,
+               const char *command)
+{
+  g_autofree char *state = g_strdup_printf ("   1   1n1%8d%d", 1, (int) game->commands->len % 10);
+
+  if (g_str_has_prefix (command, "twice"))
+    answer (game, state);
+  answer (game, state);
+}
+
+static void
+test_stale (void)
+{
+  g_autoptr (Game) game = game_new (play_counting);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (gmp_remote_env_open (env, NULL, &error));
+  g_assert_no_error (error);
+  for (guint i = 0; i < 50; i++)
+    answer (game, SMALL);
+  check_step (env, "twice", "{'n': <int64 1>}");
+  /* Its second answer is there, or not yet; the one of this command comes after it. */
+  check_step (env, "again", NULL);
+  game_stop (game);
+  g_assert_cmpuint (game->commands->len, ==, 2);
+}
+
+static void
+play_nothing (Game       *game G_GNUC_UNUSED,
+              const char *command G_GNUC_UNUSED)
+{
+}
+
+static double
+get_cpu_time (void)
+{
+  struct rusage usage;
+
+  g_assert_cmpint (getrusage (RUSAGE_THREAD, &usage), ==, 0);
+  return (double) (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / G_USEC_PER_SEC;
+}
+
+/* A step that fails after @time, in which the processor was free. */
+static void
+check_fails (GmpRemoteEnv *env,
+             int           code,
+             double        time,
+             const char   *part)
+{
+  g_autoptr (GError) error = NULL;
+  double cpu = get_cpu_time ();
+  gint64 begin = g_get_monotonic_time ();
+  double took;
+
+  g_assert_null (gmp_remote_env_step (env, "move", g_variant_new_int32 (1), NULL, &error));
+  took = (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC;
+  g_assert_error (error, GMP_ERROR, code);
+  gmp_test_check_in (error->message, part);
+  gmp_test_check_in (error->message, "'move'");
+  g_assert_cmpfloat (took, >=, time);
+  g_assert_cmpfloat (get_cpu_time () - cpu, <, gmp_test_stretch (0.2));
+}
+
+static void
+test_silent (void)
+{
+  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, 1);
+  g_autofree char *name = g_strdup_printf ("127.0.0.1:%u", game->port);
+
+  check_fails (env, GMP_ERROR_TIMED_OUT, 1, name);
+  g_object_set (env, "timeout", 0.05, NULL);
+  check_fails (env, GMP_ERROR_TIMED_OUT, 0.05, name);
+}
+
+static void
+test_gone (void)
+{
+  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
+  g_autofree char *name = g_strdup_printf ("127.0.0.1:%u", game->port);
+
+  step (env, "get_status", NULL);
+  game_stop (game);
+  /* There is no limit, and it is noticed all the same. */
+  check_fails (env, GMP_ERROR_DISCONNECTED, 0, name);
+  /* It may have been started again. */
+  g_object_set (env, "timeout", 1.0, NULL);
+  check_fails (env, GMP_ERROR_DISCONNECTED, 1, name);
+  game_start (game);
+  step (env, "get_status", NULL);
+}
+
+static gpointer
+start_later (gpointer data)
+{
+  g_usleep (200 * 1000);
+  game_start (data);
+  return NULL;
+}
+
+static void
+test_starting (void)
+{
+  g_autoptr (Game) game = game_prepare (play_small);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  GThread *thread = g_thread_new ("later", start_later, game);
+
+  step (env, "restart", NULL);
+  g_thread_join (thread);
+  game_stop (game);
+  g_assert_cmpuint (game->commands->len, ==, 1);
+}
+
+static gpointer
+cancel_later (gpointer cancellable)
+{
+  g_usleep (50 * 1000);
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+static void
+test_cancelled (void)
+{
+  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  GThread *thread = g_thread_new ("cancel", cancel_later, cancellable);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (gmp_remote_env_step (env, "move", NULL, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    }
+  g_thread_join (thread);
+}
+
+static void
+test_port_taken (void)
+{
+  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  g_autoptr (GmpRemoteEnv) other = make_env (game, LONG_TIME);
+  g_autofree char *port = g_strdup_printf ("%u", game->client_port);
+  g_autoptr (GError) error = NULL;
+
+  step (env, "get_status", NULL);
+  g_assert_null (gmp_remote_env_step (other, "get_status", NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
+  gmp_test_check_in (error->message, port);
+  gmp_remote_env_close (env);
+  step (other, "get_status", NULL);
+}
+
+static void
+test_names (void)
+{
+  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (GmpRemoteEnv) env = gmp_remote_env_new ("localhost", game->port, game->client_port);
+  g_autoptr (GmpRemoteEnv) nowhere = gmp_remote_env_new ("no.such.host.invalid", game->port, 1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+
+  step (env, "get_status", NULL);
+  gmp_remote_env_step_async (nowhere, "get_status", NULL, NULL, gmp_test_done_cb, &result);
+  g_assert_null (gmp_remote_env_step_finish (nowhere, gmp_test_wait (&result), &error));
+  g_assert_nonnull (error);
+  gmp_test_check_in (error->message, "host");
+}
+
+/* On a main loop. */
+
+#define N_GAMES 4
+#define N_STEPS 25
+
+typedef struct
+{
+  GmpRemoteEnv *env;
+  guint n_steps;
+  guint *n_running;
+} Player;
+
+static void
+player_step_cb (GObject      *source,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  Player *player = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) state = gmp_remote_env_step_finish (GMP_REMOTE_ENV (source), result,
+                                                           &error);
+
+  g_assert_no_error (error);
+  check_state (state, "{'done': <false>, 'energy': <int64 300>}");
+  if (++player->n_steps < N_STEPS)
+    gmp_remote_env_step_async (player->env, "act", g_variant_new_int32 (1), NULL, player_step_cb,
+                               player);
+  else
+    (*player->n_running)--;
+}
+
+static void
+test_async (void)
+{
+  Game *games[N_GAMES];
+  Player players[N_GAMES];
+  guint n_running = N_GAMES;
+
+  for (guint i = 0; i < N_GAMES; i++)
+    {
+      games[i] = game_new (play_small);
+      players[i] = (Player) { make_env (games[i], LONG_TIME), 0, &n_running };
+      gmp_remote_env_step_async (players[i].env, "act", g_variant_new_int32 (1), NULL,
+                                 player_step_cb, &players[i]);
+    }
+  while (n_running > 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  for (guint i = 0; i < N_GAMES; i++)
+    {
+      game_stop (games[i]);
+      g_assert_cmpuint (games[i]->commands->len, ==, N_STEPS);
+      g_object_unref (players[i].env);
+      game_free (games[i]);
+    }
+}
+
+static void
+check_async (GmpRemoteEnv *env,
+             GAsyncResult **result,
+             GQuark        domain,
+             int           code)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_remote_env_step_finish (env, gmp_test_wait (result), &error));
+  g_assert_error (error, domain, code);
+  g_clear_object (result);
+}
+
+static void
+test_async_ends (void)
+{
+  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) first = NULL;
+  g_autoptr (GAsyncResult) second = NULL;
+  double cpu;
+
+  gmp_remote_env_step_async (env, "a", NULL, cancellable, gmp_test_done_cb, &first);
+  gmp_remote_env_step_async (env, "b", NULL, NULL, gmp_test_done_cb, &second);
+  check_async (env, &second, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_cancellable_cancel (cancellable);
+  check_async (env, &first, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+  gmp_remote_env_step_async (env, "c", NULL, NULL, gmp_test_done_cb, &first);
+  gmp_remote_env_close (env);
+  check_async (env, &first, G_IO_ERROR, G_IO_ERROR_CLOSED);
+
+  g_object_set (env, "timeout", 0.5, NULL);
+  cpu = get_cpu_time ();
+  gmp_remote_env_step_async (env, "d", NULL, NULL, gmp_test_done_cb, &first);
+  check_async (env, &first, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  game_stop (game);
+  gmp_remote_env_step_async (env, "e", NULL, NULL, gmp_test_done_cb, &first);
+  check_async (env, &first, GMP_ERROR, GMP_ERROR_DISCONNECTED);
+  g_assert_cmpfloat (get_cpu_time () - cpu, <, gmp_test_stretch (0.3));
+
+  gmp_remote_env_step_async (env, "f", g_variant_new_parsed ("{'k': 1}"), NULL, gmp_test_done_cb,
+                             &first);
+  check_async (env, &first, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
+}
+
+static void
+test_properties (void)
+{
+  g_autoptr (GmpRemoteEnv) env = g_object_new (GMP_TYPE_REMOTE_ENV, NULL);
+  g_autofree char *host = NULL;
+  guint output_port;
+  guint input_port;
+  guint max_size;
+  double timeout;
+
+  g_object_get (env, "host", &host, "output-port", &output_port, "input-port", &input_port,
+                "timeout", &timeout, "max-size", &max_size, NULL);
+  g_assert_cmpstr (host, ==, "127.0.0.1");
+  g_assert_cmpuint (output_port, ==, 8081);
+  g_assert_cmpuint (input_port, ==, 8080);
+  g_assert_cmpuint (max_size, ==, 65507);
+  g_assert_cmpfloat (timeout, ==, 30);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_test_init (&argc, &argv);
+
+  gmp_test_add ("/remote-env/properties", test_properties);
+  gmp_test_add ("/remote-env/commands", test_commands);
+  gmp_test_add ("/remote-env/commands-refused", test_commands_refused);
+  gmp_test_add ("/remote-env/states", test_states);
+  gmp_test_add ("/remote-env/numbers", test_numbers);
+  gmp_test_add ("/remote-env/refused", test_refused);
+  gmp_test_add ("/remote-env/large", test_large);
+  gmp_test_add ("/remote-env/stale", test_stale);
+  gmp_test_add ("/remote-env/silent", test_silent);
+  gmp_test_add ("/remote-env/gone", test_gone);
+  gmp_test_add ("/remote-env/starting", test_starting);
+  gmp_test_add ("/remote-env/cancelled", test_cancelled);
+  gmp_test_add ("/remote-env/port-taken", test_port_taken);
+  gmp_test_add ("/remote-env/names", test_names);
+  gmp_test_add ("/remote-env/async", test_async);
+  gmp_test_add ("/remote-env/async-ends", test_async_ends);
+  return g_test_run ();
+}

@@ -1,0 +1,86 @@
+/* remote-env.js: an environment that a game in another process plays
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import Gmp from 'gi://Gmp?version=1';
+import {equal, is_error, no_children, run_tests, test, thrown} from './harness.js';
+
+const GAME = GLib.getenv('GMPROC_TEST_GAME');
+
+function free_port() {
+    const socket = Gio.Socket.new(Gio.SocketFamily.IPV4, Gio.SocketType.DATAGRAM,
+        Gio.SocketProtocol.UDP);
+
+    socket.bind(Gio.InetSocketAddress.new_from_string('127.0.0.1', 0), false);
+
+    const {port} = socket.get_local_address();
+
+    socket.close();
+    return port;
+}
+
+// Runs body with an environment and its game.
+async function play(body) {
+    const env = Gmp.RemoteEnv.new('127.0.0.1', free_port(), free_port());
+    const game = Gio.Subprocess.new(['python3', GAME, `${env.output_port}`, `${env.input_port}`],
+        Gio.SubprocessFlags.NONE);
+
+    try {
+        await body(env, game);
+    } finally {
+        game.force_exit();
+        env.close();
+        await no_children();
+    }
+}
+
+test('blocking', () => play(env => {
+    equal(env.step('restart'), {
+        frame: new TextEncoder().encode('0,0,0,0,9,0,0,0,0'),
+        done: false,
+        reward: 0,
+        steps: 0,
+        position: new Float64Array([4, 4]),
+        level: 'corridor',
+    });
+    for (let i = 0; i < 3; i++)
+        equal(env.step('move', 1).steps, i + 1);
+    equal(env.send('move', ['1']).done, true);
+    // Arguments of every kind are taken, if only to be ignored.
+    for (const value of [true, 0.5, 'text', [1, 2.5], new Float64Array([1])])
+        equal(env.step('look', value).done, true);
+}));
+
+test('asynchronous', () => play(async env => {
+    const first = await env.step_async('restart');
+
+    equal(first.steps, 0);
+
+    const pending = env.step_async('move', 0);
+
+    is_error(await thrown(() => env.step_async('move', 0)), Gio.io_error_quark(),
+        Gio.IOErrorEnum.PENDING);
+    equal((await pending).position, new Float64Array([3, 5]));
+    equal((await env.send_async('move', ['1'])).steps, 2);
+}));
+
+test('a game that is gone', () => play(async (env, game) => {
+    env.step('restart');
+    game.force_exit();
+    game.wait(null);
+    is_error(await thrown(() => env.step_async('move', 1)), Gmp.Error, Gmp.Error.DISCONNECTED,
+        `127.0.0.1:${env.output_port}`);
+    env.timeout = 0.2;
+    is_error(await thrown(() => env.step('move', 1)), Gmp.Error, Gmp.Error.DISCONNECTED, '0.2 s');
+}));
+
+test('what cannot be sent', () => play(async env => {
+    is_error(await thrown(() => env.step('a;b')), Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'semicolon');
+    is_error(await thrown(() => env.step('move', {x: 1})), Gmp.Error, Gmp.Error.BAD_PAYLOAD);
+}));
+
+await run_tests();
