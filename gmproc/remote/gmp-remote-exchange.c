@@ -26,7 +26,7 @@ struct _GmpRemoteExchange
   gsize max_size;
   gint64 deadline;
   gint64 next_try;        /* when a command that was refused is sent again */
-  gboolean was_refused;   /* and nothing has come since */
+  gboolean was_refused;   /* the command has not reached a game yet */
   guint n_bad;            /* datagrams that were not taken for the state */
   char *bad;              /* what was wrong with the last of them */
 };
@@ -69,6 +69,7 @@ send_command (GmpRemoteExchange *self,
   gboolean is_refused;
 
   self->next_try = NEVER;
+  gmp_remote_socket_drain (game->socket);
   if (!gmp_remote_socket_send (game->socket, game->address, game->output_port, self->command,
                                &is_refused, error))
     {
@@ -86,7 +87,6 @@ gboolean
 gmp_remote_exchange_begin (GmpRemoteExchange *self,
                            GError           **error)
 {
-  gmp_remote_socket_drain (self->game->socket);
   return send_command (self, error);
 }
 
@@ -181,9 +181,11 @@ look (GmpRemoteExchange *self,
       return FALSE;
 
     case GMP_REMOTE_DATAGRAM:
+      /* No answer, but what a game sends that has just started. */
+      if (self->was_refused)
+        return FALSE;
       *state = read_state (self, size);
       game->has_answered |= *state != NULL;
-      self->was_refused = FALSE;
       return *state != NULL;
 
     case GMP_REMOTE_ERROR:
@@ -208,14 +210,16 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
                    self->game->name, self->command_name);
       return TRUE;
     }
-  if (g_get_monotonic_time () >= self->next_try && !send_command (self, error))
+  if (self->next_try < self->deadline && g_get_monotonic_time () >= self->next_try &&
+      !send_command (self, error))
     return TRUE;
   /* A flood of datagrams does not outlast the time-out either. */
-  while (!is_idle && g_get_monotonic_time () < self->deadline)
+  do
     {
       if (look (self, &is_idle, state, error))
         return TRUE;
     }
+  while (!is_idle && g_get_monotonic_time () < self->deadline);
   if (g_get_monotonic_time () < self->deadline)
     return FALSE;
   set_timeout_error (self, error);

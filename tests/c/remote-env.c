@@ -588,8 +588,13 @@ test_gone (void)
 static gpointer
 start_later (gpointer data)
 {
+  Game *game = data;
+  g_autoptr (GSocket) sender = make_socket ("127.0.0.1", 0);
+
   g_usleep (200 * 1000);
-  game_start (data);
+  /* The state that a game sends when it starts answers no command. */
+  send_bytes (sender, game, ALL_TYPES, strlen (ALL_TYPES));
+  game_start (game);
   return NULL;
 }
 
@@ -600,7 +605,7 @@ test_starting (void)
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   GThread *thread = g_thread_new ("later", start_later, game);
 
-  step (env, "restart", NULL);
+  check_step (env, "restart", "{'done': <false>, 'energy': <int64 300>}");
   g_thread_join (thread);
   game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 1);

@@ -56,15 +56,8 @@ test('blocking', () => play(env => {
 }));
 
 test('asynchronous', () => play(async env => {
-    const first = await env.step_async('restart');
-
-    equal(first.steps, 0);
-
-    const pending = env.step_async('move', 0);
-
-    is_error(await thrown(() => env.step_async('move', 0)), Gio.io_error_quark(),
-        Gio.IOErrorEnum.PENDING);
-    equal((await pending).position, new Float64Array([3, 5]));
+    equal((await env.step_async('restart')).steps, 0);
+    equal((await env.step_async('move', 0)).position, new Float64Array([3, 5]));
     equal((await env.send_async('move', ['1'])).steps, 2);
 }));
 
@@ -77,6 +70,18 @@ test('a game that is gone', () => play(async (env, game) => {
     env.timeout = 0.2;
     is_error(await thrown(() => env.step('move', 1)), Gmp.Error, Gmp.Error.DISCONNECTED, '0.2 s');
 }));
+
+test('one at a time', async () => {
+    const env = Gmp.RemoteEnv.new('127.0.0.1', free_port(), free_port());
+    const cancellable = new Gio.Cancellable();
+    const pending = env.step_async('restart', null, cancellable);
+
+    is_error(await thrown(() => env.step_async('move', 0)), Gio.io_error_quark(),
+        Gio.IOErrorEnum.PENDING);
+    cancellable.cancel();
+    is_error(await thrown(() => pending), Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED);
+    env.close();
+});
 
 test('what cannot be sent', () => play(async env => {
     is_error(await thrown(() => env.step('a;b')), Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'semicolon');

@@ -164,6 +164,8 @@ class ClientServer(Application):
     Args:
         server: a class derived from ServerWorker, which is made as ``Server()``; or a string that
             names one of any language: ``'native:libfoo.so:foo_server_get_type'``; or None.
+        clients_delay: accepted for programs of 2020, and has no effect: clients do not have to
+            wait for their server.
     """
 
     def __new__(cls, *_args: Any, **_options: Any) -> ClientServer:
@@ -172,7 +174,8 @@ class ClientServer(Application):
         return self
 
     @public
-    def __init__(self, server: Server | None = None, **options: Any) -> None:
+    def __init__(self, server: Server | None = None, clients_delay: float = 0.1,
+                 **options: Any) -> None:
         if isinstance(server, str):
             check_target(server, 'server')
         elif server is not None and not _is_kind_of(server, ServerWorker):
@@ -252,6 +255,12 @@ class ClientServer(Application):
                              f'new_workers gives the ids 0 to {n - 1}', taken[0])
         for id in ids:
             self.new_worker(id, client, params)
+
+    @public
+    def set_params(self, id: Any, params: Any = None) -> None:
+        """Changes a client's parameters for the runs to come; raises WorkerError for an unknown
+        id."""
+        self._find(id).params = params
 
     @public
     def run(self, ids: Iterable[Any] | None = None, params: Any = None) -> dict[Any, Any]:

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""One command, and the wait for its state."""
+
+from __future__ import annotations
+
+import select
+import time
+from math import inf
+from typing import Any
+
+from ._remote_game import Game
+from ._remote_socket import Foreign, Socket
+from ._remote_text import BadState, parse_state
+
+RETRY_TIME = 0.05  # seconds that a game which does not listen yet is left alone
+LOOK_TIME = 0.25   # seconds between two looks at a game whose end wakes nobody
+
+
+class Gone(ConnectionError):
+    """The game is gone, or was never there."""
+
+
+class Exchange:
+    """A command is sent once: sent again, it might be played twice. Only one that was refused,
+    because the game is still starting, is.
+
+    Args:
+        where: the game's host and port, for errors.
+        link: the socket.
+        game: the game's process, where this process has started it.
+        limit: how many seconds to wait for the state; infinity for no limit.
+        max_size: how many bytes a state may have.
+        is_patient: whether the game may be starting.
+    """
+
+    def __init__(self, where: str, link: Socket, game: Game | None, limit: float, max_size: int,
+                 is_patient: bool) -> None:
+        self.where = where
+        self.link = link
+        self.game = game
+        self.limit = limit
+        self.max_size = max_size
+        self.is_patient = is_patient
+        self.next_try = inf
+        self.was_refused = False
+        self.n_bad = 0
+        self.bad: Exception | None = None
+
+    def run(self, name: str, command: bytes | None) -> dict[str, Any]:
+        """Sends a command, or none, and returns the next state.
+
+        Raises:
+            TimeoutError: the game has not answered.
+            Gone: it is not there, or has ended.
+        """
+        deadline = time.monotonic() + self.limit
+        if command is not None:
+            self.send(name, command)
+        while True:
+            if command is not None and self.next_try <= min(time.monotonic(), deadline):
+                self.send(name, command)
+            state = self.look(name, deadline)
+            if state is not None:
+                return state
+            self.check(name, deadline)
+            self.wait(min(deadline, self.next_try))
+
+    def send(self, name: str, command: bytes) -> None:
+        self.next_try, self.was_refused = inf, False
+        self.link.drain()
+        try:
+            self.link.send(command)
+        except ConnectionRefusedError:
+            self.refuse(name)
+
+    def refuse(self, name: str) -> None:
+        # Of one that this process has started, the end is known in a moment, and how.
+        if not self.is_patient and self.game is None:
+            raise Gone(f'The game at {self.where} is gone: nothing listens there for {name!r}')
+        self.was_refused = True
+        self.next_try = time.monotonic() + RETRY_TIME
+
+    def look(self, name: str, deadline: float) -> dict[str, Any] | None:
+        """The state, if it is there. A flood of datagrams does not outlast the time-out either."""
+        is_over = False
+        while not is_over:
+            is_over = time.monotonic() >= deadline
+            try:
+                # One byte more shows a datagram that is too large.
+                data = self.link.receive(self.max_size + 1)
+                if data is None:
+                    return None
+                if self.was_refused:
+                    continue  # no answer, but what a game sends that has just started
+                if len(data) > self.max_size:
+                    raise BadState(f'it has more than {self.max_size} bytes')
+                return parse_state(data)
+            except ConnectionRefusedError:
+                self.refuse(name)
+            except (BadState, Foreign) as reason:
+                self.n_bad += 1
+                self.bad = reason
+        return None
+
+    def check(self, name: str, deadline: float) -> None:
+        """Raises what ends the wait without a state."""
+        end = self.game.get_end() if self.game is not None else None
+        if end is not None:
+            raise Gone(f'The game at {self.where} {end} before it answered {name!r}')
+        if time.monotonic() < deadline:
+            return
+        if self.was_refused:
+            raise Gone(f'There is no game at {self.where}: nothing has listened there for {name!r} '
+                       f'within {self.limit:g} s')
+        refused = f'; {self.n_bad} datagrams were refused, the last because {self.bad}'
+        raise TimeoutError(f'The game at {self.where} has not answered {name!r} within '
+                           f'{self.limit:g} s{refused if self.n_bad else ""}')
+
+    def wait(self, until: float) -> None:
+        """Waits until there may be something new."""
+        poll = select.poll()
+        poll.register(self.link.socket, select.POLLIN)
+        if self.game is not None:
+            if self.game.fd >= 0:
+                poll.register(self.game.fd, select.POLLIN)
+            else:
+                until = min(until, time.monotonic() + LOOK_TIME)
+        if until == inf:
+            poll.poll()
+        else:
+            poll.poll(max(until - time.monotonic(), 0) * 1000)

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The datagrams between an environment and its game, as gmp-remote-socket.c has them for the other
+languages."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+
+DRAIN_LIMIT = 4096  # datagrams: more than a socket's buffer holds
+IP_RECVERR = 11
+
+
+class Foreign(Exception):
+    """A datagram that another host has sent."""
+
+
+class Socket:
+    """A bound UDP socket of this process.
+
+    It is never connected, for a game answers from another port than it listens on. So the kernel is
+    asked for the refusals that a connected socket gets by itself.
+    """
+
+    def __init__(self, host: str, output_port: int, input_port: int) -> None:
+        self.owner = os.getpid()
+        self.address = socket.gethostbyname(host)
+        self.output_port = output_port
+        own = '127.0.0.1' if ipaddress.ip_address(self.address).is_loopback else ''
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.socket.setblocking(False)
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+            self.socket.bind((own, input_port))
+        except OSError as error:
+            self.socket.close()
+            raise OSError(error.errno, f'{error.strerror}: UDP port {input_port}, on which the '
+                          f'game at {host}:{output_port} sends states') from None
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def clear_refusals(self) -> None:
+        """A refusal is an error of the socket, and a message in its error queue as well; for as
+        long as one is there, poll() returns at once."""
+        try:
+            while True:
+                self.socket.recvmsg(0, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
+        except OSError:
+            pass
+
+    def drain(self) -> None:
+        """Throws away what answers no command: the state that a game sends when it starts, and
+        answers that came too late."""
+        for _ in range(DRAIN_LIMIT):
+            self.clear_refusals()
+            try:
+                self.socket.recv(1)
+            except ConnectionRefusedError:
+                pass
+            except BlockingIOError:
+                return
+
+    def send(self, command: bytes) -> None:
+        """Raises ConnectionRefusedError where nothing listens."""
+        self.socket.sendto(command, (self.address, self.output_port))
+
+    def receive(self, size: int) -> bytes | None:
+        """A datagram, cut off after so many bytes; None where none is there.
+
+        Raises:
+            ConnectionRefusedError: nothing listens for a command that was sent before.
+            Foreign: another host has sent it.
+        """
+        try:
+            data, sender = self.socket.recvfrom(size)
+        except BlockingIOError:
+            return None
+        except ConnectionRefusedError:
+            self.clear_refusals()
+            raise
+        if sender[0] != self.address:
+            raise Foreign('another host sent it')
+        return data

@@ -1,0 +1,350 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Environments that a game plays in another program, such as one made with Unity.
+
+The names, arguments and attributes are those of UnityRemote, the project of 2020 that gmproc was
+first written for, and so are the bytes on the wire::
+
+    from gmproc.unityremote import RemoteEnv
+
+    env = RemoteEnv('127.0.0.1', OUT_PORT=8081, IN_PORT=8080)
+    state = env.step('restart')
+    while not state['done']:
+        state = env.step('move', 3)
+
+What the original did not have: a limit for each wait, games that are started and ended with their
+environment, and environments that can be made at module level or given to a worker as parameters.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+from math import inf
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+
+from ._remote_exchange import Exchange, Gone
+from ._remote_game import Game, fill_in
+from ._remote_socket import Socket
+from ._remote_text import format_command, format_numbers
+
+if TYPE_CHECKING:
+    from ._remote_gymnasium import GymnasiumEnv
+
+__all__ = ['EnvironmentManager', 'Gone', 'GymnasiumEnv', 'IteractiveEnvironmentManager',
+           'RemoteEnv', 'image_decode', 'image_from_str']
+
+DEFAULT_TIMEOUT = 30.0  # seconds
+POLLING_TIME = 0.02     # a time-out up to here is the interval at which the original polled
+MAX_SIZE = 65507        # the largest payload of a UDP datagram
+
+
+class RemoteEnv:
+    """An environment that a game plays.
+
+    Its socket belongs to the process that talks first: it is opened with the first command, and is
+    no part of a pickle. So environments may be made, and opened, at module level, where workers
+    find them, or be the parameters of a worker; each is used by one process.
+
+    Args:
+        host: where the game is.
+        OUT_PORT: the UDP port on which it listens for commands.
+        IN_PORT: the UDP port to which it sends states.
+        bs: how many bytes a state may have; UDP has room for 65507.
+        command: starts the game, with the first command that finds none: a string as for a shell,
+            or a list of words, in which ``{host}``, ``{output_port}`` and ``{input_port}`` are
+            filled in. The game ends with ``close()``, with the object, or with the process, and is
+            killed if the process is; a game that has died is started anew by the next command.
+            None: the game runs already.
+
+    Attributes:
+        HOST, OUTPUT_PORT, INPUT_PORT, BUFFER_SIZE, command: the arguments.
+        timeout: seconds that a command waits for its state, as given to ``open()``.
+        verbose: kept for programs of 2020; nothing is printed.
+    """
+
+    # Here, so that a subclass need not call __init__, as those made for a manager do not.
+    HOST = '127.0.0.1'
+    OUTPUT_PORT = 8081
+    INPUT_PORT = 8080
+    BUFFER_SIZE = 100000
+    command: str | Sequence[object] | None = None
+    timeout: float | None = 0
+    verbose = True
+
+    _is_open = False
+    _link: Socket | None = None
+    _game: Game | None = None
+    _has_answered = False
+
+    def __init__(self, host: str = '127.0.0.1', OUT_PORT: int = 8081, IN_PORT: int = 8080,
+                 bs: int = 100000, *, command: str | Sequence[object] | None = None) -> None:
+        self.configure(host, OUT_PORT, IN_PORT, bs)
+        self.command = command
+        self.make()
+
+    def configure(self, host: str = '127.0.0.1', OUT_PORT: int = 8081, IN_PORT: int = 8080,
+                  bs: int = 100000) -> None:
+        """Sets what the constructor takes, but ``command``; ``make()`` has it used."""
+        self.HOST = host
+        self.OUTPUT_PORT = OUT_PORT
+        self.INPUT_PORT = IN_PORT
+        self.BUFFER_SIZE = bs
+        self.verbose = True
+
+    def make(self) -> None:
+        """Begins anew: without a socket and a game, which the next command opens and starts."""
+        self.close()
+
+    def open(self, timeout: float | None = 0) -> bool:
+        """Sets the limit for each wait.
+
+        Args:
+            timeout: seconds that a command waits for its state; None for no limit. Programs of
+                2020 give 0 or 0.01, the interval at which the original looked, for ever, whether
+                the state was there: up to 0.02 the limit is 30 seconds.
+
+        Returns:
+            False if the environment is open already.
+        """
+        self.timeout = timeout
+        return self.open_receive()
+
+    def open_receive(self) -> bool:
+        """Opens without a change of the limit. The port itself is opened by the first command."""
+        was_open, self._is_open = self._is_open, True
+        return not was_open
+
+    def close(self) -> None:
+        """Closes the port, and ends the game if this object has started it."""
+        link, game = self._link, self._game
+        self._link = self._game = None
+        self._is_open = self._has_answered = False
+        if link is not None:
+            link.close()
+        if game is not None:
+            game.end()
+
+    def reset(self) -> Any:
+        """Does nothing: for subclasses."""
+
+    def step(self, action: str, value: Any = None) -> dict[str, Any]:
+        """Sends a command with one argument, or none, and returns the game's state.
+
+        Returns:
+            The fields by name: float, int, bool and str; bytes in Base64; arrays of numbers as
+            ``numpy.ndarray`` of float64.
+
+        Raises:
+            TimeoutError: the game has not answered in time.
+            Gone: there is no game, or it has died; a ConnectionError.
+            ValueError: the command has a semicolon in it, or more than 8192 bytes.
+            OSError: the port is taken.
+        """
+        return self.send(action, [] if value is None else [value])
+
+    def stepfv(self, action: str, values: Iterable[Any]) -> dict[str, Any]:
+        """Sends a command with numbers as its one argument; else as ``step()``."""
+        return self.send(action, [format_numbers(values)])
+
+    def send(self, cmdname: str, args: Iterable[Any] = ()) -> dict[str, Any]:
+        """Sends a command with any number of arguments; else as ``step()``."""
+        return self._exchange(cmdname, format_command(cmdname, args))
+
+    def receive_data(self) -> dict[str, Any]:
+        """Waits for a state that no command has asked for."""
+        return self.recvall()
+
+    def recvall(self) -> dict[str, Any]:
+        """Waits for a state that no command has asked for."""
+        return self._exchange('', None)
+
+    @property
+    def UDP(self) -> Any:
+        """The socket of this process, which is not blocking."""
+        return self._get_link().socket
+
+    def _exchange(self, name: str, command: bytes | None) -> dict[str, Any]:
+        where = f'{self.HOST}:{self.OUTPUT_PORT}'
+        link, game = self._get_link(), self._get_game()
+        exchange = Exchange(where, link, game, self._get_limit(),
+                            min(self.BUFFER_SIZE, MAX_SIZE), not self._has_answered)
+        try:
+            state = exchange.run(name, command)
+        except Gone:
+            # The next command starts the game, or finds one that somebody else has started.
+            self._has_answered = False
+            if game is not None and game.get_end() is not None:
+                game.end()
+                self._game = None
+            raise
+        self._has_answered = True
+        return state
+
+    def _get_limit(self) -> float:
+        if self.timeout is None:
+            return inf
+        return self.timeout if self.timeout > POLLING_TIME else DEFAULT_TIMEOUT
+
+    def _get_link(self) -> Socket:
+        if self._link is None or self._link.owner != os.getpid():
+            # What a fork has copied is its parent's.
+            if self._link is not None:
+                self._link.close()
+            self._link = self._game = None
+            self._has_answered = False
+            self._link = Socket(self.HOST, self.OUTPUT_PORT, self.INPUT_PORT)
+        self._is_open = True
+        return self._link
+
+    def _get_game(self) -> Game | None:
+        if self.command is None:
+            return None
+        if self._game is None:
+            self._has_answered = False
+            self._game = Game(fill_in(self.command, {
+                'host': self.HOST, 'output_port': self.OUTPUT_PORT,
+                'input_port': self.INPUT_PORT}))
+        return self._game
+
+    def __getstate__(self) -> dict[str, Any]:
+        private = '_link', '_game', '_has_answered'
+        return {name: value for name, value in self.__dict__.items() if name not in private}
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _make(wrapper: Callable[[], RemoteEnv] | None, host: str, output_port: int, input_port: int,
+          command: str | Sequence[object] | None) -> RemoteEnv:
+    env = RemoteEnv() if wrapper is None else wrapper()
+    env.configure(host, output_port, input_port)
+    env.make()
+    if command is not None:
+        env.command = command
+    return env
+
+
+class _Manager:
+    """What the two managers have in common: a list of environments."""
+
+    def __init__(self) -> None:
+        self.environments: list[RemoteEnv] = []
+        self.size = 0
+
+    def open(self, i: int, timeout: float | None) -> bool:
+        return self.environments[i].open(timeout)
+
+    def open_receive(self, i: int) -> bool:
+        return self.environments[i].open_receive()
+
+    def send(self, i: int, cmdname: str, args: Iterable[Any] = ()) -> dict[str, Any]:
+        return self.environments[i].send(cmdname, args)
+
+    def step(self, i: int, action: str, value: Any = None) -> dict[str, Any]:
+        return self.environments[i].step(action, value)
+
+    def openAll(self, timeout: float | None = 0.01) -> None:
+        """Opens all environments: see ``RemoteEnv.open()``."""
+        for env in self.environments:
+            env.open(timeout)
+
+    def claseAll(self) -> None:
+        """Closes all environments. The name is the original's."""
+        for env in self.environments:
+            env.close()
+
+    closeAll = claseAll
+
+    def __getitem__(self, key: int) -> RemoteEnv:
+        return self.environments[key]
+
+    def __len__(self) -> int:
+        return self.size
+
+
+class EnvironmentManager(_Manager):
+    """Environments with ports that follow each other.
+
+    Args:
+        size: how many.
+        host: where the games are.
+        start_input_port, step_input_port: the first game sends states to this port, each other one
+            to one that is so much higher.
+        start_output_port, step_output_port: the same for the ports on which they listen.
+        wrapper: a subclass of RemoteEnv, or what else makes one without arguments.
+        command: starts each game: see RemoteEnv.
+    """
+
+    def __init__(self, size: int = 1, host: str = '127.0.0.1', start_input_port: int = 8080,
+                 step_input_port: int = 1, start_output_port: int = 7070,
+                 step_output_port: int = 1, wrapper: Callable[[], RemoteEnv] | None = None, *,
+                 command: str | Sequence[object] | None = None) -> None:
+        super().__init__()
+        self.size = size
+        self.environments = [_make(wrapper, host, start_output_port + i * step_output_port,
+                                   start_input_port + i * step_input_port, command)
+                             for i in range(size)]
+
+
+class IteractiveEnvironmentManager(_Manager):
+    """The same, with environments that are made one by one. The name is the original's."""
+
+    def __init__(self, host: str = '127.0.0.1', start_input_port: int = 8080,
+                 step_input_port: int = 1, start_output_port: int = 7070,
+                 step_output_port: int = 1, wrapper: Callable[[], RemoteEnv] | None = None, *,
+                 command: str | Sequence[object] | None = None) -> None:
+        super().__init__()
+        self.host = host
+        self.input_port = start_input_port
+        self.input_step = step_input_port
+        self.output_port = start_output_port
+        self.output_step = step_output_port
+        self.wrapper = wrapper
+        self.command = command
+        self.lock = threading.Lock()
+
+    def make(self) -> tuple[int, RemoteEnv]:
+        """Makes the next environment, and returns its index and itself."""
+        with self.lock:
+            env = _make(self.wrapper, self.host, self.output_port, self.input_port, self.command)
+            self.environments.append(env)
+            self.output_port += self.output_step
+            self.input_port += self.input_step
+            self.size += 1
+            return self.size - 1, env
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != 'lock'}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, lock=threading.Lock())
+
+
+def image_from_str(text: str, w: int, h: int, dtype: Any = None) -> Any:
+    """An image that a game has sent as text: rows with semicolons between them, columns with
+    commas.
+
+    Returns:
+        An array of shape ``(h, w)``, of bytes where no other type is asked for.
+    """
+    import numpy
+
+    numbers = text.replace(';', ',').strip(', \n').split(',')
+    return numpy.array(numbers, float).astype(dtype or numpy.uint8).reshape(h, w)
+
+
+def image_decode(frame: str, w: int, h: int, dtype: Any = None) -> Any:
+    """The same for a field of bytes, which arrive in Base64."""
+    return image_from_str(base64.b64decode(frame).decode(), w, h, dtype)
+
+
+def __getattr__(name: str) -> Any:
+    """Loads GymnasiumEnv when it is asked for: Gymnasium takes its time."""
+    if name == 'GymnasiumEnv':
+        from ._remote_gymnasium import GymnasiumEnv
+
+        return GymnasiumEnv
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

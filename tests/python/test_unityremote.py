@@ -1,0 +1,560 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Environments that a game plays, over UDP."""
+
+import copy
+import os
+import pathlib
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
+from gmproc.unityremote import (EnvironmentManager, Gone, IteractiveEnvironmentManager, RemoteEnv,
+                                image_decode, image_from_str)
+
+GAME = pathlib.Path(__file__).parents[2] / 'examples' / 'unityremote' / 'game.py'
+COMMAND = [sys.executable, GAME, '{output_port}', '{input_port}']
+
+# Bytes as the original's own client and its games in C# write them.
+SMALL = b'   2   4done2       10   6energy1       3300'
+ALL_TYPES = (b'   6   5frame4      12MCwxOzIsMw==   4done2       10   6energy1       3300'
+             b'   6signal0       30.5   4name3       3a b   8position5       81.5 0 -2')
+
+
+def find_ports(n):
+    """So many ports in a row that are free, twice: for the games, and for their environments."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
+            first.bind(('127.0.0.1', 0))
+            port = first.getsockname()[1]
+        sockets = []
+        try:
+            for i in range(2 * n):
+                sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                sockets[-1].bind(('127.0.0.1', port + i))
+            return port, port + n
+        except (OSError, OverflowError):
+            pass
+        finally:
+            for each in sockets:
+                each.close()
+
+
+class FakeGame:
+    """Answers each command with what play(game, command) sends."""
+
+    def __init__(self, play):
+        self.play = play
+        self.commands = []
+        self.port, self.client_port = find_ports(1)
+        self.stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.stranger.bind(('127.0.0.2', 0))
+        self.sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.thread = None
+
+    def start(self):
+        self.listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.listener.bind(('127.0.0.1', self.port))
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+        return self
+
+    def run(self):
+        while command := self.listener.recv(9000):
+            self.commands.append(command)
+            self.play(self, command)
+
+    def send(self, state, sender=None):
+        (sender or self.sender).sendto(state, ('127.0.0.1', self.client_port))
+
+    def stop(self):
+        if self.thread is not None:
+            self.sender.sendto(b'', ('127.0.0.1', self.port))
+            self.thread.join()
+            self.thread = None
+            self.listener.close()
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_exception):
+        self.stop()
+        self.stranger.close()
+        self.sender.close()
+
+    def env(self, timeout=60.0):
+        env = RemoteEnv(OUT_PORT=self.port, IN_PORT=self.client_port)
+        assert env.open(timeout) is True
+        return env
+
+
+def play_small(game, _command):
+    game.send(SMALL)
+
+
+def test_commands_byte_by_byte():
+    with FakeGame(play_small) as game:
+        env = game.env()
+        env.step('act', 3)
+        env.step('get_status')
+        env.step('tx', 0.5)
+        env.step('flag', True)
+        env.step('flag', np.bool_(False))
+        env.step('tx', np.float64(0.25))
+        env.step('act', np.int64(2))
+        env.stepfv('translation', [5, 0, -1.5])
+        env.stepfv('translation', np.array([5, 0, -1.5]))
+        env.stepfv('matrix', [[1, 2], np.array([3, 4])])
+        env.send('Left', [1])
+        env.send('none')
+        env.close()
+    assert game.commands == [
+        b'act;1;3;', b'get_status;0;', b'tx;1;0.5;', b'flag;1;True;', b'flag;1;False;',
+        b'tx;1;0.25;', b'act;1;2;', b'translation;1;5 0 -1.5;', b'translation;1;5.0 0.0 -1.5;',
+        b'matrix;1;1 2 3 4;', b'Left;1;1;', b'none;0;']
+
+
+@pytest.mark.parametrize('name, args, part', [
+    ('', [], 'without a name'), ('a;b', [], 'semicolon'), ('a', ['1;2'], 'semicolon'),
+    ('a', ['x' * 8192], '8192')])
+def test_commands_that_are_refused(name, args, part):
+    with pytest.raises(ValueError, match=part):
+        RemoteEnv(OUT_PORT=1, IN_PORT=find_ports(1)[0]).send(name, args)
+
+
+def test_states_of_all_types():
+    with FakeGame(lambda game, _command: game.send(ALL_TYPES)) as game:
+        env = game.env()
+        state = env.step('get_status')
+        env.close()
+    position = state.pop('position')
+    assert position.dtype == np.float64 and position.tolist() == [1.5, 0, -2]
+    assert state == {'frame': 'MCwxOzIsMw==', 'done': False, 'energy': 300, 'signal': 0.5,
+                     'name': 'a b'}
+    assert [type(value) for value in state.values()] == [str, bool, int, float, str]
+    assert image_decode(state['frame'], 2, 2).tolist() == [[0, 1], [2, 3]]
+    assert image_from_str('1,2,3;4,5,6', 3, 2, np.float32).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.parametrize('state, expected', [
+    (b'   0', {}),
+    (b'1     1 x1 1      7', {'x': 7}),
+    (b'   2   1a6       31 2   1b1       17', {'b': 7}),
+    (b'   2   1a0       51E-05   1b0       8Infinity', {'a': 1e-5, 'b': float('inf')}),
+    (b'   2   1a0       50,125   1b2       12', {'a': 0.125, 'b': False}),
+    (b'   1   2\xc3\xa93       3 x ', {'\u00e9': 'x'})])
+def test_states(state, expected):
+    with FakeGame(lambda game, _command: game.send(state)) as game:
+        env = game.env()
+        assert env.step('get_status') == expected
+        env.close()
+
+
+def test_arrays_of_a_state():
+    state = b'   2   1a5       71,5 -2    1b5       0'
+    with FakeGame(lambda game, _command: game.send(state)) as game:
+        env = game.env()
+        arrays = env.step('get_status')
+        env.close()
+    assert arrays['a'].tolist() == [1.5, -2]
+    assert arrays['b'].shape == (0,)
+
+
+BAD_STATES = [b'', b'    ', b'garbage', b'   x', b'  -1', b'999999999999',
+              b'   1   1a1       17x', b'   1   1a1       1x', b'   1   1a1       31_0',
+              b'   1   1a1      2099999999999999999999', b'   1   1a0       1x',
+              b'   1   1a2       1y', b'   1   1a5       31 x', b'   1   1ax       17',
+              b'   1   1a1        7', b'   1  -1a1       17', b'   199991a1       17',
+              b'   1   1a3       2\xc3(', b'   1   1\xff1       17']
+
+
+@pytest.mark.parametrize('bad', [BAD_STATES, [ALL_TYPES[:n] for n in range(len(ALL_TYPES))]],
+                         ids=['bad', 'cut'])
+def test_what_is_refused(bad):
+    def play(game, command):
+        for state in bad:
+            game.send(state)
+        game.send(SMALL, game.stranger)
+        if command == b'good;0;':
+            game.send(SMALL)
+
+    with FakeGame(play) as game:
+        env = game.env()
+        assert env.step('good') == {'done': False, 'energy': 300}
+        env.timeout = 0.3
+        with pytest.raises(TimeoutError, match=f'{len(bad) + 1} datagrams were refused, the last '
+                           'because another host sent it'):
+            env.step('bad')
+        env.close()
+
+
+def test_large_states():
+    def play(game, command):
+        size = int(command.split(b';')[0]) - 23
+        game.send(b'   1   6letter3%8d%s' % (size, b'x' * size))
+
+    with FakeGame(play) as game:
+        env = game.env()
+        assert len(env.step('65507')['letter']) == 65507 - 23
+        env.BUFFER_SIZE = 1000
+        env.step('1000')
+        env.timeout = 0.1
+        with pytest.raises(TimeoutError, match='more than 1000 bytes'):
+            env.step('1001')
+        env.close()
+
+
+def test_what_is_stale_is_thrown_away():
+    def play(game, command):
+        game.send(b'   1   1n1%8d%d' % (1, len(game.commands)))
+
+    with FakeGame(play) as game:
+        env = game.env()
+        assert env.UDP.getsockname() == ('127.0.0.1', game.client_port)
+        for _ in range(50):
+            game.send(SMALL)
+        assert env.step('a') == {'n': 1}
+        game.send(SMALL)
+        assert env.recvall() == {'done': False, 'energy': 300}
+        assert env.step('b') == {'n': 2}
+        env.close()
+
+
+def fail(env, error, limit, part):
+    """A step that fails after the limit, in which the processor was free."""
+    before, begin = time.thread_time(), time.monotonic()
+    with pytest.raises(error, match=part):
+        env.step('move', 1)
+    assert time.monotonic() - begin >= limit
+    assert time.thread_time() - before < 0.3
+
+
+def test_a_time_out_holds():
+    with FakeGame(lambda _game, _command: None) as game:
+        env = game.env(1.0)
+        for _ in range(2):
+            fail(env, TimeoutError, 1.0, f":{game.port} has not answered 'move' within 1 s")
+        env.close()
+
+
+def test_a_game_that_is_gone():
+    with FakeGame(play_small) as game:
+        env = game.env(None)
+        env.step('get_status')
+        game.stop()
+        fail(env, Gone, 0, f'127.0.0.1:{game.port} is gone')
+        env.timeout = 0.5
+        fail(env, ConnectionError, 0.5, f'There is no game at 127.0.0.1:{game.port}')
+        game.start()
+        env.step('get_status')
+        env.close()
+
+
+def test_a_game_that_is_starting():
+    with FakeGame(play_small) as game:
+        game.stop()
+        env = game.env()
+        game.commands.clear()
+        # Its first state answers no command.
+        timer = threading.Timer(0.2, lambda: (game.send(ALL_TYPES), game.start()))
+        timer.start()
+        assert env.step('restart') == {'done': False, 'energy': 300}
+        timer.join()
+        env.close()
+    assert game.commands == [b'restart;0;']
+
+
+@pytest.mark.parametrize('timeout, limit', [(0, 30.0), (0.01, 30.0), (0.5, 0.5), (None, np.inf)])
+def test_what_the_original_gave_for_time_outs(timeout, limit):
+    env = RemoteEnv()
+    assert env.open(timeout) and not env.open(timeout)
+    assert (env.timeout, env._get_limit()) == (timeout, limit)
+    env.close()
+    assert env.open_receive()
+
+
+def test_a_port_that_is_taken():
+    with FakeGame(play_small) as game:
+        env, other = game.env(), game.env()
+        env.step('get_status')
+        with pytest.raises(OSError, match=f'{game.client_port}.*127.0.0.1:{game.port}'):
+            other.step('get_status')
+        env.close()
+        other.step('get_status')
+        other.close()
+
+
+def test_ctrl_c_ends_a_wait():
+    with FakeGame(lambda _game, _command: os.kill(os.getpid(), signal.SIGINT)) as game:
+        env = game.env(None)
+        with pytest.raises(KeyboardInterrupt):
+            env.step('get_status')
+        env.close()
+
+
+class Wrapper(RemoteEnv):
+    """Like those of the original's programs, it has a constructor of its own, and no super()."""
+
+    def __init__(self):
+        self.n_resets = 0
+
+    def reset(self):
+        self.n_resets += 1
+        return self.step('restart')
+
+
+def test_managers():
+    envs = EnvironmentManager(3, start_output_port=7000, step_output_port=2, start_input_port=8000,
+                              wrapper=Wrapper)
+    assert len(envs) == envs.size == len(envs.environments) == 3
+    assert [(env.OUTPUT_PORT, env.INPUT_PORT, env.HOST) for env in envs] == [
+        (7000, 8000, '127.0.0.1'), (7002, 8001, '127.0.0.1'), (7004, 8002, '127.0.0.1')]
+    assert isinstance(envs[1], Wrapper) and envs[1].verbose is True
+    envs.openAll()
+    assert not envs.open(0, 0.01)
+    envs.claseAll()
+    assert envs.open_receive(0)
+    default = EnvironmentManager()
+    assert (len(default), default[0].OUTPUT_PORT, default[0].INPUT_PORT) == (1, 7070, 8080)
+
+    one_by_one = IteractiveEnvironmentManager(host='localhost')
+    assert [one_by_one.make()[0] for _ in range(2)] == [0, 1]
+    assert pickle.loads(pickle.dumps(one_by_one)).make()[1].INPUT_PORT == 8082
+
+
+def test_a_manager_plays():
+    output_port, input_port = find_ports(2)
+    envs = EnvironmentManager(2, start_output_port=output_port, start_input_port=input_port,
+                              command=COMMAND)
+    assert envs.step(0, 'restart')['steps'] == 0
+    assert envs.step(0, 'move', 1)['position'].tolist() == [5, 3]
+    assert envs.send(1, 'move', [0])['position'].tolist() == [3, 5]
+    envs.claseAll()
+
+
+# Games that are started.
+
+def make_env(**options):
+    output_port, input_port = find_ports(1)
+    return RemoteEnv(OUT_PORT=output_port, IN_PORT=input_port, **options)
+
+
+def is_alive(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+def wait_until_gone(pid):
+    while is_alive(pid):
+        time.sleep(0.01)
+
+
+def test_a_game_is_started_and_ended():
+    env = make_env(command=f'{sys.executable} {GAME} {{output_port}} {{input_port}}')
+    assert env.step('restart')['steps'] == 0
+    pid = env._game.process.pid
+    assert is_alive(pid)
+    env.close()
+    assert not is_alive(pid)
+    env.step('restart')
+    del env  # the fixture of all tests sees that the game is gone
+
+
+def test_a_game_that_dies_is_an_error_and_starts_anew():
+    env = make_env(command=COMMAND)
+    env.open(None)
+    env.step('restart')
+    pid = env._game.process.pid
+    with pytest.raises(Gone, match=rf"\(pid {pid}\) exited with status 3 before it answered "
+                       "'crash'"):
+        env.step('crash')
+    assert env.step('move', 1)['steps'] == 1
+    env._game.process.kill()
+    with pytest.raises(Gone, match=r"was killed by signal 9 \(SIGKILL\) before it answered 'move'"):
+        env.step('move', 1)
+    assert env.step('restart')['steps'] == 0
+    env.close()
+
+
+def test_a_game_that_cannot_start():
+    with pytest.raises(FileNotFoundError, match='no-such-game'):
+        make_env(command=['/no-such-game']).step('restart')
+    with pytest.raises(Gone, match='exited with status 2'):
+        make_env(command=[sys.executable, '-c', 'raise SystemExit(2)']).step('restart')
+
+
+def test_a_copy_has_no_socket_and_no_game():
+    env = make_env(command=COMMAND)
+    env.open(5.0)
+    env.step('restart')
+    for other in copy.copy(env), pickle.loads(pickle.dumps(env)):
+        assert (other.INPUT_PORT, other.timeout) == (env.INPUT_PORT, 5.0)
+        assert other._link is None and other._game is None
+        assert not other.open(5.0)
+    assert env.step('move', 1)['steps'] == 1
+    env.close()
+
+
+def test_a_fork_has_no_socket_and_no_game():
+    env = make_env(command=COMMAND)
+    env.step('restart')
+    child = os.fork()
+    if child == 0:
+        try:
+            env.step('move', 1)
+        except OSError:
+            env.close()
+            os._exit(7)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert env.step('move', 1)['steps'] == 1
+    env.close()
+
+
+def test_a_game_is_killed_with_its_process(script):
+    path = script.write(f'''
+import os, sys
+from gmproc.unityremote import RemoteEnv
+output_port, input_port = map(int, sys.argv[1:])
+env = RemoteEnv(OUT_PORT=output_port, IN_PORT=input_port, command={list(map(str, COMMAND))})
+env.step('restart')
+print(env._game.process.pid, flush=True)
+os.kill(os.getpid(), 9)
+''')
+    done = script.python(path, *find_ports(1))
+    assert done.returncode == -9
+    wait_until_gone(int(done.stdout))
+
+
+# In workers.
+
+def play_episode(env):
+    steps = env.step('restart')['steps']
+    while not env.step('move', 1)['done']:
+        steps += 1
+    return steps + 1
+
+
+def test_an_environment_as_the_parameter_of_a_worker():
+    output_port, input_port = find_ports(2)
+    envs = EnvironmentManager(2, start_output_port=output_port, start_input_port=input_port,
+                              command=COMMAND)
+    envs.openAll()
+    workers = Workers()
+    for i in range(2):
+        workers.add(i, play_episode, params=envs[i])
+    assert workers.run([0, 1]) == {0: 4, 1: 4}
+    assert workers.run() == {0: 4, 1: 4}
+
+
+class Counter(ServerWorker):
+    def process(self, id, msg):
+        return 1
+
+
+class Crashing(ClientWorker):
+    """Kills its game, or itself, the first time."""
+
+    def __init__(self, id):
+        self.id = id
+
+    def start(self, params):
+        self.env, self.flag, self.how = params
+        self.state = self.env.step('restart')
+
+    def process(self):
+        return self.state['reward']
+
+    def update(self, action):
+        if self.state['steps'] == 2 and not self.flag.exists():
+            self.flag.write_text(str(self.env._game.process.pid))
+            if self.how == 'client':
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.env.step('crash')
+        self.state = self.env.step('move', action)
+
+    def done(self):
+        return self.state['done']
+
+    def finish(self):
+        return self.state['steps'], self.env._game.process.pid
+
+
+@pytest.mark.parametrize('how', ['game', 'client'])
+def test_a_client_and_its_game_are_restarted(tmp_path, how):
+    application = ClientServer(Counter, restart='on-failure')
+    flag = tmp_path / 'game'
+    application.new_worker(0, Crashing, params=(make_env(command=COMMAND), flag, how))
+    steps, pid = application.run()[0]
+    first = int(flag.read_text())
+    assert steps == 4 and pid != first
+    wait_until_gone(first)
+    wait_until_gone(pid)
+
+
+# Gymnasium, or what is like it where it is not installed.
+
+class Discrete:
+    n = 2
+
+
+def make_gymnasium(**options):
+    from gmproc.unityremote import GymnasiumEnv
+
+    return GymnasiumEnv(make_env(command=COMMAND), 'observations', Discrete(),
+                        observation='position', action='move', **options)
+
+
+def test_a_gymnasium_environment():
+    env = make_gymnasium(truncated=lambda state: state['steps'] >= 3)
+    observation, info = env.reset(seed=1)
+    assert observation.tolist() == [4, 4]
+    assert info['level'] == 'corridor'
+    observation, reward, terminated, truncated, info = env.step(1)
+    assert (observation.tolist(), reward, terminated, truncated) == ([5, 3], -0.02, False, False)
+    env.step(np.int64(1))
+    assert env.step(1)[1:4] == (-0.02, False, True)
+    assert env.step(1)[1:4] == (1.0, True, True)
+    assert env.reset()[0].tolist() == [4, 4]
+    assert env.unwrapped is env and env.action_space.n == 2 and env.render() is None
+    env.close()
+
+
+def test_a_gymnasium_environment_of_functions():
+    env = make_gymnasium(reset=lambda game: game.step('restart'), reward=lambda state: 7)
+    env._action = lambda game, action: game.step('move', action)
+    assert env.reset()[1]['steps'] == 0
+    assert env.step(1)[1] == 7.0
+    env._action = 'look'
+    assert env.step(np.array([0.5, 1]))[4]['steps'] == 1
+    env.close()
+
+
+def test_the_c_type_speaks_to_the_same_game():
+    gi = pytest.importorskip('gi')
+    gi.require_version('Gmp', '1')
+    from gi.repository import GLib, Gmp
+
+    output_port, input_port = find_ports(1)
+    game = subprocess.Popen([sys.executable, GAME, str(output_port), str(input_port)])
+    try:
+        env = Gmp.RemoteEnv.new('127.0.0.1', output_port, input_port)
+        assert env.step('restart', None, None).unpack()['position'] == [4.0, 4.0]
+        assert env.step('move', GLib.Variant('i', 1), None).unpack()['steps'] == 1
+        with pytest.raises(GLib.Error, match='semicolon'):
+            env.send('a;b', None, None)
+        env.close()
+    finally:
+        game.kill()
+        game.wait()
