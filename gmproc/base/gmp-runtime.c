@@ -34,7 +34,7 @@ static const struct {
   { "native", "GMPROC_NATIVE_HOST", 0, { GMP_LIBEXECDIR "/gmproc-native-host", NULL },
     " (it belongs to the library; GMPROC_NATIVE_HOST may name another place)" },
   { "python", "GMPROC_PYTHON", 0, { GMP_PYTHON, "-m", "gmproc.host", NULL },
-    " (install python3 and python3-gi, or name an interpreter that has gi in GMPROC_PYTHON)" },
+    " (install python3, or name an interpreter that has the package gmproc in GMPROC_PYTHON)" },
   { "gjs", "GMPROC_GJS_HOST", 2, { "gjs", "-m", GMP_DATADIR "/gjs/host.js", NULL },
     " (install gjs)" },
 };

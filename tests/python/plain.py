@@ -42,21 +42,3 @@ class BrokenClient(Client):
 class ErrorClient(Client):
     def do_start(self, params):
         raise GLib.Error.new_literal(Gio.io_error_quark(), 'busy', Gio.IOErrorEnum.BUSY)
-
-
-def double(params):
-    return params * 2
-
-
-def fail(params):
-    raise KeyError(params)
-
-
-def describe(params):
-    return repr(params)
-
-
-class Namespace:
-    @staticmethod
-    def inside(params):
-        return 'inside'

@@ -12,7 +12,6 @@ import weakref
 import pytest
 from gmproc import (ClientServer, ClientWorker, Run, ServerWorker, Workers, WorkerError,
                     report)
-from gi.repository import GLib
 from test_client_server import Application, BrokenApplication, Echo, Endless, Once
 
 
@@ -325,108 +324,6 @@ def test_a_failed_run_holds_nothing_of_the_callers(begin):
         assert fail_while_holding(begin)() is None
     finally:
         gc.enable()
-
-
-def on_main_loop(begin):
-    """Runs the default main loop until the Run that begin() returns is done."""
-    loop = GLib.MainLoop()
-    started = []
-
-    def start():
-        started.append(begin())
-        started[0].add_done_callback(lambda _run: loop.quit())
-
-    GLib.idle_add(start)
-    loop.run()
-    return started[0]
-
-
-def test_glib_main_loop():
-    ticks = []
-    ticking = GLib.timeout_add(1, lambda: ticks.append(1) or True)
-    run = on_main_loop(lambda: make_workers(same, same).run_async())
-    GLib.source_remove(ticking)
-    assert isinstance(run, Run)
-    assert run.done() and run.exception() is None
-    assert run.result() == {0: 0, 1: 1}
-    assert len(ticks) > 3
-    called = []
-    run.add_done_callback(called.append)
-    assert called == [run]
-    assert run.cancel() is False
-
-
-def test_glib_not_done():
-    def begin():
-        run = make_workers(same).run_async()
-        assert not run.done()
-        with pytest.raises(concurrent.futures.InvalidStateError):
-            run.result()
-        return run
-
-    assert on_main_loop(begin).result() == {0: 0}
-
-
-def test_glib_failure():
-    run = on_main_loop(lambda: make_workers(fail).run_async())
-    assert isinstance(run.exception(), WorkerError)
-    with pytest.raises(WorkerError, match='ValueError: 0'):
-        run.result()
-
-
-def test_glib_cancelling():
-    runs = []
-
-    def begin():
-        workers = make_workers(sleep_for_ever, on_progress=lambda *_: runs[0].cancel())
-        runs.append(workers.run_async())
-        return runs[0]
-
-    with pytest.raises(concurrent.futures.CancelledError):
-        on_main_loop(begin).result()
-
-
-def test_glib_no_workers():
-    assert on_main_loop(lambda: Workers().run_async()).result() == {}
-
-
-def test_glib_client_server():
-    application = Application()
-    application.new_worker(1, Once, params='x')
-    assert on_main_loop(application.run_async).result() == {1: (1, ['x', 'x'])}
-    cs = ClientServer(Echo)
-    cs.new_worker('c', Once, 1)
-    assert on_main_loop(cs.run_async).result() == {'c': ('c', 1)}
-
-
-def test_glib_stop():
-    cs = ClientServer(Echo)
-    cs.new_workers(2, Endless)
-    GLib.timeout_add(300, cs.stop)
-    assert on_main_loop(cs.run_async).result() == {0: 'finished', 1: 'finished'}
-
-
-def test_glib_coroutine():
-    """A coroutine awaits runs wherever somebody goes on with it when they are done."""
-    async def run_twice():
-        workers = make_workers(same, same)
-        first = await workers.run_async([0])
-        return first, await workers.run_async([1])
-
-    loop = GLib.MainLoop()
-    results = []
-    coroutine = run_twice()
-
-    def step(_run=None):
-        try:
-            coroutine.send(None).add_done_callback(step)
-        except StopIteration as end:
-            results.append(end.value)
-            loop.quit()
-
-    GLib.idle_add(step)
-    loop.run()
-    assert results == [({0: 0}, {1: 1})]
 
 
 def test_in_threads_at_the_same_time():

@@ -12,7 +12,6 @@ import threading
 import pytest
 import gmproc
 from gmproc import ClientServer, ClientWorker, Workers, WorkerDied, WorkerError, WorkerTimeout
-from gi.repository import GLib
 from test_client_server import Echo
 from test_failures import run_one
 
@@ -71,7 +70,7 @@ MADE = {
     'name': lambda: NameError('no name', name='thing'),
     'slotted': lambda: Slotted(3),
     'own way': lambda: OwnWay(1, 2),
-    'glib': lambda: GLib.Error('odd', 'my-domain', 3),
+    'gerror': lambda: gmproc.GError('odd', 'my-domain', 3),
     'nothing': lambda: Exception(),
 }
 

@@ -12,8 +12,8 @@ import threading
 
 import pytest
 import gmproc
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
-from gi.repository import Gio, GLib, Gmp
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, GError, ServerWorker,
+                    Workers, WorkerError)
 from test_client_server import Echo, Once
 
 
@@ -120,7 +120,7 @@ def test_an_exception_that_cannot_be_pickled():
     error = run_one(raise_with_lock_inside)
     assert type(error.__cause__) is ValueError and '_thread.lock' in str(error.__cause__)
     assert 'in raise_with_lock_inside' in str(error)
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.FAILED)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.FAILED)
 
 
 def raise_os_error(_params):
@@ -133,16 +133,18 @@ def test_an_os_error_has_its_attributes():
     assert error.__cause__.filename == '/not/there'
 
 
-def raise_glib_error(_params):
-    raise GLib.Error.new_literal(Gio.io_error_quark(), 'no such thing', Gio.IOErrorEnum.NOT_FOUND)
+def raise_gerror(_params):
+    raise GError('no such thing', 'g-io-error-quark', 1)
 
 
-def test_a_glib_error_keeps_its_domain_and_code():
-    error = run_one(raise_glib_error)
+def test_a_gerror_keeps_its_domain_and_code():
+    error = run_one(raise_gerror)
     for each in (error.error, error.__cause__):
-        assert each.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND)
+        assert type(each) is GError
+        assert each.matches('g-io-error-quark', 1)
+        assert not each.matches('g-io-error-quark', 2) and not each.matches(ERROR_DOMAIN, 1)
     assert error.__cause__.message == 'no such thing'
-    assert 'in raise_glib_error' in str(error)
+    assert 'in raise_gerror' in str(error)
 
 
 def raise_odd_text(_params):
@@ -190,14 +192,14 @@ def test_killed(number):
     error = run_one(kill, int(number))
     assert re.match(rf"Worker 'w' \(pid \d+\) was killed by signal {int(number)} ", str(error))
     assert 'last words' in str(error)
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.CRASHED)
     assert error.__cause__ is None
 
 
 def test_exit_without_a_word():
     error = run_one(os._exit, 7)
     assert 'exited with status 7' in str(error)
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.CRASHED)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.CRASHED)
     assert error.__cause__ is None
 
 
@@ -231,7 +233,7 @@ def test_parameters_that_cannot_be_pickled():
     error = run_one(same, [threading.Lock()])
     assert re.search("Worker 'w' cannot be sent: its parameters: a Python 'list' cannot be pickled",
                      str(error))
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 
 
 def test_a_function_that_cannot_be_pickled():
@@ -248,7 +250,7 @@ def test_a_result_that_cannot_be_pickled():
     error = run_one(return_lock)
     assert re.search(r"Worker 'w' \(pid \d+\): Its result cannot be sent: a Python '_thread.lock'",
                      str(error))
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 
 
 class Unloadable:

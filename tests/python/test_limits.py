@@ -8,8 +8,7 @@ import resource
 import signal
 
 import pytest
-from gi.repository import Gmp
-from gmproc import Workers, WorkerError
+from gmproc import ERROR_DOMAIN, ErrorCode, Workers, WorkerError
 
 
 def describe_self(_params):
@@ -52,7 +51,7 @@ def test_a_time_limit():
     error = fail(workers)
     assert "Worker 'w'" in str(error)
     assert 'it had not ended within 1.5 seconds (run-timeout)' in str(error)
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT)
     assert error.signal == signal.SIGTERM and error.exit_status is None
     assert error.run_time >= 1.5
 

@@ -13,7 +13,6 @@ import threading
 import numpy as np
 import pytest
 
-from gi.repository import GLib
 from gmproc import Workers, WorkerError, report, worker_index, worker_seed
 from gmproc._map import Items, Pace
 
@@ -270,18 +269,6 @@ def test_on_asyncio():
         with pytest.raises(asyncio.CancelledError):
             await stuck
     asyncio.run(main())
-
-
-def test_on_a_main_loop():
-    loop = GLib.MainLoop()
-    run = Workers(max_parallel=2).map_async(square, range(100))
-    run.add_done_callback(lambda _run: loop.quit())
-    loop.run()
-    assert run.result() == [n * n for n in range(100)]
-    run = Workers().map_async(square, [])
-    run.add_done_callback(lambda _run: loop.quit())
-    loop.run()
-    assert run.result() == []
 
 
 def test_control_c(script):

@@ -10,8 +10,8 @@ import sys
 from multiprocessing import forkserver, resource_tracker
 
 import pytest
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError
-from gi.repository import Gmp
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerWorker, Workers,
+                    WorkerError)
 from test_failures import run_one
 
 
@@ -120,7 +120,7 @@ def refused(caught, name):
     text = str(caught.value)
     what = 'an open file' if name == 'TextIOWrapper' else name
     assert what in text and ('send its path' if name == 'TextIOWrapper' else 'Manager()') in text
-    assert caught.value.error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
+    assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 
 
 def start(_params):

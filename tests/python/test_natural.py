@@ -6,12 +6,12 @@
 import datetime
 import decimal
 import math
+import pickle
 
 import numpy as np
 import pytest
 
-from gi.repository import GLib
-from gmproc import _natural, _payload
+from gmproc import Variant, _natural, _payload
 from gmproc._errors import BadPayload
 
 
@@ -45,14 +45,14 @@ def test_none():
     (np.arange(6.0).reshape(2, 3).T, 'aad', [[0, 3], [1, 4], [2, 5]]),
     (np.zeros((0, 2)), 'aad', []), (np.zeros((1, 2, 2), 'u8'), 'aaat', [[[0, 0], [0, 0]]]),
     (np.array(2.5), 'd', 2.5),
-    (GLib.Variant('(sas)', ('a', ['b'])), '(sas)', ('a', ['b'])), (GLib.Variant('n', 5), 'n', 5),
-    (GLib.Variant('a{si}', {'a': 1}), 'a{si}', {'a': 1}), (GLib.Variant('ms', None), 'ms', None),
-    (GLib.Variant('v', GLib.Variant('y', 3)), 'v', 3), (GLib.Variant('as', ['x']), 'as', ['x']),
+    (Variant('(sas)', ('a', ['b'])), '(sas)', ('a', ['b'])), (Variant('n', 5), 'n', 5),
+    (Variant('a{si}', {'a': 1}), 'a{si}', {'a': 1}), (Variant('ms', None), 'ms', None),
+    (Variant('v', Variant('y', 3)), 'v', 3), (Variant('as', ['x']), 'as', ['x']),
 ])
 def test_one_way(value, signature, back):
     packed = _natural.dump(value)
     assert packed.get_type_string() == signature
-    assert packed.is_normal_form()
+    assert Variant.from_bytes(signature, packed.get_bytes()) == packed
     assert _natural.load(packed) == back
 
 
@@ -81,8 +81,7 @@ def test_what_has_no_like(value, text):
     ("('somebody', <5>)", ('somebody', 5)),
 ])
 def test_objects_of_javascript(text, expected):
-    assert _natural.load(GLib.Variant.parse(None, text, None, None)) == expected
-
+    assert _natural.load(Variant.parse(text)) == expected
 
 
 def test_what_contains_itself():
@@ -122,7 +121,7 @@ def test_values_between_python_workers():
         packed = _payload.dump(value, 'python')
         assert packed.get_type_string() == '(sayaay)'
         assert _payload.load(packed, 'python') == value
-    variant = GLib.Variant('i', 3)
+    variant = Variant('i', 3)
     assert _payload.dump(variant, 'python') == variant
     assert _payload.load(variant, 'python') == 3
     assert _payload.dump(None, 'python') is None
@@ -146,3 +145,39 @@ def test_exactly_the_same_between_python_workers(value):
 def test_simple_values_are_no_pickles():
     for value, signature in ((1, 'x'), (1.5, 'd'), (True, 'b'), ('a', 's'), (b'a', 'ay')):
         assert _payload.dump(value, 'python').get_type_string() == signature
+
+
+@pytest.mark.parametrize('signature, value, text', [
+    ('y', 255, '0xff'), ('n', -2**15, '-32768'), ('t', 2**64 - 1, '18446744073709551615'),
+    ('o', '/a/b', "'/a/b'"), ('ay', b'ab', "[0x61, 0x62]"), ('ay', [1, 2], '[0x01, 0x02]'),
+    ('a{sv}', {'a': 1, 'b': None}, "{'a': <1>, 'b': <@mv nothing>}"),
+    ('a{iu}', {1: 2}, '{1: 2}'), ('(sa(bd))', ('x', [(1, 2)]), "('x', [(true, 2.0)])"),
+    ('ams', ['x', None], "['x', nothing]"), ('v', Variant('u', 3), '<uint32 3>'),
+    ('{sq}', ('a', 3), "{'a', 3}"),
+])
+def test_variants_of_a_given_type(signature, value, text):
+    variant = Variant(signature, value)
+    assert (variant.get_type_string(), str(variant)) == (signature, text)
+    assert pickle.loads(pickle.dumps(variant)) == variant
+    assert hash(pickle.loads(pickle.dumps(variant))) == hash(variant)
+    assert repr(variant).startswith('<gmproc.Variant ')
+
+
+@pytest.mark.parametrize('signature, value, error', [
+    ('i', 2**31, 'does not fit'), ('y', -1, 'does not fit'), ('t', 2**64, 'does not fit'), ('u', 1.5, ''),
+    ('s', 5, 'is a str'), ('s', 'a\0b', 'cannot be'), ('o', 'x', 'cannot be'), ('ai', 5, ''),
+    ('(ii)', (1,), 'has 2 members, not 1'), ('x', Variant('i', 1), 'not of the type'),
+    ('a', 1, 'not the type of a value'), ('*', 1, 'not the type of a value'),
+    ('av', [{1, 2}], "nothing like a Python 'set'"),
+])
+def test_values_that_are_not_of_the_type(signature, value, error):
+    with pytest.raises((TypeError, ValueError, OverflowError, BadPayload), match=error):
+        Variant(signature, value)
+
+
+def test_variants_differ():
+    assert Variant('i', 3) != Variant('u', 3) and Variant('i', 3) != 3
+    with pytest.raises(ValueError):
+        Variant.parse('[1,')
+    with pytest.raises(ValueError):
+        Variant.from_bytes('s', b'no end')

@@ -9,8 +9,8 @@ import signal
 import time
 
 import pytest
-from gi.repository import Gmp
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerWorker, Workers,
+                    WorkerError, report)
 
 
 def is_first(path):
@@ -127,7 +127,7 @@ def test_a_request_has_a_limit():
     with pytest.raises(WorkerError) as caught:
         cs.run()
     error = caught.value.errors[0]
-    assert error.error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT)
+    assert error.error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT)
     assert '(request-timeout)' in str(error)
     assert caught.value.id == 'server'
 

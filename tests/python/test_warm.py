@@ -260,15 +260,17 @@ ALIKE = random.Random(1), numpy.random.default_rng(1), numpy.random.RandomState(
 UNLIKE = random.Random(), numpy.random.default_rng(), numpy.random.RandomState()
 ''', 'site-packages/generators.py')
     text = SITE + HEAD + '''
+import ctypes
 import generators
-from gi.repository import Gio, GLib
-SESSION = GLib.uuid_string_random()
+GIO = ctypes.CDLL('libgio-2.0.so.0')
+GIO.g_uuid_string_random.restype = GIO.g_dbus_generate_guid.restype = ctypes.c_char_p
+SESSION = GIO.g_uuid_string_random()
 
 def draw(_):
     alike, unlike = [tuple(float(each.random() if hasattr(each, 'random') else each.random_sample())
                            for each in some) for some in (generators.ALIKE, generators.UNLIKE)]
-    return os.getppid(), alike, (*unlike, SESSION, GLib.uuid_string_random(),
-                                 Gio.dbus_generate_guid()[:24], GLib.random_int())
+    return os.getppid(), alike, (*unlike, SESSION, GIO.g_uuid_string_random(),
+                                 GIO.g_dbus_generate_guid()[:24], GIO.g_random_int())
 
 if __name__ == '__main__':
     workers = Workers()
@@ -365,14 +367,14 @@ def test_a_refusal_is_told(script, monkeypatch):
                  'sitecustomize.py')
     monkeypatch.setenv('PYTHONPATH', f'{script.folder}:{os.environ.get("PYTHONPATH", "")}')
     text = HEAD + '''
-from gi.repository import Gmp
+from gmproc import get_cold_start_reason
 if __name__ == '__main__':
-    print(Gmp.runtime_get_cold_start_reason('python'))
+    print(get_cold_start_reason())
     workers = Workers()
     workers.add(1, ids)
     for _ in range(5):
         workers.run()
-    print(Gmp.runtime_get_cold_start_reason('python'))
+    print(get_cold_start_reason())
 '''
     done = script.run(text)
     assert done.returncode == 0

@@ -8,6 +8,10 @@
 * WorkerError: what a failed run raises; WorkerTimeout and WorkerDied are the kinds of it that are
   a TimeoutError and a BrokenProcessPool too.
 * report, worker_index, worker_seed: for code that runs in a worker.
+* GError, ErrorCode, ERROR_DOMAIN: errors as every language sees them.
+* Variant: values of types that Python has not, for workers in other languages.
+* Cancellable: ends runs, from any thread.
+* get_cold_start_reason: why the last workers in Python were not forks of a warm process, or None.
 
 Parameters, messages and results are anything that can be pickled; lambdas, closures and what an
 interactive session defines too where cloudpickle is installed. Between Python and other languages
@@ -16,13 +20,12 @@ they are what both know, and what has no like there is refused.
 
 from typing import TYPE_CHECKING, Any
 
-import gi
-
-gi.require_version('Gmp', '1')  # type: ignore[attr-defined]
+from _gmproc import Cancellable, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # gives _gmproc the part of its work that is in Python
 from ._client_server import ClientServer
 from ._errors import WorkerError, WorkerTimeout
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
@@ -30,8 +33,9 @@ from ._workers import Workers
 if TYPE_CHECKING:
     from ._died import WorkerDied
 
-__all__ = ['ClientServer', 'ClientWorker', 'Run', 'ServerWorker', 'WorkerDied', 'WorkerError',
-           'WorkerTimeout', 'Workers', 'report', 'worker_index', 'worker_seed']
+__all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'GError',
+           'Run', 'ServerWorker', 'Variant', 'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers',
+           'get_cold_start_reason', 'report', 'worker_index', 'worker_seed']
 
 
 def __getattr__(name: str) -> Any:

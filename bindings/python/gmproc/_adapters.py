@@ -5,22 +5,21 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import pickle
 from typing import Any
 
 import _gmproc
-from gi.repository import GLib, Gmp
 
 from . import _exceptions, _natural, _payload, _pickles
 from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
+from ._gerror import GError
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
 
 
-def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
-    """Turns any exception into a GLib.Error, and tells a Python application of the exception itself
+def fail(exception: BaseException, context: str | None = None) -> GError:
+    """Turns any exception into a GError, and tells a Python application of the exception itself
     before. For a value that cannot be sent or read, ``context`` says which."""
     _gmproc.end_forked()
     cause: BaseException | None = exception
@@ -33,17 +32,6 @@ def fail(exception: BaseException, context: str | None = None) -> GLib.Error:
         _send_exception(trim(cause))
     flush_output()
     return error
-
-
-def guarded(method: Any) -> Any:
-    """For what C calls by way of PyGObject: it raises nothing but a GLib.Error."""
-    @functools.wraps(method)
-    def call(*args: Any) -> Any:
-        try:
-            return method(*args)
-        finally:
-            flush_output()
-    return _gmproc.Guard(call, lambda _self, exception: fail(exception), is_method=True)
 
 
 def complete(value: Any) -> Any:
@@ -82,7 +70,7 @@ def _send_exception(exception: BaseException) -> None:
     value = _exceptions.dump(exception)
     if value is not None:
         try:
-            Gmp.Worker.report(value)
+            _gmproc.report(value)
         except Exception:
             pass  # Too big: its text goes to the application all the same.
 
@@ -106,7 +94,7 @@ class Life:
         self._params = params
         self._ids = ids
 
-    def start(self, _params: GLib.Variant | None) -> None:
+    def start(self, _params: _gmproc.Variant | None) -> None:
         params, self._params = self._params, None
         complete(self.user.start(params))
         flush_output()
@@ -117,11 +105,11 @@ class Life:
 
     def client_failed(self, name: str, domain: str, code: int, message: str) -> None:
         id = self.get_id(name)
-        error = GLib.Error(message, domain, code)
+        error = GError(message, domain, code)
         complete(self.user.client_failed(id, make_worker_error(name, id, error)))
         flush_output()
 
-    def finish(self) -> GLib.Variant | None:
+    def finish(self) -> _gmproc.Variant | None:
         result = dump_result(complete(self.user.finish()))
         close_loop()
         flush_output()
@@ -136,5 +124,6 @@ def dump_result(value: Any) -> Any:
         raise BadPayload(f'Its result cannot be sent: {reason}') from reason.__cause__
 
 
-_gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, to_natural=_payload.to_natural,
-            from_natural=_natural.load, refuse=_payload.refuse, fail=fail, complete=complete)
+_gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, dump_other=_natural.dump_other,
+            load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
+            complete=complete)

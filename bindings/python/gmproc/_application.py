@@ -10,10 +10,11 @@ import sys
 from typing import Any, Callable, Iterable, Mapping
 
 import _gmproc
-from gi.repository import Gmp
 
 from . import _main_module
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
+from ._gerror import ErrorCode
+from ._options import set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job
 from ._task import Setting, derive_seed
@@ -46,15 +47,15 @@ def set_command() -> None:
 
     path = _main_module.search_path()
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
-    Gmp.runtime_set_command('python', [sys.executable, *_args_from_interpreter_flags(), '-c',
-                                       _BOOT.format(path=path)])
+    _gmproc.set_command([sys.executable, *_args_from_interpreter_flags(), '-c',
+                         _BOOT.format(path=path)])
 
 
 def check_target(target: str, id: Any) -> str:
     """The runtime of a target."""
     runtime, colon, description = target.partition(':')
     if not runtime or not colon or not description:
-        raise make_error(Gmp.Error.NOT_FOUND,
+        raise make_error(ErrorCode.NOT_FOUND,
                          f"'{target}' is not a target: it should read RUNTIME:DESCRIPTION, as in "
                          "'python:module:name' or 'native:libfoo.so:function'", id)
     return runtime
@@ -142,28 +143,31 @@ class Application:
     that one raises ends the run, and comes out of it as it is.
     """
 
-    capture_output: bool = False
-    inner_threads: int = 0
-    environment: Mapping[str, str | None] | None = None
-    working_directory: str | os.PathLike[str] | None = None
-    memory_limit: int = 0
-    cpu_time_limit: float = 0
-    open_files_limit: int = 0
-    value_size_limit: int = 2**31
-    nice: int = 0
-    affinity: str | Iterable[int] | None = None
-    priority: int = 150
-    startup_timeout: float = 60
-    run_timeout: float = 0
-    request_timeout: float = 0
-    stop_grace: float = 0.3
-    kill_grace: float = 0.3
-    restart: str = 'never'
-    max_restarts: int = 3
-    restart_period: float = 60
-    resend_requests: bool = False
-    fresh_modules: Iterable[str] = ()
-    warm_start: bool = True
+    # Those of the C library, which knows their defaults: see _options.
+    capture_output: bool
+    inner_threads: int
+    environment: Mapping[str, str | None] | None
+    working_directory: str | os.PathLike[str] | None
+    memory_limit: int
+    cpu_time_limit: float
+    open_files_limit: int
+    value_size_limit: int
+    nice: int
+    affinity: str | Iterable[int] | None
+    priority: int
+    startup_timeout: float
+    run_timeout: float
+    request_timeout: float
+    stop_grace: float
+    kill_grace: float
+    restart: str
+    max_restarts: int
+    restart_period: float
+    resend_requests: bool
+    fresh_modules: Iterable[str]
+    warm_start: bool
+
+    # Those of this package.
     initializer: Callable[..., Any] | None = None
     initargs: Iterable[Any] = ()
     import_main: bool = True
@@ -192,6 +196,8 @@ class Application:
                 if name != '_gmproc' and not hasattr(Application, name)}
 
 
+set_defaults(Application)
+
 # All callbacks of the user's.
 _CALLBACKS = 'on_result', 'on_failed', 'on_restarted', 'on_progress', 'on_output'
 
@@ -218,34 +224,34 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)}
     outcome.is_told = application.on_failed is not None or forgive is not None
 
-    def on_result(_native: Any, name: Any, value: Any) -> None:
+    def on_result(name: Any, value: Any) -> None:
         take_result(name, value)
         if outcome.has_error(name):
             job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
-    def on_failed(_native: Any, name: Any, error: Any) -> None:
+    def on_failed(name: Any, error: Any) -> None:
         if forgive is not None and forgive(name, error):
             return
         outcome.take_failure(name, error)
         job.notify(application.on_failed, outcome.get_id(name), outcome.get_error(name))
 
-    def on_restarted(_native: Any, name: Any, report: Any) -> None:
-        error = outcome.make_error(name, report.props.error, report) if report is not None else None
+    def on_restarted(name: Any, report: Any) -> None:
+        error = outcome.make_error(name, report['error'], report) if report is not None else None
         job.notify(application.on_restarted, outcome.get_begun_id(name), error)
 
-    def on_progress(_native: Any, name: Any, value: Any) -> None:
+    def on_progress(name: Any, value: Any) -> None:
         if outcome.take_notice(name, value):
             return
         takers = [application.on_progress]
-        if isinstance(native, Gmp.ClientServer):
+        if isinstance(native, _gmproc.ClientServer):
             takers.insert(0, application.update)  # type: ignore[attr-defined]
         loaded = outcome.load_progress(name, value)
         for taker in takers:
             job.notify(taker, *loaded)
 
-    def on_output(_native: Any, name: Any, stream: Any, line: str) -> None:
-        job.notify(application.on_output, outcome.get_id(name), stream.value_nick, line)
+    def on_output(name: Any, stream: Any, line: str) -> None:
+        job.notify(application.on_output, outcome.get_id(name), stream, line)
 
-    return [native.connect(signal, job.guard(handler)) for signal, handler in (
+    return [native.connect(signal, handler, job.catch) for signal, handler in (
         ('result', on_result), ('failed', on_failed), ('restarted', on_restarted),
         ('progress', on_progress), ('output', on_output)) if signal != 'failed' or outcome.is_told]

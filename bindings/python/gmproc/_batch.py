@@ -10,11 +10,11 @@ import time
 from typing import Any
 
 import _gmproc
-from gi.repository import GLib, Gmp
 
 from . import _pickles, _task
 from ._adapters import close_loop, complete
 from ._errors import BadPayload
+from ._gerror import GError
 from ._worker import _Process
 
 # What a report is that comes before the failure of an item: which it is, and what those before it
@@ -73,7 +73,7 @@ def _tell(first: int, values: list[Any]) -> None:
     index = first + len(values)
     for each in (values, None):
         try:
-            Gmp.Worker.report(_gmproc.wrap(ITEM, *_pickles.dump_parts((index, first, each))))
+            _gmproc.report(_gmproc.wrap(ITEM, *_pickles.dump_parts((index, first, each))))
             return
-        except (GLib.Error, BadPayload):
+        except (GError, BadPayload):
             pass  # Too big, or no pickle: without the values.

@@ -9,13 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
 import _gmproc
-from gi.repository import Gio, GLib, Gmp
 
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
-from ._options import set_native_options
+from ._gerror import ErrorCode, GError
+from ._options import set_defaults, set_native_options
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
 
@@ -46,10 +46,10 @@ class _State(State):
         self.server: Any = None
         self.entries: dict[Any, _Entry] = {}
         self.names: set[str] = {'server'}
-        self.native: Gmp.ClientServer | None = None
+        self.native: _gmproc.ClientServer | None = None
         self.server_result: Any = None
         # Each run has a C object of its own; what is warm stays while there is any.
-        self.keeper = Gmp.Workers()
+        self.keeper = _gmproc.Workers()
 
     def make_name(self, id: Any) -> str:
         """The C library's ids are strings; 1 and '1' are two."""
@@ -59,84 +59,67 @@ class _State(State):
         return name
 
 
-def _guarded(method: Callable[..., Any]) -> Any:
-    """What is raised in it ends the run, and comes out of that."""
-    return _gmproc.Guard(method, lambda self, exception: self.job.catch(exception), is_method=True)
-
-
 # The methods of an application that is the server.
 _METHODS = 'start', 'process', 'wait', 'done', 'client_failed', 'finish'
 
 
-class _LocalServer(Gmp.ClientServer):
-    """The C object of an application that is the server itself."""
-
-    __gtype_name__ = 'GmprocLocalServer'
+class _Local:
+    """What a C object calls of an application that is the server itself: what is raised in it ends
+    the run, and comes out of that."""
 
     def __init__(self, application: ClientServer, job: _run.Job, params: Any, has_main: bool
                  ) -> None:
-        super().__init__(runtime='python')
         self.has_main = has_main
         self.application = application
         self.job = job
         self.params = params
+        self.catch = job.catch
 
-    @_guarded
-    def do_start(self, _params: Any) -> bool:
+    def start(self) -> None:
         self.job.dispatch(self.application.start, self.params)
-        return True
 
-    @_guarded
-    def do_process(self, name: str, request: Any) -> Any:
+    def process(self, name: str, request: Any) -> Any:
         outcome = self.job.outcome
         response = self.job.dispatch(self.application.process, outcome.get_id(name),
                                      outcome.load(name, request))
         return _payload.dump(response, outcome.get_runtime(name), self.has_main)
 
-    @_guarded
-    def do_wait(self) -> bool:
+    def wait(self) -> None:
         self.job.dispatch(self.application.wait)
-        return True
 
-    @_guarded
-    def do_done(self) -> bool:
+    def done(self) -> bool:
         return bool(self.job.dispatch(self.application.done))
 
-    @_guarded
-    def do_client_failed(self, client_id: str, reason: GLib.Error) -> bool:
+    def client_failed(self, name: str, reason: GError) -> None:
         outcome = self.job.outcome
-        self.job.dispatch(self.application.client_failed, outcome.get_id(client_id),
-                          outcome.make_error(client_id, reason))
-        return True
+        self.job.dispatch(self.application.client_failed, outcome.get_id(name),
+                          outcome.make_error(name, reason))
 
-    @_guarded
-    def do_finish(self) -> None:
+    def finish(self) -> None:
         self.application._gmproc.server_result = self.job.dispatch(self.application.finish)
 
 
 class _Native:
     """The C object of one run."""
 
-    def __init__(self, state: _State, native: Gmp.ClientServer, params: Any) -> None:
+    def __init__(self, state: _State, native: _gmproc.ClientServer, params: Any) -> None:
         self.state = state
         self.native = native
         self.params = params
         self.handlers: list[int] = []
 
-    def run(self, cancellable: Gio.Cancellable) -> None:
+    def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.native.run(self.params, cancellable)
 
-    def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None:
-        self.native.run_async(self.params, cancellable, callback)
-
-    def run_finish(self, result: Gio.AsyncResult) -> None:
-        self.native.run_finish(result)
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
+                  catch: Callable[[BaseException], GError]) -> None:
+        self.native.run_async(self.params, cancellable, callback, catch)
 
     def release(self) -> None:
         while self.handlers:
             self.native.disconnect(self.handlers.pop())
-        if isinstance(self.native, _LocalServer):
-            self.native.application = self.native.job = None
+        if isinstance(self.native, _gmproc.LocalServer):
+            self.native.forget()
         else:
             self.state.server_result = self.native.get_server_result()
         self.state.native = None
@@ -213,7 +196,7 @@ class ClientServer(Application):
     def server_result(self) -> Any:
         """What the server's ``finish`` returned in the last run."""
         value = self._gmproc.server_result
-        if not isinstance(value, GLib.Variant):
+        if not isinstance(value, _gmproc.Variant):
             return value
         return _payload.load(value, self._get_server_runtime())
 
@@ -234,7 +217,7 @@ class ClientServer(Application):
         """
         state = self._gmproc
         if id in state.entries:
-            raise make_error(Gmp.Error.EXISTS, f'There is a client {id!r} already: take another id',
+            raise make_error(ErrorCode.EXISTS, f'There is a client {id!r} already: take another id',
                              id)
         if not isinstance(client, str) and not _is_kind_of(client, ClientWorker):
             raise TypeError(f'{client!r} is not a class derived from gmproc.ClientWorker')
@@ -251,7 +234,7 @@ class ClientServer(Application):
             raise ValueError(f'n is {n}: there cannot be fewer than no clients')
         taken = [id for id in ids if id in self._gmproc.entries]
         if taken:
-            raise make_error(Gmp.Error.EXISTS, f'There is a client {taken[0]!r} already: '
+            raise make_error(ErrorCode.EXISTS, f'There is a client {taken[0]!r} already: '
                              f'new_workers gives the ids 0 to {n - 1}', taken[0])
         for id in ids:
             self.new_worker(id, client, params)
@@ -263,7 +246,8 @@ class ClientServer(Application):
         self._find(id).params = params
 
     @public
-    def run(self, ids: Iterable[Any] | None = None, params: Any = None) -> dict[Any, Any]:
+    def run(self, ids: Iterable[Any] | None = None, params: Any = None, *,
+            cancellable: Any = None) -> dict[Any, Any]:
         """Runs the server and its clients, and waits until they have ended.
 
         The first Ctrl-C stops them, a second one kills them, and KeyboardInterrupt is raised when
@@ -272,26 +256,30 @@ class ClientServer(Application):
         Args:
             ids: which clients; None for all.
             params: what the server's ``start`` gets.
+            cancellable: cancels the run from anywhere, any thread too: a ``gmproc.Cancellable``, or
+                a ``Gio.Cancellable`` of PyGObject's.
 
         Returns:
             What the clients' ``finish`` returned, by id.
 
         Raises:
             WorkerError: the server or a client failed. What the other clients returned is in it.
+            concurrent.futures.CancelledError: ``cancellable`` was cancelled.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
         results: dict[Any, Any] = _run.run_blocking(self._gmproc.claims,
-                                                          partial(self._prepare, ids, params))
+                                                    partial(self._prepare, ids, params),
+                                                    cancellable)
         return results
 
     @public
-    def run_async(self, ids: Iterable[Any] | None = None, params: Any = None
-                  ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
+    def run_async(self, ids: Iterable[Any] | None = None, params: Any = None, *,
+                  cancellable: Any = None) -> asyncio.Task[dict[Any, Any]] | _run.Run:
         """Runs without blocking, as ``Workers.run_async`` does.
 
         The methods of an application that is the server are called on the main loop, too.
         """
-        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids, params))
+        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids, params), cancellable)
 
     def stop(self) -> None:
         """Ends a run in good order: the server is done at its next turn, and all finish."""
@@ -322,7 +310,7 @@ class ClientServer(Application):
             native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
         set_command()
         job.native = _Native(state, native, native_params)
-        methods = ['update', *(_METHODS if isinstance(native, _LocalServer) else ())]
+        methods = ['update', *(_METHODS if isinstance(native, _gmproc.LocalServer) else ())]
         job.native.handlers = connect(self, native, job, job.outcome, keep_result(self, job, None),
                                       methods=methods)
         state.native, state.server_result = native, None
@@ -331,24 +319,25 @@ class ClientServer(Application):
     def _find(self, id: Any) -> _Entry:
         entry: _Entry | None = self._gmproc.entries.get(id)
         if entry is None:
-            raise make_error(Gmp.Error.NOT_FOUND, f'There is no client {id!r}: add it with '
+            raise make_error(ErrorCode.NOT_FOUND, f'There is no client {id!r}: add it with '
                              'new_worker', id)
         return entry
 
     def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any,
-                     setting: _task.Setting) -> tuple[Gmp.ClientServer, Any]:
+                     setting: _task.Setting) -> tuple[_gmproc.ClientServer, Any]:
         state = self._gmproc
         server = state.server
         if server is None:
             if type(self).process is ClientServer.process:
-                raise make_error(Gmp.Error.NOT_FOUND, 'There is no server: give a class derived '
+                raise make_error(ErrorCode.NOT_FOUND, 'There is no server: give a class derived '
                                  'from ServerWorker, or override process in a subclass')
-            native, packed = _LocalServer(self, job, params, setting.has_main), None
+            local = _Local(self, job, params, setting.has_main)
+            native, packed = _gmproc.LocalServer(local, runtime='python'), None
         elif isinstance(server, str):
-            native = Gmp.ClientServer(server_target=server, runtime='python')
+            native = _gmproc.ClientServer(server_target=server, runtime='python')
             packed = self._dump(None, params, setting)
         else:
-            native = Gmp.ClientServer(server_target=_task.SERVER, runtime='python')
+            native = _gmproc.ClientServer(server_target=_task.SERVER, runtime='python')
             names = {entry.name: id for id, entry in entries.items()}
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)
@@ -374,3 +363,6 @@ class ClientServer(Application):
 
 def _is_kind_of(kind: Any, base: type) -> bool:
     return isinstance(kind, type) and issubclass(kind, base)
+
+
+set_defaults(ClientServer, _gmproc.ClientServer)

@@ -13,10 +13,8 @@ import types
 from typing import Any, Callable, Sequence, TypeVar
 
 import _gmproc
-from gi.repository import GLib, Gmp
 
-# What is said of a process that ended before its work was done.
-DEATHS = Gmp.Error.CRASHED, Gmp.Error.DISCONNECTED
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError, is_death, is_gerror, make_gerror
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -36,14 +34,14 @@ class WorkerError(RuntimeError):
 
     Its text names the worker, its process and what happened, with the worker's traceback where its
     code raised an exception. Its cause, ``__cause__``, is that exception itself where it can be
-    rebuilt in this process, with those that it was raised from; a GLib.Error where code in C failed
+    rebuilt in this process, with those that it was raised from; a GError where code in C failed
     with one of its own domain; and what pickling raised for a value that cannot be sent.
 
     Attributes:
         id: the worker's id; ``'server'`` for a server; None where no single worker failed.
         results: what the other workers of the run returned, by id.
         errors: a WorkerError for each worker that failed, by id.
-        error: the GLib.Error below it, with the domain and code that every language sees, or None.
+        error: the GError below it, with the domain and code that every language sees, or None.
         pid: the worker's process; None where it was not started.
         exit_status: what the process exited with; None where it was killed, or goes on.
         signal: the signal that killed it, or None.
@@ -63,7 +61,7 @@ class WorkerError(RuntimeError):
     n_restarts: int = 0
     last_lines: Sequence[str] = ()
 
-    def __init__(self, message: str, id: Any = None, error: GLib.Error | None = None) -> None:
+    def __init__(self, message: str, id: Any = None, error: GError | None = None) -> None:
         super().__init__(message)
         self.id = id
         self.results: dict[Any, Any] = {}
@@ -74,17 +72,17 @@ class WorkerError(RuntimeError):
     def errors(self) -> dict[Any, WorkerError]:
         return {each.id: each for each in (self, *self._others)}
 
-    def _describe(self, failure: Gmp.Failure | None) -> None:
+    def _describe(self, failure: dict[str, Any] | None) -> None:
         if failure is None:
             return
-        self.pid = failure.props.pid or None
-        self.exit_status = failure.props.exit_status if failure.props.exit_status >= 0 else None
-        self.signal = failure.props.signal or None
-        self.out_of_memory = failure.props.out_of_memory
-        self.run_time = failure.props.run_time if self.pid is not None else None
-        self.peak_memory = failure.props.peak_memory or None
-        self.n_restarts = failure.props.n_restarts
-        self.last_lines = list(failure.props.last_lines)
+        self.pid = failure['pid'] or None
+        self.exit_status = failure['exit_status'] if failure['exit_status'] >= 0 else None
+        self.signal = failure['signal'] or None
+        self.out_of_memory = failure['out_of_memory']
+        self.run_time = failure['run_time'] if self.pid is not None else None
+        self.peak_memory = failure['peak_memory'] or None
+        self.n_restarts = failure['n_restarts']
+        self.last_lines = failure['last_lines']
 
     def _complete(self, results: dict[Any, Any], others: list[WorkerError]) -> None:
         self.results = results
@@ -99,18 +97,18 @@ class WorkerTimeout(WorkerError, TimeoutError):
 WorkerError.__module__ = WorkerTimeout.__module__ = 'gmproc'
 
 
-def make_worker_error(name: Any, id: Any, error: GLib.Error) -> WorkerError:
+def make_worker_error(name: Any, id: Any, error: GError) -> WorkerError:
     """The WorkerError for an error of the C library, which names a worker as the wire does."""
     if id != name:
         message = error.message.replace(f"'{name}'", repr(id), 1)
-        error = GLib.Error(message, error.domain, error.code)
+        error = GError(message, error.domain, error.code)
     return _find_class(error)(error.message, id, error)
 
 
-def _find_class(error: GLib.Error) -> type[WorkerError]:
-    if error.matches(Gmp.error_quark(), Gmp.Error.TIMED_OUT):
+def _find_class(error: GError) -> type[WorkerError]:
+    if error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT):
         return WorkerTimeout
-    if any(error.matches(Gmp.error_quark(), code) for code in DEATHS):
+    if is_death(error):
         # It takes several milliseconds to load what its base class is in.
         from ._died import WorkerDied
 
@@ -118,18 +116,13 @@ def _find_class(error: GLib.Error) -> type[WorkerError]:
     return WorkerError
 
 
-def make_gerror(code: Gmp.Error, message: str) -> GLib.Error:
-    """An error of the domain GMP_ERROR."""
-    return GLib.Error(message, 'gmp-error-quark', int(code))
-
-
-def make_error(code: Gmp.Error, message: str, id: Any = None) -> WorkerError:
+def make_error(code: int, message: str, id: Any = None) -> WorkerError:
     """A WorkerError that needed no worker to fail."""
     return make_worker_error(id, id, make_gerror(code, message))
 
 
 def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:
-    return make_error(Gmp.Error.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
+    return make_error(ErrorCode.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
 
 
 def is_own_frame(filename: str) -> bool:
@@ -181,21 +174,21 @@ def _valid(text: str) -> str:
     return text.encode('utf-8', 'replace').decode('utf-8').replace('\0', '\\0')
 
 
-def to_gerror(exception: BaseException) -> GLib.Error:
+def to_gerror(exception: BaseException) -> GError:
     """An exception as other languages see it: its text and its traceback.
 
-    A GLib.Error keeps its domain and code; others are GMP_ERROR_FAILED.
+    A GError keeps its domain and code; others are GMP_ERROR_FAILED.
     """
     if isinstance(exception, BadPayload):
-        return make_gerror(Gmp.Error.BAD_PAYLOAD, _valid(str(exception)))
+        return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
     trace = ''.join(traceback.format_exception(exception)).rstrip('\n')
-    if isinstance(exception, GLib.Error):
-        text = _valid(f'{exception.message}\n\n{trace}')
-        return GLib.Error(text, exception.domain, exception.code)
+    if is_gerror(exception):
+        error: Any = exception
+        return GError(_valid(f'{error.message}\n\n{trace}'), error.domain, error.code)
     first = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip('\n')
     text = first if exception.__traceback__ is None else f'{first}\n\n{trace}'
-    return make_gerror(Gmp.Error.FAILED, _valid(text))
+    return make_gerror(ErrorCode.FAILED, _valid(text))
 
 
 def flush_output() -> None:

@@ -18,7 +18,6 @@ import types
 from typing import Any, Iterator
 
 import _gmproc
-from gi.repository import GLib
 
 from . import _pickles
 
@@ -165,7 +164,7 @@ class _Packer:
             node.links['__context__'] = self.add(exception.__context__)
 
 
-def dump(exception: BaseException) -> GLib.Variant | None:
+def dump(exception: BaseException) -> _gmproc.Variant | None:
     """An exception that arrives as itself; None for one that cannot be pickled at all."""
     packer = _Packer()
     try:
@@ -205,7 +204,7 @@ class _Loader:
         return self.make(0)
 
 
-def load(value: GLib.Variant) -> BaseException | None:
+def load(value: _gmproc.Variant) -> BaseException | None:
     """What dump() sent; None where it cannot be rebuilt here."""
     try:
         return _Loader(_pickles.load(value)).load()

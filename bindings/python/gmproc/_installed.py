@@ -18,7 +18,6 @@ from types import BuiltinFunctionType, FunctionType
 from typing import AbstractSet, Any, Iterable
 
 import _gmproc
-from gi.repository import Gmp
 
 # What an application has loaded, and its workers will most likely need to read their parameters.
 _COMMON = 'numpy', 'cloudpickle', 'logging'
@@ -115,7 +114,7 @@ class _Choice:
         self.specs = {name: getattr(module, '__spec__', None)
                       for name, module in list(modules.items()) if is_shared(name)}
         used = _find_used()
-        Gmp.runtime_add_modules('python', [name for name in self.specs if name in used])
+        _gmproc.add_modules([name for name in self.specs if name in used])
 
 
 _choice = _Choice()

@@ -17,9 +17,9 @@ import traceback
 from typing import Any, Iterator
 
 import _gmproc
-from gi.repository import GLib, Gmp
 
 from . import _pickles
+from ._gerror import GError
 from ._task import LOG_TAG
 from ._worker import _Process
 
@@ -66,8 +66,8 @@ def _send(record: logging.LogRecord) -> bool:
             values['exc_text'] = ''.join(traceback.format_exception(*record.exc_info)).rstrip('\n')
     index = _Process.index if _Process.seeds is not None else None
     try:
-        Gmp.Worker.report(_gmproc.wrap(LOG_TAG, _dump(values, index), []))
-    except GLib.Error:
+        _gmproc.report(_gmproc.wrap(LOG_TAG, _dump(values, index), []))
+    except GError:
         return False  # Between two runs, or too big.
     return True
 
@@ -110,7 +110,7 @@ def restore(description: dict[str, Any]) -> None:
             logger.disabled = disabled
 
 
-def handle(value: GLib.Variant, id: Any) -> None:
+def handle(value: _gmproc.Variant, id: Any) -> None:
     """Hands a record that came to the logger of its name, in the application."""
     values, index = _pickles.load(value)
     record = logging.makeLogRecord(values)

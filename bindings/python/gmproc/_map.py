@@ -13,10 +13,11 @@ import itertools
 import math
 from typing import Any, Callable, Iterable, Sized
 
-from gi.repository import GLib, Gmp
+import _gmproc
 
 from . import _batch, _pickles, _task
-from ._errors import DEATHS, BadPayload, WorkerError, describe_payload_error, make_error
+from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
+from ._gerror import ErrorCode, GError, is_death
 from ._outcome import Outcome, is_of_signal
 from ._run import Job
 
@@ -113,9 +114,9 @@ class MapOutcome(Outcome):
             index += len(self._values[first])
         if index == self._n_begun:
             return None
-        return make_error(Gmp.Error.FAILED, f'Item {index} has neither a value nor an error', index)
+        return make_error(ErrorCode.FAILED, f'Item {index} has neither a value nor an error', index)
 
-    def take_batch(self, name: Any, value: GLib.Variant | None) -> tuple[int, list[Any], float]:
+    def take_batch(self, name: Any, value: _gmproc.Variant | None) -> tuple[int, list[Any], float]:
         """The place of the first item, the values, and how long it took; no values where they
         cannot be read, which is then a failure."""
         self.take_result(name, value)
@@ -124,8 +125,8 @@ class MapOutcome(Outcome):
         self._values[first] = values
         return first, values, seconds
 
-    def take_notice(self, name: Any, value: GLib.Variant) -> bool:
-        if _pickles.get_tag(value) != _batch.ITEM:
+    def take_notice(self, name: Any, value: _gmproc.Variant) -> bool:
+        if _gmproc.get_tag(value) != _batch.ITEM:
             return super().take_notice(name, value)
         try:
             self._failed[name], first, values = _pickles.load(value)
@@ -148,7 +149,7 @@ class MapOutcome(Outcome):
         """The place of the first item that the process has."""
         return self._batches[name][0]
 
-    def load_progress(self, name: Any, value: GLib.Variant | None) -> tuple[Any, Any]:
+    def load_progress(self, name: Any, value: _gmproc.Variant | None) -> tuple[Any, Any]:
         index, value = self.load(name, value)
         return index, value
 
@@ -160,7 +161,7 @@ class MapOutcome(Outcome):
         return {first + i: value for first in sorted(self._values)
                 for i, value in enumerate(self._values[first])}
 
-    def make_error(self, name: Any, error: GLib.Error, report: Gmp.Failure | None = None
+    def make_error(self, name: Any, error: GError, report: dict[str, Any] | None = None
                    ) -> WorkerError:
         failure = super().make_error(name, error, report)
         if name not in self._failures:
@@ -182,7 +183,7 @@ class MapOutcome(Outcome):
 class Mapping:
     """One call of map: what goes to the workers, and what comes from them."""
 
-    def __init__(self, job: Job, outcome: MapOutcome, native: Gmp.Workers,
+    def __init__(self, job: Job, outcome: MapOutcome, native: _gmproc.Workers,
                  function: Callable[[Any], Any], setting: _task.Setting, items: Items,
                  seeds: tuple[Any, ...],
                  derive_seed: Callable[[Any], int],
@@ -218,7 +219,7 @@ class Mapping:
         self.outcome.begin_batch(name, first, len(batch))
         return True
 
-    def take(self, name: Any, value: GLib.Variant | None) -> None:
+    def take(self, name: Any, value: _gmproc.Variant | None) -> None:
         """A worker has returned: it gets more before anybody looks at what it brought."""
         first, values, seconds = self.outcome.take_batch(name, value)
         if self.outcome.has_failed():
@@ -229,12 +230,12 @@ class Mapping:
         self._go_on(name)
         self.tell(first, values)
 
-    def forgive(self, name: Any, error: GLib.Error) -> bool:
+    def forgive(self, name: Any, error: GError) -> bool:
         """A process that has died may have had many items, of which one was too much: they are done
         again one by one, and that one is told when it has a process for itself."""
         first, batch = self.sent[name]
         if len(batch) == 1 or self.outcome.has_failed() or \
-                not any(error.matches(Gmp.error_quark(), code) for code in DEATHS):
+                not is_death(error):
             return False
         self.items.put_back(first, batch)
         return self._go_on(name)
@@ -246,9 +247,10 @@ class Mapping:
         if not self.send(name):
             return False
         try:
-            return bool(self.native.run_again(name))
-        except GLib.Error:
+            self.native.run_again(name)
+        except GError:
             return False  # The run was cancelled meanwhile.
+        return True
 
 
 def _blame(first: int, batch: list[Any], has_main: bool, reason: BadPayload) -> WorkerError:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Callable, Iterable, Mapping, Union
 
-from gi.repository import Gmp
+import _gmproc
 
 from . import _installed
+
+Native = Union[_gmproc.Workers, _gmproc.ClientServer]
 
 
 def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
@@ -34,69 +35,59 @@ def _to_list(affinity: str | Iterable[int] | None) -> str | None:
     return ','.join(str(processor) for processor in affinity)
 
 
-def _to_rule(restart: str) -> Gmp.Restart:
-    rules = {'never': Gmp.Restart.NEVER, 'on-failure': Gmp.Restart.ON_FAILURE,
-             'always': Gmp.Restart.ALWAYS}
-    if restart not in rules:
-        raise ValueError(f"it should be 'never', 'on-failure' or 'always', not {restart!r}")
-    return rules[restart]
-
-
-# By name, what makes the value that the property of the same name takes.
+# By name, what makes the value that the property takes, where that is more than its own type.
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    'inner_threads': int,
-    'warm_start': bool,
     'environment': _to_words,
     'working_directory': lambda path: None if path is None else os.fspath(path),
-    'memory_limit': int,
-    'cpu_time_limit': float,
-    'open_files_limit': int,
-    'value_size_limit': int,
-    'nice': int,
     'affinity': _to_list,
-    'priority': int,
-    'startup_timeout': float,
-    'run_timeout': float,
-    'request_timeout': float,
-    'stop_grace': float,
-    'kill_grace': float,
-    'restart': _to_rule,
-    'max_restarts': int,
-    'restart_period': float,
-    'resend_requests': bool,
-    'max_parallel': int,
 }
 
+# Properties that are no options here, or are decided for each run.
+_DECIDED = {'runtime', 'reuse', 'fresh_modules', 'capture_output'}
 
-@functools.cache
-def _find_limits(kind: type[Gmp.Application], name: str) -> tuple[float, float] | None:
-    """From what to what an option may be, where it is a number."""
-    limits: Any = kind.find_property(name)
-    return (limits.minimum, limits.maximum) if hasattr(limits, 'minimum') else None
+# By name: the default, and from what to what a number may be. All of them are what the C library
+# says.
+_KINDS = {kind: kind.list_options() for kind in (_gmproc.Workers, _gmproc.ClientServer)}
+_COMMON = set(_KINDS[_gmproc.Workers]) & set(_KINDS[_gmproc.ClientServer])
 
 
-def _convert(application: Any, kind: type[Gmp.Application], name: str) -> Any:
+def set_defaults(application: type, kind: type[Native] | None = None) -> None:
+    """Gives a class the options of a kind of C objects, or those that both kinds have."""
+    options = _KINDS[kind or _gmproc.Workers]
+    for name, (default, _minimum, _maximum) in options.items():
+        if (name in _COMMON) == (kind is None) and name != 'runtime':
+            setattr(application, name, default)
+
+
+def _convert(application: Any, name: str, limits: tuple[Any, Any, Any]) -> Any:
     """The value of an option as the C library takes it, and within its limits."""
+    default, minimum, maximum = limits
     given = getattr(application, name)
+    kind = type(default)
+    convert = _CONVERTERS.get(name) or (kind if kind in (bool, int, float) else lambda given: given)
     try:
-        value = _CONVERTERS[name](given)
+        value = convert(given)
     except (TypeError, ValueError) as reason:
         raise type(reason)(f'{name}: {reason}') from None
-    limits = _find_limits(kind, name)
-    if limits is not None and not limits[0] <= value <= limits[1]:
-        raise ValueError(f'{name} is {given!r}: it should be from {limits[0]:g} to {limits[1]:g}')
+    if minimum is not None and not minimum <= value <= maximum:
+        raise ValueError(f'{name} is {given!r}: it should be from {minimum:g} to {maximum:g}')
     return value
 
 
-def set_native_options(application: Any, native: Gmp.Application, **decided: Any) -> None:
+def set_native_options(application: Any, native: Native, **decided: Any) -> None:
     """Hands the options over, and what was ``decided`` besides. Setting one ends the processes that
     were kept, so only what has changed."""
-    kind = type(native)
-    values = {name: _convert(application, kind, name) for name in _CONVERTERS
-              if hasattr(application, name)} | decided
-    values['fresh_modules'] = _installed.choose_fresh(application.fresh_modules)
+    options = _KINDS[_gmproc.Workers if isinstance(native, _gmproc.Workers)
+                     else _gmproc.ClientServer]
+    values = {name: _convert(application, name, limits) for name, limits in options.items()
+              if name not in _DECIDED} | decided
+    values['fresh_modules'] = _installed.choose_fresh(application.fresh_modules or ())
     values['capture_output'] = bool(application.capture_output or
                                     application.on_output is not None)
     for name, value in values.items():
-        if native.get_property(name) != value and (value or native.get_property(name)):
-            native.set_property(name, value)
+        before = native.get_property(name)
+        if before != value and (value or before):
+            try:
+                native.set_property(name, value)
+            except (TypeError, ValueError) as reason:
+                raise type(reason)(f'{name}: {reason}') from None

@@ -9,11 +9,11 @@ import signal
 import traceback
 from typing import Any, Callable
 
-from gi.repository import Gio, GLib, Gmp
+import _gmproc
 
 from . import _exceptions, _payload, _pickles, _task
-from ._errors import (BadPayload, WorkerError, make_error, make_gerror, make_worker_error,
-                      trim)
+from ._errors import BadPayload, WorkerError, make_error, make_worker_error, trim
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
 
 # What the C library puts before the message of a run that Ctrl-C ended.
 _INTERRUPTED = 'Interrupted: '
@@ -33,9 +33,9 @@ class Outcome:
         self.exception: BaseException | None = None
         self._names = names        # the user's ids, by those of the wire
         self._runtimes = runtimes  # by those of the wire
-        self._failures: dict[Any, GLib.Error] = {}
+        self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
-        self.native: Gmp.Application | None = None  # of this run
+        self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
         self.is_told = True
 
     def get_id(self, name: Any) -> Any:
@@ -48,10 +48,10 @@ class Outcome:
     def get_runtime(self, name: Any) -> str | None:
         return self._runtimes.get(name)
 
-    def load(self, name: Any, value: GLib.Variant | None) -> Any:
+    def load(self, name: Any, value: _gmproc.Variant | None) -> Any:
         return _payload.load(value, self._runtimes.get(name))
 
-    def load_progress(self, name: Any, value: GLib.Variant | None) -> tuple[Any, Any]:
+    def load_progress(self, name: Any, value: _gmproc.Variant | None) -> tuple[Any, Any]:
         """Whose report a value is, and the report."""
         return self.get_id(name), self.load(name, value)
 
@@ -59,12 +59,12 @@ class Outcome:
         """What the run returns."""
         return self.results
 
-    def take_notice(self, name: Any, value: GLib.Variant) -> bool:
+    def take_notice(self, name: Any, value: _gmproc.Variant) -> bool:
         """Keeps an exception that comes as a report, before the failure that it explains, and hands
         on a record of Python's logging. False for other reports."""
         if self._runtimes.get(name) != 'python':
             return False
-        tag = _pickles.get_tag(value)
+        tag = _gmproc.get_tag(value)
         if tag == _task.LOG_TAG:
             from . import _logs
 
@@ -77,7 +77,7 @@ class Outcome:
             self._causes[name] = exception
         return True
 
-    def take_result(self, name: Any, value: GLib.Variant | None,
+    def take_result(self, name: Any, value: _gmproc.Variant | None,
                     use: Callable[[Any, Any], Any] | None = None) -> None:
         """Keeps a result once ``use`` has seen it: when that fails, so has the worker."""
         try:
@@ -85,22 +85,22 @@ class Outcome:
             if use is not None:
                 use(self.get_id(name), result)
         except BadPayload as reason:
-            self.take_failure(name, make_gerror(Gmp.Error.BAD_PAYLOAD,
+            self.take_failure(name, make_gerror(ErrorCode.BAD_PAYLOAD,
                                                 f'Its result cannot be read: {reason}'))
         except Exception as exception:
             if is_of_signal(exception):
                 raise
             self._causes[name] = trim(exception)
             text = f'{type(exception).__qualname__}: {exception}'
-            self.take_failure(name, make_gerror(Gmp.Error.FAILED, 'Its result could not be taken: '
+            self.take_failure(name, make_gerror(ErrorCode.FAILED, 'Its result could not be taken: '
                                                 f'{text}'))
         else:
             self.results[self.get_id(name)] = result
 
-    def take_failure(self, name: Any, error: GLib.Error) -> None:
+    def take_failure(self, name: Any, error: GError) -> None:
         self._failures[name] = error
 
-    def conclude(self, error: GLib.Error | None, raised: BaseException | None,
+    def conclude(self, error: GError | None, raised: BaseException | None,
                  was_cancelled: bool) -> None:
         """The run has ended.
 
@@ -130,20 +130,20 @@ class Outcome:
         missing = [id for id in self._names.values() if id not in self.results]
         if not missing:
             return None
-        return make_error(Gmp.Error.FAILED, f'Worker {missing[0]!r} has neither returned nor '
+        return make_error(ErrorCode.FAILED, f'Worker {missing[0]!r} has neither returned nor '
                           'failed', missing[0])
 
     def _find_failures(self) -> None:
         """Those that the C library knows of come first, as in its error."""
         names = {str(name): name for name in self._names}
         reports = self.native.get_failures() if self.native is not None else []
-        self._failures = {names[each.props.id]: each.props.error for each in reports
-                          if each.props.id in names} | self._failures
+        self._failures = {names[each['id']]: each['error'] for each in reports
+                          if each['id'] in names} | self._failures
 
     def _order_results(self) -> dict[Any, Any]:
         return {id: self.results[id] for id in self._names.values() if id in self.results}
 
-    def _make_exception(self, error: GLib.Error | None) -> WorkerError:
+    def _make_exception(self, error: GError | None) -> WorkerError:
         errors = {name: self.make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
         # The C library's error begins with that of the first client that failed, or is the
@@ -166,24 +166,24 @@ class Outcome:
         """The failure of one worker."""
         return self.make_error(name, self._failures[name])
 
-    def make_error(self, name: Any, error: GLib.Error, report: Gmp.Failure | None = None
+    def make_error(self, name: Any, error: GError, report: dict[str, Any] | None = None
                    ) -> WorkerError:
         id = self.get_id(name)
         if name in self._failures and error.message.startswith('Its result'):
-            error = GLib.Error(f'Worker {id!r}: {error.message}', error.domain, error.code)
+            error = GError(f'Worker {id!r}: {error.message}', error.domain, error.code)
         failure = make_worker_error(name, id, error)
         cause = self._causes.get(name)
         # What the library says is in the text, and so is an exception that could not be rebuilt.
-        if cause is None and error.domain != 'gmp-error-quark':
+        if cause is None and error.domain != ERROR_DOMAIN:
             cause = error
         failure.__cause__ = cause
         failure._describe(report or self._find_report(name))
         return failure
 
-    def _find_report(self, name: Any) -> Gmp.Failure | None:
+    def _find_report(self, name: Any) -> dict[str, Any] | None:
         """What the C library knows of a worker's end."""
         failures = self.native.get_failures() if self.native is not None else []
-        return next((each for each in failures if each.props.id == str(name)), None)
+        return next((each for each in failures if each['id'] == str(name)), None)
 
 
 def is_of_signal(exception: BaseException) -> bool:
@@ -195,5 +195,5 @@ def is_of_signal(exception: BaseException) -> bool:
                for frame, _line in traceback.walk_tb(exception.__traceback__))
 
 
-def _is_cancelled(error: GLib.Error) -> bool:
-    return bool(error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED))
+def _is_cancelled(error: GError) -> bool:
+    return error.matches(*_gmproc.CANCELLED)

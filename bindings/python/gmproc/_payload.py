@@ -11,13 +11,11 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import _gmproc
-from gi.repository import GLib
 
-from . import _natural
 from ._errors import BadPayload
 
 
-def dump(value: Any, runtime: str | None, has_main: bool = True) -> GLib.Variant | None:
+def dump(value: Any, runtime: str | None, has_main: bool = True) -> _gmproc.Variant | None:
     """The GVariant that takes a value to a worker of ``runtime``; raises BadPayload.
 
     It may refer to the data of arrays until it is sent, rather than have a copy.
@@ -25,18 +23,9 @@ def dump(value: Any, runtime: str | None, has_main: bool = True) -> GLib.Variant
     return _gmproc.dump(value, runtime, has_main)
 
 
-def load(value: GLib.Variant | None, runtime: str | None) -> Any:
+def load(value: _gmproc.Variant | None, runtime: str | None) -> Any:
     """The value that came from a worker of ``runtime``; raises BadPayload."""
     return _gmproc.load(value, runtime)
-
-
-def to_natural(value: Any) -> GLib.Variant | None:
-    """The GVariant that every language reads; raises BadPayload."""
-    try:
-        return _natural.dump(value)
-    except RecursionError:
-        raise BadPayload(f"a Python '{_natural.name_of_type(value)}' that contains itself cannot "
-                         'be sent to other languages') from None
 
 
 def refuse(runtime: str | None) -> NoReturn:

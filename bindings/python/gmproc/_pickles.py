@@ -17,12 +17,9 @@ import sys
 from typing import Any
 
 import _gmproc
-from gi.repository import GLib
 
 from ._errors import BadPayload
 from ._natural import name_of_type
-
-_SIGNATURE = '(sayaay)'
 
 # A pickle, and the buffers that belong to it.
 Parts = tuple[Any, list[Any]]
@@ -36,8 +33,17 @@ def _reduce_view(view: _gmproc.View) -> Any:
     return _same, (pickle.PickleBuffer(view),)  # type: ignore[arg-type]
 
 
+def _make_variant(signature: str, data: bytes) -> _gmproc.Variant:
+    return _gmproc.Variant.from_bytes(signature, data)
+
+
+def _reduce_variant(value: _gmproc.Variant) -> Any:
+    return _make_variant, (value.get_type_string(), value.get_bytes())
+
+
 # What arrives as a buffer, for a PickleBuffer was sent, can be sent on.
 copyreg.pickle(_gmproc.View, _reduce_view)
+copyreg.pickle(_gmproc.Variant, _reduce_variant)
 
 
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:
@@ -148,14 +154,6 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     return data, buffers
 
 
-def get_tag(value: GLib.Variant | None) -> str | None:
-    """The tag of a pickle; None for other values."""
-    if value is None or value.get_type_string() != _SIGNATURE:
-        return None
-    tag = value.get_child_value(0).get_string()
-    return tag if tag.startswith('gmproc.') else None
-
-
-def load(value: GLib.Variant) -> Any:
+def load(value: _gmproc.Variant) -> Any:
     data, buffers = _gmproc.unwrap(value)
     return pickle.loads(data, buffers=buffers)

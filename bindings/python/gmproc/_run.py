@@ -13,10 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Generator, Protocol
 
 import _gmproc
-from gi.repository import Gio, GLib
 
 from . import _main_module
 from ._errors import flush_output, to_gerror, trim
+from ._gerror import GError
 from ._outcome import Outcome
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class Native(Protocol):
     """The C object of a run, with its arguments filled in."""
 
-    def run(self, cancellable: Gio.Cancellable) -> None: ...
-    def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None: ...
-    def run_finish(self, result: Gio.AsyncResult) -> None: ...
+    def run(self, cancellable: _gmproc.Cancellable) -> None: ...
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
+                  catch: Callable[[BaseException], GError]) -> None: ...
     def release(self) -> None: ...
 
 
@@ -76,7 +76,8 @@ class Job:
         _main_module.check_not_importing()
         self._claims = claims
         self.callbacks: dict[str, Callable[..., Any] | None] = {}
-        self.cancellable = Gio.Cancellable()
+        self.cancellable = _gmproc.Cancellable()
+        self._followed: tuple[Any, int] | None = None
         self.raised: BaseException | None = None
         self.was_cancelled = False
         # Where the user's code runs: here, or in asyncio's thread.
@@ -91,16 +92,17 @@ class Job:
             if inspect.iscoroutinefunction(function):
                 refuse_coroutine(name)
 
-    def catch(self, exception: BaseException) -> GLib.Error:
+    def catch(self, exception: BaseException) -> GError:
         """Takes what code of the user's raised, which ends the run and comes out of it."""
         if self.raised is None:
             self.raised = trim(exception)
         self.cancellable.cancel()
         return to_gerror(exception)
 
-    def guard(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """For what C calls: nothing that is raised in it is lost."""
-        return _gmproc.Guard(function, self.catch)
+    def follow(self, cancellable: Any) -> None:
+        """Has the run cancelled when the user's own cancellable is."""
+        if cancellable is not None:
+            self._followed = cancellable, self.cancellable.follow(cancellable)
 
     def notify(self, function: Callable[..., Any] | None, *args: Any) -> None:
         if function is not None:
@@ -110,8 +112,13 @@ class Job:
         self.was_cancelled = True
         self.cancellable.cancel()
 
-    def end(self, error: GLib.Error | None) -> None:
+    def end(self, error: GError | None) -> None:
         """May be called again where it was interrupted."""
+        if self._followed is not None:
+            cancellable, id = self._followed
+            self.was_cancelled |= bool(cancellable.is_cancelled())
+            self._followed = None
+            self.cancellable.leave(cancellable, id)
         if self.native is not None:
             self.native.release()
             self.outcome.conclude(error, self.raised, self.was_cancelled)
@@ -126,10 +133,11 @@ class Job:
             del self  # Which has the exception, of which this frame will be a part.
 
 
-def _prepare(claims: Claims, fill: Callable[[Job], None]) -> Job:
+def _prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any) -> Job:
     job = Job(claims)
     try:
         claims.take(job)
+        job.follow(cancellable)
         fill(job)
     except BaseException:
         _gmproc.complete(partial(job.end, None))
@@ -142,7 +150,7 @@ class _Blocking:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.error: GLib.Error | None = None
+        self.error: GError | None = None
         self.is_main = threading.current_thread() is threading.main_thread()
         # Ctrl-C is left to the C library, which stops all workers; unless the program handles it.
         self.takes_interrupts = self.is_main and \
@@ -156,7 +164,7 @@ class _Blocking:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
             self.job.native.run(self.job.cancellable)
-        except GLib.Error as error:
+        except GError as error:
             self.error = error.with_traceback(None)  # The frames hold this object.
 
     def end(self) -> None:
@@ -168,11 +176,12 @@ class _Blocking:
         self.job.end(self.error)
 
 
-def run_blocking(claims: Claims, fill: Callable[[Job], None]) -> Any:
+def run_blocking(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Any:
     flush_output()  # What was printed before a run appears before what workers print.
     blocking = _Blocking(Job(claims))
     try:
         claims.take(blocking.job)
+        blocking.job.follow(cancellable)
         fill(blocking.job)
         blocking.job.check_callbacks()
         blocking.run()
@@ -191,14 +200,9 @@ class Run:
         self._job = job
         self._is_done = False
         self._callbacks: list[Callable[[Run], Any]] = []
-        job.native.run_async(job.cancellable, _gmproc.Guard(self._ended, job.catch))
+        job.native.run_async(job.cancellable, self._ended, job.catch)
 
-    def _ended(self, _source: Any, result: Gio.AsyncResult, *_data: Any) -> None:
-        error = None
-        try:
-            self._job.native.run_finish(result)
-        except GLib.Error as caught:
-            error = caught.with_traceback(None)
+    def _ended(self, error: GError | None) -> None:
         _gmproc.complete(partial(self._job.end, error))
         self._is_done = True
         for callback in self._callbacks:
@@ -251,10 +255,11 @@ class Run:
         return self.result()
 
 
-def run_async(claims: Claims, fill: Callable[[Job], None]) -> asyncio.Task[Any] | Run:
+def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
+              ) -> asyncio.Task[Any] | Run:
     """A task where asyncio runs in this thread, and else a Run."""
     flush_output()
-    job = _prepare(claims, fill)
+    job = _prepare(claims, fill, cancellable)
     # It takes longer to load than all of this package, which workers load too; and where it is not
     # loaded it does not run.
     if 'asyncio' in sys.modules:

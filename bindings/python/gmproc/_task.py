@@ -17,7 +17,6 @@ import sys
 from typing import Any, Callable, Iterable, Iterator
 
 import _gmproc
-from gi.repository import GLib
 
 from . import _main_module, _multiprocessing, _pickles, _stray
 from ._errors import BadPayload
@@ -84,7 +83,7 @@ class Task:
         self.seed = seed
         self.ids = ids or {}
 
-    def pack(self, setting: Setting) -> GLib.Variant:
+    def pack(self, setting: Setting) -> _gmproc.Variant:
         """Raises BadPayload, naming what cannot be pickled."""
         body = self.work, self.id, self.ids, self.params
         try:
@@ -130,9 +129,9 @@ def explaining() -> Iterator[None]:
         raise
 
 
-def unpack(value: GLib.Variant) -> Task:
+def unpack(value: _gmproc.Variant) -> Task:
     """The task in a worker's parameters, in a process that is made ready for it."""
-    if _pickles.get_tag(value) != TAG:
+    if _gmproc.get_tag(value) != TAG:
         raise BadPayload('this target is for applications in Python, by way of the package gmproc')
     head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
     index, seed, name, token = pickle.loads(own)

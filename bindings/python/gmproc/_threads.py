@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import Future
 from typing import Any, Callable
 
-from gi.repository import GLib
+import _gmproc
 
 from ._run import Job, Run
 
@@ -24,7 +24,7 @@ class Thread:
     """It ends with the last of its runs, or with the program."""
 
     def __init__(self) -> None:
-        self._context = GLib.MainContext()
+        self._context = _gmproc.MainContext()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._jobs: set[Job] = set()           # under the lock
         self._waits: set[Future[Any]] = set()  # under the lock
@@ -89,13 +89,13 @@ class Thread:
             return bool(self._jobs)
 
     def _turn(self) -> None:
-        self._context.push_thread_default()
+        self._context.push()
         while self._is_needed():
             while self._calls:
                 self._calls.popleft()()
             if self._is_needed():
-                self._context.iteration(True)
-        self._context.pop_thread_default()
+                self._context.iterate()
+        self._context.pop()
 
 
 def fail(future: Future[Any], message: str) -> None:

@@ -22,7 +22,7 @@ import sys
 import threading
 from typing import Any, Callable, Iterable, Iterator, NoReturn
 
-from gi.repository import Gmp
+import _gmproc
 
 from ._errors import flush_output
 from ._installed import is_among, is_installed_folder, is_shared
@@ -165,13 +165,13 @@ def begin_worker() -> None:
     _generators.reseed()
 
 
-def report_modules(host: Gmp.Host) -> None:
+def report_modules() -> None:
     """In a worker that is about to run: what its warm-start server does not have."""
     fresh = [name for name in list(sys.modules) if name not in _reported]
     _reported.update(fresh)
     names = [name for name in fresh if is_shared(name)]
     if names:
-        host.report_modules(names)
+        _gmproc.report_modules(names)
 
 
 def leave(status: int) -> NoReturn:

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import _gmproc
-from gi.repository import GLib, Gmp
 
 from . import _payload
 from ._errors import WorkerError, public
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._task import derive_seed
 
 
@@ -47,9 +47,9 @@ def report(value: Any) -> None:
     if _Process.seeds is not None:
         value = _Process.index, value
     try:
-        Gmp.Worker.report(_payload.dump(value, _Process.runtime))
-    except GLib.Error as error:
-        if error.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD):
+        _gmproc.report(_payload.dump(value, _Process.runtime))
+    except GError as error:
+        if error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
             raise ValueError(error.message) from None
         raise RuntimeError(error.message) from None
 

@@ -9,14 +9,15 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 
-from gi.repository import Gio, Gmp
+import _gmproc
 
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
+from ._gerror import ErrorCode, GError
 from ._map import Items, MapOutcome, Mapping, Pace
-from ._options import set_native_options
+from ._options import set_defaults, set_native_options
 from ._outcome import Outcome
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class _State(State):
 
     def __init__(self) -> None:
         super().__init__('These workers are in a run already')
-        self.native = Gmp.Workers(runtime='python')
+        self.native = _gmproc.Workers(runtime='python')
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
         self.is_inside_with = False
@@ -64,7 +65,7 @@ class _State(State):
     def get_map_names(self, n: int) -> list[int]:
         while len(self.map_names) < n:
             name = self.make_name(len(self.map_names))
-            self.native.add_target(name, _task.FUNCTION, None)
+            self.native.add_target(name, _task.FUNCTION)
             self.names[name] = None
             self.map_names.append(name)
         return self.map_names[:n]
@@ -79,14 +80,12 @@ class _Native:
         self.keeps_processes = keeps_processes
         self.handlers: list[int] = []
 
-    def run(self, cancellable: Gio.Cancellable) -> None:
+    def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.state.native.run(self.names, cancellable)
 
-    def run_async(self, cancellable: Gio.Cancellable, callback: Callable[..., None]) -> None:
-        self.state.native.run_async(self.names, cancellable, callback)
-
-    def run_finish(self, result: Gio.AsyncResult) -> None:
-        self.state.native.run_finish(result)
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
+                  catch: Callable[[BaseException], GError]) -> None:
+        self.state.native.run_async(self.names, cancellable, callback, catch)
 
     def release(self) -> None:
         while self.handlers:
@@ -94,7 +93,7 @@ class _Native:
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be big.
         if not self.keeps_processes:
-            self.state.native.props.reuse = False
+            self.state.native.set_property('reuse', False)
 
 
 class Workers(Application):
@@ -126,8 +125,8 @@ class Workers(Application):
             next.
     """
 
-    max_parallel: int = 0
-    reuse: bool = False
+    max_parallel: int
+    reuse: bool
 
     def __new__(cls, *_args: Any, **_options: Any) -> Workers:
         self = super().__new__(cls)
@@ -164,17 +163,17 @@ class Workers(Application):
         """
         state = self._gmproc
         if id in state.entries:
-            raise make_error(Gmp.Error.EXISTS, f'There is a worker {id!r} already: take another '
+            raise make_error(ErrorCode.EXISTS, f'There is a worker {id!r} already: take another '
                              'id, or set_params', id)
         if method is None and type(self).process is Workers.process:
-            raise make_error(Gmp.Error.NOT_FOUND, f'Worker {id!r} has no function, and '
+            raise make_error(ErrorCode.NOT_FOUND, f'Worker {id!r} has no function, and '
                              f'{type(self).__qualname__} does not override process', id)
         if method is not None and not isinstance(method, str) and not callable(method):
             raise TypeError(f'A worker runs a function, not {method!r}')
         target = method if isinstance(method, str) else _task.FUNCTION
         runtime = check_target(target, id)
         name = state.make_name(id)
-        state.native.add_target(name, target, None)
+        state.native.add_target(name, target)
         state.names[name] = id
         state.entries[id] = _Entry(name, len(state.entries), method, params, runtime)
 
@@ -187,11 +186,11 @@ class Workers(Application):
     def _find(self, id: Any) -> _Entry:
         entry: _Entry | None = self._gmproc.entries.get(id)
         if entry is None:
-            raise make_error(Gmp.Error.NOT_FOUND, f'There is no worker {id!r}: add it first', id)
+            raise make_error(ErrorCode.NOT_FOUND, f'There is no worker {id!r}: add it first', id)
         return entry
 
     @public
-    def run(self, ids: Iterable[Any] | None = None) -> dict[Any, Any]:
+    def run(self, ids: Iterable[Any] | None = None, *, cancellable: Any = None) -> dict[Any, Any]:
         """Runs workers, and waits until all of them have ended.
 
         The first Ctrl-C stops the workers, a second one kills them, and KeyboardInterrupt is raised
@@ -199,6 +198,8 @@ class Workers(Application):
 
         Args:
             ids: which workers; None for all.
+            cancellable: cancels the run from anywhere, any thread too: a ``gmproc.Cancellable``, or
+                a ``Gio.Cancellable`` of PyGObject's.
 
         Returns:
             What they returned, by id, in the order of ``ids``. Arrays may be written to.
@@ -206,14 +207,15 @@ class Workers(Application):
         Raises:
             WorkerError: a worker failed. The others ran to their end, and their results are in the
                 exception.
+            concurrent.futures.CancelledError: ``cancellable`` was cancelled.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
         results: dict[Any, Any] = _run.run_blocking(self._gmproc.claims,
-                                                          partial(self._prepare, ids))
+                                                    partial(self._prepare, ids), cancellable)
         return results
 
     @public
-    def run_async(self, ids: Iterable[Any] | None = None
+    def run_async(self, ids: Iterable[Any] | None = None, *, cancellable: Any = None
                   ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
         """Runs workers without blocking.
 
@@ -224,7 +226,7 @@ class Workers(Application):
 
         Cancelling either ends the workers. Results and errors are those of ``run``.
         """
-        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids))
+        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids), cancellable)
 
     @public
     def map(self, function: Callable[[Item], Value], items: Iterable[Item],
@@ -282,7 +284,7 @@ class Workers(Application):
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
         # Setting an option ends the processes that were started under the old ones.
-        self._gmproc.native.props.reuse = False
+        self._gmproc.native.set_property('reuse', False)
 
     def __enter__(self) -> Workers:
         self._gmproc.is_inside_with = True
@@ -297,7 +299,7 @@ class Workers(Application):
         chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
-            raise make_error(Gmp.Error.EXISTS, 'An id is asked for twice in one run')
+            raise make_error(ErrorCode.EXISTS, 'An id is asked for twice in one run')
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
@@ -360,3 +362,6 @@ class Workers(Application):
             return _task.Task(work, id, params, entry.index, seed).pack(setting)
         except BadPayload as reason:
             raise describe_payload_error(f'Worker {id!r}', id, reason) from reason.__cause__
+
+
+set_defaults(Workers, _gmproc.Workers)

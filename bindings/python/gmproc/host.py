@@ -6,12 +6,13 @@
 Applications in Python send functions and classes along, pickled; others name them in targets:
 ``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``.
 Such a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker,
-of this package or of Gmp. Their values are then what every language knows.
+of this package, or one of PyGObject's from Gmp. Their values are then what every language knows.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import functools
 import importlib
 import os
 import sys
@@ -19,11 +20,11 @@ from functools import partial
 from typing import Any, Callable
 
 import _gmproc
-from gi.repository import Gmp
 
 from . import _main_module, _payload, _task, _warm
-from ._adapters import Life, close_loop, complete, dump_result, enter, fail, guarded
-from ._errors import BadPayload, make_gerror
+from ._adapters import Life, close_loop, complete, dump_result, enter, fail
+from ._errors import BadPayload, flush_output
+from ._gerror import ErrorCode, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
 
 
@@ -36,7 +37,7 @@ def _import(module_name: str) -> Any:
         # What the module itself fails to import is its own exception.
         if error.name is None or not (module_name + '.').startswith(error.name + '.'):
             raise
-        raise make_gerror(Gmp.Error.NOT_FOUND, f"There is no Python module '{error.name}': Python "
+        raise make_gerror(ErrorCode.NOT_FOUND, f"There is no Python module '{error.name}': Python "
                           f"looked in {', '.join(sys.path)}") from None
 
 
@@ -44,12 +45,12 @@ def find(description: str) -> Any:
     """The function or class of a target."""
     module_name, colon, name = description.rpartition(':')
     if not colon or not module_name or not name:
-        raise make_gerror(Gmp.Error.NOT_FOUND, f"'python:{description}' is not a target: it should "
+        raise make_gerror(ErrorCode.NOT_FOUND, f"'python:{description}' is not a target: it should "
                           "read 'python:module:name'")
     found = _import(module_name)
     for part in name.split('.'):
         if not hasattr(found, part):
-            raise make_gerror(Gmp.Error.NOT_FOUND,
+            raise make_gerror(ErrorCode.NOT_FOUND,
                               f"There is no '{name}' in the Python module '{module_name}'")
         found = getattr(found, part)
     return found
@@ -68,16 +69,26 @@ def _forget_variables() -> None:
     os.environ.pop('GMPROC_WARM_SERVER', None)
 
 
-class Host(Gmp.Host):
-    """Runs the targets of the runtime ``python``."""
+def _flushing(method: Any) -> Any:
+    @functools.wraps(method)
+    def call(*args: Any) -> Any:
+        try:
+            return method(*args)
+        finally:
+            flush_output()
+    return call
+
+
+class Host:
+    """Runs the targets of the runtime ``python``: what the C library calls in this process."""
 
     is_fork = False
     # Of the run that is to come: what returns the function's result, or the server or client.
     _work: Callable[[], Any]
     _is_function: bool
 
-    @guarded
-    def do_prepare(self, description: str, id: str, params: Any) -> bool:
+    @_flushing
+    def prepare(self, description: str, id: str, params: Any) -> None:
         _forget_variables()
         target = 'python:' + description
         self._is_function = target == _task.FUNCTION
@@ -85,8 +96,7 @@ class Host(Gmp.Host):
             self._prepare_task(target, params)
         else:
             self._prepare_named(description, id, params)
-        _warm.report_modules(self)
-        return True
+        _warm.report_modules()
 
     def _prepare_task(self, target: str, params: Any) -> None:
         # The run may come to a process that was kept: nothing of the last one counts.
@@ -107,7 +117,7 @@ class Host(Gmp.Host):
             _task.seed_generators(None)
         kind = find(description)
         bases = kind.__mro__ if isinstance(kind, type) else ()
-        if Gmp.Worker in bases:
+        if _gmproc.is_worker_type(kind):
             self._work = kind
         elif ServerWorker in bases:
             self._work = partial(_gmproc.new_server, Life(kind(), _load_params(params), {}))
@@ -123,43 +133,42 @@ class Host(Gmp.Host):
         del self._work
         return work
 
-    @guarded
-    def do_call(self, description: str, id: str, params: Any) -> Any:
+    @_flushing
+    def call(self, description: str, _id: str) -> Any:
         if not self._is_function:
-            raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is a class of servers or "
+            raise make_gerror(ErrorCode.NOT_FOUND, f"'{description}' is a class of servers or "
                               'clients, and no function')
         try:
             return dump_result(complete(self._take_work()()))
         finally:
             close_loop()
 
-    @guarded
-    def do_build(self, description: str, id: str) -> Gmp.Worker:
+    @_flushing
+    def build(self, description: str, _id: str) -> Any:
         if self._is_function:
-            raise make_gerror(Gmp.Error.NOT_FOUND, f"'{description}' is neither a ServerWorker nor "
+            raise make_gerror(ErrorCode.NOT_FOUND, f"'{description}' is neither a ServerWorker nor "
                               'a ClientWorker')
         # Python's signal handlers run while the library waits for messages, from here to the end of
         # this process.
         _gmproc.begin_signals(fail)
         return self._take_work()()
 
-    @guarded
-    def do_load(self, what: Any) -> bool:
+    @_flushing
+    def load(self, what: Any) -> None:
         _forget_variables()
         if what is not None:
-            _warm.load(what.unpack(), self.check_fork, self._rehearse)
-        return True
+            _warm.load(what.unpack(), _gmproc.check_fork, self._rehearse)
 
     def _rehearse(self) -> None:
         """What each worker goes through besides its function: Python then has it ready, and in
         memory that the workers share."""
         task = _task.Task(abs, 0, 0, 0, 0)
         target = _task.FUNCTION.partition(':')[2]
-        self.do_prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
-        self.do_call(target, '', None)
+        self.prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
+        self.call(target, '')
 
-    @guarded
-    def do_fork(self) -> int:
+    @_flushing
+    def fork(self) -> int:
         pid = os.fork()
         if pid == 0:
             self.is_fork = True
@@ -169,7 +178,7 @@ class Host(Gmp.Host):
 
 def main() -> int:
     """Runs this process as a worker; returns its exit status."""
-    if not Gmp.Host.is_worker():
+    if not _gmproc.is_worker():
         print('gmproc.host runs the workers of an application, and is started by it',
               file=sys.stderr)
         return 2
@@ -181,7 +190,7 @@ def main() -> int:
     stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])
     host = Host()
-    status = int(host.run())
+    status = _gmproc.run_host(host)
     if host.is_fork:
         _warm.leave(status)
     return status

@@ -15,23 +15,20 @@ use (PyObject *module G_GNUC_UNUSED,
      PyObject *args,
      PyObject *kwargs)
 {
-  static char *names[] = { (char *) "pickle", (char *) "unpickle", (char *) "to_natural",
-                           (char *) "from_natural", (char *) "refuse", (char *) "fail",
-                           (char *) "complete", NULL };
+  static char *names[] = { (char *) "pickle", (char *) "unpickle", (char *) "dump_other",
+                           (char *) "load_object", (char *) "refuse", (char *) "error",
+                           (char *) "fail", (char *) "complete", NULL };
   NativeHelpers *h = &native_helpers;
+  PyObject **all[] = { &h->pickle, &h->unpickle, &h->dump_other, &h->load_object, &h->refuse,
+                       &h->error, &h->fail, &h->complete };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOO:use", names, &h->pickle, &h->unpickle,
-                                    &h->to_natural, &h->from_natural, &h->refuse, &h->fail,
-                                    &h->complete))
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOO:use", names, &h->pickle, &h->unpickle,
+                                    &h->dump_other, &h->load_object, &h->refuse, &h->error,
+                                    &h->fail, &h->complete))
     return NULL;
   /* For as long as the process lives. */
-  Py_INCREF (h->pickle);
-  Py_INCREF (h->unpickle);
-  Py_INCREF (h->to_natural);
-  Py_INCREF (h->from_natural);
-  Py_INCREF (h->refuse);
-  Py_INCREF (h->fail);
-  Py_INCREF (h->complete);
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    Py_INCREF (*all[i]);
   Py_RETURN_NONE;
 }
 
@@ -58,7 +55,7 @@ load (PyObject *module G_GNUC_UNUSED,
 
   if (!PyArg_ParseTuple (args, "OO:load", &boxed, &runtime))
     return NULL;
-  if (boxed != Py_None && (variant = native_get_variant (boxed)) == NULL)
+  if (!native_get_params (boxed, &variant))
     return NULL;
   return native_load (variant, runtime);
 }
@@ -118,6 +115,100 @@ end_forked (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
+/* The tag of a pickle. */
+static PyObject *
+get_tag (PyObject *module G_GNUC_UNUSED,
+         PyObject *boxed)
+{
+  g_autoptr (GVariant) variant = NULL;
+
+  return native_get_params (boxed, &variant) ? native_get_tag (variant) : NULL;
+}
+
+/* From inside a worker. */
+static PyObject *
+report (PyObject *module G_GNUC_UNUSED,
+        PyObject *boxed)
+{
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+
+  if (!native_get_params (boxed, &value))
+    return NULL;
+  if (!gmp_worker_report (value, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+is_worker (PyObject *module G_GNUC_UNUSED,
+           PyObject *unused G_GNUC_UNUSED)
+{
+  return PyBool_FromLong (gmp_host_is_worker ());
+}
+
+/* Whether a class of PyGObject's is one of workers. */
+static PyObject *
+is_worker_type (PyObject *module G_GNUC_UNUSED,
+                PyObject *kind)
+{
+  return PyBool_FromLong (g_type_is_a (native_pygobject_get_type (kind), GMP_TYPE_WORKER));
+}
+
+static PyObject *
+set_command (PyObject *module G_GNUC_UNUSED,
+             PyObject *words)
+{
+  g_auto (GStrv) argv = native_get_strings (words);
+
+  if (argv == NULL)
+    return NULL;
+  gmp_runtime_set_command ("python", (const char * const *) argv);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+add_modules (PyObject *module G_GNUC_UNUSED,
+             PyObject *list)
+{
+  g_auto (GStrv) names = native_get_strings (list);
+
+  if (names == NULL)
+    return NULL;
+  gmp_runtime_add_modules ("python", (const char * const *) names);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+get_cold_start_reason (PyObject *module G_GNUC_UNUSED,
+                       PyObject *unused G_GNUC_UNUSED)
+{
+  g_autofree char *reason = gmp_runtime_get_cold_start_reason ("python");
+
+  if (reason == NULL)
+    Py_RETURN_NONE;
+  return PyUnicode_DecodeFSDefault (reason);
+}
+
+/* The name of a domain of errors that GLib has a number for. */
+static PyObject *
+get_domain (PyObject *module G_GNUC_UNUSED,
+            PyObject *number)
+{
+  const char *name = g_quark_to_string ((GQuark) PyLong_AsUnsignedLong (number));
+
+  if (PyErr_Occurred () != NULL)
+    return NULL;
+  return PyUnicode_FromString (name != NULL ? name : "");
+}
+
+static PyObject *
+list_error_codes (PyObject *module G_GNUC_UNUSED,
+                  PyObject *unused G_GNUC_UNUSED)
+{
+  return native_list_codes ();
+}
+
 static PyMethodDef methods[] = {
   { "use", (PyCFunction) (gpointer) use, METH_VARARGS | METH_KEYWORDS, NULL },
   { "dump", dump, METH_VARARGS, NULL },
@@ -132,6 +223,18 @@ static PyMethodDef methods[] = {
   { "new_server", native_new_server, METH_O, NULL },
   { "new_client", native_new_client, METH_O, NULL },
   { "getenv", read_variable, METH_O, NULL },
+  { "get_tag", get_tag, METH_O, NULL },
+  { "report", report, METH_O, NULL },
+  { "is_worker", is_worker, METH_NOARGS, NULL },
+  { "is_worker_type", is_worker_type, METH_O, NULL },
+  { "run_host", native_run_host, METH_O, NULL },
+  { "check_fork", native_check_fork, METH_NOARGS, NULL },
+  { "report_modules", native_report_modules, METH_O, NULL },
+  { "set_command", set_command, METH_O, NULL },
+  { "add_modules", add_modules, METH_O, NULL },
+  { "get_cold_start_reason", get_cold_start_reason, METH_NOARGS, NULL },
+  { "get_domain", get_domain, METH_O, NULL },
+  { "list_error_codes", list_error_codes, METH_NOARGS, NULL },
   { "count_clients", native_count_clients, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
@@ -139,7 +242,7 @@ static PyMethodDef methods[] = {
 static struct PyModuleDef definition = {
   PyModuleDef_HEAD_INIT,
   .m_name = "_gmproc",
-  .m_doc = "What the package gmproc does in C, because it does it for each message.",
+  .m_doc = "The C library, and what the package gmproc does for each message.",
   .m_size = -1,
   .m_methods = methods,
 };
@@ -152,8 +255,13 @@ PyInit__gmproc (void)
   PyObject *module = PyModule_Create (&definition);
 
   if (module != NULL &&
-      (native_boxes_init () == -1 || native_buffers_init (module) == -1 ||
-       native_signals_init (module) == -1 || native_workers_init () == -1))
+      (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
+       native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
+       native_contexts_init (module) == -1 || native_workers_init () == -1 ||
+       PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
+       PyModule_AddObject (module, "CANCELLED",
+                           Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),
+                                          G_IO_ERROR_CANCELLED)) == -1))
     Py_CLEAR (module);
   return module;
 }

@@ -15,13 +15,14 @@ G_BEGIN_DECLS
 
 /* What stays in Python, because it is rare or long: set once, by use(). */
 typedef struct {
-  PyObject *pickle;       /* (value, has_main) -> (pickle, buffers) */
-  PyObject *unpickle;     /* pickle.loads */
-  PyObject *to_natural;   /* (value) -> GLib.Variant | None */
-  PyObject *from_natural; /* (GLib.Variant) -> value */
-  PyObject *refuse;       /* (runtime): raises for a pickle from elsewhere */
-  PyObject *fail;         /* (exception, context) -> GLib.Error */
-  PyObject *complete;     /* (coroutine) -> what it returns */
+  PyObject *pickle;      /* (value, has_main) -> (pickle, buffers) */
+  PyObject *unpickle;    /* pickle.loads */
+  PyObject *dump_other;  /* (value, contains_itself) -> Variant */
+  PyObject *load_object; /* (name, parts): an object of JavaScript */
+  PyObject *refuse;      /* (runtime): raises for a pickle from elsewhere */
+  PyObject *error;       /* (message, domain, code) -> GError */
+  PyObject *fail;        /* (exception, context) -> GError */
+  PyObject *complete;    /* (coroutine) -> what it returns */
 } NativeHelpers;
 
 extern NativeHelpers native_helpers;
@@ -31,14 +32,82 @@ extern NativeHelpers native_helpers;
 #define NATIVE_SMALL 4096
 
 /* Functions that return objects return new references, or NULL with an exception set. The GIL is
- * held. */
+ * held. Variants that are returned are not floating. */
 
-/* boxes.c: objects of GLib's, as PyGObject wraps them. */
-int       native_boxes_init     (void);
+/* pygobject.c: the objects of PyGObject, where a program has that too. */
+GType     native_pygobject_get_type    (PyObject   *kind);
+GObject  *native_pygobject_get_object  (PyObject   *object);
+GVariant *native_pygobject_get_variant (PyObject   *object);
+
+/* errors.c: errors of the library as exceptions, and the other way round. */
+PyObject *native_box_error      (const GError *error);
+PyObject *native_raise          (GError     *error);
+void      native_to_gerror      (PyObject   *made,
+                                 GError    **error);
+void      native_take_exception (GError    **error,
+                                 const char *context,
+                                 const char *peer);
+PyObject *native_list_codes     (void);
+
+/* variants.c: the type Variant. */
+int       native_variants_init  (PyObject   *module);
 gboolean  native_is_variant     (PyObject   *object);
 GVariant *native_get_variant    (PyObject   *object);
+gboolean  native_get_params     (PyObject   *object,
+                                 GVariant  **variant);
 PyObject *native_box_variant    (GVariant   *variant);
-PyObject *native_box_object     (GObject    *object);
+void      native_empty_variant  (PyObject   *boxed);
+
+/* variant-build.c: a value of a type that is given. */
+GVariant *native_build_variant  (const GVariantType *type,
+                                 PyObject   *value);
+
+/* natural.c: values that every language reads. */
+GVariant *native_dump_natural   (PyObject   *value);
+PyObject *native_load_natural   (GVariant   *variant);
+
+/* gvalues.c: what properties and signals have. */
+char     *native_get_string     (PyObject   *object);
+char    **native_get_strings    (PyObject   *object);
+PyObject *native_from_gvalue    (const GValue *value);
+gboolean  native_to_gvalue      (GParamSpec *spec,
+                                 PyObject   *object,
+                                 GValue     *value);
+PyObject *native_list_options   (GType       type);
+PyObject *native_list_values    (gpointer    object);
+
+/* objects.c: objects of the library's, with properties and signals. */
+int       native_objects_init   (PyObject   *module);
+PyTypeObject *native_object_type_new (PyObject    *module,
+                                      PyType_Spec *spec,
+                                      PyTypeObject *base);
+PyObject *native_object_new     (PyTypeObject *kind,
+                                 gpointer    object);
+gpointer  native_object_get     (PyObject   *object);
+GObject  *native_object_make    (GType       type,
+                                 PyObject   *properties);
+gpointer  native_object_find    (PyObject   *object,
+                                 GType       type);
+PyObject *native_wrap_object    (gpointer    object);
+
+/* applications.c: Workers, ClientServer and their runs. */
+int       native_applications_init (PyObject *module);
+
+/* local-server.c: an application that is the server itself. */
+GObject  *native_local_server_make (PyObject *handler,
+                                    PyObject *properties);
+void      native_local_server_forget (gpointer server);
+
+/* host.c: what runs a worker's process. */
+PyObject *native_run_host       (PyObject   *module,
+                                 PyObject   *host);
+PyObject *native_check_fork     (PyObject   *module,
+                                 PyObject   *unused);
+PyObject *native_report_modules (PyObject   *module,
+                                 PyObject   *names);
+
+/* contexts.c: main contexts. */
+int       native_contexts_init  (PyObject   *module);
 
 /* buffers.c: bytes on their way out and in, without copies. */
 int       native_buffers_init   (PyObject   *module);
@@ -53,17 +122,18 @@ GVariant *native_wrap           (const char *tag,
                                  PyObject   *data,
                                  PyObject   *buffers);
 gboolean  native_is_pickle      (GVariant   *variant);
+PyObject *native_get_tag        (GVariant   *variant);
 gboolean  native_unwrap         (GVariant   *variant,
                                  PyObject  **data,
                                  PyObject  **buffers);
 
 /* signals.c: Python's signal handlers, and what callbacks raise. */
-int       native_signals_init   (PyObject   *module);
 PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *before,
                                  PyObject   *after);
-void      native_to_gerror      (PyObject   *made,
-                                 GError    **error);
+void      native_call_guarded   (PyObject   *function,
+                                 PyObject   *args,
+                                 PyObject   *catch);
 PyObject *native_complete       (PyObject   *module,
                                  PyObject   *function);
 PyObject *native_begin_signals  (PyObject   *module,

@@ -92,6 +92,18 @@ native_is_pickle (GVariant *variant)
   return g_str_has_prefix (g_variant_get_string (tag, NULL), TAGS);
 }
 
+/* What a pickle is of; None for other values. */
+PyObject *
+native_get_tag (GVariant *variant)
+{
+  g_autoptr (GVariant) tag = NULL;
+
+  if (variant == NULL || !native_is_pickle (variant))
+    Py_RETURN_NONE;
+  tag = g_variant_get_child_value (variant, 0);
+  return PyUnicode_FromString (g_variant_get_string (tag, NULL));
+}
+
 static PyObject *
 load_buffers (GVariant *buffers)
 {

@@ -42,31 +42,23 @@ native_give_exception (PyObject *catch,
   return returned;
 }
 
-/* Sets @error to what a GLib.Error says. @made is NULL where that could not be made. */
+/* Calls a function of the user's from C. What it raises, or the handler of a signal that has come
+ * meanwhile, goes to @catch: nobody else could take it. Takes @args over, a tuple or NULL with an
+ * exception. */
 void
-native_to_gerror (PyObject *made,
-                  GError  **error)
+native_call_guarded (PyObject *function,
+                     PyObject *args,
+                     PyObject *catch)
 {
-  PyObject *domain = NULL, *code = NULL, *message = NULL;
+  PyObject *returned = args != NULL ? PyObject_Call (function, args, NULL) : NULL;
 
+  if (returned != NULL && PyErr_CheckSignals () == -1)
+    Py_CLEAR (returned);
+  if (returned == NULL)
+    returned = native_give_exception (catch, NULL, NULL);
   PyErr_Clear ();
-  if (made != NULL)
-    {
-      domain = PyObject_GetAttrString (made, "domain");
-      code = PyObject_GetAttrString (made, "code");
-      message = PyObject_GetAttrString (made, "message");
-    }
-  if (domain != NULL && code != NULL && message != NULL && PyUnicode_AsUTF8 (domain) != NULL &&
-      PyUnicode_AsUTF8 (message) != NULL)
-    g_set_error_literal (error, g_quark_from_string (PyUnicode_AsUTF8 (domain)),
-                         (int) PyLong_AsLong (code), PyUnicode_AsUTF8 (message));
-  else
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
-                         "An exception was raised that cannot be told");
-  PyErr_Clear ();
-  Py_XDECREF (message);
-  Py_XDECREF (code);
-  Py_XDECREF (domain);
+  Py_XDECREF (returned);
+  Py_XDECREF (args);
 }
 
 /* Calls a function until nothing interrupts it, and then raises what did the first time. */
@@ -102,117 +94,6 @@ native_complete (PyObject *module G_GNUC_UNUSED,
   PyErr_Restore (type, exception, trace);
   return NULL;
 }
-
-/* What C calls in place of a function of Python. */
-typedef struct {
-  PyObject_HEAD
-  PyObject *function;
-  PyObject *catch;
-  gboolean is_method;
-} Guard;
-
-static PyTypeObject *guard_type;
-
-static PyObject *
-guard_call (PyObject *self,
-            PyObject *args,
-            PyObject *kwargs)
-{
-  Guard *guard = (Guard *) self;
-  PyObject *returned = PyObject_Call (guard->function, args, kwargs);
-  PyObject *error;
-
-  /* What comes now would be raised where nobody can take it. */
-  if (returned != NULL && PyErr_CheckSignals () == -1)
-    Py_CLEAR (returned);
-  if (returned != NULL)
-    return returned;
-  error = native_give_exception (guard->catch, guard->is_method && PyTuple_GET_SIZE (args) > 0
-                                               ? PyTuple_GET_ITEM (args, 0) : NULL, NULL);
-  if (error == NULL || !guard->is_method)
-    return error;
-  PyErr_SetObject ((PyObject *) Py_TYPE (error), error);
-  Py_DECREF (error);
-  return NULL;
-}
-
-static int
-guard_traverse (PyObject *self,
-                visitproc visit,
-                void     *arg)
-{
-  Py_VISIT (Py_TYPE (self));
-  Py_VISIT (((Guard *) self)->function);
-  Py_VISIT (((Guard *) self)->catch);
-  return 0;
-}
-
-static int
-guard_clear (PyObject *self)
-{
-  Py_CLEAR (((Guard *) self)->function);
-  Py_CLEAR (((Guard *) self)->catch);
-  return 0;
-}
-
-static void
-guard_dealloc (PyObject *self)
-{
-  PyTypeObject *type = Py_TYPE (self);
-
-  PyObject_GC_UnTrack (self);
-  guard_clear (self);
-  type->tp_free (self);
-  Py_DECREF (type);
-}
-
-static PyObject *
-guard_new (PyTypeObject *type,
-           PyObject     *args,
-           PyObject     *kwargs)
-{
-  static char *names[] = { (char *) "function", (char *) "catch", (char *) "is_method", NULL };
-  PyObject *function, *catch;
-  int is_method = FALSE;
-  Guard *self;
-
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "OO|p:Guard", names, &function, &catch,
-                                    &is_method))
-    return NULL;
-  self = (Guard *) type->tp_alloc (type, 0);
-  if (self == NULL)
-    return NULL;
-  self->function = Py_NewRef (function);
-  self->catch = Py_NewRef (catch);
-  self->is_method = is_method;
-  return (PyObject *) self;
-}
-
-static PyObject *
-guard_get (PyObject *self,
-           PyObject *object,
-           PyObject *type G_GNUC_UNUSED)
-{
-  return object != NULL ? PyMethod_New (self, object) : Py_NewRef (self);
-}
-
-static PyType_Slot guard_slots[] = {
-  { Py_tp_new, guard_new },
-  { Py_tp_call, guard_call },
-  { Py_tp_traverse, guard_traverse },
-  { Py_tp_clear, guard_clear },
-  { Py_tp_dealloc, guard_dealloc },
-  { Py_tp_descr_get, guard_get },
-  { Py_tp_doc, (gpointer) "Calls a function, and gives what it raises to another." },
-  { 0, NULL }
-};
-
-static PyType_Spec guard_spec = {
-  .name = "_gmproc.Guard",
-  .basicsize = sizeof (Guard),
-  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-  .slots = guard_slots,
-};
 
 /* A stretch of time in which signals are watched, which may lie in another one. All are in the main
  * thread: no other runs handlers. */
@@ -293,7 +174,7 @@ set_wakeup_fd (int fd)
   return result;
 }
 
-/* Only in the main thread. The argument takes exceptions of handlers, and returns a GLib.Error. */
+/* Only in the main thread. The argument takes exceptions of handlers, and returns a GError. */
 PyObject *
 native_begin_signals (PyObject *module G_GNUC_UNUSED,
                       PyObject *catch)
@@ -337,11 +218,4 @@ native_end_signals (PyObject *module G_GNUC_UNUSED,
   /* Of what was there before, which may have been closed meanwhile. */
   PyErr_Clear ();
   Py_RETURN_NONE;
-}
-
-int
-native_signals_init (PyObject *module)
-{
-  guard_type = (PyTypeObject *) PyType_FromSpec (&guard_spec);
-  return guard_type != NULL ? PyModule_AddType (module, guard_type) : -1;
 }

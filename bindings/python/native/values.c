@@ -64,16 +64,6 @@ dump_pickle (PyObject *value,
   return variant;
 }
 
-static GVariant *
-dump_natural (PyObject *value)
-{
-  PyObject *boxed = PyObject_CallOneArg (native_helpers.to_natural, value);
-  GVariant *variant = boxed != NULL ? native_get_variant (boxed) : NULL;
-
-  Py_XDECREF (boxed);
-  return variant;
-}
-
 static gboolean
 is_python (PyObject *runtime)
 {
@@ -95,7 +85,7 @@ native_dump (PyObject  *value,
     return TRUE;
   if (!is_python (runtime))
     {
-      *variant = native_is_variant (value) ? native_get_variant (value) : dump_natural (value);
+      *variant = native_dump_natural (value);
       return *variant != NULL;
     }
   made = dump_simple (value);
@@ -126,17 +116,6 @@ load_pickle (GVariant *variant)
   return value;
 }
 
-static PyObject *
-load_natural (GVariant *variant)
-{
-  PyObject *boxed = native_box_variant (variant);
-  PyObject *value = boxed != NULL ? PyObject_CallOneArg (native_helpers.from_natural, boxed)
-                                  : NULL;
-
-  Py_XDECREF (boxed);
-  return value;
-}
-
 /* Unpickling can run any code, so what did not come from Python is not looked into. */
 PyObject *
 native_load (GVariant *variant,
@@ -147,42 +126,5 @@ native_load (GVariant *variant,
   if (native_is_pickle (variant))
     return is_python (runtime) ? load_pickle (variant)
                                : PyObject_CallOneArg (native_helpers.refuse, runtime);
-  switch (g_variant_classify (variant))
-    {
-    case G_VARIANT_CLASS_BOOLEAN:
-      return PyBool_FromLong (g_variant_get_boolean (variant));
-
-    case G_VARIANT_CLASS_INT32:
-      return PyLong_FromLong (g_variant_get_int32 (variant));
-
-    case G_VARIANT_CLASS_INT64:
-      return PyLong_FromLongLong (g_variant_get_int64 (variant));
-
-    case G_VARIANT_CLASS_DOUBLE:
-      return PyFloat_FromDouble (g_variant_get_double (variant));
-
-    case G_VARIANT_CLASS_STRING:
-      return PyUnicode_FromString (g_variant_get_string (variant, NULL));
-
-    case G_VARIANT_CLASS_ARRAY:
-      if (g_variant_is_of_type (variant, G_VARIANT_TYPE_BYTESTRING))
-        return PyBytes_FromStringAndSize (g_variant_get_data (variant),
-                                          (Py_ssize_t) g_variant_get_size (variant));
-      return load_natural (variant);
-
-    case G_VARIANT_CLASS_BYTE:
-    case G_VARIANT_CLASS_INT16:
-    case G_VARIANT_CLASS_UINT16:
-    case G_VARIANT_CLASS_UINT32:
-    case G_VARIANT_CLASS_UINT64:
-    case G_VARIANT_CLASS_HANDLE:
-    case G_VARIANT_CLASS_OBJECT_PATH:
-    case G_VARIANT_CLASS_SIGNATURE:
-    case G_VARIANT_CLASS_VARIANT:
-    case G_VARIANT_CLASS_MAYBE:
-    case G_VARIANT_CLASS_TUPLE:
-    case G_VARIANT_CLASS_DICT_ENTRY:
-    default:
-      return load_natural (variant);
-    }
+  return native_load_natural (variant);
 }

@@ -60,27 +60,6 @@ life_of (gpointer worker)
   return &((GmprocClient *) worker)->life;
 }
 
-/* Moves the Python exception to @error. @context, a format that takes @peer, says what was done
- * with a value that cannot be sent or read. */
-static void
-take_exception (GError    **error,
-                const char *context,
-                const char *peer)
-{
-  PyObject *type, *exception, *trace;
-  PyObject *text, *made;
-
-  gmp_host_end_forked ();
-  /* Formatting is not for when an exception is set. */
-  PyErr_Fetch (&type, &exception, &trace);
-  text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
-  PyErr_Restore (type, exception, trace);
-  made = native_give_exception (native_helpers.fail, NULL, text);
-  native_to_gerror (made, error);
-  Py_XDECREF (made);
-  Py_XDECREF (text);
-}
-
 /* The (id, runtime) of who is at the other end. */
 static PyObject *
 meet (gpointer    worker,
@@ -115,7 +94,7 @@ load_from (PyObject   *peer,
   PyObject *loaded = peer != NULL ? native_load (value, PyTuple_GET_ITEM (peer, 1)) : NULL;
 
   if (loaded == NULL)
-    take_exception (error, "What '%s' sent cannot be read", name);
+    native_take_exception (error, "What '%s' sent cannot be read", name);
   return loaded;
 }
 
@@ -129,9 +108,9 @@ dump_for (PyObject   *peer,
   GVariant *dumped = NULL;
 
   if (peer == NULL || value == NULL)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   else if (!native_dump (value, PyTuple_GET_ITEM (peer, 1), TRUE, &dumped))
-    take_exception (error, "What should go to '%s' cannot be sent", name);
+    native_take_exception (error, "What should go to '%s' cannot be sent", name);
   Py_XDECREF (value);
   return dumped;
 }
@@ -162,7 +141,7 @@ call (PyObject *object,
 
   returned = complete (returned);
   if (returned == NULL)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   return returned != NULL;
 }
@@ -179,10 +158,10 @@ worker_start (GmpWorker *worker,
   if (GMP_IS_SERVER_WORKER (worker))
     current_server = GMP_SERVER_WORKER (worker);
   if (boxed == NULL)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   else if (call (life->life, names.start, boxed, error) &&
            (life->user = PyObject_GetAttrString (life->life, "user")) == NULL)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (boxed);
   PyGILState_Release (state);
   return life->user != NULL;
@@ -197,7 +176,7 @@ worker_done (GmpWorker *worker,
   int is_done = returned != NULL ? PyObject_IsTrue (returned) : -1;
 
   if (is_done == -1)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return is_done == TRUE;
@@ -225,7 +204,7 @@ worker_finish (GmpWorker *worker,
   if (returned != NULL && returned != Py_None)
     result = native_get_variant (returned);
   if (PyErr_Occurred () != NULL)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return result;
@@ -268,7 +247,7 @@ server_client_failed (GmpServerWorker *worker,
   gboolean result = returned != NULL;
 
   if (!result)
-    take_exception (error, NULL, NULL);
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return result;
@@ -374,7 +353,7 @@ new_worker (GType     type,
     return NULL;
   worker = g_object_new (type, NULL);
   *life_of (worker) = (Life) { Py_NewRef (life_object), NULL, peers };
-  return native_box_object (worker);
+  return native_wrap_object (g_steal_pointer (&worker));
 }
 
 PyObject *

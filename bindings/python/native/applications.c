@@ -1,0 +1,440 @@
+/* applications.c: the library's Workers and ClientServer, and their runs
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+static PyTypeObject *workers_type;
+static PyTypeObject *client_server_type;
+static PyTypeObject *local_server_type;
+
+/* What is called when a run has ended, with its error or None. */
+typedef struct {
+  PyObject *callback;
+  PyObject *catch;
+} Ended;
+
+static Ended *
+ended_new (PyObject *callback,
+           PyObject *catch)
+{
+  Ended *ended = g_new (Ended, 1);
+
+  ended->callback = Py_NewRef (callback);
+  ended->catch = Py_NewRef (catch);
+  return ended;
+}
+
+/* Takes @error over. */
+static void
+ended_call (Ended  *ended,
+            GError *error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *boxed = native_box_error (error);
+  PyObject *args = boxed != NULL ? PyTuple_Pack (1, boxed) : NULL;
+
+  g_clear_error (&error);
+  Py_XDECREF (boxed);
+  native_call_guarded (ended->callback, args, ended->catch);
+  Py_DECREF (ended->callback);
+  Py_DECREF (ended->catch);
+  PyGILState_Release (state);
+  g_free (ended);
+}
+
+/* What a blocking run came to; what it returned is in its signals too. */
+static PyObject *
+conclude (GVariant *results,
+          GError   *error)
+{
+  if (results == NULL)
+    return native_raise (error);
+  g_variant_unref (results);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+get_failures (PyObject *self,
+              PyObject *unused G_GNUC_UNUSED)
+{
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (native_object_get (self));
+  PyObject *list = PyList_New (0);
+
+  for (guint i = 0; list != NULL && i < failures->len; i++)
+    {
+      PyObject *values = native_list_values (failures->pdata[i]);
+
+      if (values == NULL || PyList_Append (list, values) == -1)
+        Py_CLEAR (list);
+      Py_XDECREF (values);
+    }
+  return list;
+}
+
+static PyObject *
+list_options (PyObject *type,
+              PyObject *unused G_GNUC_UNUSED)
+{
+  return native_list_options ((PyTypeObject *) type == workers_type ? GMP_TYPE_WORKERS
+                                                                    : GMP_TYPE_CLIENT_SERVER);
+}
+
+/* Workers. */
+
+static PyObject *
+workers_new (PyTypeObject *type,
+             PyObject     *args,
+             PyObject     *kwargs)
+{
+  GObject *workers;
+
+  if (!PyArg_ParseTuple (args, ":Workers"))
+    return NULL;
+  workers = native_object_make (GMP_TYPE_WORKERS, kwargs);
+  return workers != NULL ? native_object_new (type, workers) : NULL;
+}
+
+static PyObject *
+workers_add_target (PyObject *self,
+                    PyObject *args)
+{
+  int id;
+  const char *target;
+  GError *error = NULL;
+
+  if (!PyArg_ParseTuple (args, "is:add_target", &id, &target))
+    return NULL;
+  if (!gmp_workers_add_target (native_object_get (self), id, target, NULL, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+workers_set_params (PyObject *self,
+                    PyObject *args)
+{
+  g_autoptr (GVariant) params = NULL;
+  GError *error = NULL;
+  PyObject *boxed;
+  int id;
+
+  if (!PyArg_ParseTuple (args, "iO:set_params", &id, &boxed) ||
+      !native_get_params (boxed, &params))
+    return NULL;
+  if (!gmp_workers_set_params (native_object_get (self), id, params, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+workers_run_again (PyObject *self,
+                   PyObject *args)
+{
+  GmpWorkers *workers = native_object_get (self);
+  GError *error = NULL;
+  gboolean result;
+  int id;
+
+  if (!PyArg_ParseTuple (args, "i:run_again", &id))
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_workers_run_again (workers, id, &error);
+  Py_END_ALLOW_THREADS
+  if (!result)
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+/* NULL with an exception for what is no list of int. */
+static int *
+get_ids (PyObject *list,
+         gsize    *n_ids)
+{
+  Py_ssize_t n = PyList_GET_SIZE (list);
+  g_autofree int *ids = g_new0 (int, n + 1);
+
+  for (Py_ssize_t i = 0; i < n; i++)
+    ids[i] = (int) PyLong_AsLong (PyList_GET_ITEM (list, i));
+  *n_ids = (gsize) n;
+  return PyErr_Occurred () == NULL ? g_steal_pointer (&ids) : NULL;
+}
+
+static PyObject *
+workers_run (PyObject *self,
+             PyObject *args)
+{
+  GmpWorkers *workers = native_object_get (self);
+  PyObject *list, *object;
+  g_autofree int *ids = NULL;
+  gsize n_ids;
+  GCancellable *cancellable;
+  GError *error = NULL;
+  GVariant *results;
+
+  if (!PyArg_ParseTuple (args, "O!O:run", &PyList_Type, &list, &object))
+    return NULL;
+  ids = get_ids (list, &n_ids);
+  cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  if (ids == NULL || cancellable == NULL)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  results = gmp_workers_run (workers, ids, n_ids, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return conclude (results, error);
+}
+
+static void
+workers_ran_cb (GObject      *workers,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  GError *error = NULL;
+  g_autoptr (GVariant) results = gmp_workers_run_finish (GMP_WORKERS (workers), result, &error);
+
+  ended_call (user_data, error);
+}
+
+static PyObject *
+workers_run_async (PyObject *self,
+                   PyObject *args)
+{
+  GmpWorkers *workers = native_object_get (self);
+  PyObject *list, *object, *callback, *catch;
+  g_autofree int *ids = NULL;
+  gsize n_ids;
+  GCancellable *cancellable;
+  Ended *ended;
+
+  if (!PyArg_ParseTuple (args, "O!OOO:run_async", &PyList_Type, &list, &object, &callback, &catch))
+    return NULL;
+  ids = get_ids (list, &n_ids);
+  cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  if (ids == NULL || cancellable == NULL)
+    return NULL;
+  ended = ended_new (callback, catch);
+  Py_BEGIN_ALLOW_THREADS
+  gmp_workers_run_async (workers, ids, n_ids, cancellable, workers_ran_cb, ended);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef workers_methods[] = {
+  { "list_options", list_options, METH_NOARGS | METH_CLASS, NULL },
+  { "add_target", workers_add_target, METH_VARARGS, NULL },
+  { "set_params", workers_set_params, METH_VARARGS, NULL },
+  { "run", workers_run, METH_VARARGS, NULL },
+  { "run_async", workers_run_async, METH_VARARGS, NULL },
+  { "run_again", workers_run_again, METH_VARARGS, NULL },
+  { "get_failures", get_failures, METH_NOARGS, NULL },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot workers_slots[] = {
+  { Py_tp_new, workers_new },
+  { Py_tp_methods, workers_methods },
+  { Py_tp_doc, (gpointer) "Gmp.Workers." },
+  { 0, NULL }
+};
+
+static PyType_Spec workers_spec = {
+  .name = "_gmproc.Workers",
+  .flags = Py_TPFLAGS_DEFAULT,
+  .slots = workers_slots,
+};
+
+/* ClientServer. */
+
+static PyObject *
+client_server_new (PyTypeObject *type,
+                   PyObject     *args,
+                   PyObject     *kwargs)
+{
+  GObject *application;
+
+  if (!PyArg_ParseTuple (args, ":ClientServer"))
+    return NULL;
+  application = native_object_make (GMP_TYPE_CLIENT_SERVER, kwargs);
+  return application != NULL ? native_object_new (type, application) : NULL;
+}
+
+static PyObject *
+client_server_new_worker_target (PyObject *self,
+                                 PyObject *args)
+{
+  g_autoptr (GVariant) params = NULL;
+  const char *id, *target;
+  GError *error = NULL;
+  PyObject *boxed;
+
+  if (!PyArg_ParseTuple (args, "ssO:new_worker_target", &id, &target, &boxed) ||
+      !native_get_params (boxed, &params))
+    return NULL;
+  if (!gmp_client_server_new_worker_target (native_object_get (self), id, target, params, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+client_server_run (PyObject *self,
+                   PyObject *args)
+{
+  GmpClientServer *application = native_object_get (self);
+  g_autoptr (GVariant) params = NULL;
+  PyObject *boxed, *object;
+  GCancellable *cancellable;
+  GError *error = NULL;
+  GVariant *results;
+
+  if (!PyArg_ParseTuple (args, "OO:run", &boxed, &object) || !native_get_params (boxed, &params))
+    return NULL;
+  cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  if (cancellable == NULL)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  results = gmp_client_server_run (application, params, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  return conclude (results, error);
+}
+
+static void
+client_server_ran_cb (GObject      *application,
+                      GAsyncResult *result,
+                      gpointer      user_data)
+{
+  GError *error = NULL;
+  g_autoptr (GVariant) results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application),
+                                                               result, &error);
+
+  ended_call (user_data, error);
+}
+
+static PyObject *
+client_server_run_async (PyObject *self,
+                         PyObject *args)
+{
+  GmpClientServer *application = native_object_get (self);
+  g_autoptr (GVariant) params = NULL;
+  PyObject *boxed, *object, *callback, *catch;
+  GCancellable *cancellable;
+  Ended *ended;
+
+  if (!PyArg_ParseTuple (args, "OOOO:run_async", &boxed, &object, &callback, &catch) ||
+      !native_get_params (boxed, &params))
+    return NULL;
+  cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  if (cancellable == NULL)
+    return NULL;
+  ended = ended_new (callback, catch);
+  Py_BEGIN_ALLOW_THREADS
+  gmp_client_server_run_async (application, params, cancellable, client_server_ran_cb, ended);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+client_server_stop (PyObject *self,
+                    PyObject *unused G_GNUC_UNUSED)
+{
+  GmpClientServer *application = native_object_get (self);
+
+  Py_BEGIN_ALLOW_THREADS
+  gmp_client_server_stop (application);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+client_server_get_n_clients (PyObject *self,
+                             PyObject *unused G_GNUC_UNUSED)
+{
+  return PyLong_FromUnsignedLong (gmp_client_server_get_n_clients (native_object_get (self)));
+}
+
+static PyObject *
+client_server_get_server_result (PyObject *self,
+                                 PyObject *unused G_GNUC_UNUSED)
+{
+  g_autoptr (GVariant) result = gmp_client_server_get_server_result (native_object_get (self));
+
+  return native_box_variant (result);
+}
+
+static PyMethodDef client_server_methods[] = {
+  { "list_options", list_options, METH_NOARGS | METH_CLASS, NULL },
+  { "new_worker_target", client_server_new_worker_target, METH_VARARGS, NULL },
+  { "run", client_server_run, METH_VARARGS, NULL },
+  { "run_async", client_server_run_async, METH_VARARGS, NULL },
+  { "stop", client_server_stop, METH_NOARGS, NULL },
+  { "get_n_clients", client_server_get_n_clients, METH_NOARGS, NULL },
+  { "get_server_result", client_server_get_server_result, METH_NOARGS, NULL },
+  { "get_failures", get_failures, METH_NOARGS, NULL },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot client_server_slots[] = {
+  { Py_tp_new, client_server_new },
+  { Py_tp_methods, client_server_methods },
+  { Py_tp_doc, (gpointer) "Gmp.ClientServer." },
+  { 0, NULL }
+};
+
+static PyType_Spec client_server_spec = {
+  .name = "_gmproc.ClientServer",
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+  .slots = client_server_slots,
+};
+
+/* LocalServer. */
+
+static PyObject *
+local_server_new (PyTypeObject *type,
+                  PyObject     *args,
+                  PyObject     *kwargs)
+{
+  PyObject *handler;
+  GObject *application;
+
+  if (!PyArg_ParseTuple (args, "O:LocalServer", &handler))
+    return NULL;
+  application = native_local_server_make (handler, kwargs);
+  return application != NULL ? native_object_new (type, application) : NULL;
+}
+
+static PyObject *
+local_server_forget (PyObject *self,
+                     PyObject *unused G_GNUC_UNUSED)
+{
+  native_local_server_forget (native_object_get (self));
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef local_server_methods[] = {
+  { "forget", local_server_forget, METH_NOARGS, NULL },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot local_server_slots[] = {
+  { Py_tp_new, local_server_new },
+  { Py_tp_methods, local_server_methods },
+  { Py_tp_doc, (gpointer) "A ClientServer that serves its clients itself, by an object's methods." },
+  { 0, NULL }
+};
+
+static PyType_Spec local_server_spec = {
+  .name = "_gmproc.LocalServer",
+  .flags = Py_TPFLAGS_DEFAULT,
+  .slots = local_server_slots,
+};
+
+int
+native_applications_init (PyObject *module)
+{
+  workers_type = native_object_type_new (module, &workers_spec, NULL);
+  client_server_type = native_object_type_new (module, &client_server_spec, NULL);
+  if (client_server_type != NULL)
+    local_server_type = native_object_type_new (module, &local_server_spec, client_server_type);
+  return workers_type != NULL && local_server_type != NULL ? 0 : -1;
+}

@@ -1,0 +1,185 @@
+/* host.c: what runs the process of a worker, by an object of host.py
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* There is one in a process, and it lives as long as that. */
+typedef struct {
+  GmpHost parent_instance;
+} GmprocHost;
+
+typedef GmpHostClass GmprocHostClass;
+
+static GType gmproc_host_get_type (void);
+
+G_DEFINE_FINAL_TYPE (GmprocHost, gmproc_host, GMP_TYPE_HOST)
+
+static GmpHost *current;     /* NULL before run_host() */
+static PyObject *in_python;  /* the object of host.py */
+
+/* What a method of host.py returns; NULL with @error set where it raised. Takes @args over, a tuple
+ * or NULL with an exception. */
+static PyObject *
+call_method (const char *name,
+             PyObject   *args,
+             GError    **error)
+{
+  PyObject *method = args != NULL ? PyObject_GetAttrString (in_python, name) : NULL;
+  PyObject *returned = method != NULL ? PyObject_Call (method, args, NULL) : NULL;
+
+  if (returned != NULL && PyErr_CheckSignals () == -1)
+    Py_CLEAR (returned);
+  if (returned == NULL)
+    native_take_exception (error, NULL, NULL);
+  Py_XDECREF (method);
+  Py_XDECREF (args);
+  return returned;
+}
+
+static GVariant *
+call (GmpHost    *self G_GNUC_UNUSED,
+      const char *description,
+      const char *id,
+      GVariant   *params G_GNUC_UNUSED,
+      GError    **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = call_method ("call", Py_BuildValue ("(ss)", description, id), error);
+  GVariant *result = NULL;
+
+  if (returned != NULL && !native_get_params (returned, &result))
+    native_take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return result;
+}
+
+static GmpWorker *
+build (GmpHost    *self G_GNUC_UNUSED,
+       const char *description,
+       const char *id,
+       GError    **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = call_method ("build", Py_BuildValue ("(ss)", description, id), error);
+  GmpWorker *worker = returned != NULL ? native_object_find (returned, GMP_TYPE_WORKER) : NULL;
+
+  if (worker != NULL)
+    g_object_ref (worker);
+  else if (returned != NULL)
+    native_take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return worker;
+}
+
+static gboolean
+load (GmpHost  *self G_GNUC_UNUSED,
+      GVariant *what,
+      GError  **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *boxed = native_box_variant (what);
+  PyObject *returned = call_method ("load", boxed != NULL ? Py_BuildValue ("(N)", boxed) : NULL,
+                                    error);
+  gboolean result = returned != NULL;
+
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return result;
+}
+
+static int
+host_fork (GmpHost *self G_GNUC_UNUSED,
+           GError **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *returned = call_method ("fork", PyTuple_New (0), error);
+  int pid = returned != NULL ? (int) PyLong_AsLong (returned) : -1;
+
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return pid;
+}
+
+static gboolean
+prepare (GmpHost    *self G_GNUC_UNUSED,
+         const char *description,
+         const char *id,
+         GVariant   *params,
+         GError    **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *boxed = native_box_variant (params);
+  PyObject *args = boxed != NULL ? Py_BuildValue ("(ssO)", description, id, boxed) : NULL;
+  PyObject *returned = call_method ("prepare", args, error);
+  gboolean result = returned != NULL;
+
+  /* A frame that an exception keeps somewhere may keep it, and it may be big. */
+  if (boxed != NULL)
+    native_empty_variant (boxed);
+  Py_XDECREF (boxed);
+  Py_XDECREF (returned);
+  PyGILState_Release (state);
+  return result;
+}
+
+static void
+gmproc_host_class_init (GmprocHostClass *klass)
+{
+  klass->call = call;
+  klass->build = build;
+  klass->load = load;
+  klass->fork = host_fork;
+  klass->prepare = prepare;
+}
+
+static void
+gmproc_host_init (GmprocHost *self G_GNUC_UNUSED)
+{
+}
+
+/* Runs this process as a worker, by the methods of an object; returns the exit status. */
+PyObject *
+native_run_host (PyObject *module G_GNUC_UNUSED,
+                 PyObject *host)
+{
+  int status;
+
+  if (current != NULL)
+    return PyErr_Format (PyExc_RuntimeError, "This process has a host already");
+  current = g_object_new (gmproc_host_get_type (), NULL);
+  in_python = Py_NewRef (host);
+  Py_BEGIN_ALLOW_THREADS
+  status = gmp_host_run (current);
+  Py_END_ALLOW_THREADS
+  return PyLong_FromLong (status);
+}
+
+/* Raises a GError that says why this process cannot be forked. */
+PyObject *
+native_check_fork (PyObject *module G_GNUC_UNUSED,
+                   PyObject *unused G_GNUC_UNUSED)
+{
+  GError *error = NULL;
+
+  if (current != NULL && !gmp_host_check_fork (current, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+PyObject *
+native_report_modules (PyObject *module G_GNUC_UNUSED,
+                       PyObject *names)
+{
+  g_auto (GStrv) strings = native_get_strings (names);
+
+  if (strings == NULL)
+    return NULL;
+  if (current != NULL)
+    gmp_host_report_modules (current, (const char * const *) strings);
+  Py_RETURN_NONE;
+}

@@ -1,0 +1,326 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""PyGObject: programs that have only gi.repository.Gmp, and those that have the package besides.
+
+The first are what programs in other languages are: Python's functions and classes are run for them.
+"""
+
+import concurrent.futures
+import os
+import re
+
+import pytest
+
+import plain
+from gi.repository import Gio, GLib, Gmp
+import gmproc
+import named
+from gmproc import ClientServer, Run, Variant, Workers, WorkerError
+from test_async import fail, make_workers, same, sleep_for_ever
+from test_client_server import Application, Echo, Endless, Once
+from test_failures import run_one
+from test_map import square
+from test_targets import NATIVE, run_target
+
+
+def run_plain(server, client, params):
+    application = Gmp.ClientServer(server_target=server)
+    application.new_worker_target('c', client, params)
+    return application.run(None, None).unpack()
+
+
+def test_gobject_classes_by_name():
+    assert run_plain('python:plain:Server', 'python:plain:Client',
+                     GLib.Variant('i', 21)) == {'c': ('c', 42)}
+
+
+@pytest.mark.parametrize('client, domain, code, text', [
+    ('BrokenClient', 'gmp-error-quark', 0, 'ValueError: plain and broken'),
+    ('ErrorClient', 'g-io-error-quark', int(Gio.IOErrorEnum.BUSY), 'busy')])
+def test_exceptions_of_gobject_classes_arrive(client, domain, code, text):
+    with pytest.raises(GLib.Error) as caught:
+        run_plain('python:plain:Server', 'python:plain:' + client, GLib.Variant('i', 1))
+    assert (caught.value.domain, caught.value.code) == (domain, code)
+    assert text in caught.value.message
+
+
+def test_classes_of_the_package_by_name():
+    assert run_plain('python:named:PickyServer', 'python:named:PickyClient',
+                     GLib.Variant('as', ['x'])) == {'c': "'c' (['x'], 'c')"}
+
+
+def test_a_class_that_is_no_worker():
+    with pytest.raises(GLib.Error, match='neither a ServerWorker nor a ClientWorker'):
+        run_plain('python:plain:Server', 'python:named:Namespace', None)
+
+
+def test_exceptions_for_other_languages():
+    workers = Gmp.Workers()
+    workers.add_target(5, 'python:named:fail', GLib.Variant('s', 'x'))
+    with pytest.raises(GLib.Error) as caught:
+        workers.run()
+    assert caught.value.matches(Gmp.error_quark(), Gmp.Error.FAILED)
+    assert re.match(r"Worker '5' \(pid \d+\): KeyError: 'x'\n\nTraceback", caught.value.message)
+    assert os.path.dirname(gmproc.__file__) not in caught.value.message
+
+
+def test_results_for_other_languages():
+    workers = Gmp.Workers()
+    workers.add_target(5, 'python:builtins:set', GLib.Variant('as', ['x']))
+    with pytest.raises(GLib.Error, match="Its result cannot be sent: there is nothing like a "
+                       "Python 'set'") as caught:
+        workers.run()
+    assert caught.value.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
+
+
+def test_python_functions_for_plain_pygobject():
+    workers = Gmp.Workers()
+    workers.add(3, named.double, GLib.Variant('i', 4))
+    assert workers.run([3]).unpack() == {3: 8}
+    assert workers.run([]).unpack() == {}
+    assert workers.run(None).unpack() == {3: 8}
+    with pytest.raises(TypeError, match='not at the top of a module'):
+        workers.add(4, lambda params: None)
+
+
+def test_a_plain_script(script):
+    assert script.output('''
+import gi
+gi.require_version('Gmp', '1')
+from gi.repository import GLib, Gmp
+
+class Server(Gmp.ServerWorker):
+    def do_process(self, client_id, request):
+        return GLib.Variant('s', client_id + request.get_string())
+
+class Client(Gmp.ClientWorker):
+    answer = None
+
+    def do_start(self, params):
+        self.params = params
+
+    def do_process(self):
+        return self.params
+
+    def do_update(self, response):
+        self.answer = response
+
+    def do_done(self):
+        return self.answer is not None
+
+    def do_finish(self):
+        return self.answer
+
+class Monitor(Gmp.ClientServer):
+    def do_update(self, client_id, progress):
+        print(client_id, progress)
+
+def square(n):
+    return n * n
+
+if __name__ == '__main__':
+    monitor = Monitor(Server)
+    monitor.new_worker('a', Client, GLib.Variant('s', '!'))
+    monitor.new_workers(2, Client, GLib.Variant('s', '?'))
+    print(monitor.run(None, None).unpack())
+    workers = Gmp.Workers()
+    workers.add(1, square, GLib.Variant('i', 7))
+    print(workers.run().unpack())
+''') == "{'a': 'a!', '0': '0?', '1': '1?'}\n{1: 49}\n"
+
+
+def on_main_loop(begin):
+    """Runs the default main loop until the Run that begin() returns is done."""
+    loop = GLib.MainLoop()
+    started = []
+
+    def start():
+        started.append(begin())
+        started[0].add_done_callback(lambda _run: loop.quit())
+
+    GLib.idle_add(start)
+    loop.run()
+    return started[0]
+
+
+def test_glib_main_loop():
+    ticks = []
+    ticking = GLib.timeout_add(1, lambda: ticks.append(1) or True)
+    run = on_main_loop(lambda: make_workers(same, same).run_async())
+    GLib.source_remove(ticking)
+    assert isinstance(run, Run)
+    assert run.done() and run.exception() is None
+    assert run.result() == {0: 0, 1: 1}
+    assert len(ticks) > 3
+    called = []
+    run.add_done_callback(called.append)
+    assert called == [run]
+    assert run.cancel() is False
+
+
+def test_glib_not_done():
+    def begin():
+        run = make_workers(same).run_async()
+        assert not run.done()
+        with pytest.raises(concurrent.futures.InvalidStateError):
+            run.result()
+        return run
+
+    assert on_main_loop(begin).result() == {0: 0}
+
+
+def test_glib_failure():
+    run = on_main_loop(lambda: make_workers(fail).run_async())
+    assert isinstance(run.exception(), WorkerError)
+    with pytest.raises(WorkerError, match='ValueError: 0'):
+        run.result()
+
+
+def test_glib_cancelling():
+    runs = []
+
+    def begin():
+        workers = make_workers(sleep_for_ever, on_progress=lambda *_: runs[0].cancel())
+        runs.append(workers.run_async())
+        return runs[0]
+
+    with pytest.raises(concurrent.futures.CancelledError):
+        on_main_loop(begin).result()
+
+
+def test_glib_no_workers():
+    assert on_main_loop(lambda: Workers().run_async()).result() == {}
+
+
+def test_glib_client_server():
+    application = Application()
+    application.new_worker(1, Once, params='x')
+    assert on_main_loop(application.run_async).result() == {1: (1, ['x', 'x'])}
+    cs = ClientServer(Echo)
+    cs.new_worker('c', Once, 1)
+    assert on_main_loop(cs.run_async).result() == {'c': ('c', 1)}
+
+
+def test_glib_stop():
+    cs = ClientServer(Echo)
+    cs.new_workers(2, Endless)
+    GLib.timeout_add(300, cs.stop)
+    assert on_main_loop(cs.run_async).result() == {0: 'finished', 1: 'finished'}
+
+
+def test_glib_coroutine():
+    """A coroutine awaits runs wherever somebody goes on with it when they are done."""
+    async def run_twice():
+        workers = make_workers(same, same)
+        first = await workers.run_async([0])
+        return first, await workers.run_async([1])
+
+    loop = GLib.MainLoop()
+    results = []
+    coroutine = run_twice()
+
+    def step(_run=None):
+        try:
+            coroutine.send(None).add_done_callback(step)
+        except StopIteration as end:
+            results.append(end.value)
+            loop.quit()
+
+    GLib.idle_add(step)
+    loop.run()
+    assert results == [({0: 0}, {1: 1})]
+
+
+def test_map_on_a_main_loop():
+    loop = GLib.MainLoop()
+    run = Workers(max_parallel=2).map_async(square, range(100))
+    run.add_done_callback(lambda _run: loop.quit())
+    loop.run()
+    assert run.result() == [n * n for n in range(100)]
+    run = Workers().map_async(square, [])
+    run.add_done_callback(lambda _run: loop.quit())
+    loop.run()
+    assert run.result() == []
+
+
+def test_variants_of_pygobject():
+    assert run_target(NATIVE + 'describe', GLib.Variant('u', 3)) == ('u', '3')
+    assert run_target(NATIVE + 'describe', [GLib.Variant('q', 3)]) == ('av', '[<uint16 3>]')
+    assert Variant('v', GLib.Variant('u', 3)) == GLib.Variant('v', GLib.Variant('u', 3))
+    assert Variant('i', 3) == GLib.Variant('i', 3) and Variant('i', 3) != GLib.Variant('u', 3)
+
+
+def return_variant(_params):
+    return GLib.Variant('(sq)', ('x', 3))
+
+
+def test_a_result_of_pygobject():
+    workers = Workers()
+    workers.add(1, return_variant)
+    assert workers.run() == {1: ('x', 3)}
+
+
+def raise_glib_error(_params):
+    raise GLib.Error.new_literal(Gio.io_error_quark(), 'no such thing', Gio.IOErrorEnum.NOT_FOUND)
+
+
+def test_a_glib_error_keeps_its_domain_and_code():
+    error = run_one(raise_glib_error)
+    assert isinstance(error.__cause__, GLib.Error)
+    for each in (error.error, error.__cause__):
+        assert each.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND)
+    assert error.__cause__.message == 'no such thing'
+    assert 'in raise_glib_error' in str(error)
+
+
+def test_an_error_of_c():
+    with pytest.raises(WorkerError) as caught:
+        run_target(NATIVE + 'fail')
+    assert caught.value.__cause__.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NO_SPACE)
+    assert gmproc.ErrorCode.CRASHED == Gmp.Error.CRASHED
+    assert gmproc.ERROR_DOMAIN == GLib.quark_to_string(Gmp.error_quark())
+
+
+@pytest.mark.parametrize('cancellable', [Gio.Cancellable(), gmproc.Cancellable()])
+def test_a_cancellable_ends_a_run(cancellable):
+    workers = make_workers(sleep_for_ever, on_progress=lambda *_: cancellable.cancel())
+    with pytest.raises(concurrent.futures.CancelledError):
+        workers.run(cancellable=cancellable)
+    with pytest.raises(concurrent.futures.CancelledError):
+        make_workers(same).run(cancellable=cancellable)
+
+
+def test_a_cancellable_ends_a_run_on_a_main_loop():
+    cancellable = Gio.Cancellable()
+    workers = make_workers(sleep_for_ever, on_progress=lambda *_: cancellable.cancel())
+    run = on_main_loop(lambda: workers.run_async(cancellable=cancellable))
+    assert isinstance(run.exception(), concurrent.futures.CancelledError)
+    assert on_main_loop(make_workers(same).run_async).result() == {0: 0}
+
+
+@pytest.mark.parametrize('other', [5, object(), 'x', Gio.SimpleActionGroup()])
+def test_no_cancellable(other):
+    with pytest.raises(TypeError, match='GCancellable is needed'):
+        make_workers(same).run(cancellable=other)
+
+
+TYPELIB = '''
+import gi
+gi.require_version('GModule', '2.0')
+from gi.repository import GModule
+from gmproc import Workers
+
+def find(_params):
+    return GModule.Module.__name__
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, find)
+    workers.run()
+    print(workers.run())
+'''
+
+
+def test_modules_that_pygobject_makes(script):
+    assert script.output(TYPELIB) == "{1: 'Module'}\n"
