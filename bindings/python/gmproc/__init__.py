@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from ._died import WorkerDied
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'GError',
-           'Run', 'ServerWorker', 'Variant', 'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers',
-           'get_cold_start_reason', 'report', 'worker_index', 'worker_seed']
+           'Run', 'ServerWorker', 'Variant', 'WorkerDied', 'WorkerError', 'WorkerTimeout',
+           'Workers', 'get_cold_start_reason', 'report', 'worker_index', 'worker_seed']
 
 
 def __getattr__(name: str) -> Any:

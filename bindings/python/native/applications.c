@@ -419,7 +419,7 @@ static PyMethodDef local_server_methods[] = {
 static PyType_Slot local_server_slots[] = {
   { Py_tp_new, local_server_new },
   { Py_tp_methods, local_server_methods },
-  { Py_tp_doc, (gpointer) "A ClientServer that serves its clients itself, by an object's methods." },
+  { Py_tp_doc, (gpointer) "A ClientServer whose clients are served by methods of an object." },
   { 0, NULL }
 };
 

@@ -40,7 +40,8 @@ native_wrap_object (gpointer object)
   return native_object_new (object_type, object);
 }
 
-/* What an object of this module's or of PyGObject's is, if it is of a type; it belongs to @object. */
+/* What an object of this module's or of PyGObject's is, if it is of a type. It belongs to
+ * @object. */
 gpointer
 native_object_find (PyObject *object,
                     GType     type)

@@ -157,7 +157,8 @@ static PyObject *
 variant_new_array (PyObject *type G_GNUC_UNUSED,
                    PyObject *args)
 {
-  g_autoptr (GPtrArray) children = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_autoptr (GPtrArray) children =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   const char *text;
   PyObject *list;
 
@@ -250,7 +251,8 @@ variant_hash (PyObject *self)
 }
 
 static PyMethodDef variant_methods[] = {
-  { "parse", variant_parse, METH_VARARGS | METH_STATIC, "Makes a value of GVariant's text format." },
+  { "parse", variant_parse, METH_VARARGS | METH_STATIC,
+    "Makes a value of GVariant's text format." },
   { "from_bytes", variant_from_bytes, METH_VARARGS | METH_STATIC,
     "Makes a value of a type from its serialised form." },
   { "new_array", variant_new_array, METH_VARARGS | METH_STATIC,
