@@ -18,7 +18,7 @@ interactive session defines too where cloudpickle is installed. Between Python a
 they are what both know, and what has no like there is refused.
 """
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
 from _gmproc import Cancellable, Variant, get_cold_start_reason
 
@@ -30,7 +30,11 @@ from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
 
+# As for type checkers it is true; the module typing itself takes as long to load as all the rest.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._died import WorkerDied
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'GError',

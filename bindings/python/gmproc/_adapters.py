@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import inspect
 import pickle
-from typing import Any
+from types import CoroutineType
 
 import _gmproc
 
@@ -16,6 +15,10 @@ from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, tri
 from ._gerror import GError
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def fail(exception: BaseException, context: str | None = None) -> GError:
@@ -38,7 +41,7 @@ def complete(value: Any) -> Any:
     """What a method returned, or what that leads to where it is a coroutine. All of a worker run on
     one loop, which lives as long as the worker."""
     _gmproc.end_forked()
-    if not inspect.iscoroutine(value):
+    if not isinstance(value, CoroutineType):
         return value
     if _Process.loop is None:
         import asyncio

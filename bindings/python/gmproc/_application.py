@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 import _gmproc
 
@@ -18,6 +18,10 @@ from ._options import set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job
 from ._task import Setting, derive_seed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Mapping
 
 # Where this package is, and the module of it in C: one folder, once they are installed.
 _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),

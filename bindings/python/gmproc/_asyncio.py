@@ -11,11 +11,14 @@ import contextvars
 import inspect
 import weakref
 from concurrent.futures import Future
-from typing import Any, Callable
 
 from ._errors import trim
 from ._run import Job
 from ._threads import Thread, fail
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 _threads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Thread] = \
     weakref.WeakKeyDictionary()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 import time
-from typing import Any
 
 import _gmproc
 
@@ -16,6 +15,10 @@ from ._adapters import close_loop, complete
 from ._errors import BadPayload
 from ._gerror import GError
 from ._worker import _Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # What a report is that comes before the failure of an item: which it is, and what those before it
 # returned.

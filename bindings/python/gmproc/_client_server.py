@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Union
 
 import _gmproc
 
@@ -19,12 +18,14 @@ from ._options import set_defaults, set_native_options
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any, Callable, Iterable, Union
 
-# A class, or the target of one in another language.
-Server = Union['type[ServerWorker]', str]
-Client = Union['type[ClientWorker]', str]
+    # A class, or the target of one in another language.
+    Server = Union[type[ServerWorker], str]
+    Client = Union[type[ClientWorker], str]
 
 
 class _Entry:

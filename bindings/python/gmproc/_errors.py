@@ -8,21 +8,23 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import traceback
 import types
-from typing import Any, Callable, Sequence, TypeVar
 
 import _gmproc
 
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, is_death, is_gerror, make_gerror
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Sequence, TypeVar
+
+    _Function = TypeVar('_Function', bound=Callable[..., Any])
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 # Files whose frames say nothing to users: ours, and those that import a program's main module.
 _MACHINERY = tuple(os.path.join(os.path.dirname(os.__file__), name)
                    for name in ('runpy.py', 'multiprocessing/spawn.py'))
-
-_Function = TypeVar('_Function', bound=Callable[..., Any])
 
 
 class BadPayload(Exception):
@@ -182,6 +184,8 @@ def to_gerror(exception: BaseException) -> GError:
     if isinstance(exception, BadPayload):
         return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
+    import traceback  # which is long to load, and rarely needed
+
     trace = ''.join(traceback.format_exception(exception)).rstrip('\n')
     if is_gerror(exception):
         error: Any = exception

@@ -13,13 +13,15 @@ from __future__ import annotations
 import contextlib
 import copyreg
 import pickle
-import traceback
 import types
-from typing import Any, Iterator
 
 import _gmproc
 
 from . import _pickles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
 
 TAG = 'gmproc.exception'
 
@@ -43,6 +45,8 @@ class _Node:
 
     def __init__(self, exception: BaseException) -> None:
         self.parts: _pickles.Parts | None = None
+        import traceback
+
         self.text = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip()
         self.links: dict[str, int] = {}
         self.members: list[int] = []

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import enum
 import sys
-from typing import Any
 
 import _gmproc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: The domain of the errors that are the library's own, whose numbers are those of ErrorCode.
 ERROR_DOMAIN: str = _gmproc.DOMAIN

@@ -13,11 +13,13 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import sysconfig
 from types import BuiltinFunctionType, FunctionType
-from typing import AbstractSet, Any, Iterable
 
 import _gmproc
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import AbstractSet, Any, Iterable
 
 # What an application has loaded, and its workers will most likely need to read their parameters.
 _COMMON = 'numpy', 'cloudpickle', 'logging'
@@ -30,6 +32,8 @@ _SITES = {'site-packages', 'dist-packages'}
 
 @functools.cache
 def _standard_folders() -> tuple[str, ...]:
+    import sysconfig
+
     paths = {os.path.realpath(sysconfig.get_path(name)) for name in ('stdlib', 'platstdlib')}
     return tuple(os.path.join(path, '') for path in paths)
 

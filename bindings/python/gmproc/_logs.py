@@ -14,7 +14,6 @@ import logging
 import os
 import pickle
 import traceback
-from typing import Any, Iterator
 
 import _gmproc
 
@@ -22,6 +21,10 @@ from . import _pickles
 from ._gerror import GError
 from ._task import LOG_TAG
 from ._worker import _Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator
 
 _forwarder: _Forwarder | None = None
 

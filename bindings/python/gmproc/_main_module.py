@@ -9,14 +9,29 @@ and no module cannot be imported there: an interactive session, standard input, 
 
 from __future__ import annotations
 
-import multiprocessing.process
-import multiprocessing.spawn as spawn
 import os
 import sys
-from typing import Any
 
-# Private to the standard library, but as it has been since Python 3.4.
-process: Any = multiprocessing.process
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# What is used of multiprocessing is private to the standard library, but as it has been since
+# Python 3.4. It takes longer to load than this package, so that is done when something runs.
+
+
+def _find_folder() -> str | None:
+    """The current folder when the program began, or nearly so."""
+    loaded: Any = sys.modules.get('multiprocessing.process')
+    if loaded is not None:
+        return loaded.ORIGINAL_DIR  # type: ignore[no-any-return]
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+_folder = _find_folder()
 
 
 def check_not_importing() -> None:
@@ -24,7 +39,9 @@ def check_not_importing() -> None:
 
     Without it a script that does not guard its main part would start workers that start workers.
     """
-    spawn._check_not_importing_main()  # type: ignore[attr-defined]
+    spawn: Any = sys.modules.get('multiprocessing.spawn')
+    if spawn is not None:
+        spawn._check_not_importing_main()
 
 
 def _find() -> dict[str, str]:
@@ -40,7 +57,7 @@ def _find() -> dict[str, str]:
         return {} if is_script else {'init_main_from_name': name}
     if path is None:
         return {}
-    path = os.path.normpath(os.path.join(process.ORIGINAL_DIR, path))
+    path = os.path.normpath(os.path.join(_folder or '', path))
     return {'init_main_from_path': path} if os.path.isfile(path) else {}
 
 
@@ -51,18 +68,22 @@ def is_carried() -> bool:
 
 def search_path() -> list[str]:
     """``sys.path`` with the current folder spelt out."""
-    return [each if each != '' else process.ORIGINAL_DIR for each in sys.path]
+    return [each if each != '' else _folder or '' for each in sys.path]
 
 
 def describe(import_main: bool = True) -> dict[str, Any]:
     """What restore() needs in a worker."""
     return {'sys_path': search_path(), 'sys_argv': sys.argv,
-            'orig_dir': process.ORIGINAL_DIR, **(_find() if import_main else {})}
+            'orig_dir': _folder, **(_find() if import_main else {})}
 
 
 def restore(description: dict[str, Any]) -> None:
     """Makes this process have the application's ``__main__``, ``sys.path`` and current folder."""
-    current = process.current_process()
+    from multiprocessing import process, spawn
+
+    global _folder
+    _folder = description.get('orig_dir', _folder)
+    current: Any = process.current_process()
     current._inheriting = True
     try:
         spawn.prepare(description)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from typing import Any, Callable, Iterable, Sized
+from collections.abc import Sized
 
 import _gmproc
 
@@ -20,6 +20,10 @@ from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._gerror import ErrorCode, GError, is_death
 from ._outcome import Outcome, is_of_signal
 from ._run import Job
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable
 
 # A batch should take so many seconds: long beside the millisecond that it costs to send one.
 WANTED = 0.1

@@ -12,7 +12,10 @@ from __future__ import annotations
 import multiprocessing.process
 import os
 import sys
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Private to the standard library, but as it has been since Python 3.8.
 _process: Any = multiprocessing.process

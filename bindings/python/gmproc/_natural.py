@@ -27,12 +27,14 @@ others there is what they are made of.
 
 from __future__ import annotations
 
-import datetime
-from typing import Any
 
 import _gmproc
 
 from ._errors import BadPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # numpy's kind and size of an element, for the letter of GVariant's; there is no float of 4 bytes.
 _ELEMENTS = {'b1': 'b', 'u1': 'y', 'i2': 'n', 'u2': 'q', 'i4': 'i', 'u4': 'u', 'i8': 'x', 'u8': 't',
@@ -119,6 +121,8 @@ def load_object(kind: str, parts: Any) -> Any:
     """What an object that JavaScript alone has is here, from what it is made of."""
     try:
         if kind == 'Date':
+            import datetime
+
             epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
             return epoch + datetime.timedelta(milliseconds=parts)
         if kind == 'Set':

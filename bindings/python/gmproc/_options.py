@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterable, Mapping, Union
+from collections.abc import Iterable, Mapping
 
 import _gmproc
 
 from . import _installed
 
-Native = Union[_gmproc.Workers, _gmproc.ClientServer]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Union
+
+    Native = Union[_gmproc.Workers, _gmproc.ClientServer]
+
 
 
 def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:

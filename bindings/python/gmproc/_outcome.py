@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import signal
-import traceback
-from typing import Any, Callable
 
 import _gmproc
 
 from . import _exceptions, _payload, _pickles, _task
 from ._errors import BadPayload, WorkerError, make_error, make_worker_error, trim
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 # What the C library puts before the message of a run that Ctrl-C ended.
 _INTERRUPTED = 'Interrupted: '
@@ -191,8 +193,12 @@ def is_of_signal(exception: BaseException) -> bool:
     that was interrupted."""
     handlers = {getattr(signal.getsignal(number), '__code__', None)
                 for number in signal.valid_signals()} - {None}
-    return any(frame.f_code in handlers
-               for frame, _line in traceback.walk_tb(exception.__traceback__))
+    trace = exception.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in handlers:
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _is_cancelled(error: GError) -> bool:

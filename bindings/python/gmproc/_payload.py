@@ -8,11 +8,13 @@ The messages of clients and servers do not come by here: _gmproc does the same f
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
 import _gmproc
 
 from ._errors import BadPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 
 def dump(value: Any, runtime: str | None, has_main: bool = True) -> _gmproc.Variant | None:

@@ -14,15 +14,18 @@ import copyreg
 import io
 import pickle
 import sys
-from typing import Any
 
 import _gmproc
 
 from ._errors import BadPayload
 from ._natural import name_of_type
 
-# A pickle, and the buffers that belong to it.
-Parts = tuple[Any, list[Any]]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    # A pickle, and the buffers that belong to it.
+    Parts = tuple[Any, list[Any]]
 
 
 def _same(buffer: Any) -> Any:

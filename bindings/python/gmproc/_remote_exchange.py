@@ -8,11 +8,14 @@ from __future__ import annotations
 import select
 import time
 from math import inf
-from typing import Any
 
 from ._remote_game import Game
 from ._remote_socket import Foreign, Socket
 from ._remote_text import BadState, parse_state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 RETRY_TIME = 0.05  # seconds that a game which does not listen yet is left alone
 LOOK_TIME = 0.25   # seconds between two looks at a game whose end wakes nobody

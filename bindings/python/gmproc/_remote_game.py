@@ -9,7 +9,10 @@ import os
 import shlex
 import signal
 import subprocess
-from typing import Callable, Mapping, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Mapping, Sequence
 
 GRACE = 2.0  # seconds that a game has to end by itself
 PR_SET_PDEATHSIG = 1

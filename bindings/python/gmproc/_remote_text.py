@@ -6,7 +6,10 @@ it for the other languages."""
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterable, Iterator
+
 
 COMMAND_SIZE = 8192  # bytes: no game reads more
 INT64 = range(-1 << 63, 1 << 63)

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import inspect
 import signal
 import sys
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Generator, Protocol
+from types import CoroutineType
 
 import _gmproc
 
@@ -19,25 +18,42 @@ from ._errors import flush_output, to_gerror, trim
 from ._gerror import GError
 from ._outcome import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any, Callable, Generator, Protocol
+
+    class Native(Protocol):
+        """The C object of a run, with its arguments filled in."""
+
+        def run(self, cancellable: _gmproc.Cancellable) -> None: ...
+        def run_async(self, cancellable: _gmproc.Cancellable,
+                      callback: Callable[[GError | None], None],
+                      catch: Callable[[BaseException], GError]) -> None: ...
+        def release(self) -> None: ...
 
 
-class Native(Protocol):
-    """The C object of a run, with its arguments filled in."""
-
-    def run(self, cancellable: _gmproc.Cancellable) -> None: ...
-    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
-                  catch: Callable[[BaseException], GError]) -> None: ...
-    def release(self) -> None: ...
+# Of inspect's.
+_CO_COROUTINE = 0x80
 
 
 def _call_here(function: Callable[..., Any], *args: Any) -> Any:
     value = function(*args)
-    if inspect.iscoroutine(value):
+    if isinstance(value, CoroutineType):
         value.close()
         refuse_coroutine(getattr(function, '__qualname__', repr(function)))
     return value
+
+
+def _is_coroutine_function(function: Any) -> bool:
+    inspect = sys.modules.get('inspect')
+    if inspect is not None:
+        return bool(inspect.iscoroutinefunction(function))
+    # It is long to load; what only it knows of was made with it.
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(getattr(function, '__func__', function), '__code__', None)
+    return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
 def refuse_coroutine(name: str) -> None:
@@ -84,12 +100,12 @@ class Job:
         self.dispatch: Callable[..., Any] = _call_here
 
     def has_coroutines(self) -> bool:
-        return any(inspect.iscoroutinefunction(each) for each in self.callbacks.values())
+        return any(_is_coroutine_function(each) for each in self.callbacks.values())
 
     def check_callbacks(self) -> None:
         """Refuses what nobody here could await."""
         for name, function in self.callbacks.items():
-            if inspect.iscoroutinefunction(function):
+            if _is_coroutine_function(function):
                 refuse_coroutine(name)
 
     def catch(self, exception: BaseException) -> GError:

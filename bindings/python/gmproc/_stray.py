@@ -10,11 +10,13 @@ worker finds such modules by their files.
 from __future__ import annotations
 
 import importlib.machinery
-import importlib.util
 import os
 import sys
 from types import ModuleType
-from typing import Any, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Sequence
 
 # By name, the file, and the folders of a package; no file for a package that is only there for
 # what is in it.
@@ -100,7 +102,9 @@ class _Finder:
         if not os.path.exists(file):
             raise ModuleNotFoundError(f"No module named {name!r}: the application has loaded it "
                                       f"from '{file}', which is gone", name=name, path=file)
-        return importlib.util.spec_from_file_location(name, file,
+        from importlib import util
+
+        return util.spec_from_file_location(name, file,
                                                       submodule_search_locations=folders)
 
 

@@ -10,16 +10,22 @@ described outside: names are looked up in there when the rest is unpickled.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import pickle
-import random
 import sys
-from typing import Any, Callable, Iterable, Iterator
+
+try:
+    from _blake2 import blake2b  # hashlib loads much besides
+except ImportError:
+    from hashlib import blake2b
 
 import _gmproc
 
-from . import _main_module, _multiprocessing, _pickles, _stray
+from . import _main_module, _pickles, _stray
 from ._errors import BadPayload
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator
 
 TAG = 'gmproc.task'
 
@@ -47,6 +53,8 @@ class Setting:
                  initargs: Iterable[Any] = (), forward_logs: bool = True,
                  is_rehearsal: bool = False) -> None:
         """Raises BadPayload for an initializer that cannot be pickled."""
+        from . import _multiprocessing  # see _main_module
+
         self.has_main = import_main and _main_module.is_carried()
         logs = None
         if forward_logs and 'logging' in sys.modules:
@@ -59,7 +67,7 @@ class Setting:
         if initializer is not None:
             call = initializer, tuple(initargs)
             self.initializer = pickle.dumps(_pickles.dump_parts(call, self.has_main), 5)
-        self.token = hashlib.blake2b(self.initializer, digest_size=16).digest()
+        self.token = blake2b(self.initializer, digest_size=16).digest()
 
 
 class Task:
@@ -144,6 +152,8 @@ def unpack(value: _gmproc.Variant) -> Task:
 
 
 def _restore(head: Any, name: str) -> None:
+    from . import _multiprocessing
+
     main, files, shared, logs = pickle.loads(head)
     _multiprocessing.restore(shared, f'Worker-{name}')
     _stray.restore(files)
@@ -172,11 +182,13 @@ def _initialize(initializer: Any, token: bytes) -> None:
 def derive_seed(*parts: object) -> int:
     """A number of 64 bits that depends on all parts, and on nothing else."""
     text = ':'.join(str(part) for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), 'little')
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), 'little')
 
 
 def seed_generators(seed: int | None) -> None:
     """Those that modules have for all; with None by what the system has of randomness."""
+    import random
+
     random.seed(seed)
     numpy = sys.modules.get('numpy')
     if numpy is not None:

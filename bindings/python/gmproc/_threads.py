@@ -10,11 +10,14 @@ import collections
 import os
 import threading
 from concurrent.futures import Future
-from typing import Any, Callable
 
 import _gmproc
 
 from ._run import Job, Run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 _lock = threading.Lock()
 _threads: set[Thread] = set()  # under the lock

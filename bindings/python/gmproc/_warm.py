@@ -20,12 +20,15 @@ import random
 import signal
 import sys
 import threading
-from typing import Any, Callable, Iterable, Iterator, NoReturn
 
 import _gmproc
 
 from ._errors import flush_output
 from ._installed import is_among, is_installed_folder, is_shared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator, NoReturn
 
 # Modules that are left out when the server begins again.
 _WITHOUT = 'GMPROC_WARM_WITHOUT'

@@ -8,14 +8,16 @@ They are plain Python classes; in a worker's process one object of _adapters cal
 
 from __future__ import annotations
 
-from typing import Any
-
 import _gmproc
 
 from . import _payload
 from ._errors import WorkerError, public
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._task import derive_seed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class _Process:

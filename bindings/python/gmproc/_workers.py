@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Iterable, TypeVar, Union
 
 import _gmproc
 
@@ -20,14 +19,16 @@ from ._map import Items, MapOutcome, Mapping, Pace
 from ._options import set_defaults, set_native_options
 from ._outcome import Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
+    from typing import Any, Callable, Iterable, TypeVar, Union
 
-# A function, or the target of one in another language.
-Method = Union[Callable[[Any], Any], str]
+    # A function, or the target of one in another language.
+    Method = Union[Callable[[Any], Any], str]
 
-Item = TypeVar('Item')
-Value = TypeVar('Value')
+    Item = TypeVar('Item')
+    Value = TypeVar('Value')
 
 
 class _Entry:

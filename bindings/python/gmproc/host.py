@@ -17,7 +17,6 @@ import importlib
 import os
 import sys
 from functools import partial
-from typing import Any, Callable
 
 import _gmproc
 
@@ -26,6 +25,10 @@ from ._adapters import Life, close_loop, complete, dump_result, enter, fail
 from ._errors import BadPayload, flush_output
 from ._gerror import ErrorCode, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 def _import(module_name: str) -> Any:
