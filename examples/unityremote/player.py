@@ -84,7 +84,7 @@ class Player(ClientWorker):
 
     def look(self) -> int:
         """Where the player is on the screen."""
-        return int(image_decode(self.state['frame'], N_PLACES, 1).argmax())
+        return int(image_decode(self.state['frame'], 1, N_PLACES).argmax())
 
     def learn(self, network: Network, steps: list[tuple[int, int, float]]) -> np.ndarray:
         gradient = np.zeros(Network.SIZE)

@@ -235,7 +235,7 @@ class Agent(ClientWorker):
         return self.state['done']
 
     def finish(self):
-        return self.n_steps, image_decode(self.state['frame'], 9, 1).tolist()
+        return self.n_steps, image_decode(self.state['frame'], 1, 9).tolist()
 
 def env_maker(name):
     return envs[name]

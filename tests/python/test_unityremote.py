@@ -7,6 +7,7 @@ import copy
 import os
 import pathlib
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -142,7 +143,7 @@ def test_states_of_all_types():
                      'name': 'a b'}
     assert [type(value) for value in state.values()] == [str, bool, int, float, str]
     assert image_decode(state['frame'], 2, 2).tolist() == [[0, 1], [2, 3]]
-    assert image_from_str('1,2,3;4,5,6', 3, 2, np.float32).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert image_from_str('1,2,3;4,5,6', 2, 3, np.float32).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
 @pytest.mark.parametrize('state, expected', [
@@ -558,3 +559,23 @@ def test_the_c_type_speaks_to_the_same_game():
     finally:
         game.kill()
         game.wait()
+
+
+CHAPTER = pathlib.Path(__file__).parents[2] / 'docs' / 'how-to-unityremote.md'
+PROGRAMS = re.findall(r'^```python\n(.*?)^```\n+^```text\n(.*?)^```$',
+                      CHAPTER.read_text(encoding='utf-8'), re.M | re.DOTALL)
+
+
+@pytest.mark.parametrize('program, output', PROGRAMS)
+def test_the_programs_of_the_chapter(script, program, output):
+    if 'gymnasium' in program:
+        pytest.importorskip('gymnasium')
+    output_port, input_port = find_ports(2)
+    for old, new in (('7070', str(output_port)), ('8080', str(input_port)),
+                     ('python3 examples/unityremote/game.py', f'{sys.executable} {GAME}')):
+        program = program.replace(old, new)
+    assert script.output(program) == output
+
+
+def test_every_program_of_the_chapter_says_what_it_prints():
+    assert len(PROGRAMS) == CHAPTER.read_text(encoding='utf-8').count('```python') == 3

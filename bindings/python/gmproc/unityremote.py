@@ -328,12 +328,13 @@ def image_from_str(text: str, w: int, h: int, dtype: Any = None) -> Any:
     commas.
 
     Returns:
-        An array of shape ``(h, w)``, of bytes where no other type is asked for.
+        An array of shape ``(w, h)``, ``w`` rows as in the original, of bytes where no other type is
+        asked for.
     """
     import numpy
 
     numbers = text.replace(';', ',').strip(', \n').split(',')
-    return numpy.array(numbers, float).astype(dtype or numpy.uint8).reshape(h, w)
+    return numpy.array(numbers, float).astype(dtype or numpy.uint8).reshape(w, h)
 
 
 def image_decode(frame: str, w: int, h: int, dtype: Any = None) -> Any:
