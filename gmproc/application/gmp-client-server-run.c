@@ -13,16 +13,16 @@
 #include "worker/gmp-client-worker.h"
 #include "worker/gmp-entry-private.h"
 
-static gboolean
-has_client (GmpClientServer *self,
+static GmpClient *
+get_client (GmpClientServer *self,
             const char      *id)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
   for (guint i = 0; i < priv->clients->len; i++)
     if (g_str_equal (((GmpClient *) priv->clients->pdata[i])->id, id))
-      return TRUE;
-  return FALSE;
+      return priv->clients->pdata[i];
+  return NULL;
 }
 
 static gboolean
@@ -42,10 +42,10 @@ add_client (GmpClientServer *self,
                            "id");
       return FALSE;
     }
-  if (has_client (self, id))
+  if (get_client (self, id) != NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
-                   "There is a client '%s' already: take another id", id);
+                   "There is a client '%s' already: take another id, or set_params", id);
       return FALSE;
     }
   client = g_new0 (GmpClient, 1);
@@ -180,6 +180,44 @@ gmp_client_server_new_workers (GmpClientServer *self,
       g_ptr_array_set_size (priv->clients, (int) n_before);
       return FALSE;
     }
+  return TRUE;
+}
+
+/**
+ * gmp_client_server_set_params:
+ * @self: the application
+ * @id: a client's id
+ * @params: (nullable): what its `start` gets in the next run; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Changes a client's parameters.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for an id that was not added
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_set_params (GmpClientServer *self,
+                              const char      *id,
+                              GVariant        *params,
+                              GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  GmpClient *client;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (id != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  client = get_client (self, id);
+  if (client == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "There is no client '%s': add it first", id);
+      return FALSE;
+    }
+  g_clear_pointer (&client->params, g_variant_unref);
+  client->params = g_steal_pointer (&sunk);
   return TRUE;
 }
 

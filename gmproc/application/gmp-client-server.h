@@ -78,6 +78,10 @@ GMP_PUBLIC gboolean         gmp_client_server_new_workers        (GmpClientServe
                                                                   GType                client_type,
                                                                   GVariant            *params,
                                                                   GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_set_params         (GmpClientServer     *self,
+                                                                  const char          *id,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
 GMP_PUBLIC GVariant        *gmp_client_server_run                (GmpClientServer     *self,
                                                                   GVariant            *params,
                                                                   GCancellable        *cancellable,

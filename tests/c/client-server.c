@@ -156,6 +156,28 @@ test_no_params (void)
 }
 
 static void
+test_set_params (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GVariant) first = NULL;
+  g_autoptr (GVariant) second = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (application, "one", "{'null': <true>}");
+  first = run (application, NULL);
+  gmp_test_check_value (first, "{'one': <@mv nothing>}");
+
+  g_assert_true (gmp_client_server_set_params (application, "one", NULL, &error));
+  g_assert_no_error (error);
+  second = run (application, NULL);
+  gmp_test_check_value (second,
+                        "{'one': <'one start(NULL) done process update 1 wait done finish '>}");
+
+  g_assert_false (gmp_client_server_set_params (application, "two", NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
+}
+
+static void
 test_null_messages (void)
 {
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
@@ -506,6 +528,7 @@ main (int    argc,
 
   gmp_test_add ("/client-server/life-cycle", test_life_cycle);
   gmp_test_add ("/client-server/no-params", test_no_params);
+  gmp_test_add ("/client-server/set-params", test_set_params);
   gmp_test_add ("/client-server/null-messages", test_null_messages);
   gmp_test_add ("/client-server/no-clients", test_no_clients);
   gmp_test_add ("/client-server/new-workers", test_new_workers);

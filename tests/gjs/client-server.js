@@ -287,6 +287,10 @@ test('python-objects', async () => {
     refused.new_worker('sender', target('Sender'), [/x/]);
     is_error(await thrown(() => refused.run()), Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'RegExp',
         'another language');
+    refused.set_params('sender', [1]);
+    equal(refused.run().has('sender'), true);
+    is_error(await thrown(() => refused.set_params('nobody', 1)), Gmp.Error, Gmp.Error.NOT_FOUND,
+        'nobody');
 
     const workers = new Gmp.Workers();
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
+from gmproc._remote_text import parse_state
 from gmproc.unityremote import (EnvironmentManager, Gone, IteractiveEnvironmentManager, RemoteEnv,
                                 image_decode, image_from_str)
 
@@ -559,6 +560,31 @@ def test_the_c_type_speaks_to_the_same_game():
     finally:
         game.kill()
         game.wait()
+
+
+def test_the_game_that_asks():
+    """The stand-in for AI4U's games of today, whose own client tests/peers/run tries."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind(('127.0.0.1', 0))
+        client.settimeout(60)
+        game = subprocess.Popen([sys.executable, GAME.with_name('asking_game.py'), '127.0.0.1',
+                                 str(client.getsockname()[1]), 'player'])
+
+        def answer(reply, **expected):
+            data, sender = client.recvfrom(65507)
+            state = parse_state(data)
+            assert state['id'] == 'player'
+            assert {name: state[name] for name in expected} == expected
+            client.sendto(reply, sender)
+            return state
+
+        answer(b'max_steps;1;40@id;1;player', __target__='envcontrol', max_steps=40, config=1)
+        answer(b'__noop__;1;0', wait_command='restart, resume, start_and_reset, start')
+        answer(b'__reset__;1;0', __target__='envcontrol')
+        answer(b'__waitnewaction__;1;0', done=False, steps=0)
+        assert answer(b'move;1;1@', steps=0)['position'].tolist() == [4, 4]
+        assert answer(b'halt', steps=1, truncated=False)['position'].tolist() == [5, 3]
+        assert game.wait() == 0
 
 
 CHAPTER = pathlib.Path(__file__).parents[2] / 'docs' / 'how-to-unityremote.md'

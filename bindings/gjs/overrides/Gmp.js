@@ -96,7 +96,7 @@ function set_defaults(Application) {
 }
 
 function extend_clients(ClientServer) {
-    const {new_worker_target} = ClientServer.prototype;
+    const {new_worker_target, set_params} = ClientServer.prototype;
 
     function add(application, id, client, variant) {
         new_worker_target.call(application, `${id}`, target_of(client), variant);
@@ -134,6 +134,14 @@ function extend_clients(ClientServer) {
 
         for (let i = 0; i < n; i++)
             add(this, `${i}`, client, variant);
+    };
+
+    /**
+     * @param {string|number} id a client's id
+     * @param {any} params what its start () gets in the next run
+     */
+    ClientServer.prototype.set_params = function (id, params) {
+        set_params.call(this, `${id}`, pack(params, () => this[PEER_RUNTIMES]?.get(`${id}`)));
     };
 }
 
