@@ -20,7 +20,7 @@
 #include "worker/gmp-client-worker.h"
 #include "host/gmp-host.h"
 #include "host/gmp-init.h"
-#include "application/gmp-failure.h"
+#include "report/gmp-failure.h"
 #include "application/gmp-application.h"
 #include "application/gmp-workers.h"
 #include "application/gmp-client-server.h"

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "application/gmp-application.h"
-#include "application/gmp-options-private.h"
+#include "base/gmp-options-private.h"
 
 G_BEGIN_DECLS
 

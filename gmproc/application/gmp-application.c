@@ -6,7 +6,7 @@
 
 #include "application/gmp-application-private.h"
 
-#include "application/gmp-notice-private.h"
+#include "report/gmp-failure-log-private.h"
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
@@ -56,7 +56,7 @@
 typedef struct {
   GmpOptions *options;
   GPtrArray *failures; /* of GmpFailure, in the order that they came in */
-  GmpNotice notice;
+  GmpFailureLog failure_log;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
 } GmpApplicationPrivate;
 
@@ -126,7 +126,7 @@ gmp_application_finalize (GObject *object)
 
   gmp_options_unref (priv->options);
   g_ptr_array_unref (priv->failures);
-  gmp_notice_free (&priv->notice);
+  gmp_failure_log_free (&priv->failure_log);
   G_OBJECT_CLASS (gmp_application_parent_class)->finalize (object);
 }
 
@@ -606,7 +606,7 @@ gmp_application_init (GmpApplication *self)
 
   priv->options = gmp_options_new ();
   priv->failures = g_ptr_array_new_with_free_func (g_object_unref);
-  gmp_notice_init (&priv->notice);
+  gmp_failure_log_init (&priv->failure_log);
 }
 
 /* For a run: what is set after this does not count for it. */
@@ -714,7 +714,7 @@ gmp_application_add_failure (GmpApplication *self,
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
   g_ptr_array_add (priv->failures, g_object_ref (failure));
-  gmp_notice_add (&priv->notice, self, failure);
+  gmp_failure_log_add (&priv->failure_log, self, failure);
 }
 
 /* Who has begun it is about to hear what came of it. */
@@ -723,7 +723,7 @@ gmp_application_end_run (GmpApplication *self)
 {
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
-  gmp_notice_end (&priv->notice);
+  gmp_failure_log_end (&priv->failure_log);
 }
 
 /**

@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "application/gmp-failure.h"
+#include "report/gmp-failure.h"
 
 G_BEGIN_DECLS
 

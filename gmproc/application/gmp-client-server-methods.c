@@ -7,7 +7,7 @@
 #include "application/gmp-client-server-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-entry-private.h"
+#include "worker/gmp-guard-private.h"
 
 /**
  * GmpClientServerClass::start:
@@ -163,7 +163,7 @@ call_start (gpointer  self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
   return result;
 }
 
@@ -175,7 +175,7 @@ call_process (gpointer    self,
 {
   GVariant *result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
   return result;
 }
 
@@ -185,7 +185,7 @@ call_wait (gpointer self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->wait, self, error);
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->wait, self, error);
   return result;
 }
 
@@ -195,7 +195,7 @@ call_done (gpointer self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->done, self, error);
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->done, self, error);
   return result;
 }
 
@@ -205,7 +205,7 @@ call_finish (gpointer self,
 {
   GVariant *result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
   return result;
 }
 
@@ -217,7 +217,7 @@ call_client_failed (gpointer      self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
              error);
   return result;
 }

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "application/gmp-client-server.h"
-#include "application/gmp-service-private.h"
-#include "application/gmp-starter-private.h"
+#include "supervision/gmp-server-session-private.h"
+#include "launch/gmp-process-cache-private.h"
 
 G_BEGIN_DECLS
 
@@ -24,14 +24,14 @@ typedef struct {
   guint generation;    /* of the process that service, context and starter are of */
   guint64 shared_memory_limit;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
-  GmpService *service; /* (nullable): the last run, or the one that is */
+  GmpServerSession *session; /* (nullable): the last run, or the one that is */
   GMainContext *context; /* (nullable): for runs that block */
-  GmpStarter *starter;   /* what is warm stays from run to run */
+  GmpProcessCache *cache;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer       *self);
 void                    gmp_client_server_forget          (GmpClientServer       *self);
-GmpService             *gmp_client_server_new_service     (GmpClientServer       *self,
+GmpServerSession       *gmp_client_server_new_service     (GmpClientServer       *self,
                                                            GError               **error);
 void                    gmp_client_server_notify_results  (GmpClientServer       *self);
 const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer       *self);

@@ -11,7 +11,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-client-worker.h"
-#include "worker/gmp-entry-private.h"
+#include "worker/gmp-guard-private.h"
 
 static GmpClient *
 get_client (GmpClientServer *self,
@@ -221,21 +221,21 @@ gmp_client_server_set_params (GmpClientServer *self,
   return TRUE;
 }
 
-static GmpService *
+static GmpServerSession *
 prepare_service (GmpClientServer *self,
                  GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GmpService) service = gmp_client_server_new_service (self, error);
+  g_autoptr (GmpServerSession) session = gmp_client_server_new_service (self, error);
 
-  for (guint i = 0; service != NULL && i < priv->clients->len; i++)
+  for (guint i = 0; session != NULL && i < priv->clients->len; i++)
     {
       GmpClient *client = priv->clients->pdata[i];
 
-      if (!gmp_service_add_client (service, client->id, client->target, client->params, error))
+      if (!gmp_server_session_add_client (session, client->id, client->target, client->params, error))
         return NULL;
     }
-  return g_steal_pointer (&service);
+  return g_steal_pointer (&session);
 }
 
 static void
@@ -244,7 +244,7 @@ kill_all (gpointer object,
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (object);
 
-  gmp_service_kill (priv->service);
+  gmp_server_session_kill (priv->session);
 }
 
 static void
@@ -259,8 +259,8 @@ service_ran_cb (GObject      *source G_GNUC_UNUSED,
 
   gmp_application_release (GMP_APPLICATION (self));
   gmp_client_server_notify_results (self);
-  gmp_entry_make_ready ();
-  if (gmp_service_run_finish (priv->service, result, &error))
+  gmp_guard_make_ready ();
+  if (gmp_server_session_run_finish (priv->session, result, &error))
     g_task_return_pointer (task, gmp_client_server_get_results (self),
                            (GDestroyNotify) g_variant_unref);
   else
@@ -278,21 +278,21 @@ begin_run (GmpClientServer    *self,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
-  GmpService *service;
+  GmpServerSession *session;
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_client_server_run_async);
   gmp_client_server_forget (self);
-  service = prepare_service (self, &error);
-  if (service == NULL)
+  session = prepare_service (self, &error);
+  if (session == NULL)
     {
       gmp_application_release (GMP_APPLICATION (self));
       g_task_return_error (task, error);
       return;
     }
-  g_clear_pointer (&priv->service, gmp_service_free);
-  priv->service = service;
-  gmp_service_run_async (service, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+  g_clear_pointer (&priv->session, gmp_server_session_free);
+  priv->session = session;
+  gmp_server_session_run_async (session, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
 }
 
 /**
@@ -430,5 +430,5 @@ gmp_client_server_stop (GmpClientServer *self)
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
   if (gmp_application_is_claimed (GMP_APPLICATION (self)))
-    gmp_service_stop (priv->service);
+    gmp_server_session_stop (priv->session);
 }

@@ -90,10 +90,10 @@ take_progress (gpointer    owner,
 
   GMP_CLIENT_SERVER_GET_CLASS (owner)->update (owner, id, value, &error);
   if (error != NULL)
-    gmp_service_fail (priv->service, error);
+    gmp_server_session_fail (priv->session, error);
 }
 
-static const GmpCrewEvents events = { take_value, take_progress, &signals };
+static const GmpSupervisorEvents events = { take_value, take_progress, &signals };
 
 /* In a forked child a run of the parent's is forgotten, not ended. */
 void
@@ -104,9 +104,9 @@ gmp_client_server_forget (GmpClientServer *self)
   if (priv->generation == gmp_fork_get_generation ())
     return;
   priv->generation = gmp_fork_get_generation ();
-  priv->service = NULL;
+  priv->session = NULL;
   priv->context = NULL;
-  priv->starter = gmp_starter_ref_default ();
+  priv->cache = gmp_process_cache_ref_default ();
 }
 
 static void
@@ -118,9 +118,9 @@ gmp_client_server_finalize (GObject *object)
   gmp_client_server_forget (self);
   g_free (priv->server_target);
   g_ptr_array_unref (priv->clients);
-  g_clear_pointer (&priv->service, gmp_service_free);
+  g_clear_pointer (&priv->session, gmp_server_session_free);
   g_clear_pointer (&priv->context, g_main_context_unref);
-  gmp_starter_unref (priv->starter);
+  gmp_process_cache_unref (priv->cache);
   G_OBJECT_CLASS (gmp_client_server_parent_class)->finalize (object);
 }
 
@@ -358,24 +358,24 @@ gmp_client_server_init (GmpClientServer *self)
   priv->shared_memory_limit = SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
   priv->generation = gmp_fork_get_generation ();
-  priv->starter = gmp_starter_ref_default ();
+  priv->cache = gmp_process_cache_ref_default ();
 }
 
 static gboolean
-set_server (GmpClientServer *self,
-            GmpService      *service,
-            GError         **error)
+set_server (GmpClientServer  *self,
+            GmpServerSession *session,
+            GError          **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
   const GmpServerMethods *methods = gmp_client_server_get_methods (self);
   g_autofree char *target = NULL;
 
   if (priv->server_target != NULL)
-    return gmp_service_set_target (service, priv->server_target, error);
+    return gmp_server_session_set_target (session, priv->server_target, error);
   if (priv->server_type == G_TYPE_NONE)
     {
       if (methods != NULL)
-        return gmp_service_set_methods (service, methods, error);
+        return gmp_server_session_set_methods (session, methods, error);
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "There is no server: give a server type, or a subclass of %s that "
                    "overrides process",
@@ -392,23 +392,23 @@ set_server (GmpClientServer *self,
       return FALSE;
     }
   target = gmp_target_for_type (priv->server_type, error);
-  return target != NULL && gmp_service_set_target (service, target, error);
+  return target != NULL && gmp_server_session_set_target (session, target, error);
 }
 
 /* Its server is set; its clients are to be added. */
-GmpService *
+GmpServerSession *
 gmp_client_server_new_service (GmpClientServer *self,
                                GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
   GmpOptions *options = gmp_application_copy_options (GMP_APPLICATION (self));
-  g_autoptr (GmpService) service = NULL;
+  g_autoptr (GmpServerSession) session = NULL;
 
   if (options->inner_threads == 0)
     options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
-  service = gmp_service_new (&events, GMP_APPLICATION (self), options, priv->clients->len + 1,
-                             priv->shared_memory_limit);
-  return set_server (self, service, error) ? g_steal_pointer (&service) : NULL;
+  session = gmp_server_session_new (&events, GMP_APPLICATION (self), options, priv->clients->len + 1,
+                                    priv->shared_memory_limit);
+  return set_server (self, session, error) ? g_steal_pointer (&session) : NULL;
 }
 
 void
@@ -476,9 +476,9 @@ gmp_client_server_get_results (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
-  if (priv->service == NULL)
+  if (priv->session == NULL)
     return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
-  return g_variant_ref_sink (gmp_outcome_to_dict (gmp_service_get_outcome (priv->service)));
+  return g_variant_ref_sink (gmp_results_to_dict (gmp_server_session_get_outcome (priv->session)));
 }
 
 /**
@@ -498,7 +498,7 @@ gmp_client_server_get_server_result (GmpClientServer *self)
   GVariant *value;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
-  value = priv->service != NULL ? gmp_service_get_value (priv->service) : NULL;
+  value = priv->session != NULL ? gmp_server_session_get_value (priv->session) : NULL;
   return value != NULL ? g_variant_ref (value) : NULL;
 }
 
@@ -521,11 +521,11 @@ gmp_client_server_get_error (GmpClientServer *self,
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (id != NULL, NULL);
-  if (priv->service == NULL)
+  if (priv->session == NULL)
     return NULL;
   if (g_str_equal (id, "server"))
-    return gmp_service_get_server_error (priv->service);
-  return gmp_outcome_get_error (gmp_service_get_outcome (priv->service), id);
+    return gmp_server_session_get_server_error (priv->session);
+  return gmp_results_get_error (gmp_server_session_get_outcome (priv->session), id);
 }
 
 /**
@@ -544,5 +544,5 @@ gmp_client_server_get_n_clients (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), 0);
-  return priv->service != NULL ? gmp_service_get_n_clients (priv->service) : 0;
+  return priv->session != NULL ? gmp_server_session_get_n_clients (priv->session) : 0;
 }

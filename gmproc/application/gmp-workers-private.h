@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "application/gmp-crew-private.h"
+#include "supervision/gmp-supervisor-private.h"
 #include "application/gmp-workers.h"
 
 G_BEGIN_DECLS
@@ -19,11 +19,11 @@ typedef struct {
 
 typedef struct {
   GHashTable *entries; /* of GmpWorkersEntry, by id */
-  GArray *order;       /* of int: the ids as they were added */
+  GArray *spec;       /* of int: the ids as they were added */
   guint max_parallel;
   gboolean reuse;
-  GmpCrew *crew;
-  gboolean options_changed; /* and the crew has the old ones */
+  GmpSupervisor *supervisor;
+  gboolean options_changed; /* and the supervisor has the old ones */
 } GmpWorkersPrivate;
 
 GmpWorkersPrivate *gmp_workers_get_private    (GmpWorkers *self);

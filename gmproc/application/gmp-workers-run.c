@@ -10,7 +10,7 @@
 #include "application/gmp-blocking-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
-#include "worker/gmp-entry-private.h"
+#include "worker/gmp-guard-private.h"
 
 static gboolean
 add_entry (GmpWorkers *self,
@@ -33,7 +33,7 @@ add_entry (GmpWorkers *self,
       return FALSE;
     }
   g_hash_table_insert (priv->entries, GINT_TO_POINTER (id), entry);
-  g_array_append_val (priv->order, id);
+  g_array_append_val (priv->spec, id);
   return TRUE;
 }
 
@@ -155,12 +155,12 @@ gmp_workers_set_params (GmpWorkers *self,
   return TRUE;
 }
 
-/* Has gmp_crew_add() or gmp_crew_add_again() know of a worker. */
+/* Has gmp_supervisor_add() or gmp_supervisor_add_again() know of a worker. */
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
         const char *own_target,
-        gboolean  (*add) (GmpCrew *, const GmpMember *, GError **),
+        gboolean  (*add) (GmpSupervisor *, const GmpMember *, GError **),
         GError    **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
@@ -173,7 +173,7 @@ enlist (GmpWorkers *self,
                    "There is no worker %d: add it first", id);
       return FALSE;
     }
-  return add (priv->crew,
+  return add (priv->supervisor,
               &(GmpMember) {
                 .role = "call",
                 .id = name,
@@ -207,17 +207,17 @@ enlist_all (GmpWorkers *self,
 
   if (ids == NULL)
     {
-      ids = (const int *) (gpointer) priv->order->data;
-      n_ids = priv->order->len;
+      ids = (const int *) (gpointer) priv->spec->data;
+      n_ids = priv->spec->len;
     }
   if (!find_own_target (self, &own_target, error))
     return FALSE;
-  gmp_crew_begin (priv->crew);
+  gmp_supervisor_begin (priv->supervisor);
   for (gsize i = 0; i < n_ids; i++)
     {
-      if (enlist (self, ids[i], own_target, gmp_crew_add, error))
+      if (enlist (self, ids[i], own_target, gmp_supervisor_add, error))
         continue;
-      gmp_crew_abandon (priv->crew);
+      gmp_supervisor_abandon (priv->supervisor);
       return FALSE;
     }
   return TRUE;
@@ -229,7 +229,7 @@ kill_all (gpointer object,
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (object);
 
-  gmp_crew_kill (priv->crew);
+  gmp_supervisor_kill (priv->supervisor);
 }
 
 static void
@@ -245,8 +245,8 @@ crew_ran_cb (GObject      *source G_GNUC_UNUSED,
   gmp_workers_apply_options (self);
   gmp_application_release (GMP_APPLICATION (self));
   gmp_workers_notify_results (self);
-  gmp_entry_make_ready ();
-  if (gmp_crew_run_finish (priv->crew, result, &error))
+  gmp_guard_make_ready ();
+  if (gmp_supervisor_run_finish (priv->supervisor, result, &error))
     g_task_return_pointer (task, gmp_workers_get_results (self),
                            (GDestroyNotify) g_variant_unref);
   else
@@ -269,7 +269,7 @@ begin_run (GmpWorkers         *self,
   g_task_set_source_tag (task, gmp_workers_run_async);
   if (enlist_all (self, ids, n_ids, &error))
     {
-      gmp_crew_run_async (priv->crew, cancellable, crew_ran_cb, g_steal_pointer (&task));
+      gmp_supervisor_run_async (priv->supervisor, cancellable, crew_ran_cb, g_steal_pointer (&task));
       return;
     }
   gmp_application_release (GMP_APPLICATION (self));
@@ -319,7 +319,7 @@ gmp_workers_run (GmpWorkers   *self,
 
   if (!gmp_application_claim (GMP_APPLICATION (self), error))
     return NULL;
-  gmp_blocking_begin (&blocking, gmp_pool_get_context (gmp_crew_get_pool (priv->crew)),
+  gmp_blocking_begin (&blocking, gmp_kept_workers_get_context (gmp_supervisor_get_pool (priv->supervisor)),
                       G_OBJECT (self), kill_all, cancellable);
   begin_run (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   if (gmp_blocking_wait (&blocking, &local))
@@ -419,5 +419,5 @@ gmp_workers_run_again (GmpWorkers *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   return find_own_target (self, &own_target, error) &&
-         enlist (self, id, own_target, gmp_crew_add_again, error);
+         enlist (self, id, own_target, gmp_supervisor_add_again, error);
 }

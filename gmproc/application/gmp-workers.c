@@ -96,7 +96,7 @@ take_progress (gpointer    owner G_GNUC_UNUSED,
 {
 }
 
-static const GmpCrewEvents events = { take_value, take_progress, &signals };
+static const GmpSupervisorEvents events = { take_value, take_progress, &signals };
 
 /* The vfuncs' defaults. */
 
@@ -169,9 +169,9 @@ gmp_workers_finalize (GObject *object)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (GMP_WORKERS (object));
 
-  gmp_crew_free (priv->crew);
+  gmp_supervisor_free (priv->supervisor);
   g_hash_table_unref (priv->entries);
-  g_array_unref (priv->order);
+  g_array_unref (priv->spec);
   G_OBJECT_CLASS (gmp_workers_parent_class)->finalize (object);
 }
 
@@ -406,8 +406,8 @@ gmp_workers_init (GmpWorkers *self)
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
 
   priv->entries = g_hash_table_new_full (NULL, NULL, NULL, gmp_workers_free_entry);
-  priv->order = g_array_new (FALSE, FALSE, sizeof (int));
-  priv->crew = gmp_crew_new (&events, GMP_APPLICATION (self));
+  priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
+  priv->supervisor = gmp_supervisor_new (&events, GMP_APPLICATION (self));
 }
 
 /**
@@ -439,8 +439,8 @@ gmp_workers_apply_options (GmpWorkers *self)
   if (!priv->options_changed)
     return;
   priv->options_changed = FALSE;
-  gmp_crew_set_options (priv->crew, gmp_application_copy_options (GMP_APPLICATION (self)),
-                        priv->max_parallel, priv->reuse);
+  gmp_supervisor_set_options (priv->supervisor, gmp_application_copy_options (GMP_APPLICATION (self)),
+                              priv->max_parallel, priv->reuse);
 }
 
 void
@@ -465,7 +465,7 @@ gmp_workers_get_results (GmpWorkers *self)
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return g_variant_ref_sink (gmp_outcome_to_ints (gmp_crew_get_outcome (priv->crew)));
+  return g_variant_ref_sink (gmp_results_to_ints (gmp_supervisor_get_outcome (priv->supervisor)));
 }
 
 /**
@@ -487,5 +487,5 @@ gmp_workers_get_error (GmpWorkers *self,
   g_autofree char *name = g_strdup_printf ("%d", id);
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return gmp_outcome_get_error (gmp_crew_get_outcome (priv->crew), name);
+  return gmp_results_get_error (gmp_supervisor_get_outcome (priv->supervisor), name);
 }

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* The sender's side: it cuts blocks from its arena, lends them to the receiver, and uses them again
- * when they came back. GmpLease is the receiver's. */
+ * when they came back. GmpMappedValue is the receiver's. */
 typedef struct _GmpArena GmpArena;
 
 typedef struct {

@@ -24,7 +24,7 @@ G_BEGIN_DECLS
 typedef enum {
   GMP_END_CLIENT,
   GMP_END_SERVER
-} GmpEnd;
+} GmpExitReport;
 
 /* So many blocks of one arena can be lent at the same time. */
 #define GMP_MEMORY_BLOCKS 128
@@ -51,7 +51,7 @@ typedef struct {
 
 typedef struct {
   gatomicrefcount ref_count;
-  GmpEnd end;
+  GmpExitReport end;
   GmpMemoryHeader *header;
   guint8 *rings[2];   /* each twice in a row */
   gsize arena_size;   /* of each; may be 0 */
@@ -62,7 +62,7 @@ typedef struct {
   /* Under gmp_private_memory_lock(), both of arena_in: how many bytes from its begin may be written
    * to, and (nullable) the blocks that are still looked at here. */
   gsize n_writable;
-  struct _GmpLease *leases[GMP_MEMORY_BLOCKS];
+  struct _GmpMappedValue *leases[GMP_MEMORY_BLOCKS];
 } GmpMemory;
 
 gsize      gmp_memory_limit_arena (gsize arena_size);
@@ -70,7 +70,7 @@ int        gmp_memory_new_fd (gsize         arena_size,
                               guint         n_workers,
                               GError      **error);
 GmpMemory *gmp_memory_map    (int           fd,
-                              GmpEnd        end,
+                              GmpExitReport end,
                               GError      **error);
 GmpMemory *gmp_memory_ref    (GmpMemory    *self);
 void       gmp_memory_unref  (GmpMemory    *self);

@@ -10,7 +10,7 @@
 #include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-private-memory-private.h"
-#include "channel/gmp-lease-private.h"
+#include "channel/gmp-mapped-value-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -163,9 +163,9 @@ map_arenas (GmpMemory *self,
 
 /* @fd is not needed any more when this has returned. */
 GmpMemory *
-gmp_memory_map (int      fd,
-                GmpEnd   end,
-                GError **error)
+gmp_memory_map (int           fd,
+                GmpExitReport end,
+                GError      **error)
 {
   g_autoptr (GmpMemory) self = g_new0 (GmpMemory, 1);
   gpointer header;
@@ -186,7 +186,7 @@ gmp_memory_map (int      fd,
       !map_arenas (self, fd, error))
     return NULL;
   if (self->arena_in != NULL)
-    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_lease_memory_funcs, self);
+    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_mapped_value_memory_funcs, self);
   return g_steal_pointer (&self);
 }
 

@@ -7,7 +7,7 @@
 #include "channel/gmp-receiver-private.h"
 
 #include "base/gmp-error.h"
-#include "channel/gmp-lease-private.h"
+#include "channel/gmp-mapped-value-private.h"
 #include "channel/gmp-record-private.h"
 #include "channel/gmp-value-private.h"
 
@@ -42,7 +42,7 @@ gmp_receiver_new (GmpMemory *memory,
                   int        bell)
 {
   GmpReceiver *self = g_new0 (GmpReceiver, 1);
-  GmpEnd side = 1 - memory->end;
+  GmpExitReport side = 1 - memory->end;
 
   self->memory = gmp_memory_ref (memory);
   gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],
@@ -101,7 +101,7 @@ take_block (GmpReceiver *self,
   memcpy (&block, body, sizeof block);
   if (!gmp_value_check_size (block.size, self->limit, GMP_ERROR_PROTOCOL, error))
     return NULL;
-  return gmp_lease_new_value (self->memory, &block, self->type, error);
+  return gmp_mapped_value_new_value (self->memory, &block, self->type, error);
 }
 
 static gboolean

@@ -38,7 +38,7 @@ gmp_sender_new (GmpMemory *memory,
                 int        bell)
 {
   GmpSender *self = g_new0 (GmpSender, 1);
-  GmpEnd side = memory->end;
+  GmpExitReport side = memory->end;
 
   self->memory = gmp_memory_ref (memory);
   gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],

@@ -363,9 +363,9 @@ gmp_shared_channel_new_fds (gsize     arena_size,
 
 /* Takes @fds over. */
 GmpChannel *
-gmp_shared_channel_new (const int fds[GMP_SHARED_N_FDS],
-                        GmpEnd    side,
-                        GError  **error)
+gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
+                        GmpExitReport side,
+                        GError      **error)
 {
   g_autoptr (GmpSharedChannel) self = g_object_new (GMP_TYPE_SHARED_CHANNEL, NULL);
 

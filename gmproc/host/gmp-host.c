@@ -12,11 +12,11 @@
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
-#include "host/gmp-control-private.h"
+#include "host/gmp-worker-skeleton-private.h"
 #include "host/gmp-group-private.h"
 #include "host/gmp-limits-private.h"
-#include "host/gmp-warm-server-private.h"
-#include "worker/gmp-entry-private.h"
+#include "host/gmp-fork-server-private.h"
+#include "worker/gmp-guard-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
@@ -45,7 +45,7 @@
  */
 
 typedef struct {
-  GmpControl *control; /* (nullable): it does not run */
+  GmpWorkerSkeleton *control; /* (nullable): it does not run */
 } GmpHostPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpHost, gmp_host, G_TYPE_OBJECT)
@@ -191,10 +191,10 @@ report_cb (GVariant *value,
            gpointer  user_data,
            GError  **error)
 {
-  return gmp_control_report (user_data, value, error);
+  return gmp_worker_skeleton_report (user_data, value, error);
 }
 
-/* What GJS says of a call that it has refused, which is made again: see GMP_ENTER(). */
+/* What GJS says of a call that it has refused, which is made again: see GMP_GUARD(). */
 static gboolean
 is_of_refusal (const char *domain,
                const char *message)
@@ -217,7 +217,7 @@ log_cb (const char    *domain,
   if ((level & (G_LOG_FLAG_FATAL | G_LOG_FLAG_RECURSION)) != 0)
     g_log_default_handler (domain, level, message, NULL);
   else if (!g_log_writer_default_would_drop (level, domain) && !is_of_refusal (domain, message) &&
-           !gmp_control_log (user_data, domain != NULL ? domain : "", level, message))
+           !gmp_worker_skeleton_log (user_data, domain != NULL ? domain : "", level, message))
     g_log_default_handler (domain, level, message, NULL);
 }
 
@@ -263,20 +263,20 @@ set_rules (GmpJob *job)
 }
 
 static GVariant *
-run_worker (GmpHost    *self,
-            GmpControl *control,
-            GmpJob     *job,
-            const char *description,
-            GError    **error)
+run_worker (GmpHost           *self,
+            GmpWorkerSkeleton *control,
+            GmpJob            *job,
+            const char        *description,
+            GError           **error)
 {
   g_autoptr (GmpWorker) worker = NULL;
 
-  GMP_ENTER (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->id, error);
+  GMP_GUARD (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->id, error);
   if (worker == NULL)
     return NULL;
   g_object_set (worker, "id", job->id, NULL);
   set_rules (job);
-  gmp_control_ready (control);
+  gmp_worker_skeleton_ready (control);
   if (g_str_equal (job->role, "server") && GMP_IS_SERVER_WORKER (worker))
     return gmp_life_cycle_run_server (GMP_SERVER_WORKER (worker), job->params, job->inbox,
                                       job->stop, job->cancellable, error);
@@ -296,7 +296,7 @@ prepare (GmpHost    *self,
   gboolean ignored G_GNUC_UNUSED;
   GError *local = NULL;
 
-  GMP_ENTER (ignored, GMP_HOST_GET_CLASS (self)->prepare, self, description, job->id, job->params,
+  GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self)->prepare, self, description, job->id, job->params,
              &local);
   if (local == NULL)
     return TRUE;
@@ -305,10 +305,10 @@ prepare (GmpHost    *self,
 }
 
 static GVariant *
-run_target (GmpHost    *self,
-            GmpControl *control,
-            GmpJob     *job,
-            GError    **error)
+run_target (GmpHost           *self,
+            GmpWorkerSkeleton *control,
+            GmpJob            *job,
+            GError           **error)
 {
   const char *colon = strchr (job->target, ':');
   GVariant *result;
@@ -322,22 +322,22 @@ run_target (GmpHost    *self,
     return NULL;
   if (!g_str_equal (job->role, "call"))
     return run_worker (self, control, job, colon + 1, error);
-  gmp_control_ready (control);
-  GMP_ENTER (result, GMP_HOST_GET_CLASS (self)->call, self, colon + 1, job->id, job->params,
+  gmp_worker_skeleton_ready (control);
+  GMP_GUARD (result, GMP_HOST_GET_CLASS (self)->call, self, colon + 1, job->id, job->params,
              error);
   return result;
 }
 
 static void
-run_job (GmpHost    *self,
-         GmpControl *control,
-         GmpJob     *job)
+run_job (GmpHost           *self,
+         GmpWorkerSkeleton *control,
+         GmpJob            *job)
 {
   g_autoptr (GVariant) result = NULL;
   GError *error = NULL;
   const char *runtime;
 
-  gmp_entry_set_worker (job->id);
+  gmp_guard_set_worker (job->id);
   if (g_variant_lookup (job->options, "runtime", "&s", &runtime))
     gmp_worker_set_application_runtime (runtime);
   if (gmp_limits_apply (job->options, &error))
@@ -347,13 +347,13 @@ run_job (GmpHost    *self,
 
   /* Before the application hears of the result, so that it comes after all that was printed. */
   fflush (NULL);
-  if (!gmp_control_has_socket (control))
+  if (!gmp_worker_skeleton_has_socket (control))
     {
       g_printerr ("gmproc: code of the worker has closed the descriptor %d, which leads to the "
                   "application, so its result cannot be sent\n", GMP_WORKER_FD);
       gmp_exit_now (EXIT_FAILURE);
     }
-  gmp_control_finish_job (control, job, result, error);
+  gmp_worker_skeleton_finish_job (control, job, result, error);
 }
 
 static void
@@ -366,7 +366,7 @@ static pid_t application;
 static void
 parent_died_cb (int signum G_GNUC_UNUSED)
 {
-  if (getppid () != application && gmp_warm_server_has_lost_application ())
+  if (getppid () != application && gmp_fork_server_has_lost_application ())
     gmp_group_exit ();
 }
 
@@ -450,7 +450,7 @@ gmp_host_check_fork (GmpHost *self,
 {
   g_return_val_if_fail (GMP_IS_HOST (self), FALSE);
 
-  return gmp_warm_server_check (error);
+  return gmp_fork_server_check (error);
 }
 
 /**
@@ -465,7 +465,7 @@ gmp_host_check_fork (GmpHost *self,
 void
 gmp_host_end_forked (void)
 {
-  gmp_entry_end_forked ();
+  gmp_guard_end_forked ();
 }
 
 /**
@@ -488,7 +488,7 @@ gmp_host_report_modules (GmpHost            *self,
   g_return_if_fail (names != NULL);
 
   if (priv->control != NULL && names[0] != NULL)
-    gmp_control_loaded (priv->control, names);
+    gmp_worker_skeleton_loaded (priv->control, names);
 }
 
 /**
@@ -508,7 +508,7 @@ gmp_host_run (GmpHost *self)
 {
   GmpHostPrivate *priv = gmp_host_get_instance_private (self);
   g_autoptr (GError) error = NULL;
-  GmpControl *control;
+  GmpWorkerSkeleton *control;
   GmpJob *job;
   int fd;
 
@@ -523,26 +523,26 @@ gmp_host_run (GmpHost *self)
     }
   set_signals ();
   watch_parent ();
-  if (gmp_warm_server_is_wanted ())
+  if (gmp_fork_server_is_wanted ())
     {
-      gmp_warm_server_run (self, fd);
+      gmp_fork_server_run (self, fd);
       watch_parent ();
     }
   gmp_group_lead ();
   /* One write a line, so that lines of several workers do not mix, and appear as they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);
-  control = gmp_control_new (fd, &error);
+  control = gmp_worker_skeleton_new (fd, &error);
   if (control == NULL)
     {
       g_printerr ("gmproc: cannot run a worker: %s%s\n", error->message,
                   error->domain == G_THREAD_ERROR ? gmp_limit_describe (EAGAIN) : "");
       return GMP_EXIT_NO_WORKER;
     }
-  gmp_worker_set_process (gmp_control_get_cancellable (control), report_cb, control);
+  gmp_worker_set_process (gmp_worker_skeleton_get_cancellable (control), report_cb, control);
   priv->control = control;
   g_log_set_default_handler (log_cb, control);
-  while (!gmp_control_has_last (control) && (job = gmp_control_take_job (control)) != NULL)
+  while (!gmp_worker_skeleton_has_last (control) && (job = gmp_worker_skeleton_take_job (control)) != NULL)
     run_job (self, control, job);
 
   /* The control stays, for threads of the user's that are in it. */

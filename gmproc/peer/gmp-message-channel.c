@@ -9,7 +9,7 @@
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-wire-private.h"
+#include "peer/gmp-message-stream-private.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -24,7 +24,7 @@ struct _GmpMessageChannel
 {
   GmpChannel parent_instance;
 
-  GmpWire *wire;
+  GmpMessageStream *wire;
   GmpDoorbell *doorbell; /* (nullable) */
   guint32 events;        /* of the socket, by which it is rung */
   gboolean is_closed;    /* by this end */
@@ -40,8 +40,8 @@ static void fail (GmpMessageChannel *self,
 static void
 listen_to_socket (GmpMessageChannel *self)
 {
-  int fd = gmp_wire_get_fd (self->wire);
-  guint32 events = EPOLLIN | EPOLLRDHUP | (gmp_wire_has_unsent (self->wire) ? EPOLLOUT : 0);
+  int fd = gmp_message_stream_get_fd (self->wire);
+  guint32 events = EPOLLIN | EPOLLRDHUP | (gmp_message_stream_has_unsent (self->wire) ? EPOLLOUT : 0);
 
   if (self->doorbell == NULL || events == self->events)
     return;
@@ -66,7 +66,7 @@ post (GmpMessageChannel *self,
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   g_dbus_message_set_body (message, body);
   g_dbus_message_set_unix_fd_list (message, handles);
-  gmp_wire_post (self->wire, message);
+  gmp_message_stream_post (self->wire, message);
   listen_to_socket (self);
 }
 
@@ -98,7 +98,7 @@ gmp_message_channel_has_unsent (GmpChannel *channel)
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
 
-  return self->reason == NULL && gmp_wire_has_unsent (self->wire);
+  return self->reason == NULL && gmp_message_stream_has_unsent (self->wire);
 }
 
 static void
@@ -106,7 +106,7 @@ gmp_message_channel_close (GmpChannel   *channel,
                            const GError *reason)
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
-  g_autofree char *text = gmp_wire_limit_text (reason != NULL ? reason->message : "");
+  g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
 
   if (self->is_closed)
     return;
@@ -152,7 +152,7 @@ take_value (GmpMessageChannel *self,
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
 
   /* Or what is kept for a client that reads nothing would become more without end. */
-  if (gmp_wire_has_unsent (self->wire))
+  if (gmp_message_stream_has_unsent (self->wire))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
                    GMP_CHANNEL_IMPATIENT);
@@ -219,9 +219,9 @@ gmp_message_channel_receive (GmpChannel *channel,
 
   if (self->reason == NULL)
     {
-      gmp_wire_flush (self->wire);
+      gmp_message_stream_flush (self->wire);
       listen_to_socket (self);
-      message = gmp_wire_receive (self->wire, &local);
+      message = gmp_message_stream_receive (self->wire, &local);
       if (message == NULL && local == NULL)
         return GMP_CHANNEL_EMPTY;
       if (message == NULL)
@@ -255,9 +255,9 @@ gmp_message_channel_finalize (GObject *object)
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
 
   if (self->doorbell != NULL)
-    gmp_doorbell_forget (self->doorbell, gmp_wire_get_fd (self->wire));
+    gmp_doorbell_forget (self->doorbell, gmp_message_stream_get_fd (self->wire));
   g_clear_pointer (&self->doorbell, gmp_doorbell_unref);
-  g_clear_pointer (&self->wire, gmp_wire_free);
+  g_clear_pointer (&self->wire, gmp_message_stream_free);
   g_clear_error (&self->reason);
   G_OBJECT_CLASS (gmp_message_channel_parent_class)->finalize (object);
 }
@@ -287,6 +287,6 @@ gmp_message_channel_new (int      fd,
 {
   g_autoptr (GmpMessageChannel) self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
 
-  self->wire = gmp_wire_new (fd, error);
+  self->wire = gmp_message_stream_new (fd, error);
   return self->wire != NULL ? GMP_CHANNEL (g_steal_pointer (&self)) : NULL;
 }

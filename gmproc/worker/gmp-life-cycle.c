@@ -7,7 +7,7 @@
 #include "worker/gmp-life-cycle-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-entry-private.h"
+#include "worker/gmp-guard-private.h"
 #include "worker/gmp-worker-private.h"
 
 /* Methods of the user are free to return a floating variant. */
@@ -136,7 +136,7 @@ server_start (gpointer  self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->start, self, params, error);
+  GMP_GUARD (result, GMP_WORKER_GET_CLASS (self)->start, self, params, error);
   return result;
 }
 
@@ -148,7 +148,7 @@ server_process (gpointer    self,
 {
   GVariant *result;
 
-  GMP_ENTER (result, GMP_SERVER_WORKER_GET_CLASS (self)->process, self, client_id, request, error);
+  GMP_GUARD (result, GMP_SERVER_WORKER_GET_CLASS (self)->process, self, client_id, request, error);
   return result;
 }
 
@@ -158,7 +158,7 @@ server_wait (gpointer self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->wait, self, error);
+  GMP_GUARD (result, GMP_WORKER_GET_CLASS (self)->wait, self, error);
   return result;
 }
 
@@ -168,7 +168,7 @@ server_done (gpointer self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->done, self, error);
+  GMP_GUARD (result, GMP_WORKER_GET_CLASS (self)->done, self, error);
   return result;
 }
 
@@ -178,7 +178,7 @@ server_finish (gpointer self,
 {
   GVariant *result;
 
-  GMP_ENTER (result, GMP_WORKER_GET_CLASS (self)->finish, self, error);
+  GMP_GUARD (result, GMP_WORKER_GET_CLASS (self)->finish, self, error);
   return result;
 }
 
@@ -190,7 +190,7 @@ server_client_failed (gpointer      self,
 {
   gboolean result;
 
-  GMP_ENTER (result, GMP_SERVER_WORKER_GET_CLASS (self)->client_failed, self, client_id, reason,
+  GMP_GUARD (result, GMP_SERVER_WORKER_GET_CLASS (self)->client_failed, self, client_id, reason,
              error);
   return result;
 }
@@ -345,7 +345,7 @@ ask (GmpClientWorker *client,
   GError *local = NULL;
   gboolean ignored G_GNUC_UNUSED;
 
-  GMP_ENTER (payload, klass->process, client, &local);
+  GMP_GUARD (payload, klass->process, client, &local);
   payload = take (payload);
   request.payload = payload;
   if (!succeeded (local, error) || !send (&request, error))
@@ -354,9 +354,9 @@ ask (GmpClientWorker *client,
     turn = receive (&request, &mail, error);
   if (turn != TURN_ANSWERED)
     return turn;
-  GMP_ENTER (ignored, klass->update, client, mail.payload, &local);
+  GMP_GUARD (ignored, klass->update, client, mail.payload, &local);
   if (local == NULL)
-    GMP_ENTER (ignored, GMP_WORKER_CLASS (klass)->wait, GMP_WORKER (client), &local);
+    GMP_GUARD (ignored, GMP_WORKER_CLASS (klass)->wait, GMP_WORKER (client), &local);
   return succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
 }
 
@@ -374,7 +374,7 @@ live (GmpClientWorker *client,
       GError *local = NULL;
       gboolean done;
 
-      GMP_ENTER (done, GMP_WORKER_GET_CLASS (client)->done, GMP_WORKER (client), &local);
+      GMP_GUARD (done, GMP_WORKER_GET_CLASS (client)->done, GMP_WORKER (client), &local);
       if (!succeeded (local, error))
         return FALSE;
       if (done)
@@ -414,13 +414,13 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
 
   gmp_worker_set_inbox (worker, inbox);
   gmp_inbox_set_stop (inbox, stop);
-  GMP_ENTER (ignored, klass->start, worker, params, &local);
+  GMP_GUARD (ignored, klass->start, worker, params, &local);
   if (local == NULL && live (client, inbox, resends, stop, &local))
     check_own (inbox, &local);
   if (local == NULL)
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
-    GMP_ENTER (result, klass->finish, worker, &local);
+    GMP_GUARD (result, klass->finish, worker, &local);
   result = take (result);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);

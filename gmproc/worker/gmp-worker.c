@@ -7,7 +7,7 @@
 #include "worker/gmp-worker-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-entry-private.h"
+#include "worker/gmp-guard-private.h"
 
 /**
  * GmpWorker:
@@ -370,5 +370,5 @@ gmp_worker_get_cancellable (void)
 void
 gmp_worker_enter (void)
 {
-  gmp_entry_mark ();
+  gmp_guard_mark ();
 }

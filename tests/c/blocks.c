@@ -122,11 +122,11 @@ side_thread (gpointer data)
 }
 
 static void
-side_init (Side      *self,
-           GmpMemory *memory,
-           GmpEnd     end,
-           guint8    *arenas[2],
-           int        bells[2])
+side_init (Side         *self,
+           GmpMemory    *memory,
+           GmpExitReport end,
+           guint8       *arenas[2],
+           int           bells[2])
 {
   self->memory = *memory;
   g_atomic_ref_count_init (&self->memory.ref_count);
@@ -165,7 +165,7 @@ test_threads (void)
   arenas[GMP_END_CLIENT] = client->arena_out;
   arenas[GMP_END_SERVER] = server->arena_out;
   for (guint end = 0; end < 2; end++)
-    side_init (&sides[end], client, (GmpEnd) end, arenas, bells);
+    side_init (&sides[end], client, (GmpExitReport) end, arenas, bells);
   thread = g_thread_new ("server", side_thread, &sides[GMP_END_SERVER]);
   side_thread (&sides[GMP_END_CLIENT]);
   g_thread_join (thread);

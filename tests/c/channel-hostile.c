@@ -8,7 +8,7 @@
 #include "test-channel.h"
 
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-wire-private.h"
+#include "peer/gmp-message-stream-private.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -19,7 +19,7 @@
 typedef struct {
   GmpInbox *inbox;
   GmpChannel *good;
-  GmpWire *bad;
+  GmpMessageStream *bad;
   GSource *bad_source;
 } Server;
 
@@ -29,7 +29,7 @@ flush_cb (GSocket     *socket G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
           gpointer     wire)
 {
-  return gmp_wire_flush (wire) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+  return gmp_message_stream_flush (wire) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 static GmpChannel *
@@ -50,7 +50,7 @@ add_channel (Server     *self,
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_wire_socketpair (fds, &error);
+  gmp_message_stream_socketpair (fds, &error);
   g_assert_no_error (error);
   channel = new_channel (fds[0]);
   gmp_inbox_add (self->inbox, id, "native", channel);
@@ -65,7 +65,7 @@ server_init (Server *self)
   *self = (Server) { .inbox = gmp_inbox_new (&error) };
   g_assert_no_error (error);
   self->good = new_channel (add_channel (self, "good"));
-  self->bad = gmp_wire_new (add_channel (self, "bad"), &error);
+  self->bad = gmp_message_stream_new (add_channel (self, "bad"), &error);
   g_assert_no_error (error);
 }
 
@@ -77,7 +77,7 @@ server_clear (Server *self)
   g_clear_pointer (&self->bad_source, g_source_unref);
   gmp_inbox_free (self->inbox);
   g_object_unref (self->good);
-  gmp_wire_free (self->bad);
+  gmp_message_stream_free (self->bad);
 }
 
 static GDBusMessage *
@@ -98,9 +98,9 @@ static void
 post (Server       *self,
       GDBusMessage *message)
 {
-  if (!gmp_wire_post (self->bad, message) && self->bad_source == NULL)
-    self->bad_source = gmp_wire_create_source (self->bad, G_PRIORITY_DEFAULT, G_IO_OUT, NULL,
-                                               flush_cb, self->bad);
+  if (!gmp_message_stream_post (self->bad, message) && self->bad_source == NULL)
+    self->bad_source = gmp_message_stream_create_source (self->bad, G_PRIORITY_DEFAULT, G_IO_OUT, NULL,
+                                                         flush_cb, self->bad);
   g_object_unref (message);
 }
 
@@ -116,7 +116,7 @@ check_told (Server *self,
             int     wanted)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GDBusMessage) answer = gmp_wire_receive (self->bad, &error);
+  g_autoptr (GDBusMessage) answer = gmp_message_stream_receive (self->bad, &error);
   const char *domain;
   int code;
 
@@ -342,7 +342,7 @@ test_announced (void)
   Server server;
 
   server_init (&server);
-  g_assert_cmpint (write (gmp_wire_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
+  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
                    16);
   check_ended (&server);
   server_clear (&server);
@@ -378,7 +378,7 @@ test_own_value_limit (void)
   gmp_test_check_in (error->message, "(value-size-limit)");
   g_clear_error (&error);
   g_assert_true (gmp_channel_send (mail.channel, fits, &error));
-  message = gmp_wire_receive (server.bad, &error);
+  message = gmp_message_stream_receive (server.bad, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (g_dbus_message_get_member (message), ==, "Send");
   server_clear (&server);
@@ -433,7 +433,7 @@ test_no_dbus (void)
   Server server;
 
   server_init (&server);
-  g_assert_cmpint (write (gmp_wire_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
   check_ended (&server);
   server_clear (&server);
 }

@@ -7,8 +7,8 @@
 #include "gmp-test.h"
 #include "test-channel.h"
 
-#include "peer/gmp-port-private.h"
-#include "peer/gmp-wire-private.h"
+#include "peer/gmp-channel-descriptors-private.h"
+#include "peer/gmp-message-stream-private.h"
 
 #include <string.h>
 #include <sys/epoll.h>
@@ -71,7 +71,7 @@ test_channel_init (TestChannel *self G_GNUC_UNUSED)
 
 /* Two ends of a channel, each in an inbox. */
 typedef struct {
-  GmpPort *ports[2]; /* (nullable): connected */
+  GmpChannelDescriptors *ports[2]; /* (nullable): connected */
   GmpChannel *channels[2];
   GmpInbox *inboxes[2];
 } Ends;
@@ -82,7 +82,7 @@ ends_connect (Ends *self,
 {
   g_autoptr (GError) error = NULL;
 
-  self->channels[at] = gmp_port_open (g_steal_pointer (&self->ports[at]), &error);
+  self->channels[at] = gmp_channel_descriptors_open (g_steal_pointer (&self->ports[at]), &error);
   g_assert_no_error (error);
   self->inboxes[at] = gmp_inbox_new (&error);
   g_assert_no_error (error);
@@ -96,7 +96,7 @@ ends_init (Ends *self)
   g_autoptr (GError) error = NULL;
 
   *self = (Ends) { 0, };
-  gmp_port_new_pair (TEST_ARENA_SIZE, 2, &self->ports[1], &self->ports[0], &error);
+  gmp_channel_descriptors_new_pair (TEST_ARENA_SIZE, 2, &self->ports[1], &self->ports[0], &error);
   g_assert_no_error (error);
 }
 
@@ -298,7 +298,7 @@ test_gone (void)
   /* Before. */
   ends_init (&ends);
   ends_connect (&ends, 0);
-  gmp_port_free (ends.ports[1]);
+  gmp_channel_descriptors_free (ends.ports[1]);
   check_closed (&ends, 0, GMP_ERROR, GMP_ERROR_DISCONNECTED, NULL);
   ends_drop (&ends, 0);
 }
@@ -313,7 +313,7 @@ test_dropped (void)
   ends_connect (&ends, 0);
   send (&ends, 0, g_variant_new_int32 (1));
   ends_drop (&ends, 0);
-  gmp_port_free (ends.ports[1]);
+  gmp_channel_descriptors_free (ends.ports[1]);
 }
 
 static void
@@ -474,7 +474,7 @@ test_doorbell (void)
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
 
   /* What is listened to rings too, and says which it was. */
-  gmp_wire_socketpair (fds, &error);
+  gmp_message_stream_socketpair (fds, &error);
   g_assert_no_error (error);
   g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));
   g_assert_false (gmp_doorbell_wait (doorbell, 0));

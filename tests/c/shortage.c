@@ -9,8 +9,8 @@
 #include "channel/gmp-doorbell-private.h"
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-payload-private.h"
-#include "peer/gmp-port-private.h"
-#include "peer/gmp-wire-private.h"
+#include "peer/gmp-channel-descriptors-private.h"
+#include "peer/gmp-message-stream-private.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -87,12 +87,12 @@ open_shared (GError **error)
 static gboolean
 open_pair (GError **error)
 {
-  GmpPort *client, *server;
+  GmpChannelDescriptors *client, *server;
 
-  if (!gmp_port_new_pair (GMP_MEMORY_PART, 1, &client, &server, error))
+  if (!gmp_channel_descriptors_new_pair (GMP_MEMORY_PART, 1, &client, &server, error))
     return FALSE;
-  gmp_port_free (client);
-  gmp_port_free (server);
+  gmp_channel_descriptors_free (client);
+  gmp_channel_descriptors_free (server);
   return TRUE;
 }
 
@@ -101,7 +101,7 @@ open_sockets (GError **error)
 {
   int fds[2];
 
-  if (!gmp_wire_socketpair (fds, error))
+  if (!gmp_message_stream_socketpair (fds, error))
     return FALSE;
   close (fds[0]);
   close (fds[1]);
@@ -528,7 +528,7 @@ check_handles (const char *kind,
 
   if (has_handles)
     g_unix_fd_list_append (handles, STDERR_FILENO, NULL);
-  g_assert_null (gmp_port_new_handles (kind, value, handles, &error));
+  g_assert_null (gmp_channel_descriptors_new_handles (kind, value, handles, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
   g_test_message ("%s", error->message);
 }

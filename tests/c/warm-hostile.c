@@ -7,7 +7,7 @@
 #include "gmp-test.h"
 
 #include "base/gmp-pidfd-private.h"
-#include "base/gmp-warm-private.h"
+#include "base/gmp-fork-message-private.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -27,19 +27,19 @@
 /* In the server. */
 
 static void
-say (GmpWarmKind kind,
-     int         number,
-     const char *text,
-     int         n_handles,
-     int         handle)
+say (GmpForkMessageKind kind,
+     int                number,
+     const char        *text,
+     int                n_handles,
+     int                handle)
 {
-  GmpWarmMessage message = { .kind = kind, .number = number, .n_handles = n_handles,
+  GmpForkMessage message = { .kind = kind, .number = number, .n_handles = n_handles,
                              .text = (char *) text, .length = strlen (text) };
 
   for (int i = 0; i < n_handles; i++)
     message.handles[i] = handle;
   /* The application may have had enough already. */
-  gmp_warm_send (SERVER, &message, NULL);
+  gmp_fork_message_send (SERVER, &message, NULL);
 }
 
 static void
@@ -54,13 +54,13 @@ say_bytes (const char *bytes,
 static void
 lie_forked (void)
 {
-  say (GMP_WARM_FORKED, 1, "", 1, STDERR_FILENO);
+  say (GMP_FORK_FORKED, 1, "", 1, STDERR_FILENO);
 }
 
 static void
 lie_ended (void)
 {
-  say (GMP_WARM_ENDED, getpid (), "0 0", 0, -1);
+  say (GMP_FORK_ENDED, getpid (), "0 0", 0, -1);
 }
 
 static void
@@ -84,7 +84,7 @@ lie_unknown (void)
 static void
 lie_refused (void)
 {
-  say (GMP_WARM_REFUSED, 0, "\xff\xfe %s%n", 0, -1);
+  say (GMP_FORK_REFUSED, 0, "\xff\xfe %s%n", 0, -1);
 }
 
 static void
@@ -98,7 +98,7 @@ lie_nothing (void)
 static void
 lie_without_handle (void)
 {
-  say (GMP_WARM_FORKED, getpid (), "", 0, -1);
+  say (GMP_FORK_FORKED, getpid (), "", 0, -1);
 }
 
 static void
@@ -106,7 +106,7 @@ lie_with_four_handles (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_WARM_FORKED, getpid (), "", 4, pidfd);
+  say (GMP_FORK_FORKED, getpid (), "", 4, pidfd);
 }
 
 static void
@@ -114,7 +114,7 @@ lie_without_pid (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_WARM_FORKED, 0, "", 1, pidfd);
+  say (GMP_FORK_FORKED, 0, "", 1, pidfd);
 }
 
 static void
@@ -122,7 +122,7 @@ lie_with_negative_pid (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_WARM_FORKED, -1, "", 1, pidfd);
+  say (GMP_FORK_FORKED, -1, "", 1, pidfd);
 }
 
 /* Of a process that has ended already. */
@@ -141,8 +141,8 @@ lie_about_end (void)
   int pid;
   int pidfd = fork_one (&pid);
 
-  say (GMP_WARM_FORKED, pid, "", 1, pidfd);
-  say (GMP_WARM_ENDED, pid, "well, I think", 0, -1);
+  say (GMP_FORK_FORKED, pid, "", 1, pidfd);
+  say (GMP_FORK_ENDED, pid, "well, I think", 0, -1);
 }
 
 static void
@@ -151,9 +151,9 @@ lie_twice_ended (void)
   int pid;
   int pidfd = fork_one (&pid);
 
-  say (GMP_WARM_FORKED, pid, "", 1, pidfd);
-  say (GMP_WARM_ENDED, pid, "0 0", 0, -1);
-  say (GMP_WARM_ENDED, pid, "0 0", 0, -1);
+  say (GMP_FORK_FORKED, pid, "", 1, pidfd);
+  say (GMP_FORK_ENDED, pid, "0 0", 0, -1);
+  say (GMP_FORK_ENDED, pid, "0 0", 0, -1);
 }
 
 static void
@@ -163,24 +163,24 @@ lie_twice_forked (void)
   int pidfd = fork_one (&pid);
 
   for (guint i = 0; i < 3; i++)
-    say (GMP_WARM_FORKED, pid, "", 1, pidfd);
+    say (GMP_FORK_FORKED, pid, "", 1, pidfd);
 }
 
 /* Without end, of processes that there never were. */
 static void
 lie_flood (void)
 {
-  const GmpWarmMessage ended = { .kind = GMP_WARM_ENDED, .number = 1, .text = (char *) "0 0",
+  const GmpForkMessage ended = { .kind = GMP_FORK_ENDED, .number = 1, .text = (char *) "0 0",
                                  .length = 3 };
 
-  while (gmp_warm_send (SERVER, &ended, NULL))
+  while (gmp_fork_message_send (SERVER, &ended, NULL))
     ;
 }
 
 static void
 lie_again_ready (void)
 {
-  say (GMP_WARM_READY, 0, "", 0, -1);
+  say (GMP_FORK_READY, 0, "", 0, -1);
 }
 
 static const struct {
@@ -217,18 +217,18 @@ static const struct {
 static int
 be_liar (guint lie)
 {
-  GmpWarmMessage message;
+  GmpForkMessage message;
 
-  if (!gmp_warm_receive (SERVER, FALSE, &message, NULL))
+  if (!gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
     return EXIT_FAILURE;
-  gmp_warm_message_clear (&message);
+  gmp_fork_message_clear (&message);
   if (lies[lie].is_ready)
-    say (GMP_WARM_READY, 0, "", 0, -1);
+    say (GMP_FORK_READY, 0, "", 0, -1);
   else
     lies[lie].tell ();
-  while (gmp_warm_receive (SERVER, FALSE, &message, NULL))
+  while (gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
     {
-      gmp_warm_message_clear (&message);
+      gmp_fork_message_clear (&message);
       lies[lie].tell ();
     }
   return EXIT_SUCCESS;

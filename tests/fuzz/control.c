@@ -6,7 +6,7 @@
 
 #include "wire.h"
 
-#include "application/gmp-worker-link-private.h"
+#include "supervision/gmp-worker-connection-private.h"
 #include "base/gmp-error.h"
 
 #include <unistd.h>
@@ -15,7 +15,7 @@
  * serial 1. It has to hear in the end that the run has failed, or a value. */
 
 typedef struct {
-  GmpWorkerLink *link; /* (nullable) */
+  GmpWorkerConnection *link; /* (nullable) */
   gboolean is_connected;
   gboolean has_returned;
   gboolean has_caught_up;
@@ -100,7 +100,7 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
 {
   Run *run = user_data;
 
-  run->link = gmp_worker_link_open_finish (result, NULL);
+  run->link = gmp_worker_connection_open_finish (result, NULL);
   run->is_connected = TRUE;
 }
 
@@ -109,24 +109,24 @@ run_link (Run       *run,
           int        fd,
           FuzzInput *input)
 {
-  GmpWorkerLink *link = run->link;
-  GmpRun *asked = gmp_run_new ("call", "1", "native::nothing", NULL);
+  GmpWorkerConnection *link = run->link;
+  GmpJob *asked = gmp_job_new ("call", "1", "native::nothing", NULL);
   g_autoptr (GError) error = NULL;
 
-  gmp_worker_link_begin (link, G_PRIORITY_DEFAULT, &events, run);
-  gmp_worker_link_run (link, asked, g_variant_new ("a{sv}", NULL), 1 << 20, &error);
+  gmp_worker_connection_begin (link, G_PRIORITY_DEFAULT, &events, run);
+  gmp_worker_connection_run (link, asked, g_variant_new ("a{sv}", NULL), 1 << 20, &error);
   g_assert_no_error (error);
   wire_wait (fd);
   wire_send (fd, input);
-  gmp_worker_link_catch_up (link);
+  gmp_worker_connection_catch_up (link);
   while (!run->has_returned)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
   if (run->error != NULL)
     fuzz_check_error (run->error);
   else if (run->value != NULL)
     fuzz_use_value (run->value);
-  gmp_worker_link_free (link);
-  gmp_run_free (asked);
+  gmp_worker_connection_free (link);
+  gmp_job_free (asked);
 }
 
 int
@@ -143,7 +143,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   /* The greeting. */
   g_assert_cmpint (write (fd, "", 1), ==, 1);
   g_main_context_push_thread_default (context);
-  gmp_worker_link_open_async (other_end, G_PRIORITY_DEFAULT, NULL, connected_cb, &run);
+  gmp_worker_connection_open_async (other_end, G_PRIORITY_DEFAULT, NULL, connected_cb, &run);
   while (!run.is_connected)
     g_main_context_iteration (context, TRUE);
   g_assert_nonnull (run.link);

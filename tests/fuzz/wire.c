@@ -6,7 +6,7 @@
 
 #include "wire.h"
 
-#include "peer/gmp-wire-private.h"
+#include "peer/gmp-message-stream-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ wire_begin (int *other_end)
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_wire_socketpair (fds, &error);
+  gmp_message_stream_socketpair (fds, &error);
   g_assert_no_error (error);
   *other_end = fds[0];
   return fds[1];

@@ -1,0 +1,55 @@
+/* gmp-fork-message-private.h: what an application and its warm-start server say to each other
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Tells a process beside GMP_WORKER_ENV, whose socket then speaks this, that it is to be forked. */
+#define GMP_FORK_SERVER_ENV "GMPROC_WARM_SERVER"
+
+/* The application says LOAD, once, and is told READY or REFUSED. After that each FORK is answered
+ * by FORKED or REFUSED, and each process that has ended is made known by ENDED. The end of the
+ * socket is the end of the server. */
+typedef enum {
+  GMP_FORK_LOAD = 1, /* what to load: text is a GVariant of type v */
+  GMP_FORK_READY,
+  GMP_FORK_REFUSED,  /* text says why */
+  GMP_FORK_FORK,     /* descriptors: see GmpForkHandle */
+  GMP_FORK_FORKED,   /* number is the pid; descriptor: its pidfd */
+  GMP_FORK_ENDED     /* number is the pid; text: wait status and KiB of memory it had at most */
+} GmpForkMessageKind;
+
+/* The descriptors of FORK. */
+typedef enum {
+  GMP_FORK_HANDLE_CONTROL,
+  GMP_FORK_HANDLE_STDOUT,
+  GMP_FORK_HANDLE_STDERR,
+  GMP_FORK_HANDLE_FOLDER, /* the working directory */
+  GMP_FORK_N_HANDLES
+} GmpForkHandle;
+
+typedef struct {
+  guint32 kind;
+  gint32 number;
+  guint32 n_handles;
+  int handles[GMP_FORK_N_HANDLES];
+  gsize length;
+  char *text; /* (nullable): ends with a zero that @length does not count */
+} GmpForkMessage;
+
+gboolean gmp_fork_message_send    (int                   fd,
+                                   const GmpForkMessage *message,
+                                   GError              **error);
+gboolean gmp_fork_message_receive (int             fd,
+                                   gboolean        keeps_it,
+                                   GmpForkMessage *message,
+                                   GError        **error);
+void     gmp_fork_message_clear   (GmpForkMessage        *message);
+
+G_END_DECLS

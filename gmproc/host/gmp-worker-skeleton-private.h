@@ -1,0 +1,50 @@
+/* gmp-worker-skeleton-private.h: hears the application while code of the user runs
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-inbox-private.h"
+
+G_BEGIN_DECLS
+
+/* One run: what the application asked for, and what it may want to end. */
+typedef struct {
+  char *role;
+  char *id;
+  char *target;
+  GVariant *params;          /* (nullable) */
+  GVariant *options;         /* a{sv} */
+  GmpInbox *inbox;           /* owned by the control */
+  GCancellable *stop;        /* ends the life cycle at its next turn */
+  GCancellable *cancellable; /* nobody wants the result any more; stop is cancelled with it */
+  GDBusMessage *call;
+} GmpJob;
+
+typedef struct _GmpWorkerSkeleton GmpWorkerSkeleton;
+
+GmpWorkerSkeleton *gmp_worker_skeleton_new             (int          fd,
+                                                        GError     **error);
+gboolean           gmp_worker_skeleton_rehearse        (GError     **error);
+GmpJob            *gmp_worker_skeleton_take_job        (GmpWorkerSkeleton  *self);
+GCancellable      *gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton  *self);
+gboolean           gmp_worker_skeleton_has_socket      (GmpWorkerSkeleton  *self);
+gboolean           gmp_worker_skeleton_has_last        (GmpWorkerSkeleton  *self);
+void               gmp_worker_skeleton_loaded          (GmpWorkerSkeleton  *self,
+                                                        const char * const *names);
+void               gmp_worker_skeleton_ready           (GmpWorkerSkeleton  *self);
+void               gmp_worker_skeleton_finish_job      (GmpWorkerSkeleton *self,
+                                                        GmpJob            *job,
+                                                        GVariant          *result,
+                                                        GError            *error);
+gboolean           gmp_worker_skeleton_report          (GmpWorkerSkeleton *self,
+                                                        GVariant          *value,
+                                                        GError           **error);
+gboolean           gmp_worker_skeleton_log             (GmpWorkerSkeleton *self,
+                                                        const char        *domain,
+                                                        guint              level,
+                                                        const char        *message);
+
+G_END_DECLS

@@ -1,0 +1,607 @@
+/* gmp-worker-skeleton.c: hears the application while code of the user runs
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "host/gmp-worker-skeleton-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
+#include "channel/gmp-value-private.h"
+#include "host/gmp-group-private.h"
+#include "peer/gmp-payload-private.h"
+#include "peer/gmp-channel-descriptors-private.h"
+#include "peer/gmp-message-stream-private.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The main thread belongs to the user's code, which may block as long as it likes. A thread of the
+ * control's own reads what the application calls; it never runs code of the user. Replies and
+ * signals are written by the thread that has them.
+ *
+ * A run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in the
+ * main thread, and ends with gmp_worker_skeleton_finish_job(). */
+struct _GmpWorkerSkeleton
+{
+  GThread *thread;
+  GMainContext *context;
+  gboolean is_open;  /* the thread's: the application has not gone */
+  GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has gone */
+  int fd;
+  ino_t socket; /* what @fd is */
+  pid_t pid;    /* the worker */
+
+  GmpMessageStream *wire;
+  GCancellable *cancellable; /* of all runs: one that was cancelled is the process's last */
+
+  GMutex reporting; /* held while a report is sent, so that it comes before its run's reply */
+  GMutex lock;      /* not held while anything waits */
+  GmpJob *running;        /* (nullable): under lock */
+  GmpInbox *inbox;        /* of the run that comes or is; under lock */
+  gboolean inbox_is_used; /* by a run that has ended; under lock */
+  gboolean has_last;      /* the main thread's: no run will follow */
+};
+
+static GmpJob no_more_jobs;
+
+/* A worker has one, which exists until the process is gone: threads of the user's may log, report
+ * or ask for the cancellable at any time. */
+static GmpWorkerSkeleton *process_control;
+
+static void
+job_free (GmpJob *job)
+{
+  g_free (job->role);
+  g_free (job->id);
+  g_free (job->target);
+  g_clear_pointer (&job->params, g_variant_unref);
+  g_variant_unref (job->options);
+  g_clear_object (&job->stop);
+  g_clear_object (&job->cancellable);
+  g_object_unref (job->call);
+  g_free (job);
+}
+
+/* The inbox of a run that has ended is kept until there is another: its clients may still have to
+ * hear that the server is done. */
+static GmpInbox *
+get_inbox_locked (GmpWorkerSkeleton *self,
+                  GError           **error)
+{
+  if (self->inbox_is_used)
+    {
+      g_clear_pointer (&self->inbox, gmp_inbox_free);
+      self->inbox_is_used = FALSE;
+    }
+  if (self->inbox == NULL)
+    self->inbox = gmp_inbox_new (error);
+  return self->inbox;
+}
+
+static GmpChannel *
+make_channel (const char  *kind,
+              GVariant    *positions,
+              GUnixFDList *handles,
+              GError     **error)
+{
+  GmpChannelDescriptors *port = gmp_channel_descriptors_new_handles (kind, positions, handles, error);
+
+  return port != NULL ? gmp_channel_descriptors_open (port, error) : NULL;
+}
+
+/* What the application calls. Without an error, all but Run is answered at once, with nothing. A
+ * call that fails ends the run: so the application knows why, and the worker goes on as it can. */
+
+static void
+handle_connect (GmpWorkerSkeleton *self,
+                GDBusMessage      *call,
+                GError           **error)
+{
+  g_autoptr (GVariant) positions = NULL;
+  g_autoptr (GmpChannel) channel = NULL;
+  const char *peer;
+  const char *runtime;
+  const char *kind;
+  GmpInbox *inbox = NULL;
+
+  g_variant_get (g_dbus_message_get_body (call), "(&s&s&s@ah)", &peer, &runtime, &kind,
+                 &positions);
+  channel = make_channel (kind, positions, g_dbus_message_get_unix_fd_list (call), error);
+  if (channel == NULL)
+    g_prefix_error (error, "its channel to %s cannot be connected: ", peer);
+  g_mutex_lock (&self->lock);
+  if (channel != NULL)
+    inbox = get_inbox_locked (self, error);
+  if (inbox != NULL)
+    gmp_inbox_add (inbox, peer, runtime, channel);
+  g_mutex_unlock (&self->lock);
+}
+
+/* @params is taken over. */
+static GmpJob *
+make_job (GmpWorkerSkeleton *self,
+          GDBusMessage      *call,
+          GVariant          *params)
+{
+  GmpJob *job = g_new0 (GmpJob, 1);
+
+  g_variant_get (g_dbus_message_get_body (call), "(sss@(sayah)@a{sv})", &job->role, &job->id,
+                 &job->target, NULL, &job->options);
+  job->params = params;
+  job->stop = g_cancellable_new ();
+  job->cancellable = g_object_ref (self->cancellable);
+  job->call = g_object_ref (call);
+  return job;
+}
+
+static void
+handle_run (GmpWorkerSkeleton *self,
+            GDBusMessage      *call,
+            GError           **error)
+{
+  g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (call), 3);
+  g_autoptr (GVariant) params = NULL;
+  GmpInbox *inbox = NULL;
+
+  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (call), &params, error))
+    return;
+  g_mutex_lock (&self->lock);
+  if (self->running != NULL)
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS, "This worker is in a run already");
+  else
+    inbox = get_inbox_locked (self, error);
+  if (inbox != NULL)
+    {
+      /* Code of an earlier run may have cancelled it by itself. */
+      g_cancellable_reset (self->cancellable);
+      self->running = make_job (self, call, g_steal_pointer (&params));
+      self->running->inbox = inbox;
+      gmp_debug ("worker %s: run %s as %s", self->running->id, self->running->target,
+                 self->running->role);
+      g_async_queue_push (self->jobs, self->running);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+handle_gone (GmpWorkerSkeleton *self,
+             GDBusMessage      *call,
+             GError           **error G_GNUC_UNUSED)
+{
+  g_autoptr (GError) reason = NULL;
+  const char *peer;
+  const char *domain;
+  const char *message;
+  gboolean returns;
+  int code;
+
+  g_variant_get (g_dbus_message_get_body (call), "(&s&si&sb)", &peer, &domain, &code, &message,
+                 &returns);
+  gmp_debug ("%s has ended%s: %s", peer, returns ? " and returns" : "", message);
+  if (domain[0] != '\0')
+    reason = g_error_new_literal (g_quark_from_string (domain), code, message);
+  g_mutex_lock (&self->lock);
+  if (self->inbox != NULL)
+    gmp_inbox_tell_gone (self->inbox, peer, reason, returns);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+handle_stop (GmpWorkerSkeleton *self,
+             GDBusMessage      *call G_GNUC_UNUSED,
+             GError           **error G_GNUC_UNUSED)
+{
+  gmp_debug ("told to stop");
+  g_mutex_lock (&self->lock);
+  if (self->running != NULL)
+    g_cancellable_cancel (self->running->stop);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+handle_cancel (GmpWorkerSkeleton *self,
+               GDBusMessage      *call G_GNUC_UNUSED,
+               GError           **error G_GNUC_UNUSED)
+{
+  g_autoptr (GCancellable) cancellable = NULL;
+  g_autoptr (GCancellable) stop = NULL;
+
+  gmp_debug ("cancelled");
+  g_mutex_lock (&self->lock);
+  if (self->running != NULL)
+    {
+      cancellable = g_object_ref (self->running->cancellable);
+      stop = g_object_ref (self->running->stop);
+    }
+  g_mutex_unlock (&self->lock);
+  /* Outside the lock: handlers of the user may be connected. */
+  g_cancellable_cancel (cancellable);
+  g_cancellable_cancel (stop);
+}
+
+static const struct {
+  const char *name;
+  void (*handle) (GmpWorkerSkeleton *self, GDBusMessage *call, GError **error);
+  gboolean replies_later;
+} methods[] = {
+  { "Connect", handle_connect, FALSE },
+  { "Run", handle_run, TRUE },
+  { "Gone", handle_gone, FALSE },
+  { "Stop", handle_stop, FALSE },
+  { "Cancel", handle_cancel, FALSE },
+};
+
+/* Takes @error (nullable) and @body (nullable) over, of which one counts. */
+static void
+reply (GmpWorkerSkeleton *self,
+       GDBusMessage      *call,
+       GVariant          *body,
+       GUnixFDList       *handles,
+       GError            *error)
+{
+  g_autoptr (GDBusMessage) message = NULL;
+  g_autoptr (GError) lost = NULL;
+
+  if (error != NULL)
+    {
+      message = gmp_message_stream_new_error (call, error);
+      g_error_free (error);
+    }
+  else
+    {
+      message = g_dbus_message_new_method_reply (call);
+      if (body != NULL)
+        g_dbus_message_set_body (message, body);
+      g_dbus_message_set_unix_fd_list (message, handles);
+    }
+  if (!gmp_message_stream_send (self->wire, message, &lost))
+    gmp_debug ("a reply is lost: %s", lost->message);
+}
+
+static gboolean
+handle (GmpWorkerSkeleton *self,
+        GDBusMessage      *call,
+        GError           **error)
+{
+  const char *name = g_dbus_message_get_member (call);
+  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (
+    GMP_WORKER_INFO, name);
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      GError *local = NULL;
+
+      if (!g_str_equal (methods[i].name, name) || !gmp_message_stream_has_arguments (call, info->in_args))
+        continue;
+      methods[i].handle (self, call, &local);
+      if (local == NULL)
+        return !methods[i].replies_later;
+      g_propagate_error (error, local);
+      return TRUE;
+    }
+  g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD, "A worker has no method %s (%s)",
+               name, g_dbus_message_get_signature (call));
+  return TRUE;
+}
+
+static void
+hear_end (GmpWorkerSkeleton *self)
+{
+  gboolean busy;
+
+  g_mutex_lock (&self->lock);
+  busy = self->running != NULL;
+  g_mutex_unlock (&self->lock);
+
+  gmp_debug ("the application has closed the connection: %s", busy ? "exit" : "idle, end");
+  /* Nobody is left to work for, and code of the user may never come back. Standard error leads to
+   * the application, which quotes this if it is there after all: somebody closed the socket, then.
+   * */
+  if (busy)
+    {
+      g_printerr ("gmproc: the connection to the application is lost, so this worker ends\n");
+      gmp_exit_prepare ();
+      gmp_group_exit ();
+    }
+  g_async_queue_push (self->jobs, &no_more_jobs);
+}
+
+static gboolean
+receive_cb (GSocket     *socket G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
+{
+  GmpWorkerSkeleton *self = user_data;
+  g_autoptr (GError) lost = NULL;
+  g_autoptr (GDBusMessage) call = gmp_message_stream_receive (self->wire, &lost);
+  GError *error = NULL;
+
+  if (lost != NULL)
+    {
+      gmp_debug ("nothing more to hear: %s", lost->message);
+      self->is_open = FALSE;
+      hear_end (self);
+      return G_SOURCE_REMOVE;
+    }
+  if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+      handle (self, call, &error))
+    reply (self, call, NULL, NULL, error);
+  return G_SOURCE_CONTINUE;
+}
+
+static gpointer
+control_thread (gpointer user_data)
+{
+  GmpWorkerSkeleton *self = user_data;
+  g_autoptr (GSource) source = NULL;
+
+  g_main_context_push_thread_default (self->context);
+  source = gmp_message_stream_create_source (self->wire, G_PRIORITY_DEFAULT, G_IO_IN, NULL, receive_cb, self);
+  gmp_message_stream_greet (self->wire, NULL);
+  while (self->is_open)
+    g_main_context_iteration (self->context, TRUE);
+  g_main_context_pop_thread_default (self->context);
+  return NULL;
+}
+
+/* Whether code of the user has left the control its socket. */
+gboolean
+gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
+{
+  struct stat status;
+
+  return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
+}
+
+/* FALSE in a process that the user's code has forked. Its parent goes on using the connection, and
+ * may have held any of the locks: so nothing else here is for such a process. */
+static gboolean
+is_worker (GmpWorkerSkeleton *self)
+{
+  return getpid () == self->pid;
+}
+
+/* In a child that was forked: it does not hold the connection open when the worker has ended. */
+static void
+forked_cb (void)
+{
+  if (gmp_worker_skeleton_has_socket (process_control))
+    close (process_control->fd);
+}
+
+/* Takes @fd over. */
+static GmpWorkerSkeleton *
+control_new (int      fd,
+             GError **error)
+{
+  GmpMessageStream *wire = gmp_message_stream_new (fd, error);
+  GmpWorkerSkeleton *self;
+  struct stat status;
+
+  if (wire == NULL)
+    return NULL;
+  self = g_new0 (GmpWorkerSkeleton, 1);
+  g_mutex_init (&self->reporting);
+  g_mutex_init (&self->lock);
+  self->wire = wire;
+  self->cancellable = g_cancellable_new ();
+  self->is_open = TRUE;
+  self->fd = fd;
+  self->pid = getpid ();
+  if (fstat (fd, &status) == 0)
+    self->socket = status.st_ino;
+  self->context = g_main_context_new ();
+  self->jobs = g_async_queue_new ();
+  return self;
+}
+
+static void
+control_free (GmpWorkerSkeleton *self)
+{
+  g_clear_pointer (&self->inbox, gmp_inbox_free);
+  g_main_context_unref (self->context);
+  g_object_unref (self->cancellable);
+  gmp_message_stream_free (self->wire);
+  g_async_queue_unref (self->jobs);
+  g_mutex_clear (&self->reporting);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpWorkerSkeleton, control_free)
+
+/* Once in a process, which keeps it. Takes @fd over. */
+GmpWorkerSkeleton *
+gmp_worker_skeleton_new (int      fd,
+                         GError **error)
+{
+  g_autoptr (GmpWorkerSkeleton) self = control_new (fd, error);
+
+  g_assert (process_control == NULL);
+
+  if (self == NULL)
+    return NULL;
+  self->thread = g_thread_try_new ("gmproc", control_thread, self, error);
+  if (self->thread == NULL)
+    return NULL;
+  process_control = g_steal_pointer (&self);
+  pthread_atfork (NULL, NULL, forked_cb);
+  return process_control;
+}
+
+/* What is cancelled when the application no longer wants the result of a run. */
+GCancellable *
+gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self)
+{
+  return self->cancellable;
+}
+
+/* Called in the main thread: waits for the next run; %NULL when there will be none. */
+GmpJob *
+gmp_worker_skeleton_take_job (GmpWorkerSkeleton *self)
+{
+  GmpJob *job = g_async_queue_pop (self->jobs);
+
+  return job != &no_more_jobs ? job : NULL;
+}
+
+/* In any thread. Takes @body over, floating. */
+static gboolean
+emit (GmpWorkerSkeleton *self,
+      const char        *name,
+      GVariant          *body,
+      GError           **error)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (
+    GMP_WORKER_PATH, GMP_WORKER_INFO->name, name);
+
+  g_dbus_message_set_body (message, body);
+  return gmp_message_stream_send (self->wire, message, error);
+}
+
+void
+gmp_worker_skeleton_loaded (GmpWorkerSkeleton  *self,
+                            const char * const *names)
+{
+  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL);
+}
+
+void
+gmp_worker_skeleton_ready (GmpWorkerSkeleton *self)
+{
+  emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL);
+}
+
+/* Whether the application has said that no run follows the one that has ended. */
+gboolean
+gmp_worker_skeleton_has_last (GmpWorkerSkeleton *self)
+{
+  return self->has_last;
+}
+
+/* Takes @job and @error over. When this returns the reply has been written. */
+void
+gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
+                                GmpJob            *job,
+                                GVariant          *result,
+                                GError            *error)
+{
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *packed = NULL;
+  guint64 limit = 0;
+
+  g_variant_lookup (job->options, "last", "b", &self->has_last);
+  g_variant_lookup (job->options, "value-size-limit", "t", &limit);
+  if (error == NULL &&
+      (result == NULL || gmp_value_check_size (g_variant_get_size (result), limit,
+                                               GMP_ERROR_BAD_PAYLOAD, &error)))
+    packed = gmp_payload_pack (result, handles, &error);
+  gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
+
+  g_mutex_lock (&self->reporting);
+  g_mutex_lock (&self->lock);
+  self->running = NULL;
+  self->inbox_is_used = TRUE;
+  g_mutex_unlock (&self->lock);
+  g_mutex_unlock (&self->reporting);
+  reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
+         error);
+  job_free (job);
+}
+
+/* Called in any thread of the user's. A report after its run would be taken for one of the next. */
+gboolean
+gmp_worker_skeleton_report (GmpWorkerSkeleton *self,
+                            GVariant          *value,
+                            GError           **error)
+{
+  GVariant *packed;
+  gboolean is_running;
+  gboolean is_sent = FALSE;
+
+  if (!is_worker (self))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                   "Cannot report progress: this process (pid %d) was forked by a worker, and is "
+                   "not the worker itself (pid %d)", getpid (), self->pid);
+      return FALSE;
+    }
+  packed = gmp_payload_pack_inline (value, error);
+  if (packed == NULL)
+    return FALSE;
+  g_variant_ref_sink (packed);
+  g_mutex_lock (&self->reporting);
+  g_mutex_lock (&self->lock);
+  is_running = self->running != NULL;
+  g_mutex_unlock (&self->lock);
+  if (is_running)
+    is_sent = emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+                         "Cannot report progress: the run has ended");
+  g_mutex_unlock (&self->reporting);
+  g_variant_unref (packed);
+  return is_sent;
+}
+
+/* Called in any thread of the user's. Returns FALSE where the application cannot be reached. */
+gboolean
+gmp_worker_skeleton_log (GmpWorkerSkeleton *self,
+                         const char        *domain,
+                         guint              level,
+                         const char        *message)
+{
+  g_autofree char *valid_domain = NULL;
+  g_autofree char *text = NULL;
+
+  if (!is_worker (self))
+    return FALSE;
+  valid_domain = gmp_message_stream_limit_text (domain);
+  text = gmp_message_stream_limit_text (message);
+  return emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL);
+}
+
+static gboolean
+call_for_nothing (GmpMessageStream  *application,
+                  GmpWorkerSkeleton *self,
+                  GError           **error)
+{
+  g_autoptr (GDBusMessage) call = g_dbus_message_new_method_call (
+    NULL, GMP_WORKER_PATH, GMP_WORKER_INFO->name, "Run");
+  g_autoptr (GDBusMessage) ready = NULL;
+  g_autoptr (GDBusMessage) answer = NULL;
+  GVariant *nothing = gmp_payload_pack (NULL, NULL, NULL);
+
+  g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
+                                                NULL));
+  if (!gmp_message_stream_greet (self->wire, error) || !gmp_message_stream_take_greeting (application, error) ||
+      !gmp_message_stream_send (application, call, error))
+    return FALSE;
+  receive_cb (NULL, G_IO_IN, self);
+  gmp_worker_skeleton_ready (self);
+  gmp_worker_skeleton_finish_job (self, gmp_worker_skeleton_take_job (self), NULL, NULL);
+  ready = gmp_message_stream_receive (application, error);
+  answer = ready != NULL ? gmp_message_stream_receive (application, error) : NULL;
+  return answer != NULL;
+}
+
+/* Goes once through all that comes before and after a worker's function, without a thread: in a
+ * process that will be forked for each worker. Types are registered then and functions are linked,
+ * for all of them, in pages that they share. */
+gboolean
+gmp_worker_skeleton_rehearse (GError **error)
+{
+  g_autoptr (GmpMessageStream) application = NULL;
+  g_autoptr (GmpWorkerSkeleton) self = NULL;
+  int fds[2];
+
+  if (!gmp_message_stream_socketpair (fds, error))
+    return FALSE;
+  application = gmp_message_stream_new (fds[0], error);
+  self = control_new (fds[1], error);
+  return application != NULL && self != NULL && call_for_nothing (application, self, error);
+}

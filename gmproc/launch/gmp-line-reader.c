@@ -1,0 +1,156 @@
+/* gmp-line-reader.c: what a worker prints, line by line
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-line-reader-private.h"
+
+#include "base/gmp-source-private.h"
+#include "base/gmp-fork-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* A line longer than this comes in pieces, so that a worker cannot fill the application's
+ * memory. */
+#define LINE_MAX_BYTES 8192
+
+struct _GmpLineReader
+{
+  guint generation; /* of this process, by gmp_fork_get_generation() */
+  int fd;
+  int copy_to; /* a descriptor that gets everything as it comes, or -1 */
+  GmpLineFunc func;
+  gpointer user_data;
+  GString *line; /* begun, without its end */
+  GSource *source;
+};
+
+/* Takes @fd over. */
+GmpLineReader *
+gmp_line_reader_new (int         fd,
+                     int         copy_to,
+                     GmpLineFunc func,
+                     gpointer    user_data)
+{
+  GmpLineReader *self = g_new0 (GmpLineReader, 1);
+
+  g_unix_set_fd_nonblocking (fd, TRUE, NULL);
+  self->generation = gmp_fork_get_generation ();
+  self->fd = fd;
+  self->copy_to = copy_to;
+  self->func = func;
+  self->user_data = user_data;
+  self->line = g_string_new (NULL);
+  return self;
+}
+
+void
+gmp_line_reader_free (GmpLineReader *self)
+{
+  gmp_line_reader_detach (self);
+  g_string_free (self->line, TRUE);
+  close (self->fd);
+  g_free (self);
+}
+
+static void
+end_line (GmpLineReader *self)
+{
+  g_autofree char *line = g_utf8_make_valid (self->line->str, self->line->len);
+
+  g_string_truncate (self->line, 0);
+  self->func (line, self->user_data);
+}
+
+static void
+copy (GmpLineReader *self,
+      const char    *bytes,
+      gsize          n)
+{
+  while (n > 0)
+    {
+      gssize written = write (self->copy_to, bytes, n);
+
+      /* There is nobody to tell when the application's own standard error is gone. */
+      if (written == -1 && errno != EINTR)
+        return;
+      if (written > 0)
+        {
+          bytes += written;
+          n -= written;
+        }
+    }
+}
+
+/* Returns how many bytes came: 0 at the end of the file, -1 where there is nothing now. */
+static gssize
+read_some (GmpLineReader *self)
+{
+  char bytes[4096];
+  gssize n = read (self->fd, bytes, sizeof bytes);
+
+  if (n <= 0)
+    return n == -1 && (errno == EAGAIN || errno == EINTR) ? -1 : 0;
+  if (self->copy_to != -1)
+    copy (self, bytes, n);
+  for (gssize i = 0; i < n; i++)
+    {
+      if (bytes[i] != '\n')
+        g_string_append_c (self->line, bytes[i]);
+      if (bytes[i] == '\n' || self->line->len >= LINE_MAX_BYTES)
+        end_line (self);
+    }
+  return n;
+}
+
+static gboolean
+readable_cb (int          fd G_GNUC_UNUSED,
+             GIOCondition condition G_GNUC_UNUSED,
+             gpointer     user_data)
+{
+  GmpLineReader *self = user_data;
+
+  if (self->generation == gmp_fork_get_generation () && read_some (self) != 0)
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->source);
+  return G_SOURCE_REMOVE;
+}
+
+void
+gmp_line_reader_attach (GmpLineReader *self,
+                        int            priority)
+{
+  self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP), priority,
+                                    G_SOURCE_FUNC (readable_cb), self);
+}
+
+void
+gmp_line_reader_detach (GmpLineReader *self)
+{
+  gmp_source_clear (&self->source);
+}
+
+/* Takes what is there now, and a last line without an end. Processes that the worker left behind
+ * may hold the pipe open, so its end is not waited for; and they may go on writing, so what comes
+ * meanwhile is not taken. */
+void
+gmp_line_reader_drain (GmpLineReader *self)
+{
+  int left = 0;
+
+  ioctl (self->fd, FIONREAD, &left);
+  while (left > 0)
+    {
+      gssize n = read_some (self);
+
+      if (n <= 0)
+        break;
+      left -= (int) n;
+    }
+  if (self->line->len > 0)
+    end_line (self);
+}

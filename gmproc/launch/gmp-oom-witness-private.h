@@ -1,0 +1,26 @@
+/* gmp-oom-witness-private.h: whether the kernel kills processes for lack of memory
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What the kernel had counted when a worker began, and where. Cleared by gmp_oom_witness_clear(). */
+typedef struct {
+  char *groups; /* (nullable): those that it counts for, as the kernel tells them */
+  char *path;   /* (nullable): it counts nothing */
+  guint64 count;
+} GmpOomWitness;
+
+void     gmp_oom_witness_begin    (GmpOomWitness       *self);
+void     gmp_oom_witness_follow   (GmpOomWitness *self,
+                                   int            pid);
+gboolean gmp_oom_witness_explains (const GmpOomWitness *self);
+void     gmp_oom_witness_clear    (GmpOomWitness       *self);
+
+G_END_DECLS

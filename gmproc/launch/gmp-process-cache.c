@@ -1,0 +1,578 @@
+/* gmp-process-cache.c: starts processes, ahead where that helps
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-process-cache-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
+#include "base/gmp-fork-private.h"
+#include "base/gmp-runtime-private.h"
+#include "launch/gmp-subprocess-launcher-private.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+
+/* How many milliseconds a server has to load what workers need, before they are started as ever. */
+#define LOAD_LIMIT 20000
+
+/* How many kinds of processes are kept warm. */
+#define MAX_KINDS 16
+
+/* How many seconds what was started ahead waits for another object that has workers. The variable
+ * has another number. */
+#define LINGER 5
+#define LINGER_VARIABLE "GMPROC_LINGER"
+
+typedef struct {
+  GTask *task;
+  GmpProcessSpec *spec;
+  GSource *source; /* (nullable): tells when the server has loaded, or it is enough */
+} Waiting;
+
+struct _GmpProcessCache
+{
+  guint n_references; /* under the lock of the default one */
+  guint generation;   /* of this process, by gmp_fork_get_generation() */
+
+  GMutex lock;
+  GmpLauncher *plain;
+  GQueue kinds; /* of GmpProcessKind: the last that was asked for comes first */
+};
+
+G_LOCK_DEFINE_STATIC (default_starter);
+static GmpProcessCache *default_starter;
+
+/* Under the lock: a thread that ends the starter when it has had no reference for long enough. */
+static gboolean is_lingering;
+static gint64 end_time;
+static GCond linger_cond;
+
+/* What has been started, or is, belongs to the parent of a forked child. */
+static void
+forget (void)
+{
+  memset (&G_LOCK_NAME (default_starter), 0, sizeof G_LOCK_NAME (default_starter));
+  memset (&linger_cond, 0, sizeof linger_cond);
+  is_lingering = FALSE;
+  default_starter = NULL;
+}
+
+GMP_FORK_FORGETS (forget)
+
+static gboolean
+is_foreign (GmpProcessCache *self)
+{
+  return self->generation != gmp_fork_get_generation ();
+}
+
+/* %NULL where the last reference has gone. */
+static GmpProcessCache *
+ref_if_any (void)
+{
+  GmpProcessCache *self;
+
+  G_LOCK (default_starter);
+  self = default_starter;
+  if (self != NULL)
+    self->n_references++;
+  G_UNLOCK (default_starter);
+  return self;
+}
+
+static GList *
+find_kind_locked (GmpProcessCache *self,
+                  const char      *key)
+{
+  GList *link = self->kinds.head;
+
+  while (link != NULL && !g_str_equal (((GmpProcessKind *) link->data)->key, key))
+    link = link->next;
+  return link;
+}
+
+static GmpProcessKind *
+get_kind_locked (GmpProcessCache      *self,
+                 const GmpProcessSpec *spec)
+{
+  GList *link = find_kind_locked (self, spec->server_key);
+  GmpProcessKind *kind;
+
+  if (link != NULL)
+    {
+      g_queue_unlink (&self->kinds, link);
+      g_queue_push_head_link (&self->kinds, link);
+      return link->data;
+    }
+  kind = g_queue_peek_tail (&self->kinds);
+  if (self->kinds.length >= MAX_KINDS && kind->waiting.length == 0)
+    gmp_process_kind_free (g_queue_pop_tail (&self->kinds));
+  kind = gmp_process_kind_new (spec);
+  g_queue_push_head (&self->kinds, kind);
+  return kind;
+}
+
+static gboolean
+refill_cb (gpointer user_data)
+{
+  GmpProcessSpec *spec = user_data;
+  GmpProcessCache *self = ref_if_any ();
+  GList *link;
+
+  if (self == NULL)
+    return G_SOURCE_REMOVE;
+  g_mutex_lock (&self->lock);
+  link = find_kind_locked (self, spec->server_key);
+  if (link != NULL)
+    gmp_process_kind_add_spare (link->data, self->plain, spec);
+  g_mutex_unlock (&self->lock);
+  gmp_process_cache_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+free_order (gpointer data)
+{
+  gmp_process_spec_free (data);
+}
+
+/* Has another process started in place of one that was taken for @order, which this takes over:
+ * when the thread-default main context has nothing to do. That is when the one that was taken has
+ * been told what to run, so it does not wait for this. */
+static void
+refill (GmpProcessSpec *spec)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_callback (source, refill_cb, spec, free_order);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
+static gboolean
+drop_spares_locked (GmpProcessCache *self)
+{
+  gboolean result = FALSE;
+
+  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+    {
+      if (gmp_process_kind_drop_spares (link->data))
+        result = TRUE;
+    }
+  return result;
+}
+
+/* Ends the processes that were started ahead; %FALSE where there are none. */
+gboolean
+gmp_process_cache_drop_spares (GmpProcessCache *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = drop_spares_locked (self);
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* What is given while the lock is held is told after that, for the callback may ask again. */
+typedef struct {
+  GTask *task;
+  GmpStarted *started;
+  GError *error;
+  char *complaint; /* (nullable) */
+} Delivery;
+
+static void
+give_locked (GmpProcessCache *self,
+             GmpProcessKind       *kind,
+             GTask      *task,
+             GmpProcessSpec   *spec,
+             GArray     *deliveries)
+{
+  Delivery delivery = { g_object_ref (task), gmp_process_kind_take_spare (kind, spec), NULL, NULL };
+
+  if (delivery.started == NULL)
+    delivery.started = gmp_process_kind_start (kind, self->plain, spec, &delivery.error);
+  /* Those that were started ahead for others are in the way. */
+  if (delivery.started == NULL && drop_spares_locked (self))
+    {
+      g_clear_error (&delivery.error);
+      delivery.started = gmp_process_kind_start (kind, self->plain, spec, &delivery.error);
+    }
+  if (delivery.started != NULL)
+    delivery.complaint = gmp_process_kind_complain (kind);
+  g_array_append_val (deliveries, delivery);
+}
+
+static void
+unlock_and_deliver (GmpProcessCache *self,
+                    GArray          *deliveries)
+{
+  g_mutex_unlock (&self->lock);
+  for (guint i = 0; i < deliveries->len; i++)
+    {
+      Delivery *delivery = &g_array_index (deliveries, Delivery, i);
+
+      if (delivery->complaint != NULL)
+        g_message ("%s", delivery->complaint);
+      g_free (delivery->complaint);
+      if (delivery->error != NULL)
+        g_task_return_error (delivery->task, delivery->error);
+      else
+        g_task_return_pointer (delivery->task, delivery->started,
+                               (GDestroyNotify) gmp_started_free);
+      g_object_unref (delivery->task);
+    }
+  g_array_unref (deliveries);
+}
+
+static void
+waiting_free (Waiting *waiting)
+{
+  g_source_destroy (waiting->source);
+  g_source_unref (waiting->source);
+  g_clear_pointer (&waiting->spec, gmp_process_spec_free);
+  g_object_unref (waiting->task);
+  g_free (waiting);
+}
+
+/* The server is there, or there will be none: for all that wait, whichever of them saw it first. */
+static void
+serve_waiting_locked (GmpProcessCache *self,
+                      GmpProcessKind       *kind,
+                      GArray     *deliveries)
+{
+  Waiting *waiting;
+
+  while ((waiting = g_queue_pop_head (&kind->waiting)) != NULL)
+    {
+      give_locked (self, kind, waiting->task, waiting->spec, deliveries);
+      if (kind->waiting.length == 0)
+        refill (g_steal_pointer (&waiting->spec));
+      waiting_free (waiting);
+    }
+}
+
+/* %NULL where it has been served meanwhile, in another thread. */
+static Waiting *
+find_waiting_locked (GmpProcessCache *self,
+                     GTask      *task,
+                     GmpProcessKind      **kind)
+{
+  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+    {
+      *kind = link->data;
+      for (GList *waiting = (*kind)->waiting.head; waiting != NULL; waiting = waiting->next)
+        if (((Waiting *) waiting->data)->task == task)
+          return waiting->data;
+    }
+  return NULL;
+}
+
+static gboolean
+waited_cb (int          fd G_GNUC_UNUSED,
+           GIOCondition condition G_GNUC_UNUSED,
+           gpointer     user_data)
+{
+  GTask *task = user_data;
+  GmpProcessCache *self = g_task_get_task_data (task);
+  GArray *deliveries;
+  GError *error = NULL;
+  Waiting *waiting;
+  GmpProcessKind *kind;
+
+  if (is_foreign (self))
+    return G_SOURCE_REMOVE;
+  deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
+  g_mutex_lock (&self->lock);
+  waiting = find_waiting_locked (self, task, &kind);
+  if (waiting != NULL &&
+      g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
+    {
+      Delivery delivery = { g_object_ref (task), NULL, error, NULL };
+
+      g_array_append_val (deliveries, delivery);
+      g_queue_remove (&kind->waiting, waiting);
+      waiting_free (waiting);
+    }
+  else if (waiting != NULL)
+    {
+      gmp_process_kind_settle_server (kind);
+      serve_waiting_locked (self, kind, deliveries);
+    }
+  unlock_and_deliver (self, deliveries);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for_server_locked (GmpProcessKind     *kind,
+                        GTask    *task,
+                        GmpProcessSpec *spec)
+{
+  Waiting *waiting = g_new0 (Waiting, 1);
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
+  waiting->task = g_object_ref (task);
+  waiting->spec = spec;
+  waiting->source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
+  g_source_set_priority (waiting->source, spec->options->priority);
+  g_source_set_ready_time (waiting->source, g_get_monotonic_time () + LOAD_LIMIT * 1000);
+  if (cancellable != NULL)
+    {
+      g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
+
+      g_source_set_dummy_callback (cancelled);
+      g_source_add_child_source (waiting->source, cancelled);
+    }
+  g_source_set_callback (waiting->source, G_SOURCE_FUNC (waited_cb), g_object_ref (task),
+                         g_object_unref);
+  g_source_attach (waiting->source, g_main_context_get_thread_default ());
+  g_queue_push_tail (&kind->waiting, waiting);
+}
+
+static gboolean
+is_enabled (void)
+{
+  return g_strcmp0 (gmp_environment_get ("GMPROC_WARM"), "0") != 0 &&
+         gmp_environment_get ("GMPROC_WRAP") == NULL;
+}
+
+static void
+drop_kinds (GmpProcessCache *self)
+{
+  GList *next;
+
+  g_mutex_lock (&self->lock);
+  for (GList *link = self->kinds.head; link != NULL; link = next)
+    {
+      next = link->next;
+      if (((GmpProcessKind *) link->data)->waiting.length > 0)
+        continue;
+      gmp_process_kind_free (link->data);
+      g_queue_delete_link (&self->kinds, link);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+/* Takes @order over. */
+static void
+order_locked (GmpProcessCache *self,
+              GTask           *task,
+              GmpProcessSpec  *spec,
+              GArray          *deliveries)
+{
+  GmpProcessKind *kind = get_kind_locked (self, spec);
+
+  if (kind->state == GMP_SERVER_NONE && kind->was_wanted && spec->working_directory != NULL)
+    {
+      if (gmp_runtime_may_fork (spec->runtime))
+        gmp_process_kind_start_server (kind, self->plain, spec);
+      else
+        kind->state = GMP_SERVER_REFUSED;
+    }
+  else if (kind->state == GMP_SERVER_LOADING && gmp_process_kind_has_answer (kind))
+    {
+      gmp_process_kind_settle_server (kind);
+      serve_waiting_locked (self, kind, deliveries);
+    }
+  if (kind->state == GMP_SERVER_LOADING)
+    {
+      wait_for_server_locked (kind, task, spec);
+      return;
+    }
+  gmp_process_kind_renew_server (kind, self->plain, spec);
+  give_locked (self, kind, task, spec, deliveries);
+  if (kind->was_wanted)
+    refill (spec);
+  else
+    gmp_process_spec_free (spec);
+  kind->was_wanted = TRUE;
+}
+
+/* Starts a process, in the thread-default main context. Takes @order over. With @as_ever it is
+ * started by itself, whatever could be had. */
+void
+gmp_process_cache_start_async (GmpProcessCache    *self,
+                               GmpProcessSpec     *spec,
+                               gboolean            as_ever,
+                               GCancellable       *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer            user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  GArray *deliveries;
+  GmpStarted *started;
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, gmp_process_cache_start_async);
+  g_task_set_priority (task, spec->options->priority);
+  g_task_set_task_data (task, gmp_process_cache_ref (self), (GDestroyNotify) gmp_process_cache_unref);
+  if (!gmp_process_spec_check_folder (spec, &error))
+    {
+      g_task_return_error (task, error);
+      gmp_process_spec_free (spec);
+      return;
+    }
+  if (!is_enabled ())
+    drop_kinds (self);
+  if (as_ever || !is_enabled ())
+    {
+      started = gmp_started_new (self->plain, spec, FALSE, &error);
+      if (started == NULL && gmp_process_cache_drop_spares (self))
+        {
+          g_clear_error (&error);
+          started = gmp_started_new (self->plain, spec, FALSE, &error);
+        }
+      if (started != NULL)
+        g_task_return_pointer (task, started, (GDestroyNotify) gmp_started_free);
+      else
+        g_task_return_error (task, error);
+      gmp_process_spec_free (spec);
+      return;
+    }
+  deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
+  g_mutex_lock (&self->lock);
+  order_locked (self, task, spec, deliveries);
+  unlock_and_deliver (self, deliveries);
+}
+
+/* To be freed with g_free(), when its process and descriptor have been taken over. */
+GmpStarted *
+gmp_process_cache_start_finish (GmpProcessCache *self G_GNUC_UNUSED,
+                                GAsyncResult    *result,
+                                GError         **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static GmpProcessCache *
+starter_new (void)
+{
+  GmpProcessCache *self = g_new0 (GmpProcessCache, 1);
+
+  self->generation = gmp_fork_get_generation ();
+  /* The class has SIGPIPE ignored, when it is first used: a change that is none of the user's, and
+   * should not come between two processes. */
+  g_type_class_unref (g_type_class_ref (G_TYPE_SOCKET));
+  g_mutex_init (&self->lock);
+  self->plain = gmp_subprocess_launcher_new ();
+  return self;
+}
+
+GmpProcessCache *
+gmp_process_cache_ref (GmpProcessCache *self)
+{
+  G_LOCK (default_starter);
+  self->n_references++;
+  G_UNLOCK (default_starter);
+  return self;
+}
+
+/* The one that there is, or a new one. */
+GmpProcessCache *
+gmp_process_cache_ref_default (void)
+{
+  GmpProcessCache *self;
+
+  G_LOCK (default_starter);
+  if (default_starter == NULL)
+    default_starter = starter_new ();
+  self = default_starter;
+  self->n_references++;
+  G_UNLOCK (default_starter);
+  return self;
+}
+
+/* Ends all processes that were started ahead, and waits for that. */
+static void
+starter_free (GmpProcessCache *self)
+{
+  drop_kinds (self);
+  g_object_unref (self->plain);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static gpointer
+linger_thread (gpointer unused G_GNUC_UNUSED)
+{
+  GmpProcessCache *self;
+
+  G_LOCK (default_starter);
+  while (default_starter != NULL)
+    {
+      if (default_starter->n_references > 0)
+        g_cond_wait (&linger_cond, &G_LOCK_NAME (default_starter));
+      else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_starter), end_time) &&
+               default_starter->n_references == 0)
+        break;
+    }
+  self = g_steal_pointer (&default_starter);
+  is_lingering = FALSE;
+  G_UNLOCK (default_starter);
+  if (self != NULL)
+    starter_free (self);
+  return NULL;
+}
+
+/* A program that ends leaves no process behind, not even for the moment that a server needs to see
+ * its sockets close. */
+__attribute__ ((destructor)) static void
+end_lingering (void)
+{
+  GmpProcessCache *self = NULL;
+
+  G_LOCK (default_starter);
+  if (default_starter != NULL && default_starter->n_references == 0 &&
+      !is_foreign (default_starter))
+    self = g_steal_pointer (&default_starter);
+  G_UNLOCK (default_starter);
+  if (self != NULL)
+    starter_free (self);
+}
+
+/* %FALSE where the starter is to end at once. */
+static gboolean
+linger_locked (void)
+{
+  const char *text = gmp_environment_get (LINGER_VARIABLE);
+  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
+  sigset_t all;
+  sigset_t old;
+  GThread *thread;
+
+  end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
+  if (!is_lingering && seconds > 0)
+    {
+      /* Signals are for the threads of the program. */
+      sigfillset (&all);
+      pthread_sigmask (SIG_SETMASK, &all, &old);
+      thread = g_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
+      pthread_sigmask (SIG_SETMASK, &old, NULL);
+      is_lingering = thread != NULL;
+      g_clear_pointer (&thread, g_thread_unref);
+    }
+  g_cond_signal (&linger_cond);
+  return is_lingering && seconds > 0;
+}
+
+/* What was started ahead outlives the last reference for some seconds, for programs that make an
+ * object for each call. It ends with the program in any case, by the end of its sockets. */
+void
+gmp_process_cache_unref (GmpProcessCache *self)
+{
+  gboolean ends;
+
+  if (is_foreign (self))
+    return;
+  G_LOCK (default_starter);
+  ends = --self->n_references == 0 &&
+         !((is_lingering || self->kinds.length > 0) && linger_locked ());
+  if (ends)
+    default_starter = NULL;
+  G_UNLOCK (default_starter);
+  if (ends)
+    starter_free (self);
+}

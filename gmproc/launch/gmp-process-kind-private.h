@@ -1,0 +1,76 @@
+/* gmp-process-kind-private.h: processes of one kind, which can stand in for each other
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "launch/gmp-process-spec-private.h"
+#include "launch/gmp-worker-process-private.h"
+#include "launch/gmp-fork-launcher-private.h"
+
+G_BEGIN_DECLS
+
+/* A process that was started. */
+typedef struct {
+  GmpWorkerProcess *process;
+  int control_fd;   /* the application's end of the control socket */
+  gboolean is_warm; /* it was not started for this order alone, as it would be by hand */
+} GmpStarted;
+
+typedef enum {
+  GMP_SERVER_NONE,
+  GMP_SERVER_LOADING,
+  GMP_SERVER_READY,
+  GMP_SERVER_REFUSED /* there will be none */
+} GmpServerState;
+
+/* A kind of process: the same command, environment and so on. The first one is executed. With the
+ * second one comes a server that is forked for it and those to come, where the runtime can be
+ * forked. For each process that is taken, another is started ahead, as many as there are
+ * processors: a fork, or where there is no server, one that was executed. */
+typedef struct {
+  char *key;
+  char *runtime;
+  gboolean was_wanted; /* an earlier order was of this kind */
+  GmpServerState state;
+  GmpForkLauncher *server;
+  GmpForkLauncher *successor; /* (nullable): loads more modules, while the server goes on */
+  guint n_modules;            /* that the last of both was told to load */
+  guint n_successors;
+  char *reason;               /* (nullable): why there is no server */
+  guint n_refused;            /* processes that were executed for that */
+  GQueue waiting;             /* the starter's: orders that wait for the server */
+  GQueue spares;              /* of Spare */
+} GmpProcessKind;
+
+GmpProcessKind *gmp_process_kind_new           (const GmpProcessSpec *spec);
+void            gmp_process_kind_free          (GmpProcessKind        *self);
+void            gmp_process_kind_start_server  (GmpProcessKind       *self,
+                                                GmpLauncher          *plain,
+                                                const GmpProcessSpec *spec);
+gboolean        gmp_process_kind_has_answer    (GmpProcessKind        *self);
+void            gmp_process_kind_settle_server (GmpProcessKind        *self);
+void            gmp_process_kind_renew_server  (GmpProcessKind       *self,
+                                                GmpLauncher          *plain,
+                                                const GmpProcessSpec *spec);
+GmpStarted     *gmp_process_kind_start         (GmpProcessKind *self,
+                                                GmpLauncher    *plain,
+                                                GmpProcessSpec *spec,
+                                                GError        **error);
+char           *gmp_process_kind_complain      (GmpProcessKind        *self);
+GmpStarted     *gmp_process_kind_take_spare    (GmpProcessKind *self,
+                                                GmpProcessSpec *spec);
+void            gmp_process_kind_add_spare     (GmpProcessKind *self,
+                                                GmpLauncher    *plain,
+                                                GmpProcessSpec *spec);
+gboolean        gmp_process_kind_drop_spares   (GmpProcessKind        *self);
+
+GmpStarted *gmp_started_new        (GmpLauncher    *launcher,
+                                    GmpProcessSpec *spec,
+                                    gboolean        is_warm,
+                                    GError        **error);
+void        gmp_started_free       (GmpStarted     *started);
+
+G_END_DECLS

@@ -1,0 +1,291 @@
+/* gmp-process-kind.c: processes of one kind, which can stand in for each other
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-process-kind-private.h"
+
+#include "launch/gmp-room-private.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-runtime-private.h"
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often a server is started anew because workers have loaded modules that it has not. */
+#define MAX_SUCCESSORS 8
+
+/* Which process that was executed, though it might have been a fork, is worth a message. */
+#define NTH_REFUSED 2
+
+typedef struct {
+  char *key;
+  GmpStarted *started;
+} Spare;
+
+GmpStarted *
+gmp_started_new (GmpLauncher    *launcher,
+                 GmpProcessSpec *spec,
+                 gboolean        is_warm,
+                 GError        **error)
+{
+  GmpStarted *started = g_new0 (GmpStarted, 1);
+
+  started->is_warm = is_warm;
+  started->process = gmp_worker_process_new (launcher, spec, &started->control_fd, error);
+  if (started->process == NULL)
+    g_clear_pointer (&started, g_free);
+  return started;
+}
+
+/* It has nothing to do, so there is nothing to wait for but its end. */
+void
+gmp_started_free (GmpStarted *started)
+{
+  close (started->control_fd);
+  gmp_worker_process_kill (started->process);
+  gmp_worker_process_end_sync (started->process);
+  gmp_worker_process_free (started->process);
+  g_free (started);
+}
+
+static void
+spare_free (gpointer data)
+{
+  Spare *spare = data;
+
+  gmp_started_free (spare->started);
+  g_free (spare->key);
+  g_free (spare);
+}
+
+GmpProcessKind *
+gmp_process_kind_new (const GmpProcessSpec *spec)
+{
+  GmpProcessKind *self = g_new0 (GmpProcessKind, 1);
+
+  self->key = g_strdup (spec->server_key);
+  self->runtime = g_strdup (spec->runtime);
+  return self;
+}
+
+/* Ends its processes, and waits for that. */
+void
+gmp_process_kind_free (GmpProcessKind *self)
+{
+  g_assert (self->waiting.length == 0);
+
+  g_queue_clear_full (&self->spares, spare_free);
+  g_clear_object (&self->server);
+  g_clear_object (&self->successor);
+  g_free (self->reason);
+  g_free (self->runtime);
+  g_free (self->key);
+  g_free (self);
+}
+
+static void
+refuse (GmpProcessKind *self,
+        const char     *reason)
+{
+  self->state = GMP_SERVER_REFUSED;
+  g_clear_object (&self->server);
+  g_free (self->reason);
+  /* What follows in a text of Python's is where it was raised. */
+  self->reason = g_utf8_make_valid (reason, (gssize) strcspn (reason, "\n"));
+  gmp_runtime_set_cold_start_reason (self->runtime, self->reason);
+  gmp_debug ("workers of runtime %s are executed: %s", self->runtime, reason);
+}
+
+static GmpForkLauncher *
+launch_server (GmpProcessKind       *self,
+               GmpLauncher          *plain,
+               const GmpProcessSpec *spec,
+               GError              **error)
+{
+  GmpLaunch launch = {
+    .argv = spec->argv,
+    .environment = spec->environment,
+    .working_directory = spec->working_directory,
+    .inner_threads = spec->inner_threads,
+  };
+  g_auto (GStrv) modules = gmp_runtime_get_modules (spec->runtime);
+  const char *none[] = { NULL };
+  const char * const *fresh = spec->options->fresh_modules != NULL
+                              ? (const char * const *) spec->options->fresh_modules : none;
+
+  self->n_modules = g_strv_length (modules);
+  gmp_debug ("a warm-start server for %s begins to load", spec->argv[0]);
+  return gmp_fork_launcher_new (plain, &launch, g_variant_new ("(^as^as)", modules, fresh), error);
+}
+
+void
+gmp_process_kind_start_server (GmpProcessKind       *self,
+                               GmpLauncher          *plain,
+                               const GmpProcessSpec *spec)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->server = launch_server (self, plain, spec, &error);
+  self->state = GMP_SERVER_LOADING;
+  if (self->server == NULL)
+    refuse (self, error->message);
+}
+
+static gboolean
+has_answered (GmpForkLauncher *server)
+{
+  struct pollfd place = { .fd = gmp_fork_launcher_get_fd (server), .events = POLLIN };
+
+  return poll (&place, 1, 0) == 1;
+}
+
+gboolean
+gmp_process_kind_has_answer (GmpProcessKind *self)
+{
+  return has_answered (self->server);
+}
+
+/* The server has answered, or it is enough. */
+void
+gmp_process_kind_settle_server (GmpProcessKind *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  self->state = GMP_SERVER_READY;
+  if (!has_answered (self->server))
+    refuse (self, "the warm-start server takes too long to load");
+  else if (!gmp_fork_launcher_get_ready (self->server, &error))
+    refuse (self, error->message);
+  else
+    gmp_runtime_set_cold_start_reason (self->runtime, NULL);
+}
+
+/* Workers may have reported modules since the server was started. Another one is to load them as
+ * well, and takes its place when it has; processes that this one has forked keep it until they
+ * have ended. */
+void
+gmp_process_kind_renew_server (GmpProcessKind       *self,
+                               GmpLauncher          *plain,
+                               const GmpProcessSpec *spec)
+{
+  if (self->state != GMP_SERVER_READY)
+    return;
+  if (self->successor == NULL && self->n_successors < MAX_SUCCESSORS &&
+      gmp_runtime_count_modules (self->runtime) != self->n_modules)
+    {
+      self->n_successors++;
+      self->successor = launch_server (self, plain, spec, NULL);
+    }
+  else if (self->successor != NULL && has_answered (self->successor))
+    {
+      if (gmp_fork_launcher_get_ready (self->successor, NULL))
+        {
+          g_object_unref (self->server);
+          self->server = g_steal_pointer (&self->successor);
+        }
+      g_clear_object (&self->successor);
+    }
+}
+
+/* One that was lost when it had forked nothing would be again. */
+static void
+lose_server (GmpProcessKind *self)
+{
+  if (gmp_fork_launcher_has_forked (self->server))
+    {
+      self->state = GMP_SERVER_NONE;
+      g_clear_object (&self->server);
+    }
+  else
+    {
+      refuse (self, "the warm-start server has ended, or does not answer");
+    }
+}
+
+/* A fork where there is a server, or else a process that is executed. */
+GmpStarted *
+gmp_process_kind_start (GmpProcessKind *self,
+                        GmpLauncher    *plain,
+                        GmpProcessSpec *spec,
+                        GError        **error)
+{
+  GmpStarted *started = NULL;
+
+  if (self->state == GMP_SERVER_READY && spec->working_directory != NULL)
+    started = gmp_started_new (GMP_LAUNCHER (self->server), spec, TRUE, NULL);
+  if (self->state == GMP_SERVER_READY && gmp_fork_launcher_is_lost (self->server))
+    lose_server (self);
+  return started != NULL ? started : gmp_started_new (plain, spec, FALSE, error);
+}
+
+/* What to tell people once: that processes of this kind are executed, each of them, though they
+ * might be forks. */
+char *
+gmp_process_kind_complain (GmpProcessKind *self)
+{
+  if (self->state != GMP_SERVER_REFUSED || self->reason == NULL ||
+      ++self->n_refused != NTH_REFUSED)
+    return NULL;
+  return g_strdup_printf (
+    "Workers of runtime %s start slowly, since each executes its program anew: %s. %s; or set "
+    "warm-start to FALSE, and this is not logged", self->runtime, self->reason,
+    g_str_equal (self->runtime, "native")
+    ? "Start threads and open files after gmp_init ()"
+    : "Avoid that where the interpreter starts (sitecustomize, files *.pth)");
+}
+
+GmpStarted *
+gmp_process_kind_take_spare (GmpProcessKind *self,
+                             GmpProcessSpec *spec)
+{
+  Spare *spare;
+  GmpStarted *started;
+
+  while ((spare = g_queue_pop_head (&self->spares)) != NULL)
+    {
+      if (!g_str_equal (spare->key, spec->spare_key))
+        {
+          spare_free (spare);
+          continue;
+        }
+      started = spare->started;
+      g_free (spare->key);
+      g_free (spare);
+      return started;
+    }
+  return NULL;
+}
+
+void
+gmp_process_kind_add_spare (GmpProcessKind *self,
+                            GmpLauncher    *plain,
+                            GmpProcessSpec *spec)
+{
+  GmpStarted *started;
+  Spare *spare;
+
+  if (self->spares.length >= g_get_num_processors () || self->state == GMP_SERVER_LOADING ||
+      spec->working_directory == NULL || !gmp_room_is_ample ())
+    return;
+  started = gmp_process_kind_start (self, plain, spec, NULL);
+  if (started == NULL)
+    return;
+  started->is_warm = TRUE;
+  spare = g_new0 (Spare, 1);
+  spare->key = g_strdup (spec->spare_key);
+  spare->started = started;
+  g_queue_push_tail (&self->spares, spare);
+}
+
+/* %FALSE where there are none. */
+gboolean
+gmp_process_kind_drop_spares (GmpProcessKind *self)
+{
+  gboolean result = self->spares.length > 0;
+
+  g_queue_clear_full (&self->spares, spare_free);
+  return result;
+}

@@ -1,0 +1,36 @@
+/* gmp-process-spec-private.h: a process that is wanted
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-options-private.h"
+
+G_BEGIN_DECLS
+
+/* What is started, and all of this process that it would inherit now. */
+typedef struct {
+  char *runtime;
+  char **argv;
+  GmpOptions *options;     /* of the run that it is for */
+  char **environment;
+  char *working_directory; /* (nullable): it is gone */
+  guint inner_threads;     /* for libraries that start a thread for each processor */
+  char *server_key; /* equal where two orders can be met by forks of one process */
+  char *spare_key;  /* equal where they can be met by the same process, started ahead */
+} GmpProcessSpec;
+
+GmpProcessSpec *gmp_process_spec_new                   (const char         *runtime,
+                                                        const char * const *argv,
+                                                        GmpOptions         *options,
+                                                        guint               inner_threads);
+gboolean        gmp_process_spec_check_folder          (GmpProcessSpec *self,
+                                                        GError        **error);
+void            gmp_process_spec_free                  (GmpProcessSpec           *self);
+char           *gmp_process_spec_describe_surroundings (void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpProcessSpec, gmp_process_spec_free)
+
+G_END_DECLS

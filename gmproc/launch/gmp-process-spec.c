@@ -1,0 +1,220 @@
+/* gmp-process-spec.c: a process that is wanted
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-process-spec-private.h"
+
+#include "launch/gmp-search-paths-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What a process inherits, as the kernel tells it; /proc/thread-self, for some of it is the
+ * thread's. */
+static const char *inherited[] = {
+  "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapPrm:", "CapEff:",
+  "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cpus_allowed:",
+  "Mems_allowed:",
+};
+
+/* The namespaces that a child is in. */
+static const char *namespaces[] = {
+  "cgroup", "ipc", "mnt", "net", "pid_for_children", "time_for_children", "user", "uts",
+};
+
+static void
+append_strings (GString            *key,
+                const char * const *strings)
+{
+  for (gsize i = 0; strings[i] != NULL; i++)
+    g_string_append_printf (key, "%s\n", strings[i]);
+  g_string_append_c (key, '\n');
+}
+
+static void
+append_status (GString *key)
+{
+  g_autofree char *text = NULL;
+
+  if (!g_file_get_contents ("/proc/thread-self/status", &text, NULL, NULL))
+    return;
+  for (char *line = text; *line != '\0';)
+    {
+      gsize length = strcspn (line, "\n");
+
+      for (gsize i = 0; i < G_N_ELEMENTS (inherited); i++)
+        if (g_str_has_prefix (line, inherited[i]))
+          g_string_append_len (key, line, length + 1);
+      line += length + (line[length] != '\0');
+    }
+}
+
+/* Where the process is: its view of the system, and the groups whose limits it is under. */
+static void
+append_place (GString *key)
+{
+  g_autofree char *groups = NULL;
+  struct sched_param parameter = { 0 };
+  struct stat root = { 0 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (namespaces); i++)
+    {
+      g_autofree char *path = g_strconcat ("/proc/thread-self/ns/", namespaces[i], NULL);
+      struct stat status = { 0 };
+
+      stat (path, &status);
+      g_string_append_printf (key, "%" G_GUINT64_FORMAT "\n", (guint64) status.st_ino);
+    }
+  stat ("/", &root);
+  sched_getparam (0, &parameter);
+  g_string_append_printf (key, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %d %d\n",
+                          (guint64) root.st_dev, (guint64) root.st_ino, getsid (0),
+                          sched_getscheduler (0), parameter.sched_priority);
+  if (g_file_get_contents ("/proc/thread-self/cgroup", &groups, NULL, NULL))
+    g_string_append (key, groups);
+}
+
+static void
+append_limits (GString *key)
+{
+  for (int resource = 0; resource < RLIM_NLIMITS; resource++)
+    {
+      struct rlimit limit = { 0, 0 };
+
+      getrlimit (resource, &limit);
+      g_string_append_printf (key, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+                              (guint64) limit.rlim_cur, (guint64) limit.rlim_max);
+    }
+  errno = 0;
+  g_string_append_printf (key, "%d\n", getpriority (PRIO_PROCESS, 0));
+}
+
+static char *
+make_server_key (GmpProcessSpec *self)
+{
+  GString *key = g_string_new (NULL);
+
+  g_string_append_printf (key, "%s %u\n", self->runtime, self->inner_threads);
+  append_strings (key, (const char * const *) self->argv);
+  append_strings (key, (const char * const *) self->environment);
+  if (self->options->fresh_modules != NULL)
+    append_strings (key, (const char * const *) self->options->fresh_modules);
+  append_status (key);
+  append_place (key);
+  append_limits (key);
+  return g_string_free (key, FALSE);
+}
+
+static char *
+make_spare_key (GmpProcessSpec *self)
+{
+  struct stat output = { 0 };
+
+  if (!self->options->capture_output)
+    fstat (STDOUT_FILENO, &output);
+  return g_strdup_printf ("%d %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d",
+                          self->options->capture_output, self->working_directory,
+                          (guint64) output.st_dev, (guint64) output.st_ino,
+                          fcntl (STDOUT_FILENO, F_GETFL));
+}
+
+static char *
+get_working_directory (void)
+{
+  /* Unlike g_get_current_dir() it does not believe $PWD. */
+  char *path = getcwd (NULL, 0);
+  char *copy = g_strdup (path);
+
+  free (path);
+  return copy;
+}
+
+/* What a process that is kept has of this one and does not see change. It can stand for a new
+ * process only where this is the same. */
+char *
+gmp_process_spec_describe_surroundings (void)
+{
+  GString *text = g_string_new (NULL);
+  g_auto (GStrv) environment = g_get_environ ();
+  g_autofree char *working_directory = get_working_directory ();
+  struct stat output = { 0 };
+
+  fstat (STDOUT_FILENO, &output);
+  append_strings (text, (const char * const *) environment);
+  g_string_append_printf (text, "%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, working_directory,
+                          (guint64) output.st_dev, (guint64) output.st_ino);
+  return g_string_free (text, FALSE);
+}
+
+/* Environment and working directory are those of this process, where the options do not say. */
+GmpProcessSpec *
+gmp_process_spec_new (const char         *runtime,
+                      const char * const *argv,
+                      GmpOptions         *options,
+                      guint               inner_threads)
+{
+  GmpProcessSpec *self = g_new0 (GmpProcessSpec, 1);
+
+  self->runtime = g_strdup (runtime);
+  self->argv = g_strdupv ((char **) argv);
+  self->options = gmp_options_ref (options);
+  self->environment = gmp_options_to_environ (options);
+  if (self->environment == NULL)
+    self->environment = g_get_environ ();
+  self->working_directory = g_strdup (options->working_directory);
+  if (self->working_directory == NULL)
+    self->working_directory = get_working_directory ();
+  self->environment = gmp_search_paths_resolve (self->environment, self->working_directory,
+                                                options->environment);
+  self->inner_threads = inner_threads;
+  self->server_key = make_server_key (self);
+  self->spare_key = make_spare_key (self);
+  return self;
+}
+
+/* FALSE where the folder for the process is gone: one that was started ahead would not notice, and
+ * an interpreter fails without saying why. */
+gboolean
+gmp_process_spec_check_folder (GmpProcessSpec *self,
+                               GError        **error)
+{
+  const char *folder = self->options->working_directory;
+  struct stat status;
+
+  if (folder != NULL && stat (folder, &status) == 0)
+    return TRUE;
+  if (folder == NULL && self->working_directory != NULL)
+    return TRUE;
+  if (folder != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                 "it cannot be started in the folder '%s' (working-directory): %s", folder,
+                 g_strerror (errno));
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                 "it cannot be started in the application's own working folder, which was deleted "
+                 "or cannot be reached: go to another, or set working-directory");
+  return FALSE;
+}
+
+void
+gmp_process_spec_free (GmpProcessSpec *self)
+{
+  g_free (self->runtime);
+  g_strfreev (self->argv);
+  gmp_options_unref (self->options);
+  g_strfreev (self->environment);
+  g_free (self->working_directory);
+  g_free (self->server_key);
+  g_free (self->spare_key);
+  g_free (self);
+}

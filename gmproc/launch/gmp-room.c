@@ -1,0 +1,161 @@
+/* gmp-room.c: whether there are descriptors for another worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-room-private.h"
+
+#include "base/gmp-fork-private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* How many descriptors are left free beside several workers: GLib aborts the process where it
+ * cannot make one that it needs. */
+#define SPARE_DESCRIPTORS 64
+
+/* How many a single worker takes while it is started, and GLib meanwhile. */
+#define LEAST_DESCRIPTORS 16
+
+/* How many one takes at the most. */
+#define HELD_DESCRIPTORS 8
+
+G_LOCK_DEFINE_STATIC (room);
+static guint n_running; /* workers in runs: each of them ends, and makes room */
+static guint n_starting; /* of these: their processes have taken no descriptors yet */
+static GSList *waiting; /* of GSource */
+
+/* When the main loop of this thread began a worker last: see gmp_room_source_new(). */
+static __thread gint64 last_turn;
+
+static void
+forget (void)
+{
+  memset (&G_LOCK_NAME (room), 0, sizeof G_LOCK_NAME (room));
+  n_running = 0;
+  n_starting = 0;
+  waiting = NULL;
+}
+
+GMP_FORK_FORGETS (forget)
+
+/* The lowest descriptor that is free. */
+static int
+find_free (void)
+{
+  int fd = open ("/", O_PATH | O_CLOEXEC);
+
+  if (fd == -1)
+    return G_MAXINT;
+  close (fd);
+  return fd;
+}
+
+/* Whether @n descriptors are free beside @fd. */
+static gboolean
+has_beside (int fd,
+            int n)
+{
+  struct rlimit limit;
+
+  return getrlimit (RLIMIT_NOFILE, &limit) != 0 || (gint64) fd + n < (gint64) limit.rlim_cur;
+}
+
+/* Whether another worker may have @fd and those that follow. One alone may have the last. */
+gboolean
+gmp_room_allows (int fd)
+{
+  gboolean is_alone;
+
+  G_LOCK (room);
+  is_alone = n_running <= 1;
+  n_starting -= MIN (n_starting, 1);
+  G_UNLOCK (room);
+  return has_beside (fd, is_alone ? LEAST_DESCRIPTORS : SPARE_DESCRIPTORS);
+}
+
+/* Whether a process can be started ahead without being in the way of one that is wanted. */
+gboolean
+gmp_room_is_ample (void)
+{
+  return has_beside (find_free (), 2 * SPARE_DESCRIPTORS);
+}
+
+/* %FALSE where a worker has to wait for others: @source, of gmp_room_source_new(), then comes again
+ * when one of them has ended, in whatever thread. */
+gboolean
+gmp_room_await (GSource *source)
+{
+  gboolean result;
+
+  G_LOCK (room);
+  result = n_running == 0 ||
+           has_beside (find_free (), SPARE_DESCRIPTORS + HELD_DESCRIPTORS * (1 + (int) n_starting));
+  if (!result)
+    {
+      g_source_set_ready_time (source, -1);
+      waiting = g_slist_prepend (waiting, g_source_ref (source));
+    }
+  G_UNLOCK (room);
+  return result;
+}
+
+/* A worker begins a run: in a process that is started for it, or in one that was kept. */
+void
+gmp_room_enter (gboolean starts)
+{
+  G_LOCK (room);
+  n_running++;
+  n_starting += starts ? 1 : 0;
+  G_UNLOCK (room);
+}
+
+static void
+wake (gpointer source)
+{
+  g_source_set_ready_time (source, 0);
+  g_source_unref (source);
+}
+
+/* It has ended. */
+void
+gmp_room_leave (void)
+{
+  GSList *woken;
+
+  G_LOCK (room);
+  n_running -= MIN (n_running, 1);
+  n_starting = MIN (n_starting, n_running);
+  woken = g_steal_pointer (&waiting);
+  G_UNLOCK (room);
+  g_slist_free_full (woken, wake);
+}
+
+static gboolean
+room_dispatch (GSource    *source,
+               GSourceFunc callback,
+               gpointer    user_data)
+{
+  gint64 now = g_source_get_time (source);
+
+  if (now == last_turn)
+    return G_SOURCE_CONTINUE;
+  last_turn = now;
+  return callback (user_data);
+}
+
+static GSourceFuncs room_funcs = { .dispatch = room_dispatch };
+
+/* Calls back in each turn of the main loop; of several such sources, one. Starting a process takes
+ * most of a millisecond, so the loop comes up for air after each, however many runs there are. */
+GSource *
+gmp_room_source_new (void)
+{
+  GSource *source = g_source_new (&room_funcs, sizeof (GSource));
+
+  g_source_set_ready_time (source, 0);
+  return source;
+}

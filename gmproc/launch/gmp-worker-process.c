@@ -1,0 +1,381 @@
+/* gmp-worker-process.c: a worker's process: its start, its output, its end
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "launch/gmp-worker-process-private.h"
+
+#include "launch/gmp-line-reader-private.h"
+#include "launch/gmp-room-private.h"
+#include "base/gmp-source-private.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
+#include "peer/gmp-message-stream-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How many lines of standard error a failure quotes. */
+#define TAIL_LINES 10
+
+/* How many milliseconds a process may take to end that was killed. */
+#define END_LIMIT 1000
+
+/* It is watched during each run, in the main context of that run, and between runs not at all:
+ * what it prints then waits in the pipe, and its end is found when the next run begins. */
+struct _GmpWorkerProcess
+{
+  GmpProcess *process;
+  GmpOptions *options;
+  GmpLineReader *out; /* (nullable): not captured */
+  GmpLineReader *err;
+  GQueue tail;        /* of char *: the last lines of standard error in this run */
+  double cpu_before;  /* the seconds of processor time that it had used before this run */
+
+  GmpWorkerLine line;
+  GmpWorkerEnded ended;
+  gpointer user_data;
+  GCancellable *watch; /* (nullable): not watched */
+  GSource *end_source; /* (nullable): the next signal */
+  int end_signal;
+  gboolean was_forced;
+  gboolean was_signalled;
+  gboolean has_ended;
+  int wait_status;
+};
+
+static void
+out_line_cb (const char *line,
+             gpointer    user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  self->line (GMP_OUTPUT_STDOUT, line, self->user_data);
+}
+
+static void
+err_line_cb (const char *line,
+             gpointer    user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  g_queue_push_tail (&self->tail, g_strdup (line));
+  if (self->tail.length > TAIL_LINES)
+    g_free (g_queue_pop_head (&self->tail));
+  if (self->options->capture_output)
+    self->line (GMP_OUTPUT_STDERR, line, self->user_data);
+}
+
+static gboolean
+open_pipe (int      fds[2],
+           GError **error)
+{
+  if (pipe2 (fds, O_CLOEXEC) == 0)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be started without a pipe: %s%s",
+               g_strerror (errno), gmp_limit_describe (errno));
+  return FALSE;
+}
+
+/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied
+ * to the application's own. */
+static gboolean
+open_output (GmpWorkerProcess *self,
+             GmpLaunch        *launch,
+             GError          **error)
+{
+  int fds[2];
+
+  if (!open_pipe (fds, error))
+    return FALSE;
+  launch->stderr_fd = fds[1];
+  self->err = gmp_line_reader_new (fds[0], self->options->capture_output ? -1 : STDERR_FILENO,
+                                   err_line_cb, self);
+  if (!self->options->capture_output)
+    return TRUE;
+  if (!open_pipe (fds, error))
+    return FALSE;
+  launch->stdout_fd = fds[1];
+  self->out = gmp_line_reader_new (fds[0], -1, out_line_cb, self);
+  return TRUE;
+}
+
+static gboolean
+check_limit (int      last_fd,
+             GError **error)
+{
+  struct rlimit limit;
+
+  if (gmp_room_allows (last_fd) || getrlimit (RLIMIT_NOFILE, &limit) != 0)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise "
+               "it with 'ulimit -n', or have fewer workers run at a time",
+               (guint64) limit.rlim_cur);
+  return FALSE;
+}
+
+static void
+close_if_open (int fd)
+{
+  if (fd != -1)
+    close (fd);
+}
+
+/* @control_fd becomes the application's end of the control socket. */
+GmpWorkerProcess *
+gmp_worker_process_new (GmpLauncher          *launcher,
+                        const GmpProcessSpec *spec,
+                        int                  *control_fd,
+                        GError              **error)
+{
+  GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
+  GmpLaunch launch = {
+    .argv = spec->argv,
+    .environment = spec->environment,
+    .working_directory = spec->working_directory,
+    .inner_threads = spec->inner_threads,
+    .control_fd = -1,
+    .stdout_fd = -1,
+    .stderr_fd = -1,
+  };
+  int fds[2] = { -1, -1 };
+
+  self->options = gmp_options_ref (spec->options);
+  g_queue_init (&self->tail);
+  if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
+      !gmp_message_stream_socketpair (fds, error))
+    {
+      close_if_open (launch.stdout_fd);
+      close_if_open (launch.stderr_fd);
+      gmp_worker_process_free (self);
+      return NULL;
+    }
+  launch.control_fd = fds[1];
+  self->process = gmp_launcher_launch (launcher, &launch, error);
+  if (self->process == NULL)
+    {
+      close (fds[0]);
+      gmp_worker_process_free (self);
+      return NULL;
+    }
+  *control_fd = fds[0];
+  return self;
+}
+
+/* Not while it is watched. */
+void
+gmp_worker_process_free (GmpWorkerProcess *self)
+{
+  g_assert (self->watch == NULL);
+
+  g_clear_object (&self->process);
+  gmp_options_unref (self->options);
+  g_clear_pointer (&self->out, gmp_line_reader_free);
+  g_clear_pointer (&self->err, gmp_line_reader_free);
+  g_queue_clear_full (&self->tail, g_free);
+  g_free (self);
+}
+
+static void
+rest (GmpLineReader *reader)
+{
+  if (reader == NULL)
+    return;
+  gmp_line_reader_drain (reader);
+  gmp_line_reader_detach (reader);
+}
+
+static void
+waited_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  GmpWorkerProcess *self = user_data;
+  int wait_status;
+
+  self->has_ended = gmp_process_wait_finish (GMP_PROCESS (source), result, &wait_status, NULL);
+  if (self->has_ended)
+    {
+      gmp_debug ("pid %d has ended", gmp_process_get_pid (self->process));
+      self->wait_status = wait_status;
+    }
+  gmp_source_clear (&self->end_source);
+  rest (self->out);
+  rest (self->err);
+  g_clear_object (&self->watch);
+  self->ended (self->user_data);
+}
+
+/* Of all its threads, in seconds; 0 where it has ended. */
+static double
+get_cpu_time (GmpWorkerProcess *self)
+{
+  clockid_t clock;
+  struct timespec time;
+
+  if (clock_getcpuclockid (gmp_process_get_pid (self->process), &clock) != 0 ||
+      clock_gettime (clock, &time) != 0)
+    return 0;
+  return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* Everything happens in the thread-default main context. */
+void
+gmp_worker_process_watch (GmpWorkerProcess *self,
+                          GmpWorkerLine     line,
+                          GmpWorkerEnded    ended,
+                          gpointer          user_data)
+{
+  g_assert (self->watch == NULL);
+
+  self->line = line;
+  self->ended = ended;
+  self->user_data = user_data;
+  self->cpu_before = get_cpu_time (self);
+  g_queue_clear_full (&self->tail, g_free);
+  if (self->out != NULL)
+    gmp_line_reader_attach (self->out, self->options->priority);
+  gmp_line_reader_attach (self->err, self->options->priority);
+  self->watch = g_cancellable_new ();
+  gmp_process_wait_async (self->process, self->options->priority, self->watch, waited_cb, self);
+}
+
+void
+gmp_worker_process_unwatch (GmpWorkerProcess *self)
+{
+  g_cancellable_cancel (self->watch);
+}
+
+static gboolean end_cb (gpointer user_data);
+
+static void
+schedule_end (GmpWorkerProcess *self,
+              int               signum,
+              double            grace)
+{
+  gmp_source_clear (&self->end_source);
+  self->end_signal = signum;
+  self->end_source = gmp_source_attach_limit (grace, self->options->priority, end_cb, self);
+}
+
+static gboolean
+end_cb (gpointer user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  gmp_source_clear (&self->end_source);
+  gmp_debug ("signal %d to pid %d", self->end_signal, gmp_process_get_pid (self->process));
+  self->was_forced = TRUE;
+  self->was_signalled = TRUE;
+  gmp_process_send_signal (self->process, self->end_signal);
+  if (self->end_signal == SIGTERM)
+    schedule_end (self, SIGKILL, self->options->kill_grace);
+  return G_SOURCE_REMOVE;
+}
+
+/* Ends a process that does not end by itself within @grace seconds: SIGTERM, then SIGKILL. To
+ * be called while it is watched; the last call counts, unless the end has begun. */
+void
+gmp_worker_process_end (GmpWorkerProcess *self,
+                        double            grace)
+{
+  if (!self->was_forced && self->watch != NULL)
+    schedule_end (self, SIGTERM, grace);
+}
+
+void
+gmp_worker_process_kill (GmpWorkerProcess *self)
+{
+  self->was_signalled = TRUE;
+  gmp_process_send_signal (self->process, SIGKILL);
+}
+
+/* Those of the run that it is for, where it was started ahead. */
+void
+gmp_worker_process_set_options (GmpWorkerProcess *self,
+                                GmpOptions       *options)
+{
+  gmp_options_ref (options);
+  gmp_options_unref (self->options);
+  self->options = options;
+}
+
+static void
+ignore_line (GmpOutputStream stream G_GNUC_UNUSED,
+             const char     *line G_GNUC_UNUSED,
+             gpointer        user_data G_GNUC_UNUSED)
+{
+}
+
+/* Waits for the end of a process that is not watched, and has no reason to go on. What it has still
+ * printed appears where output is not captured, and is no news to anybody otherwise. */
+void
+gmp_worker_process_end_sync (GmpWorkerProcess *self)
+{
+  gmp_process_end_sync (self->process, END_LIMIT);
+  self->line = ignore_line;
+  gmp_line_reader_drain (self->err);
+}
+
+int
+gmp_worker_process_get_pid (GmpWorkerProcess *self)
+{
+  return gmp_process_get_pid (self->process);
+}
+
+gboolean
+gmp_worker_process_is_watched (GmpWorkerProcess *self)
+{
+  return self->watch != NULL;
+}
+
+gboolean
+gmp_worker_process_has_ended (GmpWorkerProcess *self)
+{
+  return self->has_ended;
+}
+
+/* Whether gmp_worker_process_end() had to send a signal. */
+gboolean
+gmp_worker_process_was_forced (GmpWorkerProcess *self)
+{
+  return self->was_forced;
+}
+
+/* Whether any signal came from here. */
+gboolean
+gmp_worker_process_was_signalled (GmpWorkerProcess *self)
+{
+  return self->was_signalled;
+}
+
+/* As waitpid() gives it; 0 before the process has ended. */
+int
+gmp_worker_process_get_wait_status (GmpWorkerProcess *self)
+{
+  return self->wait_status;
+}
+
+/* Its processor time is that of the run, since it was watched. */
+GmpProcessUsage
+gmp_worker_process_get_usage (GmpWorkerProcess *self)
+{
+  GmpProcessUsage usage = gmp_process_get_usage (self->process);
+
+  usage.cpu_time = MAX (usage.cpu_time - self->cpu_before, 0);
+  return usage;
+}
+
+const GQueue *
+gmp_worker_process_get_tail (GmpWorkerProcess *self)
+{
+  return &self->tail;
+}

@@ -1,0 +1,249 @@
+/* gmp-channel-descriptors.c: one end of a channel before it is opened, on its way to a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-channel-descriptors-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
+#include "channel/gmp-shared-channel-private.h"
+#include "peer/gmp-message-channel-private.h"
+#include "peer/gmp-message-stream-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+typedef enum {
+  SHARED_CLIENT,
+  SHARED_SERVER,
+  DBUS
+} Kind;
+
+static const struct {
+  const char *name;
+  guint n_fds;
+} kinds[] = {
+  [SHARED_CLIENT] = { "shared-client", GMP_SHARED_N_FDS },
+  [SHARED_SERVER] = { "shared-server", GMP_SHARED_N_FDS },
+  [DBUS] = { "dbus", 1 },
+};
+
+struct _GmpChannelDescriptors
+{
+  Kind kind;
+  int fds[GMP_SHARED_N_FDS]; /* -1: none, or not this port's any more */
+};
+
+static GmpChannelDescriptors *
+port_new (Kind       kind,
+          const int *fds)
+{
+  GmpChannelDescriptors *self = g_new (GmpChannelDescriptors, 1);
+
+  self->kind = kind;
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    self->fds[i] = i < kinds[kind].n_fds ? fds[i] : -1;
+  return self;
+}
+
+void
+gmp_channel_descriptors_free (GmpChannelDescriptors *self)
+{
+  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
+    if (self->fds[i] != -1)
+      close (self->fds[i]);
+  g_free (self);
+}
+
+/* GMPROC_CHANNEL=dbus is for tests, and for peers that cannot share memory. */
+static gboolean
+may_share (void)
+{
+  const char *kind = gmp_environment_get ("GMPROC_CHANNEL");
+
+  return g_strcmp0 (kind, "dbus") != 0;
+}
+
+/* What a process may have of an address space, with some of it left to the program. */
+#define ADDRESS_SPACE ((guint64) 1 << (sizeof (gpointer) < 8 ? 31 : 46))
+
+/* Arenas are room in the address space before they are memory: two for each client, in the server's
+ * process. All together get an eighth of what there is, and one no more than if there were ten.
+ * They are part of a file, too, in which only what is written takes memory, but whose size counts
+ * for the limit on files. */
+static gsize
+limit_arena (guint64 size,
+             guint   n_workers)
+{
+  guint64 space = ADDRESS_SPACE;
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    space = MIN (space, limit.rlim_cur);
+  return gmp_memory_limit_arena ((gsize) MIN (size, space / 8 / 2 / MAX (n_workers, 10)));
+}
+
+/* Both ends of a channel: in shared memory where that can be had, as D-Bus messages where not.
+ * @arena_size is how many bytes of big values each side may share at a time, and @n_workers how
+ * many run together. */
+gboolean
+gmp_channel_descriptors_new_pair (guint64                 arena_size,
+                                  guint                   n_workers,
+                                  GmpChannelDescriptors **client,
+                                  GmpChannelDescriptors **server,
+                                  GError                **error)
+{
+  gsize size = limit_arena (arena_size, n_workers);
+  g_autoptr (GError) local = NULL;
+  int client_fds[GMP_SHARED_N_FDS];
+  int server_fds[GMP_SHARED_N_FDS];
+  int fds[2];
+
+  if (may_share () &&
+      gmp_shared_channel_new_fds (size, n_workers, client_fds, server_fds, &local))
+    {
+      *client = port_new (SHARED_CLIENT, client_fds);
+      *server = port_new (SHARED_SERVER, server_fds);
+      return TRUE;
+    }
+  if (local != NULL)
+    gmp_debug ("no shared memory, so messages: %s", local->message);
+  if (!gmp_message_stream_socketpair (fds, error))
+    return FALSE;
+  *client = port_new (DBUS, &fds[0]);
+  *server = port_new (DBUS, &fds[1]);
+  return TRUE;
+}
+
+/* Takes the port over. */
+GmpChannel *
+gmp_channel_descriptors_open (GmpChannelDescriptors *self,
+                              GError               **error)
+{
+  GmpChannel *channel = NULL;
+
+  switch (self->kind)
+    {
+    case SHARED_CLIENT:
+      channel = gmp_shared_channel_new (self->fds, GMP_END_CLIENT, error);
+      break;
+
+    case SHARED_SERVER:
+      channel = gmp_shared_channel_new (self->fds, GMP_END_SERVER, error);
+      break;
+
+    case DBUS:
+      channel = gmp_message_channel_new (self->fds[0], error);
+      break;
+
+    default:
+      g_assert_not_reached ();
+    }
+  g_free (self);
+  return channel;
+}
+
+const char *
+gmp_channel_descriptors_get_kind (GmpChannelDescriptors *self)
+{
+  return kinds[self->kind].name;
+}
+
+/* The descriptors' places in @handles, as a floating `ah`. */
+GVariant *
+gmp_channel_descriptors_to_handles (GmpChannelDescriptors *self,
+                                    GUnixFDList           *handles,
+                                    GError               **error)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("ah"));
+  for (guint i = 0; i < kinds[self->kind].n_fds; i++)
+    {
+      int position = g_unix_fd_list_append (handles, self->fds[i], error);
+
+      if (position == -1)
+        {
+          g_variant_builder_clear (&builder);
+          return NULL;
+        }
+      g_variant_builder_add (&builder, "h", position);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static gboolean
+find_kind (const char *name,
+           Kind       *kind,
+           GError    **error)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_str_equal (kinds[i].name, name))
+      {
+        *kind = (Kind) i;
+        return TRUE;
+      }
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%.100s' is no kind of channel", name);
+  return FALSE;
+}
+
+/* The kernel leaves out of a message what the receiver has no room for, and says no more. */
+static void
+explain_missing (GError **error)
+{
+  int spare = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  int code = errno;
+
+  if (spare == -1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot receive its descriptors: %s%s",
+                 g_strerror (code), gmp_limit_describe (code));
+  else
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's descriptor did not come");
+  if (spare != -1)
+    close (spare);
+}
+
+/* From a message, of which nothing but the types is known. */
+GmpChannelDescriptors *
+gmp_channel_descriptors_new_handles (const char  *name,
+                                     GVariant    *positions,
+                                     GUnixFDList *handles,
+                                     GError     **error)
+{
+  g_autoptr (GmpChannelDescriptors) self = NULL;
+  Kind kind;
+
+  if (!find_kind (name, &kind, error))
+    return NULL;
+  if (g_variant_n_children (positions) != kinds[kind].n_fds)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A '%s' channel has %u handles, not %"
+                   G_GSIZE_FORMAT, name, kinds[kind].n_fds, g_variant_n_children (positions));
+      return NULL;
+    }
+  self = port_new (kind, (const int[GMP_SHARED_N_FDS]) { -1, -1, -1, -1 });
+  for (guint i = 0; i < kinds[kind].n_fds; i++)
+    {
+      gint32 position;
+
+      g_variant_get_child (positions, i, "h", &position);
+      if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
+        {
+          explain_missing (error);
+          return NULL;
+        }
+      self->fds[i] = g_unix_fd_list_get (handles, position, NULL);
+      if (self->fds[i] == -1)
+        {
+          explain_missing (error);
+          return NULL;
+        }
+    }
+  return g_steal_pointer (&self);
+}

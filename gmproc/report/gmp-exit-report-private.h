@@ -1,0 +1,38 @@
+/* gmp-exit-report-private.h: what is known of a worker's end, and what is said of it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "launch/gmp-oom-witness-private.h"
+#include "base/gmp-options-private.h"
+#include "launch/gmp-process-private.h"
+
+G_BEGIN_DECLS
+
+/* What is known when a worker has ended, or could not begin. */
+typedef struct {
+  const char       *role;          /* as in org.gmproc.Worker1.Run */
+  const char       *id;
+  const char       *target;
+  const GmpOptions *options;
+  int               pid;           /* 0: never launched */
+  gboolean          was_connected; /* it got as far as the control plane */
+  gboolean          has_ended;
+  int               wait_status;   /* as from waitpid(), when it has ended */
+  gboolean          was_signalled; /* by the application */
+  const GmpOomWitness *memory;        /* of before it was started */
+  double            run_time;      /* in seconds */
+  GmpProcessUsage   usage;         /* all 0: not known */
+  const GError     *cause;         /* (nullable): the worker's own word, or the application's */
+  const GQueue     *tail;          /* (nullable): of char *: the last lines of standard error */
+} GmpExitReport;
+
+char   *gmp_exit_report_describe_worker (const GmpExitReport *self);
+char   *gmp_exit_report_describe_exit   (const GmpExitReport *self);
+GError *gmp_exit_report_to_error        (const GmpExitReport *self,
+                                         gboolean             out_of_memory);
+
+G_END_DECLS

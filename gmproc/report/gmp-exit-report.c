@@ -1,0 +1,178 @@
+/* gmp-exit-report.c: what is said of a worker's end
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "report/gmp-exit-report-private.h"
+
+#include "base/gmp-error.h"
+#include "base/gmp-exit-private.h"
+#include "base/gmp-limit-private.h"
+#include "base/gmp-runtime-private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define MIB (1024.0 * 1024.0)
+
+char *
+gmp_exit_report_describe_worker (const GmpExitReport *self)
+{
+  const char *kind = "Worker";
+
+  if (g_str_equal (self->role, "server"))
+    return self->pid != 0 ? g_strdup_printf ("The server (pid %d)", self->pid)
+                          : g_strdup ("The server");
+  if (g_str_equal (self->role, "client"))
+    kind = "Client";
+  if (self->pid == 0)
+    return g_strdup_printf ("%s '%s'", kind, self->id);
+  return g_strdup_printf ("%s '%s' (pid %d)", kind, self->id, self->pid);
+}
+
+static char *
+describe_signal (const GmpExitReport *self,
+                 int                  signum)
+{
+  double limit = self->options->cpu_time_limit;
+
+  if (limit > 0 && signum == SIGXCPU)
+    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit)", limit);
+  /* The kernel's word at the end of the grace: see gmp-limits.c. */
+  if (limit > 0 && signum == SIGKILL && !self->was_signalled &&
+      self->usage.cpu_time >= limit + GMP_CPU_TIME_GRACE)
+    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit), and did "
+                            "not end by SIGXCPU within %d more, so it was killed", limit,
+                            GMP_CPU_TIME_GRACE);
+  return g_strdup_printf ("was killed by signal %d (%s)%s%s", signum, g_strsignal (signum),
+                          WCOREDUMP (self->wait_status) ? ", core dumped" : "",
+                          signum == SIGXCPU ? ", at a limit that the application has inherited: "
+                          "see 'ulimit -t'" : "");
+}
+
+/* gmp_init () itself gave up, and has printed why. */
+static gboolean
+has_given_up (const GmpExitReport *self)
+{
+  return self->has_ended && !self->was_connected && WIFEXITED (self->wait_status) &&
+         WEXITSTATUS (self->wait_status) == GMP_EXIT_NO_WORKER;
+}
+
+static const char *
+describe_moment (const GmpExitReport *self)
+{
+  if (self->was_connected)
+    return "before its work was done";
+  if (!gmp_runtime_is_program (self->target) || has_given_up (self))
+    return "before it was ready";
+  return "before it was ready: does its main () call gmp_init () first?";
+}
+
+char *
+gmp_exit_report_describe_exit (const GmpExitReport *self)
+{
+  if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
+    return g_strdup ("ended, and how is not known, for the warm-start server that had forked it "
+                     "is gone");
+  if (WIFSIGNALED (self->wait_status))
+    return describe_signal (self, WTERMSIG (self->wait_status));
+  return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status),
+                          describe_moment (self));
+}
+
+/* Whether what a worker said, or wrote, has any of these words. */
+static gboolean
+mentions (const GmpExitReport *self,
+          const char * const  *words)
+{
+  for (; *words != NULL; words++)
+    {
+      if (self->cause != NULL && strstr (self->cause->message, *words) != NULL)
+        return TRUE;
+      for (const GList *line = self->tail != NULL ? self->tail->head : NULL; line != NULL;
+           line = line->next)
+        if (strstr (line->data, *words) != NULL)
+          return TRUE;
+    }
+  return FALSE;
+}
+
+/* The kernel says of a limit only that something failed, and each library has its own words for it.
+ * So the limit is told where these words appear. */
+static void
+append_limits (const GmpExitReport *self,
+               GString             *text)
+{
+  const char *no_memory[] = {
+    "MemoryError", "failed to allocate", "bad_alloc", "ut of memory", "Cannot allocate memory",
+    g_strerror (ENOMEM), NULL,
+  };
+  const char *no_files[] = { "Too many open files", g_strerror (EMFILE), NULL };
+
+  if (self->options->memory_limit > 0 && mentions (self, no_memory))
+    g_string_append_printf (text, "\nIts memory is limited to %.1f MiB (memory-limit)",
+                            self->options->memory_limit / MIB);
+  if (self->options->open_files_limit > 0 && mentions (self, no_files))
+    g_string_append_printf (text, "\nIts open files are limited to %u (open-files-limit)",
+                            self->options->open_files_limit);
+}
+
+static void
+append_costs (const GmpExitReport *self,
+              GString             *text)
+{
+  if (self->pid == 0)
+    return;
+  g_string_append_printf (text, "\nIt ran for %.3f seconds", self->run_time);
+  if (self->usage.peak_memory > 0)
+    g_string_append_printf (text, ", and had %.1f MiB of memory at most",
+                            self->usage.peak_memory / MIB);
+}
+
+static void
+append_tail (const GmpExitReport *self,
+             GString             *text)
+{
+  if (self->tail == NULL || self->tail->head == NULL)
+    return;
+  g_string_append (text, "\nThe last it wrote to standard error:");
+  for (const GList *line = self->tail->head; line != NULL; line = line->next)
+    g_string_append_printf (text, "\n  %s", (const char *) line->data);
+}
+
+/* Domain and code are the cause's. What the worker's own code said needs no more than its name. */
+GError *
+gmp_exit_report_to_error (const GmpExitReport *self,
+                          gboolean             out_of_memory)
+{
+  g_autofree char *worker = gmp_exit_report_describe_worker (self);
+  g_autoptr (GString) text = g_string_new (worker);
+  GQuark domain = GMP_ERROR;
+  int code = GMP_ERROR_CRASHED;
+
+  if (self->cause != NULL)
+    {
+      domain = self->cause->domain;
+      code = self->cause->code;
+      g_string_append_printf (text, ": %s", self->cause->message);
+    }
+  else
+    {
+      g_autofree char *exit = gmp_exit_report_describe_exit (self);
+
+      g_string_append_printf (text, " %s", exit);
+      if (has_given_up (self))
+        code = GMP_ERROR_LAUNCH;
+    }
+  if (out_of_memory)
+    g_string_append (text, ", perhaps by the kernel for lack of memory: it has killed a process "
+                           "for that meanwhile");
+  append_limits (self, text);
+  if (domain == GMP_ERROR && (code == GMP_ERROR_CRASHED || code == GMP_ERROR_TIMED_OUT ||
+                              code == GMP_ERROR_DISCONNECTED))
+    append_costs (self, text);
+  append_tail (self, text);
+  return g_error_new_literal (domain, code, text->str);
+}

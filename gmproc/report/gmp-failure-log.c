@@ -1,0 +1,86 @@
+/* gmp-failure-log.c: tells of workers that have died while others go on
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "report/gmp-failure-log-private.h"
+
+#include "base/gmp-source-private.h"
+#include "base/gmp-error.h"
+
+/* How long the run may take to end, in milliseconds, before the death of a worker is told: a run
+ * that ends tells it all. Nobody in front of a screen notices so little. */
+#define DELAY 20
+
+/* A run says what has failed when all workers have ended, which may be in hours. Code that sets an
+ * error could have said something itself; a process that is killed could not. So that is told here,
+ * where nobody listens to the signal `failed`. */
+static gboolean
+is_death (GmpFailure *failure)
+{
+  const GError *error = gmp_failure_get_error (failure);
+
+  return g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) ||
+         g_error_matches (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+}
+
+void
+gmp_failure_log_init (GmpFailureLog *self)
+{
+  self->untold = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+void
+gmp_failure_log_free (GmpFailureLog *self)
+{
+  gmp_failure_log_end (self);
+  g_ptr_array_unref (self->untold);
+}
+
+/* One line, for any number. It is no warning, which may be fatal to the application: a worker's
+ * failure is its own. */
+static gboolean
+tell_cb (gpointer user_data)
+{
+  GmpFailureLog *self = user_data;
+  const char *text = gmp_failure_get_error (self->untold->pdata[0])->message;
+  int length = (int) strcspn (text, "\n");
+
+  if (self->untold->len == 1)
+    g_message ("%.*s; the run goes on", length, text);
+  else
+    g_message ("%.*s, and %u more failed; the run goes on", length, text, self->untold->len - 1);
+  gmp_failure_log_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+is_heard (gpointer owner)
+{
+  guint failed = g_signal_lookup ("failed", G_OBJECT_TYPE (owner));
+
+  return g_signal_has_handler_pending (owner, failed, 0, FALSE);
+}
+
+/* In the main context of the run. @owner has the signal `failed`. */
+void
+gmp_failure_log_add (GmpFailureLog *self,
+                     gpointer       owner,
+                     GmpFailure    *failure)
+{
+  if (!is_death (failure) || is_heard (owner))
+    return;
+  g_ptr_array_add (self->untold, g_object_ref (failure));
+  /* An application that is the server is asked without a pause. */
+  if (self->source == NULL)
+    self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, tell_cb, self);
+}
+
+/* The run has ended, or there is nothing more to tell. */
+void
+gmp_failure_log_end (GmpFailureLog *self)
+{
+  gmp_source_clear (&self->source);
+  g_ptr_array_set_size (self->untold, 0);
+}

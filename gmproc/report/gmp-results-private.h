@@ -1,0 +1,38 @@
+/* gmp-results-private.h: what became of each worker of a run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Ids are strings here; GmpWorkers writes its numbers as such. */
+typedef struct _GmpResults GmpResults;
+
+GmpResults   *gmp_results_new       (void);
+void          gmp_results_free      (GmpResults   *self);
+gboolean      gmp_results_expect    (GmpResults *self,
+                                     const char *id);
+gboolean      gmp_results_reopen    (GmpResults *self,
+                                     const char *id);
+void          gmp_results_succeeded (GmpResults *self,
+                                     const char *id,
+                                     GVariant   *value);
+void          gmp_results_failed    (GmpResults   *self,
+                                     const char   *id,
+                                     const GError *error);
+gboolean      gmp_results_has_value (GmpResults *self,
+                                     const char *id);
+const GError *gmp_results_get_error (GmpResults *self,
+                                     const char *id);
+GError       *gmp_results_to_error  (GmpResults   *self);
+GVariant     *gmp_results_to_ints   (GmpResults   *self);
+GVariant     *gmp_results_to_dict   (GmpResults   *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpResults, gmp_results_free)
+
+G_END_DECLS

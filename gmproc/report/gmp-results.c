@@ -1,0 +1,209 @@
+/* gmp-results.c: what became of each worker of a run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "report/gmp-results-private.h"
+
+/* How many ids an error names besides the first one's. */
+#define MAX_NAMED 10
+
+typedef struct {
+  char *id;
+  gboolean has_value;
+  GVariant *value; /* (nullable) */
+  GError *error;   /* (nullable) */
+} Entry;
+
+struct _GmpResults
+{
+  GPtrArray *entries; /* of Entry, in the order that they were asked for in */
+  GPtrArray *failed;  /* of them, in the order that they failed in */
+  GHashTable *by_id;
+};
+
+static void
+entry_free (gpointer data)
+{
+  Entry *entry = data;
+
+  g_free (entry->id);
+  g_clear_pointer (&entry->value, g_variant_unref);
+  g_clear_error (&entry->error);
+  g_free (entry);
+}
+
+GmpResults *
+gmp_results_new (void)
+{
+  GmpResults *self = g_new0 (GmpResults, 1);
+
+  self->entries = g_ptr_array_new_with_free_func (entry_free);
+  self->failed = g_ptr_array_new ();
+  self->by_id = g_hash_table_new (g_str_hash, g_str_equal);
+  return self;
+}
+
+void
+gmp_results_free (GmpResults *self)
+{
+  g_hash_table_unref (self->by_id);
+  g_ptr_array_unref (self->failed);
+  g_ptr_array_unref (self->entries);
+  g_free (self);
+}
+
+/* @id takes part. %FALSE where it does already. */
+gboolean
+gmp_results_expect (GmpResults *self,
+                    const char *id)
+{
+  Entry *entry;
+
+  if (g_hash_table_contains (self->by_id, id))
+    return FALSE;
+  entry = g_new0 (Entry, 1);
+  entry->id = g_strdup (id);
+  g_ptr_array_add (self->entries, entry);
+  g_hash_table_insert (self->by_id, entry->id, entry);
+  return TRUE;
+}
+
+/* @id does it once more, and what came of it is forgotten. %FALSE where nothing has yet. */
+gboolean
+gmp_results_reopen (GmpResults *self,
+                    const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  if (entry == NULL || (!entry->has_value && entry->error == NULL))
+    return FALSE;
+  entry->has_value = FALSE;
+  g_clear_pointer (&entry->value, g_variant_unref);
+  g_clear_error (&entry->error);
+  g_ptr_array_remove (self->failed, entry);
+  return TRUE;
+}
+
+void
+gmp_results_succeeded (GmpResults *self,
+                       const char *id,
+                       GVariant   *value)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  entry->has_value = TRUE;
+  g_clear_pointer (&entry->value, g_variant_unref);
+  entry->value = value != NULL ? g_variant_ref (value) : NULL;
+}
+
+void
+gmp_results_failed (GmpResults   *self,
+                    const char   *id,
+                    const GError *error)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  g_assert (entry->error == NULL);
+  /* It may have succeeded before it was restarted. */
+  entry->has_value = FALSE;
+  g_clear_pointer (&entry->value, g_variant_unref);
+  entry->error = g_error_copy (error);
+  g_ptr_array_add (self->failed, entry);
+}
+
+/* What came of @id last is a value. */
+gboolean
+gmp_results_has_value (GmpResults *self,
+                       const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  return entry->has_value;
+}
+
+/* %NULL for an id that succeeded, or was not there. */
+const GError *
+gmp_results_get_error (GmpResults *self,
+                       const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  return entry != NULL ? entry->error : NULL;
+}
+
+/* One error for all that failed: the first, with the ids of some others; %NULL when none did. */
+GError *
+gmp_results_to_error (GmpResults *self)
+{
+  g_autoptr (GString) others = g_string_new (NULL);
+  Entry *first;
+  GError *error;
+  guint n_others = 0;
+
+  if (self->failed->len == 0)
+    return NULL;
+  first = self->failed->pdata[0];
+  error = g_error_copy (first->error);
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->error == NULL || entry == first)
+        continue;
+      n_others++;
+      if (n_others <= MAX_NAMED)
+        g_string_append_printf (others, "%s'%s'", n_others > 1 ? ", " : "", entry->id);
+    }
+  if (n_others > 0)
+    {
+      g_autofree char *message = error->message;
+
+      error->message = g_strdup_printf ("%s\n%u more failed: %s%s", message, n_others, others->str,
+                                        n_others > MAX_NAMED ? " and so on" : "");
+    }
+  return error;
+}
+
+static GVariant *
+box (GVariant *value)
+{
+  if (value == NULL)
+    value = g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL);
+  return g_variant_new_variant (value);
+}
+
+/* Returns a floating a{iv} of those that succeeded. */
+GVariant *
+gmp_results_to_ints (GmpResults *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{iv}"));
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->has_value)
+        g_variant_builder_add (&builder, "{i@v}", atoi (entry->id), box (entry->value));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+/* Returns a floating a{sv} of those that succeeded. */
+GVariant *
+gmp_results_to_dict (GmpResults *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (entry->has_value)
+        g_variant_builder_add (&builder, "{s@v}", entry->id, box (entry->value));
+    }
+  return g_variant_builder_end (&builder);
+}

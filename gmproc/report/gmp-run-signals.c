@@ -1,0 +1,158 @@
+/* gmp-run-signals.c: the signals of a run, for GmpWorkers and GmpClientServer alike
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "report/gmp-run-signals-private.h"
+
+#include "base/gmp-enum-types.h"
+
+/* Where GLib would have written it, had it been logged here; but never fatal here, whatever G_DEBUG
+ * says: a worker's failure is its own. */
+static void
+print_log (const char    *worker,
+           const char    *domain,
+           GLogLevelFlags level,
+           const char    *message)
+{
+  g_autofree char *labelled = g_strdup_printf ("worker '%s': %s", worker, message);
+  GLogField fields[] = {
+    { "MESSAGE", labelled, -1 },
+    { "GMPROC_WORKER", worker, -1 },
+    { "GLIB_DOMAIN", domain, -1 },
+  };
+  gsize n_fields = G_N_ELEMENTS (fields) - (domain[0] == '\0' ? 1 : 0);
+
+  if (g_log_writer_is_journald (2))
+    g_log_writer_journald (level, fields, n_fields, NULL);
+  else
+    g_log_writer_standard_streams (level, fields, n_fields, NULL);
+}
+
+static gboolean
+log_int_cb (gpointer    owner G_GNUC_UNUSED,
+            int         id,
+            const char *domain,
+            guint       level,
+            const char *message)
+{
+  g_autofree char *worker = g_strdup_printf ("%d", id);
+
+  print_log (worker, domain, level, message);
+  return TRUE;
+}
+
+static gboolean
+log_string_cb (gpointer    owner G_GNUC_UNUSED,
+               const char *id,
+               const char *domain,
+               guint       level,
+               const char *message)
+{
+  print_log (id, domain, level, message);
+  return TRUE;
+}
+
+/* Called from class_init. */
+void
+gmp_run_signals_install (GmpRunSignals *self,
+                         GType          type,
+                         GType          id_type)
+{
+  GCallback print = id_type == G_TYPE_INT ? G_CALLBACK (log_int_cb) : G_CALLBACK (log_string_cb);
+
+  self->id_type = id_type;
+  self->result = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                               G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
+  self->failed = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                               G_TYPE_NONE, 2, id_type, G_TYPE_ERROR);
+  self->restarted = g_signal_new ("restarted", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 2, id_type, GMP_TYPE_FAILURE);
+  self->progress = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                 G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
+  self->output = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                               G_TYPE_NONE, 3, id_type, GMP_TYPE_OUTPUT_STREAM, G_TYPE_STRING);
+  self->log = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST, print,
+                                          g_signal_accumulator_true_handled, NULL, NULL,
+                                          G_TYPE_BOOLEAN, 4, id_type, G_TYPE_STRING, G_TYPE_UINT,
+                                          G_TYPE_STRING);
+}
+
+void
+gmp_run_signals_result (const GmpRunSignals *self,
+                        gpointer             owner,
+                        const char          *id,
+                        GVariant            *value)
+{
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->result, 0, atoi (id), value);
+  else
+    g_signal_emit (owner, self->result, 0, id, value);
+}
+
+void
+gmp_run_signals_failed (const GmpRunSignals *self,
+                        gpointer             owner,
+                        const char          *id,
+                        const GError        *error)
+{
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->failed, 0, atoi (id), error);
+  else
+    g_signal_emit (owner, self->failed, 0, id, error);
+}
+
+/* @failure is %NULL for one that had finished. */
+void
+gmp_run_signals_restarted (const GmpRunSignals *self,
+                           gpointer             owner,
+                           const char          *id,
+                           GmpFailure          *failure)
+{
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->restarted, 0, atoi (id), failure);
+  else
+    g_signal_emit (owner, self->restarted, 0, id, failure);
+}
+
+void
+gmp_run_signals_progress (const GmpRunSignals *self,
+                          gpointer             owner,
+                          const char          *id,
+                          GVariant            *value)
+{
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->progress, 0, atoi (id), value);
+  else
+    g_signal_emit (owner, self->progress, 0, id, value);
+}
+
+void
+gmp_run_signals_output (const GmpRunSignals *self,
+                        gpointer             owner,
+                        const char          *id,
+                        GmpOutputStream      stream,
+                        const char          *line)
+{
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->output, 0, atoi (id), stream, line);
+  else
+    g_signal_emit (owner, self->output, 0, id, stream, line);
+}
+
+void
+gmp_run_signals_log (const GmpRunSignals *self,
+                     gpointer             owner,
+                     const char          *id,
+                     const char          *domain,
+                     GLogLevelFlags       level,
+                     const char          *message)
+{
+  gboolean handled;
+
+  if (self->id_type == G_TYPE_INT)
+    g_signal_emit (owner, self->log, 0, atoi (id), domain, level, message, &handled);
+  else
+    g_signal_emit (owner, self->log, 0, id, domain, level, message, &handled);
+}

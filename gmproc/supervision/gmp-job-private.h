@@ -1,0 +1,67 @@
+/* gmp-job-private.h: one run of a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "report/gmp-failure-private.h"
+#include "launch/gmp-worker-process-private.h"
+
+G_BEGIN_DECLS
+
+/* The worker has to end before its time: for @reason, which is taken over, a limit that was
+ * exceeded; or %NULL, for the run was cancelled. */
+typedef void (*GmpJobExpired) (GError  *reason,
+                               gpointer user_data);
+
+/* What a worker is asked for, what ends that before its time, and what came of it. */
+typedef struct {
+  char *role;             /* as in org.gmproc.Worker1.Run */
+  char *id;
+  char *target;
+  GVariant *params;       /* (nullable) */
+
+  GmpOptions *options;
+  gint64 begin_time;
+  int pid;                /* of the worker itself, also where a debugger is around it */
+  gboolean was_connected; /* the process that it is in got as far as the control plane */
+  gboolean was_cancelled;
+  const GmpOomWitness *memory; /* of before its process was started */
+  GmpJobExpired expired;
+  gpointer user_data;
+  GSource *cancel_source;
+  GSource *startup_source;
+  GSource *limit_source;
+
+  gboolean has_value;
+  GVariant *value;        /* (nullable) */
+  GError *error;          /* (nullable): why it failed, once that is known */
+} GmpJob;
+
+GmpJob     *gmp_job_new                (const char       *role,
+                                        const char       *id,
+                                        const char       *target,
+                                        GVariant         *params);
+void        gmp_job_free               (GmpJob           *self);
+void        gmp_job_begin              (GmpJob       *self,
+                                        GmpOptions   *options,
+                                        GCancellable *cancellable,
+                                        GmpJobExpired expired,
+                                        gpointer      user_data);
+void        gmp_job_await_start        (GmpJob           *self);
+void        gmp_job_started            (GmpJob           *self);
+void        gmp_job_end                (GmpJob           *self);
+void        gmp_job_take_value         (GmpJob   *self,
+                                        GVariant *value);
+void        gmp_job_take_error         (GmpJob *self,
+                                        GError *error);
+gboolean    gmp_job_has_answer         (GmpJob           *self);
+gboolean    gmp_job_is_over            (GmpJob           *self);
+GmpFailure *gmp_job_to_failure         (GmpJob           *self,
+                                        GmpWorkerProcess *process);
+void        gmp_job_warn_of_late_death (GmpJob           *self,
+                                        GmpWorkerProcess *process);
+
+G_END_DECLS

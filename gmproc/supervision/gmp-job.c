@@ -1,0 +1,229 @@
+/* gmp-job.c: one run of a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-job-private.h"
+
+#include "base/gmp-source-private.h"
+#include "base/gmp-environment-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+
+GmpJob *
+gmp_job_new (const char *role,
+             const char *id,
+             const char *target,
+             GVariant   *params)
+{
+  GmpJob *self = g_new0 (GmpJob, 1);
+
+  self->role = g_strdup (role);
+  self->id = g_strdup (id);
+  self->target = g_strdup (target);
+  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  return self;
+}
+
+void
+gmp_job_free (GmpJob *self)
+{
+  gmp_job_end (self);
+  g_clear_pointer (&self->value, g_variant_unref);
+  g_clear_pointer (&self->options, gmp_options_unref);
+  g_free (self->role);
+  g_free (self->id);
+  g_free (self->target);
+  g_free (self);
+}
+
+/* A value that comes after an error is too late. */
+void
+gmp_job_take_value (GmpJob   *self,
+                    GVariant *value)
+{
+  if (self->error != NULL)
+    return;
+  self->has_value = TRUE;
+  self->value = value != NULL ? g_variant_ref (value) : NULL;
+}
+
+/* Takes @error over. The first cause counts: what follows from it is no news. */
+void
+gmp_job_take_error (GmpJob *self,
+                    GError *error)
+{
+  if (self->error == NULL)
+    self->error = error;
+  else
+    g_error_free (error);
+}
+
+gboolean
+gmp_job_has_answer (GmpJob *self)
+{
+  return self->has_value || self->error != NULL;
+}
+
+/* Whether the limit on the run is exceeded. */
+gboolean
+gmp_job_is_over (GmpJob *self)
+{
+  return self->options->run_timeout > 0 && self->limit_source == NULL;
+}
+
+static gboolean
+cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
+           gpointer      user_data)
+{
+  GmpJob *self = user_data;
+
+  gmp_source_clear (&self->cancel_source);
+  self->was_cancelled = TRUE;
+  self->expired (NULL, self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+limit_cb (gpointer user_data)
+{
+  GmpJob *self = user_data;
+
+  gmp_source_clear (&self->limit_source);
+  self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                              "it had not ended within %g seconds (run-timeout)",
+                              self->options->run_timeout),
+                 self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+startup_cb (gpointer user_data)
+{
+  GmpJob *self = user_data;
+  gboolean is_program = !self->was_connected && gmp_runtime_is_program (self->target);
+
+  gmp_source_clear (&self->startup_source);
+  self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                              "it was not ready within %g seconds of its start (startup-timeout): "
+                              "%s", self->options->startup_timeout,
+                              is_program ? "does its main () call gmp_init () first?"
+                                         : "its code was still being loaded"),
+                 self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Calls @expired, in the thread-default main context, when @cancellable (nullable) is cancelled, or
+ * it takes too long. */
+void
+gmp_job_begin (GmpJob       *self,
+               GmpOptions   *options,
+               GCancellable *cancellable,
+               GmpJobExpired expired,
+               gpointer      user_data)
+{
+  double timeout = options->run_timeout;
+
+  self->options = gmp_options_ref (options);
+  self->begin_time = g_get_monotonic_time ();
+  self->expired = expired;
+  self->user_data = user_data;
+  if (cancellable != NULL)
+    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
+  /* A server's time counts when it has no clients left: see gmp-server-session.c. */
+  if (timeout > 0 && !g_str_equal (self->role, "server"))
+    self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
+}
+
+/* A process is started for it, which should say before long that it is ready. */
+void
+gmp_job_await_start (GmpJob *self)
+{
+  double timeout = self->options->startup_timeout;
+
+  gmp_source_clear (&self->startup_source);
+  /* Somebody with a debugger has all the time in the world. */
+  if (gmp_environment_get ("GMPROC_WRAP") == NULL && timeout > 0)
+    self->startup_source = gmp_source_attach_limit (timeout, self->options->priority, startup_cb,
+                                                    self);
+}
+
+/* It is, or never will be. */
+void
+gmp_job_started (GmpJob *self)
+{
+  gmp_source_clear (&self->startup_source);
+}
+
+/* Nothing ends it any more; what it was given is let go. Its value stays. */
+void
+gmp_job_end (GmpJob *self)
+{
+  gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->startup_source);
+  gmp_source_clear (&self->limit_source);
+  g_clear_pointer (&self->params, g_variant_unref);
+  g_clear_error (&self->error);
+}
+
+static GmpExitReport
+describe (GmpJob           *self,
+          GmpWorkerProcess *process)
+{
+  GmpExitReport end = {
+    .role = self->role,
+    .id = self->id,
+    .target = self->target,
+    .options = self->options,
+    .pid = self->pid,
+    .was_connected = self->was_connected,
+    .run_time = (g_get_monotonic_time () - self->begin_time) / (double) G_USEC_PER_SEC,
+    .memory = self->memory,
+    .cause = self->error,
+  };
+
+  if (process != NULL)
+    {
+      end.has_ended = gmp_worker_process_has_ended (process);
+      end.wait_status = gmp_worker_process_get_wait_status (process);
+      end.was_signalled = gmp_worker_process_was_signalled (process);
+      end.usage = gmp_worker_process_get_usage (process);
+      end.tail = gmp_worker_process_get_tail (process);
+    }
+  return end;
+}
+
+/* Why it failed. @process is %NULL where none could be started. */
+GmpFailure *
+gmp_job_to_failure (GmpJob           *self,
+                    GmpWorkerProcess *process)
+{
+  GmpExitReport end;
+
+  if (self->was_cancelled)
+    {
+      g_clear_error (&self->error);
+      g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
+    }
+  else if (process != NULL && gmp_worker_process_was_forced (process))
+    gmp_job_take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                                   "it closed its connection but went on running, "
+                                                   "and was killed"));
+  end = describe (self, process);
+  return gmp_failure_new (&end);
+}
+
+/* It has its value, but the process may have ended badly after that. */
+void
+gmp_job_warn_of_late_death (GmpJob           *self,
+                            GmpWorkerProcess *process)
+{
+  GmpExitReport end = describe (self, process);
+  g_autofree char *worker = gmp_exit_report_describe_worker (&end);
+  g_autofree char *exit = gmp_exit_report_describe_exit (&end);
+
+  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN)
+    g_warning ("%s had returned its result, but then %s", worker, exit);
+}

@@ -1,0 +1,138 @@
+/* gmp-kept-workers.c: workers that wait for another run
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-kept-workers-private.h"
+
+#include "launch/gmp-process-spec-private.h"
+
+struct _GmpKeptWorkers
+{
+  GQueue workers;        /* of GmpWorkerProxy: the one that has waited longest comes first */
+  GPtrArray *threads;    /* of GThread: they wait for processes that were let go */
+  GMainContext *context; /* (nullable): for what blocks */
+  char *surroundings;    /* (nullable): of this process, when the last run began */
+};
+
+GmpKeptWorkers *
+gmp_kept_workers_new (void)
+{
+  GmpKeptWorkers *self = g_new0 (GmpKeptWorkers, 1);
+
+  g_queue_init (&self->workers);
+  self->threads = g_ptr_array_new_with_free_func ((GDestroyNotify) (void (*) (void)) g_thread_join);
+  return self;
+}
+
+/* A context of the pool's own, for calls that block. It is the same for all of them, for what one
+ * has begun in it, the next may end. */
+GMainContext *
+gmp_kept_workers_get_context (GmpKeptWorkers *self)
+{
+  if (self->context == NULL)
+    self->context = g_main_context_new ();
+  return self->context;
+}
+
+/* Keeps @worker, if its process waits for another run. */
+void
+gmp_kept_workers_keep (GmpKeptWorkers *self,
+                       GmpWorkerProxy *worker)
+{
+  if (gmp_worker_proxy_is_kept (worker))
+    g_queue_push_tail (&self->workers, g_object_ref (worker));
+}
+
+/* Returns a reference; %NULL where none waits. */
+GmpWorkerProxy *
+gmp_kept_workers_take (GmpKeptWorkers *self)
+{
+  GmpWorkerProxy *worker;
+
+  while ((worker = g_queue_pop_head (&self->workers)) != NULL)
+    {
+      if (gmp_worker_proxy_is_kept (worker))
+        return worker;
+      g_object_unref (worker);
+    }
+  return NULL;
+}
+
+/* Whether any waits, or did when this was last looked at. */
+gboolean
+gmp_kept_workers_has_kept (GmpKeptWorkers *self)
+{
+  return self->workers.length > 0;
+}
+
+/* Lets go of all processes, which then exit. */
+static void
+disconnect (GmpKeptWorkers *self)
+{
+  for (GList *link = self->workers.head; link != NULL; link = link->next)
+    gmp_worker_proxy_disconnect (link->data);
+}
+
+/* Waits for @workers to be gone, which takes a limited time: what has nothing to do exits at once,
+ * or is killed. */
+static gpointer
+end_all (gpointer workers)
+{
+  GmpWorkerProxy *worker;
+
+  while ((worker = g_queue_pop_head (workers)) != NULL)
+    {
+      gmp_worker_proxy_end_sync (worker);
+      g_object_unref (worker);
+    }
+  g_queue_free (workers);
+  return NULL;
+}
+
+/* Has the processes end while the caller, whose main loop this may be, goes on. */
+void
+gmp_kept_workers_retire_later (GmpKeptWorkers *self)
+{
+  GThread *thread;
+  GQueue *workers;
+
+  if (self->workers.length == 0)
+    return;
+  disconnect (self);
+  workers = g_queue_copy (&self->workers);
+  g_queue_clear (&self->workers);
+  thread = g_thread_try_new ("gmproc-retire", end_all, workers, NULL);
+  if (thread != NULL)
+    g_ptr_array_add (self->threads, thread);
+  else
+    end_all (workers);
+}
+
+/* A run begins. Processes are kept for as long as new ones would find the same folder, environment
+ * and output. */
+void
+gmp_kept_workers_begin_run (GmpKeptWorkers *self)
+{
+  char *surroundings = gmp_process_spec_describe_surroundings ();
+
+  if (g_strcmp0 (self->surroundings, surroundings) != 0)
+    gmp_kept_workers_retire_later (self);
+  g_free (self->surroundings);
+  self->surroundings = surroundings;
+}
+
+/* When this returns all processes are gone. A garbage collector may be what calls this, so nothing
+ * of the user's is called, and no context is run that others have something in. */
+void
+gmp_kept_workers_free (GmpKeptWorkers *self)
+{
+  disconnect (self);
+  end_all (g_queue_copy (&self->workers));
+  g_queue_clear (&self->workers);
+  g_ptr_array_unref (self->threads);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_free (self->surroundings);
+  g_free (self);
+}

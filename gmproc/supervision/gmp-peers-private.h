@@ -1,0 +1,30 @@
+/* gmp-peers-private.h: what a worker is told of its peers when its run begins
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "supervision/gmp-worker-connection-private.h"
+
+G_BEGIN_DECLS
+
+/* The other ends of a worker's channels, while it is not there yet. */
+typedef struct _GmpPeers GmpPeers;
+
+GmpPeers *gmp_peers_new         (void);
+void      gmp_peers_free        (GmpPeers       *self);
+void      gmp_peers_clear       (GmpPeers       *self);
+void      gmp_peers_add_channel (GmpPeers       *self,
+                                 GmpChannelEnd   end);
+void      gmp_peers_add_gone    (GmpPeers       *self,
+                                 const char     *peer,
+                                 const GError   *reason);
+gboolean  gmp_peers_connect     (GmpPeers            *self,
+                                 GmpWorkerConnection *link,
+                                 GError             **error);
+void      gmp_peers_tell_gone   (GmpPeers            *self,
+                                 GmpWorkerConnection *link);
+
+G_END_DECLS

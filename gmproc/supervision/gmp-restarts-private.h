@@ -1,0 +1,26 @@
+/* gmp-restarts-private.h: whether a worker that has ended is begun again
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "report/gmp-failure-private.h"
+
+G_BEGIN_DECLS
+
+/* The restarts of one worker within a run: all zeros in the beginning. */
+typedef struct {
+  GQueue recent; /* of Restart: within the period */
+  guint  n;      /* in all */
+} GmpRestarts;
+
+gboolean    gmp_restarts_allow    (GmpRestarts      *self,
+                                   const GmpOptions *options,
+                                   GmpFailure       *failure);
+GmpFailure *gmp_restarts_conclude (GmpRestarts      *self,
+                                   GmpFailure       *failure);
+void        gmp_restarts_clear    (GmpRestarts      *self);
+
+G_END_DECLS

@@ -1,0 +1,87 @@
+/* gmp-restarts.c: whether a worker that has ended is begun again
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-restarts-private.h"
+
+typedef struct {
+  gint64 time;
+  GmpFailure *failure; /* (nullable): it had finished */
+} Restart;
+
+static void
+restart_free (gpointer data)
+{
+  Restart *restart = data;
+
+  g_clear_object (&restart->failure);
+  g_free (restart);
+}
+
+void
+gmp_restarts_clear (GmpRestarts *self)
+{
+  g_queue_clear_full (&self->recent, restart_free);
+  self->n = 0;
+}
+
+static void
+forget_old (GmpRestarts      *self,
+            const GmpOptions *options)
+{
+  gint64 begin = g_get_monotonic_time () - (gint64) (options->restart_period * G_USEC_PER_SEC);
+  Restart *oldest;
+
+  if (options->restart_period == 0)
+    return;
+  while ((oldest = g_queue_peek_head (&self->recent)) != NULL && oldest->time < begin)
+    restart_free (g_queue_pop_head (&self->recent));
+}
+
+/* A worker has ended: with @failure, or because it has finished (%NULL). Where the rule allows a
+ * restart, it is counted. */
+gboolean
+gmp_restarts_allow (GmpRestarts      *self,
+                    const GmpOptions *options,
+                    GmpFailure       *failure)
+{
+  Restart *restart;
+
+  if (options->restart == GMP_RESTART_NEVER ||
+      (options->restart == GMP_RESTART_ON_FAILURE && failure == NULL))
+    return FALSE;
+  forget_old (self, options);
+  if (self->recent.length >= options->max_restarts)
+    return FALSE;
+  restart = g_new0 (Restart, 1);
+  restart->time = g_get_monotonic_time ();
+  g_set_object (&restart->failure, failure);
+  g_queue_push_tail (&self->recent, restart);
+  self->n++;
+  return TRUE;
+}
+
+/* What a worker that is not restarted any more has failed of: the first cause of those that count,
+ * which the others may only have followed from. Returns a reference; %NULL where it has finished in
+ * the end. */
+GmpFailure *
+gmp_restarts_conclude (GmpRestarts *self,
+                       GmpFailure  *failure)
+{
+  for (GList *link = failure != NULL ? self->recent.head : NULL; link != NULL; link = link->next)
+    {
+      Restart *restart = link->data;
+
+      if (restart->failure == NULL)
+        continue;
+      gmp_failure_give_up (restart->failure, self->n, failure);
+      return g_object_ref (restart->failure);
+    }
+  if (failure == NULL)
+    return NULL;
+  if (self->n > 0)
+    gmp_failure_give_up (failure, self->n, NULL);
+  return g_object_ref (failure);
+}

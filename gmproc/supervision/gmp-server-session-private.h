@@ -1,0 +1,55 @@
+/* gmp-server-session-private.h: one run of a server with its clients
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "supervision/gmp-supervisor-private.h"
+#include "worker/gmp-life-cycle-private.h"
+
+G_BEGIN_DECLS
+
+/* The server is a worker, or the application itself; the clients are a supervisor; and they end
+ * together. */
+typedef struct _GmpServerSession GmpServerSession;
+
+GmpServerSession *gmp_server_session_new           (const GmpSupervisorEvents *events,
+                                                    GmpApplication            *owner,
+                                                    GmpOptions                *options,
+                                                    guint                      n_workers,
+                                                    guint64                    arena_size);
+void              gmp_server_session_free          (GmpServerSession             *self);
+gboolean          gmp_server_session_set_target    (GmpServerSession *self,
+                                                    const char       *server_target,
+                                                    GError          **error);
+gboolean          gmp_server_session_set_methods   (GmpServerSession       *self,
+                                                    const GmpServerMethods *methods,
+                                                    GError                **error);
+gboolean          gmp_server_session_add_client    (GmpServerSession *self,
+                                                    const char       *id,
+                                                    const char       *target,
+                                                    GVariant         *params,
+                                                    GError          **error);
+void              gmp_server_session_run_async     (GmpServerSession   *self,
+                                                    GVariant           *params,
+                                                    GCancellable       *cancellable,
+                                                    GAsyncReadyCallback callback,
+                                                    gpointer            user_data);
+gboolean          gmp_server_session_run_finish    (GmpServerSession *self,
+                                                    GAsyncResult     *result,
+                                                    GError          **error);
+void              gmp_server_session_fail          (GmpServerSession *self,
+                                                    GError           *error);
+void              gmp_server_session_stop          (GmpServerSession             *self);
+void              gmp_server_session_kill          (GmpServerSession             *self);
+guint             gmp_server_session_get_n_clients (GmpServerSession             *self);
+GVariant         *gmp_server_session_get_value     (GmpServerSession             *self);
+GmpResults       *gmp_server_session_get_outcome   (GmpServerSession             *self);
+const GError *
+gmp_server_session_get_server_error          (GmpServerSession             *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpServerSession, gmp_server_session_free)
+
+G_END_DECLS

@@ -1,0 +1,546 @@
+/* gmp-server-session.c: one run of a server with its clients
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-server-session-private.h"
+
+#include "supervision/gmp-local-server-private.h"
+#include "supervision/gmp-restarts-private.h"
+#include "base/gmp-source-private.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-target-private.h"
+
+/* The run is over when both the clients and the server have ended. A server that is done early
+ * stays until its clients have ended, for they may still ask; then it is retired. A server that
+ * fails takes its clients along. */
+struct _GmpServerSession
+{
+  const GmpSupervisorEvents *events;
+  GmpApplication *owner;
+  guint n_workers;    /* that run together */
+  guint64 arena_size; /* of each side of a channel, in bytes */
+
+  GmpSupervisor *supervisor;
+  char *server_target;          /* (nullable) */
+  char *server_runtime;
+  GmpWorkerProxy *server;      /* (nullable): the application is the server */
+  GmpLocalServer *local_server; /* (nullable): a worker is */
+  GVariant *params;             /* (nullable): what the server's start gets */
+  GVariant *value;              /* (nullable): what the server's finish returned */
+  GHashTable *runtimes;         /* of the clients, by id */
+  GmpRestarts restarts;         /* of the server */
+
+  GTask *task;
+  GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or for the server */
+  GSource *cancel_source;
+  GSource *limit_source;        /* (nullable): for a server without clients to end */
+  guint n_retiring;             /* servers before this one that have not ended */
+  gboolean is_ending;           /* nothing is restarted any more */
+  gboolean clients_ended;
+  gboolean server_ended;
+  GError *clients_error;
+  GError *server_error;    /* of the run, for the server */
+  GmpFailure *failure;     /* (nullable): the server's own */
+};
+
+/* A channel between the server and the client @id: gives the server its end, and returns the
+ * client's. */
+static GmpChannelDescriptors *
+renew_channel (const char *id,
+               gpointer    user_data,
+               GError    **error)
+{
+  GmpServerSession *self = user_data;
+  const char *runtime = g_hash_table_lookup (self->runtimes, id);
+  g_autoptr (GmpChannelDescriptors) client_port = NULL;
+  GmpChannelDescriptors *server_port;
+
+  if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port, &server_port, error))
+    return NULL;
+  if (self->local_server == NULL)
+    gmp_worker_proxy_add_channel (self->server, id, runtime, server_port);
+  else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
+    return NULL;
+  return g_steal_pointer (&client_port);
+}
+
+/* A client has ended. One that has finished says so itself, but its last word may be lost with its
+ * process, where that is a message. */
+static void
+client_ended (const char   *id,
+              const GError *reason,
+              gboolean      returns,
+              gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+
+  if (self->local_server != NULL)
+    gmp_local_server_tell_gone (self->local_server, id, reason, returns);
+  else if (self->server != NULL)
+    gmp_worker_proxy_tell_gone (self->server, id, reason, returns);
+}
+
+static const GmpSupervisorServer crew_server = { renew_channel, client_ended };
+
+/* Takes @options over. */
+GmpServerSession *
+gmp_server_session_new (const GmpSupervisorEvents *events,
+                        GmpApplication            *owner,
+                        GmpOptions                *options,
+                        guint                      n_workers,
+                        guint64                    arena_size)
+{
+  GmpServerSession *self = g_new0 (GmpServerSession, 1);
+
+  self->events = events;
+  self->owner = owner;
+  self->n_workers = n_workers;
+  self->arena_size = arena_size;
+  self->cancellable = g_cancellable_new ();
+  self->supervisor = gmp_supervisor_new (events, owner);
+  gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
+  gmp_supervisor_set_server (self->supervisor, &crew_server, self);
+  self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  return self;
+}
+
+void
+gmp_server_session_free (GmpServerSession *self)
+{
+  gmp_supervisor_free (self->supervisor);
+  g_free (self->server_target);
+  g_free (self->server_runtime);
+  g_clear_object (&self->server);
+  g_clear_pointer (&self->local_server, gmp_local_server_free);
+  g_clear_pointer (&self->params, g_variant_unref);
+  g_clear_pointer (&self->value, g_variant_unref);
+  g_hash_table_unref (self->runtimes);
+  gmp_restarts_clear (&self->restarts);
+  g_clear_error (&self->clients_error);
+  g_clear_error (&self->server_error);
+  g_clear_object (&self->failure);
+  g_object_unref (self->cancellable);
+  g_free (self);
+}
+
+static void
+return_run (GmpServerSession *self)
+{
+  g_autoptr (GTask) task = g_steal_pointer (&self->task);
+  GError *error = NULL;
+
+  gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->limit_source);
+  gmp_application_end_run (self->owner);
+  g_clear_object (&self->server);
+  g_clear_pointer (&self->local_server, gmp_local_server_free);
+
+  /* When the server has failed, that is why the clients have. */
+  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
+  else if (self->server_error != NULL)
+    error = g_steal_pointer (&self->server_error);
+  else if (self->clients_error != NULL)
+    error = g_steal_pointer (&self->clients_error);
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+static void maybe_return (GmpServerSession *self);
+
+static void
+retired_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+
+  gmp_worker_proxy_retire_finish (GMP_WORKER_PROXY (source), result);
+  self->n_retiring--;
+  maybe_return (self);
+}
+
+static void
+retire_server (GmpServerSession *self)
+{
+  g_autoptr (GmpWorkerProxy) server = g_steal_pointer (&self->server);
+
+  self->n_retiring++;
+  gmp_worker_proxy_retire_async (server, retired_cb, self);
+}
+
+static void
+maybe_return (GmpServerSession *self)
+{
+  if (!self->clients_ended || !self->server_ended)
+    return;
+  if (self->server != NULL)
+    retire_server (self);
+  if (self->n_retiring == 0)
+    return_run (self);
+}
+
+/* The server has failed, and its clients cannot go on. Takes @error over. */
+static void
+take_server_error (GmpServerSession *self,
+                   GError           *error)
+{
+  if (self->server_error == NULL)
+    self->server_error = error;
+  else
+    g_error_free (error);
+  g_cancellable_cancel (self->cancellable);
+}
+
+/* Ends the run with @error, which it takes over, for something that went wrong in the
+ * application. */
+void
+gmp_server_session_fail (GmpServerSession *self,
+                         GError           *error)
+{
+  take_server_error (self, g_error_copy (error));
+  if (self->local_server != NULL)
+    gmp_local_server_fail (self->local_server, g_steal_pointer (&error));
+  g_clear_error (&error);
+}
+
+static void
+settle_failed (GmpServerSession *self,
+               GmpFailure       *failure)
+{
+  g_set_object (&self->failure, failure);
+  gmp_application_add_failure (self->owner, failure);
+  gmp_run_signals_failed (self->events->signals, self->owner, "server",
+                          gmp_failure_get_error (failure));
+}
+
+/* @failure is %NULL where the server has finished, with @value (nullable). */
+static void
+end_server (GmpServerSession *self,
+            GVariant         *value,
+            GmpFailure       *failure)
+{
+  g_autoptr (GError) done = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
+                                                 "The server is done, and answers no more");
+
+  self->is_ending = TRUE;
+  gmp_source_clear (&self->limit_source);
+  gmp_supervisor_end (self->supervisor, failure == NULL ? done : NULL);
+  if (failure != NULL)
+    {
+      take_server_error (self, g_error_copy (gmp_failure_get_error (failure)));
+      settle_failed (self, failure);
+    }
+  else if (value != NULL && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      self->value = g_variant_ref (value); /* It may have finished before it heard of that. */
+    }
+  self->server_ended = TRUE;
+  maybe_return (self);
+}
+
+static void
+local_server_ended (GVariant *value,
+                    GError   *error,
+                    gpointer  user_data)
+{
+  g_autoptr (GError) local = error;
+  g_autoptr (GmpFailure) failure = NULL;
+
+  if (error != NULL)
+    failure = gmp_failure_new_for_error ("server", error);
+  end_server (user_data, value, failure);
+}
+
+static void server_ran_cb (GObject      *source,
+                           GAsyncResult *result,
+                           gpointer      user_data);
+
+static void
+run_server (GmpServerSession *self)
+{
+  gmp_worker_proxy_run_async (self->server, gmp_job_new ("server", "server",
+                                                         self->server_target, self->params),
+                              GMP_REMOTE_KEEP, self->cancellable, server_ran_cb,
+                              self);
+}
+
+/* Begins the server again, in a new process, for the clients that live on. %FALSE where the rule
+ * does not allow it, with an error where it cannot be done. */
+static gboolean
+restart_server (GmpServerSession *self,
+                GmpFailure       *failure,
+                GError          **error)
+{
+  const GError *reason = gmp_failure_get_error (failure);
+
+  if (self->is_ending || self->clients_ended || g_cancellable_is_cancelled (self->cancellable) ||
+      !gmp_restarts_allow (&self->restarts, gmp_supervisor_get_options (self->supervisor), failure))
+    return FALSE;
+  gmp_debug ("server: restart %u", self->restarts.n);
+  retire_server (self);
+  self->server = gmp_supervisor_new_worker (self->supervisor);
+  if (!gmp_supervisor_renew (self->supervisor, reason, error))
+    return FALSE;
+  gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
+  run_server (self);
+  return TRUE;
+}
+
+static void
+server_ran_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  GmpWorkerProxy *server = GMP_WORKER_PROXY (source);
+  GmpServerSession *self = user_data;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GmpFailure) cause = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (gmp_worker_proxy_run_finish (server, result, &value, &failure))
+    {
+      end_server (self, value, NULL);
+      return;
+    }
+  if (restart_server (self, failure, &error))
+    return;
+  if (error != NULL)
+    cause = gmp_failure_new_for_error ("server", error);
+  else
+    cause = gmp_restarts_conclude (&self->restarts, failure);
+  end_server (self, NULL, cause);
+}
+
+static gboolean
+has_timed_out_client (GmpServerSession *self)
+{
+  g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
+  gboolean timed_out = FALSE;
+
+  for (guint i = 0; i < failures->len; i++)
+    timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
+                                  GMP_ERROR_TIMED_OUT);
+  return timed_out;
+}
+
+/* How many seconds the server has when its last client has ended; 0: any number. One that left a
+ * request unanswered may never come back from it. */
+static double
+get_lonely_limit (GmpServerSession *self)
+{
+  const GmpOptions *options = gmp_supervisor_get_options (self->supervisor);
+  double limit = options->run_timeout;
+
+  if (options->request_timeout > 0 && has_timed_out_client (self))
+    limit = limit > 0 ? MIN (limit, options->request_timeout) : options->request_timeout;
+  return limit;
+}
+
+static gboolean
+limit_cb (gpointer user_data)
+{
+  GmpServerSession *self = user_data;
+  const GmpOptions *options = gmp_supervisor_get_options (self->supervisor);
+  double limit = get_lonely_limit (self);
+  gboolean is_of_request = limit != options->run_timeout;
+
+  gmp_source_clear (&self->limit_source);
+  self->is_ending = TRUE;
+  gmp_worker_proxy_fail (self->server,
+                         g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                      "it had %snot ended within %g seconds after its last client "
+                                      "(%s)",
+                                      is_of_request ? "left a request unanswered, and had " : "",
+                                      limit, is_of_request ? "request-timeout" : "run-timeout"));
+  return G_SOURCE_REMOVE;
+}
+
+/* While there are clients their limits end the run: a server that waits for one whose turn does not
+ * end is not at fault, and one that does not answer is still there when they have ended. */
+static void
+watch_lonely_server (GmpServerSession *self)
+{
+  double limit = get_lonely_limit (self);
+
+  if (limit == 0 || self->server == NULL || self->server_ended)
+    return;
+  self->limit_source = gmp_source_attach_limit (limit, gmp_supervisor_get_options (self->supervisor)->priority,
+                                                limit_cb, self);
+}
+
+static void
+clients_ran_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+
+  gmp_supervisor_run_finish (self->supervisor, result, &self->clients_error);
+  self->clients_ended = TRUE;
+  watch_lonely_server (self);
+  maybe_return (self);
+}
+
+static gboolean
+cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+              gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+
+  gmp_server_session_fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                      "The run was cancelled"));
+  return G_SOURCE_REMOVE;
+}
+
+/* The server is a worker. */
+gboolean
+gmp_server_session_set_target (GmpServerSession *self,
+                               const char       *server_target,
+                               GError          **error)
+{
+  self->server_runtime = gmp_target_get_runtime (server_target, error);
+  if (self->server_runtime == NULL)
+    return FALSE;
+  self->server_target = g_strdup (server_target);
+  self->server = gmp_supervisor_new_worker (self->supervisor);
+  return TRUE;
+}
+
+/* The server is the owner, in this process. */
+gboolean
+gmp_server_session_set_methods (GmpServerSession       *self,
+                                const GmpServerMethods *methods,
+                                GError                **error)
+{
+  self->server_runtime = g_strdup (gmp_supervisor_get_options (self->supervisor)->runtime);
+  self->local_server = gmp_local_server_new (methods, self->owner,
+                                             gmp_supervisor_get_options (self->supervisor),
+                                             local_server_ended, self,
+                                             error);
+  return self->local_server != NULL;
+}
+
+gboolean
+gmp_server_session_add_client (GmpServerSession *self,
+                               const char       *id,
+                               const char       *target,
+                               GVariant         *params,
+                               GError          **error)
+{
+  char *runtime = gmp_target_get_runtime (target, error);
+  GmpChannelDescriptors *port;
+
+  if (runtime == NULL)
+    return FALSE;
+  g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
+  port = renew_channel (id, self, error);
+  if (port == NULL)
+    return FALSE;
+  return gmp_supervisor_add (self->supervisor,
+                             &(GmpMember) {
+                         .role = "client",
+                         .id = id,
+                         .target = target,
+                         .params = params,
+                         .port = port,
+                         .server_runtime = self->server_runtime,
+                       },
+                       error);
+}
+
+/* Once. Everything happens in the thread-default main context. */
+void
+gmp_server_session_run_async (GmpServerSession   *self,
+                              GVariant           *params,
+                              GCancellable       *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer            user_data)
+{
+  GError *error = NULL;
+
+  self->task = g_task_new (NULL, cancellable, callback, user_data);
+  g_task_set_priority (self->task, gmp_supervisor_get_options (self->supervisor)->priority);
+  g_task_set_source_tag (self->task, gmp_server_session_run_async);
+  g_task_set_check_cancellable (self->task, FALSE);
+  if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
+    {
+      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
+
+      gmp_supervisor_abandon (self->supervisor);
+      self->server_error = error;
+      settle_failed (self, failure);
+      return_run (self);
+      return;
+    }
+  if (cancellable != NULL)
+    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
+  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  if (self->server != NULL)
+    run_server (self);
+  gmp_supervisor_run_async (self->supervisor, self->cancellable, clients_ran_cb, self);
+}
+
+gboolean
+gmp_server_session_run_finish (GmpServerSession *self G_GNUC_UNUSED,
+                               GAsyncResult     *result,
+                               GError          **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* Ends the server's life cycle at its next turn; its clients then find it done. */
+void
+gmp_server_session_stop (GmpServerSession *self)
+{
+  self->is_ending = TRUE;
+  gmp_supervisor_end (self->supervisor, NULL);
+  if (self->local_server != NULL)
+    gmp_local_server_stop (self->local_server);
+  else if (self->server != NULL)
+    gmp_worker_proxy_stop (self->server);
+}
+
+void
+gmp_server_session_kill (GmpServerSession *self)
+{
+  gmp_supervisor_kill (self->supervisor);
+  if (self->server != NULL)
+    gmp_worker_proxy_kill (self->server);
+}
+
+/* Clients that have neither finished nor failed. */
+guint
+gmp_server_session_get_n_clients (GmpServerSession *self)
+{
+  if (self->local_server != NULL)
+    return gmp_local_server_get_n_clients (self->local_server);
+  return gmp_supervisor_get_n_left (self->supervisor);
+}
+
+/* Why the server has failed; %NULL where it has not. */
+const GError *
+gmp_server_session_get_server_error (GmpServerSession *self)
+{
+  return self->failure != NULL ? gmp_failure_get_error (self->failure) : NULL;
+}
+
+/* (nullable) */
+GVariant *
+gmp_server_session_get_value (GmpServerSession *self)
+{
+  return self->value;
+}
+
+GmpResults *
+gmp_server_session_get_outcome (GmpServerSession *self)
+{
+  return gmp_supervisor_get_outcome (self->supervisor);
+}

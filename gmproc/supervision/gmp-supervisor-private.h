@@ -1,0 +1,92 @@
+/* gmp-supervisor-private.h: workers that run together
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-application-private.h"
+#include "report/gmp-results-private.h"
+#include "supervision/gmp-kept-workers-private.h"
+#include "report/gmp-run-signals-private.h"
+
+G_BEGIN_DECLS
+
+/* What GmpWorkers and GmpClientServer have in common: any number of workers, so many at a time,
+ * each of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
+typedef struct _GmpSupervisor GmpSupervisor;
+
+/* The owner's part, in the main context of the run. It may refuse a value with an error, which is
+ * then what became of that worker. */
+typedef struct {
+  gboolean (*take_value)    (gpointer     owner,
+                             const char  *id,
+                             GVariant    *value,
+                             GError     **error);
+  void     (*take_progress) (gpointer     owner,
+                             const char  *id,
+                             GVariant    *value);
+  const GmpRunSignals *signals;
+} GmpSupervisorEvents;
+
+/* For clients: the server's part, in the main context of the run. renew makes a channel, gives the
+ * server its end, and returns the client's. */
+typedef struct {
+  GmpChannelDescriptors *(*renew) (const char    *id,
+                                   gpointer       user_data,
+                                   GError       **error);
+  void     (*ended) (const char    *id,
+                     const GError  *reason,
+                     gboolean       returns,
+                     gpointer       user_data);
+} GmpSupervisorServer;
+
+/* What a worker of the next run is. */
+typedef struct {
+  const char *role;
+  const char *id;
+  const char *target;
+  GVariant   *params;       /* (nullable) */
+  GmpChannelDescriptors    *port;         /* (nullable): of a channel to a server; taken over */
+  const char *server_runtime;
+} GmpMember;
+
+GmpSupervisor  *gmp_supervisor_new         (const GmpSupervisorEvents *events,
+                                            GmpApplication            *owner);
+void            gmp_supervisor_free        (GmpSupervisor              *self);
+void            gmp_supervisor_set_options (GmpSupervisor *self,
+                                            GmpOptions    *options,
+                                            guint          max_parallel,
+                                            gboolean       reuse);
+void            gmp_supervisor_begin       (GmpSupervisor              *self);
+gboolean        gmp_supervisor_add         (GmpSupervisor   *self,
+                                            const GmpMember *member,
+                                            GError         **error);
+gboolean        gmp_supervisor_add_again   (GmpSupervisor   *self,
+                                            const GmpMember *member,
+                                            GError         **error);
+void            gmp_supervisor_abandon     (GmpSupervisor              *self);
+void            gmp_supervisor_run_async   (GmpSupervisor      *self,
+                                            GCancellable       *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer            user_data);
+gboolean        gmp_supervisor_run_finish  (GmpSupervisor *self,
+                                            GAsyncResult  *result,
+                                            GError       **error);
+void            gmp_supervisor_set_server  (GmpSupervisor             *self,
+                                            const GmpSupervisorServer *server,
+                                            gpointer                   user_data);
+gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
+                                            const GError  *reason,
+                                            GError       **error);
+void            gmp_supervisor_end         (GmpSupervisor *self,
+                                            const GError  *reason);
+GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor              *self);
+GmpOptions     *gmp_supervisor_get_options (GmpSupervisor              *self);
+guint           gmp_supervisor_get_n_left  (GmpSupervisor              *self);
+GmpResults     *gmp_supervisor_get_outcome (GmpSupervisor              *self);
+GmpKeptWorkers *gmp_supervisor_get_pool    (GmpSupervisor              *self);
+void            gmp_supervisor_kill        (GmpSupervisor              *self);
+
+G_END_DECLS

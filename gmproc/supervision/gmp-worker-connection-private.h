@@ -1,0 +1,85 @@
+/* gmp-worker-connection-private.h: the control connection to a worker, from the application's side
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "supervision/gmp-job-private.h"
+#include "base/gmp-types.h"
+#include "peer/gmp-channel-descriptors-private.h"
+
+G_BEGIN_DECLS
+
+/* What a worker is asked over its connection, and what it tells. */
+typedef struct _GmpWorkerConnection GmpWorkerConnection;
+
+/* In the main context of gmp_worker_connection_begin(). */
+typedef struct {
+  void (*ready)    (guint           pid,
+                    gpointer        user_data);
+  void (*loaded)   (const char    **names,
+                    gpointer        user_data);
+  void (*progress) (GVariant       *value,
+                    GError         *error,
+                    gpointer        user_data);
+  void (*log)      (const char     *domain,
+                    GLogLevelFlags  level,
+                    const char     *message,
+                    gpointer        user_data);
+  /* The worker could not do what it was told besides Run. The run goes on. @error is to be taken
+   * over. */
+  void (*refused)  (GError         *error,
+                    gpointer        user_data);
+  /* The end of a run, once for each: with what it returned; or with an error, which is to be taken
+   * over; or with neither, where the connection was lost. */
+  void (*ran)      (gboolean        has_value,
+                    GVariant       *value,
+                    GError         *error,
+                    gpointer        user_data);
+  /* What gmp_worker_connection_catch_up() has asked for; not where the run has ended before. */
+  void (*caught_up) (gpointer       user_data);
+} GmpLinkEvents;
+
+/* One end of a channel. */
+typedef struct {
+  char *peer;
+  char *runtime;
+  GmpChannelDescriptors *port;
+} GmpChannelEnd;
+
+void           gmp_channel_end_clear       (gpointer              data);
+
+void                 gmp_worker_connection_open_async  (int                   fd,
+                                                        int                   priority,
+                                                        GCancellable         *cancellable,
+                                                        GAsyncReadyCallback   callback,
+                                                        gpointer              user_data);
+GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult         *result,
+                                                        GError              **error);
+void                 gmp_worker_connection_free        (GmpWorkerConnection        *self);
+gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_close       (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_begin       (GmpWorkerConnection *self,
+                                                        int                  priority,
+                                                        const GmpLinkEvents *events,
+                                                        gpointer             user_data);
+void                 gmp_worker_connection_end         (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_catch_up    (GmpWorkerConnection        *self);
+gboolean             gmp_worker_connection_connect     (GmpWorkerConnection *self,
+                                                        const GmpChannelEnd *end,
+                                                        GError             **error);
+gboolean             gmp_worker_connection_run         (GmpWorkerConnection *self,
+                                                        const GmpJob        *run,
+                                                        GVariant            *options,
+                                                        guint64              value_limit,
+                                                        GError             **error);
+void                 gmp_worker_connection_stop        (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_cancel      (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_tell_gone   (GmpWorkerConnection *self,
+                                                        const char          *peer,
+                                                        const GError        *reason,
+                                                        gboolean             returns);
+
+G_END_DECLS

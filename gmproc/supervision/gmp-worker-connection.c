@@ -1,0 +1,516 @@
+/* gmp-worker-connection.c: the control connection to a worker, from the application's side
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-worker-connection-private.h"
+
+#include "base/gmp-source-private.h"
+#include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
+#include "peer/gmp-payload-private.h"
+#include "peer/gmp-message-stream-private.h"
+
+/* The connection lives as long as the process. It is read during a run, in the main context of
+ * that: so a worker that signals faster than the application looks waits for it. What a worker
+ * sends that is none of a worker's messages ends its run. */
+struct _GmpWorkerConnection
+{
+  GmpMessageStream *wire;
+  gboolean is_closed;
+  guint32 run_serial; /* 0: no run has been called that has not returned */
+  GHashTable *calls;  /* serials of other calls that were not answered yet, each with its run */
+  guint n_runs;
+  guint64 value_limit;
+  int priority;     /* in the main context of the run */
+  guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
+  const GmpLinkEvents *events;
+  gpointer user_data;
+  GSource *read_source;  /* (nullable): between runs */
+  GSource *write_source; /* (nullable): everything is sent */
+};
+
+void
+gmp_channel_end_clear (gpointer data)
+{
+  GmpChannelEnd *end = data;
+
+  g_free (end->peer);
+  g_free (end->runtime);
+  gmp_channel_descriptors_free (end->port);
+}
+
+static void
+link_clear (gpointer data)
+{
+  GmpWorkerConnection *self = data;
+
+  gmp_worker_connection_end (self);
+  g_hash_table_unref (self->calls);
+  gmp_message_stream_free (self->wire);
+}
+
+static void
+link_unref (gpointer data)
+{
+  g_rc_box_release_full (data, link_clear);
+}
+
+/* Not while a run has not returned. */
+void
+gmp_worker_connection_free (GmpWorkerConnection *self)
+{
+  g_assert (self->run_serial == 0);
+
+  gmp_worker_connection_end (self);
+  link_unref (self);
+}
+
+static gboolean
+greeted_cb (GSocket     *socket G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpWorkerConnection *self = g_task_get_task_data (task);
+  GError *error = NULL;
+
+  if (gmp_message_stream_is_foreign (self->wire))
+    {
+      /* It is not ours to return. */
+      g_steal_pointer (&task);
+      return G_SOURCE_REMOVE;
+    }
+  gmp_source_clear (&self->read_source);
+  if (g_task_return_error_if_cancelled (task))
+    return G_SOURCE_REMOVE;
+  if (gmp_message_stream_take_greeting (self->wire, &error))
+    g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
+  else
+    g_task_return_error (task, error);
+  return G_SOURCE_REMOVE;
+}
+
+/* Waits until the worker at the other end of @fd is there, or gone. Takes @fd over. */
+void
+gmp_worker_connection_open_async (int                 fd,
+                                  int                 priority,
+                                  GCancellable       *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer            user_data)
+{
+  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+  GError *error = NULL;
+  GmpMessageStream *wire = gmp_message_stream_new (fd, &error);
+  GmpWorkerConnection *self;
+
+  g_task_set_source_tag (task, gmp_worker_connection_open_async);
+  g_task_set_priority (task, priority);
+  if (wire == NULL)
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  self = g_rc_box_new0 (GmpWorkerConnection);
+  self->wire = wire;
+  self->calls = g_hash_table_new (NULL, NULL);
+  g_task_set_task_data (task, self, link_unref);
+  self->read_source = gmp_message_stream_create_source (wire, priority, G_IO_IN, cancellable, greeted_cb,
+                                                        task);
+}
+
+GmpWorkerConnection *
+gmp_worker_connection_open_finish (GAsyncResult *result,
+                                   GError      **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+gboolean
+gmp_worker_connection_is_open (GmpWorkerConnection *self)
+{
+  return !self->is_closed && gmp_message_stream_is_open (self->wire);
+}
+
+/* The run that has not returned, if there is one, returns: see GmpLinkEvents. Takes @error over. */
+static void
+return_run (GmpWorkerConnection *self,
+            gboolean             has_value,
+            GVariant            *value,
+            GError              *error)
+{
+  if (self->run_serial == 0)
+    {
+      g_clear_error (&error);
+      return;
+    }
+  self->run_serial = 0;
+  self->events->ran (has_value, value, error, self->user_data);
+}
+
+static void
+lose (GmpWorkerConnection *self,
+      GError              *error)
+{
+  self->is_closed = TRUE;
+  gmp_source_clear (&self->read_source);
+  gmp_source_clear (&self->write_source);
+  return_run (self, FALSE, NULL, error);
+}
+
+/* A run that waits then returns. */
+void
+gmp_worker_connection_close (GmpWorkerConnection *self)
+{
+  lose (self, NULL);
+}
+
+/* What a worker tells. */
+
+static void
+take_ready (GmpWorkerConnection *self,
+            GVariant            *body)
+{
+  guint pid;
+
+  g_variant_get (body, "(u)", &pid);
+  self->events->ready (pid, self->user_data);
+}
+
+static void
+take_loaded (GmpWorkerConnection *self,
+             GVariant            *body)
+{
+  g_autofree const char **names = NULL;
+
+  g_variant_get (body, "(^a&s)", &names);
+  self->events->loaded (names, self->user_data);
+}
+
+static void
+take_progress (GmpWorkerConnection *self,
+               GVariant            *body)
+{
+  g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_payload_unpack_inline (packed, &value, &error);
+  self->events->progress (value, error, self->user_data);
+}
+
+static void
+take_log (GmpWorkerConnection *self,
+          GVariant            *body)
+{
+  const char *domain;
+  const char *text;
+  guint level;
+
+  g_variant_get (body, "(&su&s)", &domain, &level, &text);
+  self->events->log (domain, level & G_LOG_LEVEL_MASK, text, self->user_data);
+}
+
+static const struct {
+  const char *name;
+  void (*take) (GmpWorkerConnection *self, GVariant *body);
+} signals[] = {
+  { "Loaded", take_loaded },
+  { "Ready", take_ready },
+  { "Progress", take_progress },
+  { "Log", take_log },
+};
+
+static gboolean
+take_signal (GmpWorkerConnection *self,
+             GDBusMessage        *message)
+{
+  const char *name = g_dbus_message_get_member (message);
+  const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (GMP_WORKER_INFO, name);
+
+  if (info == NULL || g_dbus_message_get_unix_fd_list (message) != NULL ||
+      g_strcmp0 (g_dbus_message_get_interface (message), GMP_WORKER_INFO->name) != 0 ||
+      g_strcmp0 (g_dbus_message_get_path (message), GMP_WORKER_PATH) != 0 ||
+      !gmp_message_stream_has_arguments (message, info->args))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    if (g_str_equal (signals[i].name, name))
+      signals[i].take (self, g_dbus_message_get_body (message));
+  return TRUE;
+}
+
+static gboolean
+check_size (GVariant *value,
+            guint64   limit,
+            GError  **error)
+{
+  return value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
+                                                GMP_ERROR_PROTOCOL, error);
+}
+
+static gboolean
+take_result (GmpWorkerConnection *self,
+             GDBusMessage        *message)
+{
+  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (GMP_WORKER_INFO, "Run");
+  g_autoptr (GVariant) packed = NULL;
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+  gboolean has_value;
+
+  if (!gmp_message_stream_has_arguments (message, info->out_args))
+    return FALSE;
+  packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
+  has_value = gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &value,
+                                  &error) &&
+              check_size (value, self->value_limit, &error);
+  return_run (self, has_value, value, error);
+  return TRUE;
+}
+
+static gboolean
+take_error (GmpWorkerConnection *self,
+            GDBusMessage        *message)
+{
+  return_run (self, FALSE, NULL, gmp_message_stream_read_error (message));
+  return TRUE;
+}
+
+/* The answer to a call other than Run. */
+static gboolean
+take_answer (GmpWorkerConnection *self,
+             GDBusMessage        *message)
+{
+  gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
+  gpointer run;
+  GError *error = NULL;
+
+  if (!g_hash_table_steal_extended (self->calls, serial, NULL, &run))
+    return FALSE;
+  if (!g_dbus_message_to_gerror (message, &error))
+    return gmp_message_stream_has_arguments (message, NULL);
+  g_dbus_error_strip_remote_error (error);
+  /* Nothing depends on it any more where its run has returned. */
+  if (GPOINTER_TO_UINT (run) == self->n_runs && self->run_serial != 0)
+    self->events->refused (error, self->user_data);
+  else
+    g_error_free (error);
+  return TRUE;
+}
+
+static gboolean
+take_message (GmpWorkerConnection *self,
+              GDBusMessage        *message)
+{
+  gboolean is_of_run = self->run_serial != 0 &&
+                       g_dbus_message_get_reply_serial (message) == self->run_serial;
+
+  switch (g_dbus_message_get_message_type (message))
+    {
+    case G_DBUS_MESSAGE_TYPE_SIGNAL:
+      return take_signal (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_METHOD_RETURN:
+      return is_of_run ? take_result (self, message) : take_answer (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_ERROR:
+      return is_of_run ? take_error (self, message) : take_answer (self, message);
+
+    case G_DBUS_MESSAGE_TYPE_METHOD_CALL:
+    case G_DBUS_MESSAGE_TYPE_INVALID:
+    default:
+      return FALSE;
+    }
+}
+
+static void
+tell_caught_up (GmpWorkerConnection *self)
+{
+  if (self->run_serial == 0 || gmp_message_stream_get_n_taken (self->wire) < self->catch_up)
+    return;
+  self->catch_up = G_MAXUINT64;
+  self->events->caught_up (self->user_data);
+}
+
+static gboolean
+read_cb (GSocket     *socket G_GNUC_UNUSED,
+         GIOCondition condition G_GNUC_UNUSED,
+         gpointer     user_data)
+{
+  /* The run's owner may free this when it returns. */
+  GmpWorkerConnection *self = g_rc_box_acquire (user_data);
+  g_autoptr (GDBusMessage) message = NULL;
+  GError *error = NULL;
+
+  if (gmp_message_stream_is_foreign (self->wire))
+    {
+      link_unref (self);
+      return G_SOURCE_REMOVE;
+    }
+  message = gmp_message_stream_receive (self->wire, &error);
+  if (message != NULL && !take_message (self, message))
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent a message that is none of a "
+                 "worker's: '%.100s' (%.100s)", g_dbus_message_get_member (message),
+                 g_dbus_message_get_signature (message));
+  if (error != NULL)
+    {
+      if (error->domain != GMP_ERROR)
+        g_clear_error (&error);
+      lose (self, error);
+    }
+  tell_caught_up (self);
+  link_unref (self);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Tells when all has been taken that the worker has sent by now; where there is nothing, at once. A
+ * worker may go on sending, so it is not waited for that to end. */
+void
+gmp_worker_connection_catch_up (GmpWorkerConnection *self)
+{
+  self->catch_up = gmp_message_stream_get_n_taken (self->wire) + gmp_message_stream_get_n_waiting (self->wire);
+  tell_caught_up (self);
+}
+
+/* What a worker is told. */
+
+static gboolean
+write_cb (GSocket     *socket G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     user_data)
+{
+  GmpWorkerConnection *self = user_data;
+
+  if (!gmp_message_stream_flush (self->wire))
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->write_source);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+await_room (GmpWorkerConnection *self)
+{
+  if (self->write_source == NULL && !self->is_closed)
+    self->write_source = gmp_message_stream_create_source (self->wire, self->priority, G_IO_OUT, NULL,
+                                                           write_cb, self);
+}
+
+/* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial. */
+static guint32
+send_call (GmpWorkerConnection *self,
+           const char          *name,
+           GVariant            *body,
+           GUnixFDList         *handles)
+{
+  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH,
+                                                                     GMP_WORKER_INFO->name, name);
+
+  if (body != NULL)
+    g_dbus_message_set_body (message, body);
+  g_dbus_message_set_unix_fd_list (message, handles);
+  if (!gmp_message_stream_post (self->wire, message))
+    await_room (self);
+  return g_dbus_message_get_serial (message);
+}
+
+/* Calls what is answered with nothing, or an error. */
+static void
+call (GmpWorkerConnection *self,
+      const char          *name,
+      GVariant            *body,
+      GUnixFDList         *handles)
+{
+  g_hash_table_insert (self->calls, GUINT_TO_POINTER (send_call (self, name, body, handles)),
+                       GUINT_TO_POINTER (self->n_runs));
+}
+
+/* A run begins, in the thread-default main context. */
+void
+gmp_worker_connection_begin (GmpWorkerConnection *self,
+                             int                  priority,
+                             const GmpLinkEvents *events,
+                             gpointer             user_data)
+{
+  self->events = events;
+  self->user_data = user_data;
+  self->n_runs++;
+  self->priority = priority;
+  self->catch_up = G_MAXUINT64;
+  self->read_source = gmp_message_stream_create_source (self->wire, priority, G_IO_IN, NULL, read_cb, self);
+  if (!gmp_message_stream_flush (self->wire))
+    await_room (self);
+}
+
+void
+gmp_worker_connection_end (GmpWorkerConnection *self)
+{
+  gmp_source_clear (&self->read_source);
+  gmp_source_clear (&self->write_source);
+}
+
+/* Hands over @end. */
+gboolean
+gmp_worker_connection_connect (GmpWorkerConnection *self,
+                               const GmpChannelEnd *end,
+                               GError             **error)
+{
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *positions = gmp_channel_descriptors_to_handles (end->port, handles, error);
+
+  if (positions == NULL)
+    return FALSE;
+  call (self, "Connect", g_variant_new ("(sss@ah)", end->peer, end->runtime,
+                                        gmp_channel_descriptors_get_kind (end->port), positions), handles);
+  return TRUE;
+}
+
+/* Takes @options over, floating. What comes of it, a value of @value_limit bytes at most, is an
+ * event, unless there is an error at once. */
+gboolean
+gmp_worker_connection_run (GmpWorkerConnection *self,
+                           const GmpJob        *run,
+                           GVariant            *options,
+                           guint64              value_limit,
+                           GError             **error)
+{
+  g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
+  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *packed = gmp_payload_pack (run->params, handles, error);
+
+  if (packed == NULL)
+    return FALSE;
+  self->value_limit = value_limit;
+  self->run_serial = send_call (self, "Run",
+                                g_variant_new ("(sss@(sayah)@a{sv})", run->role, run->id,
+                                               run->target, packed, sunk), handles);
+  return TRUE;
+}
+
+/* Ends the life cycle at its next turn, with finish. */
+void
+gmp_worker_connection_stop (GmpWorkerConnection *self)
+{
+  call (self, "Stop", NULL, NULL);
+}
+
+void
+gmp_worker_connection_cancel (GmpWorkerConnection *self)
+{
+  call (self, "Cancel", NULL, NULL);
+}
+
+/* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
+void
+gmp_worker_connection_tell_gone (GmpWorkerConnection *self,
+                                 const char          *peer,
+                                 const GError        *reason,
+                                 gboolean             returns)
+{
+  g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
+
+  call (self, "Gone", g_variant_new ("(ssisb)", peer,
+                                     reason != NULL ? g_quark_to_string (reason->domain) : "",
+                                     reason != NULL ? reason->code : 0, text, returns), NULL);
+}

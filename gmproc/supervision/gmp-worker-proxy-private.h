@@ -1,0 +1,76 @@
+/* gmp-worker-proxy-private.h: a worker as the application sees it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "report/gmp-failure-private.h"
+#include "supervision/gmp-job-private.h"
+#include "launch/gmp-process-cache-private.h"
+#include "peer/gmp-channel-descriptors-private.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_WORKER_PROXY (gmp_worker_proxy_get_type ())
+G_DECLARE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, GMP, WORKER_PROXY, GObject)
+
+/* What happens during a run, told in the main context of the run. */
+typedef struct {
+  void (*progress) (const char      *id,
+                    GVariant        *value,
+                    gpointer         owner);
+  void (*output)   (const char      *id,
+                    GmpOutputStream  stream,
+                    const char      *line,
+                    gpointer         owner);
+  void (*log)      (const char      *id,
+                    const char      *domain,
+                    GLogLevelFlags   level,
+                    const char      *message,
+                    gpointer         owner);
+} GmpRemoteEvents;
+
+typedef enum {
+  GMP_REMOTE_END,  /* the process ends with the run */
+  GMP_REMOTE_KEEP  /* it waits for another, or for gmp_worker_proxy_retire_async() */
+} GmpRemoteAfter;
+
+GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache       *cache,
+                                                GmpOptions            *options,
+                                                guint                  inner_threads,
+                                                const GmpRemoteEvents *events,
+                                                gpointer               owner);
+void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
+                                                const char            *peer,
+                                                const char            *runtime,
+                                                GmpChannelDescriptors *port);
+void            gmp_worker_proxy_tell_gone     (GmpWorkerProxy *self,
+                                                const char     *peer,
+                                                const GError   *reason,
+                                                gboolean        returns);
+void            gmp_worker_proxy_run_async     (GmpWorkerProxy     *self,
+                                                GmpJob             *run,
+                                                GmpRemoteAfter      after,
+                                                GCancellable       *cancellable,
+                                                GAsyncReadyCallback callback,
+                                                gpointer            user_data);
+gboolean        gmp_worker_proxy_run_finish    (GmpWorkerProxy *self,
+                                                GAsyncResult   *result,
+                                                GVariant      **value,
+                                                GmpFailure    **failure);
+gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_disconnect    (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_end_sync      (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_retire_async  (GmpWorkerProxy     *self,
+                                                GAsyncReadyCallback callback,
+                                                gpointer            user_data);
+void            gmp_worker_proxy_retire_finish (GmpWorkerProxy *self,
+                                                GAsyncResult   *result);
+void            gmp_worker_proxy_stop          (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_fail          (GmpWorkerProxy *self,
+                                                GError         *error);
+void            gmp_worker_proxy_kill          (GmpWorkerProxy       *self);
+
+G_END_DECLS

@@ -1,0 +1,712 @@
+/* gmp-worker-proxy.c: a worker as the application sees it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-worker-proxy-private.h"
+
+#include "supervision/gmp-peers-private.h"
+#include "base/gmp-source-private.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-runtime-private.h"
+#include "base/gmp-target-private.h"
+
+/* How long a process has for what should take no time, in seconds. */
+#define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
+#define EXIT_GRACE 5.0 /* from the end of its last run to its own */
+
+/* A run is one task, from begin_process() or, in a process that was kept, from call_run(), to
+ * maybe_return(): when the call of Run has returned and the process is no longer watched, because
+ * it has ended or because it is kept. So no callback outlives the run, nor the main context that
+ * it was begun in; gmp_workers_run() has a new one each time. */
+struct _GmpWorkerProxy
+{
+  GObject parent_instance;
+
+  GmpProcessCache *cache;
+  GmpOptions *options;
+  guint inner_threads;
+  const GmpRemoteEvents *events;
+  gpointer owner;
+
+  GmpWorkerProcess *process; /* (nullable): not launched, or ended */
+  GmpOomWitness memory;         /* of before it was launched */
+  GmpWorkerConnection *link;       /* (nullable): not connected */
+  GmpPeers *peers;           /* what the worker hears of when the next run begins */
+
+  GTask *task; /* (nullable): the run; what follows is its own */
+  GmpJob *run; /* (nullable): there was none; the last, where there is no task */
+  GmpRemoteAfter after;
+  GCancellable *connecting; /* (nullable): was connected already */
+  GSource *lost_source;
+  guint n_tellings;         /* of events: code of the user, which may run the main loop */
+  GSource *told_source;     /* (nullable): it has come back, and the run may have ended under it */
+  gboolean has_begun;       /* Run was called */
+  gboolean is_calling;      /* the connection, or the call of Run, has not returned */
+  gboolean is_ending;       /* it was told to end before its time */
+  gboolean was_kept;        /* the process is of an earlier run */
+  gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
+  gboolean is_ready;
+  gboolean is_lost;         /* the process has ended, and what comes after this is not read */
+  GError *overdue;          /* (nullable): why the run ends, unless its end has come */
+  gboolean was_stopped;
+  GmpFailure *failure;      /* (nullable): of a run that has failed */
+};
+
+G_DEFINE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, G_TYPE_OBJECT)
+
+static gboolean
+is_watched (GmpWorkerProxy *self)
+{
+  return self->process != NULL && gmp_worker_process_is_watched (self->process);
+}
+
+static gboolean
+has_process (GmpWorkerProxy *self)
+{
+  return self->process != NULL && !gmp_worker_process_has_ended (self->process);
+}
+
+static gboolean
+is_connected (GmpWorkerProxy *self)
+{
+  return self->link != NULL && gmp_worker_connection_is_open (self->link);
+}
+
+/* The end of a run. */
+
+/* A process that was kept, or is warm, and died before this run could begin in it, is not this
+ * run's failure. One that was called may have begun, though it did not get to say so. */
+static gboolean
+died_before (GmpWorkerProxy *self)
+{
+  return (self->was_kept || (self->is_warm && !self->run->was_connected)) && !self->is_ready &&
+         !self->is_ending && !gmp_job_has_answer (self->run) && !has_process (self);
+}
+
+static void begin_process (GmpWorkerProxy *self,
+                           gboolean        as_ever);
+
+static void maybe_return (GmpWorkerProxy *self);
+
+static void
+close_link (GmpWorkerProxy *self)
+{
+  g_clear_pointer (&self->link, gmp_worker_connection_free);
+}
+
+static void
+end_run (GmpWorkerProxy *self)
+{
+  gmp_job_end (self->run);
+  g_clear_error (&self->overdue);
+  gmp_source_clear (&self->lost_source);
+  gmp_source_clear (&self->told_source);
+  g_clear_object (&self->connecting);
+  gmp_peers_clear (self->peers);
+  self->has_begun = FALSE;
+  if (self->link != NULL)
+    gmp_worker_connection_end (self->link);
+  if (!has_process (self))
+    g_clear_pointer (&self->process, gmp_worker_process_free);
+}
+
+static void
+maybe_return (GmpWorkerProxy *self)
+{
+  g_autoptr (GTask) task = NULL;
+
+  if (self->task == NULL || self->is_calling || is_watched (self) || self->n_tellings > 0)
+    return;
+  if (!has_process (self))
+    close_link (self);
+  if (died_before (self))
+    {
+      gmp_debug ("worker %s: the process that waited for it has died, so another", self->run->id);
+      gmp_source_clear (&self->lost_source);
+      g_clear_pointer (&self->process, gmp_worker_process_free);
+      self->has_begun = FALSE;
+      begin_process (self, TRUE);
+      return;
+    }
+
+  gmp_debug ("worker %s: %s", self->run->id, self->run->has_value ? "has its result" : "failed");
+  if (!self->run->has_value)
+    self->failure = gmp_job_to_failure (self->run, self->process);
+  else if (self->process != NULL && !self->is_ending)
+    gmp_job_warn_of_late_death (self->run, self->process);
+  end_run (self);
+
+  /* The callback may begin the next run at once. */
+  task = g_steal_pointer (&self->task);
+  g_task_return_boolean (task, self->failure == NULL);
+}
+
+static gboolean
+lost_cb (gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  /* Something that the worker left behind holds its socket open. */
+  gmp_source_clear (&self->lost_source);
+  self->is_lost = TRUE;
+  if (self->link != NULL)
+    gmp_worker_connection_catch_up (self->link);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+ended_cb (gpointer user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+
+  if (self->is_calling)
+    {
+      /* A process that is gone will not connect; but its last words may be on their way. */
+      g_cancellable_cancel (self->connecting);
+      self->lost_source = gmp_source_attach_limit (LOST_GRACE, self->options->priority, lost_cb,
+                                                   self);
+    }
+  maybe_return (self);
+}
+
+static gboolean
+told_cb (gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  gmp_source_clear (&self->told_source);
+  maybe_return (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* After an event. What has called this reads on, so the run does not return from here. */
+static void
+end_telling (GmpWorkerProxy *self)
+{
+  self->n_tellings--;
+  if (self->task != NULL && self->told_source == NULL && !self->is_calling && !is_watched (self))
+    self->told_source = gmp_source_attach (g_idle_source_new (), self->options->priority, told_cb,
+                                           self);
+}
+
+static void
+line_cb (GmpOutputStream stream,
+         const char     *line,
+         gpointer        user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->n_tellings++;
+  self->events->output (self->run->id, stream, line, self->owner);
+  end_telling (self);
+}
+
+static void
+watch (GmpWorkerProxy *self)
+{
+  gmp_worker_process_watch (self->process, line_cb, ended_cb, g_object_ref (self));
+}
+
+/* The call of Run has returned, or there will be none. */
+static void
+end_call (GmpWorkerProxy *self)
+{
+  gboolean has_answer = gmp_job_has_answer (self->run);
+
+  self->is_calling = FALSE;
+  gmp_job_started (self->run);
+  if (!is_watched (self))
+    {
+      maybe_return (self);
+    }
+  else if (has_answer && self->after == GMP_REMOTE_KEEP && !self->is_ending &&
+           is_connected (self))
+    {
+      gmp_worker_process_unwatch (self->process);
+    }
+  else
+    {
+      close_link (self);
+      gmp_worker_process_end (self->process, has_answer && self->run->was_connected
+                                             ? EXIT_GRACE : LOST_GRACE);
+    }
+}
+
+/* What the worker tells during a run. */
+
+static void
+ran_cb (gboolean  has_value,
+        GVariant *value,
+        GError   *error,
+        gpointer  user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+
+  /* Where the connection was lost, how the process ended will tell more. */
+  if (has_value)
+    gmp_job_take_value (self->run, value);
+  if (error != NULL)
+    gmp_job_take_error (self->run, error);
+  end_call (self);
+}
+
+static void
+ready_cb (guint    pid,
+          gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->run->pid = (int) pid;
+  self->is_ready = TRUE;
+  gmp_job_started (self->run);
+  gmp_debug ("worker %s: pid %u is ready", self->run->id, pid);
+}
+
+static void
+loaded_cb (const char **names,
+           gpointer     user_data)
+{
+  GmpWorkerProxy *self = user_data;
+  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, NULL);
+
+  if (runtime != NULL)
+    gmp_runtime_add_modules (runtime, (const char * const *) names);
+}
+
+static void
+progress_cb (GVariant *value,
+             GError   *error,
+             gpointer  user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->n_tellings++;
+  if (error == NULL)
+    self->events->progress (self->run->id, value, self->owner);
+  else
+    gmp_job_take_error (self->run, g_error_copy (error));
+  end_telling (self);
+}
+
+static void
+log_cb (const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->n_tellings++;
+  self->events->log (self->run->id, domain, level, message, self->owner);
+  end_telling (self);
+}
+
+static void end_early (GmpWorkerProxy *self);
+
+static void
+end_overdue (GmpWorkerProxy *self)
+{
+  GError *reason = g_steal_pointer (&self->overdue);
+
+  /* It has become ready meanwhile, and that was all that it was late for. */
+  if (self->is_ready && !gmp_job_is_over (self->run))
+    {
+      g_error_free (reason);
+      return;
+    }
+  gmp_job_take_error (self->run, reason);
+  end_early (self);
+}
+
+static void
+caught_up_cb (gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  if (self->overdue != NULL)
+    end_overdue (self);
+  if (self->is_lost && self->link != NULL)
+    gmp_worker_connection_close (self->link);
+}
+
+static void
+refused_cb (GError  *error,
+            gpointer user_data)
+{
+  gmp_worker_proxy_fail (user_data, error);
+}
+
+static const GmpLinkEvents link_events = {
+  ready_cb, loaded_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+};
+
+/* The beginning of a run. */
+
+static void
+call_run (GmpWorkerProxy *self)
+{
+  /* Servers and clients wait for each other's end. */
+  gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
+  GError *error = NULL;
+
+  gmp_worker_connection_begin (self->link, self->options->priority, &link_events, self);
+  if (!gmp_peers_connect (self->peers, self->link, &error) ||
+      !gmp_worker_connection_run (self->link, self->run,
+                                  gmp_options_to_variant (self->options, is_last),
+                                  self->options->value_size_limit, &error))
+    {
+      gmp_job_take_error (self->run, error);
+      end_call (self);
+      return;
+    }
+  g_object_ref (self);
+  self->is_calling = TRUE;
+  self->has_begun = TRUE;
+  gmp_peers_tell_gone (self->peers, self->link);
+  if (self->was_stopped)
+    gmp_worker_connection_stop (self->link);
+}
+
+static void
+connected_cb (GObject      *source G_GNUC_UNUSED,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+  GError *error = NULL;
+
+  self->link = gmp_worker_connection_open_finish (result, &error);
+  if (self->link == NULL)
+    {
+      /* Where it is gone, how it ended will tell more. */
+      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
+        gmp_job_take_error (self->run, error);
+      else
+        g_error_free (error);
+      end_call (self);
+      return;
+    }
+  self->run->was_connected = TRUE;
+  call_run (self);
+  /* While the worker is at it already. */
+  gmp_oom_witness_follow (&self->memory, self->run->pid);
+}
+
+/* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
+ * SIGKILL. */
+static void
+end_early (GmpWorkerProxy *self)
+{
+  self->is_ending = TRUE;
+  if (self->link != NULL)
+    gmp_worker_connection_cancel (self->link);
+  if (self->process != NULL)
+    gmp_worker_process_end (self->process, self->run->was_connected
+                                           ? self->options->stop_grace : 0);
+  else
+    g_cancellable_cancel (self->connecting);
+}
+
+/* A limit is exceeded, or the run was cancelled. What the worker had said by then counts before
+ * that: it may have returned long ago, while the main loop was held up. */
+static void
+expired_cb (GError  *reason,
+            gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  if (reason == NULL)
+    {
+      end_early (self);
+      return;
+    }
+  if (self->overdue == NULL)
+    self->overdue = reason;
+  else
+    g_error_free (reason);
+  if (self->link != NULL && self->is_calling)
+    gmp_worker_connection_catch_up (self->link);
+  else
+    end_overdue (self);
+}
+
+static void
+started_cb (GObject      *source G_GNUC_UNUSED,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+  g_autofree GmpStarted *started = NULL;
+  GError *error = NULL;
+
+  started = gmp_process_cache_start_finish (self->cache, result, &error);
+  if (started == NULL)
+    {
+      gmp_job_take_error (self->run, error);
+      self->is_calling = FALSE;
+      maybe_return (self);
+      return;
+    }
+  self->process = started->process;
+  gmp_worker_process_set_options (self->process, self->options);
+  self->is_warm = started->is_warm;
+  self->run->pid = gmp_worker_process_get_pid (self->process);
+  gmp_debug ("worker %s: pid %d, %s", self->run->id, self->run->pid,
+             started->is_warm ? "which is warm" : "a new process");
+  watch (self);
+  gmp_worker_connection_open_async (started->control_fd, self->options->priority, self->connecting,
+                                    connected_cb, g_object_ref (self));
+}
+
+static void
+begin_process (GmpWorkerProxy *self,
+               gboolean        as_ever)
+{
+  GError *error = NULL;
+  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, &error);
+  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, &error) : NULL;
+
+  self->was_kept = FALSE;
+  self->is_warm = FALSE;
+  self->run->pid = 0;
+  self->run->was_connected = FALSE;
+  if (argv == NULL)
+    {
+      gmp_job_take_error (self->run, error);
+      maybe_return (self);
+      return;
+    }
+  g_clear_object (&self->connecting);
+  self->connecting = g_cancellable_new ();
+  self->is_calling = TRUE;
+  gmp_oom_witness_begin (&self->memory);
+  gmp_process_cache_start_async (self->cache,
+                                 gmp_process_spec_new (runtime, (const char * const *) argv,
+                                                       self->options, self->inner_threads),
+                                 as_ever || !self->options->warm_start, self->connecting,
+                                 started_cb, g_object_ref (self));
+  gmp_job_await_start (self->run);
+}
+
+static void
+begin_task (GmpWorkerProxy     *self,
+            GAsyncReadyCallback callback,
+            gpointer            user_data)
+{
+  g_assert (self->task == NULL);
+
+  self->task = g_task_new (self, NULL, callback, user_data);
+  g_task_set_priority (self->task, self->options->priority);
+  self->is_ready = FALSE;
+  self->is_ending = FALSE;
+  self->was_stopped = FALSE;
+  self->has_begun = FALSE;
+  self->is_lost = FALSE;
+}
+
+/* Takes @run over. */
+void
+gmp_worker_proxy_run_async (GmpWorkerProxy     *self,
+                            GmpJob             *run,
+                            GmpRemoteAfter      after,
+                            GCancellable       *cancellable,
+                            GAsyncReadyCallback callback,
+                            gpointer            user_data)
+{
+  begin_task (self, callback, user_data);
+  g_clear_pointer (&self->run, gmp_job_free);
+  self->run = run;
+  run->memory = &self->memory;
+  self->after = after;
+  gmp_job_begin (run, self->options, cancellable, expired_cb, self);
+  if (self->process != NULL)
+    {
+      self->was_kept = TRUE;
+      run->pid = gmp_worker_process_get_pid (self->process);
+      run->was_connected = TRUE;
+      watch (self);
+      gmp_job_await_start (run);
+      call_run (self);
+    }
+  else
+    {
+      begin_process (self, FALSE);
+    }
+}
+
+/* To be called first of all in the callback. @value is what the run returned, %NULL included; where
+ * it has failed this is %FALSE, with @failure. */
+gboolean
+gmp_worker_proxy_run_finish (GmpWorkerProxy *self,
+                             GAsyncResult   *result,
+                             GVariant      **value,
+                             GmpFailure    **failure)
+{
+  g_assert (g_task_is_valid (result, self));
+  *value = g_steal_pointer (&self->run->value);
+  *failure = g_steal_pointer (&self->failure);
+  return g_task_propagate_boolean (G_TASK (result), NULL);
+}
+
+/* Whether there is a process that waits for another run. */
+gboolean
+gmp_worker_proxy_is_kept (GmpWorkerProxy *self)
+{
+  return self->task == NULL && is_connected (self);
+}
+
+/* Ends a process that was kept, and waits for it. */
+void
+gmp_worker_proxy_retire_async (GmpWorkerProxy     *self,
+                               GAsyncReadyCallback callback,
+                               gpointer            user_data)
+{
+  begin_task (self, callback, user_data);
+  gmp_job_take_value (self->run, NULL);
+  if (self->process != NULL)
+    {
+      watch (self);
+      close_link (self);
+      gmp_worker_process_end (self->process, EXIT_GRACE);
+    }
+  maybe_return (self);
+}
+
+void
+gmp_worker_proxy_retire_finish (GmpWorkerProxy *self,
+                                GAsyncResult   *result)
+{
+  g_assert (g_task_is_valid (result, self));
+  g_task_propagate_boolean (G_TASK (result), NULL);
+}
+
+/* Lets go of a process that was kept, which then exits. */
+void
+gmp_worker_proxy_disconnect (GmpWorkerProxy *self)
+{
+  g_assert (self->task == NULL);
+
+  close_link (self);
+}
+
+/* Waits for the end of a process that was let go. */
+void
+gmp_worker_proxy_end_sync (GmpWorkerProxy *self)
+{
+  if (has_process (self))
+    gmp_worker_process_end_sync (self->process);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
+}
+
+/* Ends the run's life cycle at its next turn, with finish. */
+void
+gmp_worker_proxy_stop (GmpWorkerProxy *self)
+{
+  self->was_stopped = TRUE;
+  if (self->link != NULL)
+    gmp_worker_connection_stop (self->link);
+}
+
+/* Ends the run with @error, which it takes over, as if it were cancelled. */
+void
+gmp_worker_proxy_fail (GmpWorkerProxy *self,
+                       GError         *error)
+{
+  gmp_job_take_error (self->run, error);
+  end_early (self);
+}
+
+void
+gmp_worker_proxy_kill (GmpWorkerProxy *self)
+{
+  if (self->process != NULL)
+    gmp_worker_process_kill (self->process);
+}
+
+/* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
+ * the one that is, in place of the one that it has, since the peer was restarted. */
+void
+gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
+                              const char            *peer,
+                              const char            *runtime,
+                              GmpChannelDescriptors *port)
+{
+  GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), port };
+  GError *error = NULL;
+
+  if (!self->has_begun)
+    {
+      gmp_peers_add_channel (self->peers, end);
+      return;
+    }
+  if (self->link != NULL && !gmp_worker_connection_connect (self->link, &end, &error))
+    gmp_worker_proxy_fail (self, error);
+  gmp_channel_end_clear (&end);
+}
+
+/* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
+ * good the worker is told when it has. That counts for one that has finished too: it has said so to
+ * the server before this one, and never had the channel that this one has. */
+void
+gmp_worker_proxy_tell_gone (GmpWorkerProxy *self,
+                            const char     *peer,
+                            const GError   *reason,
+                            gboolean        returns)
+{
+  if (self->has_begun && self->link != NULL)
+    gmp_worker_connection_tell_gone (self->link, peer, reason, returns);
+  else if (!self->has_begun && !returns)
+    gmp_peers_add_gone (self->peers, peer, reason);
+}
+
+static void
+gmp_worker_proxy_finalize (GObject *object)
+{
+  GmpWorkerProxy *self = GMP_WORKER_PROXY (object);
+
+  gmp_source_clear (&self->told_source);
+  close_link (self);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
+  g_clear_object (&self->failure);
+  gmp_options_unref (self->options);
+  g_clear_pointer (&self->run, gmp_job_free);
+  gmp_oom_witness_clear (&self->memory);
+  gmp_peers_free (self->peers);
+  gmp_process_cache_unref (self->cache);
+  G_OBJECT_CLASS (gmp_worker_proxy_parent_class)->finalize (object);
+}
+
+static void
+gmp_worker_proxy_class_init (GmpWorkerProxyClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = gmp_worker_proxy_finalize;
+  /* Makes the domain known to GDBus, before the first error of it comes. */
+  gmp_error_quark ();
+}
+
+static void
+gmp_worker_proxy_init (GmpWorkerProxy *self)
+{
+  self->peers = gmp_peers_new ();
+}
+
+/* @events and @owner must outlive the worker's runs. */
+GmpWorkerProxy *
+gmp_worker_proxy_new (GmpProcessCache       *cache,
+                      GmpOptions            *options,
+                      guint                  inner_threads,
+                      const GmpRemoteEvents *events,
+                      gpointer               owner)
+{
+  GmpWorkerProxy *self = g_object_new (GMP_TYPE_WORKER_PROXY, NULL);
+
+  self->cache = gmp_process_cache_ref (cache);
+  self->options = gmp_options_ref (options);
+  self->inner_threads = inner_threads;
+  self->events = events;
+  self->owner = owner;
+  return self;
+}
