@@ -8,19 +8,15 @@
 
 #include "application/gmp-application.h"
 #include "base/gmp-options-private.h"
+#include "report/gmp-failure-log-private.h"
 
 G_BEGIN_DECLS
 
-GmpOptions *gmp_application_copy_options   (GmpApplication *self);
-gboolean    gmp_application_claim          (GmpApplication *self,
-                                            GError        **error);
-void        gmp_application_release        (GmpApplication *self);
-gboolean    gmp_application_is_claimed     (GmpApplication *self);
-void        gmp_application_clear_failures (GmpApplication *self);
-void        gmp_application_forget_failure (GmpApplication *self,
-                                            const char     *id);
-void        gmp_application_add_failure    (GmpApplication *self,
-                                            GmpFailure     *failure);
-void        gmp_application_end_run        (GmpApplication *self);
+GmpOptions    *gmp_application_copy_options    (GmpApplication *self);
+gboolean       gmp_application_claim           (GmpApplication *self,
+                                                GError        **error);
+void           gmp_application_release         (GmpApplication *self);
+gboolean       gmp_application_is_claimed      (GmpApplication *self);
+GmpFailureLog *gmp_application_get_failure_log (GmpApplication *self);
 
 G_END_DECLS

@@ -6,7 +6,6 @@
 
 #include "application/gmp-application-private.h"
 
-#include "report/gmp-failure-log-private.h"
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
@@ -55,7 +54,6 @@
 
 typedef struct {
   GmpOptions *options;
-  GPtrArray *failures; /* of GmpFailure, in the order that they came in */
   GmpFailureLog failure_log;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
 } GmpApplicationPrivate;
@@ -125,7 +123,6 @@ gmp_application_finalize (GObject *object)
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
 
   gmp_options_unref (priv->options);
-  g_ptr_array_unref (priv->failures);
   gmp_failure_log_free (&priv->failure_log);
   G_OBJECT_CLASS (gmp_application_parent_class)->finalize (object);
 }
@@ -605,8 +602,7 @@ gmp_application_init (GmpApplication *self)
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
   priv->options = gmp_options_new ();
-  priv->failures = g_ptr_array_new_with_free_func (g_object_unref);
-  gmp_failure_log_init (&priv->failure_log);
+  gmp_failure_log_init (&priv->failure_log, self);
 }
 
 /* For a run: what is set after this does not count for it. */
@@ -687,43 +683,12 @@ gmp_application_is_claimed (GmpApplication *self)
   return g_atomic_int_get (&priv->run) == run_mark ();
 }
 
-void
-gmp_application_clear_failures (GmpApplication *self)
+GmpFailureLog *
+gmp_application_get_failure_log (GmpApplication *self)
 {
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
 
-  g_ptr_array_set_size (priv->failures, 0);
-}
-
-/* That of the worker @id, where it has one. */
-void
-gmp_application_forget_failure (GmpApplication *self,
-                                const char     *id)
-{
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
-
-  for (guint i = priv->failures->len; i > 0; i--)
-    if (g_str_equal (gmp_failure_get_id (priv->failures->pdata[i - 1]), id))
-      g_ptr_array_remove_index (priv->failures, i - 1);
-}
-
-void
-gmp_application_add_failure (GmpApplication *self,
-                             GmpFailure     *failure)
-{
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
-
-  g_ptr_array_add (priv->failures, g_object_ref (failure));
-  gmp_failure_log_add (&priv->failure_log, self, failure);
-}
-
-/* Who has begun it is about to hear what came of it. */
-void
-gmp_application_end_run (GmpApplication *self)
-{
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
-
-  gmp_failure_log_end (&priv->failure_log);
+  return &priv->failure_log;
 }
 
 /**
@@ -743,13 +708,8 @@ GPtrArray *
 gmp_application_get_failures (GmpApplication *self)
 {
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
-  GPtrArray *copy;
 
   g_return_val_if_fail (GMP_IS_APPLICATION (self), NULL);
 
-  /* Each failure lives as long as the next run does not begin; a copy may outlive that. */
-  copy = g_ptr_array_new_with_free_func (g_object_unref);
-  for (guint i = 0; i < priv->failures->len; i++)
-    g_ptr_array_add (copy, g_object_ref (priv->failures->pdata[i]));
-  return copy;
+  return gmp_failure_log_copy (&priv->failure_log);
 }

@@ -7,8 +7,8 @@
 #pragma once
 
 #include "application/gmp-client-server.h"
-#include "supervision/gmp-server-session-private.h"
 #include "launch/gmp-process-cache-private.h"
+#include "supervision/gmp-server-session-private.h"
 
 G_BEGIN_DECLS
 
@@ -29,12 +29,12 @@ typedef struct {
   GmpProcessCache *cache;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
-GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer       *self);
-void                    gmp_client_server_forget          (GmpClientServer       *self);
+GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);
+void                    gmp_client_server_forget          (GmpClientServer *self);
 GmpServerSession       *gmp_client_server_new_service     (GmpClientServer       *self,
                                                            GError               **error);
-void                    gmp_client_server_notify_results  (GmpClientServer       *self);
-const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer       *self);
+void                    gmp_client_server_notify_results  (GmpClientServer *self);
+const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self);
 void                    gmp_client_server_install_methods (GmpClientServerClass  *klass);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 
 #include "application/gmp-client-server-private.h"
 
+#include "application/gmp-application-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
@@ -406,8 +407,9 @@ gmp_client_server_new_service (GmpClientServer *self,
 
   if (options->inner_threads == 0)
     options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
-  session = gmp_server_session_new (&events, GMP_APPLICATION (self), options, priv->clients->len + 1,
-                                    priv->shared_memory_limit);
+  session = gmp_server_session_new (&events, self,
+                                    gmp_application_get_failure_log (GMP_APPLICATION (self)),
+                                    options, priv->clients->len + 1, priv->shared_memory_limit);
   return set_server (self, session, error) ? g_steal_pointer (&session) : NULL;
 }
 

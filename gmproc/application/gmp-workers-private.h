@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include "supervision/gmp-supervisor-private.h"
 #include "application/gmp-workers.h"
+#include "supervision/gmp-supervisor-private.h"
 
 G_BEGIN_DECLS
 

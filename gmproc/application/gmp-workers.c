@@ -6,6 +6,7 @@
 
 #include "application/gmp-workers-private.h"
 
+#include "application/gmp-application-private.h"
 #include "base/gmp-error.h"
 #include "worker/gmp-call-private.h"
 
@@ -407,7 +408,8 @@ gmp_workers_init (GmpWorkers *self)
 
   priv->entries = g_hash_table_new_full (NULL, NULL, NULL, gmp_workers_free_entry);
   priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
-  priv->supervisor = gmp_supervisor_new (&events, GMP_APPLICATION (self));
+  priv->supervisor = gmp_supervisor_new (&events, self,
+                                         gmp_application_get_failure_log (GMP_APPLICATION (self)));
 }
 
 /**

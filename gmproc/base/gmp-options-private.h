@@ -50,8 +50,8 @@ typedef struct {
 
 GmpOptions *gmp_options_new        (void);
 GmpOptions *gmp_options_copy       (const GmpOptions *self);
-GmpOptions *gmp_options_ref        (GmpOptions       *self);
-void        gmp_options_unref      (GmpOptions       *self);
+GmpOptions *gmp_options_ref        (GmpOptions *self);
+void        gmp_options_unref      (GmpOptions *self);
 char      **gmp_options_to_environ (const GmpOptions *self);
 GVariant   *gmp_options_to_variant (const GmpOptions *self,
                                     gboolean          is_last);

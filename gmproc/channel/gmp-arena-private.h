@@ -21,11 +21,11 @@ typedef struct {
 } GmpBlock;
 
 GmpArena *gmp_arena_new  (GmpMemory  *memory);
-void      gmp_arena_free (GmpArena   *self);
+void      gmp_arena_free (GmpArena *self);
 guint8   *gmp_arena_lend (GmpArena   *self,
                           gsize       size,
                           GmpBlock   *block);
-void      gmp_arena_trim (GmpArena   *self);
+void      gmp_arena_trim (GmpArena *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpArena, gmp_arena_free)
 

@@ -75,7 +75,7 @@ struct _GmpChannelClass
   gboolean         (*send)       (GmpChannel   *self,
                                   GVariant     *payload,
                                   GError      **error);
-  gboolean         (*has_unsent) (GmpChannel   *self);
+  gboolean         (*has_unsent) (GmpChannel *self);
   GmpChannelStatus (*receive)    (GmpChannel   *self,
                                   GVariant    **payload,
                                   GError      **error);
@@ -83,9 +83,9 @@ struct _GmpChannelClass
                                   const GError *reason);
   void             (*watch)      (GmpChannel   *self,
                                   GmpDoorbell  *doorbell);
-  gboolean         (*sleep)      (GmpChannel   *self);
-  void             (*wake)       (GmpChannel   *self);
-  void             (*trim)       (GmpChannel   *self);
+  gboolean         (*sleep)      (GmpChannel *self);
+  void             (*wake)       (GmpChannel *self);
+  void             (*trim)       (GmpChannel *self);
 };
 
 GType gmp_channel_get_type (void) G_GNUC_CONST;
@@ -101,7 +101,7 @@ gmp_channel_is_inherited (GmpChannel *self)
 gboolean         gmp_channel_send       (GmpChannel   *self,
                                          GVariant     *payload,
                                          GError      **error);
-gboolean         gmp_channel_has_unsent (GmpChannel   *self);
+gboolean         gmp_channel_has_unsent (GmpChannel *self);
 GmpChannelStatus gmp_channel_receive    (GmpChannel   *self,
                                          GVariant    **payload,
                                          GError      **error);
@@ -109,8 +109,8 @@ void             gmp_channel_close      (GmpChannel   *self,
                                          const GError *reason);
 void             gmp_channel_watch      (GmpChannel   *self,
                                          GmpDoorbell  *doorbell);
-gboolean         gmp_channel_sleep      (GmpChannel   *self);
-void             gmp_channel_wake       (GmpChannel   *self);
-void             gmp_channel_trim       (GmpChannel   *self);
+gboolean         gmp_channel_sleep      (GmpChannel *self);
+void             gmp_channel_wake       (GmpChannel *self);
+void             gmp_channel_trim       (GmpChannel *self);
 
 G_END_DECLS

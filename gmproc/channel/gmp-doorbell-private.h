@@ -15,9 +15,9 @@ G_BEGIN_DECLS
 typedef struct _GmpDoorbell GmpDoorbell;
 
 GmpDoorbell *gmp_doorbell_new    (GError      **error);
-GmpDoorbell *gmp_doorbell_ref    (GmpDoorbell  *self);
-void         gmp_doorbell_unref  (GmpDoorbell  *self);
-void         gmp_doorbell_ring   (GmpDoorbell  *self);
+GmpDoorbell *gmp_doorbell_ref    (GmpDoorbell *self);
+void         gmp_doorbell_unref  (GmpDoorbell *self);
+void         gmp_doorbell_ring   (GmpDoorbell *self);
 gboolean     gmp_doorbell_listen (GmpDoorbell  *self,
                                   int           fd,
                                   guint32       events,
@@ -26,7 +26,7 @@ void         gmp_doorbell_forget (GmpDoorbell  *self,
                                   int           fd);
 gboolean     gmp_doorbell_wait   (GmpDoorbell  *self,
                                   int           limit);
-int          gmp_doorbell_get_fd (GmpDoorbell  *self);
+int          gmp_doorbell_get_fd (GmpDoorbell *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpDoorbell, gmp_doorbell_unref)
 

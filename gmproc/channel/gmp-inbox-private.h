@@ -47,8 +47,8 @@ typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
                                   gpointer  user_data);
 
 GmpInbox      *gmp_inbox_new           (GError      **error);
-void           gmp_inbox_free          (GmpInbox     *self);
-gboolean       gmp_inbox_is_inherited  (GmpInbox     *self);
+void           gmp_inbox_free          (GmpInbox *self);
+gboolean       gmp_inbox_is_inherited  (GmpInbox *self);
 void           gmp_inbox_add           (GmpInbox     *self,
                                         const char   *id,
                                         const char   *runtime,
@@ -61,11 +61,11 @@ void           gmp_inbox_set_belief    (GmpInbox     *self,
                                         GmpInboxBelief belief);
 void           gmp_inbox_set_timeout   (GmpInbox     *self,
                                         double        seconds);
-double         gmp_inbox_get_timeout   (GmpInbox     *self);
+double         gmp_inbox_get_timeout   (GmpInbox *self);
 void           gmp_inbox_set_value_limit (GmpInbox   *self,
                                           guint64     limit);
-guint          gmp_inbox_get_n_open    (GmpInbox     *self);
-GmpChannel    *gmp_inbox_get_first     (GmpInbox     *self);
+guint          gmp_inbox_get_n_open    (GmpInbox *self);
+GmpChannel    *gmp_inbox_get_first     (GmpInbox *self);
 const char    *gmp_inbox_get_runtime   (GmpInbox     *self,
                                         const char   *id);
 void           gmp_inbox_set_stop      (GmpInbox     *self,
@@ -74,12 +74,12 @@ GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
                                         GmpMail      *mail);
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
                                         GmpMail      *mail);
-gboolean       gmp_inbox_has_unsent    (GmpInbox     *self);
+gboolean       gmp_inbox_has_unsent    (GmpInbox *self);
 gboolean       gmp_inbox_flush         (GmpInbox     *self,
                                         GError      **error);
 void           gmp_inbox_close_all     (GmpInbox     *self,
                                         const GError *reason);
-void           gmp_inbox_ring          (GmpInbox     *self);
+void           gmp_inbox_ring          (GmpInbox *self);
 GSource       *gmp_inbox_attach        (GmpInbox     *self,
                                         int           priority,
                                         GmpInboxFunc  ready,
@@ -91,10 +91,10 @@ void           gmp_mail_clear          (GmpMail      *mail);
 /* After so many milliseconds without a message memory is given back, once. */
 #define GMP_INBOX_SILENCE 2000
 
-gboolean       gmp_inbox_lie_down      (GmpInbox     *self);
-void           gmp_inbox_get_up        (GmpInbox     *self);
-void           gmp_inbox_trim          (GmpInbox     *self);
-GmpDoorbell   *gmp_inbox_get_doorbell  (GmpInbox     *self);
+gboolean       gmp_inbox_lie_down      (GmpInbox *self);
+void           gmp_inbox_get_up        (GmpInbox *self);
+void           gmp_inbox_trim          (GmpInbox *self);
+GmpDoorbell   *gmp_inbox_get_doorbell  (GmpInbox *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpInbox, gmp_inbox_free)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (GmpMail, gmp_mail_clear)

@@ -72,8 +72,8 @@ int        gmp_memory_new_fd (gsize         arena_size,
 GmpMemory *gmp_memory_map    (int           fd,
                               GmpExitReport end,
                               GError      **error);
-GmpMemory *gmp_memory_ref    (GmpMemory    *self);
-void       gmp_memory_unref  (GmpMemory    *self);
+GmpMemory *gmp_memory_ref    (GmpMemory *self);
+void       gmp_memory_unref  (GmpMemory *self);
 
 /* Both with gmp_private_memory_lock() held. */
 gboolean   gmp_memory_make_writable (GmpMemory *self,

@@ -16,13 +16,13 @@ typedef struct _GmpReceiver GmpReceiver;
 
 GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,
                                      int           bell);
-void             gmp_receiver_free  (GmpReceiver  *self);
+void             gmp_receiver_free  (GmpReceiver *self);
 GmpChannelStatus gmp_receiver_take  (GmpReceiver  *self,
                                      guint64       limit,
                                      GVariant    **payload,
                                      GError      **error);
-gboolean         gmp_receiver_sleep (GmpReceiver  *self);
-void             gmp_receiver_wake  (GmpReceiver  *self);
+gboolean         gmp_receiver_sleep (GmpReceiver *self);
+void             gmp_receiver_wake  (GmpReceiver *self);
 GError          *gmp_receiver_error (const char   *what);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpReceiver, gmp_receiver_free)

@@ -69,7 +69,7 @@ const guint8 *gmp_ring_peek     (GmpRing        *self,
                                  gsize          *size);
 gboolean      gmp_ring_release  (GmpRing        *self,
                                  gsize           size);
-gboolean      gmp_ring_sleep    (GmpRing        *self);
-void          gmp_ring_wake     (GmpRing        *self);
+gboolean      gmp_ring_sleep    (GmpRing *self);
+void          gmp_ring_wake     (GmpRing *self);
 
 G_END_DECLS

@@ -15,16 +15,16 @@ typedef struct _GmpSender GmpSender;
 
 GmpSender *gmp_sender_new           (GmpMemory  *memory,
                                      int         bell);
-void       gmp_sender_free          (GmpSender  *self);
+void       gmp_sender_free          (GmpSender *self);
 void       gmp_sender_send          (GmpSender  *self,
                                      GVariant   *payload);
-gboolean   gmp_sender_has_woken     (GmpSender  *self);
-gboolean   gmp_sender_send_unsent   (GmpSender  *self);
-gboolean   gmp_sender_has_unsent    (GmpSender  *self);
-void       gmp_sender_drop_unsent   (GmpSender  *self);
-gboolean   gmp_sender_wait_for_room (GmpSender  *self);
-gboolean   gmp_sender_is_broken     (GmpSender  *self);
-void       gmp_sender_trim          (GmpSender  *self);
+gboolean   gmp_sender_has_woken     (GmpSender *self);
+gboolean   gmp_sender_send_unsent   (GmpSender *self);
+gboolean   gmp_sender_has_unsent    (GmpSender *self);
+void       gmp_sender_drop_unsent   (GmpSender *self);
+gboolean   gmp_sender_wait_for_room (GmpSender *self);
+gboolean   gmp_sender_is_broken     (GmpSender *self);
+void       gmp_sender_trim          (GmpSender *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpSender, gmp_sender_free)
 

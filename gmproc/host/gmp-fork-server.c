@@ -10,10 +10,10 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-fork-message-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
 #include "base/gmp-runtime-private.h"
-#include "base/gmp-fork-message-private.h"
 #include "host/gmp-worker-skeleton-private.h"
 
 #include <errno.h>

@@ -28,13 +28,13 @@ typedef struct _GmpWorkerSkeleton GmpWorkerSkeleton;
 GmpWorkerSkeleton *gmp_worker_skeleton_new             (int          fd,
                                                         GError     **error);
 gboolean           gmp_worker_skeleton_rehearse        (GError     **error);
-GmpJob            *gmp_worker_skeleton_take_job        (GmpWorkerSkeleton  *self);
-GCancellable      *gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton  *self);
-gboolean           gmp_worker_skeleton_has_socket      (GmpWorkerSkeleton  *self);
-gboolean           gmp_worker_skeleton_has_last        (GmpWorkerSkeleton  *self);
+GmpJob            *gmp_worker_skeleton_take_job        (GmpWorkerSkeleton *self);
+GCancellable      *gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self);
+gboolean           gmp_worker_skeleton_has_socket      (GmpWorkerSkeleton *self);
+gboolean           gmp_worker_skeleton_has_last        (GmpWorkerSkeleton *self);
 void               gmp_worker_skeleton_loaded          (GmpWorkerSkeleton  *self,
                                                         const char * const *names);
-void               gmp_worker_skeleton_ready           (GmpWorkerSkeleton  *self);
+void               gmp_worker_skeleton_ready           (GmpWorkerSkeleton *self);
 void               gmp_worker_skeleton_finish_job      (GmpWorkerSkeleton *self,
                                                         GmpJob            *job,
                                                         GVariant          *result,

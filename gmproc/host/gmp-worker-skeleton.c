@@ -9,11 +9,12 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-socketpair-private.h"
 #include "channel/gmp-value-private.h"
 #include "host/gmp-group-private.h"
-#include "peer/gmp-payload-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-payload-private.h"
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -599,7 +600,7 @@ gmp_worker_skeleton_rehearse (GError **error)
   g_autoptr (GmpWorkerSkeleton) self = NULL;
   int fds[2];
 
-  if (!gmp_message_stream_socketpair (fds, error))
+  if (!gmp_socketpair_open (fds, error))
     return FALSE;
   application = gmp_message_stream_new (fds[0], error);
   self = control_new (fds[1], error);

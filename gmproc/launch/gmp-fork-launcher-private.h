@@ -17,10 +17,10 @@ GmpForkLauncher *gmp_fork_launcher_new       (GmpLauncher      *plain,
                                               const GmpLaunch  *launch,
                                               GVariant         *what,
                                               GError          **error);
-int              gmp_fork_launcher_get_fd    (GmpForkLauncher  *self);
+int              gmp_fork_launcher_get_fd    (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_get_ready (GmpForkLauncher *self,
                                               GError         **error);
-gboolean         gmp_fork_launcher_is_lost   (GmpForkLauncher  *self);
+gboolean         gmp_fork_launcher_is_lost   (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_has_forked (GmpForkLauncher *self);
 
 G_END_DECLS

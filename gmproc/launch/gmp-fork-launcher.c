@@ -8,9 +8,9 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-fork-message-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
-#include "base/gmp-fork-message-private.h"
 #include "launch/gmp-reaper-private.h"
 
 #include <errno.h>

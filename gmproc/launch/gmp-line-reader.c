@@ -6,8 +6,8 @@
 
 #include "launch/gmp-line-reader-private.h"
 
-#include "base/gmp-source-private.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-source-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>

@@ -17,10 +17,10 @@ typedef struct {
   guint64 count;
 } GmpOomWitness;
 
-void     gmp_oom_witness_begin    (GmpOomWitness       *self);
+void     gmp_oom_witness_begin    (GmpOomWitness *self);
 void     gmp_oom_witness_follow   (GmpOomWitness *self,
                                    int            pid);
 gboolean gmp_oom_witness_explains (const GmpOomWitness *self);
-void     gmp_oom_witness_clear    (GmpOomWitness       *self);
+void     gmp_oom_witness_clear    (GmpOomWitness *self);
 
 G_END_DECLS

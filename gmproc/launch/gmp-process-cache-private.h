@@ -15,8 +15,8 @@ G_BEGIN_DECLS
 typedef struct _GmpProcessCache GmpProcessCache;
 
 GmpProcessCache *gmp_process_cache_ref_default  (void);
-GmpProcessCache *gmp_process_cache_ref          (GmpProcessCache           *self);
-void             gmp_process_cache_unref        (GmpProcessCache           *self);
+GmpProcessCache *gmp_process_cache_ref          (GmpProcessCache *self);
+void             gmp_process_cache_unref        (GmpProcessCache *self);
 void             gmp_process_cache_start_async  (GmpProcessCache    *self,
                                                  GmpProcessSpec     *spec,
                                                  gboolean            as_ever,
@@ -26,6 +26,6 @@ void             gmp_process_cache_start_async  (GmpProcessCache    *self,
 GmpStarted      *gmp_process_cache_start_finish (GmpProcessCache *self,
                                                  GAsyncResult    *result,
                                                  GError         **error);
-gboolean         gmp_process_cache_drop_spares  (GmpProcessCache           *self);
+gboolean         gmp_process_cache_drop_spares  (GmpProcessCache *self);
 
 G_END_DECLS

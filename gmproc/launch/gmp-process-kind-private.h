@@ -6,9 +6,9 @@
 
 #pragma once
 
+#include "launch/gmp-fork-launcher-private.h"
 #include "launch/gmp-process-spec-private.h"
 #include "launch/gmp-worker-process-private.h"
-#include "launch/gmp-fork-launcher-private.h"
 
 G_BEGIN_DECLS
 
@@ -46,12 +46,12 @@ typedef struct {
 } GmpProcessKind;
 
 GmpProcessKind *gmp_process_kind_new           (const GmpProcessSpec *spec);
-void            gmp_process_kind_free          (GmpProcessKind        *self);
+void            gmp_process_kind_free          (GmpProcessKind *self);
 void            gmp_process_kind_start_server  (GmpProcessKind       *self,
                                                 GmpLauncher          *plain,
                                                 const GmpProcessSpec *spec);
-gboolean        gmp_process_kind_has_answer    (GmpProcessKind        *self);
-void            gmp_process_kind_settle_server (GmpProcessKind        *self);
+gboolean        gmp_process_kind_has_answer    (GmpProcessKind *self);
+void            gmp_process_kind_settle_server (GmpProcessKind *self);
 void            gmp_process_kind_renew_server  (GmpProcessKind       *self,
                                                 GmpLauncher          *plain,
                                                 const GmpProcessSpec *spec);
@@ -59,13 +59,13 @@ GmpStarted     *gmp_process_kind_start         (GmpProcessKind *self,
                                                 GmpLauncher    *plain,
                                                 GmpProcessSpec *spec,
                                                 GError        **error);
-char           *gmp_process_kind_complain      (GmpProcessKind        *self);
+char           *gmp_process_kind_complain      (GmpProcessKind *self);
 GmpStarted     *gmp_process_kind_take_spare    (GmpProcessKind *self,
                                                 GmpProcessSpec *spec);
 void            gmp_process_kind_add_spare     (GmpProcessKind *self,
                                                 GmpLauncher    *plain,
                                                 GmpProcessSpec *spec);
-gboolean        gmp_process_kind_drop_spares   (GmpProcessKind        *self);
+gboolean        gmp_process_kind_drop_spares   (GmpProcessKind *self);
 
 GmpStarted *gmp_started_new        (GmpLauncher    *launcher,
                                     GmpProcessSpec *spec,

@@ -6,9 +6,9 @@
 
 #include "launch/gmp-process-kind-private.h"
 
-#include "launch/gmp-room-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-runtime-private.h"
+#include "launch/gmp-room-private.h"
 
 #include <poll.h>
 #include <string.h>

@@ -32,7 +32,7 @@ struct _GmpProcessClass
 {
   GObjectClass parent_class;
 
-  int             (*get_pid)     (GmpProcess          *self);
+  int             (*get_pid)     (GmpProcess *self);
   void            (*send_signal) (GmpProcess          *self,
                                   int                  signum);
   void            (*wait_async)  (GmpProcess          *self,
@@ -44,11 +44,11 @@ struct _GmpProcessClass
                                   GAsyncResult        *result,
                                   int                 *wait_status,
                                   GError             **error);
-  GmpProcessUsage (*get_usage)   (GmpProcess          *self);
+  GmpProcessUsage (*get_usage)   (GmpProcess *self);
 };
 
-gboolean        gmp_process_is_foreign  (GmpProcess          *self);
-int             gmp_process_get_pid     (GmpProcess          *self);
+gboolean        gmp_process_is_foreign  (GmpProcess *self);
+int             gmp_process_get_pid     (GmpProcess *self);
 void            gmp_process_send_signal (GmpProcess          *self,
                                          int                  signum);
 void            gmp_process_wait_async  (GmpProcess          *self,
@@ -60,7 +60,7 @@ gboolean        gmp_process_wait_finish (GmpProcess          *self,
                                          GAsyncResult        *result,
                                          int                 *wait_status,
                                          GError             **error);
-GmpProcessUsage gmp_process_get_usage   (GmpProcess          *self);
+GmpProcessUsage gmp_process_get_usage   (GmpProcess *self);
 void            gmp_process_end_sync    (GmpProcess          *self,
                                          guint                limit);
 

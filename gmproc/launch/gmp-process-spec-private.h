@@ -28,7 +28,7 @@ GmpProcessSpec *gmp_process_spec_new                   (const char         *runt
                                                         guint               inner_threads);
 gboolean        gmp_process_spec_check_folder          (GmpProcessSpec *self,
                                                         GError        **error);
-void            gmp_process_spec_free                  (GmpProcessSpec           *self);
+void            gmp_process_spec_free                  (GmpProcessSpec *self);
 char           *gmp_process_spec_describe_surroundings (void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpProcessSpec, gmp_process_spec_free)

@@ -6,9 +6,9 @@
 
 #include "launch/gmp-process-spec-private.h"
 
-#include "launch/gmp-search-paths-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
+#include "launch/gmp-search-paths-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

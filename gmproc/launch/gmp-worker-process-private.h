@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include "launch/gmp-process-spec-private.h"
 #include "launch/gmp-launcher-private.h"
+#include "launch/gmp-process-spec-private.h"
 
 G_BEGIN_DECLS
 
@@ -25,25 +25,25 @@ GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher          *laun
                                                       const GmpProcessSpec *spec,
                                                       int                  *control_fd,
                                                       GError              **error);
-void              gmp_worker_process_free            (GmpWorkerProcess  *self);
+void              gmp_worker_process_free            (GmpWorkerProcess *self);
 void              gmp_worker_process_watch           (GmpWorkerProcess  *self,
                                                       GmpWorkerLine      line,
                                                       GmpWorkerEnded     ended,
                                                       gpointer           user_data);
-void              gmp_worker_process_unwatch         (GmpWorkerProcess  *self);
+void              gmp_worker_process_unwatch         (GmpWorkerProcess *self);
 void              gmp_worker_process_end             (GmpWorkerProcess  *self,
                                                       double              grace);
-void              gmp_worker_process_kill            (GmpWorkerProcess  *self);
+void              gmp_worker_process_kill            (GmpWorkerProcess *self);
 void              gmp_worker_process_set_options     (GmpWorkerProcess  *self,
                                                       GmpOptions        *options);
-void              gmp_worker_process_end_sync        (GmpWorkerProcess  *self);
-int               gmp_worker_process_get_pid         (GmpWorkerProcess  *self);
-gboolean          gmp_worker_process_is_watched      (GmpWorkerProcess  *self);
-gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess  *self);
-gboolean          gmp_worker_process_was_forced      (GmpWorkerProcess  *self);
-gboolean          gmp_worker_process_was_signalled   (GmpWorkerProcess  *self);
-int               gmp_worker_process_get_wait_status (GmpWorkerProcess  *self);
-GmpProcessUsage   gmp_worker_process_get_usage       (GmpWorkerProcess  *self);
-const GQueue     *gmp_worker_process_get_tail        (GmpWorkerProcess  *self);
+void              gmp_worker_process_end_sync        (GmpWorkerProcess *self);
+int               gmp_worker_process_get_pid         (GmpWorkerProcess *self);
+gboolean          gmp_worker_process_is_watched      (GmpWorkerProcess *self);
+gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess *self);
+gboolean          gmp_worker_process_was_forced      (GmpWorkerProcess *self);
+gboolean          gmp_worker_process_was_signalled   (GmpWorkerProcess *self);
+int               gmp_worker_process_get_wait_status (GmpWorkerProcess *self);
+GmpProcessUsage   gmp_worker_process_get_usage       (GmpWorkerProcess *self);
+const GQueue     *gmp_worker_process_get_tail        (GmpWorkerProcess *self);
 
 G_END_DECLS

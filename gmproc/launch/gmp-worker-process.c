@@ -6,13 +6,13 @@
 
 #include "launch/gmp-worker-process-private.h"
 
-#include "launch/gmp-line-reader-private.h"
-#include "launch/gmp-room-private.h"
-#include "base/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
-#include "peer/gmp-message-stream-private.h"
+#include "base/gmp-socketpair-private.h"
+#include "base/gmp-source-private.h"
+#include "launch/gmp-line-reader-private.h"
+#include "launch/gmp-room-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,7 +151,7 @@ gmp_worker_process_new (GmpLauncher          *launcher,
   self->options = gmp_options_ref (spec->options);
   g_queue_init (&self->tail);
   if (!open_output (self, &launch, error) || !check_limit (launch.stderr_fd, error) ||
-      !gmp_message_stream_socketpair (fds, error))
+      !gmp_socketpair_open (fds, error))
     {
       close_if_open (launch.stdout_fd);
       close_if_open (launch.stderr_fd);

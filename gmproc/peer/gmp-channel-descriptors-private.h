@@ -21,12 +21,12 @@ gboolean    gmp_channel_descriptors_new_pair (guint64                 arena_size
                                               GmpChannelDescriptors **client,
                                               GmpChannelDescriptors **server,
                                               GError                **error);
-void        gmp_channel_descriptors_free     (GmpChannelDescriptors      *self);
+void        gmp_channel_descriptors_free     (GmpChannelDescriptors *self);
 GmpChannel *gmp_channel_descriptors_open     (GmpChannelDescriptors *self,
                                               GError               **error);
 
 /* As handles in a D-Bus message. */
-const char            *gmp_channel_descriptors_get_kind    (GmpChannelDescriptors      *self);
+const char            *gmp_channel_descriptors_get_kind    (GmpChannelDescriptors *self);
 GVariant              *gmp_channel_descriptors_to_handles  (GmpChannelDescriptors *self,
                                                             GUnixFDList           *handles,
                                                             GError               **error);

@@ -5,6 +5,7 @@
  */
 
 #include "peer/gmp-channel-descriptors-private.h"
+#include "base/gmp-socketpair-private.h"
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
@@ -114,7 +115,7 @@ gmp_channel_descriptors_new_pair (guint64                 arena_size,
     }
   if (local != NULL)
     gmp_debug ("no shared memory, so messages: %s", local->message);
-  if (!gmp_message_stream_socketpair (fds, error))
+  if (!gmp_socketpair_open (fds, error))
     return FALSE;
   *client = port_new (DBUS, &fds[0]);
   *server = port_new (DBUS, &fds[1]);

@@ -8,8 +8,8 @@
 
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
-#include "peer/gmp-payload-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-payload-private.h"
 
 #include <errno.h>
 #include <sys/epoll.h>

@@ -18,22 +18,20 @@ G_BEGIN_DECLS
 
 typedef struct _GmpMessageStream GmpMessageStream;
 
-gboolean          gmp_message_stream_socketpair    (int                  fds[2],
-                                                    GError             **error);
 GmpMessageStream *gmp_message_stream_new           (int                  fd,
                                                     GError             **error);
-void              gmp_message_stream_free          (GmpMessageStream             *self);
+void              gmp_message_stream_free          (GmpMessageStream *self);
 GSource          *gmp_message_stream_create_source (GmpMessageStream *self,
                                                     int               priority,
                                                     GIOCondition      condition,
                                                     GCancellable     *cancellable,
                                                     GSocketSourceFunc callback,
                                                     gpointer          user_data);
-gboolean          gmp_message_stream_is_foreign    (GmpMessageStream             *self);
-gboolean          gmp_message_stream_is_open       (GmpMessageStream             *self);
-guint64           gmp_message_stream_get_n_taken   (GmpMessageStream             *self);
-gsize             gmp_message_stream_get_n_waiting (GmpMessageStream             *self);
-int               gmp_message_stream_get_fd        (GmpMessageStream             *self);
+gboolean          gmp_message_stream_is_foreign    (GmpMessageStream *self);
+gboolean          gmp_message_stream_is_open       (GmpMessageStream *self);
+guint64           gmp_message_stream_get_n_taken   (GmpMessageStream *self);
+gsize             gmp_message_stream_get_n_waiting (GmpMessageStream *self);
+int               gmp_message_stream_get_fd        (GmpMessageStream *self);
 gboolean          gmp_message_stream_greet         (GmpMessageStream *self,
                                                     GError          **error);
 gboolean          gmp_message_stream_take_greeting (GmpMessageStream *self,
@@ -45,8 +43,8 @@ gboolean          gmp_message_stream_send          (GmpMessageStream *self,
                                                     GError          **error);
 gboolean          gmp_message_stream_post          (GmpMessageStream *self,
                                                     GDBusMessage     *message);
-gboolean          gmp_message_stream_flush         (GmpMessageStream             *self);
-gboolean          gmp_message_stream_has_unsent    (GmpMessageStream             *self);
+gboolean          gmp_message_stream_flush         (GmpMessageStream *self);
+gboolean          gmp_message_stream_has_unsent    (GmpMessageStream *self);
 
 gboolean      gmp_message_stream_has_arguments (GDBusMessage        *message,
                                                 GDBusArgInfo       **arguments);

@@ -62,18 +62,6 @@ struct _GmpMessageStream
   guint64 n_taken; /* of bytes, of all messages */
 };
 
-/* What the two ends of a wire are made of. */
-gboolean
-gmp_message_stream_socketpair (int      fds[2],
-                               GError **error)
-{
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0)
-    return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a socket for a worker: %s%s",
-               g_strerror (errno), gmp_limit_describe (errno));
-  return FALSE;
-}
-
 /* Takes @fd over. */
 GmpMessageStream *
 gmp_message_stream_new (int      fd,

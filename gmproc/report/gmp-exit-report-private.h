@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include "launch/gmp-oom-witness-private.h"
 #include "base/gmp-options-private.h"
+#include "launch/gmp-oom-witness-private.h"
 #include "launch/gmp-process-private.h"
 
 G_BEGIN_DECLS

@@ -1,4 +1,4 @@
-/* gmp-failure-log-private.h: tells of workers that have died while others go on
+/* gmp-failure-log-private.h: who has failed in a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,20 +6,29 @@
 
 #pragma once
 
+#include "base/gmp-error.h"
 #include "report/gmp-failure.h"
 
 G_BEGIN_DECLS
 
 typedef struct {
-  GPtrArray *untold; /* of GmpFailure */
-  GSource *source;   /* (nullable): there is nothing to tell */
+  gpointer owner;      /* has the signal `failed` */
+  GPtrArray *failures; /* of GmpFailure, in the order that they came in */
+  GPtrArray *untold;   /* of GmpFailure */
+  GSource *source;     /* (nullable): there is nothing to tell */
 } GmpFailureLog;
 
-void gmp_failure_log_init (GmpFailureLog  *self);
-void gmp_failure_log_free (GmpFailureLog  *self);
-void gmp_failure_log_add  (GmpFailureLog *self,
-                           gpointer       owner,
-                           GmpFailure    *failure);
-void gmp_failure_log_end  (GmpFailureLog  *self);
+void       gmp_failure_log_init     (GmpFailureLog *self,
+                                     gpointer       owner);
+void       gmp_failure_log_free     (GmpFailureLog *self);
+void       gmp_failure_log_clear    (GmpFailureLog *self);
+void       gmp_failure_log_add      (GmpFailureLog *self,
+                                     GmpFailure    *failure);
+void       gmp_failure_log_forget   (GmpFailureLog *self,
+                                     const char    *id);
+gboolean   gmp_failure_log_contains (GmpFailureLog *self,
+                                     GmpError       code);
+GPtrArray *gmp_failure_log_copy     (GmpFailureLog *self);
+void       gmp_failure_log_end      (GmpFailureLog *self);
 
 G_END_DECLS

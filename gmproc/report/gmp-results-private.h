@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 typedef struct _GmpResults GmpResults;
 
 GmpResults   *gmp_results_new       (void);
-void          gmp_results_free      (GmpResults   *self);
+void          gmp_results_free      (GmpResults *self);
 gboolean      gmp_results_expect    (GmpResults *self,
                                      const char *id);
 gboolean      gmp_results_reopen    (GmpResults *self,
@@ -29,9 +29,9 @@ gboolean      gmp_results_has_value (GmpResults *self,
                                      const char *id);
 const GError *gmp_results_get_error (GmpResults *self,
                                      const char *id);
-GError       *gmp_results_to_error  (GmpResults   *self);
-GVariant     *gmp_results_to_ints   (GmpResults   *self);
-GVariant     *gmp_results_to_dict   (GmpResults   *self);
+GError       *gmp_results_to_error  (GmpResults *self);
+GVariant     *gmp_results_to_ints   (GmpResults *self);
+GVariant     *gmp_results_to_dict   (GmpResults *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpResults, gmp_results_free)
 

@@ -6,8 +6,8 @@
 
 #pragma once
 
-#include "report/gmp-failure-private.h"
 #include "launch/gmp-worker-process-private.h"
+#include "report/gmp-failure-private.h"
 
 G_BEGIN_DECLS
 
@@ -44,21 +44,21 @@ GmpJob     *gmp_job_new                (const char       *role,
                                         const char       *id,
                                         const char       *target,
                                         GVariant         *params);
-void        gmp_job_free               (GmpJob           *self);
+void        gmp_job_free               (GmpJob *self);
 void        gmp_job_begin              (GmpJob       *self,
                                         GmpOptions   *options,
                                         GCancellable *cancellable,
                                         GmpJobExpired expired,
                                         gpointer      user_data);
-void        gmp_job_await_start        (GmpJob           *self);
-void        gmp_job_started            (GmpJob           *self);
-void        gmp_job_end                (GmpJob           *self);
+void        gmp_job_await_start        (GmpJob *self);
+void        gmp_job_started            (GmpJob *self);
+void        gmp_job_end                (GmpJob *self);
 void        gmp_job_take_value         (GmpJob   *self,
                                         GVariant *value);
 void        gmp_job_take_error         (GmpJob *self,
                                         GError *error);
-gboolean    gmp_job_has_answer         (GmpJob           *self);
-gboolean    gmp_job_is_over            (GmpJob           *self);
+gboolean    gmp_job_has_answer         (GmpJob *self);
+gboolean    gmp_job_is_over            (GmpJob *self);
 GmpFailure *gmp_job_to_failure         (GmpJob           *self,
                                         GmpWorkerProcess *process);
 void        gmp_job_warn_of_late_death (GmpJob           *self,

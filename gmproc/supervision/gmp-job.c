@@ -6,10 +6,10 @@
 
 #include "supervision/gmp-job-private.h"
 
-#include "base/gmp-source-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
+#include "base/gmp-source-private.h"
 
 GmpJob *
 gmp_job_new (const char *role,

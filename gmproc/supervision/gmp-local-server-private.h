@@ -26,7 +26,7 @@ GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 GmpLocalServerEnded     ended,
                                                 gpointer                user_data,
                                                 GError                **error);
-void            gmp_local_server_free          (GmpLocalServer         *self);
+void            gmp_local_server_free          (GmpLocalServer *self);
 gboolean        gmp_local_server_add           (GmpLocalServer        *self,
                                                 const char            *client_id,
                                                 const char            *runtime,
@@ -36,11 +36,11 @@ void            gmp_local_server_tell_gone     (GmpLocalServer         *self,
                                                 const char             *client_id,
                                                 const GError           *reason,
                                                 gboolean                returns);
-guint           gmp_local_server_get_n_clients (GmpLocalServer         *self);
+guint           gmp_local_server_get_n_clients (GmpLocalServer *self);
 gboolean        gmp_local_server_start         (GmpLocalServer         *self,
                                                 GVariant               *params,
                                                 GError                **error);
-void            gmp_local_server_stop          (GmpLocalServer         *self);
+void            gmp_local_server_stop          (GmpLocalServer *self);
 void            gmp_local_server_fail          (GmpLocalServer         *self,
                                                 GError                 *error);
 

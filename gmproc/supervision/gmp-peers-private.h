@@ -14,8 +14,8 @@ G_BEGIN_DECLS
 typedef struct _GmpPeers GmpPeers;
 
 GmpPeers *gmp_peers_new         (void);
-void      gmp_peers_free        (GmpPeers       *self);
-void      gmp_peers_clear       (GmpPeers       *self);
+void      gmp_peers_free        (GmpPeers *self);
+void      gmp_peers_clear       (GmpPeers *self);
 void      gmp_peers_add_channel (GmpPeers       *self,
                                  GmpChannelEnd   end);
 void      gmp_peers_add_gone    (GmpPeers       *self,

@@ -21,6 +21,6 @@ gboolean    gmp_restarts_allow    (GmpRestarts      *self,
                                    GmpFailure       *failure);
 GmpFailure *gmp_restarts_conclude (GmpRestarts      *self,
                                    GmpFailure       *failure);
-void        gmp_restarts_clear    (GmpRestarts      *self);
+void        gmp_restarts_clear    (GmpRestarts *self);
 
 G_END_DECLS

@@ -16,11 +16,12 @@ G_BEGIN_DECLS
 typedef struct _GmpServerSession GmpServerSession;
 
 GmpServerSession *gmp_server_session_new           (const GmpSupervisorEvents *events,
-                                                    GmpApplication            *owner,
+                                                    gpointer                   owner,
+                                                    GmpFailureLog             *failure_log,
                                                     GmpOptions                *options,
                                                     guint                      n_workers,
                                                     guint64                    arena_size);
-void              gmp_server_session_free          (GmpServerSession             *self);
+void              gmp_server_session_free          (GmpServerSession *self);
 gboolean          gmp_server_session_set_target    (GmpServerSession *self,
                                                     const char       *server_target,
                                                     GError          **error);
@@ -42,13 +43,13 @@ gboolean          gmp_server_session_run_finish    (GmpServerSession *self,
                                                     GError          **error);
 void              gmp_server_session_fail          (GmpServerSession *self,
                                                     GError           *error);
-void              gmp_server_session_stop          (GmpServerSession             *self);
-void              gmp_server_session_kill          (GmpServerSession             *self);
-guint             gmp_server_session_get_n_clients (GmpServerSession             *self);
-GVariant         *gmp_server_session_get_value     (GmpServerSession             *self);
-GmpResults       *gmp_server_session_get_outcome   (GmpServerSession             *self);
+void              gmp_server_session_stop          (GmpServerSession *self);
+void              gmp_server_session_kill          (GmpServerSession *self);
+guint             gmp_server_session_get_n_clients (GmpServerSession *self);
+GVariant         *gmp_server_session_get_value     (GmpServerSession *self);
+GmpResults       *gmp_server_session_get_outcome   (GmpServerSession *self);
 const GError *
-gmp_server_session_get_server_error          (GmpServerSession             *self);
+gmp_server_session_get_server_error          (GmpServerSession *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpServerSession, gmp_server_session_free)
 

@@ -6,12 +6,12 @@
 
 #include "supervision/gmp-server-session-private.h"
 
-#include "supervision/gmp-local-server-private.h"
-#include "supervision/gmp-restarts-private.h"
-#include "base/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
 #include "base/gmp-target-private.h"
+#include "supervision/gmp-local-server-private.h"
+#include "supervision/gmp-restarts-private.h"
 
 /* The run is over when both the clients and the server have ended. A server that is done early
  * stays until its clients have ended, for they may still ask; then it is retired. A server that
@@ -19,7 +19,8 @@
 struct _GmpServerSession
 {
   const GmpSupervisorEvents *events;
-  GmpApplication *owner;
+  gpointer owner; /* has the signals */
+  GmpFailureLog *failure_log;
   guint n_workers;    /* that run together */
   guint64 arena_size; /* of each side of a channel, in bytes */
 
@@ -88,7 +89,8 @@ static const GmpSupervisorServer crew_server = { renew_channel, client_ended };
 /* Takes @options over. */
 GmpServerSession *
 gmp_server_session_new (const GmpSupervisorEvents *events,
-                        GmpApplication            *owner,
+                        gpointer                   owner,
+                        GmpFailureLog             *failure_log,
                         GmpOptions                *options,
                         guint                      n_workers,
                         guint64                    arena_size)
@@ -97,10 +99,11 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
 
   self->events = events;
   self->owner = owner;
+  self->failure_log = failure_log;
   self->n_workers = n_workers;
   self->arena_size = arena_size;
   self->cancellable = g_cancellable_new ();
-  self->supervisor = gmp_supervisor_new (events, owner);
+  self->supervisor = gmp_supervisor_new (events, owner, failure_log);
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
   gmp_supervisor_set_server (self->supervisor, &crew_server, self);
   self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
@@ -134,7 +137,7 @@ return_run (GmpServerSession *self)
 
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->limit_source);
-  gmp_application_end_run (self->owner);
+  gmp_failure_log_end (self->failure_log);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
 
@@ -214,7 +217,7 @@ settle_failed (GmpServerSession *self,
                GmpFailure       *failure)
 {
   g_set_object (&self->failure, failure);
-  gmp_application_add_failure (self->owner, failure);
+  gmp_failure_log_add (self->failure_log, failure);
   gmp_run_signals_failed (self->events->signals, self->owner, "server",
                           gmp_failure_get_error (failure));
 }
@@ -318,18 +321,6 @@ server_ran_cb (GObject      *source,
   end_server (self, NULL, cause);
 }
 
-static gboolean
-has_timed_out_client (GmpServerSession *self)
-{
-  g_autoptr (GPtrArray) failures = gmp_application_get_failures (self->owner);
-  gboolean timed_out = FALSE;
-
-  for (guint i = 0; i < failures->len; i++)
-    timed_out |= g_error_matches (gmp_failure_get_error (failures->pdata[i]), GMP_ERROR,
-                                  GMP_ERROR_TIMED_OUT);
-  return timed_out;
-}
-
 /* How many seconds the server has when its last client has ended; 0: any number. One that left a
  * request unanswered may never come back from it. */
 static double
@@ -338,7 +329,7 @@ get_lonely_limit (GmpServerSession *self)
   const GmpOptions *options = gmp_supervisor_get_options (self->supervisor);
   double limit = options->run_timeout;
 
-  if (options->request_timeout > 0 && has_timed_out_client (self))
+  if (options->request_timeout > 0 && gmp_failure_log_contains (self->failure_log, GMP_ERROR_TIMED_OUT))
     limit = limit > 0 ? MIN (limit, options->request_timeout) : options->request_timeout;
   return limit;
 }

@@ -6,10 +6,11 @@
 
 #pragma once
 
-#include "application/gmp-application-private.h"
+#include "base/gmp-options-private.h"
+#include "report/gmp-failure-log-private.h"
 #include "report/gmp-results-private.h"
-#include "supervision/gmp-kept-workers-private.h"
 #include "report/gmp-run-signals-private.h"
+#include "supervision/gmp-kept-workers-private.h"
 
 G_BEGIN_DECLS
 
@@ -48,25 +49,26 @@ typedef struct {
   const char *id;
   const char *target;
   GVariant   *params;       /* (nullable) */
-  GmpChannelDescriptors    *port;         /* (nullable): of a channel to a server; taken over */
+  GmpChannelDescriptors *port;         /* (nullable): of a channel to a server; taken over */
   const char *server_runtime;
 } GmpMember;
 
 GmpSupervisor  *gmp_supervisor_new         (const GmpSupervisorEvents *events,
-                                            GmpApplication            *owner);
-void            gmp_supervisor_free        (GmpSupervisor              *self);
+                                            gpointer                   owner,
+                                            GmpFailureLog             *failure_log);
+void            gmp_supervisor_free        (GmpSupervisor *self);
 void            gmp_supervisor_set_options (GmpSupervisor *self,
                                             GmpOptions    *options,
                                             guint          max_parallel,
                                             gboolean       reuse);
-void            gmp_supervisor_begin       (GmpSupervisor              *self);
+void            gmp_supervisor_begin       (GmpSupervisor *self);
 gboolean        gmp_supervisor_add         (GmpSupervisor   *self,
                                             const GmpMember *member,
                                             GError         **error);
 gboolean        gmp_supervisor_add_again   (GmpSupervisor   *self,
                                             const GmpMember *member,
                                             GError         **error);
-void            gmp_supervisor_abandon     (GmpSupervisor              *self);
+void            gmp_supervisor_abandon     (GmpSupervisor *self);
 void            gmp_supervisor_run_async   (GmpSupervisor      *self,
                                             GCancellable       *cancellable,
                                             GAsyncReadyCallback callback,
@@ -82,11 +84,11 @@ gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
                                             GError       **error);
 void            gmp_supervisor_end         (GmpSupervisor *self,
                                             const GError  *reason);
-GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor              *self);
-GmpOptions     *gmp_supervisor_get_options (GmpSupervisor              *self);
-guint           gmp_supervisor_get_n_left  (GmpSupervisor              *self);
-GmpResults     *gmp_supervisor_get_outcome (GmpSupervisor              *self);
-GmpKeptWorkers *gmp_supervisor_get_pool    (GmpSupervisor              *self);
-void            gmp_supervisor_kill        (GmpSupervisor              *self);
+GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
+GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);
+guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
+GmpResults     *gmp_supervisor_get_outcome (GmpSupervisor *self);
+GmpKeptWorkers *gmp_supervisor_get_pool    (GmpSupervisor *self);
+void            gmp_supervisor_kill        (GmpSupervisor *self);
 
 G_END_DECLS

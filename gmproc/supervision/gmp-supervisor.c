@@ -6,12 +6,12 @@
 
 #include "supervision/gmp-supervisor-private.h"
 
-#include "supervision/gmp-restarts-private.h"
-#include "launch/gmp-room-private.h"
-#include "base/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-source-private.h"
+#include "launch/gmp-room-private.h"
+#include "supervision/gmp-restarts-private.h"
 
 /* One that takes part in the run, from when it is added until it is settled. */
 typedef struct {
@@ -29,7 +29,8 @@ struct _GmpSupervisor
 {
   guint generation; /* of this process, by gmp_fork_get_generation() */
   const GmpSupervisorEvents *events;
-  GmpApplication *owner;
+  gpointer owner; /* has the signals */
+  GmpFailureLog *failure_log;
   GmpOptions *options;
   guint max_parallel; /* 0: all */
   gboolean reuse;
@@ -69,14 +70,16 @@ member_free (gpointer data)
 
 GmpSupervisor *
 gmp_supervisor_new (const GmpSupervisorEvents *events,
-                    GmpApplication            *owner)
+                    gpointer                   owner,
+                    GmpFailureLog             *failure_log)
 {
   GmpSupervisor *self = g_new0 (GmpSupervisor, 1);
 
   self->generation = gmp_fork_get_generation ();
   self->events = events;
   self->owner = owner;
-  self->options = gmp_application_copy_options (owner);
+  self->failure_log = failure_log;
+  self->options = gmp_options_new ();
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
   self->results = gmp_results_new ();
@@ -188,7 +191,7 @@ gmp_supervisor_begin (GmpSupervisor *self)
   claim (self);
   gmp_results_free (self->results);
   self->results = gmp_results_new ();
-  gmp_application_clear_failures (self->owner);
+  gmp_failure_log_clear (self->failure_log);
   self->is_ending = FALSE;
   g_clear_error (&self->server_end);
 }
@@ -260,7 +263,7 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
                    "Worker '%s' has neither returned nor failed in a run that goes on", member->id);
       return FALSE;
     }
-  gmp_application_forget_failure (self->owner, member->id);
+  gmp_failure_log_forget (self->failure_log, member->id);
   g_queue_push_tail (&self->waiting, member_copy (member));
   begin_waiting (self);
   return TRUE;
@@ -285,7 +288,7 @@ maybe_return (GmpSupervisor *self)
   gmp_source_clear (&self->begin_source);
   gmp_source_clear (&self->cancel_source);
   if (self->server == NULL)
-    gmp_application_end_run (self->owner);
+    gmp_failure_log_end (self->failure_log);
 
   error = gmp_results_to_error (self->results);
   if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
@@ -307,7 +310,7 @@ settle_failed (GmpSupervisor *self,
   const GError *error = gmp_failure_get_error (failure);
 
   gmp_results_failed (self->results, id, error);
-  gmp_application_add_failure (self->owner, failure);
+  gmp_failure_log_add (self->failure_log, failure);
   gmp_run_signals_failed (self->events->signals, self->owner, id, error);
 }
 

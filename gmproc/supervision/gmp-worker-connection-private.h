@@ -6,9 +6,9 @@
 
 #pragma once
 
-#include "supervision/gmp-job-private.h"
 #include "base/gmp-types.h"
 #include "peer/gmp-channel-descriptors-private.h"
+#include "supervision/gmp-job-private.h"
 
 G_BEGIN_DECLS
 
@@ -58,15 +58,15 @@ void                 gmp_worker_connection_open_async  (int                   fd
                                                         gpointer              user_data);
 GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult         *result,
                                                         GError              **error);
-void                 gmp_worker_connection_free        (GmpWorkerConnection        *self);
-gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection        *self);
-void                 gmp_worker_connection_close       (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_free        (GmpWorkerConnection *self);
+gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection *self);
+void                 gmp_worker_connection_close       (GmpWorkerConnection *self);
 void                 gmp_worker_connection_begin       (GmpWorkerConnection *self,
                                                         int                  priority,
                                                         const GmpLinkEvents *events,
                                                         gpointer             user_data);
-void                 gmp_worker_connection_end         (GmpWorkerConnection        *self);
-void                 gmp_worker_connection_catch_up    (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_end         (GmpWorkerConnection *self);
+void                 gmp_worker_connection_catch_up    (GmpWorkerConnection *self);
 gboolean             gmp_worker_connection_connect     (GmpWorkerConnection *self,
                                                         const GmpChannelEnd *end,
                                                         GError             **error);
@@ -75,8 +75,8 @@ gboolean             gmp_worker_connection_run         (GmpWorkerConnection *sel
                                                         GVariant            *options,
                                                         guint64              value_limit,
                                                         GError             **error);
-void                 gmp_worker_connection_stop        (GmpWorkerConnection        *self);
-void                 gmp_worker_connection_cancel      (GmpWorkerConnection        *self);
+void                 gmp_worker_connection_stop        (GmpWorkerConnection *self);
+void                 gmp_worker_connection_cancel      (GmpWorkerConnection *self);
 void                 gmp_worker_connection_tell_gone   (GmpWorkerConnection *self,
                                                         const char          *peer,
                                                         const GError        *reason,

@@ -6,11 +6,11 @@
 
 #include "supervision/gmp-worker-connection-private.h"
 
-#include "base/gmp-source-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
 #include "channel/gmp-value-private.h"
-#include "peer/gmp-payload-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-payload-private.h"
 
 /* The connection lives as long as the process. It is read during a run, in the main context of
  * that: so a worker that signals faster than the application looks waits for it. What a worker

@@ -6,10 +6,10 @@
 
 #pragma once
 
-#include "report/gmp-failure-private.h"
-#include "supervision/gmp-job-private.h"
 #include "launch/gmp-process-cache-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
+#include "report/gmp-failure-private.h"
+#include "supervision/gmp-job-private.h"
 
 G_BEGIN_DECLS
 
@@ -60,17 +60,17 @@ gboolean        gmp_worker_proxy_run_finish    (GmpWorkerProxy *self,
                                                 GAsyncResult   *result,
                                                 GVariant      **value,
                                                 GmpFailure    **failure);
-gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy       *self);
-void            gmp_worker_proxy_disconnect    (GmpWorkerProxy       *self);
-void            gmp_worker_proxy_end_sync      (GmpWorkerProxy       *self);
+gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy *self);
+void            gmp_worker_proxy_disconnect    (GmpWorkerProxy *self);
+void            gmp_worker_proxy_end_sync      (GmpWorkerProxy *self);
 void            gmp_worker_proxy_retire_async  (GmpWorkerProxy     *self,
                                                 GAsyncReadyCallback callback,
                                                 gpointer            user_data);
 void            gmp_worker_proxy_retire_finish (GmpWorkerProxy *self,
                                                 GAsyncResult   *result);
-void            gmp_worker_proxy_stop          (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_stop          (GmpWorkerProxy *self);
 void            gmp_worker_proxy_fail          (GmpWorkerProxy *self,
                                                 GError         *error);
-void            gmp_worker_proxy_kill          (GmpWorkerProxy       *self);
+void            gmp_worker_proxy_kill          (GmpWorkerProxy *self);
 
 G_END_DECLS

@@ -6,12 +6,12 @@
 
 #include "supervision/gmp-worker-proxy-private.h"
 
-#include "supervision/gmp-peers-private.h"
-#include "base/gmp-source-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
+#include "base/gmp-source-private.h"
 #include "base/gmp-target-private.h"
+#include "supervision/gmp-peers-private.h"
 
 /* How long a process has for what should take no time, in seconds. */
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */

@@ -7,8 +7,9 @@
 #include "gmp-test.h"
 #include "test-channel.h"
 
-#include "peer/gmp-payload-private.h"
+#include "base/gmp-socketpair-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-payload-private.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -50,7 +51,7 @@ add_channel (Server     *self,
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_message_stream_socketpair (fds, &error);
+  gmp_socketpair_open (fds, &error);
   g_assert_no_error (error);
   channel = new_channel (fds[0]);
   gmp_inbox_add (self->inbox, id, "native", channel);

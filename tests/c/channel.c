@@ -7,6 +7,7 @@
 #include "gmp-test.h"
 #include "test-channel.h"
 
+#include "base/gmp-socketpair-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
 #include "peer/gmp-message-stream-private.h"
 
@@ -474,7 +475,7 @@ test_doorbell (void)
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
 
   /* What is listened to rings too, and says which it was. */
-  gmp_message_stream_socketpair (fds, &error);
+  gmp_socketpair_open (fds, &error);
   g_assert_no_error (error);
   g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));
   g_assert_false (gmp_doorbell_wait (doorbell, 0));

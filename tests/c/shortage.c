@@ -6,11 +6,12 @@
 
 #include "gmp-test.h"
 
+#include "base/gmp-socketpair-private.h"
 #include "channel/gmp-doorbell-private.h"
 #include "channel/gmp-shared-channel-private.h"
-#include "peer/gmp-payload-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-payload-private.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -101,7 +102,7 @@ open_sockets (GError **error)
 {
   int fds[2];
 
-  if (!gmp_message_stream_socketpair (fds, error))
+  if (!gmp_socketpair_open (fds, error))
     return FALSE;
   close (fds[0]);
   close (fds[1]);

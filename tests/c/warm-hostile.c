@@ -6,8 +6,8 @@
 
 #include "gmp-test.h"
 
-#include "base/gmp-pidfd-private.h"
 #include "base/gmp-fork-message-private.h"
+#include "base/gmp-pidfd-private.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -6,8 +6,8 @@
 
 #include "wire.h"
 
-#include "supervision/gmp-worker-connection-private.h"
 #include "base/gmp-error.h"
+#include "supervision/gmp-worker-connection-private.h"
 
 #include <unistd.h>
 

@@ -6,6 +6,7 @@
 
 #include "wire.h"
 
+#include "base/gmp-socketpair-private.h"
 #include "peer/gmp-message-stream-private.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ wire_begin (int *other_end)
   g_autoptr (GError) error = NULL;
   int fds[2];
 
-  gmp_message_stream_socketpair (fds, &error);
+  gmp_socketpair_open (fds, &error);
   g_assert_no_error (error);
   *other_end = fds[0];
   return fds[1];

@@ -24,7 +24,9 @@ ALLOWED = {
     'launch': {'base', 'launch'},
     'worker': {'base', 'channel', 'worker'},
     'host': {'base', 'channel', 'peer', 'worker', 'host'},
-    'application': {'base', 'channel', 'peer', 'launch', 'worker', 'application'},
+    'report': {'base', 'launch', 'report'},
+    'supervision': {'base', 'channel', 'peer', 'launch', 'worker', 'report', 'supervision'},
+    'application': {'base', 'launch', 'worker', 'report', 'supervision', 'application'},
     'remote': {'base', 'remote'},
 }
 
