@@ -222,17 +222,18 @@ gmp_client_server_set_params (GmpClientServer *self,
 }
 
 static GmpServerSession *
-prepare_service (GmpClientServer *self,
+prepare_session (GmpClientServer *self,
                  GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GmpServerSession) session = gmp_client_server_new_service (self, error);
+  g_autoptr (GmpServerSession) session = gmp_client_server_new_session (self, error);
 
   for (guint i = 0; session != NULL && i < priv->clients->len; i++)
     {
       GmpClient *client = priv->clients->pdata[i];
 
-      if (!gmp_server_session_add_client (session, client->id, client->target, client->params, error))
+      if (!gmp_server_session_add_client (session, client->id, client->target, client->params,
+                                          error))
         return NULL;
     }
   return g_steal_pointer (&session);
@@ -248,7 +249,7 @@ kill_all (gpointer object,
 }
 
 static void
-service_ran_cb (GObject      *source G_GNUC_UNUSED,
+session_ran_cb (GObject      *source G_GNUC_UNUSED,
                 GAsyncResult *result,
                 gpointer      user_data)
 {
@@ -283,7 +284,7 @@ begin_run (GmpClientServer    *self,
 
   g_task_set_source_tag (task, gmp_client_server_run_async);
   gmp_client_server_forget (self);
-  session = prepare_service (self, &error);
+  session = prepare_session (self, &error);
   if (session == NULL)
     {
       gmp_application_release (GMP_APPLICATION (self));
@@ -292,7 +293,8 @@ begin_run (GmpClientServer    *self,
     }
   g_clear_pointer (&priv->session, gmp_server_session_free);
   priv->session = session;
-  gmp_server_session_run_async (session, sunk, cancellable, service_ran_cb, g_steal_pointer (&task));
+  gmp_server_session_run_async (session, sunk, cancellable, session_ran_cb,
+                                g_steal_pointer (&task));
 }
 
 /**

@@ -398,7 +398,7 @@ set_server (GmpClientServer  *self,
 
 /* Its server is set; its clients are to be added. */
 GmpServerSession *
-gmp_client_server_new_service (GmpClientServer *self,
+gmp_client_server_new_session (GmpClientServer *self,
                                GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
@@ -480,7 +480,7 @@ gmp_client_server_get_results (GmpClientServer *self)
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   if (priv->session == NULL)
     return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
-  return g_variant_ref_sink (gmp_results_to_dict (gmp_server_session_get_outcome (priv->session)));
+  return g_variant_ref_sink (gmp_results_to_dict (gmp_server_session_get_results (priv->session)));
 }
 
 /**
@@ -527,7 +527,7 @@ gmp_client_server_get_error (GmpClientServer *self,
     return NULL;
   if (g_str_equal (id, "server"))
     return gmp_server_session_get_server_error (priv->session);
-  return gmp_results_get_error (gmp_server_session_get_outcome (priv->session), id);
+  return gmp_results_get_error (gmp_server_session_get_results (priv->session), id);
 }
 
 /**

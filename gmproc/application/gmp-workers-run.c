@@ -233,7 +233,7 @@ kill_all (gpointer object,
 }
 
 static void
-crew_ran_cb (GObject      *source G_GNUC_UNUSED,
+supervisor_ran_cb (GObject      *source G_GNUC_UNUSED,
              GAsyncResult *result,
              gpointer      user_data)
 {
@@ -269,7 +269,8 @@ begin_run (GmpWorkers         *self,
   g_task_set_source_tag (task, gmp_workers_run_async);
   if (enlist_all (self, ids, n_ids, &error))
     {
-      gmp_supervisor_run_async (priv->supervisor, cancellable, crew_ran_cb, g_steal_pointer (&task));
+      gmp_supervisor_run_async (priv->supervisor, cancellable, supervisor_ran_cb,
+                                g_steal_pointer (&task));
       return;
     }
   gmp_application_release (GMP_APPLICATION (self));
@@ -319,7 +320,8 @@ gmp_workers_run (GmpWorkers   *self,
 
   if (!gmp_application_claim (GMP_APPLICATION (self), error))
     return NULL;
-  gmp_blocking_begin (&blocking, gmp_kept_workers_get_context (gmp_supervisor_get_pool (priv->supervisor)),
+  gmp_blocking_begin (&blocking,
+                      gmp_kept_workers_get_context (gmp_supervisor_get_kept (priv->supervisor)),
                       G_OBJECT (self), kill_all, cancellable);
   begin_run (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   if (gmp_blocking_wait (&blocking, &local))

@@ -441,7 +441,8 @@ gmp_workers_apply_options (GmpWorkers *self)
   if (!priv->options_changed)
     return;
   priv->options_changed = FALSE;
-  gmp_supervisor_set_options (priv->supervisor, gmp_application_copy_options (GMP_APPLICATION (self)),
+  gmp_supervisor_set_options (priv->supervisor,
+                              gmp_application_copy_options (GMP_APPLICATION (self)),
                               priv->max_parallel, priv->reuse);
 }
 
@@ -467,7 +468,7 @@ gmp_workers_get_results (GmpWorkers *self)
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return g_variant_ref_sink (gmp_results_to_ints (gmp_supervisor_get_outcome (priv->supervisor)));
+  return g_variant_ref_sink (gmp_results_to_ints (gmp_supervisor_get_results (priv->supervisor)));
 }
 
 /**
@@ -489,5 +490,5 @@ gmp_workers_get_error (GmpWorkers *self,
   g_autofree char *name = g_strdup_printf ("%d", id);
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return gmp_results_get_error (gmp_supervisor_get_outcome (priv->supervisor), name);
+  return gmp_results_get_error (gmp_supervisor_get_results (priv->supervisor), name);
 }

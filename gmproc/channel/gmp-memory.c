@@ -186,7 +186,8 @@ gmp_memory_map (int           fd,
       !map_arenas (self, fd, error))
     return NULL;
   if (self->arena_in != NULL)
-    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_mapped_value_memory_funcs, self);
+    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_mapped_value_memory_funcs,
+                                 self);
   return g_steal_pointer (&self);
 }
 

@@ -542,7 +542,8 @@ gmp_host_run (GmpHost *self)
   gmp_worker_set_process (gmp_worker_skeleton_get_cancellable (control), report_cb, control);
   priv->control = control;
   g_log_set_default_handler (log_cb, control);
-  while (!gmp_worker_skeleton_has_last (control) && (job = gmp_worker_skeleton_take_job (control)) != NULL)
+  while (!gmp_worker_skeleton_has_last (control) &&
+         (job = gmp_worker_skeleton_take_job (control)) != NULL)
     run_job (self, control, job);
 
   /* The control stays, for threads of the user's that are in it. */

@@ -24,8 +24,8 @@
  * control's own reads what the application calls; it never runs code of the user. Replies and
  * signals are written by the thread that has them.
  *
- * A run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in the
- * main thread, and ends with gmp_worker_skeleton_finish_job(). */
+ * A run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in
+ * the main thread, and ends with gmp_worker_skeleton_finish_job(). */
 struct _GmpWorkerSkeleton
 {
   GThread *thread;
@@ -36,7 +36,7 @@ struct _GmpWorkerSkeleton
   ino_t socket; /* what @fd is */
   pid_t pid;    /* the worker */
 
-  GmpMessageStream *wire;
+  GmpMessageStream *stream;
   GCancellable *cancellable; /* of all runs: one that was cancelled is the process's last */
 
   GMutex reporting; /* held while a report is sent, so that it comes before its run's reply */
@@ -89,7 +89,8 @@ make_channel (const char  *kind,
               GUnixFDList *handles,
               GError     **error)
 {
-  GmpChannelDescriptors *port = gmp_channel_descriptors_new_handles (kind, positions, handles, error);
+  GmpChannelDescriptors *port =
+      gmp_channel_descriptors_new_handles (kind, positions, handles, error);
 
   return port != NULL ? gmp_channel_descriptors_open (port, error) : NULL;
 }
@@ -259,7 +260,7 @@ reply (GmpWorkerSkeleton *self,
         g_dbus_message_set_body (message, body);
       g_dbus_message_set_unix_fd_list (message, handles);
     }
-  if (!gmp_message_stream_send (self->wire, message, &lost))
+  if (!gmp_message_stream_send (self->stream, message, &lost))
     gmp_debug ("a reply is lost: %s", lost->message);
 }
 
@@ -276,7 +277,8 @@ handle (GmpWorkerSkeleton *self,
     {
       GError *local = NULL;
 
-      if (!g_str_equal (methods[i].name, name) || !gmp_message_stream_has_arguments (call, info->in_args))
+      if (!g_str_equal (methods[i].name, name) ||
+          !gmp_message_stream_has_arguments (call, info->in_args))
         continue;
       methods[i].handle (self, call, &local);
       if (local == NULL)
@@ -318,7 +320,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
 {
   GmpWorkerSkeleton *self = user_data;
   g_autoptr (GError) lost = NULL;
-  g_autoptr (GDBusMessage) call = gmp_message_stream_receive (self->wire, &lost);
+  g_autoptr (GDBusMessage) call = gmp_message_stream_receive (self->stream, &lost);
   GError *error = NULL;
 
   if (lost != NULL)
@@ -341,8 +343,9 @@ control_thread (gpointer user_data)
   g_autoptr (GSource) source = NULL;
 
   g_main_context_push_thread_default (self->context);
-  source = gmp_message_stream_create_source (self->wire, G_PRIORITY_DEFAULT, G_IO_IN, NULL, receive_cb, self);
-  gmp_message_stream_greet (self->wire, NULL);
+  source = gmp_message_stream_create_source (self->stream, G_PRIORITY_DEFAULT, G_IO_IN, NULL,
+                                             receive_cb, self);
+  gmp_message_stream_greet (self->stream, NULL);
   while (self->is_open)
     g_main_context_iteration (self->context, TRUE);
   g_main_context_pop_thread_default (self->context);
@@ -379,16 +382,16 @@ static GmpWorkerSkeleton *
 control_new (int      fd,
              GError **error)
 {
-  GmpMessageStream *wire = gmp_message_stream_new (fd, error);
+  GmpMessageStream *stream = gmp_message_stream_new (fd, error);
   GmpWorkerSkeleton *self;
   struct stat status;
 
-  if (wire == NULL)
+  if (stream == NULL)
     return NULL;
   self = g_new0 (GmpWorkerSkeleton, 1);
   g_mutex_init (&self->reporting);
   g_mutex_init (&self->lock);
-  self->wire = wire;
+  self->stream = stream;
   self->cancellable = g_cancellable_new ();
   self->is_open = TRUE;
   self->fd = fd;
@@ -406,7 +409,7 @@ control_free (GmpWorkerSkeleton *self)
   g_clear_pointer (&self->inbox, gmp_inbox_free);
   g_main_context_unref (self->context);
   g_object_unref (self->cancellable);
-  gmp_message_stream_free (self->wire);
+  gmp_message_stream_free (self->stream);
   g_async_queue_unref (self->jobs);
   g_mutex_clear (&self->reporting);
   g_mutex_clear (&self->lock);
@@ -461,7 +464,7 @@ emit (GmpWorkerSkeleton *self,
     GMP_WORKER_PATH, GMP_WORKER_INFO->name, name);
 
   g_dbus_message_set_body (message, body);
-  return gmp_message_stream_send (self->wire, message, error);
+  return gmp_message_stream_send (self->stream, message, error);
 }
 
 void
@@ -579,7 +582,8 @@ call_for_nothing (GmpMessageStream  *application,
 
   g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
                                                 NULL));
-  if (!gmp_message_stream_greet (self->wire, error) || !gmp_message_stream_take_greeting (application, error) ||
+  if (!gmp_message_stream_greet (self->stream, error) ||
+      !gmp_message_stream_take_greeting (application, error) ||
       !gmp_message_stream_send (application, call, error))
     return FALSE;
   receive_cb (NULL, G_IO_IN, self);

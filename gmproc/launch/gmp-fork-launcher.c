@@ -124,7 +124,8 @@ receive_locked (GmpForkLauncher *self,
                 GmpForkMessage  *message,
                 GError         **error)
 {
-  if (!await_answer (self->fd, error) || !gmp_fork_message_receive (self->fd, FALSE, message, error))
+  if (!await_answer (self->fd, error) ||
+      !gmp_fork_message_receive (self->fd, FALSE, message, error))
     return FALSE;
   if (message->kind != GMP_FORK_REFUSED)
     return TRUE;

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* What the kernel had counted when a worker began, and where. Cleared by gmp_oom_witness_clear(). */
+/* What the kernel had counted when a worker began, and where. gmp_oom_witness_clear() frees it. */
 typedef struct {
   char *groups; /* (nullable): those that it counts for, as the kernel tells them */
   char *path;   /* (nullable): it counts nothing */

@@ -408,7 +408,8 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
 
   g_task_set_source_tag (task, gmp_process_cache_start_async);
   g_task_set_priority (task, spec->options->priority);
-  g_task_set_task_data (task, gmp_process_cache_ref (self), (GDestroyNotify) gmp_process_cache_unref);
+  g_task_set_task_data (task, gmp_process_cache_ref (self),
+                        (GDestroyNotify) gmp_process_cache_unref);
   if (!gmp_process_spec_check_folder (spec, &error))
     {
       g_task_return_error (task, error);

@@ -1,4 +1,4 @@
-/* gmp-channel-descriptors-private.h: one end of a channel before it is opened, on its way to a worker
+/* gmp-channel-descriptors-private.h: one end of a channel before it is opened
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -24,7 +24,7 @@ struct _GmpMessageChannel
 {
   GmpChannel parent_instance;
 
-  GmpMessageStream *wire;
+  GmpMessageStream *stream;
   GmpDoorbell *doorbell; /* (nullable) */
   guint32 events;        /* of the socket, by which it is rung */
   gboolean is_closed;    /* by this end */
@@ -40,8 +40,9 @@ static void fail (GmpMessageChannel *self,
 static void
 listen_to_socket (GmpMessageChannel *self)
 {
-  int fd = gmp_message_stream_get_fd (self->wire);
-  guint32 events = EPOLLIN | EPOLLRDHUP | (gmp_message_stream_has_unsent (self->wire) ? EPOLLOUT : 0);
+  int fd = gmp_message_stream_get_fd (self->stream);
+  guint32 events =
+      EPOLLIN | EPOLLRDHUP | (gmp_message_stream_has_unsent (self->stream) ? EPOLLOUT : 0);
 
   if (self->doorbell == NULL || events == self->events)
     return;
@@ -66,7 +67,7 @@ post (GmpMessageChannel *self,
   g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   g_dbus_message_set_body (message, body);
   g_dbus_message_set_unix_fd_list (message, handles);
-  gmp_message_stream_post (self->wire, message);
+  gmp_message_stream_post (self->stream, message);
   listen_to_socket (self);
 }
 
@@ -98,7 +99,7 @@ gmp_message_channel_has_unsent (GmpChannel *channel)
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
 
-  return self->reason == NULL && gmp_message_stream_has_unsent (self->wire);
+  return self->reason == NULL && gmp_message_stream_has_unsent (self->stream);
 }
 
 static void
@@ -152,7 +153,7 @@ take_value (GmpMessageChannel *self,
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
 
   /* Or what is kept for a client that reads nothing would become more without end. */
-  if (gmp_message_stream_has_unsent (self->wire))
+  if (gmp_message_stream_has_unsent (self->stream))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
                    GMP_CHANNEL_IMPATIENT);
@@ -219,9 +220,9 @@ gmp_message_channel_receive (GmpChannel *channel,
 
   if (self->reason == NULL)
     {
-      gmp_message_stream_flush (self->wire);
+      gmp_message_stream_flush (self->stream);
       listen_to_socket (self);
-      message = gmp_message_stream_receive (self->wire, &local);
+      message = gmp_message_stream_receive (self->stream, &local);
       if (message == NULL && local == NULL)
         return GMP_CHANNEL_EMPTY;
       if (message == NULL)
@@ -255,9 +256,9 @@ gmp_message_channel_finalize (GObject *object)
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
 
   if (self->doorbell != NULL)
-    gmp_doorbell_forget (self->doorbell, gmp_message_stream_get_fd (self->wire));
+    gmp_doorbell_forget (self->doorbell, gmp_message_stream_get_fd (self->stream));
   g_clear_pointer (&self->doorbell, gmp_doorbell_unref);
-  g_clear_pointer (&self->wire, gmp_message_stream_free);
+  g_clear_pointer (&self->stream, gmp_message_stream_free);
   g_clear_error (&self->reason);
   G_OBJECT_CLASS (gmp_message_channel_parent_class)->finalize (object);
 }
@@ -287,6 +288,6 @@ gmp_message_channel_new (int      fd,
 {
   g_autoptr (GmpMessageChannel) self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
 
-  self->wire = gmp_message_stream_new (fd, error);
-  return self->wire != NULL ? GMP_CHANNEL (g_steal_pointer (&self)) : NULL;
+  self->stream = gmp_message_stream_new (fd, error);
+  return self->stream != NULL ? GMP_CHANNEL (g_steal_pointer (&self)) : NULL;
 }

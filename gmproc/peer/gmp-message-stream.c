@@ -392,8 +392,8 @@ gmp_message_stream_send (GmpMessageStream *self,
   return is_sent;
 }
 
-/* Sends what there is room for, and keeps the rest: see gmp_message_stream_flush(). That the other end has
- * gone is known from receiving. */
+/* Sends what there is room for, and keeps the rest: see gmp_message_stream_flush(). That the other
+ * end has gone is known from receiving. */
 gboolean
 gmp_message_stream_post (GmpMessageStream *self,
                          GDBusMessage     *message)

@@ -86,7 +86,8 @@ gmp_peers_connect (GmpPeers            *self,
                    GError             **error)
 {
   for (guint i = 0; i < self->channels->len; i++)
-    if (!gmp_worker_connection_connect (link, &g_array_index (self->channels, GmpChannelEnd, i), error))
+    if (!gmp_worker_connection_connect (link, &g_array_index (self->channels, GmpChannelEnd, i),
+                                        error))
       return FALSE;
   g_array_set_size (self->channels, 0);
   return TRUE;

@@ -47,7 +47,7 @@ void              gmp_server_session_stop          (GmpServerSession *self);
 void              gmp_server_session_kill          (GmpServerSession *self);
 guint             gmp_server_session_get_n_clients (GmpServerSession *self);
 GVariant         *gmp_server_session_get_value     (GmpServerSession *self);
-GmpResults       *gmp_server_session_get_outcome   (GmpServerSession *self);
+GmpResults       *gmp_server_session_get_results   (GmpServerSession *self);
 const GError *
 gmp_server_session_get_server_error          (GmpServerSession *self);
 

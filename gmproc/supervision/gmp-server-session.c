@@ -59,7 +59,8 @@ renew_channel (const char *id,
   g_autoptr (GmpChannelDescriptors) client_port = NULL;
   GmpChannelDescriptors *server_port;
 
-  if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port, &server_port, error))
+  if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
+                                         &server_port, error))
     return NULL;
   if (self->local_server == NULL)
     gmp_worker_proxy_add_channel (self->server, id, runtime, server_port);
@@ -84,7 +85,7 @@ client_ended (const char   *id,
     gmp_worker_proxy_tell_gone (self->server, id, reason, returns);
 }
 
-static const GmpSupervisorServer crew_server = { renew_channel, client_ended };
+static const GmpSupervisorServer supervised_server = { renew_channel, client_ended };
 
 /* Takes @options over. */
 GmpServerSession *
@@ -105,7 +106,7 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
   self->cancellable = g_cancellable_new ();
   self->supervisor = gmp_supervisor_new (events, owner, failure_log);
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
-  gmp_supervisor_set_server (self->supervisor, &crew_server, self);
+  gmp_supervisor_set_server (self->supervisor, &supervised_server, self);
   self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
@@ -329,7 +330,8 @@ get_lonely_limit (GmpServerSession *self)
   const GmpOptions *options = gmp_supervisor_get_options (self->supervisor);
   double limit = options->run_timeout;
 
-  if (options->request_timeout > 0 && gmp_failure_log_contains (self->failure_log, GMP_ERROR_TIMED_OUT))
+  if (options->request_timeout > 0 &&
+      gmp_failure_log_contains (self->failure_log, GMP_ERROR_TIMED_OUT))
     limit = limit > 0 ? MIN (limit, options->request_timeout) : options->request_timeout;
   return limit;
 }
@@ -362,8 +364,8 @@ watch_lonely_server (GmpServerSession *self)
 
   if (limit == 0 || self->server == NULL || self->server_ended)
     return;
-  self->limit_source = gmp_source_attach_limit (limit, gmp_supervisor_get_options (self->supervisor)->priority,
-                                                limit_cb, self);
+  self->limit_source = gmp_source_attach_limit (
+      limit, gmp_supervisor_get_options (self->supervisor)->priority, limit_cb, self);
 }
 
 static void
@@ -531,7 +533,7 @@ gmp_server_session_get_value (GmpServerSession *self)
 }
 
 GmpResults *
-gmp_server_session_get_outcome (GmpServerSession *self)
+gmp_server_session_get_results (GmpServerSession *self)
 {
-  return gmp_supervisor_get_outcome (self->supervisor);
+  return gmp_supervisor_get_results (self->supervisor);
 }

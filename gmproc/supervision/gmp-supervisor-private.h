@@ -87,8 +87,8 @@ void            gmp_supervisor_end         (GmpSupervisor *self,
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);
 guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
-GmpResults     *gmp_supervisor_get_outcome (GmpSupervisor *self);
-GmpKeptWorkers *gmp_supervisor_get_pool    (GmpSupervisor *self);
+GmpResults     *gmp_supervisor_get_results (GmpSupervisor *self);
+GmpKeptWorkers *gmp_supervisor_get_kept    (GmpSupervisor *self);
 void            gmp_supervisor_kill        (GmpSupervisor *self);
 
 G_END_DECLS

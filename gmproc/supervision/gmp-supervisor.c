@@ -538,7 +538,8 @@ share_of_processors (GmpSupervisor *self)
   return MAX (g_get_num_processors () / MAX (n_workers, 1), 1);
 }
 
-/* Runs those that were added, in the thread-default main context. The supervisor must live until then. */
+/* Runs those that were added, in the thread-default main context. The supervisor must live until
+ * then. */
 void
 gmp_supervisor_run_async (GmpSupervisor      *self,
                           GCancellable       *cancellable,
@@ -585,13 +586,13 @@ gmp_supervisor_get_options (GmpSupervisor *self)
 }
 
 GmpResults *
-gmp_supervisor_get_outcome (GmpSupervisor *self)
+gmp_supervisor_get_results (GmpSupervisor *self)
 {
   return self->results;
 }
 
 GmpKeptWorkers *
-gmp_supervisor_get_pool (GmpSupervisor *self)
+gmp_supervisor_get_kept (GmpSupervisor *self)
 {
   claim (self);
   return self->pool;

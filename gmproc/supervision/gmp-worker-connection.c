@@ -17,7 +17,7 @@
  * sends that is none of a worker's messages ends its run. */
 struct _GmpWorkerConnection
 {
-  GmpMessageStream *wire;
+  GmpMessageStream *stream;
   gboolean is_closed;
   guint32 run_serial; /* 0: no run has been called that has not returned */
   GHashTable *calls;  /* serials of other calls that were not answered yet, each with its run */
@@ -48,7 +48,7 @@ link_clear (gpointer data)
 
   gmp_worker_connection_end (self);
   g_hash_table_unref (self->calls);
-  gmp_message_stream_free (self->wire);
+  gmp_message_stream_free (self->stream);
 }
 
 static void
@@ -76,7 +76,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   GmpWorkerConnection *self = g_task_get_task_data (task);
   GError *error = NULL;
 
-  if (gmp_message_stream_is_foreign (self->wire))
+  if (gmp_message_stream_is_foreign (self->stream))
     {
       /* It is not ours to return. */
       g_steal_pointer (&task);
@@ -85,7 +85,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   gmp_source_clear (&self->read_source);
   if (g_task_return_error_if_cancelled (task))
     return G_SOURCE_REMOVE;
-  if (gmp_message_stream_take_greeting (self->wire, &error))
+  if (gmp_message_stream_take_greeting (self->stream, &error))
     g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
   else
     g_task_return_error (task, error);
@@ -102,23 +102,23 @@ gmp_worker_connection_open_async (int                 fd,
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
   GError *error = NULL;
-  GmpMessageStream *wire = gmp_message_stream_new (fd, &error);
+  GmpMessageStream *stream = gmp_message_stream_new (fd, &error);
   GmpWorkerConnection *self;
 
   g_task_set_source_tag (task, gmp_worker_connection_open_async);
   g_task_set_priority (task, priority);
-  if (wire == NULL)
+  if (stream == NULL)
     {
       g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
   self = g_rc_box_new0 (GmpWorkerConnection);
-  self->wire = wire;
+  self->stream = stream;
   self->calls = g_hash_table_new (NULL, NULL);
   g_task_set_task_data (task, self, link_unref);
-  self->read_source = gmp_message_stream_create_source (wire, priority, G_IO_IN, cancellable, greeted_cb,
-                                                        task);
+  self->read_source =
+      gmp_message_stream_create_source (stream, priority, G_IO_IN, cancellable, greeted_cb, task);
 }
 
 GmpWorkerConnection *
@@ -131,7 +131,7 @@ gmp_worker_connection_open_finish (GAsyncResult *result,
 gboolean
 gmp_worker_connection_is_open (GmpWorkerConnection *self)
 {
-  return !self->is_closed && gmp_message_stream_is_open (self->wire);
+  return !self->is_closed && gmp_message_stream_is_open (self->stream);
 }
 
 /* The run that has not returned, if there is one, returns: see GmpLinkEvents. Takes @error over. */
@@ -328,7 +328,7 @@ take_message (GmpWorkerConnection *self,
 static void
 tell_caught_up (GmpWorkerConnection *self)
 {
-  if (self->run_serial == 0 || gmp_message_stream_get_n_taken (self->wire) < self->catch_up)
+  if (self->run_serial == 0 || gmp_message_stream_get_n_taken (self->stream) < self->catch_up)
     return;
   self->catch_up = G_MAXUINT64;
   self->events->caught_up (self->user_data);
@@ -344,12 +344,12 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
   g_autoptr (GDBusMessage) message = NULL;
   GError *error = NULL;
 
-  if (gmp_message_stream_is_foreign (self->wire))
+  if (gmp_message_stream_is_foreign (self->stream))
     {
       link_unref (self);
       return G_SOURCE_REMOVE;
     }
-  message = gmp_message_stream_receive (self->wire, &error);
+  message = gmp_message_stream_receive (self->stream, &error);
   if (message != NULL && !take_message (self, message))
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent a message that is none of a "
                  "worker's: '%.100s' (%.100s)", g_dbus_message_get_member (message),
@@ -370,7 +370,8 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
 void
 gmp_worker_connection_catch_up (GmpWorkerConnection *self)
 {
-  self->catch_up = gmp_message_stream_get_n_taken (self->wire) + gmp_message_stream_get_n_waiting (self->wire);
+  self->catch_up = gmp_message_stream_get_n_taken (self->stream) +
+                   gmp_message_stream_get_n_waiting (self->stream);
   tell_caught_up (self);
 }
 
@@ -383,7 +384,7 @@ write_cb (GSocket     *socket G_GNUC_UNUSED,
 {
   GmpWorkerConnection *self = user_data;
 
-  if (!gmp_message_stream_flush (self->wire))
+  if (!gmp_message_stream_flush (self->stream))
     return G_SOURCE_CONTINUE;
   gmp_source_clear (&self->write_source);
   return G_SOURCE_REMOVE;
@@ -393,8 +394,8 @@ static void
 await_room (GmpWorkerConnection *self)
 {
   if (self->write_source == NULL && !self->is_closed)
-    self->write_source = gmp_message_stream_create_source (self->wire, self->priority, G_IO_OUT, NULL,
-                                                           write_cb, self);
+    self->write_source = gmp_message_stream_create_source (self->stream, self->priority, G_IO_OUT,
+                                                           NULL, write_cb, self);
 }
 
 /* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial. */
@@ -410,7 +411,7 @@ send_call (GmpWorkerConnection *self,
   if (body != NULL)
     g_dbus_message_set_body (message, body);
   g_dbus_message_set_unix_fd_list (message, handles);
-  if (!gmp_message_stream_post (self->wire, message))
+  if (!gmp_message_stream_post (self->stream, message))
     await_room (self);
   return g_dbus_message_get_serial (message);
 }
@@ -438,8 +439,9 @@ gmp_worker_connection_begin (GmpWorkerConnection *self,
   self->n_runs++;
   self->priority = priority;
   self->catch_up = G_MAXUINT64;
-  self->read_source = gmp_message_stream_create_source (self->wire, priority, G_IO_IN, NULL, read_cb, self);
-  if (!gmp_message_stream_flush (self->wire))
+  self->read_source =
+      gmp_message_stream_create_source (self->stream, priority, G_IO_IN, NULL, read_cb, self);
+  if (!gmp_message_stream_flush (self->stream))
     await_room (self);
 }
 
@@ -461,8 +463,10 @@ gmp_worker_connection_connect (GmpWorkerConnection *self,
 
   if (positions == NULL)
     return FALSE;
-  call (self, "Connect", g_variant_new ("(sss@ah)", end->peer, end->runtime,
-                                        gmp_channel_descriptors_get_kind (end->port), positions), handles);
+  call (self, "Connect",
+        g_variant_new ("(sss@ah)", end->peer, end->runtime,
+                       gmp_channel_descriptors_get_kind (end->port), positions),
+        handles);
   return TRUE;
 }
 

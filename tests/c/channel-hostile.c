@@ -100,8 +100,8 @@ post (Server       *self,
       GDBusMessage *message)
 {
   if (!gmp_message_stream_post (self->bad, message) && self->bad_source == NULL)
-    self->bad_source = gmp_message_stream_create_source (self->bad, G_PRIORITY_DEFAULT, G_IO_OUT, NULL,
-                                                         flush_cb, self->bad);
+    self->bad_source = gmp_message_stream_create_source (self->bad, G_PRIORITY_DEFAULT, G_IO_OUT,
+                                                         NULL, flush_cb, self->bad);
   g_object_unref (message);
 }
 
@@ -343,8 +343,9 @@ test_announced (void)
   Server server;
 
   server_init (&server);
-  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
-                   16);
+  g_assert_cmpint (
+      write (gmp_message_stream_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
+      16);
   check_ended (&server);
   server_clear (&server);
 }
@@ -434,7 +435,8 @@ test_no_dbus (void)
   Server server;
 
   server_init (&server);
-  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==, 18);
+  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==,
+                   18);
   check_ended (&server);
   server_clear (&server);
 }
