@@ -159,7 +159,6 @@ gmp_workers_set_params (GmpWorkers *self,
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
-        const char *own_target,
         gboolean  (*add) (GmpSupervisor *, const GmpMember *, GError **),
         GError    **error)
 {
@@ -173,27 +172,17 @@ enlist (GmpWorkers *self,
                    "There is no worker %d: add it first", id);
       return FALSE;
     }
-  return add (priv->supervisor,
+  if (entry->target == NULL)
+    entry->target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
+  return entry->target != NULL &&
+         add (priv->supervisor,
               &(GmpMember) {
                 .role = "call",
                 .id = name,
-                .target = entry->target != NULL ? entry->target : own_target,
+                .target = entry->target,
                 .params = entry->params,
               },
               error);
-}
-
-/* Sets @target to %NULL where no subclass overrides process. */
-static gboolean
-find_own_target (GmpWorkers *self,
-                 char      **target,
-                 GError    **error)
-{
-  *target = NULL;
-  if (!gmp_workers_has_process (self))
-    return TRUE;
-  *target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
-  return *target != NULL;
 }
 
 static gboolean
@@ -203,19 +192,16 @@ enlist_all (GmpWorkers *self,
             GError    **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  g_autofree char *own_target = NULL;
 
   if (ids == NULL)
     {
       ids = (const int *) (gpointer) priv->spec->data;
       n_ids = priv->spec->len;
     }
-  if (!find_own_target (self, &own_target, error))
-    return FALSE;
   gmp_supervisor_begin (priv->supervisor);
   for (gsize i = 0; i < n_ids; i++)
     {
-      if (enlist (self, ids[i], own_target, gmp_supervisor_add, error))
+      if (enlist (self, ids[i], gmp_supervisor_add, error))
         continue;
       gmp_supervisor_abandon (priv->supervisor);
       return FALSE;
@@ -415,11 +401,44 @@ gmp_workers_run_again (GmpWorkers *self,
                        int         id,
                        GError    **error)
 {
-  g_autofree char *own_target = NULL;
-
   g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return find_own_target (self, &own_target, error) &&
-         enlist (self, id, own_target, gmp_supervisor_add_again, error);
+  return enlist (self, id, gmp_supervisor_add_again, error);
+}
+
+/**
+ * gmp_workers_fail:
+ * @self: the workers
+ * @id: a worker that runs
+ * @reason: what it fails with
+ * @error: return location for an error
+ *
+ * Ends a worker of the run that goes on, as if it had failed, while the others go on.
+ *
+ * It is what an error of `update` does. The worker's cancellable is cancelled, and a process that
+ * does not end soon after is terminated. The worker is not restarted.
+ *
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker, or it does not
+ *   run
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_workers_fail (GmpWorkers   *self,
+                  int           id,
+                  const GError *reason,
+                  GError      **error)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autofree char *name = g_strdup_printf ("%d", id);
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
+  g_return_val_if_fail (reason != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (gmp_supervisor_fail (priv->supervisor, name, reason))
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Worker %d does not run", id);
+  return FALSE;
 }

@@ -8,7 +8,7 @@
 
 #include "application/gmp-application-private.h"
 #include "base/gmp-error.h"
-#include "worker/gmp-call-private.h"
+#include "worker/gmp-guard-private.h"
 
 /**
  * GmpWorkers:
@@ -45,7 +45,21 @@
  * that did arrive are kept.
  *
  * A subclass may override `process`, which is then the work of each id that was added without a
- * function, and `update`, which takes each result in the application.
+ * function. A worker may also have several turns, each of which has a result. In the worker's
+ * process:
+ *
+ * ```
+ * workers.start (id, params)
+ * result = workers.process (id, params)
+ * while not workers.done (id):
+ *   workers.wait (id)
+ *   result = workers.process (id, params)
+ * workers.finish (id)
+ * ```
+ *
+ * By default it is done after one turn. `update` takes each turn's result in the application, as it
+ * arrives. The worker's result is what `finish` returns, and where that is %NULL, that of the last
+ * turn.
  *
  * An object belongs to one thread at a time.
  *
@@ -81,9 +95,10 @@ take_value (gpointer    owner,
             GVariant   *value,
             GError    **error)
 {
+  gboolean ignored G_GNUC_UNUSED;
   GError *local = NULL;
 
-  GMP_WORKERS_GET_CLASS (owner)->update (owner, atoi (id), value, &local);
+  GMP_GUARD (ignored, GMP_WORKERS_GET_CLASS (owner)->update, owner, atoi (id), value, &local);
   if (local == NULL)
     return TRUE;
   g_propagate_error (error, local);
@@ -98,72 +113,6 @@ take_progress (gpointer    owner G_GNUC_UNUSED,
 }
 
 static const GmpSupervisorEvents events = { take_value, take_progress, &signals };
-
-/* The vfuncs' defaults. */
-
-/**
- * GmpWorkersClass::process:
- * @self: an instance of the same class, made in the worker's process
- * @id: the worker's id
- * @params: (nullable): its parameters
- * @error: return location for an error
- *
- * The work of each id that was added without a function. It runs in the worker's process, where
- * @self has none of the properties that the application set.
- *
- * Returns: (transfer full) (nullable): the result, floating or not
- *
- * Since: 0.1
- */
-static GVariant *
-gmp_workers_real_process (GmpWorkers *self,
-                          int         id G_GNUC_UNUSED,
-                          GVariant   *params G_GNUC_UNUSED,
-                          GError    **error)
-{
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s does not override process",
-               G_OBJECT_TYPE_NAME (self));
-  return NULL;
-}
-
-/**
- * GmpWorkersClass::update:
- * @self: the workers
- * @id: a worker's id
- * @result: (nullable): what it returned
- * @error: return location for an error
- *
- * Takes a result in the application, as it arrives. With an error, this id has failed. The default
- * does nothing.
- *
- * Returns: whether it went well; only @error decides
- *
- * Since: 0.1
- */
-static gboolean
-gmp_workers_real_update (GmpWorkers *self G_GNUC_UNUSED,
-                         int         id G_GNUC_UNUSED,
-                         GVariant   *result G_GNUC_UNUSED,
-                         GError    **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-/* Whether a subclass has its own. */
-gboolean
-gmp_workers_has_process (GmpWorkers *self)
-{
-  return GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process;
-}
-
-static GVariant *
-call_process (gpointer   instance,
-              int        id,
-              GVariant  *params,
-              GError   **error)
-{
-  return GMP_WORKERS_GET_CLASS (instance)->process (instance, id, params, error);
-}
 
 static void
 gmp_workers_finalize (GObject *object)
@@ -358,6 +307,18 @@ install_properties (GObjectClass *object_class)
  */
 
 /**
+ * GmpWorkers::turn:
+ * @self: the workers
+ * @id: a worker's id
+ * @value: (nullable): the turn's result
+ *
+ * A worker of several turns, or one that overrides `finish`, has ended a turn. `update` has taken
+ * the result before. A worker of one turn emits only [signal@Gmp.Workers::result].
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpWorkers::output:
  * @self: the workers
  * @id: a worker's id
@@ -394,9 +355,7 @@ gmp_workers_class_init (GmpWorkersClass *klass)
   object_class->get_property = gmp_workers_get_property;
   object_class->set_property = gmp_workers_set_property;
   object_class->notify = gmp_workers_notify;
-  klass->process = gmp_workers_real_process;
-  klass->update = gmp_workers_real_update;
-  gmp_call_register (GMP_TYPE_WORKERS, call_process);
+  gmp_workers_install_methods (klass);
   install_properties (object_class);
   gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_INT);
 }

@@ -16,8 +16,12 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpA
 /**
  * GmpWorkersClass:
  * @parent_class: the parent class
- * @process: the work, in the worker's process
- * @update: takes a result, in the application
+ * @start: called once, before the first turn, in the worker's process
+ * @process: one turn, in the worker's process
+ * @update: takes a turn's result, in the application
+ * @wait: called between two turns, in the worker's process
+ * @done: whether the turn that has ended was the last, in the worker's process
+ * @finish: called once, after the last turn, in the worker's process
  *
  * What a subclass of workers may override.
  *
@@ -27,6 +31,10 @@ struct _GmpWorkersClass
 {
   GmpApplicationClass parent_class;
 
+  gboolean  (*start)   (GmpWorkers *self,
+                        int         id,
+                        GVariant   *params,
+                        GError    **error);
   GVariant *(*process) (GmpWorkers *self,
                         int         id,
                         GVariant   *params,
@@ -34,6 +42,15 @@ struct _GmpWorkersClass
   gboolean  (*update)  (GmpWorkers *self,
                         int         id,
                         GVariant   *result,
+                        GError    **error);
+  gboolean  (*wait)    (GmpWorkers *self,
+                        int         id,
+                        GError    **error);
+  gboolean  (*done)    (GmpWorkers *self,
+                        int         id,
+                        GError    **error);
+  GVariant *(*finish)  (GmpWorkers *self,
+                        int         id,
                         GError    **error);
 
   /*< private >*/
@@ -71,6 +88,10 @@ GMP_PUBLIC GVariant     *gmp_workers_run_finish         (GmpWorkers          *se
                                                          GError             **error);
 GMP_PUBLIC gboolean      gmp_workers_run_again          (GmpWorkers          *self,
                                                          int                  id,
+                                                         GError             **error);
+GMP_PUBLIC gboolean      gmp_workers_fail               (GmpWorkers          *self,
+                                                         int                  id,
+                                                         const GError        *reason,
                                                          GError             **error);
 GMP_PUBLIC GVariant     *gmp_workers_get_results        (GmpWorkers          *self);
 GMP_PUBLIC const GError *gmp_workers_get_error          (GmpWorkers          *self,

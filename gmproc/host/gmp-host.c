@@ -16,6 +16,7 @@
 #include "host/gmp-group-private.h"
 #include "host/gmp-limits-private.h"
 #include "host/gmp-worker-skeleton-private.h"
+#include "worker/gmp-call-private.h"
 #include "worker/gmp-guard-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
@@ -187,11 +188,12 @@ gmp_host_init (GmpHost *self G_GNUC_UNUSED)
 }
 
 static gboolean
-report_cb (GVariant *value,
+report_cb (GmpReport kind,
+           GVariant *value,
            gpointer  user_data,
            GError  **error)
 {
-  return gmp_worker_skeleton_report (user_data, value, error);
+  return gmp_worker_skeleton_report (user_data, kind, value, error);
 }
 
 /* What GJS says of a call that it has refused, which is made again: see GMP_GUARD(). */
@@ -466,6 +468,43 @@ void
 gmp_host_end_forked (void)
 {
   gmp_guard_end_forked ();
+}
+
+/**
+ * gmp_host_call_instance:
+ * @self: a host
+ * @instance: an object of a subclass of [class@Gmp.Workers]
+ * @id: the worker's id
+ * @params: (nullable): the worker's parameters
+ * @error: return location for an error
+ *
+ * Takes an object through the turns of a worker, from `start` to `finish`. For `call`, where the
+ * target is a class.
+ *
+ * Returns: (transfer full) (nullable): the worker's result, floating or not
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_host_call_instance (GmpHost    *self,
+                        GObject    *instance,
+                        const char *id,
+                        GVariant   *params,
+                        GError    **error)
+{
+  GmpCall call;
+
+  g_return_val_if_fail (GMP_IS_HOST (self), NULL);
+  g_return_val_if_fail (G_IS_OBJECT (instance), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  call = gmp_call_lookup (G_OBJECT_TYPE (instance));
+  if (call != NULL)
+    return call (instance, atoi (id), params, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot be called",
+               G_OBJECT_TYPE_NAME (instance));
+  return NULL;
 }
 
 /**

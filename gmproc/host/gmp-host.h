@@ -58,6 +58,11 @@ GMP_PUBLIC int      gmp_host_run       (GmpHost *self);
 
 GMP_PUBLIC gboolean gmp_host_check_fork     (GmpHost             *self,
                                              GError             **error);
+GMP_PUBLIC GVariant *gmp_host_call_instance (GmpHost             *self,
+                                             GObject             *instance,
+                                             const char          *id,
+                                             GVariant            *params,
+                                             GError             **error);
 GMP_PUBLIC void     gmp_host_end_forked     (void);
 GMP_PUBLIC void     gmp_host_report_modules (GmpHost             *self,
                                              const char * const  *names);

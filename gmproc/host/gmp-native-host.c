@@ -9,7 +9,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-module-private.h"
 #include "base/gmp-target-private.h"
-#include "worker/gmp-call-private.h"
 
 #include <gmodule.h>
 
@@ -153,25 +152,7 @@ make_instance (const char *path,
 }
 
 static GVariant *
-call_instance (const char *path,
-               const char *name,
-               int         id,
-               GVariant   *params,
-               GError    **error)
-{
-  g_autoptr (GObject) instance = make_instance (path, name, G_TYPE_OBJECT, error);
-  GmpCall call = instance != NULL ? gmp_call_lookup (G_OBJECT_TYPE (instance)) : NULL;
-
-  if (call != NULL)
-    return call (instance, id, params, error);
-  if (instance != NULL)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot be called",
-                 G_OBJECT_TYPE_NAME (instance));
-  return NULL;
-}
-
-static GVariant *
-gmp_native_host_call (GmpHost    *host G_GNUC_UNUSED,
+gmp_native_host_call (GmpHost    *host,
                       const char *description,
                       const char *id,
                       GVariant   *params,
@@ -184,7 +165,11 @@ gmp_native_host_call (GmpHost    *host G_GNUC_UNUSED,
   if (!gmp_target_parse_native (description, &path, &name, error))
     return NULL;
   if (g_str_has_prefix (name, GMP_TARGET_TYPE))
-    return call_instance (path, name, atoi (id), params, error);
+    {
+      g_autoptr (GObject) instance = make_instance (path, name, G_TYPE_OBJECT, error);
+
+      return instance != NULL ? gmp_host_call_instance (host, instance, id, params, error) : NULL;
+    }
   method = find_function (path, name, error);
   return method != NULL ? method (params, error) : NULL;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "channel/gmp-inbox-private.h"
+#include "worker/gmp-worker-private.h"
 
 G_BEGIN_DECLS
 
@@ -40,6 +41,7 @@ void               gmp_worker_skeleton_finish_job      (GmpWorkerSkeleton *self,
                                                         GVariant          *result,
                                                         GError            *error);
 gboolean           gmp_worker_skeleton_report          (GmpWorkerSkeleton *self,
+                                                        GmpReport          kind,
                                                         GVariant          *value,
                                                         GError           **error);
 gboolean           gmp_worker_skeleton_log             (GmpWorkerSkeleton *self,

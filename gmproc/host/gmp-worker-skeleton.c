@@ -453,17 +453,19 @@ gmp_worker_skeleton_take_job (GmpWorkerSkeleton *self)
   return job != &no_more_jobs ? job : NULL;
 }
 
-/* In any thread. Takes @body over, floating. */
+/* In any thread. Takes @body over, floating. @handles is nullable. */
 static gboolean
 emit (GmpWorkerSkeleton *self,
       const char        *name,
       GVariant          *body,
+      GUnixFDList       *handles,
       GError           **error)
 {
   g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (
     GMP_WORKER_PATH, GMP_WORKER_INFO->name, name);
 
   g_dbus_message_set_body (message, body);
+  g_dbus_message_set_unix_fd_list (message, handles);
   return gmp_message_stream_send (self->stream, message, error);
 }
 
@@ -471,13 +473,13 @@ void
 gmp_worker_skeleton_loaded (GmpWorkerSkeleton  *self,
                             const char * const *names)
 {
-  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL);
+  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL, NULL);
 }
 
 void
 gmp_worker_skeleton_ready (GmpWorkerSkeleton *self)
 {
-  emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL);
+  emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL, NULL);
 }
 
 /* Whether the application has said that no run follows the one that has ended. */
@@ -517,38 +519,82 @@ gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
   job_free (job);
 }
 
+static const struct {
+  const char *signal;
+  const char *what;
+} reports[] = {
+  [GMP_REPORT_PROGRESS] = { "Progress", "progress" },
+  [GMP_REPORT_TURN] = { "Turn", "a turn" },
+};
+
+/* Whether the run that goes on, if one does, takes such a report; of values up to @limit. */
+static gboolean
+check_report (GmpWorkerSkeleton *self,
+              GmpReport          kind,
+              guint64           *limit,
+              GError           **error)
+{
+  gboolean is_running;
+  gboolean has_turns;
+
+  g_mutex_lock (&self->lock);
+  is_running = self->running != NULL;
+  has_turns = is_running && g_str_equal (self->running->role, "call");
+  if (is_running)
+    g_variant_lookup (self->running->options, "value-size-limit", "t", limit);
+  g_mutex_unlock (&self->lock);
+  if (is_running && (has_turns || kind != GMP_REPORT_TURN))
+    return kind != GMP_REPORT_TURN ||
+           !g_cancellable_set_error_if_cancelled (self->cancellable, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Cannot report %s: %s", reports[kind].what,
+               is_running ? "a server or client has none" : "the run has ended");
+  return FALSE;
+}
+
+/* Returns a floating reference. */
+static GVariant *
+pack_report (GmpReport    kind,
+             GVariant    *value,
+             guint64      limit,
+             GUnixFDList *handles,
+             GError     **error)
+{
+  GVariant *packed = NULL;
+
+  if (kind == GMP_REPORT_PROGRESS)
+    packed = gmp_payload_pack_inline (value, error);
+  else if (value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
+                                                  GMP_ERROR_BAD_PAYLOAD, error))
+    packed = gmp_payload_pack_message (value, handles, error);
+  return packed != NULL ? g_variant_new_tuple (&packed, 1) : NULL;
+}
+
 /* Called in any thread of the user's. A report after its run would be taken for one of the next. */
 gboolean
 gmp_worker_skeleton_report (GmpWorkerSkeleton *self,
+                            GmpReport          kind,
                             GVariant          *value,
                             GError           **error)
 {
-  GVariant *packed;
-  gboolean is_running;
-  gboolean is_sent = FALSE;
+  g_autoptr (GUnixFDList) handles = NULL;
+  GVariant *body = NULL;
+  gboolean is_sent;
+  guint64 limit = 0;
 
   if (!is_worker (self))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "Cannot report progress: this process (pid %d) was forked by a worker, and is "
-                   "not the worker itself (pid %d)", getpid (), self->pid);
+                   "Cannot report %s: this process (pid %d) was forked by a worker, and is "
+                   "not the worker itself (pid %d)", reports[kind].what, getpid (), self->pid);
       return FALSE;
     }
-  packed = gmp_payload_pack_inline (value, error);
-  if (packed == NULL)
-    return FALSE;
-  g_variant_ref_sink (packed);
+  if (kind == GMP_REPORT_TURN)
+    handles = g_unix_fd_list_new ();
   g_mutex_lock (&self->reporting);
-  g_mutex_lock (&self->lock);
-  is_running = self->running != NULL;
-  g_mutex_unlock (&self->lock);
-  if (is_running)
-    is_sent = emit (self, "Progress", g_variant_new ("(@(say))", packed), error);
-  else
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                         "Cannot report progress: the run has ended");
+  if (check_report (self, kind, &limit, error))
+    body = pack_report (kind, value, limit, handles, error);
+  is_sent = body != NULL && emit (self, reports[kind].signal, body, handles, error);
   g_mutex_unlock (&self->reporting);
-  g_variant_unref (packed);
   return is_sent;
 }
 
@@ -566,7 +612,7 @@ gmp_worker_skeleton_log (GmpWorkerSkeleton *self,
     return FALSE;
   valid_domain = gmp_message_stream_limit_text (domain);
   text = gmp_message_stream_limit_text (message);
-  return emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL);
+  return emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL, NULL);
 }
 
 static gboolean

@@ -17,6 +17,7 @@ typedef struct {
   guint failed;
   guint restarted;
   guint progress;
+  guint turn; /* 0: there is none */
   guint output;
   guint log;
 } GmpRunSignals;
@@ -37,6 +38,10 @@ void gmp_run_signals_restarted (const GmpRunSignals *self,
                                 const char          *id,
                                 GmpFailure          *failure);
 void gmp_run_signals_progress  (const GmpRunSignals *self,
+                                gpointer             owner,
+                                const char          *id,
+                                GVariant            *value);
+void gmp_run_signals_turn      (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,
                                 GVariant            *value);

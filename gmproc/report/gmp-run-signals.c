@@ -71,6 +71,9 @@ gmp_run_signals_install (GmpRunSignals *self,
                                   G_TYPE_NONE, 2, id_type, GMP_TYPE_FAILURE);
   self->progress = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                  G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
+  if (id_type == G_TYPE_INT)
+    self->turn = g_signal_new ("turn", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                               G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
   self->output = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 3, id_type, GMP_TYPE_OUTPUT_STREAM, G_TYPE_STRING);
   self->log = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST, print,
@@ -126,6 +129,16 @@ gmp_run_signals_progress (const GmpRunSignals *self,
     g_signal_emit (owner, self->progress, 0, atoi (id), value);
   else
     g_signal_emit (owner, self->progress, 0, id, value);
+}
+
+/* Only workers with numbers have turns. */
+void
+gmp_run_signals_turn (const GmpRunSignals *self,
+                      gpointer             owner,
+                      const char          *id,
+                      GVariant            *value)
+{
+  g_signal_emit (owner, self->turn, 0, atoi (id), value);
 }
 
 void

@@ -35,6 +35,7 @@ typedef struct {
   GSource *startup_source;
   GSource *limit_source;
 
+  gboolean has_turns;     /* which have come, so that the value is none's */
   gboolean has_value;
   GVariant *value;        /* (nullable) */
   GError *error;          /* (nullable): why it failed, once that is known */

@@ -18,8 +18,8 @@ G_BEGIN_DECLS
  * each of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
 typedef struct _GmpSupervisor GmpSupervisor;
 
-/* The owner's part, in the main context of the run. It may refuse a value with an error, which is
- * then what became of that worker. */
+/* The owner's part, in the main context of the run. It may refuse a value, the result of a turn,
+ * with an error, which is then what became of that worker. */
 typedef struct {
   gboolean (*take_value)    (gpointer     owner,
                              const char  *id,
@@ -90,5 +90,8 @@ guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
 GmpResults     *gmp_supervisor_get_results (GmpSupervisor *self);
 GmpKeptWorkers *gmp_supervisor_get_kept    (GmpSupervisor *self);
 void            gmp_supervisor_kill        (GmpSupervisor *self);
+gboolean        gmp_supervisor_fail        (GmpSupervisor *self,
+                                            const char    *id,
+                                            const GError  *error);
 
 G_END_DECLS

@@ -22,6 +22,7 @@ typedef struct {
   GmpChannelDescriptors *port; /* (nullable) */
   char *server_runtime;
   GmpWorkerProxy *worker; /* (nullable): it waits */
+  gboolean was_refused;    /* by the application, so that it is not restarted */
   GmpRestarts restarts;
 } Member;
 
@@ -148,6 +149,21 @@ progress_cb (const char *id,
 }
 
 static void
+turn_cb (const char *id,
+         GVariant   *value,
+         gpointer    user_data)
+{
+  GmpSupervisor *self = user_data;
+  g_autoptr (GError) error = NULL;
+
+  self->events->take_value (self->owner, id, value, &error);
+  if (error == NULL)
+    gmp_run_signals_turn (self->events->signals, self->owner, id, value);
+  else
+    gmp_supervisor_fail (self, id, error);
+}
+
+static void
 output_cb (const char     *id,
            GmpOutputStream stream,
            const char     *line,
@@ -170,7 +186,7 @@ log_cb (const char    *id,
   gmp_run_signals_log (self->events->signals, self->owner, id, domain, level, message);
 }
 
-static const GmpRemoteEvents remote_events = { progress_cb, output_cb, log_cb };
+static const GmpRemoteEvents remote_events = { progress_cb, turn_cb, output_cb, log_cb };
 
 /* A worker under the same options, which is the caller's: a server, say. */
 GmpWorkerProxy *
@@ -319,12 +335,14 @@ settle_failed (GmpSupervisor *self,
 static gboolean
 settle (GmpSupervisor *self,
         const char    *id,
-        GVariant      *value)
+        GVariant      *value,
+        gboolean       had_turns)
 {
   g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GError) error = NULL;
 
-  self->events->take_value (self->owner, id, value, &error);
+  if (!had_turns)
+    self->events->take_value (self->owner, id, value, &error);
   if (error != NULL)
     {
       failure = gmp_failure_new_for_error (id, error);
@@ -351,7 +369,8 @@ may_restart (GmpSupervisor *self,
              Member        *member,
              GmpFailure    *failure)
 {
-  return !self->is_ending && !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)) &&
+  return !self->is_ending && !member->was_refused &&
+         !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)) &&
          gmp_restarts_allow (&member->restarts, self->options, failure);
 }
 
@@ -424,7 +443,7 @@ ran_cb (GObject      *source,
   self->n_tellings++;
   g_clear_object (&member->worker);
   if (gmp_worker_proxy_run_finish (worker, result, &value, &failure))
-    may_go_on = settle (self, member->id, value);
+    may_go_on = settle (self, member->id, value, gmp_worker_proxy_had_turns (worker));
   gmp_kept_workers_keep (self->pool, worker);
   gmp_room_leave ();
   if (may_go_on)
@@ -604,6 +623,26 @@ gmp_supervisor_kill (GmpSupervisor *self)
   claim (self);
   for (guint i = 0; i < self->running->len; i++)
     gmp_worker_proxy_kill (((Member *) self->running->pdata[i])->worker);
+}
+
+/* Ends a worker that runs with @error. %FALSE where it does not run. */
+gboolean
+gmp_supervisor_fail (GmpSupervisor *self,
+                     const char    *id,
+                     const GError  *error)
+{
+  claim (self);
+  for (guint i = 0; i < self->running->len; i++)
+    {
+      Member *member = self->running->pdata[i];
+
+      if (!g_str_equal (member->id, id))
+        continue;
+      member->was_refused = TRUE;
+      gmp_worker_proxy_fail (member->worker, g_error_copy (error));
+      return TRUE;
+    }
+  return FALSE;
 }
 
 /* These are clients of @server. */

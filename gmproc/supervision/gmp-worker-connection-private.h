@@ -24,6 +24,9 @@ typedef struct {
   void (*progress) (GVariant       *value,
                     GError         *error,
                     gpointer        user_data);
+  void (*turn)     (GVariant       *value,
+                    GError         *error,
+                    gpointer        user_data);
   void (*log)      (const char     *domain,
                     GLogLevelFlags  level,
                     const char     *message,

@@ -171,7 +171,8 @@ gmp_worker_connection_close (GmpWorkerConnection *self)
 
 static void
 take_ready (GmpWorkerConnection *self,
-            GVariant            *body)
+            GVariant            *body,
+            GUnixFDList         *handles G_GNUC_UNUSED)
 {
   guint pid;
 
@@ -181,7 +182,8 @@ take_ready (GmpWorkerConnection *self,
 
 static void
 take_loaded (GmpWorkerConnection *self,
-             GVariant            *body)
+             GVariant            *body,
+             GUnixFDList         *handles G_GNUC_UNUSED)
 {
   g_autofree const char **names = NULL;
 
@@ -191,7 +193,8 @@ take_loaded (GmpWorkerConnection *self,
 
 static void
 take_progress (GmpWorkerConnection *self,
-               GVariant            *body)
+               GVariant            *body,
+               GUnixFDList         *handles G_GNUC_UNUSED)
 {
   g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
   g_autoptr (GVariant) value = NULL;
@@ -201,9 +204,33 @@ take_progress (GmpWorkerConnection *self,
   self->events->progress (value, error, self->user_data);
 }
 
+static gboolean
+check_size (GVariant *value,
+            guint64   limit,
+            GError  **error)
+{
+  return value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
+                                                GMP_ERROR_PROTOCOL, error);
+}
+
+static void
+take_turn (GmpWorkerConnection *self,
+           GVariant            *body,
+           GUnixFDList         *handles)
+{
+  g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (gmp_payload_unpack (packed, handles, &value, &error))
+    check_size (value, self->value_limit, &error);
+  self->events->turn (value, error, self->user_data);
+}
+
 static void
 take_log (GmpWorkerConnection *self,
-          GVariant            *body)
+          GVariant            *body,
+          GUnixFDList         *handles G_GNUC_UNUSED)
 {
   const char *domain;
   const char *text;
@@ -215,12 +242,14 @@ take_log (GmpWorkerConnection *self,
 
 static const struct {
   const char *name;
-  void (*take) (GmpWorkerConnection *self, GVariant *body);
+  void (*take) (GmpWorkerConnection *self, GVariant *body, GUnixFDList *handles);
+  gboolean may_have_handles;
 } signals[] = {
-  { "Loaded", take_loaded },
-  { "Ready", take_ready },
-  { "Progress", take_progress },
-  { "Log", take_log },
+  { "Loaded", take_loaded, FALSE },
+  { "Ready", take_ready, FALSE },
+  { "Progress", take_progress, FALSE },
+  { "Turn", take_turn, TRUE },
+  { "Log", take_log, FALSE },
 };
 
 static gboolean
@@ -229,25 +258,20 @@ take_signal (GmpWorkerConnection *self,
 {
   const char *name = g_dbus_message_get_member (message);
   const GDBusSignalInfo *info = g_dbus_interface_info_lookup_signal (GMP_WORKER_INFO, name);
+  GUnixFDList *handles = g_dbus_message_get_unix_fd_list (message);
 
-  if (info == NULL || g_dbus_message_get_unix_fd_list (message) != NULL ||
+  if (info == NULL ||
       g_strcmp0 (g_dbus_message_get_interface (message), GMP_WORKER_INFO->name) != 0 ||
       g_strcmp0 (g_dbus_message_get_path (message), GMP_WORKER_PATH) != 0 ||
       !gmp_message_stream_has_arguments (message, info->args))
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
-    if (g_str_equal (signals[i].name, name))
-      signals[i].take (self, g_dbus_message_get_body (message));
-  return TRUE;
-}
-
-static gboolean
-check_size (GVariant *value,
-            guint64   limit,
-            GError  **error)
-{
-  return value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
-                                                GMP_ERROR_PROTOCOL, error);
+    if (g_str_equal (signals[i].name, name) && (handles == NULL || signals[i].may_have_handles))
+      {
+        signals[i].take (self, g_dbus_message_get_body (message), handles);
+        return TRUE;
+      }
+  return FALSE;
 }
 
 static gboolean

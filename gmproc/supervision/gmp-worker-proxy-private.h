@@ -21,6 +21,9 @@ typedef struct {
   void (*progress) (const char      *id,
                     GVariant        *value,
                     gpointer         owner);
+  void (*turn)     (const char      *id,
+                    GVariant        *value,
+                    gpointer         owner);
   void (*output)   (const char      *id,
                     GmpOutputStream  stream,
                     const char      *line,
@@ -60,6 +63,7 @@ gboolean        gmp_worker_proxy_run_finish    (GmpWorkerProxy *self,
                                                 GAsyncResult   *result,
                                                 GVariant      **value,
                                                 GmpFailure    **failure);
+gboolean        gmp_worker_proxy_had_turns     (GmpWorkerProxy *self);
 gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy *self);
 void            gmp_worker_proxy_disconnect    (GmpWorkerProxy *self);
 void            gmp_worker_proxy_end_sync      (GmpWorkerProxy *self);

@@ -292,6 +292,28 @@ progress_cb (GVariant *value,
 }
 
 static void
+turn_cb (GVariant *value,
+         GError   *error,
+         gpointer  user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  if (self->is_ending)
+    return;
+  self->run->has_turns = TRUE;
+  self->n_tellings++;
+  if (error != NULL)
+    gmp_worker_proxy_fail (self, g_error_copy (error));
+  else if (g_str_equal (self->run->role, "call"))
+    self->events->turn (self->run->id, value, self->owner);
+  else
+    gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                                              "it sent the result of a turn, but a %s has no "
+                                              "turns of that kind", self->run->role));
+  end_telling (self);
+}
+
+static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
         const char    *message,
@@ -340,7 +362,7 @@ refused_cb (GError  *error,
 }
 
 static const GmpLinkEvents link_events = {
-  ready_cb, loaded_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+  ready_cb, loaded_cb, progress_cb, turn_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
 /* The beginning of a run. */
@@ -549,6 +571,13 @@ gmp_worker_proxy_run_finish (GmpWorkerProxy *self,
   *value = g_steal_pointer (&self->run->value);
   *failure = g_steal_pointer (&self->failure);
   return g_task_propagate_boolean (G_TASK (result), NULL);
+}
+
+/* Whether its last run had turns besides its value. */
+gboolean
+gmp_worker_proxy_had_turns (GmpWorkerProxy *self)
+{
+  return self->run->has_turns;
 }
 
 /* Whether there is a process that waits for another run. */

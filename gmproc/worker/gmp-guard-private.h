@@ -17,16 +17,25 @@ G_BEGIN_DECLS
  *
  * GJS refuses all calls from C while it collects garbage, which it may do in steps over many calls:
  * it logs that, and returns 0 or NULL, which looks like an answer. So its methods say that they
- * were entered; where none did, the collection is ended and the call made again. */
-#define GMP_GUARD(result, method, ...)                    \
-  do                                                      \
-    result = method (__VA_ARGS__);                        \
-  while (gmp_guard_is_made_again ((gpointer) method))
+ * were entered; where none did, the collection is ended and the call made again. A method may call
+ * others in the same way: what it has entered itself shows at its end. */
+#define GMP_GUARD(result, method, ...)                                    \
+  do                                                                      \
+    {                                                                     \
+      guint before = gmp_guard_count ();                                  \
+                                                                          \
+      do                                                                  \
+        result = method (__VA_ARGS__);                                    \
+      while (gmp_guard_is_made_again ((gpointer) method, before));        \
+    }                                                                     \
+  while (0)
 
 void     gmp_guard_set_worker    (const char *id);
 void     gmp_guard_end_forked    (void);
 void     gmp_guard_mark          (void);
-gboolean gmp_guard_is_made_again (gpointer    method);
+guint    gmp_guard_count         (void);
+gboolean gmp_guard_is_made_again (gpointer    method,
+                                  guint       before);
 void     gmp_guard_make_ready    (void);
 
 G_END_DECLS

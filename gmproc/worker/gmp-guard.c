@@ -21,7 +21,6 @@
 static struct {
   gboolean is_used;
   guint n_entered;
-  guint n_seen;    /* of them, at the end of the last call */
   guint n_refused; /* in a row */
 } entries;
 
@@ -74,16 +73,24 @@ gmp_guard_end_forked (void)
   gmp_exit_now (EXIT_FAILURE);
 }
 
-/* After a call of @method: TRUE where the language has refused it. */
+/* How often methods were entered: for gmp_guard_is_made_again(). */
+guint
+gmp_guard_count (void)
+{
+  return entries.n_entered;
+}
+
+/* After a call of @method, with what gmp_guard_count() returned before it: TRUE where the language
+ * has refused it. */
 gboolean
-gmp_guard_is_made_again (gpointer method)
+gmp_guard_is_made_again (gpointer method,
+                         guint    before)
 {
   gmp_guard_end_forked ();
   if (G_LIKELY (!entries.is_used))
     return FALSE;
-  if (entries.n_entered != entries.n_seen)
+  if (entries.n_entered != before)
     {
-      entries.n_seen = entries.n_entered;
       entries.n_refused = 0;
       return FALSE;
     }

@@ -11,7 +11,13 @@
 
 G_BEGIN_DECLS
 
-typedef gboolean (*GmpReportFunc) (GVariant *value,
+typedef enum {
+  GMP_REPORT_PROGRESS,
+  GMP_REPORT_TURN /* a turn's result */
+} GmpReport;
+
+typedef gboolean (*GmpReportFunc) (GmpReport kind,
+                                   GVariant *value,
                                    gpointer  user_data,
                                    GError  **error);
 

@@ -299,6 +299,21 @@ gmp_worker_get_application_runtime (void)
   return process.application_runtime;
 }
 
+static gboolean
+report (GmpReport kind,
+        GVariant *value,
+        GError  **error)
+{
+  g_autoptr (GVariant) sunk = value != NULL ? g_variant_ref_sink (value) : NULL;
+
+  if (process.report != NULL)
+    return process.report (kind, sunk, process.user_data, error);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
+               "Cannot report %s: this process is not a worker",
+               kind == GMP_REPORT_TURN ? "a turn" : "progress");
+  return FALSE;
+}
+
 /**
  * gmp_worker_report:
  * @value: (nullable): how far the work has come, of any type, up to 16 MiB
@@ -322,17 +337,38 @@ gboolean
 gmp_worker_report (GVariant *value,
                    GError  **error)
 {
-  g_autoptr (GVariant) sunk = value != NULL ? g_variant_ref_sink (value) : NULL;
-
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (process.report == NULL)
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                           "Cannot report progress: this process is not a worker");
-      return FALSE;
-    }
-  return process.report (sunk, process.user_data, error);
+  return report (GMP_REPORT_PROGRESS, value, error);
+}
+
+/**
+ * gmp_worker_report_turn:
+ * @value: (nullable): what the turn has brought, of any type and size; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Sends a turn's result to the application from inside a function of [class@Gmp.Workers], which
+ * thereby has several turns.
+ *
+ * Each result reaches `update` and [signal@Gmp.Workers::turn] as it arrives. What the function
+ * returns in the end is the worker's result, as that of `finish` is, and does not reach `update`.
+ * Where the application is behind, this waits until it has caught up.
+ *
+ * A subclass of [class@Gmp.Workers] does not need this: what its `process` returns is sent.
+ *
+ * Returns: %FALSE with [error@Gio.IOErrorEnum.CANCELLED] where the application wants no more turns;
+ *   with [error@Gmp.Error.NOT_FOUND] in a server or a client, and where [func@Gmp.Worker.report]
+ *   returns that; and with [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_worker_report_turn (GVariant *value,
+                        GError  **error)
+{
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return report (GMP_REPORT_TURN, value, error);
 }
 
 /**

@@ -49,6 +49,8 @@ GMP_PUBLIC const char   *gmp_worker_get_peer_runtime (GmpWorker  *self,
                                                       const char *peer_id);
 GMP_PUBLIC gboolean      gmp_worker_report           (GVariant   *value,
                                                       GError    **error);
+GMP_PUBLIC gboolean      gmp_worker_report_turn      (GVariant   *value,
+                                                      GError    **error);
 GMP_PUBLIC GCancellable *gmp_worker_get_cancellable  (void);
 GMP_PUBLIC void          gmp_worker_enter            (void);
 

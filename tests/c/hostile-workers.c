@@ -193,16 +193,15 @@ foreign_method (GVariant *params G_GNUC_UNUSED,
   return wait_for_end ();
 }
 
-/* A result of so many bytes. */
-static void
-write_reply_of (gsize size)
+/* A payload of so many bytes. */
+static GVariant *
+new_payload (gsize size)
 {
   g_autofree guint8 *bytes = g_malloc0 (size);
   GVariant *data = g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, size, 1);
 
-  write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN),
-                 g_variant_new ("((s@ay@ah))", "ay", data,
-                                g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0)));
+  return g_variant_new ("((s@ay@ah))", "ay", data,
+                        g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0));
 }
 
 static void
@@ -262,7 +261,7 @@ say_method (GVariant *params,
       write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN), NULL);
       break;
     case 12:
-      write_reply_of (LIMIT + 1);
+      write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN), new_payload (LIMIT + 1));
       break;
     case 13:
       write_signal_with_handle ();
@@ -277,6 +276,18 @@ say_method (GVariant *params,
       write_with_handles ("l", 1, 1);
       write_with_handles ("\4", 1, 1);
       break;
+    case 17:
+      write_signal ("Turn", g_variant_new ("(s)", "text"));
+      break;
+    case 18:
+      write_signal ("Turn", g_variant_new_parsed ("(('a{', @ay [], @ah []),)"));
+      break;
+    case 19:
+      write_signal ("Turn", g_variant_new_parsed ("(('ay', @ay [], [handle 0]),)"));
+      break;
+    case 20:
+      write_signal ("Turn", new_payload (LIMIT + 1));
+      break;
     default:
       g_assert_not_reached ();
     }
@@ -286,7 +297,7 @@ say_method (GVariant *params,
   return wait_for_end ();
 }
 
-#define N_SAYINGS 17
+#define N_SAYINGS 21
 
 /* What a socket has room for, at the most. */
 #define SOCKET_SIZE (8 * 1024 * 1024)

@@ -90,7 +90,7 @@ caught_up_cb (gpointer user_data)
 }
 
 static const GmpLinkEvents events = {
-  ready_cb, loaded_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+  ready_cb, loaded_cb, progress_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
 static void

@@ -1,0 +1,232 @@
+/* gmp-workers-methods.c: the virtual methods of GmpWorkers, and a worker's turns
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-workers-private.h"
+
+#include "base/gmp-error.h"
+#include "worker/gmp-call-private.h"
+#include "worker/gmp-guard-private.h"
+#include "worker/gmp-worker.h"
+
+/**
+ * GmpWorkersClass::start:
+ * @self: an instance of the same class, made in the worker's process
+ * @id: the worker's id
+ * @params: (nullable): its parameters
+ * @error: return location for an error
+ *
+ * Called once in the worker's process, before the first turn, for an id that was added without a
+ * function. The default does nothing.
+ *
+ * There @self has none of the properties that the application set. What one method of the worker
+ * keeps in it, the others find.
+ *
+ * Returns: ignored; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_workers_real_start (GmpWorkers *self G_GNUC_UNUSED,
+                        int         id G_GNUC_UNUSED,
+                        GVariant   *params G_GNUC_UNUSED,
+                        GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpWorkersClass::process:
+ * @self: an instance of the same class, made in the worker's process
+ * @id: the worker's id
+ * @params: (nullable): its parameters
+ * @error: return location for an error
+ *
+ * One turn of an id that was added without a function, in the worker's process. It gets the same
+ * parameters in each turn.
+ *
+ * Returns: (transfer full) (nullable): the turn's result, floating or not
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_workers_real_process (GmpWorkers *self,
+                          int         id G_GNUC_UNUSED,
+                          GVariant   *params G_GNUC_UNUSED,
+                          GError    **error)
+{
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s does not override process",
+               G_OBJECT_TYPE_NAME (self));
+  return NULL;
+}
+
+/**
+ * GmpWorkersClass::update:
+ * @self: the workers
+ * @id: a worker's id
+ * @result: (nullable): a turn's result
+ * @error: return location for an error
+ *
+ * Takes each turn's result in the application, as it arrives. A function is a worker of one turn.
+ *
+ * With an error, this id has failed, and its worker is ended. The default does nothing.
+ *
+ * Returns: ignored; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_workers_real_update (GmpWorkers *self G_GNUC_UNUSED,
+                         int         id G_GNUC_UNUSED,
+                         GVariant   *result G_GNUC_UNUSED,
+                         GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpWorkersClass::wait:
+ * @self: an instance of the same class, made in the worker's process
+ * @id: the worker's id
+ * @error: return location for an error
+ *
+ * Called between two turns, in the worker's process: a place to pause. The default does nothing.
+ *
+ * Returns: ignored; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_workers_real_wait (GmpWorkers *self G_GNUC_UNUSED,
+                       int         id G_GNUC_UNUSED,
+                       GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpWorkersClass::done:
+ * @self: an instance of the same class, made in the worker's process
+ * @id: the worker's id
+ * @error: return location for an error
+ *
+ * Called after each turn, in the worker's process. The default is done after one turn.
+ *
+ * Returns: %TRUE to go on to `finish`, %FALSE for another turn
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_workers_real_done (GmpWorkers *self G_GNUC_UNUSED,
+                       int         id G_GNUC_UNUSED,
+                       GError    **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+/**
+ * GmpWorkersClass::finish:
+ * @self: an instance of the same class, made in the worker's process
+ * @id: the worker's id
+ * @error: return location for an error
+ *
+ * Called once, after the last turn, in the worker's process. The default returns %NULL.
+ *
+ * Returns: (transfer full) (nullable): the worker's result, floating or not; %NULL where the last
+ *   turn's result is the worker's
+ *
+ * Since: 0.1
+ */
+static GVariant *
+gmp_workers_real_finish (GmpWorkers *self G_GNUC_UNUSED,
+                         int         id G_GNUC_UNUSED,
+                         GError    **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+/* Whether a subclass has its own. */
+gboolean
+gmp_workers_has_process (GmpWorkers *self)
+{
+  return GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process;
+}
+
+/* Methods of the user are free to return a floating variant. */
+static GVariant *
+take (GVariant *value)
+{
+  return value != NULL ? g_variant_take_ref (value) : NULL;
+}
+
+/* Returns whether this turn was the last. Its result is reported where there are others; a single
+ * one goes to the application as a function's result does. */
+static gboolean
+take_turn (GmpWorkers *self,
+           int         id,
+           GVariant   *params,
+           gboolean   *is_reported,
+           GVariant  **result,
+           GError    **error)
+{
+  GmpWorkersClass *klass = GMP_WORKERS_GET_CLASS (self);
+  gboolean ignored G_GNUC_UNUSED;
+  gboolean is_done = TRUE;
+  GError *local = NULL;
+
+  g_clear_pointer (result, g_variant_unref);
+  GMP_GUARD (*result, klass->process, self, id, params, &local);
+  *result = take (*result);
+  if (local == NULL)
+    GMP_GUARD (is_done, klass->done, self, id, &local);
+  if (!is_done)
+    *is_reported = TRUE;
+  if (local == NULL && *is_reported)
+    gmp_worker_report_turn (*result, &local);
+  if (local == NULL && !is_done)
+    GMP_GUARD (ignored, klass->wait, self, id, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return is_done;
+}
+
+/* A worker from start to finish, in its process. */
+static GVariant *
+live (gpointer   instance,
+      int        id,
+      GVariant  *params,
+      GError   **error)
+{
+  GmpWorkersClass *klass = GMP_WORKERS_GET_CLASS (instance);
+  gboolean is_reported = klass->finish != gmp_workers_real_finish;
+  gboolean ignored G_GNUC_UNUSED;
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GVariant) end = NULL;
+  GError *local = NULL;
+
+  GMP_GUARD (ignored, klass->start, instance, id, params, &local);
+  while (local == NULL && !take_turn (instance, id, params, &is_reported, &result, &local))
+    continue;
+  if (local == NULL)
+    GMP_GUARD (end, klass->finish, instance, id, &local);
+  end = take (end);
+  if (local == NULL)
+    return end != NULL ? g_steal_pointer (&end) : g_steal_pointer (&result);
+  g_propagate_error (error, local);
+  return NULL;
+}
+
+/* Called from class_init. */
+void
+gmp_workers_install_methods (GmpWorkersClass *klass)
+{
+  klass->start = gmp_workers_real_start;
+  klass->process = gmp_workers_real_process;
+  klass->update = gmp_workers_real_update;
+  klass->wait = gmp_workers_real_wait;
+  klass->done = gmp_workers_real_done;
+  klass->finish = gmp_workers_real_finish;
+  gmp_call_register (GMP_TYPE_WORKERS, live);
+}
