@@ -61,6 +61,9 @@ gmp_fork_message_send (int                   fd,
   while (n == -1 && errno == EINTR);
   if (n != -1)
     return TRUE;
+  /* Too many descriptors are on their way. */
+  if (errno == ETOOMANYREFS)
+    errno = EAGAIN;
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "sending: %s",
                g_strerror (errno));
   return FALSE;

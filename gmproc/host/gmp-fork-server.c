@@ -313,7 +313,10 @@ fork_worker (Server         *self,
       g_hash_table_add (self->workers, GINT_TO_POINTER (forked.number));
       forked.handles[0] = gmp_pidfd_open (forked.number, 0);
       if (forked.handles[0] == -1)
-        g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
+        {
+          g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
+          kill (forked.number, SIGKILL);
+        }
     }
   if (error == NULL)
     answer (self->fd, &forked, NULL);
@@ -388,10 +391,12 @@ gmp_fork_server_run (GmpHost *host,
   gboolean is_child = FALSE;
 
   application_pidfd = gmp_pidfd_open (getppid (), 0);
+  if (application_pidfd == -1)
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
   /* A host may begin again by executing itself: so the message stays until all is loaded. */
   if (!gmp_fork_message_receive (fd, TRUE, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
-  if (load (host, &message, &error))
+  if (error == NULL && load (host, &message, &error))
     watch_children (&self, &error);
   gmp_fork_message_clear (&message);
   if (!gmp_fork_message_receive (fd, FALSE, &message, NULL))

@@ -17,6 +17,7 @@ GmpForkLauncher *gmp_fork_launcher_new       (GmpLauncher      *plain,
                                               const GmpLaunch  *launch,
                                               GVariant         *what,
                                               GError          **error);
+void             gmp_fork_launcher_retire    (GmpForkLauncher *self);
 int              gmp_fork_launcher_get_fd    (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_get_ready (GmpForkLauncher *self,
                                               GError         **error);

@@ -11,12 +11,12 @@
 #include "base/gmp-fork-message-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
+#include "launch/gmp-forked-process-private.h"
 #include "launch/gmp-reaper-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -24,17 +24,19 @@
 #include <unistd.h>
 
 /* How many milliseconds the server has for an answer, and for its own end. */
-#define ANSWER_LIMIT 10000
-#define END_LIMIT     1000
+#define ANSWER_LIMIT 3000
+#define END_LIMIT    1000
 
 /* What the server has said when it died may be long. */
 #define COMPLAINT_BYTES 2000
 
 /* The server forks itself on request. It is the parent of these processes: so it waits for them,
- * and says how they have ended, which is read when their pidfd says that they have.
+ * and says how they have ended.
  *
- * A launch does not wait for the fork: the answer is read when somebody needs to know it. So a
- * process that is started ahead costs its application one message. */
+ * What it says is read in the reaper's thread. So nobody's main loop waits for it, whatever it
+ * does: a launch is one message, and what comes of that is known by the process handle. A server
+ * that does not answer is killed; what it was asked for is then started anew by whoever asked, for
+ * to them the process has died before it could begin. */
 struct _GmpForkLauncher
 {
   GmpLauncher parent_instance;
@@ -42,45 +44,89 @@ struct _GmpForkLauncher
   GmpProcess *server;
   int output_fd; /* a memfd: a server that prints while it loads is not used */
 
-  GMutex lock;    /* of all that follows, and of what processes know of themselves */
-  int fd;         /* -1: the server is lost */
+  GMutex lock;    /* of all that follows */
+  int fd;         /* -1: the server is lost, or told to end */
+  GSource *source; /* (nullable): before it is ready */
   gboolean has_forked;
+  gboolean is_retired; /* it ends when what it was asked for has */
   GQueue pending; /* of GmpForkedProcess: forks that were asked for, in this order */
-  GHashTable *forked; /* of GmpForkedProcess by pid, until the server says that it has ended: not
-                       * owned, and NULL where nobody has a handle of it any more */
+  GQueue unsent;  /* of GmpForkMessage: for the last of these the socket had no room */
+  GHashTable *forks; /* of Fork by pid, until the server says that it has ended */
+  guint n_ended;     /* of these: it has, but the server has not said so */
 };
 
 G_DEFINE_FINAL_TYPE (GmpForkLauncher, gmp_fork_launcher, GMP_TYPE_LAUNCHER)
 
-/* The process handle that goes with it. */
+typedef struct {
+  GmpProcess *process;
+  GSource *watch; /* of its pidfd */
+  gboolean has_ended;
+} Fork;
 
-#define GMP_TYPE_FORKED_PROCESS (gmp_forked_process_get_type ())
-G_DECLARE_FINAL_TYPE (GmpForkedProcess, gmp_forked_process, GMP, FORKED_PROCESS, GmpProcess)
-
-struct _GmpForkedProcess
+static void
+fork_free (gpointer data)
 {
-  GmpProcess parent_instance;
+  Fork *fork = data;
 
-  GmpForkLauncher *launcher;
-  gboolean is_known; /* the answer has come */
-  int pid;           /* 0: there never was one */
-  int pidfd;
-  gboolean was_reaped;
-  int wait_status;
-  GmpProcessUsage usage;
-};
+  g_source_destroy (fork->watch);
+  g_source_unref (fork->watch);
+  g_object_unref (fork->process);
+  g_free (fork);
+}
 
-G_DEFINE_FINAL_TYPE (GmpForkedProcess, gmp_forked_process, GMP_TYPE_PROCESS)
+static void
+question_free (gpointer data)
+{
+  gmp_fork_message_clear (data);
+  g_free (data);
+}
+
+static void
+lose_process (GmpProcess *process)
+{
+  gmp_process_set_ended (process, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0, 0 });
+}
+
+/* From now on the server, if it answers at all, has so long for the next answer. */
+static void
+limit_locked (GmpForkLauncher *self)
+{
+  gint64 limit = (self->is_retired ? END_LIMIT : ANSWER_LIMIT) * G_TIME_SPAN_MILLISECOND;
+
+  if (self->source == NULL)
+    return;
+  if (self->pending.length == 0 && self->n_ended == 0)
+    limit = -1;
+  g_source_set_ready_time (self->source, limit == -1 ? -1 : g_get_monotonic_time () + limit);
+}
 
 /* Forked children may hold the socket open, so closing would not do. */
 static void
-hang_up (GmpForkLauncher *self)
+hang_up_locked (GmpForkLauncher *self)
 {
   if (self->fd == -1)
     return;
+  if (self->source != NULL)
+    g_source_destroy (self->source);
+  g_clear_pointer (&self->source, g_source_unref);
   shutdown (self->fd, SHUT_RDWR);
   close (self->fd);
   self->fd = -1;
+  gmp_process_end_later (self->server, END_LIMIT);
+}
+
+static gboolean
+lose_ended_cb (gpointer pid,
+               gpointer data,
+               gpointer user_data G_GNUC_UNUSED)
+{
+  Fork *fork = data;
+
+  if (!fork->has_ended)
+    return FALSE;
+  gmp_reaper_adopt (GPOINTER_TO_INT (pid));
+  lose_process (fork->process);
+  return TRUE;
 }
 
 static void
@@ -89,43 +135,37 @@ lose_locked (GmpForkLauncher *self,
 {
   char complaint[COMPLAINT_BYTES + 1];
   gssize n = pread (self->output_fd, complaint, COMPLAINT_BYTES, 0);
+  GmpProcess *process;
 
   complaint[MAX (n, 0)] = '\0';
   gmp_debug ("the warm-start server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
              error->message, n > 0 ? "; it had printed: " : "", complaint);
-  hang_up (self);
-  while (self->pending.length > 0)
+  hang_up_locked (self);
+  g_queue_clear_full (&self->unsent, question_free);
+  while ((process = g_queue_pop_head (&self->pending)) != NULL)
     {
-      g_autoptr (GmpProcess) process = g_queue_pop_head (&self->pending);
-
-      GMP_FORKED_PROCESS (process)->is_known = TRUE;
+      lose_process (process);
+      g_object_unref (process);
     }
+  g_hash_table_foreach_remove (self->forks, lose_ended_cb, NULL);
 }
 
-/* One that does not answer would hold up whoever asks. */
-static gboolean
-await_answer (int      fd,
-              GError **error)
+/* The end of the server is that of its socket. */
+static void
+end_if_idle_locked (GmpForkLauncher *self)
 {
-  struct pollfd place = { .fd = fd, .events = POLLIN };
-  int n;
-
-  do
-    n = poll (&place, 1, ANSWER_LIMIT);
-  while (n == -1 && errno == EINTR);
-  if (n == 1)
-    return TRUE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "it did not answer");
-  return FALSE;
+  if (self->is_retired && self->pending.length == 0 && g_hash_table_size (self->forks) == 0)
+    hang_up_locked (self);
 }
+
+/* What the server says. */
 
 static gboolean
 receive_locked (GmpForkLauncher *self,
                 GmpForkMessage  *message,
                 GError         **error)
 {
-  if (!await_answer (self->fd, error) ||
-      !gmp_fork_message_receive (self->fd, FALSE, message, error))
+  if (!gmp_fork_message_receive (self->fd, FALSE, message, error))
     return FALSE;
   if (message->kind != GMP_FORK_REFUSED)
     return TRUE;
@@ -141,6 +181,68 @@ is_pidfd (int fd)
   return gmp_pidfd_send_signal (fd, 0, NULL, 0) == 0 || errno != EBADF;
 }
 
+typedef struct {
+  GmpForkLauncher *launcher;
+  int pid;
+} Watched;
+
+static void
+watched_free (gpointer data)
+{
+  Watched *watched = data;
+
+  g_object_unref (watched->launcher);
+  g_free (watched);
+}
+
+/* A process has ended. How, the server will say, if there is one. */
+static gboolean
+ended_cb (int          fd G_GNUC_UNUSED,
+          GIOCondition condition G_GNUC_UNUSED,
+          gpointer     user_data)
+{
+  Watched *watched = user_data;
+  GmpForkLauncher *self = watched->launcher;
+  Fork *fork;
+
+  gmp_reaper_enter ();
+  g_mutex_lock (&self->lock);
+  fork = g_hash_table_lookup (self->forks, GINT_TO_POINTER (watched->pid));
+  if (fork != NULL && self->fd == -1)
+    {
+      lose_process (fork->process);
+      g_hash_table_remove (self->forks, GINT_TO_POINTER (watched->pid));
+      gmp_reaper_adopt (watched->pid);
+    }
+  else if (fork != NULL)
+    {
+      fork->has_ended = TRUE;
+      if (self->n_ended++ == 0 && self->pending.length == 0)
+        limit_locked (self);
+    }
+  g_mutex_unlock (&self->lock);
+  gmp_reaper_leave ();
+  return G_SOURCE_REMOVE;
+}
+
+static Fork *
+fork_new (GmpForkLauncher  *self,
+          GmpForkedProcess *process,
+          int               pid,
+          int               pidfd)
+{
+  Fork *fork = g_new0 (Fork, 1);
+  Watched *watched = g_new (Watched, 1);
+
+  *watched = (Watched) { g_object_ref (self), pid };
+  fork->process = GMP_PROCESS (process);
+  fork->watch = g_unix_fd_source_new (pidfd, G_IO_IN);
+  g_source_set_callback (fork->watch, G_SOURCE_FUNC (ended_cb), watched, watched_free);
+  gmp_forked_process_begin (process, pid, pidfd);
+  gmp_reaper_attach (fork->watch);
+  return fork;
+}
+
 /* The code that the server has loaded can write to its socket. So what comes is taken where it is
  * an answer, or the end of a process that has not ended yet, and nothing else is. */
 
@@ -148,19 +250,16 @@ static gboolean
 take_forked_locked (GmpForkLauncher *self,
                     GmpForkMessage  *message)
 {
-  g_autoptr (GmpForkedProcess) process = NULL;
+  gpointer pid = GINT_TO_POINTER (message->number);
 
-  if (self->pending.length == 0 || message->number <= 0 || message->n_handles != 1 ||
-      !is_pidfd (message->handles[0]) ||
-      g_hash_table_contains (self->forked, GINT_TO_POINTER (message->number)))
+  if (self->pending.length == self->unsent.length || message->number <= 0 ||
+      message->n_handles != 1 || !is_pidfd (message->handles[0]) ||
+      g_hash_table_contains (self->forks, pid))
     return FALSE;
-  process = g_queue_pop_head (&self->pending);
   self->has_forked = TRUE;
-  process->is_known = TRUE;
-  process->pid = message->number;
-  process->pidfd = message->handles[0];
   message->n_handles = 0;
-  g_hash_table_insert (self->forked, GINT_TO_POINTER (process->pid), process);
+  g_hash_table_insert (self->forks, pid, fork_new (self, g_queue_pop_head (&self->pending),
+                                                   message->number, message->handles[0]));
   return TRUE;
 }
 
@@ -168,24 +267,23 @@ static gboolean
 take_ended_locked (GmpForkLauncher *self,
                    GmpForkMessage  *message)
 {
-  GmpForkedProcess *process;
-  gpointer stolen;
+  Fork *fork = g_hash_table_lookup (self->forks, GINT_TO_POINTER (message->number));
+  g_autoptr (GmpProcess) process = NULL;
   int wait_status;
   guint64 kib, microseconds;
 
-  if (sscanf (message->text, "%d %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &wait_status, &kib,
-              &microseconds) != 3 ||
-      !g_hash_table_steal_extended (self->forked, GINT_TO_POINTER (message->number), NULL,
-                                    &stolen))
+  if (fork == NULL ||
+      sscanf (message->text, "%d %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &wait_status, &kib,
+              &microseconds) != 3)
     return FALSE;
+  process = g_object_ref (fork->process);
+  self->n_ended -= fork->has_ended ? 1 : 0;
+  g_hash_table_remove (self->forks, GINT_TO_POINTER (message->number));
   gmp_reaper_adopt (message->number);
-  process = stolen;
-  if (process != NULL)
-    {
-      process->was_reaped = TRUE;
-      process->wait_status = wait_status;
-      process->usage = (GmpProcessUsage) { kib * 1024, microseconds / 1e6 };
-    }
+  /* Before that is told: whoever waits for all to end finds the server among them. */
+  end_if_idle_locked (self);
+  gmp_process_set_ended (process, wait_status,
+                         (GmpProcessUsage) { kib * 1024, microseconds / 1e6 });
   return TRUE;
 }
 
@@ -198,9 +296,24 @@ set_nonsense (GmpForkMessage *message,
                message->kind, message->number, message->n_handles, message->text);
 }
 
-/* Waits for what the server says next. One that refuses or fails once is done with: other processes
- * are started as ever. */
+/* Where the socket has no room, the server has questions to answer, and with each answer there is
+ * some. */
 static void
+send_locked (GmpForkLauncher *self)
+{
+  g_autoptr (GError) error = NULL;
+  GmpForkMessage *question;
+
+  while ((question = g_queue_peek_head (&self->unsent)) != NULL &&
+         gmp_fork_message_send (self->fd, question, &error))
+    question_free (g_queue_pop_head (&self->unsent));
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    lose_locked (self, error);
+}
+
+/* Takes the next message; %FALSE where there is none. A server that refuses or fails once is done
+ * with. */
+static gboolean
 take_message_locked (GmpForkLauncher *self)
 {
   g_autoptr (GError) error = NULL;
@@ -211,201 +324,113 @@ take_message_locked (GmpForkLauncher *self)
       !(message.kind == GMP_FORK_ENDED && take_ended_locked (self, &message)))
     set_nonsense (&message, &error);
   gmp_fork_message_clear (&message);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    return FALSE;
   if (error != NULL)
     lose_locked (self, error);
+  if (self->fd == -1)
+    return FALSE;
+  send_locked (self);
+  limit_locked (self);
+  return self->fd != -1;
 }
 
+typedef struct {
+  GSource source;
+  GmpForkLauncher *launcher;
+} Conversation;
+
+/* That it is late means that this process did not run; perhaps the server did not, either. */
 static void
-get_known (GmpForkedProcess *self)
+check_limit_locked (GmpForkLauncher *self)
 {
-  g_mutex_lock (&self->launcher->lock);
-  while (!self->is_known)
-    take_message_locked (self->launcher);
-  g_mutex_unlock (&self->launcher->lock);
-}
+  g_autoptr (GError) error = NULL;
+  gint64 end_time = g_source_get_ready_time (self->source);
+  gint64 late = end_time == -1 ? -1 : g_source_get_time (self->source) - end_time;
 
-static int
-gmp_forked_process_get_pid (GmpProcess *process)
-{
-  get_known (GMP_FORKED_PROCESS (process));
-  return GMP_FORKED_PROCESS (process)->pid;
-}
-
-static gboolean
-has_ended (GmpForkedProcess *self)
-{
-  struct pollfd place = { .fd = self->pidfd, .events = POLLIN };
-
-  return poll (&place, 1, 0) != 0;
-}
-
-static void
-gmp_forked_process_send_signal (GmpProcess *process,
-                                int         signum)
-{
-  GmpForkedProcess *self = GMP_FORKED_PROCESS (process);
-
-  get_known (self);
-  if (self->pid == 0 || gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 ||
-      errno == ESRCH)
+  if (late < 0)
     return;
-  /* The call is forbidden. The number is this process's as long as its server has not waited for
-   * it. */
-  if (!has_ended (self))
-    kill (self->pid, signum);
-}
-
-/* It has ended. Without its server nobody knows how. */
-static int
-get_wait_status (GmpForkedProcess *self)
-{
-  int wait_status;
-
-  g_mutex_lock (&self->launcher->lock);
-  while (!self->was_reaped && self->pid != 0 && self->launcher->fd != -1)
-    take_message_locked (self->launcher);
-  wait_status = self->was_reaped ? self->wait_status : GMP_PROCESS_STATUS_UNKNOWN;
-  g_mutex_unlock (&self->launcher->lock);
-  return wait_status;
-}
-
-static gboolean
-ended_cb (int          fd G_GNUC_UNUSED,
-          GIOCondition condition G_GNUC_UNUSED,
-          gpointer     user_data)
-{
-  GTask *task = user_data;
-  GmpForkedProcess *self = g_task_get_source_object (task);
-
-  if (gmp_process_is_foreign (GMP_PROCESS (self)))
-    return G_SOURCE_REMOVE;
-  if (!g_task_return_error_if_cancelled (task))
-    g_task_return_int (task, get_wait_status (self));
-  return G_SOURCE_REMOVE;
-}
-
-static void
-gmp_forked_process_wait_async (GmpProcess         *process,
-                               int                 priority,
-                               GCancellable       *cancellable,
-                               GAsyncReadyCallback callback,
-                               gpointer            user_data)
-{
-  GTask *task = g_task_new (process, cancellable, callback, user_data);
-  g_autoptr (GSource) source = NULL;
-
-  g_task_set_source_tag (task, gmp_forked_process_wait_async);
-  g_task_set_priority (task, priority);
-  get_known (GMP_FORKED_PROCESS (process));
-  if (GMP_FORKED_PROCESS (process)->pid == 0)
+  if (late > END_LIMIT * G_TIME_SPAN_MILLISECOND)
     {
-      g_task_return_int (task, GMP_PROCESS_STATUS_UNKNOWN);
-      g_object_unref (task);
+      limit_locked (self);
       return;
     }
-  source = g_unix_fd_source_new (GMP_FORKED_PROCESS (process)->pidfd, G_IO_IN);
-  if (cancellable != NULL)
-    {
-      g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
-
-      g_source_set_dummy_callback (cancelled);
-      g_source_add_child_source (source, cancelled);
-    }
-  g_source_set_priority (source, priority);
-  g_source_set_callback (source, G_SOURCE_FUNC (ended_cb), task, g_object_unref);
-  g_source_attach (source, g_main_context_get_thread_default ());
+  gmp_process_send_signal (self->server, SIGKILL);
+  g_set_error (&error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "it did not answer");
+  lose_locked (self, error);
 }
 
 static gboolean
-gmp_forked_process_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
-                                GAsyncResult *result,
-                                int          *wait_status,
-                                GError      **error)
+conversation_dispatch (GSource    *source,
+                       GSourceFunc callback G_GNUC_UNUSED,
+                       gpointer    user_data G_GNUC_UNUSED)
 {
-  GError *local = NULL;
-  gssize status = g_task_propagate_int (G_TASK (result), &local);
+  GmpForkLauncher *self = ((Conversation *) source)->launcher;
 
-  if (local != NULL)
-    {
-      g_propagate_error (error, local);
-      return FALSE;
-    }
-  *wait_status = (int) status;
-  return TRUE;
-}
-
-static GmpProcessUsage
-gmp_forked_process_get_usage (GmpProcess *process)
-{
-  return GMP_FORKED_PROCESS (process)->usage;
-}
-
-static void
-gmp_forked_process_finalize (GObject *object)
-{
-  GmpForkedProcess *self = GMP_FORKED_PROCESS (object);
-  gpointer pid = GINT_TO_POINTER (self->pid);
-
-  if (self->pidfd != -1)
-    close (self->pidfd);
-  if (!gmp_process_is_foreign (GMP_PROCESS (self)))
-    {
-      g_mutex_lock (&self->launcher->lock);
-      if (g_hash_table_lookup (self->launcher->forked, pid) == self)
-        g_hash_table_replace (self->launcher->forked, pid, NULL);
-      g_mutex_unlock (&self->launcher->lock);
-      g_object_unref (self->launcher);
-    }
-  G_OBJECT_CLASS (gmp_forked_process_parent_class)->finalize (object);
-}
-
-static void
-gmp_forked_process_class_init (GmpForkedProcessClass *klass)
-{
-  GmpProcessClass *process_class = GMP_PROCESS_CLASS (klass);
-
-  G_OBJECT_CLASS (klass)->finalize = gmp_forked_process_finalize;
-  process_class->get_pid = gmp_forked_process_get_pid;
-  process_class->send_signal = gmp_forked_process_send_signal;
-  process_class->wait_async = gmp_forked_process_wait_async;
-  process_class->wait_finish = gmp_forked_process_wait_finish;
-  process_class->get_usage = gmp_forked_process_get_usage;
-}
-
-static void
-gmp_forked_process_init (GmpForkedProcess *self)
-{
-  self->pidfd = -1;
-}
-
-static void
-close_if_open (int fd)
-{
-  if (fd != -1)
-    close (fd);
-}
-
-/* The server waits in turn when its answers are not read: so they are, where it has no room for
- * more questions. */
-static gboolean
-ask_locked (GmpForkLauncher      *self,
-            const GmpForkMessage *question,
-            GError              **error)
-{
-  GError *local = NULL;
-
-  while (self->fd != -1 && !gmp_fork_message_send (self->fd, question, &local))
-    {
-      if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-        take_message_locked (self);
-      else
-        lose_locked (self, local);
-      g_clear_error (&local);
-    }
+  gmp_reaper_enter ();
+  g_mutex_lock (&self->lock);
   if (self->fd != -1)
-    return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
-  return FALSE;
+    {
+      while (take_message_locked (self))
+        ;
+      if (self->fd != -1)
+        check_limit_locked (self);
+    }
+  g_mutex_unlock (&self->lock);
+  gmp_reaper_leave ();
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+conversation_finalize (GSource *source)
+{
+  g_object_unref (((Conversation *) source)->launcher);
+}
+
+static GSourceFuncs conversation_funcs = {
+  .dispatch = conversation_dispatch,
+  .finalize = conversation_finalize,
+};
+
+static void
+converse_locked (GmpForkLauncher *self)
+{
+  self->source = g_source_new (&conversation_funcs, sizeof (Conversation));
+  ((Conversation *) self->source)->launcher = g_object_ref (self);
+  g_source_add_unix_fd (self->source, self->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+  gmp_reaper_attach (self->source);
+}
+
+/* What it is asked. */
+
+static GmpForkMessage *
+question_new (const GmpLaunch *launch)
+{
+  GmpForkMessage *question = g_new (GmpForkMessage, 1);
+  const char *folder = launch->working_directory != NULL ? launch->working_directory : ".";
+
+  *question = (GmpForkMessage) {
+    .kind = GMP_FORK_FORK,
+    .n_handles = GMP_FORK_N_HANDLES,
+    .handles = {
+      [GMP_FORK_HANDLE_CONTROL] = launch->control_fd,
+      [GMP_FORK_HANDLE_STDOUT] = launch->stdout_fd != -1 ? launch->stdout_fd
+                                 : fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 0),
+      [GMP_FORK_HANDLE_STDERR] = launch->stderr_fd != -1 ? launch->stderr_fd
+                                 : fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0),
+      [GMP_FORK_HANDLE_FOLDER] = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
+    },
+  };
+  return question;
+}
+
+static gboolean
+is_whole (const GmpForkMessage *question)
+{
+  for (guint i = 0; i < question->n_handles; i++)
+    if (question->handles[i] == -1)
+      return FALSE;
+  return TRUE;
 }
 
 /* Command and environment are the server's, and have to be those that it was started with. */
@@ -415,51 +440,53 @@ gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
                                GError         **error)
 {
   GmpForkLauncher *self = GMP_FORK_LAUNCHER (launcher);
-  const char *folder = launch->working_directory != NULL ? launch->working_directory : ".";
-  GmpForkMessage question = {
-    .kind = GMP_FORK_FORK,
-    .n_handles = GMP_FORK_N_HANDLES,
-    .handles = {
-      [GMP_FORK_HANDLE_CONTROL] = launch->control_fd,
-      [GMP_FORK_HANDLE_STDOUT] = launch->stdout_fd != -1 ? launch->stdout_fd : STDOUT_FILENO,
-      [GMP_FORK_HANDLE_STDERR] = launch->stderr_fd != -1 ? launch->stderr_fd : STDERR_FILENO,
-      [GMP_FORK_HANDLE_FOLDER] = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
-    },
-  };
-  GmpForkedProcess *process = NULL;
+  GmpForkMessage *question = question_new (launch);
+  g_autoptr (GmpProcess) process = NULL;
+  gboolean was_asked;
 
-  g_mutex_lock (&self->lock);
-  if (ask_locked (self, &question, error))
+  if (!is_whole (question))
     {
-      process = g_object_new (GMP_TYPE_FORKED_PROCESS, NULL);
-      process->launcher = g_object_ref (self);
-      g_queue_push_tail (&self->pending, g_object_ref (process));
+      question_free (question);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be forked: %s",
+                   g_strerror (errno));
+      return NULL;
     }
+  process = GMP_PROCESS (gmp_forked_process_new ());
+  g_mutex_lock (&self->lock);
+  if (self->fd != -1)
+    {
+      g_queue_push_tail (&self->unsent, g_steal_pointer (&question));
+      g_queue_push_tail (&self->pending, g_object_ref (process));
+      if (self->pending.length == 1 && self->n_ended == 0)
+        limit_locked (self);
+      send_locked (self);
+    }
+  was_asked = self->fd != -1;
   g_mutex_unlock (&self->lock);
-  close_if_open (question.handles[GMP_FORK_HANDLE_FOLDER]);
-  close (launch->control_fd);
-  close_if_open (launch->stdout_fd);
-  close_if_open (launch->stderr_fd);
-  return (GmpProcess *) process;
+  if (question != NULL)
+    question_free (question);
+  if (was_asked)
+    return g_steal_pointer (&process);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
+  return NULL;
+}
+
+static void
+close_if_open (int fd)
+{
+  if (fd != -1)
+    close (fd);
 }
 
 static void
 gmp_fork_launcher_finalize (GObject *object)
 {
   GmpForkLauncher *self = GMP_FORK_LAUNCHER (object);
-  GHashTableIter iter;
-  gpointer pid;
 
-  hang_up (self);
+  close_if_open (self->fd);
   close_if_open (self->output_fd);
-  if (self->server != NULL)
-    gmp_process_end_sync (self->server, END_LIMIT);
   g_clear_object (&self->server);
-  /* What the server has not waited for is in groups of its own. */
-  g_hash_table_iter_init (&iter, self->forked);
-  while (g_hash_table_iter_next (&iter, &pid, NULL))
-    gmp_reaper_adopt (GPOINTER_TO_INT (pid));
-  g_hash_table_unref (self->forked);
+  g_hash_table_unref (self->forks);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_fork_launcher_parent_class)->finalize (object);
 }
@@ -475,7 +502,7 @@ static void
 gmp_fork_launcher_init (GmpForkLauncher *self)
 {
   g_mutex_init (&self->lock);
-  self->forked = g_hash_table_new (NULL, NULL);
+  self->forks = g_hash_table_new_full (NULL, NULL, NULL, fork_free);
   self->fd = -1;
   self->output_fd = -1;
 }
@@ -525,9 +552,24 @@ gmp_fork_launcher_new (GmpLauncher     *plain,
     .length = g_variant_get_size (boxed),
   };
 
-  if (!start_server (self, plain, launch, error) || !gmp_fork_message_send (self->fd, &load, error))
+  if (!start_server (self, plain, launch, error))
     return NULL;
-  return g_steal_pointer (&self);
+  if (gmp_fork_message_send (self->fd, &load, error))
+    return g_steal_pointer (&self);
+  gmp_fork_launcher_retire (g_steal_pointer (&self));
+  return NULL;
+}
+
+/* Takes @self over, and does not wait: its server ends when all that it has forked has. */
+void
+gmp_fork_launcher_retire (GmpForkLauncher *self)
+{
+  g_mutex_lock (&self->lock);
+  self->is_retired = TRUE;
+  limit_locked (self);
+  end_if_idle_locked (self);
+  g_mutex_unlock (&self->lock);
+  g_object_unref (self);
 }
 
 /* Is readable when gmp_fork_launcher_get_ready() does not wait. */
@@ -551,6 +593,8 @@ gmp_fork_launcher_get_ready (GmpForkLauncher *self,
   gmp_fork_message_clear (&answer);
   if (local != NULL)
     lose_locked (self, local);
+  else
+    converse_locked (self);
   g_mutex_unlock (&self->lock);
   if (local == NULL)
     return TRUE;

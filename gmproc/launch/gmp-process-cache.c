@@ -27,6 +27,12 @@
 #define LINGER 5
 #define LINGER_VARIABLE "GMPROC_LINGER"
 
+/* How many milliseconds processes have to end that have nothing to do. */
+#define SETTLE_LIMIT 2000
+
+/* For how many seconds nothing is started ahead after that was in the way. */
+#define SHORTAGE 10
+
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
@@ -41,6 +47,7 @@ struct _GmpProcessCache
   GMutex lock;
   GmpLauncher *plain;
   GQueue kinds; /* of GmpProcessKind: the last that was asked for comes first */
+  gint64 short_until; /* until then nothing is started ahead, for there was no room for more */
 };
 
 G_LOCK_DEFINE_STATIC (default_starter);
@@ -116,6 +123,12 @@ get_kind_locked (GmpProcessCache      *self,
 }
 
 static gboolean
+is_short_locked (GmpProcessCache *self)
+{
+  return self->short_until > g_get_monotonic_time ();
+}
+
+static gboolean
 refill_cb (gpointer user_data)
 {
   GmpProcessSpec *spec = user_data;
@@ -126,7 +139,7 @@ refill_cb (gpointer user_data)
     return G_SOURCE_REMOVE;
   g_mutex_lock (&self->lock);
   link = find_kind_locked (self, spec->server_key);
-  if (link != NULL)
+  if (link != NULL && !is_short_locked (self))
     gmp_process_kind_add_spare (link->data, self->plain, spec);
   g_mutex_unlock (&self->lock);
   gmp_process_cache_unref (self);
@@ -151,28 +164,31 @@ refill (GmpProcessSpec *spec)
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
-static gboolean
-drop_spares_locked (GmpProcessCache *self)
-{
-  gboolean result = FALSE;
-
-  for (GList *link = self->kinds.head; link != NULL; link = link->next)
-    {
-      if (gmp_process_kind_drop_spares (link->data))
-        result = TRUE;
-    }
-  return result;
-}
-
 /* Ends the processes that were started ahead; %FALSE where there are none. */
 gboolean
 gmp_process_cache_drop_spares (GmpProcessCache *self)
 {
-  gboolean result;
+  gboolean result = FALSE;
 
   g_mutex_lock (&self->lock);
-  result = drop_spares_locked (self);
+  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+    if (gmp_process_kind_drop_spares (link->data))
+      result = TRUE;
   g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* Ends all that was started ahead, servers too, and has nothing started ahead for a while. %FALSE
+ * where there is none. */
+static gboolean
+give_way_locked (GmpProcessCache *self)
+{
+  gboolean result = FALSE;
+
+  self->short_until = g_get_monotonic_time () + SHORTAGE * G_TIME_SPAN_SECOND;
+  for (GList *link = self->kinds.head; link != NULL; link = link->next)
+    if (gmp_process_kind_give_way (link->data))
+      result = TRUE;
   return result;
 }
 
@@ -183,28 +199,6 @@ typedef struct {
   GError *error;
   char *complaint; /* (nullable) */
 } Delivery;
-
-static void
-give_locked (GmpProcessCache *self,
-             GmpProcessKind       *kind,
-             GTask      *task,
-             GmpProcessSpec   *spec,
-             GArray     *deliveries)
-{
-  Delivery delivery = { g_object_ref (task), gmp_process_kind_take_spare (kind, spec), NULL, NULL };
-
-  if (delivery.started == NULL)
-    delivery.started = gmp_process_kind_start (kind, self->plain, spec, &delivery.error);
-  /* Those that were started ahead for others are in the way. */
-  if (delivery.started == NULL && drop_spares_locked (self))
-    {
-      g_clear_error (&delivery.error);
-      delivery.started = gmp_process_kind_start (kind, self->plain, spec, &delivery.error);
-    }
-  if (delivery.started != NULL)
-    delivery.complaint = gmp_process_kind_complain (kind);
-  g_array_append_val (deliveries, delivery);
-}
 
 static void
 unlock_and_deliver (GmpProcessCache *self,
@@ -228,6 +222,84 @@ unlock_and_deliver (GmpProcessCache *self,
   g_array_unref (deliveries);
 }
 
+/* What was started ahead is in the way of @order, and is about to be gone. */
+typedef struct {
+  GTask *task;
+  GmpProcessSpec *spec;
+} Retry;
+
+static void
+deliver_locked (GmpProcessCache *self,
+                GTask           *task,
+                GmpProcessSpec  *spec,
+                GArray          *deliveries)
+{
+  Delivery delivery = { g_object_ref (task), NULL, NULL, NULL };
+
+  delivery.started = gmp_started_new (self->plain, spec, FALSE, &delivery.error);
+  g_array_append_val (deliveries, delivery);
+}
+
+static void
+settled_cb (GObject      *source G_GNUC_UNUSED,
+            GAsyncResult *result,
+            gpointer      user_data)
+{
+  g_autofree Retry *retry = user_data;
+  g_autoptr (GTask) task = retry->task;
+  GmpProcessCache *self = g_task_get_task_data (task);
+  GArray *deliveries;
+
+  gmp_process_settle_finish (result);
+  if (is_foreign (self))
+    {
+      /* It is not ours to return. */
+      g_steal_pointer (&task);
+      return;
+    }
+  deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
+  g_mutex_lock (&self->lock);
+  deliver_locked (self, task, retry->spec, deliveries);
+  unlock_and_deliver (self, deliveries);
+  gmp_process_spec_free (retry->spec);
+}
+
+/* Takes @order over, and tries once more when all that was started ahead has ended, or it is
+ * enough. */
+static void
+retry_later (GTask          *task,
+             GmpProcessSpec *spec)
+{
+  Retry *retry = g_new (Retry, 1);
+
+  *retry = (Retry) { g_object_ref (task), spec };
+  gmp_process_settle_async (SETTLE_LIMIT, spec->options->priority, settled_cb, retry);
+}
+
+/* Where it takes @order over, that becomes %NULL. */
+static void
+give_locked (GmpProcessCache *self,
+             GmpProcessKind  *kind,
+             GTask           *task,
+             GmpProcessSpec **spec,
+             GArray          *deliveries)
+{
+  Delivery delivery = { NULL, gmp_process_kind_take_spare (kind, *spec), NULL, NULL };
+
+  if (delivery.started == NULL)
+    delivery.started = gmp_process_kind_start (kind, self->plain, *spec, &delivery.error);
+  if (delivery.started == NULL && give_way_locked (self))
+    {
+      g_clear_error (&delivery.error);
+      retry_later (task, g_steal_pointer (spec));
+      return;
+    }
+  delivery.task = g_object_ref (task);
+  if (delivery.started != NULL)
+    delivery.complaint = gmp_process_kind_complain (kind);
+  g_array_append_val (deliveries, delivery);
+}
+
 static void
 waiting_free (Waiting *waiting)
 {
@@ -248,8 +320,8 @@ serve_waiting_locked (GmpProcessCache *self,
 
   while ((waiting = g_queue_pop_head (&kind->waiting)) != NULL)
     {
-      give_locked (self, kind, waiting->task, waiting->spec, deliveries);
-      if (kind->waiting.length == 0)
+      give_locked (self, kind, waiting->task, &waiting->spec, deliveries);
+      if (kind->waiting.length == 0 && waiting->spec != NULL)
         refill (g_steal_pointer (&waiting->spec));
       waiting_free (waiting);
     }
@@ -365,7 +437,8 @@ order_locked (GmpProcessCache *self,
 {
   GmpProcessKind *kind = get_kind_locked (self, spec);
 
-  if (kind->state == GMP_SERVER_NONE && kind->was_wanted && spec->working_directory != NULL)
+  if (kind->state == GMP_SERVER_NONE && kind->was_wanted && spec->working_directory != NULL &&
+      !is_short_locked (self))
     {
       if (gmp_runtime_may_fork (spec->runtime))
         gmp_process_kind_start_server (kind, self->plain, spec);
@@ -383,12 +456,33 @@ order_locked (GmpProcessCache *self,
       return;
     }
   gmp_process_kind_renew_server (kind, self->plain, spec);
-  give_locked (self, kind, task, spec, deliveries);
-  if (kind->was_wanted)
-    refill (spec);
-  else
-    gmp_process_spec_free (spec);
+  give_locked (self, kind, task, &spec, deliveries);
+  if (spec != NULL && kind->was_wanted && !is_short_locked (self))
+    refill (g_steal_pointer (&spec));
+  g_clear_pointer (&spec, gmp_process_spec_free);
   kind->was_wanted = TRUE;
+}
+
+/* @order is started by itself, whatever could be had. */
+static void
+order_plain_locked (GmpProcessCache *self,
+                    GTask           *task,
+                    GmpProcessSpec  *spec,
+                    GArray          *deliveries)
+{
+  GError *error = NULL;
+  GmpStarted *started = gmp_started_new (self->plain, spec, FALSE, &error);
+  Delivery delivery = { NULL, started, error, NULL };
+
+  if (started == NULL && give_way_locked (self))
+    {
+      g_error_free (error);
+      retry_later (task, spec);
+      return;
+    }
+  delivery.task = g_object_ref (task);
+  g_array_append_val (deliveries, delivery);
+  gmp_process_spec_free (spec);
 }
 
 /* Starts a process, in the thread-default main context. Takes @order over. With @as_ever it is
@@ -403,7 +497,6 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
   GArray *deliveries;
-  GmpStarted *started;
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_process_cache_start_async);
@@ -418,24 +511,12 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
     }
   if (!is_enabled ())
     drop_kinds (self);
-  if (as_ever || !is_enabled ())
-    {
-      started = gmp_started_new (self->plain, spec, FALSE, &error);
-      if (started == NULL && gmp_process_cache_drop_spares (self))
-        {
-          g_clear_error (&error);
-          started = gmp_started_new (self->plain, spec, FALSE, &error);
-        }
-      if (started != NULL)
-        g_task_return_pointer (task, started, (GDestroyNotify) gmp_started_free);
-      else
-        g_task_return_error (task, error);
-      gmp_process_spec_free (spec);
-      return;
-    }
   deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
   g_mutex_lock (&self->lock);
-  order_locked (self, task, spec, deliveries);
+  if (as_ever || !is_enabled ())
+    order_plain_locked (self, task, spec, deliveries);
+  else
+    order_locked (self, task, spec, deliveries);
   unlock_and_deliver (self, deliveries);
 }
 
@@ -491,6 +572,7 @@ static void
 starter_free (GmpProcessCache *self)
 {
   drop_kinds (self);
+  gmp_process_settle (SETTLE_LIMIT);
   g_object_unref (self->plain);
   g_mutex_clear (&self->lock);
   g_free (self);

@@ -66,6 +66,7 @@ void            gmp_process_kind_add_spare     (GmpProcessKind *self,
                                                 GmpLauncher    *plain,
                                                 GmpProcessSpec *spec);
 gboolean        gmp_process_kind_drop_spares   (GmpProcessKind *self);
+gboolean        gmp_process_kind_give_way      (GmpProcessKind *self);
 
 GmpStarted *gmp_started_new        (GmpLauncher    *launcher,
                                     GmpProcessSpec *spec,

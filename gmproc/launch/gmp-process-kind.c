@@ -40,14 +40,12 @@ gmp_started_new (GmpLauncher    *launcher,
   return started;
 }
 
-/* It has nothing to do, so there is nothing to wait for but its end. */
+/* It has nothing to do, so it is killed. */
 void
 gmp_started_free (GmpStarted *started)
 {
   close (started->control_fd);
-  gmp_worker_process_kill (started->process);
-  gmp_worker_process_end_sync (started->process);
-  gmp_worker_process_free (started->process);
+  gmp_worker_process_abandon (started->process);
   g_free (started);
 }
 
@@ -71,15 +69,21 @@ gmp_process_kind_new (const GmpProcessSpec *spec)
   return self;
 }
 
-/* Ends its processes, and waits for that. */
+static void
+retire_servers (GmpProcessKind *self)
+{
+  g_clear_pointer (&self->server, gmp_fork_launcher_retire);
+  g_clear_pointer (&self->successor, gmp_fork_launcher_retire);
+}
+
+/* Ends its processes; gmp_process_settle() waits for that. */
 void
 gmp_process_kind_free (GmpProcessKind *self)
 {
   g_assert (self->waiting.length == 0);
 
   g_queue_clear_full (&self->spares, spare_free);
-  g_clear_object (&self->server);
-  g_clear_object (&self->successor);
+  retire_servers (self);
   g_free (self->reason);
   g_free (self->runtime);
   g_free (self->key);
@@ -91,7 +95,7 @@ refuse (GmpProcessKind *self,
         const char     *reason)
 {
   self->state = GMP_SERVER_REFUSED;
-  g_clear_object (&self->server);
+  g_clear_pointer (&self->server, gmp_fork_launcher_retire);
   g_free (self->reason);
   /* What follows in a text of Python's is where it was raised. */
   self->reason = g_utf8_make_valid (reason, (gssize) strcspn (reason, "\n"));
@@ -183,10 +187,10 @@ gmp_process_kind_renew_server (GmpProcessKind       *self,
     {
       if (gmp_fork_launcher_get_ready (self->successor, NULL))
         {
-          g_object_unref (self->server);
+          gmp_fork_launcher_retire (self->server);
           self->server = g_steal_pointer (&self->successor);
         }
-      g_clear_object (&self->successor);
+      g_clear_pointer (&self->successor, gmp_fork_launcher_retire);
     }
 }
 
@@ -197,7 +201,7 @@ lose_server (GmpProcessKind *self)
   if (gmp_fork_launcher_has_forked (self->server))
     {
       self->state = GMP_SERVER_NONE;
-      g_clear_object (&self->server);
+      g_clear_pointer (&self->server, gmp_fork_launcher_retire);
     }
   else
     {
@@ -288,4 +292,17 @@ gmp_process_kind_drop_spares (GmpProcessKind *self)
 
   g_queue_clear_full (&self->spares, spare_free);
   return result;
+}
+
+/* Ends all processes that no run has; %FALSE where there are none. */
+gboolean
+gmp_process_kind_give_way (GmpProcessKind *self)
+{
+  gboolean result = gmp_process_kind_drop_spares (self);
+
+  if (self->state != GMP_SERVER_READY)
+    return result;
+  self->state = GMP_SERVER_NONE;
+  retire_servers (self);
+  return TRUE;
 }

@@ -19,11 +19,11 @@ typedef struct {
   double  cpu_time;    /* of all threads, in seconds */
 } GmpProcessUsage;
 
-/* get_pid:     for messages to people; another process may have it once this was waited for.
+/* get_pid:     for messages to people; another process may have it once this was waited for. 0
+ *              where it is not known yet.
  * send_signal: does nothing when the process has ended.
- * wait_async:  finishes with the wait status, as of waitpid(), when the process has ended;
- *              @priority is that of its callback in the main context.
- * get_usage:   what is known of that, once it was waited for; the default is nothing, all 0. */
+ *
+ * Whoever watches the process says by gmp_process_set_ended() that it has ended. */
 
 #define GMP_TYPE_PROCESS (gmp_process_get_type ())
 G_DECLARE_DERIVABLE_TYPE (GmpProcess, gmp_process, GMP, PROCESS, GObject)
@@ -32,19 +32,9 @@ struct _GmpProcessClass
 {
   GObjectClass parent_class;
 
-  int             (*get_pid)     (GmpProcess *self);
-  void            (*send_signal) (GmpProcess          *self,
-                                  int                  signum);
-  void            (*wait_async)  (GmpProcess          *self,
-                                  int                  priority,
-                                  GCancellable        *cancellable,
-                                  GAsyncReadyCallback  callback,
-                                  gpointer             user_data);
-  gboolean        (*wait_finish) (GmpProcess          *self,
-                                  GAsyncResult        *result,
-                                  int                 *wait_status,
-                                  GError             **error);
-  GmpProcessUsage (*get_usage)   (GmpProcess *self);
+  int  (*get_pid)     (GmpProcess *self);
+  void (*send_signal) (GmpProcess *self,
+                       int         signum);
 };
 
 gboolean        gmp_process_is_foreign  (GmpProcess *self);
@@ -63,5 +53,18 @@ gboolean        gmp_process_wait_finish (GmpProcess          *self,
 GmpProcessUsage gmp_process_get_usage   (GmpProcess *self);
 void            gmp_process_end_sync    (GmpProcess          *self,
                                          guint                limit);
+void            gmp_process_expect_end  (GmpProcess *self);
+void            gmp_process_end_later   (GmpProcess          *self,
+                                         guint                limit);
+gboolean        gmp_process_has_ended   (GmpProcess *self);
+void            gmp_process_set_ended   (GmpProcess          *self,
+                                         int                  wait_status,
+                                         GmpProcessUsage      usage);
+void            gmp_process_settle      (guint                limit);
+void            gmp_process_settle_async  (guint                limit,
+                                           int                  priority,
+                                           GAsyncReadyCallback  callback,
+                                           gpointer             user_data);
+void            gmp_process_settle_finish (GAsyncResult *result);
 
 G_END_DECLS

@@ -40,8 +40,8 @@ reaper_thread (gpointer user_data)
 G_LOCK_DEFINE_STATIC (context);
 static GMainContext *context; /* (nullable): it has not begun */
 
-/* Held by the thread while it tells of an end: for GLib's locks are then taken by it, and a child
- * that was forked meanwhile would wait for them for ever. */
+/* Held by the thread while it tells of an end, or does what others have attached: for GLib's locks
+ * are then taken by it, and a child that was forked meanwhile would wait for them for ever. */
 G_LOCK_DEFINE_STATIC (telling);
 GMP_FORK_WAITS_FOR (telling)
 
@@ -101,6 +101,26 @@ gmp_reaper_begin (GError **error)
   return result;
 }
 
+/* Has @source dispatched in the reaper's thread, which is one that never blocks. */
+void
+gmp_reaper_attach (GSource *source)
+{
+  g_source_attach (source, context);
+}
+
+/* Around what such a source does, where that takes locks. */
+void
+gmp_reaper_enter (void)
+{
+  G_LOCK (telling);
+}
+
+void
+gmp_reaper_leave (void)
+{
+  G_UNLOCK (telling);
+}
+
 /* A worker that was killed, or failed, may have left processes behind, which are in the process
  * group that it has made for itself. Until it is waited for, no other group can have its number. */
 static void
@@ -145,7 +165,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
   int status = GMP_PROCESS_STATUS_UNKNOWN;
   int result;
 
-  G_LOCK (telling);
+  gmp_reaper_enter ();
   kill_left_behind (child->pid);
   do
     result = wait4 (child->pid, &status, 0, &usage);
@@ -154,7 +174,7 @@ ended_cb (int          fd G_GNUC_UNUSED,
   /* Where the program ignores SIGCHLD the kernel has thrown it all away. */
   child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
                  child->user_data);
-  G_UNLOCK (telling);
+  gmp_reaper_leave ();
   return G_SOURCE_REMOVE;
 }
 

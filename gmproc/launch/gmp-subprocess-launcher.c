@@ -38,12 +38,6 @@ struct _GmpSubprocess
 
   int pid;
   int pidfd;
-
-  GMutex lock;
-  GList *waits; /* of GTask; under lock, as what follows */
-  gboolean has_ended;
-  int wait_status;
-  GmpProcessUsage usage;
 };
 
 G_DEFINE_FINAL_TYPE (GmpSubprocess, gmp_subprocess, GMP_TYPE_PROCESS)
@@ -64,46 +58,8 @@ gmp_subprocess_send_signal (GmpProcess *process,
   if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 || errno == ESRCH)
     return;
   /* It is none, see gmp_reaper_open(), or the call is forbidden. */
-  g_mutex_lock (&self->lock);
-  if (!self->has_ended)
+  if (!gmp_process_has_ended (process))
     kill (self->pid, signum);
-  g_mutex_unlock (&self->lock);
-}
-
-static gboolean
-take_wait (GmpSubprocess *self,
-           GTask         *task)
-{
-  GList *link;
-
-  g_mutex_lock (&self->lock);
-  link = g_list_find (self->waits, task);
-  if (link != NULL)
-    self->waits = g_list_delete_link (self->waits, link);
-  g_mutex_unlock (&self->lock);
-  return link != NULL;
-}
-
-static void
-destroy_source (gpointer source)
-{
-  g_source_destroy (source);
-  g_source_unref (source);
-}
-
-static gboolean
-cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-              gpointer      user_data)
-{
-  GTask *task = user_data;
-
-  if (take_wait (g_task_get_source_object (task), task))
-    {
-      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                               "Nobody waits for the process any more");
-      g_object_unref (task);
-    }
-  return G_SOURCE_REMOVE;
 }
 
 /* Called in the reaper's thread. */
@@ -112,85 +68,11 @@ reaped_cb (int                  wait_status,
            const struct rusage *usage,
            gpointer             user_data)
 {
-  g_autoptr (GmpSubprocess) self = user_data;
-  g_autoptr (GList) waits = NULL;
+  g_autoptr (GmpProcess) self = user_data;
 
-  g_mutex_lock (&self->lock);
-  self->has_ended = TRUE;
-  self->wait_status = wait_status;
-  self->usage.peak_memory = (guint64) usage->ru_maxrss * 1024;
-  self->usage.cpu_time = gmp_limit_get_cpu_time (usage);
-  waits = g_steal_pointer (&self->waits);
-  g_mutex_unlock (&self->lock);
-  for (GList *link = waits; link != NULL; link = link->next)
-    {
-      g_task_return_int (link->data, wait_status);
-      g_object_unref (link->data);
-    }
-}
-
-static void
-gmp_subprocess_wait_async (GmpProcess         *process,
-                           int                 priority,
-                           GCancellable       *cancellable,
-                           GAsyncReadyCallback callback,
-                           gpointer            user_data)
-{
-  GmpSubprocess *self = GMP_SUBPROCESS (process);
-  g_autoptr (GTask) task = g_task_new (process, cancellable, callback, user_data);
-  gboolean has_ended;
-
-  g_task_set_source_tag (task, gmp_subprocess_wait_async);
-  g_task_set_priority (task, priority);
-  /* That it has ended counts, also when that is heard after it was cancelled. */
-  g_task_set_check_cancellable (task, FALSE);
-  if (cancellable != NULL)
-    {
-      GSource *source = g_cancellable_source_new (cancellable);
-
-      g_task_attach_source (task, source, G_SOURCE_FUNC (cancelled_cb));
-      g_task_set_task_data (task, source, destroy_source);
-    }
-  g_mutex_lock (&self->lock);
-  has_ended = self->has_ended;
-  if (!has_ended)
-    self->waits = g_list_prepend (self->waits, g_object_ref (task));
-  g_mutex_unlock (&self->lock);
-  if (has_ended)
-    g_task_return_int (task, self->wait_status);
-}
-
-static gboolean
-gmp_subprocess_wait_finish (GmpProcess   *process G_GNUC_UNUSED,
-                            GAsyncResult *result,
-                            int          *wait_status,
-                            GError      **error)
-{
-  GError *local = NULL;
-  gssize status;
-
-  /* The source holds the task. */
-  g_task_set_task_data (G_TASK (result), NULL, NULL);
-  status = g_task_propagate_int (G_TASK (result), &local);
-  if (local != NULL)
-    {
-      g_propagate_error (error, local);
-      return FALSE;
-    }
-  *wait_status = (int) status;
-  return TRUE;
-}
-
-static GmpProcessUsage
-gmp_subprocess_get_usage (GmpProcess *process)
-{
-  GmpSubprocess *self = GMP_SUBPROCESS (process);
-  GmpProcessUsage result;
-
-  g_mutex_lock (&self->lock);
-  result = self->usage;
-  g_mutex_unlock (&self->lock);
-  return result;
+  gmp_process_set_ended (self, wait_status,
+                         (GmpProcessUsage) { (guint64) usage->ru_maxrss * 1024,
+                                             gmp_limit_get_cpu_time (usage) });
 }
 
 static void
@@ -200,9 +82,6 @@ gmp_subprocess_finalize (GObject *object)
 
   if (self->pidfd != -1)
     close (self->pidfd);
-  /* In a forked child another thread's, which is not there, may hold it for ever. */
-  if (!gmp_process_is_foreign (GMP_PROCESS (self)))
-    g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_subprocess_parent_class)->finalize (object);
 }
 
@@ -214,16 +93,12 @@ gmp_subprocess_class_init (GmpSubprocessClass *klass)
   G_OBJECT_CLASS (klass)->finalize = gmp_subprocess_finalize;
   process_class->get_pid = gmp_subprocess_get_pid;
   process_class->send_signal = gmp_subprocess_send_signal;
-  process_class->wait_async = gmp_subprocess_wait_async;
-  process_class->wait_finish = gmp_subprocess_wait_finish;
-  process_class->get_usage = gmp_subprocess_get_usage;
 }
 
 static void
 gmp_subprocess_init (GmpSubprocess *self)
 {
   self->pidfd = -1;
-  g_mutex_init (&self->lock);
 }
 
 /* GMPROC_WRAP puts a debugger, valgrind or strace around each worker. */

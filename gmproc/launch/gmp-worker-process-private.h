@@ -37,6 +37,7 @@ void              gmp_worker_process_kill            (GmpWorkerProcess *self);
 void              gmp_worker_process_set_options     (GmpWorkerProcess  *self,
                                                       GmpOptions        *options);
 void              gmp_worker_process_end_sync        (GmpWorkerProcess *self);
+void              gmp_worker_process_abandon         (GmpWorkerProcess *self);
 int               gmp_worker_process_get_pid         (GmpWorkerProcess *self);
 gboolean          gmp_worker_process_is_watched      (GmpWorkerProcess *self);
 gboolean          gmp_worker_process_has_ended       (GmpWorkerProcess *self);

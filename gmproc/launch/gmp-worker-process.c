@@ -214,14 +214,15 @@ waited_cb (GObject      *source,
   self->ended (self->user_data);
 }
 
-/* Of all its threads, in seconds; 0 where it has ended. */
+/* Of all its threads, in seconds; 0 where it has ended, or has hardly begun. */
 static double
 get_cpu_time (GmpWorkerProcess *self)
 {
+  int pid = gmp_process_get_pid (self->process);
   clockid_t clock;
   struct timespec time;
 
-  if (clock_getcpuclockid (gmp_process_get_pid (self->process), &clock) != 0 ||
+  if (pid == 0 || clock_getcpuclockid (pid, &clock) != 0 ||
       clock_gettime (clock, &time) != 0)
     return 0;
   return time.tv_sec + time.tv_nsec / 1e9;
@@ -325,6 +326,18 @@ gmp_worker_process_end_sync (GmpWorkerProcess *self)
   gmp_line_reader_drain (self->err);
 }
 
+/* Kills one that is not watched and has nothing to do, and frees @self. */
+void
+gmp_worker_process_abandon (GmpWorkerProcess *self)
+{
+  gmp_process_expect_end (self->process);
+  gmp_worker_process_kill (self);
+  self->line = ignore_line;
+  gmp_line_reader_drain (self->err);
+  gmp_worker_process_free (self);
+}
+
+/* 0 where it is not known yet. */
 int
 gmp_worker_process_get_pid (GmpWorkerProcess *self)
 {

@@ -186,6 +186,8 @@ describe (GmpJob           *self,
 
   if (process != NULL)
     {
+      if (end.pid == 0)
+        end.pid = gmp_worker_process_get_pid (process);
       end.has_ended = gmp_worker_process_has_ended (process);
       end.wait_status = gmp_worker_process_get_wait_status (process);
       end.was_signalled = gmp_worker_process_was_signalled (process);

@@ -259,6 +259,8 @@ ready_cb (guint    pid,
 {
   GmpWorkerProxy *self = user_data;
 
+  if (self->run->pid == 0)
+    gmp_oom_witness_follow (&self->memory, (int) pid);
   self->run->pid = (int) pid;
   self->is_ready = TRUE;
   gmp_job_started (self->run);
@@ -412,9 +414,12 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
       return;
     }
   self->run->was_connected = TRUE;
+  if (self->run->pid == 0)
+    self->run->pid = gmp_worker_process_get_pid (self->process);
   call_run (self);
   /* While the worker is at it already. */
-  gmp_oom_witness_follow (&self->memory, self->run->pid);
+  if (self->run->pid != 0)
+    gmp_oom_witness_follow (&self->memory, self->run->pid);
 }
 
 /* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and

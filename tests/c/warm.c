@@ -369,6 +369,22 @@ is_own_child (int pid)
   return waitid (P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+/* Returns the next, when there is one. */
+static int
+await_server (GmpWorkers *workers,
+              int         server)
+{
+  int another = server;
+
+  while (another == server || another == getpid () || !is_own_child (another))
+    {
+      g_autoptr (GVariant) pids = run_one (workers);
+
+      g_variant_get (pids, "(ii)", NULL, &another);
+    }
+  return another;
+}
+
 /* The server is killed: workers are started as ever until there is another. */
 static void
 test_server_killed (void)
@@ -378,17 +394,91 @@ test_server_killed (void)
 
   for (int turn = 0; turn < 3; turn++)
     {
-      int another = server;
-
       g_assert_no_errno (kill (server, SIGKILL));
-      while (another == server || !is_own_child (another))
-        {
-          g_autoptr (GVariant) pids = run_one (workers);
-
-          g_variant_get (pids, "(ii)", NULL, &another);
-        }
-      server = another;
+      server = await_server (workers, server);
     }
+}
+
+/* A server that does not answer holds up no main loop. It is stopped before a run, in which a
+ * process has to be forked; or during one, whose end it then does not tell. What the loop does
+ * meanwhile is all by events: each turn of it begins the next, and they are counted. */
+
+static guint n_turns;
+
+static gboolean
+turn_cb (gpointer user_data G_GNUC_UNUSED)
+{
+  n_turns++;
+  return G_SOURCE_CONTINUE;
+}
+
+static GSource *
+count_turns (void)
+{
+  GSource *source = g_timeout_source_new (1);
+
+  n_turns = 0;
+  g_source_set_callback (source, turn_cb, NULL, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  return source;
+}
+
+static void
+check_stalled_run (GmpWorkers *workers,
+                   int         id)
+{
+  g_autoptr (GSource) source = count_turns ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_run_async (workers, &id, 1, NULL, gmp_test_done_cb, &result);
+  results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
+  g_source_destroy (source);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+  g_test_message ("%u turns", n_turns);
+  /* The server has seconds for its answer. */
+  g_assert_cmpuint (n_turns, >, 100);
+}
+
+static void
+test_server_stalls (void)
+{
+  g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+  int server = warm_up (workers);
+
+  g_assert_no_errno (kill (server, SIGSTOP));
+  check_stalled_run (workers, 1);
+  /* Others are started as ever until there is another server. */
+  await_server (workers, server);
+}
+
+static void
+stop_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
+                int         id G_GNUC_UNUSED,
+                GVariant   *value,
+                gpointer    user_data)
+{
+  int parent;
+
+  g_variant_get (value, "(ii)", NULL, &parent);
+  g_assert_cmpint (parent, !=, getpid ());
+  g_assert_no_errno (kill (parent, SIGSTOP));
+  gmp_test_meet (gmp_test_meeting_path (user_data));
+}
+
+static void
+test_server_stalls_meanwhile (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+
+  warm_up (workers);
+  gmp_test_add_worker (workers, 2, tell_and_meet,
+                       g_variant_new_string (gmp_test_meeting_path (meeting)));
+  g_signal_connect (workers, "progress", G_CALLBACK (stop_parent_cb), meeting);
+  check_stalled_run (workers, 2);
 }
 
 static void
@@ -577,6 +667,8 @@ main (int    argc,
   gmp_test_add ("/warm/output", test_output);
   gmp_test_add ("/warm/redirected-output", test_redirected_output);
   gmp_test_add ("/warm/server-killed", test_server_killed);
+  gmp_test_add ("/warm/server-stalls", test_server_stalls);
+  gmp_test_add ("/warm/server-stalls-meanwhile", test_server_stalls_meanwhile);
   gmp_test_add ("/warm/server-killed-meanwhile", test_server_killed_meanwhile);
   gmp_test_add ("/warm/application-killed", test_application_killed);
   gmp_test_add ("/warm/threads", test_threads);
