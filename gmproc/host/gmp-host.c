@@ -276,7 +276,6 @@ run_worker (GmpHost           *self,
   GMP_GUARD (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->id, error);
   if (worker == NULL)
     return NULL;
-  g_object_set (worker, "id", job->id, NULL);
   set_rules (job);
   gmp_worker_skeleton_ready (control);
   if (g_str_equal (job->role, "server") && GMP_IS_SERVER_WORKER (worker))

@@ -30,12 +30,13 @@ G_BEGIN_DECLS
     }                                                                     \
   while (0)
 
-void     gmp_guard_set_worker    (const char *id);
-void     gmp_guard_end_forked    (void);
-void     gmp_guard_mark          (void);
-guint    gmp_guard_count         (void);
-gboolean gmp_guard_is_made_again (gpointer    method,
-                                  guint       before);
-void     gmp_guard_make_ready    (void);
+void        gmp_guard_set_worker    (const char *id);
+const char *gmp_guard_get_worker    (void);
+void        gmp_guard_end_forked    (void);
+void        gmp_guard_mark          (void);
+guint       gmp_guard_count         (void);
+gboolean    gmp_guard_is_made_again (gpointer    method,
+                                     guint       before);
+void        gmp_guard_make_ready    (void);
 
 G_END_DECLS

@@ -38,6 +38,12 @@ gmp_guard_set_worker (const char *id)
   worker_generation = gmp_fork_get_generation ();
 }
 
+const char *
+gmp_guard_get_worker (void)
+{
+  return worker_id;
+}
+
 void
 gmp_guard_mark (void)
 {

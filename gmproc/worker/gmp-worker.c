@@ -5,6 +5,7 @@
  */
 
 #include "worker/gmp-worker-private.h"
+#include "worker/gmp-worker-binding.h"
 
 #include "base/gmp-error.h"
 #include "worker/gmp-guard-private.h"
@@ -194,12 +195,9 @@ gmp_worker_set_property (GObject      *object,
   switch (prop_id)
     {
     case PROP_ID:
-      if (g_strcmp0 (priv->id, g_value_get_string (value)) != 0)
-        {
-          g_free (priv->id);
-          priv->id = g_value_dup_string (value);
-          g_object_notify_by_pspec (object, pspec);
-        }
+      priv->id = g_value_dup_string (value);
+      if (priv->id == NULL)
+        priv->id = g_strdup (gmp_guard_get_worker ());
       break;
 
     default:
@@ -224,12 +222,13 @@ gmp_worker_class_init (GmpWorkerClass *klass)
    * GmpWorker:id: (getter get_id)
    *
    * The worker's name: a client's is the id that the application gave it, a server's is "server".
+   * An object that is made in the worker's process has it without being told.
    *
    * Since: 0.1
    */
   properties[PROP_ID] = g_param_spec_string ("id", NULL, NULL, NULL,
-                                             G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
-                                             G_PARAM_EXPLICIT_NOTIFY);
+                                             G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY |
+                                             G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -244,7 +243,7 @@ gmp_worker_init (GmpWorker *self G_GNUC_UNUSED)
  *
  * The worker's name.
  *
- * Returns: (nullable): the id that the application gave it; %NULL before the worker is started
+ * Returns: (nullable): the id that the application gave it; %NULL outside a worker's process
  *
  * Since: 0.1
  */

@@ -43,15 +43,11 @@ struct _GmpWorkerClass
   gpointer _reserved[8];
 };
 
-GMP_PUBLIC const char   *gmp_worker_get_id           (GmpWorker  *self);
-GMP_PUBLIC const char   *gmp_worker_get_application_runtime (void);
-GMP_PUBLIC const char   *gmp_worker_get_peer_runtime (GmpWorker  *self,
-                                                      const char *peer_id);
-GMP_PUBLIC gboolean      gmp_worker_report           (GVariant   *value,
-                                                      GError    **error);
-GMP_PUBLIC gboolean      gmp_worker_report_turn      (GVariant   *value,
-                                                      GError    **error);
-GMP_PUBLIC GCancellable *gmp_worker_get_cancellable  (void);
-GMP_PUBLIC void          gmp_worker_enter            (void);
+GMP_PUBLIC const char   *gmp_worker_get_id          (GmpWorker *self);
+GMP_PUBLIC gboolean      gmp_worker_report          (GVariant  *value,
+                                                     GError   **error);
+GMP_PUBLIC gboolean      gmp_worker_report_turn     (GVariant  *value,
+                                                     GError   **error);
+GMP_PUBLIC GCancellable *gmp_worker_get_cancellable (void);
 
 G_END_DECLS

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include <gmproc-binding.h>
+
 #include "gmp-test.h"
 
 #include <stdlib.h>

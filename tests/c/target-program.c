@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include <gmproc.h>
+#include <gmproc-binding.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include <gmproc.h>
+#include <gmproc-binding.h>
 
 GVariant *native_describe (GVariant *params, GError **error);
 GVariant *native_fail     (GVariant *params, GError **error);

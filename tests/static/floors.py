@@ -34,6 +34,9 @@ ALLOWED = {
 GENERATED_PUBLIC = {'base/gmp-enum-types.h', 'base/gmp-version.h'}
 GENERATED_PRIVATE = {'peer/gmp-worker-dbus.h'}
 
+# For programs, and for bindings to other languages.
+UMBRELLAS = ('gmproc.h', 'gmproc-binding.h')
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -79,13 +82,14 @@ def check_program(path: Path, name: str) -> list[str]:
             if included != 'gmproc.h' and (quoted or included.split('/')[0] in ALLOWED)]
 
 
-def check_umbrella(library: Path, public: set[str]) -> list[str]:
-    """gmproc.h includes every public header, and nothing else."""
-    umbrella = {name for _, name, _ in includes(library / 'gmproc.h')}
-    problems = [f'gmproc.h: does not include the public header "{name}"'
-                for name in sorted(public - umbrella)]
-    problems += [f'gmproc.h: includes "{name}", which is no public header'
-                 for name in sorted(umbrella - public)]
+def check_umbrellas(library: Path, public: set[str]) -> list[str]:
+    """gmproc.h and gmproc-binding.h include every public header, and nothing else."""
+    included = {name for umbrella in UMBRELLAS for _, name, quoted in includes(library / umbrella)
+                if quoted}
+    problems = [f'gmproc.h: does not include the public header "{name}", nor does gmproc-binding.h'
+                for name in sorted(public - included)]
+    problems += [f'gmproc.h or gmproc-binding.h: includes "{name}", which is no public header'
+                 for name in sorted(included - public)]
     return problems
 
 
@@ -97,7 +101,7 @@ def check(root: Path) -> tuple[list[str], int]:
     files = sorted(path for path in library.rglob('*') if path.name.endswith(('.c', '.h', '.h.in')))
     for path in files:
         name = path.relative_to(library).as_posix()
-        if name == 'gmproc.h':
+        if name in UMBRELLAS:
             continue
         if '/' not in name and name.endswith('.c'):
             problems += check_program(path, name)
@@ -110,7 +114,7 @@ def check(root: Path) -> tuple[list[str], int]:
         for number, included, quoted in includes(path):
             if problem := check_line(library, name, included, quoted):
                 problems.append(f'gmproc/{name}:{number}: {problem}')
-    return problems + check_umbrella(library, public), len(files)
+    return problems + check_umbrellas(library, public), len(files)
 
 
 # File, text, and a piece of the one problem that has to be found.
@@ -133,6 +137,7 @@ BAD_FILES = [
 GOOD_FILES = {
     'gmproc.h': '#include "base/gmp-enum-types.h"\n#include "base/gmp-version.h"\n'
                 '#include "base/gmp-good.h"\n#include "host/gmp-host.h"\n',
+    'gmproc-binding.h': '#include <gmproc.h>\n',
     'base/gmp-good.h': '#include <gio/gio.h>\n',
     'host/gmp-host.h': '#include "base/gmp-good.h"\n',
     'channel/gmp-good-private.h': '#include "base/gmp-good.h"\n',

@@ -9,7 +9,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <gmproc.h>
+#include <gmproc-binding.h>
 
 G_BEGIN_DECLS
 

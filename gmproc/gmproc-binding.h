@@ -1,0 +1,17 @@
+/* gmproc-binding.h: what a binding to another language needs besides gmproc.h
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gmproc.h>
+
+#define GMPROC_INSIDE
+
+#include "base/gmp-signals.h"
+#include "host/gmp-host.h"
+#include "worker/gmp-worker-binding.h"
+
+#undef GMPROC_INSIDE
