@@ -130,6 +130,145 @@ if __name__ == '__main__':
 ''') == "{'a': 'a!', '0': '0?', '1': '1?'}\n{1: 49}\n"
 
 
+COMPLETE = """
+import os
+import gi
+gi.require_version('Gmp', '1')
+from gi.repository import Gio, GLib, GObject, Gmp
+
+APPLICATION = os.getpid() if __name__ == '__main__' else None
+
+class Server(Gmp.ServerWorker):
+    def do_process(self, client_id, request):
+        return GLib.Variant('s', client_id + request.get_string())
+
+class Client(Gmp.ClientWorker):
+    answer = None
+
+    def do_start(self, params):
+        self.params = params
+
+    def do_process(self):
+        return self.params
+
+    def do_update(self, response):
+        self.answer = response
+
+    def do_done(self):
+        return self.answer is not None
+
+    def do_finish(self):
+        return self.answer
+
+class Application(Gmp.ClientServer):
+    def do_process(self, client_id, request):
+        assert os.getpid() == APPLICATION
+        return GLib.Variant('s', client_id + '=' + request.get_string())
+
+class Turns(Gmp.Workers):
+    def do_start(self, id, params):
+        assert APPLICATION is None
+        self.left = params.unpack()
+        self.trace = ['start']
+
+    def do_process(self, id, params):
+        self.left -= 1
+        self.trace.append('process')
+        if id == 3:
+            raise ValueError('three')
+        return GLib.Variant('(isi)', (id, ' '.join(self.trace), params.unpack()))
+
+    def do_wait(self, id):
+        self.trace.append('wait')
+
+    def do_done(self, id):
+        self.trace.append('done')
+        return self.left == 0
+
+    def do_finish(self, id):
+        return GLib.Variant('s', ' '.join(self.trace)) if id == 2 else None
+
+    def do_update(self, id, result):
+        assert os.getpid() == APPLICATION
+        print(id, result)
+        if id == 4:
+            raise GLib.Error.new_literal(Gio.io_error_quark(), 'no room', Gio.IOErrorEnum.NO_SPACE)
+
+class Simple(Gmp.Workers):
+    def do_process(self, id, params):
+        return GLib.Variant('i', id * id)
+
+class Nothing(Gmp.Workers):
+    pass
+
+def serve(cs):
+    cs.new_worker('a', Client, GLib.Variant('s', '!'))
+    cs.new_worker('b', Client.__gtype__, GLib.Variant('s', '?'))
+    print(cs.run(None, None).unpack())
+
+if __name__ == '__main__':
+    serve(Gmp.ClientServer.new(Server))
+    serve(Gmp.ClientServer.new(Server.__gtype__))
+    serve(Gmp.ClientServer(server_type=Server))
+    serve(Gmp.ClientServer(server_type=Server.__gtype__))
+    serve(Application())
+    serve(Application.new(GObject.TYPE_NONE))
+    simple = Simple()
+    simple.add(7, None, None)
+    simple.add(8)
+    print(simple.run().unpack())
+    turns = Turns(max_parallel=1)
+    for id, n in ((1, 2), (2, 1), (3, 1), (4, 100)):
+        turns.add(id, None, GLib.Variant('i', n))
+    print(turns.run([1, 2]).unpack())
+    for id in 3, 4:
+        try:
+            turns.run([id])
+        except GLib.Error as error:
+            print(error.domain, error.message.splitlines()[0].partition(': ')[2])
+    nothing = Nothing()
+    nothing.add(1)
+    try:
+        nothing.run()
+    except GLib.Error as error:
+        print(error.matches(Gmp.error_quark(), Gmp.Error.NOT_FOUND))
+"""
+
+SERVED = "{'a': 'a!', 'b': 'b?'}\n"
+SERVED_HERE = "{'a': 'a=!', 'b': 'b=?'}\n"
+
+COMPLETE_OUTPUT = SERVED * 4 + SERVED_HERE * 2 + """\
+{7: 49, 8: 64}
+1 (1, 'start process', 2)
+1 (1, 'start process done wait process', 2)
+2 (2, 'start process', 1)
+{1: (1, 'start process done wait process', 2), 2: 'start process done'}
+gmp-error-quark ValueError: three
+4 (4, 'start process', 100)
+g-io-error-quark no room
+True
+"""
+
+
+def test_classes_of_a_script(script):
+    assert script.output(COMPLETE) == COMPLETE_OUTPUT
+
+
+def test_classes_of_a_module(script):
+    main = COMPLETE.replace("if __name__ == '__main__':", 'def main():')
+    script.write(main.replace("os.getpid() if __name__ == '__main__' else None",
+                              "int(os.environ['MAIN']) if 'MAIN' in os.environ else None"),
+                 'module.py')
+    assert script.output("""
+import os
+if __name__ == '__main__':
+    os.environ['MAIN'] = str(os.getpid())
+    import module
+    del os.environ['MAIN']
+    module.main()
+""") == COMPLETE_OUTPUT
+
+
 def on_main_loop(begin):
     """Runs the default main loop until the Run that begin() returns is done."""
     loop = GLib.MainLoop()

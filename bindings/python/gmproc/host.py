@@ -6,7 +6,7 @@
 Applications in Python send functions and classes along, pickled; others name them in targets:
 ``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``.
 Such a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker,
-of this package, or one of PyGObject's from Gmp. Their values are then what every language knows.
+of this package, or one of PyGObject's from Gmp, which may be a Gmp.Workers too. Their values are then what every language knows.
 """
 
 from __future__ import annotations
@@ -89,12 +89,14 @@ class Host:
     # Of the run that is to come: what returns the function's result, or the server or client.
     _work: Callable[[], Any]
     _is_function: bool
+    _is_object: bool  # a Gmp.Workers of PyGObject's, whose methods the library calls
 
     @_flushing
     def prepare(self, description: str, id: str, params: Any) -> None:
         _forget_variables()
         target = 'python:' + description
         self._is_function = target == _task.FUNCTION
+        self._is_object = False
         if target in (_task.FUNCTION, _task.SERVER, _task.CLIENT):
             self._prepare_task(target, params)
         else:
@@ -122,6 +124,9 @@ class Host:
         bases = kind.__mro__ if isinstance(kind, type) else ()
         if _gmproc.is_worker_type(kind):
             self._work = kind
+        elif _gmproc.is_workers_type(kind):
+            self._is_function = self._is_object = True
+            self._work = kind
         elif ServerWorker in bases:
             self._work = partial(_gmproc.new_server, Life(kind(), _load_params(params), {}))
         elif ClientWorker in bases:
@@ -142,7 +147,8 @@ class Host:
             raise make_gerror(ErrorCode.NOT_FOUND, f"'{description}' is a class of servers or "
                               'clients, and no function')
         try:
-            return dump_result(complete(self._take_work()()))
+            value = complete(self._take_work()())
+            return value if self._is_object else dump_result(value)
         finally:
             close_loop()
 

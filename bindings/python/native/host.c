@@ -39,19 +39,29 @@ call_method (const char *name,
   return returned;
 }
 
+/* An object of PyGObject's, whose methods the library calls, or a result. */
 static GVariant *
-call (GmpHost    *self G_GNUC_UNUSED,
+call (GmpHost    *self,
       const char *description,
       const char *id,
-      GVariant   *params G_GNUC_UNUSED,
+      GVariant   *params,
       GError    **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
   PyObject *returned = call_method ("call", Py_BuildValue ("(ss)", description, id), error);
+  GObject *object = returned != NULL ? native_pygobject_get_object (returned) : NULL;
   GVariant *result = NULL;
 
-  if (returned != NULL && !native_get_params (returned, &result))
-    native_take_exception (error, NULL, NULL);
+  if (object != NULL)
+    {
+      Py_BEGIN_ALLOW_THREADS
+      result = gmp_host_call_instance (self, object, id, params, error);
+      Py_END_ALLOW_THREADS
+    }
+  else if (returned != NULL && !native_get_params (returned, &result))
+    {
+      native_take_exception (error, NULL, NULL);
+    }
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return result;

@@ -140,6 +140,25 @@ report (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
+/* Of a function of Workers. */
+static PyObject *
+report_turn (PyObject *module G_GNUC_UNUSED,
+             PyObject *boxed)
+{
+  g_autoptr (GVariant) value = NULL;
+  GError *error = NULL;
+  gboolean is_sent;
+
+  if (!native_get_params (boxed, &value))
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  is_sent = gmp_worker_report_turn (value, &error);
+  Py_END_ALLOW_THREADS
+  if (!is_sent)
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
 static PyObject *
 is_worker (PyObject *module G_GNUC_UNUSED,
            PyObject *unused G_GNUC_UNUSED)
@@ -153,6 +172,14 @@ is_worker_type (PyObject *module G_GNUC_UNUSED,
                 PyObject *kind)
 {
   return PyBool_FromLong (g_type_is_a (native_pygobject_get_type (kind), GMP_TYPE_WORKER));
+}
+
+/* Whether it is one of Gmp.Workers. */
+static PyObject *
+is_workers_type (PyObject *module G_GNUC_UNUSED,
+                 PyObject *kind)
+{
+  return PyBool_FromLong (g_type_is_a (native_pygobject_get_type (kind), GMP_TYPE_WORKERS));
 }
 
 static PyObject *
@@ -227,6 +254,8 @@ static PyMethodDef methods[] = {
   { "report", report, METH_O, NULL },
   { "is_worker", is_worker, METH_NOARGS, NULL },
   { "is_worker_type", is_worker_type, METH_O, NULL },
+  { "is_workers_type", is_workers_type, METH_O, NULL },
+  { "report_turn", report_turn, METH_O, NULL },
   { "run_host", native_run_host, METH_O, NULL },
   { "check_fork", native_check_fork, METH_NOARGS, NULL },
   { "report_modules", native_report_modules, METH_O, NULL },

@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 
-from gi.repository import GLib
+from gi.repository import GLib, GObject
 
 from ..module import get_introspection_module
 from ..overrides import override
@@ -37,6 +37,26 @@ def _make_target(found):
         raise TypeError(f'{found!r} is not at the top of a module, so another process cannot find '
                         'it')
     return f'python:{module}:{found.__qualname__}'
+
+
+def _is_native(kind):
+    """Whether a class is one of C, as introspection shows it."""
+    return kind.__module__.startswith(('gi.repository.', 'gi.overrides.'))
+
+
+def _find_class(kind):
+    """A class of Python's, also by its GType; None for no class; the GType of one of C, which a
+    worker finds by that."""
+    if isinstance(kind, GObject.GType):
+        if kind in (GObject.TYPE_INVALID, GObject.TYPE_NONE):
+            return None
+        # One that is not registered by Python has no class of its own, or one of introspection.
+        if kind.pytype is None or kind.pytype.__gtype__ != kind:
+            return kind
+        kind = kind.pytype
+    if isinstance(kind, type) and issubclass(kind, GObject.Object) and _is_native(kind):
+        return kind.__gtype__
+    return kind
 
 
 def _guarded(method):
@@ -73,11 +93,14 @@ class ClientWorker(_Guard, Gmp.ClientWorker):
 
 
 class Workers(_Guard, Gmp.Workers):
-    def add(self, id, method, params=None):
-        """Adds a worker that runs a function of a module, or of the main script."""
-        if method is None:
-            raise TypeError("The process of a subclass runs in C only: give a function")
-        return self.add_target(id, _make_target(method), params)
+    def add(self, id, method=None, params=None):
+        """Adds a worker that runs a function of a module, or of the main script; None for the
+        ``do_process`` of a subclass."""
+        if method is not None:
+            return self.add_target(id, _make_target(method), params)
+        if _is_native(type(self)):
+            return Gmp.Workers.add(self, id, None, params)
+        return self.add_target(id, _make_target(type(self)), params)
 
     def run(self, ids=None, cancellable=None):
         """Runs the workers with these ids; None for all."""
@@ -85,19 +108,30 @@ class Workers(_Guard, Gmp.Workers):
 
 
 class ClientServer(_Guard, Gmp.ClientServer):
-    def __init__(self, server=None, **properties):
-        if server is not None:
-            properties['server_target'] = _make_target(server)
+    def __init__(self, server=None, server_type=None, **properties):
+        found = _find_class(server if server is not None else server_type)
+        if isinstance(found, GObject.GType):
+            properties['server_type'] = found
+        elif found is not None:
+            properties['server_target'] = _make_target(found)
         super().__init__(**properties)
 
-    def new_worker(self, id, client, params=None):
-        """Adds a client of a class of a module, or of the main script."""
-        return self.new_worker_target(id, _make_target(client), params)
+    @classmethod
+    def new(cls, server_type=None):
+        """Makes an application whose server is of a class; None where it is the server itself."""
+        return cls(server_type)
 
-    def new_workers(self, n, client, params=None):
+    def new_worker(self, id, client_type, params=None):
+        """Adds a client of a class of a module, or of the main script."""
+        found = _find_class(client_type)
+        if isinstance(found, GObject.GType):
+            return Gmp.ClientServer.new_worker(self, id, found, params)
+        return self.new_worker_target(id, _make_target(found), params)
+
+    def new_workers(self, n, client_type, params=None):
         """Adds clients with the ids "0", "1" and so on."""
         for i in range(n):
-            self.new_worker(str(i), client, params)
+            self.new_worker(str(i), client_type, params)
         return True
 
 
