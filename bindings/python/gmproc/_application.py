@@ -14,7 +14,7 @@ import _gmproc
 from . import _main_module
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._gerror import ErrorCode
-from ._options import set_defaults
+from ._options import is_captured, set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job
 from ._task import Setting, derive_seed
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Where this package is, and the module of it in C: one folder, once they are installed.
 _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             os.path.dirname(os.path.abspath(str(_gmproc.__file__)))]
+
+# What the command was made of.
+_command: tuple[str, list[str], list[str]] | None = None
 
 # The current folder, which -c puts first, is none of the application's. What the application can
 # import, its workers can.
@@ -47,9 +50,13 @@ def set_command() -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
         return
+    global _command
+    path = _main_module.search_path()
+    if _command == (sys.executable, path, sys.warnoptions):
+        return
+    _command = sys.executable, list(path), list(sys.warnoptions)
     from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
 
-    path = _main_module.search_path()
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     _gmproc.set_command([sys.executable, *_args_from_interpreter_flags(), '-c',
                          _BOOT.format(path=path)])
@@ -225,7 +232,8 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     ``forgive`` has dealt with is none. Where nobody wants to know of failures, the C library logs
     the death of a worker. ``methods`` are the application's that are called too."""
     outcome.native = native
-    job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)}
+    job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)
+                     if getattr(application, name) is not None}
     outcome.is_told = application.on_failed is not None or forgive is not None
 
     def on_result(name: Any, value: Any) -> None:
@@ -256,6 +264,11 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     def on_output(name: Any, stream: Any, line: str) -> None:
         job.notify(application.on_output, outcome.get_id(name), stream, line)
 
-    return [native.connect(signal, handler, job.catch) for signal, handler in (
-        ('result', on_result), ('failed', on_failed), ('restarted', on_restarted),
-        ('progress', on_progress), ('output', on_output)) if signal != 'failed' or outcome.is_told]
+    handlers: dict[str, Callable[..., None]] = {'result': on_result, 'progress': on_progress}
+    if outcome.is_told:
+        handlers['failed'] = on_failed
+    if application.restart != 'never':
+        handlers['restarted'] = on_restarted
+    if is_captured(application):
+        handlers['output'] = on_output
+    return [native.connect(signal, handler, job.catch) for signal, handler in handlers.items()]

@@ -14,7 +14,7 @@ from ._application import (Application, State, check_target, choose, connect, ke
                            make_setting, set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
-from ._options import set_defaults, set_native_options
+from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
 from ._worker import ClientWorker, ServerWorker
 
@@ -343,7 +343,7 @@ class ClientServer(Application):
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)
             packed = self._dump(task, None, setting)
-        set_native_options(self, native)
+        NativeOptions(native).take(self)
         return native, packed
 
     def _dump(self, task: _task.Task | None, params: Any, setting: _task.Setting) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from operator import attrgetter
 from types import BuiltinFunctionType, FunctionType
 
 import _gmproc
@@ -98,25 +99,33 @@ def _find_used() -> set[str]:
     return used | {name for name in list(sys.modules) if is_among(name, packages)}
 
 
+_get_spec = attrgetter('__spec__')
+
+
 class _Choice:
     """What was found at the last look, which is worth another when modules were loaded since."""
 
     def __init__(self) -> None:
         self.specs: dict[str, Any] = {}
-        self.n_modules = 0
         self.reloaded: set[str] = set()
+        # For a quick look: all modules, those that are watched, and what they had.
+        self._all: list[Any] = []
+        self._watched: list[Any] = []
+        self._had: list[Any] = []
 
     def look(self) -> None:
         modules = sys.modules
+        if self._all == list(modules.values()) and self._had == list(map(_get_spec, self._watched)):
+            return
         # Reloading a module gives it another: workers then load it as it is now, each for itself.
         changed = {name for name, spec in self.specs.items()
                    if getattr(modules.get(name), '__spec__', None) is not spec}
         self.reloaded |= changed
-        if not changed and self.n_modules == len(modules):
-            return
-        self.n_modules = len(modules)
+        self._all = list(modules.values())
         self.specs = {name: getattr(module, '__spec__', None)
                       for name, module in list(modules.items()) if is_shared(name)}
+        self._watched = [modules[name] for name, spec in self.specs.items() if spec is not None]
+        self._had = list(map(_get_spec, self._watched))
         used = _find_used()
         _gmproc.add_modules([name for name in self.specs if name in used])
 

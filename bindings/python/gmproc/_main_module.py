@@ -61,9 +61,9 @@ def _find() -> dict[str, str]:
     return {'init_main_from_path': path} if os.path.isfile(path) else {}
 
 
-def is_carried() -> bool:
-    """Whether workers can have ``__main__``."""
-    return bool(_find())
+def is_carried(description: dict[str, Any]) -> bool:
+    """Whether workers have ``__main__``."""
+    return 'init_main_from_path' in description or 'init_main_from_name' in description
 
 
 def search_path() -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 import _gmproc
 
@@ -53,6 +54,8 @@ _DECIDED = {'runtime', 'reuse', 'fresh_modules', 'capture_output'}
 # By name: the default, and from what to what a number may be. All of them are what the C library
 # says.
 _KINDS = {kind: kind.list_options() for kind in (_gmproc.Workers, _gmproc.ClientServer)}
+_GETTERS = {kind: attrgetter('on_output', *(name for name in options if name != 'runtime'))
+            for kind, options in _KINDS.items()}
 _COMMON = set(_KINDS[_gmproc.Workers]) & set(_KINDS[_gmproc.ClientServer])
 
 
@@ -79,20 +82,46 @@ def _convert(application: Any, name: str, limits: tuple[Any, Any, Any]) -> Any:
     return value
 
 
-def set_native_options(application: Any, native: Native, **decided: Any) -> None:
-    """Hands the options over, and what was ``decided`` besides. Setting one ends the processes that
-    were kept, so only what has changed."""
-    options = _KINDS[_gmproc.Workers if isinstance(native, _gmproc.Workers)
-                     else _gmproc.ClientServer]
-    values = {name: _convert(application, name, limits) for name, limits in options.items()
-              if name not in _DECIDED} | decided
-    values['fresh_modules'] = _installed.choose_fresh(application.fresh_modules or ())
-    values['capture_output'] = bool(application.capture_output or
-                                    application.on_output is not None)
-    for name, value in values.items():
-        before = native.get_property(name)
-        if before != value and (value or before):
-            try:
-                native.set_property(name, value)
-            except (TypeError, ValueError) as reason:
-                raise type(reason)(f'{name}: {reason}') from None
+class NativeOptions:
+    """The options of a C object. Setting one ends the processes that were kept, so only what has
+    changed is handed over; and most often nothing has."""
+
+    def __init__(self, native: Native) -> None:
+        kind = _gmproc.Workers if isinstance(native, _gmproc.Workers) else _gmproc.ClientServer
+        self._native = native
+        self._limits = _KINDS[kind]
+        self._values = {name: limits[0] for name, limits in self._limits.items()}
+        self._get = _GETTERS[kind]
+        self._last: Any = None
+
+    def set(self, name: str, value: Any) -> None:
+        before = self._values[name]
+        if before == value or not before and not value:
+            return
+        self._last = None
+        try:
+            self._native.set_property(name, value)
+        except (TypeError, ValueError) as reason:
+            raise type(reason)(f'{name}: {reason}') from None
+        self._values[name] = value
+
+    def take(self, application: Any, **decided: Any) -> None:
+        """Hands over those of an application, and what was ``decided`` besides."""
+        fresh = _installed.choose_fresh(application.fresh_modules or ())
+        given = self._get(application), fresh, decided
+        # What is in a dict or list may have changed.
+        if given == self._last and all(each is None or isinstance(each, str) for each in
+                                       (application.environment, application.affinity)):
+            return
+        for name, limits in self._limits.items():
+            if name not in _DECIDED:
+                self.set(name, _convert(application, name, limits))
+        self.set('fresh_modules', fresh)
+        self.set('capture_output', is_captured(application))
+        for name, value in decided.items():
+            self.set(name, value)
+        self._last = given
+
+
+def is_captured(application: Any) -> bool:
+    return bool(application.capture_output or application.on_output is not None)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import signal
 
 import _gmproc
 
@@ -191,6 +190,8 @@ class Outcome:
 def is_of_signal(exception: BaseException) -> bool:
     """Whether the handler of a signal has raised it, so that it has nothing to do with the code
     that was interrupted."""
+    import signal
+
     handlers = {getattr(signal.getsignal(number), '__code__', None)
                 for number in signal.valid_signals()} - {None}
     trace = exception.__traceback__

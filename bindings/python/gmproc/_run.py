@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import signal
+import _signal  # the module signal wraps all in enums
 import sys
 import threading
 from functools import partial
@@ -46,14 +46,13 @@ def _call_here(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    inspect = sys.modules.get('inspect')
-    if inspect is not None:
-        return bool(inspect.iscoroutinefunction(function))
-    # It is long to load; what only it knows of was made with it.
+    # As inspect has it, which is long to load.
     while isinstance(function, partial):
         function = function.func
-    code = getattr(getattr(function, '__func__', function), '__code__', None)
-    return code is not None and bool(code.co_flags & _CO_COROUTINE)
+    function = getattr(function, '__func__', function)
+    code = getattr(function, '__code__', None)
+    return code is not None and bool(code.co_flags & _CO_COROUTINE) or \
+        getattr(function, '_is_coroutine_mark', None) is not None  # Python 3.12's
 
 
 def refuse_coroutine(name: str) -> None:
@@ -170,14 +169,14 @@ class _Blocking:
         self.is_main = threading.current_thread() is threading.main_thread()
         # Ctrl-C is left to the C library, which stops all workers; unless the program handles it.
         self.takes_interrupts = self.is_main and \
-            signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
         self.catch = self.job.catch  # one object
 
     def run(self) -> None:
         if self.is_main:
             _gmproc.begin_signals(self.catch)
         if self.takes_interrupts:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         try:
             self.job.native.run(self.job.cancellable)
         except GError as error:
@@ -185,8 +184,8 @@ class _Blocking:
 
     def end(self) -> None:
         """May be called again where it was interrupted."""
-        if self.takes_interrupts and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self.takes_interrupts and _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         if self.is_main:
             _gmproc.end_signals(self.catch)
         self.job.end(self.error)

@@ -55,13 +55,14 @@ class Setting:
         """Raises BadPayload for an initializer that cannot be pickled."""
         from . import _multiprocessing  # see _main_module
 
-        self.has_main = import_main and _main_module.is_carried()
+        main = _main_module.describe(import_main)
+        self.has_main = _main_module.is_carried(main)
         logs = None
         if forward_logs and 'logging' in sys.modules:
             from . import _logs
 
             logs = _logs.describe()
-        self.head = pickle.dumps((_main_module.describe(import_main), _stray.describe(),
+        self.head = pickle.dumps((main, _stray.describe(),
                                   _multiprocessing.describe(not is_rehearsal), logs))
         self.initializer = b''
         if initializer is not None:

@@ -16,7 +16,7 @@ from ._application import (Application, State, check_target, choose, connect, ke
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._map import Items, MapOutcome, Mapping, Pace
-from ._options import set_defaults, set_native_options
+from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
 
 TYPE_CHECKING = False
@@ -48,6 +48,7 @@ class _State(State):
     def __init__(self) -> None:
         super().__init__('These workers are in a run already')
         self.native = _gmproc.Workers(runtime='python')
+        self.options = NativeOptions(self.native)
         self.entries: dict[Any, _Entry] = {}
         self.names: dict[int, Any] = {}  # ids by names
         self.is_inside_with = False
@@ -94,7 +95,7 @@ class _Native:
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be big.
         if not self.keeps_processes:
-            self.state.native.set_property('reuse', False)
+            self.state.options.set('reuse', False)
 
 
 class Workers(Application):
@@ -285,7 +286,7 @@ class Workers(Application):
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
         # Setting an option ends the processes that were started under the old ones.
-        self._gmproc.native.set_property('reuse', False)
+        self._gmproc.options.set('reuse', False)
 
     def __enter__(self) -> Workers:
         self._gmproc.is_inside_with = True
@@ -304,7 +305,7 @@ class Workers(Application):
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
-        set_native_options(self, self._gmproc.native, reuse=bool(self.reuse))
+        state.options.take(self, reuse=bool(self.reuse))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry, setting))
         set_command()
@@ -315,7 +316,8 @@ class Workers(Application):
             def update(id: Any, value: Any) -> None:
                 job.dispatch(self.update, id, value)
         native.handlers = connect(self, state.native, job, job.outcome,
-                                  keep_result(self, job, update), methods=['update'])
+                                  keep_result(self, job, update),
+                                  methods=['update'] if update is not None else [])
         state.n_runs += 1
 
     def _prepare_map(self, function: Callable[[Any], Any], items: Iterable[Any],
@@ -333,7 +335,7 @@ class Workers(Application):
                           Items(items, len(names), chunksize, state.pace),
                           state.get_seeds(self.seed),
                           lambda first: state.derive_seed(self.seed, first), self._tell(job))
-        set_native_options(self, self._gmproc.native, reuse=True)
+        state.options.take(self, reuse=True)
         set_command()
         used = [name for name in names if mapping.send(name)]
         native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
