@@ -6,6 +6,8 @@
 
 #include "report/gmp-results-private.h"
 
+#include "base/gmp-error.h"
+
 /* How many ids an error names besides the first one's. */
 #define MAX_NAMED 10
 
@@ -133,7 +135,23 @@ gmp_results_get_error (GmpResults *self,
   return entry != NULL ? entry->error : NULL;
 }
 
-/* One error for all that failed: the first, with the ids of some others; %NULL when none did. */
+/* Whatever went wrong, a run that lacks a result is no success. */
+static GError *
+find_missing (GmpResults *self)
+{
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      Entry *entry = self->entries->pdata[i];
+
+      if (!entry->has_value && entry->error == NULL)
+        return g_error_new (GMP_ERROR, GMP_ERROR_FAILED,
+                            "Worker '%s' has neither returned nor failed", entry->id);
+    }
+  return NULL;
+}
+
+/* One error for all that failed: the first, with the ids of some others; %NULL when all have
+ * returned. */
 GError *
 gmp_results_to_error (GmpResults *self)
 {
@@ -143,7 +161,7 @@ gmp_results_to_error (GmpResults *self)
   guint n_others = 0;
 
   if (self->failed->len == 0)
-    return NULL;
+    return find_missing (self);
   first = self->failed->pdata[0];
   error = g_error_copy (first->error);
   for (guint i = 0; i < self->entries->len; i++)
