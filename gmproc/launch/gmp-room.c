@@ -64,17 +64,15 @@ has_beside (int fd,
   return getrlimit (RLIMIT_NOFILE, &limit) != 0 || (gint64) fd + n < (gint64) limit.rlim_cur;
 }
 
-/* Whether another worker may have @fd and those that follow. One alone may have the last. */
+/* Whether another worker may have @fd and those that follow. It has waited for more than that, but
+ * those that were started before it take some of their descriptors later. */
 gboolean
 gmp_room_allows (int fd)
 {
-  gboolean is_alone;
-
   G_LOCK (room);
-  is_alone = n_running <= 1;
   n_starting -= MIN (n_starting, 1);
   G_UNLOCK (room);
-  return has_beside (fd, is_alone ? LEAST_DESCRIPTORS : SPARE_DESCRIPTORS);
+  return has_beside (fd, LEAST_DESCRIPTORS);
 }
 
 /* Whether a process can be started ahead without being in the way of one that is wanted. */

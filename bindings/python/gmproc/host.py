@@ -6,7 +6,8 @@
 Applications in Python send functions and classes along, pickled; others name them in targets:
 ``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``.
 Such a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker,
-of this package, or one of PyGObject's from Gmp, which may be a Gmp.Workers too. Their values are then what every language knows.
+of this package, or one of PyGObject's from Gmp, which may be a Gmp.Workers too. Their values are
+then what every language knows.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import functools
 import importlib
 import os
 import sys
+# Loaded while there are descriptors: an exception may be that there are none left.
+import traceback  # noqa: F401
 from functools import partial
 
 import _gmproc

@@ -20,7 +20,8 @@ Gmp = get_introspection_module('Gmp')
 
 __all__ = []
 
-# The first python3 on PATH may be one without PyGObject. The package gmproc says more, where that is used.
+# The first python3 on PATH may be one without PyGObject. The package gmproc says more, where that
+# is used.
 if sys.executable and getattr(sys.modules.get('gmproc._application'), '_command', None) is None:
     Gmp.runtime_set_command('python', [sys.executable, '-m', 'gmproc.host'])
 
