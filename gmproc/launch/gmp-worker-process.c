@@ -28,6 +28,9 @@
 /* How many milliseconds a process may take to end that was killed. */
 #define END_LIMIT 1000
 
+/* How many seconds one that was killed has in a run, before the run goes on without its end. */
+#define KILL_GRACE 5.0
+
 /* It is watched during each run, in the main context of that run, and between runs not at all:
  * what it prints then waits in the pipe, and its end is found when the next run begins. */
 struct _GmpWorkerProcess
@@ -267,6 +270,19 @@ schedule_end (GmpWorkerProcess *self,
   self->end_source = gmp_source_attach_limit (grace, self->options->priority, end_cb, self);
 }
 
+/* The kernel cannot end it, for it waits for a device; or may not, for it belongs to another user.
+ * Nobody can wait for that. */
+static gboolean
+give_up_cb (gpointer user_data)
+{
+  GmpWorkerProcess *self = user_data;
+
+  gmp_source_clear (&self->end_source);
+  g_message ("Process %d does not end, and cannot be killed", gmp_process_get_pid (self->process));
+  gmp_worker_process_unwatch (self);
+  return G_SOURCE_REMOVE;
+}
+
 static gboolean
 end_cb (gpointer user_data)
 {
@@ -279,6 +295,9 @@ end_cb (gpointer user_data)
   gmp_process_send_signal (self->process, self->end_signal);
   if (self->end_signal == SIGTERM)
     schedule_end (self, SIGKILL, self->options->kill_grace);
+  else
+    self->end_source = gmp_source_attach_limit (KILL_GRACE, self->options->priority, give_up_cb,
+                                                self);
   return G_SOURCE_REMOVE;
 }
 

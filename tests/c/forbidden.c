@@ -8,11 +8,15 @@
 #include "test-client-server.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* From here on this process and its workers get EPERM for @number, as old sandboxes say in place of
@@ -110,6 +114,62 @@ test_signal (void)
   check_without ("/forbidden/signal", SYS_pidfd_send_signal);
 }
 
+/* Until somebody opens the fifo. */
+static GVariant *
+stay (GVariant *params,
+      GError  **error G_GNUC_UNUSED)
+{
+  int fd = open (g_variant_get_bytestring (params), O_RDONLY | O_CLOEXEC);
+
+  g_assert_cmpint (fd, !=, -1);
+  _exit (EXIT_SUCCESS);
+}
+
+/* Lets it go, and waits until the library has seen its end. */
+static void
+release (const char *path)
+{
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  siginfo_t info;
+
+  g_assert_cmpint (fd, !=, -1);
+  close (fd);
+  while (waitid (P_ALL, 0, &info, WEXITED | WNOWAIT) == 0)
+    g_thread_yield ();
+}
+
+/* A worker that cannot be killed, as one of another user or one that waits for a device: its run
+ * ends all the same. */
+static void
+test_kill (void)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autofree char *fifo = gmp_test_build_path ("fifo");
+  g_autoptr (GError) error = NULL;
+
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess ("/forbidden/kill", 0, 0);
+      g_test_trap_assert_passed ();
+      g_test_trap_assert_stderr ("*does not end, and cannot be killed*");
+      return;
+    }
+  forbid (SYS_pidfd_send_signal);
+  forbid (SYS_kill);
+  workers = gmp_workers_new ();
+  g_assert_no_errno (mkfifo (fifo, 0600));
+  gmp_test_add_worker (workers, 1, stay, g_variant_new_bytestring (fifo));
+  g_object_set (workers, "run-timeout", 0.1, "stop-grace", 0.1, "kill-grace", 0.1, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  release (fifo);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -121,5 +181,6 @@ main (int    argc,
   gmp_test_add ("/forbidden/memfd", test_memfd);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
+  gmp_test_add ("/forbidden/kill", test_kill);
   return g_test_run ();
 }
