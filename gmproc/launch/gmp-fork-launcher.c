@@ -13,6 +13,7 @@
 #include "base/gmp-pidfd-private.h"
 #include "launch/gmp-forked-process-private.h"
 #include "launch/gmp-reaper-private.h"
+#include "launch/gmp-room-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,6 +143,7 @@ lose_locked (GmpForkLauncher *self,
              error->message, n > 0 ? "; it had printed: " : "", complaint);
   hang_up_locked (self);
   g_queue_clear_full (&self->unsent, question_free);
+  gmp_room_promise (-(int) self->pending.length);
   while ((process = g_queue_pop_head (&self->pending)) != NULL)
     {
       lose_process (process);
@@ -258,6 +260,7 @@ take_forked_locked (GmpForkLauncher *self,
     return FALSE;
   self->has_forked = TRUE;
   message->n_handles = 0;
+  gmp_room_promise (-1);
   g_hash_table_insert (self->forks, pid, fork_new (self, g_queue_pop_head (&self->pending),
                                                    message->number, message->handles[0]));
   return TRUE;
@@ -457,6 +460,7 @@ gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
     {
       g_queue_push_tail (&self->unsent, g_steal_pointer (&question));
       g_queue_push_tail (&self->pending, g_object_ref (process));
+      gmp_room_promise (1);
       if (self->pending.length == 1 && self->n_ended == 0)
         limit_locked (self);
       send_locked (self);

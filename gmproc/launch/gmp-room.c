@@ -23,9 +23,13 @@
 /* How many one takes at the most. */
 #define HELD_DESCRIPTORS 8
 
+/* How many forks may be under way: more of them come no sooner. */
+#define MAX_PROMISED 32
+
 G_LOCK_DEFINE_STATIC (room);
 static guint n_running; /* workers in runs: each of them ends, and makes room */
 static guint n_starting; /* of these: their processes have taken no descriptors yet */
+static int n_promised; /* forks that are under way */
 static GSList *waiting; /* of GSource */
 
 /* When the main loop of this thread began a worker last: see gmp_room_source_new(). */
@@ -37,6 +41,7 @@ forget (void)
   memset (&G_LOCK_NAME (room), 0, sizeof G_LOCK_NAME (room));
   n_running = 0;
   n_starting = 0;
+  n_promised = 0;
   waiting = NULL;
 }
 
@@ -91,7 +96,9 @@ gmp_room_await (GSource *source)
 
   G_LOCK (room);
   result = n_running == 0 ||
-           has_beside (find_free (), SPARE_DESCRIPTORS + HELD_DESCRIPTORS * (1 + (int) n_starting));
+           (n_promised < MAX_PROMISED &&
+            has_beside (find_free (), SPARE_DESCRIPTORS + n_promised +
+                                      HELD_DESCRIPTORS * (1 + (int) n_starting)));
   if (!result)
     {
       g_source_set_ready_time (source, -1);
@@ -116,6 +123,27 @@ wake (gpointer source)
 {
   g_source_set_ready_time (source, 0);
   g_source_unref (source);
+}
+
+/* So many forks are under way, each of which brings a descriptor that is not opened here; or they
+ * have come, or will not, where @n is negative. Then one that waits may try again. */
+void
+gmp_room_promise (int n)
+{
+  GSource *woken = NULL;
+
+  G_LOCK (room);
+  n_promised += n;
+  while (n < 0 && waiting != NULL && woken == NULL)
+    {
+      woken = waiting->data;
+      waiting = g_slist_delete_link (waiting, waiting);
+      if (g_source_is_destroyed (woken))
+        g_clear_pointer (&woken, g_source_unref);
+    }
+  G_UNLOCK (room);
+  if (woken != NULL)
+    wake (woken);
 }
 
 /* It has ended. */
