@@ -12,7 +12,7 @@ const {align, layout_of, members_of, offset_size} = imports.gmproc.layout;
 const {FOREIGN_TYPE, revive} = imports.gmproc.types;
 
 // Up to here a loop over the characters is quicker than a call of the decoder.
-const SHORT_STRING = 64;
+const SHORT_STRING = 20;
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
