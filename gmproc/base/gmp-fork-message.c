@@ -83,8 +83,16 @@ take_handles (GmpForkMessage *message,
     }
 }
 
-/* Waits. The end of the socket is G_IO_ERROR_CLOSED. With @keeps_it, which is for messages without
- * descriptors, the next call receives the same message. */
+static gboolean
+set_errno (GError **error)
+{
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "receiving: %s",
+               g_strerror (errno));
+  return FALSE;
+}
+
+/* Waits, unless @fd is non-blocking. The end of the socket is G_IO_ERROR_CLOSED. With @keeps_it,
+ * which is for messages without descriptors, the next call receives the same message. */
 gboolean
 gmp_fork_message_receive (int             fd,
                           gboolean        keeps_it,
@@ -102,6 +110,10 @@ gmp_fork_message_receive (int             fd,
   do
     length = recv (fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
   while (length == -1 && errno == EINTR);
+  /* Nothing is there, or the socket is broken: what comes from now on is for the next call, which
+   * sees how long it is. */
+  if (length == -1)
+    return set_errno (error);
   if (length >= (gssize) sizeof header)
     {
       message->length = length - sizeof header;
@@ -123,9 +135,8 @@ gmp_fork_message_receive (int             fd,
     }
   gmp_fork_message_clear (message);
   if (n == -1)
-    g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "receiving: %s",
-                 g_strerror (errno));
-  else if (n == 0)
+    return set_errno (error);
+  if (n == 0)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "its socket was closed");
   else
     g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%" G_GSSIZE_FORMAT " bytes are no message",

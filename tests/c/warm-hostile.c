@@ -9,6 +9,7 @@
 #include "base/gmp-fork-message-private.h"
 #include "base/gmp-pidfd-private.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -342,6 +343,58 @@ prepare (void)
     gmp_test_meet (g_getenv (WAIT_ENV));
 }
 
+/* A message that comes while its receiver, who does not wait, looks whether there is one, is
+ * received as a whole by this call or by the next. */
+
+#define N_MESSAGES 2000
+
+static int n_received; /* atomic */
+
+static gpointer
+send_thread (gpointer data)
+{
+  int fd = GPOINTER_TO_INT (data);
+
+  for (int i = 0; i < N_MESSAGES; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      /* Its receiver finds nothing until then. */
+      while (g_atomic_int_get (&n_received) < i)
+        g_thread_yield ();
+      gmp_fork_message_send (fd, &(GmpForkMessage) { .kind = GMP_FORK_ENDED, .number = i }, &error);
+      g_assert_no_error (error);
+    }
+  return NULL;
+}
+
+static void
+test_meanwhile (void)
+{
+  GThread *sender;
+  int fds[2];
+
+  g_assert_no_errno (socketpair (AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds));
+  g_assert_no_errno (fcntl (fds[1], F_SETFL, O_NONBLOCK));
+  sender = g_thread_new ("sender", send_thread, GINT_TO_POINTER (fds[0]));
+  while (g_atomic_int_get (&n_received) < N_MESSAGES)
+    {
+      g_autoptr (GError) error = NULL;
+      GmpForkMessage message;
+
+      if (!gmp_fork_message_receive (fds[1], FALSE, &message, &error))
+        {
+          g_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
+          continue;
+        }
+      g_assert_cmpint (message.number, ==, g_atomic_int_add (&n_received, 1));
+      gmp_fork_message_clear (&message);
+    }
+  g_thread_join (sender);
+  close (fds[0]);
+  close (fds[1]);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -361,5 +414,6 @@ main (int    argc,
 
   gmp_test_add ("/warm-hostile/lies", test_lies);
   gmp_test_add ("/warm-hostile/crowd", test_crowd);
+  gmp_test_add ("/warm-hostile/meanwhile", test_meanwhile);
   return g_test_run ();
 }
