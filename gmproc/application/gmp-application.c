@@ -128,105 +128,6 @@ gmp_application_finalize (GObject *object)
 }
 
 static void
-read_field (gpointer    field,
-            GParamSpec *pspec,
-            GValue     *value)
-{
-  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
-    {
-    case G_TYPE_BOOLEAN:
-      g_value_set_boolean (value, *(gboolean *) field);
-      break;
-
-    case G_TYPE_UINT:
-      g_value_set_uint (value, *(guint *) field);
-      break;
-
-    case G_TYPE_INT:
-      g_value_set_int (value, *(int *) field);
-      break;
-
-    case G_TYPE_UINT64:
-      g_value_set_uint64 (value, *(guint64 *) field);
-      break;
-
-    case G_TYPE_DOUBLE:
-      g_value_set_double (value, *(double *) field);
-      break;
-
-    case G_TYPE_ENUM:
-      g_value_set_enum (value, *(GmpRestart *) field);
-      break;
-
-    case G_TYPE_STRING:
-      g_value_set_string (value, *(char **) field);
-      break;
-
-    case G_TYPE_BOXED:
-    default:
-      g_value_set_boxed (value, *(char ***) field);
-    }
-}
-
-static void
-write_field (gpointer      field,
-             GParamSpec   *pspec,
-             const GValue *value)
-{
-  switch (G_TYPE_FUNDAMENTAL (pspec->value_type))
-    {
-    case G_TYPE_BOOLEAN:
-      *(gboolean *) field = g_value_get_boolean (value);
-      break;
-
-    case G_TYPE_UINT:
-      *(guint *) field = g_value_get_uint (value);
-      break;
-
-    case G_TYPE_INT:
-      *(int *) field = g_value_get_int (value);
-      break;
-
-    case G_TYPE_UINT64:
-      *(guint64 *) field = g_value_get_uint64 (value);
-      break;
-
-    case G_TYPE_DOUBLE:
-      *(double *) field = g_value_get_double (value);
-      break;
-
-    case G_TYPE_ENUM:
-      *(GmpRestart *) field = g_value_get_enum (value);
-      break;
-
-    case G_TYPE_STRING:
-      g_free (*(char **) field);
-      *(char **) field = g_value_dup_string (value);
-      break;
-
-    case G_TYPE_BOXED:
-    default:
-      g_strfreev (*(char ***) field);
-      *(char ***) field = g_value_dup_boxed (value);
-    }
-}
-
-static gboolean
-is_same (GParamSpec   *pspec,
-         const GValue *a,
-         const GValue *b)
-{
-  const char * const *strv_a;
-  const char * const *strv_b;
-
-  if (!G_VALUE_HOLDS (a, G_TYPE_STRV))
-    return g_param_values_cmp (pspec, a, b) == 0;
-  strv_a = g_value_get_boxed (a);
-  strv_b = g_value_get_boxed (b);
-  return strv_a == strv_b || (strv_a != NULL && strv_b != NULL && g_strv_equal (strv_a, strv_b));
-}
-
-static void
 gmp_application_get_property (GObject    *object,
                               guint       prop_id,
                               GValue     *value,
@@ -234,7 +135,7 @@ gmp_application_get_property (GObject    *object,
 {
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
 
-  read_field (G_STRUCT_MEMBER_P (priv->options, offsets[prop_id]), pspec, value);
+  gmp_options_get_value (priv->options, offsets[prop_id], pspec, value);
 }
 
 static void
@@ -244,15 +145,9 @@ gmp_application_set_property (GObject      *object,
                               GParamSpec   *pspec)
 {
   GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
-  gpointer field = G_STRUCT_MEMBER_P (priv->options, offsets[prop_id]);
-  g_auto (GValue) old = G_VALUE_INIT;
 
-  g_value_init (&old, pspec->value_type);
-  read_field (field, pspec, &old);
-  if (is_same (pspec, &old, value))
-    return;
-  write_field (field, pspec, value);
-  g_object_notify_by_pspec (object, pspec);
+  if (gmp_options_set_value (priv->options, offsets[prop_id], pspec, value))
+    g_object_notify_by_pspec (object, pspec);
 }
 
 /**

@@ -52,6 +52,14 @@ GmpOptions *gmp_options_new        (void);
 GmpOptions *gmp_options_copy       (const GmpOptions *self);
 GmpOptions *gmp_options_ref        (GmpOptions *self);
 void        gmp_options_unref      (GmpOptions *self);
+void        gmp_options_get_value  (const GmpOptions *self,
+                                    gsize             offset,
+                                    GParamSpec       *pspec,
+                                    GValue           *value);
+gboolean    gmp_options_set_value  (GmpOptions   *self,
+                                    gsize         offset,
+                                    GParamSpec   *pspec,
+                                    const GValue *value);
 char      **gmp_options_to_environ (const GmpOptions *self);
 GVariant   *gmp_options_to_variant (const GmpOptions *self,
                                     gboolean          is_last);

@@ -7,6 +7,7 @@
 #include "base/gmp-source-private.h"
 
 #include "base/gmp-fork-private.h"
+#include "base/gmp-time-limit-private.h"
 
 /* Takes @source over, and returns it: it belongs to the thread-default main context from here on,
  * until gmp_source_clear(). */
@@ -22,40 +23,24 @@ gmp_source_attach (GSource    *source,
   return source;
 }
 
-/* A limit is counted in so many steps. */
-#define N_STEPS 10
-
-/* Limits of less than this, in microseconds, are one step. */
-#define MIN_LIMIT 10000
-
 typedef struct {
   GSource source;
   guint generation; /* of this process, by gmp_fork_get_generation() */
-  gint64 step;      /* in microseconds */
-  guint n_left;
-  gboolean was_late;
-} Limit;
+  GmpTimeLimit limit;
+} LimitSource;
 
-/* A step that comes late was held up, with the loop or the whole process, for an unknown part of
- * it: so it does not count. The next one counts, late or not, so that a slow loop comes to an
- * end. */
 static gboolean
 limit_dispatch (GSource    *source,
                 GSourceFunc callback,
                 gpointer    user_data)
 {
-  Limit *self = (Limit *) source;
-  gint64 now = g_source_get_time (source);
-  gboolean is_late = now - g_source_get_ready_time (source) > MAX (self->step / 2, MIN_LIMIT);
+  LimitSource *self = (LimitSource *) source;
 
   if (self->generation != gmp_fork_get_generation ())
     return G_SOURCE_REMOVE;
-  if (!is_late || self->was_late)
-    self->n_left--;
-  self->was_late = is_late && !self->was_late;
-  if (self->n_left == 0)
+  if (!gmp_time_limit_goes_on (&self->limit, g_source_get_time (source)))
     return callback (user_data);
-  g_source_set_ready_time (source, now + self->step);
+  g_source_set_ready_time (source, self->limit.end);
   return G_SOURCE_CONTINUE;
 }
 
@@ -70,14 +55,13 @@ gmp_source_attach_limit (double      seconds,
                          GSourceFunc callback,
                          gpointer    user_data)
 {
-  GSource *source = g_source_new (&limit_funcs, sizeof (Limit));
-  Limit *self = (Limit *) source;
+  GSource *source = g_source_new (&limit_funcs, sizeof (LimitSource));
+  LimitSource *self = (LimitSource *) source;
   gint64 time = (gint64) MIN (seconds * G_USEC_PER_SEC, (double) (G_MAXINT64 / 2));
 
   self->generation = gmp_fork_get_generation ();
-  self->n_left = time < MIN_LIMIT ? 1 : N_STEPS;
-  self->step = time / self->n_left;
-  g_source_set_ready_time (source, g_get_monotonic_time () + self->step);
+  gmp_time_limit_begin (&self->limit, time, g_get_monotonic_time ());
+  g_source_set_ready_time (source, self->limit.end);
   return gmp_source_attach (source, priority, callback, user_data);
 }
 

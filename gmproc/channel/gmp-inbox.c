@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-signals-private.h"
+#include "base/gmp-time-limit-private.h"
 #include "channel/gmp-spin-private.h"
 
 #include <sys/epoll.h>
@@ -497,53 +498,6 @@ gmp_inbox_trim (GmpInbox *self)
       gmp_channel_trim (slot_at (self->open, i)->channel);
 }
 
-/* A limit is counted in so many steps. */
-#define N_STEPS 10
-
-/* How much later than it should a step may end, in microseconds. */
-#define LATENESS 10000
-
-/* The time that a wait may take. A step that ends late does not count, as the whole process was
- * stopped for an unknown part of it, and the peer perhaps with it. The next one counts, late or
- * not, so that a slow machine comes to an end. */
-typedef struct {
-  gint64 step; /* in microseconds */
-  gint64 end;  /* of the step, in monotonic time; -1 for ever */
-  guint n_left;
-  gboolean was_late;
-} Limit;
-
-static void
-limit_init (Limit *limit,
-            gint64 timeout)
-{
-  limit->n_left = timeout < LATENESS ? 1 : N_STEPS;
-  limit->step = timeout / limit->n_left;
-  limit->end = timeout > 0 ? g_get_monotonic_time () + limit->step : -1;
-  limit->was_late = FALSE;
-}
-
-/* Called when a step's time is up: whether another follows. */
-static gboolean
-limit_goes_on (Limit *limit)
-{
-  gint64 now = g_get_monotonic_time ();
-  gboolean is_late = now - limit->end > MAX (limit->step / 2, LATENESS);
-
-  if (!is_late || limit->was_late)
-    limit->n_left--;
-  limit->was_late = is_late && !limit->was_late;
-  limit->end = now + limit->step;
-  return limit->n_left > 0;
-}
-
-/* The steps are shorter than the silence after which memory is given back, and together longer. */
-static gboolean
-limit_is_silent (const Limit *limit)
-{
-  return (N_STEPS - limit->n_left) * limit->step >= GMP_INBOX_SILENCE * 1000;
-}
-
 /* In milliseconds, rounded up; -1 for ever. */
 static int
 time_until (gint64 deadline)
@@ -615,9 +569,10 @@ GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
                 GmpMail  *mail)
 {
-  Limit limit;
+  GmpTimeLimit limit = { .end = -1 };
 
-  limit_init (&limit, self->timeout);
+  if (self->timeout > 0)
+    gmp_time_limit_begin (&limit, self->timeout, g_get_monotonic_time ());
   gmp_spin_begin (&self->spin, has_woken (self));
   while (!g_cancellable_is_cancelled (self->stop) && !gmp_inbox_is_inherited (self))
     {
@@ -636,10 +591,11 @@ gmp_inbox_take (GmpInbox *self,
         continue;
       if (gmp_spin_turn (&self->spin) || sleep_until_rung (self, limit.end))
         continue;
-      if (!limit_goes_on (&limit))
+      if (!gmp_time_limit_goes_on (&limit, g_get_monotonic_time ()))
         return gmp_inbox_try_take (self, mail) == GMP_INBOX_PAYLOAD ? GMP_INBOX_PAYLOAD
                                                                     : GMP_INBOX_TIMED_OUT;
-      if (limit_is_silent (&limit))
+      /* The steps are shorter than the silence after which memory is given back. */
+      if (gmp_time_limit_get_elapsed (&limit) >= GMP_INBOX_SILENCE * 1000)
         gmp_inbox_trim (self);
     }
   return GMP_INBOX_STOPPED;
