@@ -5,6 +5,7 @@
  */
 
 #include "gmp-test.h"
+#include "test-game.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,157 +19,9 @@
 /* Far longer than anything takes here: only what must not end in time meets it. */
 #define LONG_TIME 60.0
 
-/* The game: a thread that answers each command with what play() says, from another socket than the
- * one it listens on, as the original's does. */
-
-typedef struct _Game Game;
-typedef void (*PlayFunc) (Game *game, const char *command);
-
-struct _Game
-{
-  GSocket *listener;
-  GSocket *sender;
-  GSocket *stranger;      /* has the address of another host */
-  GSocketAddress *client;
-  guint port;
-  guint client_port;
-  PlayFunc play;
-  GPtrArray *commands;
-  GThread *thread;
-};
-
-static GSocket *
-make_socket (const char *address,
-             guint       port)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketAddress) name = g_inet_socket_address_new_from_string (address, port);
-  GSocket *socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM,
-                                  G_SOCKET_PROTOCOL_UDP, &error);
-
-  g_assert_no_error (error);
-  g_socket_bind (socket, name, FALSE, &error);
-  g_assert_no_error (error);
-  return socket;
-}
-
-static guint
-get_port (GSocket *socket)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketAddress) name = g_socket_get_local_address (socket, &error);
-
-  g_assert_no_error (error);
-  return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (name));
-}
-
-static guint
-find_free_port (void)
-{
-  g_autoptr (GSocket) socket = make_socket ("127.0.0.1", 0);
-
-  return get_port (socket);
-}
-
-static void
-send_bytes (GSocket    *socket,
-            Game       *game,
-            const void *data,
-            gsize       size)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_socket_send_to (socket, game->client, data, size, NULL, &error);
-  g_assert_no_error (error);
-}
-
-static void
-answer (Game       *game,
-        const char *text)
-{
-  send_bytes (game->sender, game, text, strlen (text));
-}
-
-static gpointer
-game_thread (gpointer data)
-{
-  Game *game = data;
-  char buffer[9000];
-
-  while (TRUE)
-    {
-      g_autoptr (GError) error = NULL;
-      gssize n = g_socket_receive (game->listener, buffer, sizeof buffer, NULL, &error);
-
-      g_assert_no_error (error);
-      if (n == 0)
-        return NULL;
-      g_ptr_array_add (game->commands, g_strndup (buffer, (gsize) n));
-      game->play (game, game->commands->pdata[game->commands->len - 1]);
-    }
-}
-
-static Game *
-game_prepare (PlayFunc play)
-{
-  Game *game = g_new0 (Game, 1);
-
-  game->play = play;
-  game->port = find_free_port ();
-  game->client_port = find_free_port ();
-  game->commands = g_ptr_array_new_with_free_func (g_free);
-  game->client = g_inet_socket_address_new_from_string ("127.0.0.1", game->client_port);
-  return game;
-}
-
-static void
-game_start (Game *game)
-{
-  game->listener = make_socket ("127.0.0.1", game->port);
-  game->sender = make_socket ("127.0.0.1", 0);
-  game->stranger = make_socket ("127.0.0.2", 0);
-  game->thread = g_thread_new ("game", game_thread, game);
-}
-
-static Game *
-game_new (PlayFunc play)
-{
-  Game *game = game_prepare (play);
-
-  game_start (game);
-  return game;
-}
-
-/* An empty datagram, which no environment sends, ends it. */
-static void
-game_stop (Game *game)
-{
-  g_autoptr (GSocketAddress) own = NULL;
-
-  if (game->thread == NULL)
-    return;
-  own = g_inet_socket_address_new_from_string ("127.0.0.1", game->port);
-  g_socket_send_to (game->sender, own, "", 0, NULL, NULL);
-  g_thread_join (g_steal_pointer (&game->thread));
-  g_clear_object (&game->listener);
-  g_clear_object (&game->sender);
-  g_clear_object (&game->stranger);
-}
-
-static void
-game_free (Game *game)
-{
-  game_stop (game);
-  g_object_unref (game->client);
-  g_ptr_array_unref (game->commands);
-  g_free (game);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Game, game_free)
-
 static GmpRemoteEnv *
-make_env (Game   *game,
-          double  timeout)
+make_env (TestGame *game,
+          double    timeout)
 {
   GmpRemoteEnv *env = gmp_remote_env_new (NULL, game->port, game->client_port);
 
@@ -189,10 +42,10 @@ check_state (GVariant   *state,
 /* What goes out. */
 
 static void
-play_small (Game       *game,
+play_small (TestGame   *game,
             const char *command G_GNUC_UNUSED)
 {
-  answer (game, SMALL);
+  test_game_answer (game, SMALL);
 }
 
 static void
@@ -229,7 +82,7 @@ test_commands (void)
     { "boxed", "<<int16 -7>>", "boxed;1;-7;" },
   };
   const char *args[] = { "1", "two", "", NULL };
-  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) state = NULL;
@@ -239,7 +92,7 @@ test_commands (void)
     step (env, cases[i].name, cases[i].value);
   state = gmp_remote_env_send (env, "Left", args, NULL, &error);
   g_assert_no_error (error);
-  game_stop (game);
+  test_game_stop (game);
 
   for (guint i = 0; i < n; i++)
     g_assert_cmpstr (game->commands->pdata[i], ==, cases[i].bytes);
@@ -262,7 +115,7 @@ check_refused (GmpRemoteEnv *env,
 static void
 test_commands_refused (void)
 {
-  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autofree char *blob = g_strnfill (8192, 'x');
   g_autofree char *quoted = g_strdup_printf ("'%s'", blob);
@@ -275,31 +128,32 @@ test_commands_refused (void)
   check_refused (env, "a", "(1, 2)", "(ii)");
   check_refused (env, "a", quoted, "8192");
   step (env, "get_status", NULL);
-  game_stop (game);
+  test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 1);
 }
 
 /* What comes in. */
 
 static void
-play_by_name (Game       *game,
+play_by_name (TestGame   *game,
               const char *command)
 {
   if (g_str_has_prefix (command, "all"))
-    answer (game, ALL_TYPES);
+    test_game_answer (game, ALL_TYPES);
   else if (g_str_has_prefix (command, "none"))
-    answer (game, "   0");
+    test_game_answer (game, "   0");
   else if (g_str_has_prefix (command, "padding"))
-    answer (game, "1     1 x1 1      7");
+    test_game_answer (game, "1     1 x1 1      7");
   else if (g_str_has_prefix (command, "newer"))
-    answer (game, "   2   1a6       31 2   1b1       17");
+    test_game_answer (game, "   2   1a6       31 2   1b1       17");
   else if (g_str_has_prefix (command, "floats"))
-    answer (game, "   3   1a5       71,5 -2    1b5       0   1c0       50,125");
+    test_game_answer (game, "   3   1a5       71,5 -2    1b5       0   1c0       50,125");
   else if (g_str_has_prefix (command, "numbers"))
-    answer (game, "   4   1a0       51E-05   1b0       8Infinity   1c1      20-9223372036854775808"
-                  "   1d2       12");
+    test_game_answer (
+        game, "   4   1a0       51E-05   1b0       8Infinity   1c1      20-9223372036854775808"
+              "   1d2       12");
   else
-    answer (game, SMALL);
+    test_game_answer (game, SMALL);
 }
 
 static void
@@ -320,7 +174,7 @@ check_step (GmpRemoteEnv *env,
 static void
 test_states (void)
 {
-  g_autoptr (Game) game = game_new (play_by_name);
+  g_autoptr (TestGame) game = test_game_new (play_by_name);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GVariant) state = NULL;
   g_autoptr (GVariant) frame = NULL;
@@ -361,7 +215,7 @@ get_double (GVariant   *state,
 static void
 test_numbers (void)
 {
-  g_autoptr (Game) game = game_new (play_by_name);
+  g_autoptr (TestGame) game = test_game_new (play_by_name);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GVariant) numbers = NULL;
   g_autoptr (GVariant) floats = NULL;
@@ -412,7 +266,7 @@ static const char *bad_states[] = {
 };
 
 static void
-play_badly (Game       *game,
+play_badly (TestGame   *game,
             const char *command)
 {
   static const char with_nul[] = "   1   1a3       1";
@@ -420,23 +274,23 @@ play_badly (Game       *game,
   if (g_str_has_prefix (command, "cut"))
     {
       for (gsize size = 0; size < strlen (ALL_TYPES); size++)
-        send_bytes (game->sender, game, ALL_TYPES, size);
+        test_game_send (game->sender, game, ALL_TYPES, size);
     }
   else
     {
       for (guint i = 0; i < G_N_ELEMENTS (bad_states); i++)
-        answer (game, bad_states[i]);
-      send_bytes (game->sender, game, with_nul, sizeof with_nul);
-      send_bytes (game->stranger, game, SMALL, strlen (SMALL));
+        test_game_answer (game, bad_states[i]);
+      test_game_send (game->sender, game, with_nul, sizeof with_nul);
+      test_game_send (game->stranger, game, SMALL, strlen (SMALL));
     }
   if (!g_str_has_suffix (command, "only;0;"))
-    answer (game, ALL_TYPES);
+    test_game_answer (game, ALL_TYPES);
 }
 
 static void
 test_refused (void)
 {
-  g_autoptr (Game) game = game_new (play_badly);
+  g_autoptr (TestGame) game = test_game_new (play_badly);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GError) error = NULL;
   g_autofree char *count = g_strdup_printf ("%" G_GSIZE_FORMAT " datagrams were refused",
@@ -459,7 +313,7 @@ test_refused (void)
 }
 
 static void
-play_large (Game       *game,
+play_large (TestGame   *game,
             const char *command)
 {
   gsize size = (gsize) g_ascii_strtoull (command, NULL, 10) - 23;
@@ -467,13 +321,13 @@ play_large (Game       *game,
   g_autofree char *state = g_strdup_printf ("   1   6letter3%8" G_GSIZE_FORMAT "%s", size, text);
 
   g_assert_cmpuint (strlen (state), ==, size + 23);
-  answer (game, state);
+  test_game_answer (game, state);
 }
 
 static void
 test_large (void)
 {
-  g_autoptr (Game) game = game_new (play_large);
+  g_autoptr (TestGame) game = test_game_new (play_large);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GError) error = NULL;
 
@@ -490,36 +344,36 @@ test_large (void)
 /* Answers that are late, or are none. */
 
 static void
-play_counting (Game       *game,
+play_counting (TestGame   *game,
                const char *command)
 {
   g_autofree char *state = g_strdup_printf ("   1   1n1%8d%d", 1, (int) game->commands->len % 10);
 
   if (g_str_has_prefix (command, "twice"))
-    answer (game, state);
-  answer (game, state);
+    test_game_answer (game, state);
+  test_game_answer (game, state);
 }
 
 static void
 test_stale (void)
 {
-  g_autoptr (Game) game = game_new (play_counting);
+  g_autoptr (TestGame) game = test_game_new (play_counting);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GError) error = NULL;
 
   g_assert_true (gmp_remote_env_open (env, NULL, &error));
   g_assert_no_error (error);
   for (guint i = 0; i < 50; i++)
-    answer (game, SMALL);
+    test_game_answer (game, SMALL);
   check_step (env, "twice", "{'n': <int64 1>}");
   /* Its second answer is there, or not yet; the one of this command comes after it. */
   check_step (env, "again", NULL);
-  game_stop (game);
+  test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 2);
 }
 
 static void
-play_nothing (Game       *game G_GNUC_UNUSED,
+play_nothing (TestGame   *game G_GNUC_UNUSED,
               const char *command G_GNUC_UNUSED)
 {
 }
@@ -558,7 +412,7 @@ check_fails (GmpRemoteEnv *env,
 static void
 test_silent (void)
 {
-  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (TestGame) game = test_game_new (play_nothing);
   g_autoptr (GmpRemoteEnv) env = make_env (game, 1);
   g_autofree char *name = g_strdup_printf ("127.0.0.1:%u", game->port);
 
@@ -570,50 +424,52 @@ test_silent (void)
 static void
 test_gone (void)
 {
-  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
   g_autofree char *name = g_strdup_printf ("127.0.0.1:%u", game->port);
 
   step (env, "get_status", NULL);
-  game_stop (game);
+  test_game_stop (game);
   /* There is no limit, and it is noticed all the same. */
   check_fails (env, GMP_ERROR_DISCONNECTED, 0, name);
   /* It may have been started again. */
   g_object_set (env, "timeout", 1.0, NULL);
   check_fails (env, GMP_ERROR_DISCONNECTED, 1, name);
-  game_start (game);
+  test_game_start (game);
   step (env, "get_status", NULL);
 }
 
 static gpointer
 start_later (gpointer data)
 {
-  Game *game = data;
-  g_autoptr (GSocket) sender = make_socket ("127.0.0.1", 0);
+  TestGame *game = data;
+  g_autoptr (GSocket) sender = test_game_make_socket ("127.0.0.1", 0);
 
+  /* The command is refused some times before. How often does not matter. */
   g_usleep (200 * 1000);
   /* The state that a game sends when it starts answers no command. */
-  send_bytes (sender, game, ALL_TYPES, strlen (ALL_TYPES));
-  game_start (game);
+  test_game_send (sender, game, ALL_TYPES, strlen (ALL_TYPES));
+  test_game_start (game);
   return NULL;
 }
 
 static void
 test_starting (void)
 {
-  g_autoptr (Game) game = game_prepare (play_small);
+  g_autoptr (TestGame) game = test_game_prepare (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   GThread *thread = g_thread_new ("later", start_later, game);
 
   check_step (env, "restart", "{'done': <false>, 'energy': <int64 300>}");
   g_thread_join (thread);
-  game_stop (game);
+  test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 1);
 }
 
 static gpointer
 cancel_later (gpointer cancellable)
 {
+  /* The first step waits by then, or finds itself cancelled: both end in the same way. */
   g_usleep (50 * 1000);
   g_cancellable_cancel (cancellable);
   return NULL;
@@ -622,7 +478,7 @@ cancel_later (gpointer cancellable)
 static void
 test_cancelled (void)
 {
-  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (TestGame) game = test_game_new (play_nothing);
   g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   GThread *thread = g_thread_new ("cancel", cancel_later, cancellable);
@@ -640,7 +496,7 @@ test_cancelled (void)
 static void
 test_port_taken (void)
 {
-  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GmpRemoteEnv) other = make_env (game, LONG_TIME);
   g_autofree char *port = g_strdup_printf ("%u", game->client_port);
@@ -657,7 +513,7 @@ test_port_taken (void)
 static void
 test_names (void)
 {
-  g_autoptr (Game) game = game_new (play_small);
+  g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = gmp_remote_env_new ("localhost", game->port, game->client_port);
   g_autoptr (GmpRemoteEnv) nowhere = gmp_remote_env_new ("no.such.host.invalid", game->port, 1);
   g_autoptr (GError) error = NULL;
@@ -704,13 +560,13 @@ player_step_cb (GObject      *source,
 static void
 test_async (void)
 {
-  Game *games[N_GAMES];
+  TestGame *games[N_GAMES];
   Player players[N_GAMES];
   guint n_running = N_GAMES;
 
   for (guint i = 0; i < N_GAMES; i++)
     {
-      games[i] = game_new (play_small);
+      games[i] = test_game_new (play_small);
       players[i] = (Player) { make_env (games[i], LONG_TIME), 0, &n_running };
       gmp_remote_env_step_async (players[i].env, "act", g_variant_new_int32 (1), NULL,
                                  player_step_cb, &players[i]);
@@ -719,18 +575,18 @@ test_async (void)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
   for (guint i = 0; i < N_GAMES; i++)
     {
-      game_stop (games[i]);
+      test_game_stop (games[i]);
       g_assert_cmpuint (games[i]->commands->len, ==, N_STEPS);
       g_object_unref (players[i].env);
-      game_free (games[i]);
+      test_game_free (games[i]);
     }
 }
 
 static void
-check_async (GmpRemoteEnv *env,
+check_async (GmpRemoteEnv  *env,
              GAsyncResult **result,
-             GQuark        domain,
-             int           code)
+             GQuark         domain,
+             int            code)
 {
   g_autoptr (GError) error = NULL;
 
@@ -742,7 +598,7 @@ check_async (GmpRemoteEnv *env,
 static void
 test_async_ends (void)
 {
-  g_autoptr (Game) game = game_new (play_nothing);
+  g_autoptr (TestGame) game = test_game_new (play_nothing);
   g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GAsyncResult) first = NULL;
@@ -763,7 +619,7 @@ test_async_ends (void)
   cpu = get_cpu_time ();
   gmp_remote_env_step_async (env, "d", NULL, NULL, gmp_test_done_cb, &first);
   check_async (env, &first, GMP_ERROR, GMP_ERROR_TIMED_OUT);
-  game_stop (game);
+  test_game_stop (game);
   gmp_remote_env_step_async (env, "e", NULL, NULL, gmp_test_done_cb, &first);
   check_async (env, &first, GMP_ERROR, GMP_ERROR_DISCONNECTED);
   g_assert_cmpfloat (get_cpu_time () - cpu, <, gmp_test_stretch (0.3));
