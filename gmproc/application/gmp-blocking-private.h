@@ -26,17 +26,17 @@ typedef struct {
   GAsyncResult *result;
 } GmpBlocking;
 
-void          gmp_blocking_begin   (GmpBlocking  *self,
-                                    GMainContext *context,
-                                    GObject      *object,
-                                    GFunc         kill,
-                                    GCancellable *cancellable);
-gboolean      gmp_blocking_wait    (GmpBlocking  *self,
-                                    GError      **error);
-void          gmp_blocking_done_cb (GObject      *source,
-                                    GAsyncResult *result,
-                                    gpointer      user_data);
-void          gmp_blocking_end     (GmpBlocking  *self,
-                                    GError      **error);
+void     gmp_blocking_begin   (GmpBlocking  *self,
+                               GMainContext *context,
+                               GObject      *object,
+                               GFunc         kill,
+                               GCancellable *cancellable);
+gboolean gmp_blocking_wait    (GmpBlocking *self,
+                               GError     **error);
+void     gmp_blocking_done_cb (GObject      *source,
+                               GAsyncResult *result,
+                               gpointer      user_data);
+void     gmp_blocking_end     (GmpBlocking *self,
+                               GError     **error);
 
 G_END_DECLS

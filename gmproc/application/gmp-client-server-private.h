@@ -31,10 +31,10 @@ typedef struct {
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);
 void                    gmp_client_server_forget          (GmpClientServer *self);
-GmpServerSession       *gmp_client_server_new_session     (GmpClientServer       *self,
-                                                           GError               **error);
+GmpServerSession       *gmp_client_server_new_session     (GmpClientServer *self,
+                                                           GError         **error);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);
 const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self);
-void                    gmp_client_server_install_methods (GmpClientServerClass  *klass);
+void                    gmp_client_server_install_methods (GmpClientServerClass *klass);
 
 G_END_DECLS

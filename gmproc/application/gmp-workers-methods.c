@@ -194,10 +194,10 @@ take_turn (GmpWorkers *self,
 
 /* A worker from start to finish, in its process. */
 static GVariant *
-live (gpointer   instance,
-      int        id,
-      GVariant  *params,
-      GError   **error)
+live (gpointer  instance,
+      int       id,
+      GVariant *params,
+      GError  **error)
 {
   GmpWorkersClass *klass = GMP_WORKERS_GET_CLASS (instance);
   gboolean is_reported = klass->finish != gmp_workers_real_finish;

@@ -220,8 +220,8 @@ kill_all (gpointer object,
 
 static void
 supervisor_ran_cb (GObject      *source G_GNUC_UNUSED,
-             GAsyncResult *result,
-             gpointer      user_data)
+                   GAsyncResult *result,
+                   gpointer      user_data)
 {
   g_autoptr (GTask) task = user_data;
   GmpWorkers *self = g_task_get_source_object (task);

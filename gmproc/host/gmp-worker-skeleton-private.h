@@ -26,9 +26,9 @@ typedef struct {
 
 typedef struct _GmpWorkerSkeleton GmpWorkerSkeleton;
 
-GmpWorkerSkeleton *gmp_worker_skeleton_new             (int          fd,
-                                                        GError     **error);
-gboolean           gmp_worker_skeleton_rehearse        (GError     **error);
+GmpWorkerSkeleton *gmp_worker_skeleton_new             (int      fd,
+                                                        GError **error);
+gboolean           gmp_worker_skeleton_rehearse        (GError **error);
 GmpJob            *gmp_worker_skeleton_take_job        (GmpWorkerSkeleton *self);
 GCancellable      *gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self);
 gboolean           gmp_worker_skeleton_has_socket      (GmpWorkerSkeleton *self);

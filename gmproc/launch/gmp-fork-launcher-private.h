@@ -13,15 +13,15 @@ G_BEGIN_DECLS
 #define GMP_TYPE_FORK_LAUNCHER (gmp_fork_launcher_get_type ())
 G_DECLARE_FINAL_TYPE (GmpForkLauncher, gmp_fork_launcher, GMP, FORK_LAUNCHER, GmpLauncher)
 
-GmpForkLauncher *gmp_fork_launcher_new       (GmpLauncher      *plain,
-                                              const GmpLaunch  *launch,
-                                              GVariant         *what,
-                                              GError          **error);
-void             gmp_fork_launcher_retire    (GmpForkLauncher *self);
-int              gmp_fork_launcher_get_fd    (GmpForkLauncher *self);
-gboolean         gmp_fork_launcher_get_ready (GmpForkLauncher *self,
-                                              GError         **error);
-gboolean         gmp_fork_launcher_is_lost   (GmpForkLauncher *self);
+GmpForkLauncher *gmp_fork_launcher_new        (GmpLauncher     *plain,
+                                               const GmpLaunch *launch,
+                                               GVariant        *what,
+                                               GError         **error);
+void             gmp_fork_launcher_retire     (GmpForkLauncher *self);
+int              gmp_fork_launcher_get_fd     (GmpForkLauncher *self);
+gboolean         gmp_fork_launcher_get_ready  (GmpForkLauncher *self,
+                                               GError         **error);
+gboolean         gmp_fork_launcher_is_lost    (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_has_forked (GmpForkLauncher *self);
 
 G_END_DECLS

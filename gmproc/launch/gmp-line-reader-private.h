@@ -17,10 +17,10 @@ typedef struct _GmpLineReader GmpLineReader;
 typedef void (*GmpLineFunc) (const char *line,
                              gpointer    user_data);
 
-GmpLineReader *gmp_line_reader_new    (int            fd,
-                                       int            copy_to,
-                                       GmpLineFunc    func,
-                                       gpointer       user_data);
+GmpLineReader *gmp_line_reader_new    (int         fd,
+                                       int         copy_to,
+                                       GmpLineFunc func,
+                                       gpointer    user_data);
 void           gmp_line_reader_free   (GmpLineReader *self);
 void           gmp_line_reader_attach (GmpLineReader *self,
                                        int            priority);

@@ -313,8 +313,8 @@ waiting_free (Waiting *waiting)
 /* The server is there, or there will be none: for all that wait, whichever of them saw it first. */
 static void
 serve_waiting_locked (GmpProcessCache *self,
-                      GmpProcessKind       *kind,
-                      GArray     *deliveries)
+                      GmpProcessKind  *kind,
+                      GArray          *deliveries)
 {
   Waiting *waiting;
 
@@ -330,8 +330,8 @@ serve_waiting_locked (GmpProcessCache *self,
 /* %NULL where it has been served meanwhile, in another thread. */
 static Waiting *
 find_waiting_locked (GmpProcessCache *self,
-                     GTask      *task,
-                     GmpProcessKind      **kind)
+                     GTask           *task,
+                     GmpProcessKind **kind)
 {
   for (GList *link = self->kinds.head; link != NULL; link = link->next)
     {
@@ -379,8 +379,8 @@ waited_cb (int          fd G_GNUC_UNUSED,
 }
 
 static void
-wait_for_server_locked (GmpProcessKind     *kind,
-                        GTask    *task,
+wait_for_server_locked (GmpProcessKind *kind,
+                        GTask          *task,
                         GmpProcessSpec *spec)
 {
   Waiting *waiting = g_new0 (Waiting, 1);

@@ -68,10 +68,10 @@ void            gmp_process_kind_add_spare     (GmpProcessKind *self,
 gboolean        gmp_process_kind_drop_spares   (GmpProcessKind *self);
 gboolean        gmp_process_kind_give_way      (GmpProcessKind *self);
 
-GmpStarted *gmp_started_new        (GmpLauncher    *launcher,
-                                    GmpProcessSpec *spec,
-                                    gboolean        is_warm,
-                                    GError        **error);
-void        gmp_started_free       (GmpStarted     *started);
+GmpStarted *gmp_started_new  (GmpLauncher    *launcher,
+                              GmpProcessSpec *spec,
+                              gboolean        is_warm,
+                              GError        **error);
+void        gmp_started_free (GmpStarted *started);
 
 G_END_DECLS

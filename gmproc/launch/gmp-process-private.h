@@ -37,34 +37,34 @@ struct _GmpProcessClass
                        int         signum);
 };
 
-gboolean        gmp_process_is_foreign  (GmpProcess *self);
-int             gmp_process_get_pid     (GmpProcess *self);
-void            gmp_process_send_signal (GmpProcess          *self,
-                                         int                  signum);
-void            gmp_process_wait_async  (GmpProcess          *self,
-                                         int                  priority,
-                                         GCancellable        *cancellable,
-                                         GAsyncReadyCallback  callback,
-                                         gpointer             user_data);
-gboolean        gmp_process_wait_finish (GmpProcess          *self,
-                                         GAsyncResult        *result,
-                                         int                 *wait_status,
-                                         GError             **error);
-GmpProcessUsage gmp_process_get_usage   (GmpProcess *self);
-void            gmp_process_end_sync    (GmpProcess          *self,
-                                         guint                limit);
-void            gmp_process_expect_end  (GmpProcess *self);
-void            gmp_process_end_later   (GmpProcess          *self,
-                                         guint                limit);
-gboolean        gmp_process_has_ended   (GmpProcess *self);
-void            gmp_process_set_ended   (GmpProcess          *self,
-                                         int                  wait_status,
-                                         GmpProcessUsage      usage);
-void            gmp_process_settle      (guint                limit);
-void            gmp_process_settle_async  (guint                limit,
-                                           int                  priority,
-                                           GAsyncReadyCallback  callback,
-                                           gpointer             user_data);
+gboolean        gmp_process_is_foreign    (GmpProcess *self);
+int             gmp_process_get_pid       (GmpProcess *self);
+void            gmp_process_send_signal   (GmpProcess *self,
+                                           int         signum);
+void            gmp_process_wait_async    (GmpProcess         *self,
+                                           int                 priority,
+                                           GCancellable       *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer            user_data);
+gboolean        gmp_process_wait_finish   (GmpProcess   *self,
+                                           GAsyncResult *result,
+                                           int          *wait_status,
+                                           GError      **error);
+GmpProcessUsage gmp_process_get_usage     (GmpProcess *self);
+void            gmp_process_end_sync      (GmpProcess *self,
+                                           guint       limit);
+void            gmp_process_expect_end    (GmpProcess *self);
+void            gmp_process_end_later     (GmpProcess *self,
+                                           guint       limit);
+gboolean        gmp_process_has_ended     (GmpProcess *self);
+void            gmp_process_set_ended     (GmpProcess     *self,
+                                           int             wait_status,
+                                           GmpProcessUsage usage);
+void            gmp_process_settle        (guint limit);
+void            gmp_process_settle_async  (guint               limit,
+                                           int                 priority,
+                                           GAsyncReadyCallback callback,
+                                           gpointer            user_data);
 void            gmp_process_settle_finish (GAsyncResult *result);
 
 G_END_DECLS

@@ -16,8 +16,8 @@ typedef void (*GmpReaped) (int                  wait_status,
                            const struct rusage *usage,
                            gpointer             user_data);
 
-gboolean gmp_reaper_begin (GError  **error);
-int      gmp_reaper_open  (int       pid);
+gboolean gmp_reaper_begin (GError **error);
+int      gmp_reaper_open  (int pid);
 void     gmp_reaper_watch (int       pid,
                            int       pidfd,
                            GmpReaped reaped,
@@ -26,6 +26,6 @@ void     gmp_reaper_watch (int       pid,
 void gmp_reaper_attach (GSource *source);
 void gmp_reaper_enter  (void);
 void gmp_reaper_leave  (void);
-void gmp_reaper_adopt  (int      pid);
+void gmp_reaper_adopt  (int pid);
 
 G_END_DECLS

@@ -10,12 +10,12 @@
 
 G_BEGIN_DECLS
 
-gboolean gmp_room_allows     (int      fd);
+gboolean gmp_room_allows     (int fd);
 gboolean gmp_room_is_ample   (void);
 gboolean gmp_room_await      (GSource *source);
 void     gmp_room_enter      (gboolean starts);
 void     gmp_room_leave      (void);
-void     gmp_room_promise    (int      n);
+void     gmp_room_promise    (int n);
 GSource *gmp_room_source_new (void);
 
 G_END_DECLS

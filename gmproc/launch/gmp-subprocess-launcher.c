@@ -103,9 +103,9 @@ gmp_subprocess_init (GmpSubprocess *self)
 
 /* GMPROC_WRAP puts a debugger, valgrind or strace around each worker. */
 static char **
-wrap (char       **argv,
-      const char  *wrapper,
-      GError     **error)
+wrap (char      **argv,
+      const char *wrapper,
+      GError    **error)
 {
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   g_auto (GStrv) words = NULL;
@@ -164,7 +164,7 @@ make_environment (const GmpLaunch *launch)
 
 /* A limit on processes is met here, and the system's own words for it name none. */
 static void
-explain (GError     **error,
+explain (GError      **error,
          const GError *reason)
 {
   gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) ||

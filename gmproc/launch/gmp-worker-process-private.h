@@ -26,16 +26,16 @@ GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher          *laun
                                                       int                  *control_fd,
                                                       GError              **error);
 void              gmp_worker_process_free            (GmpWorkerProcess *self);
-void              gmp_worker_process_watch           (GmpWorkerProcess  *self,
-                                                      GmpWorkerLine      line,
-                                                      GmpWorkerEnded     ended,
-                                                      gpointer           user_data);
+void              gmp_worker_process_watch           (GmpWorkerProcess *self,
+                                                      GmpWorkerLine     line,
+                                                      GmpWorkerEnded    ended,
+                                                      gpointer          user_data);
 void              gmp_worker_process_unwatch         (GmpWorkerProcess *self);
-void              gmp_worker_process_end             (GmpWorkerProcess  *self,
-                                                      double              grace);
+void              gmp_worker_process_end             (GmpWorkerProcess *self,
+                                                      double            grace);
 void              gmp_worker_process_kill            (GmpWorkerProcess *self);
-void              gmp_worker_process_set_options     (GmpWorkerProcess  *self,
-                                                      GmpOptions        *options);
+void              gmp_worker_process_set_options     (GmpWorkerProcess *self,
+                                                      GmpOptions       *options);
 void              gmp_worker_process_end_sync        (GmpWorkerProcess *self);
 void              gmp_worker_process_abandon         (GmpWorkerProcess *self);
 int               gmp_worker_process_get_pid         (GmpWorkerProcess *self);

@@ -30,10 +30,10 @@ const char            *gmp_channel_descriptors_get_kind    (GmpChannelDescriptor
 GVariant              *gmp_channel_descriptors_to_handles  (GmpChannelDescriptors *self,
                                                             GUnixFDList           *handles,
                                                             GError               **error);
-GmpChannelDescriptors *gmp_channel_descriptors_new_handles (const char   *kind,
-                                                            GVariant     *positions,
-                                                            GUnixFDList  *handles,
-                                                            GError      **error);
+GmpChannelDescriptors *gmp_channel_descriptors_new_handles (const char  *kind,
+                                                            GVariant    *positions,
+                                                            GUnixFDList *handles,
+                                                            GError     **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpChannelDescriptors, gmp_channel_descriptors_free)
 

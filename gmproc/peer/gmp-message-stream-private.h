@@ -18,8 +18,8 @@ G_BEGIN_DECLS
 
 typedef struct _GmpMessageStream GmpMessageStream;
 
-GmpMessageStream *gmp_message_stream_new           (int                  fd,
-                                                    GError             **error);
+GmpMessageStream *gmp_message_stream_new           (int      fd,
+                                                    GError **error);
 void              gmp_message_stream_free          (GmpMessageStream *self);
 GSource          *gmp_message_stream_create_source (GmpMessageStream *self,
                                                     int               priority,
@@ -46,12 +46,12 @@ gboolean          gmp_message_stream_post          (GmpMessageStream *self,
 gboolean          gmp_message_stream_flush         (GmpMessageStream *self);
 gboolean          gmp_message_stream_has_unsent    (GmpMessageStream *self);
 
-gboolean      gmp_message_stream_has_arguments (GDBusMessage        *message,
-                                                GDBusArgInfo       **arguments);
-char         *gmp_message_stream_limit_text    (const char          *text);
-GError       *gmp_message_stream_read_error    (GDBusMessage        *reply);
-GDBusMessage *gmp_message_stream_new_error     (GDBusMessage        *call,
-                                                const GError        *error);
+gboolean      gmp_message_stream_has_arguments (GDBusMessage  *message,
+                                                GDBusArgInfo **arguments);
+char         *gmp_message_stream_limit_text    (const char *text);
+GError       *gmp_message_stream_read_error    (GDBusMessage *reply);
+GDBusMessage *gmp_message_stream_new_error     (GDBusMessage *call,
+                                                const GError *error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpMessageStream, gmp_message_stream_free)
 

@@ -27,10 +27,10 @@ gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
                                      GVariant   **payload,
                                      GError     **error);
-GVariant *gmp_payload_pack_inline   (GVariant    *payload,
-                                     GError     **error);
-gboolean  gmp_payload_unpack_inline (GVariant    *packed,
-                                     GVariant   **payload,
-                                     GError     **error);
+GVariant *gmp_payload_pack_inline   (GVariant *payload,
+                                     GError  **error);
+gboolean  gmp_payload_unpack_inline (GVariant  *packed,
+                                     GVariant **payload,
+                                     GError   **error);
 
 G_END_DECLS

@@ -85,7 +85,7 @@ gmp_exit_report_describe_exit (const GmpExitReport *self)
 /* Whether what a worker said, or wrote, has any of these words. */
 static gboolean
 mentions (const GmpExitReport *self,
-          const char * const  *words)
+          const char  * const *words)
 {
   for (; *words != NULL; words++)
     {

@@ -22,9 +22,9 @@ typedef struct {
   guint log;
 } GmpRunSignals;
 
-void gmp_run_signals_install   (GmpRunSignals       *self,
-                                GType                type,
-                                GType                id_type);
+void gmp_run_signals_install   (GmpRunSignals *self,
+                                GType          type,
+                                GType          id_type);
 void gmp_run_signals_result    (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,

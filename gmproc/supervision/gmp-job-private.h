@@ -41,10 +41,10 @@ typedef struct {
   GError *error;          /* (nullable): why it failed, once that is known */
 } GmpJob;
 
-GmpJob     *gmp_job_new                (const char       *role,
-                                        const char       *id,
-                                        const char       *target,
-                                        GVariant         *params);
+GmpJob     *gmp_job_new                (const char *role,
+                                        const char *id,
+                                        const char *target,
+                                        GVariant   *params);
 void        gmp_job_free               (GmpJob *self);
 void        gmp_job_begin              (GmpJob       *self,
                                         GmpOptions   *options,

@@ -13,14 +13,14 @@ G_BEGIN_DECLS
 /* Workers whose processes are kept from run to run. */
 typedef struct _GmpKeptWorkers GmpKeptWorkers;
 
-GmpKeptWorkers *gmp_kept_workers_new         (void);
-void            gmp_kept_workers_free        (GmpKeptWorkers *self);
-GMainContext   *gmp_kept_workers_get_context (GmpKeptWorkers *self);
-void            gmp_kept_workers_begin_run   (GmpKeptWorkers *self);
-void            gmp_kept_workers_keep        (GmpKeptWorkers *self,
-                                              GmpWorkerProxy *worker);
-GmpWorkerProxy *gmp_kept_workers_take        (GmpKeptWorkers *self);
-gboolean        gmp_kept_workers_has_kept    (GmpKeptWorkers *self);
+GmpKeptWorkers *gmp_kept_workers_new          (void);
+void            gmp_kept_workers_free         (GmpKeptWorkers *self);
+GMainContext   *gmp_kept_workers_get_context  (GmpKeptWorkers *self);
+void            gmp_kept_workers_begin_run    (GmpKeptWorkers *self);
+void            gmp_kept_workers_keep         (GmpKeptWorkers *self,
+                                               GmpWorkerProxy *worker);
+GmpWorkerProxy *gmp_kept_workers_take         (GmpKeptWorkers *self);
+gboolean        gmp_kept_workers_has_kept     (GmpKeptWorkers *self);
 void            gmp_kept_workers_retire_later (GmpKeptWorkers *self);
 
 G_END_DECLS

@@ -32,17 +32,17 @@ gboolean        gmp_local_server_add           (GmpLocalServer        *self,
                                                 const char            *runtime,
                                                 GmpChannelDescriptors *port,
                                                 GError               **error);
-void            gmp_local_server_tell_gone     (GmpLocalServer         *self,
-                                                const char             *client_id,
-                                                const GError           *reason,
-                                                gboolean                returns);
+void            gmp_local_server_tell_gone     (GmpLocalServer *self,
+                                                const char     *client_id,
+                                                const GError   *reason,
+                                                gboolean        returns);
 guint           gmp_local_server_get_n_clients (GmpLocalServer *self);
-gboolean        gmp_local_server_start         (GmpLocalServer         *self,
-                                                GVariant               *params,
-                                                GError                **error);
+gboolean        gmp_local_server_start         (GmpLocalServer *self,
+                                                GVariant       *params,
+                                                GError        **error);
 void            gmp_local_server_stop          (GmpLocalServer *self);
-void            gmp_local_server_fail          (GmpLocalServer         *self,
-                                                GError                 *error);
+void            gmp_local_server_fail          (GmpLocalServer *self,
+                                                GError         *error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpLocalServer, gmp_local_server_free)
 

@@ -16,15 +16,15 @@ typedef struct _GmpPeers GmpPeers;
 GmpPeers *gmp_peers_new         (void);
 void      gmp_peers_free        (GmpPeers *self);
 void      gmp_peers_clear       (GmpPeers *self);
-void      gmp_peers_add_channel (GmpPeers       *self,
-                                 GmpChannelEnd   end);
-void      gmp_peers_add_gone    (GmpPeers       *self,
-                                 const char     *peer,
-                                 const GError   *reason);
+void      gmp_peers_add_channel (GmpPeers      *self,
+                                 GmpPeerChannel end);
+void      gmp_peers_add_gone    (GmpPeers     *self,
+                                 const char   *peer,
+                                 const GError *reason);
 gboolean  gmp_peers_connect     (GmpPeers            *self,
-                                 GmpWorkerConnection *link,
+                                 GmpWorkerConnection *connection,
                                  GError             **error);
 void      gmp_peers_tell_gone   (GmpPeers            *self,
-                                 GmpWorkerConnection *link);
+                                 GmpWorkerConnection *connection);
 
 G_END_DECLS

@@ -14,7 +14,7 @@ typedef struct {
 
 struct _GmpPeers
 {
-  GArray *channels; /* of GmpChannelEnd: to be handed over */
+  GArray *channels; /* of GmpPeerChannel: to be handed over */
   GPtrArray *gone;  /* of Gone */
 };
 
@@ -33,8 +33,8 @@ gmp_peers_new (void)
 {
   GmpPeers *self = g_new0 (GmpPeers, 1);
 
-  self->channels = g_array_new (FALSE, FALSE, sizeof (GmpChannelEnd));
-  g_array_set_clear_func (self->channels, gmp_channel_end_clear);
+  self->channels = g_array_new (FALSE, FALSE, sizeof (GmpPeerChannel));
+  g_array_set_clear_func (self->channels, gmp_peer_channel_clear);
   self->gone = g_ptr_array_new_with_free_func (gone_free);
   return self;
 }
@@ -56,11 +56,11 @@ gmp_peers_clear (GmpPeers *self)
 
 /* Takes what @end has over: a channel, in place of one to the same peer. */
 void
-gmp_peers_add_channel (GmpPeers     *self,
-                       GmpChannelEnd end)
+gmp_peers_add_channel (GmpPeers      *self,
+                       GmpPeerChannel end)
 {
   for (guint i = 0; i < self->channels->len; i++)
-    if (g_str_equal (g_array_index (self->channels, GmpChannelEnd, i).peer, end.peer))
+    if (g_str_equal (g_array_index (self->channels, GmpPeerChannel, i).peer, end.peer))
       g_array_remove_index (self->channels, i--);
   g_array_append_val (self->channels, end);
 }
@@ -82,12 +82,12 @@ gmp_peers_add_gone (GmpPeers     *self,
  * death. */
 gboolean
 gmp_peers_connect (GmpPeers            *self,
-                   GmpWorkerConnection *link,
+                   GmpWorkerConnection *connection,
                    GError             **error)
 {
   for (guint i = 0; i < self->channels->len; i++)
-    if (!gmp_worker_connection_connect (link, &g_array_index (self->channels, GmpChannelEnd, i),
-                                        error))
+    if (!gmp_worker_connection_connect (connection,
+                                        &g_array_index (self->channels, GmpPeerChannel, i), error))
       return FALSE;
   g_array_set_size (self->channels, 0);
   return TRUE;
@@ -95,12 +95,12 @@ gmp_peers_connect (GmpPeers            *self,
 
 void
 gmp_peers_tell_gone (GmpPeers            *self,
-                     GmpWorkerConnection *link)
+                     GmpWorkerConnection *connection)
 {
   for (guint i = 0; i < self->gone->len; i++)
     {
       Gone *gone = self->gone->pdata[i];
 
-      gmp_worker_connection_tell_gone (link, gone->peer, gone->reason, FALSE);
+      gmp_worker_connection_tell_gone (connection, gone->peer, gone->reason, FALSE);
     }
 }

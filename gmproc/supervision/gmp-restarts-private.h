@@ -19,8 +19,8 @@ typedef struct {
 gboolean    gmp_restarts_allow    (GmpRestarts      *self,
                                    const GmpOptions *options,
                                    GmpFailure       *failure);
-GmpFailure *gmp_restarts_conclude (GmpRestarts      *self,
-                                   GmpFailure       *failure);
+GmpFailure *gmp_restarts_conclude (GmpRestarts *self,
+                                   GmpFailure  *failure);
 void        gmp_restarts_clear    (GmpRestarts *self);
 
 G_END_DECLS

@@ -15,41 +15,40 @@ G_BEGIN_DECLS
  * together. */
 typedef struct _GmpServerSession GmpServerSession;
 
-GmpServerSession *gmp_server_session_new           (const GmpSupervisorEvents *events,
-                                                    gpointer                   owner,
-                                                    GmpFailureLog             *failure_log,
-                                                    GmpOptions                *options,
-                                                    guint                      n_workers,
-                                                    guint64                    arena_size);
-void              gmp_server_session_free          (GmpServerSession *self);
-gboolean          gmp_server_session_set_target    (GmpServerSession *self,
-                                                    const char       *server_target,
-                                                    GError          **error);
-gboolean          gmp_server_session_set_methods   (GmpServerSession       *self,
-                                                    const GmpServerMethods *methods,
-                                                    GError                **error);
-gboolean          gmp_server_session_add_client    (GmpServerSession *self,
-                                                    const char       *id,
-                                                    const char       *target,
-                                                    GVariant         *params,
-                                                    GError          **error);
-void              gmp_server_session_run_async     (GmpServerSession   *self,
-                                                    GVariant           *params,
-                                                    GCancellable       *cancellable,
-                                                    GAsyncReadyCallback callback,
-                                                    gpointer            user_data);
-gboolean          gmp_server_session_run_finish    (GmpServerSession *self,
-                                                    GAsyncResult     *result,
-                                                    GError          **error);
-void              gmp_server_session_fail          (GmpServerSession *self,
-                                                    GError           *error);
-void              gmp_server_session_stop          (GmpServerSession *self);
-void              gmp_server_session_kill          (GmpServerSession *self);
-guint             gmp_server_session_get_n_clients (GmpServerSession *self);
-GVariant         *gmp_server_session_get_value     (GmpServerSession *self);
-GmpResults       *gmp_server_session_get_results   (GmpServerSession *self);
-const GError *
-gmp_server_session_get_server_error          (GmpServerSession *self);
+GmpServerSession *gmp_server_session_new              (const GmpSupervisorEvents *events,
+                                                       gpointer                   owner,
+                                                       GmpFailureLog             *failure_log,
+                                                       GmpOptions                *options,
+                                                       guint                      n_workers,
+                                                       guint64                    arena_size);
+void              gmp_server_session_free             (GmpServerSession *self);
+gboolean          gmp_server_session_set_target       (GmpServerSession *self,
+                                                       const char       *server_target,
+                                                       GError          **error);
+gboolean          gmp_server_session_set_methods      (GmpServerSession       *self,
+                                                       const GmpServerMethods *methods,
+                                                       GError                **error);
+gboolean          gmp_server_session_add_client       (GmpServerSession *self,
+                                                       const char       *id,
+                                                       const char       *target,
+                                                       GVariant         *params,
+                                                       GError          **error);
+void              gmp_server_session_run_async        (GmpServerSession   *self,
+                                                       GVariant           *params,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            user_data);
+gboolean          gmp_server_session_run_finish       (GmpServerSession *self,
+                                                       GAsyncResult     *result,
+                                                       GError          **error);
+void              gmp_server_session_fail             (GmpServerSession *self,
+                                                       GError           *error);
+void              gmp_server_session_stop             (GmpServerSession *self);
+void              gmp_server_session_kill             (GmpServerSession *self);
+guint             gmp_server_session_get_n_clients    (GmpServerSession *self);
+GVariant         *gmp_server_session_get_value        (GmpServerSession *self);
+GmpResults       *gmp_server_session_get_results      (GmpServerSession *self);
+const GError     *gmp_server_session_get_server_error (GmpServerSession *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpServerSession, gmp_server_session_free)
 

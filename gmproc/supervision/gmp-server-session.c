@@ -270,7 +270,7 @@ run_server (GmpServerSession *self)
 {
   gmp_worker_proxy_run_async (self->server, gmp_job_new ("server", "server",
                                                          self->server_target, self->params),
-                              GMP_REMOTE_KEEP, self->cancellable, server_ran_cb,
+                              GMP_WORKER_PROXY_KEEP, self->cancellable, server_ran_cb,
                               self);
 }
 

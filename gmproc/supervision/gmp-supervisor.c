@@ -186,7 +186,7 @@ log_cb (const char    *id,
   gmp_run_signals_log (self->events->signals, self->owner, id, domain, level, message);
 }
 
-static const GmpRemoteEvents remote_events = { progress_cb, turn_cb, output_cb, log_cb };
+static const GmpWorkerProxyEvents proxy_events = { progress_cb, turn_cb, output_cb, log_cb };
 
 /* A worker under the same options, which is the caller's: a server, say. */
 GmpWorkerProxy *
@@ -197,7 +197,7 @@ gmp_supervisor_new_worker (GmpSupervisor *self)
   if (inner_threads == 0)
     inner_threads = self->share;
   return gmp_worker_proxy_new (self->cache, self->options, inner_threads,
-                               &remote_events, self);
+                               &proxy_events, self);
 }
 
 /* Forgets the last run; gmp_supervisor_add() then says who is in the next. */
@@ -471,7 +471,7 @@ begin_next (GmpSupervisor *self)
                                   g_steal_pointer (&member->port));
   gmp_worker_proxy_run_async (worker, gmp_job_new (member->role, member->id, member->target,
                                                    member->params),
-                              self->reuse ? GMP_REMOTE_KEEP : GMP_REMOTE_END,
+                              self->reuse ? GMP_WORKER_PROXY_KEEP : GMP_WORKER_PROXY_END,
                               g_task_get_cancellable (self->task), ran_cb, self);
   /* The server may have ended while this one waited to be restarted. */
   if (self->server_end != NULL)

@@ -43,38 +43,38 @@ typedef struct {
                     gpointer        user_data);
   /* What gmp_worker_connection_catch_up() has asked for; not where the run has ended before. */
   void (*caught_up) (gpointer       user_data);
-} GmpLinkEvents;
+} GmpWorkerConnectionEvents;
 
 /* One end of a channel. */
 typedef struct {
   char *peer;
   char *runtime;
   GmpChannelDescriptors *port;
-} GmpChannelEnd;
+} GmpPeerChannel;
 
-void           gmp_channel_end_clear       (gpointer              data);
+void gmp_peer_channel_clear (gpointer data);
 
-void                 gmp_worker_connection_open_async  (int                   fd,
-                                                        int                   priority,
-                                                        GCancellable         *cancellable,
-                                                        GAsyncReadyCallback   callback,
-                                                        gpointer              user_data);
-GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult         *result,
-                                                        GError              **error);
+void                 gmp_worker_connection_open_async  (int                 fd,
+                                                        int                 priority,
+                                                        GCancellable       *cancellable,
+                                                        GAsyncReadyCallback callback,
+                                                        gpointer            user_data);
+GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult *result,
+                                                        GError      **error);
 void                 gmp_worker_connection_free        (GmpWorkerConnection *self);
 gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection *self);
 void                 gmp_worker_connection_close       (GmpWorkerConnection *self);
-void                 gmp_worker_connection_begin       (GmpWorkerConnection *self,
-                                                        int                  priority,
-                                                        const GmpLinkEvents *events,
-                                                        gpointer             user_data);
+void                 gmp_worker_connection_begin       (GmpWorkerConnection             *self,
+                                                        int                              priority,
+                                                        const GmpWorkerConnectionEvents *events,
+                                                        gpointer                         user_data);
 void                 gmp_worker_connection_end         (GmpWorkerConnection *self);
 void                 gmp_worker_connection_catch_up    (GmpWorkerConnection *self);
-gboolean             gmp_worker_connection_connect     (GmpWorkerConnection *self,
-                                                        const GmpChannelEnd *end,
-                                                        GError             **error);
+gboolean             gmp_worker_connection_connect     (GmpWorkerConnection  *self,
+                                                        const GmpPeerChannel *end,
+                                                        GError              **error);
 gboolean             gmp_worker_connection_run         (GmpWorkerConnection *self,
-                                                        const GmpJob        *run,
+                                                        const GmpJob        *job,
                                                         GVariant            *options,
                                                         guint64              value_limit,
                                                         GError             **error);

@@ -25,16 +25,16 @@ struct _GmpWorkerConnection
   guint64 value_limit;
   int priority;     /* in the main context of the run */
   guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
-  const GmpLinkEvents *events;
+  const GmpWorkerConnectionEvents *events;
   gpointer user_data;
   GSource *read_source;  /* (nullable): between runs */
   GSource *write_source; /* (nullable): everything is sent */
 };
 
 void
-gmp_channel_end_clear (gpointer data)
+gmp_peer_channel_clear (gpointer data)
 {
-  GmpChannelEnd *end = data;
+  GmpPeerChannel *end = data;
 
   g_free (end->peer);
   g_free (end->runtime);
@@ -134,7 +134,8 @@ gmp_worker_connection_is_open (GmpWorkerConnection *self)
   return !self->is_closed && gmp_message_stream_is_open (self->stream);
 }
 
-/* The run that has not returned, if there is one, returns: see GmpLinkEvents. Takes @error over. */
+/* The run that has not returned, if there is one, returns: see GmpWorkerConnectionEvents. Takes
+ * @error over. */
 static void
 return_run (GmpWorkerConnection *self,
             gboolean             has_value,
@@ -308,16 +309,16 @@ take_answer (GmpWorkerConnection *self,
              GDBusMessage        *message)
 {
   gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
-  gpointer run;
+  gpointer job;
   GError *error = NULL;
 
-  if (!g_hash_table_steal_extended (self->calls, serial, NULL, &run))
+  if (!g_hash_table_steal_extended (self->calls, serial, NULL, &job))
     return FALSE;
   if (!g_dbus_message_to_gerror (message, &error))
     return gmp_message_stream_has_arguments (message, NULL);
   g_dbus_error_strip_remote_error (error);
   /* Nothing depends on it any more where its run has returned. */
-  if (GPOINTER_TO_UINT (run) == self->n_runs && self->run_serial != 0)
+  if (GPOINTER_TO_UINT (job) == self->n_runs && self->run_serial != 0)
     self->events->refused (error, self->user_data);
   else
     g_error_free (error);
@@ -453,10 +454,10 @@ call (GmpWorkerConnection *self,
 
 /* A run begins, in the thread-default main context. */
 void
-gmp_worker_connection_begin (GmpWorkerConnection *self,
-                             int                  priority,
-                             const GmpLinkEvents *events,
-                             gpointer             user_data)
+gmp_worker_connection_begin (GmpWorkerConnection             *self,
+                             int                              priority,
+                             const GmpWorkerConnectionEvents *events,
+                             gpointer                         user_data)
 {
   self->events = events;
   self->user_data = user_data;
@@ -478,9 +479,9 @@ gmp_worker_connection_end (GmpWorkerConnection *self)
 
 /* Hands over @end. */
 gboolean
-gmp_worker_connection_connect (GmpWorkerConnection *self,
-                               const GmpChannelEnd *end,
-                               GError             **error)
+gmp_worker_connection_connect (GmpWorkerConnection  *self,
+                               const GmpPeerChannel *end,
+                               GError              **error)
 {
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *positions = gmp_channel_descriptors_to_handles (end->port, handles, error);
@@ -498,21 +499,21 @@ gmp_worker_connection_connect (GmpWorkerConnection *self,
  * event, unless there is an error at once. */
 gboolean
 gmp_worker_connection_run (GmpWorkerConnection *self,
-                           const GmpJob        *run,
+                           const GmpJob        *job,
                            GVariant            *options,
                            guint64              value_limit,
                            GError             **error)
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *packed = gmp_payload_pack (run->params, handles, error);
+  GVariant *packed = gmp_payload_pack (job->params, handles, error);
 
   if (packed == NULL)
     return FALSE;
   self->value_limit = value_limit;
   self->run_serial = send_call (self, "Run",
-                                g_variant_new ("(sss@(sayah)@a{sv})", run->role, run->id,
-                                               run->target, packed, sunk), handles);
+                                g_variant_new ("(sss@(sayah)@a{sv})", job->role, job->id,
+                                               job->target, packed, sunk), handles);
   return TRUE;
 }
 

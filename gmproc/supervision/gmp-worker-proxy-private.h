@@ -33,18 +33,18 @@ typedef struct {
                     GLogLevelFlags   level,
                     const char      *message,
                     gpointer         owner);
-} GmpRemoteEvents;
+} GmpWorkerProxyEvents;
 
 typedef enum {
-  GMP_REMOTE_END,  /* the process ends with the run */
-  GMP_REMOTE_KEEP  /* it waits for another, or for gmp_worker_proxy_retire_async() */
-} GmpRemoteAfter;
+  GMP_WORKER_PROXY_END,  /* the process ends with the run */
+  GMP_WORKER_PROXY_KEEP  /* it waits for another, or for gmp_worker_proxy_retire_async() */
+} GmpWorkerProxyAfter;
 
-GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache       *cache,
-                                                GmpOptions            *options,
-                                                guint                  inner_threads,
-                                                const GmpRemoteEvents *events,
-                                                gpointer               owner);
+GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cache,
+                                                GmpOptions                 *options,
+                                                guint                       inner_threads,
+                                                const GmpWorkerProxyEvents *events,
+                                                gpointer                    owner);
 void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
                                                 const char            *peer,
                                                 const char            *runtime,
@@ -54,8 +54,8 @@ void            gmp_worker_proxy_tell_gone     (GmpWorkerProxy *self,
                                                 const GError   *reason,
                                                 gboolean        returns);
 void            gmp_worker_proxy_run_async     (GmpWorkerProxy     *self,
-                                                GmpJob             *run,
-                                                GmpRemoteAfter      after,
+                                                GmpJob             *job,
+                                                GmpWorkerProxyAfter after,
                                                 GCancellable       *cancellable,
                                                 GAsyncReadyCallback callback,
                                                 gpointer            user_data);

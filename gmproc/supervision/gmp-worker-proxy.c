@@ -28,17 +28,17 @@ struct _GmpWorkerProxy
   GmpProcessCache *cache;
   GmpOptions *options;
   guint inner_threads;
-  const GmpRemoteEvents *events;
+  const GmpWorkerProxyEvents *events;
   gpointer owner;
 
   GmpWorkerProcess *process; /* (nullable): not launched, or ended */
-  GmpOomWitness memory;         /* of before it was launched */
-  GmpWorkerConnection *link;       /* (nullable): not connected */
+  GmpOomWitness memory;      /* of before it was launched */
+  GmpWorkerConnection *connection; /* (nullable): not connected */
   GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
   GTask *task; /* (nullable): the run; what follows is its own */
-  GmpJob *run; /* (nullable): there was none; the last, where there is no task */
-  GmpRemoteAfter after;
+  GmpJob *job; /* (nullable): there was none; the last, where there is no task */
+  GmpWorkerProxyAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
   guint n_tellings;         /* of events: code of the user, which may run the main loop */
@@ -72,7 +72,7 @@ has_process (GmpWorkerProxy *self)
 static gboolean
 is_connected (GmpWorkerProxy *self)
 {
-  return self->link != NULL && gmp_worker_connection_is_open (self->link);
+  return self->connection != NULL && gmp_worker_connection_is_open (self->connection);
 }
 
 /* The end of a run. */
@@ -82,8 +82,8 @@ is_connected (GmpWorkerProxy *self)
 static gboolean
 died_before (GmpWorkerProxy *self)
 {
-  return (self->was_kept || (self->is_warm && !self->run->was_connected)) && !self->is_ready &&
-         !self->is_ending && !gmp_job_has_answer (self->run) && !has_process (self);
+  return (self->was_kept || (self->is_warm && !self->job->was_connected)) && !self->is_ready &&
+         !self->is_ending && !gmp_job_has_answer (self->job) && !has_process (self);
 }
 
 static void begin_process (GmpWorkerProxy *self,
@@ -92,23 +92,23 @@ static void begin_process (GmpWorkerProxy *self,
 static void maybe_return (GmpWorkerProxy *self);
 
 static void
-close_link (GmpWorkerProxy *self)
+close_connection (GmpWorkerProxy *self)
 {
-  g_clear_pointer (&self->link, gmp_worker_connection_free);
+  g_clear_pointer (&self->connection, gmp_worker_connection_free);
 }
 
 static void
 end_run (GmpWorkerProxy *self)
 {
-  gmp_job_end (self->run);
+  gmp_job_end (self->job);
   g_clear_error (&self->overdue);
   gmp_source_clear (&self->lost_source);
   gmp_source_clear (&self->told_source);
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
   self->has_begun = FALSE;
-  if (self->link != NULL)
-    gmp_worker_connection_end (self->link);
+  if (self->connection != NULL)
+    gmp_worker_connection_end (self->connection);
   if (!has_process (self))
     g_clear_pointer (&self->process, gmp_worker_process_free);
 }
@@ -121,10 +121,10 @@ maybe_return (GmpWorkerProxy *self)
   if (self->task == NULL || self->is_calling || is_watched (self) || self->n_tellings > 0)
     return;
   if (!has_process (self))
-    close_link (self);
+    close_connection (self);
   if (died_before (self))
     {
-      gmp_debug ("worker %s: the process that waited for it has died, so another", self->run->id);
+      gmp_debug ("worker %s: the process that waited for it has died, so another", self->job->id);
       gmp_source_clear (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       self->has_begun = FALSE;
@@ -132,11 +132,11 @@ maybe_return (GmpWorkerProxy *self)
       return;
     }
 
-  gmp_debug ("worker %s: %s", self->run->id, self->run->has_value ? "has its result" : "failed");
-  if (!self->run->has_value)
-    self->failure = gmp_job_to_failure (self->run, self->process);
+  gmp_debug ("worker %s: %s", self->job->id, self->job->has_value ? "has its result" : "failed");
+  if (!self->job->has_value)
+    self->failure = gmp_job_to_failure (self->job, self->process);
   else if (self->process != NULL && !self->is_ending)
-    gmp_job_warn_of_late_death (self->run, self->process);
+    gmp_job_warn_of_late_death (self->job, self->process);
   end_run (self);
 
   /* The callback may begin the next run at once. */
@@ -152,8 +152,8 @@ lost_cb (gpointer user_data)
   /* Something that the worker left behind holds its socket open. */
   gmp_source_clear (&self->lost_source);
   self->is_lost = TRUE;
-  if (self->link != NULL)
-    gmp_worker_connection_catch_up (self->link);
+  if (self->connection != NULL)
+    gmp_worker_connection_catch_up (self->connection);
   return G_SOURCE_REMOVE;
 }
 
@@ -200,7 +200,7 @@ line_cb (GmpOutputStream stream,
   GmpWorkerProxy *self = user_data;
 
   self->n_tellings++;
-  self->events->output (self->run->id, stream, line, self->owner);
+  self->events->output (self->job->id, stream, line, self->owner);
   end_telling (self);
 }
 
@@ -214,23 +214,23 @@ watch (GmpWorkerProxy *self)
 static void
 end_call (GmpWorkerProxy *self)
 {
-  gboolean has_answer = gmp_job_has_answer (self->run);
+  gboolean has_answer = gmp_job_has_answer (self->job);
 
   self->is_calling = FALSE;
-  gmp_job_started (self->run);
+  gmp_job_started (self->job);
   if (!is_watched (self))
     {
       maybe_return (self);
     }
-  else if (has_answer && self->after == GMP_REMOTE_KEEP && !self->is_ending &&
+  else if (has_answer && self->after == GMP_WORKER_PROXY_KEEP && !self->is_ending &&
            is_connected (self))
     {
       gmp_worker_process_unwatch (self->process);
     }
   else
     {
-      close_link (self);
-      gmp_worker_process_end (self->process, has_answer && self->run->was_connected
+      close_connection (self);
+      gmp_worker_process_end (self->process, has_answer && self->job->was_connected
                                              ? EXIT_GRACE : LOST_GRACE);
     }
 }
@@ -247,9 +247,9 @@ ran_cb (gboolean  has_value,
 
   /* Where the connection was lost, how the process ended will tell more. */
   if (has_value)
-    gmp_job_take_value (self->run, value);
+    gmp_job_take_value (self->job, value);
   if (error != NULL)
-    gmp_job_take_error (self->run, error);
+    gmp_job_take_error (self->job, error);
   end_call (self);
 }
 
@@ -259,12 +259,12 @@ ready_cb (guint    pid,
 {
   GmpWorkerProxy *self = user_data;
 
-  if (self->run->pid == 0)
+  if (self->job->pid == 0)
     gmp_oom_witness_follow (&self->memory, (int) pid);
-  self->run->pid = (int) pid;
+  self->job->pid = (int) pid;
   self->is_ready = TRUE;
-  gmp_job_started (self->run);
-  gmp_debug ("worker %s: pid %u is ready", self->run->id, pid);
+  gmp_job_started (self->job);
+  gmp_debug ("worker %s: pid %u is ready", self->job->id, pid);
 }
 
 static void
@@ -272,7 +272,7 @@ loaded_cb (const char **names,
            gpointer     user_data)
 {
   GmpWorkerProxy *self = user_data;
-  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, NULL);
+  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, NULL);
 
   if (runtime != NULL)
     gmp_runtime_add_modules (runtime, (const char * const *) names);
@@ -287,9 +287,9 @@ progress_cb (GVariant *value,
 
   self->n_tellings++;
   if (error == NULL)
-    self->events->progress (self->run->id, value, self->owner);
+    self->events->progress (self->job->id, value, self->owner);
   else
-    gmp_job_take_error (self->run, g_error_copy (error));
+    gmp_job_take_error (self->job, g_error_copy (error));
   end_telling (self);
 }
 
@@ -302,16 +302,16 @@ turn_cb (GVariant *value,
 
   if (self->is_ending)
     return;
-  self->run->has_turns = TRUE;
+  self->job->has_turns = TRUE;
   self->n_tellings++;
   if (error != NULL)
     gmp_worker_proxy_fail (self, g_error_copy (error));
-  else if (g_str_equal (self->run->role, "call"))
-    self->events->turn (self->run->id, value, self->owner);
+  else if (g_str_equal (self->job->role, "call"))
+    self->events->turn (self->job->id, value, self->owner);
   else
     gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
                                               "it sent the result of a turn, but a %s has no "
-                                              "turns of that kind", self->run->role));
+                                              "turns of that kind", self->job->role));
   end_telling (self);
 }
 
@@ -324,7 +324,7 @@ log_cb (const char    *domain,
   GmpWorkerProxy *self = user_data;
 
   self->n_tellings++;
-  self->events->log (self->run->id, domain, level, message, self->owner);
+  self->events->log (self->job->id, domain, level, message, self->owner);
   end_telling (self);
 }
 
@@ -336,12 +336,12 @@ end_overdue (GmpWorkerProxy *self)
   GError *reason = g_steal_pointer (&self->overdue);
 
   /* It has become ready meanwhile, and that was all that it was late for. */
-  if (self->is_ready && !gmp_job_is_over (self->run))
+  if (self->is_ready && !gmp_job_is_over (self->job))
     {
       g_error_free (reason);
       return;
     }
-  gmp_job_take_error (self->run, reason);
+  gmp_job_take_error (self->job, reason);
   end_early (self);
 }
 
@@ -352,8 +352,8 @@ caught_up_cb (gpointer user_data)
 
   if (self->overdue != NULL)
     end_overdue (self);
-  if (self->is_lost && self->link != NULL)
-    gmp_worker_connection_close (self->link);
+  if (self->is_lost && self->connection != NULL)
+    gmp_worker_connection_close (self->connection);
 }
 
 static void
@@ -363,7 +363,7 @@ refused_cb (GError  *error,
   gmp_worker_proxy_fail (user_data, error);
 }
 
-static const GmpLinkEvents link_events = {
+static const GmpWorkerConnectionEvents connection_events = {
   ready_cb, loaded_cb, progress_cb, turn_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
@@ -373,25 +373,25 @@ static void
 call_run (GmpWorkerProxy *self)
 {
   /* Servers and clients wait for each other's end. */
-  gboolean is_last = self->after == GMP_REMOTE_END && g_str_equal (self->run->role, "call");
+  gboolean is_last = self->after == GMP_WORKER_PROXY_END && g_str_equal (self->job->role, "call");
   GError *error = NULL;
 
-  gmp_worker_connection_begin (self->link, self->options->priority, &link_events, self);
-  if (!gmp_peers_connect (self->peers, self->link, &error) ||
-      !gmp_worker_connection_run (self->link, self->run,
+  gmp_worker_connection_begin (self->connection, self->options->priority, &connection_events, self);
+  if (!gmp_peers_connect (self->peers, self->connection, &error) ||
+      !gmp_worker_connection_run (self->connection, self->job,
                                   gmp_options_to_variant (self->options, is_last),
                                   self->options->value_size_limit, &error))
     {
-      gmp_job_take_error (self->run, error);
+      gmp_job_take_error (self->job, error);
       end_call (self);
       return;
     }
   g_object_ref (self);
   self->is_calling = TRUE;
   self->has_begun = TRUE;
-  gmp_peers_tell_gone (self->peers, self->link);
+  gmp_peers_tell_gone (self->peers, self->connection);
   if (self->was_stopped)
-    gmp_worker_connection_stop (self->link);
+    gmp_worker_connection_stop (self->connection);
 }
 
 static void
@@ -402,24 +402,24 @@ connected_cb (GObject      *source G_GNUC_UNUSED,
   g_autoptr (GmpWorkerProxy) self = user_data;
   GError *error = NULL;
 
-  self->link = gmp_worker_connection_open_finish (result, &error);
-  if (self->link == NULL)
+  self->connection = gmp_worker_connection_open_finish (result, &error);
+  if (self->connection == NULL)
     {
       /* Where it is gone, how it ended will tell more. */
       if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
-        gmp_job_take_error (self->run, error);
+        gmp_job_take_error (self->job, error);
       else
         g_error_free (error);
       end_call (self);
       return;
     }
-  self->run->was_connected = TRUE;
-  if (self->run->pid == 0)
-    self->run->pid = gmp_worker_process_get_pid (self->process);
+  self->job->was_connected = TRUE;
+  if (self->job->pid == 0)
+    self->job->pid = gmp_worker_process_get_pid (self->process);
   call_run (self);
   /* While the worker is at it already. */
-  if (self->run->pid != 0)
-    gmp_oom_witness_follow (&self->memory, self->run->pid);
+  if (self->job->pid != 0)
+    gmp_oom_witness_follow (&self->memory, self->job->pid);
 }
 
 /* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
@@ -428,10 +428,10 @@ static void
 end_early (GmpWorkerProxy *self)
 {
   self->is_ending = TRUE;
-  if (self->link != NULL)
-    gmp_worker_connection_cancel (self->link);
+  if (self->connection != NULL)
+    gmp_worker_connection_cancel (self->connection);
   if (self->process != NULL)
-    gmp_worker_process_end (self->process, self->run->was_connected
+    gmp_worker_process_end (self->process, self->job->was_connected
                                            ? self->options->stop_grace : 0);
   else
     g_cancellable_cancel (self->connecting);
@@ -454,8 +454,8 @@ expired_cb (GError  *reason,
     self->overdue = reason;
   else
     g_error_free (reason);
-  if (self->link != NULL && self->is_calling)
-    gmp_worker_connection_catch_up (self->link);
+  if (self->connection != NULL && self->is_calling)
+    gmp_worker_connection_catch_up (self->connection);
   else
     end_overdue (self);
 }
@@ -472,7 +472,7 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   started = gmp_process_cache_start_finish (self->cache, result, &error);
   if (started == NULL)
     {
-      gmp_job_take_error (self->run, error);
+      gmp_job_take_error (self->job, error);
       self->is_calling = FALSE;
       maybe_return (self);
       return;
@@ -480,8 +480,8 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   self->process = started->process;
   gmp_worker_process_set_options (self->process, self->options);
   self->is_warm = started->is_warm;
-  self->run->pid = gmp_worker_process_get_pid (self->process);
-  gmp_debug ("worker %s: pid %d, %s", self->run->id, self->run->pid,
+  self->job->pid = gmp_worker_process_get_pid (self->process);
+  gmp_debug ("worker %s: pid %d, %s", self->job->id, self->job->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
   gmp_worker_connection_open_async (started->control_fd, self->options->priority, self->connecting,
@@ -493,16 +493,16 @@ begin_process (GmpWorkerProxy *self,
                gboolean        as_ever)
 {
   GError *error = NULL;
-  g_autofree char *runtime = gmp_target_get_runtime (self->run->target, &error);
+  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, &error);
   g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, &error) : NULL;
 
   self->was_kept = FALSE;
   self->is_warm = FALSE;
-  self->run->pid = 0;
-  self->run->was_connected = FALSE;
+  self->job->pid = 0;
+  self->job->was_connected = FALSE;
   if (argv == NULL)
     {
-      gmp_job_take_error (self->run, error);
+      gmp_job_take_error (self->job, error);
       maybe_return (self);
       return;
     }
@@ -515,7 +515,7 @@ begin_process (GmpWorkerProxy *self,
                                                        self->options, self->inner_threads),
                                  as_ever || !self->options->warm_start, self->connecting,
                                  started_cb, g_object_ref (self));
-  gmp_job_await_start (self->run);
+  gmp_job_await_start (self->job);
 }
 
 static void
@@ -537,25 +537,25 @@ begin_task (GmpWorkerProxy     *self,
 /* Takes @run over. */
 void
 gmp_worker_proxy_run_async (GmpWorkerProxy     *self,
-                            GmpJob             *run,
-                            GmpRemoteAfter      after,
+                            GmpJob             *job,
+                            GmpWorkerProxyAfter after,
                             GCancellable       *cancellable,
                             GAsyncReadyCallback callback,
                             gpointer            user_data)
 {
   begin_task (self, callback, user_data);
-  g_clear_pointer (&self->run, gmp_job_free);
-  self->run = run;
-  run->memory = &self->memory;
+  g_clear_pointer (&self->job, gmp_job_free);
+  self->job = job;
+  job->memory = &self->memory;
   self->after = after;
-  gmp_job_begin (run, self->options, cancellable, expired_cb, self);
+  gmp_job_begin (job, self->options, cancellable, expired_cb, self);
   if (self->process != NULL)
     {
       self->was_kept = TRUE;
-      run->pid = gmp_worker_process_get_pid (self->process);
-      run->was_connected = TRUE;
+      job->pid = gmp_worker_process_get_pid (self->process);
+      job->was_connected = TRUE;
       watch (self);
-      gmp_job_await_start (run);
+      gmp_job_await_start (job);
       call_run (self);
     }
   else
@@ -573,7 +573,7 @@ gmp_worker_proxy_run_finish (GmpWorkerProxy *self,
                              GmpFailure    **failure)
 {
   g_assert (g_task_is_valid (result, self));
-  *value = g_steal_pointer (&self->run->value);
+  *value = g_steal_pointer (&self->job->value);
   *failure = g_steal_pointer (&self->failure);
   return g_task_propagate_boolean (G_TASK (result), NULL);
 }
@@ -582,7 +582,7 @@ gmp_worker_proxy_run_finish (GmpWorkerProxy *self,
 gboolean
 gmp_worker_proxy_had_turns (GmpWorkerProxy *self)
 {
-  return self->run->has_turns;
+  return self->job->has_turns;
 }
 
 /* Whether there is a process that waits for another run. */
@@ -599,11 +599,11 @@ gmp_worker_proxy_retire_async (GmpWorkerProxy     *self,
                                gpointer            user_data)
 {
   begin_task (self, callback, user_data);
-  gmp_job_take_value (self->run, NULL);
+  gmp_job_take_value (self->job, NULL);
   if (self->process != NULL)
     {
       watch (self);
-      close_link (self);
+      close_connection (self);
       gmp_worker_process_end (self->process, EXIT_GRACE);
     }
   maybe_return (self);
@@ -623,7 +623,7 @@ gmp_worker_proxy_disconnect (GmpWorkerProxy *self)
 {
   g_assert (self->task == NULL);
 
-  close_link (self);
+  close_connection (self);
 }
 
 /* Waits for the end of a process that was let go. */
@@ -640,8 +640,8 @@ void
 gmp_worker_proxy_stop (GmpWorkerProxy *self)
 {
   self->was_stopped = TRUE;
-  if (self->link != NULL)
-    gmp_worker_connection_stop (self->link);
+  if (self->connection != NULL)
+    gmp_worker_connection_stop (self->connection);
 }
 
 /* Ends the run with @error, which it takes over, as if it were cancelled. */
@@ -649,7 +649,7 @@ void
 gmp_worker_proxy_fail (GmpWorkerProxy *self,
                        GError         *error)
 {
-  gmp_job_take_error (self->run, error);
+  gmp_job_take_error (self->job, error);
   end_early (self);
 }
 
@@ -668,7 +668,7 @@ gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
                               const char            *runtime,
                               GmpChannelDescriptors *port)
 {
-  GmpChannelEnd end = { g_strdup (peer), g_strdup (runtime), port };
+  GmpPeerChannel end = { g_strdup (peer), g_strdup (runtime), port };
   GError *error = NULL;
 
   if (!self->has_begun)
@@ -676,9 +676,9 @@ gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
       gmp_peers_add_channel (self->peers, end);
       return;
     }
-  if (self->link != NULL && !gmp_worker_connection_connect (self->link, &end, &error))
+  if (self->connection != NULL && !gmp_worker_connection_connect (self->connection, &end, &error))
     gmp_worker_proxy_fail (self, error);
-  gmp_channel_end_clear (&end);
+  gmp_peer_channel_clear (&end);
 }
 
 /* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
@@ -690,8 +690,8 @@ gmp_worker_proxy_tell_gone (GmpWorkerProxy *self,
                             const GError   *reason,
                             gboolean        returns)
 {
-  if (self->has_begun && self->link != NULL)
-    gmp_worker_connection_tell_gone (self->link, peer, reason, returns);
+  if (self->has_begun && self->connection != NULL)
+    gmp_worker_connection_tell_gone (self->connection, peer, reason, returns);
   else if (!self->has_begun && !returns)
     gmp_peers_add_gone (self->peers, peer, reason);
 }
@@ -702,11 +702,11 @@ gmp_worker_proxy_finalize (GObject *object)
   GmpWorkerProxy *self = GMP_WORKER_PROXY (object);
 
   gmp_source_clear (&self->told_source);
-  close_link (self);
+  close_connection (self);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
   gmp_options_unref (self->options);
-  g_clear_pointer (&self->run, gmp_job_free);
+  g_clear_pointer (&self->job, gmp_job_free);
   gmp_oom_witness_clear (&self->memory);
   gmp_peers_free (self->peers);
   gmp_process_cache_unref (self->cache);
@@ -729,11 +729,11 @@ gmp_worker_proxy_init (GmpWorkerProxy *self)
 
 /* @events and @owner must outlive the worker's runs. */
 GmpWorkerProxy *
-gmp_worker_proxy_new (GmpProcessCache       *cache,
-                      GmpOptions            *options,
-                      guint                  inner_threads,
-                      const GmpRemoteEvents *events,
-                      gpointer               owner)
+gmp_worker_proxy_new (GmpProcessCache            *cache,
+                      GmpOptions                 *options,
+                      guint                       inner_threads,
+                      const GmpWorkerProxyEvents *events,
+                      gpointer                    owner)
 {
   GmpWorkerProxy *self = g_object_new (GMP_TYPE_WORKER_PROXY, NULL);
 

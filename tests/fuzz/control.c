@@ -89,7 +89,7 @@ caught_up_cb (gpointer user_data)
   run->has_caught_up = TRUE;
 }
 
-static const GmpLinkEvents events = {
+static const GmpWorkerConnectionEvents events = {
   ready_cb, loaded_cb, progress_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
