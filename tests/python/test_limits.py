@@ -96,15 +96,20 @@ def test_an_exception_in_numbers():
 
 
 @pytest.mark.parametrize('name, value, words', [
-    ('run_timeout', 'soon', "run_timeout: could not convert string to float: 'soon'"),
-    ('run_timeout', -1, 'run_timeout is -1: it should be from 0 to'),
+    ('run_timeout', 'soon', "run_timeout: it should be a number, not 'soon'"),
+    ('run_timeout', '5', "run_timeout: it should be a number, not '5'"),
+    ('run_timeout', -1, 'run_timeout is -1: it should be at least 0'),
     ('stop_grace', float('nan'), 'stop_grace is nan'),
     ('nice', 100, 'nice is 100: it should be from -40 to 40'),
-    ('memory_limit', '1G', 'memory_limit: '),
+    ('memory_limit', '1G', "memory_limit: it should be a number, not '1G'"),
+    ('memory_limit', 1.5, 'memory_limit: it should be a whole number, not 1.5'),
     ('memory_limit', 2 ** 64, 'memory_limit is 18446744073709551616'),
     ('inner_threads', -1, 'inner_threads is -1'),
     ('max_parallel', -1, 'max_parallel is -1'),
     ('max_parallel', 'all', 'max_parallel: '),
+    ('capture_output', 'no', "capture_output: it should be True or False, not 'no'"),
+    ('reuse', 'no', "reuse: it should be True or False, not 'no'"),
+    ('warm_start', 'no', "warm_start: it should be True or False, not 'no'"),
     ('affinity', 1, 'affinity: it should be a list of processors'),
     ('environment', ['A=1'], 'environment: it should map names to values'),
     ('environment', {'A=1': 'x'}, "environment: 'A=1' is no name of a variable"),

@@ -188,6 +188,8 @@ def test_inner_threads():
 
 
 def test_an_option_that_is_not_there():
+    with pytest.raises(TypeError, match="did you mean 'max_parallel'"):
+        Workers(max_paralel=1)
     for name in ('max_paralel', 'run', '_gmproc'):
         with pytest.raises(TypeError, match=f"no option '{name}'"):
             Workers(**{name: 1})

@@ -197,7 +197,11 @@ class Application:
         for name, value in options.items():
             if name.startswith('_') or not hasattr(type(self), name) or \
                     callable(getattr(type(self), name)):
-                raise TypeError(f'{type(self).__qualname__}() has no option {name!r}')
+                import difflib  # only for those who mistype
+
+                close = difflib.get_close_matches(name, dir(type(self)), 1)
+                hint = f': did you mean {close[0]!r}?' if close else ''
+                raise TypeError(f'{type(self).__qualname__}() has no option {name!r}{hint}')
             setattr(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:

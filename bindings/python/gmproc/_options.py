@@ -20,6 +20,34 @@ if TYPE_CHECKING:
     Native = Union[_gmproc.Workers, _gmproc.ClientServer]
 
 
+def _to_bool(given: Any) -> bool:
+    if isinstance(given, (str, bytes)):
+        raise TypeError(f'it should be True or False, not {given!r}')
+    return bool(given)
+
+
+def get_bool(application: Any, name: str) -> bool:
+    """An option that is decided by more than its own value."""
+    try:
+        return _to_bool(getattr(application, name))
+    except TypeError as reason:
+        raise TypeError(f'{name}: {reason}') from None
+
+
+def _to_float(given: Any) -> float:
+    if given is None or isinstance(given, (str, bytes)):
+        raise TypeError(f'it should be a number, not {given!r}')
+    return float(given)
+
+
+def _to_int(given: Any) -> int:
+    if isinstance(given, int):
+        return given
+    number = _to_float(given)
+    if not number.is_integer():
+        raise ValueError(f'it should be a whole number, not {given!r}')
+    return int(given)
+
 
 def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
     """NAME=VALUE; a name alone takes the variable out."""
@@ -41,7 +69,9 @@ def _to_list(affinity: str | Iterable[int] | None) -> str | None:
     return ','.join(str(processor) for processor in affinity)
 
 
-# By name, what makes the value that the property takes, where that is more than its own type.
+# What makes the value that a property takes, by the type of its default; by its name where that is
+# not all.
+_NUMBERS: dict[type, Callable[[Any], Any]] = {bool: _to_bool, int: _to_int, float: _to_float}
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'environment': _to_words,
     'working_directory': lambda path: None if path is None else os.fspath(path),
@@ -67,18 +97,24 @@ def set_defaults(application: type, kind: type[Native] | None = None) -> None:
             setattr(application, name, default)
 
 
+def _describe(value: Any, minimum: Any, maximum: Any) -> str:
+    """What a number should be. Most have no limit but that of their type, which is no help."""
+    if maximum < 2 ** 31 - 1:
+        return f'from {minimum:g} to {maximum:g}'
+    return f'at most {maximum}' if value > maximum else f'at least {minimum:g}'
+
+
 def _convert(application: Any, name: str, limits: tuple[Any, Any, Any]) -> Any:
     """The value of an option as the C library takes it, and within its limits."""
     default, minimum, maximum = limits
     given = getattr(application, name)
-    kind = type(default)
-    convert = _CONVERTERS.get(name) or (kind if kind in (bool, int, float) else lambda given: given)
+    convert = _CONVERTERS.get(name) or _NUMBERS.get(type(default))
     try:
-        value = convert(given)
+        value = convert(given) if convert is not None else given
     except (TypeError, ValueError) as reason:
         raise type(reason)(f'{name}: {reason}') from None
     if minimum is not None and not minimum <= value <= maximum:
-        raise ValueError(f'{name} is {given!r}: it should be from {minimum:g} to {maximum:g}')
+        raise ValueError(f'{name} is {given!r}: it should be {_describe(value, minimum, maximum)}')
     return value
 
 
@@ -124,4 +160,4 @@ class NativeOptions:
 
 
 def is_captured(application: Any) -> bool:
-    return bool(application.capture_output or application.on_output is not None)
+    return get_bool(application, 'capture_output') or application.on_output is not None

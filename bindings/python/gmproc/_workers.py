@@ -16,7 +16,7 @@ from ._application import (Application, State, check_target, choose, connect, ke
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._map import Items, MapOutcome, Mapping, Pace
-from ._options import NativeOptions, set_defaults
+from ._options import NativeOptions, get_bool, set_defaults
 from ._outcome import Outcome
 
 TYPE_CHECKING = False
@@ -305,7 +305,7 @@ class Workers(Application):
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
-        state.options.take(self, reuse=bool(self.reuse))
+        state.options.take(self, reuse=get_bool(self, 'reuse'))
         for id, entry in entries.items():
             state.native.set_params(entry.name, self._pack(id, entry, setting))
         set_command()
@@ -338,7 +338,7 @@ class Workers(Application):
         state.options.take(self, reuse=True)
         set_command()
         used = [name for name in names if mapping.send(name)]
-        native = _Native(state, used, bool(self.reuse) or state.is_inside_with)
+        native = _Native(state, used, get_bool(self, 'reuse') or state.is_inside_with)
         job.native = native
         native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive,
                                   methods=['update'])
