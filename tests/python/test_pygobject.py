@@ -84,11 +84,12 @@ def test_python_functions_for_plain_pygobject():
         workers.add(4, lambda params: None)
 
 
-def test_a_plain_script(script):
-    assert script.output('''
+# Programs that know gi.repository.Gmp alone begin with this.
+HEAD = """
+import os
 import gi
 gi.require_version('Gmp', '1')
-from gi.repository import GLib, Gmp
+from gi.repository import Gio, GLib, GObject, Gmp
 
 class Server(Gmp.ServerWorker):
     def do_process(self, client_id, request):
@@ -111,7 +112,11 @@ class Client(Gmp.ClientWorker):
 
     def do_finish(self):
         return self.answer
+"""
 
+
+def test_a_plain_script(script):
+    assert script.output(HEAD + '''
 class Monitor(Gmp.ClientServer):
     def do_update(self, client_id, progress):
         print(client_id, progress)
@@ -130,35 +135,8 @@ if __name__ == '__main__':
 ''') == "{'a': 'a!', '0': '0?', '1': '1?'}\n{1: 49}\n"
 
 
-COMPLETE = """
-import os
-import gi
-gi.require_version('Gmp', '1')
-from gi.repository import Gio, GLib, GObject, Gmp
-
+COMPLETE = HEAD + """
 APPLICATION = os.getpid() if __name__ == '__main__' else None
-
-class Server(Gmp.ServerWorker):
-    def do_process(self, client_id, request):
-        return GLib.Variant('s', client_id + request.get_string())
-
-class Client(Gmp.ClientWorker):
-    answer = None
-
-    def do_start(self, params):
-        self.params = params
-
-    def do_process(self):
-        return self.params
-
-    def do_update(self, response):
-        self.answer = response
-
-    def do_done(self):
-        return self.answer is not None
-
-    def do_finish(self):
-        return self.answer
 
 class Application(Gmp.ClientServer):
     def do_process(self, client_id, request):
