@@ -3,9 +3,11 @@
 
 """Progress, output, results as they come; random numbers."""
 
+import os
 import random
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -27,6 +29,40 @@ def test_progress_comes_in_order_and_before_the_result():
     workers.add('a', count, 3)
     workers.run()
     assert events == [('a', 0), ('a', 1), ('a', 2), ('result', 'a', 3)]
+
+
+def tick(path):
+    with open(path, 'wb', buffering=0) as fifo:
+        try:
+            while True:
+                fifo.write(bytes(4096))
+        except BrokenPipeError:
+            pass
+
+
+def report_much(path):
+    threading.Thread(target=tick, args=(path,), daemon=True).start()
+    for _ in range(100):
+        report(bytes(100_000))
+
+
+def test_threads_run_while_a_report_waits(tmp_path):
+    path = str(tmp_path / 'fifo')
+    os.mkfifo(path)
+    n_reports = 0
+
+    def on_progress(_id, _value):
+        nonlocal n_reports
+        n_reports += 1
+        if n_reports == 1:  # nobody reads what is reported meanwhile
+            with open(path, 'rb') as fifo:
+                for _ in range(1000):
+                    assert len(fifo.read(4096)) == 4096
+
+    workers = Workers(on_progress=on_progress)
+    workers.add('a', report_much, path)
+    workers.run()
+    assert n_reports == 100
 
 
 def report_objects(values):

@@ -132,27 +132,13 @@ report (PyObject *module G_GNUC_UNUSED,
 {
   g_autoptr (GVariant) value = NULL;
   GError *error = NULL;
-
-  if (!native_get_params (boxed, &value))
-    return NULL;
-  if (!gmp_worker_report (value, &error))
-    return native_raise (error);
-  Py_RETURN_NONE;
-}
-
-/* Of a function of Workers. */
-static PyObject *
-report_turn (PyObject *module G_GNUC_UNUSED,
-             PyObject *boxed)
-{
-  g_autoptr (GVariant) value = NULL;
-  GError *error = NULL;
   gboolean is_sent;
 
   if (!native_get_params (boxed, &value))
     return NULL;
+  /* It waits where the application is slow to read. */
   Py_BEGIN_ALLOW_THREADS
-  is_sent = gmp_worker_report_turn (value, &error);
+  is_sent = gmp_worker_report (value, &error);
   Py_END_ALLOW_THREADS
   if (!is_sent)
     return native_raise (error);
@@ -255,7 +241,6 @@ static PyMethodDef methods[] = {
   { "is_worker", is_worker, METH_NOARGS, NULL },
   { "is_worker_type", is_worker_type, METH_O, NULL },
   { "is_workers_type", is_workers_type, METH_O, NULL },
-  { "report_turn", report_turn, METH_O, NULL },
   { "run_host", native_run_host, METH_O, NULL },
   { "check_fork", native_check_fork, METH_NOARGS, NULL },
   { "report_modules", native_report_modules, METH_O, NULL },
