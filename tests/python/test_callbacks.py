@@ -65,6 +65,22 @@ def test_threads_run_while_a_report_waits(tmp_path):
     assert n_reports == 100
 
 
+def test_a_callback_that_has_raised_is_not_called_again():
+    events = []
+
+    def on_progress(id, value):
+        events.append((id, value))
+        if len(events) == 2:
+            raise StopAsyncIteration('enough')
+
+    workers = Workers(on_progress=on_progress, on_result=lambda *event: events.append(event))
+    for id in range(4):
+        workers.add(id, count, 200)
+    with pytest.raises(StopAsyncIteration, match='enough'):
+        workers.run()
+    assert len(events) == 2
+
+
 def report_objects(values):
     for value in values:
         report(value)

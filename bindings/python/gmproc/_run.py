@@ -94,6 +94,7 @@ class Job:
         self.cancellable = _gmproc.Cancellable()
         self._followed: tuple[Any, int] | None = None
         self.raised: BaseException | None = None
+        self._has_raised = False  # one of the callbacks
         self.was_cancelled = False
         # Where the user's code runs: here, or in asyncio's thread.
         self.dispatch: Callable[..., Any] = _call_here
@@ -120,8 +121,14 @@ class Job:
             self._followed = cancellable, self.cancellable.follow(cancellable)
 
     def notify(self, function: Callable[..., Any] | None, *args: Any) -> None:
-        if function is not None:
+        """Calls a callback. Once one has raised, the run ends, and no other is called."""
+        if function is None or self._has_raised:
+            return
+        try:
             self.dispatch(function, *args)
+        except BaseException:
+            self._has_raised = True
+            raise
 
     def cancel(self) -> None:
         self.was_cancelled = True
