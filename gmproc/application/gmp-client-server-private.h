@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
-  guint generation;    /* of the process that service, context and starter are of */
+  guint generation;    /* of the process that session, context and cache are of */
   guint64 shared_memory_limit;
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the last run, or the one that is */

@@ -50,10 +50,10 @@ struct _GmpProcessCache
   gint64 short_until; /* until then nothing is started ahead, for there was no room for more */
 };
 
-G_LOCK_DEFINE_STATIC (default_starter);
-static GmpProcessCache *default_starter;
+G_LOCK_DEFINE_STATIC (default_cache);
+static GmpProcessCache *default_cache;
 
-/* Under the lock: a thread that ends the starter when it has had no reference for long enough. */
+/* Under the lock: a thread that ends the cache when it has had no reference for long enough. */
 static gboolean is_lingering;
 static gint64 end_time;
 static GCond linger_cond;
@@ -62,10 +62,10 @@ static GCond linger_cond;
 static void
 forget (void)
 {
-  memset (&G_LOCK_NAME (default_starter), 0, sizeof G_LOCK_NAME (default_starter));
+  memset (&G_LOCK_NAME (default_cache), 0, sizeof G_LOCK_NAME (default_cache));
   memset (&linger_cond, 0, sizeof linger_cond);
   is_lingering = FALSE;
-  default_starter = NULL;
+  default_cache = NULL;
 }
 
 GMP_FORK_FORGETS (forget)
@@ -82,11 +82,11 @@ ref_if_any (void)
 {
   GmpProcessCache *self;
 
-  G_LOCK (default_starter);
-  self = default_starter;
+  G_LOCK (default_cache);
+  self = default_cache;
   if (self != NULL)
     self->n_references++;
-  G_UNLOCK (default_starter);
+  G_UNLOCK (default_cache);
   return self;
 }
 
@@ -530,7 +530,7 @@ gmp_process_cache_start_finish (GmpProcessCache *self G_GNUC_UNUSED,
 }
 
 static GmpProcessCache *
-starter_new (void)
+cache_new (void)
 {
   GmpProcessCache *self = g_new0 (GmpProcessCache, 1);
 
@@ -546,9 +546,9 @@ starter_new (void)
 GmpProcessCache *
 gmp_process_cache_ref (GmpProcessCache *self)
 {
-  G_LOCK (default_starter);
+  G_LOCK (default_cache);
   self->n_references++;
-  G_UNLOCK (default_starter);
+  G_UNLOCK (default_cache);
   return self;
 }
 
@@ -558,18 +558,18 @@ gmp_process_cache_ref_default (void)
 {
   GmpProcessCache *self;
 
-  G_LOCK (default_starter);
-  if (default_starter == NULL)
-    default_starter = starter_new ();
-  self = default_starter;
+  G_LOCK (default_cache);
+  if (default_cache == NULL)
+    default_cache = cache_new ();
+  self = default_cache;
   self->n_references++;
-  G_UNLOCK (default_starter);
+  G_UNLOCK (default_cache);
   return self;
 }
 
 /* Ends all processes that were started ahead, and waits for that. */
 static void
-starter_free (GmpProcessCache *self)
+cache_free (GmpProcessCache *self)
 {
   drop_kinds (self);
   gmp_process_settle (SETTLE_LIMIT);
@@ -583,20 +583,20 @@ linger_thread (gpointer unused G_GNUC_UNUSED)
 {
   GmpProcessCache *self;
 
-  G_LOCK (default_starter);
-  while (default_starter != NULL)
+  G_LOCK (default_cache);
+  while (default_cache != NULL)
     {
-      if (default_starter->n_references > 0)
-        g_cond_wait (&linger_cond, &G_LOCK_NAME (default_starter));
-      else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_starter), end_time) &&
-               default_starter->n_references == 0)
+      if (default_cache->n_references > 0)
+        g_cond_wait (&linger_cond, &G_LOCK_NAME (default_cache));
+      else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_cache), end_time) &&
+               default_cache->n_references == 0)
         break;
     }
-  self = g_steal_pointer (&default_starter);
+  self = g_steal_pointer (&default_cache);
   is_lingering = FALSE;
-  G_UNLOCK (default_starter);
+  G_UNLOCK (default_cache);
   if (self != NULL)
-    starter_free (self);
+    cache_free (self);
   return NULL;
 }
 
@@ -607,16 +607,16 @@ end_lingering (void)
 {
   GmpProcessCache *self = NULL;
 
-  G_LOCK (default_starter);
-  if (default_starter != NULL && default_starter->n_references == 0 &&
-      !is_foreign (default_starter))
-    self = g_steal_pointer (&default_starter);
-  G_UNLOCK (default_starter);
+  G_LOCK (default_cache);
+  if (default_cache != NULL && default_cache->n_references == 0 &&
+      !is_foreign (default_cache))
+    self = g_steal_pointer (&default_cache);
+  G_UNLOCK (default_cache);
   if (self != NULL)
-    starter_free (self);
+    cache_free (self);
 }
 
-/* %FALSE where the starter is to end at once. */
+/* %FALSE where the cache is to end at once. */
 static gboolean
 linger_locked (void)
 {
@@ -650,12 +650,12 @@ gmp_process_cache_unref (GmpProcessCache *self)
 
   if (is_foreign (self))
     return;
-  G_LOCK (default_starter);
+  G_LOCK (default_cache);
   ends = --self->n_references == 0 &&
          !((is_lingering || self->kinds.length > 0) && linger_locked ());
   if (ends)
-    default_starter = NULL;
-  G_UNLOCK (default_starter);
+    default_cache = NULL;
+  G_UNLOCK (default_cache);
   if (ends)
-    starter_free (self);
+    cache_free (self);
 }

@@ -41,7 +41,7 @@ typedef struct {
   guint n_successors;
   char *reason;               /* (nullable): why there is no server */
   guint n_refused;            /* processes that were executed for that */
-  GQueue waiting;             /* the starter's: orders that wait for the server */
+  GQueue waiting;             /* the cache's: specs that wait for the server */
   GQueue spares;              /* of Spare */
 } GmpProcessKind;
 

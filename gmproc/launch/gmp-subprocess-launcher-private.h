@@ -1,4 +1,4 @@
-/* gmp-subprocess-launcher-private.h: workers on this machine, started by GSubprocess
+/* gmp-subprocess-launcher-private.h: workers on this machine, executed anew
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
