@@ -101,7 +101,16 @@ limit_locked (GmpForkLauncher *self)
   g_source_set_ready_time (self->source, limit == -1 ? -1 : g_get_monotonic_time () + limit);
 }
 
-/* Forked children may hold the socket open, so closing would not do. */
+static void
+close_if_open (int *fd)
+{
+  if (*fd != -1)
+    close (*fd);
+  *fd = -1;
+}
+
+/* Forked children may hold the socket open, so closing would not do. What else the launcher has is
+ * given back at once too: the reaper's thread may keep the object for a while. */
 static void
 hang_up_locked (GmpForkLauncher *self)
 {
@@ -111,8 +120,8 @@ hang_up_locked (GmpForkLauncher *self)
     g_source_destroy (self->source);
   g_clear_pointer (&self->source, g_source_unref);
   shutdown (self->fd, SHUT_RDWR);
-  close (self->fd);
-  self->fd = -1;
+  close_if_open (&self->fd);
+  close_if_open (&self->output_fd);
   gmp_process_end_later (self->server, END_LIMIT);
 }
 
@@ -476,19 +485,12 @@ gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
 }
 
 static void
-close_if_open (int fd)
-{
-  if (fd != -1)
-    close (fd);
-}
-
-static void
 gmp_fork_launcher_finalize (GObject *object)
 {
   GmpForkLauncher *self = GMP_FORK_LAUNCHER (object);
 
-  close_if_open (self->fd);
-  close_if_open (self->output_fd);
+  close_if_open (&self->fd);
+  close_if_open (&self->output_fd);
   g_clear_object (&self->server);
   g_hash_table_unref (self->forks);
   g_mutex_clear (&self->lock);
