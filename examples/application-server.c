@@ -201,7 +201,7 @@ main (int    argc,
 
   /* Without a server type, the application is the server. */
   application = g_object_new (EXAMPLE_TYPE_APPLICATION, NULL);
-  if (gmp_client_server_new_workers (application, 4, EXAMPLE_TYPE_CLIENT, NULL, &error))
+  if (gmp_client_server_add_clients (application, 4, EXAMPLE_TYPE_CLIENT, NULL, &error))
     results = gmp_client_server_run (application, NULL, NULL, &error);
   if (results == NULL)
     {

@@ -169,9 +169,9 @@ main (int    argc,
   gmp_init (&argc, &argv);
 
   application = gmp_client_server_new (EXAMPLE_TYPE_SERVER);
-  if (gmp_client_server_new_worker (application, "par", EXAMPLE_TYPE_CLIENT,
+  if (gmp_client_server_add_client (application, "par", EXAMPLE_TYPE_CLIENT,
                                     g_variant_new_int32 (2), &error) &&
-      gmp_client_server_new_worker (application, "impar", EXAMPLE_TYPE_CLIENT,
+      gmp_client_server_add_client (application, "impar", EXAMPLE_TYPE_CLIENT,
                                     g_variant_new_int32 (1), &error))
     results = gmp_client_server_run (application, NULL, NULL, &error);
   if (results != NULL)

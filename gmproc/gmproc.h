@@ -19,7 +19,7 @@
 #include "worker/gmp-client-worker.h"
 #include "host/gmp-init.h"
 #include "report/gmp-failure.h"
-#include "application/gmp-application.h"
+#include "application/gmp-runner.h"
 #include "application/gmp-workers.h"
 #include "application/gmp-client-server.h"
 #include "remote/gmp-remote-env.h"

@@ -62,7 +62,7 @@ export class Client extends Gmp.ClientWorker {
 if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
     const application = Gmp.ClientServer.new(Gmp.exported(import.meta, MyServer));
 
-    application.new_worker('par', Gmp.exported(import.meta, Client), 2);
-    application.new_worker('impar', Gmp.exported(import.meta, Client), 1);
+    application.add_client('par', Gmp.exported(import.meta, Client), 2);
+    application.add_client('impar', Gmp.exported(import.meta, Client), 1);
     await application.run_async();
 }

@@ -155,11 +155,11 @@ run (const char *folder,
                                  g_getenv ("PYTHONPATH") != NULL ? g_getenv ("PYTHONPATH") : "");
   g_setenv ("PYTHONPATH", search_path, TRUE);
 
-  if (!gmp_client_server_new_worker (application, "C", MIXED_TYPE_CLIENT,
+  if (!gmp_client_server_add_client (application, "C", MIXED_TYPE_CLIENT,
                                      g_variant_new_int32 (100), error) ||
-      !gmp_client_server_new_worker_target (application, "Python", "python:client:MixedClient",
+      !gmp_client_server_add_client_target (application, "Python", "python:client:MixedClient",
                                             g_variant_new_int32 (200), error) ||
-      !gmp_client_server_new_worker_target (application, "JavaScript", javascript,
+      !gmp_client_server_add_client_target (application, "JavaScript", javascript,
                                             g_variant_new_int32 (300), error))
     return NULL;
   results = gmp_client_server_run (application, NULL, NULL, error);

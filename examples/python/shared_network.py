@@ -118,7 +118,7 @@ def train(inputs: np.ndarray, labels: np.ndarray, n_steps: int, seed: int = 1) -
     """What N_CLIENTS clients make of a new network with n_steps gradients each."""
     weights = new_weights(inputs.shape[1], 8, np.random.default_rng(seed))
     application = ClientServer(Server)
-    application.new_workers(
+    application.add_clients(
         N_CLIENTS,
         Client,
         params={"inputs": inputs, "labels": labels, "n_steps": n_steps, "seed": seed},

@@ -127,7 +127,7 @@ run (GmpClientServer *application,
       g_autofree char *id = g_strdup_printf ("%u", i);
       GVariant *ports = g_variant_new ("(uu)", output_port + i, input_port + i);
 
-      if (!gmp_client_server_new_worker_target (application, id, "python:player:Player", ports,
+      if (!gmp_client_server_add_client_target (application, id, "python:player:Player", ports,
                                                 error))
         return NULL;
     }

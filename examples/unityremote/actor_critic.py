@@ -46,7 +46,7 @@ def main(output_port: int = 17070, input_port: int = 18080) -> None:
     # A player that fails begins again, with another game.
     application = ClientServer(Server, restart='on-failure')
     for i in range(N_PLAYERS):
-        application.new_worker(i, Player, params=(output_port + i, input_port + i))
+        application.add_client(i, Player, params=(output_port + i, input_port + i))
     lengths = np.array(list(application.run().values()))
     print(f'{application.server_result} gradients of {N_PLAYERS} players')
     print(f'steps to the end of the corridor: {lengths[:, :5].mean():.1f} in the first five games, '

@@ -83,7 +83,7 @@ class Player(ClientWorker):
 def main(port: int = 17070) -> None:
     application = ClientServer(Policy, run_timeout=60)
     for i in range(N_PLAYERS):
-        application.new_worker(i, Player, params=port + i)
+        application.add_client(i, Player, params=port + i)
     for id, lengths in application.run().items():
         print(f'player {id}: episodes of {lengths} steps')
 

@@ -73,8 +73,8 @@ public int main (string[] args) {
     var application = new Gmp.ClientServer (typeof (MyServer));
 
     try {
-        application.new_worker ("par", typeof (Client), new Variant.int32 (2));
-        application.new_worker ("impar", typeof (Client), new Variant.int32 (1));
+        application.add_client ("par", typeof (Client), new Variant.int32 (2));
+        application.add_client ("impar", typeof (Client), new Variant.int32 (1));
         application.run ();
     } catch (Error error) {
         printerr ("%s\n", error.message);

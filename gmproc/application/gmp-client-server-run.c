@@ -6,8 +6,8 @@
 
 #include "application/gmp-client-server-private.h"
 
-#include "application/gmp-application-private.h"
 #include "application/gmp-blocking-private.h"
+#include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-client-worker.h"
@@ -26,11 +26,11 @@ get_client (GmpClientServer *self,
 }
 
 static gboolean
-add_client (GmpClientServer *self,
-            const char      *id,
-            const char      *target,
-            GVariant        *params,
-            GError         **error)
+store_client (GmpClientServer *self,
+              const char      *id,
+              const char      *target,
+              GVariant        *params,
+              GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpClient *client;
@@ -70,7 +70,7 @@ find_client (GType    client_type,
 }
 
 /**
- * gmp_client_server_new_worker:
+ * gmp_client_server_add_client:
  * @self: the application
  * @id: the client's id
  * @client_type: a type derived from [class@Gmp.ClientWorker]
@@ -80,12 +80,13 @@ find_client (GType    client_type,
  * Adds a client, which each run starts anew.
  *
  * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] for a type that is none of clients
+ *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a
+ *   [class@Gmp.ClientWorker]
  *
  * Since: 0.1
  */
 gboolean
-gmp_client_server_new_worker (GmpClientServer *self,
+gmp_client_server_add_client (GmpClientServer *self,
                               const char      *id,
                               GType            client_type,
                               GVariant        *params,
@@ -99,11 +100,11 @@ gmp_client_server_new_worker (GmpClientServer *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   target = find_client (client_type, error);
-  return target != NULL && add_client (self, id, target, sunk, error);
+  return target != NULL && store_client (self, id, target, sunk, error);
 }
 
 /**
- * gmp_client_server_new_worker_target:
+ * gmp_client_server_add_client_target:
  * @self: the application
  * @id: the client's id
  * @target: the client, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_client_get_type`
@@ -120,7 +121,7 @@ gmp_client_server_new_worker (GmpClientServer *self,
  * Since: 0.1
  */
 gboolean
-gmp_client_server_new_worker_target (GmpClientServer *self,
+gmp_client_server_add_client_target (GmpClientServer *self,
                                      const char      *id,
                                      const char      *target,
                                      GVariant        *params,
@@ -135,11 +136,11 @@ gmp_client_server_new_worker_target (GmpClientServer *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   runtime = gmp_target_get_runtime (target, error);
-  return runtime != NULL && add_client (self, id, target, sunk, error);
+  return runtime != NULL && store_client (self, id, target, sunk, error);
 }
 
 /**
- * gmp_client_server_new_workers:
+ * gmp_client_server_add_clients:
  * @self: the application
  * @n: how many
  * @client_type: a type derived from [class@Gmp.ClientWorker]
@@ -148,12 +149,12 @@ gmp_client_server_new_worker_target (GmpClientServer *self,
  *
  * Adds clients with the ids "0", "1" and so on. None is added when one of these ids is taken.
  *
- * Returns: %FALSE with an error as of [method@Gmp.ClientServer.new_worker]
+ * Returns: %FALSE with an error as of [method@Gmp.ClientServer.add_client]
  *
  * Since: 0.1
  */
 gboolean
-gmp_client_server_new_workers (GmpClientServer *self,
+gmp_client_server_add_clients (GmpClientServer *self,
                                guint            n,
                                GType            client_type,
                                GVariant        *params,
@@ -175,12 +176,84 @@ gmp_client_server_new_workers (GmpClientServer *self,
     {
       g_autofree char *id = g_strdup_printf ("%u", i);
 
-      if (add_client (self, id, target, sunk, error))
+      if (store_client (self, id, target, sunk, error))
         continue;
       g_ptr_array_set_size (priv->clients, (int) n_before);
       return FALSE;
     }
   return TRUE;
+}
+
+/**
+ * gmp_client_server_new_worker:
+ * @self: the application
+ * @id: the client's id
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * The older name of [method@Gmp.ClientServer.add_client].
+ *
+ * Returns: as [method@Gmp.ClientServer.add_client]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker (GmpClientServer *self,
+                              const char      *id,
+                              GType            client_type,
+                              GVariant        *params,
+                              GError         **error)
+{
+  return gmp_client_server_add_client (self, id, client_type, params, error);
+}
+
+/**
+ * gmp_client_server_new_worker_target:
+ * @self: the application
+ * @id: the client's id
+ * @target: the client, as `RUNTIME:DESCRIPTION`
+ * @params: (nullable): what the client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * The older name of [method@Gmp.ClientServer.add_client_target].
+ *
+ * Returns: as [method@Gmp.ClientServer.add_client_target]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_worker_target (GmpClientServer *self,
+                                     const char      *id,
+                                     const char      *target,
+                                     GVariant        *params,
+                                     GError         **error)
+{
+  return gmp_client_server_add_client_target (self, id, target, params, error);
+}
+
+/**
+ * gmp_client_server_new_workers:
+ * @self: the application
+ * @n: how many
+ * @client_type: a type derived from [class@Gmp.ClientWorker]
+ * @params: (nullable): what each client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * The older name of [method@Gmp.ClientServer.add_clients].
+ *
+ * Returns: as [method@Gmp.ClientServer.add_clients]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_new_workers (GmpClientServer *self,
+                               guint            n,
+                               GType            client_type,
+                               GVariant        *params,
+                               GError         **error)
+{
+  return gmp_client_server_add_clients (self, n, client_type, params, error);
 }
 
 /**
@@ -258,7 +331,7 @@ session_ran_cb (GObject      *source G_GNUC_UNUSED,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GError *error = NULL;
 
-  gmp_application_release (GMP_APPLICATION (self));
+  gmp_runner_release (GMP_RUNNER (self));
   gmp_client_server_notify_results (self);
   gmp_guard_make_ready ();
   if (gmp_server_session_run_finish (priv->session, result, &error))
@@ -287,7 +360,7 @@ begin_run (GmpClientServer    *self,
   session = prepare_session (self, &error);
   if (session == NULL)
     {
-      gmp_application_release (GMP_APPLICATION (self));
+      gmp_runner_release (GMP_RUNNER (self));
       g_task_return_error (task, error);
       return;
     }
@@ -338,7 +411,7 @@ gmp_client_server_run (GmpClientServer *self,
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!gmp_application_claim (GMP_APPLICATION (self), error))
+  if (!gmp_runner_claim (GMP_RUNNER (self), error))
     return NULL;
   gmp_client_server_forget (self);
   if (priv->context == NULL)
@@ -380,7 +453,7 @@ gmp_client_server_run_async (GmpClientServer    *self,
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  if (gmp_application_claim (GMP_APPLICATION (self), &error))
+  if (gmp_runner_claim (GMP_RUNNER (self), &error))
     {
       begin_run (self, params, cancellable, callback, user_data);
       return;
@@ -431,6 +504,6 @@ gmp_client_server_stop (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
-  if (gmp_application_is_claimed (GMP_APPLICATION (self)))
+  if (gmp_runner_is_claimed (GMP_RUNNER (self)))
     gmp_server_session_stop (priv->session);
 }

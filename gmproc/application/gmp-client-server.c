@@ -6,7 +6,7 @@
 
 #include "application/gmp-client-server-private.h"
 
-#include "application/gmp-application-private.h"
+#include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
@@ -19,8 +19,8 @@
  * ```c
  * g_autoptr (GmpClientServer) application = gmp_client_server_new (MY_TYPE_SERVER);
  *
- * gmp_client_server_new_worker (application, "even", MY_TYPE_CLIENT, params, &error);
- * gmp_client_server_new_worker (application, "odd", MY_TYPE_CLIENT, params, &error);
+ * gmp_client_server_add_client (application, "even", MY_TYPE_CLIENT, params, &error);
+ * gmp_client_server_add_client (application, "odd", MY_TYPE_CLIENT, params, &error);
  * results = gmp_client_server_run (application, NULL, NULL, &error);
  * ```
  *
@@ -57,7 +57,7 @@ enum {
 static GParamSpec *properties[N_PROPS];
 static GmpRunSignals signals;
 
-G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, GMP_TYPE_APPLICATION)
+G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, GMP_TYPE_RUNNER)
 
 static void
 client_free (gpointer data)
@@ -293,7 +293,7 @@ install_properties (GObjectClass *object_class)
  * @id: a client's id, or "server"
  * @failure: (nullable): why it had failed; %NULL where it had finished
  *
- * A worker is begun again, as [property@Gmp.Application:restart] says.
+ * A worker is begun again, as [property@Gmp.Runner:restart] says.
  *
  * Since: 0.1
  */
@@ -316,7 +316,7 @@ install_properties (GObjectClass *object_class)
  * @stream: where it was written to
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
- * A worker has printed a line, while [property@Gmp.Application:capture-output] is on.
+ * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
  *
  * Since: 0.1
  */
@@ -402,13 +402,13 @@ gmp_client_server_new_session (GmpClientServer *self,
                                GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
-  GmpOptions *options = gmp_application_copy_options (GMP_APPLICATION (self));
+  GmpOptions *options = gmp_runner_copy_options (GMP_RUNNER (self));
   g_autoptr (GmpServerSession) session = NULL;
 
   if (options->inner_threads == 0)
     options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
   session = gmp_server_session_new (&events, self,
-                                    gmp_application_get_failure_log (GMP_APPLICATION (self)),
+                                    gmp_runner_get_failure_log (GMP_RUNNER (self)),
                                     options, priv->clients->len + 1, priv->shared_memory_limit);
   return set_server (self, session, error) ? g_steal_pointer (&session) : NULL;
 }

@@ -6,13 +6,13 @@
 
 #pragma once
 
-#include "application/gmp-application.h"
+#include "application/gmp-runner.h"
 
 G_BEGIN_DECLS
 
 #define GMP_TYPE_CLIENT_SERVER (gmp_client_server_get_type ())
 GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CLIENT_SERVER,
-                                     GmpApplication)
+                                     GmpRunner)
 
 /**
  * GmpClientServerClass:
@@ -32,7 +32,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CL
  */
 struct _GmpClientServerClass
 {
-  GmpApplicationClass parent_class;
+  GmpRunnerClass parent_class;
 
   gboolean  (*start)   (GmpClientServer *self,
                         GVariant        *params,
@@ -63,6 +63,21 @@ struct _GmpClientServerClass
 
 GMP_PUBLIC GmpClientServer *gmp_client_server_new                (GType                server_type);
 GMP_PUBLIC GmpClientServer *gmp_client_server_new_for_target     (const char *server_target);
+GMP_PUBLIC gboolean         gmp_client_server_add_client         (GmpClientServer     *self,
+                                                                  const char          *id,
+                                                                  GType                client_type,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_add_client_target  (GmpClientServer     *self,
+                                                                  const char          *id,
+                                                                  const char          *target,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_add_clients        (GmpClientServer     *self,
+                                                                  guint                n,
+                                                                  GType                client_type,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
 GMP_PUBLIC gboolean         gmp_client_server_new_worker         (GmpClientServer     *self,
                                                                   const char          *id,
                                                                   GType                client_type,

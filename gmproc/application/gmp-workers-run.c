@@ -6,8 +6,8 @@
 
 #include "application/gmp-workers-private.h"
 
-#include "application/gmp-application-private.h"
 #include "application/gmp-blocking-private.h"
+#include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-guard-private.h"
@@ -229,7 +229,7 @@ supervisor_ran_cb (GObject      *source G_GNUC_UNUSED,
   GError *error = NULL;
 
   gmp_workers_apply_options (self);
-  gmp_application_release (GMP_APPLICATION (self));
+  gmp_runner_release (GMP_RUNNER (self));
   gmp_workers_notify_results (self);
   gmp_guard_make_ready ();
   if (gmp_supervisor_run_finish (priv->supervisor, result, &error))
@@ -259,7 +259,7 @@ begin_run (GmpWorkers         *self,
                                 g_steal_pointer (&task));
       return;
     }
-  gmp_application_release (GMP_APPLICATION (self));
+  gmp_runner_release (GMP_RUNNER (self));
   g_task_return_error (task, error);
 }
 
@@ -304,7 +304,7 @@ gmp_workers_run (GmpWorkers   *self,
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!gmp_application_claim (GMP_APPLICATION (self), error))
+  if (!gmp_runner_claim (GMP_RUNNER (self), error))
     return NULL;
   gmp_blocking_begin (&blocking,
                       gmp_kept_workers_get_context (gmp_supervisor_get_kept (priv->supervisor)),
@@ -346,7 +346,7 @@ gmp_workers_run_async (GmpWorkers         *self,
 
   g_return_if_fail (GMP_IS_WORKERS (self));
 
-  if (gmp_application_claim (GMP_APPLICATION (self), &error))
+  if (gmp_runner_claim (GMP_RUNNER (self), &error))
     begin_run (self, ids, n_ids, cancellable, callback, user_data);
   else
     g_task_report_error (self, callback, user_data, gmp_workers_run_async, error);

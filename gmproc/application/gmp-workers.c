@@ -6,7 +6,7 @@
 
 #include "application/gmp-workers-private.h"
 
-#include "application/gmp-application-private.h"
+#include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "worker/gmp-guard-private.h"
 
@@ -77,7 +77,7 @@ enum {
 static GParamSpec *properties[N_PROPS];
 static GmpRunSignals signals;
 
-G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, GMP_TYPE_APPLICATION)
+G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, GMP_TYPE_RUNNER)
 
 void
 gmp_workers_free_entry (gpointer data)
@@ -199,7 +199,7 @@ gmp_workers_set_property (GObject      *object,
     g_object_notify_by_pspec (object, pspec);
 }
 
-/* Properties of GmpApplication count too. */
+/* Properties of GmpRunner count too. */
 static void
 gmp_workers_notify (GObject    *object,
                     GParamSpec *pspec)
@@ -210,7 +210,7 @@ gmp_workers_notify (GObject    *object,
     return;
   priv->options_changed = TRUE;
   /* They count from the next run on. */
-  if (!gmp_application_is_claimed (GMP_APPLICATION (object)))
+  if (!gmp_runner_is_claimed (GMP_RUNNER (object)))
     gmp_workers_apply_options (GMP_WORKERS (object));
 }
 
@@ -290,7 +290,7 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @failure: (nullable): why it had failed; %NULL where it had finished
  *
- * A worker is begun again, as [property@Gmp.Application:restart] says.
+ * A worker is begun again, as [property@Gmp.Runner:restart] says.
  *
  * Since: 0.1
  */
@@ -325,7 +325,7 @@ install_properties (GObjectClass *object_class)
  * @stream: where it was written to
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
- * A worker has printed a line, while [property@Gmp.Application:capture-output] is on.
+ * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
  *
  * Since: 0.1
  */
@@ -368,7 +368,7 @@ gmp_workers_init (GmpWorkers *self)
   priv->entries = g_hash_table_new_full (NULL, NULL, NULL, gmp_workers_free_entry);
   priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
   priv->supervisor = gmp_supervisor_new (&events, self,
-                                         gmp_application_get_failure_log (GMP_APPLICATION (self)));
+                                         gmp_runner_get_failure_log (GMP_RUNNER (self)));
 }
 
 /**
@@ -401,7 +401,7 @@ gmp_workers_apply_options (GmpWorkers *self)
     return;
   priv->options_changed = FALSE;
   gmp_supervisor_set_options (priv->supervisor,
-                              gmp_application_copy_options (GMP_APPLICATION (self)),
+                              gmp_runner_copy_options (GMP_RUNNER (self)),
                               priv->max_parallel, priv->reuse);
 }
 

@@ -6,12 +6,12 @@
 
 #pragma once
 
-#include "application/gmp-application.h"
+#include "application/gmp-runner.h"
 
 G_BEGIN_DECLS
 
 #define GMP_TYPE_WORKERS (gmp_workers_get_type ())
-GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpApplication)
+GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpRunner)
 
 /**
  * GmpWorkersClass:
@@ -29,7 +29,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpA
  */
 struct _GmpWorkersClass
 {
-  GmpApplicationClass parent_class;
+  GmpRunnerClass parent_class;
 
   gboolean  (*start)   (GmpWorkers *self,
                         int         id,

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 #define GMP_PRIORITY_DEFAULT  150
 #define GMP_PRIORITY_REQUESTS  50 /* to be added */
 
-/* The fields are what the properties of GmpApplication say. A run has a copy of its own, which does
+/* The fields are what the properties of GmpRunner say. A run has a copy of its own, which does
  * not change any more, and is shared by all that take part in it, processes that were started ahead
  * in another thread too. */
 typedef struct {

@@ -183,7 +183,7 @@ gmp_runtime_set_cold_start_reason (const char *runtime,
  * kind executes its program anew. The same is logged when that happens for the second time.
  *
  * Returns: (transfer full) (nullable): the reason; %NULL where workers are forks, there has been no
- *   second one yet, or warm starts are switched off by [property@Gmp.Application:warm-start]
+ *   second one yet, or warm starts are switched off by [property@Gmp.Runner:warm-start]
  *
  * Since: 0.1
  */

@@ -55,7 +55,7 @@ typedef enum {
  * @GMP_RESTART_ON_FAILURE: a worker that has failed is begun again
  * @GMP_RESTART_ALWAYS: a worker that has ended is begun again, also when it has finished
  *
- * Which workers are begun again, as [property@Gmp.Application:restart].
+ * Which workers are begun again, as [property@Gmp.Runner:restart].
  *
  * These are the rules `temporary`, `transient` and `permanent` of the supervisors of Erlang/OTP.
  *

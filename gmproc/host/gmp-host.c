@@ -105,7 +105,7 @@ gmp_host_real_build (GmpHost    *self,
  * GmpHostClass::load:
  * @self: a host
  * @what: what to load, of type `(asas)`: the modules of [func@Gmp.runtime_add_modules], and those
- *   of [property@Gmp.Application:fresh-modules], which are not to be loaded
+ *   of [property@Gmp.Runner:fresh-modules], which are not to be loaded
  * @error: return location for an error
  *
  * Loads what workers will need, in a process that will be forked for each of them. Where that fails
@@ -156,7 +156,7 @@ gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
  * @error: return location for an error
  *
  * Called before `call` or `build`: loads what they will need, so that the time for it counts as the
- * worker's start ([property@Gmp.Application:startup-timeout]). The default does nothing.
+ * worker's start ([property@Gmp.Runner:startup-timeout]). The default does nothing.
  *
  * Returns: whether it went well; only @error decides
  *

@@ -16,7 +16,7 @@
  *
  * Why and how a worker failed, in numbers: what the text of its error says, for programs.
  *
- * [method@Gmp.Application.get_failures] has those of a run.
+ * [method@Gmp.Runner.get_failures] has those of a run.
  *
  * Since: 0.1
  */

@@ -99,7 +99,7 @@ gmp_server_worker_get_property (GObject    *object,
  * @error: return location for an error
  *
  * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
- * also where [property@Gmp.Application:restart] begins it again, and before `done` is asked. A
+ * also where [property@Gmp.Runner:restart] begins it again, and before `done` is asked. A
  * client that has finished is not told of. The default does nothing.
  *
  * Returns: whether it went well; only @error decides

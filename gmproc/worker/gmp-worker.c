@@ -286,7 +286,7 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
  * gmp_worker_get_application_runtime:
  *
  * The language of the application, which gets the results of workers and what they report: see
- * [property@Gmp.Application:runtime].
+ * [property@Gmp.Runner:runtime].
  *
  * Returns: (nullable): a runtime; %NULL outside a worker process
  *

@@ -178,7 +178,7 @@ test_failed_signal_of_server (void)
   g_signal_connect (application, "failed", G_CALLBACK (failed_cb), text);
   error = run_failing (application, "{'fail': <'start'>}");
   g_assert_cmpstr (text->str, ==, "server 7;");
-  failures = gmp_application_get_failures (GMP_APPLICATION (application));
+  failures = gmp_runner_get_failures (GMP_RUNNER (application));
   g_assert_cmpuint (failures->len, ==, 1);
   g_assert_cmpstr (gmp_failure_get_id (failures->pdata[0]), ==, "server");
   g_clear_error (&error);

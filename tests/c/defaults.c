@@ -4,6 +4,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+/* The older names are tried too. */
+#define GLIB_DISABLE_DEPRECATION_WARNINGS
+
 #include <gmproc-binding.h>
 
 #include "gmp-test.h"
@@ -432,6 +435,29 @@ test_wrap (void)
   gmp_test_check_in (error->message, "GMPROC_WRAP=env 'unfinished");
 }
 
+/* The names before still compile, and mean the same. */
+G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+
+static void
+test_older_names (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MIRROR);
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GError) error = NULL;
+  GmpApplication *older = GMP_APPLICATION (application);
+
+  g_assert_true (GMP_IS_APPLICATION (older));
+  g_assert_cmpuint (GMP_TYPE_APPLICATION, ==, GMP_TYPE_RUNNER);
+  failures = gmp_application_get_failures (older);
+  g_assert_cmpuint (failures->len, ==, 0);
+  g_assert_true (gmp_client_server_new_workers (application, 2, TEST_TYPE_ASKER, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_false (gmp_client_server_add_client (application, "1", TEST_TYPE_ASKER, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+}
+
+G_GNUC_END_IGNORE_DEPRECATIONS
+
 int
 main (int    argc,
       char **argv)
@@ -459,5 +485,6 @@ main (int    argc,
   gmp_test_add ("/defaults/kinds", test_kinds);
   gmp_test_add ("/defaults/limits", test_limits);
   gmp_test_add ("/defaults/wrap", test_wrap);
+  gmp_test_add ("/defaults/older-names", test_older_names);
   return g_test_run ();
 }

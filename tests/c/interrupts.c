@@ -126,7 +126,7 @@ test_second (void)
   g_signal_connect (workers, "progress", G_CALLBACK (interrupt_cb), NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   check_interrupted (error);
-  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  failures = gmp_runner_get_failures (GMP_RUNNER (workers));
   g_assert_cmpuint (failures->len, ==, 1);
   g_assert_cmpint (gmp_failure_get_signal (failures->pdata[0]), ==, SIGKILL);
 }

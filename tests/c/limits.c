@@ -135,7 +135,7 @@ run_failing (GmpWorkers *workers,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-  g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (workers));
 
   g_assert_null (results);
   g_assert_error (error, domain, code);

@@ -142,7 +142,7 @@ check_killed (GmpMethod method,
   gmp_test_check_in (error->message, "signal 9");
   g_assert_cmpint (strstr (error->message, "perhaps by the kernel for lack of memory") != NULL,
                    ==, out_of_memory);
-  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  failures = gmp_runner_get_failures (GMP_RUNNER (workers));
   g_assert_cmpint (gmp_failure_get_out_of_memory (failures->pdata[0]), ==, out_of_memory);
 }
 

@@ -337,7 +337,7 @@ static void
 call_all (GmpClientServer *self)
 {
   g_autoptr (GVariant) results = gmp_client_server_get_results (self);
-  g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (self));
+  g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (self));
   g_autoptr (GError) error = NULL;
 
   g_assert_null (gmp_client_server_get_server_result (self));

@@ -75,7 +75,7 @@ run_workers (GmpMethod  method,
   results = gmp_workers_run (workers, NULL, 0, NULL, error);
   if (results == NULL)
     {
-      g_autoptr (GPtrArray) failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+      g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (workers));
 
       g_assert_cmpuint (failures->len, ==, 1);
       g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, *n_restarted);
@@ -252,7 +252,7 @@ test_always_refused (void)
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_cmpuint (gmp_test_count_lines (path), ==, 1);
-  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  failures = gmp_runner_get_failures (GMP_RUNNER (workers));
   g_assert_cmpuint (failures->len, ==, 1);
 }
 

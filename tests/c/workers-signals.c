@@ -320,7 +320,7 @@ test_again_after_failure (void)
   g_assert_cmpint (g_array_index (codes, int, 1), ==, G_IO_ERROR_BUSY);
   results = gmp_workers_get_results (workers);
   gmp_test_check_int (results, 1, "2");
-  failures = gmp_application_get_failures (GMP_APPLICATION (workers));
+  failures = gmp_runner_get_failures (GMP_RUNNER (workers));
   g_assert_cmpuint (failures->len, ==, 0);
 }
 

@@ -126,7 +126,7 @@ def square(n):
 
 if __name__ == '__main__':
     monitor = Monitor(Server)
-    monitor.new_worker('a', Client, GLib.Variant('s', '!'))
+    monitor.add_client('a', Client, GLib.Variant('s', '!'))
     monitor.new_workers(2, Client, GLib.Variant('s', '?'))
     print(monitor.run(None, None).unpack())
     workers = Gmp.Workers()

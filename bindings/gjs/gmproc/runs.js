@@ -74,7 +74,7 @@ function add_results(error, application, results) {
 /**
  * A run that blocks.
  *
- * @param {Gmp.Application} application what runs
+ * @param {Gmp.Runner} application what runs
  * @param {Function} call runs, and returns a dictionary
  * @param {Function} results returns what there is of results
  * @returns {Map<any, any>} the results
@@ -92,7 +92,7 @@ function run(application, call, results) {
 /**
  * A run to be awaited.
  *
- * @param {Gmp.Application} application what runs
+ * @param {Gmp.Runner} application what runs
  * @param {Function} call starts, and takes a callback
  * @param {Function} finish takes the callback's result
  * @param {Function} results returns what there is of results

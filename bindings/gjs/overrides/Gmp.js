@@ -96,10 +96,10 @@ function set_defaults(Application) {
 }
 
 function extend_clients(ClientServer) {
-    const {new_worker_target, set_params} = ClientServer.prototype;
+    const {add_client_target, set_params} = ClientServer.prototype;
 
     function add(application, id, client, variant) {
-        new_worker_target.call(application, `${id}`, target_of(client), variant);
+        add_client_target.call(application, `${id}`, target_of(client), variant);
         application[CLIENT_IDS] ??= new Map();
         application[CLIENT_IDS].set(`${id}`, id);
         application[PEER_RUNTIMES] ??= new Map();
@@ -117,10 +117,10 @@ function extend_clients(ClientServer) {
      * @param {string} client what Gmp.exported () returned, or a target of any language
      * @param {any} params what the client's start () gets, a plain value
      */
-    ClientServer.prototype.new_worker = function (id, client, params = null) {
+    ClientServer.prototype.add_client = function (id, client, params = null) {
         add(this, id, client, pack_for(client, params));
     };
-    ClientServer.prototype.new_worker_target = ClientServer.prototype.new_worker;
+    ClientServer.prototype.add_client_target = ClientServer.prototype.add_client;
 
     /**
      * Adds clients with the ids "0", "1" and so on.
@@ -129,12 +129,17 @@ function extend_clients(ClientServer) {
      * @param {string} client what Gmp.exported () returned, or a target of any language
      * @param {any} params what each client's start () gets, a plain value
      */
-    ClientServer.prototype.new_workers = function (n, client, params = null) {
+    ClientServer.prototype.add_clients = function (n, client, params = null) {
         const variant = pack_for(client, params);
 
         for (let i = 0; i < n; i++)
             add(this, `${i}`, client, variant);
     };
+
+    // The older names.
+    ClientServer.prototype.new_worker = ClientServer.prototype.add_client;
+    ClientServer.prototype.new_worker_target = ClientServer.prototype.add_client;
+    ClientServer.prototype.new_workers = ClientServer.prototype.add_clients;
 
     /**
      * @param {string|number} id a client's id
@@ -250,6 +255,8 @@ function _init() {
     for (const type of [this.Worker, this.ServerWorker, this.ClientWorker])
         type.report = value => report(pack_for_application(value));
 
+    // Its name before.
+    this.Application = this.Runner;
     this.exported = exported;
     this.pack = (value, runtime = 'gjs') => pack(value, () => runtime);
     this.unpack = unpack;

@@ -133,8 +133,8 @@ class ClientServer(Application):
 
         if __name__ == '__main__':
             cs = ClientServer(MyServer)
-            cs.new_worker('even', MyClient, params=2)
-            cs.new_worker('odd', MyClient, params=1)
+            cs.add_client('even', MyClient, params=2)
+            cs.add_client('odd', MyClient, params=1)
             results = cs.run()      # what each client's finish() returned, by id
 
     A client that fails does not touch the others. A server that fails ends the run.
@@ -202,7 +202,7 @@ class ClientServer(Application):
         return _payload.load(value, self._get_server_runtime())
 
     @public
-    def new_worker(self, id: Any, client: Client, params: Any = None) -> None:
+    def add_client(self, id: Any, client: Client, params: Any = None) -> None:
         """Adds a client, which each run makes anew.
 
         Args:
@@ -228,7 +228,7 @@ class ClientServer(Application):
         state.entries[id] = _Entry(name, len(state.entries), client, params, runtime)
 
     @public
-    def new_workers(self, n: int, client: Client, params: Any = None) -> None:
+    def add_clients(self, n: int, client: Client, params: Any = None) -> None:
         """Adds ``n`` clients with the ids 0, 1 and so on; none when one of these ids is taken."""
         ids = range(n)
         if n < 0:
@@ -236,9 +236,19 @@ class ClientServer(Application):
         taken = [id for id in ids if id in self._gmproc.entries]
         if taken:
             raise make_error(ErrorCode.EXISTS, f'There is a client {taken[0]!r} already: '
-                             f'new_workers gives the ids 0 to {n - 1}', taken[0])
+                             f'add_clients gives the ids 0 to {n - 1}', taken[0])
         for id in ids:
-            self.new_worker(id, client, params)
+            self.add_client(id, client, params)
+
+    @public
+    def new_worker(self, id: Any, client: Client, params: Any = None) -> None:
+        """The older name of ``add_client``."""
+        self.add_client(id, client, params)
+
+    @public
+    def new_workers(self, n: int, client: Client, params: Any = None) -> None:
+        """The older name of ``add_clients``."""
+        self.add_clients(n, client, params)
 
     @public
     def set_params(self, id: Any, params: Any = None) -> None:

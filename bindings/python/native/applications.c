@@ -60,7 +60,7 @@ static PyObject *
 get_failures (PyObject *self,
               PyObject *unused G_GNUC_UNUSED)
 {
-  g_autoptr (GPtrArray) failures = gmp_application_get_failures (native_object_get (self));
+  g_autoptr (GPtrArray) failures = gmp_runner_get_failures (native_object_get (self));
   PyObject *list = PyList_New (0);
 
   for (guint i = 0; list != NULL && i < failures->len; i++)

@@ -297,7 +297,7 @@ application_init (Application *self G_GNUC_UNUSED)
 
 static GError *refused; /* why the first worker could not be added */
 
-static GmpApplication *
+static GmpRunner *
 make_workers (GVariant *config)
 {
   GmpWorkers *workers = gmp_workers_new ();
@@ -310,10 +310,10 @@ make_workers (GVariant *config)
   for (int id = 1; id <= (int) get_uint (config, "n"); id++)
     gmp_workers_add (workers, id, work, id == 1 ? config : fine,
                      refused == NULL ? &refused : NULL);
-  return GMP_APPLICATION (workers);
+  return GMP_RUNNER (workers);
 }
 
-static GmpApplication *
+static GmpRunner *
 make_client_server (GVariant   *config,
                     const char *role)
 {
@@ -335,12 +335,12 @@ make_client_server (GVariant   *config,
       gmp_client_server_new_worker (self, id, TYPE_CLIENT, bad ? config : fine,
                                     refused == NULL ? &refused : NULL);
     }
-  return GMP_APPLICATION (self);
+  return GMP_RUNNER (self);
 }
 
 static void
-set_options (GmpApplication *application,
-             GVariant       *config)
+set_options (GmpRunner *application,
+             GVariant  *config)
 {
   g_autoptr (GVariant) options = g_variant_lookup_value (config, "options", G_VARIANT_TYPE_VARDICT);
   GVariantIter iter;
@@ -364,11 +364,11 @@ failed_cb (gpointer user_data G_GNUC_UNUSED)
   say ("failed %" G_GINT64_FORMAT, g_get_monotonic_time ());
 }
 
-static GmpApplication *
+static GmpRunner *
 prepare (GVariant   *config,
          const char *role)
 {
-  GmpApplication *application;
+  GmpRunner *application;
 
   if (g_str_equal (role, "worker"))
     application = make_workers (config);
@@ -384,9 +384,9 @@ prepare (GVariant   *config,
 
 /* How it ended, in a line. */
 static char *
-run (GmpApplication *application,
-     GVariant       *config,
-     const char     *role)
+run (GmpRunner  *application,
+     GVariant   *config,
+     const char *role)
 {
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
@@ -421,7 +421,7 @@ static char *
 run_all (GVariant   *config,
          const char *role)
 {
-  g_autoptr (GmpApplication) application = NULL;
+  g_autoptr (GmpRunner) application = NULL;
   guint runs = get_uint (config, "runs");
   guint n = get_uint (config, "objects") * runs;
   char *line = NULL;

@@ -309,7 +309,7 @@ soak_ensure_types (void)
   g_type_ensure (SOAK_TYPE_SERVER);
 }
 
-GmpApplication *
+GmpRunner *
 soak_make_application (GVariant *config)
 {
   GmpClientServer *self = gmp_client_server_new (SOAK_TYPE_SERVER);
@@ -324,5 +324,5 @@ soak_make_application (GVariant *config)
     }
   g_signal_connect (self, "restarted", G_CALLBACK (restarted_cb), NULL);
   g_signal_connect (self, "failed", G_CALLBACK (failed_cb), NULL);
-  return GMP_APPLICATION (self);
+  return GMP_RUNNER (self);
 }

@@ -9,4 +9,4 @@
 #include <gmproc.h>
 
 void            soak_ensure_types     (void);
-GmpApplication *soak_make_application (GVariant *config);
+GmpRunner *soak_make_application (GVariant *config);

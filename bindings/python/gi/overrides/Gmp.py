@@ -122,20 +122,28 @@ class ClientServer(_Guard, Gmp.ClientServer):
         """Makes an application whose server is of a class; None where it is the server itself."""
         return cls(server_type)
 
-    def new_worker(self, id, client_type, params=None):
+    def add_client(self, id, client_type, params=None):
         """Adds a client of a class of a module, or of the main script."""
         found = _find_class(client_type)
         if isinstance(found, GObject.GType):
-            return Gmp.ClientServer.new_worker(self, id, found, params)
-        return self.new_worker_target(id, _make_target(found), params)
+            return Gmp.ClientServer.add_client(self, id, found, params)
+        return self.add_client_target(id, _make_target(found), params)
 
-    def new_workers(self, n, client_type, params=None):
+    def add_clients(self, n, client_type, params=None):
         """Adds clients with the ids "0", "1" and so on."""
         for i in range(n):
-            self.new_worker(str(i), client_type, params)
+            self.add_client(str(i), client_type, params)
         return True
+
+    # The older names.
+    new_worker = add_client
+    new_workers = add_clients
 
 
 for _class in (ServerWorker, ClientWorker, Workers, ClientServer):
     globals()[_class.__name__] = override(_class)
     __all__.append(_class.__name__)
+
+# Its name before.
+Application = Gmp.Runner
+__all__.append('Application')

@@ -1,10 +1,10 @@
-/* gmp-application.c: what GmpWorkers and GmpClientServer have in common
+/* gmp-runner.c: what GmpWorkers and GmpClientServer have in common
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "application/gmp-application-private.h"
+#include "application/gmp-runner-private.h"
 
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
@@ -14,7 +14,7 @@
 #include <errno.h>
 
 /**
- * GmpApplication:
+ * GmpRunner:
  *
  * How workers are started, limited, restarted and ended: what [class@Gmp.Workers] and
  * [class@Gmp.ClientServer] have in common.
@@ -26,21 +26,21 @@
  *
  * A worker that takes longer than it may fails with [error@Gmp.Error.TIMED_OUT], and is ended as
  * one that is cancelled: its [func@Gmp.Worker.get_cancellable] is cancelled; after
- * [property@Gmp.Application:stop-grace] it gets `SIGTERM`; after a further
- * [property@Gmp.Application:kill-grace] `SIGKILL`.
+ * [property@Gmp.Runner:stop-grace] it gets `SIGTERM`; after a further
+ * [property@Gmp.Runner:kill-grace] `SIGKILL`.
  *
  * Limits count the time in which the main loop of the run turns. While the program holds it up, or
  * is stopped itself, they stand still; and a result that has come counts, however late it is read.
  *
  * # Restarts
  *
- * With [property@Gmp.Application:restart] a worker that has ended is begun again, in a new process
- * and from its `start`: at most [property@Gmp.Application:max-restarts] times within
- * [property@Gmp.Application:restart-period]. After that it stays as it is, and its failure is the
+ * With [property@Gmp.Runner:restart] a worker that has ended is begun again, in a new process
+ * and from its `start`: at most [property@Gmp.Runner:max-restarts] times within
+ * [property@Gmp.Runner:restart-period]. After that it stays as it is, and its failure is the
  * first of those that it was restarted for.
  *
  * A server that is restarted gets new channels to its clients, which live on. A client that waits
- * for an answer then fails, or asks again with [property@Gmp.Application:resend-requests]. A server
+ * for an answer then fails, or asks again with [property@Gmp.Runner:resend-requests]. A server
  * that is done is not restarted: the run is over.
  *
  * # Deaths
@@ -56,7 +56,7 @@ typedef struct {
   GmpOptions *options;
   GmpFailureLog failure_log;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
-} GmpApplicationPrivate;
+} GmpRunnerPrivate;
 
 enum {
   PROP_0,
@@ -115,43 +115,43 @@ static const gsize offsets[N_PROPS] = {
   [PROP_RESEND_REQUESTS] = G_STRUCT_OFFSET (GmpOptions, resend_requests),
 };
 
-G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpApplication, gmp_application, G_TYPE_OBJECT)
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpRunner, gmp_runner, G_TYPE_OBJECT)
 
 static void
-gmp_application_finalize (GObject *object)
+gmp_runner_finalize (GObject *object)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (GMP_RUNNER (object));
 
   gmp_options_unref (priv->options);
   gmp_failure_log_free (&priv->failure_log);
-  G_OBJECT_CLASS (gmp_application_parent_class)->finalize (object);
+  G_OBJECT_CLASS (gmp_runner_parent_class)->finalize (object);
 }
 
 static void
-gmp_application_get_property (GObject    *object,
+gmp_runner_get_property (GObject    *object,
                               guint       prop_id,
                               GValue     *value,
                               GParamSpec *pspec)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (GMP_RUNNER (object));
 
   gmp_options_get_value (priv->options, offsets[prop_id], pspec, value);
 }
 
 static void
-gmp_application_set_property (GObject      *object,
+gmp_runner_set_property (GObject      *object,
                               guint         prop_id,
                               const GValue *value,
                               GParamSpec   *pspec)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (GMP_APPLICATION (object));
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (GMP_RUNNER (object));
 
   if (gmp_options_set_value (priv->options, offsets[prop_id], pspec, value))
     g_object_notify_by_pspec (object, pspec);
 }
 
 /**
- * GmpApplication:runtime:
+ * GmpRunner:runtime:
  *
  * The application's language, "native", "python" or "gjs", which bindings set. It tells workers
  * what the application can read: [func@Gmp.Worker.get_application_runtime]; and, where the
@@ -161,7 +161,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:capture-output:
+ * GmpRunner:capture-output:
  *
  * Whether what workers print comes as the signal `output`, a line at a time, in place of going
  * where the application's own output goes.
@@ -170,18 +170,18 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:inner-threads:
+ * GmpRunner:inner-threads:
  *
  * How many threads a library inside a worker should start that would start one for each processor:
  * OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables `OMP_NUM_THREADS` and so
  * on. With 0 each worker gets an equal share of the processors, at least one. Where such a variable
- * is set in the application's environment, or in [property@Gmp.Application:environment], it counts.
+ * is set in the application's environment, or in [property@Gmp.Runner:environment], it counts.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:warm-start:
+ * GmpRunner:warm-start:
  *
  * Whether a worker's process may be a fork of one that has loaded what workers need, which takes a
  * hundredth of the time; %TRUE by default. With %FALSE each is executed anew.
@@ -199,17 +199,17 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:fresh-modules:
+ * GmpRunner:fresh-modules:
  *
  * Names of modules that a warm-start server of this object's workers does not load: each worker
  * does, anew. What the modules of such a server are is its runtime's own; in Python, the installed
- * ones that workers import. See [property@Gmp.Application:warm-start] for when this is of use.
+ * ones that workers import. See [property@Gmp.Runner:warm-start] for when this is of use.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:environment:
+ * GmpRunner:environment:
  *
  * Variables for workers, each as `NAME=VALUE`; a `NAME` alone takes the variable out. The others
  * are those of the application, as they are when the worker is started.
@@ -218,19 +218,19 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:working-directory: (type filename)
+ * GmpRunner:working-directory: (type filename)
  *
  * The folder that workers are started in; that of the application where it is %NULL.
  *
  * They find libraries and modules where the application does: what is relative in
  * `LD_LIBRARY_PATH`, `GI_TYPELIB_PATH`, `PYTHONPATH` and `GJS_PATH` is so to the folder that the
- * application was started in, unless [property@Gmp.Application:environment] gives another value.
+ * application was started in, unless [property@Gmp.Runner:environment] gives another value.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:memory-limit:
+ * GmpRunner:memory-limit:
  *
  * How many bytes of memory each worker may have for itself.
  *
@@ -243,7 +243,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:cpu-time-limit:
+ * GmpRunner:cpu-time-limit:
  *
  * How many seconds of processor time a worker may use in a run, all its threads together; the
  * kernel counts whole seconds, so it is rounded up.
@@ -255,7 +255,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:open-files-limit:
+ * GmpRunner:open-files-limit:
  *
  * How many file descriptors each worker may have, those of gmproc included: about ten, and for a
  * server up to three for each client.
@@ -264,7 +264,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:value-size-limit:
+ * GmpRunner:value-size-limit:
  *
  * How many bytes one value may have that a worker sends: a request, a response, a result; 0 for no
  * limit.
@@ -277,7 +277,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:nice:
+ * GmpRunner:nice:
  *
  * How much nicer to other processes workers are than the application, which is added to its own
  * niceness. Less than 0 needs the privilege `CAP_SYS_NICE`, or a limit that allows it.
@@ -286,7 +286,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:affinity:
+ * GmpRunner:affinity:
  *
  * The processors that workers run on, as `taskset -c` takes them: `0`, `0,2` or `4-7`; all that the
  * application may use where it is %NULL.
@@ -295,7 +295,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:priority:
+ * GmpRunner:priority:
  *
  * The priority of a run in its main context, as `g_source_set_priority ()` takes it; 150 by
  * default.
@@ -309,7 +309,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:startup-timeout:
+ * GmpRunner:startup-timeout:
  *
  * How many seconds a worker may take from its start until its function, or its `start` method,
  * begins; 60 by default. Modules are imported in that time, and clients and servers built.
@@ -318,7 +318,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:run-timeout:
+ * GmpRunner:run-timeout:
  *
  * How many seconds a worker may take for a run, its start included; no limit by default. Each
  * restart has them anew.
@@ -330,7 +330,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:request-timeout:
+ * GmpRunner:request-timeout:
  *
  * How many seconds a client waits for the answer to a request; no limit by default.
  *
@@ -342,7 +342,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:stop-grace:
+ * GmpRunner:stop-grace:
  *
  * How many seconds a worker that is cancelled, or has exceeded a time limit, has to end by itself
  * before it gets `SIGTERM`; 0.3 by default, and 0 for at once.
@@ -351,7 +351,7 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:kill-grace:
+ * GmpRunner:kill-grace:
  *
  * How many seconds a worker has between `SIGTERM` and `SIGKILL`; 0.3 by default, and 0 for at once.
  *
@@ -359,37 +359,37 @@ gmp_application_set_property (GObject      *object,
  */
 
 /**
- * GmpApplication:restart:
+ * GmpRunner:restart:
  *
  * Which workers are begun again when they have ended, servers and clients alike.
  *
  * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled, or
- * when [property@Gmp.Application:max-restarts] is reached: a worker that has finished then keeps
+ * when [property@Gmp.Runner:max-restarts] is reached: a worker that has finished then keeps
  * its last result.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:max-restarts:
+ * GmpRunner:max-restarts:
  *
- * How often a worker is restarted within [property@Gmp.Application:restart-period] at most; 3 by
+ * How often a worker is restarted within [property@Gmp.Runner:restart-period] at most; 3 by
  * default.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:restart-period:
+ * GmpRunner:restart-period:
  *
- * The seconds that [property@Gmp.Application:max-restarts] is about; 60 by default, and 0 for the
+ * The seconds that [property@Gmp.Runner:max-restarts] is about; 60 by default, and 0 for the
  * whole run.
  *
  * Since: 0.1
  */
 
 /**
- * GmpApplication:resend-requests:
+ * GmpRunner:resend-requests:
  *
  * What a client does that waits for an answer when the server is restarted: with %TRUE it sends its
  * request again, which the server may then see twice; with %FALSE, the default, it fails with
@@ -480,21 +480,21 @@ install_properties (GObjectClass     *object_class,
 }
 
 static void
-gmp_application_class_init (GmpApplicationClass *klass)
+gmp_runner_class_init (GmpRunnerClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   g_autoptr (GmpOptions) defaults = gmp_options_new ();
 
-  object_class->finalize = gmp_application_finalize;
-  object_class->get_property = gmp_application_get_property;
-  object_class->set_property = gmp_application_set_property;
+  object_class->finalize = gmp_runner_finalize;
+  object_class->get_property = gmp_runner_get_property;
+  object_class->set_property = gmp_runner_set_property;
   install_properties (object_class, defaults);
 }
 
 static void
-gmp_application_init (GmpApplication *self)
+gmp_runner_init (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   priv->options = gmp_options_new ();
   gmp_failure_log_init (&priv->failure_log, self);
@@ -502,9 +502,9 @@ gmp_application_init (GmpApplication *self)
 
 /* For a run: what is set after this does not count for it. */
 GmpOptions *
-gmp_application_copy_options (GmpApplication *self)
+gmp_runner_copy_options (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   return gmp_options_copy (priv->options);
 }
@@ -546,10 +546,10 @@ run_mark (void)
 
 /* Of threads that begin a run at the same time, one can: the others hear so at once. */
 gboolean
-gmp_application_claim (GmpApplication *self,
-                       GError        **error)
+gmp_runner_claim (GmpRunner *self,
+                  GError   **error)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
   int before = g_atomic_int_get (&priv->run);
 
   if (!can_have_thread (error))
@@ -563,31 +563,31 @@ gmp_application_claim (GmpApplication *self,
 }
 
 void
-gmp_application_release (GmpApplication *self)
+gmp_runner_release (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   g_atomic_int_set (&priv->run, 0);
 }
 
 gboolean
-gmp_application_is_claimed (GmpApplication *self)
+gmp_runner_is_claimed (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   return g_atomic_int_get (&priv->run) == run_mark ();
 }
 
 GmpFailureLog *
-gmp_application_get_failure_log (GmpApplication *self)
+gmp_runner_get_failure_log (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   return &priv->failure_log;
 }
 
 /**
- * gmp_application_get_failures:
+ * gmp_runner_get_failures:
  * @self: an application
  *
  * What is known about the workers of the last run that failed; while one runs, of those that have.
@@ -600,11 +600,11 @@ gmp_application_get_failure_log (GmpApplication *self)
  * Since: 0.1
  */
 GPtrArray *
-gmp_application_get_failures (GmpApplication *self)
+gmp_runner_get_failures (GmpRunner *self)
 {
-  GmpApplicationPrivate *priv = gmp_application_get_instance_private (self);
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
-  g_return_val_if_fail (GMP_IS_APPLICATION (self), NULL);
+  g_return_val_if_fail (GMP_IS_RUNNER (self), NULL);
 
   return gmp_failure_log_copy (&priv->failure_log);
 }

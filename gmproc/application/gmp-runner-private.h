@@ -1,0 +1,22 @@
+/* gmp-runner-private.h: what the run of an application has to do with its object
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-runner.h"
+#include "base/gmp-options-private.h"
+#include "report/gmp-failure-log-private.h"
+
+G_BEGIN_DECLS
+
+GmpOptions    *gmp_runner_copy_options    (GmpRunner *self);
+gboolean       gmp_runner_claim           (GmpRunner *self,
+                                           GError   **error);
+void           gmp_runner_release         (GmpRunner *self);
+gboolean       gmp_runner_is_claimed      (GmpRunner *self);
+GmpFailureLog *gmp_runner_get_failure_log (GmpRunner *self);
+
+G_END_DECLS
