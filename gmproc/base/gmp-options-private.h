@@ -48,16 +48,19 @@ typedef struct {
   gboolean   resend_requests;
 } GmpOptions;
 
+/* The options as properties: they have the indices from 0 to n - 1. */
+guint       gmp_options_get_n           (void);
+GParamSpec *gmp_options_make_param_spec (guint index);
+
 GmpOptions *gmp_options_new        (void);
 GmpOptions *gmp_options_copy       (const GmpOptions *self);
 GmpOptions *gmp_options_ref        (GmpOptions *self);
 void        gmp_options_unref      (GmpOptions *self);
-void        gmp_options_get_value  (const GmpOptions *self,
-                                    gsize             offset,
-                                    GParamSpec       *pspec,
+void        gmp_options_get        (const GmpOptions *self,
+                                    guint             index,
                                     GValue           *value);
-gboolean    gmp_options_set_value  (GmpOptions   *self,
-                                    gsize         offset,
+gboolean    gmp_options_set        (GmpOptions   *self,
+                                    guint         index,
                                     GParamSpec   *pspec,
                                     const GValue *value);
 char      **gmp_options_to_environ (const GmpOptions *self);
