@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The programs of the chapter on Python run, and print what it says."""
+"""The Python programs of all chapters run, and print what the chapters say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ import sys
 
 import pytest
 
-CHAPTER = pathlib.Path(__file__).parents[2] / 'docs' / 'python.md'
+# Its programs need a game, or Gymnasium: test_unityremote.py and tests/peers/run have both.
+ELSEWHERE = 'how-to-unityremote.md'
+CHAPTERS = sorted((pathlib.Path(__file__).parents[2] / 'docs').glob('*.md'))
 PROGRAM = re.compile(r'^```python\n(.*?)^```\n+^```text\n(.*?)^```$', re.M | re.DOTALL)
-PROGRAMS = PROGRAM.findall(CHAPTER.read_text(encoding='utf-8'))
+TEXTS = {chapter.stem: chapter.read_text(encoding='utf-8') for chapter in CHAPTERS
+         if chapter.name != ELSEWHERE}
+PROGRAMS = [pytest.param(*found, id=f'{name}-{i}')
+            for name, text in TEXTS.items() for i, found in enumerate(PROGRAM.findall(text))]
 
 
-def test_every_program_says_what_it_prints():
-    assert len(PROGRAMS) == CHAPTER.read_text(encoding='utf-8').count('```python') > 0
+@pytest.mark.parametrize('name', TEXTS)
+def test_every_program_says_what_it_prints(name):
+    assert len(PROGRAM.findall(TEXTS[name])) == TEXTS[name].count('```python')
 
 
 @pytest.mark.parametrize('program, output', PROGRAMS)
