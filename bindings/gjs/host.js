@@ -27,41 +27,66 @@ imports.gi.versions.Gmp = '1';
 const {Gmp} = imports.gi;
 const {convert, failed, internal, not_found} = imports.gmproc.errors;
 const {guard} = imports.gmproc.calls;
-const {importing} = imports.gmproc.runs;
 const {settle} = imports.gmproc.settle;
+const {digest_of, state} = imports.gmproc.targets;
 const {pack_for_application} = imports.gmproc.writer;
 
 internal.push(import.meta.url);
+state.is_worker = true;
 
 function load(url) {
     if (!Gio.File.new_for_uri(url).query_exists(null))
         throw not_found(`There is no module ${url}`);
-    importing.url = url;
+    state.importing = url;
     try {
         return settle(import(url));
     } catch (error) {
         throw failed(`The module ${url} cannot be imported: ${convert(error).message}`);
     } finally {
-        importing.url = null;
+        state.importing = null;
     }
 }
 
-// What a target without its runtime names: file:///path/module.js#name.
-function find(description) {
-    const [, url, name] = /^(.+)#([^#]+)$/.exec(description) ?? [];
+/* Which of a module's exports has a source text, the name deciding between several. Another text by
+ * that name is other code: a function of the same name elsewhere, or a module that has changed. */
+function find_by_digest(module, url, name, digest) {
+    const names = Object.keys(module).filter(
+        each => typeof module[each] === 'function' && digest_of(module[each]) === digest);
+    const what = name ? `'${name}'` : 'A function or class without a name';
 
-    if (url === undefined) {
+    if (names.includes(name) || names.length === 1)
+        return module[names.includes(name) ? name : names[0]];
+    if (names.length > 1) {
+        throw not_found(`${what} may be any of ${names.join(', ')}, which ${url} exports: pass ` +
+            `Gmp.exported(import.meta, '${names[0]}') to choose one`);
+    }
+    if (name in module) {
+        throw not_found(`${what}, which ${url} exports, differs from what the program has passed ` +
+            'by that name: the file may have changed since the program was started');
+    }
+    throw not_found(`${what} is not exported by ${url}, so a worker cannot find it: write ` +
+        "'export' before it");
+}
+
+// What a target without its runtime names: file:///path/module.js#name, or #name@digest.
+function find(description) {
+    const [, url, name, digest] = /^(.+)#([^#@]*)(?:@([0-9a-f]+))?$/.exec(description) ?? [];
+
+    if (url === undefined || name === '' && digest === undefined) {
         throw not_found(`'gjs:${description}' is not a target: it should read ` +
             'gjs:file:///path/module.js#name');
     }
 
     const module = load(url);
+    const place = `'${name}' of ${url}`;
 
+    if (digest !== undefined)
+        return {value: find_by_digest(module, url, name, digest), place};
     if (!(name in module)) {
         throw not_found(`The module ${url} exports no '${name}': only what a module exports can ` +
             'run in a worker');
     }
-    return {value: module[name], place: `'${name}' of ${url}`};
+    return {value: module[name], place};
 }
 
 function is_subclass(value, base) {
@@ -87,7 +112,7 @@ class Host extends Gmp.Host {
 
         if (is_subclass(value, Gmp.Workers)) {
             register(value);
-            return new value().vfunc_process(Number(id), params);
+            return this.call_instance(new value(), id, params);
         }
         if (typeof value !== 'function')
             throw not_found(`${place} is no function`);

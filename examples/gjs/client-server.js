@@ -6,7 +6,6 @@
 
 import GLib from 'gi://GLib';
 import Gmp from 'gi://Gmp?version=1';
-import System from 'system';
 
 /* The server says what it gets, and answers with the same. */
 export class MyServer extends Gmp.ServerWorker {
@@ -59,10 +58,10 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
-if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
-    const application = Gmp.ClientServer.new(Gmp.exported(import.meta, MyServer));
+if (Gmp.init(import.meta)) {
+    const application = Gmp.ClientServer.new(MyServer);
 
-    application.add_client('par', Gmp.exported(import.meta, Client), 2);
-    application.add_client('impar', Gmp.exported(import.meta, Client), 1);
+    application.add_client('par', Client, 2);
+    application.add_client('impar', Client, 1);
     await application.run_async();
 }

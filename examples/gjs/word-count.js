@@ -61,7 +61,7 @@ async function main(paths) {
             status = 1;
         }
     }
-    files.forEach((path, id) => workers.add(id, Gmp.exported(import.meta, count_words), path));
+    files.forEach((path, id) => workers.add(id, count_words, path));
     try {
         counts = files.length > 0 ? await workers.run_async() : new Map();
     } catch (error) {
@@ -80,7 +80,7 @@ async function main(paths) {
     return status;
 }
 
-if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
+if (Gmp.init(import.meta)) {
     if (System.programArgs.length === 0) {
         printerr(USAGE);
         System.exit(2);

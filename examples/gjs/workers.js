@@ -4,19 +4,17 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-import GLib from 'gi://GLib';
 import Gmp from 'gi://Gmp?version=1';
-import System from 'system';
 
 /* Runs in a process of its own. */
 export function example(params) {
     return params !== null ? params + 1 : 0;
 }
 
-if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
+if (Gmp.init(import.meta)) {
     const workers = new Gmp.Workers();
 
-    workers.add(1, Gmp.exported(import.meta, example), 0);
+    workers.add(1, example, 0);
     for (let turn = 0; turn < 10; turn++) {
         const results = await workers.run_async([1]);
 

@@ -9,6 +9,8 @@ import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
 
+Gmp.init(import.meta);
+
 export const NUMBER = 7;
 
 export function echo(params) {
@@ -103,7 +105,7 @@ export function wait_for_cancellation() {
 export function start_workers() {
     const workers = new Gmp.Workers();
 
-    workers.add(1, Gmp.exported(import.meta, increment), 41);
+    workers.add(1, increment, 41);
     return workers.run().get(1);
 }
 

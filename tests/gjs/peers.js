@@ -10,6 +10,8 @@ import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
 import {everyday_values} from './functions.js';
 
+Gmp.init(import.meta);
+
 /* Answers with one more, and tells at its end what it was given and how often it was asked. */
 export class Server extends Gmp.ServerWorker {
     start(params) {

@@ -10,7 +10,9 @@ export function work() {
     return 1;
 }
 
+Gmp.init(import.meta);
+
 const workers = new Gmp.Workers();
 
-workers.add(1, Gmp.exported(import.meta, work));
+workers.add(1, work);
 workers.run();

@@ -4,60 +4,17 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported exported, importing, run, run_async, runtime_of, target_of */
+/* exported run, run_async */
 
 const {failed} = imports.gmproc.errors;
-
-/** In a worker: the URL of the module that it imports, while it does. */
-var importing = {url: null};
-
-/**
- * The target of what a module exports.
- *
- * @param {object|string} module the module's import.meta, or its URL
- * @param {Function|string} code a function or a class, or its name: the name that it is exported by
- * @returns {string} `gjs:file:///path/module.js#name`
- */
-function exported(module, code) {
-    const url = typeof module === 'string' ? module : module?.url;
-    const name = typeof code === 'string' ? code : code?.name;
-
-    if (typeof url !== 'string' || typeof name !== 'string' || name === '')
-        throw new TypeError('exported () takes import.meta and an exported function or class');
-    return `gjs:${url}#${name}`;
-}
-
-/**
- * @param {string} code a target, or the URL of a module and a name: `file:///path/module.js#name`
- * @returns {string} a target
- */
-function target_of(code) {
-    if (typeof code === 'string')
-        return code.startsWith('file:') ? `gjs:${code}` : code;
-
-    const name = code?.name || 'code';
-
-    throw new TypeError('A worker finds its code by module and name: export it, and write ' +
-        `Gmp.exported(import.meta, ${name}) in its module`);
-}
-
-/**
- * @param {string} code what target_of () takes
- * @returns {string} the language that it is in; JavaScript where it names none
- */
-function runtime_of(code) {
-    const [, runtime] = /^(\w+):/.exec(target_of(code)) ?? [];
-
-    return runtime ?? 'gjs';
-}
+const {state} = imports.gmproc.targets;
 
 /* A module that is imported by a worker and starts workers would do so in each of these as well. */
 function check_main() {
-    if (importing.url === null)
+    if (state.importing === null)
         return;
-    throw failed(`${importing.url} starts workers while it is imported by one: what is only for ` +
-        'the program should be inside\n    ' +
-        'if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) { ... }');
+    throw failed(`${state.importing} starts workers while a worker imports it: put what only the ` +
+        'program should do inside\n    if (Gmp.init(import.meta)) { ... }');
 }
 
 function add_results(error, application, results) {

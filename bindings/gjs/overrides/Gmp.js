@@ -9,11 +9,13 @@
 const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
-const {exported, run, run_async, runtime_of, target_of} = imports.gmproc.runs;
+const {run, run_async} = imports.gmproc.runs;
+const {exported, init, is_native_type, runtime_of, target_of} = imports.gmproc.targets;
 const {pack, pack_for_application} = imports.gmproc.writer;
 
 const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish',
     'client_failed'];
+const TURNS = ['start', 'process', 'wait', 'done', 'finish'];
 
 const RUNTIMES = Symbol('The languages of the workers, by id');
 const CLIENT_IDS = Symbol('The ids as they were given, by their text');
@@ -21,25 +23,33 @@ const CLIENT_IDS = Symbol('The ids as they were given, by their text');
 /* Workers */
 
 function extend_workers(Workers) {
-    const {add_target, run: native_run, run_async: native_run_async, set_params} =
+    const {add: native_add, add_target, run: native_run, run_async: native_run_async, set_params} =
         Workers.prototype;
     const results_of = workers => unpack_map(workers.get_results());
     const list = ids => ids !== null ? [...ids] : null;
 
     set_defaults(Workers);
-    Workers.new = () => new Workers();
+    Workers.new = function () {
+        return new this();
+    };
 
     /**
-     * Adds a worker that runs an exported function, or the `process` of an exported subclass.
+     * Adds a worker that runs an exported function, or the methods of an exported subclass.
      *
      * @param {number} id the worker's id, an integer
-     * @param {string} target what Gmp.exported () returned, or a target of any language
+     * @param {?(Function|string)} code an exported function or class, or a target of any language;
+     *     null for the class of these workers
      * @param {any} params what the function gets, a plain value
      */
-    Workers.prototype.add = function (id, target, params = null) {
-        const runtime = runtime_of(target);
+    Workers.prototype.add = function (id, code = null, params = null) {
+        const found = code ?? this.constructor;
+        const runtime = runtime_of(found);
+        const variant = pack(params, () => runtime);
 
-        add_target.call(this, id, target_of(target), pack(params, () => runtime));
+        if (code === null && is_native_type(found))
+            native_add.call(this, id, null, variant);
+        else
+            add_target.call(this, id, target_of(found), variant);
         this[RUNTIMES] ??= new Map();
         this[RUNTIMES].set(id, runtime);
     };
@@ -87,19 +97,22 @@ function extend_workers(Workers) {
 /* ClientServer */
 
 // What these objects get, and what they send where they are servers themselves, is JavaScript's.
-function set_defaults(Application) {
-    const native_init = Application.prototype._init;
+function set_defaults(Runner, adapt = properties => properties) {
+    const native_init = Runner.prototype._init;
 
-    Application.prototype._init = function (properties = {}) {
-        return native_init.call(this, {runtime: 'gjs', ...properties});
+    Runner.prototype._init = function (properties = {}) {
+        return native_init.call(this, {runtime: 'gjs', ...adapt(properties)});
     };
 }
 
 function extend_clients(ClientServer) {
-    const {add_client_target, set_params} = ClientServer.prototype;
+    const {add_client, add_client_target, set_params} = ClientServer.prototype;
 
     function add(application, id, client, variant) {
-        add_client_target.call(application, `${id}`, target_of(client), variant);
+        if (is_native_type(client))
+            add_client.call(application, `${id}`, client, variant);
+        else
+            add_client_target.call(application, `${id}`, target_of(client), variant);
         application[CLIENT_IDS] ??= new Map();
         application[CLIENT_IDS].set(`${id}`, id);
         application[PEER_RUNTIMES] ??= new Map();
@@ -114,7 +127,8 @@ function extend_clients(ClientServer) {
      * Adds a client.
      *
      * @param {string|number} id the client's id: the results have it as it is
-     * @param {string} client what Gmp.exported () returned, or a target of any language
+     * @param {Function|GObject.GType|string} client an exported class, a type of C, or a target of
+     *     any language
      * @param {any} params what the client's start () gets, a plain value
      */
     ClientServer.prototype.add_client = function (id, client, params = null) {
@@ -126,7 +140,8 @@ function extend_clients(ClientServer) {
      * Adds clients with the ids "0", "1" and so on.
      *
      * @param {number} n how many
-     * @param {string} client what Gmp.exported () returned, or a target of any language
+     * @param {Function|GObject.GType|string} client an exported class, a type of C, or a target of
+     *     any language
      * @param {any} params what each client's start () gets, a plain value
      */
     ClientServer.prototype.add_clients = function (n, client, params = null) {
@@ -160,8 +175,12 @@ function extend_runs(ClientServer) {
             ([id, value]) => [ids?.get(id) ?? id, value]));
     }
 
-    function pack_for_server(application, params) {
-        return pack(params, () => runtime_of(application.server_target ?? ''));
+    function pack_for_server({server_target, server_type}, params) {
+        return pack(params, () => {
+            if (server_target !== null)
+                return runtime_of(server_target);
+            return server_type.name === 'void' ? 'gjs' : 'native';
+        });
     }
 
     /**
@@ -200,14 +219,27 @@ function extend_runs(ClientServer) {
     };
 }
 
+/* The properties for the server are for types and targets: what is in JavaScript becomes one. */
+function adapt_server(properties) {
+    return Object.fromEntries(Object.entries(properties).map(([name, value]) => {
+        const is_server = /^server[-_]?(type|target)$/i.test(name);
+
+        return is_server && value !== null && !is_native_type(value)
+            ? ['server_target', target_of(value)] : [name, value];
+    }));
+}
+
 function extend_client_server(ClientServer) {
-    set_defaults(ClientServer);
+    set_defaults(ClientServer, adapt_server);
 
     /**
-     * @param {string} server what Gmp.exported () returned, or a target of any language
+     * @param {?(Function|GObject.GType|string)} server an exported class, a type of C, or a target
+     *     of any language; null for a subclass that is the server itself
      * @returns {Gmp.ClientServer} an application without clients yet
      */
-    ClientServer.new = server => new ClientServer({server_target: target_of(server)});
+    ClientServer.new = function (server = null) {
+        return new this(server !== null ? {server_type: server} : {});
+    };
     ClientServer.new_for_target = ClientServer.new;
 
     extend_clients(ClientServer);
@@ -218,6 +250,13 @@ function extend_client_server(ClientServer) {
 
 function add_base_methods(Gmp) {
     // What a subclass overrides, and may call with super.
+    Object.assign(Gmp.Workers.prototype, {
+        start(_id, _params) {},
+        update(_id, _result) {},
+        wait(_id) {},
+        done: _id => true,
+        finish: _id => null,
+    });
     Object.assign(Gmp.Worker.prototype, {
         start(_params) {},
         wait() {},
@@ -257,11 +296,12 @@ function _init() {
 
     // Its name before.
     this.Application = this.Runner;
+    this.init = init;
     this.exported = exported;
     this.pack = (value, runtime = 'gjs') => pack(value, () => runtime);
     this.unpack = unpack;
     implement(this.Worker, LIFE_CYCLE, []);
-    implement(this.Workers, ['process'], ['update']);
+    implement(this.Workers, TURNS, ['update']);
     implement(this.ClientServer, [], LIFE_CYCLE);
     add_base_methods(this);
     extend_workers(this.Workers);

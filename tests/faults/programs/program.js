@@ -15,7 +15,7 @@ import {Fault, hang_at, kill, pid, say} from './deeds.js';
 import {rest_if_due, tell_held} from './rest.js';
 import * as Soak from './soak.js';
 
-const is_program = import.meta.url === GLib.filename_to_uri(System.programPath, null);
+const is_program = Gmp.init(import.meta);
 
 if (!is_program)
     hang_at('module');
@@ -139,7 +139,7 @@ function make_workers(config) {
     const application = new Gmp.Workers();
 
     for (let id = 1; id <= config.n; id++)
-        application.add(id, Gmp.exported(import.meta, work), id === 1 ? config : {});
+        application.add(id, work, id === 1 ? config : {});
     return application;
 }
 
@@ -153,13 +153,12 @@ function make_application(config) {
         return Soak.make_application(config);
 
     const application = role.endsWith('local') ? new Application()
-        : Gmp.ClientServer.new(Gmp.exported(import.meta, Server));
+        : Gmp.ClientServer.new(Server);
 
     for (let id = 1; id <= config.n; id++) {
         const bad = role.includes('client') && id === 1;
 
-        application.new_worker(`${id}`, Gmp.exported(import.meta, Client),
-            bad ? config : fine);
+        application.add_client(`${id}`, Client, bad ? config : fine);
     }
     return application;
 }

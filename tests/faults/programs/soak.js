@@ -10,6 +10,8 @@ import Gmp from 'gi://Gmp?version=1';
 
 import {DEEDS, kill, pid, say} from './deeds.js';
 
+Gmp.init(import.meta);
+
 function read_lines(path) {
     const [, bytes] = GLib.file_get_contents(path);
 
@@ -117,7 +119,7 @@ export class Server extends Gmp.ServerWorker {
  * @returns {Gmp.ClientServer} the application
  */
 export function make_application(config) {
-    const application = Gmp.ClientServer.new(Gmp.exported(import.meta, Server));
+    const application = Gmp.ClientServer.new(Server);
     const tell = (verb, id, error) => {
         const [text] = error.message.split('\n');
 
@@ -126,7 +128,7 @@ export function make_application(config) {
     };
 
     for (let id = 1; id <= config.n; id++)
-        application.new_worker(`${id}`, Gmp.exported(import.meta, Client), config);
+        application.add_client(`${id}`, Client, config);
     application.connect('restarted', (_application, id, failure) =>
         tell('restarted', id, failure.get_error()));
     application.connect('failed', (_application, id, error) => tell('failed', id, error));
