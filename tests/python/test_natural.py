@@ -117,7 +117,7 @@ def explode():
 
 
 def test_values_between_python_workers():
-    for value in ({1, 2}, 2**70, 'a\0b', 1j, {(1,): None}, [None], ..., int):
+    for value in ({1, 2}, 2**70, 'a\udc80', 1j, {(1,): {2}}, [2**64], ..., int):
         packed = _payload.dump(value, 'python')
         assert packed.get_type_string() == '(sayaay)'
         assert _payload.load(packed, 'python') == value

@@ -10,7 +10,7 @@ from types import CoroutineType
 
 import _gmproc
 
-from . import _exceptions, _natural, _payload, _pickles
+from . import _arrays, _exceptions, _natural, _payload, _pickles
 from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
 from ._gerror import GError
 from ._task import Task
@@ -129,4 +129,5 @@ def dump_result(value: Any) -> Any:
 
 _gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, dump_other=_natural.dump_other,
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
-            complete=complete)
+            complete=complete, bad_payload=BadPayload, find_numpy=_arrays.find_numpy,
+            describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype)

@@ -128,9 +128,9 @@ native_buffers_init (PyObject *module)
 }
 
 static PyObject *
-view_new (GVariant *variant,
-          gpointer  data,
-          gboolean  is_readonly)
+make_view (GVariant *variant,
+           gpointer  data,
+           gboolean  is_readonly)
 {
   View *view = PyObject_New (View, view_type);
 
@@ -143,6 +143,14 @@ view_new (GVariant *variant,
   return (PyObject *) view;
 }
 
+/* @data is memory of @variant that may be written to. */
+PyObject *
+native_view_new (GVariant *variant,
+                 gpointer  data)
+{
+  return make_view (variant, data, FALSE);
+}
+
 /* The bytes of an ay, to write to: where they are, if they are this process's alone, or else in a
  * bytearray. */
 PyObject *
@@ -152,7 +160,7 @@ native_bytes_to_write (GVariant *variant)
   gpointer data = size > NATIVE_SMALL ? gmp_variant_get_private_data (variant) : NULL;
 
   if (data != NULL)
-    return view_new (variant, data, FALSE);
+    return native_view_new (variant, data);
   return PyByteArray_FromStringAndSize (g_variant_get_data (variant), (Py_ssize_t) size);
 }
 
@@ -164,6 +172,6 @@ native_bytes_to_read (GVariant *variant)
   gpointer data = (gpointer) g_variant_get_data (variant);
 
   if (size > NATIVE_SMALL)
-    return view_new (variant, data, TRUE);
+    return make_view (variant, data, TRUE);
   return PyBytes_FromStringAndSize (data, (Py_ssize_t) size);
 }

@@ -17,14 +17,19 @@ use (PyObject *module G_GNUC_UNUSED,
 {
   static char *names[] = { (char *) "pickle", (char *) "unpickle", (char *) "dump_other",
                            (char *) "load_object", (char *) "refuse", (char *) "error",
-                           (char *) "fail", (char *) "complete", NULL };
+                           (char *) "fail", (char *) "complete",
+                           (char *) "bad_payload", (char *) "find_numpy",
+                           (char *) "describe_dtype",
+                           (char *) "make_dtype", NULL };
   NativeHelpers *h = &native_helpers;
   PyObject **all[] = { &h->pickle, &h->unpickle, &h->dump_other, &h->load_object, &h->refuse,
-                       &h->error, &h->fail, &h->complete };
+                       &h->error, &h->fail, &h->complete, &h->bad_payload, &h->find_numpy,
+                       &h->describe_dtype, &h->make_dtype };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOO:use", names, &h->pickle, &h->unpickle,
-                                    &h->dump_other, &h->load_object, &h->refuse, &h->error,
-                                    &h->fail, &h->complete))
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOO:use", names, &h->pickle,
+                                    &h->unpickle, &h->dump_other, &h->load_object, &h->refuse,
+                                    &h->error, &h->fail, &h->complete, &h->bad_payload,
+                                    &h->find_numpy, &h->describe_dtype, &h->make_dtype))
     return NULL;
   /* For as long as the process lives. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)

@@ -23,6 +23,10 @@ typedef struct {
   PyObject *error;       /* (message, domain, code) -> GError */
   PyObject *fail;        /* (exception, context) -> GError */
   PyObject *complete;    /* (coroutine) -> what it returns */
+  PyObject *bad_payload; /* an exception class */
+  PyObject *find_numpy;     /* (may_import) -> a capsule of numpy's functions, or None */
+  PyObject *describe_dtype; /* (dtype) -> (text, size of an item, whether it has fields) or None */
+  PyObject *make_dtype;     /* (text) -> (dtype, the same three); raises bad_payload */
 } NativeHelpers;
 
 extern NativeHelpers native_helpers;
@@ -114,6 +118,8 @@ int       native_buffers_init   (PyObject   *module);
 GVariant *native_bytes_new      (PyObject   *object);
 PyObject *native_bytes_to_write (GVariant   *variant);
 PyObject *native_bytes_to_read  (GVariant   *variant);
+PyObject *native_view_new       (GVariant   *variant,
+                                 gpointer    data);
 PyObject *native_classify       (PyObject   *module,
                                  PyObject   *buffers);
 
@@ -126,6 +132,41 @@ PyObject *native_get_tag        (GVariant   *variant);
 gboolean  native_unwrap         (GVariant   *variant,
                                  PyObject  **data,
                                  PyObject  **buffers);
+GVariant *native_buffers_new    (PyObject   *buffers,
+                                 gsize       position);
+
+/* numpy.c: arrays and scalars of numpy's. */
+typedef struct {
+  PyObject *dtype;
+  PyObject *names; /* of its fields; NULL where it has none */
+  PyObject *bytes; /* the text that describes it; NULL where only a pickle can */
+  Py_ssize_t item_size;
+} NativeDtype;
+
+typedef struct {
+  PyObject *array; /* that is sent: owned */
+  NativeDtype *dtype; /* valid until the next array */
+  gboolean is_scalar;
+  gboolean is_fortran;
+  int n_dims;
+  const Py_ssize_t *dims;
+  gpointer data;
+  gsize n_bytes;
+} NativeArray;
+
+gboolean  native_array_open     (PyObject    *value,
+                                 NativeArray *self);
+void      native_array_close    (NativeArray *self);
+NativeDtype *native_dtype_find  (const char *text,
+                                 gsize       size);
+PyObject *native_array_new      (const NativeArray *self,
+                                 PyObject   *base);
+PyObject *native_scalar_new     (const NativeArray *self);
+
+/* packed.c: arrays, plain values, and containers of both. */
+GVariant *native_pack           (PyObject   *value);
+gboolean  native_is_packed      (GVariant   *variant);
+PyObject *native_unpack         (GVariant   *variant);
 
 /* signals.c: Python's signal handlers, and what callbacks raise. */
 PyObject *native_give_exception (PyObject   *catch,

@@ -33,9 +33,9 @@ unref_cb (gpointer variant)
 }
 
 /* An aay, floating. @position is where it will be in the value. */
-static GVariant *
-buffers_new (PyObject *buffers,
-             gsize     position)
+GVariant *
+native_buffers_new (PyObject *buffers,
+                    gsize     position)
 {
   Py_ssize_t n = PyList_GET_SIZE (buffers);
   g_autoptr (GPtrArray) children = g_ptr_array_new ();
@@ -70,7 +70,7 @@ native_wrap (const char *tag,
   children[1] = native_bytes_new (data);
   if (children[1] == NULL)
     return NULL;
-  children[2] = buffers_new (buffers, strlen (tag) + 1 + g_variant_get_size (children[1]));
+  children[2] = native_buffers_new (buffers, strlen (tag) + 1 + g_variant_get_size (children[1]));
   if (children[2] == NULL)
     {
       g_variant_unref (children[1]);

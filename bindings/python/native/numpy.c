@@ -1,0 +1,268 @@
+/* numpy.c: arrays and scalars of numpy's, their bytes and how to make them again
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* Numpy is optional, and no version of its headers serves all versions of the library. So this file
+ * uses the table of functions that numpy offers to other modules (numpy.core.multiarray._ARRAY_API)
+ * by number, and the part of its array object that compiled modules read directly. Both are the
+ * same in numpy 1 and 2:
+ * https://github.com/numpy/numpy/blob/main/numpy/_core/code_generators/numpy_api.py */
+enum {
+  GET_ABI_VERSION = 0,
+  ARRAY_TYPE = 2,
+  GENERIC_TYPE = 10,
+  SCALAR_NEW = 60,
+  FROM_SCALAR = 61,
+  NEW_COPY = 85,
+  NEW_FROM_DTYPE = 94,
+  DTYPE_COPY = 95,
+  SET_BASE = 282,
+};
+
+typedef struct {
+  PyObject_HEAD
+  char *data;
+  int n_dims;
+  Py_ssize_t *dims;
+  Py_ssize_t *strides;
+  PyObject *base;
+  PyObject *dtype;
+  int flags;
+} Array;
+
+typedef struct {
+  PyObject_HEAD
+  PyTypeObject *type; /* of its scalars */
+} Dtype;
+
+#define C_CONTIGUOUS 0x1
+#define F_CONTIGUOUS 0x2
+#define WRITEABLE    0x400
+
+/* Dtypes that were met, as objects and as texts; the oldest gives way. A program has few. */
+#define N_KNOWN 32
+
+static NativeDtype sent[N_KNOWN], received[N_KNOWN];
+static guint n_sent, n_received;
+static void **api; /* NULL until arrays are met */
+
+static gboolean
+load_api (gboolean may_import)
+{
+  PyObject *capsule;
+
+  if (api != NULL)
+    return TRUE;
+  capsule = PyObject_CallFunction (native_helpers.find_numpy, "O",
+                                   may_import ? Py_True : Py_False);
+  if (capsule != NULL && capsule != Py_None)
+    api = PyCapsule_GetPointer (capsule, NULL);
+  Py_XDECREF (capsule); /* numpy keeps it */
+  if (api == NULL || ((unsigned int (*) (void)) api[GET_ABI_VERSION]) () >> 24 <= 2)
+    return api != NULL;
+  api = NULL;
+  PyErr_SetString (PyExc_ImportError, "this version of numpy is not known to gmproc");
+  return FALSE;
+}
+
+/* Dtypes */
+
+static void
+forget (NativeDtype *self)
+{
+  Py_CLEAR (self->dtype);
+  Py_CLEAR (self->names);
+  Py_CLEAR (self->bytes);
+}
+
+/* Takes over @description, (text, size of an item, whether it has fields) of @dtype, or None for
+ * one that needs a pickle; NULL where an exception was raised. */
+static NativeDtype *
+learn (NativeDtype *known,
+       guint       *n_known,
+       PyObject    *dtype,
+       PyObject    *description)
+{
+  NativeDtype *self = &known[(*n_known)++ % N_KNOWN];
+  int has_fields = FALSE;
+
+  forget (self);
+  if (description == NULL)
+    return NULL;
+  if (description != Py_None &&
+      !PyArg_ParseTuple (description, "Snp", &self->bytes, &self->item_size, &has_fields))
+    {
+      Py_DECREF (description);
+      return NULL;
+    }
+  Py_XINCREF (self->bytes);
+  Py_DECREF (description);
+  self->dtype = Py_NewRef (dtype);
+  if (has_fields && (self->names = PyObject_GetAttrString (dtype, "names")) == NULL)
+    forget (self);
+  return self->dtype != NULL ? self : NULL;
+}
+
+/* A dtype's names are all that can change in it, and change to another tuple. */
+static gboolean
+is_unchanged (NativeDtype *self)
+{
+  PyObject *names = self->names != NULL ? PyObject_GetAttrString (self->dtype, "names") : NULL;
+  gboolean result = names == self->names;
+
+  Py_XDECREF (names);
+  return result;
+}
+
+/* NULL with or without an exception where it cannot go without a pickle. */
+static NativeDtype *
+describe (PyObject *dtype)
+{
+  NativeDtype *found = NULL;
+
+  for (guint i = 0; i < N_KNOWN && found == NULL; i++)
+    if (sent[i].dtype == dtype && is_unchanged (&sent[i]))
+      found = &sent[i];
+  if (found == NULL)
+    found = learn (sent, &n_sent, dtype,
+                   PyObject_CallOneArg (native_helpers.describe_dtype, dtype));
+  return found != NULL && found->bytes != NULL ? found : NULL;
+}
+
+/* The dtype of a text that came from elsewhere; NULL with an exception where it is none. */
+NativeDtype *
+native_dtype_find (const char *text,
+                   gsize       size)
+{
+  PyObject *pair, *dtype, *description;
+  NativeDtype *found = NULL;
+
+  if (!load_api (TRUE))
+    return NULL;
+  for (guint i = 0; i < N_KNOWN; i++)
+    if (received[i].bytes != NULL && (gsize) PyBytes_GET_SIZE (received[i].bytes) == size &&
+        memcmp (PyBytes_AS_STRING (received[i].bytes), text, size) == 0)
+      return &received[i];
+  pair = PyObject_CallFunction (native_helpers.make_dtype, "y#", text, (Py_ssize_t) size);
+  if (pair != NULL && PyArg_ParseTuple (pair, "OO", &dtype, &description))
+    found = learn (received, &n_received, dtype, Py_NewRef (description));
+  Py_XDECREF (pair);
+  return found;
+}
+
+/* A new reference, which functions of numpy take over. What has fields is the receiver's own. */
+static PyObject *
+get_dtype (NativeDtype *self)
+{
+  if (self->names == NULL)
+    return Py_NewRef (self->dtype);
+  return ((PyObject *(*) (PyObject *)) api[DTYPE_COPY]) (self->dtype);
+}
+
+/* Arrays and scalars */
+
+static gboolean
+is_of_numpy (PyObject *value)
+{
+  return g_str_has_prefix (Py_TYPE (value)->tp_name, "numpy.");
+}
+
+/* Sets the array that has the bytes of @value, or NULL where it needs a pickle. */
+static Array *
+find_bytes (PyObject *value,
+            gboolean *is_scalar)
+{
+  Array *array = (Array *) value;
+
+  *is_scalar = Py_TYPE (value) != (PyTypeObject *) api[ARRAY_TYPE];
+  if (*is_scalar)
+    {
+      if (!PyType_IsSubtype (Py_TYPE (value), (PyTypeObject *) api[GENERIC_TYPE]))
+        return NULL;
+      array = ((Array *(*) (PyObject *, PyObject *)) api[FROM_SCALAR]) (value, NULL);
+      if (array != NULL && ((Dtype *) array->dtype)->type != Py_TYPE (value))
+        Py_CLEAR (array);
+      return array;
+    }
+  if ((array->flags & (C_CONTIGUOUS | F_CONTIGUOUS)) != 0)
+    return (Array *) Py_NewRef (value);
+  return ((Array *(*) (PyObject *, int)) api[NEW_COPY]) (value, 0);
+}
+
+/* Whether @value is numpy's and can go without a pickle. Then native_array_close() follows. */
+gboolean
+native_array_open (PyObject    *value,
+                   NativeArray *self)
+{
+  NativeDtype *dtype = NULL;
+  Array *array = NULL;
+
+  if (is_of_numpy (value) && load_api (FALSE))
+    array = find_bytes (value, &self->is_scalar);
+  if (array != NULL)
+    dtype = describe (array->dtype);
+  if (dtype == NULL)
+    {
+      PyErr_Clear (); /* the pickle will say what is wrong */
+      Py_XDECREF ((PyObject *) array);
+      return FALSE;
+    }
+  self->array = (PyObject *) array;
+  self->dtype = dtype;
+  self->is_fortran = (array->flags & C_CONTIGUOUS) == 0;
+  self->n_dims = array->n_dims;
+  self->dims = array->dims;
+  self->data = array->data;
+  self->n_bytes = (gsize) dtype->item_size;
+  for (int i = 0; i < array->n_dims; i++)
+    self->n_bytes *= (gsize) array->dims[i];
+  return TRUE;
+}
+
+void
+native_array_close (NativeArray *self)
+{
+  Py_CLEAR (self->array);
+}
+
+/* An array with a copy of the bytes, or in the memory of @base where that is not NULL. */
+PyObject *
+native_array_new (const NativeArray *self,
+                  PyObject          *base)
+{
+  PyObject *dtype = get_dtype (self->dtype);
+  int flags = (self->is_fortran ? F_CONTIGUOUS : 0) | (base != NULL ? WRITEABLE : 0);
+  Array *array;
+
+  if (dtype == NULL)
+    return NULL;
+  array = ((Array *(*) (gpointer, PyObject *, int, const Py_ssize_t *, const Py_ssize_t *, void *,
+                        int, PyObject *)) api[NEW_FROM_DTYPE])
+    (api[ARRAY_TYPE], dtype, self->n_dims, self->dims, NULL, base != NULL ? self->data : NULL,
+     flags, NULL);
+  if (array == NULL)
+    return NULL;
+  if (base == NULL)
+    memcpy (array->data, self->data, self->n_bytes);
+  else if (((int (*) (Array *, PyObject *)) api[SET_BASE]) (array, Py_NewRef (base)) == -1)
+    Py_CLEAR (array);
+  return (PyObject *) array;
+}
+
+PyObject *
+native_scalar_new (const NativeArray *self)
+{
+  PyObject *dtype = get_dtype (self->dtype);
+  PyObject *scalar;
+
+  if (dtype == NULL)
+    return NULL;
+  scalar = ((PyObject *(*) (void *, PyObject *, PyObject *)) api[SCALAR_NEW]) (self->data, dtype,
+                                                                               NULL);
+  Py_DECREF (dtype);
+  return scalar;
+}
