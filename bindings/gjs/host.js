@@ -27,6 +27,7 @@ imports.gi.versions.Gmp = '1';
 const {Gmp} = imports.gi;
 const {convert, failed, internal, not_found} = imports.gmproc.errors;
 const {guard} = imports.gmproc.calls;
+const {count, release} = imports.gmproc.memory;
 const {settle} = imports.gmproc.settle;
 const {digest_of, state} = imports.gmproc.targets;
 const {pack_for_application} = imports.gmproc.writer;
@@ -102,7 +103,8 @@ function register(type) {
 }
 
 class Host extends Gmp.Host {
-    vfunc_prepare(description) {
+    vfunc_prepare(description, _id, params) {
+        count(params);
         this._found = find(description);
         return true;
     }
@@ -129,9 +131,14 @@ class Host extends Gmp.Host {
         register(value);
         return new value({id});
     }
+
+    vfunc_release() {
+        release();
+        return true;
+    }
 }
 
-for (const name of ['vfunc_prepare', 'vfunc_call', 'vfunc_build'])
+for (const name of ['vfunc_prepare', 'vfunc_call', 'vfunc_build', 'vfunc_release'])
     Host.prototype[name] = guard(Host.prototype[name]);
 GObject.registerClass(Host);
 

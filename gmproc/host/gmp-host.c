@@ -172,6 +172,26 @@ gmp_host_real_prepare (GmpHost    *self G_GNUC_UNUSED,
   return TRUE;
 }
 
+/**
+ * GmpHostClass::release:
+ * @self: a host
+ * @error: return location for an error
+ *
+ * Called in a process that is kept, after its job has been answered and before it waits for the
+ * next: frees the memory of the job, where the language would do so later. The default does
+ * nothing.
+ *
+ * Returns: ignored, and so is @error
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_host_real_release (GmpHost *self G_GNUC_UNUSED,
+                       GError **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 static void
 gmp_host_class_init (GmpHostClass *klass)
 {
@@ -180,6 +200,7 @@ gmp_host_class_init (GmpHostClass *klass)
   klass->load = gmp_host_real_load;
   klass->fork = gmp_host_real_fork;
   klass->prepare = gmp_host_real_prepare;
+  klass->release = gmp_host_real_release;
 }
 
 static void
@@ -355,6 +376,15 @@ run_job (GmpHost           *self,
       gmp_exit_now (EXIT_FAILURE);
     }
   gmp_worker_skeleton_finish_job (control, job, result, error);
+}
+
+static void
+release (GmpHost *self)
+{
+  g_autoptr (GError) ignored_error = NULL;
+  gboolean ignored G_GNUC_UNUSED;
+
+  GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self)->release, self, &ignored_error);
 }
 
 static void
@@ -582,7 +612,11 @@ gmp_host_run (GmpHost *self)
   g_log_set_default_handler (log_cb, control);
   while (!gmp_worker_skeleton_has_last (control) &&
          (job = gmp_worker_skeleton_take_job (control)) != NULL)
-    run_job (self, control, job);
+    {
+      run_job (self, control, job);
+      if (!gmp_worker_skeleton_has_last (control))
+        release (self);
+    }
 
   /* The control stays, for threads of the user's that are in it. */
   priv->control = NULL;

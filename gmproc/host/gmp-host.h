@@ -20,6 +20,8 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpHost, gmp_host, GMP, HOST, GObject)
  * @build: makes a server or a client
  * @load: loads what workers will need, in a process that will be forked
  * @fork: forks it
+ * @prepare: loads what a job needs
+ * @release: lets go of what a job has had
  *
  * What a runtime does to find and start its code.
  *
@@ -48,9 +50,11 @@ struct _GmpHostClass
                          const char *id,
                          GVariant   *params,
                          GError    **error);
+  gboolean   (*release) (GmpHost    *self,
+                         GError    **error);
 
   /*< private >*/
-  gpointer _reserved[5];
+  gpointer _reserved[4];
 };
 
 GMP_PUBLIC gboolean gmp_host_is_worker (void);

@@ -147,6 +147,29 @@ export function get_pid() {
     return new Gio.Credentials().get_unix_pid();
 }
 
+export function make_bytes(n) {
+    return new Uint8Array(n);
+}
+
+/* Each turn with values. */
+export class PidOfTurns extends Gmp.Workers {
+    start() {
+        this.n_turns = 0;
+    }
+
+    process(_id, params) {
+        return params.subarray(1);
+    }
+
+    done() {
+        return ++this.n_turns === 2;
+    }
+
+    finish() {
+        return get_pid();
+    }
+}
+
 export function get_variable(name) {
     return GLib.getenv(name);
 }

@@ -14,6 +14,9 @@ import * as functions from './functions.js';
 const FUNCTIONS = import.meta.url.replace(/[^/]*$/, 'functions.js');
 const NATIVE = GLib.getenv('GMPROC_TEST_NATIVE');
 
+/* More bytes than a process of GJS has in memory of its own. */
+const BIG = 32 * 2 ** 20;
+
 function target(name) {
     return functions[name] ?? Gmp.exported(FUNCTIONS, name);
 }
@@ -146,6 +149,43 @@ test('reuse', async () => {
     for (let turn = 0; turn < 3; turn++)
         equal([...workers.run()].length, 5);
     // The kept process ends, by itself.
+    workers.reuse = false;
+    await no_children();
+});
+
+/* No shared memory of values, and no copies of them either. */
+async function wait_until_freed(pid) {
+    const read = name => new TextDecoder().decode(
+        GLib.file_get_contents(`/proc/${pid}/${name}`)[1]);
+
+    while (read('maps').includes('/memfd:gmproc-payload') ||
+           Number(/RssAnon:\s+(\d+)/.exec(read('status'))[1]) * 1024 > BIG) {
+        await new Promise(resolve => GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10, () => {
+            resolve();
+            return GLib.SOURCE_REMOVE;
+        }));
+    }
+}
+
+test('kept-memory', async () => {
+    const workers = new Gmp.Workers({reuse: true, max_parallel: 1});
+
+    workers.add(1, target('get_pid'), new Uint8Array(BIG));
+    workers.add(2, target('make_bytes'), BIG);
+    workers.add(3, target('PidOfTurns'), new Uint8Array(BIG));
+    workers.add(4, target('fail'), new Uint8Array(BIG));
+
+    const pid = workers.run([1]).get(1);
+
+    await wait_until_freed(pid);
+    equal(workers.run([2]).get(2).length, BIG);
+    await wait_until_freed(pid);
+    equal(workers.run([3]).get(3), pid);
+    await wait_until_freed(pid);
+    await thrown(() => workers.run([4]));
+    await wait_until_freed(pid);
+    workers.set_params(1, null);
+    equal(workers.run([1]).get(1), pid);
     workers.reuse = false;
     await no_children();
 });

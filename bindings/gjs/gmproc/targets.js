@@ -12,6 +12,8 @@ const {Gio, GLib} = imports.gi;
  * a worker imports, while it does. */
 var state = {is_worker: false, importing: null};
 
+const digests = new WeakMap();
+
 // The source text by URL, of modules that called Gmp.init(); null until it is needed.
 const modules = new Map();
 
@@ -47,8 +49,11 @@ function text_of(code) {
  * @returns {string} what tells its source text from that of others
  */
 function digest_of(code) {
-    return GLib.compute_checksum_for_string(GLib.ChecksumType.SHA256, text_of(code), -1)
-        .slice(0, 16);
+    if (!digests.has(code)) {
+        digests.set(code, GLib.compute_checksum_for_string(GLib.ChecksumType.SHA256,
+            text_of(code), -1).slice(0, 16));
+    }
+    return digests.get(code);
 }
 
 /* While a module is evaluated, as it is when it awaits a run, nobody can see what it exports. Its

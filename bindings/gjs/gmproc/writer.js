@@ -9,6 +9,7 @@
 const {GLib} = imports.gi;
 const {bad_payload} = imports.gmproc.errors;
 const {offset_size} = imports.gmproc.layout;
+const {count} = imports.gmproc.memory;
 const {FOREIGN_TYPE, describe_object, tag_of} = imports.gmproc.types;
 
 // GLib stops at 128, and each array or object is two levels: itself and the variants in it.
@@ -374,5 +375,8 @@ function pack(value, get_runtime = () => 'gjs') {
  * @returns {?GLib.Variant} as pack () returns
  */
 function pack_for_application(value) {
-    return pack(value, () => imports.gi.Gmp.Worker.get_application_runtime());
+    const variant = pack(value, () => imports.gi.Gmp.Worker.get_application_runtime());
+
+    count(variant);
+    return variant;
 }
