@@ -4,8 +4,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # To be sourced, in the folder that the project is in. POSIX sh.
+#
+# GMPROC_BUILD names another folder to build in than "build", for sources that cannot be written to.
 
-build_folder=build
+build_folder=${GMPROC_BUILD:-build}
 
 # The system's own, whatever else comes first on the PATH.
 find_command ()
@@ -31,6 +33,11 @@ give_up ()
   printf '%s\n' "$@" >&2
   exit 1
 }
+
+case ${GMPROC_BUILD:-/} in
+  /*) ;;
+  *) give_up "GMPROC_BUILD is '$GMPROC_BUILD', and has to be an absolute path." ;;
+esac
 
 # Whether a row of tools/packages is there, by its check.
 is_there ()
@@ -176,7 +183,7 @@ check_build_folder ()
   if [ -d "$build_folder/meson-private" ] || rmdir "$build_folder" 2>/dev/null
   then
     say "The folder '$build_folder' is made anew: $fault."
-    rm -rf "./$build_folder" && return 0
+    rm -rf "$build_folder" && return 0
   fi
   give_up "The folder '$build_folder' is in the way ($fault), and cannot be removed, or is none of" \
           "meson's. Please remove it."

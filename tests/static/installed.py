@@ -146,6 +146,10 @@ def check_files(prefix: Prefix) -> None:
                  'share/vala/vapi/gmproc-1.vapi', 'share/vala/vapi/gmproc-1.deps']:
         if not (prefix.root / name).exists():
             prefix.problem(f'{name}: not installed')
+    for variable in ['native_host', 'typelibdir', 'girdir', 'vapidir', 'python']:
+        path = prefix.must(variable, 'pkg-config', f'--variable={variable}', 'gmproc-1')
+        if path is not None and not Path(path.strip()).exists():
+            prefix.problem(f'gmproc-1.pc: {variable} is {path.strip()}, which is not there')
     for interface in (prefix.source / 'gmproc' / 'peer').glob('*.xml'):
         if not (prefix.root / 'share' / 'dbus-1' / 'interfaces' / interface.name).exists():
             prefix.problem(f'share/dbus-1/interfaces/{interface.name}: not installed')
