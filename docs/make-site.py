@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# make-site.py: the reference by gi-docgen, with a landing page and a search for all languages
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: make-site.py FOLDER PAGE.md... -- COMMAND...
+
+Runs the COMMAND of gi-docgen, which writes to FOLDER. Then the welcome page becomes the beginning
+of the index, and the headings of the PAGEs, which are references of other languages, can be found
+by the search.
+"""
+
+import html
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+CONTENT = re.compile(r'<section id="main".*?(<section>.*?</section>)', re.S)
+HEADING = re.compile(r'<h[23] id="([^"]+)">(.*?)</h[23]>\s*(?:<p>(.*?)</p>)?', re.S)
+# The rows of the table at the top that have no address.
+EMPTY_ROW = re.compile(r'\s*<tr><td><em>\w+</em></td><td><a href=""[^>]*></a></td></tr>')
+# A flat list of all chapters, which the welcome page has in order.
+EXTRA = re.compile(r'<section>\s*<div class="toggle-wrapper">\s*<h4 id="extra".*?</section>', re.S)
+TAG = re.compile(r'<[^>]+>')
+
+
+def plain(text: str) -> str:
+    return html.unescape(TAG.sub('', text)).replace('¶', '').strip()
+
+
+def replace(text: str, pattern: 're.Pattern[str]', new: str) -> str:
+    result, count = pattern.subn(lambda _found: new, text, count=1)
+    if count == 0:
+        raise SystemExit(f'make-site.py: gi-docgen made a page without {pattern.pattern}')
+    return result
+
+
+def make_index(folder: Path) -> None:
+    welcome = folder / 'welcome.html'
+    found = CONTENT.search(welcome.read_text('utf-8'))
+    if found is None:
+        raise SystemExit('make-site.py: gi-docgen made a welcome page without a main section')
+    index = folder / 'index.html'
+    text = index.read_text('utf-8')
+    text = EMPTY_ROW.sub('', text)
+    text = replace(text, EXTRA, '')
+    text = replace(text, re.compile(r'(?=<header>\s*<h3>Namespace)'), found[1])
+    index.write_text(text, 'utf-8')
+    welcome.unlink()
+
+
+def add_to_search(folder: Path, pages: 'list[str]') -> None:
+    path = folder / 'index.json'
+    index = json.loads(path.read_text('utf-8'))
+    index['symbols'] = [symbol for symbol in index['symbols']
+                        if symbol.get('href') != 'welcome.html']
+    for page in pages:
+        for anchor, title, summary in HEADING.findall((folder / page).read_text('utf-8')):
+            index['symbols'].append({'type': 'content', 'name': plain(title),
+                                     'href': f'{page}#{anchor}', 'summary': plain(summary)[:120]})
+    path.write_text(json.dumps(index), 'utf-8')
+
+
+def main() -> None:
+    separator = sys.argv.index('--')
+    folder = Path(sys.argv[1])
+    pages = [page.replace('.md', '.html') for page in sys.argv[2:separator]]
+    command = sys.argv[separator + 1:]
+    status = subprocess.run(command).returncode
+    if status != 0:
+        sys.exit(status)
+    make_index(folder)
+    add_to_search(folder, pages)
+
+
+if __name__ == '__main__':
+    main()
