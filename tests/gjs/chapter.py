@@ -1,4 +1,4 @@
-# chapter.py: the programs of the chapter on JavaScript run, and print what it says
+# chapter.py: the programs in JavaScript of all chapters run, and print what the chapters say
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -20,9 +20,10 @@ PROGRAM = re.compile(r'^```js\n(.*?)^```\n+^```text\n(.*?)^```$', re.M | re.DOTA
 
 class Chapter(trial.Trial):
     def test_programs(self):
-        chapter = (SOURCE_ROOT / 'docs' / 'javascript.md').read_text(encoding='utf-8')
+        chapter = ''.join(path.read_text(encoding='utf-8')
+                          for path in sorted((SOURCE_ROOT / 'docs').glob('*.md')))
         programs = PROGRAM.findall(chapter)
-        self.assertEqual(len(programs), chapter.count('```js'),
+        self.assertEqual(len(programs), chapter.count('```js\n'),
                          'what one of them prints is missing')
         self.assertGreater(len(programs), 4)
         with tempfile.TemporaryDirectory() as folder:
