@@ -12,6 +12,7 @@
 #include "base/gmp-enum-types.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime.h"
+#include "base/gmp-shared-memory.h"
 #include "base/gmp-variant.h"
 #include "base/gmp-version.h"
 #include "worker/gmp-worker.h"

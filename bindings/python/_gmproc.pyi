@@ -16,6 +16,14 @@ Catch = Callable[[BaseException], GError]
 class View:
     """Bytes that came from another process, with the buffer protocol: ``memoryview(view)``."""
 
+class SharedMemory:
+    """Memory that several processes read and write, with the buffer protocol; raises GError."""
+
+    def __init__(self, size: int) -> None: ...
+    @staticmethod
+    def from_variant(value: Variant) -> SharedMemory: ...
+    def to_variant(self) -> Variant: ...
+
 class Variant:
     """A value of a type of GVariant's: ``Variant('u', 3)``. It stays as it is on its way to other
     languages. Members of containers may be Variants themselves; in a ``v`` is what _natural lists.

@@ -16,7 +16,7 @@ G_DECLARE_FINAL_TYPE (GmpSharedChannel, gmp_shared_channel, GMP, SHARED_CHANNEL,
 
 /* What each end is given. */
 enum {
-  GMP_SHARED_MEMORY,   /* the same for both */
+  GMP_SHARED_MEMFD,   /* the same for both */
   GMP_SHARED_BELL_IN,  /* an epoll, which hears the other end's eventfd */
   GMP_SHARED_BELL_OUT, /* an eventfd, which only this end holds */
   GMP_SHARED_LIFELINE, /* one of two sockets; it hangs up when the other end's process is gone */

@@ -320,9 +320,9 @@ make_fds (gsize     arena_size,
 
   if (fd == -1)
     return FALSE;
-  client_fds[GMP_SHARED_MEMORY] = fd;
-  server_fds[GMP_SHARED_MEMORY] = duplicate (fd);
-  if (server_fds[GMP_SHARED_MEMORY] == -1 ||
+  client_fds[GMP_SHARED_MEMFD] = fd;
+  server_fds[GMP_SHARED_MEMFD] = duplicate (fd);
+  if (server_fds[GMP_SHARED_MEMFD] == -1 ||
       !make_bell (&server_fds[GMP_SHARED_BELL_OUT], &client_fds[GMP_SHARED_BELL_IN]) ||
       !make_bell (&client_fds[GMP_SHARED_BELL_OUT], &server_fds[GMP_SHARED_BELL_IN]) ||
       socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifelines) != 0)
@@ -370,10 +370,10 @@ gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
   g_autoptr (GmpSharedChannel) self = g_object_new (GMP_TYPE_SHARED_CHANNEL, NULL);
 
   memcpy (self->fds, fds, sizeof self->fds);
-  self->memory = gmp_memory_map (self->fds[GMP_SHARED_MEMORY], side, error);
+  self->memory = gmp_memory_map (self->fds[GMP_SHARED_MEMFD], side, error);
   /* Mapped, so that a server with many clients need not keep it open. */
-  close (self->fds[GMP_SHARED_MEMORY]);
-  self->fds[GMP_SHARED_MEMORY] = -1;
+  close (self->fds[GMP_SHARED_MEMFD]);
+  self->fds[GMP_SHARED_MEMFD] = -1;
   if (self->memory == NULL)
     return NULL;
   self->sender = gmp_sender_new (self->memory, fds[GMP_SHARED_BELL_OUT]);

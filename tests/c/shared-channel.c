@@ -38,7 +38,7 @@ pair_init (Pair *self,
 
   gmp_shared_channel_new_fds (arena_size, 2, client_fds, server_fds, &error);
   g_assert_no_error (error);
-  self->fd = fcntl (client_fds[GMP_SHARED_MEMORY], F_DUPFD_CLOEXEC, 0);
+  self->fd = fcntl (client_fds[GMP_SHARED_MEMFD], F_DUPFD_CLOEXEC, 0);
   self->memory = gmp_memory_map (self->fd, GMP_END_CLIENT, &error);
   self->client = gmp_shared_channel_new (client_fds, GMP_END_CLIENT, &error);
   self->server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
@@ -667,7 +667,7 @@ test_bells (void)
 
   gmp_shared_channel_new_fds (0, 2, client_fds, server_fds, &error);
   g_assert_no_error (error);
-  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMORY], GMP_END_CLIENT, &error);
+  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMFD], GMP_END_CLIENT, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
     {

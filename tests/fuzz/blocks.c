@@ -131,7 +131,7 @@ truncate_memory (Fuzz *self)
   gsize wanted = fuzz_take_long (&self->input) % (2 * size);
 
   if (wanted != size)
-    g_assert_cmpint (ftruncate (self->client_fds[GMP_SHARED_MEMORY], (off_t) wanted), ==, -1);
+    g_assert_cmpint (ftruncate (self->client_fds[GMP_SHARED_MEMFD], (off_t) wanted), ==, -1);
 }
 
 static void
@@ -250,7 +250,7 @@ begin (Fuzz *self)
 
   gmp_shared_channel_new_fds (ARENA_SIZE, 2, self->client_fds, server_fds, &error);
   g_assert_no_error (error);
-  self->memory = gmp_memory_map (self->client_fds[GMP_SHARED_MEMORY], GMP_END_CLIENT, &error);
+  self->memory = gmp_memory_map (self->client_fds[GMP_SHARED_MEMFD], GMP_END_CLIENT, &error);
   g_assert_no_error (error);
   self->channel = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
   g_assert_no_error (error);

@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   gmp_shared_channel_new_fds (GMP_MEMORY_PART, 2, client_fds, server_fds, &error);
   g_assert_no_error (error);
-  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMORY], GMP_END_CLIENT, &error);
+  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMFD], GMP_END_CLIENT, &error);
   g_assert_no_error (error);
   channel = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
   g_assert_no_error (error);

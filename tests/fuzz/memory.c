@@ -67,7 +67,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   int lifelines[2];
 
   g_assert_no_errno (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lifelines));
-  fds[GMP_SHARED_MEMORY] = make_memory (&input, flags);
+  fds[GMP_SHARED_MEMFD] = make_memory (&input, flags);
   fds[GMP_SHARED_BELL_IN] = (flags & FLAG_NO_EVENTFD) != 0 ? make_file ()
                                                            : eventfd (0, EFD_CLOEXEC);
   fds[GMP_SHARED_BELL_OUT] = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);

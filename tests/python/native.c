@@ -6,9 +6,12 @@
 
 #include <gmproc-binding.h>
 
+#include <string.h>
+
 GVariant *native_describe (GVariant *params, GError **error);
 GVariant *native_fail     (GVariant *params, GError **error);
 GVariant *native_forge    (GVariant *params, GError **error);
+GVariant *native_fill_shared (GVariant *params, GError **error);
 
 /* The type and text of what it gets. */
 GVariant *
@@ -44,6 +47,19 @@ native_forge (GVariant *params G_GNUC_UNUSED,
               GError  **error G_GNUC_UNUSED)
 {
   return forge ();
+}
+
+/* Writes to shared memory; returns how much there is. */
+GVariant *
+native_fill_shared (GVariant *params,
+                    GError  **error)
+{
+  g_autoptr (GmpSharedMemory) memory = gmp_shared_memory_from_variant (params, error);
+
+  if (memory == NULL)
+    return NULL;
+  memset (gmp_shared_memory_get_data (memory), 7, gmp_shared_memory_get_size (memory));
+  return g_variant_new_uint64 (gmp_shared_memory_get_size (memory));
 }
 
 /* A server that answers with the client's id, runtime and request. */

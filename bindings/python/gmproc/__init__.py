@@ -9,6 +9,7 @@
   a TimeoutError and a BrokenProcessPool too.
 * report, worker_index, worker_seed: for code that runs in a worker.
 * GError, ErrorCode, ERROR_DOMAIN: errors as every language sees them.
+* SharedArray: an array of numpy's whose memory the application and its workers share.
 * Variant: values of types that Python has not, for workers in other languages.
 * Cancellable: ends runs, from any thread.
 * get_cold_start_reason: why the last workers in Python were not forks of a warm process, or None.
@@ -36,16 +37,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._died import WorkerDied
+    from ._shared_array import SharedArray
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'GError',
-           'Run', 'ServerWorker', 'Variant', 'WorkerDied', 'WorkerError', 'WorkerTimeout',
-           'Workers', 'get_cold_start_reason', 'report', 'worker_index', 'worker_seed']
+           'Run', 'ServerWorker', 'SharedArray', 'Variant', 'WorkerDied', 'WorkerError',
+           'WorkerTimeout', 'Workers', 'get_cold_start_reason', 'report', 'worker_index',
+           'worker_seed']
 
 
 def __getattr__(name: str) -> Any:
-    """Loads WorkerDied when it is asked for: its base class takes several milliseconds."""
+    """Loads what is not always needed when it is asked for: the base class of WorkerDied takes
+    several milliseconds, and that of SharedArray needs numpy."""
     if name == 'WorkerDied':
         from ._died import WorkerDied
 
         return WorkerDied
+    if name == 'SharedArray':
+        from ._shared_array import SharedArray
+
+        return SharedArray
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

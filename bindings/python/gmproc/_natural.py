@@ -17,6 +17,7 @@ tuple                                    a tuple of what its members are
 dict with str or int keys                a{sv} or a{xv}
 a number of numpy                        as bool, int or float
 an array of numpy, of n dimensions       ab, ay, an, aq, ai, au, ax, at, ad in n - 1 more arrays
+a SharedArray                            what a Gmp.SharedMemory is made from
 Variant                                  itself
 =======================================  ======================================================
 
@@ -64,6 +65,8 @@ def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
             if isinstance(key, str):
                 dump(key)
         raise BadPayload("a Python 'dict' sent to other languages has only str, or only int, keys")
+    if hasattr(value, 'to_variant'):
+        return value.to_variant()
     if type(value).__module__ == 'numpy':
         return _dump_numpy(value)
     raise BadPayload(f"there is nothing like a Python '{name_of_type(value)}' in other languages")

@@ -275,6 +275,7 @@ PyInit__gmproc (void)
 
   if (module != NULL &&
       (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
+       native_shared_memory_init (module) == -1 ||
        native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
        native_contexts_init (module) == -1 || native_workers_init () == -1 ||
        PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||

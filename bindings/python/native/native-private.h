@@ -168,6 +168,9 @@ GVariant *native_pack           (PyObject   *value);
 gboolean  native_is_packed      (GVariant   *variant);
 PyObject *native_unpack         (GVariant   *variant);
 
+/* shared-memory.c: the type SharedMemory. */
+int       native_shared_memory_init (PyObject *module);
+
 /* signals.c: Python's signal handlers, and what callbacks raise. */
 PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *before,

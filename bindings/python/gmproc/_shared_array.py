@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Arrays of numpy's whose memory several processes share."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import numpy
+
+import _gmproc
+
+from ._errors import BadPayload
+from ._gerror import GError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# What this process has already, by inode and size: it is mapped once, however often it comes.
+_open: weakref.WeakValueDictionary[Any, _gmproc.SharedMemory] = weakref.WeakValueDictionary()
+
+
+class SharedArray(numpy.ndarray):
+    """An array whose memory the application and its workers share.
+
+    ::
+
+        def fill(params):
+            rows, i = params
+            rows[i] = i             # the application sees it
+
+        rows = gmproc.SharedArray((8, 1000), 'f4')
+        with gmproc.Workers() as workers:
+            workers.map(fill, [(rows, i) for i in range(8)])
+
+    It can be a parameter, an item of ``map``, a message or a part of one. The receiver gets an
+    array in the same memory: nothing is copied. So do views of it, such as ``rows[3]`` or
+    ``rows[:, ::2]``. Results of computations, ``rows + 1`` or ``rows.copy()``, are arrays of their
+    own, and are sent as such.
+
+    The memory begins as zeros and has no name in the file system. It is freed with the last array
+    in any process that refers to it, also where processes crash. The sender keeps it until the
+    receiver has it.
+
+    Nothing is locked. Agree on who writes what and when: for example, each worker writes to rows of
+    its own, and the application reads them when the worker has returned or has sent a message.
+    What was written before a message was sent is seen by whoever has received the message.
+
+    Args:
+        shape: as for ``numpy.zeros``: an int or a tuple of ints.
+        dtype: as for ``numpy.zeros``, but without objects.
+        order: ``'C'`` or ``'F'``.
+
+    Raises:
+        TypeError: the dtype has objects.
+        ValueError: the shape is none.
+        GError: the system refuses the memory.
+    """
+
+    def __new__(cls, shape: Any, dtype: Any = float, order: str = 'C') -> SharedArray:
+        dtype = numpy.dtype(dtype)
+        if dtype.hasobject:
+            raise TypeError(f'a SharedArray has no Python objects in it, and dtype {dtype} has')
+        shape = (shape,) if isinstance(shape, (int, numpy.integer)) else tuple(shape)
+        if any(size < 0 for size in shape):
+            raise ValueError(f'a SharedArray cannot have the shape {shape}')
+        memory = _make_memory(max(1, math.prod(map(int, shape)) * dtype.itemsize))
+        return super().__new__(cls, shape, dtype, memory, order=order)
+
+    @classmethod
+    def open(cls, value: Any, shape: Any, dtype: Any = float, order: str = 'C') -> SharedArray:
+        """The array in memory that a worker in another language has made.
+
+        Args:
+            value: what ``gmp_shared_memory_to_variant()`` has become on its way: a tuple.
+            shape, dtype, order: as the other side knows them.
+
+        Raises:
+            ValueError: it is not shared memory, is gone, or has not as many bytes.
+        """
+        if isinstance(value, tuple):
+            value = _gmproc.Variant('(suitt)', value)
+        try:
+            memory = _open_memory(value)
+        except GError as error:
+            raise ValueError(error.message) from None
+        return super().__new__(cls, shape, numpy.dtype(dtype), memory, order=order)
+
+    def to_variant(self) -> _gmproc.Variant:
+        """What ``gmp_shared_memory_from_variant()`` takes in other languages: the memory, without
+        dtype and shape. A SharedArray that is sent to a worker in another language becomes this.
+
+        Raises:
+            BadPayload: this is a view of a part, or no shared memory.
+        """
+        memory = _find_memory(self)
+        if memory is None or _find_offset(self, memory) != 0 or not self.flags.forc:
+            raise BadPayload('a view of a SharedArray cannot be sent to other languages: send the '
+                             'whole array')
+        return memory.to_variant()
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What is computed is an ordinary array, or a number."""
+        if _find_memory(array) is not None:
+            return array  # it was the argument ``out``
+        array = array.view(numpy.ndarray)
+        return array if array.ndim else array[()]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        memory = _find_memory(self)
+        if memory is None:
+            return self.view(numpy.ndarray).__reduce_ex__(protocol)
+        return _make_view, (memory.to_variant(), self.shape, self.dtype,
+                            _find_offset(self, memory), self.strides, self.flags.writeable)
+
+
+def _find_memory(array: Any) -> _gmproc.SharedMemory | None:
+    """The shared memory that an array lies in, if it does."""
+    while isinstance(array, numpy.ndarray):
+        array = array.base
+    return array if isinstance(array, _gmproc.SharedMemory) else None
+
+
+def _get_address(array: numpy.ndarray) -> int:
+    address: int = array.__array_interface__['data'][0]
+    return address
+
+
+def _find_offset(array: numpy.ndarray, memory: _gmproc.SharedMemory) -> int:
+    return _get_address(array) - _get_address(numpy.frombuffer(memory, 'u1'))
+
+
+def _make_memory(size: int) -> _gmproc.SharedMemory:
+    memory = _gmproc.SharedMemory(size)
+    _open[memory.to_variant().unpack()[3:]] = memory
+    return memory
+
+
+def _open_memory(value: _gmproc.Variant) -> _gmproc.SharedMemory:
+    key = value.unpack()[3:] if value.get_type_string() == '(suitt)' else None
+    memory = _open.get(key)
+    if memory is None:
+        memory = _gmproc.SharedMemory.from_variant(value)
+        _open[key] = memory
+    return memory
+
+
+def _make_view(value: _gmproc.Variant, shape: tuple[int, ...], dtype: numpy.dtype, offset: int,
+               strides: tuple[int, ...], is_writeable: bool) -> SharedArray:
+    array = numpy.ndarray.__new__(SharedArray, shape, dtype, _open_memory(value), offset, strides)
+    array.flags.writeable = is_writeable
+    return array
