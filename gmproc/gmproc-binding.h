@@ -10,6 +10,7 @@
 
 #define GMPROC_INSIDE
 
+#include "application/gmp-workers-binding.h"
 #include "base/gmp-signals.h"
 #include "host/gmp-host.h"
 #include "worker/gmp-worker-binding.h"

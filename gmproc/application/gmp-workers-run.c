@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "application/gmp-workers-binding.h"
 #include "application/gmp-workers-private.h"
 
 #include "application/gmp-blocking-private.h"
@@ -259,6 +260,7 @@ begin_run (GmpWorkers         *self,
                                 g_steal_pointer (&task));
       return;
     }
+  gmp_feed_close (gmp_supervisor_get_feed (priv->supervisor));
   gmp_runner_release (GMP_RUNNER (self));
   g_task_return_error (task, error);
 }
@@ -405,6 +407,75 @@ gmp_workers_run_again (GmpWorkers *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   return enlist (self, id, gmp_supervisor_add_again, error);
+}
+
+/**
+ * gmp_workers_hold: (skip)
+ * @self: the workers
+ * @n_workers: how many will run at the same time at the most
+ * @feed: called in the main context of the run when it begins, and after [method@Gmp.Workers.wake]
+ * @user_data: for @feed
+ * @destroy: (nullable): frees @user_data when the run ends, or has enough
+ *
+ * Keeps the next run open when it has no worker left, for bindings that get work from elsewhere
+ * while it goes on.
+ *
+ * In an open run [method@Gmp.Workers.run_again] also takes workers that are not in it yet. It ends
+ * with the last worker after [method@Gmp.Workers.release], or when it is cancelled.
+ *
+ * Since: 0.1
+ */
+void
+gmp_workers_hold (GmpWorkers     *self,
+                  guint           n_workers,
+                  GmpWorkersFeed  feed,
+                  gpointer        user_data,
+                  GDestroyNotify  destroy)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+
+  g_return_if_fail (GMP_IS_WORKERS (self));
+  g_return_if_fail (feed != NULL);
+
+  gmp_feed_open (gmp_supervisor_get_feed (priv->supervisor), n_workers, feed, user_data, destroy);
+}
+
+/**
+ * gmp_workers_wake: (skip)
+ * @self: the workers
+ *
+ * Has the function of [method@Gmp.Workers.hold] called soon, if its run still goes on.
+ *
+ * Any thread may call this.
+ *
+ * Since: 0.1
+ */
+void
+gmp_workers_wake (GmpWorkers *self)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+
+  g_return_if_fail (GMP_IS_WORKERS (self));
+
+  gmp_feed_wake (gmp_supervisor_get_feed (priv->supervisor));
+}
+
+/**
+ * gmp_workers_release: (skip)
+ * @self: the workers
+ *
+ * Ends what [method@Gmp.Workers.hold] began, from the function given there or a signal of the run.
+ *
+ * Since: 0.1
+ */
+void
+gmp_workers_release (GmpWorkers *self)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+
+  g_return_if_fail (GMP_IS_WORKERS (self));
+
+  gmp_feed_close (gmp_supervisor_get_feed (priv->supervisor));
 }
 
 /**

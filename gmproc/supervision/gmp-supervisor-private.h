@@ -10,6 +10,7 @@
 #include "report/gmp-failure-log-private.h"
 #include "report/gmp-results-private.h"
 #include "report/gmp-run-signals-private.h"
+#include "supervision/gmp-feed-private.h"
 #include "supervision/gmp-kept-workers-private.h"
 
 G_BEGIN_DECLS
@@ -85,6 +86,7 @@ gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
 void            gmp_supervisor_end         (GmpSupervisor *self,
                                             const GError  *reason);
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
+GmpFeed        *gmp_supervisor_get_feed    (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);
 guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
 GmpResults     *gmp_supervisor_get_results (GmpSupervisor *self);

@@ -42,6 +42,7 @@ struct _GmpSupervisor
   GmpResults *results; /* of the last run, or the one that is */
 
   GTask *task;         /* (nullable): the run */
+  GmpFeed *feed;
   GQueue waiting;      /* of Member: not begun */
   GPtrArray *running;  /* of Member */
   gboolean is_ending;  /* none is restarted any more */
@@ -83,6 +84,7 @@ gmp_supervisor_new (const GmpSupervisorEvents *events,
   self->options = gmp_options_new ();
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
+  self->feed = gmp_feed_new ();
   self->results = gmp_results_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->waiting);
@@ -99,6 +101,7 @@ claim (GmpSupervisor *self)
   self->generation = gmp_fork_get_generation ();
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
+  self->feed = gmp_feed_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->waiting);
   self->task = NULL;
@@ -113,6 +116,7 @@ gmp_supervisor_free (GmpSupervisor *self)
   claim (self);
   gmp_kept_workers_free (self->pool);
   gmp_supervisor_abandon (self);
+  gmp_feed_free (self->feed);
   g_ptr_array_unref (self->running);
   gmp_results_free (self->results);
   gmp_options_unref (self->options);
@@ -262,7 +266,7 @@ is_under_way (GmpSupervisor *self,
 }
 
 /* While a run goes on: one that has returned, or failed, begins once more; not one that is
- * restarted. */
+ * restarted. A run with a feed takes others as well. */
 gboolean
 gmp_supervisor_add_again (GmpSupervisor   *self,
                           const GmpMember *member,
@@ -273,7 +277,8 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
       g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), error))
     return FALSE;
   if (self->task == NULL || is_under_way (self, member->id) ||
-      !gmp_results_reopen (self->results, member->id))
+      (!gmp_results_reopen (self->results, member->id) &&
+       !(gmp_feed_is_open (self->feed) && gmp_results_expect (self->results, member->id))))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "Worker '%s' has neither returned nor failed in a run that goes on", member->id);
@@ -292,15 +297,25 @@ gmp_supervisor_abandon (GmpSupervisor *self)
   g_queue_clear_full (&self->waiting, member_free);
 }
 
+/* A feed keeps a run open that is not cancelled. */
+static gboolean
+is_open (GmpSupervisor *self)
+{
+  return gmp_supervisor_get_n_left (self) > 0 ||
+         (gmp_feed_is_open (self->feed) &&
+          !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)));
+}
+
 static void
 maybe_return (GmpSupervisor *self)
 {
   g_autoptr (GTask) task = NULL;
   GError *error;
 
-  if (self->task == NULL || self->n_tellings > 0 || gmp_supervisor_get_n_left (self) > 0)
+  if (self->task == NULL || self->n_tellings > 0 || is_open (self))
     return;
   task = g_steal_pointer (&self->task);
+  gmp_feed_close (self->feed);
   gmp_source_clear (&self->begin_source);
   gmp_source_clear (&self->cancel_source);
   if (self->server == NULL)
@@ -547,10 +562,22 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+feed_cb (gpointer user_data)
+{
+  GmpSupervisor *self = user_data;
+
+  self->n_tellings++;
+  gmp_feed_call (self->feed);
+  self->n_tellings--;
+  maybe_return (self);
+  return G_SOURCE_CONTINUE;
+}
+
 static guint
 share_of_processors (GmpSupervisor *self)
 {
-  guint n_workers = self->waiting.length;
+  guint n_workers = MAX (self->waiting.length, gmp_feed_get_n_workers (self->feed));
 
   if (self->max_parallel > 0)
     n_workers = MIN (n_workers, self->max_parallel);
@@ -579,6 +606,7 @@ gmp_supervisor_run_async (GmpSupervisor      *self,
   self->share = share_of_processors (self);
   if (self->reuse)
     gmp_kept_workers_begin_run (self->pool);
+  gmp_feed_begin (self->feed, self->options->priority, feed_cb, self);
   begin_waiting (self);
   maybe_return (self);
 }
@@ -596,6 +624,13 @@ guint
 gmp_supervisor_get_n_left (GmpSupervisor *self)
 {
   return self->running->len + self->waiting.length;
+}
+
+GmpFeed *
+gmp_supervisor_get_feed (GmpSupervisor *self)
+{
+  claim (self);
+  return self->feed;
 }
 
 GmpOptions *

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gmproc import Workers, WorkerError, report, worker_index, worker_seed
-from gmproc._map import Items, Pace
+from gmproc._items import AtHand, Items, Pace
 
 
 def square(n):
@@ -292,7 +292,7 @@ if __name__ == '__main__':
 
 
 def test_batches_grow_with_what_they_take():
-    items = Items(iter(range(10**9)), 2, None, Pace())
+    items = Items(AtHand(range(10**9)), 2, None, Pace())
     sizes = []
     for _ in range(12):
         first, batch = items.take()
@@ -309,10 +309,10 @@ def test_batches_grow_with_what_they_take():
 @pytest.mark.parametrize('seconds_each, expected', [(1e-4, 50), (1e-7, 100), (1, 1)])
 def test_the_next_map_begins_where_one_has_ended(seconds_each, expected):
     pace = Pace()
-    Items(range(1000), 2, None, pace).learn(10, 10 * seconds_each, 10)
-    assert len(Items(range(1000), 2, None, pace).take()[1]) == expected
+    Items(AtHand(range(1000)), 2, None, pace).learn(10, 10 * seconds_each, 10)
+    assert len(Items(AtHand(range(1000)), 2, None, pace).take()[1]) == expected
     # These may take longer, and are shared all the same.
-    assert len(Items(range(4), 2, None, pace).take()[1]) == 1
+    assert len(Items(AtHand(range(4)), 2, None, pace).take()[1]) == 1
 
 
 def test_another_function_is_learned_anew():
@@ -326,7 +326,7 @@ def test_another_function_is_learned_anew():
 
 
 def test_the_last_batches_are_shared():
-    items = Items(range(1000), 4, None, Pace())
+    items = Items(AtHand(range(1000)), 4, None, Pace())
     items.learn(1, 1e-3, 1)
     sizes = []
     while (batch := items.take()[1]):

@@ -8,92 +8,20 @@ Each process is a worker of the C object's, which runs again and again until no 
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import math
-from collections.abc import Sized
 
 import _gmproc
 
 from . import _batch, _pickles, _task
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
 from ._gerror import ErrorCode, GError, is_death
+from ._items import Items
 from ._outcome import Outcome, is_of_signal
 from ._run import Job
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Iterable
-
-# A batch should take so many seconds: long beside the millisecond that it costs to send one.
-WANTED = 0.1
-# Less only where there would be nothing left for other processes to do, and never less than this.
-SHORTEST = 0.005
-# How much larger the next batch may be, as items may take longer than those before.
-GROWTH = 4
-# A batch, and what comes back, should not be much larger, in bytes.
-MAX_SIZE = 16 * 1024 * 1024
-
-# What was learned of an earlier map is for more of the same items; others may be so much larger.
-MOST_AT_FIRST = 100
-
-
-class Pace:
-    """How quick a function was the last time."""
-
-    def __init__(self, function: Any = None) -> None:
-        self.function = function
-        self.shortest = 1  # how many items take SHORTEST
-
-
-class Items:
-    """Hands items out in batches, of a size that it learns."""
-
-    def __init__(self, items: Iterable[Any], n_processes: int, chunksize: int | None,
-                 pace: Pace) -> None:
-        self._items = iter(items)
-        self._n_left = len(items) if isinstance(items, Sized) else None
-        self._n_processes = n_processes
-        self._is_fixed = chunksize is not None
-        self._pace = pace
-        self._size = chunksize or min(pace.shortest, MOST_AT_FIRST)
-        self._shortest = 1
-        self._next = 0
-        self._again: list[tuple[int, Any]] = []  # items that come back, and their places
-
-    def _choose_size(self) -> int:
-        if self._is_fixed or self._n_left is None:
-            return self._size
-        # So that all processes end at about the same time.
-        share = math.ceil(self._n_left / (2 * self._n_processes))
-        return max(1, min(self._size, max(share, self._shortest)))
-
-    def take(self) -> tuple[int, list[Any]]:
-        """The place of the first of the next items, and the items: none when there are no more."""
-        if self._again:
-            first, item = self._again.pop()
-            return first, [item]
-        first = self._next
-        batch = list(itertools.islice(self._items, self._choose_size()))
-        self._next += len(batch)
-        if self._n_left is not None:
-            self._n_left -= len(batch)
-        return first, batch
-
-    def put_back(self, first: int, batch: list[Any]) -> None:
-        """These come once more, before all others and one by one."""
-        self._again += reversed(list(enumerate(batch, first)))
-
-    def learn(self, n: int, seconds: float, size: int) -> None:
-        """Takes into account that ``n`` items took so many seconds, and bytes."""
-        if self._is_fixed:
-            return
-        seconds_each = max(seconds / n, 1e-8)
-        wanted = min(WANTED / seconds_each, MAX_SIZE * n / max(size, 1))
-        # What is smaller than it could be says nothing about one that is larger.
-        most = self._size * GROWTH if n >= self._size else self._size
-        self._size = max(1, min(int(wanted), most))
-        self._shortest = self._pace.shortest = max(1, int(SHORTEST / seconds_each))
+    from typing import Any, Callable
 
 
 class MapOutcome(Outcome):
@@ -101,6 +29,7 @@ class MapOutcome(Outcome):
 
     def __init__(self, names: dict[Any, Any]) -> None:
         super().__init__(names, dict.fromkeys(names, 'python'))
+        self.names = list(names)
         self._batches: dict[Any, tuple[int, int]] = {}  # the place of the first, and how many
         self._values: dict[int, list[Any]] = {}         # by the place of the first
         self._failed: dict[Any, int] = {}               # the item, by the worker's name
@@ -185,12 +114,12 @@ class MapOutcome(Outcome):
 
 
 class Mapping:
-    """One call of map: what goes to the workers, and what comes from them."""
+    """One call of map: what goes to the workers, and what comes from them. Its methods are called
+    in the thread of the run."""
 
     def __init__(self, job: Job, outcome: MapOutcome, native: _gmproc.Workers,
                  function: Callable[[Any], Any], setting: _task.Setting, items: Items,
-                 seeds: tuple[Any, ...],
-                 derive_seed: Callable[[Any], int],
+                 seeds: tuple[Any, ...], derive_seed: Callable[[Any], int],
                  tell: Callable[[int, list[Any]], None]) -> None:
         self.job = job
         self.outcome = outcome
@@ -199,6 +128,8 @@ class Mapping:
         self.items = items
         self.derive_seed = derive_seed
         self.tell = tell
+        self.idle = list(outcome.names)  # of workers
+        self.idle.reverse()              # The next one is the last.
         self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
         self.size_sent: dict[Any, int] = {}
         try:
@@ -207,53 +138,62 @@ class Mapping:
             raise describe_payload_error('The function', None, reason) from reason.__cause__
         self.work = _batch.Batch(parts, seeds)
 
-    def send(self, name: Any) -> bool:
-        """Sets the parameters of a worker to its next batch; False where no item is left."""
-        first, batch = self.items.take()
-        if not batch:
-            return False
+    def feed(self) -> None:
+        """Gives workers that have nothing to do the items that are there."""
+        self.items.start()
+        while self.idle and not self.is_ending():
+            first, batch = self.take_items()
+            if not batch:
+                break
+            try:
+                self._send(self.idle[-1], first, batch)
+            except GError:
+                break  # The run was cancelled meanwhile.
+        if self.is_ending() or (self.items.is_over() and not self.sent):
+            self.native.release()
+
+    def take_items(self) -> tuple[int, list[Any]]:
+        return self.items.take(len(self.idle))
+
+    def is_ending(self) -> bool:
+        """Whether no item is begun any more."""
+        return self.outcome.has_failed() or self.job.cancellable.is_cancelled()
+
+    def _send(self, name: Any, first: int, batch: list[Any]) -> None:
         seed = self.derive_seed(first)
         try:
             packed = _task.Task(self.work, name, (first, batch), first, seed).pack(self.setting)
         except BadPayload as reason:
             raise _blame(first, batch, self.setting.has_main, reason) from reason.__cause__
+        self.outcome.begin_batch(name, first, len(batch))
+        self.native.set_params(name, packed)
+        self.native.run_again(name)
+        self.native.set_params(name, None)  # They may be big.
+        self.idle.pop()
         self.sent[name] = first, batch
         self.size_sent[name] = packed.get_size()
-        self.native.set_params(name, packed)
-        self.outcome.begin_batch(name, first, len(batch))
-        return True
 
     def take(self, name: Any, value: _gmproc.Variant | None) -> None:
         """A worker has returned: it gets more before anybody looks at what it brought."""
         first, values, seconds = self.outcome.take_batch(name, value)
-        if self.outcome.has_failed():
-            self.tell(first, values)
-            return
-        size = max(self.size_sent[name], value.get_size() if value is not None else 0)
-        self.items.learn(len(values), seconds, size)
-        self._go_on(name)
+        del self.sent[name]
+        if not self.outcome.has_failed():
+            size = max(self.size_sent[name], value.get_size() if value is not None else 0)
+            self.items.learn(len(values), seconds, size)
+        self.idle.append(name)
+        self.feed()
         self.tell(first, values)
 
     def forgive(self, name: Any, error: GError) -> bool:
         """A process that has died may have had many items, of which one was too much: they are done
         again one by one, and that one is told when it has a process for itself."""
-        first, batch = self.sent[name]
-        if len(batch) == 1 or self.outcome.has_failed() or \
-                not is_death(error):
+        first, batch = self.sent.pop(name)
+        if len(batch) == 1 or self.is_ending() or not is_death(error):
+            self.native.release()
             return False
         self.items.put_back(first, batch)
-        return self._go_on(name)
-
-    def _go_on(self, name: Any) -> bool:
-        """Gives a worker its next items; False where there are none, or the map ends."""
-        if self.job.cancellable.is_cancelled():
-            return False
-        if not self.send(name):
-            return False
-        try:
-            self.native.run_again(name)
-        except GError:
-            return False  # The run was cancelled meanwhile.
+        self.idle.append(name)
+        self.feed()
         return True
 
 

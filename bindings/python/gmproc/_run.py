@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _CO_COROUTINE = 0x80
 
 
-def _call_here(function: Callable[..., Any], *args: Any) -> Any:
+def call_here(function: Callable[..., Any], *args: Any) -> Any:
     value = function(*args)
     if isinstance(value, CoroutineType):
         value.close()
@@ -97,7 +97,7 @@ class Job:
         self._has_raised = False  # one of the callbacks
         self.was_cancelled = False
         # Where the user's code runs: here, or in asyncio's thread.
-        self.dispatch: Callable[..., Any] = _call_here
+        self.dispatch: Callable[..., Any] = call_here
 
     def has_coroutines(self) -> bool:
         return any(_is_coroutine_function(each) for each in self.callbacks.values())
@@ -155,7 +155,7 @@ class Job:
             del self  # Which has the exception, of which this frame will be a part.
 
 
-def _prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any) -> Job:
+def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Job:
     job = Job(claims)
     try:
         claims.take(job)
@@ -281,7 +281,7 @@ def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = No
               ) -> asyncio.Task[Any] | Run:
     """A task where asyncio runs in this thread, and else a Run."""
     flush_output()
-    job = _prepare(claims, fill, cancellable)
+    job = prepare(claims, fill, cancellable)
     # It takes longer to load than all of this package, which workers load too; and where it is not
     # loaded it does not run.
     if 'asyncio' in sys.modules:

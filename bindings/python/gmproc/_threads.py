@@ -49,6 +49,13 @@ class Thread:
         self.call(lambda: self._begin(job, ended))
         return True
 
+    def is_current(self) -> bool:
+        return threading.current_thread() is self._thread
+
+    def is_alive(self) -> bool:
+        """Not in the child of a fork."""
+        return self._thread.is_alive()
+
     def call(self, function: Callable[[], None]) -> None:
         """Has a function called in this thread."""
         self._calls.append(function)

@@ -15,14 +15,15 @@ from ._application import (Application, State, check_target, choose, connect, ke
                            make_setting, set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
-from ._map import Items, MapOutcome, Mapping, Pace
+from ._items import AtHand, Items, Pace, Reader, read
+from ._map import MapOutcome, Mapping
 from ._options import NativeOptions, get_bool, set_defaults
 from ._outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from typing import Any, Callable, Iterable, TypeVar, Union
+    from typing import Any, Callable, Generator, Iterable, TypeVar, Union
 
     # A function, or the target of one in another language.
     Method = Union[Callable[[Any], Any], str]
@@ -96,6 +97,36 @@ class _Native:
             self.state.native.set_params(name, None)  # They may be big.
         if not self.keeps_processes:
             self.state.options.set('reuse', False)
+
+
+class _Fed(_Native):
+    """The same for a map, which gets its work while it goes on."""
+
+    def __init__(self, state: _State, mapping: Mapping, n_workers: int, keeps_processes: bool
+                 ) -> None:
+        super().__init__(state, [], keeps_processes)
+        self.mapping: Mapping | None = mapping  # until the end: it has the job, which has this
+        self.n_workers = n_workers
+
+    def run(self, cancellable: _gmproc.Cancellable) -> None:
+        self._hold()
+        super().run(cancellable)
+
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
+                  catch: Callable[[BaseException], GError]) -> None:
+        self._hold()
+        super().run_async(cancellable, callback, catch)
+
+    def _hold(self) -> None:
+        assert self.mapping is not None
+        self.state.native.hold(self.n_workers, self.mapping.feed, self.mapping.job.catch)
+
+    def release(self) -> None:
+        if self.mapping is not None:
+            self.mapping.items.close()
+        self.mapping = None
+        self.state.native.release()
+        super().release()
 
 
 class Workers(Application):
@@ -243,8 +274,7 @@ class Workers(Application):
         As many processes as ``max_parallel`` says, and else one for each processor that this
         process may use, take the next items when they are done with the last: many at once where
         the function returns quickly. Processes are kept from one batch of items to the next, and
-        to the next map inside a with statement or with ``reuse``. Items are taken from an iterator
-        as they are needed.
+        to the next map inside a with statement or with ``reuse``.
 
         Inside ``function``, ``worker_index()`` is the place of the item, and ``worker_seed()`` is
         the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
@@ -253,6 +283,11 @@ class Workers(Application):
         A process that dies has lost the items that it had with it, also those that were done. They
         are done once more, one by one and in another process, so only an item of which that one
         dies too has failed. ``run_timeout`` is for as many items as are sent at once.
+
+        An iterator is read in a thread of its own, a little ahead of the processes, so that one
+        that waits for its next item holds up nothing: each item goes to a process when it is there,
+        callbacks are called, and Ctrl-C works. Lists, ranges and the like are read as they are
+        needed.
 
         Args:
             function: what takes an item and returns a value; it is pickled, as items and values
@@ -271,17 +306,59 @@ class Workers(Application):
                 returned by their places, and the cause is the exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
+        source = self._read(function, items, chunksize)
         values: list[Value] = _run.run_blocking(
-            self._gmproc.claims, partial(self._prepare_map, function, items, chunksize))
+            self._gmproc.claims, partial(self._prepare_map, function, source, chunksize))
         return values
 
     @public
     def map_async(self, function: Callable[[Item], Value], items: Iterable[Item],
                   chunksize: int | None = None) -> asyncio.Task[list[Value]] | _run.Run:
         """As ``map``, but without blocking: returns what ``run_async`` returns, of which the result
-        is the list. Items are taken in this thread."""
+        is the list."""
+        source = self._read(function, items, chunksize)
         return _run.run_async(self._gmproc.claims,
-                              partial(self._prepare_map, function, items, chunksize))
+                              partial(self._prepare_map, function, source, chunksize))
+
+    @public
+    def imap(self, function: Callable[[Item], Value], items: Iterable[Item],
+             chunksize: int | None = None, buffer: int | None = None
+             ) -> Generator[Value, None, None]:
+        """As ``map``, but yields each value as soon as it and those of all items before are there.
+
+        ::
+
+            with Workers() as workers:
+                for line in workers.imap(parse, open(path)):
+                    print(line)
+
+        The map begins when the first value is asked for, and goes on in a thread of its own while
+        the caller does something with a value. The items may be endless. No more items are begun
+        while ``buffer`` values are on their way or wait to be asked for.
+
+        When the generator is closed, as by the end of a loop that ``break`` leaves, the processes
+        are stopped. Callbacks are called in the thread that iterates, while it waits for a value.
+
+        Args:
+            function: as for ``map``, as are ``items`` and ``chunksize``.
+            buffer: how many items may be begun whose values have not been yielded yet; None for
+                twice as many as keep all processes busy. It is at least ``chunksize``.
+
+        Raises:
+            WorkerError: as from ``map``, in place of the value of the item that has failed. Then
+                ``results`` is what came out of order, and was not yielded.
+            RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
+
+        What the iterator of the items raises comes when all values before have been yielded.
+        """
+        return self._iterate(function, items, chunksize, buffer, True)
+
+    @public
+    def imap_unordered(self, function: Callable[[Item], Value], items: Iterable[Item],
+                       chunksize: int | None = None, buffer: int | None = None
+                       ) -> Generator[Value, None, None]:
+        """As ``imap``, but yields each value as soon as it is there, in any order."""
+        return self._iterate(function, items, chunksize, buffer, False)
 
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
@@ -320,25 +397,48 @@ class Workers(Application):
                                   methods=['update'] if update is not None else [])
         state.n_runs += 1
 
-    def _prepare_map(self, function: Callable[[Any], Any], items: Iterable[Any],
-                     chunksize: int | None, job: _run.Job) -> None:
-        state = self._gmproc
+    def _read(self, function: Callable[[Any], Any], items: Iterable[Any], chunksize: int | None
+              ) -> AtHand | Reader:
         if not callable(function):
             raise TypeError(f'A map calls a function, not {function!r}')
         if chunksize is not None and chunksize < 1:
             raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
+        return read(items, self._gmproc.native.wake)
+
+    def _iterate(self, function: Callable[[Any], Any], items: Iterable[Any],
+                 chunksize: int | None, buffer: int | None, is_ordered: bool
+                 ) -> Generator[Any, None, None]:
+        if buffer is not None and buffer < 1:
+            raise ValueError(f'buffer is a number of items, at least 1, not {buffer}')
+        source = self._read(function, items, chunksize)
+        from . import _imap  # which few programs use
+
+        stream = _imap.Stream()
+        return _imap.iterate(
+            stream, self._gmproc.claims,
+            partial(self._prepare_map, function, source, chunksize, window=buffer or 0,
+                    make_outcome=partial(_imap.StreamOutcome, stream=stream,
+                                         is_ordered=is_ordered),
+                    make_mapping=partial(_imap.StreamMapping, stream)),
+            self._gmproc.native.wake)
+
+    def _prepare_map(self, function: Callable[[Any], Any], source: AtHand | Reader,
+                     chunksize: int | None, job: _run.Job, window: int | None = None,
+                     make_outcome: Callable[..., MapOutcome] = MapOutcome,
+                     make_mapping: Callable[..., Mapping] = Mapping) -> None:
+        state = self._gmproc
         names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
-        job.outcome = outcome = MapOutcome({name: number for number, name in enumerate(names)})
+        job.outcome = outcome = make_outcome({name: number for number, name in enumerate(names)})
         if state.pace.function is not function:
             state.pace = Pace(function)
-        mapping = Mapping(job, outcome, state.native, function, make_setting(self),
-                          Items(items, len(names), chunksize, state.pace),
-                          state.get_seeds(self.seed),
-                          lambda first: state.derive_seed(self.seed, first), self._tell(job))
+        mapping = make_mapping(job, outcome, state.native, function, make_setting(self),
+                               Items(source, len(names), chunksize, state.pace, window),
+                               state.get_seeds(self.seed),
+                               lambda first: state.derive_seed(self.seed, first), self._tell(job))
         state.options.take(self, reuse=True)
         set_command()
-        used = [name for name in names if mapping.send(name)]
-        native = _Native(state, used, get_bool(self, 'reuse') or state.is_inside_with)
+        n_workers = len(names) if source.n_left is None else min(len(names), source.n_left)
+        native = _Fed(state, mapping, n_workers, get_bool(self, 'reuse') or state.is_inside_with)
         job.native = native
         native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive,
                                   methods=['update'])

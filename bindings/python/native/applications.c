@@ -10,27 +10,39 @@ static PyTypeObject *workers_type;
 static PyTypeObject *client_server_type;
 static PyTypeObject *local_server_type;
 
-/* What is called when a run has ended, with its error or None. */
+/* A function of Python's that C calls, and what takes what it raises. */
 typedef struct {
   PyObject *callback;
   PyObject *catch;
-} Ended;
+} Callback;
 
-static Ended *
-ended_new (PyObject *callback,
-           PyObject *catch)
+static Callback *
+callback_new (PyObject *callback,
+              PyObject *catch)
 {
-  Ended *ended = g_new (Ended, 1);
+  Callback *self = g_new (Callback, 1);
 
-  ended->callback = Py_NewRef (callback);
-  ended->catch = Py_NewRef (catch);
-  return ended;
+  self->callback = Py_NewRef (callback);
+  self->catch = Py_NewRef (catch);
+  return self;
 }
 
-/* Takes @error over. */
 static void
-ended_call (Ended  *ended,
-            GError *error)
+callback_free (gpointer data)
+{
+  Callback *self = data;
+  PyGILState_STATE state = PyGILState_Ensure ();
+
+  Py_DECREF (self->callback);
+  Py_DECREF (self->catch);
+  PyGILState_Release (state);
+  g_free (self);
+}
+
+/* A run has ended, with @error, which is taken over, or none. */
+static void
+callback_call_ended (Callback *self,
+                     GError   *error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
   PyObject *boxed = native_box_error (error);
@@ -38,11 +50,9 @@ ended_call (Ended  *ended,
 
   g_clear_error (&error);
   Py_XDECREF (boxed);
-  native_call_guarded (ended->callback, args, ended->catch);
-  Py_DECREF (ended->callback);
-  Py_DECREF (ended->catch);
+  native_call_guarded (self->callback, args, self->catch);
   PyGILState_Release (state);
-  g_free (ended);
+  callback_free (self);
 }
 
 /* What a blocking run came to; what it returned is in its signals too. */
@@ -194,7 +204,7 @@ workers_ran_cb (GObject      *workers,
   GError *error = NULL;
   g_autoptr (GVariant) results = gmp_workers_run_finish (GMP_WORKERS (workers), result, &error);
 
-  ended_call (user_data, error);
+  callback_call_ended (user_data, error);
 }
 
 static PyObject *
@@ -206,7 +216,7 @@ workers_run_async (PyObject *self,
   g_autofree int *ids = NULL;
   gsize n_ids;
   GCancellable *cancellable;
-  Ended *ended;
+  Callback *ended;
 
   if (!PyArg_ParseTuple (args, "O!OOO:run_async", &PyList_Type, &list, &object, &callback, &catch))
     return NULL;
@@ -214,10 +224,56 @@ workers_run_async (PyObject *self,
   cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
   if (ids == NULL || cancellable == NULL)
     return NULL;
-  ended = ended_new (callback, catch);
+  ended = callback_new (callback, catch);
   Py_BEGIN_ALLOW_THREADS
   gmp_workers_run_async (workers, ids, n_ids, cancellable, workers_ran_cb, ended);
   Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static void
+feed_cb (gpointer user_data)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *callback = Py_NewRef (((Callback *) user_data)->callback);
+  PyObject *catch = Py_NewRef (((Callback *) user_data)->catch);
+
+  /* This may release the run, and with it what is called. */
+  native_call_guarded (callback, PyTuple_New (0), catch);
+  Py_DECREF (callback);
+  Py_DECREF (catch);
+  PyGILState_Release (state);
+}
+
+static PyObject *
+workers_hold (PyObject *self,
+              PyObject *args)
+{
+  GmpWorkers *workers = native_object_get (self);
+  PyObject *feed, *catch;
+  Callback *callback;
+  unsigned n_workers;
+
+  if (!PyArg_ParseTuple (args, "IOO:hold", &n_workers, &feed, &catch))
+    return NULL;
+  callback = callback_new (feed, catch);
+  gmp_workers_hold (workers, n_workers, feed_cb, callback, callback_free);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+workers_wake (PyObject *self,
+              PyObject *unused G_GNUC_UNUSED)
+{
+  gmp_workers_wake (native_object_get (self));
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+workers_release (PyObject *self,
+                 PyObject *unused G_GNUC_UNUSED)
+{
+  gmp_workers_release (native_object_get (self));
   Py_RETURN_NONE;
 }
 
@@ -228,6 +284,9 @@ static PyMethodDef workers_methods[] = {
   { "run", workers_run, METH_VARARGS, NULL },
   { "run_async", workers_run_async, METH_VARARGS, NULL },
   { "run_again", workers_run_again, METH_VARARGS, NULL },
+  { "hold", workers_hold, METH_VARARGS, NULL },
+  { "wake", workers_wake, METH_NOARGS, NULL },
+  { "release", workers_release, METH_NOARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
@@ -308,7 +367,7 @@ client_server_ran_cb (GObject      *application,
   g_autoptr (GVariant) results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application),
                                                                result, &error);
 
-  ended_call (user_data, error);
+  callback_call_ended (user_data, error);
 }
 
 static PyObject *
@@ -319,7 +378,7 @@ client_server_run_async (PyObject *self,
   g_autoptr (GVariant) params = NULL;
   PyObject *boxed, *object, *callback, *catch;
   GCancellable *cancellable;
-  Ended *ended;
+  Callback *ended;
 
   if (!PyArg_ParseTuple (args, "OOOO:run_async", &boxed, &object, &callback, &catch) ||
       !native_get_params (boxed, &params))
@@ -327,7 +386,7 @@ client_server_run_async (PyObject *self,
   cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
   if (cancellable == NULL)
     return NULL;
-  ended = ended_new (callback, catch);
+  ended = callback_new (callback, catch);
   Py_BEGIN_ALLOW_THREADS
   gmp_client_server_run_async (application, params, cancellable, client_server_ran_cb, ended);
   Py_END_ALLOW_THREADS

@@ -1,0 +1,175 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Workers.imap: a map in a thread of its own, whose values are yielded as they come."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from functools import partial
+from queue import SimpleQueue
+
+import _gmproc
+
+from ._errors import WorkerError, make_error, trim
+from ._gerror import ErrorCode
+from ._map import MapOutcome, Mapping
+from ._run import Claims, Job, call_here, prepare
+from ._threads import Thread
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Generator, Union
+
+    # Values, or something to call; None at the end.
+    Event = Union[list[Any], Callable[[], Any], None]
+
+# How many calls of the user's callbacks may wait for the one who iterates.
+MAX_CALLS = 100
+
+
+class Stream:
+    """What goes from the thread of a run to the one that iterates, in the order in which it
+    happened.
+
+    Attributes:
+        n_yielded: how many values the one who iterates has got.
+        error: what the iterator of the items raised, or why one of them cannot be sent.
+    """
+
+    def __init__(self) -> None:
+        self.n_yielded = 0
+        self.error: BaseException | None = None
+        self._thread = Thread()
+        self._events: SimpleQueue[Event] = SimpleQueue()
+        self._n_calls = 0
+        self._is_closed = False
+        self._has_ended = False
+
+    def start(self, job: Job) -> None:
+        job.dispatch = self._dispatch
+        job.check_callbacks()
+        self._thread.start(job, lambda: self._events.put(None))
+
+    def put(self, values: list[Any]) -> None:
+        if values:
+            self._events.put(values)
+
+    def get(self) -> Event:
+        if not self._thread.is_alive() and self._events.empty():
+            raise RuntimeError('This process was forked during the map, which is its parent\'s')
+        event = self._events.get()
+        self._has_ended = event is None
+        return event
+
+    def close(self, job: Job) -> None:
+        """Ends the run. Its processes are gone when this returns."""
+        self._is_closed = True
+        # A garbage collector may be what calls this, in the run's own thread or a forked child.
+        if self._has_ended or self._thread.is_current() or not self._thread.is_alive():
+            return
+        job.cancel()
+        while (event := self._events.get()) is not None:
+            if callable(event):
+                event()
+
+    def _dispatch(self, function: Callable[..., Any], *args: Any) -> None:
+        """Has a callback called where the values go."""
+        self._events.put(partial(self._call, function, args))
+        self._n_calls += 1
+        if self._n_calls % MAX_CALLS == 0:
+            called: Future[None] = Future()
+            self._events.put(partial(called.set_result, None))
+            self._thread.wait(called)
+
+    def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if not self._is_closed:
+            call_here(function, *args)
+
+
+class StreamOutcome(MapOutcome):
+    """Its values are handed on as soon as it is their turn."""
+
+    def __init__(self, names: dict[Any, Any], stream: Stream, is_ordered: bool) -> None:
+        super().__init__(names)
+        self._stream = stream
+        self._is_ordered = is_ordered
+        self._n_put = 0
+
+    def put_values(self) -> None:
+        while self._values:
+            first = self._n_put if self._is_ordered else next(iter(self._values))
+            if first not in self._values:
+                break
+            values = self._values.pop(first)
+            self._n_put += len(values)
+            self._stream.put(values)
+
+    def value(self) -> None:
+        return None
+
+    def _order_results(self) -> dict[Any, Any]:
+        self.put_values()
+        return super()._order_results()
+
+    def _find_missing(self) -> WorkerError | None:
+        n = self._n_begun - self._n_put
+        return make_error(ErrorCode.FAILED, f'{n} items have neither a value nor an error') \
+            if n else None
+
+
+class StreamMapping(Mapping):
+    """It waits where as many values are on their way as there may be."""
+
+    outcome: StreamOutcome
+
+    def __init__(self, stream: Stream, *args: Any) -> None:
+        super().__init__(*args)
+        self._stream = stream
+
+    def is_ending(self) -> bool:
+        return self._stream.error is not None or super().is_ending()
+
+    def feed(self) -> None:
+        try:
+            super().feed()
+        except BaseException as error:
+            # The values of the items before are still to come.
+            self._stream.error = error
+            self.native.release()
+
+    def take_items(self) -> tuple[int, list[Any]]:
+        return self.items.take(len(self.idle), self._stream.n_yielded)
+
+    def take(self, name: Any, value: _gmproc.Variant | None) -> None:
+        super().take(name, value)
+        self.outcome.put_values()
+
+
+def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: Callable[[], None]
+            ) -> Generator[Any, None, None]:
+    """The values, as they come. The run begins with the first, and ends with the generator."""
+    job = prepare(claims, fill)
+    try:
+        stream.start(job)
+    except BaseException:
+        job.end(None)
+        raise
+    try:
+        while (event := stream.get()) is not None:
+            if not isinstance(event, list):
+                event()
+                continue
+            event.reverse()
+            while event:
+                stream.n_yielded += 1
+                yield event.pop()
+            wake()
+    finally:
+        stream.close(job)
+    if stream.error is not None:
+        raise trim(stream.error)
+    try:
+        job.result()
+    except BaseException as error:
+        raise trim(error)

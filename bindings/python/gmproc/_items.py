@@ -1,0 +1,248 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The items of Workers.map, and how many of them go out at once."""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import itertools
+import math
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable
+
+# A batch should take so many seconds: long beside the millisecond that it costs to send one.
+WANTED = 0.1
+# Less only where there would be nothing left for other processes to do, and never less than this.
+SHORTEST = 0.005
+# How much larger the next batch may be, as items may take longer than those before.
+GROWTH = 4
+# A batch, and what comes back, should not be much larger, in bytes.
+MAX_SIZE = 16 * 1024 * 1024
+
+# What was learned of an earlier map is for more of the same items; others may be so much larger.
+MOST_AT_FIRST = 100
+
+# Iterating over these calls no code of anybody's, and never waits.
+_AT_HAND = (list, tuple, range, dict, set, frozenset, str, bytes, bytearray, collections.deque)
+
+
+class Pace:
+    """How quick a function was the last time."""
+
+    def __init__(self, function: Any = None) -> None:
+        self.function = function
+        self.shortest = 1  # how many items take SHORTEST
+
+
+class AtHand:
+    """Items that are there already.
+
+    Attributes:
+        n_left: how many have not been taken; None where that is not known.
+        n_ready: how many of them can be taken now.
+    """
+
+    def __init__(self, items: Any) -> None:
+        self._iterator = iter(items)
+        self.n_left: int | None = len(items)
+
+    @property
+    def n_ready(self) -> int:
+        return self.n_left or 0
+
+    def start(self) -> None:
+        pass
+
+    def take(self, n: int, _is_exact: bool) -> list[Any]:
+        """At most so many; none where there are none now."""
+        batch = list(itertools.islice(self._iterator, n))
+        self.n_left = self.n_left - len(batch) if len(batch) == n and self.n_left else 0
+        return batch
+
+    def read_ahead(self, n: int) -> None:
+        """Wants so many to be ready."""
+
+    def close(self) -> None:
+        """No more are taken."""
+
+
+class Reader:
+    """Reads an iterator in a thread of its own, a little ahead of those who take the items: it may
+    wait, and for ever. What it raises is raised to who takes the item that is missing."""
+
+    def __init__(self, items: Iterable[Any], wake: Callable[[], None]) -> None:
+        """``wake`` is called in the thread once there is what was not there before."""
+        self._iterator = iter(items)
+        self._wake = wake
+        self._items: collections.deque[Any] = collections.deque()
+        self._most_ready = 1
+        self._is_missed = False  # somebody has looked, and found too little
+        self._is_over = False
+        self._is_closed = False
+        self._error: BaseException | None = None
+        self._room = threading.Condition(threading.Lock())
+        self._context = contextvars.copy_context()
+        # A daemon, as the program is not to wait for an iterator that waits.
+        self._thread = threading.Thread(target=self._context.run, args=[self._read],
+                                        name='gmproc-items', daemon=True)
+
+    @property
+    def n_left(self) -> int | None:
+        return len(self._items) if self._is_over else None
+
+    @property
+    def n_ready(self) -> int:
+        return len(self._items)
+
+    def start(self) -> None:
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def take(self, n: int, is_exact: bool) -> list[Any]:
+        """At most so many; with ``is_exact`` fewer only at the end."""
+        self._is_missed = True  # Before looking, so that what comes meanwhile is not overlooked.
+        is_over = self._is_over
+        n = 0 if is_exact and not is_over and len(self._items) < n else min(n, len(self._items))
+        batch = [self._items.popleft() for _ in range(n)]
+        if batch:
+            self._is_missed = False
+            with self._room:
+                self._room.notify()
+        elif is_over and self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return batch
+
+    def read_ahead(self, n: int) -> None:
+        if n != self._most_ready:
+            with self._room:
+                self._most_ready = n
+                self._room.notify()
+
+    def close(self) -> None:
+        with self._room:
+            self._is_closed = True
+            self._wake = _do_nothing  # It may be long until the iterator comes back.
+            self._room.notify()
+
+    def _read(self) -> None:
+        try:
+            for item in self._iterator:
+                self._items.append(item)
+                del item
+                if self._is_missed:
+                    self._tell()
+                if len(self._items) >= self._most_ready:
+                    with self._room:
+                        self._room.wait_for(self._has_room)
+                if self._is_closed:
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            del self._iterator
+        self._is_over = True
+        if self._is_missed:
+            self._tell()
+
+    def _has_room(self) -> bool:
+        return self._is_closed or len(self._items) < self._most_ready
+
+    def _tell(self) -> None:
+        self._is_missed = False
+        self._wake()
+
+
+def _do_nothing() -> None:
+    pass
+
+
+def read(items: Iterable[Any], wake: Callable[[], None]) -> AtHand | Reader:
+    return AtHand(items) if type(items) in _AT_HAND else Reader(items, wake)
+
+
+class Items:
+    """Hands items out in batches, of a size that it learns."""
+
+    def __init__(self, source: AtHand | Reader, n_processes: int, chunksize: int | None,
+                 pace: Pace, window: int | None = None) -> None:
+        """``window``: how many may have been taken whose values are still on their way; 0 for some
+        that keep all processes busy, None for any number."""
+        self._source = source
+        self._n_processes = n_processes
+        self._is_fixed = chunksize is not None
+        self._pace = pace
+        self._size = chunksize or min(pace.shortest, MOST_AT_FIRST)
+        self._window = window
+        self._has_own_window = window == 0
+        self._shortest = 1
+        self._next = 0
+        self._again: list[tuple[int, Any]] = []  # items that come back, and their places
+        self.start = source.start
+        self.close = source.close
+        self._make_room(self._size)
+
+    def _make_room(self, n_ready: int) -> None:
+        """For so many items in each process."""
+        self._source.read_ahead(self._n_processes * n_ready)
+        if self._has_own_window:
+            self._window = 2 * self._n_processes * self._size
+        elif self._window is not None and self._is_fixed:
+            self._window = max(self._window, self._size)
+
+    def _choose_size(self, n_idle: int) -> int:
+        if self._is_fixed:
+            return self._size
+        n_left = self._source.n_left
+        if n_left is None:
+            # Those who wait for items share what there is.
+            share = math.ceil(self._source.n_ready / n_idle)
+        else:
+            # So that all processes end at about the same time.
+            share = math.ceil(n_left / (2 * self._n_processes))
+        size = max(1, min(self._size, max(share, self._shortest)))
+        return size if self._window is None else \
+            min(size, max(1, self._window // (2 * self._n_processes)))
+
+    def take(self, n_idle: int = 1, n_done: int = 0) -> tuple[int, list[Any]]:
+        """The place of the first of the next items, and the items: none when there are none now.
+
+        Args:
+            n_idle: how many processes have nothing to do.
+            n_done: of how many items the values are no longer on their way.
+        """
+        if self._again:
+            first, item = self._again.pop()
+            return first, [item]
+        size = self._choose_size(n_idle)
+        first = self._next
+        if self._window is not None and first + size - n_done > self._window:
+            return first, []
+        batch = self._source.take(size, self._is_fixed)
+        self._next += len(batch)
+        return first, batch
+
+    def is_over(self) -> bool:
+        """Whether all items have been taken."""
+        return self._source.n_left == 0 and not self._again
+
+    def put_back(self, first: int, batch: list[Any]) -> None:
+        """These come once more, before all others and one by one."""
+        self._again += reversed(list(enumerate(batch, first)))
+
+    def learn(self, n: int, seconds: float, size: int) -> None:
+        """Takes into account that ``n`` items took so many seconds, and bytes."""
+        if self._is_fixed:
+            return
+        seconds_each = max(seconds / n, 1e-8)
+        wanted = int(min(WANTED / seconds_each, MAX_SIZE * n / max(size, 1)))
+        # What is smaller than it could be says nothing about one that is larger.
+        most = self._size * GROWTH if n >= self._size else self._size
+        self._size = max(1, min(wanted, most))
+        self._make_room(max(1, min(wanted, self._size * GROWTH)))
+        self._shortest = self._pace.shortest = max(1, int(SHORTEST / seconds_each))
