@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from gmproc import GError
 
+VERSION: str
 DOMAIN: str
 CANCELLED: tuple[str, int]
 

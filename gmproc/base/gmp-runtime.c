@@ -9,6 +9,7 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-module-private.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -278,6 +279,21 @@ gmp_runtime_check_program (const char *path,
   return FALSE;
 }
 
+/* As the dynamic linker does it: $ORIGIN is the folder of the library, which may be anywhere. */
+static char *
+expand_origin (const char *path)
+{
+  g_autofree char *folder = NULL;
+  GmpModule *library;
+
+  if (!g_str_has_prefix (path, "$ORIGIN/"))
+    return g_strdup (path);
+  library = gmp_module_find_address (expand_origin);
+  folder = g_path_get_dirname (library->path);
+  gmp_module_free (library);
+  return g_build_filename (folder, path + strlen ("$ORIGIN/"), NULL);
+}
+
 static char **
 get_default (const char *runtime)
 {
@@ -290,11 +306,10 @@ get_default (const char *runtime)
         continue;
       argv = g_strdupv ((char **) defaults[i].argv);
       word = gmp_environment_get (defaults[i].variable);
-      if (word != NULL)
-        {
-          g_free (argv[defaults[i].place]);
-          argv[defaults[i].place] = g_strdup (word);
-        }
+      g_free (argv[defaults[i].place]);
+      argv[defaults[i].place] = word != NULL
+                                  ? g_strdup (word)
+                                  : expand_origin (defaults[i].argv[defaults[i].place]);
       return argv;
     }
   return NULL;

@@ -42,6 +42,14 @@ workers = Gmp.Workers(max_parallel=2)
 derives = issubclass(Gmp.ServerWorker, Gmp.Worker)
 print(Gmp.get_version_string(), workers.props.max_parallel, derives)
 '''
+PYTHON_PACKAGE = '''
+import importlib.metadata
+import gmproc
+assert gmproc.__version__ == importlib.metadata.version('gmproc')
+workers = gmproc.Workers()
+workers.add(1, abs, -5)
+print(workers.run())
+'''
 PYTHON_OUTPUT = re.compile(r'\d+\.\d+\.\d+ 2 True\n')
 
 VALA_PROGRAM = '''
@@ -229,6 +237,12 @@ def check_python(prefix: Prefix, python: str) -> None:
     output = prefix.must('Python', python, '-c', PYTHON_PROGRAM, environment=prefix.at_run)
     if output is not None and not PYTHON_OUTPUT.fullmatch(output):
         prefix.problem(f'Python prints {output}')
+
+    site = next(prefix.root.glob('lib/python*/*-packages'))
+    output = prefix.must('the Python package', python, '-c', PYTHON_PACKAGE,
+                         environment={**prefix.at_run, 'PYTHONPATH': str(site)})
+    if output is not None and output != '{1: 5}\n':
+        prefix.problem(f'The Python package prints {output}')
 
     # Uninstalled: from the build folder alone.
     output = prefix.must('meson devenv', prefix.meson, 'devenv', '-C', prefix.build, python, '-c',

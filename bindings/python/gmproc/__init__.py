@@ -21,6 +21,7 @@ they are what both know, and what has no like there is refused.
 
 from __future__ import annotations
 
+from _gmproc import VERSION as __version__
 from _gmproc import Cancellable, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # gives _gmproc the part of its work that is in Python

@@ -10,6 +10,7 @@ its base it would often fail, or put the same words into the text twice.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import copyreg
 import pickle
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
 TAG = 'gmproc.exception'
+
+# Groups of exceptions; Python has them from 3.11 on.
+_GROUP: Any = getattr(builtins, 'BaseExceptionGroup', ())
 
 # How many exceptions of a chain are sent.
 _LIMIT = 64
@@ -105,7 +109,7 @@ def _list_ways(exception: BaseException) -> Iterator[Any]:
                       for name in _OWN_WAYS)
     if has_own_way:
         yield exception
-    if isinstance(exception, BaseExceptionGroup):
+    if isinstance(exception, _GROUP):
         args: tuple[Any, ...] = (exception.message,)
     else:
         args = _base(kind).__reduce__(exception)[1]
@@ -121,13 +125,13 @@ def _list_ways(exception: BaseException) -> Iterator[Any]:
 def _rebuild(way: Any, members: list[BaseException]) -> BaseException | None:
     if isinstance(way, tuple):
         kind, args, state = way
-        way = _make(kind, (*args, members) if issubclass(kind, BaseExceptionGroup) else args, state)
+        way = _make(kind, (*args, members) if issubclass(kind, _GROUP) else args, state)
     return way if isinstance(way, BaseException) else None
 
 
 def _pack(exception: BaseException) -> _pickles.Parts | None:
     """What becomes an exception of the same class with the same text; None where nothing does."""
-    members = list(exception.exceptions) if isinstance(exception, BaseExceptionGroup) else []
+    members = list(exception.exceptions) if isinstance(exception, _GROUP) else []
     for way in _list_ways(exception):
         try:
             parts = _pickles.dump_parts(way)
@@ -158,7 +162,7 @@ class _Packer:
             node.parts = _pack(each)
             if len(self.nodes) < _LIMIT:
                 self._add_links(node, each)
-            if isinstance(each, BaseExceptionGroup):
+            if isinstance(each, _GROUP):
                 node.members = [self.add(member) for member in each.exceptions]
 
     def _add_links(self, node: _Node, exception: BaseException) -> None:

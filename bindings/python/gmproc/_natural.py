@@ -131,7 +131,7 @@ def load_object(kind: str, parts: Any) -> Any:
         if kind == 'Set':
             return set(parts)
         if kind == 'Map':
-            return dict(zip(parts[::2], parts[1::2], strict=True))
-    except (TypeError, ValueError, OverflowError):
+            return {parts[i]: parts[i + 1] for i in range(0, len(parts), 2)}
+    except (IndexError, TypeError, ValueError, OverflowError):
         pass  # A set of lists, an invalid date: there is nothing like it here.
     return parts

@@ -107,6 +107,7 @@ view_dealloc (PyObject *self)
 }
 
 static PyType_Slot view_slots[] = {
+  { Py_tp_new, native_refuse_new },
   { Py_tp_dealloc, view_dealloc },
   { Py_bf_getbuffer, view_get_buffer },
   { Py_tp_doc, (gpointer) "Bytes that came from another process: memoryview (view)." },
@@ -116,7 +117,7 @@ static PyType_Slot view_slots[] = {
 static PyType_Spec view_spec = {
   .name = "_gmproc.View",
   .basicsize = sizeof (View),
-  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+  .flags = Py_TPFLAGS_DEFAULT,
   .slots = view_slots,
 };
 

@@ -278,6 +278,7 @@ PyInit__gmproc (void)
        native_shared_memory_init (module) == -1 ||
        native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
        native_contexts_init (module) == -1 || native_workers_init () == -1 ||
+       PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
        PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
        PyModule_AddObject (module, "CANCELLED",
                            Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),

@@ -11,6 +11,10 @@
 
 #include <gmproc-binding.h>
 
+#if PY_VERSION_HEX < 0x030a0000
+#define Py_NewRef(object) (Py_INCREF (object), (PyObject *) (object))
+#endif
+
 G_BEGIN_DECLS
 
 /* What stays in Python, because it is rare or long: set once, by use(). */
@@ -85,6 +89,9 @@ int       native_objects_init   (PyObject   *module);
 PyTypeObject *native_object_type_new (PyObject    *module,
                                       PyType_Spec *spec,
                                       PyTypeObject *base);
+PyObject *native_refuse_new     (PyTypeObject *type,
+                                 PyObject   *args,
+                                 PyObject   *kwargs);
 PyObject *native_object_new     (PyTypeObject *kind,
                                  gpointer    object);
 gpointer  native_object_get     (PyObject   *object);

@@ -14,6 +14,15 @@ typedef struct {
 static PyTypeObject *object_type;
 static PyTypeObject *cancellable_type;
 
+/* tp_new of types whose objects only this module makes: Python 3.9 has no flag for that. */
+PyObject *
+native_refuse_new (PyTypeObject *type,
+                   PyObject     *args G_GNUC_UNUSED,
+                   PyObject     *kwargs G_GNUC_UNUSED)
+{
+  return PyErr_Format (PyExc_TypeError, "cannot create '%s' instances", type->tp_name);
+}
+
 gpointer
 native_object_get (PyObject *object)
 {
@@ -246,6 +255,7 @@ static PyMethodDef object_methods[] = {
 };
 
 static PyType_Slot object_slots[] = {
+  { Py_tp_new, native_refuse_new },
   { Py_tp_dealloc, object_dealloc },
   { Py_tp_methods, object_methods },
   { Py_tp_doc, (gpointer) "An object of the C library." },
@@ -255,7 +265,7 @@ static PyType_Slot object_slots[] = {
 static PyType_Spec object_spec = {
   .name = "_gmproc.Object",
   .basicsize = sizeof (Object),
-  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
   .slots = object_slots,
 };
 
