@@ -3,7 +3,7 @@
 
 """Functions and classes that targets name."""
 
-from gmproc import ClientWorker, ServerWorker
+from gmproc import ClientWorker, ServerWorker, Workers
 
 
 def double(params):
@@ -16,6 +16,27 @@ def fail(params):
 
 def describe(params):
     return repr(params)
+
+
+def count_down(n):
+    while n > 0:
+        n -= 1
+        yield n
+
+
+class Counter(Workers):
+    def start(self, id, params):
+        self.next = 0
+
+    def process(self, id, params):
+        self.next += 1
+        return self.next - 1
+
+    def done(self, id):
+        return self.next == 2
+
+    def finish(self, id):
+        return f'finished {id}'
 
 
 class Namespace:

@@ -204,12 +204,6 @@ class Application:
                 raise TypeError(f'{type(self).__qualname__}() has no option {name!r}{hint}')
             setattr(self, name, value)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What a worker gets of a subclass that overrides process: the attributes of the user's
-        own."""
-        return {name: value for name, value in self.__dict__.items()
-                if name != '_gmproc' and not hasattr(Application, name)}
-
 
 set_defaults(Application)
 
@@ -230,8 +224,8 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None],
-            forgive: Callable[[Any, Any], bool] | None = None, methods: Iterable[str] = ()
-            ) -> list[int]:
+            forgive: Callable[[Any, Any], bool] | None = None, methods: Iterable[str] = (),
+            take_turn: Callable[[Any, Any], None] | None = None) -> list[int]:
     """Has the C object's signals fill an outcome and reach the user's callbacks. A failure that
     ``forgive`` has dealt with is none. Where nobody wants to know of failures, the C library logs
     the death of a worker. ``methods`` are the application's that are called too."""
@@ -253,6 +247,7 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
 
     def on_restarted(name: Any, report: Any) -> None:
         error = outcome.make_error(name, report['error'], report) if report is not None else None
+        outcome.begin_again(name)
         job.notify(application.on_restarted, outcome.get_begun_id(name), error)
 
     def on_progress(name: Any, value: Any) -> None:
@@ -269,6 +264,8 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
         job.notify(application.on_output, outcome.get_id(name), stream, line)
 
     handlers: dict[str, Callable[..., None]] = {'result': on_result, 'progress': on_progress}
+    if take_turn is not None:
+        handlers['turn'] = take_turn
     if outcome.is_told:
         handlers['failed'] = on_failed
     if application.restart != 'never':

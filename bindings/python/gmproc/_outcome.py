@@ -36,6 +36,7 @@ class Outcome:
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
+        self._with_turns: set[Any] = set()
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
         self.is_told = True
 
@@ -75,28 +76,48 @@ class Outcome:
             return False
         exception = _exceptions.load(value)
         if exception is not None:
-            self._causes[name] = exception
+            # One that is there is of an update that has failed, and so has ended the worker.
+            self._causes.setdefault(name, exception)
         return True
+
+    def begin_again(self, name: Any) -> None:
+        """A worker is restarted: what its last try has left does not count."""
+        self._causes.pop(name, None)
+        self._with_turns.discard(name)
 
     def take_result(self, name: Any, value: _gmproc.Variant | None,
                     use: Callable[[Any, Any], Any] | None = None) -> None:
-        """Keeps a result once ``use`` has seen it: when that fails, so has the worker."""
+        """Keeps a result once ``use`` has seen it: when that fails, so has the worker. Where there
+        were several turns, ``use`` has seen each."""
+        try:
+            self.results[self.get_id(name)] = self._take(
+                name, value, use if name not in self._with_turns else None)
+        except GError as error:
+            self.take_failure(name, error)
+
+    def take_turn(self, name: Any, value: _gmproc.Variant | None,
+                  use: Callable[[Any, Any], Any] | None) -> Any:
+        """The result of one of several turns, once ``use`` has seen it. Raises GError when that
+        fails."""
+        self._with_turns.add(name)
+        return self._take(name, value, use)
+
+    def _take(self, name: Any, value: _gmproc.Variant | None,
+              use: Callable[[Any, Any], Any] | None) -> Any:
         try:
             result = self.load(name, value)
             if use is not None:
                 use(self.get_id(name), result)
+            return result
         except BadPayload as reason:
-            self.take_failure(name, make_gerror(ErrorCode.BAD_PAYLOAD,
-                                                f'Its result cannot be read: {reason}'))
+            raise make_gerror(ErrorCode.BAD_PAYLOAD,
+                              f'Its result cannot be read: {reason}') from None
         except Exception as exception:
             if is_of_signal(exception):
                 raise
             self._causes[name] = trim(exception)
-            text = f'{type(exception).__qualname__}: {exception}'
-            self.take_failure(name, make_gerror(ErrorCode.FAILED, 'Its result could not be taken: '
-                                                f'{text}'))
-        else:
-            self.results[self.get_id(name)] = result
+            raise make_gerror(ErrorCode.FAILED, 'Its result could not be taken: '
+                              f'{type(exception).__qualname__}: {exception}') from None
 
     def take_failure(self, name: Any, error: GError) -> None:
         self._failures[name] = error

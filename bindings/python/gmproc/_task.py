@@ -75,7 +75,8 @@ class Task:
     """What to run, and with what.
 
     Attributes:
-        work: a function, or the class of a server or client.
+        work: a function, an object of Workers whose methods are meant, or the class of a server or
+            client.
         id: the worker's id, as the user knows it.
         params: the worker's parameters.
         index: the worker's place among the others; None for a server.
@@ -83,7 +84,7 @@ class Task:
         ids: for a server, its clients' ids by the names that they have on the wire.
     """
 
-    def __init__(self, work: Callable[..., Any], id: Any, params: Any, index: int | None, seed: int,
+    def __init__(self, work: Any, id: Any, params: Any, index: int | None, seed: int,
                  ids: dict[str, Any] | None = None) -> None:
         self.work = work
         self.id = id
@@ -109,16 +110,6 @@ class Task:
                 _pickles.dump_parts(part, has_main)
             except BadPayload as reason:
                 raise BadPayload(f'{name}: {reason}') from reason.__cause__
-
-
-class ProcessOf:
-    """The process() of a subclass of Workers, on a copy of the object."""
-
-    def __init__(self, workers: Any) -> None:
-        self.workers = workers
-
-    def __call__(self, params: tuple[Any, Any]) -> Any:
-        return self.workers.process(*params)
 
 
 @contextlib.contextmanager

@@ -146,8 +146,33 @@ class Workers(Application):
     All workers that a run asks for run at the same time, each in a fresh process, unless
     ``max_parallel`` and ``reuse`` say otherwise. A worker that fails does not touch the others.
 
-    A subclass may override ``process``, which is then the work of each id that is added without a
-    function, and ``update``, which takes each result in the application.
+    A worker may have several turns, each with a result. A generator function is such a worker: each
+    value that it yields is a turn's result. What it returns is the worker's result; without that it
+    is the value that was yielded last. A worker waits where the application has not yet taken many
+    of its results. If the run is cancelled, the generator is closed at its next ``yield``.
+
+    ::
+
+        def train(n_epochs):
+            for epoch in range(n_epochs):
+                yield epoch, loss
+            return weights
+
+        workers = Workers(on_turn=lambda id, value: print(id, value))
+        workers.add('net', train, 10)
+
+    A subclass may override ``update``, which takes each turn's result in the application, and
+    ``process``, which is then the work of each id that is added without a function. In the worker's
+    process, on a copy of this object that has the user's attributes::
+
+        workers.start(id, params)
+        result = workers.process(id, params)
+        while not workers.done(id):
+            workers.wait(id)
+            result = workers.process(id, params)
+        workers.finish(id)
+
+    All of these may be an ``async def``.
 
     Ids are anything that can be the key of a dict. All options are keywords and attributes.
 
@@ -156,10 +181,13 @@ class Workers(Application):
         reuse: whether processes are kept for further workers and runs, until ``close()`` or the end
             of a with statement. What a function leaves behind in its process is then there for the
             next.
+        on_turn: called as ``on_turn(id, value)`` with each turn's result, for a worker that has
+            several turns or overrides ``finish``, after ``update``.
     """
 
     max_parallel: int
     reuse: bool
+    on_turn: Callable[[Any, Any], Any] | None = None
 
     def __new__(cls, *_args: Any, **_options: Any) -> Workers:
         self = super().__new__(cls)
@@ -169,15 +197,43 @@ class Workers(Application):
     def __init__(self, **options: Any) -> None:
         self._set_options(options)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a worker gets of a subclass that overrides process: the attributes of the user's
+        own."""
+        return {name: value for name, value in self.__dict__.items()
+                if name != '_gmproc' and not hasattr(Workers, name)}
+
+    def start(self, id: Any, params: Any) -> None:
+        """Called once in the worker's process, before the first turn. What it keeps in this object
+        is there for the other methods of the worker."""
+
     def process(self, id: Any, params: Any) -> Any:
-        """The work of ids that are added without a function. It runs in the worker's process, on a
-        copy of this object with the user's attributes."""
+        """One turn of an id that was added without a function, in the worker's process. It gets the
+        same parameters in each turn.
+
+        Returns:
+            The turn's result. A generator has a turn for each value that it yields, and the worker
+            is done when it ends: ``wait`` and ``done`` are then not called.
+        """
         name = type(self).__qualname__
         raise NotImplementedError(f'{name} does not override process(id, params)')
 
     def update(self, id: Any, result: Any) -> None:
-        """Takes a result in the application, as it arrives. With an exception, this id has
-        failed."""
+        """Takes each turn's result in the application, as it arrives. A function is a worker of one
+        turn, unless it is a generator function. With an exception, this id has failed, and its
+        worker is ended."""
+
+    def wait(self, id: Any) -> None:
+        """Called between two turns, in the worker's process: a place to pause."""
+
+    def done(self, id: Any) -> bool:
+        """Called after each turn, in the worker's process: whether it was the last. By default the
+        first turn is."""
+        return True
+
+    def finish(self, id: Any) -> Any:
+        """Called once after the last turn, in the worker's process. What it returns, if that is not
+        None, is the worker's result in place of that of the last turn."""
 
     @public
     def add(self, id: Any, method: Method | None = None, params: Any = None) -> None:
@@ -185,9 +241,9 @@ class Workers(Application):
 
         Args:
             id: its id.
-            method: a function of one argument; or a string that names one of any language,
-                ``'native:libfoo.so:fn'``, ``'gjs:file:///path/module.js#name'``,
-                ``'python:module:name'``; None for the ``process`` of a subclass.
+            method: a function or generator function of one argument; or a string that names one of
+                any language, ``'native:libfoo.so:fn'``, ``'gjs:file:///path/module.js#name'``,
+                ``'python:module:name'``; None for the methods of a subclass.
             params: its argument, pickled when the worker runs; for a string, what every language
                 knows.
 
@@ -392,9 +448,19 @@ class Workers(Application):
         if type(self).update is not Workers.update:
             def update(id: Any, value: Any) -> None:
                 job.dispatch(self.update, id, value)
+
+        def take_turn(name: Any, value: Any) -> None:
+            try:
+                result = job.outcome.take_turn(name, value, update)
+            except GError as error:
+                state.native.fail(name, error)
+            else:
+                job.notify(self.on_turn, job.outcome.get_id(name), result)
+
         native.handlers = connect(self, state.native, job, job.outcome,
                                   keep_result(self, job, update),
-                                  methods=['update'] if update is not None else [])
+                                  methods=['on_turn'] + ['update'] * (update is not None),
+                                  take_turn=take_turn)
         state.n_runs += 1
 
     def _read(self, function: Callable[[Any], Any], items: Iterable[Any], chunksize: int | None
@@ -459,10 +525,8 @@ class Workers(Application):
             if isinstance(entry.method, str):
                 return _payload.dump(entry.params, None)
             seed = self._gmproc.derive_seed(self.seed, entry.index)
-            work, params = entry.method, entry.params
-            if work is None:
-                work, params = _task.ProcessOf(self), (id, params)
-            return _task.Task(work, id, params, entry.index, seed).pack(setting)
+            work = entry.method if entry.method is not None else self
+            return _task.Task(work, id, entry.params, entry.index, seed).pack(setting)
         except BadPayload as reason:
             raise describe_payload_error(f'Worker {id!r}', id, reason) from reason.__cause__
 

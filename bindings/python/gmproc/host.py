@@ -5,9 +5,9 @@
 
 Applications in Python send functions and classes along, pickled; others name them in targets:
 ``python:module:name``, with dots in both parts as need be, or ``python:/path/of/script.py:name``.
-Such a function takes one argument, the parameters. Such a class is a ServerWorker or ClientWorker,
-of this package, or one of PyGObject's from Gmp, which may be a Gmp.Workers too. Their values are
-then what every language knows.
+Such a function takes one argument, the parameters. Such a class is a Workers, ServerWorker or
+ClientWorker, of this package, or one of PyGObject's from Gmp. Their values are then what every
+language knows.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from functools import partial
 
 import _gmproc
 
-from . import _main_module, _payload, _task, _warm
-from ._adapters import Life, close_loop, complete, dump_result, enter, fail
+from . import _main_module, _payload, _task, _turns, _warm
+from ._adapters import Life, close_loop, complete, enter, fail
 from ._errors import BadPayload, flush_output
 from ._gerror import ErrorCode, make_gerror
 from ._worker import ClientWorker, ServerWorker, _Process
+from ._workers import Workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class Host:
         _Process.runtime = 'python'
         task = _task.unpack(params)
         enter(task)
-        if target == _task.FUNCTION:
+        if target == _task.FUNCTION and isinstance(task.work, Workers):
+            self._work = partial(_turns.live, task.work, task.id, task.params)
+        elif target == _task.FUNCTION:
             self._work = partial(task.work, task.params)
         elif target == _task.SERVER:
             self._work = partial(_gmproc.new_server, Life(task.work(), task.params, task.ids))
@@ -130,6 +133,9 @@ class Host:
         elif _gmproc.is_workers_type(kind):
             self._is_function = self._is_object = True
             self._work = kind
+        elif Workers in bases:
+            self._is_function = True
+            self._work = partial(_turns.live, kind(), int(id), _load_params(params))
         elif ServerWorker in bases:
             self._work = partial(_gmproc.new_server, Life(kind(), _load_params(params), {}))
         elif ClientWorker in bases:
@@ -151,7 +157,7 @@ class Host:
                               'clients, and no function')
         try:
             value = complete(self._take_work()())
-            return value if self._is_object else dump_result(value)
+            return value if self._is_object else _turns.run(value)
         finally:
             close_loop()
 

@@ -158,6 +158,25 @@ workers_run_again (PyObject *self,
   Py_RETURN_NONE;
 }
 
+static PyObject *
+workers_fail (PyObject *self,
+              PyObject *args)
+{
+  GmpWorkers *workers = native_object_get (self);
+  g_autoptr (GError) reason = NULL;
+  PyObject *object;
+  gboolean result;
+  int id;
+
+  if (!PyArg_ParseTuple (args, "iO:fail", &id, &object))
+    return NULL;
+  native_to_gerror (object, &reason);
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_workers_fail (workers, id, reason, NULL);
+  Py_END_ALLOW_THREADS
+  return PyBool_FromLong (result);
+}
+
 /* NULL with an exception for what is no list of int. */
 static int *
 get_ids (PyObject *list,
@@ -287,6 +306,7 @@ static PyMethodDef workers_methods[] = {
   { "hold", workers_hold, METH_VARARGS, NULL },
   { "wake", workers_wake, METH_NOARGS, NULL },
   { "release", workers_release, METH_NOARGS, NULL },
+  { "fail", workers_fail, METH_VARARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };

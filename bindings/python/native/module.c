@@ -130,10 +130,10 @@ get_tag (PyObject *module G_GNUC_UNUSED,
   return native_get_params (boxed, &variant) ? native_get_tag (variant) : NULL;
 }
 
-/* From inside a worker. */
+/* From inside a worker. @send may wait until the application has read what came before. */
 static PyObject *
-report (PyObject *module G_GNUC_UNUSED,
-        PyObject *boxed)
+send_report (PyObject  *boxed,
+             gboolean (*send) (GVariant *, GError **))
 {
   g_autoptr (GVariant) value = NULL;
   GError *error = NULL;
@@ -141,13 +141,26 @@ report (PyObject *module G_GNUC_UNUSED,
 
   if (!native_get_params (boxed, &value))
     return NULL;
-  /* It waits where the application is slow to read. */
   Py_BEGIN_ALLOW_THREADS
-  is_sent = gmp_worker_report (value, &error);
+  is_sent = send (value, &error);
   Py_END_ALLOW_THREADS
   if (!is_sent)
     return native_raise (error);
   Py_RETURN_NONE;
+}
+
+static PyObject *
+report (PyObject *module G_GNUC_UNUSED,
+        PyObject *boxed)
+{
+  return send_report (boxed, gmp_worker_report);
+}
+
+static PyObject *
+report_turn (PyObject *module G_GNUC_UNUSED,
+             PyObject *boxed)
+{
+  return send_report (boxed, gmp_worker_report_turn);
 }
 
 static PyObject *
@@ -243,6 +256,7 @@ static PyMethodDef methods[] = {
   { "getenv", read_variable, METH_O, NULL },
   { "get_tag", get_tag, METH_O, NULL },
   { "report", report, METH_O, NULL },
+  { "report_turn", report_turn, METH_O, NULL },
   { "is_worker", is_worker, METH_NOARGS, NULL },
   { "is_worker_type", is_worker_type, METH_O, NULL },
   { "is_workers_type", is_workers_type, METH_O, NULL },
