@@ -7,6 +7,7 @@
 #include "gmp-test.h"
 
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 /* In seconds: a limit, and for how long the loop is held up. */
@@ -15,6 +16,8 @@
 
 #define N_FLOODING 8
 #define N_REPORTS  1000
+
+#define N_RUNS 1000
 
 static void
 sleep_for (double seconds)
@@ -268,6 +271,72 @@ test_priority (void)
   run_beside (G_PRIORITY_HIGH_IDLE, G_PRIORITY_HIGH_IDLE + 20);
 }
 
+/* The application's main thread alone, in microseconds: whatever else this machine does. */
+static gint64
+get_own_time (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &time);
+  return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
+typedef struct {
+  guint n_left;
+  gint64 last;
+  gint64 worst;
+} Many;
+
+static gboolean
+turn_cb (gpointer user_data)
+{
+  Many *many = user_data;
+  gint64 now = get_own_time ();
+
+  many->worst = MAX (many->worst, now - many->last);
+  many->last = now;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+many_ran_cb (GObject      *workers,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  Many *many = user_data;
+  g_autoptr (GVariant) results = NULL;
+  GError *error = NULL;
+
+  results = gmp_workers_run_finish (GMP_WORKERS (workers), result, &error);
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "0");
+  many->n_left--;
+}
+
+/* As many runs at once as nobody waits for: the loop comes up for air between their processes. */
+static void
+test_many_runs (void)
+{
+  const guint n_runs = gmp_test_is_stretched () ? 50 : N_RUNS;
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (g_object_unref);
+  g_autoptr (GSource) source = g_timeout_source_new (1);
+  Many many = { n_runs, get_own_time (), 0 };
+
+  g_source_set_callback (source, turn_cb, &many, NULL);
+  g_source_set_priority (source, G_PRIORITY_HIGH_IDLE + 20);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  for (guint i = 0; i < n_runs; i++)
+    {
+      g_ptr_array_add (all, gmp_workers_new ());
+      gmp_test_add_worker (all->pdata[i], 1, report_and_return, g_variant_new_int32 (0));
+      gmp_workers_run_async (all->pdata[i], NULL, 0, NULL, many_ran_cb, &many);
+    }
+  while (many.n_left > 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  g_source_destroy (source);
+  g_assert_cmpint (many.worst, <, (gint64) (gmp_test_stretch (0.1) * G_USEC_PER_SEC));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -279,5 +348,6 @@ main (int    argc,
   gmp_test_add ("/main-loop/stopped", test_stopped);
   gmp_test_add ("/main-loop/window", test_window);
   gmp_test_add ("/main-loop/priority", test_priority);
+  gmp_test_add ("/main-loop/many-runs", test_many_runs);
   return g_test_run ();
 }

@@ -10,6 +10,7 @@ import threading
 import weakref
 
 import pytest
+from conftest import list_children
 from gmproc import (ClientServer, ClientWorker, Run, ServerWorker, Workers, WorkerError,
                     report)
 from test_client_server import Application, BrokenApplication, Echo, Endless, Once
@@ -42,6 +43,26 @@ def on_asyncio(function):
         asyncio.run(asyncio.wait_for(function(), 80))
     test.__name__ = function.__name__
     return test
+
+
+@on_asyncio
+async def test_many_runs_at_once():
+    """They begin one by one while the loop turns, and not in the middle of this."""
+    n_threads = threading.active_count()
+    turns = []
+    n = 60
+
+    async def count_turns():
+        while True:
+            turns.append(threading.active_count())
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    runs = [make_workers(same).run_async() for _ in range(n)]
+    assert threading.active_count() == n_threads and not list_children()
+    assert await asyncio.gather(*runs) == [{0: 0}] * n
+    counting.cancel()
+    assert len(turns) > n and max(turns) == n_threads + 1
 
 
 @on_asyncio
@@ -213,14 +234,6 @@ def test_coroutines_that_nobody_awaits_are_refused():
         Asynchronous().run()
     with pytest.raises(TypeError, match='<lambda> is a coroutine function'):
         make_workers(same, on_result=lambda *event: on_result(*event)).run()
-
-
-@on_asyncio
-async def test_asyncio_many_at_once_share_a_thread():
-    n_threads = threading.active_count()
-    runs = [make_workers(same).run_async() for _ in range(50)]
-    assert threading.active_count() == n_threads + 1
-    assert await asyncio.gather(*runs) == [{0: 0}] * 50
 
 
 ENDS = """

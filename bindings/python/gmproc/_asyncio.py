@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import contextvars
 import inspect
 import weakref
 from concurrent.futures import Future
+from functools import partial
+
+import _gmproc
 
 from ._errors import trim
 from ._run import Job
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
 _threads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Thread] = \
+    weakref.WeakKeyDictionary()
+# Runs that have not begun yet.
+_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop,
+                                    collections.deque[Callable[[], None]]] = \
     weakref.WeakKeyDictionary()
 
 
@@ -111,15 +119,38 @@ def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None])
         thread = None
 
 
+def _begin_next(loop: asyncio.AbstractEventLoop) -> None:
+    waiting = _waiting[loop]
+    waiting.popleft()()
+    if waiting:
+        loop.call_soon(_begin_next, loop)
+
+
+def _begin_soon(loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
+    """One run begins in a turn of the loop, however many there are. Those who ask for many at once
+    are not held up either: the thread of the runs would contend with them for the interpreter."""
+    waiting = _waiting.setdefault(loop, collections.deque())
+    waiting.append(begin)
+    if len(waiting) == 1:
+        loop.call_soon(_begin_next, loop)
+
+
 def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
     future = loop.create_future()
+
+    def begin() -> None:
+        try:
+            _start(job, loop, ended)
+        except BaseException as error:
+            _gmproc.complete(partial(job.end, None))
+            future.set_exception(error)
 
     def ended() -> None:
         # Nobody waits where the loop was closed.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 
-    _start(job, loop, ended)
+    _begin_soon(loop, begin)
     task = loop.create_task(_wait(job, future))
     # A task that is cancelled before it has begun never comes to its own code.
     task.add_done_callback(lambda _task: job.cancel())

@@ -101,8 +101,11 @@ class Thread:
     def _turn(self) -> None:
         self._context.push()
         while self._is_needed():
-            while self._calls:
+            # One at a time, so that many runs that begin leave each other their turns.
+            if self._calls:
                 self._calls.popleft()()
+            if self._calls:
+                self._context.wakeup()
             if self._is_needed():
                 self._context.iterate()
         self._context.pop()
