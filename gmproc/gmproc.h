@@ -16,6 +16,7 @@
 #include "base/gmp-variant.h"
 #include "base/gmp-version.h"
 #include "worker/gmp-worker.h"
+#include "worker/gmp-request.h"
 #include "worker/gmp-server-worker.h"
 #include "worker/gmp-client-worker.h"
 #include "host/gmp-init.h"

@@ -156,6 +156,70 @@ gmp_client_server_real_client_failed (GmpClientServer *self G_GNUC_UNUSED,
   return TRUE;
 }
 
+/**
+ * GmpClientServerClass::request:
+ * @self: the application as server
+ * @request: a client's request
+ * @error: return location for an error
+ *
+ * Takes one request, which is answered with [method@Gmp.Request.respond], here or later: from the
+ * main loop, or from a thread. A request that is to be answered later has to be referenced. An
+ * error ends the run.
+ *
+ * The default responds with what `process` returns.
+ *
+ * Returns: %TRUE on success; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_request (GmpClientServer *self,
+                                GmpRequest      *request,
+                                GError         **error)
+{
+  GVariant *response;
+  GError *local = NULL;
+
+  GMP_GUARD (response, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self,
+             gmp_request_get_client_id (request), gmp_request_get_value (request), &local);
+  return gmp_request_respond_with (request, response, local, error);
+}
+
+/**
+ * GmpClientServerClass::process_batch:
+ * @self: the application as server
+ * @requests: (element-type GmpRequest): at least one request, each of another client, in the order
+ *   that they came in
+ * @error: return location for an error
+ *
+ * Takes several requests at once; overriding it turns batches on, which are complete as
+ * [property@Gmp.ClientServer:batch-size] and [property@Gmp.ClientServer:batch-timeout] say. Each is
+ * answered with [method@Gmp.Request.respond], here or later; one that is to be answered later has
+ * to be referenced. An error ends the run.
+ *
+ * The default calls `request` for each.
+ *
+ * Returns: %TRUE on success; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_client_server_real_process_batch (GmpClientServer *self,
+                                      GPtrArray       *requests,
+                                      GError         **error)
+{
+  GError *local = NULL;
+  gboolean ignored G_GNUC_UNUSED;
+
+  for (guint i = 0; i < requests->len && local == NULL; i++)
+    GMP_GUARD (ignored, GMP_CLIENT_SERVER_GET_CLASS (self)->request, self, requests->pdata[i],
+               &local);
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
 static gboolean
 call_start (gpointer  self,
             GVariant *params,
@@ -176,6 +240,28 @@ call_process (gpointer    self,
   GVariant *result;
 
   GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process, self, client_id, request, error);
+  return result;
+}
+
+static gboolean
+call_request (gpointer    self,
+              GmpRequest *request,
+              GError    **error)
+{
+  gboolean result;
+
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->request, self, request, error);
+  return result;
+}
+
+static gboolean
+call_process_batch (gpointer   self,
+                    GPtrArray *requests,
+                    GError   **error)
+{
+  gboolean result;
+
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->process_batch, self, requests, error);
   return result;
 }
 
@@ -224,13 +310,22 @@ call_client_failed (gpointer      self,
 
 /* The life cycle's way to the methods. %NULL where no subclass has made itself a server. */
 const GmpServerMethods *
-gmp_client_server_get_methods (GmpClientServer *self)
+gmp_client_server_get_methods (GmpClientServer *self,
+                               GmpServerMode   *mode)
 {
   static const GmpServerMethods methods = {
-    call_start, call_process, call_wait, call_done, call_finish, call_client_failed,
+    call_start, call_process, call_request, call_process_batch, call_wait, call_done, call_finish,
+    call_client_failed,
   };
+  GmpClientServerClass *klass = GMP_CLIENT_SERVER_GET_CLASS (self);
 
-  if (GMP_CLIENT_SERVER_GET_CLASS (self)->process == gmp_client_server_real_process)
+  if (klass->process_batch != gmp_client_server_real_process_batch)
+    *mode = GMP_SERVER_BATCHES;
+  else if (klass->request != gmp_client_server_real_request)
+    *mode = GMP_SERVER_KEEPS;
+  else if (klass->process != gmp_client_server_real_process)
+    *mode = GMP_SERVER_ANSWERS;
+  else
     return NULL;
   return &methods;
 }
@@ -246,4 +341,6 @@ gmp_client_server_install_methods (GmpClientServerClass *klass)
   klass->finish = gmp_client_server_real_finish;
   klass->update = gmp_client_server_real_update;
   klass->client_failed = gmp_client_server_real_client_failed;
+  klass->request = gmp_client_server_real_request;
+  klass->process_batch = gmp_client_server_real_process_batch;
 }

@@ -23,6 +23,7 @@ typedef struct {
   char *server_target; /* (nullable) */
   guint generation;    /* of the process that session, context and cache are of */
   guint64 shared_memory_limit;
+  GmpBatchRule batch_rule; /* where the application is the server */
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the last run, or the one that is */
   GMainContext *context; /* (nullable): for runs that block */
@@ -34,7 +35,8 @@ void                    gmp_client_server_forget          (GmpClientServer *self
 GmpServerSession       *gmp_client_server_new_session     (GmpClientServer *self,
                                                            GError         **error);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);
-const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self);
+const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self,
+                                                           GmpServerMode   *mode);
 void                    gmp_client_server_install_methods (GmpClientServerClass *klass);
 
 G_END_DECLS

@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
+#include "worker/gmp-server-worker.h"
 
 /**
  * GmpClientServer:
@@ -36,6 +37,9 @@
  * itself: on the main loop of the run, a request at a time, with its own `start`, `wait`, `done`
  * and `finish`. These methods should not block in an application that has a window.
  *
+ * In place of `process` it may override `request` or `process_batch`, for answers that come later,
+ * as [class@Gmp.ServerWorker] describes.
+ *
  * An object belongs to one thread at a time.
  *
  * Since: 0.1
@@ -49,6 +53,8 @@ enum {
   PROP_SERVER_TYPE,
   PROP_SERVER_TARGET,
   PROP_SHARED_MEMORY_LIMIT,
+  PROP_BATCH_SIZE,
+  PROP_BATCH_TIMEOUT,
   PROP_RESULTS,
   PROP_SERVER_RESULT,
   N_PROPS
@@ -148,6 +154,14 @@ gmp_client_server_get_property (GObject    *object,
       g_value_set_uint64 (value, priv->shared_memory_limit);
       break;
 
+    case PROP_BATCH_SIZE:
+      g_value_set_uint (value, priv->batch_rule.size);
+      break;
+
+    case PROP_BATCH_TIMEOUT:
+      g_value_set_double (value, priv->batch_rule.timeout);
+      break;
+
     case PROP_RESULTS:
       g_value_take_variant (value, gmp_client_server_get_results (self));
       break;
@@ -188,6 +202,12 @@ gmp_client_server_set_property (GObject      *object,
         }
       break;
 
+    case PROP_BATCH_SIZE:
+    case PROP_BATCH_TIMEOUT:
+      if (gmp_batch_rule_set (&priv->batch_rule, value))
+        g_object_notify_by_pspec (object, pspec);
+      break;
+
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -224,6 +244,25 @@ gmp_client_server_set_property (GObject      *object,
  */
 
 /**
+ * GmpClientServer:batch-size:
+ *
+ * Where the application is the server, and overrides `process_batch`: how many requests that gets
+ * at once; 0, the default, is as many as there are clients. It may change at any time, and counts
+ * for the batch that is being gathered.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpClientServer:batch-timeout:
+ *
+ * Where the application is the server, and overrides `process_batch`: how many seconds the first
+ * request of a batch waits for others at most. 0, the default, is no limit.
+ *
+ * Since: 0.1
+ */
+
+/**
  * GmpClientServer:results: (getter get_results)
  *
  * What the clients' `finish` returned in the last run, as `a{sv}`, without those that failed.
@@ -255,6 +294,12 @@ install_properties (GObjectClass *object_class)
   properties[PROP_SHARED_MEMORY_LIMIT] =
     g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
                          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  properties[PROP_BATCH_SIZE] = g_param_spec_uint ("batch-size", NULL, NULL, 0, G_MAXUINT, 0,
+                                                   GMP_BATCH_PARAM_FLAGS);
+
+  properties[PROP_BATCH_TIMEOUT] = g_param_spec_double ("batch-timeout", NULL, NULL, 0, G_MAXDOUBLE,
+                                                        0, GMP_BATCH_PARAM_FLAGS);
 
   properties[PROP_RESULTS] = g_param_spec_variant ("results", NULL, NULL, G_VARIANT_TYPE_VARDICT,
                                                    NULL, read_flags);
@@ -368,7 +413,8 @@ set_server (GmpClientServer  *self,
             GError          **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
-  const GmpServerMethods *methods = gmp_client_server_get_methods (self);
+  GmpServerMode mode;
+  const GmpServerMethods *methods = gmp_client_server_get_methods (self, &mode);
   g_autofree char *target = NULL;
 
   if (priv->server_target != NULL)
@@ -376,7 +422,7 @@ set_server (GmpClientServer  *self,
   if (priv->server_type == G_TYPE_NONE)
     {
       if (methods != NULL)
-        return gmp_server_session_set_methods (session, methods, error);
+        return gmp_server_session_set_methods (session, methods, mode, &priv->batch_rule, error);
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "There is no server: give a server type, or a subclass of %s that "
                    "overrides process",

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "application/gmp-runner.h"
+#include "worker/gmp-request.h"
 
 G_BEGIN_DECLS
 
@@ -24,6 +25,8 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CL
  * @finish: called once, at the end
  * @update: takes what a client reported
  * @client_failed: told of a client that has failed
+ * @request: takes one request, to be answered now or later
+ * @process_batch: takes several requests at once
  *
  * What a subclass overrides that serves its clients itself, in the application. With a server type
  * only @update is called.
@@ -56,9 +59,15 @@ struct _GmpClientServerClass
                               const char      *client_id,
                               const GError    *reason,
                               GError         **error);
+  gboolean  (*request)       (GmpClientServer *self,
+                              GmpRequest      *request,
+                              GError         **error);
+  gboolean  (*process_batch) (GmpClientServer *self,
+                              GPtrArray       *requests,
+                              GError         **error);
 
   /*< private >*/
-  gpointer _reserved[8];
+  gpointer _reserved[6];
 };
 
 GMP_PUBLIC GmpClientServer *gmp_client_server_new                (GType                server_type);

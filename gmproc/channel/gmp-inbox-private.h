@@ -11,7 +11,8 @@
 G_BEGIN_DECLS
 
 /* A server has one with a channel for each client; a client has one with a single channel. It is
- * used in one thread; another may add channels, tell who is gone, ring, and ask who is there. */
+ * used in one thread; another may add channels, tell who is gone, post, ring, and ask who is
+ * there. */
 typedef struct _GmpInbox GmpInbox;
 
 typedef enum {
@@ -20,6 +21,7 @@ typedef enum {
   GMP_INBOX_CLOSED,  /* one channel has ended, for good; its error says why */
   GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error says why it ended */
   GMP_INBOX_RENEWED, /* there is a channel to a peer that was restarted */
+  GMP_INBOX_POSTED,  /* something of gmp_inbox_post() was sent */
   GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
   GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
   GMP_INBOX_TIMED_OUT
@@ -62,6 +64,8 @@ void           gmp_inbox_set_belief    (GmpInbox     *self,
 void           gmp_inbox_set_timeout   (GmpInbox     *self,
                                         double        seconds);
 double         gmp_inbox_get_timeout   (GmpInbox *self);
+void           gmp_inbox_set_deadline  (GmpInbox     *self,
+                                        gint64        deadline);
 void           gmp_inbox_set_value_limit (GmpInbox   *self,
                                           guint64     limit);
 guint          gmp_inbox_get_n_open    (GmpInbox *self);
@@ -74,6 +78,11 @@ GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
                                         GmpMail      *mail);
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
                                         GmpMail      *mail);
+gboolean       gmp_inbox_post          (GmpInbox     *self,
+                                        GmpChannel   *channel,
+                                        GVariant     *payload,
+                                        const GError *reason,
+                                        GError      **error);
 gboolean       gmp_inbox_has_unsent    (GmpInbox *self);
 gboolean       gmp_inbox_flush         (GmpInbox     *self,
                                         GError      **error);

@@ -11,6 +11,7 @@
 #include "base/gmp-signals-private.h"
 #include "base/gmp-time-limit-private.h"
 #include "channel/gmp-spin-private.h"
+#include "channel/gmp-value-private.h"
 
 #include <sys/epoll.h>
 
@@ -30,6 +31,13 @@ typedef struct {
   gboolean is_gone;    /* for good */
 } Slot;
 
+/* What another thread has to send. */
+typedef struct {
+  GmpChannel *channel;
+  GVariant *payload; /* (nullable) */
+  GError *reason;    /* (nullable): the channel is closed for it */
+} Post;
+
 struct _GmpInbox
 {
   guint generation;  /* of this process, by gmp_fork_get_generation() */
@@ -39,6 +47,7 @@ struct _GmpInbox
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
   GmpInboxBelief belief;
   gint64 timeout;    /* in microseconds; 0: none */
+  gint64 deadline;   /* in monotonic time; -1: none */
   guint64 value_limit; /* of all channels, in bytes; 0: none */
   guint next;        /* where the next search begins, so that no client starves */
   guint n_looks;
@@ -50,7 +59,8 @@ struct _GmpInbox
 
   GMutex lock;
   GPtrArray *added; /* of Slot; under lock */
-  int has_added;    /* atomic */
+  GPtrArray *posts; /* of Post; under lock */
+  int has_added;    /* atomic: either of them */
   int n_open;       /* atomic: the open ones, and those of the added that will be; set under lock */
 };
 
@@ -65,6 +75,17 @@ slot_free (gpointer data)
   g_free (slot);
 }
 
+static void
+post_free (gpointer data)
+{
+  Post *post = data;
+
+  g_object_unref (post->channel);
+  g_clear_pointer (&post->payload, g_variant_unref);
+  g_clear_error (&post->reason);
+  g_free (post);
+}
+
 GmpInbox *
 gmp_inbox_new (GError **error)
 {
@@ -77,10 +98,12 @@ gmp_inbox_new (GError **error)
   self->generation = gmp_fork_get_generation ();
   self->doorbell = g_steal_pointer (&doorbell);
   self->signal_fd = -1;
+  self->deadline = -1;
   g_mutex_init (&self->lock);
   self->open = g_ptr_array_new_with_free_func (slot_free);
   self->closed = g_ptr_array_new_with_free_func (slot_free);
   self->added = g_ptr_array_new_with_free_func (slot_free);
+  self->posts = g_ptr_array_new_with_free_func (post_free);
   return self;
 }
 
@@ -91,6 +114,7 @@ gmp_inbox_free (GmpInbox *self)
   g_ptr_array_unref (self->open);
   g_ptr_array_unref (self->closed);
   g_ptr_array_unref (self->added);
+  g_ptr_array_unref (self->posts);
   g_clear_error (&self->last_word);
   g_mutex_clear (&self->lock);
   gmp_doorbell_unref (self->doorbell);
@@ -191,7 +215,8 @@ gmp_inbox_set_belief (GmpInbox      *self,
   self->belief = belief;
 }
 
-/* How many seconds gmp_inbox_take() waits at most; 0 for no limit. */
+/* How many seconds gmp_inbox_take() waits at most; 0 for no limit. Time in which this process was
+ * stopped does not count, but it does for a deadline, which comes before this. */
 void
 gmp_inbox_set_timeout (GmpInbox *self,
                        double    seconds)
@@ -203,6 +228,14 @@ double
 gmp_inbox_get_timeout (GmpInbox *self)
 {
   return self->timeout / (double) G_USEC_PER_SEC;
+}
+
+/* When gmp_inbox_take() returns at the latest, in monotonic time; -1 for no limit. */
+void
+gmp_inbox_set_deadline (GmpInbox *self,
+                        gint64    deadline)
+{
+  self->deadline = deadline;
 }
 
 /* How many bytes a value may have that comes or goes by any of the channels; 0 for no limit. To be
@@ -257,14 +290,34 @@ adopt (GmpInbox *self,
   slot_free (news);
 }
 
-/* Called where no message is out, for channels that were replaced are dropped here. The way of a
- * message takes no lock. */
+/* A payload was checked when it was posted. */
 static void
+send_post (gpointer data,
+           gpointer user_data G_GNUC_UNUSED)
+{
+  Post *post = data;
+
+  if (post->reason != NULL)
+    gmp_channel_close (post->channel, post->reason);
+  else
+    gmp_channel_send (post->channel, post->payload, NULL);
+}
+
+/* Called where no message is out, for channels that were replaced are dropped here. The way of a
+ * message takes no lock. Returns whether something was sent that another thread had to send. */
+static gboolean
 adopt_added (GmpInbox *self)
 {
+  g_autoptr (GPtrArray) posts = NULL;
+
   if (!g_atomic_int_get (&self->has_added))
-    return;
+    return FALSE;
   g_mutex_lock (&self->lock);
+  if (self->posts->len > 0)
+    {
+      posts = g_steal_pointer (&self->posts);
+      self->posts = g_ptr_array_new_with_free_func (post_free);
+    }
   for (guint i = 0; i < self->added->len; i++)
     adopt (self, self->added->pdata[i]);
   g_ptr_array_set_free_func (self->added, NULL);
@@ -273,6 +326,9 @@ adopt_added (GmpInbox *self)
   g_atomic_int_set (&self->has_added, FALSE);
   g_atomic_int_set (&self->n_open, (int) self->open->len);
   g_mutex_unlock (&self->lock);
+  if (posts != NULL)
+    g_ptr_array_foreach (posts, send_post, NULL);
+  return posts != NULL;
 }
 
 static Slot *
@@ -448,7 +504,8 @@ gmp_inbox_try_take (GmpInbox *self,
 
   if (gmp_inbox_is_inherited (self))
     return GMP_INBOX_EMPTY;
-  adopt_added (self);
+  if (adopt_added (self))
+    return GMP_INBOX_POSTED;
   n = self->open->len;
   for (guint i = 0; i < n; i++)
     {
@@ -589,16 +646,46 @@ gmp_inbox_take (GmpInbox *self,
       /* A ring is told once, so after one the channels have to be looked at again. */
       if (++self->n_looks % LOOK_EVERY == 0 && gmp_doorbell_wait (self->doorbell, 0))
         continue;
-      if (gmp_spin_turn (&self->spin) || sleep_until_rung (self, limit.end))
+      if (gmp_spin_turn (&self->spin) ||
+          sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
         continue;
-      if (!gmp_time_limit_goes_on (&limit, g_get_monotonic_time ()))
-        return gmp_inbox_try_take (self, mail) == GMP_INBOX_PAYLOAD ? GMP_INBOX_PAYLOAD
-                                                                    : GMP_INBOX_TIMED_OUT;
+      if (self->deadline != -1 || !gmp_time_limit_goes_on (&limit, g_get_monotonic_time ()))
+        {
+          status = gmp_inbox_try_take (self, mail);
+          return status != GMP_INBOX_EMPTY ? status : GMP_INBOX_TIMED_OUT;
+        }
       /* The steps are shorter than the silence after which memory is given back. */
       if (gmp_time_limit_get_elapsed (&limit) >= GMP_INBOX_SILENCE * 1000)
         gmp_inbox_trim (self);
     }
   return GMP_INBOX_STOPPED;
+}
+
+/* Has the thread that takes send @payload (nullable) to @channel, or close that for @reason
+ * (nullable). Called in any thread. */
+gboolean
+gmp_inbox_post (GmpInbox     *self,
+                GmpChannel   *channel,
+                GVariant     *payload,
+                const GError *reason,
+                GError      **error)
+{
+  Post *post;
+
+  if (payload != NULL && (!gmp_value_check_sendable (payload, error) ||
+                          !gmp_value_check_size (g_variant_get_size (payload), self->value_limit,
+                                                 GMP_ERROR_BAD_PAYLOAD, error)))
+    return FALSE;
+  post = g_new0 (Post, 1);
+  post->channel = g_object_ref (channel);
+  post->payload = payload != NULL ? g_variant_ref (payload) : NULL;
+  post->reason = reason != NULL ? g_error_copy (reason) : NULL;
+  g_mutex_lock (&self->lock);
+  g_ptr_array_add (self->posts, post);
+  g_atomic_int_set (&self->has_added, TRUE);
+  g_mutex_unlock (&self->lock);
+  gmp_doorbell_ring (self->doorbell);
+  return TRUE;
 }
 
 /* Whether something that was sent waits for room. */

@@ -8,7 +8,7 @@
 
 #include "base/gmp-options-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
-#include "worker/gmp-life-cycle-private.h"
+#include "worker/gmp-server-cycle-private.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +22,8 @@ typedef void (*GmpLocalServerEnded) (GVariant *value,
 
 GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 gpointer                server,
+                                                GmpServerMode           mode,
+                                                const GmpBatchRule     *rule,
                                                 const GmpOptions       *options,
                                                 GmpLocalServerEnded     ended,
                                                 gpointer                user_data,

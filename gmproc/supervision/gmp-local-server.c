@@ -10,13 +10,13 @@
 
 struct _GmpLocalServer
 {
-  const GmpServerMethods *methods;
-  gpointer server;
+  GmpServerCycle cycle;
   GmpLocalServerEnded ended;
   gpointer user_data;
   GmpInbox *inbox;
   int priority;          /* of requests in the main context */
   GSource *source;       /* (nullable): not started, or ended */
+  GSource *limit_source; /* (nullable): for the deadline of a batch */
   gboolean is_calling;   /* code of the user, which may run the main loop */
   GError *kept;          /* (nullable): of gmp_local_server_fail() meanwhile */
   gboolean asked_done;   /* in this turn */
@@ -24,9 +24,16 @@ struct _GmpLocalServer
   gboolean was_stopped;
 };
 
+typedef struct {
+  GSource source;
+  GmpLocalServer *server;
+} LimitSource;
+
 GmpLocalServer *
 gmp_local_server_new (const GmpServerMethods *methods,
                       gpointer                server,
+                      GmpServerMode           mode,
+                      const GmpBatchRule     *rule,
                       const GmpOptions       *options,
                       GmpLocalServerEnded     ended,
                       gpointer                user_data,
@@ -38,8 +45,7 @@ gmp_local_server_new (const GmpServerMethods *methods,
   if (inbox == NULL)
     return NULL;
   self = g_new0 (GmpLocalServer, 1);
-  self->methods = methods;
-  self->server = server;
+  gmp_server_cycle_init (&self->cycle, methods, server, inbox, mode, rule);
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
@@ -55,6 +61,8 @@ void
 gmp_local_server_free (GmpLocalServer *self)
 {
   gmp_source_clear (&self->source);
+  gmp_source_clear (&self->limit_source);
+  gmp_server_cycle_clear (&self->cycle);
   gmp_inbox_free (self->inbox);
   g_clear_error (&self->kept);
   g_free (self);
@@ -107,7 +115,8 @@ gmp_local_server_fail (GmpLocalServer *self,
       return;
     }
   gmp_source_clear (&self->source);
-  gmp_life_cycle_abandon (self->inbox, error);
+  gmp_source_clear (&self->limit_source);
+  gmp_server_cycle_abandon (&self->cycle, error);
   self->ended (NULL, error, self->user_data);
 }
 
@@ -126,7 +135,8 @@ finish (GmpLocalServer *self)
   GError *error = NULL;
 
   gmp_source_clear (&self->source);
-  value = gmp_life_cycle_finish (self->methods, self->server, self->inbox, &error);
+  gmp_source_clear (&self->limit_source);
+  value = gmp_server_cycle_finish (&self->cycle, &error);
   self->ended (value, error, self->user_data);
 }
 
@@ -137,25 +147,54 @@ take_turn (GmpLocalServer *self,
 {
   g_auto (GmpMail) mail = { 0, };
   GmpInboxStatus status = GMP_INBOX_EMPTY;
+  gint64 deadline = self->cycle.deadline;
   gboolean is_done = FALSE;
 
   if (self->was_stopped)
     is_done = TRUE;
   else if (!self->asked_done)
-    is_done = gmp_life_cycle_is_done (self->methods, self->server, self->inbox, error);
+    is_done = gmp_server_cycle_is_done (&self->cycle, error);
   self->asked_done = TRUE;
   self->is_done |= is_done;
   /* The last responses go before the channels are closed. */
   if (*error == NULL && self->kept == NULL &&
       (!self->is_done || gmp_inbox_has_unsent (self->inbox)))
     status = gmp_inbox_try_take (self->inbox, &mail);
-  if (status != GMP_INBOX_EMPTY)
+  if (!self->is_done && *error == NULL)
+    gmp_server_cycle_handle (&self->cycle, status, &mail, error);
+  /* A batch may also go without a message. */
+  if (status != GMP_INBOX_EMPTY || deadline != self->cycle.deadline)
     self->asked_done = FALSE;
-  if (status == GMP_INBOX_PAYLOAD && !self->is_done)
-    gmp_life_cycle_respond (self->methods, self->server, &mail, error);
-  else if (!self->is_done && *error == NULL)
-    gmp_life_cycle_tell_end (self->methods, self->server, &mail, error);
-  return status != GMP_INBOX_EMPTY;
+  return !self->asked_done;
+}
+
+static gboolean
+limit_dispatch (GSource    *source,
+                GSourceFunc callback G_GNUC_UNUSED,
+                gpointer    user_data G_GNUC_UNUSED)
+{
+  GmpLocalServer *self = ((LimitSource *) source)->server;
+
+  g_source_set_ready_time (source, -1);
+  gmp_inbox_ring (self->inbox);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs limit_funcs = { .dispatch = limit_dispatch };
+
+/* Has the next turn come at the deadline of the batch. */
+static void
+watch_deadline (GmpLocalServer *self)
+{
+  if (self->limit_source == NULL && self->cycle.deadline != -1 && self->source != NULL)
+    {
+      self->limit_source = g_source_new (&limit_funcs, sizeof (LimitSource));
+      ((LimitSource *) self->limit_source)->server = self;
+      g_source_set_priority (self->limit_source, self->priority);
+      g_source_attach (self->limit_source, g_source_get_context (self->source));
+    }
+  if (self->limit_source != NULL)
+    g_source_set_ready_time (self->limit_source, self->cycle.deadline);
 }
 
 static gboolean
@@ -169,6 +208,7 @@ ready_cb (GmpInbox *inbox,
   self->is_calling = TRUE;
   may_be_more = take_turn (self, &error);
   self->is_calling = FALSE;
+  watch_deadline (self);
   if (error == NULL)
     error = g_steal_pointer (&self->kept);
   g_clear_error (&self->kept);
@@ -187,7 +227,7 @@ gmp_local_server_start (GmpLocalServer *self,
                         GVariant       *params,
                         GError        **error)
 {
-  if (!gmp_life_cycle_start (self->methods, self->server, params, error))
+  if (!gmp_server_cycle_start (&self->cycle, params, error))
     return FALSE;
   self->source = gmp_inbox_attach (self->inbox, self->priority, ready_cb, self);
   return TRUE;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "supervision/gmp-supervisor-private.h"
-#include "worker/gmp-life-cycle-private.h"
+#include "worker/gmp-server-cycle-private.h"
 
 G_BEGIN_DECLS
 
@@ -27,6 +27,8 @@ gboolean          gmp_server_session_set_target       (GmpServerSession *self,
                                                        GError          **error);
 gboolean          gmp_server_session_set_methods      (GmpServerSession       *self,
                                                        const GmpServerMethods *methods,
+                                                       GmpServerMode           mode,
+                                                       const GmpBatchRule     *rule,
                                                        GError                **error);
 gboolean          gmp_server_session_add_client       (GmpServerSession *self,
                                                        const char       *id,

@@ -406,14 +406,16 @@ gmp_server_session_set_target (GmpServerSession *self,
   return TRUE;
 }
 
-/* The server is the owner, in this process. */
+/* The server is the owner, in this process. @rule has to stay. */
 gboolean
 gmp_server_session_set_methods (GmpServerSession       *self,
                                 const GmpServerMethods *methods,
+                                GmpServerMode           mode,
+                                const GmpBatchRule     *rule,
                                 GError                **error)
 {
   self->server_runtime = g_strdup (gmp_supervisor_get_options (self->supervisor)->runtime);
-  self->local_server = gmp_local_server_new (methods, self->owner,
+  self->local_server = gmp_local_server_new (methods, self->owner, mode, rule,
                                              gmp_supervisor_get_options (self->supervisor),
                                              local_server_ended, self,
                                              error);

@@ -8,6 +8,8 @@
 
 #include "base/gmp-error.h"
 #include "worker/gmp-guard-private.h"
+#include "worker/gmp-server-cycle-private.h"
+#include "worker/gmp-server-worker-private.h"
 #include "worker/gmp-worker-private.h"
 
 /* Methods of the user are free to return a floating variant. */
@@ -29,18 +31,6 @@ succeeded (GError  *local,
   return FALSE;
 }
 
-gboolean
-gmp_life_cycle_start (const GmpServerMethods *methods,
-                      gpointer                server,
-                      GVariant               *params,
-                      GError                **error)
-{
-  GError *local = NULL;
-
-  methods->start (server, params, &local);
-  return succeeded (local, error);
-}
-
 /* A process that code of the user has forked, and that comes back from it, goes no further here. */
 static gboolean
 check_own (GmpInbox *inbox,
@@ -51,82 +41,6 @@ check_own (GmpInbox *inbox,
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
                        "This process was forked from a worker, and is none itself");
   return FALSE;
-}
-
-/* %TRUE also with an error set. */
-gboolean
-gmp_life_cycle_is_done (const GmpServerMethods *methods,
-                        gpointer                server,
-                        GmpInbox               *inbox,
-                        GError                **error)
-{
-  GError *local = NULL;
-  gboolean done;
-
-  if (gmp_inbox_is_inherited (inbox))
-    return TRUE;
-  done = methods->done (server, &local);
-  /* Without clients no request can come: a loop that waited for one would never end. */
-  return !succeeded (local, error) || done || gmp_inbox_get_n_open (inbox) == 0;
-}
-
-/* One turn: the request in @mail, its response, wait. */
-gboolean
-gmp_life_cycle_respond (const GmpServerMethods *methods,
-                        gpointer                server,
-                        GmpMail                *mail,
-                        GError                **error)
-{
-  g_autoptr (GVariant) response = NULL;
-  GError *local = NULL;
-
-  response = take (methods->process (server, mail->id, mail->payload, &local));
-  if (!succeeded (local, error) || !gmp_channel_send (mail->channel, response, error))
-    return FALSE;
-  if (!gmp_channel_is_inherited (mail->channel))
-    methods->wait (server, &local);
-  return succeeded (local, error);
-}
-
-/* @mail says that a client has ended: the server is told, unless it had finished. */
-gboolean
-gmp_life_cycle_tell_end (const GmpServerMethods *methods,
-                         gpointer                server,
-                         GmpMail                *mail,
-                         GError                **error)
-{
-  GError *local = NULL;
-
-  if (mail->error != NULL && !g_error_matches (mail->error, G_IO_ERROR, G_IO_ERROR_CLOSED))
-    methods->client_failed (server, mail->id, mail->error, &local);
-  return succeeded (local, error);
-}
-
-GVariant *
-gmp_life_cycle_finish (const GmpServerMethods *methods,
-                       gpointer                server,
-                       GmpInbox               *inbox,
-                       GError                **error)
-{
-  g_autoptr (GVariant) result = NULL;
-  g_autoptr (GError) reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
-                                                   "The server is done, and answers no more");
-  GError *local = NULL;
-
-  gmp_inbox_close_all (inbox, reason);
-  result = take (methods->finish (server, &local));
-  return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
-}
-
-/* Ends the clients' requests when the server has failed. */
-void
-gmp_life_cycle_abandon (GmpInbox     *inbox,
-                        const GError *reason)
-{
-  g_autoptr (GError) told = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED, "The server failed: %s",
-                                         reason->message);
-
-  gmp_inbox_close_all (inbox, told);
 }
 
 static gboolean
@@ -149,6 +63,28 @@ server_process (gpointer    self,
   GVariant *result;
 
   GMP_GUARD (result, GMP_SERVER_WORKER_GET_CLASS (self)->process, self, client_id, request, error);
+  return result;
+}
+
+static gboolean
+server_request (gpointer    self,
+                GmpRequest *request,
+                GError    **error)
+{
+  gboolean result;
+
+  GMP_GUARD (result, GMP_SERVER_WORKER_GET_CLASS (self)->request, self, request, error);
+  return result;
+}
+
+static gboolean
+server_process_batch (gpointer   self,
+                      GPtrArray *requests,
+                      GError   **error)
+{
+  gboolean result;
+
+  GMP_GUARD (result, GMP_SERVER_WORKER_GET_CLASS (self)->process_batch, self, requests, error);
   return result;
 }
 
@@ -196,30 +132,29 @@ server_client_failed (gpointer      self,
 }
 
 static const GmpServerMethods server_methods = {
-  server_start, server_process, server_wait, server_done, server_finish, server_client_failed,
+  server_start, server_process, server_request, server_process_batch, server_wait, server_done,
+  server_finish, server_client_failed,
 };
 
 static gboolean
-serve (GmpServerWorker *server,
-       GmpInbox        *inbox,
-       GCancellable    *cancellable,
-       GError         **error)
+serve (GmpServerCycle *cycle,
+       GCancellable   *cancellable,
+       GError        **error)
 {
+  GmpInbox *inbox = cycle->inbox;
   GError *local = NULL;
 
-  while (!gmp_life_cycle_is_done (&server_methods, server, inbox, &local))
+  while (!gmp_server_cycle_is_done (cycle, &local))
     {
       g_auto (GmpMail) mail = { 0, };
-      GmpInboxStatus status = gmp_inbox_take (inbox, &mail);
+      GmpInboxStatus status;
 
+      gmp_inbox_set_deadline (inbox, cycle->deadline);
+      status = gmp_inbox_take (inbox, &mail);
       if (status == GMP_INBOX_INTERRUPTED)
         local = g_steal_pointer (&mail.error);
-      if (status == GMP_INBOX_STOPPED || status == GMP_INBOX_INTERRUPTED)
-        break;
-      if (status == GMP_INBOX_PAYLOAD &&
-          !gmp_life_cycle_respond (&server_methods, server, &mail, &local))
-        break;
-      if (!gmp_life_cycle_tell_end (&server_methods, server, &mail, &local))
+      if (status == GMP_INBOX_STOPPED || status == GMP_INBOX_INTERRUPTED ||
+          !gmp_server_cycle_handle (cycle, status, &mail, &local))
         break;
     }
   /* The last responses, before the channels are closed. */
@@ -238,15 +173,19 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
                            GError         **error)
 {
   g_autoptr (GVariant) result = NULL;
+  GmpServerCycle cycle;
   GError *local = NULL;
 
   gmp_worker_set_inbox (GMP_WORKER (server), inbox);
   gmp_inbox_set_stop (inbox, stop);
-  if (gmp_life_cycle_start (&server_methods, server, params, &local) &&
-      serve (server, inbox, cancellable, &local))
-    result = gmp_life_cycle_finish (&server_methods, server, inbox, &local);
+  gmp_server_cycle_init (&cycle, &server_methods, server, inbox,
+                         gmp_server_worker_get_mode (server),
+                         gmp_server_worker_get_batch_rule (server));
+  if (gmp_server_cycle_start (&cycle, params, &local) && serve (&cycle, cancellable, &local))
+    result = gmp_server_cycle_finish (&cycle, &local);
   if (local != NULL)
-    gmp_life_cycle_abandon (inbox, local);
+    gmp_server_cycle_abandon (&cycle, local);
+  gmp_server_cycle_clear (&cycle);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (GMP_WORKER (server), NULL);
   return succeeded (local, error) ? g_steal_pointer (&result) : NULL;

@@ -4,9 +4,10 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "worker/gmp-server-worker.h"
+#include "worker/gmp-server-worker-private.h"
 
 #include "base/gmp-error.h"
+#include "worker/gmp-guard-private.h"
 #include "worker/gmp-worker-private.h"
 
 /**
@@ -28,20 +29,37 @@
  * exit cleanly. When no client is left no request can come, and the life cycle ends whatever
  * `done` says.
  *
+ * # Answers that come later
+ *
+ * A server that overrides `request` in place of `process` gets each request as a
+ * [class@Gmp.Request], which it answers when it likes: from a thread, or when another client has
+ * asked. One that overrides `process_batch` gets several requests at once. A batch is complete
+ * when [property@Gmp.ServerWorker:batch-size] requests are there, or no more can come because all
+ * other clients wait for answers or have ended; or when its first request has waited for
+ * [property@Gmp.ServerWorker:batch-timeout].
+ *
+ * `wait` is then called after each call of `request` or `process_batch`.
+ *
  * The life cycle is that of the guide to gmproc for Python, of 2020.
  *
  * Since: 0.1
  */
 
+typedef struct {
+  GmpBatchRule batch_rule;
+} GmpServerWorkerPrivate;
+
 enum {
   PROP_0,
   PROP_N_CLIENTS,
+  PROP_BATCH_SIZE,
+  PROP_BATCH_TIMEOUT,
   N_PROPS
 };
 
 static GParamSpec *properties[N_PROPS];
 
-G_DEFINE_ABSTRACT_TYPE (GmpServerWorker, gmp_server_worker, GMP_TYPE_WORKER)
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpServerWorker, gmp_server_worker, GMP_TYPE_WORKER)
 
 static gboolean
 gmp_server_worker_real_done (GmpWorker *worker,
@@ -74,16 +92,131 @@ gmp_server_worker_real_process (GmpServerWorker *self,
   return NULL;
 }
 
+/**
+ * GmpServerWorkerClass::request:
+ * @self: a server
+ * @request: a client's request
+ * @error: return location for an error
+ *
+ * Takes one request, which is answered with [method@Gmp.Request.respond], here or later. A request
+ * that is to be answered later has to be referenced. An error ends the server, and with it the run.
+ *
+ * The default responds with what `process` returns.
+ *
+ * Returns: %TRUE on success; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_server_worker_real_request (GmpServerWorker *self,
+                                GmpRequest      *request,
+                                GError         **error)
+{
+  GVariant *response;
+  GError *local = NULL;
+
+  GMP_GUARD (response, GMP_SERVER_WORKER_GET_CLASS (self)->process, self,
+             gmp_request_get_client_id (request), gmp_request_get_value (request), &local);
+  return gmp_request_respond_with (request, response, local, error);
+}
+
+/**
+ * GmpServerWorkerClass::process_batch:
+ * @self: a server
+ * @requests: (element-type GmpRequest): at least one request, each of another client, in the order
+ *   that they came in
+ * @error: return location for an error
+ *
+ * Takes several requests at once; overriding it turns batches on. Each is answered with
+ * [method@Gmp.Request.respond], here or later; one that is to be answered later has to be
+ * referenced. An error ends the server, and with it the run.
+ *
+ * The default calls `request` for each.
+ *
+ * Returns: %TRUE on success; only @error decides
+ *
+ * Since: 0.1
+ */
+static gboolean
+gmp_server_worker_real_process_batch (GmpServerWorker *self,
+                                      GPtrArray       *requests,
+                                      GError         **error)
+{
+  GError *local = NULL;
+  gboolean ignored G_GNUC_UNUSED;
+
+  for (guint i = 0; i < requests->len && local == NULL; i++)
+    GMP_GUARD (ignored, GMP_SERVER_WORKER_GET_CLASS (self)->request, self, requests->pdata[i],
+               &local);
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
+GmpServerMode
+gmp_server_worker_get_mode (GmpServerWorker *self)
+{
+  GmpServerWorkerClass *klass = GMP_SERVER_WORKER_GET_CLASS (self);
+
+  if (klass->process_batch != gmp_server_worker_real_process_batch)
+    return GMP_SERVER_BATCHES;
+  if (klass->request != gmp_server_worker_real_request)
+    return GMP_SERVER_KEEPS;
+  return GMP_SERVER_ANSWERS;
+}
+
+const GmpBatchRule *
+gmp_server_worker_get_batch_rule (GmpServerWorker *self)
+{
+  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
+
+  return &priv->batch_rule;
+}
+
 static void
 gmp_server_worker_get_property (GObject    *object,
                                 guint       prop_id,
                                 GValue     *value,
                                 GParamSpec *pspec)
 {
+  GmpServerWorkerPrivate *priv =
+    gmp_server_worker_get_instance_private (GMP_SERVER_WORKER (object));
+
   switch (prop_id)
     {
     case PROP_N_CLIENTS:
       g_value_set_uint (value, gmp_server_worker_get_n_clients (GMP_SERVER_WORKER (object)));
+      break;
+
+    case PROP_BATCH_SIZE:
+      g_value_set_uint (value, priv->batch_rule.size);
+      break;
+
+    case PROP_BATCH_TIMEOUT:
+      g_value_set_double (value, priv->batch_rule.timeout);
+      break;
+
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+static void
+gmp_server_worker_set_property (GObject      *object,
+                                guint         prop_id,
+                                const GValue *value,
+                                GParamSpec   *pspec)
+{
+  GmpServerWorkerPrivate *priv =
+    gmp_server_worker_get_instance_private (GMP_SERVER_WORKER (object));
+
+  switch (prop_id)
+    {
+    case PROP_BATCH_SIZE:
+    case PROP_BATCH_TIMEOUT:
+      if (gmp_batch_rule_set (&priv->batch_rule, value))
+        g_object_notify_by_pspec (object, pspec);
       break;
 
     default:
@@ -121,9 +254,12 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   object_class->get_property = gmp_server_worker_get_property;
+  object_class->set_property = gmp_server_worker_set_property;
   GMP_WORKER_CLASS (klass)->done = gmp_server_worker_real_done;
   klass->process = gmp_server_worker_real_process;
   klass->client_failed = gmp_server_worker_real_client_failed;
+  klass->request = gmp_server_worker_real_request;
+  klass->process_batch = gmp_server_worker_real_process_batch;
 
   /**
    * GmpServerWorker:n-clients: (getter get_n_clients)
@@ -134,6 +270,28 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
    */
   properties[PROP_N_CLIENTS] = g_param_spec_uint ("n-clients", NULL, NULL, 0, G_MAXUINT, 0,
                                                   G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * GmpServerWorker:batch-size:
+   *
+   * How many requests `process_batch` gets at once; 0, the default, is as many as there are
+   * clients. It may change at any time, and counts for the batch that is being gathered.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_BATCH_SIZE] = g_param_spec_uint ("batch-size", NULL, NULL, 0, G_MAXUINT, 0,
+                                                   GMP_BATCH_PARAM_FLAGS);
+
+  /**
+   * GmpServerWorker:batch-timeout:
+   *
+   * How many seconds the first request of a batch waits for others at most: `process_batch` then
+   * gets what is there. 0, the default, is no limit.
+   *
+   * Since: 0.1
+   */
+  properties[PROP_BATCH_TIMEOUT] = g_param_spec_double ("batch-timeout", NULL, NULL, 0, G_MAXDOUBLE,
+                                                        0, GMP_BATCH_PARAM_FLAGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "worker/gmp-request.h"
 #include "worker/gmp-worker.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,8 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SE
  * @parent_class: the parent class
  * @process: answers one request
  * @client_failed: told of a client that has failed
+ * @request: takes one request, to be answered now or later
+ * @process_batch: takes several requests at once
  *
  * The server's part of the life cycle.
  *
@@ -36,9 +39,15 @@ struct _GmpServerWorkerClass
                               const char      *client_id,
                               const GError    *reason,
                               GError         **error);
+  gboolean  (*request)       (GmpServerWorker *self,
+                              GmpRequest      *request,
+                              GError         **error);
+  gboolean  (*process_batch) (GmpServerWorker *self,
+                              GPtrArray       *requests,
+                              GError         **error);
 
   /*< private >*/
-  gpointer _reserved[8];
+  gpointer _reserved[6];
 };
 
 GMP_PUBLIC guint gmp_server_worker_get_n_clients (GmpServerWorker *self);

@@ -1,0 +1,33 @@
+/* gmp-request-private.h: a client's request, to be answered now or later
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-inbox-private.h"
+#include "worker/gmp-request.h"
+
+G_BEGIN_DECLS
+
+/* The requests that one server has taken and that wait for an answer: at most one a client. It is
+ * the serving thread's; requests hold a reference, so that they can be answered in any thread and
+ * after the server's end. */
+typedef struct _GmpRequests GmpRequests;
+
+GmpRequests *gmp_requests_new       (GmpInbox *inbox);
+void         gmp_requests_end       (GmpRequests *self);
+GmpRequest  *gmp_requests_take      (GmpRequests *self,
+                                     GmpMail     *mail);
+void         gmp_requests_forget    (GmpRequests *self,
+                                     const char  *client_id);
+guint        gmp_requests_get_n     (GmpRequests *self);
+
+gboolean     gmp_request_is_waiting   (GmpRequest *self);
+gboolean     gmp_request_respond_with (GmpRequest *self,
+                                       GVariant   *response,
+                                       GError     *failure,
+                                       GError    **error);
+
+G_END_DECLS

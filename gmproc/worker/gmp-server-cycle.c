@@ -1,0 +1,277 @@
+/* gmp-server-cycle.c: a server's life cycle, whoever waits for its requests
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "worker/gmp-server-cycle-private.h"
+
+#include "base/gmp-error.h"
+
+/* @value is that of one of the two properties, which their types tell apart. Returns whether it is
+ * another than before. */
+gboolean
+gmp_batch_rule_set (GmpBatchRule *self,
+                    const GValue *value)
+{
+  GmpBatchRule before = *self;
+
+  if (G_VALUE_HOLDS_UINT (value))
+    self->size = g_value_get_uint (value);
+  else
+    self->timeout = g_value_get_double (value);
+  return self->size != before.size || self->timeout != before.timeout;
+}
+
+/* @inbox and @rule have to stay until gmp_server_cycle_clear(). */
+void
+gmp_server_cycle_init (GmpServerCycle         *self,
+                       const GmpServerMethods *methods,
+                       gpointer                server,
+                       GmpInbox               *inbox,
+                       GmpServerMode           mode,
+                       const GmpBatchRule     *rule)
+{
+  *self = (GmpServerCycle) {
+    .methods = methods,
+    .server = server,
+    .inbox = inbox,
+    .mode = mode,
+    .rule = rule,
+    .deadline = -1,
+  };
+  if (mode != GMP_SERVER_ANSWERS)
+    self->requests = gmp_requests_new (inbox);
+  if (mode == GMP_SERVER_BATCHES)
+    self->batch = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+/* No request is answered any more. */
+static void
+end_requests (GmpServerCycle *self)
+{
+  g_clear_pointer (&self->requests, gmp_requests_end);
+  g_clear_pointer (&self->batch, g_ptr_array_unref);
+  self->deadline = -1;
+}
+
+void
+gmp_server_cycle_clear (GmpServerCycle *self)
+{
+  end_requests (self);
+}
+
+/* Methods of the user are free to return a floating variant. */
+static GVariant *
+take (GVariant *value)
+{
+  return value != NULL ? g_variant_take_ref (value) : NULL;
+}
+
+/* Moves @local to @error; language bindings return FALSE where the user returned nothing, so that
+ * alone is no failure. */
+static gboolean
+succeeded (GError  *local,
+           GError **error)
+{
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}
+
+gboolean
+gmp_server_cycle_start (GmpServerCycle *self,
+                        GVariant       *params,
+                        GError        **error)
+{
+  GError *local = NULL;
+
+  self->methods->start (self->server, params, &local);
+  return succeeded (local, error);
+}
+
+/* %TRUE also with an error set. */
+gboolean
+gmp_server_cycle_is_done (GmpServerCycle *self,
+                          GError        **error)
+{
+  GError *local = NULL;
+  gboolean done;
+
+  if (gmp_inbox_is_inherited (self->inbox))
+    return TRUE;
+  done = self->methods->done (self->server, &local);
+  /* Without clients no request can come: a loop that waited for one would never end. */
+  return !succeeded (local, error) || done || gmp_inbox_get_n_open (self->inbox) == 0;
+}
+
+static gboolean
+wait (GmpServerCycle *self,
+      GError        **error)
+{
+  GError *local = NULL;
+
+  if (!gmp_inbox_is_inherited (self->inbox))
+    self->methods->wait (self->server, &local);
+  return succeeded (local, error);
+}
+
+/* One turn: the request in @mail, its response, wait. */
+static gboolean
+respond (GmpServerCycle *self,
+         GmpMail        *mail,
+         GError        **error)
+{
+  g_autoptr (GVariant) response = NULL;
+  GError *local = NULL;
+
+  response = take (self->methods->process (self->server, mail->id, mail->payload, &local));
+  return succeeded (local, error) && gmp_channel_send (mail->channel, response, error) &&
+         wait (self, error);
+}
+
+/* One turn: the request in @mail, which is answered now or later, and wait. */
+static gboolean
+pass_on (GmpServerCycle *self,
+         GmpMail        *mail,
+         GError        **error)
+{
+  g_autoptr (GmpRequest) request = gmp_requests_take (self->requests, mail);
+  GError *local = NULL;
+
+  if (request == NULL)
+    return TRUE;
+  self->methods->request (self->server, request, &local);
+  g_clear_object (&request);
+  return succeeded (local, error) && wait (self, error);
+}
+
+/* No more requests belong to the batch, or can come: a client that waits for an answer sends none.
+ * "All" are those that are left, so that no batch waits for a client that has ended. */
+static gboolean
+is_complete (GmpServerCycle *self)
+{
+  guint n = self->batch->len;
+  guint n_kept = gmp_requests_get_n (self->requests) - n;
+
+  return n > 0 && ((self->rule->size > 0 && n >= self->rule->size) ||
+                   n + n_kept >= gmp_inbox_get_n_open (self->inbox));
+}
+
+/* One turn: the batch, and wait. */
+static gboolean
+process_batch (GmpServerCycle *self,
+               GError        **error)
+{
+  g_autoptr (GPtrArray) batch = g_steal_pointer (&self->batch);
+  GError *local = NULL;
+
+  self->batch = g_ptr_array_new_with_free_func (g_object_unref);
+  self->deadline = -1;
+  self->methods->process_batch (self->server, batch, &local);
+  g_clear_pointer (&batch, g_ptr_array_unref);
+  return succeeded (local, error) && wait (self, error);
+}
+
+static void
+add_to_batch (GmpServerCycle *self,
+              GmpMail        *mail)
+{
+  GmpRequest *request = gmp_requests_take (self->requests, mail);
+
+  if (request == NULL)
+    return;
+  g_ptr_array_add (self->batch, request);
+  if (self->batch->len == 1 && self->rule->timeout > 0)
+    self->deadline = g_get_monotonic_time () +
+                     (gint64) (MIN (self->rule->timeout, G_MAXINT) * G_USEC_PER_SEC);
+}
+
+/* The client in @mail has ended, or is restarted: its request needs no answer any more. */
+static void
+forget (GmpServerCycle *self,
+        GmpMail        *mail)
+{
+  if (self->requests == NULL)
+    return;
+  gmp_requests_forget (self->requests, mail->id);
+  for (guint i = 0; self->batch != NULL && i < self->batch->len; i++)
+    if (!gmp_request_is_waiting (self->batch->pdata[i]))
+      g_ptr_array_remove_index (self->batch, i--);
+  if (self->batch != NULL && self->batch->len == 0)
+    self->deadline = -1;
+}
+
+/* A client has ended: the server is told, unless it had finished. */
+static gboolean
+tell_end (GmpServerCycle *self,
+          GmpMail        *mail,
+          GError        **error)
+{
+  GError *local = NULL;
+
+  forget (self, mail);
+  if (mail->error != NULL && !g_error_matches (mail->error, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    self->methods->client_failed (self->server, mail->id, mail->error, &local);
+  return succeeded (local, error);
+}
+
+static gboolean
+take_request (GmpServerCycle *self,
+              GmpMail        *mail,
+              GError        **error)
+{
+  if (G_LIKELY (self->mode == GMP_SERVER_ANSWERS))
+    return respond (self, mail, error);
+  if (self->mode == GMP_SERVER_KEEPS)
+    return pass_on (self, mail, error);
+  add_to_batch (self, mail);
+  return TRUE;
+}
+
+/* What the inbox has: a message, news of a client, or that the deadline has come. */
+gboolean
+gmp_server_cycle_handle (GmpServerCycle *self,
+                         GmpInboxStatus  status,
+                         GmpMail        *mail,
+                         GError        **error)
+{
+  if (status == GMP_INBOX_PAYLOAD && !take_request (self, mail, error))
+    return FALSE;
+  if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !tell_end (self, mail, error))
+    return FALSE;
+  if (G_LIKELY (self->batch == NULL) || self->batch->len == 0)
+    return TRUE;
+  if (is_complete (self) ||
+      (self->deadline != -1 && g_get_monotonic_time () >= self->deadline))
+    return process_batch (self, error);
+  return TRUE;
+}
+
+GVariant *
+gmp_server_cycle_finish (GmpServerCycle *self,
+                         GError        **error)
+{
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GError) reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
+                                                   "The server is done, and answers no more");
+  GError *local = NULL;
+
+  end_requests (self);
+  gmp_inbox_close_all (self->inbox, reason);
+  result = take (self->methods->finish (self->server, &local));
+  return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
+}
+
+/* Ends the clients' requests when the server has failed. */
+void
+gmp_server_cycle_abandon (GmpServerCycle *self,
+                          const GError   *reason)
+{
+  g_autoptr (GError) told = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED, "The server failed: %s",
+                                         reason->message);
+
+  end_requests (self);
+  gmp_inbox_close_all (self->inbox, told);
+}
