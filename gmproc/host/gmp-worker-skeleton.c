@@ -12,9 +12,10 @@
 #include "base/gmp-socketpair-private.h"
 #include "channel/gmp-value-private.h"
 #include "host/gmp-group-private.h"
+#include "peer/gmp-bus-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
-#include "peer/gmp-message-stream-private.h"
 #include "peer/gmp-payload-private.h"
+#include "peer/gmp-socket-stream-private.h"
 
 #include <pthread.h>
 #include <sys/stat.h>
@@ -345,7 +346,8 @@ control_thread (gpointer user_data)
   g_main_context_push_thread_default (self->context);
   source = gmp_message_stream_create_source (self->stream, G_PRIORITY_DEFAULT, G_IO_IN, NULL,
                                              receive_cb, self);
-  gmp_message_stream_greet (self->stream, NULL);
+  if (GMP_IS_SOCKET_STREAM (self->stream))
+    gmp_socket_stream_greet (GMP_SOCKET_STREAM (self->stream), NULL);
   while (self->is_open)
     g_main_context_iteration (self->context, TRUE);
   g_main_context_pop_thread_default (self->context);
@@ -377,12 +379,39 @@ forked_cb (void)
     close (process_control->fd);
 }
 
+/* The socket's own messages, or a GDBusConnection over it, which has threads of its own. Takes @fd
+ * over. */
+static GmpMessageStream *
+open_stream (int      fd,
+             gboolean as_bus,
+             GError **error)
+{
+  g_autoptr (GmpSocketStream) stream = gmp_socket_stream_new (fd, error);
+  g_autoptr (GSocketConnection) connection = NULL;
+  g_autoptr (GSocket) socket = NULL;
+  GmpBus *bus;
+
+  if (stream == NULL)
+    return NULL;
+  if (!as_bus)
+    return GMP_MESSAGE_STREAM (g_steal_pointer (&stream));
+  if (!gmp_socket_stream_greet (stream, error))
+    return NULL;
+  socket = gmp_socket_stream_steal_socket (stream);
+  g_socket_set_blocking (socket, TRUE);
+  connection = g_socket_connection_factory_create_connection (socket);
+  bus = gmp_bus_open_sync (G_IO_STREAM (connection),
+                           G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, error);
+  return bus != NULL ? gmp_bus_stream_new_single (bus) : NULL;
+}
+
 /* Takes @fd over. */
 static GmpWorkerSkeleton *
 control_new (int      fd,
+             gboolean as_bus,
              GError **error)
 {
-  GmpMessageStream *stream = gmp_message_stream_new (fd, error);
+  GmpMessageStream *stream = open_stream (fd, as_bus, error);
   GmpWorkerSkeleton *self;
   struct stat status;
 
@@ -423,7 +452,7 @@ GmpWorkerSkeleton *
 gmp_worker_skeleton_new (int      fd,
                          GError **error)
 {
-  g_autoptr (GmpWorkerSkeleton) self = control_new (fd, error);
+  g_autoptr (GmpWorkerSkeleton) self = control_new (fd, gmp_bus_is_enabled (), error);
 
   g_assert (process_control == NULL);
 
@@ -628,8 +657,8 @@ call_for_nothing (GmpMessageStream  *application,
 
   g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
                                                 NULL));
-  if (!gmp_message_stream_greet (self->stream, error) ||
-      !gmp_message_stream_take_greeting (application, error) ||
+  if (!gmp_socket_stream_greet (GMP_SOCKET_STREAM (self->stream), error) ||
+      !gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (application), error) ||
       !gmp_message_stream_send (application, call, error))
     return FALSE;
   receive_cb (NULL, G_IO_IN, self);
@@ -652,7 +681,7 @@ gmp_worker_skeleton_rehearse (GError **error)
 
   if (!gmp_socketpair_open (fds, error))
     return FALSE;
-  application = gmp_message_stream_new (fds[0], error);
-  self = control_new (fds[1], error);
+  application = (GmpMessageStream *) gmp_socket_stream_new (fds[0], error);
+  self = control_new (fds[1], FALSE, error);
   return application != NULL && self != NULL && call_for_nothing (application, self, error);
 }

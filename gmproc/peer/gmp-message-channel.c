@@ -8,7 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
-#include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-socket-stream-private.h"
 #include "peer/gmp-payload-private.h"
 
 #include <errno.h>
@@ -36,11 +36,17 @@ G_DEFINE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP_TYPE_CHANNEL)
 static void fail (GmpMessageChannel *self,
                   GError            *error);
 
+static int
+get_fd (GmpMessageChannel *self)
+{
+  return gmp_socket_stream_get_fd (GMP_SOCKET_STREAM (self->stream));
+}
+
 /* Room is waited for only where it is needed, or each message that is read would ring. */
 static void
 listen_to_socket (GmpMessageChannel *self)
 {
-  int fd = gmp_message_stream_get_fd (self->stream);
+  int fd = get_fd (self);
   guint32 events =
       EPOLLIN | EPOLLRDHUP | (gmp_message_stream_has_unsent (self->stream) ? EPOLLOUT : 0);
 
@@ -256,7 +262,7 @@ gmp_message_channel_finalize (GObject *object)
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (object);
 
   if (self->doorbell != NULL)
-    gmp_doorbell_forget (self->doorbell, gmp_message_stream_get_fd (self->stream));
+    gmp_doorbell_forget (self->doorbell, get_fd (self));
   g_clear_pointer (&self->doorbell, gmp_doorbell_unref);
   g_clear_pointer (&self->stream, gmp_message_stream_free);
   g_clear_error (&self->reason);
@@ -288,6 +294,6 @@ gmp_message_channel_new (int      fd,
 {
   g_autoptr (GmpMessageChannel) self = g_object_new (GMP_TYPE_MESSAGE_CHANNEL, NULL);
 
-  self->stream = gmp_message_stream_new (fd, error);
+  self->stream = (GmpMessageStream *) gmp_socket_stream_new (fd, error);
   return self->stream != NULL ? GMP_CHANNEL (g_steal_pointer (&self)) : NULL;
 }

@@ -1,4 +1,4 @@
-/* gmp-message-stream-private.h: D-Bus messages over a socket, without GDBus's threads
+/* gmp-message-stream-private.h: D-Bus messages, to and from another process
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -16,10 +16,44 @@ G_BEGIN_DECLS
 #define GMP_WORKER_PATH "/org/gmproc/Worker"
 #define GMP_WORKER_INFO ((GDBusInterfaceInfo *) &gmp_dbus_worker1_interface)
 
-typedef struct _GmpMessageStream GmpMessageStream;
+/* Where the D-Bus messages of a worker come from and go to: a socket to a process of this machine
+ * (GmpSocketStream), or a GDBusConnection (GmpBusStream).
+ *
+ * create_source: of a source whose callback is a GSocketSourceFunc, with or without a socket.
+ * is_open:       whether the other end is there.
+ * get_n_taken:   how much has been taken, in bytes of messages.
+ * get_n_waiting: how much has come and was not taken.
+ * receive:       takes a message, without waiting: NULL without an error where none has come.
+ * send:          waits where the other end does not take what it gets. In any thread.
+ * post:          sends what there is room for, and keeps the rest; whether all is sent that can be.
+ * flush:         the same for what was kept.
+ *
+ * A message that has a serial keeps it. */
 
-GmpMessageStream *gmp_message_stream_new           (int      fd,
-                                                    GError **error);
+#define GMP_TYPE_MESSAGE_STREAM (gmp_message_stream_get_type ())
+G_DECLARE_DERIVABLE_TYPE (GmpMessageStream, gmp_message_stream, GMP, MESSAGE_STREAM, GObject)
+
+struct _GmpMessageStreamClass
+{
+  GObjectClass parent_class;
+
+  GSource      *(*create_source) (GmpMessageStream *self,
+                                  GIOCondition      condition,
+                                  GCancellable     *cancellable);
+  gboolean      (*is_open)       (GmpMessageStream *self);
+  guint64       (*get_n_taken)   (GmpMessageStream *self);
+  gsize         (*get_n_waiting) (GmpMessageStream *self);
+  GDBusMessage *(*receive)       (GmpMessageStream *self,
+                                  GError          **error);
+  gboolean      (*send)          (GmpMessageStream *self,
+                                  GDBusMessage     *message,
+                                  GError          **error);
+  gboolean      (*post)          (GmpMessageStream *self,
+                                  GDBusMessage     *message);
+  gboolean      (*flush)         (GmpMessageStream *self);
+  gboolean      (*has_unsent)    (GmpMessageStream *self);
+};
+
 void              gmp_message_stream_free          (GmpMessageStream *self);
 GSource          *gmp_message_stream_create_source (GmpMessageStream *self,
                                                     int               priority,
@@ -31,11 +65,6 @@ gboolean          gmp_message_stream_is_foreign    (GmpMessageStream *self);
 gboolean          gmp_message_stream_is_open       (GmpMessageStream *self);
 guint64           gmp_message_stream_get_n_taken   (GmpMessageStream *self);
 gsize             gmp_message_stream_get_n_waiting (GmpMessageStream *self);
-int               gmp_message_stream_get_fd        (GmpMessageStream *self);
-gboolean          gmp_message_stream_greet         (GmpMessageStream *self,
-                                                    GError          **error);
-gboolean          gmp_message_stream_take_greeting (GmpMessageStream *self,
-                                                    GError          **error);
 GDBusMessage     *gmp_message_stream_receive       (GmpMessageStream *self,
                                                     GError          **error);
 gboolean          gmp_message_stream_send          (GmpMessageStream *self,
@@ -52,7 +81,5 @@ char         *gmp_message_stream_limit_text    (const char *text);
 GError       *gmp_message_stream_read_error    (GDBusMessage *reply);
 GDBusMessage *gmp_message_stream_new_error     (GDBusMessage *call,
                                                 const GError *error);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpMessageStream, gmp_message_stream_free)
 
 G_END_DECLS

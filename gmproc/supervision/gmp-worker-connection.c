@@ -9,8 +9,9 @@
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 #include "channel/gmp-value-private.h"
-#include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-bus-private.h"
 #include "peer/gmp-payload-private.h"
+#include "peer/gmp-socket-stream-private.h"
 
 /* The connection lives as long as the process. It is read during a run, in the main context of
  * that: so a worker that signals faster than the application looks waits for it. What a worker
@@ -48,7 +49,7 @@ link_clear (gpointer data)
 
   gmp_worker_connection_end (self);
   g_hash_table_unref (self->calls);
-  gmp_message_stream_free (self->stream);
+  g_clear_pointer (&self->stream, gmp_message_stream_free);
 }
 
 static void
@@ -67,6 +68,45 @@ gmp_worker_connection_free (GmpWorkerConnection *self)
   link_unref (self);
 }
 
+/* Takes @stream over. */
+static GmpWorkerConnection *
+link_new (GmpMessageStream *stream)
+{
+  GmpWorkerConnection *self = g_rc_box_new0 (GmpWorkerConnection);
+
+  self->stream = stream;
+  self->calls = g_hash_table_new (NULL, NULL);
+  return self;
+}
+
+static void
+bus_opened_cb (GObject      *source G_GNUC_UNUSED,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GError *error = NULL;
+  GmpBus *bus = gmp_bus_open_finish (result, &error);
+
+  if (bus != NULL)
+    g_task_return_pointer (task, link_new (gmp_bus_stream_new_single (bus)), link_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The worker goes on with a GDBusConnection over the same socket. Takes @task over. */
+static void
+open_bus (GTask           *task,
+          GmpSocketStream *stream)
+{
+  g_autoptr (GSocket) socket = gmp_socket_stream_steal_socket (stream);
+  g_autoptr (GSocketConnection) connection =
+      g_socket_connection_factory_create_connection (socket);
+
+  gmp_bus_open_async (G_IO_STREAM (connection), G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER,
+                      g_task_get_cancellable (task), bus_opened_cb, task);
+}
+
 static gboolean
 greeted_cb (GSocket     *socket G_GNUC_UNUSED,
             GIOCondition condition G_GNUC_UNUSED,
@@ -74,6 +114,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
 {
   g_autoptr (GTask) task = user_data;
   GmpWorkerConnection *self = g_task_get_task_data (task);
+  GmpSocketStream *stream = GMP_SOCKET_STREAM (self->stream);
   GError *error = NULL;
 
   if (gmp_message_stream_is_foreign (self->stream))
@@ -85,10 +126,12 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   gmp_source_clear (&self->read_source);
   if (g_task_return_error_if_cancelled (task))
     return G_SOURCE_REMOVE;
-  if (gmp_message_stream_take_greeting (self->stream, &error))
-    g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
-  else
+  if (!gmp_socket_stream_take_greeting (stream, &error))
     g_task_return_error (task, error);
+  else if (gmp_bus_is_enabled ())
+    open_bus (g_steal_pointer (&task), stream);
+  else
+    g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
   return G_SOURCE_REMOVE;
 }
 
@@ -102,7 +145,7 @@ gmp_worker_connection_open_async (int                 fd,
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
   GError *error = NULL;
-  GmpMessageStream *stream = gmp_message_stream_new (fd, &error);
+  GmpMessageStream *stream = (GmpMessageStream *) gmp_socket_stream_new (fd, &error);
   GmpWorkerConnection *self;
 
   g_task_set_source_tag (task, gmp_worker_connection_open_async);
@@ -113,9 +156,7 @@ gmp_worker_connection_open_async (int                 fd,
       g_object_unref (task);
       return;
     }
-  self = g_rc_box_new0 (GmpWorkerConnection);
-  self->stream = stream;
-  self->calls = g_hash_table_new (NULL, NULL);
+  self = link_new (stream);
   g_task_set_task_data (task, self, link_unref);
   self->read_source =
       gmp_message_stream_create_source (stream, priority, G_IO_IN, cancellable, greeted_cb, task);

@@ -8,7 +8,7 @@
 #include "test-channel.h"
 
 #include "base/gmp-socketpair-private.h"
-#include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-socket-stream-private.h"
 #include "peer/gmp-payload-private.h"
 
 #include <fcntl.h>
@@ -23,6 +23,12 @@ typedef struct {
   GmpMessageStream *bad;
   GSource *bad_source;
 } Server;
+
+static int
+get_fd (Server *self)
+{
+  return gmp_socket_stream_get_fd (GMP_SOCKET_STREAM (self->bad));
+}
 
 /* What it sends may need more room than a socket has. */
 static gboolean
@@ -66,7 +72,7 @@ server_init (Server *self)
   *self = (Server) { .inbox = gmp_inbox_new (&error) };
   g_assert_no_error (error);
   self->good = new_channel (add_channel (self, "good"));
-  self->bad = gmp_message_stream_new (add_channel (self, "bad"), &error);
+  self->bad = GMP_MESSAGE_STREAM (gmp_socket_stream_new (add_channel (self, "bad"), &error));
   g_assert_no_error (error);
 }
 
@@ -344,7 +350,7 @@ test_announced (void)
 
   server_init (&server);
   g_assert_cmpint (
-      write (gmp_message_stream_get_fd (server.bad), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
+      write (get_fd (&server), "l\1\1\1\0\0\0\7\1\0\0\0\0\0\0\0", 16), ==,
       16);
   check_ended (&server);
   server_clear (&server);
@@ -435,7 +441,7 @@ test_no_dbus (void)
   Server server;
 
   server_init (&server);
-  g_assert_cmpint (write (gmp_message_stream_get_fd (server.bad), "GET / HTTP/1.1\r\n\r\n", 18), ==,
+  g_assert_cmpint (write (get_fd (&server), "GET / HTTP/1.1\r\n\r\n", 18), ==,
                    18);
   check_ended (&server);
   server_clear (&server);

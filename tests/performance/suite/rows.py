@@ -109,6 +109,7 @@ def _joblib(command: tuple[str, ...]) -> Contender:
 
 
 D_BUS = {'GMPROC_CHANNEL': 'dbus'}
+GDBUS = {'GMPROC_CONTROL': 'gdbus'}
 
 
 def _ours(command: tuple[str, ...]) -> tuple[Contender, ...]:
@@ -197,6 +198,8 @@ def _native_start(effort: Effort) -> Row:
     return Row('c-start', 'A native worker process: start, function, result', (
         Column('seconds', 'a run', Unit.MILLISECONDS, (limit(1),)),
     ), (Contender('gmproc', _native('gmproc-start', 'start', count), Role.OURS),
+        Contender('gmproc on a GDBusConnection', _native('gmproc-start', 'start', count),
+                  Role.OURS, GDBUS, optional=True),
         Contender('fork', _native('peer-start', 'fork', count), Role.FLOOR),
         Contender('GSubprocess /bin/true', _native('peer-start', 'gsubprocess', count))))
 

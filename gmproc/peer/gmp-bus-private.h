@@ -1,0 +1,62 @@
+/* gmp-bus-private.h: a GDBusConnection that carries the messages of any number of workers
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "peer/gmp-message-stream-private.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_BUS (gmp_bus_get_type ())
+G_DECLARE_FINAL_TYPE (GmpBus, gmp_bus, GMP, BUS, GObject)
+
+#define GMP_TYPE_BUS_STREAM (gmp_bus_stream_get_type ())
+G_DECLARE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP, BUS_STREAM, GmpMessageStream)
+
+/* A message of a worker's object that is none of org.gmproc.Worker1's, told in GDBus's thread. */
+typedef void (*GmpBusOther) (GDBusMessage *message,
+                             gpointer      user_data);
+
+GmpBus          *gmp_bus_new            (GDBusConnection *connection);
+GDBusConnection *gmp_bus_get_connection (GmpBus *self);
+void             gmp_bus_close          (GmpBus *self);
+gboolean         gmp_bus_is_enabled     (void);
+void             gmp_bus_open_async     (GIOStream           *stream,
+                                         GDBusConnectionFlags flags,
+                                         GCancellable        *cancellable,
+                                         GAsyncReadyCallback  callback,
+                                         gpointer             user_data);
+GmpBus          *gmp_bus_open_finish    (GAsyncResult *result,
+                                         GError      **error);
+GmpBus          *gmp_bus_open_sync      (GIOStream           *stream,
+                                         GDBusConnectionFlags flags,
+                                         GError             **error);
+GMainContext    *gmp_bus_get_context    (void);
+
+GmpBusStream    *gmp_bus_stream_new     (GmpBus         *bus,
+                                         const char     *path,
+                                         GmpBusOther     other,
+                                         gpointer        user_data,
+                                         GDestroyNotify  destroy);
+GmpMessageStream *gmp_bus_stream_new_single (GmpBus *bus);
+
+/* For the two files of this type. */
+void             gmp_bus_add            (GmpBus         *self,
+                                         const char     *path,
+                                         GmpBusStream   *stream);
+void             gmp_bus_remove         (GmpBus         *self,
+                                         const char     *path,
+                                         GmpBusStream   *stream);
+guint32          gmp_bus_next_serial    (GmpBus         *self);
+gboolean         gmp_bus_send           (GmpBus         *self,
+                                         GmpBusStream   *stream,
+                                         GDBusMessage   *message,
+                                         GError        **error);
+void             gmp_bus_stream_take    (GmpBusStream   *self,
+                                         GDBusMessage   *message);
+void             gmp_bus_stream_lose    (GmpBusStream   *self);
+
+G_END_DECLS

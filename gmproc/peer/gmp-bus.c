@@ -1,0 +1,399 @@
+/* gmp-bus.c: a GDBusConnection that carries the messages of any number of workers
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-bus-private.h"
+
+#include "base/gmp-environment-private.h"
+#include "base/gmp-fork-private.h"
+
+#include <signal.h>
+
+/* Serials of workers' messages begin here: those below are GDBus's own. */
+#define FIRST_SERIAL 0x40000000u
+
+/* Each worker is an object, and has a stream. What comes is sorted in GDBus's own thread: a call or
+ * a signal by its path, a reply by what it answers. What belongs to no stream is left to GDBus. */
+struct _GmpBus
+{
+  GObject parent_instance;
+
+  GDBusConnection *connection;
+  guint filter;
+  gulong closed_handler;
+
+  GMutex lock;         /* of what follows */
+  GHashTable *streams; /* paths, of GmpBusStream, which are not held */
+  GHashTable *calls;   /* serials that await a reply, of GmpBusStream, which are not held */
+  guint32 serial;
+  gboolean is_closed;
+};
+
+G_DEFINE_FINAL_TYPE (GmpBus, gmp_bus, G_TYPE_OBJECT)
+
+static gboolean
+is_same (gpointer serial G_GNUC_UNUSED,
+         gpointer stream,
+         gpointer other)
+{
+  return stream == other;
+}
+
+static GmpBusStream *
+find_stream (GmpBus       *self,
+             GDBusMessage *message)
+{
+  gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
+  const char *path = g_dbus_message_get_path (message);
+  GmpBusStream *stream = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (path != NULL)
+    stream = g_hash_table_lookup (self->streams, path);
+  else if (g_hash_table_steal_extended (self->calls, serial, NULL, (gpointer *) &stream) &&
+           g_hash_table_find (self->streams, is_same, stream) == NULL)
+    stream = NULL;
+  if (stream != NULL)
+    g_object_ref (stream);
+  g_mutex_unlock (&self->lock);
+  return stream;
+}
+
+/* In GDBus's thread. */
+static GDBusMessage *
+filter_cb (GDBusConnection *connection G_GNUC_UNUSED,
+           GDBusMessage    *message,
+           gboolean         is_incoming,
+           gpointer         user_data)
+{
+  g_autoptr (GmpBusStream) stream = is_incoming ? find_stream (user_data, message) : NULL;
+
+  if (stream == NULL)
+    return message;
+  gmp_bus_stream_take (stream, message);
+  g_object_unref (message);
+  return NULL;
+}
+
+static void
+add_stream_cb (gpointer path G_GNUC_UNUSED,
+               gpointer stream,
+               gpointer list)
+{
+  g_ptr_array_add (list, g_object_ref (stream));
+}
+
+static void
+unref_closure (gpointer  bus,
+               GClosure *closure G_GNUC_UNUSED)
+{
+  g_object_unref (bus);
+}
+
+/* All that has come was sorted before this. */
+static void
+closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
+           gboolean         by_peer G_GNUC_UNUSED,
+           GError          *error G_GNUC_UNUSED,
+           gpointer         user_data)
+{
+  GmpBus *self = user_data;
+  g_autoptr (GPtrArray) streams = g_ptr_array_new_with_free_func (g_object_unref);
+
+  g_mutex_lock (&self->lock);
+  self->is_closed = TRUE;
+  g_hash_table_foreach (self->streams, add_stream_cb, streams);
+  g_mutex_unlock (&self->lock);
+  for (guint i = 0; i < streams->len; i++)
+    gmp_bus_stream_lose (streams->pdata[i]);
+}
+
+void
+gmp_bus_add (GmpBus       *self,
+             const char   *path,
+             GmpBusStream *stream)
+{
+  gboolean is_closed;
+
+  g_mutex_lock (&self->lock);
+  g_hash_table_insert (self->streams, g_strdup (path), stream);
+  is_closed = self->is_closed;
+  g_mutex_unlock (&self->lock);
+  if (is_closed)
+    gmp_bus_stream_lose (stream);
+}
+
+void
+gmp_bus_remove (GmpBus       *self,
+                const char   *path,
+                GmpBusStream *stream)
+{
+  g_mutex_lock (&self->lock);
+  if (g_hash_table_lookup (self->streams, path) == stream)
+    g_hash_table_remove (self->streams, path);
+  g_hash_table_foreach_remove (self->calls, is_same, stream);
+  g_mutex_unlock (&self->lock);
+}
+
+guint32
+gmp_bus_next_serial (GmpBus *self)
+{
+  guint32 result;
+
+  g_mutex_lock (&self->lock);
+  self->serial = MAX (self->serial + 1, FIRST_SERIAL);
+  result = self->serial;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* In any thread. Gives @message a serial, unless it has one. */
+gboolean
+gmp_bus_send (GmpBus       *self,
+              GmpBusStream *stream,
+              GDBusMessage *message,
+              GError      **error)
+{
+  gboolean is_call =
+      g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+      (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0;
+
+  if (g_dbus_message_get_serial (message) == 0)
+    g_dbus_message_set_serial (message, gmp_bus_next_serial (self));
+  g_mutex_lock (&self->lock);
+  if (is_call)
+    g_hash_table_insert (self->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message)),
+                         stream);
+  g_mutex_unlock (&self->lock);
+  return g_dbus_connection_send_message (self->connection, message,
+                                         G_DBUS_SEND_MESSAGE_FLAGS_PRESERVE_SERIAL, NULL, error);
+}
+
+GDBusConnection *
+gmp_bus_get_connection (GmpBus *self)
+{
+  return self->connection;
+}
+
+static gboolean
+close_cb (gpointer user_data)
+{
+  GmpBus *self = user_data;
+
+  g_dbus_connection_close (self->connection, NULL, NULL, NULL);
+  /* It holds this object by what it would tell. */
+  g_object_run_dispose (G_OBJECT (self));
+  return G_SOURCE_REMOVE;
+}
+
+/* Forked children may hold a socket open, so it is shut down. The caller's main context may be gone
+ * when a connection has been closed, so that is done in another. */
+void
+gmp_bus_close (GmpBus *self)
+{
+  GIOStream *stream = g_dbus_connection_get_stream (self->connection);
+
+  if (G_IS_SOCKET_CONNECTION (stream))
+    g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)), TRUE, TRUE,
+                       NULL);
+  g_main_context_invoke_full (gmp_bus_get_context (), G_PRIORITY_DEFAULT, close_cb,
+                              g_object_ref (self), g_object_unref);
+}
+
+static void
+gmp_bus_dispose (GObject *object)
+{
+  GmpBus *self = GMP_BUS (object);
+
+  g_clear_signal_handler (&self->closed_handler, self->connection);
+  if (self->filter != 0)
+    g_dbus_connection_remove_filter (self->connection, self->filter);
+  self->filter = 0;
+  G_OBJECT_CLASS (gmp_bus_parent_class)->dispose (object);
+}
+
+static void
+gmp_bus_finalize (GObject *object)
+{
+  GmpBus *self = GMP_BUS (object);
+
+  g_object_unref (self->connection);
+  g_hash_table_unref (self->streams);
+  g_hash_table_unref (self->calls);
+  g_mutex_clear (&self->lock);
+  G_OBJECT_CLASS (gmp_bus_parent_class)->finalize (object);
+}
+
+static void
+gmp_bus_class_init (GmpBusClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = gmp_bus_dispose;
+  G_OBJECT_CLASS (klass)->finalize = gmp_bus_finalize;
+}
+
+static void
+gmp_bus_init (GmpBus *self)
+{
+  g_mutex_init (&self->lock);
+  self->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->calls = g_hash_table_new (NULL, NULL);
+}
+
+/* @connection must not have begun to process messages. Its main context hears of its end. */
+GmpBus *
+gmp_bus_new (GDBusConnection *connection)
+{
+  GmpBus *self = g_object_new (GMP_TYPE_BUS, NULL);
+
+  self->connection = g_object_ref (connection);
+  self->closed_handler = g_signal_connect_data (connection, "closed", G_CALLBACK (closed_cb),
+                                                g_object_ref (self), unref_closure, 0);
+  self->filter = g_dbus_connection_add_filter (connection, filter_cb, g_object_ref (self),
+                                               g_object_unref);
+  return self;
+}
+
+/* GMPROC_CONTROL=gdbus is for tests: workers of this machine are controlled as those of others. */
+gboolean
+gmp_bus_is_enabled (void)
+{
+  return g_strcmp0 (gmp_environment_get ("GMPROC_CONTROL"), "gdbus") == 0;
+}
+
+static gpointer
+bus_thread (gpointer context)
+{
+  g_main_context_push_thread_default (context);
+  for (;;)
+    g_main_context_iteration (context, TRUE);
+  return NULL;
+}
+
+G_LOCK_DEFINE_STATIC (bus_context);
+static GMainContext *bus_context;
+
+/* It is the parent's. */
+static void
+forget (void)
+{
+  bus_context = NULL;
+}
+
+GMP_FORK_FORGETS (forget)
+
+/* The thread that hears what becomes of connections, whatever main contexts come and go. */
+GMainContext *
+gmp_bus_get_context (void)
+{
+  sigset_t all;
+  sigset_t old;
+
+  G_LOCK (bus_context);
+  if (bus_context == NULL)
+    {
+      bus_context = g_main_context_new ();
+      /* Signals are for the threads of the program. */
+      sigfillset (&all);
+      pthread_sigmask (SIG_SETMASK, &all, &old);
+      g_thread_unref (g_thread_new ("gmproc-bus", bus_thread, bus_context));
+      pthread_sigmask (SIG_SETMASK, &old, NULL);
+    }
+  G_UNLOCK (bus_context);
+  return bus_context;
+}
+
+typedef struct {
+  GIOStream *stream;
+  GDBusConnectionFlags flags;
+} Opening;
+
+static void
+opening_free (gpointer data)
+{
+  Opening *opening = data;
+
+  g_object_unref (opening->stream);
+  g_free (opening);
+}
+
+static void
+opened_cb (GObject      *source G_GNUC_UNUSED,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GError *error = NULL;
+  g_autoptr (GDBusConnection) connection = g_dbus_connection_new_finish (result, &error);
+
+  if (connection != NULL)
+    g_task_return_pointer (task, gmp_bus_new (connection), g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static gboolean
+open_cb (gpointer user_data)
+{
+  GTask *task = user_data;
+  Opening *opening = g_task_get_task_data (task);
+  gboolean is_server = (opening->flags & G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER) != 0;
+  g_autofree char *guid = is_server ? g_dbus_generate_guid () : NULL;
+
+  g_dbus_connection_new (opening->stream, guid,
+                         opening->flags | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
+                         g_task_get_cancellable (task), opened_cb, task);
+  return G_SOURCE_REMOVE;
+}
+
+/* A connection over @stream whose messages are not processed yet. */
+void
+gmp_bus_open_async (GIOStream           *stream,
+                    GDBusConnectionFlags flags,
+                    GCancellable        *cancellable,
+                    GAsyncReadyCallback  callback,
+                    gpointer             user_data)
+{
+  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+  g_autoptr (GSource) source = g_idle_source_new ();
+  Opening *opening = g_new (Opening, 1);
+
+  *opening = (Opening) { g_object_ref (stream), flags };
+  g_task_set_source_tag (task, gmp_bus_open_async);
+  g_task_set_task_data (task, opening, opening_free);
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, open_cb, task, NULL);
+  g_source_attach (source, gmp_bus_get_context ());
+}
+
+GmpBus *
+gmp_bus_open_finish (GAsyncResult *result,
+                     GError      **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static void
+opened_sync_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+GmpBus *
+gmp_bus_open_sync (GIOStream           *stream,
+                   GDBusConnectionFlags flags,
+                   GError             **error)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_main_context_push_thread_default (context);
+  gmp_bus_open_async (stream, flags, NULL, opened_sync_cb, &result);
+  while (result == NULL)
+    g_main_context_iteration (context, TRUE);
+  g_main_context_pop_thread_default (context);
+  return gmp_bus_open_finish (result, error);
+}

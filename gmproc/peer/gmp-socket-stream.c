@@ -1,0 +1,481 @@
+/* gmp-socket-stream.c: D-Bus messages over a socket, without GDBus's threads
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-socket-stream-private.h"
+
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+#include "base/gmp-limit-private.h"
+
+#include <errno.h>
+#include <gio/gunixfdmessage.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
+ * GTask's pool. They are most of what a worker costs that is forked for one call, and they would be
+ * in the way of code of the user's that forks. On the application's side it takes in whatever
+ * comes, whether or not anybody looks at it. GIO's messages need none of this: so they are read
+ * when somebody waits for them, and whoever sends more than that waits in turn. */
+
+/* So much says how long a message is. */
+#define HEADER_SIZE 16
+
+/* Payloads are in it up to 16 MiB, and descriptions of targets and errors may be long. */
+#define MAX_SIZE ((gsize) 32 * 1024 * 1024)
+
+/* A message has room for so much when it is announced, and then for twice what has come of it. */
+#define FIRST_ROOM ((gsize) 64 * 1024)
+
+/* A channel takes four. */
+#define MAX_HANDLES 8
+
+/* A message on its way out. */
+typedef struct {
+  guint8 *blob;
+  gsize size;
+  gsize n_sent;
+  GUnixFDList *handles; /* (nullable): they go with the first byte */
+} Parcel;
+
+struct _GmpSocketStream
+{
+  GmpMessageStream parent_instance;
+
+  GSocket *socket;
+
+  GMutex lock; /* of all that is sent */
+  guint32 serial; /* the last one */
+  GQueue parcels; /* what the socket had no room for */
+
+  /* What has come of the next message. */
+  guint8 *blob;
+  gsize size; /* 0: not known yet */
+  gsize n_received;
+  gsize n_room;
+  GUnixFDList *handles; /* (nullable) */
+  guint64 n_taken; /* of bytes, of all messages */
+};
+
+G_DEFINE_FINAL_TYPE (GmpSocketStream, gmp_socket_stream, GMP_TYPE_MESSAGE_STREAM)
+
+static void
+parcel_free (gpointer data)
+{
+  Parcel *parcel = data;
+
+  g_free (parcel->blob);
+  g_clear_object (&parcel->handles);
+  g_free (parcel);
+}
+
+static void
+gmp_socket_stream_dispose (GObject *object)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (object);
+
+  /* Forked children may hold the socket open, so closing would not do; they themselves leave it to
+   * the process that it is of. */
+  if (self->socket != NULL && !gmp_message_stream_is_foreign (GMP_MESSAGE_STREAM (self)))
+    g_socket_shutdown (self->socket, TRUE, TRUE, NULL);
+  g_clear_object (&self->socket);
+  G_OBJECT_CLASS (gmp_socket_stream_parent_class)->dispose (object);
+}
+
+static void
+gmp_socket_stream_finalize (GObject *object)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (object);
+
+  g_queue_clear_full (&self->parcels, parcel_free);
+  g_free (self->blob);
+  g_clear_object (&self->handles);
+  g_mutex_clear (&self->lock);
+  G_OBJECT_CLASS (gmp_socket_stream_parent_class)->finalize (object);
+}
+
+static GSource *
+gmp_socket_stream_create_source (GmpMessageStream *stream,
+                                 GIOCondition      condition,
+                                 GCancellable     *cancellable)
+{
+  return g_socket_create_source (GMP_SOCKET_STREAM (stream)->socket, condition, cancellable);
+}
+
+/* Whether the other end is there. */
+static gboolean
+gmp_socket_stream_is_open (GmpMessageStream *stream)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+
+  return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
+}
+
+/* How many bytes of messages have been taken. */
+static guint64
+gmp_socket_stream_get_n_taken (GmpMessageStream *stream)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+
+  return self->n_taken;
+}
+
+/* How many bytes have come that were not taken. */
+static gsize
+gmp_socket_stream_get_n_waiting (GmpMessageStream *stream)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+
+  return MAX (g_socket_get_available_bytes (self->socket), 0);
+}
+
+int
+gmp_socket_stream_get_fd (GmpSocketStream *self)
+{
+  return g_socket_get_fd (self->socket);
+}
+
+/* One byte, before all messages, says that a worker is there. */
+gboolean
+gmp_socket_stream_greet (GmpSocketStream *self,
+                         GError         **error)
+{
+  return g_socket_send (self->socket, "", 1, NULL, error) == 1;
+}
+
+gboolean
+gmp_socket_stream_take_greeting (GmpSocketStream *self,
+                                 GError         **error)
+{
+  char byte;
+  gssize n = g_socket_receive (self->socket, &byte, 1, NULL, error);
+
+  if (n == 1 && byte == '\0')
+    return TRUE;
+  if (n == 0)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
+  else if (n == 1)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "a greeting was expected, and something else came");
+  return FALSE;
+}
+
+/* All of a message's descriptors come at once. */
+static gboolean
+take_handles (GmpSocketStream       *self,
+              GSocketControlMessage *part,
+              GError               **error)
+{
+  GUnixFDList *handles = G_IS_UNIX_FD_MESSAGE (part)
+                         ? g_unix_fd_message_get_fd_list (G_UNIX_FD_MESSAGE (part)) : NULL;
+
+  if (handles == NULL || self->handles != NULL ||
+      g_unix_fd_list_get_length (handles) > MAX_HANDLES)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent more than %d descriptors with a "
+                   "message", MAX_HANDLES);
+      return FALSE;
+    }
+  self->handles = g_object_ref (handles);
+  return TRUE;
+}
+
+/* %FALSE without an error where there is nothing more yet. */
+static gboolean
+receive_bytes (GmpSocketStream *self,
+               gsize             n_wanted,
+               GError          **error)
+{
+  GInputVector place = { self->blob + self->n_received, n_wanted - self->n_received };
+  GSocketControlMessage **parts = NULL;
+  GError *local = NULL;
+  gboolean is_sound = TRUE;
+  int n_parts = 0;
+  gssize n = g_socket_receive_message (self->socket, NULL, &place, 1, &parts, &n_parts, NULL, NULL,
+                                       &local);
+
+  for (int i = 0; i < n_parts; i++)
+    {
+      is_sound = is_sound && take_handles (self, parts[i], &local);
+      g_object_unref (parts[i]);
+    }
+  g_free (parts);
+  if (n == 0)
+    g_set_error (&local, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
+  self->n_received += MAX (n, 0);
+  self->n_taken += MAX (n, 0);
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    g_clear_error (&local);
+  else if (local != NULL)
+    g_propagate_error (error, local);
+  return n > 0 && is_sound;
+}
+
+/* For what comes until all @n_wanted bytes are there. */
+static void
+make_room (GmpSocketStream *self,
+           gsize             n_wanted)
+{
+  if (self->n_received < self->n_room)
+    return;
+  self->n_room = MIN (MAX (2 * self->n_room, FIRST_ROOM), n_wanted);
+  self->blob = g_realloc (self->blob, self->n_room);
+}
+
+static gboolean
+read_size (GmpSocketStream *self,
+           GError          **error)
+{
+  gssize size = g_dbus_message_bytes_needed (self->blob, HEADER_SIZE, NULL);
+
+  if (size > HEADER_SIZE && (gsize) size <= MAX_SIZE)
+    {
+      self->size = size;
+      return TRUE;
+    }
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message, or one of more "
+               "than %" G_GSIZE_FORMAT " bytes", MAX_SIZE);
+  return FALSE;
+}
+
+static GDBusMessage *
+take_message (GmpSocketStream *self,
+              GError          **error)
+{
+  g_autoptr (GError) local = NULL;
+  GDBusMessage *message = g_dbus_message_new_from_blob (self->blob, self->size,
+                                                        G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING,
+                                                        &local);
+
+  if (message != NULL)
+    {
+      g_dbus_message_set_unix_fd_list (message, self->handles);
+    }
+  else
+    {
+      /* GLib quotes what came, which may be no text. */
+      g_autofree char *valid = g_utf8_make_valid (local->message, -1);
+
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message: %s", valid);
+    }
+  g_clear_object (&self->handles);
+  self->n_room = HEADER_SIZE;
+  self->blob = g_realloc (self->blob, HEADER_SIZE);
+  self->size = 0;
+  self->n_received = 0;
+  return message;
+}
+
+/* Takes what there is, without waiting: %NULL without an error where that is no whole message yet.
+ * In one thread at a time. */
+static GDBusMessage *
+gmp_socket_stream_receive (GmpMessageStream *stream,
+                           GError          **error)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+
+  for (;;)
+    {
+      gsize n_wanted = self->size > 0 ? self->size : HEADER_SIZE;
+
+      if (self->n_received < n_wanted)
+        {
+          make_room (self, n_wanted);
+          if (!receive_bytes (self, MIN (n_wanted, self->n_room), error))
+            return NULL;
+        }
+      else if (self->size > 0)
+        {
+          return take_message (self, error);
+        }
+      else if (!read_size (self, error))
+        {
+          return NULL;
+        }
+    }
+}
+
+static Parcel *
+pack_locked (GmpSocketStream *self,
+             GDBusMessage     *message,
+             GError          **error)
+{
+  GUnixFDList *handles = g_dbus_message_get_unix_fd_list (message);
+  Parcel *parcel;
+  guint8 *blob;
+  gsize size;
+
+  /* One that is passed on keeps its serial, which the answer will name. */
+  if (g_dbus_message_get_serial (message) == 0)
+    g_dbus_message_set_serial (message, ++self->serial);
+  blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
+  if (blob == NULL)
+    return NULL;
+  parcel = g_new0 (Parcel, 1);
+  parcel->blob = blob;
+  parcel->size = size;
+  if (handles != NULL && g_unix_fd_list_get_length (handles) > 0)
+    parcel->handles = g_object_ref (handles);
+  return parcel;
+}
+
+/* %FALSE where it cannot be sent, or not yet. */
+static gboolean
+send_parcel (GmpSocketStream *self,
+             Parcel           *parcel,
+             GError          **error)
+{
+  g_autoptr (GSocketControlMessage) part = NULL;
+
+  if (parcel->handles != NULL)
+    part = g_unix_fd_message_new_with_fd_list (parcel->handles);
+  while (parcel->n_sent < parcel->size)
+    {
+      GOutputVector place = { parcel->blob + parcel->n_sent, parcel->size - parcel->n_sent };
+      gssize n = g_socket_send_message (self->socket, NULL, &place, 1, &part, part != NULL, 0, NULL,
+                                        error);
+
+      if (n == -1)
+        return FALSE;
+      g_clear_object (&part);
+      g_clear_object (&parcel->handles);
+      parcel->n_sent += n;
+    }
+  return TRUE;
+}
+
+/* Waits where the other end does not read. In any thread. */
+static gboolean
+gmp_socket_stream_send (GmpMessageStream *stream,
+                        GDBusMessage     *message,
+                        GError          **error)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+  gboolean is_sent = FALSE;
+  Parcel *parcel;
+  GError *local = NULL;
+
+  g_mutex_lock (&self->lock);
+  parcel = pack_locked (self, message, &local);
+  while (local == NULL && !(is_sent = send_parcel (self, parcel, &local)) &&
+         g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    {
+      g_clear_error (&local);
+      g_socket_condition_wait (self->socket, G_IO_OUT, NULL, &local);
+    }
+  g_clear_pointer (&parcel, parcel_free);
+  g_mutex_unlock (&self->lock);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return is_sent;
+}
+
+static gboolean
+gmp_socket_stream_has_unsent (GmpMessageStream *stream)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->parcels.length > 0;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* Whether all has been sent that can be. */
+static gboolean
+gmp_socket_stream_flush (GmpMessageStream *stream)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+  g_autoptr (GError) error = NULL;
+  Parcel *parcel;
+  gboolean has_rest;
+
+  if (gmp_message_stream_is_foreign (stream))
+    return TRUE;
+  g_mutex_lock (&self->lock);
+  while ((parcel = g_queue_peek_head (&self->parcels)) != NULL &&
+         send_parcel (self, parcel, &error))
+    parcel_free (g_queue_pop_head (&self->parcels));
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    g_queue_clear_full (&self->parcels, parcel_free);
+  has_rest = self->parcels.length > 0;
+  g_mutex_unlock (&self->lock);
+  return !has_rest;
+}
+
+/* Sends what there is room for, and keeps the rest: see gmp_message_stream_flush(). That the other
+ * end has gone is known from receiving. */
+static gboolean
+gmp_socket_stream_post (GmpMessageStream *stream,
+                        GDBusMessage     *message)
+{
+  GmpSocketStream *self = GMP_SOCKET_STREAM (stream);
+  g_autoptr (GError) error = NULL;
+  Parcel *parcel;
+
+  g_mutex_lock (&self->lock);
+  parcel = pack_locked (self, message, &error);
+  if (parcel != NULL)
+    g_queue_push_tail (&self->parcels, parcel);
+  else
+    g_critical ("Cannot send %s: %s", g_dbus_message_get_member (message), error->message);
+  g_mutex_unlock (&self->lock);
+  return gmp_socket_stream_flush (stream);
+}
+
+static void
+gmp_socket_stream_class_init (GmpSocketStreamClass *klass)
+{
+  GmpMessageStreamClass *stream_class = GMP_MESSAGE_STREAM_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = gmp_socket_stream_dispose;
+  G_OBJECT_CLASS (klass)->finalize = gmp_socket_stream_finalize;
+  stream_class->create_source = gmp_socket_stream_create_source;
+  stream_class->is_open = gmp_socket_stream_is_open;
+  stream_class->get_n_taken = gmp_socket_stream_get_n_taken;
+  stream_class->get_n_waiting = gmp_socket_stream_get_n_waiting;
+  stream_class->receive = gmp_socket_stream_receive;
+  stream_class->send = gmp_socket_stream_send;
+  stream_class->post = gmp_socket_stream_post;
+  stream_class->flush = gmp_socket_stream_flush;
+  stream_class->has_unsent = gmp_socket_stream_has_unsent;
+}
+
+static void
+gmp_socket_stream_init (GmpSocketStream *self)
+{
+  self->n_room = HEADER_SIZE;
+  self->blob = g_malloc (HEADER_SIZE);
+  g_mutex_init (&self->lock);
+  g_queue_init (&self->parcels);
+}
+
+/* Takes @fd over. */
+GmpSocketStream *
+gmp_socket_stream_new (int      fd,
+                       GError **error)
+{
+  GSocket *socket = g_socket_new_from_fd (fd, error);
+  GmpSocketStream *self;
+
+  if (socket == NULL)
+    {
+      close (fd);
+      return NULL;
+    }
+  g_socket_set_blocking (socket, FALSE);
+  self = g_object_new (GMP_TYPE_SOCKET_STREAM, NULL);
+  self->socket = socket;
+  return self;
+}
+
+/* What was a socket for messages goes on as what @self was made of: whoever takes it closes it. */
+GSocket *
+gmp_socket_stream_steal_socket (GmpSocketStream *self)
+{
+  return g_steal_pointer (&self->socket);
+}
