@@ -74,7 +74,7 @@ function find(description) {
     const [, url, name, digest] = /^(.+)#([^#@]*)(?:@([0-9a-f]+))?$/.exec(description) ?? [];
 
     if (url === undefined || name === '' && digest === undefined) {
-        throw not_found(`'gjs:${description}' is not a target: it should read ` +
+        throw not_found(`'gjs:${description}' is not a target: write it as ` +
             'gjs:file:///path/module.js#name');
     }
 

@@ -144,7 +144,7 @@ can_have_thread (GError **error)
   thread = g_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
   if (thread == NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "No thread can be had%s",
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s",
                    gmp_limit_describe (EAGAIN));
       return FALSE;
     }

@@ -139,7 +139,8 @@ gmp_fork_message_receive (int             fd,
   if (n == 0)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "its socket was closed");
   else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%" G_GSSIZE_FORMAT " bytes are no message",
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%" G_GSSIZE_FORMAT " bytes are not a "
+                                                       "message",
                  n);
   return FALSE;
 }

@@ -342,15 +342,15 @@ gmp_runtime_get_command (const char *runtime,
   if (argv == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-                   "There is no runtime '%s' here: there are native, python and gjs, and those "
-                   "that gmp_runtime_set_command () tells of", runtime);
+                   "Unknown runtime '%s': known are native, python, gjs, and those set by "
+                   "gmp_runtime_set_command ()", runtime);
       return NULL;
     }
   program = g_find_program_in_path (argv[0]);
   if (program != NULL || gmp_runtime_is_lost_program (argv[0]))
     return g_steal_pointer (&argv);
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-               "The program of runtime '%s', '%s', is not there: it is not installed, or was "
+               "The program of runtime '%s', '%s', does not exist: it is not installed, or was "
                "replaced while this program ran%s", runtime, argv[0], get_advice (runtime));
   return NULL;
 }

@@ -19,7 +19,7 @@ gmp_target_get_runtime (const char *target,
   if (colon == NULL || colon == target || colon[1] == '\0')
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "'%s' is not a target: it should read RUNTIME:DESCRIPTION, as in "
+                   "'%s' is not a target: write it as RUNTIME:DESCRIPTION, as in "
                    "'native:libfoo.so:foo_client_get_type' or 'python:module:name'", target);
       return NULL;
     }
@@ -122,7 +122,7 @@ gmp_target_parse_native (const char  *description,
   if (colon == NULL || colon[1] == '\0')
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "'native:%s' is not a target: it should read native:MODULE:SYMBOL",
+                   "'native:%s' is not a target: write it as native:MODULE:SYMBOL",
                    description);
       return FALSE;
     }

@@ -87,7 +87,7 @@ check_fd (int      fd,
       (status.st_size - ARENAS_START) % (2 * GMP_MEMORY_PART) != 0)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                           "A channel came with a descriptor that is no shared memory for it");
+                           "A channel's descriptor is not the shared memory that it needs");
       return FALSE;
     }
   *arena_size = (gsize) (status.st_size - ARENAS_START) / 2;

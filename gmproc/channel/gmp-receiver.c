@@ -141,7 +141,7 @@ grow_pieces (Pieces *self,
   if (bytes == NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
-                   "There is no memory for a value of %" G_GUINT64_FORMAT " bytes, of which %"
+                   "Not enough memory for a value of %" G_GUINT64_FORMAT " bytes, of which %"
                    G_GSIZE_FORMAT " have come", self->size, self->n_here);
       return FALSE;
     }

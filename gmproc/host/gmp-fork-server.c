@@ -189,7 +189,7 @@ load (GmpHost        *host,
 
   if (message->kind != GMP_FORK_LOAD)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it was told %u first", message->kind);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "the first message was %u", message->kind);
       return FALSE;
     }
   if (message->length > 0)

@@ -123,8 +123,8 @@ be_nice (GVariant *value,
   if (setpriority (PRIO_PROCESS, 0, g_variant_get_int32 (value)) == 0)
     return TRUE;
   return refuse (error, "nice", errno == EACCES || errno == EPERM
-                 ? "to be less nice than the application takes the privilege CAP_SYS_NICE, or a "
-                 "limit that allows it ('ulimit -e')"
+                 ? "a lower niceness than the application's needs the privilege CAP_SYS_NICE, or "
+                   "a limit that allows it ('ulimit -e')"
                  : g_strerror (errno));
 }
 
@@ -165,13 +165,13 @@ bind_to_processors (GVariant *value,
   cpu_set_t set;
 
   if (!parse_processors (text, &set))
-    why = g_strdup_printf ("'%s' is no list of processors: it should read as 0 or 0,2-3", text);
+    why = g_strdup_printf ("'%s' is not a list of processors: write it as 0 or 0,2-3", text);
   else if (sched_setaffinity (0, sizeof set, &set) == 0)
     return TRUE;
   else
-    why = g_strdup_printf ("%s, for the processors %s", errno == EINVAL
-                           ? "none of them is there, or the application may use none of them"
-                           : g_strerror (errno), text);
+    why = g_strdup_printf ("processors %s: %s", text, errno == EINVAL
+                           ? "they do not exist, or the application may not use them"
+                           : g_strerror (errno));
   return refuse (error, "affinity", why);
 }
 

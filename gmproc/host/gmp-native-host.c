@@ -147,7 +147,7 @@ make_instance (const char *path,
   if (g_type_is_a (type, wanted) && !G_TYPE_IS_ABSTRACT (type))
     return g_object_new (type, NULL);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is %s", g_type_name (type),
-               G_TYPE_IS_ABSTRACT (type) ? "abstract" : "no kind of worker");
+               G_TYPE_IS_ABSTRACT (type) ? "abstract" : "not a worker class");
   return NULL;
 }
 

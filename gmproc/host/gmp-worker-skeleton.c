@@ -115,7 +115,7 @@ handle_connect (GmpWorkerSkeleton *self,
                  &positions);
   channel = make_channel (kind, positions, g_dbus_message_get_unix_fd_list (call), error);
   if (channel == NULL)
-    g_prefix_error (error, "its channel to %s cannot be connected: ", peer);
+    g_prefix_error (error, "its channel to %s could not be connected: ", peer);
   g_mutex_lock (&self->lock);
   if (channel != NULL)
     inbox = get_inbox_locked (self, error);

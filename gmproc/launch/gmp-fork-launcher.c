@@ -304,7 +304,8 @@ set_nonsense (GmpForkMessage *message,
               GError        **error)
 {
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "it said what it should not: message %u, number %d, %u descriptors, '%.100s'",
+               "unexpected message from the fork server: message %u, number %d, %u descriptors, "
+               "'%.100s'",
                message->kind, message->number, message->n_handles, message->text);
 }
 
@@ -480,7 +481,7 @@ gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
     question_free (question);
   if (was_asked)
     return g_steal_pointer (&process);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "The warm-start server is lost");
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "The fork server has died");
   return NULL;
 }
 

@@ -160,7 +160,7 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
 
   self->state = GMP_SERVER_READY;
   if (!has_answered (self->server))
-    refuse (self, "the warm-start server takes too long to load");
+    refuse (self, "the fork server takes too long to load");
   else if (!gmp_fork_launcher_get_ready (self->server, &error))
     refuse (self, error->message);
   else
@@ -205,7 +205,7 @@ lose_server (GmpProcessKind *self)
     }
   else
     {
-      refuse (self, "the warm-start server has ended, or does not answer");
+      refuse (self, "the fork server has exited, or does not answer");
     }
 }
 

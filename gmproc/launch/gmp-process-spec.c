@@ -202,7 +202,7 @@ gmp_process_spec_check_folder (GmpProcessSpec *self,
   else
     g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                  "it cannot be started in the application's own working folder, which was deleted "
-                 "or cannot be reached: go to another, or set working-directory");
+                 "or cannot be reached: change to another, or set working-directory");
   return FALSE;
 }
 

@@ -304,7 +304,7 @@ gmp_process_end_sync (GmpProcess *self,
     return;
   gmp_process_send_signal (self, SIGKILL);
   if (!wait_sync (self, limit))
-    g_message ("Process %d does not end, and cannot be killed", gmp_process_get_pid (self));
+    g_message ("Process %d does not exit, and cannot be killed", gmp_process_get_pid (self));
 }
 
 static gboolean

@@ -304,7 +304,7 @@ gmp_subprocess_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
   if (argv != NULL && !gmp_environment_can_pass (launch->argv[0], &local))
     g_clear_pointer (&argv, g_strfreev);
   if (argv != NULL && !gmp_reaper_begin (&local))
-    g_prefix_error (&local, "no thread can be had to watch it: ");
+    g_prefix_error (&local, "no thread can be started to watch it: ");
   else if (argv != NULL && wrapper != NULL)
     was_started = spawn (launch, argv, TRUE, &nothing, &pid, &local);
   else if (argv != NULL)

@@ -120,7 +120,7 @@ check_limit (int      last_fd,
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "it cannot be started within the limit of %" G_GUINT64_FORMAT " open files: raise "
-               "it with 'ulimit -n', or have fewer workers run at a time",
+               "it with 'ulimit -n', or run fewer workers at a time",
                (guint64) limit.rlim_cur);
   return FALSE;
 }
@@ -278,7 +278,7 @@ give_up_cb (gpointer user_data)
   GmpWorkerProcess *self = user_data;
 
   gmp_source_clear (&self->end_source);
-  g_message ("Process %d does not end, and cannot be killed", gmp_process_get_pid (self->process));
+  g_message ("Process %d does not exit, and cannot be killed", gmp_process_get_pid (self->process));
   gmp_worker_process_unwatch (self);
   return G_SOURCE_REMOVE;
 }

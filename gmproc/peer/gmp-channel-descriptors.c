@@ -190,7 +190,7 @@ find_kind (const char *name,
         *kind = (Kind) i;
         return TRUE;
       }
-  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%.100s' is no kind of channel", name);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%.100s' is not a kind of channel", name);
   return FALSE;
 }
 
@@ -205,7 +205,7 @@ explain_missing (GError **error)
     g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot receive its descriptors: %s%s",
                  g_strerror (code), gmp_limit_describe (code));
   else
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's descriptor did not come");
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's descriptor is missing");
   if (spare != -1)
     close (spare);
 }

@@ -195,7 +195,7 @@ take_nonsense (GmpMessageChannel *self,
   const char *member = g_dbus_message_get_member (message);
 
   fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
-                           "A channel brought a message that is none of its own: '%.100s' "
+                           "Unexpected message on a channel: '%.100s' "
                            "(%.100s)", member != NULL ? member : "",
                            g_dbus_message_get_signature (message)));
 }

@@ -194,7 +194,7 @@ take_handle (GVariant    *positions,
   if (handles == NULL || position < 0 || position >= g_unix_fd_list_get_length (handles))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload names a handle that did not come");
+                   "A payload refers to a file descriptor that is missing");
       return NULL;
     }
   fd = g_unix_fd_list_get (handles, position, error);

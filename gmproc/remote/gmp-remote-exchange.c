@@ -123,7 +123,7 @@ set_gone_error (GmpRemoteExchange *self,
 {
   self->game->has_answered = FALSE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
-               "The game at %s is gone: nothing listens there for '%s'", self->game->name,
+               "The game at %s has ended: nothing listens there for '%s'", self->game->name,
                self->command_name);
 }
 

@@ -39,17 +39,17 @@ describe_signal (const GmpExitReport *self,
   double limit = self->options->cpu_time_limit;
 
   if (limit > 0 && signum == SIGXCPU)
-    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit)", limit);
+    return g_strdup_printf ("used up its processor time of %g seconds (cpu-time-limit)", limit);
   /* The kernel's word at the end of the grace: see gmp-limits.c. */
   if (limit > 0 && signum == SIGKILL && !self->was_signalled &&
       self->usage.cpu_time >= limit + GMP_CPU_TIME_GRACE)
-    return g_strdup_printf ("has used up its processor time, %g seconds (cpu-time-limit), and did "
-                            "not end by SIGXCPU within %d more, so it was killed", limit,
+    return g_strdup_printf ("used up its processor time of %g seconds (cpu-time-limit), ignored "
+                            "SIGXCPU for %d more, and was killed", limit,
                             GMP_CPU_TIME_GRACE);
   return g_strdup_printf ("was killed by signal %d (%s)%s%s", signum, g_strsignal (signum),
                           WCOREDUMP (self->wait_status) ? ", core dumped" : "",
-                          signum == SIGXCPU ? ", at a limit that the application has inherited: "
-                          "see 'ulimit -t'" : "");
+                          signum == SIGXCPU ? ", at a limit that the application inherited: see "
+                                              "'ulimit -t'" : "");
 }
 
 /* gmp_init () itself gave up, and has printed why. */
@@ -125,9 +125,9 @@ append_costs (const GmpExitReport *self,
 {
   if (self->pid == 0)
     return;
-  g_string_append_printf (text, "\nIt ran for %.3f seconds", self->run_time);
+  g_string_append_printf (text, "\nRun time: %.3f s", self->run_time);
   if (self->usage.peak_memory > 0)
-    g_string_append_printf (text, ", and had %.1f MiB of memory at most",
+    g_string_append_printf (text, ", peak memory: %.1f MiB",
                             self->usage.peak_memory / MIB);
 }
 
@@ -137,7 +137,7 @@ append_tail (const GmpExitReport *self,
 {
   if (self->tail == NULL || self->tail->head == NULL)
     return;
-  g_string_append (text, "\nThe last it wrote to standard error:");
+  g_string_append (text, "\nLast lines of standard error:");
   for (const GList *line = self->tail->head; line != NULL; line = line->next)
     g_string_append_printf (text, "\n  %s", (const char *) line->data);
 }

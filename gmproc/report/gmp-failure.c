@@ -300,8 +300,8 @@ gmp_failure_give_up (GmpFailure *self,
   self->n_restarts = n_restarts;
   if (last != NULL)
     first_line = g_strndup (last->error->message, strcspn (last->error->message, "\n"));
-  self->error->message = g_strdup_printf ("%s\nIt was restarted %u times%s%s", message, n_restarts,
-                                          first_line != NULL ? ", and in the end: " : "",
+  self->error->message = g_strdup_printf ("%s\nRestarts: %u%s%s", message, n_restarts,
+                                          first_line != NULL ? ", last failure: " : "",
                                           first_line != NULL ? first_line : "");
 }
 

@@ -92,7 +92,7 @@ limit_cb (gpointer user_data)
 
   gmp_source_clear (&self->limit_source);
   self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                              "it had not ended within %g seconds (run-timeout)",
+                              "it did not end within %g seconds (run-timeout)",
                               self->options->run_timeout),
                  self->user_data);
   return G_SOURCE_REMOVE;
@@ -211,7 +211,7 @@ gmp_job_to_failure (GmpJob           *self,
     }
   else if (process != NULL && gmp_worker_process_was_forced (process))
     gmp_job_take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                                   "it closed its connection but went on running, "
+                                                   "it closed its connection but kept running, "
                                                    "and was killed"));
   end = describe (self, process);
   return gmp_failure_new (&end);

@@ -230,7 +230,7 @@ end_server (GmpServerSession *self,
             GmpFailure       *failure)
 {
   g_autoptr (GError) done = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
-                                                 "The server is done, and answers no more");
+                                                 "The server is done and does not answer any more");
 
   self->is_ending = TRUE;
   gmp_source_clear (&self->limit_source);

@@ -246,7 +246,7 @@ gmp_supervisor_add (GmpSupervisor   *self,
       g_queue_push_tail (&self->waiting, copy);
       return TRUE;
     }
-  g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Worker '%s' is asked for twice in one run",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Duplicate worker id '%s' in one run",
                member->id);
   member_free (copy);
   return FALSE;
@@ -281,7 +281,8 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
        !(gmp_feed_is_open (self->feed) && gmp_results_expect (self->results, member->id))))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "Worker '%s' has neither returned nor failed in a run that goes on", member->id);
+                   "Worker '%s' cannot run again: it has not finished yet, or no run is in "
+                   "progress", member->id);
       return FALSE;
     }
   gmp_failure_log_forget (self->failure_log, member->id);

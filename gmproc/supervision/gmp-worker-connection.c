@@ -417,8 +417,9 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
     }
   message = gmp_message_stream_receive (self->stream, &error);
   if (message != NULL && !take_message (self, message))
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent a message that is none of a "
-                 "worker's: '%.100s' (%.100s)", g_dbus_message_get_member (message),
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "unexpected D-Bus message '%.100s' from the worker (%.100s)",
+                 g_dbus_message_get_member (message),
                  g_dbus_message_get_signature (message));
   if (error != NULL)
     {

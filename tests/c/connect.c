@@ -1,4 +1,4 @@
-/* connect.c: channels that cannot be connected
+/* connect.c: channels that could not be connected
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -199,7 +199,7 @@ test_server (void)
   results = gmp_client_server_run (application, NULL, NULL, &error);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
   gmp_test_check_in (error->message, "The server");
-  gmp_test_check_in (error->message, "cannot be connected");
+  gmp_test_check_in (error->message, "could not be connected");
   gmp_test_check_in (error->message, "ulimit -n");
   g_assert_null (results);
 }
@@ -239,13 +239,13 @@ test_restart (const char *server_action,
 static void
 test_server_in_a_run (void)
 {
-  test_restart ("use-up", "die", "its channel to 0 cannot be connected");
+  test_restart ("use-up", "die", "its channel to 0 could not be connected");
 }
 
 static void
 test_client_in_a_run (void)
 {
-  test_restart ("die", "use-up", "its channel to server cannot be connected");
+  test_restart ("die", "use-up", "its channel to server could not be connected");
 }
 
 int

@@ -351,7 +351,7 @@ check_target (const char *target,
 static void
 test_targets (void)
 {
-  check_target ("native:nothing", "should read native:MODULE:SYMBOL");
+  check_target ("native:nothing", "write it as native:MODULE:SYMBOL");
   check_target ("native::offset=12", "0xADDRESS@BUILD_ID");
   check_target ("native:/nowhere/libnone.so:offset=0x10@00ff", "/nowhere/libnone.so");
   check_target ("native::there_is_no_such_function", "there_is_no_such_function");
@@ -364,7 +364,7 @@ test_kinds (void)
 {
   const char *kinds[] = { ":type=GObject", ":type=GInputStream", "nothing" };
   const char *reasons[] = {
-    "GObject is no kind of worker", "GInputStream is abstract", "should read native:MODULE:SYMBOL",
+    "GObject is not a worker class", "GInputStream is abstract", "write it as native:MODULE:SYMBOL",
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
@@ -411,9 +411,9 @@ test_limits (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  check_refused ("affinity", "0,x", "is no list of processors");
-  check_refused ("affinity", "3-1", "is no list of processors");
-  check_refused ("affinity", "1023", "none of them is there");
+  check_refused ("affinity", "0,x", "is not a list of processors");
+  check_refused ("affinity", "3-1", "is not a list of processors");
+  check_refused ("affinity", "1023", "they do not exist");
   /* One that is kept. */
   gmp_workers_add (workers, 1, nothing, NULL, &error);
   g_object_set (workers, "cpu-time-limit", 100.0, NULL);

@@ -156,7 +156,7 @@ test_kill (void)
     {
       g_test_trap_subprocess ("/forbidden/kill", 0, 0);
       g_test_trap_assert_passed ();
-      g_test_trap_assert_stderr ("*does not end, and cannot be killed*");
+      g_test_trap_assert_stderr ("*does not exit, and cannot be killed*");
       return;
     }
   forbid (SYS_pidfd_send_signal);

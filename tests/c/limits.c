@@ -160,7 +160,7 @@ check_timed_out (GmpMethod method,
        failure == NULL || (signum == SIGKILL && gmp_failure_get_signal (failure) == SIGTERM);
        limit *= 2)
     {
-      g_autofree char *text = g_strdup_printf ("it had not ended within %g seconds (run-timeout)",
+      g_autofree char *text = g_strdup_printf ("it did not end within %g seconds (run-timeout)",
                                                limit);
 
       g_clear_object (&failure);
@@ -357,7 +357,7 @@ test_cpu_time (void)
 
   g_object_set (workers, "cpu-time-limit", 0.5, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
-                         "has used up its processor time, 0.5 seconds (cpu-time-limit)");
+                         "used up its processor time of 0.5 seconds (cpu-time-limit)");
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGXCPU);
 }
 
@@ -369,8 +369,8 @@ test_cpu_time_deaf (void)
 
   g_object_set (workers, "cpu-time-limit", 0.5, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_CRASHED,
-                         "has used up its processor time, 0.5 seconds (cpu-time-limit), and did "
-                         "not end by SIGXCPU within 2 more, so it was killed");
+                         "used up its processor time of 0.5 seconds (cpu-time-limit), ignored "
+                         "SIGXCPU for 2 more, and was killed");
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGKILL);
 }
 
@@ -417,9 +417,9 @@ test_bad_affinity (void)
   g_autoptr (GmpFailure) absent = NULL;
 
   g_object_set (workers, "affinity", "0-", NULL);
-  wrong = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "'0-' is no list of processors");
+  wrong = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "'0-' is not a list of processors");
   g_object_set (workers, "affinity", "1023", NULL);
-  absent = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "for the processors 1023");
+  absent = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "processors 1023: they do not exist");
 }
 
 static void

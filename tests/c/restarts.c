@@ -536,7 +536,7 @@ test_server_given_up (void)
   g_assert_null (gmp_client_server_run (application, g_variant_new_string (""), NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
   gmp_test_check_in (error->message, "The server (pid ");
-  gmp_test_check_in (error->message, "It was restarted 1 times, and in the end: The server");
+  gmp_test_check_in (error->message, "Restarts: 1, last failure: The server");
   g_assert_cmpstr (restarted->str, ==, "server ");
 }
 
@@ -572,7 +572,7 @@ test_request_timeout (void)
   gmp_test_check_in (error->message, "after its last client (request-timeout)");
   reason = gmp_client_server_get_error (application, "one");
   g_assert_error (reason, GMP_ERROR, GMP_ERROR_TIMED_OUT);
-  gmp_test_check_in (reason->message, "The server has not answered this client's request within 0.3"
+  gmp_test_check_in (reason->message, "The server did not answer this client's request within 0.3"
                      " seconds (request-timeout)");
 }
 

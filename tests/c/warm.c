@@ -273,7 +273,7 @@ get_failure (GmpMethod method,
 {
   g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GRegex) pid = g_regex_new ("pid \\d+|ran for [\\d.]+|[\\d.]+ MiB", 0, 0, NULL);
+  g_autoptr (GRegex) pid = g_regex_new ("pid \\d+|Run time: [\\d.]+|[\\d.]+ MiB", 0, 0, NULL);
   const int ids[] = { 2 };
 
   if (is_warm)

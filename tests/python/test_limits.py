@@ -50,7 +50,7 @@ def test_a_time_limit():
     workers.add('w', spin)
     error = fail(workers)
     assert "Worker 'w'" in str(error)
-    assert 'it had not ended within 1.5 seconds (run-timeout)' in str(error)
+    assert 'it did not end within 1.5 seconds (run-timeout)' in str(error)
     assert error.error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT)
     assert error.signal == signal.SIGTERM and error.exit_status is None
     assert error.run_time >= 1.5

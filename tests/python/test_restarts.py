@@ -87,7 +87,7 @@ def test_a_worker_is_restarted(tmp_path):
 def test_it_gives_up():
     workers = Workers(restart='on-failure', max_restarts=1)
     workers.add('w', int, 'no number')
-    with pytest.raises(WorkerError, match='It was restarted 1 times') as caught:
+    with pytest.raises(WorkerError, match='Restarts: 1') as caught:
         workers.run()
     assert caught.value.n_restarts == 1
     assert type(caught.value.__cause__) is ValueError

@@ -226,7 +226,7 @@ function unpack(variant) {
     if (variant === null || variant === undefined)
         return null;
     if (!(variant instanceof GLib.Variant))
-        throw new TypeError(`A GLib.Variant can be unpacked, ${variant} is none`);
+        throw new TypeError(`Only a GLib.Variant can be unpacked, not ${variant}`);
     return read(variant);
 }
 

@@ -111,7 +111,7 @@ function target_of(code) {
         return code.startsWith('file:') ? `gjs:${code}` : code;
     if (typeof code !== 'function') {
         throw new TypeError(`A worker runs an exported function or class, or a target such as ` +
-            `'python:module:name'; ${code} is none of these`);
+            `'python:module:name'; ${code} is not one of these`);
     }
     return `gjs:${locate(code)}#${code.name}@${digest_of(code)}`;
 }

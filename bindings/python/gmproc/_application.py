@@ -67,7 +67,7 @@ def check_target(target: str, id: Any) -> str:
     runtime, colon, description = target.partition(':')
     if not runtime or not colon or not description:
         raise make_error(ErrorCode.NOT_FOUND,
-                         f"'{target}' is not a target: it should read RUNTIME:DESCRIPTION, as in "
+                         f"'{target}' is not a target: write it as RUNTIME:DESCRIPTION, as in "
                          "'python:module:name' or 'native:libfoo.so:function'", id)
     return runtime
 

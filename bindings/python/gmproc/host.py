@@ -52,8 +52,8 @@ def find(description: str) -> Any:
     """The function or class of a target."""
     module_name, colon, name = description.rpartition(':')
     if not colon or not module_name or not name:
-        raise make_gerror(ErrorCode.NOT_FOUND, f"'python:{description}' is not a target: it should "
-                          "read 'python:module:name'")
+        raise make_gerror(ErrorCode.NOT_FOUND, f"'python:{description}' is not a target: write it "
+                          "as 'python:module:name'")
     found = _import(module_name)
     for part in name.split('.'):
         if not hasattr(found, part):
