@@ -236,8 +236,8 @@ read_size (GmpSocketStream *self,
       self->size = size;
       return TRUE;
     }
-  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message, or one of more "
-               "than %" G_GSIZE_FORMAT " bytes", MAX_SIZE);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "invalid message header, or a message larger "
+                                                     "than %" G_GSIZE_FORMAT " bytes", MAX_SIZE);
   return FALSE;
 }
 
@@ -259,7 +259,7 @@ take_message (GmpSocketStream *self,
       /* GLib quotes what came, which may be no text. */
       g_autofree char *valid = g_utf8_make_valid (local->message, -1);
 
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent what is no message: %s", valid);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "invalid message: %s", valid);
     }
   g_clear_object (&self->handles);
   self->n_room = HEADER_SIZE;

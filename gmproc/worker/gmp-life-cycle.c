@@ -39,7 +39,7 @@ check_own (GmpInbox *inbox,
   if (!gmp_inbox_is_inherited (inbox))
     return TRUE;
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                       "This process was forked from a worker, and is none itself");
+                       "This process was forked from a worker, and is not a worker itself");
   return FALSE;
 }
 
@@ -226,7 +226,7 @@ send_again (Request *request,
     return send (request, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
                "The server was restarted before it had answered this client's request "
-               "(resend-requests would have it asked again)");
+               "(set resend-requests to send it again)");
   return FALSE;
 }
 
@@ -259,7 +259,7 @@ receive (Request *request,
 
     case GMP_INBOX_TIMED_OUT:
       g_set_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                   "The server has not answered this client's request within %g seconds "
+                   "The server did not answer this client's request within %g seconds "
                    "(request-timeout)", gmp_inbox_get_timeout (request->inbox));
       return TURN_FAILED;
 

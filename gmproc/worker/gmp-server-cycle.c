@@ -255,7 +255,8 @@ gmp_server_cycle_finish (GmpServerCycle *self,
 {
   g_autoptr (GVariant) result = NULL;
   g_autoptr (GError) reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_SERVER_DONE,
-                                                   "The server is done, and answers no more");
+                                                   "The server is done and does not answer any "
+                                                   "more");
   GError *local = NULL;
 
   end_requests (self);
