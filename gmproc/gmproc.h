@@ -24,6 +24,7 @@
 #include "application/gmp-runner.h"
 #include "application/gmp-workers.h"
 #include "application/gmp-client-server.h"
+#include "application/gmp-pool.h"
 #include "remote/gmp-remote-env.h"
 
 #undef GMPROC_INSIDE

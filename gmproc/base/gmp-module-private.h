@@ -20,6 +20,7 @@ typedef struct {
 GmpModule *gmp_module_find_address  (gconstpointer  address);
 GmpModule *gmp_module_find_build_id (const char    *build_id);
 gboolean   gmp_module_is_code       (gconstpointer  address);
+guint64    gmp_module_count_unloads (void);
 void       gmp_module_free          (GmpModule *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpModule, gmp_module_free)

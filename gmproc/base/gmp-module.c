@@ -146,3 +146,23 @@ gmp_module_free (GmpModule *self)
   g_free (self->build_id);
   g_free (self);
 }
+
+static int
+count_unloads_cb (struct dl_phdr_info *info,
+                  gsize                size G_GNUC_UNUSED,
+                  gpointer             count)
+{
+  *(guint64 *) count = info->dlpi_subs;
+  return 1;
+}
+
+/* How many modules have been unloaded. While that number stays what it is, so does what lies at an
+ * address of code. */
+guint64
+gmp_module_count_unloads (void)
+{
+  guint64 count = 0;
+
+  dl_iterate_phdr (count_unloads_cb, &count);
+  return count;
+}

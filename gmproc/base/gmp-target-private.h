@@ -26,6 +26,8 @@ char *gmp_target_get_runtime  (const char *target,
                                GError    **error);
 char *gmp_target_for_function (GmpMethod   method,
                                GError    **error);
+const char *gmp_target_intern_function (GmpMethod method,
+                                        GError  **error);
 char *gmp_target_for_type     (GType       type,
                                GError    **error);
 

@@ -7,6 +7,7 @@
 #include "base/gmp-target-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-module-private.h"
 #include "base/gmp-runtime-private.h"
 
@@ -69,6 +70,41 @@ gmp_target_for_function (GmpMethod method,
   path = describe_path (module->path);
   return g_strdup_printf ("native:%s:" GMP_TARGET_OFFSET "0x%" G_GINTPTR_MODIFIER "x@%s",
                           path, (guintptr) method - module->base, module->build_id);
+}
+
+/* The targets of functions that were asked for, interned, while no module is unloaded. */
+G_LOCK_DEFINE_STATIC (known);
+GMP_FORK_WAITS_FOR (known)
+static GHashTable *known;
+static guint64 n_unloads;
+
+/* As gmp_target_for_function(), interned and remembered, for calls of a few microseconds. */
+const char *
+gmp_target_intern_function (GmpMethod method,
+                            GError  **error)
+{
+  guint64 count = gmp_module_count_unloads ();
+  g_autofree char *made = NULL;
+  const char *target;
+
+  G_LOCK (known);
+  if (known == NULL)
+    known = g_hash_table_new (NULL, NULL);
+  if (count != n_unloads)
+    g_hash_table_remove_all (known);
+  n_unloads = count;
+  target = g_hash_table_lookup (known, (gconstpointer) method);
+  G_UNLOCK (known);
+  if (target != NULL)
+    return target;
+  made = gmp_target_for_function (method, error);
+  if (made == NULL)
+    return NULL;
+  target = g_intern_string (made);
+  G_LOCK (known);
+  g_hash_table_replace (known, (gpointer) method, (gpointer) target);
+  G_UNLOCK (known);
+  return target;
 }
 
 /* The module that registered @type, as far as its class shows: the first function in the class that

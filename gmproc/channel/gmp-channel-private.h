@@ -14,11 +14,12 @@ G_BEGIN_DECLS
 /* One end of a two-way pipe of payloads. What carries them is the implementation's business: a
  * worker never knows which one it has. No call waits; GmpInbox does that.
  *
- * send:        sends @payload (nullable, not floating) to the other end. Where there is no room for
- *              it the channel keeps it, and sends it while receive() is called for what comes.
+ * send:        sends @payload (nullable, not floating) to the other end, with a @tag that the two
+ *              ends agree on; clients and servers use none, 0. Where there is no room for it the
+ *              channel keeps it, and sends it while receive() is called for what comes.
  * has_unsent:  whether something of that is kept.
- * receive:     the next payload, in order. On GMP_CHANNEL_CLOSED, @error is the reason that the
- *              other end gave; without one, GMP_ERROR_DISCONNECTED.
+ * receive:     the next payload, in order; its tag is then in the field. On GMP_CHANNEL_CLOSED,
+ *              @error is the reason that the other end gave; without one, GMP_ERROR_DISCONNECTED.
  * close:       ends the channel in both directions, after what is kept, @reason (nullable) being
  *              what the other end's receive() reports. The first close counts.
  * watch:       @doorbell is rung, from any thread, whenever receive() has something new to say; for
@@ -27,12 +28,15 @@ G_BEGIN_DECLS
  *              to receive, or room to send, after all.
  * wake:        it does not wait any more.
  * trim:        nothing was said for a while: gives back what memory it can.
+ * get_mark:    a number that both ends may read and change, 0 at first; %NULL where they share no
+ *              memory. What it means is theirs to say.
  *
  * value_limit is how many bytes a value may have, in both directions; 0 is no limit. What is bigger
  * is refused by send(), and when it comes it is nonsense, as a closing with GMP_ERROR_PROTOCOL.
  *
  * Requests and responses take turns, so who sends again before it has read what it was sent is sent
- * no more: its channel ends.
+ * no more: its channel ends. Where is_pipelined is set no turns are kept, and the two ends have
+ * another rule for how much may be under way.
  *
  * What both ends share belongs to the process that opened the channel. In one that was forked from
  * it, calls leave all of that alone, and receive() reports that nothing more comes.
@@ -48,6 +52,8 @@ typedef enum {
 
 /* What is said of a peer that does not keep to the turns. */
 #define GMP_CHANNEL_IMPATIENT "a message before the one that was sent to its peer had been read"
+
+typedef _Atomic guint64 GmpMark;
 
 #define GMP_TYPE_CHANNEL (gmp_channel_get_type ())
 typedef struct _GmpChannel GmpChannel;
@@ -66,6 +72,8 @@ struct _GmpChannel
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
+  gboolean is_pipelined;
+  guint8 tag; /* of what was received last */
 };
 
 struct _GmpChannelClass
@@ -73,6 +81,7 @@ struct _GmpChannelClass
   GObjectClass parent_class;
 
   gboolean         (*send)       (GmpChannel   *self,
+                                  guint8        tag,
                                   GVariant     *payload,
                                   GError      **error);
   gboolean         (*has_unsent) (GmpChannel *self);
@@ -86,6 +95,7 @@ struct _GmpChannelClass
   gboolean         (*sleep)      (GmpChannel *self);
   void             (*wake)       (GmpChannel *self);
   void             (*trim)       (GmpChannel *self);
+  GmpMark         *(*get_mark)   (GmpChannel *self);
 };
 
 GType gmp_channel_get_type (void) G_GNUC_CONST;
@@ -101,6 +111,10 @@ gmp_channel_is_inherited (GmpChannel *self)
 gboolean         gmp_channel_send       (GmpChannel   *self,
                                          GVariant     *payload,
                                          GError      **error);
+gboolean         gmp_channel_send_tagged (GmpChannel  *self,
+                                          guint8       tag,
+                                          GVariant    *payload,
+                                          GError     **error);
 gboolean         gmp_channel_has_unsent (GmpChannel *self);
 GmpChannelStatus gmp_channel_receive    (GmpChannel   *self,
                                          GVariant    **payload,
@@ -112,5 +126,6 @@ void             gmp_channel_watch      (GmpChannel   *self,
 gboolean         gmp_channel_sleep      (GmpChannel *self);
 void             gmp_channel_wake       (GmpChannel *self);
 void             gmp_channel_trim       (GmpChannel *self);
+GmpMark         *gmp_channel_get_mark   (GmpChannel *self);
 
 G_END_DECLS

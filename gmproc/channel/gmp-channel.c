@@ -30,6 +30,12 @@ gmp_channel_real_wake (GmpChannel *self G_GNUC_UNUSED)
 {
 }
 
+static GmpMark *
+gmp_channel_real_get_mark (GmpChannel *self G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
 static void
 gmp_channel_class_init (GmpChannelClass *klass)
 {
@@ -37,6 +43,7 @@ gmp_channel_class_init (GmpChannelClass *klass)
   klass->sleep = gmp_channel_real_sleep;
   klass->wake = gmp_channel_real_wake;
   klass->trim = gmp_channel_real_wake;
+  klass->get_mark = gmp_channel_real_get_mark;
 }
 
 static void
@@ -46,12 +53,21 @@ gmp_channel_init (GmpChannel *self)
 }
 
 gboolean
+gmp_channel_send_tagged (GmpChannel *self,
+                         guint8      tag,
+                         GVariant   *payload,
+                         GError    **error)
+{
+  /* No error, as for every channel that has ended: receive() reports it. */
+  return gmp_channel_is_inherited (self) || GET_CLASS (self)->send (self, tag, payload, error);
+}
+
+gboolean
 gmp_channel_send (GmpChannel *self,
                   GVariant   *payload,
                   GError    **error)
 {
-  /* No error, as for every channel that has ended: receive() reports it. */
-  return gmp_channel_is_inherited (self) || GET_CLASS (self)->send (self, payload, error);
+  return gmp_channel_send_tagged (self, 0, payload, error);
 }
 
 gboolean
@@ -106,4 +122,10 @@ gmp_channel_trim (GmpChannel *self)
 {
   if (!gmp_channel_is_inherited (self))
     GET_CLASS (self)->trim (self);
+}
+
+GmpMark *
+gmp_channel_get_mark (GmpChannel *self)
+{
+  return gmp_channel_is_inherited (self) ? NULL : GET_CLASS (self)->get_mark (self);
 }

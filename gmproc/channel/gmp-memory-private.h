@@ -46,6 +46,7 @@ typedef struct {
   alignas (GMP_CACHE_LINE) GmpClosing closings[2];
   /* Of the two arenas: 1 for a block that was sent, until the receiver has dropped all of it. */
   alignas (GMP_CACHE_LINE) _Atomic guint32 lent[2][GMP_MEMORY_BLOCKS];
+  alignas (GMP_CACHE_LINE) _Atomic guint64 mark; /* what the ends make of it */
   guint32 n_workers; /* that run together: a hint for whoever waits */
 } GmpMemoryHeader;
 

@@ -19,6 +19,7 @@ GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,
 void             gmp_receiver_free  (GmpReceiver *self);
 GmpChannelStatus gmp_receiver_take  (GmpReceiver  *self,
                                      guint64       limit,
+                                     guint8       *tag,
                                      GVariant    **payload,
                                      GError      **error);
 gboolean         gmp_receiver_sleep (GmpReceiver *self);

@@ -33,6 +33,7 @@ struct _GmpReceiver
   char *type;          /* of the last value that came; the next one most often has the same */
   gsize type_size;
   guint64 limit;       /* how many bytes a value may have; 0: no limit */
+  guint8 tag;          /* of the payload that came last, or is coming */
   Pieces pieces;
 };
 
@@ -193,6 +194,8 @@ take_record (GmpReceiver *self,
       g_propagate_error (error, gmp_receiver_error ("a record among the pieces of a value"));
       return FALSE;
     }
+  if (record->kind != GMP_RECORD_PIECE)
+    self->tag = record->tag;
   if (record->kind == GMP_RECORD_NULL)
     return TRUE;
   if (record->kind == GMP_RECORD_PIECE)
@@ -230,6 +233,7 @@ take_record (GmpReceiver *self,
 GmpChannelStatus
 gmp_receiver_take (GmpReceiver *self,
                    guint64      limit,
+                   guint8      *tag,
                    GVariant   **payload,
                    GError     **error)
 {
@@ -257,7 +261,10 @@ gmp_receiver_take (GmpReceiver *self,
       if (gmp_ring_release (&self->ring, size))
         eventfd_write (self->bell, 1);
       if (is_complete)
-        return GMP_CHANNEL_PAYLOAD;
+        {
+          *tag = self->tag;
+          return GMP_CHANNEL_PAYLOAD;
+        }
     }
   if (!self->ring.is_broken)
     return GMP_CHANNEL_EMPTY;

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 /* A record in the ring: this, the type string without its end, and the body, each filled up to
  * GMP_RECORD_ALIGN. */
 typedef struct {
-  guint16 kind;
+  guint8 kind;
+  guint8 tag;        /* of the payload that begins here: see GmpChannel */
   guint16 type_size; /* in bytes */
   guint32 size;      /* of the body, in bytes */
 } GmpRecord;

@@ -17,6 +17,7 @@ GmpSender *gmp_sender_new           (GmpMemory  *memory,
                                      int         bell);
 void       gmp_sender_free          (GmpSender *self);
 void       gmp_sender_send          (GmpSender  *self,
+                                     guint8      tag,
                                      GVariant   *payload);
 gboolean   gmp_sender_has_woken     (GmpSender *self);
 gboolean   gmp_sender_send_unsent   (GmpSender *self);

@@ -17,19 +17,25 @@ struct _GmpSender
   GmpRing ring;
   GmpArena *arena;
   int bell;       /* the reader's */
-  GQueue unsent;  /* of GVariant, or &null_payload */
+  GQueue unsent;  /* of Unsent */
+  guint8 tag;     /* of the payload that is being sent */
   GBytes *pieces; /* (nullable): the bytes of the first, which is being sent in pieces */
   gsize n_sent;   /* of them */
   gboolean has_woken; /* the reader, in this send */
 };
 
-static char null_payload;
+typedef struct {
+  guint8 tag;
+  GVariant *payload; /* (nullable) */
+} Unsent;
 
 static void
-unsent_free (gpointer payload)
+unsent_free (gpointer data)
 {
-  if (payload != &null_payload)
-    g_variant_unref (payload);
+  Unsent *unsent = data;
+
+  g_clear_pointer (&unsent->payload, g_variant_unref);
+  g_free (unsent);
 }
 
 /* The reader waits for @bell, an eventfd, which stays the caller's. */
@@ -61,13 +67,13 @@ gmp_sender_free (GmpSender *self)
 /* Begins a record; returns the place of its body, or %NULL where there is no room. */
 static guint8 *
 begin_record (GmpSender *self,
-              guint16           kind,
+              guint8            kind,
               const char       *type,
               gsize             type_size,
               gsize             size)
 {
   guint8 *place = gmp_ring_reserve (&self->ring, gmp_record_size (type_size, size));
-  GmpRecord record = { kind, (guint16) type_size, (guint32) size };
+  GmpRecord record = { kind, self->tag, (guint16) type_size, (guint32) size };
 
   if (place == NULL)
     return NULL;
@@ -164,11 +170,13 @@ send_pieces (GmpSender *self,
 
 static gboolean
 try_send (GmpSender *self,
-          GVariant         *payload)
+          guint8     tag,
+          GVariant  *payload)
 {
   const char *type;
   gsize size;
 
+  self->tag = tag;
   if (payload == NULL)
     {
       if (begin_record (self, GMP_RECORD_NULL, "", 0, 0) == NULL)
@@ -187,13 +195,17 @@ try_send (GmpSender *self,
 /* Sends @payload (nullable, not floating), which can be sent, or keeps it. */
 void
 gmp_sender_send (GmpSender *self,
+                 guint8     tag,
                  GVariant  *payload)
 {
+  Unsent *unsent;
+
   self->has_woken = FALSE;
-  if (self->unsent.length == 0 && try_send (self, payload))
+  if (self->unsent.length == 0 && try_send (self, tag, payload))
     return;
-  g_queue_push_tail (&self->unsent,
-                     payload != NULL ? (gpointer) g_variant_ref (payload) : &null_payload);
+  unsent = g_new (Unsent, 1);
+  *unsent = (Unsent) { tag, payload != NULL ? g_variant_ref (payload) : NULL };
+  g_queue_push_tail (&self->unsent, unsent);
   /* A value may begin to go in pieces. */
   gmp_sender_send_unsent (self);
 }
@@ -209,11 +221,11 @@ gmp_sender_has_woken (GmpSender *self)
 gboolean
 gmp_sender_send_unsent (GmpSender *self)
 {
-  gpointer first;
+  Unsent *first;
 
   while ((first = g_queue_peek_head (&self->unsent)) != NULL)
     {
-      if (!try_send (self, first != &null_payload ? first : NULL))
+      if (!try_send (self, first->tag, first->payload))
         return FALSE;
       unsent_free (g_queue_pop_head (&self->unsent));
     }

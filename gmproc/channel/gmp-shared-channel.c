@@ -68,6 +68,7 @@ send_unsent (GmpSharedChannel *self)
 
 static gboolean
 gmp_shared_channel_send (GmpChannel *channel,
+                         guint8      tag,
                          GVariant   *payload,
                          GError    **error)
 {
@@ -81,7 +82,7 @@ gmp_shared_channel_send (GmpChannel *channel,
        !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
                               GMP_ERROR_BAD_PAYLOAD, error)))
     return FALSE;
-  gmp_sender_send (self->sender, payload);
+  gmp_sender_send (self->sender, tag, payload);
   channel->has_woken = gmp_sender_has_woken (self->sender);
   return TRUE;
 }
@@ -174,9 +175,10 @@ gmp_shared_channel_receive (GmpChannel *channel,
       gboolean has_ended = is_closed_by_other (self) || self->is_lost;
       GError *local = NULL;
       GmpChannelStatus status = gmp_receiver_take (self->receiver, channel->value_limit,
-                                                   payload, &local);
+                                                   &channel->tag, payload, &local);
 
-      if (status == GMP_CHANNEL_PAYLOAD && !gmp_sender_has_unsent (self->sender))
+      if (status == GMP_CHANNEL_PAYLOAD &&
+          (channel->is_pipelined || !gmp_sender_has_unsent (self->sender)))
         return status;
       /* Or what is kept for a client that reads nothing would become more without end. */
       if (status == GMP_CHANNEL_PAYLOAD)
@@ -230,6 +232,12 @@ gmp_shared_channel_trim (GmpChannel *channel)
   gmp_sender_trim (GMP_SHARED_CHANNEL (channel)->sender);
 }
 
+static GmpMark *
+gmp_shared_channel_get_mark (GmpChannel *channel)
+{
+  return &GMP_SHARED_CHANNEL (channel)->memory->header->mark;
+}
+
 static void
 gmp_shared_channel_dispose (GObject *object)
 {
@@ -276,6 +284,7 @@ gmp_shared_channel_class_init (GmpSharedChannelClass *klass)
   channel_class->sleep = gmp_shared_channel_sleep;
   channel_class->wake = gmp_shared_channel_wake;
   channel_class->trim = gmp_shared_channel_trim;
+  channel_class->get_mark = gmp_shared_channel_get_mark;
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
+#include "host/gmp-call-loop-private.h"
 #include "host/gmp-fork-server-private.h"
 #include "host/gmp-group-private.h"
 #include "host/gmp-limits-private.h"
@@ -338,6 +339,12 @@ run_target (GmpHost           *self,
   if (colon == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is not a target", job->target);
+      return NULL;
+    }
+  if (g_str_equal (job->role, "pool"))
+    {
+      set_rules (job);
+      gmp_call_loop_run (self, control, job, error);
       return NULL;
     }
   if (!prepare (self, job, colon + 1, error))

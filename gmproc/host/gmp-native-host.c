@@ -15,6 +15,9 @@
 struct _GmpNativeHost
 {
   GmpHost parent_instance;
+
+  char *description; /* (nullable): of the function that was called last: a pool often has one */
+  GmpMethod method;
 };
 
 G_DEFINE_FINAL_TYPE (GmpNativeHost, gmp_native_host, GMP_TYPE_HOST)
@@ -158,10 +161,13 @@ gmp_native_host_call (GmpHost    *host,
                       GVariant   *params,
                       GError    **error)
 {
+  GmpNativeHost *self = GMP_NATIVE_HOST (host);
   g_autofree char *path = NULL;
   const char *name;
   GmpMethod method;
 
+  if (self->description != NULL && g_str_equal (self->description, description))
+    return self->method (params, error);
   if (!gmp_target_parse_native (description, &path, &name, error))
     return NULL;
   if (g_str_has_prefix (name, GMP_TARGET_TYPE))
@@ -171,7 +177,19 @@ gmp_native_host_call (GmpHost    *host,
       return instance != NULL ? gmp_host_call_instance (host, instance, id, params, error) : NULL;
     }
   method = find_function (path, name, error);
-  return method != NULL ? method (params, error) : NULL;
+  if (method == NULL)
+    return NULL;
+  g_free (self->description);
+  self->description = g_strdup (description);
+  self->method = method;
+  return method (params, error);
+}
+
+static void
+gmp_native_host_finalize (GObject *object)
+{
+  g_free (GMP_NATIVE_HOST (object)->description);
+  G_OBJECT_CLASS (gmp_native_host_parent_class)->finalize (object);
 }
 
 static GmpWorker *
@@ -193,6 +211,7 @@ gmp_native_host_build (GmpHost    *host G_GNUC_UNUSED,
 static void
 gmp_native_host_class_init (GmpNativeHostClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = gmp_native_host_finalize;
   GMP_HOST_CLASS (klass)->call = gmp_native_host_call;
   GMP_HOST_CLASS (klass)->build = gmp_native_host_build;
 }

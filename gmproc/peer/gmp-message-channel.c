@@ -79,6 +79,7 @@ post (GmpMessageChannel *self,
 
 static gboolean
 gmp_message_channel_send (GmpChannel *channel,
+                          guint8      tag,
                           GVariant   *payload,
                           GError    **error)
 {
@@ -96,7 +97,10 @@ gmp_message_channel_send (GmpChannel *channel,
   packed = gmp_payload_pack_message (payload, handles, error);
   if (packed == NULL)
     return FALSE;
-  post (self, "Send", g_variant_new_tuple (&packed, 1), handles);
+  if (tag == 0)
+    post (self, "Send", g_variant_new_tuple (&packed, 1), handles);
+  else
+    post (self, "SendTagged", g_variant_new ("(@" GMP_PAYLOAD_TYPE "y)", packed, tag), handles);
   return TRUE;
 }
 
@@ -159,7 +163,7 @@ take_value (GmpMessageChannel *self,
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
 
   /* Or what is kept for a client that reads nothing would become more without end. */
-  if (gmp_message_stream_has_unsent (self->stream))
+  if (!self->parent_instance.is_pipelined && gmp_message_stream_has_unsent (self->stream))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
                    GMP_CHANNEL_IMPATIENT);
@@ -173,6 +177,20 @@ take_value (GmpMessageChannel *self,
     return TRUE;
   g_clear_pointer (payload, g_variant_unref);
   return FALSE;
+}
+
+/* Whether @message brings a value. */
+static gboolean
+take_tag (GmpMessageChannel *self,
+          GDBusMessage      *message)
+{
+  self->parent_instance.tag = 0;
+  if (is_call (message, "Send", GMP_PAYLOAD_TYPE))
+    return TRUE;
+  if (!is_call (message, "SendTagged", GMP_PAYLOAD_TYPE "y"))
+    return FALSE;
+  g_variant_get_child (g_dbus_message_get_body (message), 1, "y", &self->parent_instance.tag);
+  return TRUE;
 }
 
 /* The reason that the other end gave. */
@@ -235,7 +253,7 @@ gmp_message_channel_receive (GmpChannel *channel,
         lose (self, local);
       else if (is_call (message, "Close", "sis"))
         self->reason = read_close (message);
-      else if (!is_call (message, "Send", GMP_PAYLOAD_TYPE))
+      else if (!take_tag (self, message))
         take_nonsense (self, message);
       else if (take_value (self, message, payload, &local))
         return GMP_CHANNEL_PAYLOAD;

@@ -56,5 +56,9 @@ void gmp_run_signals_log       (const GmpRunSignals *self,
                                 const char          *domain,
                                 GLogLevelFlags       level,
                                 const char          *message);
+void gmp_run_signals_print_log (int                  id,
+                                const char          *domain,
+                                GLogLevelFlags       level,
+                                const char          *message);
 
 G_END_DECLS

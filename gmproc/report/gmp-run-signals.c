@@ -30,6 +30,18 @@ print_log (const char    *worker,
     g_log_writer_standard_streams (level, fields, n_fields, NULL);
 }
 
+/* What the signal "log" does where nobody deals with it. */
+void
+gmp_run_signals_print_log (int            id,
+                           const char    *domain,
+                           GLogLevelFlags level,
+                           const char    *message)
+{
+  g_autofree char *worker = g_strdup_printf ("%d", id);
+
+  print_log (worker, domain, level, message);
+}
+
 static gboolean
 log_int_cb (gpointer    owner G_GNUC_UNUSED,
             int         id,
@@ -37,9 +49,7 @@ log_int_cb (gpointer    owner G_GNUC_UNUSED,
             guint       level,
             const char *message)
 {
-  g_autofree char *worker = g_strdup_printf ("%d", id);
-
-  print_log (worker, domain, level, message);
+  gmp_run_signals_print_log (id, domain, level, message);
   return TRUE;
 }
 

@@ -373,7 +373,9 @@ static void
 call_run (GmpWorkerProxy *self)
 {
   /* Servers and clients wait for each other's end. */
-  gboolean is_last = self->after == GMP_WORKER_PROXY_END && g_str_equal (self->job->role, "call");
+  gboolean is_last = self->after == GMP_WORKER_PROXY_END &&
+                     (g_str_equal (self->job->role, "call") ||
+                      g_str_equal (self->job->role, "pool"));
   GError *error = NULL;
 
   gmp_worker_connection_begin (self->connection, self->options->priority, &connection_events, self);

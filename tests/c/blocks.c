@@ -73,8 +73,9 @@ take (Side *self)
 {
   g_autoptr (GError) error = NULL;
   GVariant *value = NULL;
+  guint8 tag;
 
-  while (gmp_receiver_take (self->receiver, 0, &value, &error) == GMP_CHANNEL_EMPTY)
+  while (gmp_receiver_take (self->receiver, 0, &tag, &value, &error) == GMP_CHANNEL_EMPTY)
     {
       gboolean has_news = gmp_receiver_sleep (self->receiver);
 
@@ -108,12 +109,12 @@ side_thread (gpointer data)
       GVariant **place = &held[turn % N_HELD];
 
       if (value != NULL)
-        gmp_sender_send (self->sender, value);
+        gmp_sender_send (self->sender, 0, value);
       g_clear_pointer (place, g_variant_unref);
       *place = take (self);
       check_value (*place, turn);
       if (self->is_server)
-        gmp_sender_send (self->sender, *place);
+        gmp_sender_send (self->sender, 0, *place);
     }
   flush (self);
   for (guint i = 0; i < N_HELD; i++)

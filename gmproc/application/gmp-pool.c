@@ -1,0 +1,679 @@
+/* gmp-pool.c: calls of functions in kept processes: the class
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-pool-private.h"
+
+#include "application/gmp-runner-private.h"
+#include "base/gmp-enum-types.h"
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+#include "report/gmp-run-signals-private.h"
+
+/**
+ * GmpPool:
+ *
+ * A queue of calls, and processes that execute them.
+ *
+ * ```c
+ * g_autoptr (GmpPool) pool = gmp_pool_new (0);
+ * g_autoptr (GVariant) result = NULL;
+ *
+ * result = gmp_pool_call (pool, square, g_variant_new_int32 (7), NULL, &error);
+ * ```
+ *
+ * Where [class@Gmp.Workers] runs a set of workers once, a pool takes one call after the other, from
+ * any thread and at any time. Processes are started when there are calls for them, and kept for the
+ * next ones: a call on a kept process takes a few microseconds. They end with the pool, or as
+ * [property@Gmp.Pool:idle-timeout], [property@Gmp.Pool:max-calls] and
+ * [property@Gmp.Pool:recycle-memory] say. What a function leaves behind in its process, such as
+ * global variables, is there for the next call.
+ *
+ * A call that fails, or whose process dies, fails alone, with an error that names it. The pool goes
+ * on: the calls that wait are executed by other processes.
+ *
+ * Each call may have a [class@Gio.Cancellable]. Cancelling one that waits takes it out of the
+ * queue; cancelling one that is being executed ends its process, and no other. The call is over at
+ * once; the process has [property@Gmp.Runner:stop-grace] and
+ * [property@Gmp.Runner:kill-grace] to end.
+ *
+ * [property@Gmp.Runner:run-timeout] is how long a call may be executed, time in the queue not
+ * included. Limits of [class@Gmp.Runner] on memory and processor time are those of a process,
+ * for all its calls together. A property that workers are started with counts for new processes,
+ * and those that are there end when they have executed what they have.
+ *
+ * All methods may be called from any thread. Signals are emitted in the main context that was the
+ * thread's default when the pool was made.
+ *
+ * Since: 0.1
+ */
+
+#define SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
+
+enum {
+  PROP_0,
+  PROP_MAX_WORKERS,
+  PROP_IDLE_TIMEOUT,
+  PROP_MAX_CALLS,
+  PROP_RECYCLE_MEMORY,
+  PROP_SHARED_MEMORY_LIMIT,
+  PROP_RETRIES,
+  PROP_CALL_PRIORITY,
+  PROP_WAITING,
+  PROP_RUNNING,
+  PROP_DONE,
+  PROP_FAILED,
+  N_PROPS
+};
+
+enum {
+  WORKER_STARTED,
+  OUTPUT,
+  LOG,
+  N_SIGNALS
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
+static guint notify_signal;
+
+G_DEFINE_FINAL_TYPE (GmpPool, gmp_pool, GMP_TYPE_RUNNER)
+
+/* News on the way from the dispatcher's thread to the pool's main context. */
+typedef struct {
+  GWeakRef pool;
+  guint signal;
+  guint number;
+  int pid;
+  guint stream;
+  char *domain;
+  GLogLevelFlags level;
+  char *text;
+} News;
+
+static void
+news_free (gpointer data)
+{
+  News *news = data;
+
+  g_weak_ref_clear (&news->pool);
+  g_free (news->domain);
+  g_free (news->text);
+  g_free (news);
+}
+
+static gboolean
+news_cb (gpointer user_data)
+{
+  News *news = user_data;
+  g_autoptr (GmpPool) self = g_weak_ref_get (&news->pool);
+  gboolean handled;
+
+  if (self == NULL)
+    return G_SOURCE_REMOVE;
+  if (news->signal == signals[WORKER_STARTED])
+    g_signal_emit (self, news->signal, 0, news->number, news->pid);
+  else if (news->signal == signals[OUTPUT])
+    g_signal_emit (self, news->signal, 0, news->number, news->stream, news->text);
+  else
+    g_signal_emit (self, news->signal, 0, news->number, news->domain, news->level, news->text,
+                   &handled);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+invoke (GmpPool       *self,
+        GSourceFunc    callback,
+        gpointer       data,
+        GDestroyNotify destroy)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, self->task_priority);
+  g_source_set_callback (source, callback, data, destroy);
+  g_source_attach (source, self->context);
+}
+
+static void
+send_news (GmpPool    *self,
+           const News *news)
+{
+  News *copy = g_new (News, 1);
+
+  *copy = *news;
+  g_weak_ref_init (&copy->pool, self);
+  invoke (self, news_cb, copy, news_free);
+}
+
+static gboolean
+is_connected (GmpPool *self,
+              guint    signal)
+{
+  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID, signal, 0, NULL, NULL, NULL) != 0;
+}
+
+static void
+started (guint    number,
+         int      pid,
+         gpointer owner)
+{
+  if (is_connected (owner, signals[WORKER_STARTED]))
+    send_news (owner, &(News) { .signal = signals[WORKER_STARTED], .number = number, .pid = pid });
+}
+
+static void
+output (guint       number,
+        guint       stream,
+        const char *line,
+        gpointer    owner)
+{
+  send_news (owner, &(News) { .signal = signals[OUTPUT], .number = number, .stream = stream,
+                              .text = g_strdup (line) });
+}
+
+/* Where nobody listens it is printed at once: the pool's main loop may not run. */
+static void
+log_message (guint          number,
+             const char    *domain,
+             GLogLevelFlags level,
+             const char    *message,
+             gpointer       owner)
+{
+  if (is_connected (owner, signals[LOG]))
+    send_news (owner, &(News) { .signal = signals[LOG], .number = number,
+                                .domain = g_strdup (domain), .level = level,
+                                .text = g_strdup (message) });
+  else
+    gmp_run_signals_print_log ((int) number, domain, level, message);
+}
+
+static gboolean
+log_default (GmpPool       *self G_GNUC_UNUSED,
+             guint          number,
+             const char    *domain,
+             GLogLevelFlags level,
+             const char    *message)
+{
+  gmp_run_signals_print_log ((int) number, domain, level, message);
+  return TRUE;
+}
+
+static gboolean
+notify_cb (gpointer user_data)
+{
+  g_autoptr (GmpPool) self = g_weak_ref_get (user_data);
+
+  if (self == NULL)
+    return G_SOURCE_REMOVE;
+  g_atomic_int_set (&self->is_notifying, FALSE);
+  for (guint i = PROP_WAITING; i <= PROP_FAILED; i++)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+weak_ref_free (gpointer data)
+{
+  g_weak_ref_clear (data);
+  g_free (data);
+}
+
+/* Once for all calls that come and go before the main loop gets to it. */
+static void
+changed (gpointer owner)
+{
+  GmpPool *self = owner;
+  GWeakRef *weak;
+
+  if (!is_connected (self, notify_signal) ||
+      !g_atomic_int_compare_and_exchange (&self->is_notifying, FALSE, TRUE))
+    return;
+  weak = g_new (GWeakRef, 1);
+  g_weak_ref_init (weak, self);
+  invoke (self, notify_cb, weak, weak_ref_free);
+}
+
+static const GmpDispatcherEvents events = {
+  gmp_pool_finished, changed, started, output, log_message
+};
+
+/* Of dispatchers that are made. A child that was forked meanwhile has another. */
+G_LOCK_DEFINE_STATIC (making);
+GMP_FORK_WAITS_FOR (making)
+
+/* That of this process. */
+GmpDispatcher *
+gmp_pool_get_dispatcher (GmpPool *self,
+                         GError **error)
+{
+  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
+
+  if (dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher))
+    return dispatcher;
+  G_LOCK (making);
+  dispatcher = self->dispatcher;
+  if (self->is_closed)
+    {
+      dispatcher = NULL;
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The pool is closed");
+    }
+  else if (dispatcher == NULL || gmp_dispatcher_is_inherited (dispatcher))
+    {
+      dispatcher = gmp_dispatcher_new (&events, self, error);
+      if (dispatcher != NULL)
+        {
+          gmp_dispatcher_set_limits (dispatcher, &self->limits);
+          gmp_dispatcher_set_options (dispatcher,
+                                      gmp_runner_copy_options (GMP_RUNNER (self)));
+        }
+      g_atomic_pointer_set (&self->dispatcher, dispatcher);
+    }
+  G_UNLOCK (making);
+  return dispatcher;
+}
+
+/**
+ * gmp_pool_close:
+ * @self: a pool
+ *
+ * Cancels all calls, and ends the pool's processes. When this returns they have ended.
+ *
+ * Calls after this fail with [error@Gio.IOErrorEnum.CLOSED]. A pool that is finalized is closed.
+ *
+ * Since: 0.1
+ */
+void
+gmp_pool_close (GmpPool *self)
+{
+  GmpDispatcher *dispatcher;
+
+  g_return_if_fail (GMP_IS_POOL (self));
+
+  G_LOCK (making);
+  self->is_closed = TRUE;
+  dispatcher = self->dispatcher;
+  G_UNLOCK (making);
+  if (dispatcher != NULL)
+    gmp_dispatcher_close (dispatcher);
+}
+
+static void
+gmp_pool_dispose (GObject *object)
+{
+  gmp_pool_close (GMP_POOL (object));
+  G_OBJECT_CLASS (gmp_pool_parent_class)->dispose (object);
+}
+
+static void
+gmp_pool_finalize (GObject *object)
+{
+  GmpPool *self = GMP_POOL (object);
+
+  /* That of a parent is left alone. */
+  if (self->dispatcher != NULL && !gmp_dispatcher_is_inherited (self->dispatcher))
+    gmp_dispatcher_unref (self->dispatcher);
+  g_ptr_array_unref (self->returns);
+  g_mutex_clear (&self->lock);
+  g_main_context_unref (self->context);
+  g_free (self->limits.setup_target);
+  g_clear_pointer (&self->limits.setup_params, g_variant_unref);
+  G_OBJECT_CLASS (gmp_pool_parent_class)->finalize (object);
+}
+
+static void
+gmp_pool_get_property (GObject    *object,
+                       guint       prop_id,
+                       GValue     *value,
+                       GParamSpec *pspec)
+{
+  GmpPool *self = GMP_POOL (object);
+  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
+  GmpDispatcherCounts counts = { 0, };
+
+  if (prop_id >= PROP_WAITING && dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher))
+    gmp_dispatcher_count (dispatcher, &counts);
+  switch (prop_id)
+    {
+    case PROP_MAX_WORKERS:
+      g_value_set_uint (value, self->limits.max_workers);
+      break;
+
+    case PROP_IDLE_TIMEOUT:
+      g_value_set_double (value, self->limits.idle_timeout);
+      break;
+
+    case PROP_MAX_CALLS:
+      g_value_set_uint (value, self->limits.max_calls);
+      break;
+
+    case PROP_RECYCLE_MEMORY:
+      g_value_set_uint64 (value, self->limits.recycle_memory);
+      break;
+
+    case PROP_SHARED_MEMORY_LIMIT:
+      g_value_set_uint64 (value, self->limits.shared_memory_limit);
+      break;
+
+    case PROP_RETRIES:
+      g_value_set_uint (value, self->retries);
+      break;
+
+    case PROP_CALL_PRIORITY:
+      g_value_set_int (value, self->call_priority);
+      break;
+
+    case PROP_WAITING:
+      g_value_set_uint (value, counts.waiting);
+      break;
+
+    case PROP_RUNNING:
+      g_value_set_uint (value, counts.running);
+      break;
+
+    case PROP_DONE:
+      g_value_set_uint64 (value, counts.done);
+      break;
+
+    case PROP_FAILED:
+      g_value_set_uint64 (value, counts.failed);
+      break;
+
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+}
+
+#define SET(place, new_value) (*(place) != (new_value) ? (*(place) = (new_value), TRUE) : FALSE)
+
+static void
+gmp_pool_set_property (GObject      *object,
+                       guint         prop_id,
+                       const GValue *value,
+                       GParamSpec   *pspec)
+{
+  GmpPool *self = GMP_POOL (object);
+  GmpDispatcherLimits *limits = &self->limits;
+  gboolean is_changed = FALSE;
+
+  switch (prop_id)
+    {
+    case PROP_MAX_WORKERS:
+      is_changed = SET (&limits->max_workers, g_value_get_uint (value));
+      break;
+
+    case PROP_IDLE_TIMEOUT:
+      is_changed = SET (&limits->idle_timeout, g_value_get_double (value));
+      break;
+
+    case PROP_MAX_CALLS:
+      is_changed = SET (&limits->max_calls, g_value_get_uint (value));
+      break;
+
+    case PROP_RECYCLE_MEMORY:
+      is_changed = SET (&limits->recycle_memory, g_value_get_uint64 (value));
+      break;
+
+    case PROP_SHARED_MEMORY_LIMIT:
+      is_changed = SET (&limits->shared_memory_limit, g_value_get_uint64 (value));
+      break;
+
+    case PROP_RETRIES:
+      is_changed = SET (&self->retries, g_value_get_uint (value));
+      break;
+
+    case PROP_CALL_PRIORITY:
+      is_changed = SET (&self->call_priority, g_value_get_int (value));
+      break;
+
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
+    }
+  if (is_changed)
+    g_object_notify_by_pspec (object, pspec);
+}
+
+/* Those of GmpRunner too. */
+static void
+gmp_pool_notify (GObject    *object,
+                 GParamSpec *pspec)
+{
+  GmpPool *self = GMP_POOL (object);
+  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
+  g_autoptr (GmpOptions) options = NULL;
+
+  if ((pspec->flags & G_PARAM_WRITABLE) == 0)
+    return;
+  options = gmp_runner_copy_options (GMP_RUNNER (object));
+  self->run_timeout = options->run_timeout;
+  self->task_priority = options->priority;
+  if (dispatcher == NULL || gmp_dispatcher_is_inherited (dispatcher))
+    return;
+  if (pspec->owner_type == GMP_TYPE_POOL)
+    gmp_dispatcher_set_limits (dispatcher, &self->limits);
+  else if (!g_str_equal (pspec->name, "run-timeout"))
+    gmp_dispatcher_set_options (dispatcher, g_steal_pointer (&options));
+}
+
+/**
+ * GmpPool:max-workers:
+ *
+ * How many processes execute calls at the same time; 0, the default, for one a processor.
+ *
+ * With a smaller number, processes end when they have executed what they have.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:idle-timeout:
+ *
+ * The seconds after which a process ends that has had nothing to do; 0, the default, for never.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:max-calls:
+ *
+ * How many calls a process executes before another takes its place; 0, the default, for any number.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:recycle-memory:
+ *
+ * How many bytes of memory a process may have after a call without being replaced by another one;
+ * 0, the default, for any number.
+ *
+ * It is for functions that leak. The resident memory is read at most once a millisecond. What ends
+ * a process in the middle of a call is [property@Gmp.Runner:memory-limit].
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:shared-memory-limit:
+ *
+ * How many bytes of big parameters one process may share with the application at a time, and as
+ * many of big results; as [property@Gmp.ClientServer:shared-memory-limit]. It counts for processes
+ * that are started after it is set.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:retries:
+ *
+ * How often a call is executed again, in another process, when its process dies; 0 by default. It
+ * counts for calls that are made after it is set.
+ *
+ * Errors of the function and exceeded time limits are not tried again.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:call-priority:
+ *
+ * The place in the queue of calls that are made after this is set: those with a smaller number come
+ * first, as for [method@GLib.Source.set_priority]; 0 by default.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:waiting:
+ *
+ * How many calls wait for a process. Changes of this and of the other counts are notified once for
+ * all calls that come and go between two turns of the main loop.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:running:
+ *
+ * How many calls are being executed.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:done:
+ *
+ * How many calls have returned.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool:failed:
+ *
+ * How many calls have failed, those that were cancelled included.
+ *
+ * Since: 0.1
+ */
+
+static void
+install_properties (GObjectClass *object_class)
+{
+  GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GParamFlags count_flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  properties[PROP_MAX_WORKERS] = g_param_spec_uint ("max-workers", NULL, NULL, 0, G_MAXINT, 0,
+                                                    flags);
+  properties[PROP_IDLE_TIMEOUT] = g_param_spec_double ("idle-timeout", NULL, NULL, 0, G_MAXDOUBLE,
+                                                       0, flags);
+  properties[PROP_MAX_CALLS] = g_param_spec_uint ("max-calls", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  properties[PROP_RECYCLE_MEMORY] = g_param_spec_uint64 ("recycle-memory", NULL, NULL, 0,
+                                                         G_MAXUINT64, 0, flags);
+  properties[PROP_SHARED_MEMORY_LIMIT] =
+    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
+                         flags);
+  properties[PROP_RETRIES] = g_param_spec_uint ("retries", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  properties[PROP_CALL_PRIORITY] = g_param_spec_int ("call-priority", NULL, NULL, G_MININT,
+                                                     G_MAXINT, 0, flags);
+  properties[PROP_WAITING] = g_param_spec_uint ("waiting", NULL, NULL, 0, G_MAXUINT, 0,
+                                                count_flags);
+  properties[PROP_RUNNING] = g_param_spec_uint ("running", NULL, NULL, 0, G_MAXUINT, 0,
+                                                count_flags);
+  properties[PROP_DONE] = g_param_spec_uint64 ("done", NULL, NULL, 0, G_MAXUINT64, 0, count_flags);
+  properties[PROP_FAILED] = g_param_spec_uint64 ("failed", NULL, NULL, 0, G_MAXUINT64, 0,
+                                                 count_flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+/**
+ * GmpPool::worker-started:
+ * @self: the pool
+ * @worker: the worker's number, from 1
+ * @pid: its process
+ *
+ * Another process takes calls now.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool::output:
+ * @self: the pool
+ * @worker: the worker's number
+ * @stream: where it was written to
+ * @line: the line, as for [signal@Gmp.Workers::output]
+ *
+ * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpPool::log:
+ * @self: the pool
+ * @worker: the worker's number
+ * @domain: the log domain, may be empty
+ * @level: a [flags@GLib.LogLevelFlags]
+ * @message: the text
+ *
+ * A worker has logged a message with GLib. The default prints it where GLib would have, with the
+ * worker's number, and never ends the application.
+ *
+ * Returns: %TRUE where the message is dealt with and should not be printed
+ *
+ * Since: 0.1
+ */
+
+static void
+gmp_pool_class_init (GmpPoolClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GType type = G_TYPE_FROM_CLASS (klass);
+
+  object_class->dispose = gmp_pool_dispose;
+  object_class->finalize = gmp_pool_finalize;
+  object_class->get_property = gmp_pool_get_property;
+  object_class->set_property = gmp_pool_set_property;
+  object_class->notify = gmp_pool_notify;
+  install_properties (object_class);
+  notify_signal = g_signal_lookup ("notify", G_TYPE_OBJECT);
+  signals[WORKER_STARTED] = g_signal_new ("worker-started", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                          NULL, G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_INT);
+  signals[OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 3, G_TYPE_UINT, GMP_TYPE_OUTPUT_STREAM,
+                                  G_TYPE_STRING);
+  signals[LOG] = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST,
+                                             G_CALLBACK (log_default),
+                                             g_signal_accumulator_true_handled, NULL, NULL,
+                                             G_TYPE_BOOLEAN, 4, G_TYPE_UINT, G_TYPE_STRING,
+                                             G_TYPE_UINT, G_TYPE_STRING);
+}
+
+static void
+gmp_pool_init (GmpPool *self)
+{
+  g_autoptr (GmpOptions) options = gmp_runner_copy_options (GMP_RUNNER (self));
+
+  self->context = g_main_context_ref_thread_default ();
+  self->returns = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_returns_end);
+  g_mutex_init (&self->lock);
+  self->limits.shared_memory_limit = SHARED_MEMORY_LIMIT;
+  self->task_priority = options->priority;
+}
+
+/**
+ * gmp_pool_new:
+ * @max_workers: how many processes execute calls at the same time; 0 for one a processor
+ *
+ * A pool, without processes yet.
+ *
+ * Returns: (transfer full): a new object
+ *
+ * Since: 0.1
+ */
+GmpPool *
+gmp_pool_new (guint max_workers)
+{
+  return g_object_new (GMP_TYPE_POOL, "max-workers", max_workers, NULL);
+}

@@ -1,0 +1,582 @@
+/* gmp-dispatcher-thread.c: the thread that looks after the workers of a pool
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-dispatcher-core-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+#include "base/gmp-target-private.h"
+#include "launch/gmp-room-private.h"
+
+/* A call is not tried in more workers that end before it begins. */
+#define MAX_UNLUCKY 5
+
+/* How long a worker may live on that has closed its channel, in microseconds. */
+#define LOST_GRACE G_USEC_PER_SEC
+
+/* Between prepare and check the workers ring for their answers. */
+typedef struct {
+  GSource source;
+  GmpDispatcher *dispatcher;
+  gpointer tag; /* of the doorbell's descriptor */
+} AnswersSource;
+
+static gboolean
+answers_prepare (GSource *source,
+                 int     *limit)
+{
+  GmpDispatcher *self = ((AnswersSource *) source)->dispatcher;
+  gboolean has_news;
+
+  *limit = -1;
+  g_mutex_lock (&self->lock);
+  has_news = !self->has_spinner && gmp_dispatcher_lie_down (self);
+  g_mutex_unlock (&self->lock);
+  return has_news;
+}
+
+static gboolean
+answers_check (GSource *source)
+{
+  AnswersSource *self = (AnswersSource *) source;
+
+  return g_source_query_unix_fd (source, self->tag) != 0;
+}
+
+static gboolean
+answers_dispatch (GSource    *source,
+                  GSourceFunc callback G_GNUC_UNUSED,
+                  gpointer    user_data G_GNUC_UNUSED)
+{
+  GmpDispatcher *self = ((AnswersSource *) source)->dispatcher;
+
+  g_mutex_lock (&self->lock);
+  gmp_doorbell_wait (self->doorbell, 0);
+  gmp_dispatcher_get_up (self);
+  gmp_dispatcher_collect (self);
+  gmp_dispatcher_unlock (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs answers_funcs = {
+  .prepare = answers_prepare, .check = answers_check, .dispatch = answers_dispatch,
+};
+
+static gboolean
+control_dispatch (GSource    *source G_GNUC_UNUSED,
+                  GSourceFunc callback,
+                  gpointer    user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs control_funcs = { .dispatch = control_dispatch };
+
+/* The end of a worker. */
+
+/* What becomes of a call that a worker had begun when it ended with @error. */
+static void
+settle_begun (GmpDispatcher *self,
+              GmpPoolCall   *call,
+              const GError  *error)
+{
+  if (call->retries > 0 && g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) &&
+      !self->is_closing)
+    {
+      call->retries--;
+      gmp_pool_call_enqueue (call, &self->queue, TRUE);
+    }
+  else
+    gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
+}
+
+/* Fails the calls that wait: all, or those that @worker might have executed. */
+static void
+fail_queue (GmpDispatcher *self,
+            GmpPoolWorker *worker,
+            const GError  *error)
+{
+  GList *next;
+
+  for (GList *link = self->queue.head; link != NULL; link = next)
+    {
+      GmpPoolCall *call = link->data;
+
+      next = link->next;
+      if (worker != NULL && !gmp_dispatcher_is_of_runtime (call, worker))
+        continue;
+      g_queue_unlink (&self->queue, link);
+      gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
+    }
+}
+
+/* @worker has ended before it took any call. If there are others of its runtime, these will do. */
+static void
+take_start_failure (GmpDispatcher *self,
+                    GmpPoolWorker *worker,
+                    const GError  *error)
+{
+  /* What is not the process's death will be so the next time too. */
+  gboolean is_chance = g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED);
+
+  self->n_start_failures++;
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *other = self->workers->pdata[i];
+
+      if (other->is_ready && g_str_equal (other->runtime, worker->runtime))
+        return;
+    }
+  if (is_chance && self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES)
+    return;
+  self->n_start_failures = 0;
+  fail_queue (self, worker, error);
+}
+
+/* The calls that a worker had when it ended: with the first of them, if it had begun; the others go
+ * to other workers. */
+static void
+settle_calls (GmpDispatcher *self,
+              GmpPoolWorker *worker,
+              const GError  *error)
+{
+  GmpPoolCall *first = g_queue_peek_head (&worker->sent);
+  GmpPoolCall *begun;
+
+  gmp_pool_worker_withdraw (worker, &self->queue);
+  g_clear_pointer (&worker->dropped, gmp_pool_call_unref);
+  while ((begun = g_queue_peek_head (&worker->sent)) != NULL)
+    {
+      g_queue_unlink (&worker->sent, &begun->link);
+      settle_begun (self, begun, error);
+    }
+  if (first != NULL && first->state == GMP_POOL_CALL_WAITING &&
+      ++first->n_unlucky >= MAX_UNLUCKY)
+    {
+      g_queue_unlink (&self->queue, &first->link);
+      gmp_dispatcher_finish (self, first, gmp_pool_call_blame (first, error));
+    }
+}
+
+static void
+ended_cb (GObject      *source,
+          GAsyncResult *result,
+          gpointer      user_data)
+{
+  GmpPoolWorker *worker = user_data;
+  GmpDispatcher *self = worker->dispatcher;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean was_asked;
+
+  gmp_worker_proxy_run_finish (GMP_WORKER_PROXY (source), result, &value, &failure);
+  gmp_room_leave ();
+  g_mutex_lock (&self->lock);
+  was_asked = worker->is_closed && worker->is_retiring;
+  error = failure != NULL ? g_error_copy (gmp_failure_get_error (failure))
+                          : g_error_new (GMP_ERROR, GMP_ERROR_CRASHED,
+                                         "Worker '%u' (pid %d) has left the pool", worker->number,
+                                         worker->pid);
+  /* What it had answered by then counts. */
+  gmp_dispatcher_collect_from (self, worker);
+  g_ptr_array_remove (self->workers, worker);
+  settle_calls (self, worker, error);
+  if (!worker->is_ready && !was_asked && worker->end_reason == NULL)
+    take_start_failure (self, worker, error);
+  gmp_pool_worker_free (worker);
+  gmp_dispatcher_assign (self);
+  gmp_dispatcher_kick (self);
+  gmp_dispatcher_unlock (self);
+}
+
+/* The beginning of a worker. */
+
+static void
+progress_cb (const char *id G_GNUC_UNUSED,
+             GVariant   *value G_GNUC_UNUSED,
+             gpointer    user_data G_GNUC_UNUSED)
+{
+}
+
+static void
+output_cb (const char     *id,
+           GmpOutputStream stream,
+           const char     *line,
+           gpointer        user_data)
+{
+  GmpDispatcher *self = user_data;
+
+  if (self->owner != NULL)
+    self->events->output ((guint) atoi (id), stream, line, self->owner);
+}
+
+static void
+log_cb (const char    *id,
+        const char    *domain,
+        GLogLevelFlags level,
+        const char    *message,
+        gpointer       user_data)
+{
+  GmpDispatcher *self = user_data;
+
+  if (self->owner != NULL)
+    self->events->log ((guint) atoi (id), domain, level, message, self->owner);
+}
+
+static const GmpWorkerProxyEvents proxy_events = { progress_cb, progress_cb, output_cb, log_cb };
+
+/* Sends what a worker of @runtime calls first. */
+static gboolean
+set_up (GmpDispatcher *self,
+        GmpPoolWorker *worker,
+        GError       **error)
+{
+  const char *target = self->limits.setup_target;
+  gsize length = strlen (worker->runtime);
+
+  if (target != NULL && strncmp (target, worker->runtime, length) == 0 && target[length] == ':')
+    return gmp_pool_worker_set_up (worker, target, self->limits.setup_params, error);
+  return gmp_pool_worker_set_up (worker, NULL, NULL, error);
+}
+
+static GmpPoolWorker *
+make_worker (GmpDispatcher *self,
+             const char    *runtime,
+             GError       **error)
+{
+  guint limit = gmp_dispatcher_get_limit (self);
+  guint inner_threads = self->options->inner_threads;
+  GmpChannelDescriptors *ours;
+  GmpChannelDescriptors *theirs;
+  GmpChannel *channel;
+  GmpPoolWorker *worker;
+
+  if (!gmp_channel_descriptors_new_pair (self->limits.shared_memory_limit, limit + 1, &theirs,
+                                         &ours, error))
+    return NULL;
+  channel = gmp_channel_descriptors_open (ours, error);
+  if (channel == NULL)
+    {
+      gmp_channel_descriptors_free (theirs);
+      return NULL;
+    }
+  channel->value_limit = self->options->value_size_limit;
+  gmp_channel_watch (channel, self->doorbell);
+  worker = gmp_pool_worker_new (runtime, ++self->n_workers, channel);
+  worker->dispatcher = self;
+  if (!set_up (self, worker, error))
+    {
+      gmp_channel_descriptors_free (theirs);
+      gmp_pool_worker_free (worker);
+      return NULL;
+    }
+  if (inner_threads == 0)
+    inner_threads = MAX (g_get_num_processors () / limit, 1);
+  worker->proxy = gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events,
+                                        self);
+  gmp_worker_proxy_add_channel (worker->proxy, "pool", self->options->runtime, theirs);
+  return worker;
+}
+
+/* Starts a worker for the calls that wait, if there is room for one. The lock is let go for the
+ * time that this takes. */
+static void
+start_worker (GmpDispatcher *self)
+{
+  GmpPoolCall *call = g_queue_peek_head (&self->queue);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *runtime = gmp_target_get_runtime (call->target, &error);
+  GmpPoolWorker *worker = runtime != NULL ? make_worker (self, runtime, &error) : NULL;
+  g_autofree char *id = NULL;
+  GmpJob *job;
+
+  if (worker == NULL)
+    {
+      g_queue_unlink (&self->queue, &call->link);
+      gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
+      return;
+    }
+  g_ptr_array_add (self->workers, worker);
+  id = g_strdup_printf ("%u", worker->number);
+  job = gmp_job_new ("pool", id, call->target, NULL);
+  gmp_room_enter (TRUE);
+  gmp_dispatcher_unlock (self);
+  gmp_worker_proxy_run_async (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);
+  g_mutex_lock (&self->lock);
+}
+
+/* What the thread does when it is kicked. */
+
+/* Tells the owner of a worker that takes calls now. */
+static void
+tell_started (GmpDispatcher *self,
+              GmpPoolWorker *worker)
+{
+  guint number = worker->number;
+  int pid = worker->pid;
+  gpointer owner = self->owner;
+
+  worker->is_told = TRUE;
+  self->n_start_failures = 0;
+  gmp_debug ("pool: worker %u, pid %d, takes calls", number, pid);
+  gmp_dispatcher_unlock (self);
+  if (owner != NULL)
+    self->events->started (number, pid, owner);
+  g_mutex_lock (&self->lock);
+}
+
+/* Has its proxy end @worker before its time. */
+static void
+end_worker (GmpDispatcher *self,
+            GmpPoolWorker *worker)
+{
+  g_autoptr (GmpWorkerProxy) proxy = g_object_ref (worker->proxy);
+  GError *reason = g_error_copy (worker->end_reason);
+
+  worker->is_ending = TRUE;
+  gmp_pool_worker_withdraw (worker, &self->queue);
+  gmp_dispatcher_unlock (self);
+  gmp_worker_proxy_fail (proxy, reason);
+  g_mutex_lock (&self->lock);
+}
+
+/* The lock is let go in between, so that a worker may be gone after it. */
+static void
+tell_and_end (GmpDispatcher *self)
+{
+  guint i = 0;
+
+  while (i < self->workers->len)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i++];
+
+      if (worker->is_ready && !worker->is_told)
+        tell_started (self, worker);
+      else if (worker->end_reason != NULL && !worker->is_ending)
+        end_worker (self, worker);
+      else
+        continue;
+      i = 0;
+    }
+}
+
+/* Ends @worker where its time has come. Returns when to look again, or -1. */
+static gint64
+look_after (GmpDispatcher *self,
+            GmpPoolWorker *worker,
+            gint64         now)
+{
+  GmpPoolCall *call = g_queue_peek_head (&worker->sent);
+  double limit = call != NULL ? call->run_timeout : self->limits.idle_timeout;
+  gint64 end = worker->since + (gint64) MIN (limit * G_USEC_PER_SEC, (double) (G_MAXINT64 / 4));
+  gboolean is_over = limit > 0 && now >= end;
+
+  if (worker->end_reason != NULL || !worker->is_ready)
+    return -1;
+  if (worker->lost_at != 0 && now < worker->lost_at + LOST_GRACE)
+    return worker->lost_at + LOST_GRACE;
+  if (worker->lost_at != 0)
+    worker->end_reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                              "it has closed its channel but went on running");
+  if (worker->is_closed)
+    return -1;
+  if (call != NULL && is_over)
+    worker->end_reason = g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                      "it had not returned within %g seconds (run-timeout)",
+                                      call->run_timeout);
+  else if (call == NULL && worker->dropped == NULL &&
+           (is_over || worker->is_retiring || gmp_dispatcher_is_in_the_way (self, worker)))
+    {
+      worker->is_retiring = TRUE;
+      gmp_pool_worker_close (worker);
+    }
+  return limit > 0 && !is_over ? end : -1;
+}
+
+/* Ends workers that are too many, those that have nothing to do first. */
+static void
+retire_surplus (GmpDispatcher *self)
+{
+  guint limit = gmp_dispatcher_get_limit (self);
+  guint n = 0;
+
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      n += worker->is_retiring || worker->end_reason != NULL ? 0 : 1;
+    }
+  for (guint busy = 0; busy < 2; busy++)
+    for (guint i = 0; i < self->workers->len && n > limit; i++)
+      {
+        GmpPoolWorker *worker = self->workers->pdata[i];
+
+        if (worker->is_retiring || worker->end_reason != NULL ||
+            gmp_pool_worker_is_busy (worker) != (gboolean) busy)
+          continue;
+        worker->is_retiring = TRUE;
+        gmp_pool_worker_withdraw (worker, &self->queue);
+        n--;
+      }
+}
+
+static void
+kill_workers (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (self->kill == GMP_DISPATCHER_KILL_HARD)
+        gmp_worker_proxy_kill (worker->proxy);
+      if (worker->end_reason == NULL)
+        worker->end_reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_CRASHED,
+                                                  "it was killed with all workers of the pool");
+    }
+  self->kill = GMP_DISPATCHER_KILL_NOT;
+}
+
+static void
+begin_closing (GmpDispatcher *self)
+{
+  g_autoptr (GError) reason = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                   "the pool was closed");
+
+  fail_queue (self, NULL, reason);
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      worker->is_retiring = TRUE;
+      if ((gmp_pool_worker_is_busy (worker) || !worker->is_ready) && worker->end_reason == NULL)
+        worker->end_reason = g_error_copy (reason);
+    }
+}
+
+/* Called without the lock. */
+static void
+cancel_unwanted (GmpDispatcher *self)
+{
+  g_autoptr (GPtrArray) unwanted = NULL;
+
+  g_mutex_lock (&self->lock);
+  unwanted = self->unwanted;
+  self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);
+  g_mutex_unlock (&self->lock);
+  for (guint i = 0; i < unwanted->len; i++)
+    gmp_dispatcher_cancel (self, unwanted->pdata[i]);
+}
+
+static gboolean
+control_cb (gpointer user_data)
+{
+  GmpDispatcher *self = user_data;
+  gint64 next = -1;
+
+  if (self->unwanted->len > 0)
+    cancel_unwanted (self);
+  g_mutex_lock (&self->lock);
+  self->is_kicked = FALSE;
+  g_source_set_ready_time (self->control, -1);
+  if (self->kill != GMP_DISPATCHER_KILL_NOT)
+    kill_workers (self);
+  if (self->is_closing)
+    begin_closing (self);
+  retire_surplus (self);
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      gint64 when = look_after (self, self->workers->pdata[i], g_get_monotonic_time ());
+
+      if (when != -1)
+        next = next == -1 ? when : MIN (next, when);
+    }
+  tell_and_end (self);
+  gmp_dispatcher_assign (self);
+  if (gmp_dispatcher_wants_worker (self))
+    {
+      start_worker (self);
+      gmp_dispatcher_kick (self);
+    }
+  if (!self->is_kicked)
+    g_source_set_ready_time (self->control, next);
+  gmp_dispatcher_unlock (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static gpointer
+run (gpointer user_data)
+{
+  GmpDispatcher *self = user_data;
+
+  g_main_context_push_thread_default (self->context);
+  while (!g_atomic_int_get (&self->is_closing) || self->workers->len > 0 || self->is_kicked)
+    g_main_context_iteration (self->context, TRUE);
+  g_source_destroy (self->answers);
+  g_source_destroy (self->control);
+  g_main_context_pop_thread_default (self->context);
+  gmp_dispatcher_unref (self);
+  return NULL;
+}
+
+static GSource *
+attach (GmpDispatcher *self,
+        GSource       *source,
+        const char    *name)
+{
+  g_source_set_name (source, name);
+  g_source_attach (source, self->context);
+  return source;
+}
+
+gboolean
+gmp_dispatcher_start_thread (GmpDispatcher *self,
+                             GError       **error)
+{
+  AnswersSource *answers;
+
+  self->answers = g_source_new (&answers_funcs, sizeof (AnswersSource));
+  answers = (AnswersSource *) self->answers;
+  answers->dispatcher = self;
+  answers->tag = g_source_add_unix_fd (self->answers, gmp_doorbell_get_fd (self->doorbell),
+                                       G_IO_IN);
+  attach (self, self->answers, "gmproc answers");
+  self->control = g_source_new (&control_funcs, sizeof (GSource));
+  g_source_set_callback (self->control, control_cb, self, NULL);
+  attach (self, self->control, "gmproc pool");
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  self->thread = g_thread_try_new ("gmproc-pool", run, self, error);
+  if (self->thread != NULL)
+    return TRUE;
+  g_atomic_ref_count_dec (&self->ref_count);
+  return FALSE;
+}
+
+/* Called without the lock, by the owner: cancels all calls and ends the workers. When this returns
+ * they have ended; unless the dispatcher's own thread is what calls. */
+void
+gmp_dispatcher_close (GmpDispatcher *self)
+{
+  GThread *thread;
+
+  if (gmp_dispatcher_is_inherited (self))
+    return;
+  g_mutex_lock (&self->lock);
+  thread = self->thread;
+  g_atomic_int_set (&self->is_closing, TRUE);
+  gmp_dispatcher_kick (self);
+  self->thread = NULL;
+  gmp_dispatcher_unlock (self);
+  if (thread == g_thread_self ())
+    g_thread_unref (thread);
+  else if (thread != NULL)
+    g_thread_join (thread);
+  g_mutex_lock (&self->lock);
+  self->owner = NULL;
+  g_mutex_unlock (&self->lock);
+}

@@ -1,0 +1,631 @@
+/* gmp-dispatcher.c: gives calls to kept workers
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-dispatcher-core-private.h"
+
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+#include "base/gmp-target-private.h"
+
+/* Unless it is said otherwise, a function is called with the lock. */
+
+/* Whether this process was forked from the one that made @self, whose workers are none of its. */
+gboolean
+gmp_dispatcher_is_inherited (GmpDispatcher *self)
+{
+  return self->generation != gmp_fork_get_generation ();
+}
+
+GmpDispatcher *
+gmp_dispatcher_new (const GmpDispatcherEvents *events,
+                    gpointer                   owner,
+                    GError                   **error)
+{
+  GmpDoorbell *doorbell = gmp_doorbell_new (error);
+  GmpDispatcher *self;
+
+  if (doorbell == NULL)
+    return NULL;
+  self = g_new0 (GmpDispatcher, 1);
+  g_atomic_ref_count_init (&self->ref_count);
+  self->generation = gmp_fork_get_generation ();
+  self->events = events;
+  self->owner = owner;
+  self->doorbell = doorbell;
+  self->cache = gmp_process_cache_ref_default ();
+  self->context = g_main_context_new ();
+  self->options = gmp_options_new ();
+  self->workers = g_ptr_array_new ();
+  self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);
+  g_mutex_init (&self->lock);
+  g_queue_init (&self->queue);
+  g_queue_init (&self->finished);
+  gmp_spin_init (&self->spin, 2);
+  if (gmp_dispatcher_start_thread (self, error))
+    return self;
+  gmp_dispatcher_unref (self);
+  return NULL;
+}
+
+/* Called without the lock, when there are neither calls nor workers. */
+void
+gmp_dispatcher_unref (GmpDispatcher *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_ptr_array_unref (self->workers);
+  g_ptr_array_unref (self->unwanted);
+  g_source_unref (self->answers);
+  g_source_unref (self->control);
+  gmp_options_unref (self->options);
+  g_free (self->limits.setup_target);
+  g_clear_pointer (&self->limits.setup_params, g_variant_unref);
+  g_main_context_unref (self->context);
+  gmp_process_cache_unref (self->cache);
+  gmp_doorbell_unref (self->doorbell);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+/* Called without the lock. Takes @options over. Workers that were started under others end when
+ * they have executed what they have. */
+void
+gmp_dispatcher_set_options (GmpDispatcher *self,
+                            GmpOptions    *options)
+{
+  /* A limit counts for each call, and the rest is the dispatcher's business. */
+  options->run_timeout = 0;
+  options->request_timeout = 0;
+  options->restart = GMP_RESTART_NEVER;
+  options->priority = G_PRIORITY_DEFAULT;
+  g_mutex_lock (&self->lock);
+  gmp_options_unref (self->options);
+  self->options = options;
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      worker->is_retiring = TRUE;
+      gmp_pool_worker_withdraw (worker, &self->queue);
+    }
+  gmp_dispatcher_kick (self);
+  gmp_dispatcher_unlock (self);
+}
+
+/* Called without the lock. Copies @limits. */
+void
+gmp_dispatcher_set_limits (GmpDispatcher             *self,
+                           const GmpDispatcherLimits *limits)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->limits.setup_target);
+  g_clear_pointer (&self->limits.setup_params, g_variant_unref);
+  self->limits = *limits;
+  self->limits.setup_target = g_strdup (limits->setup_target);
+  if (limits->setup_params != NULL)
+    g_variant_ref (limits->setup_params);
+  gmp_spin_init (&self->spin, 1 + gmp_dispatcher_get_limit (self));
+  gmp_dispatcher_kick (self);
+  gmp_dispatcher_unlock (self);
+}
+
+/* How many workers there may be. */
+guint
+gmp_dispatcher_get_limit (GmpDispatcher *self)
+{
+  return self->limits.max_workers > 0 ? self->limits.max_workers : g_get_num_processors ();
+}
+
+/* Has the thread look what there is to do. */
+void
+gmp_dispatcher_kick (GmpDispatcher *self)
+{
+  if (self->is_kicked)
+    return;
+  self->is_kicked = TRUE;
+  g_source_set_ready_time (self->control, 0);
+}
+
+/* Lets the lock go, and then tells of the calls that are done. */
+void
+gmp_dispatcher_unlock (GmpDispatcher *self)
+{
+  GQueue finished = self->finished;
+  gboolean has_changed = self->has_changed;
+  gpointer owner = self->owner;
+
+  g_queue_init (&self->finished);
+  self->has_changed = FALSE;
+  g_mutex_unlock (&self->lock);
+  if (has_changed && owner != NULL)
+    self->events->changed (owner);
+  if (finished.length > 0)
+    self->events->finished (&finished, owner);
+}
+
+/* @call, which is in no queue, is done: with @error, which is taken over, or with what it has. Its
+ * reference is taken over too. */
+void
+gmp_dispatcher_finish (GmpDispatcher *self,
+                       GmpPoolCall   *call,
+                       GError        *error)
+{
+  if (error != NULL)
+    {
+      g_clear_pointer (&call->value, g_variant_unref);
+      g_clear_error (&call->error);
+      call->error = error;
+    }
+  if (call->error == NULL)
+    self->n_done++;
+  else
+    self->n_failed++;
+  call->state = GMP_POOL_CALL_DONE;
+  call->worker = NULL;
+  g_clear_pointer (&call->params, g_variant_unref);
+  self->has_changed = TRUE;
+  g_cond_broadcast (&call->done);
+  if (call->has_waiter)
+    gmp_pool_call_unref (call);
+  else
+    g_queue_push_tail_link (&self->finished, &call->link);
+}
+
+gboolean
+gmp_dispatcher_is_of_runtime (GmpPoolCall   *call,
+                              GmpPoolWorker *worker)
+{
+  gsize length = strlen (worker->runtime);
+
+  return strncmp (call->target, worker->runtime, length) == 0 && call->target[length] == ':';
+}
+
+/* The worker for @call: one that has nothing to do, or else the one with the fewest calls of those
+ * that have room. */
+static GmpPoolWorker *
+choose_worker (GmpDispatcher *self,
+               GmpPoolCall   *call)
+{
+  GmpPoolWorker *best = NULL;
+  guint n = self->workers->len;
+
+  for (guint i = 0; i < n; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[(self->next + i) % n];
+
+      if (!gmp_dispatcher_is_of_runtime (call, worker) ||
+          gmp_pool_worker_get_room (worker, self->limits.max_calls) == 0)
+        continue;
+      if (best == NULL || worker->sent.length < best->sent.length)
+        best = worker;
+      if (best->sent.length == 0)
+        break;
+    }
+  return best;
+}
+
+/* Whether another worker should be started for the first of the calls that wait. */
+gboolean
+gmp_dispatcher_wants_worker (GmpDispatcher *self)
+{
+  GmpPoolCall *call = g_queue_peek_head (&self->queue);
+  guint n = 0;
+  guint n_starting = 0;
+  gboolean has_ready = FALSE;
+
+  if (call == NULL)
+    return FALSE;
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (worker->is_ready &&
+          (worker->is_retiring || worker->end_reason != NULL || worker->is_closed))
+        continue;
+      n++;
+      n_starting += worker->is_ready ? 0 : 1;
+      has_ready |= worker->is_ready && gmp_dispatcher_is_of_runtime (call, worker);
+    }
+  /* Where starts fail, those that are there have to do. */
+  return !self->is_closing && n < gmp_dispatcher_get_limit (self) &&
+         n_starting < self->queue.length &&
+         (!has_ready || self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES);
+}
+
+/* Withdraws what lies ahead of a worker that is busy, where another has nothing to do: the first
+ * call may take for ever. */
+static void
+balance (GmpDispatcher *self)
+{
+  GmpPoolWorker *fullest = NULL;
+  gboolean has_idle = FALSE;
+
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (!gmp_pool_worker_is_busy (worker))
+        has_idle |= gmp_pool_worker_get_room (worker, self->limits.max_calls) > 0;
+      else if (worker->mark != NULL && !worker->is_closed && worker->sent.length > 1 &&
+               (fullest == NULL || worker->sent.length > fullest->sent.length))
+        fullest = worker;
+    }
+  if (has_idle && fullest != NULL)
+    gmp_pool_worker_withdraw (fullest, &self->queue);
+}
+
+/* Sends the first call of the queue to a worker; %FALSE where none has room. */
+static gboolean
+send_first (GmpDispatcher *self)
+{
+  GmpPoolCall *call = g_queue_peek_head (&self->queue);
+  GmpPoolWorker *worker = choose_worker (self, call);
+  GError *error = NULL;
+
+  if (worker == NULL)
+    return FALSE;
+  g_queue_unlink (&self->queue, &call->link);
+  if (!gmp_pool_worker_send (worker, call, &error))
+    gmp_dispatcher_finish (self, call, error);
+  else if (call->run_timeout > 0)
+    gmp_dispatcher_kick (self);
+  if (self->limits.max_calls > 0 && worker->n_sent >= self->limits.max_calls)
+    worker->is_retiring = TRUE;
+  self->next++;
+  return TRUE;
+}
+
+/* Whether a worker has the place of one of another runtime that the first call waits for. */
+gboolean
+gmp_dispatcher_is_in_the_way (GmpDispatcher *self,
+                              GmpPoolWorker *worker)
+{
+  GmpPoolCall *call = g_queue_peek_head (&self->queue);
+
+  return call != NULL && worker->is_ready && !gmp_pool_worker_is_busy (worker) &&
+         !worker->is_retiring && !gmp_dispatcher_is_of_runtime (call, worker) &&
+         self->workers->len >= gmp_dispatcher_get_limit (self);
+}
+
+/* Whether the dispatcher's thread can do something for the calls that wait. */
+static gboolean
+needs_thread (GmpDispatcher *self)
+{
+  if (gmp_dispatcher_wants_worker (self))
+    return TRUE;
+  for (guint i = 0; i < self->workers->len; i++)
+    if (gmp_dispatcher_is_in_the_way (self, self->workers->pdata[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* Sends what can be sent. */
+void
+gmp_dispatcher_assign (GmpDispatcher *self)
+{
+  if (self->queue.length == 0)
+    {
+      self->n_start_failures = 0;
+      balance (self);
+    }
+  while (self->queue.length > 0 && send_first (self))
+    continue;
+  if (needs_thread (self))
+    gmp_dispatcher_kick (self);
+}
+
+/* A worker has answered. */
+static void
+take_answered (GmpDispatcher *self,
+               GmpPoolWorker *worker,
+               GmpPoolCall   *call)
+{
+  gint64 now = worker->since;
+  guint64 limit = self->limits.recycle_memory;
+
+  gmp_dispatcher_finish (self, call, NULL);
+  /* Reading it takes a few microseconds. */
+  if (limit > 0 && now - worker->looked_at > G_USEC_PER_SEC / 1000)
+    {
+      worker->looked_at = now;
+      worker->is_retiring |= gmp_pool_worker_read_memory (worker) > limit;
+    }
+  /* The next one's limit begins, or the worker's time to wait. */
+  if (worker->is_retiring || (worker->sent.length > 0
+                              ? ((GmpPoolCall *) worker->sent.head->data)->run_timeout > 0
+                              : self->limits.idle_timeout > 0 && self->queue.length == 0))
+    gmp_dispatcher_kick (self);
+}
+
+void
+gmp_dispatcher_collect_from (GmpDispatcher *self,
+                             GmpPoolWorker *worker)
+{
+  gboolean is_more = TRUE;
+
+  while (is_more)
+    {
+      GmpPoolCall *call = gmp_pool_worker_receive (worker, &is_more);
+
+      if (call != NULL)
+        take_answered (self, worker, call);
+    }
+  if ((worker->is_ready && !worker->is_told) || worker->lost_at != 0 ||
+      (worker->end_reason != NULL && !worker->is_ending))
+    gmp_dispatcher_kick (self);
+}
+
+/* Takes all answers that have come, and sends more calls. */
+void
+gmp_dispatcher_collect (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    gmp_dispatcher_collect_from (self, self->workers->pdata[i]);
+  gmp_dispatcher_assign (self);
+}
+
+/* Has the workers ring for their answers; %TRUE where there are some already. */
+gboolean
+gmp_dispatcher_lie_down (GmpDispatcher *self)
+{
+  gboolean has_news = FALSE;
+
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (!worker->is_closed)
+        has_news |= gmp_channel_sleep (worker->channel);
+    }
+  return has_news;
+}
+
+void
+gmp_dispatcher_get_up (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (!worker->is_closed)
+        gmp_channel_wake (worker->channel);
+    }
+}
+
+static GError *
+make_cancelled_error (GmpPoolCall *call)
+{
+  g_autoptr (GError) reason = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                   "it was cancelled");
+
+  return gmp_pool_call_blame (call, reason);
+}
+
+/* Called without the lock. Keeps a reference of its own until the call is done. */
+void
+gmp_dispatcher_submit (GmpDispatcher *self,
+                       GmpPoolCall   *call)
+{
+  g_mutex_lock (&self->lock);
+  call->number = ++self->n_calls;
+  gmp_pool_call_ref (call);
+  self->has_changed = TRUE;
+  if (self->is_closing)
+    {
+      gmp_dispatcher_finish (self, call, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED,
+                                                              "The pool is closed"));
+    }
+  else if (call->is_unwanted)
+    {
+      gmp_dispatcher_finish (self, call, make_cancelled_error (call));
+    }
+  else
+    {
+      gmp_pool_call_enqueue (call, &self->queue, FALSE);
+      gmp_dispatcher_assign (self);
+    }
+  gmp_dispatcher_unlock (self);
+}
+
+/* Takes answers until @call is done, or that is not worth it any more. */
+static void
+look_for_answer (GmpDispatcher *self,
+                 GmpPoolCall   *call)
+{
+  self->has_spinner = TRUE;
+  gmp_dispatcher_get_up (self);
+  gmp_spin_begin (&self->spin, call->worker != NULL && call->worker->channel->has_woken);
+  do
+    {
+      gmp_dispatcher_collect (self);
+      if (call->state == GMP_POOL_CALL_DONE)
+        break;
+      gmp_dispatcher_unlock (self);
+      if (!gmp_spin_turn (&self->spin))
+        {
+          g_mutex_lock (&self->lock);
+          break;
+        }
+      g_mutex_lock (&self->lock);
+    }
+  while (TRUE);
+  if (call->state == GMP_POOL_CALL_DONE)
+    gmp_spin_found (&self->spin);
+  self->has_spinner = FALSE;
+  /* From here on the thread reads, which slept all the while. */
+  if (gmp_dispatcher_lie_down (self))
+    gmp_doorbell_ring (self->doorbell);
+}
+
+/* Called without the lock. Looks for the answer to a call that a worker has, for as long as that is
+ * worth it; returns whether the call is done. */
+gboolean
+gmp_dispatcher_spin (GmpDispatcher *self,
+                     GmpPoolCall   *call)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  if (call->state == GMP_POOL_CALL_SENT && !self->has_spinner)
+    look_for_answer (self, call);
+  result = call->state == GMP_POOL_CALL_DONE;
+  gmp_dispatcher_unlock (self);
+  return result;
+}
+
+/* Called without the lock. Takes the answers that have come, by who is awake anyway. */
+void
+gmp_dispatcher_look (GmpDispatcher *self)
+{
+  g_mutex_lock (&self->lock);
+  gmp_dispatcher_collect (self);
+  gmp_dispatcher_unlock (self);
+}
+
+/* Called without the lock. Waits until @call is done. */
+void
+gmp_dispatcher_wait (GmpDispatcher *self,
+                     GmpPoolCall   *call)
+{
+  gint64 begin;
+
+  if (gmp_dispatcher_spin (self, call))
+    return;
+  begin = g_get_monotonic_time ();
+  g_mutex_lock (&self->lock);
+  while (call->state != GMP_POOL_CALL_DONE)
+    g_cond_wait (&call->done, &self->lock);
+  if (!self->has_spinner)
+    gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
+  gmp_dispatcher_unlock (self);
+}
+
+/* A call that waits is taken out of the queue, and the worker that executes one is ended. Either is
+ * done at once, whatever the worker does until it has ended. */
+static void
+cancel (GmpDispatcher *self,
+        GmpPoolCall   *call)
+{
+  GmpPoolWorker *worker = call->worker;
+
+  if (call->state == GMP_POOL_CALL_WAITING)
+    {
+      g_queue_unlink (&self->queue, &call->link);
+      gmp_dispatcher_finish (self, call, make_cancelled_error (call));
+      return;
+    }
+  if (worker->end_reason == NULL)
+    worker->end_reason = make_cancelled_error (call);
+  if (g_queue_peek_head (&worker->sent) == call)
+    {
+      gmp_pool_worker_drop_first (worker);
+      gmp_dispatcher_finish (self, gmp_pool_call_ref (call), make_cancelled_error (call));
+    }
+  gmp_dispatcher_kick (self);
+}
+
+/* Called without the lock. Returns whether the call was not done yet, and now is. */
+gboolean
+gmp_dispatcher_cancel (GmpDispatcher *self,
+                       GmpPoolCall   *call)
+{
+  GmpPoolWorker *worker;
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  worker = call->state == GMP_POOL_CALL_SENT ? call->worker : NULL;
+  if (worker != NULL)
+    {
+      /* What the worker has not begun waits again then, and what it has answered is done. */
+      gmp_pool_worker_withdraw (worker, &self->queue);
+      gmp_dispatcher_collect_from (self, worker);
+    }
+  result = call->state == GMP_POOL_CALL_WAITING || call->state == GMP_POOL_CALL_SENT;
+  if (result)
+    cancel (self, call);
+  gmp_dispatcher_assign (self);
+  gmp_dispatcher_unlock (self);
+  return result;
+}
+
+/* Called without the lock, in any thread, also by who holds locks that a caller may wait for when
+ * it is told: the dispatcher's thread does it. */
+void
+gmp_dispatcher_cancel_later (GmpDispatcher *self,
+                             GmpPoolCall   *call)
+{
+  g_mutex_lock (&self->lock);
+  call->is_unwanted = TRUE;
+  g_ptr_array_add (self->unwanted, gmp_pool_call_ref (call));
+  gmp_dispatcher_kick (self);
+  g_mutex_unlock (&self->lock);
+}
+
+/* Called without the lock. Ends all workers: the calls that they execute fail. */
+void
+gmp_dispatcher_kill (GmpDispatcher    *self,
+                     GmpDispatcherKill how)
+{
+  g_mutex_lock (&self->lock);
+  self->kill = MAX (self->kill, how);
+  gmp_dispatcher_kick (self);
+  gmp_dispatcher_unlock (self);
+}
+
+/* Called without the lock. */
+void
+gmp_dispatcher_count (GmpDispatcher       *self,
+                      GmpDispatcherCounts *counts)
+{
+  *counts = (GmpDispatcherCounts) { 0, };
+  g_mutex_lock (&self->lock);
+  counts->waiting = self->queue.length;
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      counts->running += worker->sent.length > 0 ? 1 : 0;
+      counts->waiting += worker->sent.length > 0 ? worker->sent.length - 1 : 0;
+    }
+  counts->done = self->n_done;
+  counts->failed = self->n_failed;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+worker_clear (gpointer data)
+{
+  g_free (((GmpDispatcherWorker *) data)->name);
+}
+
+/* Called without the lock. Returns those that have not been told to end, as GmpDispatcherWorker. */
+GArray *
+gmp_dispatcher_list_workers (GmpDispatcher *self)
+{
+  GArray *result = g_array_new (FALSE, FALSE, sizeof (GmpDispatcherWorker));
+  gint64 now = g_get_monotonic_time ();
+
+  g_array_set_clear_func (result, worker_clear);
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+      GmpPoolCall *call = g_queue_peek_head (&worker->sent);
+      GmpDispatcherWorker one = { worker->number, worker->pid, call != NULL, 0, NULL,
+                                  (double) (now - worker->since) / G_USEC_PER_SEC };
+
+      if (worker->end_reason != NULL || worker->is_closed)
+        continue;
+      if (call != NULL)
+        {
+          one.call = call->number;
+          one.name = g_strdup (call->name != NULL ? call->name : call->target);
+        }
+      g_array_append_val (result, one);
+    }
+  g_mutex_unlock (&self->lock);
+  return result;
+}

@@ -1,0 +1,58 @@
+/* gmp-pool-call-private.h: one call of a function in a worker of a pool
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-types.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+  GMP_POOL_CALL_NEW,
+  GMP_POOL_CALL_WAITING, /* in the pool's queue */
+  GMP_POOL_CALL_SENT,    /* to a worker: the first of these is being executed */
+  GMP_POOL_CALL_DONE
+} GmpPoolCallState;
+
+/* What the caller sets before the call is submitted, and then what came of it. In between it is the
+ * dispatcher's, under its lock. */
+typedef struct {
+  gatomicrefcount ref_count;
+  GList link; /* in the queue, among those of a worker, or among those that are done */
+
+  const char *target; /* interned */
+  char *name;         /* (nullable): of the function, for errors */
+  GVariant *params;   /* (nullable) */
+  int priority;       /* the lower comes first */
+  double run_timeout; /* in seconds; 0: none */
+  guint retries;      /* how often it may be executed again after a worker died with it */
+  gboolean has_waiter; /* the caller waits, so nobody is told when it is done */
+  gpointer user_data;
+
+  GmpPoolCallState state;
+  guint64 number;     /* in its pool, from 1 */
+  gboolean is_unwanted; /* it was cancelled, perhaps before it was submitted */
+  guint n_unlucky;    /* workers that died before it began in them */
+  struct _GmpPoolWorker *worker; /* (nullable): it was sent to this one */
+  GCond done;
+
+  GVariant *value;    /* (nullable) */
+  GError *error;      /* (nullable) */
+} GmpPoolCall;
+
+GmpPoolCall *gmp_pool_call_new     (const char  *target,
+                                    GVariant    *params);
+GmpPoolCall *gmp_pool_call_ref     (GmpPoolCall *self);
+void         gmp_pool_call_unref   (GmpPoolCall *self);
+void         gmp_pool_call_enqueue (GmpPoolCall *self,
+                                    GQueue      *queue,
+                                    gboolean     is_first);
+GError      *gmp_pool_call_blame   (GmpPoolCall  *self,
+                                    const GError *reason);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpPoolCall, gmp_pool_call_unref)
+
+G_END_DECLS

@@ -1,0 +1,308 @@
+/* gmp-pool-worker.c: a kept process that executes calls
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "supervision/gmp-pool-worker-private.h"
+
+#include "base/gmp-error.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+/* Calls are sent ahead, so that a worker need not wait for the application between two of them. So
+ * much work may lie ahead of a worker, in microseconds: a few times what a sleeping application
+ * takes to send more. What it has not begun can be withdrawn for one that has nothing to do. */
+#define AHEAD 1000.0
+
+/* And so many calls: all of them small ones, of which a ring holds some hundreds. */
+#define MAX_AHEAD 128
+
+/* Takes @channel over. */
+GmpPoolWorker *
+gmp_pool_worker_new (const char *runtime,
+                     guint       number,
+                     GmpChannel *channel)
+{
+  GmpPoolWorker *self = g_new0 (GmpPoolWorker, 1);
+
+  self->runtime = g_strdup (runtime);
+  self->number = number;
+  self->channel = channel;
+  self->mark = gmp_channel_get_mark (channel);
+  self->since = g_get_monotonic_time ();
+  channel->is_pipelined = TRUE;
+  g_queue_init (&self->sent);
+  return self;
+}
+
+/* It has no calls any more. */
+void
+gmp_pool_worker_free (GmpPoolWorker *self)
+{
+  g_assert (self->sent.length == 0 && self->dropped == NULL);
+
+  g_object_unref (self->channel);
+  g_clear_object (&self->proxy);
+  g_clear_error (&self->end_reason);
+  g_free (self->runtime);
+  g_free (self);
+}
+
+/* Whether it executes a call. */
+gboolean
+gmp_pool_worker_is_busy (GmpPoolWorker *self)
+{
+  return self->sent.length > 0 || self->dropped != NULL;
+}
+
+/* Whether it has been at its first call for longer than was thought. */
+static gboolean
+is_slow (GmpPoolWorker *self)
+{
+  return self->sent.length > 0 && (double) (g_get_monotonic_time () - self->since) > AHEAD;
+}
+
+/* How many more calls it may be sent now. It gets @max_calls in its life (0: any number). */
+guint
+gmp_pool_worker_get_room (GmpPoolWorker *self,
+                          guint          max_calls)
+{
+  guint window = 1;
+
+  if (!self->is_ready || self->is_retiring || self->is_closed || self->is_ending ||
+      self->end_reason != NULL || gmp_channel_has_unsent (self->channel))
+    return 0;
+  if (self->mark != NULL && self->pace > 0 && !is_slow (self))
+    window = (guint) CLAMP (AHEAD / self->pace, 1, MAX_AHEAD);
+  if (max_calls > 0)
+    window = MIN (window, self->sent.length + max_calls - MIN (self->n_sent, max_calls));
+  return window - MIN (window, self->sent.length);
+}
+
+/* @target is interned. */
+static gboolean
+send_target (GmpPoolWorker *self,
+             const char    *target,
+             GError       **error)
+{
+  g_autoptr (GVariant) packed = NULL;
+
+  if (target == self->target)
+    return TRUE;
+  packed = g_variant_ref_sink (g_variant_new_string (target));
+  if (!gmp_channel_send_tagged (self->channel, GMP_CALL_TARGET, packed, error))
+    return FALSE;
+  self->target = target;
+  return TRUE;
+}
+
+/* Once, first of all: what the worker calls before it takes calls, if there is a @target. It may be
+ * sent before the worker's process is there. */
+gboolean
+gmp_pool_worker_set_up (GmpPoolWorker *self,
+                        const char    *target,
+                        GVariant      *params,
+                        GError       **error)
+{
+  return (target == NULL || send_target (self, g_intern_string (target), error)) &&
+         gmp_channel_send_tagged (self->channel, GMP_CALL_SETUP, params, error);
+}
+
+/* Sends @call, whose reference it takes over; on an error it is still the caller's. */
+gboolean
+gmp_pool_worker_send (GmpPoolWorker *self,
+                      GmpPoolCall   *call,
+                      GError       **error)
+{
+  if (!send_target (self, call->target, error))
+    return FALSE;
+  if (!gmp_channel_send_tagged (self->channel, GMP_CALL_PARAMS, call->params, error))
+    return FALSE;
+  if (self->sent.length == 0)
+    self->since = g_get_monotonic_time ();
+  call->state = GMP_POOL_CALL_SENT;
+  call->worker = self;
+  g_queue_push_tail_link (&self->sent, &call->link);
+  self->n_sent++;
+  return TRUE;
+}
+
+/* How many of @sent have begun: the first, at most, and without a mark it counts as begun. */
+static guint
+count_begun (GmpPoolWorker *self,
+             guint32        n_begun)
+{
+  guint32 n_running = n_begun - (self->n_answered + (self->dropped != NULL ? 1 : 0));
+
+  if (self->mark == NULL)
+    return MIN (self->sent.length, 1);
+  /* What the worker has made of the mark is not to be believed beyond what it can be. */
+  return MIN (n_running, self->sent.length);
+}
+
+/* Puts the calls back into @queue that the worker has not begun; it will not begin them. */
+void
+gmp_pool_worker_withdraw (GmpPoolWorker *self,
+                          GQueue        *queue)
+{
+  guint n_kept = self->sent.length;
+
+  if (self->mark != NULL)
+    {
+      n_kept = count_begun (self, gmp_call_mark_withdraw (self->mark));
+      gmp_channel_send_tagged (self->channel, GMP_CALL_RESUME, NULL, NULL);
+    }
+  while (self->sent.length > n_kept)
+    {
+      GmpPoolCall *call = g_queue_pop_tail_link (&self->sent)->data;
+
+      self->n_sent--;
+      gmp_pool_call_enqueue (call, queue, TRUE);
+    }
+}
+
+/* Nobody waits any more for the call that is being executed. */
+void
+gmp_pool_worker_drop_first (GmpPoolWorker *self)
+{
+  self->dropped = g_queue_pop_head_link (&self->sent)->data;
+}
+
+static void
+learn_pace (GmpPoolWorker *self,
+            gint64         now)
+{
+  double took = (double) MAX (now - self->since, 1);
+
+  /* Soon for what takes longer than was thought, and slowly otherwise. */
+  self->pace = took > self->pace ? took : self->pace + (took - self->pace) / 4;
+  self->since = now;
+}
+
+static void
+break_off (GmpPoolWorker *self,
+           const char    *what)
+{
+  if (self->end_reason == NULL)
+    self->end_reason = g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it sent %s", what);
+}
+
+/* An answer to the first call. */
+static GmpPoolCall *
+take_answer (GmpPoolWorker *self,
+             GVariant      *payload)
+{
+  GmpPoolCall *call = g_queue_peek_head (&self->sent);
+  GError *error = NULL;
+
+  if (self->dropped != NULL)
+    {
+      g_clear_pointer (&self->dropped, gmp_pool_call_unref);
+      self->n_answered++;
+      return NULL;
+    }
+  if (call == NULL)
+    {
+      break_off (self, "an answer to no call");
+      return NULL;
+    }
+  if (self->channel->tag == GMP_CALL_ERROR)
+    {
+      error = gmp_call_error_unpack (payload);
+      if (error == NULL)
+        {
+          break_off (self, "an error that is none");
+          return NULL;
+        }
+    }
+  g_queue_unlink (&self->sent, &call->link);
+  self->n_answered++;
+  call->error = error;
+  call->value = error == NULL && payload != NULL ? g_variant_ref (payload) : NULL;
+  return call;
+}
+
+/* Takes one message. Returns a call that has its answer, with its reference, if that was it;
+ * @is_more says whether to come again. */
+GmpPoolCall *
+gmp_pool_worker_receive (GmpPoolWorker *self,
+                         gboolean      *is_more)
+{
+  g_autoptr (GVariant) payload = NULL;
+  g_autoptr (GError) error = NULL;
+  GmpPoolCall *call = NULL;
+
+  *is_more = FALSE;
+  if (self->is_closed)
+    return NULL;
+  switch (gmp_channel_receive (self->channel, &payload, &error))
+    {
+    case GMP_CHANNEL_EMPTY:
+      return NULL;
+
+    case GMP_CHANNEL_CLOSED:
+      self->is_closed = TRUE;
+      self->lost_at = g_get_monotonic_time ();
+      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) && self->end_reason == NULL)
+        self->end_reason = g_steal_pointer (&error);
+      return NULL;
+
+    case GMP_CHANNEL_PAYLOAD:
+    default:
+      break;
+    }
+  *is_more = TRUE;
+  switch (self->channel->tag)
+    {
+    case GMP_CALL_READY:
+      self->is_ready = TRUE;
+      if (payload != NULL && g_variant_is_of_type (payload, G_VARIANT_TYPE_UINT32))
+        self->pid = (int) g_variant_get_uint32 (payload);
+      self->since = g_get_monotonic_time ();
+      break;
+
+    case GMP_CALL_RESULT:
+    case GMP_CALL_ERROR:
+      call = take_answer (self, payload);
+      if (call != NULL)
+        learn_pace (self, g_get_monotonic_time ());
+      break;
+
+    default:
+      break_off (self, "a message of no kind that there is");
+    }
+  return call;
+}
+
+/* In bytes; 0 where that cannot be known. */
+guint64
+gmp_pool_worker_read_memory (GmpPoolWorker *self)
+{
+  char path[64];
+  unsigned long pages = 0;
+  FILE *file;
+
+  g_snprintf (path, sizeof path, "/proc/%d/statm", self->pid);
+  file = self->pid > 0 ? fopen (path, "re") : NULL;
+  if (file == NULL)
+    return 0;
+  if (fscanf (file, "%*u %lu", &pages) != 1)
+    pages = 0;
+  fclose (file);
+  return (guint64) pages * (guint64) sysconf (_SC_PAGESIZE);
+}
+
+/* The worker ends when it has executed what it was sent. */
+void
+gmp_pool_worker_close (GmpPoolWorker *self)
+{
+  g_autoptr (GError) reason = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED,
+                                                   "The pool has no more calls");
+
+  if (self->is_closed)
+    return;
+  self->is_closed = TRUE;
+  gmp_channel_close (self->channel, reason);
+}
