@@ -17,7 +17,7 @@
  *
  * Called once, before the clients start. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -60,7 +60,7 @@ gmp_client_server_real_process (GmpClientServer *self,
  *
  * Called after each response. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -76,8 +76,8 @@ gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
  * @self: the application as server
  * @error: return location for an error
  *
- * Asked before each turn: whether the life cycle ends here. The default says so when all clients
- * have finished or failed.
+ * Called before each turn, to decide whether the life cycle ends here. The default says so when all
+ * clients have finished or failed.
  *
  * Returns: %TRUE to go on to `finish`
  *
@@ -119,7 +119,7 @@ gmp_client_server_real_finish (GmpClientServer *self G_GNUC_UNUSED,
  * Takes what a worker reported, in the application. An error ends the run. The default does
  * nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -139,11 +139,11 @@ gmp_client_server_real_update (GmpClientServer *self G_GNUC_UNUSED,
  * @reason: why it failed, as the application reports it
  * @error: return location for an error
  *
- * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
- * also where [property@Gmp.Runner:restart] begins it again, and before `done` is asked. A
- * client that has finished is not told of. The default does nothing.
+ * Called when a client has failed, so that the server can drop what it keeps for it. It is called
+ * at each failure, even if [property@Gmp.Runner:restart] starts the client again, and before
+ * `done`. It is not called for clients that finish. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -168,7 +168,7 @@ gmp_client_server_real_client_failed (GmpClientServer *self G_GNUC_UNUSED,
  *
  * The default responds with what `process` returns.
  *
- * Returns: %TRUE on success; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -199,7 +199,7 @@ gmp_client_server_real_request (GmpClientServer *self,
  *
  * The default calls `request` for each.
  *
- * Returns: %TRUE on success; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */

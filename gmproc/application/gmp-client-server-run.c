@@ -79,9 +79,8 @@ find_client (GType    client_type,
  *
  * Adds a client, which each run starts anew.
  *
- * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a
- *   [class@Gmp.ClientWorker]
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a [class@Gmp.ClientWorker]
  *
  * Since: 0.1
  */
@@ -111,12 +110,12 @@ gmp_client_server_add_client (GmpClientServer *self,
  * @params: (nullable): what the client's `start` gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Adds a client that is named by a string, and so may be of another language.
+ * Adds a client named by a string. The client may be written in another language.
  *
- * Whether there is such a client shows when it runs.
+ * A client that does not exist is an error when it runs.
  *
- * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] for a string that is not a target
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] if the string is not a target
  *
  * Since: 0.1
  */
@@ -265,7 +264,7 @@ gmp_client_server_new_workers (GmpClientServer *self,
  *
  * Changes a client's parameters.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for an id that was not added
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] if the id was not added
  *
  * Since: 0.1
  */

@@ -336,9 +336,9 @@ install_properties (GObjectClass *object_class)
  * GmpClientServer::restarted:
  * @self: the application
  * @id: a client's id, or "server"
- * @failure: (nullable): why it had failed; %NULL where it had finished
+ * @failure: (nullable): why it had failed; %NULL if it had finished
  *
- * A worker is begun again, as [property@Gmp.Runner:restart] says.
+ * A worker is started again, as [property@Gmp.Runner:restart] demands.
  *
  * Since: 0.1
  */
@@ -349,7 +349,7 @@ install_properties (GObjectClass *object_class)
  * @id: a client's id, or "server"
  * @value: (nullable): what it gave to [func@Gmp.Worker.report]
  *
- * A worker tells how far it has come.
+ * A worker has reported its progress.
  *
  * Since: 0.1
  */
@@ -374,10 +374,10 @@ install_properties (GObjectClass *object_class)
  * @level: a [flags@GLib.LogLevelFlags]
  * @message: the text
  *
- * A worker has logged a message with GLib. The default prints it where GLib would have, with the
- * worker's id, and never ends the application.
+ * A worker has logged a message with GLib. The default handler prints the message with the worker's
+ * id where GLib would have printed it, and never aborts the application.
  *
- * Returns: %TRUE where the message is dealt with and should not be printed
+ * Returns: %TRUE if the message was handled and must not be printed
  *
  * Since: 0.1
  */
@@ -557,7 +557,8 @@ gmp_client_server_get_server_result (GmpClientServer *self)
  *
  * Why a client, or the server, failed in the last run.
  *
- * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ * Returns: (transfer none) (nullable): the error, valid until the next run; %NULL if the worker did
+ *   not fail
  *
  * Since: 0.1
  */

@@ -16,38 +16,37 @@
 /**
  * GmpRunner:
  *
- * How workers are started, limited, restarted and ended: what [class@Gmp.Workers] and
- * [class@Gmp.ClientServer] have in common.
+ * The common base class of [class@Gmp.Workers] and [class@Gmp.ClientServer]: how workers are
+ * started, limited, restarted and ended.
  *
- * All times are in seconds, fractions included, and all sizes in bytes; 0 is no limit. A property
- * counts for runs that begin after it is set, and the processes that were kept end when it changes.
+ * All times are in seconds, with fractions, and all sizes in bytes; 0 means no limit. A property
+ * applies to runs that begin after it was set. When it changes, kept processes exit.
  *
  * # Time limits
  *
- * A worker that takes longer than it may fails with [error@Gmp.Error.TIMED_OUT], and is ended as
- * one that is cancelled: its [func@Gmp.Worker.get_cancellable] is cancelled; after
- * [property@Gmp.Runner:stop-grace] it gets `SIGTERM`; after a further
+ * A worker that exceeds a time limit fails with [error@Gmp.Error.TIMED_OUT]. It is ended like one
+ * that is cancelled: its [func@Gmp.Worker.get_cancellable] is cancelled, after
+ * [property@Gmp.Runner:stop-grace] it gets `SIGTERM`, and after a further
  * [property@Gmp.Runner:kill-grace] `SIGKILL`.
  *
- * Limits count the time in which the main loop of the run turns. While the program holds it up, or
- * is stopped itself, they stand still; and a result that has come counts, however late it is read.
+ * Limits count only the time in which the run's main loop runs. They stand still while the program
+ * blocks the loop or is stopped itself. A result that has arrived counts, however late it is read.
  *
  * # Restarts
  *
- * With [property@Gmp.Runner:restart] a worker that has ended is begun again, in a new process
- * and from its `start`: at most [property@Gmp.Runner:max-restarts] times within
- * [property@Gmp.Runner:restart-period]. After that it stays as it is, and its failure is the
- * first of those that it was restarted for.
+ * With [property@Gmp.Runner:restart] a worker that has ended is started again, in a new process and
+ * from its `start`: at most [property@Gmp.Runner:max-restarts] times within
+ * [property@Gmp.Runner:restart-period]. After that its first failure is reported.
  *
- * A server that is restarted gets new channels to its clients, which live on. A client that waits
- * for an answer then fails, or asks again with [property@Gmp.Runner:resend-requests]. A server
- * that is done is not restarted: the run is over.
+ * A restarted server gets new channels to its clients, which keep running. A client that waits for
+ * an answer then fails, or sends its request again with [property@Gmp.Runner:resend-requests]. A
+ * server that is done is not restarted: the run is over.
  *
  * # Deaths
  *
- * A run reports failures when all its workers have ended. That one has died, or has exceeded a time
- * limit, is logged at once while others go on, as a message of the domain `gmproc`; unless
- * something is connected to the signal `failed`, which tells a program of each failure.
+ * A run returns its error when all its workers have ended. If a worker dies or exceeds a time limit
+ * while others continue, a message of the log domain `gmproc` says so at once. If something is
+ * connected to the signal `failed`, it receives each failure instead.
  *
  * Since: 0.1
  */
@@ -206,10 +205,10 @@ gmp_runner_get_failure_log (GmpRunner *self)
  * gmp_runner_get_failures:
  * @self: an application
  *
- * What is known about the workers of the last run that failed; while one runs, of those that have.
+ * Gets what is known about the workers that failed in the last run, or so far in the current one.
  *
- * They are in the order that they failed in, so the first is why the run failed. A handler of the
- * signal `failed` finds the worker that it is told of as the last.
+ * They are in the order of failure, so the first one is why the run failed. In a handler of the
+ * signal `failed` the last one is the worker that the signal is about.
  *
  * Returns: (transfer container) (element-type GmpFailure): the failures
  *

@@ -17,8 +17,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpRunner, gmp_runner, GMP, RUNNER, GObject
  * GmpRunnerClass:
  * @parent_class: the parent class
  *
- * Nothing to override: what programs derive from is [class@Gmp.Workers] or
- * [class@Gmp.ClientServer].
+ * It has nothing to override. Programs derive from [class@Gmp.Workers] or [class@Gmp.ClientServer].
  *
  * Since: 0.1
  */

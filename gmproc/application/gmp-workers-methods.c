@@ -21,10 +21,10 @@
  * Called once in the worker's process, before the first turn, for an id that was added without a
  * function. The default does nothing.
  *
- * There @self has none of the properties that the application set. What one method of the worker
- * keeps in it, the others find.
+ * In the worker, @self does not have the properties that the application set. What one method
+ * stores in @self, the other methods find there.
  *
- * Returns: ignored; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -44,8 +44,8 @@ gmp_workers_real_start (GmpWorkers *self G_GNUC_UNUSED,
  * @params: (nullable): its parameters
  * @error: return location for an error
  *
- * One turn of an id that was added without a function, in the worker's process. It gets the same
- * parameters in each turn.
+ * Runs one turn, in the worker's process, for an id that was added without a function. The
+ * parameters are the same in each turn.
  *
  * Returns: (transfer full) (nullable): the turn's result, floating or not
  *
@@ -69,11 +69,12 @@ gmp_workers_real_process (GmpWorkers *self,
  * @result: (nullable): a turn's result
  * @error: return location for an error
  *
- * Takes each turn's result in the application, as it arrives. A function is a worker of one turn.
+ * Receives the result of each turn in the application, as it arrives. A function is a worker with
+ * one turn.
  *
- * With an error, this id has failed, and its worker is ended. The default does nothing.
+ * If it sets an error, this id fails and its worker is ended. The default does nothing.
  *
- * Returns: ignored; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -92,9 +93,10 @@ gmp_workers_real_update (GmpWorkers *self G_GNUC_UNUSED,
  * @id: the worker's id
  * @error: return location for an error
  *
- * Called between two turns, in the worker's process: a place to pause. The default does nothing.
+ * Called between two turns, in the worker's process. Override it to pause. The default does
+ * nothing.
  *
- * Returns: ignored; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -112,7 +114,7 @@ gmp_workers_real_wait (GmpWorkers *self G_GNUC_UNUSED,
  * @id: the worker's id
  * @error: return location for an error
  *
- * Called after each turn, in the worker's process. The default is done after one turn.
+ * Called after each turn, in the worker's process. By default a worker is done after one turn.
  *
  * Returns: %TRUE to go on to `finish`, %FALSE for another turn
  *
@@ -134,8 +136,8 @@ gmp_workers_real_done (GmpWorkers *self G_GNUC_UNUSED,
  *
  * Called once, after the last turn, in the worker's process. The default returns %NULL.
  *
- * Returns: (transfer full) (nullable): the worker's result, floating or not; %NULL where the last
- *   turn's result is the worker's
+ * Returns: (transfer full) (nullable): the worker's result, floating or not; %NULL to use the last
+ *   turn's result
  *
  * Since: 0.1
  */

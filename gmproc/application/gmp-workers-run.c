@@ -49,8 +49,8 @@ add_entry (GmpWorkers *self,
  *
  * Adds a worker that runs a function of this program, or of a library or plugin that it has loaded.
  *
- * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] for a function that another process cannot find
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] if another process cannot find the function
  *
  * Since: 0.1
  */
@@ -91,12 +91,13 @@ gmp_workers_add (GmpWorkers *self,
  * @params: (nullable): what the function gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Adds a worker that runs a function which is named by a string, and so may be of another language.
+ * Adds a worker that runs a function named by a string. The function may be written in another
+ * language.
  *
- * Whether there is such a function shows when the worker runs.
+ * A function that does not exist is an error of the worker when it runs.
  *
- * Returns: %FALSE with [error@Gmp.Error.EXISTS] for an id that is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] for a string that is not a target
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
+ *   [error@Gmp.Error.NOT_FOUND] if the string is not a target
  *
  * Since: 0.1
  */
@@ -127,7 +128,7 @@ gmp_workers_add_target (GmpWorkers *self,
  *
  * Changes a worker's parameters.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for an id that was not added
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] if the id was not added
  *
  * Since: 0.1
  */
@@ -269,22 +270,22 @@ begin_run (GmpWorkers         *self,
  * gmp_workers_run:
  * @self: the workers
  * @ids: (array length=n_ids zero-terminated=1) (nullable): the workers to run; %NULL for all
- * @n_ids: how many; 0 with @ids that is not %NULL: none. What follows them is not read
+ * @n_ids: the number of ids. With 0 and an @ids that is not %NULL, no worker runs
  * @cancellable: (nullable): ends the run
  * @error: return location for an error
  *
  * Runs workers, and waits until all of them have ended.
  *
- * The caller's main context does not run meanwhile; signals are emitted from inside this call. The
- * first Ctrl-C cancels the run, a second one kills its workers, unless the program handles
- * `SIGINT` itself.
+ * The caller's main context is not iterated; signals are emitted from inside this call. The first
+ * Ctrl-C cancels the run and a second one kills its workers, unless the program handles `SIGINT`
+ * itself.
  *
- * When a worker fails, the others still run to their end. Then the error is that of the first one
- * that failed, and [method@Gmp.Workers.get_results] has what did arrive.
+ * If a worker fails, the others still run to their end. The error is that of the first worker that
+ * failed, and [method@Gmp.Workers.get_results] returns the results that arrived.
  *
- * Errors are those of [error@Gmp.Error], those of the user's functions, with their own domain and
- * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] while there is a run
- * already.
+ * Errors are those of [error@Gmp.Error], those that the functions set, with their own domain and
+ * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] if a run is already
+ * in progress.
  *
  * Returns: (transfer full): the results by id, an `a{iv}`, where a function's %NULL is
  *   `<@mv nothing>`; %NULL with an error
@@ -324,15 +325,15 @@ gmp_workers_run (GmpWorkers   *self,
  * gmp_workers_run_async:
  * @self: the workers
  * @ids: (array length=n_ids zero-terminated=1) (nullable): the workers to run; %NULL for all
- * @n_ids: how many; 0 with @ids that is not %NULL: none. What follows them is not read
+ * @n_ids: the number of ids. With 0 and an @ids that is not %NULL, no worker runs
  * @cancellable: (nullable): ends the run
  * @callback: (nullable): called when all workers have ended
  * @user_data: for @callback
  *
  * Runs workers without blocking.
  *
- * The callback and all signals come in the main context that is the thread's default at this call.
- * To [method@Gmp.Workers.run] it is alike but for Ctrl-C, which is the program's own business.
+ * The callback and all signals arrive in the thread-default main context of this call. Otherwise it
+ * behaves like [method@Gmp.Workers.run], except that it does not handle Ctrl-C.
  *
  * Since: 0.1
  */
@@ -360,7 +361,7 @@ gmp_workers_run_async (GmpWorkers         *self,
  * @result: what the callback got
  * @error: return location for an error
  *
- * The end of [method@Gmp.Workers.run_async].
+ * Finishes [method@Gmp.Workers.run_async].
  *
  * Returns: (transfer full): as for [method@Gmp.Workers.run]
  *
@@ -380,21 +381,21 @@ gmp_workers_run_finish (GmpWorkers   *self,
 /**
  * gmp_workers_run_again:
  * @self: the workers
- * @id: a worker that has returned, or failed, in the run that goes on
+ * @id: a worker that has returned or failed in the current run
  * @error: return location for an error
  *
- * Has a worker run once more before the run ends, with what [method@Gmp.Workers.set_params] gave it
- * meanwhile.
+ * Runs a worker once more before the run ends, with the parameters that
+ * [method@Gmp.Workers.set_params] set in the meantime.
  *
- * This is how to feed a run: a handler of [signal@Gmp.Workers::result] takes the result, gives the
- * worker its next piece of work and calls this. With [property@Gmp.Workers:reuse] the process is
- * the same one. In the end the run has each worker's last result.
+ * Use it to feed a run: a handler of [signal@Gmp.Workers::result] takes the result, sets the next
+ * parameters and calls this function. With [property@Gmp.Workers:reuse] the process stays the same.
+ * The run returns the last result of each worker.
  *
- * In a handler of [signal@Gmp.Workers::failed] it gives a worker another try, in a new process
- * where the old one has died. What it had failed of then counts no more.
+ * In a handler of [signal@Gmp.Workers::failed] it retries a worker, in a new process if the old one
+ * has died. The earlier failure is then forgotten.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker or nothing has
- *   come of it yet, and with [error@Gio.IOErrorEnum.CANCELLED] where the run was cancelled
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] if there is no such worker or it has not ended
+ *   yet, and with [error@Gio.IOErrorEnum.CANCELLED] if the run was cancelled
  *
  * Since: 0.1
  */
@@ -481,17 +482,16 @@ gmp_workers_release (GmpWorkers *self)
 /**
  * gmp_workers_fail:
  * @self: the workers
- * @id: a worker that runs
+ * @id: a running worker
  * @reason: what it fails with
  * @error: return location for an error
  *
- * Ends a worker of the run that goes on, as if it had failed, while the others go on.
+ * Ends a worker of the current run as if it had failed. The others continue.
  *
- * It is what an error of `update` does. The worker's cancellable is cancelled, and a process that
- * does not end soon after is terminated. The worker is not restarted.
+ * An error in `update` does the same. The worker's cancellable is cancelled, and a process that
+ * does not end soon is terminated. The worker is not restarted.
  *
- * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] where there is no such worker, or it does not
- *   run
+ * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] if there is no such worker or it is not running
  *
  * Since: 0.1
  */

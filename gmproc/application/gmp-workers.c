@@ -39,14 +39,13 @@
  * }
  * ```
  *
- * All workers that a run asks for run at the same time, each in a fresh process, unless
- * [property@Gmp.Workers:max-parallel] and [property@Gmp.Workers:reuse] say otherwise. A worker that
- * fails, or dies, does not touch the others: the run goes on until all have ended, and the results
- * that did arrive are kept.
+ * All workers of a run run at the same time, each in a fresh process.
+ * [property@Gmp.Workers:max-parallel] and [property@Gmp.Workers:reuse] change that. A worker that
+ * fails or crashes does not affect the others: the run continues until all have ended, and the
+ * results that arrived are kept.
  *
- * A subclass may override `process`, which is then the work of each id that was added without a
- * function. A worker may also have several turns, each of which has a result. In the worker's
- * process:
+ * A subclass may override `process`. Ids that were added without a function then run `process`. A
+ * worker may also take several turns, and each turn has a result. In the worker's process:
  *
  * ```
  * workers.start (id, params)
@@ -57,9 +56,9 @@
  * workers.finish (id)
  * ```
  *
- * By default it is done after one turn. `update` takes each turn's result in the application, as it
- * arrives. The worker's result is what `finish` returns, and where that is %NULL, that of the last
- * turn.
+ * By default a worker takes one turn. In the application, `update` receives the result of each turn
+ * as it arrives. The worker's result is what `finish` returns, or the last turn's result if that is
+ * %NULL.
  *
  * An object belongs to one thread at a time.
  *
@@ -217,10 +216,10 @@ gmp_workers_notify (GObject    *object,
 /**
  * GmpWorkers:max-parallel:
  *
- * How many workers run at the same time; 0 for all of them.
+ * The number of workers that run at the same time; 0 for all of them.
  *
- * The others wait for their turn, in the order that they were asked for in. `g_get_num_processors
- * ()` is a good choice where there are many.
+ * The others wait, in the order of the ids given to the run. For many workers,
+ * `g_get_num_processors ()` is a good value.
  *
  * Since: 0.1
  */
@@ -228,10 +227,10 @@ gmp_workers_notify (GObject    *object,
 /**
  * GmpWorkers:reuse:
  *
- * Whether a process is kept, when its worker has ended, for other ids and further runs.
+ * Whether processes are kept for other ids and further runs after their worker has ended.
  *
- * That saves the start of a process. The price: what a function leaves behind in its process, such
- * as global variables, is there for the next one. The processes end with the object.
+ * This saves starting a process. However, a function then finds what earlier functions left behind,
+ * such as global variables. Kept processes exit when the object is finalized.
  *
  * Since: 0.1
  */
@@ -239,7 +238,7 @@ gmp_workers_notify (GObject    *object,
 /**
  * GmpWorkers:results: (getter get_results)
  *
- * What the workers of the last run returned that did not fail, as `a{iv}`.
+ * Results of the workers that succeeded in the last run, as `a{iv}`.
  *
  * Since: 0.1
  */
@@ -267,7 +266,7 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @value: (nullable): what it returned
  *
- * A worker has returned, while others may still run.
+ * A worker has returned. Others may still be running.
  *
  * Since: 0.1
  */
@@ -278,8 +277,8 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @error: why
  *
- * A worker has failed, while others may still run. Where nothing is connected to this, the death of
- * a worker is logged.
+ * A worker has failed. Others may still be running. If nothing is connected to this signal, gmproc
+ * logs the death of a worker.
  *
  * Since: 0.1
  */
@@ -288,9 +287,9 @@ install_properties (GObjectClass *object_class)
  * GmpWorkers::restarted:
  * @self: the workers
  * @id: a worker's id
- * @failure: (nullable): why it had failed; %NULL where it had finished
+ * @failure: (nullable): why it had failed; %NULL if it had finished
  *
- * A worker is begun again, as [property@Gmp.Runner:restart] says.
+ * A worker is started again, as [property@Gmp.Runner:restart] demands.
  *
  * Since: 0.1
  */
@@ -301,7 +300,7 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @value: (nullable): what it gave to [func@Gmp.Worker.report]
  *
- * A worker tells how far it has come.
+ * A worker has reported its progress.
  *
  * Since: 0.1
  */
@@ -312,8 +311,8 @@ install_properties (GObjectClass *object_class)
  * @id: a worker's id
  * @value: (nullable): the turn's result
  *
- * A worker of several turns, or one that overrides `finish`, has ended a turn. `update` has taken
- * the result before. A worker of one turn emits only [signal@Gmp.Workers::result].
+ * A worker that takes several turns, or that overrides `finish`, has ended a turn. `update` was
+ * called before. For a worker with one turn only [signal@Gmp.Workers::result] is emitted.
  *
  * Since: 0.1
  */
@@ -338,10 +337,10 @@ install_properties (GObjectClass *object_class)
  * @level: a [flags@GLib.LogLevelFlags]
  * @message: the text
  *
- * A worker has logged a message with GLib. The default prints it where GLib would have, with the
- * worker's id, and never ends the application.
+ * A worker has logged a message with GLib. The default handler prints the message with the worker's
+ * id where GLib would have printed it, and never aborts the application.
  *
- * Returns: %TRUE where the message is dealt with and should not be printed
+ * Returns: %TRUE if the message was handled and must not be printed
  *
  * Since: 0.1
  */
@@ -374,7 +373,7 @@ gmp_workers_init (GmpWorkers *self)
 /**
  * gmp_workers_new:
  *
- * Workers, none yet.
+ * Creates an object without workers.
  *
  * Returns: (transfer full): a new object
  *
@@ -415,7 +414,8 @@ gmp_workers_notify_results (GmpWorkers *self)
  * gmp_workers_get_results: (get-property results)
  * @self: the workers
  *
- * What the workers of the last run returned that did not fail; while one runs, what has arrived.
+ * Gets the results of the workers that succeeded in the last run; during a run, those that have
+ * arrived.
  *
  * Returns: (transfer full): the results by id, an `a{iv}`
  *
@@ -435,9 +435,10 @@ gmp_workers_get_results (GmpWorkers *self)
  * @self: the workers
  * @id: a worker's id
  *
- * Why a worker failed in the last run.
+ * Gets the reason why a worker failed in the last run.
  *
- * Returns: (transfer none) (nullable): its error, until the next run; %NULL where it did not fail
+ * Returns: (transfer none) (nullable): the error, valid until the next run; %NULL if the worker did
+ *   not fail
  *
  * Since: 0.1
  */

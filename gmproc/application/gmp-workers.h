@@ -23,7 +23,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpWorkers, gmp_workers, GMP, WORKERS, GmpR
  * @done: whether the turn that has ended was the last, in the worker's process
  * @finish: called once, after the last turn, in the worker's process
  *
- * What a subclass of workers may override.
+ * The methods that a subclass may override.
  *
  * Since: 0.1
  */

@@ -52,9 +52,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:runtime:
    *
-   * The application's language, "native", "python" or "gjs", which bindings set. It tells workers
-   * what the application can read: [func@Gmp.Worker.get_application_runtime]; and, where the
-   * application is itself the server, its clients: [method@Gmp.Worker.get_peer_runtime].
+   * The application's language: `native`, `python` or `gjs`. Bindings set it.
+   *
+   * Workers use it to send values that the application can read: see
+   * [func@Gmp.Worker.get_application_runtime]. If the application is the server itself, its clients
+   * see it as the runtime of their peer: see [method@Gmp.Worker.get_peer_runtime].
    *
    * Since: 0.1
    */
@@ -63,8 +65,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:capture-output:
    *
-   * Whether what workers print comes as the signal `output`, a line at a time, in place of going
-   * where the application's own output goes.
+   * Whether lines that workers print are emitted as the signal `output` instead of going to the
+   * application's standard output and standard error.
    *
    * Since: 0.1
    */
@@ -73,11 +75,12 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:inner-threads:
    *
-   * How many threads a library inside a worker should start that would start one for each
-   * processor: OpenMP, OpenBLAS, MKL, BLIS and numexpr, which are told by the variables
-   * `OMP_NUM_THREADS` and so on. With 0 each worker gets an equal share of the processors, at least
-   * one. Where such a variable is set in the application's environment, or in
-   * [property@Gmp.Runner:environment], it counts.
+   * The number of threads that a parallel library in a worker starts; 0, the default, for an equal
+   * share of the processors, at least one.
+   *
+   * It is passed to OpenMP, OpenBLAS, MKL, BLIS and numexpr as `OMP_NUM_THREADS` and the like. If
+   * such a variable is set in the application's environment or in
+   * [property@Gmp.Runner:environment], that value is used.
    *
    * Since: 0.1
    */
@@ -86,18 +89,18 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:warm-start:
    *
-   * Whether a worker's process may be a fork of one that has loaded what workers need, which takes
-   * a hundredth of the time; %TRUE by default. With %FALSE each is executed anew.
+   * Whether a worker may be forked from a process that has already loaded what workers need; %TRUE
+   * by default. A fork takes about a hundredth of the time of a cold start in Python. With %FALSE
+   * each worker process is executed anew.
    *
-   * A fork differs from a process that was executed in what the process that is forked, the
-   * warm-start server, has done before: in C that is what the program does before `gmp_init ()`, in
-   * Python the import of installed modules. If that makes something that each process should have
-   * for itself (an identifier drawn by chance, a name with the process id), all forks have the
-   * same. Random numbers of GLib, Python and NumPy are seeded anew in each fork; a server that has
-   * started threads or opened files is not used. Nothing else is noticed, and this property is for
-   * that.
+   * A forked worker differs from a fresh process in what the fork server has done before: in C,
+   * what the program does before `gmp_init ()`; in Python, the import of installed modules. If that
+   * code creates something that must be unique to a process, such as a random identifier, all
+   * workers share it. Random numbers of GLib, Python and NumPy are seeded anew in each fork. A fork
+   * server that has started threads or opened files is not used. Set this property to %FALSE for
+   * everything else.
    *
-   * [func@Gmp.runtime_get_cold_start_reason] returns why there are no forks.
+   * [func@Gmp.runtime_get_cold_start_reason] returns why workers are not forked.
    *
    * Since: 0.1
    */
@@ -106,10 +109,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:fresh-modules:
    *
-   * Names of modules that a warm-start server of this object's workers does not load: each worker
-   * does, anew. What the modules of such a server are is its runtime's own; in Python, the
-   * installed ones that workers import. See [property@Gmp.Runner:warm-start] for when this is of
-   * use.
+   * Names of modules that the fork server of this object does not load; each worker loads them
+   * itself.
+   *
+   * The modules concerned depend on the runtime. In Python they are the installed modules that
+   * workers import. [property@Gmp.Runner:warm-start] explains when this is useful.
    *
    * Since: 0.1
    */
@@ -118,8 +122,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:environment:
    *
-   * Variables for workers, each as `NAME=VALUE`; a `NAME` alone takes the variable out. The others
-   * are those of the application, as they are when the worker is started.
+   * Environment variables for workers, each as `NAME=VALUE`; a `NAME` alone removes the variable.
+   * All other variables are copied from the application when the worker starts.
    *
    * Since: 0.1
    */
@@ -128,11 +132,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:working-directory: (type filename)
    *
-   * The folder that workers are started in; that of the application where it is %NULL.
+   * The directory that workers start in; %NULL for the application's current directory.
    *
-   * They find libraries and modules where the application does: what is relative in
-   * `LD_LIBRARY_PATH`, `GI_TYPELIB_PATH`, `PYTHONPATH` and `GJS_PATH` is so to the folder that the
-   * application was started in, unless [property@Gmp.Runner:environment] gives another value.
+   * Relative entries in `LD_LIBRARY_PATH`, `GI_TYPELIB_PATH`, `PYTHONPATH` and `GJS_PATH` are
+   * resolved against the application's initial working directory, unless
+   * [property@Gmp.Runner:environment] sets them.
    *
    * Since: 0.1
    */
@@ -141,12 +145,12 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:memory-limit:
    *
-   * How many bytes of memory each worker may have for itself.
+   * The number of bytes of private memory that each worker may use; 0 for no limit.
    *
-   * It is the kernel's `RLIMIT_DATA`: what the process has allocated, its stacks and the arrays
-   * that it received included, but neither program files nor memory that it shares with others. An
-   * allocation beyond it fails, with what the language makes of that: a `MemoryError` in Python,
-   * and an abort in C, where GLib allocates. The error of such a worker names this limit.
+   * This is the kernel's `RLIMIT_DATA`. It covers what the process allocates, its stacks and the
+   * arrays that it received. It does not cover program files and memory shared with other
+   * processes. A larger allocation fails: Python raises `MemoryError`, and GLib in C aborts. The
+   * worker's error names the limit.
    *
    * Since: 0.1
    */
@@ -155,11 +159,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:cpu-time-limit:
    *
-   * How many seconds of processor time a worker may use in a run, all its threads together; the
-   * kernel counts whole seconds, so it is rounded up.
+   * The seconds of processor time that a worker may use in a run, over all its threads; 0 for no
+   * limit. The kernel counts in whole seconds, so the value is rounded up.
    *
-   * The kernel then ends the process by `SIGXCPU`. One that handles or ignores that has two seconds
-   * more, and is killed. The error names this limit either way.
+   * The kernel then ends the process with `SIGXCPU`. A process that handles or ignores this signal
+   * is killed two seconds later. The worker's error names the limit in both cases.
    *
    * Since: 0.1
    */
@@ -168,8 +172,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:open-files-limit:
    *
-   * How many file descriptors each worker may have, those of gmproc included: about ten, and for a
-   * server up to three for each client.
+   * The number of file descriptors that each worker may have; 0 for the application's limit. gmproc
+   * itself uses about ten in each worker, and a server up to three more for each client.
    *
    * Since: 0.1
    */
@@ -178,12 +182,12 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:value-size-limit:
    *
-   * How many bytes one value may have that a worker sends: a request, a response, a result; 0 for
-   * no limit.
+   * The size in bytes of the largest request, response or result that a worker may send; 0 for no
+   * limit. The default is 2 GiB.
    *
-   * It protects who receives from what another process says: a value that is bigger fails its
-   * sender, with [error@Gmp.Error.BAD_PAYLOAD]; one that is announced or comes all the same is
-   * [error@Gmp.Error.PROTOCOL]. Memory is only taken for what has come.
+   * A larger value fails its sender with [error@Gmp.Error.BAD_PAYLOAD]. If a hostile worker sends
+   * or announces one all the same, it fails with [error@Gmp.Error.PROTOCOL]. The receiver allocates
+   * memory only for bytes that have arrived.
    *
    * Since: 0.1
    */
@@ -192,8 +196,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:nice:
    *
-   * How much nicer to other processes workers are than the application, which is added to its own
-   * niceness. Less than 0 needs the privilege `CAP_SYS_NICE`, or a limit that allows it.
+   * The nice increment of workers, added to the application's nice value. A negative value needs
+   * the privilege `CAP_SYS_NICE`, or a limit that allows it.
    *
    * Since: 0.1
    */
@@ -202,8 +206,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:affinity:
    *
-   * The processors that workers run on, as `taskset -c` takes them: `0`, `0,2` or `4-7`; all that
-   * the application may use where it is %NULL.
+   * The processors that workers run on, in the format of `taskset -c`: `0`, `0,2` or `4-7`; %NULL
+   * for all processors that the application may use.
    *
    * Since: 0.1
    */
@@ -212,13 +216,12 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:priority:
    *
-   * The priority of a run in its main context, as `g_source_set_priority ()` takes it; 150 by
-   * default.
+   * The priority of the run's sources in its main context, as for `g_source_set_priority ()`; 150
+   * by default. A smaller number is a higher priority.
    *
-   * The default is lower than that of redrawing in GTK (120), so a window goes on drawing however
-   * much its workers report; a worker that reports faster than the program handles it waits.
-   * Requests to an application that is the server come behind all else of the run, at 50 more than
-   * this number. A smaller number is a higher priority.
+   * The default is below redrawing in GTK (120), so a window keeps drawing however much its workers
+   * report. A worker that reports faster than the program handles it waits. If the application is
+   * the server, its requests have this number plus 50.
    *
    * Since: 0.1
    */
@@ -227,8 +230,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:startup-timeout:
    *
-   * How many seconds a worker may take from its start until its function, or its `start` method,
-   * begins; 60 by default. Modules are imported in that time, and clients and servers built.
+   * The seconds that a worker may take from its start until its function or its `start` method
+   * begins; 60 by default, 0 for no limit. Importing modules and constructing the object count.
    *
    * Since: 0.1
    */
@@ -237,11 +240,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:run-timeout:
    *
-   * How many seconds a worker may take for a run, its start included; no limit by default. Each
-   * restart has them anew.
+   * The seconds that a worker may take for a run, including its start; 0, the default, for no
+   * limit. A restarted worker gets the whole time again.
    *
-   * For a server they begin when its last client has ended. Until then its clients' limits end the
-   * run, so that a server that waits for a client is not the one that fails.
+   * For a server the time begins when its last client has ended. Until then the limits of its
+   * clients end the run, so a server that waits for a client is not the one that fails.
    *
    * Since: 0.1
    */
@@ -250,11 +253,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:request-timeout:
    *
-   * How many seconds a client waits for the answer to a request; no limit by default.
+   * The seconds that a client waits for a response; 0, the default, for no limit.
    *
-   * When they are over, the client fails with [error@Gmp.Error.TIMED_OUT]; the server goes on, and
-   * its answer is dropped. A server that has left a request unanswered, and does not end either
-   * within this time after its last client has, is ended with the same error.
+   * When the time is over, the client fails with [error@Gmp.Error.TIMED_OUT]. The server continues,
+   * and its late response is dropped. A server that leaves a request unanswered and does not end
+   * within this time after its last client is ended with the same error.
    *
    * Since: 0.1
    */
@@ -263,8 +266,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:stop-grace:
    *
-   * How many seconds a worker that is cancelled, or has exceeded a time limit, has to end by itself
-   * before it gets `SIGTERM`; 0.3 by default, and 0 for at once.
+   * The seconds between asking a worker to stop and `SIGTERM`; 0.3 by default, 0 for at once. A
+   * worker is asked to stop when it is cancelled or exceeds a time limit.
    *
    * Since: 0.1
    */
@@ -273,8 +276,7 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:kill-grace:
    *
-   * How many seconds a worker has between `SIGTERM` and `SIGKILL`; 0.3 by default, and 0 for at
-   * once.
+   * The seconds between `SIGTERM` and `SIGKILL`; 0.3 by default, 0 for at once.
    *
    * Since: 0.1
    */
@@ -283,10 +285,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:restart:
    *
-   * Which workers are begun again when they have ended, servers and clients alike.
+   * Which workers are started again after they have ended. The rule applies to servers and clients
+   * alike.
    *
    * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled,
-   * or when [property@Gmp.Runner:max-restarts] is reached: a worker that has finished then keeps
+   * or when [property@Gmp.Runner:max-restarts] is reached. A worker that has finished by then keeps
    * its last result.
    *
    * Since: 0.1
@@ -296,7 +299,7 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:max-restarts:
    *
-   * How often a worker is restarted within [property@Gmp.Runner:restart-period] at most; 3 by
+   * The largest number of restarts of each worker within [property@Gmp.Runner:restart-period]; 3 by
    * default.
    *
    * Since: 0.1
@@ -306,8 +309,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:restart-period:
    *
-   * The seconds that [property@Gmp.Runner:max-restarts] is about; 60 by default, and 0 for the
-   * whole run.
+   * The period, in seconds, that [property@Gmp.Runner:max-restarts] refers to; 60 by default, 0 for
+   * the whole run.
    *
    * Since: 0.1
    */
@@ -316,9 +319,11 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:resend-requests:
    *
-   * What a client does that waits for an answer when the server is restarted: with %TRUE it sends
-   * its request again, which the server may then see twice; with %FALSE, the default, it fails with
-   * [error@Gmp.Error.DISCONNECTED], and may be restarted itself.
+   * Whether a client sends its request again if the server is restarted before it has answered. The
+   * server may then see the request twice.
+   *
+   * With %FALSE, the default, the client fails with [error@Gmp.Error.DISCONNECTED], and may be
+   * restarted itself.
    *
    * Since: 0.1
    */

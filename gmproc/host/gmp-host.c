@@ -113,7 +113,7 @@ gmp_host_real_build (GmpHost    *self,
  * or starts a thread, prints, or leaves a file open, workers are started one by one as ever. The
  * default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -159,7 +159,7 @@ gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
  * Called before `call` or `build`: loads what they will need, so that the time for it counts as the
  * worker's start ([property@Gmp.Runner:startup-timeout]). The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */

@@ -9,8 +9,8 @@
 /**
  * GmpClientWorker:
  *
- * A client of a [class@Gmp.ClientServer] application: subclass it and override `process`, `update`
- * and `done`.
+ * A client of a [class@Gmp.ClientServer]. Derive from it and override `process`, `update` and
+ * `done`.
  *
  * ```
  * client.start (params)
@@ -21,7 +21,7 @@
  * client.finish ()
  * ```
  *
- * The life cycle is that of the guide to gmproc for Python, of 2020.
+ * The life cycle is that of gmproc for Python of 2020.
  *
  * Since: 0.1
  */
@@ -33,7 +33,7 @@ G_DEFINE_ABSTRACT_TYPE (GmpClientWorker, gmp_client_worker, GMP_TYPE_WORKER)
  * @self: a client
  * @error: return location for an error
  *
- * Makes one request. The default asks with %NULL.
+ * Returns the next request. The default returns %NULL.
  *
  * Returns: (transfer full) (nullable): the request, floating or not; %NULL is a request too
  *
@@ -52,9 +52,9 @@ gmp_client_worker_real_process (GmpClientWorker *self G_GNUC_UNUSED,
  * @response: (nullable): what the server's `process` returned for this client's request
  * @error: return location for an error
  *
- * Takes the server's response. The default does nothing.
+ * Receives the server's response. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */

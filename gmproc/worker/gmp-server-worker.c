@@ -13,7 +13,7 @@
 /**
  * GmpServerWorker:
  *
- * The server of a [class@Gmp.ClientServer] application: subclass it and override `process`.
+ * The server of a [class@Gmp.ClientServer]. Derive from it and override `process`.
  *
  * ```
  * server.start (params)
@@ -24,10 +24,9 @@
  * server.finish ()
  * ```
  *
- * Requests are taken one at a time, from all clients in turn. A server that is done while clients
- * wait for an answer ends their requests with [error@Gmp.Error.SERVER_DONE]: they then finish and
- * exit cleanly. When no client is left no request can come, and the life cycle ends whatever
- * `done` says.
+ * Requests are taken one at a time, from all clients in turn. If a server is done while clients
+ * wait for an answer, their requests end with [error@Gmp.Error.SERVER_DONE], and they finish and
+ * exit cleanly. When no client is left, the life cycle ends whatever `done` returns.
  *
  * # Answers that come later
  *
@@ -40,7 +39,7 @@
  *
  * `wait` is then called after each call of `request` or `process_batch`.
  *
- * The life cycle is that of the guide to gmproc for Python, of 2020.
+ * The life cycle is that of gmproc for Python of 2020.
  *
  * Since: 0.1
  */
@@ -103,7 +102,7 @@ gmp_server_worker_real_process (GmpServerWorker *self,
  *
  * The default responds with what `process` returns.
  *
- * Returns: %TRUE on success; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -133,7 +132,7 @@ gmp_server_worker_real_request (GmpServerWorker *self,
  *
  * The default calls `request` for each.
  *
- * Returns: %TRUE on success; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -231,11 +230,11 @@ gmp_server_worker_set_property (GObject      *object,
  * @reason: why it failed, as the application reports it
  * @error: return location for an error
  *
- * Told of a client that has failed, so that what is kept for it can be dropped: at each failure,
- * also where [property@Gmp.Runner:restart] begins it again, and before `done` is asked. A
- * client that has finished is not told of. The default does nothing.
+ * Called when a client has failed, so that the server can drop what it keeps for it. It is called
+ * at each failure, even if [property@Gmp.Runner:restart] starts the client again, and before
+ * `done`. It is not called for clients that finish. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -264,7 +263,7 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   /**
    * GmpServerWorker:n-clients: (getter get_n_clients)
    *
-   * How many clients have neither finished nor failed. It changes without a notification.
+   * The number of clients that have neither finished nor failed. It changes without a notification.
    *
    * Since: 0.1
    */
@@ -304,7 +303,7 @@ gmp_server_worker_init (GmpServerWorker *self G_GNUC_UNUSED)
  * gmp_server_worker_get_n_clients: (get-property n-clients)
  * @self: a server
  *
- * How many clients can still send requests.
+ * Gets the number of clients that can still send requests.
  *
  * Returns: the number of clients that have neither finished nor failed
  *

@@ -13,13 +13,12 @@
 /**
  * GmpWorker:
  *
- * An object that lives in a process of its own: what [class@Gmp.ServerWorker] and
- * [class@Gmp.ClientWorker] have in common.
+ * The common base class of [class@Gmp.ServerWorker] and [class@Gmp.ClientWorker]: an object that
+ * runs in a process of its own.
  *
- * A worker goes through `start`, then turns of its life cycle until `done`, then `finish`. A
- * virtual method that sets an error ends the worker at once, and the error reaches the application
- * with its domain and code; what the method returns besides is then not looked at. A method may
- * block as long as it likes.
+ * A worker runs `start`, then turns of its life cycle until `done`, then `finish`. If a virtual
+ * method sets an error, the worker ends at once, and the application gets the error with its domain
+ * and code. A method may block as long as it likes.
  *
  * Since: 0.1
  */
@@ -89,7 +88,7 @@ gmp_worker_get_inbox (GmpWorker *self)
  *
  * Called once, before anything else. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -106,9 +105,9 @@ gmp_worker_real_start (GmpWorker *self G_GNUC_UNUSED,
  * @self: a worker
  * @error: return location for an error
  *
- * Asked before each turn: whether the life cycle ends here.
+ * Called before each turn, to decide whether the life cycle ends here.
  *
- * A client is never done by default, and ends with its server; a server is done by default when all
+ * By default a client is never done and ends with its server. A server is done by default when all
  * its clients have finished or failed.
  *
  * Returns: %TRUE to go on to `finish`
@@ -127,9 +126,9 @@ gmp_worker_real_done (GmpWorker *self G_GNUC_UNUSED,
  * @self: a worker
  * @error: return location for an error
  *
- * Called at the end of each turn, a place to pause. The default does nothing.
+ * Called at the end of each turn. Override it to pause. The default does nothing.
  *
- * Returns: whether it went well; only @error decides
+ * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
  * Since: 0.1
  */
@@ -145,7 +144,7 @@ gmp_worker_real_wait (GmpWorker *self G_GNUC_UNUSED,
  * @self: a worker
  * @error: return location for an error
  *
- * Called once, at the end. What it returns is the worker's result. The default returns %NULL.
+ * Called once, at the end. Its return value is the worker's result. The default returns %NULL.
  *
  * Returns: (transfer full) (nullable): the result, floating or not
  *
@@ -221,8 +220,8 @@ gmp_worker_class_init (GmpWorkerClass *klass)
   /**
    * GmpWorker:id: (getter get_id)
    *
-   * The worker's name: a client's is the id that the application gave it, a server's is "server".
-   * An object that is made in the worker's process has it without being told.
+   * The worker's name: for a client the id that the application gave it, for a server "server". The
+   * library sets it when it creates the object in the worker's process.
    *
    * Since: 0.1
    */
@@ -241,7 +240,7 @@ gmp_worker_init (GmpWorker *self G_GNUC_UNUSED)
  * gmp_worker_get_id: (get-property id)
  * @self: a worker
  *
- * The worker's name.
+ * Gets the worker's name.
  *
  * Returns: (nullable): the id that the application gave it; %NULL outside a worker's process
  *
@@ -261,13 +260,12 @@ gmp_worker_get_id (GmpWorker *self)
  * @self: a worker
  * @peer_id: a server's client, or "server"
  *
- * The runtime of a worker that this one talks to, as the application says: "native", "python",
- * "gjs".
+ * Gets the runtime of a worker that this one talks to: "native", "python" or "gjs".
  *
- * Values of GVariant's own types can be read by all of them. What only one language can read, such
- * as a pickle, should be sent to, and read from, workers of that language only.
+ * All runtimes can read plain GVariant values. Send a value that only one language can read, such
+ * as a pickle, to workers of that language only, and accept it only from them.
  *
- * Returns: (nullable): a runtime; %NULL where there is no such worker, or no longer
+ * Returns: (nullable): a runtime; %NULL if there is no such worker, or it has ended
  *
  * Since: 0.1
  */
@@ -285,7 +283,7 @@ gmp_worker_get_peer_runtime (GmpWorker  *self,
 /**
  * gmp_worker_get_application_runtime:
  *
- * The language of the application, which gets the results of workers and what they report: see
+ * Gets the language of the application, which receives the workers' results and reports: see
  * [property@Gmp.Runner:runtime].
  *
  * Returns: (nullable): a runtime; %NULL outside a worker process
@@ -315,20 +313,19 @@ report (GmpReport kind,
 
 /**
  * gmp_worker_report:
- * @value: (nullable): how far the work has come, of any type, up to 16 MiB
+ * @value: (nullable): the progress, of any type, up to 16 MiB
  * @error: return location for an error
  *
- * Tells the application about progress from inside a run.
+ * Reports progress to the application from inside a run.
  *
- * It may be called by anything that runs in a worker process: a [callback@Gmp.Method], a life
- * cycle's virtual method, or what they call, in any thread. The application's
- * [signal@Gmp.Workers::progress] or [signal@Gmp.ClientServer::progress] has the value. It does not
- * wait for the application to look at it; but where that has not looked at some hundred kilobytes
- * of reports, the next one waits until it has.
+ * Any code that runs in a worker process may call it, in any thread. The application emits the
+ * value as [signal@Gmp.Workers::progress] or [signal@Gmp.ClientServer::progress]. The call does not
+ * wait for the application, unless some hundred kilobytes of reports are still unread; then it
+ * waits until they are read.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] outside a worker process, in a process that the
- *   worker has forked, or when the run has ended; and with [error@Gmp.Error.BAD_PAYLOAD] for a
- *   value that cannot be sent
+ *   worker has forked, or after the run has ended; and with [error@Gmp.Error.BAD_PAYLOAD] if the
+ *   value cannot be sent
  *
  * Since: 0.1
  */
@@ -343,21 +340,21 @@ gmp_worker_report (GVariant *value,
 
 /**
  * gmp_worker_report_turn:
- * @value: (nullable): what the turn has brought, of any type and size; a floating reference is sunk
+ * @value: (nullable): the turn's result, of any type and size; a floating reference is sunk
  * @error: return location for an error
  *
- * Sends a turn's result to the application from inside a function of [class@Gmp.Workers], which
- * thereby has several turns.
+ * Sends a turn's result to the application from inside a function of [class@Gmp.Workers]. The
+ * function then has several turns.
  *
- * Each result reaches `update` and [signal@Gmp.Workers::turn] as it arrives. What the function
- * returns in the end is the worker's result, as that of `finish` is, and does not reach `update`.
- * Where the application is behind, this waits until it has caught up.
+ * Each result reaches `update` and [signal@Gmp.Workers::turn] as it arrives. The function's return
+ * value is the worker's result, like that of `finish`, and does not reach `update`. If the
+ * application falls behind, the call waits until it has caught up.
  *
- * A subclass of [class@Gmp.Workers] does not need this: what its `process` returns is sent.
+ * A subclass of [class@Gmp.Workers] does not need this: the return value of its `process` is sent.
  *
- * Returns: %FALSE with [error@Gio.IOErrorEnum.CANCELLED] where the application wants no more turns;
- *   with [error@Gmp.Error.NOT_FOUND] in a server or a client, and where [func@Gmp.Worker.report]
- *   returns that; and with [error@Gmp.Error.BAD_PAYLOAD] for a value that cannot be sent
+ * Returns: %FALSE with [error@Gio.IOErrorEnum.CANCELLED] if the application wants no more turns;
+ *   with [error@Gmp.Error.NOT_FOUND] in a server or a client, and when [func@Gmp.Worker.report]
+ *   returns that; and with [error@Gmp.Error.BAD_PAYLOAD] if the value cannot be sent
  *
  * Since: 0.1
  */
@@ -373,13 +370,13 @@ gmp_worker_report_turn (GVariant *value,
 /**
  * gmp_worker_get_cancellable:
  *
- * What is cancelled when the application no longer wants this worker's result.
+ * Gets the cancellable that is cancelled when the application no longer wants this worker's result.
  *
- * It is the same for all runs of a process that is kept, and exists until the process is gone: a
- * process whose run was cancelled has no other.
+ * It is the same for all runs of a kept process and exists until the process exits. A process whose
+ * run was cancelled is not used for another run.
  *
- * Work that takes long should look at it now and then, or pass it on to GIO's functions: a worker
- * that does not end by itself soon after is killed.
+ * Long work should check it now and then, or pass it to GIO's functions: a worker that does not end
+ * by itself soon after is killed.
  *
  * Returns: (transfer none) (nullable): a cancellable; %NULL outside a worker process
  *
@@ -394,11 +391,10 @@ gmp_worker_get_cancellable (void)
 /**
  * gmp_worker_enter:
  *
- * Says that a virtual method has been entered, for bindings to a language that may refuse to be
- * called.
+ * Marks that a virtual method has been entered, for bindings to a language that may refuse a call.
  *
- * GJS does while it collects garbage, and returns a value as if it had been called. In a process
- * where this function has been used, a method that did not use it is called again.
+ * GJS refuses calls while it collects garbage, and returns a value as if the method had run. In a
+ * process that has used this function, a method that did not call it is called again.
  *
  * Since: 0.1
  */
