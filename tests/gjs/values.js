@@ -32,6 +32,8 @@ const VALUES = [
     ['x'.repeat(64)],
     ['x'.repeat(65)],
     [`${'x'.repeat(63)}é`],
+    ['\ufeff'],
+    [`\ufeff\ufeff${'x'.repeat(70)}`],
     [LONG],
     [2n ** 62n, 'int64 4611686018427387904'],
     [-(2n ** 63n), 'int64 -9223372036854775808'],
@@ -130,6 +132,20 @@ test('variants', () => {
     ]);
     equal(Gmp.unpack(Gmp.pack({inside: [new GLib.Variant('(sd)', ['a', 1])]})),
         {inside: [['a', 1]]});
+});
+
+/* They are read in pieces. */
+test('many-strings', () => {
+    const texts = ['', 'a', '\ufeffé', 'x'.repeat(100), '\u{1f600}'];
+
+    for (const n of [0, 1, 5, 3000, 100000]) {
+        const strings = Array.from({length: n}, (_, i) => texts[i % 5] + (i % 7 ? i : ''));
+
+        equal(Gmp.unpack(new GLib.Variant('as', strings)), strings);
+    }
+    equal(Gmp.unpack(new GLib.Variant('as', Array(70000).fill(''))), Array(70000).fill(''));
+    equal(Gmp.unpack(new GLib.Variant('(aoag)', [['/', '/a'], ['ai', '']])),
+        [['/', '/a'], ['ai', '']]);
 });
 
 test('writable', () => {

@@ -111,6 +111,33 @@ test('values', () => {
     equal(results.get(4), null);
 });
 
+/* In proportion to the size, whatever the type: in a worker, against making the value here. */
+test('reading-time', () => {
+    const names = n => Array.from({length: n}, (_, i) => `name ${i}`);
+    const many = names(100000);
+    const numbered = Object.fromEntries(names(300000).map((name, i) => [name, i]));
+    const encoder = new TextEncoder();
+    const makers = [
+        () => new GLib.Variant('as', many),
+        () => new GLib.Variant('aay', many.map(name => encoder.encode(name))),
+        () => Gmp.pack(names(200000)),
+        () => Gmp.pack(numbered),
+    ];
+
+    for (const make of makers) {
+        const workers = new Gmp.Workers();
+        const begin = GLib.get_monotonic_time();
+        const variant = make();
+        const making = GLib.get_monotonic_time() - begin;
+
+        workers.add(1, functions.ReadingTime, variant);
+
+        const reading = workers.run().get(1);
+
+        assert(reading < 3 * making, `${make}: ${reading} us to read, ${making} us to make`);
+    }
+});
+
 test('async-function', () => {
     const workers = new Gmp.Workers();
     const [path] = GLib.filename_from_uri(FUNCTIONS);

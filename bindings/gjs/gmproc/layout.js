@@ -33,8 +33,8 @@ const member_lists = new Map([['{sv}', ['s', 'v']]]);
  * @returns {number} the next place so aligned
  */
 function align(position, alignment) {
-    // Not by bits: a position may have more than 31.
-    return Math.ceil(position / alignment) * alignment;
+    // The low bits are right also where a position has more than 31.
+    return position + (-position & alignment - 1);
 }
 
 /**
