@@ -76,7 +76,7 @@ gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
  * @self: the application as server
  * @error: return location for an error
  *
- * Called before each turn, to decide whether the life cycle ends here. The default says so when all
+ * Called before each turn, to decide whether the life cycle ends here. By default it ends when all
  * clients have finished or failed.
  *
  * Returns: %TRUE to go on to `finish`
@@ -95,7 +95,7 @@ gmp_client_server_real_done (GmpClientServer *self,
  * @self: the application as server
  * @error: return location for an error
  *
- * Called once, at the end. What it returns is [property@Gmp.ClientServer:server-result]. The
+ * Called once, at the end. Its return value is [property@Gmp.ClientServer:server-result]. The
  * default returns %NULL.
  *
  * Returns: (transfer full) (nullable): the result, floating or not
@@ -116,8 +116,7 @@ gmp_client_server_real_finish (GmpClientServer *self G_GNUC_UNUSED,
  * @progress: (nullable): what it gave to [func@Gmp.Worker.report]
  * @error: return location for an error
  *
- * Takes what a worker reported, in the application. An error ends the run. The default does
- * nothing.
+ * Receives a worker's report, in the application. An error ends the run. The default does nothing.
  *
  * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *

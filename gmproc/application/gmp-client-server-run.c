@@ -77,7 +77,7 @@ find_client (GType    client_type,
  * @params: (nullable): what the client's `start` gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Adds a client, which each run starts anew.
+ * Adds a client. Each run starts it anew.
  *
  * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
  *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a [class@Gmp.ClientWorker]
@@ -146,9 +146,9 @@ gmp_client_server_add_client_target (GmpClientServer *self,
  * @params: (nullable): what each client's `start` gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Adds clients with the ids "0", "1" and so on. None is added when one of these ids is taken.
+ * Adds clients with the ids "0", "1" and so on. If one of these ids is taken, no client is added.
  *
- * Returns: %FALSE with an error as of [method@Gmp.ClientServer.add_client]
+ * Returns: %FALSE with an error of [method@Gmp.ClientServer.add_client]
  *
  * Since: 0.1
  */
@@ -378,20 +378,20 @@ begin_run (GmpClientServer    *self,
  *
  * Runs the server and all clients, and waits until they have ended.
  *
- * The caller's main context does not run meanwhile; signals, and the methods of an application
- * that is the server, are called from inside this call. The first Ctrl-C cancels the run, a second
+ * The caller's main context is not iterated. Signals are emitted from inside this call, and so are
+ * the methods of an application that is the server. The first Ctrl-C cancels the run and a second
  * one kills its workers, unless the program handles `SIGINT` itself.
  *
- * When a client fails, the others still run to their end. Then the error is that of the first one
- * that failed, and [method@Gmp.ClientServer.get_results] has what the others returned. When the
- * server fails the clients end too, and the error is the server's.
+ * If a client fails, the others still run to their end. The error is that of the first client that
+ * failed, and [method@Gmp.ClientServer.get_results] returns the results of the others. If the
+ * server fails, the clients end too, and the error is the server's.
  *
- * Errors are those of [error@Gmp.Error], those of the user's methods, with their own domain and
- * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] while there is a run
- * already.
+ * Errors are those of [error@Gmp.Error], those that the methods set, with their own domain and
+ * code, [error@Gio.IOErrorEnum.CANCELLED], and [error@Gio.IOErrorEnum.PENDING] if a run is already
+ * in progress.
  *
- * Returns: (transfer full): what the clients' `finish` returned, an `a{sv}` by id, where %NULL is
- *   `<@mv nothing>`; %NULL with an error
+ * Returns: (transfer full): the return values of the clients' `finish` by id, an `a{sv}`, with
+ *   `<@mv nothing>` for %NULL; %NULL with an error
  *
  * Since: 0.1
  */
@@ -435,9 +435,9 @@ gmp_client_server_run (GmpClientServer *self,
  *
  * Runs the server and all clients without blocking.
  *
- * The callback, all signals, and the methods of an application that is the server come in the main
- * context that is the thread's default at this call. To [method@Gmp.ClientServer.run] it is alike
- * but for Ctrl-C, which is the program's own business.
+ * The callback, all signals, and the methods of an application that is the server are called in the
+ * thread-default main context of this call. Otherwise it behaves like
+ * [method@Gmp.ClientServer.run], except that it does not handle Ctrl-C.
  *
  * Since: 0.1
  */
@@ -468,7 +468,7 @@ gmp_client_server_run_async (GmpClientServer    *self,
  * @result: what the callback got
  * @error: return location for an error
  *
- * The end of [method@Gmp.ClientServer.run_async].
+ * Finishes [method@Gmp.ClientServer.run_async].
  *
  * Returns: (transfer full): as for [method@Gmp.ClientServer.run]
  *
@@ -489,11 +489,12 @@ gmp_client_server_run_finish (GmpClientServer *self,
  * gmp_client_server_stop:
  * @self: the application
  *
- * Ends a run in good order, from a signal handler or another source of its main context.
+ * Ends a run in good order. Call it from a signal handler or another source of the run's main
+ * context.
  *
- * The server is done at its next turn, whatever its `done` says: it finishes, and so do its
- * clients, whose next request ends with [error@Gmp.Error.SERVER_DONE]. The run then returns what
- * they returned. To end a run at once, cancel it. Without a run nothing happens.
+ * The server is done at its next turn, whatever its `done` returns. It finishes, and so do its
+ * clients: their next request ends with [error@Gmp.Error.SERVER_DONE]. The run then returns their
+ * results. To end a run at once, cancel it. Without a run nothing happens.
  *
  * Since: 0.1
  */

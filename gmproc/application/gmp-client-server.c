@@ -26,16 +26,16 @@
  * ```
  *
  * Clients ask and the server answers, as [class@Gmp.ClientWorker] and [class@Gmp.ServerWorker]
- * describe. The types must be known in the worker processes, which are this same program: call
+ * describe. The types must be registered in the worker processes, which are this same program: call
  * `g_type_ensure ()` for them before `gmp_init ()`, or export their `_get_type` functions.
  *
- * A client that fails does not touch the others. A server that fails ends the run.
+ * A client that fails does not affect the others. A server that fails ends the run.
  *
  * # The application as server
  *
- * A subclass that overrides `process`, and is made without a server type, serves its clients
- * itself: on the main loop of the run, a request at a time, with its own `start`, `wait`, `done`
- * and `finish`. These methods should not block in an application that has a window.
+ * A subclass that overrides `process` and has no server type serves its clients itself, one request
+ * at a time, on the main loop of the run. Its own `start`, `wait`, `done` and `finish` are called
+ * too. In an application with a window these methods must not block.
  *
  * In place of `process` it may override `request` or `process_batch`, for answers that come later,
  * as [class@Gmp.ServerWorker] describes.
@@ -216,8 +216,8 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:server-type:
  *
- * The type of the server, derived from [class@Gmp.ServerWorker]; none where
- * [property@Gmp.ClientServer:server-target] is given, or the application is the server.
+ * The type of the server, derived from [class@Gmp.ServerWorker]; `G_TYPE_NONE` if
+ * [property@Gmp.ClientServer:server-target] is set, or if the application is the server.
  *
  * Since: 0.1
  */
@@ -225,7 +225,7 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:server-target:
  *
- * The server as a target, `RUNTIME:DESCRIPTION`, which may be of another language.
+ * The server as a target, `RUNTIME:DESCRIPTION`. It may be written in another language.
  *
  * Since: 0.1
  */
@@ -233,12 +233,13 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:shared-memory-limit:
  *
- * How many bytes of big requests one client may have in memory that it shares with its server, and
- * as many of big responses. It counts for runs that begin after it is set.
+ * The bytes of large requests that one client may have in memory shared with its server, and as
+ * many of large responses. It applies to runs that begin after it was set.
  *
- * Values above 16 KiB lie in that memory, where the receiver sees them without a copy, for as long
- * as it holds them. Memory is taken only for what is sent, and given back when the two are silent
- * for a while. A value that finds no room is sent all the same, in pieces and more slowly.
+ * Values above 16 KiB are placed in this memory, and the receiver reads them there without a copy
+ * for as long as it holds them. Memory is allocated only for what is sent, and freed when both
+ * sides have been silent for a while. A value that does not fit is still sent, in pieces and more
+ * slowly.
  *
  * Since: 0.1
  */
@@ -265,7 +266,7 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:results: (getter get_results)
  *
- * What the clients' `finish` returned in the last run, as `a{sv}`, without those that failed.
+ * Results of the clients that succeeded in the last run, as `a{sv}`: what their `finish` returned.
  *
  * Since: 0.1
  */
@@ -273,7 +274,7 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:server-result: (getter get_server_result)
  *
- * What the server's `finish` returned in the last run.
+ * The return value of the server's `finish` in the last run.
  *
  * Since: 0.1
  */
@@ -315,7 +316,7 @@ install_properties (GObjectClass *object_class)
  * @id: a client's id
  * @value: (nullable): what its `finish` returned
  *
- * A client has finished, while others may still run.
+ * A client has finished. Others may still be running.
  *
  * Since: 0.1
  */
@@ -326,8 +327,8 @@ install_properties (GObjectClass *object_class)
  * @id: a client's id
  * @error: why
  *
- * A client has failed, while others may still run. Where nothing is connected to this, the death of
- * a client is logged.
+ * A client has failed. Others may still be running. If nothing is connected to this signal, gmproc
+ * logs the death of a client.
  *
  * Since: 0.1
  */
@@ -474,10 +475,10 @@ gmp_client_server_get_private (GmpClientServer *self)
 
 /**
  * gmp_client_server_new:
- * @server_type: a type derived from [class@Gmp.ServerWorker]; `G_TYPE_NONE` where the server is a
- *   target, or a subclass's own `process`
+ * @server_type: a type derived from [class@Gmp.ServerWorker]; `G_TYPE_NONE` if the server is a
+ *   target, or if a subclass overrides `process`
  *
- * An application without clients yet.
+ * Creates an object without clients.
  *
  * Returns: (transfer full): a new object
  *
@@ -495,7 +496,8 @@ gmp_client_server_new (GType server_type)
  * gmp_client_server_new_for_target:
  * @server_target: the server, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_server_get_type`
  *
- * An application whose server is named by a string, and so may be of another language.
+ * Creates an object whose server is named by a string. The server may be written in another
+ * language.
  *
  * Returns: (transfer full): a new object
  *
@@ -512,7 +514,8 @@ gmp_client_server_new_for_target (const char *server_target)
  * gmp_client_server_get_results: (get-property results)
  * @self: the application
  *
- * What the clients' `finish` returned in the last run; while one runs, what has arrived.
+ * Gets the results of the clients that succeeded in the last run; during a run, those that have
+ * arrived.
  *
  * Returns: (transfer full): the results by id, an `a{sv}`, without those that failed
  *
@@ -533,9 +536,9 @@ gmp_client_server_get_results (GmpClientServer *self)
  * gmp_client_server_get_server_result: (get-property server-result)
  * @self: the application
  *
- * What the server's `finish` returned in the last run.
+ * The return value of the server's `finish` in the last run.
  *
- * Returns: (transfer full) (nullable): the server's result; %NULL also where it failed
+ * Returns: (transfer full) (nullable): the server's result; %NULL if it failed, too
  *
  * Since: 0.1
  */
@@ -555,7 +558,7 @@ gmp_client_server_get_server_result (GmpClientServer *self)
  * @self: the application
  * @id: a client's id, or "server"
  *
- * Why a client, or the server, failed in the last run.
+ * Gets the reason why a client or the server failed in the last run.
  *
  * Returns: (transfer none) (nullable): the error, valid until the next run; %NULL if the worker did
  *   not fail
@@ -581,7 +584,7 @@ gmp_client_server_get_error (GmpClientServer *self,
  * gmp_client_server_get_n_clients:
  * @self: the application
  *
- * How many clients of a run have neither finished nor failed.
+ * Gets the number of clients of the run that have neither finished nor failed.
  *
  * Returns: a number; 0 when there is no run
  *

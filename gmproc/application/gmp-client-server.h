@@ -24,11 +24,11 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpClientServer, gmp_client_server, GMP, CL
  * @done: whether the life cycle ends here
  * @finish: called once, at the end
  * @update: takes what a client reported
- * @client_failed: told of a client that has failed
+ * @client_failed: called when a client has failed
  * @request: takes one request, to be answered now or later
  * @process_batch: takes several requests at once
  *
- * What a subclass overrides that serves its clients itself, in the application. With a server type
+ * The methods of a subclass that serves its clients itself, in the application. With a server type
  * only @update is called.
  *
  * Since: 0.1

@@ -21,20 +21,20 @@ G_BEGIN_DECLS
 
 /**
  * GmpError:
- * @GMP_ERROR_FAILED: code of the user failed without an error of its own domain
- * @GMP_ERROR_NOT_FOUND: an id, a function, a type or a runtime that is not there
- * @GMP_ERROR_EXISTS: an id that is taken
+ * @GMP_ERROR_FAILED: user code failed without an error of its own domain
+ * @GMP_ERROR_NOT_FOUND: an id, function, type or runtime that does not exist
+ * @GMP_ERROR_EXISTS: the id is taken
  * @GMP_ERROR_CRASHED: a worker's process ended before its work did, by a signal or by exiting
  * @GMP_ERROR_TIMED_OUT: a wait took longer than its limit
- * @GMP_ERROR_DISCONNECTED: the process on the other side of a connection is gone
+ * @GMP_ERROR_DISCONNECTED: the process at the other end of a connection has exited
  * @GMP_ERROR_SERVER_DONE: the server was done before it answered this request
- * @GMP_ERROR_PROTOCOL: the other side sent what the protocol does not allow
+ * @GMP_ERROR_PROTOCOL: the other side sent something that the protocol does not allow
  * @GMP_ERROR_BAD_PAYLOAD: a value that cannot be sent to, or read by, the other side
  * @GMP_ERROR_LAUNCH: a worker's process could not be started
  *
- * What can go wrong, in the domain %GMP_ERROR.
+ * Error codes of the domain %GMP_ERROR.
  *
- * An error that code of the user sets keeps its own domain and code on its way to the application.
+ * An error that user code sets keeps its own domain and code on its way to the application.
  *
  * Since: 0.1
  */

@@ -55,7 +55,7 @@ insert_locked (const char         *runtime,
  * @runtime: a runtime's name, as targets begin with: "python"
  * @argv: (array zero-terminated=1): the program that runs its workers, and its arguments
  *
- * Says which program is started for workers of a runtime.
+ * Sets the program that is started for workers of a runtime.
  *
  * That program makes a [class@Gmp.Host] and calls [method@Gmp.Host.run]. Language bindings call
  * this with the interpreter that the application runs in.
@@ -106,9 +106,9 @@ get_modules_locked (const char *runtime)
  * @names: (array zero-terminated=1): names of modules, in the runtime's own terms, which are loaded
  *   in this order
  *
- * Says what a warm-start server of a runtime loads before it is forked: what workers will need, and
- * what all can share. Modules that a worker reports by [method@Gmp.Host.report_modules] count as
- * well.
+ * Adds modules that the fork server of a runtime loads before it forks: modules that workers will
+ * need and can share. Modules that a worker reports by [method@Gmp.Host.report_modules] are added
+ * as well.
  *
  * Since: 0.1
  */
@@ -180,11 +180,11 @@ gmp_runtime_set_cold_start_reason (const char *runtime,
  * gmp_runtime_get_cold_start_reason:
  * @runtime: a runtime's name: "native" or "python"
  *
- * Returns why the last warm-start server of a runtime was of no use, so that each worker of its
- * kind executes its program anew. The same is logged when that happens for the second time.
+ * Gets the reason why the last fork server of a runtime could not be used, so that each worker of
+ * its kind starts cold. The reason is also logged when this happens for the second time.
  *
- * Returns: (transfer full) (nullable): the reason; %NULL where workers are forks, there has been no
- *   second one yet, or warm starts are switched off by [property@Gmp.Runner:warm-start]
+ * Returns: (transfer full) (nullable): the reason; %NULL if workers are forked, if there has been
+ *   no second worker yet, or if [property@Gmp.Runner:warm-start] is %FALSE
  *
  * Since: 0.1
  */

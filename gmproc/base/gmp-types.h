@@ -40,7 +40,7 @@ typedef GVariant *(*GmpMethod) (GVariant *params,
  * @GMP_OUTPUT_STDOUT: the standard output
  * @GMP_OUTPUT_STDERR: the standard error
  *
- * Which stream of a worker a line was written to.
+ * The stream that a worker wrote a line to.
  *
  * Since: 0.1
  */
@@ -51,11 +51,11 @@ typedef enum {
 
 /**
  * GmpRestart:
- * @GMP_RESTART_NEVER: a worker that has failed stays so
- * @GMP_RESTART_ON_FAILURE: a worker that has failed is begun again
- * @GMP_RESTART_ALWAYS: a worker that has ended is begun again, also when it has finished
+ * @GMP_RESTART_NEVER: a worker that failed is not started again
+ * @GMP_RESTART_ON_FAILURE: a worker that failed is started again
+ * @GMP_RESTART_ALWAYS: a worker that ended is started again, even if it finished
  *
- * Which workers are begun again, as [property@Gmp.Runner:restart].
+ * Which workers are started again; see [property@Gmp.Runner:restart].
  *
  * These are the rules `temporary`, `transient` and `permanent` of the supervisors of Erlang/OTP.
  *

@@ -16,7 +16,7 @@
  * @bytes: a value of this type in serialised form
  * @error: return location for an error
  *
- * Makes a variant that is not floating, for bindings that lose the reference of those that are.
+ * Creates a variant that is not floating, for bindings that leak a reference of floating ones.
  *
  * GJS keeps one reference more than it should of every floating variant that a function returns,
  * and all of GLib's constructors return such. Its own layer over gmproc serialises values itself

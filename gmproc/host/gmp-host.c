@@ -38,10 +38,10 @@
 /**
  * GmpHost:
  *
- * The worker's side of a process, for those who bring gmproc to another language.
+ * The worker's side of a process, for bindings to another language.
  *
- * A runtime's worker process makes a host that overrides `prepare`, `call` and `build`, and calls
- * [method@Gmp.Host.run]. Programs in C need only `gmp_init ()`.
+ * The worker process of a runtime creates a host that overrides `prepare`, `call` and `build`, and
+ * calls [method@Gmp.Host.run]. Programs in C only need `gmp_init ()`.
  *
  * Since: 0.1
  */
@@ -109,9 +109,9 @@ gmp_host_real_build (GmpHost    *self,
  *   of [property@Gmp.Runner:fresh-modules], which are not to be loaded
  * @error: return location for an error
  *
- * Loads what workers will need, in a process that will be forked for each of them. Where that fails
- * or starts a thread, prints, or leaves a file open, workers are started one by one as ever. The
- * default does nothing.
+ * Loads what workers will need, in a process that will be forked for each of them. If that fails,
+ * starts a thread, prints, or leaves a file open, workers are started cold. The default does
+ * nothing.
  *
  * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
@@ -130,8 +130,8 @@ gmp_host_real_load (GmpHost  *self G_GNUC_UNUSED,
  * @self: a host
  * @error: return location for an error
  *
- * Forks this process, which has one thread. A runtime that has to prepare itself for that does it
- * here. The default is fork().
+ * Forks this process, which has one thread. Override it if the runtime has to prepare for a fork.
+ * The default calls fork().
  *
  * Returns: the child's pid; 0 in the child
  *
@@ -156,7 +156,7 @@ gmp_host_real_fork (GmpHost *self G_GNUC_UNUSED,
  * @params: (nullable): the worker's parameters
  * @error: return location for an error
  *
- * Called before `call` or `build`: loads what they will need, so that the time for it counts as the
+ * Called before `call` or `build`, to load what they will need. The time for it counts as the
  * worker's start ([property@Gmp.Runner:startup-timeout]). The default does nothing.
  *
  * Returns: %TRUE on success. The return value is ignored: set @error to fail
@@ -459,7 +459,7 @@ take_control_fd (void)
  *
  * Whether this process was started to be a worker and has not run as one yet.
  *
- * Returns: %TRUE where [method@Gmp.Host.run] should be called
+ * Returns: %TRUE if [method@Gmp.Host.run] should be called
  *
  * Since: 0.1
  */
@@ -474,9 +474,9 @@ gmp_host_is_worker (void)
  * @self: a host
  * @error: return location for an error
  *
- * Checks that forks of this process are as processes that are executed anew: it has one thread, has
- * printed nothing and opened no file. For `load`, which may find in this way what should not be
- * loaded before a fork.
+ * Checks that a fork of this process is like a process that is executed anew: this process has one
+ * thread, has printed nothing and has opened no file. `load` may use it to find out what should not
+ * be loaded before a fork.
  *
  * Returns: %TRUE on success
  *
@@ -548,8 +548,8 @@ gmp_host_call_instance (GmpHost    *self,
  * @self: a host
  * @names: (array zero-terminated=1): names of modules
  *
- * Tells the application of modules that this worker has loaded, and that a warm-start server should
- * load for those to come. For `prepare`.
+ * Reports modules that this worker has loaded and that a fork server should load for later workers.
+ * Call it from `prepare`.
  *
  * Since: 0.1
  */
@@ -570,11 +570,11 @@ gmp_host_report_modules (GmpHost            *self,
  * gmp_host_run:
  * @self: a host
  *
- * Runs what the application asks for, until it asks for no more.
+ * Runs the jobs that the application sends, until it sends no more.
  *
- * To be called in the main thread, once in a process.
+ * Call it in the main thread, once in a process.
  *
- * Returns: the status that the process should exit with
+ * Returns: the exit status for the process
  *
  * Since: 0.1
  */

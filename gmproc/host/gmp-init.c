@@ -17,15 +17,15 @@
  * @argv: (array length=argc) (inout) (nullable) (transfer none): the address of `main ()`'s
  *   arguments
  *
- * Makes this program ready to have workers, and to be one.
+ * Prepares this program to have workers, and to be one.
  *
- * A worker process is this same program, started again. There this function runs the worker and
- * never returns; in the application it returns at once and may be called more than once. So it
- * should be the first call in `main ()`: what stands before it happens in each worker too. The one
- * thing that belongs there is `g_type_ensure ()` for types of workers whose `_get_type` function
- * is not exported.
+ * A worker process is this same program, started again. In a worker process this function runs the
+ * worker and never returns. In the application it returns at once and may be called more than once.
+ * Make it the first call in `main ()`, because code before it also runs in each worker. Only
+ * `g_type_ensure ()` belongs before it, for types of workers whose `_get_type` function is not
+ * exported.
  *
- * The arguments are left as they are; a worker gets none.
+ * The arguments are left as they are; a worker gets no arguments.
  *
  * Since: 0.1
  */

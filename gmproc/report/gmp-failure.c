@@ -14,9 +14,9 @@
 /**
  * GmpFailure:
  *
- * Why and how a worker failed, in numbers: what the text of its error says, for programs.
+ * The facts about a worker's failure, for programs: what the text of its error says in words.
  *
- * [method@Gmp.Runner.get_failures] has those of a run.
+ * [method@Gmp.Runner.get_failures] returns the failures of a run.
  *
  * Since: 0.1
  */
@@ -132,7 +132,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:error: (getter get_error)
  *
- * The worker's error, whose text has all of this in words.
+ * The worker's error. Its text has all of this in words.
  *
  * Since: 0.1
  */
@@ -140,7 +140,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:pid: (getter get_pid)
  *
- * The worker's process; 0 where it could not be started.
+ * The process id of the worker; 0 if it could not be started.
  *
  * Since: 0.1
  */
@@ -148,7 +148,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:exit-status: (getter get_exit_status)
  *
- * What the process exited with; -1 where it was killed, or has not ended.
+ * The exit status of the process; -1 if it was killed or has not ended.
  *
  * Since: 0.1
  */
@@ -156,7 +156,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:signal: (getter get_signal)
  *
- * The signal that killed the process; 0 where none did.
+ * The signal that killed the process; 0 if no signal did.
  *
  * Since: 0.1
  */
@@ -164,9 +164,9 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:out-of-memory: (getter get_out_of_memory)
  *
- * Whether the kernel has killed it for lack of memory, as far as can be known: it was killed by a
- * `SIGKILL` that the application did not send, and the kernel has counted such a kill in the
- * application's control group.
+ * Whether the kernel killed the process for lack of memory, as far as can be known: the process was
+ * killed by a `SIGKILL` that the application did not send, and the kernel has counted such a kill
+ * in its control group.
  *
  * Since: 0.1
  */
@@ -174,7 +174,8 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:run-time: (getter get_run_time)
  *
- * How many seconds the run took, from the process's start, or from the call to one that was kept.
+ * The duration of the run in seconds, from the start of the process, or from the call for a kept
+ * process.
  *
  * Since: 0.1
  */
@@ -182,8 +183,8 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:peak-memory: (getter get_peak_memory)
  *
- * How many bytes of memory the process had at most, shared memory included; 0 where that is not
- * known, because it has not ended or never began.
+ * The peak resident memory of the process in bytes, including shared memory; 0 if it is unknown
+ * because the process has not ended or never started.
  *
  * Since: 0.1
  */
@@ -191,7 +192,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:n-restarts: (getter get_n_restarts)
  *
- * How often the worker had been restarted before this.
+ * The number of restarts of the worker before this failure.
  *
  * Since: 0.1
  */
@@ -199,7 +200,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:last-lines: (getter get_last_lines)
  *
- * The last lines that it wrote to standard error, made valid UTF-8; ten at most.
+ * The last lines that the worker wrote to standard error, at most ten, converted to valid UTF-8.
  *
  * Since: 0.1
  */
@@ -343,7 +344,7 @@ gmp_failure_get_error (GmpFailure *self)
  * gmp_failure_get_pid: (get-property pid)
  * @self: a failure
  *
- * The worker's process, as [property@Gmp.Failure:pid].
+ * The worker's process id, as [property@Gmp.Failure:pid].
  *
  * Returns: a number
  *
@@ -360,7 +361,7 @@ gmp_failure_get_pid (GmpFailure *self)
  * gmp_failure_get_exit_status: (get-property exit-status)
  * @self: a failure
  *
- * What the process exited with, as [property@Gmp.Failure:exit-status].
+ * The exit status of the process, as [property@Gmp.Failure:exit-status].
  *
  * Returns: a status
  *
@@ -394,10 +395,10 @@ gmp_failure_get_signal (GmpFailure *self)
  * gmp_failure_get_out_of_memory: (get-property out-of-memory)
  * @self: a failure
  *
- * Whether the kernel has killed the process for lack of memory, as
+ * Whether the kernel killed the process for lack of memory, as
  * [property@Gmp.Failure:out-of-memory].
  *
- * Returns: %TRUE where it has
+ * Returns: %TRUE if it did
  *
  * Since: 0.1
  */
@@ -412,7 +413,7 @@ gmp_failure_get_out_of_memory (GmpFailure *self)
  * gmp_failure_get_run_time: (get-property run-time)
  * @self: a failure
  *
- * How long the run took, as [property@Gmp.Failure:run-time].
+ * The duration of the run, as [property@Gmp.Failure:run-time].
  *
  * Returns: seconds
  *
@@ -429,7 +430,7 @@ gmp_failure_get_run_time (GmpFailure *self)
  * gmp_failure_get_peak_memory: (get-property peak-memory)
  * @self: a failure
  *
- * How much memory the process had at most, as [property@Gmp.Failure:peak-memory].
+ * The peak memory of the process, as [property@Gmp.Failure:peak-memory].
  *
  * Returns: bytes
  *
@@ -446,7 +447,7 @@ gmp_failure_get_peak_memory (GmpFailure *self)
  * gmp_failure_get_n_restarts: (get-property n-restarts)
  * @self: a failure
  *
- * How often the worker had been restarted, as [property@Gmp.Failure:n-restarts].
+ * The number of restarts, as [property@Gmp.Failure:n-restarts].
  *
  * Returns: a number
  *

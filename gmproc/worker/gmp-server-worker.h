@@ -19,7 +19,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpServerWorker, gmp_server_worker, GMP, SE
  * GmpServerWorkerClass:
  * @parent_class: the parent class
  * @process: answers one request
- * @client_failed: told of a client that has failed
+ * @client_failed: called when a client has failed
  * @request: takes one request, to be answered now or later
  * @process_batch: takes several requests at once
  *
