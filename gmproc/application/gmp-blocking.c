@@ -171,7 +171,7 @@ gmp_blocking_done_cb (GObject      *source G_GNUC_UNUSED,
   self->result = g_object_ref (result);
 }
 
-/* %FALSE in a process that code of the user's has forked meanwhile: the run is the parent's, and
+/* %FALSE in a process that user code has forked meanwhile: the run is the parent's, and
  * there is nothing to wait for. */
 gboolean
 gmp_blocking_wait (GmpBlocking *self,

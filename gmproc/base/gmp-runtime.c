@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A worker can report names without end, and a warm-start server is sent all in one message. */
+/* A worker can report names without end, and a fork server is sent all in one message. */
 #define MAX_MODULE_BYTES 100000
 
 G_LOCK_DEFINE_STATIC (commands);
@@ -74,7 +74,7 @@ gmp_runtime_set_command (const char         *runtime,
   G_UNLOCK (commands);
 }
 
-/* What warm-start servers load. */
+/* What fork servers load. */
 typedef struct {
   GPtrArray *names; /* with NULL at the end */
   GHashTable *known;

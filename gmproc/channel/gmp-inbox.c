@@ -338,7 +338,7 @@ slot_at (GPtrArray *slots,
   return slots->pdata[i];
 }
 
-/* Code of the user may ask while a message is out, from any thread, so this changes nothing. */
+/* User code may ask while a message is out, from any thread, so this changes nothing. */
 guint
 gmp_inbox_get_n_open (GmpInbox *self)
 {
@@ -363,7 +363,7 @@ gmp_inbox_get_first (GmpInbox *self)
 }
 
 /* The runtime of the peer @id; %NULL when it is not there, or no longer. As for
- * gmp_inbox_get_n_open(), code of the user may ask at any time. */
+ * gmp_inbox_get_n_open(), user code may ask at any time. */
 const char *
 gmp_inbox_get_runtime (GmpInbox   *self,
                        const char *id)

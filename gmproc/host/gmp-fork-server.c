@@ -61,7 +61,7 @@ gmp_fork_server_is_wanted (void)
 }
 
 /* May be called in a signal handler, when the parent has ended. Where this was no fork, that was
- * the application. Where it was, the warm-start server has ended: perhaps because the application
+ * the application. Where it was, the fork server has ended: perhaps because the application
  * is about to, whose sockets are closed a moment before it counts as ended. */
 gboolean
 gmp_fork_server_has_lost_application (void)
@@ -327,7 +327,7 @@ fork_worker (Server         *self,
 }
 
 /* Tells of each worker that has ended, without being asked: the application sees the end by the
- * pidfd, and finds this when it looks. It waits also for what code of the user has started while it
+ * pidfd, and finds this when it looks. It waits also for what user code has started while it
  * was loaded, of which nobody has heard: nobody else can. */
 static void
 reap (Server *self)

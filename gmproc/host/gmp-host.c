@@ -408,7 +408,7 @@ parent_died_cb (int signum G_GNUC_UNUSED)
     gmp_group_exit ();
 }
 
-/* The control thread sees the application's end, unless code of the user has closed its socket. So
+/* The control thread sees the application's end, unless user code has closed its socket. So
  * the kernel is asked too; its signal also comes when only the thread ends that started this
  * process. */
 static void
@@ -495,7 +495,7 @@ gmp_host_check_fork (GmpHost *self,
  * gmp_host_end_forked:
  *
  * Ends this process where it is one that the worker's code has forked, and does nothing elsewhere.
- * For runtimes, when code of the user's has come back, before anything that could wait for a lock:
+ * For runtimes, when user code has come back, before anything that could wait for a lock:
  * another thread of the worker may have held it at the fork.
  *
  * Since: 0.1

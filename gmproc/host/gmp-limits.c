@@ -115,7 +115,7 @@ limit_open_files (GVariant *value,
 }
 
 /* On Linux niceness and affinity are a thread's own: this is the main thread, which starts all that
- * code of the user starts. */
+ * user code starts. */
 static gboolean
 be_nice (GVariant *value,
          GError  **error)
@@ -211,7 +211,7 @@ apply (const char *name,
 }
 
 /* Called in the main thread, before the target is looked for: a limit that cannot be kept is an
- * error, for without it code of the user should not run. */
+ * error, for without it user code should not run. */
 gboolean
 gmp_limits_apply (GVariant *options,
                   GError  **error)

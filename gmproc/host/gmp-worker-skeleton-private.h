@@ -1,4 +1,4 @@
-/* gmp-worker-skeleton-private.h: hears the application while code of the user runs
+/* gmp-worker-skeleton-private.h: hears the application while user code runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

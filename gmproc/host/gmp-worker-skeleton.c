@@ -1,4 +1,4 @@
-/* gmp-worker-skeleton.c: hears the application while code of the user runs
+/* gmp-worker-skeleton.c: hears the application while user code runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* The main thread belongs to the user's code, which may block as long as it likes. A thread of the
- * control's own reads what the application calls; it never runs code of the user. Replies and
+ * control's own reads what the application calls; it never runs user code. Replies and
  * signals are written by the thread that has them.
  *
  * A run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in
@@ -302,7 +302,7 @@ hear_end (GmpWorkerSkeleton *self)
   g_mutex_unlock (&self->lock);
 
   gmp_debug ("the application has closed the connection: %s", busy ? "exit" : "idle, end");
-  /* Nobody is left to work for, and code of the user may never come back. Standard error leads to
+  /* Nobody is left to work for, and user code may never come back. Standard error leads to
    * the application, which quotes this if it is there after all: somebody closed the socket, then.
    * */
   if (busy)
@@ -354,7 +354,7 @@ control_thread (gpointer user_data)
   return NULL;
 }
 
-/* Whether code of the user has left the control its socket. */
+/* Whether user code has left the control its socket. */
 gboolean
 gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
 {

@@ -148,7 +148,7 @@ lose_locked (GmpForkLauncher *self,
   GmpProcess *process;
 
   complaint[MAX (n, 0)] = '\0';
-  gmp_debug ("the warm-start server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
+  gmp_debug ("the fork server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
              error->message, n > 0 ? "; it had printed: " : "", complaint);
   hang_up_locked (self);
   g_queue_clear_full (&self->unsent, question_free);

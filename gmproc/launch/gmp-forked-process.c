@@ -1,4 +1,4 @@
-/* gmp-forked-process.c: a process that a warm-start server forks
+/* gmp-forked-process.c: a process that a fork server forks
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -16,7 +16,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* How many milliseconds a server has to load what workers need, before they are started as ever. */
+/* How many milliseconds a server has to load what workers need, before they are started cold. */
 #define LOAD_LIMIT 20000
 
 /* How many kinds of processes are kept warm. */

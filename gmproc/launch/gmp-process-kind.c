@@ -121,7 +121,7 @@ launch_server (GmpProcessKind       *self,
                               ? (const char * const *) spec->options->fresh_modules : none;
 
   self->n_modules = g_strv_length (modules);
-  gmp_debug ("a warm-start server for %s begins to load", spec->argv[0]);
+  gmp_debug ("a fork server for %s begins to load", spec->argv[0]);
   return gmp_fork_launcher_new (plain, &launch, g_variant_new ("(^as^as)", modules, fresh), error);
 }
 

@@ -17,7 +17,7 @@
 
 /* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
  * GTask's pool. They are most of what a worker costs that is forked for one call, and they would be
- * in the way of code of the user's that forks. On the application's side it takes in whatever
+ * in the way of user code that forks. On the application's side it takes in whatever
  * comes, whether or not anybody looks at it. GIO's messages need none of this: so they are read
  * when somebody waits for them, and whoever sends more than that waits in turn. */
 

@@ -74,8 +74,7 @@ char *
 gmp_exit_report_describe_exit (const GmpExitReport *self)
 {
   if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
-    return g_strdup ("ended, and how is not known, for the warm-start server that had forked it "
-                     "is gone");
+    return g_strdup ("ended with unknown status (its fork server has died)");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
   return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status),

@@ -17,7 +17,7 @@ struct _GmpLocalServer
   int priority;          /* of requests in the main context */
   GSource *source;       /* (nullable): not started, or ended */
   GSource *limit_source; /* (nullable): for the deadline of a batch */
-  gboolean is_calling;   /* code of the user, which may run the main loop */
+  gboolean is_calling;   /* user code, which may run the main loop */
   GError *kept;          /* (nullable): of gmp_local_server_fail() meanwhile */
   gboolean asked_done;   /* in this turn */
   gboolean is_done;

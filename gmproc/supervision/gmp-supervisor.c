@@ -49,7 +49,7 @@ struct _GmpSupervisor
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;
   GError *server_end;          /* (nullable): why it has ended for good */
-  guint n_tellings;       /* code of the user that is being called, and may run the main loop */
+  guint n_tellings;       /* user code that is being called, and may run the main loop */
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };

@@ -41,7 +41,7 @@ struct _GmpWorkerProxy
   GmpWorkerProxyAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
-  guint n_tellings;         /* of events: code of the user, which may run the main loop */
+  guint n_tellings;         /* of events: user code, which may run the main loop */
   GSource *told_source;     /* (nullable): it has come back, and the run may have ended under it */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */

@@ -31,7 +31,7 @@ succeeded (GError  *local,
   return FALSE;
 }
 
-/* A process that code of the user has forked, and that comes back from it, goes no further here. */
+/* A process that user code has forked, and that comes back from it, goes no further here. */
 static gboolean
 check_own (GmpInbox *inbox,
            GError  **error)

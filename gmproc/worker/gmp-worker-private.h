@@ -21,7 +21,7 @@ typedef gboolean (*GmpReportFunc) (GmpReport kind,
                                    gpointer  user_data,
                                    GError  **error);
 
-/* Called once in a worker process, before code of the user. */
+/* Called once in a worker process, before user code. */
 void gmp_worker_set_application_runtime (const char *runtime);
 void gmp_worker_set_process (GCancellable *cancellable,
                              GmpReportFunc report,

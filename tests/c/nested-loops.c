@@ -1,4 +1,4 @@
-/* nested-loops.c: code of the user that runs the main loop while it is told of a run
+/* nested-loops.c: user code that runs the main loop while it is told of a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* warm-hostile.c: warm-start servers that lie, or leave the application waiting
+/* warm-hostile.c: fork servers that lie, or leave the application waiting
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The code that a warm-start server loads is the user's, and can do to its socket what it likes. */
+/* The code that a fork server loads is the user's, and can do to its socket what it likes. */
 #define SERVER 3
 
 /* Which of the lies below a server tells; and where an honest one waits before it loads. */
@@ -256,7 +256,7 @@ workers_for (guint n)
   return workers;
 }
 
-/* Workers are started as ever, and nobody hears of it. */
+/* Workers are started cold, and nobody hears of it. */
 static void
 check_lie (guint lie)
 {

@@ -385,7 +385,7 @@ await_server (GmpWorkers *workers,
   return another;
 }
 
-/* The server is killed: workers are started as ever until there is another. */
+/* The server is killed: workers are started cold until there is another. */
 static void
 test_server_killed (void)
 {
@@ -450,7 +450,7 @@ test_server_stalls (void)
 
   g_assert_no_errno (kill (server, SIGSTOP));
   check_stalled_run (workers, 1);
-  /* Others are started as ever until there is another server. */
+  /* Others are started cold until there is another server. */
   await_server (workers, server);
 }
 

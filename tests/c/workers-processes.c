@@ -577,7 +577,7 @@ keep_line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
   g_string_append (user_data, line);
 }
 
-/* What code of the user has forked is no worker, and does not speak for one. */
+/* What user code has forked is no worker, and does not speak for one. */
 static void
 test_forked_child (void)
 {

@@ -65,7 +65,7 @@ def list_examples() -> Iterator[Example]:
 
 
 def list_workers(application: int) -> list[int]:
-    """What descends from it and is no warm-start server, in the order of their pids."""
+    """What descends from it and is no fork server, in the order of their pids."""
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:

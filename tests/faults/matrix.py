@@ -232,7 +232,7 @@ def warm_starts() -> Iterator[Case]:
                        (WHO['worker'], 'run-timeout'), 1, config=dict(config, runs=3),
                        in_suite=True, options={'run-timeout': 1.5 if language == 'C' else 4.0})
     for language in ('C', 'Python'):
-        yield Case('warm server', 'warm-start server', language, 'process', 'fine', (), 2,
+        yield Case('warm server', 'fork server', language, 'process', 'fine', (), 2,
                    config={'role': 'worker', 'runs': 8}, in_suite=True)
 
 

@@ -35,7 +35,7 @@ test('started-ahead', async () => {
         const waiting = list_children();
         const pid = workers.run().get(1);
 
-        // The first is started as ever, and with the second begins what comes ahead.
+        // The first is started cold, and with the second begins what comes ahead.
         equal(waiting.includes(`${pid}`), turn > 1, `turn ${turn}, that it had waited`);
         pids.add(pid);
     }

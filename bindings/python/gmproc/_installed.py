@@ -134,12 +134,12 @@ _choice = _Choice()
 
 
 def is_shared(name: str) -> bool:
-    """Whether a module is one that a warm-start server may load."""
+    """Whether a module is one that a fork server may load."""
     return is_installed(sys.modules.get(name)) and not is_among(name, _LEFT_OUT)
 
 
 def choose_fresh(names: Iterable[str]) -> list[str] | None:
-    """Says what a warm-start server is to load; returns what it is not to load."""
+    """Says what a fork server is to load; returns what it is not to load."""
     if isinstance(names, str):
         raise TypeError(f'fresh_modules: it should be a list of names, as in [{names!r}]')
     _choice.look()

@@ -128,7 +128,7 @@ class Outcome:
 
         Args:
             error: that of the C call.
-            raised: by code of the user's in this process.
+            raised: by user code in this process.
             was_cancelled: on the user's wish.
         """
         self.results = self._order_results()

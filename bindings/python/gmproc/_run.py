@@ -109,7 +109,7 @@ class Job:
                 refuse_coroutine(name)
 
     def catch(self, exception: BaseException) -> GError:
-        """Takes what code of the user's raised, which ends the run and comes out of it."""
+        """Takes what user code raised, which ends the run and comes out of it."""
         if self.raised is None:
             self.raised = trim(exception)
         self.cancellable.cancel()

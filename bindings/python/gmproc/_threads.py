@@ -62,7 +62,7 @@ class Thread:
         self._context.wakeup()
 
     def wait(self, returned: Future[Any]) -> Any:
-        """In this thread: waits for code of the user's in another, unless the program ends."""
+        """In this thread: waits for user code in another, unless the program ends."""
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program ends')

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The warm-start server: it has loaded installed modules, and is forked for each worker.
+"""The fork server: it has loaded installed modules, and is forked for each worker.
 
 A module that would make its forks differ from processes that are executed anew, as by starting a
 thread, is left to the workers. When that is found the module has been loaded, so the server begins
@@ -169,7 +169,7 @@ def begin_worker() -> None:
 
 
 def report_modules() -> None:
-    """In a worker that is about to run: what its warm-start server does not have."""
+    """In a worker that is about to run: what its fork server does not have."""
     fresh = [name for name in list(sys.modules) if name not in _reported]
     _reported.update(fresh)
     names = [name for name in fresh if is_shared(name)]
