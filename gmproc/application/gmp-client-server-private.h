@@ -18,6 +18,9 @@ typedef struct {
   GVariant *params; /* (nullable) */
 } GmpClient;
 
+/* A run that the program drives: gmp-client-server-open.c. */
+typedef struct _GmpOpenRun GmpOpenRun;
+
 typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
@@ -26,14 +29,23 @@ typedef struct {
   GmpBatchRule batch_rule; /* where the application is the server */
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the last run, or the one that is */
+  GmpOpenRun *open;          /* (nullable) */
   GMainContext *context; /* (nullable): for runs that block */
   GmpProcessCache *cache;   /* what is warm stays from run to run */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);
 void                    gmp_client_server_forget          (GmpClientServer *self);
-GmpServerSession       *gmp_client_server_new_session     (GmpClientServer *self,
+GmpServerSession       *gmp_client_server_new_session     (GmpClientServer        *self,
+                                                           const GmpServerMethods *open_methods,
+                                                           GError                **error);
+GmpServerSession       *gmp_client_server_prepare_session (GmpClientServer        *self,
+                                                           const GmpServerMethods *open_methods,
+                                                           GError                **error);
+gboolean                gmp_client_server_begin_client    (GmpClientServer *self,
+                                                           GmpClient       *client,
                                                            GError         **error);
+void                    gmp_client_server_drop_open       (GmpClientServer *self);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);
 const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self,
                                                            GmpServerMode   *mode);

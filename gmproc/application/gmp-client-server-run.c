@@ -53,7 +53,10 @@ store_client (GmpClientServer *self,
   client->target = g_strdup (target);
   client->params = params != NULL ? g_variant_ref (params) : NULL;
   g_ptr_array_add (priv->clients, client);
-  return TRUE;
+  if (gmp_client_server_begin_client (self, client, error))
+    return TRUE;
+  g_ptr_array_set_size (priv->clients, (int) priv->clients->len - 1);
+  return FALSE;
 }
 
 static char *
@@ -77,7 +80,7 @@ find_client (GType    client_type,
  * @params: (nullable): what the client's `start` gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Adds a client. Each run starts it anew.
+ * Adds a client. Each run starts it anew; where a run is open, it starts at once.
  *
  * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
  *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a [class@Gmp.ClientWorker]
@@ -293,12 +296,14 @@ gmp_client_server_set_params (GmpClientServer *self,
   return TRUE;
 }
 
-static GmpServerSession *
-prepare_session (GmpClientServer *self,
-                 GError         **error)
+/* @open_methods is as for gmp_client_server_new_session(). */
+GmpServerSession *
+gmp_client_server_prepare_session (GmpClientServer        *self,
+                                   const GmpServerMethods *open_methods,
+                                   GError                **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GmpServerSession) session = gmp_client_server_new_session (self, error);
+  g_autoptr (GmpServerSession) session = gmp_client_server_new_session (self, open_methods, error);
 
   for (guint i = 0; session != NULL && i < priv->clients->len; i++)
     {
@@ -356,7 +361,7 @@ begin_run (GmpClientServer    *self,
 
   g_task_set_source_tag (task, gmp_client_server_run_async);
   gmp_client_server_forget (self);
-  session = prepare_session (self, &error);
+  session = gmp_client_server_prepare_session (self, NULL, &error);
   if (session == NULL)
     {
       gmp_runner_release (GMP_RUNNER (self));

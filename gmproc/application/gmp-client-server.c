@@ -40,6 +40,12 @@
  * In place of `process` it may override `request` or `process_batch`, for answers that come later,
  * as [class@Gmp.ServerWorker] describes.
  *
+ * # A run that the program drives
+ *
+ * A program may also take requests when it likes, in a loop of its own: with
+ * [method@Gmp.ClientServer.open], [method@Gmp.ClientServer.receive] and
+ * [method@Gmp.ClientServer.close].
+ *
  * An object belongs to one thread at a time.
  *
  * Since: 0.1
@@ -112,8 +118,19 @@ gmp_client_server_forget (GmpClientServer *self)
     return;
   priv->generation = gmp_fork_get_generation ();
   priv->session = NULL;
+  priv->open = NULL;
   priv->context = NULL;
   priv->cache = gmp_process_cache_ref_default ();
+}
+
+static void
+gmp_client_server_dispose (GObject *object)
+{
+  GmpClientServer *self = GMP_CLIENT_SERVER (object);
+
+  gmp_client_server_forget (self);
+  gmp_client_server_drop_open (self);
+  G_OBJECT_CLASS (gmp_client_server_parent_class)->dispose (object);
 }
 
 static void
@@ -388,6 +405,7 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
+  object_class->dispose = gmp_client_server_dispose;
   object_class->finalize = gmp_client_server_finalize;
   object_class->get_property = gmp_client_server_get_property;
   object_class->set_property = gmp_client_server_set_property;
@@ -443,10 +461,29 @@ set_server (GmpClientServer  *self,
   return target != NULL && gmp_server_session_set_target (session, target, error);
 }
 
-/* Its server is set; its clients are to be added. */
+/* The program is the server. */
+static gboolean
+set_open (GmpClientServer        *self,
+          GmpServerSession       *session,
+          const GmpServerMethods *methods,
+          GError                **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  if (priv->server_target == NULL && priv->server_type == G_TYPE_NONE)
+    return gmp_server_session_set_methods (session, methods, GMP_SERVER_GATHERS, NULL, error);
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                       "A run that is open is served by the program: make the object without a "
+                       "server, or use run");
+  return FALSE;
+}
+
+/* Its server is set: the object's, or the program with @open_methods (nullable). Its clients are to
+ * be added. */
 GmpServerSession *
-gmp_client_server_new_session (GmpClientServer *self,
-                               GError         **error)
+gmp_client_server_new_session (GmpClientServer        *self,
+                               const GmpServerMethods *open_methods,
+                               GError                **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
   GmpOptions *options = gmp_runner_copy_options (GMP_RUNNER (self));
@@ -457,7 +494,10 @@ gmp_client_server_new_session (GmpClientServer *self,
   session = gmp_server_session_new (&events, self,
                                     gmp_runner_get_failure_log (GMP_RUNNER (self)),
                                     options, priv->clients->len + 1, priv->shared_memory_limit);
-  return set_server (self, session, error) ? g_steal_pointer (&session) : NULL;
+  if (open_methods != NULL ? !set_open (self, session, open_methods, error)
+                           : !set_server (self, session, error))
+    return NULL;
+  return g_steal_pointer (&session);
 }
 
 void

@@ -118,6 +118,42 @@ GMP_PUBLIC void             gmp_client_server_run_async          (GmpClientServe
 GMP_PUBLIC GVariant        *gmp_client_server_run_finish         (GmpClientServer     *self,
                                                                   GAsyncResult        *result,
                                                                   GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_open               (GmpClientServer     *self,
+                                                                  GVariant            *params,
+                                                                  GCancellable        *cancellable,
+                                                                  GError             **error);
+GMP_PUBLIC void             gmp_client_server_open_async         (GmpClientServer     *self,
+                                                                  GVariant            *params,
+                                                                  GCancellable        *cancellable,
+                                                                  GAsyncReadyCallback  callback,
+                                                                  gpointer             user_data);
+GMP_PUBLIC gboolean         gmp_client_server_open_finish        (GmpClientServer     *self,
+                                                                  GAsyncResult        *result,
+                                                                  GError             **error);
+GMP_PUBLIC GPtrArray       *gmp_client_server_receive            (GmpClientServer     *self,
+                                                                  guint                n,
+                                                                  double               timeout,
+                                                                  GCancellable        *cancellable,
+                                                                  GError             **error);
+GMP_PUBLIC void             gmp_client_server_receive_async      (GmpClientServer     *self,
+                                                                  guint                n,
+                                                                  double               timeout,
+                                                                  GCancellable        *cancellable,
+                                                                  GAsyncReadyCallback  callback,
+                                                                  gpointer             user_data);
+GMP_PUBLIC GPtrArray       *gmp_client_server_receive_finish     (GmpClientServer     *self,
+                                                                  GAsyncResult        *result,
+                                                                  GError             **error);
+GMP_PUBLIC GVariant        *gmp_client_server_close              (GmpClientServer     *self,
+                                                                  GCancellable        *cancellable,
+                                                                  GError             **error);
+GMP_PUBLIC void             gmp_client_server_close_async        (GmpClientServer     *self,
+                                                                  GCancellable        *cancellable,
+                                                                  GAsyncReadyCallback  callback,
+                                                                  gpointer             user_data);
+GMP_PUBLIC GVariant        *gmp_client_server_close_finish       (GmpClientServer     *self,
+                                                                  GAsyncResult        *result,
+                                                                  GError             **error);
 GMP_PUBLIC void             gmp_client_server_stop               (GmpClientServer     *self);
 GMP_PUBLIC GVariant        *gmp_client_server_get_results        (GmpClientServer     *self);
 GMP_PUBLIC GVariant        *gmp_client_server_get_server_result  (GmpClientServer     *self);

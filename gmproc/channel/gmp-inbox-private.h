@@ -76,6 +76,10 @@ void           gmp_inbox_set_stop      (GmpInbox     *self,
                                         GCancellable *stop);
 GmpInboxStatus gmp_inbox_try_take      (GmpInbox     *self,
                                         GmpMail      *mail);
+GmpInboxStatus gmp_inbox_look          (GmpInbox     *self,
+                                        GmpMail      *mail);
+void           gmp_inbox_slept         (GmpInbox     *self,
+                                        gint64        duration);
 GmpInboxStatus gmp_inbox_take          (GmpInbox     *self,
                                         GmpMail      *mail);
 gboolean       gmp_inbox_post          (GmpInbox     *self,

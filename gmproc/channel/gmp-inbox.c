@@ -621,6 +621,31 @@ handle_signals (GmpInbox *self,
   return gmp_signals_handle (error);
 }
 
+/* As gmp_inbox_try_take(), but looks for as long as that was worth it lately. Who then sleeps in
+ * another way than gmp_inbox_take() tells gmp_inbox_slept(). */
+GmpInboxStatus
+gmp_inbox_look (GmpInbox *self,
+                GmpMail  *mail)
+{
+  GmpInboxStatus status;
+
+  gmp_spin_begin (&self->spin, has_woken (self));
+  do
+    status = gmp_inbox_try_take (self, mail);
+  while (status == GMP_INBOX_EMPTY && gmp_spin_turn (&self->spin));
+  if (status != GMP_INBOX_EMPTY)
+    gmp_spin_found (&self->spin);
+  return status;
+}
+
+/* For so many microseconds. */
+void
+gmp_inbox_slept (GmpInbox *self,
+                 gint64    duration)
+{
+  gmp_spin_slept (&self->spin, duration);
+}
+
 /* Waits for the next message: looking for it first, where that was worth it lately. */
 GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,

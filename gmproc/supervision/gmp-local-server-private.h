@@ -20,6 +20,9 @@ typedef void (*GmpLocalServerEnded) (GVariant *value,
                                      GError   *error,
                                      gpointer  user_data);
 
+/* Something has come, and was handled. */
+typedef void (*GmpLocalServerTurned) (gpointer user_data);
+
 GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,
                                                 gpointer                server,
                                                 GmpServerMode           mode,
@@ -42,6 +45,13 @@ guint           gmp_local_server_get_n_clients (GmpLocalServer *self);
 gboolean        gmp_local_server_start         (GmpLocalServer *self,
                                                 GVariant       *params,
                                                 GError        **error);
+void            gmp_local_server_set_turned    (GmpLocalServer      *self,
+                                                GmpLocalServerTurned turned,
+                                                gpointer             user_data);
+gboolean        gmp_local_server_turn          (GmpLocalServer *self,
+                                                gboolean        may_look);
+GPtrArray      *gmp_local_server_take_batch    (GmpLocalServer *self,
+                                                guint           n);
 void            gmp_local_server_stop          (GmpLocalServer *self);
 void            gmp_local_server_fail          (GmpLocalServer *self,
                                                 GError         *error);

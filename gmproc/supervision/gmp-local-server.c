@@ -13,6 +13,8 @@ struct _GmpLocalServer
   GmpServerCycle cycle;
   GmpLocalServerEnded ended;
   gpointer user_data;
+  GmpLocalServerTurned turned; /* (nullable) */
+  gpointer turned_data;
   GmpInbox *inbox;
   int priority;          /* of requests in the main context */
   GSource *source;       /* (nullable): not started, or ended */
@@ -66,6 +68,25 @@ gmp_local_server_free (GmpLocalServer *self)
   gmp_inbox_free (self->inbox);
   g_clear_error (&self->kept);
   g_free (self);
+}
+
+/* Where requests gather: @turned is called when there may be more of them, or fewer clients. It may
+ * free @self. */
+void
+gmp_local_server_set_turned (GmpLocalServer      *self,
+                             GmpLocalServerTurned turned,
+                             gpointer             user_data)
+{
+  self->turned = turned;
+  self->turned_data = user_data;
+}
+
+/* As gmp_server_cycle_take_batch(). */
+GPtrArray *
+gmp_local_server_take_batch (GmpLocalServer *self,
+                             guint           n)
+{
+  return gmp_server_cycle_take_batch (&self->cycle, n);
 }
 
 /* Takes @port over: one end of a channel to a client. */
@@ -143,6 +164,7 @@ finish (GmpLocalServer *self)
 /* Returns whether there may be more to do. */
 static gboolean
 take_turn (GmpLocalServer *self,
+           gboolean        may_look,
            GError        **error)
 {
   g_auto (GmpMail) mail = { 0, };
@@ -159,7 +181,8 @@ take_turn (GmpLocalServer *self,
   /* The last responses go before the channels are closed. */
   if (*error == NULL && self->kept == NULL &&
       (!self->is_done || gmp_inbox_has_unsent (self->inbox)))
-    status = gmp_inbox_try_take (self->inbox, &mail);
+    status = may_look ? gmp_inbox_look (self->inbox, &mail)
+                      : gmp_inbox_try_take (self->inbox, &mail);
   if (!self->is_done && *error == NULL)
     gmp_server_cycle_handle (&self->cycle, status, &mail, error);
   /* A batch may also go without a message. */
@@ -197,16 +220,19 @@ watch_deadline (GmpLocalServer *self)
     g_source_set_ready_time (self->limit_source, self->cycle.deadline);
 }
 
-static gboolean
-ready_cb (GmpInbox *inbox,
-          gpointer  user_data)
+/* Takes one message at most, for which it looks a while where it @may_look; returns whether there
+ * may be more. @self may be gone after it. */
+gboolean
+gmp_local_server_turn (GmpLocalServer *self,
+                       gboolean        may_look)
 {
-  GmpLocalServer *self = user_data;
   GError *error = NULL;
   gboolean may_be_more;
 
+  if (self->source == NULL)
+    return FALSE;
   self->is_calling = TRUE;
-  may_be_more = take_turn (self, &error);
+  may_be_more = take_turn (self, may_look, &error);
   self->is_calling = FALSE;
   watch_deadline (self);
   if (error == NULL)
@@ -214,11 +240,22 @@ ready_cb (GmpInbox *inbox,
   g_clear_error (&self->kept);
   if (error != NULL)
     gmp_local_server_fail (self, error);
-  else if (may_be_more || !self->is_done || gmp_inbox_has_unsent (inbox))
-    return may_be_more;
+  else if (may_be_more || !self->is_done || gmp_inbox_has_unsent (self->inbox))
+    {
+      if (self->turned != NULL)
+        self->turned (self->turned_data);
+      return may_be_more;
+    }
   else
     finish (self);
   return FALSE;
+}
+
+static gboolean
+ready_cb (GmpInbox *inbox G_GNUC_UNUSED,
+          gpointer  user_data)
+{
+  return gmp_local_server_turn (user_data, FALSE);
 }
 
 /* Serves from here on, in the thread-default main context. */

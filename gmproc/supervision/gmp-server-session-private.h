@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "supervision/gmp-local-server-private.h"
 #include "supervision/gmp-supervisor-private.h"
 #include "worker/gmp-server-cycle-private.h"
 
@@ -30,6 +31,9 @@ gboolean          gmp_server_session_set_methods      (GmpServerSession       *s
                                                        GmpServerMode           mode,
                                                        const GmpBatchRule     *rule,
                                                        GError                **error);
+void              gmp_server_session_set_open         (GmpServerSession    *self,
+                                                       GmpLocalServerTurned turned,
+                                                       gpointer             user_data);
 gboolean          gmp_server_session_add_client       (GmpServerSession *self,
                                                        const char       *id,
                                                        const char       *target,
@@ -45,9 +49,11 @@ gboolean          gmp_server_session_run_finish       (GmpServerSession *self,
                                                        GError          **error);
 void              gmp_server_session_fail             (GmpServerSession *self,
                                                        GError           *error);
+void              gmp_server_session_cancel           (GmpServerSession *self);
 void              gmp_server_session_stop             (GmpServerSession *self);
 void              gmp_server_session_kill             (GmpServerSession *self);
 guint             gmp_server_session_get_n_clients    (GmpServerSession *self);
+GmpLocalServer   *gmp_server_session_get_local_server (GmpServerSession *self);
 GVariant         *gmp_server_session_get_value        (GmpServerSession *self);
 GmpResults       *gmp_server_session_get_results      (GmpServerSession *self);
 const GError     *gmp_server_session_get_server_error (GmpServerSession *self);

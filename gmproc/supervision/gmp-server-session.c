@@ -10,7 +10,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 #include "base/gmp-target-private.h"
-#include "supervision/gmp-local-server-private.h"
 #include "supervision/gmp-restarts-private.h"
 
 /* The run is over when both the clients and the server have ended. A server that is done early
@@ -381,14 +380,18 @@ clients_ran_cb (GObject      *source G_GNUC_UNUSED,
   maybe_return (self);
 }
 
+void
+gmp_server_session_cancel (GmpServerSession *self)
+{
+  gmp_server_session_fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                      "The run was cancelled"));
+}
+
 static gboolean
 cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
               gpointer      user_data)
 {
-  GmpServerSession *self = user_data;
-
-  gmp_server_session_fail (self, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                                      "The run was cancelled"));
+  gmp_server_session_cancel (user_data);
   return G_SOURCE_REMOVE;
 }
 
@@ -422,6 +425,18 @@ gmp_server_session_set_methods (GmpServerSession       *self,
   return self->local_server != NULL;
 }
 
+/* Requests gather in the local server, and the run goes on without clients until it is stopped.
+ * @turned is as for gmp_local_server_set_turned(). */
+void
+gmp_server_session_set_open (GmpServerSession    *self,
+                             GmpLocalServerTurned turned,
+                             gpointer             user_data)
+{
+  gmp_local_server_set_turned (self->local_server, turned, user_data);
+  gmp_supervisor_set_open (self->supervisor);
+}
+
+/* Where the run goes on, the client begins at once. */
 gboolean
 gmp_server_session_add_client (GmpServerSession *self,
                                const char       *id,
@@ -434,6 +449,8 @@ gmp_server_session_add_client (GmpServerSession *self,
 
   if (runtime == NULL)
     return FALSE;
+  if (self->task != NULL)
+    self->n_workers++;
   g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
   port = renew_channel (id, self, error);
   if (port == NULL)
@@ -525,6 +542,13 @@ const GError *
 gmp_server_session_get_server_error (GmpServerSession *self)
 {
   return self->failure != NULL ? gmp_failure_get_error (self->failure) : NULL;
+}
+
+/* %NULL where a worker is the server, and when the run has ended. */
+GmpLocalServer *
+gmp_server_session_get_local_server (GmpServerSession *self)
+{
+  return self->local_server;
 }
 
 /* (nullable) */

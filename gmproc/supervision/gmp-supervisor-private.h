@@ -80,6 +80,7 @@ gboolean        gmp_supervisor_run_finish  (GmpSupervisor *self,
 void            gmp_supervisor_set_server  (GmpSupervisor             *self,
                                             const GmpSupervisorServer *server,
                                             gpointer                   user_data);
+void            gmp_supervisor_set_open    (GmpSupervisor *self);
 gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
                                             const GError  *reason,
                                             GError       **error);

@@ -46,6 +46,7 @@ struct _GmpSupervisor
   GQueue waiting;      /* of Member: not begun */
   GPtrArray *running;  /* of Member */
   gboolean is_ending;  /* none is restarted any more */
+  gboolean takes_more; /* the run goes on without workers, until is_ending */
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;
   GError *server_end;          /* (nullable): why it has ended for good */
@@ -244,6 +245,8 @@ gmp_supervisor_add (GmpSupervisor   *self,
   if (gmp_results_expect (self->results, member->id))
     {
       g_queue_push_tail (&self->waiting, copy);
+      if (self->task != NULL)
+        begin_waiting (self);
       return TRUE;
     }
   g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Duplicate worker id '%s' in one run",
@@ -298,11 +301,11 @@ gmp_supervisor_abandon (GmpSupervisor *self)
   g_queue_clear_full (&self->waiting, member_free);
 }
 
-/* A feed keeps a run open that is not cancelled. */
+/* A feed keeps a run open that is not cancelled. So does a program that serves its clients. */
 static gboolean
 is_open (GmpSupervisor *self)
 {
-  return gmp_supervisor_get_n_left (self) > 0 ||
+  return gmp_supervisor_get_n_left (self) > 0 || (self->takes_more && !self->is_ending) ||
          (gmp_feed_is_open (self->feed) &&
           !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)));
 }
@@ -691,6 +694,13 @@ gmp_supervisor_set_server (GmpSupervisor             *self,
   self->server_data = user_data;
 }
 
+/* Clients may be added while the run goes on, which gmp_supervisor_end() ends. */
+void
+gmp_supervisor_set_open (GmpSupervisor *self)
+{
+  self->takes_more = TRUE;
+}
+
 /* The server has ended for @reason and is restarted: new channels for all. */
 gboolean
 gmp_supervisor_renew (GmpSupervisor *self,
@@ -730,4 +740,6 @@ gmp_supervisor_end (GmpSupervisor *self,
   for (guint i = 0; reason != NULL && i < self->running->len; i++)
     gmp_worker_proxy_tell_gone (((Member *) self->running->pdata[i])->worker, "server", reason,
                                 FALSE);
+  if (self->takes_more)
+    maybe_return (self);
 }

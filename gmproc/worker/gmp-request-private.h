@@ -24,6 +24,8 @@ void         gmp_requests_forget    (GmpRequests *self,
                                      const char  *client_id);
 guint        gmp_requests_get_n     (GmpRequests *self);
 
+GmpRequest  *gmp_request_new_failed   (const char   *client_id,
+                                       const GError *error);
 gboolean     gmp_request_is_waiting   (GmpRequest *self);
 gboolean     gmp_request_respond_with (GmpRequest *self,
                                        GVariant   *response,

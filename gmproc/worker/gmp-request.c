@@ -42,10 +42,11 @@ struct _GmpRequest
 {
   GObject parent_instance;
 
-  GmpRequests *requests;
+  GmpRequests *requests; /* (nullable), as is the channel: where the client has failed */
   GmpChannel *channel;
   char *client_id;
   GVariant *value; /* (nullable) */
+  GError *error;   /* (nullable) */
   State state;     /* under the lock of requests */
 };
 
@@ -137,6 +138,19 @@ gmp_requests_take (GmpRequests *self,
       g_clear_object (&request);
     }
   return request;
+}
+
+/* In place of a request: its client has failed. */
+GmpRequest *
+gmp_request_new_failed (const char   *client_id,
+                        const GError *error)
+{
+  GmpRequest *self = g_object_new (GMP_TYPE_REQUEST, NULL);
+
+  self->client_id = g_strdup (client_id);
+  self->error = g_error_copy (error);
+  self->state = STATE_GONE;
+  return self;
 }
 
 /* Its client has ended: the answer, if it comes, is dropped. */
@@ -234,6 +248,8 @@ answer (GmpRequest   *self,
   GmpRequests *requests = self->requests;
   gboolean result;
 
+  if (requests == NULL)
+    return check_waiting_locked (self, error);
   /* The lock may be that of a thread that is not in this process. */
   if (requests->generation != gmp_fork_get_generation ())
     {
@@ -294,6 +310,7 @@ gmp_request_finalize (GObject *object)
   g_clear_object (&self->channel);
   g_clear_pointer (&self->value, g_variant_unref);
   g_clear_pointer (&self->requests, unref_requests);
+  g_clear_error (&self->error);
   g_free (self->client_id);
   G_OBJECT_CLASS (gmp_request_parent_class)->finalize (object);
 }
@@ -342,6 +359,24 @@ gmp_request_get_value (GmpRequest *self)
 {
   g_return_val_if_fail (GMP_IS_REQUEST (self), NULL);
   return self->value;
+}
+
+/**
+ * gmp_request_get_error:
+ * @self: a request
+ *
+ * Why the client has failed, where this stands for its failure in what
+ * [method@Gmp.ClientServer.receive] returns. There is nothing to answer then.
+ *
+ * Returns: (transfer none) (nullable): the client's error; %NULL for a request
+ *
+ * Since: 0.1
+ */
+const GError *
+gmp_request_get_error (GmpRequest *self)
+{
+  g_return_val_if_fail (GMP_IS_REQUEST (self), NULL);
+  return self->error;
 }
 
 /**

@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 typedef enum {
   GMP_SERVER_ANSWERS, /* process: one after the other */
   GMP_SERVER_KEEPS,   /* request: each is answered at some time */
-  GMP_SERVER_BATCHES  /* process_batch: several at once */
+  GMP_SERVER_BATCHES, /* process_batch: several at once */
+  GMP_SERVER_GATHERS  /* gmp_server_cycle_take_batch(), whoever wants them */
 } GmpServerMode;
 
 /* When a batch is complete. */
@@ -87,6 +88,8 @@ gboolean  gmp_server_cycle_handle   (GmpServerCycle *self,
                                      GmpInboxStatus  status,
                                      GmpMail        *mail,
                                      GError        **error);
+GPtrArray *gmp_server_cycle_take_batch (GmpServerCycle *self,
+                                        guint           n);
 GVariant *gmp_server_cycle_finish   (GmpServerCycle *self,
                                      GError        **error);
 void      gmp_server_cycle_abandon  (GmpServerCycle *self,

@@ -42,7 +42,7 @@ gmp_server_cycle_init (GmpServerCycle         *self,
   };
   if (mode != GMP_SERVER_ANSWERS)
     self->requests = gmp_requests_new (inbox);
-  if (mode == GMP_SERVER_BATCHES)
+  if (mode == GMP_SERVER_BATCHES || mode == GMP_SERVER_GATHERS)
     self->batch = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -102,8 +102,10 @@ gmp_server_cycle_is_done (GmpServerCycle *self,
   if (gmp_inbox_is_inherited (self->inbox))
     return TRUE;
   done = self->methods->done (self->server, &local);
-  /* Without clients no request can come: a loop that waited for one would never end. */
-  return !succeeded (local, error) || done || gmp_inbox_get_n_open (self->inbox) == 0;
+  /* Without clients no request can come: a loop that waited for one would never end. Where requests
+   * gather, clients may still be added. */
+  return !succeeded (local, error) || done ||
+         (gmp_inbox_get_n_open (self->inbox) == 0 && self->mode != GMP_SERVER_GATHERS);
 }
 
 static gboolean
@@ -147,16 +149,15 @@ pass_on (GmpServerCycle *self,
   return succeeded (local, error) && wait (self, error);
 }
 
-/* No more requests belong to the batch, or can come: a client that waits for an answer sends none.
- * "All" are those that are left, so that no batch waits for a client that has ended. */
+/* Whether @size requests are there (0: one of each client), or no more can come: a client that
+ * waits for an answer sends none. "All" are those that are left, so that no batch waits for a
+ * client that has ended. */
 static gboolean
-is_complete (GmpServerCycle *self)
+is_complete (GmpServerCycle *self,
+             guint           size)
 {
-  guint n = self->batch->len;
-  guint n_kept = gmp_requests_get_n (self->requests) - n;
-
-  return n > 0 && ((self->rule->size > 0 && n >= self->rule->size) ||
-                   n + n_kept >= gmp_inbox_get_n_open (self->inbox));
+  return (size > 0 && self->batch->len >= size) ||
+         gmp_requests_get_n (self->requests) >= gmp_inbox_get_n_open (self->inbox);
 }
 
 /* One turn: the batch, and wait. */
@@ -183,7 +184,7 @@ add_to_batch (GmpServerCycle *self,
   if (request == NULL)
     return;
   g_ptr_array_add (self->batch, request);
-  if (self->batch->len == 1 && self->rule->timeout > 0)
+  if (self->batch->len == 1 && self->rule != NULL && self->rule->timeout > 0)
     self->deadline = g_get_monotonic_time () +
                      (gint64) (MIN (self->rule->timeout, G_MAXINT) * G_USEC_PER_SEC);
 }
@@ -241,12 +242,31 @@ gmp_server_cycle_handle (GmpServerCycle *self,
     return FALSE;
   if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !tell_end (self, mail, error))
     return FALSE;
-  if (G_LIKELY (self->batch == NULL) || self->batch->len == 0)
+  if (G_LIKELY (self->mode != GMP_SERVER_BATCHES) || self->batch->len == 0)
     return TRUE;
-  if (is_complete (self) ||
+  if (is_complete (self, self->rule->size) ||
       (self->deadline != -1 && g_get_monotonic_time () >= self->deadline))
     return process_batch (self, error);
   return TRUE;
+}
+
+/* The first @n requests that have gathered, in the order that they came in; 0 for one of each
+ * client. %NULL where they are not there yet, but can come. */
+GPtrArray *
+gmp_server_cycle_take_batch (GmpServerCycle *self,
+                             guint           n)
+{
+  GPtrArray *batch;
+
+  if (self->batch == NULL || !is_complete (self, n))
+    return NULL;
+  batch = g_ptr_array_new_with_free_func (g_object_unref);
+  n = n > 0 ? MIN (n, self->batch->len) : self->batch->len;
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (batch, g_object_ref (self->batch->pdata[i]));
+  if (n > 0)
+    g_ptr_array_remove_range (self->batch, 0, n);
+  return batch;
 }
 
 GVariant *

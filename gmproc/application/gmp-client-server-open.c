@@ -1,0 +1,552 @@
+/* gmp-client-server-open.c: a run of GmpClientServer that the program drives
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-open-run-private.h"
+
+#include "application/gmp-blocking-private.h"
+#include "application/gmp-runner-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
+#include "worker/gmp-guard-private.h"
+
+/* How often the object's main context is turned at most where nobody waits for anything. */
+#define MAX_TURNS 256
+
+static void
+open_run_free (GmpOpenRun *self)
+{
+  gmp_source_clear (&self->limit_source);
+  gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->close_source);
+  g_ptr_array_unref (self->failures);
+  g_hash_table_unref (self->told);
+  g_clear_error (&self->error);
+  g_free (self);
+}
+
+static GmpOpenRun *
+get_open (gpointer self)
+{
+  return gmp_client_server_get_private (self)->open;
+}
+
+/* The methods of the server that the program is. */
+
+static gboolean
+call_start (gpointer  self,
+            GVariant *params,
+            GError  **error)
+{
+  gboolean result;
+
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->start, self, params, error);
+  return result;
+}
+
+static gboolean
+is_done (gpointer self G_GNUC_UNUSED,
+         GError **error G_GNUC_UNUSED)
+{
+  return FALSE;
+}
+
+static GVariant *
+call_finish (gpointer self,
+             GError **error)
+{
+  GVariant *result;
+
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
+  return result;
+}
+
+static gboolean
+call_client_failed (gpointer      self,
+                    const char   *client_id,
+                    const GError *reason,
+                    GError      **error)
+{
+  gboolean result;
+
+  g_ptr_array_add (get_open (self)->failures, gmp_request_new_failed (client_id, reason));
+  GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
+             error);
+  return result;
+}
+
+/* Requests gather, so what takes them is never called. */
+static const GmpServerMethods methods = {
+  .start = call_start,
+  .done = is_done,
+  .finish = call_finish,
+  .client_failed = call_client_failed,
+};
+
+/* What has failed and was received is no error of the run: the program knows. Takes @error over. */
+static GError *
+check_told (GmpClientServer *self,
+            GError          *error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (self));
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
+      gmp_server_session_get_server_error (priv->session) != NULL)
+    return error;
+  for (guint i = 0; i < failures->len; i++)
+    {
+      GmpFailure *failure = failures->pdata[i];
+
+      if (g_hash_table_contains (priv->open->told, gmp_failure_get_id (failure)))
+        continue;
+      g_error_free (error);
+      return g_error_copy (gmp_failure_get_error (failure));
+    }
+  g_error_free (error);
+  return NULL;
+}
+
+static void
+return_closed (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GTask) task = g_steal_pointer (&priv->open->closing);
+  g_autoptr (GError) error = g_steal_pointer (&priv->open->error);
+
+  if (error != NULL)
+    error = check_told (self, g_steal_pointer (&error));
+  g_clear_pointer (&priv->open, open_run_free);
+  gmp_runner_release (GMP_RUNNER (self));
+  if (error != NULL)
+    g_task_return_error (task, g_steal_pointer (&error));
+  else
+    g_task_return_pointer (task, gmp_client_server_get_results (self),
+                           (GDestroyNotify) g_variant_unref);
+}
+
+static void
+return_opened (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GTask) task = g_steal_pointer (&priv->open->opening);
+  GError *error = g_steal_pointer (&priv->open->error);
+
+  if (error == NULL)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
+  g_clear_pointer (&priv->open, open_run_free);
+  gmp_runner_release (GMP_RUNNER (self));
+  g_task_return_error (task, error);
+}
+
+static void
+ended_cb (GObject      *source G_GNUC_UNUSED,
+          GAsyncResult *result,
+          gpointer      user_data)
+{
+  g_autoptr (GmpClientServer) self = g_object_ref (user_data);
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpOpenRun *open = priv->open;
+
+  gmp_server_session_run_finish (priv->session, result, &open->error);
+  open->has_ended = TRUE;
+  gmp_client_server_notify_results (self);
+  gmp_guard_make_ready ();
+  gmp_open_run_end_receiving (self);
+  if (priv->open->opening != NULL)
+    return_opened (self);
+  else if (priv->open->closing != NULL)
+    return_closed (self);
+  else if (priv->open->is_dropped)
+    g_object_unref (self);
+}
+
+/* Blocking calls go on with what a blocking call has opened, and others with the rest. */
+GmpOpenRun *
+gmp_open_run_find (GmpClientServer *self,
+           gboolean         is_blocking,
+           GError         **error)
+{
+  GmpOpenRun *open;
+
+  gmp_client_server_forget (self);
+  open = get_open (self);
+  if (open == NULL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                 "No run of this %s is open: call open first", G_OBJECT_TYPE_NAME (self));
+  else if (open->is_blocking && !is_blocking)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                         "The run was opened by a blocking call: go on with blocking calls, or "
+                         "open it with open_async");
+  else if (!open->is_blocking && is_blocking)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                         "The run was opened with open_async: go on with receive_async and "
+                         "close_async, or open it with a blocking call");
+  else
+    return open;
+  return NULL;
+}
+
+/* Starts workers, and takes what they tell, where nobody waits for that. */
+void
+gmp_open_run_turn_context (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  for (guint i = 0; i < MAX_TURNS && g_main_context_iteration (priv->context, FALSE); i++)
+    ;
+  if (priv->open != NULL)
+    priv->open->last_look = g_get_monotonic_time ();
+}
+
+void
+gmp_open_run_kill (gpointer self,
+                   gpointer user_data G_GNUC_UNUSED)
+{
+  gmp_server_session_kill (gmp_client_server_get_private (self)->session);
+}
+
+/* The object is claimed for this run. */
+static void
+begin_open (GmpClientServer    *self,
+            gboolean            is_blocking,
+            GVariant           *params,
+            GCancellable       *cancellable,
+            GAsyncReadyCallback callback,
+            gpointer            user_data)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GmpServerSession *session;
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, gmp_client_server_open_async);
+  session = gmp_client_server_prepare_session (self, &methods, &error);
+  if (session == NULL)
+    {
+      gmp_runner_release (GMP_RUNNER (self));
+      g_task_return_error (task, error);
+      return;
+    }
+  g_clear_pointer (&priv->session, gmp_server_session_free);
+  priv->session = session;
+  priv->open = g_new0 (GmpOpenRun, 1);
+  priv->open->is_blocking = is_blocking;
+  priv->open->failures = g_ptr_array_new_with_free_func (g_object_unref);
+  priv->open->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  priv->open->opening = g_steal_pointer (&task);
+  gmp_server_session_set_open (session, gmp_open_run_turned, self);
+  gmp_server_session_run_async (session, sunk, cancellable, ended_cb, self);
+  /* Where start has failed the run ends with its error. */
+  if (gmp_server_session_get_local_server (session) != NULL)
+    return_opened (self);
+}
+
+static void
+take_result_cb (GObject      *source G_GNUC_UNUSED,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+/**
+ * gmp_client_server_open:
+ * @self: the application
+ * @params: (nullable): what `start` of a subclass gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run, until it is closed
+ * @error: return location for an error
+ *
+ * Starts the clients, and leaves the run open: the program itself is their server, and takes their
+ * requests with [method@Gmp.ClientServer.receive] when it likes. The object needs neither a server
+ * nor methods of its own.
+ *
+ * Clients that are added while the run is open start at once. The run ends with
+ * [method@Gmp.ClientServer.close]. Where the object is dropped before that, its workers are killed.
+ *
+ * Errors are those of [method@Gmp.ClientServer.run].
+ *
+ * Returns: %TRUE on success
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_open (GmpClientServer *self,
+                        GVariant        *params,
+                        GCancellable    *cancellable,
+                        GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+    return FALSE;
+  gmp_client_server_forget (self);
+  if (priv->context == NULL)
+    priv->context = g_main_context_new ();
+  g_main_context_push_thread_default (priv->context);
+  begin_open (self, TRUE, sunk, cancellable, take_result_cb, &result);
+  while (result == NULL)
+    g_main_context_iteration (priv->context, TRUE);
+  gmp_open_run_turn_context (self);
+  g_main_context_pop_thread_default (priv->context);
+  return gmp_client_server_open_finish (self, result, error);
+}
+
+/**
+ * gmp_client_server_open_async:
+ * @self: the application
+ * @params: (nullable): what `start` of a subclass gets; a floating reference is sunk
+ * @cancellable: (nullable): ends the run, until it is closed
+ * @callback: (nullable): called when the run is open
+ * @user_data: for @callback
+ *
+ * As [method@Gmp.ClientServer.open], for programs with a main loop: the run goes on in the main
+ * context that is the thread's default at this call, and is used with
+ * [method@Gmp.ClientServer.receive_async] and [method@Gmp.ClientServer.close_async].
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_open_async (GmpClientServer    *self,
+                              GVariant           *params,
+                              GCancellable       *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer            user_data)
+{
+  GError *error = NULL;
+
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+
+  if (gmp_runner_claim (GMP_RUNNER (self), &error))
+    {
+      gmp_client_server_forget (self);
+      begin_open (self, FALSE, params, cancellable, callback, user_data);
+      return;
+    }
+  if (params != NULL)
+    g_variant_unref (g_variant_ref_sink (params));
+  g_task_report_error (self, callback, user_data, gmp_client_server_open_async, error);
+}
+
+/**
+ * gmp_client_server_open_finish:
+ * @self: the application
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * The end of [method@Gmp.ClientServer.open_async].
+ *
+ * Returns: as for [method@Gmp.ClientServer.open]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_open_finish (GmpClientServer *self,
+                               GAsyncResult    *result,
+                               GError         **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static gboolean
+close_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+                    gpointer      user_data)
+{
+  GmpClientServer *self = user_data;
+
+  gmp_server_session_cancel (gmp_client_server_get_private (self)->session);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+begin_close (GmpClientServer    *self,
+             gboolean            is_blocking,
+             GCancellable       *cancellable,
+             GAsyncReadyCallback callback,
+             gpointer            user_data)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  GError *error = NULL;
+  GmpOpenRun *open = gmp_open_run_find (self, is_blocking, &error);
+
+  g_task_set_source_tag (task, gmp_client_server_close_async);
+  if (open != NULL && open->closing != NULL)
+    {
+      g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                           "This run is being closed already");
+      open = NULL;
+    }
+  if (open == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  open->closing = g_steal_pointer (&task);
+  if (open->has_ended)
+    {
+      return_closed (self);
+      return;
+    }
+  gmp_server_session_stop (priv->session);
+  gmp_open_run_end_receiving (self);
+  if (cancellable != NULL)
+    open->close_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                            G_PRIORITY_HIGH, G_SOURCE_FUNC (close_cancelled_cb),
+                                            self);
+}
+
+/**
+ * gmp_client_server_close:
+ * @self: the application
+ * @cancellable: (nullable): ends the workers at once, in place of waiting for them
+ * @error: return location for an error
+ *
+ * Ends a run that is open, and waits for its clients.
+ *
+ * Requests that were not answered end with [error@Gmp.Error.SERVER_DONE], as do those that still
+ * come: so each client finishes. A call of [method@Gmp.ClientServer.receive_async] that waits
+ * returns an empty array.
+ *
+ * A client that has failed is an error here unless [method@Gmp.ClientServer.receive] has told of
+ * it.
+ *
+ * Returns: (transfer full): what the clients' `finish` returned, as for
+ *   [method@Gmp.ClientServer.run]; %NULL with an error
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_close (GmpClientServer *self,
+                         GCancellable    *cancellable,
+                         GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpBlocking blocking;
+  GVariant *results = NULL;
+  GError *local = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (gmp_open_run_find (self, TRUE, error) == NULL)
+    return NULL;
+  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_open_run_kill, cancellable);
+  begin_close (self, TRUE, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  if (gmp_blocking_wait (&blocking, &local))
+    results = gmp_client_server_close_finish (self, blocking.result, &local);
+  gmp_blocking_end (&blocking, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return results;
+}
+
+/**
+ * gmp_client_server_close_async:
+ * @self: the application
+ * @cancellable: (nullable): ends the workers at once, in place of waiting for them
+ * @callback: (nullable): called when the clients have ended
+ * @user_data: for @callback
+ *
+ * As [method@Gmp.ClientServer.close], without blocking, for a run that was opened with
+ * [method@Gmp.ClientServer.open_async].
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_close_async (GmpClientServer    *self,
+                               GCancellable       *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer            user_data)
+{
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+
+  begin_close (self, FALSE, cancellable, callback, user_data);
+}
+
+/**
+ * gmp_client_server_close_finish:
+ * @self: the application
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * The end of [method@Gmp.ClientServer.close_async].
+ *
+ * Returns: (transfer full): as for [method@Gmp.ClientServer.close]
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_client_server_close_finish (GmpClientServer *self,
+                                GAsyncResult    *result,
+                                GError         **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* A client was added: where a run is open it begins. */
+gboolean
+gmp_client_server_begin_client (GmpClientServer *self,
+                                GmpClient       *client,
+                                GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpOpenRun *open = priv->open;
+  gboolean result;
+
+  if (open == NULL || open->has_ended || open->closing != NULL)
+    return TRUE;
+  if (open->is_blocking)
+    g_main_context_push_thread_default (priv->context);
+  result = gmp_server_session_add_client (priv->session, client->id, client->target, client->params,
+                                          error);
+  if (open->is_blocking)
+    {
+      gmp_open_run_turn_context (self);
+      g_main_context_pop_thread_default (priv->context);
+    }
+  return result;
+}
+
+/* Nobody can close the run any more: it is ended, and the object stays until it has. */
+void
+gmp_client_server_drop_open (GmpClientServer *self)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpOpenRun *open = priv->open;
+
+  if (open == NULL || open->is_dropped)
+    return;
+  if (open->has_ended)
+    {
+      g_clear_pointer (&priv->open, open_run_free);
+      return;
+    }
+  open->is_dropped = TRUE;
+  g_object_ref (self);
+  if (open->is_blocking)
+    g_main_context_push_thread_default (priv->context);
+  gmp_server_session_cancel (priv->session);
+  gmp_server_session_kill (priv->session);
+  while (open->is_blocking && !open->has_ended)
+    g_main_context_iteration (priv->context, TRUE);
+  if (open->is_blocking)
+    g_main_context_pop_thread_default (priv->context);
+}

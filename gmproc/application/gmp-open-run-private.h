@@ -1,0 +1,48 @@
+/* gmp-open-run-private.h: a run of GmpClientServer that the program drives
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-client-server-private.h"
+
+G_BEGIN_DECLS
+
+/* A run that is open, or has ended and is not closed yet. Its requests gather in the session until
+ * they are received. One that was opened by a blocking call has the object's own main context, in
+ * which blocking calls alone go on with it; else that is the program's. */
+struct _GmpOpenRun
+{
+  gboolean is_blocking;
+  gint64 last_look;     /* at that context, in monotonic time */
+  GTask *opening;       /* (nullable) */
+
+  GTask *receiving;     /* (nullable) */
+  guint n_wanted;       /* 0: one of each client */
+  GSource *limit_source;
+  GSource *cancel_source;
+  GPtrArray *failures;  /* of GmpRequest: to be received */
+  GHashTable *told;     /* a set of ids: of failures that were received */
+
+  GTask *closing;       /* (nullable) */
+  GSource *close_source; /* (nullable): for closing's cancellable */
+
+  gboolean has_ended;
+  gboolean is_dropped;  /* by its last owner; the run holds a reference */
+  GError *error;        /* (nullable): of the run that has ended */
+};
+
+GmpOpenRun *gmp_open_run_find           (GmpClientServer *self,
+                                         gboolean         is_blocking,
+                                         GError         **error);
+void        gmp_open_run_turn_context   (GmpClientServer *self);
+void        gmp_open_run_kill           (gpointer self,
+                                         gpointer user_data);
+
+/* Receiving: gmp-client-server-receive.c. */
+void        gmp_open_run_turned         (gpointer self);
+void        gmp_open_run_end_receiving  (GmpClientServer *self);
+
+G_END_DECLS

@@ -1,0 +1,438 @@
+/* open-runs.c: runs of GmpClientServer that the program drives
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-client-server.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+static void
+add (GmpClientServer *application,
+     const char      *id,
+     const char      *params)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_add_client (application, id, TEST_TYPE_CLIENT, test_params (params), &error);
+  g_assert_no_error (error);
+}
+
+static GmpClientServer *
+open_new (const char *one,
+          const char *two)
+{
+  GmpClientServer *application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GError) error = NULL;
+
+  add (application, "one", one);
+  add (application, "two", two);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_no_error (error);
+  return application;
+}
+
+/* Receives @n requests, and answers them. Returns how many there were. */
+static guint
+serve (GmpClientServer *application,
+       guint            n)
+{
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GError) error = NULL;
+
+  requests = gmp_client_server_receive (application, n, -1, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < requests->len; i++)
+    {
+      g_assert_no_error (gmp_request_get_error (requests->pdata[i]));
+      gmp_request_respond (requests->pdata[i], gmp_request_get_value (requests->pdata[i]), &error);
+      g_assert_no_error (error);
+    }
+  return requests->len;
+}
+
+static GVariant *
+close_run (GmpClientServer *application)
+{
+  g_autoptr (GError) error = NULL;
+  GVariant *results = gmp_client_server_close (application, NULL, &error);
+
+  g_assert_no_error (error);
+  return results;
+}
+
+/* All at once, and in the end those that are left. */
+static void
+test_all (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("{'turns': <uint32 1>}",
+                                                      "{'turns': <uint32 2>}");
+  g_autoptr (GVariant) results = NULL;
+
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  g_assert_cmpuint (serve (application, 0), ==, 0);
+  g_assert_cmpuint (serve (application, 3), ==, 0);
+  results = close_run (application);
+  gmp_test_check_string (results, "one", "'one start done process update 1 wait done finish '");
+}
+
+/* So many, in the order that they came in; no more than can come. */
+static void
+test_some (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("{'turns': <uint32 1>}",
+                                                      "{'turns': <uint32 1>}");
+  g_autoptr (GPtrArray) first = NULL;
+  g_autoptr (GPtrArray) second = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  first = gmp_client_server_receive (application, 1, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (first->len, ==, 1);
+  second = gmp_client_server_receive (application, 2, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (second->len, ==, 1);
+  g_assert_cmpuint (serve (application, 1), ==, 0);
+
+  g_assert_true (gmp_request_respond (first->pdata[0], NULL, &error));
+  g_assert_false (gmp_request_respond (first->pdata[0], NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+  g_clear_error (&error);
+  results = close_run (application);
+  gmp_test_check_in (g_variant_print (results, FALSE), "process finish");
+
+  g_assert_false (gmp_request_respond (second->pdata[0], NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_SERVER_DONE);
+}
+
+static void
+test_timeout (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autofree char *params = g_strdup_printf ("{'meet': <'%s'>}", gmp_test_meeting_path (meeting));
+  g_autoptr (GmpClientServer) application = open_new ("@a{sv} {}", params);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_receive (application, 0, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_null (gmp_client_server_receive (application, 0, 0.01, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  gmp_test_meet (gmp_test_meeting_path (meeting));
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+}
+
+/* A client that dies is told as a failure, once; the others go on, and the run has no error. */
+static void
+test_failure (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("{'kill': <'update'>}",
+                                                      "{'turns': <uint32 2>}");
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (requests->len, ==, 2);
+  g_assert_cmpstr (gmp_request_get_client_id (requests->pdata[0]), ==, "two");
+  g_assert_cmpstr (gmp_request_get_client_id (requests->pdata[1]), ==, "one");
+  g_assert_error (gmp_request_get_error (requests->pdata[1]), GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_false (gmp_request_respond (requests->pdata[1], NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED);
+  g_assert_true (gmp_request_respond (requests->pdata[0], NULL, NULL));
+  g_assert_cmpuint (serve (application, 0), ==, 0);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
+/* One that nobody was told of is an error. */
+static void
+test_failure_at_end (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("{'fail': <'finish'>}", "@a{sv} {}");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  g_assert_error (error, TEST_ERROR, 7);
+  results = gmp_client_server_get_results (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
+static void
+test_restart (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
+  add (application, "one", "{'kill': <'update'>}");
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (requests->len, ==, 2);
+  g_assert_null (gmp_request_get_error (requests->pdata[0]));
+  g_assert_error (gmp_request_get_error (requests->pdata[1]), GMP_ERROR, GMP_ERROR_CRASHED);
+}
+
+/* Clients that are added begin, whatever those before them do. */
+static void
+test_add (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_cmpuint (serve (application, 0), ==, 0);
+  add (application, "one", "{'turns': <uint32 2>}");
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  add (application, "two", "@a{sv} {}");
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  g_assert_false (gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT, NULL,
+                                                &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+}
+
+/* A run begins anew with the parameters that were set. */
+static void
+test_again (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("@a{sv} {}", "@a{sv} {}");
+  g_autoptr (GVariant) first = close_run (application);
+  g_autoptr (GVariant) second = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (gmp_client_server_set_params (application, "one",
+                                               test_params ("{'turns': <uint32 2>}"), &error));
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_clear_error (&error);
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  second = close_run (application);
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+}
+
+static void
+test_bad (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_false (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+}
+
+/* The main context of the program stands still meanwhile. */
+static gboolean
+count_cb (gpointer user_data)
+{
+  (*(guint *) user_data)++;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+test_context (void)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+  g_autoptr (GmpClientServer) application = NULL;
+  g_autoptr (GVariant) results = NULL;
+  guint n = 0;
+
+  g_source_set_callback (source, count_cb, &n, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  application = open_new ("@a{sv} {}", "@a{sv} {}");
+  g_assert_cmpuint (serve (application, 0), ==, 2);
+  results = close_run (application);
+  g_source_destroy (source);
+  g_assert_cmpuint (n, ==, 0);
+}
+
+static gpointer
+cancel_in_thread (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+/* Waiting for requests can be cancelled for itself, and so can the run. */
+static void
+test_cancel (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autofree char *params = g_strdup_printf ("{'meet': <'%s'>}", gmp_test_meeting_path (meeting));
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GCancellable) whole = g_cancellable_new ();
+  g_autoptr (GCancellable) part = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  GThread *thread;
+
+  add (application, "one", params);
+  g_assert_true (gmp_client_server_open (application, NULL, whole, &error));
+  thread = g_thread_new ("cancel", cancel_in_thread, part);
+  g_assert_null (gmp_client_server_receive (application, 0, -1, part, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_thread_join (thread);
+  g_assert_null (gmp_client_server_receive (application, 0, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+
+  thread = g_thread_new ("cancel", cancel_in_thread, whole);
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_thread_join (thread);
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
+static gpointer
+interrupt_in_thread (gpointer data G_GNUC_UNUSED)
+{
+  kill (getpid (), SIGINT);
+  return NULL;
+}
+
+static void
+progress_cb (GmpClientServer *application G_GNUC_UNUSED,
+             const char      *id G_GNUC_UNUSED,
+             GVariant        *value G_GNUC_UNUSED,
+             GThread        **thread)
+{
+  *thread = g_thread_new ("interrupt", interrupt_in_thread, NULL);
+}
+
+static void
+test_interrupt (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GError) error = NULL;
+  GThread *thread = NULL;
+
+  add (application, "one", "{'hang': <'start'>}");
+  g_signal_connect (application, "progress", G_CALLBACK (progress_cb), &thread);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  gmp_test_check_in (error->message, "Interrupted");
+  g_thread_join (thread);
+}
+
+/* The fixture sees whether a process is left. */
+static void
+test_dropped (void)
+{
+  g_autoptr (GmpClientServer) application = open_new ("{'hang': <'start'>}", "@a{sv} {}");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (serve (application, 1), ==, 1);
+}
+
+static void
+test_async (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GPtrArray) none = NULL;
+  g_autoptr (GError) error = NULL;
+  GAsyncResult *result = NULL;
+  GAsyncResult *received = NULL;
+
+  add (application, "one", "{'turns': <uint32 2>}");
+  gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
+  g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
+  g_clear_object (&result);
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+  g_clear_error (&error);
+
+  gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &result);
+  requests = gmp_client_server_receive_finish (application, gmp_test_wait (&result), &error);
+  g_assert_no_error (error);
+  g_clear_object (&result);
+  g_assert_cmpuint (requests->len, ==, 1);
+
+  /* One that waits when the run is closed gets none; here there is a client that does not end. */
+  add (application, "two", "{'hang': <'start'>}");
+  gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &received);
+  gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &result);
+  g_assert_null (gmp_client_server_receive_finish (application, gmp_test_wait (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_clear_error (&error);
+  g_clear_object (&result);
+  gmp_client_server_close_async (application, cancellable, gmp_test_done_cb, &result);
+  none = gmp_client_server_receive_finish (application, gmp_test_wait (&received), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (none->len, ==, 0);
+  g_clear_object (&received);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (gmp_client_server_close_finish (application, gmp_test_wait (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_object (&result);
+}
+
+static void
+test_async_dropped (void)
+{
+  GmpClientServer *application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GError) error = NULL;
+  GAsyncResult *result = NULL;
+
+  add (application, "one", "{'hang': <'start'>}");
+  gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
+  g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
+  g_clear_object (&result);
+  g_object_add_weak_pointer (G_OBJECT (application), (gpointer *) &application);
+  g_object_unref (application);
+  while (application != NULL)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (TEST_TYPE_CLIENT);
+  gmp_init (&argc, &argv);
+  gmp_test_init (&argc, &argv);
+  gmp_test_add ("/open/all", test_all);
+  gmp_test_add ("/open/some", test_some);
+  gmp_test_add ("/open/timeout", test_timeout);
+  gmp_test_add ("/open/failure", test_failure);
+  gmp_test_add ("/open/failure-at-end", test_failure_at_end);
+  gmp_test_add ("/open/restart", test_restart);
+  gmp_test_add ("/open/add", test_add);
+  gmp_test_add ("/open/again", test_again);
+  gmp_test_add ("/open/bad", test_bad);
+  gmp_test_add ("/open/context", test_context);
+  gmp_test_add ("/open/cancel", test_cancel);
+  gmp_test_add ("/open/interrupt", test_interrupt);
+  gmp_test_add ("/open/dropped", test_dropped);
+  gmp_test_add ("/open/async", test_async);
+  gmp_test_add ("/open/async-dropped", test_async_dropped);
+  return g_test_run ();
+}
