@@ -16,6 +16,10 @@ void __gcov_dump (void);
  * EX_OSERR of sysexits.h. */
 #define GMP_EXIT_NO_WORKER 71
 
+/* The same for lack of a thread, of which it prints nothing: the application may have it wait for
+ * others. It is EX_TEMPFAIL. */
+#define GMP_EXIT_NO_THREAD 75
+
 /* What was counted for a measurement of the tests (tests/coverage/run) is kept when a process ends
  * by _exit (). Not for signal handlers. */
 static inline void

@@ -610,8 +610,9 @@ gmp_host_run (GmpHost *self)
   control = gmp_worker_skeleton_new (fd, &error);
   if (control == NULL)
     {
-      g_printerr ("gmproc: cannot run a worker: %s%s\n", error->message,
-                  error->domain == G_THREAD_ERROR ? gmp_limit_describe (EAGAIN) : "");
+      if (error->domain == G_THREAD_ERROR)
+        return GMP_EXIT_NO_THREAD;
+      g_printerr ("gmproc: cannot run a worker: %s\n", error->message);
       return GMP_EXIT_NO_WORKER;
     }
   gmp_worker_set_process (gmp_worker_skeleton_get_cancellable (control), report_cb, control);

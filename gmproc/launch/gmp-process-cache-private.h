@@ -27,5 +27,6 @@ GmpStarted      *gmp_process_cache_start_finish (GmpProcessCache *self,
                                                  GAsyncResult    *result,
                                                  GError         **error);
 gboolean         gmp_process_cache_drop_spares  (GmpProcessCache *self);
+void             gmp_process_cache_give_way     (GmpProcessCache *self);
 
 G_END_DECLS

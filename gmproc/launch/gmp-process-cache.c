@@ -192,6 +192,14 @@ give_way_locked (GmpProcessCache *self)
   return result;
 }
 
+void
+gmp_process_cache_give_way (GmpProcessCache *self)
+{
+  g_mutex_lock (&self->lock);
+  give_way_locked (self);
+  g_mutex_unlock (&self->lock);
+}
+
 /* What is given while the lock is held is told after that, for the callback may ask again. */
 typedef struct {
   GTask *task;
@@ -264,8 +272,7 @@ settled_cb (GObject      *source G_GNUC_UNUSED,
   gmp_process_spec_free (retry->spec);
 }
 
-/* Takes @order over, and tries once more when all that was started ahead has ended, or it is
- * enough. */
+/* Takes @order over, and tries when all that was started ahead has ended, or it is enough. */
 static void
 retry_later (GTask          *task,
              GmpProcessSpec *spec)
@@ -513,7 +520,9 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
     drop_kinds (self);
   deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
   g_mutex_lock (&self->lock);
-  if (as_ever || !is_enabled ())
+  if (is_short_locked (self) && gmp_process_is_settling ())
+    retry_later (task, spec);
+  else if (as_ever || !is_enabled ())
     order_plain_locked (self, task, spec, deliveries);
   else
     order_locked (self, task, spec, deliveries);

@@ -134,7 +134,10 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
 
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
-  if (self->server == NULL)
+  /* Where that was for lack of processes, there may be some the next time. */
+  if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
+    self->state = GMP_SERVER_NONE;
+  else if (self->server == NULL)
     refuse (self, error->message);
 }
 

@@ -60,6 +60,7 @@ gboolean        gmp_process_has_ended     (GmpProcess *self);
 void            gmp_process_set_ended     (GmpProcess     *self,
                                            int             wait_status,
                                            GmpProcessUsage usage);
+gboolean        gmp_process_is_settling   (void);
 void            gmp_process_settle        (guint limit);
 void            gmp_process_settle_async  (guint               limit,
                                            int                 priority,

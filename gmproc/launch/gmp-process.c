@@ -360,6 +360,18 @@ gmp_process_end_later (GmpProcess *self,
   g_mutex_unlock (&priv->lock);
 }
 
+/* Whether there are processes that are expected to end, and have not. */
+gboolean
+gmp_process_is_settling (void)
+{
+  gboolean result;
+
+  G_LOCK (n_expected);
+  result = n_expected > 0;
+  G_UNLOCK (n_expected);
+  return result;
+}
+
 /* Waits until all processes that are expected to end have, and not longer than for @limit
  * milliseconds. */
 void

@@ -15,6 +15,7 @@ gboolean gmp_room_is_ample   (void);
 gboolean gmp_room_await      (GSource *source);
 void     gmp_room_enter      (gboolean starts);
 void     gmp_room_leave      (void);
+gboolean gmp_room_refuse     (void);
 void     gmp_room_promise    (int n);
 GSource *gmp_room_source_new (void);
 

@@ -1,4 +1,4 @@
-/* gmp-room.c: whether there are descriptors for another worker
+/* gmp-room.c: whether there are descriptors and processes for another worker
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -26,10 +26,22 @@
 /* How many forks may be under way: more of them come no sooner. */
 #define MAX_PROMISED 32
 
+/* For how long no more workers run at once than had processes when one could have none. */
+#define SHORTAGE (10 * G_TIME_SPAN_SECOND)
+
+/* Where no worker runs that could make room, processes may be about to be gone that nobody here
+ * knows of: so often it is tried again, and for so long. */
+#define RETRY (50 * G_TIME_SPAN_MILLISECOND)
+#define PATIENCE (2 * G_TIME_SPAN_SECOND)
+
 G_LOCK_DEFINE_STATIC (room);
 static guint n_running; /* workers in runs: each of them ends, and makes room */
 static guint n_starting; /* of these: their processes have taken no descriptors yet */
 static int n_promised; /* forks that are under way */
+static guint n_fit = G_MAXUINT; /* how many have processes at the same time, as far as is known */
+static gint64 fit_end;          /* when that is tried anew */
+static gint64 refused_since;    /* 0: the last one had a process */
+static gint64 next_try;
 static GSList *waiting; /* of GSource */
 
 /* When the main loop of this thread began a worker last: see gmp_room_source_new(). */
@@ -42,6 +54,8 @@ forget (void)
   n_running = 0;
   n_starting = 0;
   n_promised = 0;
+  n_fit = G_MAXUINT;
+  refused_since = 0;
   waiting = NULL;
 }
 
@@ -92,11 +106,20 @@ gmp_room_is_ample (void)
 gboolean
 gmp_room_await (GSource *source)
 {
+  gint64 now = g_get_monotonic_time ();
   gboolean result;
 
   G_LOCK (room);
+  if (n_running == 0 && refused_since != 0 && now < next_try)
+    {
+      g_source_set_ready_time (source, next_try);
+      G_UNLOCK (room);
+      return FALSE;
+    }
+  if (fit_end < now)
+    n_fit = G_MAXUINT;
   result = n_running == 0 ||
-           (n_promised < MAX_PROMISED &&
+           (n_running < n_fit && n_promised < MAX_PROMISED &&
             has_beside (find_free (), SPARE_DESCRIPTORS + n_promised +
                                       HELD_DESCRIPTORS * (1 + (int) n_starting)));
   if (!result)
@@ -146,6 +169,13 @@ gmp_room_promise (int n)
     wake (woken);
 }
 
+static void
+leave_locked (void)
+{
+  n_running -= MIN (n_running, 1);
+  n_starting = MIN (n_starting, n_running);
+}
+
 /* It has ended. */
 void
 gmp_room_leave (void)
@@ -153,11 +183,36 @@ gmp_room_leave (void)
   GSList *woken;
 
   G_LOCK (room);
-  n_running -= MIN (n_running, 1);
-  n_starting = MIN (n_starting, n_running);
+  leave_locked ();
+  refused_since = 0;
   woken = g_steal_pointer (&waiting);
   G_UNLOCK (room);
   g_slist_free_full (woken, wake);
+}
+
+/* It could have no process, or thread: those that run are as many as there can be for now. Whether
+ * it may wait, by gmp_room_await(). */
+gboolean
+gmp_room_refuse (void)
+{
+  gint64 now = g_get_monotonic_time ();
+  GSList *woken = NULL;
+  gboolean result;
+
+  G_LOCK (room);
+  leave_locked ();
+  n_fit = MIN (n_fit, MAX (n_running, 1));
+  fit_end = now + SHORTAGE;
+  next_try = now + RETRY;
+  if (refused_since == 0)
+    refused_since = now;
+  result = n_running > 0 || now < refused_since + PATIENCE;
+  /* Of those that wait for the end of another, none would come. */
+  if (n_running == 0)
+    woken = g_steal_pointer (&waiting);
+  G_UNLOCK (room);
+  g_slist_free_full (woken, wake);
+  return result;
 }
 
 static gboolean

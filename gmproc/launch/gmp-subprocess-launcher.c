@@ -162,7 +162,8 @@ make_environment (const GmpLaunch *launch)
   return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
 }
 
-/* A limit on processes is met here, and the system's own words for it name none. */
+/* A limit on processes is met here, and the system's own words for it name none. It has an error of
+ * its own, for those who can wait. */
 static void
 explain (GError      **error,
          const GError *reason)
@@ -170,8 +171,11 @@ explain (GError      **error,
   gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) ||
                      g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
 
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message,
-               refused ? gmp_limit_describe (EAGAIN) : "");
+  if (refused)
+    g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
+                 gmp_limit_describe (EAGAIN));
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, reason->message);
 }
 
 static gboolean

@@ -32,6 +32,7 @@ typedef struct {
 
 char   *gmp_exit_report_describe_worker (const GmpExitReport *self);
 char   *gmp_exit_report_describe_exit   (const GmpExitReport *self);
+gboolean gmp_exit_report_had_no_thread  (const GmpExitReport *self);
 GError *gmp_exit_report_to_error        (const GmpExitReport *self,
                                          gboolean             out_of_memory);
 

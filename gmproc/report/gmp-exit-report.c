@@ -52,12 +52,26 @@ describe_signal (const GmpExitReport *self,
                                               "'ulimit -t'" : "");
 }
 
-/* gmp_init () itself gave up, and has printed why. */
+static gboolean
+has_given_up_with (const GmpExitReport *self,
+                   int                  status)
+{
+  return self->has_ended && !self->was_connected && WIFEXITED (self->wait_status) &&
+         WEXITSTATUS (self->wait_status) == status;
+}
+
+/* It could not be a worker, as there was no thread for it. */
+gboolean
+gmp_exit_report_had_no_thread (const GmpExitReport *self)
+{
+  return has_given_up_with (self, GMP_EXIT_NO_THREAD);
+}
+
+/* gmp_init () itself gave up, and has printed why if there was more to it than that. */
 static gboolean
 has_given_up (const GmpExitReport *self)
 {
-  return self->has_ended && !self->was_connected && WIFEXITED (self->wait_status) &&
-         WEXITSTATUS (self->wait_status) == GMP_EXIT_NO_WORKER;
+  return has_given_up_with (self, GMP_EXIT_NO_WORKER) || gmp_exit_report_had_no_thread (self);
 }
 
 static const char *
@@ -77,6 +91,8 @@ gmp_exit_report_describe_exit (const GmpExitReport *self)
     return g_strdup ("ended with unknown status (its fork server has died)");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
+  if (gmp_exit_report_had_no_thread (self))
+    return g_strdup_printf ("could start no thread%s", gmp_limit_describe (EAGAIN));
   return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status),
                           describe_moment (self));
 }

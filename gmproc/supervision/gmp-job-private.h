@@ -60,6 +60,8 @@ void        gmp_job_take_error         (GmpJob *self,
                                         GError *error);
 gboolean    gmp_job_has_answer         (GmpJob *self);
 gboolean    gmp_job_is_over            (GmpJob *self);
+gboolean    gmp_job_could_not_begin    (GmpJob           *self,
+                                        GmpWorkerProcess *process);
 GmpFailure *gmp_job_to_failure         (GmpJob           *self,
                                         GmpWorkerProcess *process);
 void        gmp_job_warn_of_late_death (GmpJob           *self,

@@ -197,6 +197,16 @@ describe (GmpJob           *self,
   return end;
 }
 
+/* Whether its process ended before it was a worker, for the system had no thread for it. */
+gboolean
+gmp_job_could_not_begin (GmpJob           *self,
+                         GmpWorkerProcess *process)
+{
+  GmpExitReport end = describe (self, process);
+
+  return process != NULL && self->error == NULL && gmp_exit_report_had_no_thread (&end);
+}
+
 /* Why it failed. @process is %NULL where none could be started. */
 GmpFailure *
 gmp_job_to_failure (GmpJob           *self,

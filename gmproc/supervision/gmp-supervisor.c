@@ -447,6 +447,22 @@ end_member (GmpSupervisor *self,
   conclude (self, member, refused != NULL ? refused : failure);
 }
 
+/* Whether it begins once more when there is room: there was no process for it. What was started
+ * ahead gives way. Clients do not wait, as they may wait for each other. */
+static gboolean
+leave_room (GmpSupervisor  *self,
+            GmpWorkerProxy *worker)
+{
+  if (!gmp_worker_proxy_was_refused (worker))
+    {
+      gmp_room_leave ();
+      return FALSE;
+    }
+  gmp_process_cache_give_way (self->cache);
+  return gmp_room_refuse () && self->server == NULL &&
+         !g_cancellable_is_cancelled (g_task_get_cancellable (self->task));
+}
+
 static void
 ran_cb (GObject      *source,
         GAsyncResult *result,
@@ -464,8 +480,9 @@ ran_cb (GObject      *source,
   if (gmp_worker_proxy_run_finish (worker, result, &value, &failure))
     may_go_on = settle (self, member->id, value, gmp_worker_proxy_had_turns (worker));
   gmp_kept_workers_keep (self->pool, worker);
-  gmp_room_leave ();
-  if (may_go_on)
+  if (leave_room (self, worker))
+    g_queue_push_head (&self->waiting, member);
+  else if (may_go_on)
     end_member (self, member, failure);
   else
     conclude (self, member, NULL);

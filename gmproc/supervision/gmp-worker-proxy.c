@@ -52,6 +52,7 @@ struct _GmpWorkerProxy
   gboolean is_lost;         /* the process has ended, and what comes after this is not read */
   GError *overdue;          /* (nullable): why the run ends, unless its end has come */
   gboolean was_stopped;
+  gboolean was_refused;     /* there was no process or thread to be had for it */
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 
@@ -134,7 +135,10 @@ maybe_return (GmpWorkerProxy *self)
 
   gmp_debug ("worker %s: %s", self->job->id, self->job->has_value ? "has its result" : "failed");
   if (!self->job->has_value)
-    self->failure = gmp_job_to_failure (self->job, self->process);
+    {
+      self->was_refused |= gmp_job_could_not_begin (self->job, self->process);
+      self->failure = gmp_job_to_failure (self->job, self->process);
+    }
   else if (self->process != NULL && !self->is_ending)
     gmp_job_warn_of_late_death (self->job, self->process);
   end_run (self);
@@ -474,6 +478,12 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   started = gmp_process_cache_start_finish (self->cache, result, &error);
   if (started == NULL)
     {
+      self->was_refused = g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
+      if (self->was_refused)
+        {
+          error->domain = GMP_ERROR;
+          error->code = GMP_ERROR_LAUNCH;
+        }
       gmp_job_take_error (self->job, error);
       self->is_calling = FALSE;
       maybe_return (self);
@@ -534,6 +544,7 @@ begin_task (GmpWorkerProxy     *self,
   self->was_stopped = FALSE;
   self->has_begun = FALSE;
   self->is_lost = FALSE;
+  self->was_refused = FALSE;
 }
 
 /* Takes @run over. */
@@ -585,6 +596,13 @@ gboolean
 gmp_worker_proxy_had_turns (GmpWorkerProxy *self)
 {
   return self->job->has_turns;
+}
+
+/* Whether it failed because no process or thread could be had for it, and none of its code ran. */
+gboolean
+gmp_worker_proxy_was_refused (GmpWorkerProxy *self)
+{
+  return self->was_refused;
 }
 
 /* Whether there is a process that waits for another run. */

@@ -7,17 +7,14 @@
  * tests/memory-groups/run has a machine with the other version.
  */
 
-#include "gmp-test.h"
+#include "test-group.h"
 
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define MIB (1024 * 1024)
+
+static const char * const memory_limits[] = { "memory.limit_in_bytes", "memory.max" };
 
 /* Takes memory until the kernel has no more. */
 static GVariant *
@@ -42,92 +39,6 @@ kill_self (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-static gboolean
-write_text (const char *folder,
-            const char *name,
-            const char *text)
-{
-  g_autofree char *path = g_build_filename (folder, name, NULL);
-  int fd = open (path, O_WRONLY | O_CLOEXEC);
-  gboolean result = fd != -1 && write (fd, text, strlen (text)) == (gssize) strlen (text);
-
-  if (fd != -1)
-    close (fd);
-  return result;
-}
-
-/* The group that this process is in, as its line in /proc/self/cgroup has it after @label; inside a
- * container that may be a path of the host, and what is mounted at @root its own. */
-static char *
-find_own_group (const char *label,
-                const char *root)
-{
-  g_autofree char *text = NULL;
-  g_autofree char *path = NULL;
-  const char *found = NULL;
-
-  if (g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL))
-    found = strstr (text, label);
-  if (found == NULL)
-    return NULL;
-  found += strlen (label);
-  path = g_strndup (found, strcspn (found, "\n"));
-  if (!g_str_equal (path, "/"))
-    {
-      g_autofree char *own = g_build_filename (root, path, NULL);
-
-      if (g_file_test (own, G_FILE_TEST_IS_DIR))
-        return g_steal_pointer (&own);
-    }
-  return g_strdup (root);
-}
-
-/* A new group that has 64 MiB, beside @own, which this process is in: there the owner of a
- * desktop's session may make one too. Or NULL, and a test that is skipped. */
-static char *
-make_group (char **own)
-{
-  const struct {
-    const char *label, *root, *limit;
-  } kinds[] = {
-    { ":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes" },
-    { "0::", "/sys/fs/cgroup", "memory.max" },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (kinds) && !gmp_test_is_stretched (); i++)
-    {
-      g_autofree char *origin = find_own_group (kinds[i].label, kinds[i].root);
-      g_autofree char *parent = NULL;
-      g_autofree char *folder = NULL;
-
-      if (origin == NULL)
-        continue;
-      parent = g_str_equal (origin, kinds[i].root) ? g_strdup (origin)
-                                                   : g_path_get_dirname (origin);
-      folder = g_strdup_printf ("%s/gmproc-test-%d", parent, getpid ());
-      if (g_mkdir (folder, 0700) == -1)
-        continue;
-      /* Whether it may be entered is seen by doing so. */
-      if (write_text (folder, kinds[i].limit, "64M") &&
-          write_text (folder, "cgroup.procs", "0") && write_text (origin, "cgroup.procs", "0"))
-        {
-          *own = g_steal_pointer (&origin);
-          return g_steal_pointer (&folder);
-        }
-      g_rmdir (folder);
-    }
-  g_test_skip ("This takes the right to make a control group, and no valgrind");
-  return NULL;
-}
-
-static void
-leave_group (const char *group,
-             const char *own)
-{
-  g_assert_true (write_text (own, "cgroup.procs", "0"));
-  g_assert_no_errno (g_rmdir (group));
-}
-
 static void
 check_killed (GmpMethod method,
               gboolean  out_of_memory)
@@ -150,24 +61,21 @@ check_killed (GmpMethod method,
 static void
 test_same_group (void)
 {
-  g_autofree char *own = NULL;
-  g_autofree char *group = make_group (&own);
+  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
 
   if (group == NULL)
     return;
-  g_assert_true (write_text (group, "cgroup.procs", "0"));
+  test_group_enter (group);
   check_killed (devour, TRUE);
   check_killed (kill_self, FALSE);
   check_killed (devour, TRUE);
-  leave_group (group, own);
 }
 
 /* Another process of the group had its death of memory before the worker began. */
 static void
 test_other_process (void)
 {
-  g_autofree char *own = NULL;
-  g_autofree char *group = make_group (&own);
+  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   const char *argv[] = { program, "--devour", NULL };
   g_autoptr (GSubprocess) other = NULL;
@@ -175,7 +83,7 @@ test_other_process (void)
 
   if (group == NULL)
     return;
-  g_assert_true (write_text (group, "cgroup.procs", "0"));
+  test_group_enter (group);
   check_killed (kill_self, FALSE);
   other = g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_NONE, &error);
   g_assert_no_error (error);
@@ -185,25 +93,23 @@ test_other_process (void)
   g_assert_cmpint (g_subprocess_get_term_sig (other), ==, SIGKILL);
   check_killed (kill_self, FALSE);
   check_killed (devour, TRUE);
-  leave_group (group, own);
 }
 
 /* The worker in a group of its own, and the application in none that has to do with it. */
 static void
 test_own_group (void)
 {
-  g_autofree char *own = NULL;
-  g_autofree char *group = make_group (&own);
+  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
   g_autofree char *wrap = NULL;
 
   if (group == NULL)
     return;
-  wrap = g_strdup_printf ("sh -c 'echo 0 >%s/cgroup.procs && exec \"$@\"' sh", group);
+  wrap = g_strdup_printf ("sh -c 'echo 0 >%s/cgroup.procs && exec \"$@\"' sh",
+                          test_group_get_folder (group));
   g_setenv ("GMPROC_WRAP", wrap, TRUE);
   check_killed (devour, TRUE);
   check_killed (kill_self, FALSE);
   g_unsetenv ("GMPROC_WRAP");
-  g_assert_no_errno (g_rmdir (group));
 }
 
 int

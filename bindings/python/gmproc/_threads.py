@@ -41,8 +41,8 @@ class Thread:
             if self._is_ending:
                 raise RuntimeError('The program ends, and begins no more runs')
             if self._thread.ident is None:
-                _threads.add(self)
                 self._thread.start()
+                _threads.add(self)
             elif self not in _threads:
                 return False
             self._jobs.add(job)

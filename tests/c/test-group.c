@@ -1,0 +1,126 @@
+/* test-group.c: a control group of a test's own
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "test-group.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct _TestGroup
+{
+  char *folder;
+  char *own; /* that of the group which this process is in otherwise */
+};
+
+static gboolean
+write_text (const char *folder,
+            const char *name,
+            const char *text)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  int fd = open (path, O_WRONLY | O_CLOEXEC);
+  gboolean result = fd != -1 && write (fd, text, strlen (text)) == (gssize) strlen (text);
+
+  if (fd != -1)
+    close (fd);
+  return result;
+}
+
+/* The group that this process is in, as its line in /proc/self/cgroup has it after @label; inside a
+ * container that may be a path of the host, and what is mounted at @root its own. */
+static char *
+find_own_group (const char *label,
+                const char *root)
+{
+  g_autofree char *text = NULL;
+  g_autofree char *path = NULL;
+  const char *found = NULL;
+
+  if (g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL))
+    found = strstr (text, label);
+  if (found == NULL)
+    return NULL;
+  found += strlen (label);
+  path = g_strndup (found, strcspn (found, "\n"));
+  if (!g_str_equal (path, "/"))
+    {
+      g_autofree char *own = g_build_filename (root, path, NULL);
+
+      if (g_file_test (own, G_FILE_TEST_IS_DIR))
+        return g_steal_pointer (&own);
+    }
+  return g_strdup (root);
+}
+
+static void
+clear (TestGroup *self)
+{
+  g_free (self->folder);
+  g_free (self->own);
+  g_free (self);
+}
+
+/* Makes it with @value as the limit, which is a file of that name in version 1 or 2 of control
+ * groups; beside the one that this process is in, where the owner of a desktop's session may make
+ * one too. Or returns %NULL, and the test is skipped. */
+TestGroup *
+test_group_new (const char         *controller,
+                const char * const  limits[2],
+                const char         *value)
+{
+  g_autofree char *label = g_strdup_printf (":%s:", controller);
+  g_autofree char *root = g_build_filename ("/sys/fs/cgroup", controller, NULL);
+  const char *labels[] = { label, "0::" };
+  const char *roots[] = { root, "/sys/fs/cgroup" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (labels) && !gmp_test_is_stretched (); i++)
+    {
+      TestGroup *self = g_new0 (TestGroup, 1);
+      g_autofree char *parent = NULL;
+
+      self->own = find_own_group (labels[i], roots[i]);
+      if (self->own != NULL)
+        {
+          parent = g_str_equal (self->own, roots[i]) ? g_strdup (self->own)
+                                                     : g_path_get_dirname (self->own);
+          self->folder = g_strdup_printf ("%s/gmproc-test-%d", parent, getpid ());
+          if (g_mkdir (self->folder, 0700) == 0)
+            {
+              /* Whether it may be entered is seen by doing so. */
+              if (write_text (self->folder, limits[i], value) &&
+                  write_text (self->folder, "cgroup.procs", "0") &&
+                  write_text (self->own, "cgroup.procs", "0"))
+                return self;
+              g_rmdir (self->folder);
+            }
+        }
+      clear (self);
+    }
+  g_test_skip ("This takes the right to make a control group, and no valgrind");
+  return NULL;
+}
+
+void
+test_group_free (TestGroup *self)
+{
+  g_assert_true (write_text (self->own, "cgroup.procs", "0"));
+  g_assert_no_errno (g_rmdir (self->folder));
+  clear (self);
+}
+
+void
+test_group_enter (TestGroup *self)
+{
+  g_assert_true (write_text (self->folder, "cgroup.procs", "0"));
+}
+
+const char *
+test_group_get_folder (TestGroup *self)
+{
+  return self->folder;
+}
