@@ -561,8 +561,10 @@ be_victim (void)
 }
 
 static gpointer
-idle_thread (gpointer data G_GNUC_UNUSED)
+idle_thread (gpointer begun)
 {
+  /* It has its name now. */
+  g_async_queue_push (begun, GINT_TO_POINTER (1));
   for (;;)
     pause ();
   return NULL;
@@ -588,7 +590,7 @@ test_threads (void)
   g_autofree char *after = NULL;
 
   g_assert_null (before);
-  g_setenv ("GMP_TEST_THREAD", "1", TRUE);
+  g_setenv ("GMP_TEST_THREAD", "idle", TRUE);
   check_cold (workers);
   check_cold (workers);
   g_test_expect_message ("gmproc", G_LOG_LEVEL_MESSAGE,
@@ -598,6 +600,17 @@ test_threads (void)
   check_cold (workers);
   after = gmp_runtime_get_cold_start_reason ("native");
   gmp_test_check_in (after, "2 threads");
+  g_unsetenv ("GMP_TEST_THREAD");
+}
+
+/* Nobody misses a thread of jemalloc's. */
+static void
+test_harmless_thread (void)
+{
+  g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
+
+  g_setenv ("GMP_TEST_THREAD", "jemalloc_bg_thd", TRUE);
+  warm_up (workers);
   g_unsetenv ("GMP_TEST_THREAD");
 }
 
@@ -641,7 +654,12 @@ main (int    argc,
   int pidfd;
 
   if (g_getenv ("GMP_TEST_THREAD") != NULL)
-    g_thread_new ("idle", idle_thread, NULL);
+    {
+      GAsyncQueue *begun = g_async_queue_new ();
+
+      g_thread_new (g_getenv ("GMP_TEST_THREAD"), idle_thread, begun);
+      g_async_queue_pop (begun);
+    }
   if (argc == 2 && g_str_equal (argv[1], "--victim"))
     {
       gmp_init (&argc, &argv);
@@ -672,6 +690,7 @@ main (int    argc,
   gmp_test_add ("/warm/server-killed-meanwhile", test_server_killed_meanwhile);
   gmp_test_add ("/warm/application-killed", test_application_killed);
   gmp_test_add ("/warm/threads", test_threads);
+  gmp_test_add ("/warm/harmless-thread", test_harmless_thread);
   gmp_test_add ("/warm/many", test_many);
   return g_test_run ();
 }
