@@ -6,6 +6,8 @@
 
 #include "gmp-test.h"
 
+#include <gmproc-binding.h>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -592,6 +594,104 @@ test_forked_child (void)
   gmp_test_check_in (text->str, "has come back from it, and ends here");
 }
 
+/* A run that is held open, and gets its work from another thread. */
+
+#define N_FED 6
+
+typedef struct {
+  GmpWorkers *workers;
+  GThread *thread;
+  int n_offered; /* by the thread; atomic */
+  int n_begun;
+  GCancellable *cancellable;
+} Feed;
+
+static gpointer
+offer_one (gpointer user_data)
+{
+  Feed *feed = user_data;
+
+  g_atomic_int_inc (&feed->n_offered);
+  gmp_workers_wake (feed->workers);
+  return NULL;
+}
+
+static void
+feed_cb (gpointer user_data)
+{
+  Feed *feed = user_data;
+  g_autoptr (GError) error = NULL;
+
+  for (; feed->n_begun < g_atomic_int_get (&feed->n_offered); feed->n_begun++)
+    {
+      gmp_workers_run_again (feed->workers, feed->n_begun, &error);
+      g_assert_no_error (error);
+    }
+  if (feed->n_begun == N_FED)
+    gmp_workers_release (feed->workers);
+  else if (feed->thread == NULL)
+    feed->thread = g_thread_new ("feed", offer_one, feed);
+}
+
+static void
+offer_next_cb (GmpWorkers *workers G_GNUC_UNUSED,
+               int         id,
+               GVariant   *value G_GNUC_UNUSED,
+               Feed       *feed)
+{
+  g_assert_cmpint (id, ==, feed->n_begun - 1);
+  g_thread_join (g_steal_pointer (&feed->thread));
+  if (feed->cancellable != NULL)
+    g_cancellable_cancel (feed->cancellable);
+  else if (feed->n_begun < N_FED)
+    feed->thread = g_thread_new ("feed", offer_one, feed);
+}
+
+static GVariant *
+run_fed (Feed    *feed,
+         GError **error)
+{
+  const int none[] = { 0 };
+
+  g_signal_connect (feed->workers, "result", G_CALLBACK (offer_next_cb), feed);
+  for (int id = 0; id < N_FED; id++)
+    gmp_test_add_worker (feed->workers, id, get_pid, NULL);
+  gmp_workers_hold (feed->workers, 1, feed_cb, feed, NULL);
+  return gmp_workers_run (feed->workers, none, 0, feed->cancellable, error);
+}
+
+static void
+test_hold (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) again = NULL;
+  g_autoptr (GError) error = NULL;
+  Feed feed = { workers, NULL, 0, 0, NULL };
+
+  results = run_fed (&feed, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, N_FED);
+  /* That was for one run. */
+  gmp_workers_wake (workers);
+  g_signal_handlers_disconnect_by_data (workers, &feed);
+  again = gmp_test_run (workers);
+  g_assert_cmpuint (g_variant_n_children (again), ==, N_FED);
+}
+
+static void
+test_hold_cancelled (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  Feed feed = { workers, NULL, 0, 0, cancellable };
+
+  g_assert_null (run_fed (&feed, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpint (feed.n_begun, ==, 1);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -617,5 +717,7 @@ main (int    argc,
   gmp_test_add ("/workers-processes/threads", test_threads);
   gmp_test_add ("/workers-processes/inner-threads", test_inner_threads);
   gmp_test_add ("/workers-processes/forked-child", test_forked_child);
+  gmp_test_add ("/workers-processes/hold", test_hold);
+  gmp_test_add ("/workers-processes/hold-cancelled", test_hold_cancelled);
   return g_test_run ();
 }
