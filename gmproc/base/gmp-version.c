@@ -6,6 +6,10 @@
 
 #include "base/gmp-version.h"
 
+/* The dynamic linker refuses a GLib that is too old, rather than let it be used: this is in GLib
+ * since 2.74. */
+static const gpointer needed __attribute__ ((used)) = (gpointer) (g_atomic_int_exchange);
+
 /**
  * gmp_get_version_string:
  *

@@ -1,0 +1,73 @@
+/* load.c: loads what needs GLib, with the system's GLib or with the one beside it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "load.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* There must be one GLib in a process: PyGObject, Qt and others load the system's, and objects go
+ * from one to the other. So the system's comes first. The dynamic linker finds it, or has loaded it
+ * before, and refuses it where it is too old: libgmproc refers to a symbol that older ones lack.
+ * What could not be loaded leaves nothing behind. Only then are the libraries of the bundle loaded.
+ * They are newer than what the system has and have the same names, so that all that is loaded later
+ * uses them too. */
+static const char *const bundled[] = {
+  "libglib-2.0.so.0", "libgmodule-2.0.so.0", "libgobject-2.0.so.0", "libgio-2.0.so.0",
+};
+
+static void *
+load (const char *folder,
+      const char *name,
+      int         flags,
+      char        reason[1024])
+{
+  char path[PATH_MAX];
+  void *module = NULL;
+
+  if (snprintf (path, sizeof path, "%s/%s", folder, name) < (int) sizeof path)
+    module = dlopen (path, flags);
+  if (module == NULL)
+    {
+      const char *error = dlerror ();
+
+      snprintf (reason, 1024, "%s", error != NULL ? error : "its path is too long");
+    }
+  return module;
+}
+
+/* Whether a GLib is in this process already, which then is too old. */
+static int
+is_loaded (char reason[1024])
+{
+  void *glib = dlopen (bundled[0], RTLD_LAZY | RTLD_NOLOAD);
+  const unsigned int *minor = glib != NULL ? dlsym (glib, "glib_minor_version") : NULL;
+
+  if (minor == NULL)
+    return 0;
+  snprintf (reason, 1024,
+            "GLib 2.%u is loaded in this process already, and gmproc needs 2.74: import gmproc "
+            "first, so that the GLib that it brings along is used", *minor);
+  return 1;
+}
+
+void *
+bundle_load (const char *folder,
+             const char *name,
+             int         flags,
+             char        reason[1024])
+{
+  void *module = load (folder, name, flags, reason);
+
+  if (module != NULL || is_loaded (reason))
+    return module;
+  for (size_t i = 0; i < sizeof bundled / sizeof bundled[0]; i++)
+    if (load (folder, bundled[i], flags, reason) == NULL)
+      return NULL;
+  return load (folder, name, flags, reason);
+}

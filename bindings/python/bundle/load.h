@@ -1,0 +1,13 @@
+/* load.h: loads what needs GLib, with the system's GLib or with the one beside it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+/* dlopen () of FOLDER/NAME, and why it failed. */
+void *bundle_load (const char *folder,
+                   const char *name,
+                   int         flags,
+                   char        reason[1024]);
