@@ -19,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import shipping
 import verdict
 
 TIME_LIMIT = 300  # seconds, for any one command
@@ -293,6 +294,7 @@ def main() -> None:
     if missing:
         verdict.skip(f'not installed: {", ".join(missing)}')
     with tempfile.TemporaryDirectory() as folder:
+        tried = []
         prefix = Prefix(Path(source).resolve(), Path(folder), meson, compiler)
         if prefix.install():
             check_files(prefix)
@@ -301,7 +303,9 @@ def main() -> None:
             check_python(prefix, python)
             check_vala(prefix)
             check_subproject(prefix)
-    verdict.close(prefix.problems, 'files, headers, examples, Python, Vala, subproject, devenv')
+            tried = shipping.check(prefix)
+    verdict.close(prefix.problems, 'files, headers, examples, Python, Vala, subproject, devenv, ' +
+                  ', '.join(tried))
 
 
 if __name__ == '__main__':
