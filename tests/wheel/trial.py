@@ -159,7 +159,7 @@ class Trial(unittest.TestCase):
     def test_pygobject(self):
         """Both have the same objects: a value, and what cancels."""
         with gmproc.Workers() as workers:
-            workers.add_target(1, 'python:math:sqrt', GLib.Variant('d', 2.25))
+            workers.add(1, 'python:math:sqrt', GLib.Variant('d', 2.25))
             self.assertEqual(workers.run(), {1: 1.5})
 
         cancellable = Gio.Cancellable()

@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: gmproc_workers.py start COUNT | tasks ids|map COUNT | sit COUNT"""
+"""Usage: gmproc_workers.py start COUNT | tasks ids|map COUNT | kept COUNT | sit COUNT"""
 
 import os
 import sys
@@ -40,6 +40,16 @@ def measure_map(count: int) -> None:
         work.measure_tasks(count, lambda numbers: workers.map(work.add_one, numbers))
 
 
+def measure_kept(count: int) -> None:
+    with Workers(reuse=True) as workers:
+        workers.add(1, work.add_one)
+
+        def run(number: int) -> int:
+            workers.set_params(1, number)
+            return workers.run([1])[1]
+        work.measure_effort(count, run)
+
+
 def seat(count: int) -> None:
     workers = Workers()
     for number in range(count):
@@ -52,7 +62,7 @@ def main(arguments: list[str]) -> None:
         work.fail(__doc__)
     count = int(arguments[-1])
     programs = {('start',): measure_starts, ('tasks', 'ids'): measure_ids,
-                ('tasks', 'map'): measure_map, ('sit',): seat}
+                ('tasks', 'map'): measure_map, ('kept',): measure_kept, ('sit',): seat}
     program = programs.get(tuple(arguments[:-1]))
     if program is None:
         work.fail(__doc__)

@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: pools.py pool|futures|joblib CHUNKSIZE|auto COUNT | joblib sit COUNT
+"""Usage: pools.py pool|futures|joblib CHUNKSIZE|auto COUNT | futures kept COUNT | joblib sit COUNT
 
 auto is what each chooses by itself.
 """
@@ -33,6 +33,11 @@ def measure_futures(chunk: int | None, count: int) -> None:
                                                                chunksize=chunk or 1))
 
 
+def measure_kept(count: int) -> None:
+    with concurrent.futures.ProcessPoolExecutor(1) as executor:
+        work.measure_effort(count, lambda number: executor.submit(work.add_one, number).result())
+
+
 def measure_joblib(chunk: int | None, count: int) -> None:
     import joblib
 
@@ -55,6 +60,8 @@ def main(arguments: list[str]) -> None:
     name, how, count = arguments[0], arguments[1], int(arguments[2])
     if how == 'sit':
         seat_joblib(count)
+    elif how == 'kept':
+        measure_kept(count)
     else:
         pools[name](None if how == 'auto' else int(how), count)
 

@@ -204,6 +204,19 @@ def measure_tasks(count: int, run: Callable[[range], Any]) -> None:
     show(seconds / count, count=count)
 
 
+def measure_effort(count: int, run: Callable[[int], int]) -> None:
+    """Shows the time that this process itself computes for one call of `run`, which has a process
+    that is kept add one. A tenth as many are warm-up."""
+    seconds = 0.0
+    for numbers in range(max(3, count // 10)), range(count):
+        begin = time.process_time()
+        for number in numbers:
+            if run(number) != number + 1:
+                raise WrongAnswer(f'The result for {number} is not what it should be')
+        seconds = time.process_time() - begin
+    show(seconds / count, count=count)
+
+
 def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:
     return float(arguments[0]), [int(size) for size in arguments[1:]]
 

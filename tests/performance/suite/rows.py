@@ -233,6 +233,26 @@ def _tasks(effort: Effort) -> Row:
         ), ours=('gmproc map', 'gmproc ids'))
 
 
+def _kept(effort: Effort) -> Row:
+    count = effort.count(300)
+    return Row('python-kept', "Python, a run of a kept worker: the application's own time", (
+        Column('seconds', 'processor time', Unit.MICROSECONDS, (limit(150),)),
+    ), (Contender('gmproc', _python('gmproc_workers', 'kept', count), Role.OURS),
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'kept', count))))
+
+
+def _imports(effort: Effort) -> Row:
+    modules = {'multiprocessing': 'multiprocessing',
+               'concurrent.futures': 'concurrent.futures.process'}
+    return Row('python-import', 'Python, import', (
+        Column('seconds', 'in a fresh process', Unit.MILLISECONDS,
+               (times('multiprocessing', 0.5),)),
+    ), (Contender('gmproc', _python('imports', 'gmproc', effort.count(12)), Role.OURS),
+        *(Contender(key, _python('imports', module, effort.count(12)))
+          for key, module in modules.items()),
+        _joblib(_python('imports', 'joblib', effort.count(12)))))
+
+
 def _watch(what: str, n_processes: int, effort: Effort, command: tuple[str, ...]
            ) -> tuple[str, ...]:
     return (*_python('watch', what, str(n_processes), str(effort.settling),
@@ -261,7 +281,7 @@ def _memory(effort: Effort) -> Row:
     methods = {'fork': 'fork', 'forkserver': 'forkserver', 'forkserver, preloaded': 'preload',
                'spawn': 'spawn'}
     return Row('memory', 'Memory for each of four workers', (
-        Column('bytes', 'proportional share', Unit.MEGABYTES),
+        Column('bytes', 'proportional share', Unit.MEGABYTES, (limit(6),)),
     ), (Contender('gmproc', watch(_python('gmproc_workers', 'sit', '4')), Role.OURS),
         Contender('gmproc in C', watch(_native('gmproc-start', 'sit', '4')), Role.OURS),
         *(Contender(key, watch(_python('multiprocessing_workers', method, 'sit', '4')))
@@ -305,6 +325,7 @@ def make_rows(effort: Effort) -> list[Row]:
             Column(f'seconds/{big}', 'an array', Unit.MILLISECONDS, (limit(5),)),
         ), (big,), effort),
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
+        _kept(effort), _imports(effort),
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=3),
