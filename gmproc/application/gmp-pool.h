@@ -10,6 +10,15 @@
 
 G_BEGIN_DECLS
 
+/**
+ * GmpPoolClass:
+ * @parent_class: the parent class
+ *
+ * It has nothing to override: a pool is final.
+ *
+ * Since: 0.1
+ */
+
 #define GMP_TYPE_POOL (gmp_pool_get_type ())
 GMP_PUBLIC G_DECLARE_FINAL_TYPE (GmpPool, gmp_pool, GMP, POOL, GmpRunner)
 

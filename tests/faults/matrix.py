@@ -196,8 +196,8 @@ def system() -> Iterator[Case]:
                 yield Case('no /proc', role, language, 'launch', outcome, words, kept,
                            before=HIDE_PROC, in_suite=language == 'C')
     yield Case('not installed', 'worker', 'JavaScript', 'launch', 'LAUNCH',
-               ("'gjs', is not there",), 0, environment={'PATH': '/nowhere'}, in_suite=True)
-    for fault, program, word in (('not installed', '/no/python', 'is not there'),
+               ("'gjs', does not exist",), 0, environment={'PATH': '/nowhere'}, in_suite=True)
+    for fault, program, word in (('not installed', '/no/python', 'does not exist'),
                                  ('cannot be executed', str(NO_PROGRAM), 'No such file')):
         yield Case(fault, 'worker', 'C', 'launch', 'LAUNCH', (program, word), 2,
                    config={'target': 'python:os:getcwd'}, environment={'GMPROC_PYTHON': program},

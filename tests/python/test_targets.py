@@ -64,7 +64,7 @@ def test_not_a_target(target):
 
 
 def test_a_runtime_that_is_not_there():
-    with pytest.raises(WorkerError, match="no runtime 'cobol'"):
+    with pytest.raises(WorkerError, match="Unknown runtime 'cobol'"):
         run_target('cobol:x')
 
 
