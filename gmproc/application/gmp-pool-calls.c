@@ -38,6 +38,7 @@ return_call (GmpPoolCall *data)
   g_autoptr (GTask) task = ((Request *) call->user_data)->task;
 
   request_end (call);
+  gmp_guard_make_ready ();
   if (call->error != NULL)
     g_task_return_error (task, g_steal_pointer (&call->error));
   else
@@ -306,7 +307,6 @@ gmp_pool_call_finish (GmpPool      *self,
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  gmp_guard_make_ready ();
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 

@@ -11,6 +11,7 @@
 #include "base/gmp-module-private.h"
 
 #include <gmodule.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,20 +52,47 @@ gmp_guard_mark (void)
   entries.n_entered++;
 }
 
-/* GJS's own functions, where this process is one of GJS: there is no other way to end a collection
- * from C. */
+/* In processes of GJS, functions of its own and of its engine: there is no other way to know of a
+ * collection, or to end it, from C. */
+static gpointer
+find_function (const char *name)
+{
+  GModule *program = g_module_open (NULL, G_MODULE_BIND_LAZY);
+  gpointer function = NULL;
+
+  return program != NULL && g_module_symbol (program, name, &function) ? function : NULL;
+}
+
+static gpointer
+get_context (void)
+{
+  gpointer get_current = find_function ("gjs_context_get_current");
+
+  return get_current != NULL ? ((gpointer (*) (void)) get_current) () : NULL;
+}
+
 static gboolean
 finish_collection (void)
 {
-  GModule *program = g_module_open (NULL, G_MODULE_BIND_LAZY);
-  gpointer get_current = NULL;
-  gpointer collect = NULL;
+  gpointer context = get_context ();
+  gpointer collect = find_function ("gjs_context_gc");
 
-  if (program == NULL || !g_module_symbol (program, "gjs_context_get_current", &get_current) ||
-      !g_module_symbol (program, "gjs_context_gc", &collect))
+  if (context == NULL || collect == NULL)
     return FALSE;
-  ((void (*) (gpointer)) collect) (((gpointer (*) (void)) get_current) ());
+  ((void (*) (gpointer)) collect) (context);
   return TRUE;
+}
+
+/* FALSE if GJS is between no two steps of a collection. A whole one takes a millisecond or more. */
+static gboolean
+may_be_collecting (void)
+{
+  gpointer context = get_context ();
+  gpointer get_engine = find_function ("gjs_context_get_native_context");
+  gpointer is_collecting = find_function ("_ZN2JS25IsIncrementalGCInProgressEP9JSContext");
+
+  return context == NULL || get_engine == NULL || is_collecting == NULL ||
+         ((bool (*) (gpointer)) is_collecting) (((gpointer (*) (gpointer)) get_engine) (context));
 }
 
 /* For what user code may have forked, as soon as it is back from there. Not with GLib's functions,
@@ -111,6 +139,6 @@ gmp_guard_is_made_again (gpointer method,
 void
 gmp_guard_make_ready (void)
 {
-  if (entries.is_used)
+  if (entries.is_used && may_be_collecting ())
     finish_collection ();
 }

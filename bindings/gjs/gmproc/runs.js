@@ -4,12 +4,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported run, run_async */
+/* exported check_main, run, run_async */
 
 const {failed} = imports.gmproc.errors;
 const {state} = imports.gmproc.targets;
 
-/* A module that is imported by a worker and starts workers would do so in each of these as well. */
+/** A module that a worker imports and that starts workers would do so in each of these as well. */
 function check_main() {
     if (state.importing === null)
         return;

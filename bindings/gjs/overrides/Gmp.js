@@ -7,6 +7,7 @@
 /* exported _init */
 
 const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
+const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
 const {run, run_async} = imports.gmproc.runs;
@@ -306,5 +307,7 @@ function _init() {
     add_base_methods(this);
     extend_workers(this.Workers);
     extend_client_server(this.ClientServer);
+    set_defaults(this.Pool);
+    extend_pool(this.Pool);
     extend_remote_env(this.RemoteEnv);
 }

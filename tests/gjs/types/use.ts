@@ -62,6 +62,7 @@ if (Gmp.init({url: 'file:///program.js'})) {
     Gmp.ClientServer.new(Server).add_clients(3, Client);
     application.connect('result', (self, id, _value) => print(self.get_n_clients(), id.length));
     print(new Gmp.Error({code: Gmp.Error.FAILED, message: 'x'}).message);
+    Gmp.Pool.new(2).call(square, 7).then(n => print(n));
     // @ts-expect-error: ids are numbers
     workers.add('1', square);
     // @ts-expect-error: there is no such property
