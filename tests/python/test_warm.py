@@ -434,3 +434,80 @@ if __name__ == '__main__':
         workers.run([1])
 '''
     assert script.output(text) == 'from the application\n' + 3 * 'from the worker\n'
+
+
+NOTE_COMPILING = '''
+compiled = []
+sys.addaudithook(lambda event, args: event == 'compile' and compiled.append(args[1]))
+'''
+
+
+def test_own_modules_are_compiled_once(script):
+    """And executed in each worker, though Python has no bytecode of them."""
+    path = script.write('import os\nPID = os.getpid()\n', 'own.py')
+    text = HEAD + NOTE_COMPILING + f'''
+import own
+
+def work(_):
+    return {str(path)!r} in compiled, own.PID == os.getpid()
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, work)
+    print([workers.run()[1] for _ in range(3)][1:])
+'''
+    done = script.run(text, '-B')
+    assert (done.stdout, done.stderr) == ('[(False, True), (False, True)]\n', '')
+
+
+def test_an_edited_module_is_compiled_anew(script):
+    """Also where the file looks the same: size and time are no evidence."""
+    path = script.write('VALUE = 1\n', 'own.py')
+    text = HEAD + f'''
+import own
+
+def work(_):
+    return own.VALUE, VALUE
+
+VALUE = 1
+
+def edit(path):
+    with open(path) as file:
+        text = file.read()
+    times = os.stat(path)
+    with open(path, 'w') as file:
+        file.write(text.replace('VALUE = 1', 'VALUE = 2'))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, work)
+    found = [workers.run()[1] for _ in range(3)]
+    edit({str(path)!r})
+    edit(__file__)
+    print(found, workers.run()[1])
+'''
+    done = script.run(text, '-B')
+    assert (done.stdout, done.stderr) == ('[(1, 1), (1, 1), (1, 1)] (2, 2)\n', '')
+
+
+def test_a_module_that_warns_and_one_that_is_no_python(script):
+    """A worker says of both what it does without a fork server."""
+    script.write('assert 1 is 1\n', 'warns.py')
+    script.write('this is no Python\n', 'broken.py')
+    text = HEAD + '''
+import warns
+
+def work(_):
+    try:
+        import broken
+    except SyntaxError as error:
+        return error.filename
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, work)
+    print(len({workers.run()[1] for _ in range(3)}))
+'''
+    done = script.run(text, '-B')
+    assert (done.stdout, done.stderr.count('"is" with a literal')) == ('1\n', 4)

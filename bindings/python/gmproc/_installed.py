@@ -5,7 +5,7 @@
 
 These are installed ones: they take the time, and are the same for all. The program's own modules
 are executed in each worker, so that what they make when they are imported is each worker's own, and
-an edited one is loaded as it is now.
+an edited one is loaded as it is now. The process compiles those that Python has no bytecode of.
 """
 
 from __future__ import annotations
@@ -71,6 +71,25 @@ def is_own(module: Any) -> bool:
         isinstance(variables.get('__file__'), str) and not is_installed(module)
 
 
+def find_source(module: Any) -> str | None:
+    """The path of a module of the program's own that Python compiles each time."""
+    if not is_own(module):
+        return None
+    variables = _get_variables(module)
+    path, spec = variables.get('__file__'), variables.get('__spec__')
+    is_main = variables.get('__name__') in ('__main__', '__mp_main__')
+    if not isinstance(path, str) or not path.startswith('/') or not path.endswith('.py'):
+        return None
+    cached = getattr(spec, 'cached', None) if not is_main else None
+    path = os.path.normpath(path)
+    return path if cached is None or not os.path.exists(cached) else None
+
+
+def is_source(name: str) -> bool:
+    """Whether what a fork server loads is such a path, and no name of a module."""
+    return name.startswith('/')
+
+
 def is_among(name: str, names: AbstractSet[str]) -> bool:
     """Whether a module is one of those, or in a package that is."""
     return name in names or '.' in name and is_among(name.rpartition('.')[0], names)
@@ -127,7 +146,8 @@ class _Choice:
         self._watched = [modules[name] for name, spec in self.specs.items() if spec is not None]
         self._had = list(map(_get_spec, self._watched))
         used = _find_used()
-        _gmproc.add_modules([name for name in self.specs if name in used])
+        sources = filter(None, map(find_source, self._all))
+        _gmproc.add_modules([*(name for name in self.specs if name in used), *sources])
 
 
 _choice = _Choice()

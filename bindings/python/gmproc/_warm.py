@@ -15,6 +15,7 @@ import contextlib
 import gc
 import importlib
 import io
+import itertools
 import os
 import random
 import signal
@@ -24,7 +25,7 @@ import threading
 import _gmproc
 
 from ._errors import flush_output
-from ._installed import is_among, is_installed_folder, is_shared
+from ._installed import find_source, is_among, is_installed_folder, is_shared, is_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,12 +142,14 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
          rehearse: Callable[[], None]) -> None:
     """Makes this process ready to be forked; where it raises, it is not used."""
     names, fresh = what
+    sources = [name for name in names if is_source(name)]
+    modules = [name for name in names if not is_source(name)]
     without = os.environ.pop(_WITHOUT, '').split()
     gate: Any = _Gate([*fresh, *without])
     sys.meta_path.insert(0, gate)
     check_fork()
     with _generators.watch():
-        for name in names:
+        for name in modules:
             if not is_among(name, gate.names) and _find_trouble(name, check_fork):
                 # Importing one imports the package, so that is all that can be told.
                 _begin_again([*without, name.partition('.')[0]])
@@ -158,6 +161,10 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
     for path in list(sys.path_importer_cache):
         if not is_installed_folder(path):
             del sys.path_importer_cache[path]
+    if sources:
+        from . import _code
+
+        _code.compile_sources(sources)
     # What is here now is for all: collecting it would copy the pages it lies on.
     gc.collect()
     gc.freeze()
@@ -168,11 +175,21 @@ def begin_worker() -> None:
     _generators.reseed()
 
 
+def _list_fresh() -> list[str]:
+    """The modules that were loaded last. To go through all would copy the pages of their names,
+    which a fork shares with its server."""
+    fresh = list(itertools.takewhile(lambda name: name not in _reported, reversed(sys.modules)))
+    fresh.reverse()
+    return fresh
+
+
 def report_modules() -> None:
     """In a worker that is about to run: what its fork server does not have."""
-    fresh = [name for name in list(sys.modules) if name not in _reported]
-    _reported.update(fresh)
+    fresh = _list_fresh()
+    modules = [sys.modules.get(name) for name in fresh]
     names = [name for name in fresh if is_shared(name)]
+    names += [path for path in map(find_source, modules) if path and path not in _reported]
+    _reported.update(fresh, names)
     if names:
         _gmproc.report_modules(names)
 
