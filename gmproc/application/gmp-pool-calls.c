@@ -53,28 +53,43 @@ wake (GmpPoolReturns *returns)
   gmp_pool_returns_unref (returns);
 }
 
+/* Gives a call to the main context that it belongs to. Returns what is to be woken, with a
+ * reference: most often all calls are for one main loop, which wakes when it can have all. */
+static GmpPoolReturns *
+give_back (GmpPoolCall    *call,
+           GmpPoolReturns *to_wake)
+{
+  GmpPoolReturns *returns = gmp_pool_returns_ref (((Request *) call->user_data)->returns);
+
+  if (!gmp_pool_returns_add (returns, call))
+    {
+      gmp_pool_returns_unref (returns);
+      return to_wake;
+    }
+  if (to_wake != NULL)
+    wake (to_wake);
+  return returns;
+}
+
 /* Those that nobody waits for in gmp_dispatcher_wait(). Called in any thread. */
 void
 gmp_pool_finished (GQueue  *calls,
-                   gpointer owner G_GNUC_UNUSED)
+                   gpointer owner)
 {
+  GmpPool *self = owner;
   GmpPoolReturns *to_wake = NULL;
   GList *link;
 
+  if (self != NULL && self->binding != NULL)
+    gmp_pool_give_to_binding (self, calls);
   while ((link = g_queue_pop_head_link (calls)) != NULL)
     {
       GmpPoolCall *call = link->data;
-      GmpPoolReturns *returns = gmp_pool_returns_ref (((Request *) call->user_data)->returns);
 
-      if (!gmp_pool_returns_add (returns, call))
-        {
-          gmp_pool_returns_unref (returns);
-          continue;
-        }
-      /* Most often all are for one main loop, which wakes when it can have all. */
-      if (to_wake != NULL)
-        wake (to_wake);
-      to_wake = returns;
+      if (call->is_of_binding)
+        gmp_pool_call_unref (call); /* It has closed the pool, and asks no more. */
+      else
+        to_wake = give_back (call, to_wake);
     }
   if (to_wake != NULL)
     wake (to_wake);

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "application/gmp-pool-returns-private.h"
-#include "application/gmp-pool.h"
+#include "application/gmp-pool-binding.h"
 #include "supervision/gmp-dispatcher-private.h"
 
 G_BEGIN_DECLS
@@ -26,12 +26,17 @@ struct _GmpPool
   int is_notifying;           /* atomic: the counts will be notified */
   gboolean is_closed;
 
+  const GmpPoolBinding *binding; /* (nullable) */
+  gpointer binding_data;
+
   GMutex lock;
   GPtrArray *returns;         /* of GmpPoolReturns: one for each main context; under lock */
 };
 
 GmpDispatcher *gmp_pool_get_dispatcher (GmpPool *self,
                                         GError **error);
+void           gmp_pool_give_to_binding (GmpPool *self,
+                                         GQueue  *calls);
 void           gmp_pool_finished       (GQueue  *calls,
                                         gpointer owner);
 

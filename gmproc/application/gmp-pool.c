@@ -235,8 +235,19 @@ changed (gpointer owner)
   invoke (self, notify_cb, weak, weak_ref_free);
 }
 
+static void
+reported (guint     number,
+          GVariant *value,
+          gpointer  owner)
+{
+  GmpPool *self = owner;
+
+  if (self->binding != NULL)
+    self->binding->reported (number, value, self->binding_data);
+}
+
 static const GmpDispatcherEvents events = {
-  gmp_pool_finished, changed, started, output, log_message
+  gmp_pool_finished, changed, reported, started, output, log_message
 };
 
 /* Of dispatchers that are made. A child that was forked meanwhile has another. */

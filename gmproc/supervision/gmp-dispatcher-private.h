@@ -28,6 +28,9 @@ typedef struct {
                     gpointer  owner);
   /* The counts are others. */
   void (*changed)  (gpointer  owner);
+  void (*reported) (guint     number,
+                    GVariant *value,
+                    gpointer  owner);
   /* A worker takes calls now. */
   void (*started)  (guint     number,
                     int       pid,
@@ -87,6 +90,9 @@ void           gmp_dispatcher_look         (GmpDispatcher *self);
 gboolean       gmp_dispatcher_cancel       (GmpDispatcher *self,
                                             GmpPoolCall   *call);
 void           gmp_dispatcher_cancel_later (GmpDispatcher *self,
+                                            GmpPoolCall   *call);
+void           gmp_dispatcher_cancel_waiting (GmpDispatcher *self);
+int            gmp_dispatcher_find_pid     (GmpDispatcher *self,
                                             GmpPoolCall   *call);
 void           gmp_dispatcher_kill         (GmpDispatcher    *self,
                                             GmpDispatcherKill how);

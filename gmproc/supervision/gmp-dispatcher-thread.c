@@ -81,9 +81,11 @@ static GSourceFuncs control_funcs = { .dispatch = control_dispatch };
 /* What becomes of a call that a worker had begun when it ended with @error. */
 static void
 settle_begun (GmpDispatcher *self,
+              GmpPoolWorker *worker,
               GmpPoolCall   *call,
               const GError  *error)
 {
+  call->report = worker->report != NULL ? g_variant_ref (worker->report) : NULL;
   if (call->retries > 0 && g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) &&
       !self->is_closing)
     {
@@ -110,6 +112,8 @@ fail_queue (GmpDispatcher *self,
       if (worker != NULL && !gmp_dispatcher_is_of_runtime (call, worker))
         continue;
       g_queue_unlink (&self->queue, link);
+      if (worker != NULL && worker->report != NULL)
+        call->report = g_variant_ref (worker->report);
       gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
     }
 }
@@ -152,7 +156,7 @@ settle_calls (GmpDispatcher *self,
   while ((begun = g_queue_peek_head (&worker->sent)) != NULL)
     {
       g_queue_unlink (&worker->sent, &begun->link);
-      settle_begun (self, begun, error);
+      settle_begun (self, worker, begun, error);
     }
   if (first != NULL && first->state == GMP_POOL_CALL_WAITING &&
       ++first->n_unlucky >= MAX_UNLUCKY)
@@ -196,10 +200,34 @@ ended_cb (GObject      *source,
 
 /* The beginning of a worker. */
 
+/* What a worker reports is told, and kept: it may be why it fails. */
 static void
-progress_cb (const char *id G_GNUC_UNUSED,
-             GVariant   *value G_GNUC_UNUSED,
-             gpointer    user_data G_GNUC_UNUSED)
+progress_cb (const char *id,
+             GVariant   *value,
+             gpointer    user_data)
+{
+  GmpDispatcher *self = user_data;
+  guint number = (guint) atoi (id);
+
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (worker->number != number)
+        continue;
+      g_clear_pointer (&worker->report, g_variant_unref);
+      worker->report = value != NULL ? g_variant_ref (value) : NULL;
+    }
+  g_mutex_unlock (&self->lock);
+  if (self->owner != NULL)
+    self->events->reported (number, value, self->owner);
+}
+
+static void
+turn_cb (const char *id G_GNUC_UNUSED,
+         GVariant   *value G_GNUC_UNUSED,
+         gpointer    user_data G_GNUC_UNUSED)
 {
 }
 
@@ -228,7 +256,7 @@ log_cb (const char    *id,
     self->events->log ((guint) atoi (id), domain, level, message, self->owner);
 }
 
-static const GmpWorkerProxyEvents proxy_events = { progress_cb, progress_cb, output_cb, log_cb };
+static const GmpWorkerProxyEvents proxy_events = { progress_cb, turn_cb, output_cb, log_cb };
 
 /* Sends what a worker of @runtime calls first. */
 static gboolean

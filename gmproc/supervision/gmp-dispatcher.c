@@ -564,6 +564,36 @@ gmp_dispatcher_cancel_later (GmpDispatcher *self,
   g_mutex_unlock (&self->lock);
 }
 
+/* Called without the lock. Cancels all calls that no worker has begun. */
+void
+gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
+{
+  GList *link;
+
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->workers->len; i++)
+    gmp_pool_worker_withdraw (self->workers->pdata[i], &self->queue);
+  while ((link = g_queue_pop_head_link (&self->queue)) != NULL)
+    gmp_dispatcher_finish (self, link->data, make_cancelled_error (link->data));
+  gmp_dispatcher_unlock (self);
+}
+
+/* Called without the lock. The process that executes @call; 0 where none does. */
+int
+gmp_dispatcher_find_pid (GmpDispatcher *self,
+                         GmpPoolCall   *call)
+{
+  GmpPoolWorker *worker;
+  int pid = 0;
+
+  g_mutex_lock (&self->lock);
+  worker = call->state == GMP_POOL_CALL_SENT ? call->worker : NULL;
+  if (worker != NULL && gmp_pool_worker_has_begun (worker, call))
+    pid = worker->pid;
+  g_mutex_unlock (&self->lock);
+  return pid;
+}
+
 /* Called without the lock. Ends all workers: the calls that they execute fail. */
 void
 gmp_dispatcher_kill (GmpDispatcher    *self,

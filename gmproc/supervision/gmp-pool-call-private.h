@@ -19,7 +19,7 @@ typedef enum {
 
 /* What the caller sets before the call is submitted, and then what came of it. In between it is the
  * dispatcher's, under its lock. */
-typedef struct {
+typedef struct _GmpPoolCall {
   gatomicrefcount ref_count;
   GList link; /* in the queue, among those of a worker, or among those that are done */
 
@@ -30,6 +30,7 @@ typedef struct {
   double run_timeout; /* in seconds; 0: none */
   guint retries;      /* how often it may be executed again after a worker died with it */
   gboolean has_waiter; /* the caller waits, so nobody is told when it is done */
+  gboolean is_of_binding;
   gpointer user_data;
 
   GmpPoolCallState state;
@@ -41,12 +42,13 @@ typedef struct {
 
   GVariant *value;    /* (nullable) */
   GError *error;      /* (nullable) */
+  GVariant *report;   /* (nullable): what the worker that failed had reported last */
 } GmpPoolCall;
 
 GmpPoolCall *gmp_pool_call_new     (const char  *target,
                                     GVariant    *params);
 GmpPoolCall *gmp_pool_call_ref     (GmpPoolCall *self);
-void         gmp_pool_call_unref   (GmpPoolCall *self);
+GMP_PUBLIC void gmp_pool_call_unref (GmpPoolCall *self);
 void         gmp_pool_call_enqueue (GmpPoolCall *self,
                                     GQueue      *queue,
                                     gboolean     is_first);

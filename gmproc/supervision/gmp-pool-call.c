@@ -36,6 +36,7 @@ gmp_pool_call_unref (GmpPoolCall *self)
   g_free (self->name);
   g_clear_pointer (&self->params, g_variant_unref);
   g_clear_pointer (&self->value, g_variant_unref);
+  g_clear_pointer (&self->report, g_variant_unref);
   g_clear_error (&self->error);
   g_free (self);
 }

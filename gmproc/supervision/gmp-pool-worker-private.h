@@ -39,6 +39,7 @@ typedef struct _GmpPoolWorker {
                          * microseconds of the monotonic clock, as all times */
   double pace;          /* microseconds a call takes, about; 0: not known */
   gint64 looked_at;     /* when its memory was looked at */
+  GVariant *report;     /* (nullable): what it has reported last */
   gint64 lost_at;       /* when it closed its channel; 0: it has not */
 } GmpPoolWorker;
 
@@ -61,6 +62,8 @@ GmpPoolCall     *gmp_pool_worker_receive   (GmpPoolWorker  *self,
                                             gboolean       *is_more);
 void             gmp_pool_worker_drop_first (GmpPoolWorker *self);
 gboolean         gmp_pool_worker_is_busy   (GmpPoolWorker  *self);
+gboolean         gmp_pool_worker_has_begun (GmpPoolWorker  *self,
+                                            GmpPoolCall    *call);
 guint64          gmp_pool_worker_read_memory (GmpPoolWorker *self);
 void             gmp_pool_worker_close     (GmpPoolWorker  *self);
 

@@ -45,6 +45,7 @@ gmp_pool_worker_free (GmpPoolWorker *self)
 
   g_object_unref (self->channel);
   g_clear_object (&self->proxy);
+  g_clear_pointer (&self->report, g_variant_unref);
   g_clear_error (&self->end_reason);
   g_free (self->runtime);
   g_free (self);
@@ -140,6 +141,20 @@ count_begun (GmpPoolWorker *self,
     return MIN (self->sent.length, 1);
   /* What the worker has made of the mark is not to be believed beyond what it can be. */
   return MIN (n_running, self->sent.length);
+}
+
+/* Whether it executes @call, one of those that it was sent. What it has answered is not known
+ * before it is received: so this may be of a call that is over in fact. */
+gboolean
+gmp_pool_worker_has_begun (GmpPoolWorker *self,
+                           GmpPoolCall   *call)
+{
+  guint n_begun = count_begun (self, self->mark != NULL ? gmp_call_mark_n_begun (self->mark) : 0);
+
+  for (GList *link = self->sent.head; link != NULL && n_begun > 0; link = link->next, n_begun--)
+    if (link->data == call)
+      return TRUE;
+  return FALSE;
 }
 
 /* Puts the calls back into @queue that the worker has not begun; it will not begin them. */

@@ -39,20 +39,25 @@ if TYPE_CHECKING:
 
     from ._died import WorkerDied
     from ._shared_array import SharedArray
+    from .executor import Executor, get_reusable_executor
 
-__all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'GError',
-           'Run', 'ServerWorker', 'SharedArray', 'Variant', 'WorkerDied', 'WorkerError',
-           'WorkerTimeout', 'Workers', 'get_cold_start_reason', 'report', 'worker_index',
-           'worker_seed']
+__all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'Executor',
+           'GError', 'Run', 'ServerWorker', 'SharedArray', 'Variant', 'WorkerDied', 'WorkerError',
+           'WorkerTimeout', 'Workers', 'get_cold_start_reason', 'get_reusable_executor', 'report',
+           'worker_index', 'worker_seed']
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is not always needed when it is asked for: the base class of WorkerDied takes
-    several milliseconds, and that of SharedArray needs numpy."""
+    """Loads what is not always needed when it is asked for: the base classes of WorkerDied and
+    Executor take several milliseconds, and that of SharedArray needs numpy."""
     if name == 'WorkerDied':
         from ._died import WorkerDied
 
         return WorkerDied
+    if name in ('Executor', 'get_reusable_executor'):
+        from . import executor
+
+        return getattr(executor, name)
     if name == 'SharedArray':
         from ._shared_array import SharedArray
 

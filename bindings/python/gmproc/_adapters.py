@@ -16,6 +16,9 @@ from ._gerror import GError
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process
 
+# Of what comes in place of the result of a call that has raised.
+FAILED_TAG = 'gmproc.failed'
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -85,6 +88,28 @@ def enter(task: Task) -> None:
     _Process.seed = task.seed
 
 
+def end_call(value: Any) -> Any:
+    """What a coroutine that a call of an Executor has returned leads to."""
+    try:
+        return complete(value)
+    finally:
+        close_loop()
+
+
+def fail_call(exception: BaseException) -> _gmproc.Variant:
+    """What the application gets in place of a result: the text of an exception, with its traceback,
+    and the exception itself where it can be sent."""
+    _gmproc.end_forked()
+    if isinstance(exception, BadPayload) and exception.__cause__ is not None:
+        exception = exception.__cause__
+    trim(exception)
+    import traceback
+
+    text = ''.join(traceback.format_exception(type(exception), exception, exception.__traceback__))
+    failure = text, _exceptions.dump_nodes(exception)
+    return _gmproc.wrap(FAILED_TAG, *_pickles.dump_parts(failure))
+
+
 class Life:
     """What happens once in the life of a server or client.
 
@@ -127,7 +152,8 @@ def dump_result(value: Any) -> Any:
         raise BadPayload(f'Its result cannot be sent: {reason}') from reason.__cause__
 
 
-_gmproc.use(pickle=_pickles.dump_parts, unpickle=pickle.loads, dump_other=_natural.dump_other,
+_gmproc.use(pickle=_pickles.dump_parts, dumps=pickle.dumps, unpickle=pickle.loads,
+            end_call=end_call, fail_call=fail_call, dump_other=_natural.dump_other,
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
             complete=complete, bad_payload=BadPayload, find_numpy=_arrays.find_numpy,
             describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype)

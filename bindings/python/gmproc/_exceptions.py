@@ -172,16 +172,23 @@ class _Packer:
             node.links['__context__'] = self.add(exception.__context__)
 
 
-def dump(exception: BaseException) -> _gmproc.Variant | None:
-    """An exception that arrives as itself; None for one that cannot be pickled at all."""
+def dump_nodes(exception: BaseException) -> list[dict[str, Any]] | None:
+    """What load_nodes() makes the exception of; None for one that cannot be pickled at all."""
     packer = _Packer()
     try:
         packer.pack(exception)
-        if packer.nodes[0].parts is None:
-            return None
-        return _gmproc.wrap(TAG, *_pickles.dump_parts([vars(node) for node in packer.nodes]))
     except Exception:
         return None  # Its text goes to the application all the same.
+    return [vars(node) for node in packer.nodes] if packer.nodes[0].parts is not None else None
+
+
+def dump(exception: BaseException) -> _gmproc.Variant | None:
+    """An exception that arrives as itself; None for one that cannot be pickled at all."""
+    nodes = dump_nodes(exception)
+    try:
+        return _gmproc.wrap(TAG, *_pickles.dump_parts(nodes)) if nodes is not None else None
+    except Exception:
+        return None
 
 
 class _Loader:
@@ -212,9 +219,17 @@ class _Loader:
         return self.make(0)
 
 
+def load_nodes(nodes: list[dict[str, Any]]) -> BaseException | None:
+    """The exception; None where it cannot be rebuilt here."""
+    try:
+        return _Loader(nodes).load()
+    except Exception:
+        return None
+
+
 def load(value: _gmproc.Variant) -> BaseException | None:
     """What dump() sent; None where it cannot be rebuilt here."""
     try:
-        return _Loader(_pickles.load(value)).load()
+        return load_nodes(_pickles.load(value))
     except Exception:
         return None

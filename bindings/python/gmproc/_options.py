@@ -104,13 +104,12 @@ def _describe(value: Any, minimum: Any, maximum: Any) -> str:
     return f'at most {maximum}' if value > maximum else f'at least {minimum:g}'
 
 
-def _convert(application: Any, name: str, limits: tuple[Any, Any, Any]) -> Any:
+def convert(name: str, given: Any, limits: tuple[Any, Any, Any]) -> Any:
     """The value of an option as the C library takes it, and within its limits."""
     default, minimum, maximum = limits
-    given = getattr(application, name)
-    convert = _CONVERTERS.get(name) or _NUMBERS.get(type(default))
+    converter = _CONVERTERS.get(name) or _NUMBERS.get(type(default))
     try:
-        value = convert(given) if convert is not None else given
+        value = converter(given) if converter is not None else given
     except (TypeError, ValueError) as reason:
         raise type(reason)(f'{name}: {reason}') from None
     if minimum is not None and not minimum <= value <= maximum:
@@ -151,7 +150,7 @@ class NativeOptions:
             return
         for name, limits in self._limits.items():
             if name not in _DECIDED:
-                self.set(name, _convert(application, name, limits))
+                self.set(name, convert(name, getattr(application, name), limits))
         self.set('fresh_modules', fresh)
         self.set('capture_output', is_captured(application))
         for name, value in decided.items():

@@ -37,6 +37,9 @@ FUNCTION = 'python:gmproc.host:function'
 SERVER = 'python:gmproc.host:server'
 CLIENT = 'python:gmproc.host:client'
 
+# What a worker of an Executor calls first.
+SETUP = 'python:gmproc.host:setup'
+
 
 class Setting:
     """What all workers of a run have in common.
@@ -135,15 +138,16 @@ def unpack(value: _gmproc.Variant) -> Task:
         raise BadPayload('this target is for applications in Python, by way of the package gmproc')
     head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
     index, seed, name, token = pickle.loads(own)
-    _restore(head, name)
-    _initialize(initializer, token)
+    restore(head, name)
+    _initialize_once(initializer, token)
     with explaining():
         work, id, ids, params = pickle.loads(body, buffers=buffers)
     seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
 
 
-def _restore(head: Any, name: str) -> None:
+def restore(head: Any, name: str) -> None:
+    """Gives this process what it needs of the application."""
     from . import _multiprocessing
 
     main, files, shared, logs = pickle.loads(head)
@@ -160,15 +164,21 @@ def _restore(head: Any, name: str) -> None:
 _initialized: set[bytes] = set()
 
 
-def _initialize(initializer: Any, token: bytes) -> None:
-    """Calls what each process calls first, once: it may be kept for further runs."""
-    if not len(memoryview(initializer)) or token in _initialized:
+def initialize(initializer: Any) -> None:
+    """Calls what each process calls first, if there is something."""
+    if not len(memoryview(initializer)):
         return
     data, buffers = pickle.loads(initializer)
     with explaining():
         function, args = pickle.loads(data, buffers=buffers)
     function(*args)
-    _initialized.add(token)
+
+
+def _initialize_once(initializer: Any, token: bytes) -> None:
+    """A process may be kept for further runs."""
+    if token not in _initialized:
+        initialize(initializer)
+        _initialized.add(token)
 
 
 def derive_seed(*parts: object) -> int:

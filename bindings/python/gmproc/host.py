@@ -103,6 +103,9 @@ class Host:
         self._is_object = False
         if target in (_task.FUNCTION, _task.SERVER, _task.CLIENT):
             self._prepare_task(target, params)
+        elif target == _task.SETUP:
+            self._is_function = True
+            self._work = partial(_task.initialize, self._set_up(id, params))
         else:
             self._prepare_named(description, id, params)
         _warm.report_modules()
@@ -149,6 +152,17 @@ class Host:
         work = self._work
         del self._work
         return work
+
+    def _set_up(self, id: str, params: Any) -> Any:
+        """Makes this process a worker of an Executor, whose calls come by C. Returns the pickle of
+        what it calls first."""
+        head, (initializer,) = _gmproc.unwrap(params)
+        _Process.runtime = 'python'
+        _Process.index = int(id) - 1
+        _task.restore(head, id)
+        if self.is_fork:
+            _task.seed_generators(None)
+        return bytes(initializer)
 
     @_flushing
     def call(self, description: str, _id: str) -> Any:

@@ -39,6 +39,93 @@ call_method (const char *name,
   return returned;
 }
 
+/* Of sys: so that what a call has printed comes before its result. */
+static void
+flush (const char *name)
+{
+  PyObject *stream = PySys_GetObject (name);
+  PyObject *returned = stream != NULL && stream != Py_None
+                       ? PyObject_CallMethod (stream, "flush", NULL) : NULL;
+
+  Py_XDECREF (returned);
+  PyErr_Clear ();
+}
+
+/* What the application gets in place of a result. Clears the exception. */
+static GVariant *
+describe_exception (void)
+{
+  PyObject *type, *exception, *trace, *boxed;
+  GVariant *result = NULL;
+
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  boxed = PyObject_CallOneArg (native_helpers.fail_call, exception);
+  if (boxed != NULL)
+    native_get_params (boxed, &result);
+  Py_XDECREF (boxed);
+  Py_XDECREF (trace);
+  Py_XDECREF (exception);
+  Py_XDECREF (type);
+  return result;
+}
+
+/* The result of (function, args, kwargs); NULL with an exception. */
+static PyObject *
+run_work (PyObject *work)
+{
+  PyObject *kwargs = PyTuple_GET_ITEM (work, 2);
+  PyObject *returned;
+
+  returned = PyObject_Call (PyTuple_GET_ITEM (work, 0), PyTuple_GET_ITEM (work, 1),
+                            PyDict_Check (kwargs) ? kwargs : NULL);
+  gmp_host_end_forked ();
+  if (returned != NULL && PyCoro_CheckExact (returned))
+    {
+      PyObject *coroutine = returned;
+
+      returned = PyObject_CallOneArg (native_helpers.end_call, coroutine);
+      Py_DECREF (coroutine);
+    }
+  if (returned != NULL && PyErr_CheckSignals () == -1)
+    Py_CLEAR (returned);
+  return returned;
+}
+
+/* A call of an Executor: this is on the way of each. */
+static GVariant *
+call_work (GVariant *params,
+           GError  **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *work = native_load_work (params);
+  PyObject *returned = work != NULL ? run_work (work) : NULL;
+  GVariant *result = NULL;
+
+  if (returned != NULL)
+    native_dump (returned, native_python (), TRUE, &result);
+  if (PyErr_Occurred () != NULL)
+    result = describe_exception ();
+  if (PyErr_Occurred () != NULL)
+    native_take_exception (error, NULL, NULL);
+  Py_XDECREF (returned);
+  Py_XDECREF (work);
+  flush ("stdout");
+  flush ("stderr");
+  PyGILState_Release (state);
+  return result;
+}
+
+/* Whether a target is that of an Executor's calls, which only applications in Python send. */
+static gboolean
+is_work (const char *description)
+{
+  return strcmp (description, NATIVE_POOL_CALL) == 0 &&
+         g_strcmp0 (gmp_worker_get_application_runtime (), "python") == 0;
+}
+
 /* An object of PyGObject's, whose methods the library calls, or a result. */
 static GVariant *
 call (GmpHost    *self,
@@ -47,10 +134,16 @@ call (GmpHost    *self,
       GVariant   *params,
       GError    **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = call_method ("call", Py_BuildValue ("(ss)", description, id), error);
-  GObject *object = returned != NULL ? native_pygobject_get_object (returned) : NULL;
+  PyGILState_STATE state;
+  PyObject *returned;
+  GObject *object;
   GVariant *result = NULL;
+
+  if (is_work (description))
+    return call_work (params, error);
+  state = PyGILState_Ensure ();
+  returned = call_method ("call", Py_BuildValue ("(ss)", description, id), error);
+  object = returned != NULL ? native_pygobject_get_object (returned) : NULL;
 
   if (object != NULL)
     {
@@ -122,11 +215,17 @@ prepare (GmpHost    *self G_GNUC_UNUSED,
          GVariant   *params,
          GError    **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *boxed = native_box_variant (params);
-  PyObject *args = boxed != NULL ? Py_BuildValue ("(ssO)", description, id, boxed) : NULL;
-  PyObject *returned = call_method ("prepare", args, error);
-  gboolean result = returned != NULL;
+  PyGILState_STATE state;
+  PyObject *boxed, *args, *returned;
+  gboolean result;
+
+  if (is_work (description))
+    return TRUE;
+  state = PyGILState_Ensure ();
+  boxed = native_box_variant (params);
+  args = boxed != NULL ? Py_BuildValue ("(ssO)", description, id, boxed) : NULL;
+  returned = call_method ("prepare", args, error);
+  result = returned != NULL;
 
   /* A frame that an exception keeps somewhere may keep it, and it may be big. */
   if (boxed != NULL)

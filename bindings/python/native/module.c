@@ -15,21 +15,25 @@ use (PyObject *module G_GNUC_UNUSED,
      PyObject *args,
      PyObject *kwargs)
 {
-  static char *names[] = { (char *) "pickle", (char *) "unpickle", (char *) "dump_other",
-                           (char *) "load_object", (char *) "refuse", (char *) "error",
+  static char *names[] = { (char *) "pickle", (char *) "dumps",
+                           (char *) "unpickle", (char *) "dump_other", (char *) "load_object",
+                           (char *) "refuse", (char *) "error",
                            (char *) "fail", (char *) "complete",
+                           (char *) "end_call", (char *) "fail_call",
                            (char *) "bad_payload", (char *) "find_numpy",
                            (char *) "describe_dtype",
                            (char *) "make_dtype", NULL };
   NativeHelpers *h = &native_helpers;
-  PyObject **all[] = { &h->pickle, &h->unpickle, &h->dump_other, &h->load_object, &h->refuse,
-                       &h->error, &h->fail, &h->complete, &h->bad_payload, &h->find_numpy,
-                       &h->describe_dtype, &h->make_dtype };
+  PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
+                       &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
+                       &h->fail_call, &h->bad_payload, &h->find_numpy, &h->describe_dtype,
+                       &h->make_dtype };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOO:use", names, &h->pickle,
-                                    &h->unpickle, &h->dump_other, &h->load_object, &h->refuse,
-                                    &h->error, &h->fail, &h->complete, &h->bad_payload,
-                                    &h->find_numpy, &h->describe_dtype, &h->make_dtype))
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOO:use", names, &h->pickle,
+                                    &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
+                                    &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
+                                    &h->fail_call, &h->bad_payload, &h->find_numpy,
+                                    &h->describe_dtype, &h->make_dtype))
     return NULL;
   /* For as long as the process lives. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
@@ -287,16 +291,11 @@ PyInit__gmproc (void)
 {
   PyObject *module = PyModule_Create (&definition);
 
-  if (module != NULL &&
-      (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
-       native_shared_memory_init (module) == -1 ||
-       native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
-       native_contexts_init (module) == -1 || native_workers_init () == -1 ||
-       PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
-       PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
-       PyModule_AddObject (module, "CANCELLED",
-                           Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),
-                                          G_IO_ERROR_CANCELLED)) == -1))
-    Py_CLEAR (module);
-  return module;
-}
+  if (module != NULL && (native_variants_init (module) == -1 || native_buffers_init (module) == -1
+      || native_shared_memory_init (module) == -1 || native_objects_init (module) == -1 ||
+      native_applications_init (module) == -1 || native_pools_init (module) == -1 ||
+      native_contexts_init (module) == -1 || native_workers_init () == -1 ||
+      PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
+      PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
+      PyModule_AddObject (module, "CANCELLED", Py_BuildValue ("(si)", g_quark_to_string
+      (G_IO_ERROR), G_IO_ERROR_CANCELLED)) == -1)) Py_CLEAR (module); return module; }

@@ -20,6 +20,7 @@ G_BEGIN_DECLS
 /* What stays in Python, because it is rare or long: set once, by use(). */
 typedef struct {
   PyObject *pickle;      /* (value, has_main) -> (pickle, buffers) */
+  PyObject *dumps;       /* pickle.dumps */
   PyObject *unpickle;    /* pickle.loads */
   PyObject *dump_other;  /* (value, contains_itself) -> Variant */
   PyObject *load_object; /* (name, parts): an object of JavaScript */
@@ -27,6 +28,8 @@ typedef struct {
   PyObject *error;       /* (message, domain, code) -> GError */
   PyObject *fail;        /* (exception, context) -> GError */
   PyObject *complete;    /* (coroutine) -> what it returns */
+  PyObject *end_call;    /* (value) -> what it leads to, of a coroutine */
+  PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
   PyObject *find_numpy;     /* (may_import) -> a capsule of numpy's functions, or None */
   PyObject *describe_dtype; /* (dtype) -> (text, size of an item, whether it has fields) or None */
@@ -34,6 +37,12 @@ typedef struct {
 } NativeHelpers;
 
 extern NativeHelpers native_helpers;
+
+/* The targets of a pool of gmproc.Executor, without the runtime: what a worker does first, and a
+ * call, whose result has the tag of a failure where it raised. */
+#define NATIVE_POOL_SETUP  "gmproc.host:setup"
+#define NATIVE_POOL_CALL   "gmproc.host:call"
+#define NATIVE_POOL_FAILED "gmproc.failed"
 
 /* A buffer or pickle of at most so many bytes is copied where a longer one is referred to: it costs
  * less, and does not keep a block of memory from its next use. */
@@ -192,7 +201,14 @@ PyObject *native_begin_signals  (PyObject   *module,
 PyObject *native_end_signals    (PyObject   *module,
                                  PyObject   *catch);
 
+/* pools.c: pools and their calls. */
+int       native_pools_init     (PyObject   *module);
+
 /* values.c: any value. */
+PyObject *native_python         (void);
+PyObject *native_pickle_parts   (PyObject   *value,
+                                 gboolean    has_main);
+PyObject *native_load_work      (GVariant   *variant);
 gboolean  native_dump           (PyObject   *value,
                                  PyObject   *runtime,
                                  gboolean    has_main,

@@ -50,6 +50,49 @@ dump_simple (PyObject *value)
   return NULL;
 }
 
+static gboolean
+contains (PyObject   *data,
+          const char *word)
+{
+  return memmem (PyBytes_AS_STRING (data), (gsize) PyBytes_GET_SIZE (data), word,
+                 strlen (word)) != NULL;
+}
+
+/* A pickle and its buffers, as the helper makes them; without it where all is simple. */
+PyObject *
+native_pickle_parts (PyObject *value,
+                     gboolean  has_main)
+{
+  static PyObject *names;
+  PyObject *buffers = PyList_New (0);
+  PyObject *append = buffers != NULL ? PyObject_GetAttrString (buffers, "append") : NULL;
+  PyObject *protocol = append != NULL ? PyLong_FromLong (5) : NULL;
+  PyObject *arguments[] = { value, protocol, append };
+  PyObject *data = NULL;
+  PyObject *parts = NULL;
+
+  if (names == NULL)
+    names = Py_BuildValue ("(s)", "buffer_callback");
+  if (protocol != NULL && names != NULL)
+    data = PyObject_Vectorcall (native_helpers.dumps, arguments, 2, names);
+  if (data != NULL && PyList_GET_SIZE (buffers) == 0 &&
+      (has_main || !contains (data, "__main__")) && !contains (data, "multiprocessing.connection"))
+    parts = PyTuple_Pack (2, data, buffers);
+  Py_XDECREF (data);
+  Py_XDECREF (protocol);
+  Py_XDECREF (append);
+  Py_XDECREF (buffers);
+  if (parts != NULL)
+    return parts;
+  PyErr_Clear ();
+  parts = PyObject_CallFunctionObjArgs (native_helpers.pickle, value,
+                                        has_main ? Py_True : Py_False, NULL);
+  if (parts == NULL || PyTuple_Check (parts))
+    return parts;
+  Py_DECREF (parts);
+  return PyErr_Format (PyExc_TypeError, "a pickle and its buffers are needed");
+}
+
 static GVariant *
 dump_pickle (PyObject *value,
              gboolean  has_main)
@@ -63,6 +106,17 @@ dump_pickle (PyObject *value,
     variant = native_wrap ("gmproc.pickle", data, buffers);
   Py_XDECREF (parts);
   return variant;
+}
+
+/* The name of the runtime; a borrowed reference. */
+PyObject *
+native_python (void)
+{
+  static PyObject *name;
+
+  if (name == NULL)
+    name = PyUnicode_InternFromString ("python");
+  return name;
 }
 
 static gboolean
@@ -117,6 +171,28 @@ load_pickle (GVariant *variant)
   Py_DECREF (data);
   Py_DECREF (buffers);
   return value;
+}
+
+/* What is called in a worker of a pool: (function, args, kwargs). */
+PyObject *
+native_load_work (GVariant *variant)
+{
+  PyObject *data, *work;
+
+  if (variant != NULL && native_is_pickle (variant))
+    work = load_pickle (variant);
+  else if (variant != NULL && g_variant_is_of_type (variant, G_VARIANT_TYPE_BYTESTRING))
+    {
+      data = native_bytes_to_read (variant);
+      work = data != NULL ? PyObject_CallOneArg (native_helpers.unpickle, data) : NULL;
+      Py_XDECREF (data);
+    }
+  else
+    return PyErr_Format (PyExc_ValueError, "A call of a pool is a pickle");
+  if (work == NULL || (PyTuple_Check (work) && PyTuple_GET_SIZE (work) == 3))
+    return work;
+  Py_DECREF (work);
+  return PyErr_Format (PyExc_ValueError, "A call of a pool is a function and its arguments");
 }
 
 /* Unpickling can run any code, so what did not come from Python is not looked into. */

@@ -1,0 +1,542 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""An executor for the standard library's interfaces: calls in processes that are kept."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import os
+import threading
+import time
+import weakref
+from concurrent import futures
+
+import _gmproc
+
+from . import _exceptions, _installed, _pickles, _task
+from ._adapters import FAILED_TAG
+from ._application import set_command
+from ._errors import BadPayload, describe_payload_error, make_worker_error, trim
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._options import convert
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, Iterator
+
+_OPTIONS = _gmproc.Pool.list_options()
+
+# Those that have other names here, are given with each call, or are decided here.
+_DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_calls', 'run_timeout',
+            'retries', 'call_priority', 'fresh_modules', 'restart', 'max_restarts',
+            'restart_period', 'resend_requests', 'request_timeout', 'priority'}
+
+#: What is known of a worker: its process, ``'starting'``, ``'idle'`` or ``'running'``, the name of
+#: the function that it executes (or None), and how many seconds it has been so.
+Worker = collections.namedtuple('Worker', 'pid state task seconds')
+
+
+def _describe(function: Any) -> str:
+    name = getattr(function, '__qualname__', None) or type(function).__qualname__
+    return str(name)
+
+
+class Future(futures.Future):
+    """What becomes of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
+
+    # Of the call; None before it is submitted.
+    _gmproc: _gmproc.Call | None = None
+
+    def cancel(self) -> bool:
+        """Cancels the call, also while it is being executed: then its process ends, and no other.
+
+        Returns:
+            False where it is over already.
+        """
+        if self._gmproc is not None and not self.done():
+            self._gmproc.cancel()
+        return self.cancelled()
+
+    def running(self) -> bool:
+        """Whether the call is being executed."""
+        return self.pid is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that executes the call; None where none does."""
+        return self._gmproc.get_pid() if self._gmproc is not None and not self.done() else None
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._look(timeout)
+        try:
+            return super().result(timeout)
+        finally:
+            # As in the base class: break a reference cycle with an exception.
+            self = None  # type: ignore[assignment]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._look(timeout)
+        return super().exception(timeout)
+
+    def _look(self, timeout: float | None) -> None:
+        """Looks for the answer, which most often comes sooner than a thread could be woken."""
+        if self._gmproc is not None and self._state == 'PENDING' and \
+                (timeout is None or timeout > 0):
+            self._gmproc.look()
+
+    def _end_cancelled(self) -> None:
+        super().cancel()
+        self.set_running_or_notify_cancel()
+
+
+def _load_failure(value: _gmproc.Variant) -> BaseException:
+    """What a call has raised."""
+    from concurrent.futures.process import _RemoteTraceback
+
+    text, nodes = _pickles.load(value)
+    exception = _exceptions.load_nodes(nodes) if nodes is not None else None
+    if exception is None:
+        last = text.rstrip().rpartition('\n')[2]
+        exception = make_worker_error(None, None, GError(last, ERROR_DOMAIN, ErrorCode.FAILED))
+    trace = _RemoteTraceback(f'\n"""\n{text}"""')
+    trace.__cause__ = exception.__cause__
+    exception.__cause__ = trace
+    return exception
+
+
+def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
+    """Why a call could not be executed, with what its worker had raised."""
+    from ._died import WorkerDied
+
+    failure: Any = make_worker_error(None, None, error)
+    if type(failure).__name__ == 'WorkerError' and \
+            not error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
+        failure = WorkerDied(error.message, None, error)
+    if report is not None and _gmproc.get_tag(report) == _exceptions.TAG:
+        failure.__cause__ = _exceptions.load(report)
+    return failure
+
+
+class _State:
+    """What an executor, its futures and the C library share: it lives as long as any of them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Condition()
+        self.n_pending = 0
+        self.is_shut = False
+        self.native: Any = None
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.is_shut:
+                raise RuntimeError('cannot schedule new futures after ' +
+                                   ('interpreter shutdown' if _is_exiting else 'shutdown'))
+            self.n_pending += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.n_pending -= 1
+            is_last = self.n_pending == 0 and self.is_shut
+            if is_last:
+                self.lock.notify_all()
+        if is_last:
+            self.close()
+
+    def finish(self, future: Future, value: Any, failure: Any) -> None:
+        """A call is over; in any thread."""
+        try:
+            _settle(future, value, failure)
+        finally:
+            self.leave()
+
+    def report(self, _worker: int, value: _gmproc.Variant) -> None:
+        if _gmproc.get_tag(value) == _task.LOG_TAG:
+            from . import _logs
+
+            _logs.handle(value, _worker)
+
+    def catch(self, exception: BaseException, _context: Any = None) -> None:
+        """What finish or report raises is none of a call's."""
+        import traceback
+
+        traceback.print_exception(type(exception), exception, exception.__traceback__)
+
+    def shut(self, cancel_futures: bool) -> None:
+        with self.lock:
+            self.is_shut = True
+            is_last = self.n_pending == 0
+            native = self.native
+        if cancel_futures and not is_last:
+            native.cancel_waiting()
+        if is_last:
+            self.close()
+
+    def wait(self) -> None:
+        with self.lock:
+            while self.n_pending > 0:
+                self.lock.wait()
+        self.close()
+
+    def close(self) -> None:
+        with self.lock:
+            # The C library has this object for as long as it has the pool.
+            native, self.native = self.native, None
+        if native is not None:
+            native.close()
+
+
+def _settle(future: Future, value: Any, failure: Any) -> None:
+    if failure is None:
+        outcome, error = value, None
+    elif isinstance(failure, tuple):
+        gerror, report, _number = failure
+        if gerror.matches(*_gmproc.CANCELLED):
+            future._end_cancelled()
+            return
+        outcome, error = None, _make_error(gerror, report)
+    elif isinstance(failure, BaseException):
+        outcome, error = None, failure
+    else:
+        outcome, error = None, _load_failure(failure)
+    if error is None:
+        future.set_result(outcome)
+    else:
+        future.set_exception(error)
+
+
+# Those that are there, for the end of the program.
+_states: weakref.WeakSet[_State] = weakref.WeakSet()
+_is_exiting = False
+
+
+def _end_all() -> None:
+    """At the interpreter's end, before threads are joined: what was submitted is executed."""
+    global _is_exiting
+    _is_exiting = True
+    for state in list(_states):
+        state.shut(False)
+    for state in list(_states):
+        state.wait()
+
+
+def _watch_end() -> None:
+    register: Any = getattr(threading, '_register_atexit', None)
+    if register is None:
+        import atexit
+
+        register = atexit.register
+    register(_end_all)
+
+
+_watch_end()
+
+
+class Executor(futures.Executor):
+    """Calls functions in processes that are kept; a ``concurrent.futures.Executor``.
+
+    ::
+
+        with Executor(max_workers=4) as executor:
+            future = executor.submit(pow, 323, 1235)
+            print(future.result())
+            print(list(executor.map(math.sqrt, range(10))))
+
+    It does what ``concurrent.futures.ProcessPoolExecutor`` does. Besides:
+
+    - A call whose process dies fails alone, with a WorkerDied that names it, and the executor goes
+      on; it never breaks.
+    - ``Future.cancel()`` also ends a call that is being executed, and ``Future.pid`` is its
+      process.
+    - Lambdas and closures can be called where cloudpickle is installed.
+    - ``options()`` gives calls a time limit, retries and a priority.
+    - A call on a kept process takes some microseconds, and big arrays come without a copy.
+
+    All methods may be called from any thread. Workers are forked from a process without threads, so
+    there is no ``mp_context``.
+
+    Args: max_workers: how many processes execute calls at the same time; None for one a processor.
+        initializer: called in each process before any call, with ``initargs``. Where it raises, the
+        calls that wait fail with a WorkerDied whose cause is what it raised. max_tasks_per_child:
+        how many calls a process executes before another takes its place; None for any number.
+        idle_timeout: the seconds after which a process ends that has had nothing to do; None for
+        never. import_main: whether workers import the main module. With False it needs no guard,
+        and what is defined in it is sent by value, for which cloudpickle has to be installed.
+        run_timeout: how many seconds a call may be executed; 0 for no limit. retries: how often a
+        call is executed again whose process has died. forward_logs: whether records of Python's
+        logging reach the loggers of this program. fresh_modules: names of installed modules that
+        each worker imports anew. options: those of Workers that limit processes and say how they
+        start and end (``memory_limit``, ``environment``, ``nice`` and so on), and
+        ``recycle_memory``: how many bytes a process may have after a call without being replaced.
+
+    Raises:
+        TypeError, ValueError: for an option that there is not, or a value that it cannot have.
+    """
+
+    def __init__(self, max_workers: int | None = None, *,
+                 initializer: Callable[..., Any] | None = None, initargs: Iterable[Any] = (),
+                 max_tasks_per_child: int | None = None, idle_timeout: float | None = None,
+                 import_main: bool = True, run_timeout: float = 0, retries: int = 0,
+                 forward_logs: bool = True, fresh_modules: Iterable[str] = (),
+                 **options: Any) -> None:
+        self._check(max_workers, initializer, max_tasks_per_child)
+        self._max_workers = max_workers or _count_processors()
+        self._call_options = _check_call_options(run_timeout, retries, 0)
+        self._state = state = _State()
+        state.native = _gmproc.Pool(state.finish, state.report, state.catch, runtime='python')
+        self._set_options(options, max_workers=self._max_workers, idle_timeout=idle_timeout or 0,
+                          max_calls=max_tasks_per_child or 0,
+                          fresh_modules=_installed.choose_fresh(fresh_modules))
+        self._setting = _make_setting(import_main, initializer, initargs, forward_logs)
+        state.native.set_setup(_gmproc.wrap(_task.TAG, self._setting.head,
+                                            [self._setting.initializer]))
+        set_command()
+        _states.add(state)
+        self._finalizer = weakref.finalize(self, state.shut, False)
+        self._finalizer.atexit = False
+
+    @staticmethod
+    def _check(max_workers: Any, initializer: Any, max_tasks_per_child: Any) -> None:
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError('max_workers must be greater than 0')
+        if initializer is not None and not callable(initializer):
+            raise TypeError('initializer must be a callable')
+        if max_tasks_per_child is not None:
+            if not isinstance(max_tasks_per_child, int):
+                raise TypeError('max_tasks_per_child must be an integer')
+            if max_tasks_per_child <= 0:
+                raise ValueError('max_tasks_per_child must be >= 1')
+
+    def _set_options(self, options: dict[str, Any], **decided: Any) -> None:
+        for name, value in options.items():
+            if name not in _OPTIONS or name in _DECIDED:
+                import difflib  # only for those who mistype
+
+                known = [each for each in _OPTIONS if each not in _DECIDED]
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f': did you mean {close[0]!r}?' if close else ''
+                raise TypeError(f'Executor() has no option {name!r}{hint}')
+            self._state.native.set_property(name, convert(name, value, _OPTIONS[name]))
+        for name, value in decided.items():
+            self._state.native.set_property(name, value)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Has a function called in a worker.
+
+        A value that cannot be sent is the future's exception.
+
+        Raises:
+            RuntimeError: the executor was shut down.
+        """
+        return self._submit(fn, args, kwargs, self._call_options)
+
+    def _submit(self, fn: Callable[..., Any], args: Any, kwargs: Any,
+                options: tuple[float, int, int]) -> Future:
+        future = Future()
+        state = self._state
+        state.enter()
+        try:
+            future._gmproc = state.native.submit(future, (fn, args, kwargs or None),
+                                                 self._setting.has_main, _describe(fn), *options)
+        except BadPayload as reason:
+            state.leave()
+            future.set_exception(trim(reason.__cause__ or describe_payload_error(
+                'The call', None, reason)))
+        except BaseException:
+            state.leave()
+            raise
+        return future
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
+            chunksize: int = 1, buffersize: int | None = None) -> Iterator[Any]:
+        """As ``map(fn, *iterables)``, with the calls executed by workers.
+
+        Args:
+            timeout: how many seconds after this call the last result may come.
+            chunksize: how many items are sent together.
+            buffersize: how many results may be outstanding or not yet taken; None for all, which
+                means that the iterables are read at once.
+
+        Raises:
+            TimeoutError: from the iterator, when a result is not there in time.
+            ValueError, TypeError: for a chunksize or buffersize that cannot be.
+        """
+        return _map(self, self._call_options, fn, iterables, timeout, chunksize, buffersize)
+
+    def options(self, *, run_timeout: float | None = None, retries: int | None = None,
+                priority: int = 0) -> CallOptions:
+        """Options of single calls: ``executor.options(run_timeout=5).submit(fn)``.
+
+        Args:
+            run_timeout: how many seconds a call may be executed, time in the queue not included;
+                then it is a WorkerTimeout. 0 is no limit, None that of the executor.
+            retries: how often it is executed again when its process dies; None as the executor.
+            priority: calls with a smaller number come first.
+        """
+        return CallOptions(self, _check_call_options(
+            self._call_options[0] if run_timeout is None else run_timeout,
+            self._call_options[1] if retries is None else retries, priority))
+
+    def resize(self, max_workers: int) -> None:
+        """Changes how many processes execute calls at the same time. Surplus ones end when they
+        have executed what they have."""
+        self._check(max_workers, None, None)
+        self._max_workers = max_workers
+        native = self._state.native
+        if native is not None:
+            native.set_property('max_workers', max_workers)
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The processes that there are now, as Worker: pid, state, task and seconds."""
+        result = []
+        native = self._state.native
+        for _number, pid, is_busy, _call, name, seconds in native.list_workers() if native else ():
+            state = 'starting' if not pid else 'running' if is_busy else 'idle'
+            result.append(Worker(pid or None, state, name or None, seconds))
+        return result
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more calls, and ends the processes when those that were submitted are over.
+
+        Args:
+            wait: whether to return only then.
+            cancel_futures: whether those that are not being executed yet are cancelled.
+        """
+        self._state.shut(cancel_futures)
+        if wait:
+            self._state.wait()
+
+    def kill_workers(self) -> None:
+        """Ends all processes at once, by SIGKILL, and shuts the executor down. Calls that are being
+        executed fail with a WorkerDied, and those that wait are cancelled."""
+        self._end_workers(True)
+
+    def terminate_workers(self) -> None:
+        """As kill_workers(), but processes have ``stop_grace`` and ``kill_grace`` to end."""
+        self._end_workers(False)
+
+    def _end_workers(self, is_hard: bool) -> None:
+        native = self._state.native
+        self._state.shut(True)
+        if native is not None:
+            native.kill(is_hard)
+
+
+class CallOptions:
+    """Calls of an executor with options of their own: what ``Executor.options()`` returns."""
+
+    def __init__(self, executor: Executor, options: tuple[float, int, int]) -> None:
+        self._executor = executor
+        self._options = options
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """As Executor.submit()."""
+        return self._executor._submit(fn, args, kwargs, self._options)
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
+            chunksize: int = 1, buffersize: int | None = None) -> Iterator[Any]:
+        """As Executor.map()."""
+        return _map(self._executor, self._options, fn, iterables, timeout, chunksize, buffersize)
+
+
+def _count_processors() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _check_call_options(run_timeout: Any, retries: Any, priority: Any) -> tuple[float, int, int]:
+    return (convert('run_timeout', run_timeout, _OPTIONS['run_timeout']),
+            convert('retries', retries, _OPTIONS['retries']),
+            convert('priority', priority, _OPTIONS['call_priority']))
+
+
+def _make_setting(import_main: bool, initializer: Any, initargs: Any, forward_logs: bool
+                  ) -> _task.Setting:
+    try:
+        return _task.Setting(import_main, initializer, initargs, forward_logs)
+    except BadPayload as reason:
+        raise describe_payload_error('The initializer', None, reason) from reason.__cause__
+
+
+def _call_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[Any]:
+    return [fn(*args) for args in chunk]
+
+
+def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., Any],
+         iterables: tuple[Iterable[Any], ...], timeout: float | None, chunksize: int,
+         buffersize: int | None) -> Iterator[Any]:
+    if chunksize < 1:
+        raise ValueError('chunksize must be >= 1.')
+    if buffersize is not None and not isinstance(buffersize, int):
+        raise TypeError('buffersize must be an integer or None')
+    if buffersize is not None and buffersize < 1:
+        raise ValueError('buffersize must be None or > 0')
+    end = None if timeout is None else timeout + time.monotonic()
+    calls: Iterator[tuple[Any, Any]] = ((fn, args) for args in zip(*iterables))
+    if chunksize > 1:
+        items = zip(*iterables)
+        chunks = iter(lambda: list(itertools.islice(items, chunksize)), [])
+        calls = ((_call_chunk, (fn, chunk)) for chunk in chunks)
+    pending = collections.deque(executor._submit(function, args, None, options)
+                                for function, args in itertools.islice(calls, buffersize))
+    results = _yield_results(weakref.ref(executor), options, calls, pending, end)
+    return itertools.chain.from_iterable(results) if chunksize > 1 else results
+
+
+def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, int],
+                   calls: Iterator[tuple[Any, Any]], pending: collections.deque[Future],
+                   end: float | None) -> Iterator[Any]:
+    try:
+        while pending:
+            alive = executor()
+            if alive is not None:
+                for function, args in itertools.islice(calls, 1):
+                    pending.append(alive._submit(function, args, None, options))
+            alive = None
+            future = pending.popleft()
+            try:
+                yield future.result(None if end is None else end - time.monotonic())
+            finally:
+                future.cancel()
+                del future
+    finally:
+        for each in pending:
+            each.cancel()
+
+
+_reusable: Executor | None = None
+_reusable_arguments: Any = None
+_reusable_lock = threading.Lock()
+
+
+def get_reusable_executor(max_workers: int | None = None, *, idle_timeout: float | None = 10,
+                          reuse: bool | str = 'auto', kill_workers: bool = False,
+                          **options: Any) -> Executor:
+    """One executor for all of a program: made at the first call, and again where it was shut down
+    or other options are asked for.
+
+    Args:
+        max_workers: as for Executor; the executor that there is takes it over.
+        idle_timeout: the seconds after which a process ends that has had nothing to do.
+        reuse: False makes another in any case; True takes the one that there is, whatever its
+            options.
+        kill_workers: whether calls of the one that is replaced are cut off.
+        options: as for Executor.
+    """
+    global _reusable, _reusable_arguments
+    arguments = dict(options, idle_timeout=idle_timeout)
+    with _reusable_lock:
+        executor = _reusable
+        fits = executor is not None and not executor._state.is_shut and reuse and \
+            (reuse is True or arguments == _reusable_arguments)
+        if executor is not None and not fits and not executor._state.is_shut:
+            if kill_workers:
+                executor.kill_workers()
+            executor.shutdown(wait=True)
+        if executor is None or not fits:
+            executor = _reusable = Executor(max_workers, **arguments)
+            _reusable_arguments = arguments
+        elif max_workers is not None and max_workers != executor._max_workers:
+            executor.resize(max_workers)
+        return executor

@@ -1,0 +1,450 @@
+/* pools.c: the library's pools, and their calls
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* The target of calls that are pickles, which host.c executes. */
+#define TARGET "python:" NATIVE_POOL_CALL
+
+static PyTypeObject *pool_type;
+static PyTypeObject *call_type;
+
+/* What is called for what comes from a pool: for as long as it is there. */
+typedef struct {
+  PyObject *finish; /* (future, value, failure) */
+  PyObject *report; /* (worker, value) */
+  PyObject *catch;  /* (exception, None) */
+} Takers;
+
+/* A call that the program may ask about. */
+typedef struct {
+  PyObject_HEAD
+  GmpPool *pool;
+  GmpPoolCall *call;
+} Call;
+
+/* What has come of a call, for the program: its value and None, or None and why it has failed. */
+static gboolean
+load_outcome (GmpPoolCall *call,
+              PyObject   **value,
+              PyObject   **failure)
+{
+  const GError *error = gmp_pool_call_get_error (call);
+  GVariant *variant = gmp_pool_call_get_value (call);
+  PyObject *tag;
+
+  *value = *failure = NULL;
+  if (error != NULL)
+    {
+      PyObject *boxed = native_box_error (error);
+      PyObject *report = native_box_variant (gmp_pool_call_get_report (call));
+
+      *value = Py_NewRef (Py_None);
+      *failure = Py_BuildValue ("(NNK)", boxed, report,
+                                (unsigned long long) gmp_pool_call_get_number (call));
+      return *failure != NULL;
+    }
+  if (variant != NULL && native_is_pickle (variant))
+    {
+      tag = native_get_tag (variant);
+      if (tag != NULL && PyUnicode_CompareWithASCIIString (tag, NATIVE_POOL_FAILED) == 0)
+        {
+          *value = Py_NewRef (Py_None);
+          *failure = native_box_variant (variant);
+        }
+      Py_XDECREF (tag);
+      if (*failure != NULL)
+        return TRUE;
+    }
+  *value = native_load (variant, native_python ());
+  *failure = Py_NewRef (Py_None);
+  return *value != NULL;
+}
+
+/* A result that cannot be read is a failure too. */
+static void
+finish_one (Takers      *takers,
+            GmpPoolCall *call)
+{
+  PyObject *future = gmp_pool_call_get_user_data (call);
+  PyObject *value, *failure, *args;
+
+  if (!load_outcome (call, &value, &failure))
+    {
+      PyObject *type, *trace;
+
+      Py_XDECREF (value);
+      Py_XDECREF (failure);
+      PyErr_Fetch (&type, &failure, &trace);
+      PyErr_NormalizeException (&type, &failure, &trace);
+      Py_XDECREF (type);
+      Py_XDECREF (trace);
+      value = Py_NewRef (Py_None);
+    }
+  args = PyTuple_Pack (3, future, value, failure);
+  native_call_guarded (takers->finish, args, takers->catch);
+  Py_DECREF (value);
+  Py_XDECREF (failure);
+  Py_DECREF (future);
+}
+
+/* The interpreter may be gone: threads of a pool that was not closed go on until the process ends.
+ * */
+static gboolean
+is_over (void)
+{
+  return !Py_IsInitialized ();
+}
+
+static void
+finished_cb (GmpPoolCall **calls,
+             gsize         n_calls,
+             gpointer      user_data)
+{
+  PyGILState_STATE state;
+  Takers takers;
+
+  if (is_over ())
+    return;
+  state = PyGILState_Ensure ();
+  /* After the last call the pool may be gone, and with it what was taken from there. */
+  takers = *(Takers *) user_data;
+  Py_INCREF (takers.finish);
+  Py_INCREF (takers.catch);
+  for (gsize i = 0; i < n_calls; i++)
+    {
+      finish_one (&takers, calls[i]);
+      gmp_pool_call_unref (calls[i]);
+    }
+  Py_DECREF (takers.finish);
+  Py_DECREF (takers.catch);
+  PyGILState_Release (state);
+}
+
+static void
+reported_cb (guint     worker,
+             GVariant *value,
+             gpointer  user_data)
+{
+  Takers *takers = user_data;
+  PyGILState_STATE state;
+  PyObject *boxed;
+
+  if (is_over ())
+    return;
+  state = PyGILState_Ensure ();
+  boxed = native_box_variant (value);
+  native_call_guarded (takers->report, boxed != NULL ? Py_BuildValue ("(IN)", worker, boxed) : NULL,
+                       takers->catch);
+  PyGILState_Release (state);
+}
+
+static const GmpPoolBinding binding = { finished_cb, reported_cb };
+
+static void
+takers_free (gpointer data)
+{
+  Takers *takers = data;
+  PyGILState_STATE state;
+
+  if (is_over ())
+    return;
+  state = PyGILState_Ensure ();
+  Py_DECREF (takers->finish);
+  Py_DECREF (takers->report);
+  Py_DECREF (takers->catch);
+  PyGILState_Release (state);
+  g_free (takers);
+}
+
+/* Pool. */
+
+static PyObject *
+pool_new (PyTypeObject *type,
+          PyObject     *args,
+          PyObject     *kwargs)
+{
+  PyObject *finish, *report, *catch;
+  Takers *takers;
+  GObject *pool;
+
+  if (!PyArg_ParseTuple (args, "OOO:Pool", &finish, &report, &catch))
+    return NULL;
+  pool = native_object_make (GMP_TYPE_POOL, kwargs);
+  if (pool == NULL)
+    return NULL;
+  takers = g_new (Takers, 1);
+  *takers = (Takers) { Py_NewRef (finish), Py_NewRef (report), Py_NewRef (catch) };
+  g_object_set_data_full (pool, "gmproc-takers", takers, takers_free);
+  gmp_pool_set_binding (GMP_POOL (pool), &binding, takers);
+  return native_object_new (type, pool);
+}
+
+static PyObject *
+pool_list_options (PyObject *type G_GNUC_UNUSED,
+                   PyObject *unused G_GNUC_UNUSED)
+{
+  return native_list_options (GMP_TYPE_POOL);
+}
+
+/* The pickle of a call, (function, args, kwargs), as a GVariant: bytes, where it has no buffers. */
+static GVariant *
+dump_call (PyObject *work,
+           gboolean  has_main)
+{
+  PyObject *parts = native_pickle_parts (work, has_main);
+  PyObject *data, *buffers;
+  GVariant *variant = NULL;
+
+  if (parts == NULL)
+    return NULL;
+  data = PyTuple_GET_ITEM (parts, 0);
+  buffers = PyTuple_GET_ITEM (parts, 1);
+  if (PyList_GET_SIZE (buffers) > 0)
+    {
+      variant = native_wrap (NATIVE_POOL_CALL, data, buffers);
+    }
+  else
+    {
+      variant = native_bytes_new (data);
+      if (variant != NULL)
+        g_variant_ref_sink (variant);
+    }
+  Py_DECREF (parts);
+  return variant;
+}
+
+static PyObject *
+call_box (GmpPool     *pool,
+          GmpPoolCall *call)
+{
+  Call *self = (Call *) call_type->tp_alloc (call_type, 0);
+
+  if (self == NULL)
+    {
+      gmp_pool_call_unref (call);
+      return NULL;
+    }
+  self->pool = g_object_ref (pool);
+  self->call = call;
+  return (PyObject *) self;
+}
+
+/* (future, work, has_main, name, run_timeout, retries, priority): calls @work's function in a
+ * worker, and gives what comes of it to finish(future, ...). Returns a Call. */
+static PyObject *
+pool_submit (PyObject        *self,
+             PyObject *const *args,
+             Py_ssize_t       n_args)
+{
+  GmpPool *pool = native_object_get (self);
+  GmpPoolCallOptions options = { NULL, 0, 0, 0 };
+  g_autoptr (GVariant) params = NULL;
+  GmpPoolCall *call;
+  GError *error = NULL;
+
+  if (n_args != 7)
+    return PyErr_Format (PyExc_TypeError, "submit() takes 7 arguments");
+  options.name = PyUnicode_AsUTF8 (args[3]);
+  options.run_timeout = PyFloat_AsDouble (args[4]);
+  options.retries = (guint) PyLong_AsUnsignedLong (args[5]);
+  options.priority = (int) PyLong_AsLong (args[6]);
+  if (PyErr_Occurred () != NULL)
+    return NULL;
+  params = dump_call (args[1], PyObject_IsTrue (args[2]));
+  if (params == NULL)
+    return NULL;
+  /* What is small is there at once; else a ring has to be waited for, which others may hold. */
+  Py_INCREF (args[0]);
+  Py_BEGIN_ALLOW_THREADS
+  call = gmp_pool_submit (pool, TARGET, params, &options, args[0], &error);
+  Py_END_ALLOW_THREADS
+  if (call != NULL)
+    return call_box (pool, call);
+  Py_DECREF (args[0]);
+  return native_raise (error);
+}
+
+static PyObject *
+pool_set_setup (PyObject *self,
+                PyObject *boxed)
+{
+  g_autoptr (GVariant) params = NULL;
+  GError *error = NULL;
+
+  if (!native_get_params (boxed, &params))
+    return NULL;
+  if (!gmp_pool_set_initializer_target (native_object_get (self), "python:" NATIVE_POOL_SETUP,
+                                        params, &error))
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+pool_cancel_waiting (PyObject *self,
+                     PyObject *unused G_GNUC_UNUSED)
+{
+  GmpPool *pool = native_object_get (self);
+
+  Py_BEGIN_ALLOW_THREADS
+  gmp_pool_cancel_waiting (pool);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+pool_kill (PyObject *self,
+           PyObject *is_hard)
+{
+  GmpPool *pool = native_object_get (self);
+  gboolean hard = PyObject_IsTrue (is_hard) == 1;
+
+  Py_BEGIN_ALLOW_THREADS
+  gmp_pool_kill (pool, hard);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+pool_close (PyObject *self,
+            PyObject *unused G_GNUC_UNUSED)
+{
+  GmpPool *pool = native_object_get (self);
+
+  Py_BEGIN_ALLOW_THREADS
+  gmp_pool_close (pool);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+static PyObject *
+pool_list_workers (PyObject *self,
+                   PyObject *unused G_GNUC_UNUSED)
+{
+  g_autoptr (GVariant) workers = g_variant_ref_sink (
+    gmp_pool_list_workers (native_object_get (self)));
+
+  return native_load_natural (workers);
+}
+
+static PyMethodDef pool_methods[] = {
+  { "list_options", pool_list_options, METH_NOARGS | METH_CLASS, NULL },
+  { "submit", (PyCFunction) (gpointer) pool_submit, METH_FASTCALL, NULL },
+  { "set_setup", pool_set_setup, METH_O, NULL },
+  { "cancel_waiting", pool_cancel_waiting, METH_NOARGS, NULL },
+  { "kill", pool_kill, METH_O, NULL },
+  { "close", pool_close, METH_NOARGS, NULL },
+  { "list_workers", pool_list_workers, METH_NOARGS, NULL },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot pool_slots[] = {
+  { Py_tp_new, pool_new },
+  { Py_tp_methods, pool_methods },
+  { Py_tp_doc, (gpointer) "Gmp.Pool." },
+  { 0, NULL }
+};
+
+static PyType_Spec pool_spec = {
+  .name = "_gmproc.Pool",
+  .flags = Py_TPFLAGS_DEFAULT,
+  .slots = pool_slots,
+};
+
+/* Call. */
+
+static void
+call_dealloc (PyObject *object)
+{
+  PyTypeObject *type = Py_TYPE (object);
+  Call *self = (Call *) object;
+
+  if (self->call != NULL)
+    gmp_pool_call_unref (self->call);
+  if (self->pool != NULL)
+    {
+      Py_BEGIN_ALLOW_THREADS
+      g_object_unref (self->pool);
+      Py_END_ALLOW_THREADS
+    }
+  type->tp_free (object);
+  Py_DECREF (type);
+}
+
+/* Looks for the answer, for as long as that is worth it. */
+static PyObject *
+call_look (PyObject *object,
+           PyObject *unused G_GNUC_UNUSED)
+{
+  Call *self = (Call *) object;
+  gboolean result;
+
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_pool_look_for (self->pool, self->call);
+  Py_END_ALLOW_THREADS
+  return PyBool_FromLong (result);
+}
+
+/* Whether it was not over yet, and now is. */
+static PyObject *
+call_cancel (PyObject *object,
+             PyObject *unused G_GNUC_UNUSED)
+{
+  Call *self = (Call *) object;
+  gboolean result;
+
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_pool_cancel_call (self->pool, self->call);
+  Py_END_ALLOW_THREADS
+  return PyBool_FromLong (result);
+}
+
+/* The process that executes it, or None. */
+static PyObject *
+call_get_pid (PyObject *object,
+              PyObject *unused G_GNUC_UNUSED)
+{
+  Call *self = (Call *) object;
+  int pid;
+
+  Py_BEGIN_ALLOW_THREADS
+  pid = gmp_pool_get_call_pid (self->pool, self->call);
+  Py_END_ALLOW_THREADS
+  if (pid == 0)
+    Py_RETURN_NONE;
+  return PyLong_FromLong (pid);
+}
+
+static PyMethodDef call_methods[] = {
+  { "look", call_look, METH_NOARGS, NULL },
+  { "cancel", call_cancel, METH_NOARGS, NULL },
+  { "get_pid", call_get_pid, METH_NOARGS, NULL },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot call_slots[] = {
+  { Py_tp_new, native_refuse_new },
+  { Py_tp_dealloc, call_dealloc },
+  { Py_tp_methods, call_methods },
+  { Py_tp_doc, (gpointer) "A call of a Pool." },
+  { 0, NULL }
+};
+
+static PyType_Spec call_spec = {
+  .name = "_gmproc.Call",
+  .basicsize = sizeof (Call),
+  .flags = Py_TPFLAGS_DEFAULT,
+  .slots = call_slots,
+};
+
+int
+native_pools_init (PyObject *module)
+{
+  pool_type = native_object_type_new (module, &pool_spec, NULL);
+  call_type = (PyTypeObject *) PyType_FromSpec (&call_spec);
+  return pool_type != NULL && call_type != NULL && PyModule_AddType (module, call_type) == 0 ? 0
+                                                                                             : -1;
+}

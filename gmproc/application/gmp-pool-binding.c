@@ -1,0 +1,180 @@
+/* gmp-pool-binding.c: calls of a pool without GTask and main contexts, for bindings
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "application/gmp-pool-private.h"
+
+/* Before the first call: who takes the calls of gmp_pool_submit(). @binding is static. */
+void
+gmp_pool_set_binding (GmpPool              *self,
+                      const GmpPoolBinding *binding,
+                      gpointer              user_data)
+{
+  self->binding = binding;
+  self->binding_data = user_data;
+}
+
+/* Takes @params over where it is floating. Returns the call, which the binding is given back when
+ * it is over; that may be before this returns. The caller releases its own reference. */
+GmpPoolCall *
+gmp_pool_submit (GmpPool                  *self,
+                 const char               *target,
+                 GVariant                 *params,
+                 const GmpPoolCallOptions *options,
+                 gpointer                  user_data,
+                 GError                  **error)
+{
+  GmpDispatcher *dispatcher = gmp_pool_get_dispatcher (self, error);
+  g_autoptr (GVariant) own = params != NULL ? g_variant_ref_sink (params) : NULL;
+  GmpPoolCall *call;
+
+  if (dispatcher == NULL)
+    return NULL;
+  call = gmp_pool_call_new (g_intern_string (target), own);
+  call->name = g_strdup (options->name);
+  call->run_timeout = options->run_timeout;
+  call->retries = options->retries;
+  call->priority = options->priority;
+  call->is_of_binding = TRUE;
+  call->user_data = user_data;
+  gmp_dispatcher_submit (dispatcher, call);
+  /* What waits no longer refers to memory of the caller, who may change it after this. */
+  if (own != NULL && call->state == GMP_POOL_CALL_WAITING)
+    g_variant_get_data (own);
+  return call;
+}
+
+/* Gives those of @calls that are a binding's to it, and leaves the others. */
+void
+gmp_pool_give_to_binding (GmpPool *self,
+                          GQueue  *calls)
+{
+  g_autoptr (GPtrArray) given = g_ptr_array_sized_new (calls->length);
+  GList *next;
+
+  for (GList *link = calls->head; link != NULL; link = next)
+    {
+      next = link->next;
+      if (!((GmpPoolCall *) link->data)->is_of_binding)
+        continue;
+      g_queue_unlink (calls, link);
+      g_ptr_array_add (given, link->data);
+    }
+  if (given->len > 0)
+    self->binding->finished ((GmpPoolCall **) given->pdata, given->len, self->binding_data);
+}
+
+static GmpDispatcher *
+peek_dispatcher (GmpPool *self)
+{
+  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
+
+  return dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher) ? dispatcher : NULL;
+}
+
+/* Looks for the answer to @call, for as long as that is worth it. Returns whether it is over. */
+gboolean
+gmp_pool_look_for (GmpPool     *self,
+                   GmpPoolCall *call)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  return dispatcher != NULL && gmp_dispatcher_spin (dispatcher, call);
+}
+
+/* Whether @call was not over yet, and now is. */
+gboolean
+gmp_pool_cancel_call (GmpPool     *self,
+                      GmpPoolCall *call)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  return dispatcher != NULL && gmp_dispatcher_cancel (dispatcher, call);
+}
+
+/* Cancels all calls that are not being executed. */
+void
+gmp_pool_cancel_waiting (GmpPool *self)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  if (dispatcher != NULL)
+    gmp_dispatcher_cancel_waiting (dispatcher);
+}
+
+/* Ends all processes, with SIGKILL where @is_hard. The calls that they execute fail. */
+void
+gmp_pool_kill (GmpPool *self,
+               gboolean is_hard)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  if (dispatcher != NULL)
+    gmp_dispatcher_kill (dispatcher,
+                         is_hard ? GMP_DISPATCHER_KILL_HARD : GMP_DISPATCHER_KILL_SOFT);
+}
+
+/* The process that executes @call; 0 where none does. */
+int
+gmp_pool_get_call_pid (GmpPool     *self,
+                       GmpPoolCall *call)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  return dispatcher != NULL ? gmp_dispatcher_find_pid (dispatcher, call) : 0;
+}
+
+/* An a(uibtsd): the workers' numbers and pids, whether they execute a call, its number and name,
+ * and the seconds since they have begun it, or have had nothing to do. Floating. */
+GVariant *
+gmp_pool_list_workers (GmpPool *self)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+  g_autoptr (GArray) workers = NULL;
+  GVariantBuilder builder;
+
+  if (dispatcher != NULL)
+    workers = gmp_dispatcher_list_workers (dispatcher);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(uibtsd)"));
+  for (guint i = 0; workers != NULL && i < workers->len; i++)
+    {
+      const GmpDispatcherWorker *each = &g_array_index (workers, GmpDispatcherWorker, i);
+
+      g_variant_builder_add (&builder, "(uibtsd)", each->number, each->pid, each->is_busy,
+                             each->call, each->name != NULL ? each->name : "", each->seconds);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+gpointer
+gmp_pool_call_get_user_data (GmpPoolCall *self)
+{
+  return self->user_data;
+}
+
+GVariant *
+gmp_pool_call_get_value (GmpPoolCall *self)
+{
+  return self->value;
+}
+
+const GError *
+gmp_pool_call_get_error (GmpPoolCall *self)
+{
+  return self->error;
+}
+
+/* What the worker has reported last that failed with the call. */
+GVariant *
+gmp_pool_call_get_report (GmpPoolCall *self)
+{
+  return self->report;
+}
+
+guint64
+gmp_pool_call_get_number (GmpPoolCall *self)
+{
+  return self->number;
+}

@@ -1,0 +1,66 @@
+/* gmp-pool-binding.h: calls of a pool without GTask and main contexts, for bindings
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-pool.h"
+
+G_BEGIN_DECLS
+
+#ifndef __GI_SCANNER__
+
+typedef struct _GmpPoolCall GmpPoolCall;
+
+/* Called in any thread, without locks. */
+typedef struct {
+  /* Takes over @calls, which are over, each with a reference. */
+  void (*finished) (GmpPoolCall **calls,
+                    gsize         n_calls,
+                    gpointer      user_data);
+  /* A worker has called gmp_worker_report(). */
+  void (*reported) (guint         worker,
+                    GVariant     *value,
+                    gpointer      user_data);
+} GmpPoolBinding;
+
+/* What counts for one call in place of the pool's properties. */
+typedef struct {
+  const char *name;   /* (nullable): of the function, for errors */
+  double run_timeout; /* in seconds; 0: none */
+  guint retries;
+  int priority;
+} GmpPoolCallOptions;
+
+GMP_PUBLIC void          gmp_pool_set_binding        (GmpPool                  *self,
+                                                      const GmpPoolBinding     *binding,
+                                                      gpointer                  user_data);
+GMP_PUBLIC GmpPoolCall  *gmp_pool_submit             (GmpPool                  *self,
+                                                      const char               *target,
+                                                      GVariant                 *params,
+                                                      const GmpPoolCallOptions *options,
+                                                      gpointer                  user_data,
+                                                      GError                  **error);
+GMP_PUBLIC gboolean      gmp_pool_look_for           (GmpPool                  *self,
+                                                      GmpPoolCall              *call);
+GMP_PUBLIC gboolean      gmp_pool_cancel_call        (GmpPool                  *self,
+                                                      GmpPoolCall              *call);
+GMP_PUBLIC void          gmp_pool_cancel_waiting     (GmpPool                  *self);
+GMP_PUBLIC void          gmp_pool_kill               (GmpPool                  *self,
+                                                      gboolean                  is_hard);
+GMP_PUBLIC int           gmp_pool_get_call_pid       (GmpPool                  *self,
+                                                      GmpPoolCall              *call);
+GMP_PUBLIC GVariant     *gmp_pool_list_workers       (GmpPool                  *self);
+
+GMP_PUBLIC gpointer      gmp_pool_call_get_user_data (GmpPoolCall *self);
+GMP_PUBLIC GVariant     *gmp_pool_call_get_value     (GmpPoolCall *self);
+GMP_PUBLIC const GError *gmp_pool_call_get_error     (GmpPoolCall *self);
+GMP_PUBLIC GVariant     *gmp_pool_call_get_report    (GmpPoolCall *self);
+GMP_PUBLIC guint64       gmp_pool_call_get_number    (GmpPoolCall *self);
+GMP_PUBLIC void          gmp_pool_call_unref         (GmpPoolCall *self);
+
+#endif
+
+G_END_DECLS

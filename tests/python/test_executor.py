@@ -1,0 +1,429 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""gmproc.Executor: calls in kept processes."""
+
+import asyncio
+import concurrent.futures
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import weakref
+
+import pytest
+
+import gmproc
+from gmproc import Executor
+
+
+def add(a, b=1):
+    return a + b
+
+
+def get_pid(*_args):
+    return os.getpid()
+
+
+def fail(text):
+    try:
+        raise KeyError('first')
+    except KeyError as error:
+        raise ValueError(text) from error
+
+
+class Unpicklable(Exception):
+    def __init__(self, lock):
+        super().__init__('has a lock')
+        self.lock = lock
+
+
+def fail_unpicklable():
+    raise Unpicklable(threading.Lock())
+
+
+def exit_with(status):
+    os._exit(status)
+
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_once(path):
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return True
+    kill()
+
+
+def wait_for(path):
+    with open(path) as fifo:
+        return fifo.read()
+
+
+def get_lock():
+    return threading.Lock()
+
+
+initialized = None
+
+
+def initialize(value):
+    global initialized
+    initialized = value
+
+
+def get_initialized():
+    return initialized
+
+
+def fail_to_initialize():
+    raise ZeroDivisionError('no start')
+
+
+def use_inside(n):
+    with Executor(1) as executor:
+        return executor.submit(add, n).result()
+
+
+async def add_later(a):
+    await asyncio.sleep(0)
+    return a + 1
+
+
+@pytest.fixture
+def executor():
+    with Executor(2, stop_grace=0, kill_grace=0.1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    path = tmp_path / 'fifo'
+    os.mkfifo(path)
+    return str(path)
+
+
+def test_values(executor):
+    assert executor.submit(add, 1, b=2).result() == 3
+    assert executor.submit(len, 'x' * 100_000).result() == 100_000
+    assert executor.submit(print).result() is None
+    assert executor.submit(add_later, 1).result() == 2
+    assert list(executor.map(add, range(5), range(5))) == [0, 2, 4, 6, 8]
+    assert list(executor.map(add, range(100), chunksize=7)) == list(range(1, 101))
+    assert executor.submit(get_pid).result() != os.getpid()
+
+
+def test_future_is_of_the_standard_library(executor):
+    futures = [executor.submit(add, n) for n in range(20)]
+    assert all(isinstance(each, concurrent.futures.Future) for each in futures)
+    assert {each.result() for each in concurrent.futures.as_completed(futures)} == \
+        set(range(1, 21))
+    done, others = concurrent.futures.wait([executor.submit(add, 1)])
+    assert len(done) == 1 and not others
+
+
+def test_exceptions(executor):
+    future = executor.submit(fail, 'second')
+    with pytest.raises(ValueError, match='second') as caught:
+        future.result()
+    assert 'in fail' in str(caught.value.__cause__)
+    assert "KeyError: 'first'" in str(caught.value.__cause__)
+    assert isinstance(future.exception(), ValueError)
+    with pytest.raises(Unpicklable, match='has a lock'):
+        executor.submit(fail_unpicklable).result()
+    with pytest.raises(SystemExit):
+        executor.submit(sys.exit, 3).result()
+    with pytest.raises(TypeError, match='pickle'):
+        executor.submit(add, threading.Lock()).result()
+    with pytest.raises(TypeError, match='pickle'):
+        executor.submit(get_lock).result()
+    assert executor.submit(add, 1).result() == 2
+
+
+def test_a_death_is_that_of_one_call(executor):
+    dead = executor.submit(kill)
+    others = [executor.submit(add, n) for n in range(100)]
+    with pytest.raises(gmproc.WorkerDied, match=r'Call \d+ \(kill\): .* signal 9') as caught:
+        dead.result()
+    assert isinstance(caught.value, concurrent.futures.process.BrokenProcessPool)
+    assert [each.result() for each in others] == list(range(1, 101))
+    with pytest.raises(gmproc.WorkerDied, match='status 3'):
+        executor.submit(exit_with, 3).result()
+    assert executor.submit(add, 1).result() == 2
+
+
+def test_options_of_calls(executor, tmp_path):
+    with pytest.raises(gmproc.WorkerTimeout, match='sleep'):
+        executor.options(run_timeout=0.05).submit(time.sleep, 60).result()
+    path = str(tmp_path / 'once')
+    assert executor.options(retries=1).submit(kill_once, path).result() is True
+    assert list(executor.options(run_timeout=60).map(add, [1, 2])) == [2, 3]
+    with pytest.raises(ValueError, match='retries'):
+        executor.options(retries=-1)
+
+
+def test_priorities(fifo, tmp_path):
+    with Executor(1) as executor:
+        order = []
+        first = executor.submit(wait_for, fifo)
+        while not first.running():
+            pass
+        for name, priority in [('a', 0), ('b', 5), ('c', -5)]:
+            future = executor.options(priority=priority).submit(get_pid)
+            future.add_done_callback(lambda _, name=name: order.append(name))
+        with open(fifo, 'w') as file:
+            file.write('go')
+        assert first.result() == 'go'
+    assert order == ['c', 'a', 'b']
+
+
+def test_cancel(executor, fifo):
+    running = [executor.submit(time.sleep, 60) for _ in range(2)]
+    waiting = executor.submit(add, 1)
+    last = executor.submit(add, 2)
+    while not all(each.running() for each in running):
+        pass
+    assert not waiting.running()
+    pids = {each.pid for each in running}
+    assert {each.pid for each in executor.workers} == pids
+    assert all(each.state == 'running' and each.task == 'sleep' for each in executor.workers)
+    assert waiting.cancel() and waiting.cancelled() and waiting.done()
+    assert running[0].cancel()
+    with pytest.raises(concurrent.futures.CancelledError):
+        running[0].result()
+    assert last.result() == 3
+    assert running[1].running() and running[1].pid in pids
+    assert running[1].cancel()
+    assert not last.cancel()
+    assert concurrent.futures.wait(running, timeout=1).not_done == set()
+
+
+def test_initializer():
+    with Executor(1, initializer=initialize, initargs=(5,)) as executor:
+        assert executor.submit(get_initialized).result() == 5
+    with Executor(1, initializer=fail_to_initialize) as executor:
+        futures = [executor.submit(add, n) for n in range(3)]
+        for each in futures:
+            with pytest.raises(gmproc.WorkerDied, match='no start') as caught:
+                each.result()
+            assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_recycling():
+    with Executor(1, max_tasks_per_child=2) as executor:
+        pids = [executor.submit(get_pid).result() for _ in range(6)]
+        assert len(set(pids)) == 3
+    with Executor(1, idle_timeout=0.01) as executor:
+        pid = executor.submit(get_pid).result()
+        while executor.workers:
+            time.sleep(0.001)
+        assert executor.submit(get_pid).result() != pid
+
+
+def test_resize(fifo):
+    with Executor(1) as executor:
+        first = executor.submit(wait_for, fifo)
+        executor.resize(2)
+        assert executor.submit(add, 1).result() == 2
+        with open(fifo, 'w') as file:
+            file.write('go')
+        assert first.result() == 'go'
+
+
+def test_lambdas(executor):
+    pytest.importorskip('cloudpickle')
+    n = 5
+    assert executor.submit(lambda x: x * n, 3).result() == 15
+
+
+def test_from_threads_and_callbacks(executor):
+    results = []
+
+    def submit_often():
+        results.extend(executor.submit(add, n).result() for n in range(50))
+
+    threads = [threading.Thread(target=submit_often) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(results) == sorted(list(range(1, 51)) * 4)
+    chained = concurrent.futures.Future()
+    executor.submit(add, 1).add_done_callback(
+        lambda future: executor.submit(add, future.result()).add_done_callback(
+            lambda last: chained.set_result(last.result())))
+    assert chained.result(60) == 3
+
+
+def test_asyncio(executor):
+    async def main():
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(loop.run_in_executor(executor, add, n) for n in range(50)))
+    assert asyncio.run(main()) == list(range(1, 51))
+
+
+def test_inside_workers(executor):
+    assert [each.result() for each in [executor.submit(use_inside, n) for n in range(2)]] == [1, 2]
+
+
+def test_map(executor):
+    taken = []
+
+    def count():
+        for n in range(100):
+            taken.append(n)
+            yield n
+
+    results = executor.map(add, count(), buffersize=3)
+    assert next(results) == 1
+    assert len(taken) <= 5
+    assert list(results) == list(range(2, 101))
+    with pytest.raises(TimeoutError):
+        list(executor.map(time.sleep, [60], timeout=0.01))
+    with pytest.raises(ValueError):
+        executor.map(add, [1], chunksize=0)
+
+
+def test_thousands(executor):
+    futures = [executor.submit(add, n) for n in range(5000)]
+    assert [each.result() for each in futures] == list(range(1, 5001))
+
+
+def test_arrays(executor):
+    numpy = pytest.importorskip('numpy')
+    array = numpy.arange(100_000, dtype=float)
+    result = executor.submit(numpy.negative, array).result()
+    assert (result == -array).all()
+    futures = []
+    for n in range(20):
+        array[:] = n
+        futures.append(executor.submit(numpy.sum, array))
+    # What is submitted is what was there then.
+    assert [each.result() for each in futures] == [100_000 * n for n in range(20)]
+
+
+def test_shutdown(fifo):
+    executor = Executor(1)
+    first = executor.submit(wait_for, fifo)
+    while not first.running():
+        pass
+    waiting = executor.submit(add, 1)
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert waiting.cancelled()
+    with pytest.raises(RuntimeError, match='after shutdown'):
+        executor.submit(add, 1)
+    with open(fifo, 'w') as file:
+        file.write('go')
+    assert first.result() == 'go'
+    executor.shutdown()
+    assert executor.workers == []
+
+
+def test_kill_workers():
+    for method in 'kill_workers', 'terminate_workers':
+        executor = Executor(1)
+        running = executor.submit(time.sleep, 60)
+        while not running.running():
+            pass
+        waiting = executor.submit(add, 1)
+        getattr(executor, method)()
+        with pytest.raises(gmproc.WorkerDied):
+            running.result()
+        assert waiting.cancelled()
+        executor.shutdown()
+
+
+def test_dropped():
+    executor = Executor(1)
+    future = executor.submit(add, 1)
+    pid = executor.submit(get_pid).result()
+    reference = weakref.ref(executor)
+    del executor
+    gc.collect()
+    assert reference() is None
+    assert future.result() == 2
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.001)
+
+
+def run_program(text, **options):
+    return subprocess.run([sys.executable, '-c', textwrap.dedent(text)], capture_output=True,
+                          text=True, timeout=60, **options)
+
+
+def test_left_at_exit():
+    # What was submitted is executed, and nobody has to call shutdown.
+    done = run_program('''
+        from gmproc import Executor
+        executor = Executor(2)
+        futures = [executor.submit(print, n) for n in range(20)]
+    ''')
+    assert done.stderr == ''
+    assert sorted(int(line) for line in done.stdout.split()) == list(range(20))
+
+
+def test_forked():
+    done = run_program('''
+        import os
+        from gmproc import Executor
+        executor = Executor(1)
+        print(executor.submit(abs, -1).result(), flush=True)
+        pid = os.fork()
+        if pid == 0:
+            with Executor(1) as other:
+                print(other.submit(abs, -2).result(), flush=True)
+            os._exit(0)
+        os.waitpid(pid, 0)
+        print(executor.submit(abs, -3).result())
+    ''')
+    assert (done.stdout.split(), done.stderr) == (['1', '2', '3'], '')
+
+
+def test_interrupted():
+    done = run_program('''
+        import os, signal, threading, time
+        from gmproc import Executor
+        with Executor(1) as executor:
+            future = executor.submit(time.sleep, 60)
+            while not future.running():
+                pass
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                future.result()
+            except KeyboardInterrupt:
+                print('interrupted', future.cancel())
+    ''')
+    assert (done.stdout, done.stderr) == ('interrupted True\n', '')
+
+
+def test_reusable():
+    executor = gmproc.get_reusable_executor(1)
+    assert executor.submit(add, 1).result() == 2
+    assert gmproc.get_reusable_executor(2) is executor
+    other = gmproc.get_reusable_executor(2, run_timeout=60)
+    assert other is not executor
+    other.shutdown()
+    assert gmproc.get_reusable_executor(1) is not other
+    gmproc.get_reusable_executor(1).shutdown()
+
+
+def test_bad_options():
+    for options, error in [({'max_workers': 0}, ValueError), ({'initializer': 5}, TypeError),
+                           ({'max_tasks_per_child': 0}, ValueError),
+                           ({'memory_limt': 5}, TypeError), ({'run_timeout': -1}, ValueError)]:
+        with pytest.raises(error):
+            Executor(**options)
+    with pytest.raises(TypeError, match="did you mean 'memory_limit'"):
+        Executor(memory_limt=5)
+
