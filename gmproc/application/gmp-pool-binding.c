@@ -94,7 +94,7 @@ gmp_pool_cancel_call (GmpPool     *self,
   return dispatcher != NULL && gmp_dispatcher_cancel (dispatcher, call);
 }
 
-/* Cancels all calls that are not being executed. */
+/* Cancels all calls that wait for others to be over. */
 void
 gmp_pool_cancel_waiting (GmpPool *self)
 {

@@ -564,17 +564,30 @@ gmp_dispatcher_cancel_later (GmpDispatcher *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* Called without the lock. Cancels all calls that no worker has begun. */
+/* How many calls of the queue do not wait for others, but for workers that are being started. */
+static guint
+count_next (GmpDispatcher *self)
+{
+  guint n_busy = 0;
+
+  for (guint i = 0; i < self->workers->len; i++)
+    n_busy += gmp_pool_worker_is_busy (self->workers->pdata[i]) ? 1 : 0;
+  return gmp_dispatcher_get_limit (self) - MIN (n_busy, gmp_dispatcher_get_limit (self));
+}
+
+/* Called without the lock. Cancels all calls that wait for others to be over. */
 void
 gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
 {
-  GList *link;
-
   g_mutex_lock (&self->lock);
   for (guint i = 0; i < self->workers->len; i++)
     gmp_pool_worker_withdraw (self->workers->pdata[i], &self->queue);
-  while ((link = g_queue_pop_head_link (&self->queue)) != NULL)
-    gmp_dispatcher_finish (self, link->data, make_cancelled_error (link->data));
+  while (self->queue.length > count_next (self))
+    {
+      GmpPoolCall *call = g_queue_pop_tail_link (&self->queue)->data;
+
+      gmp_dispatcher_finish (self, call, make_cancelled_error (call));
+    }
   gmp_dispatcher_unlock (self);
 }
 

@@ -484,6 +484,15 @@ def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., 
     return itertools.chain.from_iterable(results) if chunksize > 1 else results
 
 
+def _take_result(future: Future, end: float | None) -> Any:
+    """The result, which the future does not keep alive after this."""
+    try:
+        return future.result(None if end is None else end - time.monotonic())
+    finally:
+        future.cancel()
+        del future
+
+
 def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, int],
                    calls: Iterator[tuple[Any, Any]], pending: collections.deque[Future],
                    end: float | None) -> Iterator[Any]:
@@ -494,12 +503,7 @@ def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, i
                 for function, args in itertools.islice(calls, 1):
                     pending.append(alive._submit(function, args, None, options))
             alive = None
-            future = pending.popleft()
-            try:
-                yield future.result(None if end is None else end - time.monotonic())
-            finally:
-                future.cancel()
-                del future
+            yield _take_result(pending.popleft(), end)
     finally:
         for each in pending:
             each.cancel()
