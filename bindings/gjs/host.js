@@ -5,6 +5,7 @@
  */
 
 import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import System from 'system';
 
@@ -99,7 +100,36 @@ function register(type) {
     if (Object.hasOwn(type, '$gtype'))
         return;
     register(Object.getPrototypeOf(type));
+    // A kept process may have had a class of this name from another module.
+    if (!Object.hasOwn(type, GObject.GTypeName) &&
+        GObject.type_from_name(`Gjs_${type.name}`) !== null)
+        type[GObject.GTypeName] = `Gjs_${type.name}_${GLib.uuid_string_random()}`;
     GObject.registerClass(type);
+}
+
+function is_generator(value) {
+    return ['[object Generator]', '[object AsyncGenerator]'].includes(
+        Object.prototype.toString.call(value));
+}
+
+// Each value of a generator is a turn's result. What it returns, or else its last value, is the
+// worker's.
+function run_turns(generator) {
+    let last = null;
+
+    try {
+        for (;;) {
+            const {value, done} = settle(generator.next());
+
+            if (done)
+                return pack_for_application(value) ?? last;
+            last = pack_for_application(value);
+            Gmp.Worker.report_turn(last);
+        }
+    } finally {
+        // If a turn cannot be sent, the generator's own "finally" runs.
+        settle(generator.return());
+    }
 }
 
 class Host extends Gmp.Host {
@@ -118,7 +148,10 @@ class Host extends Gmp.Host {
         }
         if (typeof value !== 'function')
             throw not_found(`${place} is no function`);
-        return pack_for_application(settle(value(Gmp.unpack(params))));
+
+        const result = settle(value(Gmp.unpack(params)));
+
+        return is_generator(result) ? run_turns(result) : pack_for_application(result);
     }
 
     vfunc_build(_description, id) {

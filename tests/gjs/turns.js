@@ -8,7 +8,8 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
-import {assert, equal, is_error, run_tests, test, thrown} from './harness.js';
+import {assert, equal, is_error, no_children, run_tests, test, thrown} from './harness.js';
+import * as functions from './functions.js';
 
 const is_program = Gmp.init(import.meta);
 
@@ -264,6 +265,77 @@ test('death-and-cancel', async () => {
     is_error(await thrown(() => workers.run_async([2], cancellable)), Gio.IOErrorEnum,
         Gio.IOErrorEnum.CANCELLED);
 });
+
+export function* count(n) {
+    for (let i = 1; i <= n; i++)
+        yield i;
+    return n > 2 ? {counted: n} : undefined;
+}
+
+export async function* count_later(folder) {
+    try {
+        for (let i = 1; ; i++) {
+            await null;
+            yield [i];
+        }
+    } finally {
+        GLib.mkdir_with_parents(`${folder}/ended`, 0o700);
+    }
+}
+
+export function* fail_after_one() {
+    yield 1;
+    throw new RangeError('no more');
+}
+
+test('generators', async () => {
+    const workers = new Gmp.Workers();
+    const turns = [];
+
+    workers.connect('turn', (_workers, id, value) => turns.push([id, Gmp.unpack(value)]));
+    workers.add(1, count, 3);
+    workers.add(2, count, 2);
+    workers.add(3, count, 0);
+    equal(new Map([...await workers.run_async()].sort()),
+        new Map([[1, {counted: 3}], [2, 2], [3, null]]));
+    equal(turns.sort(), [[1, 1], [1, 2], [1, 3], [2, 1], [2, 2]]);
+    workers.add(4, fail_after_one);
+    is_error(await thrown(() => workers.run([4])), Gmp.Error, Gmp.Error.FAILED,
+        'RangeError: no more');
+});
+
+test('generator-ends', async () => {
+    const folder = GLib.dir_make_tmp(null);
+    const workers = new Gmp.Workers();
+    const cancellable = new Gio.Cancellable();
+
+    workers.connect('turn', (_workers, _id, value) => {
+        if (Gmp.unpack(value)[0] === 3)
+            cancellable.cancel();
+    });
+    workers.add(1, count_later, folder);
+    is_error(await thrown(() => workers.run_async(null, cancellable)), Gio.IOErrorEnum,
+        Gio.IOErrorEnum.CANCELLED);
+    equal(GLib.rmdir(`${folder}/ended`), 0, 'what rmdir returned');
+    GLib.rmdir(folder);
+});
+
+/* In one process, from two modules. */
+test('same-names', async () => {
+    const workers = new Gmp.Workers({reuse: true, max_parallel: 1});
+
+    workers.add(1, Squares);
+    workers.add(2, functions.Squares, 3);
+    equal(workers.run(), new Map([[1, 'other squares'], [2, [2, 9]]]));
+    workers.reuse = false;
+    await no_children();
+});
+
+export class Squares extends Gmp.Workers {
+    process() {
+        return 'other squares';
+    }
+}
 
 if (is_program)
     await run_tests();
