@@ -62,12 +62,19 @@ bundle_load (const char *folder,
              int         flags,
              char        reason[1024])
 {
-  void *module = load (folder, name, flags, reason);
+  /* PyGObject may have loaded the system's. */
+  int has_library = dlopen ("libgmproc-1.so.0", RTLD_LAZY | RTLD_NOLOAD) != NULL ||
+                    load (folder, "../libgmproc-1.so.0", flags, reason) != NULL;
 
-  if (module != NULL || is_loaded (reason))
-    return module;
-  for (size_t i = 0; i < sizeof bundled / sizeof bundled[0]; i++)
-    if (load (folder, bundled[i], flags, reason) == NULL)
-      return NULL;
+  if (!has_library)
+    {
+      if (is_loaded (reason))
+        return NULL;
+      for (size_t i = 0; i < sizeof bundled / sizeof bundled[0]; i++)
+        if (load (folder, bundled[i], flags, reason) == NULL)
+          return NULL;
+      if (load (folder, "../libgmproc-1.so.0", flags, reason) == NULL)
+        return NULL;
+    }
   return load (folder, name, flags, reason);
 }

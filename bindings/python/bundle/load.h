@@ -6,7 +6,7 @@
 
 #pragma once
 
-/* dlopen () of FOLDER/NAME, and why it failed. */
+/* dlopen () of FOLDER/NAME, after the library, which is beside FOLDER; and why it failed. */
 void *bundle_load (const char *folder,
                    const char *name,
                    int         flags,

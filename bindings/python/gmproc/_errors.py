@@ -186,7 +186,8 @@ def to_gerror(exception: BaseException) -> GError:
     trim(exception)
     import traceback  # which is long to load, and rarely needed
 
-    trace = ''.join(traceback.format_exception(exception)).rstrip('\n')
+    trace = ''.join(traceback.format_exception(
+        type(exception), exception, exception.__traceback__)).rstrip('\n')
     if is_gerror(exception):
         error: Any = exception
         return GError(_valid(f'{error.message}\n\n{trace}'), error.domain, error.code)

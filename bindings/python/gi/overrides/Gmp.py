@@ -70,8 +70,9 @@ def _guarded(method):
             raise
         except BaseException as error:
             error.__traceback__ = error.__traceback__.tb_next
-            first = ''.join(traceback.format_exception_only(error)).rstrip('\n')
-            text = ''.join(traceback.format_exception(error)).rstrip('\n')
+            first = ''.join(traceback.format_exception_only(type(error), error)).rstrip('\n')
+            text = ''.join(traceback.format_exception(
+                type(error), error, error.__traceback__)).rstrip('\n')
             raise GLib.Error(f'{first}\n\n{text}', 'gmp-error-quark',
                              int(Gmp.Error.FAILED)) from None
     return call
