@@ -10,6 +10,7 @@ to be used, or that PyGObject has loaded one that is too old; the third, that Py
 the same process, and loaded before or after.
 """
 
+import concurrent.futures
 import importlib.metadata
 import os
 import signal
@@ -170,7 +171,8 @@ class Trial(unittest.TestCase):
             run = workers.run_async(cancellable=cancellable)
             run.add_done_callback(lambda _: loop.quit())
             loop.run()
-            self.assertTrue(run.cancelled())
+            with self.assertRaises(concurrent.futures.CancelledError):
+                run.result()
 
 
 if __name__ == '__main__':
