@@ -10,6 +10,7 @@
 
 #define GMPROC_INSIDE
 
+#include "application/gmp-client-server-binding.h"
 #include "application/gmp-pool-binding.h"
 #include "application/gmp-workers-binding.h"
 #include "base/gmp-signals.h"

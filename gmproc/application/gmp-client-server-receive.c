@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "application/gmp-client-server-binding.h"
 #include "application/gmp-open-run-private.h"
 
 #include "application/gmp-blocking-private.h"
@@ -219,6 +220,36 @@ receive_at_once (GmpClientServer *self,
 }
 
 /**
+ * gmp_client_server_receive_now: (skip)
+ * @self: the application
+ * @n: how many requests; 0 for as many as there are clients
+ * @may_look: whether to look for them for a while, where that was of use lately
+ *
+ * As [method@Gmp.ClientServer.receive], but never sleeps, for bindings that have to make ready for
+ * that.
+ *
+ * Returns: (transfer full) (nullable): the requests; %NULL where they are not there, and for all
+ *   errors, which [method@Gmp.ClientServer.receive] then returns
+ *
+ * Since: 0.1
+ */
+GPtrArray *
+gmp_client_server_receive_now (GmpClientServer *self,
+                               guint            n,
+                               gboolean         may_look)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GPtrArray *requests;
+
+  if (gmp_open_run_find (self, TRUE, NULL) == NULL)
+    return NULL;
+  g_main_context_push_thread_default (priv->context);
+  requests = receive_at_once (self, n, may_look);
+  g_main_context_pop_thread_default (priv->context);
+  return requests;
+}
+
+/**
  * gmp_client_server_receive:
  * @self: the application
  * @n: how many requests; 0 for as many as there are clients
@@ -264,9 +295,7 @@ gmp_client_server_receive (GmpClientServer *self,
   if (gmp_open_run_find (self, TRUE, error) == NULL ||
       g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
-  g_main_context_push_thread_default (priv->context);
-  requests = receive_at_once (self, n, timeout != 0);
-  g_main_context_pop_thread_default (priv->context);
+  requests = gmp_client_server_receive_now (self, n, timeout != 0);
   if (requests != NULL)
     return requests;
 

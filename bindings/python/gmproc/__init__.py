@@ -5,6 +5,7 @@
 
 * Workers: functions that run in processes of their own and return values.
 * ClientServer, ServerWorker, ClientWorker: one server and many clients that send it messages.
+* Request, OpenRun: answers that come later, and runs that the program drives.
 * WorkerError: what a failed run raises; WorkerTimeout and WorkerDied are the kinds of it that are
   a TimeoutError and a BrokenProcessPool too.
 * report, worker_index, worker_seed: for code that runs in a worker.
@@ -22,12 +23,13 @@ they are what both know, and what has no like there is refused.
 from __future__ import annotations
 
 from _gmproc import VERSION as __version__
-from _gmproc import Cancellable, Variant, get_cold_start_reason
+from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # gives _gmproc the part of its work that is in Python
 from ._client_server import ClientServer
 from ._errors import WorkerError, WorkerTimeout
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._open_run import OpenRun
 from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
@@ -42,8 +44,9 @@ if TYPE_CHECKING:
     from .executor import Executor, get_reusable_executor
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'Executor',
-           'GError', 'Run', 'ServerWorker', 'SharedArray', 'Variant', 'WorkerDied', 'WorkerError',
-           'WorkerTimeout', 'Workers', 'get_cold_start_reason', 'get_reusable_executor', 'report',
+           'GError', 'OpenRun', 'Request', 'Run', 'ServerWorker', 'SharedArray', 'Variant',
+           'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers', 'get_cold_start_reason',
+           'get_reusable_executor', 'report',
            'worker_index', 'worker_seed']
 
 

@@ -14,7 +14,7 @@ from . import _arrays, _exceptions, _natural, _payload, _pickles
 from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
 from ._gerror import GError
 from ._task import Task
-from ._worker import ClientWorker, ServerWorker, _Process
+from ._worker import ClientWorker, ServerWorker, _Process, get_mode
 
 # Of what comes in place of the result of a call that has raised.
 FAILED_TAG = 'gmproc.failed'
@@ -115,10 +115,12 @@ class Life:
 
     Attributes:
         user: the user's object.
+        mode: how a server takes requests.
     """
 
     def __init__(self, user: ServerWorker | ClientWorker, params: Any, ids: dict[str, Any]) -> None:
         self.user = user
+        self.mode = get_mode(user, ServerWorker)
         self._params = params
         self._ids = ids
 
@@ -156,4 +158,5 @@ _gmproc.use(pickle=_pickles.dump_parts, dumps=pickle.dumps, unpickle=pickle.load
             end_call=end_call, fail_call=fail_call, dump_other=_natural.dump_other,
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
             complete=complete, bad_payload=BadPayload, find_numpy=_arrays.find_numpy,
-            describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype)
+            describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype,
+            to_gerror=to_gerror)

@@ -9,14 +9,15 @@ from functools import partial
 
 import _gmproc
 
-from . import _payload, _run, _task
+from . import _open_run, _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, set_command)
 from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
-from ._worker import ClientWorker, ServerWorker
+from ._open_run import OpenRun
+from ._worker import ClientWorker, ServerWorker, get_mode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class _State(State):
         self.entries: dict[Any, _Entry] = {}
         self.names: set[str] = {'server'}
         self.native: _gmproc.ClientServer | None = None
+        self.open_run: Callable[[], OpenRun | None] | None = None  # a weak reference
         self.server_result: Any = None
         # Each run has a C object of its own; what is warm stays while there is any.
         self.keeper = _gmproc.Workers()
@@ -61,7 +63,8 @@ class _State(State):
 
 
 # The methods of an application that is the server.
-_METHODS = 'start', 'process', 'wait', 'done', 'client_failed', 'finish'
+_METHODS = ('start', 'process', 'request', 'process_batch', 'wait', 'done', 'client_failed',
+            'finish')
 
 
 class _Local:
@@ -70,20 +73,36 @@ class _Local:
 
     def __init__(self, application: ClientServer, job: _run.Job, params: Any, has_main: bool
                  ) -> None:
+        kind = type(application)
         self.has_main = has_main
+        self.mode = get_mode(application, ClientServer)
+        self.has_wait = kind.wait is not ClientServer.wait
+        self.has_done = kind.done is not ClientServer.done
+        self.peers = job.outcome.get_peers()
         self.application = application
         self.job = job
         self.params = params
         self.catch = job.catch
 
+    @property
+    def batch_size(self) -> int:
+        return self.application.batch_size
+
+    @property
+    def batch_timeout(self) -> float:
+        return self.application.batch_timeout
+
     def start(self) -> None:
         self.job.dispatch(self.application.start, self.params)
 
-    def process(self, name: str, request: Any) -> Any:
-        outcome = self.job.outcome
-        response = self.job.dispatch(self.application.process, outcome.get_id(name),
-                                     outcome.load(name, request))
-        return _payload.dump(response, outcome.get_runtime(name), self.has_main)
+    def process(self, id: Any, message: Any) -> Any:
+        return self.job.dispatch(self.application.process, id, message)
+
+    def request(self, request: _gmproc.Request) -> None:
+        self.job.dispatch(self.application.request, request)
+
+    def process_batch(self, ids: list[Any], messages: list[Any]) -> Any:
+        return self.job.dispatch(self.application.process_batch, ids, messages)
 
     def wait(self) -> None:
         self.job.dispatch(self.application.wait)
@@ -116,6 +135,15 @@ class _Native:
                   catch: Callable[[BaseException], GError]) -> None:
         self.native.run_async(self.params, cancellable, callback, catch)
 
+    def open(self, cancellable: _gmproc.Cancellable) -> None:
+        self.native.open(cancellable)
+
+    def receive(self, *args: Any) -> Any:
+        return self.native.receive(*args)
+
+    def close(self, cancellable: _gmproc.Cancellable) -> None:
+        self.native.close(cancellable)
+
     def release(self) -> None:
         while self.handlers:
             self.native.disconnect(self.handlers.pop())
@@ -142,6 +170,10 @@ class ClientServer(Application):
     A subclass that overrides ``process``, and is made without a server, serves its clients itself,
     in the application: with ``start``, ``process``, ``wait``, ``done`` and ``finish`` of its own,
     which are those of a ServerWorker.
+
+    In place of ``process`` it may override ``request`` or ``process_batch``, as a ServerWorker may,
+    with ``batch_size`` and ``batch_timeout``. With ``open`` the program takes requests in a loop of
+    its own.
 
     All options are keywords and attributes.
 
@@ -175,6 +207,14 @@ class ClientServer(Application):
         """As server: answers one request."""
         raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, msg)')
 
+    def request(self, request: _gmproc.Request) -> None:
+        """As server: takes one request, and answers it now or later."""
+        request.respond(self.process(request.id, request.value))
+
+    def process_batch(self, ids: list[Any], messages: list[Any]) -> Any:
+        """As server: answers several messages at once; overriding it turns batches on."""
+        raise NotImplementedError(f'{type(self).__qualname__} does not override process_batch')
+
     def wait(self) -> None:
         """As server: called after each response."""
 
@@ -203,7 +243,7 @@ class ClientServer(Application):
 
     @public
     def add_client(self, id: Any, client: Client, params: Any = None) -> None:
-        """Adds a client, which each run makes anew.
+        """Adds a client, which each run makes anew. Where a run is open it starts at once.
 
         Args:
             id: anything that can be the key of a dict; ``Client(id)`` and the server's
@@ -224,8 +264,12 @@ class ClientServer(Application):
             raise TypeError(f'{client!r} is not a class derived from gmproc.ClientWorker')
         runtime = check_target(client, id) if isinstance(client, str) else 'python'
         name = state.make_name(id)
+        entry = _Entry(name, len(state.entries), client, params, runtime)
+        run = state.open_run() if state.open_run is not None else None
+        if run is not None:
+            run._add_client(id, entry)
         state.names.add(name)
-        state.entries[id] = _Entry(name, len(state.entries), client, params, runtime)
+        state.entries[id] = entry
 
     @public
     def add_clients(self, n: int, client: Client, params: Any = None) -> None:
@@ -292,6 +336,35 @@ class ClientServer(Application):
         """
         return _run.run_async(self._gmproc.claims, partial(self._prepare, ids, params), cancellable)
 
+    @public
+    def open(self, params: Any = None, *, ids: Iterable[Any] | None = None,
+             cancellable: Any = None) -> OpenRun:
+        """Starts the clients, and leaves the run open: the program is their server, and takes their
+        requests in a loop of its own.
+
+        ::
+
+            with cs.open() as run:
+                while True:
+                    ids, messages = run.recv()
+                    if not ids:
+                        break
+                    run.send(ids, answer(messages))
+            print(run.results)
+
+        Clients that are added meanwhile start at once. A client that fails does not end the others;
+        it is in ``run.failures``.
+
+        Args:
+            params: what ``start`` of a subclass gets, which is called here.
+            ids: which clients; None for all.
+            cancellable: cancels the run, as for ``run``.
+
+        Raises:
+            WorkerError: the object was made with a server.
+        """
+        return _open_run.open_run(self, partial(self._prepare_open, ids), params, cancellable)
+
     def stop(self) -> None:
         """Ends a run in good order: the server is done at its next turn, and all finish."""
         if self._gmproc.native is not None:
@@ -311,21 +384,48 @@ class ClientServer(Application):
         state = self._gmproc
         entries = {id: self._find(id) for id in choose(ids, state.entries)}
         runtimes = {entry.name: entry.runtime for entry in entries.values()}
-        if state.server is not None or type(self).process is ClientServer.process:
+        if not self._is_server():
             runtimes['server'] = self._get_server_runtime()
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()}, runtimes)
         setting = make_setting(self)
         native, native_params = self._make_native(job, entries, params, setting)
+        self._begin(job, native, native_params, entries, setting)
+
+    def _prepare_open(self, ids: Iterable[Any] | None, job: _run.Job) -> None:
+        """The program is the server: no method of this object answers."""
+        if self._gmproc.server is not None:
+            raise make_error(ErrorCode.EXISTS, 'A run that is open is served by the program: make '
+                             'the ClientServer without a server, or use run()')
+        entries = {id: self._find(id) for id in choose(ids, self._gmproc.entries)}
+        job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
+                              {entry.name: entry.runtime for entry in entries.values()})
+        native = _gmproc.ClientServer(runtime='python')
+        NativeOptions(native).take(self)
+        self._begin(job, native, None, entries, make_setting(self))
+
+    def _is_server(self) -> bool:
+        """Whether the application is the server itself."""
+        kind = type(self)
+        return self._gmproc.server is None and (kind.process is not ClientServer.process or
+                                                get_mode(self, ClientServer) != 'process')
+
+    def _begin(self, job: _run.Job, native: _gmproc.ClientServer, params: Any,
+               entries: dict[Any, _Entry], setting: _task.Setting) -> None:
+        state = self._gmproc
         for id, entry in entries.items():
-            target = entry.client if isinstance(entry.client, str) else _task.CLIENT
-            native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
+            self._begin_client(native, id, entry, setting)
         set_command()
-        job.native = _Native(state, native, native_params)
+        job.native = _Native(state, native, params)
         methods = ['update', *(_METHODS if isinstance(native, _gmproc.LocalServer) else ())]
         job.native.handlers = connect(self, native, job, job.outcome, keep_result(self, job, None),
                                       methods=methods)
         state.native, state.server_result = native, None
         state.n_runs += 1
+
+    def _begin_client(self, native: _gmproc.ClientServer, id: Any, entry: _Entry,
+                      setting: _task.Setting) -> None:
+        target = entry.client if isinstance(entry.client, str) else _task.CLIENT
+        native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
 
     def _find(self, id: Any) -> _Entry:
         entry: _Entry | None = self._gmproc.entries.get(id)
@@ -339,7 +439,7 @@ class ClientServer(Application):
         state = self._gmproc
         server = state.server
         if server is None:
-            if type(self).process is ClientServer.process:
+            if not self._is_server():
                 raise make_error(ErrorCode.NOT_FOUND, 'There is no server: give a class derived '
                                  'from ServerWorker, or override process in a subclass')
             local = _Local(self, job, params, setting.has_main)

@@ -27,6 +27,7 @@ class Outcome:
         results: what workers returned, in the order in which they were asked for when all have.
         exception: why the run failed, for the user to see; None where it did not.
         is_told: whether ``take_failure`` is called for each failure, when it happens.
+        told: names of those whose failure the program knows, so that it is none of the run's.
     """
 
     def __init__(self, names: dict[Any, Any], runtimes: dict[Any, str]) -> None:
@@ -39,6 +40,7 @@ class Outcome:
         self._with_turns: set[Any] = set()
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
         self.is_told = True
+        self.told: set[Any] = set()
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
@@ -46,6 +48,15 @@ class Outcome:
     def get_begun_id(self, name: Any) -> Any:
         """Of what has begun and not ended yet."""
         return self.get_id(name)
+
+    def get_peers(self) -> dict[Any, tuple[Any, str | None]]:
+        """The id and the runtime of each client, by its name."""
+        return {name: (id, self._runtimes.get(name)) for name, id in self._names.items()}
+
+    def add(self, name: Any, id: Any, runtime: str) -> None:
+        """A worker that comes to a run that goes on."""
+        self._names[name] = id
+        self._runtimes[name] = runtime
 
     def get_runtime(self, name: Any) -> str | None:
         return self._runtimes.get(name)
@@ -134,6 +145,8 @@ class Outcome:
         self.results = self._order_results()
         if not self.is_told:
             self._find_failures()
+        for name in self.told:
+            self._failures.pop(name, None)
         if raised is not None:
             self.exception = raised
         elif error is None and not self._failures:
@@ -149,7 +162,8 @@ class Outcome:
 
     def _find_missing(self) -> WorkerError | None:
         """What is returned is complete, whatever went wrong in this process."""
-        missing = [id for id in self._names.values() if id not in self.results]
+        missing = [id for name, id in self._names.items()
+                   if id not in self.results and name not in self.told]
         if not missing:
             return None
         return make_error(ErrorCode.FAILED, f'Worker {missing[0]!r} has neither returned nor '

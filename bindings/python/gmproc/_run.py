@@ -146,6 +146,13 @@ class Job:
             self.outcome.conclude(error, self.raised, self.was_cancelled)
         self._claims.drop(self)
 
+    def abandon(self) -> None:
+        """Nobody wants to know how it ends."""
+        self.cancel()
+        if self.native is not None:
+            self.native.release()
+        self._claims.drop(self)
+
     def result(self) -> Any:
         try:
             if self.outcome.exception is not None:

@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from _gmproc import Request
+
 
 class _Process:
     """What this process is: one worker a process, so one place for it."""
@@ -77,6 +79,14 @@ def worker_seed() -> int | None:
     return _Process.seed
 
 
+def get_mode(user: Any, base: type) -> str:
+    """How a server takes requests, by what its class overrides."""
+    for name in ('process_batch', 'request'):
+        if getattr(type(user), name, None) is not getattr(base, name):
+            return name
+    return 'process'
+
+
 class _Worker:
     def start(self, params: Any) -> None:
         """Called once, with the parameters that the application gave."""
@@ -102,7 +112,18 @@ class ServerWorker(_Worker):
         server.finish()
 
     A method that raises an exception ends the server, and the run with it.
+
+    For answers that come later, override ``request`` or ``process_batch`` in its place.
+
+    Attributes:
+        batch_size: how many messages ``process_batch`` gets at once; 0 for as many as there are
+            clients. It may change at any time.
+        batch_timeout: how many seconds the first message of a batch waits for others at most; 0 for
+            any time.
     """
+
+    batch_size: int = 0
+    batch_timeout: float = 0
 
     def process(self, id: Any, msg: Any) -> Any:
         """Answers one request.
@@ -115,6 +136,31 @@ class ServerWorker(_Worker):
             What the client's ``update`` gets; None too. Arrays are the receiver's own, to write to.
         """
         raise NotImplementedError(f'{type(self).__qualname__} does not override process(id, msg)')
+
+    def request(self, request: Request) -> None:
+        """Takes one request, and answers it now or later.
+
+        The client waits until ``request.respond(value)`` is called: here, when another client asks,
+        or in a thread. A request that is dropped without an answer fails its client.
+
+        By default it responds with what ``process`` returns.
+        """
+        request.respond(self.process(request.id, request.value))
+
+    def process_batch(self, ids: list[Any], messages: list[Any]) -> Any:
+        """Answers several messages at once; overriding it turns batches on.
+
+        A batch is complete when ``batch_size`` messages are there, or no more can come, because all
+        other clients have ended; or when ``batch_timeout`` is over.
+
+        Args:
+            ids: the clients', in the order in which they have asked.
+            messages: what they sent.
+
+        Returns:
+            A response for each message: a list, or an array of numpy's with one row for each.
+        """
+        raise NotImplementedError(f'{type(self).__qualname__} does not override process_batch')
 
     def client_failed(self, id: Any, error: WorkerError) -> None:
         """Told of a client that has failed, so that what is kept for it can be dropped: each time,

@@ -6,73 +6,99 @@
 
 #include "native-private.h"
 
-/* Its virtual methods are those of @handler, an object of _client_server.py: with Variants and the
- * names of clients on the wire. What one raises goes to its catch(), and ends the run. */
+/* Its virtual methods are those of @handler, an object of _client_server.py, which has the names of
+ * clients on the wire in the dict peers. What one raises goes to its catch(), and ends the run. */
 typedef struct {
   GmpClientServer parent_instance;
   PyObject *handler; /* NULL when the run has ended */
-} GmprocLocalServer;
+  PyObject *peers;   /* of (id, runtime) */
+  gboolean has_main, has_wait, has_done; /* whether the user's class has its own */
+} GmprocLocalServer, GmprocLocalRequestServer, GmprocLocalBatchServer;
 
-typedef GmpClientServerClass GmprocLocalServerClass;
+typedef GmpClientServerClass GmprocLocalServerClass, GmprocLocalRequestServerClass,
+                             GmprocLocalBatchServerClass;
 
 static GType gmproc_local_server_get_type (void);
+static GType gmproc_local_request_server_get_type (void);
+static GType gmproc_local_batch_server_get_type (void);
 
-G_DEFINE_FINAL_TYPE (GmprocLocalServer, gmproc_local_server, GMP_TYPE_CLIENT_SERVER)
+/* The library sees by the class how requests are taken. */
+G_DEFINE_TYPE (GmprocLocalServer, gmproc_local_server, GMP_TYPE_CLIENT_SERVER)
+G_DEFINE_FINAL_TYPE (GmprocLocalRequestServer, gmproc_local_request_server,
+                     gmproc_local_server_get_type ())
+G_DEFINE_FINAL_TYPE (GmprocLocalBatchServer, gmproc_local_batch_server,
+                     gmproc_local_server_get_type ())
 
-/* Returns what a method does; NULL with @error set where it raised. Takes @args over, a tuple or
- * NULL with an exception. */
+/* Moves the exception to the handler's catch(). */
+static void
+take_exception (GmprocLocalServer *self,
+                GError           **error)
+{
+  PyObject *errors[3];
+  PyObject *catch, *made = NULL;
+
+  PyErr_Fetch (&errors[0], &errors[1], &errors[2]);
+  catch = PyObject_GetAttrString (self->handler, "catch");
+  PyErr_Restore (errors[0], errors[1], errors[2]);
+  if (catch != NULL)
+    made = native_give_exception (catch, NULL, NULL);
+  native_to_gerror (made, error);
+  Py_XDECREF (made);
+  Py_XDECREF (catch);
+}
+
+/* The method @name of the handler, with up to two arguments. NULL with @error set where it
+ * raised. */
 static PyObject *
-call (gpointer    self,
+call (gpointer    server,
       const char *name,
-      PyObject   *args,
+      PyObject   *first,
+      PyObject   *second,
       GError    **error)
 {
-  PyObject *handler = ((GmprocLocalServer *) self)->handler;
-  PyObject *method = NULL, *catch, *made = NULL, *returned = NULL;
+  GmprocLocalServer *self = server;
+  PyObject *key = PyUnicode_InternFromString (name);
+  PyObject *returned = NULL;
 
-  if (handler == NULL)
-    {
-      Py_XDECREF (args);
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "The run has ended");
-      return NULL;
-    }
-  Py_INCREF (handler);
-  if (args != NULL)
-    method = PyObject_GetAttrString (handler, name);
-  if (method != NULL)
-    returned = PyObject_Call (method, args, NULL);
+  if (key != NULL)
+    returned = PyObject_CallMethodObjArgs (self->handler, key, first, second, NULL);
+  Py_XDECREF (key);
   /* What a handler of a signal raises later would be raised where nobody can take it. */
   if (returned != NULL && PyErr_CheckSignals () == -1)
     Py_CLEAR (returned);
   if (returned == NULL)
-    {
-      PyObject *errors[3];
-
-      PyErr_Fetch (&errors[0], &errors[1], &errors[2]);
-      catch = PyObject_GetAttrString (handler, "catch");
-      PyErr_Restore (errors[0], errors[1], errors[2]);
-      if (catch != NULL)
-        made = native_give_exception (catch, NULL, NULL);
-      native_to_gerror (made, error);
-      Py_XDECREF (made);
-      Py_XDECREF (catch);
-    }
-  Py_XDECREF (method);
-  Py_XDECREF (args);
-  Py_DECREF (handler);
+    take_exception (self, error);
   return returned;
+}
+
+/* Takes the GIL, unless the run has ended. */
+static gboolean
+enter (gpointer          server,
+       PyGILState_STATE *state,
+       GError          **error)
+{
+  *state = PyGILState_Ensure ();
+  if (((GmprocLocalServer *) server)->handler != NULL)
+    return TRUE;
+  PyGILState_Release (*state);
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "The run has ended");
+  return FALSE;
 }
 
 /* For methods that return nothing of interest. */
 static gboolean
 call_only (gpointer    self,
            const char *name,
-           PyObject   *args,
            GError    **error)
 {
-  PyObject *returned = call (self, name, args, error);
+  PyGILState_STATE state;
+  PyObject *returned;
 
+  if (!enter (self, &state, error))
+    return FALSE;
+  returned = call (self, name, NULL, NULL, error);
   Py_XDECREF (returned);
+  PyGILState_Release (state);
   return returned != NULL;
 }
 
@@ -81,11 +107,29 @@ start (GmpClientServer *self,
        GVariant        *params G_GNUC_UNUSED,
        GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  gboolean result = call_only (self, "start", PyTuple_New (0), error);
+  PyGILState_STATE state;
+  gboolean result = call_only (self, "start", error);
 
+  if (!result || G_OBJECT_TYPE (self) != gmproc_local_batch_server_get_type ())
+    return result;
+  state = PyGILState_Ensure ();
+  result = native_set_batch_rule (self, ((GmprocLocalServer *) self)->handler);
+  if (!result)
+    take_exception ((GmprocLocalServer *) self, error);
   PyGILState_Release (state);
   return result;
+}
+
+/* The (id, runtime) of a client: borrowed. */
+static PyObject *
+find_peer (GmpClientServer *self,
+           const char      *name)
+{
+  PyObject *peer = PyDict_GetItemString (((GmprocLocalServer *) self)->peers, name);
+
+  if (peer == NULL)
+    PyErr_Format (PyExc_KeyError, "there is no client '%s'", name);
+  return peer;
 }
 
 static GVariant *
@@ -94,38 +138,122 @@ process (GmpClientServer *self,
          GVariant        *request,
          GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *boxed = native_box_variant (request);
-  PyObject *args = boxed != NULL ? Py_BuildValue ("(sN)", client_id, boxed) : NULL;
-  PyObject *returned = call (self, "process", args, error);
+  PyGILState_STATE state;
+  PyObject *peer, *message = NULL, *returned = NULL;
   GVariant *response = NULL;
 
-  if (returned != NULL && !native_get_params (returned, &response))
-    native_to_gerror (NULL, error);
+  if (!enter (self, &state, error))
+    return NULL;
+  peer = find_peer (self, client_id);
+  if (peer != NULL)
+    message = native_load (request, PyTuple_GET_ITEM (peer, 1));
+  if (message == NULL)
+    take_exception ((GmprocLocalServer *) self, error);
+  else
+    returned = call (self, "process", PyTuple_GET_ITEM (peer, 0), message, error);
+  if (returned != NULL && !native_dump (returned, PyTuple_GET_ITEM (peer, 1),
+                                        ((GmprocLocalServer *) self)->has_main, &response))
+    take_exception ((GmprocLocalServer *) self, error);
   Py_XDECREF (returned);
+  Py_XDECREF (message);
   PyGILState_Release (state);
   return response;
+}
+
+/* As an object of Python's; NULL without an exception where it cannot be read. */
+static PyObject *
+wrap (GmpClientServer *self,
+      GmpRequest      *request)
+{
+  PyObject *peer = find_peer (self, gmp_request_get_client_id (request));
+
+  return peer != NULL ? native_request_new (request, peer, ((GmprocLocalServer *) self)->has_main)
+                      : NULL;
+}
+
+static gboolean
+take_request (GmpClientServer *self,
+              GmpRequest      *request,
+              GError         **error)
+{
+  PyGILState_STATE state;
+  PyObject *object;
+
+  if (!enter (self, &state, error))
+    return FALSE;
+  object = wrap (self, request);
+  if (object != NULL)
+    Py_XDECREF (call (self, "request", object, NULL, error));
+  else if (PyErr_Occurred () != NULL)
+    take_exception ((GmprocLocalServer *) self, error);
+  Py_XDECREF (object);
+  PyGILState_Release (state);
+  return TRUE;
+}
+
+static PyObject *
+wrap_all (GmpClientServer *self,
+          GPtrArray       *requests)
+{
+  PyObject *list = PyList_New (0);
+
+  for (guint i = 0; list != NULL && i < requests->len; i++)
+    {
+      PyObject *object = wrap (self, requests->pdata[i]);
+
+      if ((object != NULL && PyList_Append (list, object) == -1) || PyErr_Occurred () != NULL)
+        Py_CLEAR (list);
+      Py_XDECREF (object);
+    }
+  return list;
+}
+
+static gboolean
+process_batch (GmpClientServer *self,
+               GPtrArray       *requests,
+               GError         **error)
+{
+  PyGILState_STATE state;
+  PyObject *list, *ids = NULL, *values = NULL, *returned = NULL;
+
+  if (!enter (self, &state, error))
+    return FALSE;
+  list = wrap_all (self, requests);
+  if (list != NULL && PyList_GET_SIZE (list) > 0 && native_split_requests (list, &ids, &values))
+    returned = call (self, "process_batch", ids, values, error);
+  if (returned != NULL && native_respond_all (list, returned))
+    native_set_batch_rule (self, ((GmprocLocalServer *) self)->handler);
+  if (PyErr_Occurred () != NULL)
+    take_exception ((GmprocLocalServer *) self, error);
+  Py_XDECREF (returned);
+  Py_XDECREF (values);
+  Py_XDECREF (ids);
+  Py_XDECREF (list);
+  PyGILState_Release (state);
+  return TRUE;
 }
 
 static gboolean
 wait (GmpClientServer *self,
       GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  gboolean result = call_only (self, "wait", PyTuple_New (0), error);
-
-  PyGILState_Release (state);
-  return result;
+  return !((GmprocLocalServer *) self)->has_wait || call_only (self, "wait", error);
 }
 
 static gboolean
 done (GmpClientServer *self,
       GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = call (self, "done", PyTuple_New (0), error);
-  gboolean result = returned == Py_True;
+  PyGILState_STATE state;
+  PyObject *returned;
+  gboolean result;
 
+  if (!((GmprocLocalServer *) self)->has_done)
+    return gmp_client_server_get_n_clients (self) == 0;
+  if (!enter (self, &state, error))
+    return FALSE;
+  returned = call (self, "done", NULL, NULL, error);
+  result = returned == Py_True;
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return result;
@@ -137,23 +265,28 @@ client_failed (GmpClientServer *self,
                const GError    *reason,
                GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *boxed = native_box_error (reason);
-  PyObject *args = boxed != NULL ? Py_BuildValue ("(sN)", client_id, boxed) : NULL;
-  gboolean result = call_only (self, "client_failed", args, error);
+  PyGILState_STATE state;
+  PyObject *name, *boxed;
 
+  if (!enter (self, &state, error))
+    return FALSE;
+  name = PyUnicode_FromString (client_id);
+  boxed = name != NULL ? native_box_error (reason) : NULL;
+  if (boxed != NULL)
+    Py_XDECREF (call (self, "client_failed", name, boxed, error));
+  else
+    take_exception ((GmprocLocalServer *) self, error);
+  Py_XDECREF (boxed);
+  Py_XDECREF (name);
   PyGILState_Release (state);
-  return result;
+  return TRUE;
 }
 
 static GVariant *
 finish (GmpClientServer *self,
         GError         **error)
 {
-  PyGILState_STATE state = PyGILState_Ensure ();
-
-  call_only (self, "finish", PyTuple_New (0), error);
-  PyGILState_Release (state);
+  call_only (self, "finish", error);
   return NULL;
 }
 
@@ -187,14 +320,73 @@ gmproc_local_server_init (GmprocLocalServer *self G_GNUC_UNUSED)
 {
 }
 
+static void
+gmproc_local_request_server_class_init (GmprocLocalRequestServerClass *klass)
+{
+  klass->request = take_request;
+}
+
+static void
+gmproc_local_request_server_init (GmprocLocalRequestServer *self G_GNUC_UNUSED)
+{
+}
+
+static void
+gmproc_local_batch_server_class_init (GmprocLocalBatchServerClass *klass)
+{
+  klass->process_batch = process_batch;
+}
+
+static void
+gmproc_local_batch_server_init (GmprocLocalBatchServer *self G_GNUC_UNUSED)
+{
+}
+
+static gboolean
+get_flag (PyObject   *handler,
+          const char *name)
+{
+  PyObject *value = PyObject_GetAttrString (handler, name);
+  gboolean result = value == Py_True;
+
+  Py_XDECREF (value);
+  return result;
+}
+
+static GType
+choose_type (PyObject *handler)
+{
+  PyObject *mode = PyObject_GetAttrString (handler, "mode");
+  GType type = gmproc_local_server_get_type ();
+
+  if (mode == NULL)
+    return type;
+  if (PyUnicode_CompareWithASCIIString (mode, "request") == 0)
+    type = gmproc_local_request_server_get_type ();
+  else if (PyUnicode_CompareWithASCIIString (mode, "process_batch") == 0)
+    type = gmproc_local_batch_server_get_type ();
+  Py_DECREF (mode);
+  return type;
+}
+
 GObject *
 native_local_server_make (PyObject *handler,
                           PyObject *properties)
 {
-  GObject *object = native_object_make (gmproc_local_server_get_type (), properties);
+  PyObject *peers = PyObject_GetAttrString (handler, "peers");
+  GObject *object = peers != NULL ? native_object_make (choose_type (handler), properties) : NULL;
+  GmprocLocalServer *self = (GmprocLocalServer *) object;
 
-  if (object != NULL)
-    ((GmprocLocalServer *) object)->handler = Py_NewRef (handler);
+  if (object == NULL)
+    {
+      Py_XDECREF (peers);
+      return NULL;
+    }
+  self->handler = Py_NewRef (handler);
+  self->peers = peers;
+  self->has_main = get_flag (handler, "has_main");
+  self->has_wait = get_flag (handler, "has_wait");
+  self->has_done = get_flag (handler, "has_done");
   return object;
 }
 
@@ -203,4 +395,5 @@ void
 native_local_server_forget (gpointer server)
 {
   Py_CLEAR (((GmprocLocalServer *) server)->handler);
+  Py_CLEAR (((GmprocLocalServer *) server)->peers);
 }

@@ -22,18 +22,18 @@ use (PyObject *module G_GNUC_UNUSED,
                            (char *) "end_call", (char *) "fail_call",
                            (char *) "bad_payload", (char *) "find_numpy",
                            (char *) "describe_dtype",
-                           (char *) "make_dtype", NULL };
+                           (char *) "make_dtype", (char *) "to_gerror", NULL };
   NativeHelpers *h = &native_helpers;
   PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
                        &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
                        &h->fail_call, &h->bad_payload, &h->find_numpy, &h->describe_dtype,
-                       &h->make_dtype };
+                       &h->make_dtype, &h->to_gerror };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOO:use", names, &h->pickle,
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOO:use", names, &h->pickle,
                                     &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
                                     &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
                                     &h->fail_call, &h->bad_payload, &h->find_numpy,
-                                    &h->describe_dtype, &h->make_dtype))
+                                    &h->describe_dtype, &h->make_dtype, &h->to_gerror))
     return NULL;
   /* For as long as the process lives. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
@@ -257,6 +257,7 @@ static PyMethodDef methods[] = {
   { "end_signals", native_end_signals, METH_O, NULL },
   { "new_server", native_new_server, METH_O, NULL },
   { "new_client", native_new_client, METH_O, NULL },
+  { "respond", native_respond, METH_VARARGS, NULL },
   { "getenv", read_variable, METH_O, NULL },
   { "get_tag", get_tag, METH_O, NULL },
   { "report", report, METH_O, NULL },
@@ -291,11 +292,18 @@ PyInit__gmproc (void)
 {
   PyObject *module = PyModule_Create (&definition);
 
-  if (module != NULL && (native_variants_init (module) == -1 || native_buffers_init (module) == -1
-      || native_shared_memory_init (module) == -1 || native_objects_init (module) == -1 ||
-      native_applications_init (module) == -1 || native_pools_init (module) == -1 ||
-      native_contexts_init (module) == -1 || native_workers_init () == -1 ||
-      PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
-      PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
-      PyModule_AddObject (module, "CANCELLED", Py_BuildValue ("(si)", g_quark_to_string
-      (G_IO_ERROR), G_IO_ERROR_CANCELLED)) == -1)) Py_CLEAR (module); return module; }
+  if (module != NULL &&
+      (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
+       native_shared_memory_init (module) == -1 ||
+       native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
+       native_pools_init (module) == -1 ||
+       native_contexts_init (module) == -1 || native_requests_init (module) == -1 ||
+       native_workers_init () == -1 ||
+       PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
+       PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
+       PyModule_AddObject (module, "CANCELLED",
+                           Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),
+                                          G_IO_ERROR_CANCELLED)) == -1))
+    Py_CLEAR (module);
+  return module;
+}

@@ -31,6 +31,7 @@ typedef struct {
   PyObject *end_call;    /* (value) -> what it leads to, of a coroutine */
   PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
+  PyObject *to_gerror;   /* (exception) -> GError */
   PyObject *find_numpy;     /* (may_import) -> a capsule of numpy's functions, or None */
   PyObject *describe_dtype; /* (dtype) -> (text, size of an item, whether it has fields) or None */
   PyObject *make_dtype;     /* (text) -> (dtype, the same three); raises bad_payload */
@@ -216,10 +217,37 @@ gboolean  native_dump           (PyObject   *value,
 PyObject *native_load           (GVariant   *variant,
                                  PyObject   *runtime);
 
+/* requests.c: the type Request. */
+int       native_requests_init  (PyObject   *module);
+PyObject *native_request_new    (GmpRequest *request,
+                                 PyObject   *peer,
+                                 gboolean    has_main);
+PyObject *native_request_get_id (PyObject   *self);
+PyObject *native_request_get_value (PyObject *self);
+PyObject *native_request_respond (PyObject  *self,
+                                 PyObject   *value);
+gboolean  native_respond_all    (PyObject   *requests,
+                                 PyObject   *responses);
+gboolean  native_split_requests (PyObject   *requests,
+                                 PyObject  **ids,
+                                 PyObject  **values);
+
+/* open-runs.c: runs that the program drives. */
+PyObject *native_open_run       (PyObject   *application,
+                                 PyObject   *cancellable);
+PyObject *native_receive        (PyObject   *application,
+                                 PyObject   *args);
+PyObject *native_close_run      (PyObject   *application,
+                                 PyObject   *cancellable);
+PyObject *native_respond        (PyObject   *module,
+                                 PyObject   *args);
+
 /* workers.c: the workers that the C library runs. */
 int       native_workers_init   (void);
 PyObject *native_new_server     (PyObject   *module,
                                  PyObject   *life);
+gboolean  native_set_batch_rule (gpointer    server,
+                                 PyObject   *user);
 PyObject *native_new_client     (PyObject   *module,
                                  PyObject   *life);
 PyObject *native_count_clients  (PyObject   *module,

@@ -17,20 +17,25 @@ typedef struct {
 typedef struct {
   GmpServerWorker parent_instance;
   Life life;
-} GmprocServer;
+} GmprocServer, GmprocRequestServer, GmprocBatchServer;
 
 typedef struct {
   GmpClientWorker parent_instance;
   Life life;
 } GmprocClient;
 
-typedef GmpServerWorkerClass GmprocServerClass;
+typedef GmpServerWorkerClass GmprocServerClass, GmprocRequestServerClass, GmprocBatchServerClass;
 typedef GmpClientWorkerClass GmprocClientClass;
 
 static GType gmproc_server_get_type (void);
+static GType gmproc_request_server_get_type (void);
+static GType gmproc_batch_server_get_type (void);
 static GType gmproc_client_get_type (void);
 
-G_DEFINE_FINAL_TYPE (GmprocServer, gmproc_server, GMP_TYPE_SERVER_WORKER)
+/* The library sees by the class how a server takes requests. */
+G_DEFINE_TYPE (GmprocServer, gmproc_server, GMP_TYPE_SERVER_WORKER)
+G_DEFINE_FINAL_TYPE (GmprocRequestServer, gmproc_request_server, gmproc_server_get_type ())
+G_DEFINE_FINAL_TYPE (GmprocBatchServer, gmproc_batch_server, gmproc_server_get_type ())
 G_DEFINE_FINAL_TYPE (GmprocClient, gmproc_client, GMP_TYPE_CLIENT_WORKER)
 
 static GmpServerWorker *current_server; /* of this process; under the GIL */
@@ -38,6 +43,7 @@ static GmpServerWorker *current_server; /* of this process; under the GIL */
 /* Of methods, as Python has them. */
 static struct {
   PyObject *start, *done, *process, *update, *wait, *finish;
+  PyObject *request, *process_batch, *batch_size, *batch_timeout;
 } names;
 
 int
@@ -49,6 +55,10 @@ native_workers_init (void)
   names.update = PyUnicode_InternFromString ("update");
   names.wait = PyUnicode_InternFromString ("wait");
   names.finish = PyUnicode_InternFromString ("finish");
+  names.request = PyUnicode_InternFromString ("request");
+  names.process_batch = PyUnicode_InternFromString ("process_batch");
+  names.batch_size = PyUnicode_InternFromString ("batch_size");
+  names.batch_timeout = PyUnicode_InternFromString ("batch_timeout");
   return PyErr_Occurred () == NULL ? 0 : -1;
 }
 
@@ -146,6 +156,27 @@ call (PyObject *object,
   return returned != NULL;
 }
 
+/* The user may change the two attributes at any time. */
+gboolean
+native_set_batch_rule (gpointer  server,
+                       PyObject *user)
+{
+  PyObject *size = PyObject_GetAttr (user, names.batch_size);
+  PyObject *timeout = size != NULL ? PyObject_GetAttr (user, names.batch_timeout) : NULL;
+  Py_ssize_t n = timeout != NULL ? PyNumber_AsSsize_t (size, NULL) : -1;
+  double seconds = PyErr_Occurred () == NULL ? PyFloat_AsDouble (timeout) : -1;
+
+  if (PyErr_Occurred () == NULL && (n < 0 || n > G_MAXINT))
+    PyErr_Format (PyExc_ValueError, "batch_size is %R: it should be 0 or more", size);
+  if (PyErr_Occurred () == NULL && !(seconds >= 0))
+    PyErr_Format (PyExc_ValueError, "batch_timeout is %R: it should be 0 or more seconds", timeout);
+  if (PyErr_Occurred () == NULL)
+    g_object_set (server, "batch-size", (guint) n, "batch-timeout", seconds, NULL);
+  Py_XDECREF (timeout);
+  Py_XDECREF (size);
+  return PyErr_Occurred () == NULL;
+}
+
 static gboolean
 worker_start (GmpWorker *worker,
               GVariant  *params,
@@ -160,7 +191,9 @@ worker_start (GmpWorker *worker,
   if (boxed == NULL)
     native_take_exception (error, NULL, NULL);
   else if (call (life->life, names.start, boxed, error) &&
-           (life->user = PyObject_GetAttrString (life->life, "user")) == NULL)
+           ((life->user = PyObject_GetAttrString (life->life, "user")) == NULL ||
+            (G_OBJECT_TYPE (worker) == gmproc_batch_server_get_type () &&
+             !native_set_batch_rule (worker, life->user))))
     native_take_exception (error, NULL, NULL);
   Py_XDECREF (boxed);
   PyGILState_Release (state);
@@ -232,6 +265,75 @@ server_process (GmpServerWorker *worker,
   Py_XDECREF (peer);
   PyGILState_Release (state);
   return response;
+}
+
+static gboolean
+server_request (GmpServerWorker *worker,
+                GmpRequest      *request,
+                GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *peer = meet (worker, gmp_request_get_client_id (request));
+  PyObject *object = peer != NULL ? native_request_new (request, peer, TRUE) : NULL;
+  gboolean result = PyErr_Occurred () == NULL;
+
+  if (!result)
+    native_take_exception (error, NULL, NULL);
+  else if (object != NULL)
+    result = call (life_of (worker)->user, names.request, object, error);
+  Py_XDECREF (object);
+  Py_XDECREF (peer);
+  PyGILState_Release (state);
+  return result;
+}
+
+/* As objects of Python's, but those that cannot be read. */
+static PyObject *
+list_requests (GmpServerWorker *worker,
+               GPtrArray       *requests)
+{
+  PyObject *list = PyList_New (0);
+
+  for (guint i = 0; list != NULL && i < requests->len; i++)
+    {
+      PyObject *peer = meet (worker, gmp_request_get_client_id (requests->pdata[i]));
+      PyObject *object = peer != NULL ? native_request_new (requests->pdata[i], peer, TRUE) : NULL;
+
+      if ((object != NULL && PyList_Append (list, object) == -1) || PyErr_Occurred () != NULL)
+        Py_CLEAR (list);
+      Py_XDECREF (object);
+      Py_XDECREF (peer);
+    }
+  return list;
+}
+
+static gboolean
+server_process_batch (GmpServerWorker *worker,
+                      GPtrArray       *requests,
+                      GError         **error)
+{
+  PyGILState_STATE state = PyGILState_Ensure ();
+  PyObject *user = life_of (worker)->user;
+  PyObject *list = list_requests (worker, requests);
+  PyObject *ids = NULL, *values = NULL, *responses = NULL;
+  gboolean result = list != NULL;
+
+  if (result && PyList_GET_SIZE (list) > 0)
+    {
+      if (native_split_requests (list, &ids, &values))
+        responses = complete (PyObject_CallMethodObjArgs (user, names.process_batch, ids, values,
+                                                          NULL));
+      result = responses != NULL && native_respond_all (list, responses) &&
+               native_set_batch_rule (worker, user);
+    }
+  if (!result)
+    native_take_exception (error, NULL, NULL);
+  Py_XDECREF (responses);
+  Py_XDECREF (values);
+  Py_XDECREF (ids);
+  Py_XDECREF (list);
+  PyGILState_Release (state);
+  return result;
 }
 
 static gboolean
@@ -330,6 +432,28 @@ gmproc_server_init (GmprocServer *self G_GNUC_UNUSED)
 }
 
 static void
+gmproc_request_server_class_init (GmprocRequestServerClass *klass)
+{
+  klass->request = server_request;
+}
+
+static void
+gmproc_request_server_init (GmprocRequestServer *self G_GNUC_UNUSED)
+{
+}
+
+static void
+gmproc_batch_server_class_init (GmprocBatchServerClass *klass)
+{
+  klass->process_batch = server_process_batch;
+}
+
+static void
+gmproc_batch_server_init (GmprocBatchServer *self G_GNUC_UNUSED)
+{
+}
+
+static void
 gmproc_client_class_init (GmprocClientClass *klass)
 {
   override_worker (GMP_WORKER_CLASS (klass));
@@ -360,7 +484,17 @@ PyObject *
 native_new_server (PyObject *module G_GNUC_UNUSED,
                    PyObject *life)
 {
-  return new_worker (gmproc_server_get_type (), life);
+  PyObject *mode = PyObject_GetAttrString (life, "mode");
+  GType type = gmproc_server_get_type ();
+
+  if (mode == NULL)
+    return NULL;
+  if (PyUnicode_CompareWithASCIIString (mode, "request") == 0)
+    type = gmproc_request_server_get_type ();
+  else if (PyUnicode_CompareWithASCIIString (mode, "process_batch") == 0)
+    type = gmproc_batch_server_get_type ();
+  Py_DECREF (mode);
+  return new_worker (type, life);
 }
 
 PyObject *

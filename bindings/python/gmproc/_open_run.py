@@ -1,0 +1,244 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""A run that stays open, whose requests the program takes when it likes."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from functools import partial
+
+import _gmproc
+
+from ._application import make_setting
+from ._errors import BadPayload, WorkerError, flush_output, make_error, trim
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._run import prepare
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Sequence
+
+    from ._client_server import ClientServer
+    from ._run import Job
+
+
+class OpenRun:
+    """A run that ``ClientServer.open`` has begun, with the program as the server.
+
+    ::
+
+        with cs.open() as run:
+            while True:
+                ids, messages = run.recv()
+                if not ids:
+                    break
+                run.send(ids, policy(messages))
+        print(run.results)
+
+    The ``with`` statement closes the run: its clients finish. Where its block raises an exception,
+    they are cancelled. A run that is dropped kills its clients.
+
+    Attributes:
+        results: what each client's ``finish`` returned, by id; all are there when the run is
+            closed.
+        failures: a WorkerError for each client that ``recv`` has found to have failed, by id.
+    """
+
+    def __init__(self, application: ClientServer, job: Job) -> None:
+        self._application = application
+        self._job = job
+        self._native: Any = job.native
+        self._peers = job.outcome.get_peers()
+        self._pending: dict[Any, _gmproc.Request] = {}
+        self._raised: BaseException | None = None
+        self._catch = self._keep_raised  # one object
+        self._is_closed = False
+        self.failures: dict[Any, WorkerError] = {}
+
+    @property
+    def results(self) -> dict[Any, Any]:
+        return self._job.outcome.results
+
+    def recv(self, n: int | None = None, timeout: float | None = None
+             ) -> tuple[list[Any], list[Any]]:
+        """Takes the next messages, each of another client, and waits for them.
+
+        It returns what is there when no more can come, since all other clients have ended or wait
+        for an answer; so it may return fewer than ``n``, and none.
+
+        Args:
+            n: how many; None for one of each client.
+            timeout: how many seconds to wait for them; None for any time.
+
+        Returns:
+            The ids of the clients, and what they sent.
+
+        Raises:
+            TimeoutError: they have not all come. Those that have stay for the next call.
+            RuntimeError: the run is closed.
+            WorkerError: the run has failed.
+        """
+        if n is not None and n < 1:
+            raise ValueError(f'n is {n}: recv takes at least one message')
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
+        self._check_open()
+        try:
+            ids, messages, requests, failures = self._native.receive(
+                n or 0, -1 if timeout is None else timeout, self._peers, self._get_catch())
+        except GError as error:
+            raise self._make_exception(error) from None
+        for name, error in failures:
+            self._take_failure(name, error)
+        # After that: a client that was restarted has failed, and asks again.
+        self._pending.update(zip(ids, requests))
+        return ids, messages
+
+    def send(self, ids: Sequence[Any], responses: Sequence[Any]) -> None:
+        """Answers messages that ``recv`` has returned.
+
+        The response to a client that has ended meanwhile is dropped.
+
+        Args:
+            ids: which clients get an answer now; the others may get theirs later.
+            responses: what their ``update`` gets: a list, or an array of numpy's with one row for
+                each.
+
+        Raises:
+            ValueError: a client does not wait for an answer; there are not as many responses as
+                ids; or a response cannot be sent.
+        """
+        self._check_open()
+        if len(ids) != len(responses):
+            raise ValueError(f'There are {len(ids)} ids and {len(responses)} responses: send takes '
+                             'one response for each id')
+        if len(set(ids)) != len(ids):
+            raise ValueError('An id occurs twice: each client gets one response')
+        for id in ids:
+            if id not in self._pending:
+                raise ValueError(f'Client {id!r} does not wait for an answer: recv has not '
+                                 'returned a message of it, or it has been answered')
+        try:
+            _gmproc.respond([self._pending[id] for id in ids], responses)
+        except BadPayload as reason:
+            raise ValueError(str(reason)) from reason.__cause__
+        for id in ids:
+            del self._pending[id]
+
+    def fail(self, id: Any, exception: BaseException) -> None:
+        """Ends one client, which waits for an answer: it fails with the exception."""
+        self._check_open()
+        if id not in self._pending:
+            raise ValueError(f'Client {id!r} does not wait for an answer')
+        self._pending.pop(id).fail(exception)
+
+    def close(self) -> dict[Any, Any]:
+        """Ends the run, and waits until its clients have finished.
+
+        Returns:
+            ``results``.
+
+        Raises:
+            WorkerError: a client has failed that is not in ``failures``.
+        """
+        if not self._is_closed:
+            self._end()
+            if self._job.outcome.exception is not None:
+                raise self._job.outcome.exception
+        return self.results
+
+    def __enter__(self) -> OpenRun:
+        return self
+
+    def __exit__(self, kind: Any, *_exception: Any) -> None:
+        if kind is None:
+            self.close()
+        elif not self._is_closed:
+            self._job.cancel()
+            self._end()
+
+    def __del__(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._job.abandon()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError('The run is closed')
+
+    def _get_catch(self) -> Any:
+        is_main = threading.current_thread() is threading.main_thread()
+        return self._catch if is_main else None
+
+    def _keep_raised(self, exception: BaseException) -> GError:
+        """What the handler of a signal raises comes out of recv, and leaves the run open."""
+        self._raised = trim(exception)
+        return GError('A signal handler has raised an exception', *_gmproc.CANCELLED)
+
+    def _take_failure(self, name: str, error: GError) -> None:
+        outcome = self._job.outcome
+        outcome.told.add(name)
+        failure = outcome.make_error(name, error)
+        self.failures[outcome.get_id(name)] = failure
+        self._pending.pop(outcome.get_id(name), None)
+        self._application.client_failed(outcome.get_id(name), failure)
+
+    def _make_exception(self, error: GError) -> BaseException:
+        raised, self._raised = self._raised or self._job.raised, None
+        if raised is not None:
+            return raised
+        if error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT):
+            return TimeoutError(error.message)
+        if error.matches(*_gmproc.CANCELLED):
+            from concurrent.futures import CancelledError
+
+            return CancelledError('The run was cancelled')
+        return make_error(error.code, error.message, None)
+
+    def _end(self) -> None:
+        """May wait for long: handlers of signals run meanwhile, and what one raises ends the
+        clients."""
+        self._is_closed = True
+        error: GError | None = None
+        catch = self._job.catch
+        if self._get_catch() is not None:
+            _gmproc.begin_signals(catch)
+        try:
+            self._native.close(self._job.cancellable)
+        except GError as caught:
+            error = caught.with_traceback(None)
+        finally:
+            if self._get_catch() is not None:
+                _gmproc.end_signals(catch)
+            _gmproc.complete(partial(self._job.end, error))
+        self._pending.clear()
+        self._application._gmproc.open_run = None
+        if self._job.outcome.exception is None:
+            self._application._gmproc.server_result = self._application.finish()
+
+    def _add_client(self, id: Any, entry: Any) -> None:
+        """One that was added while the run is open."""
+        self._peers[entry.name] = id, entry.runtime
+        self._job.outcome.add(entry.name, id, entry.runtime)
+        self._application._begin_client(self._native.native, id, entry,
+                                        make_setting(self._application))
+
+
+def open_run(application: ClientServer, fill: Callable[[Job], None], params: Any, cancellable: Any
+             ) -> OpenRun:
+    flush_output()
+    job = prepare(application._gmproc.claims, fill, cancellable)
+    try:
+        job.check_callbacks()
+        application.start(params)
+        run = OpenRun(application, job)
+        run._native.open(job.cancellable)
+    except BaseException as exception:
+        _gmproc.complete(partial(job.end, None))
+        if isinstance(exception, GError):
+            raise make_error(exception.code, exception.message, None) from None
+        raise
+    application._gmproc.open_run = weakref.ref(run)
+    return run

@@ -1,0 +1,159 @@
+/* open-runs.c: runs that the program drives
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+/* The methods open, receive and close of ClientServer. */
+
+PyObject *
+native_open_run (PyObject *self,
+                 PyObject *object)
+{
+  GmpClientServer *application = native_object_get (self);
+  GCancellable *cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  GError *error = NULL;
+  gboolean result;
+
+  if (cancellable == NULL)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_client_server_open (application, NULL, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  if (!result)
+    return native_raise (error);
+  Py_RETURN_NONE;
+}
+
+/* Python's signal handlers run while this waits, where @catch is not None: it takes what they
+ * raise. Only what does wait pays for that. */
+static GPtrArray *
+receive (GmpClientServer *application,
+         guint            n,
+         double           timeout,
+         PyObject        *catch,
+         GError         **error)
+{
+  GPtrArray *requests;
+
+  Py_BEGIN_ALLOW_THREADS
+  requests = gmp_client_server_receive_now (application, n, timeout != 0);
+  Py_END_ALLOW_THREADS
+  if (requests != NULL)
+    return requests;
+  if (catch != Py_None)
+    {
+      PyObject *begun = native_begin_signals (NULL, catch);
+
+      if (begun == NULL)
+        return NULL;
+      Py_DECREF (begun);
+    }
+  Py_BEGIN_ALLOW_THREADS
+  requests = gmp_client_server_receive (application, n, timeout, NULL, error);
+  Py_END_ALLOW_THREADS
+  if (catch != Py_None)
+    Py_XDECREF (native_end_signals (NULL, catch));
+  return requests;
+}
+
+static gboolean
+add_request (PyObject   *list,
+             GmpRequest *request,
+             PyObject   *peers)
+{
+  PyObject *name = PyUnicode_FromString (gmp_request_get_client_id (request));
+  PyObject *peer = name != NULL ? PyObject_GetItem (peers, name) : NULL;
+  PyObject *object = peer != NULL ? native_request_new (request, peer, TRUE) : NULL;
+
+  if (object != NULL)
+    PyList_Append (list, object);
+  Py_XDECREF (object);
+  Py_XDECREF (peer);
+  Py_XDECREF (name);
+  return PyErr_Occurred () == NULL;
+}
+
+static gboolean
+add_failure (PyObject   *list,
+             GmpRequest *request)
+{
+  PyObject *error = native_box_error (gmp_request_get_error (request));
+  PyObject *pair = NULL;
+
+  if (error != NULL)
+    pair = Py_BuildValue ("(sO)", gmp_request_get_client_id (request), error);
+  if (pair != NULL)
+    PyList_Append (list, pair);
+  Py_XDECREF (pair);
+  Py_XDECREF (error);
+  return PyErr_Occurred () == NULL;
+}
+
+/* @peers has a client's id and runtime for each name on the wire. Returns the ids, the messages,
+ * the requests, and the (name, error) of those that have failed. */
+PyObject *
+native_receive (PyObject *self,
+                PyObject *args)
+{
+  g_autoptr (GPtrArray) requests = NULL;
+  PyObject *peers, *catch, *list, *failures, *ids = NULL, *values = NULL, *result = NULL;
+  unsigned int n;
+  double timeout;
+  GError *error = NULL;
+  gboolean is_good = TRUE;
+
+  if (!PyArg_ParseTuple (args, "IdOO:receive", &n, &timeout, &peers, &catch))
+    return NULL;
+  requests = receive (native_object_get (self), n, timeout, catch, &error);
+  if (requests == NULL)
+    return error != NULL ? native_raise (error) : NULL;
+  list = PyList_New (0);
+  failures = PyList_New (0);
+  for (guint i = 0; i < requests->len && is_good && list != NULL && failures != NULL; i++)
+    is_good = gmp_request_get_error (requests->pdata[i]) != NULL
+              ? add_failure (failures, requests->pdata[i])
+              : add_request (list, requests->pdata[i], peers);
+  if (is_good && list != NULL && failures != NULL && native_split_requests (list, &ids, &values))
+    result = PyTuple_Pack (4, ids, values, list, failures);
+  Py_XDECREF (values);
+  Py_XDECREF (ids);
+  Py_XDECREF (failures);
+  Py_XDECREF (list);
+  return result;
+}
+
+PyObject *
+native_close_run (PyObject *self,
+                  PyObject *object)
+{
+  GmpClientServer *application = native_object_get (self);
+  GCancellable *cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
+  GError *error = NULL;
+  GVariant *results;
+
+  if (cancellable == NULL)
+    return NULL;
+  Py_BEGIN_ALLOW_THREADS
+  results = gmp_client_server_close (application, cancellable, &error);
+  Py_END_ALLOW_THREADS
+  if (results == NULL)
+    return native_raise (error);
+  g_variant_unref (results);
+  Py_RETURN_NONE;
+}
+
+/* Answers a list of requests with as many responses. */
+PyObject *
+native_respond (PyObject *module G_GNUC_UNUSED,
+                PyObject *args)
+{
+  PyObject *requests, *responses;
+
+  if (!PyArg_ParseTuple (args, "O!O:respond", &PyList_Type, &requests, &responses) ||
+      !native_respond_all (requests, responses))
+    return NULL;
+  Py_RETURN_NONE;
+}

@@ -1,0 +1,300 @@
+/* requests.c: requests that are answered later, and several at once
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "native-private.h"
+
+typedef struct {
+  PyObject_HEAD
+  GmpRequest *request; /* NULL when it has been answered */
+  PyObject *id;        /* as the application gave it */
+  PyObject *runtime;   /* of the client */
+  PyObject *value;
+  gboolean has_main;
+} Request;
+
+static PyTypeObject *request_type;
+
+/* The lock that an answer takes may be that of a thread which waits for the GIL. */
+static void
+drop (GmpRequest *request)
+{
+  Py_BEGIN_ALLOW_THREADS
+  g_object_unref (request);
+  Py_END_ALLOW_THREADS
+}
+
+static void
+request_dealloc (PyObject *object)
+{
+  PyTypeObject *type = Py_TYPE (object);
+  Request *self = (Request *) object;
+  PyObject *errors[3];
+
+  PyErr_Fetch (&errors[0], &errors[1], &errors[2]);
+  if (self->request != NULL)
+    drop (g_steal_pointer (&self->request));
+  PyErr_Restore (errors[0], errors[1], errors[2]);
+  Py_CLEAR (self->id);
+  Py_CLEAR (self->runtime);
+  Py_CLEAR (self->value);
+  type->tp_free (object);
+  Py_DECREF (type);
+}
+
+/* A client that sends what cannot be read fails for itself. */
+static void
+refuse (GmpRequest *request)
+{
+  g_autoptr (GError) reason = NULL;
+  PyObject *type, *exception, *trace, *text;
+
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  text = exception != NULL ? PyObject_Str (exception) : NULL;
+  reason = g_error_new (GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "Its request cannot be read: %s",
+                        text != NULL && PyUnicode_AsUTF8 (text) != NULL ? PyUnicode_AsUTF8 (text)
+                                                                        : "");
+  PyErr_Clear ();
+  Py_XDECREF (text);
+  Py_XDECREF (trace);
+  Py_XDECREF (exception);
+  Py_XDECREF (type);
+  Py_BEGIN_ALLOW_THREADS
+  gmp_request_fail (request, reason, NULL);
+  Py_END_ALLOW_THREADS
+}
+
+/* @peer is the client's id and runtime. NULL without an exception where its value cannot be read,
+ * which has failed the client. */
+PyObject *
+native_request_new (GmpRequest *request,
+                    PyObject   *peer,
+                    gboolean    has_main)
+{
+  PyObject *runtime = PyTuple_GET_ITEM (peer, 1);
+  PyObject *value = native_load (gmp_request_get_value (request), runtime);
+  Request *self;
+
+  if (value == NULL && !PyErr_ExceptionMatches (PyExc_Exception))
+    return NULL;
+  if (value == NULL)
+    {
+      refuse (request);
+      return NULL;
+    }
+  self = (Request *) request_type->tp_alloc (request_type, 0);
+  if (self == NULL)
+    {
+      Py_DECREF (value);
+      return NULL;
+    }
+  self->request = g_object_ref (request);
+  self->id = Py_NewRef (PyTuple_GET_ITEM (peer, 0));
+  self->runtime = Py_NewRef (runtime);
+  self->value = value;
+  self->has_main = has_main;
+  return (PyObject *) self;
+}
+
+PyObject *
+native_request_get_id (PyObject *self)
+{
+  return ((Request *) self)->id;
+}
+
+PyObject *
+native_request_get_value (PyObject *self)
+{
+  return ((Request *) self)->value;
+}
+
+/* With @reason (nullable) there is no response. %TRUE, False where the client or the server has
+ * ended, or NULL. */
+static PyObject *
+answer (Request      *self,
+        GVariant     *response,
+        const GError *reason)
+{
+  GmpRequest *request = g_steal_pointer (&self->request);
+  GError *error = NULL;
+  gboolean result;
+
+  if (request == NULL)
+    return PyErr_Format (PyExc_RuntimeError, "the request of client %R has been answered already",
+                         self->id);
+  Py_BEGIN_ALLOW_THREADS
+  result = reason != NULL ? gmp_request_fail (request, reason, &error)
+                          : gmp_request_respond (request, response, &error);
+  if (result)
+    g_clear_object (&request);
+  Py_END_ALLOW_THREADS
+  if (result)
+    Py_RETURN_TRUE;
+  if (g_error_matches (error, GMP_ERROR, GMP_ERROR_DISCONNECTED) ||
+      g_error_matches (error, GMP_ERROR, GMP_ERROR_SERVER_DONE))
+    {
+      g_error_free (error);
+      drop (request);
+      Py_RETURN_FALSE;
+    }
+  self->request = request; /* It can still be answered. */
+  return native_raise (error);
+}
+
+/* Answers a Request with @value. */
+PyObject *
+native_request_respond (PyObject *object,
+                        PyObject *value)
+{
+  Request *self = (Request *) object;
+  g_autoptr (GVariant) response = NULL;
+
+  if (!native_dump (value, self->runtime, self->has_main, &response))
+    return NULL;
+  return answer (self, response, NULL);
+}
+
+/* For the user, to whom a value that cannot be sent is a ValueError. */
+static PyObject *
+request_respond (PyObject *object,
+                 PyObject *value)
+{
+  PyObject *result = native_request_respond (object, value);
+  PyObject *type, *exception, *trace;
+
+  if (result != NULL || !PyErr_ExceptionMatches (native_helpers.bad_payload))
+    return result;
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  PyErr_Format (PyExc_ValueError, "%S", exception);
+  Py_XDECREF (trace);
+  Py_XDECREF (exception);
+  Py_XDECREF (type);
+  return NULL;
+}
+
+static PyObject *
+request_fail (PyObject *object,
+              PyObject *exception)
+{
+  g_autoptr (GError) reason = NULL;
+  PyObject *made;
+
+  if (!PyExceptionInstance_Check (exception))
+    return PyErr_Format (PyExc_TypeError, "fail takes an exception, not %R", exception);
+  made = PyObject_CallOneArg (native_helpers.to_gerror, exception);
+  if (made == NULL)
+    return NULL;
+  native_to_gerror (made, &reason);
+  Py_DECREF (made);
+  return answer ((Request *) object, NULL, reason);
+}
+
+static PyObject *
+get_id (PyObject *self,
+        gpointer  unused G_GNUC_UNUSED)
+{
+  return Py_NewRef (native_request_get_id (self));
+}
+
+static PyObject *
+get_value (PyObject *self,
+           gpointer  unused G_GNUC_UNUSED)
+{
+  return Py_NewRef (native_request_get_value (self));
+}
+
+static PyObject *
+request_repr (PyObject *self)
+{
+  return PyUnicode_FromFormat ("<gmproc.Request of client %R>", native_request_get_id (self));
+}
+
+static PyMethodDef request_methods[] = {
+  { "respond", request_respond, METH_O,
+    "Answers the request, in any thread. False if its client has ended, so that nobody gets the\n"
+    "response; RuntimeError if it has been answered before." },
+  { "fail", request_fail, METH_O,
+    "Ends the request, and with it its client, which fails with the exception." },
+  { NULL, NULL, 0, NULL }
+};
+
+static PyGetSetDef request_attributes[] = {
+  { "id", get_id, NULL, "The client's id, as the application gave it.", NULL },
+  { "value", get_value, NULL, "What the client's process() returned.", NULL },
+  { NULL, NULL, NULL, NULL, NULL }
+};
+
+static PyType_Slot request_slots[] = {
+  { Py_tp_new, native_refuse_new },
+  { Py_tp_dealloc, request_dealloc },
+  { Py_tp_repr, request_repr },
+  { Py_tp_methods, request_methods },
+  { Py_tp_getset, request_attributes },
+  { Py_tp_doc, (gpointer) "A client's request, which its server answers now or later." },
+  { 0, NULL }
+};
+
+static PyType_Spec request_spec = {
+  .name = "gmproc.Request",
+  .basicsize = sizeof (Request),
+  .flags = Py_TPFLAGS_DEFAULT,
+  .slots = request_slots,
+};
+
+/* Answers requests, a list, with as many responses, any sequence. Returns whether it succeeded. */
+gboolean
+native_respond_all (PyObject *requests,
+                    PyObject *responses)
+{
+  Py_ssize_t n = PyList_GET_SIZE (requests);
+  PyObject *list = responses != Py_None ? PySequence_List (responses) : NULL;
+
+  if (list == NULL || PyList_GET_SIZE (list) != n)
+    {
+      if (list != NULL || responses == Py_None)
+        PyErr_Format (PyExc_ValueError, "%zd responses are needed, one for each message, not %R", n,
+                      responses);
+      Py_XDECREF (list);
+      return FALSE;
+    }
+  for (Py_ssize_t i = 0; i < n && PyErr_Occurred () == NULL; i++)
+    Py_XDECREF (native_request_respond (PyList_GET_ITEM (requests, i), PyList_GET_ITEM (list, i)));
+  Py_DECREF (list);
+  return PyErr_Occurred () == NULL;
+}
+
+/* The ids and the values of requests, a list, as two lists. */
+gboolean
+native_split_requests (PyObject  *requests,
+                       PyObject **ids,
+                       PyObject **values)
+{
+  Py_ssize_t n = PyList_GET_SIZE (requests);
+
+  *ids = PyList_New (n);
+  *values = *ids != NULL ? PyList_New (n) : NULL;
+  if (*values == NULL)
+    {
+      Py_CLEAR (*ids);
+      return FALSE;
+    }
+  for (Py_ssize_t i = 0; i < n; i++)
+    {
+      PyObject *request = PyList_GET_ITEM (requests, i);
+
+      PyList_SET_ITEM (*ids, i, Py_NewRef (native_request_get_id (request)));
+      PyList_SET_ITEM (*values, i, Py_NewRef (native_request_get_value (request)));
+    }
+  return TRUE;
+}
+
+int
+native_requests_init (PyObject *module)
+{
+  request_type = (PyTypeObject *) PyType_FromSpec (&request_spec);
+  return request_type != NULL ? PyModule_AddType (module, request_type) : -1;
+}

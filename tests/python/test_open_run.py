@@ -1,0 +1,284 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Runs that the program drives."""
+
+import gc
+import os
+import signal
+import threading
+import time
+from concurrent.futures import CancelledError
+
+import pytest
+
+import gmproc
+from gmproc import ClientServer, ClientWorker, WorkerError
+from test_requests import Asker, BatchesServerWorker, Dying
+
+
+class Hanging(ClientWorker):
+    def process(self):
+        time.sleep(1000)
+
+
+class Raising(Asker):
+    def finish(self):
+        raise LookupError('at the end')
+
+
+class Telling(Asker):
+    def start(self, params):
+        gmproc.report(os.getpid())
+        super().start(params)
+
+
+def test_all_until_none_is_left():
+    cs = ClientServer()
+    for id in ('a', 'b'):
+        cs.add_client(id, Asker, params=1 if id == 'a' else 2)
+    seen = []
+    with cs.open() as run:
+        while True:
+            ids, messages = run.recv()
+            if not ids:
+                break
+            assert ids == messages
+            seen.append(sorted(ids))
+            run.send(ids, [f'to {id}' for id in ids])
+    assert seen == [['a', 'b'], ['b']]
+    assert run.results == {'a': ['to a'], 'b': ['to b', 'to b']}
+    assert run.failures == {}
+
+
+def test_some():
+    cs = ClientServer()
+    cs.add_clients(3, Asker, params=1)
+    with cs.open() as run:
+        first, _ = run.recv(1)
+        second, _ = run.recv(2)
+        assert sorted(first + second) == [0, 1, 2]
+        assert run.recv(1) == ([], [])
+        run.send(second[:1], ['early'])
+        run.send([second[1], *first], ['late', 'last'])
+    assert run.results == {second[0]: ['early'], second[1]: ['late'], first[0]: ['last']}
+
+
+def test_what_is_not_answered_ends_with_the_run():
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=1)
+    with cs.open() as run:
+        run.recv()
+    assert run.results == {0: [], 1: []}
+
+
+def test_a_time_limit_loses_nothing():
+    cs = ClientServer()
+    cs.add_client(0, Asker, params=1)
+    cs.add_client(1, Hanging)
+    with pytest.raises(ZeroDivisionError):
+        with cs.open() as run:
+            for timeout in (0, 0.05):
+                with pytest.raises(TimeoutError):
+                    run.recv(timeout=timeout)
+            assert run.recv(1) == ([0], [0])
+            1 / 0
+    with pytest.raises(RuntimeError, match='closed'):
+        run.recv()
+
+
+def test_a_client_that_dies():
+    cs = ClientServer()
+    cs.add_client('dies', Dying, params=9)
+    cs.add_client('lives', Asker, params=2)
+    with cs.open() as run:
+        ids, _ = run.recv()
+        run.send(ids, ids)
+        ids, _ = run.recv()
+        assert ids == ['lives']
+        assert isinstance(run.failures['dies'], WorkerError)
+        assert run.failures['dies'].signal == signal.SIGKILL
+        run.send(ids, ids)
+    assert run.results == {'lives': ['lives', 'lives']}
+
+
+def test_a_client_that_fails_when_nobody_looks():
+    cs = ClientServer()
+    cs.add_client(0, Raising, params=1)
+    cs.add_client(1, Asker, params=1)
+    with pytest.raises(WorkerError, match='at the end') as caught:
+        with cs.open() as run:
+            run.recv()
+    assert caught.value.id == 0
+    assert run.results == {1: []}
+
+
+def test_failing_a_client():
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=1)
+    with cs.open() as run:
+        run.recv()
+        run.fail(0, ValueError('not you'))
+        run.send([1], ['you'])
+        assert run.recv() == ([], [])
+        assert 'not you' in str(run.failures[0])
+    assert run.results == {1: ['you']}
+
+
+def test_clients_that_are_added():
+    cs = ClientServer()
+    with cs.open() as run:
+        assert run.recv() == ([], [])
+        cs.add_client('one', Asker, params=2)
+        assert run.recv() == (['one'], ['one'])
+        cs.add_client('two', Asker, params=1)
+        assert run.recv(1) == (['two'], ['two'])
+        run.send(['one', 'two'], [1, 2])
+        assert run.recv() == (['one'], ['one'])
+        with pytest.raises(WorkerError, match='There is a client'):
+            cs.add_client('one', Asker)
+    assert run.results == {'one': [1], 'two': [2]}
+
+
+def test_restarted():
+    cs = ClientServer(restart='on-failure', max_restarts=1)
+    cs.add_client(0, Dying, params=1)
+    with cs.open() as run:
+        for _ in range(2):
+            assert run.recv() == ([0], [0])
+            run.send([0], [None])
+        assert run.recv() == ([], [])
+        assert list(run.failures) == [0]
+
+
+def test_what_is_wrong():
+    cs = ClientServer(BatchesServerWorker)
+    with pytest.raises(WorkerError, match='without a server'):
+        cs.open()
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=1)
+    with cs.open() as run:
+        with pytest.raises(RuntimeError, match='already'):
+            cs.run()
+        with pytest.raises(ValueError, match='n is 0'):
+            run.recv(0)
+        with pytest.raises(ValueError, match='timeout is -1'):
+            run.recv(timeout=-1)
+        ids, _ = run.recv()
+        with pytest.raises(ValueError, match='2 ids and 1 responses'):
+            run.send(ids, [1])
+        with pytest.raises(ValueError, match='twice'):
+            run.send([0, 0], [1, 1])
+        with pytest.raises(ValueError, match="Client 7 does not wait"):
+            run.send([7], [1])
+        with pytest.raises(ValueError, match='lock'):
+            run.send([0], [threading.Lock()])
+        run.send(ids, ids)
+        with pytest.raises(ValueError, match='does not wait'):
+            run.send([0], [1])
+    assert run.results == {0: [0], 1: [1]}
+    assert cs.open().close() == {0: [], 1: []}
+
+
+def test_methods_of_a_subclass():
+    class Application(ClientServer):
+        def start(self, params):
+            self.log = [params]
+
+        def client_failed(self, id, error):
+            self.log.append(id)
+
+        def finish(self):
+            return self.log
+
+    cs = Application()
+    cs.add_client(0, Dying, params=1)
+    with cs.open('params') as run:
+        ids, _ = run.recv()
+        run.send(ids, ids)
+        run.recv()
+    assert cs.server_result == ['params', 0]
+
+
+class Signalling(Hanging):
+    """Sends a signal to the application, and asks when it has been seen to arrive, if ever."""
+
+    def start(self, params):
+        self.path, number, pid = params
+        os.kill(pid, number)
+
+    def process(self):
+        while not os.path.exists(self.path):
+            time.sleep(0.01)
+
+
+def test_interrupted(tmp_path):
+    cs = ClientServer()
+    cs.add_client(0, Signalling, (tmp_path / 'seen', signal.SIGINT, os.getpid()))
+    with pytest.raises(KeyboardInterrupt):
+        with cs.open() as run:
+            run.recv()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize('raises', [False, True])
+def test_signal_handlers_run_while_it_waits(tmp_path, raises):
+    """What one raises comes out of recv, and leaves the run open."""
+    def handle(*_):
+        (tmp_path / 'seen').touch()
+        if raises:
+            raise LookupError('from the handler')
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        cs = ClientServer()
+        cs.add_client(0, Signalling, (tmp_path / 'seen', signal.SIGUSR1, os.getpid()))
+        with cs.open() as run:
+            if raises:
+                with pytest.raises(LookupError, match='from the handler'):
+                    run.recv()
+            assert run.recv() == ([0], [None])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_cancelled():
+    cs = ClientServer()
+    cs.add_client(0, Hanging)
+    cancellable = gmproc.Cancellable()
+    with pytest.raises(CancelledError):
+        with cs.open(cancellable=cancellable) as run:
+            threading.Timer(0.05, cancellable.cancel).start()
+            run.recv()
+
+
+def test_in_a_thread():
+    results = []
+
+    def work():
+        cs = ClientServer()
+        cs.add_clients(2, Asker, params=1)
+        with cs.open() as run:
+            ids, _ = run.recv()
+            run.send(ids, ids)
+        results.append(run.results)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert results == [{0: [0], 1: [1]}]
+
+
+def test_dropped():
+    pids = []
+    cs = ClientServer(on_progress=lambda id, pid: pids.append(pid))
+    cs.add_client(0, Telling, params=1)
+    run = cs.open()
+    assert run.recv() == ([0], [0])
+    del run
+    gc.collect()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    cs.add_client(1, Asker, params=1)
+    with cs.open() as run:
+        assert sorted(run.recv()[0]) == [0, 1]

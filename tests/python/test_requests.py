@@ -1,0 +1,318 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Requests that are answered later, and in batches."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
+
+
+class Asker(ClientWorker):
+    """Asks so many times with its id; its result is what it was answered."""
+
+    def __init__(self, id):
+        self.id = id
+        self.answers = []
+
+    def start(self, params):
+        self.n = params
+
+    def process(self):
+        return self.id
+
+    def update(self, response):
+        self.answers.append(response)
+
+    def done(self):
+        return len(self.answers) == self.n
+
+    def finish(self):
+        return self.answers
+
+
+class Dying(Asker):
+    def update(self, response):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Barrier:
+    """Answers when all clients have asked."""
+
+    waiting = ()
+
+    def request(self, request):
+        assert request.value == request.id
+        self.waiting = [*self.waiting, request]
+        if len(self.waiting) == 3:
+            for each in self.waiting:
+                assert each.respond(sorted(str(one.id) for one in self.waiting))
+            self.waiting = ()
+
+
+class InThreads:
+    def request(self, request):
+        threading.Thread(target=request.respond, args=(request.value,)).start()
+
+
+class Twice:
+    def request(self, request):
+        request.respond('first')
+        with pytest.raises(RuntimeError, match='has been answered already'):
+            request.respond('second')
+        with pytest.raises(RuntimeError, match="client 0 has been"):
+            request.fail(ValueError())
+
+
+class Failing:
+    def request(self, request):
+        assert request.fail(KeyError('no answer for you'))
+
+
+class Dropping:
+    def request(self, request):
+        pass
+
+
+class Unsendable:
+    def request(self, request):
+        with pytest.raises(ValueError, match='lock'):
+            request.respond(threading.Lock())
+        request.respond('something else')
+
+
+class Keeping:
+    kept = None
+
+    def request(self, request):
+        self.kept = request
+
+    def done(self):
+        return self.kept is not None
+
+    def finish(self):
+        return self.kept.respond('too late') if hasattr(self.kept, 'respond') else None
+
+
+class Late:
+    """Answers a client that has died."""
+
+    kept = None
+    answered = None
+
+    def request(self, request):
+        if self.kept is None and request.id == 0:
+            self.kept = request
+            os.kill(request.value, signal.SIGKILL)
+        else:
+            request.respond(None)
+
+    def client_failed(self, id, error):
+        self.answered = self.kept.respond('anybody?')
+
+    def finish(self):
+        return self.answered
+
+
+class TellingPid(Asker):
+    def process(self):
+        return os.getpid()
+
+
+class Batches:
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.sizes = []
+
+    def start(self, params):
+        if params is not None:
+            self.batch_size, self.batch_timeout = params
+
+    def process_batch(self, ids, messages):
+        assert ids == messages
+        self.sizes.append(len(ids))
+        return [len(ids)] * len(ids)
+
+    def finish(self):
+        return self.sizes
+
+
+class WrongNumber:
+    def process_batch(self, ids, messages):
+        return [1, 2, 3]
+
+
+class Nothing:
+    def process_batch(self, ids, messages):
+        pass
+
+
+class Negative:
+    batch_size = -1
+
+    def process_batch(self, ids, messages):
+        return messages
+
+
+def make(part, base):
+    """A server of its own module's, so that its process finds it."""
+    return globals()[f'{part.__name__}{base.__name__}']
+
+
+for part in (Barrier, InThreads, Twice, Failing, Dropping, Unsendable, Keeping, Late, Batches,
+             WrongNumber, Nothing, Negative):
+    for base in (ServerWorker, ClientServer):
+        name = f'{part.__name__}{base.__name__}'
+        globals()[name] = type(name, (part, base), {'__module__': __name__})
+
+
+@pytest.fixture(params=['process', 'application'])
+def serve(request):
+    """Makes an application with a server, which is a process or the application itself."""
+    if request.param == 'process':
+        return lambda part, **options: ClientServer(make(part, ServerWorker), **options)
+    return lambda part, **options: make(part, ClientServer)(**options)
+
+
+def test_a_barrier(serve):
+    cs = serve(Barrier)
+    cs.add_clients(3, Asker, params=2)
+    everybody = [['0', '1', '2']] * 2
+    assert cs.run() == {0: everybody, 1: everybody, 2: everybody}
+
+
+def test_answers_from_threads(serve):
+    cs = serve(InThreads)
+    cs.add_clients(2, Asker, params=20)
+    assert cs.run() == {0: [0] * 20, 1: [1] * 20}
+
+
+def test_one_answer_a_request(serve):
+    cs = serve(Twice)
+    cs.add_client(0, Asker, params=1)
+    assert cs.run() == {0: ['first']}
+
+
+def test_a_request_that_fails_ends_its_client_alone(serve):
+    cs = serve(Failing)
+    cs.add_client('asks', Asker, params=1)
+    cs.add_client('does not', Asker, params=0)
+    with pytest.raises(WorkerError, match='no answer for you') as caught:
+        cs.run()
+    assert caught.value.id == 'asks'
+    assert caught.value.results == {'does not': []}
+
+
+def test_a_request_that_is_dropped_fails(serve):
+    cs = serve(Dropping)
+    cs.add_client(7, Asker, params=1)
+    with pytest.raises(WorkerError, match='dropped this client') as caught:
+        cs.run()
+    assert caught.value.id == 7
+
+
+def test_a_value_that_cannot_be_sent_leaves_the_request(serve):
+    cs = serve(Unsendable)
+    cs.add_client(0, Asker, params=1)
+    assert cs.run() == {0: ['something else']}
+
+
+def test_a_server_that_is_done_ends_what_it_has_kept(serve):
+    cs = serve(Keeping)
+    cs.add_client(0, Asker, params=1)
+    assert cs.run() == {0: []}
+    assert cs.server_result is False
+
+
+def test_the_answer_to_a_client_that_is_gone(serve):
+    cs = serve(Late)
+    cs.add_client(0, TellingPid, params=1)
+    cs.add_client(1, TellingPid, params=1)
+    with pytest.raises(WorkerError, match='killed by signal 9') as caught:
+        cs.run()
+    assert caught.value.id == 0
+    assert cs.server_result is False
+
+
+def test_batches_of_all(serve):
+    cs = serve(Batches)
+    for id in range(3):
+        cs.add_client(id, Asker, params=id + 1)
+    assert cs.run() == {0: [3], 1: [3, 2], 2: [3, 2, 1]}
+    assert cs.server_result == [3, 2, 1]
+
+
+def test_batches_shrink_with_a_death(serve):
+    cs = serve(Batches)
+    cs.add_clients(2, Asker, params=2)
+    cs.add_client('dies', Dying, params=9)
+    with pytest.raises(WorkerError) as caught:
+        cs.run()
+    assert caught.value.id == 'dies'
+    assert cs.server_result == [3, 2]
+
+
+def test_batches_of_some(serve):
+    cs = serve(Batches)
+    cs.add_clients(3, Asker, params=4)
+    cs.run(params=(2, 0))
+    assert set(cs.server_result[:4]) == {2}
+    assert sum(cs.server_result) == 12
+
+
+def test_batches_after_a_time(serve):
+    cs = serve(Batches)
+    cs.add_client(0, Asker, params=1)
+    cs.add_client('late', Patient, params=1)
+    assert cs.run(params=(0, 0.01)) == {0: [1], 'late': [1]}
+
+
+class Patient(Asker):
+    def process(self):
+        import time
+
+        time.sleep(0.3)  # longer than the batch waits, not longer than others may take
+        return self.id
+
+
+@pytest.mark.parametrize('part, message', [
+    (WrongNumber, r'2 responses are needed, one for each message, not \[1, 2, 3\]'),
+    (Nothing, '2 responses are needed, one for each message, not None'),
+    (Negative, 'batch_size')])
+def test_batches_that_are_wrong(serve, part, message):
+    cs = serve(part)
+    cs.add_clients(2, Asker, params=1)
+    with pytest.raises((WorkerError, ValueError), match=message):
+        cs.run()
+
+
+def test_batches_of_arrays(serve):
+    numpy = pytest.importorskip('numpy')
+    cs = serve(Stacks)
+    cs.add_clients(2, Rows, params=1)
+    results = cs.run()
+    assert {id: answers[0].tolist() for id, answers in results.items()} == {0: [1, 1], 1: [3, 3]}
+    assert isinstance(results[0][0], numpy.ndarray)
+
+
+class Rows(Asker):
+    def process(self):
+        import numpy
+
+        return numpy.full(2, self.id)
+
+
+class Stacks:
+    def process_batch(self, ids, messages):
+        import numpy
+
+        return 2 * numpy.stack(messages) + 1
+
+
+for base in (ServerWorker, ClientServer):
+    name = f'Stacks{base.__name__}'
+    globals()[name] = type(name, (Stacks, base), {'__module__': __name__})
