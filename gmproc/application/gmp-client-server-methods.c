@@ -307,6 +307,14 @@ call_client_failed (gpointer      self,
   return result;
 }
 
+/* A client has taken longer than turn-timeout. */
+void
+gmp_client_server_end_late (gpointer    self,
+                            const char *client_id)
+{
+  gmp_server_session_end_late (gmp_client_server_get_private (self)->session, client_id);
+}
+
 /* The life cycle's way to the methods. %NULL where no subclass has made itself a server. */
 const GmpServerMethods *
 gmp_client_server_get_methods (GmpClientServer *self,
@@ -314,7 +322,7 @@ gmp_client_server_get_methods (GmpClientServer *self,
 {
   static const GmpServerMethods methods = {
     call_start, call_process, call_request, call_process_batch, call_wait, call_done, call_finish,
-    call_client_failed,
+    call_client_failed, gmp_client_server_end_late,
   };
   GmpClientServerClass *klass = GMP_CLIENT_SERVER_GET_CLASS (self);
 

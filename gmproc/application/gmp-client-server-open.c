@@ -83,6 +83,7 @@ static const GmpServerMethods methods = {
   .done = is_done,
   .finish = call_finish,
   .client_failed = call_client_failed,
+  .client_late = gmp_client_server_end_late,
 };
 
 /* What has failed and was received is no error of the run: the program knows. Takes @error over. */

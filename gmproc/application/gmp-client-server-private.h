@@ -49,6 +49,8 @@ void                    gmp_client_server_drop_open       (GmpClientServer *self
 void                    gmp_client_server_notify_results  (GmpClientServer *self);
 const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self,
                                                            GmpServerMode   *mode);
+void                    gmp_client_server_end_late        (gpointer    self,
+                                                           const char *client_id);
 void                    gmp_client_server_install_methods (GmpClientServerClass *klass);
 
 G_END_DECLS

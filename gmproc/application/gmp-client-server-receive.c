@@ -270,7 +270,7 @@ gmp_client_server_receive_now (GmpClientServer *self,
  * Ctrl-C ends it with [error@Gio.IOErrorEnum.CANCELLED], unless the program handles `SIGINT`
  * itself.
  *
- * Returns: (transfer full) (element-type GmpRequest): the requests; %NULL with
+ * Returns: (transfer container) (element-type GmpRequest): the requests; %NULL with
  *   [error@Gmp.Error.TIMED_OUT] if they have not all come, and stay for the next call;
  *   [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open; and the
  *   error of a run that has ended
@@ -346,7 +346,7 @@ gmp_client_server_receive_async (GmpClientServer    *self,
  *
  * The end of [method@Gmp.ClientServer.receive_async].
  *
- * Returns: (transfer full) (element-type GmpRequest): as for [method@Gmp.ClientServer.receive]
+ * Returns: (transfer container) (element-type GmpRequest): as for [method@Gmp.ClientServer.receive]
  *
  * Since: 0.1
  */

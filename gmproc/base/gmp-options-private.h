@@ -39,6 +39,7 @@ typedef struct {
   double     startup_timeout;
   double     run_timeout;
   double     request_timeout;
+  double     turn_timeout;
   double     stop_grace;
   double     kill_grace;
 

@@ -264,6 +264,21 @@ static const GmpOption options[] = {
   SECONDS ("request-timeout", request_timeout, 0, TOLD),
 
   /**
+   * GmpRunner:turn-timeout:
+   *
+   * How many seconds a client may take from a response to its next request, or to its end; no limit
+   * by default.
+   *
+   * A client that takes longer fails with [error@Gmp.Error.TIMED_OUT], and may be restarted; the
+   * server and the other clients go on. Time in which the server has not looked does not count. A
+   * client's first request has [property@Gmp.Runner:startup-timeout] and
+   * [property@Gmp.Runner:run-timeout] alone.
+   *
+   * Since: 0.1
+   */
+  SECONDS ("turn-timeout", turn_timeout, 0, TOLD),
+
+  /**
    * GmpRunner:stop-grace:
    *
    * The seconds between asking a worker to stop and `SIGTERM`; 0.3 by default, 0 for at once. A

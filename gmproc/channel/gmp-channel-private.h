@@ -72,6 +72,8 @@ struct _GmpChannel
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
+  gboolean is_timed;  /* answered_at is wanted */
+  gint64 answered_at; /* in monotonic time: when something was sent, until the next comes; or 0 */
   gboolean is_pipelined;
   guint8 tag; /* of what was received last */
 };

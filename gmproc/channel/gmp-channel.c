@@ -58,6 +58,8 @@ gmp_channel_send_tagged (GmpChannel *self,
                          GVariant   *payload,
                          GError    **error)
 {
+  if (G_UNLIKELY (self->is_timed))
+    self->answered_at = g_get_monotonic_time ();
   /* No error, as for every channel that has ended: receive() reports it. */
   return gmp_channel_is_inherited (self) || GET_CLASS (self)->send (self, tag, payload, error);
 }

@@ -21,6 +21,7 @@ typedef enum {
   GMP_INBOX_CLOSED,  /* one channel has ended, for good; its error says why */
   GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error says why it ended */
   GMP_INBOX_RENEWED, /* there is a channel to a peer that was restarted */
+  GMP_INBOX_LATE,    /* a peer takes longer than it may; told once */
   GMP_INBOX_POSTED,  /* something of gmp_inbox_post() was sent */
   GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
   GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
@@ -64,6 +65,10 @@ void           gmp_inbox_set_belief    (GmpInbox     *self,
 void           gmp_inbox_set_timeout   (GmpInbox     *self,
                                         double        seconds);
 double         gmp_inbox_get_timeout   (GmpInbox *self);
+void           gmp_inbox_set_turn_timeout (GmpInbox  *self,
+                                           double     seconds);
+double         gmp_inbox_get_turn_timeout (GmpInbox  *self);
+gint64         gmp_inbox_get_turn_deadline (GmpInbox *self);
 void           gmp_inbox_set_deadline  (GmpInbox     *self,
                                         gint64        deadline);
 void           gmp_inbox_set_value_limit (GmpInbox   *self,

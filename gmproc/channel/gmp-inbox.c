@@ -48,6 +48,8 @@ struct _GmpInbox
   GmpInboxBelief belief;
   gint64 timeout;    /* in microseconds; 0: none */
   gint64 deadline;   /* in monotonic time; -1: none */
+  gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */
+  gint64 next_check; /* whether somebody is late, in monotonic time */
   guint64 value_limit; /* of all channels, in bytes; 0: none */
   guint next;        /* where the next search begins, so that no client starves */
   guint n_looks;
@@ -230,6 +232,45 @@ gmp_inbox_get_timeout (GmpInbox *self)
   return self->timeout / (double) G_USEC_PER_SEC;
 }
 
+/* How many seconds a peer may take from what it was sent until it sends the next; 0: any time. */
+void
+gmp_inbox_set_turn_timeout (GmpInbox *self,
+                            double    seconds)
+{
+  self->turn_timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC + 0.5);
+  for (guint i = 0; i < self->open->len; i++)
+    {
+      Slot *slot = self->open->pdata[i];
+
+      if (slot->channel != NULL)
+        slot->channel->is_timed = self->turn_timeout > 0;
+    }
+}
+
+double
+gmp_inbox_get_turn_timeout (GmpInbox *self)
+{
+  return self->turn_timeout / (double) G_USEC_PER_SEC;
+}
+
+/* When the first of those that were sent something would be late, in monotonic time; -1 for
+ * never. */
+gint64
+gmp_inbox_get_turn_deadline (GmpInbox *self)
+{
+  gint64 first = -1;
+
+  for (guint i = 0; self->turn_timeout > 0 && i < self->open->len; i++)
+    {
+      GmpChannel *channel = ((Slot *) self->open->pdata[i])->channel;
+
+      if (channel != NULL && channel->answered_at > 0 &&
+          (first == -1 || channel->answered_at + self->turn_timeout < first))
+        first = channel->answered_at + self->turn_timeout;
+    }
+  return first;
+}
+
 /* When gmp_inbox_take() returns at the latest, in monotonic time; -1 for no limit. */
 void
 gmp_inbox_set_deadline (GmpInbox *self,
@@ -258,6 +299,7 @@ adopt (GmpInbox *self,
     {
       gmp_spin_init (&self->spin, news->channel->n_workers);
       news->channel->value_limit = self->value_limit;
+      news->channel->is_timed = self->turn_timeout > 0;
     }
   if (news->channel != NULL && self->last_word != NULL)
     {
@@ -476,7 +518,10 @@ take_from (GmpInbox *self,
   if (slot->channel != NULL)
     status = gmp_channel_receive (slot->channel, &mail->payload, &mail->error);
   if (status == GMP_CHANNEL_PAYLOAD)
-    return GMP_INBOX_PAYLOAD;
+    {
+      slot->channel->answered_at = 0;
+      return GMP_INBOX_PAYLOAD;
+    }
   /* A server that is done closes its channels itself, and its last answer may be on its way. */
   if (slot->is_gone && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
       g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))
@@ -496,16 +541,45 @@ take_from (GmpInbox *self,
   return GMP_INBOX_EMPTY;
 }
 
+/* A peer whose time is over, unless it has sent something meanwhile, for this process may have been
+ * held up itself; G_MAXUINT for none. All are looked at only now and then. */
+static guint
+find_late (GmpInbox *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (now < self->next_check)
+    return G_MAXUINT;
+  self->next_check = now + MIN (self->turn_timeout / 16, G_USEC_PER_SEC);
+  for (guint i = 0; i < self->open->len; i++)
+    {
+      GmpChannel *channel = slot_at (self->open, i)->channel;
+      gint64 end = channel != NULL ? channel->answered_at + self->turn_timeout : 0;
+
+      if (channel == NULL || channel->answered_at == 0)
+        continue;
+      self->next_check = MIN (self->next_check, MAX (end, now));
+      if (end <= now)
+        return i;
+    }
+  return G_MAXUINT;
+}
+
 GmpInboxStatus
 gmp_inbox_try_take (GmpInbox *self,
                     GmpMail  *mail)
 {
+  guint late = G_MAXUINT;
   guint n;
 
   if (gmp_inbox_is_inherited (self))
     return GMP_INBOX_EMPTY;
   if (adopt_added (self))
     return GMP_INBOX_POSTED;
+  if (G_UNLIKELY (self->turn_timeout > 0))
+    late = find_late (self);
+  if (late != G_MAXUINT)
+    self->next = late;
   n = self->open->len;
   for (guint i = 0; i < n; i++)
     {
@@ -513,6 +587,11 @@ gmp_inbox_try_take (GmpInbox *self,
       Slot *slot = slot_at (self->open, at);
       GmpInboxStatus status = take_from (self, slot, mail);
 
+      if (status == GMP_INBOX_EMPTY && at == late && slot->channel != NULL)
+        {
+          slot->channel->answered_at = 0;
+          status = GMP_INBOX_LATE;
+        }
       if (status == GMP_INBOX_EMPTY)
         continue;
       mail->channel = slot->channel;

@@ -282,6 +282,8 @@ set_rules (GmpJob *job)
                                                                     : GMP_INBOX_BELIEVES_FINISHED);
   else if (restart != GMP_RESTART_NEVER)
     gmp_inbox_set_belief (job->inbox, GMP_INBOX_BELIEVES_FINISHED);
+  if (is_server && g_variant_lookup (job->options, "turn-timeout", "d", &timeout))
+    gmp_inbox_set_turn_timeout (job->inbox, timeout);
   if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))
     gmp_inbox_set_timeout (job->inbox, timeout);
 }

@@ -189,6 +189,7 @@ static const struct {
   { "memory-limit", "t", limit_memory },
   { "value-size-limit", "t", NULL },
   { "request-timeout", "d", NULL },
+  { "turn-timeout", "d", NULL },
   { "resend-requests", "b", NULL },
   { "runtime", "s", NULL },
   { "last", "b", NULL },

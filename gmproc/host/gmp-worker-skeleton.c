@@ -554,6 +554,7 @@ static const struct {
 } reports[] = {
   [GMP_REPORT_PROGRESS] = { "Progress", "progress" },
   [GMP_REPORT_TURN] = { "Turn", "a turn" },
+  [GMP_REPORT_LATE] = { "Late", "a client" },
 };
 
 /* Whether the run that goes on, if one does, takes such a report; of values up to @limit. */
@@ -590,6 +591,8 @@ pack_report (GmpReport    kind,
 {
   GVariant *packed = NULL;
 
+  if (kind == GMP_REPORT_LATE)
+    return g_variant_new_tuple (&value, 1);
   if (kind == GMP_REPORT_PROGRESS)
     packed = gmp_payload_pack_inline (value, error);
   else if (value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,

@@ -256,7 +256,9 @@ log_cb (const char    *id,
     self->events->log ((guint) atoi (id), domain, level, message, self->owner);
 }
 
-static const GmpWorkerProxyEvents proxy_events = { progress_cb, turn_cb, output_cb, log_cb };
+static const GmpWorkerProxyEvents proxy_events = {
+  progress_cb, turn_cb, output_cb, log_cb, NULL,
+};
 
 /* Sends what a worker of @runtime calls first. */
 static gboolean

@@ -56,6 +56,7 @@ gmp_local_server_new (const GmpServerMethods *methods,
   gmp_inbox_set_belief (inbox, options->restart == GMP_RESTART_ALWAYS
                                ? GMP_INBOX_BELIEVES_NONE : GMP_INBOX_BELIEVES_FINISHED);
   gmp_inbox_set_value_limit (inbox, options->value_size_limit);
+  gmp_inbox_set_turn_timeout (inbox, options->turn_timeout);
   return self;
 }
 
@@ -205,19 +206,21 @@ limit_dispatch (GSource    *source,
 
 static GSourceFuncs limit_funcs = { .dispatch = limit_dispatch };
 
-/* Has the next turn come at the deadline of the batch. */
+/* Has the next turn come when the batch, or a client, has waited for long enough. */
 static void
 watch_deadline (GmpLocalServer *self)
 {
-  if (self->limit_source == NULL && self->cycle.deadline != -1 && self->source != NULL)
+  gint64 deadline = gmp_server_cycle_get_deadline (&self->cycle);
+
+  if (self->limit_source == NULL && deadline != -1 && self->source != NULL)
     {
       self->limit_source = g_source_new (&limit_funcs, sizeof (LimitSource));
       ((LimitSource *) self->limit_source)->server = self;
       g_source_set_priority (self->limit_source, self->priority);
       g_source_attach (self->limit_source, g_source_get_context (self->source));
     }
-  if (self->limit_source != NULL)
-    g_source_set_ready_time (self->limit_source, self->cycle.deadline);
+  if (self->limit_source != NULL && g_source_get_ready_time (self->limit_source) != deadline)
+    g_source_set_ready_time (self->limit_source, deadline);
 }
 
 /* Takes one message at most, for which it looks a while where it @may_look; returns whether there

@@ -50,6 +50,8 @@ gboolean          gmp_server_session_run_finish       (GmpServerSession *self,
 void              gmp_server_session_fail             (GmpServerSession *self,
                                                        GError           *error);
 void              gmp_server_session_cancel           (GmpServerSession *self);
+void              gmp_server_session_end_late         (GmpServerSession *self,
+                                                       const char       *client_id);
 void              gmp_server_session_stop             (GmpServerSession *self);
 void              gmp_server_session_kill             (GmpServerSession *self);
 guint             gmp_server_session_get_n_clients    (GmpServerSession *self);

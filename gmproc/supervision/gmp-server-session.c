@@ -508,6 +508,13 @@ gmp_server_session_run_finish (GmpServerSession *self G_GNUC_UNUSED,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+void
+gmp_server_session_end_late (GmpServerSession *self,
+                             const char       *client_id)
+{
+  gmp_supervisor_end_late (self->supervisor, client_id);
+}
+
 /* Ends the server's life cycle at its next turn; its clients then find it done. */
 void
 gmp_server_session_stop (GmpServerSession *self)

@@ -93,6 +93,8 @@ guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
 GmpResults     *gmp_supervisor_get_results (GmpSupervisor *self);
 GmpKeptWorkers *gmp_supervisor_get_kept    (GmpSupervisor *self);
 void            gmp_supervisor_kill        (GmpSupervisor *self);
+void            gmp_supervisor_end_late    (GmpSupervisor *self,
+                                            const char    *id);
 gboolean        gmp_supervisor_fail        (GmpSupervisor *self,
                                             const char    *id,
                                             const GError  *error);

@@ -191,7 +191,16 @@ log_cb (const char    *id,
   gmp_run_signals_log (self->events->signals, self->owner, id, domain, level, message);
 }
 
-static const GmpWorkerProxyEvents proxy_events = { progress_cb, turn_cb, output_cb, log_cb };
+static void
+late_cb (const char *client_id,
+         gpointer    user_data)
+{
+  gmp_supervisor_end_late (user_data, client_id);
+}
+
+static const GmpWorkerProxyEvents proxy_events = {
+  progress_cb, turn_cb, output_cb, log_cb, late_cb,
+};
 
 /* A worker under the same options, which is the caller's: a server, say. */
 GmpWorkerProxy *
@@ -681,24 +690,44 @@ gmp_supervisor_kill (GmpSupervisor *self)
     gmp_worker_proxy_kill (((Member *) self->running->pdata[i])->worker);
 }
 
+static Member *
+find_running (GmpSupervisor *self,
+              const char    *id)
+{
+  claim (self);
+  for (guint i = 0; i < self->running->len; i++)
+    if (g_str_equal (((Member *) self->running->pdata[i])->id, id))
+      return self->running->pdata[i];
+  return NULL;
+}
+
 /* Ends a worker that runs with @error. %FALSE where it does not run. */
 gboolean
 gmp_supervisor_fail (GmpSupervisor *self,
                      const char    *id,
                      const GError  *error)
 {
-  claim (self);
-  for (guint i = 0; i < self->running->len; i++)
-    {
-      Member *member = self->running->pdata[i];
+  Member *member = find_running (self, id);
 
-      if (!g_str_equal (member->id, id))
-        continue;
-      member->was_refused = TRUE;
-      gmp_worker_proxy_fail (member->worker, g_error_copy (error));
-      return TRUE;
-    }
-  return FALSE;
+  if (member == NULL)
+    return FALSE;
+  member->was_refused = TRUE;
+  gmp_worker_proxy_fail (member->worker, g_error_copy (error));
+  return TRUE;
+}
+
+/* Ends a client that has taken too long for a turn, after which it may be restarted. */
+void
+gmp_supervisor_end_late (GmpSupervisor *self,
+                         const char    *id)
+{
+  Member *member = find_running (self, id);
+
+  if (member != NULL)
+    gmp_worker_proxy_fail (member->worker,
+                           g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                        "it has not asked again within the time that a turn may "
+                                        "take (turn-timeout)"));
 }
 
 /* These are clients of @server. */

@@ -27,6 +27,8 @@ typedef struct {
   void (*turn)     (GVariant       *value,
                     GError         *error,
                     gpointer        user_data);
+  void (*late)     (const char     *client_id,
+                    gpointer        user_data);
   void (*log)      (const char     *domain,
                     GLogLevelFlags  level,
                     const char     *message,

@@ -270,6 +270,17 @@ take_turn (GmpWorkerConnection *self,
 }
 
 static void
+take_late (GmpWorkerConnection *self,
+           GVariant            *body,
+           GUnixFDList         *handles G_GNUC_UNUSED)
+{
+  const char *client_id;
+
+  g_variant_get (body, "(&s)", &client_id);
+  self->events->late (client_id, self->user_data);
+}
+
+static void
 take_log (GmpWorkerConnection *self,
           GVariant            *body,
           GUnixFDList         *handles G_GNUC_UNUSED)
@@ -291,6 +302,7 @@ static const struct {
   { "Ready", take_ready, FALSE },
   { "Progress", take_progress, FALSE },
   { "Turn", take_turn, TRUE },
+  { "Late", take_late, FALSE },
   { "Log", take_log, FALSE },
 };
 

@@ -33,6 +33,9 @@ typedef struct {
                     GLogLevelFlags   level,
                     const char      *message,
                     gpointer         owner);
+  /* (nullable): only a server reports a client that is late */
+  void (*late)     (const char      *client_id,
+                    gpointer         owner);
 } GmpWorkerProxyEvents;
 
 typedef enum {

@@ -319,6 +319,23 @@ turn_cb (GVariant *value,
   end_telling (self);
 }
 
+/* Who is no server has no clients. */
+static void
+late_cb (const char *client_id,
+         gpointer    user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->n_tellings++;
+  if (g_str_equal (self->job->role, "server") && self->events->late != NULL)
+    self->events->late (client_id, self->owner);
+  else
+    gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                                              "it reported a client, but a %s has none",
+                                              self->job->role));
+  end_telling (self);
+}
+
 static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
@@ -368,7 +385,7 @@ refused_cb (GError  *error,
 }
 
 static const GmpWorkerConnectionEvents connection_events = {
-  ready_cb, loaded_cb, progress_cb, turn_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+  ready_cb, loaded_cb, progress_cb, turn_cb, late_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
 /* The beginning of a run. */

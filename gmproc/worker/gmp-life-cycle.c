@@ -131,9 +131,17 @@ server_client_failed (gpointer      self,
   return result;
 }
 
+/* Only the application can end a client. */
+static void
+server_client_late (gpointer    self G_GNUC_UNUSED,
+                    const char *client_id)
+{
+  gmp_worker_report_late (client_id);
+}
+
 static const GmpServerMethods server_methods = {
   server_start, server_process, server_request, server_process_batch, server_wait, server_done,
-  server_finish, server_client_failed,
+  server_finish, server_client_failed, server_client_late,
 };
 
 static gboolean
@@ -149,7 +157,7 @@ serve (GmpServerCycle *cycle,
       g_auto (GmpMail) mail = { 0, };
       GmpInboxStatus status;
 
-      gmp_inbox_set_deadline (inbox, cycle->deadline);
+      gmp_inbox_set_deadline (inbox, gmp_server_cycle_get_deadline (cycle));
       status = gmp_inbox_take (inbox, &mail);
       if (status == GMP_INBOX_INTERRUPTED)
         local = g_steal_pointer (&mail.error);
@@ -178,6 +186,7 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
 
   gmp_worker_set_inbox (GMP_WORKER (server), inbox);
   gmp_inbox_set_stop (inbox, stop);
+  gmp_server_worker_apply_turn_timeout (server);
   gmp_server_cycle_init (&cycle, &server_methods, server, inbox,
                          gmp_server_worker_get_mode (server),
                          gmp_server_worker_get_batch_rule (server));

@@ -233,6 +233,9 @@ send_locked (GmpRequest   *self,
 
   if (requests->thread != g_thread_self ())
     return gmp_inbox_post (requests->inbox, self->channel, response, reason, error);
+  /* From now on the client may be late, which whoever waits has to know. */
+  if (reason == NULL && self->channel->is_timed)
+    gmp_inbox_ring (requests->inbox);
   if (reason == NULL)
     return gmp_channel_send (self->channel, response, error);
   gmp_channel_close (self->channel, reason);

@@ -53,6 +53,8 @@ typedef struct {
                               const char   *client_id,
                               const GError *reason,
                               GError      **error);
+  void      (*client_late)   (gpointer      self,
+                              const char   *client_id);
 } GmpServerMethods;
 
 /* The life cycle of one server. Who waits for messages is the caller's business: a loop in the
@@ -88,6 +90,7 @@ gboolean  gmp_server_cycle_handle   (GmpServerCycle *self,
                                      GmpInboxStatus  status,
                                      GmpMail        *mail,
                                      GError        **error);
+gint64    gmp_server_cycle_get_deadline (GmpServerCycle *self);
 GPtrArray *gmp_server_cycle_take_batch (GmpServerCycle *self,
                                         guint           n);
 GVariant *gmp_server_cycle_finish   (GmpServerCycle *self,

@@ -240,6 +240,8 @@ gmp_server_cycle_handle (GmpServerCycle *self,
 {
   if (status == GMP_INBOX_PAYLOAD && !take_request (self, mail, error))
     return FALSE;
+  if (status == GMP_INBOX_LATE)
+    self->methods->client_late (self->server, mail->id);
   if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !tell_end (self, mail, error))
     return FALSE;
   if (G_LIKELY (self->mode != GMP_SERVER_BATCHES) || self->batch->len == 0)
@@ -248,6 +250,18 @@ gmp_server_cycle_handle (GmpServerCycle *self,
       (self->deadline != -1 && g_get_monotonic_time () >= self->deadline))
     return process_batch (self, error);
   return TRUE;
+}
+
+/* When gmp_server_cycle_handle() has to be called without a message, in monotonic time; -1 for
+ * never. */
+gint64
+gmp_server_cycle_get_deadline (GmpServerCycle *self)
+{
+  gint64 turn = gmp_inbox_get_turn_deadline (self->inbox);
+
+  if (self->deadline == -1 || (turn != -1 && turn < self->deadline))
+    return turn;
+  return self->deadline;
 }
 
 /* The first @n requests that have gathered, in the order that they came in; 0 for one of each

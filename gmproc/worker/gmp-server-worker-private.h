@@ -13,5 +13,6 @@ G_BEGIN_DECLS
 
 GmpServerMode       gmp_server_worker_get_mode       (GmpServerWorker *self);
 const GmpBatchRule *gmp_server_worker_get_batch_rule (GmpServerWorker *self);
+void                gmp_server_worker_apply_turn_timeout (GmpServerWorker *self);
 
 G_END_DECLS

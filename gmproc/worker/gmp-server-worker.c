@@ -46,6 +46,7 @@
 
 typedef struct {
   GmpBatchRule batch_rule;
+  double turn_timeout; /* -1: that of the application */
 } GmpServerWorkerPrivate;
 
 enum {
@@ -53,6 +54,7 @@ enum {
   PROP_N_CLIENTS,
   PROP_BATCH_SIZE,
   PROP_BATCH_TIMEOUT,
+  PROP_TURN_TIMEOUT,
   N_PROPS
 };
 
@@ -173,6 +175,28 @@ gmp_server_worker_get_batch_rule (GmpServerWorker *self)
   return &priv->batch_rule;
 }
 
+static double
+get_turn_timeout (GmpServerWorker *self)
+{
+  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
+  GmpInbox *inbox = gmp_worker_get_inbox (GMP_WORKER (self));
+
+  if (inbox != NULL)
+    return gmp_inbox_get_turn_timeout (inbox);
+  return MAX (priv->turn_timeout, 0);
+}
+
+/* Called when the life cycle begins, too: it may have been set before. */
+void
+gmp_server_worker_apply_turn_timeout (GmpServerWorker *self)
+{
+  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
+  GmpInbox *inbox = gmp_worker_get_inbox (GMP_WORKER (self));
+
+  if (inbox != NULL && priv->turn_timeout >= 0)
+    gmp_inbox_set_turn_timeout (inbox, priv->turn_timeout);
+}
+
 static void
 gmp_server_worker_get_property (GObject    *object,
                                 guint       prop_id,
@@ -196,6 +220,10 @@ gmp_server_worker_get_property (GObject    *object,
       g_value_set_double (value, priv->batch_rule.timeout);
       break;
 
+    case PROP_TURN_TIMEOUT:
+      g_value_set_double (value, get_turn_timeout (GMP_SERVER_WORKER (object)));
+      break;
+
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, prop_id, pspec);
     }
@@ -216,6 +244,14 @@ gmp_server_worker_set_property (GObject      *object,
     case PROP_BATCH_TIMEOUT:
       if (gmp_batch_rule_set (&priv->batch_rule, value))
         g_object_notify_by_pspec (object, pspec);
+      break;
+
+    case PROP_TURN_TIMEOUT:
+      if (get_turn_timeout (GMP_SERVER_WORKER (object)) == g_value_get_double (value))
+        break;
+      priv->turn_timeout = g_value_get_double (value);
+      gmp_server_worker_apply_turn_timeout (GMP_SERVER_WORKER (object));
+      g_object_notify_by_pspec (object, pspec);
       break;
 
     default:
@@ -291,12 +327,27 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
    */
   properties[PROP_BATCH_TIMEOUT] = g_param_spec_double ("batch-timeout", NULL, NULL, 0, G_MAXDOUBLE,
                                                         0, GMP_BATCH_PARAM_FLAGS);
+
+  /**
+   * GmpServerWorker:turn-timeout:
+   *
+   * How many seconds a client may take from a response to its next request; 0 is no limit. What the
+   * server sets, in `start` at the latest, counts in place of the application's
+   * [property@Gmp.Runner:turn-timeout].
+   *
+   * Since: 0.1
+   */
+  properties[PROP_TURN_TIMEOUT] = g_param_spec_double ("turn-timeout", NULL, NULL, 0, G_MAXDOUBLE,
+                                                       0, GMP_BATCH_PARAM_FLAGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
-gmp_server_worker_init (GmpServerWorker *self G_GNUC_UNUSED)
+gmp_server_worker_init (GmpServerWorker *self)
 {
+  GmpServerWorkerPrivate *priv = gmp_server_worker_get_instance_private (self);
+
+  priv->turn_timeout = -1;
 }
 
 /**

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
 
 typedef enum {
   GMP_REPORT_PROGRESS,
-  GMP_REPORT_TURN /* a turn's result */
+  GMP_REPORT_TURN, /* a turn's result */
+  GMP_REPORT_LATE  /* the id of a client */
 } GmpReport;
 
 typedef gboolean (*GmpReportFunc) (GmpReport kind,
@@ -26,6 +27,8 @@ void gmp_worker_set_application_runtime (const char *runtime);
 void gmp_worker_set_process (GCancellable *cancellable,
                              GmpReportFunc report,
                              gpointer      user_data);
+
+void gmp_worker_report_late (const char *client_id);
 
 /* Set while the life cycle runs. */
 void      gmp_worker_set_inbox (GmpWorker *self,

@@ -311,6 +311,13 @@ report (GmpReport kind,
   return FALSE;
 }
 
+/* A server: this client has taken longer than turn-timeout. */
+void
+gmp_worker_report_late (const char *client_id)
+{
+  report (GMP_REPORT_LATE, g_variant_new_string (client_id), NULL);
+}
+
 /**
  * gmp_worker_report:
  * @value: (nullable): the progress, of any type, up to 16 MiB

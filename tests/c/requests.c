@@ -726,6 +726,36 @@ test_batch_timeout (void)
     }
 }
 
+/* A client that hangs in its turn is ended, and restarted where the rule says so; the others, which
+ * wait for longer than a turn may take, are not. */
+static void
+test_turn_timeout (void)
+{
+  DESKS
+    {
+      g_autoptr (GmpClientServer) application =
+        server_new (TEST_TYPE_BATCH_SERVER, TEST_TYPE_BATCH_APPLICATION, is_application);
+      g_autoptr (GVariant) results = NULL;
+      g_autoptr (GPtrArray) failures = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autofree char *trace = NULL;
+
+      g_object_set (application, "turn-timeout", gmp_test_stretch (0.05), NULL);
+      if (is_application)
+        g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
+      add (application, "hangs", "{'hang': <'update'>}");
+      add (application, "two", "{'turns': <uint32 2>}");
+      trace = run (application, "@a{sv} {}", &results, &error);
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+      gmp_test_check_in (error->message, "turn-timeout");
+      gmp_test_check_in (error->message, "hangs");
+      g_assert_cmpstr (trace, ==, is_application ? "2 2 " : "2 1 ");
+      failures = gmp_runner_get_failures (GMP_RUNNER (application));
+      g_assert_cmpuint (failures->len, ==, 1);
+      g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, is_application);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -746,5 +776,6 @@ main (int    argc,
   gmp_test_add ("/requests/batch/shrinks", test_batch_shrinks);
   gmp_test_add ("/requests/batch/some", test_batch_of_some);
   gmp_test_add ("/requests/batch/timeout", test_batch_timeout);
+  gmp_test_add ("/requests/turn-timeout", test_turn_timeout);
   return g_test_run ();
 }

@@ -49,6 +49,12 @@ progress_cb (GVariant *value,
 }
 
 static void
+late_cb (const char *client_id G_GNUC_UNUSED,
+         gpointer    user_data G_GNUC_UNUSED)
+{
+}
+
+static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
         const char    *message,
@@ -90,7 +96,7 @@ caught_up_cb (gpointer user_data)
 }
 
 static const GmpWorkerConnectionEvents events = {
-  ready_cb, loaded_cb, progress_cb, progress_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
+  ready_cb, loaded_cb, progress_cb, progress_cb, late_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
 };
 
 static void

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+import gmproc
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
 
@@ -288,6 +289,22 @@ def test_batches_that_are_wrong(serve, part, message):
     cs.add_clients(2, Asker, params=1)
     with pytest.raises((WorkerError, ValueError), match=message):
         cs.run()
+
+
+class Stuck(Asker):
+    def update(self, response):
+        threading.Event().wait()
+
+
+def test_a_turn_that_takes_too_long(serve):
+    cs = serve(Barrier, turn_timeout=0.1)
+    cs.add_client('stuck', Stuck, params=1)
+    cs.add_client('a', Asker, params=1)
+    cs.add_client('b', Asker, params=1)
+    with pytest.raises(gmproc.WorkerTimeout, match='turn-timeout') as caught:
+        cs.run()
+    assert caught.value.id == 'stuck'
+    assert list(caught.value.results) == ['a', 'b']
 
 
 def test_batches_of_arrays(serve):

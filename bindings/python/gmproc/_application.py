@@ -118,6 +118,7 @@ class Application:
         startup_timeout: how many seconds a process may take until its function or `start` begins.
         run_timeout: how many seconds a worker may take for a run.
         request_timeout: how many seconds a client waits for an answer.
+        turn_timeout: how many seconds a client may take from a response to its next request.
         stop_grace: how many seconds a worker that is to end before its time has until SIGTERM.
         kill_grace: how many it has from there to SIGKILL.
         restart: which workers are begun again: ``'never'``, ``'on-failure'``, or ``'always'``.
@@ -169,6 +170,7 @@ class Application:
     startup_timeout: float
     run_timeout: float
     request_timeout: float
+    turn_timeout: float
     stop_grace: float
     kill_grace: float
     restart: str
