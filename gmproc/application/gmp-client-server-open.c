@@ -59,6 +59,8 @@ call_finish (gpointer self,
 {
   GVariant *result;
 
+  if (get_open (self)->is_dropped)
+    return NULL;
   GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->finish, self, error);
   return result;
 }
@@ -71,6 +73,8 @@ call_client_failed (gpointer      self,
 {
   gboolean result;
 
+  if (get_open (self)->is_dropped)
+    return TRUE;
   g_ptr_array_add (get_open (self)->failures, gmp_request_new_failed (client_id, reason));
   GMP_GUARD (result, GMP_CLIENT_SERVER_GET_CLASS (self)->client_failed, self, client_id, reason,
              error);
@@ -156,6 +160,11 @@ ended_cb (GObject      *source G_GNUC_UNUSED,
 
   gmp_server_session_run_finish (priv->session, result, &open->error);
   open->has_ended = TRUE;
+  if (open->is_dropped)
+    {
+      g_object_unref (self);
+      return;
+    }
   gmp_client_server_notify_results (self);
   gmp_guard_make_ready ();
   gmp_open_run_end_receiving (self);
@@ -163,8 +172,6 @@ ended_cb (GObject      *source G_GNUC_UNUSED,
     return_opened (self);
   else if (priv->open->closing != NULL)
     return_closed (self);
-  else if (priv->open->is_dropped)
-    g_object_unref (self);
 }
 
 /* Blocking calls go on with what a blocking call has opened, and others with the rest. */
@@ -526,7 +533,8 @@ gmp_client_server_begin_client (GmpClientServer *self,
   return result;
 }
 
-/* Nobody can close the run any more: it is ended, and the object stays until it has. */
+/* Nobody can close the run any more: it is ended, and the object stays until it has. No code of the
+ * user's is called, for a language may be collecting garbage. */
 void
 gmp_client_server_drop_open (GmpClientServer *self)
 {
@@ -542,6 +550,7 @@ gmp_client_server_drop_open (GmpClientServer *self)
     }
   open->is_dropped = TRUE;
   g_object_ref (self);
+  g_signal_handlers_destroy (self);
   if (open->is_blocking)
     g_main_context_push_thread_default (priv->context);
   gmp_server_session_cancel (priv->session);

@@ -260,3 +260,51 @@ export class Busy extends Gmp.ClientWorker {
         return [this.n_turns, this.n_wrong];
     }
 }
+
+/* Answers when both of its clients have asked, with what the other one said. */
+export class Exchange extends Gmp.ServerWorker {
+    request(request) {
+        this.waiting ??= [];
+        this.waiting.push(request);
+        if (this.waiting.length < 2)
+            return;
+
+        const [one, two] = this.waiting.splice(0);
+
+        one.respond(two.value);
+        two.respond(one.value);
+        this.is_second_refused ??= false;
+        try {
+            one.respond(null);
+        } catch (error) {
+            this.is_second_refused = error.matches(Gmp.Error, Gmp.Error.EXISTS);
+        }
+    }
+
+    finish() {
+        return this.is_second_refused;
+    }
+}
+
+export class Refusing extends Gmp.ServerWorker {
+    request(request) {
+        request.fail(new RangeError(`not for ${request.id}`));
+    }
+}
+
+/* Answers each batch with its sum, and returns the sizes. */
+export class Sums extends Gmp.ServerWorker {
+    start(size) {
+        this.batch_size = size;
+        this.sizes = [];
+    }
+
+    process_batch(ids, numbers) {
+        this.sizes.push(ids.length);
+        return numbers.map(() => numbers.reduce((sum, number) => sum + number, 0));
+    }
+
+    finish() {
+        return this.sizes;
+    }
+}

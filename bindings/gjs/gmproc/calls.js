@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported PEER_RUNTIMES, guard, implement */
+/* exported PEER_RUNTIMES, extend_request, guard, implement, know_client */
 
-const {GObject} = imports.gi;
+const {GLib, GObject} = imports.gi;
 const {convert, failed} = imports.gmproc.errors;
 const {unpack} = imports.gmproc.reader;
 const {is_promise, settle} = imports.gmproc.settle;
@@ -14,6 +14,89 @@ const {pack, pack_for_application} = imports.gmproc.writer;
 
 /** In an application that serves its clients: their languages, by id. */
 var PEER_RUNTIMES = Symbol('The languages of the clients, by id');
+
+const RUNTIME = Symbol('The language of the client that a request is from');
+
+function runtime_of_client(self, id) {
+    return self[PEER_RUNTIMES]?.get(id) ?? self.get_peer_runtime?.(id);
+}
+
+/**
+ * @param {Gmp.Request} request a request
+ * @param {object} server whose it is
+ * @returns {Gmp.Request} the same, which can be answered with plain values
+ */
+function know_client(request, server) {
+    request[RUNTIME] = runtime_of_client(server, request.id);
+    return request;
+}
+
+/* A response to a client that has ended is dropped, and so is one of a server that has. */
+function answer(call) {
+    const {Error: GmpError} = imports.gi.Gmp;
+
+    try {
+        return call();
+    } catch (error) {
+        const is_late = [GmpError.DISCONNECTED, GmpError.SERVER_DONE].some(
+            code => error instanceof GLib.Error && error.matches(GmpError, code));
+
+        if (!is_late)
+            throw error;
+        return false;
+    }
+}
+
+/**
+ * Lets requests have plain values.
+ *
+ * @param {Function} Request the class of the library
+ */
+function extend_request(Request) {
+    const {fail, respond} = Request.prototype;
+
+    Object.defineProperties(Request.prototype, {
+        id: {get() {
+            return this.get_client_id();
+        }},
+        value: {get() {
+            return unpack(this.get_value());
+        }},
+        error: {get() {
+            return this.get_error();
+        }},
+    });
+
+    /**
+     * Answers the request, now or later.
+     *
+     * @param {any} value what the client's update () gets, a plain value
+     * @returns {boolean} false if the client, or the server, has ended
+     * @throws {GLib.Error} if the request has been answered before
+     */
+    Request.prototype.respond = function (value = null) {
+        return answer(() => respond.call(this, pack(value, () => this[RUNTIME])));
+    };
+
+    /**
+     * Ends the request, and with it its client.
+     *
+     * @param {Error} error what the client fails with
+     * @returns {boolean} as respond () does
+     */
+    Request.prototype.fail = function (error) {
+        return answer(() => fail.call(this, convert(error)));
+    };
+}
+
+function respond_all(values, [requests]) {
+    if (!Array.isArray(values) || values.length !== requests.length) {
+        throw failed(`process_batch should return an array of ${requests.length} responses, ` +
+            'one for each message');
+    }
+    requests.forEach((request, i) => request.respond(values[i]));
+    return true;
+}
 
 function unpack_last(args) {
     return [...args.slice(0, -1), unpack(args[args.length - 1])];
@@ -24,7 +107,7 @@ function unpack_last(args) {
 function pack_processed(value, self, [id = 'server']) {
     if (self instanceof imports.gi.Gmp.Workers)
         return pack_for_application(value);
-    return pack(value, () => self[PEER_RUNTIMES]?.get(id) ?? self.get_peer_runtime?.(id));
+    return pack(value, () => runtime_of_client(self, id));
 }
 
 // What each plain method gets, and what is made of what it returns.
@@ -32,6 +115,11 @@ const SIGNATURES = {
     start: [unpack_last, () => true],
     process: [unpack_last, pack_processed],
     update: [unpack_last, () => true],
+    request: [([request], self) => [know_client(request, self)], () => true],
+    process_batch: [([requests], self) => [
+        requests.map(request => know_client(request, self).id),
+        requests.map(request => request.value),
+    ], (values, _self, args) => respond_all(values, args)],
     wait: [args => args, () => true],
     done: [args => args, Boolean],
     finish: [args => args, value => pack_for_application(value)],
@@ -69,10 +157,10 @@ function guard(method, wait = settle) {
 function adapt(name, wait) {
     const [arrive, leave] = SIGNATURES[name];
     // A client's process () takes nothing.
-    const take = args => args.length > 0 ? arrive(args) : args;
+    const take = (args, self) => args.length > 0 ? arrive(args, self) : args;
 
     return guard(function (...args) {
-        return leave(wait(this[name](...take(args))), this, args);
+        return leave(wait(this[name](...take(args, this))), this, args);
     }, wait);
 }
 

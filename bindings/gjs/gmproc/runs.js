@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported check_main, run, run_async */
+/* exported check_main, promise, run, run_async */
 
 const {failed} = imports.gmproc.errors;
 const {state} = imports.gmproc.targets;
@@ -44,6 +44,26 @@ function run(application, call, results) {
         throw add_results(error, application, results);
     }
     return results();
+}
+
+/**
+ * A call of C to be awaited.
+ *
+ * @param {Function} call starts, and takes a callback
+ * @param {Function} finish takes the callback's result
+ * @returns {Promise<any>} what that returns
+ */
+function promise(call, finish) {
+    return new Promise((resolve, reject) => {
+        check_main();
+        call((_source, result) => {
+            try {
+                resolve(finish(result));
+            } catch (error) {
+                reject(error);
+            }
+        });
+    });
 }
 
 /**

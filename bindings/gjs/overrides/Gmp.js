@@ -6,16 +6,16 @@
 
 /* exported _init */
 
-const {PEER_RUNTIMES, implement} = imports.gmproc.calls;
+const {PEER_RUNTIMES, extend_request, implement, know_client} = imports.gmproc.calls;
 const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
-const {run, run_async} = imports.gmproc.runs;
+const {promise, run, run_async} = imports.gmproc.runs;
 const {exported, init, is_native_type, runtime_of, target_of} = imports.gmproc.targets;
 const {pack, pack_for_application} = imports.gmproc.writer;
 
-const LIFE_CYCLE = ['start', 'process', 'update', 'wait', 'done', 'finish',
-    'client_failed'];
+const LIFE_CYCLE = ['start', 'process', 'request', 'process_batch', 'update', 'wait', 'done',
+    'finish', 'client_failed'];
 const TURNS = ['start', 'process', 'wait', 'done', 'finish'];
 
 const RUNTIMES = Symbol('The languages of the workers, by id');
@@ -166,15 +166,15 @@ function extend_clients(ClientServer) {
     };
 }
 
+function results_of(application) {
+    const ids = application[CLIENT_IDS];
+
+    return new Map([...unpack_map(application.get_results())].map(
+        ([id, value]) => [ids?.get(id) ?? id, value]));
+}
+
 function extend_runs(ClientServer) {
     const {run: native_run, run_async: native_run_async} = ClientServer.prototype;
-
-    function results_of(application) {
-        const ids = application[CLIENT_IDS];
-
-        return new Map([...unpack_map(application.get_results())].map(
-            ([id, value]) => [ids?.get(id) ?? id, value]));
-    }
 
     function pack_for_server({server_target, server_type}, params) {
         return pack(params, () => {
@@ -220,6 +220,99 @@ function extend_runs(ClientServer) {
     };
 }
 
+/* Runs that the program drives: the program is the server of its clients. */
+function extend_open_runs(ClientServer) {
+    const {open, open_async, receive, receive_async, close, close_async} = ClientServer.prototype;
+    const pack_params = params => pack(params, () => 'gjs');
+
+    function know_clients(application, requests) {
+        for (const request of requests)
+            know_client(request, application);
+        return requests;
+    }
+
+    /**
+     * Starts the clients, and leaves the run open.
+     *
+     * @param {any} params what the start () of a subclass gets, a plain value
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @returns {boolean} true
+     */
+    ClientServer.prototype.open = function (params = null, cancellable = null) {
+        return open.call(this, pack_params(params), cancellable);
+    };
+
+    /**
+     * Starts the clients, and leaves the run open. With a callback it is the method of C, without
+     * one a promise.
+     *
+     * @param {any} params what the start () of a subclass gets, a plain value
+     * @param {?Gio.Cancellable} cancellable ends the run
+     * @param {?Gio.AsyncReadyCallback} callback called when it is open
+     * @returns {Promise<boolean>} true
+     */
+    ClientServer.prototype.open_async = function (params = null, cancellable = null,
+        callback = null) {
+        const start = done => open_async.call(this, pack_params(params), cancellable, done);
+
+        return callback !== null ? start(callback)
+            : promise(start, result => this.open_finish(result));
+    };
+
+    /**
+     * Takes the next requests, each of another client, and waits for them.
+     *
+     * @param {number} n how many; 0 for one of each client
+     * @param {number} timeout how many seconds to wait for them; less than 0 for any time
+     * @param {?Gio.Cancellable} cancellable ends this call
+     * @returns {Gmp.Request[]} the requests; and one with an `error` for each client that failed
+     */
+    ClientServer.prototype.receive = function (n = 0, timeout = -1, cancellable = null) {
+        return know_clients(this, receive.call(this, n, timeout, cancellable));
+    };
+
+    /**
+     * Takes the next requests. With a callback it is the method of C, without one a promise.
+     *
+     * @param {number} n how many; 0 for one of each client
+     * @param {number} timeout how many seconds to wait for them; less than 0 for any time
+     * @param {?Gio.Cancellable} cancellable ends this call
+     * @param {?Gio.AsyncReadyCallback} callback called when they are there
+     * @returns {Promise<Gmp.Request[]>} as receive () returns
+     */
+    ClientServer.prototype.receive_async = function (n = 0, timeout = -1, cancellable = null,
+        callback = null) {
+        const start = done => receive_async.call(this, n, timeout, cancellable, done);
+
+        return callback !== null ? start(callback)
+            : promise(start, result => know_clients(this, this.receive_finish(result)));
+    };
+
+    /**
+     * Ends the run, and waits for its clients.
+     *
+     * @param {?Gio.Cancellable} cancellable ends the clients at once
+     * @returns {Map<string|number, any>} what their finish () returned, by id
+     */
+    ClientServer.prototype.close = function (cancellable = null) {
+        return run(this, () => close.call(this, cancellable), () => results_of(this));
+    };
+
+    /**
+     * Ends the run. With a callback it is the method of C, without one a promise.
+     *
+     * @param {?Gio.Cancellable} cancellable ends the clients at once
+     * @param {?Gio.AsyncReadyCallback} callback called when they have ended
+     * @returns {Promise<Map<string|number, any>>} as close () returns
+     */
+    ClientServer.prototype.close_async = function (cancellable = null, callback = null) {
+        const start = done => close_async.call(this, cancellable, done);
+
+        return callback !== null ? start(callback)
+            : run_async(this, start, result => this.close_finish(result), () => results_of(this));
+    };
+}
+
 /* The properties for the server are for types and targets: what is in JavaScript becomes one. */
 function adapt_server(properties) {
     return Object.fromEntries(Object.entries(properties).map(([name, value]) => {
@@ -245,6 +338,7 @@ function extend_client_server(ClientServer) {
 
     extend_clients(ClientServer);
     extend_runs(ClientServer);
+    extend_open_runs(ClientServer);
 }
 
 /* The namespace */
@@ -309,5 +403,6 @@ function _init() {
     extend_client_server(this.ClientServer);
     set_defaults(this.Pool);
     extend_pool(this.Pool);
+    extend_request(this.Request);
     extend_remote_env(this.RemoteEnv);
 }
