@@ -348,6 +348,7 @@ session_ran_cb (GObject      *source G_GNUC_UNUSED,
 /* The object is claimed for this run. */
 static void
 begin_run (GmpClientServer    *self,
+           gboolean            is_blocking,
            GVariant           *params,
            GCancellable       *cancellable,
            GAsyncReadyCallback callback,
@@ -370,6 +371,8 @@ begin_run (GmpClientServer    *self,
     }
   g_clear_pointer (&priv->session, gmp_server_session_free);
   priv->session = session;
+  if (is_blocking)
+    gmp_server_session_set_blocking (session);
   gmp_server_session_run_async (session, sunk, cancellable, session_ran_cb,
                                 g_steal_pointer (&task));
 }
@@ -421,7 +424,7 @@ gmp_client_server_run (GmpClientServer *self,
   if (priv->context == NULL)
     priv->context = g_main_context_new ();
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), kill_all, cancellable);
-  begin_run (self, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
+  begin_run (self, TRUE, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   if (gmp_blocking_wait (&blocking, &local))
     results = gmp_client_server_run_finish (self, blocking.result, &local);
   gmp_blocking_end (&blocking, &local);
@@ -459,7 +462,7 @@ gmp_client_server_run_async (GmpClientServer    *self,
 
   if (gmp_runner_claim (GMP_RUNNER (self), &error))
     {
-      begin_run (self, params, cancellable, callback, user_data);
+      begin_run (self, FALSE, params, cancellable, callback, user_data);
       return;
     }
   if (params != NULL)

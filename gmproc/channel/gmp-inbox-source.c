@@ -12,6 +12,7 @@ typedef struct {
   gpointer tag;       /* of the doorbell's descriptor */
   gboolean may_have;  /* the last look found something, so there may be more */
   gint64 silence;     /* when memory is given back; the source's ready time comes not later */
+  gint64 asleep;      /* since when, in monotonic time; 0: not at all */
 } InboxSource;
 
 /* Between this and check() others ring; at other times nobody has to. */
@@ -28,7 +29,10 @@ prepare (GSource *source,
       g_source_modify_unix_fd (source, self->tag, 0);
       return FALSE;
     }
-  return self->may_have || gmp_inbox_lie_down (self->inbox);
+  if (self->may_have || gmp_inbox_lie_down (self->inbox))
+    return TRUE;
+  self->asleep = g_get_monotonic_time ();
+  return FALSE;
 }
 
 static gboolean
@@ -39,6 +43,9 @@ check (GSource *source)
   if (gmp_inbox_is_inherited (self->inbox))
     return FALSE;
   gmp_inbox_get_up (self->inbox);
+  if (self->asleep > 0)
+    gmp_inbox_slept (self->inbox, g_get_monotonic_time () - self->asleep);
+  self->asleep = 0;
   if (g_source_query_unix_fd (source, self->tag) != 0)
     {
       gmp_doorbell_wait (gmp_inbox_get_doorbell (self->inbox), 0);

@@ -45,6 +45,7 @@ guint           gmp_local_server_get_n_clients (GmpLocalServer *self);
 gboolean        gmp_local_server_start         (GmpLocalServer *self,
                                                 GVariant       *params,
                                                 GError        **error);
+void            gmp_local_server_set_blocking  (GmpLocalServer *self);
 void            gmp_local_server_set_turned    (GmpLocalServer      *self,
                                                 GmpLocalServerTurned turned,
                                                 gpointer             user_data);

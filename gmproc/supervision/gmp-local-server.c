@@ -8,6 +8,11 @@
 
 #include "base/gmp-source-private.h"
 
+/* How many microseconds requests are answered in a turn of the main loop: in one that is the
+ * program's, and in one that the run has for itself. Everything else there waits as long. */
+#define TURN 100
+#define TURN_BLOCKING 1000
+
 struct _GmpLocalServer
 {
   GmpServerCycle cycle;
@@ -17,6 +22,7 @@ struct _GmpLocalServer
   gpointer turned_data;
   GmpInbox *inbox;
   int priority;          /* of requests in the main context */
+  gboolean is_blocking;  /* the context has nothing but this run */
   GSource *source;       /* (nullable): not started, or ended */
   GSource *limit_source; /* (nullable): for the deadline of a batch */
   gboolean is_calling;   /* user code, which may run the main loop */
@@ -69,6 +75,13 @@ gmp_local_server_free (GmpLocalServer *self)
   gmp_inbox_free (self->inbox);
   g_clear_error (&self->kept);
   g_free (self);
+}
+
+/* The main context has nothing but this run, so looking for messages takes nothing from others. */
+void
+gmp_local_server_set_blocking (GmpLocalServer *self)
+{
+  self->is_blocking = TRUE;
 }
 
 /* Where requests gather: @turned is called when there may be more of them, or fewer clients. It may
@@ -258,7 +271,16 @@ static gboolean
 ready_cb (GmpInbox *inbox G_GNUC_UNUSED,
           gpointer  user_data)
 {
-  return gmp_local_server_turn (user_data, FALSE);
+  GmpLocalServer *self = user_data;
+  gboolean is_blocking = self->is_blocking;
+  gint64 end = g_get_monotonic_time () + (is_blocking ? TURN_BLOCKING : TURN);
+  gboolean may_go_on = self->turned == NULL;
+  gboolean may_be_more;
+
+  do
+    may_be_more = gmp_local_server_turn (self, is_blocking);
+  while (may_be_more && may_go_on && g_get_monotonic_time () < end);
+  return may_be_more;
 }
 
 /* Serves from here on, in the thread-default main context. */

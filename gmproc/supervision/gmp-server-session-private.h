@@ -31,6 +31,7 @@ gboolean          gmp_server_session_set_methods      (GmpServerSession       *s
                                                        GmpServerMode           mode,
                                                        const GmpBatchRule     *rule,
                                                        GError                **error);
+void              gmp_server_session_set_blocking     (GmpServerSession *self);
 void              gmp_server_session_set_open         (GmpServerSession    *self,
                                                        GmpLocalServerTurned turned,
                                                        gpointer             user_data);

@@ -425,6 +425,14 @@ gmp_server_session_set_methods (GmpServerSession       *self,
   return self->local_server != NULL;
 }
 
+/* The thread-default main context has nothing but this run. */
+void
+gmp_server_session_set_blocking (GmpServerSession *self)
+{
+  if (self->local_server != NULL)
+    gmp_local_server_set_blocking (self->local_server);
+}
+
 /* Requests gather in the local server, and the run goes on without clients until it is stopped.
  * @turned is as for gmp_local_server_set_turned(). */
 void
