@@ -171,12 +171,18 @@ for part in (Barrier, InThreads, Twice, Failing, Dropping, Unsendable, Keeping, 
         globals()[name] = type(name, (part, base), {'__module__': __name__})
 
 
-@pytest.fixture(params=['process', 'application'])
+def serve_in_process(part, **options):
+    return ClientServer(make(part, ServerWorker), **options)
+
+
+def serve_in_application(part, **options):
+    return make(part, ClientServer)(**options)
+
+
+@pytest.fixture(params=[serve_in_process, serve_in_application])
 def serve(request):
     """Makes an application with a server, which is a process or the application itself."""
-    if request.param == 'process':
-        return lambda part, **options: ClientServer(make(part, ServerWorker), **options)
-    return lambda part, **options: make(part, ClientServer)(**options)
+    return request.param
 
 
 def test_a_barrier(serve):
@@ -192,14 +198,14 @@ def test_answers_from_threads(serve):
     assert cs.run() == {0: [0] * 20, 1: [1] * 20}
 
 
-def test_one_answer_a_request(serve):
-    cs = serve(Twice)
+def test_one_answer_a_request():
+    cs = serve_in_application(Twice)
     cs.add_client(0, Asker, params=1)
     assert cs.run() == {0: ['first']}
 
 
-def test_a_request_that_fails_ends_its_client_alone(serve):
-    cs = serve(Failing)
+def test_a_request_that_fails_ends_its_client_alone():
+    cs = serve_in_process(Failing)
     cs.add_client('asks', Asker, params=1)
     cs.add_client('does not', Asker, params=0)
     with pytest.raises(WorkerError, match='no answer for you') as caught:
@@ -208,29 +214,29 @@ def test_a_request_that_fails_ends_its_client_alone(serve):
     assert caught.value.results == {'does not': []}
 
 
-def test_a_request_that_is_dropped_fails(serve):
-    cs = serve(Dropping)
+def test_a_request_that_is_dropped_fails():
+    cs = serve_in_application(Dropping)
     cs.add_client(7, Asker, params=1)
     with pytest.raises(WorkerError, match='dropped this client') as caught:
         cs.run()
     assert caught.value.id == 7
 
 
-def test_a_value_that_cannot_be_sent_leaves_the_request(serve):
-    cs = serve(Unsendable)
+def test_a_value_that_cannot_be_sent_leaves_the_request():
+    cs = serve_in_process(Unsendable)
     cs.add_client(0, Asker, params=1)
     assert cs.run() == {0: ['something else']}
 
 
-def test_a_server_that_is_done_ends_what_it_has_kept(serve):
-    cs = serve(Keeping)
+def test_a_server_that_is_done_ends_what_it_has_kept():
+    cs = serve_in_application(Keeping)
     cs.add_client(0, Asker, params=1)
     assert cs.run() == {0: []}
     assert cs.server_result is False
 
 
-def test_the_answer_to_a_client_that_is_gone(serve):
-    cs = serve(Late)
+def test_the_answer_to_a_client_that_is_gone():
+    cs = serve_in_process(Late)
     cs.add_client(0, TellingPid, params=1)
     cs.add_client(1, TellingPid, params=1)
     with pytest.raises(WorkerError, match='killed by signal 9') as caught:
@@ -247,8 +253,8 @@ def test_batches_of_all(serve):
     assert cs.server_result == [3, 2, 1]
 
 
-def test_batches_shrink_with_a_death(serve):
-    cs = serve(Batches)
+def test_batches_shrink_with_a_death():
+    cs = serve_in_process(Batches)
     cs.add_clients(2, Asker, params=2)
     cs.add_client('dies', Dying, params=9)
     with pytest.raises(WorkerError) as caught:
@@ -257,8 +263,8 @@ def test_batches_shrink_with_a_death(serve):
     assert cs.server_result == [3, 2]
 
 
-def test_batches_of_some(serve):
-    cs = serve(Batches)
+def test_batches_of_some():
+    cs = serve_in_application(Batches)
     cs.add_clients(3, Asker, params=4)
     cs.run(params=(2, 0))
     assert set(cs.server_result[:4]) == {2}
@@ -284,8 +290,8 @@ class Patient(Asker):
     (WrongNumber, r'2 responses are needed, one for each message, not \[1, 2, 3\]'),
     (Nothing, '2 responses are needed, one for each message, not None'),
     (Negative, 'batch_size')])
-def test_batches_that_are_wrong(serve, part, message):
-    cs = serve(part)
+def test_batches_that_are_wrong(part, message):
+    cs = serve_in_application(part)
     cs.add_clients(2, Asker, params=1)
     with pytest.raises((WorkerError, ValueError), match=message):
         cs.run()
@@ -296,8 +302,8 @@ class Stuck(Asker):
         threading.Event().wait()
 
 
-def test_a_turn_that_takes_too_long(serve):
-    cs = serve(Barrier, turn_timeout=0.1)
+def test_a_turn_that_takes_too_long():
+    cs = serve_in_application(Barrier, turn_timeout=0.1)
     cs.add_client('stuck', Stuck, params=1)
     cs.add_client('a', Asker, params=1)
     cs.add_client('b', Asker, params=1)
@@ -307,9 +313,9 @@ def test_a_turn_that_takes_too_long(serve):
     assert list(caught.value.results) == ['a', 'b']
 
 
-def test_batches_of_arrays(serve):
+def test_batches_of_arrays():
     numpy = pytest.importorskip('numpy')
-    cs = serve(Stacks)
+    cs = serve_in_process(Stacks)
     cs.add_clients(2, Rows, params=1)
     results = cs.run()
     assert {id: answers[0].tolist() for id, answers in results.items()} == {0: [1, 1], 1: [3, 3]}
