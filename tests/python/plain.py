@@ -15,6 +15,26 @@ class Server(Gmp.ServerWorker):
         return GLib.Variant('(si)', (client_id, request.unpack() * 2))
 
 
+class Swap(Gmp.ServerWorker):
+    """Answers two clients when both have asked, each with what the other said."""
+
+    waiting = ()
+
+    def do_request(self, request):
+        self.waiting = *self.waiting, request
+        if len(self.waiting) == 2:
+            one, two = self.waiting
+            one.respond(two.get_value())
+            two.respond(one.get_value())
+            self.waiting = ()
+
+
+class Batches(Gmp.ServerWorker):
+    def do_process_batch(self, requests):
+        for request in requests:
+            request.respond(GLib.Variant('(su)', (request.get_client_id(), len(requests))))
+
+
 class Client(Gmp.ClientWorker):
     answer = None
 

@@ -55,6 +55,29 @@ def test_a_class_that_is_no_worker():
         run_plain('python:plain:Server', 'python:named:Namespace', None)
 
 
+@pytest.mark.parametrize('server, results', [
+    ('Swap', {'a': 2, 'b': 1}), ('Batches', {'a': ('a', 2), 'b': ('b', 2)})])
+def test_requests_of_gobject_classes(server, results):
+    application = Gmp.ClientServer.new_for_target(f'python:plain:{server}')
+    for id, number in (('a', 1), ('b', 2)):
+        application.add_client_target(id, 'python:plain:Client', GLib.Variant('i', number))
+    assert application.run().unpack() == results
+
+
+def test_an_open_run_of_gobject_classes():
+    application = Gmp.ClientServer()
+    application.add_client_target('a', 'python:plain:Client', GLib.Variant('i', 3))
+    assert application.open()
+    [request] = application.receive(0, -1)
+    assert (request.get_client_id(), request.get_value().unpack()) == ('a', 3)
+    assert request.respond(GLib.Variant('i', 4))
+    with pytest.raises(GLib.Error, match='already') as caught:
+        request.respond()
+    assert caught.value.matches(Gmp.error_quark(), Gmp.Error.EXISTS)
+    assert application.receive(0, -1) == []
+    assert application.close().unpack() == {'a': 4}
+
+
 def test_exceptions_for_other_languages():
     workers = Gmp.Workers()
     workers.add_target(5, 'python:named:fail', GLib.Variant('s', 'x'))
