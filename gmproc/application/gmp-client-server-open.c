@@ -15,8 +15,8 @@
 /* How often the object's main context is turned at most where nobody waits for anything. */
 #define MAX_TURNS 256
 
-static void
-open_run_free (GmpOpenRun *self)
+void
+gmp_open_run_free (GmpOpenRun *self)
 {
   gmp_source_clear (&self->limit_source);
   gmp_source_clear (&self->cancel_source);
@@ -123,7 +123,7 @@ return_closed (GmpClientServer *self)
 
   if (error != NULL)
     error = check_told (self, g_steal_pointer (&error));
-  g_clear_pointer (&priv->open, open_run_free);
+  g_clear_pointer (&priv->open, gmp_open_run_free);
   gmp_runner_release (GMP_RUNNER (self));
   if (error != NULL)
     g_task_return_error (task, g_steal_pointer (&error));
@@ -144,7 +144,7 @@ return_opened (GmpClientServer *self)
       g_task_return_boolean (task, TRUE);
       return;
     }
-  g_clear_pointer (&priv->open, open_run_free);
+  g_clear_pointer (&priv->open, gmp_open_run_free);
   gmp_runner_release (GMP_RUNNER (self));
   g_task_return_error (task, error);
 }
@@ -541,13 +541,8 @@ gmp_client_server_drop_open (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpOpenRun *open = priv->open;
 
-  if (open == NULL || open->is_dropped)
+  if (open == NULL || open->is_dropped || open->has_ended)
     return;
-  if (open->has_ended)
-    {
-      g_clear_pointer (&priv->open, open_run_free);
-      return;
-    }
   open->is_dropped = TRUE;
   g_object_ref (self);
   g_signal_handlers_destroy (self);

@@ -46,6 +46,7 @@ gboolean                gmp_client_server_begin_client    (GmpClientServer *self
                                                            GmpClient       *client,
                                                            GError         **error);
 void                    gmp_client_server_drop_open       (GmpClientServer *self);
+void                    gmp_open_run_free                 (GmpOpenRun *self);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);
 const GmpServerMethods *gmp_client_server_get_methods     (GmpClientServer *self,
                                                            GmpServerMode   *mode);

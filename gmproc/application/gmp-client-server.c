@@ -142,6 +142,7 @@ gmp_client_server_finalize (GObject *object)
   gmp_client_server_forget (self);
   g_free (priv->server_target);
   g_ptr_array_unref (priv->clients);
+  g_clear_pointer (&priv->open, gmp_open_run_free);
   g_clear_pointer (&priv->session, gmp_server_session_free);
   g_clear_pointer (&priv->context, g_main_context_unref);
   gmp_process_cache_unref (priv->cache);
