@@ -200,6 +200,33 @@ gmp_open_run_find (GmpClientServer *self,
   return NULL;
 }
 
+static void
+set_serving (GmpClientServer *self,
+             gboolean         is_serving)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpLocalServer *server = gmp_server_session_get_local_server (priv->session);
+
+  if (server != NULL)
+    gmp_local_server_set_serving (server, is_serving);
+}
+
+/* Between these two a blocking call is at work in this thread. At other times nobody is, and any
+ * thread may answer a request by itself. */
+void
+gmp_open_run_enter (GmpClientServer *self)
+{
+  g_main_context_push_thread_default (gmp_client_server_get_private (self)->context);
+  set_serving (self, TRUE);
+}
+
+void
+gmp_open_run_leave (GmpClientServer *self)
+{
+  set_serving (self, FALSE);
+  g_main_context_pop_thread_default (gmp_client_server_get_private (self)->context);
+}
+
 /* Starts workers, and takes what they tell, where nobody waits for that. */
 void
 gmp_open_run_turn_context (GmpClientServer *self)
@@ -307,6 +334,8 @@ gmp_client_server_open (GmpClientServer *self,
   while (result == NULL)
     g_main_context_iteration (priv->context, TRUE);
   gmp_open_run_turn_context (self);
+  if (priv->session != NULL)
+    set_serving (self, FALSE);
   g_main_context_pop_thread_default (priv->context);
   return gmp_client_server_open_finish (self, result, error);
 }
@@ -453,6 +482,7 @@ gmp_client_server_close (GmpClientServer *self,
 
   if (gmp_open_run_find (self, TRUE, error) == NULL)
     return NULL;
+  set_serving (self, TRUE);
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_open_run_kill, cancellable);
   begin_close (self, TRUE, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   if (gmp_blocking_wait (&blocking, &local))
@@ -522,13 +552,13 @@ gmp_client_server_begin_client (GmpClientServer *self,
   if (open == NULL || open->has_ended || open->closing != NULL)
     return TRUE;
   if (open->is_blocking)
-    g_main_context_push_thread_default (priv->context);
+    gmp_open_run_enter (self);
   result = gmp_server_session_add_client (priv->session, client->id, client->target, client->params,
                                           error);
   if (open->is_blocking)
     {
       gmp_open_run_turn_context (self);
-      g_main_context_pop_thread_default (priv->context);
+      gmp_open_run_leave (self);
     }
   return result;
 }
@@ -547,11 +577,11 @@ gmp_client_server_drop_open (GmpClientServer *self)
   g_object_ref (self);
   g_signal_handlers_destroy (self);
   if (open->is_blocking)
-    g_main_context_push_thread_default (priv->context);
+    gmp_open_run_enter (self);
   gmp_server_session_cancel (priv->session);
   gmp_server_session_kill (priv->session);
   while (open->is_blocking && !open->has_ended)
     g_main_context_iteration (priv->context, TRUE);
   if (open->is_blocking)
-    g_main_context_pop_thread_default (priv->context);
+    gmp_open_run_leave (self);
 }

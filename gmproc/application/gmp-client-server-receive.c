@@ -238,14 +238,13 @@ gmp_client_server_receive_now (GmpClientServer *self,
                                guint            n,
                                gboolean         may_look)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GPtrArray *requests;
 
   if (gmp_open_run_find (self, TRUE, NULL) == NULL)
     return NULL;
-  g_main_context_push_thread_default (priv->context);
+  gmp_open_run_enter (self);
   requests = receive_at_once (self, n, may_look);
-  g_main_context_pop_thread_default (priv->context);
+  gmp_open_run_leave (self);
   return requests;
 }
 
@@ -299,11 +298,13 @@ gmp_client_server_receive (GmpClientServer *self,
   if (requests != NULL)
     return requests;
 
+  gmp_open_run_enter (self);
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_open_run_kill, cancellable);
   begin_receive (self, TRUE, n, timeout, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   if (gmp_blocking_wait (&blocking, &local))
     requests = gmp_client_server_receive_finish (self, blocking.result, &local);
   gmp_blocking_end (&blocking, &local);
+  gmp_open_run_leave (self);
   if (get_open (self) != NULL)
     get_open (self)->last_look = g_get_monotonic_time ();
   if (local != NULL)

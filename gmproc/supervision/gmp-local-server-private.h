@@ -51,6 +51,8 @@ void            gmp_local_server_set_turned    (GmpLocalServer      *self,
                                                 gpointer             user_data);
 gboolean        gmp_local_server_turn          (GmpLocalServer *self,
                                                 gboolean        may_look);
+void            gmp_local_server_set_serving   (GmpLocalServer *self,
+                                                gboolean        is_serving);
 GPtrArray      *gmp_local_server_take_batch    (GmpLocalServer *self,
                                                 guint           n);
 void            gmp_local_server_stop          (GmpLocalServer *self);

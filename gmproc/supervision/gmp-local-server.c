@@ -95,6 +95,15 @@ gmp_local_server_set_turned (GmpLocalServer      *self,
   self->turned_data = user_data;
 }
 
+/* As gmp_requests_set_serving(). */
+void
+gmp_local_server_set_serving (GmpLocalServer *self,
+                              gboolean        is_serving)
+{
+  if (self->cycle.requests != NULL)
+    gmp_requests_set_serving (self->cycle.requests, is_serving);
+}
+
 /* As gmp_server_cycle_take_batch(). */
 GPtrArray *
 gmp_local_server_take_batch (GmpLocalServer *self,

@@ -22,6 +22,8 @@ GmpRequest  *gmp_requests_take      (GmpRequests *self,
                                      GmpMail     *mail);
 void         gmp_requests_forget    (GmpRequests *self,
                                      const char  *client_id);
+void         gmp_requests_set_serving (GmpRequests *self,
+                                       gboolean     is_serving);
 guint        gmp_requests_get_n     (GmpRequests *self);
 
 GmpRequest  *gmp_request_new_failed   (const char   *client_id,

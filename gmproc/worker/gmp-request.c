@@ -57,6 +57,7 @@ struct _GmpRequests
 
   GMutex lock;
   GThread *thread;      /* that took the last request, and may send; under lock */
+  guint n_serving;      /* 0: nobody uses the inbox now, so any may; under lock */
   GmpInbox *inbox;      /* (nullable): the server has ended; under lock */
   GHashTable *waiting;  /* of GmpRequest, not owned, by client id; under lock */
 };
@@ -72,6 +73,7 @@ gmp_requests_new (GmpInbox *inbox)
   g_atomic_ref_count_init (&self->ref_count);
   self->generation = gmp_fork_get_generation ();
   self->inbox = inbox;
+  self->n_serving = 1;
   self->waiting = g_hash_table_new (g_str_hash, g_str_equal);
   g_mutex_init (&self->lock);
   return self;
@@ -105,6 +107,22 @@ gmp_requests_end (GmpRequests *self)
   g_hash_table_remove_all (self->waiting);
   g_mutex_unlock (&self->lock);
   unref_requests (self);
+}
+
+/* From here on the serving thread uses the inbox, as it does all the time unless it says that it
+ * does not. This may be nested. */
+void
+gmp_requests_set_serving (GmpRequests *self,
+                          gboolean     is_serving)
+{
+  if (self->generation != gmp_fork_get_generation ())
+    return;
+  g_mutex_lock (&self->lock);
+  if (is_serving)
+    self->n_serving++;
+  else
+    self->n_serving--;
+  g_mutex_unlock (&self->lock);
 }
 
 /* The request in @mail. %NULL where its client does not wait for the answer to the one before:
@@ -221,8 +239,8 @@ check_waiting_locked (GmpRequest *self,
     }
 }
 
-/* The serving thread sends at once; others leave that to it. With @reason (nullable) the client
- * gets that in place of a response. */
+/* The serving thread sends at once; others leave that to it while it serves. With @reason
+ * (nullable) the client gets that in place of a response. */
 static gboolean
 send_locked (GmpRequest   *self,
              GVariant     *response,
@@ -231,7 +249,7 @@ send_locked (GmpRequest   *self,
 {
   GmpRequests *requests = self->requests;
 
-  if (requests->thread != g_thread_self ())
+  if (requests->n_serving > 0 && requests->thread != g_thread_self ())
     return gmp_inbox_post (requests->inbox, self->channel, response, reason, error);
   /* From now on the client may be late, which whoever waits has to know. */
   if (reason == NULL && self->channel->is_timed)

@@ -10,6 +10,58 @@
 #include <signal.h>
 #include <unistd.h>
 
+/* A client that meets the application when it has been answered. */
+
+#define TEST_TYPE_MEETER (test_meeter_get_type ())
+G_DECLARE_FINAL_TYPE (TestMeeter, test_meeter, TEST, MEETER, GmpClientWorker)
+
+struct _TestMeeter
+{
+  GmpClientWorker parent_instance;
+
+  char *meeting;
+};
+
+G_DEFINE_FINAL_TYPE (TestMeeter, test_meeter, GMP_TYPE_CLIENT_WORKER)
+
+static gboolean
+test_meeter_start (GmpWorker *worker,
+                   GVariant  *params,
+                   GError   **error G_GNUC_UNUSED)
+{
+  TEST_MEETER (worker)->meeting = g_variant_dup_string (params, NULL);
+  return TRUE;
+}
+
+static gboolean
+test_meeter_update (GmpClientWorker *client,
+                    GVariant        *response G_GNUC_UNUSED,
+                    GError         **error G_GNUC_UNUSED)
+{
+  gmp_test_meet (TEST_MEETER (client)->meeting);
+  return TRUE;
+}
+
+static void
+test_meeter_finalize (GObject *object)
+{
+  g_free (TEST_MEETER (object)->meeting);
+  G_OBJECT_CLASS (test_meeter_parent_class)->finalize (object);
+}
+
+static void
+test_meeter_class_init (TestMeeterClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_meeter_finalize;
+  GMP_WORKER_CLASS (klass)->start = test_meeter_start;
+  GMP_CLIENT_WORKER_CLASS (klass)->update = test_meeter_update;
+}
+
+static void
+test_meeter_init (TestMeeter *self G_GNUC_UNUSED)
+{
+}
+
 static void
 add (GmpClientServer *application,
      const char      *id,
@@ -154,6 +206,33 @@ test_failure (void)
   g_assert_cmpuint (serve (application, 0), ==, 0);
   results = close_run (application);
   g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
+static gpointer
+respond_in_thread (gpointer request)
+{
+  g_assert_true (gmp_request_respond (request, NULL, NULL));
+  return NULL;
+}
+
+/* An answer of another thread goes at once, whatever this one does meanwhile. */
+static void
+test_thread (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_add_client (application, "one", TEST_TYPE_MEETER,
+                                g_variant_new_string (gmp_test_meeting_path (meeting)), &error);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_thread_join (g_thread_new ("respond", respond_in_thread, requests->pdata[0]));
+  gmp_test_meet (gmp_test_meeting_path (meeting));
+  results = close_run (application);
 }
 
 /* One that nobody was told of is an error. */
@@ -417,11 +496,13 @@ main (int    argc,
 {
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
+  g_type_ensure (TEST_TYPE_MEETER);
   gmp_init (&argc, &argv);
   gmp_test_init (&argc, &argv);
   gmp_test_add ("/open/all", test_all);
   gmp_test_add ("/open/some", test_some);
   gmp_test_add ("/open/timeout", test_timeout);
+  gmp_test_add ("/open/thread", test_thread);
   gmp_test_add ("/open/failure", test_failure);
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
   gmp_test_add ("/open/restart", test_restart);
