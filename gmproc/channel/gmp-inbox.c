@@ -1,70 +1,14 @@
-/* gmp-inbox.c: waits for the next message of any of several channels
+/* gmp-inbox.c: the next message of any of several channels
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "channel/gmp-inbox-private.h"
+#include "channel/gmp-inbox-struct-private.h"
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-signals-private.h"
-#include "base/gmp-time-limit-private.h"
-#include "channel/gmp-spin-private.h"
 #include "channel/gmp-value-private.h"
-
-#include <sys/epoll.h>
-
-/* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
- * that are gone. */
-#define LOOK_EVERY 256
-
-/* A peer, or news of one on its way from another thread: with a channel it has come, without one it
- * is gone. */
-typedef struct {
-  GmpChannel *channel; /* (nullable): closed, and it is not known yet what became of the peer */
-  char *id;
-  const char *runtime; /* interned */
-  GError *reason;      /* (nullable): why it has ended, or the one before it */
-  gboolean has_left;   /* to be told: GMP_INBOX_LEFT */
-  gboolean is_renewed; /* to be told: GMP_INBOX_RENEWED */
-  gboolean is_gone;    /* for good */
-} Slot;
-
-/* What another thread has to send. */
-typedef struct {
-  GmpChannel *channel;
-  GVariant *payload; /* (nullable) */
-  GError *reason;    /* (nullable): the channel is closed for it */
-} Post;
-
-struct _GmpInbox
-{
-  guint generation;  /* of this process, by gmp_fork_get_generation() */
-  GmpDoorbell *doorbell;
-  GPtrArray *open;   /* of Slot; changed under lock, in the thread that takes */
-  GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
-  GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
-  GmpInboxBelief belief;
-  gint64 timeout;    /* in microseconds; 0: none */
-  gint64 deadline;   /* in monotonic time; -1: none */
-  gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */
-  gint64 next_check; /* whether somebody is late, in monotonic time */
-  guint64 value_limit; /* of all channels, in bytes; 0: none */
-  guint next;        /* where the next search begins, so that no client starves */
-  guint n_looks;
-  GmpSpin spin;
-  GCancellable *stop; /* (nullable) */
-  gulong stop_handler;
-  int signal_fd;       /* of this thread; -1: none */
-  gboolean has_signal; /* to be handled */
-
-  GMutex lock;
-  GPtrArray *added; /* of Slot; under lock */
-  GPtrArray *posts; /* of Post; under lock */
-  int has_added;    /* atomic: either of them */
-  int n_open;       /* atomic: the open ones, and those of the added that will be; set under lock */
-};
 
 static void
 slot_free (gpointer data)
@@ -217,21 +161,6 @@ gmp_inbox_set_belief (GmpInbox      *self,
   self->belief = belief;
 }
 
-/* How many seconds gmp_inbox_take() waits at most; 0 for no limit. Time in which this process was
- * stopped does not count, but it does for a deadline, which comes before this. */
-void
-gmp_inbox_set_timeout (GmpInbox *self,
-                       double    seconds)
-{
-  self->timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC + 0.5);
-}
-
-double
-gmp_inbox_get_timeout (GmpInbox *self)
-{
-  return self->timeout / (double) G_USEC_PER_SEC;
-}
-
 /* How many seconds a peer may take from what it was sent until it sends the next; 0: any time. */
 void
 gmp_inbox_set_turn_timeout (GmpInbox *self,
@@ -269,14 +198,6 @@ gmp_inbox_get_turn_deadline (GmpInbox *self)
         first = channel->answered_at + self->turn_timeout;
     }
   return first;
-}
-
-/* When gmp_inbox_take() returns at the latest, in monotonic time; -1 for no limit. */
-void
-gmp_inbox_set_deadline (GmpInbox *self,
-                        gint64    deadline)
-{
-  self->deadline = deadline;
 }
 
 /* How many bytes a value may have that comes or goes by any of the channels; 0 for no limit. To be
@@ -373,13 +294,6 @@ adopt_added (GmpInbox *self)
   return posts != NULL;
 }
 
-static Slot *
-slot_at (GPtrArray *slots,
-         guint      i)
-{
-  return slots->pdata[i];
-}
-
 /* User code may ask while a message is out, from any thread, so this changes nothing. */
 guint
 gmp_inbox_get_n_open (GmpInbox *self)
@@ -399,7 +313,7 @@ gmp_inbox_get_first (GmpInbox *self)
   adopt_added (self);
   if (self->open->len == 0)
     return NULL;
-  slot = slot_at (self->open, 0);
+  slot = gmp_inbox_slot_at (self->open, 0);
   slot->is_renewed = FALSE;
   return slot->channel;
 }
@@ -423,42 +337,6 @@ gmp_inbox_get_runtime (GmpInbox   *self,
   runtime = slot != NULL ? slot->runtime : NULL;
   g_mutex_unlock (&self->lock);
   return runtime;
-}
-
-static void
-stop_cb (GCancellable *stop G_GNUC_UNUSED,
-         gpointer      doorbell)
-{
-  gmp_doorbell_ring (doorbell);
-}
-
-static void
-listen_to_signals (GmpInbox *self,
-                   int       fd)
-{
-  if (self->signal_fd != -1)
-    gmp_doorbell_forget (self->doorbell, self->signal_fd);
-  self->signal_fd = fd;
-  if (fd != -1)
-    gmp_doorbell_listen (self->doorbell, fd, EPOLLIN, &self->has_signal);
-  /* One may have come before this. */
-  self->has_signal = fd != -1;
-}
-
-/* Before the thread that calls this waits: what ends gmp_inbox_take() and gmp_inbox_flush(), from
- * any thread; %NULL when it waits no more. */
-void
-gmp_inbox_set_stop (GmpInbox     *self,
-                    GCancellable *stop)
-{
-  listen_to_signals (self, stop != NULL ? gmp_signals_get_fd () : -1);
-  if (self->stop != NULL)
-    g_cancellable_disconnect (self->stop, self->stop_handler);
-  g_set_object (&self->stop, stop);
-  if (stop != NULL)
-    self->stop_handler = g_cancellable_connect (stop, G_CALLBACK (stop_cb),
-                                                gmp_doorbell_ref (self->doorbell),
-                                                (GDestroyNotify) gmp_doorbell_unref);
 }
 
 static void
@@ -553,7 +431,7 @@ find_late (GmpInbox *self)
   self->next_check = now + MIN (self->turn_timeout / 16, G_USEC_PER_SEC);
   for (guint i = 0; i < self->open->len; i++)
     {
-      GmpChannel *channel = slot_at (self->open, i)->channel;
+      GmpChannel *channel = gmp_inbox_slot_at (self->open, i)->channel;
       gint64 end = channel != NULL ? channel->answered_at + self->turn_timeout : 0;
 
       if (channel == NULL || channel->answered_at == 0)
@@ -584,7 +462,7 @@ gmp_inbox_try_take (GmpInbox *self,
   for (guint i = 0; i < n; i++)
     {
       guint at = (self->next + i) % n;
-      Slot *slot = slot_at (self->open, at);
+      Slot *slot = gmp_inbox_slot_at (self->open, at);
       GmpInboxStatus status = take_from (self, slot, mail);
 
       if (status == GMP_INBOX_EMPTY && at == late && slot->channel != NULL)
@@ -612,8 +490,8 @@ gmp_inbox_lie_down (GmpInbox *self)
                       g_cancellable_is_cancelled (self->stop);
 
   for (guint i = 0; i < self->open->len; i++)
-    if (slot_at (self->open, i)->channel != NULL)
-      has_news |= gmp_channel_sleep (slot_at (self->open, i)->channel);
+    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
+      has_news |= gmp_channel_sleep (gmp_inbox_slot_at (self->open, i)->channel);
   return has_news;
 }
 
@@ -621,8 +499,8 @@ void
 gmp_inbox_get_up (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
-    if (slot_at (self->open, i)->channel != NULL)
-      gmp_channel_wake (slot_at (self->open, i)->channel);
+    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
+      gmp_channel_wake (gmp_inbox_slot_at (self->open, i)->channel);
 }
 
 /* Nothing was said for GMP_INBOX_SILENCE. */
@@ -630,139 +508,8 @@ void
 gmp_inbox_trim (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
-    if (slot_at (self->open, i)->channel != NULL)
-      gmp_channel_trim (slot_at (self->open, i)->channel);
-}
-
-/* In milliseconds, rounded up; -1 for ever. */
-static int
-time_until (gint64 deadline)
-{
-  gint64 left;
-
-  if (deadline == -1)
-    return -1;
-  left = deadline - g_get_monotonic_time ();
-  return (int) CLAMP ((left + 999) / 1000, 0, G_MAXINT);
-}
-
-static gboolean
-wait_until (GmpInbox *self,
-            gint64    deadline)
-{
-  int left = time_until (deadline);
-
-  if (left != -1 && left <= GMP_INBOX_SILENCE)
-    return gmp_doorbell_wait (self->doorbell, left);
-  if (gmp_doorbell_wait (self->doorbell, GMP_INBOX_SILENCE))
-    return TRUE;
-  gmp_inbox_trim (self);
-  return gmp_doorbell_wait (self->doorbell, time_until (deadline));
-}
-
-/* %FALSE where @deadline, in monotonic time or -1, has come first. */
-static gboolean
-sleep_until_rung (GmpInbox *self,
-                  gint64    deadline)
-{
-  gboolean result = TRUE;
-
-  if (!gmp_inbox_lie_down (self))
-    {
-      gint64 begin = g_get_monotonic_time ();
-
-      result = wait_until (self, deadline);
-      gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
-    }
-  gmp_inbox_get_up (self);
-  return result;
-}
-
-/* Whether the only peer was asleep when something was sent to it; told once. */
-static gboolean
-has_woken (GmpInbox *self)
-{
-  Slot *slot = self->open->len == 1 ? slot_at (self->open, 0) : NULL;
-  gboolean result = slot != NULL && slot->channel != NULL && slot->channel->has_woken;
-
-  if (result)
-    slot->channel->has_woken = FALSE;
-  return result;
-}
-
-static gboolean
-handle_signals (GmpInbox *self,
-                GError  **error)
-{
-  if (G_LIKELY (!self->has_signal))
-    return TRUE;
-  self->has_signal = FALSE;
-  return gmp_signals_handle (error);
-}
-
-/* As gmp_inbox_try_take(), but looks for as long as that was worth it lately. Who then sleeps in
- * another way than gmp_inbox_take() tells gmp_inbox_slept(). */
-GmpInboxStatus
-gmp_inbox_look (GmpInbox *self,
-                GmpMail  *mail)
-{
-  GmpInboxStatus status;
-
-  gmp_spin_begin (&self->spin, has_woken (self));
-  do
-    status = gmp_inbox_try_take (self, mail);
-  while (status == GMP_INBOX_EMPTY && gmp_spin_turn (&self->spin));
-  if (status != GMP_INBOX_EMPTY)
-    gmp_spin_found (&self->spin);
-  return status;
-}
-
-/* For so many microseconds. */
-void
-gmp_inbox_slept (GmpInbox *self,
-                 gint64    duration)
-{
-  gmp_spin_slept (&self->spin, duration);
-}
-
-/* Waits for the next message: looking for it first, where that was worth it lately. */
-GmpInboxStatus
-gmp_inbox_take (GmpInbox *self,
-                GmpMail  *mail)
-{
-  GmpTimeLimit limit = { .end = -1 };
-
-  if (self->timeout > 0)
-    gmp_time_limit_begin (&limit, self->timeout, g_get_monotonic_time ());
-  gmp_spin_begin (&self->spin, has_woken (self));
-  while (!g_cancellable_is_cancelled (self->stop) && !gmp_inbox_is_inherited (self))
-    {
-      GmpInboxStatus status;
-
-      if (!handle_signals (self, &mail->error))
-        return GMP_INBOX_INTERRUPTED;
-      status = gmp_inbox_try_take (self, mail);
-      if (status != GMP_INBOX_EMPTY)
-        {
-          gmp_spin_found (&self->spin);
-          return status;
-        }
-      /* A ring is told once, so after one the channels have to be looked at again. */
-      if (++self->n_looks % LOOK_EVERY == 0 && gmp_doorbell_wait (self->doorbell, 0))
-        continue;
-      if (gmp_spin_turn (&self->spin) ||
-          sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
-        continue;
-      if (self->deadline != -1 || !gmp_time_limit_goes_on (&limit, g_get_monotonic_time ()))
-        {
-          status = gmp_inbox_try_take (self, mail);
-          return status != GMP_INBOX_EMPTY ? status : GMP_INBOX_TIMED_OUT;
-        }
-      /* The steps are shorter than the silence after which memory is given back. */
-      if (gmp_time_limit_get_elapsed (&limit) >= GMP_INBOX_SILENCE * 1000)
-        gmp_inbox_trim (self);
-    }
-  return GMP_INBOX_STOPPED;
+    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
+      gmp_channel_trim (gmp_inbox_slot_at (self->open, i)->channel);
 }
 
 /* Has the thread that takes send @payload (nullable) to @channel, or close that for @reason
@@ -799,28 +546,9 @@ gmp_inbox_has_unsent (GmpInbox *self)
   gboolean result = FALSE;
 
   for (guint i = 0; i < self->open->len; i++)
-    result |= slot_at (self->open, i)->channel != NULL &&
-              gmp_channel_has_unsent (slot_at (self->open, i)->channel);
+    result |= gmp_inbox_slot_at (self->open, i)->channel != NULL &&
+              gmp_channel_has_unsent (gmp_inbox_slot_at (self->open, i)->channel);
   return result;
-}
-
-/* Waits until what was sent has room at the other ends, they are gone, or it is asked to stop. What
- * comes meanwhile is taken by nobody any more. %FALSE where the handler of a signal failed. */
-gboolean
-gmp_inbox_flush (GmpInbox *self,
-                 GError  **error)
-{
-  while (gmp_inbox_has_unsent (self) && !g_cancellable_is_cancelled (self->stop))
-    {
-      g_auto (GmpMail) mail = { 0, };
-
-      if (gmp_inbox_try_take (self, &mail) == GMP_INBOX_EMPTY &&
-          gmp_inbox_has_unsent (self))
-        sleep_until_rung (self, -1);
-      if (!handle_signals (self, error))
-        return FALSE;
-    }
-  return TRUE;
 }
 
 /* Ends every channel. They stay known to the inbox until it is freed, so that clients which send
@@ -835,8 +563,8 @@ gmp_inbox_close_all (GmpInbox     *self,
   if (self->last_word == NULL)
     self->last_word = g_error_copy (reason);
   for (guint i = 0; i < self->open->len; i++)
-    if (slot_at (self->open, i)->channel != NULL)
-      gmp_channel_close (slot_at (self->open, i)->channel, reason);
+    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
+      gmp_channel_close (gmp_inbox_slot_at (self->open, i)->channel, reason);
   while (self->open->len > 0)
     close_slot (self, self->open->len - 1);
 }

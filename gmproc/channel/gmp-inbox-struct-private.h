@@ -1,0 +1,68 @@
+/* gmp-inbox-struct-private.h: what the sources of GmpInbox share
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "channel/gmp-inbox-private.h"
+#include "channel/gmp-spin-private.h"
+
+G_BEGIN_DECLS
+
+/* A peer, or news of one on its way from another thread: with a channel it has come, without one it
+ * is gone. */
+typedef struct {
+  GmpChannel *channel; /* (nullable): closed, and it is not known yet what became of the peer */
+  char *id;
+  const char *runtime; /* interned */
+  GError *reason;      /* (nullable): why it has ended, or the one before it */
+  gboolean has_left;   /* to be told: GMP_INBOX_LEFT */
+  gboolean is_renewed; /* to be told: GMP_INBOX_RENEWED */
+  gboolean is_gone;    /* for good */
+} Slot;
+
+/* What another thread has to send. */
+typedef struct {
+  GmpChannel *channel;
+  GVariant *payload; /* (nullable) */
+  GError *reason;    /* (nullable): the channel is closed for it */
+} Post;
+
+struct _GmpInbox
+{
+  guint generation;  /* of this process, by gmp_fork_get_generation() */
+  GmpDoorbell *doorbell;
+  GPtrArray *open;   /* of Slot; changed under lock, in the thread that takes */
+  GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
+  GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
+  GmpInboxBelief belief;
+  gint64 timeout;    /* in microseconds; 0: none */
+  gint64 deadline;   /* in monotonic time; -1: none */
+  gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */
+  gint64 next_check; /* whether somebody is late, in monotonic time */
+  guint64 value_limit; /* of all channels, in bytes; 0: none */
+  guint next;        /* where the next search begins, so that no client starves */
+  guint n_looks;
+  GmpSpin spin;
+  GCancellable *stop; /* (nullable) */
+  gulong stop_handler;
+  int signal_fd;       /* of this thread; -1: none */
+  gboolean has_signal; /* to be handled */
+
+  GMutex lock;
+  GPtrArray *added; /* of Slot; under lock */
+  GPtrArray *posts; /* of Post; under lock */
+  int has_added;    /* atomic: either of them */
+  int n_open;       /* atomic: the open ones, and those of the added that will be; set under lock */
+};
+
+static inline Slot *
+gmp_inbox_slot_at (GPtrArray *slots,
+                   guint      i)
+{
+  return slots->pdata[i];
+}
+
+G_END_DECLS
