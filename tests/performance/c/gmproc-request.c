@@ -258,6 +258,69 @@ measure_sleeper_init (MeasureSleeper *self G_GNUC_UNUSED)
 {
 }
 
+/* The application as the server, which counts. */
+
+#define MEASURE_TYPE_APPLICATION (measure_application_get_type ())
+G_DECLARE_FINAL_TYPE (MeasureApplication, measure_application, MEASURE, APPLICATION,
+                      GmpClientServer)
+
+struct _MeasureApplication
+{
+  GmpClientServer parent_instance;
+
+  WorkTally tally;
+};
+
+G_DEFINE_FINAL_TYPE (MeasureApplication, measure_application, GMP_TYPE_CLIENT_SERVER)
+
+static GVariant *
+measure_application_process (GmpClientServer *application,
+                             const char      *client_id G_GNUC_UNUSED,
+                             GVariant        *request,
+                             GError         **error G_GNUC_UNUSED)
+{
+  WorkTally *tally = &MEASURE_APPLICATION (application)->tally;
+
+  return g_variant_new_int32 (work_tally_answer (tally, g_variant_get_int32 (request)));
+}
+
+static void
+measure_application_class_init (MeasureApplicationClass *klass)
+{
+  GMP_CLIENT_SERVER_CLASS (klass)->process = measure_application_process;
+}
+
+static void
+measure_application_init (MeasureApplication *self G_GNUC_UNUSED)
+{
+}
+
+static void
+run_application (guint  n_clients,
+                 double seconds)
+{
+  g_autoptr (MeasureApplication) self = g_object_new (MEASURE_TYPE_APPLICATION, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  guint64 count;
+  double result;
+
+  for (guint i = 0; i < n_clients; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      gmp_client_server_add_client (GMP_CLIENT_SERVER (self), id, MEASURE_TYPE_CLIENT,
+                                    g_variant_new_uint32 (i), &error);
+      g_assert_no_error (error);
+    }
+  work_tally_init (&self->tally, n_clients, seconds);
+  results = gmp_client_server_run (GMP_CLIENT_SERVER (self), NULL, NULL, &error);
+  if (results == NULL)
+    work_fail ("%s", error->message);
+  result = work_tally_get (&self->tally, &count);
+  work_print (result, count);
+}
+
 /* The application. */
 
 static void
@@ -315,11 +378,13 @@ main (int    argc,
 
   if (argc == 4 && g_str_equal (argv[1], "request"))
     run (strtoul (argv[2], NULL, 10), g_ascii_strtod (argv[3], NULL), 0);
+  else if (argc == 4 && g_str_equal (argv[1], "application"))
+    run_application (strtoul (argv[2], NULL, 10), g_ascii_strtod (argv[3], NULL));
   else if (argc == 3 && g_str_equal (argv[1], "asleep"))
     run (0, 0, strtoul (argv[2], NULL, 10));
   else if (argc == 2 && g_str_equal (argv[1], "sit"))
     run (0, 0, 0);
   else
-    work_fail ("Usage: %s request CLIENTS SECONDS | asleep COUNT | sit", argv[0]);
+    work_fail ("Usage: %s request|application CLIENTS SECONDS | asleep COUNT | sit", argv[0]);
   return EXIT_SUCCESS;
 }

@@ -3,7 +3,10 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: gmproc_pair.py request CLIENTS SECONDS | echo SECONDS SIZE... | sit"""
+"""Usage: gmproc_pair.py request|application|batch CLIENTS SECONDS | echo SECONDS SIZE... | sit
+
+A batch is one round: all clients are answered together.
+"""
 
 import sys
 
@@ -12,6 +15,25 @@ from gmproc import ClientServer, ClientWorker, ServerWorker
 
 
 class Server(ServerWorker):
+
+    def start(self, params):
+        self.tally = work.Tally(*params)
+
+    def process(self, id, msg):
+        return self.tally.answer(msg)
+
+    def finish(self):
+        return self.tally.get()
+
+
+class BatchServer(Server):
+
+    def process_batch(self, ids, messages):
+        return [self.tally.answer(message) for message in messages]
+
+
+class Application(ClientServer):
+    """The application is the server."""
 
     def start(self, params):
         self.tally = work.Tally(*params)
@@ -84,14 +106,15 @@ class SittingClient(ClientWorker):
 
 def main(arguments: list[str]) -> None:
     kind = arguments[0] if arguments else None
-    if kind == 'request':
+    if kind in ('request', 'application', 'batch'):
         n_clients = int(arguments[1])
-        application = ClientServer(Server)
+        application = Application() if kind == 'application' else \
+            ClientServer(BatchServer if kind == 'batch' else Server)
         for client in range(n_clients):
             application.new_worker(client, Client, params=client)
         application.run(params=(n_clients, float(arguments[2])))
         seconds, count = application.server_result
-        work.show(seconds, count=count)
+        work.show(seconds * (n_clients if kind == 'batch' else 1), count=count)
     elif kind == 'echo':
         application = ClientServer(EchoServer)
         application.new_worker(0, EchoClient, params=work.parse_echo(arguments[1:]))

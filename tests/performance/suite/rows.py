@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Callable
 
 from .figures import Condition, Unit, above, limit, times
 
@@ -182,6 +183,30 @@ def _python_requests(n_clients: int, effort: Effort) -> Row:
                 _mpi4py(_mpirun_python(n_clients, *work))))
 
 
+def _application(language: str, most: float, make: Callable[[str], tuple[str, ...]]) -> Row:
+    return Row(f'{language.lower()}-application',
+               f'{language}, the application as server, an int, 4 clients',
+               (Column('seconds', 'a request', Unit.MICROSECONDS, (limit(most),)),),
+               (Contender('gmproc', make('application'), Role.OURS),
+                Contender('gmproc, a server process', make('request'), Role.OURS)))
+
+
+def _native_application(effort: Effort) -> Row:
+    return _application('C', 4, lambda kind: _native('gmproc-request', kind, '4',
+                                                     str(effort.seconds)))
+
+
+def _python_application(effort: Effort) -> Row:
+    return _application('Python', 5, lambda kind: _python('gmproc_pair', kind, '4',
+                                                          str(effort.seconds)))
+
+
+def _python_batch(effort: Effort) -> Row:
+    return Row('python-batch', 'Python, 8 clients answered together, an int each',
+               (Column('seconds', 'a round', Unit.MICROSECONDS, (limit(15),)),),
+               _ours(_python('gmproc_pair', 'batch', '8', str(effort.seconds))))
+
+
 def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple[int, ...],
                  effort: Effort, every: int = 1) -> Row:
     work = ('echo', str(effort.seconds / 4), *map(str, sizes))
@@ -324,6 +349,7 @@ def make_rows(effort: Effort) -> list[Row]:
         _python_echo('python-16mb', 'Python, 16 MB of float64 there and back', (
             Column(f'seconds/{big}', 'an array', Unit.MILLISECONDS, (limit(5),)),
         ), (big,), effort),
+        _native_application(effort), _python_application(effort), _python_batch(effort),
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
         _kept(effort), _imports(effort),
         _native_sizes(effort),
