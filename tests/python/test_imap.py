@@ -248,6 +248,27 @@ def test_an_item_that_fails(chunksize):
     assert list(workers.imap(square, [1, 2])) == [1, 4]
 
 
+def fail_in_reverse(item):
+    """The first item fails after the second one."""
+    n, path = item
+    if n == 0:
+        with open(path) as file:
+            file.read()
+    if n < 2:
+        raise KeyError(n)
+    return n
+
+
+def test_of_several_that_fail_the_first_one_is_raised(tmp_path):
+    path = tmp_path / 'fifo'
+    os.mkfifo(path)
+    workers = Workers(max_parallel=2)
+    workers.on_failed = lambda index, _error: index == 1 and open(path, 'w').close()
+    _got, error = take_until_error(workers.imap(fail_in_reverse, [(n, path) for n in range(2)], 1))
+    assert error.id == 0 and error.__cause__.args == (0,)
+    assert [each.id for each in error.errors.values()] == [0, 1]
+
+
 def test_a_process_that_dies():
     workers = Workers(max_parallel=2)
     got, error = take_until_error(workers.imap(die_at_three, range(10), chunksize=2))

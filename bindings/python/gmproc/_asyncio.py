@@ -127,9 +127,13 @@ def _begin_next(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _begin_soon(loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
-    """One run begins in a turn of the loop, however many there are. Those who ask for many at once
-    are not held up either: the thread of the runs would contend with them for the interpreter."""
+    """A run begins at once where there is no other, and else one in a turn of the loop. So who asks
+    for many at once is not held up: the thread of the runs would contend for the interpreter."""
     waiting = _waiting.setdefault(loop, collections.deque())
+    thread = _threads.get(loop)
+    if not waiting and (thread is None or not thread.is_busy()):
+        begin()
+        return
     waiting.append(begin)
     if len(waiting) == 1:
         loop.call_soon(_begin_next, loop)

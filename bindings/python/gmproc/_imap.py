@@ -12,7 +12,7 @@ from queue import SimpleQueue
 import _gmproc
 
 from ._errors import WorkerError, make_error, trim
-from ._gerror import ErrorCode
+from ._gerror import ErrorCode, GError
 from ._map import MapOutcome, Mapping
 from ._run import Claims, Job, call_here, prepare
 from ._threads import Thread
@@ -111,6 +111,12 @@ class StreamOutcome(MapOutcome):
     def _order_results(self) -> dict[Any, Any]:
         self.put_values()
         return super()._order_results()
+
+    def _make_exception(self, error: GError | None) -> WorkerError:
+        """Of several that failed, the one whose value would be the next is raised."""
+        self._failures = {name: self._failures[name]
+                          for name in sorted(self._failures, key=self.get_id)}
+        return super()._make_exception(None if self._failures else error)
 
     def _find_missing(self) -> WorkerError | None:
         n = self._n_begun - self._n_put

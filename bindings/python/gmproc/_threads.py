@@ -56,6 +56,10 @@ class Thread:
         """Not in the child of a fork."""
         return self._thread.is_alive()
 
+    def is_busy(self) -> bool:
+        """Whether it has runs."""
+        return bool(self._jobs)
+
     def call(self, function: Callable[[], None]) -> None:
         """Has a function called in this thread."""
         self._calls.append(function)
