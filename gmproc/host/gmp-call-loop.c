@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* From here on the values of a call, in bytes, are worth being freed before the next one comes. */
+#define RELEASE_SIZE ((gsize) 1 << 16)
+
 typedef struct {
   GmpHost *host;
   GmpWorkerSkeleton *control;
@@ -20,6 +23,7 @@ typedef struct {
   GmpChannel *channel;
   GmpMark *mark;       /* (nullable): the pool sends no call ahead */
   guint32 n_begun;     /* calls */
+  gsize size;          /* of the values of the last one */
   guint32 n_withdrawn; /* as far as it was told: see gmp-call-protocol-private.h */
   char *target;        /* (nullable): of the calls that come */
   char *description;   /* (nullable): the part of it that the host reads */
@@ -81,6 +85,8 @@ answer (CallLoop *self,
   g_autoptr (GError) error = NULL;
 
   result = call (self, params, &error);
+  self->size = (params != NULL ? g_variant_get_size (params) : 0) +
+               (result != NULL ? g_variant_get_size (result) : 0);
   /* What it has printed comes before its result. */
   fflush (stdout);
   if (error == NULL &&
@@ -176,6 +182,17 @@ take_turn (CallLoop *self,
     }
 }
 
+/* Nothing here holds the values any more. */
+static void
+release (CallLoop *self)
+{
+  g_autoptr (GError) ignored_error = NULL;
+  gboolean ignored G_GNUC_UNUSED;
+
+  self->size = 0;
+  GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self->host)->release, self->host, &ignored_error);
+}
+
 /* Executes the calls of a pool, until it closes the channel or ends this process. */
 gboolean
 gmp_call_loop_run (GmpHost           *host,
@@ -198,7 +215,10 @@ gmp_call_loop_run (GmpHost           *host,
   channel->is_pipelined = TRUE;
   gmp_inbox_set_stop (job->inbox, job->stop);
   while (take_turn (&self, &local))
-    continue;
+    {
+      if (self.size >= RELEASE_SIZE)
+        release (&self);
+    }
   gmp_inbox_set_stop (job->inbox, NULL);
   g_object_unref (self.channel);
   g_free (self.target);

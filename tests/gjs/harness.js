@@ -107,6 +107,20 @@ export function list_children() {
     return children;
 }
 
+/** Waits until a process has neither shared memory of values nor @limit bytes of its own. */
+export async function wait_until_freed(pid, limit) {
+    const read = name => new TextDecoder().decode(
+        GLib.file_get_contents(`/proc/${pid}/${name}`)[1]);
+
+    while (read('maps').includes('/memfd:gmproc-payload') ||
+           Number(/RssAnon:\s+(\d+)/.exec(read('status'))[1]) * 1024 > limit) {
+        await new Promise(resolve => GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10, () => {
+            resolve();
+            return GLib.SOURCE_REMOVE;
+        }));
+    }
+}
+
 /** Waits until all processes have ended that this one started, or the watchdog does. */
 export async function no_children() {
     while (list_children().length > 0) {

@@ -7,7 +7,9 @@
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Gmp from 'gi://Gmp?version=1';
-import {assert, equal, is_error, no_children, run_tests, test, thrown} from './harness.js';
+import {
+    assert, equal, is_error, no_children, run_tests, test, thrown, wait_until_freed,
+} from './harness.js';
 import * as functions from './functions.js';
 
 const is_program = Gmp.init(import.meta);
@@ -63,6 +65,16 @@ test('garbage', () => with_pool({max_workers: 1}, async pool => {
 
         equal(await pool.call(functions.echo, garbage.length), 5000);
     }
+}));
+
+test('kept-memory', () => with_pool({max_workers: 1}, async pool => {
+    const size = 32 * 2 ** 20;
+    const pid = await pool.call(functions.get_pid, new Uint8Array(size));
+
+    await wait_until_freed(pid, size);
+    equal((await pool.call(functions.make_bytes, size)).length, size);
+    await wait_until_freed(pid, size);
+    equal(await pool.call(functions.get_pid), pid);
 }));
 
 test('initializer', () => with_pool({max_workers: 1}, async pool => {

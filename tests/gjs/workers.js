@@ -8,7 +8,9 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
-import {assert, equal, is_error, no_children, run_tests, test, thrown} from './harness.js';
+import {
+    assert, equal, is_error, no_children, run_tests, test, thrown, wait_until_freed,
+} from './harness.js';
 import * as functions from './functions.js';
 
 const FUNCTIONS = import.meta.url.replace(/[^/]*$/, 'functions.js');
@@ -180,20 +182,6 @@ test('reuse', async () => {
     await no_children();
 });
 
-/* No shared memory of values, and no copies of them either. */
-async function wait_until_freed(pid) {
-    const read = name => new TextDecoder().decode(
-        GLib.file_get_contents(`/proc/${pid}/${name}`)[1]);
-
-    while (read('maps').includes('/memfd:gmproc-payload') ||
-           Number(/RssAnon:\s+(\d+)/.exec(read('status'))[1]) * 1024 > BIG) {
-        await new Promise(resolve => GLib.timeout_add(GLib.PRIORITY_DEFAULT, 10, () => {
-            resolve();
-            return GLib.SOURCE_REMOVE;
-        }));
-    }
-}
-
 test('kept-memory', async () => {
     const workers = new Gmp.Workers({reuse: true, max_parallel: 1});
 
@@ -204,13 +192,13 @@ test('kept-memory', async () => {
 
     const pid = workers.run([1]).get(1);
 
-    await wait_until_freed(pid);
+    await wait_until_freed(pid, BIG);
     equal(workers.run([2]).get(2).length, BIG);
-    await wait_until_freed(pid);
+    await wait_until_freed(pid, BIG);
     equal(workers.run([3]).get(3), pid);
-    await wait_until_freed(pid);
+    await wait_until_freed(pid, BIG);
     await thrown(() => workers.run([4]));
-    await wait_until_freed(pid);
+    await wait_until_freed(pid, BIG);
     workers.set_params(1, null);
     equal(workers.run([1]).get(1), pid);
     workers.reuse = false;
