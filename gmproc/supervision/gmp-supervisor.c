@@ -722,12 +722,18 @@ gmp_supervisor_end_late (GmpSupervisor *self,
                          const char    *id)
 {
   Member *member = find_running (self, id);
+  GString *text = g_string_new ("it did not send its next request ");
 
+  /* A server may have a limit of its own. */
+  if (self->options->turn_timeout > 0)
+    g_string_append_printf (text, "within %g seconds after a response",
+                            self->options->turn_timeout);
+  else
+    g_string_append (text, "in time after a response");
   if (member != NULL)
-    gmp_worker_proxy_fail (member->worker,
-                           g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                        "it has not asked again within the time that a turn may "
-                                        "take (turn-timeout)"));
+    gmp_worker_proxy_fail (member->worker, g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                                        "%s (turn-timeout)", text->str));
+  g_string_free (text, TRUE);
 }
 
 /* These are clients of @server. */

@@ -346,12 +346,18 @@ client_server_new_worker_target (PyObject *self,
   g_autoptr (GVariant) params = NULL;
   const char *id, *target;
   GError *error = NULL;
+  GmpClientServer *application = native_object_get (self);
+  gboolean result;
   PyObject *boxed;
 
   if (!PyArg_ParseTuple (args, "ssO:new_worker_target", &id, &target, &boxed) ||
       !native_get_params (boxed, &params))
     return NULL;
-  if (!gmp_client_server_new_worker_target (native_object_get (self), id, target, params, &error))
+  /* Where a run is open the client is started here. */
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_client_server_new_worker_target (application, id, target, params, &error);
+  Py_END_ALLOW_THREADS
+  if (!result)
     return native_raise (error);
   Py_RETURN_NONE;
 }

@@ -245,26 +245,71 @@ static PyType_Spec request_spec = {
   .slots = request_slots,
 };
 
-/* Answers requests, a list, with as many responses, any sequence. Returns whether it succeeded. */
+static void
+unref_response (gpointer variant)
+{
+  if (variant != NULL)
+    g_variant_unref (variant);
+}
+
+/* Without the GIL. What is not answered in the end, because its client or the server has ended, is
+ * dropped. */
+static gboolean
+send_all (GPtrArray *requests,
+          GPtrArray *responses,
+          GError   **error)
+{
+  gboolean result = TRUE;
+
+  for (guint i = 0; i < requests->len && result; i++)
+    {
+      Request *self = requests->pdata[i];
+      g_autoptr (GmpRequest) request = g_steal_pointer (&self->request);
+      g_autoptr (GError) local = NULL;
+
+      result = request == NULL || gmp_request_respond (request, responses->pdata[i], &local) ||
+               g_error_matches (local, GMP_ERROR, GMP_ERROR_DISCONNECTED) ||
+               g_error_matches (local, GMP_ERROR, GMP_ERROR_SERVER_DONE);
+      if (!result)
+        g_propagate_error (error, g_steal_pointer (&local));
+    }
+  return result;
+}
+
+/* Answers requests, a list, with as many responses, any sequence: all of them, or none where one
+ * cannot be sent. Returns whether it succeeded. */
 gboolean
 native_respond_all (PyObject *requests,
                     PyObject *responses)
 {
+  g_autoptr (GPtrArray) objects = g_ptr_array_new ();
+  g_autoptr (GPtrArray) dumped = g_ptr_array_new_with_free_func (unref_response);
   Py_ssize_t n = PyList_GET_SIZE (requests);
   PyObject *list = responses != Py_None ? PySequence_List (responses) : NULL;
+  GError *error = NULL;
+  gboolean result = list != NULL && PyList_GET_SIZE (list) == n;
 
-  if (list == NULL || PyList_GET_SIZE (list) != n)
+  if (!result && (list != NULL || responses == Py_None))
+    PyErr_Format (PyExc_ValueError, "%zd responses are needed, one for each message, not %R", n,
+                  responses);
+  for (Py_ssize_t i = 0; i < n && result; i++)
     {
-      if (list != NULL || responses == Py_None)
-        PyErr_Format (PyExc_ValueError, "%zd responses are needed, one for each message, not %R", n,
-                      responses);
-      Py_XDECREF (list);
-      return FALSE;
+      Request *self = (Request *) PyList_GET_ITEM (requests, i);
+      GVariant *response;
+
+      result = native_dump (PyList_GET_ITEM (list, i), self->runtime, self->has_main, &response);
+      g_ptr_array_add (objects, self);
+      g_ptr_array_add (dumped, result ? response : NULL);
     }
-  for (Py_ssize_t i = 0; i < n && PyErr_Occurred () == NULL; i++)
-    Py_XDECREF (native_request_respond (PyList_GET_ITEM (requests, i), PyList_GET_ITEM (list, i)));
-  Py_DECREF (list);
-  return PyErr_Occurred () == NULL;
+  Py_XDECREF (list);
+  if (!result)
+    return FALSE;
+  Py_BEGIN_ALLOW_THREADS
+  result = send_all (objects, dumped, &error);
+  Py_END_ALLOW_THREADS
+  if (!result)
+    native_raise (error);
+  return result;
 }
 
 /* The ids and the values of requests, a list, as two lists. */
