@@ -3,7 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: gmproc_pair.py request|application|batch CLIENTS SECONDS | echo SECONDS SIZE... | sit
+"""Usage: gmproc_pair.py request|application|batch CLIENTS SECONDS | echo SECONDS SIZE... |
+values SECONDS NAME... | sit
 
 A batch is one round: all clients are answered together.
 """
@@ -86,6 +87,22 @@ class EchoClient(ClientWorker):
         return self.echo.results
 
 
+class ValuesServer(ServerWorker):
+
+    def start(self, params):
+        self.answerer = work.Answerer()
+
+    def process(self, id, msg):
+        return self.answerer.answer(msg)
+
+
+class ValuesClient(EchoClient):
+
+    def start(self, params):
+        self.echo = work.Values(*params)
+        self.is_over = False
+
+
 class SittingServer(ServerWorker):
 
     def start(self, params):
@@ -118,6 +135,10 @@ def main(arguments: list[str]) -> None:
     elif kind == 'echo':
         application = ClientServer(EchoServer)
         application.new_worker(0, EchoClient, params=work.parse_echo(arguments[1:]))
+        work.show(application.run()[0])
+    elif kind == 'values':
+        application = ClientServer(ValuesServer)
+        application.new_worker(0, ValuesClient, params=work.parse_values(arguments[1:]))
         work.show(application.run()[0])
     elif kind == 'sit':
         application = ClientServer(SittingServer)

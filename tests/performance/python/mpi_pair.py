@@ -54,6 +54,21 @@ def send_arrays(comm: MPI.Comm, echo: work.Echo, biggest: int) -> None:
     work.show(echo.results)
 
 
+def serve_values(comm: MPI.Comm, answerer: work.Answerer) -> None:
+    request: object = ''
+    while request is not None:
+        request = comm.recv(source=1)
+        comm.send(answerer.answer(request), dest=1)
+
+
+def send_values(comm: MPI.Comm, values: work.Values) -> None:
+    is_going = True
+    while is_going:
+        comm.send(values.next(), dest=0)
+        is_going = values.take(comm.recv(source=0))
+    work.show(values.results)
+
+
 def main(arguments: list[str]) -> None:
     comm = MPI.COMM_WORLD
     rank = comm.Get_rank()
@@ -62,6 +77,11 @@ def main(arguments: list[str]) -> None:
             serve_requests(comm, work.Tally(int(arguments[1]), float(arguments[2])))
         else:
             request(comm, work.Asker(rank - 1))
+    elif len(arguments) >= 3 and arguments[0] == 'values':
+        if rank == 0:
+            serve_values(comm, work.Answerer())
+        else:
+            send_values(comm, work.Values(*work.parse_values(arguments[1:])))
     elif len(arguments) >= 3 and arguments[0] == 'echo':
         seconds, sizes = work.parse_echo(arguments[1:])
         if rank == 0:

@@ -3,7 +3,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: multiprocessing_pair.py pipe|queue request CLIENTS SECONDS | echo SECONDS SIZE... | sit
+"""Usage: multiprocessing_pair.py pipe|queue request CLIENTS SECONDS | echo SECONDS SIZE...
+| values SECONDS NAME... | sit
 
 Pipes: one a client, and the server waits for all of them. Queues: one to the server, in which all
 clients put their requests, and one back to each.
@@ -27,8 +28,9 @@ def run_client(ask: Ask, client: int, kind: str, arguments: list[str]) -> None:
         asker = work.Asker(client)
         while asker.take(ask(asker.next())):
             pass
-    elif kind == 'echo':
-        echo = work.Echo(*work.parse_echo(arguments))
+    elif kind in ('echo', 'values'):
+        echo = (work.Echo(*work.parse_echo(arguments)) if kind == 'echo'
+                else work.Values(*work.parse_values(arguments)))
         while echo.take(ask(echo.next())):
             pass
         work.show(echo.results)
@@ -43,6 +45,7 @@ class Answers:
     def __init__(self, kind: str, arguments: list[str]) -> None:
         self.is_over = False
         self.tally: work.Tally | None = None
+        self.answerer = work.Answerer() if kind == 'values' else None
         if kind == 'request':
             self.tally = work.Tally(int(arguments[0]), float(arguments[1]))
 
@@ -52,7 +55,7 @@ class Answers:
             self.is_over = self.tally.is_over()
             return response
         self.is_over = request is None
-        return request
+        return request if self.answerer is None else self.answerer.answer(request)
 
 
 class Pipes:

@@ -174,6 +174,62 @@ class Echo:
                 self._begin_size()
 
 
+# What environments and servers send each other: a request, and whether that comes back, or an int.
+VALUES: dict[str, tuple[Any, bool]] = {
+    'int': (7, True),
+    'vector': (np.arange(4, dtype=np.float32), True),
+    'step': ((np.arange(4, dtype=np.float32), 1.0, False, False, {}), False),
+    'frame': (np.zeros((84, 84, 4), np.uint8), False),
+    '64kB': (np.zeros(64_000, np.uint8), True),
+}
+
+
+class Answerer:
+    """The server's side of Values: the first request is a name, the last None."""
+
+    def __init__(self) -> None:
+        self.name = ''
+
+    def answer(self, request: Any) -> Any:
+        if isinstance(request, str):
+            self.name = request
+        return request if request is None or VALUES[self.name][1] else 7
+
+
+class Values(Echo):
+    """As Echo, with VALUES of given names."""
+
+    def _begin_size(self) -> None:
+        self.name = str(self.sizes[len(self.results)])
+        self.value, self.comes_back = VALUES[self.name]
+        self.is_told = False
+        self.batch = 20
+        self.times = []
+        self.n_batches = self.n_done = 0
+        self.until = 0.0
+
+    def next(self) -> Any:
+        if len(self.results) == len(self.sizes):
+            return None
+        if not self.is_told:
+            return self.name
+        if self.n_done == 0:
+            self.begin = time.perf_counter()
+        return self.value
+
+    def _check(self, response: Any) -> None:
+        expected = self.value if self.comes_back else 7
+        if type(response) is not type(expected) or (
+                self.n_done == 0 and not np.array_equal(response, expected)):
+            raise WrongAnswer(f'The answer to {self.name!r} is {response!r}')
+
+    def take(self, response: Any) -> bool:
+        if response is not None and not self.is_told:
+            self.is_told = True
+            return True
+        return super().take(response)
+
+
 def add_one(number: int) -> int:
     return number + 1
 
@@ -215,6 +271,10 @@ def measure_effort(count: int, run: Callable[[int], int]) -> None:
                 raise WrongAnswer(f'The result for {number} is not what it should be')
         seconds = time.process_time() - begin
     show(seconds / count, count=count)
+
+
+def parse_values(arguments: list[str]) -> tuple[float, Any]:
+    return float(arguments[0]), arguments[1:]
 
 
 def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:

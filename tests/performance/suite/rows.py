@@ -218,6 +218,21 @@ def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple
         Contender('two memcpy', _python('floor_memcpy', *work), Role.FLOOR)), every=every)
 
 
+def _python_values(effort: Effort) -> Row:
+    titles = {'int': ('an int', ()), 'vector': ('float32[4]', (limit(3.5),)),
+              'step': ('(float32[4], float, bool, bool, {}), int back', (limit(4),)),
+              'frame': ('uint8[84, 84, 4], int back', (limit(12),)),
+              '64kB': ('64 kB of uint8', (limit(20),))}
+    work = ('values', str(effort.seconds / 4), *titles)
+    columns = tuple(Column(f'seconds/{name}', title, Unit.MICROSECONDS, conditions)
+                    for name, (title, conditions) in titles.items())
+    return Row('python-values', 'Python, what environments send, there and back', columns, (
+        *_ours(_python('gmproc_pair', *work)),
+        Contender('Pipe', _python('multiprocessing_pair', 'pipe', *work)),
+        Contender('Queue', _python('multiprocessing_pair', 'queue', *work)),
+        _mpi4py(_mpirun_python(1, *work))))
+
+
 def _native_start(effort: Effort) -> Row:
     count = effort.count(60)
     return Row('c-start', 'A native worker process: start, function, result', (
@@ -350,6 +365,7 @@ def make_rows(effort: Effort) -> list[Row]:
             Column(f'seconds/{big}', 'an array', Unit.MILLISECONDS, (limit(5),)),
         ), (big,), effort),
         _native_application(effort), _python_application(effort), _python_batch(effort),
+        _python_values(effort),
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
         _kept(effort), _imports(effort),
         _native_sizes(effort),
