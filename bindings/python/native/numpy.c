@@ -88,20 +88,22 @@ learn (NativeDtype *known,
        PyObject    *description)
 {
   NativeDtype *self = &known[(*n_known)++ % N_KNOWN];
+  PyObject *bytes = NULL;
+  Py_ssize_t item_size = 0;
   int has_fields = FALSE;
 
-  forget (self);
-  if (description == NULL)
-    return NULL;
-  if (description != Py_None &&
-      !PyArg_ParseTuple (description, "Snp", &self->bytes, &self->item_size, &has_fields))
+  if (description == NULL ||
+      (description != Py_None &&
+       !PyArg_ParseTuple (description, "Snp", &bytes, &item_size, &has_fields)))
     {
-      Py_DECREF (description);
+      Py_XDECREF (description);
       return NULL;
     }
-  Py_XINCREF (self->bytes);
-  Py_DECREF (description);
+  forget (self);
+  self->bytes = Py_XNewRef (bytes);
+  self->item_size = item_size;
   self->dtype = Py_NewRef (dtype);
+  Py_DECREF (description);
   if (has_fields && (self->names = PyObject_GetAttrString (dtype, "names")) == NULL)
     forget (self);
   return self->dtype != NULL ? self : NULL;

@@ -222,7 +222,8 @@ def _python_values(effort: Effort) -> Row:
     titles = {'int': ('an int', ()), 'vector': ('float32[4]', (limit(3.5),)),
               'step': ('(float32[4], float, bool, bool, {}), int back', (limit(4),)),
               'frame': ('uint8[84, 84, 4], int back', (limit(12),)),
-              '64kB': ('64 kB of uint8', (limit(20),))}
+              '64kB': ('64 kB of uint8', (limit(20),)),
+              'gradients': ('100 kB of gradients, a list', (times('Queue', 15),))}
     work = ('values', str(effort.seconds / 4), *titles)
     columns = tuple(Column(f'seconds/{name}', title, Unit.MICROSECONDS, conditions)
                     for name, (title, conditions) in titles.items())
