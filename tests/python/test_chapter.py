@@ -12,12 +12,12 @@ import sys
 
 import pytest
 
-# Its programs need a game, or Gymnasium: test_unityremote.py and tests/peers/run have both.
-ELSEWHERE = 'how-to-unityremote.md'
+# Their programs need a game, or Gymnasium: test_unityremote.py and tests/peers/run have both.
+ELSEWHERE = 'how-to-unityremote.md', 'how-to-reinforcement-learning.md'
 CHAPTERS = sorted((pathlib.Path(__file__).parents[2] / 'docs').glob('*.md'))
 PROGRAM = re.compile(r'^```python\n(.*?)^```\n+^```text\n(.*?)^```$', re.M | re.DOTALL)
 TEXTS = {chapter.stem: chapter.read_text(encoding='utf-8') for chapter in CHAPTERS
-         if chapter.name != ELSEWHERE}
+         if chapter.name not in ELSEWHERE}
 PROGRAMS = [pytest.param(*found, id=f'{name}-{i}')
             for name, text in TEXTS.items() for i, found in enumerate(PROGRAM.findall(text))]
 

@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The policy server of examples/reinforcement learns, also from environments that crash."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = pathlib.Path(__file__).parents[2] / 'examples' / 'reinforcement' / 'policy_server.py'
+
+
+def play(*arguments):
+    done = subprocess.run([sys.executable, PROGRAM, *arguments], capture_output=True, text=True,
+                          timeout=80)
+    assert done.returncode == 0, done.stderr
+    returns = [float(found) for found in re.findall(r'episodes: mean return +(-?[\d.]+)\n',
+                                                    done.stdout)]
+    assert len(returns) == 8, done.stdout
+    restarts = re.findall(r'^(\d+) environments were killed and restarted$', done.stdout, re.M)
+    assert ('--crash' in arguments) == bool(restarts) and '0' not in restarts
+    return returns
+
+
+@pytest.mark.parametrize('arguments', [(), ('--open', '--crash')], ids=' '.join)
+def test_it_balances_poles(arguments):
+    returns = play(*arguments, 'cartpole')
+    assert returns[0] < 60 and max(returns[5:]) > 120
+
+
+@pytest.mark.parametrize('arguments', [('--open',), ('--crash',)], ids=' '.join)
+def test_it_catches_balls(arguments):
+    returns = play(*arguments, 'catch')
+    assert returns[0] < 0 < 0.3 < max(returns[5:])
