@@ -100,7 +100,7 @@ learn (NativeDtype *known,
       return NULL;
     }
   forget (self);
-  self->bytes = Py_XNewRef (bytes);
+  self->bytes = bytes != NULL ? Py_NewRef (bytes) : NULL;
   self->item_size = item_size;
   self->dtype = Py_NewRef (dtype);
   Py_DECREF (description);

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The application's side of vector environments: an open run whose clients are environments."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import time
+from concurrent.futures import CancelledError
+from typing import Any, Callable, Sequence
+
+import numpy
+from gymnasium import logger
+
+from ._client_server import ClientServer
+from ._env_client import EnvClient, Ready
+from ._errors import WorkerError
+from ._shared_array import SharedArray
+
+
+class StepTimeout(multiprocessing.TimeoutError, TimeoutError):
+    """Environments take longer than the caller wants to wait."""
+
+
+class Memory:
+    """What gymnasium takes for the module multiprocessing and what that makes."""
+
+    def __init__(self, kind: Any, size: int) -> None:
+        self.array = SharedArray(size, numpy.dtype(kind))
+
+    def get_obj(self) -> SharedArray:
+        return self.array
+
+    @classmethod
+    def Array(cls, kind: Any, size: int) -> Memory:  # noqa: N802, gymnasium's name
+        return cls(kind, size)
+
+
+class EnvPool:
+    """Environments, each in a process of its own, that get commands and return what came of them.
+
+    One that is restarted says that it is Ready where an outcome was expected. In place of the
+    outcome of a step comes then a truncated one (EnvClient.again); all other commands are repeated.
+
+    Attributes:
+        ready: what each environment said of itself.
+        waiting: the commands whose outcomes have not come, by environment.
+    """
+
+    def __init__(self, env_fns: Sequence[Callable[[], Any]], client: type[EnvClient],
+                 params: Any, options: dict[str, Any]) -> None:
+        application = ClientServer(**options)
+        self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
+        application.on_failed = self._failures.__setitem__
+        for i, env_fn in enumerate(env_fns):
+            application.add_client(i, client, (env_fn, params))
+        self.n = len(env_fns)
+        self.ready: list[Ready] = []
+        self.waiting: dict[int, Any] = dict.fromkeys(range(self.n))
+        self._board: Any = None
+        self._reborn: set[int] = set()  # Ready, and without a command
+        self._unset: set[int] = set()  # were restarted, and not reset since
+        self._run = application.open()
+        self.is_closed = False
+        try:
+            first = self.receive_all()
+            self.ready = [first[i] for i in range(self.n)]
+        except BaseException:
+            self.close(terminate=True)
+            raise
+
+    def begin(self, board: Any) -> None:
+        """Gives all environments what they write to."""
+        self._board = board
+        self.send_all([('begin', board, None)] * self.n)
+        self.receive_all()
+
+    def send(self, ids: Sequence[int], commands: Sequence[Any]) -> None:
+        """Gives environments that have none a command each."""
+        if self._failures:
+            self._raise_failure()
+        self.waiting.update(zip(ids, commands))
+        if self._reborn or self._unset:
+            commands = [self._adapt(i, command) for i, command in zip(ids, commands)]
+        self._run.send(ids, commands)
+
+    def send_all(self, commands: Sequence[Any]) -> None:
+        # What came too late for a caller who had a time-out is of no use to the next.
+        if self.waiting:
+            self.receive_all()
+        self.send(range(self.n), commands)
+
+    def receive_all(self, timeout: float | None = None) -> dict[int, Any]:
+        return self.receive(len(self.waiting), timeout)
+
+    def receive(self, n: int, timeout: float | None = None) -> dict[int, Any]:
+        """What came of the first ``n`` commands that are done, by environment.
+
+        Raises:
+            StepTimeout: they are not done in time; they go on.
+            Exception: what an environment raised, if it is not restarted.
+            WorkerError: an environment has crashed, if it is not restarted.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        outcomes: dict[int, Any] = {}
+        while len(outcomes) < n and self.waiting:
+            if deadline is not None:
+                timeout = max(0.0, deadline - time.monotonic())
+            try:
+                ids, messages = self._run.recv(n - len(outcomes), timeout)
+            except TimeoutError:
+                raise StepTimeout(f'{n - len(outcomes)} of {n} environments are not done after '
+                                  'the time-out') from None
+            self._take(ids, messages, outcomes)
+            for i in self._failures:
+                self.waiting.pop(i, None)
+            if not ids and not self._run.failures:
+                raise RuntimeError(f'The environments {[*self.waiting]} have ended')
+        if self._failures:
+            self._raise_failure()
+        return outcomes
+
+    def _take(self, ids: Sequence[int], messages: Sequence[Any], outcomes: dict[int, Any]) -> None:
+        for i, message in zip(ids, messages):
+            if isinstance(message, Ready) and self.ready:
+                self._reborn.add(i)
+                if i in self.waiting:
+                    self._run.send([i], [self._adapt(i, self.waiting[i])])
+            else:
+                del self.waiting[i]
+                outcomes[i] = message
+
+    def _adapt(self, i: int, command: Any) -> Any:
+        """The command for an environment that may have been restarted."""
+        is_reborn = i in self._reborn
+        if not is_reborn and i not in self._unset:
+            return command
+        if command is None or command[0] == 'step':
+            command = ('again',)
+        elif command[0] == 'noop':
+            command = ('reset', {})
+        self._unset.discard(i) if command[0] in ('again', 'reset') else self._unset.add(i)
+        self._reborn.discard(i)
+        if command[0] == 'begin' or not is_reborn:
+            return command
+        return 'begin', self._board, command
+
+    def _raise_failure(self) -> None:
+        """Reports as AsyncVectorEnv does; raises what the last one that has failed raised."""
+        for i, error in self._failures.items():
+            text = str(error)
+            logger.error(f'Received the following error from Worker-{i} - Shutting it down')
+            logger.error(text[max(0, text.find('Traceback (')):].rstrip() + '\n')
+        logger.error('Raising the last exception back to the main process.')
+        cause = error.__cause__
+        if not isinstance(cause, Exception) or isinstance(cause, WorkerError):
+            raise error
+        if hasattr(cause, 'add_note') and not hasattr(cause, '__notes__'):  # Python 3.11
+            cause.add_note(f'Environment {i} raised this:\n{text}')
+        raise cause
+
+    def close(self, terminate: bool = False) -> None:
+        """Ends all environments; with ``terminate`` at once, without closing them."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        # Failures have been raised before, where they mattered.
+        with contextlib.suppress(WorkerError, CancelledError):
+            self._run.__exit__(CancelledError if terminate else None, None, None)
