@@ -220,7 +220,7 @@ def test_every_goal_has_its_row() -> None:
     goals = [row.key for row in make_rows(Effort(0.1))
              if any(column.conditions for column in row.columns)]
     assert goals == ['c-1', 'c-asleep', 'c-4', 'c-16', 'python-1', 'python-4', 'python-16mb',
-                     'c-application', 'python-application', 'python-batch',
+                     'c-application', 'python-application', 'python-batch', 'python-values',
                      'c-start', 'python-start', 'python-tasks', 'idle', 'python-kept',
                      'python-import', 'memory']
 
