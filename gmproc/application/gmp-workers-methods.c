@@ -186,7 +186,11 @@ take_turn (GmpWorkers *self,
   if (!is_done)
     *is_reported = TRUE;
   if (local == NULL && *is_reported)
-    gmp_worker_report_turn (*result, &local);
+    {
+      gmp_worker_report_turn (*result, &local);
+      g_clear_pointer (result, g_variant_unref);
+      *result = gmp_worker_repeat_turn ();
+    }
   if (local == NULL && !is_done)
     GMP_GUARD (ignored, klass->wait, self, id, &local);
   if (local != NULL)

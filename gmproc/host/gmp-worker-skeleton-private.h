@@ -22,6 +22,7 @@ typedef struct {
   GCancellable *stop;        /* ends the life cycle at its next turn */
   GCancellable *cancellable; /* nobody wants the result any more; stop is cancelled with it */
   GDBusMessage *call;
+  gboolean has_turns;        /* that it has reported */
 } GmpJob;
 
 typedef struct _GmpWorkerSkeleton GmpWorkerSkeleton;

@@ -518,6 +518,24 @@ gmp_worker_skeleton_has_last (GmpWorkerSkeleton *self)
   return self->has_last;
 }
 
+/* Returns a floating reference. */
+static GVariant *
+pack_result (GmpJob      *job,
+             GVariant    *result,
+             GUnixFDList *handles,
+             GError     **error)
+{
+  guint64 limit = 0;
+
+  if (gmp_worker_is_repetition (result))
+    return job->has_turns ? gmp_payload_new_repetition () : gmp_payload_pack (NULL, NULL, error);
+  g_variant_lookup (job->options, "value-size-limit", "t", &limit);
+  if (result != NULL && !gmp_value_check_size (g_variant_get_size (result), limit,
+                                               GMP_ERROR_BAD_PAYLOAD, error))
+    return NULL;
+  return gmp_payload_pack (result, handles, error);
+}
+
 /* Takes @job and @error over. When this returns the reply has been written. */
 void
 gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
@@ -527,14 +545,10 @@ gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
 {
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *packed = NULL;
-  guint64 limit = 0;
 
   g_variant_lookup (job->options, "last", "b", &self->has_last);
-  g_variant_lookup (job->options, "value-size-limit", "t", &limit);
-  if (error == NULL &&
-      (result == NULL || gmp_value_check_size (g_variant_get_size (result), limit,
-                                               GMP_ERROR_BAD_PAYLOAD, &error)))
-    packed = gmp_payload_pack (result, handles, &error);
+  if (error == NULL)
+    packed = pack_result (job, result, handles, &error);
   gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
 
   g_mutex_lock (&self->reporting);
@@ -572,6 +586,8 @@ check_report (GmpWorkerSkeleton *self,
   has_turns = is_running && g_str_equal (self->running->role, "call");
   if (is_running)
     g_variant_lookup (self->running->options, "value-size-limit", "t", limit);
+  if (has_turns && kind == GMP_REPORT_TURN)
+    self->running->has_turns = TRUE;
   g_mutex_unlock (&self->lock);
   if (is_running && (has_turns || kind != GMP_REPORT_TURN))
     return kind != GMP_REPORT_TURN ||

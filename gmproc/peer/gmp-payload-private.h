@@ -23,6 +23,8 @@ GVariant *gmp_payload_pack          (GVariant    *payload,
 GVariant *gmp_payload_pack_message  (GVariant    *payload,
                                      GUnixFDList *handles,
                                      GError     **error);
+GVariant *gmp_payload_new_repetition (void);
+gboolean  gmp_payload_is_repetition (GVariant    *packed);
 gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
                                      GVariant   **payload,

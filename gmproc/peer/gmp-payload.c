@@ -22,6 +22,8 @@
 /* A message carries at most so much, where a memfd cannot be used. */
 #define INLINE_MAX ((gsize) 16 * 1024 * 1024)
 
+#define REPETITION "="
+
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static GVariant *
@@ -124,6 +126,23 @@ gmp_payload_pack_message (GVariant    *payload,
                           GError     **error)
 {
   return pack (payload, INLINE_MAX, handles, error);
+}
+
+/* What Run returns in place of the value that the last Turn has brought: it has a type string that
+ * no value has. Returns a floating (sayah). */
+GVariant *
+gmp_payload_new_repetition (void)
+{
+  return g_variant_new ("(s@ayah)", REPETITION, payload_bytes (NULL), NULL);
+}
+
+gboolean
+gmp_payload_is_repetition (GVariant *packed)
+{
+  const char *type;
+
+  g_variant_get_child (packed, 0, "&s", &type);
+  return g_str_equal (type, REPETITION);
 }
 
 /* Returns a floating (say). */

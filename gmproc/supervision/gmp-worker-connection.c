@@ -28,6 +28,7 @@ struct _GmpWorkerConnection
   guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
   const GmpWorkerConnectionEvents *events;
   gpointer user_data;
+  GVariant *last_turn;   /* (nullable): of this run, whose result it may be */
   GSource *read_source;  /* (nullable): between runs */
   GSource *write_source; /* (nullable): everything is sent */
 };
@@ -48,6 +49,7 @@ link_clear (gpointer data)
   GmpWorkerConnection *self = data;
 
   gmp_worker_connection_end (self);
+  g_clear_pointer (&self->last_turn, g_variant_unref);
   g_hash_table_unref (self->calls);
   g_clear_pointer (&self->stream, gmp_message_stream_free);
 }
@@ -189,6 +191,7 @@ return_run (GmpWorkerConnection *self,
       return;
     }
   self->run_serial = 0;
+  g_clear_pointer (&self->last_turn, g_variant_unref);
   self->events->ran (has_value, value, error, self->user_data);
 }
 
@@ -264,8 +267,10 @@ take_turn (GmpWorkerConnection *self,
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (gmp_payload_unpack (packed, handles, &value, &error))
-    check_size (value, self->value_limit, &error);
+  g_clear_pointer (&self->last_turn, g_variant_unref);
+  if (gmp_payload_unpack (packed, handles, &value, &error) &&
+      check_size (value, self->value_limit, &error) && value != NULL)
+    self->last_turn = g_variant_ref (value);
   self->events->turn (value, error, self->user_data);
 }
 
@@ -341,9 +346,17 @@ take_result (GmpWorkerConnection *self,
   if (!gmp_message_stream_has_arguments (message, info->out_args))
     return FALSE;
   packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
-  has_value = gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &value,
-                                  &error) &&
-              check_size (value, self->value_limit, &error);
+  if (gmp_payload_is_repetition (packed))
+    {
+      value = g_steal_pointer (&self->last_turn);
+      has_value = TRUE;
+    }
+  else
+    {
+      has_value = gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &value,
+                                      &error) &&
+                  check_size (value, self->value_limit, &error);
+    }
   return_run (self, has_value, value, error);
   return TRUE;
 }

@@ -29,6 +29,7 @@ void gmp_worker_set_process (GCancellable *cancellable,
                              gpointer      user_data);
 
 void gmp_worker_report_late (const char *client_id);
+gboolean gmp_worker_is_repetition (GVariant *result);
 
 /* Set while the life cycle runs. */
 void      gmp_worker_set_inbox (GmpWorker *self,

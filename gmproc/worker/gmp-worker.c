@@ -354,8 +354,9 @@ gmp_worker_report (GVariant *value,
  * function then has several turns.
  *
  * Each result reaches `update` and [signal@Gmp.Workers::turn] as it arrives. The function's return
- * value is the worker's result, like that of `finish`, and does not reach `update`. If the
- * application falls behind, the call waits until it has caught up.
+ * value is the worker's result, like that of `finish`, and does not reach `update`; return
+ * [func@Gmp.Worker.repeat_turn] for the last turn's. If the application falls behind, the call
+ * waits until it has caught up.
  *
  * A subclass of [class@Gmp.Workers] does not need this: the return value of its `process` is sent.
  *
@@ -372,6 +373,47 @@ gmp_worker_report_turn (GVariant *value,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   return report (GMP_REPORT_TURN, value, error);
+}
+
+/**
+ * gmp_worker_repeat_turn:
+ *
+ * Makes the value that a function of several turns returns if its result is that of the last turn.
+ * That result is then not sent again.
+ *
+ * ```c
+ * if (!gmp_worker_report_turn (value, error))
+ *   return NULL;
+ * return gmp_worker_repeat_turn ();
+ * ```
+ *
+ * If the function has reported no turn, its result is %NULL.
+ *
+ * Returns: (transfer full): a value that has no other meaning
+ *
+ * Since: 0.1
+ */
+GVariant *
+gmp_worker_repeat_turn (void)
+{
+  static gsize is_made;
+  static GVariant *value;
+
+  if (g_once_init_enter (&is_made))
+    {
+      value = g_variant_ref_sink (g_variant_new_tuple (NULL, 0));
+      g_once_init_leave (&is_made, 1);
+    }
+  return g_variant_ref (value);
+}
+
+/* It is this one value, not one that equals it. */
+gboolean
+gmp_worker_is_repetition (GVariant *result)
+{
+  g_autoptr (GVariant) repetition = gmp_worker_repeat_turn ();
+
+  return result == repetition;
 }
 
 /**

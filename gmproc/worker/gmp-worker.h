@@ -48,6 +48,7 @@ GMP_PUBLIC gboolean      gmp_worker_report          (GVariant  *value,
                                                      GError   **error);
 GMP_PUBLIC gboolean      gmp_worker_report_turn     (GVariant  *value,
                                                      GError   **error);
+GMP_PUBLIC GVariant     *gmp_worker_repeat_turn     (void);
 GMP_PUBLIC GCancellable *gmp_worker_get_cancellable (void);
 
 G_END_DECLS

@@ -278,6 +278,17 @@ grow (GVariant *params,
   return NULL;
 }
 
+/* Its result is the last turn's; nothing where there is none. */
+static GVariant *
+count_down (GVariant *params,
+            GError  **error)
+{
+  for (int i = g_variant_get_int32 (params); i > 0; i--)
+    if (!gmp_worker_report_turn (g_variant_new_int32 (i), error))
+      return NULL;
+  return gmp_worker_repeat_turn ();
+}
+
 /* Until the application wants no more, which it then writes down. */
 static GVariant *
 go_on (GVariant *params,
@@ -521,6 +532,50 @@ test_big (void)
 }
 
 static void
+keep_cb (GmpWorkers *workers G_GNUC_UNUSED,
+         int         id G_GNUC_UNUSED,
+         GVariant   *value,
+         GVariant  **kept)
+{
+  g_clear_pointer (kept, g_variant_unref);
+  *kept = g_variant_ref (value);
+}
+
+/* It is the turn's very value: it has not come again. */
+static void
+check_same_cb (GmpWorkers *workers G_GNUC_UNUSED,
+               int         id G_GNUC_UNUSED,
+               GVariant   *value,
+               GVariant  **kept)
+{
+  if (value != NULL)
+    g_assert_true (value == *kept);
+}
+
+static void
+test_sent_once (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_TURNS, "reuse", TRUE, "max-parallel", 1,
+                                                 NULL);
+  g_autoptr (GVariant) last_turn = NULL;
+  g_autoptr (GVariant) results = NULL;
+
+  g_signal_connect (workers, "turn", G_CALLBACK (keep_cb), &last_turn);
+  g_signal_connect (workers, "result", G_CALLBACK (check_same_cb), &last_turn);
+  gmp_test_add_worker (workers, 1, count_down, g_variant_new_int32 (2));
+  gmp_test_add_worker (workers, 2, NULL, new_params (3, ""));
+  results = gmp_test_run (workers);
+  gmp_test_check_value (results, "{1: <1>, 2: <(2, 'start process done wait process done wait "
+                                 "process ')>}");
+  g_clear_pointer (&results, g_variant_unref);
+
+  g_assert_true (gmp_workers_set_params (workers, 1, g_variant_new_int32 (0), NULL));
+  g_clear_pointer (&last_turn, g_variant_unref);
+  results = gmp_workers_run (workers, (int[]) { 1 }, 1, NULL, NULL);
+  gmp_test_check_value (results, "{1: <@mv nothing>}");
+}
+
+static void
 cancel_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id G_GNUC_UNUSED,
            GVariant     *value G_GNUC_UNUSED,
@@ -617,6 +672,7 @@ main (int    argc,
   gmp_test_add ("/workers-turns/crash", test_crash);
   gmp_test_add ("/workers-turns/function", test_function);
   gmp_test_add ("/workers-turns/big", test_big);
+  gmp_test_add ("/workers-turns/sent-once", test_sent_once);
   gmp_test_add ("/workers-turns/cancelled", test_cancelled);
   gmp_test_add ("/workers-turns/fail", test_fail);
   gmp_test_add ("/workers-turns/elsewhere", test_elsewhere);

@@ -467,12 +467,12 @@ def yield_arrays(n):
 def test_arrays_of_turns():
     np = pytest.importorskip('numpy')
     size = 1_000_000
-    sums = []
-    log = Log()
-    log.workers.on_turn = lambda _id, value: sums.append(int(value.sum()))
-    log.workers.add(1, yield_arrays, size)
-    result = log.workers.run()[1]
-    assert sums == [0, size, 2 * size]
+    arrays = []
+    workers = Workers(on_turn=lambda _id, value: arrays.append(value))
+    workers.add(1, yield_arrays, size)
+    result = workers.run()[1]
+    assert [int(each.sum()) for each in arrays] == [0, size, 2 * size]
+    assert result is arrays[2]  # which has not come again
     assert np.array_equal(result, np.full(size, 2))
     result[0] = 5  # the receiver's own
 

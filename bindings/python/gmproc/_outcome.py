@@ -37,7 +37,8 @@ class Outcome:
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
-        self._with_turns: set[Any] = set()
+        # Of workers with several turns: the last one's result, as it came and as it was loaded.
+        self._last_turns: dict[Any, tuple[_gmproc.Variant | None, Any]] = {}
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
         self.is_told = True
         self.told: set[Any] = set()
@@ -94,15 +95,20 @@ class Outcome:
     def begin_again(self, name: Any) -> None:
         """A worker is restarted: what its last try has left does not count."""
         self._causes.pop(name, None)
-        self._with_turns.discard(name)
+        self._last_turns.pop(name, None)
 
     def take_result(self, name: Any, value: _gmproc.Variant | None,
                     use: Callable[[Any, Any], Any] | None = None) -> None:
         """Keeps a result once ``use`` has seen it: when that fails, so has the worker. Where there
         were several turns, ``use`` has seen each."""
+        if name in self._last_turns:
+            use = None
+            turn, result = self._last_turns.pop(name)
+            if turn is not None and turn.is_same(value):
+                self.results[self.get_id(name)] = result
+                return
         try:
-            self.results[self.get_id(name)] = self._take(
-                name, value, use if name not in self._with_turns else None)
+            self.results[self.get_id(name)] = self._take(name, value, use)
         except GError as error:
             self.take_failure(name, error)
 
@@ -110,8 +116,9 @@ class Outcome:
                   use: Callable[[Any, Any], Any] | None) -> Any:
         """The result of one of several turns, once ``use`` has seen it. Raises GError when that
         fails."""
-        self._with_turns.add(name)
-        return self._take(name, value, use)
+        result = self._take(name, value, use)
+        self._last_turns[name] = value, result
+        return result
 
     def _take(self, name: Any, value: _gmproc.Variant | None,
               use: Callable[[Any, Any], Any] | None) -> Any:

@@ -76,7 +76,6 @@ def run(value: Any) -> Any:
     turns = _find_turns(value)
     if turns is None:
         return dump_result(value)
-    last = None
     n_turns = 0
     # An exception here is none of the generator's own, and its "finally" runs.
     with contextlib.closing(turns):
@@ -85,14 +84,15 @@ def run(value: Any) -> Any:
                 result = next(turns)
             except StopIteration as stop:
                 _gmproc.end_forked()
-                return dump_result(stop.value) if stop.value is not None else last
+                return dump_result(stop.value) if stop.value is not None \
+                    else _gmproc.repeat_turn()
             _gmproc.end_forked()
             n_turns += 1
-            last = None  # It may be big.
-            last = _report(result, n_turns)
+            _report(result, n_turns)
+            del result  # It may be big.
 
 
-def _report(result: Any, number: int) -> Any:
+def _report(result: Any, number: int) -> None:
     """Sends a turn's result. It waits where the application is behind."""
     flush_output()
     try:
@@ -101,4 +101,3 @@ def _report(result: Any, number: int) -> Any:
         raise BadPayload(f'The result of turn {number} cannot be sent: {reason}'
                          ) from reason.__cause__
     _gmproc.report_turn(value)
-    return value

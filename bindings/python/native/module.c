@@ -167,6 +167,16 @@ report_turn (PyObject *module G_GNUC_UNUSED,
   return send_report (boxed, gmp_worker_report_turn);
 }
 
+/* A result: see there. */
+static PyObject *
+repeat_turn (PyObject *module G_GNUC_UNUSED,
+             PyObject *unused G_GNUC_UNUSED)
+{
+  g_autoptr (GVariant) value = gmp_worker_repeat_turn ();
+
+  return native_box_variant (value);
+}
+
 static PyObject *
 is_worker (PyObject *module G_GNUC_UNUSED,
            PyObject *unused G_GNUC_UNUSED)
@@ -262,6 +272,7 @@ static PyMethodDef methods[] = {
   { "get_tag", get_tag, METH_O, NULL },
   { "report", report, METH_O, NULL },
   { "report_turn", report_turn, METH_O, NULL },
+  { "repeat_turn", repeat_turn, METH_NOARGS, NULL },
   { "is_worker", is_worker, METH_NOARGS, NULL },
   { "is_worker_type", is_worker_type, METH_O, NULL },
   { "is_workers_type", is_workers_type, METH_O, NULL },

@@ -240,6 +240,14 @@ variant_compare (PyObject *self,
                           (how == Py_EQ));
 }
 
+/* Whether it is this very value, not one that equals it. */
+static PyObject *
+variant_is_same (PyObject *self,
+                 PyObject *other)
+{
+  return PyBool_FromLong (((Variant *) self)->variant == peek (other));
+}
+
 static Py_hash_t
 variant_hash (PyObject *self)
 {
@@ -261,6 +269,7 @@ static PyMethodDef variant_methods[] = {
   { "get_size", variant_get_size, METH_NOARGS, "How many bytes it has." },
   { "get_bytes", variant_get_bytes, METH_NOARGS, "Its serialised form." },
   { "unpack", variant_unpack, METH_NOARGS, "The value as Python has it." },
+  { "is_same", variant_is_same, METH_O, NULL },
   { NULL, NULL, 0, NULL }
 };
 
