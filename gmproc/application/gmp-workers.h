@@ -58,6 +58,7 @@ struct _GmpWorkersClass
 };
 
 GMP_PUBLIC GmpWorkers   *gmp_workers_new                (void);
+GMP_PUBLIC guint         gmp_workers_count_slots        (void);
 GMP_PUBLIC gboolean      gmp_workers_add                (GmpWorkers          *self,
                                                          int                  id,
                                                          GmpMethod            method,

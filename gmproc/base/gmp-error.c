@@ -18,6 +18,7 @@ static const GDBusErrorEntry entries[] = {
   { GMP_ERROR_PROTOCOL, "org.gmproc.Error.Protocol" },
   { GMP_ERROR_BAD_PAYLOAD, "org.gmproc.Error.BadPayload" },
   { GMP_ERROR_LAUNCH, "org.gmproc.Error.Launch" },
+  { GMP_ERROR_NODE_LOST, "org.gmproc.Error.NodeLost" },
 };
 
 /**

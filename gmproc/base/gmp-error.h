@@ -31,6 +31,7 @@ G_BEGIN_DECLS
  * @GMP_ERROR_PROTOCOL: the other side sent something that the protocol does not allow
  * @GMP_ERROR_BAD_PAYLOAD: a value that cannot be sent to, or read by, the other side
  * @GMP_ERROR_LAUNCH: a worker's process could not be started
+ * @GMP_ERROR_NODE_LOST: the machine that a worker ran on cannot be reached any more
  *
  * Error codes of the domain %GMP_ERROR.
  *
@@ -48,7 +49,8 @@ typedef enum {
   GMP_ERROR_SERVER_DONE,
   GMP_ERROR_PROTOCOL,
   GMP_ERROR_BAD_PAYLOAD,
-  GMP_ERROR_LAUNCH
+  GMP_ERROR_LAUNCH,
+  GMP_ERROR_NODE_LOST
 } GmpError;
 
 GMP_PUBLIC GQuark gmp_error_quark (void);

@@ -21,12 +21,14 @@
 struct _GmpLineReader
 {
   guint generation; /* of this process, by gmp_fork_get_generation() */
-  int fd;
+  int fd;      /* -1: it is fed */
   int copy_to; /* a descriptor that gets everything as it comes, or -1 */
   GmpLineFunc func;
   gpointer user_data;
   GString *line; /* begun, without its end */
-  GSource *source;
+  GSource *source; /* under the lock where it is fed */
+  GMutex lock;
+  GQueue fed; /* of char *: lines that were not told yet; under the lock */
 };
 
 /* Takes @fd over. */
@@ -36,7 +38,7 @@ gmp_line_reader_new (int         fd,
                      GmpLineFunc func,
                      gpointer    user_data)
 {
-  GmpLineReader *self = g_new0 (GmpLineReader, 1);
+  GmpLineReader *self = g_atomic_rc_box_new0 (GmpLineReader);
 
   g_unix_set_fd_nonblocking (fd, TRUE, NULL);
   self->generation = gmp_fork_get_generation ();
@@ -45,16 +47,27 @@ gmp_line_reader_new (int         fd,
   self->func = func;
   self->user_data = user_data;
   self->line = g_string_new (NULL);
+  g_mutex_init (&self->lock);
   return self;
+}
+
+static void
+clear (gpointer data)
+{
+  GmpLineReader *self = data;
+
+  g_string_free (self->line, TRUE);
+  g_queue_clear_full (&self->fed, g_free);
+  g_mutex_clear (&self->lock);
+  if (self->fd != -1)
+    close (self->fd);
 }
 
 void
 gmp_line_reader_free (GmpLineReader *self)
 {
   gmp_line_reader_detach (self);
-  g_string_free (self->line, TRUE);
-  close (self->fd);
-  g_free (self);
+  g_atomic_rc_box_release_full (self, clear);
 }
 
 static void
@@ -120,18 +133,111 @@ readable_cb (int          fd G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+/* For lines that come from elsewhere. */
+GmpLineReader *
+gmp_line_reader_new_fed (void)
+{
+  GmpLineReader *self = g_atomic_rc_box_new0 (GmpLineReader);
+
+  self->generation = gmp_fork_get_generation ();
+  self->fd = -1;
+  self->line = g_string_new (NULL);
+  g_mutex_init (&self->lock);
+  return self;
+}
+
+/* For whoever feeds it. */
+GmpLineReader *
+gmp_line_reader_ref (GmpLineReader *self)
+{
+  return g_atomic_rc_box_acquire (self);
+}
+
+/* Before it is attached. */
+void
+gmp_line_reader_set_func (GmpLineReader *self,
+                          GmpLineFunc    func,
+                          gpointer       user_data)
+{
+  self->func = func;
+  self->user_data = user_data;
+}
+
+void
+gmp_line_reader_feed (GmpLineReader *self,
+                      const char    *line)
+{
+  g_mutex_lock (&self->lock);
+  g_queue_push_tail (&self->fed, g_strdup (line));
+  if (self->source != NULL)
+    g_source_set_ready_time (self->source, 0);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+tell_fed (GmpLineReader *self)
+{
+  GQueue lines;
+
+  g_mutex_lock (&self->lock);
+  lines = self->fed;
+  g_queue_init (&self->fed);
+  if (self->source != NULL)
+    g_source_set_ready_time (self->source, -1);
+  g_mutex_unlock (&self->lock);
+  for (const GList *link = lines.head; link != NULL; link = link->next)
+    self->func (link->data, self->user_data);
+  g_queue_clear_full (&lines, g_free);
+}
+
+static gboolean
+fed_dispatch (GSource    *source G_GNUC_UNUSED,
+              GSourceFunc callback,
+              gpointer    user_data)
+{
+  return callback (user_data);
+}
+
+static GSourceFuncs fed_funcs = { .dispatch = fed_dispatch };
+
+static gboolean
+fed_cb (gpointer user_data)
+{
+  tell_fed (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+attach_fed (GmpLineReader *self,
+            int            priority)
+{
+  GSource *source = gmp_source_attach (g_source_new (&fed_funcs, sizeof (GSource)), priority,
+                                       fed_cb, self);
+
+  g_mutex_lock (&self->lock);
+  self->source = source;
+  if (self->fed.length > 0)
+    g_source_set_ready_time (source, 0);
+  g_mutex_unlock (&self->lock);
+}
+
 void
 gmp_line_reader_attach (GmpLineReader *self,
                         int            priority)
 {
-  self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP), priority,
-                                    G_SOURCE_FUNC (readable_cb), self);
+  if (self->fd == -1)
+    attach_fed (self, priority);
+  else
+    self->source = gmp_source_attach (g_unix_fd_source_new (self->fd, G_IO_IN | G_IO_HUP),
+                                      priority, G_SOURCE_FUNC (readable_cb), self);
 }
 
 void
 gmp_line_reader_detach (GmpLineReader *self)
 {
+  g_mutex_lock (&self->lock);
   gmp_source_clear (&self->source);
+  g_mutex_unlock (&self->lock);
 }
 
 /* Takes what is there now, and a last line without an end. Processes that the worker left behind
@@ -142,6 +248,11 @@ gmp_line_reader_drain (GmpLineReader *self)
 {
   int left = 0;
 
+  if (self->fd == -1)
+    {
+      tell_fed (self);
+      return;
+    }
   ioctl (self->fd, FIONREAD, &left);
   while (left > 0)
     {

@@ -22,6 +22,7 @@ typedef struct {
 /* get_pid:     for messages to people; another process may have it once this was waited for. 0
  *              where it is not known yet.
  * send_signal: does nothing when the process has ended.
+ * get_node:    the name of the machine that it is on; by default NULL, this one.
  *
  * Whoever watches the process says by gmp_process_set_ended() that it has ended. */
 
@@ -35,6 +36,7 @@ struct _GmpProcessClass
   int  (*get_pid)     (GmpProcess *self);
   void (*send_signal) (GmpProcess *self,
                        int         signum);
+  const char *(*get_node) (GmpProcess *self);
 };
 
 gboolean        gmp_process_is_foreign    (GmpProcess *self);
@@ -60,6 +62,10 @@ gboolean        gmp_process_has_ended     (GmpProcess *self);
 void            gmp_process_set_ended     (GmpProcess     *self,
                                            int             wait_status,
                                            GmpProcessUsage usage);
+void            gmp_process_set_lost      (GmpProcess *self,
+                                           GError     *reason);
+const GError   *gmp_process_get_loss      (GmpProcess *self);
+const char     *gmp_process_get_node      (GmpProcess *self);
 gboolean        gmp_process_is_settling   (void);
 void            gmp_process_settle        (guint limit);
 void            gmp_process_settle_async  (guint               limit,

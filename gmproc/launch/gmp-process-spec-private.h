@@ -18,11 +18,16 @@ typedef struct {
   char **environment;
   char *working_directory; /* (nullable): it is gone */
   guint inner_threads;     /* for libraries that start a thread for each processor */
+  /* For processes of this machine: */
   char *server_key; /* equal where two orders can be met by forks of one process */
   char *spare_key;  /* equal where they can be met by the same process, started ahead */
 } GmpProcessSpec;
 
 GmpProcessSpec *gmp_process_spec_new                   (const char         *runtime,
+                                                        const char * const *argv,
+                                                        GmpOptions         *options,
+                                                        guint               inner_threads);
+GmpProcessSpec *gmp_process_spec_new_elsewhere         (const char         *runtime,
                                                         const char * const *argv,
                                                         GmpOptions         *options,
                                                         guint               inner_threads);

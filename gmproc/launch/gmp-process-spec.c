@@ -156,12 +156,13 @@ gmp_process_spec_describe_surroundings (void)
   return g_string_free (text, FALSE);
 }
 
-/* Environment and working directory are those of this process, where the options do not say. */
+/* For an agent, which decides what can stand in for it. Environment and working directory are those
+ * of this process, where the options do not say. */
 GmpProcessSpec *
-gmp_process_spec_new (const char         *runtime,
-                      const char * const *argv,
-                      GmpOptions         *options,
-                      guint               inner_threads)
+gmp_process_spec_new_elsewhere (const char         *runtime,
+                                const char * const *argv,
+                                GmpOptions         *options,
+                                guint               inner_threads)
 {
   GmpProcessSpec *self = g_new0 (GmpProcessSpec, 1);
 
@@ -177,6 +178,18 @@ gmp_process_spec_new (const char         *runtime,
   self->environment = gmp_search_paths_resolve (self->environment, self->working_directory,
                                                 options->environment);
   self->inner_threads = inner_threads;
+  return self;
+}
+
+/* The same, for this machine. */
+GmpProcessSpec *
+gmp_process_spec_new (const char         *runtime,
+                      const char * const *argv,
+                      GmpOptions         *options,
+                      guint               inner_threads)
+{
+  GmpProcessSpec *self = gmp_process_spec_new_elsewhere (runtime, argv, options, inner_threads);
+
   self->server_key = make_server_key (self);
   self->spare_key = make_spare_key (self);
   return self;

@@ -22,6 +22,7 @@ typedef struct {
   gboolean has_ended;
   int wait_status;
   GmpProcessUsage usage;
+  GError *loss; /* (nullable): why nobody can know how it ended */
 } GmpProcessPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpProcess, gmp_process, G_TYPE_OBJECT)
@@ -52,13 +53,21 @@ gmp_process_finalize (GObject *object)
   /* In a forked child another thread's, which is not there, may hold it for ever. */
   if (!gmp_process_is_foreign (GMP_PROCESS (object)))
     g_mutex_clear (&priv->lock);
+  g_clear_error (&priv->loss);
   G_OBJECT_CLASS (gmp_process_parent_class)->finalize (object);
+}
+
+static const char *
+gmp_process_real_get_node (GmpProcess *self G_GNUC_UNUSED)
+{
+  return NULL;
 }
 
 static void
 gmp_process_class_init (GmpProcessClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = gmp_process_finalize;
+  klass->get_node = gmp_process_real_get_node;
 }
 
 static void
@@ -154,6 +163,32 @@ gmp_process_set_ended (GmpProcess     *self,
   if (n_expected == 0)
     g_slist_free_full (g_steal_pointer (&settling), return_settled);
   G_UNLOCK (n_expected);
+}
+
+/* The machine that it was on cannot be reached any more. Takes @reason over. */
+void
+gmp_process_set_lost (GmpProcess *self,
+                      GError     *reason)
+{
+  GmpProcessPrivate *priv = gmp_process_get_instance_private (self);
+
+  priv->loss = reason;
+  gmp_process_set_ended (self, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0 });
+}
+
+/* (nullable): of one that has ended. */
+const GError *
+gmp_process_get_loss (GmpProcess *self)
+{
+  GmpProcessPrivate *priv = gmp_process_get_instance_private (self);
+
+  return priv->loss;
+}
+
+const char *
+gmp_process_get_node (GmpProcess *self)
+{
+  return GMP_PROCESS_GET_CLASS (self)->get_node (self);
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "launch/gmp-launcher-private.h"
+#include "launch/gmp-line-reader-private.h"
 #include "launch/gmp-process-spec-private.h"
 
 G_BEGIN_DECLS
@@ -25,6 +26,10 @@ GmpWorkerProcess *gmp_worker_process_new             (GmpLauncher          *laun
                                                       const GmpProcessSpec *spec,
                                                       int                  *control_fd,
                                                       GError              **error);
+GmpWorkerProcess *gmp_worker_process_new_remote      (GmpProcess           *process,
+                                                      GmpOptions           *options,
+                                                      GmpLineReader        *out,
+                                                      GmpLineReader        *err);
 void              gmp_worker_process_free            (GmpWorkerProcess *self);
 void              gmp_worker_process_watch           (GmpWorkerProcess *self,
                                                       GmpWorkerLine     line,
@@ -34,6 +39,8 @@ void              gmp_worker_process_unwatch         (GmpWorkerProcess *self);
 void              gmp_worker_process_end             (GmpWorkerProcess *self,
                                                       double            grace);
 void              gmp_worker_process_kill            (GmpWorkerProcess *self);
+void              gmp_worker_process_send_signal     (GmpWorkerProcess *self,
+                                                      int               signum);
 void              gmp_worker_process_set_options     (GmpWorkerProcess *self,
                                                       GmpOptions       *options);
 void              gmp_worker_process_end_sync        (GmpWorkerProcess *self);
@@ -46,5 +53,7 @@ gboolean          gmp_worker_process_was_signalled   (GmpWorkerProcess *self);
 int               gmp_worker_process_get_wait_status (GmpWorkerProcess *self);
 GmpProcessUsage   gmp_worker_process_get_usage       (GmpWorkerProcess *self);
 const GQueue     *gmp_worker_process_get_tail        (GmpWorkerProcess *self);
+const char       *gmp_worker_process_get_node        (GmpWorkerProcess *self);
+const GError     *gmp_worker_process_get_loss        (GmpWorkerProcess *self);
 
 G_END_DECLS

@@ -11,7 +11,6 @@
 #include "base/gmp-limit-private.h"
 #include "base/gmp-socketpair-private.h"
 #include "base/gmp-source-private.h"
-#include "launch/gmp-line-reader-private.h"
 #include "launch/gmp-room-private.h"
 
 #include <errno.h>
@@ -173,6 +172,26 @@ gmp_worker_process_new (GmpLauncher          *launcher,
   return self;
 }
 
+/* Of a process on another machine, whose lines come by @out and @err. Takes all but @options
+ * over. */
+GmpWorkerProcess *
+gmp_worker_process_new_remote (GmpProcess    *process,
+                               GmpOptions    *options,
+                               GmpLineReader *out,
+                               GmpLineReader *err)
+{
+  GmpWorkerProcess *self = g_new0 (GmpWorkerProcess, 1);
+
+  self->options = gmp_options_ref (options);
+  g_queue_init (&self->tail);
+  self->process = process;
+  self->out = out;
+  self->err = err;
+  gmp_line_reader_set_func (out, out_line_cb, self);
+  gmp_line_reader_set_func (err, err_line_cb, self);
+  return self;
+}
+
 /* Not while it is watched. */
 void
 gmp_worker_process_free (GmpWorkerProcess *self)
@@ -217,11 +236,12 @@ waited_cb (GObject      *source,
   self->ended (self->user_data);
 }
 
-/* Of all its threads, in seconds; 0 where it has ended, or has hardly begun. */
+/* Of all its threads, in seconds; 0 where it has ended, has hardly begun, or is on another
+ * machine. */
 static double
 get_cpu_time (GmpWorkerProcess *self)
 {
-  int pid = gmp_process_get_pid (self->process);
+  int pid = gmp_process_get_node (self->process) == NULL ? gmp_process_get_pid (self->process) : 0;
   clockid_t clock;
   struct timespec time;
 
@@ -318,6 +338,13 @@ gmp_worker_process_kill (GmpWorkerProcess *self)
   gmp_process_send_signal (self->process, SIGKILL);
 }
 
+void
+gmp_worker_process_send_signal (GmpWorkerProcess *self,
+                                int               signum)
+{
+  gmp_process_send_signal (self->process, signum);
+}
+
 /* Those of the run that it is for, where it was started ahead. */
 void
 gmp_worker_process_set_options (GmpWorkerProcess *self,
@@ -410,4 +437,18 @@ const GQueue *
 gmp_worker_process_get_tail (GmpWorkerProcess *self)
 {
   return &self->tail;
+}
+
+/* (nullable): it is on this machine. */
+const char *
+gmp_worker_process_get_node (GmpWorkerProcess *self)
+{
+  return gmp_process_get_node (self->process);
+}
+
+/* (nullable): why nobody can know how it ended. */
+const GError *
+gmp_worker_process_get_loss (GmpWorkerProcess *self)
+{
+  return self->has_ended ? gmp_process_get_loss (self->process) : NULL;
 }

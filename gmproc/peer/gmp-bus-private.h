@@ -6,19 +6,21 @@
 
 #pragma once
 
+#include "peer/gmp-agent-dbus.h"
 #include "peer/gmp-message-stream-private.h"
 
 G_BEGIN_DECLS
+
+#define GMP_STREAM_INFO  ((GDBusInterfaceInfo *) &gmp_dbus_stream1_interface)
+#define GMP_PROCESS_INFO ((GDBusInterfaceInfo *) &gmp_dbus_process1_interface)
+#define GMP_AGENT_INFO   ((GDBusInterfaceInfo *) &gmp_dbus_agent1_interface)
+#define GMP_AGENT_PATH   "/org/gmproc/Agent"
 
 #define GMP_TYPE_BUS (gmp_bus_get_type ())
 G_DECLARE_FINAL_TYPE (GmpBus, gmp_bus, GMP, BUS, GObject)
 
 #define GMP_TYPE_BUS_STREAM (gmp_bus_stream_get_type ())
 G_DECLARE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP, BUS_STREAM, GmpMessageStream)
-
-/* A message of a worker's object that is none of org.gmproc.Worker1's, told in GDBus's thread. */
-typedef void (*GmpBusOther) (GDBusMessage *message,
-                             gpointer      user_data);
 
 GmpBus          *gmp_bus_new            (GDBusConnection *connection);
 GDBusConnection *gmp_bus_get_connection (GmpBus *self);
@@ -37,10 +39,7 @@ GmpBus          *gmp_bus_open_sync      (GIOStream           *stream,
 GMainContext    *gmp_bus_get_context    (void);
 
 GmpBusStream    *gmp_bus_stream_new     (GmpBus         *bus,
-                                         const char     *path,
-                                         GmpBusOther     other,
-                                         gpointer        user_data,
-                                         GDestroyNotify  destroy);
+                                         const char     *path);
 GmpMessageStream *gmp_bus_stream_new_single (GmpBus *bus);
 
 /* For the two files of this type. */

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STREAM_INFO ((GDBusInterfaceInfo *) &gmp_dbus_stream1_interface)
-
 /* How many bytes may be on their way without a word that they were taken. */
 #define WINDOW ((gsize) 1024 * 1024)
 
@@ -40,9 +38,6 @@ struct _GmpBusStream
   GmpBus *bus;
   char *path;
   gboolean owns_bus; /* it has no other stream */
-  GmpBusOther other; /* (nullable) */
-  gpointer user_data;
-  GDestroyNotify destroy;
 
   GMutex lock;      /* of what follows */
   GCond cond;       /* something has been sent, or nothing will be */
@@ -199,7 +194,7 @@ send_stream_call_locked (GmpBusStream *self,
                          guint32      *serial)
 {
   g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, self->path,
-                                                                     STREAM_INFO->name, name);
+                                                                     GMP_STREAM_INFO->name, name);
 
   if (body != NULL)
     g_dbus_message_set_body (message, body);
@@ -484,6 +479,18 @@ attach_files_locked (GmpBusStream *self,
   g_dbus_message_set_unix_fd_list (message, list);
 }
 
+static gboolean
+is_stream_call (GDBusMessage *message,
+                const char   *name)
+{
+  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (GMP_STREAM_INFO, name);
+
+  return g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+         g_strcmp0 (g_dbus_message_get_interface (message), GMP_STREAM_INFO->name) == 0 &&
+         g_strcmp0 (g_dbus_message_get_member (message), name) == 0 &&
+         gmp_message_stream_has_arguments (message, info->in_args);
+}
+
 static void
 take_message_locked (GmpBusStream *self,
                      GDBusMessage *message)
@@ -494,7 +501,8 @@ take_message_locked (GmpBusStream *self,
   g_dbus_message_set_serial (copy, g_dbus_message_get_serial (message));
   if (g_dbus_message_get_path (copy) != NULL)
     g_dbus_message_set_path (copy, GMP_WORKER_PATH);
-  attach_files_locked (self, copy);
+  if (!is_stream_call (copy, "Sync"))
+    attach_files_locked (self, copy);
   self->n_waiting += get_size (copy);
   g_queue_push_tail (&self->incoming, copy);
 }
@@ -512,30 +520,10 @@ take_answer_locked (GmpBusStream *self,
   return TRUE;
 }
 
-static gboolean
-is_stream_call (GDBusMessage *message,
-                const char   *name)
-{
-  const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (STREAM_INFO, name);
-
-  return g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
-         g_strcmp0 (g_dbus_message_get_interface (message), STREAM_INFO->name) == 0 &&
-         g_strcmp0 (g_dbus_message_get_member (message), name) == 0 &&
-         gmp_message_stream_has_arguments (message, info->in_args);
-}
-
 void
 gmp_bus_stream_take (GmpBusStream *self,
                      GDBusMessage *message)
 {
-  const char *interface = g_dbus_message_get_interface (message);
-
-  if (self->other != NULL && interface != NULL && !g_str_equal (interface, STREAM_INFO->name) &&
-      !g_str_equal (interface, GMP_WORKER_INFO->name))
-    {
-      self->other (message, self->user_data);
-      return;
-    }
   g_mutex_lock (&self->lock);
   if (is_stream_call (message, "Part"))
     take_part_locked (self, message);
@@ -644,8 +632,6 @@ gmp_bus_stream_finalize (GObject *object)
 {
   GmpBusStream *self = GMP_BUS_STREAM (object);
 
-  if (self->destroy != NULL)
-    self->destroy (self->user_data);
   for (int i = 0; i < MAX_HANDLES; i++)
     if (self->files[i] != -1)
       close (self->files[i]);
@@ -687,22 +673,15 @@ gmp_bus_stream_init (GmpBusStream *self)
     self->files[i] = -1;
 }
 
-/* The object at @path, whose messages have another path elsewhere. @other (nullable) is told of
- * what is none of a worker's. */
+/* The object at @path, whose messages have another path elsewhere. */
 GmpBusStream *
-gmp_bus_stream_new (GmpBus        *bus,
-                    const char    *path,
-                    GmpBusOther    other,
-                    gpointer       user_data,
-                    GDestroyNotify destroy)
+gmp_bus_stream_new (GmpBus     *bus,
+                    const char *path)
 {
   GmpBusStream *self = g_object_new (GMP_TYPE_BUS_STREAM, NULL);
 
   self->bus = g_object_ref (bus);
   self->path = g_strdup (path);
-  self->other = other;
-  self->user_data = user_data;
-  self->destroy = destroy;
   gmp_bus_add (bus, path, self);
   return self;
 }
@@ -712,7 +691,7 @@ gmp_bus_stream_new (GmpBus        *bus,
 GmpMessageStream *
 gmp_bus_stream_new_single (GmpBus *bus)
 {
-  GmpBusStream *self = gmp_bus_stream_new (bus, GMP_WORKER_PATH, NULL, NULL, NULL);
+  GmpBusStream *self = gmp_bus_stream_new (bus, GMP_WORKER_PATH);
 
   self->owns_bus = TRUE;
   g_dbus_connection_start_message_processing (gmp_bus_get_connection (bus));

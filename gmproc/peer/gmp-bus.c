@@ -47,7 +47,14 @@ find_stream (GmpBus       *self,
 {
   gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
   const char *path = g_dbus_message_get_path (message);
+  const char *interface = g_dbus_message_get_interface (message);
   GmpBusStream *stream = NULL;
+
+  if (path != NULL && g_strcmp0 (interface, GMP_WORKER_INFO->name) != 0 &&
+      g_strcmp0 (interface, GMP_STREAM_INFO->name) != 0 &&
+      (g_strcmp0 (interface, GMP_PROCESS_INFO->name) != 0 ||
+       g_dbus_message_get_message_type (message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL))
+    return NULL;
 
   g_mutex_lock (&self->lock);
   if (path != NULL)

@@ -21,6 +21,11 @@ gboolean    gmp_channel_descriptors_new_pair (guint64                 arena_size
                                               GmpChannelDescriptors **client,
                                               GmpChannelDescriptors **server,
                                               GError                **error);
+void        gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
+                                                   guint                   n_workers,
+                                                   GmpChannelDescriptors **client,
+                                                   GmpChannelDescriptors **server);
+GVariant   *gmp_channel_descriptors_describe (GmpChannelDescriptors *self);
 void        gmp_channel_descriptors_free     (GmpChannelDescriptors *self);
 GmpChannel *gmp_channel_descriptors_open     (GmpChannelDescriptors *self,
                                               GError               **error);

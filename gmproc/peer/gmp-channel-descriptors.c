@@ -23,7 +23,8 @@
 typedef enum {
   SHARED_CLIENT,
   SHARED_SERVER,
-  DBUS
+  DBUS,
+  ELSEWHERE
 } Kind;
 
 static const struct {
@@ -33,19 +34,21 @@ static const struct {
   [SHARED_CLIENT] = { "shared-client", GMP_SHARED_N_FDS },
   [SHARED_SERVER] = { "shared-server", GMP_SHARED_N_FDS },
   [DBUS] = { "dbus", 1 },
+  [ELSEWHERE] = { "elsewhere", 0 },
 };
 
 struct _GmpChannelDescriptors
 {
   Kind kind;
   int fds[GMP_SHARED_N_FDS]; /* -1: none, or not this port's any more */
+  GVariant *description;     /* (nullable): of one that is made elsewhere */
 };
 
 static GmpChannelDescriptors *
 port_new (Kind       kind,
           const int *fds)
 {
-  GmpChannelDescriptors *self = g_new (GmpChannelDescriptors, 1);
+  GmpChannelDescriptors *self = g_new0 (GmpChannelDescriptors, 1);
 
   self->kind = kind;
   for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
@@ -59,6 +62,7 @@ gmp_channel_descriptors_free (GmpChannelDescriptors *self)
   for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
     if (self->fds[i] != -1)
       close (self->fds[i]);
+  g_clear_pointer (&self->description, g_variant_unref);
   g_free (self);
 }
 
@@ -122,6 +126,40 @@ gmp_channel_descriptors_new_pair (guint64                 arena_size,
   return TRUE;
 }
 
+static GmpChannelDescriptors *
+new_elsewhere (const char *name,
+               gboolean    is_server,
+               guint64     arena_size,
+               guint       n_workers)
+{
+  GmpChannelDescriptors *self = port_new (ELSEWHERE, NULL);
+
+  self->description = g_variant_ref_sink (g_variant_new ("(sbtu)", name, is_server, arena_size,
+                                                         n_workers));
+  return self;
+}
+
+/* Both ends of a channel between two workers on another machine, whose agent makes it. */
+void
+gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
+                                       guint                   n_workers,
+                                       GmpChannelDescriptors **client,
+                                       GmpChannelDescriptors **server)
+{
+  g_autofree char *name = g_uuid_string_random ();
+
+  *client = new_elsewhere (name, FALSE, arena_size, n_workers);
+  *server = new_elsewhere (name, TRUE, arena_size, n_workers);
+}
+
+/* (nullable): of one that an agent makes, the arguments of org.gmproc.Process1.Connect behind the
+ * peer's. */
+GVariant *
+gmp_channel_descriptors_describe (GmpChannelDescriptors *self)
+{
+  return self->description;
+}
+
 /* Takes the port over. */
 GmpChannel *
 gmp_channel_descriptors_open (GmpChannelDescriptors *self,
@@ -143,8 +181,9 @@ gmp_channel_descriptors_open (GmpChannelDescriptors *self,
       channel = gmp_message_channel_new (self->fds[0], error);
       break;
 
+    case ELSEWHERE:
     default:
-      g_assert_not_reached ();
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "No agent has made the channel");
     }
   g_free (self);
   return channel;

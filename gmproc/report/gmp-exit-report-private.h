@@ -19,6 +19,7 @@ typedef struct {
   const char       *target;
   const GmpOptions *options;
   int               pid;           /* 0: never launched */
+  const char       *node;          /* (nullable): this machine */
   gboolean          was_connected; /* it got as far as the control plane */
   gboolean          has_ended;
   int               wait_status;   /* as from waitpid(), when it has ended */

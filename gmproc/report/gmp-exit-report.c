@@ -20,16 +20,19 @@
 char *
 gmp_exit_report_describe_worker (const GmpExitReport *self)
 {
-  const char *kind = "Worker";
+  g_autoptr (GString) text = g_string_new (NULL);
 
   if (g_str_equal (self->role, "server"))
-    return self->pid != 0 ? g_strdup_printf ("The server (pid %d)", self->pid)
-                          : g_strdup ("The server");
-  if (g_str_equal (self->role, "client"))
-    kind = "Client";
-  if (self->pid == 0)
-    return g_strdup_printf ("%s '%s'", kind, self->id);
-  return g_strdup_printf ("%s '%s' (pid %d)", kind, self->id, self->pid);
+    g_string_append (text, "The server");
+  else
+    g_string_append_printf (text, "%s '%s'", g_str_equal (self->role, "client") ? "Client"
+                                                                                : "Worker",
+                            self->id);
+  if (self->pid != 0 && self->node != NULL)
+    g_string_append_printf (text, " (pid %d on node %s)", self->pid, self->node);
+  else if (self->pid != 0)
+    g_string_append_printf (text, " (pid %d)", self->pid);
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
 static char *

@@ -21,6 +21,7 @@ is_death (GmpFailure *failure)
   const GError *error = gmp_failure_get_error (failure);
 
   return g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) ||
+         g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST) ||
          g_error_matches (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
 }
 

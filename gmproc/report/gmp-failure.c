@@ -27,6 +27,7 @@ struct _GmpFailure
   char *id;
   GError *error;
   int pid;
+  char *node;
   int exit_status;
   int signal;
   gboolean out_of_memory;
@@ -41,6 +42,7 @@ enum {
   PROP_ID,
   PROP_ERROR,
   PROP_PID,
+  PROP_NODE,
   PROP_EXIT_STATUS,
   PROP_SIGNAL,
   PROP_OUT_OF_MEMORY,
@@ -62,6 +64,7 @@ gmp_failure_finalize (GObject *object)
 
   g_free (self->id);
   g_clear_error (&self->error);
+  g_free (self->node);
   g_strfreev (self->last_lines);
   G_OBJECT_CLASS (gmp_failure_parent_class)->finalize (object);
 }
@@ -86,6 +89,10 @@ gmp_failure_get_property (GObject    *object,
 
     case PROP_PID:
       g_value_set_int (value, self->pid);
+      break;
+
+    case PROP_NODE:
+      g_value_set_string (value, self->node);
       break;
 
     case PROP_EXIT_STATUS:
@@ -141,6 +148,15 @@ gmp_failure_get_property (GObject    *object,
  * GmpFailure:pid: (getter get_pid)
  *
  * The process id of the worker; 0 if it could not be started.
+ *
+ * Since: 0.1
+ */
+
+/**
+ * GmpFailure:node: (getter get_node)
+ *
+ * The machine that the process was on, by the name that the cluster has for it; %NULL for this
+ * machine.
  *
  * Since: 0.1
  */
@@ -220,6 +236,8 @@ gmp_failure_class_init (GmpFailureClass *klass)
 
   properties[PROP_PID] = g_param_spec_int ("pid", NULL, NULL, 0, G_MAXINT, 0, flags);
 
+  properties[PROP_NODE] = g_param_spec_string ("node", NULL, NULL, NULL, flags);
+
   properties[PROP_EXIT_STATUS] = g_param_spec_int ("exit-status", NULL, NULL, -1, 255, -1, flags);
 
   properties[PROP_SIGNAL] = g_param_spec_int ("signal", NULL, NULL, 0, G_MAXINT, 0, flags);
@@ -262,6 +280,7 @@ gmp_failure_new (const GmpExitReport *end)
 
   self->id = g_strdup (end->id);
   self->pid = end->pid;
+  self->node = g_strdup (end->node);
   self->run_time = end->run_time;
   self->peak_memory = end->usage.peak_memory;
   self->last_lines = copy_tail (end->tail);
@@ -355,6 +374,23 @@ gmp_failure_get_pid (GmpFailure *self)
 {
   g_return_val_if_fail (GMP_IS_FAILURE (self), 0);
   return self->pid;
+}
+
+/**
+ * gmp_failure_get_node: (get-property node)
+ * @self: a failure
+ *
+ * The machine that the process was on, as [property@Gmp.Failure:node].
+ *
+ * Returns: (transfer none) (nullable): its name, or %NULL for this machine
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_failure_get_node (GmpFailure *self)
+{
+  g_return_val_if_fail (GMP_IS_FAILURE (self), NULL);
+  return self->node;
 }
 
 /**

@@ -25,6 +25,7 @@ GMP_PUBLIC G_DECLARE_FINAL_TYPE (GmpFailure, gmp_failure, GMP, FAILURE, GObject)
 GMP_PUBLIC const char         *gmp_failure_get_id            (GmpFailure *self);
 GMP_PUBLIC const GError       *gmp_failure_get_error         (GmpFailure *self);
 GMP_PUBLIC int                 gmp_failure_get_pid           (GmpFailure *self);
+GMP_PUBLIC const char         *gmp_failure_get_node          (GmpFailure *self);
 GMP_PUBLIC int                 gmp_failure_get_exit_status   (GmpFailure *self);
 GMP_PUBLIC int                 gmp_failure_get_signal        (GmpFailure *self);
 GMP_PUBLIC gboolean            gmp_failure_get_out_of_memory (GmpFailure *self);

@@ -188,6 +188,7 @@ describe (GmpJob           *self,
     {
       if (end.pid == 0)
         end.pid = gmp_worker_process_get_pid (process);
+      end.node = gmp_worker_process_get_node (process);
       end.has_ended = gmp_worker_process_has_ended (process);
       end.wait_status = gmp_worker_process_get_wait_status (process);
       end.was_signalled = gmp_worker_process_was_signalled (process);
@@ -219,6 +220,8 @@ gmp_job_to_failure (GmpJob           *self,
       g_clear_error (&self->error);
       g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "it was cancelled");
     }
+  else if (process != NULL && gmp_worker_process_get_loss (process) != NULL)
+    gmp_job_take_error (self, g_error_copy (gmp_worker_process_get_loss (process)));
   else if (process != NULL && gmp_worker_process_was_forced (process))
     gmp_job_take_error (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
                                                    "it closed its connection but kept running, "

@@ -23,6 +23,8 @@ struct _GmpServerSession
   guint n_workers;    /* that run together */
   guint64 arena_size; /* of each side of a channel, in bytes */
 
+  GmpCluster *cluster; /* (nullable) */
+
   GmpSupervisor *supervisor;
   char *server_target;          /* (nullable) */
   char *server_runtime;
@@ -46,6 +48,14 @@ struct _GmpServerSession
   GmpFailure *failure;     /* (nullable): the server's own */
 };
 
+/* On another machine, where the server is a worker: all of its workers on one, whose memory they
+ * share. */
+static gboolean
+is_elsewhere (GmpServerSession *self)
+{
+  return self->server_target != NULL && self->cluster != NULL;
+}
+
 /* A channel between the server and the client @id: gives the server its end, and returns the
  * client's. */
 static GmpChannelDescriptors *
@@ -58,7 +68,10 @@ renew_channel (const char *id,
   g_autoptr (GmpChannelDescriptors) client_port = NULL;
   GmpChannelDescriptors *server_port;
 
-  if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
+  if (is_elsewhere (self))
+    gmp_channel_descriptors_new_elsewhere (self->arena_size, self->n_workers, &client_port,
+                                           &server_port);
+  else if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
                                          &server_port, error))
     return NULL;
   if (self->local_server == NULL)
@@ -102,6 +115,7 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
   self->failure_log = failure_log;
   self->n_workers = n_workers;
   self->arena_size = arena_size;
+  self->cluster = gmp_cluster_get ();
   self->cancellable = g_cancellable_new ();
   self->supervisor = gmp_supervisor_new (events, owner, failure_log);
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
@@ -273,6 +287,20 @@ run_server (GmpServerSession *self)
                               self);
 }
 
+/* The node that it was on may have been lost. */
+static gboolean
+choose_node (GmpServerSession *self,
+             GError          **error)
+{
+  g_autoptr (GmpAgentProxy) agent = gmp_cluster_choose (self->cluster);
+
+  gmp_supervisor_set_agent (self->supervisor, agent);
+  if (agent == NULL)
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "The server cannot be restarted: "
+                         "no node is left");
+  return agent != NULL;
+}
+
 /* Begins the server again, in a new process, for the clients that live on. %FALSE where the rule
  * does not allow it, with an error where it cannot be done. */
 static gboolean
@@ -287,6 +315,8 @@ restart_server (GmpServerSession *self,
     return FALSE;
   gmp_debug ("server: restart %u", self->restarts.n);
   retire_server (self);
+  if (is_elsewhere (self) && !choose_node (self, error))
+    return FALSE;
   self->server = gmp_supervisor_new_worker (self->supervisor);
   if (!gmp_supervisor_renew (self->supervisor, reason, error))
     return FALSE;
@@ -475,6 +505,48 @@ gmp_server_session_add_client (GmpServerSession *self,
                        error);
 }
 
+static void
+begin_workers (GmpServerSession *self)
+{
+  if (self->server != NULL)
+    run_server (self);
+  gmp_supervisor_run_async (self->supervisor, self->cancellable, clients_ran_cb, self);
+}
+
+/* There is no node, so nobody begins. Takes @error over. */
+static void
+fail_to_begin (GmpServerSession *self,
+               GError           *error)
+{
+  g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
+
+  gmp_supervisor_abandon (self->supervisor);
+  self->server_error = error;
+  settle_failed (self, failure);
+  return_run (self);
+}
+
+static void
+reserved_cb (GObject      *source G_GNUC_UNUSED,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+  GError *error = NULL;
+  g_autoptr (GmpAgentProxy) agent = gmp_cluster_reserve_finish (self->cluster, result, &error);
+
+  if (agent == NULL)
+    {
+      fail_to_begin (self, error);
+      return;
+    }
+  /* Each worker makes its own reservation. */
+  gmp_agent_proxy_release (agent);
+  gmp_supervisor_set_agent (self->supervisor, agent);
+  gmp_worker_proxy_set_agent (self->server, agent);
+  begin_workers (self);
+}
+
 /* Once. Everything happens in the thread-default main context. */
 void
 gmp_server_session_run_async (GmpServerSession   *self,
@@ -491,21 +563,18 @@ gmp_server_session_run_async (GmpServerSession   *self,
   g_task_set_check_cancellable (self->task, FALSE);
   if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
     {
-      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
-
-      gmp_supervisor_abandon (self->supervisor);
-      self->server_error = error;
-      settle_failed (self, failure);
-      return_run (self);
+      fail_to_begin (self, error);
       return;
     }
   if (cancellable != NULL)
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
   self->params = params != NULL ? g_variant_ref (params) : NULL;
-  if (self->server != NULL)
-    run_server (self);
-  gmp_supervisor_run_async (self->supervisor, self->cancellable, clients_ran_cb, self);
+  if (is_elsewhere (self))
+    gmp_cluster_reserve_async (self->cluster, g_task_get_priority (self->task), self->cancellable,
+                               reserved_cb, self);
+  else
+    begin_workers (self);
 }
 
 gboolean

@@ -86,6 +86,9 @@ gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
                                             GError       **error);
 void            gmp_supervisor_end         (GmpSupervisor *self,
                                             const GError  *reason);
+guint           gmp_supervisor_count_slots   (void);
+void            gmp_supervisor_set_agent     (GmpSupervisor *self,
+                                              GmpAgentProxy *agent);
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
 GmpFeed        *gmp_supervisor_get_feed    (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);

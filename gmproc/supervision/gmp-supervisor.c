@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-source-private.h"
+#include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 #include "supervision/gmp-restarts-private.h"
 
@@ -38,6 +39,7 @@ struct _GmpSupervisor
   guint share; /* of the processors, for each worker of the run */
 
   GmpProcessCache *cache;
+  GmpAgentProxy *agent; /* (nullable): of the only node that workers may run on */
   GmpKeptWorkers *pool;       /* processes kept for further runs */
   GmpResults *results; /* of the last run, or the one that is */
 
@@ -123,6 +125,7 @@ gmp_supervisor_free (GmpSupervisor *self)
   gmp_options_unref (self->options);
   g_clear_error (&self->server_end);
   gmp_process_cache_unref (self->cache);
+  g_clear_object (&self->agent);
   g_free (self);
 }
 
@@ -207,11 +210,21 @@ GmpWorkerProxy *
 gmp_supervisor_new_worker (GmpSupervisor *self)
 {
   guint inner_threads = self->options->inner_threads;
+  GmpWorkerProxy *worker;
 
   if (inner_threads == 0)
     inner_threads = self->share;
-  return gmp_worker_proxy_new (self->cache, self->options, inner_threads,
-                               &proxy_events, self);
+  worker = gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events, self);
+  gmp_worker_proxy_set_agent (worker, self->agent);
+  return worker;
+}
+
+/* New workers run on this node. */
+void
+gmp_supervisor_set_agent (GmpSupervisor *self,
+                          GmpAgentProxy *agent)
+{
+  g_set_object (&self->agent, agent);
 }
 
 /* Forgets the last run; gmp_supervisor_add() then says who is in the next. */
@@ -506,7 +519,7 @@ begin_next (GmpSupervisor *self)
   Member *member = g_queue_pop_head (&self->waiting);
   GmpWorkerProxy *worker = gmp_kept_workers_take (self->pool);
 
-  gmp_room_enter (worker == NULL);
+  gmp_room_enter (worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
   if (worker == NULL)
     worker = gmp_supervisor_new_worker (self);
   member->worker = worker;
@@ -535,7 +548,8 @@ may_begin (GmpSupervisor *self)
 static gboolean
 has_room (GmpSupervisor *self)
 {
-  if (self->server != NULL || gmp_kept_workers_has_kept (self->pool) ||
+  if (self->server != NULL || gmp_cluster_get () != NULL ||
+      gmp_kept_workers_has_kept (self->pool) ||
       gmp_room_await (self->begin_source))
     return TRUE;
   if (gmp_process_cache_drop_spares (self->cache))
@@ -604,6 +618,13 @@ feed_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* For how many workers there are processors: of this machine, or of the nodes. */
+guint
+gmp_supervisor_count_slots (void)
+{
+  return gmp_engine_count_slots ();
+}
+
 static guint
 share_of_processors (GmpSupervisor *self)
 {
@@ -611,7 +632,7 @@ share_of_processors (GmpSupervisor *self)
 
   if (self->max_parallel > 0)
     n_workers = MIN (n_workers, self->max_parallel);
-  return MAX (g_get_num_processors () / MAX (n_workers, 1), 1);
+  return MAX (gmp_supervisor_count_slots () / MAX (n_workers, 1), 1);
 }
 
 /* Runs those that were added, in the thread-default main context. The supervisor must live until

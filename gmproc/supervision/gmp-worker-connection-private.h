@@ -8,6 +8,7 @@
 
 #include "base/gmp-types.h"
 #include "peer/gmp-channel-descriptors-private.h"
+#include "peer/gmp-message-stream-private.h"
 #include "supervision/gmp-job-private.h"
 
 G_BEGIN_DECLS
@@ -63,6 +64,7 @@ void                 gmp_worker_connection_open_async  (int                 fd,
                                                         gpointer            user_data);
 GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult *result,
                                                         GError      **error);
+GmpWorkerConnection *gmp_worker_connection_new         (GmpMessageStream *stream);
 void                 gmp_worker_connection_free        (GmpWorkerConnection *self);
 gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection *self);
 void                 gmp_worker_connection_close       (GmpWorkerConnection *self);

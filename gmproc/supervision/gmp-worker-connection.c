@@ -70,9 +70,9 @@ gmp_worker_connection_free (GmpWorkerConnection *self)
   link_unref (self);
 }
 
-/* Takes @stream over. */
-static GmpWorkerConnection *
-link_new (GmpMessageStream *stream)
+/* To a worker that is there. Takes @stream over. */
+GmpWorkerConnection *
+gmp_worker_connection_new (GmpMessageStream *stream)
 {
   GmpWorkerConnection *self = g_rc_box_new0 (GmpWorkerConnection);
 
@@ -91,7 +91,8 @@ bus_opened_cb (GObject      *source G_GNUC_UNUSED,
   GmpBus *bus = gmp_bus_open_finish (result, &error);
 
   if (bus != NULL)
-    g_task_return_pointer (task, link_new (gmp_bus_stream_new_single (bus)), link_unref);
+    g_task_return_pointer (task, gmp_worker_connection_new (gmp_bus_stream_new_single (bus)),
+                           link_unref);
   else
     g_task_return_error (task, error);
 }
@@ -158,7 +159,7 @@ gmp_worker_connection_open_async (int                 fd,
       g_object_unref (task);
       return;
     }
-  self = link_new (stream);
+  self = gmp_worker_connection_new (stream);
   g_task_set_task_data (task, self, link_unref);
   self->read_source =
       gmp_message_stream_create_source (stream, priority, G_IO_IN, cancellable, greeted_cb, task);
@@ -493,12 +494,13 @@ await_room (GmpWorkerConnection *self)
 /* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial. */
 static guint32
 send_call (GmpWorkerConnection *self,
+           const char          *interface,
            const char          *name,
            GVariant            *body,
            GUnixFDList         *handles)
 {
   g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH,
-                                                                     GMP_WORKER_INFO->name, name);
+                                                                     interface, name);
 
   if (body != NULL)
     g_dbus_message_set_body (message, body);
@@ -515,8 +517,9 @@ call (GmpWorkerConnection *self,
       GVariant            *body,
       GUnixFDList         *handles)
 {
-  g_hash_table_insert (self->calls, GUINT_TO_POINTER (send_call (self, name, body, handles)),
-                       GUINT_TO_POINTER (self->n_runs));
+  guint32 serial = send_call (self, GMP_WORKER_INFO->name, name, body, handles);
+
+  g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
 }
 
 /* A run begins, in the thread-default main context. */
@@ -544,15 +547,41 @@ gmp_worker_connection_end (GmpWorkerConnection *self)
   gmp_source_clear (&self->write_source);
 }
 
+/* The worker's agent has the channel, or makes it. */
+static void
+connect_elsewhere (GmpWorkerConnection  *self,
+                   const GmpPeerChannel *end,
+                   GVariant             *description)
+{
+  const char *name;
+  gboolean is_server;
+  guint64 arena_size;
+  guint n_workers;
+  guint32 serial;
+
+  g_variant_get (description, "(&sbtu)", &name, &is_server, &arena_size, &n_workers);
+  serial = send_call (self, GMP_PROCESS_INFO->name, "Connect",
+                      g_variant_new ("(sssbtu)", end->peer, end->runtime, name, is_server,
+                                     arena_size, n_workers), NULL);
+  g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
+}
+
 /* Hands over @end. */
 gboolean
 gmp_worker_connection_connect (GmpWorkerConnection  *self,
                                const GmpPeerChannel *end,
                                GError              **error)
 {
+  GVariant *description = gmp_channel_descriptors_describe (end->port);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *positions = gmp_channel_descriptors_to_handles (end->port, handles, error);
+  GVariant *positions;
 
+  if (description != NULL)
+    {
+      connect_elsewhere (self, end, description);
+      return TRUE;
+    }
+  positions = gmp_channel_descriptors_to_handles (end->port, handles, error);
   if (positions == NULL)
     return FALSE;
   call (self, "Connect",
@@ -578,7 +607,7 @@ gmp_worker_connection_run (GmpWorkerConnection *self,
   if (packed == NULL)
     return FALSE;
   self->value_limit = value_limit;
-  self->run_serial = send_call (self, "Run",
+  self->run_serial = send_call (self, GMP_WORKER_INFO->name, "Run",
                                 g_variant_new ("(sss@(sayah)@a{sv})", job->role, job->id,
                                                job->target, packed, sunk), handles);
   return TRUE;

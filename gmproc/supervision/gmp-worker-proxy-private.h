@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "cluster/gmp-cluster-private.h"
 #include "launch/gmp-process-cache-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
 #include "report/gmp-failure-private.h"
@@ -48,6 +49,8 @@ GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cach
                                                 guint                       inner_threads,
                                                 const GmpWorkerProxyEvents *events,
                                                 gpointer                    owner);
+void            gmp_worker_proxy_set_agent     (GmpWorkerProxy *self,
+                                                GmpAgentProxy  *agent);
 void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
                                                 const char            *peer,
                                                 const char            *runtime,

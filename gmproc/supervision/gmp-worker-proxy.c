@@ -34,6 +34,7 @@ struct _GmpWorkerProxy
   GmpWorkerProcess *process; /* (nullable): not launched, or ended */
   GmpOomWitness memory;      /* of before it was launched */
   GmpWorkerConnection *connection; /* (nullable): not connected */
+  GmpAgentProxy *agent;      /* (nullable): of the only node that it may run on */
   GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
   GTask *task; /* (nullable): the run; what follows is its own */
@@ -53,6 +54,7 @@ struct _GmpWorkerProxy
   GError *overdue;          /* (nullable): why the run ends, unless its end has come */
   gboolean was_stopped;
   gboolean was_refused;     /* there was no process or thread to be had for it */
+  gboolean as_ever;         /* no process that is warm is wanted */
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 
@@ -263,7 +265,8 @@ ready_cb (guint    pid,
 {
   GmpWorkerProxy *self = user_data;
 
-  if (self->job->pid == 0)
+  if (self->job->pid == 0 && self->process != NULL &&
+      gmp_worker_process_get_node (self->process) == NULL)
     gmp_oom_witness_follow (&self->memory, (int) pid);
   self->job->pid = (int) pid;
   self->is_ready = TRUE;
@@ -483,6 +486,17 @@ expired_cb (GError  *reason,
     end_overdue (self);
 }
 
+/* No process could be had. Takes @error over. */
+static void
+fail_start (GmpWorkerProxy *self,
+            GError         *error)
+{
+  gmp_job_take_error (self->job, error);
+  self->is_calling = FALSE;
+  gmp_job_started (self->job);
+  maybe_return (self);
+}
+
 static void
 started_cb (GObject      *source G_GNUC_UNUSED,
             GAsyncResult *result,
@@ -501,9 +515,7 @@ started_cb (GObject      *source G_GNUC_UNUSED,
           error->domain = GMP_ERROR;
           error->code = GMP_ERROR_LAUNCH;
         }
-      gmp_job_take_error (self->job, error);
-      self->is_calling = FALSE;
-      maybe_return (self);
+      fail_start (self, error);
       return;
     }
   self->process = started->process;
@@ -517,33 +529,125 @@ started_cb (GObject      *source G_GNUC_UNUSED,
                                     connected_cb, g_object_ref (self));
 }
 
+static GmpProcessSpec *
+make_spec (GmpWorkerProxy *self,
+           gboolean        is_elsewhere,
+           GError        **error)
+{
+  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, error);
+  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, error) : NULL;
+
+  if (argv == NULL)
+    return NULL;
+  return (is_elsewhere ? gmp_process_spec_new_elsewhere : gmp_process_spec_new) (
+    runtime, (const char * const *) argv, self->options, self->inner_threads);
+}
+
+static void
+remote_started_cb (GObject      *source,
+                   GAsyncResult *result,
+                   gpointer      user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+  g_autofree GmpRemoteStarted *started = NULL;
+  GError *error = NULL;
+
+  started = gmp_agent_proxy_start_finish (GMP_AGENT_PROXY (source), result, &error);
+  if (started == NULL)
+    {
+      fail_start (self, error);
+      return;
+    }
+  self->process = started->process;
+  self->is_warm = started->is_warm;
+  self->job->pid = gmp_worker_process_get_pid (self->process);
+  watch (self);
+  if (started->stream == NULL)
+    {
+      end_call (self);
+      return;
+    }
+  self->connection = gmp_worker_connection_new (started->stream);
+  self->job->was_connected = TRUE;
+  call_run (self);
+}
+
+/* A worker has been reserved there. */
+static void
+begin_remote (GmpWorkerProxy *self,
+              GmpAgentProxy  *agent)
+{
+  GError *error = NULL;
+  GmpProcessSpec *spec = make_spec (self, TRUE, &error);
+
+  if (spec == NULL)
+    {
+      gmp_agent_proxy_release (agent);
+      fail_start (self, error);
+      return;
+    }
+  gmp_oom_witness_clear (&self->memory);
+  gmp_job_await_start (self->job);
+  gmp_agent_proxy_start_async (agent, spec, self->as_ever, self->connecting, remote_started_cb,
+                               g_object_ref (self));
+}
+
+static void
+reserved_cb (GObject      *source G_GNUC_UNUSED,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = user_data;
+  GError *error = NULL;
+  g_autoptr (GmpAgentProxy) agent = gmp_cluster_reserve_finish (NULL, result, &error);
+
+  if (agent != NULL)
+    begin_remote (self, agent);
+  else
+    fail_start (self, error);
+}
+
+/* FALSE where it runs on this machine, as servers and clients do unless their session has a
+ * node. */
+static gboolean
+begin_elsewhere (GmpWorkerProxy *self)
+{
+  GmpCluster *cluster = g_str_equal (self->job->role, "call") ? gmp_cluster_get () : NULL;
+
+  if (self->agent != NULL)
+    begin_remote (self, gmp_agent_proxy_reserve (self->agent));
+  else if (cluster != NULL)
+    gmp_cluster_reserve_async (cluster, self->options->priority, self->connecting, reserved_cb,
+                               g_object_ref (self));
+  return self->agent != NULL || cluster != NULL;
+}
+
 static void
 begin_process (GmpWorkerProxy *self,
                gboolean        as_ever)
 {
   GError *error = NULL;
-  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, &error);
-  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, &error) : NULL;
+  GmpProcessSpec *spec;
 
   self->was_kept = FALSE;
   self->is_warm = FALSE;
   self->job->pid = 0;
   self->job->was_connected = FALSE;
-  if (argv == NULL)
-    {
-      gmp_job_take_error (self->job, error);
-      maybe_return (self);
-      return;
-    }
+  self->as_ever = as_ever || !self->options->warm_start;
   g_clear_object (&self->connecting);
   self->connecting = g_cancellable_new ();
   self->is_calling = TRUE;
+  if (begin_elsewhere (self))
+    return;
+  spec = make_spec (self, FALSE, &error);
+  if (spec == NULL)
+    {
+      fail_start (self, error);
+      return;
+    }
   gmp_oom_witness_begin (&self->memory);
-  gmp_process_cache_start_async (self->cache,
-                                 gmp_process_spec_new (runtime, (const char * const *) argv,
-                                                       self->options, self->inner_threads),
-                                 as_ever || !self->options->warm_start, self->connecting,
-                                 started_cb, g_object_ref (self));
+  gmp_process_cache_start_async (self->cache, spec, self->as_ever, self->connecting, started_cb,
+                                 g_object_ref (self));
   gmp_job_await_start (self->job);
 }
 
@@ -697,6 +801,14 @@ gmp_worker_proxy_kill (GmpWorkerProxy *self)
     gmp_worker_process_kill (self->process);
 }
 
+/* It runs on this node. Before it runs. */
+void
+gmp_worker_proxy_set_agent (GmpWorkerProxy *self,
+                            GmpAgentProxy  *agent)
+{
+  g_set_object (&self->agent, agent);
+}
+
 /* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
  * the one that is, in place of the one that it has, since the peer was restarted. */
 void
@@ -746,6 +858,7 @@ gmp_worker_proxy_finalize (GObject *object)
   g_clear_pointer (&self->job, gmp_job_free);
   gmp_oom_witness_clear (&self->memory);
   gmp_peers_free (self->peers);
+  g_clear_object (&self->agent);
   gmp_process_cache_unref (self->cache);
   G_OBJECT_CLASS (gmp_worker_proxy_parent_class)->finalize (object);
 }

@@ -22,17 +22,21 @@ ALLOWED = {
     'channel': {'base', 'channel'},
     'peer': {'base', 'channel', 'peer'},
     'launch': {'base', 'launch'},
+    'cluster': {'base', 'peer', 'launch', 'cluster'},
+    'agent': {'base', 'channel', 'peer', 'launch', 'agent'},
     'worker': {'base', 'channel', 'worker'},
     'host': {'base', 'channel', 'peer', 'worker', 'host'},
     'report': {'base', 'launch', 'report'},
-    'supervision': {'base', 'channel', 'peer', 'launch', 'worker', 'report', 'supervision'},
+    'supervision': {'base', 'channel', 'peer', 'launch', 'cluster', 'worker', 'report',
+                    'supervision'},
     'application': {'base', 'launch', 'worker', 'report', 'supervision', 'application'},
     'remote': {'base', 'remote'},
 }
 
 # Made by the build.
 GENERATED_PUBLIC = {'base/gmp-enum-types.h', 'base/gmp-version.h'}
-GENERATED_PRIVATE = {'peer/gmp-worker-dbus.h'}
+GENERATED_PRIVATE = {'peer/gmp-agent-dbus.h', 'peer/gmp-worker-dbus.h',
+                     'agent/gmp-agent-skeletons.h'}
 
 # For programs, and for bindings to other languages.
 UMBRELLAS = ('gmproc.h', 'gmproc-binding.h')

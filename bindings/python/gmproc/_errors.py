@@ -45,6 +45,7 @@ class WorkerError(RuntimeError):
         errors: a WorkerError for each worker that failed, by id.
         error: the GError below it, with the domain and code that every language sees, or None.
         pid: the worker's process; None where it was not started.
+        node: the machine that it ran on; None for this one.
         exit_status: what the process exited with; None where it was killed, or goes on.
         signal: the signal that killed it, or None.
         out_of_memory: whether the kernel has killed it for lack of memory, as far as can be known.
@@ -55,6 +56,7 @@ class WorkerError(RuntimeError):
     """
 
     pid: int | None = None
+    node: str | None = None
     exit_status: int | None = None
     signal: int | None = None
     out_of_memory: bool = False
@@ -78,6 +80,7 @@ class WorkerError(RuntimeError):
         if failure is None:
             return
         self.pid = failure['pid'] or None
+        self.node = failure['node'] or None
         self.exit_status = failure['exit_status'] if failure['exit_status'] >= 0 else None
         self.signal = failure['signal'] or None
         self.out_of_memory = failure['out_of_memory']

@@ -63,4 +63,5 @@ def make_gerror(code: int, message: str) -> GError:
 def is_death(error: GError) -> bool:
     """Whether a process ended before its work was done."""
     return error.matches(ERROR_DOMAIN, ErrorCode.CRASHED) or \
-        error.matches(ERROR_DOMAIN, ErrorCode.DISCONNECTED)
+        error.matches(ERROR_DOMAIN, ErrorCode.DISCONNECTED) or \
+        error.matches(ERROR_DOMAIN, ErrorCode.NODE_LOST)

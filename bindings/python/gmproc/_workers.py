@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 import _gmproc
@@ -328,9 +327,10 @@ class Workers(Application):
                 squares = workers.map(square, range(1000))
 
         As many processes as ``max_parallel`` says, and else one for each processor that this
-        process may use, take the next items when they are done with the last: many at once where
-        the function returns quickly. Processes are kept from one batch of items to the next, and
-        to the next map inside a with statement or with ``reuse``.
+        process may use, or that the nodes of a cluster have, take the next items when they are
+        done with the last: many at once where the function returns quickly. Processes are kept
+        from one batch of items to the next, and to the next map inside a with statement or with
+        ``reuse``.
 
         Inside ``function``, ``worker_index()`` is the place of the item, and ``worker_seed()`` is
         the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
@@ -493,7 +493,7 @@ class Workers(Application):
                      make_outcome: Callable[..., MapOutcome] = MapOutcome,
                      make_mapping: Callable[..., Mapping] = Mapping) -> None:
         state = self._gmproc
-        names = state.get_map_names(self.max_parallel or len(os.sched_getaffinity(0)))
+        names = state.get_map_names(self.max_parallel or _gmproc.count_slots())
         job.outcome = outcome = make_outcome({name: number for number, name in enumerate(names)})
         if state.pace.function is not function:
             state.pace = Pace(function)

@@ -247,6 +247,14 @@ get_domain (PyObject *module G_GNUC_UNUSED,
   return PyUnicode_FromString (name != NULL ? name : "");
 }
 
+/* For how many workers there are processors. */
+static PyObject *
+count_slots (PyObject *module G_GNUC_UNUSED,
+             PyObject *unused G_GNUC_UNUSED)
+{
+  return PyLong_FromUnsignedLong (gmp_workers_count_slots ());
+}
+
 static PyObject *
 list_error_codes (PyObject *module G_GNUC_UNUSED,
                   PyObject *unused G_GNUC_UNUSED)
@@ -283,6 +291,7 @@ static PyMethodDef methods[] = {
   { "add_modules", add_modules, METH_O, NULL },
   { "get_cold_start_reason", get_cold_start_reason, METH_NOARGS, NULL },
   { "get_domain", get_domain, METH_O, NULL },
+  { "count_slots", count_slots, METH_NOARGS, NULL },
   { "list_error_codes", list_error_codes, METH_NOARGS, NULL },
   { "count_clients", native_count_clients, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }

@@ -1,0 +1,25 @@
+/* gmp-agent-channels-private.h: channels between workers of one node
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "peer/gmp-channel-descriptors-private.h"
+
+G_BEGIN_DECLS
+
+/* Ends that were not handed over yet, by the names of their channels. */
+typedef struct _GmpAgentChannels GmpAgentChannels;
+
+GmpAgentChannels *gmp_agent_channels_new       (void);
+void              gmp_agent_channels_free      (GmpAgentChannels *self);
+GDBusMessage     *gmp_agent_channels_translate (GmpAgentChannels *self,
+                                                GDBusMessage     *call,
+                                                guint             worker,
+                                                GError          **error);
+void              gmp_agent_channels_forget    (GmpAgentChannels *self,
+                                                guint             worker);
+
+G_END_DECLS

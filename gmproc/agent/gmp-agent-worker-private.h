@@ -1,0 +1,42 @@
+/* gmp-agent-worker-private.h: a worker of another machine's application
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "agent/gmp-agent-channels-private.h"
+#include "launch/gmp-process-cache-private.h"
+#include "peer/gmp-bus-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GmpAgentWorker GmpAgentWorker;
+
+/* Its process is there, and connected or not; or there is none, by @error. */
+typedef void (*GmpAgentWorkerStarted) (GmpAgentWorker *self,
+                                       gboolean        is_connected,
+                                       const GError   *error,
+                                       gpointer        user_data);
+
+/* All has been said, so it can be freed. */
+typedef void (*GmpAgentWorkerGone)    (GmpAgentWorker *self,
+                                       gpointer        user_data);
+
+GmpAgentWorker *gmp_agent_worker_new         (GmpBus                *bus,
+                                              GmpProcessCache       *cache,
+                                              GmpAgentChannels      *channels,
+                                              guint                  number,
+                                              GmpProcessSpec        *spec,
+                                              GmpAgentWorkerStarted  started,
+                                              GmpAgentWorkerGone     gone,
+                                              gpointer               user_data);
+void            gmp_agent_worker_free        (GmpAgentWorker *self);
+guint           gmp_agent_worker_get_number  (GmpAgentWorker *self);
+int             gmp_agent_worker_get_pid     (GmpAgentWorker *self);
+gboolean        gmp_agent_worker_is_warm     (GmpAgentWorker *self);
+void            gmp_agent_worker_send_signal (GmpAgentWorker *self,
+                                              int             signum);
+
+G_END_DECLS

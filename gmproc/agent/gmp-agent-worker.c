@@ -1,0 +1,384 @@
+/* gmp-agent-worker.c: a worker of another machine's application
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "agent/gmp-agent-worker-private.h"
+
+#include "agent/gmp-agent-skeletons.h"
+#include "base/gmp-debug-private.h"
+#include "base/gmp-source-private.h"
+#include "peer/gmp-socket-stream-private.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+/* Messages go from the worker's socket to its object on the application's connection, and back, as
+ * they are. Each way is read while the other end takes what was read before, so a worker that
+ * reports faster than the application looks waits here as it would there.
+ *
+ * That the process has ended is said when all that it had sent has gone. */
+struct _GmpAgentWorker
+{
+  GmpBus *bus;
+  GmpAgentChannels *channels;
+  guint number;
+  char *path;
+  GmpAgentDbusProcess1 *skeleton;
+  GmpAgentWorkerStarted started; /* (nullable): was called */
+  GmpAgentWorkerGone gone;
+  gpointer user_data;
+
+  GmpWorkerProcess *process;     /* (nullable): not started */
+  gboolean is_warm;
+  gboolean has_ended;
+  int early_signal;              /* 0: none came before the process */
+  GmpOptions *options;
+
+  GmpMessageStream *worker;      /* (nullable): it has closed its socket */
+  GmpMessageStream *application; /* (nullable): nothing more is said */
+  GSource *worker_source;
+  GSource *application_source;
+  GSource *flush_worker;
+  GSource *flush_application;
+};
+
+guint
+gmp_agent_worker_get_number (GmpAgentWorker *self)
+{
+  return self->number;
+}
+
+int
+gmp_agent_worker_get_pid (GmpAgentWorker *self)
+{
+  return gmp_worker_process_get_pid (self->process);
+}
+
+gboolean
+gmp_agent_worker_is_warm (GmpAgentWorker *self)
+{
+  return self->is_warm;
+}
+
+void
+gmp_agent_worker_send_signal (GmpAgentWorker *self,
+                              int             signum)
+{
+  if (self->process != NULL)
+    gmp_worker_process_send_signal (self->process, signum);
+  else
+    self->early_signal = signum;
+}
+
+static void
+tell_started (GmpAgentWorker *self,
+              gboolean        is_connected,
+              const GError   *error)
+{
+  GmpAgentWorkerStarted started = self->started;
+
+  self->started = NULL;
+  if (started != NULL)
+    started (self, is_connected, error, self->user_data);
+}
+
+static void
+close_worker (GmpAgentWorker *self)
+{
+  gmp_source_clear (&self->worker_source);
+  gmp_source_clear (&self->flush_worker);
+  g_clear_pointer (&self->worker, gmp_message_stream_free);
+}
+
+static void
+close_application (GmpAgentWorker *self)
+{
+  gmp_source_clear (&self->application_source);
+  gmp_source_clear (&self->flush_application);
+  g_clear_pointer (&self->application, gmp_message_stream_free);
+}
+
+static void
+tell_end (GmpAgentWorker *self)
+{
+  GmpProcessUsage usage = gmp_worker_process_get_usage (self->process);
+  const GQueue *tail = gmp_worker_process_get_tail (self->process);
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) lines = NULL;
+
+  /* Lines that were captured have been told. */
+  for (const GList *link = self->options->capture_output ? NULL : tail->head; link != NULL;
+       link = link->next)
+    g_strv_builder_add (builder, link->data);
+  lines = g_strv_builder_end (builder);
+  gmp_agent_dbus_process1_emit_ended (self->skeleton,
+                                      gmp_worker_process_get_wait_status (self->process),
+                                      usage.peak_memory, usage.cpu_time,
+                                      (const char * const *) lines);
+  self->gone (self, self->user_data);
+}
+
+static void read_both (GmpAgentWorker *self);
+
+/* To be called last. */
+static void
+maybe_end (GmpAgentWorker *self)
+{
+  if (self->worker == NULL && self->application != NULL &&
+      gmp_message_stream_flush (self->application))
+    close_application (self);
+  if (self->has_ended && self->worker == NULL && self->application == NULL)
+    tell_end (self);
+}
+
+static gboolean
+flush_application_cb (GSocket     *socket G_GNUC_UNUSED,
+                      GIOCondition condition G_GNUC_UNUSED,
+                      gpointer     user_data)
+{
+  GmpAgentWorker *self = user_data;
+
+  if (!gmp_message_stream_flush (self->application) &&
+      gmp_message_stream_is_open (self->application))
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->flush_application);
+  read_both (self);
+  maybe_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+flush_worker_cb (GSocket     *socket G_GNUC_UNUSED,
+                 GIOCondition condition G_GNUC_UNUSED,
+                 gpointer     user_data)
+{
+  GmpAgentWorker *self = user_data;
+
+  if (!gmp_message_stream_flush (self->worker))
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->flush_worker);
+  read_both (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* FALSE where the application has not taken what was sent before. */
+static gboolean
+send_to_application (GmpAgentWorker *self,
+                     GDBusMessage   *message)
+{
+  if (self->application == NULL || gmp_message_stream_post (self->application, message))
+    return TRUE;
+  gmp_source_clear (&self->worker_source);
+  if (self->flush_application == NULL)
+    self->flush_application = gmp_message_stream_create_source (
+      self->application, G_PRIORITY_DEFAULT, G_IO_OUT, NULL, flush_application_cb, self);
+  return FALSE;
+}
+
+static gboolean
+worker_cb (GSocket     *socket G_GNUC_UNUSED,
+           GIOCondition condition G_GNUC_UNUSED,
+           gpointer     user_data)
+{
+  GmpAgentWorker *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusMessage) message = gmp_message_stream_receive (self->worker, &error);
+
+  if (message != NULL)
+    return send_to_application (self, message);
+  if (error == NULL)
+    return G_SOURCE_CONTINUE;
+  close_worker (self);
+  maybe_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* FALSE where the worker has not taken what was sent before. */
+static gboolean
+send_to_worker (GmpAgentWorker *self,
+                GDBusMessage   *call)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusMessage) message =
+      gmp_agent_channels_translate (self->channels, call, self->number, &error);
+  g_autoptr (GDBusMessage) reply = NULL;
+
+  if (message != NULL)
+    return gmp_message_stream_post (self->worker, message);
+  reply = gmp_message_stream_new_error (call, error);
+  send_to_application (self, reply);
+  return TRUE;
+}
+
+static gboolean
+application_cb (GSocket     *socket G_GNUC_UNUSED,
+                GIOCondition condition G_GNUC_UNUSED,
+                gpointer     user_data)
+{
+  GmpAgentWorker *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDBusMessage) message = gmp_message_stream_receive (self->application, &error);
+
+  if (message == NULL && error == NULL)
+    return G_SOURCE_CONTINUE;
+  if (message == NULL)
+    {
+      /* A worker whose application has let go of it ends by itself. */
+      close_application (self);
+      close_worker (self);
+      maybe_end (self);
+      return G_SOURCE_REMOVE;
+    }
+  if (send_to_worker (self, message))
+    return G_SOURCE_CONTINUE;
+  gmp_source_clear (&self->application_source);
+  self->flush_worker = gmp_message_stream_create_source (self->worker, G_PRIORITY_DEFAULT,
+                                                         G_IO_OUT, NULL, flush_worker_cb, self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+read_both (GmpAgentWorker *self)
+{
+  if (self->worker != NULL && self->worker_source == NULL && self->flush_application == NULL)
+    self->worker_source = gmp_message_stream_create_source (self->worker, G_PRIORITY_DEFAULT,
+                                                            G_IO_IN, NULL, worker_cb, self);
+  if (self->application != NULL && self->worker != NULL && self->application_source == NULL &&
+      self->flush_worker == NULL)
+    self->application_source = gmp_message_stream_create_source (
+      self->application, G_PRIORITY_DEFAULT, G_IO_IN, NULL, application_cb, self);
+}
+
+static gboolean
+greeted_cb (GSocket     *socket G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
+{
+  GmpAgentWorker *self = user_data;
+
+  gmp_source_clear (&self->worker_source);
+  if (gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (self->worker), NULL))
+    {
+      tell_started (self, TRUE, NULL);
+      read_both (self);
+      return G_SOURCE_REMOVE;
+    }
+  close_worker (self);
+  close_application (self);
+  tell_started (self, FALSE, NULL);
+  maybe_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+line_cb (GmpOutputStream stream,
+         const char     *line,
+         gpointer        user_data)
+{
+  GmpAgentWorker *self = user_data;
+
+  gmp_agent_dbus_process1_emit_line (self->skeleton, stream, line);
+}
+
+/* What it has sent before is read on, up to the end of its socket; something that it left behind
+ * may hold that open, so no further. */
+static void
+ended_cb (gpointer user_data)
+{
+  GmpAgentWorker *self = user_data;
+  GDBusMessage *message;
+
+  self->has_ended = TRUE;
+  if (self->started != NULL)
+    {
+      close_application (self);
+      tell_started (self, FALSE, NULL);
+    }
+  while (self->worker != NULL && self->application != NULL &&
+         (message = gmp_message_stream_receive (self->worker, NULL)) != NULL)
+    {
+      send_to_application (self, message);
+      g_object_unref (message);
+    }
+  close_worker (self);
+  maybe_end (self);
+}
+
+static void
+process_started_cb (GObject      *source G_GNUC_UNUSED,
+                    GAsyncResult *result,
+                    gpointer      user_data)
+{
+  GmpAgentWorker *self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autofree GmpStarted *started = gmp_process_cache_start_finish (NULL, result, &error);
+
+  if (started == NULL)
+    {
+      tell_started (self, FALSE, error);
+      self->gone (self, self->user_data);
+      return;
+    }
+  self->process = started->process;
+  gmp_worker_process_set_options (self->process, self->options);
+  self->is_warm = started->is_warm;
+  gmp_worker_process_watch (self->process, line_cb, ended_cb, self);
+  if (self->early_signal != 0)
+    gmp_worker_process_send_signal (self->process, self->early_signal);
+  self->worker = (GmpMessageStream *) gmp_socket_stream_new (started->control_fd, &error);
+  if (self->worker == NULL)
+    {
+      gmp_worker_process_kill (self->process);
+      return;
+    }
+  self->worker_source = gmp_message_stream_create_source (self->worker, G_PRIORITY_DEFAULT,
+                                                          G_IO_IN, NULL, greeted_cb, self);
+}
+
+/* Not while its process is watched, unless the agent itself ends. */
+void
+gmp_agent_worker_free (GmpAgentWorker *self)
+{
+  close_worker (self);
+  close_application (self);
+  g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->skeleton));
+  g_object_unref (self->skeleton);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
+  gmp_options_unref (self->options);
+  gmp_agent_channels_forget (self->channels, self->number);
+  g_object_unref (self->bus);
+  g_free (self->path);
+  g_free (self);
+}
+
+/* Takes @spec over. */
+GmpAgentWorker *
+gmp_agent_worker_new (GmpBus               *bus,
+                      GmpProcessCache      *cache,
+                      GmpAgentChannels     *channels,
+                      guint                 number,
+                      GmpProcessSpec       *spec,
+                      GmpAgentWorkerStarted started,
+                      GmpAgentWorkerGone    gone,
+                      gpointer              user_data)
+{
+  GmpAgentWorker *self = g_new0 (GmpAgentWorker, 1);
+  gboolean as_ever = !spec->options->warm_start;
+
+  self->bus = g_object_ref (bus);
+  self->channels = channels;
+  self->number = number;
+  self->path = g_strdup_printf (GMP_WORKER_PATH "/%u", number);
+  self->started = started;
+  self->gone = gone;
+  self->user_data = user_data;
+  self->options = gmp_options_ref (spec->options);
+  self->skeleton = gmp_agent_dbus_process1_skeleton_new ();
+  g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (self->skeleton),
+                                    gmp_bus_get_connection (bus), self->path, NULL);
+  self->application = GMP_MESSAGE_STREAM (gmp_bus_stream_new (bus, self->path));
+  gmp_process_cache_start_async (cache, spec, as_ever, NULL, process_started_cb, self);
+  return self;
+}

@@ -1,0 +1,53 @@
+/* gmp-agent-proxy-private.h: an agent as the application sees it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "launch/gmp-process-spec-private.h"
+#include "launch/gmp-worker-process-private.h"
+#include "peer/gmp-bus-private.h"
+
+G_BEGIN_DECLS
+
+#define GMP_TYPE_AGENT_PROXY (gmp_agent_proxy_get_type ())
+G_DECLARE_FINAL_TYPE (GmpAgentProxy, gmp_agent_proxy, GMP, AGENT_PROXY, GObject)
+
+/* A worker's process on another machine. */
+typedef struct {
+  GmpWorkerProcess *process;
+  GmpMessageStream *stream; /* (nullable): it has ended before it was connected */
+  gboolean is_warm;         /* it was not started for this order alone */
+} GmpRemoteStarted;
+
+/* Told in the thread of gmp_bus_get_context(). */
+typedef void (*GmpAgentLost) (GmpAgentProxy *self,
+                              gpointer       user_data);
+
+GmpAgentProxy    *gmp_agent_proxy_new           (GmpBus             *bus,
+                                                 guint               node,
+                                                 const char         *name,
+                                                 guint               slots,
+                                                 double              timeout,
+                                                 GmpAgentLost        lost,
+                                                 gpointer            user_data);
+const char       *gmp_agent_proxy_get_name      (GmpAgentProxy      *self);
+guint             gmp_agent_proxy_get_node      (GmpAgentProxy      *self);
+guint             gmp_agent_proxy_get_slots     (GmpAgentProxy      *self);
+guint             gmp_agent_proxy_get_n_workers (GmpAgentProxy      *self);
+GmpAgentProxy    *gmp_agent_proxy_reserve       (GmpAgentProxy      *self);
+void              gmp_agent_proxy_release       (GmpAgentProxy      *self);
+void              gmp_agent_proxy_close         (GmpAgentProxy      *self);
+void              gmp_agent_proxy_start_async   (GmpAgentProxy      *self,
+                                                 GmpProcessSpec     *spec,
+                                                 gboolean            as_ever,
+                                                 GCancellable       *cancellable,
+                                                 GAsyncReadyCallback callback,
+                                                 gpointer            user_data);
+GmpRemoteStarted *gmp_agent_proxy_start_finish  (GmpAgentProxy      *self,
+                                                 GAsyncResult       *result,
+                                                 GError            **error);
+
+G_END_DECLS

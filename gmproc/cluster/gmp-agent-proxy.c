@@ -1,0 +1,478 @@
+/* gmp-agent-proxy.c: an agent as the application sees it
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "cluster/gmp-agent-proxy-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "cluster/gmp-remote-process-private.h"
+
+#include <signal.h>
+
+#define WORKER_PATH "/org/gmproc/Worker/"
+
+/* How often an agent is asked for a sign of life within the time in which it has to give one. */
+#define PINGS 4
+
+struct _GmpAgentProxy
+{
+  GObject parent_instance;
+
+  GmpBus *bus;
+  guint node;
+  char *name;
+  guint slots;
+  double timeout; /* in seconds */
+  GmpAgentLost lost;
+  gpointer user_data;
+  gulong closed_handler;
+  guint subscription;
+  guint leaving_subscription;
+  GSource *ping_source;
+
+  GMutex lock;           /* of what follows */
+  GHashTable *processes; /* numbers, of GmpRemoteProcess that have not ended */
+  guint last_number;
+  guint n_workers;
+  gboolean is_lost;
+};
+
+G_DEFINE_FINAL_TYPE (GmpAgentProxy, gmp_agent_proxy, G_TYPE_OBJECT)
+
+const char *
+gmp_agent_proxy_get_name (GmpAgentProxy *self)
+{
+  return self->name;
+}
+
+guint
+gmp_agent_proxy_get_node (GmpAgentProxy *self)
+{
+  return self->node;
+}
+
+guint
+gmp_agent_proxy_get_slots (GmpAgentProxy *self)
+{
+  return self->slots;
+}
+
+guint
+gmp_agent_proxy_get_n_workers (GmpAgentProxy *self)
+{
+  guint result;
+
+  g_mutex_lock (&self->lock);
+  result = self->n_workers;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* A worker is about to be started there; gmp_agent_proxy_start_async() takes that over. Returns
+ * @self. */
+GmpAgentProxy *
+gmp_agent_proxy_reserve (GmpAgentProxy *self)
+{
+  g_mutex_lock (&self->lock);
+  self->n_workers++;
+  g_mutex_unlock (&self->lock);
+  return self;
+}
+
+void
+gmp_agent_proxy_release (GmpAgentProxy *self)
+{
+  g_mutex_lock (&self->lock);
+  self->n_workers--;
+  g_mutex_unlock (&self->lock);
+}
+
+/* The agent's end, and its workers'. */
+
+static GError *
+loss_error (GmpAgentProxy *self,
+            const char    *reason)
+{
+  return g_error_new (GMP_ERROR, GMP_ERROR_NODE_LOST, "the node %s was lost: %s", self->name,
+                      reason);
+}
+
+/* What ran there has ended, or will without being able to tell. */
+static void
+lose (GmpAgentProxy *self,
+      const char    *reason)
+{
+  g_autoptr (GList) processes = NULL;
+  gboolean was_lost;
+
+  g_mutex_lock (&self->lock);
+  was_lost = self->is_lost;
+  self->is_lost = TRUE;
+  processes = g_hash_table_get_values (self->processes);
+  g_hash_table_steal_all (self->processes);
+  self->n_workers -= g_list_length (processes);
+  g_mutex_unlock (&self->lock);
+  for (GList *link = processes; link != NULL; link = link->next)
+    {
+      gmp_process_set_lost (link->data, loss_error (self, reason));
+      g_object_unref (link->data);
+    }
+  if (was_lost)
+    return;
+  gmp_debug ("node %s is lost: %s", self->name, reason);
+  gmp_agent_proxy_close (self);
+  self->lost (self, self->user_data);
+}
+
+static void
+closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
+           gboolean         by_peer G_GNUC_UNUSED,
+           GError          *error G_GNUC_UNUSED,
+           gpointer         user_data)
+{
+  lose (user_data, "its agent has closed the connection, or was killed");
+}
+
+static void
+leaving_cb (GDBusConnection *connection G_GNUC_UNUSED,
+            const char      *sender G_GNUC_UNUSED,
+            const char      *path G_GNUC_UNUSED,
+            const char      *interface G_GNUC_UNUSED,
+            const char      *name G_GNUC_UNUSED,
+            GVariant        *body,
+            gpointer         user_data)
+{
+  const char *reason = "its agent leaves";
+
+  if (g_variant_is_of_type (body, G_VARIANT_TYPE ("(s)")))
+    g_variant_get (body, "(&s)", &reason);
+  lose (user_data, reason);
+}
+
+static void
+pinged_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  g_autoptr (GmpAgentProxy) self = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer =
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_autofree char *reason = NULL;
+
+  if (answer != NULL)
+    return;
+  reason = g_strdup_printf ("its agent has not answered for %g seconds", self->timeout);
+  lose (self, reason);
+}
+
+static gboolean
+ping_cb (gpointer user_data)
+{
+  GmpAgentProxy *self = user_data;
+
+  g_dbus_connection_call (gmp_bus_get_connection (self->bus), NULL, GMP_AGENT_PATH,
+                          GMP_AGENT_INFO->name, "Ping", g_variant_new ("(d)", self->timeout),
+                          NULL, G_DBUS_CALL_FLAGS_NONE, (int) (self->timeout * 1000), NULL,
+                          pinged_cb, g_object_ref (self));
+  return G_SOURCE_CONTINUE;
+}
+
+static GmpRemoteProcess *
+find_process (GmpAgentProxy *self,
+              const char    *path,
+              gboolean       takes)
+{
+  GmpRemoteProcess *process = NULL;
+  guint64 number = 0;
+
+  if (!g_str_has_prefix (path, WORKER_PATH) ||
+      !g_ascii_string_to_unsigned (path + strlen (WORKER_PATH), 10, 0, G_MAXUINT, &number, NULL))
+    return NULL;
+  g_mutex_lock (&self->lock);
+  process = g_hash_table_lookup (self->processes, GUINT_TO_POINTER ((guint) number));
+  if (process != NULL && takes)
+    {
+      g_hash_table_steal (self->processes, GUINT_TO_POINTER ((guint) number));
+      self->n_workers--;
+    }
+  else if (process != NULL)
+    {
+      g_object_ref (process);
+    }
+  g_mutex_unlock (&self->lock);
+  return process;
+}
+
+static void
+process_cb (GDBusConnection *connection G_GNUC_UNUSED,
+            const char      *sender G_GNUC_UNUSED,
+            const char      *path,
+            const char      *interface G_GNUC_UNUSED,
+            const char      *name,
+            GVariant        *body,
+            gpointer         user_data)
+{
+  g_autoptr (GmpRemoteProcess) process =
+      find_process (user_data, path, g_str_equal (name, "Ended"));
+
+  if (process != NULL)
+    gmp_remote_process_take_signal (process, name, body);
+}
+
+/* In the thread of the bus. */
+void
+gmp_agent_proxy_close (GmpAgentProxy *self)
+{
+  GDBusConnection *connection = gmp_bus_get_connection (self->bus);
+
+  if (self->ping_source != NULL)
+    g_source_destroy (self->ping_source);
+  g_clear_pointer (&self->ping_source, g_source_unref);
+  g_clear_signal_handler (&self->closed_handler, connection);
+  if (self->subscription != 0)
+    g_dbus_connection_signal_unsubscribe (connection, self->subscription);
+  self->subscription = 0;
+  if (self->leaving_subscription != 0)
+    g_dbus_connection_signal_unsubscribe (connection, self->leaving_subscription);
+  self->leaving_subscription = 0;
+  gmp_bus_close (self->bus);
+}
+
+/* The start of a worker. */
+
+typedef struct {
+  GmpRemoteProcess *process;
+  GmpBusStream *stream;
+  GmpOptions *options;
+  guint number;
+} Start;
+
+static void
+start_free (gpointer data)
+{
+  Start *start = data;
+
+  g_clear_object (&start->process);
+  if (start->stream != NULL)
+    gmp_message_stream_free (GMP_MESSAGE_STREAM (start->stream));
+  gmp_options_unref (start->options);
+  g_free (start);
+}
+
+static void
+remote_started_free (gpointer data)
+{
+  GmpRemoteStarted *started = data;
+
+  if (started->stream != NULL)
+    gmp_message_stream_free (started->stream);
+  gmp_worker_process_abandon (started->process);
+  g_free (started);
+}
+
+/* The agent has none. */
+static void
+forget_process (GmpAgentProxy *self,
+                guint          number)
+{
+  g_mutex_lock (&self->lock);
+  if (g_hash_table_remove (self->processes, GUINT_TO_POINTER (number)))
+    self->n_workers--;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+return_started (GTask    *task,
+                GVariant *answer)
+{
+  Start *start = g_task_get_task_data (task);
+  GmpRemoteStarted *started = g_new0 (GmpRemoteStarted, 1);
+  gboolean is_connected;
+  int pid;
+
+  g_variant_get (answer, "(ibb)", &pid, &started->is_warm, &is_connected);
+  gmp_remote_process_set_pid (start->process, pid);
+  started->process = gmp_worker_process_new_remote (
+    GMP_PROCESS (g_object_ref (start->process)), start->options,
+    gmp_remote_process_get_reader (start->process, GMP_OUTPUT_STDOUT),
+    gmp_remote_process_get_reader (start->process, GMP_OUTPUT_STDERR));
+  if (is_connected)
+    started->stream = GMP_MESSAGE_STREAM (g_steal_pointer (&start->stream));
+  g_task_return_pointer (task, started, remote_started_free);
+}
+
+/* An error keeps its domain and code; that of a call which has been lost is the loss. */
+static GError *
+read_error (GmpAgentProxy *self,
+            GError        *error)
+{
+  g_autofree char *message = NULL;
+  gboolean is_remote = g_dbus_error_is_remote_error (error);
+
+  g_dbus_error_strip_remote_error (error);
+  message = error->message;
+  error->message = is_remote ? g_strdup_printf ("on node %s: %s", self->name, message)
+                             : g_strdup_printf ("the node %s was lost: %s", self->name, message);
+  if (!is_remote)
+    {
+      error->domain = GMP_ERROR;
+      error->code = GMP_ERROR_NODE_LOST;
+    }
+  return error;
+}
+
+static void
+start_called_cb (GObject      *source,
+                 GAsyncResult *result,
+                 gpointer      user_data)
+{
+  g_autoptr (GTask) task = user_data;
+  GmpAgentProxy *self = g_task_get_source_object (task);
+  Start *start = g_task_get_task_data (task);
+  GError *error = NULL;
+  g_autoptr (GVariant) answer =
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+
+  if (answer != NULL)
+    {
+      return_started (task, answer);
+      return;
+    }
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      /* It may be there all the same. */
+      gmp_process_send_signal (GMP_PROCESS (start->process), SIGKILL);
+      g_task_return_error (task, error);
+      return;
+    }
+  forget_process (self, start->number);
+  g_task_return_error (task, read_error (self, error));
+}
+
+static GVariant *
+make_options (GmpProcessSpec *spec,
+              gboolean        as_ever)
+{
+  GVariantDict dict;
+  GmpOptions *options = spec->options;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "capture-output", "b", options->capture_output);
+  g_variant_dict_insert (&dict, "warm-start", "b", options->warm_start && !as_ever);
+  if (options->fresh_modules != NULL)
+    g_variant_dict_insert (&dict, "fresh-modules", "^as", options->fresh_modules);
+  return g_variant_dict_end (&dict);
+}
+
+/* Takes @spec over. A call of gmp_agent_proxy_reserve() is used up. */
+void
+gmp_agent_proxy_start_async (GmpAgentProxy      *self,
+                             GmpProcessSpec     *spec,
+                             gboolean            as_ever,
+                             GCancellable       *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer            user_data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  Start *start = g_new0 (Start, 1);
+  g_autofree char *path = NULL;
+  gboolean is_lost;
+
+  g_task_set_source_tag (task, gmp_agent_proxy_start_async);
+  g_task_set_priority (task, spec->options->priority);
+  g_task_set_check_cancellable (task, FALSE);
+  g_mutex_lock (&self->lock);
+  is_lost = self->is_lost;
+  start->number = ++self->last_number;
+  start->process = gmp_remote_process_new (self->bus, self->name, start->number);
+  if (!is_lost)
+    g_hash_table_insert (self->processes, GUINT_TO_POINTER (start->number),
+                         g_object_ref (start->process));
+  else
+    self->n_workers--;
+  g_mutex_unlock (&self->lock);
+  path = g_strdup_printf (WORKER_PATH "%u", start->number);
+  start->stream = gmp_bus_stream_new (self->bus, path);
+  start->options = gmp_options_ref (spec->options);
+  g_task_set_task_data (task, start, start_free);
+  g_dbus_connection_call (
+    gmp_bus_get_connection (self->bus), NULL, GMP_AGENT_PATH, GMP_AGENT_INFO->name, "Start",
+    g_variant_new ("(us^aay^aay^ayu@a{sv})", start->number, spec->runtime, spec->argv,
+                   spec->environment,
+                   spec->working_directory != NULL ? spec->working_directory : "",
+                   spec->inner_threads, make_options (spec, as_ever)),
+    G_VARIANT_TYPE ("(ibb)"), G_DBUS_CALL_FLAGS_NONE, G_MAXINT, cancellable, start_called_cb, task);
+  gmp_process_spec_free (spec);
+}
+
+/* To be freed with g_free(), when what is in it has been taken over. */
+GmpRemoteStarted *
+gmp_agent_proxy_start_finish (GmpAgentProxy *self G_GNUC_UNUSED,
+                              GAsyncResult  *result,
+                              GError       **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static void
+gmp_agent_proxy_finalize (GObject *object)
+{
+  GmpAgentProxy *self = GMP_AGENT_PROXY (object);
+
+  g_hash_table_unref (self->processes);
+  g_object_unref (self->bus);
+  g_free (self->name);
+  g_mutex_clear (&self->lock);
+  G_OBJECT_CLASS (gmp_agent_proxy_parent_class)->finalize (object);
+}
+
+static void
+gmp_agent_proxy_class_init (GmpAgentProxyClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = gmp_agent_proxy_finalize;
+}
+
+static void
+gmp_agent_proxy_init (GmpAgentProxy *self)
+{
+  g_mutex_init (&self->lock);
+  self->processes = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
+}
+
+/* In the thread of the bus. The agent at the other end of @bus has said who it is. */
+GmpAgentProxy *
+gmp_agent_proxy_new (GmpBus      *bus,
+                     guint        node,
+                     const char  *name,
+                     guint        slots,
+                     double       timeout,
+                     GmpAgentLost lost,
+                     gpointer     user_data)
+{
+  GmpAgentProxy *self = g_object_new (GMP_TYPE_AGENT_PROXY, NULL);
+  GDBusConnection *connection = gmp_bus_get_connection (bus);
+
+  self->bus = g_object_ref (bus);
+  self->node = node;
+  self->name = g_strdup (name);
+  self->slots = MAX (slots, 1);
+  self->timeout = timeout;
+  self->lost = lost;
+  self->user_data = user_data;
+  self->closed_handler = g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self);
+  self->subscription = g_dbus_connection_signal_subscribe (
+    connection, NULL, GMP_PROCESS_INFO->name, NULL, NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+    process_cb, self, NULL);
+  self->leaving_subscription = g_dbus_connection_signal_subscribe (
+    connection, NULL, GMP_AGENT_INFO->name, "Leaving", NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
+    leaving_cb, self, NULL);
+  self->ping_source = g_timeout_source_new ((guint) (timeout * 1000 / PINGS));
+  g_source_set_callback (self->ping_source, ping_cb, self, NULL);
+  g_source_attach (self->ping_source, g_main_context_get_thread_default ());
+  ping_cb (self);
+  return self;
+}

@@ -1,0 +1,26 @@
+/* gmp-cluster-private.h: the agents of this program, and which of them gets a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "cluster/gmp-agent-proxy-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GmpCluster GmpCluster;
+
+GmpCluster    *gmp_cluster_get            (void);
+void           gmp_cluster_reserve_async  (GmpCluster         *self,
+                                           int                 priority,
+                                           GCancellable       *cancellable,
+                                           GAsyncReadyCallback callback,
+                                           gpointer            user_data);
+GmpAgentProxy *gmp_cluster_choose         (GmpCluster         *self);
+GmpAgentProxy *gmp_cluster_reserve_finish (GmpCluster   *self,
+                                           GAsyncResult *result,
+                                           GError      **error);
+
+G_END_DECLS

@@ -1,0 +1,443 @@
+/* gmp-cluster.c: the agents of this program, and which of them gets a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "cluster/gmp-cluster-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
+#include "cluster/gmp-engine-private.h"
+#include "cluster/gmp-reception-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* After how many seconds without an agent people are told what is waited for. */
+#define PATIENCE 10
+
+/* How many milliseconds the first agent waits for the others, so that all get their share. */
+#define GATHERING 500
+
+/* How many seconds commands have to end when the program does. */
+#define END_LIMIT 3
+
+/* There is one as long as the program runs, from the first worker on. Everything but the lists of
+ * agents and of those who wait for one happens in the thread of gmp_bus_get_context(). */
+struct _GmpCluster
+{
+  guint generation; /* of this process, by gmp_fork_get_generation() */
+
+  GmpReception *reception;
+  guint n_commands; /* that run; under the lock, as what follows */
+  guint n_expected; /* agents that have not come */
+  GSource *patience;  /* (nullable): until the first has */
+  GSource *gathering; /* (nullable): the first has, and others are about to */
+
+  GMutex lock;
+  GCond cond; /* n_commands is 0 */
+  gboolean has_begun;
+  GPtrArray *agents;
+  gboolean is_gathered;
+  GQueue waiting; /* of GTask */
+  guint next;     /* of agents that have equally much to do, who comes first */
+};
+
+G_LOCK_DEFINE_STATIC (default_cluster);
+static GmpCluster *default_cluster;
+
+/* It is the parent's. */
+static void
+forget (void)
+{
+  memset (&G_LOCK_NAME (default_cluster), 0, sizeof G_LOCK_NAME (default_cluster));
+  default_cluster = NULL;
+}
+
+GMP_FORK_FORGETS (forget)
+
+static gboolean
+is_busier (GmpAgentProxy *a,
+           GmpAgentProxy *b)
+{
+  guint64 load_a = gmp_agent_proxy_get_n_workers (a) + 1;
+  guint64 load_b = gmp_agent_proxy_get_n_workers (b) + 1;
+
+  return load_a * gmp_agent_proxy_get_slots (b) > load_b * gmp_agent_proxy_get_slots (a);
+}
+
+/* The one with most to spare, in turn where there are several. */
+static GmpAgentProxy *
+choose_locked (GmpCluster *self)
+{
+  GmpAgentProxy *best = NULL;
+
+  for (guint i = 0; i < self->agents->len; i++)
+    {
+      GmpAgentProxy *agent = self->agents->pdata[(self->next + i) % self->agents->len];
+
+      if (best == NULL || is_busier (best, agent))
+        best = agent;
+    }
+  self->next++;
+  gmp_agent_proxy_reserve (best);
+  return g_object_ref (best);
+}
+
+static void
+release (gpointer agent)
+{
+  gmp_agent_proxy_release (agent);
+  g_object_unref (agent);
+}
+
+/* Those who wait get an agent, or @error (nullable). */
+static void
+serve_waiting (GmpCluster   *self,
+               const GError *error)
+{
+  GQueue served = G_QUEUE_INIT;
+  GTask *task;
+
+  g_mutex_lock (&self->lock);
+  if (self->is_gathered || error != NULL)
+    {
+      served = self->waiting;
+      g_queue_init (&self->waiting);
+    }
+  g_mutex_unlock (&self->lock);
+  while ((task = g_queue_pop_head (&served)) != NULL)
+    {
+      GmpAgentProxy *agent = NULL;
+
+      g_mutex_lock (&self->lock);
+      if (self->agents->len > 0)
+        agent = choose_locked (self);
+      g_mutex_unlock (&self->lock);
+      if (agent != NULL)
+        g_task_return_pointer (task, agent, release);
+      else
+        g_task_return_error (task, g_error_copy (error));
+      g_object_unref (task);
+    }
+}
+
+static void
+clear_source (GSource **source)
+{
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
+}
+
+/* Takes @source over. */
+static GSource *
+attach (GSource    *source,
+        GSourceFunc callback,
+        GmpCluster *self)
+{
+  g_source_set_callback (source, callback, self, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  return source;
+}
+
+/* No agent is there, and none will come: another worker begins anew. */
+static void
+give_up (GmpCluster   *self,
+         const GError *error)
+{
+  clear_source (&self->patience);
+  clear_source (&self->gathering);
+  g_mutex_lock (&self->lock);
+  self->has_begun = FALSE;
+  self->is_gathered = FALSE;
+  g_mutex_unlock (&self->lock);
+  serve_waiting (self, error);
+}
+
+static gboolean
+has_none (GmpCluster *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->agents->len == 0 && self->n_expected == 0;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+static void
+lost_cb (GmpAgentProxy *agent,
+         gpointer       user_data)
+{
+  GmpCluster *self = user_data;
+  g_autoptr (GError) error = g_error_new (GMP_ERROR, GMP_ERROR_NODE_LOST,
+                                          "no node is left: %s was the last",
+                                          gmp_agent_proxy_get_name (agent));
+
+  g_mutex_lock (&self->lock);
+  g_ptr_array_remove (self->agents, agent);
+  g_mutex_unlock (&self->lock);
+  if (has_none (self))
+    give_up (self, error);
+}
+
+static gboolean
+gathered_cb (gpointer user_data)
+{
+  GmpCluster *self = user_data;
+
+  clear_source (&self->gathering);
+  g_mutex_lock (&self->lock);
+  self->is_gathered = self->agents->len > 0;
+  g_mutex_unlock (&self->lock);
+  serve_waiting (self, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+/* An agent has proved that it is one. */
+static void
+arrived_cb (GmpBus             *bus,
+            const GmpAgentHello *hello,
+            gpointer            user_data)
+{
+  GmpCluster *self = user_data;
+  GmpAgentProxy *agent = gmp_agent_proxy_new (bus, hello->node, hello->name, hello->slots,
+                                              gmp_reception_get_timeout (self->reception),
+                                              lost_cb, self);
+  gboolean is_complete;
+
+  gmp_debug ("node %u is %s, with %u slots", hello->node, hello->name, hello->slots);
+  clear_source (&self->patience);
+  g_mutex_lock (&self->lock);
+  self->n_expected--;
+  g_ptr_array_add (self->agents, agent);
+  is_complete = self->n_expected == 0;
+  g_mutex_unlock (&self->lock);
+  if (is_complete)
+    gathered_cb (self);
+  else if (self->gathering == NULL && !self->is_gathered)
+    self->gathering = attach (g_timeout_source_new (GATHERING), gathered_cb, self);
+}
+
+/* A command has ended, before @n_missing of its agents have come. */
+static void
+ended_cb (const char *description,
+          guint       n_missing,
+          gpointer    user_data)
+{
+  GmpCluster *self = user_data;
+  g_autoptr (GError) error = g_error_new (GMP_ERROR, GMP_ERROR_LAUNCH, "there is no node: %s",
+                                          description);
+
+  g_mutex_lock (&self->lock);
+  self->n_commands--;
+  self->n_expected -= n_missing;
+  if (self->n_commands == 0)
+    g_cond_broadcast (&self->cond);
+  g_mutex_unlock (&self->lock);
+  if (n_missing == 0)
+    return;
+  if (has_none (self))
+    give_up (self, error);
+  else
+    g_message ("There are fewer nodes for workers: %s", description);
+}
+
+static gboolean
+patience_cb (gpointer user_data)
+{
+  GmpCluster *self = user_data;
+
+  g_message ("Waiting for nodes: none of %u has answered within %d seconds", self->n_expected,
+             PATIENCE);
+  clear_source (&self->patience);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+opened_cb (GPtrArray    *commands,
+           const GError *error,
+           gpointer      user_data)
+{
+  GmpCluster *self = user_data;
+  guint n_agents = 0;
+
+  if (error != NULL)
+    {
+      give_up (self, error);
+      return;
+    }
+  for (guint i = 0; i < commands->len; i++)
+    n_agents += ((GmpEngineCommand *) commands->pdata[i])->n_agents;
+  g_mutex_lock (&self->lock);
+  self->n_commands += commands->len;
+  self->n_expected += n_agents;
+  g_mutex_unlock (&self->lock);
+  self->patience = attach (g_timeout_source_new_seconds (PATIENCE), patience_cb, self);
+  gmp_reception_invite (self->reception, commands);
+}
+
+static gboolean
+begin_cb (gpointer user_data)
+{
+  GmpCluster *self = user_data;
+
+  if (self->reception == NULL)
+    self->reception = gmp_reception_new (opened_cb, arrived_cb, ended_cb, self);
+  gmp_reception_open (self->reception);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
+              gpointer      user_data)
+{
+  GTask *task = user_data;
+  GmpCluster *self = g_task_get_task_data (task);
+  gboolean waits;
+
+  g_mutex_lock (&self->lock);
+  waits = g_queue_remove (&self->waiting, task);
+  g_mutex_unlock (&self->lock);
+  if (waits)
+    {
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                               "Waiting for a node was cancelled");
+      g_object_unref (task);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+static void
+watch_cancellable (GTask *task)
+{
+  g_autoptr (GSource) source = NULL;
+
+  if (g_task_get_cancellable (task) == NULL)
+    return;
+  source = g_cancellable_source_new (g_task_get_cancellable (task));
+  g_source_set_callback (source, G_SOURCE_FUNC (cancelled_cb), g_object_ref (task),
+                         g_object_unref);
+  g_source_attach (source, g_main_context_get_thread_default ());
+  g_object_set_data_full (G_OBJECT (task), "source", g_source_ref (source),
+                          (GDestroyNotify) g_source_unref);
+}
+
+/* Finishes with a node for a worker, when there is one: one call of gmp_agent_proxy_start_async(),
+ * or of gmp_agent_proxy_release(), has to follow. */
+void
+gmp_cluster_reserve_async (GmpCluster         *self,
+                           int                 priority,
+                           GCancellable       *cancellable,
+                           GAsyncReadyCallback callback,
+                           gpointer            user_data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
+  GmpAgentProxy *agent = NULL;
+  gboolean begins = FALSE;
+
+  g_task_set_source_tag (task, gmp_cluster_reserve_async);
+  g_task_set_priority (task, priority);
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_set_task_data (task, self, NULL);
+  g_mutex_lock (&self->lock);
+  if (self->is_gathered && self->agents->len > 0)
+    {
+      agent = choose_locked (self);
+    }
+  else
+    {
+      g_queue_push_tail (&self->waiting, g_object_ref (task));
+      begins = !self->has_begun;
+      self->has_begun = TRUE;
+    }
+  g_mutex_unlock (&self->lock);
+  if (agent != NULL)
+    g_task_return_pointer (task, agent, release);
+  else
+    watch_cancellable (task);
+  if (begins)
+    g_main_context_invoke (gmp_bus_get_context (), begin_cb, self);
+}
+
+GmpAgentProxy *
+gmp_cluster_reserve_finish (GmpCluster   *self G_GNUC_UNUSED,
+                            GAsyncResult *result,
+                            GError      **error)
+{
+  GSource *source = g_object_get_data (G_OBJECT (result), "source");
+
+  if (source != NULL)
+    g_source_destroy (source);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/* A node that is there now, without a worker reserved; %NULL where there is none. */
+GmpAgentProxy *
+gmp_cluster_choose (GmpCluster *self)
+{
+  GmpAgentProxy *agent = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (self->is_gathered && self->agents->len > 0)
+    agent = choose_locked (self);
+  g_mutex_unlock (&self->lock);
+  if (agent != NULL)
+    gmp_agent_proxy_release (agent);
+  return agent;
+}
+
+/* %NULL where workers run on this machine, which costs no more than the look at a variable. */
+GmpCluster *
+gmp_cluster_get (void)
+{
+  GmpCluster *self;
+
+  if (!gmp_engine_is_wanted ())
+    return NULL;
+  G_LOCK (default_cluster);
+  if (default_cluster == NULL)
+    {
+      default_cluster = g_new0 (GmpCluster, 1);
+      default_cluster->generation = gmp_fork_get_generation ();
+      g_mutex_init (&default_cluster->lock);
+      g_cond_init (&default_cluster->cond);
+      default_cluster->agents = g_ptr_array_new_with_free_func (g_object_unref);
+    }
+  self = default_cluster;
+  G_UNLOCK (default_cluster);
+  return self;
+}
+
+static gboolean
+close_cb (gpointer user_data)
+{
+  GmpCluster *self = user_data;
+
+  for (guint i = 0; i < self->agents->len; i++)
+    gmp_agent_proxy_close (self->agents->pdata[i]);
+  gmp_reception_close (self->reception, FALSE);
+  return G_SOURCE_REMOVE;
+}
+
+/* A program that ends leaves no agent behind, and no command that has started one. */
+__attribute__ ((destructor)) static void
+end_agents (void)
+{
+  GmpCluster *self = default_cluster;
+  gint64 end = g_get_monotonic_time () + END_LIMIT * G_TIME_SPAN_SECOND;
+
+  if (self == NULL || self->reception == NULL ||
+      self->generation != gmp_fork_get_generation ())
+    return;
+  g_main_context_invoke (gmp_bus_get_context (), close_cb, self);
+  g_mutex_lock (&self->lock);
+  while (self->n_commands > 0 && g_cond_wait_until (&self->cond, &self->lock, end))
+    ;
+  if (self->n_commands > 0)
+    gmp_reception_close (self->reception, TRUE);
+  g_mutex_unlock (&self->lock);
+}

@@ -1,0 +1,26 @@
+/* gmp-engine-private.h: what starts agents on other machines
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* A command that runs one agent or more. */
+typedef struct {
+  char **argv;
+  char  *name;     /* for messages: the node's, or what the command starts */
+  int    node;     /* the agent's number; -1: agents know theirs */
+  guint  n_agents; /* that it runs */
+} GmpEngineCommand;
+
+gboolean   gmp_engine_is_wanted    (void);
+guint      gmp_engine_count_slots  (void);
+GPtrArray *gmp_engine_get_commands (const char *agent,
+                                    GError    **error);
+
+G_END_DECLS

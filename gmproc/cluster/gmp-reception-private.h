@@ -1,0 +1,49 @@
+/* gmp-reception-private.h: invites agents, and lets in those that were invited
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "peer/gmp-bus-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _GmpReception GmpReception;
+
+/* What an agent says of itself. */
+typedef struct {
+  const char *name;
+  guint       node;
+  guint       slots;
+} GmpAgentHello;
+
+/* The port is open, and these are the commands that start agents; or it is not, by @error. */
+typedef void (*GmpReceptionOpened)  (GPtrArray           *commands,
+                                     const GError        *error,
+                                     gpointer             user_data);
+
+/* An agent is there. */
+typedef void (*GmpReceptionArrived) (GmpBus              *bus,
+                                     const GmpAgentHello *hello,
+                                     gpointer             user_data);
+
+/* A command has ended, of whose agents @n_missing have not come, and will not. */
+typedef void (*GmpReceptionEnded)   (const char          *description,
+                                     guint                n_missing,
+                                     gpointer             user_data);
+
+/* All of it in the thread of gmp_bus_get_context(). */
+GmpReception *gmp_reception_new         (GmpReceptionOpened  opened,
+                                         GmpReceptionArrived arrived,
+                                         GmpReceptionEnded   ended,
+                                         gpointer            user_data);
+double        gmp_reception_get_timeout (GmpReception       *self);
+void          gmp_reception_open        (GmpReception       *self);
+void          gmp_reception_invite      (GmpReception       *self,
+                                         GPtrArray          *commands);
+void          gmp_reception_close       (GmpReception       *self,
+                                         gboolean            by_force);
+
+G_END_DECLS

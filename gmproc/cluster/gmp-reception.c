@@ -1,0 +1,511 @@
+/* gmp-reception.c: invites agents, and lets in those that were invited
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "cluster/gmp-reception-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-version.h"
+#include "cluster/gmp-addresses-private.h"
+#include "cluster/gmp-engine-private.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The agent's program. */
+#define AGENT_VARIABLE "GMPROC_AGENT"
+#define AGENT_PROGRAM  GMP_LIBEXECDIR "/gmproc-agent"
+
+/* In seconds: how long an agent may be silent. */
+#define TIMEOUT_VARIABLE "GMPROC_NODE_TIMEOUT"
+#define TIMEOUT          15
+
+/* How many seconds a stranger has to prove that it is an agent, and how many may try at a time. */
+#define PROOF_LIMIT 10
+#define MAX_STRANGERS 256
+
+/* In bytes. */
+#define TOKEN_SIZE 32
+
+/* A command that was started. */
+typedef struct {
+  GmpReception *owner;
+  GPtrArray *commands;       /* what the next is of */
+  GmpEngineCommand *command;
+  char *token;
+  GSubprocess *process; /* (nullable): it has ended */
+  gboolean *has_come;   /* of its agents, by number */
+  guint n_missing;
+} Invitation;
+
+struct _GmpReception
+{
+  GmpReceptionOpened opened;
+  GmpReceptionArrived arrived;
+  GmpReceptionEnded ended;
+  gpointer user_data;
+
+  GTlsCertificate *certificate; /* made for this program's run, with its key */
+  GSocketService *service;
+  guint16 port;
+  guint n_strangers;
+  GPtrArray *commands;    /* (nullable) */
+  GPtrArray *invitations; /* of Invitation */
+};
+
+static const char *
+get_agent (void)
+{
+  const char *agent = gmp_environment_get (AGENT_VARIABLE);
+
+  return agent != NULL ? agent : AGENT_PROGRAM;
+}
+
+double
+gmp_reception_get_timeout (GmpReception *self G_GNUC_UNUSED)
+{
+  const char *text = gmp_environment_get (TIMEOUT_VARIABLE);
+  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : TIMEOUT;
+
+  return seconds > 0 ? CLAMP (seconds, 0.1, 1e6) : TIMEOUT;
+}
+
+/* Strangers. */
+
+typedef struct {
+  GmpReception *owner;
+  GSocketConnection *socket;
+  GIOStream *tls;
+  GmpBus *bus;
+  GCancellable *cancellable;
+  GSource *limit;
+} Stranger;
+
+static void
+stranger_free (Stranger *stranger)
+{
+  stranger->owner->n_strangers--;
+  g_source_destroy (stranger->limit);
+  g_source_unref (stranger->limit);
+  g_clear_object (&stranger->bus);
+  g_clear_object (&stranger->tls);
+  g_object_unref (stranger->socket);
+  g_object_unref (stranger->cancellable);
+  g_free (stranger);
+}
+
+/* A client that was refused waits for ever unless its socket is closed. Takes @error over. */
+static void
+refuse (Stranger *stranger,
+        GError   *error)
+{
+  gmp_debug ("a connection is refused: %s", error->message);
+  g_error_free (error);
+  if (stranger->bus != NULL)
+    gmp_bus_close (stranger->bus);
+  g_socket_shutdown (g_socket_connection_get_socket (stranger->socket), TRUE, TRUE, NULL);
+  stranger_free (stranger);
+}
+
+static gboolean
+limit_cb (gpointer stranger)
+{
+  g_cancellable_cancel (((Stranger *) stranger)->cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+/* In constant time. */
+static gboolean
+is_same (const char *a,
+         const char *b)
+{
+  gsize n = strlen (a);
+  guchar difference = 0;
+
+  if (strlen (b) != n)
+    return FALSE;
+  for (gsize i = 0; i < n; i++)
+    difference |= (guchar) (a[i] ^ b[i]);
+  return difference == 0;
+}
+
+/* Each agent comes once. */
+static gboolean
+take_place (GmpReception *self,
+            const char   *token,
+            guint         node,
+            guint        *number)
+{
+  for (guint i = 0; i < self->invitations->len; i++)
+    {
+      Invitation *invitation = self->invitations->pdata[i];
+      gboolean is_single = invitation->command->node != -1;
+      guint place = is_single ? 0 : node;
+
+      if (!is_same (invitation->token, token) || place >= invitation->command->n_agents ||
+          invitation->has_come[place] || (is_single && (int) node != invitation->command->node))
+        continue;
+      invitation->has_come[place] = TRUE;
+      invitation->n_missing--;
+      *number = node;
+      return TRUE;
+    }
+  return FALSE;
+}
+
+static void
+hello_cb (GObject      *source,
+          GAsyncResult *result,
+          gpointer      user_data)
+{
+  Stranger *stranger = user_data;
+  GmpReception *self = stranger->owner;
+  GError *error = NULL;
+  g_autoptr (GVariant) answer =
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  GmpAgentHello hello = { 0 };
+  const char *token;
+  const char *version;
+
+  if (answer == NULL)
+    {
+      refuse (stranger, error);
+      return;
+    }
+  g_variant_get (answer, "(&s&su&su)", &token, &version, &hello.node, &hello.name, &hello.slots);
+  if (!take_place (self, token, hello.node, &hello.node))
+    {
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
+      return;
+    }
+  if (!g_str_equal (version, gmp_get_version_string ()))
+    g_warning ("Node %s has gmproc %s, and this program %s: workers may fail there", hello.name,
+               version, gmp_get_version_string ());
+  self->arrived (stranger->bus, &hello, self->user_data);
+  stranger_free (stranger);
+}
+
+static void
+bus_opened_cb (GObject      *source G_GNUC_UNUSED,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  Stranger *stranger = user_data;
+  GError *error = NULL;
+
+  stranger->bus = gmp_bus_open_finish (result, &error);
+  if (stranger->bus == NULL)
+    {
+      refuse (stranger, error);
+      return;
+    }
+  g_dbus_connection_start_message_processing (gmp_bus_get_connection (stranger->bus));
+  g_dbus_connection_call (gmp_bus_get_connection (stranger->bus), NULL, GMP_AGENT_PATH,
+                          GMP_AGENT_INFO->name, "Hello", NULL, G_VARIANT_TYPE ("(ssusu)"),
+                          G_DBUS_CALL_FLAGS_NONE, G_MAXINT, stranger->cancellable, hello_cb,
+                          stranger);
+}
+
+static void
+handshaken_cb (GObject      *source,
+               GAsyncResult *result,
+               gpointer      user_data)
+{
+  Stranger *stranger = user_data;
+  GError *error = NULL;
+
+  if (!g_tls_connection_handshake_finish (G_TLS_CONNECTION (source), result, &error))
+    {
+      refuse (stranger, error);
+      return;
+    }
+  /* The certificate is the application's proof, the token will be the agent's. */
+  gmp_bus_open_async (stranger->tls, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS,
+                      stranger->cancellable, bus_opened_cb, stranger);
+}
+
+static gboolean
+incoming_cb (GSocketService    *service G_GNUC_UNUSED,
+             GSocketConnection *socket,
+             GObject           *source G_GNUC_UNUSED,
+             gpointer           user_data)
+{
+  GmpReception *self = user_data;
+  Stranger *stranger;
+  GIOStream *tls = self->n_strangers < MAX_STRANGERS
+                   ? g_tls_server_connection_new (G_IO_STREAM (socket), self->certificate, NULL)
+                   : NULL;
+
+  if (tls == NULL)
+    return TRUE;
+  self->n_strangers++;
+  g_socket_set_option (g_socket_connection_get_socket (socket), 6 /* IPPROTO_TCP */,
+                       1 /* TCP_NODELAY */, 1, NULL);
+  stranger = g_new0 (Stranger, 1);
+  stranger->owner = self;
+  stranger->socket = g_object_ref (socket);
+  stranger->tls = tls;
+  stranger->cancellable = g_cancellable_new ();
+  stranger->limit = g_timeout_source_new_seconds (PROOF_LIMIT);
+  g_source_set_callback (stranger->limit, limit_cb, stranger, NULL);
+  g_source_attach (stranger->limit, g_main_context_get_thread_default ());
+  g_tls_connection_handshake_async (G_TLS_CONNECTION (tls), G_PRIORITY_DEFAULT,
+                                    stranger->cancellable, handshaken_cb, stranger);
+  return TRUE;
+}
+
+/* Invitations. */
+
+static char *
+make_token (void)
+{
+  guint8 bytes[TOKEN_SIZE];
+  GString *text = g_string_new (NULL);
+
+  if (getrandom (bytes, sizeof bytes, 0) != sizeof bytes)
+    g_error ("There are no random numbers");
+  for (gsize i = 0; i < sizeof bytes; i++)
+    g_string_append_printf (text, "%02x", bytes[i]);
+  return g_string_free (text, FALSE);
+}
+
+/* One line, which the agent reads from its standard input. */
+static char *
+make_letter (GmpReception     *self,
+             GmpEngineCommand *command,
+             const char       *token)
+{
+  g_auto (GStrv) addresses = gmp_addresses_list ();
+  g_autofree char *certificate = NULL;
+  g_autoptr (GVariant) letter = NULL;
+  g_autofree char *text = NULL;
+  GVariantDict dict;
+
+  /* Without its key. */
+  g_object_get (self->certificate, "certificate-pem", &certificate, NULL);
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "certificate", "s", certificate);
+  g_variant_dict_insert (&dict, "token", "s", token);
+  g_variant_dict_insert (&dict, "node", "i", command->node);
+  g_variant_dict_insert (&dict, "name", "s", command->node != -1 ? command->name : "");
+  g_variant_dict_insert (&dict, "port", "q", self->port);
+  g_variant_dict_insert (&dict, "addresses", "^as", addresses);
+  g_variant_dict_insert (&dict, "timeout", "d", gmp_reception_get_timeout (self));
+  letter = g_variant_ref_sink (g_variant_dict_end (&dict));
+  text = g_variant_print (letter, TRUE);
+  return g_strconcat (text, "\n", NULL);
+}
+
+static char *
+describe_end (Invitation *invitation)
+{
+  GmpEngineCommand *command = invitation->command;
+  GSubprocess *process = invitation->process;
+
+  if (process == NULL)
+    return g_strdup_printf ("the command for %s (%s) could not be started", command->name,
+                            command->argv[0]);
+  if (g_subprocess_get_if_signaled (process))
+    return g_strdup_printf ("the command for %s (%s) was killed by signal %d", command->name,
+                            command->argv[0], g_subprocess_get_term_sig (process));
+  return g_strdup_printf ("the command for %s (%s) exited with status %d", command->name,
+                          command->argv[0], g_subprocess_get_exit_status (process));
+}
+
+static void
+end_invitation (Invitation *invitation)
+{
+  GmpReception *self = invitation->owner;
+  g_autofree char *description = describe_end (invitation);
+
+  gmp_debug ("%s", description);
+  self->ended (description, invitation->n_missing, self->user_data);
+  g_clear_object (&invitation->process);
+  g_ptr_array_remove (self->invitations, invitation);
+}
+
+static void
+waited_cb (GObject      *source G_GNUC_UNUSED,
+           GAsyncResult *result G_GNUC_UNUSED,
+           gpointer      user_data)
+{
+  end_invitation (user_data);
+}
+
+/* Ctrl-C is the application's business. The thread that starts this one hears no signals. */
+static void
+begin_session_cb (gpointer unused G_GNUC_UNUSED)
+{
+  sigset_t nothing;
+
+  sigemptyset (&nothing);
+  sigprocmask (SIG_SETMASK, &nothing, NULL);
+  setsid ();
+}
+
+static void
+invite (GmpReception     *self,
+        GmpEngineCommand *command)
+{
+  g_autoptr (GSubprocessLauncher) launcher =
+      g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDIN_PIPE);
+  Invitation *invitation = g_new0 (Invitation, 1);
+  g_autofree char *letter = NULL;
+  g_autoptr (GError) error = NULL;
+
+  invitation->owner = self;
+  invitation->commands = g_ptr_array_ref (self->commands);
+  invitation->command = command;
+  invitation->token = make_token ();
+  invitation->has_come = g_new0 (gboolean, command->n_agents);
+  invitation->n_missing = command->n_agents;
+  g_ptr_array_add (self->invitations, invitation);
+  letter = make_letter (self, command, invitation->token);
+  g_subprocess_launcher_set_child_setup (launcher, begin_session_cb, NULL, NULL);
+  invitation->process = g_subprocess_launcher_spawnv (
+    launcher, (const char * const *) command->argv, &error);
+  if (invitation->process == NULL)
+    {
+      gmp_debug ("%s", error->message);
+      end_invitation (invitation);
+      return;
+    }
+  g_output_stream_write_all (g_subprocess_get_stdin_pipe (invitation->process), letter,
+                             strlen (letter), NULL, NULL, NULL);
+  g_subprocess_wait_async (invitation->process, NULL, waited_cb, invitation);
+}
+
+void
+gmp_reception_invite (GmpReception *self,
+                      GPtrArray    *commands)
+{
+  for (guint i = 0; i < commands->len; i++)
+    invite (self, commands->pdata[i]);
+}
+
+/* The port. */
+
+static gboolean
+listen_to_port (GmpReception *self,
+                const char   *pem,
+                GError      **error)
+{
+  self->certificate = g_tls_certificate_new_from_pem (pem, -1, error);
+  if (self->certificate == NULL)
+    {
+      g_prefix_error (error, "TLS cannot be had (is glib-networking installed?): ");
+      return FALSE;
+    }
+  self->service = g_socket_service_new ();
+  self->port = g_socket_listener_add_any_inet_port (G_SOCKET_LISTENER (self->service), NULL, error);
+  g_signal_connect (self->service, "incoming", G_CALLBACK (incoming_cb), self);
+  return self->port != 0;
+}
+
+/* Takes @error over. */
+static void
+tell_opened (GmpReception *self,
+             GError       *error)
+{
+  GError *wrapped = error == NULL || error->domain == GMP_ERROR
+                    ? error : g_error_new (GMP_ERROR, GMP_ERROR_LAUNCH,
+                                           "agents cannot be started: %s", error->message);
+
+  self->opened (self->commands, wrapped, self->user_data);
+  if (wrapped != error)
+    g_error_free (wrapped);
+  g_clear_error (&error);
+}
+
+static void
+certificate_cb (GObject      *source,
+                GAsyncResult *result,
+                gpointer      user_data)
+{
+  GmpReception *self = user_data;
+  GSubprocess *process = G_SUBPROCESS (source);
+  g_autofree char *pem = NULL;
+  GError *error = NULL;
+
+  if (g_subprocess_communicate_utf8_finish (process, result, &pem, NULL, &error) &&
+      g_subprocess_get_successful (process))
+    listen_to_port (self, pem, &error);
+  else if (error == NULL)
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "'%s' could not make a certificate",
+                 get_agent ());
+  tell_opened (self, error);
+}
+
+/* The agent's program makes the certificate, so that this one need not load what that takes. */
+void
+gmp_reception_open (GmpReception *self)
+{
+  g_autoptr (GSubprocess) process = NULL;
+  GError *error = NULL;
+
+  g_clear_pointer (&self->commands, g_ptr_array_unref);
+  self->commands = gmp_engine_get_commands (get_agent (), &error);
+  if (self->commands == NULL || self->certificate != NULL)
+    {
+      tell_opened (self, error);
+      return;
+    }
+  process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, get_agent (),
+                              "--certificate", NULL);
+  if (process == NULL)
+    tell_opened (self, error);
+  else
+    g_subprocess_communicate_utf8_async (process, NULL, NULL, certificate_cb, self);
+}
+
+/* Agents end by themselves when they are let go, and the commands with them. Those that still wait
+ * for something are told to, or, with @by_force, all that are left are killed. */
+void
+gmp_reception_close (GmpReception *self,
+                     gboolean      by_force)
+{
+  if (self->service != NULL)
+    g_socket_service_stop (self->service);
+  for (guint i = 0; i < self->invitations->len; i++)
+    {
+      Invitation *invitation = self->invitations->pdata[i];
+
+      if (invitation->process != NULL && (by_force || invitation->n_missing > 0))
+        g_subprocess_send_signal (invitation->process, by_force ? SIGKILL : SIGTERM);
+    }
+}
+
+static void
+invitation_free (gpointer data)
+{
+  Invitation *invitation = data;
+
+  g_ptr_array_unref (invitation->commands);
+  g_free (invitation->token);
+  g_free (invitation->has_come);
+  g_free (invitation);
+}
+
+GmpReception *
+gmp_reception_new (GmpReceptionOpened  opened,
+                   GmpReceptionArrived arrived,
+                   GmpReceptionEnded   ended,
+                   gpointer            user_data)
+{
+  GmpReception *self = g_new0 (GmpReception, 1);
+
+  self->opened = opened;
+  self->arrived = arrived;
+  self->ended = ended;
+  self->user_data = user_data;
+  self->invitations = g_ptr_array_new_with_free_func (invitation_free);
+  return self;
+}

@@ -1,0 +1,192 @@
+# slurm.py: programs with their workers on the nodes of a Slurm cluster
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Usage: slurm.py SOURCE_ROOT BUILD_ROOT [CASE...]
+
+Starts a cluster of simulated nodes by the script slurm-fixture, runs the guide's programs on it
+unchanged, loses and freezes nodes, and kills the application. Prints what was told, how soon, and
+what was left. Exits with 77 where Slurm is not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable
+
+HERE = Path(__file__).parent
+SOURCE, BUILD = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+FIXTURE = str(HERE / 'slurm-fixture')
+NODES = 3
+TIMEOUT = 2  # seconds after which a silent node counts as lost
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / 'cluster'
+        self.environment = os.environ | {
+            'GMPROC_LAUNCHER': 'slurm', 'GMPROC_NODE_TIMEOUT': str(TIMEOUT),
+            'SLURM_CONF': str(self.folder / 'slurm.conf')}
+
+    def tell(self, command: str, *words: object) -> str:
+        return subprocess.run([FIXTURE, command, str(self.folder), *map(str, words)], check=True,
+                              text=True, stdout=subprocess.PIPE).stdout
+
+    def start(self, *program: str) -> subprocess.Popen[str]:
+        """The program in an allocation that stays when a node is lost."""
+        return subprocess.Popen(['salloc', '--quiet', f'-N{NODES}', '--no-kill', *program],
+                                env=self.environment, text=True, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+
+    def run(self, *program: str) -> str:
+        out, err = self.start(*program).communicate(timeout=60)
+        return out if out else err
+
+    def names(self, node: str) -> list[str]:
+        """The programs that run on a node."""
+        names = []
+        for pid in self.tell('pids', node).split():
+            try:
+                status = Path(f'/proc/{pid}/status').read_text().splitlines()
+            except OSError:
+                continue
+            # The first process of a simulated node waits for no orphans.
+            if not any(line.startswith('State:\tZ') for line in status):
+                names.append(status[0].split()[1])
+        return names
+
+    def await_empty(self, node: str, limit: float = 10) -> float:
+        """Until nothing of a program's is left there."""
+        begun = time.monotonic()
+        while any(name.startswith(('gmproc', 'python')) for name in self.names(node)):
+            if time.monotonic() > begun + limit:
+                raise AssertionError(f'left on {node}: {self.names(node)}')
+            time.sleep(0.05)
+        return time.monotonic() - begun
+
+
+def run_here(*program: str) -> str:
+    return subprocess.run(program, check=True, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
+
+
+def is_same(cluster: Cluster, *program: str) -> None:
+    here, there = run_here(*program), cluster.run(*program)
+    assert sorted(here.splitlines()) == sorted(there.splitlines()), f'{there!r} is not {here!r}'
+
+
+def guide(cluster: Cluster) -> None:
+    """The guide's two programs print what they do on one machine."""
+    is_same(cluster, str(BUILD / 'examples' / 'workers'))
+    is_same(cluster, str(BUILD / 'examples' / 'client-server'))
+
+
+def python(cluster: Cluster) -> None:
+    """So do those in Python."""
+    folder = SOURCE / 'examples' / 'python'
+    for program in ([sys.executable, str(folder / 'workers.py')],
+                    [sys.executable, str(folder / 'client_server.py')]):
+        begun = time.monotonic()
+        is_same(cluster, *program)
+        print(f'  {Path(program[-1]).name}, here and there: {time.monotonic() - begun:.1f} s')
+
+
+def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
+    """Which worker waits on which node."""
+    assert program.stdout is not None
+    places = {}
+    while len(places) < n:
+        line = program.stdout.readline()
+        assert line, 'it has ended: ' + (program.stderr.read() if program.stderr else '')
+        word, id, *rest = line.split(maxsplit=2)
+        if word == 'worker':
+            places[id] = rest[0].strip()
+    return places
+
+
+def begin_waiting(cluster: Cluster, n: int, seconds: float,
+                  *options: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    program = cluster.start(sys.executable, str(HERE / 'patience.py'), str(n), str(seconds),
+                            *options)
+    return program, read_places(program, n)
+
+
+def lose(cluster: Cluster) -> None:
+    """A node loses its power: its workers fail, the others go on; restarts go elsewhere."""
+    program, places = begin_waiting(cluster, 6, 4, '1')
+    assert sorted(set(places.values())) == ['n1', 'n2', 'n3'], places
+    begun = time.monotonic()
+    cluster.tell('lose', 'n3')
+    again = read_places(program, 2)
+    print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
+    assert set(again) == {id for id, node in places.items() if node == 'n3'}, again
+    assert 'n3' not in again.values(), again
+    out, _ = program.communicate(timeout=60)
+    assert 'results 6' in out, out
+    cluster.tell('revive', 'n3')
+
+
+def freeze(cluster: Cluster) -> None:
+    """A node stops: it counts as lost in time, and ends its workers when it comes back."""
+    program, places = begin_waiting(cluster, 3, 5)
+    begun = time.monotonic()
+    cluster.tell('freeze', 'n2')
+    out, _ = program.communicate(timeout=60)
+    failed = [line for line in out.splitlines() if line.startswith('failed')]
+    print(f'  told after {time.monotonic() - begun:.2f} s: {failed}')
+    assert [line.split()[1] for line in failed] == [id for id, node in places.items()
+                                                    if node == 'n2'], out
+    assert 'the node n2 was lost' in failed[0], failed
+    assert 'results 2' in out, out
+    cluster.tell('thaw', 'n2')
+    print(f'  nothing is left there {cluster.await_empty("n2"):.2f} s after it came back')
+
+
+def kill(cluster: Cluster) -> None:
+    """The application is killed: nothing is left on any node."""
+    program, _ = begin_waiting(cluster, 6, 100)
+    killed = subprocess.run(['pgrep', '-f', 'patience.py 6 100'], text=True, check=True,
+                            stdout=subprocess.PIPE).stdout.split()
+    for pid in killed:
+        # The program itself, not what runs it or its workers.
+        if Path(f'/proc/{pid}/comm').read_text().startswith('python') and \
+                'GMPROC_LAUNCHER=slurm' in Path(f'/proc/{pid}/environ').read_text().split('\0'):
+            os.kill(int(pid), signal.SIGKILL)
+    program.wait(timeout=60)
+    for node in 'n1', 'n2', 'n3':
+        print(f'  {node} is empty after {cluster.await_empty(node):.2f} s')
+
+
+CASES: dict[str, Callable[[Cluster], None]] = {
+    case.__name__: case for case in (guide, python, kill, lose, freeze)}
+
+
+def main() -> int:
+    path = os.environ['PATH'] + ':/usr/sbin:/sbin'
+    if any(not shutil.which(name, path=path) for name in ('slurmctld', 'slurmd', 'srun', 'salloc')):
+        print('skipped: Slurm is not installed (apt-get install slurmctld slurmd slurm-client)')
+        return 77
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder))
+        try:
+            cluster.tell('start', NODES, 4)
+            for name in sys.argv[3:] or CASES:
+                begun = time.monotonic()
+                print(f'{name}: {CASES[name].__doc__}', flush=True)
+                CASES[name](cluster)
+                print(f'  passed in {time.monotonic() - begun:.1f} s', flush=True)
+        finally:
+            cluster.tell('stop')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,98 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""Workers on two nodes, which are agents on this machine. The program is one of its own: agents
+live as long as it does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = '''
+import os
+import signal
+import numpy as np
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+
+def square(x):
+    return x * x, os.environ['GMPROC_NODE']
+
+def scale(array):
+    array *= 2
+    return array
+
+def fail(x):
+    raise LookupError(f'no {x}')
+
+def die(x):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def tell(x):
+    report(x)
+    return x
+
+class Server(ServerWorker):
+    def process(self, id, message):
+        return message * 2
+
+class Client(ClientWorker):
+    def start(self, params):
+        self.n = 0
+    def process(self):
+        return np.full(100_000, self.n)
+    def update(self, response):
+        assert (response == 2 * self.n).all()
+        self.n += 1
+    def done(self):
+        return self.n == 10
+    def finish(self):
+        return os.environ['GMPROC_NODE']
+
+def failure(method):
+    workers = Workers()
+    workers.add(1, method, 7)
+    try:
+        workers.run()
+    except WorkerError as error:
+        return error
+
+if __name__ == '__main__':
+    squares = Workers().map(square, range(20), chunksize=1)
+    assert [value for value, node in squares] == [x * x for x in range(20)]
+    assert {node for value, node in squares} == {'alpha', 'beta'}
+
+    workers = Workers(on_progress=lambda id, value: told.append((id, value)))
+    workers.add('big', scale, np.ones(3_000_000))
+    workers.add('tell', tell, 5)
+    told = []
+    results = workers.run()
+    assert results['big'].sum() == 6_000_000 and results['big'].flags.writeable
+    assert results['tell'] == 5 and told == [('tell', 5)]
+
+    error = failure(fail)
+    assert isinstance(error.__cause__, LookupError) and 'in fail' in str(error)
+    assert error.node in ('alpha', 'beta') and error.node in str(error)
+    error = failure(die)
+    assert error.signal == signal.SIGKILL and not error.out_of_memory
+
+    clients = ClientServer(Server)
+    clients.new_workers(3, Client)
+    nodes = set(clients.run().values())
+    assert len(nodes) == 1 and nodes <= {'alpha', 'beta'}
+    print('passed')
+'''
+
+
+@pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
+def test_cluster(tmp_path: Path) -> None:
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM, encoding='utf-8')
+    environment = os.environ | {'GMPROC_LAUNCHER': 'command:{agent}', 'GMPROC_NODES': 'alpha beta'}
+    run = subprocess.run([sys.executable, str(program)], env=environment, text=True, timeout=60,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert run.stdout == 'passed\n', run.stderr
