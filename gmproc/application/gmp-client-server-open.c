@@ -305,6 +305,9 @@ take_result_cb (GObject      *source G_GNUC_UNUSED,
  * Clients that are added while the run is open start at once. The run ends with
  * [method@Gmp.ClientServer.close]. Where the object is dropped before that, its workers are killed.
  *
+ * Between calls the run does not go on by itself, but for clients and channels: signals are
+ * emitted, and workers restarted, in the next call.
+ *
  * Errors are those of [method@Gmp.ClientServer.run].
  *
  * Returns: %TRUE on success
