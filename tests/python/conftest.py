@@ -17,6 +17,9 @@ import time
 
 import pytest
 
+# Workers look for modules where this process does, and it has pytest already.
+sys.path.insert(0, str(pathlib.Path(__file__).parent / 'in-workers'))
+
 # A test sees each process gone.
 os.environ.setdefault('GMPROC_LINGER', '0')
 
@@ -55,6 +58,9 @@ def warm_up():
     workers.add(1, len, 'one')
     assert workers.run() == {1: 3}
     asyncio.run(asyncio.sleep(0))
+    # What is here now stays, so that each test's collection has little to go through.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(hookwrapper=True)
