@@ -86,3 +86,13 @@ def test_word_count_of_what_is_not_there(tmp_path):
     assert result.stdout.splitlines()[0] == '2 here'
     assert result.stderr == 'word_count.py: missing: No such file or directory\n'
     assert result.returncode == 1
+
+
+def test_pi_gets_better():
+    result = run('pi.py')
+    assert (result.stderr, result.returncode) == ('', 0)
+    *turns, end = result.stdout.splitlines()
+    n_points = [int(re.fullmatch(r' *(\d+) points: [\d.]+', turn)[1]) for turn in turns]
+    assert n_points == [20_000 * (i + 1) for i in range(20)]
+    # The error of so many points is 0.003, in one case of twenty 0.005.
+    assert abs(float(end.removeprefix('pi is about ')) - 3.1416) < 0.01
