@@ -509,9 +509,33 @@ def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, i
             each.cancel()
 
 
-_reusable: Executor | None = None
-_reusable_arguments: Any = None
-_reusable_lock = threading.Lock()
+class Reusable:
+    """An executor that is made at the first call, and again where another one is asked for."""
+
+    def __init__(self) -> None:
+        self._executor: Executor | None = None
+        self._arguments: Any = None
+        self._lock = threading.Lock()
+
+    def get(self, max_workers: int | None, reuse: bool | str, kill_workers: bool,
+            arguments: dict[str, Any]) -> Executor:
+        with self._lock:
+            executor = self._executor
+            is_alive = executor is not None and not executor._state.is_shut
+            fits = is_alive and (reuse is True or reuse and arguments == self._arguments)
+            if executor is None or not fits:
+                if executor is not None and is_alive:
+                    if kill_workers:
+                        executor.kill_workers()
+                    executor.shutdown(wait=True)
+                executor = self._executor = Executor(max_workers, **arguments)
+                self._arguments = arguments
+            elif max_workers is not None and max_workers != executor._max_workers:
+                executor.resize(max_workers)
+            return executor
+
+
+_reusable = Reusable()
 
 
 def get_reusable_executor(max_workers: int | None = None, *, idle_timeout: float | None = 10,
@@ -528,19 +552,5 @@ def get_reusable_executor(max_workers: int | None = None, *, idle_timeout: float
         kill_workers: whether calls of the one that is replaced are cut off.
         options: as for Executor.
     """
-    global _reusable, _reusable_arguments
-    arguments = dict(options, idle_timeout=idle_timeout)
-    with _reusable_lock:
-        executor = _reusable
-        fits = executor is not None and not executor._state.is_shut and reuse and \
-            (reuse is True or arguments == _reusable_arguments)
-        if executor is not None and not fits and not executor._state.is_shut:
-            if kill_workers:
-                executor.kill_workers()
-            executor.shutdown(wait=True)
-        if executor is None or not fits:
-            executor = _reusable = Executor(max_workers, **arguments)
-            _reusable_arguments = arguments
-        elif max_workers is not None and max_workers != executor._max_workers:
-            executor.resize(max_workers)
-        return executor
+    return _reusable.get(max_workers, reuse, kill_workers,
+                         dict(options, idle_timeout=idle_timeout))

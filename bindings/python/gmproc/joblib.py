@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""joblib on gmproc: importing this module makes the backend ``'gmproc'`` known.
+
+::
+
+    import gmproc.joblib
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend='gmproc'):
+        results = Parallel(n_jobs=4)(delayed(sqrt)(n) for n in range(100))
+
+What uses joblib, scikit-learn for one, then runs on it too. Processes are kept from call to call.
+``inner_max_num_threads`` counts. Big arrays come through shared memory, so none is written to a
+file, and ``max_nbytes``, ``temp_folder`` and ``mmap_mode`` are ignored. Other options of
+``parallel_config()`` are those of gmproc.Executor.
+"""
+
+from __future__ import annotations
+
+import os
+
+from joblib.parallel import register_parallel_backend
+from joblib._parallel_backends import (AutoBatchingMixin, FallbackToBackend, ParallelBackendBase,
+                                       SequentialBackend)
+
+from .executor import Executor, Reusable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from .executor import Future
+
+# How long a process waits for another call by default, in seconds, as long as that of loky.
+_IDLE_TIMEOUT = 300
+
+# What joblib hands over to every backend, for arrays in files.
+_OF_FILES = {'max_nbytes', 'temp_folder', 'mmap_mode', 'verbose', 'context', 'context_id',
+             'prefer', 'require'}
+
+_reusable = Reusable()
+
+
+class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]
+    """Runs joblib's batches on a gmproc.Executor."""
+
+    supports_retrieve_callback = True
+    supports_inner_max_num_threads = True
+
+    _executor: Executor | None = None
+
+    def effective_n_jobs(self, n_jobs: int | None) -> int:
+        """How many processes work; negative numbers count from the number of processors."""
+        if n_jobs == 0:
+            raise ValueError('n_jobs == 0 in Parallel has no meaning')
+        if n_jobs is None:
+            return 1
+        if n_jobs < 0:
+            return max(len(os.sched_getaffinity(0)) + 1 + n_jobs, 1)
+        return n_jobs
+
+    def configure(self, n_jobs: int = 1, parallel: Any = None, prefer: Any = None,
+                  require: Any = None, idle_worker_timeout: float | None = None, **options: Any
+                  ) -> int:
+        """Prepares for a call of Parallel; returns how many processes work."""
+        n_jobs = self.effective_n_jobs(n_jobs)
+        if n_jobs == 1:
+            raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
+        options = {name: value for name, value in {**self.backend_kwargs, **options}.items()
+                   if name not in _OF_FILES}
+        timeout = options.pop('idle_worker_timeout', idle_worker_timeout)
+        options['idle_timeout'] = _IDLE_TIMEOUT if timeout is None else timeout
+        options['environment'] = self._prepare_worker_env(n_jobs=n_jobs)
+        self._executor = _reusable.get(n_jobs, 'auto', False, options)
+        self.parallel = parallel
+        return n_jobs
+
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
+               ) -> Future:
+        """Has a batch executed."""
+        assert self._executor is not None
+        future = self._executor.submit(func)
+        if callback is not None:
+            future.add_done_callback(callback)
+        return future
+
+    def apply_async(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
+                    ) -> Future:
+        """As submit(), for joblib before 1.5."""
+        return self.submit(func, callback)
+
+    def retrieve_result_callback(self, out: Future) -> Any:
+        """The batch's results."""
+        return out.result()
+
+    def terminate(self) -> None:
+        """The call has ended; the processes are kept for the next."""
+        self._executor = None
+        self.reset_batch_stats()
+
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        """Ends the processes: a call has failed, and the others are not wanted."""
+        if self._executor is not None:
+            self._executor.kill_workers()
+            self._executor.shutdown()
+        self._executor = None
+        if ensure_ready:
+            self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
+
+
+register_parallel_backend('gmproc', GmprocBackend)
