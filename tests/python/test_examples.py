@@ -58,6 +58,28 @@ def test_gradients_are_those_of_the_loss():
             assert abs(slope - np.asarray(found[i])[place]) < 1e-6
 
 
+def test_executor():
+    result = run('executor.py')
+    assert (result.stderr, result.returncode) == ('', 0)
+    assert result.stdout == '3245\nTrue\nTrue\nTrue\n25\n'
+
+
+def test_thumbnails(tmp_path):
+    # Each pixel says where it is.
+    pixels = b''.join(bytes([x, y, 0]) for y in range(100) for x in range(200))
+    (tmp_path / 'wide.ppm').write_bytes(b'P6\n# a comment\n200 100 255\n' + pixels)
+    (tmp_path / 'short.ppm').write_bytes(b'P6 200 100 255\n' + pixels[:-1])
+    (tmp_path / 'small').mkdir()
+    result = run('thumbnails.py', 'small', 'wide.ppm', 'short.ppm', 'missing.ppm', cwd=tmp_path)
+    assert result.stdout == 'wide.ppm: 50 x 25\n'
+    assert 'short.ppm: the file ends too soon' in result.stderr
+    assert 'missing.ppm: [Errno 2]' in result.stderr
+    assert result.returncode == 1
+    small = (tmp_path / 'small' / 'wide.ppm').read_bytes()
+    assert small == b'P6 50 25 255\n' + b''.join(bytes([x, y, 0]) for y in range(0, 100, 4)
+                                                for x in range(0, 200, 4))
+
+
 def write_files(folder):
     (folder / 'sub').mkdir()
     (folder / 'empty').write_bytes(b'')

@@ -4,6 +4,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """Usage: pools.py pool|futures|joblib CHUNKSIZE|auto COUNT | futures kept COUNT | joblib sit COUNT
+       pools.py gmproc|futures single|pending COUNT
 
 auto is what each chooses by itself.
 """
@@ -38,6 +39,30 @@ def measure_kept(count: int) -> None:
         work.measure_effort(count, lambda number: executor.submit(work.add_one, number).result())
 
 
+def make_executor(name: str, n_workers: int) -> concurrent.futures.Executor:
+    if name == 'futures':
+        return concurrent.futures.ProcessPoolExecutor(n_workers)
+    import gmproc
+
+    return gmproc.Executor(n_workers)
+
+
+def measure_single(name: str, count: int) -> None:
+    """One call after the other, on one kept process."""
+    with make_executor(name, 1) as executor:
+        work.measure_tasks(count, lambda numbers: [executor.submit(work.add_one, number).result()
+                                                   for number in numbers])
+
+
+def measure_pending(name: str, count: int) -> None:
+    """All calls are submitted before the first result is looked at."""
+    def run(numbers: range) -> list[int]:
+        futures = [executor.submit(work.add_one, number) for number in numbers]
+        return [future.result() for future in futures]
+    with make_executor(name, 2) as executor:
+        work.measure_tasks(count, run)
+
+
 def measure_joblib(chunk: int | None, count: int) -> None:
     import joblib
 
@@ -55,9 +80,15 @@ def seat_joblib(count: int) -> None:
 
 def main(arguments: list[str]) -> None:
     pools = {'pool': measure_pool, 'futures': measure_futures, 'joblib': measure_joblib}
-    if len(arguments) != 3 or arguments[0] not in pools:
+    if len(arguments) != 3 or arguments[0] not in (*pools, 'gmproc'):
         work.fail(__doc__)
     name, how, count = arguments[0], arguments[1], int(arguments[2])
+    if how == 'single':
+        measure_single(name, count)
+        return
+    if how == 'pending':
+        measure_pending(name, count)
+        return
     if how == 'sit':
         seat_joblib(count)
     elif how == 'kept':

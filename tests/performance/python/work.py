@@ -255,16 +255,16 @@ def measure_starts(count: int, start: Callable[[int], int]) -> None:
 
 
 def measure_tasks(count: int, run: Callable[[range], Any]) -> None:
-    """Times `run`, which has add_one called with each number of a range in other processes. The
-    first, smaller, is warm-up."""
-    seconds = 0.0
+    """Times `run`, which has add_one called with each number of a range in other processes, and
+    what this process computes for it. The first, smaller, is warm-up."""
+    seconds = effort = 0.0
     for numbers in range(count // 10), range(count):
-        begin = time.perf_counter()
+        begin, computed = time.perf_counter(), time.process_time()
         results = list(run(numbers))
-        seconds = time.perf_counter() - begin
+        seconds, effort = time.perf_counter() - begin, time.process_time() - computed
         if results != list(range(1, len(numbers) + 1)):
             raise WrongAnswer('The results are not what they should be')
-    show(seconds / count, count=count)
+    show(seconds / count, effort=effort / count, count=count)
 
 
 def measure_effort(count: int, run: Callable[[int], int]) -> None:

@@ -282,6 +282,23 @@ def _kept(effort: Effort) -> Row:
         Contender('ProcessPoolExecutor', _python('pools', 'futures', 'kept', count))))
 
 
+def _single(effort: Effort) -> Row:
+    count = effort.count(3000)
+    return Row('executor-single', "An Executor's calls one after the other, 1 process", (
+        Column('seconds', 'a call', Unit.MICROSECONDS, (times('ProcessPoolExecutor', 5),)),
+    ), (Contender('gmproc', _python('pools', 'gmproc', 'single', count), Role.OURS),
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'single', count))))
+
+
+def _pending(effort: Effort) -> Row:
+    count = effort.count(10_000)
+    return Row('executor-pending', "10,000 of an Executor's calls pending, 2 processes", (
+        Column('seconds', 'calls a second', Unit.RATE, (limit(100_000),)),
+        Column('effort', "the application's processor time", Unit.MICROSECONDS, (limit(20),)),
+    ), (Contender('gmproc', _python('pools', 'gmproc', 'pending', count), Role.OURS),
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'pending', count))))
+
+
 def _imports(effort: Effort) -> Row:
     modules = {'multiprocessing': 'multiprocessing',
                'concurrent.futures': 'concurrent.futures.process'}
@@ -368,7 +385,7 @@ def make_rows(effort: Effort) -> list[Row]:
         _native_application(effort), _python_application(effort), _python_batch(effort),
         _python_values(effort),
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
-        _kept(effort), _imports(effort),
+        _kept(effort), _single(effort), _pending(effort), _imports(effort),
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=3),
