@@ -4,7 +4,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """Usage: measure_gymnasium.py [SECONDS [WORK]...]: cartpole, frames, first, killed. It needs
-gymnasium: tests/peers/run gymnasium makes the environment that has it."""
+gymnasium: tests/peers/run gymnasium makes the environment that has it.
+
+Steps a second depend on what else the machine does. The processor time of a step, of all processes
+together, does so less.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,22 @@ class Waiting(gymnasium.Env):
         return np.zeros(4, np.float32), 1.0, False, False, {}
 
 
+class Known(gymnasium.Wrapper):
+    """An environment that says in which process it is."""
+
+    def pid(self) -> int:
+        return os.getpid()
+
+
+def get_processor_time(pids: set[int]) -> float:
+    """Seconds, of user and system."""
+    ticks = 0
+    for pid in pids:
+        with open(f'/proc/{pid}/stat') as stat:
+            ticks += sum(map(int, stat.read().rsplit(')', 1)[1].split()[11:13]))
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
 def count(seconds: float, turn: Callable[[], int]) -> float:
     """Steps a second."""
     for _ in range(20):
@@ -68,20 +88,27 @@ def count(seconds: float, turn: Callable[[], int]) -> float:
     return n / elapsed
 
 
-def measure(make: Callable[[], Any], seconds: float) -> float:
-    envs = make()
+def measure(kind: Callable[[Any], Any], env_fns: Any, seconds: float) -> tuple[float, float]:
+    """Steps a second, and the processor time of a step in seconds."""
+    envs = kind([lambda env_fn=env_fn: Known(env_fn()) for env_fn in env_fns])
     envs.reset(seed=1)
+    pids = {os.getpid(), *envs.call('pid')}
     actions = np.zeros(envs.action_space.shape, envs.action_space.dtype)
+    n_steps = 0
 
     def turn() -> int:
+        nonlocal n_steps
         envs.step(actions)
+        n_steps += envs.num_envs
         return envs.num_envs
+    begin = get_processor_time(pids)
     rate = count(seconds, turn)
+    used = get_processor_time(pids) - begin
     envs.close()
-    return rate
+    return rate, used / n_steps
 
 
-def measure_first(seconds: float, env_fns: Any) -> float:
+def measure_first(seconds: float, env_fns: Any) -> tuple[float, float | None]:
     envs = VectorEnv(env_fns, batch_size=32)
     envs.async_reset(seed=1)
 
@@ -91,10 +118,10 @@ def measure_first(seconds: float, env_fns: Any) -> float:
         return 32
     rate = count(seconds, turn)
     envs.close()
-    return rate
+    return rate, None
 
 
-def measure_killed(seconds: float, env_fns: Any) -> float:
+def measure_killed(seconds: float, env_fns: Any) -> tuple[float, float | None]:
     """One environment is killed each second."""
     envs = VectorEnv(env_fns, restart='on-failure', max_restarts=10_000)
     _, infos = envs.reset(seed=1)
@@ -113,15 +140,16 @@ def measure_killed(seconds: float, env_fns: Any) -> float:
         return envs.num_envs
     rate = count(seconds, turn)
     envs.close()
-    return rate
+    return rate, None
 
 
-def show(work: str, rates: dict[str, float]) -> None:
-    ours = rates['gmproc']
+def show(work: str, figures: dict[str, tuple[float, float | None]]) -> None:
+    ours = figures['gmproc'][0]
     print(work)
-    for name, rate in rates.items():
-        print(f'  {name:40}{rate:12,.0f} steps/s' + (
-            '' if name == 'gmproc' else f'{ours / rate:8.2f} times'), flush=True)
+    for name, (rate, used) in figures.items():
+        used_text = '' if used is None else f'{used * 1e6:8.0f} us of processor time'
+        times = '' if name == 'gmproc' else f'{ours / rate:8.2f} times'
+        print(f'  {name:36}{rate:10,.0f} steps/s{used_text:30}{times}', flush=True)
 
 
 def main(arguments: list[str]) -> None:
@@ -130,21 +158,19 @@ def main(arguments: list[str]) -> None:
     for work, env_fn in (('cartpole', lambda: gymnasium.make('CartPole-v1')), ('frames', Frames)):
         if work in works:
             show(f'{work}, 8 environments', {
-                'gmproc': measure(lambda: VectorEnv([env_fn] * 8), seconds),
-                'AsyncVectorEnv': measure(lambda: AsyncVectorEnv([env_fn] * 8), seconds),
-                'SyncVectorEnv, one process': measure(lambda: SyncVectorEnv([env_fn] * 8), seconds),
-            })
+                'gmproc': measure(VectorEnv, [env_fn] * 8, seconds),
+                'AsyncVectorEnv': measure(AsyncVectorEnv, [env_fn] * 8, seconds),
+                'SyncVectorEnv, one process': measure(SyncVectorEnv, [env_fn] * 8, seconds)})
     if 'first' in works:
         env_fns = [partial(Waiting, 0.01 if i == 0 else 0.001) for i in range(64)]
         show('64 environments of 1 ms, one of 10 ms: the first 32 of 64', {
             'gmproc': measure_first(seconds, env_fns),
-            'AsyncVectorEnv, which waits for all': measure(lambda: AsyncVectorEnv(env_fns),
-                                                           seconds)})
+            'AsyncVectorEnv, which waits for all': measure(AsyncVectorEnv, env_fns, seconds)})
     if 'killed' in works:
         env_fns = [partial(Waiting, 0.001)] * 8
         show('8 environments of 1 ms, one of which is killed each second', {
             'gmproc': measure_killed(5 * seconds, env_fns),
-            'gmproc, undisturbed': measure(lambda: VectorEnv(env_fns), seconds)})
+            'gmproc, undisturbed': measure(VectorEnv, env_fns, seconds)})
 
 
 if __name__ == '__main__':
