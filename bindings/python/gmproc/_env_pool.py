@@ -103,6 +103,13 @@ class EnvPool:
             Exception: what an environment raised, if it is not restarted.
             WorkerError: an environment has crashed, if it is not restarted.
         """
+        outcomes = self.gather(n, timeout)
+        if self._failures:
+            self._raise_failure()
+        return outcomes
+
+    def gather(self, n: int, timeout: float | None = None) -> dict[int, Any]:
+        """As ``receive``, and leaves failures for later."""
         deadline = None if timeout is None else time.monotonic() + timeout
         outcomes: dict[int, Any] = {}
         while len(outcomes) < n and self.waiting:
@@ -118,8 +125,6 @@ class EnvPool:
                 self.waiting.pop(i, None)
             if not ids and not self._run.failures:
                 raise RuntimeError(f'The environments {[*self.waiting]} have ended')
-        if self._failures:
-            self._raise_failure()
         return outcomes
 
     def _take(self, ids: Sequence[int], messages: Sequence[Any], outcomes: dict[int, Any]) -> None:

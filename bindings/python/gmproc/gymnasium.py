@@ -428,11 +428,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
                                   f'`{self._state.value}` to complete.')
         if not terminate and self._pool.waiting:
             try:
-                self._pool.receive_all(timeout)
-            except StepTimeout:
-                terminate = True
+                self._pool.gather(len(self._pool.waiting), timeout)
             except Exception:
-                pass  # Who closes does not want to know.
+                terminate = True
         self._pool.close(terminate)
 
     def _assert_is_running(self) -> None:

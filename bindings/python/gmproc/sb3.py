@@ -152,12 +152,13 @@ class VecEnv(base_vec_env.VecEnv):
 
     def close(self) -> None:
         """Closes all environments; those that are in a step finish it first."""
-        if not self._pool.is_closed and self._pool.waiting:
+        terminate = False
+        if not self._pool.is_closed:
             try:
-                self._pool.receive_all()
+                self._pool.gather(len(self._pool.waiting))
             except Exception:
-                pass  # Who closes does not want to know.
-        self._pool.close()
+                terminate = True
+        self._pool.close(terminate)
 
     def _ask(self, indices: Any, *command: Any) -> list[Any]:
         ids = [range(self.num_envs)[i] for i in self._get_indices(indices)]
