@@ -13,9 +13,12 @@
 #include "cluster/gmp-addresses-private.h"
 #include "cluster/gmp-engine-private.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +33,12 @@
 /* How many seconds a stranger has to prove that it is an agent, and how many may try at a time. */
 #define PROOF_LIMIT 10
 #define MAX_STRANGERS 256
+#define BACKLOG 1024
+
+/* How TLS begins: a record of this type, whose size is in the last two bytes of its header. */
+#define RECORD_HEADER    5
+#define RECORD_HANDSHAKE 22
+#define RECORD_MAX       (16 * 1024)
 
 /* In bytes. */
 #define TOKEN_SIZE 32
@@ -55,7 +64,7 @@ struct _GmpReception
   GTlsCertificate *certificate; /* made for this program's run, with its key */
   GSocketService *service;
   guint16 port;
-  guint n_strangers;
+  GQueue strangers;       /* of Stranger: the first has been there longest */
   GPtrArray *commands;    /* (nullable) */
   GPtrArray *invitations; /* of Invitation */
 };
@@ -82,8 +91,9 @@ gmp_reception_get_timeout (GmpReception *self G_GNUC_UNUSED)
 typedef struct {
   GmpReception *owner;
   GSocketConnection *socket;
-  GIOStream *tls;
-  GmpBus *bus;
+  int n_awaited;  /* bytes */
+  GIOStream *tls; /* (nullable) */
+  GmpBus *bus;    /* (nullable) */
   GCancellable *cancellable;
   GSource *limit;
 } Stranger;
@@ -91,7 +101,7 @@ typedef struct {
 static void
 stranger_free (Stranger *stranger)
 {
-  stranger->owner->n_strangers--;
+  g_queue_remove (&stranger->owner->strangers, stranger);
   g_source_destroy (stranger->limit);
   g_source_unref (stranger->limit);
   g_clear_object (&stranger->bus);
@@ -232,33 +242,84 @@ handshaken_cb (GObject      *source,
                       stranger->cancellable, bus_opened_cb, stranger);
 }
 
+static void
+begin_handshake (Stranger *stranger)
+{
+  stranger->tls = g_tls_server_connection_new (G_IO_STREAM (stranger->socket),
+                                               stranger->owner->certificate, NULL);
+  g_tls_connection_handshake_async (G_TLS_CONNECTION (stranger->tls), G_PRIORITY_DEFAULT,
+                                    stranger->cancellable, handshaken_cb, stranger);
+}
+
+/* The socket is readable when so many bytes are there. */
+static void
+await_bytes (Stranger *stranger,
+             int       n)
+{
+  g_socket_set_option (g_socket_connection_get_socket (stranger->socket), SOL_SOCKET, SO_RCVLOWAT,
+                       n, NULL);
+  stranger->n_awaited = n;
+}
+
+/* A handshake has a thread of GTask's, so it begins when the client's first record is there: those
+ * who say nothing, or nonsense, have none. */
+static gboolean
+readable_cb (GSocket     *socket,
+             GIOCondition condition G_GNUC_UNUSED,
+             gpointer     user_data)
+{
+  Stranger *stranger = user_data;
+  guint8 header[RECORD_HEADER];
+  int size;
+
+  if (recv (g_socket_get_fd (socket), header, sizeof header, MSG_PEEK | MSG_DONTWAIT) !=
+      sizeof header || g_cancellable_is_cancelled (stranger->cancellable))
+    {
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it has said too little"));
+      return G_SOURCE_REMOVE;
+    }
+  size = RECORD_HEADER + header[3] * 256 + header[4];
+  if (header[0] != RECORD_HANDSHAKE || size > RECORD_MAX)
+    {
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it speaks no TLS"));
+      return G_SOURCE_REMOVE;
+    }
+  if (stranger->n_awaited < size)
+    {
+      await_bytes (stranger, size);
+      return G_SOURCE_CONTINUE;
+    }
+  await_bytes (stranger, 1);
+  begin_handshake (stranger);
+  return G_SOURCE_REMOVE;
+}
+
 static gboolean
 incoming_cb (GSocketService    *service G_GNUC_UNUSED,
-             GSocketConnection *socket,
+             GSocketConnection *connection,
              GObject           *source G_GNUC_UNUSED,
              gpointer           user_data)
 {
   GmpReception *self = user_data;
-  Stranger *stranger;
-  GIOStream *tls = self->n_strangers < MAX_STRANGERS
-                   ? g_tls_server_connection_new (G_IO_STREAM (socket), self->certificate, NULL)
-                   : NULL;
+  GSocket *socket = g_socket_connection_get_socket (connection);
+  Stranger *stranger = g_new0 (Stranger, 1);
+  g_autoptr (GSource) readable = NULL;
 
-  if (tls == NULL)
-    return TRUE;
-  self->n_strangers++;
-  g_socket_set_option (g_socket_connection_get_socket (socket), 6 /* IPPROTO_TCP */,
-                       1 /* TCP_NODELAY */, 1, NULL);
-  stranger = g_new0 (Stranger, 1);
+  /* Those who say nothing do not keep an agent out. */
+  if (self->strangers.length >= MAX_STRANGERS)
+    limit_cb (g_queue_peek_head (&self->strangers));
+  g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
   stranger->owner = self;
-  stranger->socket = g_object_ref (socket);
-  stranger->tls = tls;
+  g_queue_push_tail (&self->strangers, stranger);
+  stranger->socket = g_object_ref (connection);
   stranger->cancellable = g_cancellable_new ();
   stranger->limit = g_timeout_source_new_seconds (PROOF_LIMIT);
   g_source_set_callback (stranger->limit, limit_cb, stranger, NULL);
   g_source_attach (stranger->limit, g_main_context_get_thread_default ());
-  g_tls_connection_handshake_async (G_TLS_CONNECTION (tls), G_PRIORITY_DEFAULT,
-                                    stranger->cancellable, handshaken_cb, stranger);
+  await_bytes (stranger, RECORD_HEADER);
+  readable = g_socket_create_source (socket, G_IO_IN, stranger->cancellable);
+  g_source_set_callback (readable, G_SOURCE_FUNC (readable_cb), stranger, NULL);
+  g_source_attach (readable, g_main_context_get_thread_default ());
   return TRUE;
 }
 
@@ -405,6 +466,8 @@ listen_to_port (GmpReception *self,
       return FALSE;
     }
   self->service = g_socket_service_new ();
+  /* All agents may come at once. */
+  g_socket_listener_set_backlog (G_SOCKET_LISTENER (self->service), BACKLOG);
   self->port = g_socket_listener_add_any_inet_port (G_SOCKET_LISTENER (self->service), NULL, error);
   g_signal_connect (self->service, "incoming", G_CALLBACK (incoming_cb), self);
   return self->port != 0;

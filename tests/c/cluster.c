@@ -7,10 +7,12 @@
 #include "gmp-test.h"
 #include "test-client-server.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* How many seconds a case may take. */
@@ -20,6 +22,9 @@
 #define NODE_ENV "TEST_CLUSTER_NODE"
 
 #define BIG ((gsize) 20 * 1000 * 1000)
+
+/* More than may try at a time; half of them send what is no TLS. */
+#define N_STRANGERS 350
 
 /* Agents are children of this process, by name. */
 static GArray *
@@ -412,6 +417,46 @@ test_again (void)
     }
 }
 
+/* The port that agents connect to. */
+static guint16
+find_port (void)
+{
+  for (int fd = 3; fd < 1024; fd++)
+    {
+      struct sockaddr_in6 address = { 0 };
+      socklen_t size = sizeof address;
+      int is_listening = 0;
+      socklen_t int_size = sizeof is_listening;
+
+      if (getsockopt (fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &int_size) == 0 &&
+          is_listening != 0 && getsockname (fd, (struct sockaddr *) &address, &size) == 0 &&
+          address.sin6_family == AF_INET6)
+        return address.sin6_port;
+    }
+  return 0;
+}
+
+/* Whoever connects and says nothing, or nonsense, does not keep agents out. */
+static void
+test_strangers (void)
+{
+  struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = find_port (),
+                                  .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+  int fds[N_STRANGERS];
+
+  g_assert_cmpint (address.sin6_port, !=, 0);
+  for (guint i = 0; i < N_STRANGERS; i++)
+    {
+      fds[i] = socket (AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      g_assert_no_errno (connect (fds[i], (struct sockaddr *) &address, sizeof address));
+      if (i % 2 == 0)
+        g_assert_cmpint (send (fds[i], "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), ==, 18);
+    }
+  test_again ();
+  for (guint i = 0; i < N_STRANGERS; i++)
+    close (fds[i]);
+}
+
 /* A node that is silent counts as lost; when it comes back, it ends what it had. */
 static void
 test_frozen (void)
@@ -534,6 +579,7 @@ main (int    argc,
   g_test_add_data_func ("/cluster/told", test_told, run_case);
   g_test_add_data_func ("/cluster/again-told", test_again, run_case);
   g_test_add_data_func ("/cluster/frozen", test_frozen, run_case);
+  g_test_add_data_func ("/cluster/strangers", test_strangers, run_case);
   g_test_add_data_func ("/cluster/cancel", test_cancel, run_case);
   for (gsize i = 0; i < G_N_ELEMENTS (wrong_settings); i++)
     {
