@@ -34,4 +34,6 @@ def test_program(tmp_path, program, output):
     script = tmp_path / 'program.py'
     script.write_text(program, encoding='utf-8')
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
-    assert (result.stdout, result.stderr, result.returncode) == (output, '', 0)
+    # A death is logged where others still run, which depends on which is quicker.
+    errors = re.sub(r'^(.*gmproc-Message: .*; the run goes on)?\n', '', result.stderr, flags=re.M)
+    assert (result.stdout, errors, result.returncode) == (output, '', 0)
