@@ -11,10 +11,21 @@ joblib_parallel = pytest.importorskip('joblib.parallel')
 
 import gmproc.joblib  # noqa: E402
 
-joblib_parallel.BACKENDS['loky'] = gmproc.joblib.GmprocBackend
-joblib_parallel.DEFAULT_BACKEND = 'loky'
+# Under loky's name, which the tests use; under its own it would take part a second time.
+joblib_parallel.BACKENDS['loky'] = joblib_parallel.BACKENDS.pop('gmproc')
 
 from joblib.test import test_parallel  # noqa: E402
 
+# What is different on purpose, or private to loky.
+EXCEPTIONS = {
+    'test_nested_parallel_warnings':
+        'wants the warnings of loky where calls are nested; here they may be nested',
+    'test_backend_context_manager': "wants the class of loky's backend",
+    'test_parallel_pickling':
+        "wants a text of loky's around what pickling raised; here it is raised as it is",
+}
+
 for name, found in list(vars(test_parallel).items()):
+    if name in EXCEPTIONS:
+        found = pytest.mark.skip(reason=EXCEPTIONS[name])(found)
     globals().setdefault(name, found)

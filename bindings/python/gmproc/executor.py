@@ -349,7 +349,8 @@ class Executor(futures.Executor):
         return future
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
-            chunksize: int = 1, buffersize: int | None = None) -> Iterator[Any]:
+            chunksize: int = 1, buffersize: int | None = None, progress: bool = False
+            ) -> Iterator[Any]:
         """As ``map(fn, *iterables)``, with the calls executed by workers.
 
         Args:
@@ -357,12 +358,16 @@ class Executor(futures.Executor):
             chunksize: how many items are sent together.
             buffersize: how many results may be outstanding or not yet taken; None for all, which
                 means that the iterables are read at once.
+            progress: whether to show on standard error how far it has come, while the results are
+                taken: as a bar where it is a terminal and tqdm or rich is installed, in lines
+                elsewhere.
 
         Raises:
             TimeoutError: from the iterator, when a result is not there in time.
             ValueError, TypeError: for a chunksize or buffersize that cannot be.
         """
-        return _map(self, self._call_options, fn, iterables, timeout, chunksize, buffersize)
+        return _map(self, self._call_options, fn, iterables, timeout, chunksize, buffersize,
+                    progress)
 
     def options(self, *, run_timeout: float | None = None, retries: int | None = None,
                 priority: int = 0) -> CallOptions:
@@ -436,9 +441,11 @@ class CallOptions:
         return self._executor._submit(fn, args, kwargs, self._options)
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
-            chunksize: int = 1, buffersize: int | None = None) -> Iterator[Any]:
+            chunksize: int = 1, buffersize: int | None = None, progress: bool = False
+            ) -> Iterator[Any]:
         """As Executor.map()."""
-        return _map(self._executor, self._options, fn, iterables, timeout, chunksize, buffersize)
+        return _map(self._executor, self._options, fn, iterables, timeout, chunksize, buffersize,
+                    progress)
 
 
 def _count_processors() -> int:
@@ -465,7 +472,7 @@ def _call_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[An
 
 def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., Any],
          iterables: tuple[Iterable[Any], ...], timeout: float | None, chunksize: int,
-         buffersize: int | None) -> Iterator[Any]:
+         buffersize: int | None, progress: bool) -> Iterator[Any]:
     if chunksize < 1:
         raise ValueError('chunksize must be >= 1.')
     if buffersize is not None and not isinstance(buffersize, int):
@@ -481,7 +488,13 @@ def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., 
     pending = collections.deque(executor._submit(function, args, None, options)
                                 for function, args in itertools.islice(calls, buffersize))
     results = _yield_results(weakref.ref(executor), options, calls, pending, end)
-    return itertools.chain.from_iterable(results) if chunksize > 1 else results
+    if chunksize > 1:
+        results = itertools.chain.from_iterable(results)
+    if progress:
+        from . import _progress
+
+        return _progress.show(results, _progress.count(iterables))
+    return results
 
 
 def _take_result(future: Future, end: float | None) -> Any:

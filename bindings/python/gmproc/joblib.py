@@ -43,13 +43,18 @@ _OF_FILES = {'max_nbytes', 'temp_folder', 'mmap_mode', 'verbose', 'context', 'co
 _reusable = Reusable()
 
 
+def run_batch(batch: Callable[[], Any]) -> Any:
+    """Executes a batch in a worker, where importing this makes the backend known too."""
+    return batch()
+
+
 class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]
     """Runs joblib's batches on a gmproc.Executor."""
 
     supports_retrieve_callback = True
     supports_inner_max_num_threads = True
 
-    _executor: Executor | None = None
+    _workers: Executor | None = None
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """How many processes work; negative numbers count from the number of processors."""
@@ -73,15 +78,15 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         timeout = options.pop('idle_worker_timeout', idle_worker_timeout)
         options['idle_timeout'] = _IDLE_TIMEOUT if timeout is None else timeout
         options['environment'] = self._prepare_worker_env(n_jobs=n_jobs)
-        self._executor = _reusable.get(n_jobs, 'auto', False, options)
+        self._workers = _reusable.get(n_jobs, 'auto', False, options)
         self.parallel = parallel
         return n_jobs
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
                ) -> Future:
         """Has a batch executed."""
-        assert self._executor is not None
-        future = self._executor.submit(func)
+        assert self._workers is not None
+        future = self._workers.submit(run_batch, func)
         if callback is not None:
             future.add_done_callback(callback)
         return future
@@ -97,15 +102,15 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
     def terminate(self) -> None:
         """The call has ended; the processes are kept for the next."""
-        self._executor = None
+        self._workers = None
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
         """Ends the processes: a call has failed, and the others are not wanted."""
-        if self._executor is not None:
-            self._executor.kill_workers()
-            self._executor.shutdown()
-        self._executor = None
+        if self._workers is not None:
+            self._workers.kill_workers()
+            self._workers.shutdown()
+        self._workers = None
         if ensure_ready:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
 
