@@ -19,7 +19,10 @@ def find_block(prefix, language: str) -> str:
 
 
 def expect(prefix, what: str, program, output: str) -> None:
-    printed = prefix.must(what, program, environment=prefix.at_run)
+    # The prefix is none that Python knows.
+    site = next(prefix.root.glob('lib/python*/*-packages'), '')
+    environment = {**prefix.at_run, 'PYTHONPATH': str(site)}
+    printed = prefix.must(what, program, environment=environment)
     if printed is not None and printed != output:
         prefix.problem(f'{what} should print\n{output}but prints\n{printed}')
 
