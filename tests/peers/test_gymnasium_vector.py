@@ -278,7 +278,7 @@ from gmproc.gymnasium import VectorEnv
 if __name__ == '__main__':
     envs = VectorEnv([Moody] * 2)
     envs.reset()
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.45, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     try:
         while True:
             envs.step([SLEEP, SLEEP])
