@@ -100,16 +100,16 @@ def time_limits() -> Iterator[Case]:
 def limits() -> Iterator[Case]:
     for language in LANGUAGES:
         yield Case('cpu', 'worker', language, 'process', 'CRASHED',
-                   (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\)'), 1,
+                   (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\)'), 1,
                    options={'cpu-time-limit': 1.0}, in_suite=True)
         if language != 'JavaScript':  # which cannot ignore a signal
             yield Case('deaf cpu', 'worker', language, 'process', 'CRASHED',
-                       (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\), and did not '
-                        'end by SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
+                       (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
+                        'SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
                        in_suite=language == 'C')
             yield Case('deaf cpu', 'warm worker', language, 'process', 'CRASHED',
-                       (WHO['worker'], r'processor time, 1 seconds \(cpu-time-limit\), and did not '
-                        'end by SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
+                       (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
+                        'SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
                        config={'role': 'worker', 'runs': 2})
         yield Case('files', 'worker', language, 'process',
                    'FAILED' if language == 'Python' else 'g-io-error-quark 31',
