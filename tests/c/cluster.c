@@ -324,10 +324,24 @@ waiting_cb (GmpWorkers *workers G_GNUC_UNUSED,
     g_cancellable_cancel (self->cancellable);
 }
 
+/* A zombie is gone too: in a container pid 1 may wait for nobody. */
+static gboolean
+is_gone (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  const char *name_end;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return TRUE;
+  name_end = strrchr (text, ')');
+  return name_end != NULL && g_str_has_prefix (name_end, ") Z");
+}
+
 static void
 await_gone (int pid)
 {
-  while (kill (pid, 0) == 0)
+  while (!is_gone (pid))
     g_usleep (1000);
 }
 

@@ -123,7 +123,8 @@ def list_children() -> dict[int, str]:
     children = {}
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
-            fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2].split()
+            text = pathlib.Path(f'/proc/{pid}/stat').read_text(errors='replace')
+            fields = text.rpartition(') ')[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue
         if int(fields[1]) == os.getpid():
@@ -134,7 +135,7 @@ def list_children() -> dict[int, str]:
 def wait_for_state(pid: int, state: str) -> None:
     deadline = time.monotonic() + WATCHDOG
     while time.monotonic() < deadline:
-        text = pathlib.Path(f'/proc/{pid}/stat').read_text()
+        text = pathlib.Path(f'/proc/{pid}/stat').read_text(errors='replace')
         if text.rpartition(') ')[2].startswith(state):
             return
         time.sleep(0.001)

@@ -69,7 +69,7 @@ def list_workers(application: int) -> list[int]:
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:
-            text = pathlib.Path(f'/proc/{name}/stat').read_text()
+            text = pathlib.Path(f'/proc/{name}/stat').read_text(errors='replace')
         except (FileNotFoundError, ProcessLookupError):
             continue
         state, parent = text.rpartition(') ')[2].split()[:2]

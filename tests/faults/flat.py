@@ -138,7 +138,7 @@ def list_family(pid: int) -> list[int]:
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:
-            text = pathlib.Path(f'/proc/{name}/stat').read_text()
+            text = pathlib.Path(f'/proc/{name}/stat').read_text(errors='replace')
         except (FileNotFoundError, ProcessLookupError):
             continue
         parents[int(name)] = int(text.rpartition(') ')[2].split()[1])
