@@ -55,6 +55,7 @@ struct _GmpDispatcher
   gboolean has_spinner;  /* a caller looks for answers, so nobody has to be rung for */
   GmpDispatcherKill kill; /* how all workers are to be ended */
   gboolean is_kicked;    /* the thread will look what there is to do */
+  gboolean is_watching;  /* it will look whether calls lie ahead of a slow one */
   gboolean is_closing;
 };
 

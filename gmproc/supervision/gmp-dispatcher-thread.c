@@ -428,6 +428,21 @@ look_after (GmpDispatcher *self,
   return limit > 0 && !is_over ? end : -1;
 }
 
+/* Without this, calls would wait for a slow one where no other worker was started, for there was
+ * nothing in the queue. Returns when to look again, or -1. */
+static gint64
+withdraw_stalled (GmpDispatcher *self,
+                  GmpPoolWorker *worker,
+                  gint64         now)
+{
+  gint64 stall = gmp_pool_worker_get_stall (worker);
+
+  if (stall == -1 || now < stall)
+    return stall;
+  gmp_pool_worker_withdraw (worker, &self->queue);
+  return -1;
+}
+
 /* Ends workers that are too many, those that have nothing to do first. */
 static void
 retire_surplus (GmpDispatcher *self)
@@ -518,12 +533,18 @@ control_cb (gpointer user_data)
   if (self->is_closing)
     begin_closing (self);
   retire_surplus (self);
+  self->is_watching = FALSE;
   for (guint i = 0; i < self->workers->len; i++)
     {
-      gint64 when = look_after (self, self->workers->pdata[i], g_get_monotonic_time ());
+      gint64 now = g_get_monotonic_time ();
+      gint64 when = look_after (self, self->workers->pdata[i], now);
+      gint64 stall = withdraw_stalled (self, self->workers->pdata[i], now);
 
+      self->is_watching |= stall != -1;
       if (when != -1)
         next = next == -1 ? when : MIN (next, when);
+      if (stall != -1)
+        next = next == -1 ? stall : MIN (next, stall);
     }
   tell_and_end (self);
   gmp_dispatcher_assign (self);

@@ -270,7 +270,7 @@ send_first (GmpDispatcher *self)
   g_queue_unlink (&self->queue, &call->link);
   if (!gmp_pool_worker_send (worker, call, &error))
     gmp_dispatcher_finish (self, call, error);
-  else if (call->run_timeout > 0)
+  else if (call->run_timeout > 0 || (worker->sent.length > 1 && !self->is_watching))
     gmp_dispatcher_kick (self);
   if (self->limits.max_calls > 0 && worker->n_sent >= self->limits.max_calls)
     worker->is_retiring = TRUE;

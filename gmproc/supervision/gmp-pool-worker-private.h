@@ -53,6 +53,7 @@ gboolean         gmp_pool_worker_set_up    (GmpPoolWorker  *self,
                                             GError        **error);
 guint            gmp_pool_worker_get_room  (GmpPoolWorker  *self,
                                             guint           max_calls);
+gint64           gmp_pool_worker_get_stall (GmpPoolWorker  *self);
 gboolean         gmp_pool_worker_send      (GmpPoolWorker  *self,
                                             GmpPoolCall    *call,
                                             GError        **error);

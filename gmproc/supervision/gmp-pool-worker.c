@@ -16,6 +16,9 @@
  * takes to send more. What it has not begun can be withdrawn for one that has nothing to do. */
 #define AHEAD 1000.0
 
+/* How many microseconds a call may take before those that lie ahead of it are withdrawn. */
+#define STALL (10 * G_USEC_PER_SEC / 1000)
+
 /* And so many calls: all of them small ones, of which a ring holds some hundreds. */
 #define MAX_AHEAD 128
 
@@ -80,6 +83,13 @@ gmp_pool_worker_get_room (GmpPoolWorker *self,
   if (max_calls > 0)
     window = MIN (window, self->sent.length + max_calls - MIN (self->n_sent, max_calls));
   return window - MIN (window, self->sent.length);
+}
+
+/* When the calls that lie ahead of a slow one should go elsewhere; -1 where there are none. */
+gint64
+gmp_pool_worker_get_stall (GmpPoolWorker *self)
+{
+  return self->mark != NULL && !self->is_closed && self->sent.length > 1 ? self->since + STALL : -1;
 }
 
 /* @target is interned. */
