@@ -221,6 +221,32 @@ def test_interrupted(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_interrupted_when_messages_have_arrived():
+    """The moment between the library's return and recv's own cannot be met from outside."""
+    class Interrupted:
+        def __init__(self, native):
+            self.native = native
+
+        def __getattr__(self, name):
+            return getattr(self.native, name)
+
+        def receive(self, *arguments):
+            self.native.receive(*arguments)
+            raise LookupError('from a handler')
+
+    cs = ClientServer()
+    cs.add_client(0, Dying, params=1)
+    with cs.open() as run:
+        native, run._native = run._native, Interrupted(run._native)
+        with pytest.raises(LookupError):
+            run.recv()
+        run._native = native
+        ids, messages = run.recv()
+        assert ids == [0] and len(messages) == 1
+        run.send(ids, messages)
+        run.recv()
+
+
 @pytest.mark.parametrize('raises', [False, True])
 def test_signal_handlers_run_while_it_waits(tmp_path, raises):
     """What one raises comes out of recv, and leaves the run open."""

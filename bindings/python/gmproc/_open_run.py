@@ -52,6 +52,7 @@ class OpenRun:
         self._native: Any = job.native
         self._peers = job.outcome.get_peers()
         self._pending: dict[Any, _gmproc.Request] = {}
+        self._arrived: list[tuple[list[Any], list[Any], list[_gmproc.Request], list[Any]]] = []
         self._raised: BaseException | None = None
         self._catch = self._keep_raised  # one object
         self._is_closed = False
@@ -86,14 +87,18 @@ class OpenRun:
             raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
         self._check_open()
         try:
-            ids, messages, requests, failures = self._native.receive(
-                n or 0, -1 if timeout is None else timeout, self._peers, self._get_catch())
+            # There are some where a signal's handler has raised before the last call returned them.
+            if not self._arrived:
+                self._native.receive(n or 0, -1 if timeout is None else timeout, self._peers,
+                                     self._get_catch(), self._arrived)
         except GError as error:
             raise self._make_exception(error) from None
+        ids, messages, requests, failures = self._arrived[0]
         for name, error in failures:
             self._take_failure(name, error)
         # After that: a client that was restarted has failed, and asks again.
         self._pending.update(zip(ids, requests))
+        self._arrived.clear()
         return ids, messages
 
     def send(self, ids: Sequence[Any], responses: Sequence[Any]) -> None:
@@ -214,6 +219,7 @@ class OpenRun:
                 _gmproc.end_signals(catch)
             _gmproc.complete(partial(self._job.end, error))
         self._pending.clear()
+        self._arrived.clear()
         self._application._gmproc.open_run = None
         if self._job.outcome.exception is None:
             self._application._gmproc.server_result = self._application.finish()

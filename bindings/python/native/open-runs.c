@@ -92,20 +92,23 @@ add_failure (PyObject   *list,
   return PyErr_Occurred () == NULL;
 }
 
-/* @peers has a client's id and runtime for each name on the wire. Returns the ids, the messages,
- * the requests, and the (name, error) of those that have failed. */
+/* @peers has a client's id and runtime for each name on the wire. Appends to @arrived the ids, the
+ * messages, the requests, and the (name, error) of those that have failed: what a signal's handler
+ * raises when this returns would take a result along. */
 PyObject *
 native_receive (PyObject *self,
                 PyObject *args)
 {
   g_autoptr (GPtrArray) requests = NULL;
-  PyObject *peers, *catch, *list, *failures, *ids = NULL, *values = NULL, *result = NULL;
+  PyObject *peers, *catch, *arrived, *list, *failures;
+  PyObject *ids = NULL, *values = NULL, *result = NULL;
   unsigned int n;
   double timeout;
   GError *error = NULL;
   gboolean is_good = TRUE;
 
-  if (!PyArg_ParseTuple (args, "IdOO:receive", &n, &timeout, &peers, &catch))
+  if (!PyArg_ParseTuple (args, "IdOOO!:receive", &n, &timeout, &peers, &catch, &PyList_Type,
+                         &arrived))
     return NULL;
   requests = receive (native_object_get (self), n, timeout, catch, &error);
   if (requests == NULL)
@@ -118,11 +121,15 @@ native_receive (PyObject *self,
               : add_request (list, requests->pdata[i], peers);
   if (is_good && list != NULL && failures != NULL && native_split_requests (list, &ids, &values))
     result = PyTuple_Pack (4, ids, values, list, failures);
+  is_good = result != NULL && PyList_Append (arrived, result) == 0;
+  Py_XDECREF (result);
   Py_XDECREF (values);
   Py_XDECREF (ids);
   Py_XDECREF (failures);
   Py_XDECREF (list);
-  return result;
+  if (!is_good)
+    return NULL;
+  Py_RETURN_NONE;
 }
 
 PyObject *
