@@ -314,6 +314,7 @@ class Executor(futures.Executor):
                 import difflib  # only for those who mistype
 
                 known = [each for each in _OPTIONS if each not in _DECIDED]
+                known += Executor.__init__.__kwdefaults__ or ()
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f': did you mean {close[0]!r}?' if close else ''
                 raise TypeError(f'Executor() has no option {name!r}{hint}')

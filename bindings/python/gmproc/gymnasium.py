@@ -18,7 +18,11 @@ import inspect
 from copy import deepcopy
 from typing import Any, Callable, Sequence
 
-import gymnasium
+try:
+    import gymnasium
+except ModuleNotFoundError as error:
+    error.msg += ': gmproc.gymnasium needs it, install it with "pip install gymnasium"'
+    raise
 import numpy
 from gymnasium.error import (AlreadyPendingCallError, ClosedEnvironmentError, CustomSpaceError,
                              NoAsyncCallError)

@@ -18,7 +18,11 @@ from __future__ import annotations
 import warnings
 from typing import Any, Callable, Sequence
 
-import gymnasium
+try:
+    import gymnasium
+except ModuleNotFoundError as error:
+    error.msg += ': gmproc.sb3 needs it, install it with "pip install stable-baselines3"'
+    raise
 import numpy
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
