@@ -503,13 +503,16 @@ begin_closing (GmpDispatcher *self)
     }
 }
 
-/* Called without the lock. */
+/* Called without the lock. What is asked for from here on kicks the thread again: a call that is
+ * cancelled between this and the rest would be forgotten otherwise. */
 static void
 cancel_unwanted (GmpDispatcher *self)
 {
   g_autoptr (GPtrArray) unwanted = NULL;
 
   g_mutex_lock (&self->lock);
+  self->is_kicked = FALSE;
+  g_source_set_ready_time (self->control, -1);
   unwanted = self->unwanted;
   self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);
   g_mutex_unlock (&self->lock);
@@ -523,11 +526,8 @@ control_cb (gpointer user_data)
   GmpDispatcher *self = user_data;
   gint64 next = -1;
 
-  if (self->unwanted->len > 0)
-    cancel_unwanted (self);
+  cancel_unwanted (self);
   g_mutex_lock (&self->lock);
-  self->is_kicked = FALSE;
-  g_source_set_ready_time (self->control, -1);
   if (self->kill != GMP_DISPATCHER_KILL_NOT)
     kill_workers (self);
   if (self->is_closing)
