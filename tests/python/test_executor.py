@@ -291,13 +291,6 @@ def test_map(executor):
         executor.map(add, [1], chunksize=0)
 
 
-def test_progress(executor, capsys):
-    assert list(executor.map(add, range(20), progress=True)) == list(range(1, 21))
-    assert 'map: 20 of 20 items' in capsys.readouterr().err
-    assert list(executor.map(add, (n for n in range(3)), progress=True, chunksize=2)) == [1, 2, 3]
-    assert 'map: 3 items' in capsys.readouterr().err
-
-
 def test_thousands(executor):
     futures = [executor.submit(add, n) for n in range(5000)]
     assert [each.result() for each in futures] == list(range(1, 5001))

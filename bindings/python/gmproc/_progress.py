@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable, Iterator
+    from typing import Any, Callable, Iterable, Iterator
 
 # Seconds between two lines where there is no terminal: a log should not be full of them.
 _PAUSE = 10.0
@@ -23,40 +24,56 @@ def count(iterables: Iterable[Any]) -> int | None:
     return min(lengths) if lengths else None
 
 
-def show(results: Iterable[Any], total: int | None) -> Iterator[Any]:
-    """Yields results, and shows how many there were: by tqdm or rich where one is installed, and
-    by a line now and then where standard error is no terminal, or neither is."""
+@contextlib.contextmanager
+def meter(total: int | None) -> Iterator[Callable[[int], Any]]:
+    """Yields a function that adds to the number of items that are done.
+
+    The number is shown by tqdm or rich where one is installed, and by a line now and then where
+    standard error is no terminal, or neither is.
+    """
     if sys.stderr is not None and sys.stderr.isatty():
-        try:
+        with contextlib.suppress(ImportError):
             from tqdm import tqdm
 
-            return iter(tqdm(results, total=total, file=sys.stderr))
-        except ImportError:
-            pass
-        try:
+            with tqdm(total=total, desc='map', file=sys.stderr) as bar:
+                yield bar.update
+            return
+        with contextlib.suppress(ImportError):
             from rich.console import Console
-            from rich.progress import track
+            from rich.progress import Progress
 
-            return iter(track(results, total=total, description='map',
-                              console=Console(stderr=True)))
-        except ImportError:
-            pass
-    return _write_lines(results, total)
-
-
-def _write_lines(results: Iterable[Any], total: int | None) -> Iterator[Any]:
-    n = 0
-    begin = last = time.monotonic()
-    for n, result in enumerate(results, 1):
-        yield result
-        now = time.monotonic()
-        if now - last >= _PAUSE:
-            last = now
-            _write(n, total, now - begin)
-    _write(n, total, time.monotonic() - begin)
+            with Progress(console=Console(stderr=True)) as progress:
+                task = progress.add_task('map', total=total)
+                yield lambda n: progress.advance(task, n)
+            return
+    lines = _Lines(total)
+    try:
+        yield lines.add
+    finally:
+        lines.write()
 
 
-def _write(n: int, total: int | None, seconds: float) -> None:
-    of = '' if total is None else f' of {total}'
-    if sys.stderr is not None:
-        print(f'map: {n}{of} items, {seconds:.1f} s', file=sys.stderr, flush=True)
+def show(results: Iterable[Any], total: int | None) -> Iterator[Any]:
+    """Yields results, and shows how many there were."""
+    with meter(total) as add:
+        for result in results:
+            yield result
+            add(1)
+
+
+class _Lines:
+    def __init__(self, total: int | None) -> None:
+        self._of = '' if total is None else f' of {total}'
+        self._n = 0
+        self._begin = self._last = time.monotonic()
+
+    def add(self, n: int) -> None:
+        self._n += n
+        if time.monotonic() - self._last >= _PAUSE:
+            self.write()
+
+    def write(self) -> None:
+        self._last = time.monotonic()
+        if sys.stderr is not None:
+            print(f'map: {self._n}{self._of} items, {self._last - self._begin:.1f} s',
+                  file=sys.stderr, flush=True)

@@ -318,7 +318,7 @@ class Workers(Application):
 
     @public
     def map(self, function: Callable[[Item], Value], items: Iterable[Item],
-            chunksize: int | None = None) -> list[Value]:
+            chunksize: int | None = None, *, progress: bool = False) -> list[Value]:
         """Calls a function with each of many items, in worker processes, and waits for all.
 
         ::
@@ -351,6 +351,8 @@ class Workers(Application):
             items: any iterable.
             chunksize: how many items are sent at once; None to have that learned from how long they
                 take. The next map with the same function begins with what this one has learned.
+            progress: whether to show on standard error how many items are done: as a bar where it
+                is a terminal and tqdm or rich is installed, in lines elsewhere.
 
         Returns:
             What ``function`` returned, in the order of the items.
@@ -363,8 +365,15 @@ class Workers(Application):
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
         source = self._read(function, items, chunksize)
-        values: list[Value] = _run.run_blocking(
-            self._gmproc.claims, partial(self._prepare_map, function, source, chunksize))
+        prepare = partial(self._prepare_map, function, source, chunksize)
+        values: list[Value]
+        if progress:
+            from . import _progress  # which few programs use
+
+            with _progress.meter(_progress.count([items])) as add:
+                values = _run.run_blocking(self._gmproc.claims, partial(prepare, add_done=add))
+        else:
+            values = _run.run_blocking(self._gmproc.claims, prepare)
         return values
 
     @public
@@ -491,7 +500,8 @@ class Workers(Application):
     def _prepare_map(self, function: Callable[[Any], Any], source: AtHand | Reader,
                      chunksize: int | None, job: _run.Job, window: int | None = None,
                      make_outcome: Callable[..., MapOutcome] = MapOutcome,
-                     make_mapping: Callable[..., Mapping] = Mapping) -> None:
+                     make_mapping: Callable[..., Mapping] = Mapping,
+                     add_done: Callable[[int], Any] | None = None) -> None:
         state = self._gmproc
         names = state.get_map_names(self.max_parallel or _gmproc.count_slots())
         job.outcome = outcome = make_outcome({name: number for number, name in enumerate(names)})
@@ -500,7 +510,8 @@ class Workers(Application):
         mapping = make_mapping(job, outcome, state.native, function, make_setting(self),
                                Items(source, len(names), chunksize, state.pace, window),
                                state.get_seeds(self.seed),
-                               lambda first: state.derive_seed(self.seed, first), self._tell(job))
+                               lambda first: state.derive_seed(self.seed, first),
+                               self._tell(job, add_done))
         state.options.take(self, reuse=True)
         set_command()
         n_workers = len(names) if source.n_left is None else min(len(names), source.n_left)
@@ -510,9 +521,12 @@ class Workers(Application):
                                   methods=['update'])
         state.n_runs += 1
 
-    def _tell(self, job: _run.Job) -> Callable[[int, list[Any]], None]:
+    def _tell(self, job: _run.Job, add_done: Callable[[int], Any] | None
+              ) -> Callable[[int, list[Any]], None]:
         """What tells of values that have come: nothing, where nobody wants to know."""
         def tell(first: int, values: list[Any]) -> None:
+            if add_done is not None:
+                add_done(len(values))
             if self.on_result is None and type(self).update is Workers.update:
                 return
             for i, value in enumerate(values, first):

@@ -1,0 +1,118 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""map(..., progress=True): how far it has come, on standard error."""
+
+import os
+import pty
+import sys
+import threading
+
+import pytest
+
+import gmproc
+from gmproc import _progress
+
+N = 20
+
+
+def square(n):
+    return n * n
+
+
+def fail_at_three(n):
+    if n == 3:
+        raise KeyError(n)
+    return n
+
+
+def map_workers(function, items, **options):
+    with gmproc.Workers(max_parallel=2) as workers:
+        return workers.map(function, items, progress=True, **options)
+
+
+def map_executor(function, items, **options):
+    with gmproc.Executor(2) as executor:
+        return list(executor.map(function, items, progress=True, **options))
+
+
+maps = pytest.mark.parametrize('run_map', [map_workers, map_executor])
+
+
+class Terminal:
+    """A terminal in place of standard error. What was written to it is its text at the end."""
+
+    def __init__(self, monkeypatch):
+        self.master, slave = pty.openpty()
+        self.file = open(slave, 'w')
+        self.text = b''
+        monkeypatch.setattr(sys, 'stderr', self.file)
+        self.reader = threading.Thread(target=self.read)
+        self.reader.start()
+
+    def read(self):
+        while True:
+            try:
+                self.text += os.read(self.master, 4096)
+            except OSError:  # The other end is closed.
+                return
+
+    def close(self):
+        self.file.close()
+        self.reader.join()
+        os.close(self.master)
+        return self.text.decode()
+
+
+def hide(monkeypatch, *names):
+    for name in names:
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@maps
+def test_lines_without_a_terminal(run_map, capsys):
+    assert run_map(square, range(N), chunksize=3) == [n * n for n in range(N)]
+    assert f'map: {N} of {N} items' in capsys.readouterr().err
+    assert run_map(square, (n for n in range(3))) == [0, 1, 4]
+    assert 'map: 3 items' in capsys.readouterr().err
+
+
+@maps
+def test_lines_come_in_between(run_map, capsys, monkeypatch):
+    monkeypatch.setattr(_progress, '_PAUSE', 0)
+    run_map(square, range(4), chunksize=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(',')[0] for line in lines] == [
+        *(f'map: {n} of 4 items' for n in range(1, 5)), 'map: 4 of 4 items']
+
+
+@maps
+def test_failure(run_map, capsys):
+    with pytest.raises((gmproc.WorkerError, KeyError)):
+        run_map(fail_at_three, range(10), chunksize=1)
+    assert ' of 10 items' in capsys.readouterr().err
+
+
+@maps
+@pytest.mark.parametrize('name, hidden, expected', [
+    ('tqdm', (), f'{N}/{N}'),
+    ('rich', ('tqdm',), '100%'),
+    (None, ('tqdm', 'rich.console'), f'map: {N} of {N} items'),
+])
+def test_terminal(run_map, name, hidden, expected, monkeypatch):
+    if name is not None:
+        pytest.importorskip(name)
+    hide(monkeypatch, *hidden)
+    monkeypatch.setenv('TERM', 'xterm')
+    terminal = Terminal(monkeypatch)
+    try:
+        assert run_map(square, range(N)) == [n * n for n in range(N)]
+    finally:
+        text = terminal.close()
+    assert 'map' in text and expected in text
+
+
+@maps
+def test_without_standard_error(run_map, monkeypatch):
+    monkeypatch.setattr(sys, 'stderr', None)
+    assert run_map(square, range(3)) == [0, 1, 4]
