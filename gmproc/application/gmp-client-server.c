@@ -412,7 +412,7 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
   object_class->set_property = gmp_client_server_set_property;
   gmp_client_server_install_methods (klass);
   install_properties (object_class);
-  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_STRING);
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), NULL);
 }
 
 static void
@@ -551,6 +551,14 @@ gmp_client_server_new_for_target (const char *server_target)
   return g_object_new (GMP_TYPE_CLIENT_SERVER, "server-target", server_target, NULL);
 }
 
+static void
+add_result (const char *id,
+            GVariant   *value,
+            gpointer    builder)
+{
+  g_variant_builder_add (builder, "{s@v}", id, value);
+}
+
 /**
  * gmp_client_server_get_results: (get-property results)
  * @self: the application
@@ -566,11 +574,13 @@ GVariant *
 gmp_client_server_get_results (GmpClientServer *self)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+  GVariantBuilder builder;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
-  if (priv->session == NULL)
-    return g_variant_ref_sink (g_variant_new ("a{sv}", NULL));
-  return g_variant_ref_sink (gmp_results_to_dict (gmp_server_session_get_results (priv->session)));
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  if (priv->session != NULL)
+    gmp_results_foreach (gmp_server_session_get_results (priv->session), add_result, &builder);
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
 /**

@@ -173,6 +173,17 @@ output (guint       number,
                               .text = g_strdup (line) });
 }
 
+static void
+print_log (guint          number,
+           const char    *domain,
+           GLogLevelFlags level,
+           const char    *message)
+{
+  g_autofree char *worker = g_strdup_printf ("%u", number);
+
+  gmp_run_signals_print_log (worker, domain, level, message);
+}
+
 /* Where nobody listens it is printed at once: the pool's main loop may not run. */
 static void
 log_message (guint          number,
@@ -186,7 +197,7 @@ log_message (guint          number,
                                 .domain = g_strdup (domain), .level = level,
                                 .text = g_strdup (message) });
   else
-    gmp_run_signals_print_log ((int) number, domain, level, message);
+    print_log (number, domain, level, message);
 }
 
 static gboolean
@@ -196,7 +207,7 @@ log_default (GmpPool       *self G_GNUC_UNUSED,
              GLogLevelFlags level,
              const char    *message)
 {
-  gmp_run_signals_print_log ((int) number, domain, level, message);
+  print_log (number, domain, level, message);
   return TRUE;
 }
 

@@ -198,12 +198,12 @@ take_turn (GmpWorkers *self,
   return is_done;
 }
 
-/* A worker from start to finish, in its process. */
+/* A worker from start to finish, in its process, where its id comes from the application. */
 static GVariant *
-live (gpointer  instance,
-      int       id,
-      GVariant *params,
-      GError  **error)
+live (gpointer    instance,
+      const char *name,
+      GVariant   *params,
+      GError    **error)
 {
   GmpWorkersClass *klass = GMP_WORKERS_GET_CLASS (instance);
   gboolean is_reported = klass->finish != gmp_workers_real_finish;
@@ -211,7 +211,12 @@ live (gpointer  instance,
   g_autoptr (GVariant) result = NULL;
   g_autoptr (GVariant) end = NULL;
   GError *local = NULL;
+  gint64 number;
+  int id;
 
+  if (!g_ascii_string_to_signed (name, 10, G_MININT, G_MAXINT, &number, error))
+    return NULL;
+  id = (int) number;
   GMP_GUARD (ignored, klass->start, instance, id, params, &local);
   while (local == NULL && !take_turn (instance, id, params, &is_reported, &result, &local))
     continue;

@@ -88,6 +88,17 @@ gmp_workers_free_entry (gpointer data)
   g_free (entry);
 }
 
+/* Below this class ids are strings. */
+static int
+id_to_int (const char *id)
+{
+  gint64 number;
+  gboolean is_number = g_ascii_string_to_signed (id, 10, G_MININT, G_MAXINT, &number, NULL);
+
+  g_assert (is_number);
+  return (int) number;
+}
+
 static gboolean
 take_value (gpointer    owner,
             const char *id,
@@ -97,7 +108,7 @@ take_value (gpointer    owner,
   gboolean ignored G_GNUC_UNUSED;
   GError *local = NULL;
 
-  GMP_GUARD (ignored, GMP_WORKERS_GET_CLASS (owner)->update, owner, atoi (id), value, &local);
+  GMP_GUARD (ignored, GMP_WORKERS_GET_CLASS (owner)->update, owner, id_to_int (id), value, &local);
   if (local == NULL)
     return TRUE;
   g_propagate_error (error, local);
@@ -356,7 +367,7 @@ gmp_workers_class_init (GmpWorkersClass *klass)
   object_class->notify = gmp_workers_notify;
   gmp_workers_install_methods (klass);
   install_properties (object_class);
-  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), G_TYPE_INT);
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), id_to_int);
 }
 
 static void
@@ -429,6 +440,14 @@ gmp_workers_notify_results (GmpWorkers *self)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RESULTS]);
 }
 
+static void
+add_result (const char *id,
+            GVariant   *value,
+            gpointer    builder)
+{
+  g_variant_builder_add (builder, "{i@v}", id_to_int (id), value);
+}
+
 /**
  * gmp_workers_get_results: (get-property results)
  * @self: the workers
@@ -444,9 +463,12 @@ GVariant *
 gmp_workers_get_results (GmpWorkers *self)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
+  GVariantBuilder builder;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return g_variant_ref_sink (gmp_results_to_ints (gmp_supervisor_get_results (priv->supervisor)));
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{iv}"));
+  gmp_results_foreach (gmp_supervisor_get_results (priv->supervisor), add_result, &builder);
+  return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
 /**

@@ -539,7 +539,7 @@ gmp_host_call_instance (GmpHost    *self,
 
   call = gmp_call_lookup (G_OBJECT_TYPE (instance));
   if (call != NULL)
-    return call (instance, atoi (id), params, error);
+    return call (instance, id, params, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot be called",
                G_OBJECT_TYPE_NAME (instance));
   return NULL;

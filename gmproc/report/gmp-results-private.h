@@ -13,6 +13,10 @@ G_BEGIN_DECLS
 /* Ids are strings here; GmpWorkers writes its numbers as such. */
 typedef struct _GmpResults GmpResults;
 
+typedef void (*GmpResultsFunc) (const char *id,
+                                GVariant   *value,
+                                gpointer    user_data);
+
 GmpResults   *gmp_results_new       (void);
 void          gmp_results_free      (GmpResults *self);
 gboolean      gmp_results_expect    (GmpResults *self,
@@ -30,8 +34,9 @@ gboolean      gmp_results_has_value (GmpResults *self,
 const GError *gmp_results_get_error (GmpResults *self,
                                      const char *id);
 GError       *gmp_results_to_error  (GmpResults *self);
-GVariant     *gmp_results_to_ints   (GmpResults *self);
-GVariant     *gmp_results_to_dict   (GmpResults *self);
+void          gmp_results_foreach   (GmpResults     *self,
+                                     GmpResultsFunc  func,
+                                     gpointer        user_data);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpResults, gmp_results_free)
 

@@ -184,6 +184,7 @@ gmp_results_to_error (GmpResults *self)
   return error;
 }
 
+/* Returns a floating reference, of type v. */
 static GVariant *
 box (GVariant *value)
 {
@@ -192,36 +193,17 @@ box (GVariant *value)
   return g_variant_new_variant (value);
 }
 
-/* Returns a floating a{iv} of those that succeeded. */
-GVariant *
-gmp_results_to_ints (GmpResults *self)
+/* Calls @func with the id and the value, boxed and floating, of each worker that succeeded. */
+void
+gmp_results_foreach (GmpResults     *self,
+                     GmpResultsFunc  func,
+                     gpointer        user_data)
 {
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{iv}"));
   for (guint i = 0; i < self->entries->len; i++)
     {
       Entry *entry = self->entries->pdata[i];
 
       if (entry->has_value)
-        g_variant_builder_add (&builder, "{i@v}", atoi (entry->id), box (entry->value));
+        func (entry->id, box (entry->value), user_data);
     }
-  return g_variant_builder_end (&builder);
-}
-
-/* Returns a floating a{sv} of those that succeeded. */
-GVariant *
-gmp_results_to_dict (GmpResults *self)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  for (guint i = 0; i < self->entries->len; i++)
-    {
-      Entry *entry = self->entries->pdata[i];
-
-      if (entry->has_value)
-        g_variant_builder_add (&builder, "{s@v}", entry->id, box (entry->value));
-    }
-  return g_variant_builder_end (&builder);
 }

@@ -10,9 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* The two differ in the type of their ids: numbers or strings. */
+typedef int (*GmpIdToInt) (const char *id);
+
 typedef struct {
-  GType id_type;
+  GmpIdToInt id_to_int; /* (nullable): handlers get the id as a string */
   guint result;
   guint failed;
   guint restarted;
@@ -24,7 +25,7 @@ typedef struct {
 
 void gmp_run_signals_install   (GmpRunSignals *self,
                                 GType          type,
-                                GType          id_type);
+                                GmpIdToInt     id_to_int);
 void gmp_run_signals_result    (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,
@@ -56,7 +57,7 @@ void gmp_run_signals_log       (const GmpRunSignals *self,
                                 const char          *domain,
                                 GLogLevelFlags       level,
                                 const char          *message);
-void gmp_run_signals_print_log (int                  id,
+void gmp_run_signals_print_log (const char          *worker,
                                 const char          *domain,
                                 GLogLevelFlags       level,
                                 const char          *message);

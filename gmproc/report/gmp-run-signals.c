@@ -8,13 +8,13 @@
 
 #include "base/gmp-enum-types.h"
 
-/* Where GLib would have written it, had it been logged here; but never fatal here, whatever G_DEBUG
- * says: a worker's failure is its own. */
-static void
-print_log (const char    *worker,
-           const char    *domain,
-           GLogLevelFlags level,
-           const char    *message)
+/* The default of the signal "log": writes it where GLib would have, had it been logged here. It is
+ * never fatal here, whatever G_DEBUG says: a worker's failure is its own. */
+void
+gmp_run_signals_print_log (const char    *worker,
+                           const char    *domain,
+                           GLogLevelFlags level,
+                           const char    *message)
 {
   g_autofree char *labelled = g_strdup_printf ("worker '%s': %s", worker, message);
   GLogField fields[] = {
@@ -30,18 +30,6 @@ print_log (const char    *worker,
     g_log_writer_standard_streams (level, fields, n_fields, NULL);
 }
 
-/* What the signal "log" does where nobody deals with it. */
-void
-gmp_run_signals_print_log (int            id,
-                           const char    *domain,
-                           GLogLevelFlags level,
-                           const char    *message)
-{
-  g_autofree char *worker = g_strdup_printf ("%d", id);
-
-  print_log (worker, domain, level, message);
-}
-
 static gboolean
 log_int_cb (gpointer    owner G_GNUC_UNUSED,
             int         id,
@@ -49,7 +37,9 @@ log_int_cb (gpointer    owner G_GNUC_UNUSED,
             guint       level,
             const char *message)
 {
-  gmp_run_signals_print_log (id, domain, level, message);
+  g_autofree char *worker = g_strdup_printf ("%d", id);
+
+  gmp_run_signals_print_log (worker, domain, level, message);
   return TRUE;
 }
 
@@ -60,7 +50,7 @@ log_string_cb (gpointer    owner G_GNUC_UNUSED,
                guint       level,
                const char *message)
 {
-  print_log (id, domain, level, message);
+  gmp_run_signals_print_log (id, domain, level, message);
   return TRUE;
 }
 
@@ -68,11 +58,12 @@ log_string_cb (gpointer    owner G_GNUC_UNUSED,
 void
 gmp_run_signals_install (GmpRunSignals *self,
                          GType          type,
-                         GType          id_type)
+                         GmpIdToInt     id_to_int)
 {
-  GCallback print = id_type == G_TYPE_INT ? G_CALLBACK (log_int_cb) : G_CALLBACK (log_string_cb);
+  GType id_type = id_to_int != NULL ? G_TYPE_INT : G_TYPE_STRING;
+  GCallback print = id_to_int != NULL ? G_CALLBACK (log_int_cb) : G_CALLBACK (log_string_cb);
 
-  self->id_type = id_type;
+  self->id_to_int = id_to_int;
   self->result = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
   self->failed = g_signal_new ("failed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -81,7 +72,7 @@ gmp_run_signals_install (GmpRunSignals *self,
                                   G_TYPE_NONE, 2, id_type, GMP_TYPE_FAILURE);
   self->progress = g_signal_new ("progress", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                  G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
-  if (id_type == G_TYPE_INT)
+  if (id_to_int != NULL)
     self->turn = g_signal_new ("turn", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
   self->output = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -92,16 +83,24 @@ gmp_run_signals_install (GmpRunSignals *self,
                                           G_TYPE_STRING);
 }
 
+/* The first argument is the id, a number for the handlers of some. */
+#define EMIT(self, signal, owner, id, ...) \
+  G_STMT_START \
+  { \
+    if ((self)->id_to_int != NULL) \
+      g_signal_emit (owner, (self)->signal, 0, (self)->id_to_int (id), __VA_ARGS__); \
+    else \
+      g_signal_emit (owner, (self)->signal, 0, id, __VA_ARGS__); \
+  } \
+  G_STMT_END
+
 void
 gmp_run_signals_result (const GmpRunSignals *self,
                         gpointer             owner,
                         const char          *id,
                         GVariant            *value)
 {
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->result, 0, atoi (id), value);
-  else
-    g_signal_emit (owner, self->result, 0, id, value);
+  EMIT (self, result, owner, id, value);
 }
 
 void
@@ -110,10 +109,7 @@ gmp_run_signals_failed (const GmpRunSignals *self,
                         const char          *id,
                         const GError        *error)
 {
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->failed, 0, atoi (id), error);
-  else
-    g_signal_emit (owner, self->failed, 0, id, error);
+  EMIT (self, failed, owner, id, error);
 }
 
 /* @failure is %NULL for one that had finished. */
@@ -123,10 +119,7 @@ gmp_run_signals_restarted (const GmpRunSignals *self,
                            const char          *id,
                            GmpFailure          *failure)
 {
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->restarted, 0, atoi (id), failure);
-  else
-    g_signal_emit (owner, self->restarted, 0, id, failure);
+  EMIT (self, restarted, owner, id, failure);
 }
 
 void
@@ -135,10 +128,7 @@ gmp_run_signals_progress (const GmpRunSignals *self,
                           const char          *id,
                           GVariant            *value)
 {
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->progress, 0, atoi (id), value);
-  else
-    g_signal_emit (owner, self->progress, 0, id, value);
+  EMIT (self, progress, owner, id, value);
 }
 
 /* Only workers with numbers have turns. */
@@ -148,7 +138,7 @@ gmp_run_signals_turn (const GmpRunSignals *self,
                       const char          *id,
                       GVariant            *value)
 {
-  g_signal_emit (owner, self->turn, 0, atoi (id), value);
+  EMIT (self, turn, owner, id, value);
 }
 
 void
@@ -158,10 +148,7 @@ gmp_run_signals_output (const GmpRunSignals *self,
                         GmpOutputStream      stream,
                         const char          *line)
 {
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->output, 0, atoi (id), stream, line);
-  else
-    g_signal_emit (owner, self->output, 0, id, stream, line);
+  EMIT (self, output, owner, id, stream, line);
 }
 
 void
@@ -174,8 +161,5 @@ gmp_run_signals_log (const GmpRunSignals *self,
 {
   gboolean handled;
 
-  if (self->id_type == G_TYPE_INT)
-    g_signal_emit (owner, self->log, 0, atoi (id), domain, level, message, &handled);
-  else
-    g_signal_emit (owner, self->log, 0, id, domain, level, message, &handled);
+  EMIT (self, log, owner, id, domain, level, message, &handled);
 }

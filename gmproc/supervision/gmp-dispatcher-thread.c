@@ -200,6 +200,13 @@ ended_cb (GObject      *source,
 
 /* The beginning of a worker. */
 
+/* The id of a pool's worker is its number. */
+static guint
+get_number (const char *id)
+{
+  return (guint) g_ascii_strtoull (id, NULL, 10);
+}
+
 /* What a worker reports is told, and kept: it may be why it fails. */
 static void
 progress_cb (const char *id,
@@ -207,7 +214,7 @@ progress_cb (const char *id,
              gpointer    user_data)
 {
   GmpDispatcher *self = user_data;
-  guint number = (guint) atoi (id);
+  guint number = get_number (id);
 
   g_mutex_lock (&self->lock);
   for (guint i = 0; i < self->workers->len; i++)
@@ -240,7 +247,7 @@ output_cb (const char     *id,
   GmpDispatcher *self = user_data;
 
   if (self->owner != NULL)
-    self->events->output ((guint) atoi (id), stream, line, self->owner);
+    self->events->output (get_number (id), stream, line, self->owner);
 }
 
 static void
@@ -253,7 +260,7 @@ log_cb (const char    *id,
   GmpDispatcher *self = user_data;
 
   if (self->owner != NULL)
-    self->events->log ((guint) atoi (id), domain, level, message, self->owner);
+    self->events->log (get_number (id), domain, level, message, self->owner);
 }
 
 static const GmpWorkerProxyEvents proxy_events = {

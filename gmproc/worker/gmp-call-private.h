@@ -12,10 +12,10 @@ G_BEGIN_DECLS
 
 /* A subclass of GmpWorkers that overrides process is itself what runs in the worker. The host makes
  * an instance there and calls it through this, for the host does not know GmpWorkers. */
-typedef GVariant *(*GmpCall) (gpointer   instance,
-                              int        id,
-                              GVariant  *params,
-                              GError   **error);
+typedef GVariant *(*GmpCall) (gpointer    instance,
+                              const char *id,
+                              GVariant   *params,
+                              GError    **error);
 
 void    gmp_call_register (GType   type,
                            GmpCall call);
