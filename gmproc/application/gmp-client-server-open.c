@@ -99,7 +99,7 @@ check_told (GmpClientServer *self,
   g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (self));
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
-      gmp_server_session_get_server_error (priv->session) != NULL)
+      gmp_client_server_get_error (self, "server") != NULL)
     return error;
   for (guint i = 0; i < failures->len; i++)
     {

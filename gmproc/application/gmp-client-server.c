@@ -492,7 +492,7 @@ gmp_client_server_new_session (GmpClientServer        *self,
 
   if (options->inner_threads == 0)
     options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
-  session = gmp_server_session_new (&events, self,
+  session = gmp_server_session_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                     gmp_runner_get_failure_log (GMP_RUNNER (self)),
                                     options, priv->clients->len + 1, priv->shared_memory_limit);
   if (open_methods != NULL ? !set_open (self, session, open_methods, error)
@@ -556,7 +556,10 @@ add_result (const char *id,
             GVariant   *value,
             gpointer    builder)
 {
-  g_variant_builder_add (builder, "{s@v}", id, value);
+  if (!g_str_equal (id, "server"))
+    g_variant_builder_add (builder, "{s@v}", id, value);
+  else
+    g_variant_unref (g_variant_ref_sink (value));
 }
 
 /**
@@ -573,13 +576,11 @@ add_result (const char *id,
 GVariant *
 gmp_client_server_get_results (GmpClientServer *self)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
   GVariantBuilder builder;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  if (priv->session != NULL)
-    gmp_results_foreach (gmp_server_session_get_results (priv->session), add_result, &builder);
+  gmp_results_foreach (gmp_runner_get_results (GMP_RUNNER (self)), add_result, &builder);
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
@@ -596,11 +597,10 @@ gmp_client_server_get_results (GmpClientServer *self)
 GVariant *
 gmp_client_server_get_server_result (GmpClientServer *self)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
   GVariant *value;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
-  value = priv->session != NULL ? gmp_server_session_get_value (priv->session) : NULL;
+  value = gmp_results_get_value (gmp_runner_get_results (GMP_RUNNER (self)), "server");
   return value != NULL ? g_variant_ref (value) : NULL;
 }
 
@@ -620,15 +620,9 @@ const GError *
 gmp_client_server_get_error (GmpClientServer *self,
                              const char      *id)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
-
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (id != NULL, NULL);
-  if (priv->session == NULL)
-    return NULL;
-  if (g_str_equal (id, "server"))
-    return gmp_server_session_get_server_error (priv->session);
-  return gmp_results_get_error (gmp_server_session_get_results (priv->session), id);
+  return gmp_results_get_error (gmp_runner_get_results (GMP_RUNNER (self)), id);
 }
 
 /**

@@ -9,6 +9,7 @@
 #include "application/gmp-runner.h"
 #include "base/gmp-options-private.h"
 #include "report/gmp-failure-log-private.h"
+#include "report/gmp-results-private.h"
 
 G_BEGIN_DECLS
 
@@ -17,6 +18,7 @@ gboolean       gmp_runner_claim           (GmpRunner *self,
                                            GError   **error);
 void           gmp_runner_release         (GmpRunner *self);
 gboolean       gmp_runner_is_claimed      (GmpRunner *self);
+GmpResults    *gmp_runner_get_results     (GmpRunner *self);
 GmpFailureLog *gmp_runner_get_failure_log (GmpRunner *self);
 
 G_END_DECLS

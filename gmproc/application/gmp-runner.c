@@ -53,6 +53,7 @@
 
 typedef struct {
   GmpOptions *options;
+  GmpResults *results; /* of the last run, or the one that is */
   GmpFailureLog failure_log;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
 } GmpRunnerPrivate;
@@ -66,6 +67,7 @@ gmp_runner_finalize (GObject *object)
 
   gmp_options_unref (priv->options);
   gmp_failure_log_free (&priv->failure_log);
+  gmp_results_free (priv->results);
   G_OBJECT_CLASS (gmp_runner_parent_class)->finalize (object);
 }
 
@@ -112,6 +114,7 @@ gmp_runner_init (GmpRunner *self)
   GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   priv->options = gmp_options_new ();
+  priv->results = gmp_results_new ();
   gmp_failure_log_init (&priv->failure_log, self);
 }
 
@@ -193,6 +196,14 @@ gmp_runner_is_claimed (GmpRunner *self)
   return g_atomic_int_get (&priv->run) == run_mark ();
 }
 
+GmpResults *
+gmp_runner_get_results (GmpRunner *self)
+{
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
+
+  return priv->results;
+}
+
 GmpFailureLog *
 gmp_runner_get_failure_log (GmpRunner *self)
 {
@@ -221,5 +232,5 @@ gmp_runner_get_failures (GmpRunner *self)
 
   g_return_val_if_fail (GMP_IS_RUNNER (self), NULL);
 
-  return gmp_failure_log_copy (&priv->failure_log);
+  return gmp_results_copy_failures (priv->results);
 }

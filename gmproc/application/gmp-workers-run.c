@@ -228,13 +228,16 @@ supervisor_ran_cb (GObject      *source G_GNUC_UNUSED,
   g_autoptr (GTask) task = user_data;
   GmpWorkers *self = g_task_get_source_object (task);
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  GError *error = NULL;
+  GError *error;
 
+  gmp_supervisor_run_finish (priv->supervisor, result);
+  error = gmp_results_to_error (gmp_runner_get_results (GMP_RUNNER (self)),
+                                g_task_get_cancellable (task));
   gmp_workers_apply_options (self);
   gmp_runner_release (GMP_RUNNER (self));
   gmp_workers_notify_results (self);
   gmp_guard_make_ready ();
-  if (gmp_supervisor_run_finish (priv->supervisor, result, &error))
+  if (error == NULL)
     g_task_return_pointer (task, gmp_workers_get_results (self),
                            (GDestroyNotify) g_variant_unref);
   else
@@ -251,10 +254,11 @@ begin_run (GmpWorkers         *self,
            gpointer            user_data)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_workers_run_async);
+  g_task_set_check_cancellable (task, FALSE);
   if (enlist_all (self, ids, n_ids, &error))
     {
       gmp_supervisor_run_async (priv->supervisor, cancellable, supervisor_ran_cb,

@@ -377,7 +377,7 @@ gmp_workers_init (GmpWorkers *self)
 
   priv->entries = g_hash_table_new_full (NULL, NULL, NULL, gmp_workers_free_entry);
   priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
-  priv->supervisor = gmp_supervisor_new (&events, self,
+  priv->supervisor = gmp_supervisor_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                          gmp_runner_get_failure_log (GMP_RUNNER (self)));
 }
 
@@ -462,12 +462,11 @@ add_result (const char *id,
 GVariant *
 gmp_workers_get_results (GmpWorkers *self)
 {
-  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
   GVariantBuilder builder;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a{iv}"));
-  gmp_results_foreach (gmp_supervisor_get_results (priv->supervisor), add_result, &builder);
+  gmp_results_foreach (gmp_runner_get_results (GMP_RUNNER (self)), add_result, &builder);
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
@@ -487,9 +486,8 @@ const GError *
 gmp_workers_get_error (GmpWorkers *self,
                        int         id)
 {
-  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
   g_autofree char *name = g_strdup_printf ("%d", id);
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
-  return gmp_results_get_error (gmp_supervisor_get_results (priv->supervisor), name);
+  return gmp_results_get_error (gmp_runner_get_results (GMP_RUNNER (self)), name);
 }

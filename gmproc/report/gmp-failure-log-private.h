@@ -1,4 +1,4 @@
-/* gmp-failure-log-private.h: who has failed in a run
+/* gmp-failure-log-private.h: what is logged of deaths while a run goes on
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -12,23 +12,16 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  gpointer owner;      /* has the signal `failed` */
-  GPtrArray *failures; /* of GmpFailure, in the order that they came in */
-  GPtrArray *untold;   /* of GmpFailure */
-  GSource *source;     /* (nullable): there is nothing to tell */
+  gpointer owner;    /* has the signal `failed` */
+  GPtrArray *untold; /* of GmpFailure */
+  GSource *source;   /* (nullable): there is nothing to tell */
 } GmpFailureLog;
 
-void       gmp_failure_log_init     (GmpFailureLog *self,
-                                     gpointer       owner);
-void       gmp_failure_log_free     (GmpFailureLog *self);
-void       gmp_failure_log_clear    (GmpFailureLog *self);
-void       gmp_failure_log_add      (GmpFailureLog *self,
-                                     GmpFailure    *failure);
-void       gmp_failure_log_forget   (GmpFailureLog *self,
-                                     const char    *id);
-gboolean   gmp_failure_log_contains (GmpFailureLog *self,
-                                     GmpError       code);
-GPtrArray *gmp_failure_log_copy     (GmpFailureLog *self);
-void       gmp_failure_log_end      (GmpFailureLog *self);
+void gmp_failure_log_init (GmpFailureLog *self,
+                           gpointer       owner);
+void gmp_failure_log_free (GmpFailureLog *self);
+void gmp_failure_log_add  (GmpFailureLog *self,
+                           GmpFailure    *failure);
+void gmp_failure_log_end  (GmpFailureLog *self);
 
 G_END_DECLS

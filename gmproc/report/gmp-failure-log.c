@@ -1,4 +1,4 @@
-/* gmp-failure-log.c: who has failed in a run
+/* gmp-failure-log.c: what is logged of deaths while a run goes on
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -30,7 +30,6 @@ gmp_failure_log_init (GmpFailureLog *self,
                       gpointer       owner)
 {
   self->owner = owner;
-  self->failures = g_ptr_array_new_with_free_func (g_object_unref);
   self->untold = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -39,14 +38,6 @@ gmp_failure_log_free (GmpFailureLog *self)
 {
   gmp_failure_log_end (self);
   g_ptr_array_unref (self->untold);
-  g_ptr_array_unref (self->failures);
-}
-
-/* Before a run. */
-void
-gmp_failure_log_clear (GmpFailureLog *self)
-{
-  g_ptr_array_set_size (self->failures, 0);
 }
 
 /* One line, for any number. It is no warning, which may be fatal to the application: a worker's
@@ -79,44 +70,12 @@ void
 gmp_failure_log_add (GmpFailureLog *self,
                      GmpFailure    *failure)
 {
-  g_ptr_array_add (self->failures, g_object_ref (failure));
   if (!is_death (failure) || is_heard (self->owner))
     return;
   g_ptr_array_add (self->untold, g_object_ref (failure));
   /* An application that is the server is asked without a pause. */
   if (self->source == NULL)
     self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, tell_cb, self);
-}
-
-/* The failure of the worker @id, where it has one. */
-void
-gmp_failure_log_forget (GmpFailureLog *self,
-                        const char    *id)
-{
-  for (guint i = self->failures->len; i > 0; i--)
-    if (g_str_equal (gmp_failure_get_id (self->failures->pdata[i - 1]), id))
-      g_ptr_array_remove_index (self->failures, i - 1);
-}
-
-gboolean
-gmp_failure_log_contains (GmpFailureLog *self,
-                          GmpError       code)
-{
-  for (guint i = 0; i < self->failures->len; i++)
-    if (g_error_matches (gmp_failure_get_error (self->failures->pdata[i]), GMP_ERROR, (int) code))
-      return TRUE;
-  return FALSE;
-}
-
-/* Each failure lives as long as the next run does not begin; a copy may outlive that. */
-GPtrArray *
-gmp_failure_log_copy (GmpFailureLog *self)
-{
-  GPtrArray *copy = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < self->failures->len; i++)
-    g_ptr_array_add (copy, g_object_ref (self->failures->pdata[i]));
-  return copy;
 }
 
 /* The run has ended, or there is nothing more to tell. */

@@ -6,11 +6,12 @@
 
 #pragma once
 
-#include <gio/gio.h>
+#include "base/gmp-error.h"
+#include "report/gmp-failure.h"
 
 G_BEGIN_DECLS
 
-/* Ids are strings here; GmpWorkers writes its numbers as such. */
+/* Ids are strings here; GmpWorkers writes its numbers as such. The server's is "server". */
 typedef struct _GmpResults GmpResults;
 
 typedef void (*GmpResultsFunc) (const char *id,
@@ -19,6 +20,7 @@ typedef void (*GmpResultsFunc) (const char *id,
 
 GmpResults   *gmp_results_new       (void);
 void          gmp_results_free      (GmpResults *self);
+void          gmp_results_clear     (GmpResults *self);
 gboolean      gmp_results_expect    (GmpResults *self,
                                      const char *id);
 gboolean      gmp_results_reopen    (GmpResults *self,
@@ -26,14 +28,19 @@ gboolean      gmp_results_reopen    (GmpResults *self,
 void          gmp_results_succeeded (GmpResults *self,
                                      const char *id,
                                      GVariant   *value);
-void          gmp_results_failed    (GmpResults   *self,
-                                     const char   *id,
-                                     const GError *error);
+void          gmp_results_failed    (GmpResults *self,
+                                     GmpFailure *failure);
 gboolean      gmp_results_has_value (GmpResults *self,
+                                     const char *id);
+GVariant     *gmp_results_get_value (GmpResults *self,
                                      const char *id);
 const GError *gmp_results_get_error (GmpResults *self,
                                      const char *id);
-GError       *gmp_results_to_error  (GmpResults *self);
+gboolean      gmp_results_has_error (GmpResults *self,
+                                     GmpError    code);
+GPtrArray    *gmp_results_copy_failures (GmpResults *self);
+GError       *gmp_results_to_error  (GmpResults   *self,
+                                     GCancellable *cancellable);
 void          gmp_results_foreach   (GmpResults     *self,
                                      GmpResultsFunc  func,
                                      gpointer        user_data);

@@ -14,8 +14,8 @@
 typedef struct {
   char *id;
   gboolean has_value;
-  GVariant *value; /* (nullable) */
-  GError *error;   /* (nullable) */
+  GVariant *value;     /* (nullable) */
+  GmpFailure *failure; /* (nullable) */
 } Entry;
 
 struct _GmpResults
@@ -32,7 +32,7 @@ entry_free (gpointer data)
 
   g_free (entry->id);
   g_clear_pointer (&entry->value, g_variant_unref);
-  g_clear_error (&entry->error);
+  g_clear_object (&entry->failure);
   g_free (entry);
 }
 
@@ -54,6 +54,15 @@ gmp_results_free (GmpResults *self)
   g_ptr_array_unref (self->failed);
   g_ptr_array_unref (self->entries);
   g_free (self);
+}
+
+/* Before a run: forgets the last one. */
+void
+gmp_results_clear (GmpResults *self)
+{
+  g_hash_table_remove_all (self->by_id);
+  g_ptr_array_set_size (self->failed, 0);
+  g_ptr_array_set_size (self->entries, 0);
 }
 
 /* @id takes part. %FALSE where it does already. */
@@ -79,11 +88,11 @@ gmp_results_reopen (GmpResults *self,
 {
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
-  if (entry == NULL || (!entry->has_value && entry->error == NULL))
+  if (entry == NULL || (!entry->has_value && entry->failure == NULL))
     return FALSE;
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
-  g_clear_error (&entry->error);
+  g_clear_object (&entry->failure);
   g_ptr_array_remove (self->failed, entry);
   return TRUE;
 }
@@ -100,18 +109,18 @@ gmp_results_succeeded (GmpResults *self,
   entry->value = value != NULL ? g_variant_ref (value) : NULL;
 }
 
+/* Of the worker that @failure names. */
 void
-gmp_results_failed (GmpResults   *self,
-                    const char   *id,
-                    const GError *error)
+gmp_results_failed (GmpResults *self,
+                    GmpFailure *failure)
 {
-  Entry *entry = g_hash_table_lookup (self->by_id, id);
+  Entry *entry = g_hash_table_lookup (self->by_id, gmp_failure_get_id (failure));
 
-  g_assert (entry->error == NULL);
+  g_assert (entry->failure == NULL);
   /* It may have succeeded before it was restarted. */
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
-  entry->error = g_error_copy (error);
+  entry->failure = g_object_ref (failure);
   g_ptr_array_add (self->failed, entry);
 }
 
@@ -125,6 +134,16 @@ gmp_results_has_value (GmpResults *self,
   return entry->has_value;
 }
 
+/* (nullable): also for an id that failed, or was not there. */
+GVariant *
+gmp_results_get_value (GmpResults *self,
+                       const char *id)
+{
+  Entry *entry = g_hash_table_lookup (self->by_id, id);
+
+  return entry != NULL ? entry->value : NULL;
+}
+
 /* %NULL for an id that succeeded, or was not there. */
 const GError *
 gmp_results_get_error (GmpResults *self,
@@ -132,7 +151,31 @@ gmp_results_get_error (GmpResults *self,
 {
   Entry *entry = g_hash_table_lookup (self->by_id, id);
 
-  return entry != NULL ? entry->error : NULL;
+  return entry != NULL && entry->failure != NULL ? gmp_failure_get_error (entry->failure) : NULL;
+}
+
+/* Whether somebody has failed with @code. */
+gboolean
+gmp_results_has_error (GmpResults *self,
+                       GmpError    code)
+{
+  for (guint i = 0; i < self->failed->len; i++)
+    if (g_error_matches (gmp_failure_get_error (((Entry *) self->failed->pdata[i])->failure),
+                         GMP_ERROR, (int) code))
+      return TRUE;
+  return FALSE;
+}
+
+/* In the order that they came in. Each failure lives as long as the next run does not begin; a copy
+ * may outlive that. */
+GPtrArray *
+gmp_results_copy_failures (GmpResults *self)
+{
+  GPtrArray *copy = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < self->failed->len; i++)
+    g_ptr_array_add (copy, g_object_ref (((Entry *) self->failed->pdata[i])->failure));
+  return copy;
 }
 
 /* Whatever went wrong, a run that lacks a result is no success. */
@@ -143,7 +186,7 @@ find_missing (GmpResults *self)
     {
       Entry *entry = self->entries->pdata[i];
 
-      if (!entry->has_value && entry->error == NULL)
+      if (!entry->has_value && entry->failure == NULL)
         return g_error_new (GMP_ERROR, GMP_ERROR_FAILED,
                             "Worker '%s' has neither returned nor failed", entry->id);
     }
@@ -151,24 +194,27 @@ find_missing (GmpResults *self)
 }
 
 /* One error for all that failed: the first, with the ids of some others; %NULL when all have
- * returned. */
+ * returned. A run that was cancelled has failed for that. */
 GError *
-gmp_results_to_error (GmpResults *self)
+gmp_results_to_error (GmpResults   *self,
+                      GCancellable *cancellable)
 {
   g_autoptr (GString) others = g_string_new (NULL);
   Entry *first;
   GError *error;
   guint n_others = 0;
 
+  if (g_cancellable_is_cancelled (cancellable))
+    return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
   if (self->failed->len == 0)
     return find_missing (self);
   first = self->failed->pdata[0];
-  error = g_error_copy (first->error);
+  error = g_error_copy (gmp_failure_get_error (first->failure));
   for (guint i = 0; i < self->entries->len; i++)
     {
       Entry *entry = self->entries->pdata[i];
 
-      if (entry->error == NULL || entry == first)
+      if (entry->failure == NULL || entry == first)
         continue;
       n_others++;
       if (n_others <= MAX_NAMED)

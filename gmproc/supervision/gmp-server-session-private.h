@@ -18,6 +18,7 @@ typedef struct _GmpServerSession GmpServerSession;
 
 GmpServerSession *gmp_server_session_new              (const GmpSupervisorEvents *events,
                                                        gpointer                   owner,
+                                                       GmpResults                *results,
                                                        GmpFailureLog             *failure_log,
                                                        GmpOptions                *options,
                                                        guint                      n_workers,
@@ -57,9 +58,6 @@ void              gmp_server_session_stop             (GmpServerSession *self);
 void              gmp_server_session_kill             (GmpServerSession *self);
 guint             gmp_server_session_get_n_clients    (GmpServerSession *self);
 GmpLocalServer   *gmp_server_session_get_local_server (GmpServerSession *self);
-GVariant         *gmp_server_session_get_value        (GmpServerSession *self);
-GmpResults       *gmp_server_session_get_results      (GmpServerSession *self);
-const GError     *gmp_server_session_get_server_error (GmpServerSession *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpServerSession, gmp_server_session_free)
 

@@ -19,6 +19,7 @@ struct _GmpServerSession
 {
   const GmpSupervisorEvents *events;
   gpointer owner; /* has the signals */
+  GmpResults *results; /* of the server and the clients */
   GmpFailureLog *failure_log;
   guint n_workers;    /* that run together */
   guint64 arena_size; /* of each side of a channel, in bytes */
@@ -31,7 +32,6 @@ struct _GmpServerSession
   GmpWorkerProxy *server;      /* (nullable): the application is the server */
   GmpLocalServer *local_server; /* (nullable): a worker is */
   GVariant *params;             /* (nullable): what the server's start gets */
-  GVariant *value;              /* (nullable): what the server's finish returned */
   GHashTable *runtimes;         /* of the clients, by id */
   GmpRestarts restarts;         /* of the server */
 
@@ -43,9 +43,7 @@ struct _GmpServerSession
   gboolean is_ending;           /* nothing is restarted any more */
   gboolean clients_ended;
   gboolean server_ended;
-  GError *clients_error;
-  GError *server_error;    /* of the run, for the server */
-  GmpFailure *failure;     /* (nullable): the server's own */
+  GError *error; /* (nullable): of the run, which clients that fail now fail for */
 };
 
 /* On another machine, where the server is a worker: all of its workers on one, whose memory they
@@ -103,6 +101,7 @@ static const GmpSupervisorServer supervised_server = { renew_channel, client_end
 GmpServerSession *
 gmp_server_session_new (const GmpSupervisorEvents *events,
                         gpointer                   owner,
+                        GmpResults                *results,
                         GmpFailureLog             *failure_log,
                         GmpOptions                *options,
                         guint                      n_workers,
@@ -112,13 +111,16 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
 
   self->events = events;
   self->owner = owner;
+  self->results = results;
   self->failure_log = failure_log;
   self->n_workers = n_workers;
   self->arena_size = arena_size;
   self->cluster = gmp_cluster_get ();
   self->cancellable = g_cancellable_new ();
-  self->supervisor = gmp_supervisor_new (events, owner, failure_log);
+  self->supervisor = gmp_supervisor_new (events, owner, results, failure_log);
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
+  gmp_supervisor_begin (self->supervisor);
+  gmp_results_expect (results, "server");
   gmp_supervisor_set_server (self->supervisor, &supervised_server, self);
   self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
@@ -133,12 +135,9 @@ gmp_server_session_free (GmpServerSession *self)
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
   g_clear_pointer (&self->params, g_variant_unref);
-  g_clear_pointer (&self->value, g_variant_unref);
   g_hash_table_unref (self->runtimes);
   gmp_restarts_clear (&self->restarts);
-  g_clear_error (&self->clients_error);
-  g_clear_error (&self->server_error);
-  g_clear_object (&self->failure);
+  g_clear_error (&self->error);
   g_object_unref (self->cancellable);
   g_free (self);
 }
@@ -156,12 +155,10 @@ return_run (GmpServerSession *self)
   g_clear_pointer (&self->local_server, gmp_local_server_free);
 
   /* When the server has failed, that is why the clients have. */
-  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
-    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
-  else if (self->server_error != NULL)
-    error = g_steal_pointer (&self->server_error);
-  else if (self->clients_error != NULL)
-    error = g_steal_pointer (&self->clients_error);
+  if (self->error != NULL && !g_cancellable_is_cancelled (g_task_get_cancellable (task)))
+    error = g_steal_pointer (&self->error);
+  else
+    error = gmp_results_to_error (self->results, g_task_get_cancellable (task));
   if (error != NULL)
     g_task_return_error (task, error);
   else
@@ -207,8 +204,8 @@ static void
 take_server_error (GmpServerSession *self,
                    GError           *error)
 {
-  if (self->server_error == NULL)
-    self->server_error = error;
+  if (self->error == NULL)
+    self->error = error;
   else
     g_error_free (error);
   g_cancellable_cancel (self->cancellable);
@@ -226,16 +223,6 @@ gmp_server_session_fail (GmpServerSession *self,
   g_clear_error (&error);
 }
 
-static void
-settle_failed (GmpServerSession *self,
-               GmpFailure       *failure)
-{
-  g_set_object (&self->failure, failure);
-  gmp_failure_log_add (self->failure_log, failure);
-  gmp_run_signals_failed (self->events->signals, self->owner, "server",
-                          gmp_failure_get_error (failure));
-}
-
 /* @failure is %NULL where the server has finished, with @value (nullable). */
 static void
 end_server (GmpServerSession *self,
@@ -251,11 +238,14 @@ end_server (GmpServerSession *self,
   if (failure != NULL)
     {
       take_server_error (self, g_error_copy (gmp_failure_get_error (failure)));
-      settle_failed (self, failure);
+      gmp_supervisor_settle_failed (self->supervisor, failure);
     }
-  else if (value != NULL && !g_cancellable_is_cancelled (self->cancellable))
+  else
     {
-      self->value = g_variant_ref (value); /* It may have finished before it heard of that. */
+      /* It may have finished before it heard of that. */
+      if (g_cancellable_is_cancelled (self->cancellable))
+        value = NULL;
+      gmp_results_succeeded (self->results, "server", value);
     }
   self->server_ended = TRUE;
   maybe_return (self);
@@ -360,7 +350,7 @@ get_lonely_limit (GmpServerSession *self)
   double limit = options->run_timeout;
 
   if (options->request_timeout > 0 &&
-      gmp_failure_log_contains (self->failure_log, GMP_ERROR_TIMED_OUT))
+      gmp_results_has_error (self->results, GMP_ERROR_TIMED_OUT))
     limit = limit > 0 ? MIN (limit, options->request_timeout) : options->request_timeout;
   return limit;
 }
@@ -404,7 +394,7 @@ clients_ran_cb (GObject      *source G_GNUC_UNUSED,
 {
   GmpServerSession *self = user_data;
 
-  gmp_supervisor_run_finish (self->supervisor, result, &self->clients_error);
+  gmp_supervisor_run_finish (self->supervisor, result);
   self->clients_ended = TRUE;
   watch_lonely_server (self);
   maybe_return (self);
@@ -521,8 +511,8 @@ fail_to_begin (GmpServerSession *self,
   g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
 
   gmp_supervisor_abandon (self->supervisor);
-  self->server_error = error;
-  settle_failed (self, failure);
+  self->error = error;
+  gmp_supervisor_settle_failed (self->supervisor, failure);
   return_run (self);
 }
 
@@ -621,29 +611,9 @@ gmp_server_session_get_n_clients (GmpServerSession *self)
   return gmp_supervisor_get_n_left (self->supervisor);
 }
 
-/* Why the server has failed; %NULL where it has not. */
-const GError *
-gmp_server_session_get_server_error (GmpServerSession *self)
-{
-  return self->failure != NULL ? gmp_failure_get_error (self->failure) : NULL;
-}
-
 /* %NULL where a worker is the server, and when the run has ended. */
 GmpLocalServer *
 gmp_server_session_get_local_server (GmpServerSession *self)
 {
   return self->local_server;
-}
-
-/* (nullable) */
-GVariant *
-gmp_server_session_get_value (GmpServerSession *self)
-{
-  return self->value;
-}
-
-GmpResults *
-gmp_server_session_get_results (GmpServerSession *self)
-{
-  return gmp_supervisor_get_results (self->supervisor);
 }

@@ -56,6 +56,7 @@ typedef struct {
 
 GmpSupervisor  *gmp_supervisor_new         (const GmpSupervisorEvents *events,
                                             gpointer                   owner,
+                                            GmpResults                *results,
                                             GmpFailureLog             *failure_log);
 void            gmp_supervisor_free        (GmpSupervisor *self);
 void            gmp_supervisor_set_options (GmpSupervisor *self,
@@ -74,9 +75,10 @@ void            gmp_supervisor_run_async   (GmpSupervisor      *self,
                                             GCancellable       *cancellable,
                                             GAsyncReadyCallback callback,
                                             gpointer            user_data);
-gboolean        gmp_supervisor_run_finish  (GmpSupervisor *self,
-                                            GAsyncResult  *result,
-                                            GError       **error);
+void            gmp_supervisor_run_finish  (GmpSupervisor *self,
+                                            GAsyncResult  *result);
+void            gmp_supervisor_settle_failed (GmpSupervisor *self,
+                                              GmpFailure    *failure);
 void            gmp_supervisor_set_server  (GmpSupervisor             *self,
                                             const GmpSupervisorServer *server,
                                             gpointer                   user_data);
@@ -93,7 +95,6 @@ GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
 GmpFeed        *gmp_supervisor_get_feed    (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);
 guint           gmp_supervisor_get_n_left  (GmpSupervisor *self);
-GmpResults     *gmp_supervisor_get_results (GmpSupervisor *self);
 GmpKeptWorkers *gmp_supervisor_get_kept    (GmpSupervisor *self);
 void            gmp_supervisor_kill        (GmpSupervisor *self);
 void            gmp_supervisor_end_late    (GmpSupervisor *self,

@@ -32,6 +32,7 @@ struct _GmpSupervisor
   guint generation; /* of this process, by gmp_fork_get_generation() */
   const GmpSupervisorEvents *events;
   gpointer owner; /* has the signals */
+  GmpResults *results; /* of the last run, or the one that is */
   GmpFailureLog *failure_log;
   GmpOptions *options;
   guint max_parallel; /* 0: all */
@@ -41,7 +42,6 @@ struct _GmpSupervisor
   GmpProcessCache *cache;
   GmpAgentProxy *agent; /* (nullable): of the only node that workers may run on */
   GmpKeptWorkers *pool;       /* processes kept for further runs */
-  GmpResults *results; /* of the last run, or the one that is */
 
   GTask *task;         /* (nullable): the run */
   GmpFeed *feed;
@@ -76,6 +76,7 @@ member_free (gpointer data)
 GmpSupervisor *
 gmp_supervisor_new (const GmpSupervisorEvents *events,
                     gpointer                   owner,
+                    GmpResults                *results,
                     GmpFailureLog             *failure_log)
 {
   GmpSupervisor *self = g_new0 (GmpSupervisor, 1);
@@ -83,12 +84,12 @@ gmp_supervisor_new (const GmpSupervisorEvents *events,
   self->generation = gmp_fork_get_generation ();
   self->events = events;
   self->owner = owner;
+  self->results = results;
   self->failure_log = failure_log;
   self->options = gmp_options_new ();
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
   self->feed = gmp_feed_new ();
-  self->results = gmp_results_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->waiting);
   return self;
@@ -121,7 +122,6 @@ gmp_supervisor_free (GmpSupervisor *self)
   gmp_supervisor_abandon (self);
   gmp_feed_free (self->feed);
   g_ptr_array_unref (self->running);
-  gmp_results_free (self->results);
   gmp_options_unref (self->options);
   g_clear_error (&self->server_end);
   gmp_process_cache_unref (self->cache);
@@ -232,9 +232,7 @@ void
 gmp_supervisor_begin (GmpSupervisor *self)
 {
   claim (self);
-  gmp_results_free (self->results);
-  self->results = gmp_results_new ();
-  gmp_failure_log_clear (self->failure_log);
+  gmp_results_clear (self->results);
   self->is_ending = FALSE;
   g_clear_error (&self->server_end);
 }
@@ -310,7 +308,6 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
                    "progress", member->id);
       return FALSE;
     }
-  gmp_failure_log_forget (self->failure_log, member->id);
   g_queue_push_tail (&self->waiting, member_copy (member));
   begin_waiting (self);
   return TRUE;
@@ -336,7 +333,6 @@ static void
 maybe_return (GmpSupervisor *self)
 {
   g_autoptr (GTask) task = NULL;
-  GError *error;
 
   if (self->task == NULL || self->n_tellings > 0 || is_open (self))
     return;
@@ -346,29 +342,18 @@ maybe_return (GmpSupervisor *self)
   gmp_source_clear (&self->cancel_source);
   if (self->server == NULL)
     gmp_failure_log_end (self->failure_log);
-
-  error = gmp_results_to_error (self->results);
-  if (g_cancellable_is_cancelled (g_task_get_cancellable (task)))
-    {
-      g_clear_error (&error);
-      g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The run was cancelled");
-    }
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
+  g_task_return_boolean (task, TRUE);
 }
 
-static void
-settle_failed (GmpSupervisor *self,
-               const char    *id,
-               GmpFailure    *failure)
+/* A worker of the run, or its server, has failed for good. */
+void
+gmp_supervisor_settle_failed (GmpSupervisor *self,
+                              GmpFailure    *failure)
 {
-  const GError *error = gmp_failure_get_error (failure);
-
-  gmp_results_failed (self->results, id, error);
+  gmp_results_failed (self->results, failure);
   gmp_failure_log_add (self->failure_log, failure);
-  gmp_run_signals_failed (self->events->signals, self->owner, id, error);
+  gmp_run_signals_failed (self->events->signals, self->owner, gmp_failure_get_id (failure),
+                          gmp_failure_get_error (failure));
 }
 
 /* %FALSE where it does not go on by the rule of restarts: the application could do nothing with
@@ -387,7 +372,7 @@ settle (GmpSupervisor *self,
   if (error != NULL)
     {
       failure = gmp_failure_new_for_error (id, error);
-      settle_failed (self, id, failure);
+      gmp_supervisor_settle_failed (self, failure);
       return FALSE;
     }
   gmp_results_succeeded (self->results, id, value);
@@ -448,7 +433,7 @@ conclude (GmpSupervisor *self,
     self->server->ended (member->id, cause != NULL ? gmp_failure_get_error (cause) : NULL, FALSE,
                          self->server_data);
   if (cause != NULL)
-    settle_failed (self, member->id, cause);
+    gmp_supervisor_settle_failed (self, cause);
   member_free (member);
 }
 
@@ -598,7 +583,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
                                               member->id);
       g_autoptr (GmpFailure) failure = gmp_failure_new_for_error (member->id, error);
 
-      settle_failed (self, member->id, failure);
+      gmp_supervisor_settle_failed (self, failure);
       member_free (member);
     }
   self->n_tellings--;
@@ -662,12 +647,11 @@ gmp_supervisor_run_async (GmpSupervisor      *self,
   maybe_return (self);
 }
 
-gboolean
+void
 gmp_supervisor_run_finish (GmpSupervisor *self G_GNUC_UNUSED,
-                           GAsyncResult  *result,
-                           GError       **error)
+                           GAsyncResult  *result)
 {
-  return g_task_propagate_boolean (G_TASK (result), error);
+  g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
 /* Of the run: workers that have not ended. */
@@ -688,12 +672,6 @@ GmpOptions *
 gmp_supervisor_get_options (GmpSupervisor *self)
 {
   return self->options;
-}
-
-GmpResults *
-gmp_supervisor_get_results (GmpSupervisor *self)
-{
-  return self->results;
 }
 
 GmpKeptWorkers *

@@ -382,6 +382,31 @@ test_cancelled_before (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* What failed in a run is forgotten when the next one begins. */
+static void
+test_next_run (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GPtrArray) failures = NULL;
+  g_autoptr (GPtrArray) none = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (application, "one", "{'fail': <'start'>}");
+  failure = run_failing (application, NULL);
+  failures = gmp_runner_get_failures (GMP_RUNNER (application));
+  g_assert_cmpuint (failures->len, ==, 1);
+
+  gmp_client_server_set_params (application, "one", NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (application, NULL, NULL, &error);
+  g_assert_no_error (error);
+  none = gmp_runner_get_failures (GMP_RUNNER (application));
+  g_assert_cmpuint (none->len, ==, 0);
+  g_assert_no_error (gmp_client_server_get_error (application, "one"));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -406,5 +431,6 @@ main (int    argc,
   gmp_test_add ("/client-server-errors/bad-payload", test_bad_payload);
   gmp_test_add ("/client-server-errors/cancel", test_cancel);
   gmp_test_add ("/client-server-errors/cancelled-before", test_cancelled_before);
+  gmp_test_add ("/client-server-errors/next-run", test_next_run);
   return g_test_run ();
 }

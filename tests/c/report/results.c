@@ -5,6 +5,7 @@
  */
 
 #include "base/gmp-error.h"
+#include "report/gmp-failure-private.h"
 #include "report/gmp-results-private.h"
 
 static void
@@ -16,7 +17,7 @@ test_complete (void)
   g_assert_true (gmp_results_expect (results, "2"));
   gmp_results_succeeded (results, "2", NULL);
   gmp_results_succeeded (results, "1", NULL);
-  g_assert_null (gmp_results_to_error (results));
+  g_assert_null (gmp_results_to_error (results, NULL));
 }
 
 static void
@@ -28,7 +29,7 @@ test_missing (void)
   g_assert_true (gmp_results_expect (results, "1"));
   g_assert_true (gmp_results_expect (results, "2"));
   gmp_results_succeeded (results, "1", NULL);
-  error = gmp_results_to_error (results);
+  error = gmp_results_to_error (results, NULL);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_FAILED);
   g_assert_cmpstr (error->message, ==, "Worker '2' has neither returned nor failed");
 }
@@ -42,7 +43,7 @@ test_missing_again (void)
   g_assert_true (gmp_results_expect (results, "1"));
   gmp_results_succeeded (results, "1", NULL);
   g_assert_true (gmp_results_reopen (results, "1"));
-  error = gmp_results_to_error (results);
+  error = gmp_results_to_error (results, NULL);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_FAILED);
 }
 
@@ -50,14 +51,20 @@ static void
 test_failure_counts_first (void)
 {
   g_autoptr (GmpResults) results = gmp_results_new ();
-  g_autoptr (GError) failure = g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED, "gone");
+  g_autoptr (GError) gone = g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED, "gone");
+  g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("2", gone);
+  g_autoptr (GPtrArray) failures = NULL;
   g_autoptr (GError) error = NULL;
 
   g_assert_true (gmp_results_expect (results, "1"));
   g_assert_true (gmp_results_expect (results, "2"));
-  gmp_results_failed (results, "2", failure);
-  error = gmp_results_to_error (results);
+  gmp_results_failed (results, failure);
+  error = gmp_results_to_error (results, NULL);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED);
+  g_assert_true (gmp_results_has_error (results, GMP_ERROR_DISCONNECTED));
+  failures = gmp_results_copy_failures (results);
+  g_assert_cmpuint (failures->len, ==, 1);
+  g_assert_true (failures->pdata[0] == failure);
 }
 
 int
