@@ -228,6 +228,27 @@ if __name__ == '__main__':
     assert 'runpy' not in done.stderr
 
 
+def test_the_variables_of_the_main_module_are_those_of_its_functions(script):
+    done = script.run('''
+import sys
+from gmproc import Workers
+
+n_calls = 0
+
+def count(_):
+    global n_calls
+    n_calls += 1
+    return sys.modules['__main__'].n_calls, sys.modules['__mp_main__'].n_calls
+
+if __name__ == '__main__':
+    workers = Workers()
+    for number in range(3):
+        workers.add(number, count)
+    print(workers.run())
+''')
+    assert done.stdout == '{0: (1, 1), 1: (1, 1), 2: (1, 1)}\n', done.stderr
+
+
 def test_the_interpreters_flags(script):
     path = script.write('''
 import sys

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.machinery
-import runpy
-import sys
 import time
 import warnings
 
@@ -35,8 +33,6 @@ def _compile(path: str) -> None:
         # A warning is each worker's to print.
         warnings.simplefilter('error')
         _compiled[path] = source, compile(source, path, 'exec', dont_inherit=True)
-    # It is no archive to import from: runpy need not open it to see that.
-    sys.path_importer_cache[path] = None
 
 
 def _find(path: Any, source: Any) -> Any:
@@ -44,13 +40,16 @@ def _find(path: Any, source: Any) -> Any:
     return code if source == known else None
 
 
-def _find_or_compile(source: Any, path: Any, mode: str) -> Any:
+def load(path: str) -> Any:
+    """The code of a source file, as the file is now."""
+    with open(path, 'rb') as file:
+        source = file.read()
     code = _find(path, source)
-    return code if code is not None else compile(source, path, mode, dont_inherit=True)
+    return code if code is not None else compile(source, path, 'exec', dont_inherit=True)
 
 
 def _hook() -> None:
-    """Has Python look here before it compiles a source."""
+    """Has Python look here before it compiles the source of a module."""
     loader: Any = importlib.machinery.SourceFileLoader
     source_to_code = loader.source_to_code
 
@@ -59,8 +58,6 @@ def _hook() -> None:
         return code if code is not None else source_to_code(self, source, path, **options)
 
     loader.source_to_code = find_or_compile
-    # The main module's; what runpy calls is the function of this name.
-    setattr(runpy, 'compile', _find_or_compile)
 
 
 def compile_sources(paths: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +78,45 @@ def describe(import_main: bool = True) -> dict[str, Any]:
             'orig_dir': _folder, **(_find() if import_main else {})}
 
 
+def _execute(path: str) -> None:
+    """Executes a source file as ``__mp_main__``, as runpy does it for multiprocessing, which takes
+    most of the time of a small one. What the file defines has the module's own variables."""
+    from multiprocessing import spawn
+
+    from . import _code
+
+    main: Any = ModuleType('__mp_main__')
+    vars(main).update(__file__=path, __cached__=None, __package__='')
+    before, argv0 = sys.modules['__main__'], sys.argv[:1]
+    sys.modules['__mp_main__'] = main
+    sys.argv[:1] = [path]
+    try:
+        exec(_code.load(path), vars(main))
+    except BaseException:
+        del sys.modules['__mp_main__']
+        raise
+    finally:
+        sys.argv[:1] = argv0
+    # What multiprocessing keeps alive, and so do workers.
+    spawn.old_main_modules.append(before)  # type: ignore[attr-defined]
+    sys.modules['__main__'] = main
+
+
 def restore(description: dict[str, Any]) -> None:
     """Makes this process have the application's ``__main__``, ``sys.path`` and current folder."""
     from multiprocessing import process, spawn
 
     global _folder
     _folder = description.get('orig_dir', _folder)
+    path = description.get('init_main_from_path', '')
+    is_source = path.endswith('.py')
     current: Any = process.current_process()
     current._inheriting = True
     try:
-        spawn.prepare(description)
+        spawn.prepare({name: value for name, value in description.items()
+                       if not is_source or name != 'init_main_from_path'})
+        if is_source and getattr(sys.modules['__main__'], '__file__', None) != path:
+            _execute(path)
     finally:
         del current._inheriting
 
