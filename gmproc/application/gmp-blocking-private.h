@@ -10,15 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* What is begun between gmp_blocking_begin() and gmp_blocking_wait(), with gmp_blocking_done_cb()
- * and this as its callback, runs in a main context of the object's own. */
+/* An operation that starts between gmp_blocking_begin() and gmp_blocking_wait(), with
+ * gmp_blocking_done_cb() and this as its callback, runs in the object's own main context. */
 typedef struct {
   GMainContext *context;
   GCancellable *cancellable; /* for the call: cancelled with the caller's, and by Ctrl-C */
   GCancellable *outer;       /* (nullable): the caller's */
   gulong outer_handler;
   GSource *interrupt_source; /* (nullable) */
-  GSource *signal_source;    /* (nullable): of those that a language handles */
+  GSource *signal_source;    /* (nullable): for the signals that a language handles */
   GError *failure;           /* (nullable): of the first handler that failed */
   guint n_interrupts;        /* Ctrl-C, and handlers that failed */
   GFunc kill;                /* called with the object at the second Ctrl-C */

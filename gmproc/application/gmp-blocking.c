@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <string.h>
 
-/* The first time the workers are asked to end. */
+/* The first Ctrl-C asks the workers to end. */
 static void
 interrupt (GmpBlocking *self)
 {
@@ -80,11 +80,11 @@ unwatch_signals (GmpBlocking *self)
   g_source_unref (self->signal_source);
 }
 
-/* How many runs, in how many threads, watch for Ctrl-C now. */
+/* The number of runs, in all threads, that watch for Ctrl-C now. */
 G_LOCK_DEFINE_STATIC (n_watching);
 static guint n_watching;
 
-/* The runs of a forked child's parent are none of its own. */
+/* A forked child does not count the runs of its parent. */
 static void
 forget (void)
 {
@@ -94,7 +94,7 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
-/* Whether Ctrl-C would kill this process, or is watched for by another run. */
+/* TRUE if Ctrl-C would kill this process, or another run watches for it. */
 static gboolean
 may_watch_locked (void)
 {
@@ -103,8 +103,8 @@ may_watch_locked (void)
   return n_watching > 0 || (sigaction (SIGINT, NULL, &action) == 0 && action.sa_handler == SIG_DFL);
 }
 
-/* Ctrl-C would kill this process and with it all hope of an orderly end. A program that handles it
- * itself knows what it wants. */
+/* Ctrl-C would kill this process before it could stop its workers in order. A program that handles
+ * Ctrl-C itself keeps its handler. */
 static void
 watch_interrupts (GmpBlocking *self)
 {
@@ -127,7 +127,7 @@ unwatch_interrupts (GmpBlocking *self)
   g_source_destroy (self->interrupt_source);
   G_LOCK (n_watching);
   n_watching -= MIN (n_watching, 1);
-  /* With the last of them GLib gives the signal back. */
+  /* GLib restores the signal's disposition with the last of them. */
   g_source_unref (self->interrupt_source);
   G_UNLOCK (n_watching);
 }
@@ -171,8 +171,8 @@ gmp_blocking_done_cb (GObject      *source G_GNUC_UNUSED,
   self->result = g_object_ref (result);
 }
 
-/* %FALSE in a process that user code has forked meanwhile: the run is the parent's, and
- * there is nothing to wait for. */
+/* %FALSE in a process that user code has forked since: the run belongs to the parent, and there is
+ * nothing to wait for. */
 gboolean
 gmp_blocking_wait (GmpBlocking *self,
                    GError     **error)
@@ -188,7 +188,8 @@ gmp_blocking_wait (GmpBlocking *self,
   return FALSE;
 }
 
-/* Says in @error, where there is one, that it was Ctrl-C, or what else a handler failed with. */
+/* Marks a cancelled @error as interrupted, or replaces it by the error of the handler that
+ * failed. */
 void
 gmp_blocking_end (GmpBlocking *self,
                   GError     **error)

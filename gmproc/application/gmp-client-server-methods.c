@@ -79,7 +79,7 @@ gmp_client_server_real_wait (GmpClientServer *self G_GNUC_UNUSED,
  * Called before each turn, to decide whether the life cycle ends here. By default it ends when all
  * clients have finished or failed.
  *
- * Returns: %TRUE to go on to `finish`
+ * Returns: %TRUE to continue with `finish`
  *
  * Since: 0.1
  */
@@ -191,10 +191,10 @@ gmp_client_server_real_request (GmpClientServer *self,
  *   that they came in
  * @error: return location for an error
  *
- * Takes several requests at once; overriding it turns batches on, which are complete as
- * [property@Gmp.ClientServer:batch-size] and [property@Gmp.ClientServer:batch-timeout] say. Each is
- * answered with [method@Gmp.Request.respond], here or later; one that is to be answered later has
- * to be referenced. An error ends the run.
+ * Takes several requests at once. Overriding it turns batches on.
+ * [property@Gmp.ClientServer:batch-size] and [property@Gmp.ClientServer:batch-timeout] define when
+ * a batch is complete. Answer each request with [method@Gmp.Request.respond], here or later; keep a
+ * reference to a request that is answered later. An error ends the run.
  *
  * The default calls `request` for each.
  *
@@ -315,7 +315,7 @@ gmp_client_server_end_late (gpointer    self,
   gmp_server_session_end_late (gmp_client_server_get_private (self)->session, client_id);
 }
 
-/* The life cycle's way to the methods. %NULL where no subclass has made itself a server. */
+/* The methods for the life cycle. %NULL if no subclass overrides those of a server. */
 const GmpServerMethods *
 gmp_client_server_get_methods (GmpClientServer *self,
                                GmpServerMode   *mode)

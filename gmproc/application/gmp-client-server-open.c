@@ -12,7 +12,7 @@
 #include "base/gmp-source-private.h"
 #include "worker/gmp-guard-private.h"
 
-/* How often the object's main context is turned at most where nobody waits for anything. */
+/* The largest number of iterations of the object's main context in a call that does not wait. */
 #define MAX_TURNS 256
 
 void
@@ -33,7 +33,7 @@ get_open (gpointer self)
   return gmp_client_server_get_private (self)->open;
 }
 
-/* The methods of the server that the program is. */
+/* The server's methods when the program is the server. */
 
 static gboolean
 call_start (gpointer  self,
@@ -81,7 +81,7 @@ call_client_failed (gpointer      self,
   return result;
 }
 
-/* Requests gather, so what takes them is never called. */
+/* Requests accumulate, so the method that takes them is never called. */
 static const GmpServerMethods methods = {
   .start = call_start,
   .done = is_done,
@@ -90,7 +90,8 @@ static const GmpServerMethods methods = {
   .client_late = gmp_client_server_end_late,
 };
 
-/* What has failed and was received is no error of the run: the program knows. Takes @error over. */
+/* A failure that receive has returned is not an error of the run: the program knows it. Takes
+ * ownership of @error. */
 static GError *
 check_told (GmpClientServer *self,
             GError          *error)
@@ -174,7 +175,7 @@ ended_cb (GObject      *source G_GNUC_UNUSED,
     return_closed (self);
 }
 
-/* Blocking calls go on with what a blocking call has opened, and others with the rest. */
+/* Blocking calls continue a run that a blocking call opened, and asynchronous calls the others. */
 GmpOpenRun *
 gmp_open_run_find (GmpClientServer *self,
            gboolean         is_blocking,
@@ -189,11 +190,11 @@ gmp_open_run_find (GmpClientServer *self,
                  "No run of this %s is open: call open first", G_OBJECT_TYPE_NAME (self));
   else if (open->is_blocking && !is_blocking)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                         "The run was opened by a blocking call: go on with blocking calls, or "
+                         "The run was opened by a blocking call: continue with blocking calls, or "
                          "open it with open_async");
   else if (!open->is_blocking && is_blocking)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-                         "The run was opened with open_async: go on with receive_async and "
+                         "The run was opened with open_async: continue with receive_async and "
                          "close_async, or open it with a blocking call");
   else
     return open;
@@ -211,8 +212,8 @@ set_serving (GmpClientServer *self,
     gmp_local_server_set_serving (server, is_serving);
 }
 
-/* Between these two a blocking call is at work in this thread. At other times nobody is, and any
- * thread may answer a request by itself. */
+/* A blocking call of this thread runs between these two. At other times no call runs, and any
+ * thread may answer a request itself. */
 void
 gmp_open_run_enter (GmpClientServer *self)
 {
@@ -227,7 +228,7 @@ gmp_open_run_leave (GmpClientServer *self)
   g_main_context_pop_thread_default (gmp_client_server_get_private (self)->context);
 }
 
-/* Starts workers, and takes what they tell, where nobody waits for that. */
+/* Starts workers and handles their messages without waiting. */
 void
 gmp_open_run_turn_context (GmpClientServer *self)
 {
@@ -278,7 +279,7 @@ begin_open (GmpClientServer    *self,
   priv->open->opening = g_steal_pointer (&task);
   gmp_server_session_set_open (session, gmp_open_run_turned, self);
   gmp_server_session_run_async (session, sunk, cancellable, ended_cb, self);
-  /* Where start has failed the run ends with its error. */
+  /* If start has failed, the run ends with its error. */
   if (gmp_server_session_get_local_server (session) != NULL)
     return_opened (self);
 }
@@ -300,13 +301,14 @@ take_result_cb (GObject      *source G_GNUC_UNUSED,
  *
  * Starts the clients, and leaves the run open: the program itself is their server, and takes their
  * requests with [method@Gmp.ClientServer.receive] when it likes. The object needs neither a server
- * nor methods of its own.
+ * type nor overridden methods.
  *
  * Clients that are added while the run is open start at once. The run ends with
- * [method@Gmp.ClientServer.close]. Where the object is dropped before that, its workers are killed.
+ * [method@Gmp.ClientServer.close]. If the last reference to the object is dropped before that, its
+ * workers are killed.
  *
- * Between calls the run does not go on by itself, but for clients and channels: signals are
- * emitted, and workers restarted, in the next call.
+ * Between calls only clients and channels continue: signals are emitted, and workers restarted, in
+ * the next call.
  *
  * Errors are those of [method@Gmp.ClientServer.run].
  *
@@ -351,9 +353,9 @@ gmp_client_server_open (GmpClientServer *self,
  * @callback: (nullable): called when the run is open
  * @user_data: for @callback
  *
- * As [method@Gmp.ClientServer.open], for programs with a main loop: the run goes on in the main
- * context that is the thread's default at this call, and is used with
- * [method@Gmp.ClientServer.receive_async] and [method@Gmp.ClientServer.close_async].
+ * As [method@Gmp.ClientServer.open], for programs with a main loop. The run uses the thread-default
+ * main context of this call, and continues with [method@Gmp.ClientServer.receive_async] and
+ * [method@Gmp.ClientServer.close_async].
  *
  * Since: 0.1
  */
@@ -458,12 +460,12 @@ begin_close (GmpClientServer    *self,
  *
  * Ends a run that is open, and waits for its clients.
  *
- * Requests that were not answered end with [error@Gmp.Error.SERVER_DONE], as do those that still
- * come: so each client finishes. A call of [method@Gmp.ClientServer.receive_async] that waits
- * returns an empty array.
+ * Requests without an answer, and those that still arrive, end with [error@Gmp.Error.SERVER_DONE],
+ * so each client finishes. A call of [method@Gmp.ClientServer.receive_async] that waits returns an
+ * empty array.
  *
- * A client that has failed is an error here unless [method@Gmp.ClientServer.receive] has told of
- * it.
+ * A failed client is an error here unless [method@Gmp.ClientServer.receive] has returned its
+ * failure.
  *
  * Returns: (transfer full): what the clients' `finish` returned, as for
  *   [method@Gmp.ClientServer.run]; %NULL with an error
@@ -542,7 +544,7 @@ gmp_client_server_close_finish (GmpClientServer *self,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-/* A client was added: where a run is open it begins. */
+/* A client was added: it starts if a run is open. */
 gboolean
 gmp_client_server_begin_client (GmpClientServer *self,
                                 GmpClient       *client,
@@ -566,8 +568,8 @@ gmp_client_server_begin_client (GmpClientServer *self,
   return result;
 }
 
-/* Nobody can close the run any more: it is ended, and the object stays until it has. No code of the
- * user's is called, for a language may be collecting garbage. */
+/* Nothing can close the run any more: it is terminated, and the object lives until it has ended. No
+ * user code is called, because a language may be collecting garbage. */
 void
 gmp_client_server_drop_open (GmpClientServer *self)
 {

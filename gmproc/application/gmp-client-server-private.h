@@ -18,20 +18,20 @@ typedef struct {
   GVariant *params; /* (nullable) */
 } GmpClient;
 
-/* A run that the program drives: gmp-client-server-open.c. */
+/* A run that the program drives; see gmp-client-server-open.c. */
 typedef struct _GmpOpenRun GmpOpenRun;
 
 typedef struct {
   GType server_type;   /* G_TYPE_NONE: not given */
   char *server_target; /* (nullable) */
-  guint generation;    /* of the process that session, context and cache are of */
+  guint generation;    /* of the process that owns session, context and cache */
   guint64 shared_memory_limit;
-  GmpBatchRule batch_rule; /* where the application is the server */
+  GmpBatchRule batch_rule; /* if the application is the server */
   GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
-  GmpServerSession *session; /* (nullable): the last run, or the one that is */
+  GmpServerSession *session; /* (nullable): the current run, or the last one */
   GmpOpenRun *open;          /* (nullable) */
   GMainContext *context; /* (nullable): for runs that block */
-  GmpProcessCache *cache;   /* what is warm stays from run to run */
+  GmpProcessCache *cache;   /* keeps warm processes between runs */
 } GmpClientServerPrivate;
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);

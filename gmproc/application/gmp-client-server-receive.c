@@ -12,8 +12,8 @@
 #include "base/gmp-source-private.h"
 #include "worker/gmp-guard-private.h"
 
-/* How long blocking calls may go on with requests that are there before they look at the workers'
- * control connections, in microseconds. */
+/* How long blocking calls may handle waiting requests before they check the workers' control
+ * connections, in microseconds. */
 #define LOOK_EVERY 1000
 
 static GmpOpenRun *
@@ -22,7 +22,7 @@ get_open (gpointer self)
   return gmp_client_server_get_private (self)->open;
 }
 
-/* What receive returns: @requests (nullable), which are taken over, and the failures. */
+/* The array that receive returns: @requests (nullable; ownership is taken), and the failures. */
 static GPtrArray *
 add_failures (GmpOpenRun *self,
               GPtrArray  *requests)
@@ -40,7 +40,7 @@ add_failures (GmpOpenRun *self,
   return result;
 }
 
-/* %NULL where @n requests are not there yet, but can come. */
+/* %NULL if @n requests have not arrived yet, but still can. */
 static GPtrArray *
 take_received (GmpClientServer *self,
                guint            n)
@@ -52,7 +52,7 @@ take_received (GmpClientServer *self,
   return requests != NULL ? add_failures (priv->open, requests) : NULL;
 }
 
-/* Takes the task of what is being received. */
+/* Takes the task of the current receive call. */
 static GTask *
 end_receiving (GmpOpenRun *self)
 {
@@ -71,7 +71,7 @@ return_received (GmpOpenRun *self,
   g_task_return_pointer (task, requests, (GDestroyNotify) g_ptr_array_unref);
 }
 
-/* Something has come, for who receives. */
+/* Something has arrived for a pending receive call. */
 void
 gmp_open_run_turned (gpointer self)
 {
@@ -84,7 +84,7 @@ gmp_open_run_turned (gpointer self)
     return_received (open, requests);
 }
 
-/* Of a run that has ended: what receive returns. */
+/* The return value of receive for a run that has ended. */
 static GPtrArray *
 receive_end (GmpOpenRun *self,
              GError    **error)
@@ -96,7 +96,7 @@ receive_end (GmpOpenRun *self,
   return NULL;
 }
 
-/* Who receives gets nothing more. */
+/* Ends a pending receive call: nothing more arrives. */
 void
 gmp_open_run_end_receiving (GmpClientServer *self)
 {
@@ -197,7 +197,7 @@ begin_receive (GmpClientServer    *self,
     }
 }
 
-/* What is there, and what comes while it is worth looking for; %NULL for not enough. */
+/* The requests that are there, or that arrive while polling pays; %NULL if there are not enough. */
 static GPtrArray *
 receive_at_once (GmpClientServer *self,
                  guint            n,
@@ -258,21 +258,21 @@ gmp_client_server_receive_now (GmpClientServer *self,
  *
  * Takes the next requests of a run that is open, each of another client, and waits for them.
  *
- * It returns when @n requests are there, or no more can come, since all other clients have ended,
- * or wait for an answer: then there may be fewer, and none. Each is answered with
- * [method@Gmp.Request.respond], at any time until the run is closed.
+ * It returns when @n requests are there, or when no more can come because all other clients have
+ * ended or wait for an answer. The array may then have fewer requests, or be empty. Each is
+ * answered with [method@Gmp.Request.respond], at any time until the run is closed.
  *
  * A client that has failed since the last call is in the array too, as a request with
- * [method@Gmp.Request.get_error]. It counts neither for @n nor as an error; the others go on.
+ * [method@Gmp.Request.get_error]. It counts neither for @n nor as an error; the others continue.
  *
  * The caller's main context does not run meanwhile; signals are emitted from inside this call.
  * Ctrl-C ends it with [error@Gio.IOErrorEnum.CANCELLED], unless the program handles `SIGINT`
  * itself.
  *
  * Returns: (transfer container) (element-type GmpRequest): the requests; %NULL with
- *   [error@Gmp.Error.TIMED_OUT] if they have not all come, and stay for the next call;
- *   [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open; and the
- *   error of a run that has ended
+ *   [error@Gmp.Error.TIMED_OUT] if they have not all arrived (those that have stay for the next
+ *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open; and
+ *   the error of a run that has ended
  *
  * Since: 0.1
  */
@@ -322,7 +322,7 @@ gmp_client_server_receive (GmpClientServer *self,
  * @user_data: for @callback
  *
  * As [method@Gmp.ClientServer.receive], without blocking, for a run that was opened with
- * [method@Gmp.ClientServer.open_async]. One such call can be under way at a time.
+ * [method@Gmp.ClientServer.open_async]. Only one such call can be pending at a time.
  *
  * Since: 0.1
  */

@@ -15,7 +15,7 @@
 /**
  * GmpClientServer:
  *
- * One server object and many client objects, each in a process of its own.
+ * One server object and many client objects, each in its own process.
  *
  * ```c
  * g_autoptr (GmpClientServer) application = gmp_client_server_new (MY_TYPE_SERVER);
@@ -42,7 +42,7 @@
  *
  * # A run that the program drives
  *
- * A program may also take requests when it likes, in a loop of its own: with
+ * A program may also take requests when it likes, in its own loop: with
  * [method@Gmp.ClientServer.open], [method@Gmp.ClientServer.receive] and
  * [method@Gmp.ClientServer.close].
  *
@@ -51,7 +51,7 @@
  * Since: 0.1
  */
 
-/* In bytes, for each direction of each channel: room in the address space, until it is used. */
+/* In bytes, for each direction of each channel. Unused, it only takes address space. */
 #define SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
 
 enum {
@@ -82,7 +82,7 @@ client_free (gpointer data)
   g_free (client);
 }
 
-/* What the workers tell. */
+/* Reports of the workers. */
 
 static gboolean
 take_value (gpointer    owner G_GNUC_UNUSED,
@@ -108,7 +108,7 @@ take_progress (gpointer    owner,
 
 static const GmpSupervisorEvents events = { take_value, take_progress, &signals };
 
-/* In a forked child a run of the parent's is forgotten, not ended. */
+/* A forked child forgets its parent's run, and does not end it. */
 void
 gmp_client_server_forget (GmpClientServer *self)
 {
@@ -265,9 +265,9 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:batch-size:
  *
- * Where the application is the server, and overrides `process_batch`: how many requests that gets
- * at once; 0, the default, is as many as there are clients. It may change at any time, and counts
- * for the batch that is being gathered.
+ * The number of requests that `process_batch` gets at once, if the application is the server and
+ * overrides it; 0, the default, is as many as there are clients. It may change at any time, and
+ * applies to the batch that is being collected.
  *
  * Since: 0.1
  */
@@ -275,8 +275,8 @@ gmp_client_server_set_property (GObject      *object,
 /**
  * GmpClientServer:batch-timeout:
  *
- * Where the application is the server, and overrides `process_batch`: how many seconds the first
- * request of a batch waits for others at most. 0, the default, is no limit.
+ * The longest time, in seconds, that the first request of a batch waits for others, if the
+ * application is the server and overrides `process_batch`. 0, the default, is no limit.
  *
  * Since: 0.1
  */
@@ -479,8 +479,8 @@ set_open (GmpClientServer        *self,
   return FALSE;
 }
 
-/* Its server is set: the object's, or the program with @open_methods (nullable). Its clients are to
- * be added. */
+/* Sets its server: the object's, or the program with @open_methods (nullable). The caller adds the
+ * clients. */
 GmpServerSession *
 gmp_client_server_new_session (GmpClientServer        *self,
                                const GmpServerMethods *open_methods,
@@ -528,7 +528,7 @@ gmp_client_server_get_private (GmpClientServer *self)
 GmpClientServer *
 gmp_client_server_new (GType server_type)
 {
-  /* A type system that was never asked for a type hands out 0 for it. */
+  /* A language may pass 0 for a type that it has not registered yet. */
   return g_object_new (GMP_TYPE_CLIENT_SERVER, "server-type",
                        server_type != G_TYPE_INVALID ? server_type : G_TYPE_NONE, NULL);
 }

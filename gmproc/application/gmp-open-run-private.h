@@ -10,9 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* A run that is open, or has ended and is not closed yet. Its requests gather in the session until
- * they are received. One that was opened by a blocking call has the object's own main context, in
- * which blocking calls alone go on with it; else that is the program's. */
+/* A run that is open, or has ended and is not closed yet. Its requests accumulate in the session
+ * until they are received. A run that a blocking call opened uses the object's own main context,
+ * and continues only in blocking calls; other runs use the program's context. */
 struct _GmpOpenRun
 {
   gboolean is_blocking;
@@ -20,11 +20,11 @@ struct _GmpOpenRun
   GTask *opening;       /* (nullable) */
 
   GTask *receiving;     /* (nullable) */
-  guint n_wanted;       /* 0: one of each client */
+  guint n_wanted;       /* 0: one for each client */
   GSource *limit_source;
   GSource *cancel_source;
   GPtrArray *failures;  /* of GmpRequest: to be received */
-  GHashTable *told;     /* a set of ids: of failures that were received */
+  GHashTable *told;     /* a set: the ids of received failures */
 
   GTask *closing;       /* (nullable) */
   GSource *close_source; /* (nullable): for closing's cancellable */

@@ -6,7 +6,8 @@
 
 #include "application/gmp-pool-private.h"
 
-/* Before the first call: who takes the calls of gmp_pool_submit(). @binding is static. */
+/* To be called before the first call: sets the receiver of calls of gmp_pool_submit(). @binding is
+ * static. */
 void
 gmp_pool_set_binding (GmpPool              *self,
                       const GmpPoolBinding *binding,
@@ -16,8 +17,8 @@ gmp_pool_set_binding (GmpPool              *self,
   self->binding_data = user_data;
 }
 
-/* Takes @params over where it is floating. Returns the call, which the binding is given back when
- * it is over; that may be before this returns. The caller releases its own reference. */
+/* Takes ownership of a floating @params. Returns the call, which is passed to the binding when it
+ * is over, perhaps before this returns. The caller releases its own reference. */
 GmpPoolCall *
 gmp_pool_submit (GmpPool                  *self,
                  const char               *target,
@@ -40,13 +41,13 @@ gmp_pool_submit (GmpPool                  *self,
   call->is_of_binding = TRUE;
   call->user_data = user_data;
   gmp_dispatcher_submit (dispatcher, call);
-  /* What waits no longer refers to memory of the caller, who may change it after this. */
+  /* Waiting calls no longer refer to memory of the caller, which may change it after this. */
   if (own != NULL && call->state == GMP_POOL_CALL_WAITING)
     g_variant_get_data (own);
   return call;
 }
 
-/* Gives those of @calls that are a binding's to it, and leaves the others. */
+/* Passes the binding's own calls among @calls to it, and leaves the others. */
 void
 gmp_pool_give_to_binding (GmpPool *self,
                           GQueue  *calls)
@@ -74,7 +75,7 @@ peek_dispatcher (GmpPool *self)
   return dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher) ? dispatcher : NULL;
 }
 
-/* Looks for the answer to @call, for as long as that is worth it. Returns whether it is over. */
+/* Polls for the answer to @call as long as polling pays. Returns TRUE if the call is over. */
 gboolean
 gmp_pool_look_for (GmpPool     *self,
                    GmpPoolCall *call)
@@ -84,7 +85,7 @@ gmp_pool_look_for (GmpPool     *self,
   return dispatcher != NULL && gmp_dispatcher_spin (dispatcher, call);
 }
 
-/* Whether @call was not over yet, and now is. */
+/* Returns TRUE if this has ended @call, FALSE if it was over already. */
 gboolean
 gmp_pool_cancel_call (GmpPool     *self,
                       GmpPoolCall *call)
@@ -116,7 +117,7 @@ gmp_pool_kill (GmpPool *self,
                          is_hard ? GMP_DISPATCHER_KILL_HARD : GMP_DISPATCHER_KILL_SOFT);
 }
 
-/* The process that executes @call; 0 where none does. */
+/* The process that executes @call, or 0. */
 int
 gmp_pool_get_call_pid (GmpPool     *self,
                        GmpPoolCall *call)
@@ -127,7 +128,7 @@ gmp_pool_get_call_pid (GmpPool     *self,
 }
 
 /* An a(uibtsd): the workers' numbers and pids, whether they execute a call, its number and name,
- * and the seconds since they have begun it, or have had nothing to do. Floating. */
+ * and the seconds since it began, or since they became idle. Floating. */
 GVariant *
 gmp_pool_list_workers (GmpPool *self)
 {
@@ -166,7 +167,7 @@ gmp_pool_call_get_error (GmpPoolCall *self)
   return self->error;
 }
 
-/* What the worker has reported last that failed with the call. */
+/* The last report of the worker that failed with the call. */
 GVariant *
 gmp_pool_call_get_report (GmpPoolCall *self)
 {

@@ -16,7 +16,7 @@ typedef struct _GmpPoolCall GmpPoolCall;
 
 /* Called in any thread, without locks. */
 typedef struct {
-  /* Takes over @calls, which are over, each with a reference. */
+  /* Takes ownership of @calls, which are over, and of a reference to each. */
   void (*finished) (GmpPoolCall **calls,
                     gsize         n_calls,
                     gpointer      user_data);
@@ -26,7 +26,7 @@ typedef struct {
                     gpointer      user_data);
 } GmpPoolBinding;
 
-/* What counts for one call in place of the pool's properties. */
+/* Options of one call that replace the pool's properties. */
 typedef struct {
   const char *name;   /* (nullable): of the function, for errors */
   double run_timeout; /* in seconds; 0: none */

@@ -10,7 +10,7 @@
 #include "base/gmp-target-private.h"
 #include "worker/gmp-guard-private.h"
 
-/* What a call has besides what the dispatcher knows. */
+/* The data of a call that the dispatcher does not need. */
 typedef struct {
   GmpDispatcher *dispatcher;
   GTask *task;               /* (nullable): the caller waits */
@@ -53,8 +53,8 @@ wake (GmpPoolReturns *returns)
   gmp_pool_returns_unref (returns);
 }
 
-/* Gives a call to the main context that it belongs to. Returns what is to be woken, with a
- * reference: most often all calls are for one main loop, which wakes when it can have all. */
+/* Passes a call to its main context. Returns the source to wake, with a reference: usually all
+ * calls belong to one main loop, which should wake once for all of them. */
 static GmpPoolReturns *
 give_back (GmpPoolCall    *call,
            GmpPoolReturns *to_wake)
@@ -71,7 +71,7 @@ give_back (GmpPoolCall    *call,
   return returns;
 }
 
-/* Those that nobody waits for in gmp_dispatcher_wait(). Called in any thread. */
+/* Calls that no gmp_dispatcher_wait() waits for. Called in any thread. */
 void
 gmp_pool_finished (GQueue  *calls,
                    gpointer owner)
@@ -87,7 +87,7 @@ gmp_pool_finished (GQueue  *calls,
       GmpPoolCall *call = link->data;
 
       if (call->is_of_binding)
-        gmp_pool_call_unref (call); /* It has closed the pool, and asks no more. */
+        gmp_pool_call_unref (call); /* It has closed the pool, and makes no more calls. */
       else
         to_wake = give_back (call, to_wake);
     }
@@ -95,7 +95,7 @@ gmp_pool_finished (GQueue  *calls,
     wake (to_wake);
 }
 
-/* What returns calls in the thread-default main context. */
+/* The source that returns calls in the thread-default main context. */
 static GmpPoolReturns *
 find_returns (GmpPool       *self,
               GmpDispatcher *dispatcher)
@@ -458,8 +458,8 @@ gmp_pool_set_initializer (GmpPool   *self,
  * @params: (nullable): what it gets; a floating reference is sunk
  * @error: return location for an error
  *
- * As [method@Gmp.Pool.set_initializer], for a function that is named by a string. Processes of
- * other runtimes do not call it.
+ * As [method@Gmp.Pool.set_initializer], for a function named by a string. Processes of other
+ * runtimes do not call it.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for a string that is not a target
  *

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* One source for a pool in a main context: it wakes the main loop once for all calls that are over,
- * where each GTask would wake it for itself. */
+ * instead of once for each GTask. */
 typedef struct _GmpPoolReturns GmpPoolReturns;
 
 typedef void (*GmpPoolReturn) (GmpPoolCall *call);

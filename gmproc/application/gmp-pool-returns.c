@@ -50,7 +50,7 @@ returns_dispatch (GSource    *source,
   while (n-- > 0 && (link = g_queue_pop_head_link (&self->calls)) != NULL)
     {
       g_mutex_unlock (&self->lock);
-      /* It may run the main loop, which then goes on with the others. */
+      /* The callback may run the main loop, which then handles the other calls. */
       self->callback (link->data);
       g_mutex_lock (&self->lock);
     }
@@ -93,7 +93,7 @@ gmp_pool_returns_new (GmpDispatcher *dispatcher,
   return self;
 }
 
-/* Whether it is that of @context and @dispatcher: a forked child has another. */
+/* TRUE if it belongs to @context and @dispatcher: a forked child has another one. */
 gboolean
 gmp_pool_returns_serves (GmpPoolReturns *self,
                          GmpDispatcher  *dispatcher,
@@ -102,14 +102,14 @@ gmp_pool_returns_serves (GmpPoolReturns *self,
   return self->dispatcher == dispatcher && g_source_get_context (&self->source) == context;
 }
 
-/* Whether its main context is gone. */
+/* TRUE if its main context has been freed. */
 gboolean
 gmp_pool_returns_is_over (GmpPoolReturns *self)
 {
   return g_source_is_destroyed (&self->source);
 }
 
-/* Takes @call over, with its reference. Returns whether gmp_pool_returns_wake() is called for. */
+/* Takes ownership of @call. Returns TRUE if gmp_pool_returns_wake() must be called. */
 gboolean
 gmp_pool_returns_add (GmpPoolReturns *self,
                       GmpPoolCall    *call)
@@ -126,7 +126,7 @@ gmp_pool_returns_add (GmpPoolReturns *self,
 void
 gmp_pool_returns_wake (GmpPoolReturns *self)
 {
-  /* A loop that is in this very thread looks before it sleeps. */
+  /* A loop in this thread checks before it sleeps. */
   if (!g_main_context_is_owner (g_source_get_context (&self->source)))
     g_source_set_ready_time (&self->source, 0);
 }
@@ -137,7 +137,7 @@ gmp_pool_returns_ref (GmpPoolReturns *self)
   return (GmpPoolReturns *) g_source_ref (&self->source);
 }
 
-/* Nothing comes any more. */
+/* No more calls arrive. */
 void
 gmp_pool_returns_end (GmpPoolReturns *self)
 {

@@ -24,28 +24,28 @@
  * result = gmp_pool_call (pool, square, g_variant_new_int32 (7), NULL, &error);
  * ```
  *
- * Where [class@Gmp.Workers] runs a set of workers once, a pool takes one call after the other, from
- * any thread and at any time. Processes are started when there are calls for them, and kept for the
- * next ones: a call on a kept process takes a few microseconds. They end with the pool, or as
- * [property@Gmp.Pool:idle-timeout], [property@Gmp.Pool:max-calls] and
- * [property@Gmp.Pool:recycle-memory] say. What a function leaves behind in its process, such as
- * global variables, is there for the next call.
+ * [class@Gmp.Workers] runs a set of workers once; a pool takes one call after the other, from any
+ * thread and at any time. Processes are started when there are calls for them, and kept for the
+ * next ones: a call on a kept process takes a few microseconds. They end with the pool, or at the
+ * limits set by [property@Gmp.Pool:idle-timeout], [property@Gmp.Pool:max-calls] and
+ * [property@Gmp.Pool:recycle-memory]. The next call finds what a function left behind in its
+ * process, such as global variables.
  *
- * A call that fails, or whose process dies, fails alone, with an error that names it. The pool goes
- * on: the calls that wait are executed by other processes.
+ * A call that fails, or whose process dies, fails alone, with an error that names it. The pool
+ * continues: other processes execute the waiting calls.
  *
  * Each call may have a [class@Gio.Cancellable]. Cancelling one that waits takes it out of the
  * queue; cancelling one that is being executed ends its process, and no other. The call is over at
  * once; the process has [property@Gmp.Runner:stop-grace] and
  * [property@Gmp.Runner:kill-grace] to end.
  *
- * [property@Gmp.Runner:run-timeout] is how long a call may be executed, time in the queue not
- * included. Limits of [class@Gmp.Runner] on memory and processor time are those of a process,
- * for all its calls together. A property that workers are started with counts for new processes,
- * and those that are there end when they have executed what they have.
+ * [property@Gmp.Runner:run-timeout] limits the execution time of a call, without its time in the
+ * queue. Limits of [class@Gmp.Runner] on memory and processor time apply to a process, for all its
+ * calls together. If a property for starting workers changes, new processes use it, and existing
+ * ones exit after the calls that they have.
  *
  * All methods may be called from any thread. Signals are emitted in the main context that was the
- * thread's default when the pool was made.
+ * thread's default when the pool was created.
  *
  * Since: 0.1
  */
@@ -81,7 +81,7 @@ static guint notify_signal;
 
 G_DEFINE_FINAL_TYPE (GmpPool, gmp_pool, GMP_TYPE_RUNNER)
 
-/* News on the way from the dispatcher's thread to the pool's main context. */
+/* An event on its way from the dispatcher's thread to the pool's main context. */
 typedef struct {
   GWeakRef pool;
   guint signal;
@@ -184,7 +184,7 @@ print_log (guint          number,
   gmp_run_signals_print_log (worker, domain, level, message);
 }
 
-/* Where nobody listens it is printed at once: the pool's main loop may not run. */
+/* Without handlers it is printed at once, because the pool's main loop may not run. */
 static void
 log_message (guint          number,
              const char    *domain,
@@ -231,7 +231,7 @@ weak_ref_free (gpointer data)
   g_free (data);
 }
 
-/* Once for all calls that come and go before the main loop gets to it. */
+/* Once for all calls that begin and end before the main loop handles it. */
 static void
 changed (gpointer owner)
 {
@@ -261,11 +261,11 @@ static const GmpDispatcherEvents events = {
   gmp_pool_finished, changed, reported, started, output, log_message
 };
 
-/* Of dispatchers that are made. A child that was forked meanwhile has another. */
+/* Held while a dispatcher is created. A forked child has another one. */
 G_LOCK_DEFINE_STATIC (making);
 GMP_FORK_WAITS_FOR (making)
 
-/* That of this process. */
+/* The dispatcher of this process. */
 GmpDispatcher *
 gmp_pool_get_dispatcher (GmpPool *self,
                          GError **error)
@@ -333,7 +333,7 @@ gmp_pool_finalize (GObject *object)
 {
   GmpPool *self = GMP_POOL (object);
 
-  /* That of a parent is left alone. */
+  /* The parent's dispatcher is left alone. */
   if (self->dispatcher != NULL && !gmp_dispatcher_is_inherited (self->dispatcher))
     gmp_dispatcher_unref (self->dispatcher);
   g_ptr_array_unref (self->returns);
@@ -456,7 +456,7 @@ gmp_pool_set_property (GObject      *object,
     g_object_notify_by_pspec (object, pspec);
 }
 
-/* Those of GmpRunner too. */
+/* The properties of GmpRunner too. */
 static void
 gmp_pool_notify (GObject    *object,
                  GParamSpec *pspec)
@@ -529,8 +529,8 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:retries:
  *
- * How often a call is executed again, in another process, when its process dies; 0 by default. It
- * counts for calls that are made after it is set.
+ * How often a call is executed again, in another process, if its process dies; 0 by default. It
+ * applies to calls that are made after it is set.
  *
  * Errors of the function and exceeded time limits are not tried again.
  *

@@ -45,7 +45,7 @@
  * # Deaths
  *
  * A run returns its error when all its workers have ended. If a worker dies or exceeds a time limit
- * while others continue, a message of the log domain `gmproc` says so at once. If something is
+ * while others continue, a message of the log domain `gmproc` reports it at once. If something is
  * connected to the signal `failed`, it receives each failure instead.
  *
  * Since: 0.1
@@ -118,7 +118,7 @@ gmp_runner_init (GmpRunner *self)
   gmp_failure_log_init (&priv->failure_log, self);
 }
 
-/* For a run: what is set after this does not count for it. */
+/* For a run: later changes do not apply to it. */
 GmpOptions *
 gmp_runner_copy_options (GmpRunner *self)
 {
@@ -133,8 +133,8 @@ do_nothing (gpointer user_data)
   return user_data;
 }
 
-/* GLib has a thread for its tasks and signal sources, and aborts the program where it cannot have
- * it. Without one no worker can run either, and that is an error. */
+/* GLib uses a thread for its tasks and signal sources, and aborts the program if it cannot create
+ * it. Without a thread no worker can run either, and this returns that as an error. */
 static gboolean
 can_have_thread (GError **error)
 {
@@ -155,14 +155,14 @@ can_have_thread (GError **error)
   return TRUE;
 }
 
-/* A run of the parent is none of a forked child. */
+/* A forked child has no part in its parent's run. */
 static int
 run_mark (void)
 {
   return (int) gmp_fork_get_generation () + 1;
 }
 
-/* Of threads that begin a run at the same time, one can: the others hear so at once. */
+/* If several threads begin a run at the same time, one succeeds and the others fail at once. */
 gboolean
 gmp_runner_claim (GmpRunner *self,
                   GError   **error)

@@ -31,7 +31,8 @@ struct _GmpRunnerClass
 
 GMP_PUBLIC GPtrArray *gmp_runner_get_failures (GmpRunner *self);
 
-/* Its name before: it is no GApplication, and applications are not derived from it. */
+/* The former name. It was misleading: this is not a GApplication, and applications do not derive
+ * from it. */
 #ifndef __GI_SCANNER__
 typedef GmpRunner GmpApplication G_GNUC_DEPRECATED_FOR (GmpRunner);
 

@@ -116,7 +116,7 @@ gmp_workers_real_wait (GmpWorkers *self G_GNUC_UNUSED,
  *
  * Called after each turn, in the worker's process. By default a worker is done after one turn.
  *
- * Returns: %TRUE to go on to `finish`, %FALSE for another turn
+ * Returns: %TRUE to continue with `finish`, %FALSE for another turn
  *
  * Since: 0.1
  */
@@ -149,22 +149,22 @@ gmp_workers_real_finish (GmpWorkers *self G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Whether a subclass has its own. */
+/* TRUE if a subclass overrides it. */
 gboolean
 gmp_workers_has_process (GmpWorkers *self)
 {
   return GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process;
 }
 
-/* Methods of the user are free to return a floating variant. */
+/* User methods may return a floating variant. */
 static GVariant *
 take (GVariant *value)
 {
   return value != NULL ? g_variant_take_ref (value) : NULL;
 }
 
-/* Returns whether this turn was the last. Its result is reported where there are others; a single
- * one goes to the application as a function's result does. */
+/* Returns TRUE if this turn was the last. Results are reported if there are several turns; a single
+ * result reaches the application like a function's result. */
 static gboolean
 take_turn (GmpWorkers *self,
            int         id,
@@ -198,7 +198,7 @@ take_turn (GmpWorkers *self,
   return is_done;
 }
 
-/* A worker from start to finish, in its process, where its id comes from the application. */
+/* Runs a worker from start to finish in its process. The application sends its id. */
 static GVariant *
 live (gpointer    instance,
       const char *name,

@@ -23,7 +23,7 @@ typedef struct {
   guint max_parallel;
   gboolean reuse;
   GmpSupervisor *supervisor;
-  gboolean options_changed; /* and the supervisor has the old ones */
+  gboolean options_changed; /* while the supervisor has the old ones */
 } GmpWorkersPrivate;
 
 GmpWorkersPrivate *gmp_workers_get_private     (GmpWorkers *self);

@@ -157,7 +157,7 @@ gmp_workers_set_params (GmpWorkers *self,
   return TRUE;
 }
 
-/* Has gmp_supervisor_add() or gmp_supervisor_add_again() know of a worker. */
+/* Adds a worker with gmp_supervisor_add() or gmp_supervisor_add_again(). */
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
@@ -422,8 +422,8 @@ gmp_workers_run_again (GmpWorkers *self,
  * @user_data: for @feed
  * @destroy: (nullable): frees @user_data when the run ends, or has enough
  *
- * Keeps the next run open when it has no worker left, for bindings that get work from elsewhere
- * while it goes on.
+ * Keeps the next run open when it has no worker left, for bindings that receive more work during
+ * the run.
  *
  * In an open run [method@Gmp.Workers.run_again] also takes workers that are not in it yet. It ends
  * with the last worker after [method@Gmp.Workers.release], or when it is cancelled.
@@ -449,7 +449,7 @@ gmp_workers_hold (GmpWorkers     *self,
  * gmp_workers_wake: (skip)
  * @self: the workers
  *
- * Has the function of [method@Gmp.Workers.hold] called soon, if its run still goes on.
+ * Calls the function of [method@Gmp.Workers.hold] soon, if its run is still open.
  *
  * Any thread may call this.
  *

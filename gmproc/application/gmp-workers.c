@@ -13,7 +13,7 @@
 /**
  * GmpWorkers:
  *
- * Functions that run in processes of their own and return values.
+ * Functions that run in their own processes and return values.
  *
  * ```c
  * static GVariant *
@@ -88,7 +88,7 @@ gmp_workers_free_entry (gpointer data)
   g_free (entry);
 }
 
-/* Below this class ids are strings. */
+/* In the classes below this one, ids are strings. */
 static int
 id_to_int (const char *id)
 {
@@ -209,7 +209,7 @@ gmp_workers_set_property (GObject      *object,
     g_object_notify_by_pspec (object, pspec);
 }
 
-/* Properties of GmpRunner count too. */
+/* The properties of GmpRunner too. */
 static void
 gmp_workers_notify (GObject    *object,
                     GParamSpec *pspec)
@@ -219,7 +219,7 @@ gmp_workers_notify (GObject    *object,
   if ((pspec->flags & G_PARAM_WRITABLE) == 0)
     return;
   priv->options_changed = TRUE;
-  /* They count from the next run on. */
+  /* They apply from the next run on. */
   if (!gmp_runner_is_claimed (GMP_RUNNER (object)))
     gmp_workers_apply_options (GMP_WORKERS (object));
 }
@@ -238,7 +238,7 @@ gmp_workers_notify (GObject    *object,
 /**
  * GmpWorkers:reuse:
  *
- * Whether processes are kept for other ids and further runs after their worker has ended.
+ * If %TRUE, processes are kept for other ids and further runs after their worker has ended.
  *
  * This saves starting a process. However, a function then finds what earlier functions left behind,
  * such as global variables. Kept processes exit when the object is finalized.

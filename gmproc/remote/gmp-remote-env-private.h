@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Games listen on IPv4 alone; a name may have an address of IPv6 first. */
+/* Games listen on IPv4 only, while a name may resolve to an IPv6 address first. */
 #define GMP_REMOTE_LOOKUP G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
 
 struct _GmpRemoteEnv
@@ -22,7 +22,7 @@ struct _GmpRemoteEnv
   guint input_port;
   GmpRemoteGame game;
   gboolean is_busy;     /* a command waits for its state */
-  GSource *waiting;     /* what it waits with, where that is a main loop */
+  GSource *waiting;     /* the source that waits, in a main loop */
 };
 
 gboolean gmp_remote_env_needs_lookup   (GmpRemoteEnv *self);

@@ -8,7 +8,7 @@
 
 #include "remote/gmp-remote-text-private.h"
 
-/* A command for which there is room: one at a time waits for its state. */
+/* Only one command at a time waits for its state. */
 static GmpRemoteExchange *
 make_exchange (GmpRemoteEnv       *self,
                const char         *name,
@@ -161,7 +161,7 @@ lookup_cb (GObject      *source,
     end_async (task, NULL, error);
 }
 
-/* What step_async() and send_async() do alike. */
+/* The common part of step_async() and send_async(). */
 static void
 start_async (GmpRemoteEnv       *self,
              const char         *name,
@@ -233,7 +233,7 @@ gmp_remote_env_send_async (GmpRemoteEnv        *self,
  * @result: what the callback got
  * @error: return location for an error
  *
- * Gets what came of [method@Gmp.RemoteEnv.send_async].
+ * Finishes [method@Gmp.RemoteEnv.send_async].
  *
  * Returns: (transfer full): the state, an `a{sv}`
  *
@@ -250,7 +250,7 @@ gmp_remote_env_send_finish (GmpRemoteEnv *self,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-/* The value as the one argument of a command, which NULL is not. */
+/* The value as the single argument of a command; NULL is not an argument. */
 static gboolean
 format_args (GVariant *value,
              char     *args[2],
@@ -347,7 +347,7 @@ gmp_remote_env_step_async (GmpRemoteEnv        *self,
  * @result: what the callback got
  * @error: return location for an error
  *
- * Gets what came of [method@Gmp.RemoteEnv.step_async].
+ * Finishes [method@Gmp.RemoteEnv.step_async].
  *
  * Returns: (transfer full): the state, an `a{sv}`
  *

@@ -48,16 +48,17 @@
  * A field of any other type is left out.
  *
  * A datagram may be lost, and a command is never sent twice, because the game would play it twice.
- * So each wait has a limit, [property@Gmp.RemoteEnv:timeout]. What comes to the port meanwhile and
- * is no state (noise, a datagram that is cut off or too large, one from another host) is refused,
- * and the wait goes on; the error says so if the time runs out. What came before the command, the
- * state that a game sends when it starts or an answer that came too late, is thrown away.
+ * Each wait therefore has a limit, [property@Gmp.RemoteEnv:timeout]. Datagrams that arrive
+ * meanwhile and are not a state (noise, one that is cut off or too large, one from another host)
+ * are rejected, and the wait continues; the error mentions them if the time runs out. Datagrams
+ * that arrived before the command, such as the state that a game sends when it starts or a late
+ * answer, are discarded.
  *
  * The errors are %GMP_ERROR_TIMED_OUT when the game does not answer, %GMP_ERROR_DISCONNECTED when
  * nothing listens on its port, %GMP_ERROR_BAD_PAYLOAD for a command that cannot be sent, and those
  * of GIO: %G_IO_ERROR_PENDING while another command waits for its state, %G_IO_ERROR_CANCELLED, and
- * what the network reports. A game that is gone is noticed at once on this machine. Until it has
- * answered for the first time it may be starting, and has the whole time-out.
+ * errors of the network. If a game on this machine has ended, a command fails at once. Until a game
+ * has answered for the first time it may still be starting, and gets the whole time-out.
  *
  * Clients of a [class@Gmp.ClientServer] make their environment in their own process: a socket
  * belongs to one process. An object may be used by one thread at a time.
@@ -197,7 +198,7 @@ gmp_remote_env_set_property (GObject      *object,
  *
  * The UDP port of this process to which the game sends states.
  *
- * Where the game runs on this machine, the port is open to this machine only.
+ * If the game runs on this machine, the port is open to this machine only.
  *
  * Since: 0.1
  */

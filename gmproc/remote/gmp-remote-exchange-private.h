@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Where the game is, and what is known of it. */
+/* The game's address and state. */
 typedef struct
 {
   char *name;             /* for errors: host and port */
@@ -19,7 +19,7 @@ typedef struct
   GSocket *socket;        /* NULL until it is open */
   double timeout;
   guint max_size;
-  gboolean has_answered;  /* since it was last gone */
+  gboolean has_answered;  /* since it last disappeared */
 } GmpRemoteGame;
 
 typedef struct _GmpRemoteExchange GmpRemoteExchange;

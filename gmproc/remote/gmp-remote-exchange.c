@@ -10,13 +10,13 @@
 #include "remote/gmp-remote-socket-private.h"
 #include "remote/gmp-remote-text-private.h"
 
-/* How long a game that does not listen yet is left alone, in microseconds. */
+/* How long to wait before sending to a game that does not listen yet, in microseconds. */
 #define RETRY_TIME (50 * 1000)
 
 #define NEVER G_MAXINT64
 
-/* A command is sent once: sent again, it might be played twice. Only one that was refused, because
- * the game is still starting, is. */
+/* A command is sent once, because the game might play a second copy. Only a command that was
+ * refused, because the game is still starting, is sent again. */
 struct _GmpRemoteExchange
 {
   GmpRemoteGame *game;
@@ -27,8 +27,8 @@ struct _GmpRemoteExchange
   gint64 deadline;
   gint64 next_try;        /* when a command that was refused is sent again */
   gboolean was_refused;   /* the command has not reached a game yet */
-  guint n_bad;            /* datagrams that were not taken for the state */
-  char *bad;              /* what was wrong with the last of them */
+  guint n_bad;            /* datagrams that were rejected */
+  char *bad;              /* the reason for rejecting the last of them */
 };
 
 GmpRemoteExchange *
@@ -41,7 +41,7 @@ gmp_remote_exchange_new (GmpRemoteGame *game,
   self->game = game;
   self->command_name = g_strdup (command_name);
   self->command = command;
-  /* One byte more shows a datagram that is too large. */
+  /* One more byte reveals a datagram that is too large. */
   self->max_size = game->max_size;
   self->buffer = g_malloc (self->max_size + 1);
   self->deadline = NEVER;
@@ -149,7 +149,7 @@ set_timeout_error (GmpRemoteExchange *self,
                self->command_name, game->timeout, refused != NULL ? refused : "");
 }
 
-/* Looks at one datagram: TRUE when the exchange is over. Where none is there, *@is_idle is set. */
+/* Handles one datagram: TRUE when the exchange is over. Sets *@is_idle if there is none. */
 static gboolean
 look (GmpRemoteExchange *self,
       gboolean          *is_idle,
@@ -181,7 +181,7 @@ look (GmpRemoteExchange *self,
       return FALSE;
 
     case GMP_REMOTE_DATAGRAM:
-      /* No answer, but what a game sends that has just started. */
+      /* Not an answer, but the message of a game that has just started. */
       if (self->was_refused)
         return FALSE;
       *state = read_state (self, size);
@@ -194,7 +194,7 @@ look (GmpRemoteExchange *self,
     }
 }
 
-/* Does what can be done without waiting: TRUE when the exchange is over, with a floating @state or
+/* Does everything that needs no waiting: TRUE when the exchange is over, with a floating @state or
  * an error. */
 gboolean
 gmp_remote_exchange_turn (GmpRemoteExchange *self,
@@ -213,7 +213,7 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
   if (self->next_try < self->deadline && g_get_monotonic_time () >= self->next_try &&
       !send_command (self, error))
     return TRUE;
-  /* A flood of datagrams does not outlast the time-out either. */
+  /* A flood of datagrams cannot outlast the time-out either. */
   do
     {
       if (look (self, &is_idle, state, error))
@@ -226,7 +226,7 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
   return TRUE;
 }
 
-/* Waits until another turn may do more; FALSE where it was cancelled. */
+/* Waits until another turn may do more; FALSE if it was cancelled. */
 gboolean
 gmp_remote_exchange_wait (GmpRemoteExchange *self,
                           GCancellable      *cancellable,

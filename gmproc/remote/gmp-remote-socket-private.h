@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* What a look for a datagram has found. */
+/* The result of looking for a datagram. */
 typedef enum {
   GMP_REMOTE_NOTHING,   /* none is there */
   GMP_REMOTE_DATAGRAM,  /* one from the game's host */

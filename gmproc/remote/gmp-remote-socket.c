@@ -9,11 +9,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-/* More datagrams than a socket's buffer holds: a game that sends without end is not waited for. */
+/* More datagrams than a socket's buffer holds, so that draining ends even if a game sends without a
+ * pause. */
 #define DRAIN_LIMIT 4096
 
-/* The socket is bound, and never connected: the game answers from another port than it listens on.
- * So the kernel has to be asked for the refusals that a connected socket gets by itself. */
+/* The socket is bound but never connected, because the game answers from another port than it
+ * listens on. Refusals, which a connected socket gets by itself, have to be requested from the
+ * kernel. */
 GSocket *
 gmp_remote_socket_new (GInetAddress *address,
                        guint         input_port,
@@ -29,7 +31,7 @@ gmp_remote_socket_new (GInetAddress *address,
   if (socket == NULL)
     return NULL;
   g_socket_set_blocking (socket, FALSE);
-  /* Without it, a game that is gone is noticed when the time is over. */
+  /* Without it, the end of a game is noticed only by the time-out. */
   (void) g_socket_set_option (socket, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
                               is_v6 ? IPV6_RECVERR : IP_RECVERR, 1, NULL);
 
@@ -57,8 +59,8 @@ clear_refusals (GSocket *socket)
   while (recvmsg (g_socket_get_fd (socket), &message, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0);
 }
 
-/* Throws away what answers no command: the state that a game sends when it starts, and answers that
- * came too late. */
+/* Discards what does not answer a command: the state that a game sends when it starts, and late
+ * answers. */
 void
 gmp_remote_socket_drain (GSocket *socket)
 {

@@ -19,7 +19,7 @@
  * in UTF-8, where the numbers in brackets are widths of decimal numbers, padded with blanks, and
  * lengths are counted in bytes. */
 
-/* What the game reads at most. */
+/* The most that the game reads. */
 #define COMMAND_SIZE 8192
 
 #define COUNT_WIDTH 4
@@ -37,7 +37,8 @@ typedef enum {
   N_FIELD_TYPES
 } FieldType;
 
-/* The shortest text that is read as the same number; C# knows the others by these names. */
+/* The shortest text that reads back as the same number. C# uses these names for the special
+ * values. */
 static void
 append_double (GString *text,
                double   number)
@@ -103,7 +104,7 @@ append_number (GString  *text,
     }
 }
 
-/* What is in the variants around it. */
+/* Unwraps nested variants. */
 static GVariant *
 unwrap (GVariant *value)
 {
@@ -138,7 +139,7 @@ append_numbers (GString  *text,
   return TRUE;
 }
 
-/* The argument that a value is: numbers, text, and arrays of numbers. */
+/* The text of an argument: numbers, text, and arrays of numbers. */
 char *
 gmp_remote_text_format_value (GVariant *value,
                               GError  **error)
@@ -209,7 +210,7 @@ gmp_remote_text_format_command (const char         *name,
   return g_steal_pointer (&command);
 }
 
-/* What is still to be read of a state. */
+/* The unread rest of a state. */
 typedef struct
 {
   const char *data;
@@ -226,7 +227,7 @@ refuse (const Rest *rest,
   return FALSE;
 }
 
-/* The next bytes as a string of its own, without blanks around it. */
+/* The next bytes as a new string, without blanks around it. */
 static char *
 take_text (Rest    *rest,
            gsize    size,
@@ -267,7 +268,7 @@ take_length (Rest    *rest,
   return TRUE;
 }
 
-/* Games that run in another culture write a comma. */
+/* Games that run in another locale write a comma. */
 static gboolean
 parse_double (char   *text,
               double *number)

@@ -12,7 +12,7 @@
 
 G_BEGIN_DECLS
 
-/* What is known when a worker has ended, or could not begin. */
+/* The facts about a worker that has ended or could not start. */
 typedef struct {
   const char       *role;          /* as in org.gmproc.Worker1.Run */
   const char       *id;
@@ -20,14 +20,15 @@ typedef struct {
   const GmpOptions *options;
   int               pid;           /* 0: never launched */
   const char       *node;          /* (nullable): this machine */
-  gboolean          was_connected; /* it got as far as the control plane */
+  gboolean          was_connected; /* the control connection was established */
   gboolean          has_ended;
   int               wait_status;   /* as from waitpid(), when it has ended */
   gboolean          was_signalled; /* by the application */
-  const GmpOomWitness *memory;        /* of before it was started */
+  const GmpOomWitness *memory;        /* of a cause before its start */
   double            run_time;      /* in seconds */
   GmpProcessUsage   usage;         /* all 0: not known */
-  const GError     *cause;         /* (nullable): the worker's own word, or the application's */
+  const GError     *cause;         /* (nullable): the error that the worker sent, or that the
+                                      application set */
   const GQueue     *tail;          /* (nullable): of char *: the last lines of standard error */
 } GmpExitReport;
 

@@ -43,7 +43,7 @@ describe_signal (const GmpExitReport *self,
 
   if (limit > 0 && signum == SIGXCPU)
     return g_strdup_printf ("used up its processor time of %g seconds (cpu-time-limit)", limit);
-  /* The kernel's word at the end of the grace: see gmp-limits.c. */
+  /* The signal at the end of the grace period: see gmp-limits.c. */
   if (limit > 0 && signum == SIGKILL && !self->was_signalled &&
       self->usage.cpu_time >= limit + GMP_CPU_TIME_GRACE)
     return g_strdup_printf ("used up its processor time of %g seconds (cpu-time-limit), ignored "
@@ -63,14 +63,14 @@ has_given_up_with (const GmpExitReport *self,
          WEXITSTATUS (self->wait_status) == status;
 }
 
-/* It could not be a worker, as there was no thread for it. */
+/* It could not start its thread. */
 gboolean
 gmp_exit_report_had_no_thread (const GmpExitReport *self)
 {
   return has_given_up_with (self, GMP_EXIT_NO_THREAD);
 }
 
-/* gmp_init () itself gave up, and has printed why if there was more to it than that. */
+/* gmp_init () failed, and has printed the reason if there was one to add. */
 static gboolean
 has_given_up (const GmpExitReport *self)
 {
@@ -100,7 +100,7 @@ gmp_exit_report_describe_exit (const GmpExitReport *self)
                           describe_moment (self));
 }
 
-/* Whether what a worker said, or wrote, has any of these words. */
+/* TRUE if the worker's error or its output contains any of these words. */
 static gboolean
 mentions (const GmpExitReport *self,
           const char  * const *words)
@@ -117,8 +117,8 @@ mentions (const GmpExitReport *self,
   return FALSE;
 }
 
-/* The kernel says of a limit only that something failed, and each library has its own words for it.
- * So the limit is told where these words appear. */
+/* When a limit is hit, the kernel only reports that a call failed, and each library words that
+ * differently. The limit is therefore mentioned if any of these words appears. */
 static void
 append_limits (const GmpExitReport *self,
                GString             *text)
@@ -160,7 +160,8 @@ append_tail (const GmpExitReport *self,
     g_string_append_printf (text, "\n  %s", (const char *) line->data);
 }
 
-/* Domain and code are the cause's. What the worker's own code said needs no more than its name. */
+/* Domain and code are those of the cause. An error from the worker's own code gets only the
+ * worker's name in front. */
 GError *
 gmp_exit_report_to_error (const GmpExitReport *self,
                           gboolean             out_of_memory)

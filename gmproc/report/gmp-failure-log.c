@@ -8,13 +8,13 @@
 
 #include "base/gmp-source-private.h"
 
-/* How long the run may take to end, in milliseconds, before the death of a worker is told: a run
- * that ends tells it all. Nobody in front of a screen notices so little. */
+/* How long a run may take to end, in milliseconds, before a worker's death is logged: a run that
+ * ends reports everything itself. A user does not notice this delay. */
 #define DELAY 20
 
-/* A run says what has failed when all workers have ended, which may be in hours. Code that sets an
- * error could have said something itself; a process that is killed could not. So that is told here,
- * where nobody listens to the signal `failed`. */
+/* A run reports its failures when all workers have ended, which may take hours. Code that sets an
+ * error could have printed something itself; a killed process could not. Its death is therefore
+ * logged here, unless the signal `failed` has handlers. */
 static gboolean
 is_death (GmpFailure *failure)
 {
@@ -40,8 +40,8 @@ gmp_failure_log_free (GmpFailureLog *self)
   g_ptr_array_unref (self->untold);
 }
 
-/* One line, for any number. It is no warning, which may be fatal to the application: a worker's
- * failure is its own. */
+/* One line for any number of failures. It is not a warning, because warnings may be fatal to the
+ * application, and a worker's failure must not be. */
 static gboolean
 tell_cb (gpointer user_data)
 {
@@ -50,9 +50,9 @@ tell_cb (gpointer user_data)
   int length = (int) strcspn (text, "\n");
 
   if (self->untold->len == 1)
-    g_message ("%.*s; the run goes on", length, text);
+    g_message ("%.*s; the run continues", length, text);
   else
-    g_message ("%.*s, and %u more failed; the run goes on", length, text, self->untold->len - 1);
+    g_message ("%.*s, and %u more failed; the run continues", length, text, self->untold->len - 1);
   gmp_failure_log_end (self);
   return G_SOURCE_REMOVE;
 }
@@ -73,7 +73,7 @@ gmp_failure_log_add (GmpFailureLog *self,
   if (!is_death (failure) || is_heard (self->owner))
     return;
   g_ptr_array_add (self->untold, g_object_ref (failure));
-  /* An application that is the server is asked without a pause. */
+  /* An application that is the server receives requests without a pause. */
   if (self->source == NULL)
     self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, tell_cb, self);
 }

@@ -14,7 +14,7 @@
 /**
  * GmpFailure:
  *
- * The facts about a worker's failure, for programs: what the text of its error says in words.
+ * The facts about a worker's failure, for programs. The error's text has the same facts in words.
  *
  * [method@Gmp.Runner.get_failures] returns the failures of a run.
  *
@@ -180,9 +180,9 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:out-of-memory: (getter get_out_of_memory)
  *
- * Whether the kernel killed the process for lack of memory, as far as can be known: the process was
- * killed by a `SIGKILL` that the application did not send, and the kernel has counted such a kill
- * in its control group.
+ * Whether the kernel killed the process for lack of memory, as far as it can be determined: the
+ * process was killed by a `SIGKILL` that the application did not send, and the kernel has counted
+ * such a kill in its control group.
  *
  * Since: 0.1
  */
@@ -307,8 +307,8 @@ gmp_failure_new_for_error (const char   *id,
   return self;
 }
 
-/* The worker was restarted after this, and in the end failed with @last; or with this itself, where
- * that is %NULL. */
+/* The worker was restarted after this failure and finally failed with @last, or with this failure
+ * if @last is %NULL. */
 void
 gmp_failure_give_up (GmpFailure *self,
                      guint       n_restarts,

@@ -8,7 +8,7 @@
 
 #include "base/gmp-error.h"
 
-/* How many ids an error names besides the first one's. */
+/* The number of ids that an error names besides the first. */
 #define MAX_NAMED 10
 
 typedef struct {
@@ -20,8 +20,8 @@ typedef struct {
 
 struct _GmpResults
 {
-  GPtrArray *entries; /* of Entry, in the order that they were asked for in */
-  GPtrArray *failed;  /* of them, in the order that they failed in */
+  GPtrArray *entries; /* of Entry, in the order of the run's ids */
+  GPtrArray *failed;  /* of Entry, in order of failure */
   GHashTable *by_id;
 };
 
@@ -81,7 +81,7 @@ gmp_results_expect (GmpResults *self,
   return TRUE;
 }
 
-/* @id does it once more, and what came of it is forgotten. %FALSE where nothing has yet. */
+/* @id runs once more, and its last outcome is dropped. %FALSE if it has none yet. */
 gboolean
 gmp_results_reopen (GmpResults *self,
                     const char *id)
@@ -124,7 +124,7 @@ gmp_results_failed (GmpResults *self,
   g_ptr_array_add (self->failed, entry);
 }
 
-/* What came of @id last is a value. */
+/* The last outcome of @id is a value. */
 gboolean
 gmp_results_has_value (GmpResults *self,
                        const char *id)
@@ -178,7 +178,7 @@ gmp_results_copy_failures (GmpResults *self)
   return copy;
 }
 
-/* Whatever went wrong, a run that lacks a result is no success. */
+/* A run that lacks a result must not look like a success, whatever the cause. */
 static GError *
 find_missing (GmpResults *self)
 {

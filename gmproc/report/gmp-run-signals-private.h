@@ -18,7 +18,7 @@ typedef struct {
   guint failed;
   guint restarted;
   guint progress;
-  guint turn; /* 0: there is none */
+  guint turn; /* 0: no such signal */
   guint output;
   guint log;
 } GmpRunSignals;

@@ -8,8 +8,9 @@
 
 #include "base/gmp-enum-types.h"
 
-/* The default of the signal "log": writes it where GLib would have, had it been logged here. It is
- * never fatal here, whatever G_DEBUG says: a worker's failure is its own. */
+/* The default handler of the signal "log": writes the message where GLib would have written one of
+ * this process. It is never fatal here, whatever G_DEBUG contains, because a worker's failure must
+ * not end the application. */
 void
 gmp_run_signals_print_log (const char    *worker,
                            const char    *domain,
@@ -83,7 +84,7 @@ gmp_run_signals_install (GmpRunSignals *self,
                                           G_TYPE_STRING);
 }
 
-/* The first argument is the id, a number for the handlers of some. */
+/* The first argument is the id, which is a number for some classes. */
 #define EMIT(self, signal, owner, id, ...) \
   G_STMT_START \
   { \
@@ -112,7 +113,7 @@ gmp_run_signals_failed (const GmpRunSignals *self,
   EMIT (self, failed, owner, id, error);
 }
 
-/* @failure is %NULL for one that had finished. */
+/* @failure is %NULL for a worker that had finished. */
 void
 gmp_run_signals_restarted (const GmpRunSignals *self,
                            gpointer             owner,

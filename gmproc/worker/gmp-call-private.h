@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* A subclass of GmpWorkers that overrides process is itself what runs in the worker. The host makes
- * an instance there and calls it through this, for the host does not know GmpWorkers. */
+/* A subclass of GmpWorkers that overrides process runs in the worker itself. The host creates an
+ * instance there and calls it through this, because the host does not know GmpWorkers. */
 typedef GVariant *(*GmpCall) (gpointer    instance,
                               const char *id,
                               GVariant   *params,

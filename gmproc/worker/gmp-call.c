@@ -19,7 +19,7 @@ gmp_call_register (GType   type,
   g_type_set_qdata (type, call_quark (), (gpointer) call);
 }
 
-/* What @type or the nearest of its ancestors registered. */
+/* The function that @type or its nearest ancestor registered. */
 GmpCall
 gmp_call_lookup (GType type)
 {

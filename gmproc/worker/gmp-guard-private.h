@@ -10,15 +10,13 @@
 
 G_BEGIN_DECLS
 
-/* Two things may come back from a call of the user's method that are no answer.
- *
- * In a worker, a process that the method has forked: it ends there, for worker and channels are its
- * parent's.
- *
- * GJS refuses all calls from C while it collects garbage, which it may do in steps over many calls:
- * it logs that, and returns 0 or NULL, which looks like an answer. So its methods say that they
- * were entered; where none did, the collection is ended and the call made again. A method may call
- * others in the same way: what it has entered itself shows at its end. */
+/* A call of a user method can return in two ways without an answer. * In a worker, the method may
+ * have forked, and the child returns: it exits here, because worker and channels belong to its
+ * parent. * GJS refuses all calls from C while it collects garbage, possibly in steps over many
+ * calls: it logs that, and returns 0 or NULL, which looks like an answer. GJS methods therefore
+ * report that they were entered. If none did, the collection is finished and the call is made
+ * again. A method may call others in the same way; the count at its end shows whether it was
+ * entered itself. */
 #define GMP_GUARD(result, method, ...)                                    \
   do                                                                      \
     {                                                                     \

@@ -15,23 +15,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A call that is refused once more after a whole collection is refused for another reason. */
+/* A call that is refused again after a complete collection is refused for another reason. */
 #define MAX_REFUSALS 3
 
-/* Of the one thread that the language runs in. */
+/* For the single thread that runs the language. */
 static struct {
   gboolean is_used;
   guint n_entered;
   guint n_refused; /* in a row */
 } entries;
 
-/* (nullable): of the worker that this process is, or was forked in. */
+/* (nullable): the id of the worker that this process is, or was forked from. */
 static const char *worker_id;
 
 /* Of that worker's process. */
 static guint worker_generation;
 
-/* @id has to stay until there is another. */
+/* @id must stay valid until another one is set. */
 void
 gmp_guard_set_worker (const char *id)
 {
@@ -52,8 +52,8 @@ gmp_guard_mark (void)
   entries.n_entered++;
 }
 
-/* In processes of GJS, functions of its own and of its engine: there is no other way to know of a
- * collection, or to end it, from C. */
+/* Functions of GJS and its engine, in GJS processes: C code cannot detect or finish a collection in
+ * another way. */
 static gpointer
 find_function (const char *name)
 {
@@ -83,7 +83,8 @@ finish_collection (void)
   return TRUE;
 }
 
-/* FALSE if GJS is between no two steps of a collection. A whole one takes a millisecond or more. */
+/* FALSE if GJS is not between two steps of a collection. A complete collection takes a millisecond
+ * or more. */
 static gboolean
 may_be_collecting (void)
 {
@@ -95,8 +96,8 @@ may_be_collecting (void)
          ((bool (*) (gpointer)) is_collecting) (((gpointer (*) (gpointer)) get_engine) (context));
 }
 
-/* For what user code may have forked, as soon as it is back from there. Not with GLib's functions,
- * whose locks another thread may have held at the fork. */
+/* Ends a process that user code has forked, as soon as it returns from there. It uses no function
+ * of GLib, because another thread may have held GLib's locks during the fork. */
 void
 gmp_guard_end_forked (void)
 {
@@ -107,7 +108,7 @@ gmp_guard_end_forked (void)
   gmp_exit_now (EXIT_FAILURE);
 }
 
-/* How often methods were entered: for gmp_guard_is_made_again(). */
+/* The number of entered methods, for gmp_guard_is_made_again(). */
 guint
 gmp_guard_count (void)
 {
@@ -128,14 +129,15 @@ gmp_guard_is_made_again (gpointer method,
       entries.n_refused = 0;
       return FALSE;
     }
-  /* A default in C is entered without a word; what a language has made is in no module. */
+  /* A default method in C does not report that it was entered. Code that a language generated lies
+   * in no module. */
   if (gmp_module_is_code (method))
     return FALSE;
   entries.n_refused++;
   return entries.n_refused <= MAX_REFUSALS && finish_collection ();
 }
 
-/* Before a call of which nobody can tell whether it was refused, such as that of a callback. */
+/* To be called before a call whose refusal cannot be detected, such as a callback. */
 void
 gmp_guard_make_ready (void)
 {

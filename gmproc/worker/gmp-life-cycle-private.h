@@ -13,8 +13,8 @@
 G_BEGIN_DECLS
 
 /* @stop ends the loop at its next turn: with finish, or with an error if @cancellable is cancelled
- * as well. A client that waits for an answer when its server is restarted asks again where it
- * @resends, and fails otherwise. */
+ * as well. A client that waits for an answer when its server is restarted sends its request again
+ * if it @resends, and fails otherwise. */
 GVariant *gmp_life_cycle_run_server (GmpServerWorker        *server,
                                      GVariant               *params,
                                      GmpInbox               *inbox,

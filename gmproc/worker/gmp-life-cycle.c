@@ -12,15 +12,15 @@
 #include "worker/gmp-server-worker-private.h"
 #include "worker/gmp-worker-private.h"
 
-/* Methods of the user are free to return a floating variant. */
+/* User methods may return a floating variant. */
 static GVariant *
 take (GVariant *value)
 {
   return value != NULL ? g_variant_take_ref (value) : NULL;
 }
 
-/* Moves @local to @error; language bindings return FALSE where the user returned nothing, so that
- * alone is no failure. */
+/* Moves @local to @error. Language bindings return FALSE if the user returned nothing, so FALSE
+ * alone is not a failure. */
 static gboolean
 succeeded (GError  *local,
            GError **error)
@@ -31,7 +31,7 @@ succeeded (GError  *local,
   return FALSE;
 }
 
-/* A process that user code has forked, and that comes back from it, goes no further here. */
+/* A process that user code has forked ends here when it returns from that code. */
 static gboolean
 check_own (GmpInbox *inbox,
            GError  **error)
@@ -202,8 +202,8 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
 
 typedef enum {
   TURN_WAITING,  /* for the answer */
-  TURN_ANSWERED, /* it is there */
-  TURN_NEXT,     /* and was taken */
+  TURN_ANSWERED, /* it has arrived */
+  TURN_NEXT,     /* and has been taken */
   TURN_LAST,     /* no more requests: the server is done, or this client was told to stop */
   TURN_FAILED
 } Turn;
@@ -212,11 +212,11 @@ typedef enum {
 typedef struct {
   GmpInbox *inbox;
   GVariant *payload; /* (nullable) */
-  gboolean was_sent; /* to the server that is there now, or the one before it */
+  gboolean was_sent; /* sent to the current server, not to the one before it */
   gboolean resends;
 } Request;
 
-/* While the server is being restarted there is nowhere to send to. */
+/* While the server is being restarted, there is no channel to send to. */
 static gboolean
 send (Request *request,
       GError **error)
@@ -332,7 +332,7 @@ live (GmpClientWorker *client,
   return turn != TURN_FAILED;
 }
 
-/* Whether it has finished or failed, for the server. */
+/* TRUE if it has finished or failed, for the server. */
 static void
 say_goodbye (GmpInbox     *inbox,
              const GError *error)

@@ -11,9 +11,9 @@
 
 G_BEGIN_DECLS
 
-/* The requests that one server has taken and that wait for an answer: at most one a client. It is
- * the serving thread's; requests hold a reference, so that they can be answered in any thread and
- * after the server's end. */
+/* The requests of one server that wait for an answer: at most one for each client. The serving
+ * thread owns this. Requests hold a reference, so they can be answered in any thread and after the
+ * server's end. */
 typedef struct _GmpRequests GmpRequests;
 
 GmpRequests *gmp_requests_new       (GmpInbox *inbox);

@@ -35,14 +35,14 @@ typedef enum {
   STATE_WAITING,
   STATE_ANSWERED,
   STATE_GONE, /* its client has ended */
-  STATE_DONE  /* its server has */
+  STATE_DONE  /* its server has ended */
 } State;
 
 struct _GmpRequest
 {
   GObject parent_instance;
 
-  GmpRequests *requests; /* (nullable), as is the channel: where the client has failed */
+  GmpRequests *requests; /* (nullable, like the channel): if the client has failed */
   GmpChannel *channel;
   char *client_id;
   GVariant *value; /* (nullable) */
@@ -56,15 +56,15 @@ struct _GmpRequests
   guint generation; /* of this process, by gmp_fork_get_generation() */
 
   GMutex lock;
-  GThread *thread;      /* that took the last request, and may send; under lock */
-  guint n_serving;      /* 0: nobody uses the inbox now, so any may; under lock */
+  GThread *thread;      /* the thread that took the last request and may send; under lock */
+  guint n_serving;      /* 0: the inbox is not in use, so any thread may use it; under lock */
   GmpInbox *inbox;      /* (nullable): the server has ended; under lock */
   GHashTable *waiting;  /* of GmpRequest, not owned, by client id; under lock */
 };
 
 G_DEFINE_FINAL_TYPE (GmpRequest, gmp_request, G_TYPE_OBJECT)
 
-/* @inbox has to stay until gmp_requests_end(). */
+/* @inbox must stay valid until gmp_requests_end(). */
 GmpRequests *
 gmp_requests_new (GmpInbox *inbox)
 {
@@ -96,7 +96,7 @@ gmp_requests_end (GmpRequests *self)
   GHashTableIter iter;
   gpointer request;
 
-  /* In a forked process the lock may be another thread's, which is not there. */
+  /* In a forked process the lock may be held by a thread that does not exist there. */
   if (self->generation != gmp_fork_get_generation ())
     return;
   g_mutex_lock (&self->lock);
@@ -109,8 +109,8 @@ gmp_requests_end (GmpRequests *self)
   unref_requests (self);
 }
 
-/* From here on the serving thread uses the inbox, as it does all the time unless it says that it
- * does not. This may be nested. */
+/* From here on the serving thread uses the inbox, which is the default until it declares otherwise.
+ * Calls may be nested. */
 void
 gmp_requests_set_serving (GmpRequests *self,
                           gboolean     is_serving)
@@ -125,8 +125,8 @@ gmp_requests_set_serving (GmpRequests *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* The request in @mail. %NULL where its client does not wait for the answer to the one before:
- * such a client is none of ours, and its channel ends. */
+/* The request in @mail. %NULL if its client still waits for the previous answer: such a client
+ * violates the protocol, and its channel ends. */
 GmpRequest *
 gmp_requests_take (GmpRequests *self,
                    GmpMail     *mail)
@@ -158,7 +158,7 @@ gmp_requests_take (GmpRequests *self,
   return request;
 }
 
-/* In place of a request: its client has failed. */
+/* Replaces a request: its client has failed. */
 GmpRequest *
 gmp_request_new_failed (const char   *client_id,
                         const GError *error)
@@ -171,7 +171,7 @@ gmp_request_new_failed (const char   *client_id,
   return self;
 }
 
-/* Its client has ended: the answer, if it comes, is dropped. */
+/* Its client has ended: an answer is dropped. */
 void
 gmp_requests_forget (GmpRequests *self,
                      const char  *client_id)
@@ -239,8 +239,8 @@ check_waiting_locked (GmpRequest *self,
     }
 }
 
-/* The serving thread sends at once; others leave that to it while it serves. With @reason
- * (nullable) the client gets that in place of a response. */
+/* The serving thread sends at once. Other threads leave sending to it while it serves. With @reason
+ * (nullable) the client gets that instead of a response. */
 static gboolean
 send_locked (GmpRequest   *self,
              GVariant     *response,
@@ -251,7 +251,7 @@ send_locked (GmpRequest   *self,
 
   if (requests->n_serving > 0 && requests->thread != g_thread_self ())
     return gmp_inbox_post (requests->inbox, self->channel, response, reason, error);
-  /* From now on the client may be late, which whoever waits has to know. */
+  /* From now on the client's turn is timed, and the waiting thread must know the deadline. */
   if (reason == NULL && self->channel->is_timed)
     gmp_inbox_ring (requests->inbox);
   if (reason == NULL)
@@ -271,7 +271,7 @@ answer (GmpRequest   *self,
 
   if (requests == NULL)
     return check_waiting_locked (self, error);
-  /* The lock may be that of a thread that is not in this process. */
+  /* The lock may be held by a thread that does not exist in this process. */
   if (requests->generation != gmp_fork_get_generation ())
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
@@ -289,8 +289,8 @@ answer (GmpRequest   *self,
   return result;
 }
 
-/* For servers that answer at once: @response (nullable) is floating or not, and taken over. With
- * @failure (nullable), which is moved to @error, there is no answer. */
+/* For servers that answer at once: Takes ownership of @response (nullable, floating or not). With
+ * @failure (nullable), which is moved to @error, no answer is sent. */
 gboolean
 gmp_request_respond_with (GmpRequest *self,
                           GVariant   *response,
@@ -311,7 +311,7 @@ gmp_request_dispose (GObject *object)
   GmpRequest *self = GMP_REQUEST (object);
   g_autoptr (GError) reason = NULL;
 
-  /* A client that waited for ever would be worse. */
+  /* Otherwise the client would wait forever. */
   if (self->requests != NULL && self->requests->generation == gmp_fork_get_generation () &&
       gmp_request_is_waiting (self))
     {
@@ -369,7 +369,7 @@ gmp_request_get_client_id (GmpRequest *self)
  * gmp_request_get_value:
  * @self: a request
  *
- * What the client's `process` returned.
+ * The value that the client's `process` returned.
  *
  * Returns: (transfer none) (nullable): the value
  *
@@ -434,9 +434,9 @@ gmp_request_respond (GmpRequest *self,
  * @reason: why there is no response
  * @error: return location for an error
  *
- * Ends the request, and with it its client, which fails with @reason; the server and the other
- * clients go on. With [error@Gmp.Error.SERVER_DONE] the client finishes, as it does when its server
- * is done.
+ * Ends the request and its client, which fails with @reason. The server and the other clients
+ * continue. With [error@Gmp.Error.SERVER_DONE] the client finishes, as it does when its server is
+ * done.
  *
  * It may be called in any thread of the server's process.
  *

@@ -13,10 +13,10 @@ G_BEGIN_DECLS
 
 /* How a server takes its requests. */
 typedef enum {
-  GMP_SERVER_ANSWERS, /* process: one after the other */
-  GMP_SERVER_KEEPS,   /* request: each is answered at some time */
+  GMP_SERVER_ANSWERS, /* process: one request at a time */
+  GMP_SERVER_KEEPS,   /* request: each is answered at any time */
   GMP_SERVER_BATCHES, /* process_batch: several at once */
-  GMP_SERVER_GATHERS  /* gmp_server_cycle_take_batch(), whoever wants them */
+  GMP_SERVER_GATHERS  /* gmp_server_cycle_take_batch(): the caller takes them */
 } GmpServerMode;
 
 /* When a batch is complete. */
@@ -27,8 +27,8 @@ typedef struct {
 
 #define GMP_BATCH_PARAM_FLAGS (G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY)
 
-/* A server's methods, for whoever has them: a GmpServerWorker in its process, or the application.
- * Only *error tells that one failed. */
+/* A server's methods, implemented by a GmpServerWorker in its process or by the application. A
+ * method has failed if *error is set. */
 typedef struct {
   gboolean  (*start)         (gpointer      self,
                               GVariant     *params,
@@ -57,8 +57,8 @@ typedef struct {
                               const char   *client_id);
 } GmpServerMethods;
 
-/* The life cycle of one server. Who waits for messages is the caller's business: a loop in the
- * server's process, or a main loop in the application. */
+/* The life cycle of one server. The caller waits for messages: in a loop of the server's process,
+ * or in a main loop of the application. */
 typedef struct {
   const GmpServerMethods *methods;
   gpointer server;

@@ -8,8 +8,8 @@
 
 #include "base/gmp-error.h"
 
-/* @value is that of one of the two properties, which their types tell apart. Returns whether it is
- * another than before. */
+/* @value belongs to one of the two properties; its type identifies which. Returns TRUE if it has
+ * changed. */
 gboolean
 gmp_batch_rule_set (GmpBatchRule *self,
                     const GValue *value)
@@ -23,7 +23,7 @@ gmp_batch_rule_set (GmpBatchRule *self,
   return self->size != before.size || self->timeout != before.timeout;
 }
 
-/* @inbox and @rule have to stay until gmp_server_cycle_clear(). */
+/* @inbox and @rule must stay valid until gmp_server_cycle_clear(). */
 void
 gmp_server_cycle_init (GmpServerCycle         *self,
                        const GmpServerMethods *methods,
@@ -61,15 +61,15 @@ gmp_server_cycle_clear (GmpServerCycle *self)
   end_requests (self);
 }
 
-/* Methods of the user are free to return a floating variant. */
+/* User methods may return a floating variant. */
 static GVariant *
 take (GVariant *value)
 {
   return value != NULL ? g_variant_take_ref (value) : NULL;
 }
 
-/* Moves @local to @error; language bindings return FALSE where the user returned nothing, so that
- * alone is no failure. */
+/* Moves @local to @error. Language bindings return FALSE if the user returned nothing, so FALSE
+ * alone is not a failure. */
 static gboolean
 succeeded (GError  *local,
            GError **error)
@@ -102,8 +102,8 @@ gmp_server_cycle_is_done (GmpServerCycle *self,
   if (gmp_inbox_is_inherited (self->inbox))
     return TRUE;
   done = self->methods->done (self->server, &local);
-  /* Without clients no request can come: a loop that waited for one would never end. Where requests
-   * gather, clients may still be added. */
+  /* Without clients no request can come, so waiting for one would never end. While an open run
+   * collects requests, clients may still be added. */
   return !succeeded (local, error) || done ||
          (gmp_inbox_get_n_open (self->inbox) == 0 && self->mode != GMP_SERVER_GATHERS);
 }
@@ -149,9 +149,9 @@ pass_on (GmpServerCycle *self,
   return succeeded (local, error) && wait (self, error);
 }
 
-/* Whether @size requests are there (0: one of each client), or no more can come: a client that
- * waits for an answer sends none. "All" are those that are left, so that no batch waits for a
- * client that has ended. */
+/* TRUE if @size requests are there (0: one for each client), or if no more can come, because a
+ * client that waits for an answer sends none. Only the remaining clients count, so a batch never
+ * waits for one that has ended. */
 static gboolean
 is_complete (GmpServerCycle *self,
              guint           size)
@@ -204,7 +204,7 @@ forget (GmpServerCycle *self,
     self->deadline = -1;
 }
 
-/* A client has ended: the server is told, unless it had finished. */
+/* A client has ended: the server is informed unless the client has finished. */
 static gboolean
 tell_end (GmpServerCycle *self,
           GmpMail        *mail,
@@ -231,7 +231,7 @@ take_request (GmpServerCycle *self,
   return TRUE;
 }
 
-/* What the inbox has: a message, news of a client, or that the deadline has come. */
+/* Handles an event of the inbox: a message, a change of a client, or the deadline. */
 gboolean
 gmp_server_cycle_handle (GmpServerCycle *self,
                          GmpInboxStatus  status,
@@ -264,8 +264,8 @@ gmp_server_cycle_get_deadline (GmpServerCycle *self)
   return self->deadline;
 }
 
-/* The first @n requests that have gathered, in the order that they came in; 0 for one of each
- * client. %NULL where they are not there yet, but can come. */
+/* The first @n collected requests in order of arrival; 0 for one of each client. %NULL if they have
+ * not arrived yet, but still can. */
 GPtrArray *
 gmp_server_cycle_take_batch (GmpServerCycle *self,
                              guint           n)

@@ -186,7 +186,7 @@ get_turn_timeout (GmpServerWorker *self)
   return MAX (priv->turn_timeout, 0);
 }
 
-/* Called when the life cycle begins, too: it may have been set before. */
+/* Also called when the life cycle begins, because the property may have been set before. */
 void
 gmp_server_worker_apply_turn_timeout (GmpServerWorker *self)
 {

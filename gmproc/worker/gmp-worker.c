@@ -14,7 +14,7 @@
  * GmpWorker:
  *
  * The common base class of [class@Gmp.ServerWorker] and [class@Gmp.ClientWorker]: an object that
- * runs in a process of its own.
+ * runs in its own process.
  *
  * A worker runs `start`, then turns of its life cycle until `done`, then `finish`. If a virtual
  * method sets an error, the worker ends at once, and the application gets the error with its domain
@@ -38,8 +38,8 @@ static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpWorker, gmp_worker, G_TYPE_OBJECT)
 
-/* One worker a process, so one place for what the process offers it. It is set before code of the
- * user runs, and stays: threads may ask for it at any time. */
+/* A process has one worker, so there is one place for the functions that the process offers it. It
+ * is set before user code runs and never cleared, because threads may use it at any time. */
 static struct {
   GCancellable *cancellable;
   GmpReportFunc report;
@@ -110,7 +110,7 @@ gmp_worker_real_start (GmpWorker *self G_GNUC_UNUSED,
  * By default a client is never done and ends with its server. A server is done by default when all
  * its clients have finished or failed.
  *
- * Returns: %TRUE to go on to `finish`
+ * Returns: %TRUE to continue with `finish`
  *
  * Since: 0.1
  */
@@ -407,7 +407,7 @@ gmp_worker_repeat_turn (void)
   return g_variant_ref (value);
 }
 
-/* It is this one value, not one that equals it. */
+/* Compares identity, not equality. */
 gboolean
 gmp_worker_is_repetition (GVariant *result)
 {

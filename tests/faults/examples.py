@@ -169,7 +169,7 @@ def kill_worker(example: Example, place: int) -> Row | None:
 
 def judge(row: Row, attempt: Try, shown: list[tuple[float, str]]) -> None:
     """The death is told once while the run goes on, where it does, and is the error of the run."""
-    if shown[0][1].endswith('; the run goes on\n'):
+    if shown[0][1].endswith('; the run continues\n'):
         row.outcome = 'at once'
     elif row.example.name == 'checksums':
         row.outcome = 'at once, by it'

@@ -35,5 +35,5 @@ def test_program(tmp_path, program, output):
     script.write_text(program, encoding='utf-8')
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     # A death is logged where others still run, which depends on which is quicker.
-    errors = re.sub(r'^(.*gmproc-Message: .*; the run goes on)?\n', '', result.stderr, flags=re.M)
+    errors = re.sub(r'^(.*gmproc-Message: .*; the run continues)?\n', '', result.stderr, flags=re.M)
     assert (result.stdout, errors, result.returncode) == (output, '', 0)
