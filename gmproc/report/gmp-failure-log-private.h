@@ -12,9 +12,9 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  gpointer owner;    /* has the signal `failed` */
+  gpointer owner;    /* emits the signal `failed` */
   GPtrArray *untold; /* of GmpFailure */
-  GSource *source;   /* (nullable): there is nothing to tell */
+  GSource *source;   /* (nullable): nothing is left to log */
 } GmpFailureLog;
 
 void gmp_failure_log_init (GmpFailureLog *self,

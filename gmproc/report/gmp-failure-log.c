@@ -78,7 +78,7 @@ gmp_failure_log_add (GmpFailureLog *self,
     self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, tell_cb, self);
 }
 
-/* The run has ended, or there is nothing more to tell. */
+/* The run has ended, or nothing is left to log. */
 void
 gmp_failure_log_end (GmpFailureLog *self)
 {

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Ids are strings here; GmpWorkers writes its numbers as such. The server's is "server". */
+/* Ids are strings here; GmpWorkers converts its numbers. The server's is "server". */
 typedef struct _GmpResults GmpResults;
 
 typedef void (*GmpResultsFunc) (const char *id,

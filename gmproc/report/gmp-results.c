@@ -65,7 +65,7 @@ gmp_results_clear (GmpResults *self)
   g_ptr_array_set_size (self->entries, 0);
 }
 
-/* @id takes part. %FALSE where it does already. */
+/* Adds @id to the run. %FALSE if it is there already. */
 gboolean
 gmp_results_expect (GmpResults *self,
                     const char *id)
@@ -117,7 +117,7 @@ gmp_results_failed (GmpResults *self,
   Entry *entry = g_hash_table_lookup (self->by_id, gmp_failure_get_id (failure));
 
   g_assert (entry->failure == NULL);
-  /* It may have succeeded before it was restarted. */
+  /* It may have succeeded before its restart. */
   entry->has_value = FALSE;
   g_clear_pointer (&entry->value, g_variant_unref);
   entry->failure = g_object_ref (failure);
@@ -144,7 +144,7 @@ gmp_results_get_value (GmpResults *self,
   return entry != NULL ? entry->value : NULL;
 }
 
-/* %NULL for an id that succeeded, or was not there. */
+/* %NULL for an id that succeeded or did not take part. */
 const GError *
 gmp_results_get_error (GmpResults *self,
                        const char *id)
