@@ -9,7 +9,7 @@
 struct _GmpPoolReturns
 {
   GSource source;
-  GmpDispatcher *dispatcher;
+  GmpDispatcher *dispatcher; /* with a reference: a callback may hold the last one to the pool */
   GmpPoolReturn callback;
   GMutex lock;
   GQueue calls; /* of GmpPoolCall; under lock */
@@ -65,6 +65,7 @@ returns_finalize (GSource *source)
 {
   GmpPoolReturns *self = (GmpPoolReturns *) source;
 
+  gmp_dispatcher_unref (self->dispatcher);
   g_mutex_clear (&self->lock);
 }
 
@@ -82,7 +83,7 @@ gmp_pool_returns_new (GmpDispatcher *dispatcher,
   GSource *source = g_source_new (&returns_funcs, sizeof (GmpPoolReturns));
   GmpPoolReturns *self = (GmpPoolReturns *) source;
 
-  self->dispatcher = dispatcher;
+  self->dispatcher = gmp_dispatcher_ref (dispatcher);
   self->callback = callback;
   g_mutex_init (&self->lock);
   g_queue_init (&self->calls);

@@ -97,6 +97,7 @@ int            gmp_dispatcher_find_pid     (GmpDispatcher *self,
 void           gmp_dispatcher_kill         (GmpDispatcher    *self,
                                             GmpDispatcherKill how);
 void           gmp_dispatcher_close        (GmpDispatcher *self);
+GmpDispatcher *gmp_dispatcher_ref          (GmpDispatcher             *self);
 void           gmp_dispatcher_unref        (GmpDispatcher *self);
 void           gmp_dispatcher_count        (GmpDispatcher       *self,
                                             GmpDispatcherCounts *counts);

@@ -50,7 +50,14 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
   return NULL;
 }
 
-/* Called without the lock, when there are neither calls nor workers. */
+GmpDispatcher *
+gmp_dispatcher_ref (GmpDispatcher *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+/* Called without the lock. With the last reference there are neither calls nor workers. */
 void
 gmp_dispatcher_unref (GmpDispatcher *self)
 {

@@ -549,6 +549,36 @@ test_nested (void)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
 }
 
+/* The callback of a call may hold the last reference to its pool. */
+static void
+drop_cb (GObject      *source,
+         GAsyncResult *result,
+         gpointer      user_data)
+{
+  gboolean *is_over = user_data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (g_variant_get_int32 (value), ==, 4);
+  *is_over = TRUE;
+}
+
+static void
+test_dropped (void)
+{
+  for (guint i = 0; i < 5; i++)
+    {
+      GmpPool *pool = new_pool (1);
+      gboolean is_over = FALSE;
+
+      gmp_pool_call_async (pool, square, g_variant_new_int32 (2), NULL, drop_cb, &is_over);
+      g_object_unref (pool);
+      while (!is_over)
+        g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+    }
+}
+
 static void
 test_close (void)
 {
@@ -610,6 +640,7 @@ main (int    argc,
   gmp_test_add ("/pool/signals", test_signals);
   gmp_test_add ("/pool/threads", test_threads);
   gmp_test_add ("/pool/nested", test_nested);
+  gmp_test_add ("/pool/dropped", test_dropped);
   gmp_test_add ("/pool/close", test_close);
   gmp_test_add ("/pool/resize", test_resize);
   return g_test_run ();
