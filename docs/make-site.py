@@ -24,6 +24,8 @@ HEADING = re.compile(r'<h[23] id="([^"]+)">(.*?)</h[23]>\s*(?:<p>(.*?)</p>)?', r
 EMPTY_ROW = re.compile(r'\s*<tr><td><em>\w+</em></td><td><a href=""[^>]*></a></td></tr>')
 # A flat list of all chapters, which the welcome page has in order.
 EXTRA = re.compile(r'<section>\s*<div class="toggle-wrapper">\s*<h4 id="extra".*?</section>', re.S)
+# Later versions of gi-docgen link a member by its nick, and give it an anchor with underscores.
+MEMBER = re.compile(r'(?<=href=")((?:enum|error|flags)\.\w+\.html#)([\w-]+)(?=")')
 TAG = re.compile(r'<[^>]+>')
 
 
@@ -52,6 +54,13 @@ def make_index(folder: Path) -> None:
     welcome.unlink()
 
 
+def mend_members(folder: Path) -> None:
+    for path in folder.glob('*.html'):
+        text = MEMBER.sub(lambda found: found[1] + found[2].replace('-', '_'),
+                          path.read_text('utf-8'))
+        path.write_text(text, 'utf-8')
+
+
 def add_to_search(folder: Path, pages: 'list[str]') -> None:
     path = folder / 'index.json'
     index = json.loads(path.read_text('utf-8'))
@@ -73,6 +82,7 @@ def main() -> None:
     if status != 0:
         sys.exit(status)
     make_index(folder)
+    mend_members(folder)
     add_to_search(folder, pages)
 
 

@@ -358,8 +358,10 @@ def test_dropped():
 
 
 def run_program(text, **options):
-    return subprocess.run([sys.executable, '-c', textwrap.dedent(text)], capture_output=True,
-                          text=True, timeout=60, **options)
+    # Newer Pythons warn of each fork of a process that has threads.
+    command = [sys.executable, '-W', 'ignore:This process:DeprecationWarning', '-c',
+               textwrap.dedent(text)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
 
 
 def test_left_at_exit():

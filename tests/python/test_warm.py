@@ -510,4 +510,4 @@ if __name__ == '__main__':
     print(len({workers.run()[1] for _ in range(3)}))
 '''
     done = script.run(text, '-B')
-    assert (done.stdout, done.stderr.count('"is" with a literal')) == ('1\n', 4)
+    assert (done.stdout, done.stderr.count('SyntaxWarning')) == ('1\n', 4)
