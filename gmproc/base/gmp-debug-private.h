@@ -9,5 +9,5 @@
 #include <glib.h>
 
 /* One line on standard error, with the pid and the milliseconds since the machine's start, so that
- * the lines of several processes can be put in order. Nothing where GMPROC_DEBUG is unset. */
+ * the lines of several processes can be put in order. Prints nothing if GMPROC_DEBUG is unset. */
 void gmp_debug (const char *format, ...) G_GNUC_PRINTF (1, 2);

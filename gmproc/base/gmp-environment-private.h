@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* All of gmproc reads its variables here. They name programs that are run, so a program that has
- * more rights than its caller reads none of them. */
+/* All variables of gmproc are read here. They name programs that are run, so a program with more
+ * rights than its caller ignores them. */
 const char *gmp_environment_get       (const char  *name);
 gboolean    gmp_environment_is_secure (void);
 char      **gmp_environment_clean     (char       **environment);

@@ -15,8 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* TRUE where the kernel has given this program more rights than its caller has (setuid, setgid,
- * file capabilities, a security module), whatever it has done with them since. */
+/* TRUE if the kernel has given this program more rights than its caller has (setuid, setgid, file
+ * capabilities, a security module), whether or not it still has them. */
 gboolean
 gmp_environment_is_secure (void)
 {
@@ -30,8 +30,8 @@ gmp_environment_get (const char *name)
   return secure_getenv (name);
 }
 
-/* What is handed on to a worker, which may have no more rights than its caller, and would read what
- * this program did not. */
+/* The environment of a worker. The worker may not have more rights than its caller, and would then
+ * read the variables that this program ignores. */
 char **
 gmp_environment_clean (char **environment)
 {
@@ -48,7 +48,7 @@ gmp_environment_clean (char **environment)
   return environment;
 }
 
-/* As the kernel decides it when it executes a program. */
+/* The same decision as the kernel's when it executes a program. */
 static gboolean
 is_given_rights (const char *program)
 {
@@ -65,8 +65,8 @@ is_given_rights (const char *program)
          (getuid () != 0 && getxattr (path, "security.capability", NULL, 0) > 0);
 }
 
-/* TRUE where this program was started as a worker and does not know it, since a security module has
- * given it rights that its application could not foresee. */
+/* TRUE if this program was started as a worker but cannot recognize that, because a security module
+ * has given it rights that its application could not foresee. */
 static gboolean
 is_lost_worker (void)
 {
@@ -76,7 +76,7 @@ is_lost_worker (void)
          fstat (GMP_WORKER_FD, &status) == 0 && S_ISSOCK (status.st_mode);
 }
 
-/* A worker knows by a variable what it is. A program that must not read it would go on as another
+/* A worker recognizes itself by a variable. A program that must ignore it would continue as another
  * application, and start workers in turn. */
 gboolean
 gmp_environment_can_pass (const char *program,
@@ -88,7 +88,7 @@ gmp_environment_can_pass (const char *program,
                "Cannot start '%s' as a worker: it would have more rights than its caller (setuid, "
                "setgid or file capabilities; user %d, effective %d), and such a program reads no "
                "variable of gmproc. Give up the rights, or take them for good (setresuid ()), and "
-               "use a program that has none of its own for the workers", program, (int) getuid (),
+               "use a program without them for the workers", program, (int) getuid (),
                (int) geteuid ());
   return FALSE;
 }

@@ -21,7 +21,7 @@ G_BEGIN_DECLS
 
 /**
  * GmpError:
- * @GMP_ERROR_FAILED: user code failed without an error of its own domain
+ * @GMP_ERROR_FAILED: user code failed without its own error domain
  * @GMP_ERROR_NOT_FOUND: an id, function, type or runtime that does not exist
  * @GMP_ERROR_EXISTS: the id is taken
  * @GMP_ERROR_CRASHED: a worker's process ended before its work did, by a signal or by exiting

@@ -12,16 +12,16 @@
 void __gcov_dump (void);
 #endif
 
-/* The status of a process that was to be a worker, and cannot: what it printed says why. It is
+/* The exit status of a process that cannot become a worker. It has printed the reason. This is
  * EX_OSERR of sysexits.h. */
 #define GMP_EXIT_NO_WORKER 71
 
-/* The same for lack of a thread, of which it prints nothing: the application may have it wait for
- * others. It is EX_TEMPFAIL. */
+/* The same if it cannot create its thread. It prints nothing, because the application may start it
+ * again when others have ended. This is EX_TEMPFAIL. */
 #define GMP_EXIT_NO_THREAD 75
 
-/* What was counted for a measurement of the tests (tests/coverage/run) is kept when a process ends
- * by _exit (). Not for signal handlers. */
+/* Writes the counts of a coverage measurement (tests/coverage/run), which _exit () would lose. Not
+ * for signal handlers. */
 static inline void
 gmp_exit_prepare (void)
 {
@@ -30,7 +30,7 @@ gmp_exit_prepare (void)
 #endif
 }
 
-/* Without handlers and destructors, which are not made for that: other threads still run. */
+/* Runs no handlers and destructors, because they do not expect that other threads still run. */
 _Noreturn static inline void
 gmp_exit_now (int status)
 {

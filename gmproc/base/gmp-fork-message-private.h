@@ -10,19 +10,20 @@
 
 G_BEGIN_DECLS
 
-/* Tells a process beside GMP_WORKER_ENV, whose socket then speaks this, that it is to be forked. */
+/* Set in addition to GMP_WORKER_ENV, it makes a process a fork server, and its socket speaks this
+ * protocol. */
 #define GMP_FORK_SERVER_ENV "GMPROC_WARM_SERVER"
 
-/* The application says LOAD, once, and is told READY or REFUSED. After that each FORK is answered
- * by FORKED or REFUSED, and each process that has ended is made known by ENDED. The end of the
- * socket is the end of the server. */
+/* The application sends LOAD once, and receives READY or REFUSED. After that, FORKED or REFUSED
+ * answers each FORK, and ENDED reports each process that has ended. The server exits when the
+ * socket closes. */
 typedef enum {
   GMP_FORK_LOAD = 1, /* what to load: text is a GVariant of type v */
   GMP_FORK_READY,
-  GMP_FORK_REFUSED,  /* text says why */
+  GMP_FORK_REFUSED,  /* text is the reason */
   GMP_FORK_FORK,     /* descriptors: see GmpForkHandle */
   GMP_FORK_FORKED,   /* number is the pid; descriptor: its pidfd */
-  GMP_FORK_ENDED     /* number is the pid; text: wait status and KiB of memory it had at most */
+  GMP_FORK_ENDED     /* number is the pid; text: wait status and peak memory in KiB */
 } GmpForkMessageKind;
 
 /* The descriptors of FORK. */

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Plain system calls: the server may not use what would start a thread of GLib's. */
+/* Plain system calls, because the server must not use anything that starts a thread of GLib. */
 
 typedef struct {
   guint32 kind;
@@ -35,7 +35,7 @@ gmp_fork_message_clear (GmpForkMessage *message)
   g_clear_pointer (&message->text, g_free);
 }
 
-/* A message goes as a whole or not at all, for the socket is a SOCK_SEQPACKET. */
+/* A message is sent as a whole or not at all, because the socket is a SOCK_SEQPACKET. */
 gboolean
 gmp_fork_message_send (int                   fd,
                        const GmpForkMessage *message,
@@ -61,7 +61,7 @@ gmp_fork_message_send (int                   fd,
   while (n == -1 && errno == EINTR);
   if (n != -1)
     return TRUE;
-  /* Too many descriptors are on their way. */
+  /* Too many descriptors are in flight. */
   if (errno == ETOOMANYREFS)
     errno = EAGAIN;
   g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), "sending: %s",
@@ -110,8 +110,8 @@ gmp_fork_message_receive (int             fd,
   do
     length = recv (fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
   while (length == -1 && errno == EINTR);
-  /* Nothing is there, or the socket is broken: what comes from now on is for the next call, which
-   * sees how long it is. */
+  /* There is no message, or the socket is broken. A message that arrives from now on is left for
+   * the next call, which sees its length. */
   if (length == -1)
     return set_errno (error);
   if (length >= (gssize) sizeof header)

@@ -12,20 +12,20 @@
 G_BEGIN_DECLS
 
 /* Objects that own processes, threads or shared memory remember the generation in which they were
- * made. Where it is not the current one, they belong to the parent: a child forgets them, and
- * neither ends nor writes what is the parent's. */
+ * created. If it is not the current one, they belong to the parent: a child forgets them, and
+ * neither terminates nor writes to anything of the parent. */
 extern guint gmp_fork_generation;
 
-/* How many forks lie between the process that loaded the library and this one. It is asked for each
- * message, so it is no call. */
+/* The number of forks between the process that loaded the library and this one. It is read for each
+ * message, so it is not a function call. */
 static inline guint
 gmp_fork_get_generation (void)
 {
   return gmp_fork_generation;
 }
 
-/* Has @forget called in each forked child, which has only the thread that has forked: it lets go of
- * what belongs to the parent, and of locks that other threads held. */
+/* Calls @forget in each forked child, which has only the thread that forked: @forget drops what
+ * belongs to the parent, and the locks that other threads held. */
 #define GMP_FORK_FORGETS(forget)                \
   __attribute__ ((constructor)) static void     \
   watch_forks_to_##forget (void)                \
@@ -33,8 +33,8 @@ gmp_fork_get_generation (void)
     pthread_atfork (NULL, NULL, forget);        \
   }
 
-/* Forks wait for a lock of G_LOCK_DEFINE_STATIC(), so that a child finds it free, and whole what it
- * protects. */
+/* Forks wait for a lock of G_LOCK_DEFINE_STATIC(), so that a child finds it free, and the data that
+ * it protects consistent. */
 #define GMP_FORK_WAITS_FOR(name)                                                \
   static void lock_##name (void) { G_LOCK (name); }                             \
   static void unlock_##name (void) { G_UNLOCK (name); }                         \

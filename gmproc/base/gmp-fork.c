@@ -17,7 +17,7 @@ forked_cb (void)
   gmp_fork_generation++;
 }
 
-/* When the library is loaded, so that no fork is missed and reading costs a load. */
+/* Runs when the library is loaded, so that no fork is missed and reading costs one load. */
 __attribute__ ((constructor)) static void
 watch_forks (void)
 {

@@ -11,10 +11,10 @@
 
 G_BEGIN_DECLS
 
-/* How many seconds of processor time a worker has beyond its limit until it is killed. */
+/* The seconds of processor time that a worker gets beyond its limit before it is killed. */
 #define GMP_CPU_TIME_GRACE 2
 
-/* Of all threads, in seconds. */
+/* Of all threads of the process, in seconds. */
 static inline double
 gmp_limit_get_cpu_time (const struct rusage *usage)
 {

@@ -8,9 +8,8 @@
 
 #include <errno.h>
 
-/* What to say behind the text of an error of the system, @code being its errno: which limit it is,
- * and how to raise it; "" where that is not known. For calls that make descriptors, memory and
- * processes. */
+/* A suffix for the text of a system error with the errno @code: the limit that was hit and how to
+ * raise it; "" if that is not known. For calls that create descriptors, memory and processes. */
 const char *
 gmp_limit_describe (int code)
 {
@@ -43,7 +42,7 @@ gmp_limit_describe (int code)
     }
 }
 
-/* How many bytes a file may have, shared memory too. */
+/* The largest size of a file in bytes, also of shared memory. */
 guint64
 gmp_limit_get_file_size (void)
 {
@@ -54,8 +53,8 @@ gmp_limit_get_file_size (void)
   return limit.rlim_cur;
 }
 
-/* To be asked before a file is made so large, for the kernel's answer would be a signal that kills,
- * SIGXFSZ. Sets errno where it may not be. */
+/* To be called before a file gets this size, because the kernel would answer with a deadly signal,
+ * SIGXFSZ. Sets errno if the size is not allowed. */
 gboolean
 gmp_limit_check_file_size (guint64 size)
 {

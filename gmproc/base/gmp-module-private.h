@@ -12,9 +12,9 @@ G_BEGIN_DECLS
 
 /* A loaded file with code in it: the program itself, a shared library, a plugin. */
 typedef struct {
-  char    *path;     /* (nullable): where it was loaded from */
+  char    *path;     /* (nullable): the file that it was loaded from */
   char    *build_id; /* (nullable): hexadecimal, from the note that the linker leaves */
-  guintptr base;     /* what the loader added to the file's addresses */
+  guintptr base;     /* the difference between addresses in memory and in the file */
 } GmpModule;
 
 GmpModule *gmp_module_find_address  (gconstpointer  address);

@@ -96,7 +96,7 @@ search_cb (struct dl_phdr_info *info,
   search->found = g_new0 (GmpModule, 1);
   search->found->base = info->dlpi_addr;
   search->found->build_id = g_steal_pointer (&build_id);
-  /* The loader gives the program itself an empty name. */
+  /* The loader uses an empty name for the program itself. */
   if (info->dlpi_name[0] == '\0')
     search->found->path = g_file_read_link ("/proc/self/exe", NULL);
   else
@@ -104,8 +104,8 @@ search_cb (struct dl_phdr_info *info,
   return 1;
 }
 
-/* The module that @address lies in; %NULL for memory that belongs to none, as that of a closure
- * which a language binding made at run time. */
+/* The module that contains @address; %NULL for memory outside of all modules, such as a closure
+ * that a language binding created at run time. */
 GmpModule *
 gmp_module_find_address (gconstpointer address)
 {
@@ -132,7 +132,7 @@ is_code_cb (struct dl_phdr_info *info,
   return segments_contain (info, (guintptr) data, PF_X) ? 1 : 0;
 }
 
-/* Whether @address is executable code of a loaded module. */
+/* TRUE if @address is executable code of a loaded module. */
 gboolean
 gmp_module_is_code (gconstpointer address)
 {
@@ -156,8 +156,8 @@ count_unloads_cb (struct dl_phdr_info *info,
   return 1;
 }
 
-/* How many modules have been unloaded. While that number stays what it is, so does what lies at an
- * address of code. */
+/* The number of unloaded modules. While it does not change, the code at an address does not change
+ * either. */
 guint64
 gmp_module_count_unloads (void)
 {

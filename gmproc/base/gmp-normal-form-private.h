@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* The longest type of a value, and of what is in a variant: the description that GLib keeps of a
- * type is many times as big. */
+/* The longest type of a value, and of what is in a variant: GLib's description of a type is many
+ * times as large. */
 #define GMP_NORMAL_FORM_TYPE_MAX ((gsize) 16 * 1024)
 
 /* Called with bytes that are about to be read. */

@@ -9,19 +9,19 @@
 #include <string.h>
 
 /* g_variant_is_normal_form() gives the same answer, but visits each number of an array (13 ns a
- * byte in GLib 2.74), and a value that nobody has checked is worse: GLib then checks the order of
+ * byte in GLib 2.74), and a value that has not been checked is worse: GLib then checks the order of
  * children again and again, so that reading all of them takes quadratic time. This check skips
- * numbers, of which any bytes will do, and takes linear time for the rest. Bytes that pass may be
- * given to g_variant_new_from_bytes() as trusted, provided that nobody else can change what was
- * read here; @look is the occasion to see to that. Nothing outside the bytes is read even where
- * somebody does change them meanwhile: each offset is read once and then compared.
+ * numbers, which are valid with any bytes, and takes linear time for the rest. Bytes that pass may
+ * be given to g_variant_new_from_bytes() as trusted, provided that no other process can change what
+ * was read here; @look is called to ensure that. Nothing outside the bytes is read even if another
+ * process changes them meanwhile: each offset is read once and then compared.
  *
  * The format: https://docs.gtk.org/glib/gvariant-specification-1.0.html */
 
-/* GLib reads so many values in each other. */
+/* The nesting depth that GLib accepts. */
 #define DEPTH_MAX 128
 
-/* Types of up to so many characters need no memory of their own. */
+/* Types up to this number of characters need no allocation. */
 #define FEW 16
 
 static const char not_normal[] = "its bytes are not a value of this type in normal form";
@@ -31,13 +31,13 @@ static const char has_handle[] = "a handle (h) means nothing in another process"
 static const char long_type[] = "a variant in it has a type of more than 16384 characters, so send "
                                 "an array of variants (av) in place of a long tuple";
 
-/* What has to be known of a type. Those that it is made of follow in memory, each with its own. */
+/* The description of a type. The types of its parts follow in memory, each with its own parts. */
 typedef struct {
   char kind;         /* the first character of the type */
   guint8 alignment;  /* of its values, less 1 */
-  guint8 depth;      /* how many types are in each other, this one included */
-  gboolean is_plain; /* any bytes of its size are a value: numbers without a gap */
-  guint n_types;     /* this one and all that it is made of */
+  guint8 depth;      /* nesting depth, this type included */
+  gboolean is_plain; /* any bytes of its size are valid: numbers without a gap */
+  guint n_types;     /* this type and all its parts */
   gsize size;        /* of each of its values; 0: sizes differ */
 } Type;
 
@@ -159,8 +159,8 @@ read_members (const char *text,
   return text + 1;
 }
 
-/* Reads the type that begins at @text, which makes a type for each of its characters at most.
- * Returns what follows it, or %NULL where there is no type that a value can have. */
+/* Reads the type that begins at @text, creating at most one type for each character. Returns the
+ * text behind it, or %NULL if there is no type that a value can have. */
 static const char *
 read_type (const char *text,
            const char *end,
@@ -219,7 +219,7 @@ offset_width (gsize size)
   return size > 0 ? 1 : 0;
 }
 
-/* How many bytes a container has with so many offsets behind its body. */
+/* The size of a container with this number of offsets behind its body. */
 static gsize
 whole_size (gsize body,
             gsize n_offsets)
@@ -279,8 +279,8 @@ check_booleans (Check        *self,
   return all <= 1 || fail (self, not_normal);
 }
 
-/* How many bytes are ASCII but no zero, at least: looked at by eights, where GLib before 2.82 looks
- * at each. */
+/* A lower bound of the number of leading bytes that are ASCII and not zero. It checks eight at a
+ * time; GLib before 2.82 checks each. */
 static gsize
 count_ascii (const guint8 *data,
              gsize         size)
@@ -346,7 +346,7 @@ check_maybe (Check        *self,
     return TRUE;
   if (element->size > 0)
     return check_value (self, element, data, size, depth + 1);
-  /* A zero tells a value without bytes from no value. */
+  /* A zero distinguishes an empty value from no value. */
   return check_zeros (self, data + size - 1, 1) &&
          check_value (self, element, data, size - 1, depth + 1);
 }
@@ -446,7 +446,7 @@ check_members (Check        *self,
         return FALSE;
       start = end;
     }
-  /* What has a size of its own may end with a gap. */
+  /* A member with its own size may end with a gap. */
   if (type->size > 0)
     return check_zeros (self, data + start, size - start);
   if (start != tail || (size > 0 && whole_size (start, (size - tail) / width) != size))
@@ -536,8 +536,8 @@ check_as_type (Check        *self,
   return check_value (self, type, data, size, depth);
 }
 
-/* What is wrong with @size bytes at @data as a value of @type, in words that continue "It cannot be
- * sent: "; %NULL where they are one in normal form and without handles. @look (nullable) is called
+/* The problem of @size bytes at @data as a value of @type, in words that continue "It cannot be
+ * sent: "; %NULL if they are a value in normal form and without handles. @look (nullable) is called
  * before bytes are read. Numbers, and arrays of them, are not read. */
 const char *
 gmp_normal_form_find_fault (const char        *type,

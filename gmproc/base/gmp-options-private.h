@@ -10,14 +10,14 @@
 
 G_BEGIN_DECLS
 
-/* Sources of a run come behind the redrawing of a window (GTK's is at 120) and before what a
- * program does when it is idle; requests to an application that is the server come behind both. */
+/* Sources of a run come after the redrawing of a window (GTK's priority is 120) and before idle
+ * work of a program. Requests to an application that is the server come after both. */
 #define GMP_PRIORITY_DEFAULT  150
 #define GMP_PRIORITY_REQUESTS  50 /* to be added */
 
-/* The fields are what the properties of GmpRunner say. A run has a copy of its own, which does
- * not change any more, and is shared by all that take part in it, processes that were started ahead
- * in another thread too. */
+/* The fields are the values of GmpRunner's properties. A run has its own copy, which does not
+ * change any more. All parts of the run share it, including processes that were started ahead in
+ * another thread. */
 typedef struct {
   char      *runtime;           /* the application's */
   gboolean   capture_output;
@@ -28,7 +28,7 @@ typedef struct {
 
   char     **environment;       /* (nullable): NAME=VALUE */
   char      *working_directory; /* (nullable) */
-  guint64    memory_limit;      /* in bytes; for this and what follows, 0: none */
+  guint64    memory_limit;      /* in bytes; 0 for no limit, also below */
   double     cpu_time_limit;    /* in seconds, as all times */
   guint      open_files_limit;
   guint64    value_size_limit;  /* in bytes; of one value that a worker sends */

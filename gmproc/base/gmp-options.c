@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 /* One row is one option: the property of GmpRunner, its field, its default and limits, and whether
- * a worker is told (gmp-limits.c applies what is). */
+ * workers receive it (gmp-limits.c applies those). */
 typedef struct {
   const char *name;
   gsize       offset;
@@ -25,7 +25,8 @@ typedef struct {
 } GmpOption;
 
 enum {
-  TOLD = 1 << 0, /* workers are told, unless it is 0, %FALSE or %NULL, which are no wish */
+  TOLD = 1 << 0, /* workers receive the value, unless it is 0, %FALSE or %NULL, which mean no
+                    limit */
   CONSTRUCT_ONLY = 1 << 1,
 };
 
@@ -65,7 +66,7 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:capture-output:
    *
-   * Whether lines that workers print are emitted as the signal `output` instead of going to the
+   * If %TRUE, lines that workers print are emitted as the signal `output` instead of going to the
    * application's standard output and standard error.
    *
    * Since: 0.1
@@ -89,8 +90,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:warm-start:
    *
-   * Whether a worker may be forked from a process that has already loaded what workers need; %TRUE
-   * by default. A fork takes about a hundredth of the time of a cold start in Python. With %FALSE
+   * If %TRUE, the default, a worker may be forked from a process that has already loaded what
+   * workers need. A fork takes about a hundredth of the time of a cold start in Python. With %FALSE
    * each worker process is executed anew.
    *
    * A forked worker differs from a fresh process in what the fork server has done before: in C,
@@ -270,9 +271,9 @@ static const GmpOption options[] = {
    * by default.
    *
    * A client that takes longer fails with [error@Gmp.Error.TIMED_OUT], and may be restarted; the
-   * server and the other clients go on. Time in which the server has not looked does not count. A
-   * client's first request has [property@Gmp.Runner:startup-timeout] and
-   * [property@Gmp.Runner:run-timeout] alone.
+   * server and the other clients continue. Time in which the server did not read its messages does
+   * not count. For a client's first request only [property@Gmp.Runner:startup-timeout] and
+   * [property@Gmp.Runner:run-timeout] apply.
    *
    * Since: 0.1
    */
@@ -300,8 +301,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:restart:
    *
-   * Which workers are started again after they have ended. The rule applies to servers and clients
-   * alike.
+   * Which workers are started again after they have ended. The rule applies to servers and to
+   * clients.
    *
    * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled,
    * or when [property@Gmp.Runner:max-restarts] is reached. A worker that has finished by then keeps
@@ -334,8 +335,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:resend-requests:
    *
-   * Whether a client sends its request again if the server is restarted before it has answered. The
-   * server may then see the request twice.
+   * If %TRUE, a client sends its request again when the server is restarted before it has answered.
+   * The server may then see the request twice.
    *
    * With %FALSE, the default, the client fails with [error@Gmp.Error.DISCONNECTED], and may be
    * restarted itself.
@@ -576,7 +577,7 @@ gmp_options_get (const GmpOptions *self,
   read_field (&options[index], self, value);
 }
 
-/* %FALSE where the field has this value already. */
+/* %FALSE if the field has this value already. */
 gboolean
 gmp_options_set (GmpOptions   *self,
                  guint         index,
@@ -593,8 +594,8 @@ gmp_options_set (GmpOptions   *self,
   return TRUE;
 }
 
-/* The environment of a worker that is started now; %NULL for this process's own. A word without a
- * value takes its variable out. */
+/* The environment of a worker that is started now; %NULL for this process's own. A name without a
+ * value removes its variable. */
 char **
 gmp_options_to_environ (const GmpOptions *self)
 {
@@ -616,7 +617,7 @@ gmp_options_to_environ (const GmpOptions *self)
   return result;
 }
 
-/* %NULL for a value that is no wish. */
+/* %NULL for a value that means no limit. */
 static GVariant *
 to_variant (const GmpOption  *option,
             const GmpOptions *self)
@@ -651,9 +652,9 @@ to_variant (const GmpOption  *option,
     }
 }
 
-/* What a worker has to know of them, floating, as org.gmproc.Worker1.Run describes it. Niceness is
- * told as it should be in the end: a process that is kept must not become nicer with each run.
- * @is_last: no run follows in the same process. */
+/* The options that a worker receives, floating, as org.gmproc.Worker1.Run describes them. Niceness
+ * is sent as an absolute value: a kept process must not become nicer with each run. @is_last: no
+ * run follows in the same process. */
 GVariant *
 gmp_options_to_variant (const GmpOptions *self,
                         gboolean          is_last)

@@ -15,8 +15,8 @@
 
 G_BEGIN_DECLS
 
-/* Linux 5.3 and 5.1. These two have the same numbers on all architectures that Linux has had since
- * before them. */
+/* Linux 5.3 and 5.1. These two have the same numbers on all architectures that are older than
+ * them. */
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -24,8 +24,8 @@ G_BEGIN_DECLS
 #define SYS_pidfd_send_signal 424
 #endif
 
-/* Old sandboxes answer EPERM to calls that they do not know. Who may start a process may also open
- * and signal it, so nothing else is meant by that here. */
+/* Old sandboxes answer EPERM to unknown system calls. A process may open and signal the processes
+ * that it started, so EPERM has no other meaning here. */
 static inline int
 gmp_pidfd_check (long result)
 {

@@ -10,19 +10,19 @@
 
 G_BEGIN_DECLS
 
-/* Memory that is mapped privately, but that a sender uses again when its values are dropped. Both
- * are called with gmp_private_memory_lock() held. */
+/* Memory that is mapped privately and that a sender reuses when its values are dropped. Both are
+ * called with gmp_private_memory_lock() held. */
 typedef struct {
-  /* Before somebody writes to the value that begins at @data, or a part of it. */
+  /* Called before a write to the value that begins at @data, or to a part of it. */
   gboolean (*make_writable) (gpointer      owner,
                              gconstpointer data);
-  /* Before this process is forked: from then on parent and child each have the values that are held
-   * now, for as long as they like. */
+  /* Called before this process is forked: from then on parent and child each keep the values that
+   * are held now, for any time. */
   void     (*keep)          (gpointer      owner);
 } GmpPrivateMemoryFuncs;
 
-/* Whoever maps memory in which values arrive, so that nobody else sees what is written to it, adds
- * it here, and removes it before it is unmapped. Any thread may call. */
+/* Code that maps memory privately for arriving values adds it here, and removes it before it is
+ * unmapped. May be called in any thread. */
 void     gmp_private_memory_add           (gconstpointer                data,
                                            gsize                        size);
 void     gmp_private_memory_add_lent      (gconstpointer                data,
@@ -33,7 +33,8 @@ void     gmp_private_memory_remove        (gconstpointer                data);
 gboolean gmp_private_memory_make_writable (gconstpointer                data,
                                            gsize                        size);
 
-/* No process is forked, and nothing in lent memory changes hands, while another thread holds it. */
+/* While another thread holds it, no process is forked, and lent memory does not change its
+ * owner. */
 void     gmp_private_memory_lock          (void);
 void     gmp_private_memory_unlock        (void);
 

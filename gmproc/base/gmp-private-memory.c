@@ -15,8 +15,8 @@ typedef struct {
   gpointer owner;
 } Range;
 
-/* One for each channel, and for each value in a file that is still held: few enough to look at all
- * of them. Not a GMutex, for ThreadSanitizer knows only these. */
+/* One for each channel, and for each value in a file that is still held: few enough to search all
+ * of them. Not a GMutex, because ThreadSanitizer knows only these. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static GArray *ranges; /* (nullable): of Range; under lock */
 
@@ -44,7 +44,8 @@ count_locked (void)
   return ranges != NULL ? ranges->len : 0;
 }
 
-/* The lock is held over the fork, so that no value comes or goes between this and the copy. */
+/* The lock is held during the fork, so that no value is added or freed between this and the
+ * copy. */
 static void
 before_fork_cb (void)
 {
@@ -82,7 +83,7 @@ gmp_private_memory_add_lent (gconstpointer                data,
   gmp_private_memory_unlock ();
 }
 
-/* @data is what it was added with. */
+/* @data is the address that was added. */
 void
 gmp_private_memory_remove (gconstpointer data)
 {
@@ -113,7 +114,7 @@ find_locked (guintptr begin,
   return NULL;
 }
 
-/* Whether these @size bytes, which are a value or a part of one, may be written to from here on. */
+/* Returns TRUE if these @size bytes, a value or a part of one, may be written to from here on. */
 gboolean
 gmp_private_memory_make_writable (gconstpointer data,
                                   gsize         size)

@@ -10,12 +10,12 @@
 
 G_BEGIN_DECLS
 
-/* The descriptor at which a worker's process finds its control socket, and the variable that tells
- * a process that it is one. */
+/* The descriptor of the control socket in a worker's process, and the variable by which a process
+ * recognizes that it is a worker. */
 #define GMP_WORKER_FD  3
 #define GMP_WORKER_ENV "GMPROC_WORKER"
 
-/* What this process executes, wherever it was found. */
+/* The program of this process, wherever it was found. */
 #define GMP_OWN_PROGRAM "/proc/self/exe"
 
 char    **gmp_runtime_get_command     (const char *runtime,

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A worker can report names without end, and a fork server is sent all in one message. */
+/* A worker can report any number of names, and a fork server receives all of them in one
+ * message. */
 #define MAX_MODULE_BYTES 100000
 
 G_LOCK_DEFINE_STATIC (commands);
@@ -23,8 +24,8 @@ static GHashTable *commands; /* of char ** by runtime; under the lock */
 static char *own_program;    /* (nullable): as gmp_init() found it; under the lock */
 static GHashTable *modules;  /* of Modules by runtime; under the lock */
 
-/* What runs a runtime's targets where nobody said otherwise. The variable has another word for one
- * place in the command: for a build that is not installed, or another interpreter. */
+/* The default command for a runtime's targets. The variable replaces one word of the command: for a
+ * build that is not installed, or another interpreter. */
 static const struct {
   const char *runtime;
   const char *variable;
@@ -74,7 +75,7 @@ gmp_runtime_set_command (const char         *runtime,
   G_UNLOCK (commands);
 }
 
-/* What fork servers load. */
+/* The modules that fork servers load. */
 typedef struct {
   GPtrArray *names; /* with NULL at the end */
   GHashTable *known;
@@ -139,7 +140,7 @@ gmp_runtime_add_modules (const char         *runtime,
   G_UNLOCK (commands);
 }
 
-/* The names that were added, of which there are more and more. */
+/* The added names, which only grow in number. */
 char **
 gmp_runtime_get_modules (const char *runtime)
 {
@@ -201,8 +202,8 @@ gmp_runtime_get_cold_start_reason (const char *runtime)
   return reason;
 }
 
-/* Whether the runtime's processes survive to be forked. GJS has threads from its first line on; of
- * runtimes that are not ours nothing is known. */
+/* TRUE if the runtime's processes can be forked. GJS has threads from its first line; nothing is
+ * known about other runtimes. */
 gboolean
 gmp_runtime_may_fork (const char *runtime)
 {
@@ -222,8 +223,8 @@ gmp_runtime_set_program (const char *path)
   gmp_runtime_set_command ("native", argv);
 }
 
-/* Whether @path was this program, and is no longer: it was deleted or replaced, or has been in
- * memory only. /proc/self/exe is the program all the same. */
+/* TRUE if @path was this program and is no longer: it was deleted or replaced, or was only in
+ * memory. /proc/self/exe is still the program. */
 gboolean
 gmp_runtime_is_lost_program (const char *path)
 {
@@ -249,7 +250,7 @@ knows_program (void)
   return knows;
 }
 
-/* The worker of @target is this program once more, rather than a host that comes with the
+/* TRUE if the worker of @target runs this program again, instead of a host that comes with the
  * library. */
 gboolean
 gmp_runtime_is_program (const char *target)
@@ -257,7 +258,7 @@ gmp_runtime_is_program (const char *target)
   return g_str_has_prefix (target, "native:") && knows_program ();
 }
 
-/* Code of the program itself can run in workers only if the program knows how to be one. */
+/* Code of the program itself can run in workers only if the program calls gmp_init (). */
 gboolean
 gmp_runtime_check_program (const char *path,
                            GError    **error)
@@ -279,7 +280,7 @@ gmp_runtime_check_program (const char *path,
   return FALSE;
 }
 
-/* As the dynamic linker does it: $ORIGIN is the folder of the library, which may be anywhere. */
+/* As in the dynamic linker, $ORIGIN is the folder of the library, which may be anywhere. */
 static char *
 expand_origin (const char *path)
 {

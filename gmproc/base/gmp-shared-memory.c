@@ -36,10 +36,9 @@
  * ```
  *
  * The library does not lock anything. Agree on who writes what and when: for example, each worker
- * writes to a part of its own, and the application reads it when the worker has sent a message or
- * has returned. A message is also a barrier: what was written before it was sent is seen by whoever
- * has received it. Apart from that, reads and writes of the same bytes at the same time are a data
- * race.
+ * writes to its own part, and the application reads it when the worker has sent a message or has
+ * returned. A message is also a barrier: the receiver sees everything that was written before it
+ * was sent. Apart from that, reads and writes of the same bytes at the same time are a data race.
  *
  * Both processes are on one machine, and run as the same user. A process that has changed its user
  * or is setuid cannot share.
@@ -47,12 +46,12 @@
  * Since: 0.1
  */
 
-/* What travels: this word; the process that sends, and the number of its descriptor; the inode, by
- * which the file is known when it was opened, and the size. */
+/* The value that is sent: this word; the process that sends, and the number of its descriptor; the
+ * inode, which identifies the file after it was opened; and the size. */
 #define TAG  "gmproc.shared-memory"
 #define TYPE "(suitt)"
 
-/* Sealed: whoever has the file cannot make it smaller, which would kill those who look at it. */
+/* Sealed: no holder can shrink the file, which would kill processes that read it. */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 struct _GmpSharedMemory
@@ -91,7 +90,7 @@ gmp_shared_memory_init (GmpSharedMemory *self)
   self->fd = -1;
 }
 
-/* Takes over @fd, which is sealed and has @size bytes. */
+/* Takes ownership of @fd, which is sealed and has @size bytes. */
 static GmpSharedMemory *
 shared_memory_map (int      fd,
                    gsize    size,
@@ -163,8 +162,8 @@ gmp_shared_memory_new (gsize    size,
  * gmp_shared_memory_to_variant:
  * @self: memory
  *
- * What to send to another process, which gives it to [func@Gmp.SharedMemory.from_variant]. Keep
- * @self until it has.
+ * The value to send to another process, which passes it to [func@Gmp.SharedMemory.from_variant].
+ * Keep @self until it has.
  *
  * Returns: (transfer none): a floating value of type `(suitt)`
  *
@@ -179,7 +178,7 @@ gmp_shared_memory_to_variant (GmpSharedMemory *self)
                         (guint64) self->size);
 }
 
-/* Whether @fd is the file that was sent, rather than one that got its number later. */
+/* TRUE if @fd is the file that was sent, and not one that got its number later. */
 static gboolean
 is_file (int     fd,
          guint64 inode,
@@ -191,8 +190,8 @@ is_file (int     fd,
          (guint64) status.st_size == size;
 }
 
-/* Opens a descriptor of another process: -1 where it is not this file, or not sealed. The first
- * open does nothing but look, for there might be a device behind it by now. */
+/* Opens a descriptor of another process: -1 if it is not this file, or not sealed. The first open
+ * uses O_PATH and only inspects it, because it might be a device by now. */
 static int
 open_shared (guint32 pid,
              gint32  number,
@@ -299,7 +298,7 @@ gmp_shared_memory_get_data (GmpSharedMemory *self)
  * @self: memory
  *
  * Its bytes for bindings, without a copy. Unlike those of other [struct@GLib.Bytes] they change
- * when somebody writes to the memory. In GJS `memory.get_bytes().toArray()` can be written to as
+ * when a process writes to the memory. In GJS `memory.get_bytes().toArray()` can be written to as
  * well.
  *
  * Returns: (transfer full): the bytes, which hold @self

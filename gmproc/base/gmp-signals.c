@@ -6,7 +6,7 @@
 
 #include "base/gmp-signals-private.h"
 
-/* Of this thread: the language decides in which of its threads handlers run. */
+/* One for each thread: the language decides in which of its threads handlers run. */
 static _Thread_local struct {
   GmpSignalsFunc handle; /* (nullable): nothing is watched */
   int fd;
@@ -19,14 +19,14 @@ static _Thread_local struct {
  * @handle: (nullable) (scope forever) (closure user_data): handles them; %NULL to watch no more
  * @user_data: for @handle
  *
- * Has the calls of this thread that block run the signal handlers of a language, for those who
- * bring gmproc to it.
+ * Makes blocking calls of this thread run the signal handlers of a language. This is for language
+ * bindings.
  *
- * An interpreter such as Python's only notes a signal when it arrives, and runs its handler later,
- * between two of its own instructions. While this library waits there are none, so the library
- * watches @fd, which the interpreter writes to, and calls @handle. When a handler fails, the
- * blocking call ends with that error: in the application its workers are stopped, and a second
- * failure kills them; in a worker, the worker fails.
+ * An interpreter such as Python's only records a signal when it arrives, and runs its handler
+ * later, between two of its instructions. While this library waits, the interpreter executes none.
+ * The library therefore watches @fd, to which the interpreter writes, and calls @handle. When a
+ * handler fails, the blocking call ends with that error: in the application its workers are
+ * stopped, and a second failure kills them; in a worker, the worker fails.
  *
  * This counts for blocking runs that begin after this call, and for the servers and clients that
  * begin their life cycle in this thread. The descriptor stays the caller's, and has to stay open
@@ -46,7 +46,7 @@ gmp_signals_watch (int            fd,
   watch.user_data = user_data;
 }
 
-/* -1 where this thread watches nothing. */
+/* -1 if this thread watches nothing. */
 int
 gmp_signals_get_fd (void)
 {

@@ -9,8 +9,8 @@
 #include "base/gmp-fork-private.h"
 #include "base/gmp-time-limit-private.h"
 
-/* Takes @source over, and returns it: it belongs to the thread-default main context from here on,
- * until gmp_source_clear(). */
+/* Takes ownership of @source and returns it. It belongs to the thread-default main context until
+ * gmp_source_clear(). */
 GSource *
 gmp_source_attach (GSource    *source,
                    int         priority,
@@ -46,8 +46,8 @@ limit_dispatch (GSource    *source,
 
 static GSourceFuncs limit_funcs = { .dispatch = limit_dispatch };
 
-/* Calls back once, when the thread-default main context has turned for @seconds. Time in which it
- * was held up, or this process was stopped, does not count: whoever is waited for may have done its
+/* Calls back once, when the thread-default main context has run for @seconds. Time in which it was
+ * held up, or this process was stopped, does not count, because the other side may have done its
  * part meanwhile. */
 GSource *
 gmp_source_attach_limit (double      seconds,
@@ -65,7 +65,7 @@ gmp_source_attach_limit (double      seconds,
   return gmp_source_attach (source, priority, callback, user_data);
 }
 
-/* Where there is a source in @place, it comes no more. */
+/* Destroys the source in @place, if there is one. */
 void
 gmp_source_clear (GSource **place)
 {

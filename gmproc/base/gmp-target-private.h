@@ -11,12 +11,9 @@
 G_BEGIN_DECLS
 
 /* A target is "RUNTIME:DESCRIPTION"; only the runtime reads the description. The native runtime's
- * descriptions are written and taken apart here, for GmpNativeHost:
- *
- *   native:MODULE:SYMBOL                  an exported function, or a `_get_type` function
- *   native:MODULE:offset=0xADDR@BUILD_ID  a function that need not be exported
- *   native:MODULE:type=NAME               a GType, registered or found by its `_get_type` symbol
- *
+ * descriptions are written and parsed here, for GmpNativeHost: * native:MODULE:SYMBOL an exported
+ * function, or a `_get_type` function native:MODULE:offset=0xADDR@BUILD_ID a function that need not
+ * be exported native:MODULE:type=NAME a GType, registered or found by its `_get_type` symbol *
  * MODULE is a path or a library's name; empty, it is the program. */
 
 #define GMP_TARGET_OFFSET "offset="

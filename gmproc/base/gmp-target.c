@@ -27,8 +27,8 @@ gmp_target_get_runtime (const char *target,
   return g_strndup (target, colon - target);
 }
 
-/* A target is text, which a path need not be: that is then written as a URI. The path of the
- * program itself is not known (%NULL) without a /proc. */
+/* A target is text. A path that is not valid text is written as a URI. The path of the program
+ * itself is unknown (%NULL) without /proc. */
 static char *
 describe_path (const char *path)
 {
@@ -61,7 +61,7 @@ gmp_target_for_function (GmpMethod method,
   if (module->build_id == NULL)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "'%s' has no build id, so another process could not tell whether it loaded the "
+                   "'%s' has no build id, so another process could not verify that it loaded the "
                    "same file: link it with -Wl,--build-id", module->path);
       return NULL;
     }
@@ -72,7 +72,7 @@ gmp_target_for_function (GmpMethod method,
                           path, (guintptr) method - module->base, module->build_id);
 }
 
-/* The targets of functions that were asked for, interned, while no module is unloaded. */
+/* The interned targets of functions. Valid until a module is unloaded. */
 G_LOCK_DEFINE_STATIC (known);
 GMP_FORK_WAITS_FOR (known)
 static GHashTable *known;
@@ -174,7 +174,7 @@ gmp_target_parse_native (const char  *description,
   return *module != NULL;
 }
 
-/* @place is what follows "offset=": 0xADDR@BUILD_ID. */
+/* @place is the text behind "offset=": 0xADDR@BUILD_ID. */
 gboolean
 gmp_target_parse_offset (const char  *place,
                          guintptr    *offset,

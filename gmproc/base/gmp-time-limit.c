@@ -6,10 +6,10 @@
 
 #include "base/gmp-time-limit-private.h"
 
-/* A limit is counted in so many steps. */
+/* The number of steps in a limit. */
 #define N_STEPS 10
 
-/* How late a step may end, in microseconds. Shorter limits are one step. */
+/* The tolerated delay of a step, in microseconds. Shorter limits have one step. */
 #define LATENESS 10000
 
 void
@@ -25,9 +25,9 @@ gmp_time_limit_begin (GmpTimeLimit *self,
 
 /* Called when a step has ended: %TRUE if another follows.
  *
- * A step that ends late does not count: the whole process was held up for an unknown part of it,
- * and its peer perhaps too. The next one counts, late or not, so that a slow machine comes to an
- * end. */
+ * A step that ends late does not count: the process was held up for an unknown part of it, and
+ * perhaps its peer too. The next step counts, late or not, so that the limit is reached on a slow
+ * machine too. */
 gboolean
 gmp_time_limit_goes_on (GmpTimeLimit *self,
                         gint64        now)
@@ -41,7 +41,7 @@ gmp_time_limit_goes_on (GmpTimeLimit *self,
   return self->n_left > 0;
 }
 
-/* How much of the limit has been counted. */
+/* The elapsed part of the limit. */
 gint64
 gmp_time_limit_get_elapsed (const GmpTimeLimit *self)
 {

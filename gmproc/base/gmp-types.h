@@ -12,7 +12,7 @@
 #error "Include <gmproc.h> alone."
 #endif
 
-/* The library is built with hidden visibility: what carries this is the public interface. */
+/* The library is built with hidden visibility: this marks the public interface. */
 #define GMP_PUBLIC __attribute__ ((visibility ("default"))) extern
 
 G_BEGIN_DECLS
@@ -25,7 +25,7 @@ G_BEGIN_DECLS
  * A plain function that runs in a worker process and returns a value.
  *
  * Static functions work too. The function must not rely on anything that the application did after
- * `gmp_init ()`: it runs in a fresh process of its own.
+ * `gmp_init ()`: it runs in its own, fresh process.
  *
  * Returns: (transfer full) (nullable): the result, floating or not; %NULL without an error is a
  *   result too

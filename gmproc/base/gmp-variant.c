@@ -63,13 +63,13 @@ gmp_variant_from_bytes (const char *type_string,
  * The bytes of a value, where the receiver may write to them, for bindings whose arrays can be
  * written to.
  *
- * A big value that came through shared memory lies in a mapping that is the receiver's alone: what
- * it writes there is seen by nobody else, and neither is the sender's next value seen there before
- * the last reference to this one is gone. Whoever writes has to see to it that nobody reads @value
- * as a [struct@GLib.Variant] any more. All other values have to be copied first.
+ * A large value that came through shared memory lies in a private mapping of the receiver. No other
+ * process sees what is written there, and the sender's next value does not appear there before the
+ * last reference to this one is dropped. The writer must ensure that @value is not read as a
+ * [struct@GLib.Variant] any more. All other values have to be copied first.
  *
  * Returns: (nullable): the bytes of @value, `g_variant_get_size ()` of them, valid while a
- *   reference to @value is held; %NULL where they must not be written to, or there are none
+ *   reference to @value is held; %NULL if they must not be written to, or if there are no bytes
  *
  * Since: 0.1
  */

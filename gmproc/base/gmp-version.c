@@ -6,8 +6,7 @@
 
 #include "base/gmp-version.h"
 
-/* The dynamic linker refuses a GLib that is too old, rather than let it be used: this is in GLib
- * since 2.74. */
+/* Makes the dynamic linker refuse a GLib that is too old: GLib has this function since 2.74. */
 static const gpointer needed __attribute__ ((used)) = (gpointer) (g_atomic_int_exchange);
 
 /**
