@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* From here on the values of a call, in bytes, are worth being freed before the next one comes. */
+/* Values of a call above this size, in bytes, are freed before the next call is read. */
 #define RELEASE_SIZE ((gsize) 1 << 16)
 
 typedef struct {
@@ -24,8 +24,8 @@ typedef struct {
   GmpMark *mark;       /* (nullable): the pool sends no call ahead */
   guint32 n_begun;     /* calls */
   gsize size;          /* of the values of the last one */
-  guint32 n_withdrawn; /* as far as it was told: see gmp-call-protocol-private.h */
-  char *target;        /* (nullable): of the calls that come */
+  guint32 n_withdrawn; /* as far as it is known: see gmp-call-protocol-private.h */
+  char *target;        /* (nullable): of the following calls */
   char *description;   /* (nullable): the part of it that the host reads */
 } CallLoop;
 
@@ -87,7 +87,7 @@ answer (CallLoop *self,
   result = call (self, params, &error);
   self->size = (params != NULL ? g_variant_get_size (params) : 0) +
                (result != NULL ? g_variant_get_size (result) : 0);
-  /* What it has printed comes before its result. */
+  /* Its output arrives before its result. */
   fflush (stdout);
   if (error == NULL &&
       gmp_channel_send_tagged (self->channel, GMP_CALL_RESULT, result, &error))
@@ -96,7 +96,7 @@ answer (CallLoop *self,
   gmp_channel_send_tagged (self->channel, GMP_CALL_ERROR, packed, NULL);
 }
 
-/* The worker is ready when it has made itself so. */
+/* The worker is ready when its initializer has succeeded. */
 static gboolean
 set_up (CallLoop *self,
         GVariant *params,
@@ -149,7 +149,7 @@ take_message (CallLoop *self,
     }
 }
 
-/* %FALSE where no more calls come. */
+/* %FALSE if no more calls follow. */
 static gboolean
 take_turn (CallLoop *self,
            GError  **error)
@@ -182,7 +182,7 @@ take_turn (CallLoop *self,
     }
 }
 
-/* Nothing here holds the values any more. */
+/* No reference to the values remains here. */
 static void
 release (CallLoop *self)
 {

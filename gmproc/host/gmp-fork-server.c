@@ -30,27 +30,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Milliseconds that the application may take from the first to the last of its end. */
+/* The milliseconds that the application's exit may take. */
 #define END_LIMIT 1000
 
-/* A process of which there was one thread, and so can be another, and another. It waits for one
- * message at a time and starts no thread: no GLib worker, no GDBus. It leaves by _exit(), for
- * whatever the user's code wants to be done at the end is the business of workers. */
+/* A process with a single thread, so that it can be forked. It waits for one message at a time and
+ * starts no thread: no GLib worker, no GDBus. It exits by _exit(), because exit handlers of user
+ * code belong to the workers. */
 
 typedef struct {
   GmpHost *host;
   int fd;       /* leads to the application */
-  int child_fd; /* a signalfd: a child has ended */
-  GHashTable *workers; /* pids of those that have not ended */
+  int child_fd; /* a signalfd for SIGCHLD */
+  GHashTable *workers; /* pids of running children */
   sigset_t old_mask;
   struct sigaction old_action; /* of SIGCHLD */
 } Server;
 
-/* A worker that was forked here is no child of the application; so this tells whether that is
- * alive. -1 in all other processes. */
+/* A worker that was forked here is not a child of the application, so this pidfd shows whether the
+ * application is alive. -1 in all other processes. */
 static int application_pidfd = -1;
 
-/* This process was told to be a server, and is told once. */
+/* Returns TRUE once in a fork server: it reads and removes the variable. */
 gboolean
 gmp_fork_server_is_wanted (void)
 {
@@ -60,9 +60,10 @@ gmp_fork_server_is_wanted (void)
   return is_wanted;
 }
 
-/* May be called in a signal handler, when the parent has ended. Where this was no fork, that was
- * the application. Where it was, the fork server has ended: perhaps because the application
- * is about to, whose sockets are closed a moment before it counts as ended. */
+/* May be called in a signal handler, when the parent has ended. The parent of a process that was
+ * not forked is the application. The parent of a fork is the fork server, which may have ended
+ * because the application is exiting: its sockets close a moment before its pidfd reports the
+ * end. */
 gboolean
 gmp_fork_server_has_lost_application (void)
 {
@@ -71,8 +72,8 @@ gmp_fork_server_has_lost_application (void)
   return application_pidfd == -1 || poll (&place, 1, END_LIMIT) != 0;
 }
 
-/* A thread of jemalloc's, which Arrow brings along and pandas loads. It gives back memory, has its
- * locks taken by jemalloc at each fork, and is not missed in the child. */
+/* A thread of jemalloc, which Arrow contains and pandas loads. It returns memory to the system.
+ * jemalloc takes its locks at each fork, and the child does not need the thread. */
 static gboolean
 may_be_left_out (const char *task)
 {
@@ -108,9 +109,9 @@ check_threads (GError **error)
   return FALSE;
 }
 
-/* A library that knows that processes are forked ends its threads before each fork, and starts them
- * again when they are needed: OpenBLAS, which numpy brings along, does. So one fork is for nothing,
- * and then it is seen whether there are other threads. */
+/* Some libraries end their threads before each fork and start them again when they are needed, such
+ * as OpenBLAS, which comes with numpy. After one throw-away fork, the check finds only other
+ * threads. */
 static void
 end_threads_of_libraries (void)
 {
@@ -125,7 +126,7 @@ end_threads_of_libraries (void)
     waitpid (pid, NULL, 0);
 }
 
-/* What is printed while it loads would be missing in the workers. */
+/* Output during loading would be missing in the workers. */
 static gboolean
 check_output (GError **error)
 {
@@ -150,7 +151,7 @@ compare_file_cb (struct dl_phdr_info *info,
          status.st_dev == file->st_dev && status.st_ino == file->st_ino;
 }
 
-/* libffi holds itself open, to map its code anew. There is no harm in sharing that. */
+/* libffi keeps its own file open, to map its code again. Sharing that is harmless. */
 static gboolean
 is_loaded_library (int                fd,
                    const struct stat *status)
@@ -161,8 +162,8 @@ is_loaded_library (int                fd,
          dl_iterate_phdr (compare_file_cb, (void *) status) != 0;
 }
 
-/* Files, pipes and sockets that were opened while it loads would be shared by the workers. Devices
- * have no state. */
+/* The workers would share files, pipes and sockets that were opened during loading. Devices have no
+ * state. */
 static gboolean
 check_files (GError **error)
 {
@@ -184,7 +185,7 @@ check_files (GError **error)
   return TRUE;
 }
 
-/* Whether forks of this process are as processes that are executed anew. */
+/* TRUE if forks of this process are equivalent to newly executed processes. */
 gboolean
 gmp_fork_server_check (GError **error)
 {
@@ -221,8 +222,8 @@ load (GmpHost        *host,
   return FALSE;
 }
 
-/* GLib has one generator for all its random numbers, identifiers and names. It takes a seed of 32
- * bits, and how many numbers are left out makes it a few more. */
+/* GLib uses one generator for all its random numbers, identifiers and names. Its seed has 32 bits;
+ * skipping a random count of numbers adds a few more. */
 static void
 reseed (void)
 {
@@ -238,8 +239,8 @@ reseed (void)
     g_random_int ();
 }
 
-/* In the child: it is to look as if it had been started by itself. The server's socket is closed
- * when the worker's takes its place. */
+/* In the child: makes it look as if it had been started on its own. The server's socket is closed
+ * when the worker's socket replaces it. */
 static void
 become_worker (GmpForkMessage *message)
 {
@@ -273,7 +274,7 @@ answer (int             fd,
   g_clear_error (&error);
 }
 
-/* From here on the ends of children can be read from a descriptor, in this process alone. */
+/* From here on the exits of children can be read from a descriptor, in this process only. */
 static gboolean
 watch_children (Server  *self,
                 GError **error)
@@ -302,7 +303,7 @@ unwatch_children (Server *self)
   pthread_sigmask (SIG_SETMASK, &self->old_mask, NULL);
 }
 
-/* Returns whether this is the child. */
+/* Returns TRUE in the child. */
 static gboolean
 fork_worker (Server         *self,
              GmpForkMessage *question)
@@ -340,9 +341,9 @@ fork_worker (Server         *self,
   return FALSE;
 }
 
-/* Tells of each worker that has ended, without being asked: the application sees the end by the
- * pidfd, and finds this when it looks. It waits also for what user code has started while it
- * was loaded, of which nobody has heard: nobody else can. */
+/* Reports each worker that has ended: the application notices the end through the pidfd, and then
+ * reads this report. It also waits for unknown children that user code started during loading,
+ * because no other process can. */
 static void
 reap (Server *self)
 {
@@ -355,8 +356,8 @@ reap (Server *self)
       struct rusage usage;
       int wait_status;
 
-      /* What a worker that was killed leaves behind is in the process group that it leads until it
-       * is waited for. */
+      /* The children of a killed worker are in the process group that it leads until it is waited
+       * for. */
       if (info.si_code != CLD_EXITED || info.si_status != 0)
         kill (-info.si_pid, SIGKILL);
       if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid &&
@@ -372,7 +373,7 @@ reap (Server *self)
     }
 }
 
-/* Waits for a message, and tells of processes meanwhile. */
+/* Waits for a message, and reports ended processes meanwhile. */
 static gboolean
 receive (Server         *self,
          GmpForkMessage *message)
@@ -394,7 +395,7 @@ receive (Server         *self,
   return gmp_fork_message_receive (self->fd, FALSE, message, NULL);
 }
 
-/* Returns in each worker, which then goes on as one that was started by itself. */
+/* Returns in each worker, which then continues as if it had been started on its own. */
 void
 gmp_fork_server_run (GmpHost *host,
                      int      fd)
@@ -407,7 +408,8 @@ gmp_fork_server_run (GmpHost *host,
   application_pidfd = gmp_pidfd_open (getppid (), 0);
   if (application_pidfd == -1)
     g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "pidfd_open: %s", g_strerror (errno));
-  /* A host may begin again by executing itself: so the message stays until all is loaded. */
+  /* A host may restart by executing itself, so the message stays in the socket until everything is
+   * loaded. */
   if (!gmp_fork_message_receive (fd, TRUE, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
   if (error == NULL && load (host, &message, &error))

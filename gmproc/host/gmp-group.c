@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* With a process group of its own, what a worker leaves behind when it is killed can be killed too.
- * A debugger needs the terminal's group. */
+/* If a worker has its own process group, its children can be killed with it. A debugger needs the
+ * terminal's group. */
 void
 gmp_group_lead (void)
 {
@@ -21,10 +21,10 @@ gmp_group_lead (void)
     setpgid (0, 0);
 }
 
-/* For a worker whose application is gone: the processes that it has started, and that are in its
- * group, go with it. It leaves the group before, so that its status is its own where the
- * application is there after all; where the group that it would go to is not there any more, nobody
- * asks for a status. May be called in a signal handler, and in any thread. */
+/* For a worker whose application has ended: kills the processes that it has started in its group.
+ * The worker leaves the group first, so that it has its own exit status in case the application
+ * still runs. If the group that it would join no longer exists, nothing reads the status. May be
+ * called in a signal handler, and in any thread. */
 void
 gmp_group_exit (void)
 {

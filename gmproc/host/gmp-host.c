@@ -31,8 +31,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* It makes a process go on that has been stopped (SIGSTOP), or is about to be: another signal would
- * wait for that. */
+/* SIGCONT also reaches a process that has been stopped (SIGSTOP) or is about to be; other signals
+ * would wait. */
 #define PARENT_DEATH_SIGNAL SIGCONT
 
 /**
@@ -47,7 +47,7 @@
  */
 
 typedef struct {
-  GmpWorkerSkeleton *control; /* (nullable): it does not run */
+  GmpWorkerSkeleton *control; /* (nullable): NULL while it does not run */
 } GmpHostPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpHost, gmp_host, G_TYPE_OBJECT)
@@ -218,7 +218,7 @@ report_cb (GmpReport kind,
   return gmp_worker_skeleton_report (user_data, kind, value, error);
 }
 
-/* What GJS says of a call that it has refused, which is made again: see GMP_GUARD(). */
+/* The message of GJS about a refused call, which is made again: see GMP_GUARD(). */
 static gboolean
 is_of_refusal (const char *domain,
                const char *message)
@@ -228,10 +228,10 @@ is_of_refusal (const char *domain,
           g_str_has_prefix (message, "The offending callback was "));
 }
 
-/* Sends what GLib logs to the application, which knows better where it should go. A message that is
- * about to abort the process is printed here, as it might not leave in time. So is one that cannot
- * reach the application, or that a forked process logs. Structured logging goes to standard error:
- * its writer can be set only once in a process, and that is the program's. */
+/* Sends GLib's log messages to the application, which decides where they go. A message that aborts
+ * the process is printed here, because it might not be sent in time. So is one that cannot reach
+ * the application, or that a forked process logs. Structured logging goes to standard error: its
+ * writer can be set only once in a process, and that call belongs to the program. */
 static void
 log_cb (const char    *domain,
         GLogLevelFlags level,
@@ -264,8 +264,7 @@ run_client (GmpClientWorker *client,
                                     job->cancellable, error);
 }
 
-/* What the closing of a channel means, how big what comes through it may be, and how long to wait
- * for that. */
+/* Sets the meaning of a closed channel, the size limit of received values, and the time limits. */
 static void
 set_rules (GmpJob *job)
 {
@@ -376,7 +375,7 @@ run_job (GmpHost           *self,
   if (result != NULL)
     result = g_variant_take_ref (result);
 
-  /* Before the application hears of the result, so that it comes after all that was printed. */
+  /* Flushed before the result is sent, so that the output arrives first. */
   fflush (NULL);
   if (!gmp_worker_skeleton_has_socket (control))
     {
@@ -410,9 +409,9 @@ parent_died_cb (int signum G_GNUC_UNUSED)
     gmp_group_exit ();
 }
 
-/* The control thread sees the application's end, unless user code has closed its socket. So
- * the kernel is asked too; its signal also comes when only the thread ends that started this
- * process. */
+/* The control thread notices the application's end, unless user code has closed its socket. The
+ * kernel's parent-death signal covers that; it also arrives when only the thread that started this
+ * process ends. */
 static void
 watch_parent (void)
 {
@@ -423,10 +422,10 @@ watch_parent (void)
   prctl (PR_SET_PDEATHSIG, PARENT_DEATH_SIGNAL);
 }
 
-/* Ctrl-C reaches all of the terminal's processes, and the application tells its workers what to do.
- * A handler rather than SIG_IGN, for programs started from here would inherit that. Until here the
- * launcher had the signal blocked; a worker has no signal blocked, whatever the application has, or
- * this program before it knew that it is one. */
+/* Ctrl-C reaches all processes of the terminal, and the application decides what its workers do.
+ * This is a handler and not SIG_IGN, because programs started from here would inherit SIG_IGN. The
+ * launcher has blocked the signal until here. A worker blocks no signal, whatever the application,
+ * or this program before gmp_init(), has blocked. */
 static void
 set_signals (void)
 {
@@ -439,8 +438,8 @@ set_signals (void)
   signal (SIGPIPE, SIG_IGN);
 }
 
-/* The socket's number from the environment, which is then cleared: programs started from here are
- * no workers. */
+/* The socket's number from the environment. The variable is then removed, because programs started
+ * from here are not workers. */
 static int
 take_control_fd (void)
 {
@@ -459,7 +458,7 @@ take_control_fd (void)
 /**
  * gmp_host_is_worker:
  *
- * Whether this process was started to be a worker and has not run as one yet.
+ * Returns %TRUE if this process was started as a worker and has not run as one yet.
  *
  * Returns: %TRUE if [method@Gmp.Host.run] should be called
  *
@@ -606,7 +605,7 @@ gmp_host_run (GmpHost *self)
       watch_parent ();
     }
   gmp_group_lead ();
-  /* One write a line, so that lines of several workers do not mix, and appear as they are
+  /* One write for each line, so that lines of several workers do not mix and appear when they are
    * printed. */
   setvbuf (stdout, NULL, _IOLBF, 0);
   control = gmp_worker_skeleton_new (fd, &error);
@@ -628,7 +627,7 @@ gmp_host_run (GmpHost *self)
         release (self);
     }
 
-  /* The control stays, for threads of the user's that are in it. */
+  /* The skeleton is not freed, because threads of user code may be using it. */
   priv->control = NULL;
   g_log_set_default_handler (g_log_default_handler, NULL);
   return EXIT_SUCCESS;

@@ -23,7 +23,7 @@ GMP_PUBLIC G_DECLARE_DERIVABLE_TYPE (GmpHost, gmp_host, GMP, HOST, GObject)
  * @prepare: loads what a job needs
  * @release: lets go of what a job has had
  *
- * What a runtime does to find and start its code.
+ * The methods with which a runtime finds and runs its code.
  *
  * Since: 0.1
  */

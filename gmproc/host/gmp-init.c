@@ -35,7 +35,7 @@ gmp_init (int    *argc G_GNUC_UNUSED,
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
 
-  /* A worker may have workers of its own. */
+  /* A worker may have its own workers. */
   if (program != NULL)
     gmp_runtime_set_program (program);
   if (gmp_host_is_worker ())

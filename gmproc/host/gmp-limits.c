@@ -15,8 +15,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* The limits are set by the worker itself, and for each run: so it makes no difference whether the
- * process was started for this, forked by another that waited warm, or kept from an earlier run. */
+/* Workers set their limits themselves, in each run. This is the same for processes that were
+ * executed, forked or kept from an earlier run. */
 
 static gboolean
 refuse (GError    **error,
@@ -27,7 +27,7 @@ refuse (GError    **error,
   return FALSE;
 }
 
-/* Never above the hard limit, which only the privileged can raise. */
+/* Never above the hard limit, which only privileged processes can raise. */
 static gboolean
 set_limit (int         resource,
            guint64     value,
@@ -45,7 +45,7 @@ set_limit (int         resource,
   return refuse (error, property, g_strerror (errno));
 }
 
-/* How many bytes count for RLIMIT_DATA now; 0 where /proc does not say. */
+/* The bytes that count for RLIMIT_DATA now; 0 if /proc does not contain them. */
 static guint64
 get_data_size (void)
 {
@@ -74,8 +74,8 @@ limit_memory (GVariant *value,
   return refuse (error, "memory-limit", why);
 }
 
-/* SIGXCPU can be ignored. This cannot, and unlike the hard limit of RLIMIT_CPU it can be moved up
- * for the next run: a timer of the process's own processor time, @seconds since its begin. */
+/* SIGXCPU can be ignored. This cannot, and unlike the hard limit of RLIMIT_CPU it can be raised for
+ * the next run: a timer on the process's own processor time, @seconds since its start. */
 static gboolean
 kill_at_cpu_time (guint64 seconds)
 {
@@ -88,7 +88,7 @@ kill_at_cpu_time (guint64 seconds)
   return has_timer && timer_settime (timer, TIMER_ABSTIME, &time, NULL) == 0;
 }
 
-/* The kernel counts from the process's begin. */
+/* The kernel counts from the start of the process. */
 static gboolean
 limit_cpu_time (GVariant *value,
                 GError  **error)
@@ -114,8 +114,8 @@ limit_open_files (GVariant *value,
   return set_limit (RLIMIT_NOFILE, g_variant_get_uint32 (value), "open-files-limit", error);
 }
 
-/* On Linux niceness and affinity are a thread's own: this is the main thread, which starts all that
- * user code starts. */
+/* On Linux niceness and affinity belong to a thread. This is the main thread, from which user code
+ * starts its threads. */
 static gboolean
 be_nice (GVariant *value,
          GError  **error)
@@ -175,7 +175,7 @@ bind_to_processors (GVariant *value,
   return refuse (error, "affinity", why);
 }
 
-/* What the life cycle reads has no function here. */
+/* Options that the life cycle reads have no function here. */
 static const struct {
   const char *name;
   const char *type;
@@ -211,8 +211,8 @@ apply (const char *name,
   return FALSE;
 }
 
-/* Called in the main thread, before the target is looked for: a limit that cannot be kept is an
- * error, for without it user code should not run. */
+/* Called in the main thread, before the target is looked up. A limit that cannot be set is an
+ * error, because user code must not run without it. */
 gboolean
 gmp_limits_apply (GVariant *options,
                   GError  **error)

@@ -16,13 +16,14 @@ struct _GmpNativeHost
 {
   GmpHost parent_instance;
 
-  char *description; /* (nullable): of the function that was called last: a pool often has one */
+  char *description; /* (nullable): the last function that was called, because a pool often calls
+                        only one */
   GmpMethod method;
 };
 
 G_DEFINE_FINAL_TYPE (GmpNativeHost, gmp_native_host, GMP_TYPE_HOST)
 
-/* Modules stay loaded: their code and types are in use until the process ends. */
+/* Modules are never unloaded: their code and types are in use until the process ends. */
 static GModule *
 open_module (const char *path)
 {
@@ -33,7 +34,7 @@ open_module (const char *path)
   return module;
 }
 
-/* First among all that is loaded, then in the module itself. */
+/* Searches first all loaded modules, then the module itself. */
 static gpointer
 find_symbol (const char *path,
              const char *name,
@@ -50,7 +51,7 @@ find_symbol (const char *path,
   return NULL;
 }
 
-/* @place is what follows "offset=": 0xADDR@BUILD_ID. */
+/* @place is the text behind "offset=": 0xADDR@BUILD_ID. */
 static gpointer
 find_offset (const char *path,
              const char *place,
@@ -117,7 +118,7 @@ find_type (const char *path,
 
   if (type == G_TYPE_INVALID)
     type = call_get_type (open_module (""), symbol);
-  /* The program itself is among the paths, and cannot be opened: so this is the second try. */
+  /* The program itself is among the paths and cannot be opened, so this is tried second. */
   if (type == G_TYPE_INVALID && path[0] != '\0')
     type = call_get_type (open_module (path), symbol);
   if (type == G_TYPE_INVALID)

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* One run: what the application asked for, and what it may want to end. */
+/* One run: the application's request, and the objects that end it. */
 typedef struct {
   char *role;
   char *id;
@@ -20,9 +20,9 @@ typedef struct {
   GVariant *options;         /* a{sv} */
   GmpInbox *inbox;           /* owned by the control */
   GCancellable *stop;        /* ends the life cycle at its next turn */
-  GCancellable *cancellable; /* nobody wants the result any more; stop is cancelled with it */
+  GCancellable *cancellable; /* the result is no longer wanted; stop is cancelled with it */
   GDBusMessage *call;
-  gboolean has_turns;        /* that it has reported */
+  gboolean has_turns;        /* the turns that it has reported */
 } GmpJob;
 
 typedef struct _GmpWorkerSkeleton GmpWorkerSkeleton;

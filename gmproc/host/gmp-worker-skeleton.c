@@ -21,37 +21,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The main thread belongs to the user's code, which may block as long as it likes. A thread of the
- * control's own reads what the application calls; it never runs user code. Replies and
- * signals are written by the thread that has them.
- *
- * A run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in
+/* The main thread belongs to user code, which may block for any time. The control thread reads the
+ * application's calls and never runs user code. Each thread writes its own replies and signals. * A
+ * run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in
  * the main thread, and ends with gmp_worker_skeleton_finish_job(). */
 struct _GmpWorkerSkeleton
 {
   GThread *thread;
   GMainContext *context;
-  gboolean is_open;  /* the thread's: the application has not gone */
-  GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has gone */
+  gboolean is_open;  /* of the control thread: the application is connected */
+  GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has disconnected */
   int fd;
-  ino_t socket; /* what @fd is */
+  ino_t socket; /* the stream over @fd */
   pid_t pid;    /* the worker */
 
   GmpMessageStream *stream;
-  GCancellable *cancellable; /* of all runs: one that was cancelled is the process's last */
+  GCancellable *cancellable; /* for all runs: a cancelled run is the process's last */
 
   GMutex reporting; /* held while a report is sent, so that it comes before its run's reply */
-  GMutex lock;      /* not held while anything waits */
+  GMutex lock;      /* not held while waiting */
   GmpJob *running;        /* (nullable): under lock */
-  GmpInbox *inbox;        /* of the run that comes or is; under lock */
+  GmpInbox *inbox;        /* of the next or current run; under lock */
   gboolean inbox_is_used; /* by a run that has ended; under lock */
-  gboolean has_last;      /* the main thread's: no run will follow */
+  gboolean has_last;      /* of the main thread: no run will follow */
 };
 
 static GmpJob no_more_jobs;
 
-/* A worker has one, which exists until the process is gone: threads of the user's may log, report
- * or ask for the cancellable at any time. */
+/* A worker has one, which exists until the process ends: threads of user code may log, report or
+ * ask for the cancellable at any time. */
 static GmpWorkerSkeleton *process_control;
 
 static void
@@ -68,8 +66,8 @@ job_free (GmpJob *job)
   g_free (job);
 }
 
-/* The inbox of a run that has ended is kept until there is another: its clients may still have to
- * hear that the server is done. */
+/* The inbox of a run that has ended is kept until the next one: its clients may not have received
+ * yet that the server is done. */
 static GmpInbox *
 get_inbox_locked (GmpWorkerSkeleton *self,
                   GError           **error)
@@ -96,8 +94,9 @@ make_channel (const char  *kind,
   return port != NULL ? gmp_channel_descriptors_open (port, error) : NULL;
 }
 
-/* What the application calls. Without an error, all but Run is answered at once, with nothing. A
- * call that fails ends the run: so the application knows why, and the worker goes on as it can. */
+/* The application's calls. All but Run get an empty reply at once unless they fail. A call that
+ * fails ends the run, so the application knows the reason, and the worker continues as far as
+ * possible. */
 
 static void
 handle_connect (GmpWorkerSkeleton *self,
@@ -124,7 +123,7 @@ handle_connect (GmpWorkerSkeleton *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* @params is taken over. */
+/* Takes ownership of @params. */
 static GmpJob *
 make_job (GmpWorkerSkeleton *self,
           GDBusMessage      *call,
@@ -159,7 +158,7 @@ handle_run (GmpWorkerSkeleton *self,
     inbox = get_inbox_locked (self, error);
   if (inbox != NULL)
     {
-      /* Code of an earlier run may have cancelled it by itself. */
+      /* User code of an earlier run may have cancelled it. */
       g_cancellable_reset (self->cancellable);
       self->running = make_job (self, call, g_steal_pointer (&params));
       self->running->inbox = inbox;
@@ -198,7 +197,7 @@ handle_stop (GmpWorkerSkeleton *self,
              GDBusMessage      *call G_GNUC_UNUSED,
              GError           **error G_GNUC_UNUSED)
 {
-  gmp_debug ("told to stop");
+  gmp_debug ("received Stop");
   g_mutex_lock (&self->lock);
   if (self->running != NULL)
     g_cancellable_cancel (self->running->stop);
@@ -221,7 +220,7 @@ handle_cancel (GmpWorkerSkeleton *self,
       stop = g_object_ref (self->running->stop);
     }
   g_mutex_unlock (&self->lock);
-  /* Outside the lock: handlers of the user may be connected. */
+  /* Outside the lock, because user handlers may be connected. */
   g_cancellable_cancel (cancellable);
   g_cancellable_cancel (stop);
 }
@@ -238,7 +237,7 @@ static const struct {
   { "Cancel", handle_cancel, FALSE },
 };
 
-/* Takes @error (nullable) and @body (nullable) over, of which one counts. */
+/* Takes ownership of @error (nullable) and @body (nullable), one of which is used. */
 static void
 reply (GmpWorkerSkeleton *self,
        GDBusMessage      *call,
@@ -302,9 +301,8 @@ hear_end (GmpWorkerSkeleton *self)
   g_mutex_unlock (&self->lock);
 
   gmp_debug ("the application has closed the connection: %s", busy ? "exit" : "idle, end");
-  /* Nobody is left to work for, and user code may never come back. Standard error leads to
-   * the application, which quotes this if it is there after all: somebody closed the socket, then.
-   * */
+  /* The application has ended, and user code may never return. If the application still runs, user
+   * code has closed the socket; the application then quotes this line from standard error. */
   if (busy)
     {
       g_printerr ("gmproc: the connection to the application is lost, so this worker ends\n");
@@ -326,7 +324,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
 
   if (lost != NULL)
     {
-      gmp_debug ("nothing more to hear: %s", lost->message);
+      gmp_debug ("no more calls: %s", lost->message);
       self->is_open = FALSE;
       hear_end (self);
       return G_SOURCE_REMOVE;
@@ -354,7 +352,7 @@ control_thread (gpointer user_data)
   return NULL;
 }
 
-/* Whether user code has left the control its socket. */
+/* FALSE if user code has closed the control socket. */
 gboolean
 gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
 {
@@ -363,15 +361,15 @@ gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
   return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
 }
 
-/* FALSE in a process that the user's code has forked. Its parent goes on using the connection, and
- * may have held any of the locks: so nothing else here is for such a process. */
+/* FALSE in a process that user code has forked. Its parent keeps using the connection, and may have
+ * held any of the locks, so such a process must not call anything else here. */
 static gboolean
 is_worker (GmpWorkerSkeleton *self)
 {
   return getpid () == self->pid;
 }
 
-/* In a child that was forked: it does not hold the connection open when the worker has ended. */
+/* In a forked child: does not keep the connection open after the worker's end. */
 static void
 forked_cb (void)
 {
@@ -379,8 +377,8 @@ forked_cb (void)
     close (process_control->fd);
 }
 
-/* The socket's own messages, or a GDBusConnection over it, which has threads of its own. Takes @fd
- * over. */
+/* Messages directly over the socket, or a GDBusConnection over it, which has its own threads. Takes
+ * ownership of @fd. */
 static GmpMessageStream *
 open_stream (int      fd,
              gboolean as_bus,
@@ -405,7 +403,7 @@ open_stream (int      fd,
   return bus != NULL ? gmp_bus_stream_new_single (bus) : NULL;
 }
 
-/* Takes @fd over. */
+/* Takes ownership of @fd. */
 static GmpWorkerSkeleton *
 control_new (int      fd,
              gboolean as_bus,
@@ -447,7 +445,7 @@ control_free (GmpWorkerSkeleton *self)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpWorkerSkeleton, control_free)
 
-/* Once in a process, which keeps it. Takes @fd over. */
+/* Called once in a process, which keeps it. Takes ownership of @fd. */
 GmpWorkerSkeleton *
 gmp_worker_skeleton_new (int      fd,
                          GError **error)
@@ -466,14 +464,14 @@ gmp_worker_skeleton_new (int      fd,
   return process_control;
 }
 
-/* What is cancelled when the application no longer wants the result of a run. */
+/* The cancellable that is cancelled when the application no longer wants the result of a run. */
 GCancellable *
 gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self)
 {
   return self->cancellable;
 }
 
-/* Called in the main thread: waits for the next run; %NULL when there will be none. */
+/* Called in the main thread: waits for the next run; %NULL if none will follow. */
 GmpJob *
 gmp_worker_skeleton_take_job (GmpWorkerSkeleton *self)
 {
@@ -482,7 +480,7 @@ gmp_worker_skeleton_take_job (GmpWorkerSkeleton *self)
   return job != &no_more_jobs ? job : NULL;
 }
 
-/* In any thread. Takes @body over, floating. @handles is nullable. */
+/* May be called in any thread. Takes ownership of @body, floating. @handles is nullable. */
 static gboolean
 emit (GmpWorkerSkeleton *self,
       const char        *name,
@@ -511,7 +509,7 @@ gmp_worker_skeleton_ready (GmpWorkerSkeleton *self)
   emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL, NULL);
 }
 
-/* Whether the application has said that no run follows the one that has ended. */
+/* TRUE if the application has announced that no run follows the one that has ended. */
 gboolean
 gmp_worker_skeleton_has_last (GmpWorkerSkeleton *self)
 {
@@ -536,7 +534,7 @@ pack_result (GmpJob      *job,
   return gmp_payload_pack (result, handles, error);
 }
 
-/* Takes @job and @error over. When this returns the reply has been written. */
+/* Takes ownership of @job and @error. When this returns, the reply has been written. */
 void
 gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
                                 GmpJob            *job,
@@ -571,7 +569,7 @@ static const struct {
   [GMP_REPORT_LATE] = { "Late", "a client" },
 };
 
-/* Whether the run that goes on, if one does, takes such a report; of values up to @limit. */
+/* TRUE if the current run, if any, accepts such a report; of values up to @limit. */
 static gboolean
 check_report (GmpWorkerSkeleton *self,
               GmpReport          kind,
@@ -617,7 +615,7 @@ pack_report (GmpReport    kind,
   return packed != NULL ? g_variant_new_tuple (&packed, 1) : NULL;
 }
 
-/* Called in any thread of the user's. A report after its run would be taken for one of the next. */
+/* Called in any thread of user code. A report after its run would be attributed to the next run. */
 gboolean
 gmp_worker_skeleton_report (GmpWorkerSkeleton *self,
                             GmpReport          kind,
@@ -646,7 +644,7 @@ gmp_worker_skeleton_report (GmpWorkerSkeleton *self,
   return is_sent;
 }
 
-/* Called in any thread of the user's. Returns FALSE where the application cannot be reached. */
+/* Called in any thread of user code. Returns FALSE if the application cannot be reached. */
 gboolean
 gmp_worker_skeleton_log (GmpWorkerSkeleton *self,
                          const char        *domain,
@@ -688,9 +686,9 @@ call_for_nothing (GmpMessageStream  *application,
   return answer != NULL;
 }
 
-/* Goes once through all that comes before and after a worker's function, without a thread: in a
- * process that will be forked for each worker. Types are registered then and functions are linked,
- * for all of them, in pages that they share. */
+/* Executes the steps before and after a worker's function once, without a thread, in a process that
+ * will be forked for each worker. This registers types and links functions for all workers, in
+ * pages that they share. */
 gboolean
 gmp_worker_skeleton_rehearse (GError **error)
 {
