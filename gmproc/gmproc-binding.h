@@ -1,4 +1,4 @@
-/* gmproc-binding.h: what a binding to another language needs besides gmproc.h
+/* gmproc-binding.h: functions for bindings to other languages, in addition to gmproc.h
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

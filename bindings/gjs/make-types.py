@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# make-types.py: TypeScript's types, from the introspection data and what is written by hand
+# make-types.py: TypeScript's types, from the introspection data and a hand-written part
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

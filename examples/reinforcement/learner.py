@@ -1,4 +1,4 @@
-# learner.py: two environments and what learns them, with numpy alone
+# learner.py: two environments and a learner, with numpy alone
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

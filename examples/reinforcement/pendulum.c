@@ -1,4 +1,4 @@
-/* pendulum.c: a pendulum to swing up, as a client, and who knows how, as a server
+/* pendulum.c: a pendulum to swing up as a client, and its controller as a server
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# actor_critic.py: players that learn together, each with a game of its own
+# actor_critic.py: players that learn together, each with its own game
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# player.py: a client that learns to play a game, and shares what it learns
+# player.py: a client that learns to play a game, and shares its experience
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmproc-agent.c: what runs on each other machine that has workers
+/* gmproc-agent.c: the program that starts workers on another machine
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-client-server-private.h: what the sources of GmpClientServer share
+/* gmp-client-server-private.h: declarations that the sources of GmpClientServer share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-client-server.h: one server and its clients, each in a process of its own
+/* gmp-client-server.h: one server and its clients, each in its own process
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

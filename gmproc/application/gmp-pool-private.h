@@ -1,4 +1,4 @@
-/* gmp-pool-private.h: what the sources of GmpPool share
+/* gmp-pool-private.h: declarations that the sources of GmpPool share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

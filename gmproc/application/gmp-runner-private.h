@@ -1,4 +1,4 @@
-/* gmp-runner-private.h: what the run of an application has to do with its object
+/* gmp-runner-private.h: the interface between a run and its GmpRunner
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

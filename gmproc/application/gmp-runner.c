@@ -1,4 +1,4 @@
-/* gmp-runner.c: what GmpWorkers and GmpClientServer have in common
+/* gmp-runner.c: the common base of GmpWorkers and GmpClientServer
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

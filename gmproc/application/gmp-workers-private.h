@@ -1,4 +1,4 @@
-/* gmp-workers-private.h: what the two sources of GmpWorkers share
+/* gmp-workers-private.h: declarations that the sources of GmpWorkers share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-debug-private.h: what GMPROC_DEBUG shows
+/* gmp-debug-private.h: the lines of GMPROC_DEBUG
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

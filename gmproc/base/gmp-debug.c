@@ -1,4 +1,4 @@
-/* gmp-debug.c: what GMPROC_DEBUG shows
+/* gmp-debug.c: the lines of GMPROC_DEBUG
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

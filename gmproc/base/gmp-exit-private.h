@@ -1,4 +1,4 @@
-/* gmp-exit-private.h: the end of a process, there and then
+/* gmp-exit-private.h: immediate exit of a process
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-fork-message-private.h: what an application and its fork server say to each other
+/* gmp-fork-message-private.h: messages between an application and its fork server
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

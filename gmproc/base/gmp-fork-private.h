@@ -1,4 +1,4 @@
-/* gmp-fork-private.h: whether this process was forked from the one that made an object
+/* gmp-fork-private.h: detects that this process was forked from the creator of an object
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

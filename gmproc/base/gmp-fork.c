@@ -1,4 +1,4 @@
-/* gmp-fork.c: whether this process was forked from the one that made an object
+/* gmp-fork.c: detects that this process was forked from the creator of an object
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-target-private.h: what a worker runs, as a string
+/* gmp-target-private.h: targets: the code that a worker runs, as a string
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -11,10 +11,13 @@
 G_BEGIN_DECLS
 
 /* A target is "RUNTIME:DESCRIPTION"; only the runtime reads the description. The native runtime's
- * descriptions are written and parsed here, for GmpNativeHost: * native:MODULE:SYMBOL an exported
- * function, or a `_get_type` function native:MODULE:offset=0xADDR@BUILD_ID a function that need not
- * be exported native:MODULE:type=NAME a GType, registered or found by its `_get_type` symbol *
- * MODULE is a path or a library's name; empty, it is the program. */
+ * descriptions are written and parsed here, for GmpNativeHost:
+ *
+ *   native:MODULE:SYMBOL                  an exported function, or a `_get_type` function
+ *   native:MODULE:offset=0xADDR@BUILD_ID  a function that need not be exported
+ *   native:MODULE:type=NAME               a GType, registered or found by its `_get_type` symbol
+ *
+ * MODULE is a path or a library's name; an empty MODULE is the program. */
 
 #define GMP_TARGET_OFFSET "offset="
 #define GMP_TARGET_TYPE   "type="

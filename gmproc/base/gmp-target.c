@@ -1,4 +1,4 @@
-/* gmp-target.c: what a worker runs, as a string
+/* gmp-target.c: targets: the code that a worker runs, as a string
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

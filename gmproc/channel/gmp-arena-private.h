@@ -10,12 +10,12 @@
 
 G_BEGIN_DECLS
 
-/* The sender's side: it cuts blocks from its arena, lends them to the receiver, and uses them again
- * when they came back. GmpMappedValue is the receiver's. */
+/* The sender's side: it cuts blocks from its arena, lends them to the receiver, and reuses them
+ * when they are returned. GmpMappedValue is the receiver's side. */
 typedef struct _GmpArena GmpArena;
 
 typedef struct {
-  guint32 slot;   /* which of the blocks that are lent */
+  guint32 slot;   /* the index among the lent blocks */
   guint64 offset; /* in the arena, in bytes; a multiple of the page size */
   guint64 size;   /* in bytes */
 } GmpBlock;

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Pieces of the arena from its begin up to @top, in order and without gaps; behind @top nothing was
- * used yet. First fit, so that what is used again is what was used last time, and its pages are
+/* Pieces of the arena from its start to @top, in order and without gaps; nothing behind @top has
+ * been used yet. First fit, so that the most recently used memory is reused, whose pages are
  * there. */
 typedef struct {
   gsize offset;
@@ -24,7 +24,7 @@ struct _GmpArena
   gsize page;
   GArray *pieces; /* of Piece */
   gsize top;
-  gsize touched; /* behind this nothing was written to since it was trimmed */
+  gsize touched; /* nothing behind this was written to since the last trim */
 };
 
 GmpArena *
@@ -60,7 +60,7 @@ lent (GmpArena *self,
   return &self->memory->header->lent[self->memory->end][slot];
 }
 
-/* Makes one piece of neighbours that have come back, and gives the last ones back to @top. */
+/* Merges returned neighbours into one piece, and returns the last ones to @top. */
 static void
 collect (GmpArena *self)
 {
@@ -70,7 +70,7 @@ collect (GmpArena *self)
     {
       Piece *piece = piece_at (self, i);
 
-      /* Acquire: the receiver was done with it before it stored this. */
+      /* Acquire: the receiver had finished with it before it stored this. */
       if (piece->slot != -1 &&
           atomic_load_explicit (lent (self, piece->slot), memory_order_acquire) == 0)
         piece->slot = -1;
@@ -133,8 +133,8 @@ find_piece (GmpArena *self,
   return piece_at (self, self->pieces->len - 1);
 }
 
-/* A block to write @size bytes to, which is the receiver's once it hears of @block; %NULL where
- * there is no room. */
+/* A block for @size bytes, which belongs to the receiver once it receives @block; %NULL if there is
+ * no room. */
 guint8 *
 gmp_arena_lend (GmpArena *self,
                 gsize     size,
@@ -151,7 +151,7 @@ gmp_arena_lend (GmpArena *self,
   if (piece == NULL)
     return NULL;
   piece->slot = slot;
-  /* The receiver sees this by way of the record that tells it of the block. */
+  /* The record that announces the block makes this visible to the receiver. */
   atomic_store_explicit (lent (self, slot), 1, memory_order_relaxed);
   *block = (GmpBlock) { slot, piece->offset, size };
   return self->memory->arena_out + piece->offset;
@@ -166,7 +166,7 @@ give_back (GmpArena *self,
     madvise (self->memory->arena_out + offset, size, MADV_REMOVE);
 }
 
-/* Gives the memory of what is not lent back to the system. */
+/* Returns the memory of blocks that are not lent to the system. */
 void
 gmp_arena_trim (GmpArena *self)
 {

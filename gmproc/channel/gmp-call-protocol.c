@@ -1,4 +1,4 @@
-/* gmp-call-protocol.c: what a pool and its workers send each other
+/* gmp-call-protocol.c: messages between a pool and its workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -17,7 +17,7 @@ make_mark (guint32 n_withdrawn,
   return (guint64) n_withdrawn << 32 | n_begun;
 }
 
-/* The worker begins its next call after @n_begun others; %FALSE where the pool has withdrawn it. */
+/* The worker begins its next call after @n_begun others; %FALSE if the pool has withdrawn it. */
 gboolean
 gmp_call_mark_begin (GmpMark *mark,
                      guint32  n_withdrawn,
@@ -28,7 +28,7 @@ gmp_call_mark_begin (GmpMark *mark,
   return atomic_compare_exchange_strong (mark, &expected, make_mark (n_withdrawn, n_begun + 1));
 }
 
-/* The pool withdraws the calls that have not begun. Returns how many have. */
+/* The pool withdraws the calls that have not begun. Returns the number of calls that have. */
 guint32
 gmp_call_mark_withdraw (GmpMark *mark)
 {
@@ -51,7 +51,7 @@ gmp_call_error_pack (const GError *error)
                                             error->code, text));
 }
 
-/* %NULL where @packed is not what gmp_call_error_pack() makes. */
+/* %NULL if @packed does not come from gmp_call_error_pack(). */
 GError *
 gmp_call_error_unpack (GVariant *packed)
 {

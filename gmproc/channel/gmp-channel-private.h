@@ -11,38 +11,39 @@
 
 G_BEGIN_DECLS
 
-/* One end of a two-way pipe of payloads. What carries them is the implementation's business: a
- * worker never knows which one it has. No call waits; GmpInbox does that.
+/* One end of a two-way pipe of payloads. The implementation decides how they are carried; a worker
+ * never knows which one it has. No call waits; GmpInbox does that.
  *
  * send:        sends @payload (nullable, not floating) to the other end, with a @tag that the two
- *              ends agree on; clients and servers use none, 0. Where there is no room for it the
- *              channel keeps it, and sends it while receive() is called for what comes.
- * has_unsent:  whether something of that is kept.
+ *              ends agree on; clients and servers use 0. If there is no room, the channel keeps it
+ *              and sends it during later calls of receive().
+ * has_unsent:  TRUE if a payload is kept.
  * receive:     the next payload, in order; its tag is then in the field. On GMP_CHANNEL_CLOSED,
  *              @error is the reason that the other end gave; without one, GMP_ERROR_DISCONNECTED.
- * close:       ends the channel in both directions, after what is kept, @reason (nullable) being
- *              what the other end's receive() reports. The first close counts.
- * watch:       @doorbell is rung, from any thread, whenever receive() has something new to say; for
- *              what has a sleep(), only between that and wake().
- * sleep:       whoever receives is about to wait for the doorbell. %TRUE where there is something
- *              to receive, or room to send, after all.
- * wake:        it does not wait any more.
- * trim:        nothing was said for a while: gives back what memory it can.
- * get_mark:    a number that both ends may read and change, 0 at first; %NULL where they share no
- *              memory. What it means is theirs to say.
+ * close:       ends the channel in both directions, after the kept payloads. The other end's
+ *              receive() reports @reason (nullable). The first close counts.
+ * watch:       rings @doorbell, from any thread, whenever receive() has a new result; if there is a
+ *              sleep(), only between that and wake().
+ * sleep:       the receiver is about to wait for the doorbell. %TRUE if there is something to
+ *              receive, or room to send, after all.
+ * wake:        the receiver no longer waits.
+ * trim:        the channel has been silent for a while: returns the memory that it can.
+ * get_mark:    a number that both ends may read and change, initially 0; %NULL if they share no
+ *              memory. The ends define its meaning.
  *
- * value_limit is how many bytes a value may have, in both directions; 0 is no limit. What is bigger
- * is refused by send(), and when it comes it is nonsense, as a closing with GMP_ERROR_PROTOCOL.
+ * value_limit is the largest size of a value in bytes, in both directions; 0 is no limit. send()
+ * refuses a larger value, and receiving one ends the channel with GMP_ERROR_PROTOCOL.
  *
- * Requests and responses take turns, so who sends again before it has read what it was sent is sent
- * no more: its channel ends. Where is_pipelined is set no turns are kept, and the two ends have
- * another rule for how much may be under way.
+ * Requests and responses take turns. An end that sends again before it has read its answer violates
+ * that, and its channel ends. If is_pipelined is set, there are no turns, and the two ends limit
+ * the data in flight in another way.
  *
- * What both ends share belongs to the process that opened the channel. In one that was forked from
- * it, calls leave all of that alone, and receive() reports that nothing more comes.
+ * The shared state belongs to the process that opened the channel. In a forked child, calls leave
+ * it alone, and receive() reports that the channel has ended.
  *
- * n_workers is a hint: how many workers run together with this one; 0 where that is not known.
- * has_woken is one, too: the other end slept when something was sent; whoever waits clears it. */
+ * n_workers is a hint: the number of workers that run together with this one; 0 if unknown.
+ * has_woken is a hint too: the other end slept when something was sent; the waiting side clears
+ * it. */
 
 typedef enum {
   GMP_CHANNEL_EMPTY,
@@ -50,7 +51,7 @@ typedef enum {
   GMP_CHANNEL_CLOSED
 } GmpChannelStatus;
 
-/* What is said of a peer that does not keep to the turns. */
+/* The error for a peer that violates the order of turns. */
 #define GMP_CHANNEL_IMPATIENT "a message before the one that was sent to its peer had been read"
 
 typedef _Atomic guint64 GmpMark;
@@ -63,7 +64,7 @@ typedef struct _GmpChannelClass GmpChannelClass;
 #define GMP_CHANNEL_CLASS(klass) \
   (G_TYPE_CHECK_CLASS_CAST ((klass), GMP_TYPE_CHANNEL, GmpChannelClass))
 
-/* Not G_DECLARE_DERIVABLE_TYPE, for that hides the instance's field. */
+/* Not G_DECLARE_DERIVABLE_TYPE, because that hides the fields of the instance. */
 struct _GmpChannel
 {
   GObject parent_instance;
@@ -72,10 +73,11 @@ struct _GmpChannel
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
-  gboolean is_timed;  /* answered_at is wanted */
-  gint64 answered_at; /* in monotonic time: when something was sent, until the next comes; or 0 */
+  gboolean is_timed;  /* keep answered_at */
+  gint64 answered_at; /* in monotonic time: when something was sent, until the next message arrives;
+                         or 0 */
   gboolean is_pipelined;
-  guint8 tag; /* of what was received last */
+  guint8 tag; /* of the last received payload */
 };
 
 struct _GmpChannelClass

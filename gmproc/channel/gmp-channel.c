@@ -10,7 +10,7 @@
 
 G_DEFINE_ABSTRACT_TYPE (GmpChannel, gmp_channel, G_TYPE_OBJECT)
 
-/* An instance is always one: this is on the way of every message. */
+/* No type check, because this runs for every message. */
 #define GET_CLASS(self) ((GmpChannelClass *) ((GTypeInstance *) (self))->g_class)
 
 static gboolean
@@ -60,7 +60,7 @@ gmp_channel_send_tagged (GmpChannel *self,
 {
   if (G_UNLIKELY (self->is_timed))
     self->answered_at = g_get_monotonic_time ();
-  /* No error, as for every channel that has ended: receive() reports it. */
+  /* Not an error, as for every channel that has ended: receive() reports it. */
   return gmp_channel_is_inherited (self) || GET_CLASS (self)->send (self, tag, payload, error);
 }
 

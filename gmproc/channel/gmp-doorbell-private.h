@@ -10,8 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* One side waits. Any thread of this process may ring; other processes ring by what is listened to,
- * their own eventfds and sockets. A ring while nobody waits is kept for the next wait. */
+/* One side waits. Any thread of this process may ring; other processes ring through the watched
+ * descriptors, their own eventfds and sockets. A ring while no thread waits is kept for the next
+ * wait. */
 typedef struct _GmpDoorbell GmpDoorbell;
 
 GmpDoorbell *gmp_doorbell_new    (GError      **error);

@@ -14,16 +14,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* An epoll that tells each event once (EPOLLET): an eventfd is rung by a write and never read, so
- * that a wake-up costs one call of the system, and nobody can take another's ring away. A forked
- * process has the same epoll as its parent, and would take the parent's rings: it leaves it
- * alone. */
+/* An epoll that reports each event once (EPOLLET). An eventfd is rung by a write and never read, so
+ * a wake-up costs one system call, and no process can consume another's ring. A forked process
+ * shares its parent's epoll and would consume the parent's rings, so it does not use it. */
 struct _GmpDoorbell
 {
   guint generation; /* of this process, by gmp_fork_get_generation() */
   gatomicrefcount ref_count;
   int epoll;
-  int event; /* what this process rings */
+  int event; /* rung by this process */
 };
 
 static GmpDoorbell *
@@ -85,13 +84,13 @@ is_inherited (GmpDoorbell *self)
 void
 gmp_doorbell_ring (GmpDoorbell *self)
 {
-  /* The only failure is a full counter, and then it has been rung. */
+  /* It fails only if the counter is full, and then it has been rung. */
   if (!is_inherited (self))
     eventfd_write (self->event, 1);
 }
 
-/* Has @events (EPOLLIN and so on) of @fd ring too. @rung (nullable) is set by the side that waits,
- * and must stay until gmp_doorbell_forget(). */
+/* Makes @events (EPOLLIN and so on) of @fd ring too. The waiting side sets @rung (nullable), which
+ * must stay valid until gmp_doorbell_forget(). */
 gboolean
 gmp_doorbell_listen (GmpDoorbell *self,
                      int          fd,
@@ -111,8 +110,8 @@ gmp_doorbell_forget (GmpDoorbell *self,
     epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: for ever). Returns
- * whether it was rung. It may return for a ring that was dealt with, so look what there is. */
+/* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: without limit). Returns
+ * TRUE if it was rung, perhaps by a ring that has been handled already, so check for messages. */
 gboolean
 gmp_doorbell_wait (GmpDoorbell *self,
                    int          limit)
@@ -132,7 +131,7 @@ gmp_doorbell_wait (GmpDoorbell *self,
   return n > 0;
 }
 
-/* For a main loop: readable when it was rung; gmp_doorbell_wait() with 0 makes it quiet. */
+/* For a main loop: readable when it was rung; gmp_doorbell_wait() with 0 resets it. */
 int
 gmp_doorbell_get_fd (GmpDoorbell *self)
 {

@@ -11,33 +11,33 @@
 G_BEGIN_DECLS
 
 /* A server has one with a channel for each client; a client has one with a single channel. It is
- * used in one thread; another may add channels, tell who is gone, post, ring, and ask who is
- * there. */
+ * used in one thread. Other threads may add channels, report the end of peers, post, ring, and list
+ * the peers. */
 typedef struct _GmpInbox GmpInbox;
 
 typedef enum {
   GMP_INBOX_EMPTY,   /* nothing now; only from gmp_inbox_try_take() */
   GMP_INBOX_PAYLOAD, /* a payload from one channel */
-  GMP_INBOX_CLOSED,  /* one channel has ended, for good; its error says why */
-  GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error says why it ended */
-  GMP_INBOX_RENEWED, /* there is a channel to a peer that was restarted */
-  GMP_INBOX_LATE,    /* a peer takes longer than it may; told once */
+  GMP_INBOX_CLOSED,  /* one channel has ended permanently; the error is the reason */
+  GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error is the reason for its end */
+  GMP_INBOX_RENEWED, /* a restarted peer has its new channel */
+  GMP_INBOX_LATE,    /* a peer exceeds its time; reported once */
   GMP_INBOX_POSTED,  /* something of gmp_inbox_post() was sent */
   GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
   GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
   GMP_INBOX_TIMED_OUT
 } GmpInboxStatus;
 
-/* Whether a peer whose channel has closed counts as there until the application says what became
- * of it: it may be restarted, or at least the application knows why it failed. What a peer that has
- * finished says is G_IO_ERROR_CLOSED, or GMP_ERROR_SERVER_DONE. */
+/* Defines when a peer counts as gone after its channel has closed: at once, or when the application
+ * reports its state. The peer may be restarted, and the application knows the reason of a failure.
+ * A peer that has finished sends G_IO_ERROR_CLOSED or GMP_ERROR_SERVER_DONE. */
 typedef enum {
   GMP_INBOX_BELIEVES_ALL,      /* a channel that closes has ended */
   GMP_INBOX_BELIEVES_FINISHED, /* unless its peer has failed */
   GMP_INBOX_BELIEVES_NONE
 } GmpInboxBelief;
 
-/* What came: cleared by gmp_mail_clear(). */
+/* A received message or event; cleared by gmp_mail_clear(). */
 typedef struct {
   GmpChannel *channel; /* (nullable): the inbox's own until the next is taken, as is @id */
   const char *id;      /* of the peer at the channel's other end */
@@ -45,7 +45,7 @@ typedef struct {
   GError     *error;   /* of a peer that has ended, or of a signal's handler */
 } GmpMail;
 
-/* Takes one message at most, and returns whether there may be more. */
+/* Takes at most one message, and returns TRUE if there may be more. */
 typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
                                   gpointer  user_data);
 
@@ -104,9 +104,9 @@ GSource       *gmp_inbox_attach        (GmpInbox     *self,
                                         gpointer      user_data);
 void           gmp_mail_clear          (GmpMail      *mail);
 
-/* For those who wait in another way than gmp_inbox_take(). */
+/* For callers that wait in another way than gmp_inbox_take(). */
 
-/* After so many milliseconds without a message memory is given back, once. */
+/* Milliseconds without a message after which memory is returned, once. */
 #define GMP_INBOX_SILENCE 2000
 
 gboolean       gmp_inbox_lie_down      (GmpInbox *self);

@@ -10,12 +10,12 @@ typedef struct {
   GSource source;
   GmpInbox *inbox;
   gpointer tag;       /* of the doorbell's descriptor */
-  gboolean may_have;  /* the last look found something, so there may be more */
-  gint64 silence;     /* when memory is given back; the source's ready time comes not later */
+  gboolean may_have;  /* the last call found a message, so there may be more */
+  gint64 silence;     /* when memory is returned; the source's ready time is not later */
   gint64 asleep;      /* since when, in monotonic time; 0: not at all */
 } InboxSource;
 
-/* Between this and check() others ring; at other times nobody has to. */
+/* Other threads ring between this and check(); at other times they need not. */
 static gboolean
 prepare (GSource *source,
          int     *limit)
@@ -25,7 +25,7 @@ prepare (GSource *source,
   *limit = -1;
   if (gmp_inbox_is_inherited (self->inbox))
     {
-      /* What rings here is for the process that this one was forked from. */
+      /* Rings here are for the parent process. */
       g_source_modify_unix_fd (source, self->tag, 0);
       return FALSE;
     }
@@ -54,7 +54,7 @@ check (GSource *source)
   return self->may_have;
 }
 
-/* The ready time has come. It is not moved with each message, for that wakes the loop. */
+/* The ready time has come. It is not moved with each message, because that wakes the loop. */
 static void
 look_for_silence (InboxSource *self,
                   gint64       now)
@@ -90,8 +90,8 @@ dispatch (GSource    *source,
 static GSourceFuncs source_funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
 
 /* @ready is called with @priority in the thread-default main context, at once and then when
- * gmp_inbox_try_take() may have something: for one message a turn, so that the loop's other sources
- * have theirs. Destroy the source before the inbox is freed. */
+ * gmp_inbox_try_take() may have something: for one message in each iteration, so that the loop's
+ * other sources get their turn. Destroy the source before the inbox is freed. */
 GSource *
 gmp_inbox_attach (GmpInbox    *self,
                   int          priority,

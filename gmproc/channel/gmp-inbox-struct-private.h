@@ -1,4 +1,4 @@
-/* gmp-inbox-struct-private.h: what the sources of GmpInbox share
+/* gmp-inbox-struct-private.h: declarations that the sources of GmpInbox share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -11,23 +11,23 @@
 
 G_BEGIN_DECLS
 
-/* A peer, or news of one on its way from another thread: with a channel it has come, without one it
- * is gone. */
+/* A peer, or an event about one on its way from another thread: with a channel the peer was added,
+ * without one it has ended. */
 typedef struct {
-  GmpChannel *channel; /* (nullable): closed, and it is not known yet what became of the peer */
+  GmpChannel *channel; /* (nullable): closed, while the peer's state is not known yet */
   char *id;
   const char *runtime; /* interned */
-  GError *reason;      /* (nullable): why it has ended, or the one before it */
-  gboolean has_left;   /* to be told: GMP_INBOX_LEFT */
-  gboolean is_renewed; /* to be told: GMP_INBOX_RENEWED */
-  gboolean is_gone;    /* for good */
+  GError *reason;      /* (nullable): why it or its predecessor has ended */
+  gboolean has_left;   /* GMP_INBOX_LEFT is to be reported */
+  gboolean is_renewed; /* GMP_INBOX_RENEWED is to be reported */
+  gboolean is_gone;    /* permanently */
 } Slot;
 
-/* What another thread has to send. */
+/* A message that another thread posted. */
 typedef struct {
   GmpChannel *channel;
   GVariant *payload; /* (nullable) */
-  GError *reason;    /* (nullable): the channel is closed for it */
+  GError *reason;    /* (nullable): closes the channel with this reason */
 } Post;
 
 struct _GmpInbox
@@ -35,13 +35,13 @@ struct _GmpInbox
   guint generation;  /* of this process, by gmp_fork_get_generation() */
   GmpDoorbell *doorbell;
   GPtrArray *open;   /* of Slot; changed under lock, in the thread that takes */
-  GPtrArray *closed; /* of Slot, kept so that a last word reaches the peer */
-  GError *last_word; /* (nullable): of gmp_inbox_close_all(), for those who come later */
+  GPtrArray *closed; /* of Slot, kept so that a last message reaches the peer */
+  GError *last_word; /* (nullable): of gmp_inbox_close_all(), for peers that are added later */
   GmpInboxBelief belief;
   gint64 timeout;    /* in microseconds; 0: none */
   gint64 deadline;   /* in monotonic time; -1: none */
   gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */
-  gint64 next_check; /* whether somebody is late, in monotonic time */
+  gint64 next_check; /* when to check for late peers, in monotonic time */
   guint64 value_limit; /* of all channels, in bytes; 0: none */
   guint next;        /* where the next search begins, so that no client starves */
   guint n_looks;

@@ -11,12 +11,12 @@
 
 #include <sys/epoll.h>
 
-/* How often the doorbell is looked at while there is no need to sleep: it also tells of processes
- * that are gone. */
+/* How often the doorbell is checked while there is no need to sleep: it also reports processes that
+ * have ended. */
 #define LOOK_EVERY 256
 
-/* How many seconds gmp_inbox_take() waits at most; 0 for no limit. Time in which this process was
- * stopped does not count, but it does for a deadline, which comes before this. */
+/* The longest wait of gmp_inbox_take() in seconds; 0 for no limit. Time in which this process was
+ * stopped does not count here, but it does for a deadline, which has precedence. */
 void
 gmp_inbox_set_timeout (GmpInbox *self,
                        double    seconds)
@@ -54,12 +54,12 @@ listen_to_signals (GmpInbox *self,
   self->signal_fd = fd;
   if (fd != -1)
     gmp_doorbell_listen (self->doorbell, fd, EPOLLIN, &self->has_signal);
-  /* One may have come before this. */
+  /* A message may have arrived before this. */
   self->has_signal = fd != -1;
 }
 
-/* Before the thread that calls this waits: what ends gmp_inbox_take() and gmp_inbox_flush(), from
- * any thread; %NULL when it waits no more. */
+/* To be called before this thread waits: sets the cancellable that ends gmp_inbox_take() and
+ * gmp_inbox_flush(), from any thread; %NULL after waiting. */
 void
 gmp_inbox_set_stop (GmpInbox     *self,
                     GCancellable *stop)
@@ -74,7 +74,7 @@ gmp_inbox_set_stop (GmpInbox     *self,
                                                 (GDestroyNotify) gmp_doorbell_unref);
 }
 
-/* In milliseconds, rounded up; -1 for ever. */
+/* In milliseconds, rounded up; -1 for no limit. */
 static int
 time_until (gint64 deadline)
 {
@@ -100,7 +100,7 @@ wait_until (GmpInbox *self,
   return gmp_doorbell_wait (self->doorbell, time_until (deadline));
 }
 
-/* %FALSE where @deadline, in monotonic time or -1, has come first. */
+/* %FALSE if @deadline, in monotonic time or -1, was reached first. */
 static gboolean
 sleep_until_rung (GmpInbox *self,
                   gint64    deadline)
@@ -118,7 +118,7 @@ sleep_until_rung (GmpInbox *self,
   return result;
 }
 
-/* Whether the only peer was asleep when something was sent to it; told once. */
+/* TRUE if the only peer was asleep when something was sent to it; reported once. */
 static gboolean
 has_woken (GmpInbox *self)
 {
@@ -140,8 +140,8 @@ handle_signals (GmpInbox *self,
   return gmp_signals_handle (error);
 }
 
-/* As gmp_inbox_try_take(), but looks for as long as that was worth it lately. Who then sleeps in
- * another way than gmp_inbox_take() tells gmp_inbox_slept(). */
+/* As gmp_inbox_try_take(), but polls for as long as polling has recently paid. A caller that then
+ * sleeps in another way than gmp_inbox_take() calls gmp_inbox_slept(). */
 GmpInboxStatus
 gmp_inbox_look (GmpInbox *self,
                 GmpMail  *mail)
@@ -157,7 +157,7 @@ gmp_inbox_look (GmpInbox *self,
   return status;
 }
 
-/* For so many microseconds. */
+/* For this number of microseconds. */
 void
 gmp_inbox_slept (GmpInbox *self,
                  gint64    duration)
@@ -165,7 +165,7 @@ gmp_inbox_slept (GmpInbox *self,
   gmp_spin_slept (&self->spin, duration);
 }
 
-/* Waits for the next message: looking for it first, where that was worth it lately. */
+/* Waits for the next message. Polls for it first if polling has recently paid. */
 GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
                 GmpMail  *mail)
@@ -187,7 +187,7 @@ gmp_inbox_take (GmpInbox *self,
           gmp_spin_found (&self->spin);
           return status;
         }
-      /* A ring is told once, so after one the channels have to be looked at again. */
+      /* A ring is reported once, so the channels have to be checked again after one. */
       if (++self->n_looks % LOOK_EVERY == 0 && gmp_doorbell_wait (self->doorbell, 0))
         continue;
       if (gmp_spin_turn (&self->spin) ||
@@ -198,15 +198,15 @@ gmp_inbox_take (GmpInbox *self,
           status = gmp_inbox_try_take (self, mail);
           return status != GMP_INBOX_EMPTY ? status : GMP_INBOX_TIMED_OUT;
         }
-      /* The steps are shorter than the silence after which memory is given back. */
+      /* The steps are shorter than the silence after which memory is returned. */
       if (gmp_time_limit_get_elapsed (&limit) >= GMP_INBOX_SILENCE * 1000)
         gmp_inbox_trim (self);
     }
   return GMP_INBOX_STOPPED;
 }
 
-/* Waits until what was sent has room at the other ends, they are gone, or it is asked to stop. What
- * comes meanwhile is taken by nobody any more. %FALSE where the handler of a signal failed. */
+/* Waits until everything that was sent has room at the other ends, they have ended, or it is asked
+ * to stop. Messages that arrive meanwhile are not read. %FALSE if a signal handler failed. */
 gboolean
 gmp_inbox_flush (GmpInbox *self,
                  GError  **error)

@@ -67,8 +67,8 @@ gmp_inbox_free (GmpInbox *self)
   g_free (self);
 }
 
-/* Whether this process was forked from the one that made @self. All that the channels share belongs
- * to that one, so nothing comes and goes here any more. */
+/* TRUE if this process was forked from the one that created @self. The shared state of the channels
+ * belongs to that one, so this process neither sends nor receives. */
 gboolean
 gmp_inbox_is_inherited (GmpInbox *self)
 {
@@ -94,7 +94,7 @@ find_slot (GPtrArray  *slots,
   return NULL;
 }
 
-/* A channel to @id that nobody has looked at yet. */
+/* A channel to @id that has not been read yet. */
 static Slot *
 find_new_locked (GmpInbox   *self,
                  const char *id)
@@ -123,7 +123,7 @@ add_news (GmpInbox *self,
   gmp_doorbell_ring (self->doorbell);
 }
 
-/* A channel to @id, the first one or that of a peer that was restarted. Called in any thread. */
+/* Adds a channel to @id, the first one or that of a restarted peer. Called in any thread. */
 void
 gmp_inbox_add (GmpInbox   *self,
                const char *id,
@@ -138,8 +138,8 @@ gmp_inbox_add (GmpInbox   *self,
   add_news (self, slot);
 }
 
-/* @id has ended, with @reason or because it had finished (%NULL), and @returns or is gone for good.
- * Called in any thread. */
+/* Reports that @id has ended, with @reason or because it had finished (%NULL), and whether it
+ * @returns. Called in any thread. */
 void
 gmp_inbox_tell_gone (GmpInbox     *self,
                      const char   *id,
@@ -161,7 +161,7 @@ gmp_inbox_set_belief (GmpInbox      *self,
   self->belief = belief;
 }
 
-/* How many seconds a peer may take from what it was sent until it sends the next; 0: any time. */
+/* The longest time in seconds from a message to a peer until its next message; 0: any time. */
 void
 gmp_inbox_set_turn_timeout (GmpInbox *self,
                             double    seconds)
@@ -182,8 +182,7 @@ gmp_inbox_get_turn_timeout (GmpInbox *self)
   return self->turn_timeout / (double) G_USEC_PER_SEC;
 }
 
-/* When the first of those that were sent something would be late, in monotonic time; -1 for
- * never. */
+/* When the first peer with an answer would be late, in monotonic time; -1 for never. */
 gint64
 gmp_inbox_get_turn_deadline (GmpInbox *self)
 {
@@ -200,8 +199,8 @@ gmp_inbox_get_turn_deadline (GmpInbox *self)
   return first;
 }
 
-/* How many bytes a value may have that comes or goes by any of the channels; 0 for no limit. To be
- * called before anything is taken. */
+/* The largest size in bytes of a value in any of the channels; 0 for no limit. To be called before
+ * anything is taken. */
 void
 gmp_inbox_set_value_limit (GmpInbox *self,
                            guint64   limit)
@@ -209,7 +208,8 @@ gmp_inbox_set_value_limit (GmpInbox *self,
   self->value_limit = limit;
 }
 
-/* Takes @news over. What was not read of a peer that has ended is lost, as its answer would be. */
+/* Takes ownership of @news. Unread messages of a peer that has ended are dropped, because no answer
+ * could reach it. */
 static void
 adopt (GmpInbox *self,
        Slot     *news)
@@ -266,8 +266,8 @@ send_post (gpointer data,
     gmp_channel_send (post->channel, post->payload, NULL);
 }
 
-/* Called where no message is out, for channels that were replaced are dropped here. The way of a
- * message takes no lock. Returns whether something was sent that another thread had to send. */
+/* Called while no message is in use, because replaced channels are dropped here. The path of a
+ * message takes no lock. Returns TRUE if a posted message of another thread was sent. */
 static gboolean
 adopt_added (GmpInbox *self)
 {
@@ -294,15 +294,15 @@ adopt_added (GmpInbox *self)
   return posts != NULL;
 }
 
-/* User code may ask while a message is out, from any thread, so this changes nothing. */
+/* User code may call this while a message is in use, from any thread, so it changes nothing. */
 guint
 gmp_inbox_get_n_open (GmpInbox *self)
 {
   return (guint) g_atomic_int_get (&self->n_open);
 }
 
-/* A client's only channel, until something is taken; %NULL when there is none, or not now. That it
- * is a new one is then no news any more. */
+/* A client's only channel, until something is taken; %NULL if there is none now. A new channel is
+ * then not reported any more. */
 GmpChannel *
 gmp_inbox_get_first (GmpInbox *self)
 {
@@ -318,8 +318,8 @@ gmp_inbox_get_first (GmpInbox *self)
   return slot->channel;
 }
 
-/* The runtime of the peer @id; %NULL when it is not there, or no longer. As for
- * gmp_inbox_get_n_open(), user code may ask at any time. */
+/* The runtime of the peer @id; %NULL if it is not there. As with gmp_inbox_get_n_open(), user code
+ * may call this at any time. */
 const char *
 gmp_inbox_get_runtime (GmpInbox   *self,
                        const char *id)
@@ -364,7 +364,7 @@ is_believed (GmpInbox     *self,
           g_error_matches (reason, GMP_ERROR, GMP_ERROR_SERVER_DONE));
 }
 
-/* What there is besides messages; GMP_INBOX_EMPTY for nothing. */
+/* The next event that is not a message, or GMP_INBOX_EMPTY. */
 static GmpInboxStatus
 take_news (Slot    *slot,
            GmpMail *mail)
@@ -400,7 +400,7 @@ take_from (GmpInbox *self,
       slot->channel->answered_at = 0;
       return GMP_INBOX_PAYLOAD;
     }
-  /* A server that is done closes its channels itself, and its last answer may be on its way. */
+  /* A server that is done closes its channels itself, and its last answer may be in flight. */
   if (slot->is_gone && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
       g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))
     return GMP_INBOX_EMPTY;
@@ -419,8 +419,8 @@ take_from (GmpInbox *self,
   return GMP_INBOX_EMPTY;
 }
 
-/* A peer whose time is over, unless it has sent something meanwhile, for this process may have been
- * held up itself; G_MAXUINT for none. All are looked at only now and then. */
+/* A peer whose time is over and that has not sent anything meanwhile, since this process may have
+ * been held up itself; G_MAXUINT for none. Peers are checked only from time to time. */
 static guint
 find_late (GmpInbox *self)
 {
@@ -482,7 +482,7 @@ gmp_inbox_try_take (GmpInbox *self,
   return GMP_INBOX_EMPTY;
 }
 
-/* Tells all channels that this side sleeps; %TRUE where it should not. */
+/* Marks this side as sleeping in all channels; returns %TRUE if it must not sleep. */
 gboolean
 gmp_inbox_lie_down (GmpInbox *self)
 {
@@ -503,7 +503,7 @@ gmp_inbox_get_up (GmpInbox *self)
       gmp_channel_wake (gmp_inbox_slot_at (self->open, i)->channel);
 }
 
-/* Nothing was said for GMP_INBOX_SILENCE. */
+/* No message for GMP_INBOX_SILENCE. */
 void
 gmp_inbox_trim (GmpInbox *self)
 {
@@ -512,7 +512,7 @@ gmp_inbox_trim (GmpInbox *self)
       gmp_channel_trim (gmp_inbox_slot_at (self->open, i)->channel);
 }
 
-/* Has the thread that takes send @payload (nullable) to @channel, or close that for @reason
+/* Makes the receiving thread send @payload (nullable) to @channel, or close it with @reason
  * (nullable). Called in any thread. */
 gboolean
 gmp_inbox_post (GmpInbox     *self,
@@ -539,7 +539,7 @@ gmp_inbox_post (GmpInbox     *self,
   return TRUE;
 }
 
-/* Whether something that was sent waits for room. */
+/* TRUE if a message waits for room. */
 gboolean
 gmp_inbox_has_unsent (GmpInbox *self)
 {
@@ -551,8 +551,8 @@ gmp_inbox_has_unsent (GmpInbox *self)
   return result;
 }
 
-/* Ends every channel. They stay known to the inbox until it is freed, so that clients which send
- * after this still hear @reason rather than a lost connection. */
+/* Ends every channel. The inbox keeps them until it is freed, so that clients which send after this
+ * still receive @reason instead of a lost connection. */
 void
 gmp_inbox_close_all (GmpInbox     *self,
                      const GError *reason)
@@ -569,7 +569,7 @@ gmp_inbox_close_all (GmpInbox     *self,
     close_slot (self, self->open->len - 1);
 }
 
-/* Wakes whoever waits, to look around. Called in any thread. */
+/* Wakes the waiting thread to check again. Called in any thread. */
 void
 gmp_inbox_ring (GmpInbox *self)
 {

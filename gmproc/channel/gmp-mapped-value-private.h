@@ -1,4 +1,4 @@
-/* gmp-mapped-value-private.h: a received value where it lies, in a block of the sender's arena
+/* gmp-mapped-value-private.h: a received value inside a block of the sender's arena
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* What gmp_private_memory_add_lent() is given for a GmpMemory's arena_in. */
+/* The functions for gmp_private_memory_add_lent() of a GmpMemory's arena_in. */
 extern const GmpPrivateMemoryFuncs gmp_mapped_value_memory_funcs;
 
 GVariant *gmp_mapped_value_new_value (GmpMemory       *memory,

@@ -1,4 +1,4 @@
-/* gmp-mapped-value.c: a received value where it lies, in a block of the sender's arena
+/* gmp-mapped-value.c: a received value inside a block of the sender's arena
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -14,25 +14,25 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Parent and child of a fork share what lies in a block, and neither knows of the other when it is
- * done with it. So before a fork a process makes copies of its own of all pages that it holds; the
- * kernel makes two of these as soon as one of the two writes. Only the process that the block was
- * lent to gives it back. */
+/* Parent and child of a fork share the contents of a block, and neither knows when the other has
+ * finished with it. Before a fork a process therefore makes private copies of all pages that it
+ * holds; the kernel duplicates these when either side writes. Only the process that the block was
+ * lent to returns it. */
 typedef struct _GmpMappedValue {
   GmpMemory *memory;
   guint slot;
   guint8 *data;
   gsize size;
-  gboolean may_be_written; /* pages of it may be copies of this process's own */
-  gboolean is_kept;        /* what was forked has it too */
-  gboolean is_pinned;      /* no copy could be had for that, so the block is not given back */
+  gboolean may_be_written; /* pages of it may be private copies of this process */
+  gboolean is_kept;        /* a forked child has it too */
+  gboolean is_pinned;      /* copying failed before a fork, so the block is never returned */
 } Lease;
 
-/* What the kernel says of a page of this process, in /proc/self/pagemap. */
+/* The flags of a page in /proc/self/pagemap. */
 #define PAGE_IS_THERE  ((guint64) 3 << 62) /* in memory, or swapped out */
 #define PAGE_OF_A_FILE ((guint64) 1 << 61)
 
-/* Below this many pages it costs less to drop all than to ask which. */
+/* Below this number of pages, dropping all costs less than asking which were written. */
 #define ASK_FROM 64
 
 static gboolean
@@ -41,7 +41,7 @@ is_copy (guint64 entry)
   return (entry & PAGE_IS_THERE) != 0 && (entry & PAGE_OF_A_FILE) == 0;
 }
 
-/* Drops those of @n pages at @data that this process has written to, and so has copies of. */
+/* Drops those of @n pages at @data that this process has written to, and thereby copied. */
 static void
 drop_copies (guint8        *data,
              const guint64 *entries,
@@ -62,7 +62,7 @@ drop_copies (guint8        *data,
     }
 }
 
-/* Returns whether the kernel told which pages are copies, which takes a /proc. */
+/* Returns FALSE if the kernel does not report which pages are copies, because there is no /proc. */
 static gboolean
 drop_by_pagemap (guint8 *data,
                  gsize   n_pages,
@@ -175,15 +175,15 @@ static void
 return_block (GmpMemory *memory,
               guint      slot)
 {
-  /* Release: nothing here looks at it any more when the sender sees this. */
+  /* Release: nothing here reads it any more when the sender sees this. */
   if (memory->generation == gmp_fork_get_generation ())
     atomic_store_explicit (&memory->header->lent[1 - memory->end][slot], 0, memory_order_release);
 }
 
-/* Called in whichever thread drops the last reference. What this process has written is its own
- * copy of a page; the next one who gets the block is to see what the sender wrote. Dropping all
- * pages would do, but then each has to be mapped again, which for 16 MiB takes 1.2 ms; asking which
- * were written takes 0.1 ms. */
+/* Called in the thread that drops the last reference. Pages that this process has written are
+ * private copies; they are dropped, so that the next receiver of the block sees the sender's bytes.
+ * Dropping all pages would work too, but then each has to be mapped again, which takes 1.2 ms for
+ * 16 MiB; asking which were written takes 0.1 ms. */
 static void
 lease_free (gpointer user_data)
 {
@@ -206,8 +206,8 @@ lease_free (gpointer user_data)
   gmp_memory_unref (memory);
 }
 
-/* Whether anything in @block is still looked at: what is dropped of one value must not be of
- * another. */
+/* TRUE if anything in @block is still in use: dropping a value must not drop pages of another
+ * one. */
 static gboolean
 is_held_locked (GmpMemory      *memory,
                 const GmpBlock *block)
@@ -247,7 +247,7 @@ lease_new (GmpMemory      *memory,
   return lease;
 }
 
-/* Whether @block lies in the sender's arena. */
+/* TRUE if @block lies in the sender's arena. */
 static gboolean
 is_block (GmpMemory      *memory,
           const GmpBlock *block)
@@ -258,11 +258,11 @@ is_block (GmpMemory      *memory,
          block->offset <= memory->arena_size && block->size <= memory->arena_size - block->offset;
 }
 
-/* Up to so many bytes, copying a value out of its block costs less than the page faults of having
- * it there, and the sender has the block back at once. */
+/* Up to this size, copying a value out of its block costs less than the page faults of using it
+ * there, and the sender gets the block back at once. */
 #define COPIED_MAX ((gsize) 64 * 1024)
 
-/* Returns the bytes of @block, or %NULL where something in it is still looked at. */
+/* Returns the bytes of @block, or %NULL if something in it is still in use. */
 static GBytes *
 copy_block (GmpMemory      *memory,
             const GmpBlock *block)
@@ -278,10 +278,10 @@ copy_block (GmpMemory      *memory,
   return bytes;
 }
 
-/* The sender can still write to a block, and that counts for what this process reads of a page that
- * it has not written to itself. So the check of a value takes each page that it reads, by
- * take_pages(). Pages with nothing but numbers stay as they are: whatever the sender makes of these
- * is a number too. Where no page can be taken, the value is a copy. */
+/* The sender can still write to a block, and changes what this process reads from pages that it has
+ * not written to itself. The check of a value therefore takes each page before it reads it, with
+ * take_pages(). Pages with only numbers stay shared: whatever the sender writes there is a number
+ * too. If a page cannot be taken, the value is copied. */
 static GVariant *
 value_of_lease (Lease      *lease,
                 const char *type,
@@ -303,7 +303,7 @@ value_of_lease (Lease      *lease,
   return gmp_value_from_bytes (type, copy, NULL, error);
 }
 
-/* The value in a block that the sender told of; the block goes back when the value is freed.
+/* The value in a block that the sender announced; the block is returned when the value is freed.
  * Nothing in @block is checked yet; gmp_value_check_type() has passed @type. */
 GVariant *
 gmp_mapped_value_new_value (GmpMemory      *memory,

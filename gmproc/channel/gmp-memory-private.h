@@ -14,22 +14,22 @@ G_BEGIN_DECLS
 
 /* One memfd for a channel, which is mapped and then closed:
  *
- *   header                  GmpMemoryHeader, in a part of its own
+ *   header                  GmpMemoryHeader, in its own part
  *   ring 0, ring 1          written by end 0 (the client), by end 1 (the server)
- *   arena 0, arena 1        likewise: blocks for what is too big for a ring
+ *   arena 0, arena 1        likewise: blocks for values that are too large for a ring
  *
- * Arenas are as large as they may become; the kernel gives pages only to what was written. Its size
- * is sealed, or an end that cuts it short would kill the other with SIGBUS. */
+ * Arenas have their maximal size from the start; the kernel allocates pages at the first write. The
+ * size is sealed; otherwise an end that shrinks the file could kill the other with SIGBUS. */
 
 typedef enum {
   GMP_END_CLIENT,
   GMP_END_SERVER
 } GmpExitReport;
 
-/* So many blocks of one arena can be lent at the same time. */
+/* The number of blocks of one arena that can be lent at the same time. */
 #define GMP_MEMORY_BLOCKS 128
 
-/* Multiples of every page size that there is. */
+/* Multiples of every existing page size. */
 #define GMP_MEMORY_PART      ((gsize) 64 * 1024)
 #define GMP_MEMORY_RING_SIZE GMP_MEMORY_PART
 
@@ -44,10 +44,10 @@ typedef struct {
 typedef struct {
   GmpRingControl rings[2];
   alignas (GMP_CACHE_LINE) GmpClosing closings[2];
-  /* Of the two arenas: 1 for a block that was sent, until the receiver has dropped all of it. */
+  /* For both arenas: 1 for a block that was sent, until the receiver has dropped it. */
   alignas (GMP_CACHE_LINE) _Atomic guint32 lent[2][GMP_MEMORY_BLOCKS];
-  alignas (GMP_CACHE_LINE) _Atomic guint64 mark; /* what the ends make of it */
-  guint32 n_workers; /* that run together: a hint for whoever waits */
+  alignas (GMP_CACHE_LINE) _Atomic guint64 mark; /* its meaning is defined by the ends */
+  guint32 n_workers; /* that run together: a hint for the waiting side */
 } GmpMemoryHeader;
 
 typedef struct {
@@ -57,11 +57,12 @@ typedef struct {
   guint8 *rings[2];   /* each twice in a row */
   gsize arena_size;   /* of each; may be 0 */
   guint8 *arena_out;  /* this end's own, seen by the other */
-  guint8 *arena_in;   /* the other's, as a private copy where this process writes to it */
+  guint8 *arena_in;   /* the other's; pages become private copies when this process writes to
+                         them */
   guint generation;   /* of this process, by gmp_fork_get_generation() */
 
-  /* Under gmp_private_memory_lock(), both of arena_in: how many bytes from its begin may be written
-   * to, and (nullable) the blocks that are still looked at here. */
+  /* Under gmp_private_memory_lock(), both of arena_in: the writable bytes from its start, and
+   * (nullable) the blocks that are still in use here. */
   gsize n_writable;
   struct _GmpMappedValue *leases[GMP_MEMORY_BLOCKS];
 } GmpMemory;

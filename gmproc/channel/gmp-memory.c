@@ -39,7 +39,7 @@ fail (GError    **error,
   return FALSE;
 }
 
-/* What is possible of @arena_size where files may not be as large; 0 where there is no room for an
+/* The part of @arena_size that the limit on file size allows; 0 if there is no room for an
  * arena. */
 gsize
 gmp_memory_limit_arena (gsize arena_size)
@@ -73,7 +73,7 @@ gmp_memory_new_fd (gsize    arena_size,
   return -1;
 }
 
-/* Whether @fd is such memory: the other end is not to be trusted with that. */
+/* TRUE if @fd is such memory: the other end is not trusted. */
 static gboolean
 check_fd (int      fd,
           gsize   *arena_size,
@@ -94,7 +94,7 @@ check_fd (int      fd,
   return TRUE;
 }
 
-/* Room for @size bytes in the address space, with nothing there. */
+/* Reserves @size bytes of address space without memory. */
 static guint8 *
 reserve (gsize    size,
          GError **error)
@@ -135,10 +135,10 @@ map_ring (GmpMemory *self,
          map_at (self->rings[i] + size, size, READ_WRITE, MAP_SHARED, fd, offset, error);
 }
 
-/* Of what comes in nothing is writable until somebody wants to write to it: a private mapping that
- * is writable counts as this process's data, however little of it is used (RLIMIT_DATA, and where
- * the kernel does not overcommit). Behind it lies a page of zeros: a string that loses its end
- * while it is read, for the other side still can write to it, ends there. */
+/* The incoming arena is read-only until a binding asks to write: a writable private mapping counts
+ * as data of this process, however little of it is used (RLIMIT_DATA, and kernels that do not
+ * overcommit). A page of zeros follows it. If the other side overwrites the end of a string while
+ * it is read, the string ends there. */
 static gboolean
 map_arenas (GmpMemory *self,
             int        fd,
@@ -161,7 +161,7 @@ map_arenas (GmpMemory *self,
           fail (error, "map a channel's memory"));
 }
 
-/* @fd is not needed any more when this has returned. */
+/* @fd is no longer needed when this has returned. */
 GmpMemory *
 gmp_memory_map (int           fd,
                 GmpExitReport end,
@@ -221,8 +221,8 @@ gmp_memory_unref (GmpMemory *self)
   g_free (self);
 }
 
-/* Lets this process write to arena_in up to @end, a multiple of the page size. It fails where that
- * is more than the process may have. */
+/* Makes arena_in writable up to @end, a multiple of the page size. It fails at the process's limit
+ * on data. */
 gboolean
 gmp_memory_make_writable (GmpMemory *self,
                           gsize      end)
@@ -235,8 +235,8 @@ gmp_memory_make_writable (GmpMemory *self,
   return TRUE;
 }
 
-/* Nothing behind @end is written to any more. Only a limit on data makes this worth its time, 10 us
- * and more for both ways: without one, what was writable stays so for the next values. */
+/* Makes arena_in read-only behind @end. This takes 10 us and more for both ways, so it is done only
+ * under a limit on data. Without one, the pages stay writable for the next values. */
 void
 gmp_memory_end_writable (GmpMemory *self,
                          gsize      end)

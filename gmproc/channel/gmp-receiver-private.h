@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* One end's way in. Nothing that comes is believed. */
+/* The receiving half of one end. Nothing that it receives is trusted. */
 typedef struct _GmpReceiver GmpReceiver;
 
 GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,

@@ -13,16 +13,16 @@
 
 #include <sys/eventfd.h>
 
-/* A value that is coming. Its size is only what was announced, so there is never more memory for it
- * than twice of what has come. */
+/* A value that is arriving. Its size is only announced, so the memory for it is at most twice the
+ * bytes that have arrived. */
 typedef struct {
-  guint64 size;    /* in bytes, when all has come; 0: none is coming */
+  guint64 size;    /* the final size in bytes; 0: no value is arriving */
   gsize n_here;
   gsize n_room;
   guint8 *bytes;
 } Pieces;
 
-/* The room that pieces begin with. */
+/* The initial buffer for pieces. */
 #define PIECES_ROOM ((gsize) 64 * 1024)
 
 struct _GmpReceiver
@@ -30,10 +30,10 @@ struct _GmpReceiver
   GmpMemory *memory;
   GmpRing ring;
   int bell;            /* the writer's */
-  char *type;          /* of the last value that came; the next one most often has the same */
+  char *type;          /* of the last value; the next one usually has the same */
   gsize type_size;
-  guint64 limit;       /* how many bytes a value may have; 0: no limit */
-  guint8 tag;          /* of the payload that came last, or is coming */
+  guint64 limit;       /* the largest size of a value in bytes; 0: no limit */
+  guint8 tag;          /* of the last or arriving payload */
   Pieces pieces;
 };
 
@@ -61,14 +61,14 @@ gmp_receiver_free (GmpReceiver *self)
   g_free (self);
 }
 
-/* What is said of nonsense. */
+/* The error for invalid data. */
 GError *
 gmp_receiver_error (const char *what)
 {
   return g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s", what);
 }
 
-/* Remembers the type of what comes. */
+/* Remembers the type of the arriving value. */
 static gboolean
 take_type (GmpReceiver *self,
            const guint8     *type,
@@ -126,7 +126,7 @@ begin_pieces (GmpReceiver *self,
   return TRUE;
 }
 
-/* Room for @size bytes more of what comes. */
+/* Makes room for @size more bytes of the arriving value. */
 static gboolean
 grow_pieces (Pieces *self,
              gsize   size,
@@ -151,7 +151,7 @@ grow_pieces (Pieces *self,
   return TRUE;
 }
 
-/* The value, when its last piece has come. */
+/* The value, when its last piece has arrived. */
 static GVariant *
 take_piece (GmpReceiver *self,
             const guint8     *body,
@@ -177,7 +177,7 @@ take_piece (GmpReceiver *self,
   return gmp_value_from_bytes (self->type, bytes, NULL, error);
 }
 
-/* One record. Whether a payload is complete with it. */
+/* Handles one record. Returns TRUE if it completes a payload. */
 static gboolean
 take_record (GmpReceiver *self,
              const GmpRecord     *record,
@@ -229,7 +229,7 @@ take_record (GmpReceiver *self,
 }
 
 /* Takes records until a payload is complete, of at most @limit bytes where that is not 0.
- * GMP_CHANNEL_CLOSED is nonsense that came, told by @error. */
+ * Returns GMP_CHANNEL_CLOSED with @error for invalid data. */
 GmpChannelStatus
 gmp_receiver_take (GmpReceiver *self,
                    guint64      limit,
@@ -247,7 +247,7 @@ gmp_receiver_take (GmpReceiver *self,
       gboolean is_complete = FALSE;
       GmpRecord record;
 
-      /* Copied, for it could change between being checked and being used. */
+      /* Copied, because it could change between check and use. */
       memcpy (&record, place, sizeof record);
       if (gmp_record_size (record.type_size, record.size) != size)
         local = gmp_receiver_error ("a record that does not end where its bytes do");
@@ -272,7 +272,7 @@ gmp_receiver_take (GmpReceiver *self,
   return GMP_CHANNEL_CLOSED;
 }
 
-/* Has the writer ring for what comes; %TRUE where something has already. */
+/* Makes the writer ring for the next record; %TRUE if one is there already. */
 gboolean
 gmp_receiver_sleep (GmpReceiver *self)
 {

@@ -27,14 +27,14 @@ enum {
   GMP_RECORD_PIECE     /* the body is some of them; no type */
 };
 
-/* A value up to this size is copied into the ring and out of it again; a bigger one takes a block,
- * where that is to be had, and comes in pieces of this size where not. */
+/* A value up to this size is copied into the ring and out of it. A larger one takes a block if
+ * there is one, and otherwise arrives in pieces of this size. */
 #define GMP_RECORD_VALUE_MAX ((gsize) 16 * 1024)
 
 #define GMP_RECORD_ALIGN ((guint64) 8)
 
-/* In 64 bits on every machine, for the sizes in a record are whatever its writer says: none of them
- * may wrap. */
+/* In 64 bits on every machine: the sizes in a record are not trusted, and their sum must not
+ * wrap. */
 static inline guint64
 gmp_record_fill_up (guint64 size)
 {

@@ -12,37 +12,37 @@
 
 G_BEGIN_DECLS
 
-/* Enough for the processors that there are, so that nothing that one side writes shares a line with
- * what the other writes. */
+/* Large enough for existing processors, so that fields that one side writes share no line with
+ * fields that the other writes. */
 #define GMP_CACHE_LINE 64
 
-/* Records begin at multiples of this many bytes: each on a line of its own, which is all that a
- * small one moves between two processors. */
+/* Records begin at multiples of this size: each on its own line, which is all that a small record
+ * moves between two processors. */
 #define GMP_RING_ALIGN ((gsize) GMP_CACHE_LINE)
 
 /* In the ring, a record is this and its bytes. 0 stands where the next record will: nothing there
  * yet. */
 typedef _Atomic guint64 GmpRingSize;
 
-/* What both sides see besides the records. Positions are counted in bytes since the beginning and
- * do not wrap: 2^64 bytes are more than anybody can send. */
+/* The shared fields besides the records. Positions are counted in bytes since the beginning and do
+ * not wrap: 2^64 bytes can never be sent. */
 typedef struct {
   alignas (GMP_CACHE_LINE) _Atomic guint64 tail; /* the reader's: begin of the next record */
   alignas (GMP_CACHE_LINE) _Atomic guint32 reader_sleeps; /* cleared by either */
   alignas (GMP_CACHE_LINE) _Atomic guint32 writer_sleeps; /* likewise */
 } GmpRingControl;
 
-/* One side of it. What counts is in here, where the other side cannot write. */
+/* One side of it. The state that this side relies on is here, where the other side cannot write. */
 typedef struct {
   GmpRingControl *control;
   guint8 *body;     /* @size bytes, mapped twice in a row so that no record wraps */
   gsize size;       /* a power of two */
   guint64 own;      /* the position of the next record */
-  guint64 seen;     /* the writer's: the tail as last looked at */
-  gboolean is_broken; /* the other side has written nonsense */
+  guint64 seen;     /* the writer's: the tail as last read */
+  gboolean is_broken; /* the other side has written invalid data */
 } GmpRing;
 
-/* How many bytes of the ring a record of @size bytes takes. */
+/* The bytes of the ring that a record of @size bytes takes. */
 static inline gsize
 gmp_ring_extent (gsize size)
 {

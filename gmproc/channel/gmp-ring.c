@@ -6,31 +6,33 @@
 
 #include "channel/gmp-ring-private.h"
 
-/* There is no head in the header: the size of a record, which stands before it, is stored last and
- * tells that it is there. So what the reader waits for is what it wants to read, and a small
- * message takes one cache line from one processor to the other, not two after one another. Before a
- * record is told of, a 0 is put where the next one will begin, or old bytes there would look like
- * one.
+/* There is no head in the header: the size of a record, which precedes it, is stored last and
+ * announces it. The reader therefore waits for the line that it wants to read, and a small message
+ * moves one cache line from one processor to the other, not two in sequence. Before a record is
+ * announced, a 0 is stored where the next one will begin; otherwise old bytes there would look like
+ * a record.
  *
- * Which orderings there are, and why.
+ * The memory orderings and their reasons:
  *
  * Data. The writer fills a record, puts the 0 behind it, and then stores its size; the reader loads
- * the size and then looks at the rest: release and acquire, or it could see the new size and the
- * old bytes. The way back is the same: the reader is done with a record before it stores tail, and
- * the writer overwrites it only after it has loaded that tail.
+ * the size and then reads the rest. This needs release and acquire; otherwise the reader could see
+ * the new size and the old bytes. The same holds in the other direction: the reader has finished
+ * with a record before it stores tail, and the writer overwrites the record only after it has
+ * loaded that tail.
  *
- * Sleep. Who is about to sleep stores its flag, then looks once more; who sends or reads stores its
- * size or tail, then looks at the flag. Each stores one place and loads the other, and at least one
- * must see the other's store, or one sleeps on a message and nobody rings. Release and acquire do
- * not forbid that both loads come before both stores. So these four are sequentially consistent: in
- * their one order one of the two stores is first, and the other side's load comes after it. The
- * price is an exchange in place of a store.
+ * Sleep. A side that is about to sleep stores its flag, then checks for messages once more. A side
+ * that sends or reads stores its size or tail, then checks the flag. Each stores one place and
+ * loads the other, and at least one must see the other's store; otherwise one would sleep on a
+ * message without a ring. Release and acquire do not forbid that both loads come before both
+ * stores. These four are therefore sequentially consistent: in their single order one of the two
+ * stores is first, and the other side's load comes after it. The price is an exchange instead of a
+ * store.
  *
- * Flags are cleared by whoever comes first. An exchange tells which of two clearers rings; nothing
- * else depends on them.
+ * Either side may clear a flag. An exchange decides which of two clearers rings; nothing else
+ * depends on the flags.
  *
- * What the other side stores is compared with what it may be before it is used: it is in memory
- * that the other side can write to at any time, so it is loaded once, and used from here. */
+ * Values that the other side stores are checked before use. They are in memory that the other side
+ * can write to at any time, so they are loaded once, and the copy is used. */
 
 void
 gmp_ring_init (GmpRing        *self,
@@ -57,7 +59,8 @@ size_at (GmpRing *self,
   return (GmpRingSize *) (gpointer) at (self, position);
 }
 
-/* Takes over a tail that the reader has stored: between the last one and this side's position. */
+/* Accepts a tail that the reader has stored, if it lies between the last one and this side's
+ * position. */
 static gboolean
 see_tail (GmpRing *self,
           guint64  tail)
@@ -69,7 +72,7 @@ see_tail (GmpRing *self,
   return !self->is_broken;
 }
 
-/* For so many bytes, and the 0 behind them. */
+/* For this number of bytes, and the 0 behind them. */
 static gboolean
 has_room (GmpRing *self,
           gsize    extent)
@@ -77,8 +80,8 @@ has_room (GmpRing *self,
   return self->size - (self->own - self->seen) >= extent + GMP_RING_ALIGN;
 }
 
-/* Room for a record of @size bytes, to be filled and then committed; %NULL where there is none now.
- * What was reserved and not committed is as if it had never been. */
+/* Room for a record of @size bytes, to be filled and then committed; %NULL if there is none now. A
+ * reservation without a commit has no effect. */
 guint8 *
 gmp_ring_reserve (GmpRing *self,
                   gsize    size)
@@ -94,7 +97,7 @@ gmp_ring_reserve (GmpRing *self,
   return at (self, self->own) + sizeof (GmpRingSize);
 }
 
-/* Returns whether the reader sleeps and has to be rung for. */
+/* Returns TRUE if the reader sleeps and has to be rung. */
 gboolean
 gmp_ring_commit (GmpRing *self,
                  gsize    size)
@@ -108,7 +111,7 @@ gmp_ring_commit (GmpRing *self,
          atomic_exchange_explicit (&self->control->reader_sleeps, 0, memory_order_relaxed) != 0;
 }
 
-/* After gmp_ring_reserve() found no room: has the reader ring when there is more. %TRUE where there
+/* After gmp_ring_reserve() found no room: makes the reader ring when there is more. %TRUE if there
  * is room after all. */
 gboolean
 gmp_ring_wait_for_room (GmpRing *self,
@@ -126,8 +129,8 @@ is_possible (GmpRing *self,
   return size <= self->size - GMP_RING_ALIGN - sizeof (GmpRingSize);
 }
 
-/* The next record and its size; %NULL where there is none now. Its bytes are still the other side's
- * to change: copy what is to be relied on. */
+/* The next record and its size; %NULL if there is none now. The other side can still change its
+ * bytes: copy them before relying on them. */
 const guint8 *
 gmp_ring_peek (GmpRing *self,
                gsize   *size)
@@ -141,8 +144,8 @@ gmp_ring_peek (GmpRing *self,
   return at (self, self->own) + sizeof (GmpRingSize);
 }
 
-/* Done with the record of @size bytes. Returns whether the writer waits for room and has to be rung
- * for. */
+/* Finishes the record of @size bytes. Returns TRUE if the writer waits for room and has to be
+ * rung. */
 gboolean
 gmp_ring_release (GmpRing *self,
                   gsize    size)
@@ -155,7 +158,8 @@ gmp_ring_release (GmpRing *self,
          atomic_exchange_explicit (&self->control->writer_sleeps, 0, memory_order_relaxed) != 0;
 }
 
-/* The reader is about to sleep. %TRUE where it should not, for there is something after all. */
+/* To be called before the reader sleeps. %TRUE if it must not, because there is a record after
+ * all. */
 gboolean
 gmp_ring_sleep (GmpRing *self)
 {

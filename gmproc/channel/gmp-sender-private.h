@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* One end's way out. What finds no room is kept, and goes later, in order. */
+/* The sending half of one end. Payloads without room are kept and sent later, in order. */
 typedef struct _GmpSender GmpSender;
 
 GmpSender *gmp_sender_new           (GmpMemory  *memory,

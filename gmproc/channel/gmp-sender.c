@@ -64,7 +64,7 @@ gmp_sender_free (GmpSender *self)
   g_free (self);
 }
 
-/* Begins a record; returns the place of its body, or %NULL where there is no room. */
+/* Begins a record; returns the place of its body, or %NULL if there is no room. */
 static guint8 *
 begin_record (GmpSender *self,
               guint8            kind,
@@ -132,7 +132,7 @@ send_block (GmpSender *self,
   return TRUE;
 }
 
-/* Sends what there is room for. %TRUE when all has gone. */
+/* Sends as much as there is room for. %TRUE when everything has been sent. */
 static gboolean
 send_pieces (GmpSender *self,
              GVariant         *value)
@@ -192,7 +192,7 @@ try_send (GmpSender *self,
          send_pieces (self, payload);
 }
 
-/* Sends @payload (nullable, not floating), which can be sent, or keeps it. */
+/* Sends the valid @payload (nullable, not floating), or keeps it. */
 void
 gmp_sender_send (GmpSender *self,
                  guint8     tag,
@@ -206,18 +206,18 @@ gmp_sender_send (GmpSender *self,
   unsent = g_new (Unsent, 1);
   *unsent = (Unsent) { tag, payload != NULL ? g_variant_ref (payload) : NULL };
   g_queue_push_tail (&self->unsent, unsent);
-  /* A value may begin to go in pieces. */
+  /* A value may begin to be sent in pieces. */
   gmp_sender_send_unsent (self);
 }
 
-/* Whether the reader slept at the last gmp_sender_send(), and was rung for. */
+/* TRUE if the reader slept at the last gmp_sender_send() and was rung. */
 gboolean
 gmp_sender_has_woken (GmpSender *self)
 {
   return self->has_woken;
 }
 
-/* Sends what is kept, as far as there is room. Returns whether all has gone. */
+/* Sends kept payloads as far as there is room. Returns TRUE if everything has been sent. */
 gboolean
 gmp_sender_send_unsent (GmpSender *self)
 {
@@ -245,24 +245,24 @@ gmp_sender_drop_unsent (GmpSender *self)
   g_clear_pointer (&self->pieces, g_bytes_unref);
 }
 
-/* Has the reader ring when there is room for the next record; %TRUE where there is already. */
+/* Makes the reader ring when there is room for the next record; %TRUE if there is room already. */
 gboolean
 gmp_sender_wait_for_room (GmpSender *self)
 {
-  /* The biggest record, so that there is room for whatever comes next. */
+  /* The largest record, so that there is room for any next one. */
   gsize size = gmp_record_size (GMP_VALUE_TYPE_MAX, GMP_RECORD_VALUE_MAX);
 
   return gmp_ring_wait_for_room (&self->ring, size) || self->ring.is_broken;
 }
 
-/* Whether the reader has stored a position that cannot be. */
+/* TRUE if the reader has stored an impossible position. */
 gboolean
 gmp_sender_is_broken (GmpSender *self)
 {
   return self->ring.is_broken;
 }
 
-/* Gives memory back that is not needed now. */
+/* Returns memory that is not needed now. */
 void
 gmp_sender_trim (GmpSender *self)
 {

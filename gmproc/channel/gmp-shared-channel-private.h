@@ -14,12 +14,12 @@ G_BEGIN_DECLS
 #define GMP_TYPE_SHARED_CHANNEL (gmp_shared_channel_get_type ())
 G_DECLARE_FINAL_TYPE (GmpSharedChannel, gmp_shared_channel, GMP, SHARED_CHANNEL, GmpChannel)
 
-/* What each end is given. */
+/* The descriptors of one end. */
 enum {
   GMP_SHARED_MEMFD,   /* the same for both */
-  GMP_SHARED_BELL_IN,  /* an epoll, which hears the other end's eventfd */
-  GMP_SHARED_BELL_OUT, /* an eventfd, which only this end holds */
-  GMP_SHARED_LIFELINE, /* one of two sockets; it hangs up when the other end's process is gone */
+  GMP_SHARED_BELL_IN,  /* an epoll that watches the other end's eventfd */
+  GMP_SHARED_BELL_OUT, /* an eventfd that only this end holds */
+  GMP_SHARED_LIFELINE, /* one of two sockets; it hangs up when the other end's process has ended */
   GMP_SHARED_N_FDS
 };
 

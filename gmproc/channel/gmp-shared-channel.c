@@ -28,10 +28,10 @@ struct _GmpSharedChannel
   GmpReceiver *receiver;
   int fds[GMP_SHARED_N_FDS];
   GmpDoorbell *doorbell; /* (nullable) */
-  gboolean is_lost;      /* the other process is gone; set by the doorbell */
+  gboolean is_lost;      /* the other process has ended; set by the doorbell */
   gboolean is_closing;   /* by this end, once nothing is unsent */
   GError *closing;       /* (nullable): its reason */
-  GError *reason;        /* (nullable): why nothing more comes */
+  GError *reason;        /* (nullable): why no more messages arrive */
 };
 
 G_DEFINE_FINAL_TYPE (GmpSharedChannel, gmp_shared_channel, GMP_TYPE_CHANNEL)
@@ -50,13 +50,13 @@ store_closing (GmpSharedChannel *self,
       g_strlcpy (closing->domain, g_quark_to_string (reason->domain), sizeof closing->domain);
       g_strlcpy (closing->text, reason->message, sizeof closing->text);
     }
-  /* Release: whoever sees that reads the rest. */
+  /* Release: the reader of this flag also sees the rest. */
   atomic_store_explicit (&closing->is_closed, 1, memory_order_release);
-  /* Once, so without a look at whether the other end sleeps: it may have written nonsense there. */
+  /* Rings once, without checking the flag of the other end, which may contain invalid data. */
   eventfd_write (self->fds[GMP_SHARED_BELL_OUT], 1);
 }
 
-/* What is kept, and then the end. */
+/* Sends kept payloads, and then the end. */
 static void
 send_unsent (GmpSharedChannel *self)
 {
@@ -74,7 +74,7 @@ gmp_shared_channel_send (GmpChannel *channel,
 {
   GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
 
-  /* A channel that has ended is not an error here: receive() tells, with the reason. */
+  /* A channel that has ended is not an error here: receive() reports it with the reason. */
   if (self->reason != NULL || self->closing != NULL)
     return TRUE;
   if (payload != NULL &&
@@ -103,7 +103,7 @@ gmp_shared_channel_close (GmpChannel   *channel,
 
   if (self->closing != NULL)
     return;
-  /* What the other end reports where no reason is given. */
+  /* The error that the other end reports if there is no reason. */
   self->closing = reason != NULL ? g_error_copy (reason)
                                  : g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
                                                 "The other end has closed the channel");
@@ -111,19 +111,20 @@ gmp_shared_channel_close (GmpChannel   *channel,
   send_unsent (self);
 }
 
-/* The other end has sent what it may not send: takes @error over. */
+/* The other end has violated the protocol. Takes ownership of @error. */
 static void
 fail (GmpSharedChannel *self,
       GError           *error)
 {
   gmp_sender_drop_unsent (self->sender);
   gmp_shared_channel_close (GMP_CHANNEL (self), error);
-  /* Whatever it has made of the memory: it sees this, and waits for no answer any more. */
+  /* Reaches the other end whatever it has written to the memory, so it stops waiting for an
+   * answer. */
   shutdown (self->fds[GMP_SHARED_LIFELINE], SHUT_RDWR);
   self->reason = error;
 }
 
-/* The reason that the other end gave: copied out, and made what it should be. */
+/* The other end's reason: copied and sanitized. */
 static GError *
 read_closing (GmpSharedChannel *self)
 {
@@ -146,7 +147,7 @@ is_closed_by_other (GmpSharedChannel *self)
                                memory_order_seq_cst) != 0;
 }
 
-/* Whether there is nothing more to come, and then why. */
+/* TRUE if no more messages arrive; sets the reason. */
 static gboolean
 take_end (GmpSharedChannel *self,
           gboolean          has_ended)
@@ -157,7 +158,7 @@ take_end (GmpSharedChannel *self,
     self->reason = read_closing (self);
   else if (has_ended)
     self->reason = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                "The process at the other end of the channel is gone");
+                                "The process at the other end of the channel has ended");
   return self->reason != NULL;
 }
 
@@ -171,7 +172,7 @@ gmp_shared_channel_receive (GmpChannel *channel,
   send_unsent (self);
   if (self->reason == NULL)
     {
-      /* Looked at first: what was sent before the end is received before it. */
+      /* Checked first, so that messages sent before the end are received before it. */
       gboolean has_ended = is_closed_by_other (self) || self->is_lost;
       GError *local = NULL;
       GmpChannelStatus status = gmp_receiver_take (self->receiver, channel->value_limit,
@@ -180,7 +181,7 @@ gmp_shared_channel_receive (GmpChannel *channel,
       if (status == GMP_CHANNEL_PAYLOAD &&
           (channel->is_pipelined || !gmp_sender_has_unsent (self->sender)))
         return status;
-      /* Or what is kept for a client that reads nothing would become more without end. */
+      /* Otherwise the kept payloads for a client that never reads would grow without limit. */
       if (status == GMP_CHANNEL_PAYLOAD)
         {
           g_clear_pointer (payload, g_variant_unref);
@@ -294,16 +295,16 @@ gmp_shared_channel_init (GmpSharedChannel *self)
     self->fds[i] = -1;
 }
 
-/* Leaves alone what errno says of a descriptor that is none. */
+/* Keeps errno if a descriptor is invalid. */
 static int
 duplicate (int fd)
 {
   return fd != -1 ? fcntl (fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
-/* An eventfd for the end that rings, and for the other an epoll that hears it. A flag of a file
- * counts for all who hold it, so who holds the eventfd could fill it and have the next one who
- * rings wait for ever; through an epoll it can neither be written to nor changed. */
+/* Creates an eventfd for the end that rings, and an epoll that watches it for the other. The flags
+ * of an open file apply to all its holders, so a holder of the eventfd could fill it and block the
+ * next ring forever. Through an epoll it can neither be written nor changed. */
 static gboolean
 make_bell (int *out,
            int *in)
@@ -347,8 +348,8 @@ make_fds (gsize     arena_size,
   return TRUE;
 }
 
-/* What the two ends are made of; the caller's to pass on and to close. The arguments are those of
- * gmp_memory_new_fd(). */
+/* Creates the descriptors of both ends; the caller passes them on and closes them. The arguments
+ * are those of gmp_memory_new_fd(). */
 gboolean
 gmp_shared_channel_new_fds (gsize     arena_size,
                             guint     n_workers,
@@ -370,7 +371,7 @@ gmp_shared_channel_new_fds (gsize     arena_size,
   return FALSE;
 }
 
-/* Takes @fds over. */
+/* Takes ownership of @fds. */
 GmpChannel *
 gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
                         GmpExitReport side,
@@ -380,7 +381,7 @@ gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
 
   memcpy (self->fds, fds, sizeof self->fds);
   self->memory = gmp_memory_map (self->fds[GMP_SHARED_MEMFD], side, error);
-  /* Mapped, so that a server with many clients need not keep it open. */
+  /* Closed once it is mapped, so that a server with many clients needs fewer descriptors. */
   close (self->fds[GMP_SHARED_MEMFD]);
   self->fds[GMP_SHARED_MEMFD] = -1;
   if (self->memory == NULL)

@@ -10,16 +10,16 @@
 
 G_BEGIN_DECLS
 
-/* Sleeping and being woken costs some 10 us; a message that comes sooner is better looked for. How
- * soon they come is learned from those that came. */
+/* Sleeping and waking costs about 10 us; polling is better for a message that arrives sooner. The
+ * expected delay is learned from previous messages. */
 typedef struct {
-  gboolean is_crowded; /* more workers than processors: looking on would keep others from running */
-  guint limit;         /* how many turns are worth it now */
+  gboolean is_crowded; /* more workers than processors: polling would keep others from running */
+  guint limit;         /* the number of turns that pay now */
   guint turns;         /* in this wait */
-  guint pauses;        /* looks before others are let run */
+  guint pauses;        /* polls before a yield */
   gboolean others_ran; /* in the last turn */
-  guint doubt;         /* how many short sleeps have to be seen after looking in vain */
-  guint n_short;       /* how many of these are still to come */
+  guint doubt;         /* the short sleeps needed before polling again after it failed */
+  guint n_short;       /* the remaining ones of these */
 } GmpSpin;
 
 void     gmp_spin_init  (GmpSpin *self,

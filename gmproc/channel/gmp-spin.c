@@ -9,37 +9,37 @@
 #include <sched.h>
 #include <time.h>
 
-/* The most turns of a wait. A pause takes some 40 ns on today's processors, so this is 80 us: a
- * few times what a sleep costs, which is the least that a wait costs otherwise. */
+/* The most turns of a wait. A pause takes about 40 ns on current processors, so this is 80 us: a
+ * few times the cost of a sleep, which is the minimum of a wait without polling. */
 #define MAX_TURNS 2000
 
-/* So many first turns have no pause: most answers come within them, and a pause in which one comes
- * only delays it. */
+/* The number of first turns without a pause: most answers arrive within them, and a pause would
+ * only delay them. */
 #define QUICK_TURNS 8
 
-/* Now and then a turn lets others run, for the one who should answer may be among them: programs of
- * which nothing is known here may have the other processors. Where that costs 120 us a request
- * without it, it costs 7. And where the answer is there after others ran, each turn does so, until
- * nobody else is there to run. */
+/* From time to time a turn yields, because the process that should answer may be waiting for this
+ * processor: unknown programs may occupy the others. In that case a request takes 7 us instead of
+ * 120 us. If the answer has arrived after a yield, each turn yields until no other process wants to
+ * run. */
 #define PAUSES_A_YIELD 100
 
-/* How many nanoseconds tell a yield by which others ran from one that came back at once. */
+/* A yield that takes more nanoseconds than this has let others run. */
 #define OTHERS_RAN 1500
 
-/* Where workers share processors that is so all the time. The pauses make the difference between
- * 1.5 and 0.75 us a request with 4 clients on 2 processors: most answers come before the next
- * switch to another process, which costs more than a request. The wait takes nothing from anybody,
- * so there is nothing to learn. */
+/* Workers that share processors are always in that case. With 4 clients on 2 processors the pauses
+ * reduce a request from 1.5 to 0.75 us: most answers arrive before the next switch to another
+ * process, which costs more than a request. The wait takes no time from other processes, so there
+ * is nothing to learn. */
 #define PAUSES_A_YIELD_CROWDED 40
 #define MAX_TURNS_CROWDED (20 * PAUSES_A_YIELD_CROWDED)
 
-/* A message that comes this many microseconds after one went to sleep would have been found by
- * looking on: two wake-ups, which take up to 50 us each. */
+/* A message that arrives within this number of microseconds after falling asleep would have been
+ * found by polling: two wake-ups, which take up to 50 us each. */
 #define SOON 150
 
 #define MAX_DOUBT 1000
 
-/* @n_workers are those that run together, this one too; 0 where that is not known. */
+/* @n_workers is the number that run together, including this one; 0 if unknown. */
 void
 gmp_spin_init (GmpSpin *self,
                guint    n_workers)
@@ -60,8 +60,8 @@ relax (void)
 #endif
 }
 
-/* A wait begins. Who was woken for it may have been put on this very processor, as is usual for one
- * whose waker is expected to sleep. */
+/* A wait begins. The process that was woken for it may be on this processor, where the kernel
+ * usually puts a process whose waker is expected to sleep. */
 void
 gmp_spin_begin (GmpSpin *self,
                 gboolean has_woken)
@@ -105,7 +105,7 @@ gmp_spin_turn (GmpSpin *self)
   return TRUE;
 }
 
-/* A message has come: it was worth it, and four times as long still is. */
+/* A message has arrived: polling has paid, and up to four times as long still pays. */
 void
 gmp_spin_found (GmpSpin *self)
 {
@@ -119,10 +119,10 @@ gmp_spin_found (GmpSpin *self)
   self->turns = 0;
 }
 
-/* A sleep of @duration microseconds has ended. Where it came after looking in vain, that was
- * wasted, or worse: the one who should answer may have waited for this very processor. Where it
- * came at once and was short, looking would do; but each time that this proves wrong, it is
- * believed after twice as many such sleeps. */
+/* A sleep of @duration microseconds has ended. If polling before it failed, the polling was wasted,
+ * or worse: the process that should answer may have waited for this processor. If there was no
+ * polling and the sleep was short, polling would have worked; but each time that this proves wrong,
+ * twice as many short sleeps are needed before polling again. */
 void
 gmp_spin_slept (GmpSpin *self,
                 gint64   duration)

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
-/* @value is nullable. Only what is in variants does not show in its type; there it takes the bytes.
- * Most values that are looked at came from elsewhere or are about to be copied, and have them. */
+/* @value is nullable. The type does not show the contents of variants; for these it reads the
+ * bytes. Most checked values were received or are about to be copied, and have them. */
 gboolean
 gmp_value_check_sendable (GVariant *value,
                           GError  **error)
@@ -37,8 +37,8 @@ gmp_value_check_sendable (GVariant *value,
   return FALSE;
 }
 
-/* Whether a value of @size bytes may be sent, or was to be: then @code is GMP_ERROR_PROTOCOL. A
- * @limit of 0 is none. */
+/* TRUE if a value of @size bytes may be sent, or was allowed to be, in which case @code is
+ * GMP_ERROR_PROTOCOL. A @limit of 0 means no limit. */
 gboolean
 gmp_value_check_size (guint64  size,
                       guint64  limit,
@@ -53,7 +53,7 @@ gmp_value_check_size (guint64  size,
   return FALSE;
 }
 
-/* Whether a type that came from elsewhere is one that a value can have. */
+/* TRUE if a received type is one that a value can have. */
 gboolean
 gmp_value_check_type (const char *type,
                       GError    **error)
@@ -69,8 +69,8 @@ gmp_value_check_type (const char *type,
   return FALSE;
 }
 
-/* Bytes in the middle of a message lie anywhere. GLib 2.74 aligns those of a new variant, but not
- * a few of them, and then aborts the process when somebody looks at a child of that variant. */
+/* Bytes inside a message may be unaligned. GLib 2.74 aligns those of a new variant, but not if they
+ * are few, and then aborts when a child of that variant is read. */
 static GBytes *
 align (GBytes *bytes)
 {
@@ -80,7 +80,7 @@ align (GBytes *bytes)
   return GPOINTER_TO_SIZE (data) % 8 == 0 ? g_bytes_ref (bytes) : g_bytes_new (data, size);
 }
 
-/* Whether any bytes of the right size are a value of @type, so that no check has to read them. */
+/* TRUE if any bytes of the right size are a value of @type, so that no check has to read them. */
 gboolean
 gmp_value_is_numbers (const char *type)
 {
@@ -88,10 +88,10 @@ gmp_value_is_numbers (const char *type)
          type[2] == '\0';
 }
 
-/* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. Nobody else can
- * change the bytes, or not those that @look (nullable) was called with. They are checked once,
- * here, and GLib trusts them from then on: it takes quadratic time to read what it does not trust.
- */
+/* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. No other
+ * process can change the bytes, or at least not those that @look (nullable) was called with. They
+ * are checked once, here, and GLib trusts them from then on: it takes quadratic time to read what
+ * it does not trust. */
 GVariant *
 gmp_value_from_bytes (const char        *type,
                       GBytes            *bytes,

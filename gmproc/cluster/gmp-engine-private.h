@@ -1,4 +1,4 @@
-/* gmp-engine-private.h: what starts agents on other machines
+/* gmp-engine-private.h: the commands that start agents on other machines
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

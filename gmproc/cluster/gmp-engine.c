@@ -1,4 +1,4 @@
-/* gmp-engine.c: what starts agents on other machines
+/* gmp-engine.c: the commands that start agents on other machines
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-fork-server-private.h: a process that forks workers of its own kind
+/* gmp-fork-server-private.h: a process that forks workers of its kind
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-limits.c: what a worker's process may use
+/* gmp-limits.c: resource limits of a worker's process
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

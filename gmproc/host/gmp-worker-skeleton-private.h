@@ -1,4 +1,4 @@
-/* gmp-worker-skeleton-private.h: hears the application while user code runs
+/* gmp-worker-skeleton-private.h: receives the application's calls while user code runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-worker-skeleton.c: hears the application while user code runs
+/* gmp-worker-skeleton.c: receives the application's calls while user code runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -22,9 +22,11 @@
 #include <unistd.h>
 
 /* The main thread belongs to user code, which may block for any time. The control thread reads the
- * application's calls and never runs user code. Each thread writes its own replies and signals. * A
- * run goes from handle_run() in that thread, over the queue, to gmp_worker_skeleton_take_job() in
- * the main thread, and ends with gmp_worker_skeleton_finish_job(). */
+ * application's calls and never runs user code. Each thread writes its own replies and signals.
+ *
+ * A run goes from handle_run() in the control thread, over the queue, to
+ * gmp_worker_skeleton_take_job() in the main thread, and ends with
+ * gmp_worker_skeleton_finish_job(). */
 struct _GmpWorkerSkeleton
 {
   GThread *thread;
@@ -32,7 +34,7 @@ struct _GmpWorkerSkeleton
   gboolean is_open;  /* of the control thread: the application is connected */
   GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has disconnected */
   int fd;
-  ino_t socket; /* the stream over @fd */
+  ino_t socket; /* the inode of @fd */
   pid_t pid;    /* the worker */
 
   GmpMessageStream *stream;

@@ -1,4 +1,4 @@
-/* gmp-launcher.c: where workers run
+/* gmp-launcher.c: starts processes, here or elsewhere
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-line-reader.c: what a worker prints, line by line
+/* gmp-line-reader.c: reads a worker's output line by line
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

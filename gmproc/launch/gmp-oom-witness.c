@@ -1,4 +1,4 @@
-/* gmp-oom-witness.c: whether the kernel kills processes for lack of memory
+/* gmp-oom-witness.c: detects kills by the kernel for lack of memory
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-process-cache-private.h: starts processes, ahead where that helps
+/* gmp-process-cache-private.h: starts processes, ahead of time where that helps
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

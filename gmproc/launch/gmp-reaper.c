@@ -1,4 +1,4 @@
-/* gmp-reaper.c: sees children end, at once and with what they have used
+/* gmp-reaper.c: notices the end of children, with the resources that they used
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-room-private.h: whether there are descriptors for another worker
+/* gmp-room-private.h: checks for descriptors and processes for another worker
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

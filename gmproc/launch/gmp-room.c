@@ -1,4 +1,4 @@
-/* gmp-room.c: whether there are descriptors and processes for another worker
+/* gmp-room.c: checks for descriptors and processes for another worker
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

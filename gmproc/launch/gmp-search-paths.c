@@ -1,4 +1,4 @@
-/* gmp-search-paths.c: where a worker in another folder finds what the application finds
+/* gmp-search-paths.c: search paths for a worker in another folder
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-remote-env-private.h: what an environment is made of
+/* gmp-remote-env-private.h: the parts of an environment
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

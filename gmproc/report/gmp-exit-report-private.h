@@ -1,4 +1,4 @@
-/* gmp-exit-report-private.h: what is known of a worker's end, and what is said of it
+/* gmp-exit-report-private.h: the facts about a worker's end, and their text
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

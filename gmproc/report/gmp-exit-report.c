@@ -1,4 +1,4 @@
-/* gmp-exit-report.c: what is said of a worker's end
+/* gmp-exit-report.c: the text about a worker's end
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

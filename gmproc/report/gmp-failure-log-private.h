@@ -1,4 +1,4 @@
-/* gmp-failure-log-private.h: what is logged of deaths while a run goes on
+/* gmp-failure-log-private.h: logs the deaths of workers during a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

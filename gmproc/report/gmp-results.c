@@ -1,4 +1,4 @@
-/* gmp-results.c: what became of each worker of a run
+/* gmp-results.c: the result or error of each worker of a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-dispatcher-core-private.h: what the two sources of GmpDispatcher share
+/* gmp-dispatcher-core-private.h: declarations that the sources of GmpDispatcher share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

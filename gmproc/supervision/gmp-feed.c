@@ -1,4 +1,4 @@
-/* gmp-feed.c: a run that gets its work while it goes on
+/* gmp-feed.c: a run that receives its work while it runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

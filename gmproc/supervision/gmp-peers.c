@@ -1,4 +1,4 @@
-/* gmp-peers.c: what a worker is told of its peers when its run begins
+/* gmp-peers.c: what a worker learns about its peers when it starts
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-restarts.c: whether a worker that has ended is begun again
+/* gmp-restarts.c: decides which workers are restarted
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

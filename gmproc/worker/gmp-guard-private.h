@@ -10,13 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* A call of a user method can return in two ways without an answer. * In a worker, the method may
- * have forked, and the child returns: it exits here, because worker and channels belong to its
- * parent. * GJS refuses all calls from C while it collects garbage, possibly in steps over many
- * calls: it logs that, and returns 0 or NULL, which looks like an answer. GJS methods therefore
- * report that they were entered. If none did, the collection is finished and the call is made
- * again. A method may call others in the same way; the count at its end shows whether it was
- * entered itself. */
+/* A call of a user method can return in two ways without an answer.
+ *
+ * In a worker, the method may have forked, and the child returns: it exits here, because worker and
+ * channels belong to its parent.
+ *
+ * GJS refuses all calls from C while it collects garbage, possibly in steps over many calls: it
+ * logs that, and returns 0 or NULL, which looks like an answer. GJS methods therefore report that
+ * they were entered. If none did, the collection is finished and the call is made again. A method
+ * may call others in the same way; the count at its end shows whether it was entered itself. */
 #define GMP_GUARD(result, method, ...)                                    \
   do                                                                      \
     {                                                                     \

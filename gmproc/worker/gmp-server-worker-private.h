@@ -1,4 +1,4 @@
-/* gmp-server-worker-private.h: what a server's life cycle asks of it
+/* gmp-server-worker-private.h: the interface between a server and its life cycle
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-worker-binding.h: what a language asks about the worker that this process is
+/* gmp-worker-binding.h: information for bindings about the worker of this process
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-worker-private.h: what the host tells code that runs in its process
+/* gmp-worker-private.h: the interface between a worker and its host
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

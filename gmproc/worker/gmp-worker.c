@@ -1,4 +1,4 @@
-/* gmp-worker.c: what server and client workers have in common
+/* gmp-worker.c: the common base of server and client workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

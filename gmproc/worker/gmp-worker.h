@@ -1,4 +1,4 @@
-/* gmp-worker.h: what server and client workers have in common
+/* gmp-worker.h: the common base of server and client workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

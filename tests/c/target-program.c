@@ -1,4 +1,4 @@
-/* target-program.c: a program of its own, to be run as PIE, at a fixed address, and stripped
+/* target-program.c: a program to be run as PIE, at a fixed address, and stripped
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

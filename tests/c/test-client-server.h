@@ -1,4 +1,4 @@
-/* test-client-server.h: a server and a client that do as their parameters tell
+/* test-client-server.h: a server and a client whose parameters select what they do
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

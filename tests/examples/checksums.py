@@ -1,4 +1,4 @@
-# checksums.py: the example prints what the real sha256sum prints
+# checksums.py: the example prints the same as the real sha256sum
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# guide.py: the guide's two programs print what the guide says
+# guide.py: the guide's two programs print the guide's output
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

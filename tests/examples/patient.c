@@ -1,4 +1,4 @@
-/* patient.c: workers that work until somebody loses patience
+/* patient.c: workers that run until they are stopped
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

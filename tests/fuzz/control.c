@@ -1,4 +1,4 @@
-/* control.c: fuzz target: what a worker says over its control connection
+/* control.c: fuzz target: messages of a worker on its control connection
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

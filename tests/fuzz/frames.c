@@ -1,4 +1,4 @@
-/* frames.c: fuzz target: what one end of a shared channel writes into its ring
+/* frames.c: fuzz target: bytes that one end of a shared channel writes into its ring
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

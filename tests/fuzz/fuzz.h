@@ -1,4 +1,4 @@
-/* fuzz.h: what the fuzz targets have in common
+/* fuzz.h: common code of the fuzz targets
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

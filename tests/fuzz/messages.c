@@ -1,4 +1,4 @@
-/* messages.c: fuzz target: what one end of a channel of D-Bus messages says
+/* messages.c: fuzz target: messages of one end of a channel of D-Bus messages
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

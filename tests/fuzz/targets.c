@@ -1,4 +1,4 @@
-/* targets.c: fuzz target: what a worker is to run, as a string
+/* targets.c: fuzz target: the string that names a worker's code
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

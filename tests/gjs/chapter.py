@@ -1,4 +1,4 @@
-# chapter.py: the programs in JavaScript of all chapters run, and print what the chapters say
+# chapter.py: the programs in JavaScript of all chapters run, and print the output in the chapters
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

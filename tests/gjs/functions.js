@@ -1,4 +1,4 @@
-/* functions.js: what the tests run in workers
+/* functions.js: functions that the tests run in workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

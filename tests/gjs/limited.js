@@ -1,4 +1,4 @@
-/* limited.js: what workers of limits.js do
+/* limited.js: workers of limits.js
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* limits.js: what workers may use, restarts, and what is known of a failure
+/* limits.js: resource limits, restarts, and the facts about a failure
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

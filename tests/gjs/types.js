@@ -1,4 +1,4 @@
-/* types.js: the types for TypeScript say what there is in GJS, all of it and nothing else
+/* types.js: the types for TypeScript match the names of GJS exactly
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

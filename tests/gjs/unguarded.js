@@ -1,4 +1,4 @@
-/* unguarded.js: a program that forgot to ask whether it is the program
+/* unguarded.js: a program that forgot to check whether it is the program or a worker
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# values.py: workers in JavaScript return what their application's language has
+# values.py: workers in JavaScript return values of their application's language
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

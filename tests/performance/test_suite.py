@@ -1,4 +1,4 @@
-# test_suite.py: the driver's arithmetic, its tables and what it does about programs that fail
+# test_suite.py: the driver's arithmetic and tables, and its handling of programs that fail
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# missing.py: what is not installed is named in the words of the system's package manager
+# missing.py: missing programs are named as packages of the system's package manager
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# style.py: what a machine can see of how the code should read
+# style.py: the rules of code style that a program can check
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

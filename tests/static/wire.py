@@ -1,4 +1,4 @@
-# wire.py: the D-Bus interfaces are what they were
+# wire.py: the D-Bus interfaces have not changed
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

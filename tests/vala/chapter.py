@@ -1,4 +1,4 @@
-# chapter.py: the programs in Vala of all chapters compile, run, and print what the chapters say
+# chapter.py: the programs in Vala of all chapters compile, run, and print what is shown
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

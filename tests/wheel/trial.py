@@ -1,4 +1,4 @@
-# trial.py: what an installed wheel has to do
+# trial.py: the checks of an installed wheel
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* errors.js: what is thrown in JavaScript, as the errors that cross to other processes
+/* errors.js: errors that JavaScript throws, with their form for other processes
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* settle.js: waiting for a promise where the caller cannot
+/* settle.js: waits for a promise where the caller cannot
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* Gmp.js: what GJS adds to the namespace Gmp: plain names, plain values and promises
+/* Gmp.js: additions of GJS to the namespace Gmp: plain names, plain values and promises
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

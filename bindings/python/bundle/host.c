@@ -1,4 +1,4 @@
-/* host.c: the program of native workers in a wheel that has a GLib of its own
+/* host.c: the program of native workers in a wheel with its own GLib
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* load.c: loads what needs GLib, with the system's GLib or with the one beside it
+/* load.c: loads modules that need GLib, with the system's GLib or with the bundled one
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

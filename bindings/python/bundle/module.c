@@ -1,4 +1,4 @@
-/* module.c: the module _gmproc of a wheel that has a GLib of its own
+/* module.c: the module _gmproc of a wheel with its own GLib
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gvalues.c: what properties and signals have, as Python has it
+/* gvalues.c: the values of properties and signals as Python objects
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* host.c: what runs the process of a worker, by an object of host.py
+/* host.c: runs a worker's process with an object of host.py
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

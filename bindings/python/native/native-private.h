@@ -1,4 +1,4 @@
-/* native-private.h: what the sources of the extension module _gmproc share
+/* native-private.h: declarations that the sources of the extension module _gmproc share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* packed.c: arrays, plain values and what they are in, as bytes that need no pickle
+/* packed.c: arrays, plain values and their containers, as bytes without a pickle
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* signals.c: Python's signal handlers while C waits, and what they and callbacks raise
+/* signals.c: Python's signal handlers while C waits, and exceptions from them and from callbacks
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

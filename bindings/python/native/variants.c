@@ -1,4 +1,4 @@
-/* variants.c: the type Variant, for what only GLib has
+/* variants.c: the type Variant, for values that only GLib has
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* client-server-errors.c: how servers and clients fail, and what becomes of the others
+/* client-server-errors.c: failing servers and clients, and the effect on the others
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* defaults.c: what classes do that override nothing, properties, and targets that name nothing
+/* defaults.c: default methods, properties, and invalid targets
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* workers-output.c: what workers print, and log
+/* workers-output.c: output and log messages of workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* workers-signals.c: what workers tell while they run, and subclasses
+/* workers-signals.c: signals of running workers, and subclasses
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* workers-values.c: every kind of value goes to a worker and comes back as it was
+/* workers-values.c: every kind of value reaches a worker and returns unchanged
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

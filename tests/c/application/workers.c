@@ -1,4 +1,4 @@
-/* workers.c: which workers run, with which parameters, and what comes back
+/* workers.c: which workers run, with which parameters and results
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* places.c: what a worker inherits from the place that its application runs in, and leaves there
+/* places.c: the surroundings that a worker inherits, and what it leaves behind
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

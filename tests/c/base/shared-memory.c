@@ -1,4 +1,4 @@
-/* shared-memory.c: what a worker writes, the application sees
+/* shared-memory.c: memory that a worker writes and the application reads
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* channel-hostile.c: a peer that sends what the protocol does not allow fails alone
+/* channel-hostile.c: a peer that violates the protocol fails alone
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* forked-values.c: forks of a process that holds what came through shared memory
+/* forked-values.c: forks of a process that holds values from shared memory
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* shared-channel.c: a channel in shared memory: where values lie, and what comes of nonsense
+/* shared-channel.c: a channel in shared memory: places of values, and invalid data
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

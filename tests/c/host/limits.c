@@ -1,4 +1,4 @@
-/* limits.c: what a worker may use, and how long it may take
+/* limits.c: resource and time limits of workers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* memory-groups.c: what is told of workers that the kernel kills for lack of memory
+/* memory-groups.c: errors about workers that the kernel kills for lack of memory
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* orphans.c: what is left of workers that died, and of an application that did
+/* orphans.c: what workers that died leave behind, and what an application does
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

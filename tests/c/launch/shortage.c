@@ -1,4 +1,4 @@
-/* shortage.c: what is told when descriptors, address space or file size run out
+/* shortage.c: errors when descriptors, address space or file size run out
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

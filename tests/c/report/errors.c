@@ -1,4 +1,4 @@
-/* errors.c: how workers fail, and what the error says
+/* errors.c: failing workers and the text of their errors
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

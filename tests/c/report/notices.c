@@ -1,4 +1,4 @@
-/* notices.c: what is told of workers that die while others go on
+/* notices.c: log messages about workers that die during a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* results.c: what a run comes to, of what became of each worker
+/* results.c: results and errors of a run
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* restarts.c: servers and clients that are begun again, and what their peers see of it
+/* restarts.c: restarted servers and clients, and their peers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* deeds.c: what the workers of program.c do wrong
+/* deeds.c: the misbehaviour of the workers of program.c
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

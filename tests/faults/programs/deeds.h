@@ -1,4 +1,4 @@
-/* deeds.h: what the workers of program.c do wrong
+/* deeds.h: the misbehaviour of the workers of program.c
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* deeds.js: what the workers of program.js do wrong
+/* deeds.js: the misbehaviour of the workers of program.js
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* program.c: an application whose workers do wrong what its argument says; as program.py
+/* program.c: an application whose workers misbehave as its argument selects; as program.py
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

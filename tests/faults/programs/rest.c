@@ -1,4 +1,4 @@
-/* rest.c: rests of a long run, in which flat.py looks at what there is
+/* rest.c: pauses of a long run, in which flat.py measures it
  *
  * A library with introspection data, so that all languages rest in the same way.
  *

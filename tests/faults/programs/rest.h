@@ -1,4 +1,4 @@
-/* rest.h: rests of a long run, in which flat.py looks at what there is
+/* rest.h: pauses of a long run, in which flat.py measures it
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

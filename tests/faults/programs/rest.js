@@ -1,4 +1,4 @@
-/* rest.js: rests of a long run, in which flat.py looks at what there is: see rest.c
+/* rest.js: pauses of a long run, in which flat.py measures it: see rest.c
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* wrap.c: changes what a program finds, or does it harm before it begins
+/* wrap.c: changes a program's environment, or harms it before it starts
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* floor-memcpy.c: two copies of a message, in one process: less than that nobody moves
+/* floor-memcpy.c: two copies of a message in one process, the minimum of moving it
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

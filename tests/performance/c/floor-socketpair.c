@@ -1,4 +1,4 @@
-/* floor-socketpair.c: a stream socket for each client, and epoll where there are more than one
+/* floor-socketpair.c: a stream socket for each client, and epoll if there is more than one
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* peer.c: what the peers in C have in common: a server and its clients, forked
+/* peer.c: common code of the peers in C: a server and its clients, forked
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# watch.py: what processes that sit and wait cost: wake-ups, processor, memory
+# watch.py: the cost of idle processes: wake-ups, processor, memory
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# figures.py: samples, what they come to, and whether that is what was to be reached
+# figures.py: samples, their summary, and the comparison with the goals
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

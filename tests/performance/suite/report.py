@@ -1,4 +1,4 @@
-# report.py: what is kept of a run: JSON, the picture, and the documentation's copy of both
+# report.py: the output of a run: JSON, the chart, and the documentation's copy of both
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-# rows.py: what is measured, beside whom, and what is to be reached
+# rows.py: the measurements, their peers and their goals
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
