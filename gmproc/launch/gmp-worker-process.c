@@ -86,6 +86,29 @@ open_pipe (int      fds[2],
   return FALSE;
 }
 
+/* Whether @fd is a standard stream of this process. If that was closed, its number may have become
+ * that of any other file. Such a file is not inherited by programs, and nothing should be printed
+ * into it. */
+static gboolean
+is_stream (int fd)
+{
+  int flags = fcntl (fd, F_GETFD);
+
+  return flags != -1 && (flags & FD_CLOEXEC) == 0;
+}
+
+static gboolean
+open_nothing (int     *fd,
+              GError **error)
+{
+  *fd = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (*fd != -1)
+    return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be started without output: "
+               "/dev/null: %s%s", g_strerror (errno), gmp_limit_describe (errno));
+  return FALSE;
+}
+
 /* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied
  * to the application's own. */
 static gboolean
@@ -93,14 +116,17 @@ open_output (GmpWorkerProcess *self,
              GmpLaunch        *launch,
              GError          **error)
 {
+  gboolean is_captured = self->options->capture_output;
+  gboolean is_copied = !is_captured && is_stream (STDERR_FILENO);
   int fds[2];
 
+  if (!is_captured && !is_stream (STDOUT_FILENO) && !open_nothing (&launch->stdout_fd, error))
+    return FALSE;
   if (!open_pipe (fds, error))
     return FALSE;
   launch->stderr_fd = fds[1];
-  self->err = gmp_line_reader_new (fds[0], self->options->capture_output ? -1 : STDERR_FILENO,
-                                   err_line_cb, self);
-  if (!self->options->capture_output)
+  self->err = gmp_line_reader_new (fds[0], is_copied ? STDERR_FILENO : -1, err_line_cb, self);
+  if (!is_captured)
     return TRUE;
   if (!open_pipe (fds, error))
     return FALSE;

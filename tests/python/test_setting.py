@@ -206,6 +206,38 @@ def test_without_cloudpickle_it_is_refused(script):
     assert 'install cloudpickle' in done.stderr and done.stdout == 'once\n'
 
 
+CLOSED = '''
+import os, sys
+from gmproc import Executor, Workers
+
+def work(n):
+    os.write(1, b'written')
+    os.write(2, b'written')
+    print('printed', flush=True)
+    return n
+
+if __name__ == '__main__':
+    path = sys.argv[1]
+    for fd in 0, 1, 2:
+        os.close(fd)
+    file = open(path, 'x'), open(path + '.2', 'x'), open(path + '.3', 'x')
+    workers = Workers()
+    workers.add(1, work, 1)
+    results = [workers.run(), workers.run()]
+    with Executor(1) as executor:
+        results.append(executor.submit(work, 2).result())
+    print(results, file=file[0])
+'''
+
+
+def test_a_program_without_standard_streams(script, tmp_path):
+    # What it opens has their numbers, and workers print nothing into that.
+    path = tmp_path / 'file'
+    script.python(script.write(CLOSED), path)
+    assert [each.read_text() for each in (path, tmp_path / 'file.2', tmp_path / 'file.3')] == [
+        '[{1: 1}, {1: 1}, 2]\n', '', '']
+
+
 def where(_params):
     return os.getpid(), os.getcwd(), os.environ.get('GMPROC_TEST_KEPT')
 
