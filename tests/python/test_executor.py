@@ -392,6 +392,31 @@ def test_forked():
     assert (done.stdout.split(), done.stderr) == (['1', '2', '3'], '')
 
 
+def test_forked_with_pending_calls():
+    # They are the parent's: a child neither waits for them nor is called back.
+    done = run_program('''
+        import os, sys, time
+        from concurrent import futures
+        from gmproc import Executor
+        executor = Executor(1)
+        running = executor.submit(time.sleep, 60)
+        pending = executor.submit(abs, -1)
+        pending.add_done_callback(lambda _: print('called back', flush=True))
+        if os.fork() == 0:
+            print(futures.wait([running, pending]).not_done, flush=True)
+            print(pending.exception(), pending.cancel(), flush=True)
+            print(executor.submit(abs, -2).result(), flush=True)
+            sys.exit(0)
+        print('child', os.wait()[1], flush=True)
+        running.cancel()
+        executor.shutdown()
+        print(pending.result())
+    ''')
+    assert (done.stdout.splitlines(), done.stderr) == (
+        ['set()', 'The call is that of the process that this one was forked from False', '2',
+         'child 0', 'called back', '1'], '')
+
+
 def test_interrupted():
     done = run_program('''
         import os, signal, threading, time

@@ -86,6 +86,15 @@ class Future(futures.Future):
                 (timeout is None or timeout > 0):
             self._gmproc.look()
 
+    def _forget(self) -> None:
+        """In the child of a fork, where nobody has waited for it yet."""
+        self._condition = threading.Condition()
+        self._waiters.clear()
+        self._done_callbacks.clear()
+        if not self.done():
+            self.set_exception(RuntimeError('The call is that of the process that this one was '
+                                            'forked from'))
+
     def _end_cancelled(self) -> None:
         super().cancel()
         self.set_running_or_notify_cancel()
@@ -124,21 +133,21 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Condition()
-        self.n_pending = 0
+        self.pending: set[Future] = set()
         self.is_shut = False
         self.native: Any = None
 
-    def enter(self) -> None:
+    def enter(self, future: Future) -> None:
         with self.lock:
             if self.is_shut:
                 raise RuntimeError('cannot schedule new futures after ' +
                                    ('interpreter shutdown' if _is_exiting else 'shutdown'))
-            self.n_pending += 1
+            self.pending.add(future)
 
-    def leave(self) -> None:
+    def leave(self, future: Future) -> None:
         with self.lock:
-            self.n_pending -= 1
-            is_last = self.n_pending == 0 and self.is_shut
+            self.pending.discard(future)
+            is_last = not self.pending and self.is_shut
             if is_last:
                 self.lock.notify_all()
         if is_last:
@@ -149,7 +158,7 @@ class _State:
         try:
             _settle(future, value, failure)
         finally:
-            self.leave()
+            self.leave(future)
 
     def report(self, _worker: int, value: _gmproc.Variant) -> None:
         if _gmproc.get_tag(value) == _task.LOG_TAG:
@@ -166,7 +175,7 @@ class _State:
     def shut(self, cancel_futures: bool) -> None:
         with self.lock:
             self.is_shut = True
-            is_last = self.n_pending == 0
+            is_last = not self.pending
             native = self.native
         if cancel_futures and not is_last:
             native.cancel_waiting()
@@ -175,7 +184,7 @@ class _State:
 
     def wait(self) -> None:
         with self.lock:
-            while self.n_pending > 0:
+            while self.pending:
                 self.lock.wait()
         self.close()
 
@@ -185,6 +194,14 @@ class _State:
             native, self.native = self.native, None
         if native is not None:
             native.close()
+
+    def forget(self) -> None:
+        """In the child of a fork: calls are the parent's, and what other threads had locked stays
+        locked."""
+        self.lock = threading.Condition()
+        pending, self.pending = self.pending, set()
+        for future in pending:
+            future._forget()
 
 
 def _settle(future: Future, value: Any, failure: Any) -> None:
@@ -231,6 +248,14 @@ def _watch_end() -> None:
 
 
 _watch_end()
+
+
+def _forget_all() -> None:
+    for state in list(_states):
+        state.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)
 
 
 class Executor(futures.Executor):
@@ -336,16 +361,16 @@ class Executor(futures.Executor):
                 options: tuple[float, int, int]) -> Future:
         future = Future()
         state = self._state
-        state.enter()
+        state.enter(future)
         try:
             future._gmproc = state.native.submit(future, (fn, args, kwargs or None),
                                                  self._setting.has_main, _describe(fn), *options)
         except BadPayload as reason:
-            state.leave()
+            state.leave(future)
             future.set_exception(trim(reason.__cause__ or describe_payload_error(
                 'The call', None, reason)))
         except BaseException:
-            state.leave()
+            state.leave(future)
             raise
         return future
 
