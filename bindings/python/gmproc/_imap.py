@@ -65,8 +65,9 @@ class Stream:
     def close(self, job: Job) -> None:
         """Ends the run. Its processes are gone when this returns."""
         self._is_closed = True
-        # A garbage collector may be what calls this, in the run's own thread or a forked child.
-        if self._has_ended or self._thread.is_current() or not self._thread.is_alive():
+        # A garbage collector may be what calls this, in the run's own thread, a forked child, or an
+        # interpreter that is nearly gone.
+        if self._has_ended or not self._thread.is_alive() or self._thread.is_current():
             return
         job.cancel()
         while (event := self._events.get()) is not None:
