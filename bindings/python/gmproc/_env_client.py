@@ -14,7 +14,8 @@ None                        step with the action that is in the shared array
 ('call', name, args, kw)    call a method, or get an attribute
 ('set', name, value)        set an attribute
 ('again',)                  reset, in place of an environment that failed in the middle of a step
-('begin', board, command)   take the shared arrays, and obey the command (or None)
+('begin', board, set, c)    take the shared arrays, set attributes, and obey command c (or None)
+('close',)                  close the environment
 ==========================  =========================================================
 
 What comes of a step or reset is None where the observation is in the shared array and there is no
@@ -23,6 +24,7 @@ info, or else (observation or None, info).
 
 from __future__ import annotations
 
+import faulthandler
 from typing import Any, Callable
 
 import numpy
@@ -33,6 +35,7 @@ from gymnasium.vector.utils import read_from_shared_memory, write_to_shared_memo
 from ._shared_array import SharedArray
 from ._worker import ClientWorker
 
+CLOSE = ('close',)
 PLAIN_SPACES = Box, Discrete, MultiBinary, MultiDiscrete
 
 
@@ -107,10 +110,15 @@ class EnvClient(ClientWorker):
     is_over = False  # so that the next step is a reset
     last: Any = None  # the observation that was sent
 
-    def start(self, params: tuple[Callable[[], Any], str]) -> None:
-        env_fn, mode = params
+    def start(self, params: tuple[Callable[[], Any], str, float]) -> None:
+        env_fn, mode, limit = params
         self.mode = AutoresetMode(mode)
+        if limit > 0:
+            # The application limits the time between two messages, and this is before the first.
+            faulthandler.dump_traceback_later(limit, exit=True)
         self.env = env_fn()
+        if limit > 0:
+            faulthandler.cancel_dump_traceback_later()
         self.outcome: Any = Ready(self.env)
 
     def process(self) -> Any:
@@ -124,13 +132,14 @@ class EnvClient(ClientWorker):
             self.outcome = getattr(self, command[0])(*command[1:])
 
     def finish(self) -> None:
-        if self.env is not None:
-            self.env.close()
+        self.close()
 
     # The commands.
 
-    def begin(self, board: Board, command: Any) -> Any:
+    def begin(self, board: Board, attributes: dict[str, Any], command: Any) -> Any:
         self.row = _Row(board, int(self.id), self.env.observation_space)
+        for name, value in attributes.items():
+            self.set(name, value)
         return None if command is None else getattr(self, command[0])(*command[1:])
 
     def again(self) -> Any:
@@ -175,6 +184,11 @@ class EnvClient(ClientWorker):
 
     def set(self, name: str, value: Any) -> None:
         self.env.set_wrapper_attr(name, value)
+
+    def close(self) -> None:
+        env, self.env = self.env, None
+        if env is not None:
+            env.close()
 
     def _put(self, observation: Any, reward: Any, terminated: Any, truncated: Any,
              info: dict[str, Any]) -> Any:

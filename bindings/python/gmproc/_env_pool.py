@@ -15,7 +15,7 @@ import numpy
 from gymnasium import logger
 
 from ._client_server import ClientServer
-from ._env_client import EnvClient, Ready
+from ._env_client import CLOSE, EnvClient, Ready
 from ._errors import WorkerError
 from ._shared_array import SharedArray
 
@@ -54,14 +54,17 @@ class EnvPool:
         application = ClientServer(**options)
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
         application.on_failed = self._failures.__setitem__
+        self._causes: dict[int, WorkerError | None] = {}  # of restarts, the last of each
+        application.on_restarted = self._report_restart
         for i, env_fn in enumerate(env_fns):
-            application.add_client(i, client, (env_fn, params))
+            application.add_client(i, client, (env_fn, params, application.startup_timeout))
         self.n = len(env_fns)
         self.ready: list[Ready] = []
         self.waiting: dict[int, Any] = dict.fromkeys(range(self.n))
         self._board: Any = None
         self._reborn: set[int] = set()  # Ready, and without a command
         self._unset: set[int] = set()  # were restarted, and not reset since
+        self._attributes: dict[int, dict[str, Any]] = {}  # that were set, by environment
         self._run = application.open()
         self.is_closed = False
         try:
@@ -74,7 +77,7 @@ class EnvPool:
     def begin(self, board: Any) -> None:
         """Gives all environments what they write to."""
         self._board = board
-        self.send_all([('begin', board, None)] * self.n)
+        self.send_all([('begin', board, {}, None)] * self.n)
         self.receive_all()
 
     def send(self, ids: Sequence[int], commands: Sequence[Any]) -> None:
@@ -82,6 +85,9 @@ class EnvPool:
         if self._failures:
             self._raise_failure()
         self.waiting.update(zip(ids, commands))
+        for i, command in zip(ids, commands):
+            if command is not None and command[0] == 'set':
+                self._attributes.setdefault(i, {})[command[1]] = command[2]
         if self._reborn or self._unset:
             commands = [self._adapt(i, command) for i, command in zip(ids, commands)]
         self._run.send(ids, commands)
@@ -129,13 +135,19 @@ class EnvPool:
 
     def _take(self, ids: Sequence[int], messages: Sequence[Any], outcomes: dict[int, Any]) -> None:
         for i, message in zip(ids, messages):
-            if isinstance(message, Ready) and self.ready:
+            is_reborn = isinstance(message, Ready) and bool(self.ready)
+            if is_reborn and self.waiting.get(i) is not CLOSE:
                 self._reborn.add(i)
                 if i in self.waiting:
                     self._run.send([i], [self._adapt(i, self.waiting[i])])
             else:
                 del self.waiting[i]
                 outcomes[i] = message
+
+    def _report_restart(self, i: int, error: WorkerError | None) -> None:
+        self._causes[i] = error
+        if self.waiting.get(i) is not CLOSE:
+            logger.warn(f'Environment {i} is restarted: {error}')
 
     def _adapt(self, i: int, command: Any) -> Any:
         """The command for an environment that may have been restarted."""
@@ -150,7 +162,7 @@ class EnvPool:
         self._reborn.discard(i)
         if command[0] == 'begin' or not is_reborn:
             return command
-        return 'begin', self._board, command
+        return 'begin', self._board, self._attributes.get(i, {}), command
 
     def _raise_failure(self) -> None:
         """Reports as AsyncVectorEnv does; raises what the last one that has failed raised."""
@@ -166,11 +178,36 @@ class EnvPool:
             cause.add_note(f'Environment {i} raised this:\n{text}')
         raise cause
 
-    def close(self, terminate: bool = False) -> None:
-        """Ends all environments; with ``terminate`` at once, without closing them."""
+    def close(self, terminate: bool = False, timeout: float | None = None) -> None:
+        """Ends all environments, which finish what they do; with ``terminate``, or when the time
+        is over, at once, without closing them."""
         if self.is_closed:
             return
         self.is_closed = True
-        # Failures have been raised before, where they mattered.
-        with contextlib.suppress(WorkerError, CancelledError):
-            self._run.__exit__(CancelledError if terminate else None, None, None)
+        is_done = False
+        try:
+            is_done = not terminate and self._close_all(timeout)
+        finally:
+            # Failures have been raised before, where they mattered.
+            with contextlib.suppress(WorkerError, CancelledError):
+                self._run.__exit__(None if is_done else CancelledError, None, None)
+
+    def _close_all(self, timeout: float | None) -> bool:
+        """Has all environments close; returns whether they have."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            self.gather(len(self.waiting), timeout)
+            known = {*self._failures}
+            ids = [i for i in range(self.n) if i not in known]
+            self.waiting.update(dict.fromkeys(ids, CLOSE))
+            self._run.send(ids, [CLOSE] * len(ids))
+            if deadline is not None:
+                timeout = max(0.0, deadline - time.monotonic())
+            outcomes = self.gather(len(ids), timeout)
+        except Exception:
+            return False
+        reborn = [i for i, outcome in outcomes.items() if isinstance(outcome, Ready)]
+        for i in self._failures.keys() - known | {*reborn}:
+            reason = self._failures.get(i) or self._causes.get(i)
+            logger.warn(f'Environment {i} failed in close(): {reason}')
+        return not reborn

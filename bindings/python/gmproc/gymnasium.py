@@ -80,8 +80,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         observation_mode: ``'same'``, ``'different'``, or (batched space, single space).
         autoreset_mode: as in Gymnasium, all three.
         restart: ``'never'``, ``'on-failure'`` or another rule of ClientServer's.
-        step_timeout: seconds that an environment may take for a command; one that takes longer is
-            killed, and has failed. None for no limit.
+        step_timeout: seconds that an environment may take for a command, and to close; one that
+            takes longer is killed, and has failed. None for no limit. ``env_fns`` have the option
+            ``startup_timeout``, 60 seconds by default, for each environment.
         batch_size: how many environments ``recv`` waits for; None for all.
         options: those of ``gmproc.ClientServer``: ``max_restarts``, ``memory_limit``, ``affinity``
             and others.
@@ -391,8 +392,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Sets an attribute in each environment: a list or tuple has one value for each. An
-        environment that is restarted begins without it."""
+        """Sets an attribute in each environment, and in those that take the place of one that
+        failed. A list or tuple has one value for each environment."""
         self._assert_is_running()
         if not isinstance(values, (list, tuple)):
             values = [values] * self.num_envs
@@ -426,16 +427,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             timeout: the seconds that they have for it; then they are killed.
             terminate: whether they are killed at once.
         """
-        terminate = terminate or timeout == 0
         if self._state != AsyncState.DEFAULT:
             gymnasium.logger.warn('Calling `close` while waiting for a pending call to '
                                   f'`{self._state.value}` to complete.')
-        if not terminate and self._pool.waiting:
-            try:
-                self._pool.gather(len(self._pool.waiting), timeout)
-            except Exception:
-                terminate = True
-        self._pool.close(terminate)
+        self._pool.close(terminate or timeout == 0, timeout)
 
     def _assert_is_running(self) -> None:
         if self.closed:

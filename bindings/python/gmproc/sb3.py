@@ -41,8 +41,8 @@ class _Client(EnvClient):
     """Runs an environment as SubprocVecEnv does."""
 
     def start(self, params: Any) -> None:
-        env_fn, mode = params
-        super().start((lambda: _patch_env(env_fn()), mode))
+        env_fn, *more = params
+        super().start((lambda: _patch_env(env_fn()), *more))
 
     def _reset(self, **arguments: Any) -> Any:
         observation, self.reset_info = self.env.reset(**arguments)
@@ -107,7 +107,8 @@ class VecEnv(base_vec_env.VecEnv):
         env_fns: functions that make the environments; lambdas too.
         restart: ``'never'``, ``'on-failure'`` or another rule of ClientServer's.
         step_timeout: seconds that an environment may take for a step; one that takes longer is
-            killed, and has failed. None for no limit.
+            killed, and has failed. None for no limit. Each environment may take
+            ``startup_timeout`` seconds to be made, 60 by default.
         options: those of ``gmproc.ClientServer``.
     """
 
@@ -156,13 +157,7 @@ class VecEnv(base_vec_env.VecEnv):
 
     def close(self) -> None:
         """Closes all environments; those that are in a step finish it first."""
-        terminate = False
-        if not self._pool.is_closed:
-            try:
-                self._pool.gather(len(self._pool.waiting))
-            except Exception:
-                terminate = True
-        self._pool.close(terminate)
+        self._pool.close()
 
     def _ask(self, indices: Any, *command: Any) -> list[Any]:
         ids = [range(self.num_envs)[i] for i in self._get_indices(indices)]
