@@ -36,7 +36,8 @@
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
-  GSource *source; /* (nullable): tells when the server has loaded, or it is enough */
+  GSource *source;   /* tells when the server has loaded, or it is enough */
+  gboolean is_first; /* of its kind: the source tells whether it is the only one */
 } Waiting;
 
 struct _GmpProcessCache
@@ -328,7 +329,7 @@ serve_waiting_locked (GmpProcessCache *self,
   while ((waiting = g_queue_pop_head (&kind->waiting)) != NULL)
     {
       give_locked (self, kind, waiting->task, &waiting->spec, deliveries);
-      if (kind->waiting.length == 0 && waiting->spec != NULL)
+      if (kind->waiting.length == 0 && waiting->spec != NULL && !waiting->is_first)
         refill (g_steal_pointer (&waiting->spec));
       waiting_free (waiting);
     }
@@ -350,10 +351,11 @@ find_waiting_locked (GmpProcessCache *self,
   return NULL;
 }
 
+static void await_server_locked (GmpProcessKind *kind,
+                                 Waiting        *waiting);
+
 static gboolean
-waited_cb (int          fd G_GNUC_UNUSED,
-           GIOCondition condition G_GNUC_UNUSED,
-           gpointer     user_data)
+waited_cb (gpointer user_data)
 {
   GTask *task = user_data;
   GmpProcessCache *self = g_task_get_task_data (task);
@@ -376,39 +378,89 @@ waited_cb (int          fd G_GNUC_UNUSED,
       g_queue_remove (&kind->waiting, waiting);
       waiting_free (waiting);
     }
+  else if (waiting != NULL && waiting->is_first && kind->state == GMP_SERVER_LOADING)
+    {
+      await_server_locked (kind, waiting);
+    }
   else if (waiting != NULL)
     {
-      gmp_process_kind_settle_server (kind);
+      if (kind->state == GMP_SERVER_LOADING)
+        gmp_process_kind_settle_server (kind);
       serve_waiting_locked (self, kind, deliveries);
     }
   unlock_and_deliver (self, deliveries);
   return G_SOURCE_REMOVE;
 }
 
-static void
-wait_for_server_locked (GmpProcessKind *kind,
-                        GTask          *task,
-                        GmpProcessSpec *spec)
+static gboolean
+answered_cb (int          fd G_GNUC_UNUSED,
+             GIOCondition condition G_GNUC_UNUSED,
+             gpointer     user_data)
 {
-  Waiting *waiting = g_new0 (Waiting, 1);
-  GCancellable *cancellable = g_task_get_cancellable (task);
+  return waited_cb (user_data);
+}
 
-  waiting->task = g_object_ref (task);
-  waiting->spec = spec;
-  waiting->source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
-  g_source_set_priority (waiting->source, spec->options->priority);
-  g_source_set_ready_time (waiting->source, g_get_monotonic_time () + LOAD_LIMIT * 1000);
+/* @priority is that of the run, or less. Takes @source over. */
+static void
+waiting_attach (Waiting    *self,
+                GSource    *source,
+                int         priority,
+                GSourceFunc callback)
+{
+  if (self->source != NULL)
+    g_source_destroy (self->source);
+  g_clear_pointer (&self->source, g_source_unref);
+  self->source = source;
+  g_source_set_priority (source, priority);
+  g_source_set_callback (source, callback, g_object_ref (self->task), g_object_unref);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
+static void
+await_server_locked (GmpProcessKind *kind,
+                     Waiting        *waiting)
+{
+  GCancellable *cancellable = g_task_get_cancellable (waiting->task);
+  GSource *source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
+
+  waiting->is_first = FALSE;
+  g_source_set_ready_time (source, g_get_monotonic_time () + LOAD_LIMIT * 1000);
   if (cancellable != NULL)
     {
       g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
 
       g_source_set_dummy_callback (cancelled);
-      g_source_add_child_source (waiting->source, cancelled);
+      g_source_add_child_source (source, cancelled);
     }
-  g_source_set_callback (waiting->source, G_SOURCE_FUNC (waited_cb), g_object_ref (task),
-                         g_object_unref);
-  g_source_attach (waiting->source, g_main_context_get_thread_default ());
+  waiting_attach (waiting, source, waiting->spec->options->priority,
+                  G_SOURCE_FUNC (answered_cb));
+}
+
+/* Takes @spec over. */
+static Waiting *
+add_waiting_locked (GmpProcessKind *kind,
+                    GTask          *task,
+                    GmpProcessSpec *spec)
+{
+  Waiting *waiting = g_new0 (Waiting, 1);
+
+  waiting->task = g_object_ref (task);
+  waiting->spec = spec;
   g_queue_push_tail (&kind->waiting, waiting);
+  return waiting;
+}
+
+/* The first of its kind is executed, unless another is wanted by the time that the main context has
+ * nothing else to do for the run: then all are forks of one server, and share its memory. */
+static void
+await_others_locked (GmpProcessKind *kind,
+                     GTask          *task,
+                     GmpProcessSpec *spec)
+{
+  Waiting *waiting = add_waiting_locked (kind, task, spec);
+
+  waiting->is_first = TRUE;
+  waiting_attach (waiting, g_idle_source_new (), spec->options->priority + 1, waited_cb);
 }
 
 static gboolean
@@ -435,7 +487,33 @@ drop_kinds (GmpProcessCache *self)
   g_mutex_unlock (&self->lock);
 }
 
-/* Takes @order over. */
+/* Has the server for @spec started where it is time; %FALSE where @spec waits for another. */
+static gboolean
+prepare_server_locked (GmpProcessCache *self,
+                       GmpProcessKind  *kind,
+                       GmpProcessSpec  *spec,
+                       GArray          *deliveries)
+{
+  gboolean may_fork = gmp_runtime_may_fork (spec->runtime);
+
+  if (kind->state == GMP_SERVER_NONE && spec->working_directory != NULL && !is_short_locked (self))
+    {
+      if (!kind->was_wanted && may_fork)
+        return FALSE;
+      if (kind->was_wanted && may_fork)
+        gmp_process_kind_start_server (kind, self->plain, spec);
+      else if (kind->was_wanted)
+        kind->state = GMP_SERVER_REFUSED;
+    }
+  else if (kind->state == GMP_SERVER_LOADING && gmp_process_kind_has_answer (kind))
+    {
+      gmp_process_kind_settle_server (kind);
+      serve_waiting_locked (self, kind, deliveries);
+    }
+  return TRUE;
+}
+
+/* Takes @spec over. */
 static void
 order_locked (GmpProcessCache *self,
               GTask           *task,
@@ -444,29 +522,22 @@ order_locked (GmpProcessCache *self,
 {
   GmpProcessKind *kind = get_kind_locked (self, spec);
 
-  if (kind->state == GMP_SERVER_NONE && kind->was_wanted && spec->working_directory != NULL &&
-      !is_short_locked (self))
+  if (!prepare_server_locked (self, kind, spec, deliveries))
     {
-      if (gmp_runtime_may_fork (spec->runtime))
-        gmp_process_kind_start_server (kind, self->plain, spec);
-      else
-        kind->state = GMP_SERVER_REFUSED;
+      await_others_locked (kind, task, spec);
     }
-  else if (kind->state == GMP_SERVER_LOADING && gmp_process_kind_has_answer (kind))
+  else if (kind->state == GMP_SERVER_LOADING)
     {
-      gmp_process_kind_settle_server (kind);
-      serve_waiting_locked (self, kind, deliveries);
+      await_server_locked (kind, add_waiting_locked (kind, task, spec));
     }
-  if (kind->state == GMP_SERVER_LOADING)
+  else
     {
-      wait_for_server_locked (kind, task, spec);
-      return;
+      gmp_process_kind_renew_server (kind, self->plain, spec);
+      give_locked (self, kind, task, &spec, deliveries);
+      if (spec != NULL && kind->was_wanted && !is_short_locked (self))
+        refill (g_steal_pointer (&spec));
+      g_clear_pointer (&spec, gmp_process_spec_free);
     }
-  gmp_process_kind_renew_server (kind, self->plain, spec);
-  give_locked (self, kind, task, &spec, deliveries);
-  if (spec != NULL && kind->was_wanted && !is_short_locked (self))
-    refill (g_steal_pointer (&spec));
-  g_clear_pointer (&spec, gmp_process_spec_free);
   kind->was_wanted = TRUE;
 }
 

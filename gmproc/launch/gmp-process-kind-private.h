@@ -26,10 +26,10 @@ typedef enum {
   GMP_SERVER_REFUSED /* there will be none */
 } GmpServerState;
 
-/* A kind of process: the same command, environment and so on. The first one is executed. With the
- * second one comes a server that is forked for it and those to come, where the runtime can be
- * forked. For each process that is taken, another is started ahead, as many as there are
- * processors: a fork, or where there is no server, one that was executed. */
+/* A kind of process: the same command, environment and so on. If the first one comes alone, it is
+ * executed. With a second one comes a server, where the runtime can be forked, and all that wait or
+ * are to come are forks of that. For each process that is taken, another is started ahead, as many
+ * as there are processors: a fork, or where there is no server, one that was executed. */
 typedef struct {
   char *key;
   char *runtime;

@@ -81,11 +81,20 @@ def test_forks_of_one_process():
     assert pairs[2][1] == pairs[3][1] == pairs[4][1] != os.getpid()
 
 
+def test_the_first_workers_are_forks_where_there_are_several():
+    workers = Workers(environment={'KIND': 'of its own'})
+    for number in range(4):
+        workers.add(number, ids)
+    parents = {parent for _pid, parent in workers.run().values()}
+    assert len(parents) == 1
+    assert parents != {os.getpid()}
+
+
 def test_runs_of_a_client_server():
     application = ClientServer(Server)
     application.new_worker(1, Client)
     parents = [application.run()[1] for _ in range(3)]
-    assert parents[1] == parents[2] != os.getpid()
+    assert parents[0] == parents[1] == parents[2] != os.getpid()
 
 
 def test_surroundings(monkeypatch, tmp_path):
@@ -277,7 +286,7 @@ if __name__ == '__main__':
     for id in range(3):
         workers.add(id, draw)
     found = [drawn for _ in range(3) for drawn in workers.run().values()]
-    assert len({parent for parent, _, _ in found}) == 2
+    assert len({parent for parent, _, _ in found}) == 1
     print(len({alike for _, alike, _ in found}), {len(set(each)) for each in
                                                   zip(*(unlike for _, _, unlike in found))})
 '''
