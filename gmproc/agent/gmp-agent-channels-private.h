@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Ends that were not handed over yet, by the names of their channels. */
+/* Ends that have not been passed on yet, by the names of their channels. */
 typedef struct _GmpAgentChannels GmpAgentChannels;
 
 GmpAgentChannels *gmp_agent_channels_new       (void);

@@ -9,11 +9,11 @@
 #include "base/gmp-error.h"
 #include "peer/gmp-bus-private.h"
 
-/* An end whose worker has not asked for it. */
+/* An end whose worker has not connected yet. */
 typedef struct {
   GmpChannelDescriptors *end;
   gboolean is_server;
-  guint maker; /* the worker that has asked for the other end */
+  guint maker; /* the worker that has the other end */
 } Left;
 
 struct _GmpAgentChannels
@@ -54,7 +54,7 @@ is_of_worker (gpointer name G_GNUC_UNUSED,
   return ((Left *) left)->maker == GPOINTER_TO_UINT (worker);
 }
 
-/* @worker has ended: nobody will ask for what it was to be connected to. */
+/* @worker has ended: the remaining ends of its channels are not needed. */
 void
 gmp_agent_channels_forget (GmpAgentChannels *self,
                            guint             worker)
@@ -62,7 +62,7 @@ gmp_agent_channels_forget (GmpAgentChannels *self,
   g_hash_table_foreach_remove (self->left, is_of_worker, GUINT_TO_POINTER (worker));
 }
 
-/* The end that is left, or one of a new channel. */
+/* The remaining end, or one of a new channel. */
 static GmpChannelDescriptors *
 take_end (GmpAgentChannels *self,
           const char       *name,
@@ -84,7 +84,8 @@ take_end (GmpAgentChannels *self,
     }
   if (left != NULL)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "An end of a channel is asked for twice");
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "Duplicate Connect for one end of a channel");
       return NULL;
     }
   if (!gmp_channel_descriptors_new_pair (arena_size, n_workers, &ends[0], &ends[1], error))
@@ -95,8 +96,8 @@ take_end (GmpAgentChannels *self,
   return ends[is_server];
 }
 
-/* A call of org.gmproc.Process1.Connect becomes one of org.gmproc.Worker1.Connect; any other is
- * what it was. */
+/* Turns a call of org.gmproc.Process1.Connect into one of org.gmproc.Worker1.Connect, and leaves
+ * others unchanged. */
 GDBusMessage *
 gmp_agent_channels_translate (GmpAgentChannels *self,
                               GDBusMessage     *call,
@@ -129,7 +130,7 @@ gmp_agent_channels_translate (GmpAgentChannels *self,
     return NULL;
   message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH, GMP_WORKER_INFO->name,
                                             "Connect");
-  /* The worker's answer is the application's. */
+  /* The worker's reply goes to the application. */
   g_dbus_message_set_serial (message, g_dbus_message_get_serial (call));
   g_dbus_message_set_body (message, g_variant_new ("(sss@ah)", peer, runtime,
                                                    gmp_channel_descriptors_get_kind (end),

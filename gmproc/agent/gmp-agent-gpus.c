@@ -10,13 +10,13 @@
 
 struct _GmpAgentGpus
 {
-  char **names;        /* as in the variable; fewer than two are not divided */
+  char **names;        /* as in the variable; one GPU is shared by all workers */
   guint n;
-  guint *n_workers;    /* that have each */
+  guint *n_workers;    /* the workers that have each */
   GHashTable *workers; /* numbers, of the indices of their GPUs */
 };
 
-/* @list (nullable) is what the variable says for the agent. */
+/* @list (nullable) is the agent's value of the variable. */
 GmpAgentGpus *
 gmp_agent_gpus_new (const char *list)
 {
@@ -38,7 +38,8 @@ gmp_agent_gpus_free (GmpAgentGpus *self)
   g_free (self);
 }
 
-/* Gives a worker the GPU that the fewest others have. Takes @environment over, and returns it. */
+/* Gives a worker the GPU that the fewest others have. Takes ownership of @environment, and returns
+ * it. */
 char **
 gmp_agent_gpus_give (GmpAgentGpus *self,
                      guint         worker,

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* What Hello returns. */
+/* The reply of Hello. */
 typedef struct {
   char *token;
   guint node;

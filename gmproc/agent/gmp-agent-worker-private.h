@@ -14,13 +14,13 @@ G_BEGIN_DECLS
 
 typedef struct _GmpAgentWorker GmpAgentWorker;
 
-/* Its process is there, and connected or not; or there is none, by @error. */
+/* Its process was started, connected or not; or @error says why not. */
 typedef void (*GmpAgentWorkerStarted) (GmpAgentWorker *self,
                                        gboolean        is_connected,
                                        const GError   *error,
                                        gpointer        user_data);
 
-/* All has been said, so it can be freed. */
+/* Everything has been reported, so it can be freed. */
 typedef void (*GmpAgentWorkerGone)    (GmpAgentWorker *self,
                                        gpointer        user_data);
 

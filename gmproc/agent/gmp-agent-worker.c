@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 /* Messages go from the worker's socket to its object on the application's connection, and back, as
- * they are. Each way is read while the other end takes what was read before, so a worker that
- * reports faster than the application looks waits here as it would there.
+ * unchanged. Each direction is read while the other end takes the previous messages, so a worker
+ * that reports faster than the application reads waits here as it would on the same machine.
  *
- * That the process has ended is said when all that it had sent has gone. */
+ * The end of the process is reported after everything that it sent. */
 struct _GmpAgentWorker
 {
   GmpBus *bus;
@@ -26,7 +26,7 @@ struct _GmpAgentWorker
   guint number;
   char *path;
   GmpAgentDbusProcess1 *skeleton;
-  GmpAgentWorkerStarted started; /* (nullable): was called */
+  GmpAgentWorkerStarted started; /* (nullable): NULL after it was called */
   GmpAgentWorkerGone gone;
   gpointer user_data;
 
@@ -37,7 +37,7 @@ struct _GmpAgentWorker
   GmpOptions *options;
 
   GmpMessageStream *worker;      /* (nullable): it has closed its socket */
-  GmpMessageStream *application; /* (nullable): nothing more is said */
+  GmpMessageStream *application; /* (nullable): NULL when nothing is left to report */
   GSource *worker_source;
   GSource *application_source;
   GSource *flush_worker;
@@ -108,7 +108,7 @@ tell_end (GmpAgentWorker *self)
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   g_auto (GStrv) lines = NULL;
 
-  /* Lines that were captured have been told. */
+  /* Captured lines have been reported. */
   for (const GList *link = self->options->capture_output ? NULL : tail->head; link != NULL;
        link = link->next)
     g_strv_builder_add (builder, link->data);
@@ -163,7 +163,7 @@ flush_worker_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* FALSE where the application has not taken what was sent before. */
+/* FALSE while the application has not taken the previous messages. */
 static gboolean
 send_to_application (GmpAgentWorker *self,
                      GDBusMessage   *message)
@@ -195,7 +195,7 @@ worker_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* FALSE where the worker has not taken what was sent before. */
+/* FALSE while the worker has not taken the previous messages. */
 static gboolean
 send_to_worker (GmpAgentWorker *self,
                 GDBusMessage   *call)
@@ -225,7 +225,7 @@ application_cb (GSocket     *socket G_GNUC_UNUSED,
     return G_SOURCE_CONTINUE;
   if (message == NULL)
     {
-      /* A worker whose application has let go of it ends by itself. */
+      /* A worker that its application has disconnected from exits by itself. */
       close_application (self);
       close_worker (self);
       maybe_end (self);
@@ -282,8 +282,8 @@ line_cb (GmpOutputStream stream,
   gmp_agent_dbus_process1_emit_line (self->skeleton, stream, line);
 }
 
-/* What it has sent before is read on, up to the end of its socket; something that it left behind
- * may hold that open, so no further. */
+/* Its remaining messages are read, up to the end of its socket. A child of the worker may hold that
+ * open, so no further. */
 static void
 ended_cb (gpointer user_data)
 {
@@ -353,7 +353,7 @@ gmp_agent_worker_free (GmpAgentWorker *self)
   g_free (self);
 }
 
-/* Takes @spec over. */
+/* Takes ownership of @spec. */
 GmpAgentWorker *
 gmp_agent_worker_new (GmpBus               *bus,
                       GmpProcessCache      *cache,

@@ -16,7 +16,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 
-/* How many milliseconds processes have to end that were killed. */
+/* The milliseconds that killed processes have to end. */
 #define END_LIMIT 2000
 
 typedef struct {
@@ -29,10 +29,10 @@ typedef struct {
   GmpAgentGpus *gpus;
   GHashTable *workers; /* numbers, of GmpAgentWorker */
   GHashTable *starts;  /* of GmpAgentWorker, GDBusMethodInvocation */
-  GSource *deadline;   /* (nullable): no word has come from the application yet */
+  GSource *deadline;   /* (nullable): NULL before the first call of the application */
 } Agent;
 
-/* Variables of this machine that the application's do not take the place of. */
+/* Variables of this machine that those of the application do not replace. */
 static gboolean
 is_of_node (const char *entry)
 {
@@ -46,7 +46,7 @@ is_of_node (const char *entry)
   return FALSE;
 }
 
-/* Workers of workers run where these do, and are controlled as those of this machine. */
+/* Workers of workers run on this node, and are controlled like local ones. */
 static char **
 filter_environment (Agent              *self,
                     guint               worker,
@@ -113,7 +113,7 @@ free_cb (gpointer worker)
   return G_SOURCE_REMOVE;
 }
 
-/* What has called this goes on with it. */
+/* The caller continues to use it. */
 static void
 gone_cb (GmpAgentWorker *worker,
          gpointer        user_data)
@@ -188,8 +188,8 @@ hello_cb (GmpAgentDbusAgent1    *skeleton,
   return TRUE;
 }
 
-/* The application has not been heard for as long as it waits for this agent: it has given the
- * workers up, and may have others in their place. */
+/* The application has been silent for as long as it waits for this agent. It has given up the
+ * workers, and may have replaced them. */
 static gboolean
 deadline_cb (gpointer user_data)
 {
@@ -208,7 +208,7 @@ set_deadline (Agent *self,
     g_source_destroy (self->deadline);
   g_clear_pointer (&self->deadline, g_source_unref);
   self->deadline = g_timeout_source_new ((guint) (CLAMP (timeout, 0.01, 1e6) * 1000));
-  /* Before anything that has come while this process was stopped. */
+  /* Handled before messages that arrived while this process was stopped. */
   g_source_set_priority (self->deadline, 2 * G_PRIORITY_HIGH);
   g_source_set_callback (self->deadline, deadline_cb, self, NULL);
   g_source_attach (self->deadline, NULL);
@@ -232,7 +232,7 @@ closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
            GError          *error G_GNUC_UNUSED,
            gpointer         user_data)
 {
-  gmp_debug ("the application has gone");
+  gmp_debug ("the application has disconnected");
   g_main_loop_quit (user_data);
 }
 
@@ -242,7 +242,7 @@ end_cb (gpointer user_data)
 {
   Agent *self = user_data;
 
-  gmp_agent_dbus_agent1_emit_leaving (self->skeleton, "its agent was told to end (SIGTERM or "
+  gmp_agent_dbus_agent1_emit_leaving (self->skeleton, "its agent was terminated (SIGTERM or "
                                       "SIGHUP): the job may be over, or has been cancelled");
   g_dbus_connection_flush_sync (gmp_bus_get_connection (self->bus), NULL, NULL);
   g_main_loop_quit (self->loop);
@@ -264,7 +264,7 @@ is_over_cb (gpointer over)
   return G_SOURCE_REMOVE;
 }
 
-/* Nothing outlives the agent. */
+/* No process outlives the agent. */
 static void
 end_workers (Agent *self)
 {
@@ -277,8 +277,8 @@ end_workers (Agent *self)
   gmp_process_cache_unref (self->cache);
 }
 
-/* Returns when the application has gone, or the agent was told to end; its workers have ended
- * then. */
+/* Returns when the application has disconnected, or the agent was terminated; its workers have
+ * ended then. */
 void
 gmp_agent_serve (GmpBus                 *bus,
                  const GmpAgentIdentity *identity,

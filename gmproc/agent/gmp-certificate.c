@@ -12,8 +12,8 @@
 #include <gnutls/x509.h>
 #include <time.h>
 
-/* Whoever trusts it has been handed it, and compares it byte by byte: nobody looks at its name, or
- * at its dates, which clocks that differ would make a matter of luck. */
+/* A peer that trusts it has received a copy and compares it byte by byte. Its name and its dates
+ * are not checked, because the clocks of machines may differ. */
 #define DAY      (24 * 60 * 60)
 #define LIFETIME (10 * 365 * DAY)
 

@@ -18,13 +18,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many seconds an address has to answer. */
+/* The seconds that an address has to answer. */
 #define CONNECT_LIMIT 10
 
-/* How long a letter may be, in bytes. */
+/* The maximal length of a letter, in bytes. */
 #define LETTER_MAX (64 * 1024)
 
-/* An application's letter: where it is, how it can be known, and what it wants to hear. */
+/* An application's letter: its addresses, its certificate, and the token that it expects. */
 typedef struct {
   GTlsCertificate *certificate;
   GmpAgentIdentity identity;
@@ -33,7 +33,7 @@ typedef struct {
   double timeout;
 } Letter;
 
-/* One line, byte by byte, for nothing behind it is for us. */
+/* One line, read byte by byte, because the bytes behind it are not for the agent. */
 static char *
 read_line (void)
 {
@@ -45,7 +45,7 @@ read_line (void)
   return g_string_free (g_steal_pointer (&line), FALSE);
 }
 
-/* Workers read nothing, and nobody finds the letter there. */
+/* Workers must not read standard input, or find the letter there. */
 static void
 close_input (void)
 {
@@ -119,7 +119,7 @@ read_letter (Letter  *self,
   return self->certificate != NULL;
 }
 
-/* The application is who has the certificate that came with the letter. */
+/* The application is identified by the certificate in the letter. */
 static gboolean
 accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
            GTlsCertificate     *certificate,
@@ -146,7 +146,7 @@ connect_to (Letter     *self,
     return NULL;
   socket = g_socket_connection_get_socket (connection);
   g_socket_set_option (socket, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, 1, NULL);
-  /* No certificates of the system's are read, which takes most of the time otherwise. */
+  /* Does not read the system's certificates, which would take most of the time. */
   tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
                         NULL, error, "base-io-stream", connection, "database", NULL, NULL);
   if (tls == NULL)

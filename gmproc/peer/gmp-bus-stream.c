@@ -15,22 +15,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How many bytes may be on their way without a word that they were taken. */
+/* The bytes that may be in flight without an acknowledgement. */
 #define WINDOW ((gsize) 1024 * 1024)
 
-/* How much of a descriptor's contents goes in one message. */
+/* The part of a descriptor's contents that is sent in one message. */
 #define PART_SIZE ((gsize) 256 * 1024)
 
-/* What a message takes beside its body. */
+/* The size of a message besides its body. */
 #define OVERHEAD 256
 
-/* What comes with a message at most. */
+/* The most descriptors of a message. */
 #define MAX_HANDLES 8
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* A GDBusConnection takes in whatever comes. So an end that has sent much asks for a sign that it
- * was taken (Sync), which the other end gives when whoever reads has come so far. */
+/* A GDBusConnection reads without limit. An end that has sent much therefore asks for an
+ * acknowledgement (Sync), which the other end sends when its reader has come so far. */
 struct _GmpBusStream
 {
   GmpMessageStream parent_instance;
@@ -40,21 +40,21 @@ struct _GmpBusStream
   gboolean owns_bus; /* it has no other stream */
 
   GMutex lock;      /* of what follows */
-  GCond cond;       /* something has been sent, or nothing will be */
-  gboolean is_lost; /* nothing more comes */
-  GError *failure;  /* (nullable): the other end has sent what it must not */
+  GCond cond;       /* something has been sent, or sending has ended */
+  gboolean is_lost; /* no more messages arrive */
+  GError *failure;  /* (nullable): the other end has violated the protocol */
   GSList *sources;  /* of StreamSource */
 
   GQueue incoming; /* of GDBusMessage */
   gsize n_waiting; /* of bytes, in these */
   guint64 n_taken;
-  int files[MAX_HANDLES]; /* contents of descriptors whose message has not come; -1: none */
+  int files[MAX_HANDLES]; /* contents of descriptors whose message has not arrived; -1: none */
 
   GQueue outgoing; /* of Parcel */
   guint64 n_queued; /* of messages */
   guint64 n_sent;
   gsize n_unsynced; /* of bytes, since the last Sync */
-  GQueue syncs;     /* of Sync: those without an answer */
+  GQueue syncs;     /* serials of Sync calls without an answer */
 };
 
 G_DEFINE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP_TYPE_MESSAGE_STREAM)
@@ -62,8 +62,8 @@ G_DEFINE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP_TYPE_MESSAGE_STREAM)
 /* A message on its way out. */
 typedef struct {
   GDBusMessage *message;
-  GUnixFDList *files; /* (nullable): what goes ahead of it */
-  int file;           /* the first that has not gone */
+  GUnixFDList *files; /* (nullable): the messages that precede it */
+  int file;           /* the first that has not been sent */
   goffset offset;
 } Parcel;
 
@@ -185,7 +185,7 @@ gmp_bus_stream_create_source (GmpMessageStream *stream,
   return source;
 }
 
-/* What goes out. */
+/* Sending. */
 
 static gboolean
 send_stream_call_locked (GmpBusStream *self,
@@ -225,7 +225,7 @@ count_locked (GmpBusStream *self,
     g_free (sync);
 }
 
-/* Sends the next part of a descriptor's contents; FALSE where it cannot be read. */
+/* Sends the next part of a descriptor's contents; FALSE if it cannot be read. */
 static gboolean
 send_part_locked (GmpBusStream *self,
                   Parcel       *parcel)
@@ -302,8 +302,7 @@ passes_files (GmpBusStream *self)
           G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING) != 0;
 }
 
-/* The stream's messages are those of its object, whatever their path is elsewhere. Returns another
- * message where that has to differ. */
+/* Gives a message the path of the stream's object. Returns a copy if the path has to change. */
 static GDBusMessage *
 address (GmpBusStream *self,
          GDBusMessage *message,
@@ -328,14 +327,14 @@ address (GmpBusStream *self,
   return copy;
 }
 
-/* Returns how many messages have to have been sent for @message to be among them. */
+/* Returns the number of messages that must have been sent for @message to be among them. */
 static guint64
 queue_locked (GmpBusStream *self,
               GDBusMessage *message)
 {
   Parcel *parcel = g_new0 (Parcel, 1);
 
-  /* Its caller wants to know it before it goes. */
+  /* The caller needs the serial before the message is sent. */
   if (g_dbus_message_get_serial (message) == 0)
     g_dbus_message_set_serial (message, gmp_bus_next_serial (self->bus));
   parcel->message = address (self, message, &parcel->files);
@@ -409,7 +408,7 @@ gmp_bus_stream_has_unsent (GmpMessageStream *stream)
   return result;
 }
 
-/* What comes in, in GDBus's thread. */
+/* Receiving, in GDBus's thread. */
 
 static void
 fail_locked (GmpBusStream *self,
@@ -458,7 +457,7 @@ take_part_locked (GmpBusStream *self,
     }
 }
 
-/* The contents of @message's descriptors have come before it. */
+/* The contents of @message's descriptors have arrived before it. */
 static void
 attach_files_locked (GmpBusStream *self,
                      GDBusMessage *message)
@@ -686,7 +685,7 @@ gmp_bus_stream_new (GmpBus     *bus,
   return self;
 }
 
-/* The only stream of @bus, which it takes over: it closes the connection at its end. Messages are
+/* The only stream of @bus. Takes ownership of it and closes the connection at its end. Messages are
  * processed from here on. */
 GmpMessageStream *
 gmp_bus_stream_new_single (GmpBus *bus)

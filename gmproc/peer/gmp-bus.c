@@ -11,11 +11,11 @@
 
 #include <signal.h>
 
-/* Serials of workers' messages begin here: those below are GDBus's own. */
+/* Serials of workers' messages begin here; lower ones belong to GDBus. */
 #define FIRST_SERIAL 0x40000000u
 
-/* Each worker is an object, and has a stream. What comes is sorted in GDBus's own thread: a call or
- * a signal by its path, a reply by what it answers. What belongs to no stream is left to GDBus. */
+/* Each worker is an object and has a stream. Messages are sorted in GDBus's thread: a call or a
+ * signal by its path, a reply by the serial that it answers. Other messages are left to GDBus. */
 struct _GmpBus
 {
   GObject parent_instance;
@@ -25,8 +25,8 @@ struct _GmpBus
   gulong closed_handler;
 
   GMutex lock;         /* of what follows */
-  GHashTable *streams; /* paths, of GmpBusStream, which are not held */
-  GHashTable *calls;   /* serials that await a reply, of GmpBusStream, which are not held */
+  GHashTable *streams; /* path to GmpBusStream, without references */
+  GHashTable *calls;   /* serial that awaits a reply to GmpBusStream, without references */
   guint32 serial;
   gboolean is_closed;
 };
@@ -99,7 +99,7 @@ unref_closure (gpointer  bus,
   g_object_unref (bus);
 }
 
-/* All that has come was sorted before this. */
+/* All received messages were sorted before this. */
 static void
 closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
            gboolean         by_peer G_GNUC_UNUSED,
@@ -156,7 +156,7 @@ gmp_bus_next_serial (GmpBus *self)
   return result;
 }
 
-/* In any thread. Gives @message a serial, unless it has one. */
+/* Called in any thread. Gives @message a serial, unless it has one. */
 gboolean
 gmp_bus_send (GmpBus       *self,
               GmpBusStream *stream,
@@ -190,13 +190,13 @@ close_cb (gpointer user_data)
   GmpBus *self = user_data;
 
   g_dbus_connection_close (self->connection, NULL, NULL, NULL);
-  /* It holds this object by what it would tell. */
+  /* Its callbacks hold references to this object. */
   g_object_run_dispose (G_OBJECT (self));
   return G_SOURCE_REMOVE;
 }
 
-/* Forked children may hold a socket open, so it is shut down. The caller's main context may be gone
- * when a connection has been closed, so that is done in another. */
+/* Forked children may hold the socket open, so it is shut down. The caller's main context may be
+ * freed before the connection is closed, so another one is used. */
 void
 gmp_bus_close (GmpBus *self)
 {
@@ -248,7 +248,7 @@ gmp_bus_init (GmpBus *self)
   self->calls = g_hash_table_new (NULL, NULL);
 }
 
-/* @connection must not have begun to process messages. Its main context hears of its end. */
+/* @connection must not have begun to process messages. Its end is reported in its main context. */
 GmpBus *
 gmp_bus_new (GDBusConnection *connection)
 {
@@ -281,7 +281,7 @@ bus_thread (gpointer context)
 G_LOCK_DEFINE_STATIC (bus_context);
 static GMainContext *bus_context;
 
-/* It is the parent's. */
+/* It belongs to the parent. */
 static void
 forget (void)
 {
@@ -290,7 +290,7 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
-/* The thread that hears what becomes of connections, whatever main contexts come and go. */
+/* The thread that handles connection events, independent of the main contexts of runs. */
 GMainContext *
 gmp_bus_get_context (void)
 {
@@ -301,7 +301,7 @@ gmp_bus_get_context (void)
   if (bus_context == NULL)
     {
       bus_context = g_main_context_new ();
-      /* Signals are for the threads of the program. */
+      /* Signals are left to the threads of the program. */
       sigfillset (&all);
       pthread_sigmask (SIG_SETMASK, &all, &old);
       g_thread_unref (g_thread_new ("gmproc-bus", bus_thread, bus_context));

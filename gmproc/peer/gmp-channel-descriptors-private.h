@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* What kind of channel it is, and its descriptors. The application makes two of them, and passes
- * each to the worker that opens it. */
+/* The kind of a channel, and the descriptors of one end. The application creates both ends and
+ * passes each to the worker that opens it. */
 typedef struct _GmpChannelDescriptors GmpChannelDescriptors;
 
 gboolean    gmp_channel_descriptors_new_pair (guint64                 arena_size,

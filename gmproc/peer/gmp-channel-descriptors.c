@@ -40,8 +40,8 @@ static const struct {
 struct _GmpChannelDescriptors
 {
   Kind kind;
-  int fds[GMP_SHARED_N_FDS]; /* -1: none, or not this port's any more */
-  GVariant *description;     /* (nullable): of one that is made elsewhere */
+  int fds[GMP_SHARED_N_FDS]; /* -1: none, or no longer owned */
+  GVariant *description;     /* (nullable): for a channel that is created elsewhere */
 };
 
 static GmpChannelDescriptors *
@@ -75,13 +75,13 @@ may_share (void)
   return g_strcmp0 (kind, "dbus") != 0;
 }
 
-/* What a process may have of an address space, with some of it left to the program. */
+/* The share of the address space that channels may use, with the rest left to the program. */
 #define ADDRESS_SPACE ((guint64) 1 << (sizeof (gpointer) < 8 ? 31 : 46))
 
-/* Arenas are room in the address space before they are memory: two for each client, in the server's
- * process. All together get an eighth of what there is, and one no more than if there were ten.
- * They are part of a file, too, in which only what is written takes memory, but whose size counts
- * for the limit on files. */
+/* Arenas take address space before they take memory: two for each client, in the server's process.
+ * Together they get an eighth of the address space, and one gets no more than if there were ten.
+ * They are also parts of a file; only its written parts take memory, but its size counts for the
+ * limit on file size. */
 static gsize
 limit_arena (guint64 size,
              guint   n_workers)
@@ -94,9 +94,9 @@ limit_arena (guint64 size,
   return gmp_memory_limit_arena ((gsize) MIN (size, space / 8 / 2 / MAX (n_workers, 10)));
 }
 
-/* Both ends of a channel: in shared memory where that can be had, as D-Bus messages where not.
- * @arena_size is how many bytes of big values each side may share at a time, and @n_workers how
- * many run together. */
+/* Both ends of a channel: in shared memory if possible, otherwise as D-Bus messages. @arena_size is
+ * the number of bytes of large values that each side may share at a time, and @n_workers the number
+ * of workers that run together. */
 gboolean
 gmp_channel_descriptors_new_pair (guint64                 arena_size,
                                   guint                   n_workers,
@@ -139,7 +139,7 @@ new_elsewhere (const char *name,
   return self;
 }
 
-/* Both ends of a channel between two workers on another machine, whose agent makes it. */
+/* Both ends of a channel between two workers on another machine, whose agent creates it. */
 void
 gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
                                        guint                   n_workers,
@@ -152,15 +152,15 @@ gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
   *server = new_elsewhere (name, TRUE, arena_size, n_workers);
 }
 
-/* (nullable): of one that an agent makes, the arguments of org.gmproc.Process1.Connect behind the
- * peer's. */
+/* (nullable): for a channel that an agent creates, the arguments of org.gmproc.Process1.Connect
+ * after those of the peer. */
 GVariant *
 gmp_channel_descriptors_describe (GmpChannelDescriptors *self)
 {
   return self->description;
 }
 
-/* Takes the port over. */
+/* Takes ownership of @self. */
 GmpChannel *
 gmp_channel_descriptors_open (GmpChannelDescriptors *self,
                               GError               **error)
@@ -233,7 +233,7 @@ find_kind (const char *name,
   return FALSE;
 }
 
-/* The kernel leaves out of a message what the receiver has no room for, and says no more. */
+/* The kernel silently drops descriptors that the receiver has no room for. */
 static void
 explain_missing (GError **error)
 {
@@ -249,7 +249,7 @@ explain_missing (GError **error)
     close (spare);
 }
 
-/* From a message, of which nothing but the types is known. */
+/* From a message of which only the types have been checked. */
 GmpChannelDescriptors *
 gmp_channel_descriptors_new_handles (const char  *name,
                                      GVariant    *positions,

@@ -17,18 +17,18 @@
 #define CHANNEL_PATH      "/org/gmproc/Channel"
 #define CHANNEL_INTERFACE "org.gmproc.Channel1"
 
-/* Whoever receives reads the socket, and whoever sends writes it: what there is no room for goes
- * while this end receives. So nothing is read that nobody asks for, and a peer that sends without
- * end waits for room. */
+/* The receiving thread reads the socket, and the sending thread writes it. Messages without room
+ * are sent while this end receives. Nothing is read before it is needed, so a peer that sends
+ * without a pause waits for room. */
 struct _GmpMessageChannel
 {
   GmpChannel parent_instance;
 
   GmpMessageStream *stream;
   GmpDoorbell *doorbell; /* (nullable) */
-  guint32 events;        /* of the socket, by which it is rung */
+  guint32 events;        /* the watch of the socket, which rings it */
   gboolean is_closed;    /* by this end */
-  GError *reason;        /* (nullable): the other end has closed, or sent nonsense */
+  GError *reason;        /* (nullable): the other end has closed, or violated the protocol */
 };
 
 G_DEFINE_FINAL_TYPE (GmpMessageChannel, gmp_message_channel, GMP_TYPE_CHANNEL)
@@ -42,7 +42,7 @@ get_fd (GmpMessageChannel *self)
   return gmp_socket_stream_get_fd (GMP_SOCKET_STREAM (self->stream));
 }
 
-/* Room is waited for only where it is needed, or each message that is read would ring. */
+/* Watches for room only if it is needed; otherwise each message that is read would ring. */
 static void
 listen_to_socket (GmpMessageChannel *self)
 {
@@ -60,7 +60,7 @@ listen_to_socket (GmpMessageChannel *self)
                              "for: %s", g_strerror (errno)));
 }
 
-/* @body is floating, and taken over. */
+/* Takes ownership of @body, which is floating. */
 static void
 post (GmpMessageChannel *self,
       const char        *member,
@@ -87,7 +87,7 @@ gmp_message_channel_send (GmpChannel *channel,
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *packed;
 
-  /* A channel that has ended is not an error here: receive() tells, with the reason. */
+  /* A channel that has ended is not an error here: receive() reports it with the reason. */
   if (self->reason != NULL || self->is_closed)
     return TRUE;
   if (payload != NULL &&
@@ -127,7 +127,7 @@ gmp_message_channel_close (GmpChannel   *channel,
                                       reason != NULL ? reason->code : 0, text), NULL);
 }
 
-/* The other end has sent what it may not send, and is told so: takes @error over. */
+/* The other end has violated the protocol and is informed. Takes ownership of @error. */
 static void
 fail (GmpMessageChannel *self,
       GError            *error)
@@ -141,7 +141,7 @@ static GError *
 disconnected_error (void)
 {
   return g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                      "The process at the other end of the channel is gone");
+                      "The process at the other end of the channel has ended");
 }
 
 static gboolean
@@ -162,7 +162,7 @@ take_value (GmpMessageChannel *self,
 {
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
 
-  /* Or what is kept for a client that reads nothing would become more without end. */
+  /* Otherwise the kept messages for a client that never reads would grow without limit. */
   if (!self->parent_instance.is_pipelined && gmp_message_stream_has_unsent (self->stream))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
@@ -179,7 +179,7 @@ take_value (GmpMessageChannel *self,
   return FALSE;
 }
 
-/* Whether @message brings a value. */
+/* TRUE if @message carries a value. */
 static gboolean
 take_tag (GmpMessageChannel *self,
           GDBusMessage      *message)
@@ -218,7 +218,8 @@ take_nonsense (GmpMessageChannel *self,
                            g_dbus_message_get_signature (message)));
 }
 
-/* Nothing more comes: the socket has been closed, or brought no message. Takes @error over. */
+/* No more messages arrive: the socket was closed, or its data was invalid. Takes ownership of
+ * @error. */
 static void
 lose (GmpMessageChannel *self,
       GError            *error)
@@ -305,7 +306,7 @@ gmp_message_channel_init (GmpMessageChannel *self G_GNUC_UNUSED)
 {
 }
 
-/* Takes @fd over. */
+/* Takes ownership of @fd. */
 GmpChannel *
 gmp_message_channel_new (int      fd,
                          GError **error)

@@ -16,17 +16,18 @@ G_BEGIN_DECLS
 #define GMP_WORKER_PATH "/org/gmproc/Worker"
 #define GMP_WORKER_INFO ((GDBusInterfaceInfo *) &gmp_dbus_worker1_interface)
 
-/* Where the D-Bus messages of a worker come from and go to: a socket to a process of this machine
+/* The carrier of a worker's D-Bus messages: a socket to a process of this machine
  * (GmpSocketStream), or a GDBusConnection (GmpBusStream).
  *
- * create_source: of a source whose callback is a GSocketSourceFunc, with or without a socket.
- * is_open:       whether the other end is there.
- * get_n_taken:   how much has been taken, in bytes of messages.
- * get_n_waiting: how much has come and was not taken.
- * receive:       takes a message, without waiting: NULL without an error where none has come.
- * send:          waits where the other end does not take what it gets. In any thread.
- * post:          sends what there is room for, and keeps the rest; whether all is sent that can be.
- * flush:         the same for what was kept.
+ * create_source: a source whose callback is a GSocketSourceFunc, with or without a socket.
+ * is_open:       TRUE if the other end is connected.
+ * get_n_taken:   the bytes of the messages that have been taken.
+ * get_n_waiting: the bytes that have arrived and were not taken.
+ * receive:       takes a message, without waiting: NULL without an error if none has arrived.
+ * send:          sends a message, and waits while the other end does not read. In any thread.
+ * post:          sends as much as there is room for, and keeps the rest; TRUE if everything that
+ *                can be sent has been sent.
+ * flush:         the same for kept messages.
  *
  * A message that has a serial keeps it. */
 

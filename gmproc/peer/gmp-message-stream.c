@@ -8,7 +8,7 @@
 
 #include "base/gmp-fork-private.h"
 
-/* In bytes: of an error, or a log message. */
+/* The largest text of an error or a log message, in bytes. */
 #define MAX_TEXT ((gsize) 1024 * 1024)
 
 typedef struct {
@@ -30,7 +30,7 @@ gmp_message_stream_init (GmpMessageStream *self)
   priv->generation = gmp_fork_get_generation ();
 }
 
-/* Whether it is that of the process that this one was forked from: then nothing is read here. */
+/* TRUE if it belongs to the parent of this forked process: then nothing is read here. */
 gboolean
 gmp_message_stream_is_foreign (GmpMessageStream *self)
 {
@@ -117,7 +117,7 @@ gmp_message_stream_has_unsent (GmpMessageStream *self)
   return GMP_MESSAGE_STREAM_GET_CLASS (self)->has_unsent (self);
 }
 
-/* Whether what @message brings is what @arguments (nullable) say. */
+/* TRUE if the body of @message matches @arguments (nullable). */
 gboolean
 gmp_message_stream_has_arguments (GDBusMessage  *message,
                                   GDBusArgInfo **arguments)
@@ -129,21 +129,21 @@ gmp_message_stream_has_arguments (GDBusMessage  *message,
   return g_str_equal (signature->str, g_dbus_message_get_signature (message));
 }
 
-/* What of a text of the user's goes into a message: valid, and no more than anybody will read. */
+/* The part of a user's text that is sent: valid, and not longer than MAX_TEXT. */
 char *
 gmp_message_stream_limit_text (const char *text)
 {
   return g_utf8_make_valid (text, MIN (strlen (text), MAX_TEXT));
 }
 
-/* How GDBus begins the name of an error of a domain that it does not know, and what stands before
- * the code. */
+/* The start of the name that GDBus gives to an error of an unknown domain, and the text before the
+ * code. */
 #define UNMAPPED "org.gtk.GDBus.UnmappedGError.Quark._"
 #define CODE     ".Code"
 
-/* A D-Bus error by which @error keeps its domain and code. The name is the one that GDBus has for
- * an error of a domain that it does not know, and reads; g_dbus_error_encode_gerror() would say the
- * same, but starts GTask's threads, and aborts where these cannot be had. */
+/* A D-Bus error that keeps the domain and code of @error. Its name is the one that GDBus writes and
+ * reads for errors of unknown domains. g_dbus_error_encode_gerror() would return the same, but
+ * starts GTask's threads, and aborts if it cannot create them. */
 GDBusMessage *
 gmp_message_stream_new_error (GDBusMessage *call,
                               const GError *error)
@@ -156,13 +156,13 @@ gmp_message_stream_new_error (GDBusMessage *call,
       g_string_append_c (name, *c);
     else
       g_string_append_printf (name, "_%02x", (guchar) *c);
-  /* No name has a minus in it; gmp_message_stream_read_error() makes it an int again. */
+  /* A name cannot contain a minus; gmp_message_stream_read_error() converts it back to an int. */
   g_string_append_printf (name, CODE "%u", (guint) error->code);
   return g_dbus_message_new_method_error_literal (call, name->str, text);
 }
 
-/* The error that a reply is, with its own domain and code: GDBus reads the code as a long, which on
- * 32 bits has no room for those that were negative. */
+/* The error in a reply, with its own domain and code. GDBus reads the code as a long, which cannot
+ * hold a negative code's unsigned form on 32 bits. */
 GError *
 gmp_message_stream_read_error (GDBusMessage *reply)
 {

@@ -11,8 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* D-Bus has no maybe types, and a message is at most 128 MiB: so a payload travels as its type
- * string and bytes, and a big one in a sealed memfd beside the message. */
+/* D-Bus has no maybe types, and a message has at most 128 MiB. A payload is therefore sent as its
+ * type string and bytes, and a large one in a sealed memfd beside the message. */
 
 #define GMP_PAYLOAD_TYPE        "(sayah)"
 #define GMP_PAYLOAD_INLINE_TYPE "(say)"

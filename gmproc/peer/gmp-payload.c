@@ -19,7 +19,7 @@
 /* Up to this size, copies through the socket cost less than a memfd. */
 #define COPY_MAX ((gsize) 256 * 1024)
 
-/* A message carries at most so much, where a memfd cannot be used. */
+/* The most that a message carries if a memfd cannot be used. */
 #define INLINE_MAX ((gsize) 16 * 1024 * 1024)
 
 #define REPETITION "="
@@ -54,7 +54,7 @@ write_all (int           fd,
   return TRUE;
 }
 
-/* The position in @handles of a memfd that nobody can change any more, or -1. */
+/* The position in @handles of a sealed memfd, or -1. */
 static int
 append_memfd (GVariant    *payload,
               GUnixFDList *handles,
@@ -128,8 +128,8 @@ gmp_payload_pack_message (GVariant    *payload,
   return pack (payload, INLINE_MAX, handles, error);
 }
 
-/* What Run returns in place of the value that the last Turn has brought: it has a type string that
- * no value has. Returns a floating (sayah). */
+/* The reply of Run that stands for the value of the last Turn: its type string is not a type of a
+ * value. Returns a floating (sayah). */
 GVariant *
 gmp_payload_new_repetition (void)
 {
@@ -190,7 +190,7 @@ map_sealed (int      fd,
                    "A payload came in a file that is not a sealed memfd");
       return NULL;
     }
-  /* Private and writable: the receiver may change what it got. */
+  /* Private and writable: the receiver may change the value. */
   file = g_mapped_file_new_from_fd (fd, TRUE, error);
   if (file == NULL)
     return NULL;
@@ -238,7 +238,7 @@ rebuild (const char *type,
   return *payload != NULL;
 }
 
-/* A message can hold eight times as much as may come in one. */
+/* A message could hold eight times this size. */
 static gboolean
 check_inline (GVariant *data,
               GError  **error)
@@ -251,7 +251,7 @@ check_inline (GVariant *data,
   return FALSE;
 }
 
-/* @packed is a (sayah) from a peer, of which nothing but the type is known. */
+/* @packed is a (sayah) from a peer; only its type has been checked. */
 gboolean
 gmp_payload_unpack (GVariant    *packed,
                     GUnixFDList *handles,

@@ -15,25 +15,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A GDBusConnection has four threads come up in its process: its own, one of GLib's, and two of
- * GTask's pool. They are most of what a worker costs that is forked for one call, and they would be
- * in the way of user code that forks. On the application's side it takes in whatever
- * comes, whether or not anybody looks at it. GIO's messages need none of this: so they are read
- * when somebody waits for them, and whoever sends more than that waits in turn. */
+/* A GDBusConnection starts four threads in its process: its own, one of GLib, and two of GTask's
+ * pool. They are most of the cost of a worker that is forked for one call, and they would get in
+ * the way of user code that forks. In the application it reads without limit, whether or not
+ * anything consumes the messages. GIO's messages do not need a GDBusConnection: here they are read
+ * when a reader waits for them, and a sender that is faster waits. */
 
-/* So much says how long a message is. */
+/* The bytes that contain the length of a message. */
 #define HEADER_SIZE 16
 
-/* Payloads are in it up to 16 MiB, and descriptions of targets and errors may be long. */
+/* It contains payloads up to 16 MiB, and descriptions of targets and errors may be long. */
 #define MAX_SIZE ((gsize) 32 * 1024 * 1024)
 
-/* A message has room for so much when it is announced, and then for twice what has come of it. */
+/* The initial buffer of an announced message; later it is at most twice the received bytes. */
 #define FIRST_ROOM ((gsize) 64 * 1024)
 
 /* A channel takes four. */
 #define MAX_HANDLES 8
 
-/* A message on its way out. */
+/* An outgoing message. */
 typedef struct {
   guint8 *blob;
   gsize size;
@@ -49,9 +49,9 @@ struct _GmpSocketStream
 
   GMutex lock; /* of all that is sent */
   guint32 serial; /* the last one */
-  GQueue parcels; /* what the socket had no room for */
+  GQueue parcels; /* messages that the socket had no room for */
 
-  /* What has come of the next message. */
+  /* The received part of the next message. */
   guint8 *blob;
   gsize size; /* 0: not known yet */
   gsize n_received;
@@ -77,8 +77,8 @@ gmp_socket_stream_dispose (GObject *object)
 {
   GmpSocketStream *self = GMP_SOCKET_STREAM (object);
 
-  /* Forked children may hold the socket open, so closing would not do; they themselves leave it to
-   * the process that it is of. */
+  /* Forked children may hold the socket open, so closing it would not be enough. The children do
+   * not shut it down, because it belongs to their parent. */
   if (self->socket != NULL && !gmp_message_stream_is_foreign (GMP_MESSAGE_STREAM (self)))
     g_socket_shutdown (self->socket, TRUE, TRUE, NULL);
   g_clear_object (&self->socket);
@@ -105,7 +105,7 @@ gmp_socket_stream_create_source (GmpMessageStream *stream,
   return g_socket_create_source (GMP_SOCKET_STREAM (stream)->socket, condition, cancellable);
 }
 
-/* Whether the other end is there. */
+/* TRUE if the other end is connected. */
 static gboolean
 gmp_socket_stream_is_open (GmpMessageStream *stream)
 {
@@ -114,7 +114,7 @@ gmp_socket_stream_is_open (GmpMessageStream *stream)
   return (g_socket_condition_check (self->socket, G_IO_HUP) & (G_IO_HUP | G_IO_ERR)) == 0;
 }
 
-/* How many bytes of messages have been taken. */
+/* The bytes of messages that have been taken. */
 static guint64
 gmp_socket_stream_get_n_taken (GmpMessageStream *stream)
 {
@@ -123,7 +123,7 @@ gmp_socket_stream_get_n_taken (GmpMessageStream *stream)
   return self->n_taken;
 }
 
-/* How many bytes have come that were not taken. */
+/* The bytes that have arrived and were not taken. */
 static gsize
 gmp_socket_stream_get_n_waiting (GmpMessageStream *stream)
 {
@@ -138,7 +138,7 @@ gmp_socket_stream_get_fd (GmpSocketStream *self)
   return g_socket_get_fd (self->socket);
 }
 
-/* One byte, before all messages, says that a worker is there. */
+/* One byte, before all messages, announces a worker. */
 gboolean
 gmp_socket_stream_greet (GmpSocketStream *self,
                          GError         **error)
@@ -156,14 +156,15 @@ gmp_socket_stream_take_greeting (GmpSocketStream *self,
   if (n == 1 && byte == '\0')
     return TRUE;
   if (n == 0)
-    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other end has gone");
+    g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                 "The other end has closed the connection");
   else if (n == 1)
     g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "a greeting was expected, and something else came");
+                 "expected a greeting, received another byte");
   return FALSE;
 }
 
-/* All of a message's descriptors come at once. */
+/* All descriptors of a message arrive at once. */
 static gboolean
 take_handles (GmpSocketStream       *self,
               GSocketControlMessage *part,
@@ -183,7 +184,7 @@ take_handles (GmpSocketStream       *self,
   return TRUE;
 }
 
-/* %FALSE without an error where there is nothing more yet. */
+/* %FALSE without an error if there is nothing to read yet. */
 static gboolean
 receive_bytes (GmpSocketStream *self,
                gsize             n_wanted,
@@ -214,7 +215,7 @@ receive_bytes (GmpSocketStream *self,
   return n > 0 && is_sound;
 }
 
-/* For what comes until all @n_wanted bytes are there. */
+/* Makes room for the bytes that are missing from @n_wanted. */
 static void
 make_room (GmpSocketStream *self,
            gsize             n_wanted)
@@ -256,7 +257,7 @@ take_message (GmpSocketStream *self,
     }
   else
     {
-      /* GLib quotes what came, which may be no text. */
+      /* GLib quotes the received bytes, which may not be text. */
       g_autofree char *valid = g_utf8_make_valid (local->message, -1);
 
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "invalid message: %s", valid);
@@ -269,8 +270,8 @@ take_message (GmpSocketStream *self,
   return message;
 }
 
-/* Takes what there is, without waiting: %NULL without an error where that is no whole message yet.
- * In one thread at a time. */
+/* Takes the next message, without waiting: %NULL without an error if no complete message is there
+ * yet. In one thread at a time. */
 static GDBusMessage *
 gmp_socket_stream_receive (GmpMessageStream *stream,
                            GError          **error)
@@ -308,7 +309,7 @@ pack_locked (GmpSocketStream *self,
   guint8 *blob;
   gsize size;
 
-  /* One that is passed on keeps its serial, which the answer will name. */
+  /* A forwarded message keeps its serial, which its answer will contain. */
   if (g_dbus_message_get_serial (message) == 0)
     g_dbus_message_set_serial (message, ++self->serial);
   blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, error);
@@ -322,7 +323,7 @@ pack_locked (GmpSocketStream *self,
   return parcel;
 }
 
-/* %FALSE where it cannot be sent, or not yet. */
+/* %FALSE if it cannot be sent, or not yet. */
 static gboolean
 send_parcel (GmpSocketStream *self,
              Parcel           *parcel,
@@ -347,7 +348,7 @@ send_parcel (GmpSocketStream *self,
   return TRUE;
 }
 
-/* Waits where the other end does not read. In any thread. */
+/* Waits while the other end does not read. Called in any thread. */
 static gboolean
 gmp_socket_stream_send (GmpMessageStream *stream,
                         GDBusMessage     *message,
@@ -385,7 +386,7 @@ gmp_socket_stream_has_unsent (GmpMessageStream *stream)
   return result;
 }
 
-/* Whether all has been sent that can be. */
+/* TRUE if everything that can be sent has been sent. */
 static gboolean
 gmp_socket_stream_flush (GmpMessageStream *stream)
 {
@@ -407,8 +408,8 @@ gmp_socket_stream_flush (GmpMessageStream *stream)
   return !has_rest;
 }
 
-/* Sends what there is room for, and keeps the rest: see gmp_message_stream_flush(). That the other
- * end has gone is known from receiving. */
+/* Sends as much as there is room for, and keeps the rest: see gmp_message_stream_flush(). The end
+ * of the other side is reported when receiving. */
 static gboolean
 gmp_socket_stream_post (GmpMessageStream *stream,
                         GDBusMessage     *message)
@@ -454,7 +455,7 @@ gmp_socket_stream_init (GmpSocketStream *self)
   g_queue_init (&self->parcels);
 }
 
-/* Takes @fd over. */
+/* Takes ownership of @fd. */
 GmpSocketStream *
 gmp_socket_stream_new (int      fd,
                        GError **error)
@@ -473,7 +474,7 @@ gmp_socket_stream_new (int      fd,
   return self;
 }
 
-/* What was a socket for messages goes on as what @self was made of: whoever takes it closes it. */
+/* Releases the socket that @self was created with. The caller closes it. */
 GSocket *
 gmp_socket_stream_steal_socket (GmpSocketStream *self)
 {

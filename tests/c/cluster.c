@@ -399,7 +399,7 @@ test_killed (void)
 static void
 test_told (void)
 {
-  lose_node (SIGTERM, "was told to end");
+  lose_node (SIGTERM, "its agent was terminated");
 }
 
 /* Nobody is left: the next run has new agents. */
