@@ -151,15 +151,14 @@ return_opened (GmpClientServer *self)
 }
 
 static void
-ended_cb (GObject      *source G_GNUC_UNUSED,
-          GAsyncResult *result,
-          gpointer      user_data)
+ended_cb (GError  *error,
+          gpointer user_data)
 {
   g_autoptr (GmpClientServer) self = g_object_ref (user_data);
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpOpenRun *open = priv->open;
 
-  gmp_server_session_run_finish (priv->session, result, &open->error);
+  open->error = error;
   open->has_ended = TRUE;
   if (open->is_dropped)
     {
@@ -278,7 +277,7 @@ begin_open (GmpClientServer    *self,
   priv->open->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   priv->open->opening = g_steal_pointer (&task);
   gmp_server_session_set_open (session, gmp_open_run_turned, self);
-  gmp_server_session_run_async (session, sunk, cancellable, ended_cb, self);
+  gmp_server_session_run (session, sunk, cancellable, ended_cb, self);
   /* If start has failed, the run ends with its error. */
   if (gmp_server_session_get_local_server (session) != NULL)
     return_opened (self);

@@ -326,19 +326,16 @@ kill_all (gpointer object,
 }
 
 static void
-session_ran_cb (GObject      *source G_GNUC_UNUSED,
-                GAsyncResult *result,
-                gpointer      user_data)
+ended_cb (GError  *error,
+          gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   GmpClientServer *self = g_task_get_source_object (task);
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  GError *error = NULL;
 
   gmp_runner_release (GMP_RUNNER (self));
   gmp_client_server_notify_results (self);
   gmp_guard_make_ready ();
-  if (gmp_server_session_run_finish (priv->session, result, &error))
+  if (error == NULL)
     g_task_return_pointer (task, gmp_client_server_get_results (self),
                            (GDestroyNotify) g_variant_unref);
   else
@@ -373,8 +370,7 @@ begin_run (GmpClientServer    *self,
   priv->session = session;
   if (is_blocking)
     gmp_server_session_set_blocking (session);
-  gmp_server_session_run_async (session, sunk, cancellable, session_ran_cb,
-                                g_steal_pointer (&task));
+  gmp_server_session_run (session, sunk, cancellable, ended_cb, g_steal_pointer (&task));
 }
 
 /**

@@ -221,18 +221,13 @@ kill_all (gpointer object,
 }
 
 static void
-supervisor_ran_cb (GObject      *source G_GNUC_UNUSED,
-                   GAsyncResult *result,
-                   gpointer      user_data)
+ended_cb (gpointer user_data)
 {
   g_autoptr (GTask) task = user_data;
   GmpWorkers *self = g_task_get_source_object (task);
-  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  GError *error;
+  GError *error = gmp_results_to_error (gmp_runner_get_results (GMP_RUNNER (self)),
+                                        g_task_get_cancellable (task));
 
-  gmp_supervisor_run_finish (priv->supervisor, result);
-  error = gmp_results_to_error (gmp_runner_get_results (GMP_RUNNER (self)),
-                                g_task_get_cancellable (task));
   gmp_workers_apply_options (self);
   gmp_runner_release (GMP_RUNNER (self));
   gmp_workers_notify_results (self);
@@ -261,8 +256,7 @@ begin_run (GmpWorkers         *self,
   g_task_set_check_cancellable (task, FALSE);
   if (enlist_all (self, ids, n_ids, &error))
     {
-      gmp_supervisor_run_async (priv->supervisor, cancellable, supervisor_ran_cb,
-                                g_steal_pointer (&task));
+      gmp_supervisor_run (priv->supervisor, cancellable, ended_cb, g_steal_pointer (&task));
       return;
     }
   gmp_feed_close (gmp_supervisor_get_feed (priv->supervisor));

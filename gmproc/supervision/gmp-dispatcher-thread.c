@@ -167,9 +167,8 @@ settle_calls (GmpDispatcher *self,
 }
 
 static void
-ended_cb (GObject      *source,
-          GAsyncResult *result,
-          gpointer      user_data)
+ended_cb (GmpWorkerProxy *proxy,
+          gpointer        user_data)
 {
   GmpPoolWorker *worker = user_data;
   GmpDispatcher *self = worker->dispatcher;
@@ -178,7 +177,7 @@ ended_cb (GObject      *source,
   g_autoptr (GError) error = NULL;
   gboolean was_asked;
 
-  gmp_worker_proxy_run_finish (GMP_WORKER_PROXY (source), result, &value, &failure);
+  gmp_worker_proxy_take_result (proxy, &value, &failure);
   gmp_room_leave ();
   g_mutex_lock (&self->lock);
   was_asked = worker->is_closed && worker->is_retiring;
@@ -343,7 +342,7 @@ start_worker (GmpDispatcher *self)
   job = gmp_job_new ("pool", id, call->target, NULL);
   gmp_room_enter (TRUE);
   gmp_dispatcher_unlock (self);
-  gmp_worker_proxy_run_async (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);
+  gmp_worker_proxy_run (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);
   g_mutex_lock (&self->lock);
 }
 

@@ -6,6 +6,7 @@
 
 #include "supervision/gmp-local-server-private.h"
 
+#include "base/gmp-hold-private.h"
 #include "base/gmp-source-private.h"
 
 /* How many microseconds requests are answered in a turn of the main loop: in one that is the
@@ -25,7 +26,7 @@ struct _GmpLocalServer
   gboolean is_blocking;  /* the context has nothing but this run */
   GSource *source;       /* (nullable): not started, or ended */
   GSource *limit_source; /* (nullable): for the deadline of a batch */
-  gboolean is_calling;   /* user code, which may run the main loop */
+  GmpHold hold;          /* while methods are called */
   GError *kept;          /* (nullable): of gmp_local_server_fail() meanwhile */
   gboolean asked_done;   /* in this turn */
   gboolean is_done;
@@ -36,6 +37,8 @@ typedef struct {
   GSource source;
   GmpLocalServer *server;
 } LimitSource;
+
+static void fail_kept (gpointer user_data);
 
 GmpLocalServer *
 gmp_local_server_new (const GmpServerMethods *methods,
@@ -54,6 +57,7 @@ gmp_local_server_new (const GmpServerMethods *methods,
     return NULL;
   self = g_new0 (GmpLocalServer, 1);
   gmp_server_cycle_init (&self->cycle, methods, server, inbox, mode, rule);
+  gmp_hold_init (&self->hold, fail_kept, self);
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
@@ -71,6 +75,7 @@ gmp_local_server_free (GmpLocalServer *self)
 {
   gmp_source_clear (&self->source);
   gmp_source_clear (&self->limit_source);
+  gmp_hold_clear (&self->hold);
   gmp_server_cycle_clear (&self->cycle);
   gmp_inbox_free (self->inbox);
   g_clear_error (&self->kept);
@@ -153,7 +158,7 @@ gmp_local_server_fail (GmpLocalServer *self,
       g_error_free (error);
       return;
     }
-  if (self->is_calling)
+  if (gmp_hold_blocks (&self->hold))
     {
       self->kept = error;
       return;
@@ -162,6 +167,15 @@ gmp_local_server_fail (GmpLocalServer *self,
   gmp_source_clear (&self->limit_source);
   gmp_server_cycle_abandon (&self->cycle, error);
   self->ended (NULL, error, self->user_data);
+}
+
+static void
+fail_kept (gpointer user_data)
+{
+  GmpLocalServer *self = user_data;
+
+  if (self->kept != NULL)
+    gmp_local_server_fail (self, g_steal_pointer (&self->kept));
 }
 
 /* Ends the life cycle at its next turn, as if it were done. */
@@ -254,17 +268,18 @@ gmp_local_server_turn (GmpLocalServer *self,
   GError *error = NULL;
   gboolean may_be_more;
 
-  if (self->source == NULL)
+  if (self->source == NULL || self->kept != NULL)
     return FALSE;
-  self->is_calling = TRUE;
+  gmp_hold_enter (&self->hold);
   may_be_more = take_turn (self, may_look, &error);
-  self->is_calling = FALSE;
+  if (error != NULL)
+    g_clear_error (&self->kept);
+  gmp_hold_leave (&self->hold, self->priority);
   watch_deadline (self);
-  if (error == NULL)
-    error = g_steal_pointer (&self->kept);
-  g_clear_error (&self->kept);
   if (error != NULL)
     gmp_local_server_fail (self, error);
+  else if (self->kept != NULL)
+    return FALSE;
   else if (may_be_more || !self->is_done || gmp_inbox_has_unsent (self->inbox))
     {
       if (self->turned != NULL)

@@ -16,6 +16,10 @@ G_BEGIN_DECLS
  * together. */
 typedef struct _GmpServerSession GmpServerSession;
 
+/* @error is given over; %NULL where the run has succeeded. */
+typedef void (*GmpServerSessionEnded) (GError  *error,
+                                       gpointer user_data);
+
 GmpServerSession *gmp_server_session_new              (const GmpSupervisorEvents *events,
                                                        gpointer                   owner,
                                                        GmpResults                *results,
@@ -41,14 +45,11 @@ gboolean          gmp_server_session_add_client       (GmpServerSession *self,
                                                        const char       *target,
                                                        GVariant         *params,
                                                        GError          **error);
-void              gmp_server_session_run_async        (GmpServerSession   *self,
-                                                       GVariant           *params,
-                                                       GCancellable       *cancellable,
-                                                       GAsyncReadyCallback callback,
-                                                       gpointer            user_data);
-gboolean          gmp_server_session_run_finish       (GmpServerSession *self,
-                                                       GAsyncResult     *result,
-                                                       GError          **error);
+void              gmp_server_session_run              (GmpServerSession     *self,
+                                                       GVariant             *params,
+                                                       GCancellable         *cancellable,
+                                                       GmpServerSessionEnded ended,
+                                                       gpointer              user_data);
 void              gmp_server_session_fail             (GmpServerSession *self,
                                                        GError           *error);
 void              gmp_server_session_cancel           (GmpServerSession *self);

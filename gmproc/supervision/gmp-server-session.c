@@ -35,9 +35,12 @@ struct _GmpServerSession
   GHashTable *runtimes;         /* of the clients, by id */
   GmpRestarts restarts;         /* of the server */
 
-  GTask *task;
+  GmpServerSessionEnded ended;  /* (nullable): not begun, or ended */
+  gpointer ended_data;
+  GCancellable *outer;          /* (nullable): the caller's */
   GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or for the server */
   GSource *cancel_source;
+  GSource *return_source;       /* (nullable): it does not return yet */
   GSource *limit_source;        /* (nullable): for a server without clients to end */
   guint n_retiring;             /* servers before this one that have not ended */
   gboolean is_ending;           /* nothing is restarted any more */
@@ -138,43 +141,52 @@ gmp_server_session_free (GmpServerSession *self)
   g_hash_table_unref (self->runtimes);
   gmp_restarts_clear (&self->restarts);
   g_clear_error (&self->error);
+  gmp_source_clear (&self->return_source);
+  g_clear_object (&self->outer);
   g_object_unref (self->cancellable);
   g_free (self);
 }
 
+static gboolean
+return_cb (gpointer user_data)
+{
+  GmpServerSession *self = user_data;
+  GmpServerSessionEnded ended = self->ended;
+  GError *error;
+
+  /* When the server has failed, that is why the clients have. */
+  if (self->error != NULL && !g_cancellable_is_cancelled (self->outer))
+    error = g_steal_pointer (&self->error);
+  else
+    error = gmp_results_to_error (self->results, self->outer);
+  gmp_source_clear (&self->return_source);
+  self->ended = NULL;
+  ended (error, self->ended_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* From the main loop, as code of the user's may be what has ended the run. */
 static void
 return_run (GmpServerSession *self)
 {
-  g_autoptr (GTask) task = g_steal_pointer (&self->task);
-  GError *error = NULL;
-
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->limit_source);
   gmp_failure_log_end (self->failure_log);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
-
-  /* When the server has failed, that is why the clients have. */
-  if (self->error != NULL && !g_cancellable_is_cancelled (g_task_get_cancellable (task)))
-    error = g_steal_pointer (&self->error);
-  else
-    error = gmp_results_to_error (self->results, g_task_get_cancellable (task));
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
+  self->return_source = gmp_source_attach (
+      g_idle_source_new (), gmp_supervisor_get_options (self->supervisor)->priority, return_cb,
+      self);
 }
 
 static void maybe_return (GmpServerSession *self);
 
 static void
-retired_cb (GObject      *source,
-            GAsyncResult *result,
-            gpointer      user_data)
+retired_cb (GmpWorkerProxy *server G_GNUC_UNUSED,
+            gpointer        user_data)
 {
   GmpServerSession *self = user_data;
 
-  gmp_worker_proxy_retire_finish (GMP_WORKER_PROXY (source), result);
   self->n_retiring--;
   maybe_return (self);
 }
@@ -185,7 +197,7 @@ retire_server (GmpServerSession *self)
   g_autoptr (GmpWorkerProxy) server = g_steal_pointer (&self->server);
 
   self->n_retiring++;
-  gmp_worker_proxy_retire_async (server, retired_cb, self);
+  gmp_worker_proxy_retire (server, retired_cb, self);
 }
 
 static void
@@ -264,17 +276,15 @@ local_server_ended (GVariant *value,
   end_server (user_data, value, failure);
 }
 
-static void server_ran_cb (GObject      *source,
-                           GAsyncResult *result,
-                           gpointer      user_data);
+static void server_ran_cb (GmpWorkerProxy *server,
+                           gpointer        user_data);
 
 static void
 run_server (GmpServerSession *self)
 {
-  gmp_worker_proxy_run_async (self->server, gmp_job_new ("server", "server",
-                                                         self->server_target, self->params),
-                              GMP_WORKER_PROXY_KEEP, self->cancellable, server_ran_cb,
-                              self);
+  gmp_worker_proxy_run (self->server,
+                        gmp_job_new ("server", "server", self->server_target, self->params),
+                        GMP_WORKER_PROXY_KEEP, self->cancellable, server_ran_cb, self);
 }
 
 /* The node that it was on may have been lost. */
@@ -316,18 +326,16 @@ restart_server (GmpServerSession *self,
 }
 
 static void
-server_ran_cb (GObject      *source,
-               GAsyncResult *result,
-               gpointer      user_data)
+server_ran_cb (GmpWorkerProxy *server,
+               gpointer        user_data)
 {
-  GmpWorkerProxy *server = GMP_WORKER_PROXY (source);
   GmpServerSession *self = user_data;
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GmpFailure) cause = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (gmp_worker_proxy_run_finish (server, result, &value, &failure))
+  if (gmp_worker_proxy_take_result (server, &value, &failure))
     {
       end_server (self, value, NULL);
       return;
@@ -388,13 +396,10 @@ watch_lonely_server (GmpServerSession *self)
 }
 
 static void
-clients_ran_cb (GObject      *source G_GNUC_UNUSED,
-                GAsyncResult *result,
-                gpointer      user_data)
+clients_ran_cb (gpointer user_data)
 {
   GmpServerSession *self = user_data;
 
-  gmp_supervisor_run_finish (self->supervisor, result);
   self->clients_ended = TRUE;
   watch_lonely_server (self);
   maybe_return (self);
@@ -477,7 +482,7 @@ gmp_server_session_add_client (GmpServerSession *self,
 
   if (runtime == NULL)
     return FALSE;
-  if (self->task != NULL)
+  if (self->ended != NULL)
     self->n_workers++;
   g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
   port = renew_channel (id, self, error);
@@ -500,7 +505,7 @@ begin_workers (GmpServerSession *self)
 {
   if (self->server != NULL)
     run_server (self);
-  gmp_supervisor_run_async (self->supervisor, self->cancellable, clients_ran_cb, self);
+  gmp_supervisor_run (self->supervisor, self->cancellable, clients_ran_cb, self);
 }
 
 /* There is no node, so nobody begins. Takes @error over. */
@@ -537,20 +542,19 @@ reserved_cb (GObject      *source G_GNUC_UNUSED,
   begin_workers (self);
 }
 
-/* Once. Everything happens in the thread-default main context. */
+/* Once. Everything happens in the thread-default main context, where @ended is called. */
 void
-gmp_server_session_run_async (GmpServerSession   *self,
-                              GVariant           *params,
-                              GCancellable       *cancellable,
-                              GAsyncReadyCallback callback,
-                              gpointer            user_data)
+gmp_server_session_run (GmpServerSession     *self,
+                        GVariant             *params,
+                        GCancellable         *cancellable,
+                        GmpServerSessionEnded ended,
+                        gpointer              user_data)
 {
   GError *error = NULL;
 
-  self->task = g_task_new (NULL, cancellable, callback, user_data);
-  g_task_set_priority (self->task, gmp_supervisor_get_options (self->supervisor)->priority);
-  g_task_set_source_tag (self->task, gmp_server_session_run_async);
-  g_task_set_check_cancellable (self->task, FALSE);
+  self->ended = ended;
+  self->ended_data = user_data;
+  g_set_object (&self->outer, cancellable);
   if (self->local_server != NULL && !gmp_local_server_start (self->local_server, params, &error))
     {
       fail_to_begin (self, error);
@@ -561,18 +565,11 @@ gmp_server_session_run_async (GmpServerSession   *self,
                                              G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
   self->params = params != NULL ? g_variant_ref (params) : NULL;
   if (is_elsewhere (self))
-    gmp_cluster_reserve_async (self->cluster, g_task_get_priority (self->task), self->cancellable,
-                               reserved_cb, self);
+    gmp_cluster_reserve_async (self->cluster,
+                               gmp_supervisor_get_options (self->supervisor)->priority,
+                               self->cancellable, reserved_cb, self);
   else
     begin_workers (self);
-}
-
-gboolean
-gmp_server_session_run_finish (GmpServerSession *self G_GNUC_UNUSED,
-                               GAsyncResult     *result,
-                               GError          **error)
-{
-  return g_task_propagate_boolean (G_TASK (result), error);
 }
 
 void

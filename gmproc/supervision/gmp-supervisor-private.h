@@ -32,6 +32,9 @@ typedef struct {
   const GmpRunSignals *signals;
 } GmpSupervisorEvents;
 
+/* All workers of the run have ended. */
+typedef void (*GmpSupervisorEnded) (gpointer user_data);
+
 /* For clients: the server's part, in the main context of the run. renew makes a channel, gives the
  * server its end, and returns the client's. */
 typedef struct {
@@ -71,12 +74,10 @@ gboolean        gmp_supervisor_add_again   (GmpSupervisor   *self,
                                             const GmpMember *member,
                                             GError         **error);
 void            gmp_supervisor_abandon     (GmpSupervisor *self);
-void            gmp_supervisor_run_async   (GmpSupervisor      *self,
-                                            GCancellable       *cancellable,
-                                            GAsyncReadyCallback callback,
-                                            gpointer            user_data);
-void            gmp_supervisor_run_finish  (GmpSupervisor *self,
-                                            GAsyncResult  *result);
+void            gmp_supervisor_run         (GmpSupervisor     *self,
+                                            GCancellable      *cancellable,
+                                            GmpSupervisorEnded ended,
+                                            gpointer           user_data);
 void            gmp_supervisor_settle_failed (GmpSupervisor *self,
                                               GmpFailure    *failure);
 void            gmp_supervisor_set_server  (GmpSupervisor             *self,

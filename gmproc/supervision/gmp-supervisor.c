@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-hold-private.h"
 #include "base/gmp-source-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
@@ -43,7 +44,9 @@ struct _GmpSupervisor
   GmpAgentProxy *agent; /* (nullable): of the only node that workers may run on */
   GmpKeptWorkers *pool;       /* processes kept for further runs */
 
-  GTask *task;         /* (nullable): the run */
+  GmpSupervisorEnded ended; /* (nullable): there is no run */
+  gpointer ended_data;
+  GCancellable *cancellable; /* (nullable): of the run */
   GmpFeed *feed;
   GQueue waiting;      /* of Member: not begun */
   GPtrArray *running;  /* of Member */
@@ -52,7 +55,7 @@ struct _GmpSupervisor
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;
   GError *server_end;          /* (nullable): why it has ended for good */
-  guint n_tellings;       /* user code that is being called, and may run the main loop */
+  GmpHold hold;           /* while code of the user's is called */
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;
 };
@@ -73,6 +76,8 @@ member_free (gpointer data)
   g_free (member);
 }
 
+static void maybe_return (gpointer user_data);
+
 GmpSupervisor *
 gmp_supervisor_new (const GmpSupervisorEvents *events,
                     gpointer                   owner,
@@ -92,6 +97,7 @@ gmp_supervisor_new (const GmpSupervisorEvents *events,
   self->feed = gmp_feed_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->waiting);
+  gmp_hold_init (&self->hold, maybe_return, self);
   return self;
 }
 
@@ -108,8 +114,8 @@ claim (GmpSupervisor *self)
   self->feed = gmp_feed_new ();
   self->running = g_ptr_array_new_with_free_func (member_free);
   g_queue_init (&self->waiting);
-  self->task = NULL;
-  self->n_tellings = 0;
+  self->ended = NULL;
+  gmp_hold_init (&self->hold, maybe_return, self);
   self->begin_source = NULL;
   self->cancel_source = NULL;
 }
@@ -124,6 +130,8 @@ gmp_supervisor_free (GmpSupervisor *self)
   g_ptr_array_unref (self->running);
   gmp_options_unref (self->options);
   g_clear_error (&self->server_end);
+  g_clear_object (&self->cancellable);
+  gmp_hold_clear (&self->hold);
   gmp_process_cache_unref (self->cache);
   g_clear_object (&self->agent);
   g_free (self);
@@ -265,7 +273,7 @@ gmp_supervisor_add (GmpSupervisor   *self,
   if (gmp_results_expect (self->results, member->id))
     {
       g_queue_push_tail (&self->waiting, copy);
-      if (self->task != NULL)
+      if (self->ended != NULL)
         begin_waiting (self);
       return TRUE;
     }
@@ -296,10 +304,10 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
                           GError         **error)
 {
   claim (self);
-  if (self->task != NULL &&
-      g_cancellable_set_error_if_cancelled (g_task_get_cancellable (self->task), error))
+  if (self->ended != NULL &&
+      g_cancellable_set_error_if_cancelled (self->cancellable, error))
     return FALSE;
-  if (self->task == NULL || is_under_way (self, member->id) ||
+  if (self->ended == NULL || is_under_way (self, member->id) ||
       (!gmp_results_reopen (self->results, member->id) &&
        !(gmp_feed_is_open (self->feed) && gmp_results_expect (self->results, member->id))))
     {
@@ -326,23 +334,25 @@ is_open (GmpSupervisor *self)
 {
   return gmp_supervisor_get_n_left (self) > 0 || (self->takes_more && !self->is_ending) ||
          (gmp_feed_is_open (self->feed) &&
-          !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)));
+          !g_cancellable_is_cancelled (self->cancellable));
 }
 
 static void
-maybe_return (GmpSupervisor *self)
+maybe_return (gpointer user_data)
 {
-  g_autoptr (GTask) task = NULL;
+  GmpSupervisor *self = user_data;
+  GmpSupervisorEnded ended = self->ended;
 
-  if (self->task == NULL || self->n_tellings > 0 || is_open (self))
+  if (ended == NULL || is_open (self) || gmp_hold_blocks (&self->hold))
     return;
-  task = g_steal_pointer (&self->task);
+  self->ended = NULL;
+  gmp_hold_clear (&self->hold);
   gmp_feed_close (self->feed);
   gmp_source_clear (&self->begin_source);
   gmp_source_clear (&self->cancel_source);
   if (self->server == NULL)
     gmp_failure_log_end (self->failure_log);
-  g_task_return_boolean (task, TRUE);
+  ended (self->ended_data);
 }
 
 /* A worker of the run, or its server, has failed for good. */
@@ -396,7 +406,7 @@ may_restart (GmpSupervisor *self,
              GmpFailure    *failure)
 {
   return !self->is_ending && !member->was_refused &&
-         !g_cancellable_is_cancelled (g_task_get_cancellable (self->task)) &&
+         !g_cancellable_is_cancelled (self->cancellable) &&
          gmp_restarts_allow (&member->restarts, self->options, failure);
 }
 
@@ -467,24 +477,22 @@ leave_room (GmpSupervisor  *self,
     }
   gmp_process_cache_give_way (self->cache);
   return gmp_room_refuse () && self->server == NULL &&
-         !g_cancellable_is_cancelled (g_task_get_cancellable (self->task));
+         !g_cancellable_is_cancelled (self->cancellable);
 }
 
 static void
-ran_cb (GObject      *source,
-        GAsyncResult *result,
-        gpointer      user_data)
+ran_cb (GmpWorkerProxy *worker,
+        gpointer        user_data)
 {
   GmpSupervisor *self = user_data;
-  g_autoptr (GmpWorkerProxy) worker = g_object_ref (GMP_WORKER_PROXY (source));
   g_autoptr (GmpFailure) failure = NULL;
   g_autoptr (GVariant) value = NULL;
   Member *member = take_running (self, worker);
   gboolean may_go_on = TRUE;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   g_clear_object (&member->worker);
-  if (gmp_worker_proxy_run_finish (worker, result, &value, &failure))
+  if (gmp_worker_proxy_take_result (worker, &value, &failure))
     may_go_on = settle (self, member->id, value, gmp_worker_proxy_had_turns (worker));
   gmp_kept_workers_keep (self->pool, worker);
   if (leave_room (self, worker))
@@ -494,7 +502,7 @@ ran_cb (GObject      *source,
   else
     conclude (self, member, NULL);
   begin_waiting (self);
-  self->n_tellings--;
+  gmp_hold_leave (&self->hold, self->options->priority);
   maybe_return (self);
 }
 
@@ -512,10 +520,10 @@ begin_next (GmpSupervisor *self)
   if (member->port != NULL)
     gmp_worker_proxy_add_channel (worker, "server", member->server_runtime,
                                   g_steal_pointer (&member->port));
-  gmp_worker_proxy_run_async (worker, gmp_job_new (member->role, member->id, member->target,
-                                                   member->params),
-                              self->reuse ? GMP_WORKER_PROXY_KEEP : GMP_WORKER_PROXY_END,
-                              g_task_get_cancellable (self->task), ran_cb, self);
+  gmp_worker_proxy_run (worker, gmp_job_new (member->role, member->id, member->target,
+                                             member->params),
+                        self->reuse ? GMP_WORKER_PROXY_KEEP : GMP_WORKER_PROXY_END,
+                        self->cancellable, ran_cb, self);
   /* The server may have ended while this one waited to be restarted. */
   if (self->server_end != NULL)
     gmp_worker_proxy_tell_gone (worker, "server", self->server_end, FALSE);
@@ -575,7 +583,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   GmpSupervisor *self = user_data;
   Member *member;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
       g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
@@ -586,7 +594,7 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
       gmp_supervisor_settle_failed (self, failure);
       member_free (member);
     }
-  self->n_tellings--;
+  gmp_hold_leave (&self->hold, self->options->priority);
   maybe_return (self);
   return G_SOURCE_REMOVE;
 }
@@ -596,9 +604,9 @@ feed_cb (gpointer user_data)
 {
   GmpSupervisor *self = user_data;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   gmp_feed_call (self->feed);
-  self->n_tellings--;
+  gmp_hold_leave (&self->hold, self->options->priority);
   maybe_return (self);
   return G_SOURCE_CONTINUE;
 }
@@ -620,21 +628,20 @@ share_of_processors (GmpSupervisor *self)
   return MAX (gmp_supervisor_count_slots () / MAX (n_workers, 1), 1);
 }
 
-/* Runs those that were added, in the thread-default main context. The supervisor must live until
- * then. */
+/* Runs those that were added, in the thread-default main context, and calls @ended from there. The
+ * supervisor must live until then. */
 void
-gmp_supervisor_run_async (GmpSupervisor      *self,
-                          GCancellable       *cancellable,
-                          GAsyncReadyCallback callback,
-                          gpointer            user_data)
+gmp_supervisor_run (GmpSupervisor     *self,
+                    GCancellable      *cancellable,
+                    GmpSupervisorEnded ended,
+                    gpointer           user_data)
 {
-  g_assert (self->task == NULL);
+  g_assert (self->ended == NULL);
 
-  self->task = g_task_new (NULL, cancellable, callback, user_data);
-  g_task_set_source_tag (self->task, gmp_supervisor_run_async);
-  g_task_set_priority (self->task, self->options->priority);
-  /* What the workers' ends bring counts, also when it was cancelled meanwhile. */
-  g_task_set_check_cancellable (self->task, FALSE);
+  self->ended = ended;
+  self->ended_data = user_data;
+  g_set_object (&self->cancellable, cancellable);
+  gmp_hold_enter (&self->hold);
   if (cancellable != NULL)
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancelled_cb),
@@ -645,13 +652,7 @@ gmp_supervisor_run_async (GmpSupervisor      *self,
   gmp_feed_begin (self->feed, self->options->priority, feed_cb, self);
   begin_waiting (self);
   maybe_return (self);
-}
-
-void
-gmp_supervisor_run_finish (GmpSupervisor *self G_GNUC_UNUSED,
-                           GAsyncResult  *result)
-{
-  g_task_propagate_boolean (G_TASK (result), NULL);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 /* Of the run: workers that have not ended. */

@@ -57,13 +57,16 @@ typedef struct {
 
 void gmp_peer_channel_clear (gpointer data);
 
-void                 gmp_worker_connection_open_async  (int                 fd,
-                                                        int                 priority,
-                                                        GCancellable       *cancellable,
-                                                        GAsyncReadyCallback callback,
-                                                        gpointer            user_data);
-GmpWorkerConnection *gmp_worker_connection_open_finish (GAsyncResult *result,
-                                                        GError      **error);
+/* @connection is given over; %NULL with @error, which is too. */
+typedef void (*GmpWorkerConnectionOpened) (GmpWorkerConnection *connection,
+                                           GError              *error,
+                                           gpointer             user_data);
+
+void                 gmp_worker_connection_open        (int                       fd,
+                                                        int                       priority,
+                                                        GCancellable             *cancellable,
+                                                        GmpWorkerConnectionOpened opened,
+                                                        gpointer                  user_data);
 GmpWorkerConnection *gmp_worker_connection_new         (GmpMessageStream *stream);
 void                 gmp_worker_connection_free        (GmpWorkerConnection *self);
 gboolean             gmp_worker_connection_is_open     (GmpWorkerConnection *self);

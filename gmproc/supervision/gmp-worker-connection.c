@@ -26,6 +26,9 @@ struct _GmpWorkerConnection
   guint64 value_limit;
   int priority;     /* in the main context of the run */
   guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
+  GmpWorkerConnectionOpened opened; /* (nullable): it is open */
+  gpointer opened_data;
+  GCancellable *cancellable; /* (nullable): of opening it */
   const GmpWorkerConnectionEvents *events;
   gpointer user_data;
   GVariant *last_turn;   /* (nullable): of this run, whose result it may be */
@@ -51,6 +54,7 @@ link_clear (gpointer data)
   gmp_worker_connection_end (self);
   g_clear_pointer (&self->last_turn, g_variant_unref);
   g_hash_table_unref (self->calls);
+  g_clear_object (&self->cancellable);
   g_clear_pointer (&self->stream, gmp_message_stream_free);
 }
 
@@ -81,33 +85,44 @@ gmp_worker_connection_new (GmpMessageStream *stream)
   return self;
 }
 
+/* Takes @error (nullable) over. */
+static void
+return_opened (GmpWorkerConnection *self,
+               GError              *error)
+{
+  g_clear_object (&self->cancellable);
+  self->opened (error == NULL ? self : NULL, error, self->opened_data);
+  if (error != NULL)
+    link_unref (self);
+}
+
 static void
 bus_opened_cb (GObject      *source G_GNUC_UNUSED,
                GAsyncResult *result,
                gpointer      user_data)
 {
-  g_autoptr (GTask) task = user_data;
+  GmpWorkerConnection *self = user_data;
   GError *error = NULL;
   GmpBus *bus = gmp_bus_open_finish (result, &error);
 
   if (bus != NULL)
-    g_task_return_pointer (task, gmp_worker_connection_new (gmp_bus_stream_new_single (bus)),
-                           link_unref);
-  else
-    g_task_return_error (task, error);
+    {
+      gmp_message_stream_free (self->stream);
+      self->stream = gmp_bus_stream_new_single (bus);
+    }
+  return_opened (self, error);
 }
 
-/* The worker goes on with a GDBusConnection over the same socket. Takes @task over. */
+/* The worker goes on with a GDBusConnection over the same socket. */
 static void
-open_bus (GTask           *task,
-          GmpSocketStream *stream)
+open_bus (GmpWorkerConnection *self)
 {
-  g_autoptr (GSocket) socket = gmp_socket_stream_steal_socket (stream);
+  g_autoptr (GSocket) socket = gmp_socket_stream_steal_socket (GMP_SOCKET_STREAM (self->stream));
   g_autoptr (GSocketConnection) connection =
       g_socket_connection_factory_create_connection (socket);
 
   gmp_bus_open_async (G_IO_STREAM (connection), G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER,
-                      g_task_get_cancellable (task), bus_opened_cb, task);
+                      self->cancellable, bus_opened_cb, self);
 }
 
 static gboolean
@@ -115,61 +130,46 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
             GIOCondition condition G_GNUC_UNUSED,
             gpointer     user_data)
 {
-  g_autoptr (GTask) task = user_data;
-  GmpWorkerConnection *self = g_task_get_task_data (task);
-  GmpSocketStream *stream = GMP_SOCKET_STREAM (self->stream);
+  GmpWorkerConnection *self = user_data;
   GError *error = NULL;
 
+  /* In a forked child it is not ours to return. */
   if (gmp_message_stream_is_foreign (self->stream))
-    {
-      /* It is not ours to return. */
-      g_steal_pointer (&task);
-      return G_SOURCE_REMOVE;
-    }
-  gmp_source_clear (&self->read_source);
-  if (g_task_return_error_if_cancelled (task))
     return G_SOURCE_REMOVE;
-  if (!gmp_socket_stream_take_greeting (stream, &error))
-    g_task_return_error (task, error);
-  else if (gmp_bus_is_enabled ())
-    open_bus (g_steal_pointer (&task), stream);
+  gmp_source_clear (&self->read_source);
+  if (!g_cancellable_set_error_if_cancelled (self->cancellable, &error) &&
+      gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (self->stream), &error) &&
+      gmp_bus_is_enabled ())
+    open_bus (self);
   else
-    g_task_return_pointer (task, g_rc_box_acquire (self), link_unref);
+    return_opened (self, error);
   return G_SOURCE_REMOVE;
 }
 
-/* Waits until the worker at the other end of @fd is there, or gone. Takes @fd over. */
+/* Waits until the worker at the other end of @fd is there, or gone, and calls @opened. Takes @fd
+ * over. */
 void
-gmp_worker_connection_open_async (int                 fd,
-                                  int                 priority,
-                                  GCancellable       *cancellable,
-                                  GAsyncReadyCallback callback,
-                                  gpointer            user_data)
+gmp_worker_connection_open (int                       fd,
+                            int                       priority,
+                            GCancellable             *cancellable,
+                            GmpWorkerConnectionOpened opened,
+                            gpointer                  user_data)
 {
-  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
   GError *error = NULL;
   GmpMessageStream *stream = (GmpMessageStream *) gmp_socket_stream_new (fd, &error);
   GmpWorkerConnection *self;
 
-  g_task_set_source_tag (task, gmp_worker_connection_open_async);
-  g_task_set_priority (task, priority);
   if (stream == NULL)
     {
-      g_task_return_error (task, error);
-      g_object_unref (task);
+      opened (NULL, error, user_data);
       return;
     }
   self = gmp_worker_connection_new (stream);
-  g_task_set_task_data (task, self, link_unref);
+  self->opened = opened;
+  self->opened_data = user_data;
+  g_set_object (&self->cancellable, cancellable);
   self->read_source =
-      gmp_message_stream_create_source (stream, priority, G_IO_IN, cancellable, greeted_cb, task);
-}
-
-GmpWorkerConnection *
-gmp_worker_connection_open_finish (GAsyncResult *result,
-                                   GError      **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
+      gmp_message_stream_create_source (stream, priority, G_IO_IN, cancellable, greeted_cb, self);
 }
 
 gboolean

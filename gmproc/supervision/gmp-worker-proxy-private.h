@@ -39,9 +39,12 @@ typedef struct {
                     gpointer         owner);
 } GmpWorkerProxyEvents;
 
+typedef void (*GmpWorkerProxyEnded) (GmpWorkerProxy *self,
+                                     gpointer        user_data);
+
 typedef enum {
   GMP_WORKER_PROXY_END,  /* the process ends with the run */
-  GMP_WORKER_PROXY_KEEP  /* it waits for another, or for gmp_worker_proxy_retire_async() */
+  GMP_WORKER_PROXY_KEEP  /* it waits for another, or for gmp_worker_proxy_retire() */
 } GmpWorkerProxyAfter;
 
 GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cache,
@@ -59,14 +62,13 @@ void            gmp_worker_proxy_tell_gone     (GmpWorkerProxy *self,
                                                 const char     *peer,
                                                 const GError   *reason,
                                                 gboolean        returns);
-void            gmp_worker_proxy_run_async     (GmpWorkerProxy     *self,
+void            gmp_worker_proxy_run           (GmpWorkerProxy     *self,
                                                 GmpJob             *job,
                                                 GmpWorkerProxyAfter after,
                                                 GCancellable       *cancellable,
-                                                GAsyncReadyCallback callback,
+                                                GmpWorkerProxyEnded ended,
                                                 gpointer            user_data);
-gboolean        gmp_worker_proxy_run_finish    (GmpWorkerProxy *self,
-                                                GAsyncResult   *result,
+gboolean        gmp_worker_proxy_take_result   (GmpWorkerProxy *self,
                                                 GVariant      **value,
                                                 GmpFailure    **failure);
 gboolean        gmp_worker_proxy_had_turns     (GmpWorkerProxy *self);
@@ -74,11 +76,9 @@ gboolean        gmp_worker_proxy_was_refused   (GmpWorkerProxy *self);
 gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy *self);
 void            gmp_worker_proxy_disconnect    (GmpWorkerProxy *self);
 void            gmp_worker_proxy_end_sync      (GmpWorkerProxy *self);
-void            gmp_worker_proxy_retire_async  (GmpWorkerProxy     *self,
-                                                GAsyncReadyCallback callback,
+void            gmp_worker_proxy_retire        (GmpWorkerProxy     *self,
+                                                GmpWorkerProxyEnded ended,
                                                 gpointer            user_data);
-void            gmp_worker_proxy_retire_finish (GmpWorkerProxy *self,
-                                                GAsyncResult   *result);
 void            gmp_worker_proxy_stop          (GmpWorkerProxy *self);
 void            gmp_worker_proxy_fail          (GmpWorkerProxy *self,
                                                 GError         *error);

@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-hold-private.h"
 #include "base/gmp-runtime-private.h"
 #include "base/gmp-source-private.h"
 #include "base/gmp-target-private.h"
@@ -17,7 +18,7 @@
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
 #define EXIT_GRACE 5.0 /* from the end of its last run to its own */
 
-/* A run is one task, from begin_process() or, in a process that was kept, from call_run(), to
+/* A run goes from begin_process() or, in a process that was kept, from call_run(), to
  * maybe_return(): when the call of Run has returned and the process is no longer watched, because
  * it has ended or because it is kept. So no callback outlives the run, nor the main context that
  * it was begun in; gmp_workers_run() has a new one each time. */
@@ -37,13 +38,13 @@ struct _GmpWorkerProxy
   GmpAgentProxy *agent;      /* (nullable): of the only node that it may run on */
   GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
-  GTask *task; /* (nullable): the run; what follows is its own */
-  GmpJob *job; /* (nullable): there was none; the last, where there is no task */
+  GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
+  gpointer ended_data;
+  GmpJob *job; /* (nullable): there was none; the last, where there is no run */
   GmpWorkerProxyAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
-  guint n_tellings;         /* of events: user code, which may run the main loop */
-  GSource *told_source;     /* (nullable): it has come back, and the run may have ended under it */
+  GmpHold hold;             /* while events are told */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean is_ending;       /* it was told to end before its time */
@@ -92,8 +93,6 @@ died_before (GmpWorkerProxy *self)
 static void begin_process (GmpWorkerProxy *self,
                            gboolean        as_ever);
 
-static void maybe_return (GmpWorkerProxy *self);
-
 static void
 close_connection (GmpWorkerProxy *self)
 {
@@ -106,7 +105,7 @@ end_run (GmpWorkerProxy *self)
   gmp_job_end (self->job);
   g_clear_error (&self->overdue);
   gmp_source_clear (&self->lost_source);
-  gmp_source_clear (&self->told_source);
+  gmp_hold_clear (&self->hold);
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
   self->has_begun = FALSE;
@@ -117,11 +116,12 @@ end_run (GmpWorkerProxy *self)
 }
 
 static void
-maybe_return (GmpWorkerProxy *self)
+maybe_return (gpointer user_data)
 {
-  g_autoptr (GTask) task = NULL;
+  GmpWorkerProxy *self = user_data;
+  GmpWorkerProxyEnded ended = self->ended;
 
-  if (self->task == NULL || self->is_calling || is_watched (self) || self->n_tellings > 0)
+  if (ended == NULL || self->is_calling || is_watched (self) || gmp_hold_blocks (&self->hold))
     return;
   if (!has_process (self))
     close_connection (self);
@@ -145,9 +145,10 @@ maybe_return (GmpWorkerProxy *self)
     gmp_job_warn_of_late_death (self->job, self->process);
   end_run (self);
 
-  /* The callback may begin the next run at once. */
-  task = g_steal_pointer (&self->task);
-  g_task_return_boolean (task, self->failure == NULL);
+  /* It may begin the next run at once. */
+  self->ended = NULL;
+  ended (self, self->ended_data);
+  g_object_unref (self);
 }
 
 static gboolean
@@ -178,26 +179,6 @@ ended_cb (gpointer user_data)
   maybe_return (self);
 }
 
-static gboolean
-told_cb (gpointer user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  gmp_source_clear (&self->told_source);
-  maybe_return (self);
-  return G_SOURCE_REMOVE;
-}
-
-/* After an event. What has called this reads on, so the run does not return from here. */
-static void
-end_telling (GmpWorkerProxy *self)
-{
-  self->n_tellings--;
-  if (self->task != NULL && self->told_source == NULL && !self->is_calling && !is_watched (self))
-    self->told_source = gmp_source_attach (g_idle_source_new (), self->options->priority, told_cb,
-                                           self);
-}
-
 static void
 line_cb (GmpOutputStream stream,
          const char     *line,
@@ -205,9 +186,9 @@ line_cb (GmpOutputStream stream,
 {
   GmpWorkerProxy *self = user_data;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   self->events->output (self->job->id, stream, line, self->owner);
-  end_telling (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void
@@ -292,12 +273,12 @@ progress_cb (GVariant *value,
 {
   GmpWorkerProxy *self = user_data;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   if (error == NULL)
     self->events->progress (self->job->id, value, self->owner);
   else
     gmp_job_take_error (self->job, g_error_copy (error));
-  end_telling (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void
@@ -310,7 +291,7 @@ turn_cb (GVariant *value,
   if (self->is_ending)
     return;
   self->job->has_turns = TRUE;
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   if (error != NULL)
     gmp_worker_proxy_fail (self, g_error_copy (error));
   else if (g_str_equal (self->job->role, "call"))
@@ -319,7 +300,7 @@ turn_cb (GVariant *value,
     gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
                                               "it sent the result of a turn, but a %s has no "
                                               "turns of that kind", self->job->role));
-  end_telling (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 /* Who is no server has no clients. */
@@ -329,14 +310,14 @@ late_cb (const char *client_id,
 {
   GmpWorkerProxy *self = user_data;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   if (g_str_equal (self->job->role, "server") && self->events->late != NULL)
     self->events->late (client_id, self->owner);
   else
     gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
                                               "it reported a client, but a %s has none",
                                               self->job->role));
-  end_telling (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void
@@ -347,9 +328,9 @@ log_cb (const char    *domain,
 {
   GmpWorkerProxy *self = user_data;
 
-  self->n_tellings++;
+  gmp_hold_enter (&self->hold);
   self->events->log (self->job->id, domain, level, message, self->owner);
-  end_telling (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void end_early (GmpWorkerProxy *self);
@@ -420,16 +401,16 @@ call_run (GmpWorkerProxy *self)
     gmp_worker_connection_stop (self->connection);
 }
 
+/* Takes @error over. */
 static void
-connected_cb (GObject      *source G_GNUC_UNUSED,
-              GAsyncResult *result,
-              gpointer      user_data)
+opened_cb (GmpWorkerConnection *connection,
+           GError              *error,
+           gpointer             user_data)
 {
   g_autoptr (GmpWorkerProxy) self = user_data;
-  GError *error = NULL;
 
-  self->connection = gmp_worker_connection_open_finish (result, &error);
-  if (self->connection == NULL)
+  self->connection = connection;
+  if (connection == NULL)
     {
       /* Where it is gone, how it ended will tell more. */
       if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
@@ -525,8 +506,8 @@ started_cb (GObject      *source G_GNUC_UNUSED,
   gmp_debug ("worker %s: pid %d, %s", self->job->id, self->job->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
-  gmp_worker_connection_open_async (started->control_fd, self->options->priority, self->connecting,
-                                    connected_cb, g_object_ref (self));
+  gmp_worker_connection_open (started->control_fd, self->options->priority, self->connecting,
+                              opened_cb, g_object_ref (self));
 }
 
 static GmpProcessSpec *
@@ -652,14 +633,15 @@ begin_process (GmpWorkerProxy *self,
 }
 
 static void
-begin_task (GmpWorkerProxy     *self,
-            GAsyncReadyCallback callback,
-            gpointer            user_data)
+begin (GmpWorkerProxy     *self,
+       GmpWorkerProxyEnded ended,
+       gpointer            user_data)
 {
-  g_assert (self->task == NULL);
+  g_assert (self->ended == NULL);
 
-  self->task = g_task_new (self, NULL, callback, user_data);
-  g_task_set_priority (self->task, self->options->priority);
+  g_object_ref (self);
+  self->ended = ended;
+  self->ended_data = user_data;
   self->is_ready = FALSE;
   self->is_ending = FALSE;
   self->was_stopped = FALSE;
@@ -668,16 +650,17 @@ begin_task (GmpWorkerProxy     *self,
   self->was_refused = FALSE;
 }
 
-/* Takes @run over. */
+/* Takes @job over. Calls @ended from the thread-default main context. */
 void
-gmp_worker_proxy_run_async (GmpWorkerProxy     *self,
-                            GmpJob             *job,
-                            GmpWorkerProxyAfter after,
-                            GCancellable       *cancellable,
-                            GAsyncReadyCallback callback,
-                            gpointer            user_data)
+gmp_worker_proxy_run (GmpWorkerProxy     *self,
+                      GmpJob             *job,
+                      GmpWorkerProxyAfter after,
+                      GCancellable       *cancellable,
+                      GmpWorkerProxyEnded ended,
+                      gpointer            user_data)
 {
-  begin_task (self, callback, user_data);
+  begin (self, ended, user_data);
+  gmp_hold_enter (&self->hold);
   g_clear_pointer (&self->job, gmp_job_free);
   self->job = job;
   job->memory = &self->memory;
@@ -696,20 +679,19 @@ gmp_worker_proxy_run_async (GmpWorkerProxy     *self,
     {
       begin_process (self, FALSE);
     }
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* To be called first of all in the callback. @value is what the run returned, %NULL included; where
+/* To be called first of all when a run has ended. @value is what it returned, %NULL included; where
  * it has failed this is %FALSE, with @failure. */
 gboolean
-gmp_worker_proxy_run_finish (GmpWorkerProxy *self,
-                             GAsyncResult   *result,
-                             GVariant      **value,
-                             GmpFailure    **failure)
+gmp_worker_proxy_take_result (GmpWorkerProxy *self,
+                              GVariant      **value,
+                              GmpFailure    **failure)
 {
-  g_assert (g_task_is_valid (result, self));
   *value = g_steal_pointer (&self->job->value);
   *failure = g_steal_pointer (&self->failure);
-  return g_task_propagate_boolean (G_TASK (result), NULL);
+  return *failure == NULL;
 }
 
 /* Whether its last run had turns besides its value. */
@@ -730,16 +712,17 @@ gmp_worker_proxy_was_refused (GmpWorkerProxy *self)
 gboolean
 gmp_worker_proxy_is_kept (GmpWorkerProxy *self)
 {
-  return self->task == NULL && is_connected (self);
+  return self->ended == NULL && is_connected (self);
 }
 
-/* Ends a process that was kept, and waits for it. */
+/* Ends a process that was kept, and calls @ended when it has. */
 void
-gmp_worker_proxy_retire_async (GmpWorkerProxy     *self,
-                               GAsyncReadyCallback callback,
-                               gpointer            user_data)
+gmp_worker_proxy_retire (GmpWorkerProxy     *self,
+                         GmpWorkerProxyEnded ended,
+                         gpointer            user_data)
 {
-  begin_task (self, callback, user_data);
+  begin (self, ended, user_data);
+  gmp_hold_enter (&self->hold);
   gmp_job_take_value (self->job, NULL);
   if (self->process != NULL)
     {
@@ -748,21 +731,14 @@ gmp_worker_proxy_retire_async (GmpWorkerProxy     *self,
       gmp_worker_process_end (self->process, EXIT_GRACE);
     }
   maybe_return (self);
-}
-
-void
-gmp_worker_proxy_retire_finish (GmpWorkerProxy *self,
-                                GAsyncResult   *result)
-{
-  g_assert (g_task_is_valid (result, self));
-  g_task_propagate_boolean (G_TASK (result), NULL);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 /* Lets go of a process that was kept, which then exits. */
 void
 gmp_worker_proxy_disconnect (GmpWorkerProxy *self)
 {
-  g_assert (self->task == NULL);
+  g_assert (self->ended == NULL);
 
   close_connection (self);
 }
@@ -850,7 +826,7 @@ gmp_worker_proxy_finalize (GObject *object)
 {
   GmpWorkerProxy *self = GMP_WORKER_PROXY (object);
 
-  gmp_source_clear (&self->told_source);
+  gmp_hold_clear (&self->hold);
   close_connection (self);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
@@ -875,6 +851,7 @@ static void
 gmp_worker_proxy_init (GmpWorkerProxy *self)
 {
   self->peers = gmp_peers_new ();
+  gmp_hold_init (&self->hold, maybe_return, self);
 }
 
 /* @events and @owner must outlive the worker's runs. */

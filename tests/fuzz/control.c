@@ -100,13 +100,14 @@ static const GmpWorkerConnectionEvents events = {
 };
 
 static void
-connected_cb (GObject      *source G_GNUC_UNUSED,
-              GAsyncResult *result,
-              gpointer      user_data)
+connected_cb (GmpWorkerConnection *connection,
+              GError              *error,
+              gpointer             user_data)
 {
   Run *run = user_data;
 
-  run->link = gmp_worker_connection_open_finish (result, NULL);
+  g_assert_no_error (error);
+  run->link = connection;
   run->is_connected = TRUE;
 }
 
@@ -149,7 +150,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   /* The greeting. */
   g_assert_cmpint (write (fd, "", 1), ==, 1);
   g_main_context_push_thread_default (context);
-  gmp_worker_connection_open_async (other_end, G_PRIORITY_DEFAULT, NULL, connected_cb, &run);
+  gmp_worker_connection_open (other_end, G_PRIORITY_DEFAULT, NULL, connected_cb, &run);
   while (!run.is_connected)
     g_main_context_iteration (context, TRUE);
   g_assert_nonnull (run.link);
