@@ -6,6 +6,7 @@
 
 #include "host/gmp-fork-server-private.h"
 
+#include "base/gmp-child-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
@@ -356,11 +357,7 @@ reap (Server *self)
       struct rusage usage;
       int wait_status;
 
-      /* The children of a killed worker are in the process group that it leads until it is waited
-       * for. */
-      if (info.si_code != CLD_EXITED || info.si_status != 0)
-        kill (-info.si_pid, SIGKILL);
-      if (wait4 (info.si_pid, &wait_status, 0, &usage) == info.si_pid &&
+      if (gmp_child_reap (info.si_pid, &wait_status, &usage) &&
           g_hash_table_remove (self->workers, GINT_TO_POINTER (info.si_pid)))
         {
           text = g_strdup_printf ("%d %ld %ld", wait_status, usage.ru_maxrss,

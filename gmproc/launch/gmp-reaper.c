@@ -6,6 +6,7 @@
 
 #include "launch/gmp-reaper-private.h"
 
+#include "base/gmp-child-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-pidfd-private.h"
 #include "launch/gmp-process-private.h"
@@ -121,18 +122,6 @@ gmp_reaper_leave (void)
   G_UNLOCK (telling);
 }
 
-/* A worker that was killed, or failed, may have left processes behind, which are in the process
- * group that it has made for itself. Until it is waited for, no other group can have its number. */
-static void
-kill_left_behind (int pid)
-{
-  siginfo_t info = { 0, };
-
-  if (waitid (P_PID, (id_t) pid, &info, WEXITED | WNOWAIT) == 0 &&
-      (info.si_code != CLD_EXITED || info.si_status != 0))
-    kill (-pid, SIGKILL);
-}
-
 static gpointer
 adopt_thread (gpointer pid)
 {
@@ -162,18 +151,13 @@ ended_cb (int          fd G_GNUC_UNUSED,
 {
   Child *child = user_data;
   struct rusage usage = { 0, };
-  int status = GMP_PROCESS_STATUS_UNKNOWN;
-  int result;
+  int status;
 
   gmp_reaper_enter ();
-  kill_left_behind (child->pid);
-  do
-    result = wait4 (child->pid, &status, 0, &usage);
-  while (result == -1 && errno == EINTR);
+  if (!gmp_child_reap (child->pid, &status, &usage))
+    status = GMP_PROCESS_STATUS_UNKNOWN;
   gmp_reaper_adopt (child->pid);
-  /* Where the program ignores SIGCHLD the kernel has thrown it all away. */
-  child->reaped (result == child->pid ? status : GMP_PROCESS_STATUS_UNKNOWN, &usage,
-                 child->user_data);
+  child->reaped (status, &usage, child->user_data);
   gmp_reaper_leave ();
   return G_SOURCE_REMOVE;
 }
