@@ -14,8 +14,8 @@
  * behind in the process group that it led. They are killed before the wait, because until then no
  * other group can have this number.
  *
- * Returns %FALSE if there is nothing to wait for: the program ignores SIGCHLD, or another part of it
- * has waited for the child. */
+ * Returns %FALSE if there is nothing to wait for: the program ignores SIGCHLD, or another part of
+ * it has waited for the child. */
 gboolean
 gmp_child_reap (int            pid,
                 int           *wait_status,

@@ -14,6 +14,7 @@
 #include "launch/gmp-forked-process-private.h"
 #include "launch/gmp-reaper-private.h"
 #include "launch/gmp-room-private.h"
+#include "launch/gmp-subprocess-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -539,12 +540,14 @@ start_server (GmpForkLauncher *self,
   server.control_fd = fds[1];
   server.stdout_fd = fcntl (self->output_fd, F_DUPFD_CLOEXEC, 0);
   server.stderr_fd = fcntl (self->output_fd, F_DUPFD_CLOEXEC, 0);
-  self->server = gmp_launcher_launch (plain, &server, error);
+  self->server = gmp_subprocess_can_launch (&server) ? gmp_subprocess_launch (&server, error)
+                                                     : gmp_launcher_launch (plain, &server, error);
   return self->server != NULL;
 }
 
-/* Starts a server by way of @plain: with the command and environment of @launch, and told to load
- * @what, a floating GVariant. It is of use when gmp_fork_launcher_get_ready() says so. */
+/* Starts a server with the command and environment of @launch, which is told to load @what, a
+ * floating GVariant. It is a GSubprocess; where that cannot be, @plain starts it. It is of use when
+ * gmp_fork_launcher_get_ready() says so. */
 GmpForkLauncher *
 gmp_fork_launcher_new (GmpLauncher     *plain,
                        const GmpLaunch *launch,

@@ -8,6 +8,8 @@
 
 #include "launch/gmp-process-private.h"
 
+#include <signal.h>
+
 G_BEGIN_DECLS
 
 /* What to start, with descriptors ready-made. */
@@ -20,6 +22,15 @@ typedef struct {
   int stdout_fd;                 /* -1: inherited */
   int stderr_fd;                 /* -1: inherited */
 } GmpLaunch;
+
+void        gmp_launch_block_interrupt  (sigset_t *interrupt,
+                                         sigset_t *old);
+void        gmp_launch_set_mask_cb      (gpointer mask);
+char      **gmp_launch_make_environment (const GmpLaunch *self);
+const char *gmp_launch_get_folder       (const GmpLaunch *self);
+void        gmp_launch_close            (const GmpLaunch *self);
+void        gmp_launch_set_error        (GError      **error,
+                                         const GError *reason);
 
 /* launch: starts @launch->argv, or says with GMP_ERROR_LAUNCH why not; takes the descriptors over
  *         either way. It must not fork a process that has threads. */

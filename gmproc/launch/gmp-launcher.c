@@ -6,6 +6,15 @@
 
 #include "launch/gmp-launcher-private.h"
 
+#include "base/gmp-environment-private.h"
+#include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
+#include "base/gmp-runtime-private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 G_DEFINE_ABSTRACT_TYPE (GmpLauncher, gmp_launcher, G_TYPE_OBJECT)
 
 static void
@@ -24,4 +33,99 @@ gmp_launcher_launch (GmpLauncher     *self,
                      GError         **error)
 {
   return GMP_LAUNCHER_GET_CLASS (self)->launch (self, launch, error);
+}
+
+/* What all launchers do that execute a program. */
+
+/* A worker must not receive Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the
+ * signal. An interpreter that is interrupted while it starts would exit with a complaint of its
+ * own. So SIGINT is blocked here while the child is forked, and @interrupt is the child's mask. */
+void
+gmp_launch_block_interrupt (sigset_t *interrupt,
+                            sigset_t *old)
+{
+  sigemptyset (interrupt);
+  sigaddset (interrupt, SIGINT);
+  pthread_sigmask (SIG_BLOCK, interrupt, old);
+}
+
+/* Called in the child, before it executes the program. */
+void
+gmp_launch_set_mask_cb (gpointer mask)
+{
+  sigprocmask (SIG_SETMASK, mask, NULL);
+}
+
+/* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read
+ * these when they are loaded, so it has to be said before that. What the user has set counts. */
+static char **
+limit_inner_threads (char **environment,
+                     guint  inner_threads)
+{
+  static const char *variables[] = {
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+  };
+  g_autofree char *number = g_strdup_printf ("%u", inner_threads);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (variables); i++)
+    environment = g_environ_setenv (environment, variables[i], number, FALSE);
+  return environment;
+}
+
+char **
+gmp_launch_make_environment (const GmpLaunch *self)
+{
+  char **result = self->environment != NULL ? g_strdupv (self->environment) : g_get_environ ();
+
+  result = gmp_environment_clean (result);
+  result = limit_inner_threads (result, self->inner_threads);
+  return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
+}
+
+/* A process may be in a folder that it could not go to any more. */
+static gboolean
+is_here (const char *path)
+{
+  char *here = getcwd (NULL, 0);
+  gboolean result = g_strcmp0 (here, path) == 0;
+
+  free (here);
+  return result;
+}
+
+/* The working directory that the child has to go to; %NULL for this process's own. */
+const char *
+gmp_launch_get_folder (const GmpLaunch *self)
+{
+  const char *folder = self->working_directory;
+
+  return folder != NULL && !is_here (folder) ? folder : NULL;
+}
+
+/* The copies in this process would keep the other end from seeing the child's death. */
+void
+gmp_launch_close (const GmpLaunch *self)
+{
+  close (self->control_fd);
+  if (self->stdout_fd != -1)
+    close (self->stdout_fd);
+  if (self->stderr_fd != -1)
+    close (self->stderr_fd);
+}
+
+/* A limit on processes is met here, and the system's own words for it name none. It has an error of
+ * its own, for those who can wait. */
+void
+gmp_launch_set_error (GError      **error,
+                      const GError *reason)
+{
+  gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) ||
+                     g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
+
+  if (refused)
+    g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
+                 gmp_limit_describe (EAGAIN));
+  else
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, reason->message);
 }

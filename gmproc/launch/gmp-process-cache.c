@@ -10,7 +10,7 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
-#include "launch/gmp-subprocess-launcher-private.h"
+#include "launch/gmp-cold-launcher-private.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -619,7 +619,7 @@ cache_new (void)
    * should not come between two processes. */
   g_type_class_unref (g_type_class_ref (G_TYPE_SOCKET));
   g_mutex_init (&self->lock);
-  self->plain = gmp_subprocess_launcher_new ();
+  self->plain = gmp_cold_launcher_new ();
   return self;
 }
 

@@ -23,9 +23,10 @@ void     gmp_reaper_watch (int       pid,
                            GmpReaped reaped,
                            gpointer  user_data);
 
-void gmp_reaper_attach (GSource *source);
-void gmp_reaper_enter  (void);
-void gmp_reaper_leave  (void);
-void gmp_reaper_adopt  (int pid);
+gboolean gmp_reaper_try_thread (void);
+void     gmp_reaper_attach     (GSource *source);
+void     gmp_reaper_enter      (void);
+void     gmp_reaper_leave      (void);
+void     gmp_reaper_adopt      (int pid);
 
 G_END_DECLS

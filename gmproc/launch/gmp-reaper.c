@@ -19,9 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* One thread for all children of the application: so none stays a zombie, whether or not a main
- * context runs, and none keeps what it has forked itself when it dies. GSubprocess has its reaping
- * done by GLib, which throws away what the kernel says of the memory that a child had. */
+/* One thread waits for all cold workers: none stays a zombie, whether or not a main context runs,
+ * and what a dead one has forked is killed. They are not GSubprocesses, because GLib discards their
+ * peak memory, and reports an exit with status 0 where others have waited for a child. */
 
 typedef struct {
   int pid;
@@ -34,6 +34,7 @@ reaper_thread (gpointer user_data)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (user_data, FALSE);
 
+  g_main_context_push_thread_default (user_data);
   g_main_loop_run (loop);
   return NULL;
 }
@@ -100,6 +101,19 @@ gmp_reaper_begin (GError **error)
   result = context != NULL || start_locked (error);
   G_UNLOCK (context);
   return result;
+}
+
+static gpointer
+return_thread (gpointer unused)
+{
+  return unused;
+}
+
+/* Whether another thread can be had, for those who cannot do without. */
+gboolean
+gmp_reaper_try_thread (void)
+{
+  return start_thread ("gmproc-trial", return_thread, NULL, NULL);
 }
 
 /* Has @source dispatched in the reaper's thread, which is one that never blocks. */
