@@ -5,6 +5,7 @@
  */
 
 #include "application/gmp-pool-private.h"
+#include "application/gmp-runner-private.h"
 
 #include "base/gmp-error.h"
 #include "base/gmp-target-private.h"
@@ -419,8 +420,11 @@ set_initializer (GmpPool    *self,
   self->limits.setup_target = g_strdup (target);
   g_clear_pointer (&self->limits.setup_params, g_variant_unref);
   self->limits.setup_params = g_steal_pointer (&sunk);
-  if (dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher))
-    gmp_dispatcher_set_limits (dispatcher, &self->limits);
+  if (dispatcher == NULL || gmp_dispatcher_is_inherited (dispatcher))
+    return TRUE;
+  gmp_dispatcher_set_limits (dispatcher, &self->limits);
+  /* Processes that have called another one end. */
+  gmp_dispatcher_set_options (dispatcher, gmp_runner_copy_options (GMP_RUNNER (self)));
   return TRUE;
 }
 
@@ -431,8 +435,11 @@ set_initializer (GmpPool    *self,
  * @params: (nullable): what it gets; a floating reference is sunk
  * @error: return location for an error
  *
- * Sets what each process that is started after this calls before it takes calls. Its result is
- * ignored. Where it fails, so do the calls that wait, with its error.
+ * Sets the function that each process calls before it takes calls. Its result is ignored. If it
+ * fails, the calls that wait fail with its error.
+ *
+ * Processes that are there already end when they have executed the calls that they have begun.
+ * Others, which call this function, take their place.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for a function that another process cannot find
  *

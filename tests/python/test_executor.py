@@ -6,6 +6,7 @@
 import asyncio
 import concurrent.futures
 import gc
+import importlib
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+import types
 import weakref
 
 import pytest
@@ -23,6 +25,10 @@ from gmproc import Executor
 
 def add(a, b=1):
     return a + b
+
+
+def call(function):
+    return function()
 
 
 def get_pid(*_args):
@@ -415,6 +421,41 @@ def test_forked_with_pending_calls():
     assert (done.stdout.splitlines(), done.stderr) == (
         ['set()', 'The call is that of the process that this one was forked from False', '2',
          'child 0', 'called back', '1'], '')
+
+
+def test_modules_and_settings_that_change(tmp_path, monkeypatch):
+    def write(text):
+        # Not of the same size: Python does not read a file again that is no younger.
+        (tmp_path / 'changing.py').write_text(text)
+        importlib.invalidate_caches()
+
+    monkeypatch.setattr(sys, 'dont_write_bytecode', True)
+    with Executor(1) as executor:
+        first = executor.submit(get_pid).result()
+        # What it finds later, workers find.
+        monkeypatch.syspath_prepend(tmp_path)
+        write('def get(): return 1')
+        changing = importlib.import_module('changing')
+        assert executor.submit(changing.get).result() == 1
+        write('def get(): return 22')
+        importlib.reload(changing)
+        assert executor.submit(changing.get).result() == 22
+        # As it does with a process that is kept by others.
+        with gmproc.Workers(max_parallel=1) as workers:
+            assert workers.map(call, [changing.get]) == [22]
+            write('def get(): return 333')
+            importlib.reload(changing)
+            assert workers.map(call, [changing.get]) == [333]
+        del sys.modules['changing']
+        write('def get(): return 4444')
+        changing = importlib.import_module('changing')
+        assert executor.submit(changing.get).result() == 4444
+        second = executor.submit(get_pid).result()
+        assert second != first
+        # What changes nothing for workers leaves them.
+        monkeypatch.setitem(sys.modules, 'not_a_file', types.ModuleType('not_a_file'))
+        assert executor.submit(get_pid).result() == second
+        del sys.modules['changing']
 
 
 def test_interrupted():

@@ -122,19 +122,28 @@ _get_spec = attrgetter('__spec__')
 
 
 class _Choice:
-    """What was found at the last look, which is worth another when modules were loaded since."""
+    """What was found at the last look, which is worth another when modules were loaded since.
+
+    Attributes:
+        reloaded: the installed modules that were loaded anew.
+        n_reloads: how often it was seen that modules of the program's own were loaded anew.
+        own: the specs of these modules by name, those included that are gone.
+    """
 
     def __init__(self) -> None:
         self.specs: dict[str, Any] = {}
         self.reloaded: set[str] = set()
-        # For a quick look: all modules, those that are watched, and what they had.
+        self.n_reloads = 0
+        self.own: dict[str, Any] = {}
+        # For a quick look: all modules, those that are watched, and what they had. Specs that were
+        # made from the same file are equal, so they are told apart by their ids.
         self._all: list[Any] = []
         self._watched: list[Any] = []
-        self._had: list[Any] = []
+        self._had: list[int] = []
 
     def look(self) -> None:
         modules = sys.modules
-        if self._all == list(modules.values()) and self._had == list(map(_get_spec, self._watched)):
+        if self._all == list(modules.values()) and self._had == _get_ids(self._watched):
             return
         # Reloading a module gives it another: workers then load it as it is now, each for itself.
         changed = {name for name, spec in self.specs.items()
@@ -143,14 +152,58 @@ class _Choice:
         self._all = list(modules.values())
         self.specs = {name: getattr(module, '__spec__', None)
                       for name, module in list(modules.items()) if is_shared(name)}
-        self._watched = [modules[name] for name, spec in self.specs.items() if spec is not None]
-        self._had = list(map(_get_spec, self._watched))
+        self._look_at_own()
+        specs = {**self.specs, **self.own}
+        self._watched = [modules[name] for name, spec in specs.items()
+                         if spec is not None and name in modules]
+        self._had = _get_ids(self._watched)
         used = _find_used()
         sources = filter(None, map(find_source, self._all))
         _gmproc.add_modules([*(name for name in self.specs if name in used), *sources])
 
 
+    def _look_at_own(self) -> None:
+        own = {name: module.__spec__ for name, module in list(sys.modules.items())
+               if is_own(module) and getattr(module, '__spec__', None) is not None}
+        if any(self.own.get(name, spec) is not spec for name, spec in own.items()):
+            self.n_reloads += 1
+        self.own.update(own)
+
+
+def _get_ids(modules: list[Any]) -> list[int]:
+    return list(map(id, map(_get_spec, modules)))
+
+
 _choice = _Choice()
+
+
+def count_reloads() -> int:
+    """How often modules of the program's own were loaded anew. Processes that are kept have the old
+    ones."""
+    _choice.look()
+    return _choice.n_reloads
+
+
+class Watch:
+    """What workers have of this program: whether that is still so is quick to see, or nearly."""
+
+    def __init__(self) -> None:
+        self.look()
+
+    def look(self) -> None:
+        self.n_reloads = count_reloads()
+        self._names = [name for name in _choice.own if name in sys.modules]
+        self._state = self._get_state()
+
+    def is_right(self) -> bool:
+        return self._get_state() == self._state
+
+    def _get_state(self) -> Any:
+        modules = map(sys.modules.get, self._names)
+        root = getattr(sys.modules.get('logging'), 'root', None)
+        return (len(sys.modules), list(sys.path), list(sys.argv),
+                [id(getattr(module, '__spec__', None)) for module in modules],
+                (root.level, list(root.handlers), root.manager.disable) if root else None)
 
 
 def is_shared(name: str) -> bool:

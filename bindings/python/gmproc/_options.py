@@ -128,6 +128,7 @@ class NativeOptions:
         self._values = {name: limits[0] for name, limits in self._limits.items()}
         self._get = _GETTERS[kind]
         self._last: Any = None
+        self._n_reloads = _installed.count_reloads()
 
     def set(self, name: str, value: Any) -> None:
         before = self._values[name]
@@ -143,6 +144,10 @@ class NativeOptions:
     def take(self, application: Any, **decided: Any) -> None:
         """Hands over those of an application, and what was ``decided`` besides."""
         fresh = _installed.choose_fresh(application.fresh_modules or ())
+        if self._n_reloads != _installed.count_reloads():
+            self._n_reloads = _installed.count_reloads()
+            if 'reuse' in self._values:
+                self.set('reuse', False)  # Until it is decided below.
         given = self._get(application), fresh, decided
         # What is in a dict or list may have changed.
         if given == self._last and all(each is None or isinstance(each, str) for each in

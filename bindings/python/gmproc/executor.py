@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from concurrent import futures
+from functools import partial
 
 import _gmproc
 
@@ -32,6 +33,10 @@ _OPTIONS = _gmproc.Pool.list_options()
 _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_calls', 'run_timeout',
             'retries', 'call_priority', 'fresh_modules', 'restart', 'max_restarts',
             'restart_period', 'resend_requests', 'request_timeout', 'priority'}
+
+# No module is read, compiled and executed in fewer seconds. So calls that come faster one after the
+# other have the same modules.
+LOAD_TIME = 50e-6
 
 #: What is known of a worker: its process, ``'starting'``, ``'idle'`` or ``'running'``, the name of
 #: the function that it executes (or None), and how many seconds it has been so.
@@ -313,10 +318,12 @@ class Executor(futures.Executor):
         self._set_options(options, max_workers=self._max_workers, idle_timeout=idle_timeout or 0,
                           max_calls=max_tasks_per_child or 0,
                           fresh_modules=_installed.choose_fresh(fresh_modules))
-        self._setting = _make_setting(import_main, initializer, initargs, forward_logs)
-        state.native.set_setup(_gmproc.wrap(_task.TAG, self._setting.head,
-                                            [self._setting.initializer]))
-        set_command()
+        self._make_setting = partial(_make_setting, import_main, initializer, tuple(initargs),
+                                     forward_logs)
+        self._watch = _installed.Watch()
+        self._looked_at = time.monotonic()
+        self._setting = self._make_setting()
+        self._set_up(state.native)
         _states.add(state)
         self._finalizer = weakref.finalize(self, state.shut, False)
         self._finalizer.atexit = False
@@ -347,6 +354,24 @@ class Executor(futures.Executor):
         for name, value in decided.items():
             self._state.native.set_property(name, value)
 
+    def _set_up(self, native: Any) -> None:
+        set_command()
+        native.set_setup(_gmproc.wrap(_task.TAG, self._setting.head, [self._setting.initializer]))
+
+    def _renew(self) -> None:
+        """If workers should have something else of this program than what they were started with,
+        such as a module that was loaded anew, others take their places."""
+        with self._state.lock:
+            native = self._state.native
+            if native is None or self._watch.is_right():
+                return
+            n_reloads = self._watch.n_reloads
+            self._watch.look()
+            setting = self._make_setting()
+            if setting.head != self._setting.head or n_reloads != self._watch.n_reloads:
+                self._setting = setting
+                self._set_up(native)
+
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Has a function called in a worker.
 
@@ -359,6 +384,10 @@ class Executor(futures.Executor):
 
     def _submit(self, fn: Callable[..., Any], args: Any, kwargs: Any,
                 options: tuple[float, int, int]) -> Future:
+        now = time.monotonic()
+        if now > self._looked_at + LOAD_TIME:
+            self._looked_at = now
+            self._renew()
         future = Future()
         state = self._state
         state.enter(future)
