@@ -49,8 +49,9 @@ def count_files() -> collections.Counter[str]:
 
 @pytest.fixture(scope='session', autouse=True)
 def warm_up():
-    """What the first run makes, GLib's own threads say, stays."""
+    """Makes what stays for the rest of the process, such as GLib's own threads."""
     import asyncio
+    import ctypes  # noqa: F401 (newer versions of libffi keep their own file open)
 
     import gmproc
 
