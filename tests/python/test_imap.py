@@ -322,7 +322,8 @@ def test_a_callback_that_raises():
     def on_result(index, _value):
         if index == 5:
             raise Ended
-    workers = Workers(max_parallel=2, on_result=on_result)
+    # Of two processes, one may return item 5 before the other returns item 4.
+    workers = Workers(max_parallel=1, on_result=on_result)
     got, error = take_until_error(workers.imap(square, itertools.count(), chunksize=1))
     assert got == [0, 1, 4, 9, 16] and isinstance(error, Ended)
 

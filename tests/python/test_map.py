@@ -9,11 +9,12 @@ import itertools
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
 
-from gmproc import Workers, WorkerError, report, worker_index, worker_seed
+from gmproc import Workers, WorkerError, _items, report, worker_index, worker_seed
 from gmproc._items import AtHand, Items, Pace
 
 
@@ -299,20 +300,54 @@ def test_batches_grow_with_what_they_take():
         assert batch[0] == first == sum(sizes)
         sizes.append(len(batch))
         items.learn(len(batch), 1e-6 * len(batch), 10 * len(batch))
-    assert sizes[:5] == [1, 4, 16, 64, 256] and sizes[-1] == 100_000
+    assert sizes[:4] == [1, 64, 4096, 100_000] and sizes[-1] == 100_000
     items.learn(sizes[-1], 100.0, 10)
     assert len(items.take()[1]) == 100
     items.learn(100, 1e-5, 100 * 2**20)
     assert len(items.take()[1]) == 16
 
 
-@pytest.mark.parametrize('seconds_each, expected', [(1e-4, 50), (1e-7, 100), (1, 1)])
+@pytest.mark.parametrize('seconds_each, expected', [(1e-4, 10), (1e-7, 10_000), (1, 1)])
 def test_the_next_map_begins_where_one_has_ended(seconds_each, expected):
     pace = Pace()
     Items(AtHand(range(1000)), 2, None, pace).learn(10, 10 * seconds_each, 10)
-    assert len(Items(AtHand(range(1000)), 2, None, pace).take()[1]) == expected
-    # These may take longer, and are shared all the same.
-    assert len(Items(AtHand(range(4)), 2, None, pace).take()[1]) == 1
+    assert len(Items(AtHand(range(100_000)), 2, None, pace).take()[1]) == expected
+    # These may be large.
+    texts = Items(AtHand(['text'] * 100_000), 2, None, pace)
+    assert len(texts.take()[1]) == min(expected, 100)
+
+
+# Of Linux, where Python does not know it.
+CLOCK_MONOTONIC_COARSE = 6
+
+
+def see_time_pass(number):
+    begin = time.clock_gettime(CLOCK_MONOTONIC_COARSE)
+    while time.clock_gettime(CLOCK_MONOTONIC_COARSE) == begin:
+        pass
+    return number, worker_index(), os.getpid()
+
+
+def test_what_a_process_has_not_begun_in_time_is_shared(monkeypatch):
+    """All items go to one process, as if the function had been quick until now. It returns those
+    that it has not begun after the first."""
+    monkeypatch.setattr(_items, 'LONGEST', 1e-9)
+    with Workers(max_parallel=2) as workers:
+        workers.map(see_time_pass, range(2))
+        workers._gmproc.pace.shortest = 1000
+        numbers, indices, pids = zip(*workers.map(see_time_pass, range(6)))
+    assert numbers == indices == tuple(range(6))
+    assert len(set(pids)) == 2
+
+
+def test_what_a_process_returns_is_done_before_the_rest():
+    items = Items(AtHand(range(100)), 1, None, Pace())
+    items.learn(1, 1e-3, 1)
+    first, batch = items.take()
+    items.put_back(first + 1, batch[1:])
+    items.learn(1, 1.0, 1)
+    assert items.take() == (first + 1, batch[1:2])
+    assert items.take() == (first + 2, batch[2:3])
 
 
 def test_another_function_is_learned_anew():

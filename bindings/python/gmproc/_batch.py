@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import pickle
 import time
-from types import CoroutineType
 
 import _gmproc
 
 from . import _pickles, _task
-from ._adapters import close_loop, complete
+from ._adapters import close_loop
 from ._errors import BadPayload
 from ._gerror import GError
 from ._worker import _Process
@@ -41,25 +40,21 @@ class Batch:
         self.function = function
         self.seeds = seeds
 
-    def __call__(self, params: tuple[int, list[Any]]) -> tuple[list[Any], float]:
-        """Returns what the function returned, and how many seconds that took."""
+    def __call__(self, params: tuple[int, list[Any], float]) -> tuple[list[Any], float]:
+        """Returns what the function returned, and how many seconds that took. It returns fewer
+        values than there are items when it has taken as long as it may."""
         function = _load(*self.function)
-        first, items = params
+        first, items, longest = params
         values: list[Any] = []
-        append, end_forked = values.append, _gmproc.end_forked
-        _Process.seeds = self.seeds
+        _Process.map = self.seeds, first, values
         begin = time.perf_counter()
         try:
-            for _Process.index, item in enumerate(items, first):
-                value = function(item)
-                # As complete() does it, without a call for each item.
-                end_forked()
-                append(value if type(value) is not CoroutineType else complete(value))
+            _gmproc.call_each(function, items, values, longest)
         except BaseException:
             _tell(first, values)
             raise
         finally:
-            _Process.seeds = None
+            _Process.map = None
             close_loop()
         return values, time.perf_counter() - begin
 

@@ -109,9 +109,8 @@ class StreamOutcome(MapOutcome):
     def value(self) -> None:
         return None
 
-    def _order_results(self) -> dict[Any, Any]:
+    def _gather(self) -> None:
         self.put_values()
-        return super()._order_results()
 
     def _make_exception(self, error: GError | None) -> WorkerError:
         """Of several that failed, the one whose value would be the next is raised."""

@@ -15,17 +15,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable
 
-# A batch should take so many seconds: long beside the millisecond that it costs to send one.
+# A batch should take so many seconds: long beside the fraction of a millisecond that it costs to
+# send one.
 WANTED = 0.1
 # Less only where there would be nothing left for other processes to do, and never less than this.
-SHORTEST = 0.005
-# How much larger the next batch may be, as items may take longer than those before.
-GROWTH = 4
+SHORTEST = 0.001
+# When a batch has taken so long, a process returns what it has not begun, for others to do.
+LONGEST = 2 * WANTED
+# How much larger the next batch may be, as items may be larger than those before; and how much more
+# of an iterator is read ahead.
+GROWTH = 64
+READING_GROWTH = 4
 # A batch, and what comes back, should not be much larger, in bytes.
 MAX_SIZE = 16 * 1024 * 1024
 
-# What was learned of an earlier map is for more of the same items; others may be so much larger.
+# What was learned of an earlier map is for more of the same items; others may be so much larger,
+# where they are not of these types.
 MOST_AT_FIRST = 100
+_SMALL = {int, float, complex, bool, type(None)}
 
 # Iterating over these calls no code of anybody's, and never waits.
 _AT_HAND = (list, tuple, range, dict, set, frozenset, str, bytes, bytearray, collections.deque)
@@ -45,11 +52,14 @@ class AtHand:
     Attributes:
         n_left: how many have not been taken; None where that is not known.
         n_ready: how many of them can be taken now.
+        are_small: whether they are, as far as a few of them tell.
     """
 
     def __init__(self, items: Any) -> None:
         self._iterator = iter(items)
         self.n_left: int | None = len(items)
+        self.are_small = isinstance(items, (list, tuple, range)) and \
+            _SMALL.issuperset(map(type, (*items[:8], *items[-8:])))
 
     @property
     def n_ready(self) -> int:
@@ -74,6 +84,8 @@ class AtHand:
 class Reader:
     """Reads an iterator in a thread of its own, a little ahead of those who take the items: it may
     wait, and for ever. What it raises is raised to who takes the item that is missing."""
+
+    are_small = False
 
     def __init__(self, items: Iterable[Any], wake: Callable[[], None]) -> None:
         """``wake`` is called in the thread once there is what was not there before."""
@@ -177,12 +189,13 @@ class Items:
         self._n_processes = n_processes
         self._is_fixed = chunksize is not None
         self._pace = pace
-        self._size = chunksize or min(pace.shortest, MOST_AT_FIRST)
+        most = pace.shortest if source.are_small else MOST_AT_FIRST
+        self._size = chunksize or min(pace.shortest, most)
         self._window = window
         self._has_own_window = window == 0
         self._shortest = 1
         self._next = 0
-        self._again: list[tuple[int, Any]] = []  # items that come back, and their places
+        self._again: list[tuple[int, list[Any]]] = []  # those that come back, and their places
         self.start = source.start
         self.close = source.close
         self._make_room(self._size)
@@ -199,12 +212,13 @@ class Items:
         if self._is_fixed:
             return self._size
         n_left = self._source.n_left
+        n_again = sum(len(batch) for _first, batch in self._again)
         if n_left is None:
             # Those who wait for items share what there is.
-            share = math.ceil(self._source.n_ready / n_idle)
+            share = math.ceil((self._source.n_ready + n_again) / n_idle)
         else:
             # So that all processes end at about the same time.
-            share = math.ceil(n_left / (2 * self._n_processes))
+            share = math.ceil((n_left + n_again) / (2 * self._n_processes))
         size = max(1, min(self._size, max(share, self._shortest)))
         return size if self._window is None else \
             min(size, max(1, self._window // (2 * self._n_processes)))
@@ -216,10 +230,12 @@ class Items:
             n_idle: how many processes have nothing to do.
             n_done: of how many items the values are no longer on their way.
         """
-        if self._again:
-            first, item = self._again.pop()
-            return first, [item]
         size = self._choose_size(n_idle)
+        if self._again:
+            first, batch = self._again.pop()
+            if len(batch) > size:
+                self.put_back(first + size, batch[size:])
+            return first, batch[:size]
         first = self._next
         if self._window is not None and first + size - n_done > self._window:
             return first, []
@@ -231,9 +247,19 @@ class Items:
         """Whether all items have been taken."""
         return self._source.n_left == 0 and not self._again
 
+    def get_longest(self) -> float:
+        """How many seconds a batch may take; 0 for any time."""
+        return 0.0 if self._is_fixed else LONGEST
+
     def put_back(self, first: int, batch: list[Any]) -> None:
-        """These come once more, before all others and one by one."""
-        self._again += reversed(list(enumerate(batch, first)))
+        """These come once more, before all others."""
+        if batch:
+            self._again.append((first, batch))
+
+    def put_back_singly(self, first: int, batch: list[Any]) -> None:
+        """The same, but one by one."""
+        for i in reversed(range(len(batch))):
+            self.put_back(first + i, batch[i:i + 1])
 
     def learn(self, n: int, seconds: float, size: int) -> None:
         """Takes into account that ``n`` items took so many seconds, and bytes."""
@@ -244,5 +270,5 @@ class Items:
         # What is smaller than it could be says nothing about one that is larger.
         most = self._size * GROWTH if n >= self._size else self._size
         self._size = max(1, min(wanted, most))
-        self._make_room(max(1, min(wanted, self._size * GROWTH)))
+        self._make_room(max(1, min(wanted, self._size * READING_GROWTH)))
         self._shortest = self._pace.shortest = max(1, int(SHORTEST / seconds_each))

@@ -20,7 +20,7 @@ import _gmproc
 from . import _pickles
 from ._gerror import GError
 from ._task import LOG_TAG
-from ._worker import _Process
+from ._worker import _Process, worker_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _send(record: logging.LogRecord) -> bool:
         values['exc_info'] = None
         if not record.exc_text and record.exc_info[0] is not None:
             values['exc_text'] = ''.join(traceback.format_exception(*record.exc_info)).rstrip('\n')
-    index = _Process.index if _Process.seeds is not None else None
+    index = worker_index() if _Process.map is not None else None
     try:
         _gmproc.report(_gmproc.wrap(LOG_TAG, _dump(values, index), []))
     except GError:

@@ -90,9 +90,13 @@ class MapOutcome(Outcome):
         return list(itertools.chain.from_iterable(self._values[first]
                                                   for first in sorted(self._values)))
 
-    def _order_results(self) -> dict[Any, Any]:
-        return {first + i: value for first in sorted(self._values)
-                for i, value in enumerate(self._values[first])}
+    def _gather(self) -> None:
+        pass  # Only an exception has them by their places.
+
+    def _make_exception(self, error: GError | None) -> WorkerError:
+        self.results = {first + i: value for first in sorted(self._values)
+                        for i, value in enumerate(self._values[first])}
+        return super()._make_exception(error)
 
     def make_error(self, name: Any, error: GError, report: dict[str, Any] | None = None
                    ) -> WorkerError:
@@ -162,7 +166,8 @@ class Mapping:
     def _send(self, name: Any, first: int, batch: list[Any]) -> None:
         seed = self.derive_seed(first)
         try:
-            packed = _task.Task(self.work, name, (first, batch), first, seed).pack(self.setting)
+            params = first, batch, self.items.get_longest()
+            packed = _task.Task(self.work, name, params, first, seed).pack(self.setting)
         except BadPayload as reason:
             raise _blame(first, batch, self.setting.has_main, reason) from reason.__cause__
         self.outcome.begin_batch(name, first, len(batch))
@@ -176,8 +181,9 @@ class Mapping:
     def take(self, name: Any, value: _gmproc.Variant | None) -> None:
         """A worker has returned: it gets more before anybody looks at what it brought."""
         first, values, seconds = self.outcome.take_batch(name, value)
-        del self.sent[name]
+        _first, batch = self.sent.pop(name)
         if not self.outcome.has_failed():
+            self.items.put_back(first + len(values), batch[len(values):])
             size = max(self.size_sent[name], value.get_size() if value is not None else 0)
             self.items.learn(len(values), seconds, size)
         self.idle.append(name)
@@ -191,7 +197,7 @@ class Mapping:
         if len(batch) == 1 or self.is_ending() or not is_death(error):
             self.native.release()
             return False
-        self.items.put_back(first, batch)
+        self.items.put_back_singly(first, batch)
         self.idle.append(name)
         self.feed()
         return True

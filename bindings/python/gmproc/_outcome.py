@@ -149,7 +149,7 @@ class Outcome:
             raised: by user code in this process.
             was_cancelled: on the user's wish.
         """
-        self.results = self._order_results()
+        self._gather()
         if not self.is_told:
             self._find_failures()
         for name in self.told:
@@ -183,8 +183,9 @@ class Outcome:
         self._failures = {names[each['id']]: each['error'] for each in reports
                           if each['id'] in names} | self._failures
 
-    def _order_results(self) -> dict[Any, Any]:
-        return {id: self.results[id] for id in self._names.values() if id in self.results}
+    def _gather(self) -> None:
+        """All results have come."""
+        self.results = {id: self.results[id] for id in self._names.values() if id in self.results}
 
     def _make_exception(self, error: GError | None) -> WorkerError:
         errors = {name: self.make_error(name, each) for name, each in self._failures.items()}

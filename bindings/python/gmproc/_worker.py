@@ -28,8 +28,9 @@ class _Process:
     runtime: str | None = None  # of the application
     index: int | None = None
     seed: int | None = None
-    # In a map: what its items' seeds are derived from. Then the index is that of the item.
-    seeds: tuple[Any, ...] | None = None
+    # In a map: what its items' seeds are derived from, the place of the first item of the batch,
+    # and the values of those that are done.
+    map: tuple[tuple[Any, ...], int, list[Any]] | None = None
     # What coroutines run on; None before the first.
     loop: Any = None
 
@@ -48,8 +49,8 @@ def report(value: Any) -> None:
         RuntimeError: this process is not a worker.
         ValueError: the value cannot be sent.
     """
-    if _Process.seeds is not None:
-        value = _Process.index, value
+    if _Process.map is not None:
+        value = worker_index(), value
     try:
         _gmproc.report(_payload.dump(value, _Process.runtime))
     except GError as error:
@@ -61,7 +62,10 @@ def report(value: Any) -> None:
 def worker_index() -> int | None:
     """This worker's place among the workers of its application, from 0, and in a map the item's
     place among the items; None in other processes, and in a server's."""
-    return _Process.index
+    if _Process.map is None:
+        return _Process.index
+    _seeds, first, values = _Process.map
+    return first + len(values)
 
 
 def worker_seed() -> int | None:
@@ -74,8 +78,8 @@ def worker_seed() -> int | None:
     generators are seeded once for each batch of items, so what should not depend on how items come
     together begins with this number.
     """
-    if _Process.seeds is not None:
-        return derive_seed(*_Process.seeds, _Process.index)
+    if _Process.map is not None:
+        return derive_seed(*_Process.map[0], worker_index())
     return _Process.seed
 
 

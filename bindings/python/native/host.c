@@ -6,6 +6,8 @@
 
 #include "native-private.h"
 
+#include <time.h>
+
 /* There is one in a process, and it lives as long as that. */
 typedef struct {
   GmpHost parent_instance;
@@ -290,5 +292,62 @@ native_report_modules (PyObject *module G_GNUC_UNUSED,
     return NULL;
   if (current != NULL)
     gmp_host_report_modules (current, (const char * const *) strings);
+  Py_RETURN_NONE;
+}
+
+static gboolean
+append_value (PyObject *values,
+              PyObject *value)
+{
+  if (PyErr_CheckSignals () == -1 || PyList_Append (values, value) == -1)
+    Py_CLEAR (value);
+  Py_XDECREF (value);
+  return value != NULL;
+}
+
+/* In seconds, some milliseconds late: in a virtual machine an exact clock can take as long as a
+ * call of a Python function. */
+static double
+get_coarse_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+  return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
+/* (function, items, values, longest): appends to a list what a function returns for each of some
+ * items. None is begun when that has taken as many seconds; 0 for any time. */
+PyObject *
+native_call_each (PyObject *module G_GNUC_UNUSED,
+                  PyObject *args)
+{
+  PyObject *function, *items, *values;
+  double longest;
+  double end;
+
+  if (!PyArg_ParseTuple (args, "OO!O!d", &function, &PyList_Type, &items, &PyList_Type, &values,
+                         &longest))
+    return NULL;
+  end = longest > 0 ? get_coarse_time () + longest : G_MAXDOUBLE;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE (items); i++)
+    {
+      PyObject *item = Py_NewRef (PyList_GET_ITEM (items, i));
+      PyObject *value = PyObject_CallOneArg (function, item);
+
+      Py_DECREF (item);
+      gmp_host_end_forked ();
+      if (value != NULL && PyCoro_CheckExact (value))
+        {
+          PyObject *coroutine = value;
+
+          value = PyObject_CallOneArg (native_helpers.complete, coroutine);
+          Py_DECREF (coroutine);
+        }
+      if (value == NULL || !append_value (values, value))
+        return NULL;
+      if (get_coarse_time () >= end)
+        break;
+    }
   Py_RETURN_NONE;
 }

@@ -285,6 +285,7 @@ static PyMethodDef methods[] = {
   { "is_worker_type", is_worker_type, METH_O, NULL },
   { "is_workers_type", is_workers_type, METH_O, NULL },
   { "run_host", native_run_host, METH_O, NULL },
+  { "call_each", native_call_each, METH_VARARGS, NULL },
   { "check_fork", native_check_fork, METH_NOARGS, NULL },
   { "report_modules", native_report_modules, METH_O, NULL },
   { "set_command", set_command, METH_O, NULL },

@@ -122,6 +122,8 @@ void      native_local_server_forget (gpointer server);
 /* host.c: what runs a worker's process. */
 PyObject *native_run_host       (PyObject   *module,
                                  PyObject   *host);
+PyObject *native_call_each      (PyObject   *module,
+                                 PyObject   *args);
 PyObject *native_check_fork     (PyObject   *module,
                                  PyObject   *unused);
 PyObject *native_report_modules (PyObject   *module,
