@@ -26,6 +26,22 @@ get_client (GmpClientServer *self,
 }
 
 static gboolean
+check_id (GmpClientServer *self,
+          const char      *id,
+          GError         **error)
+{
+  if (g_str_equal (id, "server"))
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                         "A client cannot be called 'server', as the server is: take another id");
+  else if (get_client (self, id) != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
+                 "There is a client '%s' already: take another id, or set_params", id);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static gboolean
 store_client (GmpClientServer *self,
               const char      *id,
               const char      *target,
@@ -35,19 +51,8 @@ store_client (GmpClientServer *self,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpClient *client;
 
-  if (g_str_equal (id, "server"))
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS,
-                           "A client cannot be called 'server', as the server is: take another "
-                           "id");
-      return FALSE;
-    }
-  if (get_client (self, id) != NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
-                   "There is a client '%s' already: take another id, or set_params", id);
-      return FALSE;
-    }
+  if (!check_id (self, id, error))
+    return FALSE;
   client = g_new0 (GmpClient, 1);
   client->id = g_strdup (id);
   client->target = g_strdup (target);
@@ -57,6 +62,32 @@ store_client (GmpClientServer *self,
     return TRUE;
   g_ptr_array_set_size (priv->clients, (int) priv->clients->len - 1);
   return FALSE;
+}
+
+/* With the ids "0", "1" and so on. All ids are checked first, for in an open run a client starts
+ * when it is added. */
+static gboolean
+store_clients (GmpClientServer *self,
+               guint            n,
+               const char      *target,
+               GVariant        *params,
+               GError         **error)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      if (!check_id (self, id, error))
+        return FALSE;
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char *id = g_strdup_printf ("%u", i);
+
+      if (!store_client (self, id, target, params, error))
+        return FALSE;
+    }
+  return TRUE;
 }
 
 static char *
@@ -162,28 +193,47 @@ gmp_client_server_add_clients (GmpClientServer *self,
                                GVariant        *params,
                                GError         **error)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   g_autofree char *target = NULL;
-  guint n_before;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   target = find_client (client_type, error);
-  if (target == NULL)
-    return FALSE;
-  n_before = priv->clients->len;
-  for (guint i = 0; i < n; i++)
-    {
-      g_autofree char *id = g_strdup_printf ("%u", i);
+  return target != NULL && store_clients (self, n, target, sunk, error);
+}
 
-      if (store_client (self, id, target, sunk, error))
-        continue;
-      g_ptr_array_set_size (priv->clients, (int) n_before);
-      return FALSE;
-    }
-  return TRUE;
+/**
+ * gmp_client_server_add_clients_target:
+ * @self: the application
+ * @n: how many
+ * @target: the clients, as `RUNTIME:DESCRIPTION`: `native:libfoo.so:foo_client_get_type`
+ * @params: (nullable): what each client's `start` gets; a floating reference is sunk
+ * @error: return location for an error
+ *
+ * Adds clients named by a string, with the ids "0", "1" and so on. If one of these ids is taken, no
+ * client is added.
+ *
+ * Returns: %FALSE with an error of [method@Gmp.ClientServer.add_client_target]
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_client_server_add_clients_target (GmpClientServer *self,
+                                      guint            n,
+                                      const char      *target,
+                                      GVariant        *params,
+                                      GError         **error)
+{
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
+  g_autofree char *runtime = NULL;
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
+  g_return_val_if_fail (target != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  runtime = gmp_target_get_runtime (target, error);
+  return runtime != NULL && store_clients (self, n, target, sunk, error);
 }
 
 /**

@@ -87,6 +87,11 @@ GMP_PUBLIC gboolean         gmp_client_server_add_clients        (GmpClientServe
                                                                   GType                client_type,
                                                                   GVariant            *params,
                                                                   GError             **error);
+GMP_PUBLIC gboolean         gmp_client_server_add_clients_target (GmpClientServer     *self,
+                                                                  guint                n,
+                                                                  const char          *target,
+                                                                  GVariant            *params,
+                                                                  GError             **error);
 GMP_PUBLIC gboolean         gmp_client_server_new_worker         (GmpClientServer     *self,
                                                                   const char          *id,
                                                                   GType                client_type,

@@ -297,6 +297,25 @@ test_add (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
+/* If one of the ids is taken, none of the clients is added, and none has started. */
+static void
+test_add_taken (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GVariant) params = g_variant_ref_sink (test_params ("{'turns': <uint32 1>}"));
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  add (application, "1", "{'turns': <uint32 1>}");
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_false (gmp_client_server_add_clients (application, 3, TEST_TYPE_CLIENT, params, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  g_assert_cmpuint (serve (application, 0), ==, 0);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
 /* A run begins anew with the parameters that were set. */
 static void
 test_again (void)
@@ -516,6 +535,7 @@ main (int    argc,
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
   gmp_test_add ("/open/restart", test_restart);
   gmp_test_add ("/open/add", test_add);
+  gmp_test_add ("/open/add-taken", test_add_taken);
   gmp_test_add ("/open/again", test_again);
   gmp_test_add ("/open/bad", test_bad);
   gmp_test_add ("/open/context", test_context);

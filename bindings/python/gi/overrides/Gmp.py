@@ -131,10 +131,11 @@ class ClientServer(_Guard, Gmp.ClientServer):
         return self.add_client_target(id, _make_target(found), params)
 
     def add_clients(self, n, client_type, params=None):
-        """Adds clients with the ids "0", "1" and so on."""
-        for i in range(n):
-            self.add_client(str(i), client_type, params)
-        return True
+        """Adds clients with the ids "0", "1" and so on; none if one of these ids is taken."""
+        found = _find_class(client_type)
+        if isinstance(found, GObject.GType):
+            return Gmp.ClientServer.add_clients(self, n, found, params)
+        return self.add_clients_target(n, _make_target(found), params)
 
     # The older names.
     new_worker = add_client
