@@ -95,6 +95,15 @@ test('new-workers', () => {
     equal(application.run(), new Map([['0', 4], ['1', 4], ['2', 4]]));
 });
 
+test('add-clients-all-or-none', async () => {
+    const application = Gmp.ClientServer.new(target('Server'));
+
+    application.add_client('1', target('Client'), 10);
+    is_error(await thrown(() => application.add_clients(3, target('Client'), 1)), Gmp.Error,
+        Gmp.Error.EXISTS, "'1'");
+    equal(application.run(), new Map([['1', 13]]));
+});
+
 test('server-done', () => {
     equal(application_with('Impatient', 'Patient', 'Patient').run(),
         new Map([['0', 'finished'], ['1', 'finished']]));

@@ -158,6 +158,19 @@ if __name__ == '__main__':
 ''') == "{'a': 'a!', '0': '0?', '1': '1?'}\n{1: 49}\n"
 
 
+def test_clients_are_added_all_or_none(script):
+    assert script.output(HEAD + '''
+if __name__ == '__main__':
+    application = Gmp.ClientServer(Server)
+    application.add_client('1', Client, GLib.Variant('s', '!'))
+    try:
+        application.add_clients(3, Client, GLib.Variant('s', '?'))
+    except GLib.Error as error:
+        print(error.matches(Gmp.error_quark(), Gmp.Error.EXISTS))
+    print(application.run(None, None).unpack())
+''') == "True\n{'1': '1!'}\n"
+
+
 COMPLETE = HEAD + """
 APPLICATION = os.getpid() if __name__ == '__main__' else None
 

@@ -107,13 +107,10 @@ function set_defaults(Runner, adapt = properties => properties) {
 }
 
 function extend_clients(ClientServer) {
-    const {add_client, add_client_target, set_params} = ClientServer.prototype;
+    const {add_client, add_client_target, add_clients, add_clients_target, set_params} =
+        ClientServer.prototype;
 
-    function add(application, id, client, variant) {
-        if (is_native_type(client))
-            add_client.call(application, `${id}`, client, variant);
-        else
-            add_client_target.call(application, `${id}`, target_of(client), variant);
+    function remember(application, id, client) {
         application[CLIENT_IDS] ??= new Map();
         application[CLIENT_IDS].set(`${id}`, id);
         application[PEER_RUNTIMES] ??= new Map();
@@ -133,12 +130,18 @@ function extend_clients(ClientServer) {
      * @param {any} params what the client's start () gets, a plain value
      */
     ClientServer.prototype.add_client = function (id, client, params = null) {
-        add(this, id, client, pack_for(client, params));
+        const variant = pack_for(client, params);
+
+        if (is_native_type(client))
+            add_client.call(this, `${id}`, client, variant);
+        else
+            add_client_target.call(this, `${id}`, target_of(client), variant);
+        remember(this, id, client);
     };
     ClientServer.prototype.add_client_target = ClientServer.prototype.add_client;
 
     /**
-     * Adds clients with the ids "0", "1" and so on.
+     * Adds clients with the ids "0", "1" and so on; none if one of these ids is taken.
      *
      * @param {number} n how many
      * @param {Function|GObject.GType|string} client an exported class, a type of C, or a target of
@@ -148,9 +151,14 @@ function extend_clients(ClientServer) {
     ClientServer.prototype.add_clients = function (n, client, params = null) {
         const variant = pack_for(client, params);
 
+        if (is_native_type(client))
+            add_clients.call(this, n, client, variant);
+        else
+            add_clients_target.call(this, n, target_of(client), variant);
         for (let i = 0; i < n; i++)
-            add(this, `${i}`, client, variant);
+            remember(this, `${i}`, client);
     };
+    ClientServer.prototype.add_clients_target = ClientServer.prototype.add_clients;
 
     // The older names.
     ClientServer.prototype.new_worker = ClientServer.prototype.add_client;
