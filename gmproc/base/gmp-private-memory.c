@@ -15,10 +15,10 @@ typedef struct {
   gpointer owner;
 } Range;
 
-/* One for each channel, and for each value in a file that is still held: few enough to search all
- * of them. Not a GMutex, because ThreadSanitizer knows only these. */
+/* One for each channel, and for each value in a file or in memory of its own that is still held: a
+ * program may hold many thousands. Not a GMutex, because ThreadSanitizer knows only these. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static GArray *ranges; /* (nullable): of Range; under lock */
+static GTree *ranges; /* (nullable): of Range, by its begin; under lock */
 
 void
 gmp_private_memory_lock (void)
@@ -32,16 +32,24 @@ gmp_private_memory_unlock (void)
   pthread_mutex_unlock (&lock);
 }
 
-static Range *
-range_at (guint i)
+static int
+compare_places (gconstpointer a,
+                gconstpointer b,
+                gpointer      user_data G_GNUC_UNUSED)
 {
-  return &g_array_index (ranges, Range, i);
+  return ((guintptr) a > (guintptr) b) - ((guintptr) a < (guintptr) b);
 }
 
-static guint
-count_locked (void)
+static gboolean
+keep_cb (gpointer key G_GNUC_UNUSED,
+         gpointer value,
+         gpointer user_data G_GNUC_UNUSED)
 {
-  return ranges != NULL ? ranges->len : 0;
+  Range *range = value;
+
+  if (range->funcs != NULL)
+    range->funcs->keep (range->owner);
+  return FALSE;
 }
 
 /* The lock is held during the fork, so that no value is added or freed between this and the
@@ -50,9 +58,8 @@ static void
 before_fork_cb (void)
 {
   gmp_private_memory_lock ();
-  for (guint i = 0; i < count_locked (); i++)
-    if (range_at (i)->funcs != NULL)
-      range_at (i)->funcs->keep (range_at (i)->owner);
+  if (ranges != NULL)
+    g_tree_foreach (ranges, keep_cb, NULL);
 }
 
 __attribute__ ((constructor)) static void
@@ -74,12 +81,13 @@ gmp_private_memory_add_lent (gconstpointer                data,
                              const GmpPrivateMemoryFuncs *funcs,
                              gpointer                     owner)
 {
-  Range range = { (guintptr) data, (guintptr) data + size, funcs, owner };
+  Range *range = g_new (Range, 1);
 
+  *range = (Range) { (guintptr) data, (guintptr) data + size, funcs, owner };
   gmp_private_memory_lock ();
   if (ranges == NULL)
-    ranges = g_array_new (FALSE, FALSE, sizeof (Range));
-  g_array_append_val (ranges, range);
+    ranges = g_tree_new_full (compare_places, NULL, NULL, g_free);
+  g_tree_insert (ranges, (gpointer) data, range);
   gmp_private_memory_unlock ();
 }
 
@@ -88,15 +96,8 @@ void
 gmp_private_memory_remove (gconstpointer data)
 {
   gmp_private_memory_lock ();
-  for (guint i = 0; i < count_locked (); i++)
-    {
-      if (range_at (i)->begin != (guintptr) data)
-        continue;
-      g_array_remove_index_fast (ranges, i);
-      if (ranges->len == 0)
-        g_clear_pointer (&ranges, g_array_unref);
-      break;
-    }
+  if (ranges != NULL && g_tree_remove (ranges, data) && g_tree_nnodes (ranges) == 0)
+    g_clear_pointer (&ranges, g_tree_unref);
   gmp_private_memory_unlock ();
 }
 
@@ -104,14 +105,18 @@ static Range *
 find_locked (guintptr begin,
              gsize    size)
 {
-  for (guint i = 0; i < count_locked (); i++)
-    {
-      Range *range = range_at (i);
+  GTreeNode *node = NULL;
+  Range *range;
 
-      if (begin >= range->begin && begin < range->end && size <= range->end - begin)
-        return range;
-    }
-  return NULL;
+  if (ranges != NULL)
+    node = g_tree_upper_bound (ranges, (gconstpointer) begin);
+  /* The last that begins at @begin or before. */
+  if (node != NULL)
+    node = g_tree_node_previous (node);
+  else if (ranges != NULL)
+    node = g_tree_node_last (ranges);
+  range = node != NULL ? g_tree_node_value (node) : NULL;
+  return range != NULL && begin < range->end && size <= range->end - begin ? range : NULL;
 }
 
 /* Returns TRUE if these @size bytes, a value or a part of one, may be written to from here on. */

@@ -63,7 +63,7 @@ gmp_variant_from_bytes (const char *type_string,
  * The bytes of a value, where the receiver may write to them, for bindings whose arrays can be
  * written to.
  *
- * A large value that came through shared memory lies in a private mapping of the receiver. No other
+ * A large value that came through shared memory lies in memory of the receiver's own. No other
  * process sees what is written there, and the sender's next value does not appear there before the
  * last reference to this one is dropped. The writer must ensure that @value is not read as a
  * [struct@GLib.Variant] any more. All other values have to be copied first.

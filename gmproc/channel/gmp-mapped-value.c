@@ -259,23 +259,37 @@ is_block (GmpMemory      *memory,
 }
 
 /* Up to this size, copying a value out of its block costs less than the page faults of using it
- * there, and the sender gets the block back at once. */
-#define COPIED_MAX ((gsize) 64 * 1024)
+ * there, and the sender gets the block back at once. Pages of a value of numbers are not taken to
+ * check them, so they cause faults only if somebody writes to them. An array of Python's, there and
+ * back, without the copy and with it: 100 kB 38 and 20 us, 250 kB 60 and 36, 700 kB the same. */
+#define COPIED_MAX         ((gsize) 256 * 1024)
+#define COPIED_NUMBERS_MAX ((gsize) 64 * 1024)
 
-/* Returns the bytes of @block, or %NULL if something in it is still in use. */
+static void
+free_copy (gpointer copy)
+{
+  gmp_private_memory_remove (copy);
+  g_free (copy);
+}
+
+/* Returns the bytes of @block, which a binding may write to, or %NULL if something in it is still
+ * in use. */
 static GBytes *
 copy_block (GmpMemory      *memory,
             const GmpBlock *block)
 {
-  GBytes *bytes = NULL;
+  gsize size = (gsize) block->size;
+  gpointer copy = NULL;
 
   gmp_private_memory_lock ();
   if (!is_held_locked (memory, block))
-    bytes = g_bytes_new (memory->arena_in + block->offset, (gsize) block->size);
+    copy = g_memdup2 (memory->arena_in + block->offset, size);
   gmp_private_memory_unlock ();
-  if (bytes != NULL)
-    return_block (memory, block->slot);
-  return bytes;
+  if (copy == NULL)
+    return NULL;
+  return_block (memory, block->slot);
+  gmp_private_memory_add (copy, size);
+  return g_bytes_new_with_free_func (copy, size, free_copy, copy);
 }
 
 /* The sender can still write to a block, and changes what this process reads from pages that it has
@@ -311,10 +325,11 @@ gmp_mapped_value_new_value (GmpMemory      *memory,
                             const char     *type,
                             GError        **error)
 {
+  gsize copied_max = gmp_value_is_numbers (type) ? COPIED_NUMBERS_MAX : COPIED_MAX;
   g_autoptr (GBytes) copy = NULL;
   Lease *lease = NULL;
 
-  if (is_block (memory, block) && block->size <= COPIED_MAX)
+  if (is_block (memory, block) && block->size <= copied_max)
     copy = copy_block (memory, block);
   else if (is_block (memory, block))
     lease = lease_new (memory, block);

@@ -11,7 +11,7 @@ import pytest
 
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
-N = 20_000  # numbers of 8 bytes: far more than what is copied because that costs less
+N = 40_000  # numbers of 8 bytes: far more than what is copied because that costs less
 
 
 @pytest.fixture(params=['shared', 'dbus'])
@@ -88,22 +88,34 @@ class KeepsAll(Asking):
     """Keeps each response, writes to every second one, and looks at all of them each time."""
 
     n_turns = 300
+    size = N
 
     def start(self, params):
         super().start(params)
         self.kept = []
 
     def make(self, turn):
-        return np.arange(N) + turn
+        return np.arange(self.size) + turn
 
     def check(self, turn, response):
         if turn % 2:
             response += 1000
         self.kept.append(response)
         for i in (0, turn // 2, turn):
-            assert (self.kept[i] == np.arange(N) + i + (1000 if i % 2 else 0)).all()
+            assert (self.kept[i] == np.arange(self.size) + i + (1000 if i % 2 else 0)).all()
         # What was sent is nobody else's business.
-        assert (self.sent == np.arange(N) + turn).all()
+        assert (self.sent == np.arange(self.size) + turn).all()
+
+
+class KeepsCopies(KeepsAll):
+    """Arrays that are copied out of the sender's memory, and refer to that copy."""
+
+    size = 10_000
+
+    def check(self, turn, response):
+        assert response.flags.writeable
+        assert response.flags.owndata == (self.params == 'dbus')
+        super().check(turn, response)
 
 
 class Forgetful(ServerWorker):
@@ -115,8 +127,9 @@ class Forgetful(ServerWorker):
         return response
 
 
-def test_what_is_kept_stays(channel):
-    run(KeepsAll, Forgetful, n=2)
+@pytest.mark.parametrize('client', [KeepsAll, KeepsCopies])
+def test_what_is_kept_stays(channel, client):
+    run(client, Forgetful, n=2, params=channel)
 
 
 class Shares(ServerWorker):

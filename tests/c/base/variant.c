@@ -49,6 +49,29 @@ test_ranges (void)
   g_assert_false (gmp_private_memory_make_writable (data, 1));
 }
 
+/* As many as a program may hold that keeps what it receives, added and removed in any order. */
+static void
+test_many_ranges (void)
+{
+  const guint n = 20011; /* a prime, so that multiples go through all */
+  g_autofree guint8 *data = g_malloc0 (2 * n);
+
+  for (guint i = 0; i < n; i++)
+    gmp_private_memory_add (data + 2 * (i * 7919 % n), 1);
+  for (guint i = 0; i < n; i++)
+    {
+      g_assert_true (gmp_private_memory_make_writable (data + 2 * i, 1));
+      g_assert_false (gmp_private_memory_make_writable (data + 2 * i + 1, 1));
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      guint8 *place = data + 2 * (i * 104729 % n);
+
+      gmp_private_memory_remove (place);
+      g_assert_false (gmp_private_memory_make_writable (place, 1));
+    }
+}
+
 static void
 test_values (void)
 {
@@ -77,6 +100,7 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/variant/ranges", test_ranges);
+  g_test_add_func ("/variant/many-ranges", test_many_ranges);
   g_test_add_func ("/variant/values", test_values);
   return g_test_run ();
 }
