@@ -21,7 +21,8 @@ TEN = [str(n) for n in range(1, 11)]
 
 
 def mask(line):
-    """Without what differs from run to run."""
+    """Without what differs from run to run, and without a thread's name, which is new in 3.14."""
+    line = re.sub(r'(Current thread \S+) \[.*?\]', r'\1', line)
     return re.sub(r'0x[0-9a-f]+|\d+(\.\d+)?|".*"', 'N', line)
 
 

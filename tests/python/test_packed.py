@@ -216,7 +216,7 @@ def header(dtype=b'<f4', order=b'C', dims=(2,), kind=b'A'):
     header(b'S0'), header(b'nonsense'), header(b"{'names': ['a'], 'formats': ['O']}") + bytes(16),
     header(b'{' * 5000), header(b"__import__('os').abort()"), header(b'(1000000,)f8') + bytes(16),
     header(b'') + bytes(16), header(kind=b'V') + bytes(8), header(kind=b'a'), b'b' + bytes(8),
-    b'L\1\0\0\0' * 100_000 + b'N',
+    b'L\1\0\0\0' * 1_000_000 + b'N',
 ])
 def test_hostile_bytes(data):
     with pytest.raises(BadPayload):
