@@ -1,4 +1,4 @@
-/* gmp-agent-channels-private.h: channels between workers of one node
+/* gmp-agent-channels-private.h: channels between workers of this node, and to those of others
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -7,13 +7,14 @@
 #pragma once
 
 #include "peer/gmp-channel-descriptors-private.h"
+#include "peer/gmp-door-private.h"
 
 G_BEGIN_DECLS
 
 /* Ends that have not been passed on yet, by the names of their channels. */
 typedef struct _GmpAgentChannels GmpAgentChannels;
 
-GmpAgentChannels *gmp_agent_channels_new       (void);
+GmpAgentChannels *gmp_agent_channels_new       (GmpDoor *door);
 void              gmp_agent_channels_free      (GmpAgentChannels *self);
 GDBusMessage     *gmp_agent_channels_translate (GmpAgentChannels *self,
                                                 GDBusMessage     *call,

@@ -1,4 +1,4 @@
-/* gmp-agent-channels.c: channels between workers of one node
+/* gmp-agent-channels.c: channels between workers of this node, and to those of others
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,8 +6,11 @@
 
 #include "agent/gmp-agent-channels-private.h"
 
+#include "agent/gmp-agent-connector-private.h"
 #include "base/gmp-error.h"
 #include "peer/gmp-bus-private.h"
+
+#include <string.h>
 
 /* An end whose worker has not connected yet. */
 typedef struct {
@@ -19,6 +22,7 @@ typedef struct {
 struct _GmpAgentChannels
 {
   GHashTable *left; /* names, of Left */
+  GmpDoor *door;
 };
 
 static void
@@ -30,11 +34,13 @@ left_free (gpointer data)
   g_free (left);
 }
 
+/* By @door, which stays the caller's, clients of other nodes come in. */
 GmpAgentChannels *
-gmp_agent_channels_new (void)
+gmp_agent_channels_new (GmpDoor *door)
 {
   GmpAgentChannels *self = g_new0 (GmpAgentChannels, 1);
 
+  self->door = door;
   self->left = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, left_free);
   return self;
 }
@@ -96,6 +102,34 @@ take_end (GmpAgentChannels *self,
   return ends[is_server];
 }
 
+/* An end of a channel to another node: the worker gets its socket when there is a connection. */
+static GmpChannelDescriptors *
+connect_nodes (GmpAgentChannels *self,
+               const char       *name,
+               gboolean          is_server,
+               GVariant         *remote,
+               GError          **error)
+{
+  GmpNetKey key = { is_server, NULL, NULL };
+  g_auto (GStrv) addresses = NULL;
+  GmpChannelDescriptors *end = NULL;
+  guint16 port = 0;
+  int fd;
+
+  if (!gmp_net_key_read (&key, remote) || strlen (name) != GMP_NET_NAME_SIZE ||
+      (!is_server && (!g_variant_lookup (remote, "addresses", "^as", &addresses) ||
+                      !g_variant_lookup (remote, "port", "q", &port))))
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's other node is not described");
+  else
+    end = gmp_channel_descriptors_new_net (&fd, error);
+  if (end != NULL && is_server)
+    gmp_door_expect (self->door, name, &key, fd);
+  else if (end != NULL)
+    gmp_agent_connect (name, &key, addresses, port, fd);
+  gmp_net_key_clear (&key);
+  return end;
+}
+
 /* Turns a call of org.gmproc.Process1.Connect into one of org.gmproc.Worker1.Connect, and leaves
  * others unchanged. */
 GDBusMessage *
@@ -113,18 +147,22 @@ gmp_agent_channels_translate (GmpAgentChannels *self,
   gboolean is_server;
   guint64 arena_size;
   guint n_workers;
+  g_autoptr (GVariant) remote = NULL;
   GVariant *positions;
 
   if (g_strcmp0 (g_dbus_message_get_interface (call), GMP_PROCESS_INFO->name) != 0)
     return g_object_ref (call);
-  if (!g_str_equal (g_dbus_message_get_signature (call), "sssbtu"))
+  if (!g_str_equal (g_dbus_message_get_signature (call), "sssbtua{sv}"))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel is not described");
       return NULL;
     }
-  g_variant_get (g_dbus_message_get_body (call), "(&s&s&sbtu)", &peer, &runtime, &name, &is_server,
-                 &arena_size, &n_workers);
-  end = take_end (self, name, is_server, arena_size, n_workers, worker, error);
+  g_variant_get (g_dbus_message_get_body (call), "(&s&s&sbtu@a{sv})", &peer, &runtime, &name,
+                 &is_server, &arena_size, &n_workers, &remote);
+  if (g_variant_n_children (remote) > 0)
+    end = connect_nodes (self, name, is_server, remote, error);
+  else
+    end = take_end (self, name, is_server, arena_size, n_workers, worker, error);
   positions = end != NULL ? gmp_channel_descriptors_to_handles (end, handles, error) : NULL;
   if (positions == NULL)
     return NULL;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "peer/gmp-bus-private.h"
+#include "peer/gmp-door-private.h"
 
 G_BEGIN_DECLS
 
@@ -16,6 +17,8 @@ typedef struct {
   guint node;
   char *name;
   guint slots;
+  GmpDoor *door;
+  guint16 port; /* of the door */
 } GmpAgentIdentity;
 
 void gmp_agent_serve (GmpBus                 *bus,

@@ -12,6 +12,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-version.h"
+#include "peer/gmp-addresses-private.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -181,10 +182,12 @@ hello_cb (GmpAgentDbusAgent1    *skeleton,
           gpointer               user_data)
 {
   Agent *self = user_data;
+  g_auto (GStrv) addresses = gmp_addresses_list ();
 
   gmp_agent_dbus_agent1_complete_hello (skeleton, invocation, self->identity->token,
                                         gmp_get_version_string (), self->identity->node,
-                                        self->identity->name, self->identity->slots);
+                                        self->identity->name, self->identity->slots,
+                                        self->identity->port, (const char * const *) addresses);
   return TRUE;
 }
 
@@ -289,7 +292,7 @@ gmp_agent_serve (GmpBus                 *bus,
 
   self.loop = g_main_loop_new (NULL, FALSE);
   self.cache = gmp_process_cache_ref_default ();
-  self.channels = gmp_agent_channels_new ();
+  self.channels = gmp_agent_channels_new (identity->door);
   self.gpus = gmp_agent_gpus_new (g_getenv ("CUDA_VISIBLE_DEVICES"));
   self.workers = g_hash_table_new (NULL, NULL);
   self.starts = g_hash_table_new (NULL, NULL);

@@ -11,6 +11,7 @@
 #include "agent/gmp-certificate-private.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "peer/gmp-pinned-tls-private.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,16 +120,6 @@ read_letter (Letter  *self,
   return self->certificate != NULL;
 }
 
-/* The application is identified by the certificate in the letter. */
-static gboolean
-accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
-           GTlsCertificate     *certificate,
-           GTlsCertificateFlags errors G_GNUC_UNUSED,
-           gpointer             pinned)
-{
-  return g_tls_certificate_is_same (certificate, pinned);
-}
-
 static GIOStream *
 connect_to (Letter     *self,
             const char *address,
@@ -146,12 +137,10 @@ connect_to (Letter     *self,
     return NULL;
   socket = g_socket_connection_get_socket (connection);
   g_socket_set_option (socket, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, 1, NULL);
-  /* Does not read the system's certificates, which would take most of the time. */
-  tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
-                        NULL, error, "base-io-stream", connection, "database", NULL, NULL);
+  /* The application is identified by the certificate in the letter. */
+  tls = gmp_pinned_tls_new (G_IO_STREAM (connection), self->certificate, error);
   if (tls == NULL)
     return NULL;
-  g_signal_connect (tls, "accept-certificate", G_CALLBACK (accept_cb), self->certificate);
   if (!g_tls_connection_handshake (G_TLS_CONNECTION (tls), NULL, error))
     return NULL;
   g_socket_set_timeout (socket, 0);
@@ -189,6 +178,7 @@ letter_clear (Letter *self)
   g_clear_object (&self->certificate);
   g_clear_pointer (&self->identity.token, g_free);
   g_clear_pointer (&self->identity.name, g_free);
+  g_clear_pointer (&self->identity.door, gmp_door_free);
   g_clear_pointer (&self->addresses, g_strfreev);
 }
 
@@ -205,6 +195,9 @@ run (GError **error)
     return FALSE;
   stream = connect_to_any (&letter, error);
   if (stream == NULL)
+    return FALSE;
+  letter.identity.door = gmp_door_new ();
+  if (!gmp_door_listen (letter.identity.door, &letter.identity.port, error))
     return FALSE;
   bus = gmp_bus_open_sync (stream, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, error);
   if (bus == NULL)

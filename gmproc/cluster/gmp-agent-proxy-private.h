@@ -22,20 +22,30 @@ typedef struct {
   gboolean is_warm;         /* it was not started for this order alone */
 } GmpRemoteStarted;
 
+/* What an agent says of itself. */
+typedef struct {
+  const char         *name;
+  guint               node;
+  guint               slots;
+  guint16             port; /* where workers of other nodes reach those of this one */
+  const char * const *addresses;
+} GmpAgentHello;
+
 /* Told in the thread of gmp_bus_get_context(). */
 typedef void (*GmpAgentLost) (GmpAgentProxy *self,
                               gpointer       user_data);
 
 GmpAgentProxy    *gmp_agent_proxy_new           (GmpBus             *bus,
-                                                 guint               node,
-                                                 const char         *name,
-                                                 guint               slots,
+                                                 const GmpAgentHello *hello,
                                                  double              timeout,
                                                  GmpAgentLost        lost,
                                                  gpointer            user_data);
 const char       *gmp_agent_proxy_get_name      (GmpAgentProxy      *self);
 guint             gmp_agent_proxy_get_node      (GmpAgentProxy      *self);
 guint             gmp_agent_proxy_get_slots     (GmpAgentProxy      *self);
+gboolean          gmp_agent_proxy_is_lost       (GmpAgentProxy      *self);
+guint16           gmp_agent_proxy_get_port      (GmpAgentProxy      *self);
+const char * const *gmp_agent_proxy_get_addresses (GmpAgentProxy    *self);
 guint             gmp_agent_proxy_get_n_workers (GmpAgentProxy      *self);
 GmpAgentProxy    *gmp_agent_proxy_reserve       (GmpAgentProxy      *self);
 void              gmp_agent_proxy_release       (GmpAgentProxy      *self);

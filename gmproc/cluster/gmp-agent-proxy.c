@@ -25,6 +25,8 @@ struct _GmpAgentProxy
   guint node;
   char *name;
   guint slots;
+  guint16 port; /* of its door, at the addresses */
+  char **addresses;
   double timeout; /* in seconds */
   GmpAgentLost lost;
   gpointer user_data;
@@ -38,6 +40,7 @@ struct _GmpAgentProxy
   guint last_number;
   guint n_workers;
   gboolean is_lost;
+  gboolean is_failing; /* it is about to be lost: a call has failed */
 };
 
 G_DEFINE_FINAL_TYPE (GmpAgentProxy, gmp_agent_proxy, G_TYPE_OBJECT)
@@ -58,6 +61,31 @@ guint
 gmp_agent_proxy_get_slots (GmpAgentProxy *self)
 {
   return self->slots;
+}
+
+/* From the moment on in which any of its workers is told of it. */
+gboolean
+gmp_agent_proxy_is_lost (GmpAgentProxy *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->is_lost || self->is_failing;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* Where workers of other nodes reach those of this one. */
+guint16
+gmp_agent_proxy_get_port (GmpAgentProxy *self)
+{
+  return self->port;
+}
+
+const char * const *
+gmp_agent_proxy_get_addresses (GmpAgentProxy *self)
+{
+  return (const char * const *) self->addresses;
 }
 
 guint
@@ -319,6 +347,9 @@ read_error (GmpAgentProxy *self,
                              : g_strdup_printf ("the node %s was lost: %s", self->name, message);
   if (!is_remote)
     {
+      g_mutex_lock (&self->lock);
+      self->is_failing = TRUE;
+      g_mutex_unlock (&self->lock);
       error->domain = GMP_ERROR;
       error->code = GMP_ERROR_NODE_LOST;
     }
@@ -426,6 +457,7 @@ gmp_agent_proxy_finalize (GObject *object)
   g_hash_table_unref (self->processes);
   g_object_unref (self->bus);
   g_free (self->name);
+  g_strfreev (self->addresses);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_agent_proxy_parent_class)->finalize (object);
 }
@@ -445,21 +477,21 @@ gmp_agent_proxy_init (GmpAgentProxy *self)
 
 /* In the thread of the bus. The agent at the other end of @bus has said who it is. */
 GmpAgentProxy *
-gmp_agent_proxy_new (GmpBus      *bus,
-                     guint        node,
-                     const char  *name,
-                     guint        slots,
-                     double       timeout,
-                     GmpAgentLost lost,
-                     gpointer     user_data)
+gmp_agent_proxy_new (GmpBus              *bus,
+                     const GmpAgentHello *hello,
+                     double               timeout,
+                     GmpAgentLost         lost,
+                     gpointer             user_data)
 {
   GmpAgentProxy *self = g_object_new (GMP_TYPE_AGENT_PROXY, NULL);
   GDBusConnection *connection = gmp_bus_get_connection (bus);
 
   self->bus = g_object_ref (bus);
-  self->node = node;
-  self->name = g_strdup (name);
-  self->slots = MAX (slots, 1);
+  self->node = hello->node;
+  self->name = g_strdup (hello->name);
+  self->slots = MAX (hello->slots, 1);
+  self->port = hello->port;
+  self->addresses = g_strdupv ((char **) hello->addresses);
   self->timeout = timeout;
   self->lost = lost;
   self->user_data = user_data;

@@ -18,7 +18,15 @@ void           gmp_cluster_reserve_async  (GmpCluster         *self,
                                            GCancellable       *cancellable,
                                            GAsyncReadyCallback callback,
                                            gpointer            user_data);
-GmpAgentProxy *gmp_cluster_choose         (GmpCluster         *self);
+GmpAgentProxy *gmp_cluster_reserve_now    (GmpCluster         *self,
+                                           GmpAgentProxy      *near);
+void           gmp_cluster_introduce      (GmpCluster         *self,
+                                           GmpAgentProxy      *agent,
+                                           GVariant          **client,
+                                           GVariant          **server);
+GVariant      *gmp_cluster_serve          (GmpCluster         *self,
+                                           const char         *name,
+                                           int                 fd);
 GmpAgentProxy *gmp_cluster_reserve_finish (GmpCluster   *self,
                                            GAsyncResult *result,
                                            GError      **error);

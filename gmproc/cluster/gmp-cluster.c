@@ -68,22 +68,32 @@ is_busier (GmpAgentProxy *a,
   return load_a * gmp_agent_proxy_get_slots (b) > load_b * gmp_agent_proxy_get_slots (a);
 }
 
-/* The one with most to spare, in turn where there are several. */
-static GmpAgentProxy *
-choose_locked (GmpCluster *self)
+static gboolean
+has_room_locked (GmpCluster    *self,
+                 GmpAgentProxy *agent)
 {
-  GmpAgentProxy *best = NULL;
+  return gmp_agent_proxy_get_n_workers (agent) < gmp_agent_proxy_get_slots (agent) &&
+         !gmp_agent_proxy_is_lost (agent) && g_ptr_array_find (self->agents, agent, NULL);
+}
 
-  for (guint i = 0; i < self->agents->len; i++)
+/* @near (nullable) while it has a slot to spare; then the one with most to spare, in turn where
+ * there are several. %NULL if there is none, or all have just been lost: lost_cb() follows. */
+static GmpAgentProxy *
+choose_locked (GmpCluster    *self,
+               GmpAgentProxy *near)
+{
+  gboolean is_near = near != NULL && has_room_locked (self, near);
+  GmpAgentProxy *best = is_near ? near : NULL;
+
+  for (guint i = 0; !is_near && i < self->agents->len; i++)
     {
       GmpAgentProxy *agent = self->agents->pdata[(self->next + i) % self->agents->len];
 
-      if (best == NULL || is_busier (best, agent))
+      if (!gmp_agent_proxy_is_lost (agent) && (best == NULL || is_busier (best, agent)))
         best = agent;
     }
   self->next++;
-  gmp_agent_proxy_reserve (best);
-  return g_object_ref (best);
+  return best != NULL ? g_object_ref (gmp_agent_proxy_reserve (best)) : NULL;
 }
 
 static void
@@ -113,8 +123,13 @@ serve_waiting (GmpCluster   *self,
       GmpAgentProxy *agent = NULL;
 
       g_mutex_lock (&self->lock);
-      if (self->agents->len > 0)
-        agent = choose_locked (self);
+      agent = choose_locked (self, NULL);
+      if (agent == NULL && error == NULL)
+        {
+          g_queue_push_tail (&self->waiting, task);
+          g_mutex_unlock (&self->lock);
+          continue;
+        }
       g_mutex_unlock (&self->lock);
       if (agent != NULL)
         g_task_return_pointer (task, agent, release);
@@ -204,7 +219,7 @@ arrived_cb (GmpBus             *bus,
             gpointer            user_data)
 {
   GmpCluster *self = user_data;
-  GmpAgentProxy *agent = gmp_agent_proxy_new (bus, hello->node, hello->name, hello->slots,
+  GmpAgentProxy *agent = gmp_agent_proxy_new (bus, hello,
                                               gmp_reception_get_timeout (self->reception),
                                               lost_cb, self);
   gboolean is_complete;
@@ -344,11 +359,9 @@ gmp_cluster_reserve_async (GmpCluster         *self,
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, self, NULL);
   g_mutex_lock (&self->lock);
-  if (self->is_gathered && self->agents->len > 0)
-    {
-      agent = choose_locked (self);
-    }
-  else
+  if (self->is_gathered)
+    agent = choose_locked (self, NULL);
+  if (agent == NULL)
     {
       g_queue_push_tail (&self->waiting, g_object_ref (task));
       begins = !self->has_begun;
@@ -375,19 +388,40 @@ gmp_cluster_reserve_finish (GmpCluster   *self G_GNUC_UNUSED,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-/* A node that is there now, without a worker reserved; %NULL where there is none. */
+/* A node that is there now, with a worker reserved as by gmp_cluster_reserve_async(): @near
+ * (nullable) where it has a slot to spare. %NULL where there is none. */
 GmpAgentProxy *
-gmp_cluster_choose (GmpCluster *self)
+gmp_cluster_reserve_now (GmpCluster    *self,
+                         GmpAgentProxy *near)
 {
   GmpAgentProxy *agent = NULL;
 
   g_mutex_lock (&self->lock);
-  if (self->is_gathered && self->agents->len > 0)
-    agent = choose_locked (self);
+  if (self->is_gathered)
+    agent = choose_locked (self, near);
   g_mutex_unlock (&self->lock);
-  if (agent != NULL)
-    gmp_agent_proxy_release (agent);
   return agent;
+}
+
+/* What the ends of a channel need to know of each other, floating: its server is a worker on the
+ * node of @agent. Once there is a node. */
+void
+gmp_cluster_introduce (GmpCluster    *self,
+                       GmpAgentProxy *agent,
+                       GVariant     **client,
+                       GVariant     **server)
+{
+  gmp_reception_introduce (self->reception, gmp_agent_proxy_get_port (agent),
+                           gmp_agent_proxy_get_addresses (agent), client, server);
+}
+
+/* As gmp_reception_serve(). Once there is a node. */
+GVariant *
+gmp_cluster_serve (GmpCluster *self,
+                   const char *name,
+                   int         fd)
+{
+  return gmp_reception_serve (self->reception, name, fd);
 }
 
 /* %NULL where workers run on this machine, which costs no more than the look at a variable. */

@@ -6,18 +6,11 @@
 
 #pragma once
 
-#include "peer/gmp-bus-private.h"
+#include "cluster/gmp-agent-proxy-private.h"
 
 G_BEGIN_DECLS
 
 typedef struct _GmpReception GmpReception;
-
-/* What an agent says of itself. */
-typedef struct {
-  const char *name;
-  guint       node;
-  guint       slots;
-} GmpAgentHello;
 
 /* The port is open, and these are the commands that start agents; or it is not, by @error. */
 typedef void (*GmpReceptionOpened)  (GPtrArray           *commands,
@@ -34,7 +27,8 @@ typedef void (*GmpReceptionEnded)   (const char          *description,
                                      guint                n_missing,
                                      gpointer             user_data);
 
-/* All of it in the thread of gmp_bus_get_context(). */
+/* All of it in the thread of gmp_bus_get_context(), but gmp_reception_introduce() and
+ * gmp_reception_serve(), in any thread, once an agent has arrived. */
 GmpReception *gmp_reception_new         (GmpReceptionOpened  opened,
                                          GmpReceptionArrived arrived,
                                          GmpReceptionEnded   ended,
@@ -43,6 +37,14 @@ double        gmp_reception_get_timeout (GmpReception       *self);
 void          gmp_reception_open        (GmpReception       *self);
 void          gmp_reception_invite      (GmpReception       *self,
                                          GPtrArray          *commands);
+void          gmp_reception_introduce   (GmpReception       *self,
+                                         guint16             port,
+                                         const char * const *addresses,
+                                         GVariant          **client,
+                                         GVariant          **server);
+GVariant     *gmp_reception_serve       (GmpReception       *self,
+                                         const char         *name,
+                                         int                 fd);
 void          gmp_reception_close       (GmpReception       *self,
                                          gboolean            by_force);
 

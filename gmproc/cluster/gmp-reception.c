@@ -10,8 +10,9 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-version.h"
-#include "cluster/gmp-addresses-private.h"
 #include "cluster/gmp-engine-private.h"
+#include "peer/gmp-addresses-private.h"
+#include "peer/gmp-door-private.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -35,7 +36,8 @@
 #define MAX_STRANGERS 256
 #define BACKLOG 1024
 
-/* How TLS begins: a record of this type, whose size is in the last two bytes of its header. */
+/* How TLS begins: a record of this type, whose size is in the last two bytes of its header. A
+ * worker that comes for a channel begins otherwise: see GmpDoor. */
 #define RECORD_HEADER    5
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX       (16 * 1024)
@@ -61,7 +63,9 @@ struct _GmpReception
   GmpReceptionEnded ended;
   gpointer user_data;
 
-  GTlsCertificate *certificate; /* made for this program's run, with its key */
+  char *pem; /* (nullable): a certificate that was made for this program's run, and its key */
+  GTlsCertificate *certificate; /* (nullable): the same */
+  GmpDoor *door;                /* for workers that connect to this process */
   GSocketService *service;
   guint16 port;
   GQueue strangers;       /* of Stranger: the first has been there longest */
@@ -181,6 +185,7 @@ hello_cb (GObject      *source,
   g_autoptr (GVariant) answer =
       g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   GmpAgentHello hello = { 0 };
+  g_autofree const char **addresses = NULL;
   const char *token;
   const char *version;
 
@@ -189,7 +194,9 @@ hello_cb (GObject      *source,
       refuse (stranger, error);
       return;
     }
-  g_variant_get (answer, "(&s&su&su)", &token, &version, &hello.node, &hello.name, &hello.slots);
+  g_variant_get (answer, "(&s&su&suq^a&s)", &token, &version, &hello.node, &hello.name,
+                 &hello.slots, &hello.port, &addresses);
+  hello.addresses = addresses;
   if (!take_place (self, token, hello.node, &hello.node))
     {
       refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
@@ -218,7 +225,7 @@ bus_opened_cb (GObject      *source G_GNUC_UNUSED,
     }
   g_dbus_connection_start_message_processing (gmp_bus_get_connection (stranger->bus));
   g_dbus_connection_call (gmp_bus_get_connection (stranger->bus), NULL, GMP_AGENT_PATH,
-                          GMP_AGENT_INFO->name, "Hello", NULL, G_VARIANT_TYPE ("(ssusu)"),
+                          GMP_AGENT_INFO->name, "Hello", NULL, G_VARIANT_TYPE ("(ssusuqas)"),
                           G_DBUS_CALL_FLAGS_NONE, G_MAXINT, stranger->cancellable, hello_cb,
                           stranger);
 }
@@ -276,6 +283,12 @@ readable_cb (GSocket     *socket,
       sizeof header || g_cancellable_is_cancelled (stranger->cancellable))
     {
       refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it has said too little"));
+      return G_SOURCE_REMOVE;
+    }
+  if (memcmp (header, GMP_DOOR_MARK, GMP_DOOR_MARK_SIZE) == 0)
+    {
+      gmp_door_take (stranger->owner->door, stranger->socket);
+      stranger_free (stranger);
       return G_SOURCE_REMOVE;
     }
   size = RECORD_HEADER + header[3] * 256 + header[4];
@@ -452,6 +465,76 @@ gmp_reception_invite (GmpReception *self,
     invite (self, commands->pdata[i]);
 }
 
+/* Channels. */
+
+/* What the two ends of a channel need to know of each other, floating, for a server that is reached
+ * at @port of one of the @addresses. */
+void
+gmp_reception_introduce (GmpReception       *self,
+                         guint16             port,
+                         const char * const *addresses,
+                         GVariant          **client,
+                         GVariant          **server)
+{
+  g_autofree char *token = make_token ();
+  g_autofree char *certificate = NULL;
+  GVariantDict dict;
+
+  g_object_get (self->certificate, "certificate-pem", &certificate, NULL);
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "certificate", "s", certificate);
+  g_variant_dict_insert (&dict, "token", "s", token);
+  g_variant_dict_insert (&dict, "port", "q", port);
+  g_variant_dict_insert (&dict, "addresses", "^as", addresses);
+  *client = g_variant_dict_end (&dict);
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "certificate", "s", self->pem);
+  g_variant_dict_insert (&dict, "token", "s", token);
+  *server = g_variant_dict_end (&dict);
+}
+
+/* A channel that this process serves. */
+typedef struct {
+  GmpDoor *door;
+  char *name;
+  GmpNetKey key;
+  int fd;
+} Serving;
+
+static gboolean
+serve_cb (gpointer user_data)
+{
+  Serving *serving = user_data;
+
+  gmp_door_expect (serving->door, serving->name, &serving->key, serving->fd);
+  g_free (serving->name);
+  gmp_net_key_clear (&serving->key);
+  g_free (serving);
+  return G_SOURCE_REMOVE;
+}
+
+/* The client of the channel @name will come to this process, and its connection goes to the server
+ * by @fd, which is taken over. Returns what the client needs to know, floating. */
+GVariant *
+gmp_reception_serve (GmpReception *self,
+                     const char   *name,
+                     int           fd)
+{
+  g_auto (GStrv) addresses = gmp_addresses_list ();
+  Serving *serving = g_new0 (Serving, 1);
+  g_autoptr (GVariant) server = NULL;
+  GVariant *client;
+
+  gmp_reception_introduce (self, self->port, (const char * const *) addresses, &client, &server);
+  g_variant_ref_sink (server);
+  serving->door = self->door;
+  serving->name = g_strdup (name);
+  gmp_net_key_read (&serving->key, server);
+  serving->fd = fd;
+  g_main_context_invoke (gmp_bus_get_context (), serve_cb, serving);
+  return client;
+}
+
 /* The port. */
 
 static gboolean
@@ -465,6 +548,7 @@ listen_to_port (GmpReception *self,
       g_prefix_error (error, "TLS cannot be had (is glib-networking installed?): ");
       return FALSE;
     }
+  self->pem = g_strdup (pem);
   self->service = g_socket_service_new ();
   /* All agents may come at once. */
   g_socket_listener_set_backlog (G_SOCKET_LISTENER (self->service), BACKLOG);
@@ -569,6 +653,7 @@ gmp_reception_new (GmpReceptionOpened  opened,
   self->arrived = arrived;
   self->ended = ended;
   self->user_data = user_data;
+  self->door = gmp_door_new ();
   self->invitations = g_ptr_array_new_with_free_func (invitation_free);
   return self;
 }

@@ -23,8 +23,19 @@ gboolean    gmp_channel_descriptors_new_pair (guint64                 arena_size
                                               GError                **error);
 void        gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
                                                    guint                   n_workers,
+                                                   GVariant               *client_remote,
+                                                   GVariant               *server_remote,
                                                    GmpChannelDescriptors **client,
                                                    GmpChannelDescriptors **server);
+gboolean    gmp_channel_descriptors_new_served (GmpChannelDescriptors **client,
+                                                GmpChannelDescriptors **server,
+                                                GError                **error);
+int         gmp_channel_descriptors_steal_served (GmpChannelDescriptors *self,
+                                                  const char           **name);
+void        gmp_channel_descriptors_introduce (GmpChannelDescriptors *self,
+                                               GVariant              *remote);
+GmpChannelDescriptors *gmp_channel_descriptors_new_net (int     *other,
+                                                        GError **error);
 GVariant   *gmp_channel_descriptors_describe (GmpChannelDescriptors *self);
 void        gmp_channel_descriptors_free     (GmpChannelDescriptors *self);
 GmpChannel *gmp_channel_descriptors_open     (GmpChannelDescriptors *self,

@@ -14,6 +14,7 @@
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-message-channel-private.h"
 #include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-net-channel-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@ typedef enum {
   SHARED_CLIENT,
   SHARED_SERVER,
   DBUS,
+  NET,
   ELSEWHERE
 } Kind;
 
@@ -34,6 +36,7 @@ static const struct {
   [SHARED_CLIENT] = { "shared-client", GMP_SHARED_N_FDS },
   [SHARED_SERVER] = { "shared-server", GMP_SHARED_N_FDS },
   [DBUS] = { "dbus", 1 },
+  [NET] = { "net", 1 },
   [ELSEWHERE] = { "elsewhere", 0 },
 };
 
@@ -126,30 +129,99 @@ gmp_channel_descriptors_new_pair (guint64                 arena_size,
   return TRUE;
 }
 
+/* An end of a channel between two machines, for the process that opens it. Who has @other sends a
+ * letter by it (GmpNetLetter) when there is a connection. */
+GmpChannelDescriptors *
+gmp_channel_descriptors_new_net (int     *other,
+                                 GError **error)
+{
+  int fds[2];
+
+  if (!gmp_socketpair_open (fds, error))
+    return NULL;
+  *other = fds[1];
+  return port_new (NET, &fds[0]);
+}
+
+/* @remote (nullable) is taken over. */
 static GmpChannelDescriptors *
 new_elsewhere (const char *name,
                gboolean    is_server,
                guint64     arena_size,
-               guint       n_workers)
+               guint       n_workers,
+               GVariant   *remote)
 {
   GmpChannelDescriptors *self = port_new (ELSEWHERE, NULL);
 
-  self->description = g_variant_ref_sink (g_variant_new ("(sbtu)", name, is_server, arena_size,
-                                                         n_workers));
+  if (remote == NULL)
+    remote = g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0);
+  self->description = g_variant_ref_sink (g_variant_new ("(sbtu@a{sv})", name, is_server,
+                                                         arena_size, n_workers, remote));
   return self;
 }
 
-/* Both ends of a channel between two workers on another machine, whose agent creates it. */
+/* Both ends of a channel between two workers on other machines, whose agents create it: in shared
+ * memory on one node; or between two nodes, with what each needs to reach and to authenticate the
+ * other (see org.gmproc.Process1). @client_remote and @server_remote are consumed. */
 void
 gmp_channel_descriptors_new_elsewhere (guint64                 arena_size,
                                        guint                   n_workers,
+                                       GVariant               *client_remote,
+                                       GVariant               *server_remote,
                                        GmpChannelDescriptors **client,
                                        GmpChannelDescriptors **server)
 {
   g_autofree char *name = g_uuid_string_random ();
 
-  *client = new_elsewhere (name, FALSE, arena_size, n_workers);
-  *server = new_elsewhere (name, TRUE, arena_size, n_workers);
+  *client = new_elsewhere (name, FALSE, arena_size, n_workers, client_remote);
+  *server = new_elsewhere (name, TRUE, arena_size, n_workers, server_remote);
+}
+
+/* Both ends of a channel between this process, the server, and a worker on another machine, which
+ * is not known yet: gmp_channel_descriptors_introduce() follows. */
+gboolean
+gmp_channel_descriptors_new_served (GmpChannelDescriptors **client,
+                                    GmpChannelDescriptors **server,
+                                    GError                **error)
+{
+  g_autofree char *name = g_uuid_string_random ();
+  int other;
+
+  *server = gmp_channel_descriptors_new_net (&other, error);
+  if (*server == NULL)
+    return FALSE;
+  *client = new_elsewhere (name, FALSE, 0, 0, NULL);
+  (*client)->fds[0] = other;
+  return TRUE;
+}
+
+/* Of the client's end of a channel that this process serves: its name, and the descriptor by which
+ * the server gets its connection, which is the caller's; once. -1 for any other. */
+int
+gmp_channel_descriptors_steal_served (GmpChannelDescriptors *self,
+                                      const char           **name)
+{
+  int fd = -1;
+
+  if (self->kind != ELSEWHERE || self->fds[0] == -1)
+    return -1;
+  g_variant_get_child (self->description, 0, "&s", name);
+  fd = self->fds[0];
+  self->fds[0] = -1;
+  return fd;
+}
+
+/* What such a client needs; @remote is taken over. */
+void
+gmp_channel_descriptors_introduce (GmpChannelDescriptors *self,
+                                   GVariant              *remote)
+{
+  g_autoptr (GVariant) old = g_steal_pointer (&self->description);
+  const char *name;
+
+  g_variant_get_child (old, 0, "&s", &name);
+  self->description = g_variant_ref_sink (g_variant_new ("(sbtu@a{sv})", name, FALSE, (guint64) 0,
+                                                         0, remote));
 }
 
 /* (nullable): for a channel that an agent creates, the arguments of org.gmproc.Process1.Connect
@@ -179,6 +251,10 @@ gmp_channel_descriptors_open (GmpChannelDescriptors *self,
 
     case DBUS:
       channel = gmp_message_channel_new (self->fds[0], error);
+      break;
+
+    case NET:
+      channel = gmp_net_channel_new (self->fds[0]);
       break;
 
     case ELSEWHERE:

@@ -292,8 +292,10 @@ make_worker (GmpDispatcher *self,
   GmpChannel *channel;
   GmpPoolWorker *worker;
 
-  if (!gmp_channel_descriptors_new_pair (self->limits.shared_memory_limit, limit + 1, &theirs,
-                                         &ours, error))
+  if (!(gmp_cluster_get () != NULL
+        ? gmp_channel_descriptors_new_served (&theirs, &ours, error)
+        : gmp_channel_descriptors_new_pair (self->limits.shared_memory_limit, limit + 1, &theirs,
+                                            &ours, error)))
     return NULL;
   channel = gmp_channel_descriptors_open (ours, error);
   if (channel == NULL)

@@ -24,7 +24,8 @@ struct _GmpServerSession
   guint n_workers;    /* that run together */
   guint64 arena_size; /* of each side of a channel, in bytes */
 
-  GmpCluster *cluster; /* (nullable) */
+  GmpCluster *cluster;  /* (nullable) */
+  GmpAgentProxy *node;  /* (nullable): the server's, where it is a worker elsewhere */
 
   GmpSupervisor *supervisor;
   char *server_target;          /* (nullable) */
@@ -49,31 +50,60 @@ struct _GmpServerSession
   GError *error; /* (nullable): of the run, which clients that fail now fail for */
 };
 
-/* On another machine, where the server is a worker: all of its workers on one, whose memory they
- * share. */
+/* Whether the server is a worker on another machine. */
 static gboolean
 is_elsewhere (GmpServerSession *self)
 {
   return self->server_target != NULL && self->cluster != NULL;
 }
 
+/* A channel between two workers of other machines: in memory where they share a node. */
+static gboolean
+connect_elsewhere (GmpServerSession       *self,
+                   GmpAgentProxy         **place,
+                   GmpChannelDescriptors **client,
+                   GmpChannelDescriptors **server,
+                   GError                **error)
+{
+  GVariant *client_remote = NULL;
+  GVariant *server_remote = NULL;
+
+  if (*place == NULL)
+    *place = gmp_cluster_reserve_now (self->cluster, self->node);
+  if (*place == NULL)
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "no node is left");
+      return FALSE;
+    }
+  if (*place != self->node)
+    gmp_cluster_introduce (self->cluster, self->node, &client_remote, &server_remote);
+  gmp_channel_descriptors_new_elsewhere (self->arena_size, self->n_workers, client_remote,
+                                         server_remote, client, server);
+  return TRUE;
+}
+
 /* A channel between the server and the client @id: gives the server its end, and returns the
  * client's. */
 static GmpChannelDescriptors *
-renew_channel (const char *id,
-               gpointer    user_data,
-               GError    **error)
+renew_channel (const char     *id,
+               GmpAgentProxy **place,
+               gpointer        user_data,
+               GError        **error)
 {
   GmpServerSession *self = user_data;
   const char *runtime = g_hash_table_lookup (self->runtimes, id);
   g_autoptr (GmpChannelDescriptors) client_port = NULL;
   GmpChannelDescriptors *server_port;
+  gboolean is_made;
 
   if (is_elsewhere (self))
-    gmp_channel_descriptors_new_elsewhere (self->arena_size, self->n_workers, &client_port,
-                                           &server_port);
-  else if (!gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
-                                         &server_port, error))
+    is_made = connect_elsewhere (self, place, &client_port, &server_port, error);
+  else if (self->cluster != NULL)
+    is_made = gmp_channel_descriptors_new_served (&client_port, &server_port, error);
+  else
+    is_made = gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
+                                                &server_port, error);
+  if (!is_made)
     return NULL;
   if (self->local_server == NULL)
     gmp_worker_proxy_add_channel (self->server, id, runtime, server_port);
@@ -140,6 +170,7 @@ gmp_server_session_free (GmpServerSession *self)
   g_clear_pointer (&self->params, g_variant_unref);
   g_hash_table_unref (self->runtimes);
   gmp_restarts_clear (&self->restarts);
+  g_clear_object (&self->node);
   g_clear_error (&self->error);
   gmp_source_clear (&self->return_source);
   g_clear_object (&self->outer);
@@ -287,18 +318,30 @@ run_server (GmpServerSession *self)
                         GMP_WORKER_PROXY_KEEP, self->cancellable, server_ran_cb, self);
 }
 
+/* Takes @agent over, on whose node a worker is reserved. */
+static void
+place_server (GmpServerSession *self,
+              GmpAgentProxy    *agent)
+{
+  g_set_object (&self->node, agent);
+  gmp_worker_proxy_set_place (self->server, agent);
+}
+
 /* The node that it was on may have been lost. */
 static gboolean
-choose_node (GmpServerSession *self,
+place_again (GmpServerSession *self,
              GError          **error)
 {
-  g_autoptr (GmpAgentProxy) agent = gmp_cluster_choose (self->cluster);
+  GmpAgentProxy *agent = gmp_cluster_reserve_now (self->cluster, self->node);
 
-  gmp_supervisor_set_agent (self->supervisor, agent);
   if (agent == NULL)
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "The server cannot be restarted: "
-                         "no node is left");
-  return agent != NULL;
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "The server cannot be restarted: "
+                           "no node is left");
+      return FALSE;
+    }
+  place_server (self, agent);
+  return TRUE;
 }
 
 /* Begins the server again, in a new process, for the clients that live on. %FALSE where the rule
@@ -315,9 +358,12 @@ restart_server (GmpServerSession *self,
     return FALSE;
   gmp_debug ("server: restart %u", self->restarts.n);
   retire_server (self);
-  if (is_elsewhere (self) && !choose_node (self, error))
-    return FALSE;
   self->server = gmp_supervisor_new_worker (self->supervisor);
+  if (is_elsewhere (self) && !place_again (self, error))
+    {
+      g_clear_object (&self->server);
+      return FALSE;
+    }
   if (!gmp_supervisor_renew (self->supervisor, reason, error))
     return FALSE;
   gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
@@ -478,16 +524,21 @@ gmp_server_session_add_client (GmpServerSession *self,
                                GError          **error)
 {
   char *runtime = gmp_target_get_runtime (target, error);
-  GmpChannelDescriptors *port;
+  GmpChannelDescriptors *port = NULL;
+  GmpAgentProxy *place = NULL;
 
   if (runtime == NULL)
     return FALSE;
   if (self->ended != NULL)
     self->n_workers++;
   g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
-  port = renew_channel (id, self, error);
-  if (port == NULL)
-    return FALSE;
+  /* Nodes are chosen when there are any. */
+  if (!is_elsewhere (self) || self->node != NULL)
+    {
+      port = renew_channel (id, &place, self, error);
+      if (port == NULL)
+        return FALSE;
+    }
   return gmp_supervisor_add (self->supervisor,
                              &(GmpMember) {
                          .role = "client",
@@ -495,6 +546,7 @@ gmp_server_session_add_client (GmpServerSession *self,
                          .target = target,
                          .params = params,
                          .port = port,
+                         .place = place,
                          .server_runtime = self->server_runtime,
                        },
                        error);
@@ -535,11 +587,11 @@ reserved_cb (GObject      *source G_GNUC_UNUSED,
       fail_to_begin (self, error);
       return;
     }
-  /* Each worker makes its own reservation. */
-  gmp_agent_proxy_release (agent);
-  gmp_supervisor_set_agent (self->supervisor, agent);
-  gmp_worker_proxy_set_agent (self->server, agent);
-  begin_workers (self);
+  place_server (self, g_steal_pointer (&agent));
+  if (gmp_supervisor_renew (self->supervisor, NULL, &error))
+    begin_workers (self);
+  else
+    fail_to_begin (self, error);
 }
 
 /* Once. Everything happens in the thread-default main context, where @ended is called. */

@@ -36,11 +36,13 @@ typedef struct {
 typedef void (*GmpSupervisorEnded) (gpointer user_data);
 
 /* For clients: the server's part, in the main context of the run. renew makes a channel, gives the
- * server its end, and returns the client's. */
+ * server its end, and returns the client's. @place is the node that the client is on, or NULL: then
+ * one may be chosen for it, with a worker reserved there. */
 typedef struct {
-  GmpChannelDescriptors *(*renew) (const char    *id,
-                                   gpointer       user_data,
-                                   GError       **error);
+  GmpChannelDescriptors *(*renew) (const char     *id,
+                                   GmpAgentProxy **place,
+                                   gpointer        user_data,
+                                   GError        **error);
   void     (*ended) (const char    *id,
                      const GError  *reason,
                      gboolean       returns,
@@ -54,6 +56,7 @@ typedef struct {
   const char *target;
   GVariant   *params;       /* (nullable) */
   GmpChannelDescriptors *port;         /* (nullable): of a channel to a server; taken over */
+  GmpAgentProxy *place;                /* (nullable): the node, a worker reserved; taken over */
   const char *server_runtime;
 } GmpMember;
 
@@ -90,8 +93,6 @@ gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
 void            gmp_supervisor_end         (GmpSupervisor *self,
                                             const GError  *reason);
 guint           gmp_supervisor_count_slots   (void);
-void            gmp_supervisor_set_agent     (GmpSupervisor *self,
-                                              GmpAgentProxy *agent);
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
 GmpFeed        *gmp_supervisor_get_feed    (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);

@@ -22,6 +22,7 @@ typedef struct {
   char *target;
   GVariant *params;
   GmpChannelDescriptors *port; /* (nullable) */
+  GmpAgentProxy *place; /* (nullable): the node that it is to run on, where a worker is reserved */
   char *server_runtime;
   GmpWorkerProxy *worker; /* (nullable): it waits */
   gboolean was_refused;    /* by the application, so that it is not restarted */
@@ -41,7 +42,6 @@ struct _GmpSupervisor
   guint share; /* of the processors, for each worker of the run */
 
   GmpProcessCache *cache;
-  GmpAgentProxy *agent; /* (nullable): of the only node that workers may run on */
   GmpKeptWorkers *pool;       /* processes kept for further runs */
 
   GmpSupervisorEnded ended; /* (nullable): there is no run */
@@ -61,6 +61,14 @@ struct _GmpSupervisor
 };
 
 static void
+clear_place (Member *member)
+{
+  if (member->place != NULL)
+    gmp_agent_proxy_release (member->place);
+  g_clear_object (&member->place);
+}
+
+static void
 member_free (gpointer data)
 {
   Member *member = data;
@@ -70,6 +78,7 @@ member_free (gpointer data)
   g_free (member->target);
   g_clear_pointer (&member->params, g_variant_unref);
   g_clear_pointer (&member->port, gmp_channel_descriptors_free);
+  clear_place (member);
   g_free (member->server_runtime);
   g_clear_object (&member->worker);
   gmp_restarts_clear (&member->restarts);
@@ -133,7 +142,6 @@ gmp_supervisor_free (GmpSupervisor *self)
   g_clear_object (&self->cancellable);
   gmp_hold_clear (&self->hold);
   gmp_process_cache_unref (self->cache);
-  g_clear_object (&self->agent);
   g_free (self);
 }
 
@@ -218,21 +226,10 @@ GmpWorkerProxy *
 gmp_supervisor_new_worker (GmpSupervisor *self)
 {
   guint inner_threads = self->options->inner_threads;
-  GmpWorkerProxy *worker;
 
   if (inner_threads == 0)
     inner_threads = self->share;
-  worker = gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events, self);
-  gmp_worker_proxy_set_agent (worker, self->agent);
-  return worker;
-}
-
-/* New workers run on this node. */
-void
-gmp_supervisor_set_agent (GmpSupervisor *self,
-                          GmpAgentProxy *agent)
-{
-  g_set_object (&self->agent, agent);
+  return gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events, self);
 }
 
 /* Forgets the last run; gmp_supervisor_add() then says who is in the next. */
@@ -258,6 +255,7 @@ member_copy (const GmpMember *member)
     .target = g_strdup (member->target),
     .params = member->params != NULL ? g_variant_ref (member->params) : NULL,
     .port = member->port,
+    .place = member->place,
     .server_runtime = g_strdup (member->server_runtime),
   };
   return copy;
@@ -423,7 +421,7 @@ prepare_restart (GmpSupervisor *self,
   if (self->server != NULL)
     {
       self->server->ended (member->id, reason, TRUE, self->server_data);
-      member->port = self->server->renew (member->id, self->server_data, error);
+      member->port = self->server->renew (member->id, &member->place, self->server_data, error);
       if (member->port == NULL)
         return FALSE;
     }
@@ -515,6 +513,8 @@ begin_next (GmpSupervisor *self)
   gmp_room_enter (worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
   if (worker == NULL)
     worker = gmp_supervisor_new_worker (self);
+  if (member->place != NULL)
+    gmp_worker_proxy_set_place (worker, g_steal_pointer (&member->place));
   member->worker = worker;
   g_ptr_array_add (self->running, member);
   if (member->port != NULL)
@@ -753,7 +753,7 @@ gmp_supervisor_set_open (GmpSupervisor *self)
   self->takes_more = TRUE;
 }
 
-/* The server has ended for @reason and is restarted: new channels for all. */
+/* The server begins, or has ended for @reason and is restarted: new channels for all. */
 gboolean
 gmp_supervisor_renew (GmpSupervisor *self,
                       const GError  *reason,
@@ -762,7 +762,9 @@ gmp_supervisor_renew (GmpSupervisor *self,
   for (guint i = 0; i < self->running->len; i++)
     {
       Member *member = self->running->pdata[i];
-      GmpChannelDescriptors *port = self->server->renew (member->id, self->server_data, error);
+      GmpAgentProxy *place = gmp_worker_proxy_get_place (member->worker);
+      GmpChannelDescriptors *port = self->server->renew (member->id, &place, self->server_data,
+                                                         error);
 
       if (port == NULL)
         return FALSE;
@@ -774,7 +776,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
       Member *member = link->data;
 
       g_clear_pointer (&member->port, gmp_channel_descriptors_free);
-      member->port = self->server->renew (member->id, self->server_data, error);
+      member->port = self->server->renew (member->id, &member->place, self->server_data, error);
       if (member->port == NULL)
         return FALSE;
     }

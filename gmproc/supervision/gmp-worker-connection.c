@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 #include "channel/gmp-value-private.h"
+#include "cluster/gmp-cluster-private.h"
 #include "peer/gmp-bus-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-socket-stream-private.h"
@@ -557,12 +558,15 @@ connect_elsewhere (GmpWorkerConnection  *self,
   gboolean is_server;
   guint64 arena_size;
   guint n_workers;
+  GVariant *remote;
   guint32 serial;
 
-  g_variant_get (description, "(&sbtu)", &name, &is_server, &arena_size, &n_workers);
+  g_variant_get (description, "(&sbtu@a{sv})", &name, &is_server, &arena_size, &n_workers,
+                 &remote);
   serial = send_call (self, GMP_PROCESS_INFO->name, "Connect",
-                      g_variant_new ("(sssbtu)", end->peer, end->runtime, name, is_server,
-                                     arena_size, n_workers), NULL);
+                      g_variant_new ("(sssbtu@a{sv})", end->peer, end->runtime, name, is_server,
+                                     arena_size, n_workers, remote), NULL);
+  g_variant_unref (remote);
   g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
 }
 
@@ -572,10 +576,17 @@ gmp_worker_connection_connect (GmpWorkerConnection  *self,
                                const GmpPeerChannel *end,
                                GError              **error)
 {
-  GVariant *description = gmp_channel_descriptors_describe (end->port);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
+  GVariant *description;
   GVariant *positions;
+  const char *name;
+  int fd = gmp_channel_descriptors_steal_served (end->port, &name);
 
+  /* It comes to this process, whose port is open since there is a worker elsewhere. */
+  if (fd != -1)
+    gmp_channel_descriptors_introduce (end->port,
+                                       gmp_cluster_serve (gmp_cluster_get (), name, fd));
+  description = gmp_channel_descriptors_describe (end->port);
   if (description != NULL)
     {
       connect_elsewhere (self, end, description);

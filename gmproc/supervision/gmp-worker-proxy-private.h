@@ -52,8 +52,9 @@ GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cach
                                                 guint                       inner_threads,
                                                 const GmpWorkerProxyEvents *events,
                                                 gpointer                    owner);
-void            gmp_worker_proxy_set_agent     (GmpWorkerProxy *self,
+void            gmp_worker_proxy_set_place     (GmpWorkerProxy *self,
                                                 GmpAgentProxy  *agent);
+GmpAgentProxy  *gmp_worker_proxy_get_place     (GmpWorkerProxy *self);
 void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
                                                 const char            *peer,
                                                 const char            *runtime,

@@ -35,7 +35,8 @@ struct _GmpWorkerProxy
   GmpWorkerProcess *process; /* (nullable): not launched, or ended */
   GmpOomWitness memory;      /* of before it was launched */
   GmpWorkerConnection *connection; /* (nullable): not connected */
-  GmpAgentProxy *agent;      /* (nullable): of the only node that it may run on */
+  GmpAgentProxy *place;      /* (nullable): the only node that it may run on */
+  gboolean has_reserved;     /* a worker there, for its next process */
   GmpPeers *peers;           /* what the worker hears of when the next run begins */
 
   GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
@@ -588,19 +589,25 @@ reserved_cb (GObject      *source G_GNUC_UNUSED,
     fail_start (self, error);
 }
 
-/* FALSE where it runs on this machine, as servers and clients do unless their session has a
- * node. */
+/* FALSE where it runs on this machine. */
 static gboolean
 begin_elsewhere (GmpWorkerProxy *self)
 {
-  GmpCluster *cluster = g_str_equal (self->job->role, "call") ? gmp_cluster_get () : NULL;
+  GmpCluster *cluster = gmp_cluster_get ();
 
-  if (self->agent != NULL)
-    begin_remote (self, gmp_agent_proxy_reserve (self->agent));
-  else if (cluster != NULL)
-    gmp_cluster_reserve_async (cluster, self->options->priority, self->connecting, reserved_cb,
-                               g_object_ref (self));
-  return self->agent != NULL || cluster != NULL;
+  if (self->place != NULL)
+    {
+      if (!self->has_reserved)
+        gmp_agent_proxy_reserve (self->place);
+      self->has_reserved = FALSE;
+      begin_remote (self, self->place);
+      return TRUE;
+    }
+  if (cluster == NULL)
+    return FALSE;
+  gmp_cluster_reserve_async (cluster, self->options->priority, self->connecting, reserved_cb,
+                             g_object_ref (self));
+  return TRUE;
 }
 
 static void
@@ -777,12 +784,30 @@ gmp_worker_proxy_kill (GmpWorkerProxy *self)
     gmp_worker_process_kill (self->process);
 }
 
-/* It runs on this node. Before it runs. */
+static void
+clear_place (GmpWorkerProxy *self)
+{
+  if (self->has_reserved)
+    gmp_agent_proxy_release (self->place);
+  self->has_reserved = FALSE;
+  g_clear_object (&self->place);
+}
+
+/* It runs on this node, where a worker is reserved. Before it runs. Takes @agent over. */
 void
-gmp_worker_proxy_set_agent (GmpWorkerProxy *self,
+gmp_worker_proxy_set_place (GmpWorkerProxy *self,
                             GmpAgentProxy  *agent)
 {
-  g_set_object (&self->agent, agent);
+  clear_place (self);
+  self->place = agent;
+  self->has_reserved = TRUE;
+}
+
+/* (nullable): it has none that it was told. */
+GmpAgentProxy *
+gmp_worker_proxy_get_place (GmpWorkerProxy *self)
+{
+  return self->place;
 }
 
 /* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
@@ -834,7 +859,7 @@ gmp_worker_proxy_finalize (GObject *object)
   g_clear_pointer (&self->job, gmp_job_free);
   gmp_oom_witness_clear (&self->memory);
   gmp_peers_free (self->peers);
-  g_clear_object (&self->agent);
+  clear_place (self);
   gmp_process_cache_unref (self->cache);
   G_OBJECT_CLASS (gmp_worker_proxy_parent_class)->finalize (object);
 }

@@ -5,6 +5,7 @@
  */
 
 #include "gmp-test.h"
+#include "test-agents.h"
 #include "test-client-server.h"
 
 #include <netinet/in.h>
@@ -15,46 +16,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How many seconds a case may take. */
-#define CASE_LIMIT 30
-
 /* What a worker finds of its node. */
-#define NODE_ENV "TEST_CLUSTER_NODE"
+#define NODE_ENV TEST_AGENTS_NODE
 
 #define BIG ((gsize) 20 * 1000 * 1000)
 
 /* More than may try at a time; half of them send what is no TLS. */
 #define N_STRANGERS 350
-
-/* Agents are children of this process, by name. */
-static GArray *
-find_agents (void)
-{
-  GArray *pids = g_array_new (FALSE, FALSE, sizeof (int));
-  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
-  const char *task;
-
-  while ((task = g_dir_read_name (tasks)) != NULL)
-    {
-      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", task);
-      g_autofree char *text = NULL;
-      g_auto (GStrv) words = NULL;
-
-      g_file_get_contents (path, &text, NULL, NULL);
-      words = g_strsplit (text != NULL ? text : "", " ", -1);
-      for (char **word = words; *word != NULL; word++)
-        {
-          g_autofree char *comm_path = g_strdup_printf ("/proc/%s/comm", *word);
-          g_autofree char *comm = NULL;
-          int pid = atoi (*word);
-
-          if (pid > 0 && g_file_get_contents (comm_path, &comm, NULL, NULL) &&
-              g_str_has_prefix (comm, "gmproc-agent"))
-            g_array_append_val (pids, pid);
-        }
-    }
-  return pids;
-}
 
 /* Its parameter is the path of a meeting, where all wait until all are there; or a number. */
 static GVariant *
@@ -324,27 +292,6 @@ waiting_cb (GmpWorkers *workers G_GNUC_UNUSED,
     g_cancellable_cancel (self->cancellable);
 }
 
-/* A zombie is gone too: in a container pid 1 may wait for nobody. */
-static gboolean
-is_gone (int pid)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
-  g_autofree char *text = NULL;
-  const char *name_end;
-
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return TRUE;
-  name_end = strrchr (text, ')');
-  return name_end != NULL && g_str_has_prefix (name_end, ") Z");
-}
-
-static void
-await_gone (int pid)
-{
-  while (!is_gone (pid))
-    g_usleep (1000);
-}
-
 /* One of the nodes is lost: so is its worker, and no other. The other one is cancelled then. */
 static void
 failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
@@ -365,7 +312,7 @@ lose_node (int         signum,
   g_autoptr (GPtrArray) failures = NULL;
   guint n_lost = 0;
 
-  waiting.agents = find_agents ();
+  waiting.agents = test_agents_find ();
   g_assert_cmpuint (waiting.agents->len, ==, 2);
   g_signal_connect (workers, "progress", G_CALLBACK (waiting_cb), &waiting);
   g_signal_connect (workers, "failed", G_CALLBACK (failed_cb), &waiting);
@@ -382,9 +329,9 @@ lose_node (int         signum,
   g_assert_cmpuint (n_lost, ==, 1);
   if (signum == SIGSTOP)
     kill (g_array_index (waiting.agents, int, 0), SIGCONT);
-  await_gone (waiting.pids[0]);
-  await_gone (waiting.pids[1]);
-  await_gone (g_array_index (waiting.agents, int, 0));
+  test_agents_await_gone (waiting.pids[0]);
+  test_agents_await_gone (waiting.pids[1]);
+  test_agents_await_gone (g_array_index (waiting.agents, int, 0));
   g_array_unref (waiting.agents);
   g_object_unref (waiting.cancellable);
 }
@@ -402,22 +349,10 @@ test_told (void)
   lose_node (SIGTERM, "its agent was terminated");
 }
 
-/* Nobody is left: the next run has new agents. */
-static void
-end_agents (void)
-{
-  g_autoptr (GArray) agents = find_agents ();
-
-  for (guint i = 0; i < agents->len; i++)
-    kill (g_array_index (agents, int, i), SIGTERM);
-  for (guint i = 0; i < agents->len; i++)
-    await_gone (g_array_index (agents, int, i));
-}
-
 static void
 test_again (void)
 {
-  end_agents ();
+  test_agents_end ();
   for (;;)
     {
       g_autoptr (GmpWorkers) workers = new_workers (name_node, 2);
@@ -491,8 +426,8 @@ test_cancel (void)
   g_object_set (workers, "stop-grace", 0.1, NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, waiting.cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  await_gone (waiting.pids[0]);
-  await_gone (waiting.pids[1]);
+  test_agents_await_gone (waiting.pids[0]);
+  test_agents_await_gone (waiting.pids[1]);
   g_object_unref (waiting.cancellable);
 }
 
@@ -506,7 +441,7 @@ test_refused (gconstpointer data)
   g_autoptr (GmpWorkers) workers = new_workers (name_node, 1);
   g_autoptr (GError) error = NULL;
 
-  end_agents ();
+  test_agents_end ();
   g_setenv ("GMPROC_LAUNCHER", settings[0], TRUE);
   g_setenv ("GMPROC_NODES", settings[1], TRUE);
   /* The loss of the agents may be heard of only now. */
@@ -535,66 +470,30 @@ static const char *wrong_settings[][3] = {
     "s/.\\(.............-----END\\)/A\\1/' | {agent}\"", "alpha", "exited with status 1" },
 };
 
-static void
-watchdog_cb (int signum G_GNUC_UNUSED)
-{
-  static const char text[] = "# A case waits for ever\n";
-  gssize n = write (STDERR_FILENO, text, sizeof text - 1);
-
-  (void) n;
-  abort ();
-}
-
-typedef void (*Case) (void);
-
-/* Valgrind and sanitizers take longer. */
-static guint
-stretch (guint seconds)
-{
-  const char *text = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER");
-
-  return seconds * (text != NULL ? MAX (atoi (text), 1) : 1);
-}
-
-static void
-run_case (gconstpointer data)
-{
-  alarm (stretch (CASE_LIMIT));
-  ((Case) data) ();
-}
-
 int
 main (int    argc,
       char **argv)
 {
-  g_autofree char *timeout = g_strdup_printf ("%u", stretch (1));
-
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
   gmp_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
-  signal (SIGALRM, watchdog_cb);
-  g_setenv ("GMPROC_LAUNCHER",
-            "command:env " NODE_ENV "={node} CUDA_VISIBLE_DEVICES=4,5 {agent}", TRUE);
-  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
-  g_setenv ("GMPROC_NODE_TIMEOUT", timeout, TRUE);
-  /* Not those of an allocation that this may be run in. */
-  g_unsetenv ("SLURM_JOB_ID");
-  g_test_add_data_func ("/cluster/nodes", test_nodes, run_case);
-  g_test_add_data_func ("/cluster/big", test_big, run_case);
-  g_test_add_data_func ("/cluster/crash", test_crash, run_case);
-  g_test_add_data_func ("/cluster/error", test_error, run_case);
-  g_test_add_data_func ("/cluster/output", test_output, run_case);
-  g_test_add_data_func ("/cluster/folder", test_folder, run_case);
-  g_test_add_data_func ("/cluster/client-server", test_client_server, run_case);
-  g_test_add_data_func ("/cluster/client-dies", test_client_dies, run_case);
-  g_test_add_data_func ("/cluster/killed", test_killed, run_case);
-  g_test_add_data_func ("/cluster/again", test_again, run_case);
-  g_test_add_data_func ("/cluster/told", test_told, run_case);
-  g_test_add_data_func ("/cluster/again-told", test_again, run_case);
-  g_test_add_data_func ("/cluster/frozen", test_frozen, run_case);
-  g_test_add_data_func ("/cluster/strangers", test_strangers, run_case);
-  g_test_add_data_func ("/cluster/cancel", test_cancel, run_case);
+  test_agents_init ("CUDA_VISIBLE_DEVICES=4,5");
+  test_agents_add ("/cluster/nodes", test_nodes);
+  test_agents_add ("/cluster/big", test_big);
+  test_agents_add ("/cluster/crash", test_crash);
+  test_agents_add ("/cluster/error", test_error);
+  test_agents_add ("/cluster/output", test_output);
+  test_agents_add ("/cluster/folder", test_folder);
+  test_agents_add ("/cluster/client-server", test_client_server);
+  test_agents_add ("/cluster/client-dies", test_client_dies);
+  test_agents_add ("/cluster/killed", test_killed);
+  test_agents_add ("/cluster/again", test_again);
+  test_agents_add ("/cluster/told", test_told);
+  test_agents_add ("/cluster/again-told", test_again);
+  test_agents_add ("/cluster/frozen", test_frozen);
+  test_agents_add ("/cluster/strangers", test_strangers);
+  test_agents_add ("/cluster/cancel", test_cancel);
   for (gsize i = 0; i < G_N_ELEMENTS (wrong_settings); i++)
     {
       g_autofree char *path = g_strdup_printf ("/cluster/refused/%" G_GSIZE_FORMAT, i);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "cluster/gmp-addresses-private.h"
+#include "peer/gmp-addresses-private.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>

@@ -1,0 +1,204 @@
+/* gmp-agent-connector.c: connects a worker's channel to another node
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "agent/gmp-agent-connector-private.h"
+
+#include "base/gmp-debug-private.h"
+#include "base/gmp-source-private.h"
+#include "peer/gmp-door-private.h"
+
+#include <glib-unix.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+/* How many seconds an address has to answer. */
+#define CONNECT_LIMIT 5
+
+/* How many seconds the door has to answer, which is more than it takes, and how many milliseconds
+ * later those come again that were sent away. */
+#define ANSWER_LIMIT 15
+#define PAUSE        200
+
+/* A client's end of a channel on its way. The server may not be there for a while: then the door
+ * keeps the connection for some seconds, and lets go of it. This goes on with the next address, as
+ * what has answered may be another machine of the same address, and begins anew after the last,
+ * until the worker has ended or lets go of the channel. */
+typedef struct {
+  GSocketClient *client;
+  GCancellable *cancellable; /* the worker does not wait any more */
+  char *name;
+  GmpNetKey key;
+  char **addresses;
+  guint next; /* of these */
+  gboolean has_reached; /* one of these */
+  guint16 port;
+  int fd; /* to the worker */
+  GSource *gone_source;
+  GSocketConnection *connection; /* (nullable): waits for the door's byte */
+} Connector;
+
+static void try_next (Connector    *self,
+                      const GError *error);
+
+/* By @socket, or without one for @reason. */
+static void
+deliver (Connector  *self,
+         GSocket    *socket,
+         const char *reason)
+{
+  gmp_source_clear (&self->gone_source);
+  gmp_net_letter_send (self->fd, &self->key, socket, reason);
+  g_clear_object (&self->connection);
+  g_object_unref (self->client);
+  g_object_unref (self->cancellable);
+  g_free (self->name);
+  gmp_net_key_clear (&self->key);
+  g_strfreev (self->addresses);
+  g_free (self);
+}
+
+static gboolean
+again_cb (gpointer user_data)
+{
+  Connector *self = user_data;
+
+  self->next = 0;
+  self->has_reached = FALSE;
+  try_next (self, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+answered_cb (GSocket     *socket,
+             GIOCondition condition G_GNUC_UNUSED,
+             gpointer     user_data)
+{
+  Connector *self = user_data;
+  char byte;
+
+  if (g_cancellable_is_cancelled (self->cancellable))
+    {
+      deliver (self, NULL, "nobody waits for it");
+      return G_SOURCE_REMOVE;
+    }
+  if (g_socket_receive (socket, &byte, 1, NULL, NULL) == 1)
+    {
+      g_socket_set_timeout (socket, 0);
+      deliver (self, socket, NULL);
+      return G_SOURCE_REMOVE;
+    }
+  gmp_debug ("the server of a channel is not there yet");
+  g_clear_object (&self->connection);
+  self->has_reached = TRUE;
+  self->next++;
+  try_next (self, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+await_answer (Connector *self,
+              GSocket   *socket)
+{
+  g_autoptr (GSource) source = g_socket_create_source (socket, G_IO_IN, self->cancellable);
+
+  g_source_set_callback (source, G_SOURCE_FUNC (answered_cb), self, NULL);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
+static void
+connected_cb (GObject      *source,
+              GAsyncResult *result,
+              gpointer      user_data)
+{
+  Connector *self = user_data;
+  g_autofree char *greeting = g_strconcat (GMP_DOOR_MARK, self->name, NULL);
+  g_autoptr (GError) error = NULL;
+  GSocket *socket;
+
+  self->connection = g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
+  socket = self->connection != NULL ? g_socket_connection_get_socket (self->connection) : NULL;
+  /* A new connection has room for that. */
+  if (socket != NULL &&
+      g_socket_send (socket, greeting, GMP_DOOR_GREETING_SIZE, NULL, &error) ==
+      (gssize) GMP_DOOR_GREETING_SIZE)
+    {
+      g_socket_set_timeout (socket, ANSWER_LIMIT);
+      g_socket_set_blocking (socket, FALSE);
+      g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
+      await_answer (self, socket);
+      return;
+    }
+  gmp_debug ("%s does not answer", self->addresses[self->next]);
+  g_clear_object (&self->connection);
+  self->next++;
+  try_next (self, error);
+}
+
+/* @error (nullable) is that of the address before. */
+static void
+try_next (Connector    *self,
+          const GError *error)
+{
+  const char *address = self->addresses[self->next];
+  g_autoptr (GSocketAddress) place = NULL;
+  g_autofree char *reason = NULL;
+
+  if (address != NULL)
+    place = g_inet_socket_address_new_from_string (address, self->port);
+  if (place != NULL && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      g_socket_client_connect_async (self->client, G_SOCKET_CONNECTABLE (place),
+                                     self->cancellable, connected_cb, self);
+      return;
+    }
+  if (self->has_reached && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      g_timeout_add (PAUSE, again_cb, self);
+      return;
+    }
+  reason = g_strdup_printf ("none of its addresses answers at port %u (%s). Does a firewall keep "
+                            "the nodes from each other?", self->port,
+                            error != NULL ? error->message : "it has none");
+  deliver (self, NULL, reason);
+}
+
+/* What goes on ends with this. */
+static gboolean
+gone_cb (int          fd G_GNUC_UNUSED,
+         GIOCondition condition G_GNUC_UNUSED,
+         gpointer     user_data)
+{
+  Connector *self = user_data;
+
+  g_cancellable_cancel (self->cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+/* Reaches the server's end of the channel @name by one of the @addresses, and sends the worker the
+ * socket by @fd, which is taken over. */
+void
+gmp_agent_connect (const char      *name,
+                   const GmpNetKey *key,
+                   char           **addresses,
+                   guint16          port,
+                   int              fd)
+{
+  Connector *self = g_new0 (Connector, 1);
+
+  self->client = g_socket_client_new ();
+  g_socket_client_set_enable_proxy (self->client, FALSE);
+  g_socket_client_set_timeout (self->client, CONNECT_LIMIT);
+  self->cancellable = g_cancellable_new ();
+  self->name = g_strdup (name);
+  self->key = (GmpNetKey) { FALSE, g_strdup (key->certificate), g_strdup (key->token) };
+  self->addresses = g_strdupv (addresses);
+  self->port = port;
+  self->fd = fd;
+  self->gone_source = g_unix_fd_source_new (fd, G_IO_HUP);
+  g_source_set_callback (self->gone_source, G_SOURCE_FUNC (gone_cb), self, NULL);
+  g_source_attach (self->gone_source, g_main_context_get_thread_default ());
+  try_next (self, NULL);
+}

@@ -1,0 +1,38 @@
+/* gmp-door-private.h: where the clients of this machine's servers come in
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "peer/gmp-net-letter-private.h"
+
+G_BEGIN_DECLS
+
+/* A client says which channel it wants, in clear text, and is handed to the server at the other end
+ * of that, when there is one; a byte tells it so, and the two prove themselves by TLS
+ * (GmpNetOpening). So strangers get no further than this, and cost no handshake. A client that is
+ * sent away without the byte comes again.
+ *
+ * All but gmp_door_make_greeting() in one thread, which has a main context. */
+typedef struct _GmpDoor GmpDoor;
+
+/* How many bytes are looked at to tell such a client from one that begins with TLS. */
+#define GMP_DOOR_MARK      "gmp1:"
+#define GMP_DOOR_MARK_SIZE ((gsize) 5)
+#define GMP_DOOR_GREETING_SIZE (GMP_DOOR_MARK_SIZE + GMP_NET_NAME_SIZE)
+
+GmpDoor *gmp_door_new    (void);
+void     gmp_door_free   (GmpDoor            *self);
+gboolean gmp_door_listen (GmpDoor            *self,
+                          guint16            *port,
+                          GError            **error);
+void     gmp_door_take   (GmpDoor            *self,
+                          GSocketConnection  *connection);
+void     gmp_door_expect (GmpDoor            *self,
+                          const char         *name,
+                          const GmpNetKey    *key,
+                          int                 fd);
+
+G_END_DECLS

@@ -1,0 +1,424 @@
+/* gmp-net-channel.c: a channel to a worker on another machine
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-net-channel-private.h"
+
+#include "base/gmp-error.h"
+#include "channel/gmp-value-private.h"
+#include "peer/gmp-message-stream-private.h"
+#include "peer/gmp-net-frame-private.h"
+#include "peer/gmp-net-opening-private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/* As much as TLS puts into a record. Values up to this are sent as one piece. */
+#define RECORD ((gsize) 16 * 1024)
+
+/* The streams are read and written by whoever receives and sends, without waiting and without a
+ * thread: what there is no room for is copied, and goes while this end receives. Nothing is read
+ * that nobody asks for, so a peer that sends without end waits for room in TCP's window. */
+struct _GmpNetChannel
+{
+  GmpChannel parent_instance;
+
+  GmpNetOpening *opening; /* (nullable): the stream is there, or will not be */
+  GIOStream *stream;      /* (nullable) */
+  int fd;                 /* the stream's socket; -1 before it is there */
+  GmpDoorbell *doorbell;  /* (nullable) */
+  guint32 events;         /* of the socket, by which it is rung */
+  gboolean is_closed;     /* by this end */
+  GError *reason;         /* (nullable): the other end has closed, or sent nonsense */
+
+  guint8 buffer[RECORD]; /* what has come and was not looked at */
+  gsize begin;
+  gsize end;
+  GmpNetFrame frame;
+
+  GQueue unsent; /* of GBytes */
+  gsize n_sent;  /* of the first */
+};
+
+G_DEFINE_FINAL_TYPE (GmpNetChannel, gmp_net_channel, GMP_TYPE_CHANNEL)
+
+static void fail (GmpNetChannel *self,
+                  GError        *error);
+
+static gboolean
+has_unsent (GmpNetChannel *self)
+{
+  return self->unsent.length > 0;
+}
+
+/* Room is waited for only where it is needed, or each message that is read would ring. */
+static void
+listen_to_socket (GmpNetChannel *self)
+{
+  guint32 events = EPOLLIN | EPOLLRDHUP | (has_unsent (self) ? EPOLLOUT : 0);
+
+  if (self->doorbell == NULL || self->fd == -1 || events == self->events)
+    return;
+  if (self->events != 0)
+    gmp_doorbell_forget (self->doorbell, self->fd);
+  self->events = events;
+  if (!gmp_doorbell_listen (self->doorbell, self->fd, events, NULL))
+    fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's socket cannot be waited "
+                             "for: %s", g_strerror (errno)));
+}
+
+/* What goes out. */
+
+/* Returns how much of it was sent. That nothing more can be is known from receiving. */
+static gsize
+write_now (GmpNetChannel *self,
+           gconstpointer  data,
+           gsize          size)
+{
+  GPollableOutputStream *stream;
+  gsize n_sent = 0;
+  gssize n = 1;
+
+  if (self->stream == NULL)
+    return 0;
+  stream = G_POLLABLE_OUTPUT_STREAM (g_io_stream_get_output_stream (self->stream));
+  while (n > 0 && n_sent < size)
+    {
+      n = g_pollable_output_stream_write_nonblocking (stream, (const guint8 *) data + n_sent,
+                                                      size - n_sent, NULL, NULL);
+      n_sent += (gsize) MAX (n, 0);
+    }
+  return n_sent;
+}
+
+static void
+flush (GmpNetChannel *self)
+{
+  while (has_unsent (self))
+    {
+      gsize size;
+      const guint8 *data = g_bytes_get_data (g_queue_peek_head (&self->unsent), &size);
+
+      self->n_sent += write_now (self, data + self->n_sent, size - self->n_sent);
+      if (self->n_sent < size)
+        return;
+      g_bytes_unref (g_queue_pop_head (&self->unsent));
+      self->n_sent = 0;
+    }
+}
+
+/* A copy is kept of what there is no room for: the sender may change its own. */
+static void
+write_or_keep (GmpNetChannel *self,
+               gconstpointer  data,
+               gsize          size)
+{
+  gsize n = has_unsent (self) ? 0 : write_now (self, data, size);
+
+  if (n < size)
+    g_queue_push_tail (&self->unsent, g_bytes_new ((const guint8 *) data + n, size - n));
+}
+
+static void
+post (GmpNetChannel *self,
+      guint8         tag,
+      gboolean       is_close,
+      GVariant      *value)
+{
+  g_autoptr (GByteArray) begin = gmp_net_frame_begin (tag, is_close, value);
+  const guint8 *data = value != NULL ? g_variant_get_data (value) : NULL;
+  gsize size = value != NULL ? g_variant_get_size (value) : 0;
+  gsize n_first = MIN (size, RECORD - MIN (RECORD, begin->len));
+
+  if (n_first > 0)
+    g_byte_array_append (begin, data, (guint) n_first);
+  flush (self);
+  write_or_keep (self, begin->data, begin->len);
+  if (n_first < size)
+    write_or_keep (self, data + n_first, size - n_first);
+  listen_to_socket (self);
+}
+
+static gboolean
+gmp_net_channel_send (GmpChannel *channel,
+                      guint8      tag,
+                      GVariant   *payload,
+                      GError    **error)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (channel);
+
+  /* A channel that has ended is not an error here: receive() tells, with the reason. */
+  if (self->reason != NULL || self->is_closed)
+    return TRUE;
+  if (!gmp_value_check_sendable (payload, error) ||
+      (payload != NULL && !gmp_value_check_size (g_variant_get_size (payload),
+                                                 channel->value_limit, GMP_ERROR_BAD_PAYLOAD,
+                                                 error)))
+    return FALSE;
+  post (self, tag, FALSE, payload);
+  return TRUE;
+}
+
+static gboolean
+gmp_net_channel_has_unsent (GmpChannel *channel)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (channel);
+
+  return self->reason == NULL && has_unsent (self);
+}
+
+static void
+gmp_net_channel_close (GmpChannel   *channel,
+                       const GError *reason)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (channel);
+  g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
+  g_autoptr (GVariant) value = NULL;
+
+  if (self->is_closed)
+    return;
+  self->is_closed = TRUE;
+  value = g_variant_ref_sink (g_variant_new ("(sis)", reason != NULL
+                                             ? g_quark_to_string (reason->domain) : "",
+                                             reason != NULL ? reason->code : 0, text));
+  post (self, 0, TRUE, value);
+}
+
+/* What comes in. */
+
+/* The other end has sent what it may not send, and is told so: takes @error over. */
+static void
+fail (GmpNetChannel *self,
+      GError        *error)
+{
+  g_clear_error (&self->reason);
+  self->reason = error;
+  gmp_net_channel_close (GMP_CHANNEL (self), error);
+}
+
+static GError *
+disconnected_error (void)
+{
+  return g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                              "The process at the other end of the channel is gone");
+}
+
+/* Returns how many bytes have come, or 0 where that is none now. */
+static gsize
+read_now (GmpNetChannel *self,
+          gpointer       place,
+          gsize          size)
+{
+  GPollableInputStream *stream =
+      G_POLLABLE_INPUT_STREAM (g_io_stream_get_input_stream (self->stream));
+  g_autoptr (GError) error = NULL;
+  gssize n = g_pollable_input_stream_read_nonblocking (stream, place, size, NULL, &error);
+
+  if (n > 0)
+    return (gsize) n;
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    self->reason = disconnected_error ();
+  return 0;
+}
+
+/* What there is for @place, at most @size bytes. Little is read ahead of what is looked for. */
+static gsize
+take_bytes (GmpNetChannel *self,
+            guint8        *place,
+            gsize          size)
+{
+  if (self->begin == self->end && size >= RECORD)
+    return read_now (self, place, size);
+  if (self->begin == self->end)
+    {
+      self->begin = 0;
+      self->end = read_now (self, self->buffer, RECORD);
+    }
+  size = MIN (size, self->end - self->begin);
+  memcpy (place, self->buffer + self->begin, size);
+  self->begin += size;
+  return size;
+}
+
+/* Whether a value is complete. */
+static gboolean
+read_frame (GmpNetChannel *self,
+            GError       **error)
+{
+  guint8 *place;
+  gsize size;
+
+  while (gmp_net_frame_get_room (&self->frame, self->parent_instance.value_limit, &place, &size,
+                                 error))
+    {
+      gsize n;
+
+      if (size == 0)
+        return TRUE;
+      n = take_bytes (self, place, size);
+      if (n == 0)
+        return FALSE;
+      gmp_net_frame_take (&self->frame, n);
+    }
+  return FALSE;
+}
+
+/* The reason that the other end gave. */
+static GError *
+read_close (GVariant *value)
+{
+  const char *domain = "";
+  const char *text;
+  int code;
+
+  if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE ("(sis)")))
+    g_variant_get (value, "(&si&s)", &domain, &code, &text);
+  return domain[0] != '\0' ? g_error_new_literal (g_quark_from_string (domain), code, text)
+                           : disconnected_error ();
+}
+
+/* Of a frame that is complete. */
+static gboolean
+take_value (GmpNetChannel *self,
+            GVariant     **payload,
+            GError       **error)
+{
+  gboolean is_close = self->frame.head.is_close != 0;
+
+  self->parent_instance.tag = self->frame.head.tag;
+  /* Or what is kept for a client that reads nothing would become more without end. */
+  if (!is_close && !self->parent_instance.is_pipelined && has_unsent (self))
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
+                   GMP_CHANNEL_IMPATIENT);
+      return FALSE;
+    }
+  if (!gmp_net_frame_finish (&self->frame, payload, error))
+    return FALSE;
+  if (!is_close)
+    return TRUE;
+  self->reason = read_close (*payload);
+  g_clear_pointer (payload, g_variant_unref);
+  return FALSE;
+}
+
+/* Whether the stream is there. */
+static gboolean
+adopt_stream (GmpNetChannel *self)
+{
+  if (self->opening == NULL)
+    return self->stream != NULL;
+  if (!gmp_net_opening_is_done (self->opening))
+    return FALSE;
+  self->stream = gmp_net_opening_finish (self->opening, &self->reason);
+  g_clear_pointer (&self->opening, gmp_net_opening_free);
+  if (self->stream != NULL)
+    {
+      g_autoptr (GIOStream) base = NULL;
+
+      g_object_get (self->stream, "base-io-stream", &base, NULL);
+      self->fd = g_socket_get_fd (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)));
+    }
+  return self->stream != NULL;
+}
+
+static GmpChannelStatus
+gmp_net_channel_receive (GmpChannel *channel,
+                         GVariant  **payload,
+                         GError    **error)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (channel);
+  GError *local = NULL;
+
+  if (self->reason == NULL && adopt_stream (self))
+    {
+      flush (self);
+      listen_to_socket (self);
+      if (read_frame (self, &local) && take_value (self, payload, &local))
+        return GMP_CHANNEL_PAYLOAD;
+    }
+  if (local != NULL)
+    fail (self, local);
+  if (self->reason == NULL)
+    return GMP_CHANNEL_EMPTY;
+  g_propagate_error (error, g_error_copy (self->reason));
+  return GMP_CHANNEL_CLOSED;
+}
+
+static void
+gmp_net_channel_watch (GmpChannel  *channel,
+                       GmpDoorbell *doorbell)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (channel);
+
+  self->doorbell = gmp_doorbell_ref (doorbell);
+  if (self->opening != NULL)
+    gmp_net_opening_watch (self->opening, doorbell);
+  listen_to_socket (self);
+}
+
+/* A stream that is dropped says goodbye, which a peer that reads nothing would hold up: the socket
+ * is shut down before. */
+static void
+drop_stream (GmpNetChannel *self)
+{
+  g_autoptr (GIOStream) base = NULL;
+
+  g_object_get (self->stream, "base-io-stream", &base, NULL);
+  g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), TRUE, TRUE, NULL);
+  g_clear_object (&self->stream);
+}
+
+static void
+gmp_net_channel_finalize (GObject *object)
+{
+  GmpNetChannel *self = GMP_NET_CHANNEL (object);
+
+  /* A forked process leaves the connection to its parent, whose keys it has too. */
+  if (!gmp_channel_is_inherited (GMP_CHANNEL (self)))
+    {
+      if (self->doorbell != NULL && self->events != 0)
+        gmp_doorbell_forget (self->doorbell, self->fd);
+      g_clear_pointer (&self->opening, gmp_net_opening_free);
+      if (self->stream != NULL)
+        drop_stream (self);
+    }
+  g_clear_pointer (&self->doorbell, gmp_doorbell_unref);
+  g_clear_error (&self->reason);
+  gmp_net_frame_clear (&self->frame);
+  g_queue_clear_full (&self->unsent, (GDestroyNotify) g_bytes_unref);
+  G_OBJECT_CLASS (gmp_net_channel_parent_class)->finalize (object);
+}
+
+static void
+gmp_net_channel_class_init (GmpNetChannelClass *klass)
+{
+  GmpChannelClass *channel_class = GMP_CHANNEL_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = gmp_net_channel_finalize;
+  channel_class->send = gmp_net_channel_send;
+  channel_class->has_unsent = gmp_net_channel_has_unsent;
+  channel_class->receive = gmp_net_channel_receive;
+  channel_class->close = gmp_net_channel_close;
+  channel_class->watch = gmp_net_channel_watch;
+}
+
+static void
+gmp_net_channel_init (GmpNetChannel *self)
+{
+  self->fd = -1;
+  g_queue_init (&self->unsent);
+}
+
+/* Takes @fd over, by which a socket comes: see GmpNetOpening. */
+GmpChannel *
+gmp_net_channel_new (int fd)
+{
+  GmpNetChannel *self = g_object_new (GMP_TYPE_NET_CHANNEL, NULL);
+
+  self->opening = gmp_net_opening_new (fd);
+  return GMP_CHANNEL (self);
+}

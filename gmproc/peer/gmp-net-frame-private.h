@@ -1,0 +1,48 @@
+/* gmp-net-frame-private.h: a value as it comes by a connection to another machine
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* What stands before each value: its type string follows, then its bytes. The nodes of a program
+ * have one byte order, as they have one build of it. A value without a type is NULL. */
+typedef struct {
+  guint64 size;
+  guint32 type_size; /* without a NUL */
+  guint8  tag;       /* of a GmpChannel's value */
+  guint8  is_close;  /* the last of the channel: "(sis)", the reason's domain, code and text */
+  guint16 unused;    /* 0 */
+} GmpNetHead;
+
+/* A value that has come, or not as a whole yet. */
+typedef struct {
+  GmpNetHead head;
+  gsize      n_head;  /* how many bytes of it have come, and of what follows */
+  char      *type;    /* (nullable) */
+  gsize      n_type;
+  guint8    *bytes;   /* (nullable) */
+  gsize      n_bytes;
+} GmpNetFrame;
+
+GByteArray *gmp_net_frame_begin    (guint8        tag,
+                                    gboolean      is_close,
+                                    GVariant     *value);
+gboolean    gmp_net_frame_get_room (GmpNetFrame  *self,
+                                    guint64       value_limit,
+                                    guint8      **place,
+                                    gsize        *size,
+                                    GError      **error);
+void        gmp_net_frame_take     (GmpNetFrame  *self,
+                                    gsize         size);
+gboolean    gmp_net_frame_finish   (GmpNetFrame  *self,
+                                    GVariant    **value,
+                                    GError      **error);
+void        gmp_net_frame_clear    (GmpNetFrame  *self);
+
+G_END_DECLS

@@ -1,0 +1,185 @@
+/* gmp-net-frame.c: a value as it comes by a connection to another machine
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-net-frame-private.h"
+
+#include "base/gmp-private-memory-private.h"
+#include "channel/gmp-value-private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* What is smaller is copied by whoever wants to write to it. */
+#define PRIVATE_MIN ((gsize) 4096)
+
+/* Small ones come often, and a mapping costs more than they do. */
+#define MAPPED_MIN ((gsize) 64 * 1024)
+
+/* In bytes: of a reason for a channel's end. */
+#define CLOSE_MAX ((gsize) 2 * 1024 * 1024)
+
+/* The head and the type of a message that brings @value (nullable), whose bytes follow. */
+GByteArray *
+gmp_net_frame_begin (guint8    tag,
+                     gboolean  is_close,
+                     GVariant *value)
+{
+  const char *type = value != NULL ? g_variant_get_type_string (value) : "";
+  GmpNetHead head = {
+    .size = value != NULL ? g_variant_get_size (value) : 0,
+    .type_size = (guint32) strlen (type),
+    .tag = tag,
+    .is_close = is_close,
+  };
+  GByteArray *bytes = g_byte_array_new ();
+
+  g_byte_array_append (bytes, (const guint8 *) &head, sizeof head);
+  return g_byte_array_append (bytes, (const guint8 *) type, head.type_size);
+}
+
+static gboolean
+check_head (const GmpNetHead *head,
+            guint64           value_limit,
+            GError          **error)
+{
+  if (head->type_size <= GMP_VALUE_TYPE_MAX && head->unused == 0 && head->is_close <= 1 &&
+      (head->type_size > 0 || head->size == 0))
+    return gmp_value_check_size (head->size, head->is_close != 0 ? CLOSE_MAX : value_limit,
+                                 GMP_ERROR_PROTOCOL, error);
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                       "A channel from another node brought what is no message");
+  return FALSE;
+}
+
+/* Pages take memory when something has come for them: a size is no more than the word of whoever
+ * sent it. */
+static gboolean
+make_room (GmpNetFrame *self,
+           GError     **error)
+{
+  gsize size = (gsize) self->head.size;
+
+  if (self->head.size <= G_MAXSSIZE)
+    self->bytes = mmap (NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (self->bytes != NULL && self->bytes != MAP_FAILED)
+    return TRUE;
+  self->bytes = NULL;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
+               "There is no room for a value of %" G_GUINT64_FORMAT " bytes: %s", self->head.size,
+               g_strerror (ENOMEM));
+  return FALSE;
+}
+
+static gboolean
+is_mapped (const GmpNetFrame *self)
+{
+  return self->head.size >= MAPPED_MIN;
+}
+
+/* Where what comes next belongs, and how much of it; nothing where the value is complete. */
+gboolean
+gmp_net_frame_get_room (GmpNetFrame *self,
+                        guint64      value_limit,
+                        guint8     **place,
+                        gsize       *size,
+                        GError     **error)
+{
+  if (self->n_head < sizeof self->head)
+    {
+      *place = (guint8 *) &self->head + self->n_head;
+      *size = sizeof self->head - self->n_head;
+      return TRUE;
+    }
+  if (self->type == NULL)
+    {
+      if (!check_head (&self->head, value_limit, error))
+        return FALSE;
+      self->type = g_malloc0 (self->head.type_size + 1);
+    }
+  if (self->n_type < self->head.type_size)
+    {
+      *place = (guint8 *) self->type + self->n_type;
+      *size = self->head.type_size - self->n_type;
+      return TRUE;
+    }
+  if (self->bytes == NULL && is_mapped (self) && !make_room (self, error))
+    return FALSE;
+  if (self->bytes == NULL)
+    self->bytes = g_aligned_alloc (1, MAX (self->head.size, 1), 64);
+  *place = self->bytes + self->n_bytes;
+  *size = (gsize) self->head.size - self->n_bytes;
+  return TRUE;
+}
+
+/* So much has come in the place that gmp_net_frame_get_room() has named. */
+void
+gmp_net_frame_take (GmpNetFrame *self,
+                    gsize        size)
+{
+  if (self->n_head < sizeof self->head)
+    self->n_head += size;
+  else if (self->n_type < self->head.type_size)
+    self->n_type += size;
+  else
+    self->n_bytes += size;
+}
+
+typedef struct {
+  guint8 *bytes;
+  gsize size;
+  gboolean is_mapped;
+} Place;
+
+static void
+place_free (gpointer data)
+{
+  Place *place = data;
+
+  if (place->size >= PRIVATE_MIN)
+    gmp_private_memory_remove (place->bytes);
+  if (place->is_mapped)
+    munmap (place->bytes, place->size);
+  else
+    g_aligned_free (place->bytes);
+  g_free (place);
+}
+
+/* The value that is complete, %NULL included; @self begins the next. */
+gboolean
+gmp_net_frame_finish (GmpNetFrame *self,
+                      GVariant   **value,
+                      GError     **error)
+{
+  Place *place = g_new (Place, 1);
+  g_autofree char *type = g_steal_pointer (&self->type);
+  g_autoptr (GBytes) bytes = NULL;
+
+  *place = (Place) { g_steal_pointer (&self->bytes), (gsize) self->head.size, is_mapped (self) };
+  if (place->size >= PRIVATE_MIN)
+    gmp_private_memory_add (place->bytes, place->size);
+  bytes = g_bytes_new_with_free_func (place->bytes, place->size, place_free, place);
+  *self = (GmpNetFrame) { 0 };
+  *value = NULL;
+  if (type[0] == '\0')
+    return TRUE;
+  if (!gmp_value_check_type (type, error))
+    return FALSE;
+  *value = gmp_value_from_bytes (type, bytes, NULL, error);
+  return *value != NULL;
+}
+
+void
+gmp_net_frame_clear (GmpNetFrame *self)
+{
+  g_clear_pointer (&self->type, g_free);
+  if (self->bytes != NULL && is_mapped (self))
+    munmap (self->bytes, (gsize) self->head.size);
+  else
+    g_aligned_free (self->bytes);
+  *self = (GmpNetFrame) { 0 };
+}

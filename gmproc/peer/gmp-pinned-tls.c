@@ -1,0 +1,33 @@
+/* gmp-pinned-tls.c: TLS with a server that has a certain certificate
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "peer/gmp-pinned-tls-private.h"
+
+static gboolean
+accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
+           GTlsCertificate     *certificate,
+           GTlsCertificateFlags errors G_GNUC_UNUSED,
+           gpointer             pinned)
+{
+  return g_tls_certificate_is_same (certificate, pinned);
+}
+
+/* The client's side, whose handshake has not begun. The server is who has @certificate, whatever
+ * name and dates are in it. */
+GIOStream *
+gmp_pinned_tls_new (GIOStream       *base,
+                    GTlsCertificate *certificate,
+                    GError         **error)
+{
+  GTlsBackend *backend = g_tls_backend_get_default ();
+  /* No certificates of the system's are read, which takes most of the time otherwise. */
+  GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (backend), NULL, error,
+                                   "base-io-stream", base, "database", NULL, NULL);
+
+  if (tls != NULL)
+    g_signal_connect_object (tls, "accept-certificate", G_CALLBACK (accept_cb), certificate, 0);
+  return tls;
+}

@@ -1,0 +1,154 @@
+/* test-agents.c: two nodes, which are agents on this machine
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "test-agents.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How many seconds a case may take. */
+#define CASE_LIMIT 30
+
+/* Agents are children of this process, by name. */
+GArray *
+test_agents_find (void)
+{
+  GArray *pids = g_array_new (FALSE, FALSE, sizeof (int));
+  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *task;
+
+  while ((task = g_dir_read_name (tasks)) != NULL)
+    {
+      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/children", task);
+      g_autofree char *text = NULL;
+      g_auto (GStrv) words = NULL;
+
+      g_file_get_contents (path, &text, NULL, NULL);
+      words = g_strsplit (text != NULL ? text : "", " ", -1);
+      for (char **word = words; *word != NULL; word++)
+        {
+          g_autofree char *comm_path = g_strdup_printf ("/proc/%s/comm", *word);
+          g_autofree char *comm = NULL;
+          int pid = atoi (*word);
+
+          if (pid > 0 && g_file_get_contents (comm_path, &comm, NULL, NULL) &&
+              g_str_has_prefix (comm, "gmproc-agent"))
+            g_array_append_val (pids, pid);
+        }
+    }
+  return pids;
+}
+
+/* The agent that has started the process @pid, or its fork server; 0 where there is none. */
+int
+test_agents_find_above (int pid)
+{
+  g_autoptr (GArray) agents = test_agents_find ();
+
+  while (pid > 1)
+    {
+      g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+      g_autofree char *text = NULL;
+      const char *name_end;
+
+      for (guint i = 0; i < agents->len; i++)
+        if (g_array_index (agents, int, i) == pid)
+          return pid;
+      if (!g_file_get_contents (path, &text, NULL, NULL))
+        return 0;
+      name_end = strrchr (text, ')');
+      pid = name_end != NULL && strlen (name_end) > 4 ? atoi (name_end + 4) : 0;
+    }
+  return 0;
+}
+
+/* A zombie is gone too: in a container pid 1 may wait for nobody. */
+static gboolean
+is_gone (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  const char *name_end;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return TRUE;
+  name_end = strrchr (text, ')');
+  return name_end != NULL && g_str_has_prefix (name_end, ") Z");
+}
+
+void
+test_agents_await_gone (int pid)
+{
+  while (!is_gone (pid))
+    g_usleep (1000);
+}
+
+/* Nobody is left: the next run has new agents. */
+void
+test_agents_end (void)
+{
+  g_autoptr (GArray) agents = test_agents_find ();
+
+  for (guint i = 0; i < agents->len; i++)
+    kill (g_array_index (agents, int, i), SIGTERM);
+  for (guint i = 0; i < agents->len; i++)
+    test_agents_await_gone (g_array_index (agents, int, i));
+}
+
+static void
+watchdog_cb (int signum G_GNUC_UNUSED)
+{
+  static const char text[] = "# A case waits for ever\n";
+  gssize n = write (STDERR_FILENO, text, sizeof text - 1);
+
+  (void) n;
+  abort ();
+}
+
+typedef void (*Case) (void);
+
+/* Valgrind and sanitizers take longer. */
+static guint
+stretch (guint seconds)
+{
+  const char *text = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER");
+
+  return seconds * (text != NULL ? MAX (atoi (text), 1) : 1);
+}
+
+static void
+run_case (gconstpointer data)
+{
+  alarm (stretch (CASE_LIMIT));
+  ((Case) data) ();
+}
+
+void
+test_agents_add (const char *path,
+                 void      (*func) (void))
+{
+  g_test_add_data_func (path, func, run_case);
+}
+
+/* After g_test_init(). @environment is for env: what agents find besides. */
+void
+test_agents_init (const char *environment)
+{
+  g_autofree char *launcher =
+      g_strdup_printf ("command:env " TEST_AGENTS_NODE "={node} SLURM_CPUS_ON_NODE=2 %s {agent}",
+                       environment);
+  g_autofree char *timeout = g_strdup_printf ("%u", stretch (1));
+
+  signal (SIGALRM, watchdog_cb);
+  g_setenv ("GMPROC_LAUNCHER", launcher, TRUE);
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  g_setenv ("GMPROC_NODE_TIMEOUT", timeout, TRUE);
+  /* Not those of an allocation that this may be run in. */
+  g_unsetenv ("SLURM_JOB_ID");
+}
