@@ -68,7 +68,7 @@ def test_modules_that_are_not_on_the_path(script):
                 '\'class\': "<class \'space.inside.Value\'>"}')
     assert lines[:2] == [expected] * 2
     assert lines[2] == ("No module named 'a.test.of_plugins': the application has loaded it from "
-                        "'/plugins/os_plugin.py', which is gone")
+                        "'/plugins/os_plugin.py', which no longer exists")
     assert lines[3].startswith("No module named 'made': workers import a module by its name")
 
 

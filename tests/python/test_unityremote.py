@@ -253,7 +253,7 @@ def test_a_game_that_is_gone():
         env = game.env(None)
         env.step('get_status')
         game.stop()
-        fail(env, Gone, 0, f'127.0.0.1:{game.port} is gone')
+        fail(env, Gone, 0, f'127.0.0.1:{game.port} has ended')
         env.timeout = 0.5
         fail(env, ConnectionError, 0.5, f'There is no game at 127.0.0.1:{game.port}')
         game.start()

@@ -3,21 +3,19 @@
 
 """Processes for Python programs: functions that run in workers, and servers with clients.
 
-* Workers: functions that run in processes of their own and return values.
-* ClientServer, ServerWorker, ClientWorker: one server and many clients that send it messages.
-* Request, OpenRun: answers that come later, and runs that the program drives.
-* WorkerError: what a failed run raises; WorkerTimeout and WorkerDied are the kinds of it that are
-  a TimeoutError and a BrokenProcessPool too.
-* report, worker_index, worker_seed: for code that runs in a worker.
-* GError, ErrorCode, ERROR_DOMAIN: errors as every language sees them.
-* SharedArray: an array of numpy's whose memory the application and its workers share.
-* Variant: values of types that Python has not, for workers in other languages.
-* Cancellable: ends runs, from any thread.
-* get_cold_start_reason: why the last workers in Python were not forks of a warm process, or None.
+* Workers: functions that run in their own processes and return values. ClientServer, ServerWorker,
+* ClientWorker: one server and many clients that send it messages. Request, OpenRun: later answers,
+* and runs that the program drives. WorkerError: the exception of a failed run; its subclasses
+* WorkerTimeout and WorkerDied are a TimeoutError and a BrokenProcessPool too. report, worker_index,
+* worker_seed: for code that runs in a worker. GError, ErrorCode, ERROR_DOMAIN: errors as every
+* language sees them. SharedArray: a numpy array whose memory the application and its workers share.
+* Variant: values of types that Python does not have, for workers in other languages. Cancellable:
+* ends runs, from any thread. get_cold_start_reason: why the last workers in Python were not forks
+* of a warm process, or None.
 
-Parameters, messages and results are anything that can be pickled; lambdas, closures and what an
-interactive session defines too where cloudpickle is installed. Between Python and other languages
-they are what both know, and what has no like there is refused.
+Parameters, messages and results are anything that can be pickled; with cloudpickle installed, also
+lambdas, closures and definitions of an interactive session. Between Python and other languages,
+values must have types that both have; others are refused.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ from __future__ import annotations
 from _gmproc import VERSION as __version__
 from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
-from . import _adapters as _adapters  # gives _gmproc the part of its work that is in Python
+from . import _adapters as _adapters  # registers the Python part of _gmproc
 from ._client_server import ClientServer
 from ._errors import WorkerError, WorkerTimeout
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
@@ -34,7 +32,7 @@ from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
 from ._workers import Workers
 
-# As for type checkers it is true; the module typing itself takes as long to load as all the rest.
+# Type checkers take it as true. Loading the module typing takes as long as all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -51,8 +49,8 @@ __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'Error
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is not always needed when it is asked for: the base classes of WorkerDied and
-    Executor take several milliseconds, and that of SharedArray needs numpy."""
+    """Loads rarely used names on demand: the base classes of WorkerDied and Executor take several
+    milliseconds, and that of SharedArray needs numpy."""
     if name == 'WorkerDied':
         from ._died import WorkerDied
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What the workers that _gmproc makes, in a worker's process, leave to Python."""
+"""The Python part of _gmproc's workers, in a worker's process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ._gerror import GError
 from ._task import Task
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
 
-# Of what comes in place of the result of a call that has raised.
+# Marks the value that replaces the result of a call that raised an exception.
 FAILED_TAG = 'gmproc.failed'
 
 TYPE_CHECKING = False
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def fail(exception: BaseException, context: str | None = None) -> GError:
-    """Turns any exception into a GError, and tells a Python application of the exception itself
-    before. For a value that cannot be sent or read, ``context`` says which."""
+    """Turns any exception into a GError. It first reports the exception itself to a Python
+    application. For a value that cannot be sent or read, ``context`` names the value."""
     _gmproc.end_forked()
     cause: BaseException | None = exception
     if isinstance(exception, BadPayload):
@@ -41,8 +41,8 @@ def fail(exception: BaseException, context: str | None = None) -> GError:
 
 
 def complete(value: Any) -> Any:
-    """What a method returned, or what that leads to where it is a coroutine. All of a worker run on
-    one loop, which lives as long as the worker."""
+    """The value that a method returned, or the result of its coroutine. All coroutines of a worker
+    run on one loop, which lives as long as the worker."""
     _gmproc.end_forked()
     if not isinstance(value, CoroutineType):
         return value
@@ -54,7 +54,7 @@ def complete(value: Any) -> Any:
 
 
 def close_loop() -> None:
-    """What a coroutine has left running ends here."""
+    """Ends tasks that a coroutine has left running."""
     _gmproc.end_forked()
     loop, _Process.loop = _Process.loop, None
     if loop is None:
@@ -78,7 +78,7 @@ def _send_exception(exception: BaseException) -> None:
         try:
             _gmproc.report(value)
         except Exception:
-            pass  # Too big: its text goes to the application all the same.
+            pass  # Too large: the application still gets its text.
 
 
 def enter(task: Task) -> None:
@@ -89,7 +89,7 @@ def enter(task: Task) -> None:
 
 
 def end_call(value: Any) -> Any:
-    """What a coroutine that a call of an Executor has returned leads to."""
+    """The result of a coroutine that a call of an Executor has returned."""
     try:
         return complete(value)
     finally:
@@ -97,8 +97,8 @@ def end_call(value: Any) -> Any:
 
 
 def fail_call(exception: BaseException) -> _gmproc.Variant:
-    """What the application gets in place of a result: the text of an exception, with its traceback,
-    and the exception itself where it can be sent."""
+    """The value that replaces a result: the text of an exception, with its traceback, and the
+    exception itself if it can be sent."""
     _gmproc.end_forked()
     if isinstance(exception, BadPayload) and exception.__cause__ is not None:
         exception = exception.__cause__
@@ -111,7 +111,7 @@ def fail_call(exception: BaseException) -> _gmproc.Variant:
 
 
 class Life:
-    """What happens once in the life of a server or client.
+    """Steps that run once in the life of a server or client.
 
     Attributes:
         user: the user's object.

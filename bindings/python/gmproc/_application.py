@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What Workers and ClientServer have in common: options, callbacks, and the signals of a run."""
+"""The common part of Workers and ClientServer: options, callbacks, and the signals of a run."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Mapping
 
-# Where this package is, and the module of it in C: one folder, once they are installed.
+# The folders of this package and of its C module: the same folder once they are installed.
 _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             os.path.dirname(os.path.abspath(str(_gmproc.__file__)))]
 
-# What the command was made of.
+# The parts of the command.
 _command: tuple[str, list[str], list[str]] | None = None
 
-# The current folder, which -c puts first, is none of the application's. What the application can
-# import, its workers can.
+# Removes the current folder, which -c puts first. Workers can import what the application can
+# import.
 _BOOT = """\
 import sys; sys.path[:] = {path!r}
 from gmproc.host import main; sys.exit(main())"""
 
 
 def make_setting(application: Application) -> Setting:
-    """What the workers of a run have in common."""
+    """The common data of the workers of a run."""
     try:
         return Setting(application.import_main, application.initializer, application.initargs,
                        application.forward_logs)
@@ -82,7 +82,7 @@ def choose(ids: Iterable[Any] | None, known: Iterable[Any]) -> list[Any]:
 
 
 class State:
-    """What is private to an application, in one attribute of it."""
+    """The private data of an application, in one attribute."""
 
     def __init__(self, busy: str) -> None:
         self.claims = Claims(busy)
@@ -90,7 +90,7 @@ class State:
         self._entropy = int.from_bytes(os.urandom(8), 'little')
 
     def get_seeds(self, seed: Any) -> tuple[Any, ...]:
-        """What a worker's seed in this run is derived from, together with its place."""
+        """The base of the workers' seeds in this run; the place of a worker is added to it."""
         return str(self._entropy if seed is None else seed), self.n_runs
 
     def derive_seed(self, seed: Any, worker: Any) -> int:
@@ -102,60 +102,62 @@ class Application:
     """The options and callbacks of Workers and ClientServer, all of which are keywords too.
 
     Attributes:
-        capture_output: whether what workers print goes to ``on_output`` and nowhere else.
-        inner_threads: how many threads a library such as OpenBLAS or OpenMP may start in a worker;
-            with 0 each worker gets an equal share of the processors.
-        environment: variables for workers, by name; None as a value takes one out.
-        working_directory: where workers are started.
-        memory_limit: how many bytes of memory each worker may have for itself; an allocation beyond
-            that is a MemoryError. 0 is no limit, here and in what follows.
-        cpu_time_limit: how many seconds of processor time a worker may use in a run.
-        open_files_limit: how many file descriptors a worker may have, about ten of them gmproc's.
-        value_size_limit: how many bytes a request, a response or a result may have.
-        nice: how much nicer workers are than the application.
+        capture_output: if True, output of workers goes to ``on_output`` only.
+        inner_threads: the number of threads that a library such as OpenBLAS or OpenMP starts in a
+            worker; with 0 each worker gets an equal share of the processors.
+        environment: variables for workers, by name; None as a value removes the variable.
+        working_directory: the folder that workers start in.
+        memory_limit: the limit on a worker's private memory in bytes; an allocation beyond it
+            raises MemoryError. 0 means no limit, here and below.
+        cpu_time_limit: the processor time in seconds that a worker may use in a run.
+        open_files_limit: the limit on a worker's file descriptors; gmproc uses about ten of them.
+        value_size_limit: the largest size of a request, a response or a result in bytes.
+        nice: the nice increment of workers, added to the application's nice value.
         affinity: the processors that workers run on, as numbers; None for all.
-        priority: of the run's sources in a GLib main loop; the default is behind redrawing in GTK.
-        startup_timeout: how many seconds a process may take until its function or `start` begins.
-        run_timeout: how many seconds a worker may take for a run.
-        request_timeout: how many seconds a client waits for an answer.
-        turn_timeout: how many seconds a client may take from a response to its next request.
-        stop_grace: how many seconds a worker that is to end before its time has until SIGTERM.
-        kill_grace: how many it has from there to SIGKILL.
-        restart: which workers are begun again: ``'never'``, ``'on-failure'``, or ``'always'``.
-        max_restarts: how often each is, within ``restart_period``.
+        priority: the priority of the run's sources in a GLib main loop; by default lower than that
+            of redrawing in GTK.
+        startup_timeout: the seconds that a process may take until its function or `start` begins.
+        run_timeout: the seconds that a worker may take for a run.
+        request_timeout: the seconds that a client waits for an answer.
+        turn_timeout: the seconds that a client may take from a response to its next request.
+        stop_grace: the seconds from the cancellation of a worker to SIGTERM.
+        kill_grace: the seconds from there to SIGKILL.
+        restart: which workers are restarted: ``'never'``, ``'on-failure'``, or ``'always'``.
+        max_restarts: the number of restarts of each worker within ``restart_period``.
         restart_period: in seconds; 0 for the whole run.
-        resend_requests: whether a client whose server is restarted sends again what was not
-            answered, in place of failing.
-        fresh_modules: names of installed modules that each worker imports anew. The others, numpy
-            say, are loaded once, in a process that is then forked for each worker; the program's
+        resend_requests: if True, a client whose server is restarted sends its unanswered request
+            again; otherwise it fails.
+        fresh_modules: names of installed modules that each worker imports anew. Others, such as
+            numpy, are loaded once, in a process that is then forked for each worker; the program's
             own modules are executed in each. The environment variable ``GMPROC_FRESH_MODULES`` has
-            more names, with commas between.
-        warm_start: whether workers may be forks of such a process; with False each starts a Python
-            of its own, which takes some twenty times as long. The environment variable
+            more names, separated by commas.
+        warm_start: if True, workers may be forks of such a process; with False each starts a new
+            Python, which takes about twenty times as long. The environment variable
             ``GMPROC_WARM=0`` is False for all objects.
-        initializer: called in each process before it does anything else, with the arguments
-            ``initargs``: to set up a framework, say.
-        initargs: see there.
-        import_main: whether workers import the main module. With False it needs no guard; what is
-            defined in it is sent by value, for which cloudpickle has to be installed.
-        forward_logs: whether records of Python's logging reach the loggers of the application, if
+        initializer: called first in each process, with the arguments ``initargs``, for example to
+            set up a framework.
+        initargs: see ``initializer``.
+        import_main: if True, workers import the main module. With False it needs no guard; its
+            functions and classes are sent by value, which needs cloudpickle.
+        forward_logs: if True, records of Python's logging reach the loggers of the application, if
             it has configured logging. They have the attribute ``worker_id``.
-        seed: makes ``worker_seed()`` the same each time the program runs; None for other numbers
-            each time.
+        seed: makes ``worker_seed()`` the same in each run of the program; None for different
+            numbers each time.
         on_result: called as ``on_result(id, value)`` when a worker has returned.
-        on_failed: called as ``on_failed(id, error)``, with a WorkerError, when one has failed.
-            Without it, the death of a worker while others go on is logged to standard error.
-        on_restarted: called as ``on_restarted(id, error)`` when a worker is begun again, with a
-            WorkerError, or None where it had finished.
-        on_progress: called as ``on_progress(id, value)`` when one calls ``report(value)``.
+        on_failed: called as ``on_failed(id, error)``, with a WorkerError, when a worker has failed.
+            Without it, a message on standard error reports the death of a worker while others
+            continue.
+        on_restarted: called as ``on_restarted(id, error)`` when a worker is restarted, with a
+            WorkerError, or None if it had finished.
+        on_progress: called as ``on_progress(id, value)`` when a worker calls ``report(value)``.
         on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints,
-            where ``stream`` is ``'stdout'`` or ``'stderr'``. Giving it captures the output.
+            where ``stream`` is ``'stdout'`` or ``'stderr'``. Setting it captures the output.
 
     Callbacks are called in the thread that runs, on asyncio's in that of its loop. An exception
     that one raises ends the run, and comes out of it as it is.
     """
 
-    # Those of the C library, which knows their defaults: see _options.
+    # Options of the C library, which has their defaults: see _options.
     capture_output: bool
     inner_threads: int
     environment: Mapping[str, str | None] | None
@@ -180,7 +182,7 @@ class Application:
     fresh_modules: Iterable[str]
     warm_start: bool
 
-    # Those of this package.
+    # Options of this package.
     initializer: Callable[..., Any] | None = None
     initargs: Iterable[Any] = ()
     import_main: bool = True
@@ -199,7 +201,7 @@ class Application:
         for name, value in options.items():
             if name.startswith('_') or not hasattr(type(self), name) or \
                     callable(getattr(type(self), name)):
-                import difflib  # only for those who mistype
+                import difflib  # only for misspelled names
 
                 close = difflib.get_close_matches(name, dir(type(self)), 1)
                 hint = f': did you mean {close[0]!r}?' if close else ''
@@ -209,7 +211,7 @@ class Application:
 
 set_defaults(Application)
 
-# All callbacks of the user's.
+# All callbacks of the user.
 _CALLBACKS = 'on_result', 'on_failed', 'on_restarted', 'on_progress', 'on_output'
 
 
@@ -228,9 +230,9 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None],
             forgive: Callable[[Any, Any], bool] | None = None, methods: Iterable[str] = (),
             take_turn: Callable[[Any, Any], None] | None = None) -> list[int]:
-    """Has the C object's signals fill an outcome and reach the user's callbacks. A failure that
-    ``forgive`` has dealt with is none. Where nobody wants to know of failures, the C library logs
-    the death of a worker. ``methods`` are the application's that are called too."""
+    """Connects the C object's signals to an outcome and to the user's callbacks. A failure that
+    ``forgive`` has handled does not count. Without a callback for failures, the C library logs the
+    death of a worker. ``methods`` are methods of the application that are called too."""
     outcome.native = native
     job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)
                      if getattr(application, name) is not None}

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What _gmproc asks about numpy: once for each dtype that it meets, and never before the program
-has imported numpy, or has been sent an array.
+"""Questions of _gmproc about numpy: once for each dtype, and never before the program has imported
+numpy or received an array.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def describe_dtype(dtype: Any) -> Description | None:
 
 
 def _specify(dtype: Any) -> Any:
-    """What numpy.dtype() takes: a str, or of fields a dict, or None."""
+    """The argument for numpy.dtype(): a str, or a dict for fields, or None."""
     if (dtype.hasobject or dtype.isbuiltin == 2 or dtype.metadata is not None
             or dtype.kind not in _KINDS or dtype.itemsize == 0):
         return None

@@ -69,7 +69,7 @@ class _Call:
             self._returned.set_result(task.result())
 
     def __del__(self) -> None:
-        # A loop that is closed drops what it was still to call.
+        # A closed loop drops its pending calls.
         if not self._returned.done():
             fail(self._returned, 'The event loop was closed before it had called '
                  f'{getattr(self._function, "__qualname__", self._function)}')
@@ -81,7 +81,7 @@ def _dispatch_to(loop: asyncio.AbstractEventLoop, thread: Thread) -> Callable[..
 
     def dispatch(function: Callable[..., Any], *args: Any) -> Any:
         returned: Future[Any] = Future()
-        # Nothing here holds the call itself: when the loop drops it, the wait is to end.
+        # There is no reference to the call here: when the loop drops it, the wait must end.
         loop.call_soon_threadsafe(_Call(loop, returned, function, args), context=context)
         return thread.wait(returned)
     return dispatch
@@ -106,7 +106,7 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
 
 
 def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
-    # A callback that is awaited may wait for other runs, so it holds up none but its own.
+    # An awaited callback may wait for other runs, so it only holds up its own run.
     thread = None if job.has_coroutines() else _threads.get(loop)
     while True:
         if thread is None:
@@ -150,12 +150,12 @@ def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
             future.set_exception(error)
 
     def ended() -> None:
-        # Nobody waits where the loop was closed.
+        # The loop was closed, so nothing waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 
     _begin_soon(loop, begin)
     task = loop.create_task(_wait(job, future))
-    # A task that is cancelled before it has begun never comes to its own code.
+    # A task that is cancelled before it has started never runs its code.
     task.add_done_callback(lambda _task: job.cancel())
     return task

@@ -20,11 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What a report is that comes before the failure of an item: which it is, and what those before it
-# returned.
+# The report before the failure of an item: its index, and the results of the items before it.
 ITEM = 'gmproc.item'
 
-# The function of the last batch: the next one most likely has the same.
+# The function of the last batch: the next batch probably has the same.
 _last: tuple[Any, Any] = (None, None)
 
 
@@ -78,4 +77,4 @@ def _tell(first: int, values: list[Any]) -> None:
             _gmproc.report(_gmproc.wrap(ITEM, *_pickles.dump_parts((index, first, each))))
             return
         except (GError, BadPayload):
-            pass  # Too big, or no pickle: without the values.
+            pass  # Too large, or not picklable: sent without the values.

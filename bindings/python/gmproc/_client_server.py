@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""One server and its clients, each in a process of its own."""
+"""One server and its clients, each in its own process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Entry:
 
 
 class _State(State):
-    """What a ClientServer object has besides the user's attributes."""
+    """The data of a ClientServer object besides the user's attributes."""
 
     def __init__(self) -> None:
         super().__init__('This application is in a run already')
@@ -51,7 +51,7 @@ class _State(State):
         self.native: _gmproc.ClientServer | None = None
         self.open_run: Callable[[], OpenRun | None] | None = None  # a weak reference
         self.server_result: Any = None
-        # Each run has a C object of its own; what is warm stays while there is any.
+        # Each run has its own C object. Warm processes are kept while one exists.
         self.keeper = _gmproc.Workers()
 
     def make_name(self, id: Any) -> str:
@@ -68,8 +68,8 @@ _METHODS = ('start', 'process', 'request', 'process_batch', 'wait', 'done', 'cli
 
 
 class _Local:
-    """What a C object calls of an application that is the server itself: what is raised in it ends
-    the run, and comes out of that."""
+    """The methods that the C object calls in an application that is the server. An exception in one
+    ends the run, which raises it."""
 
     def __init__(self, application: ClientServer, job: _run.Job, params: Any, has_main: bool
                  ) -> None:
@@ -155,7 +155,7 @@ class _Native:
 
 
 class ClientServer(Application):
-    """One server object and many client objects, each in a process of its own.
+    """One server object and many client objects, each in its own process.
 
     ::
 
@@ -167,9 +167,9 @@ class ClientServer(Application):
 
     A client that fails does not touch the others. A server that fails ends the run.
 
-    A subclass that overrides ``process``, and is made without a server, serves its clients itself,
-    in the application: with ``start``, ``process``, ``wait``, ``done`` and ``finish`` of its own,
-    which are those of a ServerWorker.
+    A subclass that overrides ``process``, and is created without a server, serves its clients
+    itself, in the application. It has the methods of a ServerWorker: ``start``, ``process``,
+    ``wait``, ``done`` and ``finish``.
 
     In place of ``process`` it may override ``request`` or ``process_batch``, as a ServerWorker may,
     with ``batch_size`` and ``batch_timeout``. With ``open`` the program takes requests in a loop of
@@ -225,7 +225,7 @@ class ClientServer(Application):
         return native is None or native.get_n_clients() == 0
 
     def client_failed(self, id: Any, error: WorkerError) -> None:
-        """As server: told of a client that has failed, each time."""
+        """As server: called for each failure of a client."""
 
     def finish(self) -> Any:
         """As server: called once, at the end. What it returns is ``server_result``."""
@@ -235,7 +235,7 @@ class ClientServer(Application):
 
     @property
     def server_result(self) -> Any:
-        """What the server's ``finish`` returned in the last run."""
+        """The value that the server's ``finish`` returned in the last run."""
         value = self._gmproc.server_result
         if not isinstance(value, _gmproc.Variant):
             return value
@@ -306,7 +306,7 @@ class ClientServer(Application):
         """Runs the server and its clients, and waits until they have ended.
 
         The first Ctrl-C stops them, a second one kills them, and KeyboardInterrupt is raised when
-        they are gone.
+        they have ended.
 
         Args:
             ids: which clients; None for all.
@@ -340,7 +340,7 @@ class ClientServer(Application):
     def open(self, params: Any = None, *, ids: Iterable[Any] | None = None,
              cancellable: Any = None) -> OpenRun:
         """Starts the clients, and leaves the run open: the program is their server, and takes their
-        requests in a loop of its own.
+        requests in its own loop.
 
         ::
 
@@ -404,7 +404,7 @@ class ClientServer(Application):
         self._begin(job, native, None, entries, make_setting(self))
 
     def _is_server(self) -> bool:
-        """Whether the application is the server itself."""
+        """True if the application is the server."""
         kind = type(self)
         return self._gmproc.server is None and (kind.process is not ClientServer.process or
                                                 get_mode(self, ClientServer) != 'process')

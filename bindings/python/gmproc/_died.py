@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""WorkerDied, in a module of its own: few programs need it, and its base class is long to load."""
+"""WorkerDied, in its own module: few programs need it, and its base class loads slowly."""
 
 from __future__ import annotations
 

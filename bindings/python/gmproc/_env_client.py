@@ -18,8 +18,8 @@ None                        step with the action that is in the shared array
 ('close',)                  close the environment
 ==========================  =========================================================
 
-What comes of a step or reset is None where the observation is in the shared array and there is no
-info, or else (observation or None, info).
+The outcome of a step or reset is None if the observation is in the shared array and there is no
+info, otherwise (observation or None, info).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PLAIN_SPACES = Box, Discrete, MultiBinary, MultiDiscrete
 
 
 class Ready:
-    """An environment exists: what it says of itself."""
+    """An environment exists: its description."""
 
     def __init__(self, env: Any) -> None:
         self.observation_space = env.observation_space
@@ -114,7 +114,7 @@ class EnvClient(ClientWorker):
         env_fn, mode, limit = params
         self.mode = AutoresetMode(mode)
         if limit > 0:
-            # The application limits the time between two messages, and this is before the first.
+            # The application limits the time between two messages; this is before the first.
             faulthandler.dump_traceback_later(limit, exit=True)
         self.env = env_fn()
         if limit > 0:
@@ -148,7 +148,7 @@ class EnvClient(ClientWorker):
         info = {**info, 'restarted': True}
         if self.mode == AutoresetMode.SAME_STEP:
             info = {**info, 'final_obs': observation if last is None else last, 'final_info': {}}
-        # The next step begins an episode, as after any that was truncated.
+        # The next step begins an episode, as after any truncated one.
         self.is_over = self.mode == AutoresetMode.NEXT_STEP
         return self._put(observation, 0.0, False, True, info)
 

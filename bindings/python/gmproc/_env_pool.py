@@ -25,7 +25,7 @@ class StepTimeout(multiprocessing.TimeoutError, TimeoutError):
 
 
 class Memory:
-    """What gymnasium takes for the module multiprocessing and what that makes."""
+    """The stand-in for the module multiprocessing and its objects in gymnasium."""
 
     def __init__(self, kind: Any, size: int) -> None:
         self.array = SharedArray(size, numpy.dtype(kind))
@@ -39,14 +39,14 @@ class Memory:
 
 
 class EnvPool:
-    """Environments, each in a process of its own, that get commands and return what came of them.
+    """Environments, each in its own process, that get commands and return outcomes.
 
-    One that is restarted says that it is Ready where an outcome was expected. In place of the
-    outcome of a step comes then a truncated one (EnvClient.again); all other commands are repeated.
+    A restarted environment sends Ready instead of an outcome. A truncated step then replaces the
+    outcome of a step (EnvClient.again); all other commands are repeated.
 
     Attributes:
-        ready: what each environment said of itself.
-        waiting: the commands whose outcomes have not come, by environment.
+        ready: the description of each environment.
+        waiting: the commands without an outcome yet, by environment.
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], Any]], client: type[EnvClient],
@@ -81,7 +81,7 @@ class EnvPool:
         self.receive_all()
 
     def send(self, ids: Sequence[int], commands: Sequence[Any]) -> None:
-        """Gives environments that have none a command each."""
+        """Gives one command each to environments without one."""
         if self._failures:
             self._raise_failure()
         self.waiting.update(zip(ids, commands))
@@ -93,7 +93,7 @@ class EnvPool:
         self._run.send(ids, commands)
 
     def send_all(self, commands: Sequence[Any]) -> None:
-        # What came too late for a caller who had a time-out is of no use to the next.
+        # Drops outcomes that arrived too late for a caller with a time-out.
         if self.waiting:
             self.receive_all()
         self.send(range(self.n), commands)
@@ -102,11 +102,11 @@ class EnvPool:
         return self.receive(len(self.waiting), timeout)
 
     def receive(self, n: int, timeout: float | None = None) -> dict[int, Any]:
-        """What came of the first ``n`` commands that are done, by environment.
+        """The outcomes of the first ``n`` commands that are done, by environment.
 
         Raises:
-            StepTimeout: they are not done in time; they go on.
-            Exception: what an environment raised, if it is not restarted.
+            StepTimeout: they are not done in time; they continue.
+            Exception: the exception of an environment, if it is not restarted.
             WorkerError: an environment has crashed, if it is not restarted.
         """
         outcomes = self.gather(n, timeout)
@@ -188,7 +188,7 @@ class EnvPool:
         try:
             is_done = not terminate and self._close_all(timeout)
         finally:
-            # Failures have been raised before, where they mattered.
+            # Relevant failures have been raised before.
             with contextlib.suppress(WorkerError, CancelledError):
                 self._run.__exit__(None if is_done else CancelledError, None, None)
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What goes wrong, on its way between processes and to the user."""
+"""Errors, on their way between processes and to the user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# Files whose frames say nothing to users: ours, and those that import a program's main module.
+# Files whose frames do not help users: gmproc's, and those that import a program's main module.
 _MACHINERY = tuple(os.path.join(os.path.dirname(os.__file__), name)
                    for name in ('runpy.py', 'multiprocessing/spawn.py'))
 
@@ -34,24 +34,25 @@ class BadPayload(Exception):
 class WorkerError(RuntimeError):
     """A worker failed, or could not be asked to work.
 
-    Its text names the worker, its process and what happened, with the worker's traceback where its
-    code raised an exception. Its cause, ``__cause__``, is that exception itself where it can be
-    rebuilt in this process, with those that it was raised from; a GError where code in C failed
-    with one of its own domain; and what pickling raised for a value that cannot be sent.
+    Its text names the worker, its process and the cause, with the worker's traceback if its code
+    raised an exception. Its ``__cause__`` is that exception, with those that it was raised from, if
+    it can be rebuilt in this process; a GError if C code failed with its own error domain; or the
+    exception of pickle for a value that cannot be sent.
 
     Attributes:
-        id: the worker's id; ``'server'`` for a server; None where no single worker failed.
-        results: what the other workers of the run returned, by id.
+        id: the worker's id; ``'server'`` for a server; None if no single worker failed.
+        results: the results of the other workers of the run, by id.
         errors: a WorkerError for each worker that failed, by id.
         error: the GError below it, with the domain and code that every language sees, or None.
-        pid: the worker's process; None where it was not started.
+        pid: the worker's process; None if it was not started.
         node: the machine that it ran on; None for this one.
-        exit_status: what the process exited with; None where it was killed, or goes on.
+        exit_status: the exit status of the process; None if it was killed, or still runs.
         signal: the signal that killed it, or None.
-        out_of_memory: whether the kernel has killed it for lack of memory, as far as can be known.
-        run_time: how many seconds it ran, or None.
-        peak_memory: how many bytes of memory it had at most; None where that is not known.
-        n_restarts: how often it had been restarted.
+        out_of_memory: True if the kernel has killed it for lack of memory, as far as can be
+            determined.
+        run_time: its run time in seconds, or None.
+        peak_memory: its peak memory in bytes; None if that is not known.
+        n_restarts: the number of its restarts.
         last_lines: the last lines that it wrote to standard error.
     """
 
@@ -98,7 +99,7 @@ class WorkerTimeout(WorkerError, TimeoutError):
     """A worker took longer than one of the limits on time."""
 
 
-# So tracebacks show the names that programs use.
+# Makes tracebacks show the names that programs use.
 WorkerError.__module__ = WorkerTimeout.__module__ = 'gmproc'
 
 
@@ -114,7 +115,7 @@ def _find_class(error: GError) -> type[WorkerError]:
     if error.matches(ERROR_DOMAIN, ErrorCode.TIMED_OUT):
         return WorkerTimeout
     if is_death(error):
-        # It takes several milliseconds to load what its base class is in.
+        # Loading the module of its base class takes several milliseconds.
         from ._died import WorkerDied
 
         return WorkerDied
@@ -187,7 +188,7 @@ def to_gerror(exception: BaseException) -> GError:
     if isinstance(exception, BadPayload):
         return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
-    import traceback  # which is long to load, and rarely needed
+    import traceback  # which loads slowly and is rarely needed
 
     trace = ''.join(traceback.format_exception(
         type(exception), exception, exception.__traceback__)).rstrip('\n')

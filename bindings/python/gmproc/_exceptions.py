@@ -29,10 +29,10 @@ TAG = 'gmproc.exception'
 # Groups of exceptions; Python has them from 3.11 on.
 _GROUP: Any = getattr(builtins, 'BaseExceptionGroup', ())
 
-# How many exceptions of a chain are sent.
+# The number of exceptions of a chain that are sent.
 _LIMIT = 64
 
-# A class that has one of these knows how to pickle its objects.
+# A class with one of these can pickle its objects.
 _OWN_WAYS = '__reduce__', '__reduce_ex__', '__getstate__', '__setstate__', '__getnewargs__', \
     '__getnewargs_ex__'
 
@@ -69,7 +69,7 @@ def _base(kind: type[BaseException]) -> Any:
 
 
 def _list_members(exception: BaseException) -> Iterator[tuple[str, Any]]:
-    """What an exception has outside its __dict__: __slots__, and fields of built-in classes."""
+    """The state of an exception outside its __dict__: __slots__, and fields of built-in classes."""
     kind = type(exception)
     names = list(getattr(copyreg, '_slotnames')(kind))
     names += [name for name, each in vars(_base(kind)).items()
@@ -103,7 +103,7 @@ def _loads(parts: _pickles.Parts) -> Any:
 
 
 def _list_ways(exception: BaseException) -> Iterator[Any]:
-    """How an exception may be pickled, best first: a tuple for _make(), or itself."""
+    """The ways to pickle an exception, best first: a tuple for _make(), or itself."""
     kind = type(exception)
     has_own_way = any(name in vars(each) for each in kind.__mro__[:kind.__mro__.index(_base(kind))]
                       for name in _OWN_WAYS)
@@ -130,7 +130,8 @@ def _rebuild(way: Any, members: list[BaseException]) -> BaseException | None:
 
 
 def _pack(exception: BaseException) -> _pickles.Parts | None:
-    """What becomes an exception of the same class with the same text; None where nothing does."""
+    """The data for an exception of the same class with the same text; None if that is
+    impossible."""
     members = list(exception.exceptions) if isinstance(exception, _GROUP) else []
     for way in _list_ways(exception):
         try:
@@ -173,12 +174,13 @@ class _Packer:
 
 
 def dump_nodes(exception: BaseException) -> list[dict[str, Any]] | None:
-    """What load_nodes() makes the exception of; None for one that cannot be pickled at all."""
+    """The data from which load_nodes() rebuilds the exception; None if it cannot be pickled at
+    all."""
     packer = _Packer()
     try:
         packer.pack(exception)
     except Exception:
-        return None  # Its text goes to the application all the same.
+        return None  # The application still gets its text.
     return [vars(node) for node in packer.nodes] if packer.nodes[0].parts is not None else None
 
 
@@ -228,7 +230,7 @@ def load_nodes(nodes: list[dict[str, Any]]) -> BaseException | None:
 
 
 def load(value: _gmproc.Variant) -> BaseException | None:
-    """What dump() sent; None where it cannot be rebuilt here."""
+    """The exception that dump() sent; None if it cannot be rebuilt here."""
     try:
         return load_nodes(_pickles.load(value))
     except Exception:

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: The domain of the errors that are the library's own, whose numbers are those of ErrorCode.
+#: The domain of the library's own errors, whose codes are those of ErrorCode.
 ERROR_DOMAIN: str = _gmproc.DOMAIN
 
 ErrorCode: Any = enum.IntEnum('ErrorCode', _gmproc.list_error_codes(), module='gmproc')
@@ -25,7 +25,7 @@ class GError(RuntimeError):
 
     Attributes:
         message: its text.
-        domain: where the number belongs to, such as ``'gmp-error-quark'`` or
+        domain: the error domain of the code, such as ``'gmp-error-quark'`` or
             ``'g-io-error-quark'``.
         code: the number.
     """
@@ -41,7 +41,7 @@ class GError(RuntimeError):
         return f'{self.domain}: {self.message} ({self.code})'
 
     def matches(self, domain: str | int, code: int) -> bool:
-        """Whether it is this error. The domain may be a number of GLib's, as PyGObject has it."""
+        """True if it is this error. The domain may be a number of GLib, as in PyGObject."""
         if isinstance(domain, int):
             domain = _gmproc.get_domain(domain)
         return self.domain == domain and self.code == code
@@ -51,7 +51,7 @@ GError.__module__ = 'gmproc'
 
 
 def is_gerror(exception: BaseException) -> bool:
-    """Whether an exception is one with a domain and a code: this one, or PyGObject's."""
+    """True if an exception has a domain and a code: this class, or PyGObject's."""
     return isinstance(exception, (GError, getattr(sys.modules.get('gi._error'), 'GError', ())))
 
 
@@ -61,7 +61,7 @@ def make_gerror(code: int, message: str) -> GError:
 
 
 def is_death(error: GError) -> bool:
-    """Whether a process ended before its work was done."""
+    """True if a process ended before its work was done."""
     return error.matches(ERROR_DOMAIN, ErrorCode.CRASHED) or \
         error.matches(ERROR_DOMAIN, ErrorCode.DISCONNECTED) or \
         error.matches(ERROR_DOMAIN, ErrorCode.NODE_LOST)

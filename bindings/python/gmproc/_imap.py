@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Workers.imap: a map in a thread of its own, whose values are yielded as they come."""
+"""Workers.imap: a map in its own thread, whose values are yielded as they arrive."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Generator, Union
 
-    # Values, or something to call; None at the end.
+    # Values, or a callable; None at the end.
     Event = Union[list[Any], Callable[[], Any], None]
 
-# How many calls of the user's callbacks may wait for the one who iterates.
+# The number of callback calls that may wait for the iterating thread.
 MAX_CALLS = 100
 
 
 class Stream:
-    """What goes from the thread of a run to the one that iterates, in the order in which it
-    happened.
+    """Values and calls from the thread of a run to the iterating thread, in order.
 
     Attributes:
         n_yielded: how many values the one who iterates has got.
@@ -63,10 +62,10 @@ class Stream:
         return event
 
     def close(self, job: Job) -> None:
-        """Ends the run. Its processes are gone when this returns."""
+        """Ends the run. Its processes have ended when this returns."""
         self._is_closed = True
-        # A garbage collector may be what calls this, in the run's own thread, a forked child, or an
-        # interpreter that is nearly gone.
+        # The garbage collector may call this, in the run's own thread, in a forked child, or during
+        # the interpreter's shutdown.
         if self._has_ended or not self._thread.is_alive() or self._thread.is_current():
             return
         job.cancel()
@@ -140,7 +139,7 @@ class StreamMapping(Mapping):
         try:
             super().feed()
         except BaseException as error:
-            # The values of the items before are still to come.
+            # The values of earlier items have not arrived yet.
             self._stream.error = error
             self.native.release()
 

@@ -22,10 +22,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import AbstractSet, Any, Iterable
 
-# What an application has loaded, and its workers will most likely need to read their parameters.
+# Modules that an application has loaded, and that its workers will probably need to read their
+# parameters.
 _COMMON = 'numpy', 'cloudpickle', 'logging'
 
-# Libraries with windows and connections, which each worker loads for itself; and what each has.
+# Libraries with windows and connections, which each worker loads itself.
 _LEFT_OUT = {'gi', 'gmproc', '_gmproc'}
 
 _SITES = {'site-packages', 'dist-packages'}
@@ -56,7 +57,7 @@ def _get_variables(module: Any) -> dict[str, Any]:
 
 
 def is_installed(module: Any) -> bool:
-    """Whether a module is Python's own or in a folder of installed packages."""
+    """True if a module belongs to Python or is in a folder of installed packages."""
     variables = _get_variables(module)
     path = variables.get('__file__')
     if isinstance(path, str):
@@ -65,7 +66,7 @@ def is_installed(module: Any) -> bool:
 
 
 def is_own(module: Any) -> bool:
-    """Whether a module is the program's own: a file elsewhere, or ``__main__``."""
+    """True if a module belongs to the program: a file elsewhere, or ``__main__``."""
     variables = _get_variables(module)
     return module is sys.modules.get('__main__') or \
         isinstance(variables.get('__file__'), str) and not is_installed(module)
@@ -86,12 +87,12 @@ def find_source(module: Any) -> str | None:
 
 
 def is_source(name: str) -> bool:
-    """Whether what a fork server loads is such a path, and no name of a module."""
+    """True if an entry for a fork server is such a path, not the name of a module."""
     return name.startswith('/')
 
 
 def is_among(name: str, names: AbstractSet[str]) -> bool:
-    """Whether a module is one of those, or in a package that is."""
+    """True if a module is one of those, or in such a package."""
     return name in names or '.' in name and is_among(name.rpartition('.')[0], names)
 
 
@@ -145,7 +146,7 @@ class _Choice:
         modules = sys.modules
         if self._all == list(modules.values()) and self._had == _get_ids(self._watched):
             return
-        # Reloading a module gives it another: workers then load it as it is now, each for itself.
+        # Reloading a module changes it: each worker then loads its current version itself.
         changed = {name for name, spec in self.specs.items()
                    if getattr(modules.get(name), '__spec__', None) is not spec}
         self.reloaded |= changed
@@ -207,12 +208,12 @@ class Watch:
 
 
 def is_shared(name: str) -> bool:
-    """Whether a module is one that a fork server may load."""
+    """True if a fork server may load the module."""
     return is_installed(sys.modules.get(name)) and not is_among(name, _LEFT_OUT)
 
 
 def choose_fresh(names: Iterable[str]) -> list[str] | None:
-    """Says what a fork server is to load; returns what it is not to load."""
+    """Sets the modules that a fork server loads; returns those that it must not load."""
     if isinstance(names, str):
         raise TypeError(f'fresh_modules: it should be a list of names, as in [{names!r}]')
     _choice.look()

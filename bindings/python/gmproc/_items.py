@@ -34,16 +34,16 @@ MAX_SIZE = 16 * 1024 * 1024
 MOST_AT_FIRST = 100
 _SMALL = {int, float, complex, bool, type(None)}
 
-# Iterating over these calls no code of anybody's, and never waits.
+# Iterating over these calls no user code, and never waits.
 _AT_HAND = (list, tuple, range, dict, set, frozenset, str, bytes, bytearray, collections.deque)
 
 
 class Pace:
-    """How quick a function was the last time."""
+    """The speed of a function at its last use."""
 
     def __init__(self, function: Any = None) -> None:
         self.function = function
-        self.shortest = 1  # how many items take SHORTEST
+        self.shortest = 1  # the number of items that take SHORTEST
 
 
 class AtHand:
@@ -69,7 +69,7 @@ class AtHand:
         pass
 
     def take(self, n: int, _is_exact: bool) -> list[Any]:
-        """At most so many; none where there are none now."""
+        """At most this many items; an empty list if there are none now."""
         batch = list(itertools.islice(self._iterator, n))
         self.n_left = self.n_left - len(batch) if len(batch) == n and self.n_left else 0
         return batch
@@ -82,8 +82,8 @@ class AtHand:
 
 
 class Reader:
-    """Reads an iterator in a thread of its own, a little ahead of those who take the items: it may
-    wait, and for ever. What it raises is raised to who takes the item that is missing."""
+    """Reads an iterator in its own thread, a little ahead of the consumers, because it may wait,
+    even forever. Its exception is raised in the consumer of the missing item."""
 
     are_small = False
 
@@ -93,13 +93,13 @@ class Reader:
         self._wake = wake
         self._items: collections.deque[Any] = collections.deque()
         self._most_ready = 1
-        self._is_missed = False  # somebody has looked, and found too little
+        self._is_missed = False  # a consumer has found too few items
         self._is_over = False
         self._is_closed = False
         self._error: BaseException | None = None
         self._room = threading.Condition(threading.Lock())
         self._context = contextvars.copy_context()
-        # A daemon, as the program is not to wait for an iterator that waits.
+        # A daemon, so that the program does not wait for an iterator that waits.
         self._thread = threading.Thread(target=self._context.run, args=[self._read],
                                         name='gmproc-items', daemon=True)
 
@@ -117,7 +117,8 @@ class Reader:
 
     def take(self, n: int, is_exact: bool) -> list[Any]:
         """At most so many; with ``is_exact`` fewer only at the end."""
-        self._is_missed = True  # Before looking, so that what comes meanwhile is not overlooked.
+        # Set before checking, so that items that arrive meanwhile are not missed.
+        self._is_missed = True
         is_over = self._is_over
         n = 0 if is_exact and not is_over and len(self._items) < n else min(n, len(self._items))
         batch = [self._items.popleft() for _ in range(n)]
@@ -139,7 +140,7 @@ class Reader:
     def close(self) -> None:
         with self._room:
             self._is_closed = True
-            self._wake = _do_nothing  # It may be long until the iterator comes back.
+            self._wake = _do_nothing  # The iterator may not return for a long time.
             self._room.notify()
 
     def _read(self) -> None:
@@ -224,7 +225,7 @@ class Items:
             min(size, max(1, self._window // (2 * self._n_processes)))
 
     def take(self, n_idle: int = 1, n_done: int = 0) -> tuple[int, list[Any]]:
-        """The place of the first of the next items, and the items: none when there are none now.
+        """The place of the first of the next items, and the items: empty if there are none now.
 
         Args:
             n_idle: how many processes have nothing to do.
@@ -244,7 +245,7 @@ class Items:
         return first, batch
 
     def is_over(self) -> bool:
-        """Whether all items have been taken."""
+        """True if all items have been taken."""
         return self._source.n_left == 0 and not self._again
 
     def get_longest(self) -> float:
@@ -267,7 +268,7 @@ class Items:
             return
         seconds_each = max(seconds / n, 1e-8)
         wanted = int(min(WANTED / seconds_each, MAX_SIZE * n / max(size, 1)))
-        # What is smaller than it could be says nothing about one that is larger.
+        # A smaller batch than possible does not show how long a larger one takes.
         most = self._size * GROWTH if n >= self._size else self._size
         self._size = max(1, min(wanted, most))
         self._make_room(max(1, min(wanted, self._size * READING_GROWTH)))

@@ -3,9 +3,9 @@
 
 """Python's logging in workers: records go to the application, whose loggers handle them.
 
-A program that has configured logging has its workers take over the levels of its loggers. A
-worker's loggers have one handler, which sends records as reports; what a main module that is
-imported in a worker has configured there would only say everything twice.
+If a program has configured logging, its workers use the levels of its loggers. A worker's loggers
+have one handler, which sends records as reports. Handlers that an imported main module has
+configured in a worker would only log everything twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _list_loggers() -> Iterator[logging.Logger]:
 
 
 def describe() -> dict[str, Any] | None:
-    """What restore() needs in a worker; None where this program has not configured logging."""
+    """The data for restore() in a worker; None if this program has not configured logging."""
     loggers = list(_list_loggers())
     if not any(each for logger in loggers for each in logger.handlers
                if not isinstance(each, logging.NullHandler)):
@@ -71,7 +71,7 @@ def _send(record: logging.LogRecord) -> bool:
     try:
         _gmproc.report(_gmproc.wrap(LOG_TAG, _dump(values, index), []))
     except GError:
-        return False  # Between two runs, or too big.
+        return False  # Between two runs, or too large.
     return True
 
 

@@ -17,8 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What is used of multiprocessing is private to the standard library, but as it has been since
-# Python 3.4. It takes longer to load than this package, so that is done when something runs.
+# The parts of multiprocessing used here are private to the standard library, but unchanged since
+# Python 3.4. They take longer to load than this package, so they are loaded when something runs.
 
 
 def _find_folder() -> str | None:
@@ -49,11 +49,11 @@ def _find() -> dict[str, str]:
     main = sys.modules['__main__']
     name = getattr(getattr(main, '__spec__', None), 'name', None)
     path = getattr(main, '__file__', None)
-    # What is typed at a prompt is in no file, though the session may have begun with one.
+    # Code typed at a prompt is in no file, even if the session has started with one.
     if hasattr(sys, 'ps1'):
         return {}
     if name is not None:
-        # A folder or package that was run; importing it would run it again.
+        # A folder or package that was executed; importing it would execute it again.
         is_script = name == '__main__' or name.endswith('.__main__')
         return {} if is_script else {'init_main_from_name': name}
     if path is None:
@@ -63,7 +63,7 @@ def _find() -> dict[str, str]:
 
 
 def is_carried(description: dict[str, Any]) -> bool:
-    """Whether workers have ``__main__``."""
+    """True if workers have ``__main__``."""
     return 'init_main_from_path' in description or 'init_main_from_name' in description
 
 
@@ -73,7 +73,7 @@ def search_path() -> list[str]:
 
 
 def describe(import_main: bool = True) -> dict[str, Any]:
-    """What restore() needs in a worker."""
+    """The data for restore() in a worker."""
     return {'sys_path': search_path(), 'sys_argv': sys.argv,
             'orig_dir': _folder, **(_find() if import_main else {})}
 
@@ -97,7 +97,7 @@ def _execute(path: str) -> None:
         raise
     finally:
         sys.argv[:1] = argv0
-    # What multiprocessing keeps alive, and so do workers.
+    # Kept alive by multiprocessing, and by workers.
     spawn.old_main_modules.append(before)  # type: ignore[attr-defined]
     sys.modules['__main__'] = main
 

@@ -160,7 +160,7 @@ class Mapping:
         return self.items.take(len(self.idle))
 
     def is_ending(self) -> bool:
-        """Whether no item is begun any more."""
+        """True if no more items are started."""
         return self.outcome.has_failed() or self.job.cancellable.is_cancelled()
 
     def _send(self, name: Any, first: int, batch: list[Any]) -> None:
@@ -173,13 +173,13 @@ class Mapping:
         self.outcome.begin_batch(name, first, len(batch))
         self.native.set_params(name, packed)
         self.native.run_again(name)
-        self.native.set_params(name, None)  # They may be big.
+        self.native.set_params(name, None)  # They may be large.
         self.idle.pop()
         self.sent[name] = first, batch
         self.size_sent[name] = packed.get_size()
 
     def take(self, name: Any, value: _gmproc.Variant | None) -> None:
-        """A worker has returned: it gets more before anybody looks at what it brought."""
+        """A worker has returned: it gets more items before its values are read."""
         first, values, seconds = self.outcome.take_batch(name, value)
         _first, batch = self.sent.pop(name)
         if not self.outcome.has_failed():
@@ -191,8 +191,8 @@ class Mapping:
         self.tell(first, values)
 
     def forgive(self, name: Any, error: GError) -> bool:
-        """A process that has died may have had many items, of which one was too much: they are done
-        again one by one, and that one is told when it has a process for itself."""
+        """A process that died may have had many items, one of which killed it. They are executed
+        again one by one, and the guilty one is reported when it has its own process."""
         first, batch = self.sent.pop(name)
         if len(batch) == 1 or self.is_ending() or not is_death(error):
             self.native.release()

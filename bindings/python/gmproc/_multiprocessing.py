@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What a worker shares with its application, as a child of multiprocessing's does.
+"""The state that a worker shares with its application, like a child of multiprocessing.
 
 That is the key of managers, a name, a parent, the start method, and the resource tracker, which
 unlinks shared memory when the last of them has ended.
@@ -22,8 +22,9 @@ _process: Any = multiprocessing.process
 
 
 def describe(starts_tracker: bool) -> dict[str, Any]:
-    """What restore() needs in a worker. A program that has loaded shared memory has a tracker from
-    then on if it ``starts_tracker``: what a worker makes may be for others to keep."""
+    """The data for restore() in a worker. If it ``starts_tracker``, a program that has loaded
+    shared memory has a resource tracker from then on, because others may keep the memory that a
+    worker creates."""
     current = _process.current_process()
     method = multiprocessing.get_start_method(allow_none=True)
     return {'authkey': bytes(current.authkey), 'name': current.name, 'pid': os.getpid(),
@@ -43,7 +44,7 @@ def restore(description: dict[str, Any], name: str) -> None:
 
 
 class _Application(_process._ParentProcess):  # type: ignore[misc, name-defined]
-    """What parent_process() returns. Its descriptor is opened for those who ask."""
+    """The object that parent_process() returns. Its descriptor is opened on demand."""
 
     _opened: int | None = None
 
@@ -87,7 +88,7 @@ def _join_tracker(pid: int, number: int, device: int, inode: int) -> None:
         # Without a reader it would wait for one.
         fd = os.open(f'/proc/{pid}/fd/{number}', os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return  # Another namespace: this process has a tracker of its own.
+        return  # Another namespace: this process has its own tracker.
     if not _is_pipe(fd, device, inode):
         os.close(fd)
         return

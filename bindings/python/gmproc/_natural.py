@@ -43,7 +43,7 @@ _ELEMENTS = {'b1': 'b', 'u1': 'y', 'i2': 'n', 'u2': 'q', 'i4': 'i', 'u4': 'u', '
 
 
 def name_of_type(value: object) -> str:
-    """What to call the type of a value in a message: ``list``, ``fractions.Fraction``."""
+    """The name of a value's type in a message: ``list``, ``fractions.Fraction``."""
     kind = type(value)
     if kind.__module__ in ('builtins', '__main__', '__mp_main__'):
         return kind.__qualname__
@@ -51,7 +51,7 @@ def name_of_type(value: object) -> str:
 
 
 def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
-    """The Variant for a value that _gmproc has none for; raises BadPayload where there is none."""
+    """The Variant for a value that _gmproc cannot convert; raises BadPayload if there is none."""
     if contains_itself:
         raise BadPayload(f"a Python '{name_of_type(value)}' that contains itself cannot be sent to "
                          'other languages')
@@ -83,7 +83,7 @@ def _find_fault(text: str) -> str:
 
 
 def dump(value: Any) -> Any:
-    """The Variant for a value, None for None; raises BadPayload for one that has none."""
+    """The Variant for a value, None for None; raises BadPayload if there is none."""
     return _gmproc.dump(value, None, True)
 
 
@@ -121,7 +121,7 @@ def _dump_rows(value: Any, element: str) -> _gmproc.Variant:
 
 
 def load_object(kind: str, parts: Any) -> Any:
-    """What an object that JavaScript alone has is here, from what it is made of."""
+    """The Python value for an object that only JavaScript has, from its parts."""
     try:
         if kind == 'Date':
             import datetime
@@ -133,5 +133,5 @@ def load_object(kind: str, parts: Any) -> Any:
         if kind == 'Map':
             return {parts[i]: parts[i + 1] for i in range(0, len(parts), 2)}
     except (IndexError, TypeError, ValueError, OverflowError):
-        pass  # A set of lists, an invalid date: there is nothing like it here.
+        pass  # A set of lists, an invalid date: Python has no equivalent.
     return parts

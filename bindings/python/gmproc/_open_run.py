@@ -87,7 +87,7 @@ class OpenRun:
             raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
         self._check_open()
         try:
-            # There are some where a signal's handler has raised before the last call returned them.
+            # Not empty if a signal handler raised an exception before the last call returned them.
             if not self._arrived:
                 self._native.receive(n or 0, -1 if timeout is None else timeout, self._peers,
                                      self._get_catch(), self._arrived)
@@ -96,7 +96,7 @@ class OpenRun:
         ids, messages, requests, failures = self._arrived[0]
         for name, error in failures:
             self._take_failure(name, error)
-        # After that: a client that was restarted has failed, and asks again.
+        # Afterwards, because a restarted client has failed and sends its request again.
         self._pending.update(zip(ids, requests))
         self._arrived.clear()
         return ids, messages
@@ -178,7 +178,7 @@ class OpenRun:
         return self._catch if is_main else None
 
     def _keep_raised(self, exception: BaseException) -> GError:
-        """What the handler of a signal raises comes out of recv, and leaves the run open."""
+        """recv raises the exception of a signal handler, and the run stays open."""
         self._raised = trim(exception)
         return GError('A signal handler has raised an exception', *_gmproc.CANCELLED)
 

@@ -69,8 +69,8 @@ def _to_list(affinity: str | Iterable[int] | None) -> str | None:
     return ','.join(str(processor) for processor in affinity)
 
 
-# What makes the value that a property takes, by the type of its default; by its name where that is
-# not all.
+# The converter to a property's value, by the type of its default, or by its name if the type is not
+# enough.
 _NUMBERS: dict[type, Callable[[Any], Any]] = {bool: _to_bool, int: _to_int, float: _to_float}
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'environment': _to_words,
@@ -78,11 +78,10 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'affinity': _to_list,
 }
 
-# Properties that are no options here, or are decided for each run.
+# Properties that are not options here, or are set for each run.
 _DECIDED = {'runtime', 'reuse', 'fresh_modules', 'capture_output'}
 
-# By name: the default, and from what to what a number may be. All of them are what the C library
-# says.
+# By name: the default and the range of a number, as the C library defines them.
 _KINDS = {kind: kind.list_options() for kind in (_gmproc.Workers, _gmproc.ClientServer)}
 _GETTERS = {kind: attrgetter('on_output', *(name for name in options if name != 'runtime'))
             for kind, options in _KINDS.items()}
@@ -98,7 +97,8 @@ def set_defaults(application: type, kind: type[Native] | None = None) -> None:
 
 
 def _describe(value: Any, minimum: Any, maximum: Any) -> str:
-    """What a number should be. Most have no limit but that of their type, which is no help."""
+    """The valid range of a number. Most have only the limits of their type, which would not help a
+    user."""
     if maximum < 2 ** 31 - 1:
         return f'from {minimum:g} to {maximum:g}'
     return f'at most {maximum}' if value > maximum else f'at least {minimum:g}'
@@ -149,7 +149,7 @@ class NativeOptions:
             if 'reuse' in self._values:
                 self.set('reuse', False)  # Until it is decided below.
         given = self._get(application), fresh, decided
-        # What is in a dict or list may have changed.
+        # The contents of a dict or list may have changed.
         if given == self._last and all(each is None or isinstance(each, str) for each in
                                        (application.environment, application.affinity)):
             return

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What becomes of the workers of one run, gathered from the signals of the C object."""
+"""The outcomes of the workers of one run, collected from the signals of the C object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-# What the C library puts before the message of a run that Ctrl-C ended.
+# The C library's prefix of the message of a run that Ctrl-C ended.
 _INTERRUPTED = 'Interrupted: '
 
 
@@ -24,10 +24,11 @@ class Outcome:
     """Results and failures, by the user's ids.
 
     Attributes:
-        results: what workers returned, in the order in which they were asked for when all have.
-        exception: why the run failed, for the user to see; None where it did not.
-        is_told: whether ``take_failure`` is called for each failure, when it happens.
-        told: names of those whose failure the program knows, so that it is none of the run's.
+        results: the results of workers; in the order of the ids when all have returned.
+        exception: the exception of a failed run for the user; None if it did not fail.
+        is_told: True if ``take_failure`` is called for each failure when it happens.
+        told: the names of workers whose failure the program knows, so that the run does not raise
+            it.
     """
 
     def __init__(self, names: dict[Any, Any], runtimes: dict[Any, str]) -> None:
@@ -37,7 +38,7 @@ class Outcome:
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
-        # Of workers with several turns: the last one's result, as it came and as it was loaded.
+        # For workers with several turns: the last result, as received and as loaded.
         self._last_turns: dict[Any, tuple[_gmproc.Variant | None, Any]] = {}
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
         self.is_told = True
@@ -55,7 +56,7 @@ class Outcome:
         return {name: (id, self._runtimes.get(name)) for name, id in self._names.items()}
 
     def add(self, name: Any, id: Any, runtime: str) -> None:
-        """A worker that comes to a run that goes on."""
+        """Adds a worker to the current run."""
         self._names[name] = id
         self._runtimes[name] = runtime
 
@@ -70,7 +71,7 @@ class Outcome:
         return self.get_id(name), self.load(name, value)
 
     def value(self) -> Any:
-        """What the run returns."""
+        """The result of the run."""
         return self.results
 
     def take_notice(self, name: Any, value: _gmproc.Variant) -> bool:
@@ -88,7 +89,7 @@ class Outcome:
             return False
         exception = _exceptions.load(value)
         if exception is not None:
-            # One that is there is of an update that has failed, and so has ended the worker.
+            # An existing one comes from a failed update, which has ended the worker.
             self._causes.setdefault(name, exception)
         return True
 
@@ -168,7 +169,7 @@ class Outcome:
             self.exception = self._make_exception(error)
 
     def _find_missing(self) -> WorkerError | None:
-        """What is returned is complete, whatever went wrong in this process."""
+        """A returned result is complete, whatever went wrong in this process."""
         missing = [id for name, id in self._names.items()
                    if id not in self.results and name not in self.told]
         if not missing:
@@ -190,8 +191,7 @@ class Outcome:
     def _make_exception(self, error: GError | None) -> WorkerError:
         errors = {name: self.make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
-        # The C library's error begins with that of the first client that failed, or is the
-        # server's.
+        # The C library's error begins with that of the first failed client, or is the server's.
         if error is not None and (first is None or
                                   not error.message.startswith(self._failures[first].message)):
             first = 'server' if 'server' in self._runtimes else None
@@ -217,7 +217,7 @@ class Outcome:
             error = GError(f'Worker {id!r}: {error.message}', error.domain, error.code)
         failure = make_worker_error(name, id, error)
         cause = self._causes.get(name)
-        # What the library says is in the text, and so is an exception that could not be rebuilt.
+        # The text contains the library's message, and an exception that could not be rebuilt.
         if cause is None and error.domain != ERROR_DOMAIN:
             cause = error
         failure.__cause__ = cause
@@ -225,14 +225,14 @@ class Outcome:
         return failure
 
     def _find_report(self, name: Any) -> dict[str, Any] | None:
-        """What the C library knows of a worker's end."""
+        """The C library's facts about a worker's end."""
         failures = self.native.get_failures() if self.native is not None else []
         return next((each for each in failures if each['id'] == str(name)), None)
 
 
 def is_of_signal(exception: BaseException) -> bool:
-    """Whether the handler of a signal has raised it, so that it has nothing to do with the code
-    that was interrupted."""
+    """True if a signal handler has raised it, so that it does not come from the interrupted
+    code."""
     import signal
 
     handlers = {getattr(signal.getsignal(number), '__code__', None)

@@ -44,7 +44,7 @@ def _reduce_variant(value: _gmproc.Variant) -> Any:
     return _make_variant, (value.get_type_string(), value.get_bytes())
 
 
-# What arrives as a buffer, for a PickleBuffer was sent, can be sent on.
+# A buffer that arrives because a PickleBuffer was sent can be forwarded.
 copyreg.pickle(_gmproc.View, _reduce_view)
 copyreg.pickle(_gmproc.Variant, _reduce_variant)
 
@@ -87,7 +87,7 @@ def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
     return Thawing
 
 
-# By module, the classes of what only processes can have that inherit it.
+# By module, the classes whose objects only child processes can inherit.
 _INHERITED = {
     'multiprocessing.connection': ('Connection',),
     'multiprocessing.synchronize': ('SemLock', 'Condition', 'Event', 'Barrier'),
@@ -149,7 +149,7 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     except Exception as error:
         return _dump_by_value(value, str(error), error)
     if 'multiprocessing.connection' in sys.modules and b'multiprocessing.connection' in data:
-        # A Connection is pickled as the number of its descriptor, which means another one there.
+        # A Connection is pickled as the number of its descriptor, which is a different one there.
         _make_refusing(pickle.Pickler)(io.BytesIO(), 5).dump(value)
     if not has_main and b'__main__' in data:
         return _dump_by_value(value, 'it refers to __main__, which a worker cannot import when it '

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""How far a map has come, for people to see: on standard error."""
+"""The progress of a map, on standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator
 
-# Seconds between two lines where there is no terminal: a log should not be full of them.
+# Seconds between two lines without a terminal, so that they do not fill a log.
 _PAUSE = 10.0
 
 

@@ -22,7 +22,7 @@ LOOK_TIME = 0.25   # seconds between two looks at a game whose end wakes nobody
 
 
 class Gone(ConnectionError):
-    """The game is gone, or was never there."""
+    """The game has ended, or was never there."""
 
 
 class Exchange:
@@ -79,9 +79,9 @@ class Exchange:
             self.refuse(name)
 
     def refuse(self, name: str) -> None:
-        # Of one that this process has started, the end is known in a moment, and how.
+        # The end and exit status of a game that this process has started are known soon.
         if not self.is_patient and self.game is None:
-            raise Gone(f'The game at {self.where} is gone: nothing listens there for {name!r}')
+            raise Gone(f'The game at {self.where} has ended: nothing listens there for {name!r}')
         self.was_refused = True
         self.next_try = time.monotonic() + RETRY_TIME
 
@@ -91,12 +91,12 @@ class Exchange:
         while not is_over:
             is_over = time.monotonic() >= deadline
             try:
-                # One byte more shows a datagram that is too large.
+                # One more byte reveals a datagram that is too large.
                 data = self.link.receive(self.max_size + 1)
                 if data is None:
                     return None
                 if self.was_refused:
-                    continue  # no answer, but what a game sends that has just started
+                    continue  # not an answer, but the message of a game that has just started
                 if len(data) > self.max_size:
                     raise BadState(f'it has more than {self.max_size} bytes')
                 return parse_state(data)

@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """What a new process calls to be killed when this one is gone, however it goes."""
+    """Called in a new process: it is killed when this process ends in any way."""
     import ctypes
 
     prctl = ctypes.CDLL(None).prctl
@@ -42,7 +42,7 @@ def fill_in(command: str | Sequence[object], values: Mapping[str, object]) -> li
 
 
 class Game:
-    """A game that runs, and is killed when the process that has started it is gone.
+    """A running game. It is killed when the process that has started it ends.
 
     Args:
         words: the program and its arguments.
@@ -55,10 +55,10 @@ class Game:
         try:
             self.fd = os.pidfd_open(self.process.pid)
         except (AttributeError, OSError):
-            self.fd = -1  # its end is noticed at the next look
+            self.fd = -1  # its end is noticed at the next check
 
     def get_end(self) -> str | None:
-        """How it has ended; None while it runs."""
+        """Its exit status as text; None while it runs."""
         status = self.process.poll()
         if status is None:
             return None
@@ -71,7 +71,7 @@ class Game:
         return f'(pid {self.process.pid}) was killed by signal {-status} ({name})'
 
     def end(self) -> None:
-        """Ends it, and waits until it is gone."""
+        """Terminates it, and waits for its end."""
         if self.owner != os.getpid():
             return
         if self.process.poll() is None:

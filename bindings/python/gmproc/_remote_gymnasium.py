@@ -14,7 +14,7 @@ try:
     from gymnasium import Env as _Env
 except ImportError:
     class _Env:  # type: ignore[no-redef]
-        """What is needed of Gymnasium's class where that is not installed."""
+        """The required part of Gymnasium's class if Gymnasium is not installed."""
 
         metadata: dict[str, Any] = {'render_modes': []}
         render_mode = None
@@ -27,7 +27,7 @@ except ImportError:
         def unwrapped(self) -> Any:
             return self
 
-# The name of a field, or what makes the value of a state.
+# The name of a field, or a function that computes the value from a state.
 Field = Union[str, Callable[[dict[str, Any]], Any]]
 
 
@@ -38,8 +38,8 @@ def _get(state: dict[str, Any], field: Field) -> Any:
 class GymnasiumEnv(_Env):  # type: ignore[misc]
     """An environment of Gymnasium that a game plays.
 
-    The info of each step is the state with all its fields. Without Gymnasium the class works alike,
-    and has ``object`` as its base.
+    The info of each step is the state with all its fields. Without Gymnasium the class works the
+    same, with ``object`` as its base.
 
     Args:
         env: talks to the game; it is closed with this.

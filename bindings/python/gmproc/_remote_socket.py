@@ -21,8 +21,8 @@ class Foreign(Exception):
 class Socket:
     """A bound UDP socket of this process.
 
-    It is never connected, for a game answers from another port than it listens on. So the kernel is
-    asked for the refusals that a connected socket gets by itself.
+    It is never connected, because a game answers from another port than it listens on. Refusals,
+    which a connected socket gets by itself, are requested from the kernel.
     """
 
     def __init__(self, host: str, output_port: int, input_port: int) -> None:

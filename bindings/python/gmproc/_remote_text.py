@@ -16,7 +16,7 @@ INT64 = range(-1 << 63, 1 << 63)
 
 
 class BadState(ValueError):
-    """A datagram that is no state; its text says why."""
+    """A datagram that is not a state; its text is the reason."""
 
 
 def _check(what: str, text: str) -> str:
@@ -57,7 +57,7 @@ def format_numbers(values: Iterable[Any]) -> str:
 
 
 def _parse_float(text: str) -> float:
-    # Games that run in another culture write a comma. Underscores are Python's own.
+    # Games that run in another locale write a comma. Only Python allows underscores.
     return float(text.replace(',', '.').replace('_', '?'))
 
 

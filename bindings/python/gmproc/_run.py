@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import _signal  # the module signal wraps all in enums
+import _signal  # the module signal wraps everything in enums
 import sys
 import threading
 from functools import partial
@@ -46,7 +46,7 @@ def call_here(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def _is_coroutine_function(function: Any) -> bool:
-    # As inspect has it, which is long to load.
+    # As in inspect, which loads slowly.
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, '__func__', function)
@@ -83,7 +83,7 @@ class Job:
         callbacks: the user's functions that it calls, by their names.
     """
 
-    # Set by who prepares the run, as callbacks are.
+    # Set by the code that prepares the run, like callbacks.
     outcome: Outcome
     native: Native | None = None
 
@@ -96,14 +96,14 @@ class Job:
         self.raised: BaseException | None = None
         self._has_raised = False  # one of the callbacks
         self.was_cancelled = False
-        # Where the user's code runs: here, or in asyncio's thread.
+        # The thread of user code: this one, or asyncio's.
         self.dispatch: Callable[..., Any] = call_here
 
     def has_coroutines(self) -> bool:
         return any(_is_coroutine_function(each) for each in self.callbacks.values())
 
     def check_callbacks(self) -> None:
-        """Refuses what nobody here could await."""
+        """Refuses coroutines that nothing here could await."""
         for name, function in self.callbacks.items():
             if _is_coroutine_function(function):
                 refuse_coroutine(name)
@@ -147,7 +147,7 @@ class Job:
         self._claims.drop(self)
 
     def abandon(self) -> None:
-        """Nobody wants to know how it ends."""
+        """The result is not needed."""
         self.cancel()
         if self.native is not None:
             self.native.release()
@@ -159,7 +159,7 @@ class Job:
                 raise self.outcome.exception
             return self.outcome.value()
         finally:
-            del self  # Which has the exception, of which this frame will be a part.
+            del self  # It has the exception, whose traceback will contain this frame.
 
 
 def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Job:
@@ -181,7 +181,7 @@ class _Blocking:
         self.job = job
         self.error: GError | None = None
         self.is_main = threading.current_thread() is threading.main_thread()
-        # Ctrl-C is left to the C library, which stops all workers; unless the program handles it.
+        # The C library handles Ctrl-C and stops all workers, unless the program handles it.
         self.takes_interrupts = self.is_main and \
             _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
         self.catch = self.job.catch  # one object
@@ -206,7 +206,7 @@ class _Blocking:
 
 
 def run_blocking(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Any:
-    flush_output()  # What was printed before a run appears before what workers print.
+    flush_output()  # Output before a run appears before that of workers.
     blocking = _Blocking(Job(claims))
     try:
         claims.take(blocking.job)
@@ -238,7 +238,7 @@ class Run:
             callback(self)
 
     def done(self) -> bool:
-        """Whether the run has ended."""
+        """True if the run has ended."""
         return self._is_done
 
     def cancel(self) -> bool:
@@ -248,7 +248,7 @@ class Run:
         return not self._is_done
 
     def result(self) -> Any:
-        """What ``run()`` returns, or raises.
+        """Returns or raises what ``run()`` does.
 
         Raises:
             concurrent.futures.InvalidStateError: it has not ended yet.
@@ -266,7 +266,7 @@ class Run:
             del self
 
     def exception(self) -> BaseException | None:
-        """What ``result()`` raises; None where it returns."""
+        """The exception that ``result()`` raises; None if it returns."""
         return self._job.outcome.exception
 
     def add_done_callback(self, callback: Callable[[Run], Any]) -> None:
@@ -277,7 +277,7 @@ class Run:
             self._callbacks.append(callback)
 
     def __await__(self) -> Generator[Run, None, Any]:
-        """For a coroutine that is driven on the main loop: it yields the run itself, and goes on
+        """For a coroutine that is driven on the main loop: it yields the run itself, and continues
         when that is done."""
         if not self._is_done:
             yield self
@@ -289,8 +289,8 @@ def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = No
     """A task where asyncio runs in this thread, and else a Run."""
     flush_output()
     job = prepare(claims, fill, cancellable)
-    # It takes longer to load than all of this package, which workers load too; and where it is not
-    # loaded it does not run.
+    # Loading it takes longer than this whole package, which workers load too. If it is not loaded,
+    # no loop runs.
     if 'asyncio' in sys.modules:
         from . import _asyncio
 

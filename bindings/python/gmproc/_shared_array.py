@@ -19,7 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What this process has already, by inode and size: it is mapped once, however often it comes.
+# The mappings of this process, by inode and size: memory is mapped once, however often it is
+# received.
 _open: weakref.WeakValueDictionary[Any, _gmproc.SharedMemory] = weakref.WeakValueDictionary()
 
 
@@ -45,9 +46,9 @@ class SharedArray(numpy.ndarray):
     in any process that refers to it, also where processes crash. The sender keeps it until the
     receiver has it.
 
-    Nothing is locked. Agree on who writes what and when: for example, each worker writes to rows of
-    its own, and the application reads them when the worker has returned or has sent a message.
-    What was written before a message was sent is seen by whoever has received the message.
+    Nothing is locked. Agree on who writes what and when: for example, each worker writes to its own
+    rows, and the application reads them when the worker has returned or has sent a message. The
+    receiver of a message sees everything that was written before it was sent.
 
     Args:
         shape: as for ``numpy.zeros``: an int or a tuple of ints.
@@ -56,7 +57,7 @@ class SharedArray(numpy.ndarray):
 
     Raises:
         TypeError: the dtype has objects.
-        ValueError: the shape is none.
+        ValueError: the shape is invalid.
         GError: the system refuses the memory.
     """
 
@@ -79,7 +80,7 @@ class SharedArray(numpy.ndarray):
             shape, dtype, order: as the other side knows them.
 
         Raises:
-            ValueError: it is not shared memory, is gone, or has not as many bytes.
+            ValueError: it is not shared memory, has been freed, or has fewer bytes.
         """
         if isinstance(value, tuple):
             value = _gmproc.Variant('(suitt)', value)
@@ -90,8 +91,9 @@ class SharedArray(numpy.ndarray):
         return super().__new__(cls, shape, numpy.dtype(dtype), memory, order=order)
 
     def to_variant(self) -> _gmproc.Variant:
-        """What ``gmp_shared_memory_from_variant()`` takes in other languages: the memory, without
-        dtype and shape. A SharedArray that is sent to a worker in another language becomes this.
+        """The value for ``gmp_shared_memory_from_variant()`` in other languages: the memory,
+        without dtype and shape. A SharedArray that is sent to a worker in another language becomes
+        this.
 
         Raises:
             BadPayload: this is a view of a part, or no shared memory.
@@ -103,7 +105,7 @@ class SharedArray(numpy.ndarray):
         return memory.to_variant()
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """What is computed is an ordinary array, or a number."""
+        """Computed results are ordinary arrays or numbers."""
         if _find_memory(array) is not None:
             return array  # it was the argument ``out``
         array = array.view(numpy.ndarray)

@@ -18,13 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
-# By name, the file, and the folders of a package; no file for a package that is only there for
-# what is in it.
+# By name: the file, and the folders of a package; no file for a namespace package.
 Files = dict[str, 'tuple[str | None, list[str] | None]']
 
 _SUFFIXES = tuple(importlib.machinery.all_suffixes())
 
-# What was found the last time, and when that is still right.
+# The last result, and the state for which it is valid.
 _found: tuple[Any, Files] = (None, {})
 
 
@@ -64,7 +63,7 @@ def _get_path(module: ModuleType | None) -> list[str] | None:
 
 
 def _is_found(name: str, file: str | None, path: list[str] | None, folders: set[str]) -> bool:
-    """Whether an import finds a module by the path of its package, or by ``sys.path``."""
+    """True if an import finds a module by the path of its package, or by ``sys.path``."""
     inside = [file] if file is not None else path or []
     if file is not None and path is not None and os.path.basename(file).startswith('__init__.'):
         inside = [os.path.dirname(file)]
@@ -74,7 +73,7 @@ def _is_found(name: str, file: str | None, path: list[str] | None, folders: set[
 
 
 def _add_parents(name: str, files: Files) -> None:
-    """A package that has no file of its own, such as a test runner makes, cannot be imported."""
+    """A package without a file, such as a test runner creates, cannot be imported."""
     parent = name.rpartition('.')[0]
     while parent:
         module = sys.modules.get(parent)
@@ -101,7 +100,8 @@ class _Finder:
             return spec
         if not os.path.exists(file):
             raise ModuleNotFoundError(f"No module named {name!r}: the application has loaded it "
-                                      f"from '{file}', which is gone", name=name, path=file)
+                                      f"from '{file}', which no longer exists",
+                                      name=name, path=file)
         from importlib import util
 
         return util.spec_from_file_location(name, file,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What a worker in Python is asked to do, on its way there.
+"""The task of a worker in Python, on its way there.
 
 The function or class travels inside the worker's parameters, with the application's ``__main__``
 described outside: names are looked up in there when the rest is unpickled.
@@ -14,7 +14,7 @@ import pickle
 import sys
 
 try:
-    from _blake2 import blake2b  # hashlib loads much besides
+    from _blake2 import blake2b  # hashlib loads many other modules
 except ImportError:
     from hashlib import blake2b
 
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 TAG = 'gmproc.task'
 
-# What a report is that has a record of Python's logging.
+# Marks a report that contains a record of Python's logging.
 LOG_TAG = 'gmproc.log'
 
-# The targets of those that come as a task.
+# The targets of workers that receive a task.
 FUNCTION = 'python:gmproc.host:function'
 SERVER = 'python:gmproc.host:server'
 CLIENT = 'python:gmproc.host:client'
 
-# What a worker of an Executor calls first.
+# The first call of a worker of an Executor.
 SETUP = 'python:gmproc.host:setup'
 
 
 class Setting:
-    """What all workers of a run have in common.
+    """The common data of all workers of a run.
 
     Attributes:
-        has_main: whether workers import the application's ``__main__``.
-        head: the pickle of what they need of this process.
-        initializer: that of the function that each of their processes calls first, with its
-            arguments; empty where there is none.
-        token: tells it from other functions and arguments.
+        has_main: True if workers import the application's ``__main__``.
+        head: the pickle of the state that they need from this process.
+        initializer: the pickle of the function that each of their processes calls first, with its
+            arguments; empty without one.
+        token: identifies the function and its arguments.
     """
 
     def __init__(self, import_main: bool = True, initializer: Callable[..., Any] | None = None,
@@ -117,7 +117,7 @@ class Task:
 
 @contextlib.contextmanager
 def explaining() -> Iterator[None]:
-    """Says more of a name that unpickling does not find."""
+    """Explains a name that unpickling does not find."""
     try:
         yield
     except ModuleNotFoundError as error:

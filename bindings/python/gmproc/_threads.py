@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Threads with a main context, where runs go on that block nobody: those on asyncio, and imap."""
+"""Threads with a main context, for runs that do not block the caller: those on asyncio, and
+imap."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ class Thread:
         return self._thread.is_alive()
 
     def is_busy(self) -> bool:
-        """Whether it has runs."""
+        """True if it has runs."""
         return bool(self._jobs)
 
     def call(self, function: Callable[[], None]) -> None:
@@ -105,7 +106,7 @@ class Thread:
     def _turn(self) -> None:
         self._context.push()
         while self._is_needed():
-            # One at a time, so that many runs that begin leave each other their turns.
+            # One at a time, so that many starting runs alternate.
             if self._calls:
                 self._calls.popleft()()
             if self._calls:

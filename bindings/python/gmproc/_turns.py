@@ -71,13 +71,13 @@ def _iterate(values: AsyncGenerator[Any, None]) -> Turns:
 
 
 def run(value: Any) -> Any:
-    """What a worker returned, as the result for the application, once all of its turns are over
-    where it is a generator."""
+    """The value that a worker returned, as the result for the application. A generator is iterated
+    to its end first."""
     turns = _find_turns(value)
     if turns is None:
         return dump_result(value)
     n_turns = 0
-    # An exception here is none of the generator's own, and its "finally" runs.
+    # An exception here does not come from the generator, whose "finally" runs.
     with contextlib.closing(turns):
         while True:
             try:
@@ -89,7 +89,7 @@ def run(value: Any) -> Any:
             _gmproc.end_forked()
             n_turns += 1
             _report(result, n_turns)
-            del result  # It may be big.
+            del result  # It may be large.
 
 
 def _report(result: Any, number: int) -> None:

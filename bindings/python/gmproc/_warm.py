@@ -32,13 +32,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator, NoReturn
 
-# Modules that are left out when the server begins again.
+# Modules that are left out when the server restarts.
 _WITHOUT = 'GMPROC_WARM_WITHOUT'
 
-# A server that begins again so often finds no end.
+# The limit of restarts, so that they end.
 _MOST_TROUBLES = 20
 
-# What all files of the module io are.
+# The base class of all files of the module io.
 _FILE: type = io.IOBase.__base__  # type: ignore[assignment]
 
 _VARIABLES = {'GMPROC_WORKER': '3', 'GMPROC_WARM_SERVER': '1'}
@@ -60,8 +60,8 @@ class _Gate:
 
 
 class _Generators:
-    """Those of random numbers that modules have made, and seeded by chance: with their state, all
-    forks would draw the same numbers. One that a module has given a seed goes on with that."""
+    """Random number generators that modules have created and seeded at random: with their state,
+    all forks would draw the same numbers. A generator with a seed given by a module keeps it."""
 
     def __init__(self) -> None:
         self._seeded: set[int] = set()
@@ -106,13 +106,13 @@ def _is_seeded_by_chance(bits: Any) -> bool:
         return False
     if type(bits).__name__ != 'MT19937':
         return True
-    # A RandomState with a seed has been given that besides.
+    # A RandomState with a given seed stores it as well.
     begun = type(bits)(sequence).state['state']['key']
     return bool((begun == bits.state['state']['key']).all())
 
 
 _generators = _Generators()
-_reported: set[str] = set()  # modules of which the application need not hear
+_reported: set[str] = set()  # modules that need not be reported to the application
 
 
 def _begin_again(without: Iterable[str]) -> NoReturn:
@@ -135,7 +135,7 @@ def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:
         flush_output()
         check_fork()
     except ModuleNotFoundError as error:
-        # Another module has made it, and does so again.
+        # Another module has created it, and will create it again.
         return error.name != name
     except (_KeptOut, Exception):
         return True
@@ -155,18 +155,18 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
     with _generators.watch():
         for name in modules:
             if not is_among(name, gate.names) and _find_trouble(name, check_fork):
-                # Importing one imports the package, so that is all that can be told.
+                # Importing one imports the package, so only the package can be named.
                 _begin_again([*without, name.partition('.')[0]])
     sys.meta_path.remove(gate)
     rehearse()
     _generators.find()
     _reported.update(sys.modules, names, gate.names)
-    # What it knows of folders may be old when a worker looks there for the program's own modules.
+    # Its cached folders may be outdated when a worker searches them for the program's own modules.
     for path in list(sys.path_importer_cache):
         if not is_installed_folder(path):
             del sys.path_importer_cache[path]
     _code.compile_sources(sources)
-    # What is here now is for all: collecting it would copy the pages it lies on.
+    # All forks share the current objects: collecting them would copy their pages.
     gc.collect()
     gc.freeze()
 
@@ -202,8 +202,8 @@ def leave(status: int) -> NoReturn:
     shutdown()
     run_exit_functions: Any = getattr(atexit, '_run_exitfuncs')
     run_exit_functions()
-    # What the server had made was frozen, so these are the worker's own. The abstract class would
-    # take ten times as long to tell what it is.
+    # The server's objects were frozen, so these belong to the worker. Checking with the abstract
+    # class would take ten times as long.
     for each in gc.get_objects():
         if issubclass(type(each), _FILE) and not each.closed and each.writable():
             with contextlib.suppress(Exception):

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What users derive their servers and clients from, and what a worker can ask about itself.
+"""The base classes of servers and clients, and functions for code in a worker.
 
 They are plain Python classes; in a worker's process one object of _adapters calls their methods.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Process:
-    """What this process is: one worker a process, so one place for it."""
+    """The worker of this process. A process has only one."""
 
     runtime: str | None = None  # of the application
     index: int | None = None
@@ -37,7 +37,7 @@ class _Process:
 
 @public
 def report(value: Any) -> None:
-    """Tells the application how far the work has come, from inside a worker.
+    """Reports the progress of the work to the application, from inside a worker.
 
     The application's ``on_progress`` gets it, and a ClientServer's ``update()``. It does not wait.
 
@@ -84,7 +84,7 @@ def worker_seed() -> int | None:
 
 
 def get_mode(user: Any, base: type) -> str:
-    """How a server takes requests, by what its class overrides."""
+    """How a server takes requests, determined by the methods that its class overrides."""
     for name in ('process_batch', 'request'):
         if getattr(type(user), name, None) is not getattr(base, name):
             return name
@@ -167,8 +167,8 @@ class ServerWorker(_Worker):
         raise NotImplementedError(f'{type(self).__qualname__} does not override process_batch')
 
     def client_failed(self, id: Any, error: WorkerError) -> None:
-        """Told of a client that has failed, so that what is kept for it can be dropped: each time,
-        also where ``restart`` begins it again."""
+        """Called for each failure of a client, also if ``restart`` starts it again, so that its
+        state can be dropped."""
 
     def done(self) -> bool:
         """Asked before each turn. By default a server is done when all clients have finished or
@@ -188,7 +188,7 @@ class ClientWorker(_Worker):
             client.wait()
         client.finish()
 
-    A method that raises an exception ends this client; the others go on.
+    A method that raises an exception ends this client; the others continue.
     """
 
     def __init__(self, id: Any = None) -> None:

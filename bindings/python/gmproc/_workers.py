@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Functions that run in processes of their own."""
+"""Functions that run in their own processes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Entry:
 
 
 class _State(State):
-    """What a Workers object has besides the user's attributes."""
+    """The data of a Workers object besides the user's attributes."""
 
     def __init__(self) -> None:
         super().__init__('These workers are in a run already')
@@ -93,13 +93,13 @@ class _Native:
         while self.handlers:
             self.state.native.disconnect(self.handlers.pop())
         for name in self.names:
-            self.state.native.set_params(name, None)  # They may be big.
+            self.state.native.set_params(name, None)  # They may be large.
         if not self.keeps_processes:
             self.state.options.set('reuse', False)
 
 
 class _Fed(_Native):
-    """The same for a map, which gets its work while it goes on."""
+    """The same for a map, which receives its work while it runs."""
 
     def __init__(self, state: _State, mapping: Mapping, n_workers: int, keeps_processes: bool
                  ) -> None:
@@ -129,7 +129,7 @@ class _Fed(_Native):
 
 
 class Workers(Application):
-    """Functions that run in processes of their own and return values.
+    """Functions that run in their own processes and return values.
 
     ::
 
@@ -142,8 +142,8 @@ class Workers(Application):
                     workers.add(n, square, params=n)
                 print(workers.run())    # {0: 0, 1: 1, 2: 4, 3: 9}
 
-    All workers that a run asks for run at the same time, each in a fresh process, unless
-    ``max_parallel`` and ``reuse`` say otherwise. A worker that fails does not touch the others.
+    All workers of a run run at the same time, each in a fresh process, unless ``max_parallel`` and
+    ``reuse`` are set. A worker that fails does not affect the others.
 
     A worker may have several turns, each with a result. A generator function is such a worker: each
     value that it yields is a turn's result. What it returns is the worker's result; without that it
@@ -176,10 +176,10 @@ class Workers(Application):
     Ids are anything that can be the key of a dict. All options are keywords and attributes.
 
     Attributes:
-        max_parallel: how many workers run at the same time; 0 for all.
-        reuse: whether processes are kept for further workers and runs, until ``close()`` or the end
-            of a with statement. What a function leaves behind in its process is then there for the
-            next.
+        max_parallel: the number of workers that run at the same time; 0 for all.
+        reuse: if True, processes are kept for further workers and runs, until ``close()`` or the
+            end of a with statement. The next function then finds what an earlier one left in its
+            process.
         on_turn: called as ``on_turn(id, value)`` with each turn's result, for a worker that has
             several turns or overrides ``finish``, after ``update``.
     """
@@ -197,8 +197,8 @@ class Workers(Application):
         self._set_options(options)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a worker gets of a subclass that overrides process: the attributes of the user's
-        own."""
+        """The state that a worker gets from a subclass that overrides process: the user's
+        attributes."""
         return {name: value for name, value in self.__dict__.items()
                 if name != '_gmproc' and not hasattr(Workers, name)}
 
@@ -282,7 +282,7 @@ class Workers(Application):
         """Runs workers, and waits until all of them have ended.
 
         The first Ctrl-C stops the workers, a second one kills them, and KeyboardInterrupt is raised
-        when they are gone.
+        when they have ended.
 
         Args:
             ids: which workers; None for all.
@@ -307,8 +307,8 @@ class Workers(Application):
                   ) -> asyncio.Task[dict[Any, Any]] | _run.Run:
         """Runs workers without blocking.
 
-        Where asyncio runs in this thread it returns an ``asyncio.Task``, to be awaited. Elsewhere
-        it returns a Run, which has the same methods and ends on the GLib main loop of this thread::
+        If asyncio runs in this thread, it returns an ``asyncio.Task``, to be awaited. Otherwise it
+        returns a Run, which has the same methods and ends on the GLib main loop of this thread::
 
             workers.run_async().add_done_callback(lambda run: print(run.result()))
 
@@ -326,11 +326,10 @@ class Workers(Application):
             with Workers() as workers:
                 squares = workers.map(square, range(1000))
 
-        As many processes as ``max_parallel`` says, and else one for each processor that this
-        process may use, or that the nodes of a cluster have, take the next items when they are
-        done with the last: many at once where the function returns quickly. Processes are kept
-        from one batch of items to the next, and to the next map inside a with statement or with
-        ``reuse``.
+        ``max_parallel`` processes, by default one for each processor that this process may use or
+        that the nodes of a cluster have, take the next items when they have finished the last ones:
+        many at once if the function returns quickly. Processes are kept from one batch of items to
+        the next, and to the next map inside a with statement or with ``reuse``.
 
         Inside ``function``, ``worker_index()`` is the place of the item, and ``worker_seed()`` is
         the item's own. Callbacks, and ``update``, get this place as the id. Once an item has failed
@@ -340,10 +339,9 @@ class Workers(Application):
         are done once more, one by one and in another process, so only an item of which that one
         dies too has failed. ``run_timeout`` is for as many items as are sent at once.
 
-        An iterator is read in a thread of its own, a little ahead of the processes, so that one
-        that waits for its next item holds up nothing: each item goes to a process when it is there,
-        callbacks are called, and Ctrl-C works. Lists, ranges and the like are read as they are
-        needed.
+        An iterator is read in its own thread, a little ahead of the processes, so that a slow
+        iterator blocks nothing: each item goes to a process when it is there, callbacks are called,
+        and Ctrl-C works. Lists, ranges and similar types are read as they are needed.
 
         Args:
             function: what takes an item and returns a value; it is pickled, as items and values
@@ -359,9 +357,9 @@ class Workers(Application):
 
         Raises:
             WorkerError: ``function`` raised an exception, or the process died of an item. ``id`` is
-                the place of the item, or of the first of those that were sent with it where one
-                cannot be told from the others, as after ``run_timeout``; ``results`` is what others
-                returned by their places, and the cause is the exception.
+                the place of the item. If the item cannot be identified, as after ``run_timeout``,
+                it is the place of the first of those sent together. ``results`` has the results of
+                the others by their places, and the cause is the exception.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
         """
         source = self._read(function, items, chunksize)
@@ -397,9 +395,9 @@ class Workers(Application):
                 for line in workers.imap(parse, open(path)):
                     print(line)
 
-        The map begins when the first value is asked for, and goes on in a thread of its own while
-        the caller does something with a value. The items may be endless. No more items are begun
-        while ``buffer`` values are on their way or wait to be asked for.
+        The map begins when the first value is requested, and continues in its own thread while the
+        caller uses a value. The items may be endless. No more items are started while ``buffer``
+        values are in progress or wait to be requested.
 
         When the generator is closed, as by the end of a loop that ``break`` leaves, the processes
         are stopped. Callbacks are called in the thread that iterates, while it waits for a value.
@@ -414,7 +412,7 @@ class Workers(Application):
                 ``results`` is what came out of order, and was not yielded.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
 
-        What the iterator of the items raises comes when all values before have been yielded.
+        An exception of the items' iterator is raised after all earlier values have been yielded.
         """
         return self._iterate(function, items, chunksize, buffer, True)
 
@@ -427,7 +425,7 @@ class Workers(Application):
 
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
-        # Setting an option ends the processes that were started under the old ones.
+        # Setting an option ends the processes that were started with the old ones.
         self._gmproc.options.set('reuse', False)
 
     def __enter__(self) -> Workers:
@@ -443,7 +441,7 @@ class Workers(Application):
         chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
-            raise make_error(ErrorCode.EXISTS, 'An id is asked for twice in one run')
+            raise make_error(ErrorCode.EXISTS, 'Duplicate worker id in one run')
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
@@ -523,7 +521,7 @@ class Workers(Application):
 
     def _tell(self, job: _run.Job, add_done: Callable[[int], Any] | None
               ) -> Callable[[int, list[Any]], None]:
-        """What tells of values that have come: nothing, where nobody wants to know."""
+        """The callback for arrived values, or None."""
         def tell(first: int, values: list[Any]) -> None:
             if add_done is not None:
                 add_done(len(values))

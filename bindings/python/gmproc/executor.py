@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _OPTIONS = _gmproc.Pool.list_options()
 
-# Those that have other names here, are given with each call, or are decided here.
+# Options that have other names here, are given with each call, or are fixed here.
 _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_calls', 'run_timeout',
             'retries', 'call_priority', 'fresh_modules', 'restart', 'max_restarts',
             'restart_period', 'resend_requests', 'request_timeout', 'priority'}
@@ -49,7 +49,7 @@ def _describe(function: Any) -> str:
 
 
 class Future(futures.Future):
-    """What becomes of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
+    """The result of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
 
     # Of the call; None before it is submitted.
     _gmproc: _gmproc.Call | None = None
@@ -65,7 +65,7 @@ class Future(futures.Future):
         return self.cancelled()
 
     def running(self) -> bool:
-        """Whether the call is being executed."""
+        """True if the call is being executed."""
         return self.pid is not None
 
     @property
@@ -92,7 +92,7 @@ class Future(futures.Future):
             self._gmproc.look()
 
     def _forget(self) -> None:
-        """In the child of a fork, where nobody has waited for it yet."""
+        """In the child of a fork, before anything has waited for it."""
         self._condition = threading.Condition()
         self._waiters.clear()
         self._done_callbacks.clear()
@@ -106,7 +106,7 @@ class Future(futures.Future):
 
 
 def _load_failure(value: _gmproc.Variant) -> BaseException:
-    """What a call has raised."""
+    """The exception of a call."""
     from concurrent.futures.process import _RemoteTraceback
 
     text, nodes = _pickles.load(value)
@@ -134,7 +134,8 @@ def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
 
 
 class _State:
-    """What an executor, its futures and the C library share: it lives as long as any of them."""
+    """State that an executor, its futures and the C library share. It lives as long as any of
+    them."""
 
     def __init__(self) -> None:
         self.lock = threading.Condition()
@@ -172,7 +173,7 @@ class _State:
             _logs.handle(value, _worker)
 
     def catch(self, exception: BaseException, _context: Any = None) -> None:
-        """What finish or report raises is none of a call's."""
+        """An exception of finish or report does not belong to a call."""
         import traceback
 
         traceback.print_exception(type(exception), exception, exception.__traceback__)
@@ -195,7 +196,7 @@ class _State:
 
     def close(self) -> None:
         with self.lock:
-            # The C library has this object for as long as it has the pool.
+            # The C library keeps this object as long as the pool.
             native, self.native = self.native, None
         if native is not None:
             native.close()
@@ -228,7 +229,7 @@ def _settle(future: Future, value: Any, failure: Any) -> None:
         future.set_exception(error)
 
 
-# Those that are there, for the end of the program.
+# Existing executors, for the end of the program.
 _states: weakref.WeakSet[_State] = weakref.WeakSet()
 _is_exiting = False
 
@@ -286,19 +287,21 @@ class Executor(futures.Executor):
     All methods may be called from any thread. Workers are forked from a process without threads, so
     there is no ``mp_context``.
 
-    Args: max_workers: how many processes execute calls at the same time; None for one a processor.
-        initializer: called in each process before any call, with ``initargs``. Where it raises, the
-        calls that wait fail with a WorkerDied whose cause is what it raised. max_tasks_per_child:
-        how many calls a process executes before another takes its place; None for any number.
-        idle_timeout: the seconds after which a process ends that has had nothing to do; None for
-        never. import_main: whether workers import the main module. With False it needs no guard,
-        and what is defined in it is sent by value, for which cloudpickle has to be installed.
-        run_timeout: how many seconds a call may be executed; 0 for no limit. retries: how often a
-        call is executed again whose process has died. forward_logs: whether records of Python's
+    Args: max_workers: the number of processes that execute calls at the same time; None for one for
+        each processor.
+        initializer: called in each process before any call, with ``initargs``. If it raises an
+        exception, the waiting calls fail with a WorkerDied whose cause is that exception.
+        max_tasks_per_child: the number of calls that a process executes before it is replaced; None
+            for any number.
+        idle_timeout: the seconds after which an idle process ends; None for never. import_main: if
+            True, workers import the main module. With False it needs no guard, and its functions
+            and classes are sent by value, which needs cloudpickle.
+        run_timeout: the execution time of a call in seconds; 0 for no limit. retries: how often a
+        call is executed again if its process dies. forward_logs: if True, records of Python's
         logging reach the loggers of this program. fresh_modules: names of installed modules that
-        each worker imports anew. options: those of Workers that limit processes and say how they
-        start and end (``memory_limit``, ``environment``, ``nice`` and so on), and
-        ``recycle_memory``: how many bytes a process may have after a call without being replaced.
+        each worker imports anew. options: options of Workers that limit processes and define how
+        they start and end (``memory_limit``, ``environment``, ``nice`` and so on), and
+        ``recycle_memory``: a process that uses more bytes of memory after a call is replaced.
 
     Raises:
         TypeError, ValueError: for an option that there is not, or a value that it cannot have.
@@ -343,7 +346,7 @@ class Executor(futures.Executor):
     def _set_options(self, options: dict[str, Any], **decided: Any) -> None:
         for name, value in options.items():
             if name not in _OPTIONS or name in _DECIDED:
-                import difflib  # only for those who mistype
+                import difflib  # only for misspelled names
 
                 known = [each for each in _OPTIONS if each not in _DECIDED]
                 known += Executor.__init__.__kwdefaults__ or ()
@@ -485,7 +488,7 @@ class Executor(futures.Executor):
 
 
 class CallOptions:
-    """Calls of an executor with options of their own: what ``Executor.options()`` returns."""
+    """Calls of an executor with their own options, returned by ``Executor.options()``."""
 
     def __init__(self, executor: Executor, options: tuple[float, int, int]) -> None:
         self._executor = executor
@@ -578,7 +581,7 @@ def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, i
 
 
 class Reusable:
-    """An executor that is made at the first call, and again where another one is asked for."""
+    """An executor that is created at the first call, and again if another one is requested."""
 
     def __init__(self) -> None:
         self._executor: Executor | None = None
@@ -609,8 +612,8 @@ _reusable = Reusable()
 def get_reusable_executor(max_workers: int | None = None, *, idle_timeout: float | None = 10,
                           reuse: bool | str = 'auto', kill_workers: bool = False,
                           **options: Any) -> Executor:
-    """One executor for all of a program: made at the first call, and again where it was shut down
-    or other options are asked for.
+    """One executor for the whole program: created at the first call, and again if it was shut down
+    or other options are requested.
 
     Args:
         max_workers: as for Executor; the executor that there is takes it over.

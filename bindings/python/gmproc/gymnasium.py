@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Environments of Gymnasium, each in a process of its own::
+"""Environments of Gymnasium, each in its own process::
 
     import gymnasium
     from gmproc.gymnasium import VectorEnv
@@ -58,18 +58,18 @@ class _Infos(gymnasium.vector.VectorEnv):
 
 
 class VectorEnv(gymnasium.vector.VectorEnv):
-    """Environments that run in parallel, each in a process of its own.
+    """Environments that run in parallel, each in its own process.
 
     It is used as ``gymnasium.vector.AsyncVectorEnv`` is, and differs in this:
 
-    * An environment that crashes, raises an exception or hangs is restarted where ``restart`` says
-      so: its step is then truncated, with ``info['restarted']``, a reward of 0 and the first
-      observation of the new environment; in the mode SAME_STEP ``final_obs`` is the last one known.
-      Otherwise the caller gets what the environment raised, or a ``gmproc.WorkerError`` with its
-      index, its signal and its last lines.
-    * With ``batch_size``, ``recv()`` returns as soon as so many environments are done, whichever
-      they are, and ``send()`` gives these their next actions: see ``async_reset``.
-    * No environment is made in this process.
+    * An environment that crashes, raises an exception or hangs is restarted according to
+    * ``restart``: its step is then truncated, with ``info['restarted']``, a reward of 0 and the
+    * first observation of the new environment; in the mode SAME_STEP ``final_obs`` is the last one
+      known. Otherwise the caller gets the environment's exception, or a ``gmproc.WorkerError`` with
+      its index, its signal and its last lines.
+    * With ``batch_size``, ``recv()`` returns as soon as this number of environments are done, and
+    * ``send()`` gives them their next actions: see ``async_reset``. No environment is created in
+    * this process.
 
     Args:
         env_fns: functions that make the environments; lambdas too.
@@ -89,7 +89,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     Raises:
         RuntimeError: the environments have different spaces.
-        ValueError: a mode or ``batch_size`` is none; or a space needs ``shared_memory=False``.
+        ValueError: a mode or ``batch_size`` is invalid, or a space needs ``shared_memory=False``.
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], *,
@@ -343,7 +343,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         """Waits for the first ``batch_size`` environments that are done.
 
         Returns:
-            What ``step`` does, for these environments only; ``infos['env_id']`` says which.
+            The same as ``step``, for these environments only; ``infos['env_id']`` has their
+            indices.
 
         Raises:
             StepTimeout: they are not done within ``timeout`` seconds.
@@ -406,7 +407,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._pool.receive_all()
 
     def render(self) -> tuple[Any, ...]:
-        """What each environment renders."""
+        """The rendered frame of each environment."""
         return self.call('render')
 
     @property

@@ -17,7 +17,7 @@ import functools
 import importlib
 import os
 import sys
-# Loaded while there are descriptors: an exception may be that there are none left.
+# Loaded early, because an exception may mean that no descriptors are left.
 import traceback  # noqa: F401
 from functools import partial
 
@@ -41,7 +41,7 @@ def _import(module_name: str) -> Any:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        # What the module itself fails to import is its own exception.
+        # A failing import inside the module is an exception of that module.
         if error.name is None or not (module_name + '.').startswith(error.name + '.'):
             raise
         raise make_gerror(ErrorCode.NOT_FOUND, f"There is no Python module '{error.name}': Python "
@@ -71,7 +71,7 @@ def _load_params(params: Any) -> Any:
 
 
 def _forget_variables() -> None:
-    """What the C library has taken out of the environment, Python still has in its copy."""
+    """Python's copy of the environment still has the variables that the C library has removed."""
     os.environ.pop('GMPROC_WORKER', None)
     os.environ.pop('GMPROC_WARM_SERVER', None)
 
@@ -90,10 +90,10 @@ class Host:
     """Runs the targets of the runtime ``python``: what the C library calls in this process."""
 
     is_fork = False
-    # Of the run that is to come: what returns the function's result, or the server or client.
+    # For the next run: returns the function's result, or the server or client.
     _work: Callable[[], Any]
     _is_function: bool
-    _is_object: bool  # a Gmp.Workers of PyGObject's, whose methods the library calls
+    _is_object: bool  # a Gmp.Workers of PyGObject, whose methods the library calls
 
     @_flushing
     def prepare(self, description: str, id: str, params: Any) -> None:
@@ -111,7 +111,7 @@ class Host:
         _warm.report_modules()
 
     def _prepare_task(self, target: str, params: Any) -> None:
-        # The run may come to a process that was kept: nothing of the last one counts.
+        # The run may be executed in a kept process: no state of the last run is used.
         _Process.runtime = 'python'
         task = _task.unpack(params)
         enter(task)
@@ -125,7 +125,7 @@ class Host:
             self._work = partial(_gmproc.new_client, Life(task.work(task.id), task.params, {}))
 
     def _prepare_named(self, description: str, id: str, params: Any) -> None:
-        """A target is named by a string, and has no seed: forks are to have none in common."""
+        """A target named by a string has no seed. Forks must not share one."""
         _Process.runtime = None
         if self.is_fork:
             _task.seed_generators(None)
@@ -192,8 +192,8 @@ class Host:
             _warm.load(what.unpack(), _gmproc.check_fork, self._rehearse)
 
     def _rehearse(self) -> None:
-        """What each worker goes through besides its function: Python then has it ready, and in
-        memory that the workers share."""
+        """The steps of each worker around its function, executed once so that Python has them
+        ready, in memory that workers share."""
         task = _task.Task(abs, 0, 0, 0, 0)
         target = _task.FUNCTION.partition(':')[2]
         self.prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
@@ -214,10 +214,10 @@ def main() -> int:
         print('gmproc.host runs the workers of an application, and is started by it',
               file=sys.stderr)
         return 2
-    # The last lines of an error are to be those of Python.
+    # The last lines in an error should be Python's.
     options: dict[str, Any] = {'c_stack': False} if sys.version_info >= (3, 14) else {}
     faulthandler.enable(**options)
-    # One write a line, as C does it, so that lines of several workers do not mix.
+    # One write for each line, as in C, so that lines of several workers do not mix.
     stdout: Any = sys.stdout
     stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])

@@ -11,10 +11,10 @@
     with parallel_config(backend='gmproc'):
         results = Parallel(n_jobs=4)(delayed(sqrt)(n) for n in range(100))
 
-What uses joblib, scikit-learn for one, then runs on it too. Processes are kept from call to call.
-``inner_max_num_threads`` counts. Big arrays come through shared memory, so none is written to a
-file, and ``max_nbytes``, ``temp_folder`` and ``mmap_mode`` are ignored. Other options of
-``parallel_config()`` are those of gmproc.Executor.
+Libraries that use joblib, such as scikit-learn, then run on it too. Processes are kept between
+calls. ``inner_max_num_threads`` is respected. Large arrays are sent through shared memory and not
+written to files, and ``max_nbytes``, ``temp_folder`` and ``mmap_mode`` are ignored. Other options
+of ``parallel_config()`` are those of gmproc.Executor.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from .executor import Future
 
-# How long a process waits for another call by default, in seconds, as long as that of loky.
+# The seconds that a process waits for another call by default, as in loky.
 _IDLE_TIMEOUT = 300
 
-# What joblib hands over to every backend, for arrays in files.
+# Arguments that joblib passes to every backend, for arrays in files.
 _OF_FILES = {'max_nbytes', 'temp_folder', 'mmap_mode', 'verbose', 'context', 'context_id',
              'prefer', 'require'}
 

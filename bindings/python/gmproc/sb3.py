@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Environments for Stable-Baselines3, each in a process of its own::
+"""Environments for Stable-Baselines3, each in its own process::
 
     from stable_baselines3 import PPO
     from gmproc.sb3 import VecEnv
@@ -96,11 +96,11 @@ class _Client(EnvClient):
 
 
 class VecEnv(base_vec_env.VecEnv):
-    """Environments that run in parallel, each in a process of its own.
+    """Environments that run in parallel, each in its own process.
 
     It is used as ``SubprocVecEnv`` is. An environment that crashes, raises an exception or hangs is
-    restarted where ``restart`` says so: its episode is then truncated, with ``info['restarted']``.
-    Otherwise the caller gets what the environment raised, or a ``gmproc.WorkerError`` with its
+    restarted according to ``restart``: its episode is then truncated, with ``info['restarted']``.
+    Otherwise the caller gets the environment's exception, or a ``gmproc.WorkerError`` with its
     index, its signal and its last lines.
 
     Args:

@@ -13,8 +13,9 @@ first written for, and so are the bytes on the wire::
     while not state['done']:
         state = env.step('move', 3)
 
-What the original did not have: a limit for each wait, games that are started and ended with their
-environment, and environments that can be made at module level or given to a worker as parameters.
+Unlike the original, it has a limit for each wait, games that are started and ended with their
+environment, and environments that can be created at module level or passed to a worker as
+parameters.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class RemoteEnv:
         verbose: kept for programs of 2020; nothing is printed.
     """
 
-    # Here, so that a subclass need not call __init__, as those made for a manager do not.
+    # Class attributes, because subclasses made for a manager do not call __init__.
     HOST = '127.0.0.1'
     OUTPUT_PORT = 8081
     INPUT_PORT = 8080
@@ -102,9 +103,9 @@ class RemoteEnv:
         """Sets the limit for each wait.
 
         Args:
-            timeout: seconds that a command waits for its state; None for no limit. Programs of
-                2020 give 0 or 0.01, the interval at which the original looked, for ever, whether
-                the state was there: up to 0.02 the limit is 30 seconds.
+            timeout: seconds that a command waits for its state; None for no limit. Programs of 2020
+                pass 0 or 0.01, the interval at which the original polled without limit: up to 0.02
+                the limit is 30 seconds.
 
         Returns:
             False if the environment is open already.
@@ -174,7 +175,7 @@ class RemoteEnv:
         try:
             state = exchange.run(name, command)
         except Gone:
-            # The next command starts the game, or finds one that somebody else has started.
+            # The next command starts the game, or finds one that is already running.
             self._has_answered = False
             if game is not None and game.get_end() is not None:
                 game.end()
@@ -190,7 +191,7 @@ class RemoteEnv:
 
     def _get_link(self) -> Socket:
         if self._link is None or self._link.owner != os.getpid():
-            # What a fork has copied is its parent's.
+            # The copy in a fork belongs to its parent.
             if self._link is not None:
                 self._link.close()
             self._link = self._game = None
@@ -228,7 +229,7 @@ def _make(wrapper: Callable[[], RemoteEnv] | None, host: str, output_port: int, 
 
 
 class _Manager:
-    """What the two managers have in common: a list of environments."""
+    """The common part of the two managers: a list of environments."""
 
     def __init__(self) -> None:
         self.environments: list[RemoteEnv] = []
@@ -328,9 +329,8 @@ def image_from_str(text: str, w: int, h: int, dtype: Any = None) -> Any:
     commas.
 
     Returns:
-        An array of shape ``(w, h)``, ``w`` rows as in the original, of bytes where no other type is
-        asked for.
-    """
+        An array of shape ``(w, h)``, ``w`` rows as in the original, of bytes by default.
+        """
     import numpy
 
     numbers = text.replace(';', ',').strip(', \n').split(',')
@@ -343,7 +343,7 @@ def image_decode(frame: str, w: int, h: int, dtype: Any = None) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Loads GymnasiumEnv when it is asked for: Gymnasium takes its time."""
+    """Loads GymnasiumEnv on demand, because Gymnasium loads slowly."""
     if name == 'GymnasiumEnv':
         from ._remote_gymnasium import GymnasiumEnv
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What makes Gmp at home in Python: functions and classes as they are, exceptions that arrive.
+"""Makes Gmp natural in Python: functions and classes are passed as they are, and exceptions arrive.
 
 Python's vfuncs may raise any exception: it reaches the application as a GError with its traceback.
 """
@@ -20,8 +20,7 @@ Gmp = get_introspection_module('Gmp')
 
 __all__ = []
 
-# The first python3 on PATH may be one without PyGObject. The package gmproc says more, where that
-# is used.
+# The first python3 on PATH may lack PyGObject. The package gmproc reports more if it is used.
 if sys.executable and getattr(sys.modules.get('gmproc._application'), '_command', None) is None:
     Gmp.runtime_set_command('python', [sys.executable, '-m', 'gmproc.host'])
 
@@ -41,7 +40,7 @@ def _make_target(found):
 
 
 def _is_native(kind):
-    """Whether a class is one of C, as introspection shows it."""
+    """True if a class is implemented in C, as introspection shows it."""
     return kind.__module__.startswith(('gi.repository.', 'gi.overrides.'))
 
 
@@ -51,7 +50,7 @@ def _find_class(kind):
     if isinstance(kind, GObject.GType):
         if kind in (GObject.TYPE_INVALID, GObject.TYPE_NONE):
             return None
-        # One that is not registered by Python has no class of its own, or one of introspection.
+        # A class that Python has not registered has no class of its own, or one of introspection.
         if kind.pytype is None or kind.pytype.__gtype__ != kind:
             return kind
         kind = kind.pytype
@@ -146,6 +145,6 @@ for _class in (ServerWorker, ClientWorker, Workers, ClientServer):
     globals()[_class.__name__] = override(_class)
     __all__.append(_class.__name__)
 
-# Its name before.
+# Its former name.
 Application = Gmp.Runner
 __all__.append('Application')
