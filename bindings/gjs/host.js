@@ -9,9 +9,9 @@ import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import System from 'system';
 
-/* The override belongs to this file, whatever the environment says. So it is loaded from where it
- * lies, beside this file or as it is installed, and not by an import statement, which would come
- * before. */
+/* The override must match this file, whatever the environment contains. It is therefore loaded from
+ * its own place, beside this file or where it is installed, and not by an import statement, which
+ * would run earlier. */
 const folder = Gio.File.new_for_uri(import.meta.url).get_parent();
 const installed = folder.get_parent().get_parent().get_child('gjs-1.0');
 const override = 'overrides/Gmp.js';
@@ -20,7 +20,7 @@ const override_folder = [folder, installed].find(
 
 if (override_folder !== undefined) {
     imports.searchPath.unshift(override_folder.get_path());
-    // GJS has looked for this folder, when it loaded its own overrides, and keeps what it found.
+    // GJS has searched for this folder when it loaded its own overrides, and keeps the result.
     imports.overrides.searchPath.unshift(override_folder.get_child('overrides').get_path());
 }
 imports.gi.versions.Gmp = '1';
@@ -49,8 +49,9 @@ function load(url) {
     }
 }
 
-/* Which of a module's exports has a source text, the name deciding between several. Another text by
- * that name is other code: a function of the same name elsewhere, or a module that has changed. */
+/* The export of a module that has a source text; the name decides between several. A different text
+ * under that name is other code: a function of the same name elsewhere, or a module that has
+ * changed. */
 function find_by_digest(module, url, name, digest) {
     const names = Object.keys(module).filter(
         each => typeof module[each] === 'function' && digest_of(module[each]) === digest);
@@ -70,7 +71,7 @@ function find_by_digest(module, url, name, digest) {
         "'export' before it");
 }
 
-// What a target without its runtime names: file:///path/module.js#name, or #name@digest.
+// The description of a target, without its runtime: file:///path/module.js#name, or #name@digest.
 function find(description) {
     const [, url, name, digest] = /^(.+)#([^#@]*)(?:@([0-9a-f]+))?$/.exec(description) ?? [];
 
@@ -95,12 +96,12 @@ function is_subclass(value, base) {
     return typeof value === 'function' && value.prototype instanceof base;
 }
 
-// Classes that only workers make instances of may leave it to them to register the class.
+// Classes that only workers instantiate may be registered by the worker.
 function register(type) {
     if (Object.hasOwn(type, '$gtype'))
         return;
     register(Object.getPrototypeOf(type));
-    // A kept process may have had a class of this name from another module.
+    // A kept process may already have a class of this name from another module.
     if (!Object.hasOwn(type, GObject.GTypeName) &&
         GObject.type_from_name(`Gjs_${type.name}`) !== null)
         type[GObject.GTypeName] = `Gjs_${type.name}_${GLib.uuid_string_random()}`;
@@ -112,8 +113,8 @@ function is_generator(value) {
         Object.prototype.toString.call(value));
 }
 
-// Each value of a generator is a turn's result. What it returns, or else its last value, is the
-// worker's.
+// Each value of a generator is a turn's result. Its return value, or else its last value, is the
+// worker's result.
 function run_turns(generator) {
     let last = null;
 

@@ -62,7 +62,7 @@ def parameters_of(node):
 
 
 def comment(node):
-    """The first paragraph of what the reference says of it."""
+    """The first paragraph of its documentation."""
     doc = node.find(CORE + 'doc')
     if doc is None:
         return []
@@ -75,7 +75,7 @@ def comment(node):
 
 def function(node, name):
     returns = type_of(node.find(CORE + 'return-value'))
-    # A method that fails throws: what it returns then says nothing.
+    # A method that fails throws, so its boolean result is not needed.
     if returns == 'boolean' and node.get('throws') == '1':
         returns = 'boolean | void' if node.tag == CORE + 'virtual-method' else 'boolean'
     return [*comment(node), f"{name}({', '.join(parameters_of(node))}): {returns};"]
@@ -105,7 +105,7 @@ def signals(node, name):
 
 
 def members(node, written):
-    """The lines of a class, but for the members that are written by hand."""
+    """The lines of a class, except for the members that are written by hand."""
     name = node.get('name')
     lines = [f'static $gtype: GObject.GType<{name}>;',
              f'constructor(properties?: {name}.ConstructorProps);']
@@ -127,7 +127,7 @@ def construct_properties(node):
     name, parent = node.get('name'), node.get('parent')
     lines = [f'{own}?: ' + line.partition(': ')[2] for each, own, line in properties(node)
              if each.get('writable') == '1']
-    # The override takes a class in place of a type, and of a target.
+    # The override accepts a class instead of a type or a target.
     lines = [re.sub(r'^(server_\w+\?: ).*', r'\1WorkerClass<ServerWorker> | null;', line)
              for line in lines]
     return [f'namespace {name} {{',

@@ -52,7 +52,7 @@ class MainContext:
     def iterate(self) -> None: ...
 
 class Object:
-    """What a signal's function raises goes to ``catch``. Enums are strings, a Gmp.Failure is a dict
+    """Exceptions of a signal's function go to ``catch``. Enums are strings, a Gmp.Failure is a dict
     of its properties."""
 
     def get_property(self, name: str) -> Any: ...
@@ -61,7 +61,7 @@ class Object:
     def disconnect(self, id: int) -> None: ...
 
 class Cancellable(Object):
-    """What a run is cancelled by, from any thread."""
+    """Cancels runs, from any thread."""
 
     def cancel(self) -> None: ...
     def is_cancelled(self) -> bool: ...

@@ -102,15 +102,15 @@ function unpack_last(args) {
     return [...args.slice(0, -1), unpack(args[args.length - 1])];
 }
 
-/* What process () returned is for a peer, which is the server where it takes nothing; that of
- * Workers, which has no peers, is for the application. */
+/* The result of process () is for a peer, which is the server if process () takes no arguments.
+ * That of Workers, which has no peers, is for the application. */
 function pack_processed(value, self, [id = 'server']) {
     if (self instanceof imports.gi.Gmp.Workers)
         return pack_for_application(value);
     return pack(value, () => runtime_of_client(self, id));
 }
 
-// What each plain method gets, and what is made of what it returns.
+// The arguments of each plain method, and the conversion of its result.
 const SIGNATURES = {
     start: [unpack_last, () => true],
     process: [unpack_last, pack_processed],
@@ -126,8 +126,8 @@ const SIGNATURES = {
     client_failed: [args => args, () => true],
 };
 
-/* In the application promises go on only while its main loop runs, which belongs to it: no call
- * may wait for one here. */
+/* In the application promises continue only while its main loop runs, and that loop belongs to the
+ * program, so no call may wait for a promise here. */
 function refuse_promise(value) {
     if (is_promise(value))
         throw failed('A method that the application itself serves with must not be async');
@@ -144,7 +144,8 @@ function refuse_promise(value) {
  */
 function guard(method, wait = settle) {
     return function (...args) {
-        // GJS refuses calls while it collects garbage: the library calls again if this is not said.
+        // GJS refuses calls while it collects garbage: the library calls again unless this reports
+        // the entry.
         imports.gi.Gmp.Worker.enter();
         try {
             return wait(method.apply(this, args)) ?? null;
@@ -172,8 +173,7 @@ function own_methods(prototype) {
     });
 }
 
-/* A class has either kind of methods: one that has any vfunc_ of its own keeps its other names to
- * itself. */
+/* A class uses one kind of methods: if it defines any vfunc_, its plain names are not called. */
 function prepare(prototype, waits) {
     const methods = own_methods(prototype);
     const vfuncs = methods.filter(name => name.startsWith('vfunc_'));
@@ -201,7 +201,7 @@ function implement(base, in_worker, in_application) {
     ]);
 
     Object.setPrototypeOf(waits, null);
-    // As Gtk's override does: GObject.registerClass () asks the class itself to be set up.
+    // As in Gtk's override: GObject.registerClass () lets the class set itself up.
     base._classInit = function (klass) {
         prepare(klass.prototype, waits);
         return GObject.Object._classInit(klass);

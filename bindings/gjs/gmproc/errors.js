@@ -8,14 +8,14 @@
 
 const {GLib} = imports.gi;
 
-/* Whose lines are no news in a stack: /folder/gmproc/errors.js is this file. */
+/* The files whose lines are left out of a stack: /folder/gmproc/errors.js is this file. */
 const [, FOLDER] = /@(?:file:\/\/)?(.*)\/errors\.js:/.exec(new Error().stack);
 
 /** Parts of paths: a line of a stack that has one is left out. */
 var internal = [`${FOLDER}/`];
 
 function make(code, message) {
-    // Not before a call: the namespace is still being set up when this module is loaded.
+    // Looked up at the first call, because the namespace is incomplete when this module is loaded.
     const {Gmp} = imports.gi;
 
     return new Gmp.Error({code: Gmp.Error[code], message});
@@ -49,13 +49,13 @@ function stack_of(error) {
     const lines = (error.stack ?? '').split('\n').filter(
         line => line !== '' && !internal.some(part => line.includes(part)));
 
-    // A syntax error was thrown by nobody, but it has a place.
+    // A syntax error has no stack, but it has a place.
     if (error instanceof SyntaxError && error.fileName)
         lines.unshift(`${error.fileName}:${error.lineNumber}:${error.columnNumber}`);
     return lines;
 }
 
-// Any value in a few words, also one that JSON refuses.
+// A short description of any value, also of one that JSON refuses.
 function show(value) {
     try {
         return JSON.stringify(value,
@@ -69,8 +69,8 @@ function indent(lines) {
     return lines.flatMap(line => line.split('\n')).map(line => `    ${line}`);
 }
 
-/* What there is to know of an error, in lines: its stack, what it was given besides its message,
- * and the errors that are its cause. @outer: the errors that it is a cause of. */
+/* All facts about an error, in lines: its stack, its properties besides the message, and the errors
+ * that are its cause. @outer: the errors that it is a cause of. */
 function describe(thrown, outer = []) {
     if (outer.includes(thrown))
         return [`${thrown.name}: ${thrown.message} (see above)`];

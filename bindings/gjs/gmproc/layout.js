@@ -6,7 +6,7 @@
 
 /* exported align, layout_of, members_of, offset_size */
 
-// The size of a type is 0 where it varies with the value.
+// The size of a type is 0 if it varies with the value.
 const layouts = new Map([
     ['b', {alignment: 1, size: 1}],
     ['y', {alignment: 1, size: 1}],
@@ -33,7 +33,7 @@ const member_lists = new Map([['{sv}', ['s', 'v']]]);
  * @returns {number} the next place so aligned
  */
 function align(position, alignment) {
-    // The low bits are right also where a position has more than 31.
+    // The low bits are correct even if a position has more than 31.
     return position + (-position & alignment - 1);
 }
 
@@ -49,7 +49,7 @@ function offset_size(size) {
     return size <= 0xffffffff ? 4 : 8;
 }
 
-// Where the complete type ends that begins at a place in a type string.
+// The end of the complete type that begins at a place in a type string.
 function end_of_type(type, start) {
     let depth = 0;
 

@@ -12,10 +12,10 @@ const System = imports.system;
 // Below this many bytes a collection is not worth its time.
 const MIN_BYTES = 2 ** 20;
 
-// From here on it is, however long it takes.
+// Above this it always is.
 const MAX_BYTES = 2 ** 25;
 
-// About as many bytes as can be read, or written, in the time of one.
+// About the bytes that can be read or written in the time of one collection.
 const BYTES_PER_MICROSECOND = 1000;
 
 let n_bytes = 0;
@@ -30,9 +30,9 @@ function count(variant) {
     n_bytes += variant?.get_size() ?? 0;
 }
 
-/* Frees the values that were counted. GJS does not know how big the variants are that its objects
- * hold, and would keep them until it has made many more objects. A collection takes about 1 ms, or
- * 60 ms with a million objects: it comes when the values have taken as long. */
+/* Frees the values that were counted. GJS does not know the size of the variants that its objects
+ * hold, and would keep them until it has created many more objects. A collection takes about 1 ms,
+ * or 60 ms with a million objects. It runs when handling the values has taken as long. */
 function release() {
     const worth = Math.min(last_duration * BYTES_PER_MICROSECOND, MAX_BYTES);
 

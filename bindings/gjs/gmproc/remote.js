@@ -9,7 +9,7 @@
 const {unpack} = imports.gmproc.reader;
 const {pack} = imports.gmproc.writer;
 
-// An asynchronous method that is a promise where it is given no callback.
+// An asynchronous method that returns a promise if it gets no callback.
 function promise(self, start, callback) {
     if (callback !== null)
         return start(callback);

@@ -8,8 +8,8 @@
 
 const {Gio, GLib} = imports.gi;
 
-/** What this process is: the host of workers sets both. `importing` is the URL of the module that
- * a worker imports, while it does. */
+/**The state of this process: the host of workers sets both. `importing` is the URL of the module
+ * that a worker is importing. */
 var state = {is_worker: false, importing: null};
 
 const digests = new WeakMap();
@@ -46,7 +46,7 @@ function text_of(code) {
 
 /**
  * @param {Function} code a function or a class
- * @returns {string} what tells its source text from that of others
+ * @returns {string} the digest of its source text
  */
 function digest_of(code) {
     if (!digests.has(code)) {
@@ -56,8 +56,9 @@ function digest_of(code) {
     return digests.get(code);
 }
 
-/* While a module is evaluated, as it is when it awaits a run, nobody can see what it exports. Its
- * source shows which module a function is of, and the worker looks for an export of this text. */
+/* While a module is evaluated, for example while it awaits a run, its exports cannot be read. The
+ * module of a function is found by its source text, and the worker looks for an export with this
+ * text. */
 function locate(code) {
     const text = text_of(code);
     const urls = [...modules.keys()].filter(url => get_source(url).includes(text));

@@ -53,8 +53,8 @@ function bytes_of(view) {
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/* Each with what it is made of; a natural value, for languages that have nothing like it; and how
- * it is made again. One without a natural value cannot be sent to another language. */
+/* Each type with its parts; a natural value, for languages without an equivalent; and a function
+ * that rebuilds it. A type without a natural value cannot be sent to another language. */
 const KINDS = {
     Date: {
         is: object => object instanceof Date,

@@ -6,7 +6,7 @@
 
 /* exported pack, pack_for_application */
 
-/* All inside of a function, where names are slots: see reader.js. */
+/* Everything is inside a function, where names are slots: see reader.js. */
 var {pack, pack_for_application} = (() => {
     const {GLib} = imports.gi;
     const {bad_payload} = imports.gmproc.errors;
@@ -23,7 +23,7 @@ var {pack, pack_for_application} = (() => {
     // GLib stops at 128, and each array or object is two levels: itself and the variants in it.
     const DEPTH_MAX = 60;
 
-    // Up to here a loop over the characters is quicker than a call of the encoder.
+    // Up to this length a loop over the characters is faster than a call of the encoder.
     const SHORT_STRING = 64;
 
     const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
@@ -83,10 +83,10 @@ var {pack, pack_for_application} = (() => {
         return prototype === Object.prototype || prototype === null;
     }
 
-    /* Writes GVariant's serialised form. It is little work, and makes of a message of any size one
-     * call to C, where GLib's constructors are a call and a lost reference for each value in it. */
+    /* Writes GVariant's serialised form. This is little work, and turns a message of any size into
+     * one call to C; GLib's constructors need a call and a wrapper for each value in it. */
     class Writer {
-        // @get_runtime: returns the receiver's language, or nothing where that is not known
+        // @get_runtime: returns the receiver's language, or nothing if that is not known
         constructor(get_runtime) {
             this._get_runtime = get_runtime;
             this._bytes = new Uint8Array(256);
@@ -98,8 +98,8 @@ var {pack, pack_for_application} = (() => {
             return this._bytes.subarray(0, this._position);
         }
 
-        // Returns the place of the next n bytes, which are zero. To be called before the buffer is
-        // looked at: it may be another one afterwards.
+        // Returns the place of the next n bytes, which are zero. Call it before using the buffer,
+        // which it may replace.
         _advance(n) {
             const start = this._position;
 
@@ -178,13 +178,13 @@ var {pack, pack_for_application} = (() => {
                 this._bytes[place + i] = type.charCodeAt(i);
         }
 
-        // Asked only for a value that makes a difference, as it takes its time.
+        // Called only for values for which it matters, because it is slow.
         _is_for_javascript() {
             this._runtime ??= this._get_runtime() ?? 'gjs';
             return this._runtime === 'gjs';
         }
 
-        // What only JavaScript can make again: see types.js.
+        // Values that only JavaScript can rebuild: see types.js.
         _put_foreign(tag, parts, depth) {
             const start = this._position;
 
@@ -245,7 +245,7 @@ var {pack, pack_for_application} = (() => {
             const ends = [];
 
             for (const [key, value] of entries) {
-                // As in JSON: a property that is undefined is as good as none.
+                // As in JSON, an undefined property is left out.
                 if (value === undefined && skips)
                     continue;
                 this._align();
@@ -322,8 +322,7 @@ var {pack, pack_for_application} = (() => {
             return this.put(natural(), depth + 1);
         }
 
-        // Where this begins is aligned to 8 bytes, which suits every type. Returns the value's
-        // type.
+        // The start is aligned to 8 bytes, which fits every type. Returns the value's type.
         put(value, depth) {
             switch (typeof value) {
             case 'boolean':

@@ -97,7 +97,7 @@ function extend_workers(Workers) {
 
 /* ClientServer */
 
-// What these objects get, and what they send where they are servers themselves, is JavaScript's.
+// These objects receive JavaScript values, and send them if they are servers.
 function set_defaults(Runner, adapt = properties => properties) {
     const native_init = Runner.prototype._init;
 
@@ -321,7 +321,7 @@ function extend_open_runs(ClientServer) {
     };
 }
 
-/* The properties for the server are for types and targets: what is in JavaScript becomes one. */
+/* The properties for the server are types and targets; JavaScript classes are converted. */
 function adapt_server(properties) {
     return Object.fromEntries(Object.entries(properties).map(([name, value]) => {
         const is_server = /^server[-_]?(type|target)$/i.test(name);
@@ -352,7 +352,7 @@ function extend_client_server(ClientServer) {
 /* The namespace */
 
 function add_base_methods(Gmp) {
-    // What a subclass overrides, and may call with super.
+    // The methods that a subclass overrides, and may call with super.
     Object.assign(Gmp.Workers.prototype, {
         start(_id, _params) {},
         update(_id, _result) {},
@@ -386,18 +386,18 @@ function add_base_methods(Gmp) {
 function _init() {
     const {report} = this.Worker;
 
-    // From here on the library knows that calls may be refused: see calls.js.
+    // Informs the library that calls may be refused: see calls.js.
     this.Worker.enter();
 
     /**
-     * Tells the application about progress from inside a worker.
+     * Reports progress to the application from inside a worker.
      *
      * @param {any} value a plain value: its signal "progress" has it as a variant
      */
     for (const type of [this.Worker, this.ServerWorker, this.ClientWorker])
         type.report = value => report(pack_for_application(value));
 
-    // Its name before.
+    // Its former name.
     this.Application = this.Runner;
     this.init = init;
     this.exported = exported;

@@ -11,12 +11,12 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* There must be one GLib in a process: PyGObject, Qt and others load the system's, and objects go
- * from one to the other. So the system's comes first. The dynamic linker finds it, or has loaded it
- * before, and refuses it where it is too old: libgmproc refers to a symbol that older ones lack.
- * What could not be loaded leaves nothing behind. Only then are the libraries of the bundle loaded.
- * They are newer than what the system has and have the same names, so that all that is loaded later
- * uses them too. */
+/* There must be one GLib in a process: PyGObject, Qt and others load the system's, and objects pass
+ * between them. The system's GLib is therefore tried first. The dynamic linker finds it, or has
+ * loaded it before, and refuses it if it is too old, because libgmproc refers to a symbol that
+ * older versions lack. A failed load leaves nothing behind. Only then are the libraries of the
+ * bundle loaded. They are newer than the system's and have the same names, so that modules that are
+ * loaded later use them too. */
 static const char *const bundled[] = {
   "libglib-2.0.so.0", "libgmodule-2.0.so.0", "libgobject-2.0.so.0", "libgio-2.0.so.0",
 };
@@ -41,7 +41,7 @@ load (const char *folder,
   return module;
 }
 
-/* Whether a GLib is in this process already, which then is too old. */
+/* TRUE if a GLib is loaded already, which then is too old. */
 static int
 is_loaded (char reason[1024])
 {

@@ -6,7 +6,8 @@
 
 #pragma once
 
-/* dlopen () of FOLDER/NAME, after the library, which is beside FOLDER; and why it failed. */
+/* dlopen () of FOLDER/NAME, after the library, which is beside FOLDER; and the reason if it
+ * failed. */
 void *bundle_load (const char *folder,
                    const char *name,
                    int         flags,

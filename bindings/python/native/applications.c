@@ -10,7 +10,7 @@ static PyTypeObject *workers_type;
 static PyTypeObject *client_server_type;
 static PyTypeObject *local_server_type;
 
-/* A function of Python's that C calls, and what takes what it raises. */
+/* A Python function that C calls, and the function that receives its exceptions. */
 typedef struct {
   PyObject *callback;
   PyObject *catch;
@@ -39,7 +39,7 @@ callback_free (gpointer data)
   g_free (self);
 }
 
-/* A run has ended, with @error, which is taken over, or none. */
+/* A run has ended, with @error (nullable), whose ownership is taken. */
 static void
 callback_call_ended (Callback *self,
                      GError   *error)
@@ -55,7 +55,7 @@ callback_call_ended (Callback *self,
   callback_free (self);
 }
 
-/* What a blocking run came to; what it returned is in its signals too. */
+/* The outcome of a blocking run; its signals contain the results too. */
 static PyObject *
 conclude (GVariant *results,
           GError   *error)
@@ -177,7 +177,7 @@ workers_fail (PyObject *self,
   return PyBool_FromLong (result);
 }
 
-/* NULL with an exception for what is no list of int. */
+/* NULL with an exception if it is not a list of int. */
 static int *
 get_ids (PyObject *list,
          gsize    *n_ids)
@@ -257,7 +257,7 @@ feed_cb (gpointer user_data)
   PyObject *callback = Py_NewRef (((Callback *) user_data)->callback);
   PyObject *catch = Py_NewRef (((Callback *) user_data)->catch);
 
-  /* This may release the run, and with it what is called. */
+  /* This may release the run and its callback. */
   native_call_guarded (callback, PyTuple_New (0), catch);
   Py_DECREF (callback);
   Py_DECREF (catch);
@@ -353,7 +353,7 @@ client_server_new_worker_target (PyObject *self,
   if (!PyArg_ParseTuple (args, "ssO:new_worker_target", &id, &target, &boxed) ||
       !native_get_params (boxed, &params))
     return NULL;
-  /* Where a run is open the client is started here. */
+  /* Starts the client if a run is open. */
   Py_BEGIN_ALLOW_THREADS
   result = gmp_client_server_new_worker_target (application, id, target, params, &error);
   Py_END_ALLOW_THREADS

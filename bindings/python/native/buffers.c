@@ -6,7 +6,7 @@
 
 #include "native-private.h"
 
-/* On the way out: a GVariant refers to the memory of a Python object. */
+/* Sending: a GVariant refers to the memory of a Python object. */
 
 static void
 release_cb (gpointer user_data)
@@ -14,7 +14,8 @@ release_cb (gpointer user_data)
   Py_buffer *view = user_data;
   PyGILState_STATE state;
 
-  /* Any thread may drop the last reference, also when Python has gone; then so has the memory. */
+  /* Any thread may drop the last reference, also after Python's end, when the memory no longer
+   * exists. */
   if (!Py_IsInitialized ())
     return;
   state = PyGILState_Ensure ();
@@ -23,7 +24,7 @@ release_cb (gpointer user_data)
   g_free (view);
 }
 
-/* An ay, floating, of the bytes of an object that has contiguous ones, in whatever order. */
+/* An ay, floating, of the bytes of an object whose memory is contiguous, in any order. */
 GVariant *
 native_bytes_new (PyObject *object)
 {
@@ -48,8 +49,8 @@ native_bytes_new (PyObject *object)
   return variant;
 }
 
-/* 'pieces' where one of some PickleBuffers is not contiguous, 'read-only' where one cannot be
- * written to, or else None. */
+/* 'pieces' if one of some PickleBuffers is not contiguous, 'read-only' if one is read-only,
+ * otherwise None. */
 PyObject *
 native_classify (PyObject *module G_GNUC_UNUSED,
                  PyObject *buffers)
@@ -73,7 +74,7 @@ native_classify (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
-/* On the way in: a Python object refers to the memory of a GVariant. */
+/* Receiving: a Python object refers to the memory of a GVariant. */
 
 typedef struct {
   PyObject_HEAD
@@ -152,7 +153,7 @@ native_view_new (GVariant *variant,
   return make_view (variant, data, FALSE);
 }
 
-/* The bytes of an ay, to write to: where they are, if they are this process's alone, or else in a
+/* The writable bytes of an ay: in place if they are private to this process, otherwise in a
  * bytearray. */
 PyObject *
 native_bytes_to_write (GVariant *variant)
@@ -165,7 +166,7 @@ native_bytes_to_write (GVariant *variant)
   return PyByteArray_FromStringAndSize (g_variant_get_data (variant), (Py_ssize_t) size);
 }
 
-/* The bytes of an ay, to be read at once. */
+/* The bytes of an ay, to be read immediately. */
 PyObject *
 native_bytes_to_read (GVariant *variant)
 {

@@ -15,7 +15,7 @@ native_box_error (const GError *error)
                                 g_quark_to_string (error->domain), error->code);
 }
 
-/* Takes @error over, and returns NULL. */
+/* Takes ownership of @error, and returns NULL. */
 PyObject *
 native_raise (GError *error)
 {
@@ -28,7 +28,7 @@ native_raise (GError *error)
   return NULL;
 }
 
-/* Sets @error to what a GError of Python's says. @made is NULL where that could not be made. */
+/* Sets @error from a Python GError. @made is NULL if that could not be created. */
 void
 native_to_gerror (PyObject *made,
                   GError  **error)
@@ -48,15 +48,15 @@ native_to_gerror (PyObject *made,
                          (int) PyLong_AsLong (code), PyUnicode_AsUTF8 (message));
   else
     g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
-                         "An exception was raised that cannot be told");
+                         "An exception was raised that cannot be described");
   PyErr_Clear ();
   Py_XDECREF (message);
   Py_XDECREF (code);
   Py_XDECREF (domain);
 }
 
-/* In a worker: moves the Python exception to @error. @context, a format that takes @peer, says what
- * was done with a value that cannot be sent or read. */
+/* In a worker: moves the Python exception to @error. @context, a format for @peer, describes the
+ * use of a value that cannot be sent or read. */
 void
 native_take_exception (GError    **error,
                        const char *context,
@@ -66,7 +66,7 @@ native_take_exception (GError    **error,
   PyObject *text, *made;
 
   gmp_host_end_forked ();
-  /* Formatting is not for when an exception is set. */
+  /* Formatting must not run while an exception is set. */
   PyErr_Fetch (&type, &exception, &trace);
   text = context != NULL ? PyUnicode_FromFormat (context, peer) : Py_NewRef (Py_None);
   PyErr_Restore (type, exception, trace);

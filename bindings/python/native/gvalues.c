@@ -6,7 +6,7 @@
 
 #include "native-private.h"
 
-/* As files and variables of the environment are: what is not Unicode stays as it is. */
+/* Decodes like file names and environment variables: bytes that are not Unicode are preserved. */
 char *
 native_get_string (PyObject *object)
 {
@@ -152,7 +152,7 @@ native_to_gvalue (GParamSpec *spec,
   return PyErr_Occurred () == NULL;
 }
 
-/* The (default, minimum, maximum) of a property; the limits are None where it is no number. */
+/* The (default, minimum, maximum) of a property; the limits are None if it is not a number. */
 static PyObject *
 describe (GParamSpec *spec)
 {

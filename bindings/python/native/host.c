@@ -22,8 +22,8 @@ G_DEFINE_FINAL_TYPE (GmprocHost, gmproc_host, GMP_TYPE_HOST)
 static GmpHost *current;     /* NULL before run_host() */
 static PyObject *in_python;  /* the object of host.py */
 
-/* What a method of host.py returns; NULL with @error set where it raised. Takes @args over, a tuple
- * or NULL with an exception. */
+/* Calls a method of host.py; NULL with @error set if it raised an exception. Takes ownership of
+ * @args, a tuple or NULL with an exception. */
 static PyObject *
 call_method (const char *name,
              PyObject   *args,
@@ -41,7 +41,7 @@ call_method (const char *name,
   return returned;
 }
 
-/* Of sys: so that what a call has printed comes before its result. */
+/* Streams of sys, flushed so that the output of a call arrives before its result. */
 static void
 flush (const char *name)
 {
@@ -53,7 +53,7 @@ flush (const char *name)
   PyErr_Clear ();
 }
 
-/* What the application gets in place of a result. Clears the exception. */
+/* The value that replaces a result for the application. Clears the exception. */
 static GVariant *
 describe_exception (void)
 {
@@ -96,7 +96,7 @@ run_work (PyObject *work)
   return returned;
 }
 
-/* A call of an Executor: this is on the way of each. */
+/* Executes a call of an Executor. This runs for each call. */
 static GVariant *
 call_work (GVariant *params,
            GError  **error)
@@ -120,7 +120,7 @@ call_work (GVariant *params,
   return result;
 }
 
-/* Whether a target is that of an Executor's calls, which only applications in Python send. */
+/* TRUE if a target is that of an Executor's calls, which only Python applications send. */
 static gboolean
 is_work (const char *description)
 {
@@ -128,7 +128,7 @@ is_work (const char *description)
          g_strcmp0 (gmp_worker_get_application_runtime (), "python") == 0;
 }
 
-/* An object of PyGObject's, whose methods the library calls, or a result. */
+/* An object of PyGObject whose methods the library calls, or a result. */
 static GVariant *
 call (GmpHost    *self,
       const char *description,
@@ -229,7 +229,7 @@ prepare (GmpHost    *self G_GNUC_UNUSED,
   returned = call_method ("prepare", args, error);
   result = returned != NULL;
 
-  /* A frame that an exception keeps somewhere may keep it, and it may be big. */
+  /* The frame of a stored exception may keep it alive, and it may be large. */
   if (boxed != NULL)
     native_empty_variant (boxed);
   Py_XDECREF (boxed);
@@ -270,7 +270,7 @@ native_run_host (PyObject *module G_GNUC_UNUSED,
   return PyLong_FromLong (status);
 }
 
-/* Raises a GError that says why this process cannot be forked. */
+/* Raises a GError with the reason why this process cannot be forked. */
 PyObject *
 native_check_fork (PyObject *module G_GNUC_UNUSED,
                    PyObject *unused G_GNUC_UNUSED)

@@ -6,13 +6,14 @@
 
 #include "native-private.h"
 
-/* Its virtual methods are those of @handler, an object of _client_server.py, which has the names of
- * clients on the wire in the dict peers. What one raises goes to its catch(), and ends the run. */
+/* Its virtual methods call those of @handler, an object of _client_server.py, whose dict peers has
+ * the names of clients on the wire. An exception of a method goes to its catch(), and ends the
+ * run. */
 typedef struct {
   GmpClientServer parent_instance;
   PyObject *handler; /* NULL when the run has ended */
   PyObject *peers;   /* of (id, runtime) */
-  gboolean has_main, has_wait, has_done; /* whether the user's class has its own */
+  gboolean has_main, has_wait, has_done; /* TRUE if the user's class overrides it */
 } GmprocLocalServer, GmprocLocalRequestServer, GmprocLocalBatchServer;
 
 typedef GmpClientServerClass GmprocLocalServerClass, GmprocLocalRequestServerClass,
@@ -22,7 +23,7 @@ static GType gmproc_local_server_get_type (void);
 static GType gmproc_local_request_server_get_type (void);
 static GType gmproc_local_batch_server_get_type (void);
 
-/* The library sees by the class how requests are taken. */
+/* The class shows the library how requests are taken. */
 G_DEFINE_TYPE (GmprocLocalServer, gmproc_local_server, GMP_TYPE_CLIENT_SERVER)
 G_DEFINE_FINAL_TYPE (GmprocLocalRequestServer, gmproc_local_request_server,
                      gmproc_local_server_get_type ())
@@ -47,8 +48,8 @@ take_exception (GmprocLocalServer *self,
   Py_XDECREF (catch);
 }
 
-/* The method @name of the handler, with up to two arguments. NULL with @error set where it
- * raised. */
+/* The method @name of the handler, with up to two arguments. NULL with @error set if it raised an
+ * exception. */
 static PyObject *
 call (gpointer    server,
       const char *name,
@@ -63,7 +64,7 @@ call (gpointer    server,
   if (key != NULL)
     returned = PyObject_CallMethodObjArgs (self->handler, key, first, second, NULL);
   Py_XDECREF (key);
-  /* What a handler of a signal raises later would be raised where nobody can take it. */
+  /* A later exception of a signal handler would be raised where nothing can catch it. */
   if (returned != NULL && PyErr_CheckSignals () == -1)
     Py_CLEAR (returned);
   if (returned == NULL)
@@ -85,7 +86,7 @@ enter (gpointer          server,
   return FALSE;
 }
 
-/* For methods that return nothing of interest. */
+/* For methods whose return value is ignored. */
 static gboolean
 call_only (gpointer    self,
            const char *name,
@@ -160,7 +161,7 @@ process (GmpClientServer *self,
   return response;
 }
 
-/* As an object of Python's; NULL without an exception where it cannot be read. */
+/* The Python object of a request; NULL without an exception if it cannot be read. */
 static PyObject *
 wrap (GmpClientServer *self,
       GmpRequest      *request)
@@ -390,7 +391,7 @@ native_local_server_make (PyObject *handler,
   return object;
 }
 
-/* No method is called any more. */
+/* From here on no method is called. */
 void
 native_local_server_forget (gpointer server)
 {

@@ -35,7 +35,7 @@ use (PyObject *module G_GNUC_UNUSED,
                                     &h->fail_call, &h->bad_payload, &h->find_numpy,
                                     &h->describe_dtype, &h->make_dtype, &h->to_gerror))
     return NULL;
-  /* For as long as the process lives. */
+  /* Kept until the process ends. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)
     Py_INCREF (*all[i]);
   Py_RETURN_NONE;
@@ -82,7 +82,7 @@ wrap (PyObject *module G_GNUC_UNUSED,
   variant = native_wrap (tag, data, buffers);
   if (variant == NULL)
     return NULL;
-  /* Serialised here, so that what happens to the buffers later does not matter. */
+  /* Serialised here, so that the buffers may change later. */
   g_variant_get_data (variant);
   return native_box_variant (variant);
 }
@@ -101,7 +101,7 @@ unwrap (PyObject *module G_GNUC_UNUSED,
   return native_unwrap (variant, &data, &buffers) ? Py_BuildValue ("(NN)", data, buffers) : NULL;
 }
 
-/* As os.environ.get (), but for a program that has more rights than its caller. */
+/* As os.environ.get (), except in a program that has more rights than its caller. */
 static PyObject *
 read_variable (PyObject *module G_GNUC_UNUSED,
                PyObject *name)
@@ -134,7 +134,7 @@ get_tag (PyObject *module G_GNUC_UNUSED,
   return native_get_params (boxed, &variant) ? native_get_tag (variant) : NULL;
 }
 
-/* From inside a worker. @send may wait until the application has read what came before. */
+/* From inside a worker. @send may wait until the application has read earlier messages. */
 static PyObject *
 send_report (PyObject  *boxed,
              gboolean (*send) (GVariant *, GError **))
@@ -167,7 +167,7 @@ report_turn (PyObject *module G_GNUC_UNUSED,
   return send_report (boxed, gmp_worker_report_turn);
 }
 
-/* A result: see there. */
+/* A result: see values.c. */
 static PyObject *
 repeat_turn (PyObject *module G_GNUC_UNUSED,
              PyObject *unused G_GNUC_UNUSED)
@@ -184,7 +184,7 @@ is_worker (PyObject *module G_GNUC_UNUSED,
   return PyBool_FromLong (gmp_host_is_worker ());
 }
 
-/* Whether a class of PyGObject's is one of workers. */
+/* True if a class of PyGObject is a worker class. */
 static PyObject *
 is_worker_type (PyObject *module G_GNUC_UNUSED,
                 PyObject *kind)
@@ -192,7 +192,7 @@ is_worker_type (PyObject *module G_GNUC_UNUSED,
   return PyBool_FromLong (g_type_is_a (native_pygobject_get_type (kind), GMP_TYPE_WORKER));
 }
 
-/* Whether it is one of Gmp.Workers. */
+/* True if it is a subclass of Gmp.Workers. */
 static PyObject *
 is_workers_type (PyObject *module G_GNUC_UNUSED,
                  PyObject *kind)
@@ -235,7 +235,7 @@ get_cold_start_reason (PyObject *module G_GNUC_UNUSED,
   return PyUnicode_DecodeFSDefault (reason);
 }
 
-/* The name of a domain of errors that GLib has a number for. */
+/* The name of an error domain, from its number in GLib. */
 static PyObject *
 get_domain (PyObject *module G_GNUC_UNUSED,
             PyObject *number)
@@ -247,7 +247,7 @@ get_domain (PyObject *module G_GNUC_UNUSED,
   return PyUnicode_FromString (name != NULL ? name : "");
 }
 
-/* For how many workers there are processors. */
+/* The number of workers that there are processors for. */
 static PyObject *
 count_slots (PyObject *module G_GNUC_UNUSED,
              PyObject *unused G_GNUC_UNUSED)

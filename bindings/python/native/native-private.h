@@ -17,7 +17,7 @@
 
 G_BEGIN_DECLS
 
-/* What stays in Python, because it is rare or long: set once, by use(). */
+/* Functions that are written in Python, because they are rare or long: set once, by use(). */
 typedef struct {
   PyObject *pickle;      /* (value, has_main) -> (pickle, buffers) */
   PyObject *dumps;       /* pickle.dumps */
@@ -27,8 +27,8 @@ typedef struct {
   PyObject *refuse;      /* (runtime): raises for a pickle from elsewhere */
   PyObject *error;       /* (message, domain, code) -> GError */
   PyObject *fail;        /* (exception, context) -> GError */
-  PyObject *complete;    /* (coroutine) -> what it returns */
-  PyObject *end_call;    /* (value) -> what it leads to, of a coroutine */
+  PyObject *complete;    /* (coroutine) -> its result */
+  PyObject *end_call;    /* (value) -> the result of a coroutine */
   PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
   PyObject *to_gerror;   /* (exception) -> GError */
@@ -39,20 +39,20 @@ typedef struct {
 
 extern NativeHelpers native_helpers;
 
-/* The targets of a pool of gmproc.Executor, without the runtime: what a worker does first, and a
- * call, whose result has the tag of a failure where it raised. */
+/* The targets of a pool of gmproc.Executor, without the runtime: the first call of a worker, and a
+ * call, whose result is tagged as a failure if it raised an exception. */
 #define NATIVE_POOL_SETUP  "gmproc.host:setup"
 #define NATIVE_POOL_CALL   "gmproc.host:call"
 #define NATIVE_POOL_FAILED "gmproc.failed"
 
-/* A buffer or pickle of at most so many bytes is copied where a longer one is referred to: it costs
- * less, and does not keep a block of memory from its next use. */
+/* A buffer or pickle up to this size is copied; a longer one is referred to. Copying small ones
+ * costs less, and does not keep a block of memory in use. */
 #define NATIVE_SMALL 4096
 
 /* Functions that return objects return new references, or NULL with an exception set. The GIL is
  * held. Variants that are returned are not floating. */
 
-/* pygobject.c: the objects of PyGObject, where a program has that too. */
+/* pygobject.c: the objects of PyGObject, if a program uses it too. */
 GType     native_pygobject_get_type    (PyObject   *kind);
 GObject  *native_pygobject_get_object  (PyObject   *object);
 GVariant *native_pygobject_get_variant (PyObject   *object);
@@ -84,7 +84,7 @@ GVariant *native_build_variant  (const GVariantType *type,
 GVariant *native_dump_natural   (PyObject   *value);
 PyObject *native_load_natural   (GVariant   *variant);
 
-/* gvalues.c: what properties and signals have. */
+/* gvalues.c: the values of properties and signals. */
 char     *native_get_string     (PyObject   *object);
 char    **native_get_strings    (PyObject   *object);
 PyObject *native_from_gvalue    (const GValue *value);
@@ -94,7 +94,7 @@ gboolean  native_to_gvalue      (GParamSpec *spec,
 PyObject *native_list_options   (GType       type);
 PyObject *native_list_values    (gpointer    object);
 
-/* objects.c: objects of the library's, with properties and signals. */
+/* objects.c: objects of the library, with properties and signals. */
 int       native_objects_init   (PyObject   *module);
 PyTypeObject *native_object_type_new (PyObject    *module,
                                       PyType_Spec *spec,
@@ -119,7 +119,7 @@ GObject  *native_local_server_make (PyObject *handler,
                                     PyObject *properties);
 void      native_local_server_forget (gpointer server);
 
-/* host.c: what runs a worker's process. */
+/* host.c: runs a worker's process. */
 PyObject *native_run_host       (PyObject   *module,
                                  PyObject   *host);
 PyObject *native_call_each      (PyObject   *module,
@@ -132,7 +132,7 @@ PyObject *native_report_modules (PyObject   *module,
 /* contexts.c: main contexts. */
 int       native_contexts_init  (PyObject   *module);
 
-/* buffers.c: bytes on their way out and in, without copies. */
+/* buffers.c: sends and receives bytes without copies. */
 int       native_buffers_init   (PyObject   *module);
 GVariant *native_bytes_new      (PyObject   *object);
 PyObject *native_bytes_to_write (GVariant   *variant);
@@ -154,11 +154,11 @@ gboolean  native_unwrap         (GVariant   *variant,
 GVariant *native_buffers_new    (PyObject   *buffers,
                                  gsize       position);
 
-/* numpy.c: arrays and scalars of numpy's. */
+/* numpy.c: arrays and scalars of numpy. */
 typedef struct {
   PyObject *dtype;
-  PyObject *names; /* of its fields; NULL where it has none */
-  PyObject *bytes; /* the text that describes it; NULL where only a pickle can */
+  PyObject *names; /* of its fields; NULL without fields */
+  PyObject *bytes; /* the text that describes it; NULL if it needs a pickle */
   Py_ssize_t item_size;
 } NativeDtype;
 
@@ -190,7 +190,7 @@ PyObject *native_unpack         (GVariant   *variant);
 /* shared-memory.c: the type SharedMemory. */
 int       native_shared_memory_init (PyObject *module);
 
-/* signals.c: Python's signal handlers, and what callbacks raise. */
+/* signals.c: Python's signal handlers, and exceptions of callbacks. */
 PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *before,
                                  PyObject   *after);

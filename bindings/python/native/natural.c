@@ -6,15 +6,15 @@
 
 #include "native-private.h"
 
-/* _natural.py has the table of what becomes what. Here is what most values are made of; the rest,
- * numpy's arrays and all that is refused, is left to Python. */
+/* _natural.py has the table of conversions. The most common types are handled here; the rest,
+ * numpy's arrays and all refused values, is left to Python. */
 
-/* What stands before the parts of an object that JavaScript alone has. */
+/* The first member of an object that only JavaScript has. */
 #define OF_JAVASCRIPT "gmproc.js."
 
 static GVariant *dump_value (PyObject *value);
 
-/* A Variant by dump_other(), which raises an exception for what cannot be sent. */
+/* A Variant by dump_other(), which raises an exception for a value that cannot be sent. */
 static GVariant *
 dump_other (PyObject *value,
             gboolean  contains_itself)
@@ -45,7 +45,7 @@ dump_int (PyObject *value)
   return dump_other (value, FALSE);
 }
 
-/* NULL without an exception for what is no text that GVariant has. */
+/* NULL without an exception for text that GVariant cannot hold. */
 static GVariant *
 dump_str (PyObject *value)
 {
@@ -106,7 +106,7 @@ dump_sequence (PyObject *value)
                  : g_variant_new_tuple ((GVariant **) children->pdata, children->len);
 }
 
-/* Of a dict; NULL without an exception for what is none. */
+/* Of a dict; NULL without an exception if it is not one. */
 static GVariant *
 dump_key (PyObject *key,
           gboolean  is_str)
@@ -226,7 +226,7 @@ load_tuple (GVariant *variant)
   return tuple;
 }
 
-/* A tuple, unless it is what JavaScript alone has. */
+/* A tuple, unless it represents an object that only JavaScript has. */
 static PyObject *
 load_members (GVariant *variant)
 {
@@ -281,7 +281,7 @@ load_number (const char  letter,
     }
 }
 
-/* @element: the letter of a type whose values have this many bytes, one beside the other. */
+/* @element: the letter of a type whose values have this size and are contiguous. */
 static PyObject *
 load_numbers (GVariant *variant,
               char      element,

@@ -6,10 +6,10 @@
 
 #include "native-private.h"
 
-/* Numpy is optional, and no version of its headers serves all versions of the library. So this file
- * uses the table of functions that numpy offers to other modules (numpy.core.multiarray._ARRAY_API)
- * by number, and the part of its array object that compiled modules read directly. Both are the
- * same in numpy 1 and 2:
+/* Numpy is optional, and no version of its headers fits all versions of the library. This file
+ * therefore uses the table of functions that numpy exports to other modules
+ * (numpy.core.multiarray._ARRAY_API) by number, and the part of its array object that compiled
+ * modules read directly. Both are the same in numpy 1 and 2:
  * https://github.com/numpy/numpy/blob/main/numpy/_core/code_generators/numpy_api.py */
 enum {
   GET_ABI_VERSION = 0,
@@ -43,12 +43,12 @@ typedef struct {
 #define F_CONTIGUOUS 0x2
 #define WRITEABLE    0x400
 
-/* Dtypes that were met, as objects and as texts; the oldest gives way. A program has few. */
+/* A cache of dtypes, as objects and as texts, which drops the oldest. A program has few. */
 #define N_KNOWN 32
 
 static NativeDtype sent[N_KNOWN], received[N_KNOWN];
 static guint n_sent, n_received;
-static void **api; /* NULL until arrays are met */
+static void **api; /* NULL until the first array */
 
 static gboolean
 load_api (gboolean may_import)
@@ -79,8 +79,8 @@ forget (NativeDtype *self)
   Py_CLEAR (self->bytes);
 }
 
-/* Takes over @description, (text, size of an item, whether it has fields) of @dtype, or None for
- * one that needs a pickle; NULL where an exception was raised. */
+/* Takes ownership of @description, (text, size of an item, whether it has fields) of @dtype, or
+ * None for one that needs a pickle; NULL after an exception. */
 static NativeDtype *
 learn (NativeDtype *known,
        guint       *n_known,
@@ -109,7 +109,7 @@ learn (NativeDtype *known,
   return self->dtype != NULL ? self : NULL;
 }
 
-/* A dtype's names are all that can change in it, and change to another tuple. */
+/* Only the names of a dtype can change, and then become another tuple. */
 static gboolean
 is_unchanged (NativeDtype *self)
 {
@@ -120,7 +120,7 @@ is_unchanged (NativeDtype *self)
   return result;
 }
 
-/* NULL with or without an exception where it cannot go without a pickle. */
+/* NULL, with or without an exception, if it needs a pickle. */
 static NativeDtype *
 describe (PyObject *dtype)
 {
@@ -135,7 +135,7 @@ describe (PyObject *dtype)
   return found != NULL && found->bytes != NULL ? found : NULL;
 }
 
-/* The dtype of a text that came from elsewhere; NULL with an exception where it is none. */
+/* The dtype of a received text; NULL with an exception if the text is invalid. */
 NativeDtype *
 native_dtype_find (const char *text,
                    gsize       size)
@@ -156,7 +156,8 @@ native_dtype_find (const char *text,
   return found;
 }
 
-/* A new reference, which functions of numpy take over. What has fields is the receiver's own. */
+/* A new reference, whose ownership functions of numpy take. A dtype with fields is copied for the
+ * receiver. */
 static PyObject *
 get_dtype (NativeDtype *self)
 {
@@ -173,7 +174,7 @@ is_of_numpy (PyObject *value)
   return g_str_has_prefix (Py_TYPE (value)->tp_name, "numpy.");
 }
 
-/* Sets the array that has the bytes of @value, or NULL where it needs a pickle. */
+/* Sets the array that has the bytes of @value, or NULL if it needs a pickle. */
 static Array *
 find_bytes (PyObject *value,
             gboolean *is_scalar)
@@ -195,7 +196,7 @@ find_bytes (PyObject *value,
   return ((Array *(*) (PyObject *, int)) api[NEW_COPY]) (value, 0);
 }
 
-/* Whether @value is numpy's and can go without a pickle. Then native_array_close() follows. */
+/* TRUE if @value belongs to numpy and needs no pickle. Then native_array_close() must follow. */
 gboolean
 native_array_open (PyObject    *value,
                    NativeArray *self)
@@ -209,7 +210,7 @@ native_array_open (PyObject    *value,
     dtype = describe (array->dtype);
   if (dtype == NULL)
     {
-      PyErr_Clear (); /* the pickle will say what is wrong */
+      PyErr_Clear (); /* pickling will report the problem */
       Py_XDECREF ((PyObject *) array);
       return FALSE;
     }
@@ -231,7 +232,7 @@ native_array_close (NativeArray *self)
   Py_CLEAR (self->array);
 }
 
-/* An array with a copy of the bytes, or in the memory of @base where that is not NULL. */
+/* An array with a copy of the bytes, or in the memory of @base if that is not NULL. */
 PyObject *
 native_array_new (const NativeArray *self,
                   PyObject          *base)

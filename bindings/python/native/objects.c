@@ -29,7 +29,7 @@ native_object_get (PyObject *object)
   return ((Object *) object)->object;
 }
 
-/* Takes @object over. */
+/* Takes ownership of @object. */
 PyObject *
 native_object_new (PyTypeObject *kind,
                    gpointer      object)
@@ -49,7 +49,7 @@ native_wrap_object (gpointer object)
   return native_object_new (object_type, object);
 }
 
-/* What an object of this module's or of PyGObject's is, if it is of a type. It belongs to
+/* The GObject of an object of this module or of PyGObject, if it has the type. It belongs to
  * @object. */
 gpointer
 native_object_find (PyObject *object,
@@ -118,7 +118,7 @@ object_dealloc (PyObject *self)
   PyTypeObject *type = Py_TYPE (self);
   GObject *object = g_steal_pointer (&((Object *) self)->object);
 
-  /* It may have to wait for processes, and for a thread that wants the GIL. */
+  /* It may have to wait for processes, and for a thread that needs the GIL. */
   if (object != NULL)
     {
       PyObject *errors[3];
@@ -168,7 +168,7 @@ object_set_property (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* The handler of a signal. What it raises goes to @catch. */
+/* A signal handler. Its exceptions go to @catch. */
 typedef struct {
   GClosure closure;
   PyObject *function;
@@ -305,7 +305,8 @@ other_cancelled_cb (GCancellable *other G_GNUC_UNUSED,
   g_cancellable_cancel (user_data);
 }
 
-/* Cancels this one when another is, which may be PyGObject's. Returns a function that ends that. */
+/* Cancels this one when another one is cancelled, which may be PyGObject's. Returns a function that
+ * ends that. */
 static PyObject *
 cancellable_follow (PyObject *self,
                     PyObject *object)

@@ -27,8 +27,8 @@ native_open_run (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* Python's signal handlers run while this waits, where @catch is not None: it takes what they
- * raise. Only what does wait pays for that. */
+/* If @catch is not None, Python's signal handlers run while this waits, and @catch receives their
+ * exceptions. Calls that do not wait do not pay for that. */
 static GPtrArray *
 receive (GmpClientServer *application,
          guint            n,
@@ -93,8 +93,8 @@ add_failure (PyObject   *list,
 }
 
 /* @peers has a client's id and runtime for each name on the wire. Appends to @arrived the ids, the
- * messages, the requests, and the (name, error) of those that have failed: what a signal's handler
- * raises when this returns would take a result along. */
+ * messages, the requests, and the (name, error) of those that have failed: a signal handler's
+ * exception on return would discard a returned value. */
 PyObject *
 native_receive (PyObject *self,
                 PyObject *args)

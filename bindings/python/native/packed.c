@@ -6,9 +6,8 @@
 
 #include "native-private.h"
 
-/* The form: a number that says what it is, a text of items, and, where there are big ones, the
- * buffers that are not in the text, as pickles have them. An item is one byte for its kind, which
- * says what follows:
+/* The form: a number that says what it is, a text of items, and, for large arrays, the buffers that
+ * are not in the text, as in pickles. An item is one byte for its kind, which defines what follows:
  *
  *   N T F            None, True, False
  *   I D              8 bytes: an int, a float
@@ -28,7 +27,7 @@
 #define BUFFER_TYPE "(tayaay)"
 #define MAGIC       G_GUINT64_CONSTANT (0x3161646370676d8f)
 
-/* The bytes of bigger arrays are a buffer of their own: that costs less than another copy. */
+/* The bytes of larger arrays are a separate buffer, which costs less than another copy. */
 #define INLINE_MAX ((gsize) 32 * 1024)
 #define N_KEYS     16 /* that are remembered */
 #define FEW        24 /* objects that are looked at one by one */
@@ -83,7 +82,7 @@ write_head (Writer       *self,
   memcpy (place + 1, number, size);
 }
 
-/* Whether an object is met for the first time. */
+/* TRUE if an object occurs for the first time. */
 static gboolean
 is_new (Writer   *self,
         PyObject *value)
@@ -170,7 +169,8 @@ write_key (Writer   *self,
   return write_str (self, key);
 }
 
-/* Of a container. To describe a dtype is Python code, in which other threads may change that. */
+/* Of a container. Describing a dtype runs Python code, in which other threads may change the
+ * container. */
 static gboolean
 write_member (Writer   *self,
               PyObject *value)
@@ -245,7 +245,7 @@ write_array (Writer            *self,
   return TRUE;
 }
 
-/* FALSE for all that needs a pickle. */
+/* FALSE for values that need a pickle. */
 static gboolean
 write_other (Writer   *self,
              PyObject *value)
@@ -330,8 +330,8 @@ finish (Writer *self)
   return g_variant_new_tuple (children, 3);
 }
 
-/* A value, floating; NULL without an exception where it needs a pickle. It refers to the memory of
- * big arrays until it is serialised. */
+/* A value, floating; NULL without an exception if it needs a pickle. It refers to the memory of
+ * large arrays until it is serialised. */
 GVariant *
 native_pack (PyObject *value)
 {
@@ -352,8 +352,8 @@ native_pack (PyObject *value)
   return variant;
 }
 
-/* Reading: whatever the bytes are, nothing outside them is read, and no more memory is taken than
- * they account for. */
+/* Reading: for any bytes, nothing outside them is read, and no more memory is allocated than they
+ * account for. */
 
 typedef struct {
   const guint8 *data;
@@ -373,7 +373,7 @@ fail (const char *fault)
   return NULL;
 }
 
-/* What Python or numpy has raised because of the bytes is a fault of theirs. */
+/* An exception of Python or numpy caused by the bytes means that the bytes are invalid. */
 static void
 blame_bytes (void)
 {
@@ -414,7 +414,7 @@ read_number (Reader  *self,
   return data != NULL;
 }
 
-/* How many items follow. Each has a byte at least. */
+/* The number of following items. Each has at least one byte. */
 static gboolean
 read_count (Reader  *self,
             guint32 *n)
@@ -438,7 +438,7 @@ read_text (Reader *self,
                      : PyBytes_FromStringAndSize (data, (Py_ssize_t) size);
 }
 
-/* The next of the buffers, which has so many bytes. */
+/* The next of the buffers, of this size. */
 static GVariant *
 take_buffer (Reader *self,
              gsize   size)
@@ -466,7 +466,7 @@ read_far_bytes (Reader *self)
   return PyBytes_FromStringAndSize (g_variant_get_data (buffer), (Py_ssize_t) size);
 }
 
-/* Sets how many bytes the array has. */
+/* Sets the size of the array in bytes. */
 static gboolean
 count_bytes (NativeArray *self)
 {
@@ -658,7 +658,7 @@ read_item (Reader *self)
   return value;
 }
 
-/* Whether native_pack() has made a value. */
+/* TRUE if native_pack() has created the value. */
 gboolean
 native_is_packed (GVariant *variant)
 {
@@ -695,7 +695,7 @@ native_unpack (GVariant *variant)
   if (value != NULL && reader.size > 0)
     {
       Py_CLEAR (value);
-      fail ("there are more than it says");
+      fail ("there are more items than announced");
     }
   if (value == NULL)
     blame_bytes ();

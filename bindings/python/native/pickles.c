@@ -6,8 +6,8 @@
 
 #include "native-private.h"
 
-/* What it is, the pickle, and the buffers that were left out of it, such as the data of arrays. The
- * first string tells it from all that is meant for other languages.
+/* A tag, the pickle, and the buffers that were left out of it, such as the data of arrays. The tag
+ * distinguishes it from values for other languages.
  *
  * Before each buffer there is another one, of zeros, that brings it to a multiple of this many
  * bytes from the value's start: all of the type is bytes, so one follows directly upon the other.
@@ -59,7 +59,7 @@ native_buffers_new (PyObject *buffers,
                               children->len);
 }
 
-/* Returns a value that is not floating. It refers to what @buffers refers to. */
+/* Returns a value that is not floating. It refers to the memory of @buffers. */
 GVariant *
 native_wrap (const char *tag,
              PyObject   *data,
@@ -80,7 +80,7 @@ native_wrap (const char *tag,
   return g_variant_ref_sink (g_variant_new_tuple (children, 3));
 }
 
-/* Whether only Python can read a value. */
+/* TRUE if only Python can read a value. */
 gboolean
 native_is_pickle (GVariant *variant)
 {
@@ -92,7 +92,7 @@ native_is_pickle (GVariant *variant)
   return g_str_has_prefix (g_variant_get_string (tag, NULL), TAGS);
 }
 
-/* What a pickle is of; None for other values. */
+/* The tag of a pickle; None for other values. */
 PyObject *
 native_get_tag (GVariant *variant)
 {
@@ -123,7 +123,7 @@ load_buffers (GVariant *buffers)
   return list;
 }
 
-/* The parts of a pickle. The buffers are the receiver's own, to write to. */
+/* The parts of a pickle. The buffers are private to the receiver and writable. */
 gboolean
 native_unwrap (GVariant  *variant,
                PyObject **data,

@@ -12,21 +12,21 @@
 static PyTypeObject *pool_type;
 static PyTypeObject *call_type;
 
-/* What is called for what comes from a pool: for as long as it is there. */
+/* The functions that a pool calls, kept as long as the pool. */
 typedef struct {
   PyObject *finish; /* (future, value, failure) */
   PyObject *report; /* (worker, value) */
   PyObject *catch;  /* (exception, None) */
 } Takers;
 
-/* A call that the program may ask about. */
+/* A call that the program may query. */
 typedef struct {
   PyObject_HEAD
   GmpPool *pool;
   GmpPoolCall *call;
 } Call;
 
-/* What has come of a call, for the program: its value and None, or None and why it has failed. */
+/* The outcome of a call for the program: its value and None, or None and its failure. */
 static gboolean
 load_outcome (GmpPoolCall *call,
               PyObject   **value,
@@ -91,8 +91,8 @@ finish_one (Takers      *takers,
   Py_DECREF (future);
 }
 
-/* The interpreter may be gone: threads of a pool that was not closed go on until the process ends.
- * */
+/* The interpreter may have ended: threads of a pool that was not closed run until the process
+ * ends. */
 static gboolean
 is_over (void)
 {
@@ -110,7 +110,7 @@ finished_cb (GmpPoolCall **calls,
   if (is_over ())
     return;
   state = PyGILState_Ensure ();
-  /* After the last call the pool may be gone, and with it what was taken from there. */
+  /* After the last call the pool may be freed, with the functions taken from it. */
   takers = *(Takers *) user_data;
   Py_INCREF (takers.finish);
   Py_INCREF (takers.catch);
@@ -190,7 +190,7 @@ pool_list_options (PyObject *type G_GNUC_UNUSED,
   return native_list_options (GMP_TYPE_POOL);
 }
 
-/* The pickle of a call, (function, args, kwargs), as a GVariant: bytes, where it has no buffers. */
+/* The pickle of a call, (function, args, kwargs), as a GVariant: bytes, if it has no buffers. */
 static GVariant *
 dump_call (PyObject *work,
            gboolean  has_main)
@@ -234,7 +234,7 @@ call_box (GmpPool     *pool,
 }
 
 /* (future, work, has_main, name, run_timeout, retries, priority): calls @work's function in a
- * worker, and gives what comes of it to finish(future, ...). Returns a Call. */
+ * worker, and passes the outcome to finish(future, ...). Returns a Call. */
 static PyObject *
 pool_submit (PyObject        *self,
              PyObject *const *args,
@@ -257,7 +257,8 @@ pool_submit (PyObject        *self,
   params = dump_call (args[1], PyObject_IsTrue (args[2]));
   if (params == NULL)
     return NULL;
-  /* What is small is there at once; else a ring has to be waited for, which others may hold. */
+  /* A small result is sent at once; otherwise this may wait for a lock on a ring that other threads
+   * hold. */
   Py_INCREF (args[0]);
   Py_BEGIN_ALLOW_THREADS
   call = gmp_pool_submit (pool, TARGET, params, &options, args[0], &error);
@@ -374,7 +375,7 @@ call_dealloc (PyObject *object)
   Py_DECREF (type);
 }
 
-/* Looks for the answer, for as long as that is worth it. */
+/* Polls for the answer, as long as polling pays. */
 static PyObject *
 call_look (PyObject *object,
            PyObject *unused G_GNUC_UNUSED)
@@ -388,7 +389,7 @@ call_look (PyObject *object,
   return PyBool_FromLong (result);
 }
 
-/* Whether it was not over yet, and now is. */
+/* Returns True if this has ended it, False if it was over. */
 static PyObject *
 call_cancel (PyObject *object,
              PyObject *unused G_GNUC_UNUSED)

@@ -6,9 +6,10 @@
 
 #include "native-private.h"
 
-/* It is never loaded here, and its headers are not needed: these are things that its objects show
- * in Python in all its versions. A class has its GType, whose hash is the number; an object has a
- * capsule with its pointer; and the hash of a GPointer, which a GLib.Variant is, is the pointer. */
+/* PyGObject is never loaded here, and its headers are not needed: this uses attributes that its
+ * objects have in Python in all versions. A class has its GType, whose hash is the number; an
+ * object has a capsule with its pointer; and the hash of a GPointer, which a GLib.Variant is, is
+ * the pointer. */
 
 static gboolean
 is_named (PyTypeObject *type,
@@ -25,7 +26,7 @@ is_loaded (void)
   return PyDict_GetItemString (PyImport_GetModuleDict (), "gi._gi") != NULL;
 }
 
-/* Of a class; G_TYPE_INVALID for one that has nothing to do with GObject. */
+/* Of a class; G_TYPE_INVALID for one that is not a GObject class. */
 GType
 native_pygobject_get_type (PyObject *kind)
 {
@@ -39,7 +40,7 @@ native_pygobject_get_type (PyObject *kind)
   return type;
 }
 
-/* NULL, without an exception, for all else. */
+/* NULL, without an exception, for other objects. */
 GObject *
 native_pygobject_get_object (PyObject *object)
 {

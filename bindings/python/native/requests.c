@@ -17,7 +17,7 @@ typedef struct {
 
 static PyTypeObject *request_type;
 
-/* The lock that an answer takes may be that of a thread which waits for the GIL. */
+/* A thread that waits for the GIL may hold the lock that an answer takes. */
 static void
 drop (GmpRequest *request)
 {
@@ -44,7 +44,7 @@ request_dealloc (PyObject *object)
   Py_DECREF (type);
 }
 
-/* A client that sends what cannot be read fails for itself. */
+/* A client that sends an unreadable value fails alone. */
 static void
 refuse (GmpRequest *request)
 {
@@ -67,8 +67,8 @@ refuse (GmpRequest *request)
   Py_END_ALLOW_THREADS
 }
 
-/* @peer is the client's id and runtime. NULL without an exception where its value cannot be read,
- * which has failed the client. */
+/* @peer is the client's id and runtime. NULL without an exception if its value cannot be read,
+ * which fails the client. */
 PyObject *
 native_request_new (GmpRequest *request,
                     PyObject   *peer,
@@ -111,8 +111,8 @@ native_request_get_value (PyObject *self)
   return ((Request *) self)->value;
 }
 
-/* With @reason (nullable) there is no response. %TRUE, False where the client or the server has
- * ended, or NULL. */
+/* With @reason (nullable) there is no response. True, False if the client or the server has ended,
+ * or NULL. */
 static PyObject *
 answer (Request      *self,
         GVariant     *response,
@@ -157,7 +157,7 @@ native_request_respond (PyObject *object,
   return answer (self, response, NULL);
 }
 
-/* For the user, to whom a value that cannot be sent is a ValueError. */
+/* For the user, who gets a ValueError for a value that cannot be sent. */
 static PyObject *
 request_respond (PyObject *object,
                  PyObject *value)
@@ -215,7 +215,8 @@ request_repr (PyObject *self)
 
 static PyMethodDef request_methods[] = {
   { "respond", request_respond, METH_O,
-    "Answers the request, in any thread. False if its client has ended, so that nobody gets the\n"
+    "Answers the request, in any thread. False if its client has ended, so that nothing gets the
+"
     "response; RuntimeError if it has been answered before." },
   { "fail", request_fail, METH_O,
     "Ends the request, and with it its client, which fails with the exception." },
@@ -252,8 +253,7 @@ unref_response (gpointer variant)
     g_variant_unref (variant);
 }
 
-/* Without the GIL. What is not answered in the end, because its client or the server has ended, is
- * dropped. */
+/* Without the GIL. An answer whose client or server has ended is dropped. */
 static gboolean
 send_all (GPtrArray *requests,
           GPtrArray *responses,
@@ -276,8 +276,8 @@ send_all (GPtrArray *requests,
   return result;
 }
 
-/* Answers requests, a list, with as many responses, any sequence: all of them, or none where one
- * cannot be sent. Returns whether it succeeded. */
+/* Answers requests, a list, with as many responses, any sequence: all of them, or none if one
+ * cannot be sent. Returns TRUE on success. */
 gboolean
 native_respond_all (PyObject *requests,
                     PyObject *responses)

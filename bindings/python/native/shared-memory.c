@@ -16,7 +16,7 @@ typedef struct {
 
 static PyTypeObject *memory_type;
 
-/* Takes @memory over, which is NULL where there is an @error. */
+/* Takes ownership of @memory, which is NULL if @error is set. */
 static PyObject *
 box (GmpSharedMemory *memory,
      GError          *error)

@@ -10,13 +10,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* A handler may raise between any two instructions of Python: before a callback's own try, and in
- * code that deals with the exception before. So exceptions are caught here, where there are no
- * instructions, and what must happen is called again when it was interrupted. */
+/* A handler may raise an exception between any two Python instructions: before a callback's own
+ * try, and in code that handles the previous exception. Exceptions are therefore caught here, where
+ * there are no instructions, and necessary calls are repeated when they were interrupted. */
 #define MAX_CALLS 8
 
-/* Moves the exception to @catch, between two other arguments that may be missing, and returns what
- * that did. */
+/* Passes the exception to @catch, between two other arguments that may be missing, and returns the
+ * result of @catch. */
 PyObject *
 native_give_exception (PyObject *catch,
                        PyObject *before,
@@ -42,9 +42,9 @@ native_give_exception (PyObject *catch,
   return returned;
 }
 
-/* Calls a function of the user's from C. What it raises, or the handler of a signal that has come
- * meanwhile, goes to @catch: nobody else could take it. Takes @args over, a tuple or NULL with an
- * exception. */
+/* Calls a user function from C. Its exception, or that of a signal handler that runs meanwhile,
+ * goes to @catch, because nothing else could catch it. Takes ownership of @args, a tuple or NULL
+ * with an exception. */
 void
 native_call_guarded (PyObject *function,
                      PyObject *args,
@@ -61,7 +61,7 @@ native_call_guarded (PyObject *function,
   Py_XDECREF (args);
 }
 
-/* Calls a function until nothing interrupts it, and then raises what did the first time. */
+/* Calls a function until nothing interrupts it, and then raises the first interruption. */
 PyObject *
 native_complete (PyObject *module G_GNUC_UNUSED,
                  PyObject *function)
@@ -95,21 +95,21 @@ native_complete (PyObject *module G_GNUC_UNUSED,
   return NULL;
 }
 
-/* A stretch of time in which signals are watched, which may lie in another one. All are in the main
- * thread: no other runs handlers. */
+/* A period in which signals are watched, possibly inside another one. All are in the main thread,
+ * because no other thread runs handlers. */
 typedef struct Watch Watch;
 
 struct Watch
 {
   Watch *outer;
-  PyObject *catch; /* what takes the exceptions of handlers */
+  PyObject *catch; /* receives the exceptions of handlers */
   int fds[2];      /* a pipe that Python writes to */
-  int wakeup_fd;   /* what it wrote to before; -1: nothing */
+  int wakeup_fd;   /* the previous descriptor; -1: none */
 };
 
 static Watch *current_watch;
 
-/* Who was told of signals before is told when nobody else waits for it. */
+/* The previous descriptor is notified when nothing else waits for it. */
 static void
 drain (Watch *watch)
 {
@@ -118,7 +118,7 @@ drain (Watch *watch)
 
   while ((size = read (watch->fds[0], signals, sizeof signals)) > 0)
     if (watch->wakeup_fd != -1 && write (watch->wakeup_fd, signals, (gsize) size) == -1)
-      continue; /* It is full, and so it is awake. */
+      continue; /* It is full, so its reader is awake. */
 }
 
 static gboolean
@@ -157,7 +157,7 @@ watch_free (Watch *watch)
   g_free (watch);
 }
 
-/* Returns what it was before; -1 with an exception as well. */
+/* Returns the previous descriptor; also -1 with an exception. */
 static int
 set_wakeup_fd (int fd)
 {
@@ -198,7 +198,7 @@ native_begin_signals (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
-/* Ends the watch that gives exceptions to the argument, if it is there. */
+/* Ends the watch that passes exceptions to the argument, if there is one. */
 PyObject *
 native_end_signals (PyObject *module G_GNUC_UNUSED,
                     PyObject *catch)
@@ -210,12 +210,12 @@ native_end_signals (PyObject *module G_GNUC_UNUSED,
     Py_RETURN_NONE;
   use_watch (watch->outer);
   wakeup_fd = set_wakeup_fd (watch->wakeup_fd);
-  /* Something else was set meanwhile, and is to stay. */
+  /* Another descriptor was set meanwhile, and must stay. */
   if (wakeup_fd != watch->fds[1])
     set_wakeup_fd (wakeup_fd);
   drain (watch);
   watch_free (watch);
-  /* Of what was there before, which may have been closed meanwhile. */
+  /* The previous descriptor may have been closed meanwhile. */
   PyErr_Clear ();
   Py_RETURN_NONE;
 }

@@ -6,9 +6,9 @@
 
 #include "native-private.h"
 
-/* Between workers in Python, numbers, short strings and bytes are what they are for all languages;
- * arrays, and containers of arrays and such values, are packed (packed.c); all else is a pickle,
- * which costs ten times as much. All read back as exactly what they were. */
+/* Between Python workers, numbers, short strings and bytes are sent as for all languages; arrays,
+ * and containers of arrays and such values, are packed (packed.c); all other values are pickled,
+ * which costs ten times as much. All values arrive exactly as they were. */
 
 static GVariant *
 dump_int (PyObject *value)
@@ -25,7 +25,7 @@ dump_str (PyObject *value)
   Py_ssize_t size;
   const char *text = PyUnicode_AsUTF8AndSize (value, &size);
 
-  /* Surrogates and NUL are nothing that a GVariant can hold. */
+  /* A GVariant cannot hold surrogates and NUL. */
   if (text == NULL)
     PyErr_Clear ();
   else if (size <= NATIVE_SMALL && strlen (text) == (gsize) size)
@@ -33,7 +33,7 @@ dump_str (PyObject *value)
   return NULL;
 }
 
-/* NULL for what needs a pickle, subclasses of these types too. */
+/* NULL for values that need a pickle, including subclasses of these types. */
 static GVariant *
 dump_simple (PyObject *value)
 {
@@ -58,7 +58,7 @@ contains (PyObject   *data,
                  strlen (word)) != NULL;
 }
 
-/* A pickle and its buffers, as the helper makes them; without it where all is simple. */
+/* A pickle and its buffers, created by the helper; simple values do not need it. */
 PyObject *
 native_pickle_parts (PyObject *value,
                      gboolean  has_main)
@@ -173,7 +173,7 @@ load_pickle (GVariant *variant)
   return value;
 }
 
-/* What is called in a worker of a pool: (function, args, kwargs). */
+/* A call for a worker of a pool: (function, args, kwargs). */
 PyObject *
 native_load_work (GVariant *variant)
 {
@@ -195,7 +195,7 @@ native_load_work (GVariant *variant)
   return PyErr_Format (PyExc_ValueError, "A call of a pool is a function and its arguments");
 }
 
-/* Unpickling can run any code, so what did not come from Python is not looked into. */
+/* Unpickling can run any code, so values that do not come from Python are not unpickled. */
 PyObject *
 native_load (GVariant *variant,
              PyObject *runtime)

@@ -6,8 +6,7 @@
 
 #include "native-private.h"
 
-/* The integers: from what to what they may be, for those that are signed, and the greatest for the
- * others. */
+/* The integers: the range of signed types, and the maximum of the others. */
 static const struct {
   char letter;
   gint64 minimum;
@@ -220,7 +219,7 @@ build (const GVariantType *type,
   return build_members (type, value);
 }
 
-/* What each type takes is what Python reads of it, and a Variant of the type. */
+/* Each type accepts the Python type that it is read as, and a Variant of the type. */
 GVariant *
 native_build_variant (const GVariantType *type,
                       PyObject           *value)

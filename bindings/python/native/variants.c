@@ -61,7 +61,7 @@ native_box_variant (GVariant *variant)
   return (PyObject *) self;
 }
 
-/* Lets the value of a Variant of this module go, whoever still has that. */
+/* Drops the value of a Variant of this module, even if there are references to the Variant. */
 void
 native_empty_variant (PyObject *boxed)
 {
@@ -71,7 +71,7 @@ native_empty_variant (PyObject *boxed)
   ((Variant *) boxed)->variant = g_variant_ref_sink (g_variant_new_tuple (NULL, 0));
 }
 
-/* Takes @variant over, which is NULL where an exception is set. */
+/* Takes ownership of @variant, which is NULL if an exception is set. */
 static PyObject *
 box (GVariant *variant)
 {
@@ -240,7 +240,7 @@ variant_compare (PyObject *self,
                           (how == Py_EQ));
 }
 
-/* Whether it is this very value, not one that equals it. */
+/* Compares identity, not equality. */
 static PyObject *
 variant_is_same (PyObject *self,
                  PyObject *other)

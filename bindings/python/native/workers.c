@@ -6,8 +6,8 @@
 
 #include "native-private.h"
 
-/* The virtual methods come without the GIL, and take it only for as long as they run. What happens
- * once in a life is left to @life, an object of _adapters.py. */
+/* The virtual methods are called without the GIL, and take it while they run. Steps that run once
+ * in a life are left to @life, an object of _adapters.py. */
 typedef struct {
   PyObject *life;
   PyObject *user;  /* the user's server or client; NULL before start */
@@ -32,7 +32,7 @@ static GType gmproc_request_server_get_type (void);
 static GType gmproc_batch_server_get_type (void);
 static GType gmproc_client_get_type (void);
 
-/* The library sees by the class how a server takes requests. */
+/* The class shows the library how a server takes requests. */
 G_DEFINE_TYPE (GmprocServer, gmproc_server, GMP_TYPE_SERVER_WORKER)
 G_DEFINE_FINAL_TYPE (GmprocRequestServer, gmproc_request_server, gmproc_server_get_type ())
 G_DEFINE_FINAL_TYPE (GmprocBatchServer, gmproc_batch_server, gmproc_server_get_type ())
@@ -40,7 +40,7 @@ G_DEFINE_FINAL_TYPE (GmprocClient, gmproc_client, GMP_TYPE_CLIENT_WORKER)
 
 static GmpServerWorker *current_server; /* of this process; under the GIL */
 
-/* Of methods, as Python has them. */
+/* The Python names of methods. */
 static struct {
   PyObject *start, *done, *process, *update, *wait, *finish;
   PyObject *request, *process_batch, *batch_size, *batch_timeout;
@@ -70,7 +70,7 @@ life_of (gpointer worker)
   return &((GmprocClient *) worker)->life;
 }
 
-/* The (id, runtime) of who is at the other end. */
+/* The (id, runtime) of the other end. */
 static PyObject *
 meet (gpointer    worker,
       const char *name)
@@ -86,7 +86,7 @@ meet (gpointer    worker,
       PyObject *id = PyObject_CallMethod (life->life, "get_id", "O", key);
 
       peer = id != NULL ? Py_BuildValue ("(Nz)", id, runtime) : NULL;
-      /* Without a runtime it has gone already. */
+      /* Without a runtime it has already ended. */
       if (peer != NULL && runtime != NULL && PyDict_SetItem (life->peers, key, peer) == -1)
         Py_CLEAR (peer);
     }
@@ -94,7 +94,7 @@ meet (gpointer    worker,
   return peer;
 }
 
-/* @peer is what meet() returned, NULL included. */
+/* @peer is the result of meet(), or NULL. */
 static PyObject *
 load_from (PyObject   *peer,
            const char *name,
@@ -108,7 +108,7 @@ load_from (PyObject   *peer,
   return loaded;
 }
 
-/* Takes @value over, which is NULL where an exception was raised. */
+/* Takes ownership of @value, which is NULL after an exception. */
 static GVariant *
 dump_for (PyObject   *peer,
           const char *name,
@@ -125,7 +125,7 @@ dump_for (PyObject   *peer,
   return dumped;
 }
 
-/* What a method returned that may be a coroutine. Takes @value over. */
+/* The result of a method that may be a coroutine. Takes ownership of @value. */
 static PyObject *
 complete (PyObject *value)
 {
@@ -139,7 +139,7 @@ complete (PyObject *value)
   return completed;
 }
 
-/* Calls a method that returns nothing of interest. */
+/* Calls a method whose return value is ignored. */
 static gboolean
 call (PyObject *object,
       PyObject *method,
@@ -287,7 +287,7 @@ server_request (GmpServerWorker *worker,
   return result;
 }
 
-/* As objects of Python's, but those that cannot be read. */
+/* The requests as Python objects, without those that cannot be read. */
 static PyObject *
 list_requests (GmpServerWorker *worker,
                GPtrArray       *requests)
@@ -504,7 +504,7 @@ native_new_client (PyObject *module G_GNUC_UNUSED,
   return new_worker (gmproc_client_get_type (), life);
 }
 
-/* Of the server that runs in this process; -1 where there is none. */
+/* Of the server in this process; -1 without one. */
 PyObject *
 native_count_clients (PyObject *module G_GNUC_UNUSED,
                       PyObject *unused G_GNUC_UNUSED)
