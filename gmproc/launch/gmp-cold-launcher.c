@@ -26,12 +26,12 @@ struct _GmpColdLauncher
 
 G_DEFINE_FINAL_TYPE (GmpColdLauncher, gmp_cold_launcher, GMP_TYPE_LAUNCHER)
 
-/* The process handle that goes with it. */
+/* The process handle for it. */
 
 #define GMP_TYPE_COLD_PROCESS (gmp_cold_process_get_type ())
 G_DECLARE_FINAL_TYPE (GmpColdProcess, gmp_cold_process, GMP, COLD_PROCESS, GmpProcess)
 
-/* It is held by the reaper until it has ended, so none is left unwaited for. */
+/* The reaper holds it until it has ended, so every child is waited for. */
 struct _GmpColdProcess
 {
   GmpProcess parent_instance;
@@ -54,10 +54,10 @@ gmp_cold_process_send_signal (GmpProcess *process,
 {
   GmpColdProcess *self = GMP_COLD_PROCESS (process);
 
-  /* A pidfd never means another process, whatever has become of this one. */
+  /* A pidfd never refers to another process, even after this one has ended. */
   if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 || errno == ESRCH)
     return;
-  /* It is none, see gmp_reaper_open(), or the call is forbidden. */
+  /* It is not a pidfd, see gmp_reaper_open(), or the call is forbidden. */
   if (!gmp_process_has_ended (process))
     kill (self->pid, signum);
 }
@@ -123,8 +123,8 @@ wrap (char      **argv,
   return g_strv_builder_end (builder);
 }
 
-/* With @is_wrapped a debugger wants the terminal, and Ctrl-C. Other workers must not fight over it,
- * and read nothing. */
+/* With @is_wrapped a debugger needs the terminal, and Ctrl-C. Other workers must not compete for
+ * it, and do not read standard input. */
 static gboolean
 spawn (const GmpLaunch *launch,
        char           **argv,
@@ -164,7 +164,7 @@ spawn (const GmpLaunch *launch,
   return result;
 }
 
-/* Takes care of the child @pid. */
+/* Registers the child @pid with the reaper. */
 static GmpProcess *
 adopt (int      pid,
        GError **error)

@@ -25,20 +25,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How many milliseconds the server has for an answer, and for its own end. */
+/* The milliseconds that the server has for an answer, and for its own end. */
 #define ANSWER_LIMIT 3000
 #define END_LIMIT    1000
 
-/* What the server has said when it died may be long. */
+/* The last messages of a dying server may be long. */
 #define COMPLAINT_BYTES 2000
 
-/* The server forks itself on request. It is the parent of these processes: so it waits for them,
- * and says how they have ended.
+/* The server forks itself on request. It is the parent of these processes, so it waits for them and
+ * reports their exit status.
  *
- * What it says is read in the reaper's thread. So nobody's main loop waits for it, whatever it
- * does: a launch is one message, and what comes of that is known by the process handle. A server
- * that does not answer is killed; what it was asked for is then started anew by whoever asked, for
- * to them the process has died before it could begin. */
+ * Its messages are read in the reaper's thread, so no main loop waits for it, whatever it does: a
+ * launch is one message, and the process handle reports the outcome. A server that does not answer
+ * is killed. The callers then start the requested processes again, because to them these have died
+ * before they could begin. */
 struct _GmpForkLauncher
 {
   GmpLauncher parent_instance;
@@ -47,14 +47,14 @@ struct _GmpForkLauncher
   int output_fd; /* a memfd: a server that prints while it loads is not used */
 
   GMutex lock;    /* of all that follows */
-  int fd;         /* -1: the server is lost, or told to end */
+  int fd;         /* -1: the server is lost, or ending */
   GSource *source; /* (nullable): before it is ready */
   gboolean has_forked;
-  gboolean is_retired; /* it ends when what it was asked for has */
-  GQueue pending; /* of GmpForkedProcess: forks that were asked for, in this order */
-  GQueue unsent;  /* of GmpForkMessage: for the last of these the socket had no room */
-  GHashTable *forks; /* of Fork by pid, until the server says that it has ended */
-  guint n_ended;     /* of these: it has, but the server has not said so */
+  gboolean is_retired; /* it ends after its requested forks */
+  GQueue pending; /* of GmpForkedProcess: requested forks, in this order */
+  GQueue unsent;  /* of GmpForkMessage: requests that the socket had no room for */
+  GHashTable *forks; /* of Fork by pid, until the server reports its end */
+  guint n_ended;     /* of these: it has ended, but the server has not reported it */
 };
 
 G_DEFINE_FINAL_TYPE (GmpForkLauncher, gmp_fork_launcher, GMP_TYPE_LAUNCHER)
@@ -89,7 +89,7 @@ lose_process (GmpProcess *process)
   gmp_process_set_ended (process, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0, 0 });
 }
 
-/* From now on the server, if it answers at all, has so long for the next answer. */
+/* From now on the server has this long for its next answer. */
 static void
 limit_locked (GmpForkLauncher *self)
 {
@@ -110,8 +110,8 @@ close_if_open (int *fd)
   *fd = -1;
 }
 
-/* Forked children may hold the socket open, so closing would not do. What else the launcher has is
- * given back at once too: the reaper's thread may keep the object for a while. */
+/* Forked children may hold the socket open, so closing it would not be enough. The launcher's other
+ * resources are freed at once too, because the reaper's thread may keep the object for a while. */
 static void
 hang_up_locked (GmpForkLauncher *self)
 {
@@ -170,7 +170,7 @@ end_if_idle_locked (GmpForkLauncher *self)
     hang_up_locked (self);
 }
 
-/* What the server says. */
+/* Messages of the server. */
 
 static gboolean
 receive_locked (GmpForkLauncher *self,
@@ -186,7 +186,7 @@ receive_locked (GmpForkLauncher *self,
   return FALSE;
 }
 
-/* On anything else one could wait in vain for the end of a process. */
+/* Any other descriptor might never report the end of the process. */
 static gboolean
 is_pidfd (int fd)
 {
@@ -207,7 +207,7 @@ watched_free (gpointer data)
   g_free (watched);
 }
 
-/* A process has ended. How, the server will say, if there is one. */
+/* A process has ended. The server, if there is one, will report its status. */
 static gboolean
 ended_cb (int          fd G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
@@ -255,8 +255,8 @@ fork_new (GmpForkLauncher  *self,
   return fork;
 }
 
-/* The code that the server has loaded can write to its socket. So what comes is taken where it is
- * an answer, or the end of a process that has not ended yet, and nothing else is. */
+/* The code that the server has loaded can write to its socket. Only an answer, or the end of a
+ * process that has not ended yet, is accepted. */
 
 static gboolean
 take_forked_locked (GmpForkLauncher *self,
@@ -293,7 +293,8 @@ take_ended_locked (GmpForkLauncher *self,
   self->n_ended -= fork->has_ended ? 1 : 0;
   g_hash_table_remove (self->forks, GINT_TO_POINTER (message->number));
   gmp_reaper_adopt (message->number);
-  /* Before that is told: whoever waits for all to end finds the server among them. */
+  /* Before that is reported, so that a caller that waits for all processes finds the server among
+   * them. */
   end_if_idle_locked (self);
   gmp_process_set_ended (process, wait_status,
                          (GmpProcessUsage) { kib * 1024, microseconds / 1e6 });
@@ -310,8 +311,7 @@ set_nonsense (GmpForkMessage *message,
                message->kind, message->number, message->n_handles, message->text);
 }
 
-/* Where the socket has no room, the server has questions to answer, and with each answer there is
- * some. */
+/* If the socket has no room, the server has requests to answer, and each answer makes room. */
 static void
 send_locked (GmpForkLauncher *self)
 {
@@ -325,8 +325,8 @@ send_locked (GmpForkLauncher *self)
     lose_locked (self, error);
 }
 
-/* Takes the next message; %FALSE where there is none. A server that refuses or fails once is done
- * with. */
+/* Takes the next message; %FALSE if there is none. A server that refuses or fails once is not used
+ * again. */
 static gboolean
 take_message_locked (GmpForkLauncher *self)
 {
@@ -354,7 +354,7 @@ typedef struct {
   GmpForkLauncher *launcher;
 } Conversation;
 
-/* That it is late means that this process did not run; perhaps the server did not, either. */
+/* It may be late because this process, and perhaps the server, did not run. */
 static void
 check_limit_locked (GmpForkLauncher *self)
 {
@@ -415,7 +415,7 @@ converse_locked (GmpForkLauncher *self)
   gmp_reaper_attach (self->source);
 }
 
-/* What it is asked. */
+/* Requests to the server. */
 
 static GmpForkMessage *
 question_new (const GmpLaunch *launch)
@@ -447,7 +447,7 @@ is_whole (const GmpForkMessage *question)
   return TRUE;
 }
 
-/* Command and environment are the server's, and have to be those that it was started with. */
+/* Command and environment must be those that the server was started with. */
 static GmpProcess *
 gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
                                const GmpLaunch *launch,
@@ -582,14 +582,14 @@ gmp_fork_launcher_retire (GmpForkLauncher *self)
   g_object_unref (self);
 }
 
-/* Is readable when gmp_fork_launcher_get_ready() does not wait. */
+/* Readable when gmp_fork_launcher_get_ready() does not block. */
 int
 gmp_fork_launcher_get_fd (GmpForkLauncher *self)
 {
   return self->fd;
 }
 
-/* To be called once. With %FALSE there is no use in the server. */
+/* To be called once. With %FALSE the server is unusable. */
 gboolean
 gmp_fork_launcher_get_ready (GmpForkLauncher *self,
                              GError         **error)
@@ -612,7 +612,7 @@ gmp_fork_launcher_get_ready (GmpForkLauncher *self,
   return FALSE;
 }
 
-/* Whether no more can be launched. */
+/* TRUE if no more can be launched. */
 gboolean
 gmp_fork_launcher_is_lost (GmpForkLauncher *self)
 {
@@ -624,7 +624,7 @@ gmp_fork_launcher_is_lost (GmpForkLauncher *self)
   return is_lost;
 }
 
-/* Whether it was of use. */
+/* TRUE if it has forked anything. */
 gboolean
 gmp_fork_launcher_has_forked (GmpForkLauncher *self)
 {

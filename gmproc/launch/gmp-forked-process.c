@@ -13,16 +13,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* It was asked for, and may not be there yet: nobody waits for that. A signal that comes too early
- * is sent when it is. */
+/* A requested process that may not exist yet; nothing waits for that. A signal that is sent too
+ * early is delivered when it exists. */
 struct _GmpForkedProcess
 {
   GmpProcess parent_instance;
 
   GMutex lock; /* of what follows */
-  int pid;     /* 0: not known yet, or there never was one */
+  int pid;     /* 0: not known yet, or it was never created */
   int pidfd;
-  int signum;  /* 0: none came too early */
+  int signum;  /* 0: no early signal */
 };
 
 G_DEFINE_FINAL_TYPE (GmpForkedProcess, gmp_forked_process, GMP_TYPE_PROCESS)
@@ -53,7 +53,7 @@ send_locked (GmpForkedProcess *self,
 {
   if (gmp_pidfd_send_signal (self->pidfd, signum, NULL, 0) == 0 || errno == ESRCH)
     return;
-  /* The call is forbidden. The number is this process's as long as its server has not waited for
+  /* The call is forbidden. The number belongs to this process until its server has waited for
    * it. */
   if (!is_gone (self))
     kill (self->pid, signum);
@@ -109,7 +109,7 @@ gmp_forked_process_new (void)
   return g_object_new (GMP_TYPE_FORKED_PROCESS, NULL);
 }
 
-/* Its server has forked it. Takes @pidfd over. */
+/* Its server has forked it. Takes ownership of @pidfd. */
 void
 gmp_forked_process_begin (GmpForkedProcess *self,
                           int               pid,

@@ -12,7 +12,7 @@
 
 G_BEGIN_DECLS
 
-/* What to start, with descriptors ready-made. */
+/* The process to start, with its descriptors. */
 typedef struct {
   char **argv;
   char **environment;            /* (nullable): of this process as it is now */
@@ -32,8 +32,8 @@ void        gmp_launch_close            (const GmpLaunch *self);
 void        gmp_launch_set_error        (GError      **error,
                                          const GError *reason);
 
-/* launch: starts @launch->argv, or says with GMP_ERROR_LAUNCH why not; takes the descriptors over
- *         either way. It must not fork a process that has threads. */
+/* launch: starts @launch->argv, or fails with GMP_ERROR_LAUNCH; takes ownership of the descriptors
+ * either way. It must not fork a process that has threads. */
 
 #define GMP_TYPE_LAUNCHER (gmp_launcher_get_type ())
 G_DECLARE_DERIVABLE_TYPE (GmpLauncher, gmp_launcher, GMP, LAUNCHER, GObject)

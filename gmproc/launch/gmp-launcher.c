@@ -35,11 +35,11 @@ gmp_launcher_launch (GmpLauncher     *self,
   return GMP_LAUNCHER_GET_CLASS (self)->launch (self, launch, error);
 }
 
-/* What all launchers do that execute a program. */
+/* The common part of launchers that execute a program. */
 
-/* A worker must not receive Ctrl-C before it knows what to do with it: gmp_host_run() unblocks the
- * signal. An interpreter that is interrupted while it starts would exit with a complaint of its
- * own. So SIGINT is blocked here while the child is forked, and @interrupt is the child's mask. */
+/* A worker must not receive Ctrl-C before it can handle it; gmp_host_run() unblocks the signal. An
+ * interpreter that is interrupted while it starts would exit with its own message. SIGINT is
+ * therefore blocked here while the child is forked, and @interrupt is the child's mask. */
 void
 gmp_launch_block_interrupt (sigset_t *interrupt,
                             sigset_t *old)
@@ -57,7 +57,7 @@ gmp_launch_set_mask_cb (gpointer mask)
 }
 
 /* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read
- * these when they are loaded, so it has to be said before that. What the user has set counts. */
+ * these variables when they are loaded, so they must be set before. Values of the user are kept. */
 static char **
 limit_inner_threads (char **environment,
                      guint  inner_threads)
@@ -83,7 +83,7 @@ gmp_launch_make_environment (const GmpLaunch *self)
   return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
 }
 
-/* A process may be in a folder that it could not go to any more. */
+/* A process may be in a folder that it could no longer enter. */
 static gboolean
 is_here (const char *path)
 {
@@ -94,7 +94,7 @@ is_here (const char *path)
   return result;
 }
 
-/* The working directory that the child has to go to; %NULL for this process's own. */
+/* The working directory that the child has to change to; %NULL for this process's own. */
 const char *
 gmp_launch_get_folder (const GmpLaunch *self)
 {
@@ -103,7 +103,7 @@ gmp_launch_get_folder (const GmpLaunch *self)
   return folder != NULL && !is_here (folder) ? folder : NULL;
 }
 
-/* The copies in this process would keep the other end from seeing the child's death. */
+/* Copies in this process would keep the other end from noticing the child's death. */
 void
 gmp_launch_close (const GmpLaunch *self)
 {
@@ -114,8 +114,8 @@ gmp_launch_close (const GmpLaunch *self)
     close (self->stderr_fd);
 }
 
-/* A limit on processes is met here, and the system's own words for it name none. It has an error of
- * its own, for those who can wait. */
+/* The limit on processes is hit here, and the system's message does not name it. It gets its own
+ * error, for callers that can wait. */
 void
 gmp_launch_set_error (GError      **error,
                       const GError *reason)

@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 /* Reads a pipe that a worker writes to, in the thread-default main context, while it is attached;
- * or what it is fed with, in any thread. */
+ * or lines that it is fed, in any thread. */
 typedef struct _GmpLineReader GmpLineReader;
 
 typedef void (*GmpLineFunc) (const char *line,

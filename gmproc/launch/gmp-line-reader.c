@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* A line longer than this comes in pieces, so that a worker cannot fill the application's
+/* A line longer than this is reported in pieces, so that a worker cannot fill the application's
  * memory. */
 #define LINE_MAX_BYTES 8192
 
@@ -22,16 +22,16 @@ struct _GmpLineReader
 {
   guint generation; /* of this process, by gmp_fork_get_generation() */
   int fd;      /* -1: it is fed */
-  int copy_to; /* a descriptor that gets everything as it comes, or -1 */
+  int copy_to; /* a descriptor that gets a copy of everything, or -1 */
   GmpLineFunc func;
   gpointer user_data;
   GString *line; /* begun, without its end */
-  GSource *source; /* under the lock where it is fed */
+  GSource *source; /* under the lock if it is fed */
   GMutex lock;
-  GQueue fed; /* of char *: lines that were not told yet; under the lock */
+  GQueue fed; /* of char *: lines that were not reported yet; under the lock */
 };
 
-/* Takes @fd over. */
+/* Takes ownership of @fd. */
 GmpLineReader *
 gmp_line_reader_new (int         fd,
                      int         copy_to,
@@ -88,7 +88,7 @@ copy (GmpLineReader *self,
     {
       gssize written = write (self->copy_to, bytes, n);
 
-      /* There is nobody to tell when the application's own standard error is gone. */
+      /* An error on the application's own standard error cannot be reported. */
       if (written == -1 && errno != EINTR)
         return;
       if (written > 0)
@@ -99,7 +99,7 @@ copy (GmpLineReader *self,
     }
 }
 
-/* Returns how many bytes came: 0 at the end of the file, -1 where there is nothing now. */
+/* Returns the number of bytes: 0 at the end of the file, -1 if there is nothing now. */
 static gssize
 read_some (GmpLineReader *self)
 {
@@ -146,7 +146,7 @@ gmp_line_reader_new_fed (void)
   return self;
 }
 
-/* For whoever feeds it. */
+/* For the feeding side. */
 GmpLineReader *
 gmp_line_reader_ref (GmpLineReader *self)
 {
@@ -240,9 +240,9 @@ gmp_line_reader_detach (GmpLineReader *self)
   g_mutex_unlock (&self->lock);
 }
 
-/* Takes what is there now, and a last line without an end. Processes that the worker left behind
- * may hold the pipe open, so its end is not waited for; and they may go on writing, so what comes
- * meanwhile is not taken. */
+/* Takes the bytes that are there now, and a last line without an end. Children of the worker may
+ * hold the pipe open, so this does not wait for its end; and they may keep writing, so later bytes
+ * are not taken. */
 void
 gmp_line_reader_drain (GmpLineReader *self)
 {

@@ -10,10 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* What the kernel had counted when a worker began, and where. gmp_oom_witness_clear() frees it. */
+/* The kernel's count when a worker started, and its place. gmp_oom_witness_clear() frees it. */
 typedef struct {
-  char *groups; /* (nullable): those that it counts for, as the kernel tells them */
-  char *path;   /* (nullable): it counts nothing */
+  char *groups; /* (nullable): the control groups that it counts for, as the kernel lists them */
+  char *path;   /* (nullable): NULL if there is no count */
   guint64 count;
 } GmpOomWitness;
 

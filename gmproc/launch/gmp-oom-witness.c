@@ -8,13 +8,14 @@
 
 #include "base/gmp-fork-private.h"
 
-/* A SIGKILL does not say who sent it, and the kernel's log is not for everybody. But the kernel
- * counts, for each control group, the processes that it killed for lack of memory, and everybody
- * may read that. A kill since the worker began explains its death, and no other worker's. */
+/* The sender of a SIGKILL is unknown, and reading the kernel's log needs privileges. But the kernel
+ * counts, for each control group, the processes that it killed for lack of memory, and everyone may
+ * read that. A kill since the worker started explains its death, and that of no other worker. */
 G_LOCK_DEFINE_STATIC (known);
 GMP_FORK_WAITS_FOR (known)
-static GmpOomWitness own; /* under the lock, as the next: of this process; empty: to be found */
-static char *explained_path; /* what was counted there up to then */
+static GmpOomWitness own; /* under the lock, like the next: of this process; empty: not looked up
+                             yet */
+static char *explained_path; /* the count there up to then */
 static guint64 explained_count;
 
 /* The value behind "oom_kill " in a file that has one word and a number a line. */
@@ -36,8 +37,8 @@ read_count (const char *path,
 }
 
 /* A line of /proc/PID/cgroup is NUMBER:CONTROLLERS:PATH, without controllers for version 2. Inside
- * a container the path may be that of the host, which is not there: then the root of what is
- * mounted is the container's own. */
+ * a container the path may be that of the host, which does not exist: then the mounted root is the
+ * container's own group. */
 static char *
 find_in_group (const char *line,
                guint64    *count)
@@ -58,7 +59,8 @@ find_in_group (const char *line,
   return read_count (mounted, count) ? g_steal_pointer (&mounted) : NULL;
 }
 
-/* The groups of a process, 0 for this one; %NULL where it is gone, or the kernel does not tell. */
+/* The groups of a process, 0 for this one; %NULL if it has ended, or the kernel does not report
+ * them. */
 static char *
 read_groups (int pid)
 {
@@ -70,8 +72,8 @@ read_groups (int pid)
   return groups;
 }
 
-/* Without a control group for memory, and in the root of version 2, it is what the whole machine
- * counts. @groups is nullable. */
+/* Without a control group for memory, and in the root of version 2, the count of the whole machine
+ * is used. @groups is nullable. */
 static char *
 find_counter (const char *groups,
               guint64    *count)
@@ -95,7 +97,7 @@ gmp_oom_witness_clear (GmpOomWitness *self)
   g_clear_pointer (&self->path, g_free);
 }
 
-/* Takes @groups over. */
+/* Takes ownership of @groups. */
 static void
 set_mark (GmpOomWitness *self,
           char          *groups)
@@ -106,7 +108,7 @@ set_mark (GmpOomWitness *self,
   self->path = find_counter (groups, &self->count);
 }
 
-/* A group that is new may have the name of one that is gone. Called under the lock. */
+/* A new group may have the name of a removed one. Called under the lock. */
 static void
 check_explained (const GmpOomWitness *self)
 {
@@ -114,8 +116,9 @@ check_explained (const GmpOomWitness *self)
     explained_count = self->count;
 }
 
-/* Before the worker is started, which will be in the group of this process. What that is takes
- * longer to find out than what it counts, so it is only when a worker has another, see the next. */
+/* To be called before the worker is started, which will be in the group of this process. Finding
+ * the group takes longer than reading its count, so it is repeated only when a worker has another
+ * group; see the next function. */
 void
 gmp_oom_witness_begin (GmpOomWitness *self)
 {
@@ -128,8 +131,8 @@ gmp_oom_witness_begin (GmpOomWitness *self)
   G_UNLOCK (known);
 }
 
-/* The worker is @pid, and may have been put into another group on its way; or this process was,
- * with it. */
+/* The worker is @pid, and may have been moved to another group meanwhile, perhaps together with
+ * this process. */
 void
 gmp_oom_witness_follow (GmpOomWitness *self,
                         int            pid)
@@ -145,7 +148,7 @@ gmp_oom_witness_follow (GmpOomWitness *self,
   G_UNLOCK (known);
 }
 
-/* Whether there has been a kill since then that explains no other death. */
+/* TRUE if there has been a kill since then that explains no other death. */
 gboolean
 gmp_oom_witness_explains (const GmpOomWitness *self)
 {

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* One for all of the application, as long as there is an object that has workers, and some seconds
- * more. */
+/* One for the whole application, as long as there is an object that has workers, and some seconds
+ * longer. */
 typedef struct _GmpProcessCache GmpProcessCache;
 
 GmpProcessCache *gmp_process_cache_ref_default  (void);

@@ -16,28 +16,29 @@
 #include <signal.h>
 #include <string.h>
 
-/* How many milliseconds a server has to load what workers need, before they are started cold. */
+/* The milliseconds that a server has to load the workers' modules, before workers are started
+ * cold. */
 #define LOAD_LIMIT 20000
 
-/* How many kinds of processes are kept warm. */
+/* The number of kinds of processes that are kept warm. */
 #define MAX_KINDS 16
 
-/* How many seconds what was started ahead waits for another object that has workers. The variable
- * has another number. */
+/* The seconds that processes started ahead wait for another object that has workers. The variable
+ * sets another number. */
 #define LINGER 5
 #define LINGER_VARIABLE "GMPROC_LINGER"
 
-/* How many milliseconds processes have to end that have nothing to do. */
+/* The milliseconds that idle processes have to end. */
 #define SETTLE_LIMIT 2000
 
-/* For how many seconds nothing is started ahead after that was in the way. */
+/* The seconds for which nothing is started ahead after such processes were in the way. */
 #define SHORTAGE 10
 
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
-  GSource *source;   /* tells when the server has loaded, or it is enough */
-  gboolean is_first; /* of its kind: the source tells whether it is the only one */
+  GSource *source;   /* fires when the server has loaded, or at the limit */
+  gboolean is_first; /* of its kind: the source finds whether it is the only one */
 } Waiting;
 
 struct _GmpProcessCache
@@ -47,19 +48,19 @@ struct _GmpProcessCache
 
   GMutex lock;
   GmpLauncher *plain;
-  GQueue kinds; /* of GmpProcessKind: the last that was asked for comes first */
-  gint64 short_until; /* until then nothing is started ahead, for there was no room for more */
+  GQueue kinds; /* of GmpProcessKind: the most recently used comes first */
+  gint64 short_until; /* until then nothing is started ahead, because there was no room */
 };
 
 G_LOCK_DEFINE_STATIC (default_cache);
 static GmpProcessCache *default_cache;
 
-/* Under the lock: a thread that ends the cache when it has had no reference for long enough. */
+/* Under the lock: a thread that ends the cache after it has had no reference for long enough. */
 static gboolean is_lingering;
 static gint64 end_time;
 static GCond linger_cond;
 
-/* What has been started, or is, belongs to the parent of a forked child. */
+/* All started processes belong to the parent of a forked child. */
 static void
 forget (void)
 {
@@ -77,7 +78,7 @@ is_foreign (GmpProcessCache *self)
   return self->generation != gmp_fork_get_generation ();
 }
 
-/* %NULL where the last reference has gone. */
+/* %NULL if the last reference was dropped. */
 static GmpProcessCache *
 ref_if_any (void)
 {
@@ -153,9 +154,9 @@ free_order (gpointer data)
   gmp_process_spec_free (data);
 }
 
-/* Has another process started in place of one that was taken for @order, which this takes over:
- * when the thread-default main context has nothing to do. That is when the one that was taken has
- * been told what to run, so it does not wait for this. */
+/* Starts a replacement for the process that was taken for @order, when the thread-default main
+ * context is idle. By then the taken process has received its job, so it does not wait for this.
+ * Takes ownership of @order. */
 static void
 refill (GmpProcessSpec *spec)
 {
@@ -165,7 +166,7 @@ refill (GmpProcessSpec *spec)
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
-/* Ends the processes that were started ahead; %FALSE where there are none. */
+/* Ends the processes that were started ahead; %FALSE if there are none. */
 gboolean
 gmp_process_cache_drop_spares (GmpProcessCache *self)
 {
@@ -179,8 +180,8 @@ gmp_process_cache_drop_spares (GmpProcessCache *self)
   return result;
 }
 
-/* Ends all that was started ahead, servers too, and has nothing started ahead for a while. %FALSE
- * where there is none. */
+/* Ends everything that was started ahead, servers too, and starts nothing ahead for a while. %FALSE
+ * if there was nothing. */
 static gboolean
 give_way_locked (GmpProcessCache *self)
 {
@@ -201,7 +202,8 @@ gmp_process_cache_give_way (GmpProcessCache *self)
   g_mutex_unlock (&self->lock);
 }
 
-/* What is given while the lock is held is told after that, for the callback may ask again. */
+/* Processes that are given out under the lock are reported after it is released, because the
+ * callback may request another. */
 typedef struct {
   GTask *task;
   GmpStarted *started;
@@ -231,7 +233,7 @@ unlock_and_deliver (GmpProcessCache *self,
   g_array_unref (deliveries);
 }
 
-/* What was started ahead is in the way of @order, and is about to be gone. */
+/* Processes started ahead are in the way of @order, and are ending. */
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
@@ -262,7 +264,7 @@ settled_cb (GObject      *source G_GNUC_UNUSED,
   gmp_process_settle_finish (result);
   if (is_foreign (self))
     {
-      /* It is not ours to return. */
+      /* It belongs to the parent. */
       g_steal_pointer (&task);
       return;
     }
@@ -273,7 +275,8 @@ settled_cb (GObject      *source G_GNUC_UNUSED,
   gmp_process_spec_free (retry->spec);
 }
 
-/* Takes @order over, and tries when all that was started ahead has ended, or it is enough. */
+/* Takes ownership of @order, and tries again when everything that was started ahead has ended, or
+ * at the limit. */
 static void
 retry_later (GTask          *task,
              GmpProcessSpec *spec)
@@ -284,7 +287,7 @@ retry_later (GTask          *task,
   gmp_process_settle_async (SETTLE_LIMIT, spec->options->priority, settled_cb, retry);
 }
 
-/* Where it takes @order over, that becomes %NULL. */
+/* If it takes ownership of @order, that becomes %NULL. */
 static void
 give_locked (GmpProcessCache *self,
              GmpProcessKind  *kind,
@@ -318,7 +321,7 @@ waiting_free (Waiting *waiting)
   g_free (waiting);
 }
 
-/* The server is there, or there will be none: for all that wait, whichever of them saw it first. */
+/* The server is ready, or there will be none: serves all that wait, whichever noticed it first. */
 static void
 serve_waiting_locked (GmpProcessCache *self,
                       GmpProcessKind  *kind,
@@ -335,7 +338,7 @@ serve_waiting_locked (GmpProcessCache *self,
     }
 }
 
-/* %NULL where it has been served meanwhile, in another thread. */
+/* %NULL if it has been served meanwhile in another thread. */
 static Waiting *
 find_waiting_locked (GmpProcessCache *self,
                      GTask           *task,
@@ -400,7 +403,7 @@ answered_cb (int          fd G_GNUC_UNUSED,
   return waited_cb (user_data);
 }
 
-/* @priority is that of the run, or less. Takes @source over. */
+/* @priority is that of the run, or less. Takes ownership of @source. */
 static void
 waiting_attach (Waiting    *self,
                 GSource    *source,
@@ -436,7 +439,7 @@ await_server_locked (GmpProcessKind *kind,
                   G_SOURCE_FUNC (answered_cb));
 }
 
-/* Takes @spec over. */
+/* Takes ownership of @spec. */
 static Waiting *
 add_waiting_locked (GmpProcessKind *kind,
                     GTask          *task,
@@ -450,8 +453,8 @@ add_waiting_locked (GmpProcessKind *kind,
   return waiting;
 }
 
-/* The first of its kind is executed, unless another is wanted by the time that the main context has
- * nothing else to do for the run: then all are forks of one server, and share its memory. */
+/* The first of its kind is executed, unless another one is requested before the main context is
+ * idle for the run: then all are forks of one server, and share its memory. */
 static void
 await_others_locked (GmpProcessKind *kind,
                      GTask          *task,
@@ -487,7 +490,7 @@ drop_kinds (GmpProcessCache *self)
   g_mutex_unlock (&self->lock);
 }
 
-/* Has the server for @spec started where it is time; %FALSE where @spec waits for another. */
+/* Starts the server for @spec if it is time; %FALSE if @spec waits for another. */
 static gboolean
 prepare_server_locked (GmpProcessCache *self,
                        GmpProcessKind  *kind,
@@ -513,7 +516,7 @@ prepare_server_locked (GmpProcessCache *self,
   return TRUE;
 }
 
-/* Takes @spec over. */
+/* Takes ownership of @spec. */
 static void
 order_locked (GmpProcessCache *self,
               GTask           *task,
@@ -541,7 +544,7 @@ order_locked (GmpProcessCache *self,
   kind->was_wanted = TRUE;
 }
 
-/* @order is started by itself, whatever could be had. */
+/* @order is started cold, even if a warm process is available. */
 static void
 order_plain_locked (GmpProcessCache *self,
                     GTask           *task,
@@ -563,8 +566,8 @@ order_plain_locked (GmpProcessCache *self,
   gmp_process_spec_free (spec);
 }
 
-/* Starts a process, in the thread-default main context. Takes @order over. With @as_ever it is
- * started by itself, whatever could be had. */
+/* Starts a process, in the thread-default main context. Takes ownership of @order. With @as_ever it
+ * is started cold, even if a warm process is available. */
 void
 gmp_process_cache_start_async (GmpProcessCache    *self,
                                GmpProcessSpec     *spec,
@@ -600,7 +603,7 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
   unlock_and_deliver (self, deliveries);
 }
 
-/* To be freed with g_free(), when its process and descriptor have been taken over. */
+/* To be freed with g_free(), after its process and descriptor have been taken. */
 GmpStarted *
 gmp_process_cache_start_finish (GmpProcessCache *self G_GNUC_UNUSED,
                                 GAsyncResult    *result,
@@ -615,8 +618,8 @@ cache_new (void)
   GmpProcessCache *self = g_new0 (GmpProcessCache, 1);
 
   self->generation = gmp_fork_get_generation ();
-  /* The class has SIGPIPE ignored, when it is first used: a change that is none of the user's, and
-   * should not come between two processes. */
+  /* The class ignores SIGPIPE when it is first used. The user has not made that change, and it must
+   * not distinguish two processes. */
   g_type_class_unref (g_type_class_ref (G_TYPE_SOCKET));
   g_mutex_init (&self->lock);
   self->plain = gmp_cold_launcher_new ();
@@ -632,7 +635,7 @@ gmp_process_cache_ref (GmpProcessCache *self)
   return self;
 }
 
-/* The one that there is, or a new one. */
+/* The existing one, or a new one. */
 GmpProcessCache *
 gmp_process_cache_ref_default (void)
 {
@@ -680,8 +683,8 @@ linger_thread (gpointer unused G_GNUC_UNUSED)
   return NULL;
 }
 
-/* A program that ends leaves no process behind, not even for the moment that a server needs to see
- * its sockets close. */
+/* A program that ends leaves no process behind, not even for the moment that a server needs to
+ * notice its closed socket. */
 __attribute__ ((destructor)) static void
 end_lingering (void)
 {
@@ -696,7 +699,7 @@ end_lingering (void)
     cache_free (self);
 }
 
-/* %FALSE where the cache is to end at once. */
+/* %FALSE if the cache has to end at once. */
 static gboolean
 linger_locked (void)
 {
@@ -709,7 +712,7 @@ linger_locked (void)
   end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
   if (!is_lingering && seconds > 0)
     {
-      /* Signals are for the threads of the program. */
+      /* Signals are left to the threads of the program. */
       sigfillset (&all);
       pthread_sigmask (SIG_SETMASK, &all, &old);
       thread = g_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
@@ -721,8 +724,8 @@ linger_locked (void)
   return is_lingering && seconds > 0;
 }
 
-/* What was started ahead outlives the last reference for some seconds, for programs that make an
- * object for each call. It ends with the program in any case, by the end of its sockets. */
+/* Processes started ahead outlive the last reference for some seconds, for programs that create an
+ * object for each call. They always end with the program, because their sockets close. */
 void
 gmp_process_cache_unref (GmpProcessCache *self)
 {

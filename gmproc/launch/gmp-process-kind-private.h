@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 typedef struct {
   GmpWorkerProcess *process;
   int control_fd;   /* the application's end of the control socket */
-  gboolean is_warm; /* it was not started for this order alone, as it would be by hand */
+  gboolean is_warm; /* it was not started for this order alone */
 } GmpStarted;
 
 typedef enum {
@@ -26,18 +26,18 @@ typedef enum {
   GMP_SERVER_REFUSED /* there will be none */
 } GmpServerState;
 
-/* A kind of process: the same command, environment and so on. If the first one comes alone, it is
- * executed. With a second one comes a server, where the runtime can be forked, and all that wait or
- * are to come are forks of that. For each process that is taken, another is started ahead, as many
- * as there are processors: a fork, or where there is no server, one that was executed. */
+/* A kind of process: the same command, environment and so on. A single first process is executed.
+ * The second one creates a server, if the runtime can be forked, and all waiting and later ones are
+ * forks of that. For each process that is taken, another is started ahead, as many as there are
+ * processors: a fork or, without a server, an executed one. */
 typedef struct {
   char *key;
   char *runtime;
   gboolean was_wanted; /* an earlier order was of this kind */
   GmpServerState state;
   GmpForkLauncher *server;
-  GmpForkLauncher *successor; /* (nullable): loads more modules, while the server goes on */
-  guint n_modules;            /* that the last of both was told to load */
+  GmpForkLauncher *successor; /* (nullable): loads more modules, while the server continues */
+  guint n_modules;            /* the modules that the last of both loads */
   guint n_successors;
   char *reason;               /* (nullable): why there is no server */
   guint n_refused;            /* processes that were executed for that */

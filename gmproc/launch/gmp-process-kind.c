@@ -14,10 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How often a server is started anew because workers have loaded modules that it has not. */
+/* How often a server is replaced because workers have loaded modules that it lacks. */
 #define MAX_SUCCESSORS 8
 
-/* Which process that was executed, though it might have been a fork, is worth a message. */
+/* The number of executed processes, which might have been forks, after which a message is
+ * logged. */
 #define NTH_REFUSED 2
 
 typedef struct {
@@ -40,7 +41,7 @@ gmp_started_new (GmpLauncher    *launcher,
   return started;
 }
 
-/* It has nothing to do, so it is killed. */
+/* It is idle, so it is killed. */
 void
 gmp_started_free (GmpStarted *started)
 {
@@ -97,7 +98,7 @@ refuse (GmpProcessKind *self,
   self->state = GMP_SERVER_REFUSED;
   g_clear_pointer (&self->server, gmp_fork_launcher_retire);
   g_free (self->reason);
-  /* What follows in a text of Python's is where it was raised. */
+  /* The rest of a Python text is the place where it was raised. */
   self->reason = g_utf8_make_valid (reason, (gssize) strcspn (reason, "\n"));
   gmp_runtime_set_cold_start_reason (self->runtime, self->reason);
   gmp_debug ("workers of runtime %s are executed: %s", self->runtime, reason);
@@ -134,7 +135,7 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
 
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
-  /* Where that was for lack of processes, there may be some the next time. */
+  /* If processes were lacking, there may be some the next time. */
   if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     self->state = GMP_SERVER_NONE;
   else if (self->server == NULL)
@@ -155,7 +156,7 @@ gmp_process_kind_has_answer (GmpProcessKind *self)
   return has_answered (self->server);
 }
 
-/* The server has answered, or it is enough. */
+/* The server has answered, or the limit is reached. */
 void
 gmp_process_kind_settle_server (GmpProcessKind *self)
 {
@@ -170,8 +171,8 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
     gmp_runtime_set_cold_start_reason (self->runtime, NULL);
 }
 
-/* Workers may have reported modules since the server was started. Another one is to load them as
- * well, and takes its place when it has; processes that this one has forked keep it until they
+/* Workers may have reported modules since the server was started. Another server loads them as
+ * well, and replaces this one when it has. This one stays until the processes that it has forked
  * have ended. */
 void
 gmp_process_kind_renew_server (GmpProcessKind       *self,
@@ -197,7 +198,7 @@ gmp_process_kind_renew_server (GmpProcessKind       *self,
     }
 }
 
-/* One that was lost when it had forked nothing would be again. */
+/* A server that was lost before its first fork would be lost again. */
 static void
 lose_server (GmpProcessKind *self)
 {
@@ -212,7 +213,7 @@ lose_server (GmpProcessKind *self)
     }
 }
 
-/* A fork where there is a server, or else a process that is executed. */
+/* A fork if there is a server, otherwise an executed process. */
 GmpStarted *
 gmp_process_kind_start (GmpProcessKind *self,
                         GmpLauncher    *plain,
@@ -228,8 +229,8 @@ gmp_process_kind_start (GmpProcessKind *self,
   return started != NULL ? started : gmp_started_new (plain, spec, FALSE, error);
 }
 
-/* What to tell people once: that processes of this kind are executed, each of them, though they
- * might be forks. */
+/* A message that is logged once: processes of this kind are executed although they might be
+ * forks. */
 char *
 gmp_process_kind_complain (GmpProcessKind *self)
 {
@@ -287,7 +288,7 @@ gmp_process_kind_add_spare (GmpProcessKind *self,
   g_queue_push_tail (&self->spares, spare);
 }
 
-/* %FALSE where there are none. */
+/* %FALSE if there are none. */
 gboolean
 gmp_process_kind_drop_spares (GmpProcessKind *self)
 {
@@ -297,7 +298,7 @@ gmp_process_kind_drop_spares (GmpProcessKind *self)
   return result;
 }
 
-/* Ends all processes that no run has; %FALSE where there are none. */
+/* Ends all processes without a run; %FALSE if there are none. */
 gboolean
 gmp_process_kind_give_way (GmpProcessKind *self)
 {

@@ -10,10 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* A wait status for a process of which nobody knows how it ended; waitpid() gives no such one. */
+/* A wait status for a process that ended in an unknown way; waitpid() never returns it. */
 #define GMP_PROCESS_STATUS_UNKNOWN (-1)
 
-/* What a process has used, its own children that it has waited for included. */
+/* The resources that a process has used, including those of children that it has waited for. */
 typedef struct {
   guint64 peak_memory; /* in bytes */
   double  cpu_time;    /* of all threads, in seconds */

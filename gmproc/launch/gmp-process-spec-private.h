@@ -10,17 +10,17 @@
 
 G_BEGIN_DECLS
 
-/* What is started, and all of this process that it would inherit now. */
+/* The process to start, and the state of this process that it would inherit now. */
 typedef struct {
   char *runtime;
   char **argv;
   GmpOptions *options;     /* of the run that it is for */
   char **environment;
-  char *working_directory; /* (nullable): it is gone */
+  char *working_directory; /* (nullable): NULL if it no longer exists */
   guint inner_threads;     /* for libraries that start a thread for each processor */
   /* For processes of this machine: */
-  char *server_key; /* equal where two orders can be met by forks of one process */
-  char *spare_key;  /* equal where they can be met by the same process, started ahead */
+  char *server_key; /* equal if forks of one process can serve two orders */
+  char *spare_key;  /* equal if the same process, started ahead, can serve them */
 } GmpProcessSpec;
 
 GmpProcessSpec *gmp_process_spec_new                   (const char         *runtime,

@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What a process inherits, as the kernel tells it; /proc/thread-self, for some of it is the
- * thread's. */
+/* The state that a process inherits, as reported by the kernel; from /proc/thread-self, because
+ * some of it belongs to the thread. */
 static const char *inherited[] = {
   "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapPrm:", "CapEff:",
   "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cpus_allowed:",
@@ -59,7 +59,7 @@ append_status (GString *key)
     }
 }
 
-/* Where the process is: its view of the system, and the groups whose limits it is under. */
+/* The place of the process: its view of the system, and the groups whose limits apply to it. */
 static void
 append_place (GString *key)
 {
@@ -131,7 +131,7 @@ make_spare_key (GmpProcessSpec *self)
 static char *
 get_working_directory (void)
 {
-  /* Unlike g_get_current_dir() it does not believe $PWD. */
+  /* Unlike g_get_current_dir() it does not trust $PWD. */
   char *path = getcwd (NULL, 0);
   char *copy = g_strdup (path);
 
@@ -139,8 +139,8 @@ get_working_directory (void)
   return copy;
 }
 
-/* What a process that is kept has of this one and does not see change. It can stand for a new
- * process only where this is the same. */
+/* The inherited state of a kept process, which does not follow changes. It can replace a new
+ * process only if this state is the same. */
 char *
 gmp_process_spec_describe_surroundings (void)
 {
@@ -156,8 +156,8 @@ gmp_process_spec_describe_surroundings (void)
   return g_string_free (text, FALSE);
 }
 
-/* For an agent, which decides what can stand in for it. Environment and working directory are those
- * of this process, where the options do not say. */
+/* For an agent, which decides which process can replace it. Environment and working directory are
+ * those of this process, unless the options set them. */
 GmpProcessSpec *
 gmp_process_spec_new_elsewhere (const char         *runtime,
                                 const char * const *argv,
@@ -195,8 +195,8 @@ gmp_process_spec_new (const char         *runtime,
   return self;
 }
 
-/* FALSE where the folder for the process is gone: one that was started ahead would not notice, and
- * an interpreter fails without saying why. */
+/* FALSE if the folder for the process no longer exists: a process started ahead would not notice,
+ * and an interpreter fails without a reason. */
 gboolean
 gmp_process_spec_check_folder (GmpProcessSpec *self,
                                GError        **error)

@@ -22,12 +22,12 @@ typedef struct {
   gboolean has_ended;
   int wait_status;
   GmpProcessUsage usage;
-  GError *loss; /* (nullable): why nobody can know how it ended */
+  GError *loss; /* (nullable): why its status is unknown */
 } GmpProcessPrivate;
 
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpProcess, gmp_process, G_TYPE_OBJECT)
 
-/* How many processes are about to end, and nobody else waits for. */
+/* The number of ending processes that nothing else waits for. */
 G_LOCK_DEFINE_STATIC (n_expected);
 static guint n_expected;
 static GCond settled_cond;
@@ -50,7 +50,7 @@ gmp_process_finalize (GObject *object)
 {
   GmpProcessPrivate *priv = gmp_process_get_instance_private (GMP_PROCESS (object));
 
-  /* In a forked child another thread's, which is not there, may hold it for ever. */
+  /* In a forked child a thread that does not exist there may hold it forever. */
   if (!gmp_process_is_foreign (GMP_PROCESS (object)))
     g_mutex_clear (&priv->lock);
   g_clear_error (&priv->loss);
@@ -79,8 +79,8 @@ gmp_process_init (GmpProcess *self)
   g_mutex_init (&priv->lock);
 }
 
-/* Whether it belongs to the process that this one was forked from: then it is neither ended nor
- * waited for here. */
+/* TRUE if it belongs to the parent of this forked process: then it is neither ended nor waited for
+ * here. */
 gboolean
 gmp_process_is_foreign (GmpProcess *self)
 {
@@ -165,7 +165,7 @@ gmp_process_set_ended (GmpProcess     *self,
   G_UNLOCK (n_expected);
 }
 
-/* The machine that it was on cannot be reached any more. Takes @reason over. */
+/* Its machine cannot be reached any more. Takes ownership of @reason. */
 void
 gmp_process_set_lost (GmpProcess *self,
                       GError     *reason)
@@ -237,7 +237,7 @@ gmp_process_wait_async (GmpProcess         *self,
 
   g_task_set_source_tag (task, gmp_process_wait_async);
   g_task_set_priority (task, priority);
-  /* That it has ended counts, also when that is heard after it was cancelled. */
+  /* Its end counts, even if it is noticed after the cancellation. */
   g_task_set_check_cancellable (task, FALSE);
   if (cancellable != NULL)
     {
@@ -276,7 +276,7 @@ gmp_process_wait_finish (GmpProcess   *self G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* What is known of that once it was waited for; else all 0. */
+/* Known after it was waited for; otherwise all 0. */
 GmpProcessUsage
 gmp_process_get_usage (GmpProcess *self)
 {
@@ -304,7 +304,7 @@ cancel_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* %FALSE where it has not ended after @limit milliseconds. */
+/* %FALSE if it has not ended after @limit milliseconds. */
 static gboolean
 wait_sync (GmpProcess *self,
            guint       limit)
@@ -328,9 +328,9 @@ wait_sync (GmpProcess *self,
   return has_ended;
 }
 
-/* Waits for a process that has no reason to go on, and kills it after @limit milliseconds. It runs
- * nothing but this: no callback of the user's, and no context of the caller's. One that cannot be
- * killed is left to itself after as long again. */
+/* Waits for a process that should end, and kills it after @limit milliseconds. It runs no user
+ * callback and no context of the caller. A process that cannot be killed is abandoned after the
+ * same time again. */
 void
 gmp_process_end_sync (GmpProcess *self,
                       guint       limit)
@@ -395,7 +395,7 @@ gmp_process_end_later (GmpProcess *self,
   g_mutex_unlock (&priv->lock);
 }
 
-/* Whether there are processes that are expected to end, and have not. */
+/* TRUE if there are processes that are expected to end and have not. */
 gboolean
 gmp_process_is_settling (void)
 {
@@ -407,7 +407,7 @@ gmp_process_is_settling (void)
   return result;
 }
 
-/* Waits until all processes that are expected to end have, and not longer than for @limit
+/* Waits until all processes that are expected to end have ended, for at most @limit
  * milliseconds. */
 void
 gmp_process_settle (guint limit)
@@ -437,7 +437,7 @@ settle_limit_cb (gpointer task)
   return G_SOURCE_REMOVE;
 }
 
-/* Calls back, in the thread-default main context, where gmp_process_settle() would return. */
+/* Calls back, in the thread-default main context, when gmp_process_settle() would return. */
 void
 gmp_process_settle_async (guint               limit,
                           int                 priority,

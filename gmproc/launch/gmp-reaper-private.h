@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Called in a thread of the reaper's, once. */
+/* Called once, in a thread of the reaper. */
 typedef void (*GmpReaped) (int                  wait_status,
                            const struct rusage *usage,
                            gpointer             user_data);

@@ -40,10 +40,10 @@ reaper_thread (gpointer user_data)
 }
 
 G_LOCK_DEFINE_STATIC (context);
-static GMainContext *context; /* (nullable): it has not begun */
+static GMainContext *context; /* (nullable): NULL before its start */
 
-/* Held by the thread while it tells of an end, or does what others have attached: for GLib's locks
- * are then taken by it, and a child that was forked meanwhile would wait for them for ever. */
+/* Held by the thread while it reports an end or dispatches other sources, because it then takes
+ * GLib's locks, and a child that was forked meanwhile would wait for them forever. */
 G_LOCK_DEFINE_STATIC (telling);
 GMP_FORK_WAITS_FOR (telling)
 
@@ -57,7 +57,7 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
-/* Signals are for the threads of the program. */
+/* Signals are left to the threads of the program. */
 static gboolean
 start_thread (const char *name,
               GThreadFunc function,
@@ -91,7 +91,7 @@ start_locked (GError **error)
   return TRUE;
 }
 
-/* To be called before there is a child to watch: fails where no thread can be had. */
+/* To be called before there is a child to watch: fails if no thread can be created. */
 gboolean
 gmp_reaper_begin (GError **error)
 {
@@ -109,21 +109,21 @@ return_thread (gpointer unused)
   return unused;
 }
 
-/* Whether another thread can be had, for those who cannot do without. */
+/* TRUE if another thread can be created, for callers that need one. */
 gboolean
 gmp_reaper_try_thread (void)
 {
   return start_thread ("gmproc-trial", return_thread, NULL, NULL);
 }
 
-/* Has @source dispatched in the reaper's thread, which is one that never blocks. */
+/* Dispatches @source in the reaper's thread, which never blocks. */
 void
 gmp_reaper_attach (GSource *source)
 {
   g_source_attach (source, context);
 }
 
-/* Around what such a source does, where that takes locks. */
+/* To be called around work of such a source that takes locks. */
 void
 gmp_reaper_enter (void)
 {
@@ -148,7 +148,7 @@ adopt_thread (gpointer pid)
 
 /* The worker @pid has ended and was waited for. In an application that is process 1 of a container,
  * or a subreaper, the processes that it has left in its group are now children of the application,
- * and nobody else waits for them. */
+ * and nothing else waits for them. */
 void
 gmp_reaper_adopt (int pid)
 {
@@ -181,7 +181,7 @@ typedef struct {
   int fd;
 } Stand;
 
-/* Whoever has the descriptor keeps it until the child was waited for, which is after this. */
+/* The holder of the descriptor keeps it until the child was waited for, which is after this. */
 static gpointer
 stand_thread (gpointer user_data)
 {
@@ -194,9 +194,8 @@ stand_thread (gpointer user_data)
   return NULL;
 }
 
-/* What can be read when the child @pid has ended, and only then: a pidfd, or where there is none
- * (valgrind knows none, and neither do some sandboxes) an eventfd that a thread writes to. Returns
- * -1 with errno. */
+/* A descriptor that is readable only when the child @pid has ended: a pidfd or, without pidfds (in
+ * valgrind and some sandboxes), an eventfd that a thread writes to. Returns -1 with errno. */
 int
 gmp_reaper_open (int pid)
 {

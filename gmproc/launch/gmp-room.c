@@ -13,38 +13,38 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* How many descriptors are left free beside several workers: GLib aborts the process where it
- * cannot make one that it needs. */
+/* The descriptors that are left free beside several workers: GLib aborts the process if it cannot
+ * create one that it needs. */
 #define SPARE_DESCRIPTORS 64
 
-/* How many a single worker takes while it is started, and GLib meanwhile. */
+/* The descriptors that a single worker takes during its start, and GLib meanwhile. */
 #define LEAST_DESCRIPTORS 16
 
-/* How many one takes at the most. */
+/* The most that a worker takes. */
 #define HELD_DESCRIPTORS 8
 
-/* How many forks may be under way: more of them come no sooner. */
+/* The number of forks that may be pending: more of them would not arrive sooner. */
 #define MAX_PROMISED 32
 
-/* For how long no more workers run at once than had processes when one could have none. */
+/* How long no more workers run at the same time than had processes when one could get none. */
 #define SHORTAGE (10 * G_TIME_SPAN_SECOND)
 
-/* Where no worker runs that could make room, processes may be about to be gone that nobody here
- * knows of: so often it is tried again, and for so long. */
+/* If no running worker can make room, unknown processes may be about to end: the interval and the
+ * duration of retries. */
 #define RETRY (50 * G_TIME_SPAN_MILLISECOND)
 #define PATIENCE (2 * G_TIME_SPAN_SECOND)
 
 G_LOCK_DEFINE_STATIC (room);
 static guint n_running; /* workers in runs: each of them ends, and makes room */
 static guint n_starting; /* of these: their processes have taken no descriptors yet */
-static int n_promised; /* forks that are under way */
-static guint n_fit = G_MAXUINT; /* how many have processes at the same time, as far as is known */
-static gint64 fit_end;          /* when that is tried anew */
+static int n_promised; /* pending forks */
+static guint n_fit = G_MAXUINT; /* the known number of simultaneous processes */
+static gint64 fit_end;          /* when to try more */
 static gint64 refused_since;    /* 0: the last one had a process */
 static gint64 next_try;
 static GSList *waiting; /* of GSource */
 
-/* When the main loop of this thread began a worker last: see gmp_room_source_new(). */
+/* When the main loop of this thread last started a worker: see gmp_room_source_new(). */
 static __thread gint64 last_turn;
 
 static void
@@ -73,7 +73,7 @@ find_free (void)
   return fd;
 }
 
-/* Whether @n descriptors are free beside @fd. */
+/* TRUE if @n descriptors are free beside @fd. */
 static gboolean
 has_beside (int fd,
             int n)
@@ -83,8 +83,8 @@ has_beside (int fd,
   return getrlimit (RLIMIT_NOFILE, &limit) != 0 || (gint64) fd + n < (gint64) limit.rlim_cur;
 }
 
-/* Whether another worker may have @fd and those that follow. It has waited for more than that, but
- * those that were started before it take some of their descriptors later. */
+/* TRUE if another worker may take @fd and the following descriptors. It checks for more, because
+ * workers that were started before take some of their descriptors later. */
 gboolean
 gmp_room_allows (int fd)
 {
@@ -94,15 +94,15 @@ gmp_room_allows (int fd)
   return has_beside (fd, LEAST_DESCRIPTORS);
 }
 
-/* Whether a process can be started ahead without being in the way of one that is wanted. */
+/* TRUE if a process can be started ahead without being in the way of a requested one. */
 gboolean
 gmp_room_is_ample (void)
 {
   return has_beside (find_free (), 2 * SPARE_DESCRIPTORS);
 }
 
-/* %FALSE where a worker has to wait for others: @source, of gmp_room_source_new(), then comes again
- * when one of them has ended, in whatever thread. */
+/* %FALSE if a worker has to wait for others: @source, of gmp_room_source_new(), is then dispatched
+ * again when one of them has ended, in any thread. */
 gboolean
 gmp_room_await (GSource *source)
 {
@@ -148,8 +148,8 @@ wake (gpointer source)
   g_source_unref (source);
 }
 
-/* So many forks are under way, each of which brings a descriptor that is not opened here; or they
- * have come, or will not, where @n is negative. Then one that waits may try again. */
+/* Adds @n pending forks, each of which brings a descriptor that is not opened here. A negative @n
+ * means that they have arrived, or will not; then a waiting worker may try again. */
 void
 gmp_room_promise (int n)
 {
@@ -190,8 +190,8 @@ gmp_room_leave (void)
   g_slist_free_full (woken, wake);
 }
 
-/* It could have no process, or thread: those that run are as many as there can be for now. Whether
- * it may wait, by gmp_room_await(). */
+/* A worker got no process or thread: no more than the running ones fit for now. Returns TRUE if it
+ * may wait, with gmp_room_await(). */
 gboolean
 gmp_room_refuse (void)
 {
@@ -207,7 +207,7 @@ gmp_room_refuse (void)
   if (refused_since == 0)
     refused_since = now;
   result = n_running > 0 || now < refused_since + PATIENCE;
-  /* Of those that wait for the end of another, none would come. */
+  /* Waiting for the end of another worker would never end. */
   if (n_running == 0)
     woken = g_steal_pointer (&waiting);
   G_UNLOCK (room);
@@ -230,8 +230,9 @@ room_dispatch (GSource    *source,
 
 static GSourceFuncs room_funcs = { .dispatch = room_dispatch };
 
-/* Calls back in each turn of the main loop; of several such sources, one. Starting a process takes
- * most of a millisecond, so the loop comes up for air after each, however many runs there are. */
+/* Calls back once in each iteration of the main loop, even if there are several such sources.
+ * Starting a process takes most of a millisecond, so the loop can handle other sources after each,
+ * however many runs there are. */
 GSource *
 gmp_room_source_new (void)
 {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Who has started the application with LD_LIBRARY_PATH=lib means the folder `lib` that is there,
- * and a worker needs the same libraries wherever it works. So what is relative in such variables
- * is so to the folder that the application was started in, and no other. */
+/* A user who starts the application with LD_LIBRARY_PATH=lib means the folder `lib` there, and a
+ * worker needs the same libraries in any folder. Relative entries of such variables are therefore
+ * resolved against the application's initial working directory. */
 static const char * const names[] = {
   "LD_LIBRARY_PATH",
   "GI_TYPELIB_PATH",
@@ -21,14 +21,14 @@ static const char * const names[] = {
 
 static char *first_folder; /* (nullable) */
 
-/* When the library is loaded: the program may go elsewhere later. */
+/* Read when the library is loaded, because the program may change its directory later. */
 __attribute__ ((constructor)) static void
 note_first_folder (void)
 {
   first_folder = getcwd (NULL, 0);
 }
 
-/* What begins with a dollar sign is for the dynamic linker to replace. */
+/* The dynamic linker expands entries that begin with a dollar sign. */
 static gboolean
 is_relative (const char *path)
 {
@@ -61,8 +61,8 @@ is_given (const char *name,
   return FALSE;
 }
 
-/* Takes @environment over, and returns it for a process that begins in @folder (nullable). What is
- * @given (nullable), as NAME=VALUE, is meant as it is. */
+/* Takes ownership of @environment, and returns it for a process that starts in @folder (nullable).
+ * Variables in @given (nullable), as NAME=VALUE, are left alone. */
 char **
 gmp_search_paths_resolve (char      **environment,
                           const char *folder,

@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* For processes whose exit status and memory nobody asks for: GLib's thread waits for a GSubprocess
+/* For processes whose exit status and memory are not needed: GLib's thread waits for a GSubprocess
  * at once, and drops its rusage. */
 struct _GmpSubprocess
 {
@@ -122,7 +122,7 @@ gmp_subprocess_can_launch (const GmpLaunch *launch)
          has_pidfds () && has_thread ();
 }
 
-/* In the reaper's thread. */
+/* Called in the reaper's thread. */
 
 static void
 waited_cb (GObject      *source,
@@ -181,8 +181,8 @@ spawn (const GmpLaunch *launch,
   return result;
 }
 
-/* As the function of a launcher does: see gmp-launcher-private.h. To be called where
- * gmp_subprocess_can_launch() says so. */
+/* As the method of a launcher: see gmp-launcher-private.h. To be called only if
+ * gmp_subprocess_can_launch() returns TRUE. */
 GmpProcess *
 gmp_subprocess_launch (const GmpLaunch *launch,
                        GError         **error)

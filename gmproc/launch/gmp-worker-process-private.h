@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct _GmpWorkerProcess GmpWorkerProcess;
 
-/* A line that the process has printed. */
+/* A line of the process's output. */
 typedef void (*GmpWorkerLine)  (GmpOutputStream stream,
                                 const char     *line,
                                 gpointer        user_data);

@@ -21,17 +21,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How many lines of standard error a failure quotes. */
+/* The number of lines of standard error that a failure quotes. */
 #define TAIL_LINES 10
 
-/* How many milliseconds a process may take to end that was killed. */
+/* The milliseconds that a killed process may take to end. */
 #define END_LIMIT 1000
 
-/* How many seconds one that was killed has in a run, before the run goes on without its end. */
+/* The seconds that a killed process has in a run, before the run continues without its end. */
 #define KILL_GRACE 5.0
 
-/* It is watched during each run, in the main context of that run, and between runs not at all:
- * what it prints then waits in the pipe, and its end is found when the next run begins. */
+/* It is watched during each run, in the main context of that run, and not between runs: its output
+ * then waits in the pipe, and its end is noticed when the next run begins. */
 struct _GmpWorkerProcess
 {
   GmpProcess *process;
@@ -39,7 +39,7 @@ struct _GmpWorkerProcess
   GmpLineReader *out; /* (nullable): not captured */
   GmpLineReader *err;
   GQueue tail;        /* of char *: the last lines of standard error in this run */
-  double cpu_before;  /* the seconds of processor time that it had used before this run */
+  double cpu_before;  /* the processor time in seconds that it had used before this run */
 
   GmpWorkerLine line;
   GmpWorkerEnded ended;
@@ -86,9 +86,8 @@ open_pipe (int      fds[2],
   return FALSE;
 }
 
-/* Whether @fd is a standard stream of this process. If that was closed, its number may have become
- * that of any other file. Such a file is not inherited by programs, and nothing should be printed
- * into it. */
+/* TRUE if @fd is a standard stream of this process. If that was closed, its number may belong to
+ * any other file. Programs do not inherit such a file, and nothing should be printed to it. */
 static gboolean
 is_stream (int fd)
 {
@@ -109,8 +108,8 @@ open_nothing (int     *fd,
   return FALSE;
 }
 
-/* Standard error always comes through here, for a failure quotes its end; uncaptured it is copied
- * to the application's own. */
+/* Standard error always passes through here, because a failure quotes its end; uncaptured, it is
+ * copied to the application's own. */
 static gboolean
 open_output (GmpWorkerProcess *self,
              GmpLaunch        *launch,
@@ -198,8 +197,8 @@ gmp_worker_process_new (GmpLauncher          *launcher,
   return self;
 }
 
-/* Of a process on another machine, whose lines come by @out and @err. Takes all but @options
- * over. */
+/* For a process on another machine, whose lines arrive through @out and @err. Takes ownership of
+ * all arguments but @options. */
 GmpWorkerProcess *
 gmp_worker_process_new_remote (GmpProcess    *process,
                                GmpOptions    *options,
@@ -262,8 +261,7 @@ waited_cb (GObject      *source,
   self->ended (self->user_data);
 }
 
-/* Of all its threads, in seconds; 0 where it has ended, has hardly begun, or is on another
- * machine. */
+/* Of all its threads, in seconds; 0 if it has ended, has hardly begun, or is on another machine. */
 static double
 get_cpu_time (GmpWorkerProcess *self)
 {
@@ -277,7 +275,7 @@ get_cpu_time (GmpWorkerProcess *self)
   return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* Everything happens in the thread-default main context. */
+/* Everything runs in the thread-default main context. */
 void
 gmp_worker_process_watch (GmpWorkerProcess *self,
                           GmpWorkerLine     line,
@@ -316,8 +314,8 @@ schedule_end (GmpWorkerProcess *self,
   self->end_source = gmp_source_attach_limit (grace, self->options->priority, end_cb, self);
 }
 
-/* The kernel cannot end it, for it waits for a device; or may not, for it belongs to another user.
- * Nobody can wait for that. */
+/* The kernel cannot end it, because it waits for a device, or may not, because it belongs to
+ * another user. Waiting for it might never end. */
 static gboolean
 give_up_cb (gpointer user_data)
 {
@@ -347,8 +345,8 @@ end_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Ends a process that does not end by itself within @grace seconds: SIGTERM, then SIGKILL. To
- * be called while it is watched; the last call counts, unless the end has begun. */
+/* Ends a process that does not end by itself within @grace seconds: SIGTERM, then SIGKILL. To be
+ * called while it is watched; the last call replaces earlier ones, unless the end has begun. */
 void
 gmp_worker_process_end (GmpWorkerProcess *self,
                         double            grace)
@@ -371,7 +369,7 @@ gmp_worker_process_send_signal (GmpWorkerProcess *self,
   gmp_process_send_signal (self->process, signum);
 }
 
-/* Those of the run that it is for, where it was started ahead. */
+/* The options of its run, if it was started ahead. */
 void
 gmp_worker_process_set_options (GmpWorkerProcess *self,
                                 GmpOptions       *options)
@@ -388,8 +386,8 @@ ignore_line (GmpOutputStream stream G_GNUC_UNUSED,
 {
 }
 
-/* Waits for the end of a process that is not watched, and has no reason to go on. What it has still
- * printed appears where output is not captured, and is no news to anybody otherwise. */
+/* Waits for the end of a process that is not watched and should end. Its remaining output appears
+ * if output is not captured, and is dropped otherwise. */
 void
 gmp_worker_process_end_sync (GmpWorkerProcess *self)
 {
@@ -398,7 +396,7 @@ gmp_worker_process_end_sync (GmpWorkerProcess *self)
   gmp_line_reader_drain (self->err);
 }
 
-/* Kills one that is not watched and has nothing to do, and frees @self. */
+/* Kills an idle process that is not watched, and frees @self. */
 void
 gmp_worker_process_abandon (GmpWorkerProcess *self)
 {
@@ -409,7 +407,7 @@ gmp_worker_process_abandon (GmpWorkerProcess *self)
   gmp_worker_process_free (self);
 }
 
-/* 0 where it is not known yet. */
+/* 0 if it is not known yet. */
 int
 gmp_worker_process_get_pid (GmpWorkerProcess *self)
 {
@@ -428,28 +426,28 @@ gmp_worker_process_has_ended (GmpWorkerProcess *self)
   return self->has_ended;
 }
 
-/* Whether gmp_worker_process_end() had to send a signal. */
+/* TRUE if gmp_worker_process_end() had to send a signal. */
 gboolean
 gmp_worker_process_was_forced (GmpWorkerProcess *self)
 {
   return self->was_forced;
 }
 
-/* Whether any signal came from here. */
+/* TRUE if this process has sent it any signal. */
 gboolean
 gmp_worker_process_was_signalled (GmpWorkerProcess *self)
 {
   return self->was_signalled;
 }
 
-/* As waitpid() gives it; 0 before the process has ended. */
+/* As from waitpid(); 0 before the process has ended. */
 int
 gmp_worker_process_get_wait_status (GmpWorkerProcess *self)
 {
   return self->wait_status;
 }
 
-/* Its processor time is that of the run, since it was watched. */
+/* Its processor time counts from the start of the run, when it was first watched. */
 GmpProcessUsage
 gmp_worker_process_get_usage (GmpWorkerProcess *self)
 {
@@ -465,14 +463,14 @@ gmp_worker_process_get_tail (GmpWorkerProcess *self)
   return &self->tail;
 }
 
-/* (nullable): it is on this machine. */
+/* (nullable): NULL on this machine. */
 const char *
 gmp_worker_process_get_node (GmpWorkerProcess *self)
 {
   return gmp_process_get_node (self->process);
 }
 
-/* (nullable): why nobody can know how it ended. */
+/* (nullable): why its status is unknown. */
 const GError *
 gmp_worker_process_get_loss (GmpWorkerProcess *self)
 {

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* Workers that end one after the other before they take a call: where there is no other, the calls
- * that wait would wait for ever. */
+/* The number of workers in a row that end before they take a call. If there are no others, the
+ * waiting calls then fail instead of waiting forever. */
 #define GMP_DISPATCHER_MAX_START_FAILURES 3
 
 /* Two kinds of threads take part.
@@ -32,8 +32,8 @@ struct _GmpDispatcher
   GMainContext *context;
   GThread *thread;
   GmpDoorbell *doorbell; /* that the workers ring */
-  GSource *answers;      /* reads what they send */
-  GSource *control;      /* does what the thread has to do */
+  GSource *answers;      /* reads their messages */
+  GSource *control;      /* runs the thread's work */
   GmpProcessCache *cache;
 
   GMutex lock;           /* what follows is under it */
@@ -42,20 +42,20 @@ struct _GmpDispatcher
   GmpDispatcherLimits limits;
   GQueue queue;          /* of GmpPoolCall */
   GPtrArray *workers;    /* of GmpPoolWorker */
-  GQueue finished;       /* of GmpPoolCall: to be told of when the lock is let go */
+  GQueue finished;       /* of GmpPoolCall: reported when the lock is released */
   gboolean has_changed;  /* the counts: likewise */
   GPtrArray *unwanted;   /* of GmpPoolCall, to be cancelled by the thread */
-  guint next;            /* the worker that is looked at first for the next call */
-  guint n_workers;       /* that were ever started, which is the last one's number */
-  guint n_start_failures; /* one after the other */
+  guint next;            /* the worker that is considered first for the next call */
+  guint n_workers;       /* that were ever started; the number of the last one */
+  guint n_start_failures; /* in a row */
   guint64 n_calls;
   guint64 n_done;
   guint64 n_failed;
   GmpSpin spin;
-  gboolean has_spinner;  /* a caller looks for answers, so nobody has to be rung for */
-  GmpDispatcherKill kill; /* how all workers are to be ended */
-  gboolean is_kicked;    /* the thread will look what there is to do */
-  gboolean is_watching;  /* it will look whether calls lie ahead of a slow one */
+  gboolean has_spinner;  /* a caller polls for answers, so workers need not ring */
+  GmpDispatcherKill kill; /* how to end all workers */
+  gboolean is_kicked;    /* the thread is about to check for work */
+  gboolean is_watching;  /* it is about to check for calls behind a slow one */
   gboolean is_closing;
 };
 

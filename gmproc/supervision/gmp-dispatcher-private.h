@@ -23,10 +23,10 @@ typedef struct {
 
 /* Called in any thread, without the lock. */
 typedef struct {
-  /* Takes over @calls, each with a reference: they are done. */
+  /* Takes ownership of @calls, which are done, with a reference to each. */
   void (*finished) (GQueue   *calls,
                     gpointer  owner);
-  /* The counts are others. */
+  /* The counts have changed. */
   void (*changed)  (gpointer  owner);
   void (*reported) (guint     number,
                     GVariant *value,
@@ -46,14 +46,14 @@ typedef struct {
                     gpointer       owner);
 } GmpDispatcherEvents;
 
-/* What counts for workers that are started, or get a call, after it is set. */
+/* Options of workers that are started, or get a call, after it is set. */
 typedef struct {
   guint max_workers;      /* 0: one for each processor */
   double idle_timeout;    /* in seconds; 0: none */
   guint max_calls;        /* of one process; 0: no limit */
   guint64 recycle_memory; /* in bytes; 0: no limit */
   guint64 shared_memory_limit;
-  char *setup_target;     /* (nullable): what a worker calls first */
+  char *setup_target;     /* (nullable): the first call of a worker */
   GVariant *setup_params; /* (nullable) */
 } GmpDispatcherLimits;
 
@@ -63,14 +63,14 @@ typedef enum {
   GMP_DISPATCHER_KILL_HARD  /* SIGKILL */
 } GmpDispatcherKill;
 
-/* What a program may know of a worker. */
+/* The state of a worker, for the program. */
 typedef struct {
   guint number;
   int pid;          /* 0: it is being started */
   gboolean is_busy;
-  guint64 call;     /* the number of the one that it executes */
+  guint64 call;     /* the number of its current call */
   char *name;       /* (nullable): of that call */
-  double seconds;   /* since it has begun that, or has had nothing to do */
+  double seconds;   /* since the start of that call, or since it became idle */
 } GmpDispatcherWorker;
 
 GmpDispatcher *gmp_dispatcher_new          (const GmpDispatcherEvents *events,

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* A run ends when no worker is left. A run with a feed stays open until the feed is closed: its
- * workers are added by a function of the owner's, which any thread can have called. Only
+/* A run ends when no worker is left. A run with a feed stays open until the feed is closed: a
+ * function of the owner adds its workers, and any thread can request a call of it. Only
  * gmp_feed_wake() may be called outside the thread of the run. */
 typedef struct _GmpFeed GmpFeed;
 

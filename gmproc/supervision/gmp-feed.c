@@ -11,13 +11,13 @@
 
 struct _GmpFeed
 {
-  guint n_workers; /* how many there will be at most; 0 while it is closed */
+  guint n_workers; /* the most workers that there will be; 0 while it is closed */
   GmpFeedFunc add;
   gpointer user_data;
   GDestroyNotify destroy;
 
   GMutex lock;
-  GSource *source; /* (nullable): of the run that goes on; under the lock */
+  GSource *source; /* (nullable): of the current run; under the lock */
 };
 
 typedef struct {
@@ -32,7 +32,7 @@ feed_dispatch (GSource    *source,
 {
   if (((FeedSource *) source)->generation != gmp_fork_get_generation ())
     return G_SOURCE_REMOVE;
-  /* Before the call, so that another thread can ask for the next one meanwhile. */
+  /* Cleared before the call, so that another thread can request the next one meanwhile. */
   g_source_set_ready_time (source, -1);
   return callback (user_data);
 }
@@ -72,8 +72,7 @@ gmp_feed_open (GmpFeed       *self,
   self->destroy = destroy;
 }
 
-/* The run begins, in the thread-default main context. @called is what has @add called, by
- * gmp_feed_call(). */
+/* The run begins, in the thread-default main context. @called calls @add, by gmp_feed_call(). */
 void
 gmp_feed_begin (GmpFeed    *self,
                 int         priority,
@@ -92,7 +91,7 @@ gmp_feed_begin (GmpFeed    *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* In any thread: there may be work for the run, if it still goes on. */
+/* Called in any thread: there may be work for the run, if it still runs. */
 void
 gmp_feed_wake (GmpFeed *self)
 {
@@ -109,7 +108,7 @@ gmp_feed_call (GmpFeed *self)
     self->add (self->user_data);
 }
 
-/* No more work comes: the run ends with the last of its workers. */
+/* No more work follows: the run ends with the last of its workers. */
 void
 gmp_feed_close (GmpFeed *self)
 {

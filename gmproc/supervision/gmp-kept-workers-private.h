@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Workers whose processes are kept from run to run. */
+/* Workers whose processes are kept between runs. */
 typedef struct _GmpKeptWorkers GmpKeptWorkers;
 
 GmpKeptWorkers *gmp_kept_workers_new          (void);

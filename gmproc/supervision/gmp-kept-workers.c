@@ -11,8 +11,8 @@
 struct _GmpKeptWorkers
 {
   GQueue workers;        /* of GmpWorkerProxy: the one that has waited longest comes first */
-  GPtrArray *threads;    /* of GThread: they wait for processes that were let go */
-  GMainContext *context; /* (nullable): for what blocks */
+  GPtrArray *threads;    /* of GThread: they wait for released processes */
+  GMainContext *context; /* (nullable): for blocking calls */
   char *surroundings;    /* (nullable): of this process, when the last run began */
 };
 
@@ -26,8 +26,8 @@ gmp_kept_workers_new (void)
   return self;
 }
 
-/* A context of the pool's own, for calls that block. It is the same for all of them, for what one
- * has begun in it, the next may end. */
+/* A private context for blocking calls. All of them share it, because one may end what another has
+ * begun in it. */
 GMainContext *
 gmp_kept_workers_get_context (GmpKeptWorkers *self)
 {
@@ -45,7 +45,7 @@ gmp_kept_workers_keep (GmpKeptWorkers *self,
     g_queue_push_tail (&self->workers, g_object_ref (worker));
 }
 
-/* Returns a reference; %NULL where none waits. */
+/* Returns a reference, or %NULL if none waits. */
 GmpWorkerProxy *
 gmp_kept_workers_take (GmpKeptWorkers *self)
 {
@@ -60,14 +60,14 @@ gmp_kept_workers_take (GmpKeptWorkers *self)
   return NULL;
 }
 
-/* Whether any waits, or did when this was last looked at. */
+/* TRUE if any waits, or did at the last check. */
 gboolean
 gmp_kept_workers_has_kept (GmpKeptWorkers *self)
 {
   return self->workers.length > 0;
 }
 
-/* Lets go of all processes, which then exit. */
+/* Releases all processes, which then exit. */
 static void
 disconnect (GmpKeptWorkers *self)
 {
@@ -75,8 +75,8 @@ disconnect (GmpKeptWorkers *self)
     gmp_worker_proxy_disconnect (link->data);
 }
 
-/* Waits for @workers to be gone, which takes a limited time: what has nothing to do exits at once,
- * or is killed. */
+/* Waits for the end of @workers, which takes a limited time: idle processes exit at once, or are
+ * killed. */
 static gpointer
 end_all (gpointer workers)
 {
@@ -91,7 +91,7 @@ end_all (gpointer workers)
   return NULL;
 }
 
-/* Has the processes end while the caller, whose main loop this may be, goes on. */
+/* Ends the processes while the caller, perhaps a main loop, continues. */
 void
 gmp_kept_workers_retire_later (GmpKeptWorkers *self)
 {
@@ -110,8 +110,8 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
     end_all (workers);
 }
 
-/* A run begins. Processes are kept for as long as new ones would find the same folder, environment
- * and output. */
+/* A run begins. Processes are kept while new ones would have the same folder, environment and
+ * output. */
 void
 gmp_kept_workers_begin_run (GmpKeptWorkers *self)
 {
@@ -123,8 +123,8 @@ gmp_kept_workers_begin_run (GmpKeptWorkers *self)
   self->surroundings = surroundings;
 }
 
-/* When this returns all processes are gone. A garbage collector may be what calls this, so nothing
- * of the user's is called, and no context is run that others have something in. */
+/* All processes have ended when this returns. A garbage collector may call this, so it calls no
+ * user code, and runs no context that others use. */
 void
 gmp_kept_workers_free (GmpKeptWorkers *self)
 {

@@ -12,15 +12,15 @@
 
 G_BEGIN_DECLS
 
-/* A server's life cycle on the main loop: a turn for each request that has come. */
+/* A server's life cycle on the main loop: a turn for each request. */
 typedef struct _GmpLocalServer GmpLocalServer;
 
-/* The life cycle is over; takes @error over. */
+/* The life cycle is over; takes ownership of @error. */
 typedef void (*GmpLocalServerEnded) (GVariant *value,
                                      GError   *error,
                                      gpointer  user_data);
 
-/* Something has come, and was handled. */
+/* A message was handled. */
 typedef void (*GmpLocalServerTurned) (gpointer user_data);
 
 GmpLocalServer *gmp_local_server_new           (const GmpServerMethods *methods,

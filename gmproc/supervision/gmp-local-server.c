@@ -9,8 +9,8 @@
 #include "base/gmp-hold-private.h"
 #include "base/gmp-source-private.h"
 
-/* How many microseconds requests are answered in a turn of the main loop: in one that is the
- * program's, and in one that the run has for itself. Everything else there waits as long. */
+/* How long requests are answered in one iteration of the main loop, in microseconds: in the
+ * program's loop, and in one that only the run uses. All other sources wait for that time. */
 #define TURN 100
 #define TURN_BLOCKING 1000
 
@@ -23,7 +23,7 @@ struct _GmpLocalServer
   gpointer turned_data;
   GmpInbox *inbox;
   int priority;          /* of requests in the main context */
-  gboolean is_blocking;  /* the context has nothing but this run */
+  gboolean is_blocking;  /* the context serves only this run */
   GSource *source;       /* (nullable): not started, or ended */
   GSource *limit_source; /* (nullable): for the deadline of a batch */
   GmpHold hold;          /* while methods are called */
@@ -61,7 +61,8 @@ gmp_local_server_new (const GmpServerMethods *methods,
   self->ended = ended;
   self->user_data = user_data;
   self->inbox = inbox;
-  /* Clients may ask without a pause, and all else that the loop has should not wait for that. */
+  /* Clients may send requests without a pause, and other sources of the loop must not wait for
+   * that. */
   self->priority = options->priority + GMP_PRIORITY_REQUESTS;
   gmp_inbox_set_belief (inbox, options->restart == GMP_RESTART_ALWAYS
                                ? GMP_INBOX_BELIEVES_NONE : GMP_INBOX_BELIEVES_FINISHED);
@@ -82,15 +83,15 @@ gmp_local_server_free (GmpLocalServer *self)
   g_free (self);
 }
 
-/* The main context has nothing but this run, so looking for messages takes nothing from others. */
+/* The main context serves only this run, so polling for messages delays nothing else. */
 void
 gmp_local_server_set_blocking (GmpLocalServer *self)
 {
   self->is_blocking = TRUE;
 }
 
-/* Where requests gather: @turned is called when there may be more of them, or fewer clients. It may
- * free @self. */
+/* For collected requests: @turned is called when there may be more of them, or fewer clients. It
+ * may free @self. */
 void
 gmp_local_server_set_turned (GmpLocalServer      *self,
                              GmpLocalServerTurned turned,
@@ -117,7 +118,7 @@ gmp_local_server_take_batch (GmpLocalServer *self,
   return gmp_server_cycle_take_batch (&self->cycle, n);
 }
 
-/* Takes @port over: one end of a channel to a client. */
+/* Takes ownership of @port: one end of a channel to a client. */
 gboolean
 gmp_local_server_add (GmpLocalServer        *self,
                       const char            *client_id,
@@ -148,7 +149,8 @@ gmp_local_server_get_n_clients (GmpLocalServer *self)
   return gmp_inbox_get_n_open (self->inbox);
 }
 
-/* Ends the life cycle, unless it has ended, when what it calls has come back. Takes @error over. */
+/* Ends the life cycle, unless it has ended, after the method that it is calling has returned. Takes
+ * ownership of @error. */
 void
 gmp_local_server_fail (GmpLocalServer *self,
                        GError         *error)
@@ -198,7 +200,7 @@ finish (GmpLocalServer *self)
   self->ended (value, error, self->user_data);
 }
 
-/* Returns whether there may be more to do. */
+/* Returns TRUE if there may be more to do. */
 static gboolean
 take_turn (GmpLocalServer *self,
            gboolean        may_look,
@@ -215,14 +217,14 @@ take_turn (GmpLocalServer *self,
     is_done = gmp_server_cycle_is_done (&self->cycle, error);
   self->asked_done = TRUE;
   self->is_done |= is_done;
-  /* The last responses go before the channels are closed. */
+  /* The last responses are sent before the channels are closed. */
   if (*error == NULL && self->kept == NULL &&
       (!self->is_done || gmp_inbox_has_unsent (self->inbox)))
     status = may_look ? gmp_inbox_look (self->inbox, &mail)
                       : gmp_inbox_try_take (self->inbox, &mail);
   if (!self->is_done && *error == NULL)
     gmp_server_cycle_handle (&self->cycle, status, &mail, error);
-  /* A batch may also go without a message. */
+  /* A batch may also become complete without a message. */
   if (status != GMP_INBOX_EMPTY || deadline != self->cycle.deadline)
     self->asked_done = FALSE;
   return !self->asked_done;
@@ -242,7 +244,7 @@ limit_dispatch (GSource    *source,
 
 static GSourceFuncs limit_funcs = { .dispatch = limit_dispatch };
 
-/* Has the next turn come when the batch, or a client, has waited for long enough. */
+/* Schedules the next turn at the deadline of the batch, or of a client. */
 static void
 watch_deadline (GmpLocalServer *self)
 {
@@ -259,8 +261,8 @@ watch_deadline (GmpLocalServer *self)
     g_source_set_ready_time (self->limit_source, deadline);
 }
 
-/* Takes one message at most, for which it looks a while where it @may_look; returns whether there
- * may be more. @self may be gone after it. */
+/* Takes at most one message, and polls for it for a while if it @may_look. Returns TRUE if there
+ * may be more. @self may be freed after it. */
 gboolean
 gmp_local_server_turn (GmpLocalServer *self,
                        gboolean        may_look)

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* The other ends of a worker's channels, while it is not there yet. */
+/* The other ends of a worker's channels, until the worker is connected. */
 typedef struct _GmpPeers GmpPeers;
 
 GmpPeers *gmp_peers_new         (void);

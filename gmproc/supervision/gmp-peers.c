@@ -14,7 +14,7 @@ typedef struct {
 
 struct _GmpPeers
 {
-  GArray *channels; /* of GmpPeerChannel: to be handed over */
+  GArray *channels; /* of GmpPeerChannel: to be passed on */
   GPtrArray *gone;  /* of Gone */
 };
 
@@ -54,7 +54,7 @@ gmp_peers_clear (GmpPeers *self)
   g_ptr_array_set_size (self->gone, 0);
 }
 
-/* Takes what @end has over: a channel, in place of one to the same peer. */
+/* Takes the contents of @end: a channel that replaces one to the same peer. */
 void
 gmp_peers_add_channel (GmpPeers      *self,
                        GmpPeerChannel end)
@@ -65,7 +65,7 @@ gmp_peers_add_channel (GmpPeers      *self,
   g_array_append_val (self->channels, end);
 }
 
-/* @peer has ended for good: for @reason, or because it had finished. */
+/* @peer has ended permanently: for @reason, or because it had finished. */
 void
 gmp_peers_add_gone (GmpPeers     *self,
                     const char   *peer,
@@ -78,8 +78,8 @@ gmp_peers_add_gone (GmpPeers     *self,
   g_ptr_array_add (self->gone, gone);
 }
 
-/* Hands the channels over. Only the worker holds them from here on, so that the other ends see its
- * death. */
+/* Passes the channels on. Only the worker holds them from here on, so that the other ends notice
+ * its death. */
 gboolean
 gmp_peers_connect (GmpPeers            *self,
                    GmpWorkerConnection *connection,

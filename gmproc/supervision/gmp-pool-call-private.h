@@ -17,8 +17,8 @@ typedef enum {
   GMP_POOL_CALL_DONE
 } GmpPoolCallState;
 
-/* What the caller sets before the call is submitted, and then what came of it. In between it is the
- * dispatcher's, under its lock. */
+/* The caller's input, set before the call is submitted, and then the outcome. In between the
+ * dispatcher owns it, under its lock. */
 typedef struct _GmpPoolCall {
   gatomicrefcount ref_count;
   GList link; /* in the queue, among those of a worker, or among those that are done */
@@ -26,10 +26,10 @@ typedef struct _GmpPoolCall {
   const char *target; /* interned */
   char *name;         /* (nullable): of the function, for errors */
   GVariant *params;   /* (nullable) */
-  int priority;       /* the lower comes first */
+  int priority;       /* lower values come first */
   double run_timeout; /* in seconds; 0: none */
-  guint retries;      /* how often it may be executed again after a worker died with it */
-  gboolean has_waiter; /* the caller waits, so nobody is told when it is done */
+  guint retries;      /* how often it may be executed again after its worker has died */
+  gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
   gpointer user_data;
 
@@ -42,7 +42,7 @@ typedef struct _GmpPoolCall {
 
   GVariant *value;    /* (nullable) */
   GError *error;      /* (nullable) */
-  GVariant *report;   /* (nullable): what the worker that failed had reported last */
+  GVariant *report;   /* (nullable): the last report of the failed worker */
 } GmpPoolCall;
 
 GmpPoolCall *gmp_pool_call_new     (const char  *target,

@@ -41,8 +41,8 @@ gmp_pool_call_unref (GmpPoolCall *self)
   g_free (self);
 }
 
-/* Puts the call into @queue by its priority: behind the others that have the same, or before them
- * where it has been in the queue already. Most calls have the same, so the search is short. */
+/* Puts the call into @queue by its priority: behind others of the same priority, or before them if
+ * it has been in the queue already. Most calls have the same priority, so the search is short. */
 void
 gmp_pool_call_enqueue (GmpPoolCall *self,
                        GQueue      *queue,
@@ -68,7 +68,7 @@ gmp_pool_call_enqueue (GmpPoolCall *self,
   self->worker = NULL;
 }
 
-/* @reason, which is about the worker, with the call named before it. */
+/* @reason, which describes the worker, with the name of the call in front. */
 GError *
 gmp_pool_call_blame (GmpPoolCall  *self,
                      const GError *reason)

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* One worker of a pool, and what was sent to it. All but the proxy is under the dispatcher's lock;
- * the proxy belongs to the dispatcher's thread. */
+/* One worker of a pool, and the calls sent to it. The dispatcher's lock guards everything but the
+ * proxy, which belongs to the dispatcher's thread. */
 typedef struct _GmpPoolWorker {
   gpointer dispatcher;
   guint number;
@@ -23,24 +23,24 @@ typedef struct _GmpPoolWorker {
   GmpMark *mark;        /* (nullable): no call is sent ahead */
 
   gboolean is_ready;    /* it takes calls */
-  gboolean is_told;     /* its owner knows that */
-  gboolean is_retiring; /* it gets no more calls, and ends when it has executed those that it has */
-  gboolean is_closed;   /* the channel: by either end */
-  gboolean is_ending;   /* the proxy was told to end it */
-  GError *end_reason;   /* (nullable): to end it for, before its time */
+  gboolean is_told;     /* that was reported to the owner */
+  gboolean is_retiring; /* it gets no more calls, and ends after those that it has */
+  gboolean is_closed;   /* the channel is closed by either end */
+  gboolean is_ending;   /* the proxy is ending it */
+  GError *end_reason;   /* (nullable): the reason for ending it early */
   int pid;              /* 0: not known yet */
 
   GQueue sent;          /* of GmpPoolCall: the first is being executed */
-  GmpPoolCall *dropped; /* (nullable): was the first; nobody waits for its answer any more */
+  GmpPoolCall *dropped; /* (nullable): was the first; its answer is no longer needed */
   const char *target;   /* (nullable): interned, that of the call sent last */
   guint32 n_sent;       /* calls that were sent, and not withdrawn */
   guint32 n_answered;
-  gint64 since;         /* when the first of @sent could begin, or since when it has none; in
-                         * microseconds of the monotonic clock, as all times */
-  double pace;          /* microseconds a call takes, about; 0: not known */
-  gint64 looked_at;     /* when its memory was looked at */
-  GVariant *report;     /* (nullable): what it has reported last */
-  gint64 lost_at;       /* when it closed its channel; 0: it has not */
+  gint64 since;         /* when the first of @sent could begin, or when @sent became empty; in
+                           microseconds of the monotonic clock, as all times */
+  double pace;          /* the approximate duration of a call in microseconds; 0: not known */
+  gint64 looked_at;     /* when its memory was checked */
+  GVariant *report;     /* (nullable): its last report */
+  gint64 lost_at;       /* when it closed its channel; 0 if it has not */
 } GmpPoolWorker;
 
 GmpPoolWorker   *gmp_pool_worker_new       (const char     *runtime,

@@ -11,18 +11,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Calls are sent ahead, so that a worker need not wait for the application between two of them. So
- * much work may lie ahead of a worker, in microseconds: a few times what a sleeping application
- * takes to send more. What it has not begun can be withdrawn for one that has nothing to do. */
+/* Calls are sent ahead, so that a worker need not wait for the application between two of them.
+ * This is the work that may be sent ahead to a worker, in microseconds: a few times what a sleeping
+ * application takes to send more. Calls that it has not begun can be withdrawn for an idle
+ * worker. */
 #define AHEAD 1000.0
 
-/* How many microseconds a call may take before those that lie ahead of it are withdrawn. */
+/* The microseconds that a call may take before the calls behind it are withdrawn. */
 #define STALL (10 * G_USEC_PER_SEC / 1000)
 
-/* And so many calls: all of them small ones, of which a ring holds some hundreds. */
+/* The most calls that are sent ahead, all of them small. A ring holds some hundreds of these. */
 #define MAX_AHEAD 128
 
-/* Takes @channel over. */
+/* Takes ownership of @channel. */
 GmpPoolWorker *
 gmp_pool_worker_new (const char *runtime,
                      guint       number,
@@ -40,7 +41,7 @@ gmp_pool_worker_new (const char *runtime,
   return self;
 }
 
-/* It has no calls any more. */
+/* It has no more calls. */
 void
 gmp_pool_worker_free (GmpPoolWorker *self)
 {
@@ -54,21 +55,22 @@ gmp_pool_worker_free (GmpPoolWorker *self)
   g_free (self);
 }
 
-/* Whether it executes a call. */
+/* TRUE if it executes a call. */
 gboolean
 gmp_pool_worker_is_busy (GmpPoolWorker *self)
 {
   return self->sent.length > 0 || self->dropped != NULL;
 }
 
-/* Whether it has been at its first call for longer than was thought. */
+/* TRUE if its first call takes longer than expected. */
 static gboolean
 is_slow (GmpPoolWorker *self)
 {
   return self->sent.length > 0 && (double) (g_get_monotonic_time () - self->since) > AHEAD;
 }
 
-/* How many more calls it may be sent now. It gets @max_calls in its life (0: any number). */
+/* The number of calls that can be sent to it now. It gets @max_calls in its life (0: any
+ * number). */
 guint
 gmp_pool_worker_get_room (GmpPoolWorker *self,
                           guint          max_calls)
@@ -85,7 +87,7 @@ gmp_pool_worker_get_room (GmpPoolWorker *self,
   return window - MIN (window, self->sent.length);
 }
 
-/* When the calls that lie ahead of a slow one should go elsewhere; -1 where there are none. */
+/* When the calls behind a slow one should go elsewhere; -1 if there are none. */
 gint64
 gmp_pool_worker_get_stall (GmpPoolWorker *self)
 {
@@ -109,8 +111,8 @@ send_target (GmpPoolWorker *self,
   return TRUE;
 }
 
-/* Once, first of all: what the worker calls before it takes calls, if there is a @target. It may be
- * sent before the worker's process is there. */
+/* Sent once, first: the initializer, if there is a @target. It may be sent before the worker's
+ * process exists. */
 gboolean
 gmp_pool_worker_set_up (GmpPoolWorker *self,
                         const char    *target,
@@ -121,7 +123,7 @@ gmp_pool_worker_set_up (GmpPoolWorker *self,
          gmp_channel_send_tagged (self->channel, GMP_CALL_SETUP, params, error);
 }
 
-/* Sends @call, whose reference it takes over; on an error it is still the caller's. */
+/* Sends @call and takes the reference to it; after an error the caller keeps it. */
 gboolean
 gmp_pool_worker_send (GmpPoolWorker *self,
                       GmpPoolCall   *call,
@@ -140,7 +142,8 @@ gmp_pool_worker_send (GmpPoolWorker *self,
   return TRUE;
 }
 
-/* How many of @sent have begun: the first, at most, and without a mark it counts as begun. */
+/* The number of calls in @sent that have begun: at most the first, which without a mark counts as
+ * begun. */
 static guint
 count_begun (GmpPoolWorker *self,
              guint32        n_begun)
@@ -149,12 +152,12 @@ count_begun (GmpPoolWorker *self,
 
   if (self->mark == NULL)
     return MIN (self->sent.length, 1);
-  /* What the worker has made of the mark is not to be believed beyond what it can be. */
+  /* The worker's value of the mark is limited to the possible range, because it is not trusted. */
   return MIN (n_running, self->sent.length);
 }
 
-/* Whether it executes @call, one of those that it was sent. What it has answered is not known
- * before it is received: so this may be of a call that is over in fact. */
+/* TRUE if it executes @call, one of the calls sent to it. Answers are not known before they are
+ * received, so the call may in fact be over. */
 gboolean
 gmp_pool_worker_has_begun (GmpPoolWorker *self,
                            GmpPoolCall   *call)
@@ -167,7 +170,7 @@ gmp_pool_worker_has_begun (GmpPoolWorker *self,
   return FALSE;
 }
 
-/* Puts the calls back into @queue that the worker has not begun; it will not begin them. */
+/* Returns the calls that the worker has not begun to @queue; the worker will not begin them. */
 void
 gmp_pool_worker_withdraw (GmpPoolWorker *self,
                           GQueue        *queue)
@@ -188,7 +191,7 @@ gmp_pool_worker_withdraw (GmpPoolWorker *self,
     }
 }
 
-/* Nobody waits any more for the call that is being executed. */
+/* The answer to the current call is no longer needed. */
 void
 gmp_pool_worker_drop_first (GmpPoolWorker *self)
 {
@@ -201,7 +204,7 @@ learn_pace (GmpPoolWorker *self,
 {
   double took = (double) MAX (now - self->since, 1);
 
-  /* Soon for what takes longer than was thought, and slowly otherwise. */
+  /* Adapts quickly to longer durations, and slowly to shorter ones. */
   self->pace = took > self->pace ? took : self->pace + (took - self->pace) / 4;
   self->since = now;
 }
@@ -238,7 +241,7 @@ take_answer (GmpPoolWorker *self,
       error = gmp_call_error_unpack (payload);
       if (error == NULL)
         {
-          break_off (self, "an error that is none");
+          break_off (self, "an invalid error");
           return NULL;
         }
     }
@@ -249,8 +252,8 @@ take_answer (GmpPoolWorker *self,
   return call;
 }
 
-/* Takes one message. Returns a call that has its answer, with its reference, if that was it;
- * @is_more says whether to come again. */
+/* Takes one message. If it is an answer, returns the call with its reference. @is_more is TRUE if
+ * there may be more messages. */
 GmpPoolCall *
 gmp_pool_worker_receive (GmpPoolWorker *self,
                          gboolean      *is_more)
@@ -301,7 +304,7 @@ gmp_pool_worker_receive (GmpPoolWorker *self,
   return call;
 }
 
-/* In bytes; 0 where that cannot be known. */
+/* In bytes; 0 if unknown. */
 guint64
 gmp_pool_worker_read_memory (GmpPoolWorker *self)
 {
@@ -319,7 +322,7 @@ gmp_pool_worker_read_memory (GmpPoolWorker *self)
   return (guint64) pages * (guint64) sysconf (_SC_PAGESIZE);
 }
 
-/* The worker ends when it has executed what it was sent. */
+/* The worker ends after the calls that were sent to it. */
 void
 gmp_pool_worker_close (GmpPoolWorker *self)
 {

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* The restarts of one worker within a run: all zeros in the beginning. */
+/* The restarts of one worker within a run: initially all zeros. */
 typedef struct {
   GQueue recent; /* of Restart: within the period */
   guint  n;      /* in all */

@@ -40,7 +40,7 @@ forget_old (GmpRestarts      *self,
     restart_free (g_queue_pop_head (&self->recent));
 }
 
-/* A worker has ended: with @failure, or because it has finished (%NULL). Where the rule allows a
+/* A worker has ended: with @failure, or because it has finished (%NULL). If the rule allows a
  * restart, it is counted. */
 gboolean
 gmp_restarts_allow (GmpRestarts      *self,
@@ -63,9 +63,9 @@ gmp_restarts_allow (GmpRestarts      *self,
   return TRUE;
 }
 
-/* What a worker that is not restarted any more has failed of: the first cause of those that count,
- * which the others may only have followed from. Returns a reference; %NULL where it has finished in
- * the end. */
+/* The failure of a worker that is not restarted any more: the first one within the period, because
+ * the others may only have followed from it. Returns a reference, or %NULL if the worker has
+ * finally finished. */
 GmpFailure *
 gmp_restarts_conclude (GmpRestarts *self,
                        GmpFailure  *failure)

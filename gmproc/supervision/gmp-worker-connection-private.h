@@ -13,7 +13,7 @@
 
 G_BEGIN_DECLS
 
-/* What a worker is asked over its connection, and what it tells. */
+/* The calls of the application and the reports of the worker on its connection. */
 typedef struct _GmpWorkerConnection GmpWorkerConnection;
 
 /* In the main context of gmp_worker_connection_begin(). */
@@ -34,17 +34,16 @@ typedef struct {
                     GLogLevelFlags  level,
                     const char     *message,
                     gpointer        user_data);
-  /* The worker could not do what it was told besides Run. The run goes on. @error is to be taken
-   * over. */
+  /* A call other than Run has failed. The run continues. Passes ownership of @error. */
   void (*refused)  (GError         *error,
                     gpointer        user_data);
-  /* The end of a run, once for each: with what it returned; or with an error, which is to be taken
-   * over; or with neither, where the connection was lost. */
+  /* The end of a run, once for each: with its result; with an error, whose ownership is passed; or
+   * with neither, if the connection was lost. */
   void (*ran)      (gboolean        has_value,
                     GVariant       *value,
                     GError         *error,
                     gpointer        user_data);
-  /* What gmp_worker_connection_catch_up() has asked for; not where the run has ended before. */
+  /* The reply to gmp_worker_connection_catch_up(), unless the run has ended before. */
   void (*caught_up) (gpointer       user_data);
 } GmpWorkerConnectionEvents;
 
@@ -57,7 +56,7 @@ typedef struct {
 
 void gmp_peer_channel_clear (gpointer data);
 
-/* @connection is given over; %NULL with @error, which is too. */
+/* Passes ownership of @connection; %NULL with @error, whose ownership is passed too. */
 typedef void (*GmpWorkerConnectionOpened) (GmpWorkerConnection *connection,
                                            GError              *error,
                                            gpointer             user_data);

@@ -205,8 +205,8 @@ describe_allowed (void)
   return g_string_free (text, FALSE);
 }
 
-/* The library's thread that waits for processes closes their descriptors, with nothing to tell us
- * when: so this looks again until all is as it was, or it has become clear that it never will. */
+/* The library's reaper thread closes the descriptors of processes without a notification. This
+ * checks repeatedly until the state is as before, or a limit is reached. */
 static void
 check_files (Fixture *fixture)
 {
@@ -471,7 +471,7 @@ unbox (GVariant *boxed)
   return entry != NULL ? g_variant_get_variant (entry) : NULL;
 }
 
-/* What @results, an a{iv}, has for @id, or NULL. */
+/* The value of @results, an a{iv}, for @id, or NULL. */
 GVariant *
 gmp_test_get_int (GVariant *results,
                   int       id)
@@ -491,7 +491,7 @@ gmp_test_get_int (GVariant *results,
   return NULL;
 }
 
-/* What @results, an a{sv}, has for @id, or NULL. */
+/* The value of @results, an a{sv}, for @id, or NULL. */
 GVariant *
 gmp_test_get_string (GVariant   *results,
                      const char *id)
@@ -512,7 +512,7 @@ gmp_test_check_value (GVariant   *value,
   g_assert_cmpstr (printed, ==, text);
 }
 
-/* What @results has for @id. */
+/* The value of @results for @id. */
 void
 gmp_test_check_int (GVariant   *results,
                     int         id,

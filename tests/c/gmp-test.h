@@ -10,9 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* Each case has a main context of its own, a watchdog, and is checked at its end: no child process,
- * no file descriptor and no memfd that was not there at its begin. Nothing in these tests sleeps
- * and hopes: they wait for what should happen, and the watchdog ends what waits for ever. */
+/* Each case has its own main context and a watchdog, and is checked at its end: no child process,
+ * file descriptor or memfd may be left that was not there at its start. The tests do not sleep:
+ * they wait for events, and the watchdog ends a case that waits forever. */
 
 typedef void (*GmpTestFunc) (void);
 

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Its argument says what it does wrong: "no-init" never calls gmp_init (), "early-exit" ends before
- * that in its workers. */
+/* Its argument selects the misbehaviour: "no-init" never calls gmp_init (), "early-exit" ends
+ * before that in its workers. */
 
 static GVariant *
 hidden (GVariant *params,

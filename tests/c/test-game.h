@@ -8,8 +8,8 @@
 
 #include <gmproc.h>
 
-/* The game: a thread that answers each command with what play() says, from another socket than the
- * one it listens on, as the original's does. */
+/* The game: a thread that answers each command with the result of play(), from another socket than
+ * the one it listens on, like the original. */
 
 typedef struct _TestGame TestGame;
 typedef void (*TestGamePlay) (TestGame *game, const char *command);

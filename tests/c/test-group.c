@@ -91,7 +91,7 @@ test_group_new (const char         *controller,
           self->folder = g_strdup_printf ("%s/gmproc-test-%d", parent, getpid ());
           if (g_mkdir (self->folder, 0700) == 0)
             {
-              /* Whether it may be entered is seen by doing so. */
+              /* Entering it shows whether that is allowed. */
               if (write_text (self->folder, limits[i], value) &&
                   write_text (self->folder, "cgroup.procs", "0") &&
                   write_text (self->own, "cgroup.procs", "0"))

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* A group with a limit, which goes with this object: by then its processes have ended, but for the
- * test's own, which leaves it. */
+/* A group with a limit, which is removed with this object: by then its processes have ended, except
+ * the test itself, which leaves it. */
 typedef struct _TestGroup TestGroup;
 
 TestGroup  *test_group_new        (const char         *controller,

@@ -147,7 +147,7 @@ application_new (const char *client_params)
   return application;
 }
 
-/* How often it is asked whether it is done, while nothing comes, is nobody's business. */
+/* How often `done` is called while no request arrives is not specified. */
 static void
 check_trace (TestApplication *application,
              const char      *expected)
@@ -203,7 +203,7 @@ count_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The application's own main loop goes on meanwhile. */
+/* The application's own main loop keeps running meanwhile. */
 static void
 test_async (void)
 {
@@ -283,7 +283,7 @@ test_update (void)
   gmp_test_check_in (application->trace->str, "update one 'start' ");
 }
 
-/* With a server of its own, the application still hears of progress, and of nothing else. */
+/* With its own server, the application still receives progress, and nothing else. */
 static void
 test_update_only (void)
 {
@@ -456,8 +456,7 @@ look_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* What nobody uses is given back when nobody has said anything for a while, also where the main
- * loop has other things to do. */
+/* Unused memory is returned after a silence, also if the main loop has other work. */
 static void
 test_silence (void)
 {

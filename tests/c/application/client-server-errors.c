@@ -382,7 +382,7 @@ test_cancelled_before (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-/* What failed in a run is forgotten when the next one begins. */
+/* The failures of a run are forgotten when the next one begins. */
 static void
 test_next_run (void)
 {

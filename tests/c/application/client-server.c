@@ -137,7 +137,7 @@ test_life_cycle (void)
   gmp_test_check_value (results,
                         "{'one': <'one start done process update 1 wait "
                         "done process update 2 wait done finish '>}");
-  /* Without clients it is done, whether it was asked or heard of the last client's end. */
+  /* Without clients it is done, whether it was asked or received the last client's end. */
   check_server_result (application, "server:1 start done process one wait done process one wait "
                        "done done finish ");
 }
@@ -243,7 +243,7 @@ test_exists (void)
   gmp_test_check_value (results, "{'2': <'2 start done finish '>}");
 }
 
-/* The server is done while clients would ask for ever. */
+/* The server is done while clients would send requests forever. */
 static void
 test_done_early (void)
 {
@@ -263,7 +263,7 @@ test_done_early (void)
     {
       const char *trace = g_variant_get_string (value, NULL);
 
-      /* A request that nobody answered has neither update nor wait. */
+      /* An unanswered request has neither update nor wait. */
       g_assert_true (g_str_has_suffix (trace, " done process finish "));
       g_assert_null (gmp_client_server_get_error (application, id));
     }
@@ -307,7 +307,7 @@ test_many (void)
                                              gmp_test_meeting_path (meeting));
   g_autoptr (GVariant) results = NULL;
 
-  /* They only go on when all of them are there. */
+  /* They only continue when all of them are there. */
   gmp_client_server_new_workers (application, 16, TEST_TYPE_CLIENT, test_params (params), NULL);
   results = run (application, NULL);
   for (int i = 0; i < 16; i++)
@@ -418,7 +418,7 @@ log_cb (GmpClientServer *application G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* What they print and log. */
+/* Their output and log messages. */
 static void
 test_words (void)
 {
@@ -436,7 +436,7 @@ test_words (void)
   g_assert_cmpstr (log->str, ==, "one 'some' 32 in process;");
 }
 
-/* What nobody takes is printed, with its client's id. */
+/* A message without a handler is printed, with its client's id. */
 static void
 test_words_default (void)
 {

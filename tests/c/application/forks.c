@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a child does, which ends with 0 where all is well, and not at all where it hangs. */
+/* The work of a child, which exits with 0 on success, and not at all if it hangs. */
 typedef void (*InChild) (GmpWorkers *workers);
 
 static void
@@ -67,7 +67,7 @@ new_workers (gboolean reuse)
   return workers;
 }
 
-/* What the parent has is the parent's, whatever the child does with it. */
+/* The parent's objects belong to the parent, whatever the child does with them. */
 
 static void
 drop (GmpWorkers *workers)

@@ -21,7 +21,7 @@ wait_until_cancelled (void)
   g_cancellable_release_fd (gmp_worker_get_cancellable ());
 }
 
-/* Says that it has begun, and waits. */
+/* Reports that it has begun, and waits. */
 static GVariant *
 heed (GVariant *params G_GNUC_UNUSED,
       GError  **error)
@@ -32,7 +32,7 @@ heed (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Says besides that it has been told to end, and does not. */
+/* Also reports that it was cancelled, and does not end. */
 static GVariant *
 be_deaf (GVariant *params G_GNUC_UNUSED,
          GError  **error G_GNUC_UNUSED)

@@ -62,7 +62,7 @@ hold_up_once_cb (GmpWorkers *workers G_GNUC_UNUSED,
     sleep_for (HELD_UP);
 }
 
-/* The results come while nobody looks, and behind the reports of a whole socket. */
+/* The results arrive while nothing reads them, after a socket full of reports. */
 static void
 test_held_up (void)
 {
@@ -114,7 +114,7 @@ test_held_up_at_start (void)
   g_assert_true (was_held_up);
 }
 
-/* Stops the application for longer than its worker has, and goes on when it does. */
+/* Stops the application for longer than its worker's limit, and continues when it does. */
 static GVariant *
 stop_application (GVariant *params,
                   GError  **error G_GNUC_UNUSED)
@@ -313,7 +313,7 @@ many_ran_cb (GObject      *workers,
   many->n_left--;
 }
 
-/* As many runs at once as nobody waits for: the loop comes up for air between their processes. */
+/* Many runs at once: the loop handles other sources between starts of their processes. */
 static void
 test_many_runs (void)
 {

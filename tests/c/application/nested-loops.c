@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Whatever happens in the nested loop, the run does not return before what it has called does. */
+/* Whatever happens in the nested loop, the run does not return before the code that it has
+ * called. */
 typedef struct {
   GCancellable *cancellable;
   GAsyncResult *result; /* (nullable): it has returned */
@@ -136,7 +137,7 @@ test_result (void)
   check (return_pid, 3, "result", G_CALLBACK (result_cb));
 }
 
-/* One that waits to begin is cancelled, and hears of nobody else any more. */
+/* A run that waits to begin is cancelled, and receives nothing of the others. */
 static void
 failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
            int         id G_GNUC_UNUSED,

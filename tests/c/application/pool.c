@@ -60,7 +60,7 @@ sleep_long (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Waits until somebody writes to the fifo that @params names. */
+/* Waits until the test writes to the fifo that @params names. */
 static GVariant *
 read_fifo (GVariant *params,
            GError  **error G_GNUC_UNUSED)
@@ -400,8 +400,8 @@ test_priorities (void)
   g_assert_cmpstr (text, ==, "cadbe");
 }
 
-/* Calls are sent ahead to a worker that is quick. Those behind one that takes for ever go to the
- * other worker, and those of a worker that dies too: one call fails. */
+/* Calls are sent ahead to a worker that is quick. Calls behind an endless one go to the other
+ * worker, and so do those of a worker that dies: one call fails. */
 static void
 test_ahead (gboolean dies)
 {

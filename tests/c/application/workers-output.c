@@ -144,7 +144,7 @@ promise_goodbye (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* What a kept process prints at its end is of no run. */
+/* The output of a kept process at its end belongs to no run. */
 static void
 test_output_after (void)
 {
@@ -162,7 +162,7 @@ test_output_after (void)
   g_assert_cmpstr (err->str, ==, "");
 }
 
-/* An application whose standard error nobody reads any more. */
+/* An application whose standard error is not read any more. */
 static void
 test_output_lost (void)
 {
@@ -233,7 +233,7 @@ get_surroundings (GVariant *params G_GNUC_UNUSED,
   return g_variant_new ("(iss)", getpid (), folder, g_getenv ("GMP_TEST_KEPT"));
 }
 
-/* What changes here between two runs is seen in processes that are kept. */
+/* Kept processes see changes between two runs. */
 static void
 test_reuse_surroundings (void)
 {

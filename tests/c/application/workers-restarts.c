@@ -35,7 +35,7 @@ static GVariant *
 die (GVariant *params G_GNUC_UNUSED,
      GError  **error G_GNUC_UNUSED)
 {
-  /* Where a sanitizer would have it. */
+  /* Where a sanitizer maps it. */
   signal (SIGSEGV, SIG_DFL);
   raise (SIGSEGV);
   return NULL;
@@ -147,7 +147,7 @@ fail_at_last (GVariant *params,
   return NULL;
 }
 
-/* Where none of the restarts was for a failure, there is no earlier cause than the last. */
+/* If no restart was for a failure, the last failure is the cause. */
 static void
 test_always_fails (void)
 {

@@ -80,7 +80,7 @@ test_squares_init (TestSquares *self)
   self->updates = g_string_new (NULL);
 }
 
-/* What workers do. */
+/* Functions of workers. */
 
 static GVariant *
 echo (GVariant *params,
@@ -299,7 +299,7 @@ forgive_cb (GmpWorkers   *workers,
   g_assert_null (gmp_workers_get_error (workers, id));
 }
 
-/* A worker that has failed may run again too, and what counts is what comes of it then. */
+/* A failed worker may run again too, and its new outcome counts. */
 static void
 test_again_after_failure (void)
 {
@@ -378,7 +378,7 @@ test_subclass_errors (void)
                    "result 2 (2, 9, 0);");
 }
 
-/* A worker's thread that goes on when its run has ended, until somebody opens a pipe. */
+/* A worker's thread that continues after its run, until the test opens a pipe. */
 
 static GThread *late_thread;
 
@@ -394,7 +394,7 @@ late_reporter (gpointer user_data)
   return GINT_TO_POINTER (g_error_matches (error, GMP_ERROR, GMP_ERROR_NOT_FOUND));
 }
 
-/* Starts the thread, with the pipe's path; without one it returns what came of it. */
+/* Starts the thread, with the pipe's path; without one it returns the thread's outcome. */
 static GVariant *
 late_method (GVariant *params,
              GError  **error G_GNUC_UNUSED)

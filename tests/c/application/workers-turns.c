@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* In the worker it goes through as many turns as its parameters say, (is): their number, and the
- * method that goes wrong, or what else to do. Each turn returns which methods were called. */
+/* In the worker it executes the turns given by its parameters, (is): their number, and the method
+ * that fails, or another action. Each turn returns the names of the called methods. */
 
 #define TEST_TYPE_TURNS (test_turns_get_type ())
 G_DECLARE_DERIVABLE_TYPE (TestTurns, test_turns, TEST, TURNS, GmpWorkers)
@@ -278,7 +278,7 @@ grow (GVariant *params,
   return NULL;
 }
 
-/* Its result is the last turn's; nothing where there is none. */
+/* Its result is the last turn's, or nothing without a turn. */
 static GVariant *
 count_down (GVariant *params,
             GError  **error)
@@ -394,7 +394,7 @@ test_finish (void)
   gmp_test_check_int (results, 1, "(1, 0, '" SECOND "done finish ')");
   gmp_test_check_int (results, 2, "(2, 0, '" FIRST "done finish ')");
   gmp_test_check_int (results, 3, "(3, '" FIRST "')");
-  /* What finish returns is no turn's result. */
+  /* The value of finish is not a turn's result. */
   g_assert_cmpstr (get_private (workers)->trace->str, ==,
                    "1: (1, '" FIRST "')\n1: (1, '" SECOND "')\n2: (2, '" FIRST "')\n"
                    "3: (3, '" FIRST "')\n4: NULL\n4: NULL\n");
@@ -435,13 +435,14 @@ test_errors (void)
     }
   results = gmp_workers_get_results (workers);
   gmp_test_check_value (results, "{9: <'counted'>}");
-  /* Of the turns before the error the application has heard; a turn that done fails of is none. */
+  /* The application has received the turns before the error; a turn whose done fails does not
+   * count. */
   g_assert_cmpstr (get_private (workers)->trace->str, ==,
                    "2: (2, '" FIRST "')\n"
                    "4: (4, '" FIRST "')\n4: (4, '" SECOND "')\n9: 'counted'\n");
 }
 
-/* It is ended, though it would have gone on for ever, and not restarted. */
+/* It is ended, though it would have run forever, and not restarted. */
 static void
 test_update_error (void)
 {

@@ -15,7 +15,7 @@ twice (GVariant *params,
   return g_variant_new_int32 (2 * g_variant_get_int32 (params));
 }
 
-/* Tells NULL from everything else. */
+/* Distinguishes NULL from everything else. */
 static GVariant *
 describe (GVariant *params,
           GError  **error G_GNUC_UNUSED)

@@ -159,7 +159,7 @@ make_value (GRand      *rand,
   return g_variant_builder_end (&builder);
 }
 
-/* Whether both say the same of @bytes. */
+/* Checks that both give the same answer for @bytes. */
 static void
 compare (const char *type,
          GByteArray *bytes)
@@ -167,7 +167,7 @@ compare (const char *type,
   g_autofree guint8 *copy = g_memdup2 (bytes->data, bytes->len);
   g_autoptr (GVariant) value = g_variant_ref_sink (
     g_variant_new_from_data ((const GVariantType *) type, copy, bytes->len, FALSE, NULL, NULL));
-  /* GLib has a value of another size where the type says how many bytes there are. */
+  /* GLib accepts a value of another size although the type has a fixed size. */
   gboolean is_normal = g_variant_is_normal_form (value) &&
                        g_variant_get_size (value) == bytes->len;
   const char *fault = gmp_normal_form_find_fault (type, copy, bytes->len, NULL);
@@ -181,7 +181,7 @@ compare (const char *type,
            is_normal ? "" : "not", fault);
 }
 
-/* What goes wrong with bytes: other values, pieces lost, repeated or moved. */
+/* Damage to bytes: other values, pieces lost, repeated or moved. */
 static void
 mutate (GRand      *rand,
         GByteArray *bytes)
@@ -261,7 +261,7 @@ see (const guint8 *data,
   memset (seen + (data - seen_data), 1, size);
 }
 
-/* What was not looked at is no more than numbers: any bytes do there. */
+/* The skipped bytes are numbers, which are valid with any bytes. */
 static void
 test_look (void)
 {

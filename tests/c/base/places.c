@@ -86,8 +86,7 @@ leave_one (GVariant *params,
   return NULL;
 }
 
-/* The library has nothing to tell us when the last of them is gone; the watchdog does, if none
- * is. */
+/* The library does not report the end of the last one; the watchdog ends the test if none ends. */
 static void
 await_no_children (void)
 {

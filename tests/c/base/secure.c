@@ -18,7 +18,7 @@
 /* Of a user without rights. */
 #define NOBODY 65534
 
-/* How the copy of this program says that it was given none. */
+/* The exit status of the copy if it was given no rights. */
 #define EXIT_NOT_SECURE 77
 
 /* In a worker: which variables of gmproc have come this far. */
@@ -36,7 +36,7 @@ list_method (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_take_string (g_string_free (found, FALSE));
 }
 
-/* The copy: @program has no rights of its own. The caller has set all variables that there are. */
+/* The copy: @program has no additional rights. The caller has set all variables. */
 static int
 be_secure (const char *program)
 {

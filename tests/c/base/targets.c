@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 #include <gmodule.h>
 
-/* The server of all clients here: it says who asked. */
+/* The server of all clients here: it returns the sender. */
 
 #define TEST_TYPE_SERVER (test_server_get_type ())
 G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, GmpServerWorker)

@@ -30,7 +30,7 @@ get_fd (Server *self)
   return gmp_socket_stream_get_fd (GMP_SOCKET_STREAM (self->bad));
 }
 
-/* What it sends may need more room than a socket has. */
+/* Its messages may need more room than a socket has. */
 static gboolean
 flush_cb (GSocket     *socket G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
@@ -117,7 +117,7 @@ post_int (Server *self)
   post (self, new_message ("Send", g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
 }
 
-/* The bad one is told why it has come to its end. */
+/* The bad one receives the reason for its end. */
 static void
 check_told (Server *self,
             int     wanted)
@@ -146,7 +146,7 @@ check_good (Server *self)
   gmp_test_check_value (mail.payload, "'still here'");
 }
 
-/* Only the bad one's channel ends, and it is told why. */
+/* Only the bad one's channel ends, and it receives the reason. */
 static void
 check_ended (Server *self)
 {
@@ -356,7 +356,7 @@ test_announced (void)
   server_clear (&server);
 }
 
-/* value-size-limit, of what comes in a message, and beside one. */
+/* value-size-limit, for values in a message, and beside one. */
 static void
 test_value_limit (void)
 {
@@ -366,7 +366,7 @@ test_value_limit (void)
   check_refused_above (new_with_handle (fd, 0), 4095);
 }
 
-/* And of what goes: the other end hears nothing of it, and the channel goes on. */
+/* And for sent values: the other end receives nothing, and the channel continues. */
 static void
 test_own_value_limit (void)
 {

@@ -121,8 +121,8 @@ send (Ends     *self,
   g_assert_no_error (error);
 }
 
-/* Takes what comes to one end, while the other sends what had no room before: both are in this
- * process, where nobody else lets it. */
+/* Receives at one end while the other sends its kept messages: both are in this process, so nothing
+ * else makes it send. */
 static GmpInboxStatus
 test_take_between (Ends    *self,
                    guint    at,
@@ -191,7 +191,7 @@ test_both_ways (void)
   ends_drop (&ends, 1);
 }
 
-/* What is sent waits for the connection, in order. */
+/* Sent messages wait for the connection, in order. */
 static void
 test_before_connection (void)
 {
@@ -242,7 +242,7 @@ test_close_reason (void)
   send (&ends, 0, g_variant_new_int32 (1));
   gmp_channel_close (ends.channels[0], reason);
   gmp_channel_close (ends.channels[0], other);
-  /* What was sent before counts. */
+  /* Messages sent before are received. */
   check_payload (&ends, 1, "1");
   check_closed (&ends, 1, TEST_ERROR, -5, "my reason");
   ends_drop (&ends, 0);
@@ -304,7 +304,7 @@ test_gone (void)
   ends_drop (&ends, 0);
 }
 
-/* What was never connected leaves nothing. */
+/* A channel that was never connected leaves nothing behind. */
 static void
 test_dropped (void)
 {
@@ -385,8 +385,8 @@ lose_cb (gpointer is_lost,
   *(gboolean *) is_lost = TRUE;
 }
 
-/* While a message is out its peer ends and is begun again, and whoever has it asks who is there.
- * The channel stays until the next message is taken. */
+/* While a message is in use, its peer ends and is restarted, and the holder lists the peers. The
+ * channel stays until the next message is taken. */
 static void
 test_out (void)
 {
@@ -474,7 +474,7 @@ test_doorbell (void)
   g_assert_true (gmp_doorbell_wait (doorbell, -1));
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
 
-  /* What is listened to rings too, and says which it was. */
+  /* A watched descriptor rings too, and is identified. */
   gmp_socketpair_open (fds, &error);
   g_assert_no_error (error);
   g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));

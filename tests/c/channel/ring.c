@@ -15,10 +15,10 @@
 #define N_RECORDS (g_test_thorough () ? 20000000 : g_test_slow () ? 4000000 : 2000000)
 #define MAX_SIZE 4096
 
-/* No record can be bigger: behind it, there is a line that says that no other follows. */
+/* The largest record: a line behind it shows that no other follows. */
 #define BIGGEST (GMP_MEMORY_RING_SIZE - GMP_RING_ALIGN - sizeof (GmpRingSize))
 
-/* The seed of what is sent, so that the reader can tell what it should be. */
+/* The seed of the sent data, so that the reader can compute it. */
 #define SEED 20260
 
 typedef struct {
@@ -200,7 +200,7 @@ test_processes (void)
   g_assert_no_error (error);
   close (fd);
   sides_init (sides, (GmpMemory *[]) { client, server }, N_RECORDS);
-  /* The child does no more than the ring needs, so what else this process has does not matter. */
+  /* The child uses only the ring, so the rest of this process does not matter. */
   pid = fork ();
   if (pid == 0)
     {
@@ -221,7 +221,7 @@ size_at (GmpRing *ring,
   return (GmpRingSize *) (gpointer) (ring->body + position);
 }
 
-/* What the other side may store, and what it may not. */
+/* Valid and invalid values that the other side stores. */
 static void
 test_positions (void)
 {

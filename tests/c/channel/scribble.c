@@ -21,8 +21,8 @@
 /* Rounds of each case; GMP_TEST_ROUNDS asks for others. The first seed is always the same. */
 #define N_ROUNDS 8
 
-/* What is sent: texts and variants among it, whose bytes say how many there are. Turn by turn the
- * same for everybody, so that whoever gets it can tell what it should be. */
+/* The sent values: they include texts and variants, whose bytes contain their lengths. Each turn
+ * has the same value on all sides, so that a receiver can compute it. */
 static GVariant *
 make_value (guint turn)
 {
@@ -49,7 +49,7 @@ make_value (guint turn)
   return g_variant_builder_end (&builder);
 }
 
-/* Looks at all of @value, as whoever uses it would. */
+/* Reads all of @value, as a user would. */
 static gsize
 walk (GVariant *value)
 {
@@ -76,7 +76,7 @@ answer (GVariant *request)
   return g_variant_ref (request);
 }
 
-/* Servers: one in a process of its own, and an application that is the server. */
+/* Servers: one in its own process, and an application that is the server. */
 
 #define TEST_TYPE_ECHO (test_echo_get_type ())
 G_DECLARE_FINAL_TYPE (TestEcho, test_echo, TEST, ECHO, GmpServerWorker)
@@ -174,8 +174,8 @@ is_wanted (guint64  offset,
     }
 }
 
-/* The header, the rings, each twice, and the arena that this end writes to. Of each that is taken
- * what is used, for there has to be somebody to hit it. */
+/* The header, the rings, each twice, and the arena that this end writes to. Only the used part of
+ * each is damaged, because unused bytes have no effect. */
 static GArray *
 find_ranges (Scribble what)
 {
@@ -204,7 +204,7 @@ find_ranges (Scribble what)
   return ranges;
 }
 
-/* Everybody looks: whoever scribbles over the flags that say who sleeps makes that unlikely. */
+/* All sides check: overwriting the sleep flags makes a wake-up unlikely. */
 static void
 ring_all (void)
 {

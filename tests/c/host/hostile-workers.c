@@ -25,7 +25,7 @@
 /* The application's value-size-limit, where it sets one. */
 #define LIMIT 1000
 
-/* In the worker. Over the same socket the library goes on to speak for the honest part of it. */
+/* In the worker. The library keeps sending honest messages over the same socket. */
 
 /* %FALSE when the application has had enough. */
 static gboolean
@@ -216,7 +216,7 @@ write_signal_with_handle (void)
   write_message (message, g_variant_new ("(u)", 7));
 }
 
-/* What a worker may not say, each of them by its number. */
+/* Messages that a worker must not send, by number. */
 static GVariant *
 say_method (GVariant *params,
             GError  **error G_GNUC_UNUSED)
@@ -291,7 +291,7 @@ say_method (GVariant *params,
     default:
       g_assert_not_reached ();
     }
-  /* A refused report is told when the run has ended, so it ends. */
+  /* A refused report is reported at the end of the run, so the run ends. */
   if (g_variant_get_uint32 (params) == 1)
     return NULL;
   return wait_for_end ();
@@ -299,7 +299,7 @@ say_method (GVariant *params,
 
 #define N_SAYINGS 21
 
-/* What a socket has room for, at the most. */
+/* The most that a socket has room for. */
 #define SOCKET_SIZE (8 * 1024 * 1024)
 
 /* Reports for as long as there is room, while the application is busy: it waits for the end of a
@@ -336,7 +336,7 @@ flood_method (GVariant *params,
   return g_variant_new_uint64 (total);
 }
 
-/* An honest one that has a great deal to say. */
+/* An honest worker with many messages. */
 #define N_REPORTS 5000
 
 static GVariant *
@@ -381,7 +381,7 @@ is_fatal (const char    *domain,
   return (level & G_LOG_LEVEL_WARNING) == 0 || g_strcmp0 (domain, "gmproc") != 0;
 }
 
-/* GTest's own handler says that the test is over. */
+/* GTest's own handler ends the test. */
 static void
 log_cb (const char    *domain G_GNUC_UNUSED,
         GLogLevelFlags level G_GNUC_UNUSED,
@@ -503,7 +503,7 @@ test_big (void)
                      "(value-size-limit)");
 }
 
-/* A main loop that is busy for as long as the worker has something to say. */
+/* A main loop that is busy for as long as the worker sends messages. */
 static void
 busy_cb (GmpWorkers *workers G_GNUC_UNUSED,
          int         id G_GNUC_UNUSED,

@@ -64,7 +64,7 @@ wait_for_cancel (GVariant *params G_GNUC_UNUSED,
 
   g_cancellable_make_pollfd (cancellable, &fd);
   g_poll (&fd, 1, -1);
-  /* Too late, and told so. */
+  /* Too late, and reported. */
   return g_variant_new_string ("late");
 }
 
@@ -266,8 +266,8 @@ check_search_path (GmpWorkers *workers,
   g_assert_cmpstr (g_variant_get_string (result, NULL), ==, expected);
 }
 
-/* What was relative to the application's folder leads there from any other, once warm and once
- * not. */
+/* Paths relative to the application's folder lead there from any other folder, once warm and once
+ * cold. */
 static void
 test_search_paths (void)
 {
@@ -287,7 +287,7 @@ test_search_paths (void)
   g_object_set (workers, "environment", given, NULL);
   check_search_path (workers, "mine");
 
-  /* And when the application has gone elsewhere. */
+  /* And after the application has changed its folder. */
   g_object_set (workers, "environment", NULL, "working-directory", NULL, NULL);
   g_assert_cmpint (chdir ("/usr"), ==, 0);
   check_search_path (workers, resolved);
@@ -323,7 +323,7 @@ test_memory (void)
   g_assert_cmpuint (g_strv_length ((char **) gmp_failure_get_last_lines (failure)), >, 0);
 }
 
-/* What is within the limit succeeds. */
+/* A worker within the limit succeeds. */
 static void
 test_memory_within (void)
 {

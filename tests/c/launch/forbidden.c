@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* From here on this process and its workers get EPERM for @number, as old sandboxes say in place of
- * ENOSYS. */
+/* From here on this process and its workers get EPERM for @number, which old sandboxes return
+ * instead of ENOSYS. */
 static void
 forbid (long number)
 {
@@ -70,8 +70,8 @@ check_clients (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* Both kinds of applications, in a process of their own, for what is forbidden once is so for ever.
- * The second run has the warm starts. */
+/* Both kinds of applications, in their own process, because a prohibition is permanent. The second
+ * run has the warm starts. */
 static void
 check_without (const char *path,
                long        number)
@@ -114,7 +114,7 @@ test_signal (void)
   check_without ("/forbidden/signal", SYS_pidfd_send_signal);
 }
 
-/* Until somebody opens the fifo. */
+/* Waits until the fifo is opened. */
 static GVariant *
 stay (GVariant *params,
       GError  **error)
@@ -128,8 +128,8 @@ stay (GVariant *params,
   _exit (EXIT_SUCCESS);
 }
 
-/* Lets it go, and waits until the library has seen its end. A worker whose connection was closed
- * may have exited by itself; then nobody has the fifo open. */
+/* Releases it, and waits until the library has noticed its end. A worker whose connection was
+ * closed may have exited by itself; then the fifo is not open. */
 static void
 release (const char *path)
 {

@@ -95,7 +95,7 @@ test_other_process (void)
   check_killed (devour, TRUE);
 }
 
-/* The worker in a group of its own, and the application in none that has to do with it. */
+/* The worker in its own group, and the application in an unrelated one. */
 static void
 test_own_group (void)
 {

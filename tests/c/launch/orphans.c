@@ -23,7 +23,7 @@
 
 #define MIB (1024 * 1024)
 
-/* Waits until @pid, which need not be a child, is gone. */
+/* Waits for the end of @pid, which need not be a child. */
 static void
 wait_until_gone (int pid)
 {
@@ -38,7 +38,7 @@ wait_until_gone (int pid)
   close (fd.fd);
 }
 
-/* Where none can be made, there is nothing to wait for somebody else's child with. */
+/* Without a pidfd, another process's child cannot be waited for. */
 static gboolean
 has_no_pidfds (void)
 {
@@ -51,7 +51,7 @@ has_no_pidfds (void)
   return fd == -1;
 }
 
-/* Starts a process of its own, writes down its pid, and dies. */
+/* Starts a process, writes down its pid, and dies. */
 static GVariant *
 leave_behind (GVariant *params,
               GError  **error G_GNUC_UNUSED)
@@ -124,7 +124,7 @@ test_peak_memory (void)
   g_assert_false (gmp_failure_get_out_of_memory (failures->pdata[0]));
 }
 
-/* A worker tells its pid through a pipe and stops itself; then its application is killed. */
+/* A worker writes its pid to a pipe and stops itself; then its application is killed. */
 static GVariant *
 stop_self (GVariant *params,
            GError  **error G_GNUC_UNUSED)
@@ -179,7 +179,7 @@ nothing (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Nobody, so that limits count. */
+/* The user nobody, so that limits apply. */
 static void
 stop_being_root (void)
 {
@@ -189,12 +189,12 @@ stop_being_root (void)
   g_assert_no_errno (setgroups (0, NULL));
   g_assert_no_errno (setgid (nobody->pw_gid));
   g_assert_no_errno (setuid (nobody->pw_uid));
-  /* What was root's is nobody's to look at, /proc/self included. */
+  /* The user nobody must not read what was root's, including /proc/self. */
   g_assert_no_errno (prctl (PR_SET_DUMPABLE, 1));
 }
 
-/* The limit does not count for root: then a test of it goes on in a process of another user's.
- * %FALSE where that has passed. */
+/* The limit does not apply to root: then its test continues in a process of another user. %FALSE if
+ * that has passed. */
 static gboolean
 begin_as_nobody (void)
 {
@@ -261,8 +261,7 @@ test_few_processes (void)
     }
 }
 
-/* Leaves a process that the worker's end does not end: it is in a group of its own, when this
- * returns. */
+/* Leaves a process that survives the worker: it is in its own group when this returns. */
 static gboolean
 become_daemon (void)
 {
@@ -314,7 +313,7 @@ leave_connected (GVariant *params G_GNUC_UNUSED,
   _exit (3);
 }
 
-/* What is left writes to the worker's standard error without end. */
+/* The remaining process writes to the worker's standard error without end. */
 static void
 test_endless_output (void)
 {
@@ -328,7 +327,7 @@ test_endless_output (void)
   gmp_test_check_int (results, 1, "5");
 }
 
-/* What is left holds the control connection open. */
+/* The remaining process holds the control connection open. */
 static void
 test_held_connection (void)
 {

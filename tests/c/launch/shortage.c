@@ -231,7 +231,7 @@ test_client_init (TestClient *self G_GNUC_UNUSED)
 {
 }
 
-/* A run whose channels find no room among the descriptors: nobody is started. */
+/* A run whose channels find no room among the descriptors: no worker is started. */
 static void
 test_channels (void)
 {
@@ -249,7 +249,7 @@ test_channels (void)
   g_assert_cmpuint (gmp_client_server_get_n_clients (application), ==, 0);
 }
 
-/* Where files may not be as large. The signal for that would kill this process. */
+/* With a limit on file size, whose signal would kill this process. */
 static void
 test_file_size (void)
 {
@@ -266,7 +266,7 @@ test_file_size (void)
   gmp_test_check_in (no_payload->message, "ulimit -f");
 }
 
-/* Two clients, each of which sends its server some megabytes and is told how many. */
+/* Two clients, each of which sends its server some megabytes and receives their number. */
 
 typedef GmpServerWorker TestMeasurer;
 typedef GmpServerWorkerClass TestMeasurerClass;
@@ -445,8 +445,8 @@ test_address_space (void)
   close (fd);
 }
 
-/* Returns when @params, (si), says so: a folder, and how many come to it. Each adds a byte to a
- * file, and the last of them lets all go, by a fifo. So they are all there at one time. */
+/* Waits as @params, (si), defines: a folder, and the number of workers. Each adds a byte to a file,
+ * and the last one releases all through a fifo, so they all exist at one time. */
 static GVariant *
 meet (GVariant *params,
       GError  **error G_GNUC_UNUSED)
@@ -473,7 +473,7 @@ meet (GVariant *params,
   return NULL;
 }
 
-/* All of them, or an error that says which limit is in the way. */
+/* All of them, or an error that names the limit. */
 static void
 check_meeting (guint n)
 {
@@ -547,7 +547,7 @@ test_handles (void)
   check_handles ("shared-server", "[handle 0, handle 0, handle 0, handle 9]", TRUE);
 }
 
-/* What GMPROC_DEBUG shows of a run, here that of the fixture. */
+/* The lines of GMPROC_DEBUG about a run, here that of the fixture. */
 static void
 test_debug (void)
 {

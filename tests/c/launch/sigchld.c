@@ -84,7 +84,7 @@ check_action (void (*handler) (int))
   g_assert_true (action.sa_handler == handler);
 }
 
-/* The handler is the program's, whoever waits for the library's processes. */
+/* The program keeps its handler, whichever code waits for the library's processes. */
 static void
 check_with (void (*handler) (int))
 {
@@ -135,7 +135,7 @@ test_waited_for (void)
 }
 
 /* A child of the program has none of its threads: not the library's, and not GLib's. The processes
- * that it starts end all the same, and are waited for. */
+ * that it starts still end, and are waited for. */
 static void
 test_forked (void)
 {

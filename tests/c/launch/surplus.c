@@ -183,7 +183,7 @@ test_threads (void)
   check (results, 1);
 }
 
-/* A kept process that takes its time to exit holds up nobody who sets a property. */
+/* A kept process that exits slowly does not block the setting of a property. */
 
 static void
 wait_at_exit (void)
@@ -220,7 +220,7 @@ test_property (void)
   gmp_test_add_worker (workers, 1, exit_late, g_variant_new_bytestring (path));
   results = gmp_test_run (workers);
   g_object_set (workers, "max-parallel", 3, NULL);
-  /* Only now it can exit, for the file has no other end before. */
+  /* It can exit only now, because the fifo has no other end before. */
   fd = open (path, O_WRONLY | O_CLOEXEC);
   g_assert_cmpint (fd, !=, -1);
   close (fd);

@@ -21,7 +21,7 @@
 /* The code that a fork server loads is the user's, and can do to its socket what it likes. */
 #define SERVER 3
 
-/* Which of the lies below a server tells; and where an honest one waits before it loads. */
+/* The lie that a server sends, see below; and where an honest one waits before it loads. */
 #define LIE_ENV  "GMP_TEST_LIE"
 #define WAIT_ENV "GMP_TEST_WAIT"
 
@@ -50,7 +50,7 @@ say_bytes (const char *bytes,
   send (SERVER, bytes, size, MSG_NOSIGNAL);
 }
 
-/* What is said in place of READY. */
+/* Replacements of READY. */
 
 static void
 lie_forked (void)
@@ -94,7 +94,7 @@ lie_nothing (void)
   _exit (EXIT_SUCCESS);
 }
 
-/* What is said in answer to FORK. */
+/* Answers to FORK. */
 
 static void
 lie_without_handle (void)
@@ -214,7 +214,7 @@ static const struct {
   { "fork-ready", TRUE, lie_again_ready },
 };
 
-/* Goes on until the application has had enough. */
+/* Continues until the application closes the socket. */
 static int
 be_liar (guint lie)
 {
@@ -256,7 +256,7 @@ workers_for (guint n)
   return workers;
 }
 
-/* Workers are started cold, and nobody hears of it. */
+/* Workers are started cold, and nothing is logged. */
 static void
 check_lie (guint lie)
 {
@@ -296,8 +296,8 @@ release_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* All of them have asked for a process when their main loop has nothing else to do; then the server
- * may load. Neither it nor the application may wait for room while the other does. */
+/* All of them have requested a process when their main loop is idle; then the server may load.
+ * Neither it nor the application may wait for room while the other does. */
 static void
 test_crowd (void)
 {

@@ -33,7 +33,7 @@ compare_strings (gconstpointer a,
   return strcmp (*(const char * const *) a, *(const char * const *) b);
 }
 
-/* What a process has from its parent. */
+/* The state that a process has from its parent. */
 static GVariant *
 get_surroundings (GVariant *params G_GNUC_UNUSED,
                   GError  **error G_GNUC_UNUSED)
@@ -89,7 +89,7 @@ print (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Tells who it is, and waits until its meeting is held. */
+/* Reports its identity, and waits until its meeting is held. */
 static GVariant *
 tell_and_meet (GVariant *params,
                GError  **error G_GNUC_UNUSED)
@@ -399,9 +399,9 @@ test_server_killed (void)
     }
 }
 
-/* A server that does not answer holds up no main loop. It is stopped before a run, in which a
- * process has to be forked; or during one, whose end it then does not tell. What the loop does
- * meanwhile is all by events: each turn of it begins the next, and they are counted. */
+/* A server that does not answer blocks no main loop. It is stopped before a run, in which a process
+ * has to be forked, or during one, whose end it then does not report. The loop meanwhile runs by
+ * events: each iteration triggers the next, and they are counted. */
 
 static guint n_turns;
 
@@ -495,7 +495,7 @@ kill_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
   gmp_test_meet (gmp_test_meeting_path (user_data));
 }
 
-/* The server is killed while a worker of it works: that goes on, and its result counts. */
+/* The server is killed while its worker runs: the worker continues, and its result counts. */
 static void
 test_server_killed_meanwhile (void)
 {
@@ -514,8 +514,8 @@ test_server_killed_meanwhile (void)
   gmp_test_check_value (results, "{2: <1>}");
 }
 
-/* The application is killed: its server, the worker and what waits all end. That is seen at a pipe
- * which all of them hold, and nobody else. */
+/* The application is killed: its server, the worker and waiting processes all end. A pipe that only
+ * they hold shows it. */
 static void
 test_application_killed (void)
 {
@@ -536,7 +536,7 @@ test_application_killed (void)
   g_assert_true (g_subprocess_wait (victim, NULL, &error));
 }
 
-/* Says on its inherited standard output that it is there, and stays. */
+/* Reports on its inherited standard output that it runs, and stays. */
 static GVariant *
 stay (GVariant *params G_GNUC_UNUSED,
       GError  **error G_GNUC_UNUSED)
@@ -580,8 +580,8 @@ check_cold (GmpWorkers *workers)
   g_assert_cmpint (parent, ==, getpid ());
 }
 
-/* A program that starts a thread before gmp_init() is not forked, and works as ever. The second
- * process that this concerns is worth a message, and only that one. */
+/* A program that starts a thread before gmp_init() is not forked, and works as before. The second
+ * process that this affects is logged, and only that one. */
 static void
 test_threads (void)
 {
@@ -603,7 +603,7 @@ test_threads (void)
   g_unsetenv ("GMP_TEST_THREAD");
 }
 
-/* Nobody misses a thread of jemalloc's. */
+/* A thread of jemalloc is not needed in forks. */
 static void
 test_harmless_thread (void)
 {

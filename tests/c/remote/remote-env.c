@@ -39,7 +39,7 @@ check_state (GVariant   *state,
   g_assert_true (gmp_test_is_same (state, expected));
 }
 
-/* What goes out. */
+/* Sending. */
 
 static void
 play_small (TestGame   *game,
@@ -132,7 +132,7 @@ test_commands_refused (void)
   g_assert_cmpuint (game->commands->len, ==, 1);
 }
 
-/* What comes in. */
+/* Receiving. */
 
 static void
 play_by_name (TestGame   *game,
@@ -242,7 +242,7 @@ test_numbers (void)
   g_assert_cmpuint (g_variant_n_children (b), ==, 0);
 }
 
-/* What is refused: each datagram would be a state if it were whole. */
+/* Rejected datagrams: each would be a state if it were complete. */
 
 static const char *bad_states[] = {
   "", "    ", "garbage", "   x", "  -1", "999999999999",
@@ -341,7 +341,7 @@ test_large (void)
   gmp_test_check_in (error->message, "max-size");
 }
 
-/* Answers that are late, or are none. */
+/* Late and invalid answers. */
 
 static void
 play_counting (TestGame   *game,

@@ -122,7 +122,7 @@ report_and_wait (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* What a library does that cleans up too well: the control connection is among them. */
+/* A library that closes too many descriptors, including the control connection. */
 static GVariant *
 close_all (GVariant *params G_GNUC_UNUSED,
            GError  **error G_GNUC_UNUSED)
@@ -131,7 +131,7 @@ close_all (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_string ("closed");
 }
 
-/* And goes on: such a worker hears nothing any more, and has to be killed. */
+/* And continues: such a worker receives nothing any more, and has to be killed. */
 static GVariant *
 close_all_and_wait (GVariant *params G_GNUC_UNUSED,
                     GError  **error)
@@ -201,7 +201,7 @@ long_log_cb (GmpWorkers    *workers G_GNUC_UNUSED,
   *(gsize *) user_data = strlen (message);
 }
 
-/* Of a text that nobody can read the beginning comes. */
+/* Only the start of a text that is too long arrives. */
 static void
 test_long_texts (void)
 {
@@ -392,7 +392,7 @@ test_closed_descriptors_cancel (void)
   gmp_workers_add (workers, 1, close_all_and_wait, NULL, &error);
   g_assert_no_error (error);
   g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
-  /* That its descriptors are gone may be noticed first, on either side. */
+  /* Either side may notice the closed descriptors first. */
   if (!g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) &&
       !g_error_matches (error, GMP_ERROR, GMP_ERROR_DISCONNECTED))
     g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);

@@ -28,7 +28,7 @@ fail (GVariant *params,
   return NULL;
 }
 
-/* Goes on until it is cancelled. */
+/* Runs until it is cancelled. */
 static GVariant *
 go_on (GVariant *params,
        GError  **error)
@@ -44,7 +44,8 @@ go_on (GVariant *params,
   return NULL;
 }
 
-/* What the library says, and how many deaths that are; the run is cancelled when it is enough. */
+/* The library's messages and the number of reported deaths; the run is cancelled when there are
+ * enough. */
 typedef struct {
   GCancellable *cancellable;
   GString *text;
@@ -72,7 +73,7 @@ log_cb (const char    *domain G_GNUC_UNUSED,
     g_cancellable_cancel (self->cancellable);
 }
 
-/* Runs @n workers that do what @methods says, all of which begin together. */
+/* Runs @n workers with @methods, all of which begin together. */
 static void
 run (Notices         *self,
      GmpWorkers      *workers,
@@ -112,7 +113,7 @@ test_told (void)
                                        "\\(Killed\\)[;,]", text->str, 0, 0));
 }
 
-/* A run that ends tells it all. */
+/* A run that ends reports everything. */
 static void
 test_end (void)
 {
@@ -132,7 +133,7 @@ cancel_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The library would have told of it by then. */
+/* The library would have logged it by then. */
 static void
 failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id G_GNUC_UNUSED,
@@ -147,7 +148,7 @@ failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
-/* Who listens is told by the signal. */
+/* A handler receives the signal. */
 static void
 test_heard (void)
 {

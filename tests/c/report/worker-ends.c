@@ -185,7 +185,7 @@ run_server (gboolean    forks,
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GError) error = NULL;
 
-  /* What the threads log. */
+  /* The log messages of the threads. */
   g_signal_connect (application, "log", G_CALLBACK (handled_cb), NULL);
   gmp_client_server_new_workers (application, 2, ENDS_TYPE_CLIENT, NULL, &error);
   g_assert_no_error (error);
@@ -205,7 +205,7 @@ test_threads (void)
     run_server (FALSE, "uint32 0");
 }
 
-/* What a server has forked serves nobody. */
+/* A process that a server has forked serves no client. */
 static void
 test_forked_server (void)
 {
@@ -370,7 +370,7 @@ refuse_log_cb (void)
   g_assert_not_reached ();
 }
 
-/* What a worker has forked logs to standard error, and reports to nobody. */
+/* A process that a worker has forked logs to standard error, and sends no reports. */
 static void
 test_forked_child (void)
 {

@@ -34,7 +34,7 @@ die_once (const char *path)
   _exit (EXIT_FAILURE);
 }
 
-/* What a server or a client does besides, at its first request, or its second: its parameters are
+/* An additional action of a server or a client, at its first or second request: its parameters are
  * ACTION and PATH. */
 static void
 act (GVariant *params,

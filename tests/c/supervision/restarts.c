@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whether nobody was here before, in any process. */
+/* TRUE for the first caller in any process. */
 static gboolean
 is_first (const char *path)
 {
@@ -22,7 +22,7 @@ is_first (const char *path)
   return fd != -1;
 }
 
-/* Until somebody writes a byte to the fifo. */
+/* Waits for a byte in the fifo. */
 static void
 wait_at (const char *path)
 {
@@ -35,9 +35,9 @@ wait_at (const char *path)
 
 #define CARING "caring"
 
-/* A server whose parameters are the path of a file: the first one to make it dies over a request;
- * or CARING: it fails when a client has.
- * It answers with the number of the failures that it was told of. */
+/* A server whose parameters are the path of a file: the first one to create it dies during a
+ * request; or CARING: it fails when a client has failed. It answers with the number of reported
+ * failures. */
 
 #define TEST_TYPE_MORTAL (test_mortal_get_type ())
 G_DECLARE_FINAL_TYPE (TestMortal, test_mortal, TEST, MORTAL, GmpServerWorker)
@@ -134,8 +134,8 @@ test_mortal_init (TestMortal *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that asks nothing and says good-bye; then it lets the server die, and does not end
- * before somebody has written to the fifo that its parameters name. */
+/* A client that sends no request and finishes its channel; then it makes the server die, and does
+ * not end before the fifo that its parameters name is written to. */
 
 #define TEST_TYPE_SILENT (test_silent_get_type ())
 G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
@@ -379,7 +379,7 @@ test_server_restarts (void)
   run_with_mortal_server (FALSE, "server ");
 }
 
-/* A server may refuse to go on without a client. */
+/* A server may refuse to continue without a client. */
 static void
 test_client_is_missed (void)
 {
@@ -469,8 +469,9 @@ let_server_begin_cb (GmpClientServer *application G_GNUC_UNUSED,
     gate_open (gate);
 }
 
-/* A client has said good-bye to the first server, which then dies, and ends before the second has
- * begun, which it tells nothing: without the application's word that would wait for it for ever. */
+/* A client has finished with the first server, which then dies, and the client ends before the
+ * second server has begun. Without a message of the application the second server would wait for it
+ * forever. */
 static void
 test_client_finishes_meanwhile (void)
 {
@@ -556,7 +557,7 @@ test_clients_always (void)
   gmp_test_check_string (results, "1", "uint32 3");
 }
 
-/* The server sits in process for ever: its client does not, nor does the run. */
+/* The server stays in process forever: its client and the run do not. */
 static void
 test_request_timeout (void)
 {

@@ -60,7 +60,7 @@ endless_server_init (EndlessServer *self G_GNUC_UNUSED)
 {
 }
 
-/* Asks for ever. */
+/* Sends requests forever. */
 
 #define ENDLESS_TYPE_CLIENT (endless_client_get_type ())
 G_DECLARE_FINAL_TYPE (EndlessClient, endless_client, ENDLESS, CLIENT, GmpClientWorker)
@@ -200,7 +200,7 @@ test_without_run (void)
   gmp_client_server_stop (application);
 }
 
-/* Before any of them is there: the server is told when it is. */
+/* Before any of them is connected: the server receives it when it is. */
 static void
 test_at_once (void)
 {
