@@ -215,8 +215,7 @@ request_repr (PyObject *self)
 
 static PyMethodDef request_methods[] = {
   { "respond", request_respond, METH_O,
-    "Answers the request, in any thread. False if its client has ended, so that nothing gets the
-"
+    "Answers the request, in any thread. False if its client has ended, so that nothing gets the\n"
     "response; RuntimeError if it has been answered before." },
   { "fail", request_fail, METH_O,
     "Ends the request, and with it its client, which fails with the exception." },
