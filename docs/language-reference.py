@@ -97,7 +97,7 @@ def members(node: ast.ClassDef, known: dict[str, Definition]) -> dict[str, ast.F
 
 
 def base_options(node: ast.ClassDef, known: dict[str, Definition]) -> str:
-    """What a private base class says about the options, which its subclasses share."""
+    """The documentation of options in a private base class, which its subclasses share."""
     for base in node.bases:
         inherited = known.get(getattr(base, 'id', ''))
         if isinstance(inherited, ast.ClassDef) and inherited.name not in PUBLIC:

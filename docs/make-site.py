@@ -8,7 +8,7 @@
 
 Runs the COMMAND of gi-docgen, which writes to FOLDER. Then the welcome page becomes the beginning
 of the index, and the headings of the PAGEs, which are references of other languages, can be found
-by the search.
+by the search, and the style sheet gets a few rules for code in narrow windows.
 """
 
 import html
@@ -27,6 +27,15 @@ EXTRA = re.compile(r'<section>\s*<div class="toggle-wrapper">\s*<h4 id="extra".*
 # Later versions of gi-docgen link a member by its nick, and give it an anchor with underscores.
 MEMBER = re.compile(r'(?<=href=")((?:enum|error|flags)\.\w+\.html#)([\w-]+)(?=")')
 TAG = re.compile(r'<[^>]+>')
+# gi-docgen breaks names in table cells anywhere, and its copy buttons cover code.
+STYLE = '''
+.docblock table code { word-break: normal; overflow-wrap: normal }
+.docblock .codehilite > .copy-button { opacity: 0 }
+.docblock .codehilite:hover > .copy-button, .docblock .copy-button:focus-visible { opacity: 1 }
+@media (max-width: 700px) {
+  .docblock table { display: block; overflow-x: auto }
+}
+'''
 
 
 def plain(text: str) -> str:
@@ -84,6 +93,8 @@ def main() -> None:
     make_index(folder)
     mend_members(folder)
     add_to_search(folder, pages)
+    with (folder / 'style.css').open('a', encoding='utf-8') as style:
+        style.write(STYLE)
 
 
 if __name__ == '__main__':

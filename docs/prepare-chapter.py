@@ -6,7 +6,7 @@
 
 """Usage: prepare-chapter.py CHAPTER.md PAGE.md
 
-gi-docgen takes a page's title from a line of its own kind, and its pages end in .html.
+gi-docgen reads a page's title from its own kind of line, and its pages end in .html.
 """
 
 import re
