@@ -78,7 +78,7 @@ example_application_init (ExampleApplication *self G_GNUC_UNUSED)
 {
 }
 
-/* A client tells what it found in its piece, and gets the next. */
+/* A client reports what it found in its piece, and gets the next. */
 
 #define EXAMPLE_TYPE_CLIENT (example_client_get_type ())
 G_DECLARE_FINAL_TYPE (ExampleClient, example_client, EXAMPLE, CLIENT, GmpClientWorker)

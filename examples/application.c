@@ -30,7 +30,7 @@ is_prime (guint n)
   return n >= 2;
 }
 
-/* Runs in a process of its own, so it may take as long as it likes. */
+/* Runs in its own process, so it may take any time. */
 static GVariant *
 count_primes (GVariant *params,
               GError  **error G_GNUC_UNUSED)
@@ -43,7 +43,7 @@ count_primes (GVariant *params,
   return g_variant_new_uint32 (n_primes);
 }
 
-/* In a window this would be an animation, or the keys that somebody types. */
+/* In a window this would be an animation, or the user's input. */
 static gboolean
 tick_cb (gpointer user_data)
 {
@@ -113,7 +113,7 @@ activate_cb (GApplication *application,
   gmp_workers_run_async (workers, NULL, 0, self->cancellable, ran_cb, self);
 }
 
-/* Ctrl-C: with run_async() it is the application that says what it means. */
+/* Ctrl-C: with run_async() the application decides its meaning. */
 static gboolean
 interrupt_cb (gpointer user_data)
 {

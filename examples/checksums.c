@@ -89,7 +89,7 @@ read_standard_input (gpointer user_data)
   return NULL;
 }
 
-/* How the GNU tools write a name into a message: as it is, or so that a shell would take it. */
+/* A name in a message of the GNU tools: unchanged, or quoted for a shell. */
 
 typedef enum {
   QUOTE_NONE,
@@ -257,7 +257,7 @@ result_cb (GmpWorkers *workers G_GNUC_UNUSED,
   print_done (self);
 }
 
-/* Told at once, and not in the file's turn: that may be long to come. */
+/* Printed at once, not in the order of the files, because that may take long. */
 static void
 failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id,

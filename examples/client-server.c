@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The server says what it gets, and answers with the same. */
+/* The server prints each request, and answers with it. */
 
 #define EXAMPLE_TYPE_SERVER (example_server_get_type ())
 G_DECLARE_FINAL_TYPE (ExampleServer, example_server, EXAMPLE, SERVER, GmpServerWorker)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Runs in a process of its own. */
+/* Runs in its own process. */
 static GVariant *
 example (GVariant *params,
          GError  **error G_GNUC_UNUSED)

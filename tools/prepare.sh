@@ -95,7 +95,7 @@ list_missing ()
   done | awk '!seen[$1]++'
 }
 
-# What installs packages here, in words for somebody to type.
+# The command that installs packages here, for the user to type.
 describe_install ()
 {
   case $1 in

@@ -7,7 +7,7 @@
 import GLib from 'gi://GLib';
 import Gmp from 'gi://Gmp?version=1';
 
-/* The server says what it gets, and answers with the same. */
+/* The server prints each request, and answers with it. */
 export class MyServer extends Gmp.ServerWorker {
     start(_params) {
         this.name = 'myserver';

@@ -13,13 +13,13 @@ const USAGE = `Usage: word-count.js FILE-OR-FOLDER...
 Prints for each file of UTF-8 text what "wc -w" prints for it, and a total. Folders are searched for
 files, in order of their names; links in them are not followed.`;
 
-/* What separates words for wc: white space, and spaces that do not break. */
+/* The separators of words for wc: white space and no-break spaces. */
 const WORD = /[^\t-\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2060\u3000]+/gu;
 
-/* What cannot be printed makes no word, and neither do bytes that are no UTF-8. */
+/* Unprintable characters and invalid UTF-8 form no words. */
 const PRINTABLE = /[^\p{Cc}\p{Cn}\ufffd]/u;
 
-/* Runs in a process of its own. */
+/* Runs in its own process. */
 export function count_words(path) {
     const [, bytes] = GLib.file_get_contents(path);
     const text = new TextDecoder().decode(bytes);

@@ -6,7 +6,7 @@
 
 import Gmp from 'gi://Gmp?version=1';
 
-/* Runs in a process of its own. */
+/* Runs in its own process. */
 export function example(params) {
     return params !== null ? params + 1 : 0;
 }

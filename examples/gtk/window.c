@@ -25,7 +25,7 @@ is_prime (int n)
   return n > 1;
 }
 
-/* Runs in a process of its own. It may take as long as it likes, and it may crash. */
+/* Runs in its own process. It may take any time, and it may crash. */
 static GVariant *
 count_primes (GVariant *params,
               GError  **error)

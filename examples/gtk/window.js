@@ -15,7 +15,7 @@ function is_prime(n) {
     return n > 1;
 }
 
-/* Runs in a process of its own. It may take as long as it likes, and it may crash. */
+/* Runs in its own process. It may take any time, and it may crash. */
 export function count_primes(limit) {
     let n_primes = 0;
 

@@ -13,7 +13,7 @@ def is_prime(n):
 
 
 def count_primes(limit):
-    """Runs in a process of its own. It may take as long as it likes, and it may crash."""
+    """Runs in its own process. It may take any time, and it may crash."""
     n_primes = 0
     for n in range(1, limit + 1):
         n_primes += is_prime(n)

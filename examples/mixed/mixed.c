@@ -23,7 +23,7 @@ struct _MixedServer
 
 G_DEFINE_FINAL_TYPE (MixedServer, mixed_server, GMP_TYPE_SERVER_WORKER)
 
-/* Each language packs a small number in a type of its own choice. */
+/* Each language chooses a type for a small number. */
 static gint64
 to_int (GVariant *value)
 {
@@ -150,7 +150,7 @@ run (const char *folder,
   g_autoptr (GVariant) sum = NULL;
   GVariant *results;
 
-  /* Where Python finds the module `client`. */
+  /* The path where Python finds the module `client`. */
   search_path = g_strdup_printf ("%s:%s", absolute,
                                  g_getenv ("PYTHONPATH") != NULL ? g_getenv ("PYTHONPATH") : "");
   g_setenv ("PYTHONPATH", search_path, TRUE);

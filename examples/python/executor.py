@@ -40,7 +40,7 @@ def main() -> None:
         print(isinstance(crashed.exception(), WorkerDied))
         print(isinstance(hanging.exception(), WorkerTimeout))
         print(cancelled.cancelled())
-        # The executor goes on.
+        # The executor continues.
         print(executor.submit(count_primes, 0, 100).result())
 
 

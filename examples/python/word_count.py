@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from gmproc import WorkerError, Workers
 
 
-# What separates words for wc: white space without the four separators of ASCII that Python adds.
+# The separators of words for wc: white space without the four ASCII separators that Python adds.
 SPACE = re.compile(r"[^\S\x1c-\x1f]+")
 
 

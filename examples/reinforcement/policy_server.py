@@ -5,10 +5,10 @@
 
 """Usage: policy_server.py [--open] [--crash] cartpole|catch [EPISODES]
 
-Eight environments in processes of their own ask for actions. The policy answers the first four that
+Eight environments in their own processes request actions. The policy answers the first four that
 have asked, with one call for all of them, and learns whenever enough episodes have ended, while the
-others go on. It is a server in a process of its own, or with --open the program itself. With
---crash an environment is killed now and then; it is restarted, and its episode forgotten.
+others continue. It is a server in its own process, or with --open the program itself. With --crash
+an environment is killed now and then; it is restarted, and its episode forgotten.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ learner_server_process (GmpServerWorker *server,
 {
   LearnerServer *self = LEARNER_SERVER (server);
 
-  /* The first request of a player, who has no weights yet, is none. */
+  /* The first request of a player, who has no weights yet, is NULL. */
   if (request != NULL && !learner_server_learn (self, request, error))
     return NULL;
   return g_variant_new_fixed_array (G_VARIANT_TYPE_DOUBLE, self->weights, N_WEIGHTS,
@@ -120,7 +120,7 @@ run (GmpClientServer *application,
   g_autofree char *absolute = g_canonicalize_filename (folder, NULL);
   g_autofree char *search_path = g_strdup_printf ("%s:%s", absolute, old != NULL ? old : "");
 
-  /* Where Python finds the module `player`. */
+  /* The path where Python finds the module `player`. */
   g_setenv ("PYTHONPATH", search_path, TRUE);
   for (guint i = 0; i < N_PLAYERS; i++)
     {

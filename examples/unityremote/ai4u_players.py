@@ -29,7 +29,7 @@ N_EPISODES = 3
 
 
 class Controller(BasicController):
-    """What a program on AI4U derives: the command for an action."""
+    """The class that a program on AI4U derives: the command for an action."""
 
     def step_behavior(self, action: int) -> None:
         self.actionName = 'move'

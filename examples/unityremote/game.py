@@ -78,7 +78,7 @@ def play(game: Any, port: int, reply_port: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         receiver.bind(('127.0.0.1', port))
-        # The state that nobody has asked for, which the originals send when they start.
+        # The unrequested state that the originals send when they start.
         sender.sendto(encode(game.fields()), ('127.0.0.1', reply_port))
         while True:
             command, _ = receiver.recvfrom(8192)

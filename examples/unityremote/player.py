@@ -83,7 +83,7 @@ class Player(ClientWorker):
         return gradient
 
     def look(self) -> int:
-        """Where the player is on the screen."""
+        """The position of the player on the screen."""
         return int(image_decode(self.state['frame'], 1, N_PLACES).argmax())
 
     def learn(self, network: Network, steps: list[tuple[int, int, float]]) -> np.ndarray:

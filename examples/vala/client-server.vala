@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* The server says what it gets, and answers with the same. */
+/* The server prints each request, and answers with it. */
 public class MyServer : Gmp.ServerWorker {
     private string name = "myserver";
 

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* Runs in a process of its own. */
+/* Runs in its own process. */
 private Variant? example (Variant? params) throws Error {
     return new Variant.int32 (params != null ? params.get_int32 () + 1 : 0);
 }

@@ -6,8 +6,8 @@
 """Usage: slurm.py SOURCE_ROOT BUILD_ROOT [CASE...]
 
 Starts a cluster of simulated nodes by the script slurm-fixture, runs the guide's programs on it
-unchanged, loses and freezes nodes, and kills the application. Prints what was told, how soon, and
-what was left. Exits with 77 where Slurm is not installed.
+unchanged, loses and freezes nodes, and kills the application. Prints the reports, their delay, and
+the remains. Exits with 77 where Slurm is not installed.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def begin_waiting(cluster: Cluster, n: int, seconds: float,
 
 
 def lose(cluster: Cluster) -> None:
-    """A node loses its power: its workers fail, the others go on; restarts go elsewhere."""
+    """A node loses its power: its workers fail, the others continue; restarts go elsewhere."""
     program, places = begin_waiting(cluster, 6, 4, '1')
     assert sorted(set(places.values())) == ['n1', 'n2', 'n3'], places
     begun = time.monotonic()

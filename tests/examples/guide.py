@@ -7,7 +7,7 @@ import trial
 
 
 def life_of(name, state):
-    """What the server and one client print of that client's life."""
+    """The output of the server and one client about that client's life."""
     lines = [f'starting client {name} with state {state}']
     for turn in range(11):
         lines.append(f'Msg from client {name} is {state + 2 * (turn + 1)}')

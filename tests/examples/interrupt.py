@@ -16,7 +16,7 @@ N_WORKERS = 3
 
 class Interrupt(trial.Trial):
     def start(self, *command, **options):
-        """In a process group of its own, as a shell does with what it runs."""
+        """In its own process group, like a program started by a shell."""
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                 start_new_session=True, **options)
 

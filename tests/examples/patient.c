@@ -13,7 +13,7 @@
 
 #define N_WORKERS 3
 
-/* Tells the test that the work has begun, and goes on for ever. */
+/* Reports to the test that the work has begun, and continues forever. */
 static void
 work (gboolean is_stubborn)
 {

@@ -16,7 +16,7 @@ BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.DOTALL)
 
 
 class Snippet(NamedTuple):
-    """A program, where it stands, and what the next `text` block says that it prints."""
+    """A program, its place, and its output according to the next `text` block."""
 
     where: str
     language: str

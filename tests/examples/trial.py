@@ -17,7 +17,8 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper():
-    """What a program leaves behind becomes a child of this process, which then can see it."""
+    """Processes that a program leaves behind become children of this process, which can find
+    them."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), 'prctl')

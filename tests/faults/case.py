@@ -30,7 +30,7 @@ END_LIMIT = 10  # seconds until what was started is gone after the application i
 
 PR_SET_CHILD_SUBREAPER = 36
 
-# Where the programs find rest.c, in the languages that look for it by name.
+# The path of rest.c for languages that load it by name.
 for name in ('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH'):
     os.environ[name] = f'{PROGRAMS}:{os.environ.get(name, "")}'
 
@@ -46,7 +46,7 @@ CODES = ('FAILED', 'NOT_FOUND', 'EXISTS', 'CRASHED', 'TIMED_OUT', 'DISCONNECTED'
 
 @dataclasses.dataclass
 class Case:
-    """What goes wrong, and what should come of it.
+    """A fault, and the expected outcome.
 
     Attributes:
         outcome: the error's code, or several with / between them; 'fine' for none; 'gone' where
@@ -80,7 +80,7 @@ class Case:
 
 @dataclasses.dataclass
 class Seen:
-    """What came of a case.
+    """The outcome of a case.
 
     Attributes:
         milliseconds: from the fault, or the program's start where that is one, to the error; where
@@ -111,7 +111,7 @@ def to_variant(value: Any) -> str:
 
 
 def become_subreaper() -> None:
-    """What a program leaves behind becomes a child of this process. And no core is dumped."""
+    """Processes that a program leaves behind become children of this process. No core is dumped."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), 'prctl')
@@ -143,7 +143,7 @@ def wait_for_state(pid: int, state: str) -> None:
 
 
 def describe(pid: int) -> str:
-    """What a process is, for those who look for the reason that it is left."""
+    """The description of a process, to find the reason why it is left."""
     status = pathlib.Path(f'/proc/{pid}/status').read_text()
     lines = [line for line in status.splitlines()
              if line.startswith(('State', 'Threads', 'ShdPnd', 'SigBlk', 'SigCgt'))]
@@ -152,7 +152,7 @@ def describe(pid: int) -> str:
 
 
 def reap_all(left: list[str]) -> None:
-    """Waits until all that was started is gone, and kills what does not go."""
+    """Waits for the end of all started processes, and kills the rest."""
     deadline = time.monotonic() + END_LIMIT
     while True:
         try:
@@ -201,7 +201,7 @@ class Trial:
         config = {'role': case.role.split()[0], 'fault': case.fault, 'moment': case.moment,
                   'n': 2, 'turns': 3, 'size': 0, 'rests': 0, 'objects': 1, 'runs': 1,
                   **case.config, 'options': case.options}
-        # What is left of processes is seen at the end of each case.
+        # Remaining processes are checked at the end of each case.
         environment = dict(os.environ, GMPROC_LINGER='0')
         environment.update(TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
                            PYTHONDONTWRITEBYTECODE='1')

@@ -65,7 +65,7 @@ def list_examples() -> Iterator[Example]:
 
 
 def list_workers(application: int) -> list[int]:
-    """What descends from it and is no fork server, in the order of their pids."""
+    """Its descendants that are not fork servers, in the order of their pids."""
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -150,7 +150,7 @@ def kill_worker(example: Example, place: int) -> Row | None:
         # One that has returned its result before is no failure, only a warning.
         death = rf'\(pid {pid}\)(?!.*but then).* was killed by signal 9'
         if example.name == 'checksums':
-            # It would go on for ever.
+            # It would run forever.
             while attempt.process.poll() is None and not attempt.find(death) and \
                     time.monotonic() < begin + 1:
                 time.sleep(0.001)
@@ -168,7 +168,7 @@ def kill_worker(example: Example, place: int) -> Row | None:
 
 
 def judge(row: Row, attempt: Try, shown: list[tuple[float, str]]) -> None:
-    """The death is told once while the run goes on, where it does, and is the error of the run."""
+    """The death is logged once while the run continues, if it does, and is the error of the run."""
     if shown[0][1].endswith('; the run continues\n'):
         row.outcome = 'at once'
     elif row.example.name == 'checksums':

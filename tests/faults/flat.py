@@ -60,7 +60,7 @@ ENVIRONMENT = {'G_SLICE': 'always-malloc', 'PYTHONMALLOC': 'malloc',
 
 @dataclasses.dataclass
 class Load:
-    """What is done for long.
+    """A load that runs for long.
 
     Attributes:
         counts: how often, with scale 1.
@@ -107,7 +107,7 @@ LOADS = (
 
 @dataclasses.dataclass
 class Sample:
-    """What a process had at one time; memory in KiB.
+    """The resources of a process at one time; memory in KiB.
 
     Attributes:
         held: what it has from malloc(), or from its language's engine; None where it does not say.
@@ -163,7 +163,7 @@ class Measurement:
         self.fifos = {id: self.make_fifo(id) for id in load.who_rests()}
 
     def make_fifo(self, id: str) -> int:
-        """Open for reading too, so that nobody has to wait for the other to open it."""
+        """Open for reading too, so that neither side waits for the other to open it."""
         os.mkfifo(self.folder / f'go-{id}')
         return os.open(self.folder / f'go-{id}', os.O_RDWR)
 
@@ -184,7 +184,7 @@ class Measurement:
             elif verb == 'end':
                 self.end = line
             elif verb == 'left':
-                break  # What is left of it may keep standard output open.
+                break  # Its remaining processes may keep standard output open.
             elif verb == 'rests':
                 resting.add(words[0])
                 if self.load.counted == 'turns':
@@ -215,7 +215,7 @@ class Measurement:
             os.write(fd, b'\n')
 
     def close(self) -> list[str]:
-        """What is left of it."""
+        """Its remaining processes."""
         left: list[str] = []
         case.reap_all(left)
         for fd in self.fifos.values():
@@ -236,7 +236,7 @@ class Measurement:
         return problems + self.close()
 
     def list_constant(self) -> list[int]:
-        """Who was there at all times."""
+        """The processes that existed at all times."""
         pids = set.intersection(*({*sample} for sample in self.samples[N_PART:]))
         return sorted(pids)
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What goes wrong in which role, language and moment, and what should come of it."""
+"""The faults in each role, language and moment, and the expected outcomes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from case import COMMANDS, FOLDER, Case
 
 LANGUAGES = tuple(COMMANDS)
 
-# Its mode says that it can be executed.
+# Its mode makes it executable.
 NO_PROGRAM = FOLDER / 'programs' / 'no-program'
 
 # Is started as Python, and waits; is read by Python; is read by GJS.
@@ -23,7 +23,7 @@ HANG_JS = HANGING / 'host.js'
 
 HIDE_PROC = ('unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh')
 
-# What ends a worker at once, wherever it is.
+# Faults that end a worker at once, wherever it is.
 DEADLY = {
     'SIGKILL': ('CRASHED', r'was killed by signal 9 \(Killed\)'),
     'SIGSEGV': ('CRASHED', 'was killed by signal 11 '),
@@ -62,7 +62,7 @@ def deaths() -> Iterator[Case]:
 
 
 def before_connecting() -> Iterator[Case]:
-    """Where a server and clients start, at once, any of them may come first."""
+    """A server and clients start at the same time, and any of them may be first."""
     who = {'worker': r"^Worker '?[12]'? ", 'client-local': "^Client '[12]' ",
            'client or server': "^(The server|Client '[12]') "}
     for fault, word in (('SIGKILL', 'was killed by signal 9'), ('SIGSEGV', 'signal 11'),
@@ -167,7 +167,7 @@ def hangs() -> Iterator[Case]:
 
 
 def application_killed() -> Iterator[Case]:
-    """What a worker does while its application dies: it waits, spins, or is stopped."""
+    """The state of a worker while its application dies: it waits, spins, or is stopped."""
     for fault in ('block', 'spin', 'SIGSTOP', 'grandchild-block'):
         for role, moments in MOMENTS.items():
             for moment in (*moments, 'shutdown'):
@@ -180,7 +180,7 @@ def application_killed() -> Iterator[Case]:
 
 
 def system() -> Iterator[Case]:
-    """What the system refuses."""
+    """Resources that the system refuses."""
     for language in LANGUAGES:
         yield Case('no fork', 'worker', language, 'launch', 'LAUNCH',
                    ('Resource temporarily unavailable',), 0, before=('{wrap}', 'refuse', 'fork'),

@@ -3,10 +3,10 @@
 
 """Usage: soak.py [--seed NUMBER] [--requests NUMBER] [LANGUAGE...]
 
-Clients ask, and every hundredth request or so somebody dies, in ways and moments drawn by chance;
-rules restart them. At the end every request is accounted for: answered once, or failed once, and
-as many failures were told as there were deaths. Everyone keeps a journal: programs/soak.py says
-what is in it.
+Clients send requests, and about every hundredth request a worker dies, in a random way and moment;
+rules restart it. At the end every request is accounted for: answered once, or failed once, and as
+many failures were told as there were deaths. Everyone keeps a journal: programs/soak.py says what
+is in it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LIMIT_A_DEATH = 5  # seconds, on top of the watchdog: a worker in GJS takes one 
 
 @dataclasses.dataclass
 class Account:
-    """What the journals say, for one client. Keys are the numbers of requests."""
+    """The contents of the journals for one client. Keys are the numbers of requests."""
 
     asked: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     got: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
@@ -80,7 +80,7 @@ def make_plan(folder: pathlib.Path, draw: random.Random, n: int) -> int:
 
 def run(language: str, folder: pathlib.Path, n: int, n_deaths: int, resend: bool
         ) -> tuple[list[list[str]], list[str]]:
-    """What the program said, in words, and what was left of it."""
+    """The program's output, and its remaining processes."""
     config = {'role': 'soak', 'n': N_CLIENTS, 'turns': n, 'folder': str(folder), 'objects': 1,
               'runs': 1, 'rests': 0, 'options': {'restart': 1, 'max-restarts': 1000000,
                                      'resend-requests': resend}}

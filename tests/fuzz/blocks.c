@@ -20,8 +20,8 @@
 #define ARENA_SIZE (8 * GMP_MEMORY_PART)
 #define MAX_STEPS 200
 
-/* The input is a list of steps: a byte that says which, and what that needs. The hostile end is the
- * client, and has the memory mapped; the server is the one that must bear it. */
+/* The input is a list of steps: a byte that selects the step, and its arguments. The hostile end is
+ * the client, and has the memory mapped; the server is the one that must bear it. */
 enum {
   STEP_WRITE_RING,   /* short: how many; bytes: appended as a record */
   STEP_SET_SIZE,     /* long: of the next record */
@@ -260,8 +260,8 @@ begin (Fuzz *self)
   g_queue_init (&self->kept);
 }
 
-/* Whatever was done to it: when the other process is gone and what it has sent is taken, the
- * channel has ended. */
+/* In any case the channel has ended when the other process has ended and its messages have been
+ * taken. */
 static void
 finish (Fuzz *self)
 {

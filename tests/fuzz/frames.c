@@ -39,8 +39,8 @@ receive_all (GmpChannel *channel)
         g_assert_no_error (error);
       if (payload != NULL)
         fuzz_use_value (payload);
-      /* An echo, for which there is no room in the end, as nobody reads: that ends a ring which is
-       * full of records, and is read again and again. */
+      /* An echo, which finally finds no room, because nothing reads it: this ends a ring that is
+       * full of records and is read repeatedly. */
       if (is_open)
         gmp_channel_send (channel, payload, NULL);
     }

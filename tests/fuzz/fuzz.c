@@ -14,8 +14,8 @@
 /* So many children of a value are looked at: some types have millions in a few bytes. */
 #define MAX_LOOKS 2000
 
-/* GDBus warns of what it cannot read, and then ends the connection: that is as it should be. All
- * that says that somebody made a mistake is fatal. */
+/* GDBus warns about unreadable messages and then ends the connection, which is correct. Messages
+ * about programming errors are fatal. */
 static GLogWriterOutput
 writer (GLogLevelFlags   level,
         const GLogField *fields,
@@ -114,7 +114,7 @@ fuzz_use_value (GVariant *value)
   g_autofree guint8 *copy = g_malloc (size + 1);
   g_autoptr (GBytes) bytes = g_variant_get_data_as_bytes (value);
 
-  /* As whoever sends it on, in one way or the other. */
+  /* Forwards it, in either way. */
   g_assert_cmpuint (g_bytes_get_size (bytes), ==, size);
   g_variant_store (value, copy);
   g_assert_true (g_variant_type_is_definite (g_variant_get_type (value)));

@@ -34,7 +34,7 @@ guint64 fuzz_take_long  (FuzzInput *self);
 /* Does what a receiver may do with a value that came from elsewhere. */
 void fuzz_use_value     (GVariant     *value);
 
-/* An error that came of what a hostile peer has sent: with text that can be printed and sent. */
+/* An error caused by a hostile peer: its text must be printable and sendable. */
 void fuzz_check_error   (const GError *error);
 
 /* A memfd with @size bytes of @data, sealed by @seals; its owner closes it. */

@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   inbox = gmp_inbox_new (&error);
   g_assert_no_error (error);
   gmp_inbox_add (inbox, "peer", "native", channel);
-  /* It ends, for nobody is at the other end, or because it cannot be waited for. */
+  /* It ends, because there is no other end, or because it cannot be waited for. */
   while (gmp_inbox_get_n_open (inbox) > 0)
     {
       g_auto (GmpMail) mail = { 0, };

@@ -14,8 +14,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The input: a byte that says what file comes with the message; a short, how many bytes that file
- * has; these bytes; and the message's (sayah). D-Bus sees to it that this has a normal form. */
+/* The input: a byte that selects the file of the message; a short, the size of that file; its
+ * bytes; and the message's (sayah), which D-Bus ensures to be in normal form. */
 enum {
   FILE_NONE,
   FILE_SEALED,

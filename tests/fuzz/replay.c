@@ -47,7 +47,7 @@ run_file (const char *path)
 
   g_file_get_contents (path, &text, &size, &error);
   g_assert_no_error (error);
-  /* What aborts is to be known by its name. */
+  /* An input that aborts must be identified by its name. */
   g_snprintf (running, sizeof running, "# ends at %s\n", path);
   alarm (LIMIT);
   LLVMFuzzerTestOneInput ((const guint8 *) text, size);
@@ -98,7 +98,7 @@ main (int    argc,
   n_open = count_files ();
   for (guint i = 0; i < files->len; i++)
     run_file (files->pdata[i]);
-  /* GDBus closes its own in a thread of its own, with nothing to tell us when. */
+  /* GDBus closes its descriptors in its own thread, without a notification. */
   alarm (LIMIT);
   while (count_files () > n_open)
     g_usleep (500);

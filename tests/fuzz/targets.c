@@ -60,7 +60,7 @@ check_native (const char *description)
     check_type (name + strlen (GMP_TARGET_TYPE));
 }
 
-/* A module that there is none of: so all that the host does ends in an error. */
+/* A module that does not exist, so that each call of the host ends in an error. */
 static void
 check_host (const char *name)
 {

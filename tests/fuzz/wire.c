@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What comes with the first bytes. */
+/* The descriptors that accompany the first bytes. */
 enum {
   FILE_NONE,
   FILE_SEALED,
@@ -90,7 +90,7 @@ send_with_file (int           fd,
   };
 
   memcpy (CMSG_DATA (&control.header), &file, sizeof file);
-  /* An error says that the other end has had enough. */
+  /* An error means that the other end has closed. */
   if (size > 0 && sendmsg (fd, &message, MSG_NOSIGNAL) == -1)
     g_assert_true (errno == EPIPE || errno == ECONNRESET);
 }

@@ -17,7 +17,7 @@ int  wire_begin (int       *other_end);
 /* Waits until a message has come from the other end. */
 void wire_wait  (int        fd);
 
-/* Sends all of an input, with a file where its first byte says so, and says that no more comes. */
+/* Sends all of an input, with a file if its first byte selects one, and then closes. */
 void wire_send  (int        fd,
                  FuzzInput *input);
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(SOURCE_ROOT / 'tests' / 'examples'))
 import guide
 import trial
 
-# What wc takes for text is a matter of the locale.
+# The definition of text in wc depends on the locale.
 UTF8 = {**os.environ, 'LC_ALL': 'C.UTF-8'}
 
 

@@ -144,7 +144,7 @@ export const ReadingTime = GObject.registerClass(class ReadingTime extends Gmp.W
     }
 });
 
-/* What only JavaScript has. */
+/* Values that only JavaScript has. */
 export function everyday_values() {
     return {
         floats: new Float32Array([0.5, 2]),

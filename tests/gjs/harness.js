@@ -8,9 +8,8 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import System from 'system';
 
-/* Processes wait warm for as long as there is an object that could use them, and when the garbage
- * collector frees one, nobody knows. So tests, which want to see each process gone, have them
- * started cold; warm.js has not. */
+/* Warm processes wait as long as an object could use them, and the moment of garbage collection is
+ * unknown. Tests that check the end of each process therefore start them cold; warm.js does not. */
 GLib.setenv('GMPROC_WARM', '0', true);
 
 /* Far more than any test takes. Meson's own limit ends what does not come back to the main loop. */
@@ -73,7 +72,7 @@ export function equal(value, expected, what = 'the value') {
     assert(show(value) === show(expected), `${what} is ${show(value)}, not ${show(expected)}`);
 }
 
-/** What a call throws, or a promise rejects with. */
+/**The exception of a call, or the rejection of a promise. */
 export async function thrown(body) {
     try {
         await body();
@@ -151,7 +150,7 @@ async function run_test({name, body}, number) {
     }
 }
 
-/** Runs what test () was given, and says so in TAP. */
+/**Runs the functions given to test (), and reports in TAP. */
 export async function run_tests() {
     const only = System.programArgs;
     const chosen = tests.filter(({name}) => only.length === 0 || only.includes(name));

@@ -18,7 +18,7 @@ export function spin() {
         ;
 }
 
-// Whether nobody was here before, in any process.
+// True for the first caller in any process.
 function is_first(path) {
     try {
         Gio.File.new_for_path(path).create(Gio.FileCreateFlags.NONE, null).close(null);

@@ -12,7 +12,7 @@ import {everyday_values} from './functions.js';
 
 Gmp.init(import.meta);
 
-/* Answers with one more, and tells at its end what it was given and how often it was asked. */
+/* Answers with one more, and returns at its end its parameters and the number of requests. */
 export class Server extends Gmp.ServerWorker {
     start(params) {
         this.params = params;
@@ -261,7 +261,7 @@ export class Busy extends Gmp.ClientWorker {
     }
 }
 
-/* Answers when both of its clients have asked, with what the other one said. */
+/* Answers when both of its clients have sent a request, each with the other's message. */
 export class Exchange extends Gmp.ServerWorker {
     request(request) {
         this.waiting ??= [];

@@ -45,7 +45,7 @@ test('calls', () => with_pool({max_workers: 2}, async pool => {
         [2, 3, 4, 5, 6]);
     equal(await pool.call(functions.echo), null);
     equal(await pool.call_async('python:math:factorial', 10), 3628800);
-    // What only JavaScript has.
+    // Values that only JavaScript has.
     equal(await pool.call(functions.everyday_values), functions.everyday_values());
     equal(await pool.call(functions.echo, {big: new Uint8Array(10 ** 6), set: new Set([1])}),
         {big: new Uint8Array(10 ** 6), set: new Set([1])});

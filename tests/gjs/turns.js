@@ -13,7 +13,7 @@ import * as functions from './functions.js';
 
 const is_program = Gmp.init(import.meta);
 
-/* Records which methods were called in the worker, and in the application what came of them. */
+/* Records the methods called in the worker, and their outcomes in the application. */
 export class Turns extends Gmp.Workers {
     start(id, params) {
         assert(!is_program, 'start() was called in the application');
@@ -89,7 +89,7 @@ test('finish', () => {
     equal(turns, [[7, 'start process']]);
 });
 
-/* Promises all along, and no class of its own for an update. */
+/* Promises everywhere, and no own class for an update. */
 export const Async = class extends Gmp.Workers {
     async start(_id, params) {
         await null;

@@ -98,7 +98,7 @@ test('what-exists-is-written', () => {
     equal(missing, []);
 });
 
-/* What the library itself says of its types. */
+/* The library's own description of its types. */
 test('of-the-library', () => {
     const missing = [];
     let n_found = 0;

@@ -95,7 +95,7 @@ test('round-trip', () => {
 });
 
 test('like-glib', () => {
-    // What GLib reads of it is the same as what was written.
+    // GLib reads the same value that was written.
     const variant = Gmp.pack({a: [1, 'é', {b: false}], ['k'.repeat(300)]: new Uint8Array(700)});
     const text = variant.print(true);
 

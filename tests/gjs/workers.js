@@ -16,7 +16,7 @@ import * as functions from './functions.js';
 const FUNCTIONS = import.meta.url.replace(/[^/]*$/, 'functions.js');
 const NATIVE = GLib.getenv('GMPROC_TEST_NATIVE');
 
-/* More bytes than a process of GJS has in memory of its own. */
+/* More bytes than the private memory of a GJS process. */
 const BIG = 32 * 2 ** 20;
 
 function target(name) {

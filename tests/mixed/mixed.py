@@ -8,7 +8,7 @@
 import subprocess
 import sys
 
-# What the clients send, all together: ten numbers each, from these on.
+# The numbers that the clients send: ten each, starting here.
 SUM = sum(sum(range(first, first + 10)) for first in (100, 200, 300))
 
 EXPECTED = f"""\

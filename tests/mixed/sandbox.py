@@ -5,8 +5,8 @@
 
 """Usage: sandbox.py BUILT_EXAMPLES EXAMPLES
 
-bubblewrap gives them namespaces of their own, without a network, and a filter of system calls with
-what Flatpak's refuses: https://github.com/flatpak/flatpak/blob/main/common/flatpak-run.c
+bubblewrap gives them their own namespaces, without a network, and a filter that refuses the same
+system calls as Flatpak's: https://github.com/flatpak/flatpak/blob/main/common/flatpak-run.c
 """
 
 import os
@@ -106,13 +106,13 @@ class Sandbox(unittest.TestCase):
         self.assert_talks('gjs', '-m', f'{EXAMPLES}/gjs/client-server.js')
 
 
-# What meson takes for a test that cannot run here.
+# The exit status of a skipped test in meson.
 SKIPPED = 77
 
 
 if __name__ == '__main__':
     BUILT, EXAMPLES = map(os.path.abspath, sys.argv[1:])
-    # Without programs of ours: a container may not be allowed to have namespaces of its own.
+    # Without programs of ours: a container may not be allowed to create namespaces.
     tried = run('true')
     if tried.returncode != 0:
         print('No sandbox can be made here:', tried.stderr, file=sys.stderr)

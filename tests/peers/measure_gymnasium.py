@@ -63,7 +63,7 @@ class Waiting(gymnasium.Env):
 
 
 class Known(gymnasium.Wrapper):
-    """An environment that says in which process it is."""
+    """An environment that reports its process."""
 
     def pid(self) -> int:
         return os.getpid()

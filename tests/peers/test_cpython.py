@@ -23,7 +23,7 @@ cpython = pytest.importorskip('test.test_concurrent_futures')
 
 import gmproc  # noqa: E402
 
-# What is different on purpose, by the last part of a test's name.
+# Intended differences, by the last part of a test's name.
 EXCEPTIONS = {
     'test_error_at_task_unpickle':
         'wants the pool to break; here the call fails with what unpickling raised',
@@ -42,7 +42,7 @@ EXCEPTIONS = {
     'test_saturation': 'uses the private _processes',
     'test_processes_terminate': 'uses the private _processes',
 }
-# Of one group, for there are others of that name.
+# Of one group, because other groups have the same name.
 EXCEPTIONS_OF = {
     ('ProcessPoolSpawnFailingInitializerTest', 'test_initializer'):
         'wants the pool to stay broken, by the private _broken',

@@ -70,7 +70,7 @@ def do_hang():
     time.sleep(1000)
 
 
-# What it does, and what comes of it.
+# The action, and its outcome.
 WAYS = {
     'raise': (do_raise, KeyError, 'told to raise'),
     'segfault': (do_segfault, WorkerDied, r'signal 11'),

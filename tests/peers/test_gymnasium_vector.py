@@ -27,7 +27,7 @@ CALM, RAISE, CRASH, HANG, SLEEP, STUBBORN = range(6)
 
 
 class Moody(gymnasium.Env):
-    """Counts its steps, and does as it is told."""
+    """Counts its steps, and follows its commands."""
 
     observation_space = Box(0, np.inf, (2,), np.float32)
     action_space = Discrete(6)

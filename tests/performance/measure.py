@@ -16,7 +16,7 @@ from suite import chart, report, table
 from suite.rows import Contender, Effort, Role, Row, make_rows
 from suite.runner import Measured, Runner
 
-# Percent of the processors that others may need before that is told.
+# Percent of the processors that others may use before a warning.
 BUSY = 5
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]

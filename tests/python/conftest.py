@@ -59,7 +59,7 @@ def warm_up():
     workers.add(1, len, 'one')
     assert workers.run() == {1: 3}
     asyncio.run(asyncio.sleep(0))
-    # What is here now stays, so that each test's collection has little to go through.
+    # Freezes the current objects, so that each test's collection is short.
     gc.collect()
     gc.freeze()
 
@@ -85,12 +85,12 @@ def nothing_left(warm_up, request):
         time.sleep(0.01)
     faulthandler.cancel_dump_traceback_later()
     assert not list_children()
-    # What a test that failed still holds is kept for the report.
+    # Objects of a failed test are kept for the report.
     assert not left or request.node.has_failed
 
 
 class Script:
-    """A program in a file of its own, or in none."""
+    """A program in its own file, or in no file."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -109,7 +109,7 @@ class Script:
         return self.python(*flags, self.write(text))
 
     def output(self, text: str) -> str:
-        """What a program prints that ends well and complains of nothing."""
+        """The output of a program that succeeds without warnings."""
         done = self.run(text)
         assert (done.returncode, done.stderr) == (0, '')
         return done.stdout

@@ -16,7 +16,7 @@ class Server(Gmp.ServerWorker):
 
 
 class Swap(Gmp.ServerWorker):
-    """Answers two clients when both have asked, each with what the other said."""
+    """Answers two clients when both have sent a request, each with the other's message."""
 
     waiting = ()
 

@@ -231,7 +231,7 @@ class Changes(Asking):
 
 
 class Lingering(ServerWorker):
-    """Answers with an array that it goes on to change."""
+    """Answers with an array that it changes afterwards."""
 
     def start(self, params):
         self.array = np.zeros(N)

@@ -47,7 +47,7 @@ def on_asyncio(function):
 
 @on_asyncio
 async def test_many_runs_at_once():
-    """They begin one by one while the loop turns, and not in the middle of this, but for the first
+    """They begin one by one in iterations of the loop, not inside this call, except the first
     one."""
     n_threads = threading.active_count()
     turns = []

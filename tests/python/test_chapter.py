@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The Python programs of all chapters run, and print what the chapters say."""
+"""The Python programs of all chapters run, and print the output in the chapters."""
 
 from __future__ import annotations
 

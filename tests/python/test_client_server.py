@@ -219,7 +219,7 @@ def test_a_server_without_process():
 
 
 class Bare(ClientWorker):
-    """Has no __init__ of its own."""
+    """Does not define __init__."""
 
     def done(self):
         return True

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The examples in Python do what they say, on real data."""
+"""The examples in Python work on real data."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_executor():
 
 
 def test_thumbnails(tmp_path):
-    # Each pixel says where it is.
+    # Each pixel contains its position.
     pixels = b''.join(bytes([x, y, 0]) for y in range(100) for x in range(200))
     (tmp_path / 'wide.ppm').write_bytes(b'P6\n# a comment\n200 100 255\n' + pixels)
     (tmp_path / 'short.ppm').write_bytes(b'P6 200 100 255\n' + pixels[:-1])

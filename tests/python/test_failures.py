@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What users see when workers fail: one clear error each, with their own traceback."""
+"""Errors of failed workers: one clear error each, with the user's own traceback."""
 
 import ctypes
 import os

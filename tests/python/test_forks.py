@@ -72,7 +72,7 @@ def make_objects():
 
 
 def test_multiprocessing():
-    """What was made before the fork and what is made after it run in both processes."""
+    """Objects created before the fork and after it run in both processes."""
     objects = make_objects()
     process = multiprocessing.get_context('fork').Process(target=run_all, args=(objects,))
     process.start()

@@ -40,7 +40,7 @@ def tell(n):
 
 
 def hang(given, n):
-    """Items 0 to ``n - 1``, and then none for ever."""
+    """Items 0 to ``n - 1``, and then none, without an end."""
     yield from range(n)
     given.wait()
 
@@ -343,7 +343,7 @@ def test_a_forked_child_has_no_part_in_it():
     if pid == 0:
         status = 1
         try:
-            # What had arrived before is there.
+            # Earlier values are there.
             for _ in range(100):
                 next(values)
         except RuntimeError as error:

@@ -144,7 +144,7 @@ def test_a_command(script):
 
 
 def test_a_session(script):
-    """What a prompt executes, a line or cell at a time, in a __main__ that is no file."""
+    """Code executed at a prompt, a line or cell at a time, in a __main__ without a file."""
     check(script.python('-c', f'''
 import code, sys
 sys.ps1 = 'In: '

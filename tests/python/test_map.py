@@ -180,7 +180,7 @@ def test_of_many_items_the_one_that_kills_has_failed(chunksize):
 
 
 def die_once(item):
-    """Of the first item that is done while no file says that one has died."""
+    """The first item that is executed while no file records a death."""
     index, path = item
     with open(f'{path}-{index}', 'a') as file:
         file.write('.')

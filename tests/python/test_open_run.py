@@ -249,7 +249,7 @@ def test_interrupted_when_messages_have_arrived():
 
 @pytest.mark.parametrize('raises', [False, True])
 def test_signal_handlers_run_while_it_waits(tmp_path, raises):
-    """What one raises comes out of recv, and leaves the run open."""
+    """recv raises the exception of a handler, and the run stays open."""
     def handle(*_):
         (tmp_path / 'seen').touch()
         if raises:

@@ -363,7 +363,7 @@ def test_glib_stop():
 
 
 def test_glib_coroutine():
-    """A coroutine awaits runs wherever somebody goes on with it when they are done."""
+    """A coroutine can await runs if it is continued when they are done."""
     async def run_twice():
         workers = make_workers(same, same)
         first = await workers.run_async([0])

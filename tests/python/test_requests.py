@@ -160,7 +160,7 @@ class Negative:
 
 
 def make(part, base):
-    """A server of its own module's, so that its process finds it."""
+    """A server in its own module, so that its process finds it."""
     return globals()[f'{part.__name__}{base.__name__}']
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Workers that are begun again, and servers that are told of clients that failed."""
+"""Restarted workers, and servers that are informed about failed clients."""
 
 import os
 import pathlib

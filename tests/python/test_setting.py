@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What workers have of their application: its modules, folder and environment, an initializer."""
+"""What workers inherit from their application: its modules, folder and environment, an
+initializer."""
 
 import os
 import sys
@@ -231,7 +232,7 @@ if __name__ == '__main__':
 
 
 def test_a_program_without_standard_streams(script, tmp_path):
-    # What it opens has their numbers, and workers print nothing into that.
+    # Files that it opens get these numbers, and workers must not print into them.
     path = tmp_path / 'file'
     script.python(script.write(CLOSED), path)
     assert [each.read_text() for each in (path, tmp_path / 'file.2', tmp_path / 'file.3')] == [

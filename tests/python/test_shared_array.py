@@ -58,7 +58,7 @@ def test_views_are_shared_and_copies_are_not():
     expected = np.zeros((6, 4), int)
     expected[::2, 1:3] = expected[5] = 9
     assert whole.tolist() == expected.tolist()
-    # What comes back is the application's own memory.
+    # The returned array is the application's own memory.
     assert np.shares_memory(results['part'], whole) and isinstance(results['part'], SharedArray)
     assert type(results['copy']) is type(results['sum']) is np.ndarray
     assert type(whole + 1) is np.ndarray and type(whole.sum()) is type(np.zeros(1, 'i8').sum())

@@ -99,7 +99,7 @@ def wait_for(path):
 
 
 def test_a_handler_that_returns_ends_nothing(tmp_path):
-    """The worker goes on when the handler has run, so it ran while the call blocked."""
+    """The worker continues after the handler has run, so it ran while the call blocked."""
     path = str(tmp_path / 'handled')
     before = signal.signal(signal.SIGUSR1, lambda *_: open(path, 'w').close())
     try:
@@ -236,7 +236,7 @@ def test_a_client_that_waits_for_its_response():
 
 
 def test_two_threads_in_one_object():
-    """The second is refused, and the first goes on."""
+    """The second is refused, and the first continues."""
     inside, leave = threading.Event(), threading.Event()
     refused = []
 

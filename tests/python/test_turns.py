@@ -16,7 +16,7 @@ from gmproc import ErrorCode, Workers, WorkerError, report
 
 
 class Log:
-    """What reaches the application, in its order."""
+    """The values that reach the application, in order."""
 
     def __init__(self, **options):
         self.events = []
@@ -119,7 +119,7 @@ def test_a_turn_arrives_while_the_worker_goes_on(tmp_path):
 
 
 class Countdown(Workers):
-    """Tells each method's calls in its results."""
+    """Reports the calls of each method in its results."""
 
     def __init__(self, **options):
         super().__init__(**options)

@@ -304,7 +304,7 @@ def test_ctrl_c_ends_a_wait():
 
 
 class Wrapper(RemoteEnv):
-    """Like those of the original's programs, it has a constructor of its own, and no super()."""
+    """Like those of the original's programs, it has its own constructor, without super()."""
 
     def __init__(self):
         self.n_resets = 0
@@ -370,7 +370,7 @@ def test_a_game_is_started_and_ended():
     env.close()
     assert not is_alive(pid)
     env.step('restart')
-    del env  # the fixture of all tests sees that the game is gone
+    del env  # the fixture of all tests checks that the game has ended
 
 
 def test_a_game_that_dies_is_an_error_and_starts_anew():

@@ -11,7 +11,7 @@ import sys
 import pytest
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
 
-# What is in a folder of this name counts as installed.
+# Modules in a folder of this name count as installed.
 SITE = '''
 import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-packages'))
@@ -133,7 +133,7 @@ def test_random_numbers():
 
 
 def test_random_numbers_of_targets():
-    """Nobody seeds them: so forks, too, have none in common."""
+    """They have no seed, so forks must not share their numbers."""
     import numpy  # noqa: F401: then the workers' server has it
 
     workers = Workers()
@@ -191,7 +191,7 @@ if __name__ == '__main__':
 
 
 def test_what_only_workers_import_is_learned(script):
-    """No name in the program says that its workers need this module."""
+    """No name in the program shows that its workers need this module."""
     script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
     text = SITE + '__import__("stamp")' + HEAD + '''
 def is_fresh(_):
@@ -259,8 +259,8 @@ if __name__ == '__main__':
 
 
 def test_random_numbers_of_libraries(script):
-    """A generator that a library seeds by chance has other numbers in each fork; one to which it
-    gives a seed has the same as ever."""
+    """A generator that a library seeds at random has different numbers in each fork; one with a
+    given seed has the same numbers as before."""
     script.write('''
 import random
 import numpy
@@ -370,7 +370,7 @@ if __name__ == '__main__':
 
 
 def test_a_refusal_is_told(script, monkeypatch):
-    """Where the interpreter starts a thread before it runs anything."""
+    """An interpreter that starts a thread before it runs anything."""
     script.write('import threading\n'
                  'threading.Thread(target=threading.Event().wait, daemon=True).start()\n',
                  'sitecustomize.py')
@@ -501,7 +501,7 @@ if __name__ == '__main__':
 
 
 def test_a_module_that_warns_and_one_that_is_no_python(script):
-    """A worker says of both what it does without a fork server."""
+    """A worker gives the same answers as without a fork server."""
     script.write('assert 1 is 1\n', 'warns.py')
     script.write('this is no Python\n', 'broken.py')
     text = HEAD + '''

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What a worker has forked speaks for nobody, and ends."""
+"""A process that a worker has forked sends no reports, and ends."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
 """Usage: floors.py SOURCE_ROOT
 
 The folder of a file under gmproc/ is its floor, and so is the first folder of an include line.
-docs/architecture.md says what the floors are. A checker that finds nothing would look the same as
-one that works, so first it has to find what is wrong with a made-up tree.
+docs/architecture.md defines the floors. A broken checker that finds nothing would look like a
+working one, so it first has to find the errors in a made-up tree.
 """
 
 import re
@@ -160,7 +160,7 @@ def check_tree(files: dict[str, str]) -> list[str]:
 
 
 def check_checker() -> list[str]:
-    """What the checker itself fails to see, or sees where nothing is wrong."""
+    """Errors that the checker itself misses, or reports wrongly."""
     problems = [f'the checker refuses a good tree: {problem}' for problem in check_tree(GOOD_FILES)]
     for name, text, expected in BAD_FILES:
         found = check_tree({**GOOD_FILES, name: text + '\n'})

@@ -61,7 +61,7 @@ main (int    argc,
 
 #else
 
-/* What Meson takes for "skipped". */
+/* Meson's exit status for "skipped". */
 int
 main (void)
 {

@@ -131,7 +131,7 @@ class Prefix:
                 self.must('install', self.meson, 'install', '-C', self.build) is not None)
 
     def compile(self, name: str, source: Path, *options: str) -> Path | None:
-        """Compiles one file as the README says, by pkg-config alone."""
+        """Compiles one file as in the README, with pkg-config alone."""
         flags = self.must('pkg-config', 'pkg-config', '--cflags', '--libs', 'gmproc-1')
         program = self.folder / name
         if flags is None or self.must(f'compile {name}', *self.compiler, source, '-o', program,
@@ -174,7 +174,7 @@ def check_headers(prefix: Prefix) -> None:
         prefix.must('the headers in C++', 'c++', '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
                     '-x', 'c++', source, *flags.split())
 
-    # Each of the others says so where it is included by itself.
+    # Each of the others is an error if it is included alone.
     flags = prefix.must('pkg-config', 'pkg-config', '--cflags', 'gmproc-1') or ''
     include = prefix.root / 'include' / 'gmproc-1'
     for header in sorted(include.rglob('gmp-*.h')):

@@ -19,7 +19,7 @@ def find_block(prefix, language: str) -> str:
 
 
 def expect(prefix, what: str, program, output: str) -> None:
-    # The prefix is none that Python knows.
+    # Python does not search the prefix.
     site = next(prefix.root.glob('lib/python*/*-packages'), '')
     environment = {**prefix.at_run, 'PYTHONPATH': str(site)}
     printed = prefix.must(what, program, environment=environment)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import verdict
 
-# What linkers and sanitizers add.
+# Symbols that linkers and sanitizers add.
 FOREIGN = re.compile(r'_init|_fini|_edata|_end|__bss_start|__(a|ub|l|t|odr_a)san\w*(\.\w+)?')
 
 

@@ -86,7 +86,7 @@ def check_class(namespace: Element, element: Element) -> list[str]:
     for method in slots:
         problems += check_virtual_method(f'{name}.{method.get("name")}', method, methods)
 
-    # What is in the class structure, as the scanner sees it.
+    # The contents of the class structure, as the scanner sees them.
     known = {method.get('name') for method in slots}
     for record in namespace.findall(CORE + 'record'):
         if record.get(GLIB + 'is-gtype-struct-for') != name:

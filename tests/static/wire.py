@@ -37,7 +37,7 @@ def describe(element: ElementTree.Element) -> str:
 
 
 def flatten(element: ElementTree.Element, path: str = '') -> list[str]:
-    """One line for each element, with what it is in. Arguments have an order, members have none."""
+    """One line for each element, with its parents. Arguments are ordered, members are not."""
     here = f'{path} / {describe(element)}' if path else describe(element)
     lines = [here]
     position = 0

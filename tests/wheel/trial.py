@@ -5,9 +5,9 @@
 
 """Usage: trial.py EXAMPLES system|bundle|any|refused [gi-first|gi-last]
 
-Runs in the environment that the wheel was installed into. The second argument says which GLib has
-to be used, or that PyGObject has loaded one that is too old; the third, that PyGObject is used in
-the same process, and loaded before or after.
+Runs in the environment that the wheel was installed into. The second argument defines which GLib
+has to be used, or that PyGObject has loaded one that is too old; the third, that PyGObject is used
+in the same process, and loaded before or after.
 """
 
 import concurrent.futures
@@ -143,7 +143,7 @@ class Trial(unittest.TestCase):
             self.run_one(sleep, run_timeout=0.3)
 
     def test_native_host(self):
-        """It looks the function up in a process of its own, and says that it is not there."""
+        """It looks the function up in its own process, and reports that it is missing."""
         with self.assertRaises(gmproc.WorkerError) as caught:
             self.run_one('native:libc.so.6:no_such_function')
         self.assertEqual(caught.exception.error.code, gmproc.ErrorCode.NOT_FOUND)

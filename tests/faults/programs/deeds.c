@@ -137,7 +137,7 @@ die (const char *fault)
     spin ();
 }
 
-/* Tells when, and does it. */
+/* Reports the moment, and misbehaves. */
 gboolean
 commit (const char *fault,
         GError    **error)

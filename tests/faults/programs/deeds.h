@@ -8,7 +8,7 @@
 
 #include <gmproc.h>
 
-/* What a worker does wrong, and when. */
+/* The misbehaviour of a worker, and its moment. */
 typedef struct {
   char *fault;
   char *moment;

@@ -44,7 +44,7 @@ function spin() {
         ;
 }
 
-/* A handler that needs a main loop, where there is none. */
+/* A handler that needs a main loop, without one. */
 function ignore_and_spin() {
     const SIGTERM = 15;
 
@@ -115,13 +115,13 @@ export function hang_at(place) {
         block();
 }
 
-/** Tells when, and does it. */
+/**Reports the moment, and misbehaves. */
 export function commit(fault) {
     say(`at ${pid} ${GLib.get_monotonic_time()}`);
     DEEDS[fault]();
 }
 
-/** What a worker does wrong, and when. */
+/**The misbehaviour of a worker, and its moment. */
 export class Fault {
     constructor(params) {
         this.fault = params.fault ?? 'none';

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What the workers of program.py do wrong."""
+"""The misbehaviour of the workers of program.py."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ DEEDS: dict[str, Callable[[], Any]] = {
 
 
 def commit(fault: str) -> None:
-    """Tells when, and does it."""
+    """Reports the moment, and misbehaves."""
     say(f'at {os.getpid()} {GLib.get_monotonic_time()}')
     DEEDS[fault]()
 
 
 class Fault:
-    """What a worker does wrong, and when."""
+    """The misbehaviour of a worker, and its moment."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.fault = params.get('fault', 'none')

@@ -159,7 +159,7 @@ client_init (Client *self G_GNUC_UNUSED)
   hang_at ("client");
 }
 
-/* What a server does, in a process of its own or as the application */
+/* A server's work, in its own process or as the application */
 
 static guint server_turn;
 static Fault server_fault;
@@ -382,7 +382,7 @@ prepare (GVariant   *config,
   return application;
 }
 
-/* How it ended, in a line. */
+/* Its end, in a line. */
 static char *
 run (GmpRunner  *application,
      GVariant   *config,
@@ -452,7 +452,7 @@ count (const char *text,
   return n;
 }
 
-/* Those that have ended and nobody has waited for included. */
+/* Includes zombies. */
 static guint
 count_children (void)
 {

@@ -73,7 +73,7 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
-/* What a server does, in a process of its own or as the application. */
+/* A server's work, in its own process or as the application. */
 const state = {turn: 0, fault: new Fault({})};
 
 function start(params) {
@@ -174,7 +174,7 @@ function prepare(config) {
     return application;
 }
 
-/** How it ended, in a line. */
+/**Its end, in a line. */
 function run(application, config) {
     const at_server = config.role.includes('server') || ['local', 'soak'].includes(config.role);
 
@@ -206,7 +206,7 @@ function run_all(config) {
     return line;
 }
 
-/** Those that have ended and nobody has waited for included. */
+/**Includes zombies. */
 function count_children() {
     const tasks = Gio.File.new_for_path('/proc/self/task');
     let n = 0;

@@ -3,9 +3,9 @@
 
 """Usage: program.py CONFIGURATION
 
-An application whose workers do wrong what the configuration, a dictionary as GVariants are written,
-says. program.c and program.js are the same in their languages; faults.py says what goes in and
-what comes out.
+An application whose workers misbehave according to the configuration, a dictionary in GVariant's
+text format. program.c and program.js are the same in their languages; faults.py describes input and
+output.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def set_options(application: Any, options: dict[str, Any]) -> None:
 
 
 def run(application: Workers | ClientServer, config: dict[str, Any]) -> str:
-    """How it ended, in a line."""
+    """Its end, in a line."""
     try:
         if isinstance(application, Workers):
             results = application.run()
@@ -190,7 +190,7 @@ def run_all(config: dict[str, Any]) -> str:
 
 
 def count_children() -> int:
-    """Those that have ended and nobody has waited for included."""
+    """Includes zombies."""
     n = 0
     for task in os.listdir('/proc/self/task'):
         with open(f'/proc/self/task/{task}/children') as file:

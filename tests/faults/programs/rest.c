@@ -34,7 +34,7 @@ faults_is_due (int n_rests,
  * faults_tell_held:
  * @others: bytes that a language has from elsewhere
  *
- * Tells how many bytes this process has from malloc().
+ * Returns the bytes that this process has from malloc().
  */
 void
 faults_tell_held (guint64 others)
@@ -51,7 +51,7 @@ faults_tell_held (guint64 others)
  * @folder: where there is a fifo `go-ID`
  * @id: who rests
  *
- * Says that it rests, and goes on when a byte has come.
+ * Reports that it rests, and continues when a byte has arrived.
  *
  * Returns: %FALSE if nobody looks any more
  */

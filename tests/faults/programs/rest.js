@@ -10,7 +10,7 @@ import System from 'system';
 
 import {pid} from './deeds.js';
 
-/** What the engine has for its objects does not come from malloc (). */
+/**The engine's memory for objects does not come from malloc (). */
 export function tell_held(folder) {
     const path = `${folder}/engine-${pid}`;
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a worker, or those before it in its place, have done. */
+/* The record of a worker and its predecessors. */
 typedef struct {
   guint next;
   GHashTable *plan; /* "NUMBER MOMENT": the fault */
@@ -89,7 +89,7 @@ journal_new (const char *folder,
   return self;
 }
 
-/* Whether the plan says that somebody dies here, and none has before; then it is written down. */
+/* TRUE if the plan has a death here that has not happened yet; it is then recorded. */
 static char *
 journal_take (Journal    *self,
               guint       number,

@@ -18,7 +18,7 @@ function read_lines(path) {
     return new TextDecoder().decode(bytes).split('\n').filter(line => line !== '');
 }
 
-/* What a worker, or those before it in its place, have done. */
+/* The record of a worker and its predecessors. */
 class Journal {
     constructor(folder, id) {
         const path = `${folder}/journal-${id}`;
@@ -43,7 +43,7 @@ class Journal {
         this.stream.write_all(`${line}\n`, null);
     }
 
-    /* Who dies here, if the plan says so, and none has before; then it is written down. */
+    /* The death that the plan has here, if it has not happened yet; it is then recorded. */
     take(number, moment) {
         const key = `${number} ${moment}`;
         const fault = this.plan.get(key);

@@ -19,7 +19,7 @@ from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
 
 class Journal:
-    """What a worker, or those before it in its place, have done."""
+    """The record of a worker and its predecessors."""
 
     def __init__(self, folder: str, id: str) -> None:
         self.path = f'{folder}/journal-{id}'
@@ -44,7 +44,7 @@ class Journal:
         os.write(self.file, f'{line}\n'.encode())
 
     def at(self, number: int, moment: str) -> None:
-        """Dies, if the plan says so, and none has died of this before."""
+        """Dies, if the plan has a death here that has not happened yet."""
         planned, fault = self.plan.get(number, ('', ''))
         if planned == moment:
             del self.plan[number]

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* One client; each side writes to a line of its own. */
+/* One client; each side writes to its own line. */
 typedef struct
 {
   alignas (64) atomic_int turn;

@@ -15,7 +15,7 @@
 /* Called as the peers are: see peer.h. */
 #define SLEEP_US 1000
 
-/* Those of the programs that sit: who they are, for whoever watches them. */
+/* The pids of idle programs, for the program that watches them. */
 static void
 print_pid (void)
 {
@@ -160,8 +160,8 @@ measure_client_init (MeasureClient *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that sleeps between its requests, for ever after the first where it has no number of
- * them. */
+/* A client that sleeps between its requests; without a number of requests, forever after the
+ * first. */
 
 #define MEASURE_TYPE_SLEEPER (measure_sleeper_get_type ())
 G_DECLARE_FINAL_TYPE (MeasureSleeper, measure_sleeper, MEASURE, SLEEPER, GmpClientWorker)

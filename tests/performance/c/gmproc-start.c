@@ -19,7 +19,7 @@ add_one (GVariant *params,
   return g_variant_new_int32 (g_variant_get_int32 (params) + 1);
 }
 
-/* Says who it is, and waits to be killed. */
+/* Reports its pid, and waits to be killed. */
 static GVariant *
 sit (GVariant *params G_GNUC_UNUSED,
      GError  **error G_GNUC_UNUSED)

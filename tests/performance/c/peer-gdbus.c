@@ -155,7 +155,7 @@ gdbus_join (guint client)
     close (pairs[i].server);
   connection = connect_to (pairs[client].client,
                            G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL);
-  /* The server leaves when all clients were told to stop, some perhaps before others have ended. */
+  /* The server exits when all clients have been stopped, perhaps before some have ended. */
   g_dbus_connection_set_exit_on_close (connection, FALSE);
 }
 

@@ -169,7 +169,7 @@ libqb_ask (gconstpointer data,
 
   if (response == NULL)
     response = g_malloc (buffer_size);
-  /* It says so when it has not sent: the server has not yet taken out what it has answered. */
+  /* It reports a failed send: the server has not removed an answered message yet. */
   do
     got = qb_ipcc_sendv_recv (connection, parts, G_N_ELEMENTS (parts), response, buffer_size, -1);
   while (got == -EAGAIN);

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child adds one, and says so through a pipe. */
+/* The child adds one, and writes the result to a pipe. */
 static void
 start_by_fork (int number)
 {

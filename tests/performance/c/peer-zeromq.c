@@ -92,7 +92,7 @@ zeromq_ask (gconstpointer data,
   static zmq_msg_t response;
   zmq_msg_t request;
 
-  /* What is big is sent from where it is: it does not change until the answer is there. */
+  /* Large messages are sent without a copy: they do not change until the answer has arrived. */
   if (size > 64 * 1024)
     zmq_msg_init_data (&request, (gpointer) data, size, free_nothing, NULL);
   else

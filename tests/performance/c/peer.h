@@ -27,7 +27,7 @@ typedef struct
   gsize         size;
 } PeerMessage;
 
-/* The transport. Requests and answers are messages of at most the size that open() is told. */
+/* The transport. Requests and answers are messages of at most the size given to open(). */
 typedef struct
 {
   void        (*open)  (guint         n_clients,

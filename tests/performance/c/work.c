@@ -76,7 +76,7 @@ has_everybody (WorkTally *self,
   return TRUE;
 }
 
-/* Where other programs want the processors too, some client may need longer to have its turn. */
+/* If other programs use the processors too, a client may need longer for its turn. */
 static gboolean
 is_enough (WorkTally *self,
            gint64     now)
@@ -272,7 +272,7 @@ work_echo_init (WorkEcho           *self,
   work_echo_begin_size (self);
 }
 
-/* Each message has a stamp of its own at its beginning. */
+/* Each message begins with its own stamp. */
 gconstpointer
 work_echo_next (WorkEcho *self,
                 gsize    *size)
@@ -287,8 +287,8 @@ work_echo_next (WorkEcho *self,
   return self->data;
 }
 
-/* The first of a size is compared as a whole, the others at one byte a page: whoever hands out a
- * mapping has to have it filled. */
+/* The first of a size is compared as a whole, the others at one byte a page: a program that returns
+ * a mapping must have filled it. */
 static void
 work_echo_check (WorkEcho     *self,
                  const guint8 *data,

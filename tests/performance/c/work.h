@@ -38,7 +38,7 @@ typedef struct
   double    seconds;
   WorkPhase phase;
   guint64   counts[WORK_MAX_CLIENTS];
-  guint     n_running;   /* clients that were not told to stop */
+  guint     n_running;   /* clients that were not stopped */
   guint     until_clock; /* requests until the clock is looked at */
   gint64    looked;
   gint64    warm_since;  /* 0 until all clients are there */
@@ -85,8 +85,8 @@ void     work_times_end     (WorkTimes *self);
 gboolean work_times_is_over (WorkTimes *self);
 double   work_times_get     (WorkTimes *self);
 
-/* Messages of given sizes, which the server sends back as they came. A message of one byte tells
- * the server that it was the last. Small ones are timed by the batch. */
+/* Messages of given sizes, which the server returns unchanged. A message of one byte is the last.
+ * Small ones are timed by the batch. */
 
 typedef struct
 {

@@ -33,7 +33,7 @@ def request(comm: MPI.Comm, asker: work.Asker) -> None:
 
 
 def serve_arrays(comm: MPI.Comm, biggest: int) -> None:
-    """Receives into one buffer, as whoever knows the biggest message would."""
+    """Receives into one buffer, as a program that knows the largest message would."""
     buffer = np.empty(biggest // 8)
     status = MPI.Status()
     while True:

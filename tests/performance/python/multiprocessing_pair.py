@@ -40,7 +40,7 @@ def run_client(ask: Ask, client: int, kind: str, arguments: list[str]) -> None:
 
 
 class Answers:
-    """What the server answers, and until when."""
+    """The server's answers, and its end."""
 
     def __init__(self, kind: str, arguments: list[str]) -> None:
         self.is_over = False

@@ -5,7 +5,7 @@
 
 """Usage: multiprocessing_workers.py fork|forkserver|preload|spawn start|sit COUNT
 
-preload is a fork server that has been told to load what this program loads.
+preload is a fork server that loads the modules of this program.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 
 """Usage: watch.py idle|memory PROCESSES SETTLING SECONDS -- COMMAND...
 
-The command starts processes, each of which prints its pid on a line and then waits for ever. When
-all are there they have SETTLING seconds for what a start leaves to do and for spinning before
-they sleep; then they are watched for SECONDS, and all is killed.
+The command starts processes, each of which prints its pid on a line and then waits forever. When
+all exist they have SETTLING seconds to finish their start and to stop polling; then they are
+watched for SECONDS, and killed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 
 
 def read_switches(pid: int) -> int:
-    """How often all threads of a process gave the processor up or lost it; one that sleeps
-    and is woken does so once more."""
+    """The number of context switches of all threads of a process; a thread that sleeps and is woken
+    adds one."""
     count = 0
     for task in Path(f'/proc/{pid}/task').iterdir():
         for line in (task / 'status').read_text().splitlines():
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         for pid in pids:
-            # What starts processes may have put them into sessions of their own.
+            # The program that starts processes may have put them into their own sessions.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()

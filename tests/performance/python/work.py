@@ -29,7 +29,7 @@ PAGE = 4096 // 8  # in numbers of float64
 
 
 class WrongAnswer(Exception):
-    """What came back is not what should have come."""
+    """A wrong answer."""
 
 
 def show(seconds: float | dict[str, float], **more: Any) -> None:
@@ -75,7 +75,7 @@ class Tally:
             self.begin = now
 
     def _is_enough(self, seconds: float) -> bool:
-        """Where other programs want the processors too, a client may need longer for its turn."""
+        """If other programs use the processors too, a client may need longer for its turn."""
         return seconds >= self.seconds and (
             min(self.counts) > 0 or seconds >= PATIENCE * self.seconds)
 
@@ -174,7 +174,7 @@ class Echo:
                 self._begin_size()
 
 
-# What environments and servers send each other: a request, and whether that comes back, or an int.
+# The messages of environments and servers: a request, and whether it is echoed, or an int.
 VALUES: dict[str, tuple[Any, bool]] = {
     'int': (7, True),
     'vector': (np.arange(4, dtype=np.float32), True),
@@ -289,12 +289,12 @@ def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:
 
 
 def say_pid() -> None:
-    """For whoever watches this process; in one write, as others do so at the same time."""
+    """For the watching program; in one write, because others write at the same time."""
     os.write(1, f'{os.getpid()}\n'.encode())
 
 
 def sit() -> None:
-    """Says who this process is, and waits to be killed."""
+    """Reports the pid of this process, and waits to be killed."""
     say_pid()
     while True:
         signal.pause()

@@ -5,8 +5,8 @@
 
 """Draws SVG by hand: text stays text, and colours follow the reader's light or dark theme.
 
-Dots, not bars: a bar's length says something only where the axis begins at 0, which a logarithmic
-axis has not. Each axis has whole decades, with a line and a label at each.
+Dots, not bars: a bar's length is meaningful only if the axis begins at 0, which is impossible for a
+logarithmic axis. Each axis has whole decades, with a line and a label at each.
 """
 
 from __future__ import annotations

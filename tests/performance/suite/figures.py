@@ -19,7 +19,7 @@ def show_number(value: float) -> str:
 
 
 class Unit(Enum):
-    """How a figure is shown. Programs print seconds, bytes, or plain numbers."""
+    """The format of a figure. Programs print seconds, bytes, or plain numbers."""
 
     MICROSECONDS = 'µs'
     MILLISECONDS = 'ms'
@@ -35,7 +35,7 @@ class Unit(Enum):
         return value * factors.get(self, 1)
 
     def show(self, value: float) -> str:
-        """A value of this unit as text; for a rate the column's title says the unit."""
+        """A value of this unit as text; for a rate the column's title has the unit."""
         if self is Unit.RATE:
             return f'{value:,.0f}'
         return show_number(value) + self.suffix
@@ -51,7 +51,7 @@ class Unit(Enum):
 
 @dataclass
 class Result:
-    """What one contender did in one column of a row."""
+    """The result of one contender in one column of a row."""
 
     unit: Unit
     samples: list[float] = field(default_factory=list)  # in the unit
@@ -78,7 +78,7 @@ def times_better(unit: Unit, ours: float, theirs: float) -> float | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was to be reached, what was, and whether that is enough; None where it is unknown."""
+    """The goal, the value, and whether it is sufficient; None if it is unknown."""
 
     wanted: str
     got: str

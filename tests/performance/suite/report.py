@@ -44,7 +44,7 @@ def _read_processor_times() -> tuple[int, int]:
 
 
 class Disturbance:
-    """How busy others keep the processors from now on."""
+    """The load of other processes from now on."""
 
     def __init__(self) -> None:
         self.busy, self.total = _read_processor_times()
@@ -56,15 +56,15 @@ class Disturbance:
         return ticks * (times.user + times.system + times.children_user + times.children_system)
 
     def get(self) -> float:
-        """In percent of all processors. Of what was started here, processes that nobody waited for
-        count as others."""
+        """In percent of all processors. Processes started here that were not waited for count as
+        others."""
         busy, total = _read_processor_times()
         others = busy - self.busy - (self._read_own() - self.own)
         return max(0.0, 100 * others / max(1, total - self.total))
 
 
 def describe_machine(source_root: Path, load: float) -> dict[str, Any]:
-    """What the figures hang on."""
+    """The conditions of the figures."""
     packages = ['libglib2.0-0', 'libqb100', 'libzmq5', 'libopenmpi3', 'python3-mpi4py',
                 'python3-joblib', 'python3-numpy', 'python3']
     versions = {name: _output('dpkg-query', '-W', '-f', '${Version}', name) for name in packages}

@@ -21,7 +21,7 @@ SIZES = (8, 1024, 64 * 1024, 1024 ** 2, 16 * 1024 ** 2, 64 * 1024 ** 2)
 class Role(Enum):
     OURS = 'ours'
     PEER = 'peer'
-    FLOOR = 'floor'  # no more than the kernel or the memory, without what makes it usable
+    FLOOR = 'floor'  # only the kernel or the memory, without the parts that make it usable
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Contender:
-    """Who takes part in a row: a program of the build folder or of Python, and its arguments."""
+    """A contender of a row: a program of the build folder or of Python, and its arguments."""
 
     key: str
     command: tuple[str, ...]

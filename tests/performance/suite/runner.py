@@ -85,8 +85,8 @@ class Failure(Exception):
 
 
 def describe(stderr: str) -> str:
-    """The line of a program's complaints that says most, which is the last as a rule."""
-    # mpirun frames what it says, and what it says after a failure is about itself.
+    """The most informative line of a program's errors, usually the last."""
+    # mpirun frames its messages, and those after a failure are about itself.
     lines = [line.strip() for line in stderr.splitlines()
              if line.strip(' -') and not line.startswith(('[', 'mpirun', 'Primary job'))]
     return lines[-1][:100] if lines else 'it printed no reason'
@@ -103,8 +103,8 @@ def end_session(process: subprocess.Popen[str]) -> None:
 
 
 def run_program(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """The figures that a program prints as its only line; of a session of its own, so that it ends
-    as a whole where it takes too long."""
+    """The figures that a program prints as its only line. It has its own session, so that all of it
+    can be ended if it takes too long."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, start_new_session=True,
                                env={**os.environ, **ENVIRONMENT, **environment})
@@ -159,7 +159,7 @@ class Runner:
             measured.fail(contender, str(failure))
 
     def _check(self, command: list[str], package: str) -> None:
-        """A program that is not there is said to be so, wherever in the command it is."""
+        """A missing program is reported, wherever in the command it is."""
         for word in command:
             if word.startswith(str(self.programs)) and not Path(word).exists():
                 raise Failure(f'{Path(word).name} was not built'

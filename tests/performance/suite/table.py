@@ -9,7 +9,7 @@ from .figures import Result, Unit, Verdict, show_number, times_better
 from .rows import Role
 from .runner import Measured
 
-# What the README shows: these rows, and of each these peers.
+# The rows and peers that the README shows.
 SUMMARY = {
     'c-1': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
     'c-4': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
@@ -43,7 +43,7 @@ def show_ratio(measured: Measured, column: int, key: str) -> str:
 
 
 def judge(measured: Measured) -> list[Verdict]:
-    """What became of each condition of a row."""
+    """The outcome of each condition of a row."""
     verdicts = []
     for column, results in zip(measured.row.columns, measured.columns):
         for condition in column.conditions:

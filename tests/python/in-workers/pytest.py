@@ -4,7 +4,7 @@
 """pytest as the tests' workers have it: a worker imports the module of its function, which imports
 pytest for its decorators, and that takes longer than all else that most workers do.
 
-Its decorators do nothing here. Whatever else is asked for is the real one's.
+Its decorators do nothing here. All other names come from the real one.
 """
 
 import importlib
