@@ -23,6 +23,7 @@ void     gmp_reaper_watch (int       pid,
                            GmpReaped reaped,
                            gpointer  user_data);
 
+gboolean gmp_reaper_has_rival  (void);
 gboolean gmp_reaper_try_thread (void);
 void     gmp_reaper_attach     (GSource *source);
 void     gmp_reaper_enter      (void);

@@ -47,6 +47,9 @@ static GMainContext *context; /* (nullable): NULL before its start */
 G_LOCK_DEFINE_STATIC (telling);
 GMP_FORK_WAITS_FOR (telling)
 
+/* Another part of the program has waited for a child of the library's, or SIGCHLD is ignored. */
+static int has_rival;
+
 /* A forked child has neither the thread nor the children. */
 static void
 forget (void)
@@ -101,6 +104,12 @@ gmp_reaper_begin (GError **error)
   result = context != NULL || start_locked (error);
   G_UNLOCK (context);
   return result;
+}
+
+gboolean
+gmp_reaper_has_rival (void)
+{
+  return g_atomic_int_get (&has_rival);
 }
 
 static gpointer
@@ -169,7 +178,10 @@ ended_cb (int          fd G_GNUC_UNUSED,
 
   gmp_reaper_enter ();
   if (!gmp_child_reap (child->pid, &status, &usage))
-    status = GMP_PROCESS_STATUS_UNKNOWN;
+    {
+      status = GMP_PROCESS_STATUS_UNKNOWN;
+      g_atomic_int_set (&has_rival, TRUE);
+    }
   gmp_reaper_adopt (child->pid);
   child->reaped (status, &usage, child->user_data);
   gmp_reaper_leave ();

@@ -112,13 +112,15 @@ has_thread (void)
  * - in a child that the program has forked since it had a GSubprocess: GLib's thread is not there,
  *   and would never report an end;
  * - without pidfds: GLib then replaces the program's handler of SIGCHLD;
- * - where SIGCHLD is ignored: newer GLib logs a warning for each process;
+ * - where SIGCHLD is ignored, or others wait for the library's children: GLib logs a warning for
+ *   each process, since 2.78;
  * - for a program file that has been replaced: argv[0] would not be the program's name. */
 gboolean
 gmp_subprocess_can_launch (const GmpLaunch *launch)
 {
   return (thread_generation == -1 || thread_generation == (int) gmp_fork_get_generation ()) &&
-         !is_sigchld_ignored () && !gmp_runtime_is_lost_program (launch->argv[0]) &&
+         !is_sigchld_ignored () && !gmp_reaper_has_rival () &&
+         !gmp_runtime_is_lost_program (launch->argv[0]) &&
          has_pidfds () && has_thread ();
 }
 
