@@ -3,9 +3,12 @@
 
 """map(..., progress=True): how far it has come, on standard error."""
 
+import fcntl
 import os
 import pty
+import struct
 import sys
+import termios
 import threading
 
 import pytest
@@ -44,6 +47,7 @@ class Terminal:
 
     def __init__(self, monkeypatch):
         self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
         self.file = open(slave, 'w')
         self.text = b''
         monkeypatch.setattr(sys, 'stderr', self.file)
