@@ -106,6 +106,34 @@ def test_it_can_be_caught(script):
     assert (status, out, err) == (0, "caught True\n{'again': 2}\n", '')
 
 
+@pytest.mark.parametrize('run', [
+    'Workers(on_result=spin).map(len, ["a"])',
+    'list(Workers(on_result=spin).imap(len, ["a"]))',
+    'Workers().map(len, map(spin, "a"))',
+    'Application().run()',
+])
+def test_callbacks_of_the_application_are_interrupted(script, run):
+    # Even where the run has nothing left to wait for when they return.
+    status, out, err = run_and_interrupt(script, f'''
+def spin(*_):
+    print('spinning', os.getpid(), flush=True)
+    while True:
+        pass
+
+class Application(ClientServer):
+    def process(self, id, msg):
+        spin()
+
+if __name__ == '__main__':
+    Application.__init__ = lambda self: self.new_worker(1, ClientWorker)
+    try:
+        {run}
+    except KeyboardInterrupt:
+        print('caught')
+''', 1, lambda process: os.kill(process.pid, signal.SIGINT))
+    assert (status, out, err) == (0, 'caught\n', '')
+
+
 def test_client_server(script):
     status, out, err = run_and_interrupt(script, '''
 if __name__ == '__main__':

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import _signal  # the module signal wraps everything in enums
 import sys
 import threading
 from functools import partial
@@ -175,22 +174,17 @@ def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
 
 
 class _Blocking:
-    """A run in this thread, and what is changed for its time."""
+    """A run in this thread, which runs handlers of signals meanwhile: that of Ctrl-C too."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.error: GError | None = None
         self.is_main = threading.current_thread() is threading.main_thread()
-        # The C library handles Ctrl-C and stops all workers, unless the program handles it.
-        self.takes_interrupts = self.is_main and \
-            _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
         self.catch = self.job.catch  # one object
 
     def run(self) -> None:
         if self.is_main:
             _gmproc.begin_signals(self.catch)
-        if self.takes_interrupts:
-            _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
         try:
             self.job.native.run(self.job.cancellable)
         except GError as error:
@@ -198,8 +192,6 @@ class _Blocking:
 
     def end(self) -> None:
         """May be called again where it was interrupted."""
-        if self.takes_interrupts and _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
-            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
         if self.is_main:
             _gmproc.end_signals(self.catch)
         self.job.end(self.error)
