@@ -458,6 +458,43 @@ def test_modules_and_settings_that_change(tmp_path, monkeypatch):
         del sys.modules['changing']
 
 
+class Raised(BaseException):
+    pass
+
+
+def test_calls_that_are_hit_by_signals(executor):
+    # What a handler raises comes out of the call that is running, and each future has its end.
+    may_raise = False
+
+    def handle(*_):
+        nonlocal may_raise
+        if may_raise:
+            may_raise = False
+            raise Raised
+
+    futures = []
+    n_raised = 0
+    executor.submit(add, 1).result()
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        while n_raised < 300:
+            future = None
+            try:
+                may_raise = True
+                future = executor.submit(add, len(futures))
+                assert future.result() == len(futures) + 1
+                may_raise = False
+            except Raised:
+                n_raised += 1
+            if future is not None:
+                futures.append(future)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [future.result() for future in futures] == [n + 1 for n in range(len(futures))]
+
+
 def test_interrupted():
     done = run_program('''
         import os, signal, threading, time

@@ -189,9 +189,6 @@ class Watch:
     """What workers have of this program: whether that is still so is quick to see, or nearly."""
 
     def __init__(self) -> None:
-        self.look()
-
-    def look(self) -> None:
         self.n_reloads = count_reloads()
         self._names = [name for name in _choice.own if name in sys.modules]
         self._state = self._get_state()

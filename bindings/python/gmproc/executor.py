@@ -20,6 +20,7 @@ from . import _exceptions, _installed, _pickles, _task
 from ._adapters import FAILED_TAG
 from ._application import set_command
 from ._errors import BadPayload, describe_payload_error, make_worker_error, trim
+from ._future import Condition, Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._options import convert
 
@@ -46,63 +47,6 @@ Worker = collections.namedtuple('Worker', 'pid state task seconds')
 def _describe(function: Any) -> str:
     name = getattr(function, '__qualname__', None) or type(function).__qualname__
     return str(name)
-
-
-class Future(futures.Future):
-    """The result of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
-
-    # Of the call; None before it is submitted.
-    _gmproc: _gmproc.Call | None = None
-
-    def cancel(self) -> bool:
-        """Cancels the call, also while it is being executed: then its process ends, and no other.
-
-        Returns:
-            False where it is over already.
-        """
-        if self._gmproc is not None and not self.done():
-            self._gmproc.cancel()
-        return self.cancelled()
-
-    def running(self) -> bool:
-        """True if the call is being executed."""
-        return self.pid is not None
-
-    @property
-    def pid(self) -> int | None:
-        """The process that executes the call; None where none does."""
-        return self._gmproc.get_pid() if self._gmproc is not None and not self.done() else None
-
-    def result(self, timeout: float | None = None) -> Any:
-        self._look(timeout)
-        try:
-            return super().result(timeout)
-        finally:
-            # As in the base class: break a reference cycle with an exception.
-            self = None  # type: ignore[assignment]
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._look(timeout)
-        return super().exception(timeout)
-
-    def _look(self, timeout: float | None) -> None:
-        """Looks for the answer, which most often comes sooner than a thread could be woken."""
-        if self._gmproc is not None and self._state == 'PENDING' and \
-                (timeout is None or timeout > 0):
-            self._gmproc.look()
-
-    def _forget(self) -> None:
-        """In the child of a fork, before anything has waited for it."""
-        self._condition = threading.Condition()
-        self._waiters.clear()
-        self._done_callbacks.clear()
-        if not self.done():
-            self.set_exception(RuntimeError('The call is that of the process that this one was '
-                                            'forked from'))
-
-    def _end_cancelled(self) -> None:
-        super().cancel()
-        self.set_running_or_notify_cancel()
 
 
 def _load_failure(value: _gmproc.Variant) -> BaseException:
@@ -138,7 +82,7 @@ class _State:
     them."""
 
     def __init__(self) -> None:
-        self.lock = threading.Condition()
+        self.lock = Condition()
         self.pending: set[Future] = set()
         self.is_shut = False
         self.native: Any = None
@@ -160,7 +104,7 @@ class _State:
             self.close()
 
     def finish(self, future: Future, value: Any, failure: Any) -> None:
-        """A call is over; in any thread."""
+        """A call is over; in any thread. May be called again where it was interrupted."""
         try:
             _settle(future, value, failure)
         finally:
@@ -173,7 +117,7 @@ class _State:
             _logs.handle(value, _worker)
 
     def catch(self, exception: BaseException, _context: Any = None) -> None:
-        """An exception of finish or report does not belong to a call."""
+        """Takes an exception of finish or report in a thread of the C library."""
         import traceback
 
         traceback.print_exception(type(exception), exception, exception.__traceback__)
@@ -204,7 +148,7 @@ class _State:
     def forget(self) -> None:
         """In the child of a fork: calls are the parent's, and what other threads had locked stays
         locked."""
-        self.lock = threading.Condition()
+        self.lock = Condition()
         pending, self.pending = self.pending, set()
         for future in pending:
             future._forget()
@@ -212,21 +156,17 @@ class _State:
 
 def _settle(future: Future, value: Any, failure: Any) -> None:
     if failure is None:
-        outcome, error = value, None
+        future._settle('FINISHED', value)
     elif isinstance(failure, tuple):
         gerror, report, _number = failure
         if gerror.matches(*_gmproc.CANCELLED):
-            future._end_cancelled()
-            return
-        outcome, error = None, _make_error(gerror, report)
+            future._settle('CANCELLED_AND_NOTIFIED')
+        else:
+            future._settle('FINISHED', None, _make_error(gerror, report))
     elif isinstance(failure, BaseException):
-        outcome, error = None, failure
+        future._settle('FINISHED', None, failure)
     else:
-        outcome, error = None, _load_failure(failure)
-    if error is None:
-        future.set_result(outcome)
-    else:
-        future.set_exception(error)
+        future._settle('FINISHED', None, _load_failure(failure))
 
 
 # Existing executors, for the end of the program.
@@ -368,12 +308,12 @@ class Executor(futures.Executor):
             native = self._state.native
             if native is None or self._watch.is_right():
                 return
-            n_reloads = self._watch.n_reloads
-            self._watch.look()
+            watch = _installed.Watch()
             setting = self._make_setting()
-            if setting.head != self._setting.head or n_reloads != self._watch.n_reloads:
+            if setting.head != self._setting.head or watch.n_reloads != self._watch.n_reloads:
                 self._setting = setting
                 self._set_up(native)
+            self._watch = watch
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Has a function called in a worker.
@@ -393,8 +333,8 @@ class Executor(futures.Executor):
             self._renew()
         future = Future()
         state = self._state
-        state.enter(future)
         try:
+            state.enter(future)
             future._gmproc = state.native.submit(future, (fn, args, kwargs or None),
                                                  self._setting.has_main, _describe(fn), *options)
         except BadPayload as reason:

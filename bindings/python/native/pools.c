@@ -64,28 +64,101 @@ load_outcome (GmpPoolCall *call,
   return *value != NULL;
 }
 
+/* The handler of a signal may raise between any two instructions of Python, and so while a call is
+ * finished in the main thread. Then that is done again, and what was raised comes out of the method
+ * of the pool or call that this thread is in. */
+#define MAX_TRIES 8
+
+static _Thread_local guint n_methods; /* that this thread is in */
+static _Thread_local PyObject *raised; /* (nullable) */
+
+static PyObject *
+take_exception (void)
+{
+  PyObject *type, *exception, *trace;
+
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  Py_XDECREF (type);
+  Py_XDECREF (trace);
+  return exception;
+}
+
+/* Takes @exception over. Of several that come one after the other, the last is kept, as Python does
+ * it. */
+static void
+keep_raised (Takers   *takers,
+             PyObject *exception)
+{
+  if (n_methods > 0)
+    {
+      Py_XSETREF (raised, exception);
+      return;
+    }
+  Py_XDECREF (PyObject_CallOneArg (takers->catch, exception));
+  PyErr_Clear ();
+  Py_DECREF (exception);
+}
+
+/* Ends a method that returns @result. */
+static PyObject *
+leave_method (PyObject *result)
+{
+  PyObject *exception = raised;
+
+  if (--n_methods > 0 || exception == NULL)
+    return result;
+  raised = NULL;
+  Py_XDECREF (result);
+  PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
+  Py_DECREF (exception);
+  return NULL;
+}
+
 /* A result that cannot be read is a failure too. */
+static void
+load_or_fail (Takers      *takers,
+              GmpPoolCall *call,
+              PyObject   **value,
+              PyObject   **failure)
+{
+  PyObject *exception;
+
+  if (load_outcome (call, value, failure))
+    return;
+  Py_XDECREF (*value);
+  Py_XDECREF (*failure);
+  exception = take_exception ();
+  if (load_outcome (call, value, failure))
+    {
+      keep_raised (takers, exception);
+      return;
+    }
+  Py_XDECREF (*value);
+  Py_XDECREF (*failure);
+  Py_DECREF (exception);
+  *failure = take_exception ();
+  *value = Py_NewRef (Py_None);
+}
+
 static void
 finish_one (Takers      *takers,
             GmpPoolCall *call)
 {
   PyObject *future = gmp_pool_call_get_user_data (call);
-  PyObject *value, *failure, *args;
+  PyObject *value, *failure;
+  PyObject *returned = NULL;
 
-  if (!load_outcome (call, &value, &failure))
+  load_or_fail (takers, call, &value, &failure);
+  for (int i = 0; i < MAX_TRIES && returned == NULL; i++)
     {
-      PyObject *type, *trace;
-
-      Py_XDECREF (value);
-      Py_XDECREF (failure);
-      PyErr_Fetch (&type, &failure, &trace);
-      PyErr_NormalizeException (&type, &failure, &trace);
-      Py_XDECREF (type);
-      Py_XDECREF (trace);
-      value = Py_NewRef (Py_None);
+      returned = PyObject_CallFunctionObjArgs (takers->finish, future, value, failure, NULL);
+      if (returned == NULL)
+        keep_raised (takers, take_exception ());
     }
-  args = PyTuple_Pack (3, future, value, failure);
-  native_call_guarded (takers->finish, args, takers->catch);
+  Py_XDECREF (returned);
   Py_DECREF (value);
   Py_XDECREF (failure);
   Py_DECREF (future);
@@ -260,13 +333,14 @@ pool_submit (PyObject        *self,
   /* A small result is sent at once; otherwise this may wait for a lock on a ring that other threads
    * hold. */
   Py_INCREF (args[0]);
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   call = gmp_pool_submit (pool, TARGET, params, &options, args[0], &error);
   Py_END_ALLOW_THREADS
   if (call != NULL)
-    return call_box (pool, call);
+    return leave_method (call_box (pool, call));
   Py_DECREF (args[0]);
-  return native_raise (error);
+  return leave_method (native_raise (error));
 }
 
 static PyObject *
@@ -290,10 +364,11 @@ pool_cancel_waiting (PyObject *self,
 {
   GmpPool *pool = native_object_get (self);
 
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   gmp_pool_cancel_waiting (pool);
   Py_END_ALLOW_THREADS
-  Py_RETURN_NONE;
+  return leave_method (Py_NewRef (Py_None));
 }
 
 static PyObject *
@@ -303,10 +378,11 @@ pool_kill (PyObject *self,
   GmpPool *pool = native_object_get (self);
   gboolean hard = PyObject_IsTrue (is_hard) == 1;
 
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   gmp_pool_kill (pool, hard);
   Py_END_ALLOW_THREADS
-  Py_RETURN_NONE;
+  return leave_method (Py_NewRef (Py_None));
 }
 
 static PyObject *
@@ -315,10 +391,11 @@ pool_close (PyObject *self,
 {
   GmpPool *pool = native_object_get (self);
 
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   gmp_pool_close (pool);
   Py_END_ALLOW_THREADS
-  Py_RETURN_NONE;
+  return leave_method (Py_NewRef (Py_None));
 }
 
 static PyObject *
@@ -383,10 +460,11 @@ call_look (PyObject *object,
   Call *self = (Call *) object;
   gboolean result;
 
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   result = gmp_pool_look_for (self->pool, self->call);
   Py_END_ALLOW_THREADS
-  return PyBool_FromLong (result);
+  return leave_method (PyBool_FromLong (result));
 }
 
 /* Returns True if this has ended it, False if it was over. */
@@ -397,10 +475,11 @@ call_cancel (PyObject *object,
   Call *self = (Call *) object;
   gboolean result;
 
+  n_methods++;
   Py_BEGIN_ALLOW_THREADS
   result = gmp_pool_cancel_call (self->pool, self->call);
   Py_END_ALLOW_THREADS
-  return PyBool_FromLong (result);
+  return leave_method (PyBool_FromLong (result));
 }
 
 /* The process that executes it, or None. */

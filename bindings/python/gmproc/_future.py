@@ -1,0 +1,147 @@
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+"""The future of an executor's call, which keeps its word when handlers of signals raise.
+
+A handler runs between any two instructions of Python in the main thread, and there calls are
+finished too: a caller that waits for one takes the answers of others on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent import futures
+from operator import attrgetter
+from queue import Empty, SimpleQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import _gmproc
+
+
+class Condition(threading.Condition):
+    """One whose lock is not left locked where the handler of a signal raises. ``with`` calls
+    methods in C, after which handlers do not run before its block."""
+
+    __enter__: Any = property(attrgetter('_lock.__enter__'))
+    __exit__: Any = property(attrgetter('_lock.__exit__'))
+
+
+class Waiter:
+    """Waits for a future to be told of."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[None] = SimpleQueue()
+
+    def add_result(self, _future: Future) -> None:
+        self._queue.put(None)
+
+    add_exception = add_cancelled = add_result
+
+    def wait(self, timeout: float | None) -> bool:
+        try:
+            self._queue.get(timeout=timeout)
+        except Empty:
+            return False
+        return True
+
+
+class Future(futures.Future):
+    """The result of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
+
+    # Of the call; None before it is submitted.
+    _gmproc: _gmproc.Call | None = None
+    # Those of futures.wait() and as_completed() that know of the end.
+    _told: tuple[Any, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition.__class__ = Condition
+
+    def cancel(self) -> bool:
+        """Cancels the call, also while it is being executed: then its process ends, and no other.
+
+        Returns:
+            False where it is over already.
+        """
+        if self._gmproc is not None and not self.done():
+            self._gmproc.cancel()
+        return self.cancelled()
+
+    def running(self) -> bool:
+        """True if the call is being executed."""
+        return self.pid is not None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that executes the call; None where none does."""
+        return self._gmproc.get_pid() if self._gmproc is not None and not self.done() else None
+
+    def result(self, timeout: float | None = None) -> Any:
+        self._wait(timeout)
+        try:
+            return super().result(timeout)
+        finally:
+            # As in the base class: break a reference cycle with an exception.
+            self = None  # type: ignore[assignment]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        self._wait(timeout)
+        return super().exception(timeout)
+
+    def _wait(self, timeout: float | None) -> None:
+        """Looks for the answer, which most often comes sooner than a thread could be woken, and
+        then sleeps. No lock is held, as with the base class, which the handler of a signal could
+        leave in the wrong state."""
+        if self._gmproc is None or self._state != 'PENDING' or timeout is not None and timeout <= 0:
+            return
+        self._gmproc.look()
+        if self.done():
+            return
+        waiter = Waiter()
+        self._waiters.append(waiter)
+        try:
+            if not self.done() and not waiter.wait(timeout):
+                raise futures.TimeoutError
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiters.remove(waiter)
+
+    def _forget(self) -> None:
+        """In the child of a fork, before anything has waited for it."""
+        self._condition = Condition()
+        self._waiters.clear()
+        self._done_callbacks.clear()
+        if not self.done():
+            self.set_exception(RuntimeError('The call is that of the process that this one was '
+                                            'forked from'))
+
+    def _settle(self, state: str, result: Any = None, error: BaseException | None = None) -> None:
+        """As set_result(), set_exception() and cancel(), but it may be called again where the
+        handler of a signal has interrupted it."""
+        with self._condition:
+            if not self.done():
+                self._result, self._exception, self._state = result, error, state
+            for waiter in list(self._waiters):
+                if waiter not in self._told:
+                    self._told = (*self._told, waiter)
+                    _tell(waiter, self)
+            self._condition.notify_all()
+        while self._done_callbacks:
+            callback = self._done_callbacks.pop(0)
+            try:
+                callback(self)
+            except Exception:
+                futures._base.LOGGER.exception('exception calling callback for %r', self)
+
+
+def _tell(waiter: Any, future: Future) -> None:
+    if future.cancelled():
+        waiter.add_cancelled(future)
+    elif future._exception is not None:
+        waiter.add_exception(future)
+    else:
+        waiter.add_result(future)
