@@ -13,9 +13,11 @@ G_BEGIN_DECLS
 gboolean gmp_room_allows     (int fd);
 gboolean gmp_room_is_ample   (void);
 gboolean gmp_room_await      (GSource *source);
-void     gmp_room_enter      (gboolean starts);
-void     gmp_room_leave      (void);
-gboolean gmp_room_refuse     (void);
+gboolean gmp_room_is_wide    (void);
+void     gmp_room_enter      (gboolean ends,
+                              gboolean starts);
+void     gmp_room_leave      (gboolean ends);
+gboolean gmp_room_refuse     (gboolean ends);
 void     gmp_room_promise    (int n);
 GSource *gmp_room_source_new (void);
 

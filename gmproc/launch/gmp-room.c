@@ -35,8 +35,9 @@
 #define PATIENCE (2 * G_TIME_SPAN_SECOND)
 
 G_LOCK_DEFINE_STATIC (room);
-static guint n_running; /* workers in runs: each of them ends, and makes room */
-static guint n_starting; /* of these: their processes have taken no descriptors yet */
+static guint n_inside; /* workers */
+static guint n_running; /* of these: those that end without the program's help, and so make room */
+static guint n_starting; /* of all: their processes have taken no descriptors yet */
 static int n_promised; /* pending forks */
 static guint n_fit = G_MAXUINT; /* the known number of simultaneous processes */
 static gint64 fit_end;          /* when to try more */
@@ -51,6 +52,7 @@ static void
 forget (void)
 {
   memset (&G_LOCK_NAME (room), 0, sizeof G_LOCK_NAME (room));
+  n_inside = 0;
   n_running = 0;
   n_starting = 0;
   n_promised = 0;
@@ -101,6 +103,25 @@ gmp_room_is_ample (void)
   return has_beside (find_free (), 2 * SPARE_DESCRIPTORS);
 }
 
+static gboolean
+is_wide_locked (void)
+{
+  return has_beside (find_free (), SPARE_DESCRIPTORS + n_promised +
+                                   HELD_DESCRIPTORS * (1 + (int) n_starting));
+}
+
+/* TRUE if there is room for another worker beside the existing ones. */
+gboolean
+gmp_room_is_wide (void)
+{
+  gboolean result;
+
+  G_LOCK (room);
+  result = is_wide_locked ();
+  G_UNLOCK (room);
+  return result;
+}
+
 /* %FALSE if a worker has to wait for others: @source, of gmp_room_source_new(), is then dispatched
  * again when one of them has ended, in any thread. */
 gboolean
@@ -119,9 +140,7 @@ gmp_room_await (GSource *source)
   if (fit_end < now)
     n_fit = G_MAXUINT;
   result = n_running == 0 ||
-           (n_running < n_fit && n_promised < MAX_PROMISED &&
-            has_beside (find_free (), SPARE_DESCRIPTORS + n_promised +
-                                      HELD_DESCRIPTORS * (1 + (int) n_starting)));
+           (n_running < n_fit && n_promised < MAX_PROMISED && is_wide_locked ());
   if (!result)
     {
       g_source_set_ready_time (source, -1);
@@ -131,12 +150,16 @@ gmp_room_await (GSource *source)
   return result;
 }
 
-/* A worker begins a run: in a process that is started for it, or in one that was kept. */
+/* A worker begins. @starts: a process is started for it. @ends: it ends without the program's help.
+ * A worker of a pool does not, nor does a client, which may wait for a response of the program. If
+ * the program waited for their end, it would wait for ever. */
 void
-gmp_room_enter (gboolean starts)
+gmp_room_enter (gboolean ends,
+                gboolean starts)
 {
   G_LOCK (room);
-  n_running++;
+  n_inside++;
+  n_running += ends ? 1 : 0;
   n_starting += starts ? 1 : 0;
   G_UNLOCK (room);
 }
@@ -170,20 +193,21 @@ gmp_room_promise (int n)
 }
 
 static void
-leave_locked (void)
+leave_locked (gboolean ends)
 {
-  n_running -= MIN (n_running, 1);
-  n_starting = MIN (n_starting, n_running);
+  n_inside -= MIN (n_inside, 1);
+  n_running -= ends ? MIN (n_running, 1) : 0;
+  n_starting = MIN (n_starting, n_inside);
 }
 
-/* It has ended. */
+/* It has ended. @ends is as it was. */
 void
-gmp_room_leave (void)
+gmp_room_leave (gboolean ends)
 {
   GSList *woken;
 
   G_LOCK (room);
-  leave_locked ();
+  leave_locked (ends);
   refused_since = 0;
   woken = g_steal_pointer (&waiting);
   G_UNLOCK (room);
@@ -193,14 +217,14 @@ gmp_room_leave (void)
 /* A worker got no process or thread: no more than the running ones fit for now. Returns TRUE if it
  * may wait, with gmp_room_await(). */
 gboolean
-gmp_room_refuse (void)
+gmp_room_refuse (gboolean ends)
 {
   gint64 now = g_get_monotonic_time ();
   GSList *woken = NULL;
   gboolean result;
 
   G_LOCK (room);
-  leave_locked ();
+  leave_locked (ends);
   n_fit = MIN (n_fit, MAX (n_running, 1));
   fit_end = now + SHORTAGE;
   next_try = now + RETRY;

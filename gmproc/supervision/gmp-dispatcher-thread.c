@@ -178,7 +178,7 @@ ended_cb (GmpWorkerProxy *proxy,
   gboolean was_asked;
 
   gmp_worker_proxy_take_result (proxy, &value, &failure);
-  gmp_room_leave ();
+  gmp_room_leave (FALSE);
   g_mutex_lock (&self->lock);
   was_asked = worker->is_closed && worker->is_retiring;
   error = failure != NULL ? g_error_copy (gmp_failure_get_error (failure))
@@ -188,6 +188,7 @@ ended_cb (GmpWorkerProxy *proxy,
   /* What it had answered by then counts. */
   gmp_dispatcher_collect_from (self, worker);
   g_ptr_array_remove (self->workers, worker);
+  self->lacks_room = FALSE;
   settle_calls (self, worker, error);
   if (!worker->is_ready && !was_asked && worker->end_reason == NULL)
     take_start_failure (self, worker, error);
@@ -321,6 +322,19 @@ make_worker (GmpDispatcher *self,
   return worker;
 }
 
+/* Whether another worker may be started beside those that are there. If there are not enough
+ * descriptors, these have to do until there are no calls any more, or one of them has ended. */
+static gboolean
+has_room (GmpDispatcher *self)
+{
+  if (self->workers->len == 0 || gmp_room_is_wide ())
+    return TRUE;
+  if (gmp_process_cache_drop_spares (self->cache) && gmp_room_is_wide ())
+    return TRUE;
+  self->lacks_room = TRUE;
+  return FALSE;
+}
+
 /* Starts a worker for the calls that wait, if there is room for one. The lock is let go for the
  * time that this takes. */
 static void
@@ -342,7 +356,7 @@ start_worker (GmpDispatcher *self)
   g_ptr_array_add (self->workers, worker);
   id = g_strdup_printf ("%u", worker->number);
   job = gmp_job_new ("pool", id, call->target, NULL);
-  gmp_room_enter (TRUE);
+  gmp_room_enter (FALSE, TRUE);
   gmp_dispatcher_unlock (self);
   gmp_worker_proxy_run (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);
   g_mutex_lock (&self->lock);
@@ -361,6 +375,7 @@ tell_started (GmpDispatcher *self,
 
   worker->is_told = TRUE;
   self->n_start_failures = 0;
+  self->lacks_room = FALSE;
   gmp_debug ("pool: worker %u, pid %d, takes calls", number, pid);
   gmp_dispatcher_unlock (self);
   if (owner != NULL)
@@ -556,7 +571,7 @@ control_cb (gpointer user_data)
     }
   tell_and_end (self);
   gmp_dispatcher_assign (self);
-  if (gmp_dispatcher_wants_worker (self))
+  if (gmp_dispatcher_wants_worker (self) && has_room (self))
     {
       start_worker (self);
       gmp_dispatcher_kick (self);

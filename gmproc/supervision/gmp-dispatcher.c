@@ -238,6 +238,7 @@ gmp_dispatcher_wants_worker (GmpDispatcher *self)
     }
   /* Where starts fail, those that are there have to do. */
   return !self->is_closing && n < gmp_dispatcher_get_limit (self) &&
+         !(self->lacks_room && n > 0) &&
          n_starting < self->queue.length &&
          (!has_ready || self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES);
 }
@@ -316,6 +317,7 @@ gmp_dispatcher_assign (GmpDispatcher *self)
   if (self->queue.length == 0)
     {
       self->n_start_failures = 0;
+      self->lacks_room = FALSE;
       balance (self);
     }
   while (self->queue.length > 0 && send_first (self))

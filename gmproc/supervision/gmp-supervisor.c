@@ -470,11 +470,11 @@ leave_room (GmpSupervisor  *self,
 {
   if (!gmp_worker_proxy_was_refused (worker))
     {
-      gmp_room_leave ();
+      gmp_room_leave (self->server == NULL);
       return FALSE;
     }
   gmp_process_cache_give_way (self->cache);
-  return gmp_room_refuse () && self->server == NULL &&
+  return gmp_room_refuse (self->server == NULL) && self->server == NULL &&
          !g_cancellable_is_cancelled (self->cancellable);
 }
 
@@ -510,7 +510,8 @@ begin_next (GmpSupervisor *self)
   Member *member = g_queue_pop_head (&self->waiting);
   GmpWorkerProxy *worker = gmp_kept_workers_take (self->pool);
 
-  gmp_room_enter (worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
+  gmp_room_enter (self->server == NULL,
+                  worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
   if (worker == NULL)
     worker = gmp_supervisor_new_worker (self);
   if (member->place != NULL)
