@@ -584,19 +584,33 @@ count_next (GmpDispatcher *self)
   return gmp_dispatcher_get_limit (self) - MIN (n_busy, gmp_dispatcher_get_limit (self));
 }
 
-/* Called without the lock. Cancels all calls that wait for others to be over. */
-void
-gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
+/* Cancels the calls that wait, but for the first @n_kept. */
+static void
+cancel_queue (GmpDispatcher *self,
+              guint          n_kept)
 {
-  g_mutex_lock (&self->lock);
-  for (guint i = 0; i < self->workers->len; i++)
-    gmp_pool_worker_withdraw (self->workers->pdata[i], &self->queue);
-  while (self->queue.length > count_next (self))
+  while (self->queue.length > n_kept)
     {
       GmpPoolCall *call = g_queue_pop_tail_link (&self->queue)->data;
 
       gmp_dispatcher_finish (self, call, make_cancelled_error (call));
     }
+}
+
+static void
+withdraw_all (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    gmp_pool_worker_withdraw (self->workers->pdata[i], &self->queue);
+}
+
+/* Called without the lock. Cancels all calls that wait for others to be over. */
+void
+gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
+{
+  g_mutex_lock (&self->lock);
+  withdraw_all (self);
+  cancel_queue (self, count_next (self));
   gmp_dispatcher_unlock (self);
 }
 
@@ -616,13 +630,16 @@ gmp_dispatcher_find_pid (GmpDispatcher *self,
   return pid;
 }
 
-/* Called without the lock. Ends all workers: the calls that they execute fail. */
+/* Called without the lock. Ends all workers: the calls that they execute fail, and those that wait are
+ * cancelled, also where they wait for a worker that is to be started. */
 void
 gmp_dispatcher_kill (GmpDispatcher    *self,
                      GmpDispatcherKill how)
 {
   g_mutex_lock (&self->lock);
   self->kill = MAX (self->kill, how);
+  withdraw_all (self);
+  cancel_queue (self, 0);
   gmp_dispatcher_kick (self);
   gmp_dispatcher_unlock (self);
 }

@@ -346,6 +346,16 @@ def test_kill_workers():
         executor.shutdown()
 
 
+@pytest.mark.parametrize('method', ['kill_workers', 'terminate_workers'])
+def test_kill_workers_that_are_being_started(method):
+    executor = Executor(1)
+    future = executor.submit(time.sleep, 600)
+    getattr(executor, method)()
+    with pytest.raises((gmproc.WorkerDied, concurrent.futures.CancelledError)):
+        future.result()
+    executor.shutdown()
+
+
 def test_dropped():
     executor = Executor(1)
     future = executor.submit(add, 1)
