@@ -542,3 +542,34 @@ def test_bad_options():
     with pytest.raises(TypeError, match="did you mean 'memory_limit'"):
         Executor(memory_limt=5)
 
+
+
+def test_thread_local_of_callbacks(tmp_path):
+    """What a callback keeps in its thread stays, and ends with the thread: an executor too."""
+    gate = tmp_path / 'gate'
+    os.mkfifo(gate)
+    done = run_program(f'''
+        import pathlib, threading
+        from gmproc import Executor
+
+        local = threading.local()
+        gate = pathlib.Path({str(gate)!r})
+
+        def first(_future):
+            local.executor = Executor(1)
+            local.future = local.executor.submit(abs, -2)
+
+        def second(_future):
+            print('second', local.future.result(), flush=True)
+
+        with Executor(1) as executor:
+            for callback in first, second:
+                called = threading.Event()
+                future = executor.submit(gate.read_text)
+                future.add_done_callback(callback)
+                future.add_done_callback(lambda _future: called.set())
+                gate.write_text('go on')
+                called.wait()
+        print('end')
+    ''')
+    assert (done.stdout, done.stderr) == ('second 2\nend\n', '')

@@ -520,30 +520,28 @@ def _yield_results(executor: weakref.ref[Executor], options: tuple[float, int, i
             each.cancel()
 
 
-class Reusable:
-    """An executor that is created at the first call, and again if another one is requested."""
+class Reusable(threading.local):
+    """An executor of each thread that is created at the first call, and again if another one is
+    requested. So no thread shuts down an executor that another thread has just got."""
 
-    def __init__(self) -> None:
-        self._executor: Executor | None = None
-        self._arguments: Any = None
-        self._lock = threading.Lock()
+    _executor: Executor | None = None
+    _arguments: Any = None
 
     def get(self, max_workers: int | None, reuse: bool | str, kill_workers: bool,
             arguments: dict[str, Any]) -> Executor:
-        with self._lock:
-            executor = self._executor
-            is_alive = executor is not None and not executor._state.is_shut
-            fits = is_alive and (reuse is True or reuse and arguments == self._arguments)
-            if executor is None or not fits:
-                if executor is not None and is_alive:
-                    if kill_workers:
-                        executor.kill_workers()
-                    executor.shutdown(wait=True)
-                executor = self._executor = Executor(max_workers, **arguments)
-                self._arguments = arguments
-            elif max_workers is not None and max_workers != executor._max_workers:
-                executor.resize(max_workers)
-            return executor
+        executor = self._executor
+        is_alive = executor is not None and not executor._state.is_shut
+        fits = is_alive and (reuse is True or reuse and arguments == self._arguments)
+        if executor is None or not fits:
+            if executor is not None and is_alive:
+                if kill_workers:
+                    executor.kill_workers()
+                executor.shutdown(wait=True)
+            executor = self._executor = Executor(max_workers, **arguments)
+            self._arguments = arguments
+        elif max_workers is not None and max_workers != executor._max_workers:
+            executor.resize(max_workers)
+        return executor
 
 
 _reusable = Reusable()
@@ -552,8 +550,8 @@ _reusable = Reusable()
 def get_reusable_executor(max_workers: int | None = None, *, idle_timeout: float | None = 10,
                           reuse: bool | str = 'auto', kill_workers: bool = False,
                           **options: Any) -> Executor:
-    """One executor for the whole program: created at the first call, and again if it was shut down
-    or other options are requested.
+    """One executor for all calls of a thread: created at the first call, and again if it was shut
+    down or other options are requested. Its processes end with the thread.
 
     Args:
         max_workers: as for Executor; the executor that there is takes it over.

@@ -172,6 +172,36 @@ is_over (void)
   return !Py_IsInitialized ();
 }
 
+/* As PyThreadState_Clear() runs code of the program's, which may come back here, it must not be called
+ * by PyGILState_Release(): that would be called a second time in it. */
+static void
+forget_thread (gpointer data G_GNUC_UNUSED)
+{
+  if (is_over ())
+    return;
+  PyGILState_Ensure ();
+  PyThreadState_Clear (PyThreadState_Get ());
+  PyThreadState_DeleteCurrent ();
+}
+
+static GPrivate known_thread = G_PRIVATE_INIT (forget_thread);
+
+/* As PyGILState_Ensure(), but what the program keeps in a threading.local stays from one call to the
+ * next in a thread that Python has not started, until that thread ends. */
+static PyGILState_STATE
+enter_python (void)
+{
+  gboolean is_known = PyGILState_GetThisThreadState () != NULL;
+  PyGILState_STATE state = PyGILState_Ensure ();
+
+  if (!is_known)
+    {
+      PyGILState_Ensure ();
+      g_private_set (&known_thread, PyThreadState_Get ());
+    }
+  return state;
+}
+
 static void
 finished_cb (GmpPoolCall **calls,
              gsize         n_calls,
@@ -182,7 +212,7 @@ finished_cb (GmpPoolCall **calls,
 
   if (is_over ())
     return;
-  state = PyGILState_Ensure ();
+  state = enter_python ();
   /* After the last call the pool may be freed, with the functions taken from it. */
   takers = *(Takers *) user_data;
   Py_INCREF (takers.finish);
@@ -208,7 +238,7 @@ reported_cb (guint     worker,
 
   if (is_over ())
     return;
-  state = PyGILState_Ensure ();
+  state = enter_python ();
   boxed = native_box_variant (value);
   native_call_guarded (takers->report, boxed != NULL ? Py_BuildValue ("(IN)", worker, boxed) : NULL,
                        takers->catch);
@@ -225,7 +255,7 @@ takers_free (gpointer data)
 
   if (is_over ())
     return;
-  state = PyGILState_Ensure ();
+  state = enter_python ();
   Py_DECREF (takers->finish);
   Py_DECREF (takers->report);
   Py_DECREF (takers->catch);
