@@ -20,6 +20,7 @@ of ``parallel_config()`` are those of gmproc.Executor.
 from __future__ import annotations
 
 import os
+from concurrent import futures
 
 from joblib.parallel import register_parallel_backend
 from joblib._parallel_backends import (AutoBatchingMixin, FallbackToBackend, ParallelBackendBase,
@@ -56,6 +57,10 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
     _workers: Executor | None = None
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._futures: dict[futures.Future[Any], None] = {}  # in the order of submit()
+
     def effective_n_jobs(self, n_jobs: int | None) -> int:
         """How many processes work; negative numbers count from the number of processors."""
         if n_jobs == 0:
@@ -87,9 +92,14 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         """Has a batch executed."""
         assert self._workers is not None
         future = self._workers.submit(run_batch, func)
+        self._futures[future] = None
+        future.add_done_callback(self._forget)
         if callback is not None:
             future.add_done_callback(callback)
         return future
+
+    def _forget(self, future: futures.Future[Any]) -> None:
+        self._futures.pop(future, None)
 
     def apply_async(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
                     ) -> Future:
@@ -106,10 +116,10 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Ends the processes: a call has failed, and the others are not wanted."""
-        if self._workers is not None:
-            self._workers.kill_workers()
-            self._workers.shutdown()
+        """Cancels what was submitted: a batch has failed, and the others are not wanted. The last
+        come first, so that none begins in the place of one that is ended."""
+        for future in reversed(list(self._futures)):
+            future.cancel()
         self._workers = None
         if ensure_ready:
             self.configure(n_jobs=self.parallel.n_jobs, parallel=self.parallel)
