@@ -356,6 +356,14 @@ def test_kill_workers_that_are_being_started(method):
     executor.shutdown()
 
 
+def test_workers_while_big_arguments_are_freed():
+    with Executor(2) as executor:
+        futures = [executor.submit(len, bytes(20_000 + n)) for n in range(2000)]
+        while not futures[-1].done():
+            assert all(worker.state for worker in executor.workers)
+        assert [future.result() for future in futures] == list(range(20_000, 22_000))
+
+
 def test_dropped():
     executor = Executor(1)
     future = executor.submit(add, 1)

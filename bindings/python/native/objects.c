@@ -143,7 +143,9 @@ object_get_property (PyObject *self,
 
   if (text == NULL || find_property (G_OBJECT_GET_CLASS (object), text) == NULL)
     return NULL;
+  Py_BEGIN_ALLOW_THREADS
   g_object_get_property (object, text, &value);
+  Py_END_ALLOW_THREADS
   return native_from_gvalue (&value);
 }
 

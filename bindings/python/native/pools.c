@@ -263,7 +263,8 @@ takers_free (gpointer data)
   g_free (takers);
 }
 
-/* Pool. */
+/* Pool. The library's lock is never waited for with the GIL: who has it may free an argument's memory,
+ * which is Python's. */
 
 static PyObject *
 pool_new (PyTypeObject *type,
@@ -377,13 +378,17 @@ static PyObject *
 pool_set_setup (PyObject *self,
                 PyObject *boxed)
 {
+  GmpPool *pool = native_object_get (self);
   g_autoptr (GVariant) params = NULL;
+  gboolean is_set;
   GError *error = NULL;
 
   if (!native_get_params (boxed, &params))
     return NULL;
-  if (!gmp_pool_set_initializer_target (native_object_get (self), "python:" NATIVE_POOL_SETUP,
-                                        params, &error))
+  Py_BEGIN_ALLOW_THREADS
+  is_set = gmp_pool_set_initializer_target (pool, "python:" NATIVE_POOL_SETUP, params, &error);
+  Py_END_ALLOW_THREADS
+  if (!is_set)
     return native_raise (error);
   Py_RETURN_NONE;
 }
@@ -432,9 +437,12 @@ static PyObject *
 pool_list_workers (PyObject *self,
                    PyObject *unused G_GNUC_UNUSED)
 {
-  g_autoptr (GVariant) workers = g_variant_ref_sink (
-    gmp_pool_list_workers (native_object_get (self)));
+  GmpPool *pool = native_object_get (self);
+  g_autoptr (GVariant) workers = NULL;
 
+  Py_BEGIN_ALLOW_THREADS
+  workers = g_variant_ref_sink (gmp_pool_list_workers (pool));
+  Py_END_ALLOW_THREADS
   return native_load_natural (workers);
 }
 
