@@ -630,8 +630,8 @@ gmp_dispatcher_find_pid (GmpDispatcher *self,
   return pid;
 }
 
-/* Called without the lock. Ends all workers: the calls that they execute fail, and those that wait are
- * cancelled, also where they wait for a worker that is to be started. */
+/* Called without the lock. Ends all workers. The calls that they execute fail, and those that wait
+ * are cancelled, also those that wait for a worker that is being started. */
 void
 gmp_dispatcher_kill (GmpDispatcher    *self,
                      GmpDispatcherKill how)

@@ -3,9 +3,9 @@
 
 """Usage: pool.py [--kills NUMBER] [LANGUAGE...]
 
-Kills processes of a pool in C and of an Executor in Python, a thousand each, while calls are pending.
-The programs see that each kill fails one call at most and nothing else; this sees that they end, and
-that they leave nothing.
+Kills processes of a pool in C and of an Executor in Python, a thousand each, while calls are
+pending. The programs check that each kill fails one call at most and nothing else. This checks that
+they end, and that they leave nothing.
 """
 
 from __future__ import annotations

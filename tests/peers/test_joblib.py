@@ -34,8 +34,8 @@ EXCEPTIONS = {
         "wants a text of loky's around what pickling raised; here it is raised as it is",
 }
 
-# A generator that is dropped breaks others that use loky's executor, and none here. The list is that
-# which pytest's mark has.
+# Dropping a generator breaks others that use loky's executor, and none here. The list is the one of
+# pytest's mark.
 for mark in test_parallel.test_multiple_generator_call_separated_gc.pytestmark:
     if mark.args[0] == 'backend, error':
         mark.args[1][:] = [(backend, False) for backend, _error in mark.args[1]]

@@ -172,8 +172,8 @@ is_over (void)
   return !Py_IsInitialized ();
 }
 
-/* As PyThreadState_Clear() runs code of the program's, which may come back here, it must not be called
- * by PyGILState_Release(): that would be called a second time in it. */
+/* PyThreadState_Clear() runs code of the program's, which may come back here. PyGILState_Release()
+ * must not be what calls it: the code that comes back would call it a second time. */
 static void
 forget_thread (gpointer data G_GNUC_UNUSED)
 {
@@ -186,8 +186,8 @@ forget_thread (gpointer data G_GNUC_UNUSED)
 
 static GPrivate known_thread = G_PRIVATE_INIT (forget_thread);
 
-/* As PyGILState_Ensure(), but what the program keeps in a threading.local stays from one call to the
- * next in a thread that Python has not started, until that thread ends. */
+/* Like PyGILState_Ensure(), but in a thread that Python has not started, what the program keeps in a
+ * threading.local stays from one call to the next, until that thread ends. */
 static PyGILState_STATE
 enter_python (void)
 {
@@ -263,8 +263,8 @@ takers_free (gpointer data)
   g_free (takers);
 }
 
-/* Pool. The library's lock is never waited for with the GIL: who has it may free an argument's memory,
- * which is Python's. */
+/* Pool. Nothing here waits for the library's lock with the GIL: the thread that has the lock may free
+ * the memory of an argument, which is Python's. */
 
 static PyObject *
 pool_new (PyTypeObject *type,

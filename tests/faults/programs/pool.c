@@ -120,7 +120,8 @@ called_cb (GObject      *source,
   if (value != NULL)
     {
       g_variant_get (value, "(ut@ay)", &answered, &sum, &bytes);
-      if (answered != call->number || sum != (call->number & 0xff) * (guint64) g_variant_get_size (bytes))
+      if (answered != call->number ||
+          sum != (call->number & 0xff) * (guint64) g_variant_get_size (bytes))
         g_error ("Call %u has the result of call %u, or a damaged one", call->number, answered);
     }
   else

@@ -34,7 +34,7 @@ def add_up(number: int, data: bytes) -> tuple[int, int, bytes]:
 
 
 def linger() -> None:
-    """Lets a time go by that is drawn by chance, so that the next kill hits any moment of a call."""
+    """Lets a random time go by, so that the next kill hits any moment of a call."""
     end = time.monotonic() + random.uniform(0, 0.001)
     while time.monotonic() < end:
         pass
