@@ -186,8 +186,8 @@ forget_thread (gpointer data G_GNUC_UNUSED)
 
 static GPrivate known_thread = G_PRIVATE_INIT (forget_thread);
 
-/* Like PyGILState_Ensure(), but in a thread that Python has not started, what the program keeps in a
- * threading.local stays from one call to the next, until that thread ends. */
+/* Like PyGILState_Ensure(), but in a thread that Python has not started, a threading.local keeps
+ * its values from one call to the next, until that thread ends. */
 static PyGILState_STATE
 enter_python (void)
 {
@@ -263,8 +263,8 @@ takers_free (gpointer data)
   g_free (takers);
 }
 
-/* Pool. Nothing here waits for the library's lock with the GIL: the thread that has the lock may free
- * the memory of an argument, which is Python's. */
+/* Pool. Nothing here waits for the library's lock with the GIL: the thread that has the lock may
+ * free the memory of an argument, which is Python's. */
 
 static PyObject *
 pool_new (PyTypeObject *type,
