@@ -12,6 +12,7 @@ tests/fuzz/run --merge then brings them into the corpus.
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
 from gi.repository import Gio, GLib
 
@@ -322,9 +323,34 @@ def write_targets() -> dict[str, bytes]:
     return {f'target-{i}': target.encode() for i, target in enumerate(TARGETS)}
 
 
+def write_packed() -> dict[str, bytes]:
+    import numpy
+    from gmproc import _payload
+
+    values: dict[str, Any] = {
+        'none': None, 'plain': [True, 7, 2.5, 'text', b'bytes', None, (), {}],
+        'vector': numpy.zeros(4, 'f4'), 'frame': numpy.zeros((2, 3, 4), 'u1', order='F'),
+        'step': (numpy.zeros(2, '>f8'), 1.0, False, False, {'a': 1}),
+        'scalars': [numpy.float32(1), numpy.bool_(True), numpy.datetime64('2026-01-01')],
+        'records': numpy.zeros(2, [('flag', 'u1'), ('at', 'f8')]),
+        'texts': numpy.array(['a', 'bc']), 'keys': [{'a': 1, 'b': 2}, {'a': 3}],
+        'deep': [[[[[numpy.zeros(0)]]]]], 'no-dimension': numpy.array(7)}
+    seeds = {}
+    for name, each in values.items():
+        # A list with an array is never a plain value, nor a pickle.
+        data = _payload.dump([each, numpy.zeros(1)], 'python').get_bytes()
+        seeds[name] = b'\0' + data[8:]
+    header = struct.pack('=H', 3) + b'<f4' + b'C' + bytes([1]) + struct.pack('=q', 2)
+    seeds['buffers'] = (b'\2' + struct.pack('<H', 8) + bytes(8) + struct.pack('<H', 3) + b'abc'
+                        + b'L\2\0\0\0a' + header + b'b' + struct.pack('=Q', 3))
+    seeds['buffer-too-small'] = b'\1' + struct.pack('<H', 4) + bytes(4) + b'a' + header
+    seeds['counts'] = b'\0' + (b'U' + struct.pack('=I', 1000)) * 50 + bytes(1000)
+    return seeds
+
+
 WRITERS = {'frames': write_frames, 'blocks': write_blocks, 'memory': write_memory,
            'payload': write_payload, 'control': write_control, 'messages': write_messages,
-           'targets': write_targets}
+           'targets': write_targets, 'packed': write_packed}
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import random
 import struct
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -227,6 +228,20 @@ def test_hostile_bytes(data):
 def test_hostile_buffers(buffers):
     with pytest.raises(BadPayload):
         _payload.load(pack(header(kind=b'a'), buffers), 'python')
+
+
+def test_hostile_counts_take_no_memory():
+    """Tuples in each other, each of which announces as many members as there are bytes."""
+    rest = bytes(100_000)
+    data = (b'U' + struct.pack('=I', len(rest))) * 100 + rest
+    value = pack(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadPayload):
+            _payload.load(value, 'python')
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(data)
+    finally:
+        tracemalloc.stop()
 
 
 def test_bytes_that_are_almost_right():

@@ -184,6 +184,8 @@ PyObject *native_scalar_new     (const NativeArray *self);
 
 /* packed.c: arrays, plain values, and containers of both. */
 GVariant *native_pack           (PyObject   *value);
+
+/* unpack.c: reads them. */
 gboolean  native_is_packed      (GVariant   *variant);
 PyObject *native_unpack         (GVariant   *variant);
 
