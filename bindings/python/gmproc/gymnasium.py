@@ -302,8 +302,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     # The first K of N.
 
-    def async_reset(self, seed: int | Sequence[int | None] | None = None) -> None:
-        """Resets all environments; ``recv`` returns the first of them.
+    def async_reset(self, seed: int | Sequence[int | None] | None = None,
+                    env_ids: Any = None) -> None:
+        """Resets all environments, or only ``env_ids``, which ``recv`` has returned; the next
+        ``recv`` returns the first that are done.
 
         ::
 
@@ -312,12 +314,31 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             while True:
                 observations, rewards, terminations, truncations, infos = envs.recv()
                 envs.send(choose(observations), infos['env_id'])
+
+        In the mode DISABLED, environments whose episode has ended are reset, not sent an action::
+
+            over = terminations | truncations
+            envs.async_reset(env_ids=infos['env_id'][over])
+            envs.send(choose(observations[~over]), infos['env_id'][~over])
         """
         self._assert_idle('async_reset')
-        self._board.rewards[:] = 0
-        self._board.ends[:] = False
-        self._pool.send_all([('reset', {'seed': each, 'options': None})
-                             for each in self._make_seeds(seed)])
+        if env_ids is None and self._pool.waiting:
+            # What came too late for a caller who had a time-out is of no use to the next.
+            self._pool.receive_all()
+        ids = range(self.num_envs) if env_ids is None else self._check_ids(env_ids)
+        seeds = self._make_seeds(seed)
+        for i in ids:
+            self._rewards[i] = 0
+            self._terminated[i] = self._truncated[i] = False
+        self._pool.send(ids, [('reset', {'seed': seeds[i], 'options': None}) for i in ids])
+
+    def _check_ids(self, env_ids: Any) -> list[int]:
+        ids = [int(i) for i in env_ids]
+        for i in ids:
+            if not 0 <= i < self.num_envs or i in self._pool.waiting:
+                raise ValueError(f'Environment {i} waits for no action: recv() has not returned '
+                                 'it, or it has been sent one')
+        return ids
 
     def send(self, actions: Any, env_ids: Any) -> None:
         """Gives environments that ``recv`` has returned their next actions.
@@ -327,11 +348,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             env_ids: ``infos['env_id']`` of ``recv``.
         """
         self._assert_idle('send')
-        ids = [int(i) for i in env_ids]
-        for i in ids:
-            if not 0 <= i < self.num_envs or i in self._pool.waiting:
-                raise ValueError(f'Environment {i} waits for no action: send() is for those that '
-                                 'recv() has returned')
+        ids = self._check_ids(env_ids)
         if self._actions is not None:
             self._actions[ids] = actions
             self._pool.send(ids, [None] * len(ids))
