@@ -127,15 +127,22 @@ take_start_failure (GmpDispatcher *self,
   /* What is not the process's death will be so the next time too. */
   gboolean is_chance = g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED);
 
+  /* Or one that is starting may still get what this one was refused. */
+  gboolean is_refused = g_error_matches (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+
   self->n_start_failures++;
   for (guint i = 0; i < self->workers->len; i++)
     {
       GmpPoolWorker *other = self->workers->pdata[i];
 
-      if (other->is_ready && g_str_equal (other->runtime, worker->runtime))
-        return;
+      if (!(other->is_ready || is_refused) || !g_str_equal (other->runtime, worker->runtime))
+        continue;
+      self->lacks_room = is_refused;
+      return;
     }
-  if (is_chance && self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES)
+  if (is_refused)
+    gmp_process_cache_give_way (self->cache);
+  if ((is_chance || is_refused) && self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES)
     return;
   self->n_start_failures = 0;
   fail_queue (self, worker, error);

@@ -49,6 +49,34 @@ run_many (gboolean reuse)
     }
 }
 
+static void
+called_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  guint *n_left = user_data;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (value);
+  (*n_left)--;
+}
+
+/* A pool wants many at once, and some of its workers have begun when there is no room for more. */
+static void
+run_pool (void)
+{
+  g_autoptr (GmpPool) pool = gmp_pool_new (N_WORKERS);
+  guint n_left = N_WORKERS;
+
+  for (int i = 0; i < N_WORKERS; i++)
+    gmp_pool_call_async (pool, same, g_variant_new_int32 (i), NULL, called_cb, &n_left);
+  while (n_left > 0)
+    g_main_context_iteration (NULL, TRUE);
+}
+
 /* There is no room for a single one. */
 static void
 run_none (void)
@@ -68,6 +96,8 @@ run_what (const char *what)
 {
   if (g_str_equal (what, "none"))
     run_none ();
+  else if (g_str_equal (what, "pool"))
+    run_pool ();
   else
     run_many (g_str_equal (what, "reuse"));
 }
@@ -118,6 +148,7 @@ test_user (void)
   check_under_limit (8, "many");
   check_under_limit (12, "reuse");
   check_under_limit (30, "many");
+  check_under_limit (12, "pool");
 }
 
 static void
