@@ -1,26 +1,27 @@
-# pendulum.py: pendulums in C learn from Python how to swing up, and the other way round
+# pendulum.py: pendulums in C are swung up by Python and JavaScript, and the other way round
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: pendulum.py EXAMPLE LIBRARY"""
+"""Usage: pendulum.py EXAMPLE LIBRARY, an example in Python or JavaScript"""
 
 import re
 import subprocess
 import sys
 
-OUTPUT = re.compile(r'pendulums in C, torques at random +(-[\d.]+)\n'
-                    r'pendulums in C, policy in Python +(-[\d.]+)\n'
-                    r'pendulums in Python, policy in C +(-[\d.]+)\n')
+OUTPUT = re.compile(r'(?:pendulums in C, torques at random +(-[\d.]+)\n)?'
+                    r'pendulums in C, policy in (Python|JavaScript) +(-[\d.]+)\n'
+                    r'pendulums in \2, policy in C +(-[\d.]+)\n')
 
 
 def main(example: str, library: str) -> int:
-    done = subprocess.run([sys.executable, example, library], capture_output=True, text=True)
+    command = ['gjs', '-m'] if example.endswith('.js') else [sys.executable]
+    done = subprocess.run([*command, example, library], capture_output=True, text=True)
     found = OUTPUT.fullmatch(done.stdout)
     if found and (done.stderr, done.returncode) == ('', 0):
-        chance, in_python, in_c = map(float, found.groups())
+        there, in_c = float(found[3]), float(found[4])
         # One that hangs all the time has about -1900.
-        if chance < -1000 < -500 < in_python and abs(in_python - in_c) < 1:
+        if float(found[1] or -1500) < -1000 < -500 < there and abs(there - in_c) < 1:
             return 0
     print(f'exit status {done.returncode}\n{done.stdout}\n{done.stderr}', file=sys.stderr)
     return 1
