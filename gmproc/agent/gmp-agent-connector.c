@@ -14,21 +14,21 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-/* How many seconds an address has to answer. */
+/* The seconds that an address has to answer. */
 #define CONNECT_LIMIT 5
 
-/* How many seconds the door has to answer, which is more than it takes, and how many milliseconds
- * later those come again that were sent away. */
+/* The seconds that the door has to answer, which is more than it needs, and the milliseconds after
+ * which a disconnected client connects again. */
 #define ANSWER_LIMIT 15
 #define PAUSE        200
 
-/* A client's end of a channel on its way. The server may not be there for a while: then the door
- * keeps the connection for some seconds, and lets go of it. This goes on with the next address, as
- * what has answered may be another machine of the same address, and begins anew after the last,
- * until the worker has ended or lets go of the channel. */
+/* A client's end of a channel that is being connected. The server may be missing for a while: then
+ * the door keeps the connection for some seconds, and closes it. This continues with the next
+ * address, because another machine with the same address may have answered, and starts again after
+ * the last, until the worker has ended or dropped the channel. */
 typedef struct {
   GSocketClient *client;
-  GCancellable *cancellable; /* the worker does not wait any more */
+  GCancellable *cancellable; /* the worker no longer waits */
   char *name;
   GmpNetKey key;
   char **addresses;
@@ -43,7 +43,7 @@ typedef struct {
 static void try_next (Connector    *self,
                       const GError *error);
 
-/* By @socket, or without one for @reason. */
+/* Finishes with @socket, or with @reason. */
 static void
 deliver (Connector  *self,
          GSocket    *socket,
@@ -81,7 +81,7 @@ answered_cb (GSocket     *socket,
 
   if (g_cancellable_is_cancelled (self->cancellable))
     {
-      deliver (self, NULL, "nobody waits for it");
+      deliver (self, NULL, "its worker no longer waits");
       return G_SOURCE_REMOVE;
     }
   if (g_socket_receive (socket, &byte, 1, NULL, NULL) == 1)
@@ -161,11 +161,11 @@ try_next (Connector    *self,
     }
   reason = g_strdup_printf ("none of its addresses answers at port %u (%s). Does a firewall keep "
                             "the nodes from each other?", self->port,
-                            error != NULL ? error->message : "it has none");
+                            error != NULL ? error->message : "it has no address");
   deliver (self, NULL, reason);
 }
 
-/* What goes on ends with this. */
+/* Its cancellation ends the current step. */
 static gboolean
 gone_cb (int          fd G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
@@ -178,7 +178,7 @@ gone_cb (int          fd G_GNUC_UNUSED,
 }
 
 /* Reaches the server's end of the channel @name by one of the @addresses, and sends the worker the
- * socket by @fd, which is taken over. */
+ * socket over @fd, whose ownership is taken. */
 void
 gmp_agent_connect (const char      *name,
                    const GmpNetKey *key,

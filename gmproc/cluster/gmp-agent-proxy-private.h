@@ -22,7 +22,7 @@ typedef struct {
   gboolean is_warm;         /* it was not started for this order alone */
 } GmpRemoteStarted;
 
-/* What an agent says of itself. */
+/* An agent's description of itself. */
 typedef struct {
   const char         *name;
   guint               node;
@@ -31,7 +31,7 @@ typedef struct {
   const char * const *addresses;
 } GmpAgentHello;
 
-/* Told in the thread of gmp_bus_get_context(). */
+/* Called in the thread of gmp_bus_get_context(). */
 typedef void (*GmpAgentLost) (GmpAgentProxy *self,
                               gpointer       user_data);
 

@@ -14,7 +14,7 @@
 
 #define WORKER_PATH "/org/gmproc/Worker/"
 
-/* How often an agent is asked for a sign of life within the time in which it has to give one. */
+/* The number of heartbeats within the time-out of an agent. */
 #define PINGS 4
 
 struct _GmpAgentProxy
@@ -128,7 +128,7 @@ loss_error (GmpAgentProxy *self,
                       reason);
 }
 
-/* What ran there has ended, or will without being able to tell. */
+/* Its processes have ended, or will end without a report. */
 static void
 lose (GmpAgentProxy *self,
       const char    *reason)
@@ -302,7 +302,7 @@ remote_started_free (gpointer data)
   g_free (started);
 }
 
-/* The agent has none. */
+/* The agent has no process. */
 static void
 forget_process (GmpAgentProxy *self,
                 guint          number)
@@ -475,7 +475,7 @@ gmp_agent_proxy_init (GmpAgentProxy *self)
   self->processes = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
 }
 
-/* In the thread of the bus. The agent at the other end of @bus has said who it is. */
+/* In the thread of the bus. The agent at the other end of @bus has identified itself. */
 GmpAgentProxy *
 gmp_agent_proxy_new (GmpBus              *bus,
                      const GmpAgentHello *hello,

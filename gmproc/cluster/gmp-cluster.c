@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* After how many seconds without an agent people are told what is waited for. */
+/* The seconds without an agent after which a message is logged. */
 #define PATIENCE 10
 
 /* How many milliseconds the first agent waits for the others, so that all get their share. */
@@ -76,8 +76,8 @@ has_room_locked (GmpCluster    *self,
          !gmp_agent_proxy_is_lost (agent) && g_ptr_array_find (self->agents, agent, NULL);
 }
 
-/* @near (nullable) while it has a slot to spare; then the one with most to spare, in turn where
- * there are several. %NULL if there is none, or all have just been lost: lost_cb() follows. */
+/* @near (nullable) while it has a free slot; then the one with the most free slots, in turn if
+ * several are equal. %NULL if there is none, or all have just been lost: lost_cb() follows. */
 static GmpAgentProxy *
 choose_locked (GmpCluster    *self,
                GmpAgentProxy *near)
@@ -389,7 +389,7 @@ gmp_cluster_reserve_finish (GmpCluster   *self G_GNUC_UNUSED,
 }
 
 /* A node that is there now, with a worker reserved as by gmp_cluster_reserve_async(): @near
- * (nullable) where it has a slot to spare. %NULL where there is none. */
+ * (nullable) if it has a free slot. %NULL if there is no node. */
 GmpAgentProxy *
 gmp_cluster_reserve_now (GmpCluster    *self,
                          GmpAgentProxy *near)
@@ -403,7 +403,7 @@ gmp_cluster_reserve_now (GmpCluster    *self,
   return agent;
 }
 
-/* What the ends of a channel need to know of each other, floating: its server is a worker on the
+/* The data by which the ends of a channel reach each other, floating: its server is a worker on the
  * node of @agent. Once there is a node. */
 void
 gmp_cluster_introduce (GmpCluster    *self,
@@ -424,7 +424,7 @@ gmp_cluster_serve (GmpCluster *self,
   return gmp_reception_serve (self->reception, name, fd);
 }
 
-/* %NULL where workers run on this machine, which costs no more than the look at a variable. */
+/* %NULL if workers run on this machine, which costs only the check of a variable. */
 GmpCluster *
 gmp_cluster_get (void)
 {

@@ -74,7 +74,7 @@ list_nodes (void)
   return g_strsplit_set (list != NULL ? list : "", ", \n\t", -1);
 }
 
-/* Nobody has asked the nodes yet: they are taken to be like this one. */
+/* The nodes are not known yet: they are assumed to be like this one. */
 static guint
 count_command (void)
 {
@@ -144,7 +144,7 @@ plan_slurm (const char *text G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* Slurm says for example 16(x3),8: the processors of four nodes. */
+/* Slurm's format is for example 16(x3),8: the processors of four nodes. */
 static guint
 count_slurm (void)
 {
@@ -189,7 +189,7 @@ get_wanted (void)
   return text != NULL && text[0] != '\0' && !g_str_equal (text, "local") ? text : NULL;
 }
 
-/* Whether workers run elsewhere. */
+/* TRUE if workers run elsewhere. */
 gboolean
 gmp_engine_is_wanted (void)
 {

@@ -37,7 +37,7 @@
 #define BACKLOG 1024
 
 /* How TLS begins: a record of this type, whose size is in the last two bytes of its header. A
- * worker that comes for a channel begins otherwise: see GmpDoor. */
+ * worker that connects a channel begins differently: see GmpDoor. */
 #define RECORD_HEADER    5
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX       (16 * 1024)
@@ -115,7 +115,7 @@ stranger_free (Stranger *stranger)
   g_free (stranger);
 }
 
-/* A client that was refused waits for ever unless its socket is closed. Takes @error over. */
+/* A refused client waits forever unless its socket is closed. Takes ownership of @error. */
 static void
 refuse (Stranger *stranger,
         GError   *error)
@@ -268,8 +268,8 @@ await_bytes (Stranger *stranger,
   stranger->n_awaited = n;
 }
 
-/* A handshake has a thread of GTask's, so it begins when the client's first record is there: those
- * who say nothing, or nonsense, have none. */
+/* A handshake uses a thread of GTask, so it begins when the client's first record is there: silent
+ * or invalid connections use none. */
 static gboolean
 readable_cb (GSocket     *socket,
              GIOCondition condition G_GNUC_UNUSED,
@@ -282,7 +282,7 @@ readable_cb (GSocket     *socket,
   if (recv (g_socket_get_fd (socket), header, sizeof header, MSG_PEEK | MSG_DONTWAIT) !=
       sizeof header || g_cancellable_is_cancelled (stranger->cancellable))
     {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it has said too little"));
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "its greeting is incomplete"));
       return G_SOURCE_REMOVE;
     }
   if (memcmp (header, GMP_DOOR_MARK, GMP_DOOR_MARK_SIZE) == 0)
@@ -318,7 +318,7 @@ incoming_cb (GSocketService    *service G_GNUC_UNUSED,
   Stranger *stranger = g_new0 (Stranger, 1);
   g_autoptr (GSource) readable = NULL;
 
-  /* Those who say nothing do not keep an agent out. */
+  /* Silent connections do not keep an agent out. */
   if (self->strangers.length >= MAX_STRANGERS)
     limit_cb (g_queue_peek_head (&self->strangers));
   g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
@@ -414,7 +414,7 @@ waited_cb (GObject      *source G_GNUC_UNUSED,
   end_invitation (user_data);
 }
 
-/* Ctrl-C is the application's business. The thread that starts this one hears no signals. */
+/* The application handles Ctrl-C. The thread that starts this one blocks signals. */
 static void
 begin_session_cb (gpointer unused G_GNUC_UNUSED)
 {
@@ -467,8 +467,8 @@ gmp_reception_invite (GmpReception *self,
 
 /* Channels. */
 
-/* What the two ends of a channel need to know of each other, floating, for a server that is reached
- * at @port of one of the @addresses. */
+/* The data by which the two ends of a channel reach each other, floating, for a server at @port of
+ * one of the @addresses. */
 void
 gmp_reception_introduce (GmpReception       *self,
                          guint16             port,
@@ -613,8 +613,8 @@ gmp_reception_open (GmpReception *self)
     g_subprocess_communicate_utf8_async (process, NULL, NULL, certificate_cb, self);
 }
 
-/* Agents end by themselves when they are let go, and the commands with them. Those that still wait
- * for something are told to, or, with @by_force, all that are left are killed. */
+/* Agents end by themselves when they are disconnected, and the commands with them. Commands that
+ * still wait are terminated; with @by_force, all remaining ones are killed. */
 void
 gmp_reception_close (GmpReception *self,
                      gboolean      by_force)

@@ -32,7 +32,7 @@ gmp_remote_process_get_node (GmpProcess *process)
   return GMP_REMOTE_PROCESS (process)->node;
 }
 
-/* In any thread, so without a reply, whose main context might be gone by then. */
+/* Called in any thread, so without a reply, whose main context might be freed by then. */
 static void
 gmp_remote_process_send_signal (GmpProcess *process,
                                 int         signum)
@@ -97,7 +97,7 @@ gmp_remote_process_set_pid (GmpRemoteProcess *self,
   g_atomic_int_set (&self->pid, pid);
 }
 
-/* What it prints, for a GmpWorkerProcess. */
+/* Its output, for a GmpWorkerProcess. */
 GmpLineReader *
 gmp_remote_process_get_reader (GmpRemoteProcess *self,
                                GmpOutputStream   stream)

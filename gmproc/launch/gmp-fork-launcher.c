@@ -545,9 +545,9 @@ start_server (GmpForkLauncher *self,
   return self->server != NULL;
 }
 
-/* Starts a server with the command and environment of @launch, which is told to load @what, a
- * floating GVariant. It is a GSubprocess; where that cannot be, @plain starts it. It is of use when
- * gmp_fork_launcher_get_ready() says so. */
+/* Starts a server with the command and environment of @launch, which loads @what, a floating
+ * GVariant. It is a GSubprocess or, if that is impossible, @plain starts it. It is usable when
+ * gmp_fork_launcher_get_ready() returns %TRUE. */
 GmpForkLauncher *
 gmp_fork_launcher_new (GmpLauncher     *plain,
                        const GmpLaunch *launch,

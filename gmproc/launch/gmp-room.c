@@ -152,7 +152,7 @@ gmp_room_await (GSource *source)
 
 /* A worker begins. @starts: a process is started for it. @ends: it ends without the program's help.
  * A worker of a pool does not, nor does a client, which may wait for a response of the program. If
- * the program waited for their end, it would wait for ever. */
+ * the program waited for their end, it would wait forever. */
 void
 gmp_room_enter (gboolean ends,
                 gboolean starts)

@@ -11,7 +11,8 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-/* Those of all interfaces that are up, loopback last: whoever connects tries one after another. */
+/* The addresses of all interfaces that are up, loopback last, because a client tries them in
+ * order. */
 char **
 gmp_addresses_list (void)
 {

@@ -129,8 +129,8 @@ gmp_channel_descriptors_new_pair (guint64                 arena_size,
   return TRUE;
 }
 
-/* An end of a channel between two machines, for the process that opens it. Who has @other sends a
- * letter by it (GmpNetLetter) when there is a connection. */
+/* An end of a channel between two machines, for the process that opens it. The holder of @other
+ * sends a letter over it (GmpNetLetter) when there is a connection. */
 GmpChannelDescriptors *
 gmp_channel_descriptors_new_net (int     *other,
                                  GError **error)
@@ -211,7 +211,7 @@ gmp_channel_descriptors_steal_served (GmpChannelDescriptors *self,
   return fd;
 }
 
-/* What such a client needs; @remote is taken over. */
+/* The data for such a client. Takes ownership of @remote. */
 void
 gmp_channel_descriptors_introduce (GmpChannelDescriptors *self,
                                    GVariant              *remote)

@@ -10,15 +10,15 @@
 
 G_BEGIN_DECLS
 
-/* A client says which channel it wants, in clear text, and is handed to the server at the other end
- * of that, when there is one; a byte tells it so, and the two prove themselves by TLS
- * (GmpNetOpening). So strangers get no further than this, and cost no handshake. A client that is
- * sent away without the byte comes again.
+/* A client sends the name of its channel, in clear text, and is passed to the server at the other
+ * end when there is one. A byte informs the client, and the two prove themselves by TLS
+ * (GmpNetOpening). Strangers therefore get no further than this, and cost no handshake. A client
+ * that is disconnected without the byte connects again.
  *
  * All but gmp_door_make_greeting() in one thread, which has a main context. */
 typedef struct _GmpDoor GmpDoor;
 
-/* How many bytes are looked at to tell such a client from one that begins with TLS. */
+/* The number of bytes that distinguish such a client from one that begins with TLS. */
 #define GMP_DOOR_MARK      "gmp1:"
 #define GMP_DOOR_MARK_SIZE ((gsize) 5)
 #define GMP_DOOR_GREETING_SIZE (GMP_DOOR_MARK_SIZE + GMP_NET_NAME_SIZE)

@@ -16,19 +16,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How many seconds somebody may be here without being handed on, and how many at once. */
+/* The seconds that a connection may wait here, and the number of connections that may wait. */
 #define GUEST_LIMIT   10
 #define MAX_STRANGERS  256
 #define BACKLOG        1024
 
 struct _GmpDoor
 {
-  GSocketService *service; /* (nullable): somebody else listens */
+  GSocketService *service; /* (nullable): NULL if another object listens */
   GHashTable *expected;    /* names, of Expected */
   GQueue strangers;        /* of Stranger: the first has been there longest */
 };
 
-/* A channel whose client has not come. */
+/* A channel whose client has not connected. */
 typedef struct {
   GmpDoor *owner;
   char *name;
@@ -42,7 +42,7 @@ typedef struct {
   GSocketConnection *connection;
   GSource *source;
   GSource *limit;
-  char *name; /* (nullable): of the channel that it wants, once it has said so */
+  char *name; /* (nullable): the name of its channel, once it was received */
 } Stranger;
 
 static void
@@ -58,7 +58,7 @@ expected_free (gpointer data)
   g_free (expected);
 }
 
-/* The server has ended, or does not want the channel any more. */
+/* The server has ended, or no longer needs the channel. */
 static gboolean
 gone_cb (int          fd G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
@@ -83,7 +83,7 @@ find_guest (GmpDoor    *self,
   return NULL;
 }
 
-/* The client of the channel @name is handed to its server by @fd, which is taken over. */
+/* Passes the client of the channel @name to its server over @fd, whose ownership is taken. */
 void
 gmp_door_expect (GmpDoor         *self,
                  const char      *name,
@@ -116,7 +116,7 @@ stranger_free (Stranger *stranger)
   g_free (stranger);
 }
 
-/* A byte tells the client that it can begin. */
+/* A byte informs the client that it can begin. */
 static void
 take_in (Expected *expected,
          Stranger *stranger)
@@ -139,7 +139,7 @@ refuse (Stranger   *stranger,
   stranger_free (stranger);
 }
 
-/* A client whose server was not there yet comes again. */
+/* A client whose server was not there yet connects again. */
 static gboolean
 limit_cb (gpointer stranger)
 {
@@ -156,7 +156,7 @@ greeted_cb (GSocket     *socket,
   char greeting[GMP_DOOR_GREETING_SIZE + 1] = "";
   Expected *expected;
 
-  /* The socket is readable when so much is there, or when no more will be. */
+  /* The socket is readable when this many bytes are there, or no more will arrive. */
   if (recv (g_socket_get_fd (socket), greeting, GMP_DOOR_GREETING_SIZE, MSG_DONTWAIT) !=
       (gssize) GMP_DOOR_GREETING_SIZE || !g_str_has_prefix (greeting, GMP_DOOR_MARK))
     {
@@ -172,7 +172,7 @@ greeted_cb (GSocket     *socket,
   return G_SOURCE_REMOVE;
 }
 
-/* Of somebody who has connected, and said nothing that was read. */
+/* A new connection that has not been read from. */
 void
 gmp_door_take (GmpDoor           *self,
                GSocketConnection *connection)
@@ -180,7 +180,7 @@ gmp_door_take (GmpDoor           *self,
   GSocket *socket = g_socket_connection_get_socket (connection);
   Stranger *stranger = g_new0 (Stranger, 1);
 
-  /* Those who say nothing do not keep others out. */
+  /* Silent connections do not keep others out. */
   if (self->strangers.length >= MAX_STRANGERS)
     refuse (g_queue_peek_head (&self->strangers), "too many wait");
   g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);

@@ -16,25 +16,26 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* As much as TLS puts into a record. Values up to this are sent as one piece. */
+/* The size of a TLS record. Values up to this size are sent as one piece. */
 #define RECORD ((gsize) 16 * 1024)
 
-/* The streams are read and written by whoever receives and sends, without waiting and without a
- * thread: what there is no room for is copied, and goes while this end receives. Nothing is read
- * that nobody asks for, so a peer that sends without end waits for room in TCP's window. */
+/* The receiving thread reads the stream and the sending thread writes it, without waiting and
+ * without an extra thread: bytes without room are copied, and sent while this end receives. Nothing
+ * is read before it is needed, so a peer that sends without a pause waits for room in TCP's
+ * window. */
 struct _GmpNetChannel
 {
   GmpChannel parent_instance;
 
-  GmpNetOpening *opening; /* (nullable): the stream is there, or will not be */
+  GmpNetOpening *opening; /* (nullable): NULL when the stream exists, or has failed */
   GIOStream *stream;      /* (nullable) */
-  int fd;                 /* the stream's socket; -1 before it is there */
+  int fd;                 /* the stream's socket; -1 before it exists */
   GmpDoorbell *doorbell;  /* (nullable) */
-  guint32 events;         /* of the socket, by which it is rung */
+  guint32 events;         /* the watch of the socket, which rings it */
   gboolean is_closed;     /* by this end */
-  GError *reason;         /* (nullable): the other end has closed, or sent nonsense */
+  GError *reason;         /* (nullable): the other end has closed, or violated the protocol */
 
-  guint8 buffer[RECORD]; /* what has come and was not looked at */
+  guint8 buffer[RECORD]; /* received bytes that were not handled */
   gsize begin;
   gsize end;
   GmpNetFrame frame;
@@ -54,7 +55,7 @@ has_unsent (GmpNetChannel *self)
   return self->unsent.length > 0;
 }
 
-/* Room is waited for only where it is needed, or each message that is read would ring. */
+/* Watches for room only if it is needed; otherwise each message that is read would ring. */
 static void
 listen_to_socket (GmpNetChannel *self)
 {
@@ -70,9 +71,9 @@ listen_to_socket (GmpNetChannel *self)
                              "for: %s", g_strerror (errno)));
 }
 
-/* What goes out. */
+/* Sending. */
 
-/* Returns how much of it was sent. That nothing more can be is known from receiving. */
+/* Returns the number of sent bytes. The end of the connection is reported when receiving. */
 static gsize
 write_now (GmpNetChannel *self,
            gconstpointer  data,
@@ -110,7 +111,7 @@ flush (GmpNetChannel *self)
     }
 }
 
-/* A copy is kept of what there is no room for: the sender may change its own. */
+/* Keeps a copy of the bytes without room, because the sender may change its own. */
 static void
 write_or_keep (GmpNetChannel *self,
                gconstpointer  data,
@@ -150,7 +151,7 @@ gmp_net_channel_send (GmpChannel *channel,
 {
   GmpNetChannel *self = GMP_NET_CHANNEL (channel);
 
-  /* A channel that has ended is not an error here: receive() tells, with the reason. */
+  /* A channel that has ended is not an error here: receive() reports it with the reason. */
   if (self->reason != NULL || self->is_closed)
     return TRUE;
   if (!gmp_value_check_sendable (payload, error) ||
@@ -187,9 +188,9 @@ gmp_net_channel_close (GmpChannel   *channel,
   post (self, 0, TRUE, value);
 }
 
-/* What comes in. */
+/* Receiving. */
 
-/* The other end has sent what it may not send, and is told so: takes @error over. */
+/* The other end has violated the protocol and is informed. Takes ownership of @error. */
 static void
 fail (GmpNetChannel *self,
       GError        *error)
@@ -203,10 +204,10 @@ static GError *
 disconnected_error (void)
 {
   return g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                              "The process at the other end of the channel is gone");
+                              "The process at the other end of the channel has ended");
 }
 
-/* Returns how many bytes have come, or 0 where that is none now. */
+/* Returns the number of received bytes, or 0 if there are none now. */
 static gsize
 read_now (GmpNetChannel *self,
           gpointer       place,
@@ -224,7 +225,7 @@ read_now (GmpNetChannel *self,
   return 0;
 }
 
-/* What there is for @place, at most @size bytes. Little is read ahead of what is looked for. */
+/* Reads at most @size bytes to @place. Little is read ahead. */
 static gsize
 take_bytes (GmpNetChannel *self,
             guint8        *place,
@@ -243,7 +244,7 @@ take_bytes (GmpNetChannel *self,
   return size;
 }
 
-/* Whether a value is complete. */
+/* TRUE if a value is complete. */
 static gboolean
 read_frame (GmpNetChannel *self,
             GError       **error)
@@ -280,7 +281,7 @@ read_close (GVariant *value)
                            : disconnected_error ();
 }
 
-/* Of a frame that is complete. */
+/* The type of a complete frame. */
 static gboolean
 take_value (GmpNetChannel *self,
             GVariant     **payload,
@@ -289,7 +290,7 @@ take_value (GmpNetChannel *self,
   gboolean is_close = self->frame.head.is_close != 0;
 
   self->parent_instance.tag = self->frame.head.tag;
-  /* Or what is kept for a client that reads nothing would become more without end. */
+  /* Otherwise the kept bytes for a client that never reads would grow without limit. */
   if (!is_close && !self->parent_instance.is_pipelined && has_unsent (self))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
@@ -305,7 +306,7 @@ take_value (GmpNetChannel *self,
   return FALSE;
 }
 
-/* Whether the stream is there. */
+/* TRUE if the stream exists. */
 static gboolean
 adopt_stream (GmpNetChannel *self)
 {
@@ -360,8 +361,8 @@ gmp_net_channel_watch (GmpChannel  *channel,
   listen_to_socket (self);
 }
 
-/* A stream that is dropped says goodbye, which a peer that reads nothing would hold up: the socket
- * is shut down before. */
+/* Dropping a stream sends a TLS alert, which a peer that does not read would block, so the socket
+ * is shut down first. */
 static void
 drop_stream (GmpNetChannel *self)
 {
@@ -377,7 +378,7 @@ gmp_net_channel_finalize (GObject *object)
 {
   GmpNetChannel *self = GMP_NET_CHANNEL (object);
 
-  /* A forked process leaves the connection to its parent, whose keys it has too. */
+  /* A forked process leaves the connection to its parent, although it has the keys too. */
   if (!gmp_channel_is_inherited (GMP_CHANNEL (self)))
     {
       if (self->doorbell != NULL && self->events != 0)
@@ -413,7 +414,7 @@ gmp_net_channel_init (GmpNetChannel *self)
   g_queue_init (&self->unsent);
 }
 
-/* Takes @fd over, by which a socket comes: see GmpNetOpening. */
+/* Takes ownership of @fd, which will receive a socket: see GmpNetOpening. */
 GmpChannel *
 gmp_net_channel_new (int fd)
 {

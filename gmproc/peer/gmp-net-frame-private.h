@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* What stands before each value: its type string follows, then its bytes. The nodes of a program
- * have one byte order, as they have one build of it. A value without a type is NULL. */
+/* The head of each value: its type string follows, then its bytes. The nodes of a program have the
+ * same byte order, because they have the same build of it. A value without a type is NULL. */
 typedef struct {
   guint64 size;
   guint32 type_size; /* without a NUL */
@@ -20,10 +20,10 @@ typedef struct {
   guint16 unused;    /* 0 */
 } GmpNetHead;
 
-/* A value that has come, or not as a whole yet. */
+/* A received value, complete or not. */
 typedef struct {
   GmpNetHead head;
-  gsize      n_head;  /* how many bytes of it have come, and of what follows */
+  gsize      n_head;  /* the received bytes of it, and of the following parts */
   char      *type;    /* (nullable) */
   gsize      n_type;
   guint8    *bytes;   /* (nullable) */

@@ -13,16 +13,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What is smaller is copied by whoever wants to write to it. */
+/* Smaller values are copied by a receiver that writes to them. */
 #define PRIVATE_MIN ((gsize) 4096)
 
-/* Small ones come often, and a mapping costs more than they do. */
+/* Small ones are frequent, and a mapping would cost more than they do. */
 #define MAPPED_MIN ((gsize) 64 * 1024)
 
-/* In bytes: of a reason for a channel's end. */
+/* The largest reason of a channel's end, in bytes. */
 #define CLOSE_MAX ((gsize) 2 * 1024 * 1024)
 
-/* The head and the type of a message that brings @value (nullable), whose bytes follow. */
+/* The head and the type of a message with @value (nullable), whose bytes follow. */
 GByteArray *
 gmp_net_frame_begin (guint8    tag,
                      gboolean  is_close,
@@ -55,8 +55,7 @@ check_head (const GmpNetHead *head,
   return FALSE;
 }
 
-/* Pages take memory when something has come for them: a size is no more than the word of whoever
- * sent it. */
+/* Pages take memory only when bytes arrive for them, because the announced size is not trusted. */
 static gboolean
 make_room (GmpNetFrame *self,
            GError     **error)
@@ -81,7 +80,7 @@ is_mapped (const GmpNetFrame *self)
   return self->head.size >= MAPPED_MIN;
 }
 
-/* Where what comes next belongs, and how much of it; nothing where the value is complete. */
+/* The place and the size of the next bytes; nothing if the value is complete. */
 gboolean
 gmp_net_frame_get_room (GmpNetFrame *self,
                         guint64      value_limit,
@@ -116,7 +115,7 @@ gmp_net_frame_get_room (GmpNetFrame *self,
   return TRUE;
 }
 
-/* So much has come in the place that gmp_net_frame_get_room() has named. */
+/* @size bytes have arrived at the place from gmp_net_frame_get_room(). */
 void
 gmp_net_frame_take (GmpNetFrame *self,
                     gsize        size)
@@ -149,7 +148,7 @@ place_free (gpointer data)
   g_free (place);
 }
 
-/* The value that is complete, %NULL included; @self begins the next. */
+/* The complete value (nullable); @self begins the next. */
 gboolean
 gmp_net_frame_finish (GmpNetFrame *self,
                       GVariant   **value,

@@ -10,20 +10,20 @@
 
 G_BEGIN_DECLS
 
-/* How many characters the name of a channel has, a UUID; and its token, which is random bits. */
+/* The length of a channel's name, a UUID, and of its token, which is random. */
 #define GMP_NET_NAME_SIZE  ((gsize) 36)
 #define GMP_NET_TOKEN_SIZE ((gsize) 64)
 
-/* By what the two ends of a channel know each other. The certificate is the server's: with its key
- * for the server, and without it for the client, who accepts no other. The token is the client's
- * proof, and good once. */
+/* The credentials by which the two ends of a channel know each other. The certificate is the
+ * server's: the server gets its key too, and the client accepts no other certificate. The token is
+ * the client's proof, and valid once. */
 typedef struct {
   gboolean is_server;
   char *certificate; /* PEM */
   char *token;
 } GmpNetKey;
 
-/* What came: the socket, or the error by which there is none. */
+/* The contents: the socket, or the error that replaces it. */
 typedef struct {
   GmpNetKey key;
   GSocketConnection *connection; /* (nullable) */

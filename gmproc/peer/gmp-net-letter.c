@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether it is the server's, certificate, token, and why there is no connection. */
+/* TRUE for the server's letter; certificate; token; and why there is no connection. */
 #define LETTER_TYPE "(bsss)"
 
-/* From a part of org.gmproc.Process1.Connect; which end it is for is not in it. */
+/* From a part of org.gmproc.Process1.Connect, which does not name the end. */
 gboolean
 gmp_net_key_read (GmpNetKey *self,
                   GVariant  *description)
@@ -32,8 +32,8 @@ gmp_net_key_clear (GmpNetKey *self)
   g_clear_pointer (&self->token, g_free);
 }
 
-/* Sends @socket, or @reason in place of it, and closes @fd. The letter is smaller than what the
- * buffer of a local socket takes, so this does not wait; a receiver that has gone is no error. */
+/* Sends @socket, or @reason instead, and closes @fd. The letter fits into the buffer of a local
+ * socket, so this does not wait. A receiver that has ended is not an error. */
 void
 gmp_net_letter_send (int              fd,
                      const GmpNetKey *key,
@@ -58,7 +58,7 @@ gmp_net_letter_send (int              fd,
   g_socket_send_message (to, NULL, &place, 1, &part, socket != NULL, 0, NULL, NULL);
 }
 
-/* From all the @bytes that came, and @fd, which is taken over (-1: none). */
+/* From all received @bytes, and @fd (-1: none), whose ownership is taken. */
 gboolean
 gmp_net_letter_read (GmpNetLetter *self,
                      GByteArray   *bytes,
@@ -85,7 +85,7 @@ gmp_net_letter_read (GmpNetLetter *self,
       return TRUE;
     }
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED, "The other node cannot be reached: %s",
-               reason[0] != '\0' ? reason : "its agent is gone");
+               reason[0] != '\0' ? reason : "its agent has ended");
   return FALSE;
 }
 

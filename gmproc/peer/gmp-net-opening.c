@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many seconds the two ends have to prove themselves, from when their sockets are connected. */
+/* The seconds that the two ends have to prove themselves after their sockets are connected. */
 #define PROOF_LIMIT 15
 
-/* In bytes: of a letter. */
+/* The largest letter, in bytes. */
 #define LETTER_MAX (64 * 1024)
 
 struct _GmpNetOpening
@@ -35,7 +35,7 @@ struct _GmpNetOpening
 
   /* The bus thread's. */
   int fd;
-  GSocket *socket; /* (nullable): where the letter comes */
+  GSocket *socket; /* (nullable): receives the letter */
   GByteArray *bytes;
   int socket_fd;   /* -1: has not come */
   GmpNetLetter letter;
@@ -67,7 +67,7 @@ opening_unref (GmpNetOpening *self)
   g_free (self);
 }
 
-/* The bus thread is done with it. Takes @error (nullable) over. */
+/* The bus thread has finished with it. Takes ownership of @error (nullable). */
 static void
 conclude (GmpNetOpening *self,
           GError        *error)
@@ -83,7 +83,7 @@ conclude (GmpNetOpening *self,
   if (self->limit != NULL)
     g_source_destroy (self->limit);
   g_clear_pointer (&self->limit, g_source_unref);
-  /* Whoever waits at the other end sees it. */
+  /* Wakes the side that waits. */
   if (error != NULL && self->letter.connection != NULL)
     g_socket_shutdown (g_socket_connection_get_socket (self->letter.connection), TRUE, TRUE, NULL);
   g_mutex_lock (&self->lock);
@@ -184,7 +184,7 @@ begin_handshake (GmpNetOpening *self)
       conclude (self, error);
       return;
     }
-  /* A peer that ends does not say so to TLS: it says so in a message, or its process is gone. */
+  /* A peer does not end its TLS session: it sends a message, or its process has ended. */
   g_tls_connection_set_require_close_notify (G_TLS_CONNECTION (self->tls), FALSE);
   self->limit = g_timeout_source_new_seconds (PROOF_LIMIT);
   g_source_set_callback (self->limit, limit_cb, self->cancellable, NULL);
@@ -209,7 +209,7 @@ take_fds (GmpNetOpening         *self,
       close (fds[i]);
 }
 
-/* Returns what g_socket_receive() returns. */
+/* Returns the same as g_socket_receive(). */
 static gssize
 receive (GmpNetOpening *self,
          GError       **error)
@@ -281,7 +281,7 @@ begin_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Takes @fd over, by which the letter comes. */
+/* Takes ownership of @fd, which receives the letter. */
 GmpNetOpening *
 gmp_net_opening_new (int fd)
 {
@@ -317,7 +317,7 @@ gmp_net_opening_is_done (GmpNetOpening *self)
   return g_atomic_int_get (&self->is_done);
 }
 
-/* Once, when it is done: the stream, or why there is none. */
+/* To be called once, when it is done: the stream, or an error. */
 GIOStream *
 gmp_net_opening_finish (GmpNetOpening *self,
                         GError       **error)

@@ -15,15 +15,15 @@ accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
   return g_tls_certificate_is_same (certificate, pinned);
 }
 
-/* The client's side, whose handshake has not begun. The server is who has @certificate, whatever
- * name and dates are in it. */
+/* The client's side, whose handshake has not begun. The server is identified by @certificate,
+ * whatever name and dates are in it. */
 GIOStream *
 gmp_pinned_tls_new (GIOStream       *base,
                     GTlsCertificate *certificate,
                     GError         **error)
 {
   GTlsBackend *backend = g_tls_backend_get_default ();
-  /* No certificates of the system's are read, which takes most of the time otherwise. */
+  /* Does not read the system's certificates, which would take most of the time. */
   GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (backend), NULL, error,
                                    "base-io-stream", base, "database", NULL, NULL);
 

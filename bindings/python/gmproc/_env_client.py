@@ -3,8 +3,8 @@
 
 """The worker's side of vector environments: one environment of Gymnasium's in a process.
 
-A client's request is what came of its last command, its first request is Ready; the response is the
-next command:
+A client's request is the outcome of its last command, its first request is Ready; the response is
+the next command:
 
 ==========================  =========================================================
 None                        step with the action that is in the shared array

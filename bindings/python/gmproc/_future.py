@@ -31,7 +31,7 @@ class Condition(threading.Condition):
 
 
 class Waiter:
-    """Waits for a future to be told of."""
+    """Waits until a future is reported."""
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[None] = SimpleQueue()

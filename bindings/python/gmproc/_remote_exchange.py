@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 RETRY_TIME = 0.05  # seconds that a game which does not listen yet is left alone
-LOOK_TIME = 0.25   # seconds between two looks at a game whose end wakes nobody
+LOOK_TIME = 0.25   # seconds between two checks of a game whose end does not wake this process
 
 
 class Gone(ConnectionError):

@@ -323,7 +323,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         """
         self._assert_idle('async_reset')
         if env_ids is None and self._pool.waiting:
-            # What came too late for a caller who had a time-out is of no use to the next.
+            # Drops outcomes that arrived too late for a caller with a time-out.
             self._pool.receive_all()
         ids = range(self.num_envs) if env_ids is None else self._check_ids(env_ids)
         seeds = self._make_seeds(seed)
