@@ -359,7 +359,7 @@ await_both (void)
       results = gmp_workers_run (workers, NULL, 0, NULL, &error);
       unlink (path);
       are_both = FALSE;
-      /* The loss of agents that were ended before may be heard of only now. */
+      /* The loss of agents that were ended before may be noticed only now. */
       if (g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST))
         continue;
       g_assert_no_error (error);

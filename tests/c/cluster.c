@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a worker finds of its node. */
+/* The environment of a worker on its node. */
 #define NODE_ENV TEST_AGENTS_NODE
 
 #define BIG ((gsize) 20 * 1000 * 1000)
@@ -72,7 +72,7 @@ print (GVariant *params,
   return NULL;
 }
 
-/* Says its pid, and waits: nobody but the test, or its agent, ends it. */
+/* Reports its pid, and waits: only the test or its agent ends it. */
 static GVariant *
 wait_for_end (GVariant *params G_GNUC_UNUSED,
               GError  **error)
@@ -263,7 +263,7 @@ test_client_dies (void)
   g_assert_nonnull (gmp_failure_get_node (failures->pdata[0]));
 }
 
-/* What those that wait have said. */
+/* The reports of waiting workers. */
 typedef struct {
   int pids[2];
   gboolean is_alpha[2];
@@ -359,7 +359,7 @@ test_again (void)
       g_autoptr (GError) error = NULL;
       g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
 
-      /* The loss of the last may be heard of only now. */
+      /* The loss of the last one may be noticed only now. */
       if (error == NULL)
         break;
       g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
@@ -385,7 +385,7 @@ find_port (void)
   return 0;
 }
 
-/* Whoever connects and says nothing, or nonsense, does not keep agents out. */
+/* Silent and invalid connections do not keep agents out. */
 static void
 test_strangers (void)
 {
@@ -431,7 +431,7 @@ test_cancel (void)
   g_object_unref (waiting.cancellable);
 }
 
-/* What is wrong with how agents are started is said, and right the next time. */
+/* A wrong configuration of agents is reported, and a correct one works the next time. */
 static void
 test_refused (gconstpointer data)
 {
@@ -444,7 +444,7 @@ test_refused (gconstpointer data)
   test_agents_end ();
   g_setenv ("GMPROC_LAUNCHER", settings[0], TRUE);
   g_setenv ("GMPROC_NODES", settings[1], TRUE);
-  /* The loss of the agents may be heard of only now. */
+  /* The loss of the agents may be noticed only now. */
   do
     {
       g_clear_error (&error);
@@ -463,7 +463,8 @@ static const char *wrong_settings[][3] = {
   { "command:/no/such/program {agent}", "alpha", "could not be started" },
   { "command:false {agent}", "alpha", "exited with status 1" },
   { "slurm", "", "needs an allocation" },
-  /* An agent without the right token is let go, one that was told another certificate goes. */
+  /* An agent without the right token is disconnected; an agent with another certificate disconnects
+   * itself. */
   { "command:sh -c \"head -n 1 | sed \\\"s/'token': <'/&0/\\\" | {agent}\"", "alpha",
     "exited with status 0" },
   { "command:sh -c \"head -n 1 | sed 's/[A-M]\\(.............-----END\\)/Z\\1/;t;"

@@ -68,7 +68,7 @@ test_agents_find_above (int pid)
   return 0;
 }
 
-/* A zombie is gone too: in a container pid 1 may wait for nobody. */
+/* A zombie counts as ended: in a container pid 1 may wait for no process. */
 static gboolean
 is_gone (int pid)
 {
@@ -89,7 +89,7 @@ test_agents_await_gone (int pid)
     g_usleep (1000);
 }
 
-/* Nobody is left: the next run has new agents. */
+/* No agent is left: the next run has new ones. */
 void
 test_agents_end (void)
 {

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* What a worker finds the name of its node in: alpha or beta. Each has two slots. */
+/* The variable with the name of a worker's node: alpha or beta. Each has two slots. */
 #define TEST_AGENTS_NODE "TEST_CLUSTER_NODE"
 
 void    test_agents_init       (const char *environment);

@@ -333,7 +333,7 @@ iterate_until (const volatile guint *counter)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
 }
 
-/* Whatever else is public and takes a client-server object. */
+/* The other public functions that take a client-server object. */
 static void
 call_all (GmpClientServer *self)
 {

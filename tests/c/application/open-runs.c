@@ -132,7 +132,7 @@ test_all (void)
   gmp_test_check_string (results, "one", "'one start done process update 1 wait done finish '");
 }
 
-/* So many, in the order that they came in; no more than can come. */
+/* This number, in order of arrival; no more than can arrive. */
 static void
 test_some (void)
 {
@@ -192,7 +192,8 @@ test_timeout (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* A client that dies is told as a failure, once; the others go on, and the run has no error. */
+/* The death of a client is returned as a failure, once; the others continue, and the run has no
+ * error. */
 static void
 test_failure (void)
 {
@@ -244,7 +245,7 @@ test_thread (void)
   results = close_run (application);
 }
 
-/* One that nobody was told of is an error. */
+/* A failure that was not returned is an error. */
 static void
 test_failure_at_end (void)
 {
