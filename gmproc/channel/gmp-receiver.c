@@ -250,7 +250,7 @@ gmp_receiver_take (GmpReceiver *self,
       /* Copied, because it could change between check and use. */
       memcpy (&record, place, sizeof record);
       if (gmp_record_size (record.type_size, record.size) != size)
-        local = gmp_receiver_error ("a record that does not end where its bytes do");
+        local = gmp_receiver_error ("a record whose size does not match its contents");
       else
         is_complete = take_record (self, &record, place + sizeof record, payload, &local);
       if (local != NULL)

@@ -65,7 +65,7 @@ gmp_value_check_type (const char *type,
     return TRUE;
   start = g_utf8_make_valid (type, (gssize) MIN (strlen (type), 100));
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A payload came with the impossible type '%s'", start);
+               "Received a payload of the impossible type '%s'", start);
   return FALSE;
 }
 
@@ -107,7 +107,6 @@ gmp_value_from_bytes (const char        *type,
     return g_variant_ref_sink (g_variant_new_from_bytes ((const GVariantType *) type, aligned,
                                                          TRUE));
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A payload of type '%.100s' came with bytes that are not of this type: %s", type,
-               fault);
+               "A payload of type '%.100s' has invalid bytes: %s", type, fault);
   return NULL;
 }

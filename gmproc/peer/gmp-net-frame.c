@@ -51,7 +51,7 @@ check_head (const GmpNetHead *head,
     return gmp_value_check_size (head->size, head->is_close != 0 ? CLOSE_MAX : value_limit,
                                  GMP_ERROR_PROTOCOL, error);
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                       "A channel from another node brought what is no message");
+                       "Invalid message on a channel from another node");
   return FALSE;
 }
 

@@ -187,7 +187,7 @@ map_sealed (int      fd,
   if (seals == -1 || (seals & SEALS) != SEALS)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A payload came in a file that is not a sealed memfd");
+                   "Received a payload in a file that is not a sealed memfd");
       return NULL;
     }
   /* Private and writable: the receiver may change the value. */
