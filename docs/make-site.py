@@ -27,8 +27,10 @@ EXTRA = re.compile(r'<section>\s*<div class="toggle-wrapper">\s*<h4 id="extra".*
 # Later versions of gi-docgen link a member by its nick, and give it an anchor with underscores.
 MEMBER = re.compile(r'(?<=href=")((?:enum|error|flags)\.\w+\.html#)([\w-]+)(?=")')
 TAG = re.compile(r'<[^>]+>')
-# gi-docgen breaks names in table cells anywhere, and its copy buttons cover code.
+# gi-docgen breaks names in table cells anywhere and cuts them in the list of contents, and its copy
+# buttons cover code.
 STYLE = '''
+.toc-list-item { overflow-wrap: anywhere }
 .docblock table code { word-break: normal; overflow-wrap: normal }
 .docblock .codehilite > .copy-button { opacity: 0 }
 .docblock .codehilite:hover > .copy-button, .docblock .copy-button:focus-visible { opacity: 1 }

@@ -165,7 +165,7 @@ class ClientServer(Application):
             cs.add_client('odd', MyClient, params=1)
             results = cs.run()      # what each client's finish() returned, by id
 
-    A client that fails does not touch the others. A server that fails ends the run.
+    A client that fails does not affect the others. A server that fails ends the run.
 
     A subclass that overrides ``process``, and is created without a server, serves its clients
     itself, in the application. It has the methods of a ServerWorker: ``start``, ``process``,
