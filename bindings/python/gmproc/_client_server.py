@@ -172,8 +172,8 @@ class ClientServer(Application):
     ``wait``, ``done`` and ``finish``.
 
     In place of ``process`` it may override ``request`` or ``process_batch``, as a ServerWorker may,
-    with ``batch_size`` and ``batch_timeout``. With ``open`` the program takes requests in a loop of
-    its own.
+    with ``batch_size`` and ``batch_timeout``. With ``open`` the program takes requests in its own
+    loop.
 
     All options are keywords and attributes.
 
