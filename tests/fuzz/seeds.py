@@ -186,6 +186,33 @@ BAD_PAYLOADS = {
 }
 
 
+def write_net() -> dict[str, bytes]:
+    """Frames in pieces, and letters, which begin with a 0."""
+    def frame(type_string: str, body: bytes, size: int | None = None, tag: int = 0,
+              close: int = 0, unused: int = 0) -> bytes:
+        name = type_string.encode('latin-1')
+        size = len(body) if size is None else size
+        return struct.pack('<QIBBH', size, len(name), tag, close, unused) + name + body
+
+    close = GLib.Variant('(sis)', ('gmp-error-quark', 5, 'gone')).get_data_as_bytes().get_data()
+    letter = GLib.Variant('(bsss)', (True, 'certificate', 'token', 'reason'))
+    seeds = {f'value-{at}': b'\x07' + frame(*value(text)) for at, text in enumerate(VALUES)}
+    return seeds | {
+        'null': b'\x01' + frame('', b'') * 2,
+        'several': b'\xff' + b''.join(frame(*value(text), tag=3) for text in VALUES),
+        'close': b'\x10' + frame('(sis)', close, close=1),
+        'big': b'\xff' + frame('ay', bytes(70000)),
+        'huge': b'\x10' + frame('ay', b'12', size=1 << 62),
+        'no-type': b'\x10' + frame('', b'12'),
+        'bad-type': b'\x10' + frame('a{', b'12'),
+        'not-normal': b'\x10' + frame('as', b'\xff\xff'),
+        'long-type': b'\x10' + struct.pack('<QIBBH', 1, 1 << 31, 0, 0, 0),
+        'unused': b'\x10' + frame('y', b'1', unused=1),
+        'letter': b'\0' + letter.get_data_as_bytes().get_data(),
+        'short-letter': b'\0\1',
+    }
+
+
 def write_payload() -> dict[str, bytes]:
     def pack(kind: int, file: bytes, variant: GLib.Variant) -> bytes:
         data = variant.get_data_as_bytes().get_data()
@@ -349,8 +376,8 @@ def write_packed() -> dict[str, bytes]:
 
 
 WRITERS = {'frames': write_frames, 'blocks': write_blocks, 'memory': write_memory,
-           'payload': write_payload, 'control': write_control, 'messages': write_messages,
-           'targets': write_targets, 'packed': write_packed}
+           'net': write_net, 'payload': write_payload, 'control': write_control,
+           'messages': write_messages, 'targets': write_targets, 'packed': write_packed}
 
 
 def main() -> None:

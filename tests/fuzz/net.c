@@ -1,0 +1,78 @@
+/* net.c: fuzz target: what comes over a connection from another machine
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "fuzz.h"
+
+#include "peer/gmp-net-frame-private.h"
+#include "peer/gmp-net-letter-private.h"
+
+/* In bytes: a frame may announce more than it brings. */
+#define VALUE_LIMIT (1024 * 1024)
+
+/* The input begins with a byte. 0 is followed by a letter, another by the bytes of a stream, which
+ * come in pieces of so many at most. */
+
+static void
+read_letter (FuzzInput *input)
+{
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  GmpNetLetter letter = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  g_byte_array_append (bytes, input->data, (guint) input->size);
+  /* There is no letter without a descriptor. */
+  g_assert_false (gmp_net_letter_read (&letter, bytes, -1, &error));
+  fuzz_check_error (error);
+  gmp_net_letter_clear (&letter);
+}
+
+/* Whether a whole value has come, or %FALSE with an error or at the end. */
+static gboolean
+read_frame (GmpNetFrame *frame,
+            FuzzInput   *input,
+            gsize        max_piece,
+            GError     **error)
+{
+  guint8 *place;
+  gsize size;
+
+  while (gmp_net_frame_get_room (frame, VALUE_LIMIT, &place, &size, error))
+    {
+      if (size == 0)
+        return TRUE;
+      if (input->size == 0)
+        return FALSE;
+      gmp_net_frame_take (frame, fuzz_take (input, place, MIN (size, max_piece)));
+    }
+  return FALSE;
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data,
+                        size_t         size)
+{
+  FuzzInput input = { data, size };
+  gsize max_piece = fuzz_take_byte (&input);
+  GmpNetFrame frame = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  if (max_piece == 0)
+    {
+      read_letter (&input);
+      return 0;
+    }
+  while (error == NULL && read_frame (&frame, &input, max_piece, &error))
+    {
+      g_autoptr (GVariant) value = NULL;
+
+      if (gmp_net_frame_finish (&frame, &value, &error) && value != NULL)
+        fuzz_use_value (value);
+    }
+  if (error != NULL)
+    fuzz_check_error (error);
+  gmp_net_frame_clear (&frame);
+  return 0;
+}
