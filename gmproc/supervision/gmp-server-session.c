@@ -359,13 +359,13 @@ restart_server (GmpServerSession *self,
   gmp_debug ("server: restart %u", self->restarts.n);
   retire_server (self);
   self->server = gmp_supervisor_new_worker (self->supervisor);
-  if (is_elsewhere (self) && !place_again (self, error))
+  if ((is_elsewhere (self) && !place_again (self, error)) ||
+      !gmp_supervisor_renew (self->supervisor, reason, error))
     {
+      /* It has not run, so there is nothing to retire. */
       g_clear_object (&self->server);
       return FALSE;
     }
-  if (!gmp_supervisor_renew (self->supervisor, reason, error))
-    return FALSE;
   gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
   run_server (self);
   return TRUE;
