@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
+#include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 
 /* A call is not tried in more workers that end before it begins. */
@@ -322,7 +323,7 @@ make_worker (GmpDispatcher *self,
       return NULL;
     }
   if (inner_threads == 0)
-    inner_threads = MAX (g_get_num_processors () / limit, 1);
+    inner_threads = MAX (gmp_engine_count_slots () / limit, 1);
   worker->proxy = gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events,
                                         self);
   gmp_worker_proxy_add_channel (worker->proxy, "pool", self->options->runtime, theirs);

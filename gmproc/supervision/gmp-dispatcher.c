@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
+#include "cluster/gmp-engine-private.h"
 
 /* Unless it is said otherwise, a function is called with the lock. */
 
@@ -123,7 +124,7 @@ gmp_dispatcher_set_limits (GmpDispatcher             *self,
 guint
 gmp_dispatcher_get_limit (GmpDispatcher *self)
 {
-  return self->limits.max_workers > 0 ? self->limits.max_workers : g_get_num_processors ();
+  return self->limits.max_workers > 0 ? self->limits.max_workers : gmp_engine_count_slots ();
 }
 
 /* Has the thread look what there is to do. */
@@ -336,8 +337,8 @@ take_answered (GmpDispatcher *self,
   guint64 limit = self->limits.recycle_memory;
 
   gmp_dispatcher_finish (self, call, NULL);
-  /* Reading it takes a few microseconds. */
-  if (limit > 0 && now - worker->looked_at > G_USEC_PER_SEC / 1000)
+  /* Reading it takes a few microseconds, and needs a process of this machine. */
+  if (limit > 0 && gmp_cluster_get () == NULL && now - worker->looked_at > G_USEC_PER_SEC / 1000)
     {
       worker->looked_at = now;
       worker->is_retiring |= gmp_pool_worker_read_memory (worker) > limit;
