@@ -545,9 +545,9 @@ gmp_client_server_close_finish (GmpClientServer *self,
 
 /* A client was added: it starts if a run is open. */
 gboolean
-gmp_client_server_begin_client (GmpClientServer *self,
-                                GmpClient       *client,
-                                GError         **error)
+gmp_client_server_begin_client (GmpClientServer  *self,
+                                const GmpJobSpec *client,
+                                GError          **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpOpenRun *open = priv->open;
@@ -557,8 +557,7 @@ gmp_client_server_begin_client (GmpClientServer *self,
     return TRUE;
   if (open->is_blocking)
     gmp_open_run_enter (self);
-  result = gmp_server_session_add_client (priv->session, client->id, client->target, client->params,
-                                          error);
+  result = gmp_server_session_add_client (priv->session, client, error);
   if (open->is_blocking)
     {
       gmp_open_run_turn_context (self);

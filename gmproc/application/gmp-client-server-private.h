@@ -7,16 +7,11 @@
 #pragma once
 
 #include "application/gmp-client-server.h"
+#include "base/gmp-job-spec-private.h"
 #include "launch/gmp-process-cache-private.h"
 #include "supervision/gmp-server-session-private.h"
 
 G_BEGIN_DECLS
-
-typedef struct {
-  char *id;
-  char *target;
-  GVariant *params; /* (nullable) */
-} GmpClient;
 
 /* A run that the program drives; see gmp-client-server-open.c. */
 typedef struct _GmpOpenRun GmpOpenRun;
@@ -27,7 +22,7 @@ typedef struct {
   guint generation;    /* of the process that owns session, context and cache */
   guint64 shared_memory_limit;
   GmpBatchRule batch_rule; /* if the application is the server */
-  GPtrArray *clients;  /* of GmpClient, in the order that they were added in */
+  GPtrArray *clients;  /* of GmpJobSpec, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the current run, or the last one */
   GmpOpenRun *open;          /* (nullable) */
   GMainContext *context; /* (nullable): for runs that block */
@@ -42,9 +37,9 @@ GmpServerSession       *gmp_client_server_new_session     (GmpClientServer      
 GmpServerSession       *gmp_client_server_prepare_session (GmpClientServer        *self,
                                                            const GmpServerMethods *open_methods,
                                                            GError                **error);
-gboolean                gmp_client_server_begin_client    (GmpClientServer *self,
-                                                           GmpClient       *client,
-                                                           GError         **error);
+gboolean                gmp_client_server_begin_client    (GmpClientServer  *self,
+                                                           const GmpJobSpec *client,
+                                                           GError          **error);
 void                    gmp_client_server_drop_open       (GmpClientServer *self);
 void                    gmp_open_run_free                 (GmpOpenRun *self);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);

@@ -13,14 +13,14 @@
 #include "worker/gmp-client-worker.h"
 #include "worker/gmp-guard-private.h"
 
-static GmpClient *
+static GmpJobSpec *
 get_client (GmpClientServer *self,
             const char      *id)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
   for (guint i = 0; i < priv->clients->len; i++)
-    if (g_str_equal (((GmpClient *) priv->clients->pdata[i])->id, id))
+    if (g_str_equal (((GmpJobSpec *) priv->clients->pdata[i])->id, id))
       return priv->clients->pdata[i];
   return NULL;
 }
@@ -49,14 +49,12 @@ store_client (GmpClientServer *self,
               GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  GmpClient *client;
+  GmpJobSpec *client;
 
   if (!check_id (self, id, error))
     return FALSE;
-  client = g_new0 (GmpClient, 1);
-  client->id = g_strdup (id);
-  client->target = g_strdup (target);
-  client->params = params != NULL ? g_variant_ref (params) : NULL;
+  client = g_new (GmpJobSpec, 1);
+  gmp_job_spec_init (client, "client", id, target, params);
   g_ptr_array_add (priv->clients, client);
   if (gmp_client_server_begin_client (self, client, error))
     return TRUE;
@@ -328,7 +326,7 @@ gmp_client_server_set_params (GmpClientServer *self,
                               GError         **error)
 {
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
-  GmpClient *client;
+  GmpJobSpec *client;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
   g_return_val_if_fail (id != NULL, FALSE);
@@ -341,8 +339,7 @@ gmp_client_server_set_params (GmpClientServer *self,
                    "There is no client '%s': add it first", id);
       return FALSE;
     }
-  g_clear_pointer (&client->params, g_variant_unref);
-  client->params = g_steal_pointer (&sunk);
+  gmp_job_spec_set_params (client, sunk);
   return TRUE;
 }
 
@@ -356,13 +353,8 @@ gmp_client_server_prepare_session (GmpClientServer        *self,
   g_autoptr (GmpServerSession) session = gmp_client_server_new_session (self, open_methods, error);
 
   for (guint i = 0; session != NULL && i < priv->clients->len; i++)
-    {
-      GmpClient *client = priv->clients->pdata[i];
-
-      if (!gmp_server_session_add_client (session, client->id, client->target, client->params,
-                                          error))
-        return NULL;
-    }
+    if (!gmp_server_session_add_client (session, priv->clients->pdata[i], error))
+      return NULL;
   return g_steal_pointer (&session);
 }
 

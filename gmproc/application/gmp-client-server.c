@@ -74,12 +74,8 @@ G_DEFINE_TYPE_WITH_PRIVATE (GmpClientServer, gmp_client_server, GMP_TYPE_RUNNER)
 static void
 client_free (gpointer data)
 {
-  GmpClient *client = data;
-
-  g_free (client->id);
-  g_free (client->target);
-  g_clear_pointer (&client->params, g_variant_unref);
-  g_free (client);
+  gmp_job_spec_clear (data);
+  g_free (data);
 }
 
 /* Reports of the workers. */

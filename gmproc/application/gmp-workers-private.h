@@ -7,18 +7,13 @@
 #pragma once
 
 #include "application/gmp-workers.h"
+#include "base/gmp-job-spec-private.h"
 #include "supervision/gmp-supervisor-private.h"
 
 G_BEGIN_DECLS
 
 typedef struct {
-  int id;
-  char *target; /* (nullable): the process vfunc */
-  GVariant *params;
-} GmpWorkersEntry;
-
-typedef struct {
-  GHashTable *entries; /* of GmpWorkersEntry, by id */
+  GHashTable *entries; /* of GmpJobSpec, by id; one without a target is the process vfunc */
   GArray *spec;       /* of int: the ids as they were added */
   guint max_parallel;
   gboolean reuse;

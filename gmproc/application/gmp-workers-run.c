@@ -16,23 +16,22 @@
 static gboolean
 add_entry (GmpWorkers *self,
            int         id,
-           char       *target,
+           const char *target,
            GVariant   *params,
            GError    **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  GmpWorkersEntry *entry = g_new0 (GmpWorkersEntry, 1);
+  g_autofree char *name = g_strdup_printf ("%d", id);
+  GmpJobSpec *entry;
 
-  entry->id = id;
-  entry->target = target;
-  entry->params = params != NULL ? g_variant_ref_sink (params) : NULL;
   if (g_hash_table_contains (priv->entries, GINT_TO_POINTER (id)))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
                    "There is a worker %d already: take another id, or set_params", id);
-      gmp_workers_free_entry (entry);
       return FALSE;
     }
+  entry = g_new (GmpJobSpec, 1);
+  gmp_job_spec_init (entry, "call", name, target, params);
   g_hash_table_insert (priv->entries, GINT_TO_POINTER (id), entry);
   g_array_append_val (priv->spec, id);
   return TRUE;
@@ -62,7 +61,7 @@ gmp_workers_add (GmpWorkers *self,
                  GError    **error)
 {
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
-  char *target = NULL;
+  g_autofree char *target = NULL;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
@@ -116,7 +115,7 @@ gmp_workers_add_target (GmpWorkers *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   runtime = gmp_target_get_runtime (target, error);
-  return runtime != NULL && add_entry (self, id, g_strdup (target), sunk, error);
+  return runtime != NULL && add_entry (self, id, target, sunk, error);
 }
 
 /**
@@ -140,7 +139,7 @@ gmp_workers_set_params (GmpWorkers *self,
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
-  GmpWorkersEntry *entry;
+  GmpJobSpec *entry;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
@@ -152,8 +151,7 @@ gmp_workers_set_params (GmpWorkers *self,
                    "There is no worker %d: add it first", id);
       return FALSE;
     }
-  g_clear_pointer (&entry->params, g_variant_unref);
-  entry->params = g_steal_pointer (&sunk);
+  gmp_job_spec_set_params (entry, sunk);
   return TRUE;
 }
 
@@ -161,12 +159,11 @@ gmp_workers_set_params (GmpWorkers *self,
 static gboolean
 enlist (GmpWorkers *self,
         int         id,
-        gboolean  (*add) (GmpSupervisor *, const GmpMember *, GError **),
+        gboolean  (*add) (GmpSupervisor *, const GmpJobSpec *, GError **),
         GError    **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  GmpWorkersEntry *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
-  g_autofree char *name = g_strdup_printf ("%d", id);
+  GmpJobSpec *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
 
   if (entry == NULL)
     {
@@ -176,15 +173,7 @@ enlist (GmpWorkers *self,
     }
   if (entry->target == NULL)
     entry->target = gmp_target_for_type (G_OBJECT_TYPE (self), error);
-  return entry->target != NULL &&
-         add (priv->supervisor,
-              &(GmpMember) {
-                .role = "call",
-                .id = name,
-                .target = entry->target,
-                .params = entry->params,
-              },
-              error);
+  return entry->target != NULL && add (priv->supervisor, entry, error);
 }
 
 static gboolean

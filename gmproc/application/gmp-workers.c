@@ -81,11 +81,8 @@ G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, GMP_TYPE_RUNNER)
 void
 gmp_workers_free_entry (gpointer data)
 {
-  GmpWorkersEntry *entry = data;
-
-  g_free (entry->target);
-  g_clear_pointer (&entry->params, g_variant_unref);
-  g_free (entry);
+  gmp_job_spec_clear (data);
+  g_free (data);
 }
 
 /* In the classes below this one, ids are strings. */

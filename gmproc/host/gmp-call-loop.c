@@ -65,14 +65,14 @@ call (CallLoop *self,
       return NULL;
     }
   GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self->host)->prepare, self->host, self->description,
-             self->job->id, params, &local);
+             self->job->spec.id, params, &local);
   if (local != NULL)
     {
       g_propagate_error (error, local);
       return NULL;
     }
   GMP_GUARD (result, GMP_HOST_GET_CLASS (self->host)->call, self->host, self->description,
-             self->job->id, params, error);
+             self->job->spec.id, params, error);
   return result != NULL ? g_variant_take_ref (result) : NULL;
 }
 

@@ -12,14 +12,11 @@
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
-#include "host/gmp-call-loop-private.h"
 #include "host/gmp-fork-server-private.h"
 #include "host/gmp-group-private.h"
-#include "host/gmp-limits-private.h"
-#include "host/gmp-worker-skeleton-private.h"
+#include "host/gmp-host-private.h"
 #include "worker/gmp-call-private.h"
 #include "worker/gmp-guard-private.h"
-#include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
 #include <errno.h>
@@ -243,147 +240,6 @@ log_cb (const char    *domain,
   else if (!g_log_writer_default_would_drop (level, domain) && !is_of_refusal (domain, message) &&
            !gmp_worker_skeleton_log (user_data, domain != NULL ? domain : "", level, message))
     g_log_default_handler (domain, level, message, NULL);
-}
-
-static GVariant *
-run_client (GmpClientWorker *client,
-            GmpJob          *job,
-            GError         **error)
-{
-  gboolean resends = FALSE;
-
-  if (gmp_inbox_get_n_open (job->inbox) != 1)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                   "A client has one channel, but %u were connected",
-                   gmp_inbox_get_n_open (job->inbox));
-      return NULL;
-    }
-  g_variant_lookup (job->options, "resend-requests", "b", &resends);
-  return gmp_life_cycle_run_client (client, job->params, job->inbox, resends, job->stop,
-                                    job->cancellable, error);
-}
-
-/* Sets the meaning of a closed channel, the size limit of received values, and the time limits. */
-static void
-set_rules (GmpJob *job)
-{
-  gboolean is_server = g_str_equal (job->role, "server");
-  GmpRestart restart = GMP_RESTART_NEVER;
-  double timeout = 0;
-  guint64 limit;
-
-  if (g_variant_lookup (job->options, "value-size-limit", "t", &limit))
-    gmp_inbox_set_value_limit (job->inbox, limit);
-  g_variant_lookup (job->options, "restart", "i", &restart);
-  if (is_server)
-    gmp_inbox_set_belief (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
-                                                                    : GMP_INBOX_BELIEVES_FINISHED);
-  else if (restart != GMP_RESTART_NEVER)
-    gmp_inbox_set_belief (job->inbox, GMP_INBOX_BELIEVES_FINISHED);
-  if (is_server && g_variant_lookup (job->options, "turn-timeout", "d", &timeout))
-    gmp_inbox_set_turn_timeout (job->inbox, timeout);
-  if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))
-    gmp_inbox_set_timeout (job->inbox, timeout);
-}
-
-static GVariant *
-run_worker (GmpHost           *self,
-            GmpWorkerSkeleton *control,
-            GmpJob            *job,
-            const char        *description,
-            GError           **error)
-{
-  g_autoptr (GmpWorker) worker = NULL;
-
-  GMP_GUARD (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->id, error);
-  if (worker == NULL)
-    return NULL;
-  set_rules (job);
-  gmp_worker_skeleton_ready (control);
-  if (g_str_equal (job->role, "server") && GMP_IS_SERVER_WORKER (worker))
-    return gmp_life_cycle_run_server (GMP_SERVER_WORKER (worker), job->params, job->inbox,
-                                      job->stop, job->cancellable, error);
-  if (g_str_equal (job->role, "client") && GMP_IS_CLIENT_WORKER (worker))
-    return run_client (GMP_CLIENT_WORKER (worker), job, error);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is no %s",
-               G_OBJECT_TYPE_NAME (worker), job->role);
-  return NULL;
-}
-
-static gboolean
-prepare (GmpHost    *self,
-         GmpJob     *job,
-         const char *description,
-         GError    **error)
-{
-  gboolean ignored G_GNUC_UNUSED;
-  GError *local = NULL;
-
-  GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self)->prepare, self, description, job->id, job->params,
-             &local);
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, local);
-  return FALSE;
-}
-
-static GVariant *
-run_target (GmpHost           *self,
-            GmpWorkerSkeleton *control,
-            GmpJob            *job,
-            GError           **error)
-{
-  const char *colon = strchr (job->target, ':');
-  GVariant *result;
-
-  if (colon == NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "'%s' is not a target", job->target);
-      return NULL;
-    }
-  if (g_str_equal (job->role, "pool"))
-    {
-      set_rules (job);
-      gmp_call_loop_run (self, control, job, error);
-      return NULL;
-    }
-  if (!prepare (self, job, colon + 1, error))
-    return NULL;
-  if (!g_str_equal (job->role, "call"))
-    return run_worker (self, control, job, colon + 1, error);
-  gmp_worker_skeleton_ready (control);
-  GMP_GUARD (result, GMP_HOST_GET_CLASS (self)->call, self, colon + 1, job->id, job->params,
-             error);
-  return result;
-}
-
-static void
-run_job (GmpHost           *self,
-         GmpWorkerSkeleton *control,
-         GmpJob            *job)
-{
-  g_autoptr (GVariant) result = NULL;
-  GError *error = NULL;
-  const char *runtime;
-
-  gmp_guard_set_worker (job->id);
-  if (g_variant_lookup (job->options, "runtime", "&s", &runtime))
-    gmp_worker_set_application_runtime (runtime);
-  if (gmp_limits_apply (job->options, &error))
-    result = run_target (self, control, job, &error);
-  if (result != NULL)
-    result = g_variant_take_ref (result);
-
-  /* Flushed before the result is sent, so that the output arrives first. */
-  fflush (NULL);
-  if (!gmp_worker_skeleton_has_socket (control))
-    {
-      g_printerr ("gmproc: code of the worker has closed the descriptor %d, which leads to the "
-                  "application, so its result cannot be sent\n", GMP_WORKER_FD);
-      gmp_exit_now (EXIT_FAILURE);
-    }
-  gmp_worker_skeleton_finish_job (control, job, result, error);
 }
 
 static void
@@ -622,7 +478,7 @@ gmp_host_run (GmpHost *self)
   while (!gmp_worker_skeleton_has_last (control) &&
          (job = gmp_worker_skeleton_take_job (control)) != NULL)
     {
-      run_job (self, control, job);
+      gmp_host_run_job (self, control, job);
       if (!gmp_worker_skeleton_has_last (control))
         release (self);
     }

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-job-spec-private.h"
 #include "channel/gmp-inbox-private.h"
 #include "worker/gmp-worker-private.h"
 
@@ -13,10 +14,7 @@ G_BEGIN_DECLS
 
 /* One run: the application's request, and the objects that end it. */
 typedef struct {
-  char *role;
-  char *id;
-  char *target;
-  GVariant *params;          /* (nullable) */
+  GmpJobSpec spec;
   GVariant *options;         /* a{sv} */
   GmpInbox *inbox;           /* owned by the control */
   GCancellable *stop;        /* ends the life cycle at its next turn */

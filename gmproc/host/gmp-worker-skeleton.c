@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "host/gmp-worker-skeleton-private.h"
+#include "host/gmp-worker-skeleton-core-private.h"
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
@@ -21,33 +21,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The main thread belongs to user code, which may block for any time. The control thread reads the
- * application's calls and never runs user code. Each thread writes its own replies and signals.
- *
- * A run goes from handle_run() in the control thread, over the queue, to
- * gmp_worker_skeleton_take_job() in the main thread, and ends with
- * gmp_worker_skeleton_finish_job(). */
-struct _GmpWorkerSkeleton
-{
-  GThread *thread;
-  GMainContext *context;
-  gboolean is_open;  /* of the control thread: the application is connected */
-  GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has disconnected */
-  int fd;
-  ino_t socket; /* the inode of @fd */
-  pid_t pid;    /* the worker */
-
-  GmpMessageStream *stream;
-  GCancellable *cancellable; /* for all runs: a cancelled run is the process's last */
-
-  GMutex reporting; /* held while a report is sent, so that it comes before its run's reply */
-  GMutex lock;      /* not held while waiting */
-  GmpJob *running;        /* (nullable): under lock */
-  GmpInbox *inbox;        /* of the next or current run; under lock */
-  gboolean inbox_is_used; /* by a run that has ended; under lock */
-  gboolean has_last;      /* of the main thread: no run will follow */
-};
-
 static GmpJob no_more_jobs;
 
 /* A worker has one, which exists until the process ends: threads of user code may log, report or
@@ -57,10 +30,7 @@ static GmpWorkerSkeleton *process_control;
 static void
 job_free (GmpJob *job)
 {
-  g_free (job->role);
-  g_free (job->id);
-  g_free (job->target);
-  g_clear_pointer (&job->params, g_variant_unref);
+  gmp_job_spec_clear (&job->spec);
   g_variant_unref (job->options);
   g_clear_object (&job->stop);
   g_clear_object (&job->cancellable);
@@ -133,9 +103,9 @@ make_job (GmpWorkerSkeleton *self,
 {
   GmpJob *job = g_new0 (GmpJob, 1);
 
-  g_variant_get (g_dbus_message_get_body (call), "(sss@(sayah)@a{sv})", &job->role, &job->id,
-                 &job->target, NULL, &job->options);
-  job->params = params;
+  g_variant_get (g_dbus_message_get_body (call), "(sss@(sayah)@a{sv})", &job->spec.role,
+                 &job->spec.id, &job->spec.target, NULL, &job->options);
+  job->spec.params = params;
   job->stop = g_cancellable_new ();
   job->cancellable = g_object_ref (self->cancellable);
   job->call = g_object_ref (call);
@@ -164,8 +134,8 @@ handle_run (GmpWorkerSkeleton *self,
       g_cancellable_reset (self->cancellable);
       self->running = make_job (self, call, g_steal_pointer (&params));
       self->running->inbox = inbox;
-      gmp_debug ("worker %s: run %s as %s", self->running->id, self->running->target,
-                 self->running->role);
+      gmp_debug ("worker %s: run %s as %s", self->running->spec.id, self->running->spec.target,
+                 self->running->spec.role);
       g_async_queue_push (self->jobs, self->running);
     }
   g_mutex_unlock (&self->lock);
@@ -363,14 +333,6 @@ gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
   return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
 }
 
-/* FALSE in a process that user code has forked. Its parent keeps using the connection, and may have
- * held any of the locks, so such a process must not call anything else here. */
-static gboolean
-is_worker (GmpWorkerSkeleton *self)
-{
-  return getpid () == self->pid;
-}
-
 /* In a forked child: does not keep the connection open after the worker's end. */
 static void
 forked_cb (void)
@@ -482,35 +444,6 @@ gmp_worker_skeleton_take_job (GmpWorkerSkeleton *self)
   return job != &no_more_jobs ? job : NULL;
 }
 
-/* May be called in any thread. Takes ownership of @body, floating. @handles is nullable. */
-static gboolean
-emit (GmpWorkerSkeleton *self,
-      const char        *name,
-      GVariant          *body,
-      GUnixFDList       *handles,
-      GError           **error)
-{
-  g_autoptr (GDBusMessage) message = g_dbus_message_new_signal (
-    GMP_WORKER_PATH, GMP_WORKER_INFO->name, name);
-
-  g_dbus_message_set_body (message, body);
-  g_dbus_message_set_unix_fd_list (message, handles);
-  return gmp_message_stream_send (self->stream, message, error);
-}
-
-void
-gmp_worker_skeleton_loaded (GmpWorkerSkeleton  *self,
-                            const char * const *names)
-{
-  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL, NULL);
-}
-
-void
-gmp_worker_skeleton_ready (GmpWorkerSkeleton *self)
-{
-  emit (self, "Ready", g_variant_new ("(u)", getpid ()), NULL, NULL);
-}
-
 /* TRUE if the application has announced that no run follows the one that has ended. */
 gboolean
 gmp_worker_skeleton_has_last (GmpWorkerSkeleton *self)
@@ -549,7 +482,7 @@ gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
   g_variant_lookup (job->options, "last", "b", &self->has_last);
   if (error == NULL)
     packed = pack_result (job, result, handles, &error);
-  gmp_debug ("worker %s: %s", job->id, error != NULL ? error->message : "done");
+  gmp_debug ("worker %s: %s", job->spec.id, error != NULL ? error->message : "done");
 
   g_mutex_lock (&self->reporting);
   g_mutex_lock (&self->lock);
@@ -560,107 +493,6 @@ gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
   reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
          error);
   job_free (job);
-}
-
-static const struct {
-  const char *signal;
-  const char *what;
-} reports[] = {
-  [GMP_REPORT_PROGRESS] = { "Progress", "progress" },
-  [GMP_REPORT_TURN] = { "Turn", "a turn" },
-  [GMP_REPORT_LATE] = { "Late", "a client" },
-};
-
-/* TRUE if the current run, if any, accepts such a report; of values up to @limit. */
-static gboolean
-check_report (GmpWorkerSkeleton *self,
-              GmpReport          kind,
-              guint64           *limit,
-              GError           **error)
-{
-  gboolean is_running;
-  gboolean has_turns;
-
-  g_mutex_lock (&self->lock);
-  is_running = self->running != NULL;
-  has_turns = is_running && g_str_equal (self->running->role, "call");
-  if (is_running)
-    g_variant_lookup (self->running->options, "value-size-limit", "t", limit);
-  if (has_turns && kind == GMP_REPORT_TURN)
-    self->running->has_turns = TRUE;
-  g_mutex_unlock (&self->lock);
-  if (is_running && (has_turns || kind != GMP_REPORT_TURN))
-    return kind != GMP_REPORT_TURN ||
-           !g_cancellable_set_error_if_cancelled (self->cancellable, error);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Cannot report %s: %s", reports[kind].what,
-               is_running ? "a server or client has none" : "the run has ended");
-  return FALSE;
-}
-
-/* Returns a floating reference. */
-static GVariant *
-pack_report (GmpReport    kind,
-             GVariant    *value,
-             guint64      limit,
-             GUnixFDList *handles,
-             GError     **error)
-{
-  GVariant *packed = NULL;
-
-  if (kind == GMP_REPORT_LATE)
-    return g_variant_new_tuple (&value, 1);
-  if (kind == GMP_REPORT_PROGRESS)
-    packed = gmp_payload_pack_inline (value, error);
-  else if (value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
-                                                  GMP_ERROR_BAD_PAYLOAD, error))
-    packed = gmp_payload_pack_message (value, handles, error);
-  return packed != NULL ? g_variant_new_tuple (&packed, 1) : NULL;
-}
-
-/* Called in any thread of user code. A report after its run would be attributed to the next run. */
-gboolean
-gmp_worker_skeleton_report (GmpWorkerSkeleton *self,
-                            GmpReport          kind,
-                            GVariant          *value,
-                            GError           **error)
-{
-  g_autoptr (GUnixFDList) handles = NULL;
-  GVariant *body = NULL;
-  gboolean is_sent;
-  guint64 limit = 0;
-
-  if (!is_worker (self))
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
-                   "Cannot report %s: this process (pid %d) was forked by a worker, and is "
-                   "not the worker itself (pid %d)", reports[kind].what, getpid (), self->pid);
-      return FALSE;
-    }
-  if (kind == GMP_REPORT_TURN)
-    handles = g_unix_fd_list_new ();
-  g_mutex_lock (&self->reporting);
-  if (check_report (self, kind, &limit, error))
-    body = pack_report (kind, value, limit, handles, error);
-  is_sent = body != NULL && emit (self, reports[kind].signal, body, handles, error);
-  g_mutex_unlock (&self->reporting);
-  return is_sent;
-}
-
-/* Called in any thread of user code. Returns FALSE if the application cannot be reached. */
-gboolean
-gmp_worker_skeleton_log (GmpWorkerSkeleton *self,
-                         const char        *domain,
-                         guint              level,
-                         const char        *message)
-{
-  g_autofree char *valid_domain = NULL;
-  g_autofree char *text = NULL;
-
-  if (!is_worker (self))
-    return FALSE;
-  valid_domain = gmp_message_stream_limit_text (domain);
-  text = gmp_message_stream_limit_text (message);
-  return emit (self, "Log", g_variant_new ("(sus)", valid_domain, level, text), NULL, NULL);
 }
 
 static gboolean

@@ -353,6 +353,7 @@ start_worker (GmpDispatcher *self)
   g_autofree char *runtime = gmp_target_get_runtime (call->target, &error);
   GmpPoolWorker *worker = runtime != NULL ? make_worker (self, runtime, &error) : NULL;
   g_autofree char *id = NULL;
+  g_auto (GmpJobSpec) spec = { 0, };
   GmpJob *job;
 
   if (worker == NULL)
@@ -363,7 +364,8 @@ start_worker (GmpDispatcher *self)
     }
   g_ptr_array_add (self->workers, worker);
   id = g_strdup_printf ("%u", worker->number);
-  job = gmp_job_new ("pool", id, call->target, NULL);
+  gmp_job_spec_init (&spec, "pool", id, call->target, NULL);
+  job = gmp_job_new (&spec);
   gmp_room_enter (FALSE, TRUE);
   gmp_dispatcher_unlock (self);
   gmp_worker_proxy_run (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);

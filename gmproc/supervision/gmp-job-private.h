@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-job-spec-private.h"
 #include "launch/gmp-worker-process-private.h"
 #include "report/gmp-failure-private.h"
 
@@ -18,10 +19,7 @@ typedef void (*GmpJobExpired) (GError  *reason,
 
 /* What a worker is asked for, what ends that before its time, and what came of it. */
 typedef struct {
-  char *role;             /* as in org.gmproc.Worker1.Run */
-  char *id;
-  char *target;
-  GVariant *params;       /* (nullable) */
+  GmpJobSpec spec;
 
   GmpOptions *options;
   gint64 begin_time;
@@ -41,10 +39,7 @@ typedef struct {
   GError *error;          /* (nullable): why it failed, once that is known */
 } GmpJob;
 
-GmpJob     *gmp_job_new                (const char *role,
-                                        const char *id,
-                                        const char *target,
-                                        GVariant   *params);
+GmpJob     *gmp_job_new                (const GmpJobSpec *spec);
 void        gmp_job_free               (GmpJob *self);
 void        gmp_job_begin              (GmpJob       *self,
                                         GmpOptions   *options,

@@ -12,17 +12,11 @@
 #include "base/gmp-source-private.h"
 
 GmpJob *
-gmp_job_new (const char *role,
-             const char *id,
-             const char *target,
-             GVariant   *params)
+gmp_job_new (const GmpJobSpec *spec)
 {
   GmpJob *self = g_new0 (GmpJob, 1);
 
-  self->role = g_strdup (role);
-  self->id = g_strdup (id);
-  self->target = g_strdup (target);
-  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  gmp_job_spec_init (&self->spec, spec->role, spec->id, spec->target, spec->params);
   return self;
 }
 
@@ -32,9 +26,7 @@ gmp_job_free (GmpJob *self)
   gmp_job_end (self);
   g_clear_pointer (&self->value, g_variant_unref);
   g_clear_pointer (&self->options, gmp_options_unref);
-  g_free (self->role);
-  g_free (self->id);
-  g_free (self->target);
+  gmp_job_spec_clear (&self->spec);
   g_free (self);
 }
 
@@ -102,7 +94,7 @@ static gboolean
 startup_cb (gpointer user_data)
 {
   GmpJob *self = user_data;
-  gboolean is_program = !self->was_connected && gmp_runtime_is_program (self->target);
+  gboolean is_program = !self->was_connected && gmp_runtime_is_program (self->spec.target);
 
   gmp_source_clear (&self->startup_source);
   self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
@@ -133,7 +125,7 @@ gmp_job_begin (GmpJob       *self,
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
   /* A server's time counts when it has no clients left: see gmp-server-session.c. */
-  if (timeout > 0 && !g_str_equal (self->role, "server"))
+  if (timeout > 0 && !g_str_equal (self->spec.role, "server"))
     self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
 }
 
@@ -164,7 +156,7 @@ gmp_job_end (GmpJob *self)
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->startup_source);
   gmp_source_clear (&self->limit_source);
-  g_clear_pointer (&self->params, g_variant_unref);
+  gmp_job_spec_set_params (&self->spec, NULL);
   g_clear_error (&self->error);
 }
 
@@ -173,9 +165,9 @@ describe (GmpJob           *self,
           GmpWorkerProcess *process)
 {
   GmpExitReport end = {
-    .role = self->role,
-    .id = self->id,
-    .target = self->target,
+    .role = self->spec.role,
+    .id = self->spec.id,
+    .target = self->spec.target,
     .options = self->options,
     .pid = self->pid,
     .was_connected = self->was_connected,

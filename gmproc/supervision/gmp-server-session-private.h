@@ -41,9 +41,7 @@ void              gmp_server_session_set_open         (GmpServerSession    *self
                                                        GmpLocalServerTurned turned,
                                                        gpointer             user_data);
 gboolean          gmp_server_session_add_client       (GmpServerSession *self,
-                                                       const char       *id,
-                                                       const char       *target,
-                                                       GVariant         *params,
+                                                       const GmpJobSpec *client,
                                                        GError          **error);
 void              gmp_server_session_run              (GmpServerSession     *self,
                                                        GVariant             *params,

@@ -28,11 +28,10 @@ struct _GmpServerSession
   GmpAgentProxy *node;  /* (nullable): the server's, where it is a worker elsewhere */
 
   GmpSupervisor *supervisor;
-  char *server_target;          /* (nullable) */
+  GmpJobSpec spec;              /* of the server; all 0 where the application is */
   char *server_runtime;
   GmpWorkerProxy *server;      /* (nullable): the application is the server */
   GmpLocalServer *local_server; /* (nullable): a worker is */
-  GVariant *params;             /* (nullable): what the server's start gets */
   GHashTable *runtimes;         /* of the clients, by id */
   GmpRestarts restarts;         /* of the server */
 
@@ -54,7 +53,7 @@ struct _GmpServerSession
 static gboolean
 is_elsewhere (GmpServerSession *self)
 {
-  return self->server_target != NULL && self->cluster != NULL;
+  return self->spec.target != NULL && self->cluster != NULL;
 }
 
 /* A channel between two workers of other machines: in memory where they share a node. */
@@ -163,11 +162,10 @@ void
 gmp_server_session_free (GmpServerSession *self)
 {
   gmp_supervisor_free (self->supervisor);
-  g_free (self->server_target);
+  gmp_job_spec_clear (&self->spec);
   g_free (self->server_runtime);
   g_clear_object (&self->server);
   g_clear_pointer (&self->local_server, gmp_local_server_free);
-  g_clear_pointer (&self->params, g_variant_unref);
   g_hash_table_unref (self->runtimes);
   gmp_restarts_clear (&self->restarts);
   g_clear_object (&self->node);
@@ -313,9 +311,8 @@ static void server_ran_cb (GmpWorkerProxy *server,
 static void
 run_server (GmpServerSession *self)
 {
-  gmp_worker_proxy_run (self->server,
-                        gmp_job_new ("server", "server", self->server_target, self->params),
-                        GMP_WORKER_PROXY_KEEP, self->cancellable, server_ran_cb, self);
+  gmp_worker_proxy_run (self->server, gmp_job_new (&self->spec), GMP_WORKER_PROXY_KEEP,
+                        self->cancellable, server_ran_cb, self);
 }
 
 /* Takes @agent over, on whose node a worker is reserved. */
@@ -475,7 +472,7 @@ gmp_server_session_set_target (GmpServerSession *self,
   self->server_runtime = gmp_target_get_runtime (server_target, error);
   if (self->server_runtime == NULL)
     return FALSE;
-  self->server_target = g_strdup (server_target);
+  gmp_job_spec_init (&self->spec, "server", "server", server_target, NULL);
   self->server = gmp_supervisor_new_worker (self->supervisor);
   return TRUE;
 }
@@ -518,12 +515,10 @@ gmp_server_session_set_open (GmpServerSession    *self,
 /* Where the run goes on, the client begins at once. */
 gboolean
 gmp_server_session_add_client (GmpServerSession *self,
-                               const char       *id,
-                               const char       *target,
-                               GVariant         *params,
+                               const GmpJobSpec *client,
                                GError          **error)
 {
-  char *runtime = gmp_target_get_runtime (target, error);
+  char *runtime = gmp_target_get_runtime (client->target, error);
   GmpChannelDescriptors *port = NULL;
   GmpAgentProxy *place = NULL;
 
@@ -531,25 +526,16 @@ gmp_server_session_add_client (GmpServerSession *self,
     return FALSE;
   if (self->ended != NULL)
     self->n_workers++;
-  g_hash_table_replace (self->runtimes, g_strdup (id), runtime);
+  g_hash_table_replace (self->runtimes, g_strdup (client->id), runtime);
   /* Nodes are chosen when there are any. */
   if (!is_elsewhere (self) || self->node != NULL)
     {
-      port = renew_channel (id, &place, self, error);
+      port = renew_channel (client->id, &place, self, error);
       if (port == NULL)
         return FALSE;
     }
-  return gmp_supervisor_add (self->supervisor,
-                             &(GmpMember) {
-                         .role = "client",
-                         .id = id,
-                         .target = target,
-                         .params = params,
-                         .port = port,
-                         .place = place,
-                         .server_runtime = self->server_runtime,
-                       },
-                       error);
+  return gmp_supervisor_add_client (self->supervisor, client, port, place, self->server_runtime,
+                                    error);
 }
 
 static void
@@ -615,7 +601,7 @@ gmp_server_session_run (GmpServerSession     *self,
   if (cancellable != NULL)
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
-  self->params = params != NULL ? g_variant_ref (params) : NULL;
+  gmp_job_spec_set_params (&self->spec, params);
   if (is_elsewhere (self))
     gmp_cluster_reserve_async (self->cluster,
                                gmp_supervisor_get_options (self->supervisor)->priority,

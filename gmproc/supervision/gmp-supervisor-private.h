@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-job-spec-private.h"
 #include "base/gmp-options-private.h"
 #include "report/gmp-failure-log-private.h"
 #include "report/gmp-results-private.h"
@@ -49,17 +50,6 @@ typedef struct {
                      gpointer       user_data);
 } GmpSupervisorServer;
 
-/* What a worker of the next run is. */
-typedef struct {
-  const char *role;
-  const char *id;
-  const char *target;
-  GVariant   *params;       /* (nullable) */
-  GmpChannelDescriptors *port;         /* (nullable): of a channel to a server; taken over */
-  GmpAgentProxy *place;                /* (nullable): the node, a worker reserved; taken over */
-  const char *server_runtime;
-} GmpMember;
-
 GmpSupervisor  *gmp_supervisor_new         (const GmpSupervisorEvents *events,
                                             gpointer                   owner,
                                             GmpResults                *results,
@@ -70,12 +60,18 @@ void            gmp_supervisor_set_options (GmpSupervisor *self,
                                             guint          max_parallel,
                                             gboolean       reuse);
 void            gmp_supervisor_begin       (GmpSupervisor *self);
-gboolean        gmp_supervisor_add         (GmpSupervisor   *self,
-                                            const GmpMember *member,
-                                            GError         **error);
-gboolean        gmp_supervisor_add_again   (GmpSupervisor   *self,
-                                            const GmpMember *member,
-                                            GError         **error);
+gboolean        gmp_supervisor_add         (GmpSupervisor    *self,
+                                            const GmpJobSpec *spec,
+                                            GError          **error);
+gboolean        gmp_supervisor_add_again   (GmpSupervisor    *self,
+                                            const GmpJobSpec *spec,
+                                            GError          **error);
+gboolean        gmp_supervisor_add_client  (GmpSupervisor         *self,
+                                            const GmpJobSpec      *spec,
+                                            GmpChannelDescriptors *port,
+                                            GmpAgentProxy         *place,
+                                            const char            *server_runtime,
+                                            GError               **error);
 void            gmp_supervisor_abandon     (GmpSupervisor *self);
 void            gmp_supervisor_run         (GmpSupervisor     *self,
                                             GCancellable      *cancellable,

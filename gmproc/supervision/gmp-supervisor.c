@@ -4,88 +4,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "supervision/gmp-supervisor-private.h"
+#include "supervision/gmp-supervisor-core-private.h"
 
-#include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-hold-private.h"
 #include "base/gmp-source-private.h"
 #include "cluster/gmp-engine-private.h"
-#include "launch/gmp-room-private.h"
-#include "supervision/gmp-restarts-private.h"
-
-/* One that takes part in the run, from when it is added until it is settled. */
-typedef struct {
-  char *role;
-  char *id;
-  char *target;
-  GVariant *params;
-  GmpChannelDescriptors *port; /* (nullable) */
-  GmpAgentProxy *place; /* (nullable): the node that it is to run on, where a worker is reserved */
-  char *server_runtime;
-  GmpWorkerProxy *worker; /* (nullable): it waits */
-  gboolean was_refused;    /* by the application, so that it is not restarted */
-  GmpRestarts restarts;
-} Member;
-
-struct _GmpSupervisor
-{
-  guint generation; /* of this process, by gmp_fork_get_generation() */
-  const GmpSupervisorEvents *events;
-  gpointer owner; /* has the signals */
-  GmpResults *results; /* of the last run, or the one that is */
-  GmpFailureLog *failure_log;
-  GmpOptions *options;
-  guint max_parallel; /* 0: all */
-  gboolean reuse;
-  guint share; /* of the processors, for each worker of the run */
-
-  GmpProcessCache *cache;
-  GmpKeptWorkers *pool;       /* processes kept for further runs */
-
-  GmpSupervisorEnded ended; /* (nullable): there is no run */
-  gpointer ended_data;
-  GCancellable *cancellable; /* (nullable): of the run */
-  GmpFeed *feed;
-  GQueue waiting;      /* of Member: not begun */
-  GPtrArray *running;  /* of Member */
-  gboolean is_ending;  /* none is restarted any more */
-  gboolean takes_more; /* the run goes on without workers, until is_ending */
-  const GmpSupervisorServer *server; /* (nullable) */
-  gpointer server_data;
-  GError *server_end;          /* (nullable): why it has ended for good */
-  GmpHold hold;           /* while code of the user's is called */
-  GSource *begin_source;  /* (nullable): none can begin now */
-  GSource *cancel_source;
-};
-
-static void
-clear_place (Member *member)
-{
-  if (member->place != NULL)
-    gmp_agent_proxy_release (member->place);
-  g_clear_object (&member->place);
-}
-
-static void
-member_free (gpointer data)
-{
-  Member *member = data;
-
-  g_free (member->role);
-  g_free (member->id);
-  g_free (member->target);
-  g_clear_pointer (&member->params, g_variant_unref);
-  g_clear_pointer (&member->port, gmp_channel_descriptors_free);
-  clear_place (member);
-  g_free (member->server_runtime);
-  g_clear_object (&member->worker);
-  gmp_restarts_clear (&member->restarts);
-  g_free (member);
-}
-
-static void maybe_return (gpointer user_data);
 
 GmpSupervisor *
 gmp_supervisor_new (const GmpSupervisorEvents *events,
@@ -104,9 +28,9 @@ gmp_supervisor_new (const GmpSupervisorEvents *events,
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
   self->feed = gmp_feed_new ();
-  self->running = g_ptr_array_new_with_free_func (member_free);
+  self->running = g_ptr_array_new_with_free_func (gmp_member_free);
   g_queue_init (&self->waiting);
-  gmp_hold_init (&self->hold, maybe_return, self);
+  gmp_hold_init (&self->hold, gmp_supervisor_maybe_return, self);
   return self;
 }
 
@@ -121,10 +45,10 @@ claim (GmpSupervisor *self)
   self->cache = gmp_process_cache_ref_default ();
   self->pool = gmp_kept_workers_new ();
   self->feed = gmp_feed_new ();
-  self->running = g_ptr_array_new_with_free_func (member_free);
+  self->running = g_ptr_array_new_with_free_func (gmp_member_free);
   g_queue_init (&self->waiting);
   self->ended = NULL;
-  gmp_hold_init (&self->hold, maybe_return, self);
+  gmp_hold_init (&self->hold, gmp_supervisor_maybe_return, self);
   self->begin_source = NULL;
   self->cancel_source = NULL;
 }
@@ -161,66 +85,6 @@ gmp_supervisor_set_options (GmpSupervisor *self,
   self->reuse = reuse;
 }
 
-static void
-progress_cb (const char *id,
-             GVariant   *value,
-             gpointer    user_data)
-{
-  GmpSupervisor *self = user_data;
-
-  gmp_run_signals_progress (self->events->signals, self->owner, id, value);
-  self->events->take_progress (self->owner, id, value);
-}
-
-static void
-turn_cb (const char *id,
-         GVariant   *value,
-         gpointer    user_data)
-{
-  GmpSupervisor *self = user_data;
-  g_autoptr (GError) error = NULL;
-
-  self->events->take_value (self->owner, id, value, &error);
-  if (error == NULL)
-    gmp_run_signals_turn (self->events->signals, self->owner, id, value);
-  else
-    gmp_supervisor_fail (self, id, error);
-}
-
-static void
-output_cb (const char     *id,
-           GmpOutputStream stream,
-           const char     *line,
-           gpointer        user_data)
-{
-  GmpSupervisor *self = user_data;
-
-  gmp_run_signals_output (self->events->signals, self->owner, id, stream, line);
-}
-
-static void
-log_cb (const char    *id,
-        const char    *domain,
-        GLogLevelFlags level,
-        const char    *message,
-        gpointer       user_data)
-{
-  GmpSupervisor *self = user_data;
-
-  gmp_run_signals_log (self->events->signals, self->owner, id, domain, level, message);
-}
-
-static void
-late_cb (const char *client_id,
-         gpointer    user_data)
-{
-  gmp_supervisor_end_late (user_data, client_id);
-}
-
-static const GmpWorkerProxyEvents proxy_events = {
-  progress_cb, turn_cb, output_cb, log_cb, late_cb,
-};
-
 /* A worker under the same options, which is the caller's: a server, say. */
 GmpWorkerProxy *
 gmp_supervisor_new_worker (GmpSupervisor *self)
@@ -229,7 +93,8 @@ gmp_supervisor_new_worker (GmpSupervisor *self)
 
   if (inner_threads == 0)
     inner_threads = self->share;
-  return gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events, self);
+  return gmp_worker_proxy_new (self->cache, self->options, inner_threads,
+                               &gmp_supervisor_proxy_events, self);
 }
 
 /* Forgets the last run; gmp_supervisor_add() then says who is in the next. */
@@ -242,43 +107,49 @@ gmp_supervisor_begin (GmpSupervisor *self)
   g_clear_error (&self->server_end);
 }
 
-static void begin_waiting (GmpSupervisor *self);
-
-static Member *
-member_copy (const GmpMember *member)
+/* Takes @member over. */
+static gboolean
+add_member (GmpSupervisor *self,
+            GmpMember     *member,
+            GError       **error)
 {
-  Member *copy = g_new0 (Member, 1);
-
-  *copy = (Member) {
-    .role = g_strdup (member->role),
-    .id = g_strdup (member->id),
-    .target = g_strdup (member->target),
-    .params = member->params != NULL ? g_variant_ref (member->params) : NULL,
-    .port = member->port,
-    .place = member->place,
-    .server_runtime = g_strdup (member->server_runtime),
-  };
-  return copy;
-}
-
-gboolean
-gmp_supervisor_add (GmpSupervisor   *self,
-                    const GmpMember *member,
-                    GError         **error)
-{
-  Member *copy = member_copy (member);
-
-  if (gmp_results_expect (self->results, member->id))
+  if (gmp_results_expect (self->results, member->spec.id))
     {
-      g_queue_push_tail (&self->waiting, copy);
+      g_queue_push_tail (&self->waiting, member);
       if (self->ended != NULL)
-        begin_waiting (self);
+        gmp_supervisor_begin_waiting (self);
       return TRUE;
     }
   g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS, "Duplicate worker id '%s' in one run",
-               member->id);
-  member_free (copy);
+               member->spec.id);
+  gmp_member_free (member);
   return FALSE;
+}
+
+gboolean
+gmp_supervisor_add (GmpSupervisor    *self,
+                    const GmpJobSpec *spec,
+                    GError          **error)
+{
+  return add_member (self, gmp_member_new (spec), error);
+}
+
+/* Takes @port (nullable) over: the client's end of a channel to a server of @server_runtime; and
+ * @place (nullable): the node that it runs on, where a worker is reserved. */
+gboolean
+gmp_supervisor_add_client (GmpSupervisor         *self,
+                           const GmpJobSpec      *spec,
+                           GmpChannelDescriptors *port,
+                           GmpAgentProxy         *place,
+                           const char            *server_runtime,
+                           GError               **error)
+{
+  GmpMember *member = gmp_member_new (spec);
+
+  member->port = port;
+  member->place = place;
+  member->server_runtime = g_strdup (server_runtime);
+  return add_member (self, member, error);
 }
 
 static gboolean
@@ -286,10 +157,10 @@ is_under_way (GmpSupervisor *self,
               const char    *id)
 {
   for (guint i = 0; i < self->running->len; i++)
-    if (g_str_equal (((Member *) self->running->pdata[i])->id, id))
+    if (g_str_equal (((GmpMember *) self->running->pdata[i])->spec.id, id))
       return TRUE;
   for (GList *link = self->waiting.head; link != NULL; link = link->next)
-    if (g_str_equal (((Member *) link->data)->id, id))
+    if (g_str_equal (((GmpMember *) link->data)->spec.id, id))
       return TRUE;
   return FALSE;
 }
@@ -297,25 +168,25 @@ is_under_way (GmpSupervisor *self,
 /* While a run goes on: one that has returned, or failed, begins once more; not one that is
  * restarted. A run with a feed takes others as well. */
 gboolean
-gmp_supervisor_add_again (GmpSupervisor   *self,
-                          const GmpMember *member,
-                          GError         **error)
+gmp_supervisor_add_again (GmpSupervisor    *self,
+                          const GmpJobSpec *spec,
+                          GError          **error)
 {
   claim (self);
   if (self->ended != NULL &&
       g_cancellable_set_error_if_cancelled (self->cancellable, error))
     return FALSE;
-  if (self->ended == NULL || is_under_way (self, member->id) ||
-      (!gmp_results_reopen (self->results, member->id) &&
-       !(gmp_feed_is_open (self->feed) && gmp_results_expect (self->results, member->id))))
+  if (self->ended == NULL || is_under_way (self, spec->id) ||
+      (!gmp_results_reopen (self->results, spec->id) &&
+       !(gmp_feed_is_open (self->feed) && gmp_results_expect (self->results, spec->id))))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "Worker '%s' cannot run again: it has not finished yet, or no run is in "
-                   "progress", member->id);
+                   "progress", spec->id);
       return FALSE;
     }
-  g_queue_push_tail (&self->waiting, member_copy (member));
-  begin_waiting (self);
+  g_queue_push_tail (&self->waiting, gmp_member_new (spec));
+  gmp_supervisor_begin_waiting (self);
   return TRUE;
 }
 
@@ -323,7 +194,7 @@ gmp_supervisor_add_again (GmpSupervisor   *self,
 void
 gmp_supervisor_abandon (GmpSupervisor *self)
 {
-  g_queue_clear_full (&self->waiting, member_free);
+  g_queue_clear_full (&self->waiting, gmp_member_free);
 }
 
 /* A feed keeps a run open that is not cancelled. So does a program that serves its clients. */
@@ -335,8 +206,9 @@ is_open (GmpSupervisor *self)
           !g_cancellable_is_cancelled (self->cancellable));
 }
 
-static void
-maybe_return (gpointer user_data)
+/* The run returns, if it can by now. */
+void
+gmp_supervisor_maybe_return (gpointer user_data)
 {
   GmpSupervisor *self = user_data;
   GmpSupervisorEnded ended = self->ended;
@@ -353,250 +225,26 @@ maybe_return (gpointer user_data)
   ended (self->ended_data);
 }
 
-/* A worker of the run, or its server, has failed for good. */
-void
-gmp_supervisor_settle_failed (GmpSupervisor *self,
-                              GmpFailure    *failure)
-{
-  gmp_results_failed (self->results, failure);
-  gmp_failure_log_add (self->failure_log, failure);
-  gmp_run_signals_failed (self->events->signals, self->owner, gmp_failure_get_id (failure),
-                          gmp_failure_get_error (failure));
-}
-
-/* %FALSE where it does not go on by the rule of restarts: the application could do nothing with
- * @value, or has it run again. */
-static gboolean
-settle (GmpSupervisor *self,
-        const char    *id,
-        GVariant      *value,
-        gboolean       had_turns)
-{
-  g_autoptr (GmpFailure) failure = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!had_turns)
-    self->events->take_value (self->owner, id, value, &error);
-  if (error != NULL)
-    {
-      failure = gmp_failure_new_for_error (id, error);
-      gmp_supervisor_settle_failed (self, failure);
-      return FALSE;
-    }
-  gmp_results_succeeded (self->results, id, value);
-  gmp_run_signals_result (self->events->signals, self->owner, id, value);
-  return gmp_results_has_value (self->results, id);
-}
-
-static Member *
-take_running (GmpSupervisor  *self,
-              GmpWorkerProxy *worker)
-{
-  for (guint i = 0; i < self->running->len; i++)
-    if (((Member *) self->running->pdata[i])->worker == worker)
-      return g_ptr_array_steal_index (self->running, i);
-  g_assert_not_reached ();
-}
-
-static gboolean
-may_restart (GmpSupervisor *self,
-             Member        *member,
-             GmpFailure    *failure)
-{
-  return !self->is_ending && !member->was_refused &&
-         !g_cancellable_is_cancelled (self->cancellable) &&
-         gmp_restarts_allow (&member->restarts, self->options, failure);
-}
-
-/* Has @member wait for its next begin. */
-static gboolean
-prepare_restart (GmpSupervisor *self,
-                 Member        *member,
-                 GmpFailure    *failure,
-                 GError       **error)
-{
-  const GError *reason = failure != NULL ? gmp_failure_get_error (failure) : NULL;
-
-  gmp_debug ("worker %s: restart %u", member->id, member->restarts.n);
-  if (self->server != NULL)
-    {
-      self->server->ended (member->id, reason, TRUE, self->server_data);
-      member->port = self->server->renew (member->id, &member->place, self->server_data, error);
-      if (member->port == NULL)
-        return FALSE;
-    }
-  g_queue_push_head (&self->waiting, member);
-  gmp_run_signals_restarted (self->events->signals, self->owner, member->id, failure);
-  return TRUE;
-}
-
-static void
-conclude (GmpSupervisor *self,
-          Member        *member,
-          GmpFailure    *failure)
-{
-  g_autoptr (GmpFailure) cause = gmp_restarts_conclude (&member->restarts, failure);
-
-  if (self->server != NULL)
-    self->server->ended (member->id, cause != NULL ? gmp_failure_get_error (cause) : NULL, FALSE,
-                         self->server_data);
-  if (cause != NULL)
-    gmp_supervisor_settle_failed (self, cause);
-  member_free (member);
-}
-
-static void
-end_member (GmpSupervisor *self,
-            Member        *member,
-            GmpFailure    *failure)
-{
-  g_autoptr (GmpFailure) refused = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (may_restart (self, member, failure))
-    {
-      if (prepare_restart (self, member, failure, &error))
-        return;
-      refused = gmp_failure_new_for_error (member->id, error);
-    }
-  conclude (self, member, refused != NULL ? refused : failure);
-}
-
-/* Whether it begins once more when there is room: there was no process for it. What was started
- * ahead gives way. Clients do not wait, as they may wait for each other. */
-static gboolean
-leave_room (GmpSupervisor  *self,
-            GmpWorkerProxy *worker)
-{
-  if (!gmp_worker_proxy_was_refused (worker))
-    {
-      gmp_room_leave (self->server == NULL);
-      return FALSE;
-    }
-  gmp_process_cache_give_way (self->cache);
-  return gmp_room_refuse (self->server == NULL) && self->server == NULL &&
-         !g_cancellable_is_cancelled (self->cancellable);
-}
-
-static void
-ran_cb (GmpWorkerProxy *worker,
-        gpointer        user_data)
-{
-  GmpSupervisor *self = user_data;
-  g_autoptr (GmpFailure) failure = NULL;
-  g_autoptr (GVariant) value = NULL;
-  Member *member = take_running (self, worker);
-  gboolean may_go_on = TRUE;
-
-  gmp_hold_enter (&self->hold);
-  g_clear_object (&member->worker);
-  if (gmp_worker_proxy_take_result (worker, &value, &failure))
-    may_go_on = settle (self, member->id, value, gmp_worker_proxy_had_turns (worker));
-  gmp_kept_workers_keep (self->pool, worker);
-  if (leave_room (self, worker))
-    g_queue_push_head (&self->waiting, member);
-  else if (may_go_on)
-    end_member (self, member, failure);
-  else
-    conclude (self, member, NULL);
-  begin_waiting (self);
-  gmp_hold_leave (&self->hold, self->options->priority);
-  maybe_return (self);
-}
-
-static void
-begin_next (GmpSupervisor *self)
-{
-  Member *member = g_queue_pop_head (&self->waiting);
-  GmpWorkerProxy *worker = gmp_kept_workers_take (self->pool);
-
-  gmp_room_enter (self->server == NULL,
-                  worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
-  if (worker == NULL)
-    worker = gmp_supervisor_new_worker (self);
-  if (member->place != NULL)
-    gmp_worker_proxy_set_place (worker, g_steal_pointer (&member->place));
-  member->worker = worker;
-  g_ptr_array_add (self->running, member);
-  if (member->port != NULL)
-    gmp_worker_proxy_add_channel (worker, "server", member->server_runtime,
-                                  g_steal_pointer (&member->port));
-  gmp_worker_proxy_run (worker, gmp_job_new (member->role, member->id, member->target,
-                                             member->params),
-                        self->reuse ? GMP_WORKER_PROXY_KEEP : GMP_WORKER_PROXY_END,
-                        self->cancellable, ran_cb, self);
-  /* The server may have ended while this one waited to be restarted. */
-  if (self->server_end != NULL)
-    gmp_worker_proxy_tell_gone (worker, "server", self->server_end, FALSE);
-}
-
-static gboolean
-may_begin (GmpSupervisor *self)
-{
-  return self->waiting.length > 0 &&
-         (self->max_parallel == 0 || self->running->len < self->max_parallel);
-}
-
-/* Clients may wait for each other, so none of them waits for another's end. Processes that were
- * started ahead give way. */
-static gboolean
-has_room (GmpSupervisor *self)
-{
-  if (self->server != NULL || gmp_cluster_get () != NULL ||
-      gmp_kept_workers_has_kept (self->pool) ||
-      gmp_room_await (self->begin_source))
-    return TRUE;
-  if (gmp_process_cache_drop_spares (self->cache))
-    g_source_set_ready_time (self->begin_source, 0);
-  return FALSE;
-}
-
-static gboolean
-begin_cb (gpointer user_data)
-{
-  GmpSupervisor *self = user_data;
-
-  if (self->generation != gmp_fork_get_generation ())
-    return G_SOURCE_REMOVE;
-  if (may_begin (self) && !has_room (self))
-    return G_SOURCE_CONTINUE;
-  if (may_begin (self))
-    begin_next (self);
-  if (may_begin (self))
-    return G_SOURCE_CONTINUE;
-  gmp_source_clear (&self->begin_source);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-begin_waiting (GmpSupervisor *self)
-{
-  if (self->begin_source != NULL || !may_begin (self))
-    return;
-  self->begin_source = gmp_source_attach (gmp_room_source_new (), self->options->priority,
-                                          begin_cb, self);
-}
-
 static gboolean
 cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
               gpointer      user_data)
 {
   GmpSupervisor *self = user_data;
-  Member *member;
+  GmpMember *member;
 
   gmp_hold_enter (&self->hold);
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
       g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
                                               "Worker '%s' was cancelled before it began",
-                                              member->id);
-      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error (member->id, error);
+                                              member->spec.id);
+      g_autoptr (GmpFailure) failure = gmp_failure_new_for_error (member->spec.id, error);
 
       gmp_supervisor_settle_failed (self, failure);
-      member_free (member);
+      gmp_member_free (member);
     }
   gmp_hold_leave (&self->hold, self->options->priority);
-  maybe_return (self);
+  gmp_supervisor_maybe_return (self);
   return G_SOURCE_REMOVE;
 }
 
@@ -608,7 +256,7 @@ feed_cb (gpointer user_data)
   gmp_hold_enter (&self->hold);
   gmp_feed_call (self->feed);
   gmp_hold_leave (&self->hold, self->options->priority);
-  maybe_return (self);
+  gmp_supervisor_maybe_return (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -651,8 +299,8 @@ gmp_supervisor_run (GmpSupervisor     *self,
   if (self->reuse)
     gmp_kept_workers_begin_run (self->pool);
   gmp_feed_begin (self->feed, self->options->priority, feed_cb, self);
-  begin_waiting (self);
-  maybe_return (self);
+  gmp_supervisor_begin_waiting (self);
+  gmp_supervisor_maybe_return (self);
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
@@ -688,16 +336,16 @@ gmp_supervisor_kill (GmpSupervisor *self)
 {
   claim (self);
   for (guint i = 0; i < self->running->len; i++)
-    gmp_worker_proxy_kill (((Member *) self->running->pdata[i])->worker);
+    gmp_worker_proxy_kill (((GmpMember *) self->running->pdata[i])->worker);
 }
 
-static Member *
+static GmpMember *
 find_running (GmpSupervisor *self,
               const char    *id)
 {
   claim (self);
   for (guint i = 0; i < self->running->len; i++)
-    if (g_str_equal (((Member *) self->running->pdata[i])->id, id))
+    if (g_str_equal (((GmpMember *) self->running->pdata[i])->spec.id, id))
       return self->running->pdata[i];
   return NULL;
 }
@@ -708,7 +356,7 @@ gmp_supervisor_fail (GmpSupervisor *self,
                      const char    *id,
                      const GError  *error)
 {
-  Member *member = find_running (self, id);
+  GmpMember *member = find_running (self, id);
 
   if (member == NULL)
     return FALSE;
@@ -722,7 +370,7 @@ void
 gmp_supervisor_end_late (GmpSupervisor *self,
                          const char    *id)
 {
-  Member *member = find_running (self, id);
+  GmpMember *member = find_running (self, id);
   GString *text = g_string_new ("it did not send its next request ");
 
   /* A server may have a limit of its own. */
@@ -762,10 +410,10 @@ gmp_supervisor_renew (GmpSupervisor *self,
 {
   for (guint i = 0; i < self->running->len; i++)
     {
-      Member *member = self->running->pdata[i];
+      GmpMember *member = self->running->pdata[i];
       GmpAgentProxy *place = gmp_worker_proxy_get_place (member->worker);
-      GmpChannelDescriptors *port = self->server->renew (member->id, &place, self->server_data,
-                                                         error);
+      GmpChannelDescriptors *port = self->server->renew (member->spec.id, &place,
+                                                         self->server_data, error);
 
       if (port == NULL)
         return FALSE;
@@ -774,10 +422,11 @@ gmp_supervisor_renew (GmpSupervisor *self,
     }
   for (GList *link = self->waiting.head; link != NULL; link = link->next)
     {
-      Member *member = link->data;
+      GmpMember *member = link->data;
 
       g_clear_pointer (&member->port, gmp_channel_descriptors_free);
-      member->port = self->server->renew (member->id, &member->place, self->server_data, error);
+      member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
+                                          error);
       if (member->port == NULL)
         return FALSE;
     }
@@ -793,8 +442,8 @@ gmp_supervisor_end (GmpSupervisor *self,
   if (reason != NULL && self->server_end == NULL)
     self->server_end = g_error_copy (reason);
   for (guint i = 0; reason != NULL && i < self->running->len; i++)
-    gmp_worker_proxy_tell_gone (((Member *) self->running->pdata[i])->worker, "server", reason,
+    gmp_worker_proxy_tell_gone (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
                                 FALSE);
   if (self->takes_more)
-    maybe_return (self);
+    gmp_supervisor_maybe_return (self);
 }

@@ -613,14 +613,14 @@ gmp_worker_connection_run (GmpWorkerConnection *self,
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *packed = gmp_payload_pack (job->params, handles, error);
+  GVariant *packed = gmp_payload_pack (job->spec.params, handles, error);
 
   if (packed == NULL)
     return FALSE;
   self->value_limit = value_limit;
   self->run_serial = send_call (self, GMP_WORKER_INFO->name, "Run",
-                                g_variant_new ("(sss@(sayah)@a{sv})", job->role, job->id,
-                                               job->target, packed, sunk), handles);
+                                g_variant_new ("(sss@(sayah)@a{sv})", job->spec.role, job->spec.id,
+                                               job->spec.target, packed, sunk), handles);
   return TRUE;
 }
 

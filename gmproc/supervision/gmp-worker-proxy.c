@@ -4,61 +4,15 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "supervision/gmp-worker-proxy-private.h"
+#include "supervision/gmp-worker-proxy-core-private.h"
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "base/gmp-hold-private.h"
-#include "base/gmp-runtime-private.h"
 #include "base/gmp-source-private.h"
-#include "base/gmp-target-private.h"
-#include "supervision/gmp-peers-private.h"
 
 /* How long a process has for what should take no time, in seconds. */
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
 #define EXIT_GRACE 5.0 /* from the end of its last run to its own */
-
-/* A run goes from begin_process() or, in a process that was kept, from call_run(), to
- * maybe_return(): when the call of Run has returned and the process is no longer watched, because
- * it has ended or because it is kept. So no callback outlives the run, nor the main context that
- * it was begun in; gmp_workers_run() has a new one each time. */
-struct _GmpWorkerProxy
-{
-  GObject parent_instance;
-
-  GmpProcessCache *cache;
-  GmpOptions *options;
-  guint inner_threads;
-  const GmpWorkerProxyEvents *events;
-  gpointer owner;
-
-  GmpWorkerProcess *process; /* (nullable): not launched, or ended */
-  GmpOomWitness memory;      /* of before it was launched */
-  GmpWorkerConnection *connection; /* (nullable): not connected */
-  GmpAgentProxy *place;      /* (nullable): the only node that it may run on */
-  gboolean has_reserved;     /* a worker there, for its next process */
-  GmpPeers *peers;           /* what the worker hears of when the next run begins */
-
-  GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
-  gpointer ended_data;
-  GmpJob *job; /* (nullable): there was none; the last, where there is no run */
-  GmpWorkerProxyAfter after;
-  GCancellable *connecting; /* (nullable): was connected already */
-  GSource *lost_source;
-  GmpHold hold;             /* while events are told */
-  gboolean has_begun;       /* Run was called */
-  gboolean is_calling;      /* the connection, or the call of Run, has not returned */
-  gboolean is_ending;       /* it was told to end before its time */
-  gboolean was_kept;        /* the process is of an earlier run */
-  gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
-  gboolean is_ready;
-  gboolean is_lost;         /* the process has ended, and what comes after this is not read */
-  GError *overdue;          /* (nullable): why the run ends, unless its end has come */
-  gboolean was_stopped;
-  gboolean was_refused;     /* there was no process or thread to be had for it */
-  gboolean as_ever;         /* no process that is warm is wanted */
-  GmpFailure *failure;      /* (nullable): of a run that has failed */
-};
 
 G_DEFINE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, G_TYPE_OBJECT)
 
@@ -92,7 +46,7 @@ died_before (GmpWorkerProxy *self)
 }
 
 static void begin_process (GmpWorkerProxy *self,
-                           gboolean        as_ever);
+                           gboolean        is_plain);
 
 static void
 close_connection (GmpWorkerProxy *self)
@@ -128,7 +82,8 @@ maybe_return (gpointer user_data)
     close_connection (self);
   if (died_before (self))
     {
-      gmp_debug ("worker %s: the process that waited for it has died, so another", self->job->id);
+      gmp_debug ("worker %s: the process that waited for it has died, so another",
+                 self->job->spec.id);
       gmp_source_clear (&self->lost_source);
       g_clear_pointer (&self->process, gmp_worker_process_free);
       self->has_begun = FALSE;
@@ -136,7 +91,8 @@ maybe_return (gpointer user_data)
       return;
     }
 
-  gmp_debug ("worker %s: %s", self->job->id, self->job->has_value ? "has its result" : "failed");
+  gmp_debug ("worker %s: %s", self->job->spec.id,
+             self->job->has_value ? "has its result" : "failed");
   if (!self->job->has_value)
     {
       self->was_refused |= gmp_job_could_not_begin (self->job, self->process);
@@ -181,21 +137,9 @@ ended_cb (gpointer user_data)
 }
 
 static void
-line_cb (GmpOutputStream stream,
-         const char     *line,
-         gpointer        user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  gmp_hold_enter (&self->hold);
-  self->events->output (self->job->id, stream, line, self->owner);
-  gmp_hold_leave (&self->hold, self->options->priority);
-}
-
-static void
 watch (GmpWorkerProxy *self)
 {
-  gmp_worker_process_watch (self->process, line_cb, ended_cb, g_object_ref (self));
+  gmp_worker_process_watch (self->process, gmp_worker_proxy_line, ended_cb, g_object_ref (self));
 }
 
 /* The call of Run has returned, or there will be none. */
@@ -225,11 +169,11 @@ end_call (GmpWorkerProxy *self)
 
 /* What the worker tells during a run. */
 
-static void
-ran_cb (gboolean  has_value,
-        GVariant *value,
-        GError   *error,
-        gpointer  user_data)
+void
+gmp_worker_proxy_ran (gboolean  has_value,
+                      GVariant *value,
+                      GError   *error,
+                      gpointer  user_data)
 {
   g_autoptr (GmpWorkerProxy) self = user_data;
 
@@ -239,99 +183,6 @@ ran_cb (gboolean  has_value,
   if (error != NULL)
     gmp_job_take_error (self->job, error);
   end_call (self);
-}
-
-static void
-ready_cb (guint    pid,
-          gpointer user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  if (self->job->pid == 0 && self->process != NULL &&
-      gmp_worker_process_get_node (self->process) == NULL)
-    gmp_oom_witness_follow (&self->memory, (int) pid);
-  self->job->pid = (int) pid;
-  self->is_ready = TRUE;
-  gmp_job_started (self->job);
-  gmp_debug ("worker %s: pid %u is ready", self->job->id, pid);
-}
-
-static void
-loaded_cb (const char **names,
-           gpointer     user_data)
-{
-  GmpWorkerProxy *self = user_data;
-  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, NULL);
-
-  if (runtime != NULL)
-    gmp_runtime_add_modules (runtime, (const char * const *) names);
-}
-
-static void
-progress_cb (GVariant *value,
-             GError   *error,
-             gpointer  user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  gmp_hold_enter (&self->hold);
-  if (error == NULL)
-    self->events->progress (self->job->id, value, self->owner);
-  else
-    gmp_job_take_error (self->job, g_error_copy (error));
-  gmp_hold_leave (&self->hold, self->options->priority);
-}
-
-static void
-turn_cb (GVariant *value,
-         GError   *error,
-         gpointer  user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  if (self->is_ending)
-    return;
-  self->job->has_turns = TRUE;
-  gmp_hold_enter (&self->hold);
-  if (error != NULL)
-    gmp_worker_proxy_fail (self, g_error_copy (error));
-  else if (g_str_equal (self->job->role, "call"))
-    self->events->turn (self->job->id, value, self->owner);
-  else
-    gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
-                                              "it sent the result of a turn, but a %s has no "
-                                              "turns of that kind", self->job->role));
-  gmp_hold_leave (&self->hold, self->options->priority);
-}
-
-/* Who is no server has no clients. */
-static void
-late_cb (const char *client_id,
-         gpointer    user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  gmp_hold_enter (&self->hold);
-  if (g_str_equal (self->job->role, "server") && self->events->late != NULL)
-    self->events->late (client_id, self->owner);
-  else
-    gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
-                                              "it reported a client, but a %s has none",
-                                              self->job->role));
-  gmp_hold_leave (&self->hold, self->options->priority);
-}
-
-static void
-log_cb (const char    *domain,
-        GLogLevelFlags level,
-        const char    *message,
-        gpointer       user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  gmp_hold_enter (&self->hold);
-  self->events->log (self->job->id, domain, level, message, self->owner);
-  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void end_early (GmpWorkerProxy *self);
@@ -351,8 +202,8 @@ end_overdue (GmpWorkerProxy *self)
   end_early (self);
 }
 
-static void
-caught_up_cb (gpointer user_data)
+void
+gmp_worker_proxy_caught_up (gpointer user_data)
 {
   GmpWorkerProxy *self = user_data;
 
@@ -362,17 +213,6 @@ caught_up_cb (gpointer user_data)
     gmp_worker_connection_close (self->connection);
 }
 
-static void
-refused_cb (GError  *error,
-            gpointer user_data)
-{
-  gmp_worker_proxy_fail (user_data, error);
-}
-
-static const GmpWorkerConnectionEvents connection_events = {
-  ready_cb, loaded_cb, progress_cb, turn_cb, late_cb, log_cb, refused_cb, ran_cb, caught_up_cb,
-};
-
 /* The beginning of a run. */
 
 static void
@@ -380,11 +220,12 @@ call_run (GmpWorkerProxy *self)
 {
   /* Servers and clients wait for each other's end. */
   gboolean is_last = self->after == GMP_WORKER_PROXY_END &&
-                     (g_str_equal (self->job->role, "call") ||
-                      g_str_equal (self->job->role, "pool"));
+                     (g_str_equal (self->job->spec.role, "call") ||
+                      g_str_equal (self->job->spec.role, "pool"));
   GError *error = NULL;
 
-  gmp_worker_connection_begin (self->connection, self->options->priority, &connection_events, self);
+  gmp_worker_connection_begin (self->connection, self->options->priority,
+                               &gmp_worker_proxy_events, self);
   if (!gmp_peers_connect (self->peers, self->connection, &error) ||
       !gmp_worker_connection_run (self->connection, self->job,
                                   gmp_options_to_variant (self->options, is_last),
@@ -473,6 +314,13 @@ static void
 fail_start (GmpWorkerProxy *self,
             GError         *error)
 {
+  self->was_refused = !self->is_elsewhere &&
+                      g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
+  if (self->was_refused)
+    {
+      error->domain = GMP_ERROR;
+      error->code = GMP_ERROR_LAUNCH;
+    }
   gmp_job_take_error (self->job, error);
   self->is_calling = FALSE;
   gmp_job_started (self->job);
@@ -480,163 +328,71 @@ fail_start (GmpWorkerProxy *self,
 }
 
 static void
-started_cb (GObject      *source G_GNUC_UNUSED,
-            GAsyncResult *result,
-            gpointer      user_data)
+begun_cb (gboolean is_elsewhere,
+          gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  self->is_elsewhere = is_elsewhere;
+  if (is_elsewhere)
+    gmp_oom_witness_clear (&self->memory);
+  else
+    gmp_oom_witness_begin (&self->memory);
+  gmp_job_await_start (self->job);
+}
+
+static void
+started_cb (GmpWorkerStarted *started,
+            GError           *error,
+            gpointer          user_data)
 {
   g_autoptr (GmpWorkerProxy) self = user_data;
-  g_autofree GmpStarted *started = NULL;
-  GError *error = NULL;
 
-  started = gmp_process_cache_start_finish (self->cache, result, &error);
   if (started == NULL)
     {
-      self->was_refused = g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
-      if (self->was_refused)
-        {
-          error->domain = GMP_ERROR;
-          error->code = GMP_ERROR_LAUNCH;
-        }
       fail_start (self, error);
       return;
     }
   self->process = started->process;
-  gmp_worker_process_set_options (self->process, self->options);
   self->is_warm = started->is_warm;
   self->job->pid = gmp_worker_process_get_pid (self->process);
-  gmp_debug ("worker %s: pid %d, %s", self->job->id, self->job->pid,
+  gmp_debug ("worker %s: pid %d, %s", self->job->spec.id, self->job->pid,
              started->is_warm ? "which is warm" : "a new process");
   watch (self);
-  gmp_worker_connection_open (started->control_fd, self->options->priority, self->connecting,
-                              opened_cb, g_object_ref (self));
-}
-
-static GmpProcessSpec *
-make_spec (GmpWorkerProxy *self,
-           gboolean        is_elsewhere,
-           GError        **error)
-{
-  g_autofree char *runtime = gmp_target_get_runtime (self->job->target, error);
-  g_auto (GStrv) argv = runtime != NULL ? gmp_runtime_get_command (runtime, error) : NULL;
-
-  if (argv == NULL)
-    return NULL;
-  return (is_elsewhere ? gmp_process_spec_new_elsewhere : gmp_process_spec_new) (
-    runtime, (const char * const *) argv, self->options, self->inner_threads);
-}
-
-static void
-remote_started_cb (GObject      *source,
-                   GAsyncResult *result,
-                   gpointer      user_data)
-{
-  g_autoptr (GmpWorkerProxy) self = user_data;
-  g_autofree GmpRemoteStarted *started = NULL;
-  GError *error = NULL;
-
-  started = gmp_agent_proxy_start_finish (GMP_AGENT_PROXY (source), result, &error);
-  if (started == NULL)
+  if (started->control_fd != -1)
     {
-      fail_start (self, error);
-      return;
+      gmp_worker_connection_open (started->control_fd, self->options->priority, self->connecting,
+                                  opened_cb, g_object_ref (self));
     }
-  self->process = started->process;
-  self->is_warm = started->is_warm;
-  self->job->pid = gmp_worker_process_get_pid (self->process);
-  watch (self);
-  if (started->stream == NULL)
+  else if (started->stream != NULL)
+    {
+      self->connection = gmp_worker_connection_new (started->stream);
+      self->job->was_connected = TRUE;
+      call_run (self);
+    }
+  else
     {
       end_call (self);
-      return;
     }
-  self->connection = gmp_worker_connection_new (started->stream);
-  self->job->was_connected = TRUE;
-  call_run (self);
 }
 
-/* A worker has been reserved there. */
-static void
-begin_remote (GmpWorkerProxy *self,
-              GmpAgentProxy  *agent)
-{
-  GError *error = NULL;
-  GmpProcessSpec *spec = make_spec (self, TRUE, &error);
+static const GmpWorkerStartEvents start_events = { begun_cb, started_cb };
 
-  if (spec == NULL)
-    {
-      gmp_agent_proxy_release (agent);
-      fail_start (self, error);
-      return;
-    }
-  gmp_oom_witness_clear (&self->memory);
-  gmp_job_await_start (self->job);
-  gmp_agent_proxy_start_async (agent, spec, self->as_ever, self->connecting, remote_started_cb,
-                               g_object_ref (self));
-}
-
-static void
-reserved_cb (GObject      *source G_GNUC_UNUSED,
-             GAsyncResult *result,
-             gpointer      user_data)
-{
-  g_autoptr (GmpWorkerProxy) self = user_data;
-  GError *error = NULL;
-  g_autoptr (GmpAgentProxy) agent = gmp_cluster_reserve_finish (NULL, result, &error);
-
-  if (agent != NULL)
-    begin_remote (self, agent);
-  else
-    fail_start (self, error);
-}
-
-/* FALSE where it runs on this machine. */
-static gboolean
-begin_elsewhere (GmpWorkerProxy *self)
-{
-  GmpCluster *cluster = gmp_cluster_get ();
-
-  if (self->place != NULL)
-    {
-      if (!self->has_reserved)
-        gmp_agent_proxy_reserve (self->place);
-      self->has_reserved = FALSE;
-      begin_remote (self, self->place);
-      return TRUE;
-    }
-  if (cluster == NULL)
-    return FALSE;
-  gmp_cluster_reserve_async (cluster, self->options->priority, self->connecting, reserved_cb,
-                             g_object_ref (self));
-  return TRUE;
-}
-
+/* With @is_plain no process that is warm. */
 static void
 begin_process (GmpWorkerProxy *self,
-               gboolean        as_ever)
+               gboolean        is_plain)
 {
-  GError *error = NULL;
-  GmpProcessSpec *spec;
-
   self->was_kept = FALSE;
   self->is_warm = FALSE;
+  self->is_elsewhere = FALSE;
   self->job->pid = 0;
   self->job->was_connected = FALSE;
-  self->as_ever = as_ever || !self->options->warm_start;
   g_clear_object (&self->connecting);
   self->connecting = g_cancellable_new ();
   self->is_calling = TRUE;
-  if (begin_elsewhere (self))
-    return;
-  spec = make_spec (self, FALSE, &error);
-  if (spec == NULL)
-    {
-      fail_start (self, error);
-      return;
-    }
-  gmp_oom_witness_begin (&self->memory);
-  gmp_process_cache_start_async (self->cache, spec, self->as_ever, self->connecting, started_cb,
-                                 g_object_ref (self));
-  gmp_job_await_start (self->job);
+  gmp_worker_start_begin (&self->start, &self->job->spec, is_plain, self->connecting,
+                          &start_events, g_object_ref (self));
 }
 
 static void
@@ -784,30 +540,19 @@ gmp_worker_proxy_kill (GmpWorkerProxy *self)
     gmp_worker_process_kill (self->process);
 }
 
-static void
-clear_place (GmpWorkerProxy *self)
-{
-  if (self->has_reserved)
-    gmp_agent_proxy_release (self->place);
-  self->has_reserved = FALSE;
-  g_clear_object (&self->place);
-}
-
-/* It runs on this node, where a worker is reserved. Before it runs. Takes @agent over. */
+/* As gmp_worker_start_set_place(). */
 void
 gmp_worker_proxy_set_place (GmpWorkerProxy *self,
-                            GmpAgentProxy  *agent)
+                            GmpAgentProxy  *place)
 {
-  clear_place (self);
-  self->place = agent;
-  self->has_reserved = TRUE;
+  gmp_worker_start_set_place (&self->start, place);
 }
 
 /* (nullable): it has none that it was told. */
 GmpAgentProxy *
 gmp_worker_proxy_get_place (GmpWorkerProxy *self)
 {
-  return self->place;
+  return self->start.place;
 }
 
 /* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
@@ -855,12 +600,10 @@ gmp_worker_proxy_finalize (GObject *object)
   close_connection (self);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   g_clear_object (&self->failure);
-  gmp_options_unref (self->options);
   g_clear_pointer (&self->job, gmp_job_free);
   gmp_oom_witness_clear (&self->memory);
   gmp_peers_free (self->peers);
-  clear_place (self);
-  gmp_process_cache_unref (self->cache);
+  gmp_worker_start_clear (&self->start);
   G_OBJECT_CLASS (gmp_worker_proxy_parent_class)->finalize (object);
 }
 
@@ -889,9 +632,8 @@ gmp_worker_proxy_new (GmpProcessCache            *cache,
 {
   GmpWorkerProxy *self = g_object_new (GMP_TYPE_WORKER_PROXY, NULL);
 
-  self->cache = gmp_process_cache_ref (cache);
-  self->options = gmp_options_ref (options);
-  self->inner_threads = inner_threads;
+  gmp_worker_start_init (&self->start, cache, options, inner_threads);
+  self->options = self->start.options;
   self->events = events;
   self->owner = owner;
   return self;

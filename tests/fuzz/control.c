@@ -117,9 +117,12 @@ run_link (Run       *run,
           FuzzInput *input)
 {
   GmpWorkerConnection *link = run->link;
-  GmpJob *asked = gmp_job_new ("call", "1", "native::nothing", NULL);
+  GmpJob *asked;
   g_autoptr (GError) error = NULL;
+  g_auto (GmpJobSpec) spec = { 0, };
 
+  gmp_job_spec_init (&spec, "call", "1", "native::nothing", NULL);
+  asked = gmp_job_new (&spec);
   gmp_worker_connection_begin (link, G_PRIORITY_DEFAULT, &events, run);
   gmp_worker_connection_run (link, asked, g_variant_new ("a{sv}", NULL), 1 << 20, &error);
   g_assert_no_error (error);

@@ -1,0 +1,64 @@
+/* gmp-supervisor-core-private.h: what the two sources of GmpSupervisor share
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "base/gmp-hold-private.h"
+#include "supervision/gmp-restarts-private.h"
+#include "supervision/gmp-supervisor-private.h"
+
+G_BEGIN_DECLS
+
+/* One that takes part in the run, from when it is added until it is settled. */
+typedef struct {
+  GmpJobSpec spec;
+  GmpChannelDescriptors *port; /* (nullable) */
+  GmpAgentProxy *place; /* (nullable): the node that it is to run on, where a worker is reserved */
+  char *server_runtime;
+  GmpWorkerProxy *worker; /* (nullable): it waits */
+  gboolean was_refused;    /* by the application, so that it is not restarted */
+  GmpRestarts restarts;
+} GmpMember;
+
+struct _GmpSupervisor
+{
+  guint generation; /* of this process, by gmp_fork_get_generation() */
+  const GmpSupervisorEvents *events;
+  gpointer owner; /* has the signals */
+  GmpResults *results; /* of the last run, or the one that is */
+  GmpFailureLog *failure_log;
+  GmpOptions *options;
+  guint max_parallel; /* 0: all */
+  gboolean reuse;
+  guint share; /* of the processors, for each worker of the run */
+
+  GmpProcessCache *cache;
+  GmpKeptWorkers *pool;       /* processes kept for further runs */
+
+  GmpSupervisorEnded ended; /* (nullable): there is no run */
+  gpointer ended_data;
+  GCancellable *cancellable; /* (nullable): of the run */
+  GmpFeed *feed;
+  GQueue waiting;      /* of GmpMember: not begun */
+  GPtrArray *running;  /* of GmpMember */
+  gboolean is_ending;  /* none is restarted any more */
+  gboolean takes_more; /* the run goes on without workers, until is_ending */
+  const GmpSupervisorServer *server; /* (nullable) */
+  gpointer server_data;
+  GError *server_end;          /* (nullable): why it has ended for good */
+  GmpHold hold;           /* while code of the user's is called */
+  GSource *begin_source;  /* (nullable): none can begin now */
+  GSource *cancel_source;
+};
+
+extern const GmpWorkerProxyEvents gmp_supervisor_proxy_events;
+
+GmpMember *gmp_member_new               (const GmpJobSpec *spec);
+void       gmp_member_free              (gpointer member);
+void       gmp_supervisor_begin_waiting (GmpSupervisor *self);
+void       gmp_supervisor_maybe_return  (gpointer self);
+
+G_END_DECLS
