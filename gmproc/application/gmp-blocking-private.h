@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* An operation that starts between gmp_blocking_begin() and gmp_blocking_wait(), with
+/* An operation that starts between gmp_blocking_begin() and gmp_blocking_finish(), with
  * gmp_blocking_done_cb() and this as its callback, runs in the object's own main context. */
 typedef struct {
   GMainContext *context;
@@ -31,12 +31,10 @@ void     gmp_blocking_begin   (GmpBlocking  *self,
                                GObject      *object,
                                GFunc         kill,
                                GCancellable *cancellable);
-gboolean gmp_blocking_wait    (GmpBlocking *self,
-                               GError     **error);
 void     gmp_blocking_done_cb (GObject      *source,
                                GAsyncResult *result,
                                gpointer      user_data);
-void     gmp_blocking_end     (GmpBlocking *self,
+gpointer gmp_blocking_finish  (GmpBlocking *self,
                                GError     **error);
 
 G_END_DECLS

@@ -173,9 +173,9 @@ gmp_blocking_done_cb (GObject      *source G_GNUC_UNUSED,
 
 /* %FALSE in a process that user code has forked since: the run belongs to the parent, and there is
  * nothing to wait for. */
-gboolean
-gmp_blocking_wait (GmpBlocking *self,
-                   GError     **error)
+static gboolean
+wait_for_result (GmpBlocking *self,
+                 GError     **error)
 {
   guint generation = gmp_fork_get_generation ();
 
@@ -190,9 +190,9 @@ gmp_blocking_wait (GmpBlocking *self,
 
 /* Marks a cancelled @error as interrupted, or replaces it by the error of the handler that
  * failed. */
-void
-gmp_blocking_end (GmpBlocking *self,
-                  GError     **error)
+static void
+end (GmpBlocking *self,
+     GError     **error)
 {
   if (self->n_interrupts > 0 && error != NULL &&
       g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -212,4 +212,20 @@ gmp_blocking_end (GmpBlocking *self,
   g_clear_object (&self->result);
   g_main_context_pop_thread_default (self->context);
   g_object_unref (self->cancellable);
+}
+
+/* Waits for the call, and returns what its task does: a pointer, or %NULL with an error. */
+gpointer
+gmp_blocking_finish (GmpBlocking *self,
+                     GError     **error)
+{
+  gpointer value = NULL;
+  GError *local = NULL;
+
+  if (wait_for_result (self, &local))
+    value = g_task_propagate_pointer (G_TASK (self->result), &local);
+  end (self, &local);
+  if (local != NULL)
+    g_propagate_error (error, local);
+  return value;
 }

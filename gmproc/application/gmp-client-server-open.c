@@ -239,13 +239,6 @@ gmp_open_run_turn_context (GmpClientServer *self)
     priv->open->last_look = g_get_monotonic_time ();
 }
 
-void
-gmp_open_run_kill (gpointer self,
-                   gpointer user_data G_GNUC_UNUSED)
-{
-  gmp_server_session_kill (gmp_client_server_get_private (self)->session);
-}
-
 /* The object is claimed for this run. */
 static void
 begin_open (GmpClientServer    *self,
@@ -256,12 +249,12 @@ begin_open (GmpClientServer    *self,
             gpointer            user_data)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_client_server_open_async);
+  gmp_client_server_forget (self);
   session = gmp_client_server_prepare_session (self, &methods, &error);
   if (session == NULL)
     {
@@ -277,7 +270,7 @@ begin_open (GmpClientServer    *self,
   priv->open->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   priv->open->opening = g_steal_pointer (&task);
   gmp_server_session_set_open (session, gmp_open_run_turned, self);
-  gmp_server_session_run (session, sunk, cancellable, ended_cb, self);
+  gmp_server_session_run (session, params, cancellable, ended_cb, self);
   /* If start has failed, the run ends with its error. */
   if (gmp_server_session_get_local_server (session) != NULL)
     return_opened (self);
@@ -365,19 +358,12 @@ gmp_client_server_open_async (GmpClientServer    *self,
                               GAsyncReadyCallback callback,
                               gpointer            user_data)
 {
-  GError *error = NULL;
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  if (gmp_runner_claim (GMP_RUNNER (self), &error))
-    {
-      gmp_client_server_forget (self);
-      begin_open (self, FALSE, params, cancellable, callback, user_data);
-      return;
-    }
-  if (params != NULL)
-    g_variant_unref (g_variant_ref_sink (params));
-  g_task_report_error (self, callback, user_data, gmp_client_server_open_async, error);
+  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_client_server_open_async, callback, user_data))
+    begin_open (self, FALSE, sunk, cancellable, callback, user_data);
 }
 
 /**
@@ -478,8 +464,6 @@ gmp_client_server_close (GmpClientServer *self,
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpBlocking blocking;
-  GVariant *results = NULL;
-  GError *local = NULL;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -487,14 +471,10 @@ gmp_client_server_close (GmpClientServer *self,
   if (gmp_open_run_find (self, TRUE, error) == NULL)
     return NULL;
   set_serving (self, TRUE);
-  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_open_run_kill, cancellable);
+  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
+                      cancellable);
   begin_close (self, TRUE, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  if (gmp_blocking_wait (&blocking, &local))
-    results = gmp_client_server_close_finish (self, blocking.result, &local);
-  gmp_blocking_end (&blocking, &local);
-  if (local != NULL)
-    g_propagate_error (error, local);
-  return results;
+  return gmp_blocking_finish (&blocking, error);
 }
 
 /**

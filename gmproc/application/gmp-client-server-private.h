@@ -40,6 +40,8 @@ GmpServerSession       *gmp_client_server_prepare_session (GmpClientServer      
 gboolean                gmp_client_server_begin_client    (GmpClientServer  *self,
                                                            const GmpJobSpec *client,
                                                            GError          **error);
+void                    gmp_client_server_kill            (gpointer         self,
+                                                           gpointer         user_data);
 void                    gmp_client_server_drop_open       (GmpClientServer *self);
 void                    gmp_open_run_free                 (GmpOpenRun *self);
 void                    gmp_client_server_notify_results  (GmpClientServer *self);

@@ -285,8 +285,7 @@ gmp_client_server_receive (GmpClientServer *self,
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpBlocking blocking;
-  GPtrArray *requests = NULL;
-  GError *local = NULL;
+  GPtrArray *requests;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -299,16 +298,13 @@ gmp_client_server_receive (GmpClientServer *self,
     return requests;
 
   gmp_open_run_enter (self);
-  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_open_run_kill, cancellable);
+  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
+                      cancellable);
   begin_receive (self, TRUE, n, timeout, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  if (gmp_blocking_wait (&blocking, &local))
-    requests = gmp_client_server_receive_finish (self, blocking.result, &local);
-  gmp_blocking_end (&blocking, &local);
+  requests = gmp_blocking_finish (&blocking, error);
   gmp_open_run_leave (self);
   if (get_open (self) != NULL)
     get_open (self)->last_look = g_get_monotonic_time ();
-  if (local != NULL)
-    g_propagate_error (error, local);
   return requests;
 }
 

@@ -358,9 +358,10 @@ gmp_client_server_prepare_session (GmpClientServer        *self,
   return g_steal_pointer (&session);
 }
 
-static void
-kill_all (gpointer object,
-          gpointer user_data G_GNUC_UNUSED)
+/* Of type GFunc. */
+void
+gmp_client_server_kill (gpointer object,
+                        gpointer user_data G_GNUC_UNUSED)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (object);
 
@@ -394,7 +395,6 @@ begin_run (GmpClientServer    *self,
            gpointer            user_data)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
   GError *error = NULL;
@@ -412,7 +412,7 @@ begin_run (GmpClientServer    *self,
   priv->session = session;
   if (is_blocking)
     gmp_server_session_set_blocking (session);
-  gmp_server_session_run (session, sunk, cancellable, ended_cb, g_steal_pointer (&task));
+  gmp_server_session_run (session, params, cancellable, ended_cb, g_steal_pointer (&task));
 }
 
 /**
@@ -450,8 +450,6 @@ gmp_client_server_run (GmpClientServer *self,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   GmpBlocking blocking;
-  GVariant *results = NULL;
-  GError *local = NULL;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -461,14 +459,10 @@ gmp_client_server_run (GmpClientServer *self,
   gmp_client_server_forget (self);
   if (priv->context == NULL)
     priv->context = g_main_context_new ();
-  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), kill_all, cancellable);
+  gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
+                      cancellable);
   begin_run (self, TRUE, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  if (gmp_blocking_wait (&blocking, &local))
-    results = gmp_client_server_run_finish (self, blocking.result, &local);
-  gmp_blocking_end (&blocking, &local);
-  if (local != NULL)
-    g_propagate_error (error, local);
-  return results;
+  return gmp_blocking_finish (&blocking, error);
 }
 
 /**
@@ -494,18 +488,12 @@ gmp_client_server_run_async (GmpClientServer    *self,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  GError *error = NULL;
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  if (gmp_runner_claim (GMP_RUNNER (self), &error))
-    {
-      begin_run (self, FALSE, params, cancellable, callback, user_data);
-      return;
-    }
-  if (params != NULL)
-    g_variant_unref (g_variant_ref_sink (params));
-  g_task_report_error (self, callback, user_data, gmp_client_server_run_async, error);
+  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_client_server_run_async, callback, user_data))
+    begin_run (self, FALSE, sunk, cancellable, callback, user_data);
 }
 
 /**

@@ -40,8 +40,6 @@ GmpOpenRun *gmp_open_run_find           (GmpClientServer *self,
 void        gmp_open_run_enter          (GmpClientServer *self);
 void        gmp_open_run_leave          (GmpClientServer *self);
 void        gmp_open_run_turn_context   (GmpClientServer *self);
-void        gmp_open_run_kill           (gpointer self,
-                                         gpointer user_data);
 
 /* Receiving: gmp-client-server-receive.c. */
 void        gmp_open_run_turned         (gpointer self);

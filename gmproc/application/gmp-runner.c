@@ -180,6 +180,21 @@ gmp_runner_claim (GmpRunner *self,
   return FALSE;
 }
 
+/* As gmp_runner_claim(), for an asynchronous call, whose callback gets the error. */
+gboolean
+gmp_runner_claim_async (GmpRunner          *self,
+                        gpointer            source_tag,
+                        GAsyncReadyCallback callback,
+                        gpointer            user_data)
+{
+  GError *error = NULL;
+
+  if (gmp_runner_claim (self, &error))
+    return TRUE;
+  g_task_report_error (self, callback, user_data, source_tag, error);
+  return FALSE;
+}
+
 void
 gmp_runner_release (GmpRunner *self)
 {

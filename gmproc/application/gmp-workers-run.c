@@ -288,8 +288,6 @@ gmp_workers_run (GmpWorkers   *self,
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
   GmpBlocking blocking;
-  GVariant *results = NULL;
-  GError *local = NULL;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -300,12 +298,7 @@ gmp_workers_run (GmpWorkers   *self,
                       gmp_kept_workers_get_context (gmp_supervisor_get_kept (priv->supervisor)),
                       G_OBJECT (self), kill_all, cancellable);
   begin_run (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  if (gmp_blocking_wait (&blocking, &local))
-    results = gmp_workers_run_finish (self, blocking.result, &local);
-  gmp_blocking_end (&blocking, &local);
-  if (local != NULL)
-    g_propagate_error (error, local);
-  return results;
+  return gmp_blocking_finish (&blocking, error);
 }
 
 /**
@@ -332,14 +325,10 @@ gmp_workers_run_async (GmpWorkers         *self,
                        GAsyncReadyCallback callback,
                        gpointer            user_data)
 {
-  GError *error = NULL;
-
   g_return_if_fail (GMP_IS_WORKERS (self));
 
-  if (gmp_runner_claim (GMP_RUNNER (self), &error))
+  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_workers_run_async, callback, user_data))
     begin_run (self, ids, n_ids, cancellable, callback, user_data);
-  else
-    g_task_report_error (self, callback, user_data, gmp_workers_run_async, error);
 }
 
 /**
