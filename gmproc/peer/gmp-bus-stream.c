@@ -7,12 +7,8 @@
 #include "peer/gmp-bus-private.h"
 
 #include "base/gmp-error.h"
-#include "base/gmp-limit-private.h"
+#include "peer/gmp-file-parts-private.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* The bytes that may be in flight without an acknowledgement. */
@@ -23,11 +19,6 @@
 
 /* The size of a message besides its body. */
 #define OVERHEAD 256
-
-/* The most descriptors of a message. */
-#define MAX_HANDLES 8
-
-#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* A GDBusConnection reads without limit. An end that has sent much therefore asks for an
  * acknowledgement (Sync), which the other end sends when its reader has come so far. */
@@ -48,7 +39,7 @@ struct _GmpBusStream
   GQueue incoming; /* of GDBusMessage */
   gsize n_waiting; /* of bytes, in these */
   guint64 n_taken;
-  int files[MAX_HANDLES]; /* contents of descriptors whose message has not arrived; -1: none */
+  GmpFileParts parts; /* of the message that comes next */
 
   GQueue outgoing; /* of Parcel */
   guint64 n_queued; /* of messages */
@@ -424,58 +415,24 @@ take_part_locked (GmpBusStream *self,
                   GDBusMessage *message)
 {
   g_autoptr (GVariant) bytes = NULL;
-  const char *data;
+  const char *failure;
   guint32 place;
-  gsize size;
 
   g_variant_get (g_dbus_message_get_body (message), "(u@ay)", &place, &bytes);
-  if (place >= MAX_HANDLES)
-    {
-      fail_locked (self, "it sent a part of a descriptor that no message has");
-      return;
-    }
-  if (self->files[place] == -1)
-    self->files[place] = memfd_create ("gmproc-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  data = g_variant_get_data (bytes);
-  size = g_variant_get_size (bytes);
-  if (self->files[place] == -1 || !gmp_limit_check_file_size (size))
-    {
-      fail_locked (self, "there is no memory for what it sent");
-      return;
-    }
-  while (size > 0)
-    {
-      gssize n = write (self->files[place], data, size);
-
-      if (n <= 0)
-        {
-          fail_locked (self, "there is no memory for what it sent");
-          return;
-        }
-      data += n;
-      size -= n;
-    }
+  failure = gmp_file_parts_add (&self->parts, place, bytes);
+  if (failure != NULL)
+    fail_locked (self, failure);
 }
 
-/* The contents of @message's descriptors have arrived before it. */
+/* The contents of @message's descriptors have come before it. */
 static void
 attach_files_locked (GmpBusStream *self,
                      GDBusMessage *message)
 {
-  int fds[MAX_HANDLES];
-  int n = 0;
-  g_autoptr (GUnixFDList) list = NULL;
+  g_autoptr (GUnixFDList) files = gmp_file_parts_take (&self->parts);
 
-  for (; n < MAX_HANDLES && self->files[n] != -1; n++)
-    {
-      fcntl (self->files[n], F_ADD_SEALS, SEALS);
-      fds[n] = self->files[n];
-      self->files[n] = -1;
-    }
-  if (n == 0)
-    return;
-  list = g_unix_fd_list_new_from_array (fds, n);
-  g_dbus_message_set_unix_fd_list (message, list);
+  if (files != NULL)
+    g_dbus_message_set_unix_fd_list (message, files);
 }
 
 static gboolean
@@ -631,9 +588,7 @@ gmp_bus_stream_finalize (GObject *object)
 {
   GmpBusStream *self = GMP_BUS_STREAM (object);
 
-  for (int i = 0; i < MAX_HANDLES; i++)
-    if (self->files[i] != -1)
-      close (self->files[i]);
+  gmp_file_parts_clear (&self->parts);
   g_queue_clear_full (&self->incoming, g_object_unref);
   g_queue_clear_full (&self->outgoing, parcel_free);
   g_queue_clear_full (&self->syncs, g_free);
@@ -668,8 +623,7 @@ gmp_bus_stream_init (GmpBusStream *self)
 {
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
-  for (int i = 0; i < MAX_HANDLES; i++)
-    self->files[i] = -1;
+  gmp_file_parts_init (&self->parts);
 }
 
 /* The object at @path, whose messages have another path elsewhere. */
