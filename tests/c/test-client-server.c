@@ -319,3 +319,51 @@ test_params (const char *text)
   g_assert_cmpstr (g_variant_get_type_string (params), ==, "a{sv}");
   return params;
 }
+
+void
+test_run_init (TestRun *self,
+               GType    server_type,
+               GType    application_type,
+               gboolean is_application)
+{
+  *self = (TestRun) {
+    .application = is_application ? g_object_new (application_type, NULL)
+                                  : gmp_client_server_new (server_type),
+  };
+}
+
+/* Adds a TestClient. */
+void
+test_run_add (TestRun    *self,
+              const char *id,
+              const char *params)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_add_client (self->application, id, TEST_TYPE_CLIENT, test_params (params),
+                                &error);
+  g_assert_no_error (error);
+}
+
+/* Once. @params are the server's. */
+void
+test_run_go (TestRun    *self,
+             const char *params)
+{
+  g_autoptr (GVariant) server = NULL;
+
+  self->results = gmp_client_server_run (self->application, test_params (params), NULL,
+                                         &self->error);
+  server = gmp_client_server_get_server_result (self->application);
+  if (server != NULL)
+    self->trace = g_variant_dup_string (server, NULL);
+}
+
+void
+test_run_clear (TestRun *self)
+{
+  g_clear_object (&self->application);
+  g_clear_pointer (&self->results, g_variant_unref);
+  g_clear_error (&self->error);
+  g_clear_pointer (&self->trace, g_free);
+}

@@ -37,4 +37,28 @@ G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
 
 GVariant *test_params (const char *text);
 
+/* A run whose server is a process, or the application itself, for cases that hold for both. */
+typedef struct {
+  GmpClientServer *application;
+  GVariant *results; /* (nullable) */
+  GError *error;     /* (nullable): of the run */
+  char *trace;       /* (nullable): what the server's finish returned */
+} TestRun;
+
+#define TEST_BOTH(is_application) \
+  for (gboolean is_application = FALSE; is_application <= TRUE; is_application++)
+
+void test_run_init  (TestRun    *self,
+                     GType       server_type,
+                     GType       application_type,
+                     gboolean    is_application);
+void test_run_add   (TestRun    *self,
+                     const char *id,
+                     const char *params);
+void test_run_go    (TestRun    *self,
+                     const char *params);
+void test_run_clear (TestRun    *self);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (TestRun, test_run_clear)
+
 G_END_DECLS
