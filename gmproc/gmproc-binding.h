@@ -14,6 +14,7 @@
 #include "application/gmp-pool-binding.h"
 #include "application/gmp-workers-binding.h"
 #include "base/gmp-signals.h"
+#include "base/gmp-variant.h"
 #include "host/gmp-host.h"
 #include "worker/gmp-worker-binding.h"
 

@@ -13,7 +13,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-runtime.h"
 #include "base/gmp-shared-memory.h"
-#include "base/gmp-variant.h"
 #include "base/gmp-version.h"
 #include "worker/gmp-worker.h"
 #include "worker/gmp-request.h"

@@ -5,47 +5,19 @@
  */
 
 #include "gmp-test.h"
+#include "test-pair.h"
 
+#include "base/gmp-variant.h"
 #include "channel/gmp-arena-private.h"
 #include "channel/gmp-inbox-private.h"
-#include "channel/gmp-shared-channel-private.h"
 
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MIB ((gsize) 1024 * 1024)
-
 /* Big enough for blocks, whatever is copied at once. */
 #define BIG ((gsize) 200 * 1024)
-
-/* Both ends in this process. */
-typedef struct {
-  GmpChannel *client;
-  GmpChannel *server;
-} Pair;
-
-static void
-pair_init (Pair *self)
-{
-  g_autoptr (GError) error = NULL;
-  int client_fds[GMP_SHARED_N_FDS];
-  int server_fds[GMP_SHARED_N_FDS];
-
-  gmp_shared_channel_new_fds (64 * MIB, 2, client_fds, server_fds, &error);
-  g_assert_no_error (error);
-  self->client = gmp_shared_channel_new (client_fds, GMP_END_CLIENT, &error);
-  self->server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
-  g_assert_no_error (error);
-}
-
-static void
-pair_clear (Pair *self)
-{
-  g_clear_object (&self->client);
-  g_clear_object (&self->server);
-}
 
 static GVariant *
 receive (GmpChannel *to)
@@ -156,9 +128,9 @@ check_child_keeps (gsize    size,
   g_autoptr (GVariant) next = NULL;
   gconstpointer place;
   Child child;
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair);
+  test_pair_init (&pair, 64 * MIB);
   value = pass (pair.client, pair.server, size, 1);
   place = g_variant_get_data (value);
   if (is_written)
@@ -178,7 +150,7 @@ check_child_keeps (gsize    size,
   child_go (&child);
   child_await (&child);
   g_assert_true (is_all (next, 2));
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 static void
@@ -201,9 +173,9 @@ test_parent_keeps (void)
   g_autoptr (GVariant) last = NULL;
   g_auto (GmpMail) mail = { 0, };
   Child child;
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair);
+  test_pair_init (&pair, 64 * MIB);
   gmp_inbox_add (inbox, "client", "native", pair.server);
   g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_EMPTY);
   value = pass (pair.client, pair.server, BIG, 1);
@@ -220,7 +192,7 @@ test_parent_keeps (void)
         _exit (1);
       gmp_channel_close (pair.server, NULL);
       gmp_inbox_free (inbox);
-      pair_clear (&pair);
+      test_pair_clear (&pair);
       _exit (0);
     }
   child_await (&child);
@@ -237,8 +209,7 @@ test_parent_keeps (void)
   gmp_inbox_get_up (inbox);
   g_assert_cmpint (gmp_inbox_take (inbox, &mail), ==, GMP_INBOX_PAYLOAD);
   gmp_test_check_value (mail.payload, "3");
-  g_clear_object (&pair.client);
-  g_object_unref (pair.server);
+  test_pair_clear (&pair);
 }
 
 /* A child of a child that has ended, and a second fork of the parent, of which the memory is not
@@ -249,9 +220,9 @@ test_generations (void)
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GVariant) next = NULL;
   Child child, grandchild;
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair);
+  test_pair_init (&pair, 64 * MIB);
   value = pass (pair.client, pair.server, BIG, 1);
   g_assert_cmpint (pipe (grandchild.gate), ==, 0);
   if (child_fork (&child))
@@ -281,7 +252,7 @@ test_generations (void)
       close (child.gate[i]);
       close (grandchild.gate[i]);
     }
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 /* Where there is no memory for a copy, the block is never used again. */
@@ -293,14 +264,14 @@ test_no_memory (void)
   gconstpointer place;
   struct rlimit before, none;
   Child child;
-  Pair pair;
+  TestPair pair;
 
   if (gmp_test_is_stretched ())
     {
       g_test_skip ("under valgrind or a sanitizer");
       return;
     }
-  pair_init (&pair);
+  test_pair_init (&pair, 64 * MIB);
   value = pass (pair.client, pair.server, BIG, 1);
   place = g_variant_get_data (value);
   g_assert_no_errno (getrlimit (RLIMIT_DATA, &before));
@@ -319,7 +290,7 @@ test_no_memory (void)
   g_assert_true (g_variant_get_data (next) != place);
   child_go (&child);
   child_await (&child);
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 /* How many bytes of this process count for RLIMIT_DATA. */
@@ -341,14 +312,14 @@ test_data_size (void)
   g_autoptr (GVariant) value = NULL;
   guint64 begin = get_data_size ();
   struct rlimit before, limited;
-  Pair pair;
+  TestPair pair;
 
   if (gmp_test_is_stretched ())
     {
       g_test_skip ("under valgrind or a sanitizer");
       return;
     }
-  pair_init (&pair);
+  test_pair_init (&pair, 64 * MIB);
   value = pass (pair.client, pair.server, 8 * MIB, 1);
   g_assert_cmpuint (get_data_size () - begin, <, 4 * MIB);
   g_assert_no_errno (getrlimit (RLIMIT_DATA, &before));
@@ -362,11 +333,11 @@ test_data_size (void)
   value = pass (pair.client, pair.server, 8 * MIB, 3);
   g_assert_true (is_all (value, 3));
   g_assert_no_errno (setrlimit (RLIMIT_DATA, &before));
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 typedef struct {
-  Pair pair;
+  TestPair pair;
   gint is_over; /* atomic */
 } Traffic;
 
@@ -395,7 +366,7 @@ test_threads (void)
   g_autoptr (GVariant) value = NULL;
   GThread *thread;
 
-  pair_init (&traffic.pair);
+  test_pair_init (&traffic.pair, 64 * MIB);
   value = pass (traffic.pair.client, traffic.pair.server, BIG, 99);
   thread = g_thread_new ("passes", pass_thread, &traffic);
   for (guint i = 0; i < 20; i++)
@@ -410,7 +381,7 @@ test_threads (void)
   g_atomic_int_set (&traffic.is_over, TRUE);
   g_thread_join (thread);
   g_clear_pointer (&value, g_variant_unref);
-  pair_clear (&traffic.pair);
+  test_pair_clear (&traffic.pair);
 }
 
 int

@@ -1,113 +1,15 @@
-/* shared-channel.c: a channel in shared memory: places of values, and invalid data
+/* shared-channel.c: a channel in shared memory: where values lie
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
 #include "gmp-test.h"
+#include "test-pair.h"
 
-#include "channel/gmp-arena-private.h"
-#include "channel/gmp-inbox-private.h"
-#include "channel/gmp-record-private.h"
-#include "channel/gmp-shared-channel-private.h"
+#include "base/gmp-variant.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#define MIB ((gsize) 1024 * 1024)
-
-/* Both ends in this process. The test writes to the client's side of the memory behind its back. */
-typedef struct {
-  GmpChannel *client;
-  GmpChannel *server;
-  GmpMemory *memory; /* as the client has it mapped */
-  int fd;            /* of the memory */
-} Pair;
-
-static void
-pair_init (Pair *self,
-           gsize arena_size)
-{
-  g_autoptr (GError) error = NULL;
-  int client_fds[GMP_SHARED_N_FDS];
-  int server_fds[GMP_SHARED_N_FDS];
-
-  gmp_shared_channel_new_fds (arena_size, 2, client_fds, server_fds, &error);
-  g_assert_no_error (error);
-  self->fd = fcntl (client_fds[GMP_SHARED_MEMFD], F_DUPFD_CLOEXEC, 0);
-  self->memory = gmp_memory_map (self->fd, GMP_END_CLIENT, &error);
-  self->client = gmp_shared_channel_new (client_fds, GMP_END_CLIENT, &error);
-  self->server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
-  g_assert_no_error (error);
-}
-
-static void
-pair_clear (Pair *self)
-{
-  g_clear_object (&self->client);
-  g_clear_object (&self->server);
-  gmp_memory_unref (self->memory);
-  close (self->fd);
-}
-
-static GVariant *
-new_bytes (gsize  size,
-           guint8 first)
-{
-  guint8 *bytes = g_malloc (size);
-
-  for (gsize i = 0; i < size; i++)
-    bytes[i] = (guint8) (first + i % 251);
-  return g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, size, TRUE,
-                                                      g_free, bytes));
-}
-
-static void
-send (Pair     *self,
-      GVariant *value)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_channel_send (self->client, value, &error);
-  g_assert_no_error (error);
-}
-
-/* What comes to the server; the client sends meanwhile what had no room. */
-static GVariant *
-receive (Pair *self)
-{
-  g_autoptr (GError) error = NULL;
-  GVariant *value = NULL;
-  GmpChannelStatus status;
-
-  while ((status = gmp_channel_receive (self->server, &value, &error)) == GMP_CHANNEL_EMPTY)
-    {
-      GVariant *none = NULL;
-
-      gmp_channel_receive (self->client, &none, &error);
-      g_assert_no_error (error);
-    }
-  g_assert_no_error (error);
-  g_assert_cmpint (status, ==, GMP_CHANNEL_PAYLOAD);
-  return value;
-}
-
-static void
-check_same (Pair     *self,
-            GVariant *value)
-{
-  g_autoptr (GVariant) sunk = g_variant_take_ref (value);
-  g_autoptr (GVariant) received = NULL;
-
-  send (self, sunk);
-  received = receive (self);
-  g_assert_cmpstr (g_variant_get_type_string (received), ==, g_variant_get_type_string (sunk));
-  g_assert_true (gmp_test_is_same (sunk, received));
-}
 
 /* Around every limit that there is, and types in turn. */
 static void
@@ -115,39 +17,39 @@ test_sizes (void)
 {
   const gsize sizes[] = { 0, 1, 7, 8, 9, 4096, 16 * 1024 - 1, 16 * 1024, 16 * 1024 + 1, 65535,
                           65536, MIB - 1, MIB, MIB + 1, 3 * MIB };
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 2 * MIB);
+  test_pair_init (&pair, 2 * MIB);
   for (int turn = 0; turn < 3; turn++)
     for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
       {
         g_autoptr (GVariant) nothing = NULL;
 
-        check_same (&pair, new_bytes (sizes[i], (guint8) i));
-        check_same (&pair, g_variant_new ("(sdx)", "a text", 1.5, G_MININT64));
-        check_same (&pair, g_variant_new ("as", NULL));
-        check_same (&pair, g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
-        check_same (&pair, g_variant_new ("()"));
-        send (&pair, NULL);
-        nothing = receive (&pair);
+        test_pair_check_same (&pair, test_new_bytes (sizes[i], (guint8) i));
+        test_pair_check_same (&pair, g_variant_new ("(sdx)", "a text", 1.5, G_MININT64));
+        test_pair_check_same (&pair, g_variant_new ("as", NULL));
+        test_pair_check_same (&pair, g_variant_new_maybe (G_VARIANT_TYPE_VARIANT, NULL));
+        test_pair_check_same (&pair, g_variant_new ("()"));
+        test_pair_send (&pair, NULL);
+        nothing = test_pair_receive (&pair);
         g_assert_null (nothing);
       }
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 /* What the receiver writes is its own: the sender does not see it, nor who gets the block next. */
 static void
 check_private (gsize size)
 {
-  g_autoptr (GVariant) sent = new_bytes (size, 1);
-  g_autoptr (GVariant) next = new_bytes (size, 2);
+  g_autoptr (GVariant) sent = test_new_bytes (size, 1);
+  g_autoptr (GVariant) next = test_new_bytes (size, 2);
   g_autoptr (GVariant) received = NULL;
   const guint8 *place;
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 64 * MIB);
-  send (&pair, sent);
-  received = receive (&pair);
+  test_pair_init (&pair, 64 * MIB);
+  test_pair_send (&pair, sent);
+  received = test_pair_receive (&pair);
   place = g_variant_get_data (received);
   g_assert_true (gmp_test_is_same (sent, received));
   g_assert_nonnull (gmp_variant_get_private_data (received));
@@ -157,12 +59,12 @@ check_private (gsize size)
   g_assert_cmpmem (pair.memory->arena_out, 16, g_variant_get_data (sent), 16);
   g_clear_pointer (&received, g_variant_unref);
 
-  send (&pair, next);
-  received = receive (&pair);
+  test_pair_send (&pair, next);
+  received = test_pair_receive (&pair);
   /* The same block, for it came back. */
   g_assert_true (g_variant_get_data (received) == place);
   g_assert_true (gmp_test_is_same (next, received));
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 static void
@@ -177,25 +79,25 @@ static void
 test_held (void)
 {
   g_autoptr (GPtrArray) held = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 64 * MIB);
+  test_pair_init (&pair, 64 * MIB);
   for (guint i = 0; i < 2 * GMP_MEMORY_BLOCKS; i++)
     {
-      g_autoptr (GVariant) bytes = new_bytes (80 * 1024 + i, (guint8) i);
+      g_autoptr (GVariant) bytes = test_new_bytes (80 * 1024 + i, (guint8) i);
       g_autoptr (GVariant) both = g_variant_ref_sink (g_variant_new ("(u@ay)", i, bytes));
       g_autoptr (GVariant) received = NULL;
 
-      send (&pair, both);
-      received = receive (&pair);
+      test_pair_send (&pair, both);
+      received = test_pair_receive (&pair);
       /* A part holds the whole. Every third is dropped, so that blocks come back in between. */
       if (i % 3 != 0)
         g_ptr_array_add (held, g_variant_get_child_value (received, 1));
     }
-  pair_clear (&pair);
+  test_pair_clear (&pair);
   for (guint i = 0, at = 0; i < 2 * GMP_MEMORY_BLOCKS; i++)
     {
-      g_autoptr (GVariant) bytes = new_bytes (80 * 1024 + i, (guint8) i);
+      g_autoptr (GVariant) bytes = test_new_bytes (80 * 1024 + i, (guint8) i);
 
       if (i % 3 != 0)
         g_assert_true (gmp_test_is_same (bytes, held->pdata[at++]));
@@ -203,7 +105,7 @@ test_held (void)
 }
 
 static gsize
-count_memory (Pair *self)
+count_memory (TestPair *self)
 {
   struct stat status;
 
@@ -215,23 +117,23 @@ count_memory (Pair *self)
 static void
 test_trim (void)
 {
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 64 * MIB);
+  test_pair_init (&pair, 64 * MIB);
   for (int turn = 0; turn < 3; turn++)
     {
       g_autoptr (GVariant) held = NULL;
-      g_autoptr (GVariant) small = new_bytes (MIB, 3);
+      g_autoptr (GVariant) small = test_new_bytes (MIB, 3);
 
-      check_same (&pair, new_bytes (20 * MIB, (guint8) turn));
-      send (&pair, small);
-      held = receive (&pair);
+      test_pair_check_same (&pair, test_new_bytes (20 * MIB, (guint8) turn));
+      test_pair_send (&pair, small);
+      held = test_pair_receive (&pair);
       g_assert_cmpuint (count_memory (&pair), >, 19 * MIB);
       gmp_channel_trim (pair.client);
       g_assert_cmpuint (count_memory (&pair), <, 3 * MIB);
       g_assert_true (gmp_test_is_same (small, held));
     }
-  pair_clear (&pair);
+  test_pair_clear (&pair);
 }
 
 /* Blocks of many sizes, dropped in another order: there is always room in the end. */
@@ -239,24 +141,24 @@ static void
 test_fragments (void)
 {
   GVariant *held[16] = { NULL, };
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 8 * MIB);
+  test_pair_init (&pair, 8 * MIB);
   for (guint i = 0; i < 500; i++)
     {
       guint at = (i * 7) % G_N_ELEMENTS (held);
       gsize size = 17 * 1024 + (i * 7919) % (MIB / 2);
-      g_autoptr (GVariant) bytes = new_bytes (size, (guint8) i);
+      g_autoptr (GVariant) bytes = test_new_bytes (size, (guint8) i);
 
       g_clear_pointer (&held[at], g_variant_unref);
-      send (&pair, bytes);
-      held[at] = receive (&pair);
+      test_pair_send (&pair, bytes);
+      held[at] = test_pair_receive (&pair);
       g_assert_true (gmp_test_is_same (bytes, held[at]));
     }
   for (guint i = 0; i < G_N_ELEMENTS (held); i++)
     g_clear_pointer (&held[i], g_variant_unref);
-  check_same (&pair, new_bytes (8 * MIB, 0));
-  pair_clear (&pair);
+  test_pair_check_same (&pair, test_new_bytes (8 * MIB, 0));
+  test_pair_clear (&pair);
 }
 
 static void
@@ -266,452 +168,18 @@ test_too_big (void)
   g_autofree char *tuple = g_strdup_printf ("(%s)", type);
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GError) error = NULL;
-  Pair pair;
+  TestPair pair;
 
-  pair_init (&pair, 0);
+  test_pair_init (&pair, 0);
   value = g_variant_ref_sink (g_variant_new_from_data (G_VARIANT_TYPE (tuple),
                                                        g_malloc0 (80 * 1024), 80 * 1024, FALSE,
                                                        NULL, NULL));
   g_assert_false (gmp_channel_send (pair.client, value, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
   gmp_test_check_in (error->message, "20482 characters");
-  check_same (&pair, g_variant_new_int32 (1));
+  test_pair_check_same (&pair, g_variant_new_int32 (1));
   g_free ((gpointer) g_variant_get_data (value));
-  pair_clear (&pair);
-}
-
-/* Nonsense. */
-
-typedef struct {
-  guint16 kind;
-  guint16 type_size;
-  guint32 size;
-  char rest[120];
-} TestRecord;
-
-static GmpMemoryHeader *
-header_of (Pair *self)
-{
-  return self->memory->header;
-}
-
-/* Puts a record of @size bytes into the client's ring that the client never wrote. */
-static void
-forge (Pair             *self,
-       const TestRecord *record,
-       gsize             size)
-{
-  GmpRingSize *place = (GmpRingSize *) (gpointer) self->memory->rings[0];
-
-  memcpy (place + 1, record, sizeof *record);
-  atomic_store (place, size);
-}
-
-/* The server's end fails, alone, and the client hears of it. */
-static void
-check_refused (Pair *self)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) told = NULL;
-  GVariant *value = NULL;
-
-  g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  g_test_message ("%s", error->message);
-  g_assert_cmpint (gmp_channel_receive (self->client, &value, &told), ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (told, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  /* And it stays so. */
-  g_clear_error (&error);
-  g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
-}
-
-static void
-check_record (const TestRecord *record,
-              gsize             size)
-{
-  Pair pair;
-
-  pair_init (&pair, MIB);
-  forge (&pair, record, size);
-  check_refused (&pair);
-  pair_clear (&pair);
-}
-
-static void
-test_records (void)
-{
-  const TestRecord records[] = {
-    { .kind = 0 },
-    { .kind = 99 },
-    { .kind = 2, .type_size = 1, .size = 1000, .rest = "i" },
-    { .kind = 2, .type_size = 1, .size = G_MAXUINT32, .rest = "i" },
-    { .kind = 2, .type_size = G_MAXUINT16, .size = 4, .rest = "i" },
-    { .kind = 2, .type_size = 1, .size = 3, .rest = "i" },
-    { .kind = 2, .type_size = 1, .size = 4, .rest = "?" },
-    { .kind = 2, .type_size = 2, .size = 4, .rest = "a" },
-    { .kind = 2, .type_size = 0, .size = 4 },
-    { .kind = 2, .type_size = 1, .size = 4, .rest = "*" },
-    { .kind = 3, .type_size = 2, .size = 4, .rest = "ay" },
-    { .kind = 4, .type_size = 2, .size = 4, .rest = "ay" },
-    { .kind = 4, .type_size = 2, .size = 8, .rest = "ay" },
-    { .kind = 4, .type_size = 2, .size = 8,
-      .rest = "ay\0\0\0\0\0\0\377\377\377\377\377\377\377\377" },
-    { .kind = 5, .size = 8 },
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (records); i++)
-    {
-      const TestRecord *record = &records[i];
-      gsize size = gmp_record_size (record->type_size, record->size);
-
-      /* As large as it says, where it can be, and not. */
-      if (size < GMP_MEMORY_RING_SIZE / 2)
-        check_record (record, size);
-      check_record (record, sizeof *record);
-    }
-  check_record (&records[0], 1);
-  check_record (&records[0], GMP_MEMORY_RING_SIZE);
-  check_record (&records[0], G_MAXUINT64);
-}
-
-static void
-test_blocks (void)
-{
-  const GmpBlock blocks[] = {
-    { GMP_MEMORY_BLOCKS, 0, 4096 },
-    { 0, 1, 4096 },
-    { 0, MIB, 1 },
-    { 0, 0, MIB + 1 },
-    { 0, 4096, MIB },
-    { 0, G_MAXUINT64 - 4095, 8192 },
-    { 0, 0, 0 },
-    { 0, 0, G_MAXUINT64 },
-  };
-  TestRecord record = { .kind = 3, .type_size = 2, .size = sizeof (GmpBlock), .rest = "ay" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
-    {
-      memcpy (record.rest + 8, &blocks[i], sizeof blocks[i]);
-      check_record (&record, gmp_record_size (record.type_size, record.size));
-    }
-}
-
-/* What was announced is neither believed nor taken beyond the limit, and has no memory before it
- * comes. */
-static void
-test_announced (void)
-{
-  TestRecord record = { .kind = 4, .type_size = 2, .size = 8, .rest = "ay" };
-  guint64 size = ((guint64) G_MAXSSIZE + 1) / 8;
-  g_autofree char *too_big = g_strdup_printf ("%" G_GUINT64_FORMAT " bytes", size);
-  g_autofree char *limit = g_strdup_printf ("limit of %" G_GUINT64_FORMAT " bytes", size - 1);
-  g_autoptr (GError) error = NULL;
-  GVariant *value = NULL;
-  Pair pair;
-
-  memcpy (record.rest + 8, &size, sizeof size);
-  pair_init (&pair, 0);
-  forge (&pair, &record, gmp_record_size (record.type_size, record.size));
-  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_EMPTY);
-  g_assert_no_error (error);
-  pair_clear (&pair);
-
-  pair_init (&pair, 0);
-  pair.server->value_limit = size - 1;
-  forge (&pair, &record, gmp_record_size (record.type_size, record.size));
-  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  gmp_test_check_in (error->message, too_big);
-  gmp_test_check_in (error->message, limit);
-  pair_clear (&pair);
-}
-
-/* Values as big as the limit and one byte bigger: in the ring, in a block, in pieces. */
-static void
-check_limit (gsize limit,
-             gsize arena_size)
-{
-  g_autoptr (GVariant) bigger = new_bytes (limit + 1, 3);
-  g_autoptr (GError) error = NULL;
-  Pair pair;
-
-  pair_init (&pair, arena_size);
-  pair.client->value_limit = limit;
-  pair.server->value_limit = limit;
-  check_same (&pair, new_bytes (limit, 2));
-  g_assert_false (gmp_channel_send (pair.client, bigger, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
-  gmp_test_check_in (error->message, "(value-size-limit)");
-  /* That was not the channel's fault. */
-  check_same (&pair, new_bytes (limit, 4));
-
-  /* One who sends it all the same. */
-  pair.client->value_limit = 0;
-  send (&pair, bigger);
-  check_refused (&pair);
-  pair_clear (&pair);
-}
-
-static void
-test_limit (void)
-{
-  check_limit (1000, MIB);
-  check_limit (100 * 1000, MIB);
-  check_limit (100 * 1000, 0);
-}
-
-/* A client that sends again and again, and reads no answer: it is told off when there is no room
- * for one. */
-static void
-test_unread (void)
-{
-  g_autoptr (GVariant) value = new_bytes (16 * 1024, 1);
-  g_autoptr (GError) error = NULL;
-  GmpChannelStatus status = GMP_CHANNEL_PAYLOAD;
-  guint n = 0;
-  Pair pair;
-
-  pair_init (&pair, 0);
-  while (status == GMP_CHANNEL_PAYLOAD)
-    {
-      g_autoptr (GVariant) received = NULL;
-
-      g_assert_true (gmp_channel_send (pair.client, value, NULL));
-      status = gmp_channel_receive (pair.server, &received, &error);
-      if (status == GMP_CHANNEL_PAYLOAD)
-        g_assert_true (gmp_channel_send (pair.server, received, NULL));
-      g_assert_cmpuint (++n, <, 20);
-    }
-  g_assert_cmpint (status, ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  g_assert_false (gmp_channel_has_unsent (pair.server));
-  pair_clear (&pair);
-}
-
-/* A block that the receiver has not given back. */
-static void
-test_lent_twice (void)
-{
-  g_autoptr (GVariant) held = NULL;
-  g_autoptr (GVariant) bytes = new_bytes (80 * 1024, 1);
-  Pair pair;
-
-  pair_init (&pair, MIB);
-  send (&pair, bytes);
-  held = receive (&pair);
-  /* The client may believe that, to nobody's harm but its own. */
-  atomic_store (&header_of (&pair)->lent[GMP_END_CLIENT][0], 0);
-  send (&pair, bytes);
-  check_refused (&pair);
-  pair_clear (&pair);
-  g_assert_cmpuint (g_variant_get_size (held), ==, 80 * 1024);
-}
-
-/* Of a value with texts of so many bytes: where its last text ends, which says how many there are,
- * stands in its last four bytes. */
-#define N_TEXTS   1000
-#define TEXT_SIZE 100
-
-typedef struct {
-  _Atomic guint32 *last_end; /* in the client's mapping */
-  guint32 other;             /* another end, of far fewer texts */
-  gint is_over;              /* atomic */
-} Flip;
-
-static gpointer
-flip_thread (gpointer data)
-{
-  Flip *flip = data;
-
-  while (!g_atomic_int_get (&flip->is_over))
-    {
-      guint32 end = atomic_exchange (flip->last_end, flip->other);
-
-      g_thread_yield ();
-      atomic_store (flip->last_end, end);
-    }
-  return NULL;
-}
-
-static GVariant *
-new_texts (void)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("as"));
-  for (guint i = 0; i < N_TEXTS; i++)
-    g_variant_builder_add_value (&builder, g_variant_new_take_string (
-                                   g_strdup_printf ("%0*u", TEXT_SIZE - 1, i)));
-  return g_variant_ref_sink (g_variant_builder_end (&builder));
-}
-
-/* A value that the sender changes while it is checked and read: it is refused, or stays what it was
- * when it was checked. GLib would abort the process for a child that was there a moment ago. */
-static void
-test_changed (void)
-{
-  g_autoptr (GVariant) texts = new_texts ();
-  gsize size = g_variant_get_size (texts);
-  guint n_refused = 0;
-
-  for (guint i = 0; i < 50; i++)
-    {
-      Flip flip = { .other = (guint32) size - 8 };
-      g_autoptr (GVariant) received = NULL;
-      g_autoptr (GError) error = NULL;
-      GThread *thread;
-      Pair pair;
-
-      pair_init (&pair, MIB);
-      send (&pair, texts);
-      /* The first block is the first place. */
-      flip.last_end = (_Atomic guint32 *) (gpointer) (pair.memory->arena_out + size - 4);
-      thread = g_thread_new ("flip", flip_thread, &flip);
-      if (gmp_channel_receive (pair.server, &received, &error) == GMP_CHANNEL_PAYLOAD)
-        for (guint turn = 0; turn < 20; turn++)
-          g_assert_true (gmp_test_is_same (texts, received));
-      else
-        n_refused += g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-      g_assert_true (received != NULL || error != NULL);
-      g_atomic_int_set (&flip.is_over, TRUE);
-      g_thread_join (thread);
-      pair_clear (&pair);
-    }
-  g_test_message ("%u of 50 were refused", n_refused);
-}
-
-/* All that the check has relied on is the receiver's own from then on: what the sender scribbles
- * over its block changes numbers, and nothing else. */
-static void
-check_scribbled (GVariant *value,
-                 gboolean  is_all_own)
-{
-  g_autoptr (GVariant) sent = g_variant_ref_sink (value);
-  g_autoptr (GVariant) received = NULL;
-  g_autofree char *text = NULL;
-  Pair pair;
-
-  pair_init (&pair, 2 * MIB);
-  send (&pair, sent);
-  received = receive (&pair);
-  memset (pair.memory->arena_out, 0xff, g_variant_get_size (sent));
-  if (is_all_own)
-    g_assert_true (gmp_test_is_same (sent, received));
-  /* Reads all of it. */
-  text = g_variant_print (received, TRUE);
-  g_assert_true (g_utf8_validate (text, -1, NULL));
-  g_assert_true (g_variant_is_normal_form (received));
-  pair_clear (&pair);
-}
-
-static void
-test_scribbled (void)
-{
-  g_autoptr (GVariant) texts = new_texts ();
-  g_autoptr (GVariant) bytes = new_bytes (80 * 1024, 1);
-  g_autoptr (GVariant) few = new_bytes (20 * 1024, 1);
-  g_autofree gboolean *booleans = g_new0 (gboolean, 80 * 1024);
-
-  check_scribbled (texts, TRUE);
-  check_scribbled (g_variant_new ("(@asms)", texts, "text"), TRUE);
-  check_scribbled (g_variant_new ("(sv)", "text", texts), TRUE);
-  check_scribbled (g_variant_new_parsed ("{'a': <%@as>, 'b': <'c'>}", texts), TRUE);
-  check_scribbled (g_variant_new_fixed_array (G_VARIANT_TYPE_BOOLEAN, booleans, 80 * 1024, 1),
-                   TRUE);
-  /* A small one is copied out of its block. */
-  check_scribbled (few, TRUE);
-  check_scribbled (bytes, FALSE);
-  check_scribbled (g_variant_new ("(say@aay)", "tag", NULL,
-                                  g_variant_new_array (NULL, &bytes, 1)), FALSE);
-  check_scribbled (g_variant_new_parsed ("{'a': <%@ay>, 'b': <%@as>}", bytes, texts), FALSE);
-  check_scribbled (g_variant_new_parsed ("[(true, %@ay, objectpath '/a')]", bytes), FALSE);
-}
-
-static void
-test_closings (void)
-{
-  g_autoptr (GError) error = NULL;
-  GVariant *value = NULL;
-  Pair pair;
-
-  /* No end in its text, and no domain. */
-  pair_init (&pair, 0);
-  memset (header_of (&pair)->closings[GMP_END_CLIENT].text, 0xff, 4096);
-  strcpy (header_of (&pair)->closings[GMP_END_CLIENT].domain, "some-unheard-of-quark");
-  atomic_store (&header_of (&pair)->closings[GMP_END_CLIENT].is_closed, 7);
-  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
-  g_assert_cmpstr (g_quark_to_string (error->domain), ==, "some-unheard-of-quark");
-  g_assert_true (g_utf8_validate (error->message, -1, NULL));
-  pair_clear (&pair);
-  g_clear_error (&error);
-
-  pair_init (&pair, 0);
-  atomic_store (&header_of (&pair)->closings[GMP_END_CLIENT].is_closed, 1);
-  g_assert_cmpint (gmp_channel_receive (pair.server, &value, &error), ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  pair_clear (&pair);
-}
-
-/* Whatever the other side does to its descriptors, this one can ring without having to wait: a flag
- * of a file counts for all who hold it, and an eventfd that is full blocks who writes to it. */
-static void
-test_bells (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GmpChannel) server = NULL;
-  g_autoptr (GmpDoorbell) doorbell = gmp_doorbell_new (&error);
-  g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_int32 (1));
-  g_autoptr (GmpMemory) memory = NULL;
-  int client_fds[GMP_SHARED_N_FDS];
-  int server_fds[GMP_SHARED_N_FDS];
-
-  gmp_shared_channel_new_fds (0, 2, client_fds, server_fds, &error);
-  g_assert_no_error (error);
-  memory = gmp_memory_map (client_fds[GMP_SHARED_MEMFD], GMP_END_CLIENT, &error);
-  g_assert_no_error (error);
-  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
-    {
-      fcntl (client_fds[i], F_SETFL, O_RDWR | O_NONBLOCK);
-      eventfd_write (client_fds[i], G_MAXUINT64 - 1);
-      fcntl (client_fds[i], F_SETFL, O_RDWR);
-    }
-  server = gmp_shared_channel_new (server_fds, GMP_END_SERVER, &error);
-  gmp_channel_watch (server, doorbell);
-  atomic_store (&memory->header->rings[GMP_END_SERVER].reader_sleeps, 1);
-  g_assert_true (gmp_channel_send (server, value, &error));
-  g_assert_true (server->has_woken);
-  gmp_channel_close (server, NULL);
-  for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
-    close (client_fds[i]);
-}
-
-/* What the other side could cut off, or never was such memory. */
-static void
-test_memory (void)
-{
-  g_autoptr (GError) error = NULL;
-  int fd = gmp_memory_new_fd (MIB, 2, &error);
-  int unsealed = memfd_create ("gmp-test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  int file = open ("/dev/null", O_RDWR | O_CLOEXEC);
-
-  g_assert_no_error (error);
-  g_assert_cmpint (ftruncate (fd, 4096), ==, -1);
-  g_assert_cmpint (ftruncate (fd, (off_t) (512 * MIB)), ==, -1);
-  close (fd);
-
-  g_assert_cmpint (ftruncate (unsealed, (off_t) MIB), ==, 0);
-  g_assert_null (gmp_memory_map (unsealed, GMP_END_SERVER, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  g_clear_error (&error);
-  g_assert_cmpint (ftruncate (unsealed, 1000), ==, 0);
-  fcntl (unsealed, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-  g_assert_null (gmp_memory_map (unsealed, GMP_END_SERVER, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  g_clear_error (&error);
-  g_assert_null (gmp_memory_map (file, GMP_END_SERVER, &error));
-  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  close (unsealed);
-  close (file);
+  test_pair_clear (&pair);
 }
 
 int
@@ -726,16 +194,5 @@ main (int    argc,
   gmp_test_add ("/shared-channel/trim", test_trim);
   gmp_test_add ("/shared-channel/fragments", test_fragments);
   gmp_test_add ("/shared-channel/too-big", test_too_big);
-  gmp_test_add ("/shared-channel/records", test_records);
-  gmp_test_add ("/shared-channel/blocks", test_blocks);
-  gmp_test_add ("/shared-channel/announced", test_announced);
-  gmp_test_add ("/shared-channel/limit", test_limit);
-  gmp_test_add ("/shared-channel/unread", test_unread);
-  gmp_test_add ("/shared-channel/lent-twice", test_lent_twice);
-  gmp_test_add ("/shared-channel/changed", test_changed);
-  gmp_test_add ("/shared-channel/scribbled", test_scribbled);
-  gmp_test_add ("/shared-channel/closings", test_closings);
-  gmp_test_add ("/shared-channel/bells", test_bells);
-  gmp_test_add ("/shared-channel/memory", test_memory);
   return g_test_run ();
 }
