@@ -51,9 +51,6 @@
  * Since: 0.1
  */
 
-/* In bytes, for each direction of each channel. Unused, it only takes address space. */
-#define SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
-
 enum {
   PROP_0,
   PROP_SERVER_TYPE,
@@ -307,7 +304,7 @@ install_properties (GObjectClass *object_class)
                                                         construct_flags);
 
   properties[PROP_SHARED_MEMORY_LIMIT] =
-    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
+    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, GMP_SHARED_MEMORY_LIMIT,
                          G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
 
   properties[PROP_BATCH_SIZE] = g_param_spec_uint ("batch-size", NULL, NULL, 0, G_MAXUINT, 0,
@@ -417,7 +414,7 @@ gmp_client_server_init (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
   priv->server_type = G_TYPE_NONE;
-  priv->shared_memory_limit = SHARED_MEMORY_LIMIT;
+  priv->shared_memory_limit = GMP_SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
   priv->generation = gmp_fork_get_generation ();
   priv->cache = gmp_process_cache_ref_default ();

@@ -50,8 +50,6 @@
  * Since: 0.1
  */
 
-#define SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
-
 enum {
   PROP_0,
   PROP_MAX_WORKERS,
@@ -593,7 +591,7 @@ install_properties (GObjectClass *object_class)
   properties[PROP_RECYCLE_MEMORY] = g_param_spec_uint64 ("recycle-memory", NULL, NULL, 0,
                                                          G_MAXUINT64, 0, flags);
   properties[PROP_SHARED_MEMORY_LIMIT] =
-    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, SHARED_MEMORY_LIMIT,
+    g_param_spec_uint64 ("shared-memory-limit", NULL, NULL, 0, G_MAXINT64, GMP_SHARED_MEMORY_LIMIT,
                          flags);
   properties[PROP_RETRIES] = g_param_spec_uint ("retries", NULL, NULL, 0, G_MAXUINT, 0, flags);
   properties[PROP_CALL_PRIORITY] = g_param_spec_int ("call-priority", NULL, NULL, G_MININT,
@@ -680,7 +678,7 @@ gmp_pool_init (GmpPool *self)
   self->context = g_main_context_ref_thread_default ();
   self->returns = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_returns_end);
   g_mutex_init (&self->lock);
-  self->limits.shared_memory_limit = SHARED_MEMORY_LIMIT;
+  self->limits.shared_memory_limit = GMP_SHARED_MEMORY_LIMIT;
   self->task_priority = options->priority;
 }
 

@@ -10,6 +10,10 @@
 
 G_BEGIN_DECLS
 
+/* The default of shared-memory-limit, for GmpClientServer and GmpPool: bytes for each direction of
+ * each channel. Unused, it only takes address space. */
+#define GMP_SHARED_MEMORY_LIMIT (G_GUINT64_CONSTANT (1) << 30)
+
 /* Sources of a run come after the redrawing of a window (GTK's priority is 120) and before idle
  * work of a program. Requests to an application that is the server come after both. */
 #define GMP_PRIORITY_DEFAULT  150
