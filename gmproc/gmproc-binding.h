@@ -12,6 +12,7 @@
 
 #include "application/gmp-client-server-binding.h"
 #include "application/gmp-pool-binding.h"
+#include "application/gmp-runner-binding.h"
 #include "application/gmp-workers-binding.h"
 #include "base/gmp-signals.h"
 #include "base/gmp-variant.h"

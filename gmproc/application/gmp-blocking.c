@@ -6,6 +6,7 @@
 
 #include "application/gmp-blocking-private.h"
 
+#include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-signals-private.h"
@@ -198,7 +199,10 @@ end (GmpBlocking *self,
       g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       if (self->failure == NULL)
-        g_prefix_error (error, "Interrupted: ");
+        {
+          g_prefix_error (error, "Interrupted: ");
+          gmp_runner_set_interrupted (GMP_RUNNER (self->object));
+        }
       else
         {
           g_clear_error (error);

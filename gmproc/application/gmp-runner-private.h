@@ -22,6 +22,7 @@ gboolean       gmp_runner_claim_async     (GmpRunner          *self,
                                            gpointer            user_data);
 void           gmp_runner_release         (GmpRunner *self);
 gboolean       gmp_runner_is_claimed      (GmpRunner *self);
+void           gmp_runner_set_interrupted (GmpRunner *self);
 GmpResults    *gmp_runner_get_results     (GmpRunner *self);
 GmpFailureLog *gmp_runner_get_failure_log (GmpRunner *self);
 

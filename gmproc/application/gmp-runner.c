@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "application/gmp-runner-binding.h"
 #include "application/gmp-runner-private.h"
 
 #include "base/gmp-enum-types.h"
@@ -55,6 +56,7 @@ typedef struct {
   GmpOptions *options;
   GmpResults *results; /* of the last run, or the one that is */
   GmpFailureLog failure_log;
+  gboolean was_interrupted;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
 } GmpRunnerPrivate;
 
@@ -174,7 +176,10 @@ gmp_runner_claim (GmpRunner *self,
     return FALSE;
   if (before != run_mark () &&
       g_atomic_int_compare_and_exchange (&priv->run, before, run_mark ()))
-    return TRUE;
+    {
+      priv->was_interrupted = FALSE;
+      return TRUE;
+    }
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING, "This %s is in a run already",
                G_OBJECT_TYPE_NAME (self));
   return FALSE;
@@ -209,6 +214,35 @@ gmp_runner_is_claimed (GmpRunner *self)
   GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
 
   return g_atomic_int_get (&priv->run) == run_mark ();
+}
+
+void
+gmp_runner_set_interrupted (GmpRunner *self)
+{
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
+
+  priv->was_interrupted = TRUE;
+}
+
+/**
+ * gmp_runner_was_interrupted:
+ * @self: an application
+ *
+ * Whether Ctrl-C ended the last run, which was a blocking call, for bindings whose language has an
+ * exception of its own for that.
+ *
+ * Returns: %TRUE if the run's error, [error@Gio.IOErrorEnum.CANCELLED], is that of Ctrl-C
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_runner_was_interrupted (GmpRunner *self)
+{
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_RUNNER (self), FALSE);
+
+  return priv->was_interrupted;
 }
 
 GmpResults *

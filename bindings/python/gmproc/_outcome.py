@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-
 import _gmproc
 
 from . import _exceptions, _payload, _pickles, _task
@@ -15,9 +14,6 @@ from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
-
-# The C library's prefix of the message of a run that Ctrl-C ended.
-_INTERRUPTED = 'Interrupted: '
 
 
 class Outcome:
@@ -129,14 +125,15 @@ class Outcome:
                 use(self.get_id(name), result)
             return result
         except BadPayload as reason:
-            raise make_gerror(ErrorCode.BAD_PAYLOAD,
-                              f'Its result cannot be read: {reason}') from None
+            raise make_gerror(ErrorCode.BAD_PAYLOAD, f'Worker {self.get_id(name)!r}: Its result '
+                              f'cannot be read: {reason}') from None
         except Exception as exception:
             if is_of_signal(exception):
                 raise
             self._causes[name] = trim(exception)
-            raise make_gerror(ErrorCode.FAILED, 'Its result could not be taken: '
-                              f'{type(exception).__qualname__}: {exception}') from None
+            raise make_gerror(ErrorCode.FAILED, f'Worker {self.get_id(name)!r}: Its result could '
+                              f'not be taken: {type(exception).__qualname__}: '
+                              f'{exception}') from None
 
     def take_failure(self, name: Any, error: GError) -> None:
         self._failures[name] = error
@@ -159,7 +156,7 @@ class Outcome:
             self.exception = raised
         elif error is None and not self._failures:
             self.exception = self._find_missing()
-        elif error is not None and _is_cancelled(error) and error.message.startswith(_INTERRUPTED):
+        elif error is not None and self.native is not None and self.native.was_interrupted():
             self.exception = KeyboardInterrupt()
         elif was_cancelled:
             from concurrent.futures import CancelledError
@@ -191,9 +188,10 @@ class Outcome:
     def _make_exception(self, error: GError | None) -> WorkerError:
         errors = {name: self.make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
-        # The C library's error begins with that of the first failed client, or is the server's.
-        if error is not None and (first is None or
-                                  not error.message.startswith(self._failures[first].message)):
+        # The C library's error is that of the first that failed, or the server's.
+        if error is not None and (first is None or self._find_report('server') is not None or
+                                  not error.matches(self._failures[first].domain,
+                                                    self._failures[first].code)):
             first = 'server' if 'server' in self._runtimes else None
             errors = {first: self.make_error(first, error), **errors}
         exception = errors.pop(first)
@@ -213,8 +211,6 @@ class Outcome:
     def make_error(self, name: Any, error: GError, report: dict[str, Any] | None = None
                    ) -> WorkerError:
         id = self.get_id(name)
-        if name in self._failures and error.message.startswith('Its result'):
-            error = GError(f'Worker {id!r}: {error.message}', error.domain, error.code)
         failure = make_worker_error(name, id, error)
         cause = self._causes.get(name)
         # The text contains the library's message, and an exception that could not be rebuilt.
@@ -243,7 +239,3 @@ def is_of_signal(exception: BaseException) -> bool:
             return True
         trace = trace.tb_next
     return False
-
-
-def _is_cancelled(error: GError) -> bool:
-    return error.matches(*_gmproc.CANCELLED)

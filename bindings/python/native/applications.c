@@ -85,6 +85,13 @@ get_failures (PyObject *self,
 }
 
 static PyObject *
+was_interrupted (PyObject *self,
+                 PyObject *unused G_GNUC_UNUSED)
+{
+  return PyBool_FromLong (gmp_runner_was_interrupted (native_object_get (self)));
+}
+
+static PyObject *
 list_options (PyObject *type,
               PyObject *unused G_GNUC_UNUSED)
 {
@@ -308,6 +315,7 @@ static PyMethodDef workers_methods[] = {
   { "release", workers_release, METH_NOARGS, NULL },
   { "fail", workers_fail, METH_VARARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
+  { "was_interrupted", was_interrupted, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
 
@@ -459,6 +467,7 @@ static PyMethodDef client_server_methods[] = {
   { "get_n_clients", client_server_get_n_clients, METH_NOARGS, NULL },
   { "get_server_result", client_server_get_server_result, METH_NOARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
+  { "was_interrupted", was_interrupted, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
 

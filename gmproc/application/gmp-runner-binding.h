@@ -1,0 +1,15 @@
+/* gmp-runner-binding.h: how a blocking run ended, for bindings
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "application/gmp-runner.h"
+
+G_BEGIN_DECLS
+
+GMP_PUBLIC gboolean gmp_runner_was_interrupted (GmpRunner *self);
+
+G_END_DECLS
