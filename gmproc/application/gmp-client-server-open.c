@@ -251,19 +251,11 @@ begin_open (GmpClientServer    *self,
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
-  GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_client_server_open_async);
-  gmp_client_server_forget (self);
-  session = gmp_client_server_prepare_session (self, &methods, &error);
+  session = gmp_client_server_begin_session (self, &methods, task);
   if (session == NULL)
-    {
-      gmp_runner_release (GMP_RUNNER (self));
-      g_task_return_error (task, error);
-      return;
-    }
-  g_clear_pointer (&priv->session, gmp_server_session_free);
-  priv->session = session;
+    return;
   priv->open = g_new0 (GmpOpenRun, 1);
   priv->open->is_blocking = is_blocking;
   priv->open->failures = g_ptr_array_new_with_free_func (g_object_unref);

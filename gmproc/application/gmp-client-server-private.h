@@ -34,9 +34,9 @@ void                    gmp_client_server_forget          (GmpClientServer *self
 GmpServerSession       *gmp_client_server_new_session     (GmpClientServer        *self,
                                                            const GmpServerMethods *open_methods,
                                                            GError                **error);
-GmpServerSession       *gmp_client_server_prepare_session (GmpClientServer        *self,
+GmpServerSession       *gmp_client_server_begin_session   (GmpClientServer        *self,
                                                            const GmpServerMethods *open_methods,
-                                                           GError                **error);
+                                                           GTask                  *task);
 gboolean                gmp_client_server_begin_client    (GmpClientServer  *self,
                                                            const GmpJobSpec *client,
                                                            GError          **error);

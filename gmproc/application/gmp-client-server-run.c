@@ -343,11 +343,10 @@ gmp_client_server_set_params (GmpClientServer *self,
   return TRUE;
 }
 
-/* @open_methods is as for gmp_client_server_new_session(). */
-GmpServerSession *
-gmp_client_server_prepare_session (GmpClientServer        *self,
-                                   const GmpServerMethods *open_methods,
-                                   GError                **error)
+static GmpServerSession *
+prepare_session (GmpClientServer        *self,
+                 const GmpServerMethods *open_methods,
+                 GError                **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GmpServerSession) session = gmp_client_server_new_session (self, open_methods, error);
@@ -356,6 +355,30 @@ gmp_client_server_prepare_session (GmpClientServer        *self,
     if (!gmp_server_session_add_client (session, priv->clients->pdata[i], error))
       return NULL;
   return g_steal_pointer (&session);
+}
+
+/* The object is claimed for the run of @task, which returns the error if this is %NULL.
+ * @open_methods is as for gmp_client_server_new_session(). */
+GmpServerSession *
+gmp_client_server_begin_session (GmpClientServer        *self,
+                                 const GmpServerMethods *open_methods,
+                                 GTask                  *task)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpServerSession *session;
+  GError *error = NULL;
+
+  gmp_client_server_forget (self);
+  session = prepare_session (self, open_methods, &error);
+  if (session == NULL)
+    {
+      gmp_runner_release (GMP_RUNNER (self));
+      g_task_return_error (task, error);
+      return NULL;
+    }
+  g_clear_pointer (&priv->session, gmp_server_session_free);
+  priv->session = session;
+  return session;
 }
 
 /* Of type GFunc. */
@@ -394,22 +417,13 @@ begin_run (GmpClientServer    *self,
            GAsyncReadyCallback callback,
            gpointer            user_data)
 {
-  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
-  GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_client_server_run_async);
-  gmp_client_server_forget (self);
-  session = gmp_client_server_prepare_session (self, NULL, &error);
+  session = gmp_client_server_begin_session (self, NULL, task);
   if (session == NULL)
-    {
-      gmp_runner_release (GMP_RUNNER (self));
-      g_task_return_error (task, error);
-      return;
-    }
-  g_clear_pointer (&priv->session, gmp_server_session_free);
-  priv->session = session;
+    return;
   if (is_blocking)
     gmp_server_session_set_blocking (session);
   gmp_server_session_run (session, params, cancellable, ended_cb, g_steal_pointer (&task));

@@ -156,13 +156,6 @@ gmp_workers_has_process (GmpWorkers *self)
   return GMP_WORKERS_GET_CLASS (self)->process != gmp_workers_real_process;
 }
 
-/* User methods may return a floating variant. */
-static GVariant *
-take (GVariant *value)
-{
-  return value != NULL ? g_variant_take_ref (value) : NULL;
-}
-
 /* Returns TRUE if this turn was the last. Results are reported if there are several turns; a single
  * result reaches the application like a function's result. */
 static gboolean
@@ -180,7 +173,7 @@ take_turn (GmpWorkers *self,
 
   g_clear_pointer (result, g_variant_unref);
   GMP_GUARD (*result, klass->process, self, id, params, &local);
-  *result = take (*result);
+  *result = gmp_guard_take (*result);
   if (local == NULL)
     GMP_GUARD (is_done, klass->done, self, id, &local);
   if (!is_done)
@@ -222,7 +215,7 @@ live (gpointer    instance,
     continue;
   if (local == NULL)
     GMP_GUARD (end, klass->finish, instance, id, &local);
-  end = take (end);
+  end = gmp_guard_take (end);
   if (local == NULL)
     return end != NULL ? g_steal_pointer (&end) : g_steal_pointer (&result);
   g_propagate_error (error, local);

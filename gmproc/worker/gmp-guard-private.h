@@ -38,5 +38,8 @@ guint       gmp_guard_count         (void);
 gboolean    gmp_guard_is_made_again (gpointer    method,
                                      guint       before);
 void        gmp_guard_make_ready    (void);
+GVariant   *gmp_guard_take          (GVariant   *value);
+gboolean    gmp_guard_succeeded     (GError     *local,
+                                     GError    **error);
 
 G_END_DECLS

@@ -144,3 +144,22 @@ gmp_guard_make_ready (void)
   if (entries.is_used && may_be_collecting ())
     finish_collection ();
 }
+
+/* User methods may return a floating variant. */
+GVariant *
+gmp_guard_take (GVariant *value)
+{
+  return value != NULL ? g_variant_take_ref (value) : NULL;
+}
+
+/* Moves @local to @error. Language bindings return FALSE if the user returned nothing, so FALSE
+ * alone is not a failure. */
+gboolean
+gmp_guard_succeeded (GError  *local,
+                     GError **error)
+{
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, local);
+  return FALSE;
+}

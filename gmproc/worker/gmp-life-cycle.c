@@ -12,25 +12,6 @@
 #include "worker/gmp-server-worker-private.h"
 #include "worker/gmp-worker-private.h"
 
-/* User methods may return a floating variant. */
-static GVariant *
-take (GVariant *value)
-{
-  return value != NULL ? g_variant_take_ref (value) : NULL;
-}
-
-/* Moves @local to @error. Language bindings return FALSE if the user returned nothing, so FALSE
- * alone is not a failure. */
-static gboolean
-succeeded (GError  *local,
-           GError **error)
-{
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, local);
-  return FALSE;
-}
-
 /* A process that user code has forked ends here when it returns from that code. */
 static gboolean
 check_own (GmpInbox *inbox,
@@ -168,7 +149,7 @@ serve (GmpServerCycle *cycle,
   /* The last responses, before the channels are closed. */
   if (local == NULL)
     gmp_inbox_flush (inbox, &local);
-  return succeeded (local, error) && check_own (inbox, error) &&
+  return gmp_guard_succeeded (local, error) && check_own (inbox, error) &&
          !g_cancellable_set_error_if_cancelled (cancellable, error);
 }
 
@@ -197,7 +178,7 @@ gmp_life_cycle_run_server (GmpServerWorker *server,
   gmp_server_cycle_clear (&cycle);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (GMP_WORKER (server), NULL);
-  return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
+  return gmp_guard_succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }
 
 typedef enum {
@@ -294,9 +275,9 @@ ask (GmpClientWorker *client,
   gboolean ignored G_GNUC_UNUSED;
 
   GMP_GUARD (payload, klass->process, client, &local);
-  payload = take (payload);
+  payload = gmp_guard_take (payload);
   request.payload = payload;
-  if (!succeeded (local, error) || !send (&request, error))
+  if (!gmp_guard_succeeded (local, error) || !send (&request, error))
     return TURN_FAILED;
   while (turn == TURN_WAITING)
     turn = receive (&request, &mail, error);
@@ -305,7 +286,7 @@ ask (GmpClientWorker *client,
   GMP_GUARD (ignored, klass->update, client, mail.payload, &local);
   if (local == NULL)
     GMP_GUARD (ignored, GMP_WORKER_CLASS (klass)->wait, GMP_WORKER (client), &local);
-  return succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
+  return gmp_guard_succeeded (local, error) ? TURN_NEXT : TURN_FAILED;
 }
 
 static gboolean
@@ -323,7 +304,7 @@ live (GmpClientWorker *client,
       gboolean done;
 
       GMP_GUARD (done, GMP_WORKER_GET_CLASS (client)->done, GMP_WORKER (client), &local);
-      if (!succeeded (local, error))
+      if (!gmp_guard_succeeded (local, error))
         return FALSE;
       if (done)
         break;
@@ -369,9 +350,9 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
     g_cancellable_set_error_if_cancelled (cancellable, &local);
   if (local == NULL)
     GMP_GUARD (result, klass->finish, worker, &local);
-  result = take (result);
+  result = gmp_guard_take (result);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);
   say_goodbye (inbox, local);
-  return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
+  return gmp_guard_succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }

@@ -7,6 +7,7 @@
 #include "worker/gmp-server-cycle-private.h"
 
 #include "base/gmp-error.h"
+#include "worker/gmp-guard-private.h"
 
 /* @value belongs to one of the two properties; its type identifies which. Returns TRUE if it has
  * changed. */
@@ -61,25 +62,6 @@ gmp_server_cycle_clear (GmpServerCycle *self)
   end_requests (self);
 }
 
-/* User methods may return a floating variant. */
-static GVariant *
-take (GVariant *value)
-{
-  return value != NULL ? g_variant_take_ref (value) : NULL;
-}
-
-/* Moves @local to @error. Language bindings return FALSE if the user returned nothing, so FALSE
- * alone is not a failure. */
-static gboolean
-succeeded (GError  *local,
-           GError **error)
-{
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, local);
-  return FALSE;
-}
-
 gboolean
 gmp_server_cycle_start (GmpServerCycle *self,
                         GVariant       *params,
@@ -88,7 +70,7 @@ gmp_server_cycle_start (GmpServerCycle *self,
   GError *local = NULL;
 
   self->methods->start (self->server, params, &local);
-  return succeeded (local, error);
+  return gmp_guard_succeeded (local, error);
 }
 
 /* %TRUE also with an error set. */
@@ -104,7 +86,7 @@ gmp_server_cycle_is_done (GmpServerCycle *self,
   done = self->methods->done (self->server, &local);
   /* Without clients no request can come, so waiting for one would never end. While an open run
    * collects requests, clients may still be added. */
-  return !succeeded (local, error) || done ||
+  return !gmp_guard_succeeded (local, error) || done ||
          (gmp_inbox_get_n_open (self->inbox) == 0 && self->mode != GMP_SERVER_GATHERS);
 }
 
@@ -116,7 +98,7 @@ wait (GmpServerCycle *self,
 
   if (!gmp_inbox_is_inherited (self->inbox))
     self->methods->wait (self->server, &local);
-  return succeeded (local, error);
+  return gmp_guard_succeeded (local, error);
 }
 
 /* One turn: the request in @mail, its response, wait. */
@@ -128,8 +110,9 @@ respond (GmpServerCycle *self,
   g_autoptr (GVariant) response = NULL;
   GError *local = NULL;
 
-  response = take (self->methods->process (self->server, mail->id, mail->payload, &local));
-  return succeeded (local, error) && gmp_channel_send (mail->channel, response, error) &&
+  response = self->methods->process (self->server, mail->id, mail->payload, &local);
+  response = gmp_guard_take (response);
+  return gmp_guard_succeeded (local, error) && gmp_channel_send (mail->channel, response, error) &&
          wait (self, error);
 }
 
@@ -146,7 +129,7 @@ pass_on (GmpServerCycle *self,
     return TRUE;
   self->methods->request (self->server, request, &local);
   g_clear_object (&request);
-  return succeeded (local, error) && wait (self, error);
+  return gmp_guard_succeeded (local, error) && wait (self, error);
 }
 
 /* TRUE if @size requests are there (0: one for each client), or if no more can come, because a
@@ -172,7 +155,7 @@ process_batch (GmpServerCycle *self,
   self->deadline = -1;
   self->methods->process_batch (self->server, batch, &local);
   g_clear_pointer (&batch, g_ptr_array_unref);
-  return succeeded (local, error) && wait (self, error);
+  return gmp_guard_succeeded (local, error) && wait (self, error);
 }
 
 static void
@@ -215,7 +198,7 @@ tell_end (GmpServerCycle *self,
   forget (self, mail);
   if (mail->error != NULL && !g_error_matches (mail->error, G_IO_ERROR, G_IO_ERROR_CLOSED))
     self->methods->client_failed (self->server, mail->id, mail->error, &local);
-  return succeeded (local, error);
+  return gmp_guard_succeeded (local, error);
 }
 
 static gboolean
@@ -295,8 +278,8 @@ gmp_server_cycle_finish (GmpServerCycle *self,
 
   end_requests (self);
   gmp_inbox_close_all (self->inbox, reason);
-  result = take (self->methods->finish (self->server, &local));
-  return succeeded (local, error) ? g_steal_pointer (&result) : NULL;
+  result = gmp_guard_take (self->methods->finish (self->server, &local));
+  return gmp_guard_succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }
 
 /* Ends the clients' requests when the server has failed. */
