@@ -39,6 +39,7 @@ typedef struct {
   GmpForkLauncher *successor; /* (nullable): loads more modules, while the server continues */
   guint n_modules;            /* the modules that the last of both loads */
   guint n_successors;
+  guint n_lost;               /* the servers in a row that were lost before their first fork */
   char *reason;               /* (nullable): why there is no server */
   guint n_refused;            /* processes that were executed for that */
   GQueue waiting;             /* the cache's: specs that wait for the server */

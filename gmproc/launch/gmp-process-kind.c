@@ -21,6 +21,10 @@
  * logged. */
 #define NTH_REFUSED 2
 
+/* The number of servers in a row that may be lost before their first fork. One may be killed for
+ * lack of memory, or be too slow once on a machine that has much to do. */
+#define MAX_LOST 3
+
 typedef struct {
   char *key;
   GmpStarted *started;
@@ -198,11 +202,11 @@ gmp_process_kind_renew_server (GmpProcessKind       *self,
     }
 }
 
-/* A server that was lost before its first fork would be lost again. */
 static void
 lose_server (GmpProcessKind *self)
 {
-  if (gmp_fork_launcher_has_forked (self->server))
+  self->n_lost = gmp_fork_launcher_has_forked (self->server) ? 0 : self->n_lost + 1;
+  if (self->n_lost < MAX_LOST)
     {
       self->state = GMP_SERVER_NONE;
       g_clear_pointer (&self->server, gmp_fork_launcher_retire);
