@@ -210,10 +210,10 @@ load (GmpHost        *host,
     }
   if (message->length > 0)
     {
-      boxed = g_variant_ref_sink (
-        g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT,
-                                  g_bytes_new_take (g_steal_pointer (&message->text),
-                                                    message->length), FALSE));
+      g_autoptr (GBytes) bytes = g_bytes_new_take (g_steal_pointer (&message->text),
+                                                   message->length);
+
+      boxed = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT, bytes, FALSE));
       what = g_variant_get_variant (boxed);
     }
   GMP_HOST_GET_CLASS (host)->load (host, what, &local);
