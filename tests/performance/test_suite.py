@@ -222,7 +222,8 @@ def test_every_goal_has_its_row() -> None:
     assert goals == ['c-1', 'c-asleep', 'c-4', 'c-16', 'python-1', 'python-4', 'python-16mb',
                      'c-application', 'python-application', 'python-batch', 'python-values',
                      'c-start', 'python-start', 'python-tasks', 'idle', 'python-kept',
-                     'executor-single', 'executor-pending',
+                     'executor-single', 'executor-pending', 'executor-16mb', 'c-pool',
+                     'c-pool-pending',
                      'python-import', 'memory']
 
 

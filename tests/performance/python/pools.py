@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """Usage: pools.py pool|futures|joblib CHUNKSIZE|auto COUNT | futures kept COUNT | joblib sit COUNT
-       pools.py gmproc|futures single|pending COUNT
+       pools.py gmproc|futures single|pending COUNT | gmproc|futures|loky array COUNT
 
 auto is what each chooses by itself.
 """
@@ -14,9 +14,15 @@ from __future__ import annotations
 import concurrent.futures
 import multiprocessing
 import os
+import statistics
 import sys
+import time
 
 import work
+
+
+def return_it(value: object) -> object:
+    return value
 
 
 def sit(_number: int) -> None:
@@ -42,6 +48,10 @@ def measure_kept(count: int) -> None:
 def make_executor(name: str, n_workers: int) -> concurrent.futures.Executor:
     if name == 'futures':
         return concurrent.futures.ProcessPoolExecutor(n_workers)
+    if name == 'loky':
+        from joblib.externals import loky
+
+        return loky.ProcessPoolExecutor(n_workers)
     import gmproc
 
     return gmproc.Executor(n_workers)
@@ -63,6 +73,24 @@ def measure_pending(name: str, count: int) -> None:
         work.measure_tasks(count, run)
 
 
+def measure_array(name: str, count: int) -> None:
+    """An array of 16 MB there and back. One number of each page that comes back is read."""
+    import numpy as np
+
+    array = np.arange(2**21, dtype=float)
+    with make_executor(name, 1) as executor:
+        seconds = []
+        for number in range(count + 2):
+            array[0] = -number
+            begin = time.perf_counter()
+            result = executor.submit(return_it, array).result()
+            total = result[::512].sum()
+            seconds.append(time.perf_counter() - begin)
+            if total != array[::512].sum():
+                raise work.WrongAnswer(f'Array {number} came back as another one')
+    work.show(statistics.median(seconds[2:]), count=count)
+
+
 def measure_joblib(chunk: int | None, count: int) -> None:
     import joblib
 
@@ -80,7 +108,7 @@ def seat_joblib(count: int) -> None:
 
 def main(arguments: list[str]) -> None:
     pools = {'pool': measure_pool, 'futures': measure_futures, 'joblib': measure_joblib}
-    if len(arguments) != 3 or arguments[0] not in (*pools, 'gmproc'):
+    if len(arguments) != 3 or arguments[0] not in (*pools, 'gmproc', 'loky'):
         work.fail(__doc__)
     name, how, count = arguments[0], arguments[1], int(arguments[2])
     if how == 'single':
@@ -88,6 +116,9 @@ def main(arguments: list[str]) -> None:
         return
     if how == 'pending':
         measure_pending(name, count)
+        return
+    if how == 'array':
+        measure_array(name, count)
         return
     if how == 'sit':
         seat_joblib(count)

@@ -299,6 +299,28 @@ def _pending(effort: Effort) -> Row:
         Contender('ProcessPoolExecutor', _python('pools', 'futures', 'pending', count))))
 
 
+def _native_pool(n_pending: int, effort: Effort) -> Row:
+    work = (str(n_pending), effort.count(20_000))
+    contenders = (Contender('gmproc', _native('gmproc-pool', *work), Role.OURS),
+                  Contender('GSubprocess, pipes', _native('peer-helper', *work)))
+    if n_pending == 1:
+        return Row('c-pool', "C, a pool's calls one after the other, 1 process", (
+            Column('seconds', 'a call', Unit.MICROSECONDS,
+                   (limit(10), above(['GSubprocess, pipes']))),), contenders)
+    return Row('c-pool-pending', f"C, {n_pending} of a pool's calls pending, 1 process", (
+        Column('seconds', 'calls a second', Unit.RATE,
+               (limit(200_000), above(['GSubprocess, pipes']))),), contenders)
+
+
+def _executor_array(effort: Effort) -> Row:
+    count = effort.count(20)
+    return Row('executor-16mb', "An array of 16 MB to an Executor's call and back, 1 process", (
+        Column('seconds', 'a call', Unit.MILLISECONDS, (times('ProcessPoolExecutor', 10),)),
+    ), (Contender('gmproc', _python('pools', 'gmproc', 'array', count), Role.OURS),
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'array', count)),
+        _joblib(_python('pools', 'loky', 'array', count))))
+
+
 def _imports(effort: Effort) -> Row:
     modules = {'multiprocessing': 'multiprocessing',
                'concurrent.futures': 'concurrent.futures.process'}
@@ -385,7 +407,8 @@ def make_rows(effort: Effort) -> list[Row]:
         _native_application(effort), _python_application(effort), _python_batch(effort),
         _python_values(effort),
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
-        _kept(effort), _single(effort), _pending(effort), _imports(effort),
+        _kept(effort), _single(effort), _pending(effort), _executor_array(effort),
+        _native_pool(1, effort), _native_pool(16, effort), _imports(effort),
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=3),
