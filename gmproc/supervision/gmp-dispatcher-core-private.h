@@ -53,6 +53,7 @@ struct _GmpDispatcher
   guint64 n_done;
   guint64 n_failed;
   GmpSpin spin;
+  gint64 vain_since;     /* when a main loop has looked for an answer in vain; 0: found, or slept */
   gboolean has_spinner;  /* a caller polls for answers, so workers need not ring */
   GmpDispatcherKill kill; /* how to end all workers */
   gboolean is_kicked;    /* the thread is about to check for work */
@@ -74,6 +75,7 @@ void     gmp_dispatcher_finish        (GmpDispatcher *self,
 void     gmp_dispatcher_collect       (GmpDispatcher *self);
 void     gmp_dispatcher_collect_from  (GmpDispatcher *self,
                                        GmpPoolWorker *worker);
+void     gmp_dispatcher_collect_late  (GmpDispatcher *self);
 gboolean gmp_dispatcher_lie_down      (GmpDispatcher *self);
 void     gmp_dispatcher_get_up        (GmpDispatcher *self);
 void     gmp_dispatcher_unlock        (GmpDispatcher *self);

@@ -58,7 +58,7 @@ answers_dispatch (GSource    *source,
   g_mutex_lock (&self->lock);
   gmp_doorbell_wait (self->doorbell, 0);
   gmp_dispatcher_get_up (self);
-  gmp_dispatcher_collect (self);
+  gmp_dispatcher_collect_late (self);
   gmp_dispatcher_unlock (self);
   return G_SOURCE_CONTINUE;
 }

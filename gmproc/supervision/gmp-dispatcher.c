@@ -175,9 +175,11 @@ gmp_dispatcher_finish (GmpDispatcher *self,
   call->worker = NULL;
   g_clear_pointer (&call->params, g_variant_unref);
   self->has_changed = TRUE;
-  g_cond_broadcast (&call->done);
   if (call->has_waiter)
-    gmp_pool_call_unref (call);
+    {
+      g_cond_broadcast (&call->done); /* a system call, even if nobody waits yet */
+      gmp_pool_call_unref (call);
+    }
   else
     g_queue_push_tail_link (&self->finished, &call->link);
 }
@@ -440,18 +442,39 @@ gmp_dispatcher_submit (GmpDispatcher *self,
   gmp_dispatcher_unlock (self);
 }
 
-/* Takes answers until @call is done, or that is not worth it any more. */
-static void
+/* Whether a worker executes a call. */
+static gboolean
+is_executing (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    if (((GmpPoolWorker *) self->workers->pdata[i])->sent.length > 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+is_found (GmpDispatcher *self,
+          GmpPoolCall   *call)
+{
+  return call != NULL ? call->state == GMP_POOL_CALL_DONE : self->finished.length > 0;
+}
+
+/* Takes answers until @call is done, or any if there is no @call, or until that is not worth it any
+ * more. Returns whether there was one. */
+static gboolean
 look_for_answer (GmpDispatcher *self,
                  GmpPoolCall   *call)
 {
+  gboolean has_woken = call != NULL && call->worker != NULL && call->worker->channel->has_woken;
+  gboolean result;
+
   self->has_spinner = TRUE;
   gmp_dispatcher_get_up (self);
-  gmp_spin_begin (&self->spin, call->worker != NULL && call->worker->channel->has_woken);
+  gmp_spin_begin (&self->spin, has_woken);
   do
     {
       gmp_dispatcher_collect (self);
-      if (call->state == GMP_POOL_CALL_DONE)
+      if (is_found (self, call))
         break;
       gmp_dispatcher_unlock (self);
       if (!gmp_spin_turn (&self->spin))
@@ -462,12 +485,14 @@ look_for_answer (GmpDispatcher *self,
       g_mutex_lock (&self->lock);
     }
   while (TRUE);
-  if (call->state == GMP_POOL_CALL_DONE)
+  result = is_found (self, call);
+  if (result)
     gmp_spin_found (&self->spin);
   self->has_spinner = FALSE;
   /* From here on the thread reads, which slept all the while. */
   if (gmp_dispatcher_lie_down (self))
     gmp_doorbell_ring (self->doorbell);
+  return result;
 }
 
 /* Called without the lock. Looks for the answer to a call that a worker has, for as long as that is
@@ -486,13 +511,28 @@ gmp_dispatcher_spin (GmpDispatcher *self,
   return result;
 }
 
-/* Called without the lock. Takes the answers that have come, by who is awake anyway. */
+/* Called without the lock, by a main loop that has returned calls and would sleep next. Takes the
+ * answers that have come. If none has, looks for one for as long as that is worth it: otherwise the
+ * worker wakes the dispatcher's thread, which wakes the loop, for each answer. */
 void
 gmp_dispatcher_look (GmpDispatcher *self)
 {
   g_mutex_lock (&self->lock);
   gmp_dispatcher_collect (self);
+  if (self->finished.length == 0 && !self->has_spinner && is_executing (self) &&
+      !look_for_answer (self, NULL))
+    self->vain_since = g_get_monotonic_time ();
   gmp_dispatcher_unlock (self);
+}
+
+/* Takes the answers that have come after nobody looked for them. */
+void
+gmp_dispatcher_collect_late (GmpDispatcher *self)
+{
+  if (self->vain_since != 0 && !self->has_spinner)
+    gmp_spin_slept (&self->spin, g_get_monotonic_time () - self->vain_since);
+  self->vain_since = 0;
+  gmp_dispatcher_collect (self);
 }
 
 /* Called without the lock. Waits until @call is done. */

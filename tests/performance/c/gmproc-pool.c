@@ -103,7 +103,7 @@ main (int    argc,
 
   gmp_init (&argc, &argv);
   if (argc != 3)
-    work_fail ("Usage: %s PENDING COUNT; with PENDING 1 each call waits for the one before", argv[0]);
+    work_fail ("Usage: %s PENDING COUNT, where 1 pending call is a blocking one", argv[0]);
   n = (guint) strtoul (argv[2], NULL, 10);
   self.pool = gmp_pool_new (1);
   self.n_warm = n / 10 + 1;
