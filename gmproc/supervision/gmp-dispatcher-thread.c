@@ -456,7 +456,9 @@ look_after (GmpDispatcher *self,
            (is_over || worker->is_retiring || gmp_dispatcher_is_in_the_way (self, worker)))
     {
       worker->is_retiring = TRUE;
-      gmp_pool_worker_close (worker);
+      /* A channel that is closed is not looked after, so what waits for room would never be sent. */
+      if (!gmp_channel_has_unsent (worker->channel))
+        gmp_pool_worker_close (worker);
     }
   return limit > 0 && !is_over ? end : -1;
 }

@@ -366,7 +366,8 @@ gmp_dispatcher_collect_from (GmpDispatcher *self,
         take_answered (self, worker, call);
     }
   if ((worker->is_ready && !worker->is_told) || worker->lost_at != 0 ||
-      (worker->end_reason != NULL && !worker->is_ending))
+      (worker->end_reason != NULL && !worker->is_ending) ||
+      (worker->is_retiring && !worker->is_closed && !gmp_pool_worker_is_busy (worker)))
     gmp_dispatcher_kick (self);
 }
 
