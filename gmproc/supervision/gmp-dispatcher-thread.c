@@ -456,7 +456,7 @@ look_after (GmpDispatcher *self,
            (is_over || worker->is_retiring || gmp_dispatcher_is_in_the_way (self, worker)))
     {
       worker->is_retiring = TRUE;
-      /* A channel that is closed is not looked after, so what waits for room would never be sent. */
+      /* A closed channel is not looked after, so what waits for room would never be sent. */
       if (!gmp_channel_has_unsent (worker->channel))
         gmp_pool_worker_close (worker);
     }
