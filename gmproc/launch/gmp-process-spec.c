@@ -37,7 +37,10 @@ append_strings (GString            *key,
                 const char * const *strings)
 {
   for (gsize i = 0; strings[i] != NULL; i++)
-    g_string_append_printf (key, "%s\n", strings[i]);
+    {
+      g_string_append (key, strings[i]);
+      g_string_append_c (key, '\n');
+    }
   g_string_append_c (key, '\n');
 }
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from operator import attrgetter
 from types import BuiltinFunctionType, FunctionType
 
 import _gmproc
@@ -119,9 +118,6 @@ def _find_used() -> set[str]:
     return used | {name for name in list(sys.modules) if is_among(name, packages)}
 
 
-_get_spec = attrgetter('__spec__')
-
-
 class _Choice:
     """What was found at the last look, which is worth another when modules were loaded since.
 
@@ -136,15 +132,16 @@ class _Choice:
         self.reloaded: set[str] = set()
         self.n_reloads = 0
         self.own: dict[str, Any] = {}
-        # For a quick look: all modules, those that are watched, and what they had. Specs that were
-        # made from the same file are equal, so they are told apart by their ids.
+        # For a quick look: all modules, the variables of those that are watched, and the specs that
+        # these had.
         self._all: list[Any] = []
-        self._watched: list[Any] = []
-        self._had: list[int] = []
+        self._watched: list[dict[str, Any]] = []
+        self._had: list[Any] = []
 
     def look(self) -> None:
         modules = sys.modules
-        if self._all == list(modules.values()) and self._had == _get_ids(self._watched):
+        if self._all == list(modules.values()) and \
+                _gmproc.have_same(self._watched, '__spec__', self._had):
             return
         # Reloading a module changes it: each worker then loads its current version itself.
         changed = {name for name, spec in self.specs.items()
@@ -155,9 +152,9 @@ class _Choice:
                       for name, module in list(modules.items()) if is_shared(name)}
         self._look_at_own()
         specs = {**self.specs, **self.own}
-        self._watched = [modules[name] for name, spec in specs.items()
-                         if spec is not None and name in modules]
-        self._had = _get_ids(self._watched)
+        watched = [_get_variables(modules.get(name)) for name in specs]
+        self._watched = [each for each in watched if each.get('__spec__') is not None]
+        self._had = [each['__spec__'] for each in self._watched]
         used = _find_used()
         sources = filter(None, map(find_source, self._all))
         _gmproc.add_modules([*(name for name in self.specs if name in used), *sources])
@@ -171,17 +168,12 @@ class _Choice:
         self.own.update(own)
 
 
-def _get_ids(modules: list[Any]) -> list[int]:
-    return list(map(id, map(_get_spec, modules)))
-
-
 _choice = _Choice()
 
 
-def count_reloads() -> int:
-    """How often modules of the program's own were loaded anew. Processes that are kept have the old
-    ones."""
-    _choice.look()
+def get_n_reloads() -> int:
+    """How often modules of the program's own were loaded anew, by the last look. Processes that are
+    kept have the old ones."""
     return _choice.n_reloads
 
 
@@ -189,7 +181,8 @@ class Watch:
     """What workers have of this program: whether that is still so is quick to see, or nearly."""
 
     def __init__(self) -> None:
-        self.n_reloads = count_reloads()
+        _choice.look()
+        self.n_reloads = _choice.n_reloads
         self._names = [name for name in _choice.own if name in sys.modules]
         self._state = self._get_state()
 

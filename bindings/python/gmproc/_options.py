@@ -128,7 +128,7 @@ class NativeOptions:
         self._values = {name: limits[0] for name, limits in self._limits.items()}
         self._get = _GETTERS[kind]
         self._last: Any = None
-        self._n_reloads = _installed.count_reloads()
+        self._n_reloads: int | None = None  # when the options were taken last
 
     def set(self, name: str, value: Any) -> None:
         before = self._values[name]
@@ -144,10 +144,10 @@ class NativeOptions:
     def take(self, application: Any, **decided: Any) -> None:
         """Hands over those of an application, and what was ``decided`` besides."""
         fresh = _installed.choose_fresh(application.fresh_modules or ())
-        if self._n_reloads != _installed.count_reloads():
-            self._n_reloads = _installed.count_reloads()
-            if 'reuse' in self._values:
-                self.set('reuse', False)  # Until it is decided below.
+        n_reloads = _installed.get_n_reloads()
+        if self._n_reloads not in (None, n_reloads) and 'reuse' in self._values:
+            self.set('reuse', False)  # Until it is decided below.
+        self._n_reloads = n_reloads
         given = self._get(application), fresh, decided
         # The contents of a dict or list may have changed.
         if given == self._last and all(each is None or isinstance(each, str) for each in

@@ -224,6 +224,24 @@ add_modules (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
+/* (dicts, key, values): whether each dict has the very same object for a key as before. Each run asks
+ * that of the variables of some hundred modules. */
+static PyObject *
+have_same (PyObject *module G_GNUC_UNUSED,
+           PyObject *args)
+{
+  PyObject *dicts, *key, *values;
+  gboolean result;
+
+  if (!PyArg_ParseTuple (args, "O!UO!", &PyList_Type, &dicts, &key, &PyList_Type, &values))
+    return NULL;
+  result = PyList_GET_SIZE (dicts) == PyList_GET_SIZE (values);
+  for (Py_ssize_t i = 0; result && i < PyList_GET_SIZE (dicts); i++)
+    result = PyDict_GetItemWithError (PyList_GET_ITEM (dicts, i), key) ==
+             PyList_GET_ITEM (values, i);
+  return PyErr_Occurred () == NULL ? PyBool_FromLong (result) : NULL;
+}
+
 static PyObject *
 get_cold_start_reason (PyObject *module G_GNUC_UNUSED,
                        PyObject *unused G_GNUC_UNUSED)
@@ -290,6 +308,7 @@ static PyMethodDef methods[] = {
   { "report_modules", native_report_modules, METH_O, NULL },
   { "set_command", set_command, METH_O, NULL },
   { "add_modules", add_modules, METH_O, NULL },
+  { "have_same", have_same, METH_VARARGS, NULL },
   { "get_cold_start_reason", get_cold_start_reason, METH_NOARGS, NULL },
   { "get_domain", get_domain, METH_O, NULL },
   { "count_slots", count_slots, METH_NOARGS, NULL },
