@@ -251,7 +251,7 @@ def _python_start(effort: Effort) -> Row:
                'spawn': 'spawn'}
     title = 'A Python worker process (numpy imported): start, function, result'
     return Row('python-start', title, (
-        Column('seconds', 'a run', Unit.MILLISECONDS, (limit(4),)),
+        Column('seconds', 'a run', Unit.MILLISECONDS, (limit(2.6),)),
     ), (Contender('gmproc', _python('gmproc_workers', 'start', count), Role.OURS),
         *(Contender(key, _python('multiprocessing_workers', method, 'start', count))
           for key, method in methods.items())))
@@ -261,7 +261,8 @@ def _tasks(effort: Effort) -> Row:
     count = effort.count(20_000)
     chunk = str(max(1, int(count) // (os.cpu_count() or 1) // 4))
     return Row('python-tasks', 'Python, many small tasks on kept processes', (
-        Column('seconds', 'tasks a second', Unit.RATE, (limit(150_000),)),
+        Column('seconds', 'tasks a second', Unit.RATE,
+               (limit(150_000), times('Pool, best chunksize', 1))),
     ), (Contender('gmproc map', _python('gmproc_workers', 'tasks', 'map', count), Role.OURS),
         Contender('gmproc ids', _python('gmproc_workers', 'tasks', 'ids', effort.count(1000)),
                   Role.OURS),
