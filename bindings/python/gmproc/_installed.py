@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from operator import is_
 from types import BuiltinFunctionType, FunctionType
 
 import _gmproc
@@ -159,7 +160,6 @@ class _Choice:
         sources = filter(None, map(find_source, self._all))
         _gmproc.add_modules([*(name for name in self.specs if name in used), *sources])
 
-
     def _look_at_own(self) -> None:
         own = {name: module.__spec__ for name, module in list(sys.modules.items())
                if is_own(module) and getattr(module, '__spec__', None) is not None}
@@ -184,16 +184,20 @@ class Watch:
         _choice.look()
         self.n_reloads = _choice.n_reloads
         self._names = [name for name in _choice.own if name in sys.modules]
+        self._specs = self._get_specs()
         self._state = self._get_state()
 
     def is_right(self) -> bool:
-        return self._get_state() == self._state
+        return self._get_state() == self._state and all(map(is_, self._get_specs(), self._specs))
+
+    def _get_specs(self) -> list[Any]:
+        # Those that were made from the same file are equal. What is compared is kept, for another
+        # could have the same id as one that is gone.
+        return [getattr(sys.modules.get(name), '__spec__', None) for name in self._names]
 
     def _get_state(self) -> Any:
-        modules = map(sys.modules.get, self._names)
         root = getattr(sys.modules.get('logging'), 'root', None)
         return (len(sys.modules), list(sys.path), list(sys.argv),
-                [id(getattr(module, '__spec__', None)) for module in modules],
                 (root.level, list(root.handlers), root.manager.disable) if root else None)
 
 

@@ -224,8 +224,8 @@ add_modules (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
-/* (dicts, key, values): whether each dict has the very same object for a key as before. Each run asks
- * that of the variables of some hundred modules. */
+/* (dicts, key, values): whether each dict has the very same object for a key as before. Each run
+ * asks that of the variables of some hundred modules. */
 static PyObject *
 have_same (PyObject *module G_GNUC_UNUSED,
            PyObject *args)
