@@ -36,7 +36,8 @@ gmp_client_server_real_start (GmpClientServer *self G_GNUC_UNUSED,
  * @request: (nullable): what the client's `process` returned
  * @error: return location for an error
  *
- * Answers one request. An error ends the run.
+ * Answers one request. An error ends the run; [error@Gmp.Error.PROTOCOL] ends only the client, as
+ * in [vfunc@Gmp.ServerWorker.process].
  *
  * Returns: (transfer full) (nullable): the response, floating or not; %NULL is a response too
  *

@@ -290,7 +290,8 @@ answer (GmpRequest   *self,
 }
 
 /* For servers that answer at once: Takes ownership of @response (nullable, floating or not). With
- * @failure (nullable), which is moved to @error, no answer is sent. */
+ * @failure (nullable), which is moved to @error, no answer is sent. GMP_ERROR_PROTOCOL is the fault
+ * of the client, which fails with it. */
 gboolean
 gmp_request_respond_with (GmpRequest *self,
                           GVariant   *response,
@@ -299,8 +300,12 @@ gmp_request_respond_with (GmpRequest *self,
 {
   g_autoptr (GVariant) taken = response != NULL ? g_variant_take_ref (response) : NULL;
 
+  g_autoptr (GError) refusal = NULL;
+
+  if (g_error_matches (failure, GMP_ERROR, GMP_ERROR_PROTOCOL))
+    refusal = g_steal_pointer (&failure);
   if (failure == NULL)
-    return answer (self, taken, NULL, error);
+    return answer (self, taken, refusal, error);
   g_propagate_error (error, failure);
   return FALSE;
 }

@@ -112,6 +112,12 @@ respond (GmpServerCycle *self,
 
   response = self->methods->process (self->server, mail->id, mail->payload, &local);
   response = gmp_guard_take (response);
+  if (g_error_matches (local, GMP_ERROR, GMP_ERROR_PROTOCOL))
+    {
+      gmp_channel_close (mail->channel, local);
+      g_clear_error (&local);
+      return wait (self, error);
+    }
   return gmp_guard_succeeded (local, error) && gmp_channel_send (mail->channel, response, error) &&
          wait (self, error);
 }

@@ -76,7 +76,9 @@ gmp_server_worker_real_done (GmpWorker *worker,
  * @request: (nullable): what the client's `process` returned
  * @error: return location for an error
  *
- * Answers one request. An error ends the server, and with it the run.
+ * Answers one request. An error ends the server, and with it the run. The error
+ * [error@Gmp.Error.PROTOCOL] says that the request is wrong: it ends only the client, which fails
+ * with it, and the server continues.
  *
  * Returns: (transfer full) (nullable): the response, floating or not; %NULL is a response too
  *

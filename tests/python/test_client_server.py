@@ -380,3 +380,48 @@ def test_local_classes():
     cs = ClientServer(Echo)
     cs.new_worker('c', Local)
     assert cs.run() == {'c': True}
+
+
+class Unreadable:
+    def __reduce__(self):
+        return int, ('x',)
+
+
+class Sender(ClientWorker):
+    n = 0
+
+    def process(self):
+        self.n += 1
+        return Unreadable() if self.id == 'bad' and self.n == 2 else self.n
+
+    def done(self):
+        return self.n == 3
+
+    def finish(self):
+        return self.n
+
+
+class EchoHere(ClientServer):
+    def process(self, id, msg):
+        return msg
+
+
+class Keeper(ServerWorker):
+    def request(self, request):
+        request.respond(request.value)
+
+
+class Batcher(ServerWorker):
+    def process_batch(self, ids, messages):
+        return messages
+
+
+@pytest.mark.parametrize('make', [lambda: ClientServer(Echo), EchoHere,
+                                  lambda: ClientServer(Keeper), lambda: ClientServer(Batcher)])
+def test_a_client_whose_request_cannot_be_read_fails_alone(make):
+    cs = make()
+    cs.new_worker('bad', Sender)
+    cs.new_worker('good', Sender)
+    with pytest.raises(WorkerError, match='Its request cannot be read: invalid literal') as caught:
+        cs.run()
+    assert (caught.value.id, caught.value.results) == ('bad', {'good': 3})

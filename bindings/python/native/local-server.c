@@ -148,7 +148,10 @@ process (GmpClientServer *self,
   peer = find_peer (self, client_id);
   if (peer != NULL)
     message = native_load (request, PyTuple_GET_ITEM (peer, 1));
-  if (message == NULL)
+  /* The handler of a signal may have raised, such as that of Ctrl-C. */
+  if (peer != NULL && message == NULL && PyErr_ExceptionMatches (PyExc_Exception))
+    g_propagate_error (error, native_make_refusal (GMP_ERROR_PROTOCOL));
+  else if (message == NULL)
     take_exception ((GmprocLocalServer *) self, error);
   else
     returned = call (self, "process", PyTuple_GET_ITEM (peer, 0), message, error);

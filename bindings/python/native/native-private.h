@@ -223,6 +223,7 @@ PyObject *native_load           (GVariant   *variant,
 
 /* requests.c: the type Request. */
 int       native_requests_init  (PyObject   *module);
+GError   *native_make_refusal   (GmpError    code);
 PyObject *native_request_new    (GmpRequest *request,
                                  PyObject   *peer,
                                  gboolean    has_main);

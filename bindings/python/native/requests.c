@@ -44,24 +44,34 @@ request_dealloc (PyObject *object)
   Py_DECREF (type);
 }
 
-/* A client that sends an unreadable value fails alone. */
-static void
-refuse (GmpRequest *request)
+/* Takes the exception that says why the value of a client cannot be read. */
+GError *
+native_make_refusal (GmpError code)
 {
-  g_autoptr (GError) reason = NULL;
   PyObject *type, *exception, *trace, *text;
+  const char *words;
+  GError *reason;
 
   PyErr_Fetch (&type, &exception, &trace);
   PyErr_NormalizeException (&type, &exception, &trace);
   text = exception != NULL ? PyObject_Str (exception) : NULL;
-  reason = g_error_new (GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "Its request cannot be read: %s",
-                        text != NULL && PyUnicode_AsUTF8 (text) != NULL ? PyUnicode_AsUTF8 (text)
-                                                                        : "");
+  words = text != NULL ? PyUnicode_AsUTF8 (text) : NULL;
+  reason = g_error_new (GMP_ERROR, code, "Its request cannot be read: %s",
+                        words != NULL ? words : "");
   PyErr_Clear ();
   Py_XDECREF (text);
   Py_XDECREF (trace);
   Py_XDECREF (exception);
   Py_XDECREF (type);
+  return reason;
+}
+
+/* A client that sends an unreadable value fails alone. */
+static void
+refuse (GmpRequest *request)
+{
+  g_autoptr (GError) reason = native_make_refusal (GMP_ERROR_BAD_PAYLOAD);
+
   Py_BEGIN_ALLOW_THREADS
   gmp_request_fail (request, reason, NULL);
   Py_END_ALLOW_THREADS

@@ -251,9 +251,13 @@ server_process (GmpServerWorker *worker,
 {
   PyGILState_STATE state = PyGILState_Ensure ();
   PyObject *peer = meet (worker, client_id);
-  PyObject *message = load_from (peer, client_id, request, error);
+  PyObject *message = peer != NULL ? native_load (request, PyTuple_GET_ITEM (peer, 1)) : NULL;
   GVariant *response = NULL;
 
+  if (peer == NULL)
+    native_take_exception (error, NULL, NULL);
+  else if (message == NULL)
+    g_propagate_error (error, native_make_refusal (GMP_ERROR_PROTOCOL));
   if (message != NULL)
     {
       PyObject *returned = PyObject_CallMethodObjArgs (life_of (worker)->user, names.process,
