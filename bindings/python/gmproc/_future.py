@@ -125,11 +125,11 @@ class Future(futures.Future):
         with self._condition:
             if not self.done():
                 self._result, self._exception, self._state = result, error, state
-            for waiter in list(self._waiters):
+            # No thread waits for the condition: see _wait().
+            for waiter in list(self._waiters) if self._waiters else ():
                 if waiter not in self._told:
                     self._told = (*self._told, waiter)
                     _tell(waiter, self)
-            self._condition.notify_all()
         while self._done_callbacks:
             callback = self._done_callbacks.pop(0)
             try:

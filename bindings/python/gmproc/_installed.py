@@ -177,13 +177,18 @@ def get_n_reloads() -> int:
     return _choice.n_reloads
 
 
+# What nobody loads anew, though it may be in a clone rather than installed.
+_LIBRARY = {'gmproc', '_gmproc'}
+
+
 class Watch:
     """What workers have of this program: whether that is still so is quick to see, or nearly."""
 
     def __init__(self) -> None:
         _choice.look()
         self.n_reloads = _choice.n_reloads
-        self._names = [name for name in _choice.own if name in sys.modules]
+        self._names = [name for name in _choice.own if name in sys.modules and
+                       not is_among(name, _LIBRARY)]
         self._specs = self._get_specs()
         self._state = self._get_state()
 

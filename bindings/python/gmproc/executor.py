@@ -37,7 +37,7 @@ _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_cal
 
 # No module is read, compiled and executed in fewer seconds. So calls that come faster one after the
 # other have the same modules.
-LOAD_TIME = 50e-6
+LOAD_TIME = 25e-6
 
 #: What is known of a worker: its process, ``'starting'``, ``'idle'`` or ``'running'``, the name of
 #: the function that it executes (or None), and how many seconds it has been so.
