@@ -10,10 +10,10 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
+#include "base/gmp-thread-private.h"
 #include "launch/gmp-cold-launcher-private.h"
 
 #include <glib-unix.h>
-#include <signal.h>
 #include <string.h>
 
 /* The milliseconds that a server has to load the workers' modules, before workers are started
@@ -705,18 +705,12 @@ linger_locked (void)
 {
   const char *text = gmp_environment_get (LINGER_VARIABLE);
   double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
-  sigset_t all;
-  sigset_t old;
   GThread *thread;
 
   end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
   if (!is_lingering && seconds > 0)
     {
-      /* Signals are left to the threads of the program. */
-      sigfillset (&all);
-      pthread_sigmask (SIG_SETMASK, &all, &old);
-      thread = g_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
-      pthread_sigmask (SIG_SETMASK, &old, NULL);
+      thread = gmp_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
       is_lingering = thread != NULL;
       g_clear_pointer (&thread, g_thread_unref);
     }

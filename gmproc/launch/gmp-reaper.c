@@ -9,11 +9,11 @@
 #include "base/gmp-child-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-pidfd-private.h"
+#include "base/gmp-thread-private.h"
 #include "launch/gmp-process-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
@@ -60,21 +60,14 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
-/* Signals are left to the threads of the program. */
 static gboolean
 start_thread (const char *name,
               GThreadFunc function,
               gpointer    data,
               GError    **error)
 {
-  GThread *thread;
-  sigset_t all;
-  sigset_t old;
+  GThread *thread = gmp_thread_try_new (name, function, data, error);
 
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &old);
-  thread = g_thread_try_new (name, function, data, error);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
   if (thread != NULL)
     g_thread_unref (thread);
   return thread != NULL;

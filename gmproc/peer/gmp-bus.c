@@ -8,8 +8,7 @@
 
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
-
-#include <signal.h>
+#include "base/gmp-thread-private.h"
 
 /* Serials of workers' messages begin here; lower ones belong to GDBus. */
 #define FIRST_SERIAL 0x40000000u
@@ -294,18 +293,17 @@ GMP_FORK_FORGETS (forget)
 GMainContext *
 gmp_bus_get_context (void)
 {
-  sigset_t all;
-  sigset_t old;
+  g_autoptr (GError) error = NULL;
+  GThread *thread;
 
   G_LOCK (bus_context);
   if (bus_context == NULL)
     {
       bus_context = g_main_context_new ();
-      /* Signals are left to the threads of the program. */
-      sigfillset (&all);
-      pthread_sigmask (SIG_SETMASK, &all, &old);
-      g_thread_unref (g_thread_new ("gmproc-bus", bus_thread, bus_context));
-      pthread_sigmask (SIG_SETMASK, &old, NULL);
+      thread = gmp_thread_try_new ("gmproc-bus", bus_thread, bus_context, &error);
+      if (thread == NULL)
+        g_error ("gmproc-bus: %s", error->message);
+      g_thread_unref (thread);
     }
   G_UNLOCK (bus_context);
   return bus_context;

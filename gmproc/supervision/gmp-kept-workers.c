@@ -6,6 +6,7 @@
 
 #include "supervision/gmp-kept-workers-private.h"
 
+#include "base/gmp-thread-private.h"
 #include "launch/gmp-process-spec-private.h"
 
 struct _GmpKeptWorkers
@@ -103,7 +104,7 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
   disconnect (self);
   workers = g_queue_copy (&self->workers);
   g_queue_clear (&self->workers);
-  thread = g_thread_try_new ("gmproc-retire", end_all, workers, NULL);
+  thread = gmp_thread_try_new ("gmproc-retire", end_all, workers, NULL);
   if (thread != NULL)
     g_ptr_array_add (self->threads, thread);
   else

@@ -6,6 +6,7 @@ imap."""
 
 from __future__ import annotations
 
+import _signal  # the module signal wraps everything in enums
 import atexit
 import collections
 import os
@@ -114,6 +115,9 @@ class Thread:
             if self._is_needed():
                 self._context.iterate()
         self._context.pop()
+        # A signal that this thread took now would be noticed by the main thread only when that
+        # waits for the GIL the next time.
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
 
 
 def fail(future: Future[Any], message: str) -> None:

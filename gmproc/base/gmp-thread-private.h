@@ -1,0 +1,18 @@
+/* gmp-thread-private.h: threads of the library's own
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+GThread *gmp_thread_try_new (const char  *name,
+                             GThreadFunc  function,
+                             gpointer     data,
+                             GError     **error);
+
+G_END_DECLS
