@@ -129,8 +129,8 @@ def test_a_request_that_c_does_not_know():
 def test_pickles_from_clients_in_c_are_not_opened():
     cs = ClientServer(Echo)
     cs.new_worker('c', NATIVE + 'client_get_type', params='forge')
-    with pytest.raises(WorkerError, match="The server.*What 'c' sent cannot be read: .*not "
-                       'unpickled'):
+    with pytest.raises(WorkerError,
+                       match="Client 'c'.*Its request cannot be read: .*not unpickled"):
         cs.run()
 
 
