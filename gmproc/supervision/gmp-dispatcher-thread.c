@@ -13,13 +13,13 @@
 #include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 
-/* A call is not tried in more workers that end before it begins. */
+/* The number of workers that may end before they begin a call, until the call fails. */
 #define MAX_UNLUCKY 5
 
-/* How long a worker may live on that has closed its channel, in microseconds. */
+/* How long a worker may live after it has closed its channel, in microseconds. */
 #define LOST_GRACE G_USEC_PER_SEC
 
-/* Between prepare and check the workers ring for their answers. */
+/* Workers ring for their answers between prepare and check. */
 typedef struct {
   GSource source;
   GmpDispatcher *dispatcher;
@@ -79,7 +79,7 @@ static GSourceFuncs control_funcs = { .dispatch = control_dispatch };
 
 /* The end of a worker. */
 
-/* What becomes of a call that a worker had begun when it ended with @error. */
+/* Handles a call that a worker had begun when it ended with @error. */
 static void
 settle_begun (GmpDispatcher *self,
               GmpPoolWorker *worker,
@@ -97,7 +97,7 @@ settle_begun (GmpDispatcher *self,
     gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
 }
 
-/* Fails the calls that wait: all, or those that @worker might have executed. */
+/* Fails the waiting calls: all, or those that @worker might have executed. */
 static void
 fail_queue (GmpDispatcher *self,
             GmpPoolWorker *worker,
@@ -119,13 +119,13 @@ fail_queue (GmpDispatcher *self,
     }
 }
 
-/* @worker has ended before it took any call. If there are others of its runtime, these will do. */
+/* @worker has ended before it took any call. If there are others of its runtime, they are used. */
 static void
 take_start_failure (GmpDispatcher *self,
                     GmpPoolWorker *worker,
                     const GError  *error)
 {
-  /* What is not the process's death will be so the next time too. */
+  /* An error other than the process's death would occur the next time too. */
   gboolean is_chance = g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED);
 
   /* Or one that is starting may still get what this one was refused. */
@@ -149,8 +149,8 @@ take_start_failure (GmpDispatcher *self,
   fail_queue (self, worker, error);
 }
 
-/* The calls that a worker had when it ended: with the first of them, if it had begun; the others go
- * to other workers. */
+/* Handles the calls of a worker that has ended: the first one fails with it, if it had begun; the
+ * others go to other workers. */
 static void
 settle_calls (GmpDispatcher *self,
               GmpPoolWorker *worker,
@@ -193,7 +193,7 @@ ended_cb (GmpWorkerProxy *proxy,
                           : g_error_new (GMP_ERROR, GMP_ERROR_CRASHED,
                                          "Worker '%u' (pid %d) has left the pool", worker->number,
                                          worker->pid);
-  /* What it had answered by then counts. */
+  /* Its answers up to then count. */
   gmp_dispatcher_collect_from (self, worker);
   g_ptr_array_remove (self->workers, worker);
   self->lacks_room = FALSE;
@@ -215,7 +215,7 @@ get_number (const char *id)
   return (guint) g_ascii_strtoull (id, NULL, 10);
 }
 
-/* What a worker reports is told, and kept: it may be why it fails. */
+/* A worker's report is passed on and kept, because it may explain its failure. */
 static void
 progress_cb (const char *id,
              GVariant   *value,
@@ -275,7 +275,7 @@ static const GmpWorkerProxyEvents proxy_events = {
   progress_cb, turn_cb, output_cb, log_cb, NULL,
 };
 
-/* Sends what a worker of @runtime calls first. */
+/* Sends the initializer to a worker of @runtime. */
 static gboolean
 set_up (GmpDispatcher *self,
         GmpPoolWorker *worker,
@@ -343,8 +343,8 @@ has_room (GmpDispatcher *self)
   return FALSE;
 }
 
-/* Starts a worker for the calls that wait, if there is room for one. The lock is let go for the
- * time that this takes. */
+/* Starts a worker for the waiting calls, if there is room for one. The lock is released
+ * meanwhile. */
 static void
 start_worker (GmpDispatcher *self)
 {
@@ -372,9 +372,9 @@ start_worker (GmpDispatcher *self)
   g_mutex_lock (&self->lock);
 }
 
-/* What the thread does when it is kicked. */
+/* The thread's work when it is kicked. */
 
-/* Tells the owner of a worker that takes calls now. */
+/* Reports a worker that takes calls now to the owner. */
 static void
 tell_started (GmpDispatcher *self,
               GmpPoolWorker *worker)
@@ -393,7 +393,7 @@ tell_started (GmpDispatcher *self,
   g_mutex_lock (&self->lock);
 }
 
-/* Has its proxy end @worker before its time. */
+/* Makes the proxy end @worker early. */
 static void
 end_worker (GmpDispatcher *self,
             GmpPoolWorker *worker)
@@ -408,7 +408,7 @@ end_worker (GmpDispatcher *self,
   g_mutex_lock (&self->lock);
 }
 
-/* The lock is let go in between, so that a worker may be gone after it. */
+/* The lock is released meanwhile, so a worker may be freed after it. */
 static void
 tell_and_end (GmpDispatcher *self)
 {
@@ -428,7 +428,7 @@ tell_and_end (GmpDispatcher *self)
     }
 }
 
-/* Ends @worker where its time has come. Returns when to look again, or -1. */
+/* Ends @worker if its time is over. Returns when to check again, or -1. */
 static gint64
 look_after (GmpDispatcher *self,
             GmpPoolWorker *worker,
@@ -445,7 +445,7 @@ look_after (GmpDispatcher *self,
     return worker->lost_at + LOST_GRACE;
   if (worker->lost_at != 0)
     worker->end_reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                              "it has closed its channel but went on running");
+                                              "it closed its channel but kept running");
   if (worker->is_closed)
     return -1;
   if (call != NULL && is_over)
@@ -463,8 +463,8 @@ look_after (GmpDispatcher *self,
   return limit > 0 && !is_over ? end : -1;
 }
 
-/* Without this, calls would wait for a slow one where no other worker was started, for there was
- * nothing in the queue. Returns when to look again, or -1. */
+/* Withdraws calls behind a slow one. Otherwise they would wait for it: no other worker is started
+ * while the queue is empty. Returns when to check again, or -1. */
 static gint64
 withdraw_stalled (GmpDispatcher *self,
                   GmpPoolWorker *worker,
@@ -478,7 +478,7 @@ withdraw_stalled (GmpDispatcher *self,
   return -1;
 }
 
-/* Ends workers that are too many, those that have nothing to do first. */
+/* Ends surplus workers, idle ones first. */
 static void
 retire_surplus (GmpDispatcher *self)
 {
@@ -538,8 +538,8 @@ begin_closing (GmpDispatcher *self)
     }
 }
 
-/* Called without the lock. What is asked for from here on kicks the thread again: a call that is
- * cancelled between this and the rest would be forgotten otherwise. */
+/* Called without the lock. Requests from here on kick the thread again; otherwise a call that is
+ * cancelled during the rest would be forgotten. */
 static void
 cancel_unwanted (GmpDispatcher *self)
 {
@@ -644,7 +644,7 @@ gmp_dispatcher_start_thread (GmpDispatcher *self,
 }
 
 /* Called without the lock, by the owner: cancels all calls and ends the workers. When this returns
- * they have ended; unless the dispatcher's own thread is what calls. */
+ * they have ended, unless it is called in the dispatcher's own thread. */
 void
 gmp_dispatcher_close (GmpDispatcher *self)
 {

@@ -11,9 +11,10 @@
 #include "base/gmp-target-private.h"
 #include "cluster/gmp-engine-private.h"
 
-/* Unless it is said otherwise, a function is called with the lock. */
+/* Functions are called with the lock held unless their comment differs. */
 
-/* Whether this process was forked from the one that made @self, whose workers are none of its. */
+/* TRUE if this process was forked from the one that created @self, and so does not own its
+ * workers. */
 gboolean
 gmp_dispatcher_is_inherited (GmpDispatcher *self)
 {
@@ -78,13 +79,13 @@ gmp_dispatcher_unref (GmpDispatcher *self)
   g_free (self);
 }
 
-/* Called without the lock. Takes @options over. Workers that were started under others end when
- * they have executed what they have. */
+/* Called without the lock. Takes ownership of @options. Workers that were started with other
+ * options end after the calls that they have. */
 void
 gmp_dispatcher_set_options (GmpDispatcher *self,
                             GmpOptions    *options)
 {
-  /* A limit counts for each call, and the rest is the dispatcher's business. */
+  /* The run's limit applies to each call, and the dispatcher enforces it. */
   options->run_timeout = 0;
   options->request_timeout = 0;
   options->restart = GMP_RESTART_NEVER;
@@ -120,14 +121,14 @@ gmp_dispatcher_set_limits (GmpDispatcher             *self,
   gmp_dispatcher_unlock (self);
 }
 
-/* How many workers there may be. */
+/* The largest number of workers. */
 guint
 gmp_dispatcher_get_limit (GmpDispatcher *self)
 {
   return self->limits.max_workers > 0 ? self->limits.max_workers : gmp_engine_count_slots ();
 }
 
-/* Has the thread look what there is to do. */
+/* Makes the thread check for work. */
 void
 gmp_dispatcher_kick (GmpDispatcher *self)
 {
@@ -137,7 +138,7 @@ gmp_dispatcher_kick (GmpDispatcher *self)
   g_source_set_ready_time (self->control, 0);
 }
 
-/* Lets the lock go, and then tells of the calls that are done. */
+/* Releases the lock, and then reports the calls that are done. */
 void
 gmp_dispatcher_unlock (GmpDispatcher *self)
 {
@@ -154,8 +155,8 @@ gmp_dispatcher_unlock (GmpDispatcher *self)
     self->events->finished (&finished, owner);
 }
 
-/* @call, which is in no queue, is done: with @error, which is taken over, or with what it has. Its
- * reference is taken over too. */
+/* @call, which is in no queue, is done: with @error, whose ownership is taken, or with its own
+ * outcome. Takes the reference to @call too. */
 void
 gmp_dispatcher_finish (GmpDispatcher *self,
                        GmpPoolCall   *call,
@@ -193,8 +194,8 @@ gmp_dispatcher_is_of_runtime (GmpPoolCall   *call,
   return strncmp (call->target, worker->runtime, length) == 0 && call->target[length] == ':';
 }
 
-/* The worker for @call: one that has nothing to do, or else the one with the fewest calls of those
- * that have room. */
+/* The worker for @call: an idle one, or else the one with the fewest calls among those with
+ * room. */
 static GmpPoolWorker *
 choose_worker (GmpDispatcher *self,
                GmpPoolCall   *call)
@@ -217,7 +218,7 @@ choose_worker (GmpDispatcher *self,
   return best;
 }
 
-/* Whether another worker should be started for the first of the calls that wait. */
+/* TRUE if another worker should be started for the first waiting call. */
 gboolean
 gmp_dispatcher_wants_worker (GmpDispatcher *self)
 {
@@ -239,15 +240,15 @@ gmp_dispatcher_wants_worker (GmpDispatcher *self)
       n_starting += worker->is_ready ? 0 : 1;
       has_ready |= worker->is_ready && gmp_dispatcher_is_of_runtime (call, worker);
     }
-  /* Where starts fail, those that are there have to do. */
+  /* If starts fail, the existing workers have to suffice. */
   return !self->is_closing && n < gmp_dispatcher_get_limit (self) &&
          !(self->lacks_room && n > 0) &&
          n_starting < self->queue.length &&
          (!has_ready || self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES);
 }
 
-/* Withdraws what lies ahead of a worker that is busy, where another has nothing to do: the first
- * call may take for ever. */
+/* Withdraws the calls sent ahead to a busy worker if another one is idle: the first call may take
+ * forever. */
 static void
 balance (GmpDispatcher *self)
 {
@@ -268,7 +269,7 @@ balance (GmpDispatcher *self)
     gmp_pool_worker_withdraw (fullest, &self->queue);
 }
 
-/* Sends the first call of the queue to a worker; %FALSE where none has room. */
+/* Sends the first call of the queue to a worker; %FALSE if none has room. */
 static gboolean
 send_first (GmpDispatcher *self)
 {
@@ -289,7 +290,7 @@ send_first (GmpDispatcher *self)
   return TRUE;
 }
 
-/* Whether a worker has the place of one of another runtime that the first call waits for. */
+/* TRUE if a worker occupies the place of one of another runtime that the first call waits for. */
 gboolean
 gmp_dispatcher_is_in_the_way (GmpDispatcher *self,
                               GmpPoolWorker *worker)
@@ -301,7 +302,7 @@ gmp_dispatcher_is_in_the_way (GmpDispatcher *self,
          self->workers->len >= gmp_dispatcher_get_limit (self);
 }
 
-/* Whether the dispatcher's thread can do something for the calls that wait. */
+/* TRUE if the dispatcher's thread can do something for the waiting calls. */
 static gboolean
 needs_thread (GmpDispatcher *self)
 {
@@ -313,7 +314,7 @@ needs_thread (GmpDispatcher *self)
   return FALSE;
 }
 
-/* Sends what can be sent. */
+/* Sends as many calls as possible. */
 void
 gmp_dispatcher_assign (GmpDispatcher *self)
 {
@@ -345,7 +346,7 @@ take_answered (GmpDispatcher *self,
       worker->looked_at = now;
       worker->is_retiring |= gmp_pool_worker_read_memory (worker) > limit;
     }
-  /* The next one's limit begins, or the worker's time to wait. */
+  /* The time limit of the next call begins, or the worker's idle time. */
   if (worker->is_retiring || (worker->sent.length > 0
                               ? ((GmpPoolCall *) worker->sent.head->data)->run_timeout > 0
                               : self->limits.idle_timeout > 0 && self->queue.length == 0))
@@ -371,7 +372,7 @@ gmp_dispatcher_collect_from (GmpDispatcher *self,
     gmp_dispatcher_kick (self);
 }
 
-/* Takes all answers that have come, and sends more calls. */
+/* Takes all answers that have arrived, and sends more calls. */
 void
 gmp_dispatcher_collect (GmpDispatcher *self)
 {
@@ -380,7 +381,7 @@ gmp_dispatcher_collect (GmpDispatcher *self)
   gmp_dispatcher_assign (self);
 }
 
-/* Has the workers ring for their answers; %TRUE where there are some already. */
+/* Makes the workers ring for their answers; %TRUE if there are some already. */
 gboolean
 gmp_dispatcher_lie_down (GmpDispatcher *self)
 {
@@ -417,7 +418,7 @@ make_cancelled_error (GmpPoolCall *call)
   return gmp_pool_call_blame (call, reason);
 }
 
-/* Called without the lock. Keeps a reference of its own until the call is done. */
+/* Called without the lock. Keeps its own reference until the call is done. */
 void
 gmp_dispatcher_submit (GmpDispatcher *self,
                        GmpPoolCall   *call)
@@ -490,14 +491,14 @@ look_for_answer (GmpDispatcher *self,
   if (result)
     gmp_spin_found (&self->spin);
   self->has_spinner = FALSE;
-  /* From here on the thread reads, which slept all the while. */
+  /* From here on the thread, which slept meanwhile, reads the answers. */
   if (gmp_dispatcher_lie_down (self))
     gmp_doorbell_ring (self->doorbell);
   return result;
 }
 
-/* Called without the lock. Looks for the answer to a call that a worker has, for as long as that is
- * worth it; returns whether the call is done. */
+/* Called without the lock. Polls for the answer to a call that a worker has, as long as polling
+ * pays. Returns TRUE if the call is done. */
 gboolean
 gmp_dispatcher_spin (GmpDispatcher *self,
                      GmpPoolCall   *call)
@@ -554,8 +555,8 @@ gmp_dispatcher_wait (GmpDispatcher *self,
   gmp_dispatcher_unlock (self);
 }
 
-/* A call that waits is taken out of the queue, and the worker that executes one is ended. Either is
- * done at once, whatever the worker does until it has ended. */
+/* Removes a waiting call from the queue, or ends the worker that executes it. The call is done at
+ * once, while the worker may take time to end. */
 static void
 cancel (GmpDispatcher *self,
         GmpPoolCall   *call)
@@ -578,7 +579,7 @@ cancel (GmpDispatcher *self,
   gmp_dispatcher_kick (self);
 }
 
-/* Called without the lock. Returns whether the call was not done yet, and now is. */
+/* Called without the lock. Returns TRUE if this has ended the call, FALSE if it was done. */
 gboolean
 gmp_dispatcher_cancel (GmpDispatcher *self,
                        GmpPoolCall   *call)
@@ -590,7 +591,7 @@ gmp_dispatcher_cancel (GmpDispatcher *self,
   worker = call->state == GMP_POOL_CALL_SENT ? call->worker : NULL;
   if (worker != NULL)
     {
-      /* What the worker has not begun waits again then, and what it has answered is done. */
+      /* Calls that the worker has not begun then wait again, and answered ones are done. */
       gmp_pool_worker_withdraw (worker, &self->queue);
       gmp_dispatcher_collect_from (self, worker);
     }
@@ -602,8 +603,8 @@ gmp_dispatcher_cancel (GmpDispatcher *self,
   return result;
 }
 
-/* Called without the lock, in any thread, also by who holds locks that a caller may wait for when
- * it is told: the dispatcher's thread does it. */
+/* Called without the lock, in any thread, also while holding locks that the notified caller may
+ * wait for: the dispatcher's thread does the work. */
 void
 gmp_dispatcher_cancel_later (GmpDispatcher *self,
                              GmpPoolCall   *call)
@@ -615,7 +616,7 @@ gmp_dispatcher_cancel_later (GmpDispatcher *self,
   g_mutex_unlock (&self->lock);
 }
 
-/* How many calls of the queue do not wait for others, but for workers that are being started. */
+/* The number of queued calls that wait for starting workers, not for other calls. */
 static guint
 count_next (GmpDispatcher *self)
 {
@@ -656,7 +657,7 @@ gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
   gmp_dispatcher_unlock (self);
 }
 
-/* Called without the lock. The process that executes @call; 0 where none does. */
+/* Called without the lock. The process that executes @call, or 0. */
 int
 gmp_dispatcher_find_pid (GmpDispatcher *self,
                          GmpPoolCall   *call)
@@ -712,7 +713,7 @@ worker_clear (gpointer data)
   g_free (((GmpDispatcherWorker *) data)->name);
 }
 
-/* Called without the lock. Returns those that have not been told to end, as GmpDispatcherWorker. */
+/* Called without the lock. Returns the workers that are not ending, as GmpDispatcherWorker. */
 GArray *
 gmp_dispatcher_list_workers (GmpDispatcher *self)
 {

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* The worker has to end before its time: for @reason, which is taken over, a limit that was
- * exceeded; or %NULL, for the run was cancelled. */
+/* The worker has to end early: for @reason (ownership is taken), an exceeded limit; or %NULL if the
+ * run was cancelled. */
 typedef void (*GmpJobExpired) (GError  *reason,
                                gpointer user_data);
 
@@ -23,10 +23,10 @@ typedef struct {
 
   GmpOptions *options;
   gint64 begin_time;
-  int pid;                /* of the worker itself, also where a debugger is around it */
-  gboolean was_connected; /* the process that it is in got as far as the control plane */
+  int pid;                /* of the worker itself, even inside a debugger */
+  gboolean was_connected; /* its process has established the control connection */
   gboolean was_cancelled;
-  const GmpOomWitness *memory; /* of before its process was started */
+  const GmpOomWitness *memory; /* of a cause before its process was started */
   GmpJobExpired expired;
   gpointer user_data;
   GSource *cancel_source;
@@ -36,7 +36,7 @@ typedef struct {
   gboolean has_turns;     /* which have come, so that the value is none's */
   gboolean has_value;
   GVariant *value;        /* (nullable) */
-  GError *error;          /* (nullable): why it failed, once that is known */
+  GError *error;          /* (nullable): why it failed, once known */
 } GmpJob;
 
 GmpJob     *gmp_job_new                (const GmpJobSpec *spec);

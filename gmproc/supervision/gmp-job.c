@@ -30,7 +30,7 @@ gmp_job_free (GmpJob *self)
   g_free (self);
 }
 
-/* A value that comes after an error is too late. */
+/* A value after an error is ignored. */
 void
 gmp_job_take_value (GmpJob   *self,
                     GVariant *value)
@@ -41,7 +41,7 @@ gmp_job_take_value (GmpJob   *self,
   self->value = value != NULL ? g_variant_ref (value) : NULL;
 }
 
-/* Takes @error over. The first cause counts: what follows from it is no news. */
+/* Takes ownership of @error. Only the first cause counts; later errors follow from it. */
 void
 gmp_job_take_error (GmpJob *self,
                     GError *error)
@@ -58,7 +58,7 @@ gmp_job_has_answer (GmpJob *self)
   return self->has_value || self->error != NULL;
 }
 
-/* Whether the limit on the run is exceeded. */
+/* TRUE if the limit on the run is exceeded. */
 gboolean
 gmp_job_is_over (GmpJob *self)
 {
@@ -129,27 +129,27 @@ gmp_job_begin (GmpJob       *self,
     self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
 }
 
-/* A process is started for it, which should say before long that it is ready. */
+/* A process is started for it, which must report within the limit that it is ready. */
 void
 gmp_job_await_start (GmpJob *self)
 {
   double timeout = self->options->startup_timeout;
 
   gmp_source_clear (&self->startup_source);
-  /* Somebody with a debugger has all the time in the world. */
+  /* No limit while debugging. */
   if (gmp_environment_get ("GMPROC_WRAP") == NULL && timeout > 0)
     self->startup_source = gmp_source_attach_limit (timeout, self->options->priority, startup_cb,
                                                     self);
 }
 
-/* It is, or never will be. */
+/* It is ready, or never will be. */
 void
 gmp_job_started (GmpJob *self)
 {
   gmp_source_clear (&self->startup_source);
 }
 
-/* Nothing ends it any more; what it was given is let go. Its value stays. */
+/* Removes its limits and drops its inputs. Its value stays. */
 void
 gmp_job_end (GmpJob *self)
 {
@@ -190,7 +190,7 @@ describe (GmpJob           *self,
   return end;
 }
 
-/* Whether its process ended before it was a worker, for the system had no thread for it. */
+/* TRUE if its process ended before it was a worker, because the system had no thread for it. */
 gboolean
 gmp_job_could_not_begin (GmpJob           *self,
                          GmpWorkerProcess *process)
@@ -200,7 +200,7 @@ gmp_job_could_not_begin (GmpJob           *self,
   return process != NULL && self->error == NULL && gmp_exit_report_had_no_thread (&end);
 }
 
-/* Why it failed. @process is %NULL where none could be started. */
+/* The reason of its failure. @process is %NULL if none could be started. */
 GmpFailure *
 gmp_job_to_failure (GmpJob           *self,
                     GmpWorkerProcess *process)
@@ -222,7 +222,7 @@ gmp_job_to_failure (GmpJob           *self,
   return gmp_failure_new (&end);
 }
 
-/* It has its value, but the process may have ended badly after that. */
+/* It has a value, but the process may have crashed after that. */
 void
 gmp_job_warn_of_late_death (GmpJob           *self,
                             GmpWorkerProcess *process)

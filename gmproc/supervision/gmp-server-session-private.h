@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  * together. */
 typedef struct _GmpServerSession GmpServerSession;
 
-/* @error is given over; %NULL where the run has succeeded. */
+/* Passes ownership of @error, which is %NULL if the run has succeeded. */
 typedef void (*GmpServerSessionEnded) (GError  *error,
                                        gpointer user_data);
 

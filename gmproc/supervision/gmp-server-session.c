@@ -13,8 +13,8 @@
 #include "supervision/gmp-restarts-private.h"
 
 /* The run is over when both the clients and the server have ended. A server that is done early
- * stays until its clients have ended, for they may still ask; then it is retired. A server that
- * fails takes its clients along. */
+ * stays until its clients have ended, because they may still send requests; then it is released. A
+ * server that fails ends its clients. */
 struct _GmpServerSession
 {
   const GmpSupervisorEvents *events;
@@ -31,22 +31,23 @@ struct _GmpServerSession
   GmpJobSpec spec;              /* of the server; all 0 where the application is */
   char *server_runtime;
   GmpWorkerProxy *server;      /* (nullable): the application is the server */
-  GmpLocalServer *local_server; /* (nullable): a worker is */
+  GmpLocalServer *local_server; /* (nullable): a worker is the server */
   GHashTable *runtimes;         /* of the clients, by id */
   GmpRestarts restarts;         /* of the server */
 
-  GmpServerSessionEnded ended;  /* (nullable): not begun, or ended */
+  GmpServerSessionEnded ended;  /* (nullable): NULL before its start and after its end */
   gpointer ended_data;
   GCancellable *outer;          /* (nullable): the caller's */
-  GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or for the server */
+  GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or when the server
+                                   fails */
   GSource *cancel_source;
-  GSource *return_source;       /* (nullable): it does not return yet */
-  GSource *limit_source;        /* (nullable): for a server without clients to end */
-  guint n_retiring;             /* servers before this one that have not ended */
+  GSource *return_source;       /* (nullable): of a delayed return */
+  GSource *limit_source;        /* (nullable): the limit of a server without clients */
+  guint n_retiring;             /* previous servers that have not ended */
   gboolean is_ending;           /* nothing is restarted any more */
   gboolean clients_ended;
   gboolean server_ended;
-  GError *error; /* (nullable): of the run, which clients that fail now fail for */
+  GError *error; /* (nullable): of the run; the cause of clients that fail from now on */
 };
 
 /* Whether the server is a worker on another machine. */
@@ -111,8 +112,8 @@ renew_channel (const char     *id,
   return g_steal_pointer (&client_port);
 }
 
-/* A client has ended. One that has finished says so itself, but its last word may be lost with its
- * process, where that is a message. */
+/* A client has ended. A client that has finished reports that itself, but its last message may be
+ * lost with its process, if it is a D-Bus message. */
 static void
 client_ended (const char   *id,
               const GError *reason,
@@ -129,7 +130,7 @@ client_ended (const char   *id,
 
 static const GmpSupervisorServer supervised_server = { renew_channel, client_ended };
 
-/* Takes @options over. */
+/* Takes ownership of @options. */
 GmpServerSession *
 gmp_server_session_new (const GmpSupervisorEvents *events,
                         gpointer                   owner,
@@ -183,7 +184,7 @@ return_cb (gpointer user_data)
   GmpServerSessionEnded ended = self->ended;
   GError *error;
 
-  /* When the server has failed, that is why the clients have. */
+  /* When the server has failed, that is the cause of the clients' failures. */
   if (self->error != NULL && !g_cancellable_is_cancelled (self->outer))
     error = g_steal_pointer (&self->error);
   else
@@ -194,7 +195,7 @@ return_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* From the main loop, as code of the user's may be what has ended the run. */
+/* From the main loop, because user code may have ended the run. */
 static void
 return_run (GmpServerSession *self)
 {
@@ -240,7 +241,7 @@ maybe_return (GmpServerSession *self)
     return_run (self);
 }
 
-/* The server has failed, and its clients cannot go on. Takes @error over. */
+/* The server has failed, and its clients cannot continue. Takes ownership of @error. */
 static void
 take_server_error (GmpServerSession *self,
                    GError           *error)
@@ -252,8 +253,7 @@ take_server_error (GmpServerSession *self,
   g_cancellable_cancel (self->cancellable);
 }
 
-/* Ends the run with @error, which it takes over, for something that went wrong in the
- * application. */
+/* Ends the run with @error, an error of the application. Takes ownership of it. */
 void
 gmp_server_session_fail (GmpServerSession *self,
                          GError           *error)
@@ -264,7 +264,7 @@ gmp_server_session_fail (GmpServerSession *self,
   g_clear_error (&error);
 }
 
-/* @failure is %NULL where the server has finished, with @value (nullable). */
+/* @failure is %NULL if the server has finished, with @value (nullable). */
 static void
 end_server (GmpServerSession *self,
             GVariant         *value,
@@ -283,7 +283,7 @@ end_server (GmpServerSession *self,
     }
   else
     {
-      /* It may have finished before it heard of that. */
+      /* It may have finished before it received that. */
       if (g_cancellable_is_cancelled (self->cancellable))
         value = NULL;
       gmp_results_succeeded (self->results, "server", value);
@@ -341,8 +341,8 @@ place_again (GmpServerSession *self,
   return TRUE;
 }
 
-/* Begins the server again, in a new process, for the clients that live on. %FALSE where the rule
- * does not allow it, with an error where it cannot be done. */
+/* Restarts the server, in a new process, for the remaining clients. %FALSE if the rule does not
+ * allow it, with an error if it is impossible. */
 static gboolean
 restart_server (GmpServerSession *self,
                 GmpFailure       *failure,
@@ -392,8 +392,8 @@ server_ran_cb (GmpWorkerProxy *server,
   end_server (self, NULL, cause);
 }
 
-/* How many seconds the server has when its last client has ended; 0: any number. One that left a
- * request unanswered may never come back from it. */
+/* The seconds that the server has after its last client has ended; 0: any number. A server that
+ * left a request unanswered may never return from it. */
 static double
 get_lonely_limit (GmpServerSession *self)
 {
@@ -425,8 +425,9 @@ limit_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* While there are clients their limits end the run: a server that waits for one whose turn does not
- * end is not at fault, and one that does not answer is still there when they have ended. */
+/* While there are clients, their limits end the run: a server that waits for a client whose turn
+ * does not end is not at fault, and one that does not answer is still there when they have
+ * ended. */
 static void
 watch_lonely_server (GmpServerSession *self)
 {
@@ -477,7 +478,7 @@ gmp_server_session_set_target (GmpServerSession *self,
   return TRUE;
 }
 
-/* The server is the owner, in this process. @rule has to stay. */
+/* The server is the owner, in this process. @rule must stay valid. */
 gboolean
 gmp_server_session_set_methods (GmpServerSession       *self,
                                 const GmpServerMethods *methods,
@@ -493,7 +494,7 @@ gmp_server_session_set_methods (GmpServerSession       *self,
   return self->local_server != NULL;
 }
 
-/* The thread-default main context has nothing but this run. */
+/* The thread-default main context serves only this run. */
 void
 gmp_server_session_set_blocking (GmpServerSession *self)
 {
@@ -501,8 +502,8 @@ gmp_server_session_set_blocking (GmpServerSession *self)
     gmp_local_server_set_blocking (self->local_server);
 }
 
-/* Requests gather in the local server, and the run goes on without clients until it is stopped.
- * @turned is as for gmp_local_server_set_turned(). */
+/* Requests accumulate in the local server, and the run continues without clients until it is
+ * stopped. @turned is as for gmp_local_server_set_turned(). */
 void
 gmp_server_session_set_open (GmpServerSession    *self,
                              GmpLocalServerTurned turned,
@@ -512,7 +513,7 @@ gmp_server_session_set_open (GmpServerSession    *self,
   gmp_supervisor_set_open (self->supervisor);
 }
 
-/* Where the run goes on, the client begins at once. */
+/* If the run is open, the client starts at once. */
 gboolean
 gmp_server_session_add_client (GmpServerSession *self,
                                const GmpJobSpec *client,
@@ -546,7 +547,7 @@ begin_workers (GmpServerSession *self)
   gmp_supervisor_run (self->supervisor, self->cancellable, clients_ran_cb, self);
 }
 
-/* There is no node, so nobody begins. Takes @error over. */
+/* There is no node, so no worker starts. Takes ownership of @error. */
 static void
 fail_to_begin (GmpServerSession *self,
                GError           *error)
@@ -580,7 +581,7 @@ reserved_cb (GObject      *source G_GNUC_UNUSED,
     fail_to_begin (self, error);
 }
 
-/* Once. Everything happens in the thread-default main context, where @ended is called. */
+/* Called once. Everything runs in the thread-default main context, where @ended is called. */
 void
 gmp_server_session_run (GmpServerSession     *self,
                         GVariant             *params,
@@ -646,7 +647,7 @@ gmp_server_session_get_n_clients (GmpServerSession *self)
   return gmp_supervisor_get_n_left (self->supervisor);
 }
 
-/* %NULL where a worker is the server, and when the run has ended. */
+/* %NULL if a worker is the server, and after the end of the run. */
 GmpLocalServer *
 gmp_server_session_get_local_server (GmpServerSession *self)
 {

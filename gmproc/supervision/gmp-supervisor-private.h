@@ -16,12 +16,12 @@
 
 G_BEGIN_DECLS
 
-/* What GmpWorkers and GmpClientServer have in common: any number of workers, so many at a time,
- * each of which succeeds or fails for itself; processes kept for further runs; and the outcome. */
+/* The common part of GmpWorkers and GmpClientServer: any number of workers, up to a limit at a
+ * time, each of which succeeds or fails alone; processes kept for further runs; and the outcome. */
 typedef struct _GmpSupervisor GmpSupervisor;
 
-/* The owner's part, in the main context of the run. It may refuse a value, the result of a turn,
- * with an error, which is then what became of that worker. */
+/* Methods of the owner, called in the main context of the run. The owner may refuse a turn's result
+ * with an error, which is then the failure of that worker. */
 typedef struct {
   gboolean (*take_value)    (gpointer     owner,
                              const char  *id,
@@ -36,9 +36,9 @@ typedef struct {
 /* All workers of the run have ended. */
 typedef void (*GmpSupervisorEnded) (gpointer user_data);
 
-/* For clients: the server's part, in the main context of the run. renew makes a channel, gives the
- * server its end, and returns the client's. @place is the node that the client is on, or NULL: then
- * one may be chosen for it, with a worker reserved there. */
+/* For clients: methods of the server, called in the main context of the run. renew creates a
+ * channel, passes one end to the server, and returns the client's. @place is the node that the
+ * client is on, or NULL: then one may be chosen for it, with a worker reserved there. */
 typedef struct {
   GmpChannelDescriptors *(*renew) (const char     *id,
                                    GmpAgentProxy **place,

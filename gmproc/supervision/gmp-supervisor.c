@@ -34,8 +34,8 @@ gmp_supervisor_new (const GmpSupervisorEvents *events,
   return self;
 }
 
-/* In a forked child the run that goes on, and the processes that are kept, are the parent's: they
- * are forgotten, not ended. What the last run brought stays. */
+/* In a forked child the current run and the kept processes belong to the parent: they are
+ * forgotten, not ended. The outcome of the last run stays. */
 static void
 claim (GmpSupervisor *self)
 {
@@ -69,7 +69,7 @@ gmp_supervisor_free (GmpSupervisor *self)
   g_free (self);
 }
 
-/* They count for workers that begin after this. Takes @options over. */
+/* They apply to workers that start after this. Takes ownership of @options. */
 void
 gmp_supervisor_set_options (GmpSupervisor *self,
                             GmpOptions    *options,
@@ -77,7 +77,7 @@ gmp_supervisor_set_options (GmpSupervisor *self,
                             gboolean       reuse)
 {
   claim (self);
-  /* A kept process was started under the old ones. */
+  /* A kept process was started with the old options. */
   gmp_kept_workers_retire_later (self->pool);
   gmp_options_unref (self->options);
   self->options = options;
@@ -85,7 +85,7 @@ gmp_supervisor_set_options (GmpSupervisor *self,
   self->reuse = reuse;
 }
 
-/* A worker under the same options, which is the caller's: a server, say. */
+/* A worker with the same options that the caller owns, such as a server. */
 GmpWorkerProxy *
 gmp_supervisor_new_worker (GmpSupervisor *self)
 {
@@ -97,7 +97,7 @@ gmp_supervisor_new_worker (GmpSupervisor *self)
                                &gmp_supervisor_proxy_events, self);
 }
 
-/* Forgets the last run; gmp_supervisor_add() then says who is in the next. */
+/* Forgets the last run; gmp_supervisor_add() then adds the workers of the next. */
 void
 gmp_supervisor_begin (GmpSupervisor *self)
 {
@@ -165,8 +165,8 @@ is_under_way (GmpSupervisor *self,
   return FALSE;
 }
 
-/* While a run goes on: one that has returned, or failed, begins once more; not one that is
- * restarted. A run with a feed takes others as well. */
+/* During a run: a worker that has returned or failed runs once more, unless it is restarted. A run
+ * with a feed takes new workers as well. */
 gboolean
 gmp_supervisor_add_again (GmpSupervisor    *self,
                           const GmpJobSpec *spec,
@@ -190,14 +190,14 @@ gmp_supervisor_add_again (GmpSupervisor    *self,
   return TRUE;
 }
 
-/* Undoes gmp_supervisor_add() for those that have not begun. */
+/* Undoes gmp_supervisor_add() for workers that have not started. */
 void
 gmp_supervisor_abandon (GmpSupervisor *self)
 {
   g_queue_clear_full (&self->waiting, gmp_member_free);
 }
 
-/* A feed keeps a run open that is not cancelled. So does a program that serves its clients. */
+/* A feed keeps a run open unless it is cancelled. So does a program that serves its clients. */
 static gboolean
 is_open (GmpSupervisor *self)
 {
@@ -260,7 +260,7 @@ feed_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* For how many workers there are processors: of this machine, or of the nodes. */
+/* The number of workers that there are processors for: of this machine, or of the nodes. */
 guint
 gmp_supervisor_count_slots (void)
 {
@@ -277,7 +277,7 @@ share_of_processors (GmpSupervisor *self)
   return MAX (gmp_supervisor_count_slots () / MAX (n_workers, 1), 1);
 }
 
-/* Runs those that were added, in the thread-default main context, and calls @ended from there. The
+/* Runs the added workers in the thread-default main context, and calls @ended from there. The
  * supervisor must live until then. */
 void
 gmp_supervisor_run (GmpSupervisor     *self,
@@ -350,7 +350,7 @@ find_running (GmpSupervisor *self,
   return NULL;
 }
 
-/* Ends a worker that runs with @error. %FALSE where it does not run. */
+/* Ends a running worker with @error. %FALSE if it does not run. */
 gboolean
 gmp_supervisor_fail (GmpSupervisor *self,
                      const char    *id,
@@ -365,7 +365,7 @@ gmp_supervisor_fail (GmpSupervisor *self,
   return TRUE;
 }
 
-/* Ends a client that has taken too long for a turn, after which it may be restarted. */
+/* Ends a client that has exceeded turn-timeout; it may be restarted. */
 void
 gmp_supervisor_end_late (GmpSupervisor *self,
                          const char    *id)
@@ -373,7 +373,7 @@ gmp_supervisor_end_late (GmpSupervisor *self,
   GmpMember *member = find_running (self, id);
   GString *text = g_string_new ("it did not send its next request ");
 
-  /* A server may have a limit of its own. */
+  /* A server may have its own limit. */
   if (self->options->turn_timeout > 0)
     g_string_append_printf (text, "within %g seconds after a response",
                             self->options->turn_timeout);
@@ -395,7 +395,7 @@ gmp_supervisor_set_server (GmpSupervisor             *self,
   self->server_data = user_data;
 }
 
-/* Clients may be added while the run goes on, which gmp_supervisor_end() ends. */
+/* Clients may be added during the run, which gmp_supervisor_end() ends. */
 void
 gmp_supervisor_set_open (GmpSupervisor *self)
 {
@@ -433,7 +433,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
   return TRUE;
 }
 
-/* Restarts no member any more. The server has ended for good, for @reason, where that is given. */
+/* Restarts no member any more. The server has ended permanently, for @reason if given. */
 void
 gmp_supervisor_end (GmpSupervisor *self,
                     const GError  *reason)

@@ -14,25 +14,25 @@
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-socket-stream-private.h"
 
-/* The connection lives as long as the process. It is read during a run, in the main context of
- * that: so a worker that signals faster than the application looks waits for it. What a worker
- * sends that is none of a worker's messages ends its run. */
+/* The connection lives as long as the process. It is read during a run, in the main context of that
+ * run, so a worker that sends faster than the application reads waits. An invalid message of a
+ * worker ends its run. */
 struct _GmpWorkerConnection
 {
   GmpMessageStream *stream;
   gboolean is_closed;
-  guint32 run_serial; /* 0: no run has been called that has not returned */
-  GHashTable *calls;  /* serials of other calls that were not answered yet, each with its run */
+  guint32 run_serial; /* 0: no pending run */
+  GHashTable *calls;  /* serials of other pending calls, each with its run */
   guint n_runs;
   guint64 value_limit;
   int priority;     /* in the main context of the run */
-  guint64 catch_up; /* how many bytes are taken when caught_up is told; G_MAXUINT64: never */
-  GmpWorkerConnectionOpened opened; /* (nullable): it is open */
+  guint64 catch_up; /* the number of taken bytes at which caught_up is called; G_MAXUINT64: never */
+  GmpWorkerConnectionOpened opened; /* (nullable): NULL when it is open */
   gpointer opened_data;
   GCancellable *cancellable; /* (nullable): of opening it */
   const GmpWorkerConnectionEvents *events;
   gpointer user_data;
-  GVariant *last_turn;   /* (nullable): of this run, whose result it may be */
+  GVariant *last_turn;   /* (nullable): of this run, possibly its result */
   GSource *read_source;  /* (nullable): between runs */
   GSource *write_source; /* (nullable): everything is sent */
 };
@@ -65,7 +65,7 @@ link_unref (gpointer data)
   g_rc_box_release_full (data, link_clear);
 }
 
-/* Not while a run has not returned. */
+/* Not while a run is pending. */
 void
 gmp_worker_connection_free (GmpWorkerConnection *self)
 {
@@ -75,7 +75,7 @@ gmp_worker_connection_free (GmpWorkerConnection *self)
   link_unref (self);
 }
 
-/* To a worker that is there. Takes @stream over. */
+/* To a connected worker. Takes ownership of @stream. */
 GmpWorkerConnection *
 gmp_worker_connection_new (GmpMessageStream *stream)
 {
@@ -86,7 +86,7 @@ gmp_worker_connection_new (GmpMessageStream *stream)
   return self;
 }
 
-/* Takes @error (nullable) over. */
+/* Takes ownership of @error (nullable). */
 static void
 return_opened (GmpWorkerConnection *self,
                GError              *error)
@@ -114,7 +114,7 @@ bus_opened_cb (GObject      *source G_GNUC_UNUSED,
   return_opened (self, error);
 }
 
-/* The worker goes on with a GDBusConnection over the same socket. */
+/* The worker continues with a GDBusConnection over the same socket. */
 static void
 open_bus (GmpWorkerConnection *self)
 {
@@ -134,7 +134,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   GmpWorkerConnection *self = user_data;
   GError *error = NULL;
 
-  /* In a forked child it is not ours to return. */
+  /* A forked child must not return it. */
   if (gmp_message_stream_is_foreign (self->stream))
     return G_SOURCE_REMOVE;
   gmp_source_clear (&self->read_source);
@@ -147,8 +147,8 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* Waits until the worker at the other end of @fd is there, or gone, and calls @opened. Takes @fd
- * over. */
+/* Waits until the worker at the other end of @fd is connected, or has ended, and calls @opened.
+ * Takes ownership of @fd. */
 void
 gmp_worker_connection_open (int                       fd,
                             int                       priority,
@@ -179,8 +179,8 @@ gmp_worker_connection_is_open (GmpWorkerConnection *self)
   return !self->is_closed && gmp_message_stream_is_open (self->stream);
 }
 
-/* The run that has not returned, if there is one, returns: see GmpWorkerConnectionEvents. Takes
- * @error over. */
+/* Ends the pending run, if there is one: see GmpWorkerConnectionEvents. Takes ownership of
+ * @error. */
 static void
 return_run (GmpWorkerConnection *self,
             gboolean             has_value,
@@ -207,14 +207,14 @@ lose (GmpWorkerConnection *self,
   return_run (self, FALSE, NULL, error);
 }
 
-/* A run that waits then returns. */
+/* A waiting run then returns. */
 void
 gmp_worker_connection_close (GmpWorkerConnection *self)
 {
   lose (self, NULL);
 }
 
-/* What a worker tells. */
+/* Reports of a worker. */
 
 static void
 take_ready (GmpWorkerConnection *self,
@@ -385,7 +385,7 @@ take_answer (GmpWorkerConnection *self,
   if (!g_dbus_message_to_gerror (message, &error))
     return gmp_message_stream_has_arguments (message, NULL);
   g_dbus_error_strip_remote_error (error);
-  /* Nothing depends on it any more where its run has returned. */
+  /* If its run has returned, nothing depends on it. */
   if (GPOINTER_TO_UINT (job) == self->n_runs && self->run_serial != 0)
     self->events->refused (error, self->user_data);
   else
@@ -459,8 +459,8 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_CONTINUE;
 }
 
-/* Tells when all has been taken that the worker has sent by now; where there is nothing, at once. A
- * worker may go on sending, so it is not waited for that to end. */
+/* Calls caught_up when everything that the worker has sent so far has been taken, or at once if
+ * there is nothing. A worker may keep sending, so this does not wait for silence. */
 void
 gmp_worker_connection_catch_up (GmpWorkerConnection *self)
 {
@@ -469,7 +469,7 @@ gmp_worker_connection_catch_up (GmpWorkerConnection *self)
   tell_caught_up (self);
 }
 
-/* What a worker is told. */
+/* Calls to a worker. */
 
 static gboolean
 write_cb (GSocket     *socket G_GNUC_UNUSED,
@@ -492,7 +492,7 @@ await_room (GmpWorkerConnection *self)
                                                            NULL, write_cb, self);
 }
 
-/* @body (nullable) and @handles (nullable) are taken over. Returns the call's serial. */
+/* Takes ownership of @body (nullable) and @handles (nullable). Returns the call's serial. */
 static guint32
 send_call (GmpWorkerConnection *self,
            const char          *interface,
@@ -511,7 +511,7 @@ send_call (GmpWorkerConnection *self,
   return g_dbus_message_get_serial (message);
 }
 
-/* Calls what is answered with nothing, or an error. */
+/* Makes a call whose reply is empty or an error. */
 static void
 call (GmpWorkerConnection *self,
       const char          *name,
@@ -548,7 +548,7 @@ gmp_worker_connection_end (GmpWorkerConnection *self)
   gmp_source_clear (&self->write_source);
 }
 
-/* The worker's agent has the channel, or makes it. */
+/* The worker's agent has the channel, or creates it. */
 static void
 connect_elsewhere (GmpWorkerConnection  *self,
                    const GmpPeerChannel *end,
@@ -570,7 +570,7 @@ connect_elsewhere (GmpWorkerConnection  *self,
   g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
 }
 
-/* Hands over @end. */
+/* Passes @end to the worker. */
 gboolean
 gmp_worker_connection_connect (GmpWorkerConnection  *self,
                                const GmpPeerChannel *end,
@@ -602,8 +602,8 @@ gmp_worker_connection_connect (GmpWorkerConnection  *self,
   return TRUE;
 }
 
-/* Takes @options over, floating. What comes of it, a value of @value_limit bytes at most, is an
- * event, unless there is an error at once. */
+/* Takes ownership of @options, floating. The outcome, a value of at most @value_limit bytes, is
+ * reported as an event, unless there is an immediate error. */
 gboolean
 gmp_worker_connection_run (GmpWorkerConnection *self,
                            const GmpJob        *job,

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 #define GMP_TYPE_WORKER_PROXY (gmp_worker_proxy_get_type ())
 G_DECLARE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, GMP, WORKER_PROXY, GObject)
 
-/* What happens during a run, told in the main context of the run. */
+/* Events of a run, called in the main context of the run. */
 typedef struct {
   void (*progress) (const char      *id,
                     GVariant        *value,
@@ -44,7 +44,7 @@ typedef void (*GmpWorkerProxyEnded) (GmpWorkerProxy *self,
 
 typedef enum {
   GMP_WORKER_PROXY_END,  /* the process ends with the run */
-  GMP_WORKER_PROXY_KEEP  /* it waits for another, or for gmp_worker_proxy_retire() */
+  GMP_WORKER_PROXY_KEEP  /* it waits for another run, or for gmp_worker_proxy_retire() */
 } GmpWorkerProxyAfter;
 
 GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cache,

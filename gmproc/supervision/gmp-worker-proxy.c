@@ -10,9 +10,9 @@
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 
-/* How long a process has for what should take no time, in seconds. */
+/* Limits on steps that should take no time, in seconds. */
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
-#define EXIT_GRACE 5.0 /* from the end of its last run to its own */
+#define EXIT_GRACE 5.0 /* from the end of its last run to its exit */
 
 G_DEFINE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, G_TYPE_OBJECT)
 
@@ -36,8 +36,8 @@ is_connected (GmpWorkerProxy *self)
 
 /* The end of a run. */
 
-/* A process that was kept, or is warm, and died before this run could begin in it, is not this
- * run's failure. One that was called may have begun, though it did not get to say so. */
+/* The death of a kept or warm process before this run could begin in it is not this run's failure.
+ * A process that was called may have begun without reporting it. */
 static gboolean
 died_before (GmpWorkerProxy *self)
 {
@@ -102,7 +102,7 @@ maybe_return (gpointer user_data)
     gmp_job_warn_of_late_death (self->job, self->process);
   end_run (self);
 
-  /* It may begin the next run at once. */
+  /* The callback may begin the next run at once. */
   self->ended = NULL;
   ended (self, self->ended_data);
   g_object_unref (self);
@@ -113,7 +113,7 @@ lost_cb (gpointer user_data)
 {
   GmpWorkerProxy *self = user_data;
 
-  /* Something that the worker left behind holds its socket open. */
+  /* A child of the worker holds its socket open. */
   gmp_source_clear (&self->lost_source);
   self->is_lost = TRUE;
   if (self->connection != NULL)
@@ -128,7 +128,7 @@ ended_cb (gpointer user_data)
 
   if (self->is_calling)
     {
-      /* A process that is gone will not connect; but its last words may be on their way. */
+      /* A process that has ended will not connect, but its last messages may be in flight. */
       g_cancellable_cancel (self->connecting);
       self->lost_source = gmp_source_attach_limit (LOST_GRACE, self->options->priority, lost_cb,
                                                    self);
@@ -142,7 +142,7 @@ watch (GmpWorkerProxy *self)
   gmp_worker_process_watch (self->process, gmp_worker_proxy_line, ended_cb, g_object_ref (self));
 }
 
-/* The call of Run has returned, or there will be none. */
+/* The call of Run has returned, or will not be made. */
 static void
 end_call (GmpWorkerProxy *self)
 {
@@ -167,7 +167,7 @@ end_call (GmpWorkerProxy *self)
     }
 }
 
-/* What the worker tells during a run. */
+/* Reports of the worker during a run. */
 
 void
 gmp_worker_proxy_ran (gboolean  has_value,
@@ -177,7 +177,7 @@ gmp_worker_proxy_ran (gboolean  has_value,
 {
   g_autoptr (GmpWorkerProxy) self = user_data;
 
-  /* Where the connection was lost, how the process ended will tell more. */
+  /* If the connection was lost, the exit status will explain more. */
   if (has_value)
     gmp_job_take_value (self->job, value);
   if (error != NULL)
@@ -192,7 +192,7 @@ end_overdue (GmpWorkerProxy *self)
 {
   GError *reason = g_steal_pointer (&self->overdue);
 
-  /* It has become ready meanwhile, and that was all that it was late for. */
+  /* It has become ready meanwhile, and only that was late. */
   if (self->is_ready && !gmp_job_is_over (self->job))
     {
       g_error_free (reason);
@@ -254,7 +254,7 @@ opened_cb (GmpWorkerConnection *connection,
   self->connection = connection;
   if (connection == NULL)
     {
-      /* Where it is gone, how it ended will tell more. */
+      /* If it has ended, its exit status will explain more. */
       if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL))
         gmp_job_take_error (self->job, error);
       else
@@ -266,13 +266,12 @@ opened_cb (GmpWorkerConnection *connection,
   if (self->job->pid == 0)
     self->job->pid = gmp_worker_process_get_pid (self->process);
   call_run (self);
-  /* While the worker is at it already. */
+  /* While the worker is executing it already. */
   if (self->job->pid != 0)
     gmp_oom_witness_follow (&self->memory, self->job->pid);
 }
 
-/* Ends a run before its time: the worker is told; if it does not listen SIGTERM follows, and
- * SIGKILL. */
+/* Ends a run early: the worker gets Cancel, then SIGTERM and SIGKILL if it does not react. */
 static void
 end_early (GmpWorkerProxy *self)
 {
@@ -286,8 +285,8 @@ end_early (GmpWorkerProxy *self)
     g_cancellable_cancel (self->connecting);
 }
 
-/* A limit is exceeded, or the run was cancelled. What the worker had said by then counts before
- * that: it may have returned long ago, while the main loop was held up. */
+/* A limit is exceeded, or the run was cancelled. Messages that the worker sent before have
+ * precedence: it may have returned long ago, while the main loop was held up. */
 static void
 expired_cb (GError  *reason,
             gpointer user_data)
@@ -309,7 +308,7 @@ expired_cb (GError  *reason,
     end_overdue (self);
 }
 
-/* No process could be had. Takes @error over. */
+/* No process could be started. Takes ownership of @error. */
 static void
 fail_start (GmpWorkerProxy *self,
             GError         *error)
@@ -413,7 +412,7 @@ begin (GmpWorkerProxy     *self,
   self->was_refused = FALSE;
 }
 
-/* Takes @job over. Calls @ended from the thread-default main context. */
+/* Takes ownership of @job. Calls @ended from the thread-default main context. */
 void
 gmp_worker_proxy_run (GmpWorkerProxy     *self,
                       GmpJob             *job,
@@ -445,8 +444,8 @@ gmp_worker_proxy_run (GmpWorkerProxy     *self,
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* To be called first of all when a run has ended. @value is what it returned, %NULL included; where
- * it has failed this is %FALSE, with @failure. */
+/* To be called first when a run has ended. @value is its result (nullable). If it has failed,
+ * returns %FALSE with @failure. */
 gboolean
 gmp_worker_proxy_take_result (GmpWorkerProxy *self,
                               GVariant      **value,
@@ -457,28 +456,28 @@ gmp_worker_proxy_take_result (GmpWorkerProxy *self,
   return *failure == NULL;
 }
 
-/* Whether its last run had turns besides its value. */
+/* TRUE if its last run had turns besides its value. */
 gboolean
 gmp_worker_proxy_had_turns (GmpWorkerProxy *self)
 {
   return self->job->has_turns;
 }
 
-/* Whether it failed because no process or thread could be had for it, and none of its code ran. */
+/* TRUE if it failed because no process or thread was available, and none of its code ran. */
 gboolean
 gmp_worker_proxy_was_refused (GmpWorkerProxy *self)
 {
   return self->was_refused;
 }
 
-/* Whether there is a process that waits for another run. */
+/* TRUE if there is a process that waits for another run. */
 gboolean
 gmp_worker_proxy_is_kept (GmpWorkerProxy *self)
 {
   return self->ended == NULL && is_connected (self);
 }
 
-/* Ends a process that was kept, and calls @ended when it has. */
+/* Ends a kept process, and calls @ended when it has ended. */
 void
 gmp_worker_proxy_retire (GmpWorkerProxy     *self,
                          GmpWorkerProxyEnded ended,
@@ -497,7 +496,7 @@ gmp_worker_proxy_retire (GmpWorkerProxy     *self,
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* Lets go of a process that was kept, which then exits. */
+/* Releases a kept process, which then exits. */
 void
 gmp_worker_proxy_disconnect (GmpWorkerProxy *self)
 {
@@ -506,7 +505,7 @@ gmp_worker_proxy_disconnect (GmpWorkerProxy *self)
   close_connection (self);
 }
 
-/* Waits for the end of a process that was let go. */
+/* Waits for the end of a released process. */
 void
 gmp_worker_proxy_end_sync (GmpWorkerProxy *self)
 {
@@ -524,7 +523,7 @@ gmp_worker_proxy_stop (GmpWorkerProxy *self)
     gmp_worker_connection_stop (self->connection);
 }
 
-/* Ends the run with @error, which it takes over, as if it were cancelled. */
+/* Ends the run with @error, as if it were cancelled. Takes ownership of @error. */
 void
 gmp_worker_proxy_fail (GmpWorkerProxy *self,
                        GError         *error)
@@ -555,8 +554,8 @@ gmp_worker_proxy_get_place (GmpWorkerProxy *self)
   return self->start.place;
 }
 
-/* Takes @port over: one end of a channel to @peer, which is of @runtime, for the next run; or for
- * the one that is, in place of the one that it has, since the peer was restarted. */
+/* Takes ownership of @port: one end of a channel to @peer, whose runtime is @runtime, for the next
+ * run; or for the current run, as a replacement, because the peer was restarted. */
 void
 gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
                               const char            *peer,
@@ -576,9 +575,10 @@ gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
   gmp_peer_channel_clear (&end);
 }
 
-/* A peer has ended. One that returns before this run has begun is no news; of one that is gone for
- * good the worker is told when it has. That counts for one that has finished too: it has said so to
- * the server before this one, and never had the channel that this one has. */
+/* A peer has ended. If it is restarted before this run has begun, the worker need not know. If it
+ * has ended permanently, the worker is informed when the run has begun. This applies to a peer that
+ * has finished too: it reported that to the previous server, and never had the channel of this
+ * one. */
 void
 gmp_worker_proxy_tell_gone (GmpWorkerProxy *self,
                             const char     *peer,
@@ -611,7 +611,7 @@ static void
 gmp_worker_proxy_class_init (GmpWorkerProxyClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = gmp_worker_proxy_finalize;
-  /* Makes the domain known to GDBus, before the first error of it comes. */
+  /* Registers the domain with GDBus, before its first error arrives. */
   gmp_error_quark ();
 }
 
