@@ -80,7 +80,8 @@ compare (GVariant *inlined)
       !g_variant_type_is_definite ((const GVariantType *) type))
     return;
   copy = g_malloc (size + 8);
-  memcpy (copy, g_variant_get_data (data), size);
+  if (size > 0)
+    memcpy (copy, g_variant_get_data (data), size);
   fault = gmp_normal_form_find_fault (type, copy, size, NULL);
   value = g_variant_ref_sink (
     g_variant_new_from_data ((const GVariantType *) type, copy, size, FALSE, NULL, NULL));

@@ -141,6 +141,7 @@ test_some (void)
   g_autoptr (GPtrArray) first = NULL;
   g_autoptr (GPtrArray) second = NULL;
   g_autoptr (GVariant) results = NULL;
+  g_autofree char *text = NULL;
   g_autoptr (GError) error = NULL;
 
   first = gmp_client_server_receive (application, 1, -1, NULL, &error);
@@ -156,7 +157,8 @@ test_some (void)
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
   g_clear_error (&error);
   results = close_run (application);
-  gmp_test_check_in (g_variant_print (results, FALSE), "process finish");
+  text = g_variant_print (results, FALSE);
+  gmp_test_check_in (text, "process finish");
 
   g_assert_false (gmp_request_respond (second->pdata[0], NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_SERVER_DONE);

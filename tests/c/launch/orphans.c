@@ -351,6 +351,7 @@ main (int    argc,
       return EXIT_SUCCESS;
     }
   gmp_test_init (&argc, &argv);
+  gmp_test_forgo_leak_check ();
 
   gmp_test_add ("/orphans/grandchild", test_grandchild);
   gmp_test_add ("/orphans/peak-memory", test_peak_memory);

@@ -182,6 +182,7 @@ main (int    argc,
       return 0;
     }
   gmp_test_init (&argc, &argv);
+  gmp_test_forgo_leak_check ();
   gmp_test_add ("/processes/user", test_user);
   gmp_test_add ("/processes/group", test_group);
   return g_test_run ();

@@ -394,6 +394,7 @@ main (int    argc,
   g_type_ensure (ENDS_TYPE_SERVER);
   g_type_ensure (ENDS_TYPE_CLIENT);
   gmp_test_init (&argc, &argv);
+  gmp_test_forgo_leak_check ();
 
   gmp_test_add ("/worker-ends/threads", test_threads);
   gmp_test_add ("/worker-ends/threads-between-runs", test_threads_between_runs);

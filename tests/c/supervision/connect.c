@@ -259,6 +259,7 @@ main (int    argc,
   if (n_files != NULL)
     limit_files ((rlim_t) atoi (n_files));
   gmp_test_init (&argc, &argv);
+  gmp_test_forgo_leak_check ();
 
   gmp_test_add ("/connect/server", test_server);
   gmp_test_add ("/connect/server-in-a-run", test_server_in_a_run);
