@@ -378,6 +378,7 @@ test_forked_child (void)
   g_autoptr (GString) text = g_string_new (NULL);
   g_autoptr (GVariant) results = NULL;
 
+  gmp_test_forgo_leak_check ();
   g_signal_connect (workers, "output", G_CALLBACK (keep_line_cb), text);
   g_signal_connect (workers, "log", G_CALLBACK (refuse_log_cb), NULL);
   gmp_test_add_worker (workers, 1, fork_method, NULL);
@@ -394,7 +395,6 @@ main (int    argc,
   g_type_ensure (ENDS_TYPE_SERVER);
   g_type_ensure (ENDS_TYPE_CLIENT);
   gmp_test_init (&argc, &argv);
-  gmp_test_forgo_leak_check ();
 
   gmp_test_add ("/worker-ends/threads", test_threads);
   gmp_test_add ("/worker-ends/threads-between-runs", test_threads_between_runs);

@@ -1,4 +1,4 @@
-/* cluster-channels.c: requests and responses between two nodes, which are agents on this machine
+/* channels.c: requests and responses between two nodes, which are agents on this machine
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
