@@ -584,3 +584,10 @@ def test_thread_local_of_callbacks(tmp_path):
         print('end')
     ''')
     assert (done.stdout, done.stderr) == ('second 2\nend\n', '')
+
+
+def test_max_workers_that_is_no_whole_number():
+    with pytest.raises(TypeError, match="max_workers is a whole number, not '2'"):
+        Executor('2')
+    with Executor(1) as executor, pytest.raises(TypeError, match='max_workers is a whole number'):
+        executor.resize(1.5)

@@ -308,3 +308,11 @@ def test_dropped():
     cs.add_client(1, Asker, params=1)
     with cs.open() as run:
         assert sorted(run.recv()[0]) == [0, 1]
+
+
+def test_counts_that_are_no_whole_numbers():
+    with pytest.raises(TypeError, match="n is a whole number, not '3'"):
+        ClientServer().add_clients('3', Asker)
+    with ClientServer().open() as run:
+        with pytest.raises(TypeError, match="n is a whole number, not 'a'"):
+            run.recv('a')

@@ -12,7 +12,8 @@ import _gmproc
 from . import _open_run, _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, set_command)
-from ._errors import BadPayload, WorkerError, describe_payload_error, make_error, public
+from ._errors import (BadPayload, WorkerError, check_whole, describe_payload_error, make_error,
+                      public)
 from ._gerror import ErrorCode, GError
 from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
@@ -274,6 +275,7 @@ class ClientServer(Application):
     @public
     def add_clients(self, n: int, client: Client, params: Any = None) -> None:
         """Adds ``n`` clients with the ids 0, 1 and so on; none when one of these ids is taken."""
+        check_whole('n', n)
         ids = range(n)
         if n < 0:
             raise ValueError(f'n is {n}: there cannot be fewer than no clients')

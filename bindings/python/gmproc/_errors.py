@@ -151,6 +151,12 @@ def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType
     return rest
 
 
+def check_whole(name: str, value: Any) -> None:
+    """Refuses what is no whole number, by the argument's name."""
+    if not hasattr(value, '__index__'):
+        raise TypeError(f'{name} is a whole number, not {value!r}')
+
+
 def trim(exception: BaseException) -> BaseException:
     """Takes the frames of this package from an exception and those that led to it."""
     pending: list[BaseException | None] = [exception]

@@ -12,7 +12,7 @@ from functools import partial
 import _gmproc
 
 from ._application import make_setting
-from ._errors import BadPayload, WorkerError, flush_output, make_error, trim
+from ._errors import BadPayload, WorkerError, check_whole, flush_output, make_error, trim
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._run import prepare
 
@@ -81,8 +81,10 @@ class OpenRun:
             RuntimeError: the run is closed.
             WorkerError: the run has failed.
         """
-        if n is not None and n < 1:
-            raise ValueError(f'n is {n}: recv takes at least one message')
+        if n is not None:
+            check_whole('n', n)
+            if n < 1:
+                raise ValueError(f'n is {n}: recv takes at least one message')
         if timeout is not None and not timeout >= 0:
             raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
         self._check_open()

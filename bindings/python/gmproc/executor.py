@@ -19,7 +19,7 @@ import _gmproc
 from . import _exceptions, _installed, _pickles, _task
 from ._adapters import FAILED_TAG
 from ._application import set_command
-from ._errors import BadPayload, describe_payload_error, make_worker_error, trim
+from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
 from ._future import Condition, Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._options import convert
@@ -273,8 +273,10 @@ class Executor(futures.Executor):
 
     @staticmethod
     def _check(max_workers: Any, initializer: Any, max_tasks_per_child: Any) -> None:
-        if max_workers is not None and max_workers <= 0:
-            raise ValueError('max_workers must be greater than 0')
+        if max_workers is not None:
+            check_whole('max_workers', max_workers)
+            if max_workers <= 0:
+                raise ValueError('max_workers must be greater than 0')
         if initializer is not None and not callable(initializer):
             raise TypeError('initializer must be a callable')
         if max_tasks_per_child is not None:
