@@ -4,17 +4,15 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "launch/gmp-process-cache-private.h"
+#include "launch/gmp-process-cache-core-private.h"
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
-#include "base/gmp-thread-private.h"
 #include "launch/gmp-cold-launcher-private.h"
 
 #include <glib-unix.h>
-#include <string.h>
 
 /* The milliseconds that a server has to load the workers' modules, before workers are started
  * cold. */
@@ -22,11 +20,6 @@
 
 /* The number of kinds of processes that are kept warm. */
 #define MAX_KINDS 16
-
-/* The seconds that processes started ahead wait for another object that has workers. The variable
- * sets another number. */
-#define LINGER 5
-#define LINGER_VARIABLE "GMPROC_LINGER"
 
 /* The milliseconds that idle processes have to end. */
 #define SETTLE_LIMIT 2000
@@ -40,57 +33,6 @@ typedef struct {
   GSource *source;   /* fires when the server has loaded, or at the limit */
   gboolean is_first; /* of its kind: the source finds whether it is the only one */
 } Waiting;
-
-struct _GmpProcessCache
-{
-  guint n_references; /* under the lock of the default one */
-  guint generation;   /* of this process, by gmp_fork_get_generation() */
-
-  GMutex lock;
-  GmpLauncher *plain;
-  GQueue kinds; /* of GmpProcessKind: the most recently used comes first */
-  gint64 short_until; /* until then nothing is started ahead, because there was no room */
-};
-
-G_LOCK_DEFINE_STATIC (default_cache);
-static GmpProcessCache *default_cache;
-
-/* Under the lock: a thread that ends the cache after it has had no reference for long enough. */
-static gboolean is_lingering;
-static gint64 end_time;
-static GCond linger_cond;
-
-/* All started processes belong to the parent of a forked child. */
-static void
-forget (void)
-{
-  memset (&G_LOCK_NAME (default_cache), 0, sizeof G_LOCK_NAME (default_cache));
-  memset (&linger_cond, 0, sizeof linger_cond);
-  is_lingering = FALSE;
-  default_cache = NULL;
-}
-
-GMP_FORK_FORGETS (forget)
-
-static gboolean
-is_foreign (GmpProcessCache *self)
-{
-  return self->generation != gmp_fork_get_generation ();
-}
-
-/* %NULL if the last reference was dropped. */
-static GmpProcessCache *
-ref_if_any (void)
-{
-  GmpProcessCache *self;
-
-  G_LOCK (default_cache);
-  self = default_cache;
-  if (self != NULL)
-    self->n_references++;
-  G_UNLOCK (default_cache);
-  return self;
-}
 
 static GList *
 find_kind_locked (GmpProcessCache *self,
@@ -134,7 +76,7 @@ static gboolean
 refill_cb (gpointer user_data)
 {
   GmpProcessSpec *spec = user_data;
-  GmpProcessCache *self = ref_if_any ();
+  GmpProcessCache *self = gmp_process_cache_ref_if_any ();
   GList *link;
 
   if (self == NULL)
@@ -262,7 +204,7 @@ settled_cb (GObject      *source G_GNUC_UNUSED,
   GArray *deliveries;
 
   gmp_process_settle_finish (result);
-  if (is_foreign (self))
+  if (gmp_process_cache_is_foreign (self))
     {
       /* It belongs to the parent. */
       g_steal_pointer (&task);
@@ -367,7 +309,7 @@ waited_cb (gpointer user_data)
   Waiting *waiting;
   GmpProcessKind *kind;
 
-  if (is_foreign (self))
+  if (gmp_process_cache_is_foreign (self))
     return G_SOURCE_REMOVE;
   deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
   g_mutex_lock (&self->lock);
@@ -612,8 +554,8 @@ gmp_process_cache_start_finish (GmpProcessCache *self G_GNUC_UNUSED,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-static GmpProcessCache *
-cache_new (void)
+GmpProcessCache *
+gmp_process_cache_new (void)
 {
   GmpProcessCache *self = g_new0 (GmpProcessCache, 1);
 
@@ -626,113 +568,13 @@ cache_new (void)
   return self;
 }
 
-GmpProcessCache *
-gmp_process_cache_ref (GmpProcessCache *self)
-{
-  G_LOCK (default_cache);
-  self->n_references++;
-  G_UNLOCK (default_cache);
-  return self;
-}
-
-/* The existing one, or a new one. */
-GmpProcessCache *
-gmp_process_cache_ref_default (void)
-{
-  GmpProcessCache *self;
-
-  G_LOCK (default_cache);
-  if (default_cache == NULL)
-    default_cache = cache_new ();
-  self = default_cache;
-  self->n_references++;
-  G_UNLOCK (default_cache);
-  return self;
-}
-
 /* Ends all processes that were started ahead, and waits for that. */
-static void
-cache_free (GmpProcessCache *self)
+void
+gmp_process_cache_free (GmpProcessCache *self)
 {
   drop_kinds (self);
   gmp_process_settle (SETTLE_LIMIT);
   g_object_unref (self->plain);
   g_mutex_clear (&self->lock);
   g_free (self);
-}
-
-static gpointer
-linger_thread (gpointer unused G_GNUC_UNUSED)
-{
-  GmpProcessCache *self;
-
-  G_LOCK (default_cache);
-  while (default_cache != NULL)
-    {
-      if (default_cache->n_references > 0)
-        g_cond_wait (&linger_cond, &G_LOCK_NAME (default_cache));
-      else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_cache), end_time) &&
-               default_cache->n_references == 0)
-        break;
-    }
-  self = g_steal_pointer (&default_cache);
-  is_lingering = FALSE;
-  G_UNLOCK (default_cache);
-  if (self != NULL)
-    cache_free (self);
-  return NULL;
-}
-
-/* A program that ends leaves no process behind, not even for the moment that a server needs to
- * notice its closed socket. */
-__attribute__ ((destructor)) static void
-end_lingering (void)
-{
-  GmpProcessCache *self = NULL;
-
-  G_LOCK (default_cache);
-  if (default_cache != NULL && default_cache->n_references == 0 &&
-      !is_foreign (default_cache))
-    self = g_steal_pointer (&default_cache);
-  G_UNLOCK (default_cache);
-  if (self != NULL)
-    cache_free (self);
-}
-
-/* %FALSE if the cache has to end at once. */
-static gboolean
-linger_locked (void)
-{
-  const char *text = gmp_environment_get (LINGER_VARIABLE);
-  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
-  GThread *thread;
-
-  end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
-  if (!is_lingering && seconds > 0)
-    {
-      thread = gmp_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
-      is_lingering = thread != NULL;
-      g_clear_pointer (&thread, g_thread_unref);
-    }
-  g_cond_signal (&linger_cond);
-  return is_lingering && seconds > 0;
-}
-
-/* Processes started ahead outlive the last reference for some seconds, for programs that create an
- * object for each call. They always end with the program, because their sockets close. */
-void
-gmp_process_cache_unref (GmpProcessCache *self)
-{
-  gboolean ends;
-
-  if (is_foreign (self))
-    return;
-  G_LOCK (default_cache);
-  ends = --self->n_references == 0 &&
-         !((is_lingering || self->kinds.length > 0) && linger_locked ());
-  if (ends)
-    default_cache = NULL;
-  G_UNLOCK (default_cache);
-  if (ends)
-    cache_free (self);
 }
