@@ -565,3 +565,32 @@ gmp_test_check_in (const char *text,
   if (strstr (text, part) == NULL)
     g_error ("'%s' is not in '%s'", part, text);
 }
+
+static void
+called_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  guint *n_left = user_data;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (value);
+  (*n_left)--;
+}
+
+/* Calls @method with each number below @n, all at once. Each call returns a value. */
+void
+gmp_test_call_all (GmpPool  *pool,
+                   GmpMethod method,
+                   guint     n)
+{
+  guint n_left = n;
+
+  for (guint i = 0; i < n; i++)
+    gmp_pool_call_async (pool, method, g_variant_new_int32 ((gint32) i), NULL, called_cb, &n_left);
+  while (n_left > 0)
+    g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+}

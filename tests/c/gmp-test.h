@@ -46,6 +46,9 @@ GVariant *gmp_test_run        (GmpWorkers *workers);
 const char *gmp_test_get_folder (void);
 char       *gmp_test_build_path (const char *name);
 void        gmp_test_forgo_leak_check (void);
+void        gmp_test_call_all  (GmpPool   *pool,
+                                GmpMethod  method,
+                                guint      n);
 guint       gmp_test_count_lines (const char *path);
 
 /* A program or library built beside the test. */

@@ -49,32 +49,13 @@ run_many (gboolean reuse)
     }
 }
 
-static void
-called_cb (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
-{
-  guint *n_left = user_data;
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
-
-  value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
-  g_assert_no_error (error);
-  g_assert_nonnull (value);
-  (*n_left)--;
-}
-
 /* A pool wants many at once, and some of its workers have begun when there is no room for more. */
 static void
 run_pool (void)
 {
   g_autoptr (GmpPool) pool = gmp_pool_new (N_WORKERS);
-  guint n_left = N_WORKERS;
 
-  for (int i = 0; i < N_WORKERS; i++)
-    gmp_pool_call_async (pool, same, g_variant_new_int32 (i), NULL, called_cb, &n_left);
-  while (n_left > 0)
-    g_main_context_iteration (NULL, TRUE);
+  gmp_test_call_all (pool, same, N_WORKERS);
 }
 
 /* There is no room for a single one. */

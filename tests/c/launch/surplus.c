@@ -81,38 +81,19 @@ test_descriptors (void)
 /* A pool has as many workers as there is room for. They stay, and no run waits for their end. */
 
 static void
-called_cb (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
-{
-  guint *n_left = user_data;
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
-
-  value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
-  g_assert_no_error (error);
-  (*n_left)--;
-}
-
-static void
 test_pool (void)
 {
   static const int room[] = { 100, 75, 40 };
 
   for (gsize i = 0; i < G_N_ELEMENTS (room); i++)
     {
-      GMainContext *context = g_main_context_get_thread_default ();
       g_autoptr (GmpPool) pool = gmp_pool_new (N_WORKERS);
       g_autoptr (GmpWorkers) workers = new_workers (5);
       g_autoptr (GVariant) results = NULL;
       struct rlimit before;
-      guint n_left = N_WORKERS;
 
       leave_descriptors (room[i], &before);
-      for (int n = 0; n < N_WORKERS; n++)
-        gmp_pool_call_async (pool, same, g_variant_new_int32 (n), NULL, called_cb, &n_left);
-      while (n_left > 0)
-        g_main_context_iteration (context, TRUE);
+      gmp_test_call_all (pool, same, N_WORKERS);
       results = gmp_test_run (workers);
       g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &before));
       check (results, 5);
