@@ -25,13 +25,15 @@ Measures gmproc beside its peers, in turns, and says what was reached of its goa
 
 The peers are what Debian has: OpenMPI, libqb, ZeroMQ, GDBus, multiprocessing, concurrent.futures,
 joblib, and futex, eventfd and sockets alone as the floor. What is missing is installed first.
+With --pypi there are also peers from PyPI, in a virtual environment in build/performance/pypi.
 """
 EXAMPLES = """\
 examples:
   tests/performance/run                             everything, in less than two minutes
   tests/performance/run --only python-16mb --rounds 9
   tests/performance/run --only c-1 c-4 --dbus       ours on D-Bus messages, too
-  tests/performance/run --update-docs               and docs/performance.md has the figures
+  tests/performance/run --pypi --only envs-frames   vector environments, beside Gymnasium's
+  tests/performance/run --pypi --update-docs        and docs/performance.md has the figures
 
 Results are in build/performance: results.json, performance.svg. For figures to keep, nothing
 else should run on the machine. docs/performance.md says how each figure is made.
@@ -50,10 +52,12 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         help='how long requests are counted for each figure (0.1)')
     add('--ours', action='store_true', help='gmproc alone, without the peers')
     add('--dbus', action='store_true', help='ours with its shared memory turned off, too')
+    add('--pypi', action='store_true', help='what needs packages from PyPI, too')
     add('--update-docs', action='store_true', help='write the figures to docs/ and README.md')
     add('--no-install', action='store_true', help='measure the peers that are there')
     # For what starts it, not for users.
     add('--check', action='store_true', help=argparse.SUPPRESS)
+    add('--requirements', action='store_true', help=argparse.SUPPRESS)
     add('--build', type=Path, default=SOURCE_ROOT / 'build', help=argparse.SUPPRESS)
     add('--smoke', action='store_true', help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -63,12 +67,14 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
         parser.error('--rounds: at least one')
     if not options.seconds > 0:
         parser.error('--seconds: more than none')
-    if options.update_docs and (options.only or options.ours):
-        parser.error('--update-docs needs all rows and all peers')
-    known = [row.key for row in make_rows(Effort(options.seconds))]
+    if options.update_docs and (options.only or options.ours or not options.pypi):
+        parser.error('--update-docs needs all rows and all peers: --pypi, but not --only, --ours')
+    known = {row.key: row for row in make_rows(Effort(options.seconds))}
     for key in options.only:
         if key not in known:
             parser.error(f'--only: there is no row {key!r}; there are {", ".join(known)}')
+        if not options.pypi and all(contender.pypi for contender in known[key].contenders):
+            parser.error(f'--only: the row {key} needs packages from PyPI: --pypi')
     return options
 
 
@@ -83,6 +89,7 @@ def choose_rows(options: argparse.Namespace) -> list[Row]:
 def make_choice(options: argparse.Namespace) -> Callable[[Contender], bool]:
     def is_chosen(contender: Contender) -> bool:
         return ((options.dbus or not contender.optional)
+                and (options.pypi or not contender.pypi)
                 and (contender.role is Role.OURS or not options.ours)
                 and not (options.smoke and contender.package))
     return is_chosen
@@ -116,13 +123,17 @@ def main() -> int:
     rows = choose_rows(options)
     if options.check:
         return 0
+    if options.requirements:
+        print('\n'.join({contender.pypi for row in rows for contender in row.contenders}))
+        return 0
     if options.list:
         print('\n'.join(f'{row.key:14} {row.title}' for row in rows))
         return 0
 
     disturbance = report.Disturbance()
     begin = time.monotonic()
-    runner = Runner(options.build / 'tests' / 'performance', say_progress, make_choice(options))
+    runner = Runner(options.build / 'tests' / 'performance', say_progress, make_choice(options),
+                    options.build / 'performance' / 'pypi')
     all_measured = runner.run(rows, options.rounds)
     say_progress('')
     print(table.format_text(all_measured))

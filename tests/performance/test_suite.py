@@ -13,7 +13,7 @@ from pathlib import Path
 import measure
 import pytest
 from suite import chart, report, runner, table
-from suite.figures import Result, Unit, above, limit, show_number, times, times_better
+from suite.figures import Result, Unit, above, limit, share, show_number, times, times_better
 from suite.rows import Column, Contender, Effort, Role, Row, make_rows
 from suite.runner import Measured, Runner
 
@@ -99,6 +99,27 @@ def test_above() -> None:
     results['b'].error = 'not installed'
     verdict = above(('a', 'b'))(results, 'gmproc')
     assert (verdict.reached, verdict.got) == (None, 'not measured: not installed')
+
+
+def test_share() -> None:
+    results = {'gmproc': result(Unit.RATE, 9), 'undisturbed': result(Unit.RATE, 10)}
+    verdict = share('undisturbed', 90)(results, 'gmproc')
+    assert (verdict.reached, verdict.wanted, verdict.got) == (
+        True, 'at least 90 % of undisturbed', '90.0 %')
+    assert share('undisturbed', 91)(results, 'gmproc').reached is False
+    assert share('absent', 1)(results, 'gmproc').reached is None
+
+
+def test_what_needs_pypi_is_measured_where_that_was_asked_for() -> None:
+    def choose(*arguments: str) -> list[str]:
+        options = measure.parse_arguments([*arguments])
+        is_chosen = measure.make_choice(options)
+        return [row.key for row in measure.choose_rows(options)
+                if any(map(is_chosen, row.contenders))]
+    assert not [key for key in choose() if key.startswith('envs-')]
+    assert choose('--pypi', '--only', 'envs-frames') == ['envs-frames']
+    row = Row('row', 'A row', (), (Contender('peer', ('{pypi}/bin/x',), pypi='x==1'),))
+    assert Runner(Path(), lambda _text: None, lambda _contender: False).run([row], 1) == []
 
 
 def test_rounds_and_order() -> None:
@@ -224,11 +245,13 @@ def test_every_goal_has_its_row() -> None:
                      'c-start', 'python-start', 'python-tasks', 'idle', 'python-kept',
                      'executor-single', 'executor-pending', 'executor-16mb', 'c-pool',
                      'c-pool-pending',
-                     'python-import', 'memory']
+                     'python-import', 'envs-cartpole', 'envs-frames', 'envs-first',
+                     'envs-killed', 'memory']
 
 
 @pytest.mark.parametrize('arguments', [['--only', 'nonsense'], ['--rounds', '0'],
-                                       ['--seconds', '0'], ['--update-docs', '--ours']])
+                                       ['--seconds', '0'], ['--update-docs', '--ours'],
+                                       ['--update-docs'], ['--only', 'envs-first']])
 def test_arguments_that_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]
                                     ) -> None:
     with pytest.raises(SystemExit):

@@ -124,6 +124,18 @@ def times(peer: str, factor: float) -> Condition:
     return check
 
 
+def share(peer: str, percent: float) -> Condition:
+    """At least so many percent of another's rate."""
+    def check(results: Results, ours: str) -> Verdict:
+        wanted = f'at least {percent:g} % of {peer}'
+        result, other = results[ours], results.get(peer)
+        if other is None or result.median is None or other.median is None:
+            return _unknown(wanted, result, other)
+        ratio = times_better(result.unit, result.median, other.median) or 0
+        return Verdict(wanted, f'{show_number(100 * ratio)} %', 100 * ratio >= percent)
+    return check
+
+
 def above(peers: Union[list[str], tuple[str, ...]]) -> Condition:
     """Better than each of these."""
     def check(results: Results, ours: str) -> Verdict:

@@ -12,9 +12,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Callable
 
-from .figures import Condition, Unit, above, limit, times
+from .figures import Condition, Unit, above, limit, share, times
 
 PYTHON_PROGRAMS = Path(__file__).parent.parent / 'python'
+GYMNASIUM = 'gymnasium==1.4.0'
 SIZES = (8, 1024, 64 * 1024, 1024 ** 2, 16 * 1024 ** 2, 64 * 1024 ** 2)
 
 
@@ -47,6 +48,7 @@ class Contender:
     environment: dict[str, str] = field(default_factory=dict)
     optional: bool = False  # only where it was asked for
     package: str = ''  # Debian's, which this needs besides what the tests need
+    pypi: str = ''  # what pip installs for it; it is measured only where that was asked for
 
 
 @dataclass(frozen=True)
@@ -370,6 +372,39 @@ def _memory(effort: Effort) -> Row:
         _joblib(watch(_python('pools', 'joblib', 'sit', '4')))), every=3)
 
 
+def _vector_envs(key: str, title: str, contenders: dict[str, tuple[str, str, Role]],
+                 conditions: tuple[Condition, ...], effort: Effort) -> Row:
+    """The contenders are classes of vector environments, and what they do."""
+    script = str(PYTHON_PROGRAMS / 'vector_envs.py')
+    return Row(f'envs-{key}', title, (
+        Column('seconds', 'steps a second', Unit.RATE, conditions),
+        *((Column('effort', 'processor time of a step', Unit.MICROSECONDS),)
+          if key in ('cartpole', 'frames') else ()),
+    ), tuple(Contender(name, ('{pypi}/bin/python', script, kind, work,
+                              str(effort.seconds * (40 if work == 'killed' else 10))),
+                       role, pypi=GYMNASIUM)
+             for name, (kind, work, role) in contenders.items()))
+
+
+def _all_vector_envs(effort: Effort) -> tuple[Row, ...]:
+    def both(work: str) -> dict[str, tuple[str, str, Role]]:
+        return {'gmproc': ('gmproc', work, Role.OURS),
+                'AsyncVectorEnv': ('async', work, Role.PEER)}
+
+    def all_three(work: str) -> dict[str, tuple[str, str, Role]]:
+        return {**both(work), 'SyncVectorEnv, one process': ('sync', work, Role.PEER)}
+    killed = {**both('killed'), 'gmproc, undisturbed': ('gmproc', 'undisturbed', Role.OURS)}
+    return (
+        _vector_envs('cartpole', 'Vector environments, CartPole-v1, 8 environments',
+                     all_three('cartpole'), (times('AsyncVectorEnv', 3),), effort),
+        _vector_envs('frames', 'Vector environments, frames of 84 x 84 x 4, 8 environments',
+                     all_three('frames'), (times('AsyncVectorEnv', 4),), effort),
+        _vector_envs('first', 'Vector environments, 64 of 1 ms, one of 10 ms: the first 32 of 64',
+                     both('first'), (times('AsyncVectorEnv', 5),), effort),
+        _vector_envs('killed', 'Vector environments, 8 of 1 ms, one of which is killed each second',
+                     killed, (share('gmproc, undisturbed', 90),), effort))
+
+
 def show_size(size: int) -> str:
     for factor, unit in ((1024 ** 2, 'MB'), (1024, 'kB')):
         if size >= factor:
@@ -410,6 +445,7 @@ def make_rows(effort: Effort) -> list[Row]:
         _native_start(effort), _python_start(effort), _tasks(effort), _idle(effort),
         _kept(effort), _single(effort), _pending(effort), _executor_array(effort),
         _native_pool(1, effort), _native_pool(16, effort), _imports(effort),
+        *_all_vector_envs(effort),
         _native_sizes(effort),
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=3),

@@ -125,15 +125,18 @@ def run_program(command: list[str], environment: dict[str, str]) -> dict[str, fl
 class Runner:
 
     def __init__(self, programs: Path, say: Callable[[str], None],
-                 is_chosen: Callable[[Contender], bool]) -> None:
+                 is_chosen: Callable[[Contender], bool], pypi: Path = Path()) -> None:
         self.programs = programs  # the folder of the native ones
+        self.pypi = pypi  # the virtual environment with the packages from PyPI
         self.say = say
         self.is_chosen = is_chosen
 
     def run(self, rows: list[Row], n_rounds: int) -> list[Measured]:
         """Measures all rows, round by round: what disturbs the machine for some seconds touches one
-        sample of many contenders rather than all of one."""
-        all_measured = [Measured(row, list(filter(self.is_chosen, row.contenders))) for row in rows]
+        sample of many contenders rather than all of one. Rows with nobody to measure are left
+        out."""
+        all_measured = [Measured(row, chosen) for row in rows
+                        if (chosen := list(filter(self.is_chosen, row.contenders)))]
         for round in range(n_rounds):
             for measured in all_measured:
                 if round % measured.row.every == 0:
@@ -151,7 +154,8 @@ class Runner:
     def measure(self, measured: Measured, contender: Contender) -> None:
         if measured.has_failed(contender):
             return
-        command = [word.replace('{build}', str(self.programs)) for word in contender.command]
+        command = [word.replace('{build}', str(self.programs)).replace('{pypi}', str(self.pypi))
+                   for word in contender.command]
         try:
             self._check(command, contender.package)
             measured.add(contender, run_program(command, contender.environment))
