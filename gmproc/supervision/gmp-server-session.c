@@ -44,7 +44,7 @@ struct _GmpServerSession
   GSource *return_source;       /* (nullable): of a delayed return */
   GSource *limit_source;        /* (nullable): the limit of a server without clients */
   guint n_retiring;             /* previous servers that have not ended */
-  gboolean is_ending;           /* nothing is restarted any more */
+  gboolean is_ending;           /* the server has no more clients, and is not restarted */
   gboolean clients_ended;
   gboolean server_ended;
   GError *error; /* (nullable): of the run; the cause of clients that fail from now on */
@@ -105,7 +105,10 @@ renew_channel (const char     *id,
                                                 &server_port, error);
   if (!is_made)
     return NULL;
-  if (self->local_server == NULL)
+  /* A server that is done takes none, so the client finds its channel closed. */
+  if (self->is_ending)
+    gmp_channel_descriptors_free (server_port);
+  else if (self->local_server == NULL)
     gmp_worker_proxy_add_channel (self->server, id, runtime, server_port);
   else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
     return NULL;
@@ -275,14 +278,15 @@ end_server (GmpServerSession *self,
 
   self->is_ending = TRUE;
   gmp_source_clear (&self->limit_source);
-  gmp_supervisor_end (self->supervisor, failure == NULL ? done : NULL);
   if (failure != NULL)
     {
+      gmp_supervisor_end (self->supervisor);
       take_server_error (self, g_error_copy (gmp_failure_get_error (failure)));
       gmp_supervisor_settle_failed (self->supervisor, failure);
     }
   else
     {
+      gmp_supervisor_end_server (self->supervisor, done);
       /* It may have finished before it received that. */
       if (g_cancellable_is_cancelled (self->cancellable))
         value = NULL;
@@ -623,7 +627,7 @@ void
 gmp_server_session_stop (GmpServerSession *self)
 {
   self->is_ending = TRUE;
-  gmp_supervisor_end (self->supervisor, NULL);
+  gmp_supervisor_end (self->supervisor);
   if (self->local_server != NULL)
     gmp_local_server_stop (self->local_server);
   else if (self->server != NULL)

@@ -148,12 +148,23 @@ take_running (GmpSupervisor  *self,
   g_assert_not_reached ();
 }
 
+/* A client that nobody serves any more is restarted only for a failure of its own. */
+static gboolean
+is_worth_a_restart (GmpSupervisor *self,
+                    GmpFailure    *failure)
+{
+  return self->server_end == NULL ||
+         (failure != NULL && !g_error_matches (gmp_failure_get_error (failure), GMP_ERROR,
+                                               GMP_ERROR_SERVER_DONE));
+}
+
 static gboolean
 may_restart (GmpSupervisor *self,
-             GmpMember        *member,
+             GmpMember     *member,
              GmpFailure    *failure)
 {
   return !self->is_ending && !member->was_refused &&
+         is_worth_a_restart (self, failure) &&
          !g_cancellable_is_cancelled (self->cancellable) &&
          gmp_restarts_allow (&member->restarts, self->options, failure);
 }
@@ -161,7 +172,7 @@ may_restart (GmpSupervisor *self,
 /* Has @member wait for its next begin. */
 static gboolean
 prepare_restart (GmpSupervisor *self,
-                 GmpMember        *member,
+                 GmpMember     *member,
                  GmpFailure    *failure,
                  GError       **error)
 {
@@ -183,7 +194,7 @@ prepare_restart (GmpSupervisor *self,
 
 static void
 conclude (GmpSupervisor *self,
-          GmpMember        *member,
+          GmpMember     *member,
           GmpFailure    *failure)
 {
   g_autoptr (GmpFailure) cause = gmp_restarts_conclude (&member->restarts, failure);
@@ -198,7 +209,7 @@ conclude (GmpSupervisor *self,
 
 static void
 end_member (GmpSupervisor *self,
-            GmpMember        *member,
+            GmpMember     *member,
             GmpFailure    *failure)
 {
   g_autoptr (GmpFailure) refused = NULL;

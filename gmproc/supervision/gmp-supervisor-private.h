@@ -86,7 +86,8 @@ void            gmp_supervisor_set_open    (GmpSupervisor *self);
 gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
                                             const GError  *reason,
                                             GError       **error);
-void            gmp_supervisor_end         (GmpSupervisor *self,
+void            gmp_supervisor_end         (GmpSupervisor *self);
+void            gmp_supervisor_end_server  (GmpSupervisor *self,
                                             const GError  *reason);
 guint           gmp_supervisor_count_slots   (void);
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);

@@ -201,7 +201,8 @@ gmp_supervisor_abandon (GmpSupervisor *self)
 static gboolean
 is_open (GmpSupervisor *self)
 {
-  return gmp_supervisor_get_n_left (self) > 0 || (self->takes_more && !self->is_ending) ||
+  return gmp_supervisor_get_n_left (self) > 0 ||
+         (self->takes_more && !self->is_ending && self->server_end == NULL) ||
          (gmp_feed_is_open (self->feed) &&
           !g_cancellable_is_cancelled (self->cancellable));
 }
@@ -433,15 +434,25 @@ gmp_supervisor_renew (GmpSupervisor *self,
   return TRUE;
 }
 
-/* Restarts no member any more. The server has ended permanently, for @reason if given. */
+/* Restarts no member any more. */
 void
-gmp_supervisor_end (GmpSupervisor *self,
-                    const GError  *reason)
+gmp_supervisor_end (GmpSupervisor *self)
 {
   self->is_ending = TRUE;
-  if (reason != NULL && self->server_end == NULL)
+  if (self->takes_more)
+    gmp_supervisor_maybe_return (self);
+}
+
+/* The server has ended permanently, and its clients learn of @reason. Those that have finished are
+ * not restarted any more. One that fails is restarted by the rule, so that it does not matter
+ * whether it fails just before the server ends or just after. */
+void
+gmp_supervisor_end_server (GmpSupervisor *self,
+                           const GError  *reason)
+{
+  if (self->server_end == NULL)
     self->server_end = g_error_copy (reason);
-  for (guint i = 0; reason != NULL && i < self->running->len; i++)
+  for (guint i = 0; i < self->running->len; i++)
     gmp_worker_proxy_tell_gone (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
                                 FALSE);
   if (self->takes_more)

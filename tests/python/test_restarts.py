@@ -63,6 +63,47 @@ class Client(ClientWorker):
         return self.n
 
 
+class ServesOnce(ServerWorker):
+    """Is done when it has answered each of its clients."""
+
+    def start(self, params):
+        self.path, self.n_left = params
+
+    def process(self, id, msg):
+        self.n_left -= 1
+        return msg
+
+    def done(self):
+        return self.n_left == 0
+
+    def finish(self):
+        pathlib.Path(self.path).touch()
+
+
+class ApplicationServesOnce(ClientServer):
+    start, process, done, finish = (ServesOnce.start, ServesOnce.process, ServesOnce.done,
+                                    ServesOnce.finish)
+
+
+class DiesLate(ClientWorker):
+    """Is killed once, after the server has finished."""
+
+    def start(self, params):
+        self.server_path, self.own_path = params
+
+    def process(self):
+        return self.id
+
+    def update(self, response):
+        if is_first(self.own_path):
+            while not os.path.exists(self.server_path):
+                time.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def finish(self):
+        return 'finished'
+
+
 class Application(ClientServer):
     def __init__(self, **options):
         super().__init__(**options)
@@ -119,6 +160,19 @@ def test_a_server_is_restarted(tmp_path):
     cs.new_workers(2, Client)
     assert cs.run(params=str(tmp_path / 'server')) == {0: 3, 1: 3}
     assert restarted == ['server']
+
+
+@pytest.mark.parametrize('server', [ServesOnce, None])
+def test_a_client_is_restarted_after_the_server_has_finished(tmp_path, server):
+    cs = ClientServer(server, restart='on-failure') if server else \
+        ApplicationServesOnce(restart='on-failure')
+    restarted = []
+    cs.on_restarted = lambda id, error: restarted.append((id, error.signal))
+    path = str(tmp_path / 'server')
+    for i in range(4):
+        cs.new_worker(i, DiesLate, (path, str(tmp_path / str(i))))
+    assert cs.run(params=(path, 4)) == {i: 'finished' for i in range(4)}
+    assert sorted(restarted) == [(i, signal.SIGKILL) for i in range(4)]
 
 
 def test_a_request_has_a_limit():
