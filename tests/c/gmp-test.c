@@ -16,12 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Seconds. */
+/* In seconds. */
 #define CASE_LIMIT   60
 #define SETTLE_LIMIT 10
 
 typedef struct {
-  GMainContext *context; /* the case's own */
+  GMainContext *context; /* the context of the case */
   guint n_maps;
 } Fixture;
 
@@ -36,7 +36,7 @@ struct _GmpTestMeeting
 static char running_case[256];
 static char *case_folder;
 
-/* How many descriptors of each kind there may be between two cases. */
+/* The number of descriptors of each kind that may be open between two cases. */
 static GHashTable *allowed_files;
 
 static void
@@ -79,7 +79,7 @@ compare_strings (gconstpointer a,
   return strcmp (*(const char * const *) a, *(const char * const *) b);
 }
 
-/* The open descriptors, a line each. */
+/* The open descriptors, one on each line. */
 static char **
 list_files (void)
 {
@@ -92,7 +92,7 @@ list_files (void)
       g_autofree char *path = g_build_filename ("/proc/self/fd", name, NULL);
       char *link = g_file_read_link (path, NULL);
 
-      /* Without a link it was another thread's of a moment. */
+      /* Without a link the descriptor was another thread's, and is closed already. */
       if (link != NULL && !g_str_has_suffix (link, "/fd"))
         g_ptr_array_add (lines, g_steal_pointer (&link));
       g_free (link);
@@ -102,7 +102,7 @@ list_files (void)
   return (char **) g_ptr_array_free (lines, FALSE);
 }
 
-/* How many there are of each kind: a name, without the number that sockets and pipes have. */
+/* The number of each kind: the name of a link without the number that sockets and pipes have. */
 static GHashTable *
 count_files (void)
 {
@@ -158,8 +158,7 @@ set_up (Fixture      *fixture,
   g_main_context_push_thread_default (fixture->context);
 }
 
-/* The library waits for each process that it starts, so none can be left when a run has
- * returned. */
+/* The library waits for each process that it starts, so none can exist when a run has returned. */
 static void
 check_children (void)
 {
@@ -171,8 +170,8 @@ check_children (void)
   g_assert_cmpint (code, ==, ECHILD);
 }
 
-/* Between two cases there may not be more than there were before. Fewer is possible where
- * something was still to be closed; the next case is measured against that. */
+/* There may not be more than before the case. There can be fewer, if something was still being
+ * closed; the next case is compared with that. */
 static gboolean
 is_clean (Fixture *fixture)
 {
@@ -205,8 +204,8 @@ describe_allowed (void)
   return g_string_free (text, FALSE);
 }
 
-/* The library's reaper thread closes the descriptors of processes without a notification. This
- * checks repeatedly until the state is as before, or a limit is reached. */
+/* The library's reaper thread closes the descriptors of processes, and nothing reports that.
+ * This checks until the number is as before, or a time limit has passed. */
 static void
 check_files (Fixture *fixture)
 {
@@ -284,7 +283,7 @@ gmp_test_init (int    *argc,
 {
   struct sigaction action = { .sa_handler = watchdog_cb };
 
-  /* A test sees each process gone. */
+  /* Processes do not linger, so that tests see their end. */
   g_setenv ("GMPROC_LINGER", "0", FALSE);
   gmp_init (argc, argv);
   g_test_init (argc, argv, NULL);
@@ -337,7 +336,7 @@ gmp_test_add_worker (GmpWorkers *workers,
   g_assert_true (added);
 }
 
-/* Runs all of them. */
+/* Runs all workers. */
 GVariant *
 gmp_test_run (GmpWorkers *workers)
 {
@@ -359,10 +358,9 @@ gmp_test_get_folder (void)
   return case_folder;
 }
 
-/* To be called after gmp_test_init(). LeakSanitizer starts a process and opens files when a program
- * exits, and does not know the stacks of threads that a fork has left behind. So it fails in
- * workers that are short of processes or files, in those that fork, and where threads of TLS end at
- * the same moment. */
+/* Call it after gmp_test_init(). LeakSanitizer starts a process and opens files when a program
+ * exits, and does not know the stacks of threads from before a fork. So it fails in workers that
+ * lack processes or files, in those that fork, and where TLS threads end at the same time. */
 void
 gmp_test_forgo_leak_check (void)
 {
@@ -378,7 +376,7 @@ gmp_test_build_path (const char *name)
   return g_build_filename (gmp_test_get_folder (), name, NULL);
 }
 
-/* 0 also for a file that is not there. */
+/* Returns 0 also for a missing file. */
 guint
 gmp_test_count_lines (const char *path)
 {
@@ -416,7 +414,7 @@ meeting_thread (gpointer data)
   guint n = 0;
   int fd;
 
-  /* Those who came are let go, by closing their sockets, when the last is there. */
+  /* When the last member has connected, all are released by closing their sockets. */
   while ((fd = accept4 (self->listening, NULL, NULL, SOCK_CLOEXEC)) != -1)
     {
       members[n++] = fd;
@@ -484,7 +482,7 @@ unbox (GVariant *boxed)
   return entry != NULL ? g_variant_get_variant (entry) : NULL;
 }
 
-/* The value of @results, an a{iv}, for @id, or NULL. */
+/* The value for @id in @results, an a{iv}, or NULL. */
 GVariant *
 gmp_test_get_int (GVariant *results,
                   int       id)
@@ -504,7 +502,7 @@ gmp_test_get_int (GVariant *results,
   return NULL;
 }
 
-/* The value of @results, an a{sv}, for @id, or NULL. */
+/* The value for @id in @results, an a{sv}, or NULL. */
 GVariant *
 gmp_test_get_string (GVariant   *results,
                      const char *id)
@@ -513,7 +511,7 @@ gmp_test_get_string (GVariant   *results,
   return g_variant_lookup_value (results, id, NULL);
 }
 
-/* @text is as of g_variant_print() with types. */
+/* @text is in the format of g_variant_print() with types. */
 void
 gmp_test_check_value (GVariant   *value,
                       const char *text)
@@ -525,7 +523,7 @@ gmp_test_check_value (GVariant   *value,
   g_assert_cmpstr (printed, ==, text);
 }
 
-/* The value of @results for @id. */
+/* The value for @id in @results. */
 void
 gmp_test_check_int (GVariant   *results,
                     int         id,
@@ -546,7 +544,7 @@ gmp_test_check_string (GVariant   *results,
   gmp_test_check_value (value, text);
 }
 
-/* g_variant_equal() prints values that came from elsewhere to compare them: for 17 MiB a minute. */
+/* g_variant_equal() compares received values by printing them: for 17 MiB this takes a minute. */
 gboolean
 gmp_test_is_same (GVariant *a,
                   GVariant *b)
@@ -581,7 +579,7 @@ called_cb (GObject      *source,
   (*n_left)--;
 }
 
-/* Calls @method with each number below @n, all at once. Each call returns a value. */
+/* Calls @method with each number below @n, all at once. Each call has to return a value. */
 void
 gmp_test_call_all (GmpPool  *pool,
                    GmpMethod method,

@@ -10,9 +10,9 @@
 
 G_BEGIN_DECLS
 
-/* Each case has its own main context and a watchdog, and is checked at its end: no child process,
- * file descriptor or memfd may be left that was not there at its start. The tests do not sleep:
- * they wait for events, and the watchdog ends a case that waits forever. */
+/* Each case has its own main context and a watchdog. At its end it may have left no child
+ * process, file descriptor or memfd that was not there before. The tests do not sleep: they wait
+ * for events, and the watchdog ends a case that waits forever. */
 
 typedef void (*GmpTestFunc) (void);
 
@@ -21,19 +21,19 @@ void gmp_test_init (int         *argc,
 void gmp_test_add  (const char  *path,
                     GmpTestFunc  func);
 
-/* Under valgrind and the sanitizers all takes longer, and needs more memory. */
+/* Everything takes longer, and needs more memory, under valgrind and the sanitizers. */
 
 double   gmp_test_stretch      (double seconds);
 gboolean gmp_test_is_stretched (void);
 
-/* Waiting in the case's context. */
+/* Waits iterate the case's context. */
 
 void          gmp_test_done_cb (GObject      *source,
                                 GAsyncResult *result,
                                 gpointer      user_data);
 GAsyncResult *gmp_test_wait    (GAsyncResult **result);
 
-/* Workers, where nothing goes wrong. */
+/* Workers that must succeed. */
 
 void      gmp_test_add_worker (GmpWorkers *workers,
                                int         id,
@@ -41,7 +41,7 @@ void      gmp_test_add_worker (GmpWorkers *workers,
                                GVariant   *params);
 GVariant *gmp_test_run        (GmpWorkers *workers);
 
-/* A folder of the case, gone with it, and files in it. */
+/* The case's folder, removed at its end, and files in it. */
 
 const char *gmp_test_get_folder (void);
 char       *gmp_test_build_path (const char *name);
@@ -55,8 +55,8 @@ guint       gmp_test_count_lines (const char *path);
 
 char *gmp_test_find_built (const char *name);
 
-/* A place where workers meet: gmp_test_meet() returns in none before @group of them have called it,
- * the application's processes included. */
+/* A meeting of workers: gmp_test_meet() returns when @group processes, the application included,
+ * have called it. */
 
 typedef struct _GmpTestMeeting GmpTestMeeting;
 

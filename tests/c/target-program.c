@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Its argument selects the misbehaviour: "no-init" never calls gmp_init (), "early-exit" ends
- * before that in its workers. */
+/* The argument selects the fault: "no-init" never calls gmp_init (), "early-exit" exits before
+ * that in its workers. */
 
 static GVariant *
 hidden (GVariant *params,

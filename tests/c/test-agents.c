@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many seconds a case may take. */
+/* The time limit of a case, in seconds. */
 #define CASE_LIMIT 30
 
 /* Agents are children of this process, by name. */
@@ -45,7 +45,7 @@ test_agents_find (void)
   return pids;
 }
 
-/* The agent that has started the process @pid, or its fork server; 0 where there is none. */
+/* The agent that has started the process @pid, or its fork server; 0 if there is none. */
 int
 test_agents_find_above (int pid)
 {
@@ -68,7 +68,7 @@ test_agents_find_above (int pid)
   return 0;
 }
 
-/* A zombie counts as ended: in a container pid 1 may wait for no process. */
+/* A zombie counts as ended, because pid 1 of a container may not wait for it. */
 static gboolean
 is_gone (int pid)
 {
@@ -89,7 +89,7 @@ test_agents_await_gone (int pid)
     g_usleep (1000);
 }
 
-/* No agent is left: the next run has new ones. */
+/* Waits until no agent is left, so that the next run has new ones. */
 void
 test_agents_end (void)
 {
@@ -136,7 +136,8 @@ test_agents_add (const char *path,
   g_test_add_data_func (path, func, run_case);
 }
 
-/* After g_test_init(). @environment is for env: what agents find besides. */
+/* Call it after g_test_init(). @environment has further variables for the agents, as arguments
+ * of env. */
 void
 test_agents_init (const char *environment)
 {
@@ -149,6 +150,6 @@ test_agents_init (const char *environment)
   g_setenv ("GMPROC_LAUNCHER", launcher, TRUE);
   g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
   g_setenv ("GMPROC_NODE_TIMEOUT", timeout, TRUE);
-  /* Not those of an allocation that this may be run in. */
+  /* Ignores the variables of an allocation that the test itself may run in. */
   g_unsetenv ("SLURM_JOB_ID");
 }

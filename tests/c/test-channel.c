@@ -22,7 +22,7 @@ ready_cb (GmpInbox *inbox,
   return FALSE;
 }
 
-/* Channels connect in the main context, so gmp_inbox_take() would wait forever here. */
+/* Channels connect in the main context, so gmp_inbox_take() would wait forever. */
 GmpInboxStatus
 test_take (GmpInbox *inbox,
            GmpMail  *mail)

@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-/* What the server and the client have in common. */
+/* The parts that the server and the client have in common. */
 typedef struct {
   GVariantDict params;
   GString *trace;
@@ -62,7 +62,7 @@ wait_for_cancel (void)
   g_cancellable_release_fd (gmp_worker_get_cancellable ());
 }
 
-/* Every method begins with this. */
+/* Every method calls this first. */
 static gboolean
 script_enter (Script     *self,
               const char *method,
@@ -310,7 +310,7 @@ test_client_init (TestClient *self)
   script_init (&self->script);
 }
 
-/* A floating a{sv} from its text. */
+/* Parses a floating a{sv}. */
 GVariant *
 test_params (const char *text)
 {
@@ -345,7 +345,7 @@ test_run_add (TestRun    *self,
   g_assert_no_error (error);
 }
 
-/* Once. @params are the server's. */
+/* Call it once. @params are the server's. */
 void
 test_run_go (TestRun    *self,
              const char *params)

@@ -12,22 +12,22 @@ G_BEGIN_DECLS
 
 #define TEST_ERROR (g_quark_from_static_string ("gmp-test-client-server-quark"))
 
-/* Both write down which of their methods were called, and return that from finish, as text. Their
- * parameters are an a{sv}, or NULL:
+/* Both record their called methods, and return the text from finish. Their parameters are an a{sv},
+ * or NULL:
  *
- *   turns: u        a client is done after so many; the server after so many answers, where given
+ *   turns: u        a client is done after this many turns; the server after this many responses
  *   fail: s         the method that fails, with TEST_ERROR and the code 7
  *   kill: s         the method in which the process kills itself
  *   hang: s         the method that reports and then waits until it is cancelled
- *   request: v      what a client sends in place of a number; an empty maybe stands for NULL
- *   check: b        the server reports how often it was asked
- *   never-done: b   the server's done says FALSE for ever
+ *   request: v      the value that a client sends instead of a number; an empty maybe is NULL
+ *   check: b        the server reports the number of requests
+ *   never-done: b   the server's done always returns FALSE
  *   report: s       the method that reports its name
  *   say: s          the method that prints its name and logs it
  *   null: b         finish returns NULL
  *   meet: s         a meeting where all clients' start methods wait for each other
  *
- * The server answers a request with the same, and NULL with NULL. */
+ * The server responds with the request. */
 
 #define TEST_TYPE_SERVER (test_server_get_type ())
 G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, GmpServerWorker)
@@ -37,12 +37,12 @@ G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
 
 GVariant *test_params (const char *text);
 
-/* A run whose server is a process, or the application itself, for cases that hold for both. */
+/* A run whose server is a process or the application itself, for cases that hold for both. */
 typedef struct {
   GmpClientServer *application;
   GVariant *results; /* (nullable) */
-  GError *error;     /* (nullable): of the run */
-  char *trace;       /* (nullable): what the server's finish returned */
+  GError *error;     /* (nullable): the error of the run */
+  char *trace;       /* (nullable): the value of the server's finish */
 } TestRun;
 
 #define TEST_BOTH(is_application) \

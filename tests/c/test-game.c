@@ -110,7 +110,7 @@ test_game_new (TestGamePlay play)
   return game;
 }
 
-/* An empty datagram, which no environment sends, ends it. */
+/* An empty datagram ends the thread. Environments never send one. */
 void
 test_game_stop (TestGame *game)
 {

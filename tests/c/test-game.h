@@ -8,8 +8,8 @@
 
 #include <gmproc.h>
 
-/* The game: a thread that answers each command with the result of play(), from another socket than
- * the one it listens on, like the original. */
+/* The game: a thread that answers each command with the result of play(). Like the original, it
+ * sends from another socket than the one it listens on. */
 
 typedef struct _TestGame TestGame;
 typedef void (*TestGamePlay) (TestGame *game, const char *command);
@@ -18,7 +18,7 @@ struct _TestGame
 {
   GSocket *listener;
   GSocket *sender;
-  GSocket *stranger;      /* has the address of another host */
+  GSocket *stranger;      /* it has the address of another host */
   GSocketAddress *client;
   guint port;
   guint client_port;

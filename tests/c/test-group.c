@@ -14,7 +14,7 @@
 struct _TestGroup
 {
   char *folder;
-  char *own; /* that of the group which this process is in otherwise */
+  char *own; /* the group to return to */
 };
 
 static gboolean
@@ -31,8 +31,8 @@ write_text (const char *folder,
   return result;
 }
 
-/* The group that this process is in, as its line in /proc/self/cgroup has it after @label; inside a
- * container that may be a path of the host, and what is mounted at @root its own. */
+/* The group of this process, which is its line in /proc/self/cgroup after @label. In a container
+ * that may be a path of the host; then the group mounted at @root is its own. */
 static char *
 find_own_group (const char *label,
                 const char *root)
@@ -65,9 +65,9 @@ clear (TestGroup *self)
   g_free (self);
 }
 
-/* Makes it with @value as the limit, which is a file of that name in version 1 or 2 of control
- * groups; beside the one that this process is in, where the owner of a desktop's session may make
- * one too. Or returns %NULL, and the test is skipped. */
+/* Creates a group with the limit @value, in the file of version 1 or 2 of control groups. It is
+ * a sibling of this process's group, because the owner of a desktop session may create one there
+ * too. Or skips the test, and returns %NULL. */
 TestGroup *
 test_group_new (const char         *controller,
                 const char * const  limits[2],
@@ -91,7 +91,7 @@ test_group_new (const char         *controller,
           self->folder = g_strdup_printf ("%s/gmproc-test-%d", parent, getpid ());
           if (g_mkdir (self->folder, 0700) == 0)
             {
-              /* Entering it shows whether that is allowed. */
+              /* Only entering the group shows whether that is allowed. */
               if (write_text (self->folder, limits[i], value) &&
                   write_text (self->folder, "cgroup.procs", "0") &&
                   write_text (self->own, "cgroup.procs", "0"))

@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* A group with a limit, which is removed with this object: by then its processes have ended, except
- * the test itself, which leaves it. */
+/* A group with a limit. This object removes it: by then its processes have ended, except the
+ * test, which leaves the group. */
 typedef struct _TestGroup TestGroup;
 
 TestGroup  *test_group_new        (const char         *controller,

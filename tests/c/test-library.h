@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* Sends "asked", and returns what came back, with the library's name. */
+/* A client that sends "asked", and returns the response with the library's name. */
 #define TEST_TYPE_LIBRARY_CLIENT (test_library_client_get_type ())
 G_DECLARE_FINAL_TYPE (TestLibraryClient, test_library_client, TEST, LIBRARY_CLIENT, GmpClientWorker)
 

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* The arena of each side takes @arena_size bytes. */
+/* Each side has an arena of @arena_size bytes. */
 void
 test_pair_init (TestPair *self,
                 gsize     arena_size)
@@ -38,7 +38,7 @@ test_pair_clear (TestPair *self)
   close (self->fd);
 }
 
-/* An ay that counts from @first. */
+/* An array of bytes that count from @first. */
 GVariant *
 test_new_bytes (gsize  size,
                 guint8 first)
@@ -61,7 +61,7 @@ test_pair_send (TestPair *self,
   g_assert_no_error (error);
 }
 
-/* What comes to the server; the client sends meanwhile what had no room. */
+/* Receives at the server; the client sends meanwhile what it had no room for. */
 GVariant *
 test_pair_receive (TestPair *self)
 {
@@ -81,7 +81,7 @@ test_pair_receive (TestPair *self)
   return value;
 }
 
-/* What the client sends is what the server receives. Takes @value over, floating or not. */
+/* Checks that the server receives what the client sends. Consumes @value, floating or not. */
 void
 test_pair_check_same (TestPair *self,
                       GVariant *value)

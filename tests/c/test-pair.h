@@ -16,7 +16,7 @@ G_BEGIN_DECLS
 typedef struct {
   GmpChannel *client;
   GmpChannel *server;
-  GmpMemory *memory; /* as the client has it mapped */
+  GmpMemory *memory; /* the client's mapping */
   int fd;            /* of the memory */
 } TestPair;
 

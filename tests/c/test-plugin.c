@@ -13,7 +13,7 @@ GVariant *test_plugin_answer     (GVariant *params,
                                   GError  **error);
 GmpMethod test_plugin_get_hidden (void);
 
-/* Asks once. */
+/* A client that sends one request. */
 struct _TestPluginClient
 {
   GmpClientWorker parent_instance;

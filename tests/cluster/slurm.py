@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 SOURCE, BUILD = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
 FIXTURE = str(HERE / 'slurm-fixture')
 NODES = 3
-TIMEOUT = 2  # seconds after which a silent node counts as lost
+TIMEOUT = 2  # seconds until a silent node counts as lost
 
 
 class Cluster:
@@ -41,7 +41,7 @@ class Cluster:
                               text=True, stdout=subprocess.PIPE).stdout
 
     def start(self, *program: str) -> subprocess.Popen[str]:
-        """The program in an allocation that stays when a node is lost."""
+        """The program in an allocation that continues when a node is lost."""
         return subprocess.Popen(['salloc', '--quiet', f'-N{NODES}', '--no-kill', *program],
                                 env=self.environment, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -58,13 +58,13 @@ class Cluster:
                 status = Path(f'/proc/{pid}/status').read_text().splitlines()
             except OSError:
                 continue
-            # The first process of a simulated node waits for no orphans.
+            # The first process of a simulated node does not wait for orphans.
             if not any(line.startswith('State:\tZ') for line in status):
                 names.append(status[0].split()[1])
         return names
 
     def await_empty(self, node: str, limit: float = 10) -> float:
-        """Until nothing of a program's is left there."""
+        """Waits until nothing of a program is left on the node."""
         begun = time.monotonic()
         while any(name.startswith(('gmproc', 'python')) for name in self.names(node)):
             if time.monotonic() > begun + limit:
@@ -84,13 +84,13 @@ def is_same(cluster: Cluster, *program: str) -> None:
 
 
 def guide(cluster: Cluster) -> None:
-    """The guide's two programs print what they do on one machine."""
+    """The guide's two programs print the same as on one machine."""
     is_same(cluster, str(BUILD / 'examples' / 'workers'))
     is_same(cluster, str(BUILD / 'examples' / 'client-server'))
 
 
 def python(cluster: Cluster) -> None:
-    """So do those in Python."""
+    """The same for the programs in Python."""
     folder = SOURCE / 'examples' / 'python'
     for program in ([sys.executable, str(folder / 'workers.py')],
                     [sys.executable, str(folder / 'client_server.py')]):
@@ -100,7 +100,7 @@ def python(cluster: Cluster) -> None:
 
 
 def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
-    """Which worker waits on which node."""
+    """Waits until all workers wait, and returns their nodes."""
     assert program.stdout is not None
     places = {}
     while len(places) < n:
@@ -135,7 +135,9 @@ def lose(cluster: Cluster) -> None:
 
 
 def freeze(cluster: Cluster) -> None:
-    """A node stops: it counts as lost in time, and ends its workers when it comes back."""
+    """A node stops responding: it counts as lost in time, and terminates its workers when it
+    continues.
+    """
     program, places = begin_waiting(cluster, 3, 5)
     begun = time.monotonic()
     cluster.tell('freeze', 'n2')
@@ -156,7 +158,7 @@ def kill(cluster: Cluster) -> None:
     killed = subprocess.run(['pgrep', '-f', 'patience.py 6 100'], text=True, check=True,
                             stdout=subprocess.PIPE).stdout.split()
     for pid in killed:
-        # The program itself, not what runs it or its workers.
+        # The program itself, neither its launcher nor its workers.
         if Path(f'/proc/{pid}/comm').read_text().startswith('python') and \
                 'GMPROC_LAUNCHER=slurm' in Path(f'/proc/{pid}/environ').read_text().split('\0'):
             os.kill(int(pid), signal.SIGKILL)

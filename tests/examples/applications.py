@@ -1,4 +1,4 @@
-# applications.py: the examples with an application that does more than wait
+# applications.py: the examples whose application does more than wait
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -28,7 +28,7 @@ class Checksums(trial.Trial):
             file.write(content)
 
     def compare(self, *arguments, locale='C.UTF-8', **options):
-        """Both programs get the same and do the same; returns what they did."""
+        """Both programs get the same input. Returns the output of each."""
         results = []
         for program in ('sha256sum', f'{self.examples}/checksums'):
             if 'make_stdin' in options:
@@ -86,7 +86,7 @@ class Checksums(trial.Trial):
         self.assertIn(b': folder: Is a directory', errors)
 
     def test_order(self):
-        """The first argument takes longest, and is printed first all the same."""
+        """The first argument takes longest, and is still printed first."""
         self.write('large', bytes(30 << 20))
         for i in range(20):
             self.write(str(i), b'%d' % i)
@@ -109,7 +109,7 @@ class Checksums(trial.Trial):
         self.compare()
 
     def test_standard_input_of_other_kinds(self):
-        """A file that is read on from where it is, a folder, and a socket."""
+        """A file that is read on from its position, a folder, and a socket."""
         self.write('file', b'0123456789')
 
         def open_and_seek():
@@ -141,7 +141,7 @@ class Checksums(trial.Trial):
             with open('/dev/full', 'wb') as full:
                 done = subprocess.run([program, 'file'], stdout=full, stderr=subprocess.PIPE,
                                       cwd=self.folder, timeout=trial.WATCHDOG, check=False)
-            # The reason follows in newer coreutils (9.10).
+            # Newer versions of coreutils (9.10) add the reason.
             self.assertRegex(done.stderr.decode(), f'^{program}: write error(: .*)?\n$')
             self.assertEqual(done.returncode, 1)
 

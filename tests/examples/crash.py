@@ -1,4 +1,4 @@
-# crash.py: the worker whose death the README shows
+# crash.py: the crash that the README shows
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -7,7 +7,7 @@ import trial
 
 
 def life_of(name, state):
-    """The output of the server and one client about that client's life."""
+    """The lines of the server and of one client that are about that client."""
     lines = [f'starting client {name} with state {state}']
     for turn in range(11):
         lines.append(f'Msg from client {name} is {state + 2 * (turn + 1)}')
@@ -26,7 +26,7 @@ class Guide(trial.Trial):
         self.assertEqual(done.returncode, 0)
         lines = done.stdout.decode().splitlines()
 
-        # All three run at the same time, so their lines mix; each one's are in order.
+        # All three run at the same time, so their lines mix, but each one's are in order.
         server = [line for line in lines if line.startswith(('Msg', 'starting server'))]
         self.assertEqual(server[0], 'starting server myserver')
         lines.remove(server[0])

@@ -1,4 +1,4 @@
-# interrupt.py: Ctrl-C ends a program with one error, and leaves nothing behind
+# interrupt.py: Ctrl-C ends a program with one error, and no process is left
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -21,7 +21,7 @@ class Interrupt(trial.Trial):
                                 start_new_session=True, **options)
 
     def interrupt(self, process, times=1):
-        """Presses Ctrl-C, which reaches the workers too; returns what was on standard error."""
+        """Presses Ctrl-C, which reaches the workers too. Returns the program's standard error."""
         for _ in range(times):
             os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=trial.WATCHDOG)
@@ -51,12 +51,12 @@ class Interrupt(trial.Trial):
         self.interrupt_patient('client-server')
 
     def test_checksums(self):
-        """In the middle of a file without an end."""
+        """In the middle of an endless file."""
         with tempfile.TemporaryDirectory() as folder:
             os.mkfifo(f'{folder}/endless')
             process = self.start(f'{self.examples}/checksums', f'{folder}/endless', '-',
                                  stdin=subprocess.PIPE)
-            # To open it waits for the worker, which opens it for reading.
+            # Opening the fifo waits until the worker has opened it for reading.
             with open(f'{folder}/endless', 'wb', buffering=0) as endless:
                 endless.write(b'for ever')
                 errors = self.interrupt(process)
@@ -64,13 +64,13 @@ class Interrupt(trial.Trial):
             self.assertEqual(process.returncode, 1)
 
     def test_application(self):
-        """In the middle of a run, which a worker that has been stopped cannot end."""
+        """In the middle of a run that cannot end, because a worker is stopped."""
         process = None
         while process is None:
             process = self.start(f'{self.examples}/application', stdin=subprocess.DEVNULL)
             while process.poll() is None and not any(map(self.stop, self.list_workers(process))):
                 pass
-            # Quicker than this test: once more.
+            # The program was faster than this test; try again.
             if process.returncode is not None:
                 process.communicate()
                 process = None
@@ -80,7 +80,7 @@ class Interrupt(trial.Trial):
 
     @staticmethod
     def list_workers(process):
-        """The pids of its workers, from when they run their program."""
+        """The pids of its workers that have reached their program."""
         workers = []
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             with open(f'/proc/{process.pid}/task/{process.pid}/children') as file:

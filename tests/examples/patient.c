@@ -13,7 +13,7 @@
 
 #define N_WORKERS 3
 
-/* Reports to the test that the work has begun, and continues forever. */
+/* Reports that it has started, and never returns. */
 static void
 work (gboolean is_stubborn)
 {
@@ -40,7 +40,7 @@ run_stubborn (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Leaves when it is asked to. */
+/* Returns when it is cancelled. */
 static GVariant *
 run_polite (GVariant *params G_GNUC_UNUSED,
             GError  **error)
@@ -58,7 +58,7 @@ run_polite (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* A server that keeps its clients waiting. */
+/* A server that never responds. */
 
 #define PATIENT_TYPE_SERVER (patient_server_get_type ())
 G_DECLARE_FINAL_TYPE (PatientServer, patient_server, PATIENT, SERVER, GmpServerWorker)

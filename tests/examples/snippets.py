@@ -16,7 +16,7 @@ BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.DOTALL)
 
 
 class Snippet(NamedTuple):
-    """A program, its place, and its output according to the next `text` block."""
+    """A program, its place, and the output in the next `text` block."""
 
     where: str
     language: str
@@ -25,7 +25,7 @@ class Snippet(NamedTuple):
 
 
 def find(path):
-    """The programs of a document in Markdown; a `text` block belongs to the program before it."""
+    """The programs of a Markdown document. A `text` block belongs to the program before it."""
     text = Path(path).read_text(encoding='utf-8')
     found = []
     for match in BLOCK.finditer(text):
@@ -46,7 +46,9 @@ def _flags(build, packages):
 
 
 def prepare(snippet, folder, build):
-    """Writes the program to a file in the folder, compiles it, and returns its command."""
+    """Writes the program to a file in the folder, compiles it if necessary, and returns its
+    command.
+    """
     source = Path(folder, f'program.{LANGUAGES[snippet.language]}')
     source.write_text(snippet.program, encoding='utf-8')
     if snippet.language == 'python':

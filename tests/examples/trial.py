@@ -1,4 +1,4 @@
-# trial.py: runs a program as a user would, and sees to it that it leaves no process behind
+# trial.py: runs a program as a user would, and checks that it leaves no process behind
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -10,22 +10,23 @@ import subprocess
 import sys
 import unittest
 
-# Far more than any of this takes: it ends a test that would hang.
+# Much longer than any test takes. It ends a test that would hang.
 WATCHDOG = 60
 
 PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_subreaper():
-    """Processes that a program leaves behind become children of this process, which can find
-    them."""
+    """Processes that a program leaves behind become children of this process, which then finds
+    them.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), 'prctl')
 
 
 def list_children():
-    """The pids and names of this process's children, those that have ended included."""
+    """The pids and names of this process's children, zombies included."""
     children = []
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -39,7 +40,7 @@ def list_children():
 
 
 class Trial(unittest.TestCase):
-    """Each test may start programs; none may leave one."""
+    """Each test may start programs. None of them may leave a process behind."""
 
     maxDiff = None
 
@@ -59,7 +60,7 @@ class Trial(unittest.TestCase):
                               stderr=subprocess.PIPE, timeout=WATCHDOG, check=False, **options)
 
     def assert_prints(self, lines, program, *arguments):
-        """It prints these lines, nothing on standard error, and succeeds."""
+        """The program prints these lines, nothing on standard error, and exits with 0."""
         done = self.run_program(program, *arguments)
         self.assertEqual(done.stderr.decode(), '')
         self.assertEqual(done.stdout.decode().splitlines(), lines)
@@ -67,7 +68,7 @@ class Trial(unittest.TestCase):
 
 
 def main():
-    """The first argument is the folder of the built examples, the second that of the tests'."""
+    """The first argument is the folder of the built examples, the second that of the tests."""
     Trial.examples = sys.argv[1]
     Trial.helpers = sys.argv[2]
     unittest.main(argv=sys.argv[:1], verbosity=2)

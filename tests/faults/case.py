@@ -1,7 +1,8 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""One case: a program is run whose workers do something wrong, and what is seen is compared."""
+"""One case: runs a program whose workers misbehave, and compares the outcome with the expected one.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +26,12 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get('GMPROC_FAULTS_BUILD', FOLDER.parent.parent / 'build'))
 PROGRAMS = BUILD / 'tests' / 'faults'
 
-WATCHDOG = 60  # seconds; far more than any case takes, so that none hangs
-END_LIMIT = 10  # seconds until what was started is gone after the application is
+WATCHDOG = 60  # seconds; much longer than any case takes, and ends those that hang
+END_LIMIT = 10  # seconds after the application's end until all of its processes must have ended
 
 PR_SET_CHILD_SUBREAPER = 36
 
-# The path of rest.c for languages that load it by name.
+# The path of rest.c for languages that load the library by name.
 for name in ('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH'):
     os.environ[name] = f'{PROGRAMS}:{os.environ.get(name, "")}'
 
@@ -49,15 +50,15 @@ class Case:
     """A fault, and the expected outcome.
 
     Attributes:
-        outcome: the error's code, or several with / between them; 'fine' for none; 'gone' where
+        outcome: the error's code, or several with / between them; 'fine' for no error; 'gone' if
             the application itself is killed.
         words: regular expressions that the error's text has to match.
-        kept: how many results there are all the same; None where that is not certain.
-        config: of the program.
-        options: of the application.
-        before: what is put before the program's command.
-        environment: further variables; {folder} stands for the case's own, {wrap} for that program.
-        in_suite: whether it is quick, and unlike others, enough for the suite.
+        kept: the number of results in spite of the fault; None if it varies.
+        config: the program's configuration.
+        options: the application's options.
+        before: arguments in front of the program's command.
+        environment: additional variables; {folder} is the case's folder, {wrap} that program.
+        in_suite: whether it is quick enough, and different enough from others, for the suite.
     """
 
     fault: str
@@ -83,9 +84,9 @@ class Seen:
     """The outcome of a case.
 
     Attributes:
-        milliseconds: from the fault, or the program's start where that is one, to the error; where
-            the application is killed, to the end of the last process.
-        left: how many processes, zombies, files, sockets and pieces of shared memory.
+        milliseconds: from the fault, or from the program's start if that is the fault, to the
+            error; if the application is killed, to the end of the last process.
+        left: the number of remaining processes, zombies, files, sockets and shared memories.
     """
 
     outcome: str = 'nothing'
@@ -97,7 +98,7 @@ class Seen:
 
 
 def to_variant(value: Any) -> str:
-    """A value as GVariants are written."""
+    """A value in GVariant's text format."""
     if isinstance(value, dict):
         items = ', '.join(f'{to_variant(k)}: <{to_variant(v)}>' for k, v in value.items())
         return f'{{{items}}}' if value else '@a{sv} {}'
@@ -119,7 +120,7 @@ def become_subreaper() -> None:
 
 
 def list_children() -> dict[int, str]:
-    """Of this process, with their states."""
+    """This process's children, with their states."""
     children = {}
     for pid in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -143,7 +144,7 @@ def wait_for_state(pid: int, state: str) -> None:
 
 
 def describe(pid: int) -> str:
-    """The description of a process, to find the reason why it is left."""
+    """Describes a process, to help find the reason why it was left."""
     status = pathlib.Path(f'/proc/{pid}/status').read_text()
     lines = [line for line in status.splitlines()
              if line.startswith(('State', 'Threads', 'ShdPnd', 'SigBlk', 'SigCgt'))]
@@ -152,7 +153,7 @@ def describe(pid: int) -> str:
 
 
 def reap_all(left: list[str]) -> None:
-    """Waits for the end of all started processes, and kills the rest."""
+    """Waits for the end of all started processes, and kills those that remain."""
     deadline = time.monotonic() + END_LIMIT
     while True:
         try:
@@ -174,10 +175,10 @@ class Trial:
     def __init__(self, case: Case) -> None:
         self.case = case
         self.seen = Seen()
-        self.begin: float | None = None  # of the fault
+        self.begin: float | None = None  # when the fault happened
         self.end: float | None = None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='gmproc-fault-'))
-        self.own = self.folder / 'own'  # what the program may leave nothing in
+        self.own = self.folder / 'own'  # folders that the program must not leave anything in
         self.own.mkdir()
 
     def run(self) -> Seen:
@@ -248,7 +249,7 @@ class Trial:
             self.problem(f'{n} {what} left')
 
     def take(self, words: list[str], process: subprocess.Popen[str]) -> None:
-        """A line that the program or a worker has printed."""
+        """Reads a line that the program or a worker has printed."""
         if words[0] == 'at':
             self.begin = int(words[2]) / 1e6
             self.end = None
@@ -260,7 +261,7 @@ class Trial:
         elif words[0] == 'failed' and self.end is None:
             self.end = int(words[1]) / 1e6
         elif words[0] == 'end':
-            # A server's failure is that of the run.
+            # If the server fails, the run fails with its error.
             self.end = self.end or int(words[1]) / 1e6
             self.seen.kept = int(words[2])
             self.seen.text = urllib.parse.unquote(words[5])

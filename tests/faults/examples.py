@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The examples: one of their workers is killed, or Ctrl-C is pressed."""
+"""Kills a worker of each example, or presses Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ import case
 EXAMPLES = case.FOLDER.parent.parent / 'examples'
 BUILT = case.BUILD / 'examples'
 
-# Some examples have ended before anything can be done to them, so they are begun again, so often.
+# Some examples end before the fault can happen. They are started again, up to this many times.
 TRIES = 20
 
-# The limits, in milliseconds: until a death is on the screen, and until Ctrl-C gives it back.
+# Limits in milliseconds: until a death is logged, and until the prompt returns after Ctrl-C.
 SHOWN = 100
 GIVEN_BACK = 1000
 
@@ -39,7 +39,7 @@ class Example:
 
 @dataclasses.dataclass
 class Row:
-    """A line of the table."""
+    """A row of the table."""
 
     fault: str
     example: Example
@@ -65,7 +65,7 @@ def list_examples() -> Iterator[Example]:
 
 
 def list_workers(application: int) -> list[int]:
-    """Its descendants that are not fork servers, in the order of their pids."""
+    """The descendants that are not fork servers, in the order of their pids."""
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -109,7 +109,7 @@ class Try:
             self.errors.append((time.monotonic(), line))
 
     def wait_for_worker(self, place: int) -> int | None:
-        """The pid of one of its workers; None where it ends without having so many."""
+        """The pid of one of its workers, or None if the program ends without this many."""
         seen: list[int] = []
         while self.process.poll() is None:
             seen += [pid for pid in list_workers(self.process.pid) if pid not in seen]
@@ -129,7 +129,7 @@ class Try:
         self.reader.join()
 
     def find(self, pattern: str) -> list[tuple[float, str]]:
-        """Lines of its standard error, and when they came."""
+        """The lines of its standard error, with their times."""
         return [(at, line) for at, line in self.errors if re.search(pattern, line)]
 
     def text(self) -> str:
@@ -137,7 +137,7 @@ class Try:
 
 
 def kill_worker(example: Example, place: int) -> Row | None:
-    """None where it never has so many workers."""
+    """None if it never has this many workers."""
     for _ in range(TRIES):
         attempt = Try(example)
         pid = attempt.wait_for_worker(place)
@@ -147,10 +147,10 @@ def kill_worker(example: Example, place: int) -> Row | None:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pid = None
-        # One that has returned its result before is no failure, only a warning.
+        # A worker that had returned its result is reported as a warning, not as a failure.
         death = rf'\(pid {pid}\)(?!.*but then).* was killed by signal 9'
         if example.name == 'checksums':
-            # It would run forever.
+            # This example would run forever.
             while attempt.process.poll() is None and not attempt.find(death) and \
                     time.monotonic() < begin + 1:
                 time.sleep(0.001)
@@ -168,7 +168,7 @@ def kill_worker(example: Example, place: int) -> Row | None:
 
 
 def judge(row: Row, attempt: Try, shown: list[tuple[float, str]]) -> None:
-    """The death is logged once while the run continues, if it does, and is the error of the run."""
+    """The death is logged once if the run continues, and it is the error of the run."""
     if shown[0][1].endswith('; the run continues\n'):
         row.outcome = 'at once'
     elif row.example.name == 'checksums':

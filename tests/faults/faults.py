@@ -3,10 +3,10 @@
 
 """Usage: faults.py [--suite | --examples] [WORD...]
 
-Runs the cases of the matrix, all or those whose names have all the words, and prints a table of
-what came of them: how long it took from the fault to the error, and how much was left behind.
---suite is the selection that the test suite runs. --examples kills the workers of the examples, and
-presses Ctrl-C: there the time is until the death was on the screen, or the example had ended.
+Runs the cases of the matrix, or those whose names contain all the words. Prints a table with the
+outcome of each, the time from the fault to the error, and the number of things left behind. --suite
+selects the cases of the test suite. --examples kills workers of the examples and presses Ctrl-C;
+its times are those until the death was logged, or the example had ended.
 """
 
 from __future__ import annotations

@@ -3,17 +3,20 @@
 
 """Usage: flat.py [--scale NUMBER] [WORD...]
 
-Long runs: neither memory, nor file descriptors, threads or processes may grow, in the application
-or in a worker. A program does a load, and rests so many times: then nothing is under way, garbage
-is collected, and it goes on only when this script has looked (programs/rest.c). So what is seen
-can be compared. What is printed is a table; --scale 1 takes minutes, and an hour's worth of
-requests, 3.6 million at a thousand a second, is --scale 30. Words choose loads and languages.
+Checks in long runs that neither memory nor the number of file descriptors, threads or processes
+grows, in the application or in a worker. A program executes a load, and rests several times. At a
+rest nothing is in progress and garbage has been collected, so the samples can be compared, and the
+program continues only when this script has taken one (programs/rest.c). The script prints a table.
+--scale 1 takes minutes. --scale 30 is an hour's worth of requests: 3.6 million at a thousand a
+second. Words select loads and languages.
 
-In the suite, with --scale 0.3 (JavaScript 0.2), a leak is told from these on: 5 bytes a request in
-C, 13 in Python, 70 in JavaScript, with --scale 30 all 3; a run of workers 500 bytes, 6 KiB and
-16 KiB, with --scale 30 all 250 bytes; one value of 1 MiB that is kept, in private memory or as a
-block of a channel's, in 400 in C, in 240 in Python, in JavaScript none, for there a channel's
-memory is full before garbage is collected; one descriptor, thread or process in a third of it all.
+The suite uses --scale 0.3 (JavaScript 0.2), and detects leaks of these sizes:
+
+- for each request 5 bytes in C, 13 in Python, 70 in JavaScript; with --scale 30, 3 bytes in all;
+- for each run of workers 500 bytes, 6 KiB and 16 KiB; with --scale 30, 250 bytes in all;
+- one value of 1 MiB in 400 (C) or 240 (Python) that is never freed, in private memory or in a block
+  of a channel; none in JavaScript, where a channel's memory is full before garbage is collected;
+- one descriptor, thread or process in a third of the load.
 """
 
 from __future__ import annotations
@@ -33,27 +36,26 @@ from typing import Any, Callable
 
 import case
 
-# While the first third of the rests lasts, caches fill. The medians of the other two are compared:
-# between these lies a third of the load.
+# Caches fill during the first third of the rests. The medians of the other two thirds are compared,
+# which are a third of the load apart.
 N_PART = 8
 N_RESTS = 3 * N_PART
 
-WATCHDOG = 900  # seconds from one rest to the next: a long run does a lot between them
+WATCHDOG = 900  # seconds between two rests: in a long run much happens between them
 
-N_WORKERS = 2  # of each program: so many clients, or functions
+N_WORKERS = 2  # clients or functions of each program
 
-# Growth that is none, in KiB. An engine's figures come in pages, and what it has collected is given
-# back in waves, of its own memory and of values in shared memory whose pages it had made its own.
+# Growth that is ignored, in KiB. Engines allocate pages, and return collected memory in waves:
+# their own, and that of values in shared memory whose pages they had written to.
 HELD = {'C': 16, 'Python': 64, 'JavaScript': 256}
 PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 32 * 1024}
 
-# Of a channel's two directions each may use two blocks, when an answer is sent before the request
-# is let go, or some 16, where a value is let go only when garbage is collected. And there are the
-# rings.
+# Each of a channel's two directions may use two blocks, if a response is sent before the request is
+# released, or about 16, if values are released by garbage collection. The rings are extra.
 N_BLOCKS = {'C': 4, 'Python': 4, 'JavaScript': 32}
 RINGS = 512  # KiB
 
-# So that what is in use can be counted: no allocator may keep small pieces to itself.
+# No allocator may keep small pieces, so that the memory in use can be counted.
 ENVIRONMENT = {'G_SLICE': 'always-malloc', 'PYTHONMALLOC': 'malloc',
                'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0'}
 
@@ -63,10 +65,9 @@ class Load:
     """A load that runs for long.
 
     Attributes:
-        counts: how often, with scale 1.
-        counted: which part of the configuration that is.
-        bytes_each: what a heap grows by that is used in ever new ways: pieces are cut that fit less
-            well. heaptrack finds nothing that is lost.
+        counts: the number of operations with scale 1.
+        counted: the member of the configuration that has this number.
+        bytes_each: the growth by fragmentation of the heap. heaptrack finds no leak behind it.
     """
 
     name: str
@@ -82,7 +83,7 @@ class Load:
                 **self.config, self.counted: count}
 
     def who_rests(self) -> list[str]:
-        """The clients, where the load is theirs, or the application."""
+        """The clients, if they cause the load, or the application."""
         if self.counted == 'turns':
             return [str(i + 1) for i in range(N_WORKERS)]
         return ['0']
@@ -110,8 +111,8 @@ class Sample:
     """The resources of a process at one time; memory in KiB.
 
     Attributes:
-        held: what it has from malloc(), or from its language's engine; None where it does not say.
-        private: what is its own and resident, also what was freed and kept.
+        held: the memory in use, from malloc() or the language's engine; None if unknown.
+        private: private resident memory, including freed memory that the process keeps.
         shared: resident memory that it shares with others.
     """
 
@@ -134,7 +135,7 @@ def take_sample(pid: int, held: float | None) -> Sample | None:
 
 
 def list_family(pid: int) -> list[int]:
-    """A process and all that descends from it."""
+    """A process and all of its descendants."""
     parents = {}
     for name in filter(str.isdigit, os.listdir('/proc')):
         try:
@@ -154,7 +155,7 @@ class Measurement:
     def __init__(self, language: str, load: Load, scale: float) -> None:
         self.language = language
         self.load = load
-        self.samples: list[dict[int, Sample]] = []  # by pid, of all that are there
+        self.samples: list[dict[int, Sample]] = []  # all current processes, by pid
         self.clients: set[int] = set()
         self.end = ''
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='gmproc-flat-'))
@@ -163,7 +164,7 @@ class Measurement:
         self.fifos = {id: self.make_fifo(id) for id in load.who_rests()}
 
     def make_fifo(self, id: str) -> int:
-        """Open for reading too, so that neither side waits for the other to open it."""
+        """Also opened for reading, so that neither side waits for the other to open it."""
         os.mkfifo(self.folder / f'go-{id}')
         return os.open(self.folder / f'go-{id}', os.O_RDWR)
 
@@ -184,7 +185,7 @@ class Measurement:
             elif verb == 'end':
                 self.end = line
             elif verb == 'left':
-                break  # Its remaining processes may keep standard output open.
+                break  # Remaining processes may hold standard output open.
             elif verb == 'rests':
                 resting.add(words[0])
                 if self.load.counted == 'turns':
@@ -215,7 +216,7 @@ class Measurement:
             os.write(fd, b'\n')
 
     def close(self) -> list[str]:
-        """Its remaining processes."""
+        """The program's remaining processes."""
         left: list[str] = []
         case.reap_all(left)
         for fd in self.fifos.values():
@@ -262,7 +263,7 @@ class Measurement:
         return problems
 
     def describe(self) -> str:
-        """A row of the table: the sum over all that were there at all times."""
+        """A row of the table: the sum over all processes that existed at all times."""
         pids = self.list_constant()
 
         def parts(value: Callable[[Sample], float]) -> str:

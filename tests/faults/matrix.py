@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The faults in each role, language and moment, and the expected outcomes."""
+"""The faults in each role, language and moment, and their expected outcomes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ LANGUAGES = tuple(COMMANDS)
 # Its mode makes it executable.
 NO_PROGRAM = FOLDER / 'programs' / 'no-program'
 
-# Is started as Python, and waits; is read by Python; is read by GJS.
+# Python runs this as a program, which waits; Python imports it; GJS imports it.
 HANG = FOLDER / 'programs' / 'hang'
 HANGING = FOLDER / 'programs' / 'hanging'
 HANG_JS = HANGING / 'host.js'
 
 HIDE_PROC = ('unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh')
 
-# Faults that end a worker at once, wherever it is.
+# Faults that end a worker immediately, wherever they happen.
 DEADLY = {
     'SIGKILL': ('CRASHED', r'was killed by signal 9 \(Killed\)'),
     'SIGSEGV': ('CRASHED', 'was killed by signal 11 '),
@@ -43,7 +43,7 @@ MOMENTS = {
 WHO = {'worker': r"^Worker '?1'? \(pid \d+\)", 'client': r"^Client '1' \(pid \d+\)",
        'client-local': r"^Client '1' \(pid \d+\)", 'server': r'^The server \(pid \d+\)'}
 
-# The other worker, or client, has its result in any case; without a server there is no answer.
+# The other worker, or client, has its result in any case. Without a server there are no responses.
 KEPT = {'worker': 1, 'client': 1, 'client-local': 1, 'server': None}
 
 
@@ -62,7 +62,7 @@ def deaths() -> Iterator[Case]:
 
 
 def before_connecting() -> Iterator[Case]:
-    """A server and clients start at the same time, and any of them may be first."""
+    """A server and clients start at the same time, in any order."""
     who = {'worker': r"^Worker '?[12]'? ", 'client-local': "^Client '[12]' ",
            'client or server': "^(The server|Client '[12]') "}
     for fault, word in (('SIGKILL', 'was killed by signal 9'), ('SIGSEGV', 'signal 11'),
@@ -75,7 +75,7 @@ def before_connecting() -> Iterator[Case]:
 
 
 def shutdown() -> Iterator[Case]:
-    """After the result, which counts. GJS runs nothing of the user's there."""
+    """After the result, which counts. GJS runs no user code there."""
     for fault in ('SIGKILL', 'abort', 'spin', 'block'):
         for role in ('worker', 'client', 'server'):
             for language in ('C', 'Python'):
@@ -88,9 +88,9 @@ def time_limits() -> Iterator[Case]:
     for fault in ('SIGSTOP', 'spin', 'block'):
         for role in ('worker', 'client', 'server', 'client-local'):
             for language in LANGUAGES:
-                # In which all that do nothing wrong have long ended.
+                # Long enough for the correct ones to end.
                 limit = 1.5 if language == 'C' else 4.0
-                # The server waits for its clients, and so has as much time.
+                # The server waits for its clients, so it has the same limit.
                 who = "^(The server|Client '1')" if role == 'client' else WHO[role]
                 yield Case(fault, role, language, 'process', 'TIMED_OUT', (who, *words),
                            KEPT[role], options={'run-timeout': limit},
@@ -102,7 +102,7 @@ def limits() -> Iterator[Case]:
         yield Case('cpu', 'worker', language, 'process', 'CRASHED',
                    (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\)'), 1,
                    options={'cpu-time-limit': 1.0}, in_suite=True)
-        if language != 'JavaScript':  # which cannot ignore a signal
+        if language != 'JavaScript':  # which no process can ignore
             yield Case('deaf cpu', 'worker', language, 'process', 'CRASHED',
                        (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
                         'SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
@@ -137,15 +137,16 @@ def descriptors() -> Iterator[Case]:
 
 
 def hangs() -> Iterator[Case]:
-    """Workers that never get as far as their function, or their start(). What hangs is the program
-    that is started, the module with the code, or the constructor of the server or client."""
+    """Workers that never reach their function or start(). The hang is in the started program, in
+    the module with the code, or in the constructor of the server or client.
+    """
     who = {'worker': "^Worker '?[12]", 'client': "^Client '[12]'", 'server': '^The server ',
            'client-local': "^Client '[12]'"}
     python_path = f'{HANGING}:{os.environ.get("PYTHONPATH", "")}'
     programs = {'C': {'GMPROC_HANG': 'program'}, 'Python': {'PYTHONPATH': python_path},
                 'JavaScript': {'GMPROC_GJS_HOST': str(HANG_JS)}}
     for language in LANGUAGES:
-        # In which those that do nothing wrong are there, on a machine that has other work too.
+        # Long enough for the correct ones to start, even on a busy machine.
         options = {'startup-timeout': 1.0 if language == 'C' else 4.0}
         for role in who:
             first = "^(The server|Client '[12]')" if role == 'client' else who[role]
@@ -167,7 +168,7 @@ def hangs() -> Iterator[Case]:
 
 
 def application_killed() -> Iterator[Case]:
-    """The state of a worker while its application dies: it waits, spins, or is stopped."""
+    """The state of a worker when its application dies: it waits, spins, or is stopped."""
     for fault in ('block', 'spin', 'SIGSTOP', 'grandchild-block'):
         for role, moments in MOMENTS.items():
             for moment in (*moments, 'shutdown'):
@@ -190,7 +191,7 @@ def system() -> Iterator[Case]:
                        before=('{wrap}', 'refuse', 'memfd_create'), in_suite=language == 'C')
         if can_hide_proc():
             for role in ('worker', 'client', 'server', 'client-local', 'local'):
-                # Only a program in C looks there for its own name.
+                # Only a program in C looks up its own name there.
                 outcome, words, kept = (('LAUNCH', ('is /proc mounted',), 0) if language == 'C'
                                         else ('fine', (), 2))
                 yield Case('no /proc', role, language, 'launch', outcome, words, kept,
@@ -206,7 +207,7 @@ def system() -> Iterator[Case]:
                (r'not ready within 1 seconds of its start \(startup-timeout\): its code ',), 2,
                config={'target': 'python:os:getcwd'}, options={'startup-timeout': 1.0},
                environment={'GMPROC_PYTHON': str(HANG)}, in_suite=True)
-    # Workers wait for descriptors, but one has to fit.
+    # Workers wait for descriptors, but there must be enough for one.
     for limit, outcome, words, kept in ((80, 'fine', (), 100), (16, 'LAUNCH', (
             'limit of 16 open files: raise it with .ulimit -n.',), None)):
         yield Case('open files', 'worker', 'C', 'launch', outcome, words, kept,
@@ -221,7 +222,7 @@ def can_hide_proc() -> bool:
 
 
 def warm_starts() -> Iterator[Case]:
-    """From the second run on processes are forked from a warm one, or were started ahead."""
+    """From the second run on, processes are forked from a warm one, or were started ahead."""
     for language in LANGUAGES:
         config = {'role': 'worker', 'runs': 5}
         for fault, (outcome, word) in DEADLY.items():
@@ -237,7 +238,7 @@ def warm_starts() -> Iterator[Case]:
 
 
 def sizes() -> Iterator[Case]:
-    """Payloads that do not fit into shared memory go in pieces."""
+    """Payloads that do not fit into shared memory are sent in pieces."""
     for language in LANGUAGES:
         yield Case('none', 'client', language, 'big payload', 'fine', (), 2,
                    config={'size': 16 * 2**20}, options={'shared-memory-limit': 2**20},

@@ -4,8 +4,8 @@
 """Usage: pool.py [--kills NUMBER] [LANGUAGE...]
 
 Kills processes of a pool in C and of an Executor in Python, a thousand each, while calls are
-pending. The programs check that each kill fails one call at most and nothing else. This checks that
-they end, and that they leave nothing.
+pending. The programs check that each kill fails at most one call and nothing else. This script
+checks that they end, and that they leave nothing behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LIMIT_A_KILL = 1  # seconds, on top of the watchdog
 
 
 def run(language: str, n_kills: int) -> bool:
-    """Returns whether all was well."""
+    """Returns TRUE if nothing was wrong."""
     process = subprocess.Popen([*COMMANDS[language], str(n_kills)], stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:

@@ -3,10 +3,10 @@
 
 """Usage: soak.py [--seed NUMBER] [--requests NUMBER] [LANGUAGE...]
 
-Clients send requests, and about every hundredth request a worker dies, in a random way and moment;
-rules restart it. At the end every request is accounted for: answered once, or failed once, and as
-many failures were told as there were deaths. Everyone keeps a journal: programs/soak.py says what
-is in it.
+Clients send requests. In about one request of a hundred a worker dies, in a random way and at a
+random moment, and is restarted. At the end every request must have been answered once or have
+failed once, and every death must have been reported once. Each worker keeps a journal, whose format
+is described in programs/soak.py.
 """
 
 from __future__ import annotations
@@ -28,24 +28,25 @@ import time
 import case
 
 N_CLIENTS = 3
-EVERY = 100  # requests, somebody dies
+EVERY = 100  # requests between two deaths
 
-# A client's own deaths; the server kills one that waits for its answer; the server's own.
+# The deaths of a client itself; those of a client that the server kills while it waits; the
+# server's own.
 MOMENTS = ('start', 'before', 'after', 'between', 'server', 'wait')
 FAULTS = ('SIGKILL', 'SIGSEGV', 'abort', 'exit-3', 'exit-0', 'error')
 
-LIMIT_A_DEATH = 5  # seconds, on top of the watchdog: a worker in GJS takes one to start
+LIMIT_A_DEATH = 5  # seconds on top of the watchdog: a worker in GJS takes one to start
 
 
 @dataclasses.dataclass
 class Account:
-    """The contents of the journals for one client. Keys are the numbers of requests."""
+    """A client's journals. The keys are the numbers of requests."""
 
     asked: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     got: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     answered: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     deaths: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    skipped: set[int] = dataclasses.field(default_factory=set)  # it died instead of asking
+    skipped: set[int] = dataclasses.field(default_factory=set)  # it died before the request
     server_died_at: collections.Counter[int] = dataclasses.field(
         default_factory=collections.Counter)
 
@@ -63,13 +64,13 @@ class Account:
 
 
 def make_plan(folder: pathlib.Path, draw: random.Random, n: int) -> int:
-    """Returns how many will die."""
+    """Writes the plan, and returns the number of deaths."""
     lines = []
     for id in range(1, N_CLIENTS + 1):
         numbers = sorted(draw.sample(range(2, n), n // EVERY))
         for number in numbers:
             moment = draw.choice(MOMENTS)
-            if moment == 'start':  # Of the next, which somebody has to make way for.
+            if moment == 'start':  # in the next process, so this one dies first
                 lines.append(f'{id} {number - 1} before SIGKILL')
             lines.append(f'{id} {number} {moment} {draw.choice(FAULTS)}')
     (folder / 'plan').write_text('\n'.join(lines) + '\n')
@@ -99,7 +100,7 @@ def run(language: str, folder: pathlib.Path, n: int, n_deaths: int, resend: bool
 
 
 class Books:
-    """All that is known of one soak, and what does not add up in it."""
+    """Everything that is known of one soak, and its contradictions."""
 
     def __init__(self, folder: pathlib.Path, lines: list[list[str]], n: int, resend: bool) -> None:
         self.lines = lines
@@ -135,13 +136,13 @@ class Books:
             twice = [number for number, n in getattr(account, verb).items() if n > 1]
             self.expect(not twice, f'{who}: {verb} more than once: {twice[:9]}')
         for number, n in account.got.items():
-            # Sent again, a request is seen by the next server too.
+            # A request that is sent again is seen by the next server too.
             allowed = 1 + (account.server_died_at[number] if self.resend else 0)
             self.expect(n <= allowed or self.resend, f'{who}: {number} was processed {n} times')
         early = account.answered.keys() - account.got.keys()
         self.expect(not early, f'{who}: answered, but not by the server: {early}')
         unanswered = account.asked.keys() - account.answered.keys()
-        # Deaths without a request under way, and those that took one along: each is told once.
+        # Deaths outside of a request, and those during one: each is reported once.
         n_idle = sum(account.deaths[moment] for moment in ('start', 'before', 'after'))
         self.expect(self.told[id] == len(unanswered) + n_idle,
                     f'{who}: {len(unanswered)} requests failed and it died {n_idle} times between '

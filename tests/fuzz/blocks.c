@@ -20,23 +20,23 @@
 #define ARENA_SIZE (8 * GMP_MEMORY_PART)
 #define MAX_STEPS 200
 
-/* The input is a list of steps: a byte that selects the step, and its arguments. The hostile end is
- * the client, and has the memory mapped; the server is the one that must bear it. */
+/* The input is a list of steps: a byte that selects the step, then its arguments. The hostile
+ * end is the client, which has the memory mapped. The server must survive it. */
 enum {
   STEP_WRITE_RING,   /* short: how many; bytes: appended as a record */
   STEP_SET_SIZE,     /* long: of the next record */
   STEP_SET_TAIL,     /* long: of the ring that the server writes */
-  STEP_WRITE_ARENA,  /* short: at which 16 bytes; short: how many; bytes */
+  STEP_WRITE_ARENA,  /* short: index of 16 bytes; short: how many; bytes */
   STEP_SET_LENT,     /* byte: whose; byte: slot; byte: value */
-  STEP_CLOSE,        /* byte: how many of the domain's bytes; short: of the text's; bytes */
+  STEP_CLOSE,        /* byte: bytes of the domain; short: bytes of the text; bytes */
   STEP_SLEEP_FLAGS,  /* byte */
   STEP_RING_BELL,
   STEP_HANG_UP,
-  STEP_TRUNCATE,     /* long: the memory's size, which must fail */
-  STEP_TAKE,         /* from here on the server's: takes what is there, and keeps it */
-  STEP_DROP,         /* drops the oldest that it keeps */
-  STEP_SEND,         /* short: a value of 16 times so many bytes */
-  STEP_WRITE_VALUE,  /* writes to the bytes of the last that it keeps */
+  STEP_TRUNCATE,     /* long: the memory's size; this must fail */
+  STEP_TAKE,         /* the server's steps begin here: receives a value, and keeps it */
+  STEP_DROP,         /* drops the oldest kept value */
+  STEP_SEND,         /* short: sends a value of 16 times as many bytes */
+  STEP_WRITE_VALUE,  /* writes to the last kept value */
   STEP_TRIM,
   STEP_SERVER_CLOSE,
   N_STEPS
@@ -170,7 +170,7 @@ send (Fuzz *self)
   gmp_channel_send (self->channel, value, NULL);
 }
 
-/* As numpy does with an array that came. */
+/* Writes as numpy does to an array that it has received. */
 static void
 write_value (Fuzz *self)
 {
@@ -260,8 +260,8 @@ begin (Fuzz *self)
   g_queue_init (&self->kept);
 }
 
-/* In any case the channel has ended when the other process has ended and its messages have been
- * taken. */
+/* When the other process has ended and its messages have been taken, the channel has to be
+ * closed. */
 static void
 finish (Fuzz *self)
 {
@@ -275,7 +275,8 @@ finish (Fuzz *self)
           fuzz_check_error (mail.error);
           self->is_closed = TRUE;
         }
-      /* An answer to each, as a server gives, or a ring full of records is read without end. */
+      /* Responds to each request, as a server does. Otherwise a ring full of records would be
+       * read endlessly. */
       else
         {
           gmp_channel_send (self->channel, NULL, NULL);

@@ -11,8 +11,8 @@
 
 #include <unistd.h>
 
-/* The input, as of wire_send(): D-Bus messages, sent when the application has called Run, with
- * serial 1. It has to hear in the end that the run has failed, or a value. */
+/* The input, as of wire_send(): D-Bus messages, sent after the application has called Run, with
+ * serial 1. In the end the run must have failed or returned a value. */
 
 typedef struct {
   GmpWorkerConnection *link; /* (nullable) */
@@ -20,7 +20,7 @@ typedef struct {
   gboolean has_returned;
   gboolean has_caught_up;
   GVariant *value; /* (nullable) */
-  GError *error;   /* (nullable): without one and without a value the connection was lost */
+  GError *error;   /* (nullable): NULL without a value means that the connection was lost */
 } Run;
 
 static void

@@ -39,8 +39,8 @@ receive_all (GmpChannel *channel)
         g_assert_no_error (error);
       if (payload != NULL)
         fuzz_use_value (payload);
-      /* An echo, which finally finds no room, because nothing reads it: this ends a ring that is
-       * full of records and is read repeatedly. */
+      /* Echoes values until there is no room, because nothing reads the echoes. This ends a ring
+       * that is full of records and is read repeatedly. */
       if (is_open)
         gmp_channel_send (channel, payload, NULL);
     }
@@ -66,7 +66,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   fuzz_take (&input, memory->rings[GMP_END_CLIENT], GMP_MEMORY_RING_SIZE);
   receive_all (channel);
-  /* The end of the other process, after which there is nothing to wait for. */
+  /* The end of the other process, after which nothing can come. */
   close_all (client_fds);
   gmp_channel_close (channel, NULL);
   return 0;

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* So many children of a value are looked at: some types have millions in a few bytes. */
+/* The most children of a value that are read: some types have millions in a few bytes. */
 #define MAX_LOOKS 2000
 
 /* GDBus warns about unreadable messages and then ends the connection, which is correct. Messages
@@ -114,7 +114,7 @@ fuzz_use_value (GVariant *value)
   g_autofree guint8 *copy = g_malloc (size + 1);
   g_autoptr (GBytes) bytes = g_variant_get_data_as_bytes (value);
 
-  /* Forwards it, in either way. */
+  /* Forwards the message, in either direction. */
   g_assert_cmpuint (g_bytes_get_size (bytes), ==, size);
   g_variant_store (value, copy);
   g_assert_true (g_variant_type_is_definite (g_variant_get_type (value)));

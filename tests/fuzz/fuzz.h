@@ -12,13 +12,14 @@
 
 G_BEGIN_DECLS
 
-/* libFuzzer's entries, and those of replay.c, which runs a target on the files of its corpus. */
+/* The entry points of libFuzzer, and of replay.c, which runs a target on the files of its
+ * corpus. */
 int LLVMFuzzerInitialize   (int           *argc,
                             char        ***argv);
 int LLVMFuzzerTestOneInput (const uint8_t *data,
                             size_t         size);
 
-/* The bytes of an input, taken from its begin; zeros when there are no more. */
+/* The bytes of an input, taken from its beginning; zeros when none are left. */
 typedef struct {
   const guint8 *data;
   gsize size;
@@ -31,13 +32,13 @@ guint8  fuzz_take_byte  (FuzzInput *self);
 guint16 fuzz_take_short (FuzzInput *self);
 guint64 fuzz_take_long  (FuzzInput *self);
 
-/* Does what a receiver may do with a value that came from elsewhere. */
+/* Does everything that a receiver may do with an untrusted value. */
 void fuzz_use_value     (GVariant     *value);
 
-/* An error caused by a hostile peer: its text must be printable and sendable. */
+/* An error that a hostile peer caused: its text must be printable and sendable. */
 void fuzz_check_error   (const GError *error);
 
-/* A memfd with @size bytes of @data, sealed by @seals; its owner closes it. */
+/* A memfd with @size bytes of @data, sealed by @seals. The caller closes it. */
 int  fuzz_new_memfd     (gconstpointer data,
                          gsize         size,
                          int           seals);

@@ -16,14 +16,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The input: a byte of flags; a short, the memory's size in 4096 bytes; and the begin of what is in
- * it. */
+/* The input: a byte of flags; a short, the memory's size in units of 4096 bytes; the first bytes
+ * of its contents. */
 enum {
   FLAG_SHRINK = 1,
   FLAG_GROW = 2,
   FLAG_SEAL = 4,
   FLAG_SERVER = 8,
-  FLAG_NO_EVENTFD = 16, /* the bell that is waited for */
+  FLAG_NO_EVENTFD = 16, /* the eventfd that is waited for */
   FLAG_NO_SOCKET = 32   /* the lifeline */
 };
 
@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   inbox = gmp_inbox_new (&error);
   g_assert_no_error (error);
   gmp_inbox_add (inbox, "peer", "native", channel);
-  /* It ends, because there is no other end, or because it cannot be waited for. */
+  /* The wait ends, because there is no other end, or fails. */
   while (gmp_inbox_get_n_open (inbox) > 0)
     {
       g_auto (GmpMail) mail = { 0, };

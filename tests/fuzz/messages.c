@@ -31,7 +31,8 @@ ready_cb (GmpInbox *inbox,
   return status != GMP_INBOX_EMPTY;
 }
 
-/* The input, as of wire_send(): D-Bus messages. They end the channel, or the end of them does. */
+/* The input, as of wire_send(): D-Bus messages. One of them closes the channel, or the end of
+ * the input does. */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data,
                         size_t         size)

@@ -9,11 +9,11 @@
 #include "peer/gmp-net-frame-private.h"
 #include "peer/gmp-net-letter-private.h"
 
-/* In bytes: a frame may announce more than it brings. */
+/* In bytes: a frame can announce more than it contains. */
 #define VALUE_LIMIT (1024 * 1024)
 
-/* The input begins with a byte. 0 is followed by a letter, another by the bytes of a stream, which
- * come in pieces of so many at most. */
+/* The first byte selects the format. 0 means a letter; another one is the largest piece in which
+ * the bytes of a stream arrive. */
 
 static void
 read_letter (FuzzInput *input)
@@ -29,7 +29,7 @@ read_letter (FuzzInput *input)
   gmp_net_letter_clear (&letter);
 }
 
-/* Whether a whole value has come, or %FALSE with an error or at the end. */
+/* Returns whether a whole value has arrived; %FALSE with an error or at the end. */
 static gboolean
 read_frame (GmpNetFrame *frame,
             FuzzInput   *input,

@@ -12,20 +12,20 @@ PyMODINIT_FUNC PyInit__gmproc (void);
 
 const char *__asan_default_options (void);
 
-/* CPython and numpy keep memory to the end. */
+/* CPython and numpy keep memory until the process ends. */
 const char *
 __asan_default_options (void)
 {
   return "detect_leaks=0";
 }
 
-/* The input: a byte, how many buffers there are; a short for each, how many bytes it has; these
- * bytes; and the text of items. The number at the begin of a value is always right, for without it
- * the value is another one. */
+/* The input: a byte, the number of buffers; a short for each, its size; their bytes; and the
+ * text of items. The number at the beginning of a value is always right, because otherwise it
+ * would be another kind of value. */
 #define N_BUFFERS_MAX 4
 
-/* The interpreter, with the module of this program and the package, whose Python code reads the
- * texts of dtypes. */
+/* The interpreter, with the module of this program and the package, whose Python code evaluates
+ * the texts of dtypes. */
 static void
 start_python (void)
 {
@@ -37,7 +37,7 @@ start_python (void)
   PyConfig_InitPythonConfig (&config);
   config.install_signal_handlers = 0;
   config.write_bytecode = 0;
-  /* Python looks for its packages from there, and not from the first python3 on PATH. */
+  /* Python looks for its packages relative to this path, not to the first python3 on PATH. */
   PyConfig_SetBytesString (&config, &config.program_name, PYTHON);
   g_assert_false (PyStatus_Exception (Py_InitializeFromConfig (&config)));
   PyConfig_Clear (&config);
@@ -80,7 +80,7 @@ make_value (FuzzInput *input)
   return g_variant_ref_sink (value);
 }
 
-/* Whatever came can be shown, and sent on as the same value. */
+/* Any received value can be printed, and sent on as the same value. */
 static void
 use (PyObject *value)
 {

@@ -62,8 +62,8 @@ check (gboolean  was_unpacked,
   g_error_free (error);
 }
 
-/* The check of a value's bytes says what GLib's says; GLib has nothing against handles, nor against
- * types of more characters, and takes an empty array that is too deep. */
+/* The check gives the same answer as GLib, with three exceptions: GLib accepts handles, types
+ * with more characters, and an empty array that is too deep. */
 static void
 compare (GVariant *inlined)
 {

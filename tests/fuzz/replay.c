@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Seconds for one file, or until all that was opened is closed. */
+/* In seconds: for one file, or until all descriptors are closed. */
 #define LIMIT 60
 
 static char running[512];
@@ -47,7 +47,7 @@ run_file (const char *path)
 
   g_file_get_contents (path, &text, &size, &error);
   g_assert_no_error (error);
-  /* An input that aborts must be identified by its name. */
+  /* If an input aborts, its name must be known. */
   g_snprintf (running, sizeof running, "# ends at %s\n", path);
   alarm (LIMIT);
   LLVMFuzzerTestOneInput ((const guint8 *) text, size);
@@ -92,7 +92,7 @@ main (int    argc,
   files = list_corpus (argv[1]);
   g_assert_cmpuint (files->len, >, 0);
 
-  /* Twice: what GLib opens once for all is open after the first time. */
+  /* Twice: what GLib opens only once is open after the first time. */
   for (guint i = 0; i < files->len; i++)
     run_file (files->pdata[i]);
   n_open = count_files ();

@@ -25,7 +25,7 @@ def pad(data: bytes) -> bytes:
 
 
 def record(kind: int, type_string: str = '', body: bytes = b'', size: int | None = None) -> bytes:
-    """A record, as in gmp-record-private.h; @size for one that lies."""
+    """A record, as in gmp-record-private.h. @size replaces the true size."""
     name = type_string.encode('latin-1')
     header = struct.pack('<HHI', kind, len(name), len(body) if size is None else size)
     return header + pad(name) + pad(body)
@@ -79,7 +79,7 @@ RINGS = {
 
 
 def in_ring(data: bytes, size: int | None = None) -> bytes:
-    """As it stands in a ring; @size for one that lies."""
+    """A record as it is in a ring. @size replaces the true size."""
     framed = struct.pack('<Q', len(data) if size is None else size) + data
     return framed + bytes(-len(framed) % 64)
 
@@ -234,7 +234,7 @@ def to_wire(message: Gio.DBusMessage, body: GLib.Variant | None = None, n_files:
     blob = message.to_blob(Gio.DBusCapabilityFlags.UNIX_FD_PASSING)
     if n_files == 0:
         return blob
-    # The header has a field more: how many descriptors come. It begins at a multiple of 8.
+    # One more header field: the number of descriptors. It begins at a multiple of 8.
     size = struct.unpack_from('<I', blob, 12)[0]
     fields = pad(blob[16:16 + size]) + b'\x09\x01u\0' + struct.pack('<I', n_files)
     return (blob[:12] + struct.pack('<I', len(fields)) + pad(fields) +
@@ -364,7 +364,7 @@ def write_packed() -> dict[str, bytes]:
         'deep': [[[[[numpy.zeros(0)]]]]], 'no-dimension': numpy.array(7)}
     seeds = {}
     for name, each in values.items():
-        # A list with an array is never a plain value, nor a pickle.
+        # A list with an array is neither a plain value nor a pickle.
         data = _payload.dump([each, numpy.zeros(1)], 'python').get_bytes()
         seeds[name] = b'\0' + data[8:]
     header = struct.pack('=H', 3) + b'<f4' + b'C' + bytes([1]) + struct.pack('=q', 2)

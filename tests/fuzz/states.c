@@ -9,7 +9,7 @@
 #include "base/gmp-error.h"
 #include "remote/gmp-remote-text-private.h"
 
-/* The input is the datagram, without a byte after it that could be read by mistake. */
+/* The input is the datagram. No byte after it may be read by mistake. */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data,
                         size_t         size)

@@ -13,8 +13,8 @@
 
 #include <string.h>
 
-/* The input is the target. What it names is not called: a target may name any function, and has
- * that of a program's author. */
+/* The input is the target. The named function is not called: a target may name any function,
+ * with the rights of the program's author. */
 
 static void
 check_offset (const char *place)
@@ -60,7 +60,7 @@ check_native (const char *description)
     check_type (name + strlen (GMP_TARGET_TYPE));
 }
 
-/* A module that does not exist, so that each call of the host ends in an error. */
+/* A module that does not exist, so each call of the host fails. */
 static void
 check_host (const char *name)
 {

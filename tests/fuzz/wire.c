@@ -37,7 +37,7 @@ wire_begin (int *other_end)
   return fds[1];
 }
 
-/* A message begins with its byte order, and with its type and the protocol's version. */
+/* A message begins with its byte order, its type and the version of the protocol. */
 void
 wire_wait (int fd)
 {

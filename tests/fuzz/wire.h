@@ -10,14 +10,13 @@
 
 G_BEGIN_DECLS
 
-/* Makes the connection's other end, which it takes over and which GDBus serves; returns the hostile
- * end, which has begun to authenticate, and is the caller's to close. */
+/* Creates a socketpair. Returns the hostile end, which the caller closes. */
 int  wire_begin (int       *other_end);
 
-/* Waits until a message has come from the other end. */
+/* Waits until a message from the other end has arrived. */
 void wire_wait  (int        fd);
 
-/* Sends all of an input, with a file if its first byte selects one, and then closes. */
+/* Sends the whole input, with a file if its first byte selects one, and then closes. */
 void wire_send  (int        fd,
                  FuzzInput *input);
 

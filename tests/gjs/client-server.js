@@ -271,7 +271,8 @@ test('python-values', () => {
 });
 
 test('python-objects', async () => {
-    // To Python as the nearest that it has; from Python, which echoes that, as such.
+    // Sent to Python as the nearest type that it has. Python echoes the received value, with its
+    // type.
     const values = [new Date(0), new Set([1]), new Map([['a', 1]]), new ArrayBuffer(1), 5n];
     const application = Gmp.ClientServer.new(`${PYTHON_PEERS}:Echo`);
 

@@ -22,7 +22,7 @@ UTF8 = {**os.environ, 'LC_ALL': 'C.UTF-8'}
 
 
 class Guide(guide.Guide):
-    """The same programs must print the same, whatever the language."""
+    """The same programs in other languages must print the same."""
 
     def run_program(self, program, *arguments, **options):
         script = SOURCE_ROOT / 'examples' / 'gjs' / f'{os.path.basename(program)}.js'
@@ -35,7 +35,7 @@ class WordCount(trial.Trial):
         return self.run_program(GJS, '-m', script, *paths, env=UTF8)
 
     def assert_counts(self, *paths, files=None):
-        """It counts what wc counts, in these files."""
+        """It counts the same as wc in these files."""
         expected = subprocess.run(['wc', '-w', *(files or paths)], env=UTF8, check=True,
                                   capture_output=True, text=True).stdout
         done = self.count(*paths)
@@ -54,7 +54,7 @@ class WordCount(trial.Trial):
 
     def test_odd_files(self):
         with tempfile.TemporaryDirectory() as folder:
-            # With their words: versions of wc differ in what they take for one here.
+            # Without their words: versions of wc disagree about what a word is here.
             texts = [(b'', 0), (b' \n\t', 0), (b'one', 1), (b' one\ntwo\r\nthree ', 3),
                      (b'\xff a\xffb \xc3', 1), (b'a\0b \0 c', 2),
                      ('é\u00a0ü\u2003x\u3000y \u200b \x01 \x1b[1mbold'.encode(), 6),
@@ -103,7 +103,8 @@ if (import.meta.url === GLib.filename_to_uri(System.programPath, null)) {
 
 class WithoutOverride(trial.Trial):
     def test_variants(self):
-        """GJS alone has the methods of C; the worker finds what it needs by itself."""
+        """GJS has the methods of C, without the override; the worker finds what it needs by itself.
+        """
         environment = {name: value for name, value in os.environ.items() if name != 'GJS_PATH'}
         with tempfile.TemporaryDirectory() as folder:
             script = pathlib.Path(folder, 'plain.js')

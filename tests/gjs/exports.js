@@ -29,7 +29,7 @@ function inner(n) {
 
 export {inner as renamed};
 
-/* Closures: their source texts are the same. */
+/* Closures with the same source text. */
 const make_adder = m => n => n + m;
 
 export const add_one = make_adder(1);
@@ -75,7 +75,7 @@ test('functions', async () => {
 
 test('another-module', () => {
     equal(run_one(library.halve, 8), 4);
-    // Of the same name as one of this module.
+    // It has the name of a function of this module.
     equal(run_one(library.square, 8), 'the square of 8');
 });
 
@@ -83,7 +83,7 @@ test('workers-in-a-worker', () => {
     equal(run_one(nested, 6), [3, 36]);
 });
 
-/* Registered by the module, and without names. */
+/* Registered by the module, without names. */
 export const Server = GObject.registerClass(class extends Gmp.ServerWorker {
     process(_id, request) {
         return [request];
@@ -112,7 +112,7 @@ export const Client = GObject.registerClass(class extends Gmp.ClientWorker {
     }
 });
 
-/* Neither. */
+/* Neither registered nor named. */
 export const Unregistered = class extends Client {};
 
 test('classes', async () => {

@@ -109,7 +109,7 @@ export function start_workers() {
     return workers.run().get(1);
 }
 
-/* Leaves its registration to the worker. */
+/* The worker registers it. */
 export class Squares extends Gmp.Workers {
     process(id, params) {
         return [id, params * params];
@@ -122,14 +122,14 @@ export const RawSquares = GObject.registerClass(class RawSquares extends Gmp.Wor
     }
 });
 
-/* Of this thread, in microseconds: what other processes do does not count. */
+/* The processor time of this thread, in microseconds, so that other processes do not count. */
 export function get_processor_time() {
     const [, text] = GLib.file_get_contents('/proc/thread-self/schedstat');
 
     return parseInt(new TextDecoder().decode(text)) / 1000;
 }
 
-/* How many microseconds a worker takes to read its parameters. */
+/* The time that a worker needs to read its parameters, in microseconds. */
 export const ReadingTime = GObject.registerClass(class ReadingTime extends Gmp.Workers {
     vfunc_process(_id, params) {
         let best = Infinity;
@@ -144,7 +144,7 @@ export const ReadingTime = GObject.registerClass(class ReadingTime extends Gmp.W
     }
 });
 
-/* Values that only JavaScript has. */
+/* Values that exist only in JavaScript. */
 export function everyday_values() {
     return {
         floats: new Float32Array([0.5, 2]),
@@ -173,7 +173,7 @@ export function make_bytes(n) {
     return new Uint8Array(n);
 }
 
-/* Each turn with values. */
+/* Each turn has a value. */
 export class PidOfTurns extends Gmp.Workers {
     start() {
         this.n_turns = 0;

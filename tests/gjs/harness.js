@@ -8,11 +8,13 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import System from 'system';
 
-/* Warm processes wait as long as an object could use them, and the moment of garbage collection is
- * unknown. Tests that check the end of each process therefore start them cold; warm.js does not. */
+/* Warm processes wait as long as an object could use them, and nobody knows when garbage is
+ * collected. Tests that check the end of each process therefore start them cold, except for
+ * warm.js. */
 GLib.setenv('GMPROC_WARM', '0', true);
 
-/* Far more than any test takes. Meson's own limit ends what does not come back to the main loop. */
+/* Much longer than any test takes. Meson's own limit ends a test that does not return to the
+ * main loop. */
 const WATCHDOG = 60;
 
 const tests = [];
@@ -43,7 +45,7 @@ function show_object(object) {
 }
 
 function show(value) {
-    // A Date would be a string already.
+    // Converting to JSON would already have made a Date a string.
     return JSON.stringify(value, function (key, json) {
         const inner = this[key];
         const object = show_object(inner);

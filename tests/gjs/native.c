@@ -26,7 +26,7 @@ test_fail (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* A server that answers with one more. */
+/* A server that responds with the next number. */
 
 #define TEST_TYPE_SERVER (test_server_get_type ())
 G_MODULE_EXPORT

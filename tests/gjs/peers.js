@@ -12,7 +12,7 @@ import {everyday_values} from './functions.js';
 
 Gmp.init(import.meta);
 
-/* Answers with one more, and returns at its end its parameters and the number of requests. */
+/* Responds with the next number. Its result is its parameters and the number of requests. */
 export class Server extends Gmp.ServerWorker {
     start(params) {
         this.params = params;
@@ -31,7 +31,7 @@ export class Server extends Gmp.ServerWorker {
     }
 }
 
-/* Sends its number three times, and takes the answer for it. */
+/* Sends its number three times, and replaces it with the response. */
 export class Client extends Gmp.ClientWorker {
     start(params) {
         this.number = params;
@@ -56,7 +56,7 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
-/* The same with virtual methods and variants, as GJS has them of itself. */
+/* The same with virtual methods and variants, which GJS has without the override. */
 export const RawServer = GObject.registerClass(class RawServer extends Gmp.ServerWorker {
     vfunc_process(_id, request) {
         return GLib.Variant.new_int32(request.get_int32() + 1);
@@ -87,7 +87,7 @@ export const RawClient = GObject.registerClass(class RawClient extends Gmp.Clien
         return GLib.Variant.new_int32(this._number);
     }
 
-    // With virtual methods, other names are the class's own.
+    // In a class with virtual methods, other names are its own.
     start() {
         throw new Error('start () is nobody\'s business');
     }
@@ -99,7 +99,7 @@ export const RawFailing = GObject.registerClass(class RawFailing extends Gmp.Cli
     }
 });
 
-/* Promises all along. */
+/* All methods return promises. */
 export class AsyncServer extends Server {
     async process(id, request) {
         await null;
@@ -126,14 +126,14 @@ export class AsyncClient extends Client {
     }
 }
 
-/* Sends back whatever it gets. */
+/* Sends back each value. */
 export class Echo extends Gmp.ServerWorker {
     process(_id, request) {
         return request;
     }
 }
 
-/* Sends each of the values that it was given, and returns the answers. */
+/* Sends each of the given values, and returns the responses. */
 export class Sender extends Gmp.ClientWorker {
     start(params) {
         this.left = params;
@@ -157,7 +157,7 @@ export class Sender extends Gmp.ClientWorker {
     }
 }
 
-/* Has its id from the beginning, and asks nothing of the default methods but what they do. */
+/* Has its id from the start, and uses only the default methods. */
 export class Named extends Gmp.ClientWorker {
     constructor(properties) {
         super(properties);
@@ -199,7 +199,7 @@ export class Impatient extends Gmp.ServerWorker {
     }
 }
 
-/* Never done by itself. */
+/* It is never done by itself. */
 export class Patient extends Gmp.ClientWorker {
     finish() {
         return 'finished';
@@ -234,7 +234,7 @@ export class PickleServer extends Gmp.ServerWorker {
 export class NoWorker {
 }
 
-/* Asks so often that garbage is collected meanwhile, and counts the answers that are wrong. */
+/* Sends enough requests for garbage to be collected, and counts the wrong responses. */
 export class Busy extends Gmp.ClientWorker {
     start(n) {
         this.n = n;
@@ -261,7 +261,7 @@ export class Busy extends Gmp.ClientWorker {
     }
 }
 
-/* Answers when both of its clients have sent a request, each with the other's message. */
+/* Responds when both clients have sent a request, each with the other's message. */
 export class Exchange extends Gmp.ServerWorker {
     request(request) {
         this.waiting ??= [];
@@ -292,7 +292,7 @@ export class Refusing extends Gmp.ServerWorker {
     }
 }
 
-/* Answers each batch with its sum, and returns the sizes. */
+/* Responds to each batch with its sum, and returns the sizes. */
 export class Sums extends Gmp.ServerWorker {
     start(size) {
         this.batch_size = size;

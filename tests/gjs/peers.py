@@ -7,21 +7,21 @@ from gmproc import ClientWorker, ServerWorker
 
 
 class Server(ServerWorker):
-    """Answers with one more."""
+    """Responds with the next number."""
 
     def process(self, id, msg):
         return msg + 1
 
 
 class Echo(ServerWorker):
-    """Sends back whatever it gets."""
+    """Sends back each value."""
 
     def process(self, id, msg):
         return msg
 
 
 class Client(ClientWorker):
-    """Sends its number three times, and takes the answer for it."""
+    """Sends its number three times, and replaces it with the response."""
 
     def start(self, params):
         self.number = params

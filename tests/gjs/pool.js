@@ -45,7 +45,7 @@ test('calls', () => with_pool({max_workers: 2}, async pool => {
         [2, 3, 4, 5, 6]);
     equal(await pool.call(functions.echo), null);
     equal(await pool.call_async('python:math:factorial', 10), 3628800);
-    // Values that only JavaScript has.
+    // Values that exist only in JavaScript.
     equal(await pool.call(functions.everyday_values), functions.everyday_values());
     equal(await pool.call(functions.echo, {big: new Uint8Array(10 ** 6), set: new Set([1])}),
         {big: new Uint8Array(10 ** 6), set: new Set([1])});
@@ -88,7 +88,7 @@ test('failures', () => with_pool({max_workers: 2}, async pool => {
     is_error(await thrown(() => pool.call(functions.fail_with_io_error)), Gio.IOErrorEnum,
         Gio.IOErrorEnum.NOT_EMPTY);
 
-    // A death is of its call alone.
+    // A death fails only its own call.
     const calls = [pool.call(die), pool.call(functions.increment, 1)];
     const [died, fine] = await Promise.allSettled(calls);
 

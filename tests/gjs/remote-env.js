@@ -50,7 +50,7 @@ test('blocking', () => play(env => {
     for (let i = 0; i < 3; i++)
         equal(env.step('move', 1).steps, i + 1);
     equal(env.send('move', ['1']).done, true);
-    // Arguments of every kind are taken, if only to be ignored.
+    // Additional arguments of any kind are accepted.
     for (const value of [true, 0.5, 'text', [1, 2.5], new Float64Array([1])])
         equal(env.step('look', value).done, true);
 }));

@@ -20,7 +20,7 @@ function application_with(server, n_clients, properties = {}) {
 test('request', () => {
     const application = application_with(peers.Exchange, 2);
 
-    // Three times each takes the other's number.
+    // Three times each gets the other's number.
     equal(application.run(), new Map([[0, 10], [1, 0]]));
     equal(Gmp.unpack(application.server_result), true);
 });
@@ -40,7 +40,7 @@ test('batches', () => {
     application_with(peers.Sums, 3).run(2);
 });
 
-/* The application itself, with the same methods. */
+/* The application itself is the server, with the same methods. */
 class Sums extends Gmp.ClientServer {
     process_batch(ids, numbers) {
         this.sizes ??= [];

@@ -13,7 +13,7 @@ import * as functions from './functions.js';
 
 const is_program = Gmp.init(import.meta);
 
-/* Records the methods called in the worker, and their outcomes in the application. */
+/* Records the called methods in the worker, and the results in the application. */
 export class Turns extends Gmp.Workers {
     start(id, params) {
         assert(!is_program, 'start() was called in the application');
@@ -89,7 +89,7 @@ test('finish', () => {
     equal(turns, [[7, 'start process']]);
 });
 
-/* Promises everywhere, and no own class for an update. */
+/* All methods return promises, and update is not overridden. */
 export const Async = class extends Gmp.Workers {
     async start(_id, params) {
         await null;
@@ -126,7 +126,7 @@ test('async-methods', () => {
     equal(workers.run(), new Map([[1, new Date(1)]]));
 });
 
-/* The usual way of GJS; without a name. */
+/* The usual way in GJS; without a registered name. */
 export const Raw = GObject.registerClass(class extends Gmp.Workers {
     vfunc_start(_id, params) {
         this._left = params.get_int32();
@@ -150,7 +150,7 @@ export const Raw = GObject.registerClass(class extends Gmp.Workers {
         this.seen.push([id, result.unpack()]);
     }
 
-    // With virtual methods, other names are the class's own.
+    // In a class with virtual methods, other names are its own.
     wait() {
         throw new Error('wait() is not called');
     }
@@ -236,7 +236,7 @@ test('misuse', async () => {
     is_error(await thrown(() => waiting.run()), Gmp.Error, Gmp.Error.FAILED, 'must not be async');
 });
 
-/* Ends the worker at a turn, or waits to be cancelled. */
+/* Ends the worker in a turn, or waits to be cancelled. */
 export class Dying extends Gmp.Workers {
     process(_id, params) {
         if (params === 'die')

@@ -31,7 +31,7 @@ function is_javascript(value) {
     try {
         return !Function.prototype.toString.call(value).includes('[native code]');
     } catch (error) {
-        // A function that GJS has made for one of C may refuse.
+        // A function that GJS has made for a C function may refuse.
         return false;
     }
 }
@@ -44,7 +44,7 @@ function all_members_of(name) {
 /* Functions of the override. */
 function own_functions(object) {
     return Object.getOwnPropertyNames(object).filter(name => {
-        // Names of a namespace have no value before they are used.
+        // Members of a namespace have no value before their first use.
         const {value} = Object.getOwnPropertyDescriptor(object, name) ?? {};
 
         return typeof value === 'function' && !/^(_|vfunc_|constructor$)/.test(name) &&
@@ -60,7 +60,7 @@ test('what-is-written-exists', () => {
         for (const {name: member, is_static, optional} of members_of(body)) {
             const place = is_static ? Gmp[name] : Gmp[name].prototype;
 
-            // A method with a question mark is the subclass's.
+            // A method with a question mark may be defined by a subclass.
             if (name !== 'Error' && !optional && !(member in place))
                 missing.push(`${name}.${member}`);
         }

@@ -11,7 +11,7 @@ import {assert, equal, is_error, run_tests, test, thrown} from './harness.js';
 
 const LONG = 'é€𝄞'.repeat(40000);
 
-/* Each value with the text of its variant; without a text the round trip alone is tried. */
+/* Each value with the text of its variant. Without a text only the round trip is tested. */
 const VALUES = [
     [true, 'true'],
     [false, 'false'],
@@ -75,7 +75,7 @@ const VALUES = [
     [new BigUint64Array([1n]), '[uint64 1]'],
     [new Float64Array([0.1, -0]), '[0.10000000000000001, -0.0]'],
     [{bytes: new Uint8Array(3), flag: true, numbers: new Float64Array([1, 2]), name: 'x'}],
-    // Sizes around those at which the framing offsets get longer.
+    // Sizes around those at which framing offsets become longer.
     ...[250, 251, 252, 253, 254, 255, 256, 65530, 65533, 65534, 65535, 65536, 70000].flatMap(
         n => [[['y'.repeat(n), 1]], [{key: 'y'.repeat(n)}], [{['k'.repeat(n)]: 1, after: [2]}]]),
     [Array.from({length: 1000}, (_, i) => i)],
@@ -95,7 +95,7 @@ test('round-trip', () => {
 });
 
 test('like-glib', () => {
-    // GLib reads the same value that was written.
+    // GLib reads the value that was written.
     const variant = Gmp.pack({a: [1, 'é', {b: false}], ['k'.repeat(300)]: new Uint8Array(700)});
     const text = variant.print(true);
 
@@ -239,8 +239,8 @@ test('memory', () => {
     const message = {id: 1, name: 'x'.repeat(1000), numbers: [1, 2, 3]};
     const sizes = [memory()];
 
-    // A variant lost of each message would be 22 MB in each turn. The heap takes its room in some
-    // of them, and gives it back when the collector's threads have the time.
+    // A leak of one variant for each message would be 22 MB in each turn. The heap grows in some
+    // turns, and shrinks when the collector's threads have the time.
     do {
         for (let i = 0; i < 20000; i++)
             Gmp.unpack(Gmp.pack(message));

@@ -19,7 +19,7 @@ function workers_for(name, params = null) {
     return workers;
 }
 
-// With the variable, a run ends all that waits.
+// With this variable, waiting processes end with the run.
 async function end_warm(workers) {
     GLib.setenv('GMPROC_WARM', '0', true);
     workers.run();
@@ -35,7 +35,7 @@ test('started-ahead', async () => {
         const waiting = list_children();
         const pid = workers.run().get(1);
 
-        // The first is started cold, and with the second begins what comes ahead.
+        // The first worker is started cold; with the second one, processes are started ahead.
         equal(waiting.includes(`${pid}`), turn > 1, `turn ${turn}, that it had waited`);
         pids.add(pid);
     }

@@ -113,7 +113,8 @@ test('values', () => {
     equal(results.get(4), null);
 });
 
-/* In proportion to the size, whatever the type: in a worker, against making the value here. */
+/* Reading takes time in proportion to the size, whatever the type. A worker's time is compared
+ * with the time to create the value here. */
 test('reading-time', () => {
     const names = n => Array.from({length: n}, (_, i) => `name ${i}`);
     const many = names(100000);
@@ -177,7 +178,7 @@ test('reuse', async () => {
         workers.add(id, target('increment'), id);
     for (let turn = 0; turn < 3; turn++)
         equal([...workers.run()].length, 5);
-    // The kept process ends, by itself.
+    // The kept process ends by itself.
     workers.reuse = false;
     await no_children();
 });

@@ -1,4 +1,4 @@
-# mixed.py: a server in C with clients in C, Python and JavaScript, which all get their answers
+# mixed.py: a server in C responds to clients in C, Python and JavaScript
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -8,7 +8,7 @@
 import subprocess
 import sys
 
-# The numbers that the clients send: ten each, starting here.
+# Each client sends ten numbers, starting here.
 SUM = sum(sum(range(first, first + 10)) for first in (100, 200, 300))
 
 EXPECTED = f"""\

@@ -20,7 +20,7 @@ def main(example: str, library: str) -> int:
     found = OUTPUT.fullmatch(done.stdout)
     if found and (done.stderr, done.returncode) == ('', 0):
         there, in_c = float(found[3]), float(found[4])
-        # One that hangs all the time has about -1900.
+        # A pendulum that never leaves its lowest point has about -1900.
         if float(found[1] or -1500) < -1000 < -500 < there and abs(there - in_c) < 1:
             return 0
     print(f'exit status {done.returncode}\n{done.stdout}\n{done.stderr}', file=sys.stderr)

@@ -1,4 +1,4 @@
-# readme.py: the README's programs run, its figures are measured ones, and its links lead somewhere
+# readme.py: the README's programs run, its figures are measured ones, and its links work
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -21,7 +21,8 @@ TEN = [str(n) for n in range(1, 11)]
 
 
 def mask(line):
-    """Without what differs from run to run, and without a thread's name, which is new in 3.14."""
+    """Removes the parts that differ between runs, and the name of the thread, which is new in 3.14.
+    """
     line = re.sub(r'(Current thread \S+) \[.*?\]', r'\1', line)
     return re.sub(r'0x[0-9a-f]+|\d+(\.\d+)?|".*"', 'N', line)
 
@@ -45,7 +46,7 @@ class Readme(trial.Trial):
             self.assert_snippet_prints(snippet, TEN)
 
     def test_server_and_clients(self):
-        """They are cut short: each line is in the whole program."""
+        """The README shows parts of the programs: each of its lines is in the whole program."""
         excerpt = self.snippets[2 + ['MyServer' in each.program for each in self.snippets[2:]]
                                 .index(True)]
         program = (ROOT / 'examples/python/client_server.py').read_text(encoding='utf-8')
@@ -61,7 +62,7 @@ class Readme(trial.Trial):
             self.assertEqual(mask(line), mask(real))
 
     def test_figures(self):
-        """They are those of the chapter."""
+        """They are the figures of the chapter."""
         chapter = (ROOT / 'docs' / 'performance.md').read_text(encoding='utf-8')
         rows = re.findall(r'^\| (.+?) \| \*\*(.+?)\*\* \| (.+) \|$', self.readme, re.M)
         self.assertEqual(len(rows), 6)

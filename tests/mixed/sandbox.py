@@ -18,7 +18,7 @@ import unittest
 
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 
-# Of x86-64.
+# The values for x86-64.
 REFUSED = {
     'acct': 163, 'add_key': 248, 'chroot': 161, 'get_mempolicy': 239, 'keyctl': 250, 'mbind': 237,
     'migrate_pages': 256, 'mount': 165, 'move_pages': 279, 'perf_event_open': 298,
@@ -42,7 +42,7 @@ COUNTED = ''.join(f'{number}\n' for number in range(1, 11))
 
 
 def make_filter():
-    """The program of a filter, as the kernel takes it."""
+    """The filter in the format that the kernel expects."""
     def instruction(code, value, if_true=0, if_false=0):
         return struct.pack('HBBI', code, if_true, if_false, value)
 
@@ -81,7 +81,7 @@ class Sandbox(unittest.TestCase):
         self.assertEqual(done.stdout.count('Msg from client'), 22, done.stdout)
 
     def test_filter(self):
-        """It is in force, or nothing is tried here."""
+        """Checks that the filter is active; otherwise the test would test nothing."""
         done = run(sys.executable, '-c', 'import os; os.chroot("/")')
         self.assertIn('PermissionError', done.stderr)
         done = run(sys.executable, '-c', 'import socket; socket.socket(40)')
@@ -112,7 +112,7 @@ SKIPPED = 77
 
 if __name__ == '__main__':
     BUILT, EXAMPLES = map(os.path.abspath, sys.argv[1:])
-    # Without programs of ours: a container may not be allowed to create namespaces.
+    # Tests first without our programs: a container may not be allowed to create namespaces.
     tried = run('true')
     if tried.returncode != 0:
         print('No sandbox can be made here:', tried.stderr, file=sys.stderr)

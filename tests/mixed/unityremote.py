@@ -15,7 +15,7 @@ OUTPUT = re.compile(r'(\d+) gradients of 4 players\nsteps to the end of the corr
 
 
 def find_port() -> int:
-    """The first of eight UDP ports that are free."""
+    """The first of eight free UDP ports."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
             first.bind(('127.0.0.1', 0))
@@ -38,7 +38,7 @@ def check(*command: str) -> bool:
     found = OUTPUT.fullmatch(done.stdout)
     if found and (done.stderr, done.returncode) == ('', 0):
         n_gradients, first, last = found.groups()
-        # Four steps are the least; without learning it takes about twelve.
+        # Four steps are the minimum. Without learning it takes about twelve.
         if int(n_gradients) >= 240 and float(last) < min(7, float(first)):
             return True
     print(f'{command}: exit status {done.returncode}\n{done.stdout}\n{done.stderr}',

@@ -43,7 +43,7 @@ def check_python(functions: str, peers: str) -> None:
 
 
 def check_native(functions: str, peers: str) -> None:
-    """The same objects as C has them."""
+    """The same objects with the methods of C."""
     reports = []
     workers = Gmp.Workers()
     workers.connect('progress', lambda _workers, _id, value: reports.append(value.print_(False)))

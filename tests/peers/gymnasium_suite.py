@@ -22,7 +22,7 @@ FAILED = re.compile(r'^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$', re.M)
 
 
 def pytest_configure() -> None:
-    """This module is the plugin, too."""
+    """This module is also the plugin."""
     import gymnasium.vector
 
     from gmproc.gymnasium import VectorEnv

@@ -15,9 +15,9 @@ import pytest
 EXAMPLES = pathlib.Path(__file__).parents[2] / 'examples' / 'gtk'
 WATCHDOG = 60
 
-# The virtual environment that this runs in has no PyGObject.
+# The virtual environment of this test has no PyGObject.
 COMMANDS = {
-    'c': ['examples/gtk/window'],  # in the build folder, where the tests run
+    'c': ['examples/gtk/window'],  # in the build folder, which is the tests' working directory
     'python': ['/usr/bin/python3', str(EXAMPLES / 'window.py')],
     'javascript': ['gjs', '-m', str(EXAMPLES / 'window.js')],
 }
@@ -25,7 +25,7 @@ COMMANDS = {
 
 @pytest.fixture
 def display():
-    """An X server without a screen, and the environment for programs on it."""
+    """An X server without a screen, and the environment of programs that use it."""
     reader, writer = os.pipe()
     server = subprocess.Popen(['Xvfb', '-displayfd', str(writer), '-screen', '0', '640x480x24'],
                               pass_fds=[writer], stderr=subprocess.DEVNULL)
@@ -52,7 +52,7 @@ class Window:
                               capture_output=True, text=True, timeout=WATCHDOG).stdout.strip()
 
     def click(self, part: float) -> None:
-        """Part of the height, from above."""
+        """A fraction of the height, from the top."""
         self.xdotool('mousemove', '--window', self.id, str(self.width // 2),
                      str(int(self.height * part)), 'click', '1')
 

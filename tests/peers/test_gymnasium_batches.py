@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The first environments of many that are done, in each autoreset mode."""
+"""The first K of N environments, in each autoreset mode."""
 
 import gymnasium
 import numpy as np
@@ -15,7 +15,7 @@ LENGTH = 5
 
 
 class Counting(gymnasium.Env):
-    """Counts episodes and steps; refuses a step after the end of an episode."""
+    """Counts episodes and steps, and refuses a step after the end of an episode."""
 
     observation_space = Box(0, np.inf, (2,), np.float32)
     action_space = Discrete(2)
@@ -49,11 +49,11 @@ def envs():
 
 
 def expected(mode, n):
-    """The observation after so many messages of an environment, and whether an episode ends."""
+    """The observation after this many messages of an environment, and whether an episode ends."""
     if mode == AutoresetMode.SAME_STEP:
         episode, step = divmod(n, LENGTH)
         return [episode, step], step == 0 and n > 0
-    # The reset takes a turn of its own.
+    # The reset is a turn of its own.
     episode, step = divmod(n, LENGTH + 1)
     return [episode, step], step == LENGTH
 

@@ -95,7 +95,7 @@ def make():
 
 
 def use(envs):
-    """Does all that can be done; returns which steps were truncated."""
+    """Calls all methods. Returns the steps that were truncated."""
     envs.reset(seed=1)
     truncated = [envs.step(np.zeros(3, int))[3].tolist() for _ in range(2)]
     assert envs.call('work', 5) == (5, 5, 5)
@@ -115,7 +115,7 @@ def test_without_restarts_it_is_an_error(make, place, way):
             use(make(place, way, **(LIMITS if way == 'hang' else {})))
     if kind is not KeyError:
         assert caught.value.id == 1
-        if (place, way) != ('init', 'hang') and way != 'segfault':  # of which Python writes more
+        if (place, way) != ('init', 'hang') and way != 'segfault':  # Python writes more than this
             assert f'about to fail in {place}' in str(caught.value)
 
 
@@ -126,7 +126,7 @@ def test_with_restarts_the_others_go_on(make, tmp_path, place, way):
         envs = make(place, way, tmp_path / 'once', restart='on-failure',
                     **(LIMITS if way == 'hang' else {}))
         truncated = use(envs)
-    # A call that fails is repeated, and the environment behind it is another one.
+    # After a failed call the next one succeeds, with a new environment.
     cut_off = {'step': 0, 'call': 2}.get(place)
     assert truncated == [[False, i == cut_off, False] for i in range(3)]
     envs.close()

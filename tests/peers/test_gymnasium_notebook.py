@@ -93,5 +93,5 @@ if __name__ == '__main__':
 
 def test_ctrl_c_for_an_environment_that_ignores_sigterm(script):
     program = PROGRAM.format(folder=str(pathlib.Path(__file__).parent))
-    # It says on standard error that it is about to hang.
+    # It reports on standard error that it is about to hang.
     assert script.run(program).stdout == 'interrupted\n'

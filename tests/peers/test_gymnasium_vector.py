@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""gmproc.gymnasium.VectorEnv: as Gymnasium's own, and what that cannot do."""
+"""gmproc.gymnasium.VectorEnv: like Gymnasium's own, and beyond it."""
 
 import multiprocessing
 import os
@@ -27,7 +27,7 @@ CALM, RAISE, CRASH, HANG, SLEEP, STUBBORN = range(6)
 
 
 class Moody(gymnasium.Env):
-    """Counts its steps, and follows its commands."""
+    """Counts its steps, and follows commands."""
 
     observation_space = Box(0, np.inf, (2,), np.float32)
     action_space = Discrete(6)
@@ -170,11 +170,11 @@ def test_a_restart_is_a_truncation(make, action, mode):
     assert infos['restarted'].tolist() == [False, True]
     assert infos['pid'][1] != before['pid'][1]
     if mode == AutoresetMode.SAME_STEP:
-        assert infos['final_obs'][1][1] == 1  # the last that is known
+        assert infos['final_obs'][1][1] == 1  # the last known observation
     if mode == AutoresetMode.DISABLED:
         envs.reset(options={'reset_mask': truncations})
     observations, *_, truncations, _ = envs.step(np.array([CALM, CALM]))
-    # The next step begins the episode, or is its first, by the mode.
+    # The next step begins the episode, or is its first one, depending on the mode.
     assert observations[:, 1].tolist() == [3, 0 if mode == AutoresetMode.NEXT_STEP else 1]
     assert not truncations.any()
 
@@ -192,7 +192,7 @@ def test_a_death_between_steps(make):
     _, infos = envs.reset()
     os.kill(infos['pid'][0], signal.SIGKILL)
     *_, truncations, _ = envs.step(np.array([CALM, CALM]))
-    if not truncations.any():  # it was quicker than the signal
+    if not truncations.any():  # the call returned before the signal
         *_, truncations, _ = envs.step(np.array([CALM, CALM]))
     assert truncations.tolist() == [True, False]
     os.kill(infos['pid'][1], signal.SIGKILL)

@@ -14,12 +14,12 @@ joblib_parallel = pytest.importorskip('joblib.parallel')
 
 import gmproc.joblib  # noqa: E402
 
-# Under loky's name, which the tests use; under its own it would take part a second time.
+# Under loky's name, which the tests use. If it also had its own, the tests would run a second time.
 joblib_parallel.BACKENDS['loky'] = joblib_parallel.BACKENDS.pop('gmproc')
 
 from joblib.test import test_parallel  # noqa: E402
 
-# What is different on purpose, or private to loky.
+# Intended differences, and loky's private attributes.
 EXCEPTIONS = {
     'test_nested_parallel_warnings':
         'wants the warnings of loky where calls are nested; here they may be nested',
@@ -34,8 +34,8 @@ EXCEPTIONS = {
         "wants a text of loky's around what pickling raised; here it is raised as it is",
 }
 
-# Dropping a generator breaks others that use loky's executor, and none here. The list is the one of
-# pytest's mark.
+# Dropping a generator breaks others in loky's executor, and none here. This is the list of pytest's
+# mark.
 for mark in test_parallel.test_multiple_generator_call_separated_gc.pytestmark:
     if mark.args[0] == 'backend, error':
         mark.args[1][:] = [(backend, False) for backend, _error in mark.args[1]]

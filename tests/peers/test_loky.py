@@ -45,7 +45,7 @@ EXCEPTIONS = {
 
 
 def adapt_crash(func: Any, args: Any, expected: Any, match: str | None) -> Any:
-    """What breaks loky's executor, and is the error of its call here."""
+    """Breaks loky's executor; here it is the error of its call."""
     if args and isinstance(args[0], theirs.ExitAtPickle):
         return pytest.param(func, args, expected, match, marks=pytest.mark.skip(
             reason='wants an exit while the call is pickled to fail the call; here the caller exits'
@@ -61,13 +61,13 @@ def setup_method(_self: Any, _method: Any) -> None:
 
 
 def teardown_method(_self: Any, _method: Any) -> None:
-    """The executor works still."""
+    """The executor still works."""
     executor = mixin.get_reusable_executor(max_workers=2)
     assert executor.submit(math.sqrt, 1).result() == 1
 
 
 def translate_end(match: str) -> str:
-    """How a process has ended, in gmproc's words."""
+    """The end of a process, in gmproc's words."""
     return {r'EXIT\(0\)': 'exited with status 0', 'SIGSEGV': 'signal 11',
             'SIGKILL': 'signal 9'}[match]
 

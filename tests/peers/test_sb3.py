@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""gmproc.sb3.VecEnv: as SubprocVecEnv, and restarts."""
+"""gmproc.sb3.VecEnv: like SubprocVecEnv, with restarts."""
 
 import pathlib
 import sys

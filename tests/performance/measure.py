@@ -16,12 +16,12 @@ from suite import chart, report, table
 from suite.rows import Contender, Effort, Role, Row, make_rows
 from suite.runner import Measured, Runner
 
-# Percent of the processors that others may use before a warning.
+# The load of other processes, in percent of the processors, that causes a warning.
 BUSY = 5
 
 SOURCE_ROOT = Path(__file__).resolve().parents[2]
 HELP = """\
-Measures gmproc beside its peers, in turns, and says what was reached of its goals.
+Measures gmproc and its peers in turns, and compares the figures with the goals.
 
 The peers are what Debian has: OpenMPI, libqb, ZeroMQ, GDBus, multiprocessing, concurrent.futures,
 joblib, and futex, eventfd and sockets alone as the floor. What is missing is installed first.
@@ -36,7 +36,7 @@ examples:
   tests/performance/run --pypi --update-docs        and docs/performance.md has the figures
 
 Results are in build/performance: results.json, performance.svg. For figures to keep, nothing
-else should run on the machine. docs/performance.md says how each figure is made.
+else should run on the machine. docs/performance.md describes each figure.
 """
 
 
@@ -46,16 +46,16 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('--only', nargs='+', metavar='ROW', default=[], help='only these rows (see --list)')
-    add('--list', action='store_true', help='say which rows there are, and end')
-    add('--rounds', type=int, metavar='N', help='how often each is measured (3; 7 for the docs)')
+    add('--list', action='store_true', help='list the rows, and exit')
+    add('--rounds', type=int, metavar='N', help='measurements of each figure (3; 7 for the docs)')
     add('--seconds', type=float, default=0.1, metavar='S',
-        help='how long requests are counted for each figure (0.1)')
+        help='seconds of counting for each figure of requests (0.1)')
     add('--ours', action='store_true', help='gmproc alone, without the peers')
     add('--dbus', action='store_true', help='ours with its shared memory turned off, too')
     add('--pypi', action='store_true', help='what needs packages from PyPI, too')
     add('--update-docs', action='store_true', help='write the figures to docs/ and README.md')
-    add('--no-install', action='store_true', help='measure the peers that are there')
-    # For what starts it, not for users.
+    add('--no-install', action='store_true', help='measure only installed peers')
+    # For the script that starts this, not for users.
     add('--check', action='store_true', help=argparse.SUPPRESS)
     add('--requirements', action='store_true', help=argparse.SUPPRESS)
     add('--build', type=Path, default=SOURCE_ROOT / 'build', help=argparse.SUPPRESS)
@@ -96,14 +96,14 @@ def make_choice(options: argparse.Namespace) -> Callable[[Contender], bool]:
 
 
 def say_progress(text: str) -> None:
-    """On one line of a terminal, which the next one covers."""
+    """Progress on one line of a terminal, which the next text replaces."""
     if sys.stderr.isatty():
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
 
 
 def keep(options: argparse.Namespace, all_measured: list[Measured], folder: Path, load: float
          ) -> None:
-    """Writes the figures and the picture."""
+    """Writes the figures and the chart."""
     folder.mkdir(parents=True, exist_ok=True)
     machine = report.describe_machine(SOURCE_ROOT, load)
     results = report.to_json(all_measured, machine, options.rounds, options.seconds)
@@ -140,7 +140,7 @@ def main() -> int:
     load = disturbance.get()
     folder = options.build / 'performance'
     if options.smoke:
-        # Who can run is to have run.
+        # A contender that can run must have run.
         failed = {contender.key for measured in all_measured for contender in measured.contenders
                   if measured.has_failed(contender)}
         return 1 if failed else 0

@@ -1,4 +1,4 @@
-# test_suite.py: the driver's arithmetic and tables, and its handling of programs that fail
+# test_suite.py: the driver's arithmetic and tables, and failing programs
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -81,7 +81,7 @@ def test_times() -> None:
     results = {'gmproc': result(Unit.MICROSECONDS, 10), 'peer': result(Unit.MICROSECONDS, 30)}
     assert times('peer', 3)(results, 'gmproc').reached is True
     assert times('peer', 3.1)(results, 'gmproc').reached is False
-    # At most one and a half times what another needs.
+    # At most one and a half times another's figure.
     results['floor'] = result(Unit.MICROSECONDS, 7)
     assert times('floor', 1 / 1.5)(results, 'gmproc').reached is True
     results['floor'] = result(Unit.MICROSECONDS, 6)
@@ -222,7 +222,7 @@ def test_summary() -> None:
 
 
 def test_picture() -> None:
-    """It is a file of XML with each name; axes have whole decades, or begin at 0."""
+    """The chart is XML with each name; axes have whole decades, or begin at 0."""
     measured = run(make_row(printing(0.0021), printing(0.4, 'a < b', Role.PEER)))
     picture = ElementTree.fromstring(chart.draw([measured]))
     texts = [element.text for element in picture.iter('{http://www.w3.org/2000/svg}text')]

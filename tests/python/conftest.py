@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The fixture of all tests: a watchdog, and nothing left behind."""
+"""The fixture of all tests: a watchdog, and checks that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import time
 
 import pytest
 
-# Workers look for modules where this process does, and it has pytest already.
+# Workers look for modules in this process's path. Here it has a stand-in for pytest.
 sys.path.insert(0, str(pathlib.Path(__file__).parent / 'in-workers'))
 
-# A test sees each process gone.
+# Processes do not linger, so that tests see their end.
 os.environ.setdefault('GMPROC_LINGER', '0')
 
-LIMIT = 100  # seconds that a test may take before the watchdog ends it all
+LIMIT = 100  # seconds until the watchdog ends a test
 SETTLE_LIMIT = 20
 
 
@@ -49,7 +49,7 @@ def count_files() -> collections.Counter[str]:
 
 @pytest.fixture(scope='session', autouse=True)
 def warm_up():
-    """Makes what stays for the rest of the process, such as GLib's own threads."""
+    """Creates what stays for the rest of the process, such as GLib's own threads."""
     import asyncio
     import ctypes  # noqa: F401 (newer versions of libffi keep their own file open)
 
@@ -59,7 +59,7 @@ def warm_up():
     workers.add(1, len, 'one')
     assert workers.run() == {1: 3}
     asyncio.run(asyncio.sleep(0))
-    # Freezes the current objects, so that each test's collection is short.
+    # Freezes the current objects, which makes the collection of each test short.
     gc.collect()
     gc.freeze()
 

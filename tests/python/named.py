@@ -46,7 +46,7 @@ class Namespace:
 
 
 class PickyServer(ServerWorker):
-    """Returns each message with its sender."""
+    """Sends back each message with its sender."""
 
     def process(self, id, msg):
         return f'{id!r} {msg!r}'

@@ -13,7 +13,7 @@ GVariant *native_fail     (GVariant *params, GError **error);
 GVariant *native_forge    (GVariant *params, GError **error);
 GVariant *native_fill_shared (GVariant *params, GError **error);
 
-/* The type and text of what it gets. */
+/* Returns the type and the text of its parameters. */
 GVariant *
 native_describe (GVariant *params,
                  GError  **error G_GNUC_UNUSED)
@@ -41,7 +41,7 @@ forge (void)
                         g_variant_new_array (G_VARIANT_TYPE ("ay"), NULL, 0));
 }
 
-/* What would abort a Python that unpickled it. */
+/* A pickle that would abort a Python that loads it. */
 GVariant *
 native_forge (GVariant *params G_GNUC_UNUSED,
               GError  **error G_GNUC_UNUSED)
@@ -49,7 +49,7 @@ native_forge (GVariant *params G_GNUC_UNUSED,
   return forge ();
 }
 
-/* Writes to shared memory; returns how much there is. */
+/* Writes to shared memory, and returns its size. */
 GVariant *
 native_fill_shared (GVariant *params,
                     GError  **error)
@@ -62,7 +62,7 @@ native_fill_shared (GVariant *params,
   return g_variant_new_uint64 (gmp_shared_memory_get_size (memory));
 }
 
-/* A server that answers with the client's id, runtime and request. */
+/* A server that responds with the client's id, runtime and request. */
 typedef GmpServerWorker NativeServer;
 typedef GmpServerWorkerClass NativeServerClass;
 
@@ -93,7 +93,7 @@ native_server_init (NativeServer *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that asks once, with its parameters, and returns the answer. */
+/* A client that sends its parameters once, and returns the response. */
 typedef struct {
   GmpClientWorker parent_instance;
   GVariant *params;

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Plain PyGObject: what a program knows that has only gi.repository.Gmp."""
+"""Plain PyGObject: programs that use only gi.repository.Gmp."""
 
 import gi
 
@@ -16,7 +16,7 @@ class Server(Gmp.ServerWorker):
 
 
 class Swap(Gmp.ServerWorker):
-    """Answers two clients when both have sent a request, each with the other's message."""
+    """Responds to two clients when both have sent a request, each with the other's message."""
 
     waiting = ()
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Arrays in messages: they lie where they came, and are the receiver's own nevertheless."""
+"""Arrays in messages: they stay in shared memory, and still belong to the receiver."""
 
 import pickle
 import threading
@@ -11,7 +11,7 @@ import pytest
 
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
-N = 40_000  # numbers of 8 bytes: far more than what is copied because that costs less
+N = 40_000  # numbers of 8 bytes: much larger than arrays that are copied because that costs less
 
 
 @pytest.fixture(params=['shared', 'dbus'])
@@ -27,7 +27,7 @@ class Echo(ServerWorker):
 
 
 class Asking(ClientWorker):
-    """Asks with make(turn), and looks at the response with check(turn, response)."""
+    """Sends make(turn), and checks the response with check(turn, response)."""
 
     n_turns = 10
 
@@ -85,7 +85,7 @@ def test_where_arrays_are(channel):
 
 
 class KeepsAll(Asking):
-    """Keeps each response, writes to every second one, and looks at all of them each time."""
+    """Keeps each response, writes to every second one, and checks all of them each time."""
 
     n_turns = 300
     size = N
@@ -103,7 +103,7 @@ class KeepsAll(Asking):
         self.kept.append(response)
         for i in (0, turn // 2, turn):
             assert (self.kept[i] == np.arange(self.size) + i + (1000 if i % 2 else 0)).all()
-        # What was sent is nobody else's business.
+        # The sender's changes affect nobody else.
         assert (self.sent == np.arange(self.size) + turn).all()
 
 
@@ -119,7 +119,7 @@ class KeepsCopies(KeepsAll):
 
 
 class Forgetful(ServerWorker):
-    """Writes to what it got, and answers with something else."""
+    """Writes to the request, and responds with something else."""
 
     def process(self, id, msg):
         response = msg.copy()
@@ -133,7 +133,7 @@ def test_what_is_kept_stays(channel, client):
 
 
 class Shares(ServerWorker):
-    """Answers all clients with the same array, which none of them can change."""
+    """Responds to all clients with the same array, which none of them can change."""
 
     def start(self, params):
         self.weights = np.zeros(N)
@@ -216,7 +216,7 @@ def test_buffers_of_other_kinds(channel):
 
 
 class Changes(Asking):
-    """Changes what it has sent, as soon as it is sent."""
+    """Changes each array as soon as it is sent."""
 
     n_turns = 20
 
@@ -231,7 +231,7 @@ class Changes(Asking):
 
 
 class Lingering(ServerWorker):
-    """Answers with an array that it changes afterwards."""
+    """Responds with an array that it changes afterwards."""
 
     def start(self, params):
         self.array = np.zeros(N)
@@ -249,7 +249,7 @@ def test_what_is_sent_may_be_changed(channel):
 
 
 class Threads(Asking):
-    """Other threads look at what came, while more comes."""
+    """Other threads read received arrays while more arrive."""
 
     n_turns = 40
 
@@ -335,7 +335,7 @@ def get_resident():
 
 
 class Endless(Asking):
-    """Thousands of messages of all sizes, after which there is no more memory in use."""
+    """Thousands of messages of all sizes; afterwards no more memory is in use than before."""
 
     def make(self, turn):
         if turn == 1000:

@@ -47,8 +47,8 @@ def on_asyncio(function):
 
 @on_asyncio
 async def test_many_runs_at_once():
-    """They begin one by one in iterations of the loop, not inside this call, except the first
-    one."""
+    """They start one by one in iterations of the loop, not inside this call, except the first one.
+    """
     n_threads = threading.active_count()
     turns = []
     n = 60
@@ -61,7 +61,7 @@ async def test_many_runs_at_once():
     counting = asyncio.create_task(count_turns())
     runs = [make_workers(same).run_async() for _ in range(n)]
     assert threading.active_count() == n_threads + 1
-    # And a warm-start server.
+    # And a fork server.
     assert len(list_children()) <= 2
     assert await asyncio.gather(*runs) == [{0: 0}] * n
     counting.cancel()
@@ -191,7 +191,7 @@ async def test_asyncio_callbacks_run_in_the_callers_context():
 
 @on_asyncio
 async def test_asyncio_callbacks_are_awaited():
-    """Also where they wait for other runs."""
+    """Also if they wait for other runs."""
     events = []
 
     async def on_progress(id, value):
@@ -272,7 +272,7 @@ if __name__ == '__main__':
     'loop.create_task(main(on_output=block)); loop.call_later(1, loop.stop); loop.run_forever()',
 ])
 def test_asyncio_a_program_that_ends_meanwhile(script, end):
-    """It ends, and so do its workers."""
+    """The program ends, and so do its workers."""
     done = script.python(script.write(ENDS.replace('{end}', end)))
     assert done.returncode == 0, done.stderr
     for pid in done.stdout.split():

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Progress, output, results as they come; random numbers."""
+"""Progress, output, early results, and random numbers."""
 
 import os
 import random
@@ -54,7 +54,7 @@ def test_threads_run_while_a_report_waits(tmp_path):
     def on_progress(_id, _value):
         nonlocal n_reports
         n_reports += 1
-        if n_reports == 1:  # nobody reads what is reported meanwhile
+        if n_reports == 1:  # meanwhile nobody reads reports
             with open(path, 'rb') as fifo:
                 for _ in range(1000):
                     assert len(fifo.read(4096)) == 4096

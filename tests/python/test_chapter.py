@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-# Their programs need a game, or Gymnasium: test_unityremote.py and tests/peers/run have both.
+# Their programs need a game or Gymnasium: test_unityremote.py and tests/peers/run have both.
 ELSEWHERE = 'how-to-unityremote.md', 'how-to-reinforcement-learning.md'
 CHAPTERS = sorted((pathlib.Path(__file__).parents[2] / 'docs').glob('*.md'))
 PROGRAM = re.compile(r'^```python\n(.*?)^```\n+^```text\n(.*?)^```$', re.M | re.DOTALL)
@@ -34,6 +34,6 @@ def test_program(tmp_path, program, output):
     script = tmp_path / 'program.py'
     script.write_text(program, encoding='utf-8')
     result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
-    # A death is logged where others still run, which depends on which is quicker.
+    # A death is logged only if others still run, which depends on their speed.
     errors = re.sub(r'^(.*gmproc-Message: .*; the run continues)?\n', '', result.stderr, flags=re.M)
     assert (result.stdout, errors, result.returncode) == (output, '', 0)

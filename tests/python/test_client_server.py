@@ -16,7 +16,7 @@ class Echo(ServerWorker):
 
 
 class Log(ServerWorker):
-    """Its result is all that happened to it."""
+    """Its result has all calls of its methods."""
 
     def __init__(self):
         self.log = []
@@ -41,7 +41,7 @@ class Log(ServerWorker):
 
 
 class Once(ClientWorker):
-    """Asks once, with its parameters; its result is its id, and the response."""
+    """Sends its parameters once. Its result is its id and the response."""
 
     def __init__(self, id):
         self.id = id
@@ -283,7 +283,7 @@ def test_update_takes_what_workers_report():
 
 
 class Application(ClientServer):
-    """Is the server itself."""
+    """The object itself is the server."""
 
     def __init__(self):
         super().__init__()

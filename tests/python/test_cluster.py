@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Workers on two nodes, which are agents on this machine. The program is one of its own: agents
-live as long as it does."""
+"""Workers on two nodes, which are agents on this machine. The program has its own process, because
+agents live as long as it does.
+"""
 
 from __future__ import annotations
 

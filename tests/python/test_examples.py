@@ -116,5 +116,5 @@ def test_pi_gets_better():
     *turns, end = result.stdout.splitlines()
     n_points = [int(re.fullmatch(r' *(\d+) points: [\d.]+', turn)[1]) for turn in turns]
     assert n_points == [20_000 * (i + 1) for i in range(20)]
-    # The error of so many points is 0.003, in one case of twenty 0.005.
+    # The error of this many points is 0.003, in one case of twenty 0.005.
     assert abs(float(end.removeprefix('pi is about ')) - 3.1416) < 0.01

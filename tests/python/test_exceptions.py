@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Exceptions of workers arrive as they were, with those that led to them."""
+"""Exceptions of workers arrive with their types, values and causes."""
 
 import concurrent.futures.process
 import os
@@ -17,7 +17,7 @@ from test_failures import run_one
 
 
 class Doubling(Exception):
-    """Hands its base class something else than what it was made from."""
+    """Passes other arguments to its base class than it was created with."""
 
     def __init__(self, code):
         super().__init__(f'Error {code}')

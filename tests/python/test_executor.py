@@ -311,7 +311,7 @@ def test_arrays(executor):
     for n in range(20):
         array[:] = n
         futures.append(executor.submit(numpy.sum, array))
-    # What is submitted is what was there then.
+    # An object is submitted with its state at that moment.
     assert [each.result() for each in futures] == [100_000 * n for n in range(20)]
 
 
@@ -382,14 +382,14 @@ def test_dropped():
 
 
 def run_program(text, **options):
-    # Newer Pythons warn of each fork of a process that has threads.
+    # Newer Pythons warn about each fork of a process that has threads.
     command = [sys.executable, '-W', 'ignore:This process:DeprecationWarning', '-c',
                textwrap.dedent(text)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
 
 
 def test_left_at_exit():
-    # What was submitted is executed, and nobody has to call shutdown.
+    # Submitted calls are executed without a shutdown.
     done = run_program('''
         from gmproc import Executor
         executor = Executor(2)
@@ -417,7 +417,8 @@ def test_forked():
 
 
 def test_forked_with_pending_calls():
-    # They are the parent's: a child neither waits for them nor is called back.
+    # Pending calls belong to the parent: a child neither waits for them nor has its callbacks
+    # called.
     done = run_program('''
         import os, sys, time
         from concurrent import futures
@@ -446,14 +447,14 @@ def test_forked_with_pending_calls():
 
 def test_modules_and_settings_that_change(tmp_path, monkeypatch):
     def write(text):
-        # Not of the same size: Python does not read a file again that is no younger.
+        # With another size: Python does not read a file again that is no newer.
         (tmp_path / 'changing.py').write_text(text)
         importlib.invalidate_caches()
 
     monkeypatch.setattr(sys, 'dont_write_bytecode', True)
     with Executor(1) as executor:
         first = executor.submit(get_pid).result()
-        # What it finds later, workers find.
+        # Workers find modules that the application can import by now.
         monkeypatch.syspath_prepend(tmp_path)
         write('def get(): return 1')
         changing = importlib.import_module('changing')
@@ -461,7 +462,7 @@ def test_modules_and_settings_that_change(tmp_path, monkeypatch):
         write('def get(): return 22')
         importlib.reload(changing)
         assert executor.submit(changing.get).result() == 22
-        # As it does with a process that is kept by others.
+        # A process that others keep behaves in the same way.
         with gmproc.Workers(max_parallel=1) as workers:
             assert workers.map(call, [changing.get]) == [22]
             write('def get(): return 333')
@@ -473,7 +474,7 @@ def test_modules_and_settings_that_change(tmp_path, monkeypatch):
         assert executor.submit(changing.get).result() == 4444
         second = executor.submit(get_pid).result()
         assert second != first
-        # What changes nothing for workers leaves them.
+        # Changes that do not concern workers leave them alone.
         monkeypatch.setitem(sys.modules, 'not_a_file', types.ModuleType('not_a_file'))
         assert executor.submit(get_pid).result() == second
         del sys.modules['changing']
@@ -484,7 +485,7 @@ class Raised(BaseException):
 
 
 def test_calls_that_are_hit_by_signals(executor):
-    # What a handler raises comes out of the call that is running, and each future has its end.
+    # Exceptions of a signal handler come out of the running call, and each future has an outcome.
     may_raise = False
 
     def handle(*_):
@@ -556,7 +557,7 @@ def test_bad_options():
 
 
 def test_thread_local_of_callbacks(tmp_path):
-    """What a callback keeps in its thread stays, and ends with the thread: an executor too."""
+    """Objects that a callback stores in its thread live until the thread ends, an executor too."""
     gate = tmp_path / 'gate'
     os.mkfifo(gate)
     done = run_program(f'''

@@ -32,7 +32,7 @@ def run_one(function, params=None):
 
 
 def check_clean(text):
-    """No frame of the package's own is shown."""
+    """Checks that no frame of the package itself is shown."""
     assert os.path.dirname(gmproc.__file__) not in text
     assert 'multiprocessing' not in text
     assert 'frozen' not in text

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Processes that code of a server, a client or the application forks while it holds arrays."""
+"""Code of a server, a client or the application forks while it holds arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_TURNS = 3
 
 
 class Children:
-    """Forked processes, each of which has an array and looks at it when the gate opens."""
+    """Forked processes, each of which has an array and checks it when the gate opens."""
 
     def __init__(self) -> None:
         self.gate = os.pipe()
@@ -35,7 +35,7 @@ class Children:
         self.pids.append(pid)
 
     def join(self) -> list[int]:
-        """Open the gate and return the exit statuses."""
+        """Opens the gate, and returns the exit statuses."""
         os.close(self.gate[1])
         statuses = [os.waitpid(pid, 0)[1] for pid in self.pids]
         os.close(self.gate[0])
@@ -78,7 +78,7 @@ class Client(ClientWorker):
 
 
 class Application(ClientServer):
-    """The application is the server."""
+    """The application as server."""
 
     def start(self, params: Any) -> None:
         self.children = Children()

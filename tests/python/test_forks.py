@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Applications that fork when they have used gmproc."""
+"""Applications that fork after they have used gmproc."""
 
 import multiprocessing
 import os
@@ -94,7 +94,7 @@ def test_child_drops_what_is_kept():
 
 
 def test_child_exits():
-    """The whole way, with all that the interpreter does at its end."""
+    """The child ends normally, with everything that the interpreter does then."""
     program = textwrap.dedent('''
         import os, sys
         from gmproc import Workers
@@ -112,7 +112,7 @@ def test_child_exits():
                 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
                 print(workers.run())
     ''')
-    # From 3.12 on, Python warns of a fork where there are threads.
+    # From 3.12 on, Python warns about a fork of a process with threads.
     output = subprocess.run([sys.executable, '-W', 'ignore:This process:DeprecationWarning', '-c',
                              program], capture_output=True, text=True, timeout=60)
     assert (output.returncode, output.stderr) == (0, '')

@@ -40,14 +40,14 @@ def tell(n):
 
 
 def hang(given, n):
-    """Items 0 to ``n - 1``, and then none, without an end."""
+    """Items 0 to n - 1, and then no more, without an end."""
     yield from range(n)
     given.wait()
 
 
 @pytest.fixture
 def never():
-    """For an iterator to wait for: the thread that it waits in ends with the test."""
+    """An iterator waits for it. The thread that waits ends with the test."""
     event = threading.Event()
     yield event
     event.set()
@@ -60,7 +60,7 @@ def test_items_are_done_as_they_come():
     def on_result(index, _value):
         given.put(index + 1 if index < 30 else None)
 
-    # The next item comes after the value of the one before.
+    # The next item exists only after the value of the one before.
     workers = Workers(max_parallel=2, on_result=on_result)
     assert workers.map(square, iter(given.get, None)) == [n * n for n in range(31)]
 
@@ -343,7 +343,7 @@ def test_a_forked_child_has_no_part_in_it():
     if pid == 0:
         status = 1
         try:
-            # Earlier values are there.
+            # Earlier values have arrived.
             for _ in range(100):
                 next(values)
         except RuntimeError as error:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The guide's programs with what is installed, and nothing of the build."""
+"""The guide's programs with an installation, and nothing of the build."""
 
 import os
 import pathlib

@@ -38,7 +38,7 @@ class Client(ClientWorker):
 
 
 def is_alive(pid):
-    """Whether a process runs: one that nobody has waited for does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
     except FileNotFoundError:
@@ -51,7 +51,7 @@ def wait_for_ends(pids):
 
 
 def run_and_interrupt(script, text, n_lines, send):
-    """Starts a program in a process group of its own; calls send() when it has printed lines."""
+    """Starts a program in its own process group, and calls send() when it has printed lines."""
     path = script.write(WORK + text)
     process = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -64,7 +64,7 @@ def run_and_interrupt(script, text, n_lines, send):
         os.killpg(process.pid, signal.SIGKILL)
         print(process.communicate()[1])
         raise
-    # Workers of an application that waits for them are gone before it is.
+    # An application waits for its workers before it exits.
     if send is interrupt:
         assert [pid for pid in pids if is_alive(pid)] == []
     wait_for_ends(pids)
@@ -113,7 +113,7 @@ def test_it_can_be_caught(script):
     'Application().run()',
 ])
 def test_callbacks_of_the_application_are_interrupted(script, run):
-    # Even where the run has nothing left to wait for when they return.
+    # Also if the run has nothing left to wait for when they return.
     status, out, err = run_and_interrupt(script, f'''
 def spin(*_):
     print('spinning', os.getpid(), flush=True)
@@ -203,7 +203,7 @@ def test_the_application_is_killed(script):
 
 
 def test_an_application_that_is_the_server_answers_no_more(script):
-    """It is busy when Ctrl-C comes, and all its clients wait."""
+    """It is busy at Ctrl-C, and all its clients wait."""
     done = script.run('''
 import os, signal, time
 from gmproc import *

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Arrays of Workers and map: they are mapped, not copied, and freed when their run has ended."""
+"""Arrays of Workers and map are mapped, not copied, and freed when their run has ended."""
 
 import os
 import time
@@ -15,7 +15,7 @@ N = 2**17  # numbers of 8 bytes
 
 
 def find_mapping(array):
-    """The permissions and the name of the mapping that holds the data of an array."""
+    """The permissions and the name of the mapping that holds an array's data."""
     address = array.ctypes.data
     with open('/proc/self/maps') as maps:
         for line in maps:
@@ -79,13 +79,13 @@ class Noted:
 
 
 def wait_for(condition):
-    """The watchdog of all tests ends this."""
+    """Waits for a condition; the watchdog of all tests ends this."""
     while not condition():
         time.sleep(0.002)
 
 
 def wait_until_freed(path, pid, n=1):
-    """A process has freed so many, and holds no shared memory of values."""
+    """Checks that a process has freed this many, and holds no shared memory of values."""
     wait_for(lambda: path.exists() and path.read_text().split().count(str(pid)) >= n)
     wait_for(lambda: '/memfd:gmproc-payload' not in open(f'/proc/{pid}/maps').read())
 

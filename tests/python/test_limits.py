@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Resource and time limits of workers, and the numbers of an error."""
+"""Resource limits and time limits of workers, and the numbers of an error."""
 
 import os
 import resource

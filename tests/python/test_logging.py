@@ -135,7 +135,7 @@ if __name__ == '__main__':
 
 
 @pytest.mark.parametrize('configuration, options, printed', [
-    # Workers import this too, and do not log it twice.
+    # Workers import this module too, and must not log it twice.
     ("logging.basicConfig(level=logging.INFO, format='%(levelname)s %(message)s')", '',
      'INFO an info\nWARNING a warning\n'),
     ("handler = logging.StreamHandler()\nlogging.getLogger('work').addHandler(handler)\n"

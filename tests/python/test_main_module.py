@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Functions and classes of __main__, wherever that comes from."""
+"""Functions and classes of __main__, however the program was started."""
 
 import textwrap
 
@@ -190,7 +190,7 @@ def test_an_unguarded_script(script):
     done = script.run(DEFINITIONS + "print('runs')\n" + USE.replace(
         'result = ', "print('again')\nresult = ", 1))
     assert done.returncode == 1
-    assert done.stdout.count('runs') == 2  # once in the worker, which imports it
+    assert done.stdout.count('runs') == 2  # once in the worker, which imports the module
     assert 'bootstrapping phase' in done.stderr
     assert "if __name__ == '__main__':" in done.stderr
     assert 'RuntimeError' in done.stderr

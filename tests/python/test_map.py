@@ -180,7 +180,7 @@ def test_of_many_items_the_one_that_kills_has_failed(chunksize):
 
 
 def die_once(item):
-    """The first item that is executed while no file records a death."""
+    """The first item that is executed before a file records a death."""
     index, path = item
     with open(f'{path}-{index}', 'a') as file:
         file.write('.')
@@ -232,7 +232,7 @@ def test_places_seeds_and_reports():
     assert [index for index, _ in first] == list(range(40))
     assert len({seed for _, seed in first}) == 40
     assert sorted(progress, key=str) == sorted([(n, {'item': n}) for n in range(40)], key=str)
-    # The seed of an item depends neither on the batches nor on the process.
+    # An item's seed depends neither on the batches nor on the process.
     assert Workers(max_parallel=1, seed=1).map(tell, range(40)) == first
     assert Workers(max_parallel=1, seed=2).map(tell, range(40)) != first
     assert workers.map(tell, range(40)) != first
@@ -317,7 +317,7 @@ def test_the_next_map_begins_where_one_has_ended(seconds_each, expected):
     assert len(texts.take()[1]) == min(expected, 100)
 
 
-# Of Linux, where Python does not know it.
+# The constant of Linux, if Python does not have it.
 CLOCK_MONOTONIC_COARSE = 6
 
 
@@ -329,8 +329,9 @@ def see_time_pass(number):
 
 
 def test_what_a_process_has_not_begun_in_time_is_shared(monkeypatch):
-    """All items go to one process, as if the function had been quick until now. It returns those
-    that it has not begun after the first."""
+    """All items go to one process, as if the function had been fast until now. The process returns
+    those that it has not begun after the first one.
+    """
     monkeypatch.setattr(_items, 'LONGEST', 1e-9)
     with Workers(max_parallel=2) as workers:
         workers.map(see_time_pass, range(2))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Objects of multiprocessing in workers: each works, or is refused by name."""
+"""Objects of multiprocessing in workers: each works, or is refused with its name in the error."""
 
 import gc
 import multiprocessing
@@ -17,14 +17,15 @@ from test_failures import run_one
 
 @pytest.fixture(scope='module', autouse=True)
 def heap():
-    """Multiprocessing keeps the memory of what is shared."""
+    """Multiprocessing frees the memory of its shared objects late."""
     multiprocessing.Value('i')
 
 
 @pytest.fixture(autouse=True)
 def no_helpers_left(nothing_left):
-    """The process that cleans up for multiprocessing, and the one that it forks from (from Python
-    3.14 on by default), live as long as the program, else."""
+    """Otherwise two helpers of multiprocessing live as long as the program: the process that cleans
+    up, and the fork server (the default from Python 3.14 on).
+    """
     yield
     gc.collect()
     forkserver._forkserver._stop()
@@ -137,7 +138,7 @@ def test_what_only_children_have_is_refused_by_name(monkeypatch, has_cloudpickle
         monkeypatch.setitem(sys.modules, 'cloudpickle', None)
     for name, value in make_bound().items():
         if name == 'TextIOWrapper' and not has_cloudpickle:
-            continue  # It is no pickle.
+            continue  # It is not a pickle.
         for options, params in (({}, [value]), ({'initializer': stop, 'initargs': (value,)}, 0)):
             workers = Workers(**options)
             workers.add('w', start, params)

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Values between Python and other languages, without a process."""
+"""Values between Python and other languages, without another process."""
 
 import datetime
 import decimal

@@ -119,7 +119,7 @@ def test_big_arrays():
 
 
 class Weights(Echo):
-    """Keeps what it answers with, and looks whether clients changed it."""
+    """Keeps its responses, and checks whether clients have changed them."""
 
     def start(self, params):
         self.weights = [np.zeros((50, 40)), np.zeros(40)]
@@ -135,7 +135,7 @@ class Weights(Echo):
 
 
 class Learner(Once):
-    """As the first gmproc's actor-critic agents: None, then lists of arrays."""
+    """Like the first gmproc's actor-critic agents: None, then lists of arrays."""
 
     def start(self, params):
         self.gradients = None

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Runs that the program drives."""
+"""Runs whose loop is the program's."""
 
 import gc
 import os
@@ -201,7 +201,7 @@ def test_methods_of_a_subclass():
 
 
 class Signalling(Hanging):
-    """Sends a signal to the application, and asks when it has been seen to arrive, if ever."""
+    """Sends a signal to the application, and sends a request once it has arrived, if ever."""
 
     def start(self, params):
         self.path, number, pid = params
@@ -222,7 +222,7 @@ def test_interrupted(tmp_path):
 
 
 def test_interrupted_when_messages_have_arrived():
-    """The moment between the library's return and recv's own cannot be met from outside."""
+    """No program can hit the moment between the library's return and recv's own from outside."""
     class Interrupted:
         def __init__(self, native):
             self.native = native
@@ -249,7 +249,7 @@ def test_interrupted_when_messages_have_arrived():
 
 @pytest.mark.parametrize('raises', [False, True])
 def test_signal_handlers_run_while_it_waits(tmp_path, raises):
-    """recv raises the exception of a handler, and the run stays open."""
+    """recv raises the exception of a signal handler, and the run stays open."""
     def handle(*_):
         (tmp_path / 'seen').touch()
         if raises:

@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Programs of the shapes that were written for the original of 2020; those in its guide are among
-the examples."""
+"""Programs of the kinds that were written for the original of 2020. Those of its guide are
+examples.
+"""
 
 import sys
 
@@ -56,7 +57,7 @@ if __name__ == '__main__':
 
 @pytest.mark.parametrize('module', ['gmproc', 'unityremote.gmproc', 'ai4u.gmproc'])
 def test_counter(script, module):
-    """Ids are integers, which are used as indices."""
+    """Ids are integers, and used as indices."""
     line = 'import unityremote.ai4u' if module.startswith('ai4u') else ''
     assert script.output(line + COUNTER.replace('{module}', module)) == (
         '[10, 20, 30, 40]\n{1: 20, 3: 40}\n')
@@ -81,7 +82,7 @@ class Echo(ServerWorker):
 
 class Parity(ClientWorker):
     def __init__(self, name):
-        self.name = name  # and no super().__init__(), which some of the programs left out
+        self.name = name  # without super().__init__(), which some of the programs forgot
         self.counter = 0
 
     def start(self, params):
@@ -250,7 +251,8 @@ if __name__ == '__main__':
 
 
 def test_environments_at_module_level(script):
-    """They are made and opened in the application and in each worker, and used in the workers."""
+    """They are created and opened in the application and in each worker, and used in the workers.
+    """
     import subprocess
 
     output_port, input_port = find_ports(2)

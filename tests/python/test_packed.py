@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Arrays, plain values and containers of both go without a pickle, and come back as they were."""
+"""Arrays, plain values and containers of both are sent without a pickle, and arrive unchanged."""
 
 import collections
 import math
@@ -30,7 +30,7 @@ def is_packed(value):
 
 
 def echo(value):
-    """As another process gets it: from bytes that nobody else has."""
+    """Unpacks as another process does: from a copy of the bytes."""
     sent = _payload.dump(value, 'python')
     return _payload.load(Variant.from_bytes(sent.get_type_string(), sent.get_bytes()), 'python')
 
@@ -106,7 +106,7 @@ def test_containers_of_plain_values():
     steps = [{'obs': np.full(3, i), 'reward': float(i), 'done': False} for i in range(500)]
     received = echo(steps)
     check_same(received, steps)
-    assert next(iter(received[0])) is next(iter(received[499]))  # keys are there once
+    assert next(iter(received[0])) is next(iter(received[499]))  # a key occurs once
 
 
 class Number(int):
@@ -145,7 +145,7 @@ def test_what_is_the_same_stays_the_same():
     assert received[1] is received
     deep = ()
     for _ in range(60):
-        deep = deep, deep  # nobody has the memory to write that out
+        deep = deep, deep  # nobody has enough memory to write this out
     assert _payload.dump(deep, 'python').get_size() < 10_000
     text = 'x' * 1000
     assert _payload.dump([text] * 1000, 'python').get_size() < 10_000
@@ -164,7 +164,7 @@ def test_names_of_fields_that_change():
     first.dtype.names = ('a', 'b')
     received = echo(first)
     assert received.dtype.names == ('a', 'b')
-    received.dtype.names = ('c', 'd')  # the receiver's own
+    received.dtype.names = ('c', 'd')  # the receiver's own copy
     assert echo(first).dtype.names == ('a', 'b')
     assert echo(np.zeros(2, 'i4,f8')).dtype.names == ('f0', 'f1')
 
@@ -192,7 +192,7 @@ def test_between_processes():
     check_same(application.run()[1][1], sent)
 
 
-# What comes from elsewhere, whatever it is.
+# Untrusted bytes of any kind.
 
 def pack(data, buffers=None):
     magic = _payload.dump((), 'python').get_bytes()[:8]
@@ -231,7 +231,7 @@ def test_hostile_buffers(buffers):
 
 
 def test_hostile_counts_take_no_memory():
-    """Tuples in each other, each of which announces as many members as there are bytes."""
+    """Nested tuples, each of which announces as many members as there are bytes."""
     rest = bytes(100_000)
     data = (b'U' + struct.pack('=I', len(rest))) * 100 + rest
     value = pack(data)

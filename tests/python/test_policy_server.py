@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The policy server of examples/reinforcement learns, also from environments that crash."""
+"""The policy server of examples/reinforcement learns, also if environments crash."""
 
 import pathlib
 import re

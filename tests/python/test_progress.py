@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""map(..., progress=True): how far it has come, on standard error."""
+"""map(..., progress=True) shows its progress on standard error."""
 
 import fcntl
 import os
@@ -43,7 +43,7 @@ maps = pytest.mark.parametrize('run_map', [map_workers, map_executor])
 
 
 class Terminal:
-    """A terminal in place of standard error. What was written to it is its text at the end."""
+    """A terminal in place of standard error. Its text is what was written to it."""
 
     def __init__(self, monkeypatch):
         self.master, slave = pty.openpty()
@@ -105,7 +105,7 @@ def test_failure(run_map, capsys):
 ])
 def test_terminal(run_map, name, hidden, expected, monkeypatch):
     if name == 'tqdm':
-        # Its own lock is one of multiprocessing's, for which newer Pythons start a process.
+        # It has a lock of multiprocessing's, for which newer Pythons start a process.
         pytest.importorskip(name).tqdm.set_lock(threading.RLock())
     elif name is not None:
         pytest.importorskip(name)

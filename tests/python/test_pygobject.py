@@ -107,7 +107,7 @@ def test_python_functions_for_plain_pygobject():
         workers.add(4, lambda params: None)
 
 
-# Programs that know gi.repository.Gmp alone begin with this.
+# Programs with only gi.repository.Gmp begin with this.
 HEAD = """
 import os
 import gi
@@ -284,7 +284,7 @@ if __name__ == '__main__':
 
 
 def on_main_loop(begin):
-    """Runs the default main loop until the Run that begin() returns is done."""
+    """Runs the default main loop until the run that begin() returns has ended."""
     loop = GLib.MainLoop()
     started = []
 
@@ -363,7 +363,7 @@ def test_glib_stop():
 
 
 def test_glib_coroutine():
-    """A coroutine can await runs if it is continued when they are done."""
+    """A coroutine can await runs if somebody continues it when they have ended."""
     async def run_twice():
         workers = make_workers(same, same)
         first = await workers.run_async([0])

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Requests that are answered later, and in batches."""
+"""Requests with later responses, and requests in batches."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
 
 class Asker(ClientWorker):
-    """Asks so many times with its id; its result is what it was answered."""
+    """Sends its id this many times. Its result has the responses."""
 
     def __init__(self, id):
         self.id = id
@@ -42,7 +42,7 @@ class Dying(Asker):
 
 
 class Barrier:
-    """Answers when all clients have asked."""
+    """Responds when all clients have sent a request."""
 
     waiting = ()
 
@@ -100,7 +100,7 @@ class Keeping:
 
 
 class Late:
-    """Answers a client that has died."""
+    """Responds to a client that has died."""
 
     kept = None
     answered = None
@@ -160,7 +160,7 @@ class Negative:
 
 
 def make(part, base):
-    """A server in its own module, so that its process finds it."""
+    """A server in its own module, where its process finds it."""
     return globals()[f'{part.__name__}{base.__name__}']
 
 
@@ -181,7 +181,7 @@ def serve_in_application(part, **options):
 
 @pytest.fixture(params=[serve_in_process, serve_in_application])
 def serve(request):
-    """Makes an application with a server, which is a process or the application itself."""
+    """Creates an application with a server, in its own process or in the application."""
     return request.param
 
 
@@ -282,7 +282,7 @@ class Patient(Asker):
     def process(self):
         import time
 
-        time.sleep(0.3)  # longer than the batch waits, not longer than others may take
+        time.sleep(0.3)  # longer than the batch waits, but not longer than others may take
         return self.id
 
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Restarted workers, and servers that are informed about failed clients."""
+"""Restarted workers, and servers that receive the failures of clients."""
 
 import os
 import pathlib

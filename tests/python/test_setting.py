@@ -1,8 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What workers inherit from their application: its modules, folder and environment, an
-initializer."""
+"""What workers get from their application: modules, folder, environment and initializer."""
 
 import os
 import sys
@@ -134,7 +133,7 @@ def test_an_initializer_is_called_once_in_each_process():
 
 
 class NeedsSetup:
-    """Unpickled only where the initializer was called."""
+    """Can be unpickled only after the initializer was called."""
 
     def __reduce__(self):
         return is_set_up, ()
@@ -232,7 +231,7 @@ if __name__ == '__main__':
 
 
 def test_a_program_without_standard_streams(script, tmp_path):
-    # Files that it opens get these numbers, and workers must not print into them.
+    # Files that the program opens get these numbers, and workers must not print into them.
     path = tmp_path / 'file'
     script.python(script.write(CLOSED), path)
     assert [each.read_text() for each in (path, tmp_path / 'file.2', tmp_path / 'file.3')] == [

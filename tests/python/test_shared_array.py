@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""SharedArray: what one process writes, the others see, and nothing is copied."""
+"""SharedArray: all processes see what one writes, and nothing is copied."""
 
 import gc
 import os
@@ -104,7 +104,7 @@ class Reader(ServerWorker):
         self.rows = params
 
     def process(self, id, msg):
-        assert (self.rows[id] == msg).all()  # what was written before the message
+        assert (self.rows[id] == msg).all()  # written before the message
 
 
 def test_messages_are_barriers():

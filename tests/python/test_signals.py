@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Python's signal handlers while a call blocks: they run, and what they raise comes out of it."""
+"""Python's signal handlers run while a call blocks, and the call raises their exceptions."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ import pytest
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
 
 
-# Workers that pause are killed at once.
+# Workers that sleep are killed at once.
 QUICK = {'stop_grace': 0.01, 'kill_grace': 0.01}
 
 
@@ -22,7 +22,7 @@ class Late(Exception):
 
 @pytest.fixture
 def raising():
-    """A handler of SIGUSR1 that raises."""
+    """A handler of SIGUSR1 that raises an exception."""
     def handle(_number, _frame):
         raise Late
 
@@ -45,7 +45,7 @@ def signal_at_three(item):
 
 
 class Waiting(ClientWorker):
-    """Is waited for by the whole run."""
+    """The whole run waits for this worker."""
 
     def start(self, params):
         self.pid = params
@@ -99,7 +99,7 @@ def wait_for(path):
 
 
 def test_a_handler_that_returns_ends_nothing(tmp_path):
-    """The worker continues after the handler has run, so it ran while the call blocked."""
+    """The worker continues only after the handler has run, so it ran while the call blocked."""
     path = str(tmp_path / 'handled')
     before = signal.signal(signal.SIGUSR1, lambda *_: open(path, 'w').close())
     try:
@@ -129,7 +129,7 @@ def test_a_handler_may_stop_a_run():
 
 
 def test_callbacks_that_are_hit_by_signals(raising):
-    """Signals come at any moment of a callback; no run that returns has lost something."""
+    """Signals arrive at any moment of a callback; a run that returns has lost nothing."""
     for n_bytes in range(5):
         workers = Workers(on_progress=lambda *_: os.kill(os.getpid(), signal.SIGUSR1), **QUICK)
         workers.add(1, report_and_pause, n_bytes)
@@ -236,7 +236,7 @@ def test_a_client_that_waits_for_its_response():
 
 
 def test_two_threads_in_one_object():
-    """The second is refused, and the first continues."""
+    """The second run is refused, and the first continues."""
     inside, leave = threading.Event(), threading.Event()
     refused = []
 

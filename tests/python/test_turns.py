@@ -16,7 +16,7 @@ from gmproc import ErrorCode, Workers, WorkerError, report
 
 
 class Log:
-    """The values that reach the application, in order."""
+    """The values that the application receives, in order."""
 
     def __init__(self, **options):
         self.events = []
@@ -107,7 +107,7 @@ def go_on_when_told(path):
 
 
 def test_a_turn_arrives_while_the_worker_goes_on(tmp_path):
-    """The second turn waits for what the application does with the first."""
+    """The second turn waits for an action of the application after the first."""
     class Updated(Workers):
         def update(self, id, result):
             (tmp_path / 'told').touch()
@@ -119,7 +119,7 @@ def test_a_turn_arrives_while_the_worker_goes_on(tmp_path):
 
 
 class Countdown(Workers):
-    """Reports the calls of each method in its results."""
+    """Its results list the calls of each method."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -472,13 +472,13 @@ def test_arrays_of_turns():
     workers.add(1, yield_arrays, size)
     result = workers.run()[1]
     assert [int(each.sum()) for each in arrays] == [0, size, 2 * size]
-    assert result is arrays[2]  # which has not come again
+    assert result is arrays[2]  # it was not sent again
     assert np.array_equal(result, np.full(size, 2))
-    result[0] = 5  # the receiver's own
+    result[0] = 5  # the receiver's own copy
 
 
 def test_named_workers_for_other_languages():
-    """As an application in C names them."""
+    """With the names of C, as an application in C uses them."""
     turns = []
     workers = Workers(on_turn=lambda *turn: turns.append(turn))
     workers.add(1, 'python:named:count_down', 2)

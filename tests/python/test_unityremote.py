@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Environments that a game plays, over UDP."""
+"""Environments in games, over UDP."""
 
 import copy
 import os
@@ -33,7 +33,7 @@ ALL_TYPES = (b'   6   5frame4      12MCwxOzIsMw==   4done2       10   6energy1  
 
 
 def find_ports(n):
-    """So many ports in a row that are free, twice: for the games, and for their environments."""
+    """Two ranges of this many consecutive free ports: for the games and for their environments."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as first:
             first.bind(('127.0.0.1', 0))
@@ -232,7 +232,7 @@ def test_what_is_stale_is_thrown_away():
 
 
 def fail(env, error, limit, part):
-    """A step that fails after the limit, in which the processor was free."""
+    """A step that fails after the limit, without using the processor."""
     before, begin = time.thread_time(), time.monotonic()
     with pytest.raises(error, match=part):
         env.step('move', 1)
@@ -266,7 +266,7 @@ def test_a_game_that_is_starting():
         game.stop()
         env = game.env()
         game.commands.clear()
-        # Its first state answers no command.
+        # Its first state is not an answer to a command.
         timer = threading.Timer(0.2, lambda: (game.send(ALL_TYPES), game.start()))
         timer.start()
         assert env.step('restart') == {'done': False, 'energy': 300}
@@ -304,7 +304,7 @@ def test_ctrl_c_ends_a_wait():
 
 
 class Wrapper(RemoteEnv):
-    """Like those of the original's programs, it has its own constructor, without super()."""
+    """Like the environments of the original's programs, its constructor does not call super()."""
 
     def __init__(self):
         self.n_resets = 0
@@ -505,7 +505,7 @@ def test_a_client_and_its_game_are_restarted(tmp_path, how):
     wait_until_gone(pid)
 
 
-# Gymnasium, or what is like it where it is not installed.
+# Gymnasium, or a stand-in if it is not installed.
 
 class Discrete:
     n = 2
@@ -563,7 +563,7 @@ def test_the_c_type_speaks_to_the_same_game():
 
 
 def test_the_game_that_asks():
-    """The stand-in for AI4U's games of today, whose own client tests/peers/run tries."""
+    """A game like AI4U's of today. tests/peers/run uses AI4U's own client."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.bind(('127.0.0.1', 0))
         client.settimeout(60)

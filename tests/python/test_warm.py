@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Workers that are forks of a process that has loaded what they need."""
+"""Workers that are forked from a process with loaded modules."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ if __name__ == '__main__':
 
 
 def test_fresh_modules_are_one_objects(script):
-    """Also where another object runs before its last worker has begun."""
+    """Also if another object runs before its last worker has started."""
     script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
     text = SITE + HEAD + '''
 import stamp
@@ -304,7 +304,7 @@ GENERATOR = random.Random()
 
 
 def test_what_cannot_be_shared_is_loaded_in_each_worker(script):
-    """The others are forks all the same, and have what can be shared."""
+    """The other workers are still forks, and share what can be shared."""
     script.write('import os\nPID = os.getpid()\n', 'site-packages/stamp.py')
     for number, line in enumerate(TROUBLES.strip().split('\n')[:4]):
         script.write(f'import os, random, threading\nPID = os.getpid()\n{line}',
@@ -453,7 +453,7 @@ sys.addaudithook(lambda event, args: event == 'compile' and compiled.append(args
 
 
 def test_own_modules_are_compiled_once(script):
-    """And executed in each worker, though Python has no bytecode of them."""
+    """They are executed in each worker, although Python stores no bytecode of them."""
     path = script.write('import os\nPID = os.getpid()\n', 'own.py')
     text = HEAD + NOTE_COMPILING + f'''
 import own
@@ -471,7 +471,7 @@ if __name__ == '__main__':
 
 
 def test_an_edited_module_is_compiled_anew(script):
-    """Also where the file looks the same: size and time are no evidence."""
+    """Also if the file looks the same, because size and time prove nothing."""
     path = script.write('VALUE = 1\n', 'own.py')
     text = HEAD + f'''
 import own

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""A process that a worker has forked sends no reports, and ends."""
+"""A process that a worker has forked sends no reports, and exits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import gmproc
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
 
-# So many forks, each with threads that are in the middle of a report.
+# The number of forks, each while threads are reporting.
 FORKS = 10
 
 
@@ -31,7 +31,7 @@ def start_threads() -> None:
 
 
 def fork(way: str) -> int:
-    """How many children have ended."""
+    """The number of children that have ended."""
     start_threads()
     ended = 0
     for _ in range(FORKS):

@@ -32,7 +32,7 @@ def get_threads(_params):
 
 
 def meet(params):
-    """Ends when all of the others are there too."""
+    """Returns when all of the others have started."""
     folder, me, others = params
     open(os.path.join(folder, str(me)), 'w').close()
     while not all(os.path.exists(os.path.join(folder, str(other))) for other in others):
@@ -41,7 +41,7 @@ def meet(params):
 
 
 def note_overlap(folder):
-    """How many run at this time."""
+    """The number of workers that run at this moment."""
     path = os.path.join(folder, str(os.getpid()))
     open(path, 'w').close()
     time.sleep(0.02)

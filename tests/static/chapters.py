@@ -23,7 +23,7 @@ TIME_LIMIT = 120  # seconds
 
 
 def programs(chapter: Path) -> list[tuple[str, str, str | None]]:
-    """The place of each program of a chapter, its text, and its output."""
+    """The place, text and output of each program of a chapter."""
     text = chapter.read_text(encoding='utf-8')
     found: list[tuple[str, str, str | None]] = []
     for match in BLOCK.finditer(text):

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-/* The worker counts with GNU MP: 2 to the power of 100, as text. */
+/* The worker uses GNU MP: returns 2 to the power of 100, as text. */
 static GVariant *
 power (GVariant *params G_GNUC_UNUSED,
        GError  **error G_GNUC_UNUSED)
@@ -51,7 +51,7 @@ main (int    argc,
   text = g_variant_print (results, FALSE);
   g_assert_cmpstr (text, ==, "{1: <'1267650600228229401496703205376'>}");
 
-  /* Each library's own. */
+  /* The error domain of each library. */
   g_assert_cmpint (GMP_ERROR_NONE, ==, 0);
   g_assert_true (GMP_ERROR == gmp_error_quark ());
   g_assert_cmpint (gmp_version[0], >=, '4');

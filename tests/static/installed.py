@@ -116,7 +116,7 @@ class Prefix:
 
     def must(self, what: str, *command: str | Path, environment: dict[str, str] | None = None,
              cwd: Path | None = None) -> str | None:
-        """The output of a command; None, and a problem, where it fails."""
+        """The output of a command, or None and a problem if it fails."""
         result = self.run(*command, environment=environment, cwd=cwd)
         if result.returncode == 0:
             return result.stdout
@@ -174,7 +174,7 @@ def check_headers(prefix: Prefix) -> None:
         prefix.must('the headers in C++', 'c++', '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
                     '-x', 'c++', source, *flags.split())
 
-    # Each of the others is an error if it is included alone.
+    # Each of the other headers is an error if it is included directly.
     flags = prefix.must('pkg-config', 'pkg-config', '--cflags', 'gmproc-1') or ''
     include = prefix.root / 'include' / 'gmproc-1'
     for header in sorted(include.rglob('gmp-*.h')):
@@ -201,7 +201,7 @@ def check_examples(prefix: Prefix) -> None:
 
 
 def check_client_server(prefix: Prefix, output: str) -> None:
-    """Lines of different processes come in any order, those of one in its own."""
+    """Lines of different processes come in any order, those of one process in its own."""
     lines = output.splitlines()
     wanted = ['starting server myserver']
     for name, state in (('par', 2), ('impar', 1)):
@@ -269,7 +269,7 @@ def check_subproject(prefix: Prefix) -> None:
     copy = guest / 'subprojects' / 'gmproc'
     copy.mkdir(parents=True)
     for path in sorted(prefix.source.iterdir()):
-        # Not the build folders that lie beside the sources.
+        # Without the build folders beside the sources.
         if path.name.startswith(('.', 'build')):
             continue
         if path.is_dir():

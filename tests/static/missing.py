@@ -1,4 +1,4 @@
-# missing.py: missing programs are named as packages of the system's package manager
+# missing.py: missing programs are reported as packages of the system's package manager
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -19,7 +19,7 @@ import verdict
 
 TOOLS = 'awk', 'cat', 'grep', 'id', 'sh'
 
-# Nothing is there, whatever this system has; and nothing is installed.
+# Nothing is installed, and nothing gets installed.
 PROGRAM = '''
 . tools/prepare.sh
 is_there () { false; }

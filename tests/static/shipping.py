@@ -55,7 +55,7 @@ def check_go(prefix) -> None:
 
 
 def check(prefix) -> list[str]:
-    """Returns what was tried."""
+    """Returns the names of the tests."""
     tried = []
     for command, function in {'cmake': check_cmake, 'rustc': check_rust, 'go': check_go}.items():
         if shutil.which(command) is not None:

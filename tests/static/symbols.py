@@ -47,7 +47,7 @@ def main() -> None:
     problems += [f'{name}: in a public header, and not exported' for name in sorted(wanted - found)]
     problems += [f'{name}: does not begin with gmp_' for name in sorted(found)
                  if not name.startswith('gmp_')]
-    # Or nothing was compared.
+    # Otherwise nothing was compared.
     problems += [f'{name}: not found at all' for name in ('gmp_init', 'gmp_workers_get_type')
                  if name not in found or name not in wanted]
     verdict.close(problems, f'{len(found)} exported functions',

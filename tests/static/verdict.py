@@ -8,11 +8,13 @@
 import sys
 from typing import NoReturn, Sequence
 
-SKIPPED = 77  # what Meson takes for "skipped"
+SKIPPED = 77  # Meson's exit status for "skipped"
 
 
 def close(problems: Sequence[str], checked: str, advice: str = '') -> NoReturn:
-    """Ends the process: with 0 and what was `checked`, or with 1, the problems and the advice."""
+    """Exits with 0 and prints what was `checked`, or exits with 1 and prints the problems and the
+    advice.
+    """
     if problems:
         for problem in problems:
             print(problem, file=sys.stderr)

@@ -1,4 +1,4 @@
-# vfuncs.py: the introspection data says everything about everything public
+# vfuncs.py: the introspection data documents everything that is public
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

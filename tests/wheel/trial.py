@@ -81,7 +81,7 @@ class Trial(unittest.TestCase):
         self.assertEqual(gmproc.__version__, importlib.metadata.version('gmproc'))
 
     def test_one_glib(self):
-        """Here and in a worker there is one, and the right one."""
+        """Here and in a worker there is only one GLib, the right one."""
         for glibs in (list_glibs(), self.run_one(list_glibs)):
             self.assertEqual(len(glibs), 1, glibs)
             is_bundled = 'gmproc/bundle' in glibs[0]

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* Answers with the number of the turn, and writes down what is called. */
+/* Answers with the number of the turn, and records the called methods. */
 
 #define TEST_TYPE_APPLICATION (test_application_get_type ())
 G_DECLARE_FINAL_TYPE (TestApplication, test_application, TEST, APPLICATION, GmpClientServer)
@@ -19,8 +19,8 @@ struct _TestApplication
   GmpClientServer parent_instance;
 
   GString *trace;
-  const char *failing;   /* (nullable): a method */
-  GCancellable *to_cancel; /* (nullable): in process */
+  const char *failing;   /* (nullable): the name of a method */
+  GCancellable *to_cancel; /* (nullable): by process */
   guint max_turns;
   guint n_turns;
 };
@@ -307,7 +307,7 @@ test_errors (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
     {
-      /* A report takes longer than a few turns do: its client must not have ended by then. */
+      /* A report takes longer than a few turns: its client must not have finished by then. */
       const char *params = g_str_equal (methods[i], "update")
                            ? "{'report': <'start'>, 'turns': <uint32 4294967295>}"
                            : "{'report': <'start'>, 'turns': <uint32 3>}";
@@ -322,7 +322,7 @@ test_errors (void)
       server = gmp_client_server_get_server_result (GMP_CLIENT_SERVER (application));
       g_assert_null (server);
       g_assert_cmpuint (gmp_client_server_get_n_clients (GMP_CLIENT_SERVER (application)), ==, 0);
-      /* finish is for lives that went well. */
+      /* Only successful runs are finished. */
       if (!g_str_equal (methods[i], "finish"))
         g_assert_null (strstr (application->trace->str, "finish"));
     }
@@ -357,7 +357,7 @@ test_cancel (void)
   g_assert_null (strstr (application->trace->str, "finish"));
 }
 
-/* Asks something big, and then nothing before it has met the application. */
+/* Sends a large request, and no other before it has met the application. */
 
 #define BIG (4 * 1024 * 1024)
 
@@ -423,7 +423,7 @@ test_silent_init (TestSilent *self G_GNUC_UNUSED)
 {
 }
 
-/* How many bytes of what it shares with its clients this process has in memory. */
+/* The resident bytes of the memory that this process shares with its clients. */
 static gsize
 get_shared_memory (void)
 {
@@ -440,7 +440,7 @@ get_shared_memory (void)
   return result;
 }
 
-/* The copies of the request are dropped with it; the response's memory is given back. */
+/* Dropping the request drops its private pages; the memory of the response is released. */
 static gboolean
 look_cb (gpointer user_data)
 {
@@ -456,7 +456,7 @@ look_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Unused memory is returned after a silence, also if the main loop has other work. */
+/* Unused memory is released after two seconds of silence, even if the main loop has other work. */
 static void
 test_silence (void)
 {

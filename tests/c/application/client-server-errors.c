@@ -39,7 +39,7 @@ run_failing (GmpClientServer *application,
   return error;
 }
 
-/* One that does well, and one that fails in each of its methods in turn. */
+/* Client 'good' succeeds. Client 'bad' fails in each of its methods in turn. */
 static void
 check_client (const char *verb,
               GQuark      domain,
@@ -67,7 +67,7 @@ check_client (const char *verb,
       g_assert_cmpuint (g_variant_n_children (results), ==, 1);
       good = gmp_test_get_string (results, "good");
       gmp_test_check_in (g_variant_get_string (good, NULL), "update 5 wait done finish ");
-      /* The server did not suffer either. */
+      /* The server was not affected. */
       server = gmp_client_server_get_server_result (application);
       g_assert_true (g_str_has_suffix (g_variant_get_string (server, NULL), " done finish "));
     }
@@ -226,7 +226,7 @@ run_hanging (const char *client_params,
   g_assert_cmpstr (text->str, ==, expected);
 }
 
-/* The server waits for a client whose turn does not end, and is not the one that fails. */
+/* The server waits for a client whose turn does not end. The failure is not that client's. */
 static void
 test_client_hangs (void)
 {
@@ -319,7 +319,7 @@ test_bad_client_target (void)
   gmp_test_check_value (results, "{'good': <'good start done finish '>}");
 }
 
-/* Payloads that cannot be sent are their sender's failure. */
+/* A payload that cannot be sent is a failure of its sender. */
 static void
 test_bad_payload (void)
 {
@@ -382,7 +382,7 @@ test_cancelled_before (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-/* The failures of a run are forgotten when the next one begins. */
+/* A new run clears the failures of the previous one. */
 static void
 test_next_run (void)
 {

@@ -11,7 +11,7 @@
 
 #define N_BIG ((gsize) 20 * 1024 * 1024)
 
-/* Sends a big value, its turn's number in each byte, and checks what comes back. */
+/* Sends a large value, filled with the turn's number, and checks the response. */
 
 #define TEST_TYPE_BIG_CLIENT (test_big_client_get_type ())
 G_DECLARE_FINAL_TYPE (TestBigClient, test_big_client, TEST, BIG_CLIENT, GmpClientWorker)
@@ -137,7 +137,8 @@ test_life_cycle (void)
   gmp_test_check_value (results,
                         "{'one': <'one start done process update 1 wait "
                         "done process update 2 wait done finish '>}");
-  /* Without clients it is done, whether it was asked or received the last client's end. */
+  /* Without clients the server is done, whether or not done was called before the last client
+   * ended. */
   check_server_result (application, "server:1 start done process one wait done process one wait "
                        "done done finish ");
 }
@@ -238,12 +239,12 @@ test_exists (void)
                                                        &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
 
-  /* All or none: "0" and "1" are not there. */
+  /* All or none: "0" and "1" were not added. */
   results = run (application, NULL);
   gmp_test_check_value (results, "{'2': <'2 start done finish '>}");
 }
 
-/* The server is done while clients would send requests forever. */
+/* The server is done while the clients still send requests. */
 static void
 test_done_early (void)
 {
@@ -263,7 +264,7 @@ test_done_early (void)
     {
       const char *trace = g_variant_get_string (value, NULL);
 
-      /* An unanswered request has neither update nor wait. */
+      /* A request without a response has no update and no wait. */
       g_assert_true (g_str_has_suffix (trace, " done process finish "));
       g_assert_null (gmp_client_server_get_error (application, id));
     }
@@ -307,7 +308,7 @@ test_many (void)
                                              gmp_test_meeting_path (meeting));
   g_autoptr (GVariant) results = NULL;
 
-  /* They only continue when all of them are there. */
+  /* Each continues only when all of them have started. */
   gmp_client_server_new_workers (application, 16, TEST_TYPE_CLIENT, test_params (params), NULL);
   results = run (application, NULL);
   for (int i = 0; i < 16; i++)
@@ -418,7 +419,7 @@ log_cb (GmpClientServer *application G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* Their output and log messages. */
+/* Output and log messages of the workers. */
 static void
 test_words (void)
 {
@@ -436,7 +437,7 @@ test_words (void)
   g_assert_cmpstr (log->str, ==, "one 'some' 32 in process;");
 }
 
-/* A message without a handler is printed, with its client's id. */
+/* A message without a handler is printed with its client's id. */
 static void
 test_words_default (void)
 {
@@ -454,7 +455,7 @@ test_words_default (void)
   g_test_trap_assert_stderr ("*some*worker 'one': in process*");
 }
 
-/* One request of a megabyte, and its answer, which is the server's last. */
+/* One request of a megabyte and its response, which is the server's last. */
 static void
 check_answer (guint64 shared_memory_limit)
 {
@@ -481,15 +482,15 @@ check_answer (guint64 shared_memory_limit)
   g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);
 }
 
-/* The last answer of a server that is done is too big for what it shares with its client: it waits
- * until that has taken it. */
+/* The server's last response does not fit into the shared memory. The server waits until the
+ * client has received it. */
 static void
 test_last_answer (void)
 {
   check_answer (0);
 }
 
-/* More than there are addresses for. */
+/* A limit beyond the address space. */
 static void
 test_shared_memory_endless (void)
 {

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* The older names are tried too. */
+/* The test covers deprecated names too. */
 #define GLIB_DISABLE_DEPRECATION_WARNINGS
 
 #include <gmproc-binding.h>
@@ -13,7 +13,7 @@
 
 #include <stdlib.h>
 
-/* A server and a client that only look at themselves. */
+/* A server and a client that check their own state only. */
 
 #define TEST_TYPE_IDLE (test_idle_get_type ())
 G_DECLARE_FINAL_TYPE (TestIdle, test_idle, TEST, IDLE, GmpServerWorker)
@@ -69,7 +69,7 @@ test_mirror_init (TestMirror *self G_GNUC_UNUSED)
 {
 }
 
-/* Asks once, and returns its own id and the answer. */
+/* Sends one request, and returns its own id and the response. */
 
 #define TEST_TYPE_ASKER (test_asker_get_type ())
 G_DECLARE_FINAL_TYPE (TestAsker, test_asker, TEST, ASKER, GmpClientWorker)
@@ -131,7 +131,7 @@ test_asker_init (TestAsker *self G_GNUC_UNUSED)
 {
 }
 
-/* Applications that leave it to their parent classes. */
+/* Applications that override nothing. */
 
 #define TEST_TYPE_LAZY_WORKERS (test_lazy_workers_get_type ())
 G_DECLARE_FINAL_TYPE (TestLazyWorkers, test_lazy_workers, TEST, LAZY_WORKERS, GmpWorkers)
@@ -195,7 +195,7 @@ test_lazy_server_init (TestLazyServer *self G_GNUC_UNUSED)
 {
 }
 
-/* A language that has nothing, in a process of this program. */
+/* A host that implements nothing, for a process of this program. */
 
 #define BARE_HOST "--bare-host"
 
@@ -300,7 +300,7 @@ test_bare_host (void)
   gmp_test_check_in (error->message, "TestBareHost has no servers and clients");
 }
 
-/* A worker's environment, but none of its descriptors. */
+/* Processes inherit the environment of a worker, but none of its descriptors. */
 static void
 test_no_socket (void)
 {
@@ -414,7 +414,7 @@ test_limits (void)
   check_refused ("affinity", "0,x", "is not a list of processors");
   check_refused ("affinity", "3-1", "is not a list of processors");
   check_refused ("affinity", "1023", "they do not exist");
-  /* One that is kept. */
+  /* The same in a process that is kept. */
   gmp_workers_add (workers, 1, nothing, NULL, &error);
   g_object_set (workers, "cpu-time-limit", 100.0, NULL);
   results = gmp_workers_run (workers, NULL, 0, NULL, &error);
@@ -435,7 +435,7 @@ test_wrap (void)
   gmp_test_check_in (error->message, "GMPROC_WRAP=env 'unfinished");
 }
 
-/* The names before still compile, and mean the same. */
+/* Deprecated names still compile, and mean the same. */
 G_GNUC_BEGIN_IGNORE_DEPRECATIONS
 
 static void

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The work of a child, which exits with 0 on success, and not at all if it hangs. */
+/* What a child does. It then exits with 0; a child that hangs is ended by the watchdog. */
 typedef void (*InChild) (GmpWorkers *workers);
 
 static void
@@ -67,7 +67,7 @@ new_workers (gboolean reuse)
   return workers;
 }
 
-/* The parent's objects belong to the parent, whatever the child does with them. */
+/* The parent's objects stay intact, whatever the child does with them. */
 
 static void
 drop (GmpWorkers *workers)
@@ -134,7 +134,7 @@ test_forks (void)
     }
 }
 
-/* A child that comes back from a handler is in a run that is not its own. */
+/* A child that returns from a handler is in a run of its parent. */
 
 static GVariant *
 report_once (GVariant *params G_GNUC_UNUSED,
@@ -186,7 +186,7 @@ wait_and_fork_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Nor does it get what the parent waits for in a main loop. */
+/* The child does not receive the result that the parent's main loop waits for. */
 static void
 test_fork_in_loop (void)
 {
@@ -216,7 +216,7 @@ test_fork_in_loop (void)
   gmp_test_check_int (results, 1, "7");
 }
 
-/* The parent's processes end when it is done with them, though a child has their sockets too. */
+/* The parent's processes end with its object, although a child holds their sockets too. */
 
 static void
 leave_mark (void)

@@ -10,7 +10,7 @@
 
 static int n_tasks; /* atomic */
 
-/* What the library calls is found in the program first. */
+/* The library's calls resolve to this function, because it is in the program. */
 #undef g_task_new
 G_MODULE_EXPORT GTask *g_task_new (gpointer            source_object,
                                    GCancellable       *cancellable,
@@ -51,7 +51,7 @@ count (GmpWorkers *workers)
   return g_atomic_int_get (&n_tasks);
 }
 
-/* The call itself; and for each worker the start of its process, and the wait for its end. */
+/* One for the call, and for each worker two: the start and the end of its process. */
 static void
 test_new_processes (void)
 {
@@ -63,7 +63,7 @@ test_new_processes (void)
   g_assert_cmpint (count (workers), ==, 5);
 }
 
-/* A process that was kept is not started again. */
+/* A kept process is not started again. */
 static void
 test_kept_process (void)
 {

@@ -21,7 +21,7 @@ wait_until_cancelled (void)
   g_cancellable_release_fd (gmp_worker_get_cancellable ());
 }
 
-/* Reports that it has begun, and waits. */
+/* Reports its start, and waits to be cancelled. */
 static GVariant *
 heed (GVariant *params G_GNUC_UNUSED,
       GError  **error)
@@ -32,7 +32,7 @@ heed (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Also reports that it was cancelled, and does not end. */
+/* Also reports that it was cancelled, and does not return. */
 static GVariant *
 be_deaf (GVariant *params G_GNUC_UNUSED,
          GError  **error G_GNUC_UNUSED)
@@ -46,7 +46,7 @@ be_deaf (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* A server that is deaf in the same way. */
+/* A server that ignores cancellation in the same way. */
 
 #define DEAF_TYPE_SERVER (deaf_server_get_type ())
 G_DECLARE_FINAL_TYPE (DeafServer, deaf_server, DEAF, SERVER, GmpServerWorker)
@@ -78,7 +78,7 @@ deaf_server_init (DeafServer *self G_GNUC_UNUSED)
 {
 }
 
-/* Ctrl-C as often as something is reported. */
+/* Presses Ctrl-C at each report. */
 static void
 interrupt_cb (void)
 {
@@ -114,7 +114,7 @@ test_first (void)
   check_interrupted (error);
 }
 
-/* The grace periods have no end here: it is the second that kills. */
+/* The grace period is endless, so only the second Ctrl-C can kill. */
 static void
 test_second (void)
 {
@@ -144,7 +144,7 @@ test_second_client_server (void)
   check_interrupted (error);
 }
 
-/* Runs in two threads: both end. */
+/* Ctrl-C ends the runs of both threads. */
 
 typedef struct {
   GAsyncQueue *begun;

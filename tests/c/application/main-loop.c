@@ -38,7 +38,7 @@ run_in_loop (GmpWorkers *workers)
   return results;
 }
 
-/* A loop that is held up. */
+/* A blocked main loop. */
 
 static GVariant *
 report_and_return (GVariant *params,
@@ -62,7 +62,7 @@ hold_up_once_cb (GmpWorkers *workers G_GNUC_UNUSED,
     sleep_for (HELD_UP);
 }
 
-/* The results arrive while nothing reads them, after a socket full of reports. */
+/* The results arrive while nothing reads them, behind a socket full of reports. */
 static void
 test_held_up (void)
 {
@@ -96,7 +96,7 @@ hold_up_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The loop stands still when the worker is started, and it is ready for long when that is read. */
+/* The loop is blocked while the worker starts, and reads that it is ready long afterwards. */
 static void
 test_held_up_at_start (void)
 {
@@ -114,7 +114,7 @@ test_held_up_at_start (void)
   g_assert_true (was_held_up);
 }
 
-/* Stops the application for longer than its worker's limit, and continues when it does. */
+/* Stops the application for longer than its worker's limit, then continues it. */
 static GVariant *
 stop_application (GVariant *params,
                   GError  **error G_GNUC_UNUSED)
@@ -149,7 +149,7 @@ wait_to_be_told (GVariant *params G_GNUC_UNUSED,
     pause ();
 }
 
-/* It is no excuse for a worker that does not end. */
+/* A blocked loop does not excuse a worker that does not end. */
 static void
 test_held_up_in_vain (void)
 {
@@ -169,10 +169,10 @@ test_held_up_in_vain (void)
   g_assert_cmpuint (n_told, ==, 1);
 }
 
-/* A loop that has other things to do. */
+/* A loop with other sources. */
 
-/* A window that wants to be redrawn again a millisecond after it was: how many reports came
- * before it though it was due. */
+/* A window that requests a frame a millisecond after the last one. It counts the reports that
+ * were delivered although a frame was due. */
 typedef struct {
   GSource source;
   guint n_frames;
@@ -209,7 +209,7 @@ behind_window_cb (GmpWorkers *workers G_GNUC_UNUSED,
   window->worst = MAX (window->worst, window->n_before);
 }
 
-/* No more than one report of each comes before a frame, and each report does come. */
+/* At most one report of each worker is delivered before a frame, and all reports arrive. */
 static void
 test_window (void)
 {
@@ -238,8 +238,8 @@ go_on_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* Among sources that are always ready, a run has the place that it is given: behind the redrawing
- * of a window, before what is done when nothing else is. */
+/* Among sources that are always ready, a run has its own priority: below the redrawing of a
+ * window, above idle sources. */
 static void
 run_beside (int priority,
             int other)
@@ -271,7 +271,7 @@ test_priority (void)
   run_beside (G_PRIORITY_HIGH_IDLE, G_PRIORITY_HIGH_IDLE + 20);
 }
 
-/* The application's main thread alone, in microseconds: whatever else this machine does. */
+/* Processor time of the main thread only, in microseconds, so that other processes do not count. */
 static gint64
 get_own_time (void)
 {

@@ -16,7 +16,7 @@
  * called. */
 typedef struct {
   GCancellable *cancellable;
-  GAsyncResult *result; /* (nullable): it has returned */
+  GAsyncResult *result; /* (nullable): set when the run has returned */
   guint n_told;
   guint n_failed;
 } Run;
@@ -83,7 +83,7 @@ output_cb (GmpWorkers     *workers G_GNUC_UNUSED,
   await_end (run, atoi (line));
 }
 
-/* The first to have a result waits for all others, and for whatever else could happen. */
+/* The handler of the first result waits for all others, and for any event that follows. */
 static void
 result_cb (GmpWorkers *workers G_GNUC_UNUSED,
            int         id G_GNUC_UNUSED,
@@ -137,7 +137,7 @@ test_result (void)
   check (return_pid, 3, "result", G_CALLBACK (result_cb));
 }
 
-/* A run that waits to begin is cancelled, and receives nothing of the others. */
+/* Cancels a run that waits for a place, and that gets no results. */
 static void
 failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
            int         id G_GNUC_UNUSED,
@@ -190,8 +190,8 @@ test_cancelled (void)
   g_object_unref (run.cancellable);
 }
 
-/* An application that is the server: over the first request its run is cancelled, and its clients
- * end, before it has answered. */
+/* An application that is the server. During the first request its run is cancelled, and its
+ * clients end, before it has responded. */
 
 #define TEST_TYPE_NESTING (test_nesting_get_type ())
 G_DECLARE_FINAL_TYPE (TestNesting, test_nesting, TEST, NESTING, GmpClientServer)
@@ -260,7 +260,7 @@ test_server (void)
   g_object_unref (server);
 }
 
-/* A client whose request is its pid, until it is answered with TRUE. */
+/* A client whose request is its pid, until the response is TRUE. */
 
 #define TEST_TYPE_MORTAL (test_mortal_get_type ())
 G_DECLARE_FINAL_TYPE (TestMortal, test_mortal, TEST, MORTAL, GmpClientWorker)
@@ -310,8 +310,8 @@ test_mortal_init (TestMortal *self G_GNUC_UNUSED)
 {
 }
 
-/* An application that is the server, and kills the first client that asks. It does not answer
- * before that client was begun again, and meanwhile calls whatever it may. */
+/* An application that is the server. It kills the first client that sends a request, responds
+ * only after that client was restarted, and calls all public functions meanwhile. */
 
 #define TEST_TYPE_ASKING (test_asking_get_type ())
 G_DECLARE_FINAL_TYPE (TestAsking, test_asking, TEST, ASKING, GmpClientServer)
@@ -368,7 +368,7 @@ test_asking_process (GmpClientServer *server,
   call_all (server);
   g_assert_cmpstr (client_id, ==, "mortal");
   g_assert_cmpint (g_variant_get_int32 (request), >, 0);
-  /* For the one that has died: the next must not be taken for answered. */
+  /* For the client that has died: the response must not reach its successor. */
   return g_variant_new_boolean (FALSE);
 }
 

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* A client that meets the application when it has been answered. */
+/* A client that meets the application after its response. */
 
 #define TEST_TYPE_MEETER (test_meeter_get_type ())
 G_DECLARE_FINAL_TYPE (TestMeeter, test_meeter, TEST, MEETER, GmpClientWorker)
@@ -87,7 +87,7 @@ open_new (const char *one,
   return application;
 }
 
-/* Receives @n requests, and answers them. Returns how many there were. */
+/* Receives and answers @n requests. Returns how many there were. */
 static guint
 serve (GmpClientServer *application,
        guint            n)
@@ -116,7 +116,7 @@ close_run (GmpClientServer *application)
   return results;
 }
 
-/* All at once, and in the end those that are left. */
+/* Receives all at once, then the remaining ones. */
 static void
 test_all (void)
 {
@@ -132,7 +132,7 @@ test_all (void)
   gmp_test_check_string (results, "one", "'one start done process update 1 wait done finish '");
 }
 
-/* This number, in order of arrival; no more than can arrive. */
+/* Receives this number, in order of arrival, and never waits for more than can arrive. */
 static void
 test_some (void)
 {
@@ -227,7 +227,7 @@ respond_in_thread (gpointer request)
   return NULL;
 }
 
-/* An answer of another thread goes at once, whatever this one does meanwhile. */
+/* Another thread's response is sent at once, whatever this thread does. */
 static void
 test_thread (void)
 {
@@ -247,7 +247,7 @@ test_thread (void)
   results = close_run (application);
 }
 
-/* A failure that was not returned is an error. */
+/* A failure that receive did not return is the error of the run. */
 static void
 test_failure_at_end (void)
 {
@@ -279,7 +279,7 @@ test_restart (void)
   g_assert_error (gmp_request_get_error (requests->pdata[1]), GMP_ERROR, GMP_ERROR_CRASHED);
 }
 
-/* Clients that are added begin, whatever those before them do. */
+/* Added clients start, whatever the earlier ones do. */
 static void
 test_add (void)
 {
@@ -300,7 +300,7 @@ test_add (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* If one of the ids is taken, none of the clients is added, and none has started. */
+/* If one of the ids is in use, no client is added or started. */
 static void
 test_add_taken (void)
 {
@@ -319,7 +319,7 @@ test_add_taken (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 1);
 }
 
-/* A run begins anew with the parameters that were set. */
+/* A new run has the parameters that were set. */
 static void
 test_again (void)
 {
@@ -354,7 +354,7 @@ test_bad (void)
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
 }
 
-/* The main context of the program stands still meanwhile. */
+/* Meanwhile the program's main context does not iterate. */
 static gboolean
 count_cb (gpointer user_data)
 {
@@ -386,7 +386,7 @@ cancel_in_thread (gpointer cancellable)
   return NULL;
 }
 
-/* Waiting for requests can be cancelled for itself, and so can the run. */
+/* Receiving can be cancelled separately from the run. */
 static void
 test_cancel (void)
 {
@@ -450,7 +450,7 @@ test_interrupt (void)
   g_thread_join (thread);
 }
 
-/* The fixture sees whether a process is left. */
+/* The fixture checks that no process is left. */
 static void
 test_dropped (void)
 {
@@ -485,7 +485,7 @@ test_async (void)
   g_clear_object (&result);
   g_assert_cmpuint (requests->len, ==, 1);
 
-  /* One that waits when the run is closed gets none; here there is a client that does not end. */
+  /* Closing a run ends a pending receive. The client does not end by itself. */
   add (application, "two", "{'hang': <'start'>}");
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &received);
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &result);

@@ -60,7 +60,7 @@ sleep_long (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Waits until the test writes to the fifo that @params names. */
+/* Waits until the test writes to the fifo @params. */
 static GVariant *
 read_fifo (GVariant *params,
            GError  **error G_GNUC_UNUSED)
@@ -71,7 +71,7 @@ read_fifo (GVariant *params,
   return g_variant_new_string (text);
 }
 
-/* Appends its second parameter to the file that the first one names. */
+/* Appends its second parameter to the file that its first parameter names. */
 static GVariant *
 append (GVariant *params,
         GError  **error G_GNUC_UNUSED)
@@ -88,7 +88,7 @@ append (GVariant *params,
   return NULL;
 }
 
-/* Dies unless the file that @params names is there, which it makes. */
+/* Exits, unless the file @params exists, which it creates. */
 static GVariant *
 die_once (GVariant *params,
           GError  **error G_GNUC_UNUSED)
@@ -167,7 +167,7 @@ check_error (GmpPool    *pool,
     g_error ("'%s' is not like '%s'", error->message, pattern);
 }
 
-/* A fifo, at which a worker can be held up. */
+/* A fifo that blocks a worker. */
 static char *
 make_fifo (const char *name)
 {
@@ -226,7 +226,7 @@ test_errors (void)
   g_assert_null (gmp_pool_call_target (pool, "native::no_such_function", NULL, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  /* None of that was the end of the process. */
+  /* The process has survived all of that. */
   g_assert_cmpint (call_int (pool, get_pid, NULL), ==, pid);
   g_assert_null (gmp_pool_call_target (pool, "klingon:function", NULL, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
@@ -282,12 +282,13 @@ test_initializer (void)
   g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 5);
   check_error (pool, die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
   g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 5);
-  /* One that fails is the error of the calls that wait, and not the end of the pool. */
+  /* If the initializer fails, the waiting calls fail with its error, and the pool can still be
+   * used. */
   g_assert_true (gmp_pool_set_initializer (pool, refuse, NULL, &error));
   check_error (pool, get_initialized, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "*It refuses*");
   g_assert_true (gmp_pool_set_initializer (pool, initialize, g_variant_new_int32 (6), &error));
   g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 6);
-  /* A process that has called another one takes no more calls. */
+  /* A process that ran another initializer takes no more calls. */
   g_assert_true (gmp_pool_set_initializer (pool, initialize, g_variant_new_int32 (7), &error));
   g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 7);
 }
@@ -400,8 +401,8 @@ test_priorities (void)
   g_assert_cmpstr (text, ==, "cadbe");
 }
 
-/* Calls are sent ahead to a worker that is quick. Calls behind an endless one go to the other
- * worker, and so do those of a worker that dies: one call fails. */
+/* Calls are sent ahead to a fast worker. Calls behind an endless one move to the other worker,
+ * and so do those of a worker that dies: one call fails. */
 static void
 test_ahead (gboolean dies)
 {
@@ -520,7 +521,7 @@ typedef struct {
   gboolean is_done;
 } Nested;
 
-/* Runs the main loop for another call. */
+/* Runs the main loop during another call. */
 static void
 nested_cb (GObject      *source,
            GAsyncResult *result,

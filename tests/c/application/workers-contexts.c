@@ -16,7 +16,7 @@ one (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_int32 (1);
 }
 
-/* Says that it has begun, and then waits to be cancelled. */
+/* Reports its start, and waits to be cancelled. */
 static GVariant *
 wait_for_cancel (GVariant *params G_GNUC_UNUSED,
                  GError  **error)
@@ -31,7 +31,7 @@ wait_for_cancel (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* The worst: deaf to everything but SIGKILL. */
+/* Ignores everything but SIGKILL. */
 static GVariant *
 spin (GVariant *params G_GNUC_UNUSED,
       GError  **error G_GNUC_UNUSED)
@@ -106,7 +106,7 @@ test_cancel (void)
   check_cancel (0, wait_for_cancel, 3);
 }
 
-/* Those that wait for their turn never begin. */
+/* Workers that wait for their turn never start. */
 static void
 test_cancel_waiting (void)
 {
@@ -150,7 +150,7 @@ test_own_context (void)
 
 typedef struct {
   GAsyncResult *result;
-  GMainContext *context; /* that the callback should run in */
+  GMainContext *context; /* the context that the callback should run in */
   guint n_signals;
 } Arrival;
 
@@ -197,7 +197,7 @@ test_async_context (void)
   gmp_test_add_worker (workers, 2, one, NULL);
   g_signal_connect (workers, "result", G_CALLBACK (result_cb), &arrival);
 
-  /* The context counts that is the default at the call, not the one that is it later. */
+  /* The context of a run is the thread's default one at the time of the call, not a later one. */
   g_main_context_push_thread_default (context);
   gmp_workers_run_async (workers, NULL, 0, NULL, arrived_cb, &arrival);
   while (arrival.result == NULL)
@@ -219,7 +219,7 @@ test_async_error (void)
   const int ids[] = { 5 };
 
   gmp_workers_run_async (workers, ids, 1, NULL, gmp_test_done_cb, &result);
-  /* Also what is known at once comes later. */
+  /* Errors that are known at once are reported later as well. */
   g_assert_null (result);
   g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&result), &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);

@@ -19,7 +19,7 @@ print_lines (GVariant *params G_GNUC_UNUSED,
 
   printf ("one\n\n%s\n", wide);
   fprintf (stderr, "two\nbad \xff byte\n");
-  /* A line in two writes is one line. */
+  /* A line that is written in two parts is one line. */
   printf ("thr");
   fflush (stdout);
   printf ("ee\n");
@@ -109,7 +109,7 @@ test_output_long (void)
   check_output (print_endless, "e*8192;e*8192;e*3616;", "");
 }
 
-/* Each run of a process that is kept has its own last line. */
+/* Each run of a kept process has its own last line. */
 static void
 test_output_reuse (void)
 {
@@ -144,7 +144,7 @@ promise_goodbye (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* The output of a kept process at its end belongs to no run. */
+/* The output of a kept process when it exits belongs to no run. */
 static void
 test_output_after (void)
 {
@@ -162,7 +162,7 @@ test_output_after (void)
   g_assert_cmpstr (err->str, ==, "");
 }
 
-/* An application whose standard error is not read any more. */
+/* An application whose standard error is no longer read. */
 static void
 test_output_lost (void)
 {
@@ -205,7 +205,7 @@ test_log (void)
   g_assert_cmpstr (text->str, ==, expected);
 }
 
-/* A worker's warnings are its own: printed here, with its id, and not fatal as this test's are. */
+/* A worker's warnings are printed with its id, and are not fatal, although this test's own are. */
 static void
 test_log_default (void)
 {
@@ -233,7 +233,7 @@ get_surroundings (GVariant *params G_GNUC_UNUSED,
   return g_variant_new ("(iss)", getpid (), folder, g_getenv ("GMP_TEST_KEPT"));
 }
 
-/* Kept processes see changes between two runs. */
+/* A kept process is replaced if the folder or the environment has changed. */
 static void
 test_reuse_surroundings (void)
 {

@@ -35,7 +35,7 @@ count_files (const char *folder,
   return n;
 }
 
-/* Returns how many were there with it. A file stands for each. */
+/* Returns how many workers have started, itself included. Each creates a file. */
 static GVariant *
 count_present (GVariant *params,
                GError  **error G_GNUC_UNUSED)
@@ -94,7 +94,7 @@ get_int (GVariant *results,
   return g_variant_get_int32 (value);
 }
 
-/* None returns before the last has come. */
+/* No worker returns before the last one has started. */
 static void
 test_all_at_once (void)
 {
@@ -159,8 +159,8 @@ mark_cb (GmpWorkers *workers,
   g_object_set (workers, "environment", environment, "max-parallel", 0, "reuse", FALSE, NULL);
 }
 
-/* Each worker of a run has the options that there were at its beginning; the next run has the new
- * ones, and so no process that was kept under the old. */
+/* All workers of a run have the options that were set when it began. The next run has the new
+ * ones, and no process that was kept with the old ones. */
 static void
 test_changed_meanwhile (void)
 {
@@ -220,12 +220,12 @@ test_reuse (void)
         pid = get_int (results, 1);
       g_assert_cmpint (get_int (results, 1), ==, pid);
       g_assert_cmpint (get_int (results, 2), ==, pid);
-      /* What the function left in its process is there still. */
+      /* The state that the function left in its process is still there. */
       g_assert_cmpint (get_int (results, 3), ==, turn);
     }
   g_assert_no_errno (kill (pid, 0));
 
-  /* Kept processes end with the object, and the call returns when they have. */
+  /* Kept processes end with the object, before the call returns. */
   g_clear_object (&workers);
   g_assert_cmpint (kill (pid, 0), ==, -1);
 }
@@ -240,7 +240,7 @@ test_reuse_off (void)
   gmp_test_add_worker (workers, 1, get_pid, NULL);
   kept = gmp_test_run (workers);
   g_object_set (workers, "reuse", FALSE, NULL);
-  /* It ends, though nothing waits for that but this test. */
+  /* The process ends without anybody who waits for it; only this test does. */
   while (kill (get_int (kept, 1), 0) == 0)
     g_thread_yield ();
   fresh = gmp_test_run (workers);
@@ -265,14 +265,14 @@ test_reuse_crash (void)
       g_assert_no_error (error);
       g_assert_cmpint (get_int (results, 1), !=, pid);
       pid = get_int (results, 1);
-      /* In the same process, which then is no more. */
+      /* In the same process, which has then ended. */
       g_assert_null (gmp_workers_run (workers, crash_ids, 1, NULL, &error));
       g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
       g_assert_cmpint (kill (pid, 0), ==, -1);
     }
 }
 
-/* A process that was kept may die while there is no run. */
+/* A kept process may die between two runs. */
 static void
 test_reuse_killed (void)
 {
@@ -302,7 +302,8 @@ check_inner_threads (GmpWorkers *workers,
   g_assert_cmpstr (g_variant_get_string (value, NULL), ==, expected);
 }
 
-/* An equal share of the processors, what was asked for, and what the environment says above all. */
+/* The number of threads is an equal share of the processors, or the property, or the environment
+ * variable, in rising order of precedence. */
 static void
 test_inner_threads (void)
 {
@@ -347,7 +348,7 @@ keep_line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
   g_string_append (user_data, line);
 }
 
-/* What user code has forked is no worker, and does not speak for one. */
+/* A process that user code has forked is not a worker, and sends no reports. */
 static void
 test_forked_child (void)
 {
@@ -369,7 +370,7 @@ test_forked_child (void)
 typedef struct {
   GmpWorkers *workers;
   GThread *thread;
-  int n_offered; /* by the thread; atomic */
+  int n_offered; /* set by the thread; atomic */
   int n_begun;
   GCancellable *cancellable;
 } Feed;
@@ -440,7 +441,7 @@ test_hold (void)
   results = run_fed (&feed, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (g_variant_n_children (results), ==, N_FED);
-  /* That was for one run. */
+  /* The feed was for one run. */
   gmp_workers_wake (workers);
   g_signal_handlers_disconnect_by_data (workers, &feed);
   again = gmp_test_run (workers);

@@ -35,7 +35,7 @@ static GVariant *
 die (GVariant *params G_GNUC_UNUSED,
      GError  **error G_GNUC_UNUSED)
 {
-  /* Where a sanitizer maps it. */
+  /* If a sanitizer has mapped that address. */
   signal (SIGSEGV, SIG_DFL);
   raise (SIGSEGV);
   return NULL;
@@ -120,7 +120,7 @@ test_give_up (void)
   g_assert_cmpuint (n_restarted, ==, 2);
 }
 
-/* One that finishes again and again ends with its last result. */
+/* A worker that is always restarted ends with its last result. */
 static void
 test_always (void)
 {
@@ -134,7 +134,7 @@ test_always (void)
   g_assert_cmpuint (n_restarted, ==, 2);
 }
 
-/* Returns twice, and then fails. */
+/* Returns twice, then fails. */
 static GVariant *
 fail_at_last (GVariant *params,
               GError  **error)
@@ -186,8 +186,8 @@ ask_in_vain_cb (GmpWorkers *workers,
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
 }
 
-/* One that is to run again for its result does not begin a second time for having finished, nor one
- * that is restarted for being asked. */
+/* A worker that runs again for its result is not restarted in addition because it has finished,
+ * and run_again is refused for a worker that is being restarted. */
 static void
 test_always_again (void)
 {
@@ -205,7 +205,7 @@ test_always_again (void)
   gmp_test_check_value (results, "{1: <uint32 4>}");
 }
 
-/* In the application nothing can be done with its results. */
+/* An application that refuses the results. */
 
 #define TEST_TYPE_CRITIC (test_critic_get_type ())
 G_DECLARE_FINAL_TYPE (TestCritic, test_critic, TEST, CRITIC, GmpWorkers)
@@ -238,7 +238,7 @@ test_critic_init (TestCritic *self G_GNUC_UNUSED)
 {
 }
 
-/* That is no failure of the worker's, which would do the same again. */
+/* That is not a failure of the worker, which would send the same result again. */
 static void
 test_always_refused (void)
 {
@@ -256,7 +256,7 @@ test_always_refused (void)
   g_assert_cmpuint (failures->len, ==, 1);
 }
 
-/* Restarts that are longer ago than the period do not count, and without a period all do. */
+/* Restarts before the period do not count; without a period all restarts count. */
 static void
 test_period (void)
 {

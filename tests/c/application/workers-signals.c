@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A subclass that is itself the work. */
+/* A subclass whose process method is the work. */
 
 #define TEST_TYPE_SQUARES (test_squares_get_type ())
 G_DECLARE_FINAL_TYPE (TestSquares, test_squares, TEST, SQUARES, GmpWorkers)
@@ -110,7 +110,7 @@ report_steps (GVariant *params G_GNUC_UNUSED,
   return ok ? g_variant_new_string ("reported") : NULL;
 }
 
-/* Returns which error too big a report gets; the run does not suffer. */
+/* Returns the error of a report that is too large, which does not harm the run. */
 static GVariant *
 report_too_much (GVariant *params G_GNUC_UNUSED,
                  GError  **error G_GNUC_UNUSED)
@@ -126,7 +126,7 @@ report_too_much (GVariant *params G_GNUC_UNUSED,
                         g_error_matches (second, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD));
 }
 
-/* Signals are written down as text, in the order that they come in. */
+/* Records the signals as text, in order of arrival. */
 
 static void
 result_cb (GmpWorkers *workers G_GNUC_UNUSED,
@@ -190,7 +190,7 @@ test_result (void)
                    "notify results 2;");
 }
 
-/* A worker that runs again and again, until it has counted far enough or is cancelled. */
+/* A worker that runs again until it has counted far enough, or is cancelled. */
 
 static GVariant *
 count (GVariant *params,
@@ -232,7 +232,7 @@ go_on_cb (GmpWorkers *workers,
     }
   g_assert_no_error (error);
   g_assert_true (begins);
-  /* It has not returned again. */
+  /* It has not returned since. */
   g_assert_false (gmp_workers_run_again (workers, id, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
 }
@@ -299,7 +299,7 @@ forgive_cb (GmpWorkers   *workers,
   g_assert_null (gmp_workers_get_error (workers, id));
 }
 
-/* A failed worker may run again too, and its new outcome counts. */
+/* A failed worker may run again too, and its last outcome counts. */
 static void
 test_again_after_failure (void)
 {
@@ -351,7 +351,7 @@ test_subclass (void)
   gmp_test_add_worker (workers, 2, NULL, NULL);
   gmp_test_add_worker (workers, 3, echo, g_variant_new_string ("not process"));
   results = gmp_test_run (workers);
-  /* The instance in the worker is another one: it has seen no update. */
+  /* The worker has its own instance, which has received no update. */
   gmp_test_check_value (results, "{1: <(1, 25, 0)>, 2: <@mv nothing>, 3: <'not process'>}");
   g_assert_cmpstr (TEST_SQUARES (workers)->updates->str, ==, "1 (iii);2 NULL;3 s;");
 }
@@ -378,7 +378,7 @@ test_subclass_errors (void)
                    "result 2 (2, 9, 0);");
 }
 
-/* A worker's thread that continues after its run, until the test opens a pipe. */
+/* A thread of the worker that continues after the run, until the test opens a fifo. */
 
 static GThread *late_thread;
 
@@ -394,7 +394,7 @@ late_reporter (gpointer user_data)
   return GINT_TO_POINTER (g_error_matches (error, GMP_ERROR, GMP_ERROR_NOT_FOUND));
 }
 
-/* Starts the thread, with the pipe's path; without one it returns the thread's outcome. */
+/* Starts the thread, with the path of the fifo. Without a path, returns the thread's outcome. */
 static GVariant *
 late_method (GVariant *params,
              GError  **error G_GNUC_UNUSED)
@@ -432,7 +432,7 @@ test_report_late (void)
   first = gmp_workers_run (workers, NULL, 0, NULL, &error);
   g_assert_no_error (error);
   reader.fd = open (path, O_WRONLY | O_CLOEXEC);
-  g_assert_cmpint (poll (&reader, 1, -1), ==, 1); /* it has gone */
+  g_assert_cmpint (poll (&reader, 1, -1), ==, 1); /* the thread has ended */
   close (reader.fd);
 
   gmp_workers_set_params (workers, 1, NULL, NULL);

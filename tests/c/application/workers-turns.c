@@ -9,8 +9,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* In the worker it executes the turns given by its parameters, (is): their number, and the method
- * that fails, or another action. Each turn returns the names of the called methods. */
+/* In the worker it executes the turns given by its parameters, (is): their number, and the
+ * method that fails, or another action. Each turn returns the names of the called methods. */
 
 #define TEST_TYPE_TURNS (test_turns_get_type ())
 G_DECLARE_DERIVABLE_TYPE (TestTurns, test_turns, TEST, TURNS, GmpWorkers)
@@ -21,12 +21,12 @@ struct _TestTurnsClass
 };
 
 typedef struct {
-  GString *trace; /* the methods: of the worker in its process, and in the application of update */
-  int n_turns;    /* that are left */
+  GString *trace; /* the called methods: in the worker all, in the application update */
+  int n_turns;    /* remaining turns */
   char *what;
-  pid_t pid;      /* of the process that made it */
-  int refused_id; /* by update */
-  GmpTestMeeting *meeting; /* (nullable): where update meets the worker */
+  pid_t pid;      /* of the process that created it */
+  int refused_id; /* the id that update refuses */
+  GmpTestMeeting *meeting; /* (nullable): a meeting of update and the worker */
 } TestTurnsPrivate;
 
 G_DEFINE_TYPE_WITH_PRIVATE (TestTurns, test_turns, GMP_TYPE_WORKERS)
@@ -154,7 +154,7 @@ test_turns_init (TestTurns *self)
   priv->pid = getpid ();
 }
 
-/* One that has finish too. */
+/* A subclass that overrides finish too. */
 
 #define TEST_TYPE_FINISHING (test_finishing_get_type ())
 G_DECLARE_FINAL_TYPE (TestFinishing, test_finishing, TEST, FINISHING, TestTurns)
@@ -189,7 +189,7 @@ test_finishing_init (TestFinishing *self G_GNUC_UNUSED)
 {
 }
 
-/* A client, which has turns of another kind. */
+/* A client: its turns are not those of GmpWorkers. */
 
 #define TEST_TYPE_CLIENT (test_client_get_type ())
 G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
@@ -250,7 +250,7 @@ test_application_init (TestApplication *self G_GNUC_UNUSED)
 {
 }
 
-/* Functions. */
+/* Functions for workers. */
 
 static GVariant *
 count (GVariant *params,
@@ -262,7 +262,7 @@ count (GVariant *params,
   return g_variant_new_string ("counted");
 }
 
-/* Turns of so many bytes. */
+/* Reports turns of @params bytes. */
 static GVariant *
 grow (GVariant *params,
       GError  **error)
@@ -278,7 +278,7 @@ grow (GVariant *params,
   return NULL;
 }
 
-/* Its result is the last turn's, or nothing without a turn. */
+/* The result is that of the last turn, or NULL without a turn. */
 static GVariant *
 count_down (GVariant *params,
             GError  **error)
@@ -289,7 +289,7 @@ count_down (GVariant *params,
   return gmp_worker_repeat_turn ();
 }
 
-/* Until the application wants no more, which it then writes down. */
+/* Reports turns until it is cancelled, which it writes to a file. */
 static GVariant *
 go_on (GVariant *params,
        GError  **error)
@@ -303,7 +303,7 @@ go_on (GVariant *params,
   return NULL;
 }
 
-/* In the application. */
+/* The application's side. */
 
 static GVariant *
 new_params (int         n_turns,
@@ -365,7 +365,7 @@ test_turns_of_class (void)
                    "result 4 (4, '" THIRD "');");
 }
 
-/* As programs have it that were written before there were turns. */
+/* Programs from before there were turns. */
 static void
 test_one_turn (void)
 {
@@ -400,7 +400,7 @@ test_finish (void)
                    "3: (3, '" FIRST "')\n4: NULL\n4: NULL\n");
 }
 
-/* The worker is in wait when update is called: they meet. */
+/* The worker is in wait when update is called, because they meet. */
 static void
 test_as_it_arrives (void)
 {
@@ -435,14 +435,14 @@ test_errors (void)
     }
   results = gmp_workers_get_results (workers);
   gmp_test_check_value (results, "{9: <'counted'>}");
-  /* The application has received the turns before the error; a turn whose done fails does not
+  /* The application has received the turns before the error. A turn whose done fails does not
    * count. */
   g_assert_cmpstr (get_private (workers)->trace->str, ==,
                    "2: (2, '" FIRST "')\n"
                    "4: (4, '" FIRST "')\n4: (4, '" SECOND "')\n9: 'counted'\n");
 }
 
-/* It is ended, though it would have run forever, and not restarted. */
+/* The worker is terminated, although it would run forever, and not restarted. */
 static void
 test_update_error (void)
 {
@@ -491,7 +491,7 @@ test_function (void)
   g_assert_cmpstr (text->str, ==, "turn 1 0;turn 1 1;result 1 'counted';");
   g_assert_cmpstr (get_private (workers)->trace->str, ==, "1: 0\n1: 1\n");
 
-  /* Without turns the result is one; in the same process. */
+  /* Without turns the result is the function's; in the same process. */
   g_assert_true (gmp_workers_set_params (workers, 1, g_variant_new_int32 (0), &error));
   second = gmp_test_run (workers);
   g_assert_cmpstr (get_private (workers)->trace->str, ==, "1: 0\n1: 1\n1: 'counted'\n");
@@ -542,7 +542,7 @@ keep_cb (GmpWorkers *workers G_GNUC_UNUSED,
   *kept = g_variant_ref (value);
 }
 
-/* It is the turn's very value: it has not come again. */
+/* The result is the very value of the turn: it was not sent twice. */
 static void
 check_same_cb (GmpWorkers *workers G_GNUC_UNUSED,
                int         id G_GNUC_UNUSED,
@@ -576,7 +576,7 @@ test_sent_once (void)
   gmp_test_check_value (results, "{1: <@mv nothing>}");
 }
 
-/* A worker that has not begun yet would not notice it. */
+/* Cancels when a worker has started, because one that has not started would not notice. */
 static void
 cancel_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id,

@@ -6,13 +6,13 @@
 
 #include "gmp-test.h"
 
-/* So many variants in each other are read. */
+/* The deepest nesting of variants that is accepted. */
 #define DEEPEST 127
 
 #include <string.h>
 #include <unistd.h>
 
-/* More than a D-Bus message is good for: such a value travels in a memfd. */
+/* Too large for a D-Bus message, so the value is sent in a memfd. */
 #define BIG ((gsize) 64 * 1024 * 1024)
 
 static const char * const texts[] = {
@@ -72,7 +72,7 @@ new_bytes (gsize  size,
   return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, size, TRUE, g_free, bytes);
 }
 
-/* Inside a dictionary, so that the bytes do not begin where the memory does. */
+/* Inside a dictionary, so that the bytes do not begin at the start of the memory. */
 static GVariant *
 make_big (GVariant *params,
           GError  **error G_GNUC_UNUSED)
@@ -192,8 +192,8 @@ try_limit (gsize limit)
     }
 }
 
-/* A reader may find that a limit between message and memfd is off by one: that which is chosen for
- * speed, and that of messages. */
+/* Sizes around the two limits: the smallest that is sent in a memfd, and the largest that fits
+ * into a message. */
 static void
 test_limits (void)
 {
@@ -233,7 +233,7 @@ test_kept_process_holds_nothing (void)
   results = gmp_workers_run (workers, NULL, 0, NULL, &error);
   g_assert_no_error (error);
   pid = gmp_test_get_int (results, 1);
-  /* It has replied, and is about to free its parameters. */
+  /* The worker has replied, and is about to free its parameters. */
   while (holds_values (g_variant_get_int32 (pid)))
     g_usleep (1000);
 }
@@ -303,8 +303,8 @@ test_handle_boxed (void)
   check_refused (make_boxed_handle, NULL, "handle");
 }
 
-/* Values of many parts cost what they cost where they were made; the watchdog ends what takes
- * quadratic time, which would be minutes. */
+/* Reading a value with many parts takes as long in the worker as here. Quadratic time would be
+ * minutes, which the watchdog ends. */
 #define N_PARTS 300000
 
 static GVariant *

@@ -115,7 +115,7 @@ test_exists (void)
   g_assert_false (gmp_workers_add_target (workers, 1, "native::x", NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
 
-  /* The first is as it was. */
+  /* The first worker is unchanged. */
   results = run (workers, NULL, 0);
   gmp_test_check_value (results, "{1: <2>}");
 }
@@ -138,7 +138,7 @@ test_not_found (void)
   g_assert_null (gmp_workers_run (workers, ids, 2, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   gmp_test_check_in (error->message, "99");
-  /* A typo in one id starts none. */
+  /* A wrong id starts no worker. */
   g_assert_false (g_file_test (mark, G_FILE_TEST_EXISTS));
 
   results = run (workers, ids, 1);
@@ -192,7 +192,7 @@ test_pending (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
   g_clear_error (&error);
 
-  /* The first does not care, and when it has ended there may be another. */
+  /* The first run is not affected, and another can follow it. */
   results = gmp_workers_run_finish (workers, gmp_test_wait (&first), &error);
   g_assert_no_error (error);
   gmp_test_check_value (results, "{1: <8>}");
@@ -234,7 +234,7 @@ test_none (void)
   g_assert_null (gmp_workers_get_error (workers, 1));
 }
 
-/* A list of no ids is not all of them. */
+/* An empty list means no workers, not all of them. */
 static void
 test_empty_list (void)
 {
@@ -265,7 +265,7 @@ test_null (void)
   results = run (workers, NULL, 0);
   gmp_test_check_value (results, "{1: <'NULL'>, 2: <@mv nothing>, 3: <'@mv nothing'>}");
 
-  /* set_params takes NULL as well. */
+  /* set_params accepts NULL as well. */
   g_assert_true (gmp_workers_set_params (workers, 1, g_variant_new_byte (1), &error));
   g_assert_true (gmp_workers_set_params (workers, 1, NULL, &error));
   g_assert_no_error (error);
@@ -285,7 +285,7 @@ test_floating (void)
   gmp_test_add_worker (workers, 1, echo, held);
   gmp_test_add_worker (workers, 2, echo, floating);
   g_assert_false (g_variant_is_floating (floating));
-  /* The workers have their own reference, or none where they refused it. */
+  /* A worker has its own reference to its parameters. If the worker was refused, none is left. */
   g_assert_false (gmp_workers_add (workers, 2, echo, refused, NULL));
   g_assert_cmpstr (g_variant_get_string (refused, NULL), ==, "refused");
   g_variant_unref (refused);
@@ -316,7 +316,7 @@ test_partial (void)
   g_assert_error (gmp_workers_get_error (workers, 2), G_FILE_ERROR, G_FILE_ERROR_PERM);
   g_assert_null (gmp_workers_get_error (workers, 3));
 
-  /* The next run knows nothing of it. */
+  /* The next run is not affected. */
   again = run (workers, good, 2);
   gmp_test_check_value (again, "{1: <2>, 3: <6>}");
   g_assert_null (gmp_workers_get_error (workers, 2));

@@ -8,11 +8,11 @@
 
 #include <string.h>
 
-/* The same values in each run; GMP_TEST_ROUNDS=100000 for longer. */
+/* The values are the same in each run; GMP_TEST_ROUNDS=100000 tests for longer. */
 #define ROUNDS 2000
 #define SEED   11
 
-/* So deep are the types of random values, and the variants in them. */
+/* The greatest depth of random types, and of variants in random values. */
 #define DEPTH 4
 
 static GVariant *make_value (GRand      *rand,
@@ -68,7 +68,7 @@ append_type (GRand   *rand,
     }
 }
 
-/* Now and then more than a kilobyte of text, so that offsets have more bytes than one. */
+/* Sometimes more than a kilobyte of text, so that offsets have more than one byte. */
 static GVariant *
 make_text (GRand *rand)
 {
@@ -172,7 +172,7 @@ compare (const char *type,
                        g_variant_get_size (value) == bytes->len;
   const char *fault = gmp_normal_form_find_fault (type, copy, bytes->len, NULL);
 
-  /* GLib has nothing against handles. */
+  /* GLib accepts handles. */
   if ((fault == NULL) == is_normal || g_strrstr (fault, "handle") != NULL)
     return;
   for (guint i = 0; i < bytes->len; i++)
@@ -181,7 +181,7 @@ compare (const char *type,
            is_normal ? "" : "not", fault);
 }
 
-/* Damage to bytes: other values, pieces lost, repeated or moved. */
+/* Damages bytes: other values, missing, repeated or moved pieces. */
 static void
 mutate (GRand      *rand,
         GByteArray *bytes)
@@ -306,7 +306,7 @@ make_deep (guint n_boxes,
   return bytes;
 }
 
-/* One type of 129 levels is left out: GLib takes it where it is empty. */
+/* One type of 129 levels is left out: GLib accepts an empty value of it. */
 static void
 test_depth (void)
 {

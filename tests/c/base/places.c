@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* So many that the last ones are forks of a process that is warm. */
+/* Enough runs that the last ones are forks of a warm process. */
 #define N_RUNS 4
 
 static GVariant *
@@ -34,7 +34,7 @@ get_mask (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_uint64 (g_ascii_strtoull (line + strlen ("\nSigBlk:\t"), NULL, 16));
 }
 
-/* As a program that reads its signals from a descriptor does. */
+/* A program that reads its signals from a descriptor blocks them. */
 static void
 test_blocked_signals (void)
 {
@@ -71,7 +71,7 @@ leave_children (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* It ends by itself, long after its parent. */
+/* Leaves a child that ends by itself, long after its parent. */
 static GVariant *
 leave_one (GVariant *params,
            GError  **error G_GNUC_UNUSED)
@@ -86,7 +86,8 @@ leave_one (GVariant *params,
   return NULL;
 }
 
-/* The library does not report the end of the last one; the watchdog ends the test if none ends. */
+/* The library does not report the end of the last child. If none ends, the watchdog ends the
+ * test. */
 static void
 await_no_children (void)
 {
@@ -97,7 +98,7 @@ await_no_children (void)
   g_assert_cmpint (errno, ==, ECHILD);
 }
 
-/* An application that adopts what its workers leave behind, as process 1 of a container does. */
+/* An application that adopts orphans of its workers, as process 1 of a container does. */
 static void
 test_adopted_children (void)
 {
@@ -128,7 +129,7 @@ test_adopted_children (void)
   prctl (PR_SET_CHILD_SUBREAPER, 0);
 }
 
-/* In a new process, and in a fork. */
+/* In a started process, and in a fork. */
 static void
 test_deleted_folder (void)
 {
@@ -152,7 +153,7 @@ test_deleted_folder (void)
     }
 }
 
-/* The application's own. */
+/* The application's own folder is deleted. */
 static void
 test_deleted_own_folder (void)
 {
@@ -192,7 +193,7 @@ copy_runs (const char *copy,
   return status == EXIT_SUCCESS;
 }
 
-/* A copy of this program runs workers from a path that is no text. */
+/* A copy of this program, in a folder whose name is not UTF-8, runs workers. */
 static void
 test_path_without_text (void)
 {
@@ -201,7 +202,7 @@ test_path_without_text (void)
   g_assert_true (copy_runs (copy, "there"));
 }
 
-/* Another program takes the place of this one, or nothing does, while it runs. */
+/* While the program runs, its file is replaced or deleted. */
 static void
 test_lost_program (void)
 {
@@ -260,7 +261,7 @@ run_nested (GVariant *params,
   return gmp_test_get_int (results, 1);
 }
 
-/* Workers have workers, which have workers. */
+/* Workers start workers, which start workers. */
 static void
 test_nested (void)
 {

@@ -15,13 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Of a user without rights. */
+/* An unprivileged user. */
 #define NOBODY 65534
 
-/* The exit status of the copy if it was given no rights. */
+/* The exit status of the copy if it has no additional rights. */
 #define EXIT_NOT_SECURE 77
 
-/* In a worker: which variables of gmproc have come this far. */
+/* In a worker: the variables of gmproc that have reached it. */
 static GVariant *
 list_method (GVariant *params G_GNUC_UNUSED,
              GError  **error G_GNUC_UNUSED)
@@ -67,7 +67,7 @@ be_secure (const char *program)
   return EXIT_SUCCESS;
 }
 
-/* A copy of this program that belongs to another user, and runs as that. */
+/* Runs a copy of this program that has the rights of another user. */
 static char *
 make_copy (const char *program)
 {

@@ -49,7 +49,7 @@ test_workers (void)
     g_assert_cmpuint (data[i], ==, i < 2 * SIZE ? i / SIZE + 1 : 0);
 }
 
-/* The bytes hold the memory, and so does each process that has opened it. */
+/* The memory lives as long as its bytes, and as any process that has opened it. */
 static void
 test_holders (void)
 {
@@ -97,7 +97,7 @@ test_nonsense (void)
   g_assert_null (gmp_shared_memory_new (G_MAXSIZE, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
   g_clear_error (&error);
-  /* More than any processor addresses. */
+  /* More than any processor can address. */
   g_assert_null (gmp_shared_memory_new ((gsize) 1 << 62, &error));
   g_assert_nonnull (error);
 }

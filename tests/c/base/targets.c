@@ -10,7 +10,7 @@
 #include <dlfcn.h>
 #include <gmodule.h>
 
-/* The server of all clients here: it returns the sender. */
+/* The server of all clients here: it responds with the sender's id. */
 
 #define TEST_TYPE_SERVER (test_server_get_type ())
 G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, GmpServerWorker)
@@ -42,7 +42,7 @@ test_server_init (TestServer *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that is registered in the application only, and whose function is static. */
+/* A client that is registered in the application only, by a static function. */
 
 typedef GmpClientWorker TestLateClient;
 typedef GmpClientWorkerClass TestLateClientClass;
@@ -171,7 +171,8 @@ test_plugin (void)
                 "plugin a's hidden");
 }
 
-/* One that another process could not recognize; by its name a function of it is found. */
+/* A plugin without a build id, which another process could not recognize. A function of it is
+ * found by name. */
 static void
 test_plugin_without_id (void)
 {
@@ -226,7 +227,7 @@ test_bad_strings (void)
   check_bad_target ("cobol:payroll:main", GMP_ERROR_LAUNCH, "cobol");
 }
 
-/* Memory that is in no file: what a language binding makes for a closure. */
+/* Memory that belongs to no file, as a language binding allocates it for a closure. */
 static void
 test_closure (void)
 {
@@ -253,7 +254,7 @@ copy_file (const char *from,
   g_assert_no_error (error);
 }
 
-/* An update of a plugin while the application runs: another function may be at its place. */
+/* A plugin is updated while the application runs: another function may be at the same offset. */
 static void
 test_replaced (void)
 {
@@ -341,13 +342,13 @@ test_type_late (void)
   gmp_test_check_in (error->message, "TestLateClient");
   gmp_test_check_in (error->message, "g_type_ensure");
   gmp_test_check_in (error->message, program);
-  /* One error, not one for each side. */
+  /* The error appears once, not once for each side. */
   g_assert_null (strstr (strstr (error->message, "TestLateClient ") + 1, "TestLateClient "));
 }
 
-/* Other programs. */
+/* Programs other than this one. */
 
-/* A copy in another folder does not find a library that it was linked with by a relative path. */
+/* A copy in another folder does not find a library that was linked by a relative path. */
 static char **
 make_environment (void)
 {

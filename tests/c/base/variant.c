@@ -49,11 +49,12 @@ test_ranges (void)
   g_assert_false (gmp_private_memory_make_writable (data, 1));
 }
 
-/* As many as a program may hold that keeps what it receives, added and removed in any order. */
+/* As many ranges as a program may hold that keeps what it receives, added and removed in random
+ * order. */
 static void
 test_many_ranges (void)
 {
-  const guint n = 20011; /* a prime, so that multiples go through all */
+  const guint n = 20011; /* a prime, so its multiples cover all indices */
   g_autofree guint8 *data = g_malloc0 (2 * n);
 
   for (guint i = 0; i < n; i++)

@@ -10,25 +10,25 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* ThreadSanitizer compares what threads do at the same address. So both ends have the memory at the
- * same place, which two processes never do, and nothing of GLib is between them, whose locks it
- * does not see. */
+/* ThreadSanitizer compares accesses to the same address. Both ends therefore have the memory at
+ * the same address, which two processes never do, and use nothing of GLib, whose locks it does
+ * not see. */
 #define ARENA_SIZE ((gsize) 512 * 1024)
 #define N_TURNS (g_test_slow () ? 20000u : 2000u)
 
-/* So many values are kept when the next ones come, so that blocks go back late and in between. */
+/* This many values are kept, so that blocks are returned late and out of order. */
 #define N_HELD 3
 
 typedef struct {
-  GmpMemory memory; /* of this end */
+  GmpMemory memory; /* this end's view */
   GmpSender *sender;
   GmpReceiver *receiver;
-  int bell;       /* that this end waits for */
+  int bell;       /* the one that this end waits for */
   guint n_turns;
   gboolean is_server;
 } Side;
 
-/* Of each kind by turns, but of no regular order. */
+/* All kinds of sizes, in an irregular order. */
 static gsize
 size_of (guint turn)
 {

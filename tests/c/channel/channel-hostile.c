@@ -15,8 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A server's inbox with two channels: "good", and "bad", whose other end is a bare wire under the
- * test's control. */
+/* A server's inbox with two channels: "good", and "bad", whose other end is a bare stream that
+ * the test controls. */
 typedef struct {
   GmpInbox *inbox;
   GmpChannel *good;
@@ -30,7 +30,7 @@ get_fd (Server *self)
   return gmp_socket_stream_get_fd (GMP_SOCKET_STREAM (self->bad));
 }
 
-/* Its messages may need more room than a socket has. */
+/* The messages may be larger than the socket's buffer. */
 static gboolean
 flush_cb (GSocket     *socket G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
@@ -100,7 +100,7 @@ new_message (const char *member,
   return message;
 }
 
-/* Takes @message over. */
+/* Consumes @message. */
 static void
 post (Server       *self,
       GDBusMessage *message)
@@ -117,7 +117,7 @@ post_int (Server *self)
   post (self, new_message ("Send", g_variant_new_parsed ("(('i', [byte 1, 0, 0, 0], @ah []),)")));
 }
 
-/* The bad one receives the reason for its end. */
+/* The bad client receives the reason why its channel was closed. */
 static void
 check_told (Server *self,
             int     wanted)
@@ -146,7 +146,7 @@ check_good (Server *self)
   gmp_test_check_value (mail.payload, "'still here'");
 }
 
-/* Only the bad one's channel ends, and it receives the reason. */
+/* Only the bad client's channel is closed, and the client receives the reason. */
 static void
 check_ended (Server *self)
 {
@@ -162,7 +162,7 @@ check_ended (Server *self)
   check_good (self);
 }
 
-/* Takes @message over. A value of more than @limit bytes, where that is not 0, is too big. */
+/* Consumes @message. Values larger than @limit bytes, unless it is 0, are refused. */
 static void
 check_refused_above (GDBusMessage *message,
                      guint64       limit)
@@ -173,7 +173,7 @@ check_refused_above (GDBusMessage *message,
   gmp_inbox_set_value_limit (server.inbox, limit);
   check_good (&server);
   post (&server, message);
-  /* More of it is not looked at. */
+  /* Later messages are not read. */
   post_int (&server);
   check_ended (&server);
   server_clear (&server);
@@ -214,7 +214,7 @@ test_types (void)
     check_payload_refused (payloads[i]);
 }
 
-/* Nested without end: what reads it recursively has no stack left. */
+/* Endless nesting: a recursive reader would run out of stack. */
 static void
 test_deep_type (void)
 {
@@ -253,7 +253,7 @@ test_no_handle (void)
   check_payload_refused ("('ay', [], [handle -1])");
 }
 
-/* Takes @fd over. */
+/* Consumes @fd. */
 static GDBusMessage *
 new_with_handle (int fd,
                  int position)
@@ -280,7 +280,7 @@ new_memfd (int seals)
   return fd;
 }
 
-/* A file that its owner could still change, or cut off under the reader's eyes. */
+/* A file that its owner could still change or truncate while it is read. */
 static void
 test_unsealed (void)
 {
@@ -335,14 +335,14 @@ new_inline (gsize size)
   return new_message ("Send", g_variant_new_tuple (&payload, 1));
 }
 
-/* More than a socket holds, and than a message may have of it. */
+/* Larger than a socket's buffer, and than a value in a message may be. */
 static void
 test_too_much (void)
 {
   check_refused (new_inline ((gsize) 16 * 1024 * 1024 + 1));
 }
 
-/* Announced, and never sent: there is no room made for it. */
+/* A size that is announced, while nothing is sent: no memory is allocated for it. */
 static void
 test_announced (void)
 {
@@ -356,7 +356,7 @@ test_announced (void)
   server_clear (&server);
 }
 
-/* value-size-limit, for values in a message, and beside one. */
+/* value-size-limit, for values in a message and in a memfd. */
 static void
 test_value_limit (void)
 {
@@ -366,7 +366,7 @@ test_value_limit (void)
   check_refused_above (new_with_handle (fd, 0), 4095);
 }
 
-/* And for sent values: the other end receives nothing, and the channel continues. */
+/* The limit for sent values: the other end receives nothing, and the channel stays open. */
 static void
 test_own_value_limit (void)
 {
@@ -392,7 +392,7 @@ test_own_value_limit (void)
   server_clear (&server);
 }
 
-/* One who asks and does not read the answer, which is more than a socket holds. */
+/* A client that sends requests without reading the responses, which do not fit into the socket. */
 static void
 test_impatient (void)
 {
@@ -415,7 +415,7 @@ test_impatient (void)
   server_clear (&server);
 }
 
-/* Anything may be a reason, but only text is a domain. */
+/* Any text is valid as a reason, but a domain has to be text. */
 static void
 test_close_reasons (void)
 {
@@ -447,7 +447,7 @@ test_no_dbus (void)
   server_clear (&server);
 }
 
-/* The codec itself, with what no honest end sends. */
+/* The codec, with input that no correct peer sends. */
 static void
 test_inline (void)
 {

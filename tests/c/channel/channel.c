@@ -15,12 +15,12 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* Room for one of the big values, so that another goes in pieces. */
+/* Room for one of the large values; another one is sent in pieces. */
 #define TEST_ARENA_SIZE ((gsize) 24 * 1024 * 1024)
 
 #define TEST_ERROR (g_quark_from_static_string ("gmp-test-channel-quark"))
 
-/* A channel without a process at the other end: it has @n_left payloads, and then is closed. */
+/* A channel without another process: it has @n_left payloads, and then is closed. */
 
 #define TEST_TYPE_CHANNEL (test_channel_get_type ())
 G_DECLARE_FINAL_TYPE (TestChannel, test_channel, TEST, CHANNEL, GmpChannel)
@@ -72,7 +72,7 @@ test_channel_init (TestChannel *self G_GNUC_UNUSED)
 
 /* Two ends of a channel, each in an inbox. */
 typedef struct {
-  GmpChannelDescriptors *ports[2]; /* (nullable): connected */
+  GmpChannelDescriptors *ports[2]; /* (nullable): NULL once connected */
   GmpChannel *channels[2];
   GmpInbox *inboxes[2];
 } Ends;
@@ -121,8 +121,8 @@ send (Ends     *self,
   g_assert_no_error (error);
 }
 
-/* Receives at one end while the other sends its kept messages: both are in this process, so nothing
- * else makes it send. */
+/* Receives at one end while the other sends its queued messages: both are in this process, so
+ * nothing else would send them. */
 static GmpInboxStatus
 test_take_between (Ends    *self,
                    guint    at,
@@ -191,7 +191,7 @@ test_both_ways (void)
   ends_drop (&ends, 1);
 }
 
-/* Sent messages wait for the connection, in order. */
+/* Messages that were sent before the connection wait for it, in order. */
 static void
 test_before_connection (void)
 {
@@ -242,7 +242,7 @@ test_close_reason (void)
   send (&ends, 0, g_variant_new_int32 (1));
   gmp_channel_close (ends.channels[0], reason);
   gmp_channel_close (ends.channels[0], other);
-  /* Messages sent before are received. */
+  /* Messages that were sent before the end are received. */
   check_payload (&ends, 1, "1");
   check_closed (&ends, 1, TEST_ERROR, -5, "my reason");
   ends_drop (&ends, 0);
@@ -259,7 +259,7 @@ test_close_all (void)
   ends_connect (&ends, 0);
   gmp_inbox_close_all (ends.inboxes[0], reason);
   g_assert_cmpuint (gmp_inbox_get_n_open (ends.inboxes[0]), ==, 0);
-  /* Also for one that comes, and asks, after that. */
+  /* A client that connects afterwards receives the reason too. */
   ends_connect (&ends, 1);
   send (&ends, 1, g_variant_new_int32 (1));
   check_closed (&ends, 1, GMP_ERROR, GMP_ERROR_SERVER_DONE, "done");
@@ -286,7 +286,7 @@ test_gone (void)
 {
   Ends ends;
 
-  /* After it was connected. */
+  /* The other end is dropped after it was connected. */
   ends_init (&ends);
   ends_connect (&ends, 0);
   ends_connect (&ends, 1);
@@ -296,7 +296,7 @@ test_gone (void)
   check_closed (&ends, 0, GMP_ERROR, GMP_ERROR_DISCONNECTED, NULL);
   ends_drop (&ends, 0);
 
-  /* Before. */
+  /* The other end is dropped before it was connected. */
   ends_init (&ends);
   ends_connect (&ends, 0);
   gmp_channel_descriptors_free (ends.ports[1]);
@@ -329,7 +329,7 @@ test_bad_payload (void)
   ends_connect (&ends, 1);
   g_assert_false (gmp_channel_send (ends.channels[0], handle, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
-  /* That was not the channel's fault. */
+  /* The channel is still usable. */
   send (&ends, 0, g_variant_new_int32 (1));
   check_payload (&ends, 1, "1");
   ends_drop (&ends, 0);
@@ -359,7 +359,7 @@ test_fair (void)
 
       g_string_append_printf (order, "%s%s ", mail.id, status == GMP_INBOX_CLOSED ? "-end" : "");
     }
-  /* In turn, though each has something all the time. */
+  /* In turn, although each channel always has a message. */
   g_assert_true (g_str_has_prefix (order->str, "a b c a b c "));
   gmp_test_check_in (order->str, "a-end ");
   gmp_test_check_in (order->str, "b-end ");
@@ -386,7 +386,7 @@ lose_cb (gpointer is_lost,
 }
 
 /* While a message is in use, its peer ends and is restarted, and the holder lists the peers. The
- * channel stays until the next message is taken. */
+ * channel exists until the next message is taken. */
 static void
 test_out (void)
 {
@@ -466,7 +466,7 @@ test_doorbell (void)
   int fds[2];
 
   g_assert_no_error (error);
-  /* Rung by another thread, and rung before it is waited for. */
+  /* The bell is rung by another thread, and rung before the wait. */
   thread = g_thread_new ("ring", ring_thread, doorbell);
   g_assert_true (gmp_doorbell_wait (doorbell, -1));
   g_thread_join (thread);

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Big enough for blocks, whatever is copied at once. */
+/* Large enough for a block, and never copied at once. */
 #define BIG ((gsize) 200 * 1024)
 
 static GVariant *
@@ -30,7 +30,7 @@ receive (GmpChannel *to)
   return value;
 }
 
-/* A value of @size bytes that are all @byte, as it comes out at the other end. */
+/* Sends a value of @size bytes that are all @byte, and returns what arrives. */
 static GVariant *
 pass (GmpChannel *from,
       GmpChannel *to,
@@ -60,7 +60,7 @@ is_all (GVariant *value,
   return TRUE;
 }
 
-/* Writes to the whole of @value. */
+/* Writes to all bytes of @value. */
 static void
 overwrite (GVariant *value,
            guint8    byte)
@@ -71,7 +71,7 @@ overwrite (GVariant *value,
   memset (data, byte, g_variant_get_size (value));
 }
 
-/* A child that goes on when it is told to. */
+/* A child that waits until the parent opens its gate. */
 typedef struct {
   pid_t pid;
   int gate[2];
@@ -86,14 +86,14 @@ child_wait (Child *self)
     _exit (99);
 }
 
-/* Returns whether this is the child. */
+/* Returns TRUE in the child. */
 static gboolean
 child_fork (Child *self)
 {
   g_assert_cmpint (pipe (self->gate), ==, 0);
   self->pid = fork ();
   g_assert_cmpint (self->pid, !=, -1);
-  /* A watchdog: its parent may have failed. */
+  /* A watchdog, because its parent may have failed. */
   if (self->pid == 0)
     alarm (60);
   return self->pid == 0;
@@ -105,7 +105,7 @@ child_go (Child *self)
   g_assert_cmpint (write (self->gate[1], "x", 1), ==, 1);
 }
 
-/* Its exit status has to be 0. */
+/* Checks that the child exits with status 0. */
 static void
 child_await (Child *self)
 {
@@ -118,7 +118,7 @@ child_await (Child *self)
   close (self->gate[1]);
 }
 
-/* The parent drops what both have, and its block gets another value. */
+/* The parent drops a value that both hold, and its block gets another value. */
 static void
 check_child_keeps (gsize    size,
                    gboolean is_written)
@@ -162,8 +162,8 @@ test_child_keeps (void)
   check_child_keeps (5 * MIB + 1, TRUE);
 }
 
-/* The child drops what both have: the block is still the parent's, and so is the channel, whatever
- * the child does with either end. */
+/* The child drops a value that both hold. The block remains the parent's, and so does the
+ * channel, whatever the child does with either end. */
 static void
 test_parent_keeps (void)
 {
@@ -200,7 +200,7 @@ test_parent_keeps (void)
   g_assert_true (is_all (value, 1));
   g_assert_true (is_all (next, 2));
 
-  /* The doorbell rings as before: this would wait for ever. */
+  /* The doorbell still rings; otherwise this would wait forever. */
   g_clear_pointer (&next, g_variant_unref);
   last = g_variant_ref_sink (g_variant_new_int32 (3));
   g_assert_cmpint (gmp_inbox_lie_down (inbox), ==, FALSE);
@@ -212,7 +212,7 @@ test_parent_keeps (void)
   test_pair_clear (&pair);
 }
 
-/* A child of a child that has ended, and a second fork of the parent, of which the memory is not
+/* A grandchild whose parent has ended, and a second fork of the parent, whose memory is not
  * copied again. */
 static void
 test_generations (void)
@@ -232,7 +232,7 @@ test_generations (void)
         _exit (0);
       alarm (60);
       child_wait (&grandchild);
-      /* The answer goes the other way round. */
+      /* The answer goes the other way. */
       _exit (write (child.gate[1], is_all (value, 1) ? "y" : "n", 1) != 1);
     }
   g_assert_cmpint (waitpid (child.pid, NULL, 0), ==, child.pid);
@@ -255,7 +255,7 @@ test_generations (void)
   test_pair_clear (&pair);
 }
 
-/* Where there is no memory for a copy, the block is never used again. */
+/* If there is no memory for a copy, the block is never reused. */
 static void
 test_no_memory (void)
 {
@@ -276,7 +276,7 @@ test_no_memory (void)
   place = g_variant_get_data (value);
   g_assert_no_errno (getrlimit (RLIMIT_DATA, &before));
   none = before;
-  none.rlim_cur = 4096; /* valgrind has made the kernel take 0 for no limit */
+  none.rlim_cur = 4096; /* Valgrind makes the kernel read 0 as no limit. */
   g_assert_no_errno (setrlimit (RLIMIT_DATA, &none));
   if (child_fork (&child))
     {
@@ -293,7 +293,7 @@ test_no_memory (void)
   test_pair_clear (&pair);
 }
 
-/* How many bytes of this process count for RLIMIT_DATA. */
+/* The bytes of this process that count towards RLIMIT_DATA. */
 static guint64
 get_data_size (void)
 {
@@ -305,7 +305,7 @@ get_data_size (void)
   return g_ascii_strtoull (line + strlen ("\nVmData:"), NULL, 10) * 1024;
 }
 
-/* A channel costs nothing of the process's data but what is held and written to. */
+/* A channel counts towards the limit on data only with values that are held and written to. */
 static void
 test_data_size (void)
 {
@@ -357,8 +357,8 @@ pass_thread (gpointer data)
   return NULL;
 }
 
-/* Another thread receives, writes and drops all the while: neither it nor the children see a page
- * that is not theirs. */
+/* Another thread keeps receiving, writing and dropping. Neither it nor the children see a page
+ * of somebody else. */
 static void
 test_threads (void)
 {

@@ -10,15 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Each record: its size, its number, random bytes, and a sum of all that. Sizes are such that the
- * ring is now full and now empty, so that both sides sleep and are woken. */
+/* A record has its size, its number, random bytes, and a checksum of all that. The sizes make
+ * the ring full at times and empty at times, so that both sides sleep and are woken. */
 #define N_RECORDS (g_test_thorough () ? 20000000 : g_test_slow () ? 4000000 : 2000000)
 #define MAX_SIZE 4096
 
-/* The largest record: a line behind it shows that no other follows. */
+/* The largest record: a line after it marks that no other follows. */
 #define BIGGEST (GMP_MEMORY_RING_SIZE - GMP_RING_ALIGN - sizeof (GmpRingSize))
 
-/* The seed of the sent data, so that the reader can compute it. */
+/* The seed of the data, so that the reader can compute it as well. */
 #define SEED 20260
 
 typedef struct {
@@ -42,7 +42,7 @@ wait_for_bell (int fd)
   g_assert_cmpint (eventfd_read (fd, &count), ==, 0);
 }
 
-/* As glibc's rand_r(), but the same everywhere, and quick. */
+/* As glibc's rand_r(), but fast, and the same everywhere. */
 static guint32
 next_random (guint64 *state)
 {
@@ -50,7 +50,7 @@ next_random (guint64 *state)
   return (guint32) (*state >> 33);
 }
 
-/* A multiple of 8; most are small, as messages are. */
+/* A multiple of 8. Most sizes are small, as those of messages are. */
 static gsize
 next_size (guint64 *state)
 {
@@ -164,7 +164,7 @@ write_thread (gpointer side)
   return NULL;
 }
 
-/* One mapping for both, so that ThreadSanitizer sees that they mean the same memory. */
+/* One mapping for both sides, so that ThreadSanitizer sees the same addresses. */
 static void
 test_threads (void)
 {
@@ -221,7 +221,7 @@ size_at (GmpRing *ring,
   return (GmpRingSize *) (gpointer) (ring->body + position);
 }
 
-/* Valid and invalid values that the other side stores. */
+/* Valid and invalid values that the other side could store. */
 static void
 test_positions (void)
 {
@@ -254,7 +254,7 @@ test_positions (void)
     {
       GmpRing writer;
 
-      /* Nothing was written, so no tail but 0 can be. */
+      /* Nothing was written, so 0 is the only valid tail. */
       gmp_ring_init (&writer, &memory->header->rings[1], memory->rings[1], GMP_MEMORY_RING_SIZE);
       atomic_store (&memory->header->rings[1].tail, tail);
       g_assert_nonnull (gmp_ring_reserve (&writer, BIGGEST));
@@ -267,8 +267,8 @@ int
 main (int    argc,
       char **argv)
 {
-  /* Not the fixture, which runs a worker: ThreadSanitizer knows nothing of GLib's locks, and takes
-   * what is behind them for races. */
+  /* Without the fixture, which runs a worker: ThreadSanitizer does not see GLib's locks, and
+   * would report races. */
   g_test_init (&argc, &argv, NULL);
   alarm (300);
   g_test_add_func ("/ring/threads", test_threads);

@@ -18,11 +18,11 @@
 #define N_GOOD  3
 #define N_TURNS 40
 
-/* Rounds of each case; GMP_TEST_ROUNDS asks for others. The first seed is always the same. */
+/* Rounds of each case; GMP_TEST_ROUNDS sets another number. The first seed is always the same. */
 #define N_ROUNDS 8
 
-/* The sent values: they include texts and variants, whose bytes contain their lengths. Each turn
- * has the same value on all sides, so that a receiver can compute it. */
+/* The sent values include texts and variants, whose bytes contain lengths. A turn has the same
+ * value on all sides, so that a receiver can compute it. */
 static GVariant *
 make_value (guint turn)
 {
@@ -174,8 +174,8 @@ is_wanted (guint64  offset,
     }
 }
 
-/* The header, the rings, each twice, and the arena that this end writes to. Only the used part of
- * each is damaged, because unused bytes have no effect. */
+/* The header, both rings, each mapped twice, and the arena that this end writes to. Only the
+ * used part of each is damaged, because unused bytes have no effect. */
 static GArray *
 find_ranges (Scribble what)
 {
@@ -204,7 +204,7 @@ find_ranges (Scribble what)
   return ranges;
 }
 
-/* All sides check: overwriting the sleep flags makes a wake-up unlikely. */
+/* Wakes all sides, because overwriting the flags of sleepers makes a normal wake-up unlikely. */
 static void
 ring_all (void)
 {
@@ -234,7 +234,7 @@ scribble (GArray *ranges,
     }
 }
 
-/* The memory cannot be cut off under the other end. */
+/* The memory cannot be truncated under the other end. */
 static void
 check_seals (void)
 {
@@ -250,7 +250,7 @@ check_seals (void)
       if (link == NULL || strstr (link, "memfd:gmproc-channel") == NULL)
         continue;
       fd = open (path, O_RDWR | O_CLOEXEC);
-      /* Opening these takes a privilege, which not everybody has. */
+      /* Opening them needs a privilege. */
       if (fd == -1)
         continue;
       g_assert_cmpint (ftruncate (fd, 4096), ==, -1);
@@ -268,7 +268,8 @@ scribble_thread (gpointer data)
   GArray *rings = find_ranges (SCRIBBLE_RINGS);
 
   check_seals ();
-  /* If the bursts do not end the channel, what follows does. Until it has, and the process ends. */
+  /* If the bursts do not end the channel, overwriting all of the rings does. This goes on until
+   * the process ends. */
   for (guint i = 0; TRUE; i++)
     {
       scribble (i < N_BURSTS ? some : rings, random);
@@ -279,7 +280,7 @@ scribble_thread (gpointer data)
   return NULL;
 }
 
-/* The clients: their parameters are a seed, or nothing for those that behave. */
+/* The clients: the parameters of a hostile one are a seed, the others have none. */
 
 #define TEST_TYPE_CLIENT (test_client_get_type ())
 G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
@@ -375,7 +376,7 @@ check_bad (GmpClientServer *application,
 
   g_assert_nonnull (error);
   g_test_message ("seed %u: %s", seed, error->message);
-  /* The reason lies in that memory too: where all of it is scribbled over, it may be any. */
+  /* The reason is in the same memory: where all of it is overwritten, the error may be any. */
   if (seed % N_SCRIBBLES == SCRIBBLE_ALL)
     return;
   if (!g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) &&

@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Nonsense. */
+/* A record with invalid contents. */
 
 typedef struct {
   guint16 kind;
@@ -43,7 +43,7 @@ forge (TestPair             *self,
   atomic_store (place, size);
 }
 
-/* The server's end fails, alone, and the client hears of it. */
+/* Only the server's end fails, and the client receives the reason. */
 static void
 check_refused (TestPair *self)
 {
@@ -56,7 +56,7 @@ check_refused (TestPair *self)
   g_test_message ("%s", error->message);
   g_assert_cmpint (gmp_channel_receive (self->client, &value, &told), ==, GMP_CHANNEL_CLOSED);
   g_assert_error (told, GMP_ERROR, GMP_ERROR_PROTOCOL);
-  /* And it stays so. */
+  /* It remains closed. */
   g_clear_error (&error);
   g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
 }
@@ -100,7 +100,7 @@ test_records (void)
       const TestRecord *record = &records[i];
       gsize size = gmp_record_size (record->type_size, record->size);
 
-      /* As large as it says, where it can be, and not. */
+      /* Once of the size that it announces, if possible, and once without its contents. */
       if (size < GMP_MEMORY_RING_SIZE / 2)
         check_record (record, size);
       check_record (record, sizeof *record);
@@ -132,8 +132,8 @@ test_blocks (void)
     }
 }
 
-/* What was announced is neither believed nor taken beyond the limit, and has no memory before it
- * comes. */
+/* A size that is announced is neither trusted nor accepted beyond the limit, and memory is
+ * allocated only for bytes that have arrived. */
 static void
 test_announced (void)
 {
@@ -162,7 +162,7 @@ test_announced (void)
   test_pair_clear (&pair);
 }
 
-/* Values as big as the limit and one byte bigger: in the ring, in a block, in pieces. */
+/* Values of the limit's size, and one byte larger: in the ring, in a block, in pieces. */
 static void
 check_limit (gsize limit,
              gsize arena_size)
@@ -178,10 +178,10 @@ check_limit (gsize limit,
   g_assert_false (gmp_channel_send (pair.client, bigger, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD);
   gmp_test_check_in (error->message, "(value-size-limit)");
-  /* That was not the channel's fault. */
+  /* The channel is still usable. */
   test_pair_check_same (&pair, test_new_bytes (limit, 4));
 
-  /* One who sends it all the same. */
+  /* A sender that ignores the limit. */
   pair.client->value_limit = 0;
   test_pair_send (&pair, bigger);
   check_refused (&pair);
@@ -196,7 +196,7 @@ test_limit (void)
   check_limit (100 * 1000, 0);
 }
 
-/* A client that sends again and again, and reads no answer: it is told off when there is no room
+/* A client that keeps sending and reads no response: its channel is closed when there is no room
  * for one. */
 static void
 test_unread (void)
@@ -224,7 +224,7 @@ test_unread (void)
   test_pair_clear (&pair);
 }
 
-/* A block that the receiver has not given back. */
+/* A block that the receiver has not returned. */
 static void
 test_lent_twice (void)
 {
@@ -235,7 +235,7 @@ test_lent_twice (void)
   test_pair_init (&pair, MIB);
   test_pair_send (&pair, bytes);
   held = test_pair_receive (&pair);
-  /* The client may believe that, to nobody's harm but its own. */
+  /* The client may mark it as free, which harms only the client. */
   atomic_store (&header_of (&pair)->lent[GMP_END_CLIENT][0], 0);
   test_pair_send (&pair, bytes);
   check_refused (&pair);
@@ -243,14 +243,14 @@ test_lent_twice (void)
   g_assert_cmpuint (g_variant_get_size (held), ==, 80 * 1024);
 }
 
-/* Of a value with texts of so many bytes: where its last text ends, which says how many there are,
- * stands in its last four bytes. */
+/* The value has N_TEXTS texts of this many bytes. Its last four bytes are the end of the last
+ * text, and determine the number of texts. */
 #define N_TEXTS   1000
 #define TEXT_SIZE 100
 
 typedef struct {
   _Atomic guint32 *last_end; /* in the client's mapping */
-  guint32 other;             /* another end, of far fewer texts */
+  guint32 other;             /* another end, with far fewer texts */
   gint is_over;              /* atomic */
 } Flip;
 
@@ -281,8 +281,9 @@ new_texts (void)
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
-/* A value that the sender changes while it is checked and read: it is refused, or stays what it was
- * when it was checked. GLib would abort the process for a child that was there a moment ago. */
+/* The sender changes a value while it is checked and read. The value is either refused, or stays
+ * as it was when it was checked; otherwise GLib would abort the process at a child that has
+ * disappeared. */
 static void
 test_changed (void)
 {
@@ -300,7 +301,7 @@ test_changed (void)
 
       test_pair_init (&pair, MIB);
       test_pair_send (&pair, texts);
-      /* The first block is the first place. */
+      /* The first block is at the start of the arena. */
       flip.last_end = (_Atomic guint32 *) (gpointer) (pair.memory->arena_out + size - 4);
       thread = g_thread_new ("flip", flip_thread, &flip);
       if (gmp_channel_receive (pair.server, &received, &error) == GMP_CHANNEL_PAYLOAD)
@@ -316,8 +317,8 @@ test_changed (void)
   g_test_message ("%u of 50 were refused", n_refused);
 }
 
-/* All that the check has relied on is the receiver's own from then on: what the sender scribbles
- * over its block changes numbers, and nothing else. */
+/* Everything that the check relied on belongs to the receiver afterwards. If the sender
+ * overwrites its block, only numbers can change. */
 static void
 check_scribbled (GVariant *value,
                  gboolean  is_all_own)
@@ -333,7 +334,7 @@ check_scribbled (GVariant *value,
   memset (pair.memory->arena_out, 0xff, g_variant_get_size (sent));
   if (is_all_own)
     g_assert_true (gmp_test_is_same (sent, received));
-  /* Reads all of it. */
+  /* Reads all of @value. */
   text = g_variant_print (received, TRUE);
   g_assert_true (g_utf8_validate (text, -1, NULL));
   g_assert_true (g_variant_is_normal_form (received));
@@ -354,7 +355,7 @@ test_scribbled (void)
   check_scribbled (g_variant_new_parsed ("{'a': <%@as>, 'b': <'c'>}", texts), TRUE);
   check_scribbled (g_variant_new_fixed_array (G_VARIANT_TYPE_BOOLEAN, booleans, 80 * 1024, 1),
                    TRUE);
-  /* A small one is copied out of its block. */
+  /* A small value is copied out of its block. */
   check_scribbled (few, TRUE);
   check_scribbled (bytes, FALSE);
   check_scribbled (g_variant_new ("(say@aay)", "tag", NULL,
@@ -370,7 +371,7 @@ test_closings (void)
   GVariant *value = NULL;
   TestPair pair;
 
-  /* No end in its text, and no domain. */
+  /* A reason without an end, and an unknown domain. */
   test_pair_init (&pair, 0);
   memset (header_of (&pair)->closings[GMP_END_CLIENT].text, 0xff, 4096);
   strcpy (header_of (&pair)->closings[GMP_END_CLIENT].domain, "some-unheard-of-quark");
@@ -388,8 +389,8 @@ test_closings (void)
   test_pair_clear (&pair);
 }
 
-/* Whatever the other side does to its descriptors, this one can ring without having to wait: a flag
- * of a file counts for all who hold it, and an eventfd that is full blocks who writes to it. */
+/* Whatever the other side does to its descriptors, ringing never blocks. A flag of an open file
+ * counts for everybody who holds it, and writing to a full eventfd blocks. */
 static void
 test_bells (void)
 {
@@ -421,7 +422,7 @@ test_bells (void)
     close (client_fds[i]);
 }
 
-/* What the other side could cut off, or never was such memory. */
+/* Descriptors that the other side could truncate, or that are no memory of a channel. */
 static void
 test_memory (void)
 {

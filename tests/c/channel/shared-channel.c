@@ -11,7 +11,7 @@
 
 #include <sys/stat.h>
 
-/* Around every limit that there is, and types in turn. */
+/* Sizes around all limits, with alternating types. */
 static void
 test_sizes (void)
 {
@@ -37,7 +37,8 @@ test_sizes (void)
   test_pair_clear (&pair);
 }
 
-/* What the receiver writes is its own: the sender does not see it, nor who gets the block next. */
+/* The receiver's writes are private: neither the sender nor the next value in the block sees
+ * them. */
 static void
 check_private (gsize size)
 {
@@ -61,7 +62,7 @@ check_private (gsize size)
 
   test_pair_send (&pair, next);
   received = test_pair_receive (&pair);
-  /* The same block, for it came back. */
+  /* The block was reused. */
   g_assert_true (g_variant_get_data (received) == place);
   g_assert_true (gmp_test_is_same (next, received));
   test_pair_clear (&pair);
@@ -74,7 +75,7 @@ test_private (void)
   check_private (5 * MIB + 3);
 }
 
-/* A block is not used again while somebody looks at any part of it, and outlives the channel. */
+/* A block is not reused while any part of its value is referenced, and outlives the channel. */
 static void
 test_held (void)
 {
@@ -90,7 +91,8 @@ test_held (void)
 
       test_pair_send (&pair, both);
       received = test_pair_receive (&pair);
-      /* A part holds the whole. Every third is dropped, so that blocks come back in between. */
+      /* A part keeps the whole value. Every third one is dropped, so that blocks are returned in
+       * between. */
       if (i % 3 != 0)
         g_ptr_array_add (held, g_variant_get_child_value (received, 1));
     }
@@ -113,7 +115,7 @@ count_memory (TestPair *self)
   return (gsize) status.st_blocks * 512;
 }
 
-/* What nobody looks at is given back when it is silent, and there again when it is needed. */
+/* Unused pages are returned to the system after a silence, and allocated again when needed. */
 static void
 test_trim (void)
 {
@@ -136,7 +138,7 @@ test_trim (void)
   test_pair_clear (&pair);
 }
 
-/* Blocks of many sizes, dropped in another order: there is always room in the end. */
+/* Blocks of many sizes, returned in another order: in the end there is room again. */
 static void
 test_fragments (void)
 {

@@ -14,7 +14,7 @@
 #define BIG     ((gsize) 20 * 1000 * 1000)
 #define N_TURNS 20
 
-/* Answers with its node and the request. */
+/* Responds with its node and the request. */
 
 #define ECHO_TYPE_SERVER (echo_server_get_type ())
 G_DECLARE_FINAL_TYPE (EchoServer, echo_server, ECHO, SERVER, GmpServerWorker)
@@ -65,8 +65,8 @@ echo_server_init (EchoServer *self G_GNUC_UNUSED)
 {
 }
 
-/* Its parameter is how many bytes it sends in each turn, or 0 for NULL. It finishes with its node
- * and the server's. In its third turn it reports, so that a case can lose its node then. */
+/* The parameter is the number of bytes in each turn, or 0 for NULL. The result has the client's
+ * node and the server's. In its third turn it reports, so that a case can lose its node then. */
 
 #define ECHO_TYPE_CLIENT (echo_client_get_type ())
 G_DECLARE_FINAL_TYPE (EchoClient, echo_client, ECHO, CLIENT, GmpClientWorker)
@@ -207,7 +207,7 @@ echo_application_init (EchoApplication *self G_GNUC_UNUSED)
 {
 }
 
-/* The cases. */
+/* The test cases. */
 
 static void
 add_clients (GmpClientServer *cs,
@@ -220,7 +220,7 @@ add_clients (GmpClientServer *cs,
   g_assert_no_error (error);
 }
 
-/* Returns how many clients were on other nodes than their server, of which there are @n. */
+/* Runs @n clients. Returns how many ran on other nodes than their server. */
 static guint
 run_clients (GmpClientServer *cs,
              guint            n)
@@ -245,7 +245,7 @@ run_clients (GmpClientServer *cs,
   return n_away;
 }
 
-/* A node has two slots: the server and one client are on one node, the other two on the other. */
+/* A node has two slots: one for the server and one client, the other for two clients. */
 static void
 test_nodes (void)
 {
@@ -265,7 +265,7 @@ test_null (void)
   run_clients (cs, 3);
 }
 
-/* Of many records, and more than the sockets have room for. */
+/* Many records, which do not fit into the sockets. */
 static void
 test_big (void)
 {
@@ -300,7 +300,7 @@ test_application (void)
   g_assert_cmpuint (run_clients (cs, 4), ==, 4);
 }
 
-/* Of the workers that report, the one to lose with its node. */
+/* The worker whose node is lost when it reports. */
 typedef struct {
   const char *id;
   guint n_reports;
@@ -339,7 +339,7 @@ meet (GVariant *params,
   return g_variant_new_string (g_getenv ("GMPROC_NODE"));
 }
 
-/* A run may begin before the second node is there. */
+/* A run may begin before the second node has connected. */
 static void
 await_both (void)
 {
@@ -359,7 +359,7 @@ await_both (void)
       results = gmp_workers_run (workers, NULL, 0, NULL, &error);
       unlink (path);
       are_both = FALSE;
-      /* The loss of agents that were ended before may be noticed only now. */
+      /* The loss of agents that ended before may be noticed only now. */
       if (g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST))
         continue;
       g_assert_no_error (error);
@@ -372,7 +372,7 @@ await_both (void)
   while (!are_both);
 }
 
-/* Who is lost with the node of @id begins again elsewhere, and nobody else notices. */
+/* The workers on the node of @id are restarted elsewhere; the others are not affected. */
 static void
 lose (const char *id)
 {

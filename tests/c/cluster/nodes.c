@@ -21,10 +21,11 @@
 
 #define BIG ((gsize) 20 * 1000 * 1000)
 
-/* More than may try at a time; half of them send what is no TLS. */
+/* More connections than are admitted at the same time; half of them send something else than
+ * TLS. */
 #define N_STRANGERS 350
 
-/* Its parameter is the path of a meeting, where all wait until all are there; or a number. */
+/* The parameter is a number, or the path of a meeting, where all workers wait for each other. */
 static GVariant *
 name_node (GVariant *params,
            GError  **error G_GNUC_UNUSED)
@@ -268,7 +269,7 @@ typedef struct {
   int pids[2];
   gboolean is_alpha[2];
   guint n_waiting;
-  int signum;     /* for one of the agents, when all wait */
+  int signum;     /* sent to one of the agents when all wait */
   GArray *agents;
   GCancellable *cancellable;
 } Waiting;
@@ -292,7 +293,7 @@ waiting_cb (GmpWorkers *workers G_GNUC_UNUSED,
     g_cancellable_cancel (self->cancellable);
 }
 
-/* One of the nodes is lost: so is its worker, and no other. The other one is cancelled then. */
+/* One node is lost, and only its worker fails. Then the other worker is cancelled. */
 static void
 failed_cb (GmpWorkers *workers G_GNUC_UNUSED,
            int         id G_GNUC_UNUSED,
@@ -342,7 +343,7 @@ test_killed (void)
   lose_node (SIGKILL, "closed the connection");
 }
 
-/* As at the end of a job. */
+/* The agent is terminated, as at the end of a batch job. */
 static void
 test_told (void)
 {
@@ -359,7 +360,7 @@ test_again (void)
       g_autoptr (GError) error = NULL;
       g_autoptr (GVariant) results = gmp_workers_run (workers, NULL, 0, NULL, &error);
 
-      /* The loss of the last one may be noticed only now. */
+      /* The loss of the last node may be noticed only now. */
       if (error == NULL)
         break;
       g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
@@ -406,7 +407,7 @@ test_strangers (void)
     close (fds[i]);
 }
 
-/* A node that is silent counts as lost; when it comes back, it ends what it had. */
+/* A node that stops responding is lost. When it continues, it terminates its workers. */
 static void
 test_frozen (void)
 {

@@ -15,19 +15,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The descriptor of a worker's control socket, and the serial of the application's call of Run. */
+/* The descriptor of a worker's control socket, and the serial number of the application's call
+ * of Run. */
 #define CONTROL 3
 #define SERIAL  1
 
-/* As many descriptors as a worker here sends at the most. */
+/* The most descriptors that a worker sends in this test. */
 #define MAX_HANDLES 100
 
-/* The application's value-size-limit, where it sets one. */
+/* The value-size-limit of the applications that set one. */
 #define LIMIT 1000
 
-/* In the worker. The library keeps sending honest messages over the same socket. */
+/* The worker's side. The library keeps sending correct messages over the same socket. */
 
-/* %FALSE when the application has had enough. */
+/* Returns %FALSE when the application has closed the socket. */
 static gboolean
 write_bytes (gconstpointer data,
              gsize         size)
@@ -52,7 +53,7 @@ write_bytes (gconstpointer data,
   return TRUE;
 }
 
-/* The same, at once and with @n descriptors. */
+/* The same, in one call and with @n descriptors. */
 static void
 write_with_handles (gconstpointer data,
                     gsize         size,
@@ -77,7 +78,7 @@ write_with_handles (gconstpointer data,
   g_assert_cmpint (sendmsg (CONTROL, &message, MSG_NOSIGNAL), ==, size);
 }
 
-/* Takes @message over. */
+/* Consumes @message. */
 static void
 write_message (GDBusMessage *message,
                GVariant     *body)
@@ -134,7 +135,7 @@ write_signal (const char *member,
                  body);
 }
 
-/* Until the application ends this process. */
+/* Waits until the application ends this process. */
 static GVariant *
 wait_for_end (void)
 {
@@ -193,7 +194,7 @@ foreign_method (GVariant *params G_GNUC_UNUSED,
   return wait_for_end ();
 }
 
-/* A payload of so many bytes. */
+/* A payload of @size bytes. */
 static GVariant *
 new_payload (gsize size)
 {
@@ -291,7 +292,7 @@ say_method (GVariant *params,
     default:
       g_assert_not_reached ();
     }
-  /* A refused report is reported at the end of the run, so the run ends. */
+  /* A refused report fails the run only at its end, so the run has to end. */
   if (g_variant_get_uint32 (params) == 1)
     return NULL;
   return wait_for_end ();
@@ -299,11 +300,12 @@ say_method (GVariant *params,
 
 #define N_SAYINGS 21
 
-/* The most that a socket has room for. */
+/* The largest buffer that a socket can have. */
 #define SOCKET_SIZE (8 * 1024 * 1024)
 
-/* Reports for as long as there is room, while the application is busy: it waits for the end of a
- * pipe, @params, which comes when there is no more. Returns how many bytes there was room for. */
+/* Sends reports while the socket has room. The application is blocked meanwhile: it waits until
+ * the fifo @params is opened and closed, which happens when the socket is full. Returns the
+ * number of bytes that fitted. */
 static GVariant *
 flood_method (GVariant *params,
               GError  **error G_GNUC_UNUSED)
@@ -336,7 +338,7 @@ flood_method (GVariant *params,
   return g_variant_new_uint64 (total);
 }
 
-/* An honest worker with many messages. */
+/* A correct worker with many messages. */
 #define N_REPORTS 5000
 
 static GVariant *
@@ -369,9 +371,9 @@ good_method (GVariant *params,
   return g_variant_ref (params);
 }
 
-/* In the application. */
+/* The application's side. */
 
-/* The library warns of workers that end badly after their result. */
+/* The library warns of workers that crash after their result. */
 static gboolean
 is_fatal (const char    *domain,
           GLogLevelFlags level,
@@ -391,7 +393,8 @@ log_cb (const char    *domain G_GNUC_UNUSED,
   g_printerr ("%s\n", message);
 }
 
-/* One that lies and two that do not. Returns the liar's error, or %NULL with what it returned. */
+/* Runs a hostile worker and two correct ones. Returns the hostile one's error, or %NULL and its
+ * value. */
 static GError *
 run (GmpMethod  liar,
      guint      number,
@@ -431,7 +434,7 @@ check_lost (GmpMethod method,
 {
   g_autoptr (GError) error = run (method, number, NULL);
 
-  /* Either end may be the first to notice. */
+  /* Either side may notice the end first. */
   if (!g_error_matches (error, GMP_ERROR, GMP_ERROR_DISCONNECTED) &&
       !g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED))
     g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
@@ -451,7 +454,7 @@ test_close (void)
   check_lost (close_method, 0);
 }
 
-/* The first counts. */
+/* The first reply counts. */
 static void
 test_twice (void)
 {
@@ -542,7 +545,7 @@ test_flood (void)
   g_assert_cmpuint (g_variant_get_uint64 (total), <, SOCKET_SIZE);
 }
 
-/* Much slower than a worker is. */
+/* A handler that is much slower than the worker. */
 static void
 slow_cb (GmpWorkers *workers G_GNUC_UNUSED,
          int         id G_GNUC_UNUSED,
@@ -574,7 +577,7 @@ test_talk (void)
   g_assert_cmpuint (n, ==, N_REPORTS);
 }
 
-/* A program that writes into the socket, and is no worker. */
+/* A program that writes to the socket, and is not a worker. */
 static void
 test_no_worker (void)
 {

@@ -26,7 +26,7 @@ spin (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* For most of a second. */
+/* Uses 0.8 seconds of processor time. */
 static GVariant *
 use_processor (GVariant *params G_GNUC_UNUSED,
                GError  **error G_GNUC_UNUSED)
@@ -64,7 +64,7 @@ wait_for_cancel (GVariant *params G_GNUC_UNUSED,
 
   g_cancellable_make_pollfd (cancellable, &fd);
   g_poll (&fd, 1, -1);
-  /* Too late, and reported. */
+  /* After the limit, so it does not count. */
   return g_variant_new_string ("late");
 }
 
@@ -145,8 +145,8 @@ run_failing (GmpWorkers *workers,
   return g_object_ref (failures->pdata[0]);
 }
 
-/* A worker that SIGTERM should end has all the time for it. One that is deaf to it is tried again
- * with more time where its time was up before it had become deaf. */
+/* A worker that ends at SIGTERM has unlimited time for that. A worker that ignores it may exceed
+ * the limit before it has started to ignore it; then it is tried again with a longer limit. */
 static void
 check_timed_out (GmpMethod method,
                  int       signum)
@@ -190,7 +190,7 @@ test_run_timeout_stopped (void)
   check_timed_out (stop_self, SIGKILL);
 }
 
-/* A worker that listens ends by itself, and what it returns then does not count. */
+/* A worker that notices its cancellation returns, but the result does not count. */
 static void
 test_run_timeout_heard (void)
 {
@@ -203,7 +203,7 @@ test_run_timeout_heard (void)
   g_assert_cmpint (gmp_failure_get_exit_status (failure), ==, 0);
 }
 
-/* A program that does not know how to be a worker. */
+/* A program that is not a worker. */
 static void
 test_startup_timeout (void)
 {
@@ -232,7 +232,7 @@ test_surroundings (void)
   g_setenv ("GMP_TEST_TAKEN", "here", TRUE);
   g_object_set (workers, "reuse", TRUE, "environment", environment, "working-directory", "/usr",
                 "open-files-limit", 77, "nice", 3, "affinity", "0", NULL);
-  /* Again in the process that was kept. */
+  /* The second run is in the kept process. */
   for (int turn = 0; turn < 2; turn++)
     {
       g_autoptr (GError) error = NULL;
@@ -266,8 +266,8 @@ check_search_path (GmpWorkers *workers,
   g_assert_cmpstr (g_variant_get_string (result, NULL), ==, expected);
 }
 
-/* Paths relative to the application's folder lead there from any other folder, once warm and once
- * cold. */
+/* Paths relative to the application's folder are still found from another folder, in a warm
+ * start and in a cold one. */
 static void
 test_search_paths (void)
 {
@@ -287,7 +287,7 @@ test_search_paths (void)
   g_object_set (workers, "environment", given, NULL);
   check_search_path (workers, "mine");
 
-  /* And after the application has changed its folder. */
+  /* Also after the application has changed its folder. */
   g_object_set (workers, "environment", NULL, "working-directory", NULL, NULL);
   g_assert_cmpint (chdir ("/usr"), ==, 0);
   check_search_path (workers, resolved);
@@ -298,7 +298,7 @@ test_search_paths (void)
     g_unsetenv ("GI_TYPELIB_PATH");
 }
 
-/* They have more memory for themselves than is allowed here, or take all that there is. */
+/* Valgrind and sanitizers need more memory than the limit, or reserve all of it. */
 static gboolean
 needs_memory (void)
 {
@@ -374,7 +374,7 @@ test_cpu_time_deaf (void)
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGKILL);
 }
 
-/* In a process that is kept each run has its limit anew, and so has all that comes after it. */
+/* In a kept process the limit counts anew for each run, and for each that follows. */
 static void
 test_cpu_time_kept (void)
 {
@@ -387,7 +387,7 @@ test_cpu_time_kept (void)
     }
 }
 
-/* A limit that is beyond what a clock can count. */
+/* A limit beyond the range of the clock. */
 static void
 test_cpu_time_endless (void)
 {

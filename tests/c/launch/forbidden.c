@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* From here on this process and its workers get EPERM for @number, which old sandboxes return
- * instead of ENOSYS. */
+/* From now on this process and its workers get EPERM for system call @number. Old sandboxes
+ * return it instead of ENOSYS. */
 static void
 forbid (long number)
 {
@@ -70,8 +70,8 @@ check_clients (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* Both kinds of applications, in their own process, because a prohibition is permanent. The second
- * run has the warm starts. */
+/* Both kinds of applications, in a process of their own, because the filter is permanent. The
+ * second run uses warm starts. */
 static void
 check_without (const char *path,
                long        number)
@@ -107,7 +107,7 @@ test_pidfd (void)
   check_without ("/forbidden/pidfd", SYS_pidfd_open);
 }
 
-/* Processes that were started ahead, and kept ones, end by other means. */
+/* Without pidfd_send_signal, processes that were started ahead or kept still end. */
 static void
 test_signal (void)
 {
@@ -128,8 +128,8 @@ stay (GVariant *params,
   _exit (EXIT_SUCCESS);
 }
 
-/* Releases it, and waits until the library has noticed its end. A worker whose connection was
- * closed may have exited by itself; then the fifo is not open. */
+/* Releases the worker, and waits until the library has noticed its end. A worker whose
+ * connection was closed may have exited by itself; then nobody has opened the fifo. */
 static void
 release (const char *path)
 {
@@ -144,8 +144,8 @@ release (const char *path)
     g_thread_yield ();
 }
 
-/* A worker that cannot be killed, as one of another user or one that waits for a device: its run
- * ends all the same. */
+/* A worker that cannot be killed, because it belongs to another user or waits for a device. Its
+ * run still ends. */
 static void
 test_kill (void)
 {

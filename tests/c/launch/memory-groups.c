@@ -16,7 +16,7 @@
 
 static const char * const memory_limits[] = { "memory.limit_in_bytes", "memory.max" };
 
-/* Takes memory until the kernel has no more. */
+/* Allocates memory until the kernel has no more. */
 static GVariant *
 devour (GVariant *params G_GNUC_UNUSED,
         GError  **error G_GNUC_UNUSED)
@@ -57,7 +57,7 @@ check_killed (GmpMethod method,
   g_assert_cmpint (gmp_failure_get_out_of_memory (failures->pdata[0]), ==, out_of_memory);
 }
 
-/* The application and its workers in one group, as on a desktop. */
+/* The application and its workers share a group, as on a desktop. */
 static void
 test_same_group (void)
 {
@@ -71,7 +71,7 @@ test_same_group (void)
   check_killed (devour, TRUE);
 }
 
-/* Another process of the group had its death of memory before the worker began. */
+/* Another process of the group was killed for lack of memory before the worker started. */
 static void
 test_other_process (void)
 {
@@ -95,7 +95,7 @@ test_other_process (void)
   check_killed (devour, TRUE);
 }
 
-/* The worker in its own group, and the application in an unrelated one. */
+/* The worker has its own group, and the application is in an unrelated one. */
 static void
 test_own_group (void)
 {

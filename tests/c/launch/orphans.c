@@ -23,7 +23,7 @@
 
 #define MIB (1024 * 1024)
 
-/* Waits for the end of @pid, which need not be a child. */
+/* Waits for the end of @pid, which may be another process's child. */
 static void
 wait_until_gone (int pid)
 {
@@ -38,7 +38,7 @@ wait_until_gone (int pid)
   close (fd.fd);
 }
 
-/* Without a pidfd, another process's child cannot be waited for. */
+/* Without a pidfd, the end of another process's child cannot be waited for. */
 static gboolean
 has_no_pidfds (void)
 {
@@ -51,7 +51,7 @@ has_no_pidfds (void)
   return fd == -1;
 }
 
-/* Starts a process, writes down its pid, and dies. */
+/* Starts a process, writes its pid to a file, and dies. */
 static GVariant *
 leave_behind (GVariant *params,
               GError  **error G_GNUC_UNUSED)
@@ -90,7 +90,7 @@ test_grandchild (void)
   wait_until_gone (atoi (text));
 }
 
-/* Has memory for good, whatever the compiler thinks of that. */
+/* Allocates and touches memory; the compiler must not remove this. */
 static void
 fill (gsize size)
 {
@@ -189,12 +189,12 @@ stop_being_root (void)
   g_assert_no_errno (setgroups (0, NULL));
   g_assert_no_errno (setgid (nobody->pw_gid));
   g_assert_no_errno (setuid (nobody->pw_uid));
-  /* The user nobody must not read what was root's, including /proc/self. */
+  /* The user nobody cannot read root's files, including /proc/self. */
   g_assert_no_errno (prctl (PR_SET_DUMPABLE, 1));
 }
 
-/* The limit does not apply to root: then its test continues in a process of another user. %FALSE if
- * that has passed. */
+/* The limit does not apply to root, so root's test continues in a process of another user.
+ * Returns %FALSE if that process has done the test. */
 static gboolean
 begin_as_nobody (void)
 {
@@ -242,7 +242,7 @@ test_no_processes (void)
   gmp_test_check_in (error->message, "ulimit -u");
 }
 
-/* Wherever it is that there is room for no more: in the application, or in its workers. */
+/* The limit is reached in the application, or in its workers. */
 static void
 test_few_processes (void)
 {
@@ -262,7 +262,7 @@ test_few_processes (void)
     }
 }
 
-/* Leaves a process that survives the worker: it is in its own group when this returns. */
+/* Starts a process that survives the worker. When this returns, it has its own process group. */
 static gboolean
 become_daemon (void)
 {
@@ -280,7 +280,7 @@ become_daemon (void)
   return TRUE;
 }
 
-/* Returns when they are in the midst of it. */
+/* Returns when the processes have begun to write. */
 static GVariant *
 leave_writers (GVariant *params,
                GError  **error G_GNUC_UNUSED)
@@ -314,7 +314,7 @@ leave_connected (GVariant *params G_GNUC_UNUSED,
   _exit (3);
 }
 
-/* The remaining process writes to the worker's standard error without end. */
+/* The remaining process keeps writing to the worker's standard error. */
 static void
 test_endless_output (void)
 {

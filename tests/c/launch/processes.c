@@ -18,7 +18,8 @@
 
 #define N_WORKERS 20
 
-/* Users who have no processes: another each time, as those of the last may be about to end. */
+/* Users without processes. Each case has another one, because processes of the last may not have
+ * ended yet. */
 #define FIRST_USER 61184
 
 static const char * const pids_limits[] = { "pids.max", "pids.max" };
@@ -30,7 +31,7 @@ same (GVariant *params,
   return g_variant_ref (params);
 }
 
-/* Twice, as processes that were started ahead for the second run are in its way. */
+/* Runs twice, because processes that were started ahead for the second run need room. */
 static void
 run_many (gboolean reuse)
 {
@@ -49,7 +50,7 @@ run_many (gboolean reuse)
     }
 }
 
-/* A pool wants many at once, and some of its workers have begun when there is no room for more. */
+/* A pool starts many workers at once, and some have started when there is no more room. */
 static void
 run_pool (void)
 {
@@ -58,7 +59,7 @@ run_pool (void)
   gmp_test_call_all (pool, same, N_WORKERS);
 }
 
-/* There is no room for a single one. */
+/* No room for any process. */
 static void
 run_none (void)
 {
@@ -88,7 +89,8 @@ typedef struct {
   uid_t user;
 } Limit;
 
-/* In a child: becomes a user of whom there is no other process, or the only one in a namespace. */
+/* In a child: becomes a user without other processes, or whose only process it is in a
+ * namespace. */
 static void
 limit_cb (gpointer user_data)
 {

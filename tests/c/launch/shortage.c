@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* More descriptors than anything here needs, with those that are open already. */
+/* More descriptors than anything here needs, including those that are open. */
 #define MANY 100
 
 #define BIG ((gsize) 17 * 1024 * 1024)
@@ -46,7 +46,7 @@ restore (__rlimit_resource_t  resource,
   g_assert_no_errno (setrlimit (resource, before));
 }
 
-/* The lowest descriptor that is not open. */
+/* The lowest free descriptor. */
 static guint
 find_free (void)
 {
@@ -57,7 +57,7 @@ find_free (void)
   return (guint) fd;
 }
 
-/* Each opens descriptors, and closes them when it could. */
+/* Each function opens descriptors, and closes them on success. */
 
 static gboolean
 open_memory (GError **error)
@@ -128,7 +128,7 @@ new_big (void)
                                                       g_free, bytes));
 }
 
-/* With a payload that goes in a file. */
+/* With a payload that is sent in a file. */
 static gboolean
 open_payload (GError **error)
 {
@@ -143,7 +143,8 @@ open_payload (GError **error)
 
 typedef gboolean (*Open) (GError **error);
 
-/* With one descriptor more each time it fails, and then it does not. Returns whether it failed. */
+/* Allows one more descriptor each time: @open fails with an error until it succeeds. Returns
+ * whether it has failed before. */
 static gboolean
 fails_before_it_opens (Open open)
 {
@@ -167,8 +168,8 @@ fails_before_it_opens (Open open)
   return has_failed;
 }
 
-/* GLib's threads may still close what an earlier run had, in the moment after the free ones were
- * counted: then there was one more than meant, and it is counted again. */
+/* GLib's threads may close a descriptor of an earlier run after the free ones were counted. Then
+ * one more than intended was free, and the check is repeated. */
 static void
 check_descriptors (Open open)
 {
@@ -179,7 +180,7 @@ check_descriptors (Open open)
   g_assert_true (has_failed);
 }
 
-/* Valgrind does not keep the limit for all that opens descriptors. */
+/* Valgrind does not apply the limit to all system calls. */
 static gboolean
 has_limit (void)
 {
@@ -231,7 +232,7 @@ test_client_init (TestClient *self G_GNUC_UNUSED)
 {
 }
 
-/* A run whose channels find no room among the descriptors: no worker is started. */
+/* A run whose channels need more descriptors than there are starts no worker. */
 static void
 test_channels (void)
 {
@@ -249,7 +250,7 @@ test_channels (void)
   g_assert_cmpuint (gmp_client_server_get_n_clients (application), ==, 0);
 }
 
-/* With a limit on file size, whose signal would kill this process. */
+/* With a limit on file size, whose signal would otherwise kill this process. */
 static void
 test_file_size (void)
 {
@@ -365,8 +366,8 @@ check_served (guint64 memory_limit)
   gmp_test_check_string (results, "1", "uint64 17825792");
 }
 
-/* Limits of the program, which its workers inherit, and that on their own memory leave room for
- * channels: these are smaller then. */
+/* Limits of the program, which its workers inherit, and limits on the workers' own memory: both
+ * leave room for smaller channels. */
 static void
 test_served (void)
 {
@@ -382,7 +383,7 @@ test_served (void)
 
   if (gmp_test_is_stretched ())
     {
-      /* They map what they like. */
+      /* Their mappings ignore the limit. */
       g_test_skip ("under valgrind or a sanitizer");
       return;
     }
@@ -405,8 +406,7 @@ get_address_space (void)
   return g_ascii_strtoull (text, NULL, 10) * (guint64) sysconf (_SC_PAGESIZE);
 }
 
-/* With a little more address space each time the memory of a channel cannot be mapped, and then it
- * can. */
+/* Allows more address space each time: the memory of a channel cannot be mapped, until it can. */
 static void
 test_address_space (void)
 {
@@ -419,7 +419,7 @@ test_address_space (void)
   g_assert_no_error (error);
   if (gmp_test_is_stretched ())
     {
-      /* They map what they like. */
+      /* Their mappings ignore the limit. */
       g_test_skip ("under valgrind or a sanitizer");
       close (fd);
       return;
@@ -445,8 +445,8 @@ test_address_space (void)
   close (fd);
 }
 
-/* Waits as @params, (si), defines: a folder, and the number of workers. Each adds a byte to a file,
- * and the last one releases all through a fifo, so they all exist at one time. */
+/* Waits as its parameters (si) define: a folder, and the number of workers. Each adds a byte to
+ * a file, and the last one releases all through a fifo, so they all exist at the same time. */
 static GVariant *
 meet (GVariant *params,
       GError  **error G_GNUC_UNUSED)
@@ -473,7 +473,7 @@ meet (GVariant *params,
   return NULL;
 }
 
-/* All of them, or an error that names the limit. */
+/* All workers meet, or the error names the limit. */
 static void
 check_meeting (guint n)
 {
@@ -501,7 +501,7 @@ static void
 test_thousand (void)
 {
   gboolean is_slow = g_getenv ("GMP_TEST_TIMEOUT_MULTIPLIER") != NULL;
-  guint n = is_slow ? 20 : 1000; /* valgrind, a sanitizer */
+  guint n = is_slow ? 20 : 1000; /* under valgrind or a sanitizer */
   struct rlimit files, enough;
 
   g_assert_no_errno (getrlimit (RLIMIT_NOFILE, &files));
@@ -517,7 +517,7 @@ test_thousand (void)
   restore (RLIMIT_NOFILE, &files);
 }
 
-/* One end of a channel as an application may describe it. */
+/* One end of a channel, as an application could describe it. */
 static void
 check_handles (const char *kind,
                const char *positions,
@@ -547,7 +547,7 @@ test_handles (void)
   check_handles ("shared-server", "[handle 0, handle 0, handle 0, handle 9]", TRUE);
 }
 
-/* The lines of GMPROC_DEBUG about a run, here that of the fixture. */
+/* The lines of GMPROC_DEBUG for a run; the fixture has one. */
 static void
 test_debug (void)
 {

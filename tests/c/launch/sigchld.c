@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In workers. */
+/* The worker's side. */
 
 static GVariant *
 get_parent (GVariant *params G_GNUC_UNUSED,
@@ -29,7 +29,7 @@ be_killed (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* In the application. */
+/* The application's side. */
 
 static int
 run_once (GmpWorkers *workers)
@@ -40,7 +40,7 @@ run_once (GmpWorkers *workers)
   return g_variant_get_int32 (parent);
 }
 
-/* The first run is cold, the others are warm: their parent is the fork server. */
+/* The first run starts cold, the others warm: their parent is the fork server. */
 static void
 check_runs (void)
 {
@@ -52,7 +52,7 @@ check_runs (void)
     g_assert_cmpint (run_once (workers), !=, getpid ());
 }
 
-/* A worker that is killed never looks as if it had returned. */
+/* A worker that was killed never appears to have returned. */
 static void
 check_death (gboolean is_warm)
 {
@@ -84,7 +84,7 @@ check_action (void (*handler) (int))
   g_assert_true (action.sa_handler == handler);
 }
 
-/* The program keeps its handler, whichever code waits for the library's processes. */
+/* The program keeps its handler, whoever waits for the library's processes. */
 static void
 check_with (void (*handler) (int))
 {
@@ -103,8 +103,8 @@ test_handled (void)
   check_with (handle_cb);
 }
 
-/* A child of the program has none of its threads: not the library's, and not GLib's. The processes
- * that it starts still end, and are waited for. */
+/* A child of the program has no threads, neither the library's nor GLib's. Processes that it
+ * starts are waited for nevertheless. */
 static void
 test_forked (void)
 {
@@ -121,7 +121,7 @@ test_forked (void)
     {
       check_runs ();
       check_death (TRUE);
-      /* The parent's objects are nothing to the child. */
+      /* The child does not use the parent's objects. */
       g_object_unref (g_steal_pointer (&workers));
       g_assert_cmpint (waitpid (-1, NULL, WNOHANG), ==, -1);
       g_assert_cmpint (errno, ==, ECHILD);
@@ -138,7 +138,7 @@ test_ignored (void)
   check_with (SIG_IGN);
 }
 
-/* Part of the program waits for all children that end, not only for its own. */
+/* A thread of the program that waits for all children, not only for its own. */
 static gpointer
 reap_all (gpointer is_over)
 {
@@ -153,7 +153,7 @@ reap_all (gpointer is_over)
 static void
 test_waited_for (void)
 {
-  /* GLib logs a warning when it comes too late to wait for a process. */
+  /* GLib logs a warning when another thread has waited for its process. */
   GLogLevelFlags fatal = g_log_set_always_fatal (G_LOG_FATAL_MASK);
   int is_over = 0;
   GThread *thread = g_thread_new ("reap-all", reap_all, &is_over);
@@ -173,7 +173,7 @@ main (int    argc,
   gmp_test_init (&argc, &argv);
   gmp_test_add ("/sigchld/handled", test_handled);
   gmp_test_add ("/sigchld/forked", test_forked);
-  /* From here on it is known that others wait for children. */
+  /* After these tests the library knows that others wait for children. */
   gmp_test_add ("/sigchld/ignored", test_ignored);
   gmp_test_add ("/sigchld/waited-for", test_waited_for);
   return g_test_run ();

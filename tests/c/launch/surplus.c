@@ -39,7 +39,7 @@ check (GVariant *results,
   g_assert_cmpuint (g_variant_n_children (results), ==, n);
 }
 
-/* Leaves @n descriptors that can be opened. */
+/* Leaves @n descriptors free. */
 static void
 leave_descriptors (int            n,
                    struct rlimit *before)
@@ -54,7 +54,7 @@ leave_descriptors (int            n,
   g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &limit));
 }
 
-/* Descriptors are enough for some, and the others wait; or for one. */
+/* The free descriptors suffice for some workers at a time, or for one. The others wait. */
 static void
 test_descriptors (void)
 {
@@ -78,7 +78,7 @@ test_descriptors (void)
       }
 }
 
-/* A pool has as many workers as there is room for. They stay, and no run waits for their end. */
+/* A pool has as many workers as fit. They do not end, and no run waits for them. */
 
 static void
 test_pool (void)
@@ -100,7 +100,7 @@ test_pool (void)
     }
 }
 
-/* Of many runs in one main loop, each with few workers. */
+/* Many runs in one main loop, each with few workers. */
 
 static void
 ran_cb (GObject      *source,
@@ -154,7 +154,7 @@ test_runs (void)
   g_assert_cmpuint (n_threads, <, 10);
 }
 
-/* Two threads and one object: one of them has its run, the other an error at once. */
+/* Two threads use one object: one has its run, the other gets an error immediately. */
 
 static GVariant *
 wait_for_line (GVariant *params,
@@ -205,7 +205,7 @@ test_threads (void)
   check (results, 1);
 }
 
-/* A kept process that exits slowly does not block the setting of a property. */
+/* Setting a property does not wait for a kept process that exits slowly. */
 
 static void
 wait_at_exit (void)
@@ -242,7 +242,7 @@ test_property (void)
   gmp_test_add_worker (workers, 1, exit_late, g_variant_new_bytestring (path));
   results = gmp_test_run (workers);
   g_object_set (workers, "max-parallel", 3, NULL);
-  /* It can exit only now, because the fifo has no other end before. */
+  /* It could not exit before, because nobody had opened the fifo. */
   fd = open (path, O_WRONLY | O_CLOEXEC);
   g_assert_cmpint (fd, !=, -1);
   close (fd);

@@ -18,14 +18,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The code that a fork server loads is the user's, and can do to its socket what it likes. */
+/* The socket of a fork server. The code that a server loads is the user's, and can write
+ * anything to it. */
 #define SERVER 3
 
-/* The lie that a server sends, see below; and where an honest one waits before it loads. */
+/* The name of a lie, see below, and a meeting that a correct server waits for before it loads. */
 #define LIE_ENV  "GMP_TEST_LIE"
 #define WAIT_ENV "GMP_TEST_WAIT"
 
-/* In the server. */
+/* The server's side. */
 
 static void
 say (GmpForkMessageKind kind,
@@ -39,7 +40,7 @@ say (GmpForkMessageKind kind,
 
   for (int i = 0; i < n_handles; i++)
     message.handles[i] = handle;
-  /* The application may have had enough already. */
+  /* The application may have closed the socket. */
   gmp_fork_message_send (SERVER, &message, NULL);
 }
 
@@ -50,7 +51,7 @@ say_bytes (const char *bytes,
   send (SERVER, bytes, size, MSG_NOSIGNAL);
 }
 
-/* Replacements of READY. */
+/* In place of READY. */
 
 static void
 lie_forked (void)
@@ -94,7 +95,7 @@ lie_nothing (void)
   _exit (EXIT_SUCCESS);
 }
 
-/* Answers to FORK. */
+/* Replies to FORK. */
 
 static void
 lie_without_handle (void)
@@ -126,7 +127,7 @@ lie_with_negative_pid (void)
   say (GMP_FORK_FORKED, -1, "", 1, pidfd);
 }
 
-/* Of a process that has ended already. */
+/* Returns the pidfd of a process that has ended. */
 static int
 fork_one (int *pid)
 {
@@ -167,7 +168,7 @@ lie_twice_forked (void)
     say (GMP_FORK_FORKED, pid, "", 1, pidfd);
 }
 
-/* Without end, of processes that there never were. */
+/* Endless reports about processes that never existed. */
 static void
 lie_flood (void)
 {
@@ -186,7 +187,7 @@ lie_again_ready (void)
 
 static const struct {
   const char *name;
-  gboolean is_ready; /* it has been honest before */
+  gboolean is_ready; /* whether the server first reports that it is ready */
   void (*tell) (void);
 } lies[] = {
   { "forked", FALSE, lie_forked },
@@ -214,7 +215,7 @@ static const struct {
   { "fork-ready", TRUE, lie_again_ready },
 };
 
-/* Continues until the application closes the socket. */
+/* Repeats the lie until the application closes the socket. */
 static int
 be_liar (guint lie)
 {
@@ -235,7 +236,7 @@ be_liar (guint lie)
   return EXIT_SUCCESS;
 }
 
-/* In workers. */
+/* The worker's side. */
 
 static GVariant *
 get_parent (GVariant *params G_GNUC_UNUSED,
@@ -244,7 +245,7 @@ get_parent (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_int32 (getppid ());
 }
 
-/* In the application. */
+/* The application's side. */
 
 static GmpWorkers *
 workers_for (guint n)
@@ -286,7 +287,7 @@ test_lies (void)
     check_lie (lie);
 }
 
-/* More than either end's socket has room for, that wait for one server together. */
+/* More requests for one server than either end's socket has room for. */
 #define MANY 400
 
 static gboolean
@@ -296,8 +297,8 @@ release_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* All of them have requested a process when their main loop is idle; then the server may load.
- * Neither it nor the application may wait for room while the other does. */
+/* When the main loop is idle, all workers have requested a process; then the server may load.
+ * Neither the server nor the application may wait for room while the other one does. */
 static void
 test_crowd (void)
 {
@@ -323,8 +324,8 @@ test_crowd (void)
   g_unsetenv (WAIT_ENV);
 }
 
-/* So many workers need more descriptors than the usual limit. Both processes' answers have little
- * room. */
+/* These workers need more descriptors than the default limit. Replies fill the sockets of both
+ * processes. */
 static void
 prepare (void)
 {
@@ -343,8 +344,8 @@ prepare (void)
     gmp_test_meet (g_getenv (WAIT_ENV));
 }
 
-/* A message that comes while its receiver, who does not wait, looks whether there is one, is
- * received as a whole by this call or by the next. */
+/* A message may arrive while a receiver that does not wait looks for one. This call or the next
+ * one receives it as a whole. */
 
 #define N_MESSAGES 2000
 
@@ -359,7 +360,7 @@ send_thread (gpointer data)
     {
       g_autoptr (GError) error = NULL;
 
-      /* Its receiver finds nothing until then. */
+      /* Until then the receiver finds nothing. */
       while (g_atomic_int_get (&n_received) < i)
         g_thread_yield ();
       gmp_fork_message_send (fd, &(GmpForkMessage) { .kind = GMP_FORK_ENDED, .number = i }, &error);

@@ -16,9 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In workers. */
+/* The worker's side. */
 
-/* The pid, and that of the parent. */
+/* The process's pid, and that of its parent. */
 static GVariant *
 get_pids (GVariant *params G_GNUC_UNUSED,
           GError  **error G_GNUC_UNUSED)
@@ -33,7 +33,7 @@ compare_strings (gconstpointer a,
   return strcmp (*(const char * const *) a, *(const char * const *) b);
 }
 
-/* The state that a process has from its parent. */
+/* The state that a process inherits. */
 static GVariant *
 get_surroundings (GVariant *params G_GNUC_UNUSED,
                   GError  **error G_GNUC_UNUSED)
@@ -41,7 +41,7 @@ get_surroundings (GVariant *params G_GNUC_UNUSED,
   g_autofree char *folder = g_get_current_dir ();
   g_autofree char *input = g_file_read_link ("/proc/self/fd/0", NULL);
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  /* That variable is all that may differ. */
+  /* Only this variable may differ. */
   g_auto (GStrv) environment = g_environ_unsetenv (g_get_environ (), "GMPROC_WARM");
   g_autofree char *command = NULL;
   sigset_t blocked;
@@ -89,7 +89,7 @@ print (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Reports its identity, and waits until its meeting is held. */
+/* Reports its identity, and waits for its meeting. */
 static GVariant *
 tell_and_meet (GVariant *params,
                GError  **error G_GNUC_UNUSED)
@@ -108,7 +108,7 @@ leave_in_bss (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_int32 (++n_calls);
 }
 
-/* In the application. */
+/* The application's side. */
 
 static GmpWorkers *
 workers_for (GmpMethod method,
@@ -132,7 +132,7 @@ run_one (GmpWorkers *workers)
   return gmp_test_get_int (results, 1);
 }
 
-/* Until workers are forks: the first is not, and with the second comes the server. */
+/* Runs workers until they are forks: the first is not, and the second start creates the server. */
 static int
 warm_up (GmpWorkers *workers)
 {
@@ -167,7 +167,7 @@ test_forks (void)
         g_assert_cmpint (parent, ==, server);
       server = parent;
     }
-  /* A server, and what it forked ahead, end with the last object. */
+  /* A server, and the processes that it has forked ahead, end with the last object. */
   g_assert_no_errno (kill (server, 0));
   g_clear_object (&workers);
   g_assert_cmpint (kill (server, 0), ==, -1);
@@ -188,7 +188,7 @@ test_two_objects (void)
   g_assert_cmpint (parent, ==, server);
 }
 
-/* A program that makes an object for each call has forks too. */
+/* A program that creates an object for each call has warm starts too. */
 static void
 test_lingers (void)
 {
@@ -235,8 +235,8 @@ describe_surroundings (GmpWorkers *workers)
   return g_variant_print (value, TRUE);
 }
 
-/* A fork looks around and finds what a process finds that was started by itself: at first, and
- * when the application has changed something since the server was started. */
+/* A fork has the same state as a process that is started cold: in the first run, and after the
+ * application has changed something since the server was started. */
 static void
 test_surroundings (void)
 {
@@ -336,7 +336,7 @@ test_output (void)
   g_string_free (lines, TRUE);
 }
 
-/* Without capturing, it goes where the application's own goes at that time. */
+/* Without capturing, output goes to the application's current standard output. */
 static void
 test_redirected_output (void)
 {
@@ -360,7 +360,7 @@ test_redirected_output (void)
   close (before);
 }
 
-/* Workers whose server has died belong to init, or to a process that has taken its place. */
+/* Workers whose server has died become children of init, or of a process in its place. */
 static gboolean
 is_own_child (int pid)
 {
@@ -369,7 +369,7 @@ is_own_child (int pid)
   return waitid (P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
-/* Returns the next, when there is one. */
+/* Runs workers until there is another server, and returns its pid. */
 static int
 await_server (GmpWorkers *workers,
               int         server)
@@ -385,7 +385,7 @@ await_server (GmpWorkers *workers,
   return another;
 }
 
-/* The server is killed: workers are started cold until there is another. */
+/* The server is killed. Workers are started cold until there is another one. */
 static void
 test_server_killed (void)
 {
@@ -399,9 +399,9 @@ test_server_killed (void)
     }
 }
 
-/* A server that does not answer blocks no main loop. It is stopped before a run, in which a process
- * has to be forked, or during one, whose end it then does not report. The loop meanwhile runs by
- * events: each iteration triggers the next, and they are counted. */
+/* A server that does not reply never blocks a main loop. It is stopped before a run, which needs
+ * a fork, or during one, whose end it then does not report. Meanwhile the loop runs by events:
+ * each iteration triggers the next one, and is counted. */
 
 static guint n_turns;
 
@@ -438,7 +438,7 @@ check_stalled_run (GmpWorkers *workers,
   g_assert_no_error (error);
   g_assert_cmpuint (g_variant_n_children (results), ==, 1);
   g_test_message ("%u turns", n_turns);
-  /* The server has seconds for its answer. */
+  /* The server has seconds to reply. */
   g_assert_cmpuint (n_turns, >, 100);
 }
 
@@ -495,7 +495,7 @@ kill_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
   gmp_test_meet (gmp_test_meeting_path (user_data));
 }
 
-/* The server is killed while its worker runs: the worker continues, and its result counts. */
+/* The server is killed while its worker runs. The worker continues, and its result counts. */
 static void
 test_server_killed_meanwhile (void)
 {
@@ -514,8 +514,8 @@ test_server_killed_meanwhile (void)
   gmp_test_check_value (results, "{2: <1>}");
 }
 
-/* The application is killed: its server, the worker and waiting processes all end. A pipe that only
- * they hold shows it. */
+/* The application is killed. Its server, the worker and waiting processes end, which a pipe
+ * shows that only they hold. */
 static void
 test_application_killed (void)
 {
@@ -536,7 +536,7 @@ test_application_killed (void)
   g_assert_true (g_subprocess_wait (victim, NULL, &error));
 }
 
-/* Reports on its inherited standard output that it runs, and stays. */
+/* Reports on its inherited standard output that it runs, and does not return. */
 static GVariant *
 stay (GVariant *params G_GNUC_UNUSED,
       GError  **error G_GNUC_UNUSED)
@@ -563,7 +563,7 @@ be_victim (void)
 static gpointer
 idle_thread (gpointer begun)
 {
-  /* It has its name now. */
+  /* The thread has its name now. */
   g_async_queue_push (begun, GINT_TO_POINTER (1));
   for (;;)
     pause ();
@@ -580,8 +580,8 @@ check_cold (GmpWorkers *workers)
   g_assert_cmpint (parent, ==, getpid ());
 }
 
-/* A program that starts a thread before gmp_init() is not forked, and works as before. The second
- * process that this affects is logged, and only that one. */
+/* A program that starts a thread before gmp_init() is not forked, and works otherwise. This is
+ * logged once, for the second process. */
 static void
 test_threads (void)
 {
@@ -603,7 +603,7 @@ test_threads (void)
   g_unsetenv ("GMP_TEST_THREAD");
 }
 
-/* A thread of jemalloc is not needed in forks. */
+/* Forks can do without a thread of jemalloc. */
 static void
 test_harmless_thread (void)
 {
@@ -626,7 +626,7 @@ test_switched_off (void)
   warm_up (workers);
 }
 
-/* As many as there are, at the same time. */
+/* All workers run at the same time. */
 static void
 test_many (void)
 {

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Bytes as the original's own client and its games in C# write them. */
+/* The bytes that the original's own client and its games in C# write. */
 #define SMALL "   2   4done2       10   6energy1       3300"
 #define ALL_TYPES "   6   5frame4      12MCwxOzIsMw==   4done2       10   6energy1       3300" \
                   "   6signal0       30.5   4name3       3a b   8position5       81.5 0 -2"
 
-/* Far longer than anything takes here: only what must not end in time meets it. */
+/* Much longer than anything here takes; only a bug reaches it. */
 #define LONG_TIME 60.0
 
 static GmpRemoteEnv *
@@ -39,7 +39,7 @@ check_state (GVariant   *state,
   g_assert_true (gmp_test_is_same (state, expected));
 }
 
-/* Sending. */
+/* Commands. */
 
 static void
 play_small (TestGame   *game,
@@ -132,7 +132,7 @@ test_commands_refused (void)
   g_assert_cmpuint (game->commands->len, ==, 1);
 }
 
-/* Receiving. */
+/* States. */
 
 static void
 play_by_name (TestGame   *game,
@@ -242,18 +242,18 @@ test_numbers (void)
   g_assert_cmpuint (g_variant_n_children (b), ==, 0);
 }
 
-/* Rejected datagrams: each would be a state if it were complete. */
+/* Datagrams that are rejected. Each would be a state without its fault. */
 
 static const char *bad_states[] = {
   "", "    ", "garbage", "   x", "  -1", "999999999999",
-  "   1   1a1       17x",                 /* more than its fields */
-  "   1   1a1       1x",                  /* no integer */
+  "   1   1a1       17x",                 /* more fields than announced */
+  "   1   1a1       1x",                  /* not an integer */
   "   1   1a1      2099999999999999999999",
   "   1   1a0       1x",
   "   1   1a0       30x1",
   "   1   1a2       1y",
   "   1   1a5       31 x",
-  "   1   1a4       3abc",                /* no Base64 */
+  "   1   1a4       3abc",                /* not Base64 */
   "   1   1a4       4ab*d",
   "   1   1a4       4====",
   "   1   1ax       17",
@@ -261,7 +261,7 @@ static const char *bad_states[] = {
   "   1  -1a1       17",
   "   199991a1       17",
   "   1   1a19999999997",
-  "   1   1a3       2\xc3(",              /* no UTF-8 */
+  "   1   1a3       2\xc3(",              /* not UTF-8 */
   "   1   1\xff" "1       17",
 };
 
@@ -331,7 +331,7 @@ test_large (void)
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
   g_autoptr (GError) error = NULL;
 
-  /* The largest that UDP carries. */
+  /* The largest datagram of UDP. */
   check_step (env, "65507", NULL);
   g_object_set (env, "max-size", 1000, NULL);
   check_step (env, "1000", NULL);
@@ -366,7 +366,7 @@ test_stale (void)
   for (guint i = 0; i < 50; i++)
     test_game_answer (game, SMALL);
   check_step (env, "twice", "{'n': <int64 1>}");
-  /* Its second answer is there, or not yet; the one of this command comes after it. */
+  /* Whether or not its second answer has arrived, this command's answer comes after it. */
   check_step (env, "again", NULL);
   test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 2);
@@ -388,7 +388,7 @@ get_cpu_time (void)
          (double) (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / G_USEC_PER_SEC;
 }
 
-/* A step that fails after @time, in which the processor was free. */
+/* Checks that a step fails after @time, without using the processor. */
 static void
 check_fails (GmpRemoteEnv *env,
              int           code,
@@ -430,9 +430,9 @@ test_gone (void)
 
   step (env, "get_status", NULL);
   test_game_stop (game);
-  /* There is no limit, and it is noticed all the same. */
+  /* Without a limit the missing game is reported immediately. */
   check_fails (env, GMP_ERROR_DISCONNECTED, 0, name);
-  /* It may have been started again. */
+  /* With a limit it could be started in time. */
   g_object_set (env, "timeout", 1.0, NULL);
   check_fails (env, GMP_ERROR_DISCONNECTED, 1, name);
   test_game_start (game);
@@ -445,9 +445,9 @@ start_later (gpointer data)
   TestGame *game = data;
   g_autoptr (GSocket) sender = test_game_make_socket ("127.0.0.1", 0);
 
-  /* The command is refused some times before. How often does not matter. */
+  /* The command is refused a few times first; how often does not matter. */
   g_usleep (200 * 1000);
-  /* The state that a game sends when it starts answers no command. */
+  /* The state that a game sends when it starts is not an answer to a command. */
   test_game_send (sender, game, ALL_TYPES, strlen (ALL_TYPES));
   test_game_start (game);
   return NULL;
@@ -469,7 +469,7 @@ test_starting (void)
 static gpointer
 cancel_later (gpointer cancellable)
 {
-  /* The first step waits by then, or finds itself cancelled: both end in the same way. */
+  /* The first step is waiting, or about to begin: both end in the same way. */
   g_usleep (50 * 1000);
   g_cancellable_cancel (cancellable);
   return NULL;
@@ -526,7 +526,7 @@ test_names (void)
   gmp_test_check_in (error->message, "host");
 }
 
-/* On a main loop. */
+/* Steps in a main loop. */
 
 #define N_GAMES 4
 #define N_STEPS 25
@@ -652,7 +652,7 @@ int
 main (int    argc,
       char **argv)
 {
-  /* GIO's resolver makes it on newer systems, and it stays. */
+  /* GIO's resolver creates it on newer systems, and it stays open. */
   g_network_monitor_get_default ();
   gmp_test_init (&argc, &argv);
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A domain that GDBus knows nothing of. */
+/* A domain that is not registered with GDBus. */
 #define TEST_ERROR (g_quark_from_static_string ("gmp-test-errors-quark"))
 
 static GVariant *
@@ -33,7 +33,7 @@ fail_code (GVariant *params,
   return NULL;
 }
 
-/* Longer than a message may be. */
+/* Longer than the limit of a message. */
 #define LONG_TEXT (40 * 1024 * 1024)
 
 static GVariant *
@@ -63,7 +63,7 @@ fail_gmp (GVariant *params,
   return NULL;
 }
 
-/* Both a value and an error: the error decides. */
+/* Returns both a value and an error: the error counts. */
 static GVariant *
 fail_with_value (GVariant *params G_GNUC_UNUSED,
                  GError  **error)
@@ -131,7 +131,7 @@ close_all (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_string ("closed");
 }
 
-/* And continues: such a worker receives nothing any more, and has to be killed. */
+/* The same without returning: such a worker receives nothing, and has to be killed. */
 static GVariant *
 close_all_and_wait (GVariant *params G_GNUC_UNUSED,
                     GError  **error)
@@ -218,7 +218,7 @@ test_long_texts (void)
   g_assert_cmpuint (length, >, 1000 * 1000);
 }
 
-/* Codes need not be those of an enumeration, nor domains words. */
+/* Codes need not belong to an enumeration, nor be domains words. */
 static void
 test_odd_codes (void)
 {
@@ -298,7 +298,7 @@ test_exit (void)
   gmp_test_check_in (error->message, "status 3");
 }
 
-/* A function that exits has not returned, whatever the status. */
+/* A function that calls exit() has not returned, whatever the status. */
 static void
 test_exit_zero (void)
 {
@@ -347,7 +347,7 @@ test_killed (void)
   gmp_test_check_in (error->message, "signal 9");
 }
 
-/* One dies, the others do not care, and neither does the next run. */
+/* One worker dies. This affects neither the others nor the next run. */
 static void
 test_others_go_on (void)
 {
@@ -398,7 +398,7 @@ test_closed_descriptors_cancel (void)
     g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-/* It must come right also in an application that never names the domain itself. */
+/* This has to work in an application that never uses the domain itself. */
 static void
 test_domain_unnamed (void)
 {

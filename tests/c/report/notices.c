@@ -44,8 +44,8 @@ go_on (GVariant *params,
   return NULL;
 }
 
-/* The library's messages and the number of reported deaths; the run is cancelled when there are
- * enough. */
+/* The library's messages, and the number of reported deaths. When there are enough, the run is
+ * cancelled. */
 typedef struct {
   GCancellable *cancellable;
   GString *text;
@@ -73,7 +73,7 @@ log_cb (const char    *domain G_GNUC_UNUSED,
     g_cancellable_cancel (self->cancellable);
 }
 
-/* Runs @n workers with @methods, all of which begin together. */
+/* Runs @n workers with @methods, which all start together. */
 static void
 run (Notices         *self,
      GmpWorkers      *workers,
@@ -96,7 +96,7 @@ run (Notices         *self,
   g_log_remove_handler ("gmproc", handler);
 }
 
-/* Of all that die, and of no other failures: code that sets an error can speak for itself. */
+/* Each death is logged, and no other failure: code that sets an error can report it itself. */
 static void
 test_told (void)
 {
@@ -113,7 +113,7 @@ test_told (void)
                                        "\\(Killed\\)[;,]", text->str, 0, 0));
 }
 
-/* A run that ends reports everything. */
+/* A run that ends soon reports everything itself. */
 static void
 test_end (void)
 {
@@ -133,7 +133,7 @@ cancel_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* The library would have logged it by then. */
+/* The library would have logged the death by then. */
 static void
 failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
            int           id G_GNUC_UNUSED,
@@ -148,7 +148,7 @@ failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
-/* A handler receives the signal. */
+/* A handler of the signal. */
 static void
 test_heard (void)
 {

@@ -16,7 +16,7 @@
 #define N_RUNS    4
 #define N_THREADS 4
 
-/* Never ends: the process is taken apart around it. */
+/* Never returns, so it runs while the process ends. */
 static gpointer
 chat_thread (gpointer user_data G_GNUC_UNUSED)
 {
@@ -54,7 +54,7 @@ struct _EndsServer
   GmpServerWorker parent_instance;
 
   gboolean forks;
-  guint n_children; /* that have ended as they should */
+  guint n_children; /* that exited as expected */
 };
 
 G_DEFINE_FINAL_TYPE (EndsServer, ends_server, GMP_TYPE_SERVER_WORKER)
@@ -70,7 +70,7 @@ ends_server_start (GmpWorker *worker,
   return TRUE;
 }
 
-/* The child comes back with a response, which is not the one that the client should have. */
+/* The child returns a response, which must not reach the client. */
 static GVariant *
 ends_server_process (GmpServerWorker *server,
                      const char      *client_id G_GNUC_UNUSED,
@@ -108,7 +108,7 @@ ends_server_init (EndsServer *self G_GNUC_UNUSED)
 {
 }
 
-/* Asks three times, and adds the answers. */
+/* Sends three requests, and adds the responses. */
 
 #define ENDS_TYPE_CLIENT (ends_client_get_type ())
 G_DECLARE_FINAL_TYPE (EndsClient, ends_client, ENDS, CLIENT, GmpClientWorker)
@@ -196,8 +196,8 @@ run_server (gboolean    forks,
   gmp_test_check_value (value, n_children);
 }
 
-/* Threads that log and report do not keep a process from its end, nor end it by a signal: of that
- * the library would warn, which is fatal here. */
+/* Threads that log and report neither keep a process from exiting nor crash it: the library
+ * would warn about that, and warnings are fatal here. */
 static void
 test_threads (void)
 {
@@ -229,7 +229,7 @@ count_cb (GmpWorkers *workers G_GNUC_UNUSED,
   (*n)++;
 }
 
-/* A process that is kept, and threads that do not know of its runs. */
+/* A kept process with threads that do not know when its runs begin and end. */
 static void
 test_threads_between_runs (void)
 {
@@ -251,11 +251,11 @@ test_threads_between_runs (void)
 
 typedef struct {
   char *before;
-  char *after; /* a pipe's name */
+  char *after; /* the name of a fifo */
   GError *error;
 } Late;
 
-/* Reports when the first run has returned, and before the second begins. */
+/* Reports after the first run has returned and before the second begins. */
 static gpointer
 late_thread (gpointer user_data)
 {
@@ -267,7 +267,7 @@ late_thread (gpointer user_data)
   return NULL;
 }
 
-/* The first run begins what the second one looks at. */
+/* The first run starts the thread, and the second checks what it did. */
 static GVariant *
 late_method (GVariant *params,
              GError  **error G_GNUC_UNUSED)
@@ -290,8 +290,8 @@ late_method (GVariant *params,
                         g_cancellable_is_cancelled (cancellable));
 }
 
-/* A report after its run is refused, and does not come in the next; what could be cancelled in one
- * run can be in the next, and is not yet. */
+/* A report between two runs is refused, and does not appear in the next one. The cancellable of
+ * a run is the same in the next run, and is no longer cancelled. */
 static void
 test_late_report (void)
 {
@@ -329,7 +329,7 @@ run_child (const char *way)
   _exit (0);
 }
 
-/* Threads report, and hold whatever reporting takes, at any moment of the forks. */
+/* Threads report during the forks, and hold any lock that reporting needs. */
 static GVariant *
 fork_method (GVariant *params G_GNUC_UNUSED,
              GError  **error G_GNUC_UNUSED)
@@ -337,8 +337,8 @@ fork_method (GVariant *params G_GNUC_UNUSED,
   static const char *ways[] = { "exit", "exec", "_exit" };
   guint n_sound = 0;
 
-  /* GLib keeps the text of an error when it is first asked for, under a lock that a child would
-   * wait for: the threads ask when their socket is full. */
+  /* GLib stores the text of an error at its first use, under a lock that a child would wait for.
+   * The threads use it when their socket is full. */
   g_assert_nonnull (g_strerror (EAGAIN));
   start_threads (report_thread);
   for (guint i = 0; i < 10 * G_N_ELEMENTS (ways); i++)

@@ -13,7 +13,7 @@
 #define N_CLIENTS  8
 #define N_REQUESTS 5
 
-/* For a worker of this program: the limit on its open files before it is one. */
+/* For a worker of this program: its limit on open files before gmp_init(). */
 #define FILES_ENV "TEST_CONNECT_FILES"
 
 static void
@@ -24,7 +24,7 @@ limit_files (rlim_t n)
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
 }
 
-/* Ends the process, unless there is a file @path, and makes that. */
+/* Exits, unless the file @path exists, which it creates. */
 static void
 die_once (const char *path)
 {
@@ -34,8 +34,8 @@ die_once (const char *path)
   _exit (EXIT_FAILURE);
 }
 
-/* An additional action of a server or a client, at its first or second request: its parameters are
- * ACTION and PATH. */
+/* An additional action of a server or a client, at its first or second request. Its parameters
+ * are ACTION and PATH. */
 static void
 act (GVariant *params,
      guint     n_requests)
@@ -45,7 +45,7 @@ act (GVariant *params,
 
   if (params != NULL)
     g_variant_get (params, "(&s&s)", &action, &path);
-  /* Those below are in use, so no further one can be had. */
+  /* All lower descriptors are in use, so no other can be opened. */
   if (n_requests == 1 && g_str_equal (action, "use-up"))
     limit_files (4);
   if (n_requests == 2 && g_str_equal (action, "die"))
@@ -213,8 +213,8 @@ restarted_cb (GmpClientServer *application G_GNUC_UNUSED,
   g_string_append (reasons, gmp_failure_get_error (failure)->message);
 }
 
-/* One of the two has no room for the channel that comes when the other was restarted: it is
- * restarted for that in turn. */
+/* One side is restarted. The other has no room for the new channel, and is restarted because of
+ * that. */
 static void
 test_restart (const char *server_action,
               const char *client_action,

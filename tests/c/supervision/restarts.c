@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* TRUE for the first caller in any process. */
+/* Returns TRUE for the first caller in any process. */
 static gboolean
 is_first (const char *path)
 {
@@ -35,9 +35,9 @@ wait_at (const char *path)
 
 #define CARING "caring"
 
-/* A server whose parameters are the path of a file: the first one to create it dies during a
- * request; or CARING: it fails when a client has failed. It answers with the number of reported
- * failures. */
+/* A server whose parameters are the path of a file: the server that creates it dies during a
+ * request. With CARING, it fails when a client has failed. It responds with the number of
+ * reported failures. */
 
 #define TEST_TYPE_MORTAL (test_mortal_get_type ())
 G_DECLARE_FINAL_TYPE (TestMortal, test_mortal, TEST, MORTAL, GmpServerWorker)
@@ -134,8 +134,8 @@ test_mortal_init (TestMortal *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that sends no request and finishes its channel; then it makes the server die, and does
- * not end before the fifo that its parameters name is written to. */
+/* A client that sends no request and closes its channel; then it makes the server die, and ends
+ * only when the fifo of its parameters is written to. */
 
 #define TEST_TYPE_SILENT (test_silent_get_type ())
 G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
@@ -190,9 +190,9 @@ test_silent_init (TestSilent *self G_GNUC_UNUSED)
 {
 }
 
-/* A client of three turns, whose parameters are the path of a file: the first one to make it dies
- * at its second turn; or "": each does; or "hang", for the server to do. It returns how often its
- * start was called in its process. */
+/* A client of three turns, whose parameters are the path of a file: the client that creates it
+ * dies in its second turn. With "" each client dies; with "hang" the server hangs. It returns
+ * how often its start was called in its process. */
 
 #define TEST_TYPE_GUEST (test_guest_get_type ())
 G_DECLARE_FINAL_TYPE (TestGuest, test_guest, TEST, GUEST, GmpClientWorker)
@@ -277,7 +277,7 @@ count_string_cb (GmpClientServer *application G_GNUC_UNUSED,
   g_string_append_printf (ids, "%s ", id);
 }
 
-/* In the application. */
+/* The application's side. */
 
 static GVariant *
 text_or_null (const char *text)
@@ -285,7 +285,7 @@ text_or_null (const char *text)
   return text != NULL ? g_variant_new_string (text) : NULL;
 }
 
-/* Of the clients "one" and "two", the first has parameters. */
+/* There are clients "one" and "two"; the first has parameters. */
 static GmpClientServer *
 new_application (const char *client_params,
                  GmpRestart  restart,
@@ -345,7 +345,7 @@ test_client_restarts (void)
 
   results = gmp_client_server_run (application, NULL, NULL, &error);
   g_assert_no_error (error);
-  /* From its start: three turns, not one or two. */
+  /* It starts again: three turns, not one or two. */
   gmp_test_check_string (results, "one", "uint32 3");
   check_server_result (application, "[one: Client 'one' (pid ");
   g_assert_cmpstr (restarted->str, ==, "one ");
@@ -372,7 +372,7 @@ run_with_mortal_server (gboolean    resends,
     g_assert_cmpstr (restarted->str, ==, expected);
 }
 
-/* The client whose request the server died over is restarted too. */
+/* The client whose request the server died in is restarted too. */
 static void
 test_server_restarts (void)
 {
@@ -394,7 +394,7 @@ test_client_is_missed (void)
   gmp_test_check_in (error->message, "cannot go on without one");
 }
 
-/* While most of the clients have not begun. */
+/* Most of the clients have not started yet. */
 static void
 test_server_restarts_early (void)
 {
@@ -469,14 +469,14 @@ let_server_begin_cb (GmpClientServer *application G_GNUC_UNUSED,
     gate_open (gate);
 }
 
-/* A client has finished with the first server, which then dies, and the client ends before the
- * second server has begun. Without a message of the application the second server would wait for it
- * forever. */
+/* A client has finished with the first server, which then dies. The client ends before the
+ * second server has started. Without a message of the application the second server would wait
+ * for it forever. */
 static void
 test_client_finishes_meanwhile (void)
 {
   g_autofree char *path = gmp_test_build_path ("server");
-  g_autofree char *dead = gmp_test_build_path ("dead"); /* made when all clients have begun */
+  g_autofree char *dead = gmp_test_build_path ("dead"); /* created when all clients have started */
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_MORTAL);
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
@@ -509,7 +509,7 @@ test_client_finishes_meanwhile (void)
   gate_remove (&client);
 }
 
-/* In a worker: the one that begins after a server has died is the next server. */
+/* In a worker: the one that starts after a server has died is the next server. */
 static void
 wait_if_told (void)
 {
@@ -541,7 +541,8 @@ test_server_given_up (void)
   g_assert_cmpstr (restarted->str, ==, "server ");
 }
 
-/* Until the limit: then they have their last results, and the server is done. */
+/* Clients are restarted up to the limit. Then they have their last results, and the server is
+ * done. */
 static void
 test_clients_always (void)
 {
@@ -557,7 +558,7 @@ test_clients_always (void)
   gmp_test_check_string (results, "1", "uint32 3");
 }
 
-/* The server stays in process forever: its client and the run do not. */
+/* The server's process never returns, but its client and the run end. */
 static void
 test_request_timeout (void)
 {

@@ -6,7 +6,7 @@
 
 #include "gmp-test.h"
 
-/* Is never done, and counts what it answers. */
+/* A server that is never done, and counts its responses. */
 
 #define ENDLESS_TYPE_SERVER (endless_server_get_type ())
 G_DECLARE_FINAL_TYPE (EndlessServer, endless_server, ENDLESS, SERVER, GmpServerWorker)
@@ -60,7 +60,7 @@ endless_server_init (EndlessServer *self G_GNUC_UNUSED)
 {
 }
 
-/* Sends requests forever. */
+/* A client that sends requests forever. */
 
 #define ENDLESS_TYPE_CLIENT (endless_client_get_type ())
 G_DECLARE_FINAL_TYPE (EndlessClient, endless_client, ENDLESS, CLIENT, GmpClientWorker)
@@ -90,7 +90,7 @@ endless_client_init (EndlessClient *self G_GNUC_UNUSED)
 {
 }
 
-/* An application that serves, and stops itself. */
+/* An application that is the server, and stops itself. */
 
 #define ENDLESS_TYPE_APPLICATION (endless_application_get_type ())
 G_DECLARE_FINAL_TYPE (EndlessApplication, endless_application, ENDLESS, APPLICATION,
@@ -101,7 +101,7 @@ struct _EndlessApplication
   GmpClientServer parent_instance;
 
   guint n_answers;
-  guint asked; /* a bit for each client that has */
+  guint asked; /* a bit for each client that has sent a request */
 };
 
 G_DEFINE_FINAL_TYPE (EndlessApplication, endless_application, GMP_TYPE_CLIENT_SERVER)
@@ -114,7 +114,7 @@ endless_application_process (GmpClientServer *self,
 {
   EndlessApplication *application = ENDLESS_APPLICATION (self);
 
-  /* The first one's requests, which never end, keep no other from starting. */
+  /* The first client's endless requests keep no other from starting. */
   application->n_answers++;
   application->asked |= 1U << atoi (client_id);
   if (application->asked == 7)
@@ -200,7 +200,7 @@ test_without_run (void)
   gmp_client_server_stop (application);
 }
 
-/* Before any of them is connected: the server receives it when it is. */
+/* Stops before any client is connected. The server is told when it is. */
 static void
 test_at_once (void)
 {

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* A server that takes batches, and answers with their sizes. */
+/* A server with batches, which responds with their sizes. */
 
 #define TEST_TYPE_BATCH_SERVER (test_batch_server_get_type ())
 G_DECLARE_FINAL_TYPE (TestBatchServer, test_batch_server, TEST, BATCH_SERVER, GmpServerWorker)
@@ -92,7 +92,7 @@ test_batch_server_init (TestBatchServer *self)
   self->trace = g_string_new (NULL);
 }
 
-/* The application that takes batches. */
+/* An application that is a server with batches. */
 
 #define TEST_TYPE_BATCH_APPLICATION (test_batch_application_get_type ())
 G_DECLARE_FINAL_TYPE (TestBatchApplication, test_batch_application, TEST, BATCH_APPLICATION,
@@ -173,7 +173,7 @@ test_batch_of_all (void)
     }
 }
 
-/* A client that is killed after its first answer is not waited for. */
+/* A client that is killed after its first response is not waited for. */
 static void
 test_batch_shrinks (void)
 {
@@ -219,7 +219,8 @@ meet_cb (GmpClientServer *application G_GNUC_UNUSED,
     gmp_test_meet (meeting);
 }
 
-/* The client "one" is answered alone, though "two" is there, which does not ask before that. */
+/* Client "one" gets a response alone, although "two" has started, which sends no request before
+ * that. */
 static void
 test_batch_timeout (void)
 {
@@ -241,8 +242,8 @@ test_batch_timeout (void)
     }
 }
 
-/* A client that hangs in its turn is ended, and restarted where the rule says so; the others, which
- * wait for longer than a turn may take, are not. */
+/* A client that hangs in its turn is terminated, and restarted if the rule says so. The others,
+ * which wait longer than a turn may take, are not. */
 static void
 test_turn_timeout (void)
 {

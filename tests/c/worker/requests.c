@@ -22,7 +22,7 @@ typedef struct {
   char *how;
   guint turns;
   guint n_requests;
-  GPtrArray *kept; /* of GmpRequest */
+  GPtrArray *kept; /* GmpRequests */
   GString *trace;
 } Desk;
 
@@ -49,7 +49,7 @@ desk_start (Desk     *self,
   g_variant_lookup (params, "turns", "u", &self->turns);
 }
 
-/* Writes down what came of it. */
+/* Records the outcome. */
 static void
 desk_answer (Desk       *self,
              GmpRequest *request,
@@ -330,7 +330,7 @@ test_thread (void)
     }
 }
 
-/* The clients of a server that is done finish. */
+/* When the server is done, its clients finish. */
 static void
 test_kept (void)
 {
@@ -400,7 +400,7 @@ test_answered_twice (void)
     }
 }
 
-/* The client "one" waits for an answer longer than it may; the answer then says so. */
+/* Client "one" waits longer for its response than the limit; the response then fails. */
 static void
 test_client_gone (void)
 {

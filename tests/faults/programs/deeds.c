@@ -15,7 +15,7 @@
 
 static Fault at_shutdown;
 
-/* One write, so that the lines of several processes do not mix. */
+/* A single write, so that the lines of several processes do not mix. */
 void
 say (const char *format,
      ...)
@@ -86,7 +86,7 @@ write_nowhere (void)
   *nowhere = 1;
 }
 
-/* The process that has forked this one, if one has. */
+/* The process that has forked this one, if there is one. */
 static void
 kill_warm_server (void)
 {

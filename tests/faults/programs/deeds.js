@@ -13,12 +13,12 @@ export const pid = new Gio.Credentials().get_unix_pid();
 /** One write, so that the lines of several processes do not mix. */
 export const say = print;
 
-/** A signal to a process, which GJS cannot send itself. */
+/** A signal for a process, which GJS cannot send itself. */
 export function kill(process, name) {
     GLib.spawn_command_line_sync(`sh -c 'kill -${name} ${process}'`);
 }
 
-/* The signal comes while the shell is waited for, or a moment later. */
+/* The signal arrives while the shell is waited for, or a moment later. */
 function die_by(name) {
     return () => {
         kill(pid, name);
@@ -26,7 +26,7 @@ function die_by(name) {
     };
 }
 
-/* The engine takes the first for its own, and gives the signal back. */
+/* The engine takes the first one for its own, and gives the signal back. */
 function die_by_second(name) {
     return () => {
         kill(pid, name);

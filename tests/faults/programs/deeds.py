@@ -15,7 +15,7 @@ from gi.repository import GLib
 
 
 class Unpicklable(Exception):
-    """An exception that cannot be sent as it is."""
+    """An exception that cannot be pickled."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -23,7 +23,7 @@ class Unpicklable(Exception):
 
 
 def say(line: str) -> None:
-    """One write, so that the lines of several processes do not mix."""
+    """A single write, so that the lines of several processes do not mix."""
     os.write(1, f'{line}\n'.encode())
 
 
@@ -82,7 +82,7 @@ def leave_a_child(then: Callable[[], None] = die_by(signal.SIGKILL)) -> None:
 
 
 def kill_warm_server() -> None:
-    """The process that has forked this one, if one has."""
+    """The process that has forked this one, if there is one."""
     with open(f'/proc/{os.getppid()}/environ') as file:
         if 'GMPROC_WARM_SERVER=' in file.read():
             os.kill(os.getppid(), signal.SIGKILL)

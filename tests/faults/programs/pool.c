@@ -26,13 +26,13 @@ typedef struct {
   guint n_pending;
   guint n_calls;
   guint n_failed;
-  GHashTable *failed; /* numbers of workers that a call has failed of */
-  GMutex lock;        /* what follows is under it */
+  GHashTable *failed; /* the workers that a call has failed with */
+  GMutex lock;        /* protects the members below */
   GCond answered;
   guint n_answered;
-  GArray *workers;    /* Worker: that were started and not killed */
-  GHashTable *killed; /* their numbers */
-  guint n_kills;      /* that are left */
+  GArray *workers;    /* Workers: started and not killed */
+  GHashTable *killed; /* the numbers of these */
+  guint n_kills;      /* remaining */
 } Trial;
 
 typedef struct {
@@ -56,7 +56,7 @@ initialize (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
-/* Returns the number and the sum of the bytes that it gets. */
+/* Returns the number and the sum of the bytes of its parameters. */
 static GVariant *
 add_up (GVariant *params,
         GError  **error G_GNUC_UNUSED)
@@ -73,7 +73,7 @@ add_up (GVariant *params,
   return g_variant_new ("(ut@ay)", number, sum, bytes);
 }
 
-/* The number in the text of an error: "Worker '3' (pid 4711) was killed ...". */
+/* The worker's number in an error: "Worker '3' (pid 4711) was killed ...". */
 static guint
 find_worker (const GError *error)
 {
@@ -131,7 +131,8 @@ called_cb (GObject      *source,
   submit (self);
 }
 
-/* Keeps so many calls pending until all kills are done. So there is always an answer to come. */
+/* Keeps this many calls pending until all kills are done, so that there is always an answer to
+ * come. */
 static void
 submit (Trial *self)
 {
@@ -172,7 +173,7 @@ started_cb (GmpPool *pool G_GNUC_UNUSED,
   g_mutex_unlock (&self->lock);
 }
 
-/* Lets a time go by that is drawn by chance, so that the next kill hits any moment of a call. */
+/* Waits for a random time, so that the next kill can happen at any moment of a call. */
 static void
 linger (void)
 {
@@ -182,7 +183,7 @@ linger (void)
     continue;
 }
 
-/* Kills whichever process, now and then. */
+/* Kills a random process from time to time. */
 static gpointer
 kill_all (gpointer user_data)
 {

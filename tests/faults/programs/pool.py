@@ -3,8 +3,8 @@
 
 """Usage: pool.py N_KILLS
 
-As pool.c, with an Executor: kills its processes at moments drawn by chance, and accounts for each
-call. Each kill may fail the one call that its process executes.
+The same as pool.c with an Executor: kills its processes at random moments, and accounts for each
+call. A kill may fail only the call that the process executes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def add_up(number: int, data: bytes) -> tuple[int, int, bytes]:
 
 
 def linger() -> None:
-    """Lets a random time go by, so that the next kill hits any moment of a call."""
+    """Waits for a random time, so that the next kill can happen at any moment of a call."""
     end = time.monotonic() + random.uniform(0, 0.001)
     while time.monotonic() < end:
         pass
@@ -43,11 +43,11 @@ def linger() -> None:
 class Trial:
     def __init__(self, executor: gmproc.Executor, n_kills: int) -> None:
         self.executor = executor
-        self.n_kills = n_kills  # that are left
+        self.n_kills = n_kills  # remaining
         self.n_calls = 0
         self.answered = threading.Semaphore(0)
         self.killed: set[int] = set()  # pids
-        self.failed: set[int] = set()  # numbers of workers
+        self.failed: set[int] = set()  # the workers that a call has failed with
 
     def submit(self) -> gmproc.executor.Future:
         self.n_calls += 1
@@ -70,7 +70,7 @@ class Trial:
         self.answered.release()
 
     def kill(self) -> None:
-        """Kills whichever process, now and then."""
+        """Kills a random process from time to time."""
         while self.n_kills > 0:
             for _ in range(random.randrange(3 * N_PENDING)):
                 self.answered.acquire()

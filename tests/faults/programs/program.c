@@ -24,7 +24,7 @@ get_uint (GVariant   *params,
   return (guint) value;
 }
 
-/* After the i-th thing of n. */
+/* Rests, if a rest is due after the i-th of n operations. */
 static gboolean
 rest_if_due (GVariant   *config,
              const char *id,
@@ -159,7 +159,7 @@ client_init (Client *self G_GNUC_UNUSED)
   hang_at ("client");
 }
 
-/* A server's work, in its own process or as the application */
+/* The server's work, in its own process or in the application */
 
 static guint server_turn;
 static Fault server_fault;
@@ -357,7 +357,7 @@ set_options (GmpRunner *application,
     }
 }
 
-/* Of a worker, while others may still run. */
+/* While other workers may still run. */
 static void
 failed_cb (gpointer user_data G_GNUC_UNUSED)
 {
@@ -382,7 +382,7 @@ prepare (GVariant   *config,
   return application;
 }
 
-/* Its end, in a line. */
+/* The outcome, as a line. */
 static char *
 run (GmpRunner  *application,
      GVariant   *config,
@@ -416,7 +416,7 @@ run (GmpRunner  *application,
                           error->code, text);
 }
 
-/* One object after the other, and each many times; how the last ended. */
+/* One object after the other, each used many times. Returns the outcome of the last. */
 static char *
 run_all (GVariant   *config,
          const char *role)
@@ -471,7 +471,7 @@ count_children (void)
   return n;
 }
 
-/* Of gmproc's, what this process still has, open or mapped. */
+/* The number of gmproc's files that this process still has open or mapped. */
 static guint
 count_shared_memory (void)
 {

@@ -73,7 +73,7 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
-/* A server's work, in its own process or as the application. */
+/* The server's work, in its own process or in the application. */
 const state = {turn: 0, fault: new Fault({})};
 
 function start(params) {
@@ -168,7 +168,7 @@ function prepare(config) {
 
     for (const [name, value] of Object.entries(config.options))
         application[name.replaceAll('-', '_')] = value;
-    // While others may still run.
+    // While other workers may still run.
     if (config.role !== 'soak')
         application.connect('failed', () => say(`failed ${GLib.get_monotonic_time()}`));
     return application;
@@ -192,7 +192,7 @@ function run(application, config) {
     }
 }
 
-/** One object after the other, and each many times; how the last ended. */
+/** One object after the other, each used many times. Returns the outcome of the last. */
 function run_all(config) {
     const n = config.objects * config.runs;
     let application, line;
@@ -220,7 +220,7 @@ function count_children() {
     return n;
 }
 
-/** Of gmproc's, what this process still has, open or mapped. */
+/** The number of gmproc's files that this process still has open or mapped. */
 function count_shared_memory() {
     const folder = Gio.File.new_for_path('/proc/self/fd');
     const [, maps] = GLib.file_get_contents('/proc/self/maps');

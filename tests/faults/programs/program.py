@@ -119,7 +119,7 @@ class Application(ClientServer):
 
 
 def oblige(request: dict[str, Any]) -> None:
-    """What else a client asks for: that it is killed while it waits for its answer, for one."""
+    """Other requests of a client: for instance to be killed while it waits for the response."""
     if request['rests']:
         tell_held()
     if request['between']:
@@ -156,7 +156,7 @@ def set_options(application: Any, options: dict[str, Any]) -> None:
 
 
 def run(application: Workers | ClientServer, config: dict[str, Any]) -> str:
-    """Its end, in a line."""
+    """The outcome, as a line."""
     try:
         if isinstance(application, Workers):
             results = application.run()
@@ -175,14 +175,14 @@ def run(application: Workers | ClientServer, config: dict[str, Any]) -> str:
 
 
 def run_all(config: dict[str, Any]) -> str:
-    """One object after the other, and each many times; how the last ended."""
+    """One object after the other, each used many times. Returns the outcome of the last."""
     n = config['objects'] * config['runs']
     for i in range(n):
         if i % config['runs'] == 0:
             application = make_application(config)
             set_options(application, config['options'])
             if config['role'] != 'soak':
-                # While others may still run.
+                # While other workers may still run.
                 application.on_failed = lambda *_: say(f'failed {GLib.get_monotonic_time()}')
         line = run(application, config)
         rest_if_due(config, '0', i + 1, n)
@@ -199,7 +199,7 @@ def count_children() -> int:
 
 
 def count_shared_memory() -> int:
-    """Of gmproc's, what this process still has, open or mapped."""
+    """The number of gmproc's files that this process still has open or mapped."""
     n = 0
     for fd in os.listdir('/proc/self/fd'):
         try:

@@ -16,9 +16,9 @@
 
 /**
  * faults_is_due:
- * @n_rests: how many rests there are
- * @i: how many things were done
- * @n: how many there are to do
+ * @n_rests: the number of rests
+ * @i: the number of operations so far
+ * @n: the number of all operations
  *
  * Returns: whether it is time for a rest
  */
@@ -32,9 +32,9 @@ faults_is_due (int n_rests,
 
 /**
  * faults_tell_held:
- * @others: bytes that a language has from elsewhere
+ * @others: bytes that a language has allocated by other means
  *
- * Returns the bytes that this process has from malloc().
+ * Prints the bytes in use: @others, and those from malloc().
  */
 void
 faults_tell_held (guint64 others)
@@ -48,12 +48,12 @@ faults_tell_held (guint64 others)
 
 /**
  * faults_rest:
- * @folder: where there is a fifo `go-ID`
- * @id: who rests
+ * @folder: the folder of a fifo `go-ID`
+ * @id: the id of the process
  *
- * Reports that it rests, and continues when a byte has arrived.
+ * Reports that the process rests, and returns when a byte has arrived.
  *
- * Returns: %FALSE if nobody looks any more
+ * Returns: %FALSE if the script has closed the fifo
  */
 gboolean
 faults_rest (const char *folder,

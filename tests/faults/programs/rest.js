@@ -23,7 +23,7 @@ export function tell_held(folder) {
     Faults.tell_held(Number(n));
 }
 
-/** After the i-th thing of n. */
+/** Rests, if a rest is due after the i-th of n operations. */
 export function rest_if_due({rests, folder}, id, i, n) {
     if (!Faults.is_due(rests, i, n))
         return;

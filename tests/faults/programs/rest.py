@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Rests of a long run, in which flat.py looks at what there is: see rest.c."""
+"""Rests of a long run, in which flat.py examines the processes: see rest.c."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gi.repository import Faults  # noqa: E402
 
 
 def tell_held() -> None:
-    """flat.py has Python use malloc() for all that it holds."""
+    """flat.py makes Python use malloc() for everything that it holds."""
     gc.collect()
     Faults.tell_held(0)
 
 
 def rest_if_due(config: dict[str, Any], id: str, i: int, n: int) -> None:
-    """After the i-th thing of n."""
+    """Rests, if a rest is due after the i-th of n operations."""
     if Faults.is_due(config['rests'], i, n):
         tell_held()
         Faults.rest(config['folder'], id)

@@ -89,7 +89,7 @@ journal_new (const char *folder,
   return self;
 }
 
-/* TRUE if the plan has a death here that has not happened yet; it is then recorded. */
+/* Returns TRUE if the plan has a death here that has not happened yet, which is then recorded. */
 static char *
 journal_take (Journal    *self,
               guint       number,
@@ -202,8 +202,8 @@ struct _SoakServer
 {
   GmpServerWorker parent_instance;
 
-  GHashTable *journals; /* of Journal, by id */
-  Journal *journal;     /* of the last request */
+  GHashTable *journals; /* Journals, by id */
+  Journal *journal;     /* the last request */
   guint number;
 };
 

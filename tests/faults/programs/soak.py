@@ -3,8 +3,8 @@
 
 """The server and the clients of the soak, each with a journal that outlives it.
 
-In the folder that they share there is the plan, a line a death, "CLIENT NUMBER MOMENT FAULT", and
-for each client a journal, to which all add lines: "asked NUMBER", "got NUMBER" (the server),
+The shared folder has the plan, with a line "CLIENT NUMBER MOMENT FAULT" for each death, and a
+journal for each client, to which all append lines: "asked NUMBER", "got NUMBER" (the server),
 "answered NUMBER", "dies NUMBER MOMENT".
 """
 

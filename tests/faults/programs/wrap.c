@@ -29,13 +29,13 @@
 #define REFUSE(code) RETURN (SECCOMP_RET_ERRNO | (code))
 #define UNLESS(number, skipped) BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (number), 0, (skipped))
 
-/* As a kernel without it. */
+/* Fails like a kernel without the system call. */
 static struct sock_filter no_memfd[] = {
   LOAD (nr), UNLESS (SYS_memfd_create, 1), REFUSE (ENOSYS), RETURN (SECCOMP_RET_ALLOW),
 };
 
-/* Threads are allowed, new processes are not: as at the limit of processes. clone3 has its flags in
- * memory, where a filter cannot look; without it clone is called. */
+/* New threads are allowed and new processes are not, as at the limit on processes. The flags of
+ * clone3 are in memory, which a filter cannot read; without clone3, clone is called. */
 static struct sock_filter no_fork[] = {
   LOAD (nr),
   UNLESS (SYS_clone3, 1), REFUSE (ENOSYS),
@@ -59,7 +59,7 @@ install (struct sock_filter *filter,
          prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* Which process this is of those that come here: they all add a byte to a file. */
+/* The number of this process among those that come here: each adds a byte to a file. */
 static int
 count (const char *path)
 {

@@ -69,6 +69,6 @@ if (Gmp.init({url: 'file:///program.js'})) {
     print(new Gmp.Workers({max_paralel: 2}));
     // @ts-expect-error: it is read-only
     workers.results = null;
-    // @ts-expect-error: a client is no server
+    // @ts-expect-error: a client is not a server
     print(Gmp.ClientServer.new(Client));
 }

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""loky's names for gmproc's reusable executor, as far as loky's tests of its own use them."""
+"""loky's names for gmproc's reusable executor, as far as loky's own tests use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import gmproc.executor
 
 class Executor(gmproc.Executor):
     def __init__(self, max_workers: int | None = None, **options: Any) -> None:
-        """What is defined in the main module goes by value, as loky sends it."""
+        """Functions and classes of the main module are pickled by value, as in loky."""
         super().__init__(max_workers, import_main=False, **options)
 
     def shutdown(self, wait: bool = True, kill_workers: bool = False, **options: Any) -> None:
@@ -28,7 +28,7 @@ class Executor(gmproc.Executor):
         super().shutdown(wait, **options)
 
     def map(self, fn: Any, *iterables: Any, delay: float = 0, **options: Any) -> Any:
-        """loky ignores options that it does not know, of which a test gives one."""
+        """loky ignores unknown options; a test passes one."""
         return super().map(fn, *iterables, **options)
 
     @property
@@ -36,7 +36,7 @@ class Executor(gmproc.Executor):
         return {worker.pid: worker for worker in self.workers if worker.pid is not None}
 
 
-# What a reusable executor is.
+# The class of reusable executors.
 gmproc.executor.Executor = Executor  # type: ignore[misc]
 
 
@@ -58,10 +58,10 @@ def _add(name: str, **contents: Any) -> None:
     sys.modules[module.__name__] = module
 
 
-__path__: list[str] = []  # It is a package, whose modules are these.
+__path__: list[str] = []  # The tests import it as a package, with these modules.
 _add('process_executor', BrokenProcessPool=BrokenProcessPool, _RemoteTraceback=_RemoteTraceback,
      TerminatedWorkerError=gmproc.WorkerDied,
-     # Calls that are executed then have died, and the others are cancelled.
+     # Running calls then have died, and waiting ones are cancelled.
      ShutdownExecutorError=(gmproc.WorkerDied, concurrent.futures.CancelledError))
 _add('reusable_executor', _ReusablePoolExecutor=None)
 _add('backend', get_context=None, resource_tracker=None)

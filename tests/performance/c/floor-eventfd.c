@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The system calls order what is written here. */
+/* The system calls order these writes. */
 static struct { gint32 request, response; } *shared;
 static int request_bell, response_bell;
 

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* One client; each side writes to its own line. */
+/* For one client. Each side writes to its own cache line. */
 typedef struct
 {
   alignas (64) atomic_int turn;

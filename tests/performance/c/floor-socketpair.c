@@ -46,7 +46,7 @@ read_all (int    fd,
     }
 }
 
-/* An int comes as it is, which is the fastest. Else its size comes first. */
+/* An int is sent as it is, which is fastest. Other messages begin with their size. */
 static gboolean has_sizes;
 
 static void
@@ -115,7 +115,7 @@ socketpair_serve (void)
       struct epoll_event events[WORK_MAX_CLIENTS];
       int n = 1;
 
-      /* One client alone needs no looking who it is. */
+      /* With a single client there is nothing to look up. */
       if (n_pairs == 1)
         events[0].data.fd = pairs[0].server;
       else

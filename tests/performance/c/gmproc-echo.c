@@ -74,7 +74,7 @@ measure_client_done (GmpWorker *worker,
   return MEASURE_CLIENT (worker)->is_over;
 }
 
-/* The bytes are the client's own, and stay what they are until the response is there. */
+/* The bytes belong to the client, and do not change before the response has arrived. */
 static GVariant *
 measure_client_process (GmpClientWorker *client,
                         GError         **error G_GNUC_UNUSED)

@@ -15,8 +15,8 @@ typedef struct {
   GMainLoop *loop;
   guint n_sent;
   guint n_done;
-  guint n_warm;  /* calls that do not count */
-  guint n_calls; /* with these */
+  guint n_warm;  /* calls before the measurement */
+  guint n_calls; /* measured calls */
   gint64 begin;
   guint64 sum;   /* of the results */
 } Caller;
@@ -40,7 +40,7 @@ send_one (Caller *self)
                          called_cb, self);
 }
 
-/* The results come in any order: their sum is checked. */
+/* The results arrive in any order, so their sum is checked. */
 static void
 called_cb (GObject      *source,
            GAsyncResult *result,

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Called as the peers are: see peer.h. */
+/* The same arguments as the peers': see peer.h. */
 #define SLEEP_US 1000
 
-/* The pids of idle programs, for the program that watches them. */
+/* Prints the pids of idle processes, for the program that watches them. */
 static void
 print_pid (void)
 {
@@ -23,7 +23,7 @@ print_pid (void)
   fflush (stdout);
 }
 
-/* The server counts requests; or adds one, where its parameters are no clients. */
+/* A server that counts requests, or that adds one if its parameters are no number of clients. */
 
 #define MEASURE_TYPE_SERVER (measure_server_get_type ())
 G_DECLARE_FINAL_TYPE (MeasureServer, measure_server, MEASURE, SERVER, GmpServerWorker)
@@ -97,7 +97,7 @@ measure_server_init (MeasureServer *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that asks as fast as it can. */
+/* A client that sends requests as fast as possible. */
 
 #define MEASURE_TYPE_CLIENT (measure_client_get_type ())
 G_DECLARE_FINAL_TYPE (MeasureClient, measure_client, MEASURE, CLIENT, GmpClientWorker)
@@ -160,8 +160,8 @@ measure_client_init (MeasureClient *self G_GNUC_UNUSED)
 {
 }
 
-/* A client that sleeps between its requests; without a number of requests, forever after the
- * first. */
+/* A client that sleeps between its requests. Without a number of requests it sleeps forever
+ * after the first. */
 
 #define MEASURE_TYPE_SLEEPER (measure_sleeper_get_type ())
 G_DECLARE_FINAL_TYPE (MeasureSleeper, measure_sleeper, MEASURE, SLEEPER, GmpClientWorker)
@@ -258,7 +258,7 @@ measure_sleeper_init (MeasureSleeper *self G_GNUC_UNUSED)
 {
 }
 
-/* The application as the server, which counts. */
+/* An application that is the server, and counts. */
 
 #define MEASURE_TYPE_APPLICATION (measure_application_get_type ())
 G_DECLARE_FINAL_TYPE (MeasureApplication, measure_application, MEASURE, APPLICATION,
@@ -321,7 +321,7 @@ run_application (guint  n_clients,
   work_print (result, count);
 }
 
-/* The application. */
+/* The application's side. */
 
 static void
 print_result (GVariant *result)

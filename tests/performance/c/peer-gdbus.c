@@ -39,7 +39,7 @@ gdbus_open (guint n_clients,
     }
 }
 
-/* The answer to an int or to an array of bytes. */
+/* The response to an int or to an array of bytes. */
 static GVariant *
 answer (GVariant *parameters)
 {
@@ -69,7 +69,7 @@ stop_when_over (GDBusConnection *client)
   g_main_loop_quit (loop);
 }
 
-/* In GDBus's own thread, of which there is one. */
+/* Called in GDBus's only thread. */
 static GDBusMessage *
 filter_cb (GDBusConnection *client,
            GDBusMessage    *message,
@@ -155,7 +155,7 @@ gdbus_join (guint client)
     close (pairs[i].server);
   connection = connect_to (pairs[client].client,
                            G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL);
-  /* The server exits when all clients have been stopped, perhaps before some have ended. */
+  /* The server exits when all clients have been stopped, although some may not have ended. */
   g_dbus_connection_set_exit_on_close (connection, FALSE);
 }
 

@@ -17,8 +17,8 @@ typedef struct {
   gint32 answer;
   guint n_sent;
   guint n_done;
-  guint n_warm;  /* calls that do not count */
-  guint n_calls; /* with these */
+  guint n_warm;  /* calls before the measurement */
+  guint n_calls; /* measured calls */
   gint64 begin;
 } Caller;
 
@@ -48,7 +48,7 @@ send_one (Caller *self)
   if (self->n_sent == self->n_calls)
     return;
   self->n_sent++;
-  /* A pipe has room for all that are pending. */
+  /* A pipe has room for all pending calls. */
   if (!g_output_stream_write_all (self->input, &number, sizeof number, NULL, NULL, &error))
     work_fail ("%s", error->message);
 }

@@ -141,7 +141,7 @@ libqb_serve (void)
 static void
 libqb_join (guint client G_GNUC_UNUSED)
 {
-  /* The server may not be there yet. */
+  /* The server may not have started yet. */
   for (int turn = 0; connection == NULL && turn < 1000; turn++)
     {
       connection = qb_ipcc_connect (name, buffer_size);
@@ -169,7 +169,7 @@ libqb_ask (gconstpointer data,
 
   if (response == NULL)
     response = g_malloc (buffer_size);
-  /* It reports a failed send: the server has not removed an answered message yet. */
+  /* If a send fails, the server has not removed an answered message yet. */
   do
     got = qb_ipcc_sendv_recv (connection, parts, G_N_ELEMENTS (parts), response, buffer_size, -1);
   while (got == -EAGAIN);

@@ -64,7 +64,7 @@ zeromq_serve (void)
   check (zmq_bind (socket, address), "zmq_bind");
   while (!peer_is_over ())
     answer (socket);
-  /* The last answer is sent by another thread, which this waits for. */
+  /* Another thread sends the last response. This waits for it. */
   zmq_close (socket);
   zmq_ctx_term (context);
 }
@@ -72,7 +72,7 @@ zeromq_serve (void)
 static void
 zeromq_join (guint client G_GNUC_UNUSED)
 {
-  int soon = 1; /* ms: the server may not be there yet */
+  int soon = 1; /* in ms: the server may not have started yet */
 
   client_socket = zmq_socket (zmq_ctx_new (), has_router ? ZMQ_DEALER : ZMQ_REQ);
   zmq_setsockopt (client_socket, ZMQ_RECONNECT_IVL, &soon, sizeof soon);
@@ -92,7 +92,8 @@ zeromq_ask (gconstpointer data,
   static zmq_msg_t response;
   zmq_msg_t request;
 
-  /* Large messages are sent without a copy: they do not change until the answer has arrived. */
+  /* Large messages are sent without a copy, because they do not change before the response
+   * arrives. */
   if (size > 64 * 1024)
     zmq_msg_init_data (&request, (gpointer) data, size, free_nothing, NULL);
   else

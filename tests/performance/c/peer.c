@@ -65,7 +65,7 @@ peer_answer (gconstpointer request,
   static gint32 response;
   gint32 number;
 
-  /* Messages that are not an int are echoed; one byte is the last. */
+  /* Messages that are not an int are echoed. A message of one byte is the last one. */
   if (size != sizeof number)
     {
       is_over = size == 1;
@@ -219,8 +219,8 @@ peer_run_as (const Peer *peer,
   return EXIT_SUCCESS;
 }
 
-/* In a client: a failing client ends the server, which would otherwise wait for its requests
- * forever. No SIGCHLD, because it may interrupt the waiting of peers. */
+/* In a client: if it fails, it ends the server, which would otherwise wait for requests forever.
+ * There is no SIGCHLD handler, because the signal may interrupt the waiting of peers. */
 static void
 exit_cb (int   status,
          void *data G_GNUC_UNUSED)

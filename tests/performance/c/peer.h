@@ -27,7 +27,7 @@ typedef struct
   gsize         size;
 } PeerMessage;
 
-/* The transport. Requests and answers are messages of at most the size given to open(). */
+/* The transport. Requests and responses have at most the size given to open(). */
 typedef struct
 {
   void        (*open)  (guint         n_clients,
@@ -38,7 +38,7 @@ typedef struct
                         gsize         size);
 } Peer;
 
-/* For the server: the answer to a request; its data may be the request's own. */
+/* Called in the server: returns the response to a request, whose data may be the request's own. */
 PeerMessage peer_answer  (gconstpointer request,
                           gsize         size);
 gboolean    peer_is_over (void);
@@ -47,7 +47,7 @@ int         peer_main    (const Peer   *peer,
                           int           argc,
                           char        **argv);
 
-/* For peers that bring their own processes: which client this is, or -1 for the server. */
+/* For peers that start their own processes: the number of this client, or -1 for the server. */
 int         peer_run_as  (const Peer   *peer,
                           int           client,
                           int           argc,

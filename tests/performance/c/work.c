@@ -11,13 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-/* Each client is to have had so many answers before anything counts. */
+/* Counting starts when each client has had this many responses. */
 #define WARM_UP 50
 
-/* How many times longer than it should it may take until each was served. */
+/* How many times longer than expected this may take. */
 #define PATIENCE 20
 
-/* A client's number is in the upper bits of its requests. */
+/* The upper bits of a request are the client's number. */
 #define CLIENT_SHIFT 24
 #define COUNT_MASK   0xffffff
 
@@ -76,7 +76,7 @@ has_everybody (WorkTally *self,
   return TRUE;
 }
 
-/* If other programs use the processors too, a client may need longer for its turn. */
+/* If other programs use the processors, a client may need longer for its turn. */
 static gboolean
 is_enough (WorkTally *self,
            gint64     now)
@@ -92,7 +92,7 @@ work_tally_look (WorkTally *self)
 {
   gint64 now = work_now ();
 
-  /* The clock costs as much as a tenth of a fast request. */
+  /* Reading the clock costs a tenth of a fast request. */
   self->until_clock = now - self->looked < 100 * 1000 ? 32 : 1;
   self->looked = now;
   if (self->phase == WORK_WARMING)
@@ -140,7 +140,7 @@ work_tally_is_over (WorkTally *self)
   return self->n_running == 0;
 }
 
-/* Seconds for one request, over all clients. */
+/* The seconds for one request, over all clients. */
 double
 work_tally_get (WorkTally *self,
                 guint64   *count)
@@ -287,8 +287,8 @@ work_echo_next (WorkEcho *self,
   return self->data;
 }
 
-/* The first of a size is compared as a whole, the others at one byte a page: a program that returns
- * a mapping must have filled it. */
+/* The first message of a size is compared as a whole, the others in one byte of each page: a
+ * program that returns a mapping must have filled it. */
 static void
 work_echo_check (WorkEcho     *self,
                  const guint8 *data,

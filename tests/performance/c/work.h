@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* None of these waits or transports anything: that is what is measured. A wrong answer ends the
- * process with an error, and so the measurement. */
+/* Nothing here waits or transports anything, because that is what is measured. A wrong response
+ * ends the process with an error, and thus the measurement. */
 
 gint64 work_now   (void);                /* nanoseconds */
 void   work_print (double      seconds,  /* for one operation */
@@ -19,8 +19,8 @@ void   work_print (double      seconds,  /* for one operation */
 void   work_fail  (const char *format,
                    ...) G_GNUC_PRINTF (1, 2) G_GNUC_NORETURN;
 
-/* Requests per second, counted by the server: it answers each request, an int, with the next int,
- * until all clients are there and warm, and from then on counts for some time. The last answer to
+/* Requests per second, counted by the server. It answers each request, an int, with the next
+ * int. When all clients have started and are warm, it counts for some time. The last response to
  * each client is WORK_STOP. */
 
 #define WORK_STOP        (-1)
@@ -39,9 +39,9 @@ typedef struct
   WorkPhase phase;
   guint64   counts[WORK_MAX_CLIENTS];
   guint     n_running;   /* clients that were not stopped */
-  guint     until_clock; /* requests until the clock is looked at */
+  guint     until_clock; /* requests between two readings of the clock */
   gint64    looked;
-  gint64    warm_since;  /* 0 until all clients are there */
+  gint64    warm_since;  /* 0 until all clients have started */
   gint64    begin;
   gint64    end;
 } WorkTally;
@@ -67,9 +67,9 @@ void     work_asker_init (WorkAsker *self,
                           guint      client);
 gint32   work_asker_next (WorkAsker *self);
 gboolean work_asker_take (WorkAsker *self,
-                          gint32     response); /* whether to go on */
+                          gint32     response); /* returns whether to continue */
 
-/* Times of single operations; the median counts. The first tenth is warm-up. */
+/* Times of single operations, summarized as their median. The first tenth is warm-up. */
 
 typedef struct
 {
@@ -85,8 +85,8 @@ void     work_times_end     (WorkTimes *self);
 gboolean work_times_is_over (WorkTimes *self);
 double   work_times_get     (WorkTimes *self);
 
-/* Messages of given sizes, which the server returns unchanged. A message of one byte is the last.
- * Small ones are timed by the batch. */
+/* Messages of given sizes, which the server returns unchanged. A message of one byte is the last
+ * one. Small ones are timed in batches. */
 
 typedef struct
 {
@@ -95,13 +95,13 @@ typedef struct
   double  seconds;   /* for each size */
   guint   index;     /* of the size */
   guint   n_batches; /* the first is warm-up */
-  guint   batch;     /* messages in one */
+  guint   batch;     /* messages in a batch */
   guint   n_done;    /* in this batch */
   gint64  begin;
   gint64  until;
   guint32 stamp;
-  guint8 *data;      /* what is sent, as big as the biggest */
-  GArray *times;     /* of gint64: one message's part of each batch of this size */
+  guint8 *data;      /* the data to be sent, as large as the largest message */
+  GArray *times;     /* of gint64: the time of one message, from each batch of this size */
   double *results;   /* for each size */
 } WorkEcho;
 
@@ -112,7 +112,7 @@ gconstpointer work_echo_next  (WorkEcho           *self,
                                gsize              *size);
 gboolean      work_echo_take  (WorkEcho           *self,
                                gconstpointer       data,
-                               gsize               size); /* whether to go on */
-char         *work_echo_get   (WorkEcho           *self); /* what is to be printed */
+                               gsize               size); /* returns whether to continue */
+char         *work_echo_get   (WorkEcho           *self); /* the result to be printed */
 
 G_END_DECLS

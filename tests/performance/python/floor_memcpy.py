@@ -1,4 +1,4 @@
-# floor_memcpy.py: two copies of an array in one process, the minimum of moving it
+# floor_memcpy.py: two copies of an array in one process, the minimum for moving it
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later

@@ -34,7 +34,7 @@ class BatchServer(Server):
 
 
 class Application(ClientServer):
-    """The application is the server."""
+    """The application as the server."""
 
     def start(self, params):
         self.tally = work.Tally(*params)

@@ -1,4 +1,4 @@
-# gmproc_workers.py: our workers in Python: how fast one starts, and many small tasks
+# gmproc_workers.py: our workers in Python: the time of a start, and many small tasks
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -28,7 +28,7 @@ def measure_starts(count: int) -> None:
 
 
 def measure_ids(count: int) -> None:
-    """As many ids as there are tasks, on as many processes as there are processors."""
+    """One id for each task, on as many processes as there are processors."""
     with Workers(reuse=True, max_parallel=os.cpu_count()) as workers:
         for number in range(count):
             workers.add(number, work.add_one, params=number)

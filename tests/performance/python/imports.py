@@ -1,4 +1,4 @@
-# imports.py: how long a fresh Python takes to import a package
+# imports.py: the time that a fresh Python takes to import a package
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     if len(arguments) != 2:
         work.fail(__doc__)
     module, count = arguments[0], int(arguments[1])
-    # An installed package has been compiled; what runs from its sources is, by the first import.
+    # Installed packages have bytecode. For others the first import writes it.
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, 'PYTHONPYCACHEPREFIX': folder}
         environment.pop('PYTHONDONTWRITEBYTECODE', None)

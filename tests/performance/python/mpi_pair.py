@@ -13,7 +13,7 @@ import numpy as np
 import work
 from mpi4py import MPI
 
-LAST = 1  # tag of the last message
+LAST = 1  # the tag of the last message
 
 
 def serve_requests(comm: MPI.Comm, tally: work.Tally) -> None:
@@ -33,7 +33,7 @@ def request(comm: MPI.Comm, asker: work.Asker) -> None:
 
 
 def serve_arrays(comm: MPI.Comm, biggest: int) -> None:
-    """Receives into one buffer, as a program that knows the largest message would."""
+    """Receives into a single buffer, as a program does that knows the largest message."""
     buffer = np.empty(biggest // 8)
     status = MPI.Status()
     while True:

@@ -40,7 +40,7 @@ def run_client(ask: Ask, client: int, kind: str, arguments: list[str]) -> None:
 
 
 class Answers:
-    """The server's answers, and its end."""
+    """Responds to requests until all clients have ended."""
 
     def __init__(self, kind: str, arguments: list[str]) -> None:
         self.is_over = False

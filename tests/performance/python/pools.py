@@ -58,14 +58,14 @@ def make_executor(name: str, n_workers: int) -> concurrent.futures.Executor:
 
 
 def measure_single(name: str, count: int) -> None:
-    """One call after the other, on one kept process."""
+    """One call after the other, in one kept process."""
     with make_executor(name, 1) as executor:
         work.measure_tasks(count, lambda numbers: [executor.submit(work.add_one, number).result()
                                                    for number in numbers])
 
 
 def measure_pending(name: str, count: int) -> None:
-    """All calls are submitted before the first result is looked at."""
+    """Submits all calls before the first result is read."""
     def run(numbers: range) -> list[int]:
         futures = [executor.submit(work.add_one, number) for number in numbers]
         return [future.result() for future in futures]
@@ -74,7 +74,7 @@ def measure_pending(name: str, count: int) -> None:
 
 
 def measure_array(name: str, count: int) -> None:
-    """An array of 16 MB there and back. One number of each page that comes back is read."""
+    """Sends an array of 16 MB and receives it. One number of each received page is read."""
     import numpy as np
 
     array = np.arange(2**21, dtype=float)

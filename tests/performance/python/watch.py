@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
     watches = {'idle': watch_idle, 'memory': watch_memory}
     if len(arguments) < 6 or arguments[0] not in watches or arguments[4] != '--':
         sys.exit(__doc__)
-    # So that what was started is ended, too, when this takes too long.
+    # So that the started processes are ended, too, if this takes too long.
     signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit('Stopped'))
     n_processes = int(arguments[1])
     settling, seconds = float(arguments[2]), float(arguments[3])
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         for pid in pids:
-            # The program that starts processes may have put them into their own sessions.
+            # The program may have put its processes into sessions of their own.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()

@@ -21,15 +21,15 @@ from typing import Any, Callable
 import numpy as np
 
 STOP = -1
-WARM_UP = 50  # answers that each client has had before anything counts
-PATIENCE = 20  # how many times longer than it should it may take until each was served
+WARM_UP = 50  # responses to each client before counting starts
+PATIENCE = 20  # how many times longer than expected this may take
 CLIENT_SHIFT = 24
 COUNT_MASK = 0xffffff
-PAGE = 4096 // 8  # in numbers of float64
+PAGE = 4096 // 8  # numbers of float64
 
 
 class WrongAnswer(Exception):
-    """A wrong answer."""
+    """A wrong response."""
 
 
 def show(seconds: float | dict[str, float], **more: Any) -> None:
@@ -37,7 +37,7 @@ def show(seconds: float | dict[str, float], **more: Any) -> None:
 
 
 class Tally:
-    """The server: answers each request, an int, with the next int, and counts."""
+    """The server: responds to each request, an int, with the next int, and counts."""
 
     def __init__(self, n_clients: int, seconds: float) -> None:
         self.n_clients = n_clients
@@ -75,7 +75,7 @@ class Tally:
             self.begin = now
 
     def _is_enough(self, seconds: float) -> bool:
-        """If other programs use the processors too, a client may need longer for its turn."""
+        """If other programs use the processors, a client may need longer for its turn."""
         return seconds >= self.seconds and (
             min(self.counts) > 0 or seconds >= PATIENCE * self.seconds)
 
@@ -101,7 +101,7 @@ class Asker:
         return self.client | self.n
 
     def take(self, response: int) -> bool:
-        """Whether to go on."""
+        """Returns whether to continue."""
         if response == STOP:
             return False
         self.n = self.n + 1 & COUNT_MASK
@@ -141,7 +141,7 @@ class Echo:
         return self.array
 
     def take(self, array: Any) -> bool:
-        """Whether to go on."""
+        """Returns whether to continue."""
         if array is None:
             return False
         self._check(array)
@@ -151,7 +151,8 @@ class Echo:
         return True
 
     def _check(self, array: Any) -> None:
-        """The first of a size is compared as a whole, the others at one number a page."""
+        """The first array of a size is compared as a whole, the others in one number of each page.
+        """
         if array.dtype != self.array.dtype or array.shape != self.array.shape:
             raise WrongAnswer(f'{array.dtype} {array.shape} came back')
         if array[0] != self.stamp or array[PAGE::PAGE].sum() != self.expected:
@@ -163,7 +164,7 @@ class Echo:
         now = time.perf_counter()
         self.n_done = 0
         self.n_batches += 1
-        # The first two warm up: the second is the first that may use what the first has made.
+        # The first two are warm-up: the second may reuse memory of the first.
         if self.n_batches <= 2:
             self.until = now + self.seconds
             return
@@ -174,7 +175,8 @@ class Echo:
                 self._begin_size()
 
 
-# The messages of environments and servers: a request, and whether it is echoed, or an int.
+# The messages of environments and servers: a request, and whether it is echoed or answered with an
+# int.
 VALUES: dict[str, tuple[Any, bool]] = {
     'int': (7, True),
     'vector': (np.arange(4, dtype=np.float32), True),
@@ -204,7 +206,7 @@ class Answerer:
 
 
 class Values(Echo):
-    """As Echo, with VALUES of given names."""
+    """Like Echo, with the VALUES of given names."""
 
     def _begin_size(self) -> None:
         self.name = str(self.sizes[len(self.results)])
@@ -289,7 +291,7 @@ def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:
 
 
 def say_pid() -> None:
-    """For the watching program; in one write, because others write at the same time."""
+    """For the program that watches. This is a single write, because several processes write."""
     os.write(1, f'{os.getpid()}\n'.encode())
 
 

@@ -12,7 +12,7 @@ from typing import Callable, Mapping, Union
 
 
 def show_number(value: float) -> str:
-    """Three digits that count, and no exponent."""
+    """Three significant digits, without an exponent."""
     if abs(value) >= 100:
         return f'{value:,.0f}'
     return f'{value:.1f}' if abs(value) >= 10 else f'{value:.3g}'
@@ -28,14 +28,14 @@ class Unit(Enum):
     NUMBER = ''
 
     def convert(self, value: float) -> float:
-        """From what a program printed."""
+        """Converts a number that a program printed."""
         if self is Unit.RATE:
             return 1 / value
         factors = {Unit.MICROSECONDS: 1e6, Unit.MILLISECONDS: 1e3, Unit.MEGABYTES: 1e-6}
         return value * factors.get(self, 1)
 
     def show(self, value: float) -> str:
-        """A value of this unit as text; for a rate the column's title has the unit."""
+        """Formats a value of this unit. For a rate the column's title has the unit."""
         if self is Unit.RATE:
             return f'{value:,.0f}'
         return show_number(value) + self.suffix
@@ -66,19 +66,19 @@ class Result:
         return (min(self.samples), max(self.samples)) if self.median is not None else None
 
 
-# A column's results, by the key of the contender.
+# The results of a column, by the contender's key.
 Results = Mapping[str, Result]
 
 
 def times_better(unit: Unit, ours: float, theirs: float) -> float | None:
-    """How many times better ours is than another's: above 1 it is better, below 1 it is worse."""
+    """How many times better ours is than another's: above 1 it is better, below 1 worse."""
     above, below = (ours, theirs) if unit.more_is_better else (theirs, ours)
     return above / below if below else None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The goal, the value, and whether it is sufficient; None if it is unknown."""
+    """The goal, the value, and whether the goal is reached; None if that is unknown."""
 
     wanted: str
     got: str
@@ -94,7 +94,7 @@ def _unknown(wanted: str, *results: Result | None) -> Verdict:
 
 
 def limit(value: float) -> Condition:
-    """At most so much; for a rate at least."""
+    """At most this much; for a rate, at least."""
     def check(results: Results, ours: str) -> Verdict:
         result = results[ours]
         more = result.unit.more_is_better
@@ -107,7 +107,7 @@ def limit(value: float) -> Condition:
 
 
 def times(peer: str, factor: float) -> Condition:
-    """So many times better than a peer; with a factor below 1, not worse than that."""
+    """This many times better than a peer. A factor below 1 means: not worse than that."""
     def check(results: Results, ours: str) -> Verdict:
         if factor >= 1:
             wanted = f'{factor:g} times {peer}'

@@ -37,14 +37,14 @@ def _processor() -> str:
 
 
 def _read_processor_times() -> tuple[int, int]:
-    """Ticks that all processors were busy, and all ticks."""
+    """The ticks of all processors that were busy, and all ticks."""
     times = [int(word) for word in Path('/proc/stat').read_text().splitlines()[0].split()[1:9]]
     idle = times[3] + times[4]
     return sum(times) - idle, sum(times)
 
 
 class Disturbance:
-    """The load of other processes from now on."""
+    """Measures the load of other processes from now on."""
 
     def __init__(self) -> None:
         self.busy, self.total = _read_processor_times()

@@ -22,15 +22,15 @@ SIZES = (8, 1024, 64 * 1024, 1024 ** 2, 16 * 1024 ** 2, 64 * 1024 ** 2)
 class Role(Enum):
     OURS = 'ours'
     PEER = 'peer'
-    FLOOR = 'floor'  # only the kernel or the memory, without the parts that make it usable
+    FLOOR = 'floor'  # the kernel or the memory alone, without the parts that make it usable
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a measurement is."""
+    """The length of a measurement."""
 
     seconds: float  # of counting, for each figure
-    scale: float = 1.0  # of the numbers of starts and tasks
+    scale: float = 1.0  # scales the numbers of starts and tasks
     settling: float = 0.5  # seconds that processes have before they are watched
     sizes: tuple[int, ...] = SIZES
 
@@ -55,7 +55,7 @@ class Contender:
 class Column:
     """A figure of a row."""
 
-    name: str  # in what the program prints: "seconds", or "seconds/1024"
+    name: str  # its name in the program's output: "seconds", or "seconds/1024"
     title: str
     unit: Unit
     conditions: tuple[Condition, ...] = ()
@@ -68,7 +68,7 @@ class Row:
     columns: tuple[Column, ...]
     contenders: tuple[Contender, ...]
     ours: tuple[str, ...] = ('gmproc',)  # the best of these counts
-    every: int = 1  # only in each so manieth round, where that tells enough
+    every: int = 1  # only in each round of this number, if that is enough
 
 
 def _native(name: str, *arguments: str) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _python(name: str, *arguments: str) -> tuple[str, ...]:
 
 
 def _mpirun(n_clients: int, *command: str) -> tuple[str, ...]:
-    # More processes than processors have to give way to each other, and mpirun has to be told.
+    # If there are more processes than processors, they have to yield, and mpirun needs an option.
     n_processes = n_clients + 1
     crowd = ('--oversubscribe',) if n_processes > (os.cpu_count() or 1) else ()
     return ('mpirun', *crowd, '-n', str(n_processes), *command)
@@ -431,7 +431,7 @@ def _native_sizes(effort: Effort) -> Row:
 
 
 def make_rows(effort: Effort) -> list[Row]:
-    """All rows. Those with a goal come first, in the order in which the goals were set."""
+    """All rows. Those with a goal come first, in the order of the goals."""
     big = 16 * 1024 ** 2
     return [
         _native_requests(1, effort), _native_asleep(effort),

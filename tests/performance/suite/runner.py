@@ -1,4 +1,4 @@
-# runner.py: runs the programs that measure, in turns
+# runner.py: runs the measuring programs in turns
 #
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
@@ -20,8 +20,8 @@ from .rows import Contender, Row
 
 TIME_LIMIT = 60  # seconds for one program
 
-# An MPI is run as root in containers, of which it wants to be told; nothing writes __pycache__;
-# and one thread a process, or numpy's would compete with the processes that are measured.
+# In a container MPI runs as root, which it allows only on request. Python writes no __pycache__.
+# Each process has one thread, because numpy's would compete with the measured processes.
 ENVIRONMENT = {
     'OMPI_ALLOW_RUN_AS_ROOT': '1',
     'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
@@ -44,7 +44,7 @@ class Measured:
 
     @property
     def ours(self) -> str:
-        """The key of the best of ours."""
+        """The key of our best contender."""
         def rank(key: str) -> float:
             result = self.columns[0].get(key)
             if result is None or result.median is None:
@@ -53,7 +53,9 @@ class Measured:
         return min(self.row.ours, key=rank)
 
     def fail(self, contender: Contender, error: str) -> None:
-        """A contender that failed once has no figure: its other answers may be wrong, too."""
+        """A contender that has failed once has no figure, because its other responses may be wrong
+        too.
+        """
         for results in self.columns:
             results[contender.key].error = error
 
@@ -70,7 +72,7 @@ class Measured:
 
 
 def flatten(figures: dict[str, Any]) -> dict[str, float]:
-    """Numbers by name; those of an object within as "name/name"."""
+    """Numbers by name; those inside an object as "name/name"."""
     flat: dict[str, float] = {}
     for name, value in figures.items():
         if isinstance(value, dict):
@@ -81,19 +83,19 @@ def flatten(figures: dict[str, Any]) -> dict[str, float]:
 
 
 class Failure(Exception):
-    """Why a program has no figures, in one line."""
+    """Why a program has no figures, on one line."""
 
 
 def describe(stderr: str) -> str:
     """The most informative line of a program's errors, usually the last."""
-    # mpirun frames its messages, and those after a failure are about itself.
+    # mpirun frames its messages, and those after a failure are about mpirun.
     lines = [line.strip() for line in stderr.splitlines()
              if line.strip(' -') and not line.startswith(('[', 'mpirun', 'Primary job'))]
     return lines[-1][:100] if lines else 'it printed no reason'
 
 
 def end_session(process: subprocess.Popen[str]) -> None:
-    """Ends what is left of a program and of what it has started."""
+    """Ends the remaining processes of a program."""
     for number in signal.SIGTERM, signal.SIGKILL:
         if process.poll() is not None:
             return
@@ -146,7 +148,7 @@ class Runner:
         return all_measured
 
     def _order(self, measured: Measured, round: int) -> Iterator[Contender]:
-        """Each round begins with another one."""
+        """Each round begins with another contender."""
         contenders = measured.contenders
         first = round % len(contenders)
         yield from contenders[first:] + contenders[:first]
@@ -163,7 +165,7 @@ class Runner:
             measured.fail(contender, str(failure))
 
     def _check(self, command: list[str], package: str) -> None:
-        """A missing program is reported, wherever in the command it is."""
+        """A missing program is reported, wherever it is in the command."""
         for word in command:
             if word.startswith(str(self.programs)) and not Path(word).exists():
                 raise Failure(f'{Path(word).name} was not built'

@@ -9,7 +9,7 @@ from .figures import Result, Unit, Verdict, show_number, times_better
 from .rows import Role
 from .runner import Measured
 
-# The rows and peers that the README shows.
+# The rows and peers in the README.
 SUMMARY = {
     'c-1': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
     'c-4': ('OpenMPI', 'libqb', 'ZeroMQ REQ/REP', 'GDBus filter'),
@@ -30,7 +30,7 @@ def show_spread(result: Result) -> str:
 
 
 def show_ratio(measured: Measured, column: int, key: str) -> str:
-    """How many times better or worse than ours."""
+    """How many times better or worse it is than ours."""
     results = measured.columns[column]
     ours, theirs = results[measured.ours].median, results[key].median
     if key == measured.ours or ours is None or theirs is None:
@@ -79,7 +79,7 @@ def format_text(all_measured: list[Measured]) -> str:
     parts = []
     for measured in all_measured:
         lines = make_cells(measured)
-        # A reason is as long as it is, and needs no column.
+        # A reason is text of any length, and needs no column.
         whole = [line for line in lines if len(line) == len(lines[0])]
         widths = [max(len(line[i]) for line in whole) for i in range(len(lines[0]))]
         widths[0] = max(len(line[0]) for line in lines)
@@ -120,7 +120,7 @@ def _markdown_table(lines: list[list[str]]) -> list[str]:
 
 
 def format_markdown(all_measured: list[Measured]) -> str:
-    """For the chapter: the goals first, as few read on."""
+    """For the chapter: the goals come first, because few readers continue."""
     goals = [['work', 'goal', 'measured', '']]
     for measured in all_measured:
         for i, verdict in enumerate(judge(measured)):

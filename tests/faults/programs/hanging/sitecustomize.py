@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Python reads this before all else: an interpreter that hangs, where it is a worker's."""
+"""Python imports this first: the interpreter of a worker hangs here."""
 
 import os
 import signal
