@@ -38,6 +38,27 @@ use_processor (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
+static volatile clock_t warned_at;
+
+static void
+warn_cb (int signum G_GNUC_UNUSED)
+{
+  warned_at = clock ();
+}
+
+/* Returns the seconds of processor time from the beginning of the run to the signal. */
+static GVariant *
+spin_until_warned (GVariant *params G_GNUC_UNUSED,
+                   GError  **error G_GNUC_UNUSED)
+{
+  clock_t start = clock ();
+
+  signal (SIGXCPU, warn_cb);
+  while (warned_at == 0)
+    ;
+  return g_variant_new_double ((double) (warned_at - start) / CLOCKS_PER_SEC);
+}
+
 static GVariant *
 spin_deaf (GVariant *params,
            GError  **error)
@@ -374,6 +395,21 @@ test_cpu_time_deaf (void)
   g_assert_cmpint (gmp_failure_get_signal (failure), ==, SIGKILL);
 }
 
+/* The limit is neither rounded to seconds nor reached early, as RLIMIT_CPU is on a busy machine. */
+static void
+test_cpu_time_exact (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (spin_until_warned);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) used = NULL;
+
+  g_object_set (workers, "cpu-time-limit", 0.25, NULL);
+  results = gmp_test_run (workers);
+  g_variant_get_child (results, 0, "{iv}", NULL, &used);
+  g_assert_cmpfloat (g_variant_get_double (used), >, 0.2);
+  g_assert_cmpfloat (g_variant_get_double (used), <, 0.75);
+}
+
 /* In a kept process the limit counts anew for each run, and for each that follows. */
 static void
 test_cpu_time_kept (void)
@@ -451,6 +487,7 @@ main (int    argc,
   gmp_test_add ("/limits/memory-too-low", test_memory_too_low);
   gmp_test_add ("/limits/cpu-time", test_cpu_time);
   gmp_test_add ("/limits/cpu-time-deaf", test_cpu_time_deaf);
+  gmp_test_add ("/limits/cpu-time-exact", test_cpu_time_exact);
   gmp_test_add ("/limits/cpu-time-kept", test_cpu_time_kept);
   gmp_test_add ("/limits/cpu-time-endless", test_cpu_time_endless);
   gmp_test_add ("/limits/open-files", test_open_files);
