@@ -80,7 +80,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
 
 def choose_rows(options: argparse.Namespace) -> list[Row]:
     if options.smoke:
-        effort = Effort(0.01, 0.001, 0.05, (8, 4096))
+        effort = Effort(0.01, 0.001, 0.05, (8, 4096), (2, 4))
     else:
         effort = Effort(options.seconds)
     return [row for row in make_rows(effort) if not options.only or row.key in options.only]

@@ -18,8 +18,8 @@
 #define PATIENCE 20
 
 /* The upper bits of a request are the client's number. */
-#define CLIENT_SHIFT 24
-#define COUNT_MASK   0xffffff
+#define CLIENT_SHIFT 20
+#define COUNT_MASK   0xfffff
 
 #define PAGE 4096
 

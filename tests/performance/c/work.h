@@ -24,7 +24,7 @@ void   work_fail  (const char *format,
  * each client is WORK_STOP. */
 
 #define WORK_STOP        (-1)
-#define WORK_MAX_CLIENTS 64
+#define WORK_MAX_CLIENTS 1024
 
 typedef enum {
   WORK_WARMING,

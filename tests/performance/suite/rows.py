@@ -33,6 +33,7 @@ class Effort:
     scale: float = 1.0  # scales the numbers of starts and tasks
     settling: float = 0.5  # seconds that processes have before they are watched
     sizes: tuple[int, ...] = SIZES
+    clients: tuple[int, ...] = (16, 100, 400, 1000)
 
     def count(self, usual: int) -> str:
         return str(max(3, round(usual * self.scale)))
@@ -149,6 +150,18 @@ def _native_requests(n_clients: int, effort: Effort) -> Row:
     return Row(f'c-{n_clients}', f'C, request and response, {clients}',
                (Column('seconds', _per_request(unit), unit, conditions),
                 Column('seconds', _per_request(other), other)), contenders)
+
+
+def _many(effort: Effort) -> Row:
+    def measure(name: str) -> tuple[str, ...]:
+        return (*_python('clients', str(effort.seconds), *map(str, effort.clients)), '--',
+                *_native(name))
+    columns = [Column(f'seconds/{count}', f'{count} clients', Unit.MICROSECONDS)
+               for count in effort.clients]
+    return Row('c-many', 'C, request and response, many clients', (
+        *columns, Column('most', 'the most, beside 16', Unit.NUMBER, (limit(2.5),)),
+    ), (*_ours(measure('gmproc-request')),
+        Contender('eventfd + poll', measure('floor-eventfd'), Role.FLOOR)), every=3)
 
 
 def _per_request(unit: Unit) -> str:
@@ -435,7 +448,7 @@ def make_rows(effort: Effort) -> list[Row]:
     big = 16 * 1024 ** 2
     return [
         _native_requests(1, effort), _native_asleep(effort),
-        _native_requests(4, effort), _native_requests(16, effort),
+        _native_requests(4, effort), _native_requests(16, effort), _many(effort),
         _python_requests(1, effort), _python_requests(4, effort),
         _python_echo('python-16mb', 'Python, 16 MB of float64 there and back', (
             Column(f'seconds/{big}', 'an array', Unit.MILLISECONDS, (limit(5),)),
