@@ -17,8 +17,42 @@ gmp_pool_set_binding (GmpPool              *self,
   self->binding_data = user_data;
 }
 
-/* Takes ownership of a floating @params. Returns the call, which is passed to the binding when it
- * is over, perhaps before this returns. The caller releases its own reference. */
+static GmpDispatcher *
+peek_dispatcher (GmpPool *self)
+{
+  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
+
+  return dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher) ? dispatcher : NULL;
+}
+
+static GmpPoolCall *
+make_call (const char               *target,
+           GVariant                 *params,
+           const GmpPoolCallOptions *options,
+           gpointer                  user_data)
+{
+  GmpPoolCall *call = gmp_pool_call_new (target, params);
+
+  call->name = g_strdup (options->name);
+  call->run_timeout = options->run_timeout;
+  call->retries = options->retries;
+  call->priority = options->priority;
+  call->is_of_binding = TRUE;
+  call->user_data = user_data;
+  return call;
+}
+
+/* Waiting calls no longer refer to memory of the caller, which may change it after this. */
+static void
+serialise (GmpPoolCall *call,
+           GVariant    *params)
+{
+  if (params != NULL && call->state == GMP_POOL_CALL_WAITING)
+    g_variant_get_data (params);
+}
+
+/* @target is interned. Returns the call, which is passed to the binding when it is over, perhaps
+ * before this returns. The caller releases its own reference. */
 GmpPoolCall *
 gmp_pool_submit (GmpPool                  *self,
                  const char               *target,
@@ -28,22 +62,37 @@ gmp_pool_submit (GmpPool                  *self,
                  GError                  **error)
 {
   GmpDispatcher *dispatcher = gmp_pool_get_dispatcher (self, error);
-  g_autoptr (GVariant) own = params != NULL ? g_variant_ref_sink (params) : NULL;
   GmpPoolCall *call;
 
   if (dispatcher == NULL)
     return NULL;
-  call = gmp_pool_call_new (g_intern_string (target), own);
-  call->name = g_strdup (options->name);
-  call->run_timeout = options->run_timeout;
-  call->retries = options->retries;
-  call->priority = options->priority;
-  call->is_of_binding = TRUE;
-  call->user_data = user_data;
+  call = make_call (target, params, options, user_data);
   gmp_dispatcher_submit (dispatcher, call);
-  /* Waiting calls no longer refer to memory of the caller, which may change it after this. */
-  if (own != NULL && call->state == GMP_POOL_CALL_WAITING)
-    g_variant_get_data (own);
+  serialise (call, params);
+  return call;
+}
+
+/* As gmp_pool_submit(), but returns NULL if it would have to wait for another thread. So it may be
+ * called with a lock that such a thread may wait for. */
+GmpPoolCall *
+gmp_pool_try_submit (GmpPool                  *self,
+                     const char               *target,
+                     GVariant                 *params,
+                     const GmpPoolCallOptions *options,
+                     gpointer                  user_data)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+  GmpPoolCall *call;
+
+  if (dispatcher == NULL)
+    return NULL;
+  call = make_call (target, params, options, user_data);
+  if (!gmp_dispatcher_try_submit (dispatcher, call))
+    {
+      gmp_pool_call_unref (call);
+      return NULL;
+    }
+  serialise (call, params);
   return call;
 }
 
@@ -65,14 +114,6 @@ gmp_pool_give_to_binding (GmpPool *self,
     }
   if (given->len > 0)
     self->binding->finished ((GmpPoolCall **) given->pdata, given->len, self->binding_data);
-}
-
-static GmpDispatcher *
-peek_dispatcher (GmpPool *self)
-{
-  GmpDispatcher *dispatcher = g_atomic_pointer_get (&self->dispatcher);
-
-  return dispatcher != NULL && !gmp_dispatcher_is_inherited (dispatcher) ? dispatcher : NULL;
 }
 
 /* Polls for the answer to @call as long as polling pays. Returns TRUE if the call is over. */

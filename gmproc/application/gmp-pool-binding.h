@@ -43,6 +43,11 @@ GMP_PUBLIC GmpPoolCall  *gmp_pool_submit             (GmpPool                  *
                                                       const GmpPoolCallOptions *options,
                                                       gpointer                  user_data,
                                                       GError                  **error);
+GMP_PUBLIC GmpPoolCall  *gmp_pool_try_submit         (GmpPool                  *self,
+                                                      const char               *target,
+                                                      GVariant                 *params,
+                                                      const GmpPoolCallOptions *options,
+                                                      gpointer                  user_data);
 GMP_PUBLIC gboolean      gmp_pool_look_for           (GmpPool                  *self,
                                                       GmpPoolCall              *call);
 GMP_PUBLIC gboolean      gmp_pool_cancel_call        (GmpPool                  *self,

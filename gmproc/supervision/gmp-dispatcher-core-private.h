@@ -55,6 +55,7 @@ struct _GmpDispatcher
   GmpSpin spin;
   gint64 vain_since;     /* when a main loop has looked for an answer in vain; 0: found, or slept */
   gboolean has_spinner;  /* a caller polls for answers, so workers need not ring */
+  gboolean is_giving;    /* the thread reports calls that are done, perhaps waiting for the GIL */
   GmpDispatcherKill kill; /* how to end all workers */
   gboolean is_kicked;    /* the thread is about to check for work */
   gboolean is_watching;  /* it is about to check for calls behind a slow one */
@@ -80,6 +81,7 @@ void     gmp_dispatcher_collect_late  (GmpDispatcher *self);
 gboolean gmp_dispatcher_lie_down      (GmpDispatcher *self);
 void     gmp_dispatcher_get_up        (GmpDispatcher *self);
 void     gmp_dispatcher_unlock        (GmpDispatcher *self);
+void     gmp_dispatcher_give          (GmpDispatcher *self);
 
 gboolean gmp_dispatcher_start_thread  (GmpDispatcher *self,
                                        GError       **error);

@@ -82,6 +82,8 @@ void           gmp_dispatcher_set_limits   (GmpDispatcher             *self,
                                             const GmpDispatcherLimits *limits);
 void           gmp_dispatcher_submit       (GmpDispatcher *self,
                                             GmpPoolCall   *call);
+gboolean       gmp_dispatcher_try_submit   (GmpDispatcher *self,
+                                            GmpPoolCall   *call);
 void           gmp_dispatcher_wait         (GmpDispatcher *self,
                                             GmpPoolCall   *call);
 gboolean       gmp_dispatcher_spin         (GmpDispatcher *self,

@@ -59,7 +59,7 @@ answers_dispatch (GSource    *source,
   gmp_doorbell_wait (self->doorbell, 0);
   gmp_dispatcher_get_up (self);
   gmp_dispatcher_collect_late (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_give (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -590,7 +590,7 @@ control_cb (gpointer user_data)
     }
   if (!self->is_kicked)
     g_source_set_ready_time (self->control, next);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_give (self);
   return G_SOURCE_CONTINUE;
 }
 

@@ -155,6 +155,24 @@ gmp_dispatcher_unlock (GmpDispatcher *self)
     self->events->finished (&finished, owner);
 }
 
+/* As gmp_dispatcher_unlock(), for the dispatcher's thread. While it reports calls, callers that
+ * submit others take the answers that come, and leave them to it. */
+void
+gmp_dispatcher_give (GmpDispatcher *self)
+{
+  gboolean is_giving = self->finished.length > 0;
+
+  self->is_giving = is_giving;
+  gmp_dispatcher_unlock (self);
+  if (!is_giving)
+    return;
+  g_mutex_lock (&self->lock);
+  self->is_giving = FALSE;
+  if (self->finished.length > 0)
+    gmp_dispatcher_kick (self);
+  g_mutex_unlock (&self->lock);
+}
+
 /* @call, which is in no queue, is done: with @error, whose ownership is taken, or with its own
  * outcome. Takes the reference to @call too. */
 void
@@ -409,12 +427,11 @@ gmp_dispatcher_get_up (GmpDispatcher *self)
     }
 }
 
-/* Called without the lock. Keeps its own reference until the call is done. */
-void
-gmp_dispatcher_submit (GmpDispatcher *self,
-                       GmpPoolCall   *call)
+/* Releases the lock. */
+static void
+submit (GmpDispatcher *self,
+        GmpPoolCall   *call)
 {
-  g_mutex_lock (&self->lock);
   call->number = ++self->n_calls;
   gmp_pool_call_ref (call);
   self->has_changed = TRUE;
@@ -432,7 +449,36 @@ gmp_dispatcher_submit (GmpDispatcher *self,
       gmp_pool_call_enqueue (call, &self->queue, FALSE);
       gmp_dispatcher_assign (self);
     }
-  gmp_dispatcher_unlock (self);
+  if (!self->is_giving)
+    {
+      gmp_dispatcher_unlock (self);
+      return;
+    }
+  /* Otherwise nobody would, and workers with nothing to do would wait for the thread. */
+  if (self->queue.length > 0)
+    gmp_dispatcher_collect (self);
+  g_mutex_unlock (&self->lock);
+}
+
+/* Called without the lock. Keeps its own reference until the call is done. */
+void
+gmp_dispatcher_submit (GmpDispatcher *self,
+                       GmpPoolCall   *call)
+{
+  g_mutex_lock (&self->lock);
+  submit (self, call);
+}
+
+/* Called without the lock, as gmp_dispatcher_submit(). Does nothing and returns FALSE if another
+ * thread has the lock. */
+gboolean
+gmp_dispatcher_try_submit (GmpDispatcher *self,
+                           GmpPoolCall   *call)
+{
+  if (!g_mutex_trylock (&self->lock))
+    return FALSE;
+  submit (self, call);
+  return TRUE;
 }
 
 /* Whether a worker executes a call. */

@@ -8,6 +8,7 @@ import concurrent.futures
 import gc
 import importlib
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -266,6 +267,41 @@ def test_from_threads_and_callbacks(executor):
         lambda future: executor.submit(add, future.result()).add_done_callback(
             lambda last: chained.set_result(last.result())))
     assert chained.result(60) == 3
+
+
+def test_waiting_while_calls_end(executor):
+    """No call that ends while the waiter is being set up is counted twice or missed."""
+    for _turn in range(30):
+        futures = [executor.submit(add, n) for n in range(50)]
+        done, others = concurrent.futures.wait(futures, timeout=60)
+        assert len(done) == 50 and not others
+        assert all(each.done() for each in futures)
+        futures = [executor.submit(add, n) for n in range(50)]
+        assert len(list(concurrent.futures.as_completed(futures, timeout=60))) == 50
+
+
+def test_submit_with_a_lock_that_callbacks_take(executor):
+    """Submitting calls nothing of the program's."""
+    lock = threading.Lock()
+    results = queue.SimpleQueue()
+
+    def take(future):
+        with lock:
+            results.put(future.result())
+    for n in range(2000):
+        with lock:
+            future = executor.submit(add, n)
+        future.add_done_callback(take)
+    assert sorted(results.get(timeout=60) for _ in range(2000)) == list(range(1, 2001))
+
+
+def test_futures_are_as_small_as_can_be(executor):
+    """Futures that nobody watches have neither locks nor lists."""
+    futures = [executor.submit(add, n) for n in range(100)]
+    executor.shutdown()
+    assert all(each._watch is None for each in futures)
+    assert [each.result() for each in futures] == list(range(1, 101))
+    assert all(each._watch is None for each in futures)
 
 
 def test_asyncio(executor):

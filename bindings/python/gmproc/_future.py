@@ -49,17 +49,46 @@ class Waiter:
         return True
 
 
-class Future(futures.Future):
-    """The result of a call: a ``concurrent.futures.Future`` that can be cancelled at any time."""
-
-    # Of the call; None before it is submitted.
-    _gmproc: _gmproc.Call | None = None
-    # Those of futures.wait() and as_completed() that know of the end.
-    _told: tuple[Any, ...] = ()
+class Watch(Condition):
+    """What the base class has in each future, and only futures need that somebody watches."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._condition.__class__ = Condition
+        self.waiters: list[Any] = []
+        self.callbacks: list[Any] = []
+
+
+class Future(futures.Future):
+    """The result of a call: a ``concurrent.futures.Future`` that can be cancelled at any time.
+
+    Thousands may be pending, so it has of its own only what differs from most others.
+    """
+
+    _state = 'PENDING'
+    _result: Any = None
+    _exception: BaseException | None = None
+    # Of the call; None before it is submitted.
+    _gmproc: _gmproc.Call | None = None
+    # Made by the first that looks at the state twice, or waits. Whoever ends the call without it
+    # does so in one step (_gmproc.settle), in which nobody else can make it.
+    _watch: Watch | None = None
+    # Those of futures.wait() and as_completed() that know of the end.
+    _told: tuple[Any, ...] = ()
+
+    __init__ = object.__init__
+
+    @property
+    def _condition(self) -> Watch:  # type: ignore[override]
+        watch = self._watch
+        return self.__dict__.setdefault('_watch', Watch()) if watch is None else watch
+
+    @property
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
+        return self._condition.waiters
+
+    @property
+    def _done_callbacks(self) -> list[Any]:  # type: ignore[override]
+        return self._condition.callbacks
 
     def cancel(self) -> bool:
         """Cancels the call, also while it is being executed: then its process ends, and no other.
@@ -80,8 +109,17 @@ class Future(futures.Future):
         """The process that executes the call; None where none does."""
         return self._gmproc.get_pid() if self._gmproc is not None and not self.done() else None
 
+    def done(self) -> bool:
+        return self._state not in ('PENDING', 'RUNNING')
+
+    def cancelled(self) -> bool:
+        return self._state in ('CANCELLED', 'CANCELLED_AND_NOTIFIED')
+
     def result(self, timeout: float | None = None) -> Any:
-        self._wait(timeout)
+        if self._state != 'FINISHED':
+            self._wait(timeout)
+        if self._state == 'FINISHED' and self._exception is None:
+            return self._result
         try:
             return super().result(timeout)
         finally:
@@ -112,9 +150,7 @@ class Future(futures.Future):
 
     def _forget(self) -> None:
         """In the child of a fork, before anything has waited for it."""
-        self._condition = Condition()
-        self._waiters.clear()
-        self._done_callbacks.clear()
+        self.__dict__.pop('_watch', None)
         if not self.done():
             self.set_exception(RuntimeError('The call is that of the process that this one was '
                                             'forked from'))
@@ -122,16 +158,17 @@ class Future(futures.Future):
     def _settle(self, state: str, result: Any = None, error: BaseException | None = None) -> None:
         """As set_result(), set_exception() and cancel(), but it may be called again where the
         handler of a signal has interrupted it."""
-        with self._condition:
+        watch = self._condition
+        with watch:
             if not self.done():
                 self._result, self._exception, self._state = result, error, state
             # No thread waits for the condition: see _wait().
-            for waiter in list(self._waiters) if self._waiters else ():
+            for waiter in list(watch.waiters):
                 if waiter not in self._told:
                     self._told = (*self._told, waiter)
                     _tell(waiter, self)
-        while self._done_callbacks:
-            callback = self._done_callbacks.pop(0)
+        while watch.callbacks:
+            callback = watch.callbacks.pop(0)
             try:
                 callback(self)
             except Exception:

@@ -83,25 +83,22 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = Condition()
+        # Changed without the lock, for single operations of a set are not interrupted.
         self.pending: set[Future] = set()
         self.is_shut = False
         self.native: Any = None
 
-    def enter(self, future: Future) -> None:
-        with self.lock:
-            if self.is_shut:
-                raise RuntimeError('cannot schedule new futures after ' +
-                                   ('interpreter shutdown' if _is_exiting else 'shutdown'))
-            self.pending.add(future)
-
     def leave(self, future: Future) -> None:
+        self.pending.discard(future)
+        self.notice_end()
+
+    def notice_end(self) -> None:
+        """Calls have ended: were they the last?"""
+        if self.pending or not self.is_shut:
+            return
         with self.lock:
-            self.pending.discard(future)
-            is_last = not self.pending and self.is_shut
-            if is_last:
-                self.lock.notify_all()
-        if is_last:
-            self.close()
+            self.lock.notify_all()
+        self.close()
 
     def finish(self, future: Future, value: Any, failure: Any) -> None:
         """A call is over; in any thread. May be called again where it was interrupted."""
@@ -149,7 +146,8 @@ class _State:
         """In the child of a fork: calls are the parent's, and what other threads had locked stays
         locked."""
         self.lock = Condition()
-        pending, self.pending = self.pending, set()
+        pending = list(self.pending)
+        self.pending.clear()
         for future in pending:
             future._forget()
 
@@ -257,7 +255,8 @@ class Executor(futures.Executor):
         self._max_workers = max_workers or _count_processors()
         self._call_options = _check_call_options(run_timeout, retries, 0)
         self._state = state = _State()
-        state.native = _gmproc.Pool(state.finish, state.report, state.catch, runtime='python')
+        state.native = _gmproc.Pool(state.finish, state.notice_end, state.report, state.catch,
+                                    state.pending, runtime='python')
         self._set_options(options, max_workers=self._max_workers, idle_timeout=idle_timeout or 0,
                           max_calls=max_tasks_per_child or 0,
                           fresh_modules=_installed.choose_fresh(fresh_modules))
@@ -336,7 +335,11 @@ class Executor(futures.Executor):
         future = Future()
         state = self._state
         try:
-            state.enter(future)
+            # What shuts it down from here on finds this call among those that are pending.
+            state.pending.add(future)
+            if state.is_shut:
+                raise RuntimeError('cannot schedule new futures after ' +
+                                   ('interpreter shutdown' if _is_exiting else 'shutdown'))
             future._gmproc = state.native.submit(future, (fn, args, kwargs or None),
                                                  self._setting.has_main, _describe(fn), *options)
         except BadPayload as reason:

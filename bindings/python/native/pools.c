@@ -12,11 +12,13 @@
 static PyTypeObject *pool_type;
 static PyTypeObject *call_type;
 
-/* The functions that a pool calls, kept as long as the pool. */
+/* What a pool calls and knows of an executor, kept as long as the pool. */
 typedef struct {
-  PyObject *finish; /* (future, value, failure) */
-  PyObject *report; /* (worker, value) */
-  PyObject *catch;  /* (exception, None) */
+  PyObject *finish;     /* (future, value, failure) */
+  PyObject *notice_end; /* (): calls have ended without finish() */
+  PyObject *report;     /* (worker, value) */
+  PyObject *catch;      /* (exception, None) */
+  PyObject *pending;    /* the set of futures of calls that are not over */
 } Takers;
 
 /* A call that the program may query. */
@@ -62,6 +64,25 @@ load_outcome (GmpPoolCall *call,
   *value = native_load (variant, native_python ());
   *failure = Py_NewRef (Py_None);
   return *value != NULL;
+}
+
+static void
+takers_copy (Takers       *self,
+             const Takers *other)
+{
+  *self = (Takers) { Py_NewRef (other->finish), Py_NewRef (other->notice_end),
+                     Py_NewRef (other->report), Py_NewRef (other->catch),
+                     Py_NewRef (other->pending) };
+}
+
+static void
+takers_clear (Takers *self)
+{
+  Py_DECREF (self->finish);
+  Py_DECREF (self->notice_end);
+  Py_DECREF (self->report);
+  Py_DECREF (self->catch);
+  Py_DECREF (self->pending);
 }
 
 /* The handler of a signal may raise between any two instructions of Python, and so while a call is
@@ -143,25 +164,80 @@ load_or_fail (Takers      *takers,
   *value = Py_NewRef (Py_None);
 }
 
+/* Calls a taker until no handler of a signal interrupts it. */
 static void
+call_taker (Takers   *takers,
+            PyObject *taker,
+            PyObject *args)
+{
+  PyObject *returned = NULL;
+
+  for (int i = 0; i < MAX_TRIES && returned == NULL; i++)
+    {
+      returned = PyObject_CallObject (taker, args);
+      if (returned == NULL)
+        keep_raised (takers, take_exception ());
+    }
+  Py_XDECREF (returned);
+  Py_XDECREF (args);
+}
+
+/* TRUE if an attribute of a future is @expected, a borrowed reference. No code of Python runs. */
+static gboolean
+has_attribute (PyObject *future,
+               PyObject *name,
+               PyObject *expected)
+{
+  PyObject *value = PyObject_GetAttr (future, name);
+  gboolean result = value == expected;
+
+  Py_XDECREF (value);
+  return result;
+}
+
+/* Gives @future its value if nobody watches it. The state is set in one step with the look at
+ * that: futures.wait() counts on a state that does not change while it has the lock. Returns FALSE,
+ * without an exception, if it has to be settled by its method. */
+static gboolean
+settle (PyObject *future,
+        PyObject *value)
+{
+  static PyObject *state, *result, *watch, *pending, *finished;
+
+  if (finished == NULL)
+    {
+      state = PyUnicode_InternFromString ("_state");
+      result = PyUnicode_InternFromString ("_result");
+      watch = PyUnicode_InternFromString ("_watch");
+      pending = PyUnicode_InternFromString ("PENDING");
+      finished = PyUnicode_InternFromString ("FINISHED");
+    }
+  if (has_attribute (future, state, pending) && has_attribute (future, watch, Py_None) &&
+      PyObject_SetAttr (future, result, value) == 0 && has_attribute (future, watch, Py_None) &&
+      PyObject_SetAttr (future, state, finished) == 0)
+    return TRUE;
+  PyErr_Clear ();
+  return FALSE;
+}
+
+/* Returns TRUE if takers->notice_end() is to be called. */
+static gboolean
 finish_one (Takers      *takers,
             GmpPoolCall *call)
 {
   PyObject *future = gmp_pool_call_get_user_data (call);
   PyObject *value, *failure;
-  PyObject *returned = NULL;
+  gboolean is_settled;
 
   load_or_fail (takers, call, &value, &failure);
-  for (int i = 0; i < MAX_TRIES && returned == NULL; i++)
-    {
-      returned = PyObject_CallFunctionObjArgs (takers->finish, future, value, failure, NULL);
-      if (returned == NULL)
-        keep_raised (takers, take_exception ());
-    }
-  Py_XDECREF (returned);
+  is_settled = failure == Py_None && settle (future, value) &&
+               PySet_Discard (takers->pending, future) != -1;
+  if (!is_settled)
+    call_taker (takers, takers->finish, PyTuple_Pack (3, future, value, failure));
   Py_DECREF (value);
   Py_XDECREF (failure);
   Py_DECREF (future);
+  return is_settled;
 }
 
 /* The interpreter may have ended: threads of a pool that was not closed run until the process
@@ -207,23 +283,23 @@ finished_cb (GmpPoolCall **calls,
              gsize         n_calls,
              gpointer      user_data)
 {
+  gboolean is_quiet = FALSE;
   PyGILState_STATE state;
   Takers takers;
 
   if (is_over ())
     return;
   state = enter_python ();
-  /* After the last call the pool may be freed, with the functions taken from it. */
-  takers = *(Takers *) user_data;
-  Py_INCREF (takers.finish);
-  Py_INCREF (takers.catch);
+  /* After the last call the pool may be freed, with what it keeps. */
+  takers_copy (&takers, user_data);
   for (gsize i = 0; i < n_calls; i++)
     {
-      finish_one (&takers, calls[i]);
+      is_quiet |= finish_one (&takers, calls[i]);
       gmp_pool_call_unref (calls[i]);
     }
-  Py_DECREF (takers.finish);
-  Py_DECREF (takers.catch);
+  if (is_quiet)
+    call_taker (&takers, takers.notice_end, NULL);
+  takers_clear (&takers);
   PyGILState_Release (state);
 }
 
@@ -256,9 +332,7 @@ takers_free (gpointer data)
   if (is_over ())
     return;
   state = enter_python ();
-  Py_DECREF (takers->finish);
-  Py_DECREF (takers->report);
-  Py_DECREF (takers->catch);
+  takers_clear (takers);
   PyGILState_Release (state);
   g_free (takers);
 }
@@ -266,22 +340,26 @@ takers_free (gpointer data)
 /* Pool. Nothing here waits for the library's lock with the GIL: the thread that has the lock may
  * free the memory of an argument, which is Python's. */
 
+/* Arguments up to this size are copied with the GIL. */
+#define MAX_COPIED_WITH_GIL (64 * 1024)
+
 static PyObject *
 pool_new (PyTypeObject *type,
           PyObject     *args,
           PyObject     *kwargs)
 {
-  PyObject *finish, *report, *catch;
+  Takers given;
   Takers *takers;
   GObject *pool;
 
-  if (!PyArg_ParseTuple (args, "OOO:Pool", &finish, &report, &catch))
+  if (!PyArg_ParseTuple (args, "OOOOO!:Pool", &given.finish, &given.notice_end, &given.report,
+                         &given.catch, &PySet_Type, &given.pending))
     return NULL;
   pool = native_object_make (GMP_TYPE_POOL, kwargs);
   if (pool == NULL)
     return NULL;
   takers = g_new (Takers, 1);
-  *takers = (Takers) { Py_NewRef (finish), Py_NewRef (report), Py_NewRef (catch) };
+  takers_copy (takers, &given);
   g_object_set_data_full (pool, "gmproc-takers", takers, takers_free);
   gmp_pool_set_binding (GMP_POOL (pool), &binding, takers);
   return native_object_new (type, pool);
@@ -347,7 +425,8 @@ pool_submit (PyObject        *self,
   GmpPool *pool = native_object_get (self);
   GmpPoolCallOptions options = { NULL, 0, 0, 0 };
   g_autoptr (GVariant) params = NULL;
-  GmpPoolCall *call;
+  GmpPoolCall *call = NULL;
+  const char *target;
   GError *error = NULL;
 
   if (n_args != 7)
@@ -361,13 +440,19 @@ pool_submit (PyObject        *self,
   params = dump_call (args[1], PyObject_IsTrue (args[2]));
   if (params == NULL)
     return NULL;
-  /* A small result is sent at once; otherwise this may wait for a lock on a ring that other threads
-   * hold. */
+  target = g_intern_static_string (TARGET);
   Py_INCREF (args[0]);
   n_methods++;
-  Py_BEGIN_ALLOW_THREADS
-  call = gmp_pool_submit (pool, TARGET, params, &options, args[0], &error);
-  Py_END_ALLOW_THREADS
+  /* Whoever makes many calls keeps the GIL. If it was released for each, the thread that reports
+   * what is done would take it each time, and the two would wait for each other in turns. */
+  if (g_variant_get_size (params) <= MAX_COPIED_WITH_GIL)
+    call = gmp_pool_try_submit (pool, target, params, &options, args[0]);
+  if (call == NULL)
+    {
+      Py_BEGIN_ALLOW_THREADS
+      call = gmp_pool_submit (pool, target, params, &options, args[0], &error);
+      Py_END_ALLOW_THREADS
+    }
   if (call != NULL)
     return leave_method (call_box (pool, call));
   Py_DECREF (args[0]);
