@@ -176,14 +176,15 @@ class Echo:
 
 
 # The messages of environments and servers: a request, and whether it is echoed or answered with an
-# int.
-VALUES: dict[str, tuple[Any, bool]] = {
-    'int': (7, True),
-    'vector': (np.arange(4, dtype=np.float32), True),
-    'step': ((np.arange(4, dtype=np.float32), 1.0, False, False, {}), False),
-    'frame': (np.zeros((84, 84, 4), np.uint8), False),
-    '64kB': (np.zeros(64_000, np.uint8), True),
-    'gradients': ([np.zeros((100, 100)), np.zeros(100), np.zeros((100, 25)), np.zeros(25)], True),
+# int. Requests are made on demand, because each worker whose start is measured imports this file.
+VALUES: dict[str, tuple[Callable[[], Any], bool]] = {
+    'int': (lambda: 7, True),
+    'vector': (lambda: np.arange(4, dtype=np.float32), True),
+    'step': (lambda: (np.arange(4, dtype=np.float32), 1.0, False, False, {}), False),
+    'frame': (lambda: np.zeros((84, 84, 4), np.uint8), False),
+    '64kB': (lambda: np.zeros(64_000, np.uint8), True),
+    'gradients': (lambda: [np.zeros((100, 100)), np.zeros(100), np.zeros((100, 25)), np.zeros(25)],
+                  True),
 }
 
 
@@ -210,7 +211,8 @@ class Values(Echo):
 
     def _begin_size(self) -> None:
         self.name = str(self.sizes[len(self.results)])
-        self.value, self.comes_back = VALUES[self.name]
+        make, self.comes_back = VALUES[self.name]
+        self.value = make()
         self.is_told = False
         self.batch = 20
         self.times = []
