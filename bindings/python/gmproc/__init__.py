@@ -20,7 +20,7 @@ values must have types that both have; others are refused.
 
 from __future__ import annotations
 
-from _gmproc import VERSION as __version__
+from _gmproc import VERSION as _VERSION
 from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # registers the Python part of _gmproc
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from ._died import WorkerDied
     from ._shared_array import SharedArray
     from .executor import Executor, get_reusable_executor
+
+# An imported name is not exported to type checkers; this is not for "import *", either.
+__version__: str = _VERSION
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'Executor',
            'GError', 'OpenRun', 'Request', 'Run', 'ServerWorker', 'SharedArray', 'Variant',
