@@ -83,11 +83,11 @@ class Task:
         id: the worker's id, as the user knows it.
         params: the worker's parameters.
         index: the worker's place among the others; None for a server.
-        seed: for random numbers.
+        seed: for random numbers; None in a rehearsal, which leaves the generators as they are.
         ids: for a server, its clients' ids by the names that they have on the wire.
     """
 
-    def __init__(self, work: Any, id: Any, params: Any, index: int | None, seed: int,
+    def __init__(self, work: Any, id: Any, params: Any, index: int | None, seed: int | None,
                  ids: dict[str, Any] | None = None) -> None:
         self.work = work
         self.id = id
@@ -142,7 +142,8 @@ def unpack(value: _gmproc.Variant) -> Task:
     _initialize_once(initializer, token)
     with explaining():
         work, id, ids, params = pickle.loads(body, buffers=buffers)
-    seed_generators(seed)
+    if seed is not None:
+        seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
 
 

@@ -94,6 +94,10 @@ class _Generators:
         for each in self._found:
             if isinstance(each, random.Random):
                 each.seed()
+            elif type(each).__name__ == 'MT19937':
+                # The one of numpy.random itself. A new one would write to a hundred pages more.
+                key = memoryview(os.urandom(624 * 4)).cast('I').tolist()
+                each.state = {'bit_generator': 'MT19937', 'state': {'key': key, 'pos': 624}}
             else:
                 each.state = type(each)().state
 

@@ -194,7 +194,7 @@ class Host:
     def _rehearse(self) -> None:
         """The steps of each worker around its function, executed once so that Python has them
         ready, in memory that workers share."""
-        task = _task.Task(abs, 0, 0, 0, 0)
+        task = _task.Task(abs, 0, 0, 0, None)
         target = _task.FUNCTION.partition(':')[2]
         self.prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
         self.call(target, '')
