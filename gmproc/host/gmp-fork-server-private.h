@@ -11,7 +11,7 @@
 G_BEGIN_DECLS
 
 gboolean gmp_fork_server_is_wanted            (void);
-void     gmp_fork_server_run                  (GmpHost *host,
+gboolean gmp_fork_server_run                  (GmpHost *host,
                                                int      fd);
 gboolean gmp_fork_server_has_lost_application (void);
 gboolean gmp_fork_server_check                (GError **error);

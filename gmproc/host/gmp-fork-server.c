@@ -392,8 +392,9 @@ receive (Server         *self,
   return gmp_fork_message_receive (self->fd, FALSE, message, NULL);
 }
 
-/* Returns in each worker, which then continues as if it had been started on its own. */
-void
+/* Returns in each worker, which then continues as if it had been started on its own; TRUE if no job
+ * waits for it yet. */
+gboolean
 gmp_fork_server_run (GmpHost *host,
                      int      fd)
 {
@@ -401,6 +402,7 @@ gmp_fork_server_run (GmpHost *host,
   GmpForkMessage message;
   GError *error = NULL;
   gboolean is_child = FALSE;
+  gboolean is_ahead = FALSE;
 
   application_pidfd = gmp_pidfd_open (getppid (), 0);
   if (application_pidfd == -1)
@@ -421,8 +423,10 @@ gmp_fork_server_run (GmpHost *host,
     {
       if (message.kind == GMP_FORK_FORK)
         is_child = fork_worker (&self, &message);
+      is_ahead = message.number == GMP_FORK_AHEAD;
       gmp_fork_message_clear (&message);
     }
   if (!is_child)
     gmp_exit_now (EXIT_SUCCESS);
+  return is_ahead;
 }

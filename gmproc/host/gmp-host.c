@@ -102,13 +102,18 @@ gmp_host_real_build (GmpHost    *self,
 /**
  * GmpHostClass::load:
  * @self: a host
- * @what: what to load, of type `(asas)`: the modules of [func@Gmp.runtime_add_modules], and those
- *   of [property@Gmp.Runner:fresh-modules], which are not to be loaded
+ * @what: (nullable): what to load, of type `(asas)`: the modules of
+ *   [func@Gmp.runtime_add_modules], and those of [property@Gmp.Runner:fresh-modules], which are not
+ *   to be loaded; %NULL in a fork that has been started ahead
  * @error: return location for an error
  *
  * Loads what workers will need, in a process that will be forked for each of them. If that fails,
  * starts a thread, prints, or leaves a file open, workers are started cold. The default does
  * nothing.
+ *
+ * A fork that has been started ahead calls it again, without @what, while it waits for its job. It
+ * may then execute once what each job executes around the user's code, so that the pages that this
+ * writes to are no longer shared when the job arrives. If that fails, nothing happens.
  *
  * Returns: %TRUE on success. The return value is ignored: set @error to fail
  *
@@ -249,6 +254,19 @@ release (GmpHost *self)
   gboolean ignored G_GNUC_UNUSED;
 
   GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self)->release, self, &ignored_error);
+}
+
+/* In a fork that waits for its job: executes what each job executes around the user's code. A fork
+ * shares its memory with others until it writes to it, and to copy the pages takes longer than to
+ * execute this. Nothing fails if this does: a job will find the same reason. */
+static void
+rehearse (GmpHost *self)
+{
+  g_autoptr (GError) ignored_error = NULL;
+  gboolean ignored G_GNUC_UNUSED;
+
+  if (gmp_worker_skeleton_rehearse (NULL))
+    GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self)->load, self, NULL, &ignored_error);
 }
 
 static void
@@ -441,6 +459,7 @@ gmp_host_run (GmpHost *self)
   GmpHostPrivate *priv = gmp_host_get_instance_private (self);
   g_autoptr (GError) error = NULL;
   GmpWorkerSkeleton *control;
+  gboolean is_ahead = FALSE;
   GmpJob *job;
   int fd;
 
@@ -457,7 +476,7 @@ gmp_host_run (GmpHost *self)
   watch_parent ();
   if (gmp_fork_server_is_wanted ())
     {
-      gmp_fork_server_run (self, fd);
+      is_ahead = gmp_fork_server_run (self, fd);
       watch_parent ();
     }
   gmp_group_lead ();
@@ -475,6 +494,8 @@ gmp_host_run (GmpHost *self)
   gmp_worker_set_process (gmp_worker_skeleton_get_cancellable (control), report_cb, control);
   priv->control = control;
   g_log_set_default_handler (log_cb, control);
+  if (is_ahead)
+    rehearse (self);
   while (!gmp_worker_skeleton_has_last (control) &&
          (job = gmp_worker_skeleton_take_job (control)) != NULL)
     {

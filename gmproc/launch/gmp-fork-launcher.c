@@ -425,6 +425,7 @@ question_new (const GmpLaunch *launch)
 
   *question = (GmpForkMessage) {
     .kind = GMP_FORK_FORK,
+    .number = launch->is_ahead ? GMP_FORK_AHEAD : 0,
     .n_handles = GMP_FORK_N_HANDLES,
     .handles = {
       [GMP_FORK_HANDLE_CONTROL] = launch->control_fd,

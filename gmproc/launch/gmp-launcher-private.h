@@ -18,6 +18,7 @@ typedef struct {
   char **environment;            /* (nullable): of this process as it is now */
   const char *working_directory; /* (nullable): of this process as it is now */
   guint inner_threads;           /* for libraries that start a thread for each processor */
+  gboolean is_ahead;             /* nobody waits for it yet */
   int control_fd;                /* becomes GMP_WORKER_FD */
   int stdout_fd;                 /* -1: inherited */
   int stderr_fd;                 /* -1: inherited */

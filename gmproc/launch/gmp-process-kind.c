@@ -282,6 +282,7 @@ gmp_process_kind_add_spare (GmpProcessKind *self,
   if (self->spares.length >= g_get_num_processors () || self->state == GMP_SERVER_LOADING ||
       spec->working_directory == NULL || !gmp_room_is_ample ())
     return;
+  spec->is_ahead = TRUE;
   started = gmp_process_kind_start (self, plain, spec, NULL);
   if (started == NULL)
     return;

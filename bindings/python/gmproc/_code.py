@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.machinery
+import sys
 import time
 import warnings
 
@@ -46,6 +47,17 @@ def load(path: str) -> Any:
         source = file.read()
     code = _find(path, source)
     return code if code is not None else compile(source, path, 'exec', dont_inherit=True)
+
+
+def rehearse() -> None:
+    """Executes a file and imports it, as workers do with the main module and others."""
+    name = f'{__package__}._nothing'
+    sys.modules.pop(name, None)
+    path: Any = importlib.import_module(name).__file__
+    with contextlib.suppress(OSError):
+        if path not in _compiled:
+            _compile(path)
+        exec(load(path), {})
 
 
 def _hook() -> None:

@@ -23,7 +23,7 @@ from functools import partial
 
 import _gmproc
 
-from . import _main_module, _payload, _task, _turns, _warm
+from . import _code, _main_module, _payload, _task, _turns, _warm
 from ._adapters import Life, close_loop, complete, enter, fail
 from ._errors import BadPayload, flush_output
 from ._gerror import ErrorCode, make_gerror
@@ -90,6 +90,7 @@ class Host:
     """Runs the targets of the runtime ``python``: what the C library calls in this process."""
 
     is_fork = False
+    _rehearsal: _gmproc.Variant | None = None  # the task that forks rehearse with
     # For the next run: returns the function's result, or the server or client.
     _work: Callable[[], Any]
     _is_function: bool
@@ -97,7 +98,8 @@ class Host:
 
     @_flushing
     def prepare(self, description: str, id: str, params: Any) -> None:
-        _forget_variables()
+        if not self.is_fork:
+            _forget_variables()
         target = 'python:' + description
         self._is_function = target == _task.FUNCTION
         self._is_object = False
@@ -187,16 +189,22 @@ class Host:
 
     @_flushing
     def load(self, what: Any) -> None:
-        _forget_variables()
-        if what is not None:
+        if what is None:
+            self._rehearse()
+        else:
+            _forget_variables()
             _warm.load(what.unpack(), _gmproc.check_fork, self._rehearse)
 
     def _rehearse(self) -> None:
-        """The steps of each worker around its function, executed once so that Python has them
-        ready, in memory that workers share."""
-        task = _task.Task(abs, 0, 0, 0, None)
+        """The steps of each worker around its function: once so that Python has them ready, in
+        memory that workers share, and once more in each fork that waits for a job, which then has
+        the memory to itself that it will write to."""
+        if self._rehearsal is None:
+            task = _task.Task(abs, 0, 0, 0, None)
+            self._rehearsal = task.pack(_task.Setting(is_rehearsal=True, forward_logs=False))
         target = _task.FUNCTION.partition(':')[2]
-        self.prepare(target, '', task.pack(_task.Setting(is_rehearsal=True, forward_logs=False)))
+        self.prepare(target, '', self._rehearsal)
+        _code.rehearse()
         self.call(target, '')
 
     @_flushing
