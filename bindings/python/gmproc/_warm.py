@@ -170,8 +170,10 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
         if not is_installed_folder(path):
             del sys.path_importer_cache[path]
     _code.compile_sources(sources)
-    # All forks share the current objects: collecting them would copy their pages.
+    # All forks share the current objects: collecting them would copy their pages, and so would
+    # allocating between them.
     gc.collect()
+    _gmproc.fill_gaps()
     gc.freeze()
 
 
