@@ -77,9 +77,7 @@ int main (string[] args) {
 VALA_OUTPUT = 'hello from Vala: {3: <42>}\n'
 
 SUBPROJECT = '''project('guest', 'c')
-executable('workers', 'workers.c',
-  dependencies: dependency('gmproc-1', fallback: 'gmproc',
-    default_options: ['tests=false', 'examples=false']))
+%sexecutable('workers', 'workers.c', dependencies: gmproc_dep)
 '''
 
 COUNTING = ''.join(f'{number}\n' for number in range(1, 11))
@@ -127,7 +125,7 @@ class Prefix:
     def install(self) -> bool:
         return (self.must('setup', self.meson, 'setup', self.build, self.source, '--prefix',
                           self.root, '-Dlibdir=lib', '-Dtests=false', '-Dexamples=false',
-                          '-Ddocumentation=false') is not None and
+                          '-Ddocumentation=false', '--buildtype=plain') is not None and
                 self.must('install', self.meson, 'install', '-C', self.build) is not None)
 
     def compile(self, name: str, source: Path, *options: str) -> Path | None:
@@ -277,10 +275,11 @@ def check_subproject(prefix: Prefix) -> None:
         else:
             shutil.copy(path, copy)
     shutil.copy(prefix.source / 'examples' / 'workers.c', guest)
-    (guest / 'meson.build').write_text(SUBPROJECT, encoding='utf-8')
+    (guest / 'meson.build').write_text(SUBPROJECT % shipping.find_block(prefix, 'meson'),
+                                       encoding='utf-8')
     build = guest / 'build'
     if (prefix.must('subproject: setup', prefix.meson, 'setup', build, guest,
-                    '--force-fallback-for=gmproc-1') is None or
+                    '--force-fallback-for=gmproc-1', '--buildtype=plain') is None or
             prefix.must('subproject: build', prefix.meson, 'compile', '-C', build) is None):
         return
     output = prefix.must('subproject: run', build / 'workers')
