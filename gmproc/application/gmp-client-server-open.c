@@ -9,7 +9,9 @@
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-refusal-private.h"
 #include "base/gmp-source-private.h"
+#include "base/gmp-thread-private.h"
 #include "worker/gmp-guard-private.h"
 
 /* The largest number of iterations of the object's main context in a call that does not wait. */
@@ -317,7 +319,12 @@ gmp_client_server_open (GmpClientServer *self,
     return FALSE;
   gmp_client_server_forget (self);
   if (priv->context == NULL)
-    priv->context = g_main_context_new ();
+    priv->context = gmp_thread_context_new (error);
+  if (priv->context == NULL)
+    {
+      gmp_runner_release (GMP_RUNNER (self));
+      return FALSE;
+    }
   g_main_context_push_thread_default (priv->context);
   begin_open (self, TRUE, sunk, cancellable, take_result_cb, &result);
   while (result == NULL)
@@ -354,7 +361,7 @@ gmp_client_server_open_async (GmpClientServer    *self,
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_client_server_open_async, callback, user_data))
+  if (gmp_runner_claim_async (GMP_RUNNER (self), callback, user_data))
     begin_open (self, FALSE, sunk, cancellable, callback, user_data);
 }
 
@@ -375,6 +382,8 @@ gmp_client_server_open_finish (GmpClientServer *self,
                                GAsyncResult    *result,
                                GError         **error)
 {
+  if (gmp_refusal_propagate (result, error))
+    return FALSE;
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 

@@ -9,7 +9,9 @@
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
+#include "base/gmp-thread-private.h"
 #include "worker/gmp-client-worker.h"
 #include "worker/gmp-guard-private.h"
 
@@ -472,7 +474,12 @@ gmp_client_server_run (GmpClientServer *self,
     return NULL;
   gmp_client_server_forget (self);
   if (priv->context == NULL)
-    priv->context = g_main_context_new ();
+    priv->context = gmp_thread_context_new (error);
+  if (priv->context == NULL)
+    {
+      gmp_runner_release (GMP_RUNNER (self));
+      return NULL;
+    }
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_run (self, TRUE, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
@@ -506,7 +513,7 @@ gmp_client_server_run_async (GmpClientServer    *self,
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
 
-  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_client_server_run_async, callback, user_data))
+  if (gmp_runner_claim_async (GMP_RUNNER (self), callback, user_data))
     begin_run (self, FALSE, sunk, cancellable, callback, user_data);
 }
 
@@ -527,6 +534,8 @@ gmp_client_server_run_finish (GmpClientServer *self,
                               GAsyncResult    *result,
                               GError         **error)
 {
+  if (gmp_refusal_propagate (result, error))
+    return NULL;
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 

@@ -8,7 +8,9 @@
 #include "application/gmp-runner-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
+#include "base/gmp-thread-private.h"
 #include "worker/gmp-guard-private.h"
 
 /* The data of a call that the dispatcher does not need. */
@@ -206,13 +208,18 @@ call_with_task (GmpPool            *self,
                 GAsyncReadyCallback callback,
                 gpointer            user_data)
 {
-  GTask *task = g_task_new (self, NULL, callback, user_data);
   GmpPoolCall *call = NULL;
+  GTask *task;
 
+  if (error != NULL || !gmp_thread_begin (&error))
+    {
+      gmp_refusal_report (self, callback, user_data, error);
+      return;
+    }
+  task = g_task_new (self, NULL, callback, user_data);
   g_task_set_source_tag (task, call_with_task);
   g_task_set_priority (task, self->task_priority);
-  if (error == NULL)
-    call = submit (self, target, params, g_object_ref (task), cancellable, &error);
+  call = submit (self, target, params, g_object_ref (task), cancellable, &error);
   if (call != NULL)
     {
       gmp_pool_call_unref (call);
@@ -320,6 +327,8 @@ gmp_pool_call_finish (GmpPool      *self,
                       GAsyncResult *result,
                       GError      **error)
 {
+  if (gmp_refusal_propagate (result, error))
+    return NULL;
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 

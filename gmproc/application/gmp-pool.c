@@ -336,7 +336,7 @@ gmp_pool_finalize (GObject *object)
     gmp_dispatcher_unref (self->dispatcher);
   g_ptr_array_unref (self->returns);
   g_mutex_clear (&self->lock);
-  g_main_context_unref (self->context);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_free (self->limits.setup_target);
   g_clear_pointer (&self->limits.setup_params, g_variant_unref);
   G_OBJECT_CLASS (gmp_pool_parent_class)->finalize (object);
@@ -675,7 +675,9 @@ gmp_pool_init (GmpPool *self)
 {
   g_autoptr (GmpOptions) options = gmp_runner_copy_options (GMP_RUNNER (self));
 
-  self->context = g_main_context_ref_thread_default ();
+  self->context = g_main_context_get_thread_default ();
+  if (self->context != NULL)
+    g_main_context_ref (self->context);
   self->returns = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_returns_end);
   g_mutex_init (&self->lock);
   self->limits.shared_memory_limit = GMP_SHARED_MEMORY_LIMIT;

@@ -17,7 +17,6 @@ GmpOptions    *gmp_runner_copy_options    (GmpRunner *self);
 gboolean       gmp_runner_claim           (GmpRunner *self,
                                            GError   **error);
 gboolean       gmp_runner_claim_async     (GmpRunner          *self,
-                                           gpointer            source_tag,
                                            GAsyncReadyCallback callback,
                                            gpointer            user_data);
 void           gmp_runner_release         (GmpRunner *self);

@@ -11,6 +11,8 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-refusal-private.h"
+#include "base/gmp-thread-private.h"
 
 #include <errno.h>
 
@@ -129,34 +131,6 @@ gmp_runner_copy_options (GmpRunner *self)
   return gmp_options_copy (priv->options);
 }
 
-static gpointer
-do_nothing (gpointer user_data)
-{
-  return user_data;
-}
-
-/* GLib uses a thread for its tasks and signal sources, and aborts the program if it cannot create
- * it. Without a thread no worker can run either, and this returns that as an error. */
-static gboolean
-can_have_thread (GError **error)
-{
-  static int is_known;
-  GThread *thread;
-
-  if (g_atomic_int_get (&is_known))
-    return TRUE;
-  thread = g_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
-  if (thread == NULL)
-    {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s",
-                   gmp_limit_describe (EAGAIN));
-      return FALSE;
-    }
-  g_thread_join (thread);
-  g_atomic_int_set (&is_known, TRUE);
-  return TRUE;
-}
-
 /* A forked child has no part in its parent's run. */
 static int
 run_mark (void)
@@ -172,7 +146,7 @@ gmp_runner_claim (GmpRunner *self,
   GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
   int before = g_atomic_int_get (&priv->run);
 
-  if (!can_have_thread (error))
+  if (!gmp_thread_begin (error))
     return FALSE;
   if (before != run_mark () &&
       g_atomic_int_compare_and_exchange (&priv->run, before, run_mark ()))
@@ -188,7 +162,6 @@ gmp_runner_claim (GmpRunner *self,
 /* As gmp_runner_claim(), for an asynchronous call, whose callback gets the error. */
 gboolean
 gmp_runner_claim_async (GmpRunner          *self,
-                        gpointer            source_tag,
                         GAsyncReadyCallback callback,
                         gpointer            user_data)
 {
@@ -196,7 +169,7 @@ gmp_runner_claim_async (GmpRunner          *self,
 
   if (gmp_runner_claim (self, &error))
     return TRUE;
-  g_task_report_error (self, callback, user_data, source_tag, error);
+  gmp_refusal_report (self, callback, user_data, error);
   return FALSE;
 }
 

@@ -10,6 +10,7 @@
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-guard-private.h"
 
@@ -287,6 +288,7 @@ gmp_workers_run (GmpWorkers   *self,
                  GError      **error)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GMainContext *context;
   GmpBlocking blocking;
 
   g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
@@ -294,9 +296,13 @@ gmp_workers_run (GmpWorkers   *self,
 
   if (!gmp_runner_claim (GMP_RUNNER (self), error))
     return NULL;
-  gmp_blocking_begin (&blocking,
-                      gmp_kept_workers_get_context (gmp_supervisor_get_kept (priv->supervisor)),
-                      G_OBJECT (self), kill_all, cancellable);
+  context = gmp_kept_workers_get_context (gmp_supervisor_get_kept (priv->supervisor), error);
+  if (context == NULL)
+    {
+      gmp_runner_release (GMP_RUNNER (self));
+      return NULL;
+    }
+  gmp_blocking_begin (&blocking, context, G_OBJECT (self), kill_all, cancellable);
   begin_run (self, ids, n_ids, blocking.cancellable, gmp_blocking_done_cb, &blocking);
   return gmp_blocking_finish (&blocking, error);
 }
@@ -327,7 +333,7 @@ gmp_workers_run_async (GmpWorkers         *self,
 {
   g_return_if_fail (GMP_IS_WORKERS (self));
 
-  if (gmp_runner_claim_async (GMP_RUNNER (self), gmp_workers_run_async, callback, user_data))
+  if (gmp_runner_claim_async (GMP_RUNNER (self), callback, user_data))
     begin_run (self, ids, n_ids, cancellable, callback, user_data);
 }
 
@@ -348,6 +354,8 @@ gmp_workers_run_finish (GmpWorkers   *self,
                         GAsyncResult *result,
                         GError      **error)
 {
+  if (gmp_refusal_propagate (result, error))
+    return NULL;
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 

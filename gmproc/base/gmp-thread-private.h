@@ -1,4 +1,4 @@
-/* gmp-thread-private.h: threads of the library's own
+/* gmp-thread-private.h: threads and main contexts of the library's own
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -10,9 +10,13 @@
 
 G_BEGIN_DECLS
 
-GThread *gmp_thread_try_new (const char  *name,
-                             GThreadFunc  function,
-                             gpointer     data,
-                             GError     **error);
+GThread      *gmp_thread_try_new     (const char  *name,
+                                      GThreadFunc  function,
+                                      gpointer     data,
+                                      GError     **error);
+
+gboolean      gmp_thread_begin       (GError     **error);
+
+GMainContext *gmp_thread_context_new (GError     **error);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* gmp-thread.c: threads of the library's own
+/* gmp-thread.c: threads and main contexts of the library's own
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -6,10 +6,18 @@
 
 #include "base/gmp-thread-private.h"
 
-#include <signal.h>
+#include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 
-/* A thread that runs no code of the user, and handles no signals. The program handles them in its
- * own threads: CPython, for one, may not notice until much later what another thread has taken. */
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* A thread that runs no code of the user, and handles no signals, as GLib's own. The program
+ * handles them in its own threads: CPython, for one, may not notice until much later what another
+ * thread has taken. */
 GThread *
 gmp_thread_try_new (const char  *name,
                     GThreadFunc  function,
@@ -25,4 +33,62 @@ gmp_thread_try_new (const char  *name,
   result = g_thread_try_new (name, function, data, error);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   return result;
+}
+
+/* %FALSE with an error if there are no descriptors for a main context, without which GLib aborts
+ * the program: one, or two where the system has no eventfd. */
+static gboolean
+check_descriptors (GError **error)
+{
+  int fds[2];
+  int code;
+
+  if (pipe2 (fds, O_CLOEXEC) == 0)
+    {
+      close (fds[0]);
+      close (fds[1]);
+      return TRUE;
+    }
+  code = errno;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a main context: %s%s",
+               g_strerror (code), gmp_limit_describe (code));
+  return FALSE;
+}
+
+/* As g_main_context_new(), but %NULL with an error. */
+GMainContext *
+gmp_thread_context_new (GError **error)
+{
+  return check_descriptors (error) ? g_main_context_new () : NULL;
+}
+
+static gpointer
+do_nothing (gpointer user_data)
+{
+  return user_data;
+}
+
+/* To be called before the first GTask: GLib starts a thread of its own with it, which has a main
+ * context, and aborts the program if it cannot. */
+gboolean
+gmp_thread_begin (GError **error)
+{
+  static int has_begun;
+  GThread *thread;
+
+  if (g_atomic_int_get (&has_begun))
+    return TRUE;
+  if (!check_descriptors (error))
+    return FALSE;
+  thread = gmp_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
+  if (thread == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s",
+                   gmp_limit_describe (EAGAIN));
+      return FALSE;
+    }
+  g_thread_join (thread);
+  g_type_ensure (G_TYPE_TASK);
+  g_atomic_int_set (&has_begun, TRUE);
+  return TRUE;
 }

@@ -6,6 +6,7 @@
 
 #include "channel/gmp-doorbell-private.h"
 
+#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 
@@ -31,7 +32,7 @@ fail (GmpDoorbell *self,
 {
   int code = errno;
 
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (code),
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "Cannot make a descriptor to wait for messages: %s%s", g_strerror (code),
                gmp_limit_describe (code));
   gmp_doorbell_unref (self);

@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-socketpair-private.h"
+#include "base/gmp-thread-private.h"
 #include "channel/gmp-value-private.h"
 #include "host/gmp-group-private.h"
 #include "peer/gmp-bus-private.h"
@@ -373,7 +374,8 @@ control_new (int      fd,
              gboolean as_bus,
              GError **error)
 {
-  GmpMessageStream *stream = open_stream (fd, as_bus, error);
+  g_autoptr (GMainContext) context = gmp_thread_context_new (error);
+  GmpMessageStream *stream = context != NULL ? open_stream (fd, as_bus, error) : NULL;
   GmpWorkerSkeleton *self;
   struct stat status;
 
@@ -389,7 +391,7 @@ control_new (int      fd,
   self->pid = getpid ();
   if (fstat (fd, &status) == 0)
     self->socket = status.st_ino;
-  self->context = g_main_context_new ();
+  self->context = g_steal_pointer (&context);
   self->jobs = g_async_queue_new ();
   return self;
 }
@@ -420,7 +422,7 @@ gmp_worker_skeleton_new (int      fd,
 
   if (self == NULL)
     return NULL;
-  self->thread = g_thread_try_new ("gmproc", control_thread, self, error);
+  self->thread = gmp_thread_try_new ("gmproc", control_thread, self, error);
   if (self->thread == NULL)
     return NULL;
   process_control = g_steal_pointer (&self);

@@ -201,9 +201,7 @@ gmp_cold_launcher_real_launch (GmpLauncher     *self G_GNUC_UNUSED,
 
   if (argv != NULL && !gmp_environment_can_pass (launch->argv[0], &local))
     g_clear_pointer (&argv, g_strfreev);
-  if (argv != NULL && !gmp_reaper_begin (&local))
-    g_prefix_error (&local, "no thread can be started to watch it: ");
-  else if (argv != NULL)
+  if (argv != NULL && gmp_reaper_begin (&local))
     was_started = spawn (launch, argv, wrapper != NULL, &pid, &local);
   gmp_launch_close (launch);
   if (was_started)

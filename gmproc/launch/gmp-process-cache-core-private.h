@@ -21,9 +21,10 @@ struct _GmpProcessCache
   gint64 short_until; /* until then nothing is started ahead, because there was no room */
 };
 
-GmpProcessCache *gmp_process_cache_new        (void);
-void             gmp_process_cache_free       (GmpProcessCache *self);
-gboolean         gmp_process_cache_is_foreign (GmpProcessCache *self);
-GmpProcessCache *gmp_process_cache_ref_if_any (void);
+GmpProcessCache *gmp_process_cache_new            (void);
+void             gmp_process_cache_free           (GmpProcessCache *self);
+gboolean         gmp_process_cache_is_foreign     (GmpProcessCache *self);
+GmpProcessCache *gmp_process_cache_ref_if_any     (void);
+void             gmp_process_cache_stop_lingering (gint64           time);
 
 G_END_DECLS

@@ -23,6 +23,7 @@ static GmpProcessCache *default_cache;
 /* Under the lock: a thread that ends the cache after it has had no reference for long enough. */
 static gboolean is_lingering;
 static gint64 end_time;
+static gint64 short_until; /* no thread waits for an unused cache, which has no processes then */
 static GCond linger_cond;
 
 /* All started processes belong to the parent of a forked child. */
@@ -82,6 +83,12 @@ gmp_process_cache_ref_default (void)
   return self;
 }
 
+static gboolean
+is_short_locked (void)
+{
+  return short_until > g_get_monotonic_time ();
+}
+
 static gpointer
 linger_thread (gpointer unused G_GNUC_UNUSED)
 {
@@ -90,6 +97,12 @@ linger_thread (gpointer unused G_GNUC_UNUSED)
   G_LOCK (default_cache);
   while (default_cache != NULL)
     {
+      if (default_cache->n_references > 0 && is_short_locked ())
+        {
+          is_lingering = FALSE;
+          G_UNLOCK (default_cache);
+          return NULL;
+        }
       if (default_cache->n_references > 0)
         g_cond_wait (&linger_cond, &G_LOCK_NAME (default_cache));
       else if (!g_cond_wait_until (&linger_cond, &G_LOCK_NAME (default_cache), end_time) &&
@@ -118,6 +131,17 @@ end_lingering (void)
   G_UNLOCK (default_cache);
   if (self != NULL)
     gmp_process_cache_free (self);
+}
+
+/* Threads are lacking until @time, and nothing is started ahead. To be called by one that holds a
+ * reference. */
+void
+gmp_process_cache_stop_lingering (gint64 time)
+{
+  G_LOCK (default_cache);
+  short_until = time;
+  g_cond_signal (&linger_cond);
+  G_UNLOCK (default_cache);
 }
 
 /* %FALSE if the cache has to end at once. */
@@ -149,7 +173,7 @@ gmp_process_cache_unref (GmpProcessCache *self)
   if (gmp_process_cache_is_foreign (self))
     return;
   G_LOCK (default_cache);
-  ends = --self->n_references == 0 &&
+  ends = --self->n_references == 0 && !is_short_locked () &&
          !((is_lingering || self->kinds.length > 0) && linger_locked ());
   if (ends)
     default_cache = NULL;

@@ -130,6 +130,7 @@ give_way_locked (GmpProcessCache *self)
   gboolean result = FALSE;
 
   self->short_until = g_get_monotonic_time () + SHORTAGE * G_TIME_SPAN_SECOND;
+  gmp_process_cache_stop_lingering (self->short_until);
   for (GList *link = self->kinds.head; link != NULL; link = link->next)
     if (gmp_process_kind_give_way (link->data))
       result = TRUE;

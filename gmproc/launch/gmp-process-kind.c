@@ -130,6 +130,7 @@ launch_server (GmpProcessKind       *self,
   return gmp_fork_launcher_new (plain, &launch, g_variant_new ("(^as^as)", modules, fresh), error);
 }
 
+/* If descriptors or processes are lacking, there is none this time. */
 void
 gmp_process_kind_start_server (GmpProcessKind       *self,
                                GmpLauncher          *plain,
@@ -137,9 +138,10 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
 {
   g_autoptr (GError) error = NULL;
 
+  if (!gmp_room_is_wide ())
+    return;
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
-  /* If processes were lacking, there may be some the next time. */
   if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     self->state = GMP_SERVER_NONE;
   else if (self->server == NULL)

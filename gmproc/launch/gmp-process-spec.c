@@ -22,7 +22,7 @@
 /* The state that a process inherits, as reported by the kernel; from /proc/thread-self, because
  * some of it belongs to the thread. */
 static const char *inherited[] = {
-  "Umask:", "Uid:", "Gid:", "Groups:", "SigBlk:", "SigIgn:", "CapInh:", "CapPrm:", "CapEff:",
+  "Umask:", "Uid:", "Gid:", "Groups:", "SigIgn:", "CapInh:", "CapPrm:", "CapEff:",
   "CapBnd:", "CapAmb:", "NoNewPrivs:", "Seccomp:", "Seccomp_filters:", "Cpus_allowed:",
   "Mems_allowed:",
 };

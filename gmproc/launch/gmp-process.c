@@ -16,6 +16,7 @@ typedef struct {
   guint generation; /* of this process, by gmp_fork_get_generation() */
 
   GMutex lock;
+  GCond ended_cond;
   GList *waits; /* of GTask; under lock, as what follows */
   gboolean is_expected; /* to end, see n_expected */
   GSource *kill_source; /* (nullable) */
@@ -52,7 +53,10 @@ gmp_process_finalize (GObject *object)
 
   /* In a forked child a thread that does not exist there may hold it forever. */
   if (!gmp_process_is_foreign (GMP_PROCESS (object)))
-    g_mutex_clear (&priv->lock);
+    {
+      g_mutex_clear (&priv->lock);
+      g_cond_clear (&priv->ended_cond);
+    }
   g_clear_error (&priv->loss);
   G_OBJECT_CLASS (gmp_process_parent_class)->finalize (object);
 }
@@ -77,6 +81,7 @@ gmp_process_init (GmpProcess *self)
 
   priv->generation = gmp_fork_get_generation ();
   g_mutex_init (&priv->lock);
+  g_cond_init (&priv->ended_cond);
 }
 
 /* TRUE if it belongs to the parent of this forked process: then it is neither ended nor waited for
@@ -144,6 +149,7 @@ gmp_process_set_ended (GmpProcess     *self,
   priv->has_ended = TRUE;
   priv->wait_status = wait_status;
   priv->usage = usage;
+  g_cond_broadcast (&priv->ended_cond);
   waits = g_steal_pointer (&priv->waits);
   was_expected = priv->is_expected;
   kill_source = g_steal_pointer (&priv->kill_source);
@@ -289,43 +295,22 @@ gmp_process_get_usage (GmpProcess *self)
   return result;
 }
 
-static void
-waited_cb (GObject      *source G_GNUC_UNUSED,
-           GAsyncResult *result,
-           gpointer      user_data)
-{
-  *(GAsyncResult **) user_data = g_object_ref (result);
-}
-
-static gboolean
-cancel_cb (gpointer user_data)
-{
-  g_cancellable_cancel (user_data);
-  return G_SOURCE_REMOVE;
-}
-
 /* %FALSE if it has not ended after @limit milliseconds. */
 static gboolean
 wait_sync (GmpProcess *self,
            guint       limit)
 {
-  g_autoptr (GMainContext) context = g_main_context_new ();
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GSource) source = g_timeout_source_new (limit);
-  g_autoptr (GAsyncResult) result = NULL;
-  gboolean has_ended;
-  int wait_status;
+  GmpProcessPrivate *priv = gmp_process_get_instance_private (self);
+  gint64 end_time = g_get_monotonic_time () + limit * G_TIME_SPAN_MILLISECOND;
+  gboolean is_over = FALSE;
+  gboolean result;
 
-  g_main_context_push_thread_default (context);
-  g_source_set_callback (source, cancel_cb, cancellable, NULL);
-  g_source_attach (source, context);
-  gmp_process_wait_async (self, G_PRIORITY_DEFAULT, cancellable, waited_cb, &result);
-  while (result == NULL)
-    g_main_context_iteration (context, TRUE);
-  has_ended = gmp_process_wait_finish (self, result, &wait_status, NULL);
-  g_source_destroy (source);
-  g_main_context_pop_thread_default (context);
-  return has_ended;
+  g_mutex_lock (&priv->lock);
+  while (!priv->has_ended && !is_over)
+    is_over = !g_cond_wait_until (&priv->ended_cond, &priv->lock, end_time);
+  result = priv->has_ended;
+  g_mutex_unlock (&priv->lock);
+  return result;
 }
 
 /* Waits for a process that should end, and kills it after @limit milliseconds. It runs no user

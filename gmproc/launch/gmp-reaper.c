@@ -76,10 +76,13 @@ start_thread (const char *name,
 static gboolean
 start_locked (GError **error)
 {
-  GMainContext *fresh = g_main_context_new ();
+  GMainContext *fresh = gmp_thread_context_new (error);
 
+  if (fresh == NULL)
+    return FALSE;
   if (!start_thread ("gmproc-reaper", reaper_thread, fresh, error))
     {
+      g_prefix_error (error, "no thread can be started to watch it: ");
       g_main_context_unref (fresh);
       return FALSE;
     }
@@ -87,7 +90,8 @@ start_locked (GError **error)
   return TRUE;
 }
 
-/* To be called before there is a child to watch: fails if no thread can be created. */
+/* To be called before there is a child to watch: fails if no thread, or no context
+ * for it, can be created. */
 gboolean
 gmp_reaper_begin (GError **error)
 {
@@ -215,7 +219,7 @@ gmp_reaper_open (int pid)
     return -1;
   stand = g_new (Stand, 1);
   *stand = (Stand) { pid, fd };
-  thread = g_thread_try_new ("gmproc-wait", stand_thread, stand, NULL);
+  thread = gmp_thread_try_new ("gmproc-wait", stand_thread, stand, NULL);
   if (thread != NULL)
     {
       g_thread_unref (thread);

@@ -9,7 +9,9 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-limit-private.h"
 #include "base/gmp-target-private.h"
+#include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 
@@ -143,7 +145,8 @@ take_start_failure (GmpDispatcher *self,
     }
   if (is_refused)
     gmp_process_cache_give_way (self->cache);
-  if ((is_chance || is_refused) && self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES)
+  if ((is_chance || (is_refused && !gmp_worker_proxy_was_refused (worker->proxy))) &&
+      self->n_start_failures < GMP_DISPATCHER_MAX_START_FAILURES)
     return;
   self->n_start_failures = 0;
   fail_queue (self, worker, error);
@@ -623,6 +626,7 @@ gboolean
 gmp_dispatcher_start_thread (GmpDispatcher *self,
                              GError       **error)
 {
+  g_autoptr (GError) local = NULL;
   AnswersSource *answers;
 
   self->answers = g_source_new (&answers_funcs, sizeof (AnswersSource));
@@ -636,9 +640,11 @@ gmp_dispatcher_start_thread (GmpDispatcher *self,
   attach (self, self->control, "gmproc pool");
 
   g_atomic_ref_count_inc (&self->ref_count);
-  self->thread = g_thread_try_new ("gmproc-pool", run, self, error);
+  self->thread = gmp_thread_try_new ("gmproc-pool", run, self, &local);
   if (self->thread != NULL)
     return TRUE;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", local->message,
+               gmp_limit_describe (EAGAIN));
   g_atomic_ref_count_dec (&self->ref_count);
   return FALSE;
 }

@@ -9,6 +9,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
+#include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 
 /* Functions are called with the lock held unless their comment differs. */
@@ -26,9 +27,14 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
                     gpointer                   owner,
                     GError                   **error)
 {
-  GmpDoorbell *doorbell = gmp_doorbell_new (error);
+  g_autoptr (GMainContext) context = NULL;
+  GmpDoorbell *doorbell = NULL;
   GmpDispatcher *self;
 
+  if (gmp_thread_begin (error))
+    context = gmp_thread_context_new (error);
+  if (context != NULL)
+    doorbell = gmp_doorbell_new (error);
   if (doorbell == NULL)
     return NULL;
   self = g_new0 (GmpDispatcher, 1);
@@ -38,7 +44,7 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
   self->owner = owner;
   self->doorbell = doorbell;
   self->cache = gmp_process_cache_ref_default ();
-  self->context = g_main_context_new ();
+  self->context = g_steal_pointer (&context);
   self->options = gmp_options_new ();
   self->workers = g_ptr_array_new ();
   self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);

@@ -15,7 +15,8 @@ typedef struct _GmpKeptWorkers GmpKeptWorkers;
 
 GmpKeptWorkers *gmp_kept_workers_new          (void);
 void            gmp_kept_workers_free         (GmpKeptWorkers *self);
-GMainContext   *gmp_kept_workers_get_context  (GmpKeptWorkers *self);
+GMainContext   *gmp_kept_workers_get_context  (GmpKeptWorkers *self,
+                                               GError        **error);
 void            gmp_kept_workers_begin_run    (GmpKeptWorkers *self);
 void            gmp_kept_workers_keep         (GmpKeptWorkers *self,
                                                GmpWorkerProxy *worker);

@@ -27,13 +27,14 @@ gmp_kept_workers_new (void)
   return self;
 }
 
-/* A private context for blocking calls. All of them share it, because one may end what another has
- * begun in it. */
+/* A private context for blocking calls; %NULL with an error. All of them share it, because one may
+ * end what another has begun in it. */
 GMainContext *
-gmp_kept_workers_get_context (GmpKeptWorkers *self)
+gmp_kept_workers_get_context (GmpKeptWorkers *self,
+                              GError        **error)
 {
   if (self->context == NULL)
-    self->context = g_main_context_new ();
+    self->context = gmp_thread_context_new (error);
   return self->context;
 }
 

@@ -9,10 +9,16 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
+#include "launch/gmp-process-cache-private.h"
 
 /* Limits on steps that should take no time, in seconds. */
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
 #define EXIT_GRACE 5.0 /* from the end of its last run to its exit */
+
+/* How long a worker that gets no process or thread tries again, in microseconds, and after how many
+ * seconds the first time. */
+#define PATIENCE    (2 * G_TIME_SPAN_SECOND)
+#define FIRST_PAUSE 0.05
 
 G_DEFINE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, G_TYPE_OBJECT)
 
@@ -48,6 +54,61 @@ died_before (GmpWorkerProxy *self)
 static void begin_process (GmpWorkerProxy *self,
                            gboolean        is_plain);
 
+static void maybe_return (gpointer user_data);
+
+static gboolean
+again_cb (gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  gmp_source_clear (&self->again_source);
+  if (self->is_ending)
+    {
+      self->is_calling = FALSE;
+      maybe_return (self);
+    }
+  else
+    {
+      begin_process (self, TRUE);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* There was no process for it, or no thread in that: whether it tries again. What was started ahead
+ * gives way, and what has ended counts until its parent, perhaps a slow init, has waited for it.
+ * Functions leave that to their supervisor, because they can wait for each other's end. */
+static gboolean
+try_again (GmpWorkerProxy *self)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call"))
+    return FALSE;
+  if (self->pause == 0)
+    {
+      self->pause = FIRST_PAUSE;
+      self->patience_end = now + PATIENCE;
+    }
+  if (now >= self->patience_end)
+    return FALSE;
+  gmp_debug ("worker %s: there is no process or thread for it, so it waits", self->job->spec.id);
+  gmp_process_cache_give_way (self->start.cache);
+  self->is_calling = TRUE;
+  self->again_source = gmp_source_attach_limit (self->pause, self->options->priority, again_cb,
+                                                self);
+  self->pause *= 2;
+  return TRUE;
+}
+
+/* Another process will be started in place of the one that has ended. */
+static void
+drop_process (GmpWorkerProxy *self)
+{
+  gmp_source_clear (&self->lost_source);
+  g_clear_pointer (&self->process, gmp_worker_process_free);
+  self->has_begun = FALSE;
+}
+
 static void
 close_connection (GmpWorkerProxy *self)
 {
@@ -60,6 +121,7 @@ end_run (GmpWorkerProxy *self)
   gmp_job_end (self->job);
   g_clear_error (&self->overdue);
   gmp_source_clear (&self->lost_source);
+  gmp_source_clear (&self->again_source);
   gmp_hold_clear (&self->hold);
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
@@ -80,13 +142,17 @@ maybe_return (gpointer user_data)
     return;
   if (!has_process (self))
     close_connection (self);
+  if (!self->job->has_value && gmp_job_could_not_begin (self->job, self->process) &&
+      try_again (self))
+    {
+      drop_process (self);
+      return;
+    }
   if (died_before (self))
     {
       gmp_debug ("worker %s: the process that waited for it has died, so another",
                  self->job->spec.id);
-      gmp_source_clear (&self->lost_source);
-      g_clear_pointer (&self->process, gmp_worker_process_free);
-      self->has_begun = FALSE;
+      drop_process (self);
       begin_process (self, TRUE);
       return;
     }
@@ -283,6 +349,12 @@ end_early (GmpWorkerProxy *self)
                                            ? self->options->stop_grace : 0);
   else
     g_cancellable_cancel (self->connecting);
+  if (self->again_source != NULL)
+    {
+      gmp_source_clear (&self->again_source);
+      self->again_source = gmp_source_attach (g_idle_source_new (), self->options->priority,
+                                              again_cb, self);
+    }
 }
 
 /* A limit is exceeded, or the run was cancelled. Messages that the worker sent before have
@@ -315,6 +387,12 @@ fail_start (GmpWorkerProxy *self,
 {
   self->was_refused = !self->is_elsewhere &&
                       g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
+  if (self->was_refused && try_again (self))
+    {
+      self->was_refused = FALSE;
+      g_error_free (error);
+      return;
+    }
   if (self->was_refused)
     {
       error->domain = GMP_ERROR;
@@ -410,6 +488,7 @@ begin (GmpWorkerProxy     *self,
   self->has_begun = FALSE;
   self->is_lost = FALSE;
   self->was_refused = FALSE;
+  self->pause = 0;
 }
 
 /* Takes ownership of @job. Calls @ended from the thread-default main context. */

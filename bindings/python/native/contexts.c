@@ -6,12 +6,28 @@
 
 #include "native-private.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 typedef struct {
   PyObject_HEAD
   GMainContext *context;
 } Context;
 
 static PyTypeObject *context_type;
+
+/* GLib aborts the program if it has no descriptors for a context. Sets errno. */
+static gboolean
+has_descriptors (void)
+{
+  int fds[2];
+
+  if (pipe2 (fds, O_CLOEXEC) != 0)
+    return FALSE;
+  close (fds[0]);
+  close (fds[1]);
+  return TRUE;
+}
 
 static PyObject *
 context_new (PyTypeObject *type,
@@ -22,6 +38,8 @@ context_new (PyTypeObject *type,
 
   if (!PyArg_ParseTuple (args, ":MainContext"))
     return NULL;
+  if (!has_descriptors ())
+    return PyErr_SetFromErrno (PyExc_OSError);
   self = (Context *) type->tp_alloc (type, 0);
   if (self != NULL)
     self->context = g_main_context_new ();

@@ -455,6 +455,49 @@ test_ahead_of_death (void)
   test_ahead (TRUE);
 }
 
+#define BIG ((gsize) 4 * 1024 * 1024)
+
+/* A worker that has got a part of a call's parameters, for which its channel has no more room, ends
+ * when it is no longer wanted: after it has read the rest, although the call was withdrawn. */
+static void
+test_unsent (void)
+{
+  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autofree char *fifo = make_fifo ("fifo");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autofree guint8 *bytes = g_malloc0 (BIG);
+  g_autoptr (GVariant) big = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE,
+                                                                            bytes, BIG, 1));
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+  GAsyncResult *results[2] = { NULL, };
+  int pid, next_pid;
+  guint n_waiting = 0;
+
+  g_object_set (pool, "shared-memory-limit", (guint64) BIG / 4, NULL);
+  for (guint i = 0; i < 500; i++)
+    g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (3)), ==, 9);
+  pid = call_int (pool, get_pid, NULL);
+  gmp_pool_call_async (pool, read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
+                       &results[0]);
+  gmp_pool_call_async (pool, echo, big, cancellable, gmp_test_done_cb, &results[1]);
+  /* It was sent ahead, and does not wait for the slow one. */
+  while (n_waiting == 0)
+    g_object_get (pool, "waiting", &n_waiting, NULL);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (finish (pool, gmp_test_wait (&results[1]), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  /* That counts for other workers. */
+  g_object_set (pool, "nice", 1, NULL);
+  write_fifo (fifo);
+  value = finish (pool, gmp_test_wait (&results[0]), &error);
+  g_assert_no_error (error);
+  next_pid = call_int (pool, get_pid, NULL);
+  g_assert_cmpint (next_pid, !=, pid);
+  gmp_pool_close (pool);
+}
+
 static void
 notify_cb (GObject    *object,
            GParamSpec *pspec G_GNUC_UNUSED,
@@ -640,6 +683,7 @@ main (int    argc,
   gmp_test_add ("/pool/priorities", test_priorities);
   gmp_test_add ("/pool/ahead-of-slow", test_ahead_of_slow);
   gmp_test_add ("/pool/ahead-of-death", test_ahead_of_death);
+  gmp_test_add ("/pool/unsent", test_unsent);
   gmp_test_add ("/pool/signals", test_signals);
   gmp_test_add ("/pool/threads", test_threads);
   gmp_test_add ("/pool/nested", test_nested);

@@ -7,6 +7,7 @@
  * where the system lets it have one.
  */
 
+#include "test-client-server.h"
 #include "test-group.h"
 
 #include <grp.h>
@@ -73,11 +74,81 @@ run_none (void)
   gmp_test_check_in (error->message, "the limit on processes");
 }
 
+/* There is no room for a thread of the program's own: not even GLib has one. */
+
+static void
+check_no_thread (const GError *error)
+{
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "the limit on processes");
+}
+
+static void
+run_without_thread (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GmpPool) pool = gmp_pool_new (1);
+  g_autoptr (GAsyncResult) run = NULL;
+  g_autoptr (GAsyncResult) call = NULL;
+  g_autoptr (GError) run_error = NULL;
+  g_autoptr (GError) call_error = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_test_add_worker (workers, 1, same, g_variant_new_int32 (1));
+  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &run);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&run), &run_error));
+  check_no_thread (run_error);
+  gmp_pool_call_async (pool, same, g_variant_new_int32 (1), NULL, gmp_test_done_cb, &call);
+  g_assert_null (gmp_pool_call_finish (pool, gmp_test_wait (&call), &call_error));
+  check_no_thread (call_error);
+  g_assert_null (gmp_pool_call (pool, same, g_variant_new_int32 (1), NULL, &error));
+  check_no_thread (error);
+}
+
+/* A server and two clients, for which there is just room enough when what was started ahead has
+ * given way. */
+static void
+run_clients (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_new_workers (application, 2, TEST_TYPE_CLIENT,
+                                 test_params ("{'turns': <uint32 3>}"), &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (GVariant) results = gmp_client_server_run (application, NULL, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+    }
+}
+
+/* One pool after the other, each with room for one worker: what the library keeps between them
+ * gives way. */
+static void
+run_pools (void)
+{
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (GmpPool) pool = gmp_pool_new (2);
+
+      gmp_test_call_all (pool, same, 3);
+    }
+}
+
 static void
 run_what (const char *what)
 {
   if (g_str_equal (what, "none"))
     run_none ();
+  else if (g_str_equal (what, "thread"))
+    run_without_thread ();
+  else if (g_str_equal (what, "clients"))
+    run_clients ();
+  else if (g_str_equal (what, "pools"))
+    run_pools ();
   else if (g_str_equal (what, "pool"))
     run_pool ();
   else
@@ -132,6 +203,9 @@ test_user (void)
   check_under_limit (12, "reuse");
   check_under_limit (30, "many");
   check_under_limit (12, "pool");
+  check_under_limit (1, "thread");
+  check_under_limit (9, "clients");
+  check_under_limit (6, "pools");
 }
 
 static void
@@ -158,6 +232,8 @@ int
 main (int    argc,
       char **argv)
 {
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (TEST_TYPE_CLIENT);
   if (argc == 3 && g_str_equal (argv[1], "--run"))
     {
       gmp_init (&argc, &argv);

@@ -26,6 +26,9 @@
 #define LIE_ENV  "GMP_TEST_LIE"
 #define WAIT_ENV "GMP_TEST_WAIT"
 
+/* A file with a byte for each server that is still to die at its first request. */
+#define DEATHS_ENV "GMP_TEST_DEATHS"
+
 /* The server's side. */
 
 static void
@@ -236,6 +239,33 @@ be_liar (guint lie)
   return EXIT_SUCCESS;
 }
 
+/* Takes a byte from the file; %FALSE if there is none. */
+static gboolean
+must_die (const char *path)
+{
+  g_autofree char *bytes = NULL;
+  gsize n;
+
+  g_assert_true (g_file_get_contents (path, &bytes, &n, NULL));
+  if (n > 0)
+    g_assert_true (g_file_set_contents (path, bytes, (gssize) n - 1, NULL));
+  return n > 0;
+}
+
+static int
+die_at_fork (void)
+{
+  GmpForkMessage message;
+
+  if (!gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
+    return EXIT_FAILURE;
+  gmp_fork_message_clear (&message);
+  say (GMP_FORK_READY, 0, "", 0, -1);
+  if (gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
+    raise (SIGKILL);
+  return EXIT_SUCCESS;
+}
+
 /* The worker's side. */
 
 static GVariant *
@@ -246,6 +276,9 @@ get_parent (GVariant *params G_GNUC_UNUSED,
 }
 
 /* The application's side. */
+
+/* After so many servers in a row that died before their first fork, there is no other. */
+#define MAX_DEATHS 3
 
 static GmpWorkers *
 workers_for (guint n)
@@ -285,6 +318,40 @@ test_lies (void)
 {
   for (guint lie = 0; lie < G_N_ELEMENTS (lies); lie++)
     check_lie (lie);
+}
+
+/* One or two servers that are killed before their first fork, as for lack of memory, are replaced:
+ * the workers of later runs are forks of another. After three there is no other. */
+static void
+check_deaths (guint n)
+{
+  g_autoptr (GmpWorkers) workers = workers_for (2);
+  g_autofree char *path = gmp_test_build_path ("deaths");
+  g_autofree char *bytes = g_strnfill (n, 'x');
+  g_autofree char *left = NULL;
+  gboolean is_fork = FALSE;
+
+  g_assert_true (g_file_set_contents (path, bytes, -1, NULL));
+  g_setenv (DEATHS_ENV, path, TRUE);
+  for (guint turn = 0; turn < 2 * MAX_DEATHS; turn++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+      g_autoptr (GVariant) parent = gmp_test_get_int (results, 0);
+
+      g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+      is_fork = g_variant_get_int32 (parent) != getpid ();
+    }
+  g_unsetenv (DEATHS_ENV);
+  g_assert_cmpint (is_fork, ==, n < MAX_DEATHS);
+  g_assert_true (g_file_get_contents (path, &left, NULL, NULL));
+  g_assert_cmpstr (left, ==, n > MAX_DEATHS ? "x" : "");
+}
+
+static void
+test_deaths (void)
+{
+  for (guint n = 0; n <= MAX_DEATHS + 1; n++)
+    check_deaths (n);
 }
 
 /* More requests for one server than either end's socket has room for. */
@@ -411,9 +478,13 @@ main (int    argc,
   prepare ();
   if (g_getenv ("GMPROC_WARM_SERVER") != NULL && g_getenv (LIE_ENV) != NULL)
     return be_liar ((guint) atoi (g_getenv (LIE_ENV)));
+  if (g_getenv ("GMPROC_WARM_SERVER") != NULL && g_getenv (DEATHS_ENV) != NULL &&
+      must_die (g_getenv (DEATHS_ENV)))
+    return die_at_fork ();
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/warm-hostile/lies", test_lies);
+  gmp_test_add ("/warm-hostile/deaths", test_deaths);
   gmp_test_add ("/warm-hostile/crowd", test_crowd);
   gmp_test_add ("/warm-hostile/meanwhile", test_meanwhile);
   return g_test_run ();
