@@ -42,7 +42,8 @@
  * [property@Gmp.Runner:run-timeout] limits the execution time of a call, without its time in the
  * queue. Limits of [class@Gmp.Runner] on memory and processor time apply to a process, for all its
  * calls together. If a property for starting workers changes, new processes use it, and existing
- * ones exit after the calls that they have.
+ * ones exit after the calls that they have. The same happens if the application has changed its
+ * working directory or its environment: a call finds those of the moment when it is made.
  *
  * All methods may be called from any thread. Signals are emitted in the main context that was the
  * thread's default when the pool was created.

@@ -18,4 +18,12 @@ char      **gmp_environment_clean     (char       **environment);
 gboolean    gmp_environment_can_pass  (const char  *program,
                                        GError     **error);
 
+/* Variables that change all the time and that nothing is loaded by. Processes that differ in these
+ * alone can replace each other. */
+gboolean    gmp_environment_is_fleeting  (const char *entry);
+char       *gmp_environment_get_fleeting (char      **environment,
+                                          gsize      *length);
+void        gmp_environment_set_fleeting (const char *text,
+                                          gsize       length);
+
 G_END_DECLS

@@ -10,6 +10,7 @@
 #include "base/gmp-runtime-private.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -91,4 +92,56 @@ gmp_environment_can_pass (const char *program,
                "use a program without them for the workers", program, (int) getuid (),
                (int) geteuid ());
   return FALSE;
+}
+
+static const char * const fleeting[] = {
+  "PYTEST_CURRENT_TEST", /* pytest changes it three times a test */
+};
+
+static gboolean
+is_of (const char *entry,
+       const char *name)
+{
+  gsize length = strlen (name);
+
+  return strncmp (entry, name, length) == 0 && entry[length] == '=';
+}
+
+/* @entry: NAME=VALUE */
+gboolean
+gmp_environment_is_fleeting (const char *entry)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (fleeting); i++)
+    if (is_of (entry, fleeting[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* The fleeting entries of @environment, each with a zero at its end; @length bytes. */
+char *
+gmp_environment_get_fleeting (char **environment,
+                              gsize *length)
+{
+  GString *text = g_string_new (NULL);
+
+  for (; environment != NULL && *environment != NULL; environment++)
+    if (gmp_environment_is_fleeting (*environment))
+      g_string_append_len (text, *environment, (gssize) strlen (*environment) + 1);
+  *length = text->len;
+  return g_string_free (text, FALSE);
+}
+
+/* Makes these entries the fleeting ones of this process, which has one thread. */
+void
+gmp_environment_set_fleeting (const char *text,
+                              gsize       length)
+{
+  const char *end = text + length;
+
+  for (guint i = 0; i < G_N_ELEMENTS (fleeting); i++)
+    g_unsetenv (fleeting[i]);
+  for (const char *entry = text; entry < end; entry += strlen (entry) + 1)
+    for (guint i = 0; i < G_N_ELEMENTS (fleeting); i++)
+      if (is_of (entry, fleeting[i]))
+        g_setenv (fleeting[i], entry + strlen (fleeting[i]) + 1, TRUE);
 }

@@ -21,7 +21,8 @@ typedef enum {
   GMP_FORK_LOAD = 1, /* what to load: text is a GVariant of type v */
   GMP_FORK_READY,
   GMP_FORK_REFUSED,  /* text is the reason */
-  GMP_FORK_FORK,     /* number: see GMP_FORK_AHEAD; descriptors: see GmpForkHandle */
+  GMP_FORK_FORK,     /* number: see GMP_FORK_AHEAD; descriptors: see GmpForkHandle; text: the
+                      * fleeting variables */
   GMP_FORK_FORKED,   /* number is the pid; descriptor: its pidfd */
   GMP_FORK_ENDED     /* number is the pid; text: wait status and peak memory in KiB */
 } GmpForkMessageKind;

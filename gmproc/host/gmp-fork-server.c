@@ -256,6 +256,7 @@ become_worker (GmpForkMessage *message)
       gmp_exit_now (EXIT_FAILURE);
     }
   fcntl (GMP_WORKER_FD, F_SETFD, FD_CLOEXEC);
+  gmp_environment_set_fleeting (message->text, message->length);
   reseed ();
 }
 

@@ -7,6 +7,7 @@
 #include "launch/gmp-fork-launcher-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-message-private.h"
 #include "base/gmp-limit-private.h"
@@ -436,6 +437,7 @@ question_new (const GmpLaunch *launch)
       [GMP_FORK_HANDLE_FOLDER] = open (folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
     },
   };
+  question->text = gmp_environment_get_fleeting (launch->environment, &question->length);
   return question;
 }
 
@@ -448,7 +450,8 @@ is_whole (const GmpForkMessage *question)
   return TRUE;
 }
 
-/* Command and environment must be those that the server was started with. */
+/* Command and environment must be those that the server was started with, fleeting variables
+ * excepted. */
 static GmpProcess *
 gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
                                const GmpLaunch *launch,

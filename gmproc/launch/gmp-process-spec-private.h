@@ -35,7 +35,6 @@ GmpProcessSpec *gmp_process_spec_new_elsewhere         (const char         *runt
 gboolean        gmp_process_spec_check_folder          (GmpProcessSpec *self,
                                                         GError        **error);
 void            gmp_process_spec_free                  (GmpProcessSpec *self);
-char           *gmp_process_spec_describe_surroundings (void);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpProcessSpec, gmp_process_spec_free)
 

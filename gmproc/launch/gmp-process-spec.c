@@ -6,14 +6,15 @@
 
 #include "launch/gmp-process-spec-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-search-paths-private.h"
+#include "launch/gmp-surroundings-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -41,6 +42,16 @@ append_strings (GString            *key,
       g_string_append (key, strings[i]);
       g_string_append_c (key, '\n');
     }
+  g_string_append_c (key, '\n');
+}
+
+static void
+append_environment (GString            *key,
+                    const char * const *environment)
+{
+  for (; *environment != NULL; environment++)
+    if (!gmp_environment_is_fleeting (*environment))
+      g_string_append_printf (key, "%s\n", *environment);
   g_string_append_c (key, '\n');
 }
 
@@ -109,7 +120,7 @@ make_server_key (GmpProcessSpec *self)
 
   g_string_append_printf (key, "%s %u\n", self->runtime, self->inner_threads);
   append_strings (key, (const char * const *) self->argv);
-  append_strings (key, (const char * const *) self->environment);
+  append_environment (key, (const char * const *) self->environment);
   if (self->options->fresh_modules != NULL)
     append_strings (key, (const char * const *) self->options->fresh_modules);
   append_status (key);
@@ -121,42 +132,16 @@ make_server_key (GmpProcessSpec *self)
 static char *
 make_spare_key (GmpProcessSpec *self)
 {
+  gsize length;
+  g_autofree char *fleeting = gmp_environment_get_fleeting (self->environment, &length);
   struct stat output = { 0 };
 
   if (!self->options->capture_output)
     fstat (STDOUT_FILENO, &output);
-  return g_strdup_printf ("%d %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d",
+  return g_strdup_printf ("%d %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %s",
                           self->options->capture_output, self->working_directory,
                           (guint64) output.st_dev, (guint64) output.st_ino,
-                          fcntl (STDOUT_FILENO, F_GETFL));
-}
-
-static char *
-get_working_directory (void)
-{
-  /* Unlike g_get_current_dir() it does not trust $PWD. */
-  char *path = getcwd (NULL, 0);
-  char *copy = g_strdup (path);
-
-  free (path);
-  return copy;
-}
-
-/* The inherited state of a kept process, which does not follow changes. It can replace a new
- * process only if this state is the same. */
-char *
-gmp_process_spec_describe_surroundings (void)
-{
-  GString *text = g_string_new (NULL);
-  g_auto (GStrv) environment = g_get_environ ();
-  g_autofree char *working_directory = get_working_directory ();
-  struct stat output = { 0 };
-
-  fstat (STDOUT_FILENO, &output);
-  append_strings (text, (const char * const *) environment);
-  g_string_append_printf (text, "%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, working_directory,
-                          (guint64) output.st_dev, (guint64) output.st_ino);
-  return g_string_free (text, FALSE);
+                          fcntl (STDOUT_FILENO, F_GETFL), fleeting);
 }
 
 /* For an agent, which decides which process can replace it. Environment and working directory are
@@ -177,7 +162,7 @@ gmp_process_spec_new_elsewhere (const char         *runtime,
     self->environment = g_get_environ ();
   self->working_directory = g_strdup (options->working_directory);
   if (self->working_directory == NULL)
-    self->working_directory = get_working_directory ();
+    self->working_directory = gmp_surroundings_get_folder ();
   self->environment = gmp_search_paths_resolve (self->environment, self->working_directory,
                                                 options->environment);
   self->inner_threads = inner_threads;

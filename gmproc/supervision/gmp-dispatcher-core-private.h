@@ -7,6 +7,7 @@
 #pragma once
 
 #include "channel/gmp-spin-private.h"
+#include "launch/gmp-surroundings-private.h"
 #include "supervision/gmp-dispatcher-private.h"
 #include "supervision/gmp-pool-worker-private.h"
 
@@ -40,6 +41,7 @@ struct _GmpDispatcher
   gpointer owner;        /* (nullable): closed */
   GmpOptions *options;
   GmpDispatcherLimits limits;
+  GmpSurroundings surroundings; /* of this process at the last call */
   GQueue queue;          /* of GmpPoolCall */
   GPtrArray *workers;    /* of GmpPoolWorker */
   GQueue finished;       /* of GmpPoolCall: reported when the lock is released */

@@ -46,6 +46,7 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
   self->cache = gmp_process_cache_ref_default ();
   self->context = g_steal_pointer (&context);
   self->options = gmp_options_new ();
+  gmp_surroundings_init (&self->surroundings);
   self->workers = g_ptr_array_new ();
   self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);
   g_mutex_init (&self->lock);
@@ -76,6 +77,7 @@ gmp_dispatcher_unref (GmpDispatcher *self)
   g_source_unref (self->answers);
   g_source_unref (self->control);
   gmp_options_unref (self->options);
+  gmp_surroundings_clear (&self->surroundings);
   g_free (self->limits.setup_target);
   g_clear_pointer (&self->limits.setup_params, g_variant_unref);
   g_main_context_unref (self->context);
@@ -85,8 +87,21 @@ gmp_dispatcher_unref (GmpDispatcher *self)
   g_free (self);
 }
 
-/* Called without the lock. Takes ownership of @options. Workers that were started with other
- * options end after the calls that they have. */
+/* The workers end after the calls that they have begun, and others take their places. */
+static void
+replace_workers (GmpDispatcher *self)
+{
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      worker->is_retiring = TRUE;
+      gmp_pool_worker_withdraw (worker, &self->queue);
+    }
+  gmp_dispatcher_kick (self);
+}
+
+/* Called without the lock. Takes ownership of @options, which do not apply to existing workers. */
 void
 gmp_dispatcher_set_options (GmpDispatcher *self,
                             GmpOptions    *options)
@@ -99,14 +114,7 @@ gmp_dispatcher_set_options (GmpDispatcher *self,
   g_mutex_lock (&self->lock);
   gmp_options_unref (self->options);
   self->options = options;
-  for (guint i = 0; i < self->workers->len; i++)
-    {
-      GmpPoolWorker *worker = self->workers->pdata[i];
-
-      worker->is_retiring = TRUE;
-      gmp_pool_worker_withdraw (worker, &self->queue);
-    }
-  gmp_dispatcher_kick (self);
+  replace_workers (self);
   gmp_dispatcher_unlock (self);
 }
 
@@ -452,6 +460,9 @@ submit (GmpDispatcher *self,
     }
   else
     {
+      /* Workers do not follow a change of what they have inherited. */
+      if (gmp_surroundings_look (&self->surroundings))
+        replace_workers (self);
       gmp_pool_call_enqueue (call, &self->queue, FALSE);
       gmp_dispatcher_assign (self);
     }

@@ -7,7 +7,7 @@
 #include "supervision/gmp-kept-workers-private.h"
 
 #include "base/gmp-thread-private.h"
-#include "launch/gmp-process-spec-private.h"
+#include "launch/gmp-surroundings-private.h"
 
 struct _GmpKeptWorkers
 {
@@ -117,7 +117,7 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
 void
 gmp_kept_workers_begin_run (GmpKeptWorkers *self)
 {
-  char *surroundings = gmp_process_spec_describe_surroundings ();
+  char *surroundings = gmp_surroundings_describe ();
 
   if (g_strcmp0 (self->surroundings, surroundings) != 0)
     gmp_kept_workers_retire_later (self);

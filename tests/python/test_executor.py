@@ -628,3 +628,22 @@ def test_max_workers_that_is_no_whole_number():
         Executor('2')
     with Executor(1) as executor, pytest.raises(TypeError, match='max_workers is a whole number'):
         executor.resize(1.5)
+
+
+def get_surroundings(_=None):
+    return os.getpid(), os.getcwd(), os.environ.get('GMP_TEST_KEPT')
+
+
+def test_calls_find_the_folder_and_the_environment_of_the_program(tmp_path, monkeypatch):
+    with Executor(1) as executor:
+        pids = []
+        for value in (None, '1', '2'):
+            if value is not None:
+                monkeypatch.setenv('GMP_TEST_KEPT', value)
+            for folder in (tmp_path, tmp_path.parent):
+                monkeypatch.chdir(folder)
+                found = [executor.submit(get_surroundings).result(),
+                         *executor.map(get_surroundings, range(3))]
+                assert found == [(found[0][0], str(folder), value)] * 4
+                pids.append(found[0][0])
+    assert len(set(pids)) == 6

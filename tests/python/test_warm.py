@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -41,6 +42,20 @@ def surroundings(_):
     environment = {name: value for name, value in os.environ.items() if name != 'GMPROC_WARM'}
     return (os.getcwd(), environment, sys.argv, sys.path, str(sys.flags), sys.stdout.line_buffering,
             sys.stdin.name, __name__, os.readlink('/proc/self/exe'))
+
+
+def environment(_):
+    variables = dict(os.environ)
+    assert variables == dict(each.split('=', 1) for each in list_variables())
+    return os.getppid(), variables.get('PYTEST_CURRENT_TEST'), variables.get('ANOTHER')
+
+
+def list_variables():
+    """Of the process, as the C library has them."""
+    import ctypes
+
+    strings = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), 'environ')
+    return map(os.fsdecode, itertools.takewhile(bool, strings))
 
 
 def fail(number):
@@ -369,6 +384,26 @@ if __name__ == '__main__':
     print(len(set(parents)), parents[1] == parents[3])
 '''
     assert script.output(text) == '2 True\n'
+
+
+def test_the_name_of_the_current_test(monkeypatch):
+    """pytest puts it into the environment, so it is another one in each test."""
+    workers = Workers()
+    for i in range(2):
+        workers.add(i, environment)
+
+    def run():
+        results = workers.run()
+        expected = os.environ.get('PYTEST_CURRENT_TEST'), os.environ.get('ANOTHER')
+        assert [each[1:] for each in results.values()] == [expected] * 2
+        return {each[0] for each in results.values()}
+    first = run()
+    monkeypatch.setenv('PYTEST_CURRENT_TEST', 'another')
+    assert run() == first
+    monkeypatch.delenv('PYTEST_CURRENT_TEST')
+    assert run() == first
+    monkeypatch.setenv('ANOTHER', 'variable')
+    assert run() != first
 
 
 def test_a_refusal_is_told(script, monkeypatch):

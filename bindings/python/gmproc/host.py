@@ -76,6 +76,16 @@ def _forget_variables() -> None:
     os.environ.pop('GMPROC_WARM_SERVER', None)
 
 
+def _take_fleeting() -> None:
+    """Python's copy of the environment is the fork server's, from which a fork differs in this."""
+    name = 'PYTEST_CURRENT_TEST'
+    value = _gmproc.getenv(name)
+    if value is not None:
+        os.environ[name] = value
+    elif name in os.environ:
+        del os.environ[name]
+
+
 def _flushing(method: Any) -> Any:
     @functools.wraps(method)
     def call(*args: Any) -> Any:
@@ -98,7 +108,9 @@ class Host:
 
     @_flushing
     def prepare(self, description: str, id: str, params: Any) -> None:
-        if not self.is_fork:
+        if self.is_fork:
+            _take_fleeting()
+        else:
             _forget_variables()
         target = 'python:' + description
         self._is_function = target == _task.FUNCTION

@@ -102,6 +102,17 @@ die_once (GVariant *params,
   return NULL;
 }
 
+/* The process, its folder and the variable that @params names. */
+static GVariant *
+get_surroundings (GVariant *params,
+                  GError  **error G_GNUC_UNUSED)
+{
+  g_autofree char *folder = g_get_current_dir ();
+  const char *value = g_getenv (g_variant_get_string (params, NULL));
+
+  return g_variant_new ("(iss)", getpid (), folder, value != NULL ? value : "unset");
+}
+
 static int initialized;
 
 static GVariant *
@@ -498,6 +509,74 @@ test_unsent (void)
   gmp_pool_close (pool);
 }
 
+#define VARIABLE "GMP_TEST_KEPT"
+
+/* Returns the process of a call that finds itself in @folder with @value. */
+static int
+call_surroundings (GmpPool    *pool,
+                   const char *folder,
+                   const char *value)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) result = gmp_pool_call (pool, get_surroundings,
+                                               g_variant_new_string (VARIABLE), NULL, &error);
+  const char *found, *found_value;
+  int pid;
+
+  g_assert_no_error (error);
+  g_variant_get (result, "(i&s&s)", &pid, &found, &found_value);
+  g_assert_cmpstr (found, ==, folder);
+  g_assert_cmpstr (found_value, ==, value);
+  return pid;
+}
+
+/* Calls find the folder and the environment that the program has when they are made, and a process
+ * is kept while these stay as they are. A call that had begun is not disturbed. */
+static void
+test_surroundings (void)
+{
+  static const struct { const char *folder; const char *value; } steps[] = {
+    { NULL, "unset" }, { "/", "unset" }, { "/", "1" }, { "/", "2" }, { NULL, "2" },
+    { NULL, "unset" },
+  };
+  g_autoptr (GmpPool) pool = new_pool (2);
+  g_autofree char *before = g_get_current_dir ();
+  g_autofree char *fifo = make_fifo ("fifo");
+  GAsyncResult *result = NULL;
+  int last = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      const char *folder = steps[i].folder != NULL ? steps[i].folder : before;
+      int pid;
+
+      g_assert_cmpint (chdir (folder), ==, 0);
+      if (g_str_equal (steps[i].value, "unset"))
+        g_unsetenv (VARIABLE);
+      else
+        g_setenv (VARIABLE, steps[i].value, TRUE);
+      pid = call_surroundings (pool, folder, steps[i].value);
+      g_assert_cmpint (pid, !=, last);
+      /* This one changes too often. */
+      g_setenv ("PYTEST_CURRENT_TEST", i % 2 == 0 ? "a" : "another", TRUE);
+      g_assert_cmpint (call_surroundings (pool, folder, steps[i].value), ==, pid);
+      last = pid;
+    }
+  g_unsetenv ("PYTEST_CURRENT_TEST");
+  gmp_pool_call_async (pool, read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
+                       &result);
+  g_assert_cmpint (chdir ("/"), ==, 0);
+  call_surroundings (pool, "/", "unset");
+  g_assert_cmpint (chdir (before), ==, 0);
+  write_fifo (fifo);
+  {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (GVariant) value = finish (pool, gmp_test_wait (&result), &error);
+
+    g_assert_no_error (error);
+  }
+}
+
 static void
 notify_cb (GObject    *object,
            GParamSpec *pspec G_GNUC_UNUSED,
@@ -677,6 +756,7 @@ main (int    argc,
   gmp_test_add ("/pool/retries", test_retries);
   gmp_test_add ("/pool/timeout", test_timeout);
   gmp_test_add ("/pool/initializer", test_initializer);
+  gmp_test_add ("/pool/surroundings", test_surroundings);
   gmp_test_add ("/pool/recycling", test_recycling);
   gmp_test_add ("/pool/idle", test_idle);
   gmp_test_add ("/pool/cancel", test_cancel);
