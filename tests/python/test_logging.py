@@ -8,7 +8,7 @@ import os
 import threading
 
 import pytest
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
+from gmproc import ClientServer, ClientWorker, Executor, ServerWorker, Workers
 
 logger = logging.getLogger('test_logging.work')
 
@@ -17,19 +17,33 @@ class Keeping(logging.Handler):
     def __init__(self):
         super().__init__()
         self.records = []
+        self.came = threading.Condition()
 
     def emit(self, record):
-        self.records.append(record)
+        with self.came:
+            self.records.append(record)
+            self.came.notify()
+
+    def wait(self, n):
+        """Until there are so many records: an executor's result does not wait for those before
+        it."""
+        with self.came:
+            self.came.wait_for(lambda: len(self.records) >= n)
 
 
 @pytest.fixture
-def kept():
+def handler():
     handler = Keeping()
     logging.root.addHandler(handler)
     level = logger.level
-    yield handler.records
+    yield handler
     logger.setLevel(level)
     logging.root.removeHandler(handler)
+
+
+@pytest.fixture
+def kept(handler):
+    return handler.records
 
 
 def work(text):
@@ -116,6 +130,75 @@ def test_a_process_that_a_worker_forks_does_not_use_its_connection(kept):
     assert [each.getMessage() for each in kept] == ['in the worker']
 
 
+class Unprintable:
+    def __str__(self):
+        raise LookupError('nothing to print')
+
+
+def log_badly(_params):
+    import sys
+    import warnings
+
+    sys.stderr = open(os.devnull, 'w')
+    logger.info('%d', 'no number')
+    logger.info('%s', Unprintable())
+    warnings.warn('is old')
+    logger.log(25, 'went on')
+
+
+def run_workers(function):
+    workers = Workers()
+    workers.add(1, function)
+    workers.run()
+
+
+def run_map(function):
+    with Workers() as workers:
+        workers.map(function, [1])
+
+
+def run_executor(function):
+    with Executor(1) as executor:
+        executor.submit(function, 1).result()
+
+
+@pytest.fixture(params=[run_workers, run_map, run_executor])
+def run(request):
+    return request.param
+
+
+def test_records_that_cannot_be_formatted_stop_nothing(kept, run):
+    """As with a handler of the standard library."""
+    logger.setLevel(logging.INFO)
+    logging.addLevelName(25, 'NOTICE')
+    run(log_badly)
+    assert [(each.getMessage(), each.levelname) for each in kept] == [('went on', 'NOTICE')]
+
+
+def test_warnings_are_records_if_the_application_captures_them(kept, run):
+    logging.captureWarnings(True)
+    try:
+        run(log_badly)
+    finally:
+        logging.captureWarnings(False)
+    names = [each.name for each in kept]
+    assert 'py.warnings' in names
+    assert 'is old' in kept[names.index('py.warnings')].getMessage()
+
+
+def test_an_executor_s_processes_follow_changes(handler):
+    logger.setLevel(logging.DEBUG)
+    with Executor(1) as executor:
+        first = executor.submit(work, 'x').result()
+        handler.wait(3)
+        assert executor.submit(work, 'x').result() == first
+        handler.wait(6)
+        logger.setLevel(logging.ERROR)
+        assert executor.submit(work, 'x').result() != first
+        handler.wait(7)
+    assert len(handler.records) == 7
+
+
 PROGRAM = '''
 import logging, sys
 from gmproc import Workers
@@ -147,3 +230,52 @@ if __name__ == '__main__':
 def test_programs(script, configuration, options, printed):
     done = script.run(PROGRAM % (configuration, options))
     assert (done.returncode, done.stderr) == (0, printed * 3)
+
+
+CONFIGURED = '''
+import logging, logging.config
+
+CONFIG = {
+    'version': 1,
+    'disable_existing_loggers': False,
+    'formatters': {'short': {'format': '%(name)s %(message)s'}},
+    'handlers': {'out': {'class': 'logging.StreamHandler', 'formatter': 'short'}},
+    'loggers': {'own': {'handlers': ['out'], 'level': 'INFO'}},
+    'root': {'handlers': ['out']},
+}
+
+own, other = logging.getLogger('own'), logging.getLogger('other')
+
+def set_up():
+    logging.config.dictConfig(CONFIG)
+
+def work(_params=None):
+    own.info('once')
+    other.warning('too')
+'''
+
+CONFIGURES = '''
+import sys
+from gmproc import Executor, Workers
+
+if __name__ == '__main__':
+    import configured
+    %s
+    with Workers(**options) as workers:
+        workers.add(1, configured.work)
+        workers.run()
+        workers.map(configured.work, [1])
+    with Executor(1, **options) as executor:
+        executor.submit(configured.work).result()
+'''
+
+
+@pytest.mark.parametrize('module, main', ids=['initializer', 'module'], argvalues=[
+    (CONFIGURED, 'configured.set_up(); options = dict(initializer=configured.set_up)'),
+    (CONFIGURED + '\nset_up()\n', 'options = {}'),
+])
+def test_what_configures_logging_in_a_worker_too_has_nothing_logged_twice(script, module, main):
+    script.write(module, 'configured.py')
+    done = script.run(CONFIGURES % main)
+    # The logger has the handler, and so has the root.
+    assert (done.returncode, done.stderr) == (0, 'own once\nown once\nother too\n' * 3)

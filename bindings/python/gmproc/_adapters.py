@@ -13,7 +13,7 @@ import _gmproc
 from . import _arrays, _exceptions, _natural, _payload, _pickles
 from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
 from ._gerror import GError
-from ._task import Task
+from ._task import Task, settle_logs
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
 
 # Marks the value that replaces the result of a call that raised an exception.
@@ -155,7 +155,8 @@ def dump_result(value: Any) -> Any:
 
 
 _gmproc.use(pickle=_pickles.dump_parts, dumps=pickle.dumps, unpickle=pickle.loads,
-            end_call=end_call, fail_call=fail_call, dump_other=_natural.dump_other,
+            loaded=settle_logs, end_call=end_call, fail_call=fail_call,
+            dump_other=_natural.dump_other,
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
             complete=complete, bad_payload=BadPayload, find_numpy=_arrays.find_numpy,
             describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import time
 
 import _gmproc
@@ -62,8 +63,11 @@ def _load(data: Any, buffers: list[Any]) -> Any:
     global _last
     if _last[0] != data:
         _last = None, None
+        n_modules = len(sys.modules)
         with _task.explaining():
             function = pickle.loads(data, buffers=buffers)
+        if len(sys.modules) > n_modules:
+            _task.settle_logs()
         if buffers:
             return function
         _last = data, function

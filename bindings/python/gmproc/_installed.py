@@ -181,6 +181,13 @@ def get_n_reloads() -> int:
 _LIBRARY = {'gmproc', '_gmproc'}
 
 
+def _list_loggers() -> list[Any]:
+    logging: Any = sys.modules.get('logging')
+    root = getattr(logging, 'root', None)
+    return [root, *(each for each in list(root.manager.loggerDict.values())
+                    if isinstance(each, logging.Logger))] if root else []
+
+
 class Watch:
     """What workers have of this program: whether that is still so is quick to see, or nearly."""
 
@@ -190,10 +197,14 @@ class Watch:
         self._names = [name for name in _choice.own if name in sys.modules and
                        not is_among(name, _LIBRARY)]
         self._specs = self._get_specs()
+        self._loggers = [vars(each) for each in _list_loggers()]
+        self._levels = [each['level'] for each in self._loggers]
         self._state = self._get_state()
 
     def is_right(self) -> bool:
-        return self._get_state() == self._state and all(map(is_, self._get_specs(), self._specs))
+        return self._get_state() == self._state and \
+            _gmproc.have_same(self._loggers, 'level', self._levels) and \
+            all(map(is_, self._get_specs(), self._specs))
 
     def _get_specs(self) -> list[Any]:
         # Those that were made from the same file are equal. What is compared is kept, for another
@@ -201,9 +212,11 @@ class Watch:
         return [getattr(sys.modules.get(name), '__spec__', None) for name in self._names]
 
     def _get_state(self) -> Any:
-        root = getattr(sys.modules.get('logging'), 'root', None)
+        logging: Any = sys.modules.get('logging')
+        root = getattr(logging, 'root', None)
         return (len(sys.modules), list(sys.path), list(sys.argv),
-                (root.level, list(root.handlers), root.manager.disable) if root else None)
+                (list(root.handlers), root.manager.disable, len(root.manager.loggerDict),
+                 getattr(logging, '_warnings_showwarning', None)) if root else None)
 
 
 def is_shared(name: str) -> bool:

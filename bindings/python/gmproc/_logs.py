@@ -4,8 +4,8 @@
 """Python's logging in workers: records go to the application, whose loggers handle them.
 
 If a program has configured logging, its workers use the levels of its loggers. A worker's loggers
-have one handler, which sends records as reports. Handlers that an imported main module has
-configured in a worker would only log everything twice.
+have one handler, which sends records as reports. Handlers that the program's modules and
+initializer have configured in a worker would only log everything twice.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
 _forwarder: _Forwarder | None = None
+_description: dict[str, Any] | None = None  # of the last run
 
 
 def _list_loggers() -> Iterator[logging.Logger]:
@@ -44,7 +45,13 @@ def describe() -> dict[str, Any] | None:
         return None
     levels = {logger.name: (logger.level, logger.disabled) for logger in loggers
               if logger.level or logger.disabled}
-    return {'disable': logging.root.manager.disable, 'levels': levels}
+    return {'disable': logging.root.manager.disable, 'levels': levels,
+            'warnings': captures_warnings()}
+
+
+def captures_warnings() -> bool:
+    """True if warnings go to a logger."""
+    return getattr(logging, '_warnings_showwarning', None) is not None
 
 
 class _Forwarder(logging.Handler):
@@ -53,8 +60,13 @@ class _Forwarder(logging.Handler):
     pid: int  # of the worker
 
     def emit(self, record: logging.LogRecord) -> None:
-        # A process that a worker has forked has no connection to the application.
-        if os.getpid() != self.pid or not _send(record):
+        try:
+            # A process that a worker has forked has no connection to the application.
+            is_sent = os.getpid() == self.pid and _send(record)
+        except Exception:
+            self.handleError(record)  # The arguments do not fit the text, for example.
+            return
+        if not is_sent:
             fallback = logging.lastResort
             if fallback is not None and record.levelno >= fallback.level:
                 fallback.handle(record)
@@ -92,16 +104,34 @@ def _to_plain(value: Any) -> Any:
 
 def restore(description: dict[str, Any]) -> None:
     """Has all loggers of this process send what the application's levels let pass."""
-    global _forwarder
+    global _forwarder, _description
+    _description = description
     if _forwarder is None or _forwarder not in logging.root.handlers:
         _forwarder = _Forwarder()
-        for logger in _list_loggers():
-            logger.handlers.clear()
-            logger.propagate = True
-        logging.root.addHandler(_forwarder)
+        _take_over(_forwarder)
     _forwarder.pid = os.getpid()
+    _set_levels(description)
+
+
+def settle() -> None:
+    """The same again, because code that was executed since then may have configured logging."""
+    if _forwarder is not None and _description is not None:
+        _take_over(_forwarder)
+        _set_levels(_description)
+
+
+def _take_over(forwarder: _Forwarder) -> None:
+    for logger in _list_loggers():
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.root.addHandler(forwarder)
+
+
+def _set_levels(description: dict[str, Any]) -> None:
     levels = description['levels']
     logging.disable(description['disable'])
+    if description['warnings'] != captures_warnings():
+        logging.captureWarnings(description['warnings'])
     for logger in _list_loggers():
         level, logger.disabled = levels.get(logger.name, (logging.NOTSET, False))
         logger.setLevel(level)
@@ -118,6 +148,10 @@ def handle(value: _gmproc.Variant, id: Any) -> None:
     values, index = _pickles.load(value)
     record = logging.makeLogRecord(values)
     record.worker_id = id if index is None else index
+    # This program may have given the level another name.
+    name = logging.getLevelName(record.levelno)
+    if name != f'Level {record.levelno}':
+        record.levelname = name
     logger = logging.getLogger(record.name)
     if logger.isEnabledFor(record.levelno):
         logger.handle(record)

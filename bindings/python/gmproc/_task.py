@@ -139,9 +139,12 @@ def unpack(value: _gmproc.Variant) -> Task:
     head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
     index, seed, name, token = pickle.loads(own)
     restore(head, name)
+    n_modules = len(sys.modules)
     _initialize_once(initializer, token)
     with explaining():
         work, id, ids, params = pickle.loads(body, buffers=buffers)
+    if len(sys.modules) > n_modules:
+        settle_logs()
     if seed is not None:
         seed_generators(seed)
     return Task(work, id, params, index, seed, ids)
@@ -161,6 +164,14 @@ def restore(head: Any, name: str) -> None:
         _logs.restore(logs)
 
 
+def settle_logs() -> None:
+    """The program's own modules were loaded, or its initializer was called, and may have configured
+    logging for a program."""
+    logs: Any = sys.modules.get('gmproc._logs')
+    if logs is not None:
+        logs.settle()
+
+
 # The initializers that this process has called.
 _initialized: set[bytes] = set()
 
@@ -173,6 +184,7 @@ def initialize(initializer: Any) -> None:
     with explaining():
         function, args = pickle.loads(data, buffers=buffers)
     function(*args)
+    settle_logs()
 
 
 def _initialize_once(initializer: Any, token: bytes) -> None:

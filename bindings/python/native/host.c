@@ -102,13 +102,32 @@ run_work (PyObject *work)
   return returned;
 }
 
+/* The (function, args, kwargs) of a call; NULL with an exception. */
+static PyObject *
+load_work (GVariant *params)
+{
+  PyObject *modules = PyImport_GetModuleDict ();
+  Py_ssize_t n_modules = PyDict_Size (modules);
+  PyObject *work = native_load_work (params);
+
+  if (work != NULL && PyDict_Size (modules) > n_modules)
+    {
+      PyObject *returned = PyObject_CallNoArgs (native_helpers.loaded);
+
+      if (returned == NULL)
+        Py_CLEAR (work);
+      Py_XDECREF (returned);
+    }
+  return work;
+}
+
 /* Executes a call of an Executor. This runs for each call. */
 static GVariant *
 call_work (GVariant *params,
            GError  **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *work = native_load_work (params);
+  PyObject *work = load_work (params);
   PyObject *returned = work != NULL ? run_work (work) : NULL;
   GVariant *result = NULL;
 

@@ -18,21 +18,21 @@ use (PyObject *module G_GNUC_UNUSED,
   static char *names[] = { (char *) "pickle", (char *) "dumps",
                            (char *) "unpickle", (char *) "dump_other", (char *) "load_object",
                            (char *) "refuse", (char *) "error",
-                           (char *) "fail", (char *) "complete",
+                           (char *) "fail", (char *) "complete", (char *) "loaded",
                            (char *) "end_call", (char *) "fail_call",
                            (char *) "bad_payload", (char *) "find_numpy",
                            (char *) "describe_dtype",
                            (char *) "make_dtype", (char *) "to_gerror", NULL };
   NativeHelpers *h = &native_helpers;
   PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
-                       &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
+                       &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded, &h->end_call,
                        &h->fail_call, &h->bad_payload, &h->find_numpy, &h->describe_dtype,
                        &h->make_dtype, &h->to_gerror };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOO:use", names, &h->pickle,
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOO:use", names, &h->pickle,
                                     &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
-                                    &h->refuse, &h->error, &h->fail, &h->complete, &h->end_call,
-                                    &h->fail_call, &h->bad_payload, &h->find_numpy,
+                                    &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded,
+                                    &h->end_call, &h->fail_call, &h->bad_payload, &h->find_numpy,
                                     &h->describe_dtype, &h->make_dtype, &h->to_gerror))
     return NULL;
   /* Kept until the process ends. */

@@ -28,6 +28,7 @@ typedef struct {
   PyObject *error;       /* (message, domain, code) -> GError */
   PyObject *fail;        /* (exception, context) -> GError */
   PyObject *complete;    /* (coroutine) -> its result */
+  PyObject *loaded;      /* (): modules were loaded that the next call needs */
   PyObject *end_call;    /* (value) -> the result of a coroutine */
   PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
