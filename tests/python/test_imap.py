@@ -3,6 +3,8 @@
 
 """Workers.imap, and maps over iterators that wait."""
 
+import asyncio
+import contextlib
 import gc
 import itertools
 import os
@@ -334,6 +336,109 @@ def test_a_callback_that_raises():
         next(workers.imap(square, [1]))
     workers.on_result = None
     assert list(workers.imap(square, [1])) == [1]
+
+
+async def take_async(values, n=None):
+    """The first values, or all, and the exception that ends them."""
+    got = []
+    try:
+        async with contextlib.aclosing(values):
+            async for value in values:
+                got.append(value)
+                if len(got) == n:
+                    break
+    except Exception as error:
+        return got, error
+    return got, None
+
+
+@pytest.mark.parametrize('n', [None, 20])
+def test_values_on_asyncio(n):
+    """In order, with a loop that goes on, from an iterator that is not read far ahead."""
+    n_read = 0
+
+    def items():
+        nonlocal n_read
+        for n_read in itertools.count(1) if n else range(1, 31):
+            yield n_read
+
+    async def program():
+        turns = itertools.count()
+
+        async def turn():
+            while next(turns) < 10 ** 9:
+                await asyncio.sleep(0)
+        other = asyncio.create_task(turn())
+        workers = Workers(max_parallel=2)
+        got, error = await take_async(workers.imap_async(square, items(), 1, buffer=4), n)
+        assert error is None and got == [each * each for each in range(1, (n or 30) + 1)]
+        assert next(turns) > len(got)
+        assert n is None or n_read < n + 20
+        got, error = await take_async(workers.imap_unordered_async(square, range(10)))
+        assert error is None and sorted(got) == [each * each for each in range(10)]
+        other.cancel()
+    asyncio.run(program())
+
+
+def test_failures_on_asyncio():
+    async def program():
+        workers = Workers(max_parallel=2)
+        got, error = await take_async(workers.imap_async(fail_at, [(n, 3) for n in range(9)], 1))
+        assert got == [0, 1, 2] and isinstance(error, WorkerError) and error.id == 3
+        with pytest.raises(ValueError, match='buffer .* not 0'):
+            workers.imap_async(square, [1], buffer=0)
+
+        def items():
+            yield 2
+            raise Ended
+        got, error = await take_async(workers.imap_async(square, items()))
+        assert got == [4] and isinstance(error, Ended)
+        values = workers.imap_async(square, itertools.count())
+        assert await anext(values) == 0
+        with pytest.raises(RuntimeError, match='in a run already'):
+            await anext(workers.imap_async(square, [1]))
+        await values.aclose()
+    asyncio.run(program())
+
+
+def test_callbacks_on_asyncio():
+    seen = []
+    here = threading.current_thread()
+
+    async def on_result(index, value):
+        await asyncio.sleep(0)
+        assert threading.current_thread() is here
+        seen.append(index)
+        if index == 150:
+            raise Ended
+
+    async def program():
+        workers = Workers(max_parallel=1, on_result=on_result,
+                          on_progress=lambda index, _value: seen.append(-index))
+        got, error = await take_async(workers.imap_async(tell, range(1000), 1))
+        assert isinstance(error, Ended) and got == list(range(150))
+        assert {*range(151), *range(-150, 0)} <= set(seen)
+    asyncio.run(program())
+
+
+def test_a_task_that_is_cancelled_stops_the_processes(never):
+    async def program():
+        workers = Workers(max_parallel=2, stop_grace=0.1)
+        begun = asyncio.Event()
+
+        async def use():
+            async for value in workers.imap_async(wait_at_three, hang(never, 4), 1):
+                if value == 2:
+                    begun.set()
+        task = asyncio.create_task(use())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        # A generator that is left is closed with the loop.
+        values = workers.imap_async(square, itertools.count())
+        assert await anext(values) == 0
+    asyncio.run(program())
 
 
 def test_a_forked_child_has_no_part_in_it():

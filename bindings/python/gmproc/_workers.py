@@ -22,7 +22,7 @@ from ._outcome import Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
-    from typing import Any, Callable, Generator, Iterable, TypeVar, Union
+    from typing import Any, AsyncGenerator, Callable, Generator, Iterable, TypeVar, Union
 
     # A function, or the target of one in another language.
     Method = Union[Callable[[Any], Any], str]
@@ -423,6 +423,31 @@ class Workers(Application):
         """As ``imap``, but yields each value as soon as it is there, in any order."""
         return self._iterate(function, items, chunksize, buffer, False)
 
+    @public
+    def imap_async(self, function: Callable[[Item], Value], items: Iterable[Item],
+                   chunksize: int | None = None, buffer: int | None = None
+                   ) -> AsyncGenerator[Value, None]:
+        """As ``imap``, for asyncio: the loop goes on while a value is awaited.
+
+        ::
+
+            async for line in workers.imap_async(parse, open(path)):
+                print(line)
+
+        Callbacks are called in the loop's thread, by the task that iterates, and may be an ``async
+        def``. When that task is cancelled, or the generator closed, the processes are stopped. A
+        loop that ``break`` leaves closes the generator soon; to wait for that use
+        ``contextlib.aclosing(workers.imap_async(...))``.
+        """
+        return self._iterate_async(function, items, chunksize, buffer, True)
+
+    @public
+    def imap_unordered_async(self, function: Callable[[Item], Value], items: Iterable[Item],
+                             chunksize: int | None = None, buffer: int | None = None
+                             ) -> AsyncGenerator[Value, None]:
+        """As ``imap_async``, but yields each value as soon as it is there, in any order."""
+        return self._iterate_async(function, items, chunksize, buffer, False)
+
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
         # Setting an option ends the processes that were started with the old ones.
@@ -478,22 +503,39 @@ class Workers(Application):
             raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
         return read(items, self._gmproc.native.wake)
 
+    # What few programs use is imported where it is used.
+
     def _iterate(self, function: Callable[[Any], Any], items: Iterable[Any],
                  chunksize: int | None, buffer: int | None, is_ordered: bool
                  ) -> Generator[Any, None, None]:
-        if buffer is not None and buffer < 1:
-            raise ValueError(f'buffer is a number of items, at least 1, not {buffer}')
-        source = self._read(function, items, chunksize)
-        from . import _imap  # which few programs use
+        from . import _imap
 
         stream = _imap.Stream()
-        return _imap.iterate(
-            stream, self._gmproc.claims,
-            partial(self._prepare_map, function, source, chunksize, window=buffer or 0,
-                    make_outcome=partial(_imap.StreamOutcome, stream=stream,
-                                         is_ordered=is_ordered),
-                    make_mapping=partial(_imap.StreamMapping, stream)),
-            self._gmproc.native.wake)
+        fill = self._fill_stream(stream, function, items, chunksize, buffer, is_ordered)
+        return _imap.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+
+    def _iterate_async(self, function: Callable[[Any], Any], items: Iterable[Any],
+                       chunksize: int | None, buffer: int | None, is_ordered: bool
+                       ) -> AsyncGenerator[Any, None]:
+        from . import _imap_async
+
+        stream = _imap_async.AsyncStream()
+        fill = self._fill_stream(stream, function, items, chunksize, buffer, is_ordered)
+        return _imap_async.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+
+    def _fill_stream(self, stream: Any, function: Callable[[Any], Any], items: Iterable[Any],
+                     chunksize: int | None, buffer: int | None, is_ordered: bool
+                     ) -> Callable[[_run.Job], None]:
+        """How to prepare the run whose values go to a stream."""
+        from . import _imap
+
+        if buffer is not None and buffer < 1:
+            raise ValueError(f'buffer is a number of items, at least 1, not {buffer}')
+        return partial(self._prepare_map, function, self._read(function, items, chunksize),
+                       chunksize, window=buffer or 0,
+                       make_outcome=partial(_imap.StreamOutcome, stream=stream,
+                                            is_ordered=is_ordered),
+                       make_mapping=partial(_imap.StreamMapping, stream))
 
     def _prepare_map(self, function: Callable[[Any], Any], source: AtHand | Reader,
                      chunksize: int | None, job: _run.Job, window: int | None = None,
