@@ -25,6 +25,7 @@ static Place *own; /* of this client */
 static int request_bells[WORK_MAX_CLIENTS], response_bells[WORK_MAX_CLIENTS];
 static int request_bell, response_bell; /* of this client */
 static guint n_places;
+static guint n_running; /* clients that were not stopped */
 
 static void
 ring (int bell)
@@ -50,7 +51,7 @@ static void
 eventfd_open (guint n_clients,
               gsize max_size G_GNUC_UNUSED)
 {
-  n_places = n_clients;
+  n_places = n_running = n_clients;
   places = mmap (NULL, n_clients * sizeof *places, PROT_READ | PROT_WRITE,
                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (places == MAP_FAILED)
@@ -71,14 +72,17 @@ answer (guint client)
 
   memcpy (&place->response, peer_answer (&place->request, sizeof place->request).data,
           sizeof place->response);
+  n_running -= place->response == WORK_STOP ? 1 : 0;
   ring (response_bells[client]);
 }
 
-/* Many clients take turns: a poll says who has rung. */
+/* Many clients take turns: a poll says who has rung. In a batch, all are answered together. */
 static void
 serve_many (void)
 {
   int epoll_fd = epoll_create1 (0);
+  guint asking[WORK_MAX_CLIENTS];
+  guint n_asking = 0;
 
   for (guint i = 0; i < n_places; i++)
     {
@@ -93,7 +97,12 @@ serve_many (void)
       int n = epoll_wait (epoll_fd, events, G_N_ELEMENTS (events), -1);
 
       for (int i = 0; i < n; i++)
-        answer (events[i].data.u32);
+        asking[n_asking++] = events[i].data.u32;
+      if (peer_is_batch () && n_asking < n_running)
+        continue;
+      for (guint i = 0; i < n_asking; i++)
+        answer (asking[i]);
+      n_asking = 0;
     }
 }
 

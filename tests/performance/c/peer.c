@@ -17,6 +17,7 @@
 
 typedef enum {
   MODE_REQUEST,
+  MODE_BATCH,
   MODE_ASLEEP,
   MODE_ECHO,
   MODE_SIT
@@ -30,21 +31,33 @@ static Mode
 parse_mode (int    argc,
             char **argv)
 {
-  static const char * const names[] = { "request", "asleep", "echo", "sit" };
-  static const int n_arguments[] = { 4, 3, 3, 2 };
+  static const char * const names[] = { "request", "batch", "asleep", "echo", "sit" };
+  static const int n_arguments[] = { 4, 4, 3, 3, 2 };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     if (argc >= 2 && g_str_equal (argv[1], names[i]) && argc >= n_arguments[i])
       return i;
-  work_fail ("Usage: %s request CLIENTS SECONDS | asleep COUNT | echo SECONDS SIZE... | sit",
+  work_fail ("Usage: %s request|batch CLIENTS SECONDS | asleep COUNT | echo SECONDS SIZE... | sit",
              argv[0]);
+}
+
+static gboolean
+is_counting (Mode which)
+{
+  return which == MODE_REQUEST || which == MODE_BATCH;
 }
 
 guint
 peer_get_n_clients (int    argc,
                     char **argv)
 {
-  return parse_mode (argc, argv) == MODE_REQUEST ? strtoul (argv[2], NULL, 10) : 1;
+  return is_counting (parse_mode (argc, argv)) ? strtoul (argv[2], NULL, 10) : 1;
+}
+
+gboolean
+peer_is_batch (void)
+{
+  return mode == MODE_BATCH;
 }
 
 static gsize
@@ -72,7 +85,7 @@ peer_answer (gconstpointer request,
       return (PeerMessage) { request, size };
     }
   memcpy (&number, request, sizeof number);
-  if (mode == MODE_REQUEST)
+  if (is_counting (mode))
     {
       response = work_tally_answer (&tally, number);
       is_over = work_tally_is_over (&tally);
@@ -165,6 +178,7 @@ run_client (const Peer *peer,
   switch (mode)
     {
     case MODE_REQUEST:
+    case MODE_BATCH:
       run_request (peer, client);
       break;
     case MODE_ASLEEP:
@@ -193,12 +207,12 @@ run_server (const Peer *peer)
       fflush (stdout);
     }
   peer->serve ();
-  if (mode == MODE_REQUEST)
+  if (is_counting (mode))
     {
       guint64 count;
       double seconds = work_tally_get (&tally, &count);
 
-      work_print (seconds, count);
+      work_print (seconds * (mode == MODE_BATCH ? tally.n_clients : 1), count);
     }
 }
 
@@ -209,7 +223,7 @@ peer_run_as (const Peer *peer,
              char      **argv)
 {
   mode = parse_mode (argc, argv);
-  if (mode == MODE_REQUEST)
+  if (is_counting (mode))
     work_tally_init (&tally, peer_get_n_clients (argc, argv), g_ascii_strtod (argv[3], NULL));
   peer->open (peer_get_n_clients (argc, argv), get_max_size (argc, argv));
   if (client < 0)
@@ -237,7 +251,7 @@ peer_main (const Peer *peer,
   guint n_clients = peer_get_n_clients (argc, argv);
 
   mode = parse_mode (argc, argv);
-  if (mode == MODE_REQUEST)
+  if (is_counting (mode))
     work_tally_init (&tally, n_clients, g_ascii_strtod (argv[3], NULL));
   peer->open (n_clients, get_max_size (argc, argv));
   for (guint i = 0; i < n_clients; i++)

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 /* A program that measures a peer is called with what it is to do:
  *
  *   request CLIENTS SECONDS
+ *   batch CLIENTS SECONDS     the clients are answered together, where the peer can do that
  *   asleep COUNT              one client, which sleeps for a millisecond between its requests
  *   echo SECONDS SIZE...      one client
  *   sit                       one client, which asks once and then waits to be killed
@@ -42,6 +43,7 @@ typedef struct
 PeerMessage peer_answer  (gconstpointer request,
                           gsize         size);
 gboolean    peer_is_over (void);
+gboolean    peer_is_batch (void); /* all clients have asked before any is answered */
 
 int         peer_main    (const Peer   *peer,
                           int           argc,

@@ -219,7 +219,10 @@ def _python_application(effort: Effort) -> Row:
 def _python_batch(effort: Effort) -> Row:
     return Row('python-batch', 'Python, 8 clients answered together, an int each',
                (Column('seconds', 'a round', Unit.MICROSECONDS, (limit(15),)),),
-               _ours(_python('gmproc_pair', 'batch', '8', str(effort.seconds))))
+               (*_ours(_python('gmproc_pair', 'batch', '8', str(effort.seconds))),
+                Contender('eventfd + poll, in C',
+                          _native('floor-eventfd', 'batch', '8', str(effort.seconds)),
+                          Role.FLOOR)))
 
 
 def _python_echo(key: str, title: str, columns: tuple[Column, ...], sizes: tuple[int, ...],
