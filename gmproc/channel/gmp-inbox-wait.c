@@ -118,16 +118,17 @@ sleep_until_rung (GmpInbox *self,
   return result;
 }
 
-/* TRUE if the only peer was asleep when something was sent to it; reported once. */
-static gboolean
-has_woken (GmpInbox *self)
+static void
+begin_to_spin (GmpInbox *self)
 {
   Slot *slot = self->open->len == 1 ? gmp_inbox_slot_at (self->open, 0) : NULL;
-  gboolean result = slot != NULL && slot->channel != NULL && slot->channel->has_woken;
+  gboolean has_peer = slot != NULL && slot->channel != NULL;
+  /* The only peer was asleep when something was sent to it. */
+  gboolean has_woken = has_peer && slot->channel->has_woken;
 
-  if (result)
+  if (has_woken)
     slot->channel->has_woken = FALSE;
-  return result;
+  gmp_spin_begin (&self->spin, has_woken, has_peer && !has_woken);
 }
 
 static gboolean
@@ -148,7 +149,7 @@ gmp_inbox_look (GmpInbox *self,
 {
   GmpInboxStatus status;
 
-  gmp_spin_begin (&self->spin, has_woken (self));
+  begin_to_spin (self);
   do
     status = gmp_inbox_try_take (self, mail);
   while (status == GMP_INBOX_EMPTY && gmp_spin_turn (&self->spin));
@@ -174,7 +175,7 @@ gmp_inbox_take (GmpInbox *self,
 
   if (self->timeout > 0)
     gmp_time_limit_begin (&limit, self->timeout, g_get_monotonic_time ());
-  gmp_spin_begin (&self->spin, has_woken (self));
+  begin_to_spin (self);
   while (!g_cancellable_is_cancelled (self->stop) && !gmp_inbox_is_inherited (self))
     {
       GmpInboxStatus status;

@@ -26,10 +26,23 @@
 /* A yield that takes more nanoseconds than this has let others run. */
 #define OTHERS_RAN 1500
 
+/* A yield that takes more nanoseconds than this has given a whole time slice away, usually to
+ * another program: since Linux 6.6 a process that yields is scheduled after the others have had
+ * their slices. A process that sleeps is woken in time, so polling is then worse than sleeping. */
+#define SLOW_YIELD 500000
+
+/* Polling goes on in spite of slow yields if the messages that it has found are worth them: each
+ * saved this number of nanoseconds, two wake-ups. At most so many messages count. */
+#define GAIN 20000
+#define MAX_CREDIT 1000
+
+/* So many messages are worth a time slice. */
+#define SLICE_CREDIT 150
+
 /* Workers that share processors are always in that case. With 4 clients on 2 processors the pauses
  * reduce a request from 1.5 to 0.75 us: most answers arrive before the next switch to another
  * process, which costs more than a request. The wait takes no time from other processes, so there
- * is nothing to learn. */
+ * is nothing to learn but whether yields are slow. */
 #define PAUSES_A_YIELD_CROWDED 40
 #define YIELDS_CROWDED 20
 
@@ -45,6 +58,12 @@
 
 #define MAX_DOUBT 1000
 
+static guint
+get_max_turns (GmpSpin *self)
+{
+  return self->is_crowded ? YIELDS_CROWDED * self->pauses : MAX_TURNS;
+}
+
 /* @n_workers is the number that run together, including this one; 0 if unknown. */
 void
 gmp_spin_init (GmpSpin *self,
@@ -58,7 +77,7 @@ gmp_spin_init (GmpSpin *self,
   else
     self->pauses = self->is_crowded ? PAUSES_A_YIELD_CROWDED : PAUSES_A_YIELD;
   if (n_workers > 0)
-    self->limit = self->is_crowded ? YIELDS_CROWDED * self->pauses : MAX_TURNS;
+    self->limit = get_max_turns (self);
 }
 
 static void
@@ -71,16 +90,6 @@ relax (void)
 #endif
 }
 
-/* A wait begins. The process that was woken for it may be on this processor, where the kernel
- * usually puts a process whose waker is expected to sleep. */
-void
-gmp_spin_begin (GmpSpin *self,
-                gboolean has_woken)
-{
-  if (has_woken && self->limit > 0)
-    sched_yield ();
-}
-
 static gint64
 now (void)
 {
@@ -90,15 +99,62 @@ now (void)
   return time.tv_sec * G_GINT64_CONSTANT (1000000000) + time.tv_nsec;
 }
 
+/* Polling has failed: it pauses until it would have worked a number of times, which doubles. */
+static void
+doubt (GmpSpin *self,
+       guint    limit)
+{
+  self->limit = limit;
+  self->doubt = MIN (2 * self->doubt + 1, MAX_DOUBT);
+  self->n_short = self->doubt;
+}
+
+/* A yield took @duration nanoseconds. If the peer was busy it may have been the peer that ran, and
+ * its answer was worth the wait. */
+static void
+judge_yield (GmpSpin *self,
+             gint64   duration)
+{
+  guint cost = (guint) (MIN (duration, G_MAXINT) / GAIN);
+
+  if (duration < SLOW_YIELD || self->has_busy_peer)
+    return;
+  if (self->credit >= cost)
+    {
+      self->credit -= cost;
+    }
+  else
+    {
+      self->credit = 0;
+      doubt (self, 0);
+    }
+}
+
 static void
 let_others_run (GmpSpin *self)
 {
   gint64 begin = now ();
+  gint64 duration;
 
   sched_yield ();
-  self->others_ran = now () - begin > OTHERS_RAN;
+  duration = now () - begin;
+  self->others_ran = duration > OTHERS_RAN;
   if (!self->others_ran && !self->is_crowded)
     self->pauses = PAUSES_A_YIELD;
+  judge_yield (self, duration);
+}
+
+/* A wait begins. The process that was woken for it may be on this processor, where the kernel
+ * usually puts a process whose waker is expected to sleep. @has_busy_peer: the only peer was awake
+ * when this process began to wait for it. */
+void
+gmp_spin_begin (GmpSpin *self,
+                gboolean has_woken,
+                gboolean has_busy_peer)
+{
+  self->has_busy_peer = has_busy_peer;
+  if (has_woken && self->limit > 0)
+    let_others_run (self);
 }
 
 /* One turn of waiting; %FALSE when it is time to sleep. */
@@ -120,35 +176,36 @@ gmp_spin_turn (GmpSpin *self)
 void
 gmp_spin_found (GmpSpin *self)
 {
-  if (self->turns > 0 && !self->is_crowded)
-    {
-      self->limit = MIN (MAX (self->limit, 4 * self->turns), MAX_TURNS);
-      self->doubt = 0;
-      if (self->others_ran)
-        self->pauses = 1;
-    }
+  guint n_turns = self->turns;
+
   self->turns = 0;
+  if (n_turns == 0 || self->limit == 0)
+    return;
+  self->credit = MIN (self->credit + 1, MAX_CREDIT);
+  if (self->credit >= SLICE_CREDIT)
+    self->doubt = 0;
+  if (self->is_crowded)
+    return;
+  self->limit = MIN (MAX (self->limit, 4 * n_turns), MAX_TURNS);
+  if (self->others_ran)
+    self->pauses = 1;
 }
 
 /* A sleep of @duration microseconds has ended. If polling before it failed, the polling was wasted,
- * or worse: the process that should answer may have waited for this processor. If there was no
- * polling and the sleep was short, polling would have worked; but each time that this proves wrong,
- * twice as many short sleeps are needed before polling again. */
+ * or worse: the process that should answer may have waited for this processor. (Where workers share
+ * processors they yield, and this happens to all of them.) If there was no polling and the sleep
+ * was short, polling would have worked; but each time that this proves wrong, twice as many short
+ * sleeps are needed before polling again. */
 void
 gmp_spin_slept (GmpSpin *self,
                 gint64   duration)
 {
   gboolean was_short = duration < SOON;
 
-  if (self->is_crowded)
+  if (self->turns > 0 && self->limit > 0)
     {
-      self->turns = 0;
-    }
-  else if (self->turns > 0)
-    {
-      self->limit = was_short ? 0 : self->limit / 2;
-      self->doubt = MIN (2 * self->doubt + 1, MAX_DOUBT);
-      self->n_short = self->doubt;
+      if (!self->is_crowded)
+        doubt (self, was_short ? 0 : self->limit / 2);
     }
   else if (was_short && self->n_short > 0)
     {
@@ -156,7 +213,7 @@ gmp_spin_slept (GmpSpin *self,
     }
   else if (was_short)
     {
-      self->limit = MAX_TURNS;
+      self->limit = get_max_turns (self);
     }
   self->turns = 0;
 }

@@ -526,7 +526,7 @@ look_for_answer (GmpDispatcher *self,
 
   self->has_spinner = TRUE;
   gmp_dispatcher_get_up (self);
-  gmp_spin_begin (&self->spin, has_woken);
+  gmp_spin_begin (&self->spin, has_woken, call != NULL && !has_woken);
   do
     {
       gmp_dispatcher_collect (self);
