@@ -506,6 +506,7 @@ call_for_nothing (GmpMessageStream  *application,
     NULL, GMP_WORKER_PATH, GMP_WORKER_INFO->name, "Run");
   g_autoptr (GDBusMessage) ready = NULL;
   g_autoptr (GDBusMessage) answer = NULL;
+  GmpJob *job;
   GVariant *nothing = gmp_payload_pack (NULL, NULL, NULL);
 
   g_dbus_message_set_body (call, g_variant_new ("(sss@(sayah)a{sv})", "call", "", "", nothing,
@@ -515,8 +516,16 @@ call_for_nothing (GmpMessageStream  *application,
       !gmp_message_stream_send (application, call, error))
     return FALSE;
   receive_cb (NULL, G_IO_IN, self);
+  job = g_async_queue_try_pop (self->jobs);
+  if (job == NULL || job == &no_more_jobs)
+    {
+      answer = gmp_message_stream_receive (application, error);
+      if (answer != NULL)
+        g_dbus_message_to_gerror (answer, error);
+      return FALSE;
+    }
   gmp_worker_skeleton_ready (self);
-  gmp_worker_skeleton_finish_job (self, gmp_worker_skeleton_take_job (self), NULL, NULL);
+  gmp_worker_skeleton_finish_job (self, job, NULL, NULL);
   ready = gmp_message_stream_receive (application, error);
   answer = ready != NULL ? gmp_message_stream_receive (application, error) : NULL;
   return answer != NULL;

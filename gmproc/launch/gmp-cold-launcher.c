@@ -138,7 +138,7 @@ spawn (const GmpLaunch *launch,
   GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH;
   int target_fd = GMP_WORKER_FD;
   gboolean result;
-  sigset_t mask;
+  GmpLaunchSetup setup;
   sigset_t old;
 
   if (is_wrapped)
@@ -150,13 +150,15 @@ spawn (const GmpLaunch *launch,
     }
   g_strv_builder_addv (words, (const char **) argv);
   command = g_strv_builder_end (words);
-  gmp_launch_block_interrupt (&mask, &old);
+  gmp_launch_setup_begin (&setup, &old);
   if (is_wrapped)
-    sigemptyset (&mask);
+    sigemptyset (&setup.mask);
+  if (setup.leaves_descriptors)
+    flags |= G_SPAWN_LEAVE_DESCRIPTORS_OPEN;
   result = g_spawn_async_with_pipes_and_fds (gmp_launch_get_folder (launch),
                                              (const char * const *) command,
                                              (const char * const *) environment, flags,
-                                             gmp_launch_set_mask_cb, &mask,
+                                             gmp_launch_setup_cb, &setup,
                                              -1, launch->stdout_fd, launch->stderr_fd,
                                              &launch->control_fd, &target_fd, 1, pid, NULL, NULL,
                                              NULL, error);

@@ -24,14 +24,21 @@ typedef struct {
   int stderr_fd;                 /* -1: inherited */
 } GmpLaunch;
 
-void        gmp_launch_block_interrupt  (sigset_t *interrupt,
-                                         sigset_t *old);
-void        gmp_launch_set_mask_cb      (gpointer mask);
+/* What the child does before it executes the program. */
+typedef struct {
+  sigset_t mask;
+  gboolean leaves_descriptors; /* GLib cannot close them */
+  int highest;                 /* of these; -1: none is left */
+} GmpLaunchSetup;
+
+void        gmp_launch_setup_begin      (GmpLaunchSetup  *self,
+                                         sigset_t        *old);
+void        gmp_launch_setup_cb         (gpointer         setup);
 char      **gmp_launch_make_environment (const GmpLaunch *self);
 const char *gmp_launch_get_folder       (const GmpLaunch *self);
 void        gmp_launch_close            (const GmpLaunch *self);
-void        gmp_launch_set_error        (GError      **error,
-                                         const GError *reason);
+void        gmp_launch_set_error        (GError         **error,
+                                         const GError    *reason);
 
 /* launch: starts @launch->argv, or fails with GMP_ERROR_LAUNCH; takes ownership of the descriptors
  * either way. It must not fork a process that has threads. */

@@ -12,7 +12,9 @@
 #include "base/gmp-runtime-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 G_DEFINE_ABSTRACT_TYPE (GmpLauncher, gmp_launcher, G_TYPE_OBJECT)
@@ -37,23 +39,54 @@ gmp_launcher_launch (GmpLauncher     *self,
 
 /* The common part of launchers that execute a program. */
 
+/* Old sandboxes answer EPERM to system calls that they do not know. GLib closes a child's
+ * descriptors by this one, and starts no process then. It is told to leave them open. */
+static gboolean
+cannot_close_range (void)
+{
+#ifdef SYS_close_range
+  return syscall (SYS_close_range, G_MAXUINT, G_MAXUINT, 0) == -1 && errno == EPERM;
+#else
+  return FALSE;
+#endif
+}
+
+/* -1 if that is not known. */
+static int
+find_highest_descriptor (void)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  const char *name;
+  int result = -1;
+
+  while (folder != NULL && (name = g_dir_read_name (folder)) != NULL)
+    result = MAX (result, atoi (name));
+  return result;
+}
+
 /* A worker must not receive Ctrl-C before it can handle it; gmp_host_run() unblocks the signal. An
  * interpreter that is interrupted while it starts would exit with its own message. SIGINT is
- * therefore blocked here while the child is forked, and @interrupt is the child's mask. */
+ * therefore blocked here while the child is forked: @old is to be restored then. */
 void
-gmp_launch_block_interrupt (sigset_t *interrupt,
-                            sigset_t *old)
+gmp_launch_setup_begin (GmpLaunchSetup *self,
+                        sigset_t       *old)
 {
-  sigemptyset (interrupt);
-  sigaddset (interrupt, SIGINT);
-  pthread_sigmask (SIG_BLOCK, interrupt, old);
+  self->leaves_descriptors = cannot_close_range ();
+  self->highest = self->leaves_descriptors ? find_highest_descriptor () : -1;
+  sigemptyset (&self->mask);
+  sigaddset (&self->mask, SIGINT);
+  pthread_sigmask (SIG_BLOCK, &self->mask, old);
 }
 
 /* Called in the child, before it executes the program. */
 void
-gmp_launch_set_mask_cb (gpointer mask)
+gmp_launch_setup_cb (gpointer setup)
 {
-  sigprocmask (SIG_SETMASK, mask, NULL);
+  GmpLaunchSetup *self = setup;
+
+  sigprocmask (SIG_SETMASK, &self->mask, NULL);
+  for (int fd = GMP_WORKER_FD + 1; fd <= self->highest; fd++)
+    fcntl (fd, F_SETFD, FD_CLOEXEC);
 }
 
 /* OpenMP and the numeric libraries start a thread for each processor, in each worker. They read

@@ -167,7 +167,7 @@ spawn (const GmpLaunch *launch,
   g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
   g_auto (GStrv) environment = gmp_launch_make_environment (launch);
   GSubprocess *result;
-  sigset_t mask;
+  GmpLaunchSetup setup;
   sigset_t old;
 
   g_subprocess_launcher_take_fd (launcher, launch->control_fd, GMP_WORKER_FD);
@@ -176,8 +176,10 @@ spawn (const GmpLaunch *launch,
   g_subprocess_launcher_set_environ (launcher, environment);
   if (gmp_launch_get_folder (launch) != NULL)
     g_subprocess_launcher_set_cwd (launcher, launch->working_directory);
-  g_subprocess_launcher_set_child_setup (launcher, gmp_launch_set_mask_cb, &mask, NULL);
-  gmp_launch_block_interrupt (&mask, &old);
+  g_subprocess_launcher_set_child_setup (launcher, gmp_launch_setup_cb, &setup, NULL);
+  gmp_launch_setup_begin (&setup, &old);
+  if (setup.leaves_descriptors)
+    g_subprocess_launcher_set_flags (launcher, G_SUBPROCESS_FLAGS_INHERIT_FDS);
   result = g_subprocess_launcher_spawnv (launcher, (const char * const *) launch->argv, error);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   return result;

@@ -43,16 +43,29 @@ echo (GVariant *params,
   return g_variant_ref (params);
 }
 
+static GVariant *
+is_open (GVariant *params,
+         GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_boolean (fcntl (g_variant_get_int32 (params), F_GETFD) != -1);
+}
+
+/* A descriptor of the program's that any other child would inherit. */
+#define LEFT_OPEN 77
+
 static void
 check_workers (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GVariant) results = NULL;
 
+  g_assert_no_errno (dup2 (STDERR_FILENO, LEFT_OPEN));
   gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
-  gmp_test_add_worker (workers, 2, echo, g_variant_new_string ("two"));
+  gmp_test_add_worker (workers, 2, is_open, g_variant_new_int32 (LEFT_OPEN));
   results = gmp_test_run (workers);
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+  gmp_test_check_int (results, 2, "false");
+  close (LEFT_OPEN);
 }
 
 static void
@@ -99,6 +112,45 @@ static void
 test_memfd (void)
 {
   check_without ("/forbidden/memfd", SYS_memfd_create);
+}
+
+/* GLib closes a child's descriptors by this call. None but its own reach the worker. */
+static void
+test_close_range (void)
+{
+  check_without ("/forbidden/close-range", SYS_close_range);
+}
+
+/* A fork server that cannot work says so, and nobody waits for it. */
+static void
+test_epoll (void)
+{
+  g_autofree char *reason = NULL;
+
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess ("/forbidden/epoll", 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  forbid (SYS_epoll_create1);
+  for (guint turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+      g_autoptr (GError) error = NULL;
+
+      gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+      gmp_test_add_worker (workers, 2, echo, g_variant_new_string ("two"));
+      g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+    }
+  reason = gmp_runtime_get_cold_start_reason ("native");
+  gmp_test_check_in (reason, "Cannot make a descriptor");
 }
 
 static void
@@ -187,6 +239,8 @@ main (int    argc,
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/forbidden/memfd", test_memfd);
+  gmp_test_add ("/forbidden/close-range", test_close_range);
+  gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
   gmp_test_add ("/forbidden/kill", test_kill);
