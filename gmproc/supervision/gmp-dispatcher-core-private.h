@@ -41,7 +41,9 @@ struct _GmpDispatcher
   gpointer owner;        /* (nullable): closed */
   GmpOptions *options;
   GmpDispatcherLimits limits;
-  GmpSurroundings surroundings; /* of this process at the last call */
+  GmpSurroundings surroundings; /* of this process at the last look */
+  gint64 looked_at;      /* then */
+  gboolean has_looked;   /* for the calls that are being sent */
   GQueue queue;          /* of GmpPoolCall */
   GPtrArray *workers;    /* of GmpPoolWorker */
   GQueue finished;       /* of GmpPoolCall: reported when the lock is released */

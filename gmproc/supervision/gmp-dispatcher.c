@@ -12,6 +12,9 @@
 #include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 
+/* The microseconds after a look at the surroundings in which asynchronous calls do without one. */
+#define LOOK_PERIOD 10
+
 /* Functions are called with the lock held unless their comment differs. */
 
 /* TRUE if this process was forked from the one that created @self, and so does not own its
@@ -301,6 +304,34 @@ balance (GmpDispatcher *self)
     gmp_pool_worker_withdraw (fullest, &self->queue);
 }
 
+/* TRUE if the last look at the surroundings is recent enough for @call. A look takes 0.5 µs,
+ * which is much for one of many asynchronous calls that are under way in C. A caller that waits may
+ * have changed the surroundings just before, and so may a program in Python, which submits many. */
+static gboolean
+has_just_looked (GmpDispatcher *self,
+                 GmpPoolCall   *call)
+{
+  gboolean has_others = FALSE;
+
+  if (call->has_waiter || call->is_of_binding)
+    return FALSE;
+  for (guint i = 0; i < self->workers->len; i++)
+    has_others |= gmp_pool_worker_is_busy (self->workers->pdata[i]);
+  return has_others && g_get_monotonic_time () < self->looked_at + LOOK_PERIOD;
+}
+
+/* Workers do not follow a change of what they have inherited: TRUE if they were replaced. */
+static gboolean
+look_around (GmpDispatcher *self)
+{
+  self->has_looked = TRUE;
+  self->looked_at = g_get_monotonic_time ();
+  if (!gmp_surroundings_look (&self->surroundings))
+    return FALSE;
+  replace_workers (self);
+  return TRUE;
+}
+
 /* Sends the first call of the queue to a worker; %FALSE if none has room. */
 static gboolean
 send_first (GmpDispatcher *self)
@@ -311,6 +342,9 @@ send_first (GmpDispatcher *self)
 
   if (worker == NULL)
     return FALSE;
+  /* Here and not where it is made, because a call that has waited was made before. */
+  if (!self->has_looked && look_around (self))
+    return TRUE;
   g_queue_unlink (&self->queue, &call->link);
   if (!gmp_pool_worker_send (worker, call, &error))
     gmp_dispatcher_finish (self, call, error);
@@ -358,6 +392,7 @@ gmp_dispatcher_assign (GmpDispatcher *self)
     }
   while (self->queue.length > 0 && send_first (self))
     continue;
+  self->has_looked = FALSE;
   if (needs_thread (self))
     gmp_dispatcher_kick (self);
 }
@@ -460,9 +495,7 @@ submit (GmpDispatcher *self,
     }
   else
     {
-      /* Workers do not follow a change of what they have inherited. */
-      if (gmp_surroundings_look (&self->surroundings))
-        replace_workers (self);
+      self->has_looked = has_just_looked (self, call);
       gmp_pool_call_enqueue (call, &self->queue, FALSE);
       gmp_dispatcher_assign (self);
     }
