@@ -80,7 +80,7 @@ check_report (GmpWorkerSkeleton *self,
     return kind != GMP_REPORT_TURN ||
            !g_cancellable_set_error_if_cancelled (self->cancellable, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Cannot report %s: %s", reports[kind].what,
-               is_running ? "a server or client has none" : "the run has ended");
+               is_running ? "only workers of GmpWorkers have turns" : "the run has ended");
   return FALSE;
 }
 

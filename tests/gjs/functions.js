@@ -83,6 +83,35 @@ export function fail_with_many() {
     throw error;
 }
 
+/* What is read of these throws in turn. */
+export function fail_with_getter() {
+    throw Object.defineProperty(new RangeError('the real one'), 'more', {
+        enumerable: true,
+        get() {
+            throw new Error('of no interest');
+        },
+    });
+}
+
+export function fail_with_symbols() {
+    throw Object.assign(new RangeError(), {message: Symbol('the text'), errors: [Symbol('one')]});
+}
+
+export function fail_with_proxy() {
+    const {proxy, revoke} = Proxy.revocable({}, {});
+
+    revoke();
+    throw proxy; // eslint-disable-line no-throw-literal
+}
+
+export function fail_with_number_for_stack() {
+    throw Object.assign(new RangeError('the real one'), {stack: 5});
+}
+
+export function return_iterator() {
+    return [1, 2][Symbol.iterator]();
+}
+
 export function fail_with_pickle() {
     return new GLib.Variant('(sayaay)', ['gmproc.pickle', [1], []]);
 }

@@ -230,6 +230,16 @@ test('errors', async () => {
     error = await failure_of('fail_with_many');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'AggregateError: all of them',
         'RangeError: the first', 'the second', '(see above)');
+    error = await failure_of('fail_with_getter');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'RangeError: the real one', 'more: ');
+    error = await failure_of('fail_with_symbols');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'Error: Symbol(the text)', 'Symbol(one)');
+    error = await failure_of('fail_with_proxy');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'cannot be read was thrown');
+    error = await failure_of('fail_with_number_for_stack');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'RangeError: the real one');
+    error = await failure_of('return_iterator');
+    is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'type Array Iterator');
     error = await failure_of('return_function');
     is_error(error, Gmp.Error, Gmp.Error.BAD_PAYLOAD, 'function');
     error = await thrown(() => workers_for('fail_with_pickle').run_async());

@@ -45,12 +45,35 @@ function failed(message) {
     return make('FAILED', message);
 }
 
+// What is thrown may be anything, and reading it may throw in turn: the getter of a property, a
+// proxy. It must not take the place of what was thrown.
+
+function is_a(value, kind) {
+    try {
+        return value instanceof kind;
+    } catch (refused) {
+        return false;
+    }
+}
+
+function read(object, name) {
+    try {
+        return object[name];
+    } catch (refused) {
+        return '(cannot be read)';
+    }
+}
+
+function head_of(error) {
+    return `${show_plain(read(error, 'name'))}: ${show_plain(read(error, 'message'))}`;
+}
+
 function stack_of(error) {
-    const lines = (error.stack ?? '').split('\n').filter(
+    const lines = String(show_plain(read(error, 'stack') ?? '')).split('\n').filter(
         line => line !== '' && !internal.some(part => line.includes(part)));
 
     // A syntax error has no stack, but it has a place.
-    if (error instanceof SyntaxError && error.fileName)
+    if (is_a(error, SyntaxError) && error.fileName)
         lines.unshift(`${error.fileName}:${error.lineNumber}:${error.columnNumber}`);
     return lines;
 }
@@ -58,11 +81,26 @@ function stack_of(error) {
 // A short description of any value, also of one that JSON refuses.
 function show(value) {
     try {
-        return JSON.stringify(value,
-            (_key, inner) => typeof inner === 'bigint' ? `${inner}n` : inner) ?? String(value);
+        return JSON.stringify(value, (_key, inner) => {
+            return typeof inner === 'bigint' ? `${inner}n`
+                : typeof inner === 'symbol' ? String(inner) : inner;
+        }) ?? String(value);
     } catch (refused) {
-        return Object.prototype.toString.call(value);
+        return show_class(value);
     }
+}
+
+function show_class(value) {
+    try {
+        return Object.prototype.toString.call(value);
+    } catch (refused) {
+        return 'a value that cannot be read';
+    }
+}
+
+// The same, with text as it is.
+function show_plain(value) {
+    return typeof value === 'string' || typeof value === 'symbol' ? String(value) : show(value);
 }
 
 function indent(lines) {
@@ -73,20 +111,21 @@ function indent(lines) {
  * that are its cause. @outer: the errors that it is a cause of. */
 function describe(thrown, outer = []) {
     if (outer.includes(thrown))
-        return [`${thrown.name}: ${thrown.message} (see above)`];
-    if (!(thrown instanceof Error))
-        return [thrown instanceof GLib.Error || typeof thrown === 'string' ? `${thrown}`
-            : show(thrown)];
+        return [`${head_of(thrown)} (see above)`];
+    if (!is_a(thrown, Error))
+        return [is_a(thrown, GLib.Error) ? `${thrown}` : show_plain(thrown)];
 
     const inside = [...outer, thrown];
-    const lines = [`${thrown.name}: ${thrown.message}`, ...indent(stack_of(thrown))];
+    const lines = [head_of(thrown), ...indent(stack_of(thrown))];
+    const errors = read(thrown, 'errors');
+    const cause = read(thrown, 'cause');
 
-    for (const [name, value] of Object.entries(thrown))
-        lines.push(...indent([`${name}: ${show(value)}`]));
-    for (const each of Array.isArray(thrown.errors) ? thrown.errors : [])
+    for (const name of Object.keys(thrown))
+        lines.push(...indent([`${name}: ${show(read(thrown, name))}`]));
+    for (const each of Array.isArray(errors) ? errors : [])
         lines.push(...indent(['One of its errors:', ...indent(describe(each, inside))]));
-    if (thrown.cause !== undefined)
-        lines.push('Caused by:', ...indent(describe(thrown.cause, inside)));
+    if (cause !== undefined)
+        lines.push('Caused by:', ...indent(describe(cause, inside)));
     return lines;
 }
 
@@ -100,9 +139,9 @@ function describe(thrown, outer = []) {
  * @returns {GLib.Error} the error to throw on
  */
 function convert(thrown) {
-    if (thrown instanceof GLib.Error)
+    if (is_a(thrown, GLib.Error))
         return thrown;
-    if (!(thrown instanceof Error))
+    if (!is_a(thrown, Error))
         return failed(`${describe(thrown)} was thrown, which is no Error and so has no stack`);
     return failed(describe(thrown).join('\n'));
 }

@@ -47,7 +47,10 @@ var {pack, pack_for_application} = (() => {
     function name_of(value) {
         if (typeof value !== 'object')
             return typeof value;
-        return value.constructor?.name || 'object without a constructor';
+        if (value.constructor !== Object)
+            return value.constructor?.name || 'object without a constructor';
+        // Of '[object Array Iterator]', for example.
+        return Object.prototype.toString.call(value).slice('[object '.length, -1);
     }
 
     function refuse(value) {
