@@ -3,6 +3,7 @@
 
 """map(..., progress=True) shows its progress on standard error."""
 
+import asyncio
 import fcntl
 import os
 import pty
@@ -39,7 +40,26 @@ def map_executor(function, items, **options):
         return list(executor.map(function, items, progress=True, **options))
 
 
-maps = pytest.mark.parametrize('run_map', [map_workers, map_executor])
+def map_imap(function, items, **options):
+    with gmproc.Workers(max_parallel=2) as workers:
+        return list(workers.imap(function, items, progress=True, **options))
+
+
+def map_imap_unordered(function, items, **options):
+    with gmproc.Workers(max_parallel=2) as workers:
+        return sorted(workers.imap_unordered(function, items, progress=True, **options))
+
+
+def map_imap_async(function, items, **options):
+    async def collect():
+        with gmproc.Workers(max_parallel=2) as workers:
+            values = workers.imap_async(function, items, progress=True, **options)
+            return [value async for value in values]
+    return asyncio.run(collect())
+
+
+maps = pytest.mark.parametrize('run_map', [map_workers, map_executor, map_imap,
+                                           map_imap_unordered, map_imap_async])
 
 
 class Terminal:
@@ -123,3 +143,14 @@ def test_terminal(run_map, name, hidden, expected, monkeypatch):
 def test_without_standard_error(run_map, monkeypatch):
     monkeypatch.setattr(sys, 'stderr', None)
     assert run_map(square, range(3)) == [0, 1, 4]
+
+
+@pytest.mark.parametrize('name', ['imap', 'imap_unordered'])
+def test_a_loop_that_is_left_early(name, capsys):
+    """The processes are stopped when the generator is closed, as without progress."""
+    with gmproc.Workers(max_parallel=1) as workers:
+        values = getattr(workers, name)(square, range(N), 1, progress=True)
+        assert next(values) == 0
+        values.close()
+        assert f'map: 0 of {N} items' in capsys.readouterr().err
+        assert workers.map(square, [3]) == [9]

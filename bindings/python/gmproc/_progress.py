@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Sized
+from collections.abc import AsyncGenerator, Generator, Sized
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +53,29 @@ def meter(total: int | None) -> Iterator[Callable[[int], Any]]:
         lines.write()
 
 
-def show(results: Iterable[Any], total: int | None) -> Iterator[Any]:
-    """Yields results, and shows how many there were."""
+def show(results: Iterable[Any], total: int | None) -> Generator[Any, None, None]:
+    """Yields results, and shows how many there were. Closes a generator of results as it is closed
+    itself."""
     with meter(total) as add:
-        for result in results:
-            yield result
-            add(1)
+        try:
+            for result in results:
+                yield result
+                add(1)
+        finally:
+            if isinstance(results, Generator):
+                results.close()
+
+
+async def show_async(results: AsyncGenerator[Any, None], total: int | None
+                     ) -> AsyncGenerator[Any, None]:
+    """As show(), for asyncio."""
+    with meter(total) as add:
+        try:
+            async for result in results:
+                yield result
+                add(1)
+        finally:
+            await results.aclose()
 
 
 class _Lines:

@@ -378,15 +378,15 @@ class Workers(Application):
     def map_async(self, function: Callable[[Item], Value], items: Iterable[Item],
                   chunksize: int | None = None) -> asyncio.Task[list[Value]] | _run.Run:
         """As ``map``, but without blocking: returns what ``run_async`` returns, of which the result
-        is the list."""
+        is the list. It shows no progress; ``on_result`` is called for each item."""
         source = self._read(function, items, chunksize)
         return _run.run_async(self._gmproc.claims,
                               partial(self._prepare_map, function, source, chunksize))
 
     @public
     def imap(self, function: Callable[[Item], Value], items: Iterable[Item],
-             chunksize: int | None = None, buffer: int | None = None
-             ) -> Generator[Value, None, None]:
+             chunksize: int | None = None, buffer: int | None = None, *,
+             progress: bool = False) -> Generator[Value, None, None]:
         """As ``map``, but yields each value as soon as it and those of all items before are there.
 
         ::
@@ -406,6 +406,7 @@ class Workers(Application):
             function: as for ``map``, as are ``items`` and ``chunksize``.
             buffer: how many items may be begun whose values have not been yielded yet; None for
                 twice as many as keep all processes busy. It is at least ``chunksize``.
+            progress: as for ``map``; an item is done when the value after it is requested.
 
         Raises:
             WorkerError: as from ``map``, in place of the value of the item that has failed. Then
@@ -414,19 +415,19 @@ class Workers(Application):
 
         An exception of the items' iterator is raised after all earlier values have been yielded.
         """
-        return self._iterate(function, items, chunksize, buffer, True)
+        return self._iterate(function, items, chunksize, buffer, True, progress)
 
     @public
     def imap_unordered(self, function: Callable[[Item], Value], items: Iterable[Item],
-                       chunksize: int | None = None, buffer: int | None = None
-                       ) -> Generator[Value, None, None]:
+                       chunksize: int | None = None, buffer: int | None = None, *,
+                       progress: bool = False) -> Generator[Value, None, None]:
         """As ``imap``, but yields each value as soon as it is there, in any order."""
-        return self._iterate(function, items, chunksize, buffer, False)
+        return self._iterate(function, items, chunksize, buffer, False, progress)
 
     @public
     def imap_async(self, function: Callable[[Item], Value], items: Iterable[Item],
-                   chunksize: int | None = None, buffer: int | None = None
-                   ) -> AsyncGenerator[Value, None]:
+                   chunksize: int | None = None, buffer: int | None = None, *,
+                   progress: bool = False) -> AsyncGenerator[Value, None]:
         """As ``imap``, for asyncio: the loop goes on while a value is awaited.
 
         ::
@@ -439,14 +440,14 @@ class Workers(Application):
         loop that ``break`` leaves closes the generator soon; to wait for that use
         ``contextlib.aclosing(workers.imap_async(...))``.
         """
-        return self._iterate_async(function, items, chunksize, buffer, True)
+        return self._iterate_async(function, items, chunksize, buffer, True, progress)
 
     @public
     def imap_unordered_async(self, function: Callable[[Item], Value], items: Iterable[Item],
-                             chunksize: int | None = None, buffer: int | None = None
-                             ) -> AsyncGenerator[Value, None]:
+                             chunksize: int | None = None, buffer: int | None = None, *,
+                             progress: bool = False) -> AsyncGenerator[Value, None]:
         """As ``imap_async``, but yields each value as soon as it is there, in any order."""
-        return self._iterate_async(function, items, chunksize, buffer, False)
+        return self._iterate_async(function, items, chunksize, buffer, False, progress)
 
     def close(self) -> None:
         """Ends the processes that were kept by ``reuse``, or by ``map`` in a with statement."""
@@ -506,22 +507,32 @@ class Workers(Application):
     # What few programs use is imported where it is used.
 
     def _iterate(self, function: Callable[[Any], Any], items: Iterable[Any],
-                 chunksize: int | None, buffer: int | None, is_ordered: bool
+                 chunksize: int | None, buffer: int | None, is_ordered: bool, progress: bool
                  ) -> Generator[Any, None, None]:
         from . import _imap
 
         stream = _imap.Stream()
         fill = self._fill_stream(stream, function, items, chunksize, buffer, is_ordered)
-        return _imap.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+        values = _imap.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+        if progress:
+            from . import _progress
+
+            values = _progress.show(values, _progress.count([items]))
+        return values
 
     def _iterate_async(self, function: Callable[[Any], Any], items: Iterable[Any],
-                       chunksize: int | None, buffer: int | None, is_ordered: bool
-                       ) -> AsyncGenerator[Any, None]:
+                       chunksize: int | None, buffer: int | None, is_ordered: bool,
+                       progress: bool) -> AsyncGenerator[Any, None]:
         from . import _imap_async
 
         stream = _imap_async.AsyncStream()
         fill = self._fill_stream(stream, function, items, chunksize, buffer, is_ordered)
-        return _imap_async.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+        values = _imap_async.iterate(stream, self._gmproc.claims, fill, self._gmproc.native.wake)
+        if progress:
+            from . import _progress
+
+            values = _progress.show_async(values, _progress.count([items]))
+        return values
 
     def _fill_stream(self, stream: Any, function: Callable[[Any], Any], items: Iterable[Any],
                      chunksize: int | None, buffer: int | None, is_ordered: bool
