@@ -269,6 +269,23 @@ def test_from_threads_and_callbacks(executor):
     assert chained.result(60) == 3
 
 
+def test_shutdown_in_a_callback(executor):
+    """It cannot wait for the call that it belongs to, and says so instead of waiting forever."""
+    outcomes = queue.SimpleQueue()
+
+    def shut(_future):
+        try:
+            executor.shutdown()
+        except RuntimeError as error:
+            outcomes.put(str(error))
+    futures = [executor.submit(time.sleep, 0.01) for _ in range(10)]
+    futures[0].add_done_callback(shut)
+    assert 'wait=False' in outcomes.get(timeout=60)
+    assert [each.result() for each in futures] == [None] * 10
+    with pytest.raises(RuntimeError, match='after shutdown'):
+        executor.submit(add, 1)
+
+
 def test_waiting_while_calls_end(executor):
     """No call that ends while the waiter is being set up is counted twice or missed."""
     for _turn in range(30):
@@ -621,6 +638,11 @@ def test_thread_local_of_callbacks(tmp_path):
         print('end')
     ''')
     assert (done.stdout, done.stderr) == ('second 2\nend\n', '')
+
+
+def test_chunksize_that_is_no_whole_number(executor):
+    with pytest.raises(TypeError, match='chunksize is a whole number'):
+        executor.map(add, [1, 2], chunksize=1.5)
 
 
 def test_max_workers_that_is_no_whole_number():

@@ -87,6 +87,8 @@ class _State:
         self.pending: set[Future] = set()
         self.is_shut = False
         self.native: Any = None
+        # Threads that call what the program has added to a future.
+        self.finishing: set[int] = set()
 
     def leave(self, future: Future) -> None:
         self.pending.discard(future)
@@ -102,9 +104,14 @@ class _State:
 
     def finish(self, future: Future, value: Any, failure: Any) -> None:
         """A call is over; in any thread. May be called again where it was interrupted."""
+        thread = threading.get_ident()
+        is_outer = thread not in self.finishing
+        self.finishing.add(thread)
         try:
             _settle(future, value, failure)
         finally:
+            if is_outer:
+                self.finishing.discard(thread)
             self.leave(future)
 
     def report(self, _worker: int, value: _gmproc.Variant) -> None:
@@ -130,6 +137,9 @@ class _State:
             self.close()
 
     def wait(self) -> None:
+        if self.pending and threading.get_ident() in self.finishing:
+            raise RuntimeError('The callback of a call cannot wait until that call and all others '
+                               'are over: use shutdown(wait=False) there')
         with self.lock:
             while self.pending:
                 self.lock.wait()
@@ -146,6 +156,7 @@ class _State:
         """In the child of a fork: calls are the parent's, and what other threads had locked stays
         locked."""
         self.lock = Condition()
+        self.finishing.clear()
         pending = list(self.pending)
         self.pending.clear()
         for future in pending:
@@ -409,8 +420,12 @@ class Executor(futures.Executor):
         """Takes no more calls, and ends the processes when those that were submitted are over.
 
         Args:
-            wait: whether to return only then.
+            wait: whether to return only then. A callback of one of the calls cannot wait.
             cancel_futures: whether those that are not being executed yet are cancelled.
+
+        Raises:
+            RuntimeError: a callback of one of the calls was to wait. The executor is shut down all
+                the same.
         """
         self._state.shut(cancel_futures)
         if wait:
@@ -476,6 +491,7 @@ def _call_chunk(fn: Callable[..., Any], chunk: list[tuple[Any, ...]]) -> list[An
 def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., Any],
          iterables: tuple[Iterable[Any], ...], timeout: float | None, chunksize: int,
          buffersize: int | None, progress: bool) -> Iterator[Any]:
+    check_whole('chunksize', chunksize)
     if chunksize < 1:
         raise ValueError('chunksize must be >= 1.')
     if buffersize is not None and not isinstance(buffersize, int):
