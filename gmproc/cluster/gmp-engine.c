@@ -207,6 +207,18 @@ find_engine (const char *wanted)
   return -1;
 }
 
+/* Counted once: GLib reads a file for it, which takes as long as a small message, and each run
+ * asks. */
+static guint
+count_processors (void)
+{
+  static int n; /* atomic */
+
+  if (g_atomic_int_get (&n) == 0)
+    g_atomic_int_set (&n, (int) g_get_num_processors ());
+  return (guint) g_atomic_int_get (&n);
+}
+
 /* For how many workers there are processors, as far as that is known before any node is there. */
 guint
 gmp_engine_count_slots (void)
@@ -215,7 +227,7 @@ gmp_engine_count_slots (void)
   int engine = wanted != NULL ? find_engine (wanted) : -1;
   guint n = engine != -1 ? engines[engine].count_slots () : 0;
 
-  return n > 0 ? n : g_get_num_processors ();
+  return n > 0 ? n : count_processors ();
 }
 
 /* Of GmpEngineCommand. @agent is the agent's program. */

@@ -73,6 +73,25 @@ append_status (GString *key)
     }
 }
 
+/* "net:[4026531840]" for each. To follow these links takes more than twice as long as to read
+ * them. */
+static void
+append_namespaces (GString *key)
+{
+  int folder = open ("/proc/thread-self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+  for (gsize i = 0; folder != -1 && i < G_N_ELEMENTS (namespaces); i++)
+    {
+      char name[64];
+      gssize length = readlinkat (folder, namespaces[i], name, sizeof name);
+
+      g_string_append_len (key, name, MAX (length, 0));
+      g_string_append_c (key, '\n');
+    }
+  if (folder != -1)
+    close (folder);
+}
+
 /* The place of the process: its view of the system, and the groups whose limits apply to it. */
 static void
 append_place (GString *key)
@@ -81,14 +100,7 @@ append_place (GString *key)
   struct sched_param parameter = { 0 };
   struct stat root = { 0 };
 
-  for (gsize i = 0; i < G_N_ELEMENTS (namespaces); i++)
-    {
-      g_autofree char *path = g_strconcat ("/proc/thread-self/ns/", namespaces[i], NULL);
-      struct stat status = { 0 };
-
-      stat (path, &status);
-      g_string_append_printf (key, "%" G_GUINT64_FORMAT "\n", (guint64) status.st_ino);
-    }
+  append_namespaces (key);
   stat ("/", &root);
   sched_getparam (0, &parameter);
   g_string_append_printf (key, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %d %d %d\n",
