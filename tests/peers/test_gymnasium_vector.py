@@ -3,9 +3,11 @@
 
 """gmproc.gymnasium.VectorEnv: like Gymnasium's own, and beyond it."""
 
+import copy
 import multiprocessing
 import os
 import pathlib
+import pickle
 import re
 import signal
 import sys
@@ -57,6 +59,32 @@ class Moody(gymnasium.Env):
         if action == SLEEP:
             time.sleep(0.3)
         return self.observe(), 1.0, self.n == self.length, False, {}
+
+
+class Nothing(gymnasium.Space):
+    """A space of one's own, whose only element is None."""
+
+    def sample(self, mask=None, probability=None):
+        return None
+
+    def contains(self, x):
+        return x is None
+
+    def __eq__(self, other):
+        return isinstance(other, Nothing)
+
+
+class Blind(Moody):
+    """Observes nothing, and has no infos."""
+
+    observation_space = Nothing()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return None, {}
+
+    def observe(self):
+        return None
 
 
 @pytest.fixture
@@ -124,6 +152,27 @@ def test_spaces_in_spaces(make):
     observations, *_ = envs.step(actions)
     assert observations['text'] == ('ab', 'ab')
     assert observations['pair'][0].tolist() == [4, 5]
+
+
+@pytest.mark.parametrize('mode', list(AutoresetMode))
+def test_observations_that_are_none(make, mode):
+    envs = make([Blind] * 2, shared_memory=False, autoreset_mode=mode)
+    assert envs.reset(seed=1) == ((None, None), {})
+    for _ in range(2):
+        assert envs.step([CALM, CALM])[0] == (None, None)
+    envs.async_reset()
+    observations, *_, infos = envs.recv()
+    assert observations == (None, None) and infos['env_id'].tolist() == [0, 1]
+    envs.send([CALM], [1])
+    assert envs.recv()[0] == (None,)
+
+
+@pytest.mark.parametrize('duplicate', [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied(make, duplicate):
+    envs = make([Moody])
+    with pytest.raises(TypeError, match='VectorEnv cannot be pickled or copied'):
+        duplicate(envs)
+    envs.reset()
 
 
 def test_copies_stay_and_views_change(make):
@@ -255,6 +304,8 @@ def test_make_vec():
 def test_nonsense():
     with pytest.raises(ValueError, match='batch_size'):
         VectorEnv([Moody] * 2, batch_size=3)
+    with pytest.raises(ValueError, match='env_fns is empty'):
+        VectorEnv([])
     with pytest.raises(ValueError):
         VectorEnv([Moody] * 2, autoreset_mode='never')
     with pytest.raises(RuntimeError, match='environment 1'):

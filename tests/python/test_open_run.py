@@ -3,8 +3,10 @@
 
 """Runs whose loop is the program's."""
 
+import copy
 import gc
 import os
+import pickle
 import signal
 import threading
 import time
@@ -308,6 +310,18 @@ def test_dropped():
     cs.add_client(1, Asker, params=1)
     with cs.open() as run:
         assert sorted(run.recv()[0]) == [0, 1]
+
+
+@pytest.mark.parametrize('duplicate', [copy.copy, copy.deepcopy, pickle.dumps])
+def test_it_is_not_copied(duplicate):
+    """A copy that is dropped would kill the clients."""
+    cs = ClientServer()
+    cs.add_client(0, Asker, params=1)
+    with cs.open() as run:
+        with pytest.raises(TypeError, match='cannot be pickled or copied'):
+            duplicate(run)
+        run.send(*run.recv())
+    assert run.results == {0: [0]}
 
 
 def test_counts_that_are_no_whole_numbers():

@@ -72,13 +72,14 @@ class _Row:
 
     def __init__(self, board: Board, index: int, space: Space[Any]) -> None:
         self.board = board
+        self.is_shared = board.memory is not None
         self.index = index
         self.space = space
         self.rewards = board.rewards.view(numpy.ndarray)
         self.terminated, self.truncated = board.ends.view(numpy.ndarray)
         self.actions = None if board.actions is None else board.actions.view(numpy.ndarray)
         self.observation: Any = None
-        if board.memory is not None and isinstance(space, PLAIN_SPACES):
+        if self.is_shared and isinstance(space, PLAIN_SPACES):
             batch: Any = read_from_shared_memory(board.space, board.memory, n=board.n)
             self.observation = batch[index:index + 1].reshape(space.shape)
 
@@ -91,7 +92,7 @@ class _Row:
         """Returns the observation where it has to be sent."""
         if self.observation is not None:
             self.observation[...] = observation
-        elif self.board.memory is not None:
+        elif self.is_shared:
             write_to_shared_memory(self.space, self.index, observation, self.board.memory)
         else:
             return observation
@@ -155,11 +156,10 @@ class EnvClient(ClientWorker):
     def reset(self, arguments: dict[str, Any]) -> Any:
         observation, info = self.env.reset(**arguments)
         self.is_over = False
-        self.last = self.row.write(observation)
-        return (self.last, info) if info or self.last is not None else None
+        return self._tell(observation, info)
 
     def noop(self) -> Any:
-        return None if self.last is None else (self.last, {})
+        return None if self.row.is_shared else (self.last, {})
 
     def step(self, action: Any) -> Any:
         if self.mode == AutoresetMode.NEXT_STEP and self.is_over:
@@ -196,5 +196,8 @@ class EnvClient(ClientWorker):
         row.rewards[index] = reward
         row.terminated[index] = terminated
         row.truncated[index] = truncated
-        self.last = last = row.write(observation)
-        return (last, info) if info or last is not None else None
+        return self._tell(observation, info)
+
+    def _tell(self, observation: Any, info: dict[str, Any]) -> Any:
+        self.last = last = self.row.write(observation)
+        return (last, info) if info or not self.row.is_shared else None

@@ -51,6 +51,8 @@ class EnvPool:
 
     def __init__(self, env_fns: Sequence[Callable[[], Any]], client: type[EnvClient],
                  params: Any, options: dict[str, Any]) -> None:
+        if not env_fns:
+            raise ValueError('env_fns is empty: at least one environment is needed')
         application = ClientServer(**options)
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
         application.on_failed = self._failures.__setitem__

@@ -166,6 +166,9 @@ class OpenRun:
             self._job.cancel()
             self._end()
 
+    def __reduce__(self) -> Any:
+        raise TypeError('An open run cannot be pickled or copied: its workers belong to it')
+
     def __del__(self) -> None:
         if not self._is_closed:
             self._is_closed = True

@@ -63,13 +63,13 @@ class VectorEnv(gymnasium.vector.VectorEnv):
     It is used as ``gymnasium.vector.AsyncVectorEnv`` is, and differs in this:
 
     * An environment that crashes, raises an exception or hangs is restarted according to
-    * ``restart``: its step is then truncated, with ``info['restarted']``, a reward of 0 and the
-    * first observation of the new environment; in the mode SAME_STEP ``final_obs`` is the last one
+      ``restart``: its step is then truncated, with ``info['restarted']``, a reward of 0 and the
+      first observation of the new environment; in the mode SAME_STEP ``final_obs`` is the last one
       known. Otherwise the caller gets the environment's exception, or a ``gmproc.WorkerError`` with
       its index, its signal and its last lines.
     * With ``batch_size``, ``recv()`` returns as soon as this number of environments are done, and
-    * ``send()`` gives them their next actions: see ``async_reset``. No environment is created in
-    * this process.
+      ``send()`` gives them their next actions: see ``async_reset``.
+    * No environment is created in this process.
 
     Args:
         env_fns: functions that make the environments; lambdas too.
@@ -89,7 +89,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     Raises:
         RuntimeError: the environments have different spaces.
-        ValueError: a mode or ``batch_size`` is invalid, or a space needs ``shared_memory=False``.
+        ValueError: a mode or ``batch_size`` is invalid, there are no environments, or a space needs
+            ``shared_memory=False``.
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], *,
@@ -105,7 +106,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self.observation_mode = observation_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.batch_size = self.num_envs if batch_size is None else batch_size
-        if not 0 < self.batch_size <= self.num_envs:
+        if batch_size is not None and not 0 < batch_size <= self.num_envs:
             raise ValueError(f'batch_size is {batch_size!r}: it should be from 1 to '
                              f'{self.num_envs}, the number of environments')
         self._state = AsyncState.DEFAULT
@@ -461,6 +462,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             raise AlreadyPendingCallError(f'Calling `{caller}` while waiting for a pending call to '
                                           f'`{self._state.value}` to complete.',
                                           str(self._state.value))
+
+    def __reduce__(self) -> Any:
+        # A shallow copy would end the environments of both.
+        raise TypeError('A VectorEnv cannot be pickled or copied: its environments belong to it')
 
     def __del__(self) -> None:
         if not self.closed and hasattr(self, '_pool'):
