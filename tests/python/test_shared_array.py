@@ -153,8 +153,21 @@ def test_one_that_is_gone_is_an_error_that_says_so():
                'os.write(1, pickle.dumps(array, 5))\n')
     gone = subprocess.run([sys.executable, '-c', program], check=True,
                           stdout=subprocess.PIPE).stdout
-    with pytest.raises(Exception, match='cannot be opened: keep it in the sender'):
+    with pytest.raises(ValueError, match='^The shared memory .*cannot be opened: keep it in the '
+                                         'sender'):
         pickle.loads(gone)
+
+
+def make_own(_params):
+    return SharedArray(5)
+
+
+def test_a_worker_cannot_return_its_own_memory():
+    workers = Workers()
+    workers.add(1, make_own)
+    with pytest.raises(WorkerError, match='result could not be taken: ValueError: The shared '
+                                          'memory .*keep it in the sender'):
+        workers.run()
 
 
 def test_another_file_with_that_number_is_not_opened(tmp_path):

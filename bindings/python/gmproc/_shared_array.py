@@ -84,11 +84,7 @@ class SharedArray(numpy.ndarray):
         """
         if isinstance(value, tuple):
             value = _gmproc.Variant('(suitt)', value)
-        try:
-            memory = _open_memory(value)
-        except GError as error:
-            raise ValueError(error.message) from None
-        return super().__new__(cls, shape, numpy.dtype(dtype), memory, order=order)
+        return super().__new__(cls, shape, numpy.dtype(dtype), _open_memory(value), order=order)
 
     def to_variant(self) -> _gmproc.Variant:
         """The value for ``gmp_shared_memory_from_variant()`` in other languages: the memory,
@@ -145,7 +141,10 @@ def _open_memory(value: _gmproc.Variant) -> _gmproc.SharedMemory:
     key = value.unpack()[3:] if value.get_type_string() == '(suitt)' else None
     memory = _open.get(key)
     if memory is None:
-        memory = _gmproc.SharedMemory.from_variant(value)
+        try:
+            memory = _gmproc.SharedMemory.from_variant(value)
+        except GError as error:
+            raise ValueError(error.message) from None
         _open[key] = memory
     return memory
 
