@@ -6,6 +6,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 
 import pytest
 from gmproc import ERROR_DOMAIN, ErrorCode, Workers, WorkerError
@@ -122,3 +124,28 @@ def test_an_option_that_cannot_be(name, value, words):
     with pytest.raises((TypeError, ValueError)) as caught:
         workers.run()
     assert words in str(caught.value)
+
+
+SCARCE = '''
+import os, resource, sys
+import gmproc
+if __name__ == '__main__':
+    executor = gmproc.Executor(2)
+    lowest = os.dup(2)
+    os.close(lowest)
+    limits = (lowest + int(sys.argv[1]), resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    for future in [executor.submit(pow, 2, 3) for _ in range(3)]:
+        try:
+            assert future.result() == 8
+        except (gmproc.WorkerError, OSError):
+            pass
+'''
+
+
+@pytest.mark.parametrize('left', [0, 1, 3, 5, 9, 20, 40])
+def test_an_executor_without_descriptors(tmp_path, left):
+    """Each call ends, with its value or an error."""
+    (tmp_path / 'scarce.py').write_text(SCARCE)
+    subprocess.run([sys.executable, tmp_path / 'scarce.py', str(left)], check=True,
+                   timeout=100)

@@ -171,11 +171,20 @@ def _settle(future: Future, value: Any, failure: Any) -> None:
         if gerror.matches(*_gmproc.CANCELLED):
             future._settle('CANCELLED_AND_NOTIFIED')
         else:
-            future._settle('FINISHED', None, _make_error(gerror, report))
+            future._settle('FINISHED', None, _read_failure(_make_error, gerror, report))
     elif isinstance(failure, BaseException):
         future._settle('FINISHED', None, failure)
     else:
-        future._settle('FINISHED', None, _load_failure(failure))
+        future._settle('FINISHED', None, _read_failure(_load_failure, failure))
+
+
+def _read_failure(read: Callable[..., BaseException], *args: Any) -> BaseException:
+    """Each call ends, also where its exception cannot be made, as where no descriptor is left to
+    load its class."""
+    try:
+        return read(*args)
+    except Exception as exception:
+        return exception
 
 
 # Existing executors, for the end of the program.
@@ -357,6 +366,9 @@ class Executor(futures.Executor):
             state.leave(future)
             future.set_exception(trim(reason.__cause__ or describe_payload_error(
                 'The call', None, reason)))
+        except GError as error:
+            state.leave(future)
+            future.set_exception(make_worker_error(None, None, error))
         except BaseException:
             state.leave(future)
             raise
