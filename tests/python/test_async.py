@@ -11,8 +11,8 @@ import weakref
 
 import pytest
 from conftest import list_children
-from gmproc import (ClientServer, ClientWorker, Run, ServerWorker, Workers, WorkerError,
-                    report)
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, Run, ServerWorker,
+                    Workers, WorkerError, report)
 from test_client_server import Application, BrokenApplication, Echo, Endless, Once
 
 
@@ -346,3 +346,20 @@ def test_in_threads_at_the_same_time():
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         runs = [pool.submit(make_workers(same, same).run) for _ in range(3)]
     assert [run.result() for run in runs] == [{0: 0, 1: 1}] * 3
+
+
+def test_a_run_without_a_thread(monkeypatch):
+    """At the limit on threads, and with room again."""
+    def start(_thread):
+        raise RuntimeError("can't start new thread")
+
+    async def main():
+        workers = make_workers(same)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, 'start', start)
+            with pytest.raises(WorkerError, match="can't start new thread") as caught:
+                await workers.run_async()
+        assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.LAUNCH)
+        return await workers.run_async()
+
+    assert asyncio.run(main()) == {0: 0}

@@ -98,6 +98,7 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
     if was_cancelled:
         raise asyncio.CancelledError
     try:
+        ended.result()  # why it could not begin
         return job.result()
     except BaseException as error:
         raise trim(error)

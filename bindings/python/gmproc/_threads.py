@@ -15,6 +15,8 @@ from concurrent.futures import Future
 
 import _gmproc
 
+from ._errors import make_error
+from ._gerror import ErrorCode
 from ._run import Job, Run
 
 TYPE_CHECKING = False
@@ -43,13 +45,20 @@ class Thread:
             if self._is_ending:
                 raise RuntimeError('The program ends, and begins no more runs')
             if self._thread.ident is None:
-                self._thread.start()
+                self._start()
                 _threads.add(self)
             elif self not in _threads:
                 return False
             self._jobs.add(job)
         self.call(lambda: self._begin(job, ended))
         return True
+
+    def _start(self) -> None:
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise make_error(ErrorCode.LAUNCH, f"{error} (the limit on processes: raise it with "
+                             "'ulimit -u', or that of the control group)") from error
 
     def is_current(self) -> bool:
         return threading.current_thread() is self._thread
