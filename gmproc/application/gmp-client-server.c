@@ -9,6 +9,7 @@
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-processors-private.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-server-worker.h"
 
@@ -484,7 +485,7 @@ gmp_client_server_new_session (GmpClientServer        *self,
   g_autoptr (GmpServerSession) session = NULL;
 
   if (options->inner_threads == 0)
-    options->inner_threads = MAX (g_get_num_processors () / (priv->clients->len + 1), 1);
+    options->inner_threads = MAX (gmp_processors_count () / (priv->clients->len + 1), 1);
   session = gmp_server_session_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                     gmp_runner_get_failure_log (GMP_RUNNER (self)),
                                     options, priv->clients->len + 1, priv->shared_memory_limit);

@@ -6,6 +6,8 @@
 
 #include "channel/gmp-spin-private.h"
 
+#include "base/gmp-processors-private.h"
+
 #include <sched.h>
 #include <time.h>
 
@@ -69,7 +71,7 @@ void
 gmp_spin_init (GmpSpin *self,
                guint    n_workers)
 {
-  guint n_processors = g_get_num_processors ();
+  guint n_processors = gmp_processors_count ();
 
   *self = (GmpSpin) { .is_crowded = n_workers > n_processors };
   if (n_workers > MAX_WORKERS_THAT_PAUSE * n_processors)

@@ -8,6 +8,7 @@
 
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-processors-private.h"
 
 #define LAUNCHER "GMPROC_LAUNCHER"
 #define NODES    "GMPROC_NODES"
@@ -83,7 +84,7 @@ count_command (void)
 
   for (char **node = nodes; *node != NULL; node++)
     n += **node != '\0';
-  return n * g_get_num_processors ();
+  return n * gmp_processors_count ();
 }
 
 static gboolean
@@ -207,18 +208,6 @@ find_engine (const char *wanted)
   return -1;
 }
 
-/* Counted once: GLib reads a file for it, which takes as long as a small message, and each run
- * asks. */
-static guint
-count_processors (void)
-{
-  static int n; /* atomic */
-
-  if (g_atomic_int_get (&n) == 0)
-    g_atomic_int_set (&n, (int) g_get_num_processors ());
-  return (guint) g_atomic_int_get (&n);
-}
-
 /* For how many workers there are processors, as far as that is known before any node is there. */
 guint
 gmp_engine_count_slots (void)
@@ -227,7 +216,7 @@ gmp_engine_count_slots (void)
   int engine = wanted != NULL ? find_engine (wanted) : -1;
   guint n = engine != -1 ? engines[engine].count_slots () : 0;
 
-  return n > 0 ? n : count_processors ();
+  return n > 0 ? n : gmp_processors_count ();
 }
 
 /* Of GmpEngineCommand. @agent is the agent's program. */

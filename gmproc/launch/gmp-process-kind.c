@@ -7,6 +7,7 @@
 #include "launch/gmp-process-kind-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-processors-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-room-private.h"
 
@@ -281,7 +282,7 @@ gmp_process_kind_add_spare (GmpProcessKind *self,
   GmpStarted *started;
   Spare *spare;
 
-  if (self->spares.length >= g_get_num_processors () || self->state == GMP_SERVER_LOADING ||
+  if (self->spares.length >= gmp_processors_count () || self->state == GMP_SERVER_LOADING ||
       spec->working_directory == NULL || !gmp_room_is_ample ())
     return;
   spec->is_ahead = TRUE;
