@@ -124,7 +124,8 @@ def main() -> int:
     if options.check:
         return 0
     if options.requirements:
-        print('\n'.join({contender.pypi for row in rows for contender in row.contenders}))
+        print('\n'.join({package for row in rows for contender in row.contenders
+                         for package in contender.pypi.split()}))
         return 0
     if options.list:
         print('\n'.join(f'{row.key:14} {row.title}' for row in rows))

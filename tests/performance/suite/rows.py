@@ -16,6 +16,9 @@ from .figures import Condition, Unit, above, limit, share, times
 
 PYTHON_PROGRAMS = Path(__file__).parent.parent / 'python'
 GYMNASIUM = 'gymnasium==1.4.0'
+POOLS = {'loky': 'loky==3.7.0', 'pebble': 'pebble==5.2.3', 'mpire': 'mpire==2.10.2',
+         'dask': 'distributed==2026.8.0', 'ray': 'ray==2.60.0'}
+SLOW_POOLS = 'dask', 'ray'
 SIZES = (8, 1024, 64 * 1024, 1024 ** 2, 16 * 1024 ** 2, 64 * 1024 ** 2)
 
 
@@ -301,12 +304,21 @@ def _kept(effort: Effort) -> Row:
         Contender('ProcessPoolExecutor', _python('pools', 'futures', 'kept', count))))
 
 
+def _pypi_pools(how: str, usual: int, effort: Effort) -> tuple[Contender, ...]:
+    """Pools that take a millisecond or more for a call get fewer of them."""
+    return tuple(Contender(name, ('{pypi}/bin/python', str(PYTHON_PROGRAMS / 'pypi_pools.py'), name,
+                                  how, effort.count(usual // (10 if name in SLOW_POOLS else 1))),
+                           pypi=f'{package} numpy')
+                 for name, package in POOLS.items())
+
+
 def _single(effort: Effort) -> Row:
     count = effort.count(3000)
     return Row('executor-single', "An Executor's calls one after the other, 1 process", (
         Column('seconds', 'a call', Unit.MICROSECONDS, (times('ProcessPoolExecutor', 5),)),
     ), (Contender('gmproc', _python('pools', 'gmproc', 'single', count), Role.OURS),
-        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'single', count))))
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'single', count)),
+        *_pypi_pools('single', 3000, effort)))
 
 
 def _pending(effort: Effort) -> Row:
@@ -315,7 +327,8 @@ def _pending(effort: Effort) -> Row:
         Column('seconds', 'calls a second', Unit.RATE, (limit(100_000),)),
         Column('effort', "the application's processor time", Unit.MICROSECONDS, (limit(20),)),
     ), (Contender('gmproc', _python('pools', 'gmproc', 'pending', count), Role.OURS),
-        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'pending', count))))
+        Contender('ProcessPoolExecutor', _python('pools', 'futures', 'pending', count)),
+        *_pypi_pools('pending', 10_000, effort)))
 
 
 def _native_pool(n_pending: int, effort: Effort) -> Row:
