@@ -191,7 +191,8 @@ pinged_cb (GObject      *source,
       g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
   g_autofree char *reason = NULL;
 
-  if (answer != NULL)
+  /* If the connection is closed, closed_cb() knows it. */
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return;
   reason = g_strdup_printf ("its agent has not answered for %g seconds", self->timeout);
   lose (self, reason);

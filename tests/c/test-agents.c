@@ -15,6 +15,20 @@
 /* The time limit of a case, in seconds. */
 #define CASE_LIMIT 30
 
+/* A zombie counts as ended, because pid 1 of a container may not wait for it. */
+static gboolean
+is_gone (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  const char *name_end;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return TRUE;
+  name_end = strrchr (text, ')');
+  return name_end != NULL && g_str_has_prefix (name_end, ") Z");
+}
+
 /* Agents are children of this process, by name. */
 GArray *
 test_agents_find (void)
@@ -38,7 +52,7 @@ test_agents_find (void)
           int pid = atoi (*word);
 
           if (pid > 0 && g_file_get_contents (comm_path, &comm, NULL, NULL) &&
-              g_str_has_prefix (comm, "gmproc-agent"))
+              g_str_has_prefix (comm, "gmproc-agent") && !is_gone (pid))
             g_array_append_val (pids, pid);
         }
     }
@@ -66,20 +80,6 @@ test_agents_find_above (int pid)
       pid = name_end != NULL && strlen (name_end) > 4 ? atoi (name_end + 4) : 0;
     }
   return 0;
-}
-
-/* A zombie counts as ended, because pid 1 of a container may not wait for it. */
-static gboolean
-is_gone (int pid)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
-  g_autofree char *text = NULL;
-  const char *name_end;
-
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return TRUE;
-  name_end = strrchr (text, ')');
-  return name_end != NULL && g_str_has_prefix (name_end, ") Z");
 }
 
 void

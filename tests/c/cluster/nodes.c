@@ -323,6 +323,7 @@ lose_node (int         signum,
     {
       const GError *cause = gmp_failure_get_error (failures->pdata[i]);
 
+      g_test_message ("%s", cause->message);
       n_lost += g_error_matches (cause, GMP_ERROR, GMP_ERROR_NODE_LOST) &&
                 strstr (cause->message, reason) != NULL;
     }
