@@ -441,6 +441,44 @@ def test_a_task_that_is_cancelled_stops_the_processes(never):
     asyncio.run(program())
 
 
+def test_a_loop_that_is_closed_while_values_are_on_their_way(script):
+    """The processes end, whether the generator waits then or its value is used."""
+    done = script.run('''
+import asyncio, gc, os, signal, time
+from gmproc import Workers
+
+def wait(n):
+    signal.pause()
+
+def same(n):
+    return n
+
+async def use(function):
+    async for value in Workers(stop_grace=0.1).imap_async(function, range(1000), 1):
+        values.append(value)
+        await asyncio.Event().wait()
+
+def list_children():
+    tasks = [f'/proc/self/task/{task}/children' for task in os.listdir('/proc/self/task')]
+    return [each for task in tasks for each in open(task).read().split()]
+
+if __name__ == '__main__':
+    values = []
+    for function in wait, same:
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(lambda loop, context: None)
+        task = loop.create_task(use(function))
+        while not list_children() or function is same and not values:
+            loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+        del task
+        while list_children():
+            gc.collect()
+            time.sleep(0.01)
+''')
+    assert (done.returncode, done.stderr) == (0, '')
+
+
 def test_a_forked_child_has_no_part_in_it():
     values = Workers(max_parallel=2).imap(square, itertools.count(), chunksize=1)
     assert next(values) == 0

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import inspect
+import weakref
 
 from ._errors import trim
 from ._imap import Stream
@@ -21,21 +23,47 @@ if TYPE_CHECKING:
 
 
 class _Events:
-    """A queue from the thread of a run to asyncio's."""
+    """A queue from the thread of a run to asyncio's. Unlike asyncio.Queue, it has nothing left to
+    do for a coroutine that waits when its loop is closed."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[Event] = asyncio.Queue()
+        self._events: collections.deque[Event] = collections.deque()
+        # Weak: the run's thread, which has this object, does not keep the task alive that waits.
+        self._waiter: Callable[[], asyncio.Future[None] | None] = lambda: None
+
+    def is_closed(self) -> bool:
+        return self._loop.is_closed()
 
     def put(self, event: Event) -> None:
+        self._events.append(event)
         try:
-            self._loop.call_soon_threadsafe(self._queue.put_nowait, event)
+            self._loop.call_soon_threadsafe(self._wake)
         except RuntimeError:
             self._job.cancel()  # The loop was closed, so nothing waits.
 
+    def _wake(self) -> None:
+        waiter = self._waiter()
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
     async def get(self) -> Event:
-        return await self._queue.get()
+        while not self._events:
+            waiter = self._loop.create_future()
+            self._waiter = weakref.ref(waiter)
+            await waiter
+        return self._events.popleft()
+
+
+class _Guard:
+    """Ends the run of a generator that is dropped when its loop does not close it any more."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __del__(self) -> None:
+        self._job.cancel()
 
 
 class AsyncStream(Stream):
@@ -59,7 +87,7 @@ class AsyncStream(Stream):
             return
         job.cancel()
         was_cancelled = False
-        while not self._has_ended:
+        while not self._has_ended and not self._events.is_closed():
             try:
                 event = await self.receive()
             except asyncio.CancelledError:
@@ -78,6 +106,7 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
                   wake: Callable[[], None]) -> AsyncGenerator[Any, None]:
     """The values, as they come. The run begins with the first, and ends with the generator."""
     job = prepare(claims, fill)
+    guard = _Guard(job)
     try:
         stream.start(job)
     except BaseException:
@@ -97,6 +126,7 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
             wake()
     finally:
         await stream.end(job)
+        del guard
     if stream.error is not None:
         raise trim(stream.error)
     try:
