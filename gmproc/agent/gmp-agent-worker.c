@@ -9,9 +9,11 @@
 #include "agent/gmp-agent-skeletons.h"
 #include "base/gmp-debug-private.h"
 #include "base/gmp-source-private.h"
+#include "launch/gmp-oom-witness-private.h"
 #include "peer/gmp-socket-stream-private.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Messages go from the worker's socket to its object on the application's connection, and back, as
@@ -35,6 +37,7 @@ struct _GmpAgentWorker
   gboolean has_ended;
   int early_signal;              /* 0: none came before the process */
   GmpOptions *options;
+  GmpOomWitness memory;
 
   GmpMessageStream *worker;      /* (nullable): it has closed its socket */
   GmpMessageStream *application; /* (nullable): NULL when nothing is left to report */
@@ -100,6 +103,16 @@ close_application (GmpAgentWorker *self)
   g_clear_pointer (&self->application, gmp_message_stream_free);
 }
 
+/* By something other than this agent. */
+static gboolean
+was_killed (GmpAgentWorker *self)
+{
+  int status = gmp_worker_process_get_wait_status (self->process);
+
+  return status != GMP_PROCESS_STATUS_UNKNOWN && WIFSIGNALED (status) &&
+         WTERMSIG (status) == SIGKILL && !gmp_worker_process_was_signalled (self->process);
+}
+
 static void
 tell_end (GmpAgentWorker *self)
 {
@@ -113,6 +126,8 @@ tell_end (GmpAgentWorker *self)
        link = link->next)
     g_strv_builder_add (builder, link->data);
   lines = g_strv_builder_end (builder);
+  if (was_killed (self) && gmp_oom_witness_explains (&self->memory))
+    gmp_agent_dbus_process1_emit_out_of_memory (self->skeleton);
   gmp_agent_dbus_process1_emit_ended (self->skeleton,
                                       gmp_worker_process_get_wait_status (self->process),
                                       usage.peak_memory, usage.cpu_time,
@@ -261,6 +276,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   gmp_source_clear (&self->worker_source);
   if (gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (self->worker), NULL))
     {
+      gmp_oom_witness_follow (&self->memory, gmp_agent_worker_get_pid (self));
       tell_started (self, TRUE, NULL);
       read_both (self);
       return G_SOURCE_REMOVE;
@@ -347,6 +363,7 @@ gmp_agent_worker_free (GmpAgentWorker *self)
   g_object_unref (self->skeleton);
   g_clear_pointer (&self->process, gmp_worker_process_free);
   gmp_options_unref (self->options);
+  gmp_oom_witness_clear (&self->memory);
   gmp_agent_channels_forget (self->channels, self->number);
   g_object_unref (self->bus);
   g_free (self->path);
@@ -379,6 +396,7 @@ gmp_agent_worker_new (GmpBus               *bus,
   g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (self->skeleton),
                                     gmp_bus_get_connection (bus), self->path, NULL);
   self->application = GMP_MESSAGE_STREAM (gmp_bus_stream_new (bus, self->path));
+  gmp_oom_witness_begin (&self->memory);
   gmp_process_cache_start_async (cache, spec, as_ever, NULL, process_started_cb, self);
   return self;
 }

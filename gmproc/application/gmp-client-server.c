@@ -9,7 +9,6 @@
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-processors-private.h"
 #include "base/gmp-target-private.h"
 #include "worker/gmp-server-worker.h"
 
@@ -375,6 +374,7 @@ install_properties (GObjectClass *object_class)
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
  * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
+ * [method@Gmp.ClientServer.get_node] returns the node that it is on.
  *
  * Since: 0.1
  */
@@ -485,7 +485,7 @@ gmp_client_server_new_session (GmpClientServer        *self,
   g_autoptr (GmpServerSession) session = NULL;
 
   if (options->inner_threads == 0)
-    options->inner_threads = MAX (gmp_processors_count () / (priv->clients->len + 1), 1);
+    options->inner_threads = gmp_supervisor_share_slots (options->launcher, priv->clients->len + 1);
   session = gmp_server_session_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                     gmp_runner_get_failure_log (GMP_RUNNER (self)),
                                     options, priv->clients->len + 1, priv->shared_memory_limit);
@@ -636,4 +636,29 @@ gmp_client_server_get_n_clients (GmpClientServer *self)
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), 0);
   return priv->session != NULL ? gmp_server_session_get_n_clients (priv->session) : 0;
+}
+
+/**
+ * gmp_client_server_get_node:
+ * @self: the application
+ * @id: a client, or "server"
+ *
+ * Gets the node that a worker runs on, for handlers of [signal@Gmp.ClientServer::output] and other
+ * signals. For a worker that has failed there is [method@Gmp.Failure.get_node].
+ *
+ * Returns: (nullable): its name; %NULL if it is this machine, or the worker is not running
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_client_server_get_node (GmpClientServer *self,
+                            const char      *id)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+  g_return_val_if_fail (id != NULL, NULL);
+
+  return g_intern_string (priv->session != NULL ? gmp_server_session_get_node (priv->session, id)
+                                                : NULL);
 }

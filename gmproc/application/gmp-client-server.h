@@ -165,5 +165,7 @@ GMP_PUBLIC GVariant        *gmp_client_server_get_server_result  (GmpClientServe
 GMP_PUBLIC const GError    *gmp_client_server_get_error          (GmpClientServer     *self,
                                                                   const char          *id);
 GMP_PUBLIC guint            gmp_client_server_get_n_clients      (GmpClientServer     *self);
+GMP_PUBLIC const char      *gmp_client_server_get_node           (GmpClientServer     *self,
+                                                                  const char          *id);
 
 G_END_DECLS

@@ -13,6 +13,7 @@
 #include "base/gmp-limit-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-thread-private.h"
+#include "supervision/gmp-supervisor-private.h"
 
 #include <errno.h>
 
@@ -255,4 +256,28 @@ gmp_runner_get_failures (GmpRunner *self)
   g_return_val_if_fail (GMP_IS_RUNNER (self), NULL);
 
   return gmp_results_copy_failures (priv->results);
+}
+
+/**
+ * gmp_runner_count_slots:
+ * @self: an application
+ *
+ * For how many workers there are processors.
+ *
+ * These are the processors that this process may use; or, if [property@Gmp.Runner:launcher] names
+ * other machines, those of the nodes: in a Slurm allocation as many as it has, otherwise as many as
+ * if each node were like this machine. It is a good value for [property@Gmp.Workers:max-parallel].
+ *
+ * Returns: a number, at least 1
+ *
+ * Since: 0.1
+ */
+guint
+gmp_runner_count_slots (GmpRunner *self)
+{
+  GmpRunnerPrivate *priv = gmp_runner_get_instance_private (self);
+
+  g_return_val_if_fail (GMP_IS_RUNNER (self), 1);
+
+  return gmp_supervisor_count_slots (priv->options->launcher);
 }

@@ -30,6 +30,7 @@ struct _GmpRunnerClass
 };
 
 GMP_PUBLIC GPtrArray *gmp_runner_get_failures (GmpRunner *self);
+GMP_PUBLIC guint      gmp_runner_count_slots  (GmpRunner *self);
 
 /* The former name. It was misleading: this is not a GApplication, and applications do not derive
  * from it. */

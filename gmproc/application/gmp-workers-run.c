@@ -497,3 +497,27 @@ gmp_workers_fail (GmpWorkers   *self,
   g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Worker %d does not run", id);
   return FALSE;
 }
+
+/**
+ * gmp_workers_get_node:
+ * @self: the workers
+ * @id: a worker
+ *
+ * Gets the node that a worker runs on, for handlers of [signal@Gmp.Workers::output] and other
+ * signals. For a worker that has failed there is [method@Gmp.Failure.get_node].
+ *
+ * Returns: (nullable): its name; %NULL if it is this machine, or the worker is not running
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_workers_get_node (GmpWorkers *self,
+                      int         id)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  g_autofree char *name = g_strdup_printf ("%d", id);
+
+  g_return_val_if_fail (GMP_IS_WORKERS (self), NULL);
+
+  return g_intern_string (gmp_supervisor_get_node (priv->supervisor, name));
+}

@@ -227,7 +227,7 @@ gmp_workers_notify (GObject    *object,
  * The number of workers that run at the same time; 0 for all of them.
  *
  * The others wait, in the order of the ids given to the run. For many workers,
- * [func@Gmp.Workers.count_slots] is a good value.
+ * [method@Gmp.Runner.count_slots] is a good value.
  *
  * Since: 0.1
  */
@@ -333,6 +333,7 @@ install_properties (GObjectClass *object_class)
  * @line: the line, without its end, made valid UTF-8; one of more than 8 KiB comes in pieces
  *
  * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
+ * [method@Gmp.Workers.get_node] returns the node that it is on.
  *
  * Since: 0.1
  */
@@ -376,25 +377,6 @@ gmp_workers_init (GmpWorkers *self)
   priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
   priv->supervisor = gmp_supervisor_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                          gmp_runner_get_failure_log (GMP_RUNNER (self)));
-}
-
-/**
- * gmp_workers_count_slots:
- *
- * For how many workers there are processors.
- *
- * These are the processors that this process may use; or, if `GMPROC_LAUNCHER` is set, those of the
- * nodes: in a Slurm allocation as many as it has, otherwise as many as if each node were like this
- * machine. It is a good value for [property@Gmp.Workers:max-parallel].
- *
- * Returns: a number, at least 1
- *
- * Since: 0.1
- */
-guint
-gmp_workers_count_slots (void)
-{
-  return gmp_supervisor_count_slots ();
 }
 
 /**

@@ -58,7 +58,6 @@ struct _GmpWorkersClass
 };
 
 GMP_PUBLIC GmpWorkers   *gmp_workers_new                (void);
-GMP_PUBLIC guint         gmp_workers_count_slots        (void);
 GMP_PUBLIC gboolean      gmp_workers_add                (GmpWorkers          *self,
                                                          int                  id,
                                                          GmpMethod            method,
@@ -94,6 +93,8 @@ GMP_PUBLIC gboolean      gmp_workers_fail               (GmpWorkers          *se
                                                          int                  id,
                                                          const GError        *reason,
                                                          GError             **error);
+GMP_PUBLIC const char   *gmp_workers_get_node           (GmpWorkers          *self,
+                                                         int                  id);
 GMP_PUBLIC GVariant     *gmp_workers_get_results        (GmpWorkers          *self);
 GMP_PUBLIC const GError *gmp_workers_get_error          (GmpWorkers          *self,
                                                          int                  id);

@@ -29,6 +29,7 @@ typedef struct {
 
   gboolean   warm_start;
   char     **fresh_modules;     /* (nullable) */
+  char      *launcher;          /* (nullable): the environment's */
 
   char     **environment;       /* (nullable): NAME=VALUE */
   char      *working_directory; /* (nullable) */

@@ -121,6 +121,21 @@ static const GmpOption options[] = {
   STRV ("fresh-modules", fresh_modules, 0),
 
   /**
+   * GmpRunner:launcher:
+   *
+   * Where workers run: `local` for this machine, `slurm` for the nodes of the Slurm allocation that
+   * the program runs in, or `command:` and a command that starts the agent of a node; %NULL, the
+   * default, for the value of the environment variable `GMPROC_LAUNCHER`, or this machine if that
+   * is not set.
+   *
+   * A program that leaves it alone runs on one machine or on many, as its user decides. Set it to
+   * `local` for workers that need this machine: its memory, a device, a display.
+   *
+   * Since: 0.1
+   */
+  STRING ("launcher", launcher, NULL, 0),
+
+  /**
    * GmpRunner:environment:
    *
    * Environment variables for workers, each as `NAME=VALUE`; a `NAME` alone removes the variable.

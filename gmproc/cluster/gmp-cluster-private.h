@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 typedef struct _GmpCluster GmpCluster;
 
-GmpCluster    *gmp_cluster_get            (void);
+GmpCluster    *gmp_cluster_get            (const char         *launcher);
 void           gmp_cluster_reserve_async  (GmpCluster         *self,
                                            int                 priority,
                                            GCancellable       *cancellable,

@@ -24,16 +24,19 @@
 /* How many seconds commands have to end when the program does. */
 #define END_LIMIT 3
 
-/* There is one as long as the program runs, from the first worker on. Everything but the lists of
- * agents and of those who wait for one happens in the thread of gmp_bus_get_context(). */
+/* There is one for each launcher as long as the program runs, from its first worker on. Everything
+ * but the lists of agents and of those who wait for one happens in the thread of
+ * gmp_bus_get_context(). */
 struct _GmpCluster
 {
   guint generation; /* of this process, by gmp_fork_get_generation() */
+  char *launcher;
+  GmpCluster *next_cluster; /* (nullable) */
 
   GmpReception *reception;
   guint n_commands; /* that run; under the lock, as what follows */
   guint n_expected; /* agents that have not come */
-  GSource *patience;  /* (nullable): until the first has */
+  GSource *patience;  /* (nullable): until all have */
   GSource *gathering; /* (nullable): the first has, and others are about to */
 
   GMutex lock;
@@ -45,15 +48,15 @@ struct _GmpCluster
   guint next;     /* of agents that have equally much to do, who comes first */
 };
 
-G_LOCK_DEFINE_STATIC (default_cluster);
-static GmpCluster *default_cluster;
+G_LOCK_DEFINE_STATIC (clusters);
+static GmpCluster *clusters;
 
-/* It is the parent's. */
+/* They are the parent's. */
 static void
 forget (void)
 {
-  memset (&G_LOCK_NAME (default_cluster), 0, sizeof G_LOCK_NAME (default_cluster));
-  default_cluster = NULL;
+  memset (&G_LOCK_NAME (clusters), 0, sizeof G_LOCK_NAME (clusters));
+  clusters = NULL;
 }
 
 GMP_FORK_FORGETS (forget)
@@ -183,6 +186,23 @@ has_none (GmpCluster *self)
   return result;
 }
 
+/* TRUE if some began to wait when they found all agents lost: for them it begins anew. Agents that
+ * are lost before they get any worker are an error instead. */
+static gboolean
+stop_gathered (GmpCluster *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->is_gathered && !g_queue_is_empty (&self->waiting);
+  if (result)
+    self->is_gathered = FALSE;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+static gboolean begin_cb (gpointer user_data);
+
 static void
 lost_cb (GmpAgentProxy *agent,
          gpointer       user_data)
@@ -195,7 +215,11 @@ lost_cb (GmpAgentProxy *agent,
   g_mutex_lock (&self->lock);
   g_ptr_array_remove (self->agents, agent);
   g_mutex_unlock (&self->lock);
-  if (has_none (self))
+  if (!has_none (self))
+    return;
+  if (stop_gathered (self))
+    begin_cb (self);
+  else
     give_up (self, error);
 }
 
@@ -225,14 +249,16 @@ arrived_cb (GmpBus             *bus,
   gboolean is_complete;
 
   gmp_debug ("node %u is %s, with %u slots", hello->node, hello->name, hello->slots);
-  clear_source (&self->patience);
   g_mutex_lock (&self->lock);
   self->n_expected--;
   g_ptr_array_add (self->agents, agent);
   is_complete = self->n_expected == 0;
   g_mutex_unlock (&self->lock);
   if (is_complete)
-    gathered_cb (self);
+    {
+      clear_source (&self->patience);
+      gathered_cb (self);
+    }
   else if (self->gathering == NULL && !self->is_gathered)
     self->gathering = attach (g_timeout_source_new (GATHERING), gathered_cb, self);
 }
@@ -246,15 +272,19 @@ ended_cb (const char *description,
   GmpCluster *self = user_data;
   g_autoptr (GError) error = g_error_new (GMP_ERROR, GMP_ERROR_LAUNCH, "there is no node: %s",
                                           description);
+  gboolean is_complete;
 
   g_mutex_lock (&self->lock);
   self->n_commands--;
   self->n_expected -= n_missing;
   if (self->n_commands == 0)
     g_cond_broadcast (&self->cond);
+  is_complete = self->n_expected == 0;
   g_mutex_unlock (&self->lock);
   if (n_missing == 0)
     return;
+  if (is_complete)
+    clear_source (&self->patience);
   if (has_none (self))
     give_up (self, error);
   else
@@ -266,8 +296,14 @@ patience_cb (gpointer user_data)
 {
   GmpCluster *self = user_data;
 
-  g_message ("Waiting for nodes: none of %u has answered within %d seconds", self->n_expected,
-             PATIENCE);
+  g_autofree char *missing = gmp_reception_list_missing (self->reception);
+  guint n_agents;
+
+  g_mutex_lock (&self->lock);
+  n_agents = self->agents->len;
+  g_mutex_unlock (&self->lock);
+  g_message ("Waiting for nodes: %s did not answer within %d seconds; workers %s", missing,
+             PATIENCE, n_agents > 0 ? "run on the others" : "start when the first does");
   clear_source (&self->patience);
   return G_SOURCE_REMOVE;
 }
@@ -301,7 +337,7 @@ begin_cb (gpointer user_data)
   GmpCluster *self = user_data;
 
   if (self->reception == NULL)
-    self->reception = gmp_reception_new (opened_cb, arrived_cb, ended_cb, self);
+    self->reception = gmp_reception_new (self->launcher, opened_cb, arrived_cb, ended_cb, self);
   gmp_reception_open (self->reception);
   return G_SOURCE_REMOVE;
 }
@@ -424,25 +460,39 @@ gmp_cluster_serve (GmpCluster *self,
   return gmp_reception_serve (self->reception, name, fd);
 }
 
-/* %NULL if workers run on this machine, which costs only the check of a variable. */
-GmpCluster *
-gmp_cluster_get (void)
+static GmpCluster *
+cluster_new (const char *launcher)
 {
+  GmpCluster *self = g_new0 (GmpCluster, 1);
+
+  self->generation = gmp_fork_get_generation ();
+  self->launcher = g_strdup (launcher);
+  g_mutex_init (&self->lock);
+  g_cond_init (&self->cond);
+  self->agents = g_ptr_array_new_with_free_func (g_object_unref);
+  return self;
+}
+
+/* For workers of an object whose property is @launcher (nullable). %NULL if they run on this
+ * machine, which costs only the check of a variable. */
+GmpCluster *
+gmp_cluster_get (const char *launcher)
+{
+  const char *wanted = gmp_engine_choose (launcher);
   GmpCluster *self;
 
-  if (!gmp_engine_is_wanted ())
+  if (wanted == NULL)
     return NULL;
-  G_LOCK (default_cluster);
-  if (default_cluster == NULL)
+  G_LOCK (clusters);
+  for (self = clusters; self != NULL && !g_str_equal (self->launcher, wanted);)
+    self = self->next_cluster;
+  if (self == NULL)
     {
-      default_cluster = g_new0 (GmpCluster, 1);
-      default_cluster->generation = gmp_fork_get_generation ();
-      g_mutex_init (&default_cluster->lock);
-      g_cond_init (&default_cluster->cond);
-      default_cluster->agents = g_ptr_array_new_with_free_func (g_object_unref);
+      self = cluster_new (wanted);
+      self->next_cluster = clusters;
+      clusters = self;
     }
-  self = default_cluster;
-  G_UNLOCK (default_cluster);
+  G_UNLOCK (clusters);
   return self;
 }
 
@@ -457,21 +507,34 @@ close_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* A program that ends leaves no agent behind, and no command that has started one. */
-__attribute__ ((destructor)) static void
-end_agents (void)
+static void
+await_end (GmpCluster *self,
+           gint64      end)
 {
-  GmpCluster *self = default_cluster;
-  gint64 end = g_get_monotonic_time () + END_LIMIT * G_TIME_SPAN_SECOND;
-
-  if (self == NULL || self->reception == NULL ||
-      self->generation != gmp_fork_get_generation ())
-    return;
-  g_main_context_invoke (gmp_bus_get_context (), close_cb, self);
   g_mutex_lock (&self->lock);
   while (self->n_commands > 0 && g_cond_wait_until (&self->cond, &self->lock, end))
     ;
   if (self->n_commands > 0)
     gmp_reception_close (self->reception, TRUE);
   g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+is_open_here (GmpCluster *self)
+{
+  return self->reception != NULL && self->generation == gmp_fork_get_generation ();
+}
+
+/* A program that ends leaves no agent behind, and no command that has started one. */
+__attribute__ ((destructor)) static void
+end_agents (void)
+{
+  gint64 end = g_get_monotonic_time () + END_LIMIT * G_TIME_SPAN_SECOND;
+
+  for (GmpCluster *self = clusters; self != NULL; self = self->next_cluster)
+    if (is_open_here (self))
+      g_main_context_invoke (gmp_bus_get_context (), close_cb, self);
+  for (GmpCluster *self = clusters; self != NULL; self = self->next_cluster)
+    if (is_open_here (self))
+      await_end (self, end);
 }

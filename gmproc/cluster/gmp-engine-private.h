@@ -18,9 +18,10 @@ typedef struct {
   guint  n_agents; /* that it runs */
 } GmpEngineCommand;
 
-gboolean   gmp_engine_is_wanted    (void);
-guint      gmp_engine_count_slots  (void);
-GPtrArray *gmp_engine_get_commands (const char *agent,
-                                    GError    **error);
+const char *gmp_engine_choose       (const char *launcher);
+guint       gmp_engine_count_slots  (const char *launcher);
+GPtrArray  *gmp_engine_get_commands (const char *wanted,
+                                     const char *agent,
+                                     GError    **error);
 
 G_END_DECLS

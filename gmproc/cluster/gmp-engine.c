@@ -9,6 +9,7 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-processors-private.h"
+#include "cluster/gmp-slurm-private.h"
 
 #define LAUNCHER "GMPROC_LAUNCHER"
 #define NODES    "GMPROC_NODES"
@@ -120,53 +121,27 @@ plan_slurm (const char *text G_GNUC_UNUSED,
             GPtrArray  *commands,
             GError    **error)
 {
-  const char *job = g_getenv ("SLURM_JOB_ID");
-  const char *count = g_getenv ("SLURM_JOB_NUM_NODES");
-  guint64 n = 0;
+  guint n = gmp_slurm_count_nodes ();
   g_autofree char *nodes = NULL;
   g_autofree char *tasks = NULL;
 
-  if (job == NULL || count == NULL ||
-      !g_ascii_string_to_unsigned (count, 10, 1, G_MAXUINT16, &n, NULL))
+  if (n == 0)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                            LAUNCHER "=slurm needs an allocation: start the program in a script "
                            "for sbatch, or under 'salloc -N NODES --no-kill'");
       return FALSE;
     }
-  nodes = g_strdup_printf ("-N%u", (guint) n);
-  tasks = g_strdup_printf ("-n%u", (guint) n);
+  nodes = g_strdup_printf ("-N%u", n);
+  tasks = g_strdup_printf ("-n%u", n);
   /* The step shares the job's processors and memory with others, stays when a node is lost, and
    * hands on standard input, by which agents learn their secret. */
   add_command (commands, g_strdupv ((char **) (const char *[]) {
     "srun", "--overlap", nodes, tasks, "--ntasks-per-node=1", "--cpu-bind=none", "--mem=0",
     "--no-kill", "--wait=0", "--kill-on-bad-exit=0", "--export=ALL", "--input=all", "--mpi=none",
-    agent, NULL }), "srun", -1, (guint) n);
+    agent, NULL }), "srun", -1, n);
+  gmp_slurm_check_no_kill ();
   return TRUE;
-}
-
-/* Slurm's format is for example 16(x3),8: the processors of four nodes. */
-static guint
-count_slurm (void)
-{
-  const char *text = g_getenv ("SLURM_JOB_CPUS_PER_NODE");
-  guint64 n = 0;
-
-  while (text != NULL && g_ascii_isdigit (*text))
-    {
-      char *end;
-      guint64 processors = g_ascii_strtoull (text, &end, 10);
-      guint64 times = 1;
-
-      if (g_str_has_prefix (end, "(x"))
-        {
-          times = g_ascii_strtoull (end + 2, &end, 10);
-          end += *end == ')';
-        }
-      n += MIN (processors, G_MAXUINT16) * MIN (times, G_MAXUINT16);
-      text = *end == ',' ? end + 1 : NULL;
-    }
-  return (guint) MIN (n, G_MAXINT);
 }
 
 static const struct {
@@ -179,25 +154,20 @@ static const struct {
   guint (*count_slots) (void);
 } engines[] = {
   { "command:", TRUE, plan_command, count_command },
-  { "slurm", FALSE, plan_slurm, count_slurm },
+  { "slurm", FALSE, plan_slurm, gmp_slurm_count_processors },
 };
 
-static const char *
-get_wanted (void)
+/* What starts agents, for workers of an object whose property is @launcher (nullable); %NULL if
+ * they run on this machine. */
+const char *
+gmp_engine_choose (const char *launcher)
 {
-  const char *text = gmp_environment_get (LAUNCHER);
+  const char *text = launcher != NULL ? launcher : gmp_environment_get (LAUNCHER);
 
   return text != NULL && text[0] != '\0' && !g_str_equal (text, "local") ? text : NULL;
 }
 
-/* TRUE if workers run elsewhere. */
-gboolean
-gmp_engine_is_wanted (void)
-{
-  return get_wanted () != NULL;
-}
-
-/* -1 where GMPROC_LAUNCHER names none. */
+/* -1 if @wanted names none. */
 static int
 find_engine (const char *wanted)
 {
@@ -210,22 +180,22 @@ find_engine (const char *wanted)
 
 /* For how many workers there are processors, as far as that is known before any node is there. */
 guint
-gmp_engine_count_slots (void)
+gmp_engine_count_slots (const char *launcher)
 {
-  const char *wanted = get_wanted ();
+  const char *wanted = gmp_engine_choose (launcher);
   int engine = wanted != NULL ? find_engine (wanted) : -1;
   guint n = engine != -1 ? engines[engine].count_slots () : 0;
 
   return n > 0 ? n : gmp_processors_count ();
 }
 
-/* Of GmpEngineCommand. @agent is the agent's program. */
+/* Of GmpEngineCommand. @wanted is what gmp_engine_choose() returned, @agent the agent's program. */
 GPtrArray *
-gmp_engine_get_commands (const char *agent,
+gmp_engine_get_commands (const char *wanted,
+                         const char *agent,
                          GError    **error)
 {
   g_autoptr (GPtrArray) commands = g_ptr_array_new_with_free_func (command_free);
-  const char *wanted = get_wanted ();
   int engine = find_engine (wanted);
 
   if (engine != -1)

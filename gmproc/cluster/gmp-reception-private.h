@@ -29,12 +29,14 @@ typedef void (*GmpReceptionEnded)   (const char          *description,
 
 /* All of it in the thread of gmp_bus_get_context(), but gmp_reception_introduce() and
  * gmp_reception_serve(), in any thread, once an agent has arrived. */
-GmpReception *gmp_reception_new         (GmpReceptionOpened  opened,
+GmpReception *gmp_reception_new         (const char         *launcher,
+                                         GmpReceptionOpened  opened,
                                          GmpReceptionArrived arrived,
                                          GmpReceptionEnded   ended,
                                          gpointer            user_data);
 double        gmp_reception_get_timeout (GmpReception       *self);
 void          gmp_reception_open        (GmpReception       *self);
+char         *gmp_reception_list_missing (GmpReception      *self);
 void          gmp_reception_invite      (GmpReception       *self,
                                          GPtrArray          *commands);
 void          gmp_reception_introduce   (GmpReception       *self,

@@ -58,6 +58,7 @@ typedef struct {
 
 struct _GmpReception
 {
+  const char *launcher; /* as gmp_engine_choose() returned it */
   GmpReceptionOpened opened;
   GmpReceptionArrived arrived;
   GmpReceptionEnded ended;
@@ -465,6 +466,29 @@ gmp_reception_invite (GmpReception *self,
     invite (self, commands->pdata[i]);
 }
 
+/* The nodes whose agents have not come; for a command of several, how many have not. */
+char *
+gmp_reception_list_missing (GmpReception *self)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < self->invitations->len; i++)
+    {
+      Invitation *invitation = self->invitations->pdata[i];
+      GmpEngineCommand *command = invitation->command;
+
+      if (invitation->n_missing == 0)
+        continue;
+      if (text->len > 0)
+        g_string_append (text, ", ");
+      if (command->node == -1)
+        g_string_append_printf (text, "%u of %u nodes of ", invitation->n_missing,
+                                command->n_agents);
+      g_string_append (text, command->name);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 /* Channels. */
 
 /* The data by which the two ends of a channel reach each other, floating, for a server at @port of
@@ -599,7 +623,7 @@ gmp_reception_open (GmpReception *self)
   GError *error = NULL;
 
   g_clear_pointer (&self->commands, g_ptr_array_unref);
-  self->commands = gmp_engine_get_commands (get_agent (), &error);
+  self->commands = gmp_engine_get_commands (self->launcher, get_agent (), &error);
   if (self->commands == NULL || self->certificate != NULL)
     {
       tell_opened (self, error);
@@ -641,14 +665,17 @@ invitation_free (gpointer data)
   g_free (invitation);
 }
 
+/* @launcher is what gmp_engine_choose() returned, and has to stay. */
 GmpReception *
-gmp_reception_new (GmpReceptionOpened  opened,
+gmp_reception_new (const char         *launcher,
+                   GmpReceptionOpened  opened,
                    GmpReceptionArrived arrived,
                    GmpReceptionEnded   ended,
                    gpointer            user_data)
 {
   GmpReception *self = g_new0 (GmpReception, 1);
 
+  self->launcher = launcher;
   self->opened = opened;
   self->arrived = arrived;
   self->ended = ended;

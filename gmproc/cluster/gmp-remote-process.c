@@ -15,6 +15,7 @@ struct _GmpRemoteProcess
   char *node;
   guint number;
   int pid; /* atomic; 0: not known yet */
+  gboolean is_out_of_memory;
   GmpLineReader *readers[2]; /* by GmpOutputStream */
 };
 
@@ -122,7 +123,7 @@ take_end (GmpRemoteProcess *self,
           GVariant         *body)
 {
   g_autofree const char **tail = NULL;
-  GmpProcessUsage usage;
+  GmpProcessUsage usage = { .out_of_memory = self->is_out_of_memory };
   int status;
 
   g_variant_get (body, "(itd^a&s)", &status, &usage.peak_memory, &usage.cpu_time, &tail);
@@ -142,4 +143,6 @@ gmp_remote_process_take_signal (GmpRemoteProcess *self,
     take_line (self, body);
   else if (g_str_equal (name, "Ended") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(itdas)")))
     take_end (self, body);
+  else if (g_str_equal (name, "OutOfMemory"))
+    self->is_out_of_memory = TRUE;
 }

@@ -72,7 +72,7 @@ reaped_cb (int                  wait_status,
 
   gmp_process_set_ended (self, wait_status,
                          (GmpProcessUsage) { (guint64) usage->ru_maxrss * 1024,
-                                             gmp_limit_get_cpu_time (usage) });
+                                             gmp_limit_get_cpu_time (usage), FALSE });
 }
 
 static void

@@ -87,7 +87,7 @@ question_free (gpointer data)
 static void
 lose_process (GmpProcess *process)
 {
-  gmp_process_set_ended (process, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0, 0 });
+  gmp_process_set_ended (process, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0 });
 }
 
 /* From now on the server has this long for its next answer. */
@@ -298,7 +298,7 @@ take_ended_locked (GmpForkLauncher *self,
    * them. */
   end_if_idle_locked (self);
   gmp_process_set_ended (process, wait_status,
-                         (GmpProcessUsage) { kib * 1024, microseconds / 1e6 });
+                         (GmpProcessUsage) { kib * 1024, microseconds / 1e6, FALSE });
   return TRUE;
 }
 

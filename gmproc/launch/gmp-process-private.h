@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 typedef struct {
   guint64 peak_memory; /* in bytes */
   double  cpu_time;    /* of all threads, in seconds */
+  gboolean out_of_memory; /* reported by another machine: the kernel has killed it for that */
 } GmpProcessUsage;
 
 /* get_pid:     for messages to people; another process may have it once this was waited for. 0

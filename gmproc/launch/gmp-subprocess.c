@@ -135,7 +135,7 @@ waited_cb (GObject      *source,
 
   gmp_reaper_enter ();
   g_subprocess_wait_finish (G_SUBPROCESS (source), result, NULL);
-  gmp_process_set_ended (self, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0, 0 });
+  gmp_process_set_ended (self, GMP_PROCESS_STATUS_UNKNOWN, (GmpProcessUsage) { 0 });
   gmp_reaper_leave ();
 }
 

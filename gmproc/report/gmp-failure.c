@@ -289,7 +289,8 @@ gmp_failure_new (const GmpExitReport *end)
   if (end->has_ended && WIFSIGNALED (end->wait_status))
     self->signal = WTERMSIG (end->wait_status);
   if (self->signal == SIGKILL && !end->was_signalled)
-    self->out_of_memory = gmp_oom_witness_explains (end->memory);
+    self->out_of_memory = end->node != NULL ? end->usage.out_of_memory
+                                            : gmp_oom_witness_explains (end->memory);
   self->error = gmp_exit_report_to_error (end, self->out_of_memory);
   return self;
 }

@@ -304,7 +304,7 @@ make_worker (GmpDispatcher *self,
   GmpChannel *channel;
   GmpPoolWorker *worker;
 
-  if (!(gmp_cluster_get () != NULL
+  if (!(gmp_cluster_get (self->options->launcher) != NULL
         ? gmp_channel_descriptors_new_served (&theirs, &ours, error)
         : gmp_channel_descriptors_new_pair (self->limits.shared_memory_limit, limit + 1, &theirs,
                                             &ours, error)))
@@ -326,7 +326,7 @@ make_worker (GmpDispatcher *self,
       return NULL;
     }
   if (inner_threads == 0)
-    inner_threads = MAX (gmp_engine_count_slots () / limit, 1);
+    inner_threads = MAX (gmp_engine_count_slots (self->options->launcher) / limit, 1);
   worker->proxy = gmp_worker_proxy_new (self->cache, self->options, inner_threads, &proxy_events,
                                         self);
   gmp_worker_proxy_add_channel (worker->proxy, "pool", self->options->runtime, theirs);

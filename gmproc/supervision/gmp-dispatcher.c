@@ -142,7 +142,8 @@ gmp_dispatcher_set_limits (GmpDispatcher             *self,
 guint
 gmp_dispatcher_get_limit (GmpDispatcher *self)
 {
-  return self->limits.max_workers > 0 ? self->limits.max_workers : gmp_engine_count_slots ();
+  return self->limits.max_workers > 0 ? self->limits.max_workers
+                                      : gmp_engine_count_slots (self->options->launcher);
 }
 
 /* Makes the thread check for work. */
@@ -408,7 +409,8 @@ take_answered (GmpDispatcher *self,
 
   gmp_dispatcher_finish (self, call, NULL);
   /* Reading it takes a few microseconds, and needs a process of this machine. */
-  if (limit > 0 && gmp_cluster_get () == NULL && now - worker->looked_at > G_USEC_PER_SEC / 1000)
+  if (limit > 0 && gmp_cluster_get (self->options->launcher) == NULL &&
+      now - worker->looked_at > G_USEC_PER_SEC / 1000)
     {
       worker->looked_at = now;
       worker->is_retiring |= gmp_pool_worker_read_memory (worker) > limit;

@@ -56,6 +56,8 @@ void              gmp_server_session_end_late         (GmpServerSession *self,
 void              gmp_server_session_stop             (GmpServerSession *self);
 void              gmp_server_session_kill             (GmpServerSession *self);
 guint             gmp_server_session_get_n_clients    (GmpServerSession *self);
+const char       *gmp_server_session_get_node         (GmpServerSession *self,
+                                                       const char       *id);
 GmpLocalServer   *gmp_server_session_get_local_server (GmpServerSession *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpServerSession, gmp_server_session_free)

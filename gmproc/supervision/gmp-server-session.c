@@ -34,6 +34,7 @@ struct _GmpServerSession
   GmpLocalServer *local_server; /* (nullable): a worker is the server */
   GHashTable *runtimes;         /* of the clients, by id */
   GmpRestarts restarts;         /* of the server */
+  GmpFailure *waits_after;      /* (nullable): it waits for a node, to be restarted after this */
 
   GmpServerSessionEnded ended;  /* (nullable): NULL before its start and after its end */
   gpointer ended_data;
@@ -57,13 +58,13 @@ is_elsewhere (GmpServerSession *self)
   return self->spec.target != NULL && self->cluster != NULL;
 }
 
-/* A channel between two workers of other machines: in memory where they share a node. */
+/* A channel between two workers of other machines: in memory where they share a node. %FALSE while
+ * there is no node, which the server is about to find out. */
 static gboolean
 connect_elsewhere (GmpServerSession       *self,
                    GmpAgentProxy         **place,
                    GmpChannelDescriptors **client,
-                   GmpChannelDescriptors **server,
-                   GError                **error)
+                   GmpChannelDescriptors **server)
 {
   GVariant *client_remote = NULL;
   GVariant *server_remote = NULL;
@@ -71,10 +72,7 @@ connect_elsewhere (GmpServerSession       *self,
   if (*place == NULL)
     *place = gmp_cluster_reserve_now (self->cluster, self->node);
   if (*place == NULL)
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "no node is left");
-      return FALSE;
-    }
+    return FALSE;
   if (*place != self->node)
     gmp_cluster_introduce (self->cluster, self->node, &client_remote, &server_remote);
   gmp_channel_descriptors_new_elsewhere (self->arena_size, self->n_workers, client_remote,
@@ -97,7 +95,7 @@ renew_channel (const char     *id,
   gboolean is_made;
 
   if (is_elsewhere (self))
-    is_made = connect_elsewhere (self, place, &client_port, &server_port, error);
+    is_made = connect_elsewhere (self, place, &client_port, &server_port);
   else if (self->cluster != NULL)
     is_made = gmp_channel_descriptors_new_served (&client_port, &server_port, error);
   else
@@ -151,7 +149,7 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
   self->failure_log = failure_log;
   self->n_workers = n_workers;
   self->arena_size = arena_size;
-  self->cluster = gmp_cluster_get ();
+  self->cluster = gmp_cluster_get (options->launcher);
   self->cancellable = g_cancellable_new ();
   self->supervisor = gmp_supervisor_new (events, owner, results, failure_log);
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
@@ -328,20 +326,75 @@ place_server (GmpServerSession *self,
   gmp_worker_proxy_set_place (self->server, agent);
 }
 
-/* The node that it was on may have been lost. */
+/* Takes @agent (nullable) over, as place_server(). */
+static gboolean
+begin_again (GmpServerSession *self,
+             GmpAgentProxy    *agent,
+             GmpFailure       *failure,
+             GError          **error)
+{
+  self->server = gmp_supervisor_new_worker (self->supervisor);
+  if (agent != NULL)
+    place_server (self, agent);
+  if (!gmp_supervisor_renew (self->supervisor, gmp_failure_get_error (failure), error))
+    {
+      /* It has not run, so there is nothing to retire. */
+      g_clear_object (&self->server);
+      return FALSE;
+    }
+  gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
+  run_server (self);
+  return TRUE;
+}
+
+static gboolean
+needs_server (GmpServerSession *self)
+{
+  return !self->is_ending && !self->clients_ended &&
+         !g_cancellable_is_cancelled (self->cancellable);
+}
+
+static void
+placed_again_cb (GObject      *source G_GNUC_UNUSED,
+                 GAsyncResult *result,
+                 gpointer      user_data)
+{
+  GmpServerSession *self = user_data;
+  g_autoptr (GmpFailure) failure = g_steal_pointer (&self->waits_after);
+  g_autoptr (GmpFailure) cause = NULL;
+  g_autoptr (GError) error = NULL;
+  GmpAgentProxy *agent = gmp_cluster_reserve_finish (self->cluster, result, &error);
+
+  if (agent != NULL && needs_server (self))
+    {
+      if (begin_again (self, agent, failure, &error))
+        return;
+    }
+  else if (agent != NULL)
+    {
+      gmp_agent_proxy_release (agent);
+      g_object_unref (agent);
+    }
+  cause = error != NULL && needs_server (self) ? gmp_failure_new_for_error ("server", error)
+                                               : gmp_restarts_conclude (&self->restarts, failure);
+  end_server (self, NULL, cause);
+}
+
+/* The node that it was on may have been lost. Without any, it waits as other workers do. */
 static gboolean
 place_again (GmpServerSession *self,
+             GmpFailure       *failure,
              GError          **error)
 {
   GmpAgentProxy *agent = gmp_cluster_reserve_now (self->cluster, self->node);
 
-  if (agent == NULL)
-    {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "The server cannot be restarted: "
-                           "no node is left");
-      return FALSE;
-    }
-  place_server (self, agent);
+  if (agent != NULL)
+    return begin_again (self, agent, failure, error);
+  self->waits_after = g_object_ref (failure);
+  gmp_supervisor_pause (self->supervisor);
+  gmp_cluster_reserve_async (self->cluster,
+                             gmp_supervisor_get_options (self->supervisor)->priority,
+                             self->cancellable, placed_again_cb, self);
   return TRUE;
 }
 
@@ -352,24 +405,13 @@ restart_server (GmpServerSession *self,
                 GmpFailure       *failure,
                 GError          **error)
 {
-  const GError *reason = gmp_failure_get_error (failure);
-
-  if (self->is_ending || self->clients_ended || g_cancellable_is_cancelled (self->cancellable) ||
+  if (!needs_server (self) ||
       !gmp_restarts_allow (&self->restarts, gmp_supervisor_get_options (self->supervisor), failure))
     return FALSE;
   gmp_debug ("server: restart %u", self->restarts.n);
   retire_server (self);
-  self->server = gmp_supervisor_new_worker (self->supervisor);
-  if ((is_elsewhere (self) && !place_again (self, error)) ||
-      !gmp_supervisor_renew (self->supervisor, reason, error))
-    {
-      /* It has not run, so there is nothing to retire. */
-      g_clear_object (&self->server);
-      return FALSE;
-    }
-  gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
-  run_server (self);
-  return TRUE;
+  return is_elsewhere (self) ? place_again (self, failure, error)
+                             : begin_again (self, NULL, failure, error);
 }
 
 static void
@@ -449,6 +491,8 @@ clients_ran_cb (gpointer user_data)
   GmpServerSession *self = user_data;
 
   self->clients_ended = TRUE;
+  if (self->waits_after != NULL)
+    g_cancellable_cancel (self->cancellable);
   watch_lonely_server (self);
   maybe_return (self);
 }
@@ -649,6 +693,16 @@ gmp_server_session_get_n_clients (GmpServerSession *self)
   if (self->local_server != NULL)
     return gmp_local_server_get_n_clients (self->local_server);
   return gmp_supervisor_get_n_left (self->supervisor);
+}
+
+/* Of the server or a client. (nullable): it runs on this machine, or not at all. */
+const char *
+gmp_server_session_get_node (GmpServerSession *self,
+                             const char       *id)
+{
+  if (self->server != NULL && g_str_equal (id, "server"))
+    return gmp_worker_proxy_get_node (self->server);
+  return gmp_supervisor_get_node (self->supervisor, id);
 }
 
 /* %NULL if a worker is the server, and after the end of the run. */

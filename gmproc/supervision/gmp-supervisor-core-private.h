@@ -45,6 +45,7 @@ struct _GmpSupervisor
   GQueue waiting;      /* of GmpMember: not begun */
   GPtrArray *running;  /* of GmpMember */
   gboolean is_ending;  /* none is restarted any more */
+  gboolean is_paused;  /* no client begins before gmp_supervisor_renew() */
   gboolean takes_more; /* the run goes on without workers, until is_ending */
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;

@@ -182,10 +182,12 @@ prepare_restart (GmpSupervisor *self,
   if (self->server != NULL)
     {
       self->server->ended (member->spec.id, reason, TRUE, self->server_data);
-      member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
-                                          error);
-      if (member->port == NULL)
+      if (!self->is_paused)
+        member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
+                                            error);
+      if (member->port == NULL && *error != NULL)
         return FALSE;
+      self->is_paused |= member->port == NULL;
     }
   g_queue_push_head (&self->waiting, member);
   gmp_run_signals_restarted (self->events->signals, self->owner, member->spec.id, failure);
@@ -266,6 +268,12 @@ ran_cb (GmpWorkerProxy *worker,
   gmp_supervisor_maybe_return (self);
 }
 
+static gboolean
+is_here (GmpSupervisor *self)
+{
+  return gmp_cluster_get (self->options->launcher) == NULL;
+}
+
 static void
 begin_next (GmpSupervisor *self)
 {
@@ -273,7 +281,7 @@ begin_next (GmpSupervisor *self)
   GmpWorkerProxy *worker = gmp_kept_workers_take (self->pool);
 
   gmp_room_enter (self->server == NULL,
-                  worker == NULL && (self->server != NULL || gmp_cluster_get () == NULL));
+                  worker == NULL && (self->server != NULL || is_here (self)));
   if (worker == NULL)
     worker = gmp_supervisor_new_worker (self);
   if (member->place != NULL)
@@ -294,7 +302,7 @@ begin_next (GmpSupervisor *self)
 static gboolean
 may_begin (GmpSupervisor *self)
 {
-  return self->waiting.length > 0 &&
+  return self->waiting.length > 0 && !self->is_paused &&
          (self->max_parallel == 0 || self->running->len < self->max_parallel);
 }
 
@@ -303,7 +311,7 @@ may_begin (GmpSupervisor *self)
 static gboolean
 has_room (GmpSupervisor *self)
 {
-  if (self->server != NULL || gmp_cluster_get () != NULL ||
+  if (self->server != NULL || !is_here (self) ||
       gmp_kept_workers_has_kept (self->pool) ||
       gmp_room_await (self->begin_source))
     return TRUE;

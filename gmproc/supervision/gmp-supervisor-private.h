@@ -38,7 +38,8 @@ typedef void (*GmpSupervisorEnded) (gpointer user_data);
 
 /* For clients: methods of the server, called in the main context of the run. renew creates a
  * channel, passes one end to the server, and returns the client's. @place is the node that the
- * client is on, or NULL: then one may be chosen for it, with a worker reserved there. */
+ * client is on, or NULL: then one may be chosen for it, with a worker reserved there. It returns
+ * NULL without an error while there is no node: the client waits for gmp_supervisor_renew(). */
 typedef struct {
   GmpChannelDescriptors *(*renew) (const char     *id,
                                    GmpAgentProxy **place,
@@ -83,13 +84,16 @@ void            gmp_supervisor_set_server  (GmpSupervisor             *self,
                                             const GmpSupervisorServer *server,
                                             gpointer                   user_data);
 void            gmp_supervisor_set_open    (GmpSupervisor *self);
+void            gmp_supervisor_pause       (GmpSupervisor *self);
 gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
                                             const GError  *reason,
                                             GError       **error);
 void            gmp_supervisor_end         (GmpSupervisor *self);
 void            gmp_supervisor_end_server  (GmpSupervisor *self,
                                             const GError  *reason);
-guint           gmp_supervisor_count_slots   (void);
+guint           gmp_supervisor_count_slots (const char    *launcher);
+guint           gmp_supervisor_share_slots (const char    *launcher,
+                                            guint          n_workers);
 GmpWorkerProxy *gmp_supervisor_new_worker  (GmpSupervisor *self);
 GmpFeed        *gmp_supervisor_get_feed    (GmpSupervisor *self);
 GmpOptions     *gmp_supervisor_get_options (GmpSupervisor *self);
@@ -101,5 +105,7 @@ void            gmp_supervisor_end_late    (GmpSupervisor *self,
 gboolean        gmp_supervisor_fail        (GmpSupervisor *self,
                                             const char    *id,
                                             const GError  *error);
+const char     *gmp_supervisor_get_node    (GmpSupervisor *self,
+                                            const char    *id);
 
 G_END_DECLS

@@ -104,6 +104,7 @@ gmp_supervisor_begin (GmpSupervisor *self)
   claim (self);
   gmp_results_clear (self->results);
   self->is_ending = FALSE;
+  self->is_paused = FALSE;
   g_clear_error (&self->server_end);
 }
 
@@ -261,11 +262,20 @@ feed_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The number of workers that there are processors for: of this machine, or of the nodes. */
+/* The number of workers that there are processors for: of this machine, or of the nodes that
+ * @launcher (nullable) starts agents on. */
 guint
-gmp_supervisor_count_slots (void)
+gmp_supervisor_count_slots (const char *launcher)
 {
-  return gmp_engine_count_slots ();
+  return gmp_engine_count_slots (launcher);
+}
+
+/* The share of these that each of @n_workers has, at least one. */
+guint
+gmp_supervisor_share_slots (const char *launcher,
+                            guint       n_workers)
+{
+  return MAX (gmp_engine_count_slots (launcher) / MAX (n_workers, 1), 1);
 }
 
 static guint
@@ -275,7 +285,7 @@ share_of_processors (GmpSupervisor *self)
 
   if (self->max_parallel > 0)
     n_workers = MIN (n_workers, self->max_parallel);
-  return MAX (gmp_supervisor_count_slots () / MAX (n_workers, 1), 1);
+  return gmp_supervisor_share_slots (self->options->launcher, n_workers);
 }
 
 /* Runs the added workers in the thread-default main context, and calls @ended from there. The
@@ -366,6 +376,16 @@ gmp_supervisor_fail (GmpSupervisor *self,
   return TRUE;
 }
 
+/* (nullable): it runs on this machine, or not at all. */
+const char *
+gmp_supervisor_get_node (GmpSupervisor *self,
+                         const char    *id)
+{
+  GmpMember *member = find_running (self, id);
+
+  return member != NULL ? gmp_worker_proxy_get_node (member->worker) : NULL;
+}
+
 /* Ends a client that has exceeded turn-timeout; it may be restarted. */
 void
 gmp_supervisor_end_late (GmpSupervisor *self,
@@ -403,6 +423,21 @@ gmp_supervisor_set_open (GmpSupervisor *self)
   self->takes_more = TRUE;
 }
 
+/* Clients wait for gmp_supervisor_renew(). */
+void
+gmp_supervisor_pause (GmpSupervisor *self)
+{
+  self->is_paused = TRUE;
+}
+
+static gboolean
+set_no_node (GError **error)
+{
+  if (*error == NULL)
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "no node is left");
+  return FALSE;
+}
+
 /* The server begins, or has ended for @reason and is restarted: new channels for all. */
 gboolean
 gmp_supervisor_renew (GmpSupervisor *self,
@@ -417,7 +452,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
                                                          self->server_data, error);
 
       if (port == NULL)
-        return FALSE;
+        return set_no_node (error);
       gmp_worker_proxy_tell_gone (member->worker, "server", reason, TRUE);
       gmp_worker_proxy_add_channel (member->worker, "server", member->server_runtime, port);
     }
@@ -429,8 +464,11 @@ gmp_supervisor_renew (GmpSupervisor *self,
       member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
                                           error);
       if (member->port == NULL)
-        return FALSE;
+        return set_no_node (error);
     }
+  self->is_paused = FALSE;
+  if (self->ended != NULL)
+    gmp_supervisor_begin_waiting (self);
   return TRUE;
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/gmp-types.h"
+#include "cluster/gmp-cluster-private.h"
 #include "peer/gmp-channel-descriptors-private.h"
 #include "peer/gmp-message-stream-private.h"
 #include "supervision/gmp-job-private.h"
@@ -52,6 +53,7 @@ typedef struct {
   char *peer;
   char *runtime;
   GmpChannelDescriptors *port;
+  GmpCluster *cluster; /* (nullable): whose nodes the worker may be on */
 } GmpPeerChannel;
 
 void gmp_peer_channel_clear (gpointer data);

@@ -9,7 +9,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 #include "channel/gmp-value-private.h"
-#include "cluster/gmp-cluster-private.h"
 #include "peer/gmp-bus-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-socket-stream-private.h"
@@ -585,7 +584,7 @@ gmp_worker_connection_connect (GmpWorkerConnection  *self,
   /* It comes to this process, whose port is open since there is a worker elsewhere. */
   if (fd != -1)
     gmp_channel_descriptors_introduce (end->port,
-                                       gmp_cluster_serve (gmp_cluster_get (), name, fd));
+                                       gmp_cluster_serve (end->cluster, name, fd));
   description = gmp_channel_descriptors_describe (end->port);
   if (description != NULL)
     {

@@ -55,6 +55,7 @@ GmpWorkerProxy *gmp_worker_proxy_new           (GmpProcessCache            *cach
 void            gmp_worker_proxy_set_place     (GmpWorkerProxy *self,
                                                 GmpAgentProxy  *agent);
 GmpAgentProxy  *gmp_worker_proxy_get_place     (GmpWorkerProxy *self);
+const char     *gmp_worker_proxy_get_node      (GmpWorkerProxy *self);
 void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
                                                 const char            *peer,
                                                 const char            *runtime,

@@ -633,6 +633,13 @@ gmp_worker_proxy_get_place (GmpWorkerProxy *self)
   return self->start.place;
 }
 
+/* (nullable): this machine, or there is no process yet. */
+const char *
+gmp_worker_proxy_get_node (GmpWorkerProxy *self)
+{
+  return self->process != NULL ? gmp_worker_process_get_node (self->process) : NULL;
+}
+
 /* Takes ownership of @port: one end of a channel to @peer, whose runtime is @runtime, for the next
  * run; or for the current run, as a replacement, because the peer was restarted. */
 void
@@ -641,7 +648,8 @@ gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
                               const char            *runtime,
                               GmpChannelDescriptors *port)
 {
-  GmpPeerChannel end = { g_strdup (peer), g_strdup (runtime), port };
+  GmpPeerChannel end = { g_strdup (peer), g_strdup (runtime), port,
+                         gmp_cluster_get (self->options->launcher) };
   GError *error = NULL;
 
   if (!self->has_begun)

@@ -171,7 +171,7 @@ gmp_worker_start_begin (GmpWorkerStart             *self,
                         const GmpWorkerStartEvents *events,
                         gpointer                    user_data)
 {
-  GmpCluster *cluster = gmp_cluster_get ();
+  GmpCluster *cluster = gmp_cluster_get (self->options->launcher);
 
   self->job = job;
   self->is_plain = is_plain || !self->options->warm_start;

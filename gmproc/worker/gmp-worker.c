@@ -7,6 +7,7 @@
 #include "worker/gmp-worker-private.h"
 #include "worker/gmp-worker-binding.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "worker/gmp-guard-private.h"
 
@@ -45,6 +46,7 @@ static struct {
   GmpReportFunc report;
   gpointer user_data;
   const char *application_runtime; /* interned; of the run */
+  const char *node;                /* (nullable); interned */
 } process;
 
 void
@@ -55,6 +57,7 @@ gmp_worker_set_process (GCancellable *cancellable,
   process.cancellable = cancellable;
   process.report = report;
   process.user_data = user_data;
+  process.node = g_intern_string (gmp_environment_get ("GMPROC_NODE"));
 }
 
 void
@@ -435,6 +438,23 @@ GCancellable *
 gmp_worker_get_cancellable (void)
 {
   return process.cancellable;
+}
+
+/**
+ * gmp_worker_get_node:
+ *
+ * Gets the name of the node that this worker runs on: see [property@Gmp.Runner:launcher].
+ *
+ * Any code that runs in a worker process may call it, in any thread.
+ *
+ * Returns: (nullable): a name; %NULL on the application's machine, and outside a worker process
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_worker_get_node (void)
+{
+  return process.node;
 }
 
 /**

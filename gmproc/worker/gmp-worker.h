@@ -50,5 +50,6 @@ GMP_PUBLIC gboolean      gmp_worker_report_turn     (GVariant  *value,
                                                      GError   **error);
 GMP_PUBLIC GVariant     *gmp_worker_repeat_turn     (void);
 GMP_PUBLIC GCancellable *gmp_worker_get_cancellable (void);
+GMP_PUBLIC const char   *gmp_worker_get_node        (void);
 
 G_END_DECLS

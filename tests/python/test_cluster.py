@@ -18,10 +18,11 @@ PROGRAM = '''
 import os
 import signal
 import numpy as np
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+from gmproc import (ClientServer, ClientWorker, Executor, ServerWorker, Workers, WorkerError,
+                    report, worker_node)
 
 def square(x):
-    return x * x, os.environ['GMPROC_NODE']
+    return x * x, worker_node()
 
 def scale(array):
     array *= 2
@@ -37,9 +38,16 @@ def tell(x):
     report(x)
     return x
 
+def speak(x):
+    print(worker_node())
+
 class Server(ServerWorker):
     def process(self, id, message):
         return message * 2
+
+class Batches(ServerWorker):
+    def process_batch(self, ids, messages):
+        return [message * 2 for message in messages]
 
 class Client(ClientWorker):
     def start(self, params):
@@ -52,7 +60,7 @@ class Client(ClientWorker):
     def done(self):
         return self.n == 10
     def finish(self):
-        return os.environ['GMPROC_NODE']
+        return self.get_node()
 
 def failure(method):
     workers = Workers()
@@ -81,9 +89,37 @@ if __name__ == '__main__':
     error = failure(die)
     assert error.signal == signal.SIGKILL and not error.out_of_memory
 
-    clients = ClientServer(Server)
+    spoken = []
+    speakers = Workers()
+    speakers.on_output = lambda id, stream, line: spoken.append((line, speakers.get_node(id)))
+    speakers.add('x', speak, 1)
+    speakers.run()
+    assert spoken in ([('alpha', 'alpha')], [('beta', 'beta')]), spoken
+    assert speakers.get_node('x') is None
+
+    here = Workers(launcher='local')
+    here.add(1, square, 5)
+    assert here.run() == {1: (25, None)}
+
+    for server in Server, Batches:
+        clients = ClientServer(server)
+        clients.new_workers(3, Client)
+        assert set(clients.run().values()) == {'alpha', 'beta'}
+
+    clients = ClientServer()
     clients.new_workers(3, Client)
-    assert set(clients.run().values()) == {'alpha', 'beta'}
+    with clients.open() as run:
+        while True:
+            ids, messages = run.recv()
+            if not ids:
+                break
+            run.send(ids, [2 * message for message in messages])
+    assert set(run.results.values()) == {'alpha', 'beta'}
+
+    with Executor() as executor:
+        values = list(executor.map(square, range(20)))
+    assert [value for value, node in values] == [x * x for x in range(20)]
+    assert {node for value, node in values} <= {'alpha', 'beta'}
     print('passed')
 '''
 

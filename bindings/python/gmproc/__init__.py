@@ -7,11 +7,11 @@
 * ClientWorker: one server and many clients that send it messages. Request, OpenRun: later answers,
 * and runs that the program drives. WorkerError: the exception of a failed run; its subclasses
 * WorkerTimeout and WorkerDied are a TimeoutError and a BrokenProcessPool too. report, worker_index,
-* worker_seed: for code that runs in a worker. GError, ErrorCode, ERROR_DOMAIN: errors as every
-* language sees them. SharedArray: a numpy array whose memory the application and its workers share.
-* Variant: values of types that Python does not have, for workers in other languages. Cancellable:
-* ends runs, from any thread. get_cold_start_reason: why the last workers in Python were not forks
-* of a warm process, or None.
+* worker_node, worker_seed: for code that runs in a worker. GError, ErrorCode, ERROR_DOMAIN: errors
+* as every language sees them. SharedArray: a numpy array whose memory the application and its
+* workers share. Variant: values of types that Python does not have, for workers in other languages.
+* Cancellable: ends runs, from any thread. get_cold_start_reason: why the last workers in Python
+* were not forks of a warm process, or None.
 
 Parameters, messages and results are anything that can be pickled; with cloudpickle installed, also
 lambdas, closures and definitions of an interactive session. Between Python and other languages,
@@ -29,7 +29,7 @@ from ._errors import WorkerError, WorkerTimeout
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._open_run import OpenRun
 from ._run import Run
-from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_seed
+from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_node, worker_seed
 from ._workers import Workers
 
 # Type checkers take it as true. Loading the module typing takes as long as all the rest.
@@ -48,7 +48,7 @@ __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'Error
            'GError', 'OpenRun', 'Request', 'Run', 'ServerWorker', 'SharedArray', 'Variant',
            'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers', 'get_cold_start_reason',
            'get_reusable_executor', 'report',
-           'worker_index', 'worker_seed']
+           'worker_index', 'worker_node', 'worker_seed']
 
 
 def __getattr__(name: str) -> Any:

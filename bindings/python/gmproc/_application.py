@@ -107,6 +107,8 @@ class Application:
             worker; with 0 each worker gets an equal share of the processors.
         environment: variables for workers, by name; None as a value removes the variable.
         working_directory: the folder that workers start in.
+        launcher: where workers run: ``'local'`` for this machine, ``'slurm'`` or ``'command:...'``
+            for others; None for what the environment variable ``GMPROC_LAUNCHER`` says.
         memory_limit: the limit on a worker's private memory in bytes; an allocation beyond it
             raises MemoryError. 0 means no limit, here and below.
         cpu_time_limit: the processor time in seconds that a worker may use in a run.
@@ -152,6 +154,7 @@ class Application:
         on_progress: called as ``on_progress(id, value)`` when a worker calls ``report(value)``.
         on_output: called as ``on_output(id, stream, line)`` with each line that a worker prints,
             where ``stream`` is ``'stdout'`` or ``'stderr'``. Setting it captures the output.
+            ``get_node(id)`` is the machine that the worker is on.
 
     Callbacks are called in the thread that runs, on asyncio's in that of its loop. An exception
     that one raises ends the run, and comes out of it as it is.
@@ -162,6 +165,7 @@ class Application:
     inner_threads: int
     environment: Mapping[str, str | None] | None
     working_directory: str | os.PathLike[str] | None
+    launcher: str | None
     memory_limit: int
     cpu_time_limit: float
     open_files_limit: int
@@ -196,6 +200,18 @@ class Application:
 
     # All that is private, made by __new__ because subclasses may forget super().__init__().
     _gmproc: Any
+
+    def get_node(self, id: Any) -> str | None:
+        """The name of the node that a worker runs on, for callbacks such as ``on_output``.
+
+        Args:
+            id: the worker's, or ``'server'``.
+
+        Returns:
+            None if it is this machine, or the worker is not running. A failure has it as
+            ``WorkerError.node``.
+        """
+        return self._gmproc.claims.get_node(id)
 
     def _set_options(self, options: dict[str, Any]) -> None:
         for name, value in options.items():

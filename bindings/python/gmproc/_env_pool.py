@@ -53,7 +53,8 @@ class EnvPool:
                  params: Any, options: dict[str, Any]) -> None:
         if not env_fns:
             raise ValueError('env_fns is empty: at least one environment is needed')
-        application = ClientServer(**options)
+        # They write to memory of this machine.
+        application = ClientServer(**{'launcher': 'local', **options})
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
         application.on_failed = self._failures.__setitem__
         self._causes: dict[int, WorkerError | None] = {}  # of restarts, the last of each

@@ -31,6 +31,7 @@ class Outcome:
         self.results: dict[Any, Any] = {}
         self.exception: BaseException | None = None
         self._names = names        # the user's ids, by those of the wire
+        self._by_id: dict[Any, Any] = {}  # the reverse, when it is needed
         self._runtimes = runtimes  # by those of the wire
         self._failures: dict[Any, GError] = {}
         self._causes: dict[Any, BaseException] = {}
@@ -42,6 +43,14 @@ class Outcome:
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
+
+    def get_node(self, id: Any) -> str | None:
+        """The node that the worker with the user's id runs on, or None."""
+        if len(self._by_id) != len(self._names):
+            self._by_id = {known: name for name, known in self._names.items()}
+        name = self._by_id.get(id, id)
+        kind = str if isinstance(self.native, _gmproc.ClientServer) else int
+        return self.native.get_node(name) if self.native and isinstance(name, kind) else None
 
     def get_begun_id(self, name: Any) -> Any:
         """Of what has begun and not ended yet."""

@@ -70,6 +70,10 @@ class Claims:
         if self._jobs.setdefault('run', job) is not job:
             raise RuntimeError(self._message)
 
+    def get_node(self, id: Any) -> str | None:
+        job = self._jobs.get('run')
+        return job.outcome.get_node(id) if job is not None else None
+
     def drop(self, job: Job) -> None:
         if self._jobs.get('run') is job:
             del self._jobs['run']

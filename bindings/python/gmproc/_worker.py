@@ -83,6 +83,12 @@ def worker_seed() -> int | None:
     return _Process.seed
 
 
+def worker_node() -> str | None:
+    """The name of the node that this worker runs on; None on the application's machine, and in
+    other processes."""
+    return _gmproc.get_node()
+
+
 def get_mode(user: Any, base: type) -> str:
     """How a server takes requests, determined by the methods that its class overrides."""
     for name in ('process_batch', 'request'):
@@ -92,6 +98,11 @@ def get_mode(user: Any, base: type) -> str:
 
 
 class _Worker:
+    @staticmethod
+    def get_node() -> str | None:
+        """See worker_node()."""
+        return _gmproc.get_node()
+
     def start(self, params: Any) -> None:
         """Called once, with the parameters that the application gave."""
 

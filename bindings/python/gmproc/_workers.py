@@ -554,7 +554,8 @@ class Workers(Application):
                      make_mapping: Callable[..., Mapping] = Mapping,
                      add_done: Callable[[int], Any] | None = None) -> None:
         state = self._gmproc
-        names = state.get_map_names(self.max_parallel or _gmproc.count_slots())
+        state.options.take(self, reuse=True)
+        names = state.get_map_names(self.max_parallel or state.native.count_slots())
         job.outcome = outcome = make_outcome({name: number for number, name in enumerate(names)})
         if state.pace.function is not function:
             state.pace = Pace(function)
@@ -563,7 +564,6 @@ class Workers(Application):
                                state.get_seeds(self.seed),
                                lambda first: state.derive_seed(self.seed, first),
                                self._tell(job, add_done))
-        state.options.take(self, reuse=True)
         set_command()
         n_workers = len(names) if source.n_left is None else min(len(names), source.n_left)
         native = _Fed(state, mapping, n_workers, get_bool(self, 'reuse') or state.is_inside_with)

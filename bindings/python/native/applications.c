@@ -85,6 +85,13 @@ get_failures (PyObject *self,
 }
 
 static PyObject *
+count_slots (PyObject *self,
+             PyObject *unused G_GNUC_UNUSED)
+{
+  return PyLong_FromUnsignedLong (gmp_runner_count_slots (native_object_get (self)));
+}
+
+static PyObject *
 was_interrupted (PyObject *self,
                  PyObject *unused G_GNUC_UNUSED)
 {
@@ -182,6 +189,17 @@ workers_fail (PyObject *self,
   result = gmp_workers_fail (workers, id, reason, NULL);
   Py_END_ALLOW_THREADS
   return PyBool_FromLong (result);
+}
+
+static PyObject *
+workers_get_node (PyObject *self,
+                  PyObject *args)
+{
+  int id;
+
+  if (!PyArg_ParseTuple (args, "i:get_node", &id))
+    return NULL;
+  return Py_BuildValue ("z", gmp_workers_get_node (native_object_get (self), id));
 }
 
 /* NULL with an exception if it is not a list of int. */
@@ -314,6 +332,8 @@ static PyMethodDef workers_methods[] = {
   { "wake", workers_wake, METH_NOARGS, NULL },
   { "release", workers_release, METH_NOARGS, NULL },
   { "fail", workers_fail, METH_VARARGS, NULL },
+  { "get_node", workers_get_node, METH_VARARGS, NULL },
+  { "count_slots", count_slots, METH_NOARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
   { "was_interrupted", was_interrupted, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
@@ -440,6 +460,17 @@ client_server_stop (PyObject *self,
 }
 
 static PyObject *
+client_server_get_node (PyObject *self,
+                        PyObject *args)
+{
+  const char *id;
+
+  if (!PyArg_ParseTuple (args, "s:get_node", &id))
+    return NULL;
+  return Py_BuildValue ("z", gmp_client_server_get_node (native_object_get (self), id));
+}
+
+static PyObject *
 client_server_get_n_clients (PyObject *self,
                              PyObject *unused G_GNUC_UNUSED)
 {
@@ -465,6 +496,7 @@ static PyMethodDef client_server_methods[] = {
   { "close", native_close_run, METH_O, NULL },
   { "stop", client_server_stop, METH_NOARGS, NULL },
   { "get_n_clients", client_server_get_n_clients, METH_NOARGS, NULL },
+  { "get_node", client_server_get_node, METH_VARARGS, NULL },
   { "get_server_result", client_server_get_server_result, METH_NOARGS, NULL },
   { "get_failures", get_failures, METH_NOARGS, NULL },
   { "was_interrupted", was_interrupted, METH_NOARGS, NULL },

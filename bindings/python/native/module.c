@@ -178,6 +178,13 @@ repeat_turn (PyObject *module G_GNUC_UNUSED,
 }
 
 static PyObject *
+get_node (PyObject *module G_GNUC_UNUSED,
+          PyObject *unused G_GNUC_UNUSED)
+{
+  return Py_BuildValue ("z", gmp_worker_get_node ());
+}
+
+static PyObject *
 is_worker (PyObject *module G_GNUC_UNUSED,
            PyObject *unused G_GNUC_UNUSED)
 {
@@ -265,14 +272,6 @@ get_domain (PyObject *module G_GNUC_UNUSED,
   return PyUnicode_FromString (name != NULL ? name : "");
 }
 
-/* The number of workers that there are processors for. */
-static PyObject *
-count_slots (PyObject *module G_GNUC_UNUSED,
-             PyObject *unused G_GNUC_UNUSED)
-{
-  return PyLong_FromUnsignedLong (gmp_workers_count_slots ());
-}
-
 static PyObject *
 list_error_codes (PyObject *module G_GNUC_UNUSED,
                   PyObject *unused G_GNUC_UNUSED)
@@ -299,6 +298,7 @@ static PyMethodDef methods[] = {
   { "report", report, METH_O, NULL },
   { "report_turn", report_turn, METH_O, NULL },
   { "repeat_turn", repeat_turn, METH_NOARGS, NULL },
+  { "get_node", get_node, METH_NOARGS, NULL },
   { "is_worker", is_worker, METH_NOARGS, NULL },
   { "is_worker_type", is_worker_type, METH_O, NULL },
   { "is_workers_type", is_workers_type, METH_O, NULL },
@@ -312,7 +312,6 @@ static PyMethodDef methods[] = {
   { "have_same", have_same, METH_VARARGS, NULL },
   { "get_cold_start_reason", get_cold_start_reason, METH_NOARGS, NULL },
   { "get_domain", get_domain, METH_O, NULL },
-  { "count_slots", count_slots, METH_NOARGS, NULL },
   { "list_error_codes", list_error_codes, METH_NOARGS, NULL },
   { "count_clients", native_count_clients, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }

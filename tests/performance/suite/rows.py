@@ -459,6 +459,35 @@ def _native_sizes(effort: Effort) -> Row:
         Contender('two memcpy', _native('floor-memcpy', *work), Role.FLOOR)), every=3)
 
 
+def _nodes(slots: int) -> dict[str, str]:
+    """Two nodes, which are agents on this machine. With one slot each, a client is not where its
+    server is."""
+    return {'GMPROC_LAUNCHER': f'command:env SLURM_CPUS_ON_NODE={slots} {{agent}}',
+            'GMPROC_NODES': 'n1 n2'}
+
+
+def _between_nodes(effort: Effort) -> list[Row]:
+    big = 16 * 1024 ** 2
+    request = ('request', '1', str(effort.seconds))
+    echo = ('echo', str(effort.seconds), str(big))
+    return [
+        Row('nodes-request', 'C, request and response, two nodes', (
+            Column('seconds', 'a request', Unit.MICROSECONDS, (times('TCP', 1 / 2),)),
+        ), (Contender('gmproc', _native('gmproc-request', *request), Role.OURS, _nodes(1)),
+            Contender('TCP', _native('peer-tcp', 'plain', *request), Role.FLOOR),
+            Contender('TLS', _native('peer-tcp', 'tls', *request), Role.FLOOR))),
+        Row('nodes-16mb', 'C, 16 MB there and back, two nodes', (
+            Column(f'seconds/{big}', 'a value', Unit.MILLISECONDS, (times('TLS', 1 / 1.5),)),
+        ), (Contender('gmproc', _native('gmproc-echo', *echo), Role.OURS, _nodes(1)),
+            Contender('TCP', _native('peer-tcp', 'plain', *echo), Role.FLOOR),
+            Contender('TLS', _native('peer-tcp', 'tls', *echo), Role.FLOOR))),
+        Row('nodes-one', 'C, request and response, both on one node', (
+            Column('seconds', 'a request', Unit.MICROSECONDS, (times('no nodes', 1 / 1.2),)),
+        ), (Contender('gmproc', _native('gmproc-request', *request), Role.OURS, _nodes(2)),
+            Contender('no nodes', _native('gmproc-request', *request), Role.FLOOR))),
+    ]
+
+
 def make_rows(effort: Effort) -> list[Row]:
     """All rows. Those with a goal come first, in the order of the goals."""
     big = 16 * 1024 ** 2
@@ -479,4 +508,5 @@ def make_rows(effort: Effort) -> list[Row]:
         _python_echo('python-sizes', 'Python, float64 arrays there and back',
                      _size_columns(effort.sizes), effort.sizes, effort, every=3),
         _memory(effort),
+        *(_between_nodes(effort) if 'GMPROC_AGENT' in os.environ else ()),
     ]
