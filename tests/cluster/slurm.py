@@ -104,7 +104,9 @@ def python(cluster: Cluster) -> None:
 
 
 def more(cluster: Cluster) -> None:
-    """The same for an Executor, an example with numpy, and a server and clients of three languages."""
+    """The same for an Executor, an example with numpy, and a server and clients of three
+    languages.
+    """
     folder = SOURCE / 'examples'
     is_same(cluster, sys.executable, str(folder / 'python' / 'executor.py'))
     is_same(cluster, sys.executable, str(folder / 'python' / 'shared_network.py'))
@@ -259,8 +261,8 @@ def thousand(_cluster: Cluster) -> None:
             big.tell('stop')
     ours = json.loads(out)
     print(f"  {ours['seconds']:.2f} s, srun alone {bare:.2f} s: {ours['seconds'] / bare:.2f} times "
-          f"(goal 1.5)\n  the application has {ours['descriptors'] / 10:.1f} descriptors a node (goal "
-          f"4), and took {ours['cpu'] * 1000:.2f} ms of processor time a worker (goal 0.3)")
+          f"(goal 1.5)\n  the application has {ours['descriptors'] / 10:.1f} descriptors a node "
+          f"(goal 4), and took {ours['cpu'] * 1000:.2f} ms of processor time a worker (goal 0.3)")
     assert ours['descriptors'] <= 40, ours
 
 

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static GVariant *
@@ -62,6 +63,49 @@ measure (guint n)
   work_print (work_times_get (&times), n);
 }
 
+static guint
+count_descriptors (void)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (folder) != NULL)
+    n++;
+  return n;
+}
+
+/* This process's, in seconds. */
+static double
+get_cpu_time (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &time);
+  return time.tv_sec + time.tv_nsec / 1e9;
+}
+
+/* All at once: the time until the last result, the application's processor time for each, and the
+ * descriptors that it has open. */
+static void
+measure_many (guint n)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  double cpu_begin = get_cpu_time ();
+  gint64 begin = work_now ();
+
+  for (guint i = 0; i < n; i++)
+    gmp_workers_add (workers, i, add_one, g_variant_new_int32 (i), NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  if (results == NULL)
+    work_fail ("%s", error->message);
+  if (g_variant_n_children (results) != n)
+    work_fail ("There should be %u results", n);
+  printf ("{\"seconds\": %.9f, \"cpu\": %.9f, \"descriptors\": %u}\n",
+          (work_now () - begin) / 1e9, (get_cpu_time () - cpu_begin) / n, count_descriptors ());
+}
+
 static void
 seat (guint n)
 {
@@ -82,9 +126,11 @@ main (int    argc,
 
   if (argc == 3 && g_str_equal (argv[1], "start"))
     measure (strtoul (argv[2], NULL, 10));
+  else if (argc == 3 && g_str_equal (argv[1], "many"))
+    measure_many (strtoul (argv[2], NULL, 10));
   else if (argc == 3 && g_str_equal (argv[1], "sit"))
     seat (strtoul (argv[2], NULL, 10));
   else
-    work_fail ("Usage: %s start COUNT | sit COUNT", argv[0]);
+    work_fail ("Usage: %s start COUNT | many COUNT | sit COUNT", argv[0]);
   return EXIT_SUCCESS;
 }
