@@ -116,6 +116,8 @@ gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
   g_mutex_lock (&self->lock);
   withdraw_all (self);
   cancel_queue (self, count_next (self));
+  /* Calls that are kept may have come from a worker that had not begun them, and is idle now. */
+  gmp_dispatcher_assign (self);
   gmp_dispatcher_unlock (self);
 }
 

@@ -385,6 +385,16 @@ def test_shutdown(fifo):
     assert executor.workers == []
 
 
+def test_shutdown_right_after_submit():
+    """A call that its worker has received but not begun is executed, or cancelled; none is lost."""
+    for _turn in range(30):
+        executor = Executor(1)
+        assert executor.submit(add, 1).result() == 2
+        future = executor.submit(add, 2)
+        executor.shutdown(wait=False, cancel_futures=True)
+        assert concurrent.futures.wait([future], timeout=60).done
+
+
 def test_kill_workers():
     for method in 'kill_workers', 'terminate_workers':
         executor = Executor(1)
