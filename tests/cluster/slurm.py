@@ -109,7 +109,9 @@ def more(cluster: Cluster) -> None:
     """
     folder = SOURCE / 'examples'
     is_same(cluster, sys.executable, str(folder / 'python' / 'executor.py'))
-    is_same(cluster, sys.executable, str(folder / 'python' / 'shared_network.py'))
+    # Its losses depend on the order in which clients answer.
+    out = cluster.run(sys.executable, str(folder / 'python' / 'shared_network.py'))
+    assert 'accuracy 100%' in out.splitlines()[0], out
     is_same(cluster, str(BUILD / 'examples' / 'mixed' / 'mixed'), str(folder / 'mixed'))
 
 
