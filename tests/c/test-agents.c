@@ -144,12 +144,11 @@ test_agents_init (const char *environment)
   g_autofree char *launcher =
       g_strdup_printf ("command:env " TEST_AGENTS_NODE "={node} SLURM_CPUS_ON_NODE=2 %s {agent}",
                        environment);
-  g_autofree char *timeout = g_strdup_printf ("%u", stretch (1));
 
   signal (SIGALRM, watchdog_cb);
   g_setenv ("GMPROC_LAUNCHER", launcher, TRUE);
   g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
-  g_setenv ("GMPROC_NODE_TIMEOUT", timeout, TRUE);
+  g_unsetenv ("GMPROC_NODE_TIMEOUT");
   /* Ignores the variables of an allocation that the test itself may run in. */
   g_unsetenv ("SLURM_JOB_ID");
 }
