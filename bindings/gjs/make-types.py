@@ -28,7 +28,7 @@ NAME = re.compile(r'^ *(?:abstract )?(?:class|function|interface|const) (\w+)', 
 
 
 def find_all(node, *tags):
-    """Children that introspection shows, of these kinds."""
+    """Introspectable children of these kinds."""
     return [child for child in node
             if child.tag.partition('}')[2] in tags and child.get('introspectable') != '0']
 
@@ -48,7 +48,7 @@ def type_of(node):
 
 
 def parameters_of(node):
-    """Those that JavaScript passes: no user data, and no length of an array."""
+    """The parameters that JavaScript passes: neither user data nor the length of an array."""
     parameters = node.findall(f'{CORE}parameters/{CORE}parameter')
     left_out = set()
     for parameter in parameters:
@@ -105,7 +105,7 @@ def signals(node, name):
 
 
 def members(node, written):
-    """The lines of a class, except for the members that are written by hand."""
+    """The lines of a class, except for the hand-written members."""
     name = node.get('name')
     lines = [f'static $gtype: GObject.GType<{name}>;',
              f'constructor(properties?: {name}.ConstructorProps);']

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 
 typedef struct _GmpAgentWorker GmpAgentWorker;
 
-/* Its process was started, connected or not; or @error says why not. */
+/* The process was started, connected or not; otherwise @error has the reason. */
 typedef void (*GmpAgentWorkerStarted) (GmpAgentWorker *self,
                                        gboolean        is_connected,
                                        const GError   *error,

@@ -137,7 +137,7 @@ tell_end (GmpAgentWorker *self)
 
 static void read_both (GmpAgentWorker *self);
 
-/* To be called last. */
+/* Call it last. */
 static void
 maybe_end (GmpAgentWorker *self)
 {
@@ -382,7 +382,7 @@ gmp_agent_worker_new (GmpBus               *bus,
                       gpointer              user_data)
 {
   GmpAgentWorker *self = g_new0 (GmpAgentWorker, 1);
-  gboolean as_ever = !spec->options->warm_start;
+  gboolean is_cold = !spec->options->warm_start;
 
   self->bus = g_object_ref (bus);
   self->channels = channels;

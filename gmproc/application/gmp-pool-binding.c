@@ -6,7 +6,7 @@
 
 #include "application/gmp-pool-private.h"
 
-/* To be called before the first call: sets the receiver of calls of gmp_pool_submit(). @binding is
+/* Call it before the first call: sets the receiver of calls of gmp_pool_submit(). @binding is
  * static. */
 void
 gmp_pool_set_binding (GmpPool              *self,
@@ -136,7 +136,7 @@ gmp_pool_cancel_call (GmpPool     *self,
   return dispatcher != NULL && gmp_dispatcher_cancel (dispatcher, call);
 }
 
-/* Cancels all calls that wait for others to be over. */
+/* Cancels all calls that wait in the queue. */
 void
 gmp_pool_cancel_waiting (GmpPool *self)
 {

@@ -33,7 +33,7 @@ request_end (GmpPoolCall *call)
   g_free (request);
 }
 
-/* In the main context of the call, which is over. */
+/* In the main context of the call, which has ended. */
 static void
 return_call (GmpPoolCall *data)
 {

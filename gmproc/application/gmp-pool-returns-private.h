@@ -10,8 +10,8 @@
 
 G_BEGIN_DECLS
 
-/* One source for a pool in a main context: it wakes the main loop once for all calls that are over,
- * instead of once for each GTask. */
+/* One source for a pool in a main context: it wakes the main loop once for all calls that have
+ * ended, instead of once for each GTask. */
 typedef struct _GmpPoolReturns GmpPoolReturns;
 
 typedef void (*GmpPoolReturn) (GmpPoolCall *call);

@@ -12,13 +12,13 @@ G_BEGIN_DECLS
 
 typedef void (*GmpHoldFunc) (gpointer user_data);
 
-/* A run calls code of the user's, which may run the main loop: a dialog does. Whatever the run
- * waits for may come there. It then returns when that code has come back, or its objects would be
- * gone under it. */
+/* A run calls user code, which may run the main loop, as a dialog does. Events that end the run
+ * may happen there. The run then returns when the code has returned, because otherwise its
+ * objects would be freed during the call. */
 typedef struct {
   GmpHoldFunc maybe_return;
   gpointer user_data;
-  guint n_calls;       /* that have not come back */
+  guint n_calls;       /* that have not returned */
   gboolean is_pending; /* it could have returned meanwhile */
   GSource *source;     /* (nullable): it can now */
 } GmpHold;

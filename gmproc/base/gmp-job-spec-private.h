@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-/* The arguments of org.gmproc.Worker1.Run that say which code runs as whom. */
+/* The arguments of org.gmproc.Worker1.Run that identify the code and its role. */
 typedef struct {
   char *role;       /* "call", "client", "server" or "pool" */
   char *id;         /* a number in decimal for GmpWorkers; "server" for a server */

@@ -6,7 +6,7 @@
 
 #include "base/gmp-job-spec-private.h"
 
-/* @target and @params are nullable; nothing is taken over. */
+/* @target and @params are nullable. It takes ownership of nothing. */
 void
 gmp_job_spec_init (GmpJobSpec *self,
                    const char *role,

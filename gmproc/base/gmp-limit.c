@@ -53,7 +53,7 @@ gmp_limit_get_file_size (void)
   return limit.rlim_cur;
 }
 
-/* To be called before a file gets this size, because the kernel would answer with a deadly signal,
+/* Call it before a file gets this size, because the kernel would answer with a deadly signal,
  * SIGXFSZ. Sets errno if the size is not allowed. */
 gboolean
 gmp_limit_check_file_size (guint64 size)

@@ -54,7 +54,7 @@ check (GSource *source)
   return self->may_have;
 }
 
-/* The ready time has come. It is not moved with each message, because that wakes the loop. */
+/* The ready time is reached. It is not moved with each message, because that wakes the loop. */
 static void
 look_for_silence (InboxSource *self,
                   gint64       now)

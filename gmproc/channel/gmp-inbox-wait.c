@@ -58,7 +58,7 @@ listen_to_signals (GmpInbox *self,
   self->has_signal = fd != -1;
 }
 
-/* To be called before this thread waits: sets the cancellable that ends gmp_inbox_take() and
+/* Call it before this thread waits: sets the cancellable that ends gmp_inbox_take() and
  * gmp_inbox_flush(), from any thread; %NULL after waiting. */
 void
 gmp_inbox_set_stop (GmpInbox     *self,

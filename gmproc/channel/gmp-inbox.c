@@ -199,7 +199,7 @@ gmp_inbox_get_turn_deadline (GmpInbox *self)
   return first;
 }
 
-/* The largest size in bytes of a value in any of the channels; 0 for no limit. To be called before
+/* The largest size in bytes of a value in any of the channels; 0 for no limit. Call it before
  * anything is taken. */
 void
 gmp_inbox_set_value_limit (GmpInbox *self,
@@ -301,8 +301,8 @@ gmp_inbox_get_n_open (GmpInbox *self)
   return (guint) g_atomic_int_get (&self->n_open);
 }
 
-/* A client's only channel, until something is taken; %NULL if there is none now. A new channel is
- * then not reported any more. */
+/* A client's only channel, until a message is taken; %NULL if there is none now. A new channel
+ * is then no longer reported. */
 GmpChannel *
 gmp_inbox_get_first (GmpInbox *self)
 {

@@ -158,7 +158,7 @@ gmp_ring_release (GmpRing *self,
          atomic_exchange_explicit (&self->control->writer_sleeps, 0, memory_order_relaxed) != 0;
 }
 
-/* To be called before the reader sleeps. %TRUE if it must not, because there is a record after
+/* Call it before the reader sleeps. %TRUE if it must not, because there is a record after
  * all. */
 gboolean
 gmp_ring_sleep (GmpRing *self)

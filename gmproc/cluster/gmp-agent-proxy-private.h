@@ -52,7 +52,7 @@ void              gmp_agent_proxy_release       (GmpAgentProxy      *self);
 void              gmp_agent_proxy_close         (GmpAgentProxy      *self);
 void              gmp_agent_proxy_start_async   (GmpAgentProxy      *self,
                                                  GmpProcessSpec     *spec,
-                                                 gboolean            as_ever,
+                                                 gboolean            is_cold,
                                                  GCancellable       *cancellable,
                                                  GAsyncReadyCallback callback,
                                                  gpointer            user_data);

@@ -63,7 +63,7 @@ gmp_agent_proxy_get_slots (GmpAgentProxy *self)
   return self->slots;
 }
 
-/* From the moment on in which any of its workers is told of it. */
+/* TRUE from the moment on in which any of its workers is informed. */
 gboolean
 gmp_agent_proxy_is_lost (GmpAgentProxy *self)
 {
@@ -75,7 +75,7 @@ gmp_agent_proxy_is_lost (GmpAgentProxy *self)
   return result;
 }
 
-/* Where workers of other nodes reach those of this one. */
+/* The address at which workers of other nodes reach those of this one. */
 guint16
 gmp_agent_proxy_get_port (GmpAgentProxy *self)
 {
@@ -99,7 +99,7 @@ gmp_agent_proxy_get_n_workers (GmpAgentProxy *self)
   return result;
 }
 
-/* A worker is about to be started there; gmp_agent_proxy_start_async() takes that over. Returns
+/* A worker is about to be started there; gmp_agent_proxy_start_async() takes ownership of that. Returns
  * @self. */
 GmpAgentProxy *
 gmp_agent_proxy_reserve (GmpAgentProxy *self)
@@ -376,7 +376,7 @@ start_called_cb (GObject      *source,
     }
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
-      /* It may be there all the same. */
+      /* The process may exist nevertheless. */
       gmp_process_send_signal (GMP_PROCESS (start->process), SIGKILL);
       g_task_return_error (task, error);
       return;
@@ -387,24 +387,24 @@ start_called_cb (GObject      *source,
 
 static GVariant *
 make_options (GmpProcessSpec *spec,
-              gboolean        as_ever)
+              gboolean        is_cold)
 {
   GVariantDict dict;
   GmpOptions *options = spec->options;
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "capture-output", "b", options->capture_output);
-  g_variant_dict_insert (&dict, "warm-start", "b", options->warm_start && !as_ever);
+  g_variant_dict_insert (&dict, "warm-start", "b", options->warm_start && !is_cold);
   if (options->fresh_modules != NULL)
     g_variant_dict_insert (&dict, "fresh-modules", "^as", options->fresh_modules);
   return g_variant_dict_end (&dict);
 }
 
-/* Takes @spec over. A call of gmp_agent_proxy_reserve() is used up. */
+/* Takes ownership of @spec. A call of gmp_agent_proxy_reserve() is used up. */
 void
 gmp_agent_proxy_start_async (GmpAgentProxy      *self,
                              GmpProcessSpec     *spec,
-                             gboolean            as_ever,
+                             gboolean            is_cold,
                              GCancellable       *cancellable,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
@@ -436,12 +436,12 @@ gmp_agent_proxy_start_async (GmpAgentProxy      *self,
     g_variant_new ("(us^aay^aay^ayu@a{sv})", start->number, spec->runtime, spec->argv,
                    spec->environment,
                    spec->working_directory != NULL ? spec->working_directory : "",
-                   spec->inner_threads, make_options (spec, as_ever)),
+                   spec->inner_threads, make_options (spec, is_cold)),
     G_VARIANT_TYPE ("(ibb)"), G_DBUS_CALL_FLAGS_NONE, G_MAXINT, cancellable, start_called_cb, task);
   gmp_process_spec_free (spec);
 }
 
-/* To be freed with g_free(), when what is in it has been taken over. */
+/* Free it with g_free() after its members have been taken. */
 GmpRemoteStarted *
 gmp_agent_proxy_start_finish (GmpAgentProxy *self G_GNUC_UNUSED,
                               GAsyncResult  *result,

@@ -18,10 +18,10 @@
 /* The seconds without an agent after which a message is logged. */
 #define PATIENCE 10
 
-/* How many milliseconds the first agent waits for the others, so that all get their share. */
+/* The milliseconds that the first agent waits for the others, so that all get their share. */
 #define GATHERING 500
 
-/* How many seconds commands have to end when the program does. */
+/* The seconds that commands have to end when the program does. */
 #define END_LIMIT 3
 
 /* There is one for each launcher as long as the program runs, from its first worker on. Everything
@@ -45,7 +45,7 @@ struct _GmpCluster
   GPtrArray *agents;
   gboolean is_gathered;
   GQueue waiting; /* of GTask */
-  guint next;     /* of agents that have equally much to do, who comes first */
+  guint next;     /* the agent that comes first among equals */
 };
 
 G_LOCK_DEFINE_STATIC (clusters);
@@ -106,7 +106,7 @@ release (gpointer agent)
   g_object_unref (agent);
 }
 
-/* Those who wait get an agent, or @error (nullable). */
+/* Gives waiting callers an agent, or @error (nullable). */
 static void
 serve_waiting (GmpCluster   *self,
                const GError *error)
@@ -150,7 +150,7 @@ clear_source (GSource **source)
   g_clear_pointer (source, g_source_unref);
 }
 
-/* Takes @source over. */
+/* Takes ownership of @source. */
 static GSource *
 attach (GSource    *source,
         GSourceFunc callback,
@@ -161,7 +161,7 @@ attach (GSource    *source,
   return source;
 }
 
-/* No agent is there, and none will come: another worker begins anew. */
+/* No agent is left, and none will come. The next worker starts again from the beginning. */
 static void
 give_up (GmpCluster   *self,
          const GError *error)

@@ -24,7 +24,7 @@ command_free (gpointer data)
   g_free (command);
 }
 
-/* Takes @argv over. */
+/* Takes ownership of @argv. */
 static void
 add_command (GPtrArray  *commands,
              char      **argv,

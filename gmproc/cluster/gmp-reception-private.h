@@ -17,7 +17,7 @@ typedef void (*GmpReceptionOpened)  (GPtrArray           *commands,
                                      const GError        *error,
                                      gpointer             user_data);
 
-/* An agent is there. */
+/* An agent has connected. */
 typedef void (*GmpReceptionArrived) (GmpBus              *bus,
                                      const GmpAgentHello *hello,
                                      gpointer             user_data);

@@ -31,13 +31,14 @@
 #define TIMEOUT_VARIABLE "GMPROC_NODE_TIMEOUT"
 #define TIMEOUT          15
 
-/* How many seconds a stranger has to prove that it is an agent, and how many may try at a time. */
+/* The seconds that a connection has to prove that it is an agent, and the number of connections
+ * that may try at a time. */
 #define PROOF_LIMIT 10
 #define MAX_STRANGERS 256
 #define BACKLOG 1024
 
-/* How TLS begins: a record of this type, whose size is in the last two bytes of its header. A
- * worker that connects a channel begins differently: see GmpDoor. */
+/* A TLS connection begins with a record of this type, whose size is in the last two bytes of its
+ * header. A worker that connects a channel begins differently: see GmpDoor. */
 #define RECORD_HEADER    5
 #define RECORD_HANDSHAKE 22
 #define RECORD_MAX       (16 * 1024)
@@ -259,7 +260,7 @@ begin_handshake (Stranger *stranger)
                                     stranger->cancellable, handshaken_cb, stranger);
 }
 
-/* The socket is readable when so many bytes are there. */
+/* The socket is readable when this many bytes have arrived. */
 static void
 await_bytes (Stranger *stranger,
              int       n)
@@ -269,8 +270,8 @@ await_bytes (Stranger *stranger,
   stranger->n_awaited = n;
 }
 
-/* A handshake uses a thread of GTask, so it begins when the client's first record is there: silent
- * or invalid connections use none. */
+/* A handshake uses a thread of GTask, so it begins only when the client's first record has
+ * arrived: silent or invalid connections use none. */
 static gboolean
 readable_cb (GSocket     *socket,
              GIOCondition condition G_GNUC_UNUSED,
@@ -491,8 +492,8 @@ gmp_reception_list_missing (GmpReception *self)
 
 /* Channels. */
 
-/* The data by which the two ends of a channel reach each other, floating, for a server at @port of
- * one of the @addresses. */
+/* The data with which the two ends of a channel reach each other, floating, for a server at
+ * @port of one of the @addresses. */
 void
 gmp_reception_introduce (GmpReception       *self,
                          guint16             port,
@@ -581,7 +582,7 @@ listen_to_port (GmpReception *self,
   return self->port != 0;
 }
 
-/* Takes @error over. */
+/* Takes ownership of @error. */
 static void
 tell_opened (GmpReception *self,
              GError       *error)

@@ -574,7 +574,7 @@ gmp_fork_launcher_new (GmpLauncher     *plain,
   return NULL;
 }
 
-/* Takes @self over, and does not wait: its server ends when all that it has forked has. */
+/* Takes ownership of @self, and does not wait: its server ends when all that it has forked has. */
 void
 gmp_fork_launcher_retire (GmpForkLauncher *self)
 {
@@ -593,7 +593,7 @@ gmp_fork_launcher_get_fd (GmpForkLauncher *self)
   return self->fd;
 }
 
-/* To be called once. With %FALSE the server is unusable. */
+/* Call it once. With %FALSE the server is unusable. */
 gboolean
 gmp_fork_launcher_get_ready (GmpForkLauncher *self,
                              GError         **error)

@@ -116,7 +116,7 @@ check_explained (const GmpOomWitness *self)
     explained_count = self->count;
 }
 
-/* To be called before the worker is started, which will be in the group of this process. Finding
+/* Call it before the worker is started, which will be in the group of this process. Finding
  * the group takes longer than reading its count, so it is repeated only when a worker has another
  * group; see the next function. */
 void

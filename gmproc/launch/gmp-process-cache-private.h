@@ -19,7 +19,7 @@ GmpProcessCache *gmp_process_cache_ref          (GmpProcessCache *self);
 void             gmp_process_cache_unref        (GmpProcessCache *self);
 void             gmp_process_cache_start_async  (GmpProcessCache    *self,
                                                  GmpProcessSpec     *spec,
-                                                 gboolean            as_ever,
+                                                 gboolean            is_cold,
                                                  GCancellable       *cancellable,
                                                  GAsyncReadyCallback callback,
                                                  gpointer            user_data);

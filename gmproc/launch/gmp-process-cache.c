@@ -91,20 +91,20 @@ refill_cb (gpointer user_data)
 }
 
 static void
-free_order (gpointer data)
+free_spec (gpointer data)
 {
   gmp_process_spec_free (data);
 }
 
-/* Starts a replacement for the process that was taken for @order, when the thread-default main
+/* Starts a replacement for the process that was taken for @spec, when the thread-default main
  * context is idle. By then the taken process has received its job, so it does not wait for this.
- * Takes ownership of @order. */
+ * Takes ownership of @spec. */
 static void
 refill (GmpProcessSpec *spec)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
 
-  g_source_set_callback (source, refill_cb, spec, free_order);
+  g_source_set_callback (source, refill_cb, spec, free_spec);
   g_source_attach (source, g_main_context_get_thread_default ());
 }
 
@@ -176,7 +176,7 @@ unlock_and_deliver (GmpProcessCache *self,
   g_array_unref (deliveries);
 }
 
-/* Processes started ahead are in the way of @order, and are ending. */
+/* Processes started ahead are in the way of @spec, and are ending. */
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
@@ -218,7 +218,7 @@ settled_cb (GObject      *source G_GNUC_UNUSED,
   gmp_process_spec_free (retry->spec);
 }
 
-/* Takes ownership of @order, and tries again when everything that was started ahead has ended, or
+/* Takes ownership of @spec, and tries again when everything that was started ahead has ended, or
  * at the limit. */
 static void
 retry_later (GTask          *task,
@@ -230,7 +230,7 @@ retry_later (GTask          *task,
   gmp_process_settle_async (SETTLE_LIMIT, spec->options->priority, settled_cb, retry);
 }
 
-/* If it takes ownership of @order, that becomes %NULL. */
+/* If it takes ownership of @spec, that becomes %NULL. */
 static void
 give_locked (GmpProcessCache *self,
              GmpProcessKind  *kind,
@@ -487,7 +487,7 @@ order_locked (GmpProcessCache *self,
   kind->was_wanted = TRUE;
 }
 
-/* @order is started cold, even if a warm process is available. */
+/* @spec is started cold, even if a warm process is available. */
 static void
 order_plain_locked (GmpProcessCache *self,
                     GTask           *task,
@@ -509,12 +509,12 @@ order_plain_locked (GmpProcessCache *self,
   gmp_process_spec_free (spec);
 }
 
-/* Starts a process, in the thread-default main context. Takes ownership of @order. With @as_ever it
+/* Starts a process, in the thread-default main context. Takes ownership of @spec. With @is_cold it
  * is started cold, even if a warm process is available. */
 void
 gmp_process_cache_start_async (GmpProcessCache    *self,
                                GmpProcessSpec     *spec,
-                               gboolean            as_ever,
+                               gboolean            is_cold,
                                GCancellable       *cancellable,
                                GAsyncReadyCallback callback,
                                gpointer            user_data)
@@ -539,14 +539,14 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
   g_mutex_lock (&self->lock);
   if (is_short_locked (self) && gmp_process_is_settling ())
     retry_later (task, spec);
-  else if (as_ever || !is_enabled ())
+  else if (is_cold || !is_enabled ())
     order_plain_locked (self, task, spec, deliveries);
   else
     order_locked (self, task, spec, deliveries);
   unlock_and_deliver (self, deliveries);
 }
 
-/* To be freed with g_free(), after its process and descriptor have been taken. */
+/* Free it with g_free() after its process and descriptor have been taken. */
 GmpStarted *
 gmp_process_cache_start_finish (GmpProcessCache *self G_GNUC_UNUSED,
                                 GAsyncResult    *result,

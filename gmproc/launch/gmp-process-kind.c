@@ -15,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How often a server is replaced because workers have loaded modules that it lacks. */
+/* The number of times that a server is replaced because workers have loaded modules that it
+ * lacks. */
 #define MAX_SUCCESSORS 8
 
 /* The number of executed processes, which might have been forks, after which a message is

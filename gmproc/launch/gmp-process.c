@@ -134,7 +134,7 @@ return_settled (gpointer task)
   g_object_unref (task);
 }
 
-/* To be called once, in any thread. */
+/* Call it once, in any thread. */
 void
 gmp_process_set_ended (GmpProcess     *self,
                        int             wait_status,

@@ -129,7 +129,7 @@ gmp_reaper_attach (GSource *source)
   g_source_attach (source, context);
 }
 
-/* To be called around work of such a source that takes locks. */
+/* Call it around work of such a source that takes locks. */
 void
 gmp_reaper_enter (void)
 {

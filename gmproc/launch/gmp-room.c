@@ -26,7 +26,7 @@
 /* The number of forks that may be pending: more of them would not arrive sooner. */
 #define MAX_PROMISED 32
 
-/* How long no more workers run at the same time than had processes when one could get none. */
+/* After a shortage of processes, the time during which no more workers run than had a process. */
 #define SHORTAGE (10 * G_TIME_SPAN_SECOND)
 
 /* If no running worker can make room, unknown processes may be about to end: the interval and the

@@ -185,7 +185,7 @@ spawn (const GmpLaunch *launch,
   return result;
 }
 
-/* As the method of a launcher: see gmp-launcher-private.h. To be called only if
+/* As the method of a launcher: see gmp-launcher-private.h. Call it only if
  * gmp_subprocess_can_launch() returns TRUE. */
 GmpProcess *
 gmp_subprocess_launch (const GmpLaunch *launch,

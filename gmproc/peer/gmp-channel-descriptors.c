@@ -143,7 +143,7 @@ gmp_channel_descriptors_new_net (int     *other,
   return port_new (NET, &fds[0]);
 }
 
-/* @remote (nullable) is taken over. */
+/* Takes ownership of @remote (nullable). */
 static GmpChannelDescriptors *
 new_elsewhere (const char *name,
                gboolean    is_server,

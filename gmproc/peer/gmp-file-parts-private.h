@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* How many descriptors come with a message at most. */
+/* The largest number of descriptors of a message. */
 #define GMP_FILE_PARTS_MAX 8
 
 /* A connection that passes no descriptors sends their contents ahead of the message that they

@@ -56,7 +56,7 @@ gmp_file_parts_add (GmpFileParts *self,
   return NULL;
 }
 
-/* The message has come. Returns its descriptors, sealed; %NULL if it has none. */
+/* The message has arrived. Returns its descriptors, sealed; %NULL if it has none. */
 GUnixFDList *
 gmp_file_parts_take (GmpFileParts *self)
 {

@@ -317,7 +317,7 @@ gmp_net_opening_is_done (GmpNetOpening *self)
   return g_atomic_int_get (&self->is_done);
 }
 
-/* To be called once, when it is done: the stream, or an error. */
+/* Call it once, when it is done: the stream, or an error. */
 GIOStream *
 gmp_net_opening_finish (GmpNetOpening *self,
                         GError       **error)

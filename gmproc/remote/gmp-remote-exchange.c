@@ -10,7 +10,7 @@
 #include "remote/gmp-remote-socket-private.h"
 #include "remote/gmp-remote-text-private.h"
 
-/* How long to wait before sending to a game that does not listen yet, in microseconds. */
+/* The interval at which a command is sent to a game that does not listen yet, in microseconds. */
 #define RETRY_TIME (50 * 1000)
 
 #define NEVER G_MAXINT64

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 /* The result of looking for a datagram. */
 typedef enum {
-  GMP_REMOTE_NOTHING,   /* none is there */
+  GMP_REMOTE_NOTHING,   /* nothing has arrived */
   GMP_REMOTE_DATAGRAM,  /* one from the game's host */
   GMP_REMOTE_FOREIGN,   /* one from another host */
   GMP_REMOTE_REFUSED,   /* the game's host has refused a command: nothing listens there */

@@ -8,8 +8,8 @@
 
 #include "base/gmp-source-private.h"
 
-/* How long a run may take to end, in milliseconds, before a worker's death is logged: a run that
- * ends reports everything itself. A user does not notice this delay. */
+/* The milliseconds that a run may take to end before a worker's death is logged: a run that ends
+ * reports everything itself. A user does not notice this delay. */
 #define DELAY 20
 
 /* A run reports its failures when all workers have ended, which may take hours. Code that sets an

@@ -154,7 +154,7 @@ gmp_results_get_error (GmpResults *self,
   return entry != NULL && entry->failure != NULL ? gmp_failure_get_error (entry->failure) : NULL;
 }
 
-/* Whether somebody has failed with @code. */
+/* TRUE if a worker has failed with @code. */
 gboolean
 gmp_results_has_error (GmpResults *self,
                        GmpError    code)

@@ -109,7 +109,7 @@ withdraw_all (GmpDispatcher *self)
     gmp_pool_worker_withdraw (self->workers->pdata[i], &self->queue);
 }
 
-/* Called without the lock. Cancels all calls that wait for others to be over. */
+/* Called without the lock. Cancels all calls that wait in the queue. */
 void
 gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
 {

@@ -18,7 +18,7 @@
 /* The number of workers that may end before they begin a call, until the call fails. */
 #define MAX_UNLUCKY 5
 
-/* How long a worker may live after it has closed its channel, in microseconds. */
+/* The microseconds that a worker may live after it has closed its channel. */
 #define LOST_GRACE G_USEC_PER_SEC
 
 /* Workers ring for their answers between prepare and check. */
@@ -333,8 +333,8 @@ make_worker (GmpDispatcher *self,
   return worker;
 }
 
-/* Whether another worker may be started beside those that are there. If there are not enough
- * descriptors, these have to do until there are no calls any more, or one of them has ended. */
+/* TRUE if another worker may be started in addition. If there are not enough descriptors, the
+ * existing ones have to suffice until there are no calls, or one of them has ended. */
 static gboolean
 has_room (GmpDispatcher *self)
 {

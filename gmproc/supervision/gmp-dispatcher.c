@@ -616,7 +616,7 @@ gmp_dispatcher_look (GmpDispatcher *self)
   gmp_dispatcher_unlock (self);
 }
 
-/* Takes the answers that have come after nobody looked for them. */
+/* Takes the answers that have arrived since nobody has polled for them. */
 void
 gmp_dispatcher_collect_late (GmpDispatcher *self)
 {

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
 typedef void (*GmpJobExpired) (GError  *reason,
                                gpointer user_data);
 
-/* What a worker is asked for, what ends that before its time, and what came of it. */
+/* What a worker is to execute, what ends it early, and its outcome. */
 typedef struct {
   GmpJobSpec spec;
 
@@ -33,7 +33,7 @@ typedef struct {
   GSource *startup_source;
   GSource *limit_source;
 
-  gboolean has_turns;     /* which have come, so that the value is none's */
+  gboolean has_turns;     /* it has sent turns, so there is no other value */
   gboolean has_value;
   GVariant *value;        /* (nullable) */
   GError *error;          /* (nullable): why it failed, once known */

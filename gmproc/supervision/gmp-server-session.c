@@ -317,7 +317,7 @@ run_server (GmpServerSession *self)
                         self->cancellable, server_ran_cb, self);
 }
 
-/* Takes @agent over, on whose node a worker is reserved. */
+/* Takes ownership of @agent, on whose node a worker is reserved. */
 static void
 place_server (GmpServerSession *self,
               GmpAgentProxy    *agent)

@@ -108,7 +108,7 @@ gmp_supervisor_begin (GmpSupervisor *self)
   g_clear_error (&self->server_end);
 }
 
-/* Takes @member over. */
+/* Takes ownership of @member. */
 static gboolean
 add_member (GmpSupervisor *self,
             GmpMember     *member,

@@ -49,7 +49,7 @@ struct _GmpWorkerProxy
   gboolean is_elsewhere;    /* on another machine */
   gboolean is_ready;
   gboolean is_lost;         /* the process has ended, and what comes after this is not read */
-  GError *overdue;          /* (nullable): why the run ends, unless its end has come */
+  GError *overdue;          /* (nullable): the reason if the run is ended early */
   gboolean was_stopped;
   gboolean was_refused;     /* there was no process or thread to be had for it */
   GmpFailure *failure;      /* (nullable): of a run that has failed */

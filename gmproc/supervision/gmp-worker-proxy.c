@@ -309,7 +309,7 @@ call_run (GmpWorkerProxy *self)
     gmp_worker_connection_stop (self->connection);
 }
 
-/* Takes @error over. */
+/* Takes ownership of @error. */
 static void
 opened_cb (GmpWorkerConnection *connection,
            GError              *error,
@@ -523,7 +523,7 @@ gmp_worker_proxy_run (GmpWorkerProxy     *self,
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* To be called first when a run has ended. @value is its result (nullable). If it has failed,
+/* Call it first when a run has ended. @value is its result (nullable). If it has failed,
  * returns %FALSE with @failure. */
 gboolean
 gmp_worker_proxy_take_result (GmpWorkerProxy *self,
@@ -626,7 +626,7 @@ gmp_worker_proxy_set_place (GmpWorkerProxy *self,
   gmp_worker_start_set_place (&self->start, place);
 }
 
-/* (nullable): it has none that it was told. */
+/* (nullable): NULL if it has received none. */
 GmpAgentProxy *
 gmp_worker_proxy_get_place (GmpWorkerProxy *self)
 {

@@ -17,14 +17,14 @@ typedef struct {
   GmpWorkerProcess *process;
   int control_fd;           /* -1: on another machine */
   GmpMessageStream *stream; /* (nullable): it has ended before it was connected */
-  gboolean is_warm;         /* it was not started for this order alone */
+  gboolean is_warm;         /* it was started ahead */
 } GmpWorkerStarted;
 
 typedef struct {
-  /* There is a place for it, so from here on the time counts. */
+  /* There is a place for it, so from now on the time limit counts. */
   void (*begun)   (gboolean          is_elsewhere,
                    gpointer          user_data);
-  /* What is in @started is given over; %NULL with @error, which is given over too. */
+  /* Takes ownership of the contents of @started; with %NULL, of @error. */
   void (*started) (GmpWorkerStarted *started,
                    GError           *error,
                    gpointer          user_data);
@@ -37,8 +37,8 @@ typedef struct {
   GmpAgentProxy *place;      /* (nullable): the only node that the worker may run on */
   gboolean has_reserved;     /* a worker there, for its next process */
 
-  const GmpJobSpec *job;     /* of the start that goes on, and so is what follows */
-  gboolean is_plain;         /* no process that is warm is wanted */
+  const GmpJobSpec *job;     /* of the current start, like the following */
+  gboolean is_plain;         /* a warm process must not be used */
   GCancellable *cancellable;
   const GmpWorkerStartEvents *events;
   gpointer user_data;

@@ -31,7 +31,8 @@ clear_place (GmpWorkerStart *self)
   g_clear_object (&self->place);
 }
 
-/* The worker runs on this node, where one is reserved. Before it runs. Takes @place over. */
+/* The worker runs on this node, where a place is reserved. Call it before the run. Takes
+ * ownership of @place. */
 void
 gmp_worker_start_set_place (GmpWorkerStart *self,
                             GmpAgentProxy  *place)
@@ -41,7 +42,7 @@ gmp_worker_start_set_place (GmpWorkerStart *self,
   self->has_reserved = TRUE;
 }
 
-/* Not while a start goes on. */
+/* Must not be called during a start. */
 void
 gmp_worker_start_clear (GmpWorkerStart *self)
 {
@@ -51,7 +52,7 @@ gmp_worker_start_clear (GmpWorkerStart *self)
   gmp_process_cache_unref (self->cache);
 }
 
-/* Takes @error over. */
+/* Takes ownership of @error. */
 static void
 fail (GmpWorkerStart *self,
       GError         *error)
@@ -127,7 +128,7 @@ started_elsewhere_cb (GObject      *source,
                            NULL, self->user_data);
 }
 
-/* A worker has been reserved there. */
+/* The worker's place was reserved before. */
 static void
 begin_elsewhere (GmpWorkerStart *self,
                  GmpAgentProxy  *agent)
@@ -161,8 +162,8 @@ reserved_cb (GObject      *source G_GNUC_UNUSED,
     fail (self, error);
 }
 
-/* In a cluster a worker that has no place runs on any node. @self and @job must stay until @events
- * has been told what came of this, which may be during this call. */
+/* In a cluster a worker without a place runs on any node. @self and @job must exist until
+ * @events has been called with the outcome, which may be during this call. */
 void
 gmp_worker_start_begin (GmpWorkerStart             *self,
                         const GmpJobSpec           *job,

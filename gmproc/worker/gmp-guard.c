@@ -137,7 +137,7 @@ gmp_guard_is_made_again (gpointer method,
   return entries.n_refused <= MAX_REFUSALS && finish_collection ();
 }
 
-/* To be called before a call whose refusal cannot be detected, such as a callback. */
+/* Call it before a call whose refusal cannot be detected, such as a callback. */
 void
 gmp_guard_make_ready (void)
 {

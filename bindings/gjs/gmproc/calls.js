@@ -31,7 +31,7 @@ function know_client(request, server) {
     return request;
 }
 
-/* A response to a client that has ended is dropped, and so is one of a server that has. */
+/* A response is dropped if the client or the server has ended. */
 function answer(call) {
     const {Error: GmpError} = imports.gi.Gmp;
 
@@ -102,8 +102,8 @@ function unpack_last(args) {
     return [...args.slice(0, -1), unpack(args[args.length - 1])];
 }
 
-/* The result of process () is for a peer, which is the server if process () takes no arguments.
- * That of Workers, which has no peers, is for the application. */
+/* The receiver of process()'s result is a peer: the server, if process() takes no arguments.
+ * Workers have no peers, so the application receives theirs. */
 function pack_processed(value, self, [id = 'server']) {
     if (self instanceof imports.gi.Gmp.Workers)
         return pack_for_application(value);
@@ -157,7 +157,7 @@ function guard(method, wait = settle) {
 
 function adapt(name, wait) {
     const [arrive, leave] = SIGNATURES[name];
-    // A client's process () takes nothing.
+    // A client's process() takes no arguments.
     const take = (args, self) => args.length > 0 ? arrive(args, self) : args;
 
     return guard(function (...args) {

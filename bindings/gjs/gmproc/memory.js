@@ -9,13 +9,13 @@
 const {GLib} = imports.gi;
 const System = imports.system;
 
-// Below this many bytes a collection is not worth its time.
+// With fewer bytes a collection does not pay.
 const MIN_BYTES = 2 ** 20;
 
-// Above this it always is.
+// With more it always pays.
 const MAX_BYTES = 2 ** 25;
 
-// About the bytes that can be read or written in the time of one collection.
+// The approximate number of bytes that can be read or written in the time of one collection.
 const BYTES_PER_MICROSECOND = 1000;
 
 let n_bytes = 0;

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The real program is a library in the folder of the bundle. Users' libraries find symbols in it as
- * in a program that is linked to GLib. */
+/* The real program is a library in the folder of the bundle. Users' libraries find symbols in it
+ * as in a program that is linked to GLib. */
 int
 main (int    argc,
       char **argv)

@@ -19,7 +19,7 @@ fail (const char *reason)
   return PyErr_Format (PyExc_ImportError, "gmproc cannot be loaded: %s", reason);
 }
 
-/* The real one is in the folder of the bundle. */
+/* The real module is in the folder of the bundle. */
 PyMODINIT_FUNC
 PyInit__gmproc (void)
 {

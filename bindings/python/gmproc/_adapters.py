@@ -130,7 +130,7 @@ class Life:
         flush_output()
 
     def get_id(self, name: str) -> Any:
-        """A client's id, for the server."""
+        """The id of a client, for the server."""
         return self._ids.get(name, name)
 
     def client_failed(self, name: str, domain: str, code: int, message: str) -> None:

@@ -90,11 +90,11 @@ class State:
         self._entropy = int.from_bytes(os.urandom(8), 'little')
 
     def get_seeds(self, seed: Any) -> tuple[Any, ...]:
-        """The base of the workers' seeds in this run; the place of a worker is added to it."""
+        """The base of the workers' seeds in this run, to which a worker's index is added."""
         return str(self._entropy if seed is None else seed), self.n_runs
 
     def derive_seed(self, seed: Any, worker: Any) -> int:
-        """A worker's seed in this run, from that of the application."""
+        """A worker's seed in this run, derived from the application's."""
         return derive_seed(*self.get_seeds(seed), worker)
 
 
@@ -198,7 +198,7 @@ class Application:
     on_progress: Callable[[Any, Any], Any] | None = None
     on_output: Callable[[Any, str, str], Any] | None = None
 
-    # All that is private, made by __new__ because subclasses may forget super().__init__().
+    # All private data, created by __new__ because subclasses may forget super().__init__().
     _gmproc: Any
 
     def get_node(self, id: Any) -> str | None:

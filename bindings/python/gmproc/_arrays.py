@@ -23,7 +23,7 @@ _KINDS = 'biufcmMSUV'
 
 
 def find_numpy(may_import: bool) -> Any:
-    """The table of numpy's functions for other modules; None where there is no numpy."""
+    """The table of functions that numpy exports to other modules; None without numpy."""
     if 'numpy' not in sys.modules and not may_import:
         return None
     import numpy
@@ -36,7 +36,7 @@ def find_numpy(may_import: bool) -> Any:
 
 
 def describe_dtype(dtype: Any) -> Description | None:
-    """The text from which ``make_dtype`` makes the same again; None where only a pickle can."""
+    """The text from which make_dtype() makes the same dtype; None if only a pickle can."""
     spec = _specify(dtype)
     if spec is None:
         return None

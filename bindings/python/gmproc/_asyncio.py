@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _threads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Thread] = \
     weakref.WeakKeyDictionary()
-# Runs that have not begun yet.
+# Runs that have not started yet.
 _waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop,
                                     collections.deque[Callable[[], None]]] = \
     weakref.WeakKeyDictionary()
@@ -128,8 +128,9 @@ def _begin_next(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _begin_soon(loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
-    """A run begins at once where there is no other, and else one in a turn of the loop. So who asks
-    for many at once is not held up: the thread of the runs would contend for the interpreter."""
+    """Starts a run immediately if it is the only one, and others in a turn of the loop each.
+    Otherwise a caller with many runs would wait while their thread contends for the interpreter.
+    """
     waiting = _waiting.setdefault(loop, collections.deque())
     thread = _threads.get(loop)
     if not waiting and (thread is None or not thread.is_busy()):

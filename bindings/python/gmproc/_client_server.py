@@ -201,8 +201,7 @@ class ClientServer(Application):
         self._set_options(options)
 
     def start(self, params: Any) -> None:
-        """As server: called once, before the clients start, with the parameters given to
-        ``run``."""
+        """As server: called once before the clients start, with the parameters of ``run``."""
 
     def process(self, id: Any, msg: Any) -> Any:
         """As server: answers one request."""
@@ -229,7 +228,7 @@ class ClientServer(Application):
         """As server: called for each failure of a client."""
 
     def finish(self) -> Any:
-        """As server: called once, at the end. What it returns is ``server_result``."""
+        """As server: called once at the end. Its return value is ``server_result``."""
 
     def update(self, id: Any, value: Any) -> None:
         """Takes what a client, or ``'server'``, gave to ``report()``."""
@@ -394,7 +393,7 @@ class ClientServer(Application):
         self._begin(job, native, native_params, entries, setting)
 
     def _prepare_open(self, ids: Iterable[Any] | None, job: _run.Job) -> None:
-        """The program is the server: no method of this object answers."""
+        """The program is the server, so no method of this object responds."""
         if self._gmproc.server is not None:
             raise make_error(ErrorCode.EXISTS, 'A run that is open is served by the program: make '
                              'the ClientServer without a server, or use run()')

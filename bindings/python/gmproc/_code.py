@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterable
 
-# Seconds that a server may spend on it: until it is ready, workers start cold.
+# The seconds that a server may spend on this. Until it is ready, workers start cold.
 TIME_LIMIT = 1.0
 
 # By path: the source and its code.
@@ -31,7 +31,7 @@ def _compile(path: str) -> None:
     with open(path, 'rb') as file:
         source = file.read()
     with warnings.catch_warnings():
-        # A warning is each worker's to print.
+        # Each worker prints its own warnings.
         warnings.simplefilter('error')
         _compiled[path] = source, compile(source, path, 'exec', dont_inherit=True)
 
@@ -61,7 +61,7 @@ def rehearse() -> None:
 
 
 def _hook() -> None:
-    """Has Python look here before it compiles the source of a module."""
+    """Makes Python look here before it compiles the source of a module."""
     loader: Any = importlib.machinery.SourceFileLoader
     source_to_code = loader.source_to_code
 
@@ -73,7 +73,7 @@ def _hook() -> None:
 
 
 def compile_sources(paths: Iterable[str]) -> None:
-    """In the fork server. What cannot be compiled is left to the workers."""
+    """In the fork server. Sources that cannot be compiled are left to the workers."""
     deadline = time.monotonic() + TIME_LIMIT
     for path in paths:
         if time.monotonic() > deadline:

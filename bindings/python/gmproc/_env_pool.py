@@ -57,7 +57,7 @@ class EnvPool:
         application = ClientServer(**{'launcher': 'local', **options})
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
         application.on_failed = self._failures.__setitem__
-        self._causes: dict[int, WorkerError | None] = {}  # of restarts, the last of each
+        self._causes: dict[int, WorkerError | None] = {}  # of restarts, by environment
         application.on_restarted = self._report_restart
         for i, env_fn in enumerate(env_fns):
             application.add_client(i, client, (env_fn, params, application.startup_timeout))
@@ -65,9 +65,9 @@ class EnvPool:
         self.ready: list[Ready] = []
         self.waiting: dict[int, Any] = dict.fromkeys(range(self.n))
         self._board: Any = None
-        self._reborn: set[int] = set()  # Ready, and without a command
-        self._unset: set[int] = set()  # were restarted, and not reset since
-        self._attributes: dict[int, dict[str, Any]] = {}  # that were set, by environment
+        self._reborn: set[int] = set()  # ready, and without a command
+        self._unset: set[int] = set()  # restarted, and not reset since
+        self._attributes: dict[int, dict[str, Any]] = {}  # set attributes, by environment
         self._run = application.open()
         self.is_closed = False
         try:
@@ -78,7 +78,7 @@ class EnvPool:
             raise
 
     def begin(self, board: Any) -> None:
-        """Gives all environments what they write to."""
+        """Sends all environments the arrays that they write to."""
         self._board = board
         self.send_all([('begin', board, {}, None)] * self.n)
         self.receive_all()
@@ -168,7 +168,7 @@ class EnvPool:
         return 'begin', self._board, self._attributes.get(i, {}), command
 
     def _raise_failure(self) -> None:
-        """Reports as AsyncVectorEnv does; raises what the last one that has failed raised."""
+        """Reports failures as AsyncVectorEnv does, and raises the exception of the last one."""
         for i, error in self._failures.items():
             text = str(error)
             logger.error(f'Received the following error from Worker-{i} - Shutting it down')
@@ -196,7 +196,7 @@ class EnvPool:
                 self._run.__exit__(None if is_done else CancelledError, None, None)
 
     def _close_all(self, timeout: float | None) -> bool:
-        """Has all environments close; returns whether they have."""
+        """Asks all environments to close. Returns whether they have closed."""
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             self.gather(len(self.waiting), timeout)

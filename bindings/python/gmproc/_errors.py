@@ -123,7 +123,7 @@ def _find_class(error: GError) -> type[WorkerError]:
 
 
 def make_error(code: int, message: str, id: Any = None) -> WorkerError:
-    """A WorkerError that needed no worker to fail."""
+    """A WorkerError without a worker that failed."""
     return make_worker_error(id, id, make_gerror(code, message))
 
 
@@ -137,7 +137,7 @@ def is_own_frame(filename: str) -> bool:
 
 
 def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType | None:
-    """A traceback without the frames of this package; with them for those who debug it."""
+    """A traceback without the frames of this package, unless the package is being debugged."""
     if _gmproc.getenv('GMPROC_DEBUG') is not None:
         return trace
     entries = []
@@ -152,13 +152,13 @@ def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType
 
 
 def check_whole(name: str, value: Any) -> None:
-    """Refuses what is no whole number, by the argument's name."""
+    """Raises an error with the argument's name unless the value is a whole number."""
     if not hasattr(value, '__index__'):
         raise TypeError(f'{name} is a whole number, not {value!r}')
 
 
 def trim(exception: BaseException) -> BaseException:
-    """Takes the frames of this package from an exception and those that led to it."""
+    """Removes the frames of this package from an exception and its causes."""
     pending: list[BaseException | None] = [exception]
     seen = set()
     while pending:
@@ -172,7 +172,7 @@ def trim(exception: BaseException) -> BaseException:
 
 
 def public(function: _Function) -> _Function:
-    """For methods that users call: what they raise shows the user's frames, not this package's."""
+    """For public methods: their exceptions show the user's frames, not this package's."""
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -207,7 +207,7 @@ def to_gerror(exception: BaseException) -> GError:
 
 
 def flush_output() -> None:
-    """So that what a worker printed appears before its result does."""
+    """Flushes output, so that a worker's output appears before its result."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -64,7 +64,7 @@ def _text(exception: BaseException) -> str | None:
 
 
 def _base(kind: type[BaseException]) -> Any:
-    """The built-in class that an exception is one of."""
+    """The built-in class that an exception is derived from."""
     return next(each for each in kind.__mro__ if each.__module__ == 'builtins')
 
 
@@ -103,7 +103,7 @@ def _loads(parts: _pickles.Parts) -> Any:
 
 
 def _list_ways(exception: BaseException) -> Iterator[Any]:
-    """The ways to pickle an exception, best first: a tuple for _make(), or itself."""
+    """The ways to pickle an exception, best first: a tuple for _make(), or the exception itself."""
     kind = type(exception)
     has_own_way = any(name in vars(each) for each in kind.__mro__[:kind.__mro__.index(_base(kind))]
                       for name in _OWN_WAYS)
@@ -185,7 +185,7 @@ def dump_nodes(exception: BaseException) -> list[dict[str, Any]] | None:
 
 
 def dump(exception: BaseException) -> _gmproc.Variant | None:
-    """An exception that arrives as itself; None for one that cannot be pickled at all."""
+    """An exception that arrives unchanged; None for one that cannot be pickled at all."""
     nodes = dump_nodes(exception)
     try:
         return _gmproc.wrap(TAG, *_pickles.dump_parts(nodes)) if nodes is not None else None
@@ -209,7 +209,7 @@ class _Loader:
         return self.made[place]
 
     def make_any(self, place: int) -> BaseException:
-        """Something in place of what cannot be rebuilt."""
+        """Replaces an exception that cannot be rebuilt."""
         return self.make(place) or RuntimeError(self.nodes[place]['text'])
 
     def load(self) -> BaseException | None:
@@ -222,7 +222,7 @@ class _Loader:
 
 
 def load_nodes(nodes: list[dict[str, Any]]) -> BaseException | None:
-    """The exception; None where it cannot be rebuilt here."""
+    """The exception; None if it cannot be rebuilt here."""
     try:
         return _Loader(nodes).load()
     except Exception:

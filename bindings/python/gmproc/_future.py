@@ -106,7 +106,7 @@ class Future(futures.Future):
 
     @property
     def pid(self) -> int | None:
-        """The process that executes the call; None where none does."""
+        """The process that executes the call, or None."""
         return self._gmproc.get_pid() if self._gmproc is not None and not self.done() else None
 
     def done(self) -> bool:
@@ -131,9 +131,10 @@ class Future(futures.Future):
         return super().exception(timeout)
 
     def _wait(self, timeout: float | None) -> None:
-        """Looks for the answer, which most often comes sooner than a thread could be woken, and
-        then sleeps. No lock is held, as with the base class, which the handler of a signal could
-        leave in the wrong state."""
+        """Polls for the answer, which usually arrives before a thread could be woken, and then
+        sleeps. No lock of the base class is held, because the handler of a signal could leave it
+        locked.
+        """
         if self._gmproc is None or self._state != 'PENDING' or timeout is not None and timeout <= 0:
             return
         self._gmproc.look()

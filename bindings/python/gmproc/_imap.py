@@ -74,7 +74,7 @@ class Stream:
                 event()
 
     def _dispatch(self, function: Callable[..., Any], *args: Any) -> None:
-        """Has a callback called where the values go."""
+        """Passes the call of a callback to the iterating thread."""
         self._events.put(partial(self._call, function, args))
         self._n_calls += 1
         if self._n_calls % MAX_CALLS == 0:
@@ -88,7 +88,7 @@ class Stream:
 
 
 class StreamOutcome(MapOutcome):
-    """Its values are handed on as soon as it is their turn."""
+    """Its values are passed on when it is their turn."""
 
     def __init__(self, names: dict[Any, Any], stream: Stream, is_ordered: bool) -> None:
         super().__init__(names)
@@ -112,7 +112,7 @@ class StreamOutcome(MapOutcome):
         self.put_values()
 
     def _make_exception(self, error: GError | None) -> WorkerError:
-        """Of several that failed, the one whose value would be the next is raised."""
+        """If several items failed, raises the one whose value would be next."""
         self._failures = {name: self._failures[name]
                           for name in sorted(self._failures, key=self.get_id)}
         return super()._make_exception(None if self._failures else error)
@@ -124,7 +124,7 @@ class StreamOutcome(MapOutcome):
 
 
 class StreamMapping(Mapping):
-    """It waits where as many values are on their way as there may be."""
+    """Waits while as many values are outstanding as allowed."""
 
     outcome: StreamOutcome
 
@@ -153,7 +153,9 @@ class StreamMapping(Mapping):
 
 def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: Callable[[], None]
             ) -> Generator[Any, None, None]:
-    """The values, as they come. The run begins with the first, and ends with the generator."""
+    """Yields the values as they arrive. The run begins with the first one, and ends with the
+    generator.
+    """
     job = prepare(claims, fill)
     try:
         stream.start(job)

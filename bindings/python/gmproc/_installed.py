@@ -42,13 +42,13 @@ def _standard_folders() -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=None)
 def _is_installed_path(path: str) -> bool:
-    """An editable installation is where its source is, and so the program's own."""
+    """An editable installation is in the place of its source, so it is the program's own."""
     path = os.path.realpath(path)
     return not _SITES.isdisjoint(path.split(os.sep)) or path.startswith(_standard_folders())
 
 
 def _get_variables(module: Any) -> dict[str, Any]:
-    """Without waking a module that loads itself when it is first used."""
+    """Does not wake a module that loads itself at its first use."""
     try:
         variables = object.__getattribute__(module, '__dict__')
     except AttributeError:
@@ -73,7 +73,7 @@ def is_own(module: Any) -> bool:
 
 
 def find_source(module: Any) -> str | None:
-    """The path of a module of the program's own that Python compiles each time."""
+    """The path of a module of the program that Python compiles each time."""
     if not is_own(module):
         return None
     variables = _get_variables(module)
@@ -133,8 +133,7 @@ class _Choice:
         self.reloaded: set[str] = set()
         self.n_reloads = 0
         self.own: dict[str, Any] = {}
-        # For a quick look: all modules, the variables of those that are watched, and the specs that
-        # these had.
+        # For a quick check: all modules, the variables of the watched ones, and their specs.
         self._all: list[Any] = []
         self._watched: list[dict[str, Any]] = []
         self._had: list[Any] = []
@@ -172,12 +171,13 @@ _choice = _Choice()
 
 
 def get_n_reloads() -> int:
-    """How often modules of the program's own were loaded anew, by the last look. Processes that are
-    kept have the old ones."""
+    """How often reloads of the program's own modules were noticed. Kept processes have the old
+    versions.
+    """
     return _choice.n_reloads
 
 
-# What nobody loads anew, though it may be in a clone rather than installed.
+# Packages that nobody reloads, although they may be in a clone and not installed.
 _LIBRARY = {'gmproc', '_gmproc'}
 
 
@@ -189,7 +189,7 @@ def _list_loggers() -> list[Any]:
 
 
 class Watch:
-    """What workers have of this program: whether that is still so is quick to see, or nearly."""
+    """The state of this program that workers have. Checking for changes is fast, or nearly so."""
 
     def __init__(self) -> None:
         _choice.look()
@@ -207,8 +207,8 @@ class Watch:
             all(map(is_, self._get_specs(), self._specs))
 
     def _get_specs(self) -> list[Any]:
-        # Those that were made from the same file are equal. What is compared is kept, for another
-        # could have the same id as one that is gone.
+        # Specs of the same file are equal. Compared objects are kept, because a new one could have
+        # the id of one that was freed.
         return [getattr(sys.modules.get(name), '__spec__', None) for name in self._names]
 
     def _get_state(self) -> Any:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The items of Workers.map, and how many of them go out at once."""
+"""The items of Workers.map, and the sizes of batches."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable
 
-# A batch should take so many seconds: long beside the fraction of a millisecond that it costs to
-# send one.
+# The intended duration of a batch in seconds. Sending one costs a fraction of a millisecond.
 WANTED = 0.1
-# Less only where there would be nothing left for other processes to do, and never less than this.
+# It is shorter only if other processes would have nothing to do, and never shorter than this.
 SHORTEST = 0.001
-# When a batch has taken so long, a process returns what it has not begun, for others to do.
+# After this time a process returns the items that it has not begun, for others.
 LONGEST = 2 * WANTED
-# How much larger the next batch may be, as items may be larger than those before; and how much more
-# of an iterator is read ahead.
+# How much larger the next batch may be, because its items may be larger; and how many more items of
+# an iterator are read ahead.
 GROWTH = 64
 READING_GROWTH = 4
-# A batch, and what comes back, should not be much larger, in bytes.
+# The approximate limit on the bytes of a batch, and of its results.
 MAX_SIZE = 16 * 1024 * 1024
 
-# What was learned of an earlier map is for more of the same items; others may be so much larger,
-# where they are not of these types.
+# What an earlier map has taught is valid for more of the same items. Items of other types than
+# these may be this many times larger.
 MOST_AT_FIRST = 100
 _SMALL = {int, float, complex, bool, type(None)}
 
@@ -75,10 +74,10 @@ class AtHand:
         return batch
 
     def read_ahead(self, n: int) -> None:
-        """Wants so many to be ready."""
+        """Requests that this many items be ready."""
 
     def close(self) -> None:
-        """No more are taken."""
+        """No more items are taken."""
 
 
 class Reader:
@@ -88,7 +87,7 @@ class Reader:
     are_small = False
 
     def __init__(self, items: Iterable[Any], wake: Callable[[], None]) -> None:
-        """``wake`` is called in the thread once there is what was not there before."""
+        """``wake`` is called in the thread when new items are there."""
         self._iterator = iter(items)
         self._wake = wake
         self._items: collections.deque[Any] = collections.deque()
@@ -116,7 +115,7 @@ class Reader:
             self._thread.start()
 
     def take(self, n: int, is_exact: bool) -> list[Any]:
-        """At most so many; with ``is_exact`` fewer only at the end."""
+        """At most this many items; with ``is_exact``, fewer only at the end."""
         # Set before checking, so that items that arrive meanwhile are not missed.
         self._is_missed = True
         is_over = self._is_over
@@ -180,7 +179,7 @@ def read(items: Iterable[Any], wake: Callable[[], None]) -> AtHand | Reader:
 
 
 class Items:
-    """Hands items out in batches, of a size that it learns."""
+    """Hands items out in batches, whose size it adapts."""
 
     def __init__(self, source: AtHand | Reader, n_processes: int, chunksize: int | None,
                  pace: Pace, window: int | None = None) -> None:
@@ -202,7 +201,7 @@ class Items:
         self._make_room(self._size)
 
     def _make_room(self, n_ready: int) -> None:
-        """For so many items in each process."""
+        """This many items for each process."""
         self._source.read_ahead(self._n_processes * n_ready)
         if self._has_own_window:
             self._window = 2 * self._n_processes * self._size
@@ -215,7 +214,7 @@ class Items:
         n_left = self._source.n_left
         n_again = sum(len(batch) for _first, batch in self._again)
         if n_left is None:
-            # Those who wait for items share what there is.
+            # Waiting processes share the items that are there.
             share = math.ceil((self._source.n_ready + n_again) / n_idle)
         else:
             # So that all processes end at about the same time.
@@ -249,11 +248,11 @@ class Items:
         return self._source.n_left == 0 and not self._again
 
     def get_longest(self) -> float:
-        """How many seconds a batch may take; 0 for any time."""
+        """The seconds that a batch may take; 0 for any time."""
         return 0.0 if self._is_fixed else LONGEST
 
     def put_back(self, first: int, batch: list[Any]) -> None:
-        """These come once more, before all others."""
+        """These items are handed out again, before all others."""
         if batch:
             self._again.append((first, batch))
 
@@ -263,7 +262,7 @@ class Items:
             self.put_back(first + i, batch[i:i + 1])
 
     def learn(self, n: int, seconds: float, size: int) -> None:
-        """Takes into account that ``n`` items took so many seconds, and bytes."""
+        """Learns that ``n`` items took this many seconds and bytes."""
         if self._is_fixed:
             return
         seconds_each = max(seconds / n, 1e-8)

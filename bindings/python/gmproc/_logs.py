@@ -144,7 +144,7 @@ def _set_levels(description: dict[str, Any]) -> None:
 
 
 def handle(value: _gmproc.Variant, id: Any) -> None:
-    """Hands a record that came to the logger of its name, in the application."""
+    """Passes a record to the application's logger of the same name."""
     values, index = _pickles.load(value)
     record = logging.makeLogRecord(values)
     record.worker_id = id if index is None else index

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _find_folder() -> str | None:
-    """The current folder when the program began, or nearly so."""
+    """The current folder when the program started, or shortly afterwards."""
     loaded: Any = sys.modules.get('multiprocessing.process')
     if loaded is not None:
         return loaded.ORIGINAL_DIR  # type: ignore[no-any-return]
@@ -122,6 +122,6 @@ def restore(description: dict[str, Any]) -> None:
 
 
 def load_script(path: str) -> Any:
-    """The module that a script makes when it is not the main one."""
+    """The module that a script is when it is not the main one."""
     restore({'sys_path': [os.path.dirname(path), *sys.path], 'init_main_from_path': path})
     return sys.modules['__main__']

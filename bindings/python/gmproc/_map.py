@@ -30,7 +30,7 @@ class MapOutcome(Outcome):
     def __init__(self, names: dict[Any, Any]) -> None:
         super().__init__(names, dict.fromkeys(names, 'python'))
         self.names = list(names)
-        self._batches: dict[Any, tuple[int, int]] = {}  # the place of the first, and how many
+        self._batches: dict[Any, tuple[int, int]] = {}  # the first place, and the number
         self._values: dict[int, list[Any]] = {}         # by the place of the first
         self._failed: dict[Any, int] = {}               # the item, by the worker's name
         self._n_begun = 0                               # how many items were sent
@@ -50,8 +50,9 @@ class MapOutcome(Outcome):
         return make_error(ErrorCode.FAILED, f'Item {index} has neither a value nor an error', index)
 
     def take_batch(self, name: Any, value: _gmproc.Variant | None) -> tuple[int, list[Any], float]:
-        """The place of the first item, the values, and how long it took; no values where they
-        cannot be read, which is then a failure."""
+        """Takes the place of the first item, the values, and their time. Values that cannot be read
+        are a failure.
+        """
         self.take_result(name, value)
         first, _n = self._batches[name]
         values, seconds = self.results.pop(self._names[name], ([], 0.0))
@@ -73,7 +74,7 @@ class MapOutcome(Outcome):
         return bool(self._failures)
 
     def get_id(self, name: Any) -> Any:
-        """The place of an item that has failed; else the number of the process."""
+        """The place of an item that has failed, or the number of the process."""
         if name in self._failures:
             return self._failed.get(name, self._batches[name][0])
         return super().get_id(name)
@@ -91,7 +92,7 @@ class MapOutcome(Outcome):
                                                   for first in sorted(self._values)))
 
     def _gather(self) -> None:
-        pass  # Only an exception has them by their places.
+        pass  # Only the exception has them by their places.
 
     def _make_exception(self, error: GError | None) -> WorkerError:
         self.results = {first + i: value for first in sorted(self._values)
@@ -133,7 +134,7 @@ class Mapping:
         self.derive_seed = derive_seed
         self.tell = tell
         self.idle = list(outcome.names)  # of workers
-        self.idle.reverse()              # The next one is the last.
+        self.idle.reverse()              # The next batch is the last.
         self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
         self.size_sent: dict[Any, int] = {}
         try:
@@ -143,7 +144,7 @@ class Mapping:
         self.work = _batch.Batch(parts, seeds)
 
     def feed(self) -> None:
-        """Gives workers that have nothing to do the items that are there."""
+        """Gives the available items to idle workers."""
         self.items.start()
         while self.idle and not self.is_ending():
             first, batch = self.take_items()

@@ -66,7 +66,7 @@ class _Application(_process._ParentProcess):  # type: ignore[misc, name-defined]
 
 
 def _describe_tracker(starts_tracker: bool) -> tuple[int, int, int] | None:
-    """The descriptor of the pipe to the tracker, and which pipe that is."""
+    """The descriptor of the pipe to the tracker, and the identity of the pipe."""
     module = sys.modules.get('multiprocessing.resource_tracker')
     if starts_tracker and 'multiprocessing.shared_memory' in sys.modules:
         from multiprocessing import resource_tracker as module
@@ -85,7 +85,7 @@ def _join_tracker(pid: int, number: int, device: int, inode: int) -> None:
     if tracker._fd is not None and _is_pipe(tracker._fd, device, inode):
         return
     try:
-        # Without a reader it would wait for one.
+        # Opening it would wait for a reader.
         fd = os.open(f'/proc/{pid}/fd/{number}', os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return  # Another namespace: this process has its own tracker.

@@ -133,5 +133,5 @@ def load_object(kind: str, parts: Any) -> Any:
         if kind == 'Map':
             return {parts[i]: parts[i + 1] for i in range(0, len(parts), 2)}
     except (IndexError, TypeError, ValueError, OverflowError):
-        pass  # A set of lists, an invalid date: Python has no equivalent.
+        pass  # Without an equivalent in Python, such as a set of lists or an invalid date.
     return parts

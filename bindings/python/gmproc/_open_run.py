@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""A run that stays open, whose requests the program takes when it likes."""
+"""A run that stays open, and whose requests the program takes."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class OpenRun:
             del self._pending[id]
 
     def fail(self, id: Any, exception: BaseException) -> None:
-        """Ends one client, which waits for an answer: it fails with the exception."""
+        """Ends one client that waits for a response: it fails with the exception."""
         self._check_open()
         if id not in self._pending:
             raise ValueError(f'Client {id!r} does not wait for an answer')
@@ -208,8 +208,9 @@ class OpenRun:
         return make_error(error.code, error.message, None)
 
     def _end(self) -> None:
-        """May wait for long: handlers of signals run meanwhile, and what one raises ends the
-        clients."""
+        """For calls that may wait long: signal handlers run meanwhile, and their exceptions end the
+        clients.
+        """
         self._is_closed = True
         error: GError | None = None
         catch = self._job.catch
@@ -230,7 +231,7 @@ class OpenRun:
             self._application._gmproc.server_result = self._application.finish()
 
     def _add_client(self, id: Any, entry: Any) -> None:
-        """One that was added while the run is open."""
+        """A client that was added while the run is open."""
         self._peers[entry.name] = id, entry.runtime
         self._job.outcome.add(entry.name, id, entry.runtime)
         self._application._begin_client(self._native.native, id, entry,

@@ -27,7 +27,7 @@ def _to_bool(given: Any) -> bool:
 
 
 def get_bool(application: Any, name: str) -> bool:
-    """An option that is decided by more than its own value."""
+    """An option whose value depends on more than itself."""
     try:
         return _to_bool(getattr(application, name))
     except TypeError as reason:
@@ -50,7 +50,7 @@ def _to_int(given: Any) -> int:
 
 
 def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
-    """NAME=VALUE; a name alone takes the variable out."""
+    """NAME=VALUE; a name alone removes the variable."""
     if environment is None:
         return None
     if not isinstance(environment, Mapping):
@@ -118,8 +118,9 @@ def convert(name: str, given: Any, limits: tuple[Any, Any, Any]) -> Any:
 
 
 class NativeOptions:
-    """The options of a C object. Setting one ends the processes that were kept, so only what has
-    changed is handed over; and most often nothing has."""
+    """The options of a C object. Setting one ends kept processes, so only changed options are set,
+    usually none.
+    """
 
     def __init__(self, native: Native) -> None:
         kind = _gmproc.Workers if isinstance(native, _gmproc.Workers) else _gmproc.ClientServer
@@ -128,7 +129,7 @@ class NativeOptions:
         self._values = {name: limits[0] for name, limits in self._limits.items()}
         self._get = _GETTERS[kind]
         self._last: Any = None
-        self._n_reloads: int | None = None  # when the options were taken last
+        self._n_reloads: int | None = None  # the state at the last check
 
     def set(self, name: str, value: Any) -> None:
         before = self._values[name]
@@ -142,7 +143,7 @@ class NativeOptions:
         self._values[name] = value
 
     def take(self, application: Any, **decided: Any) -> None:
-        """Hands over those of an application, and what was ``decided`` besides."""
+        """Sets the options of an application, and those in ``decided``."""
         fresh = _installed.choose_fresh(application.fresh_modules or ())
         n_reloads = _installed.get_n_reloads()
         if self._n_reloads not in (None, n_reloads) and 'reuse' in self._values:

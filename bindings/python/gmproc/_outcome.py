@@ -53,7 +53,7 @@ class Outcome:
         return self.native.get_node(name) if self.native and isinstance(name, kind) else None
 
     def get_begun_id(self, name: Any) -> Any:
-        """Of what has begun and not ended yet."""
+        """The worker has started, and not ended yet."""
         return self.get_id(name)
 
     def get_peers(self) -> dict[Any, tuple[Any, str | None]]:
@@ -72,7 +72,7 @@ class Outcome:
         return _payload.load(value, self._runtimes.get(name))
 
     def load_progress(self, name: Any, value: _gmproc.Variant | None) -> tuple[Any, Any]:
-        """Whose report a value is, and the report."""
+        """The id of the worker that sent a report, and the report."""
         return self.get_id(name), self.load(name, value)
 
     def value(self) -> Any:
@@ -99,14 +99,15 @@ class Outcome:
         return True
 
     def begin_again(self, name: Any) -> None:
-        """A worker is restarted: what its last try has left does not count."""
+        """A worker is restarted, so results and exceptions of the last try do not count."""
         self._causes.pop(name, None)
         self._last_turns.pop(name, None)
 
     def take_result(self, name: Any, value: _gmproc.Variant | None,
                     use: Callable[[Any, Any], Any] | None = None) -> None:
-        """Keeps a result once ``use`` has seen it: when that fails, so has the worker. Where there
-        were several turns, ``use`` has seen each."""
+        """Keeps a result after ``use`` has seen it. If that fails, the worker has failed. If there
+        were several turns, ``use`` has seen each of them already.
+        """
         if name in self._last_turns:
             use = None
             turn, result = self._last_turns.pop(name)
@@ -120,8 +121,9 @@ class Outcome:
 
     def take_turn(self, name: Any, value: _gmproc.Variant | None,
                   use: Callable[[Any, Any], Any] | None) -> Any:
-        """The result of one of several turns, once ``use`` has seen it. Raises GError when that
-        fails."""
+        """Keeps the result of one of several turns after ``use`` has seen it. Raises GError if that
+        fails.
+        """
         result = self._take(name, value, use)
         self._last_turns[name] = value, result
         return result
@@ -175,7 +177,7 @@ class Outcome:
             self.exception = self._make_exception(error)
 
     def _find_missing(self) -> WorkerError | None:
-        """A returned result is complete, whatever went wrong in this process."""
+        """A returned result is complete, whatever else happened in this process."""
         missing = [id for name, id in self._names.items()
                    if id not in self.results and name not in self.told]
         if not missing:
@@ -184,20 +186,20 @@ class Outcome:
                           'failed', missing[0])
 
     def _find_failures(self) -> None:
-        """Those that the C library knows of come first, as in its error."""
+        """Failures that the C library knows of come first, as in its error."""
         names = {str(name): name for name in self._names}
         reports = self.native.get_failures() if self.native is not None else []
         self._failures = {names[each['id']]: each['error'] for each in reports
                           if each['id'] in names} | self._failures
 
     def _gather(self) -> None:
-        """All results have come."""
+        """Checks that all results have arrived."""
         self.results = {id: self.results[id] for id in self._names.values() if id in self.results}
 
     def _make_exception(self, error: GError | None) -> WorkerError:
         errors = {name: self.make_error(name, each) for name, each in self._failures.items()}
         first = next(iter(errors), None)
-        # The C library's error is that of the first that failed, or the server's.
+        # The C library's error is that of the first failed worker, or of the server.
         if error is not None and (first is None or self._find_report('server') is not None or
                                   not error.matches(self._failures[first].domain,
                                                     self._failures[first].code)):

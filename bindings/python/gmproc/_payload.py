@@ -31,7 +31,8 @@ def load(value: _gmproc.Variant | None, runtime: str | None) -> Any:
 
 
 def refuse(runtime: str | None) -> NoReturn:
-    """Raises BadPayload for a pickle that did not come from Python, and is not looked into:
-    unpickling can run any code."""
+    """Raises BadPayload for a pickle from another language, and does not load it: unpickling can
+    run any code.
+    """
     raise BadPayload(f"a Python pickle came from a worker of runtime '{runtime}', and is not "
                      'unpickled')

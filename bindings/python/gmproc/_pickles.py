@@ -69,8 +69,9 @@ def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:
 
 
 def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
-    """A pickler of read-only arrays too, which would arrive read-only; what arrives may be written
-    to."""
+    """Pickles read-only arrays as if they were writable, because a received array may be written
+    to.
+    """
     class Thawing(pickler):  # type: ignore[misc, valid-type]
         def thaw(self, value: Any) -> Any:
             numpy = sys.modules.get('numpy')
@@ -98,7 +99,9 @@ _INHERITED = {
 
 
 def _refuse(value: Any) -> None:
-    """Raises BadPayload for what cannot work in another process, even where it can be pickled."""
+    """Raises BadPayload for objects that cannot work in another process, even if they can be
+    pickled.
+    """
     if isinstance(value, io.TextIOWrapper) and value not in (sys.stdout, sys.stderr):
         raise BadPayload(f'an open file, {value.name!r}, belongs to this process: send its path, '
                          'and open it where it is needed')

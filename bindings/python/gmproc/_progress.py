@@ -19,7 +19,7 @@ _PAUSE = 10.0
 
 
 def count(iterables: Iterable[Any]) -> int | None:
-    """How many items map() has of these; None where that shows only at the end."""
+    """The number of items of a map; None if it is known only at the end."""
     lengths = [len(each) for each in iterables if isinstance(each, Sized)]
     return min(lengths) if lengths else None
 

@@ -22,7 +22,7 @@ LOOK_TIME = 0.25   # seconds between two checks of a game whose end does not wak
 
 
 class Gone(ConnectionError):
-    """The game has ended, or was never there."""
+    """The game has ended, or is not running."""
 
 
 class Exchange:
@@ -86,7 +86,7 @@ class Exchange:
         self.next_try = time.monotonic() + RETRY_TIME
 
     def look(self, name: str, deadline: float) -> dict[str, Any] | None:
-        """The state, if it is there. A flood of datagrams does not outlast the time-out either."""
+        """The state, if it has arrived. A flood of datagrams does not outlast the time-out."""
         is_over = False
         while not is_over:
             is_over = time.monotonic() >= deadline
@@ -108,7 +108,7 @@ class Exchange:
         return None
 
     def check(self, name: str, deadline: float) -> None:
-        """Raises what ends the wait without a state."""
+        """Raises the exception of a wait that ends without a state."""
         end = self.game.get_end() if self.game is not None else None
         if end is not None:
             raise Gone(f'The game at {self.where} {end} before it answered {name!r}')
@@ -122,7 +122,7 @@ class Exchange:
                            f'{self.limit:g} s{refused if self.n_bad else ""}')
 
     def wait(self, until: float) -> None:
-        """Waits until there may be something new."""
+        """Waits until there may be news."""
         poll = select.poll()
         poll.register(self.link.socket, select.POLLIN)
         if self.game is not None:

@@ -19,7 +19,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """Called in a new process: it is killed when this process ends in any way."""
+    """Called in a new process, which is then killed when this process ends, in any way."""
     import ctypes
 
     prctl = ctypes.CDLL(None).prctl

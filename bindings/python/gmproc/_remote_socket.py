@@ -53,8 +53,9 @@ class Socket:
             pass
 
     def drain(self) -> None:
-        """Throws away what answers no command: the state that a game sends when it starts, and
-        answers that came too late."""
+        """Discards datagrams that answer no command: the state that a game sends when it starts,
+        and late answers.
+        """
         for _ in range(DRAIN_LIMIT):
             self.clear_refusals()
             try:
@@ -65,7 +66,7 @@ class Socket:
                 return
 
     def send(self, command: bytes) -> None:
-        """Raises ConnectionRefusedError where nothing listens."""
+        """Raises ConnectionRefusedError if nothing listens."""
         self.socket.sendto(command, (self.address, self.output_port))
 
     def receive(self, size: int) -> bytes | None:

@@ -60,7 +60,7 @@ def refuse_coroutine(name: str) -> None:
 
 
 class Claims:
-    """Which run an object is in: one at a time, in whatever thread."""
+    """The current run of an object. There is one at a time, in any thread."""
 
     def __init__(self, message: str) -> None:
         self._message = message
@@ -106,20 +106,20 @@ class Job:
         return any(_is_coroutine_function(each) for each in self.callbacks.values())
 
     def check_callbacks(self) -> None:
-        """Refuses coroutines that nothing here could await."""
+        """Refuses coroutines, if nothing here could await them."""
         for name, function in self.callbacks.items():
             if _is_coroutine_function(function):
                 refuse_coroutine(name)
 
     def catch(self, exception: BaseException) -> GError:
-        """Takes what user code raised, which ends the run and comes out of it."""
+        """Keeps an exception of user code, which ends the run and comes out of it."""
         if self.raised is None:
             self.raised = trim(exception)
         self.cancellable.cancel()
         return to_gerror(exception)
 
     def follow(self, cancellable: Any) -> None:
-        """Has the run cancelled when the user's own cancellable is."""
+        """Cancels the run when the user's own cancellable is cancelled."""
         if cancellable is not None:
             self._followed = cancellable, self.cancellable.follow(cancellable)
 
@@ -138,7 +138,7 @@ class Job:
         self.cancellable.cancel()
 
     def end(self, error: GError | None) -> None:
-        """May be called again where it was interrupted."""
+        """May be called again if it was interrupted."""
         if self._followed is not None:
             cancellable, id = self._followed
             self.was_cancelled |= bool(cancellable.is_cancelled())
@@ -178,7 +178,7 @@ def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
 
 
 class _Blocking:
-    """A run in this thread, which runs handlers of signals meanwhile: that of Ctrl-C too."""
+    """A run in this thread. Signal handlers run meanwhile, that of Ctrl-C included."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -195,7 +195,7 @@ class _Blocking:
             self.error = error.with_traceback(None)  # The frames hold this object.
 
     def end(self) -> None:
-        """May be called again where it was interrupted."""
+        """May be called again if it was interrupted."""
         if self.is_main:
             _gmproc.end_signals(self.catch)
         self.job.end(self.error)
@@ -219,7 +219,7 @@ def run_blocking(claims: Claims, fill: Callable[[Job], None], cancellable: Any =
 
 
 class Run:
-    """A run on the GLib main loop of the thread that began it, with the methods of a future."""
+    """A run on the GLib main loop of the thread that started it, with the methods of a future."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -238,7 +238,7 @@ class Run:
         return self._is_done
 
     def cancel(self) -> bool:
-        """Ends the run: its workers too. False where it has ended already."""
+        """Ends the run and its workers. Returns False if it has ended already."""
         if not self._is_done:
             self._job.cancel()
         return not self._is_done
@@ -266,7 +266,9 @@ class Run:
         return self._job.outcome.exception
 
     def add_done_callback(self, callback: Callable[[Run], Any]) -> None:
-        """Calls ``callback(run)`` on the main loop when the run has ended; now where it has."""
+        """Calls ``callback(run)`` on the main loop when the run has ended; immediately if it has
+        ended already.
+        """
         if self._is_done:
             callback(self)
         else:
@@ -282,7 +284,7 @@ class Run:
 
 def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
               ) -> asyncio.Task[Any] | Run:
-    """A task where asyncio runs in this thread, and else a Run."""
+    """A task if asyncio runs in this thread, otherwise a Run."""
     flush_output()
     job = prepare(claims, fill, cancellable)
     # Loading it takes longer than this whole package, which workers load too. If it is not loaded,

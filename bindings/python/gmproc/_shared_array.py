@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Arrays of numpy's whose memory several processes share."""
+"""Arrays of numpy in memory that several processes share."""
 
 from __future__ import annotations
 

@@ -83,8 +83,9 @@ def _add_parents(name: str, files: Files) -> None:
 
 
 class _Finder:
-    """Finds the application's modules by their files, before all other finders: another module of
-    the same name may be on the path."""
+    """Finds the application's modules by their files, before all other finders, because another
+    module of the same name may be on the path.
+    """
 
     def __init__(self) -> None:
         self.files: Files = {}
@@ -112,12 +113,12 @@ _finder = _Finder()
 
 
 def restore(files: Files) -> None:
-    """Has imports in this process find the application's modules."""
+    """Makes imports in this process find the application's modules."""
     finder: Any = _finder
     _finder.files = files
     for name, (file, _folders) in files.items():
         loaded = getattr(sys.modules.get(name), '__file__', None)
         if file is not None and loaded is not None and os.path.abspath(loaded) != file:
-            del sys.modules[name]  # another one, from before or from the path
+            del sys.modules[name]  # another module, from an earlier run or from the path
     if files and finder not in sys.meta_path:
         sys.meta_path.insert(0, finder)

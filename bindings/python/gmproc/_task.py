@@ -133,7 +133,7 @@ def explaining() -> Iterator[None]:
 
 
 def unpack(value: _gmproc.Variant) -> Task:
-    """The task in a worker's parameters, in a process that is made ready for it."""
+    """The task in a worker's parameters. Prepares the process for it."""
     if _gmproc.get_tag(value) != TAG:
         raise BadPayload('this target is for applications in Python, by way of the package gmproc')
     head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
@@ -151,7 +151,7 @@ def unpack(value: _gmproc.Variant) -> Task:
 
 
 def restore(head: Any, name: str) -> None:
-    """Gives this process what it needs of the application."""
+    """Copies the needed state of the application to this process."""
     from . import _multiprocessing
 
     main, files, shared, logs = pickle.loads(head)
@@ -177,7 +177,7 @@ _initialized: set[bytes] = set()
 
 
 def initialize(initializer: Any) -> None:
-    """Calls what each process calls first, if there is something."""
+    """Calls the initializer of this process, if there is one."""
     if not len(memoryview(initializer)):
         return
     data, buffers = pickle.loads(initializer)
@@ -195,13 +195,13 @@ def _initialize_once(initializer: Any, token: bytes) -> None:
 
 
 def derive_seed(*parts: object) -> int:
-    """A number of 64 bits that depends on all parts, and on nothing else."""
+    """A number of 64 bits that depends only on all parts."""
     text = ':'.join(str(part) for part in parts)
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), 'little')
 
 
 def seed_generators(seed: int | None) -> None:
-    """Those that modules have for all; with None by what the system has of randomness."""
+    """Seeds the global generators; with None, from the system's randomness."""
     import random
 
     random.seed(seed)

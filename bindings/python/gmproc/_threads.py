@@ -28,7 +28,7 @@ _threads: set[Thread] = set()  # under the lock
 
 
 class Thread:
-    """It ends with the last of its runs, or with the program."""
+    """Ends with the last of its runs, or with the program."""
 
     def __init__(self) -> None:
         self._context = _gmproc.MainContext()
@@ -40,7 +40,9 @@ class Thread:
         self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
 
     def start(self, job: Job, ended: Callable[[], None]) -> bool:
-        """Begins a run; ``ended`` is called in this thread. False where the thread has ended."""
+        """Starts a run, whose ``ended`` is called in this thread. Returns False if the thread has
+        ended.
+        """
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program ends, and begins no more runs')
@@ -64,7 +66,7 @@ class Thread:
         return threading.current_thread() is self._thread
 
     def is_alive(self) -> bool:
-        """Not in the child of a fork."""
+        """False in the child of a fork."""
         return self._thread.is_alive()
 
     def is_busy(self) -> bool:
@@ -77,7 +79,7 @@ class Thread:
         self._context.wakeup()
 
     def wait(self, returned: Future[Any]) -> Any:
-        """In this thread: waits for user code in another, unless the program ends."""
+        """In this thread: waits for user code in another thread, unless the program ends."""
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program ends')
@@ -89,7 +91,7 @@ class Thread:
                 self._waits.discard(returned)
 
     def end(self) -> None:
-        """The program ends: so do all runs, and then this thread."""
+        """At the end of the program: ends all runs, and then this thread."""
         with _lock:
             self._is_ending = True
             waits, jobs = list(self._waits), list(self._jobs)
@@ -124,13 +126,13 @@ class Thread:
             if self._is_needed():
                 self._context.iterate()
         self._context.pop()
-        # A signal that this thread took now would be noticed by the main thread only when that
-        # waits for the GIL the next time.
+        # If this thread took a signal, the main thread would notice it only the next time that it
+        # waits for the GIL.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
 
 
 def fail(future: Future[Any], message: str) -> None:
-    """Unless it is done, in whatever thread."""
+    """Finishes the call, in any thread, unless that has happened."""
     try:
         future.set_exception(RuntimeError(message))
     except Exception:
@@ -145,7 +147,7 @@ def _end_all() -> None:
 
 
 def _forget() -> None:
-    """In the child of a fork there is only the thread that has forked."""
+    """In the child of a fork only the forking thread exists."""
     global _lock
     _lock = threading.Lock()
     _threads.clear()

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 
 def live(workers: Workers, id: Any, params: Any) -> Turns:
-    """The life cycle of Workers' methods. A single turn that finish does not follow is no turn, but
-    the result."""
+    """The life cycle of the methods of Workers. A single turn is the result, and not reported as a
+    turn, unless finish follows.
+    """
     complete(workers.start(id, params))
     has_turns = type(workers).finish is not Workers.finish
     while True:
@@ -54,7 +55,7 @@ def _find_turns(value: Any) -> Turns | None:
 
 
 def _iterate(values: AsyncGenerator[Any, None]) -> Turns:
-    """An async generator's values, on the worker's loop."""
+    """The values of an async generator, on the worker's loop."""
     end = object()
 
     async def take() -> Any:
@@ -93,7 +94,7 @@ def run(value: Any) -> Any:
 
 
 def _report(result: Any, number: int) -> None:
-    """Sends a turn's result. It waits where the application is behind."""
+    """Sends a turn's result. Waits while the application is behind."""
     flush_output()
     try:
         value = _payload.dump(result, _Process.runtime)

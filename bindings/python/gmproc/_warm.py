@@ -45,11 +45,11 @@ _VARIABLES = {'GMPROC_WORKER': '3', 'GMPROC_WARM_SERVER': '1'}
 
 
 class _KeptOut(BaseException):
-    """No Exception, so that code that does without a module does not catch it."""
+    """Not an Exception, so that code with an optional import does not catch it."""
 
 
 class _Gate:
-    """Stops the import of modules that are to be kept out, before all other finders."""
+    """Stops the import of modules that are to be left out, before all other finders."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = set(names)
@@ -90,7 +90,7 @@ class _Generators:
                        isinstance(each, bits) and _is_seeded_by_chance(each)]
 
     def reseed(self) -> None:
-        """In a fork."""
+        """Called in a fork."""
         for each in self._found:
             if isinstance(each, random.Random):
                 each.seed()
@@ -103,7 +103,7 @@ class _Generators:
 
 
 def _is_seeded_by_chance(bits: Any) -> bool:
-    """Of a BitGenerator of numpy's: what the system gives has 128 bits."""
+    """For a BitGenerator of numpy: the system's random numbers have 128 bits."""
     sequence = getattr(bits, '_seed_seq', None)
     entropy = getattr(sequence, 'entropy', None)
     if not isinstance(entropy, int) or entropy.bit_length() <= 64:
@@ -120,7 +120,7 @@ _reported: set[str] = set()  # modules that need not be reported to the applicat
 
 
 def _begin_again(without: Iterable[str]) -> NoReturn:
-    """Executes this process anew: the application's message waits in the socket as before."""
+    """Executes this process again. The application's message is still in the socket."""
     if len(set(without)) > _MOST_TROUBLES:
         raise RuntimeError(f"too many modules cannot be loaded before a fork: {' '.join(without)}")
     os.environ.update(_VARIABLES, **{_WITHOUT: ' '.join(without)})
@@ -133,7 +133,7 @@ def _begin_again(without: Iterable[str]) -> NoReturn:
 
 
 def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:
-    """Loads a module; whether it is one that should not have been."""
+    """Loads a module. Returns whether it is one that should not have been loaded."""
     try:
         importlib.import_module(name)
         flush_output()
@@ -148,7 +148,7 @@ def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:
 
 def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
          rehearse: Callable[[], None]) -> None:
-    """Makes this process ready to be forked; where it raises, it is not used."""
+    """Prepares this process to be forked. If it raises an exception, the process is not used."""
     names, fresh = what
     sources = [name for name in names if is_source(name)]
     modules = [name for name in names if not is_source(name)]
@@ -178,20 +178,21 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
 
 
 def begin_worker() -> None:
-    """In a fork: what it should not have in common with others."""
+    """In a fork: replaces the state that it must not share with others."""
     _generators.reseed()
 
 
 def _list_fresh() -> list[str]:
-    """The modules that were loaded last. To go through all would copy the pages of their names,
-    which a fork shares with its server."""
+    """The modules that were loaded last. Checking all would copy the pages with their names, which
+    a fork shares with its server.
+    """
     fresh = list(itertools.takewhile(lambda name: name not in _reported, reversed(sys.modules)))
     fresh.reverse()
     return fresh
 
 
 def report_modules() -> None:
-    """In a worker that is about to run: what its fork server does not have."""
+    """In a worker that is about to run: returns the modules that its fork server does not have."""
     fresh = _list_fresh()
     modules = [sys.modules.get(name) for name in fresh]
     names = [name for name in fresh if is_shared(name)]
@@ -202,8 +203,10 @@ def report_modules() -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """Ends a forked worker, without taking apart what it shares with others: that would copy it all
-    first, and takes longer than all the rest. What a program can count on at its end is done."""
+    """Ends a forked worker without finalizing the interpreter, which would first copy the memory
+    that it shares, and take longer than everything else. What a program may rely on at its end
+    is done.
+    """
     shutdown: Any = getattr(threading, '_shutdown')
     shutdown()
     run_exit_functions: Any = getattr(atexit, '_run_exitfuncs')

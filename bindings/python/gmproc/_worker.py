@@ -28,10 +28,10 @@ class _Process:
     runtime: str | None = None  # of the application
     index: int | None = None
     seed: int | None = None
-    # In a map: what its items' seeds are derived from, the place of the first item of the batch,
-    # and the values of those that are done.
+    # In a map: the base of the items' seeds, the place of the batch's first item, and the values so
+    # far.
     map: tuple[tuple[Any, ...], int, list[Any]] | None = None
-    # What coroutines run on; None before the first.
+    # The loop that runs coroutines; None before the first.
     loop: Any = None
 
 
@@ -104,13 +104,13 @@ class _Worker:
         return _gmproc.get_node()
 
     def start(self, params: Any) -> None:
-        """Called once, with the parameters that the application gave."""
+        """Called once, with the parameters from the application."""
 
     def wait(self) -> None:
         """Called at the end of each turn: a place to pause."""
 
     def finish(self) -> Any:
-        """Called once, at the end. What it returns is the worker's result."""
+        """Called once at the end. Its return value is the worker's result."""
 
 
 class ServerWorker(_Worker):
@@ -182,8 +182,9 @@ class ServerWorker(_Worker):
         state can be dropped."""
 
     def done(self) -> bool:
-        """Asked before each turn. By default a server is done when all clients have finished or
-        failed."""
+        """Called before each turn. By default a server is done when all clients have finished or
+        failed.
+        """
         return _gmproc.count_clients() == 0
 
 
@@ -213,5 +214,5 @@ class ClientWorker(_Worker):
         """Takes the server's response."""
 
     def done(self) -> bool:
-        """Asked before each turn. By default a client is never done, and ends with its server."""
+        """Called before each turn. By default a client is never done, and ends with its server."""
         return False

@@ -57,7 +57,7 @@ class _State(State):
         self._next_name = -2**31
 
     def make_name(self, id: Any) -> int:
-        """The C library's ids are integers of 32 bits: the id itself where it is one."""
+        """The integer of 32 bits that the C library uses for an id: the id itself if it is one."""
         if type(id) is int and -2**31 <= id < 2**31 and id not in self.names:
             return id
         while self._next_name in self.names:
@@ -104,7 +104,7 @@ class _Fed(_Native):
     def __init__(self, state: _State, mapping: Mapping, n_workers: int, keeps_processes: bool
                  ) -> None:
         super().__init__(state, [], keeps_processes)
-        self.mapping: Mapping | None = mapping  # until the end: it has the job, which has this
+        self.mapping: Mapping | None = mapping  # set until the end: the job refers to this object
         self.n_workers = n_workers
 
     def run(self, cancellable: _gmproc.Cancellable) -> None:

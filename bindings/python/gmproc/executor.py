@@ -35,8 +35,8 @@ _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_cal
             'retries', 'call_priority', 'fresh_modules', 'restart', 'max_restarts',
             'restart_period', 'resend_requests', 'request_timeout', 'priority'}
 
-# No module is read, compiled and executed in fewer seconds. So calls that come faster one after the
-# other have the same modules.
+# Reading, compiling and executing a module takes longer than this many seconds, so calls in quicker
+# succession have the same modules.
 LOAD_TIME = 25e-6
 
 #: What is known of a worker: its process, ``'starting'``, ``'idle'`` or ``'running'``, the name of
@@ -65,7 +65,7 @@ def _load_failure(value: _gmproc.Variant) -> BaseException:
 
 
 def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
-    """Why a call could not be executed, with what its worker had raised."""
+    """The reason why a call could not be executed, with the exception of its worker."""
     from ._died import WorkerDied
 
     failure: Any = make_worker_error(None, None, error)
@@ -121,7 +121,7 @@ class _State:
             _logs.handle(value, _worker)
 
     def catch(self, exception: BaseException, _context: Any = None) -> None:
-        """Takes an exception of finish or report in a thread of the C library."""
+        """Handles an exception of finish or report in a thread of the C library."""
         import traceback
 
         traceback.print_exception(type(exception), exception, exception.__traceback__)
@@ -153,8 +153,9 @@ class _State:
             native.close()
 
     def forget(self) -> None:
-        """In the child of a fork: calls are the parent's, and what other threads had locked stays
-        locked."""
+        """In the child of a fork: calls belong to the parent, and locks that other threads held
+        stay locked.
+        """
         self.lock = Condition()
         self.finishing.clear()
         pending = list(self.pending)
@@ -187,13 +188,13 @@ def _read_failure(read: Callable[..., BaseException], *args: Any) -> BaseExcepti
         return exception
 
 
-# Existing executors, for the end of the program.
+# All executors, for the end of the program.
 _states: weakref.WeakSet[_State] = weakref.WeakSet()
 _is_exiting = False
 
 
 def _end_all() -> None:
-    """At the interpreter's end, before threads are joined: what was submitted is executed."""
+    """At the interpreter's end, before threads are joined: submitted calls are executed."""
     global _is_exiting
     _is_exiting = True
     for state in list(_states):
@@ -323,8 +324,9 @@ class Executor(futures.Executor):
         native.set_setup(_gmproc.wrap(_task.TAG, self._setting.head, [self._setting.initializer]))
 
     def _renew(self) -> None:
-        """If workers should have something else of this program than what they were started with,
-        such as a module that was loaded anew, others take their places."""
+        """Replaces the workers if they were started with another state of this program, for example
+        before a module was reloaded.
+        """
         with self._state.lock:
             native = self._state.native
             if native is None or self._watch.is_right():
@@ -410,8 +412,9 @@ class Executor(futures.Executor):
             self._call_options[1] if retries is None else retries, priority))
 
     def resize(self, max_workers: int) -> None:
-        """Changes how many processes execute calls at the same time. Surplus ones end when they
-        have executed what they have."""
+        """Changes how many processes execute calls at the same time. Surplus ones end after their
+        current calls.
+        """
         self._check(max_workers, None, None)
         self._max_workers = max_workers
         native = self._state.native
@@ -420,7 +423,7 @@ class Executor(futures.Executor):
 
     @property
     def workers(self) -> list[Worker]:
-        """The processes that there are now, as Worker: pid, state, task and seconds."""
+        """The current processes, as Worker: pid, state, task and seconds."""
         result = []
         native = self._state.native
         for _number, pid, is_busy, _call, name, seconds in native.list_workers() if native else ():
@@ -529,7 +532,7 @@ def _map(executor: Executor, options: tuple[float, int, int], fn: Callable[..., 
 
 
 def _take_result(future: Future, end: float | None) -> Any:
-    """The result, which the future does not keep alive after this."""
+    """The result. The future does not keep it alive afterwards."""
     try:
         return future.result(None if end is None else end - time.monotonic())
     finally:

@@ -44,7 +44,7 @@ __all__ = ['StepTimeout', 'VectorEnv', 'register']
 
 
 class _Infos(gymnasium.vector.VectorEnv):
-    """Puts the infos of so many environments together as all vector environments do."""
+    """Combines the infos of environments as all vector environments do."""
 
     def __init__(self, num_envs: int) -> None:
         self.num_envs = num_envs
@@ -199,7 +199,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     def reset_async(self, seed: int | Sequence[int | None] | None = None,
                     options: dict[str, Any] | None = None) -> None:
-        """Begins to reset; ``reset_wait`` follows."""
+        """Starts to reset; call ``reset_wait`` next."""
         self._assert_idle('reset_async')
         seeds = self._make_seeds(seed)
         mask = self._pop_mask(options)
@@ -251,7 +251,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         return self.step_wait()
 
     def step_async(self, actions: Any) -> None:
-        """Begins to step; ``step_wait`` follows."""
+        """Starts to step; call ``step_wait`` next."""
         self._assert_idle('step_async')
         if (self._actions is not None and isinstance(actions, numpy.ndarray)
                 and actions.dtype == self._actions.dtype
@@ -396,7 +396,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         return self.call_wait()
 
     def call_async(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Begins to call; ``call_wait`` follows."""
+        """Starts to call; get the results from ``call_wait``."""
         self._assert_idle('call_async')
         self._pool.send_all([('call', name, args, kwargs)] * self.num_envs)
         self._state = AsyncState.WAITING_CALL
@@ -411,8 +411,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Sets an attribute in each environment, and in those that take the place of one that
-        failed. A list or tuple has one value for each environment."""
+        """Sets an attribute in each environment, and in those that replace a failed one. A list or
+        tuple has one value for each environment.
+        """
         self._assert_is_running()
         if not isinstance(values, (list, tuple)):
             values = [values] * self.num_envs

@@ -71,7 +71,9 @@ def _load_params(params: Any) -> Any:
 
 
 def _forget_variables() -> None:
-    """Python's copy of the environment still has the variables that the C library has removed."""
+    """Removes the variables that the C library has removed from Python's copy of the environment
+    too.
+    """
     os.environ.pop('GMPROC_WORKER', None)
     os.environ.pop('GMPROC_WARM_SERVER', None)
 
@@ -162,14 +164,15 @@ class Host:
             self._work = partial(kind, _load_params(params))
 
     def _take_work(self) -> Callable[[], Any]:
-        """A process may be kept after its run, but the parameters are not."""
+        """A process may be kept after its run, but not the parameters."""
         work = self._work
         del self._work
         return work
 
     def _set_up(self, id: str, params: Any) -> Any:
-        """Makes this process a worker of an Executor, whose calls come by C. Returns the pickle of
-        what it calls first."""
+        """Makes this process a worker of an Executor, whose calls arrive in C. Returns the pickle
+        of the first call.
+        """
         head, (initializer,) = _gmproc.unwrap(params)
         _Process.runtime = 'python'
         _Process.index = int(id) - 1
@@ -237,7 +240,7 @@ def main() -> int:
     # The last lines in an error should be Python's.
     options: dict[str, Any] = {'c_stack': False} if sys.version_info >= (3, 14) else {}
     faulthandler.enable(**options)
-    # One write for each line, as in C, so that lines of several workers do not mix.
+    # A single write for each line, as in C, so that lines of several workers do not mix.
     stdout: Any = sys.stdout
     stdout.reconfigure(line_buffering=True, write_through=False)
     sys.modules.setdefault('gmproc.host', sys.modules[__name__])

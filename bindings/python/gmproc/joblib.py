@@ -45,7 +45,7 @@ _reusable = Reusable()
 
 
 def run_batch(batch: Callable[[], Any]) -> Any:
-    """Executes a batch in a worker, where importing this makes the backend known too."""
+    """Executes a batch in a worker. Importing this module there registers the backend too."""
     return batch()
 
 
@@ -62,7 +62,8 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         self._futures: dict[futures.Future[Any], None] = {}  # in the order of submit()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
-        """How many processes work; negative numbers count from the number of processors."""
+        """The number of processes that work; negative numbers count from the number of processors.
+        """
         if n_jobs == 0:
             raise ValueError('n_jobs == 0 in Parallel has no meaning')
         if n_jobs is None:
@@ -74,7 +75,7 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
     def configure(self, n_jobs: int = 1, parallel: Any = None, prefer: Any = None,
                   require: Any = None, idle_worker_timeout: float | None = None, **options: Any
                   ) -> int:
-        """Prepares for a call of Parallel; returns how many processes work."""
+        """Prepares for a call of Parallel. Returns the number of processes."""
         n_jobs = self.effective_n_jobs(n_jobs)
         if n_jobs == 1:
             raise FallbackToBackend(SequentialBackend(nesting_level=self.nesting_level))
@@ -103,7 +104,7 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
 
     def apply_async(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
                     ) -> Future:
-        """As submit(), for joblib before 1.5."""
+        """Like submit(), for joblib before 1.5."""
         return self.submit(func, callback)
 
     def retrieve_result_callback(self, out: Future) -> Any:
@@ -116,8 +117,9 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
         self.reset_batch_stats()
 
     def abort_everything(self, ensure_ready: bool = True) -> None:
-        """Cancels what was submitted: a batch has failed, and the others are not wanted. The last
-        come first, so that none begins in the place of one that is ended."""
+        """Cancels submitted batches, because one has failed. The last come first, so that none
+        starts in place of one that ends.
+        """
         for future in reversed(list(self._futures)):
             future.cancel()
         self._workers = None

@@ -88,7 +88,7 @@ class RemoteEnv:
 
     def configure(self, host: str = '127.0.0.1', OUT_PORT: int = 8081, IN_PORT: int = 8080,
                   bs: int = 100000) -> None:
-        """Sets what the constructor takes, but ``command``; ``make()`` has it used."""
+        """Sets the attributes of the constructor, except for ``command``, which ``make()`` sets."""
         self.HOST = host
         self.OUTPUT_PORT = OUT_PORT
         self.INPUT_PORT = IN_PORT
@@ -96,7 +96,7 @@ class RemoteEnv:
         self.verbose = True
 
     def make(self) -> None:
-        """Begins anew: without a socket and a game, which the next command opens and starts."""
+        """Starts without a socket and a game, which the next command opens and starts."""
         self.close()
 
     def open(self, timeout: float | None = 0) -> bool:
@@ -114,7 +114,7 @@ class RemoteEnv:
         return self.open_receive()
 
     def open_receive(self) -> bool:
-        """Opens without a change of the limit. The port itself is opened by the first command."""
+        """Opens the environment without changing the limit. The first command opens the port."""
         was_open, self._is_open = self._is_open, True
         return not was_open
 

@@ -152,7 +152,7 @@ native_close_run (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* Answers a list of requests with as many responses. */
+/* Answers requests, a list, with as many responses. */
 PyObject *
 native_respond (PyObject *module G_GNUC_UNUSED,
                 PyObject *args)

@@ -29,5 +29,5 @@
 #define BUFFER_TYPE "(tayaay)"
 #define MAGIC       G_GUINT64_CONSTANT (0x3161646370676d8f)
 
-#define N_KEYS   16 /* that are remembered */
+#define N_KEYS   16 /* remembered keys */
 #define DIMS_MAX 64

@@ -8,7 +8,7 @@
 
 /* The bytes of larger arrays are a separate buffer, which costs less than another copy. */
 #define INLINE_MAX ((gsize) 32 * 1024)
-#define FEW        24 /* objects that are looked at one by one */
+#define FEW        24 /* objects that are compared one by one */
 
 typedef struct {
   guint8 *data;

@@ -28,7 +28,7 @@ typedef struct {
   GmpPoolCall *call;
 } Call;
 
-/* The outcome of a call for the program: its value and None, or None and its failure. */
+/* Passes the outcome of a call to the program: its value and None, or None and its failure. */
 static gboolean
 load_outcome (GmpPoolCall *call,
               PyObject   **value,
@@ -90,7 +90,7 @@ takers_clear (Takers *self)
  * of the pool or call that this thread is in. */
 #define MAX_TRIES 8
 
-static _Thread_local guint n_methods; /* that this thread is in */
+static _Thread_local guint n_methods; /* the method that this thread is in */
 static _Thread_local PyObject *raised; /* (nullable) */
 
 static PyObject *
@@ -107,8 +107,7 @@ take_exception (void)
   return exception;
 }
 
-/* Takes @exception over. Of several that come one after the other, the last is kept, as Python does
- * it. */
+/* Consumes @exception. If several come, the last one is kept, as in Python. */
 static void
 keep_raised (Takers   *takers,
              PyObject *exception)
@@ -123,7 +122,7 @@ keep_raised (Takers   *takers,
   Py_DECREF (exception);
 }
 
-/* Ends a method that returns @result. */
+/* Returns @result from a method, or raises the kept exception. */
 static PyObject *
 leave_method (PyObject *result)
 {

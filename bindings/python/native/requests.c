@@ -44,7 +44,7 @@ request_dealloc (PyObject *object)
   Py_DECREF (type);
 }
 
-/* Takes the exception that says why the value of a client cannot be read. */
+/* Consumes the exception why a client's value cannot be read. */
 GError *
 native_make_refusal (GmpError code)
 {
@@ -167,7 +167,7 @@ native_request_respond (PyObject *object,
   return answer (self, response, NULL);
 }
 
-/* For the user, who gets a ValueError for a value that cannot be sent. */
+/* Turns the exception for a value that cannot be sent into a ValueError, for the user. */
 static PyObject *
 request_respond (PyObject *object,
                  PyObject *value)

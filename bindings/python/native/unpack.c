@@ -11,7 +11,7 @@
 
 typedef struct {
   const guint8 *data;
-  gsize size;                /* what is left */
+  gsize size;                /* remaining bytes */
   gsize n_owed;              /* members that were announced and have not arrived */
   GVariant *buffers;         /* (nullable) */
   gsize n_read;              /* of the buffers */

@@ -26,7 +26,7 @@ if sys.executable and getattr(sys.modules.get('gmproc._application'), '_command'
 
 
 def _make_target(found):
-    """The target of a function or class; that of the main module goes by its file."""
+    """The target of a function or class. In the main module it names the file."""
     module = found.__module__
     if module in ('__main__', '__mp_main__'):
         module = getattr(sys.modules[module], '__file__', None)
@@ -45,8 +45,9 @@ def _is_native(kind):
 
 
 def _find_class(kind):
-    """A class of Python's, also by its GType; None for no class; the GType of one of C, which a
-    worker finds by that."""
+    """A class of Python, also for its GType; the GType of a class of C, which a worker finds by
+    name; None for no class.
+    """
     if isinstance(kind, GObject.GType):
         if kind in (GObject.TYPE_INVALID, GObject.TYPE_NONE):
             return None
@@ -60,7 +61,7 @@ def _find_class(kind):
 
 
 def _guarded(method):
-    """PyGObject prints and forgets all exceptions that are no GLib.Error."""
+    """Keeps the exceptions that PyGObject would only print: those that are not GLib.Error."""
     @functools.wraps(method)
     def call(*args):
         try:
@@ -95,8 +96,9 @@ class ClientWorker(_Guard, Gmp.ClientWorker):
 
 class Workers(_Guard, Gmp.Workers):
     def add(self, id, method=None, params=None):
-        """Adds a worker that runs a function of a module, or of the main script; None for the
-        ``do_process`` of a subclass."""
+        """Adds a worker that runs a function of a module or of the main script, or the
+        ``do_process`` of a subclass if it is None.
+        """
         if method is not None:
             return self.add_target(id, _make_target(method), params)
         if _is_native(type(self)):
@@ -119,7 +121,8 @@ class ClientServer(_Guard, Gmp.ClientServer):
 
     @classmethod
     def new(cls, server_type=None):
-        """Makes an application whose server is of a class; None where it is the server itself."""
+        """Creates an application whose server is of a class; None if the application is the server.
+        """
         return cls(server_type)
 
     def add_client(self, id, client_type, params=None):
