@@ -36,7 +36,7 @@ typedef struct {
   gboolean has_reached; /* one of these */
   guint16 port;
   int fd; /* to the worker */
-  GSource *gone_source;
+  GSource *hang_up_source;
   GSocketConnection *connection; /* (nullable): waits for the door's byte */
 } Connector;
 
@@ -49,7 +49,7 @@ deliver (Connector  *self,
          GSocket    *socket,
          const char *reason)
 {
-  gmp_source_clear (&self->gone_source);
+  gmp_source_clear (&self->hang_up_source);
   gmp_net_letter_send (self->fd, &self->key, socket, reason);
   g_clear_object (&self->connection);
   g_object_unref (self->client);
@@ -167,9 +167,9 @@ try_next (Connector    *self,
 
 /* Its cancellation ends the current step. */
 static gboolean
-gone_cb (int          fd G_GNUC_UNUSED,
-         GIOCondition condition G_GNUC_UNUSED,
-         gpointer     user_data)
+hang_up_cb (int          fd G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
 {
   Connector *self = user_data;
 
@@ -197,8 +197,8 @@ gmp_agent_connect (const char      *name,
   self->addresses = g_strdupv (addresses);
   self->port = port;
   self->fd = fd;
-  self->gone_source = g_unix_fd_source_new (fd, G_IO_HUP);
-  g_source_set_callback (self->gone_source, G_SOURCE_FUNC (gone_cb), self, NULL);
-  g_source_attach (self->gone_source, g_main_context_get_thread_default ());
+  self->hang_up_source = g_unix_fd_source_new (fd, G_IO_HUP);
+  g_source_set_callback (self->hang_up_source, G_SOURCE_FUNC (hang_up_cb), self, NULL);
+  g_source_attach (self->hang_up_source, g_main_context_get_thread_default ());
   try_next (self, NULL);
 }

@@ -21,8 +21,8 @@ typedef void (*GmpAgentWorkerStarted) (GmpAgentWorker *self,
                                        gpointer        user_data);
 
 /* Everything has been reported, so it can be freed. */
-typedef void (*GmpAgentWorkerGone)    (GmpAgentWorker *self,
-                                       gpointer        user_data);
+typedef void (*GmpAgentWorkerEnded)    (GmpAgentWorker *self,
+                                        gpointer        user_data);
 
 GmpAgentWorker *gmp_agent_worker_new         (GmpBus                *bus,
                                               GmpProcessCache       *cache,
@@ -30,7 +30,7 @@ GmpAgentWorker *gmp_agent_worker_new         (GmpBus                *bus,
                                               guint                  number,
                                               GmpProcessSpec        *spec,
                                               GmpAgentWorkerStarted  started,
-                                              GmpAgentWorkerGone     gone,
+                                              GmpAgentWorkerEnded    ended,
                                               gpointer               user_data);
 void            gmp_agent_worker_free        (GmpAgentWorker *self);
 guint           gmp_agent_worker_get_number  (GmpAgentWorker *self);

@@ -29,7 +29,7 @@ struct _GmpAgentWorker
   char *path;
   GmpAgentDbusProcess1 *skeleton;
   GmpAgentWorkerStarted started; /* (nullable): NULL after it was called */
-  GmpAgentWorkerGone gone;
+  GmpAgentWorkerEnded ended;
   gpointer user_data;
 
   GmpWorkerProcess *process;     /* (nullable): not started */
@@ -76,9 +76,9 @@ gmp_agent_worker_send_signal (GmpAgentWorker *self,
 }
 
 static void
-tell_started (GmpAgentWorker *self,
-              gboolean        is_connected,
-              const GError   *error)
+report_started (GmpAgentWorker *self,
+                gboolean        is_connected,
+                const GError   *error)
 {
   GmpAgentWorkerStarted started = self->started;
 
@@ -114,7 +114,7 @@ was_killed (GmpAgentWorker *self)
 }
 
 static void
-tell_end (GmpAgentWorker *self)
+report_end (GmpAgentWorker *self)
 {
   GmpProcessUsage usage = gmp_worker_process_get_usage (self->process);
   const GQueue *tail = gmp_worker_process_get_tail (self->process);
@@ -132,7 +132,7 @@ tell_end (GmpAgentWorker *self)
                                       gmp_worker_process_get_wait_status (self->process),
                                       usage.peak_memory, usage.cpu_time,
                                       (const char * const *) lines);
-  self->gone (self, self->user_data);
+  self->ended (self, self->user_data);
 }
 
 static void read_both (GmpAgentWorker *self);
@@ -145,7 +145,7 @@ maybe_end (GmpAgentWorker *self)
       gmp_message_stream_flush (self->application))
     close_application (self);
   if (self->has_ended && self->worker == NULL && self->application == NULL)
-    tell_end (self);
+    report_end (self);
 }
 
 static gboolean
@@ -283,7 +283,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
     }
   close_worker (self);
   close_application (self);
-  tell_started (self, FALSE, NULL);
+  report_started (self, FALSE, NULL);
   maybe_end (self);
   return G_SOURCE_REMOVE;
 }
@@ -310,7 +310,7 @@ ended_cb (gpointer user_data)
   if (self->started != NULL)
     {
       close_application (self);
-      tell_started (self, FALSE, NULL);
+      report_started (self, FALSE, NULL);
     }
   while (self->worker != NULL && self->application != NULL &&
          (message = gmp_message_stream_receive (self->worker, NULL)) != NULL)
@@ -333,8 +333,8 @@ process_started_cb (GObject      *source G_GNUC_UNUSED,
 
   if (started == NULL)
     {
-      tell_started (self, FALSE, error);
-      self->gone (self, self->user_data);
+      report_started (self, FALSE, error);
+      self->ended (self, self->user_data);
       return;
     }
   self->process = started->process;
@@ -378,7 +378,7 @@ gmp_agent_worker_new (GmpBus               *bus,
                       guint                 number,
                       GmpProcessSpec       *spec,
                       GmpAgentWorkerStarted started,
-                      GmpAgentWorkerGone    gone,
+                      GmpAgentWorkerEnded   ended,
                       gpointer              user_data)
 {
   GmpAgentWorker *self = g_new0 (GmpAgentWorker, 1);
@@ -389,7 +389,7 @@ gmp_agent_worker_new (GmpBus               *bus,
   self->number = number;
   self->path = g_strdup_printf (GMP_WORKER_PATH "/%u", number);
   self->started = started;
-  self->gone = gone;
+  self->ended = ended;
   self->user_data = user_data;
   self->options = gmp_options_ref (spec->options);
   self->skeleton = gmp_agent_dbus_process1_skeleton_new ();

@@ -116,8 +116,8 @@ free_cb (gpointer worker)
 
 /* The caller continues to use it. */
 static void
-gone_cb (GmpAgentWorker *worker,
-         gpointer        user_data)
+ended_cb (GmpAgentWorker *worker,
+          gpointer        user_data)
 {
   Agent *self = user_data;
 
@@ -154,7 +154,7 @@ start_cb (GmpAgentDbusAgent1    *skeleton G_GNUC_UNUSED,
   options = read_options (self, number, wanted, environment, folder);
   worker = gmp_agent_worker_new (self->bus, self->cache, self->channels, number,
                                  gmp_process_spec_new (runtime, argv, options, inner_threads),
-                                 started_cb, gone_cb, self);
+                                 started_cb, ended_cb, self);
   g_hash_table_insert (self->workers, GUINT_TO_POINTER (number), worker);
   g_hash_table_insert (self->starts, worker, invocation);
   return TRUE;

@@ -24,7 +24,7 @@ gmp_open_run_free (GmpOpenRun *self)
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->close_source);
   g_ptr_array_unref (self->failures);
-  g_hash_table_unref (self->told);
+  g_hash_table_unref (self->reported);
   g_clear_error (&self->error);
   g_free (self);
 }
@@ -95,8 +95,8 @@ static const GmpServerMethods methods = {
 /* A failure that receive has returned is not an error of the run: the program knows it. Takes
  * ownership of @error. */
 static GError *
-check_told (GmpClientServer *self,
-            GError          *error)
+check_reported (GmpClientServer *self,
+                GError          *error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GPtrArray) failures = gmp_runner_get_failures (GMP_RUNNER (self));
@@ -108,7 +108,7 @@ check_told (GmpClientServer *self,
     {
       GmpFailure *failure = failures->pdata[i];
 
-      if (g_hash_table_contains (priv->open->told, gmp_failure_get_id (failure)))
+      if (g_hash_table_contains (priv->open->reported, gmp_failure_get_id (failure)))
         continue;
       g_error_free (error);
       return g_error_copy (gmp_failure_get_error (failure));
@@ -125,7 +125,7 @@ return_closed (GmpClientServer *self)
   g_autoptr (GError) error = g_steal_pointer (&priv->open->error);
 
   if (error != NULL)
-    error = check_told (self, g_steal_pointer (&error));
+    error = check_reported (self, g_steal_pointer (&error));
   g_clear_pointer (&priv->open, gmp_open_run_free);
   gmp_runner_release (GMP_RUNNER (self));
   if (error != NULL)
@@ -261,7 +261,7 @@ begin_open (GmpClientServer    *self,
   priv->open = g_new0 (GmpOpenRun, 1);
   priv->open->is_blocking = is_blocking;
   priv->open->failures = g_ptr_array_new_with_free_func (g_object_unref);
-  priv->open->told = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  priv->open->reported = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   priv->open->opening = g_steal_pointer (&task);
   gmp_server_session_set_open (session, gmp_open_run_turned, self);
   gmp_server_session_run (session, params, cancellable, ended_cb, self);

@@ -33,7 +33,7 @@ add_failures (GmpOpenRun *self,
     {
       GmpRequest *failure = self->failures->pdata[i];
 
-      g_hash_table_add (self->told, g_strdup (gmp_request_get_client_id (failure)));
+      g_hash_table_add (self->reported, g_strdup (gmp_request_get_client_id (failure)));
       g_ptr_array_add (result, g_object_ref (failure));
     }
   g_ptr_array_set_size (self->failures, 0);

@@ -24,7 +24,7 @@ struct _GmpOpenRun
   GSource *limit_source;
   GSource *cancel_source;
   GPtrArray *failures;  /* of GmpRequest: to be received */
-  GHashTable *told;     /* a set: the ids of received failures */
+  GHashTable *reported; /* a set: the ids of received failures */
 
   GTask *closing;       /* (nullable) */
   GSource *close_source; /* (nullable): for closing's cancellable */

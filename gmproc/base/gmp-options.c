@@ -25,7 +25,7 @@ typedef struct {
 } GmpOption;
 
 enum {
-  TOLD = 1 << 0, /* workers receive the value, unless it is 0, %FALSE or %NULL, which mean no
+  SENT = 1 << 0, /* workers receive the value, unless it is 0, %FALSE or %NULL, which mean no
                     limit */
   CONSTRUCT_ONLY = 1 << 1,
 };
@@ -61,7 +61,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  STRING ("runtime", runtime, "native", TOLD | CONSTRUCT_ONLY),
+  STRING ("runtime", runtime, "native", SENT | CONSTRUCT_ONLY),
 
   /**
    * GmpRunner:capture-output:
@@ -170,7 +170,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  UINT64 ("memory-limit", memory_limit, 0, TOLD),
+  UINT64 ("memory-limit", memory_limit, 0, SENT),
 
   /**
    * GmpRunner:cpu-time-limit:
@@ -183,7 +183,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  SECONDS ("cpu-time-limit", cpu_time_limit, 0, TOLD),
+  SECONDS ("cpu-time-limit", cpu_time_limit, 0, SENT),
 
   /**
    * GmpRunner:open-files-limit:
@@ -193,7 +193,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  UINT ("open-files-limit", open_files_limit, 0, TOLD),
+  UINT ("open-files-limit", open_files_limit, 0, SENT),
 
   /**
    * GmpRunner:value-size-limit:
@@ -207,7 +207,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  UINT64 ("value-size-limit", value_size_limit, 0x80000000, TOLD),
+  UINT64 ("value-size-limit", value_size_limit, 0x80000000, SENT),
 
   /**
    * GmpRunner:nice:
@@ -217,7 +217,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  INT ("nice", nice, -40, 40, 0, TOLD),
+  INT ("nice", nice, -40, 40, 0, SENT),
 
   /**
    * GmpRunner:affinity:
@@ -227,7 +227,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  STRING ("affinity", affinity, NULL, TOLD),
+  STRING ("affinity", affinity, NULL, SENT),
 
   /**
    * GmpRunner:priority:
@@ -277,7 +277,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  SECONDS ("request-timeout", request_timeout, 0, TOLD),
+  SECONDS ("request-timeout", request_timeout, 0, SENT),
 
   /**
    * GmpRunner:turn-timeout:
@@ -292,7 +292,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  SECONDS ("turn-timeout", turn_timeout, 0, TOLD),
+  SECONDS ("turn-timeout", turn_timeout, 0, SENT),
 
   /**
    * GmpRunner:stop-grace:
@@ -325,7 +325,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  RESTART ("restart", restart, TOLD),
+  RESTART ("restart", restart, SENT),
 
   /**
    * GmpRunner:max-restarts:
@@ -358,7 +358,7 @@ static const GmpOption options[] = {
    *
    * Since: 0.1
    */
-  BOOLEAN ("resend-requests", resend_requests, FALSE, TOLD),
+  BOOLEAN ("resend-requests", resend_requests, FALSE, SENT),
 };
 
 guint
@@ -679,7 +679,7 @@ gmp_options_to_variant (const GmpOptions *self,
   g_variant_dict_init (&dict, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
     {
-      GVariant *value = (options[i].flags & TOLD) != 0 ? to_variant (&options[i], self) : NULL;
+      GVariant *value = (options[i].flags & SENT) != 0 ? to_variant (&options[i], self) : NULL;
 
       if (value != NULL)
         g_variant_dict_insert_value (&dict, options[i].name, value);

@@ -38,7 +38,7 @@ limit_dispatch (GSource    *source,
 
   if (self->generation != gmp_fork_get_generation ())
     return G_SOURCE_REMOVE;
-  if (!gmp_time_limit_goes_on (&self->limit, g_source_get_time (source)))
+  if (!gmp_time_limit_continues (&self->limit, g_source_get_time (source)))
     return callback (user_data);
   g_source_set_ready_time (source, self->limit.end);
   return G_SOURCE_CONTINUE;

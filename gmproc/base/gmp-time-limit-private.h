@@ -21,7 +21,7 @@ typedef struct {
 void     gmp_time_limit_begin       (GmpTimeLimit *self,
                                      gint64        duration,
                                      gint64        now);
-gboolean gmp_time_limit_goes_on     (GmpTimeLimit *self,
+gboolean gmp_time_limit_continues   (GmpTimeLimit *self,
                                      gint64        now);
 gint64   gmp_time_limit_get_elapsed (const GmpTimeLimit *self);
 

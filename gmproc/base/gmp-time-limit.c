@@ -29,8 +29,8 @@ gmp_time_limit_begin (GmpTimeLimit *self,
  * perhaps its peer too. The next step counts, late or not, so that the limit is reached on a slow
  * machine too. */
 gboolean
-gmp_time_limit_goes_on (GmpTimeLimit *self,
-                        gint64        now)
+gmp_time_limit_continues (GmpTimeLimit *self,
+                          gint64        now)
 {
   gboolean is_late = now - self->end > MAX (self->step / 2, LATENESS);
 

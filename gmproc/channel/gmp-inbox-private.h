@@ -32,10 +32,10 @@ typedef enum {
  * reports its state. The peer may be restarted, and the application knows the reason of a failure.
  * A peer that has finished sends G_IO_ERROR_CLOSED or GMP_ERROR_SERVER_DONE. */
 typedef enum {
-  GMP_INBOX_BELIEVES_ALL,      /* a channel that closes has ended */
-  GMP_INBOX_BELIEVES_FINISHED, /* unless its peer has failed */
-  GMP_INBOX_BELIEVES_NONE
-} GmpInboxBelief;
+  GMP_INBOX_TRUSTS_ALL,      /* a channel that closes has ended */
+  GMP_INBOX_TRUSTS_FINISHED, /* unless its peer has failed */
+  GMP_INBOX_TRUSTS_NONE
+} GmpInboxTrust;
 
 /* A received message or event; cleared by gmp_mail_clear(). */
 typedef struct {
@@ -56,12 +56,12 @@ void           gmp_inbox_add           (GmpInbox     *self,
                                         const char   *id,
                                         const char   *runtime,
                                         GmpChannel   *channel);
-void           gmp_inbox_tell_gone     (GmpInbox     *self,
+void           gmp_inbox_peer_ended    (GmpInbox     *self,
                                         const char   *id,
                                         const GError *reason,
                                         gboolean      returns);
-void           gmp_inbox_set_belief    (GmpInbox     *self,
-                                        GmpInboxBelief belief);
+void           gmp_inbox_set_trust     (GmpInbox     *self,
+                                        GmpInboxTrust trust);
 void           gmp_inbox_set_timeout   (GmpInbox     *self,
                                         double        seconds);
 double         gmp_inbox_get_timeout   (GmpInbox *self);
@@ -109,8 +109,8 @@ void           gmp_mail_clear          (GmpMail      *mail);
 /* Milliseconds without a message after which memory is returned, once. */
 #define GMP_INBOX_SILENCE 2000
 
-gboolean       gmp_inbox_lie_down      (GmpInbox *self);
-void           gmp_inbox_get_up        (GmpInbox *self);
+gboolean       gmp_inbox_begin_sleep   (GmpInbox *self);
+void           gmp_inbox_end_sleep     (GmpInbox *self);
 void           gmp_inbox_trim          (GmpInbox *self);
 GmpDoorbell   *gmp_inbox_get_doorbell  (GmpInbox *self);
 

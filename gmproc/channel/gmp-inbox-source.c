@@ -29,7 +29,7 @@ prepare (GSource *source,
       g_source_modify_unix_fd (source, self->tag, 0);
       return FALSE;
     }
-  if (self->may_have || gmp_inbox_lie_down (self->inbox))
+  if (self->may_have || gmp_inbox_begin_sleep (self->inbox))
     return TRUE;
   self->asleep = g_get_monotonic_time ();
   return FALSE;
@@ -42,7 +42,7 @@ check (GSource *source)
 
   if (gmp_inbox_is_inherited (self->inbox))
     return FALSE;
-  gmp_inbox_get_up (self->inbox);
+  gmp_inbox_end_sleep (self->inbox);
   if (self->asleep > 0)
     gmp_inbox_slept (self->inbox, g_get_monotonic_time () - self->asleep);
   self->asleep = 0;
@@ -75,7 +75,7 @@ dispatch (GSource    *source,
   gint64 now = g_source_get_time (source);
   gint64 ready_time = g_source_get_ready_time (source);
 
-  gmp_inbox_get_up (self->inbox);
+  gmp_inbox_end_sleep (self->inbox);
   if (ready_time != -1 && ready_time <= now)
     look_for_silence (self, now);
   self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);

@@ -20,7 +20,7 @@ typedef struct {
   GError *reason;      /* (nullable): why it or its predecessor has ended */
   gboolean has_left;   /* GMP_INBOX_LEFT is to be reported */
   gboolean is_renewed; /* GMP_INBOX_RENEWED is to be reported */
-  gboolean is_gone;    /* permanently */
+  gboolean has_ended;  /* permanently */
 } Slot;
 
 /* A message that another thread posted. */
@@ -37,7 +37,7 @@ struct _GmpInbox
   GPtrArray *open;   /* of Slot; changed under lock, in the thread that takes */
   GPtrArray *closed; /* of Slot, kept so that a last message reaches the peer */
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for peers that are added later */
-  GmpInboxBelief belief;
+  GmpInboxTrust trust;
   gint64 timeout;    /* in microseconds; 0: none */
   gint64 deadline;   /* in monotonic time; -1: none */
   gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */

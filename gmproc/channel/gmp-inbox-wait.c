@@ -107,14 +107,14 @@ sleep_until_rung (GmpInbox *self,
 {
   gboolean result = TRUE;
 
-  if (!gmp_inbox_lie_down (self))
+  if (!gmp_inbox_begin_sleep (self))
     {
       gint64 begin = g_get_monotonic_time ();
 
       result = wait_until (self, deadline);
       gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
     }
-  gmp_inbox_get_up (self);
+  gmp_inbox_end_sleep (self);
   return result;
 }
 
@@ -194,7 +194,7 @@ gmp_inbox_take (GmpInbox *self,
       if (gmp_spin_turn (&self->spin) ||
           sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
         continue;
-      if (self->deadline != -1 || !gmp_time_limit_goes_on (&limit, g_get_monotonic_time ()))
+      if (self->deadline != -1 || !gmp_time_limit_continues (&limit, g_get_monotonic_time ()))
         {
           status = gmp_inbox_try_take (self, mail);
           return status != GMP_INBOX_EMPTY ? status : GMP_INBOX_TIMED_OUT;

@@ -141,24 +141,24 @@ gmp_inbox_add (GmpInbox   *self,
 /* Reports that @id has ended, with @reason or because it had finished (%NULL), and whether it
  * @returns. Called in any thread. */
 void
-gmp_inbox_tell_gone (GmpInbox     *self,
-                     const char   *id,
-                     const GError *reason,
-                     gboolean      returns)
+gmp_inbox_peer_ended (GmpInbox     *self,
+                      const char   *id,
+                      const GError *reason,
+                      gboolean      returns)
 {
   Slot *slot = slot_new (id);
 
   slot->reason = reason != NULL ? g_error_copy (reason) : NULL;
   slot->has_left = returns;
-  slot->is_gone = !returns;
+  slot->has_ended = !returns;
   add_news (self, slot);
 }
 
 void
-gmp_inbox_set_belief (GmpInbox      *self,
-                      GmpInboxBelief belief)
+gmp_inbox_set_trust (GmpInbox      *self,
+                     GmpInboxTrust trust)
 {
-  self->belief = belief;
+  self->trust = trust;
 }
 
 /* The longest time in seconds from a message to a peer until its next message; 0: any time. */
@@ -248,7 +248,7 @@ adopt (GmpInbox *self,
       g_clear_error (&slot->reason);
       slot->reason = g_steal_pointer (&news->reason);
       slot->has_left = news->has_left;
-      slot->is_gone = news->is_gone;
+      slot->has_ended = news->has_ended;
     }
   slot_free (news);
 }
@@ -357,9 +357,9 @@ static gboolean
 is_believed (GmpInbox     *self,
              const GError *reason)
 {
-  if (self->belief == GMP_INBOX_BELIEVES_ALL)
+  if (self->trust == GMP_INBOX_TRUSTS_ALL)
     return TRUE;
-  return self->belief == GMP_INBOX_BELIEVES_FINISHED &&
+  return self->trust == GMP_INBOX_TRUSTS_FINISHED &&
          (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
           g_error_matches (reason, GMP_ERROR, GMP_ERROR_SERVER_DONE));
 }
@@ -401,10 +401,10 @@ take_from (GmpInbox *self,
       return GMP_INBOX_PAYLOAD;
     }
   /* A server that is done closes its channels itself, and its last answer may be in flight. */
-  if (slot->is_gone && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
+  if (slot->has_ended && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
       g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))
     return GMP_INBOX_EMPTY;
-  if (slot->is_gone)
+  if (slot->has_ended)
     {
       g_clear_error (&mail->error);
       mail->error = g_steal_pointer (&slot->reason);
@@ -484,7 +484,7 @@ gmp_inbox_try_take (GmpInbox *self,
 
 /* Marks this side as sleeping in all channels; returns %TRUE if it must not sleep. */
 gboolean
-gmp_inbox_lie_down (GmpInbox *self)
+gmp_inbox_begin_sleep (GmpInbox *self)
 {
   gboolean has_news = g_atomic_int_get (&self->has_added) ||
                       g_cancellable_is_cancelled (self->stop);
@@ -496,7 +496,7 @@ gmp_inbox_lie_down (GmpInbox *self)
 }
 
 void
-gmp_inbox_get_up (GmpInbox *self)
+gmp_inbox_end_sleep (GmpInbox *self)
 {
   for (guint i = 0; i < self->open->len; i++)
     if (gmp_inbox_slot_at (self->open, i)->channel != NULL)

@@ -99,8 +99,7 @@ gmp_agent_proxy_get_n_workers (GmpAgentProxy *self)
   return result;
 }
 
-/* A worker is about to be started there; gmp_agent_proxy_start_async() takes ownership of that. Returns
- * @self. */
+/* Reserves a place for a worker, which gmp_agent_proxy_start_async() uses up. Returns @self. */
 GmpAgentProxy *
 gmp_agent_proxy_reserve (GmpAgentProxy *self)
 {

@@ -49,11 +49,11 @@
 /* A command that was started. */
 typedef struct {
   GmpReception *owner;
-  GPtrArray *commands;       /* what the next is of */
+  GPtrArray *commands;     /* owns the next member */
   GmpEngineCommand *command;
   char *token;
   GSubprocess *process; /* (nullable): it has ended */
-  gboolean *has_come;   /* of its agents, by number */
+  gboolean *has_connected; /* of its agents, by number */
   guint n_missing;
 } Invitation;
 
@@ -166,9 +166,10 @@ take_place (GmpReception *self,
       guint place = is_single ? 0 : node;
 
       if (!is_same (invitation->token, token) || place >= invitation->command->n_agents ||
-          invitation->has_come[place] || (is_single && (int) node != invitation->command->node))
+          invitation->has_connected[place] ||
+          (is_single && (int) node != invitation->command->node))
         continue;
-      invitation->has_come[place] = TRUE;
+      invitation->has_connected[place] = TRUE;
       invitation->n_missing--;
       *number = node;
       return TRUE;
@@ -441,7 +442,7 @@ invite (GmpReception     *self,
   invitation->commands = g_ptr_array_ref (self->commands);
   invitation->command = command;
   invitation->token = make_token ();
-  invitation->has_come = g_new0 (gboolean, command->n_agents);
+  invitation->has_connected = g_new0 (gboolean, command->n_agents);
   invitation->n_missing = command->n_agents;
   g_ptr_array_add (self->invitations, invitation);
   letter = make_letter (self, command, invitation->token);
@@ -584,8 +585,8 @@ listen_to_port (GmpReception *self,
 
 /* Takes ownership of @error. */
 static void
-tell_opened (GmpReception *self,
-             GError       *error)
+report_opened (GmpReception *self,
+               GError       *error)
 {
   GError *wrapped = error == NULL || error->domain == GMP_ERROR
                     ? error : g_error_new (GMP_ERROR, GMP_ERROR_LAUNCH,
@@ -613,7 +614,7 @@ certificate_cb (GObject      *source,
   else if (error == NULL)
     g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "'%s' could not make a certificate",
                  get_agent ());
-  tell_opened (self, error);
+  report_opened (self, error);
 }
 
 /* The agent's program makes the certificate, so that this one need not load what that takes. */
@@ -627,13 +628,13 @@ gmp_reception_open (GmpReception *self)
   self->commands = gmp_engine_get_commands (self->launcher, get_agent (), &error);
   if (self->commands == NULL || self->certificate != NULL)
     {
-      tell_opened (self, error);
+      report_opened (self, error);
       return;
     }
   process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error, get_agent (),
                               "--certificate", NULL);
   if (process == NULL)
-    tell_opened (self, error);
+    report_opened (self, error);
   else
     g_subprocess_communicate_utf8_async (process, NULL, NULL, certificate_cb, self);
 }
@@ -662,7 +663,7 @@ invitation_free (gpointer data)
 
   g_ptr_array_unref (invitation->commands);
   g_free (invitation->token);
-  g_free (invitation->has_come);
+  g_free (invitation->has_connected);
   g_free (invitation);
 }
 

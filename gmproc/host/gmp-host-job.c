@@ -50,10 +50,10 @@ set_rules (GmpJob *job)
     gmp_inbox_set_value_limit (job->inbox, limit);
   g_variant_lookup (job->options, "restart", "i", &restart);
   if (is_server)
-    gmp_inbox_set_belief (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_BELIEVES_NONE
-                                                                    : GMP_INBOX_BELIEVES_FINISHED);
+    gmp_inbox_set_trust (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_TRUSTS_NONE
+                                                                   : GMP_INBOX_TRUSTS_FINISHED);
   else if (restart != GMP_RESTART_NEVER)
-    gmp_inbox_set_belief (job->inbox, GMP_INBOX_BELIEVES_FINISHED);
+    gmp_inbox_set_trust (job->inbox, GMP_INBOX_TRUSTS_FINISHED);
   if (is_server && g_variant_lookup (job->options, "turn-timeout", "d", &timeout))
     gmp_inbox_set_turn_timeout (job->inbox, timeout);
   if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))

@@ -161,7 +161,7 @@ handle_gone (GmpWorkerSkeleton *self,
     reason = g_error_new_literal (g_quark_from_string (domain), code, message);
   g_mutex_lock (&self->lock);
   if (self->inbox != NULL)
-    gmp_inbox_tell_gone (self->inbox, peer, reason, returns);
+    gmp_inbox_peer_ended (self->inbox, peer, reason, returns);
   g_mutex_unlock (&self->lock);
 }
 
@@ -265,7 +265,7 @@ handle (GmpWorkerSkeleton *self,
 }
 
 static void
-hear_end (GmpWorkerSkeleton *self)
+handle_end (GmpWorkerSkeleton *self)
 {
   gboolean busy;
 
@@ -299,7 +299,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
     {
       gmp_debug ("no more calls: %s", lost->message);
       self->is_open = FALSE;
-      hear_end (self);
+      handle_end (self);
       return G_SOURCE_REMOVE;
     }
   if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&

@@ -40,7 +40,7 @@ gmp_forked_process_get_pid (GmpProcess *process)
 }
 
 static gboolean
-is_gone (GmpForkedProcess *self)
+has_ended (GmpForkedProcess *self)
 {
   struct pollfd place = { .fd = self->pidfd, .events = POLLIN };
 
@@ -55,7 +55,7 @@ send_locked (GmpForkedProcess *self,
     return;
   /* The call is forbidden. The number belongs to this process until its server has waited for
    * it. */
-  if (!is_gone (self))
+  if (!has_ended (self))
     kill (self->pid, signum);
 }
 

@@ -175,7 +175,7 @@ gmp_line_reader_feed (GmpLineReader *self,
 }
 
 static void
-tell_fed (GmpLineReader *self)
+report_fed (GmpLineReader *self)
 {
   GQueue lines;
 
@@ -203,7 +203,7 @@ static GSourceFuncs fed_funcs = { .dispatch = fed_dispatch };
 static gboolean
 fed_cb (gpointer user_data)
 {
-  tell_fed (user_data);
+  report_fed (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -250,7 +250,7 @@ gmp_line_reader_drain (GmpLineReader *self)
 
   if (self->fd == -1)
     {
-      tell_fed (self);
+      report_fed (self);
       return;
     }
   ioctl (self->fd, FIONREAD, &left);

@@ -44,8 +44,8 @@ static GMainContext *context; /* (nullable): NULL before its start */
 
 /* Held by the thread while it reports an end or dispatches other sources, because it then takes
  * GLib's locks, and a child that was forked meanwhile would wait for them forever. */
-G_LOCK_DEFINE_STATIC (telling);
-GMP_FORK_WAITS_FOR (telling)
+G_LOCK_DEFINE_STATIC (reporting);
+GMP_FORK_WAITS_FOR (reporting)
 
 /* Another part of the program has waited for a child of the library's, or SIGCHLD is ignored. */
 static int has_rival;
@@ -133,13 +133,13 @@ gmp_reaper_attach (GSource *source)
 void
 gmp_reaper_enter (void)
 {
-  G_LOCK (telling);
+  G_LOCK (reporting);
 }
 
 void
 gmp_reaper_leave (void)
 {
-  G_UNLOCK (telling);
+  G_UNLOCK (reporting);
 }
 
 static gpointer

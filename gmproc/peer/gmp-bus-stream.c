@@ -126,7 +126,7 @@ source_dispatch (GSource    *source,
 {
   StreamSource *self = (StreamSource *) source;
   gboolean is_ready;
-  gboolean goes_on;
+  gboolean continues;
 
   g_mutex_lock (&self->stream->lock);
   g_source_set_ready_time (source, -1);
@@ -134,12 +134,12 @@ source_dispatch (GSource    *source,
   g_mutex_unlock (&self->stream->lock);
   if (!is_ready)
     return G_SOURCE_CONTINUE;
-  goes_on = ((GSocketSourceFunc) G_CALLBACK (callback)) (NULL, self->condition, user_data);
+  continues = ((GSocketSourceFunc) G_CALLBACK (callback)) (NULL, self->condition, user_data);
   g_mutex_lock (&self->stream->lock);
-  if (goes_on && is_ready_locked (self->stream, self->condition))
+  if (continues && is_ready_locked (self->stream, self->condition))
     g_source_set_ready_time (source, 0);
   g_mutex_unlock (&self->stream->lock);
-  return goes_on;
+  return continues;
 }
 
 static void

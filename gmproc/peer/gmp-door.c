@@ -34,7 +34,7 @@ typedef struct {
   char *name;
   GmpNetKey key;
   int fd; /* to the server */
-  GSource *gone_source;
+  GSource *hang_up_source;
 } Expected;
 
 typedef struct {
@@ -50,7 +50,7 @@ expected_free (gpointer data)
 {
   Expected *expected = data;
 
-  gmp_source_clear (&expected->gone_source);
+  gmp_source_clear (&expected->hang_up_source);
   if (expected->fd != -1)
     close (expected->fd);
   gmp_net_key_clear (&expected->key);
@@ -60,9 +60,9 @@ expected_free (gpointer data)
 
 /* The server has ended, or no longer needs the channel. */
 static gboolean
-gone_cb (int          fd G_GNUC_UNUSED,
-         GIOCondition condition G_GNUC_UNUSED,
-         gpointer     user_data)
+hang_up_cb (int          fd G_GNUC_UNUSED,
+            GIOCondition condition G_GNUC_UNUSED,
+            gpointer     user_data)
 {
   Expected *expected = user_data;
 
@@ -97,9 +97,9 @@ gmp_door_expect (GmpDoor         *self,
   expected->name = g_strdup (name);
   expected->key = (GmpNetKey) { TRUE, g_strdup (key->certificate), g_strdup (key->token) };
   expected->fd = fd;
-  expected->gone_source = g_unix_fd_source_new (fd, G_IO_HUP);
-  g_source_set_callback (expected->gone_source, G_SOURCE_FUNC (gone_cb), expected, NULL);
-  g_source_attach (expected->gone_source, g_main_context_get_thread_default ());
+  expected->hang_up_source = g_unix_fd_source_new (fd, G_IO_HUP);
+  g_source_set_callback (expected->hang_up_source, G_SOURCE_FUNC (hang_up_cb), expected, NULL);
+  g_source_attach (expected->hang_up_source, g_main_context_get_thread_default ());
   g_hash_table_replace (self->expected, expected->name, expected);
   if (guest != NULL)
     take_in (expected, guest);

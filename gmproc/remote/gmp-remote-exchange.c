@@ -118,8 +118,8 @@ read_state (GmpRemoteExchange *self,
 }
 
 static void
-set_gone_error (GmpRemoteExchange *self,
-                GError           **error)
+set_ended_error (GmpRemoteExchange *self,
+                 GError           **error)
 {
   self->game->has_answered = FALSE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
@@ -173,7 +173,7 @@ look (GmpRemoteExchange *self,
     case GMP_REMOTE_REFUSED:
       if (game->has_answered)
         {
-          set_gone_error (self, error);
+          set_ended_error (self, error);
           return TRUE;
         }
       self->was_refused = TRUE;

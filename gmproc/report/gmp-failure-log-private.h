@@ -12,9 +12,9 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  gpointer owner;    /* emits the signal `failed` */
-  GPtrArray *untold; /* of GmpFailure */
-  GSource *source;   /* (nullable): nothing is left to log */
+  gpointer owner;     /* emits the signal `failed` */
+  GPtrArray *pending; /* of GmpFailure */
+  GSource *source;    /* (nullable): nothing is left to log */
 } GmpFailureLog;
 
 void gmp_failure_log_init (GmpFailureLog *self,

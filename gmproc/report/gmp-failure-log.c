@@ -30,35 +30,35 @@ gmp_failure_log_init (GmpFailureLog *self,
                       gpointer       owner)
 {
   self->owner = owner;
-  self->untold = g_ptr_array_new_with_free_func (g_object_unref);
+  self->pending = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 void
 gmp_failure_log_free (GmpFailureLog *self)
 {
   gmp_failure_log_end (self);
-  g_ptr_array_unref (self->untold);
+  g_ptr_array_unref (self->pending);
 }
 
 /* One line for any number of failures. It is not a warning, because warnings may be fatal to the
  * application, and a worker's failure must not be. */
 static gboolean
-tell_cb (gpointer user_data)
+log_cb (gpointer user_data)
 {
   GmpFailureLog *self = user_data;
-  const char *text = gmp_failure_get_error (self->untold->pdata[0])->message;
+  const char *text = gmp_failure_get_error (self->pending->pdata[0])->message;
   int length = (int) strcspn (text, "\n");
 
-  if (self->untold->len == 1)
+  if (self->pending->len == 1)
     g_message ("%.*s; the run continues", length, text);
   else
-    g_message ("%.*s, and %u more failed; the run continues", length, text, self->untold->len - 1);
+    g_message ("%.*s, and %u more failed; the run continues", length, text, self->pending->len - 1);
   gmp_failure_log_end (self);
   return G_SOURCE_REMOVE;
 }
 
 static gboolean
-is_heard (gpointer owner)
+has_handler (gpointer owner)
 {
   guint failed = g_signal_lookup ("failed", G_OBJECT_TYPE (owner));
 
@@ -70,12 +70,12 @@ void
 gmp_failure_log_add (GmpFailureLog *self,
                      GmpFailure    *failure)
 {
-  if (!is_death (failure) || is_heard (self->owner))
+  if (!is_death (failure) || has_handler (self->owner))
     return;
-  g_ptr_array_add (self->untold, g_object_ref (failure));
+  g_ptr_array_add (self->pending, g_object_ref (failure));
   /* An application that is the server receives requests without a pause. */
   if (self->source == NULL)
-    self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, tell_cb, self);
+    self->source = gmp_source_attach (g_timeout_source_new (DELAY), G_PRIORITY_HIGH, log_cb, self);
 }
 
 /* The run has ended, or nothing is left to log. */
@@ -83,5 +83,5 @@ void
 gmp_failure_log_end (GmpFailureLog *self)
 {
   gmp_source_clear (&self->source);
-  g_ptr_array_set_size (self->untold, 0);
+  g_ptr_array_set_size (self->pending, 0);
 }

@@ -82,8 +82,8 @@ void     gmp_dispatcher_collect       (GmpDispatcher *self);
 void     gmp_dispatcher_collect_from  (GmpDispatcher *self,
                                        GmpPoolWorker *worker);
 void     gmp_dispatcher_collect_late  (GmpDispatcher *self);
-gboolean gmp_dispatcher_lie_down      (GmpDispatcher *self);
-void     gmp_dispatcher_get_up        (GmpDispatcher *self);
+gboolean gmp_dispatcher_begin_sleep   (GmpDispatcher *self);
+void     gmp_dispatcher_end_sleep     (GmpDispatcher *self);
 void     gmp_dispatcher_unlock        (GmpDispatcher *self);
 void     gmp_dispatcher_give          (GmpDispatcher *self);
 

@@ -37,7 +37,7 @@ answers_prepare (GSource *source,
 
   *limit = -1;
   g_mutex_lock (&self->lock);
-  has_news = !self->has_spinner && gmp_dispatcher_lie_down (self);
+  has_news = !self->has_spinner && gmp_dispatcher_begin_sleep (self);
   g_mutex_unlock (&self->lock);
   return has_news;
 }
@@ -59,7 +59,7 @@ answers_dispatch (GSource    *source,
 
   g_mutex_lock (&self->lock);
   gmp_doorbell_wait (self->doorbell, 0);
-  gmp_dispatcher_get_up (self);
+  gmp_dispatcher_end_sleep (self);
   gmp_dispatcher_collect_late (self);
   gmp_dispatcher_give (self);
   return G_SOURCE_CONTINUE;
@@ -379,14 +379,14 @@ start_worker (GmpDispatcher *self)
 
 /* Reports a worker that takes calls now to the owner. */
 static void
-tell_started (GmpDispatcher *self,
-              GmpPoolWorker *worker)
+report_started (GmpDispatcher *self,
+                GmpPoolWorker *worker)
 {
   guint number = worker->number;
   int pid = worker->pid;
   gpointer owner = self->owner;
 
-  worker->is_told = TRUE;
+  worker->is_reported = TRUE;
   self->n_start_failures = 0;
   self->lacks_room = FALSE;
   gmp_debug ("pool: worker %u, pid %d, takes calls", number, pid);
@@ -413,7 +413,7 @@ end_worker (GmpDispatcher *self,
 
 /* The lock is released meanwhile, so a worker may be freed after it. */
 static void
-tell_and_end (GmpDispatcher *self)
+report_and_end (GmpDispatcher *self)
 {
   guint i = 0;
 
@@ -421,8 +421,8 @@ tell_and_end (GmpDispatcher *self)
     {
       GmpPoolWorker *worker = self->workers->pdata[i++];
 
-      if (worker->is_ready && !worker->is_told)
-        tell_started (self, worker);
+      if (worker->is_ready && !worker->is_reported)
+        report_started (self, worker);
       else if (worker->end_reason != NULL && !worker->is_ending)
         end_worker (self, worker);
       else
@@ -584,7 +584,7 @@ control_cb (gpointer user_data)
       if (stall != -1)
         next = next == -1 ? stall : MIN (next, stall);
     }
-  tell_and_end (self);
+  report_and_end (self);
   gmp_dispatcher_assign (self);
   if (gmp_dispatcher_wants_worker (self) && has_room (self))
     {

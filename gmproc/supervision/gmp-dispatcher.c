@@ -435,7 +435,7 @@ gmp_dispatcher_collect_from (GmpDispatcher *self,
       if (call != NULL)
         take_answered (self, worker, call);
     }
-  if ((worker->is_ready && !worker->is_told) || worker->lost_at != 0 ||
+  if ((worker->is_ready && !worker->is_reported) || worker->lost_at != 0 ||
       (worker->end_reason != NULL && !worker->is_ending) ||
       (worker->is_retiring && !worker->is_closed && !gmp_pool_worker_is_busy (worker)))
     gmp_dispatcher_kick (self);
@@ -452,7 +452,7 @@ gmp_dispatcher_collect (GmpDispatcher *self)
 
 /* Makes the workers ring for their answers; %TRUE if there are some already. */
 gboolean
-gmp_dispatcher_lie_down (GmpDispatcher *self)
+gmp_dispatcher_begin_sleep (GmpDispatcher *self)
 {
   gboolean has_news = FALSE;
 
@@ -467,7 +467,7 @@ gmp_dispatcher_lie_down (GmpDispatcher *self)
 }
 
 void
-gmp_dispatcher_get_up (GmpDispatcher *self)
+gmp_dispatcher_end_sleep (GmpDispatcher *self)
 {
   for (guint i = 0; i < self->workers->len; i++)
     {
@@ -581,7 +581,7 @@ look_for_answer (GmpDispatcher *self,
     gmp_spin_found (&self->spin);
   self->has_spinner = FALSE;
   /* From here on the thread, which slept meanwhile, reads the answers. */
-  if (gmp_dispatcher_lie_down (self))
+  if (gmp_dispatcher_begin_sleep (self))
     gmp_doorbell_ring (self->doorbell);
   return result;
 }

@@ -55,7 +55,7 @@ void        gmp_job_take_error         (GmpJob *self,
                                         GError *error);
 gboolean    gmp_job_has_answer         (GmpJob *self);
 gboolean    gmp_job_is_over            (GmpJob *self);
-gboolean    gmp_job_could_not_begin    (GmpJob           *self,
+gboolean    gmp_job_failed_to_begin    (GmpJob           *self,
                                         GmpWorkerProcess *process);
 GmpFailure *gmp_job_to_failure         (GmpJob           *self,
                                         GmpWorkerProcess *process);

@@ -192,7 +192,7 @@ describe (GmpJob           *self,
 
 /* TRUE if its process ended before it was a worker, because the system had no thread for it. */
 gboolean
-gmp_job_could_not_begin (GmpJob           *self,
+gmp_job_failed_to_begin (GmpJob           *self,
                          GmpWorkerProcess *process)
 {
   GmpExitReport end = describe (self, process);

@@ -37,7 +37,7 @@ gboolean        gmp_local_server_add           (GmpLocalServer        *self,
                                                 const char            *runtime,
                                                 GmpChannelDescriptors *port,
                                                 GError               **error);
-void            gmp_local_server_tell_gone     (GmpLocalServer *self,
+void            gmp_local_server_peer_ended    (GmpLocalServer *self,
                                                 const char     *client_id,
                                                 const GError   *reason,
                                                 gboolean        returns);

@@ -64,8 +64,8 @@ gmp_local_server_new (const GmpServerMethods *methods,
   /* Clients may send requests without a pause, and other sources of the loop must not wait for
    * that. */
   self->priority = options->priority + GMP_PRIORITY_REQUESTS;
-  gmp_inbox_set_belief (inbox, options->restart == GMP_RESTART_ALWAYS
-                               ? GMP_INBOX_BELIEVES_NONE : GMP_INBOX_BELIEVES_FINISHED);
+  gmp_inbox_set_trust (inbox, options->restart == GMP_RESTART_ALWAYS
+                              ? GMP_INBOX_TRUSTS_NONE : GMP_INBOX_TRUSTS_FINISHED);
   gmp_inbox_set_value_limit (inbox, options->value_size_limit);
   gmp_inbox_set_turn_timeout (inbox, options->turn_timeout);
   return self;
@@ -133,14 +133,14 @@ gmp_local_server_add (GmpLocalServer        *self,
   return channel != NULL;
 }
 
-/* As gmp_inbox_tell_gone(). */
+/* As gmp_inbox_peer_ended(). */
 void
-gmp_local_server_tell_gone (GmpLocalServer *self,
-                            const char     *client_id,
-                            const GError   *reason,
-                            gboolean        returns)
+gmp_local_server_peer_ended (GmpLocalServer *self,
+                             const char     *client_id,
+                             const GError   *reason,
+                             gboolean        returns)
 {
-  gmp_inbox_tell_gone (self->inbox, client_id, reason, returns);
+  gmp_inbox_peer_ended (self->inbox, client_id, reason, returns);
 }
 
 guint

@@ -24,7 +24,7 @@ void      gmp_peers_add_gone    (GmpPeers     *self,
 gboolean  gmp_peers_connect     (GmpPeers            *self,
                                  GmpWorkerConnection *connection,
                                  GError             **error);
-void      gmp_peers_tell_gone   (GmpPeers            *self,
+void      gmp_peers_send_gone   (GmpPeers            *self,
                                  GmpWorkerConnection *connection);
 
 G_END_DECLS

@@ -94,13 +94,13 @@ gmp_peers_connect (GmpPeers            *self,
 }
 
 void
-gmp_peers_tell_gone (GmpPeers            *self,
+gmp_peers_send_gone (GmpPeers            *self,
                      GmpWorkerConnection *connection)
 {
   for (guint i = 0; i < self->gone->len; i++)
     {
       Gone *gone = self->gone->pdata[i];
 
-      gmp_worker_connection_tell_gone (connection, gone->peer, gone->reason, FALSE);
+      gmp_worker_connection_send_gone (connection, gone->peer, gone->reason, FALSE);
     }
 }

@@ -23,7 +23,7 @@ typedef struct _GmpPoolWorker {
   GmpMark *mark;        /* (nullable): no call is sent ahead */
 
   gboolean is_ready;    /* it takes calls */
-  gboolean is_told;     /* that was reported to the owner */
+  gboolean is_reported; /* that was reported to the owner */
   gboolean is_retiring; /* it gets no more calls, and ends after those that it has */
   gboolean is_closed;   /* the channel is closed by either end */
   gboolean is_ending;   /* the proxy is ending it */

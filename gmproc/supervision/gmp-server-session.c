@@ -124,9 +124,9 @@ client_ended (const char   *id,
   GmpServerSession *self = user_data;
 
   if (self->local_server != NULL)
-    gmp_local_server_tell_gone (self->local_server, id, reason, returns);
+    gmp_local_server_peer_ended (self->local_server, id, reason, returns);
   else if (self->server != NULL)
-    gmp_worker_proxy_tell_gone (self->server, id, reason, returns);
+    gmp_worker_proxy_peer_ended (self->server, id, reason, returns);
 }
 
 static const GmpSupervisorServer supervised_server = { renew_channel, client_ended };

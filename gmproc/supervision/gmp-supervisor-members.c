@@ -296,7 +296,7 @@ begin_next (GmpSupervisor *self)
                         self->cancellable, ran_cb, self);
   /* The server may have ended while this one waited to be restarted. */
   if (self->server_end != NULL)
-    gmp_worker_proxy_tell_gone (worker, "server", self->server_end, FALSE);
+    gmp_worker_proxy_peer_ended (worker, "server", self->server_end, FALSE);
 }
 
 static gboolean

@@ -491,8 +491,8 @@ gmp_supervisor_end_server (GmpSupervisor *self,
   if (self->server_end == NULL)
     self->server_end = g_error_copy (reason);
   for (guint i = 0; i < self->running->len; i++)
-    gmp_worker_proxy_tell_gone (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
-                                FALSE);
+    gmp_worker_proxy_peer_ended (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
+                                 FALSE);
   if (self->takes_more)
     gmp_supervisor_maybe_return (self);
 }

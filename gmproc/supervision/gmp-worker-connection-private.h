@@ -88,7 +88,7 @@ gboolean             gmp_worker_connection_run         (GmpWorkerConnection *sel
                                                         GError             **error);
 void                 gmp_worker_connection_stop        (GmpWorkerConnection *self);
 void                 gmp_worker_connection_cancel      (GmpWorkerConnection *self);
-void                 gmp_worker_connection_tell_gone   (GmpWorkerConnection *self,
+void                 gmp_worker_connection_send_gone   (GmpWorkerConnection *self,
                                                         const char          *peer,
                                                         const GError        *reason,
                                                         gboolean             returns);

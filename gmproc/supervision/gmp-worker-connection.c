@@ -418,7 +418,7 @@ take_message (GmpWorkerConnection *self,
 }
 
 static void
-tell_caught_up (GmpWorkerConnection *self)
+report_caught_up (GmpWorkerConnection *self)
 {
   if (self->run_serial == 0 || gmp_message_stream_get_n_taken (self->stream) < self->catch_up)
     return;
@@ -453,7 +453,7 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
         g_clear_error (&error);
       lose (self, error);
     }
-  tell_caught_up (self);
+  report_caught_up (self);
   link_unref (self);
   return G_SOURCE_CONTINUE;
 }
@@ -465,7 +465,7 @@ gmp_worker_connection_catch_up (GmpWorkerConnection *self)
 {
   self->catch_up = gmp_message_stream_get_n_taken (self->stream) +
                    gmp_message_stream_get_n_waiting (self->stream);
-  tell_caught_up (self);
+  report_caught_up (self);
 }
 
 /* Calls to a worker. */
@@ -638,7 +638,7 @@ gmp_worker_connection_cancel (GmpWorkerConnection *self)
 
 /* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
 void
-gmp_worker_connection_tell_gone (GmpWorkerConnection *self,
+gmp_worker_connection_send_gone (GmpWorkerConnection *self,
                                  const char          *peer,
                                  const GError        *reason,
                                  gboolean             returns)

@@ -33,7 +33,7 @@ struct _GmpWorkerProxy
 
   GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
   gpointer ended_data;
-  GmpJob *job; /* (nullable): there was none; the last, where there is no run */
+  GmpJob *job; /* (nullable): the current or the last one */
   GmpWorkerProxyAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
@@ -43,9 +43,9 @@ struct _GmpWorkerProxy
   GmpHold hold;             /* while events are told */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
-  gboolean is_ending;       /* it was told to end before its time */
-  gboolean was_kept;        /* the process is of an earlier run */
-  gboolean is_warm;         /* the process was not started for this run, as it would be by hand */
+  gboolean is_ending;       /* it is being ended early */
+  gboolean was_kept;        /* the process has had a run before */
+  gboolean is_warm;         /* the process was started ahead */
   gboolean is_elsewhere;    /* on another machine */
   gboolean is_ready;
   gboolean is_lost;         /* the process has ended, and what comes after this is not read */

@@ -60,7 +60,7 @@ void            gmp_worker_proxy_add_channel   (GmpWorkerProxy        *self,
                                                 const char            *peer,
                                                 const char            *runtime,
                                                 GmpChannelDescriptors *port);
-void            gmp_worker_proxy_tell_gone     (GmpWorkerProxy *self,
+void            gmp_worker_proxy_peer_ended    (GmpWorkerProxy *self,
                                                 const char     *peer,
                                                 const GError   *reason,
                                                 gboolean        returns);

@@ -161,7 +161,7 @@ maybe_return (gpointer user_data)
              self->job->has_value ? "has its result" : "failed");
   if (!self->job->has_value)
     {
-      self->was_refused |= gmp_job_could_not_begin (self->job, self->process);
+      self->was_refused |= gmp_job_failed_to_begin (self->job, self->process);
       self->failure = gmp_job_to_failure (self->job, self->process);
     }
   else if (self->process != NULL && !self->is_ending)
@@ -304,7 +304,7 @@ call_run (GmpWorkerProxy *self)
   g_object_ref (self);
   self->is_calling = TRUE;
   self->has_begun = TRUE;
-  gmp_peers_tell_gone (self->peers, self->connection);
+  gmp_peers_send_gone (self->peers, self->connection);
   if (self->was_stopped)
     gmp_worker_connection_stop (self->connection);
 }
@@ -667,13 +667,13 @@ gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
  * has finished too: it reported that to the previous server, and never had the channel of this
  * one. */
 void
-gmp_worker_proxy_tell_gone (GmpWorkerProxy *self,
-                            const char     *peer,
-                            const GError   *reason,
-                            gboolean        returns)
+gmp_worker_proxy_peer_ended (GmpWorkerProxy *self,
+                             const char     *peer,
+                             const GError   *reason,
+                             gboolean        returns)
 {
   if (self->has_begun && self->connection != NULL)
-    gmp_worker_connection_tell_gone (self->connection, peer, reason, returns);
+    gmp_worker_connection_send_gone (self->connection, peer, reason, returns);
   else if (!self->has_begun && !returns)
     gmp_peers_add_gone (self->peers, peer, reason);
 }

@@ -26,7 +26,7 @@ G_BEGIN_DECLS
                                                                           \
       do                                                                  \
         result = method (__VA_ARGS__);                                    \
-      while (gmp_guard_is_made_again ((gpointer) method, before));        \
+      while (gmp_guard_must_repeat ((gpointer) method, before));        \
     }                                                                     \
   while (0)
 
@@ -35,7 +35,7 @@ const char *gmp_guard_get_worker    (void);
 void        gmp_guard_end_forked    (void);
 void        gmp_guard_mark          (void);
 guint       gmp_guard_count         (void);
-gboolean    gmp_guard_is_made_again (gpointer    method,
+gboolean    gmp_guard_must_repeat   (gpointer    method,
                                      guint       before);
 void        gmp_guard_make_ready    (void);
 GVariant   *gmp_guard_take          (GVariant   *value);

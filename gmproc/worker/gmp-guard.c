@@ -108,7 +108,7 @@ gmp_guard_end_forked (void)
   gmp_exit_now (EXIT_FAILURE);
 }
 
-/* The number of entered methods, for gmp_guard_is_made_again(). */
+/* The number of entered methods, for gmp_guard_must_repeat(). */
 guint
 gmp_guard_count (void)
 {
@@ -118,8 +118,8 @@ gmp_guard_count (void)
 /* After a call of @method, with what gmp_guard_count() returned before it: TRUE where the language
  * has refused it. */
 gboolean
-gmp_guard_is_made_again (gpointer method,
-                         guint    before)
+gmp_guard_must_repeat (gpointer method,
+                       guint    before)
 {
   gmp_guard_end_forked ();
   if (G_LIKELY (!entries.is_used))

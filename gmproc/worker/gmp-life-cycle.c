@@ -185,7 +185,7 @@ typedef enum {
   TURN_WAITING,  /* for the answer */
   TURN_ANSWERED, /* it has arrived */
   TURN_NEXT,     /* and has been taken */
-  TURN_LAST,     /* no more requests: the server is done, or this client was told to stop */
+  TURN_LAST,     /* no more requests: the server is done, or stop was requested */
   TURN_FAILED
 } Turn;
 
@@ -313,10 +313,10 @@ live (GmpClientWorker *client,
   return turn != TURN_FAILED;
 }
 
-/* TRUE if it has finished or failed, for the server. */
+/* Closes the channel with @error, or reports to the server that the client has finished. */
 static void
-say_goodbye (GmpInbox     *inbox,
-             const GError *error)
+close_channel (GmpInbox     *inbox,
+               const GError *error)
 {
   GmpChannel *channel = gmp_inbox_get_first (inbox);
   g_autoptr (GError) finished = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED,
@@ -353,6 +353,6 @@ gmp_life_cycle_run_client (GmpClientWorker *client,
   result = gmp_guard_take (result);
   gmp_inbox_set_stop (inbox, NULL);
   gmp_worker_set_inbox (worker, NULL);
-  say_goodbye (inbox, local);
+  close_channel (inbox, local);
   return gmp_guard_succeeded (local, error) ? g_steal_pointer (&result) : NULL;
 }

@@ -195,9 +195,9 @@ forget (GmpServerCycle *self,
 
 /* A client has ended: the server is informed unless the client has finished. */
 static gboolean
-tell_end (GmpServerCycle *self,
-          GmpMail        *mail,
-          GError        **error)
+report_end (GmpServerCycle *self,
+            GmpMail        *mail,
+            GError        **error)
 {
   GError *local = NULL;
 
@@ -231,7 +231,7 @@ gmp_server_cycle_handle (GmpServerCycle *self,
     return FALSE;
   if (status == GMP_INBOX_LATE)
     self->methods->client_late (self->server, mail->id);
-  if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !tell_end (self, mail, error))
+  if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !report_end (self, mail, error))
     return FALSE;
   if (G_LIKELY (self->mode != GMP_SERVER_BATCHES) || self->batch->len == 0)
     return TRUE;
@@ -293,9 +293,9 @@ void
 gmp_server_cycle_abandon (GmpServerCycle *self,
                           const GError   *reason)
 {
-  g_autoptr (GError) told = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED, "The server failed: %s",
-                                         reason->message);
+  g_autoptr (GError) answer = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                           "The server failed: %s", reason->message);
 
   end_requests (self);
-  gmp_inbox_close_all (self->inbox, told);
+  gmp_inbox_close_all (self->inbox, answer);
 }

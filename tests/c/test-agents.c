@@ -83,9 +83,9 @@ test_agents_find_above (int pid)
 }
 
 void
-test_agents_await_gone (int pid)
+test_agents_await_end (int pid)
 {
-  while (!is_gone (pid))
+  while (!has_ended (pid))
     g_usleep (1000);
 }
 
@@ -98,7 +98,7 @@ test_agents_end (void)
   for (guint i = 0; i < agents->len; i++)
     kill (g_array_index (agents, int, i), SIGTERM);
   for (guint i = 0; i < agents->len; i++)
-    test_agents_await_gone (g_array_index (agents, int, i));
+    test_agents_await_end (g_array_index (agents, int, i));
 }
 
 static void

@@ -18,7 +18,7 @@ void    test_agents_add        (const char *path,
                                 void      (*func) (void));
 GArray *test_agents_find       (void);
 int     test_agents_find_above (int         pid);
-void    test_agents_await_gone (int         pid);
+void    test_agents_await_end  (int         pid);
 void    test_agents_end        (void);
 
 G_END_DECLS

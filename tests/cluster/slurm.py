@@ -38,7 +38,7 @@ class Cluster:
             'GMPROC_LAUNCHER': 'slurm', 'GMPROC_NODE_TIMEOUT': str(TIMEOUT),
             'SLURM_CONF': str(self.folder / 'slurm.conf')}
 
-    def tell(self, command: str, *words: object) -> str:
+    def control(self, command: str, *words: object) -> str:
         return subprocess.run([FIXTURE, command, str(self.folder), *map(str, words)], check=True,
                               text=True, stdout=subprocess.PIPE).stdout
 
@@ -57,7 +57,7 @@ class Cluster:
     def names(self, node: str) -> list[str]:
         """The programs that run on a node."""
         names = []
-        for pid in self.tell('pids', node).split():
+        for pid in self.control('pids', node).split():
             try:
                 status = Path(f'/proc/{pid}/status').read_text().splitlines()
             except OSError:
@@ -197,7 +197,7 @@ def lose(cluster: Cluster) -> None:
     program, places = begin_waiting(cluster, 8, 4, '1')
     assert sorted(set(places.values())) == [f'n{i + 1}' for i in range(NODES)], places
     begun = time.monotonic()
-    cluster.tell('lose', 'n3')
+    cluster.control('lose', 'n3')
     again = read_places(program, 2)
     print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
     assert set(again) == {id for id, node in places.items() if node == 'n3'}, again
@@ -213,10 +213,10 @@ def freeze(cluster: Cluster) -> None:
     """
     program, places = begin_waiting(cluster, NODES, 5)
     begun = time.monotonic()
-    cluster.tell('freeze', 'n2')
+    cluster.control('freeze', 'n2')
     out, _ = program.communicate(timeout=60)
     failed = [line for line in out.splitlines() if line.startswith('failed')]
-    print(f'  told after {time.monotonic() - begun:.2f} s: {failed}')
+    print(f'  reported after {time.monotonic() - begun:.2f} s: {failed}')
     assert [line.split()[1] for line in failed] == [id for id, node in places.items()
                                                     if node == 'n2'], out
     assert 'the node n2 was lost' in failed[0], failed
@@ -283,14 +283,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder))
         try:
-            cluster.tell('start', NODES, 4)
+            cluster.control('start', NODES, 4)
             for name in sys.argv[3:] or CASES:
                 begun = time.monotonic()
                 print(f'{name}: {CASES[name].__doc__}', flush=True)
                 CASES[name](cluster)
                 print(f'  passed in {time.monotonic() - begun:.1f} s', flush=True)
         finally:
-            cluster.tell('stop')
+            cluster.control('stop')
     return 0
 
 

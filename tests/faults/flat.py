@@ -82,7 +82,7 @@ class Load:
                 'objects': 1, 'runs': 1, 'rests': N_RESTS, 'folder': str(folder), 'options': {},
                 **self.config, self.counted: count}
 
-    def who_rests(self) -> list[str]:
+    def resting_ids(self) -> list[str]:
         """The clients, if they cause the load, or the application."""
         if self.counted == 'turns':
             return [str(i + 1) for i in range(N_WORKERS)]
@@ -161,7 +161,7 @@ class Measurement:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix='gmproc-flat-'))
         self.config = load.config_for(language, scale, self.folder)
         self.count = self.config[load.counted]
-        self.fifos = {id: self.make_fifo(id) for id in load.who_rests()}
+        self.fifos = {id: self.make_fifo(id) for id in load.resting_ids()}
 
     def make_fifo(self, id: str) -> int:
         """Also opened for reading, so that neither side waits for the other to open it."""

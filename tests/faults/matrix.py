@@ -40,7 +40,7 @@ MOMENTS = {
     'client-local': ('start', 'process', 'finish'),
 }
 
-WHO = {'worker': r"^Worker '?1'? \(pid \d+\)", 'client': r"^Client '1' \(pid \d+\)",
+NAMES = {'worker': r"^Worker '?1'? \(pid \d+\)", 'client': r"^Client '1' \(pid \d+\)",
        'client-local': r"^Client '1' \(pid \d+\)", 'server': r'^The server \(pid \d+\)'}
 
 # The other worker, or client, has its result in any case. Without a server there are no responses.
@@ -52,13 +52,13 @@ def deaths() -> Iterator[Case]:
         for role, moments in MOMENTS.items():
             for moment in moments:
                 for language in LANGUAGES:
-                    yield Case(fault, role, language, moment, outcome, (WHO[role], word),
+                    yield Case(fault, role, language, moment, outcome, (NAMES[role], word),
                                KEPT[role],
                                in_suite=language == 'C' or fault == 'SIGKILL' or role == 'worker')
     for role in ('client', 'client-local'):
         for language in LANGUAGES:
             yield Case('SIGKILL', role, language, 'between', 'CRASHED',
-                       (WHO[role], 'was killed by signal 9'), KEPT[role], in_suite=True)
+                       (NAMES[role], 'was killed by signal 9'), KEPT[role], in_suite=True)
 
 
 def before_connecting() -> Iterator[Case]:
@@ -91,7 +91,7 @@ def time_limits() -> Iterator[Case]:
                 # Long enough for the correct ones to end.
                 limit = 1.5 if language == 'C' else 4.0
                 # The server waits for its clients, so it has the same limit.
-                who = "^(The server|Client '1')" if role == 'client' else WHO[role]
+                who = "^(The server|Client '1')" if role == 'client' else NAMES[role]
                 yield Case(fault, role, language, 'process', 'TIMED_OUT', (who, *words),
                            KEPT[role], options={'run-timeout': limit},
                            in_suite=language == 'C' and role in ('worker', 'server'))
@@ -100,26 +100,26 @@ def time_limits() -> Iterator[Case]:
 def limits() -> Iterator[Case]:
     for language in LANGUAGES:
         yield Case('cpu', 'worker', language, 'process', 'CRASHED',
-                   (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\)'), 1,
+                   (NAMES['worker'], r'processor time of 1 seconds \(cpu-time-limit\)'), 1,
                    options={'cpu-time-limit': 1.0}, in_suite=True)
         if language != 'JavaScript':  # which no process can ignore
             yield Case('deaf cpu', 'worker', language, 'process', 'CRASHED',
-                       (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
+                       (NAMES['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
                         'SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
                        in_suite=language == 'C')
             yield Case('deaf cpu', 'warm worker', language, 'process', 'CRASHED',
-                       (WHO['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
+                       (NAMES['worker'], r'processor time of 1 seconds \(cpu-time-limit\), ignored '
                         'SIGXCPU'), 1, options={'cpu-time-limit': 1.0},
                        config={'role': 'worker', 'runs': 2})
         yield Case('files', 'worker', language, 'process',
                    'FAILED' if language == 'Python' else 'g-io-error-quark 31',
-                   (WHO['worker'], 'Too many open files', r'64 \(open-files-limit\)'), 1,
+                   (NAMES['worker'], 'Too many open files', r'64 \(open-files-limit\)'), 1,
                    options={'open-files-limit': 64}, in_suite=True)
     memory = {'C': ('CRASHED', 'failed to allocate'), 'Python': ('FAILED', 'MemoryError'),
               'JavaScript': ('FAILED/CRASHED', 'memory')}
     for language, (outcome, word) in memory.items():
         yield Case('memory', 'worker', language, 'process', outcome,
-                   (WHO['worker'], word, r'256.0 MiB \(memory-limit\)'), 1,
+                   (NAMES['worker'], word, r'256.0 MiB \(memory-limit\)'), 1,
                    options={'memory-limit': 256 * 2**20}, in_suite=True)
 
 
@@ -127,12 +127,12 @@ def descriptors() -> Iterator[Case]:
     for language in LANGUAGES:
         for role in ('worker', 'client', 'server'):
             yield Case('close', role, language, 'process', 'DISCONNECTED/CRASHED/PROTOCOL',
-                       (WHO[role],), KEPT[role], in_suite=role == 'worker')
+                       (NAMES[role],), KEPT[role], in_suite=role == 'worker')
             # Other threads wait for them, so they are not closed while the program waits too.
             yield Case('close-block', role, language, 'process', 'DISCONNECTED/CRASHED/TIMED_OUT',
                        (), None, options={'run-timeout': 3.0})
             yield Case('grandchild', role, language, 'process', 'CRASHED',
-                       (WHO[role], 'was killed by signal 9'), KEPT[role],
+                       (NAMES[role], 'was killed by signal 9'), KEPT[role],
                        in_suite=language == 'C' or role == 'worker')
 
 
@@ -226,11 +226,12 @@ def warm_starts() -> Iterator[Case]:
     for language in LANGUAGES:
         config = {'role': 'worker', 'runs': 5}
         for fault, (outcome, word) in DEADLY.items():
-            yield Case(fault, 'warm worker', language, 'process', outcome, (WHO['worker'], word), 1,
-                       config=config, in_suite=fault in ('SIGKILL', 'exit-3'))
+            yield Case(fault, 'warm worker', language, 'process', outcome,
+                       (NAMES['worker'], word), 1, config=config,
+                       in_suite=fault in ('SIGKILL', 'exit-3'))
         for fault in ('block', 'SIGSTOP'):
             yield Case(fault, 'warm worker', language, 'process', 'TIMED_OUT',
-                       (WHO['worker'], 'run-timeout'), 1, config=dict(config, runs=3),
+                       (NAMES['worker'], 'run-timeout'), 1, config=dict(config, runs=3),
                        in_suite=True, options={'run-timeout': 1.5 if language == 'C' else 4.0})
     for language in ('C', 'Python'):
         yield Case('warm server', 'fork server', language, 'process', 'fine', (), 2,

@@ -109,7 +109,7 @@ class Books:
         self.accounts = {str(id): Account() for id in range(1, N_CLIENTS + 1)}
         for id, account in self.accounts.items():
             account.read(folder / f'journal-{id}')
-        self.told = collections.Counter(line[1] for line in lines
+        self.reported = collections.Counter(line[1] for line in lines
                                         if line[0] in ('restarted', 'failed'))
         self.problems: list[str] = []
 
@@ -124,8 +124,9 @@ class Books:
             self.check_client(id, account)
         n_server = sum(account.deaths['server'] + account.deaths['wait']
                        for account in self.accounts.values())
-        self.expect(self.told['server'] == n_server,
-                    f'the server died {n_server} times, and {self.told["server"]} were told')
+        self.expect(self.reported['server'] == n_server,
+                    f'the server died {n_server} times, and {self.reported["server"]} deaths were '
+                    'reported')
 
     def check_client(self, id: str, account: Account) -> None:
         who = f'client {id}'
@@ -144,9 +145,9 @@ class Books:
         unanswered = account.asked.keys() - account.answered.keys()
         # Deaths outside of a request, and those during one: each is reported once.
         n_idle = sum(account.deaths[moment] for moment in ('start', 'before', 'after'))
-        self.expect(self.told[id] == len(unanswered) + n_idle,
+        self.expect(self.reported[id] == len(unanswered) + n_idle,
                     f'{who}: {len(unanswered)} requests failed and it died {n_idle} times between '
-                    f'requests, but {self.told[id]} failures were told')
+                    f'requests, but {self.reported[id]} failures were reported')
         if self.resend:
             self.expect(len(unanswered) == account.deaths['between'],
                         f'{who}: {len(unanswered)} requests were lost, not those '

@@ -180,7 +180,7 @@ export function common(n) {
 
 test('unknown-modules', async () => {
     for (const [code, name] of [
-        [limited.Told, "'Told'"],
+        [limited.Informed, "'Informed'"],
         [Math.sqrt, "'sqrt'"],
         [square.bind(null, 1), "'bound square'"],
     ]) {

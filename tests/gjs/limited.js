@@ -34,9 +34,9 @@ export function die_once(path) {
     return 'lives';
 }
 
-export class Told extends Gmp.ServerWorker {
+export class Informed extends Gmp.ServerWorker {
     start(_params) {
-        this.told = [];
+        this.received = [];
     }
 
     process(_id, request) {
@@ -44,11 +44,11 @@ export class Told extends Gmp.ServerWorker {
     }
 
     client_failed(id, reason) {
-        this.told.push(`${id}: ${reason.message}`);
+        this.received.push(`${id}: ${reason.message}`);
     }
 
     finish() {
-        return this.told.join('; ');
+        return this.received.join('; ');
     }
 }
 

@@ -51,15 +51,16 @@ test('restart', () => {
 });
 
 test('client-failed', async () => {
-    const application = Gmp.ClientServer.new(here('Told'));
+    const application = Gmp.ClientServer.new(here('Informed'));
 
     application.new_worker('one', here('Failing'));
     is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.FAILED,
         'RangeError: out of turn');
 
-    const told = Gmp.unpack(application.get_server_result());
+    const received = Gmp.unpack(application.get_server_result());
 
-    assert(told.startsWith("one: Client 'one' (pid ") && told.includes('out of turn'), told);
+    assert(received.startsWith("one: Client 'one' (pid ") && received.includes('out of turn'),
+        received);
 });
 
 const Application = GObject.registerClass(class Application extends Gmp.ClientServer {
@@ -68,16 +69,16 @@ const Application = GObject.registerClass(class Application extends Gmp.ClientSe
     }
 
     client_failed(id, reason) {
-        this.told = [id, reason.code];
+        this.received = [id, reason.code];
     }
 });
 
-test('application-is-told', async () => {
+test('application-is-informed', async () => {
     const application = new Application();
 
     application.new_worker('one', here('Failing'));
     is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.FAILED);
-    equal(application.told, ['one', Gmp.Error.FAILED]);
+    equal(application.received, ['one', Gmp.Error.FAILED]);
 });
 
 await run_tests();

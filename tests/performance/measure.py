@@ -95,7 +95,7 @@ def make_choice(options: argparse.Namespace) -> Callable[[Contender], bool]:
     return is_chosen
 
 
-def say_progress(text: str) -> None:
+def print_progress(text: str) -> None:
     """Progress on one line of a terminal, which the next text replaces."""
     if sys.stderr.isatty():
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
@@ -133,10 +133,10 @@ def main() -> int:
 
     disturbance = report.Disturbance()
     begin = time.monotonic()
-    runner = Runner(options.build / 'tests' / 'performance', say_progress, make_choice(options),
+    runner = Runner(options.build / 'tests' / 'performance', print_progress, make_choice(options),
                     options.build / 'performance' / 'pypi')
     all_measured = runner.run(rows, options.rounds)
-    say_progress('')
+    print_progress('')
     print(table.format_text(all_measured))
     load = disturbance.get()
     folder = options.build / 'performance'

@@ -248,12 +248,13 @@ def nap(_):
     time.sleep(1000)
 
 async def main(**options):
-    told = asyncio.Event()
-    workers = Workers(on_progress=lambda _id, pid: (print(pid, flush=True), told.set()), **options)
+    started = asyncio.Event()
+    workers = Workers(on_progress=lambda _id, pid: (print(pid, flush=True), started.set()),
+                      **options)
     workers.add(1, nap)
     global run
     run = workers.run_async()
-    await told.wait()
+    await started.wait()
 
 def block(*_):
     loop.stop()

@@ -34,7 +34,7 @@ def fail(x):
 def die(x):
     os.kill(os.getpid(), signal.SIGKILL)
 
-def tell(x):
+def report_node(x):
     report(x)
     return x
 
@@ -75,13 +75,13 @@ if __name__ == '__main__':
     assert [value for value, node in squares] == [x * x for x in range(20)]
     assert {node for value, node in squares} == {'alpha', 'beta'}
 
-    workers = Workers(on_progress=lambda id, value: told.append((id, value)))
+    workers = Workers(on_progress=lambda id, value: reports.append((id, value)))
     workers.add('big', scale, np.ones(3_000_000))
-    workers.add('tell', tell, 5)
-    told = []
+    workers.add('report_node', report_node, 5)
+    reports = []
     results = workers.run()
     assert results['big'].sum() == 6_000_000 and results['big'].flags.writeable
-    assert results['tell'] == 5 and told == [('tell', 5)]
+    assert results['report_node'] == 5 and reports == [('report_node', 5)]
 
     error = failure(fail)
     assert isinstance(error.__cause__, LookupError) and 'in fail' in str(error)

@@ -36,7 +36,7 @@ def wait_at_three(n):
     return n
 
 
-def tell(n):
+def draw(n):
     report(n)
     return n
 
@@ -315,7 +315,7 @@ def test_callbacks_are_called_where_the_values_go():
         return lambda index, _value: seen.append((what, index, threading.current_thread()))
     workers = Workers(max_parallel=2, on_result=see('result'), on_progress=see('progress'))
     here = threading.current_thread()
-    for value in workers.imap(tell, range(300)):
+    for value in workers.imap(draw, range(300)):
         assert ('result', value, here) in seen and ('progress', value, here) in seen
     assert len(seen) == 600
 

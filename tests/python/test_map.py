@@ -39,7 +39,7 @@ def die_at_three(n):
     return n
 
 
-def tell(n):
+def draw(n):
     report({'item': n})
     return worker_index(), worker_seed()
 
@@ -228,14 +228,14 @@ def test_places_seeds_and_reports():
     progress = []
     workers = Workers(max_parallel=2, seed=1)
     workers.on_progress = lambda index, value: progress.append((index, value))
-    first = workers.map(tell, range(40), chunksize=7)
+    first = workers.map(draw, range(40), chunksize=7)
     assert [index for index, _ in first] == list(range(40))
     assert len({seed for _, seed in first}) == 40
     assert sorted(progress, key=str) == sorted([(n, {'item': n}) for n in range(40)], key=str)
     # An item's seed depends neither on the batches nor on the process.
-    assert Workers(max_parallel=1, seed=1).map(tell, range(40)) == first
-    assert Workers(max_parallel=1, seed=2).map(tell, range(40)) != first
-    assert workers.map(tell, range(40)) != first
+    assert Workers(max_parallel=1, seed=1).map(draw, range(40)) == first
+    assert Workers(max_parallel=1, seed=2).map(draw, range(40)) != first
+    assert workers.map(draw, range(40)) != first
 
 
 class Updated(Workers):

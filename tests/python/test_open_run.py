@@ -29,7 +29,7 @@ class Raising(Asker):
         raise LookupError('at the end')
 
 
-class Telling(Asker):
+class ReportingPid(Asker):
     def start(self, params):
         gmproc.report(os.getpid())
         super().start(params)
@@ -300,7 +300,7 @@ def test_in_a_thread():
 def test_dropped():
     pids = []
     cs = ClientServer(on_progress=lambda id, pid: pids.append(pid))
-    cs.add_client(0, Telling, params=1)
+    cs.add_client(0, ReportingPid, params=1)
     run = cs.open()
     assert run.recv() == ([0], [0])
     del run

@@ -119,7 +119,7 @@ class Late:
         return self.answered
 
 
-class TellingPid(Asker):
+class ReportingPid(Asker):
     def process(self):
         return os.getpid()
 
@@ -237,8 +237,8 @@ def test_a_server_that_is_done_ends_what_it_has_kept():
 
 def test_the_answer_to_a_client_that_is_gone():
     cs = serve_in_process(Late)
-    cs.add_client(0, TellingPid, params=1)
-    cs.add_client(1, TellingPid, params=1)
+    cs.add_client(0, ReportingPid, params=1)
+    cs.add_client(1, ReportingPid, params=1)
     with pytest.raises(WorkerError, match='killed by signal 9') as caught:
         cs.run()
     assert caught.value.id == 0

@@ -27,10 +27,10 @@ def die_once(path):
     return 'lives'
 
 
-class Told(ServerWorker):
+class Informed(ServerWorker):
     def start(self, params):
         self.path = params
-        self.told = []
+        self.received = []
 
     def process(self, id, msg):
         if self.path is not None and is_first(self.path):
@@ -39,10 +39,10 @@ class Told(ServerWorker):
 
     def client_failed(self, id, error):
         assert isinstance(error, WorkerError)
-        self.told.append((id, str(error).split('\n')[0]))
+        self.received.append((id, str(error).split('\n')[0]))
 
     def finish(self):
-        return self.told
+        return self.received
 
 
 class Client(ClientWorker):
@@ -107,13 +107,13 @@ class DiesLate(ClientWorker):
 class Application(ClientServer):
     def __init__(self, **options):
         super().__init__(**options)
-        self.told = []
+        self.received = []
 
     def process(self, id, msg):
         return msg
 
     def client_failed(self, id, error):
-        self.told.append((id, type(error)))
+        self.received.append((id, type(error)))
 
 
 def test_a_worker_is_restarted(tmp_path):
@@ -134,8 +134,8 @@ def test_it_gives_up():
     assert type(caught.value.__cause__) is ValueError
 
 
-def test_a_server_is_told(tmp_path):
-    cs = ClientServer(Told)
+def test_a_server_is_informed(tmp_path):
+    cs = ClientServer(Informed)
     cs.new_worker(1, Client, str(tmp_path / 'one'))
     cs.new_worker(2, Client)
     with pytest.raises(WorkerError, match='only once') as caught:
@@ -145,17 +145,17 @@ def test_a_server_is_told(tmp_path):
     assert id == 1 and 'ValueError: only once' in text
 
 
-def test_an_application_as_server_is_told(tmp_path):
+def test_an_application_as_server_is_informed(tmp_path):
     cs = Application(restart='on-failure')
     cs.new_worker(1, Client, str(tmp_path / 'one'))
     cs.new_worker(2, Client)
     assert cs.run() == {1: 3, 2: 3}
-    assert cs.told == [(1, WorkerError)]
+    assert cs.received == [(1, WorkerError)]
 
 
 def test_a_server_is_restarted(tmp_path):
     restarted = []
-    cs = ClientServer(Told, restart='on-failure', resend_requests=True,
+    cs = ClientServer(Informed, restart='on-failure', resend_requests=True,
                       on_restarted=lambda id, error: restarted.append(id))
     cs.new_workers(2, Client)
     assert cs.run(params=str(tmp_path / 'server')) == {0: 3, 1: 3}

@@ -161,7 +161,7 @@ def test_in_another_thread_nothing_changes():
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_the_wake_up_descriptor_of_the_program_is_told(raising):
+def test_the_wake_up_descriptor_of_the_program_is_notified(raising):
     reader, writer = os.pipe2(os.O_NONBLOCK)
     signal.set_wakeup_fd(writer)
     try:

@@ -100,7 +100,7 @@ def wait_for(path):
         time.sleep(0.001)
 
 
-def go_on_when_told(path):
+def wait_for_file(path):
     yield 'first'
     wait_for(path)
     yield 'second'
@@ -110,12 +110,12 @@ def test_a_turn_arrives_while_the_worker_goes_on(tmp_path):
     """The second turn waits for an action of the application after the first."""
     class Updated(Workers):
         def update(self, id, result):
-            (tmp_path / 'told').touch()
+            (tmp_path / 'received').touch()
 
-    for workers in Updated(), Workers(on_turn=lambda *_turn: (tmp_path / 'told').touch()):
-        workers.add(1, go_on_when_told, str(tmp_path / 'told'))
+    for workers in Updated(), Workers(on_turn=lambda *_turn: (tmp_path / 'received').touch()):
+        workers.add(1, wait_for_file, str(tmp_path / 'received'))
         assert workers.run() == {1: 'second'}
-        (tmp_path / 'told').unlink()
+        (tmp_path / 'received').unlink()
 
 
 class Countdown(Workers):

@@ -357,7 +357,7 @@ def is_alive(pid):
         return False
 
 
-def wait_until_gone(pid):
+def wait_for_end(pid):
     while is_alive(pid):
         time.sleep(0.01)
 
@@ -436,7 +436,7 @@ os.kill(os.getpid(), 9)
 ''')
     done = script.python(path, *find_ports(1))
     assert done.returncode == -9
-    wait_until_gone(int(done.stdout))
+    wait_for_end(int(done.stdout))
 
 
 # In workers.
@@ -501,8 +501,8 @@ def test_a_client_and_its_game_are_restarted(tmp_path, how):
     steps, pid = application.run()[0]
     first = int(flag.read_text())
     assert steps == 4 and pid != first
-    wait_until_gone(first)
-    wait_until_gone(pid)
+    wait_for_end(first)
+    wait_for_end(pid)
 
 
 # Gymnasium, or a stand-in if it is not installed.

@@ -59,7 +59,7 @@ def speak(results: Any) -> None:
     except Exception as error:
         results.send(str(error))
     else:
-        results.send('its report has gone')
+        results.send('its report was sent')
 
 
 def use_multiprocessing(_params: None) -> list[str]:

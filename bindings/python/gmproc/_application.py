@@ -252,7 +252,7 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     outcome.native = native
     job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)
                      if getattr(application, name) is not None}
-    outcome.is_told = application.on_failed is not None or forgive is not None
+    outcome.reports_failures = application.on_failed is not None or forgive is not None
 
     def on_result(name: Any, value: Any) -> None:
         take_result(name, value)
@@ -286,7 +286,7 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     handlers: dict[str, Callable[..., None]] = {'result': on_result, 'progress': on_progress}
     if take_turn is not None:
         handlers['turn'] = take_turn
-    if outcome.is_told:
+    if outcome.reports_failures:
         handlers['failed'] = on_failed
     if application.restart != 'never':
         handlers['restarted'] = on_restarted

@@ -51,7 +51,7 @@ class Batch:
         try:
             _gmproc.call_each(function, items, values, longest)
         except BaseException:
-            _tell(first, values)
+            _send_values(first, values)
             raise
         finally:
             _Process.map = None
@@ -74,7 +74,7 @@ def _load(data: Any, buffers: list[Any]) -> Any:
     return _last[1]
 
 
-def _tell(first: int, values: list[Any]) -> None:
+def _send_values(first: int, values: list[Any]) -> None:
     index = first + len(values)
     for each in (values, None):
         try:

@@ -176,7 +176,7 @@ class Future(futures.Future):
                 futures._base.LOGGER.exception('exception calling callback for %r', self)
 
 
-def _tell(waiter: Any, future: Future) -> None:
+def _notify(waiter: Any, future: Future) -> None:
     if future.cancelled():
         waiter.add_cancelled(future)
     elif future._exception is not None:

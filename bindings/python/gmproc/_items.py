@@ -148,7 +148,7 @@ class Reader:
                 self._items.append(item)
                 del item
                 if self._is_missed:
-                    self._tell()
+                    self._wake_consumer()
                 if len(self._items) >= self._most_ready:
                     with self._room:
                         self._room.wait_for(self._has_room)
@@ -160,12 +160,12 @@ class Reader:
             del self._iterator
         self._is_over = True
         if self._is_missed:
-            self._tell()
+            self._wake_consumer()
 
     def _has_room(self) -> bool:
         return self._is_closed or len(self._items) < self._most_ready
 
-    def _tell(self) -> None:
+    def _wake_consumer(self) -> None:
         self._is_missed = False
         self._wake()
 

@@ -125,14 +125,14 @@ class Mapping:
     def __init__(self, job: Job, outcome: MapOutcome, native: _gmproc.Workers,
                  function: Callable[[Any], Any], setting: _task.Setting, items: Items,
                  seeds: tuple[Any, ...], derive_seed: Callable[[Any], int],
-                 tell: Callable[[int, list[Any]], None]) -> None:
+                 on_values: Callable[[int, list[Any]], None]) -> None:
         self.job = job
         self.outcome = outcome
         self.native = native
         self.setting = setting
         self.items = items
         self.derive_seed = derive_seed
-        self.tell = tell
+        self.on_values = on_values
         self.idle = list(outcome.names)  # of workers
         self.idle.reverse()              # The next batch is the last.
         self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
@@ -189,7 +189,7 @@ class Mapping:
             self.items.learn(len(values), seconds, size)
         self.idle.append(name)
         self.feed()
-        self.tell(first, values)
+        self.on_values(first, values)
 
     def forgive(self, name: Any, error: GError) -> bool:
         """A process that died may have had many items, one of which killed it. They are executed

@@ -189,7 +189,7 @@ class OpenRun:
 
     def _take_failure(self, name: str, error: GError) -> None:
         outcome = self._job.outcome
-        outcome.told.add(name)
+        outcome.reported.add(name)
         failure = outcome.make_error(name, error)
         self.failures[outcome.get_id(name)] = failure
         self._pending.pop(outcome.get_id(name), None)

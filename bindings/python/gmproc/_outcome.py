@@ -22,9 +22,9 @@ class Outcome:
     Attributes:
         results: the results of workers; in the order of the ids when all have returned.
         exception: the exception of a failed run for the user; None if it did not fail.
-        is_told: True if ``take_failure`` is called for each failure when it happens.
-        told: the names of workers whose failure the program knows, so that the run does not raise
-            it.
+        reports_failures: True if ``take_failure`` is called for each failure when it happens.
+        reported: the names of workers whose failure the program knows, so that the run does not
+            raise it.
     """
 
     def __init__(self, names: dict[Any, Any], runtimes: dict[Any, str]) -> None:
@@ -38,8 +38,8 @@ class Outcome:
         # For workers with several turns: the last result, as received and as loaded.
         self._last_turns: dict[Any, tuple[_gmproc.Variant | None, Any]] = {}
         self.native: _gmproc.Workers | _gmproc.ClientServer | None = None  # of this run
-        self.is_told = True
-        self.told: set[Any] = set()
+        self.reports_failures = True
+        self.reported: set[Any] = set()
 
     def get_id(self, name: Any) -> Any:
         return self._names.get(name, name)
@@ -159,9 +159,9 @@ class Outcome:
             was_cancelled: on the user's wish.
         """
         self._gather()
-        if not self.is_told:
+        if not self.reports_failures:
             self._find_failures()
-        for name in self.told:
+        for name in self.reported:
             self._failures.pop(name, None)
         if raised is not None:
             self.exception = raised
@@ -179,7 +179,7 @@ class Outcome:
     def _find_missing(self) -> WorkerError | None:
         """A returned result is complete, whatever else happened in this process."""
         missing = [id for name, id in self._names.items()
-                   if id not in self.results and name not in self.told]
+                   if id not in self.results and name not in self.reported]
         if not missing:
             return None
         return make_error(ErrorCode.FAILED, f'Worker {missing[0]!r} has neither returned nor '

@@ -572,10 +572,10 @@ class Workers(Application):
                                   methods=['update'])
         state.n_runs += 1
 
-    def _tell(self, job: _run.Job, add_done: Callable[[int], Any] | None
+    def _make_reporter(self, job: _run.Job, add_done: Callable[[int], Any] | None
               ) -> Callable[[int, list[Any]], None]:
         """The callback for arrived values, or None."""
-        def tell(first: int, values: list[Any]) -> None:
+        def on_values(first: int, values: list[Any]) -> None:
             if add_done is not None:
                 add_done(len(values))
             if self.on_result is None and type(self).update is Workers.update:
@@ -583,7 +583,7 @@ class Workers(Application):
             for i, value in enumerate(values, first):
                 job.notify(self.update, i, value)
                 job.notify(self.on_result, i, value)
-        return tell
+        return on_values
 
     def _pack(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:
         try:

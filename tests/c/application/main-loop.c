@@ -56,9 +56,9 @@ static void
 hold_up_once_cb (GmpWorkers *workers G_GNUC_UNUSED,
                  int         id G_GNUC_UNUSED,
                  GVariant   *value G_GNUC_UNUSED,
-                 guint      *n_told)
+                 guint      *n_reports)
 {
-  if ((*n_told)++ == 0)
+  if ((*n_reports)++ == 0)
     sleep_for (HELD_UP);
 }
 
@@ -74,14 +74,14 @@ test_held_up (void)
   for (int i = 0; i < 2; i++)
     {
       g_autoptr (GVariant) results = NULL;
-      guint n_told = 0;
+      guint n_reports = 0;
       gulong handler = g_signal_connect (workers, "progress", G_CALLBACK (hold_up_once_cb),
-                                         &n_told);
+                                         &n_reports);
 
       results = run_in_loop (workers);
       gmp_test_check_int (results, 1, "1");
       gmp_test_check_int (results, 2, "500");
-      g_assert_cmpuint (n_told, ==, 501);
+      g_assert_cmpuint (n_reports, ==, 501);
       g_signal_handler_disconnect (workers, handler);
     }
 }
@@ -140,7 +140,7 @@ test_stopped (void)
 }
 
 static GVariant *
-wait_to_be_told (GVariant *params G_GNUC_UNUSED,
+report_and_wait (GVariant *params G_GNUC_UNUSED,
                  GError  **error)
 {
   if (!gmp_worker_report (NULL, error))
@@ -157,16 +157,16 @@ test_held_up_in_vain (void)
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
-  guint n_told = 0;
+  guint n_reports = 0;
 
   g_object_set (workers, "run-timeout", gmp_test_stretch (LIMIT), NULL);
-  gmp_test_add_worker (workers, 1, wait_to_be_told, NULL);
-  g_signal_connect (workers, "progress", G_CALLBACK (hold_up_once_cb), &n_told);
+  gmp_test_add_worker (workers, 1, report_and_wait, NULL);
+  g_signal_connect (workers, "progress", G_CALLBACK (hold_up_once_cb), &n_reports);
   gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
   results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
   g_assert_null (results);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
-  g_assert_cmpuint (n_told, ==, 1);
+  g_assert_cmpuint (n_reports, ==, 1);
 }
 
 /* A loop with other sources. */

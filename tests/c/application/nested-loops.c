@@ -1,4 +1,4 @@
-/* nested-loops.c: user code that runs the main loop while it is told of a run
+/* nested-loops.c: handlers of a run that run the main loop
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -17,7 +17,7 @@
 typedef struct {
   GCancellable *cancellable;
   GAsyncResult *result; /* (nullable): set when the run has returned */
-  guint n_told;
+  guint n_reports;
   guint n_failed;
 } Run;
 
@@ -57,7 +57,7 @@ static void
 await_end (Run *run,
            int  pid)
 {
-  if (run->n_told++ > 0)
+  if (run->n_reports++ > 0)
     return;
   while (kill (pid, 0) == 0)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
@@ -90,9 +90,9 @@ result_cb (GmpWorkers *workers G_GNUC_UNUSED,
            GVariant   *value G_GNUC_UNUSED,
            Run        *run)
 {
-  if (run->n_told++ > 0)
+  if (run->n_reports++ > 0)
     return;
-  while (run->n_told < 3)
+  while (run->n_reports < 3)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
   iterate (run);
 }
@@ -115,7 +115,7 @@ check (GmpMethod   method,
   results = gmp_workers_run_finish (workers, gmp_test_wait (&run.result), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (g_variant_n_children (results), ==, n);
-  g_assert_cmpuint (run.n_told, >, 0);
+  g_assert_cmpuint (run.n_reports, >, 0);
   g_object_unref (run.result);
 }
 

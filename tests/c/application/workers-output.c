@@ -131,7 +131,7 @@ test_output_reuse (void)
 }
 
 static void
-say_goodbye (void)
+print_goodbye (void)
 {
   fputs ("goodbye\n", stderr);
 }
@@ -140,7 +140,7 @@ static GVariant *
 promise_goodbye (GVariant *params G_GNUC_UNUSED,
                  GError  **error G_GNUC_UNUSED)
 {
-  atexit (say_goodbye);
+  atexit (print_goodbye);
   return NULL;
 }
 

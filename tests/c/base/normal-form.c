@@ -186,9 +186,10 @@ static void
 mutate (GRand      *rand,
         GByteArray *bytes)
 {
-  static const guint8 telling[] = { 0, 1, 2, 'a', '(', ')', 's', 'v', 'm', '{', '}', 0x80, 0xff };
+  static const guint8 structural[] = { 0, 1, 2, 'a', '(', ')', 's', 'v', 'm', '{', '}', 0x80,
+                                       0xff };
   guint place = pick (rand, bytes->len + 1);
-  guint8 byte = telling[pick (rand, G_N_ELEMENTS (telling))];
+  guint8 byte = structural[pick (rand, G_N_ELEMENTS (structural))];
 
   switch (pick (rand, 6))
     {

@@ -119,8 +119,8 @@ post_int (Server *self)
 
 /* The bad client receives the reason why its channel was closed. */
 static void
-check_told (Server *self,
-            int     wanted)
+check_reason (Server *self,
+              int     wanted)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GDBusMessage) answer = gmp_message_stream_receive (self->bad, &error);
@@ -158,7 +158,7 @@ check_ended (Server *self)
   g_test_message ("%s", mail.error->message);
   g_assert_true (g_utf8_validate (mail.error->message, -1, NULL));
   g_assert_cmpuint (gmp_inbox_get_n_open (self->inbox), ==, 1);
-  check_told (self, GMP_ERROR_PROTOCOL);
+  check_reason (self, GMP_ERROR_PROTOCOL);
   check_good (self);
 }
 

@@ -282,7 +282,7 @@ test_close_without_reason (void)
 }
 
 static void
-test_gone (void)
+test_end_dropped (void)
 {
   Ends ends;
 
@@ -403,12 +403,12 @@ test_out (void)
       channels[i]->n_left = 1;
     }
   g_object_weak_ref (G_OBJECT (channels[0]), lose_cb, &is_lost);
-  gmp_inbox_set_belief (inbox, GMP_INBOX_BELIEVES_NONE);
+  gmp_inbox_set_trust (inbox, GMP_INBOX_TRUSTS_NONE);
   gmp_inbox_add (inbox, "a", "native", GMP_CHANNEL (channels[0]));
   g_object_unref (channels[0]);
   g_assert_cmpint (gmp_inbox_try_take (inbox, &mail), ==, GMP_INBOX_PAYLOAD);
 
-  gmp_inbox_tell_gone (inbox, "a", reason, TRUE);
+  gmp_inbox_peer_ended (inbox, "a", reason, TRUE);
   gmp_inbox_add (inbox, "a", "native", GMP_CHANNEL (channels[1]));
   ask_thread (inbox);
   thread = g_thread_new ("asks", ask_thread, inbox);
@@ -498,7 +498,7 @@ main (int    argc,
   gmp_test_add ("/channel/close-reason", test_close_reason);
   gmp_test_add ("/channel/close-all", test_close_all);
   gmp_test_add ("/channel/close-without-reason", test_close_without_reason);
-  gmp_test_add ("/channel/gone", test_gone);
+  gmp_test_add ("/channel/end-dropped", test_end_dropped);
   gmp_test_add ("/channel/dropped", test_dropped);
   gmp_test_add ("/channel/bad-payload", test_bad_payload);
   gmp_test_add ("/channel/fair", test_fair);

@@ -203,10 +203,10 @@ test_parent_keeps (void)
   /* The doorbell still rings; otherwise this would wait forever. */
   g_clear_pointer (&next, g_variant_unref);
   last = g_variant_ref_sink (g_variant_new_int32 (3));
-  g_assert_cmpint (gmp_inbox_lie_down (inbox), ==, FALSE);
+  g_assert_cmpint (gmp_inbox_begin_sleep (inbox), ==, FALSE);
   gmp_channel_send (pair.client, last, NULL);
   g_assert_true (gmp_doorbell_wait (gmp_inbox_get_doorbell (inbox), -1));
-  gmp_inbox_get_up (inbox);
+  gmp_inbox_end_sleep (inbox);
   g_assert_cmpint (gmp_inbox_take (inbox, &mail), ==, GMP_INBOX_PAYLOAD);
   gmp_test_check_value (mail.payload, "3");
   test_pair_clear (&pair);

@@ -123,10 +123,10 @@ read_records (Side *self)
     {
       gsize size = next_size (&state);
       gsize n = size / 8;
-      gsize told;
-      const guint64 *words = wait_for_record (self, &told);
+      gsize announced;
+      const guint64 *words = wait_for_record (self, &announced);
 
-      g_assert_cmpuint (told, ==, size);
+      g_assert_cmpuint (announced, ==, size);
       g_assert_cmpuint (words[0], ==, size);
       g_assert_cmpuint (words[1], ==, i);
       g_assert_cmpuint (words[n - 1], ==, sum (words, n - 1));

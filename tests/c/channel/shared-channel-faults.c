@@ -48,14 +48,14 @@ static void
 check_refused (TestPair *self)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GError) told = NULL;
+  g_autoptr (GError) reason = NULL;
   GVariant *value = NULL;
 
   g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
   g_test_message ("%s", error->message);
-  g_assert_cmpint (gmp_channel_receive (self->client, &value, &told), ==, GMP_CHANNEL_CLOSED);
-  g_assert_error (told, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  g_assert_cmpint (gmp_channel_receive (self->client, &value, &reason), ==, GMP_CHANNEL_CLOSED);
+  g_assert_error (reason, GMP_ERROR, GMP_ERROR_PROTOCOL);
   /* It remains closed. */
   g_clear_error (&error);
   g_assert_cmpint (gmp_channel_receive (self->server, &value, &error), ==, GMP_CHANNEL_CLOSED);

@@ -331,9 +331,9 @@ lose_node (int         signum,
   g_assert_cmpuint (n_lost, ==, 1);
   if (signum == SIGSTOP)
     kill (g_array_index (waiting.agents, int, 0), SIGCONT);
-  test_agents_await_gone (waiting.pids[0]);
-  test_agents_await_gone (waiting.pids[1]);
-  test_agents_await_gone (g_array_index (waiting.agents, int, 0));
+  test_agents_await_end (waiting.pids[0]);
+  test_agents_await_end (waiting.pids[1]);
+  test_agents_await_end (g_array_index (waiting.agents, int, 0));
   g_array_unref (waiting.agents);
   g_object_unref (waiting.cancellable);
 }
@@ -346,7 +346,7 @@ test_killed (void)
 
 /* The agent is terminated, as at the end of a batch job. */
 static void
-test_told (void)
+test_terminated (void)
 {
   lose_node (SIGTERM, "its agent was terminated");
 }
@@ -435,8 +435,8 @@ test_cancel (void)
   g_object_set (workers, "stop-grace", 0.1, NULL);
   g_assert_null (gmp_workers_run (workers, NULL, 0, waiting.cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  test_agents_await_gone (waiting.pids[0]);
-  test_agents_await_gone (waiting.pids[1]);
+  test_agents_await_end (waiting.pids[0]);
+  test_agents_await_end (waiting.pids[1]);
   g_object_unref (waiting.cancellable);
 }
 
@@ -500,8 +500,8 @@ main (int    argc,
   test_agents_add ("/cluster/client-dies", test_client_dies);
   test_agents_add ("/cluster/killed", test_killed);
   test_agents_add ("/cluster/again", test_again);
-  test_agents_add ("/cluster/told", test_told);
-  test_agents_add ("/cluster/again-told", test_again);
+  test_agents_add ("/cluster/terminated", test_terminated);
+  test_agents_add ("/cluster/terminated-again", test_again);
   test_agents_add ("/cluster/frozen", test_frozen);
   test_agents_add ("/cluster/strangers", test_strangers);
   test_agents_add ("/cluster/cancel", test_cancel);

@@ -179,8 +179,8 @@ twice_method (GVariant *params G_GNUC_UNUSED,
 }
 
 static GVariant *
-unheard_method (GVariant *params G_GNUC_UNUSED,
-                GError  **error G_GNUC_UNUSED)
+unknown_domain_method (GVariant *params G_GNUC_UNUSED,
+                       GError  **error G_GNUC_UNUSED)
 {
   write_error ("org.gtk.GDBus.UnmappedGError.Quark._never_2dheard_2dof.Code42", "%s of %n");
   return wait_for_end ();
@@ -219,8 +219,8 @@ write_signal_with_handle (void)
 
 /* Messages that a worker must not send, by number. */
 static GVariant *
-say_method (GVariant *params,
-            GError  **error G_GNUC_UNUSED)
+send_method (GVariant *params,
+             GError  **error G_GNUC_UNUSED)
 {
   switch (g_variant_get_uint32 (params))
     {
@@ -298,7 +298,7 @@ say_method (GVariant *params,
   return wait_for_end ();
 }
 
-#define N_SAYINGS 21
+#define N_MESSAGES 21
 
 /* The largest buffer that a socket can have. */
 #define SOCKET_SIZE (8 * 1024 * 1024)
@@ -466,9 +466,9 @@ test_twice (void)
 }
 
 static void
-test_unheard (void)
+test_unknown_domain (void)
 {
-  g_autoptr (GError) error = run (unheard_method, 0, NULL);
+  g_autoptr (GError) error = run (unknown_domain_method, 0, NULL);
 
   g_assert_cmpstr (g_quark_to_string (error->domain), ==, "never-heard-of");
   g_assert_cmpint (error->code, ==, 42);
@@ -487,9 +487,9 @@ test_foreign (void)
 static void
 test_sayings (void)
 {
-  for (guint i = 0; i < N_SAYINGS; i++)
+  for (guint i = 0; i < N_MESSAGES; i++)
     {
-      g_autoptr (GError) error = run (say_method, i, NULL);
+      g_autoptr (GError) error = run (send_method, i, NULL);
 
       g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
       gmp_test_check_in (error->message, "Worker '2'");
@@ -603,7 +603,7 @@ main (int    argc,
   gmp_test_add ("/hostile-workers/rubbish", test_rubbish);
   gmp_test_add ("/hostile-workers/close", test_close);
   gmp_test_add ("/hostile-workers/twice", test_twice);
-  gmp_test_add ("/hostile-workers/unheard", test_unheard);
+  gmp_test_add ("/hostile-workers/unknown-domain", test_unknown_domain);
   gmp_test_add ("/hostile-workers/foreign", test_foreign);
   gmp_test_add ("/hostile-workers/sayings", test_sayings);
   gmp_test_add ("/hostile-workers/big", test_big);

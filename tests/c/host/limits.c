@@ -213,7 +213,7 @@ test_run_timeout_stopped (void)
 
 /* A worker that notices its cancellation returns, but the result does not count. */
 static void
-test_run_timeout_heard (void)
+test_run_timeout_noticed (void)
 {
   g_autoptr (GmpWorkers) workers = new_workers (wait_for_cancel);
   g_autoptr (GmpFailure) failure = NULL;
@@ -478,7 +478,7 @@ main (int    argc,
   gmp_test_add ("/limits/run-timeout", test_run_timeout);
   gmp_test_add ("/limits/run-timeout-deaf", test_run_timeout_deaf);
   gmp_test_add ("/limits/run-timeout-stopped", test_run_timeout_stopped);
-  gmp_test_add ("/limits/run-timeout-heard", test_run_timeout_heard);
+  gmp_test_add ("/limits/run-timeout-noticed", test_run_timeout_noticed);
   gmp_test_add ("/limits/startup-timeout", test_startup_timeout);
   gmp_test_add ("/limits/surroundings", test_surroundings);
   gmp_test_add ("/limits/search-paths", test_search_paths);

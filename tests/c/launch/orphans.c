@@ -25,7 +25,7 @@
 
 /* Waits for the end of @pid, which may be another process's child. */
 static void
-wait_until_gone (int pid)
+wait_for_end (int pid)
 {
   struct pollfd fd = { .fd = pidfd_open (pid, 0), .events = POLLIN };
 
@@ -87,7 +87,7 @@ test_grandchild (void)
   g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
   g_assert_cmpint (atoi (text), >, 0);
-  wait_until_gone (atoi (text));
+  wait_for_end (atoi (text));
 }
 
 /* Allocates and touches memory; the compiler must not remove this. */
@@ -169,7 +169,7 @@ test_stopped_worker (void)
   g_subprocess_send_signal (application, SIGKILL);
   g_subprocess_wait (application, NULL, &error);
   g_assert_no_error (error);
-  wait_until_gone (pid);
+  wait_for_end (pid);
 }
 
 static GVariant *

@@ -139,7 +139,7 @@ run_pools (void)
 }
 
 static void
-run_what (const char *what)
+run_named (const char *what)
 {
   if (g_str_equal (what, "none"))
     run_none ();
@@ -217,7 +217,7 @@ check_in_group (const char *n,
   if (group == NULL)
     return;
   test_group_enter (group);
-  run_what (what);
+  run_named (what);
 }
 
 static void
@@ -237,7 +237,7 @@ main (int    argc,
   if (argc == 3 && g_str_equal (argv[1], "--run"))
     {
       gmp_init (&argc, &argv);
-      run_what (argv[2]);
+      run_named (argv[2]);
       return 0;
     }
   gmp_test_init (&argc, &argv);

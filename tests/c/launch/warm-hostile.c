@@ -32,11 +32,11 @@
 /* The server's side. */
 
 static void
-say (GmpForkMessageKind kind,
-     int                number,
-     const char        *text,
-     int                n_handles,
-     int                handle)
+send_message (GmpForkMessageKind kind,
+              int                number,
+              const char        *text,
+              int                n_handles,
+              int                handle)
 {
   GmpForkMessage message = { .kind = kind, .number = number, .n_handles = n_handles,
                              .text = (char *) text, .length = strlen (text) };
@@ -48,8 +48,8 @@ say (GmpForkMessageKind kind,
 }
 
 static void
-say_bytes (const char *bytes,
-           gsize       size)
+send_bytes (const char *bytes,
+            gsize       size)
 {
   send (SERVER, bytes, size, MSG_NOSIGNAL);
 }
@@ -59,37 +59,37 @@ say_bytes (const char *bytes,
 static void
 lie_forked (void)
 {
-  say (GMP_FORK_FORKED, 1, "", 1, STDERR_FILENO);
+  send_message (GMP_FORK_FORKED, 1, "", 1, STDERR_FILENO);
 }
 
 static void
 lie_ended (void)
 {
-  say (GMP_FORK_ENDED, getpid (), "0 0", 0, -1);
+  send_message (GMP_FORK_ENDED, getpid (), "0 0", 0, -1);
 }
 
 static void
 lie_short (void)
 {
-  say_bytes ("xyz", 3);
+  send_bytes ("xyz", 3);
 }
 
 static void
 lie_empty (void)
 {
-  say_bytes ("", 0);
+  send_bytes ("", 0);
 }
 
 static void
 lie_unknown (void)
 {
-  say (12345, -1, "\xff\xfe %s%n", 4, STDERR_FILENO);
+  send_message (12345, -1, "\xff\xfe %s%n", 4, STDERR_FILENO);
 }
 
 static void
 lie_refused (void)
 {
-  say (GMP_FORK_REFUSED, 0, "\xff\xfe %s%n", 0, -1);
+  send_message (GMP_FORK_REFUSED, 0, "\xff\xfe %s%n", 0, -1);
 }
 
 static void
@@ -103,7 +103,7 @@ lie_nothing (void)
 static void
 lie_without_handle (void)
 {
-  say (GMP_FORK_FORKED, getpid (), "", 0, -1);
+  send_message (GMP_FORK_FORKED, getpid (), "", 0, -1);
 }
 
 static void
@@ -111,7 +111,7 @@ lie_with_four_handles (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_FORK_FORKED, getpid (), "", 4, pidfd);
+  send_message (GMP_FORK_FORKED, getpid (), "", 4, pidfd);
 }
 
 static void
@@ -119,7 +119,7 @@ lie_without_pid (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_FORK_FORKED, 0, "", 1, pidfd);
+  send_message (GMP_FORK_FORKED, 0, "", 1, pidfd);
 }
 
 static void
@@ -127,7 +127,7 @@ lie_with_negative_pid (void)
 {
   int pidfd = gmp_pidfd_open (getpid (), 0);
 
-  say (GMP_FORK_FORKED, -1, "", 1, pidfd);
+  send_message (GMP_FORK_FORKED, -1, "", 1, pidfd);
 }
 
 /* Returns the pidfd of a process that has ended. */
@@ -146,8 +146,8 @@ lie_about_end (void)
   int pid;
   int pidfd = fork_one (&pid);
 
-  say (GMP_FORK_FORKED, pid, "", 1, pidfd);
-  say (GMP_FORK_ENDED, pid, "well, I think", 0, -1);
+  send_message (GMP_FORK_FORKED, pid, "", 1, pidfd);
+  send_message (GMP_FORK_ENDED, pid, "well, I think", 0, -1);
 }
 
 static void
@@ -156,9 +156,9 @@ lie_twice_ended (void)
   int pid;
   int pidfd = fork_one (&pid);
 
-  say (GMP_FORK_FORKED, pid, "", 1, pidfd);
-  say (GMP_FORK_ENDED, pid, "0 0", 0, -1);
-  say (GMP_FORK_ENDED, pid, "0 0", 0, -1);
+  send_message (GMP_FORK_FORKED, pid, "", 1, pidfd);
+  send_message (GMP_FORK_ENDED, pid, "0 0", 0, -1);
+  send_message (GMP_FORK_ENDED, pid, "0 0", 0, -1);
 }
 
 static void
@@ -168,7 +168,7 @@ lie_twice_forked (void)
   int pidfd = fork_one (&pid);
 
   for (guint i = 0; i < 3; i++)
-    say (GMP_FORK_FORKED, pid, "", 1, pidfd);
+    send_message (GMP_FORK_FORKED, pid, "", 1, pidfd);
 }
 
 /* Endless reports about processes that never existed. */
@@ -185,13 +185,13 @@ lie_flood (void)
 static void
 lie_again_ready (void)
 {
-  say (GMP_FORK_READY, 0, "", 0, -1);
+  send_message (GMP_FORK_READY, 0, "", 0, -1);
 }
 
 static const struct {
   const char *name;
   gboolean is_ready; /* whether the server first reports that it is ready */
-  void (*tell) (void);
+  void (*run) (void);
 } lies[] = {
   { "forked", FALSE, lie_forked },
   { "ended", FALSE, lie_ended },
@@ -228,13 +228,13 @@ be_liar (guint lie)
     return EXIT_FAILURE;
   gmp_fork_message_clear (&message);
   if (lies[lie].is_ready)
-    say (GMP_FORK_READY, 0, "", 0, -1);
+    send_message (GMP_FORK_READY, 0, "", 0, -1);
   else
-    lies[lie].tell ();
+    lies[lie].run ();
   while (gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
     {
       gmp_fork_message_clear (&message);
-      lies[lie].tell ();
+      lies[lie].run ();
     }
   return EXIT_SUCCESS;
 }

@@ -91,8 +91,8 @@ print (GVariant *params G_GNUC_UNUSED,
 
 /* Reports its identity, and waits for its meeting. */
 static GVariant *
-tell_and_meet (GVariant *params,
-               GError  **error G_GNUC_UNUSED)
+report_and_meet (GVariant *params,
+                 GError  **error G_GNUC_UNUSED)
 {
   gmp_worker_report (g_variant_new ("(ii)", getpid (), getppid ()), NULL);
   gmp_test_meet (g_variant_get_string (params, NULL));
@@ -475,7 +475,7 @@ test_server_stalls_meanwhile (void)
   g_autoptr (GmpWorkers) workers = workers_for (get_pids, NULL);
 
   warm_up (workers);
-  gmp_test_add_worker (workers, 2, tell_and_meet,
+  gmp_test_add_worker (workers, 2, report_and_meet,
                        g_variant_new_string (gmp_test_meeting_path (meeting)));
   g_signal_connect (workers, "progress", G_CALLBACK (stop_parent_cb), meeting);
   check_stalled_run (workers, 2);
@@ -506,7 +506,7 @@ test_server_killed_meanwhile (void)
   const int ids[] = { 2 };
 
   warm_up (workers);
-  gmp_workers_add (workers, 2, tell_and_meet,
+  gmp_workers_add (workers, 2, report_and_meet,
                    g_variant_new_string (gmp_test_meeting_path (meeting)), &error);
   g_signal_connect (workers, "progress", G_CALLBACK (kill_parent_cb), meeting);
   results = gmp_workers_run (workers, ids, 1, NULL, &error);
@@ -635,7 +635,7 @@ test_many (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
 
   for (int id = 0; id < n; id++)
-    gmp_workers_add (workers, id, tell_and_meet,
+    gmp_workers_add (workers, id, report_and_meet,
                      g_variant_new_string (gmp_test_meeting_path (meeting)), NULL);
   for (int turn = 0; turn < 2; turn++)
     {

@@ -422,7 +422,7 @@ test_silent (void)
 }
 
 static void
-test_gone (void)
+test_ended (void)
 {
   g_autoptr (TestGame) game = test_game_new (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, 0);
@@ -665,7 +665,7 @@ main (int    argc,
   gmp_test_add ("/remote-env/large", test_large);
   gmp_test_add ("/remote-env/stale", test_stale);
   gmp_test_add ("/remote-env/silent", test_silent);
-  gmp_test_add ("/remote-env/gone", test_gone);
+  gmp_test_add ("/remote-env/ended", test_ended);
   gmp_test_add ("/remote-env/starting", test_starting);
   gmp_test_add ("/remote-env/cancelled", test_cancelled);
   gmp_test_add ("/remote-env/port-taken", test_port_taken);

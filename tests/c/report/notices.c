@@ -49,7 +49,7 @@ go_on (GVariant *params,
 typedef struct {
   GCancellable *cancellable;
   GString *text;
-  guint n_told;
+  guint n_logged;
   guint n_wanted;
 } Notices;
 
@@ -68,8 +68,8 @@ log_cb (const char    *domain G_GNUC_UNUSED,
   if (others != NULL)
     g_assert_cmpint (sscanf (others, ", and %u more failed;", &n_others), ==, 1);
   g_string_append (self->text, message);
-  self->n_told += 1 + n_others;
-  if (self->n_told == self->n_wanted)
+  self->n_logged += 1 + n_others;
+  if (self->n_logged == self->n_wanted)
     g_cancellable_cancel (self->cancellable);
 }
 
@@ -98,7 +98,7 @@ run (Notices         *self,
 
 /* Each death is logged, and no other failure: code that sets an error can report it itself. */
 static void
-test_told (void)
+test_deaths (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
@@ -107,7 +107,7 @@ test_told (void)
   Notices notices = { cancellable, text, 0, 3 };
 
   run (&notices, workers, methods, G_N_ELEMENTS (methods));
-  g_assert_cmpuint (notices.n_told, ==, 3);
+  g_assert_cmpuint (notices.n_logged, ==, 3);
   g_assert_error (gmp_workers_get_error (workers, 1), G_IO_ERROR, G_IO_ERROR_BUSY);
   g_assert_true (g_regex_match_simple ("^Worker '[024]' \\(pid \\d+\\) was killed by signal 9 "
                                        "\\(Killed\\)[;,]", text->str, 0, 0));
@@ -150,7 +150,7 @@ failed_cb (GmpWorkers   *workers G_GNUC_UNUSED,
 
 /* A handler of the signal. */
 static void
-test_heard (void)
+test_handler (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
@@ -169,8 +169,8 @@ main (int    argc,
 {
   gmp_test_init (&argc, &argv);
 
-  gmp_test_add ("/notices/told", test_told);
+  gmp_test_add ("/notices/deaths", test_deaths);
   gmp_test_add ("/notices/end", test_end);
-  gmp_test_add ("/notices/heard", test_heard);
+  gmp_test_add ("/notices/handler", test_handler);
   return g_test_run ();
 }

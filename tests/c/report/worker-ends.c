@@ -321,7 +321,7 @@ run_child (const char *way)
   gboolean is_refused = !gmp_worker_report (NULL, &error) &&
                         g_error_matches (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
 
-  g_message ("%s: %s", way, is_refused ? error->message : "its report has gone");
+  g_message ("%s: %s", way, is_refused ? error->message : "its report was sent");
   if (g_str_equal (way, "exit"))
     exit (0);
   if (g_str_equal (way, "exec"))

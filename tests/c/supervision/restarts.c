@@ -511,7 +511,7 @@ test_client_finishes_meanwhile (void)
 
 /* In a worker: the one that starts after a server has died is the next server. */
 static void
-wait_if_told (void)
+wait_if_requested (void)
 {
   const char *dead = g_getenv ("GMP_TEST_DEAD");
 
@@ -585,7 +585,7 @@ main (int    argc,
   g_type_ensure (TEST_TYPE_MORTAL);
   g_type_ensure (TEST_TYPE_GUEST);
   g_type_ensure (TEST_TYPE_SILENT);
-  wait_if_told ();
+  wait_if_requested ();
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/restarts/client-dies", test_client_dies);

@@ -200,7 +200,7 @@ test_without_run (void)
   gmp_client_server_stop (application);
 }
 
-/* Stops before any client is connected. The server is told when it is. */
+/* Stops before any client is connected. The server stops when it is connected. */
 static void
 test_at_once (void)
 {

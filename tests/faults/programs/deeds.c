@@ -17,8 +17,8 @@ static Fault at_shutdown;
 
 /* A single write, so that the lines of several processes do not mix. */
 void
-say (const char *format,
-     ...)
+print_line (const char *format,
+            ...)
 {
   g_autofree char *text = NULL;
   g_autofree char *line = NULL;
@@ -142,7 +142,7 @@ gboolean
 commit (const char *fault,
         GError    **error)
 {
-  say ("at %d %" G_GINT64_FORMAT, (int) getpid (), g_get_monotonic_time ());
+  print_line ("at %d %" G_GINT64_FORMAT, (int) getpid (), g_get_monotonic_time ());
   if (g_str_equal (fault, "deaf cpu"))
     signal (SIGXCPU, SIG_IGN);
   if (g_str_has_suffix (fault, "cpu"))

@@ -15,13 +15,13 @@ typedef struct {
 } Fault;
 
 /* Never returns where GMPROC_HANG names @place. */
-void     hang_at   (const char *place);
+void     hang_at    (const char *place);
 
-void     say       (const char *format,
-                    ...) G_GNUC_PRINTF (1, 2);
-gboolean commit    (const char *fault,
-                    GError    **error);
-void     fault_set (Fault      *self,
+void     print_line (const char *format,
+                     ...) G_GNUC_PRINTF (1, 2);
+gboolean commit     (const char *fault,
+                     GError    **error);
+void     fault_set  (Fault      *self,
                     GVariant   *params);
 gboolean fault_at  (Fault      *self,
                     const char *moment,

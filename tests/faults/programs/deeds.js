@@ -11,7 +11,7 @@ import System from 'system';
 export const pid = new Gio.Credentials().get_unix_pid();
 
 /** One write, so that the lines of several processes do not mix. */
-export const say = print;
+export const print_line = print;
 
 /** A signal for a process, which GJS cannot send itself. */
 export function kill(process, name) {
@@ -117,7 +117,7 @@ export function hang_at(place) {
 
 /**Reports the moment, and misbehaves. */
 export function commit(fault) {
-    say(`at ${pid} ${GLib.get_monotonic_time()}`);
+    print_line(`at ${pid} ${GLib.get_monotonic_time()}`);
     DEEDS[fault]();
 }
 

@@ -22,7 +22,7 @@ class Unpicklable(Exception):
         self.lock = threading.Lock()
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """A single write, so that the lines of several processes do not mix."""
     os.write(1, f'{line}\n'.encode())
 
@@ -116,7 +116,7 @@ DEEDS: dict[str, Callable[[], Any]] = {
 
 def commit(fault: str) -> None:
     """Reports the moment, and misbehaves."""
-    say(f'at {os.getpid()} {GLib.get_monotonic_time()}')
+    print_line(f'at {os.getpid()} {GLib.get_monotonic_time()}')
     DEEDS[fault]()
 
 

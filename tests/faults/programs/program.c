@@ -37,7 +37,7 @@ rest_if_due (GVariant   *config,
   if (!faults_is_due ((int) get_uint (config, "rests"), i, n))
     return TRUE;
   g_variant_lookup (config, "folder", "&s", &folder);
-  faults_tell_held (0);
+  faults_print_held (0);
   return faults_rest (folder, id, error);
 }
 
@@ -177,10 +177,10 @@ answer (GVariant *request,
   g_variant_get_child (request, 1, "b", &between);
   g_variant_get_child (request, 2, "b", &rests);
   if (rests)
-    faults_tell_held (0);
+    faults_print_held (0);
   if (between)
     {
-      say ("at %d %" G_GINT64_FORMAT, pid, g_get_monotonic_time ());
+      print_line ("at %d %" G_GINT64_FORMAT, pid, g_get_monotonic_time ());
       kill (pid, SIGKILL);
     }
   return g_variant_ref (request);
@@ -361,7 +361,7 @@ set_options (GmpRunner *application,
 static void
 failed_cb (gpointer user_data G_GNUC_UNUSED)
 {
-  say ("failed %" G_GINT64_FORMAT, g_get_monotonic_time ());
+  print_line ("failed %" G_GINT64_FORMAT, g_get_monotonic_time ());
 }
 
 static GmpRunner *
@@ -510,8 +510,8 @@ main (int    argc,
   g_assert_nonnull (config);
   g_assert_true (g_variant_lookup (config, "role", "&s", &role));
   line = run_all (config, role);
-  say ("%s", line);
+  print_line ("%s", line);
   if (g_file_test ("/proc/self/fd", G_FILE_TEST_EXISTS))
-    say ("left %u %u", count_children (), count_shared_memory ());
+    print_line ("left %u %u", count_children (), count_shared_memory ());
   return 0;
 }

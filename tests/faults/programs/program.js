@@ -11,8 +11,8 @@ import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
 import System from 'system';
 
-import {Fault, hang_at, kill, pid, say} from './deeds.js';
-import {rest_if_due, tell_held} from './rest.js';
+import {Fault, hang_at, kill, pid, print_line} from './deeds.js';
+import {rest_if_due, print_held} from './rest.js';
 import * as Soak from './soak.js';
 
 const is_program = Gmp.init(import.meta);
@@ -87,9 +87,9 @@ function answer(request) {
     if (state.turn === 3)
         state.fault.at('process');
     if (request.rests)
-        tell_held(request.folder);
+        print_held(request.folder);
     if (request.between) {
-        say(`at ${request.pid} ${GLib.get_monotonic_time()}`);
+        print_line(`at ${request.pid} ${GLib.get_monotonic_time()}`);
         kill(request.pid, 'KILL');
     }
     return request;
@@ -170,7 +170,7 @@ function prepare(config) {
         application[name.replaceAll('-', '_')] = value;
     // While other workers may still run.
     if (config.role !== 'soak')
-        application.connect('failed', () => say(`failed ${GLib.get_monotonic_time()}`));
+        application.connect('failed', () => print_line(`failed ${GLib.get_monotonic_time()}`));
     return application;
 }
 
@@ -234,10 +234,10 @@ function count_shared_memory() {
 
 function main() {
     const config = GLib.Variant.parse(null, System.programArgs[0], null, null).recursiveUnpack();
-    say(run_all(config));
+    print_line(run_all(config));
     System.gc();
     if (GLib.file_test('/proc/self/fd', GLib.FileTest.EXISTS))
-        say(`left ${count_children()} ${count_shared_memory()}`);
+        print_line(`left ${count_children()} ${count_shared_memory()}`);
 }
 
 if (is_program)

@@ -20,8 +20,8 @@ from typing import Any
 from gi.repository import GLib
 
 import soak
-from deeds import Fault, hang_at, say
-from rest import Faults, rest_if_due, tell_held
+from deeds import Fault, hang_at, print_line
+from rest import Faults, rest_if_due, print_held
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers
 
 if __name__ != '__main__':
@@ -121,9 +121,9 @@ class Application(ClientServer):
 def oblige(request: dict[str, Any]) -> None:
     """Other requests of a client: for instance to be killed while it waits for the response."""
     if request['rests']:
-        tell_held()
+        print_held()
     if request['between']:
-        say(f'at {request["pid"]} {GLib.get_monotonic_time()}')
+        print_line(f'at {request["pid"]} {GLib.get_monotonic_time()}')
         os.kill(request['pid'], 9)
 
 
@@ -183,7 +183,7 @@ def run_all(config: dict[str, Any]) -> str:
             set_options(application, config['options'])
             if config['role'] != 'soak':
                 # While other workers may still run.
-                application.on_failed = lambda *_: say(f'failed {GLib.get_monotonic_time()}')
+                application.on_failed = lambda *_: print_line(f'failed {GLib.get_monotonic_time()}')
         line = run(application, config)
         rest_if_due(config, '0', i + 1, n)
     return line
@@ -213,10 +213,10 @@ def count_shared_memory() -> int:
 def main() -> None:
     config = GLib.Variant.parse(None, sys.argv[1], None, None).unpack()
     line = run_all(config)
-    say(line)
+    print_line(line)
     gc.collect()
     if os.path.exists('/proc/self/fd'):
-        say(f'left {count_children()} {count_shared_memory()}')
+        print_line(f'left {count_children()} {count_shared_memory()}')
 
 
 if __name__ == '__main__':

@@ -31,13 +31,13 @@ faults_is_due (int n_rests,
 }
 
 /**
- * faults_tell_held:
+ * faults_print_held:
  * @others: bytes that a language has allocated by other means
  *
  * Prints the bytes in use: @others, and those from malloc().
  */
 void
-faults_tell_held (guint64 others)
+faults_print_held (guint64 others)
 {
   struct mallinfo2 info = mallinfo2 ();
 

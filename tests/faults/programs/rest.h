@@ -8,10 +8,10 @@
 
 #include <glib.h>
 
-gboolean faults_is_due    (int         n_rests,
-                           int         i,
-                           int         n);
-void     faults_tell_held (guint64     others);
-gboolean faults_rest      (const char *folder,
-                           const char *id,
-                           GError    **error);
+gboolean faults_is_due     (int         n_rests,
+                            int         i,
+                            int         n);
+void     faults_print_held (guint64     others);
+gboolean faults_rest       (const char *folder,
+                            const char *id,
+                            GError    **error);

@@ -11,7 +11,7 @@ import System from 'system';
 import {pid} from './deeds.js';
 
 /**The engine's memory for objects does not come from malloc (). */
-export function tell_held(folder) {
+export function print_held(folder) {
     const path = `${folder}/engine-${pid}`;
 
     System.gc();
@@ -20,13 +20,13 @@ export function tell_held(folder) {
     const [, bytes] = GLib.file_get_contents(path);
     const [, n] = new TextDecoder().decode(bytes).match(/"gcBytes": (\d+)/);
 
-    Faults.tell_held(Number(n));
+    Faults.print_held(Number(n));
 }
 
 /** Rests, if a rest is due after the i-th of n operations. */
 export function rest_if_due({rests, folder}, id, i, n) {
     if (!Faults.is_due(rests, i, n))
         return;
-    tell_held(folder);
+    print_held(folder);
     Faults.rest(folder, id);
 }

@@ -14,14 +14,14 @@ gi.require_version('Faults', '1')
 from gi.repository import Faults  # noqa: E402
 
 
-def tell_held() -> None:
+def print_held() -> None:
     """flat.py makes Python use malloc() for everything that it holds."""
     gc.collect()
-    Faults.tell_held(0)
+    Faults.print_held(0)
 
 
 def rest_if_due(config: dict[str, Any], id: str, i: int, n: int) -> None:
     """Rests, if a rest is due after the i-th of n operations."""
     if Faults.is_due(config['rests'], i, n):
-        tell_held()
+        print_held()
         Faults.rest(config['folder'], id)

@@ -276,14 +276,14 @@ soak_server_init (SoakServer *self G_GNUC_UNUSED)
 /* The application */
 
 static void
-tell (const char   *verb,
-      const char   *id,
-      const GError *error)
+print_event (const char   *verb,
+             const char   *id,
+             const GError *error)
 {
   g_auto (GStrv) lines = g_strsplit (error->message, "\n", 2);
   g_autofree char *text = g_uri_escape_string (lines[0], NULL, TRUE);
 
-  say ("%s %s %s %d %s", verb, id, g_quark_to_string (error->domain), error->code, text);
+  print_line ("%s %s %s %d %s", verb, id, g_quark_to_string (error->domain), error->code, text);
 }
 
 static void
@@ -291,7 +291,7 @@ failed_cb (GmpClientServer *application G_GNUC_UNUSED,
            const char      *id,
            const GError    *error)
 {
-  tell ("failed", id, error);
+  print_event ("failed", id, error);
 }
 
 static void
@@ -299,7 +299,7 @@ restarted_cb (GmpClientServer *application G_GNUC_UNUSED,
               const char      *id,
               GmpFailure      *failure)
 {
-  tell ("restarted", id, gmp_failure_get_error (failure));
+  print_event ("restarted", id, gmp_failure_get_error (failure));
 }
 
 void

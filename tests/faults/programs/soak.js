@@ -8,7 +8,7 @@ import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Gmp from 'gi://Gmp?version=1';
 
-import {DEEDS, kill, pid, say} from './deeds.js';
+import {DEEDS, kill, pid, print_line} from './deeds.js';
 
 Gmp.init(import.meta);
 
@@ -120,17 +120,17 @@ export class Server extends Gmp.ServerWorker {
  */
 export function make_application(config) {
     const application = Gmp.ClientServer.new(Server);
-    const tell = (verb, id, error) => {
+    const print_event = (verb, id, error) => {
         const [text] = error.message.split('\n');
 
-        say(`${verb} ${id} ${GLib.quark_to_string(error.domain)} ${error.code} ` +
+        print_line(`${verb} ${id} ${GLib.quark_to_string(error.domain)} ${error.code} ` +
             encodeURIComponent(text));
     };
 
     for (let id = 1; id <= config.n; id++)
         application.add_client(`${id}`, Client, config);
     application.connect('restarted', (_application, id, failure) =>
-        tell('restarted', id, failure.get_error()));
-    application.connect('failed', (_application, id, error) => tell('failed', id, error));
+        print_event('restarted', id, failure.get_error()));
+    application.connect('failed', (_application, id, error) => print_event('failed', id, error));
     return application;
 }

@@ -14,7 +14,7 @@ import os
 import urllib.parse
 from typing import Any
 
-from deeds import DEEDS, say
+from deeds import DEEDS, print_line
 from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError
 
 
@@ -108,12 +108,12 @@ def make_application(config: dict[str, Any]) -> ClientServer:
     for id in range(1, config['n'] + 1):
         application.new_worker(str(id), Client, config)
 
-    def tell(verb: str) -> Any:
+    def print_event(verb: str) -> Any:
         def take(id: Any, error: WorkerError) -> None:
             text = urllib.parse.quote(str(error).split('\n')[0])
-            say(f'{verb} {id} {error.error.domain} {error.error.code} {text}')
+            print_line(f'{verb} {id} {error.error.domain} {error.error.code} {text}')
         return take
 
-    application.on_restarted = tell('restarted')
-    application.on_failed = tell('failed')
+    application.on_restarted = print_event('restarted')
+    application.on_failed = print_event('failed')
     return application

@@ -106,7 +106,7 @@ class ValuesClient(EchoClient):
 class SittingServer(ServerWorker):
 
     def start(self, params):
-        work.say_pid()
+        work.print_pid()
 
     def process(self, id, msg):
         return msg

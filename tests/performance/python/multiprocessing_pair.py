@@ -127,7 +127,7 @@ def main(arguments: list[str]) -> None:
     for process in processes:
         process.start()
     if kind == 'sit':
-        work.say_pid()
+        work.print_pid()
     answers = Answers(kind, arguments[2:])
     transport.serve(answers)
     for process in processes:

@@ -222,7 +222,7 @@ class Values(Echo):
     def next(self) -> Any:
         if len(self.results) == len(self.sizes):
             return None
-        if not self.is_told:
+        if not self.is_sent:
             return self.name
         if self.n_done == 0:
             self.begin = time.perf_counter()
@@ -235,8 +235,8 @@ class Values(Echo):
             raise WrongAnswer(f'The answer to {self.name!r} is {response!r}')
 
     def take(self, response: Any) -> bool:
-        if response is not None and not self.is_told:
-            self.is_told = True
+        if response is not None and not self.is_sent:
+            self.is_sent = True
             return True
         return super().take(response)
 
@@ -292,14 +292,14 @@ def parse_echo(arguments: list[str]) -> tuple[float, list[int]]:
     return float(arguments[0]), [int(size) for size in arguments[1:]]
 
 
-def say_pid() -> None:
+def print_pid() -> None:
     """For the program that watches. This is a single write, because several processes write."""
     os.write(1, f'{os.getpid()}\n'.encode())
 
 
 def sit() -> None:
     """Reports the pid of this process, and waits to be killed."""
-    say_pid()
+    print_pid()
     while True:
         signal.pause()
 

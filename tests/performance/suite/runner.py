@@ -126,11 +126,11 @@ def run_program(command: list[str], environment: dict[str, str]) -> dict[str, fl
 
 class Runner:
 
-    def __init__(self, programs: Path, say: Callable[[str], None],
+    def __init__(self, programs: Path, print_progress: Callable[[str], None],
                  is_chosen: Callable[[Contender], bool], pypi: Path = Path()) -> None:
         self.programs = programs  # the folder of the native ones
         self.pypi = pypi  # the virtual environment with the packages from PyPI
-        self.say = say
+        self.print_progress = print_progress
         self.is_chosen = is_chosen
 
     def run(self, rows: list[Row], n_rounds: int) -> list[Measured]:
@@ -142,7 +142,7 @@ class Runner:
         for round in range(n_rounds):
             for measured in all_measured:
                 if round % measured.row.every == 0:
-                    self.say(f'round {round + 1} of {n_rounds}: {measured.row.key}')
+                    self.print_progress(f'round {round + 1} of {n_rounds}: {measured.row.key}')
                     for contender in self._order(measured, round):
                         self.measure(measured, contender)
         return all_measured
