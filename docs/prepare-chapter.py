@@ -17,7 +17,9 @@ def prepare(text: str) -> str:
     title, _, rest = text.partition('\n')
     if not title.startswith('# '):
         raise SystemExit(f'{sys.argv[1]}: the first line should be "# " and the title')
-    # Chapters lie side by side; other folders are no part of the reference.
+    # The welcome page becomes a part of the index.
+    rest = rest.replace('](welcome.md', '](index.md')
+    # Chapters are in one folder; other folders are not part of the reference.
     rest = re.sub(r'\]\(([a-z-]+)\.md(#[^)]*)?\)', r'](\1.html\2)', rest)
     rest = re.sub(r'\[([^]]+)\]\(\.\.?/[^)]*\)', r'\1', rest)
     return f'Title: {title[2:]}\n\n{title}\n{rest}'

@@ -148,7 +148,7 @@ class Host extends Gmp.Host {
             return this.call_instance(new value(), id, params);
         }
         if (typeof value !== 'function')
-            throw not_found(`${place} is no function`);
+            throw not_found(`${place} is not a function`);
 
         const result = settle(value(Gmp.unpack(params)));
 
@@ -159,7 +159,7 @@ class Host extends Gmp.Host {
         const {value, place} = this._found;
 
         if (!is_subclass(value, Gmp.Worker)) {
-            throw not_found(`${place} is no class of servers or clients: it should extend ` +
+            throw not_found(`${place} is not a class of servers or clients: it should extend ` +
                 'Gmp.ServerWorker or Gmp.ClientWorker');
         }
         register(value);

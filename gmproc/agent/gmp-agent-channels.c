@@ -119,7 +119,8 @@ connect_nodes (GmpAgentChannels *self,
   if (!gmp_net_key_read (&key, remote) || strlen (name) != GMP_NET_NAME_SIZE ||
       (!is_server && (!g_variant_lookup (remote, "addresses", "^as", &addresses) ||
                       !g_variant_lookup (remote, "port", "q", &port))))
-    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel's other node is not described");
+    g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                 "The description of a channel's other node is missing");
   else
     end = gmp_channel_descriptors_new_net (&fd, error);
   if (end != NULL && is_server)
@@ -154,7 +155,7 @@ gmp_agent_channels_translate (GmpAgentChannels *self,
     return g_object_ref (call);
   if (!g_str_equal (g_dbus_message_get_signature (call), "sssbtua{sv}"))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel is not described");
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "The description of a channel is missing");
       return NULL;
     }
   g_variant_get (g_dbus_message_get_body (call), "(&s&s&sbtu@a{sv})", &peer, &runtime, &name,

@@ -147,7 +147,7 @@ start_cb (GmpAgentDbusAgent1    *skeleton G_GNUC_UNUSED,
   if (argv[0] == NULL || g_hash_table_contains (self->workers, GUINT_TO_POINTER (number)))
     {
       g_dbus_method_invocation_return_error (invocation, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                                             "There is no command, or worker %u is there already",
+                                             "The command is missing, or worker %u exists already",
                                              number);
       return TRUE;
     }

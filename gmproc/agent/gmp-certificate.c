@@ -79,7 +79,7 @@ gmp_certificate_make (GError **error)
   gnutls_x509_privkey_deinit (key);
   if (code >= 0)
     return g_string_free (g_steal_pointer (&text), FALSE);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "Cannot make a certificate: %s",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_FAILED, "Cannot create a certificate: %s",
                gnutls_strerror (code));
   return NULL;
 }

@@ -185,7 +185,7 @@ wait_for_result (GmpBlocking *self,
   if (self->result != NULL)
     return TRUE;
   g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED,
-                       "This process was forked during the run, which is its parent's");
+                       "This process was forked during the run, which belongs to its parent");
   return FALSE;
 }
 

@@ -416,7 +416,7 @@ begin_close (GmpClientServer    *self,
   if (open != NULL && open->closing != NULL)
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "This run is being closed already");
+                           "Another call is closing this run already");
       open = NULL;
     }
   if (open == NULL)

@@ -122,7 +122,7 @@ receive_limit_cb (gpointer user_data)
   g_autoptr (GTask) task = end_receiving (get_open (self));
 
   g_task_return_new_error (task, GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                           "Not all requests that were waited for have come in time");
+                           "Not all requests have arrived in time");
   return G_SOURCE_REMOVE;
 }
 
@@ -176,7 +176,7 @@ begin_receive (GmpClientServer    *self,
   if (open != NULL && open->receiving != NULL)
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Requests of this run are being received already");
+                           "Another call is receiving requests of this run already");
       open = NULL;
     }
   if (open == NULL)

@@ -34,7 +34,7 @@ check_id (GmpClientServer *self,
 {
   if (g_str_equal (id, "server"))
     g_set_error_literal (error, GMP_ERROR, GMP_ERROR_EXISTS,
-                         "A client cannot be called 'server', as the server is: take another id");
+                         "The id 'server' belongs to the server: choose another id");
   else if (get_client (self, id) != NULL)
     g_set_error (error, GMP_ERROR, GMP_ERROR_EXISTS,
                  "There is a client '%s' already: take another id, or set_params", id);

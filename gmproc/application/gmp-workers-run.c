@@ -494,7 +494,7 @@ gmp_workers_fail (GmpWorkers   *self,
 
   if (gmp_supervisor_fail (priv->supervisor, name, reason))
     return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Worker %d does not run", id);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "Worker %d is not running", id);
   return FALSE;
 }
 

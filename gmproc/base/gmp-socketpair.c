@@ -18,7 +18,7 @@ gmp_socketpair_open (int      fds[2],
 {
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0)
     return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a socket for a worker: %s%s",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot create a socket for a worker: %s%s",
                g_strerror (errno), gmp_limit_describe (errno));
   return FALSE;
 }

@@ -338,7 +338,7 @@ gmp_mapped_value_new_value (GmpMemory      *memory,
   if (lease != NULL)
     return value_of_lease (lease, type, error);
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A channel brought a value in an invalid block: %u at %" G_GUINT64_FORMAT " of %"
+               "A channel received a value in an invalid block: %u at %" G_GUINT64_FORMAT " of %"
                G_GUINT64_FORMAT " bytes", block->slot, block->offset, block->size);
   return NULL;
 }

@@ -65,7 +65,7 @@ gmp_receiver_free (GmpReceiver *self)
 GError *
 gmp_receiver_error (const char *what)
 {
-  return g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s", what);
+  return g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel received %s", what);
 }
 
 /* Remembers the type of the arriving value. */

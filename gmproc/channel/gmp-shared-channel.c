@@ -339,7 +339,7 @@ make_fds (gsize     arena_size,
     {
       int code = errno;
 
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot make a channel: %s%s",
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot create a channel: %s%s",
                    g_strerror (code), gmp_limit_describe (code));
       return FALSE;
     }

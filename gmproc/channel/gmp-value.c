@@ -65,7 +65,7 @@ gmp_value_check_type (const char *type,
     return TRUE;
   start = g_utf8_make_valid (type, (gssize) MIN (strlen (type), 100));
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "Received a payload of the impossible type '%s'", start);
+               "Received a payload of the invalid type '%s'", start);
   return FALSE;
 }
 

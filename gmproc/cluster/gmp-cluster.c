@@ -288,7 +288,7 @@ ended_cb (const char *description,
   if (has_none (self))
     give_up (self, error);
   else
-    g_message ("There are fewer nodes for workers: %s", description);
+    g_message ("Workers have fewer nodes: %s", description);
 }
 
 static gboolean

@@ -297,7 +297,7 @@ readable_cb (GSocket     *socket,
   size = RECORD_HEADER + header[3] * 256 + header[4];
   if (header[0] != RECORD_HANDSHAKE || size > RECORD_MAX)
     {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it speaks no TLS"));
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it does not use TLS"));
       return G_SOURCE_REMOVE;
     }
   if (stranger->n_awaited < size)
@@ -571,7 +571,7 @@ listen_to_port (GmpReception *self,
   self->certificate = g_tls_certificate_new_from_pem (pem, -1, error);
   if (self->certificate == NULL)
     {
-      g_prefix_error (error, "TLS cannot be had (is glib-networking installed?): ");
+      g_prefix_error (error, "TLS is not available (is glib-networking installed?): ");
       return FALSE;
     }
   self->pem = g_strdup (pem);
@@ -612,7 +612,7 @@ certificate_cb (GObject      *source,
       g_subprocess_get_successful (process))
     listen_to_port (self, pem, &error);
   else if (error == NULL)
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "'%s' could not make a certificate",
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "'%s' could not create a certificate",
                  get_agent ());
   report_opened (self, error);
 }

@@ -61,7 +61,7 @@ call (CallLoop *self,
 
   if (self->description == NULL)
     {
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A call came without a target");
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A call has no target");
       return NULL;
     }
   GMP_GUARD (ignored, GMP_HOST_GET_CLASS (self->host)->prepare, self->host, self->description,
@@ -143,8 +143,8 @@ take_message (CallLoop *self,
       return TRUE;
 
     default:
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "The pool sent a message of kind %u",
-                   self->channel->tag);
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                   "The pool sent an invalid message of kind %u", self->channel->tag);
       return FALSE;
     }
 }

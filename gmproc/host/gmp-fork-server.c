@@ -315,7 +315,7 @@ fork_worker (Server         *self,
 
   forked.number = -1;
   if (question->n_handles != GMP_FORK_N_HANDLES)
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "%u descriptors came",
+    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "a message has %u descriptors",
                  question->n_handles);
   else if (check_threads (&error))
     forked.number = GMP_HOST_GET_CLASS (self->host)->fork (self->host, &error);

@@ -70,7 +70,7 @@ gmp_host_real_call (GmpHost    *self,
                     GVariant   *params G_GNUC_UNUSED,
                     GError    **error)
 {
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s runs no functions",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot run functions",
                G_OBJECT_TYPE_NAME (self));
   return NULL;
 }
@@ -94,7 +94,7 @@ gmp_host_real_build (GmpHost    *self,
                      const char *id G_GNUC_UNUSED,
                      GError    **error)
 {
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s has no servers and clients",
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot run servers and clients",
                G_OBJECT_TYPE_NAME (self));
   return NULL;
 }

@@ -69,7 +69,7 @@ limit_memory (GVariant *value,
 
   if (used < limit)
     return set_limit (RLIMIT_DATA, limit, "memory-limit", error);
-  why = g_strdup_printf ("a worker of this runtime has %.1f MiB before it begins",
+  why = g_strdup_printf ("a worker of this runtime uses %.1f MiB before it starts",
                          used / (1024.0 * 1024.0));
   return refuse (error, "memory-limit", why);
 }

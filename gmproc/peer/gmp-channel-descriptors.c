@@ -259,7 +259,8 @@ gmp_channel_descriptors_open (GmpChannelDescriptors *self,
 
     case ELSEWHERE:
     default:
-      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "No agent has made the channel");
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                           "No agent has created the channel");
     }
   g_free (self);
   return channel;

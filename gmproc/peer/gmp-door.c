@@ -182,7 +182,7 @@ gmp_door_take (GmpDoor           *self,
 
   /* Silent connections do not keep others out. */
   if (self->strangers.length >= MAX_STRANGERS)
-    refuse (g_queue_peek_head (&self->strangers), "too many wait");
+    refuse (g_queue_peek_head (&self->strangers), "too many connections are waiting");
   g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
   g_socket_set_option (socket, SOL_SOCKET, SO_RCVLOWAT, (int) GMP_DOOR_GREETING_SIZE, NULL);
   stranger->owner = self;

@@ -165,7 +165,7 @@ take_value (GmpMessageChannel *self,
   /* Otherwise the kept messages for a client that never reads would grow without limit. */
   if (!self->parent_instance.is_pipelined && gmp_message_stream_has_unsent (self->stream))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel received %s",
                    GMP_CHANNEL_IMPATIENT);
       return FALSE;
     }

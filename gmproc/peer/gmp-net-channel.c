@@ -293,7 +293,7 @@ take_value (GmpNetChannel *self,
   /* Otherwise the kept bytes for a client that never reads would grow without limit. */
   if (!is_close && !self->parent_instance.is_pipelined && has_unsent (self))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel received %s",
                    GMP_CHANNEL_IMPATIENT);
       return FALSE;
     }

@@ -69,7 +69,7 @@ make_room (GmpNetFrame *self,
     return TRUE;
   self->bytes = NULL;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "There is no room for a value of %" G_GUINT64_FORMAT " bytes: %s", self->head.size,
+               "Not enough memory for a value of %" G_GUINT64_FORMAT " bytes: %s", self->head.size,
                g_strerror (ENOMEM));
   return FALSE;
 }

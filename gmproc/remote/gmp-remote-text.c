@@ -173,7 +173,7 @@ check_no_semicolon (const char *what,
   if (strchr (text, ';') == NULL)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
-               "%s has a semicolon in it, which ends it for the game: '%.100s'", what, text);
+               "%s contains a semicolon, which ends a command for the game: '%.100s'", what, text);
   return FALSE;
 }
 

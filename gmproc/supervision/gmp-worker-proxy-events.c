@@ -83,7 +83,7 @@ turn_cb (GVariant *value,
   else
     gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
                                               "it sent the result of a turn, but a %s has no "
-                                              "turns of that kind", self->job->spec.role));
+                                              "turns with results", self->job->spec.role));
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
@@ -99,7 +99,7 @@ late_cb (const char *client_id,
     self->events->late (client_id, self->owner);
   else
     gmp_worker_proxy_fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
-                                              "it reported a client, but a %s has none",
+                                              "it reported a client, but a %s has no clients",
                                               self->job->spec.role));
   gmp_hold_leave (&self->hold, self->options->priority);
 }

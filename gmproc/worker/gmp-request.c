@@ -149,8 +149,8 @@ gmp_requests_take (GmpRequests *self,
   g_mutex_unlock (&self->lock);
   if (!is_new)
     {
-      g_autoptr (GError) error = g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "A channel brought %s",
-                                              GMP_CHANNEL_IMPATIENT);
+      g_autoptr (GError) error = g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                                              "A channel received %s", GMP_CHANNEL_IMPATIENT);
 
       gmp_channel_close (request->channel, error);
       g_clear_object (&request);

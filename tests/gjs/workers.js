@@ -269,7 +269,7 @@ test('not-found', async () => {
 
     await not_found(target('no_such_name'), 'no_such_name', FUNCTIONS);
     await not_found(target('deep_in_it'), 'deep_in_it', FUNCTIONS);
-    await not_found(Gmp.exported(FUNCTIONS, 'NUMBER'), 'NUMBER', 'no function');
+    await not_found(Gmp.exported(FUNCTIONS, 'NUMBER'), 'NUMBER', 'not a function');
     await not_found('gjs:file:///no/such/module.js#name', 'file:///no/such/module.js');
     await not_found(`gjs:${FUNCTIONS}`, FUNCTIONS, 'gjs:file:///path/module.js#name');
     is_error(await thrown(() => workers_for().run([7])), Gmp.Error, Gmp.Error.NOT_FOUND, '7');

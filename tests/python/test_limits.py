@@ -114,7 +114,7 @@ def test_an_exception_in_numbers():
     ('warm_start', 'no', "warm_start: it should be True or False, not 'no'"),
     ('affinity', 1, 'affinity: it should be a list of processors'),
     ('environment', ['A=1'], 'environment: it should map names to values'),
-    ('environment', {'A=1': 'x'}, "environment: 'A=1' is no name of a variable"),
+    ('environment', {'A=1': 'x'}, "environment: 'A=1' is not a valid name of a variable"),
     ('working_directory', 5, 'working_directory: '),
     ('restart', 'now', "restart: it should be 'never', 'on-failure' or 'always', not 'now'"),
 ])

@@ -91,8 +91,8 @@ def test_exceptions_for_other_languages():
 def test_results_for_other_languages():
     workers = Gmp.Workers()
     workers.add_target(5, 'python:builtins:set', GLib.Variant('as', ['x']))
-    with pytest.raises(GLib.Error, match="Its result cannot be sent: there is nothing like a "
-                       "Python 'set'") as caught:
+    with pytest.raises(GLib.Error, match="Its result cannot be sent: a Python 'set' has no "
+                       "equivalent") as caught:
         workers.run()
     assert caught.value.matches(Gmp.error_quark(), Gmp.Error.BAD_PAYLOAD)
 

@@ -41,8 +41,8 @@ def test_a_function_in_c_that_is_not_there():
 
 
 def test_parameters_that_c_does_not_know():
-    with pytest.raises(WorkerError, match="Worker 'w' cannot be sent: there is nothing like a "
-                       "Python 'set'") as caught:
+    with pytest.raises(WorkerError, match="Worker 'w' cannot be sent: a Python 'set' has no "
+                       "equivalent") as caught:
         run_target(NATIVE + 'describe', {1})
     assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 

@@ -4,9 +4,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
 """Usage: chapters.py SOURCE_ROOT BUILD_ROOT COMPILER... -- CHAPTER...
+       chapters.py --write-navigation SOURCE_ROOT
 
 Compiles each C program of the chapters, runs it, and compares what it prints with the `text` block
 that comes next. A chapter has whole programs only.
+
+Checks, or writes, the links at the end of each chapter, which follow the order of docs/welcome.md.
 """
 
 import os
@@ -20,6 +23,7 @@ import verdict
 
 BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.DOTALL)
 TIME_LIMIT = 120  # seconds
+NAVIGATION = '\n---\n\n'
 
 
 def programs(chapter: Path) -> list[tuple[str, str, str | None]]:
@@ -64,12 +68,36 @@ def check(where: str, program: str, output: str | None, compiler: list[str], opt
     return []
 
 
+def add_navigation(docs: Path) -> dict[Path, str]:
+    """The chapters as they should be, with links to the previous and the next one at the end."""
+    names = re.findall(r'\]\(([\w-]+\.md)\)', (docs / 'welcome.md').read_text(encoding='utf-8'))
+    paths = [docs / name for name in names if (docs / name).is_file()]
+    paths += sorted(set(docs.glob('*.md')) - {docs / 'welcome.md', *paths})
+    texts = [path.read_text(encoding='utf-8').partition(NAVIGATION)[0] for path in paths]
+    links = [f'[{{}}: {text.partition(chr(10))[0].removeprefix("# ")}]({path.name})'
+             for path, text in zip(paths, texts)]
+    result = {}
+    for i, (path, text) in enumerate(zip(paths, texts)):
+        parts = [link.format('Previous') for link in links[max(i - 1, 0):i]]
+        parts.append('[All chapters](welcome.md#read-on)')
+        parts += [link.format('Next') for link in links[i + 1:i + 2]]
+        result[path] = text + NAVIGATION + ' |\n'.join(parts) + '\n'
+    return result
+
+
 def main() -> None:
+    if sys.argv[1] == '--write-navigation':
+        for path, text in add_navigation(Path(sys.argv[2], 'docs')).items():
+            path.write_text(text, encoding='utf-8')
+        return
     root, build = Path(sys.argv[1]), Path(sys.argv[2]).resolve()
     separator = sys.argv.index('--')
     compiler, chapters = sys.argv[3:separator], sys.argv[separator + 1:]
     options = ['-Wall', '-Werror', *flags(build), f'-Wl,-rpath,{build / "gmproc"}']
-    problems = []
+    problems = [f'docs/{path.name}: the links at the end do not follow the order of welcome.md: '
+                'run tests/static/chapters.py --write-navigation .'
+                for path, text in add_navigation(root / 'docs').items()
+                if text != path.read_text(encoding='utf-8')]
     n_programs = 0
     for chapter in chapters:
         for where, program, output in programs(root / 'docs' / chapter):

@@ -81,7 +81,7 @@ def make_dtype(text: bytes) -> tuple[Any, Description]:
         dtype = numpy.dtype(spec)
     except (ValueError, TypeError, SyntaxError, OverflowError, MemoryError, RecursionError,
             KeyError) as error:
-        raise BadPayload(f'there is no dtype of numpy as {text[:100]!r}') from error
+        raise BadPayload(f'{text[:100]!r} is not a dtype of numpy') from error
     if dtype.hasobject or dtype.itemsize == 0 or dtype.kind not in _KINDS or dtype.subdtype:
-        raise BadPayload(f'arrays of the dtype {dtype} only come in pickles')
+        raise BadPayload(f'arrays of the dtype {dtype} can only be pickled')
     return dtype, (text, dtype.itemsize, dtype.names is not None)

@@ -277,7 +277,7 @@ class ClientServer(Application):
         check_whole('n', n)
         ids = range(n)
         if n < 0:
-            raise ValueError(f'n is {n}: there cannot be fewer than no clients')
+            raise ValueError(f'n is {n}: it must be at least 0')
         taken = [id for id in ids if id in self._gmproc.entries]
         if taken:
             raise make_error(ErrorCode.EXISTS, f'There is a client {taken[0]!r} already: '

@@ -69,7 +69,7 @@ def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
         return value.to_variant()
     if type(value).__module__ == 'numpy':
         return _dump_numpy(value)
-    raise BadPayload(f"there is nothing like a Python '{name_of_type(value)}' in other languages")
+    raise BadPayload(f"a Python '{name_of_type(value)}' has no equivalent in other languages")
 
 
 def _find_fault(text: str) -> str:
@@ -107,7 +107,7 @@ def _dump_numpy(value: Any) -> _gmproc.Variant:
         value, element = value.astype(numpy.int16), 'n'
     if element is None:
         kind = getattr(value, 'dtype', type(value))
-        raise BadPayload(f"there is nothing like a numpy '{kind}' in other languages")
+        raise BadPayload(f"a numpy '{kind}' has no equivalent in other languages")
     return _dump_rows(value.astype(value.dtype.newbyteorder('='), copy=False), element)
 
 

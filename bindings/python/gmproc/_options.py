@@ -57,7 +57,7 @@ def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
         raise TypeError('it should map names to values, or to None')
     for name in environment:
         if not name or '=' in name:
-            raise ValueError(f'{name!r} is no name of a variable')
+            raise ValueError(f'{name!r} is not a valid name of a variable')
     return [name if value is None else f'{name}={value}' for name, value in environment.items()]
 
 

@@ -21,7 +21,7 @@ class BadState(ValueError):
 
 def _check(what: str, text: str) -> str:
     if ';' in text:
-        raise ValueError(f'{what} has a semicolon in it, which ends it for the game: '
+        raise ValueError(f'{what} contains a semicolon, which ends a command for the game: '
                          f'{text[:100]!r}')
     return text
 

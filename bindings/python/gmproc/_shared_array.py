@@ -64,7 +64,7 @@ class SharedArray(numpy.ndarray):
     def __new__(cls, shape: Any, dtype: Any = float, order: str = 'C') -> SharedArray:
         dtype = numpy.dtype(dtype)
         if dtype.hasobject:
-            raise TypeError(f'a SharedArray has no Python objects in it, and dtype {dtype} has')
+            raise TypeError(f'a SharedArray cannot contain Python objects, as dtype {dtype} does')
         shape = (shape,) if isinstance(shape, (int, numpy.integer)) else tuple(shape)
         if any(size < 0 for size in shape):
             raise ValueError(f'a SharedArray cannot have the shape {shape}')

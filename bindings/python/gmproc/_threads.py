@@ -45,7 +45,7 @@ class Thread:
         """
         with _lock:
             if self._is_ending:
-                raise RuntimeError('The program ends, and begins no more runs')
+                raise RuntimeError('The program is ending, so no run can start')
             if self._thread.ident is None:
                 self._start()
                 _threads.add(self)
@@ -82,7 +82,7 @@ class Thread:
         """In this thread: waits for user code in another thread, unless the program ends."""
         with _lock:
             if self._is_ending:
-                raise RuntimeError('The program ends')
+                raise RuntimeError('The program is ending')
             self._waits.add(returned)
         try:
             return returned.result()
@@ -96,7 +96,7 @@ class Thread:
             self._is_ending = True
             waits, jobs = list(self._waits), list(self._jobs)
         for wait in waits:
-            fail(wait, 'The program ends')
+            fail(wait, 'The program is ending')
         for job in jobs:
             job.cancel()
         self._thread.join()

@@ -292,12 +292,12 @@ test_bare_host (void)
   g_assert_no_error (error);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
-  gmp_test_check_in (error->message, "TestBareHost runs no functions");
+  gmp_test_check_in (error->message, "TestBareHost cannot run functions");
   g_clear_error (&error);
   gmp_client_server_new_worker (application, "asker", TEST_TYPE_ASKER, NULL, &error);
   g_assert_null (gmp_client_server_run (application, NULL, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
-  gmp_test_check_in (error->message, "TestBareHost has no servers and clients");
+  gmp_test_check_in (error->message, "TestBareHost cannot run servers and clients");
 }
 
 /* Processes inherit the environment of a worker, but none of its descriptors. */
