@@ -40,7 +40,7 @@ struct _GmpWorkerProxy
   GSource *again_source;    /* (nullable): tries again to get a process */
   double pause;             /* in seconds, before it does so the next time; 0: it did not yet */
   gint64 patience_end;      /* when it stops */
-  GmpHold hold;             /* while events are told */
+  GmpHold hold;             /* while callbacks run */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */
   gboolean is_ending;       /* it is being ended early */

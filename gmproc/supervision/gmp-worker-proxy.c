@@ -142,7 +142,7 @@ maybe_return (gpointer user_data)
     return;
   if (!has_process (self))
     close_connection (self);
-  if (!self->job->has_value && gmp_job_could_not_begin (self->job, self->process) &&
+  if (!self->job->has_value && gmp_job_failed_to_begin (self->job, self->process) &&
       try_again (self))
     {
       drop_process (self);

@@ -415,7 +415,7 @@ def test_callbacks_on_asyncio():
     async def program():
         workers = Workers(max_parallel=1, on_result=on_result,
                           on_progress=lambda index, _value: seen.append(-index))
-        got, error = await take_async(workers.imap_async(tell, range(1000), 1))
+        got, error = await take_async(workers.imap_async(draw, range(1000), 1))
         assert isinstance(error, Ended) and got == list(range(150))
         assert {*range(151), *range(-150, 0)} <= set(seen)
     asyncio.run(program())

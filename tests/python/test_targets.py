@@ -113,8 +113,8 @@ class SetServer(ServerWorker):
 def test_a_response_that_c_does_not_know():
     cs = ClientServer(SetServer)
     cs.new_worker('c', NATIVE + 'client_get_type')
-    with pytest.raises(WorkerError, match="What should go to 'c' cannot be sent: there is nothing "
-                       "like a Python 'set' in other languages") as caught:
+    with pytest.raises(WorkerError, match="What should go to 'c' cannot be sent: a Python "
+                       "'set' has no equivalent in other languages") as caught:
         cs.run()
     assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 

@@ -73,7 +73,7 @@ class Future(futures.Future):
     # does so in one step (_gmproc.settle), in which nobody else can make it.
     _watch: Watch | None = None
     # Those of futures.wait() and as_completed() that know of the end.
-    _told: tuple[Any, ...] = ()
+    _notified: tuple[Any, ...] = ()
 
     __init__ = object.__init__
 
@@ -165,9 +165,9 @@ class Future(futures.Future):
                 self._result, self._exception, self._state = result, error, state
             # No thread waits for the condition: see _wait().
             for waiter in list(watch.waiters):
-                if waiter not in self._told:
-                    self._told = (*self._told, waiter)
-                    _tell(waiter, self)
+                if waiter not in self._notified:
+                    self._notified = (*self._notified, waiter)
+                    _notify(waiter, self)
         while watch.callbacks:
             callback = watch.callbacks.pop(0)
             try:

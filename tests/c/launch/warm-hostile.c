@@ -260,7 +260,7 @@ die_at_fork (void)
   if (!gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
     return EXIT_FAILURE;
   gmp_fork_message_clear (&message);
-  say (GMP_FORK_READY, 0, "", 0, -1);
+  send_message (GMP_FORK_READY, 0, "", 0, -1);
   if (gmp_fork_message_receive (SERVER, FALSE, &message, NULL))
     raise (SIGKILL);
   return EXIT_SUCCESS;

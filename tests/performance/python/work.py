@@ -213,7 +213,7 @@ class Values(Echo):
         self.name = str(self.sizes[len(self.results)])
         make, self.comes_back = VALUES[self.name]
         self.value = make()
-        self.is_told = False
+        self.is_sent = False
         self.batch = 20
         self.times = []
         self.n_batches = self.n_done = 0
