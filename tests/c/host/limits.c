@@ -367,7 +367,7 @@ test_memory_too_low (void)
 
   g_object_set (workers, "memory-limit", (guint64) 4096, NULL);
   failure = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH,
-                         "its memory-limit cannot be set: a worker of this runtime has ");
+                         "its memory-limit cannot be set: a worker of this runtime uses ");
 }
 
 static void
