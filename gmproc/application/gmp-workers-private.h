@@ -24,7 +24,6 @@ typedef struct {
 GmpWorkersPrivate *gmp_workers_get_private     (GmpWorkers *self);
 void               gmp_workers_install_methods (GmpWorkersClass *klass);
 gboolean           gmp_workers_has_process     (GmpWorkers *self);
-void               gmp_workers_free_entry      (gpointer entry);
 void               gmp_workers_notify_results  (GmpWorkers *self);
 void               gmp_workers_apply_options   (GmpWorkers *self);
 

@@ -78,8 +78,8 @@ static GmpRunSignals signals;
 
 G_DEFINE_TYPE_WITH_PRIVATE (GmpWorkers, gmp_workers, GMP_TYPE_RUNNER)
 
-void
-gmp_workers_free_entry (gpointer data)
+static void
+free_entry (gpointer data)
 {
   gmp_job_spec_clear (data);
   g_free (data);
@@ -373,7 +373,7 @@ gmp_workers_init (GmpWorkers *self)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
 
-  priv->entries = g_hash_table_new_full (NULL, NULL, NULL, gmp_workers_free_entry);
+  priv->entries = g_hash_table_new_full (NULL, NULL, NULL, free_entry);
   priv->spec = g_array_new (FALSE, FALSE, sizeof (int));
   priv->supervisor = gmp_supervisor_new (&events, self, gmp_runner_get_results (GMP_RUNNER (self)),
                                          gmp_runner_get_failure_log (GMP_RUNNER (self)));

@@ -41,7 +41,6 @@ GmpAgentProxy    *gmp_agent_proxy_new           (GmpBus             *bus,
                                                  GmpAgentLost        lost,
                                                  gpointer            user_data);
 const char       *gmp_agent_proxy_get_name      (GmpAgentProxy      *self);
-guint             gmp_agent_proxy_get_node      (GmpAgentProxy      *self);
 guint             gmp_agent_proxy_get_slots     (GmpAgentProxy      *self);
 gboolean          gmp_agent_proxy_is_lost       (GmpAgentProxy      *self);
 guint16           gmp_agent_proxy_get_port      (GmpAgentProxy      *self);

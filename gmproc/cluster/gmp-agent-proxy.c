@@ -22,7 +22,6 @@ struct _GmpAgentProxy
   GObject parent_instance;
 
   GmpBus *bus;
-  guint node;
   char *name;
   guint slots;
   guint16 port; /* of its door, at the addresses */
@@ -49,12 +48,6 @@ const char *
 gmp_agent_proxy_get_name (GmpAgentProxy *self)
 {
   return self->name;
-}
-
-guint
-gmp_agent_proxy_get_node (GmpAgentProxy *self)
-{
-  return self->node;
 }
 
 guint
@@ -487,7 +480,6 @@ gmp_agent_proxy_new (GmpBus              *bus,
   GDBusConnection *connection = gmp_bus_get_connection (bus);
 
   self->bus = g_object_ref (bus);
-  self->node = hello->node;
   self->name = g_strdup (hello->name);
   self->slots = MAX (hello->slots, 1);
   self->port = hello->port;

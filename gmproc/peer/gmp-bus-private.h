@@ -22,7 +22,6 @@ G_DECLARE_FINAL_TYPE (GmpBus, gmp_bus, GMP, BUS, GObject)
 #define GMP_TYPE_BUS_STREAM (gmp_bus_stream_get_type ())
 G_DECLARE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP, BUS_STREAM, GmpMessageStream)
 
-GmpBus          *gmp_bus_new            (GDBusConnection *connection);
 GDBusConnection *gmp_bus_get_connection (GmpBus *self);
 void             gmp_bus_close          (GmpBus *self);
 gboolean         gmp_bus_is_enabled     (void);

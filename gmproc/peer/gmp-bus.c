@@ -248,7 +248,7 @@ gmp_bus_init (GmpBus *self)
 }
 
 /* @connection must not have begun to process messages. Its end is reported in its main context. */
-GmpBus *
+static GmpBus *
 gmp_bus_new (GDBusConnection *connection)
 {
   GmpBus *self = g_object_new (GMP_TYPE_BUS, NULL);

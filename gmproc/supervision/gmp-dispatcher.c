@@ -442,8 +442,8 @@ gmp_dispatcher_collect_from (GmpDispatcher *self,
 }
 
 /* Takes all answers that have arrived, and sends more calls. */
-void
-gmp_dispatcher_collect (GmpDispatcher *self)
+static void
+collect (GmpDispatcher *self)
 {
   for (guint i = 0; i < self->workers->len; i++)
     gmp_dispatcher_collect_from (self, self->workers->pdata[i]);
@@ -508,7 +508,7 @@ submit (GmpDispatcher *self,
     }
   /* Otherwise nobody would, and workers with nothing to do would wait for the thread. */
   if (self->queue.length > 0)
-    gmp_dispatcher_collect (self);
+    collect (self);
   g_mutex_unlock (&self->lock);
 }
 
@@ -564,7 +564,7 @@ look_for_answer (GmpDispatcher *self,
   gmp_spin_begin (&self->spin, has_woken, call != NULL && !has_woken);
   do
     {
-      gmp_dispatcher_collect (self);
+      collect (self);
       if (is_found (self, call))
         break;
       gmp_dispatcher_unlock (self);
@@ -609,7 +609,7 @@ void
 gmp_dispatcher_look (GmpDispatcher *self)
 {
   g_mutex_lock (&self->lock);
-  gmp_dispatcher_collect (self);
+  collect (self);
   if (self->finished.length == 0 && !self->has_spinner && is_executing (self) &&
       !look_for_answer (self, NULL))
     self->vain_since = g_get_monotonic_time ();
@@ -623,7 +623,7 @@ gmp_dispatcher_collect_late (GmpDispatcher *self)
   if (self->vain_since != 0 && !self->has_spinner)
     gmp_spin_slept (&self->spin, g_get_monotonic_time () - self->vain_since);
   self->vain_since = 0;
-  gmp_dispatcher_collect (self);
+  collect (self);
 }
 
 /* Called without the lock. Waits until @call is done. */

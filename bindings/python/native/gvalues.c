@@ -7,8 +7,8 @@
 #include "native-private.h"
 
 /* Decodes like file names and environment variables: bytes that are not Unicode are preserved. */
-char *
-native_get_string (PyObject *object)
+static char *
+get_string (PyObject *object)
 {
   PyObject *bytes;
   char *string = NULL;
@@ -29,7 +29,7 @@ native_get_strings (PyObject *object)
 
   for (Py_ssize_t i = 0; items != NULL && i < PyTuple_GET_SIZE (items); i++)
     {
-      g_autofree char *string = native_get_string (PyTuple_GET_ITEM (items, i));
+      g_autofree char *string = get_string (PyTuple_GET_ITEM (items, i));
 
       if (string == NULL)
         Py_CLEAR (items);
@@ -141,7 +141,7 @@ native_to_gvalue (GParamSpec *spec,
     case G_TYPE_ENUM: to_enum (object, value); break;
     case G_TYPE_STRING:
       if (object != Py_None)
-        g_value_take_string (value, native_get_string (object));
+        g_value_take_string (value, get_string (object));
       break;
     case G_TYPE_BOXED:
       if (object != Py_None)

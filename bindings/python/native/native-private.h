@@ -86,7 +86,6 @@ GVariant *native_dump_natural   (PyObject   *value);
 PyObject *native_load_natural   (GVariant   *variant);
 
 /* gvalues.c: the values of properties and signals. */
-char     *native_get_string     (PyObject   *object);
 char    **native_get_strings    (PyObject   *object);
 PyObject *native_from_gvalue    (const GValue *value);
 gboolean  native_to_gvalue      (GParamSpec *spec,
@@ -230,10 +229,6 @@ GError   *native_make_refusal   (GmpError    code);
 PyObject *native_request_new    (GmpRequest *request,
                                  PyObject   *peer,
                                  gboolean    has_main);
-PyObject *native_request_get_id (PyObject   *self);
-PyObject *native_request_get_value (PyObject *self);
-PyObject *native_request_respond (PyObject  *self,
-                                 PyObject   *value);
 gboolean  native_respond_all    (PyObject   *requests,
                                  PyObject   *responses);
 gboolean  native_split_requests (PyObject   *requests,

@@ -109,14 +109,14 @@ native_request_new (GmpRequest *request,
   return (PyObject *) self;
 }
 
-PyObject *
-native_request_get_id (PyObject *self)
+static PyObject *
+peek_id (PyObject *self)
 {
   return ((Request *) self)->id;
 }
 
-PyObject *
-native_request_get_value (PyObject *self)
+static PyObject *
+peek_value (PyObject *self)
 {
   return ((Request *) self)->value;
 }
@@ -155,9 +155,9 @@ answer (Request      *self,
 }
 
 /* Answers a Request with @value. */
-PyObject *
-native_request_respond (PyObject *object,
-                        PyObject *value)
+static PyObject *
+respond (PyObject *object,
+         PyObject *value)
 {
   Request *self = (Request *) object;
   g_autoptr (GVariant) response = NULL;
@@ -172,7 +172,7 @@ static PyObject *
 request_respond (PyObject *object,
                  PyObject *value)
 {
-  PyObject *result = native_request_respond (object, value);
+  PyObject *result = respond (object, value);
   PyObject *type, *exception, *trace;
 
   if (result != NULL || !PyErr_ExceptionMatches (native_helpers.bad_payload))
@@ -207,20 +207,20 @@ static PyObject *
 get_id (PyObject *self,
         gpointer  unused G_GNUC_UNUSED)
 {
-  return Py_NewRef (native_request_get_id (self));
+  return Py_NewRef (peek_id (self));
 }
 
 static PyObject *
 get_value (PyObject *self,
            gpointer  unused G_GNUC_UNUSED)
 {
-  return Py_NewRef (native_request_get_value (self));
+  return Py_NewRef (peek_value (self));
 }
 
 static PyObject *
 request_repr (PyObject *self)
 {
-  return PyUnicode_FromFormat ("<gmproc.Request of client %R>", native_request_get_id (self));
+  return PyUnicode_FromFormat ("<gmproc.Request of client %R>", peek_id (self));
 }
 
 static PyMethodDef request_methods[] = {
@@ -340,8 +340,8 @@ native_split_requests (PyObject  *requests,
     {
       PyObject *request = PyList_GET_ITEM (requests, i);
 
-      PyList_SET_ITEM (*ids, i, Py_NewRef (native_request_get_id (request)));
-      PyList_SET_ITEM (*values, i, Py_NewRef (native_request_get_value (request)));
+      PyList_SET_ITEM (*ids, i, Py_NewRef (peek_id (request)));
+      PyList_SET_ITEM (*values, i, Py_NewRef (peek_value (request)));
     }
   return TRUE;
 }
