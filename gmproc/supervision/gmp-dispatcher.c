@@ -560,7 +560,7 @@ look_for_answer (GmpDispatcher *self,
   gboolean result;
 
   self->has_spinner = TRUE;
-  gmp_dispatcher_get_up (self);
+  gmp_dispatcher_end_sleep (self);
   gmp_spin_begin (&self->spin, has_woken, call != NULL && !has_woken);
   do
     {
