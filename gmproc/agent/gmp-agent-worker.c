@@ -277,7 +277,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   if (gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (self->worker), NULL))
     {
       gmp_oom_witness_follow (&self->memory, gmp_agent_worker_get_pid (self));
-      tell_started (self, TRUE, NULL);
+      report_started (self, TRUE, NULL);
       read_both (self);
       return G_SOURCE_REMOVE;
     }

@@ -453,7 +453,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
 
       if (port == NULL)
         return set_no_node (error);
-      gmp_worker_proxy_tell_gone (member->worker, "server", reason, TRUE);
+      gmp_worker_proxy_peer_ended (member->worker, "server", reason, TRUE);
       gmp_worker_proxy_add_channel (member->worker, "server", member->server_runtime, port);
     }
   for (GList *link = self->waiting.head; link != NULL; link = link->next)

@@ -17,7 +17,7 @@
 
 /* A zombie counts as ended, because pid 1 of a container may not wait for it. */
 static gboolean
-is_gone (int pid)
+has_ended (int pid)
 {
   g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
   g_autofree char *text = NULL;
@@ -52,7 +52,7 @@ test_agents_find (void)
           int pid = atoi (*word);
 
           if (pid > 0 && g_file_get_contents (comm_path, &comm, NULL, NULL) &&
-              g_str_has_prefix (comm, "gmproc-agent") && !is_gone (pid))
+              g_str_has_prefix (comm, "gmproc-agent") && !has_ended (pid))
             g_array_append_val (pids, pid);
         }
     }

@@ -150,16 +150,16 @@ def load(cluster: Cluster) -> None:
     lost, frozen = sorted(set(places.values()) - {home})[:2]
     for action, node in ('lose', lost), ('freeze', frozen):
         begun = time.monotonic()
-        cluster.tell(action, node)
+        cluster.control(action, node)
         victims = {id for id, place in places.items() if place == node}
         again = read_places(program, len(victims))
         print(f'  {action} {node}: {len(again)} clients are elsewhere after '
               f'{time.monotonic() - begun:.2f} s')
         assert set(again) == victims and node not in again.values(), (victims, again)
         places |= again
-    cluster.tell('thaw', frozen)
+    cluster.control('thaw', frozen)
     print(f'  nothing is left on {frozen} {cluster.await_empty(frozen):.2f} s after it came back')
-    cluster.tell('revive', lost)
+    cluster.control('revive', lost)
     begun = time.monotonic()
     cluster.tell('lose', home)
     again = {}
@@ -169,7 +169,7 @@ def load(cluster: Cluster) -> None:
           f'{time.monotonic() - begun:.2f} s')
     out, err = program.communicate(timeout=100)
     assert 'results 8' in out, out + err
-    cluster.tell('revive', home)
+    cluster.control('revive', home)
 
 
 def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
@@ -204,7 +204,7 @@ def lose(cluster: Cluster) -> None:
     assert 'n3' not in again.values(), again
     out, _ = program.communicate(timeout=60)
     assert 'results 8' in out, out
-    cluster.tell('revive', 'n3')
+    cluster.control('revive', 'n3')
 
 
 def freeze(cluster: Cluster) -> None:
@@ -221,7 +221,7 @@ def freeze(cluster: Cluster) -> None:
                                                     if node == 'n2'], out
     assert 'the node n2 was lost' in failed[0], failed
     assert f'results {NODES - 1}' in out, out
-    cluster.tell('thaw', 'n2')
+    cluster.control('thaw', 'n2')
     print(f'  nothing is left there {cluster.await_empty("n2"):.2f} s after it came back')
 
 
@@ -253,7 +253,7 @@ def thousand(_cluster: Cluster) -> None:
     program = BUILD / 'tests' / 'performance' / 'gmproc-start'
     with tempfile.TemporaryDirectory() as folder:
         big = Cluster(Path(folder))
-        big.tell('start', 10, 100)
+        big.control('start', 10, 100)
         try:
             begun = time.monotonic()
             subprocess.run(['srun', '-N10', '-n1000', 'true'], env=big.environment, check=True)
@@ -262,7 +262,7 @@ def thousand(_cluster: Cluster) -> None:
                                   'many', '1000'], env=big.environment, check=True,
                                  stdout=subprocess.PIPE).stdout
         finally:
-            big.tell('stop')
+            big.control('stop')
     ours = json.loads(out)
     print(f"  {ours['seconds']:.2f} s, srun alone {bare:.2f} s: {ours['seconds'] / bare:.2f} times "
           f"(goal 1.5)\n  the application has {ours['descriptors'] / 10:.1f} descriptors a node "

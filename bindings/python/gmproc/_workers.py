@@ -563,7 +563,7 @@ class Workers(Application):
                                Items(source, len(names), chunksize, state.pace, window),
                                state.get_seeds(self.seed),
                                lambda first: state.derive_seed(self.seed, first),
-                               self._tell(job, add_done))
+                               self._make_reporter(job, add_done))
         set_command()
         n_workers = len(names) if source.n_left is None else min(len(names), source.n_left)
         native = _Fed(state, mapping, n_workers, get_bool(self, 'reuse') or state.is_inside_with)
