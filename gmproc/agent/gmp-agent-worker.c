@@ -397,6 +397,6 @@ gmp_agent_worker_new (GmpBus               *bus,
                                     gmp_bus_get_connection (bus), self->path, NULL);
   self->application = GMP_MESSAGE_STREAM (gmp_bus_stream_new (bus, self->path));
   gmp_oom_witness_begin (&self->memory);
-  gmp_process_cache_start_async (cache, spec, as_ever, NULL, process_started_cb, self);
+  gmp_process_cache_start_async (cache, spec, is_cold, NULL, process_started_cb, self);
   return self;
 }
