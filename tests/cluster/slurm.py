@@ -161,7 +161,7 @@ def load(cluster: Cluster) -> None:
     print(f'  nothing is left on {frozen} {cluster.await_empty(frozen):.2f} s after it came back')
     cluster.control('revive', lost)
     begun = time.monotonic()
-    cluster.tell('lose', home)
+    cluster.control('lose', home)
     again = {}
     while 'server' not in again:
         again |= read_places(program, 1)
