@@ -18,13 +18,13 @@ struct _GmpProcessCache
   GMutex lock;
   GmpLauncher *plain;
   GQueue kinds; /* of GmpProcessKind: the most recently used comes first */
-  gint64 short_until; /* until then nothing is started ahead, because there was no room */
 };
 
 GmpProcessCache *gmp_process_cache_new            (void);
 void             gmp_process_cache_free           (GmpProcessCache *self);
 gboolean         gmp_process_cache_is_foreign     (GmpProcessCache *self);
 GmpProcessCache *gmp_process_cache_ref_if_any     (void);
-void             gmp_process_cache_stop_lingering (gint64           time);
+void             gmp_process_cache_run_short      (void);
+gboolean         gmp_process_cache_is_short       (void);
 
 G_END_DECLS

@@ -17,13 +17,16 @@
 #define LINGER 5
 #define LINGER_VARIABLE "GMPROC_LINGER"
 
+/* The seconds for which nothing is started ahead after such processes were in the way. */
+#define SHORTAGE 10
+
 G_LOCK_DEFINE_STATIC (default_cache);
 static GmpProcessCache *default_cache;
 
 /* Under the lock: a thread that ends the cache after it has had no reference for long enough. */
 static gboolean is_lingering;
 static gint64 end_time;
-static gint64 short_until; /* no thread waits for an unused cache, which has no processes then */
+static gint64 short_until; /* until then nothing is started ahead: there was no room */
 static GCond linger_cond;
 
 /* All started processes belong to the parent of a forked child. */
@@ -133,15 +136,26 @@ end_lingering (void)
     gmp_process_cache_free (self);
 }
 
-/* Threads are lacking until @time, and nothing is started ahead. To be called by one that holds a
- * reference. */
+/* A process or a thread is lacking: for a while nothing is started ahead, and nothing outlives the
+ * last reference, which would take a thread. */
 void
-gmp_process_cache_stop_lingering (gint64 time)
+gmp_process_cache_run_short (void)
 {
   G_LOCK (default_cache);
-  short_until = time;
+  short_until = g_get_monotonic_time () + SHORTAGE * G_TIME_SPAN_SECOND;
   g_cond_signal (&linger_cond);
   G_UNLOCK (default_cache);
+}
+
+gboolean
+gmp_process_cache_is_short (void)
+{
+  gboolean result;
+
+  G_LOCK (default_cache);
+  result = is_short_locked ();
+  G_UNLOCK (default_cache);
+  return result;
 }
 
 /* %FALSE if the cache has to end at once. */
@@ -173,8 +187,8 @@ gmp_process_cache_unref (GmpProcessCache *self)
   if (gmp_process_cache_is_foreign (self))
     return;
   G_LOCK (default_cache);
-  ends = --self->n_references == 0 && !is_short_locked () &&
-         !((is_lingering || self->kinds.length > 0) && linger_locked ());
+  ends = --self->n_references == 0 &&
+         (is_short_locked () || !((is_lingering || self->kinds.length > 0) && linger_locked ()));
   if (ends)
     default_cache = NULL;
   G_UNLOCK (default_cache);

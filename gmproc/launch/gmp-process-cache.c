@@ -24,9 +24,6 @@
 /* The milliseconds that idle processes have to end. */
 #define SETTLE_LIMIT 2000
 
-/* The seconds for which nothing is started ahead after such processes were in the way. */
-#define SHORTAGE 10
-
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
@@ -67,12 +64,6 @@ get_kind_locked (GmpProcessCache      *self,
 }
 
 static gboolean
-is_short_locked (GmpProcessCache *self)
-{
-  return self->short_until > g_get_monotonic_time ();
-}
-
-static gboolean
 refill_cb (gpointer user_data)
 {
   GmpProcessSpec *spec = user_data;
@@ -83,7 +74,7 @@ refill_cb (gpointer user_data)
     return G_SOURCE_REMOVE;
   g_mutex_lock (&self->lock);
   link = find_kind_locked (self, spec->server_key);
-  if (link != NULL && !is_short_locked (self))
+  if (link != NULL && !gmp_process_cache_is_short ())
     gmp_process_kind_add_spare (link->data, self->plain, spec);
   g_mutex_unlock (&self->lock);
   gmp_process_cache_unref (self);
@@ -129,8 +120,7 @@ give_way_locked (GmpProcessCache *self)
 {
   gboolean result = FALSE;
 
-  self->short_until = g_get_monotonic_time () + SHORTAGE * G_TIME_SPAN_SECOND;
-  gmp_process_cache_stop_lingering (self->short_until);
+  gmp_process_cache_run_short ();
   for (GList *link = self->kinds.head; link != NULL; link = link->next)
     if (gmp_process_kind_give_way (link->data))
       result = TRUE;
@@ -442,7 +432,8 @@ prepare_server_locked (GmpProcessCache *self,
 {
   gboolean may_fork = gmp_runtime_may_fork (spec->runtime);
 
-  if (kind->state == GMP_SERVER_NONE && spec->working_directory != NULL && !is_short_locked (self))
+  if (kind->state == GMP_SERVER_NONE && spec->working_directory != NULL &&
+      !gmp_process_cache_is_short ())
     {
       if (!kind->was_wanted && may_fork)
         return FALSE;
@@ -480,7 +471,7 @@ order_locked (GmpProcessCache *self,
     {
       gmp_process_kind_renew_server (kind, self->plain, spec);
       give_locked (self, kind, task, &spec, deliveries);
-      if (spec != NULL && kind->was_wanted && !is_short_locked (self))
+      if (spec != NULL && kind->was_wanted && !gmp_process_cache_is_short ())
         refill (g_steal_pointer (&spec));
       g_clear_pointer (&spec, gmp_process_spec_free);
     }
@@ -537,7 +528,7 @@ gmp_process_cache_start_async (GmpProcessCache    *self,
     drop_kinds (self);
   deliveries = g_array_new (FALSE, FALSE, sizeof (Delivery));
   g_mutex_lock (&self->lock);
-  if (is_short_locked (self) && gmp_process_is_settling ())
+  if (gmp_process_cache_is_short () && gmp_process_is_settling ())
     retry_later (task, spec);
   else if (is_cold || !is_enabled ())
     order_plain_locked (self, task, spec, deliveries);
