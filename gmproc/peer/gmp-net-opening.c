@@ -281,12 +281,15 @@ begin_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Takes ownership of @fd, which receives the letter. */
+/* Takes ownership of @fd, which receives the letter. In a worker it is called before the run, whose
+ * code may change the environment. The library for TLS reads that when it is loaded, and getenv ()
+ * is not safe then, so the thread of the bus would be too late. */
 GmpNetOpening *
 gmp_net_opening_new (int fd)
 {
   GmpNetOpening *self = g_new0 (GmpNetOpening, 1);
 
+  g_tls_backend_get_default ();
   g_atomic_ref_count_init (&self->ref_count);
   g_atomic_ref_count_inc (&self->ref_count);
   g_mutex_init (&self->lock);
