@@ -80,7 +80,9 @@ again_cb (gpointer user_data)
 static gboolean
 try_again (GmpWorkerProxy *self)
 {
+  static int turn;
   gint64 now = g_get_monotonic_time ();
+  double delay;
 
   if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call"))
     return FALSE;
@@ -94,8 +96,9 @@ try_again (GmpWorkerProxy *self)
   gmp_debug ("worker %s: there is no process or thread for it, so it waits", self->job->spec.id);
   gmp_process_cache_give_way (self->start.cache);
   self->is_calling = TRUE;
-  self->again_source = gmp_source_attach_limit (self->pause, self->options->priority, again_cb,
-                                                self);
+  /* Where there is room for one, two that try at the same time would each take half of it. */
+  delay = self->pause * (1 + g_atomic_int_add (&turn, 1) % 4 / 4.0);
+  self->again_source = gmp_source_attach_limit (delay, self->options->priority, again_cb, self);
   self->pause *= 2;
   return TRUE;
 }
