@@ -87,3 +87,16 @@ for name, found in list(vars(theirs).items()):
     if name.lower().startswith('test'):
         globals()[name] = found
 del found
+
+
+def test_thread_local(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Executors are kept: the test compares the ids of those whose threads have ended."""
+    kept: list[Any] = []
+    get = theirs.get_reusable_executor
+
+    def get_and_keep() -> Any:
+        kept.append(get())
+        return kept[-1]
+
+    monkeypatch.setattr(theirs, 'get_reusable_executor', get_and_keep)
+    theirs.test_thread_local()
