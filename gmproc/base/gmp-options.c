@@ -175,8 +175,8 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:cpu-time-limit:
    *
-   * The seconds of processor time that a worker may use in a run, over all its threads but without
-   * its child processes; 0 for no limit.
+   * The seconds of processor time that a worker may use in a run, over all its threads; 0 for no
+   * limit. Each of its child processes may use about twice as much.
    *
    * The kernel then ends the process with `SIGXCPU`. A process that handles or ignores this signal
    * is killed two seconds later. The worker's error names the limit in both cases.

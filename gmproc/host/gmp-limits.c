@@ -112,8 +112,9 @@ limit_cpu_time (GVariant *value,
   limit = used.tv_sec + used.tv_nsec / 1e9 + MIN (g_variant_get_double (value), G_MAXINT / 2);
   if (!set_cpu_timer (&warning, limit) || !set_cpu_timer (&end, limit + GMP_CPU_TIME_GRACE))
     return refuse (error, "cpu-time-limit", g_strerror (errno));
-  /* The worker's own limit replaces that of "ulimit -S -t". */
-  return set_limit (RLIMIT_CPU, RLIM_INFINITY, "cpu-time-limit", error);
+  /* Child processes inherit this. It is twice the worker's own limit, so that the kernel's count
+   * never ends the worker before the timers do. */
+  return set_limit (RLIMIT_CPU, (guint64) (2 * limit) + 1, "cpu-time-limit", error);
 }
 
 static gboolean

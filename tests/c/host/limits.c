@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -410,6 +411,33 @@ test_cpu_time_exact (void)
   g_assert_cmpfloat (g_variant_get_double (used), <, 0.75);
 }
 
+static GVariant *
+await_busy_child (GVariant *params G_GNUC_UNUSED,
+                  GError  **error)
+{
+  const char *argv[] = { "sh", "-c", "while :; do :; done", NULL };
+  int status;
+
+  if (!g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL,
+                     &status, error))
+    return NULL;
+  return g_variant_new_int32 (WIFSIGNALED (status) ? WTERMSIG (status) : 0);
+}
+
+/* A child process has a limit of its own. */
+static void
+test_cpu_time_child (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (await_busy_child);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) signum = NULL;
+
+  g_object_set (workers, "cpu-time-limit", 0.1, NULL);
+  results = gmp_test_run (workers);
+  g_variant_get_child (results, 0, "{iv}", NULL, &signum);
+  g_assert_cmpint (g_variant_get_int32 (signum), ==, SIGXCPU);
+}
+
 /* In a kept process the limit counts anew for each run, and for each that follows. */
 static void
 test_cpu_time_kept (void)
@@ -488,6 +516,7 @@ main (int    argc,
   gmp_test_add ("/limits/cpu-time", test_cpu_time);
   gmp_test_add ("/limits/cpu-time-deaf", test_cpu_time_deaf);
   gmp_test_add ("/limits/cpu-time-exact", test_cpu_time_exact);
+  gmp_test_add ("/limits/cpu-time-child", test_cpu_time_child);
   gmp_test_add ("/limits/cpu-time-kept", test_cpu_time_kept);
   gmp_test_add ("/limits/cpu-time-endless", test_cpu_time_endless);
   gmp_test_add ("/limits/open-files", test_open_files);
