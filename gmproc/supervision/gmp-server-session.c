@@ -290,6 +290,9 @@ end_server (GmpServerSession *self,
         value = NULL;
       gmp_results_succeeded (self->results, "server", value);
     }
+  /* Its process may hold a channel that arrived after its end, whose client waits. */
+  if (self->server != NULL)
+    retire_server (self);
   self->server_ended = TRUE;
   maybe_return (self);
 }
