@@ -8,8 +8,13 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MIB (1024 * 1024)
+
+const char * const test_group_memory_limits[2] = { "memory.limit_in_bytes", "memory.max" };
 
 struct _TestGroup
 {
@@ -123,4 +128,27 @@ const char *
 test_group_get_folder (TestGroup *self)
 {
   return self->folder;
+}
+
+/* Allocates memory until the kernel has no more. */
+GVariant *
+test_group_devour (GVariant *params G_GNUC_UNUSED,
+                   GError  **error G_GNUC_UNUSED)
+{
+  for (;;)
+    {
+      volatile char *block = g_malloc (MIB);
+
+      for (gsize i = 0; i < MIB; i += 4096)
+        block[i] = 1;
+    }
+  return NULL;
+}
+
+GVariant *
+test_group_kill_self (GVariant *params G_GNUC_UNUSED,
+                      GError  **error G_GNUC_UNUSED)
+{
+  raise (SIGKILL);
+  return NULL;
 }

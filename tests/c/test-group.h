@@ -10,6 +10,14 @@
 
 G_BEGIN_DECLS
 
+/* For a group with a limit of memory. */
+extern const char * const test_group_memory_limits[2];
+
+GVariant *test_group_devour    (GVariant *params,
+                                GError  **error);
+GVariant *test_group_kill_self (GVariant *params,
+                                GError  **error);
+
 /* A group with a limit. This object removes it: by then its processes have ended, except the
  * test, which leaves the group. */
 typedef struct _TestGroup TestGroup;

@@ -13,12 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MIB (1024 * 1024)
-
 #define N_CLIENTS 2
 #define N_TURNS   5
-
-static const char * const memory_limits[] = { "memory.limit_in_bytes", "memory.max" };
 
 /* Returns the node, or an empty string, and has printed it. */
 static GVariant *
@@ -29,28 +25,6 @@ tell_node (GVariant *params G_GNUC_UNUSED,
 
   printf ("%s\n", node != NULL ? node : "");
   return g_variant_new_string (node != NULL ? node : "");
-}
-
-static GVariant *
-devour (GVariant *params G_GNUC_UNUSED,
-        GError  **error G_GNUC_UNUSED)
-{
-  for (;;)
-    {
-      volatile char *block = g_malloc (MIB);
-
-      for (gsize i = 0; i < MIB; i += 4096)
-        block[i] = 1;
-    }
-  return NULL;
-}
-
-static GVariant *
-kill_self (GVariant *params G_GNUC_UNUSED,
-           GError  **error G_GNUC_UNUSED)
-{
-  raise (SIGKILL);
-  return NULL;
 }
 
 /* @launcher is nullable, as the property. */
@@ -371,9 +345,9 @@ test_other_program (gconstpointer data)
 static void
 test_memory (void)
 {
-  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
+  g_autoptr (TestGroup) group = test_group_new ("memory", test_group_memory_limits, "64M");
   g_autofree char *launcher = NULL;
-  const GmpMethod methods[] = { devour, kill_self, devour };
+  const GmpMethod methods[] = { test_group_devour, test_group_kill_self, test_group_devour };
 
   if (group == NULL)
     return;
@@ -388,9 +362,9 @@ test_memory (void)
       g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
       failures = gmp_runner_get_failures (GMP_RUNNER (workers));
       g_assert_cmpint (gmp_failure_get_out_of_memory (failures->pdata[0]), ==,
-                       methods[i] == devour);
+                       methods[i] == test_group_devour);
       g_assert_cmpint (strstr (error->message, "lack of memory") != NULL, ==,
-                       methods[i] == devour);
+                       methods[i] == test_group_devour);
     }
   test_agents_end ();
 }

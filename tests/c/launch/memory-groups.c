@@ -12,33 +12,6 @@
 #include <signal.h>
 #include <string.h>
 
-#define MIB (1024 * 1024)
-
-static const char * const memory_limits[] = { "memory.limit_in_bytes", "memory.max" };
-
-/* Allocates memory until the kernel has no more. */
-static GVariant *
-devour (GVariant *params G_GNUC_UNUSED,
-        GError  **error G_GNUC_UNUSED)
-{
-  for (;;)
-    {
-      volatile char *block = g_malloc (MIB);
-
-      for (gsize i = 0; i < MIB; i += 4096)
-        block[i] = 1;
-    }
-  return NULL;
-}
-
-static GVariant *
-kill_self (GVariant *params G_GNUC_UNUSED,
-           GError  **error G_GNUC_UNUSED)
-{
-  raise (SIGKILL);
-  return NULL;
-}
-
 static void
 check_killed (GmpMethod method,
               gboolean  out_of_memory)
@@ -61,21 +34,21 @@ check_killed (GmpMethod method,
 static void
 test_same_group (void)
 {
-  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
+  g_autoptr (TestGroup) group = test_group_new ("memory", test_group_memory_limits, "64M");
 
   if (group == NULL)
     return;
   test_group_enter (group);
-  check_killed (devour, TRUE);
-  check_killed (kill_self, FALSE);
-  check_killed (devour, TRUE);
+  check_killed (test_group_devour, TRUE);
+  check_killed (test_group_kill_self, FALSE);
+  check_killed (test_group_devour, TRUE);
 }
 
 /* Another process of the group was killed for lack of memory before the worker started. */
 static void
 test_other_process (void)
 {
-  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
+  g_autoptr (TestGroup) group = test_group_new ("memory", test_group_memory_limits, "64M");
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   const char *argv[] = { program, "--devour", NULL };
   g_autoptr (GSubprocess) other = NULL;
@@ -84,22 +57,22 @@ test_other_process (void)
   if (group == NULL)
     return;
   test_group_enter (group);
-  check_killed (kill_self, FALSE);
+  check_killed (test_group_kill_self, FALSE);
   other = g_subprocess_newv (argv, G_SUBPROCESS_FLAGS_NONE, &error);
   g_assert_no_error (error);
   g_subprocess_wait (other, NULL, &error);
   g_assert_no_error (error);
   g_assert_true (g_subprocess_get_if_signaled (other));
   g_assert_cmpint (g_subprocess_get_term_sig (other), ==, SIGKILL);
-  check_killed (kill_self, FALSE);
-  check_killed (devour, TRUE);
+  check_killed (test_group_kill_self, FALSE);
+  check_killed (test_group_devour, TRUE);
 }
 
 /* The worker has its own group, and the application is in an unrelated one. */
 static void
 test_own_group (void)
 {
-  g_autoptr (TestGroup) group = test_group_new ("memory", memory_limits, "64M");
+  g_autoptr (TestGroup) group = test_group_new ("memory", test_group_memory_limits, "64M");
   g_autofree char *wrap = NULL;
 
   if (group == NULL)
@@ -107,8 +80,8 @@ test_own_group (void)
   wrap = g_strdup_printf ("sh -c 'echo 0 >%s/cgroup.procs && exec \"$@\"' sh",
                           test_group_get_folder (group));
   g_setenv ("GMPROC_WRAP", wrap, TRUE);
-  check_killed (devour, TRUE);
-  check_killed (kill_self, FALSE);
+  check_killed (test_group_devour, TRUE);
+  check_killed (test_group_kill_self, FALSE);
   g_unsetenv ("GMPROC_WRAP");
 }
 
@@ -117,7 +90,7 @@ main (int    argc,
       char **argv)
 {
   if (argc == 2 && g_str_equal (argv[1], "--devour"))
-    devour (NULL, NULL);
+    test_group_devour (NULL, NULL);
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/memory-groups/same-group", test_same_group);
