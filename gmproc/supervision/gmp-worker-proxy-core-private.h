@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/gmp-hold-private.h"
+#include "base/gmp-patience-private.h"
 #include "supervision/gmp-peers-private.h"
 #include "supervision/gmp-worker-proxy-private.h"
 #include "supervision/gmp-worker-start-private.h"
@@ -37,9 +38,7 @@ struct _GmpWorkerProxy
   GmpWorkerProxyAfter after;
   GCancellable *connecting; /* (nullable): was connected already */
   GSource *lost_source;
-  GSource *again_source;    /* (nullable): tries again to get a process */
-  double pause;             /* in seconds, before it does so the next time; 0: it did not yet */
-  gint64 patience_end;      /* when it stops */
+  GmpPatience patience;     /* to get a process */
   GmpHold hold;             /* while callbacks run */
   gboolean has_begun;       /* Run was called */
   gboolean is_calling;      /* the connection, or the call of Run, has not returned */

@@ -15,11 +15,6 @@
 #define LOST_GRACE 1.0 /* from a lost connection, or the end, to the other of the two */
 #define EXIT_GRACE 5.0 /* from the end of its last run to its exit */
 
-/* How long a worker that gets no process or thread tries again, in microseconds, and after how many
- * seconds the first time. */
-#define PATIENCE    (2 * G_TIME_SPAN_SECOND)
-#define FIRST_PAUSE 0.05
-
 G_DEFINE_FINAL_TYPE (GmpWorkerProxy, gmp_worker_proxy, G_TYPE_OBJECT)
 
 static gboolean
@@ -61,7 +56,7 @@ again_cb (gpointer user_data)
 {
   GmpWorkerProxy *self = user_data;
 
-  gmp_source_clear (&self->again_source);
+  gmp_patience_end_pause (&self->patience);
   if (self->is_ending)
     {
       self->is_calling = FALSE;
@@ -80,26 +75,12 @@ again_cb (gpointer user_data)
 static gboolean
 try_again (GmpWorkerProxy *self)
 {
-  static int turn;
-  gint64 now = g_get_monotonic_time ();
-  double delay;
-
-  if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call"))
-    return FALSE;
-  if (self->pause == 0)
-    {
-      self->pause = FIRST_PAUSE;
-      self->patience_end = now + PATIENCE;
-    }
-  if (now >= self->patience_end)
+  if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call") ||
+      !gmp_patience_begin_pause (&self->patience, self->options->priority, again_cb, self))
     return FALSE;
   gmp_debug ("worker %s: there is no process or thread for it, so it waits", self->job->spec.id);
   gmp_process_cache_give_way (self->start.cache);
   self->is_calling = TRUE;
-  /* Where there is room for one, two that try at the same time would each take half of it. */
-  delay = self->pause * (1 + g_atomic_int_add (&turn, 1) % 4 / 4.0);
-  self->again_source = gmp_source_attach_limit (delay, self->options->priority, again_cb, self);
-  self->pause *= 2;
   return TRUE;
 }
 
@@ -124,7 +105,7 @@ end_run (GmpWorkerProxy *self)
   gmp_job_end (self->job);
   g_clear_error (&self->overdue);
   gmp_source_clear (&self->lost_source);
-  gmp_source_clear (&self->again_source);
+  gmp_patience_clear (&self->patience);
   gmp_hold_clear (&self->hold);
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
@@ -352,12 +333,7 @@ end_early (GmpWorkerProxy *self)
                                            ? self->options->stop_grace : 0);
   else
     g_cancellable_cancel (self->connecting);
-  if (self->again_source != NULL)
-    {
-      gmp_source_clear (&self->again_source);
-      self->again_source = gmp_source_attach (g_idle_source_new (), self->options->priority,
-                                              again_cb, self);
-    }
+  gmp_patience_hurry (&self->patience, self->options->priority, again_cb, self);
 }
 
 /* A limit is exceeded, or the run was cancelled. Messages that the worker sent before have
@@ -491,7 +467,6 @@ begin (GmpWorkerProxy     *self,
   self->has_begun = FALSE;
   self->is_lost = FALSE;
   self->was_refused = FALSE;
-  self->pause = 0;
 }
 
 /* Takes ownership of @job. Calls @ended from the thread-default main context. */
