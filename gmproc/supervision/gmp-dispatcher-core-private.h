@@ -78,6 +78,7 @@ void     gmp_dispatcher_finish        (GmpDispatcher *self,
                                        GmpPoolCall   *call,
                                        GError        *error);
 GError  *gmp_dispatcher_make_cancelled (GmpPoolCall  *call);
+void     gmp_dispatcher_collect       (GmpDispatcher *self);
 void     gmp_dispatcher_collect_from  (GmpDispatcher *self,
                                        GmpPoolWorker *worker);
 void     gmp_dispatcher_collect_late  (GmpDispatcher *self);
