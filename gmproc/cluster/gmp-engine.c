@@ -99,7 +99,7 @@ plan_command (const char *text,
 
   if (!g_shell_parse_argv (text, NULL, &words, error))
     {
-      g_prefix_error (error, LAUNCHER "=command:%s: ", text);
+      g_prefix_error (error, "The launcher 'command:%s' has no valid command: ", text);
       return FALSE;
     }
   for (char **node = nodes; *node != NULL; node++)
@@ -128,8 +128,8 @@ plan_slurm (const char *text G_GNUC_UNUSED,
   if (n == 0)
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-                           LAUNCHER "=slurm needs an allocation: start the program in a script "
-                           "for sbatch, or under 'salloc -N NODES --no-kill'");
+                           "The launcher 'slurm' needs an allocation: start the program in a "
+                           "script for sbatch, or under 'salloc -N NODES --no-kill'");
       return FALSE;
     }
   nodes = g_strdup_printf ("-N%u", n);
@@ -202,7 +202,8 @@ gmp_engine_get_commands (const char *wanted,
     return engines[engine].plan (wanted + strlen (engines[engine].prefix), agent, commands, error)
            ? g_steal_pointer (&commands) : NULL;
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-               LAUNCHER "=%s: it is 'local', 'slurm', or 'command:' and a command such as "
-               "'ssh {node} -- {agent}'", wanted);
+               "The launcher '%s' is unknown: set the property launcher, or " LAUNCHER ", to "
+               "'local', 'slurm', or 'command:' and a command such as 'ssh {node} -- {agent}'",
+               wanted);
   return NULL;
 }

@@ -467,7 +467,8 @@ test_refused (gconstpointer data)
 }
 
 static const char *wrong_settings[][3] = {
-  { "elsewhere", "alpha", "GMPROC_LAUNCHER=elsewhere" },
+  { "elsewhere", "alpha", "The launcher 'elsewhere' is unknown" },
+  { "command:", "alpha", "The launcher 'command:' has no valid command" },
   { "command:{agent}", "", "GMPROC_NODES" },
   { "command:/no/such/program {agent}", "alpha", "could not be started" },
   { "command:false {agent}", "alpha", "exited with status 1" },
