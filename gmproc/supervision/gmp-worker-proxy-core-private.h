@@ -1,4 +1,4 @@
-/* gmp-worker-proxy-core-private.h: what the two sources of GmpWorkerProxy share
+/* gmp-worker-proxy-core-private.h: declarations that the sources of GmpWorkerProxy share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -64,5 +64,7 @@ void gmp_worker_proxy_ran       (gboolean        has_value,
                                  GError         *error,
                                  gpointer        self);
 void gmp_worker_proxy_caught_up (gpointer        self);
+void gmp_worker_proxy_expired   (GError         *reason,
+                                 gpointer        self);
 
 G_END_DECLS
