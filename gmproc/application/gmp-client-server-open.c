@@ -260,6 +260,8 @@ begin_open (GmpClientServer    *self,
     return;
   priv->open = g_new0 (GmpOpenRun, 1);
   priv->open->is_blocking = is_blocking;
+  priv->open->priority =
+      gmp_local_server_get_priority (gmp_server_session_get_local_server (session));
   priv->open->failures = g_ptr_array_new_with_free_func (g_object_unref);
   priv->open->reported = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   priv->open->opening = g_steal_pointer (&task);

@@ -138,24 +138,21 @@ receive_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+/* With the priority of the requests: those that are there come first. */
 static void
 watch_receiving (GmpClientServer *self,
                  double           timeout,
                  GCancellable    *cancellable)
 {
   GmpOpenRun *open = get_open (self);
-  int priority = G_PRIORITY_DEFAULT;
 
   if (cancellable != NULL)
-    open->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable), priority,
+    open->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_DEFAULT,
                                              G_SOURCE_FUNC (receive_cancelled_cb), self);
   if (timeout >= 0)
-    {
-      double milliseconds = MIN (timeout * 1000 + 0.999, (double) G_MAXINT);
-
-      open->limit_source = gmp_source_attach (g_timeout_source_new ((guint) milliseconds), priority,
-                                              receive_limit_cb, self);
-    }
+    open->limit_source = gmp_source_attach_limit (timeout, open->priority, receive_limit_cb,
+                                                  self);
 }
 
 static void
@@ -252,7 +249,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
  * gmp_client_server_receive:
  * @self: the application
  * @n: how many requests; 0 for as many as there are clients
- * @timeout: how many seconds to wait for them; less than 0 for any time
+ * @timeout: how many seconds to wait for them; less than 0 for any time. Time in which the program
+ *   was stopped, or its main loop held up, does not count
  * @cancellable: (nullable): ends this call, and leaves the run open
  * @error: return location for an error
  *

@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 struct _GmpOpenRun
 {
   gboolean is_blocking;
+  int priority;         /* of its requests in the main context */
   gint64 last_look;     /* at that context, in monotonic time */
   GTask *opening;       /* (nullable) */
 

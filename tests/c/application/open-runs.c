@@ -504,6 +504,57 @@ test_async (void)
   g_clear_object (&result);
 }
 
+typedef struct {
+  GmpTestMeeting *meeting;
+  double limit; /* in seconds */
+  GAsyncResult *received;
+} HoldUp;
+
+/* The client sends its request after this, while nothing reads it. */
+static void
+hold_up_cb (GmpClientServer *application,
+            const char      *id G_GNUC_UNUSED,
+            GVariant        *value G_GNUC_UNUSED,
+            HoldUp          *self)
+{
+  gmp_client_server_receive_async (application, 0, self->limit, NULL, gmp_test_done_cb,
+                                   &self->received);
+  gmp_test_meet (gmp_test_meeting_path (self->meeting));
+  g_usleep ((gulong) (1.6 * self->limit * G_USEC_PER_SEC));
+}
+
+/* Requests that arrive while the main loop is held up have arrived in time. */
+static void
+test_held_up (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autofree char *params = g_strdup_printf ("{'report': <'start'>, 'meet': <'%s'>}",
+                                             gmp_test_meeting_path (meeting));
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GAsyncResult) opened = NULL;
+  g_autoptr (GAsyncResult) closed = NULL;
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  HoldUp hold_up = { meeting, gmp_test_stretch (0.5), NULL };
+
+  add (application, "one", params);
+  g_signal_connect (application, "progress", G_CALLBACK (hold_up_cb), &hold_up);
+  gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &opened);
+  g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&opened), &error));
+  requests = gmp_client_server_receive_finish (application, gmp_test_wait (&hold_up.received),
+                                               &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (requests->len, ==, 1);
+  g_clear_object (&hold_up.received);
+
+  g_assert_true (gmp_request_respond (requests->pdata[0], NULL, &error));
+  gmp_client_server_close_async (application, NULL, gmp_test_done_cb, &closed);
+  results = gmp_client_server_close_finish (application, gmp_test_wait (&closed), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
 static void
 test_async_dropped (void)
 {
@@ -537,6 +588,7 @@ main (int    argc,
   gmp_test_add ("/open/failure", test_failure);
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
   gmp_test_add ("/open/restart", test_restart);
+  gmp_test_add ("/open/held-up", test_held_up);
   gmp_test_add ("/open/add", test_add);
   gmp_test_add ("/open/add-taken", test_add_taken);
   gmp_test_add ("/open/again", test_again);
