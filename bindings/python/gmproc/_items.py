@@ -193,7 +193,7 @@ class Items:
         self._size = chunksize or min(pace.shortest, most)
         self._window = window
         self._has_own_window = window == 0
-        self._shortest = 1
+        self._shortest = self._size
         self._next = 0
         self._again: list[tuple[int, list[Any]]] = []  # those that come back, and their places
         self.start = source.start
@@ -219,7 +219,9 @@ class Items:
         else:
             # So that all processes end at about the same time.
             share = math.ceil((n_left + n_again) / (2 * self._n_processes))
-        size = max(1, min(self._size, max(share, self._shortest)))
+        # Not so that one works alone because the rest is short.
+        shortest = min(self._shortest, math.ceil(((n_left or 0) + n_again) / n_idle))
+        size = max(1, min(self._size, max(share, shortest)))
         return size if self._window is None else \
             min(size, max(1, self._window // (2 * self._n_processes)))
 
