@@ -11,7 +11,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-source-private.h"
-#include "base/gmp-thread-private.h"
 #include "worker/gmp-guard-private.h"
 
 /* The largest number of iterations of the object's main context in a call that does not wait. */
@@ -317,16 +316,8 @@ gmp_client_server_open (GmpClientServer *self,
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+  if (!gmp_client_server_claim (self, error))
     return FALSE;
-  gmp_client_server_forget (self);
-  if (priv->context == NULL)
-    priv->context = gmp_thread_context_new (error);
-  if (priv->context == NULL)
-    {
-      gmp_runner_release (GMP_RUNNER (self));
-      return FALSE;
-    }
   g_main_context_push_thread_default (priv->context);
   begin_open (self, TRUE, sunk, cancellable, take_result_cb, &result);
   while (result == NULL)

@@ -31,6 +31,8 @@ typedef struct {
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);
 void                    gmp_client_server_forget          (GmpClientServer *self);
+gboolean                gmp_client_server_claim           (GmpClientServer *self,
+                                                           GError         **error);
 GmpServerSession       *gmp_client_server_new_session     (GmpClientServer        *self,
                                                            const GmpServerMethods *open_methods,
                                                            GError                **error);

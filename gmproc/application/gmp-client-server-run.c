@@ -431,6 +431,23 @@ begin_run (GmpClientServer    *self,
   gmp_server_session_run (session, params, cancellable, ended_cb, g_steal_pointer (&task));
 }
 
+/* Claims the object for a run in a main context of its own. */
+gboolean
+gmp_client_server_claim (GmpClientServer *self,
+                         GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+    return FALSE;
+  gmp_client_server_forget (self);
+  if (priv->context == NULL)
+    priv->context = gmp_thread_context_new (error);
+  if (priv->context == NULL)
+    gmp_runner_release (GMP_RUNNER (self));
+  return priv->context != NULL;
+}
+
 /**
  * gmp_client_server_run:
  * @self: the application
@@ -470,16 +487,8 @@ gmp_client_server_run (GmpClientServer *self,
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+  if (!gmp_client_server_claim (self, error))
     return NULL;
-  gmp_client_server_forget (self);
-  if (priv->context == NULL)
-    priv->context = gmp_thread_context_new (error);
-  if (priv->context == NULL)
-    {
-      gmp_runner_release (GMP_RUNNER (self));
-      return NULL;
-    }
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_run (self, TRUE, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);

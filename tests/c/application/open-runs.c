@@ -62,17 +62,6 @@ test_meeter_init (TestMeeter *self G_GNUC_UNUSED)
 {
 }
 
-static void
-add (GmpClientServer *application,
-     const char      *id,
-     const char      *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_add_client (application, id, TEST_TYPE_CLIENT, test_params (params), &error);
-  g_assert_no_error (error);
-}
-
 static GmpClientServer *
 open_new (const char *one,
           const char *two)
@@ -80,8 +69,8 @@ open_new (const char *one,
   GmpClientServer *application = gmp_client_server_new (G_TYPE_NONE);
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", one);
-  add (application, "two", two);
+  test_add_client (application, "one", one);
+  test_add_client (application, "two", two);
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_no_error (error);
   return application;
@@ -269,7 +258,7 @@ test_restart (void)
   g_autoptr (GError) error = NULL;
 
   g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
-  add (application, "one", "{'kill': <'update'>}");
+  test_add_client (application, "one", "{'kill': <'update'>}");
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_cmpuint (serve (application, 0), ==, 1);
   requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
@@ -289,9 +278,9 @@ test_add (void)
 
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_cmpuint (serve (application, 0), ==, 0);
-  add (application, "one", "{'turns': <uint32 2>}");
+  test_add_client (application, "one", "{'turns': <uint32 2>}");
   g_assert_cmpuint (serve (application, 0), ==, 1);
-  add (application, "two", "@a{sv} {}");
+  test_add_client (application, "two", "@a{sv} {}");
   g_assert_cmpuint (serve (application, 0), ==, 2);
   g_assert_false (gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT, NULL,
                                                 &error));
@@ -309,7 +298,7 @@ test_add_taken (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "1", "{'turns': <uint32 1>}");
+  test_add_client (application, "1", "{'turns': <uint32 1>}");
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_false (gmp_client_server_add_clients (application, 3, TEST_TYPE_CLIENT, params, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
@@ -398,7 +387,7 @@ test_cancel (void)
   g_autoptr (GError) error = NULL;
   GThread *thread;
 
-  add (application, "one", params);
+  test_add_client (application, "one", params);
   g_assert_true (gmp_client_server_open (application, NULL, whole, &error));
   thread = g_thread_new ("cancel", cancel_in_thread, part);
   g_assert_null (gmp_client_server_receive (application, 0, -1, part, &error));
@@ -441,7 +430,7 @@ test_interrupt (void)
   g_autoptr (GError) error = NULL;
   GThread *thread = NULL;
 
-  add (application, "one", "{'hang': <'start'>}");
+  test_add_client (application, "one", "{'hang': <'start'>}");
   g_signal_connect (application, "progress", G_CALLBACK (progress_cb), &thread);
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
@@ -471,7 +460,7 @@ test_async (void)
   GAsyncResult *result = NULL;
   GAsyncResult *received = NULL;
 
-  add (application, "one", "{'turns': <uint32 2>}");
+  test_add_client (application, "one", "{'turns': <uint32 2>}");
   gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
   g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
   g_clear_object (&result);
@@ -486,7 +475,7 @@ test_async (void)
   g_assert_cmpuint (requests->len, ==, 1);
 
   /* Closing a run ends a pending receive. The client does not end by itself. */
-  add (application, "two", "{'hang': <'start'>}");
+  test_add_client (application, "two", "{'hang': <'start'>}");
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &received);
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &result);
   g_assert_null (gmp_client_server_receive_finish (application, gmp_test_wait (&result), &error));
@@ -538,7 +527,7 @@ test_held_up (void)
   g_autoptr (GError) error = NULL;
   HoldUp hold_up = { meeting, gmp_test_stretch (0.5), NULL };
 
-  add (application, "one", params);
+  test_add_client (application, "one", params);
   g_signal_connect (application, "progress", G_CALLBACK (hold_up_cb), &hold_up);
   gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &opened);
   g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&opened), &error));
@@ -562,7 +551,7 @@ test_async_dropped (void)
   g_autoptr (GError) error = NULL;
   GAsyncResult *result = NULL;
 
-  add (application, "one", "{'hang': <'start'>}");
+  test_add_client (application, "one", "{'hang': <'start'>}");
   gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
   g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
   g_clear_object (&result);
