@@ -41,6 +41,7 @@ struct _GmpServerSession
   GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or when the server
                                    fails */
   GSource *cancel_source;
+  GSource *stop_source;
   GSource *return_source;       /* (nullable): of a delayed return */
   GSource *limit_source;        /* (nullable): the limit of a server without clients */
   guint n_retiring;             /* previous servers that have not ended */

@@ -53,6 +53,7 @@ gmp_server_session_free (GmpServerSession *self)
   g_clear_object (&self->node);
   g_clear_error (&self->error);
   gmp_source_clear (&self->return_source);
+  gmp_source_clear (&self->stop_source);
   g_clear_object (&self->outer);
   g_object_unref (self->cancellable);
   g_free (self);
@@ -81,6 +82,7 @@ static void
 return_run (GmpServerSession *self)
 {
   gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->stop_source);
   gmp_source_clear (&self->limit_source);
   gmp_failure_log_end (self->failure_log);
   g_clear_object (&self->server);
@@ -533,6 +535,23 @@ gmp_server_session_stop (GmpServerSession *self)
     gmp_local_server_stop (self->local_server);
   else if (self->server != NULL)
     gmp_worker_proxy_stop (self->server);
+}
+
+static gboolean
+stopped_cb (GCancellable *stop G_GNUC_UNUSED,
+            gpointer      user_data)
+{
+  gmp_server_session_stop (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Called before the run begins, in its thread: @stop stops it from any thread. */
+void
+gmp_server_session_watch_stop (GmpServerSession *self,
+                               GCancellable     *stop)
+{
+  self->stop_source = gmp_source_attach (g_cancellable_source_new (stop), G_PRIORITY_HIGH,
+                                         G_SOURCE_FUNC (stopped_cb), self);
 }
 
 void
