@@ -212,13 +212,41 @@ set_serving (GmpClientServer *self,
     gmp_local_server_set_serving (server, is_serving);
 }
 
+/* Takes the context of the run, until g_main_context_release(), unless another thread has it. */
+static gboolean
+take_context (GmpClientServer *self,
+              GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  gmp_client_server_forget (self);
+  if (priv->context != NULL && !g_main_context_acquire (priv->context))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                           "Another thread is in a call of this run");
+      return FALSE;
+    }
+  if (gmp_open_run_find (self, TRUE, error) != NULL)
+    return TRUE;
+  if (priv->context != NULL)
+    g_main_context_release (priv->context);
+  return FALSE;
+}
+
 /* A blocking call of this thread runs between these two. At other times no call runs, and any
  * thread may answer a request itself. */
-void
-gmp_open_run_enter (GmpClientServer *self)
+gboolean
+gmp_open_run_enter (GmpClientServer *self,
+                    GError         **error)
 {
-  g_main_context_push_thread_default (gmp_client_server_get_private (self)->context);
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  if (!take_context (self, error))
+    return FALSE;
+  g_main_context_push_thread_default (priv->context);
+  g_main_context_release (priv->context);
   set_serving (self, TRUE);
+  return TRUE;
 }
 
 void
@@ -458,17 +486,20 @@ gmp_client_server_close (GmpClientServer *self,
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   GmpBlocking blocking;
+  GVariant *results;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (gmp_open_run_find (self, TRUE, error) == NULL)
+  if (!take_context (self, error))
     return NULL;
   set_serving (self, TRUE);
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_close (self, TRUE, blocking.cancellable, gmp_blocking_done_cb, &blocking);
-  return gmp_blocking_finish (&blocking, error);
+  results = gmp_blocking_finish (&blocking, error);
+  g_main_context_release (priv->context);
+  return results;
 }
 
 /**
@@ -529,8 +560,8 @@ gmp_client_server_begin_client (GmpClientServer  *self,
 
   if (open == NULL || open->has_ended || open->closing != NULL)
     return TRUE;
-  if (open->is_blocking)
-    gmp_open_run_enter (self);
+  if (open->is_blocking && !gmp_open_run_enter (self, error))
+    return FALSE;
   result = gmp_server_session_add_client (priv->session, client, error);
   if (open->is_blocking)
     {
@@ -554,7 +585,7 @@ gmp_client_server_drop_open (GmpClientServer *self)
   g_object_ref (self);
   g_signal_handlers_destroy (self);
   if (open->is_blocking)
-    gmp_open_run_enter (self);
+    gmp_open_run_enter (self, NULL);
   gmp_server_session_cancel (priv->session);
   gmp_server_session_kill (priv->session);
   while (open->is_blocking && !open->has_ended)

@@ -237,9 +237,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
 {
   GPtrArray *requests;
 
-  if (gmp_open_run_find (self, TRUE, NULL) == NULL)
+  if (!gmp_open_run_enter (self, NULL))
     return NULL;
-  gmp_open_run_enter (self);
   requests = receive_at_once (self, n, may_look);
   gmp_open_run_leave (self);
   return requests;
@@ -269,8 +268,9 @@ gmp_client_server_receive_now (GmpClientServer *self,
  *
  * Returns: (transfer container) (element-type GmpRequest): the requests; %NULL with
  *   [error@Gmp.Error.TIMED_OUT] if they have not all arrived (those that have stay for the next
- *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open; and
- *   the error of a run that has ended
+ *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open;
+ *   [error@Gio.IOErrorEnum.PENDING] if another thread is in a call of this run; and the error of a
+ *   run that has ended
  *
  * Since: 0.1
  */
@@ -295,7 +295,8 @@ gmp_client_server_receive (GmpClientServer *self,
   if (requests != NULL)
     return requests;
 
-  gmp_open_run_enter (self);
+  if (!gmp_open_run_enter (self, error))
+    return NULL;
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_receive (self, TRUE, n, timeout, blocking.cancellable, gmp_blocking_done_cb, &blocking);

@@ -236,6 +236,52 @@ test_thread (void)
   results = close_run (application);
 }
 
+static void
+check_pending (GError *error)
+{
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_error_free (error);
+}
+
+/* While the main thread is in a receive call. */
+static gpointer
+call_in_thread (gpointer user_data)
+{
+  GmpClientServer *application = user_data;
+  GError *error = NULL;
+
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  check_pending (g_steal_pointer (&error));
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  check_pending (g_steal_pointer (&error));
+  g_assert_false (gmp_client_server_add_client (application, "two", TEST_TYPE_CLIENT, NULL,
+                                                &error));
+  check_pending (g_steal_pointer (&error));
+  return NULL;
+}
+
+static void
+call_in_thread_cb (GmpClientServer *application)
+{
+  g_thread_join (g_thread_new ("call", call_in_thread, application));
+}
+
+/* A second thread's calls are errors at once, and the first thread's call continues. */
+static void
+test_two_threads (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  test_add_client (application, "one", "{'report': <'process'>}");
+  g_signal_connect (application, "progress", G_CALLBACK (call_in_thread_cb), NULL);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
 /* A failure that receive did not return is the error of the run. */
 static void
 test_failure_at_end (void)
@@ -574,6 +620,7 @@ main (int    argc,
   gmp_test_add ("/open/some", test_some);
   gmp_test_add ("/open/timeout", test_timeout);
   gmp_test_add ("/open/thread", test_thread);
+  gmp_test_add ("/open/two-threads", test_two_threads);
   gmp_test_add ("/open/failure", test_failure);
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
   gmp_test_add ("/open/restart", test_restart);
