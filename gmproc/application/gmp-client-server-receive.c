@@ -138,7 +138,7 @@ receive_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* With the priority of the requests: those that are there come first. */
+/* With the priority of the requests: those that have arrived come first. */
 static void
 watch_receiving (GmpClientServer *self,
                  double           timeout,
@@ -194,7 +194,8 @@ begin_receive (GmpClientServer    *self,
     }
 }
 
-/* The requests that are there, or that arrive while polling pays; %NULL if there are not enough. */
+/* The requests that have arrived, or that arrive while polling pays; %NULL if there are not
+ * enough. */
 static GPtrArray *
 receive_at_once (GmpClientServer *self,
                  guint            n,

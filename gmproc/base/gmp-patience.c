@@ -48,7 +48,7 @@ gmp_patience_begin_pause (GmpPatience *self,
     }
   if (now >= self->end)
     return FALSE;
-  /* Where there is room for one, two that try at the same time would each take half of it. */
+  /* If there is room for one, two attempts at the same time would each take half of it. */
   seconds = self->pause * (1 + g_atomic_int_add (&turn, 1) % 4 / 4.0);
   self->source = gmp_source_attach_limit (seconds, priority, again_cb, self);
   self->pause *= 2;

@@ -24,8 +24,8 @@
 /* The seconds that commands have to end when the program does. */
 #define END_LIMIT 3
 
-/* There is one for each launcher as long as the program runs, from its first worker on. Everything
- * but the lists of agents and of those who wait for one happens in the thread of
+/* There is one for each launcher, from its first worker to the end of the program. Everything but
+ * the lists of agents, and of workers that wait for one, happens in the thread of
  * gmp_bus_get_context(). */
 struct _GmpCluster
 {

@@ -179,8 +179,8 @@ static const struct {
   { "slurm", FALSE, plan_slurm, gmp_slurm_count_processors },
 };
 
-/* What starts agents, for workers of an object whose property is @launcher (nullable); %NULL if
- * they run on this machine. */
+/* The launcher of an object whose property is @launcher (nullable); %NULL if its workers run on
+ * this machine. */
 const char *
 gmp_engine_choose (const char *launcher)
 {

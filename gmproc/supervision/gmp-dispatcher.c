@@ -214,7 +214,7 @@ gmp_dispatcher_finish (GmpDispatcher *self,
   self->has_changed = TRUE;
   if (call->has_waiter)
     {
-      g_cond_broadcast (&call->done); /* a system call, even if nobody waits yet */
+      g_cond_broadcast (&call->done); /* a system call, even if no thread waits yet */
       gmp_pool_call_unref (call);
     }
   else
@@ -469,7 +469,7 @@ submit (GmpDispatcher *self,
       gmp_dispatcher_unlock (self);
       return;
     }
-  /* Otherwise nobody would, and workers with nothing to do would wait for the thread. */
+  /* Otherwise idle workers would wait for the dispatcher's thread. */
   if (self->queue.length > 0)
     gmp_dispatcher_collect (self);
   g_mutex_unlock (&self->lock);

@@ -8,15 +8,15 @@
 
 #include "base/gmp-target-private.h"
 
-/* Whether the server is a worker on another machine. */
+/* TRUE if the server is a worker on another machine. */
 gboolean
 gmp_server_session_is_elsewhere (GmpServerSession *self)
 {
   return self->spec.target != NULL && self->cluster != NULL;
 }
 
-/* A channel between two workers of other machines: in memory where they share a node. %FALSE while
- * there is no node, which the server is about to find out. */
+/* A channel between two workers of other machines: in memory if they share a node. %FALSE while
+ * there is no node; the server is about to notice. */
 static gboolean
 connect_elsewhere (GmpServerSession       *self,
                    GmpAgentProxy         **place,

@@ -30,7 +30,7 @@ struct _GmpWorkerProxy
   GmpOomWitness memory;      /* of before it was launched */
   GmpWorkerConnection *connection; /* (nullable): not connected */
   GmpWorkerStart start;
-  GmpPeers *peers;           /* what the worker hears of when the next run begins */
+  GmpPeers *peers;           /* what the worker receives when the next run begins */
 
   GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
   gpointer ended_data;
@@ -50,7 +50,7 @@ struct _GmpWorkerProxy
   gboolean is_lost;         /* the process has ended, and what comes after this is not read */
   GError *overdue;          /* (nullable): the reason if the run is ended early */
   gboolean was_stopped;
-  gboolean was_refused;     /* there was no process or thread to be had for it */
+  gboolean was_refused;     /* no process or thread was available for it */
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 

@@ -67,9 +67,10 @@ again_cb (gpointer user_data)
     }
 }
 
-/* There was no process for it, or no thread in that: whether it tries again. What was started ahead
- * gives way, and what has ended counts until its parent, perhaps a slow init, has waited for it.
- * Functions leave that to their supervisor, because they can wait for each other's end. */
+/* There was no process for it, or no thread in that process. TRUE if it tries again: processes that
+ * were started ahead give way, and a process that has ended counts until its parent, perhaps a slow
+ * init, has waited for it. Functions leave that to their supervisor, because they can wait for each
+ * other's end. */
 static gboolean
 try_again (GmpWorkerProxy *self)
 {

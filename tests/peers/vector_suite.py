@@ -20,7 +20,7 @@ from typing import Any
 
 TESTS = {'gymnasium': ['tests/vector', 'tests/wrappers/vector'],
          'sb3': ['tests/test_vec_envs.py']}
-# What cannot pass with our class, and why.
+# Tests that cannot pass with our class, and the reason.
 EXCEPTIONS = {
     'tests/test_vec_envs.py::test_subproc_start_method':
         'it tests the start methods of multiprocessing, and workers of gmproc start in one way',

@@ -182,7 +182,7 @@ def get_n_reloads() -> int:
     return _choice.n_reloads
 
 
-# Packages that nobody reloads, although they may be in a clone and not installed.
+# Packages that are never reloaded, although they may be in a clone and not installed.
 _LIBRARY = {'gmproc', '_gmproc'}
 
 

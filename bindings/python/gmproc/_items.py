@@ -28,7 +28,7 @@ READING_GROWTH = 4
 # The approximate limit on the bytes of a batch, and of its results.
 MAX_SIZE = 16 * 1024 * 1024
 
-# What an earlier map has taught is valid for more of the same items. Items of other types than
+# The speed that an earlier map has measured holds for similar items. Items of other types than
 # these may be this many times larger.
 MOST_AT_FIRST = 100
 _SMALL = {int, float, complex, bool, type(None)}
@@ -46,12 +46,12 @@ class Pace:
 
 
 class AtHand:
-    """Items that are there already.
+    """Items in memory.
 
     Attributes:
-        n_left: how many have not been taken; None where that is not known.
-        n_ready: how many of them can be taken now.
-        are_small: whether they are, as far as a few of them tell.
+        n_left: the number of items that have not been taken; None if it is unknown.
+        n_ready: the number of items that can be taken now.
+        are_small: True if they take little memory, judged by a few of them.
     """
 
     def __init__(self, items: Any) -> None:
@@ -214,7 +214,7 @@ class Items:
         n_left = self._source.n_left
         n_again = sum(len(batch) for _first, batch in self._again)
         if n_left is None:
-            # Waiting processes share the items that are there.
+            # Waiting processes share the items that have arrived.
             share = math.ceil((self._source.n_ready + n_again) / n_idle)
         else:
             # So that all processes end at about the same time.

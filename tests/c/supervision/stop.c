@@ -1,4 +1,4 @@
-/* stop.c: runs that would go on for ever, ended in good order
+/* stop.c: endless runs, ended in good order
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
