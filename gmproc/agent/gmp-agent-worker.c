@@ -7,7 +7,6 @@
 #include "agent/gmp-agent-worker-private.h"
 
 #include "agent/gmp-agent-skeletons.h"
-#include "base/gmp-debug-private.h"
 #include "base/gmp-source-private.h"
 #include "launch/gmp-oom-witness-private.h"
 #include "peer/gmp-socket-stream-private.h"

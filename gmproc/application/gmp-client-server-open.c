@@ -8,7 +8,6 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
-#include "base/gmp-error.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-source-private.h"
 #include "worker/gmp-guard-private.h"

@@ -7,7 +7,6 @@
 #include "application/gmp-pool-private.h"
 #include "application/gmp-runner-private.h"
 
-#include "base/gmp-error.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"

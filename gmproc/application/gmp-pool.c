@@ -7,7 +7,6 @@
 #include "application/gmp-pool-private.h"
 
 #include "application/gmp-runner-private.h"
-#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 
 /**

@@ -6,7 +6,6 @@
 
 #include "host/gmp-host-private.h"
 
-#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"

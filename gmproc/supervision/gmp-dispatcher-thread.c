@@ -8,7 +8,6 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"

@@ -6,9 +6,7 @@
 
 #include "supervision/gmp-dispatcher-core-private.h"
 
-#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 

@@ -9,7 +9,6 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-source-private.h"
-#include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 
 GmpMember *
