@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
@@ -473,10 +474,13 @@ withdraw_stalled (GmpDispatcher *self,
                   gint64         now)
 {
   gint64 stall = gmp_pool_worker_get_stall (worker);
+  GmpPoolCall *first = g_queue_peek_head (&worker->sent);
 
   if (stall == -1 || now < stall)
     return stall;
   gmp_pool_worker_withdraw (worker, &self->queue);
+  if (first->state == GMP_POOL_CALL_WAITING)
+    first->n_stalls++;
   return -1;
 }
 

@@ -31,12 +31,14 @@ typedef struct _GmpPoolCall {
   guint retries;      /* how often it may be executed again after its worker has died */
   gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
+  gboolean is_packing; /* large parameters are to be serialised; calls behind it wait */
   gpointer user_data;
 
   GmpPoolCallState state;
   guint64 number;     /* in its pool, from 1 */
   gboolean is_unwanted; /* it was cancelled, perhaps before it was submitted */
   guint n_unlucky;    /* workers that died before it began in them */
+  guint n_stalls;     /* times that a worker was too slow to begin it */
   struct _GmpPoolWorker *worker; /* (nullable): it was sent to this one */
   GCond done;
 

@@ -17,8 +17,11 @@
  * worker. */
 #define AHEAD 1000.0
 
-/* The microseconds that a call may take before the calls behind it are withdrawn. */
+/* The microseconds that a call may take before the calls behind it are withdrawn. A worker that is
+ * still reading the parameters has not begun the call, which is then withdrawn too, and needs more
+ * time when it is sent again: twice as much each time. */
 #define STALL (10 * G_USEC_PER_SEC / 1000)
+#define MAX_STALLS 12
 
 /* The most calls that are sent ahead, all of them small. A ring holds some hundreds of these. */
 #define MAX_AHEAD 128
@@ -91,7 +94,11 @@ gmp_pool_worker_get_room (GmpPoolWorker *self,
 gint64
 gmp_pool_worker_get_stall (GmpPoolWorker *self)
 {
-  return self->mark != NULL && !self->is_closed && self->sent.length > 1 ? self->since + STALL : -1;
+  GmpPoolCall *first = g_queue_peek_head (&self->sent);
+
+  if (self->mark == NULL || self->is_closed || self->sent.length < 2)
+    return -1;
+  return self->since + (STALL << MIN (first->n_stalls, MAX_STALLS));
 }
 
 /* @target is interned. */
