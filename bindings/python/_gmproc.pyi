@@ -11,7 +11,6 @@ from gmproc import GError
 VERSION: str
 DOMAIN: str
 CANCELLED: tuple[str, int]
-PENDING: tuple[str, int]
 
 Catch = Callable[[BaseException], GError]
 

@@ -16,7 +16,6 @@ G_BEGIN_DECLS
 struct _GmpOpenRun
 {
   gboolean is_blocking;
-  int priority;         /* of its requests in the main context */
   gint64 last_look;     /* at that context, in monotonic time */
   GTask *opening;       /* (nullable) */
 
@@ -38,8 +37,7 @@ struct _GmpOpenRun
 GmpOpenRun *gmp_open_run_find           (GmpClientServer *self,
                                          gboolean         is_blocking,
                                          GError         **error);
-gboolean    gmp_open_run_enter          (GmpClientServer *self,
-                                         GError         **error);
+void        gmp_open_run_enter          (GmpClientServer *self);
 void        gmp_open_run_leave          (GmpClientServer *self);
 void        gmp_open_run_turn_context   (GmpClientServer *self);
 

@@ -7,6 +7,8 @@
 #include "application/gmp-pool-private.h"
 #include "application/gmp-runner-private.h"
 
+#include "base/gmp-errand-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
@@ -168,6 +170,7 @@ submit (GmpPool      *self,
   request->task = task;
   request->returns = task != NULL ? find_returns (self, dispatcher) : NULL;
   call->has_waiter = task == NULL;
+  call->is_packing = task != NULL && gmp_errand_is_for (sunk);
   call->user_data = request;
   if (cancellable != NULL)
     {
@@ -449,7 +452,7 @@ set_initializer (GmpPool    *self,
  * Sets the function that each process calls before it takes calls. Its result is ignored. If it
  * fails, the calls that wait fail with its error.
  *
- * Existing processes end when they have executed the calls that they have begun.
+ * Processes that are there already end when they have executed the calls that they have begun.
  * Others, which call this function, take their place.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for a function that another process cannot find

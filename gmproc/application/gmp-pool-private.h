@@ -33,14 +33,11 @@ struct _GmpPool
   GPtrArray *returns;         /* of GmpPoolReturns: one for each main context; under lock */
 };
 
-extern const GmpDispatcherEvents gmp_pool_events;
-
-GmpDispatcher *gmp_pool_get_dispatcher  (GmpPool *self,
-                                         GError **error);
+GmpDispatcher *gmp_pool_get_dispatcher (GmpPool *self,
+                                        GError **error);
 void           gmp_pool_give_to_binding (GmpPool *self,
                                          GQueue  *calls);
-void           gmp_pool_finished        (GQueue  *calls,
-                                         gpointer owner);
-void           gmp_pool_install_signals (GType type);
+void           gmp_pool_finished       (GQueue  *calls,
+                                        gpointer owner);
 
 G_END_DECLS

@@ -16,6 +16,9 @@ G_BEGIN_DECLS
  * neither terminates nor writes to anything of the parent. */
 extern guint gmp_fork_generation;
 
+/* TRUE while this thread starts a program: it forks, but the child only executes that program. */
+extern _Thread_local gboolean gmp_fork_is_launch;
+
 /* The number of forks between the process that loaded the library and this one. It is read for each
  * message, so it is not a function call. */
 static inline guint

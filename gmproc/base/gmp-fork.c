@@ -11,6 +11,8 @@
 /* Written only in the child of a fork, which has one thread. */
 guint gmp_fork_generation;
 
+_Thread_local gboolean gmp_fork_is_launch;
+
 static void
 forked_cb (void)
 {

@@ -6,6 +6,7 @@
 
 #include "base/gmp-variant.h"
 
+#include "base/gmp-errand-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-normal-form-private.h"
 #include "base/gmp-private-memory-private.h"
@@ -82,4 +83,23 @@ gmp_variant_get_private_data (GVariant *value)
 
   data = (gpointer) g_variant_get_data (value);
   return gmp_private_memory_make_writable (data, g_variant_get_size (value)) ? data : NULL;
+}
+
+/**
+ * gmp_variant_may_wait: (skip)
+ *
+ * Asks, in a function that frees the memory of a value, whether it may wait for a lock.
+ *
+ * Large values are serialised in a thread of the library, which then frees the parts they were made
+ * of. A thread that holds the lock of an interpreter may wait for the value, or for that thread
+ * before a fork. So the function must not wait for that lock, and leaves the rest for later.
+ *
+ * Returns: %FALSE in that thread
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_variant_may_wait (void)
+{
+  return !gmp_errand_is_here ();
 }

@@ -162,7 +162,7 @@ spawn (const GmpLaunch *launch,
                                              -1, launch->stdout_fd, launch->stderr_fd,
                                              &launch->control_fd, &target_fd, 1, pid, NULL, NULL,
                                              NULL, error);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  gmp_launch_setup_end (&old);
   return result;
 }
 

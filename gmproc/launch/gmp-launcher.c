@@ -8,6 +8,7 @@
 
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
 
@@ -40,7 +41,7 @@ gmp_launcher_launch (GmpLauncher     *self,
 /* The common part of launchers that execute a program. */
 
 /* Old sandboxes answer EPERM to system calls that they do not know. GLib closes a child's
- * descriptors by this one, and starts no process then. The flag makes it leave them open. */
+ * descriptors by this one, and starts no process then. It is told to leave them open. */
 static gboolean
 cannot_close_range (void)
 {
@@ -76,6 +77,15 @@ gmp_launch_setup_begin (GmpLaunchSetup *self,
   sigemptyset (&self->mask);
   sigaddset (&self->mask, SIGINT);
   pthread_sigmask (SIG_BLOCK, &self->mask, old);
+  gmp_fork_is_launch = TRUE;
+}
+
+/* In the parent, when the child was forked. */
+void
+gmp_launch_setup_end (const sigset_t *old)
+{
+  gmp_fork_is_launch = FALSE;
+  pthread_sigmask (SIG_SETMASK, old, NULL);
 }
 
 /* Called in the child, before it executes the program. */

@@ -107,7 +107,7 @@ has_thread (void)
   return thread_generation != -1 || gmp_reaper_try_thread ();
 }
 
-/* TRUE if GSubprocess works for @launch. It does not
+/* Whether GSubprocess does what it should for @launch. It cannot
  *
  * - in a child that the program has forked since it had a GSubprocess: GLib's thread is not there,
  *   and would never report an end;
@@ -181,7 +181,7 @@ spawn (const GmpLaunch *launch,
   if (setup.leaves_descriptors)
     g_subprocess_launcher_set_flags (launcher, G_SUBPROCESS_FLAGS_INHERIT_FDS);
   result = g_subprocess_launcher_spawnv (launcher, (const char * const *) launch->argv, error);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  gmp_launch_setup_end (&old);
   return result;
 }
 

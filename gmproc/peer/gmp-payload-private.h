@@ -25,6 +25,8 @@ GVariant *gmp_payload_pack_message  (GVariant    *payload,
                                      GError     **error);
 GVariant *gmp_payload_new_repetition (void);
 gboolean  gmp_payload_is_repetition (GVariant    *packed);
+gboolean  gmp_payload_is_large      (GVariant    *packed,
+                                     GUnixFDList *handles);
 gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
                                      GVariant   **payload,
@@ -34,5 +36,9 @@ GVariant *gmp_payload_pack_inline   (GVariant *payload,
 gboolean  gmp_payload_unpack_inline (GVariant  *packed,
                                      GVariant **payload,
                                      GError   **error);
+gboolean  gmp_payload_unpack_any    (GVariant    *packed,
+                                     GUnixFDList *handles,
+                                     GVariant   **payload,
+                                     GError     **error);
 
 G_END_DECLS

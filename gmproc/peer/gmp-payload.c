@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Up to this size, copies through the socket cost less than a memfd. */
@@ -284,4 +286,57 @@ gmp_payload_unpack_inline (GVariant  *packed,
   if (check_inline (data, error))
     bytes = g_variant_get_data_as_bytes (data);
   return bytes != NULL && rebuild (type, bytes, payload, error);
+}
+
+/* @packed is a (sayah) or a (say) from a peer; only its type has been checked. */
+gboolean
+gmp_payload_unpack_any (GVariant    *packed,
+                        GUnixFDList *handles,
+                        GVariant   **payload,
+                        GError     **error)
+{
+  return g_variant_n_children (packed) == 3 ? gmp_payload_unpack (packed, handles, payload, error)
+                                            : gmp_payload_unpack_inline (packed, payload, error);
+}
+
+/* The most bytes that a main loop checks itself: where they have to be read, and where most of them
+ * need not be. */
+#define CHECKED_MAX ((gsize) 256 * 1024)
+#define MAPPED_MAX  ((gsize) 4 * 1024 * 1024)
+
+/* In bytes. */
+static gsize
+get_size (GVariant    *packed,
+          GUnixFDList *handles)
+{
+  g_autoptr (GVariant) data = g_variant_get_child_value (packed, 1);
+  g_autoptr (GVariant) positions = NULL;
+  struct stat status = { 0, };
+  gint32 position;
+
+  if (g_variant_n_children (packed) == 2)
+    return g_variant_get_size (data);
+  positions = g_variant_get_child_value (packed, 2);
+  if (g_variant_n_children (positions) == 0)
+    return g_variant_get_size (data);
+  g_variant_get_child (positions, 0, "h", &position);
+  if (handles != NULL && position >= 0 && position < g_unix_fd_list_get_length (handles))
+    fstat (g_unix_fd_list_peek_fds (handles, NULL)[position], &status);
+  return (gsize) status.st_size;
+}
+
+/* TRUE if the check of the payload in @packed, which is as for gmp_payload_unpack_any(), takes so
+ * long that no main loop should wait for it. */
+gboolean
+gmp_payload_is_large (GVariant    *packed,
+                      GUnixFDList *handles)
+{
+  const char *type;
+  const char *elements;
+
+  g_variant_get_child (packed, 0, "&s", &type);
+  elements = strchr (type, 'a');
+  return get_size (packed, handles) >
+         (strchr (type, 'v') != NULL || (elements != NULL && strpbrk (elements, "sog") != NULL)
+          ? CHECKED_MAX : MAPPED_MAX);
 }

@@ -6,7 +6,10 @@
 
 #include "supervision/gmp-dispatcher-core-private.h"
 
+#include "base/gmp-errand-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 
@@ -212,7 +215,7 @@ gmp_dispatcher_finish (GmpDispatcher *self,
   self->has_changed = TRUE;
   if (call->has_waiter)
     {
-      g_cond_broadcast (&call->done); /* a system call, even if no thread waits yet */
+      g_cond_broadcast (&call->done); /* a system call, even if nobody waits yet */
       gmp_pool_call_unref (call);
     }
   else
@@ -336,7 +339,7 @@ static gboolean
 send_first (GmpDispatcher *self)
 {
   GmpPoolCall *call = g_queue_peek_head (&self->queue);
-  GmpPoolWorker *worker = choose_worker (self, call);
+  GmpPoolWorker *worker = call->is_packing ? NULL : choose_worker (self, call);
   GError *error = NULL;
 
   if (worker == NULL)
@@ -467,10 +470,38 @@ submit (GmpDispatcher *self,
       gmp_dispatcher_unlock (self);
       return;
     }
-  /* Otherwise idle workers would wait for the dispatcher's thread. */
+  /* Otherwise nobody would, and workers with nothing to do would wait for the thread. */
   if (self->queue.length > 0)
     gmp_dispatcher_collect (self);
   g_mutex_unlock (&self->lock);
+}
+
+typedef struct {
+  GmpDispatcher *dispatcher;
+  GmpPoolCall *call;
+  GVariant *params;
+} Packing;
+
+static void
+pack (gpointer data)
+{
+  g_variant_get_data (((Packing *) data)->params);
+}
+
+static void
+packed (gpointer data)
+{
+  Packing *packing = data;
+  GmpDispatcher *self = packing->dispatcher;
+
+  g_mutex_lock (&self->lock);
+  packing->call->is_packing = FALSE;
+  gmp_dispatcher_kick (self);
+  g_mutex_unlock (&self->lock);
+  g_variant_unref (packing->params);
+  gmp_pool_call_unref (packing->call);
+  gmp_dispatcher_unref (self);
+  g_free (packing);
 }
 
 /* Called without the lock. Keeps its own reference until the call is done. */
@@ -478,6 +509,14 @@ void
 gmp_dispatcher_submit (GmpDispatcher *self,
                        GmpPoolCall   *call)
 {
+  if (call->is_packing)
+    {
+      Packing *packing = g_new (Packing, 1);
+
+      *packing = (Packing) { gmp_dispatcher_ref (self), gmp_pool_call_ref (call),
+                             g_variant_ref (call->params) };
+      gmp_errand_begin (pack, packing, packed);
+    }
   g_mutex_lock (&self->lock);
   submit (self, call);
 }

@@ -8,6 +8,7 @@
 
 #include "base/gmp-job-spec-private.h"
 #include "launch/gmp-worker-process-private.h"
+#include "peer/gmp-packing-private.h"
 #include "report/gmp-failure-private.h"
 
 G_BEGIN_DECLS
@@ -17,7 +18,7 @@ G_BEGIN_DECLS
 typedef void (*GmpJobExpired) (GError  *reason,
                                gpointer user_data);
 
-/* One execution of a target: the target, the limits that end it early, and its result. */
+/* What a worker is to execute, what ends it early, and its outcome. */
 typedef struct {
   GmpJobSpec spec;
 
@@ -32,6 +33,7 @@ typedef struct {
   GSource *cancel_source;
   GSource *startup_source;
   GSource *limit_source;
+  GmpPacking *packing;    /* (nullable): of large parameters, until the worker has them */
 
   gboolean has_turns;     /* it has sent turns, so there is no other value */
   gboolean has_value;
@@ -46,6 +48,10 @@ void        gmp_job_begin              (GmpJob       *self,
                                         GCancellable *cancellable,
                                         GmpJobExpired expired,
                                         gpointer      user_data);
+gboolean    gmp_job_pack               (GmpJob     *self,
+                                        GSourceFunc packed,
+                                        gpointer    user_data);
+void        gmp_job_drop_packing       (GmpJob *self);
 void        gmp_job_await_start        (GmpJob *self);
 void        gmp_job_started            (GmpJob *self);
 void        gmp_job_end                (GmpJob *self);

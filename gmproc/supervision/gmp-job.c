@@ -129,6 +129,25 @@ gmp_job_begin (GmpJob       *self,
     self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
 }
 
+/* Packs large parameters, and then calls @packed, in the thread-default main context. Returns FALSE
+ * if there is nothing to wait for. */
+gboolean
+gmp_job_pack (GmpJob     *self,
+              GSourceFunc packed,
+              gpointer    user_data)
+{
+  if (self->packing == NULL)
+    self->packing = gmp_packing_begin (self->spec.params, self->options->priority, packed,
+                                       user_data);
+  return self->packing != NULL;
+}
+
+void
+gmp_job_drop_packing (GmpJob *self)
+{
+  g_clear_pointer (&self->packing, gmp_packing_free);
+}
+
 /* A process is started for it, which must report within the limit that it is ready. */
 void
 gmp_job_await_start (GmpJob *self)
@@ -156,6 +175,7 @@ gmp_job_end (GmpJob *self)
   gmp_source_clear (&self->cancel_source);
   gmp_source_clear (&self->startup_source);
   gmp_source_clear (&self->limit_source);
+  gmp_job_drop_packing (self);
   gmp_job_spec_set_params (&self->spec, NULL);
   g_clear_error (&self->error);
 }
@@ -227,15 +247,10 @@ void
 gmp_job_warn_of_late_death (GmpJob           *self,
                             GmpWorkerProcess *process)
 {
-  int status = gmp_worker_process_get_wait_status (process);
-  g_autofree char *worker = NULL;
-  g_autofree char *exit = NULL;
-  GmpExitReport end;
+  GmpExitReport end = describe (self, process);
+  g_autofree char *worker = gmp_exit_report_describe_worker (&end);
+  g_autofree char *exit = gmp_exit_report_describe_exit (&end);
 
-  if (status == 0 || status == GMP_PROCESS_STATUS_UNKNOWN)
-    return;
-  end = describe (self, process);
-  worker = gmp_exit_report_describe_worker (&end);
-  exit = gmp_exit_report_describe_exit (&end);
-  g_warning ("%s had returned its result, but then %s", worker, exit);
+  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN)
+    g_warning ("%s had returned its result, but then %s", worker, exit);
 }

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "supervision/gmp-worker-connection-private.h"
+#include "supervision/gmp-worker-connection-core-private.h"
 
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
@@ -12,29 +12,6 @@
 #include "peer/gmp-bus-private.h"
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-socket-stream-private.h"
-
-/* The connection lives as long as the process. It is read during a run, in the main context of that
- * run, so a worker that sends faster than the application reads waits. An invalid message of a
- * worker ends its run. */
-struct _GmpWorkerConnection
-{
-  GmpMessageStream *stream;
-  gboolean is_closed;
-  guint32 run_serial; /* 0: no pending run */
-  GHashTable *calls;  /* serials of other pending calls, each with its run */
-  guint n_runs;
-  guint64 value_limit;
-  int priority;     /* in the main context of the run */
-  guint64 catch_up; /* the number of taken bytes at which caught_up is called; G_MAXUINT64: never */
-  GmpWorkerConnectionOpened opened; /* (nullable): NULL when it is open */
-  gpointer opened_data;
-  GCancellable *cancellable; /* (nullable): of opening it */
-  const GmpWorkerConnectionEvents *events;
-  gpointer user_data;
-  GVariant *last_turn;   /* (nullable): of this run, possibly its result */
-  GSource *read_source;  /* (nullable): between runs */
-  GSource *write_source; /* (nullable): everything is sent */
-};
 
 void
 gmp_peer_channel_clear (gpointer data)
@@ -201,6 +178,7 @@ lose (GmpWorkerConnection *self,
       GError              *error)
 {
   self->is_closed = TRUE;
+  g_clear_pointer (&self->unpacking, gmp_unpacking_free);
   gmp_source_clear (&self->read_source);
   gmp_source_clear (&self->write_source);
   return_run (self, FALSE, NULL, error);
@@ -238,16 +216,24 @@ take_loaded (GmpWorkerConnection *self,
 }
 
 static void
-take_progress (GmpWorkerConnection *self,
-               GVariant            *body,
-               GUnixFDList         *handles G_GNUC_UNUSED)
+report_caught_up (GmpWorkerConnection *self)
 {
-  g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
+  if (self->run_serial == 0 || self->unpacking != NULL ||
+      gmp_message_stream_get_n_taken (self->stream) < self->catch_up)
+    return;
+  self->catch_up = G_MAXUINT64;
+  self->events->caught_up (self->user_data);
+}
 
-  gmp_payload_unpack_inline (packed, &value, &error);
-  self->events->progress (value, error, self->user_data);
+static gboolean read_cb (GSocket     *socket,
+                         GIOCondition condition,
+                         gpointer     user_data);
+
+static void
+read_on (GmpWorkerConnection *self)
+{
+  self->read_source =
+      gmp_message_stream_create_source (self->stream, self->priority, G_IO_IN, NULL, read_cb, self);
 }
 
 static gboolean
@@ -260,19 +246,97 @@ check_size (GVariant *value,
 }
 
 static void
+deliver_progress (GmpWorkerConnection *self,
+                  GVariant            *value,
+                  GError              *error)
+{
+  self->events->progress (value, error, self->user_data);
+}
+
+static void
+deliver_turn (GmpWorkerConnection *self,
+              GVariant            *value,
+              GError              *error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (error == NULL && check_size (value, self->value_limit, &local) && value != NULL)
+    self->last_turn = g_variant_ref (value);
+  self->events->turn (value, error != NULL ? error : local, self->user_data);
+}
+
+static void
+deliver_result (GmpWorkerConnection *self,
+                GVariant            *value,
+                GError              *error)
+{
+  GError *local = error != NULL ? g_error_copy (error) : NULL;
+  gboolean has_value = local == NULL && check_size (value, self->value_limit, &local);
+
+  return_run (self, has_value, value, local);
+}
+
+static gboolean
+unpacked_cb (gpointer user_data)
+{
+  /* The run's owner may free this when it returns. */
+  GmpWorkerConnection *self = g_rc_box_acquire (user_data);
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!gmp_message_stream_is_foreign (self->stream))
+    {
+      gmp_unpacking_finish (self->unpacking, &value, &error);
+      g_clear_pointer (&self->unpacking, gmp_unpacking_free);
+      read_on (self);
+      self->deliver (self, value, error);
+      report_caught_up (self);
+    }
+  link_unref (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* Passes the payload in @packed on. If it is large it is checked elsewhere, and no other message is
+ * read meanwhile. */
+static void
+take_payload (GmpWorkerConnection *self,
+              GVariant            *packed,
+              GUnixFDList         *handles,
+              Deliver              deliver)
+{
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  self->deliver = deliver;
+  self->unpacking = gmp_unpacking_begin (packed, handles, self->priority, unpacked_cb, self);
+  if (self->unpacking != NULL)
+    {
+      gmp_source_clear (&self->read_source);
+      return;
+    }
+  gmp_payload_unpack_any (packed, handles, &value, &error);
+  deliver (self, value, error);
+}
+
+static void
+take_progress (GmpWorkerConnection *self,
+               GVariant            *body,
+               GUnixFDList         *handles G_GNUC_UNUSED)
+{
+  g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
+
+  take_payload (self, packed, NULL, deliver_progress);
+}
+
+static void
 take_turn (GmpWorkerConnection *self,
            GVariant            *body,
            GUnixFDList         *handles)
 {
   g_autoptr (GVariant) packed = g_variant_get_child_value (body, 0);
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
 
   g_clear_pointer (&self->last_turn, g_variant_unref);
-  if (gmp_payload_unpack (packed, handles, &value, &error) &&
-      check_size (value, self->value_limit, &error) && value != NULL)
-    self->last_turn = g_variant_ref (value);
-  self->events->turn (value, error, self->user_data);
+  take_payload (self, packed, handles, deliver_turn);
 }
 
 static void
@@ -341,8 +405,6 @@ take_result (GmpWorkerConnection *self,
   const GDBusMethodInfo *info = g_dbus_interface_info_lookup_method (GMP_WORKER_INFO, "Run");
   g_autoptr (GVariant) packed = NULL;
   g_autoptr (GVariant) value = NULL;
-  GError *error = NULL;
-  gboolean has_value;
 
   if (!gmp_message_stream_has_arguments (message, info->out_args))
     return FALSE;
@@ -350,15 +412,12 @@ take_result (GmpWorkerConnection *self,
   if (gmp_payload_is_repetition (packed))
     {
       value = g_steal_pointer (&self->last_turn);
-      has_value = TRUE;
+      return_run (self, TRUE, value, NULL);
     }
   else
     {
-      has_value = gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), &value,
-                                      &error) &&
-                  check_size (value, self->value_limit, &error);
+      take_payload (self, packed, g_dbus_message_get_unix_fd_list (message), deliver_result);
     }
-  return_run (self, has_value, value, error);
   return TRUE;
 }
 
@@ -417,15 +476,6 @@ take_message (GmpWorkerConnection *self,
     }
 }
 
-static void
-report_caught_up (GmpWorkerConnection *self)
-{
-  if (self->run_serial == 0 || gmp_message_stream_get_n_taken (self->stream) < self->catch_up)
-    return;
-  self->catch_up = G_MAXUINT64;
-  self->events->caught_up (self->user_data);
-}
-
 static gboolean
 read_cb (GSocket     *socket G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
@@ -468,8 +518,6 @@ gmp_worker_connection_catch_up (GmpWorkerConnection *self)
   report_caught_up (self);
 }
 
-/* Calls to a worker. */
-
 static gboolean
 write_cb (GSocket     *socket G_GNUC_UNUSED,
           GIOCondition condition G_GNUC_UNUSED,
@@ -483,43 +531,12 @@ write_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-static void
-await_room (GmpWorkerConnection *self)
+void
+gmp_worker_connection_await_room (GmpWorkerConnection *self)
 {
   if (self->write_source == NULL && !self->is_closed)
     self->write_source = gmp_message_stream_create_source (self->stream, self->priority, G_IO_OUT,
                                                            NULL, write_cb, self);
-}
-
-/* Takes ownership of @body (nullable) and @handles (nullable). Returns the call's serial. */
-static guint32
-send_call (GmpWorkerConnection *self,
-           const char          *interface,
-           const char          *name,
-           GVariant            *body,
-           GUnixFDList         *handles)
-{
-  g_autoptr (GDBusMessage) message = g_dbus_message_new_method_call (NULL, GMP_WORKER_PATH,
-                                                                     interface, name);
-
-  if (body != NULL)
-    g_dbus_message_set_body (message, body);
-  g_dbus_message_set_unix_fd_list (message, handles);
-  if (!gmp_message_stream_post (self->stream, message))
-    await_room (self);
-  return g_dbus_message_get_serial (message);
-}
-
-/* Makes a call whose reply is empty or an error. */
-static void
-call (GmpWorkerConnection *self,
-      const char          *name,
-      GVariant            *body,
-      GUnixFDList         *handles)
-{
-  guint32 serial = send_call (self, GMP_WORKER_INFO->name, name, body, handles);
-
-  g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
 }
 
 /* A run begins, in the thread-default main context. */
@@ -534,118 +551,15 @@ gmp_worker_connection_begin (GmpWorkerConnection             *self,
   self->n_runs++;
   self->priority = priority;
   self->catch_up = G_MAXUINT64;
-  self->read_source =
-      gmp_message_stream_create_source (self->stream, priority, G_IO_IN, NULL, read_cb, self);
+  read_on (self);
   if (!gmp_message_stream_flush (self->stream))
-    await_room (self);
+    gmp_worker_connection_await_room (self);
 }
 
 void
 gmp_worker_connection_end (GmpWorkerConnection *self)
 {
+  g_clear_pointer (&self->unpacking, gmp_unpacking_free);
   gmp_source_clear (&self->read_source);
   gmp_source_clear (&self->write_source);
-}
-
-/* The worker's agent has the channel, or creates it. */
-static void
-connect_elsewhere (GmpWorkerConnection  *self,
-                   const GmpPeerChannel *end,
-                   GVariant             *description)
-{
-  const char *name;
-  gboolean is_server;
-  guint64 arena_size;
-  guint n_workers;
-  GVariant *remote;
-  guint32 serial;
-
-  g_variant_get (description, "(&sbtu@a{sv})", &name, &is_server, &arena_size, &n_workers,
-                 &remote);
-  serial = send_call (self, GMP_PROCESS_INFO->name, "Connect",
-                      g_variant_new ("(sssbtu@a{sv})", end->peer, end->runtime, name, is_server,
-                                     arena_size, n_workers, remote), NULL);
-  g_variant_unref (remote);
-  g_hash_table_insert (self->calls, GUINT_TO_POINTER (serial), GUINT_TO_POINTER (self->n_runs));
-}
-
-/* Passes @end to the worker. */
-gboolean
-gmp_worker_connection_connect (GmpWorkerConnection  *self,
-                               const GmpPeerChannel *end,
-                               GError              **error)
-{
-  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *description;
-  GVariant *positions;
-  const char *name;
-  int fd = gmp_channel_descriptors_steal_served (end->port, &name);
-
-  /* It comes to this process, whose port is open since there is a worker elsewhere. */
-  if (fd != -1)
-    gmp_channel_descriptors_introduce (end->port,
-                                       gmp_cluster_serve (end->cluster, name, fd));
-  description = gmp_channel_descriptors_describe (end->port);
-  if (description != NULL)
-    {
-      connect_elsewhere (self, end, description);
-      return TRUE;
-    }
-  positions = gmp_channel_descriptors_to_handles (end->port, handles, error);
-  if (positions == NULL)
-    return FALSE;
-  call (self, "Connect",
-        g_variant_new ("(sss@ah)", end->peer, end->runtime,
-                       gmp_channel_descriptors_get_kind (end->port), positions),
-        handles);
-  return TRUE;
-}
-
-/* Takes ownership of @options, floating. The outcome, a value of at most @value_limit bytes, is
- * reported as an event, unless there is an immediate error. */
-gboolean
-gmp_worker_connection_run (GmpWorkerConnection *self,
-                           const GmpJob        *job,
-                           GVariant            *options,
-                           guint64              value_limit,
-                           GError             **error)
-{
-  g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
-  g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
-  GVariant *packed = gmp_payload_pack (job->spec.params, handles, error);
-
-  if (packed == NULL)
-    return FALSE;
-  self->value_limit = value_limit;
-  self->run_serial = send_call (self, GMP_WORKER_INFO->name, "Run",
-                                g_variant_new ("(sss@(sayah)@a{sv})", job->spec.role, job->spec.id,
-                                               job->spec.target, packed, sunk), handles);
-  return TRUE;
-}
-
-/* Ends the life cycle at its next turn, with finish. */
-void
-gmp_worker_connection_stop (GmpWorkerConnection *self)
-{
-  call (self, "Stop", NULL, NULL);
-}
-
-void
-gmp_worker_connection_cancel (GmpWorkerConnection *self)
-{
-  call (self, "Cancel", NULL, NULL);
-}
-
-/* @peer, at the other end of a channel, has ended: for @reason, or because it had finished. */
-void
-gmp_worker_connection_send_gone (GmpWorkerConnection *self,
-                                 const char          *peer,
-                                 const GError        *reason,
-                                 gboolean             returns)
-{
-  g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
-
-  call (self, "Gone", g_variant_new ("(ssisb)", peer,
-                                     reason != NULL ? g_quark_to_string (reason->domain) : "",
-                                     reason != NULL ? reason->code : 0, text, returns), NULL);
 }

@@ -36,6 +36,7 @@ ready_cb (guint    pid,
   self->job->pid = (int) pid;
   self->is_ready = TRUE;
   gmp_job_started (self->job);
+  gmp_job_drop_packing (self->job);
   gmp_debug ("worker %s: pid %u is ready", self->job->spec.id, pid);
 }
 
@@ -87,7 +88,7 @@ turn_cb (GVariant *value,
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* Only a server has clients. */
+/* Who is no server has no clients. */
 static void
 late_cb (const char *client_id,
          gpointer    user_data)

@@ -51,11 +51,12 @@ static void begin_process (GmpWorkerProxy *self,
 
 static void maybe_return (gpointer user_data);
 
-static void
+static gboolean
 again_cb (gpointer user_data)
 {
   GmpWorkerProxy *self = user_data;
 
+  gmp_patience_end_pause (&self->patience);
   if (self->is_ending)
     {
       self->is_calling = FALSE;
@@ -65,17 +66,17 @@ again_cb (gpointer user_data)
     {
       begin_process (self, TRUE);
     }
+  return G_SOURCE_REMOVE;
 }
 
-/* There was no process for it, or no thread in that process. TRUE if it tries again: processes that
- * were started ahead give way, and a process that has ended counts until its parent, perhaps a slow
- * init, has waited for it. Functions leave that to their supervisor, because they can wait for each
- * other's end. */
+/* There was no process for it, or no thread in that: whether it tries again. What was started ahead
+ * gives way, and what has ended counts until its parent, perhaps a slow init, has waited for it.
+ * Functions leave that to their supervisor, because they can wait for each other's end. */
 static gboolean
 try_again (GmpWorkerProxy *self)
 {
   if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call") ||
-      !gmp_patience_begin_pause (&self->patience, self->options->priority))
+      !gmp_patience_begin_pause (&self->patience, self->options->priority, again_cb, self))
     return FALSE;
   gmp_debug ("worker %s: there is no process or thread for it, so it waits", self->job->spec.id);
   gmp_process_cache_give_way (self->start.cache);
@@ -121,7 +122,8 @@ maybe_return (gpointer user_data)
   GmpWorkerProxy *self = user_data;
   GmpWorkerProxyEnded ended = self->ended;
 
-  if (ended == NULL || self->is_calling || is_watched (self) || gmp_hold_blocks (&self->hold))
+  if (ended == NULL || self->is_packing || self->is_calling || is_watched (self) ||
+      gmp_hold_blocks (&self->hold))
     return;
   if (!has_process (self))
     close_connection (self);
@@ -234,6 +236,34 @@ gmp_worker_proxy_ran (gboolean  has_value,
   end_call (self);
 }
 
+static void end_early (GmpWorkerProxy *self);
+
+static void
+end_overdue (GmpWorkerProxy *self)
+{
+  GError *reason = g_steal_pointer (&self->overdue);
+
+  /* It has become ready meanwhile, and only that was late. */
+  if (self->is_ready && !gmp_job_is_over (self->job))
+    {
+      g_error_free (reason);
+      return;
+    }
+  gmp_job_take_error (self->job, reason);
+  end_early (self);
+}
+
+void
+gmp_worker_proxy_caught_up (gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  if (self->overdue != NULL)
+    end_overdue (self);
+  if (self->is_lost && self->connection != NULL)
+    gmp_worker_connection_close (self->connection);
+}
+
 /* The beginning of a run. */
 
 static void
@@ -290,6 +320,49 @@ opened_cb (GmpWorkerConnection *connection,
   /* While the worker is executing it already. */
   if (self->job->pid != 0)
     gmp_oom_witness_follow (&self->memory, self->job->pid);
+}
+
+/* Ends a run early: the worker gets Cancel, then SIGTERM and SIGKILL if it does not react. */
+static void
+end_early (GmpWorkerProxy *self)
+{
+  self->is_ending = TRUE;
+  if (self->is_packing)
+    {
+      gmp_packing_hurry (self->job->packing);
+      return;
+    }
+  if (self->connection != NULL)
+    gmp_worker_connection_cancel (self->connection);
+  if (self->process != NULL)
+    gmp_worker_process_end (self->process, self->job->was_connected
+                                           ? self->options->stop_grace : 0);
+  else
+    g_cancellable_cancel (self->connecting);
+  gmp_patience_hurry (&self->patience, self->options->priority, again_cb, self);
+}
+
+/* A limit is exceeded, or the run was cancelled. Messages that the worker sent before have
+ * precedence: it may have returned long ago, while the main loop was held up. */
+static void
+expired_cb (GError  *reason,
+            gpointer user_data)
+{
+  GmpWorkerProxy *self = user_data;
+
+  if (reason == NULL)
+    {
+      end_early (self);
+      return;
+    }
+  if (self->overdue == NULL)
+    self->overdue = reason;
+  else
+    g_error_free (reason);
+  if (self->connection != NULL && self->is_calling)
+    gmp_worker_connection_catch_up (self->connection);
+  else
+    end_overdue (self);
 }
 
 /* No process could be started. Takes ownership of @error. */
@@ -402,6 +475,42 @@ begin (GmpWorkerProxy     *self,
   self->was_refused = FALSE;
 }
 
+/* The parameters are ready to be sent. */
+static void
+start (GmpWorkerProxy *self)
+{
+  if (self->process != NULL)
+    {
+      self->was_kept = TRUE;
+      self->job->pid = gmp_worker_process_get_pid (self->process);
+      self->job->was_connected = TRUE;
+      watch (self);
+      gmp_job_await_start (self->job);
+      call_run (self);
+    }
+  else
+    {
+      begin_process (self, FALSE);
+    }
+}
+
+static gboolean
+packed_cb (gpointer user_data)
+{
+  g_autoptr (GmpWorkerProxy) self = g_object_ref (user_data);
+
+  if (!self->is_packing)
+    return G_SOURCE_CONTINUE;
+  self->is_packing = FALSE;
+  gmp_hold_enter (&self->hold);
+  if (self->is_ending)
+    maybe_return (self);
+  else
+    start (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
+  return G_SOURCE_CONTINUE;
+}
+
 /* Takes ownership of @job. Calls @ended from the thread-default main context. */
 void
 gmp_worker_proxy_run (GmpWorkerProxy     *self,
@@ -417,20 +526,10 @@ gmp_worker_proxy_run (GmpWorkerProxy     *self,
   self->job = job;
   job->memory = &self->memory;
   self->after = after;
-  gmp_job_begin (job, self->options, cancellable, gmp_worker_proxy_expired, self);
-  if (self->process != NULL)
-    {
-      self->was_kept = TRUE;
-      job->pid = gmp_worker_process_get_pid (self->process);
-      job->was_connected = TRUE;
-      watch (self);
-      gmp_job_await_start (job);
-      call_run (self);
-    }
-  else
-    {
-      begin_process (self, FALSE);
-    }
+  gmp_job_begin (job, self->options, cancellable, expired_cb, self);
+  self->is_packing = gmp_job_pack (job, packed_cb, self);
+  if (!self->is_packing)
+    start (self);
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
@@ -504,64 +603,29 @@ gmp_worker_proxy_end_sync (GmpWorkerProxy *self)
   g_clear_pointer (&self->process, gmp_worker_process_free);
 }
 
-/* As gmp_worker_start_set_place(). */
+/* Ends the run's life cycle at its next turn, with finish. */
 void
-gmp_worker_proxy_set_place (GmpWorkerProxy *self,
-                            GmpAgentProxy  *place)
+gmp_worker_proxy_stop (GmpWorkerProxy *self)
 {
-  gmp_worker_start_set_place (&self->start, place);
+  self->was_stopped = TRUE;
+  if (self->connection != NULL)
+    gmp_worker_connection_stop (self->connection);
 }
 
-/* (nullable): NULL if it has received none. */
-GmpAgentProxy *
-gmp_worker_proxy_get_place (GmpWorkerProxy *self)
-{
-  return self->start.place;
-}
-
-/* (nullable): this machine, or there is no process yet. */
-const char *
-gmp_worker_proxy_get_node (GmpWorkerProxy *self)
-{
-  return self->process != NULL ? gmp_worker_process_get_node (self->process) : NULL;
-}
-
-/* Takes ownership of @port: one end of a channel to @peer, whose runtime is @runtime, for the next
- * run; or for the current run, as a replacement, because the peer was restarted. */
+/* Ends the run with @error, as if it were cancelled. Takes ownership of @error. */
 void
-gmp_worker_proxy_add_channel (GmpWorkerProxy        *self,
-                              const char            *peer,
-                              const char            *runtime,
-                              GmpChannelDescriptors *port)
+gmp_worker_proxy_fail (GmpWorkerProxy *self,
+                       GError         *error)
 {
-  GmpPeerChannel end = { g_strdup (peer), g_strdup (runtime), port,
-                         gmp_cluster_get (self->options->launcher) };
-  GError *error = NULL;
-
-  if (!self->has_begun)
-    {
-      gmp_peers_add_channel (self->peers, end);
-      return;
-    }
-  if (self->connection != NULL && !gmp_worker_connection_connect (self->connection, &end, &error))
-    gmp_worker_proxy_fail (self, error);
-  gmp_peer_channel_clear (&end);
+  gmp_job_take_error (self->job, error);
+  end_early (self);
 }
 
-/* A peer has ended. If it is restarted before this run has begun, the worker need not know. If it
- * has ended permanently, the worker is informed when the run has begun. This applies to a peer that
- * has finished too: it reported that to the previous server, and never had the channel of this
- * one. */
 void
-gmp_worker_proxy_peer_ended (GmpWorkerProxy *self,
-                             const char     *peer,
-                             const GError   *reason,
-                             gboolean        returns)
+gmp_worker_proxy_kill (GmpWorkerProxy *self)
 {
-  if (self->has_begun && self->connection != NULL)
-    gmp_worker_connection_send_gone (self->connection, peer, reason, returns);
-  else if (!self->has_begun && !returns)
-    gmp_peers_add_gone (self->peers, peer, reason);
+  if (self->process != NULL)
+    gmp_worker_process_kill (self->process);
 }
 
 static void
@@ -592,7 +656,6 @@ static void
 gmp_worker_proxy_init (GmpWorkerProxy *self)
 {
   self->peers = gmp_peers_new ();
-  gmp_patience_init (&self->patience, again_cb, self);
   gmp_hold_init (&self->hold, maybe_return, self);
 }
 

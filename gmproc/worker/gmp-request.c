@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "channel/gmp-value-private.h"
 
 /**
  * GmpRequest:

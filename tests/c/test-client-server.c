@@ -312,24 +312,12 @@ test_client_init (TestClient *self)
 
 /* Parses a floating a{sv}. */
 GVariant *
-test_params (const char *params)
+test_params (const char *text)
 {
-  GVariant *result = params != NULL ? g_variant_new_parsed (params) : NULL;
+  GVariant *params = g_variant_new_parsed (text);
 
-  if (result != NULL)
-    g_assert_cmpstr (g_variant_get_type_string (result), ==, "a{sv}");
-  return result;
-}
-
-void
-test_add_client (GmpClientServer *application,
-                 const char      *id,
-                 const char      *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_add_client (application, id, TEST_TYPE_CLIENT, test_params (params), &error);
-  g_assert_no_error (error);
+  g_assert_cmpstr (g_variant_get_type_string (params), ==, "a{sv}");
+  return params;
 }
 
 void
@@ -344,12 +332,17 @@ test_run_init (TestRun *self,
   };
 }
 
+/* Adds a TestClient. */
 void
 test_run_add (TestRun    *self,
               const char *id,
               const char *params)
 {
-  test_add_client (self->application, id, params);
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_add_client (self->application, id, TEST_TYPE_CLIENT, test_params (params),
+                                &error);
+  g_assert_no_error (error);
 }
 
 /* Call it once. @params are the server's. */

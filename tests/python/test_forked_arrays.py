@@ -42,7 +42,7 @@ class Children:
         return statuses
 
 
-class Serving:
+class Server(ServerWorker):
     def start(self, params: Any) -> None:
         self.children = Children()
 
@@ -52,10 +52,6 @@ class Serving:
 
     def finish(self) -> list[int]:
         return self.children.join()
-
-
-class Server(Serving, ServerWorker):
-    """A server with a process of its own."""
 
 
 class Client(ClientWorker):
@@ -81,8 +77,18 @@ class Client(ClientWorker):
         return statuses, bool((self.kept[0] == 2).all())
 
 
-class Application(Serving, ClientServer):
+class Application(ClientServer):
     """The application as server."""
+
+    def start(self, params: Any) -> None:
+        self.children = Children()
+
+    def process(self, id: str, msg: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        self.children.fork(msg, int(msg[0]))
+        return msg + 1
+
+    def finish(self) -> list[int]:
+        return self.children.join()
 
 
 def check(server: ClientServer) -> None:

@@ -8,8 +8,15 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
+
+import numpy
 
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
+
+
+# Not all of them are looked at to find out that the value is large.
+N_ARRAYS = 1500
 
 
 class Doubler(ServerWorker):
@@ -91,6 +98,27 @@ def test_child_drops_what_is_kept():
             os._exit(0 if not objects else 1)
     assert os.waitpid(pid, 0)[1] == 0
     run_all(objects)
+
+
+def run_large(workers, n_runs):
+    for _ in range(n_runs):
+        assert workers.run() == {0: N_ARRAYS}
+
+
+def test_large_values():
+    """Forks while the library serialises the parameters of a run in another thread, and frees the
+    arrays that they were made of.
+    """
+    workers = Workers(reuse=True)
+    workers.add(0, len, [numpy.full(20_000, i, dtype='u1') for i in range(N_ARRAYS)])
+    thread = threading.Thread(target=run_large, args=(workers, 5))
+    thread.start()
+    while thread.is_alive():
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+    thread.join()
 
 
 def test_child_exits():

@@ -65,10 +65,6 @@ class Outcome:
         self._names[name] = id
         self._runtimes[name] = runtime
 
-    def remove(self, name: Any) -> None:
-        """Forgets a worker that was added and could not begin."""
-        del self._names[name], self._runtimes[name]
-
     def get_runtime(self, name: Any) -> str | None:
         return self._runtimes.get(name)
 

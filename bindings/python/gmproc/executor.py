@@ -357,7 +357,7 @@ class Executor(futures.Executor):
         future = Future()
         state = self._state
         try:
-            # From here on a shutdown finds this call among the pending ones.
+            # What shuts it down from here on finds this call among those that are pending.
             state.pending.add(future)
             if state.is_shut:
                 raise RuntimeError('cannot schedule new futures after ' +

@@ -8,20 +8,57 @@
 
 /* Sending: a GVariant refers to the memory of a Python object. */
 
+typedef struct _Loan {
+  Py_buffer view;
+  struct _Loan *next; /* of those that are released later */
+} Loan;
+
+static Loan *later;
+
+static void
+release (Loan *loan)
+{
+  PyBuffer_Release (&loan->view);
+  g_free (loan);
+}
+
+/* Called by the interpreter. */
+static int
+release_later (gpointer unused G_GNUC_UNUSED)
+{
+  Loan *loan = g_atomic_pointer_exchange (&later, NULL);
+
+  while (loan != NULL)
+    {
+      Loan *next = loan->next;
+
+      release (loan);
+      loan = next;
+    }
+  return 0;
+}
+
+/* Any thread may drop the last reference, also after Python's end, when the memory no longer
+ * exists. */
 static void
 release_cb (gpointer user_data)
 {
-  Py_buffer *view = user_data;
+  Loan *loan = user_data;
   PyGILState_STATE state;
 
-  /* Any thread may drop the last reference, also after Python's end, when the memory no longer
-   * exists. */
   if (!Py_IsInitialized ())
     return;
+  if (!gmp_variant_may_wait ())
+    {
+      do
+        loan->next = g_atomic_pointer_get (&later);
+      while (!g_atomic_pointer_compare_and_exchange (&later, loan->next, loan));
+      Py_AddPendingCall (release_later, NULL);
+      return;
+    }
   state = PyGILState_Ensure ();
-  PyBuffer_Release (view);
+  release (loan);
   PyGILState_Release (state);
-  g_free (view);
 }
 
 /* An ay, floating, of the bytes of an object whose memory is contiguous, in any order. */
@@ -30,22 +67,23 @@ native_bytes_new (PyObject *object)
 {
   Py_buffer *view;
   GVariant *variant;
+  Loan *loan;
 
   if (PyBytes_CheckExact (object) && PyBytes_GET_SIZE (object) <= NATIVE_SMALL)
     return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, PyBytes_AS_STRING (object),
                                       (gsize) PyBytes_GET_SIZE (object), 1);
-  view = g_new (Py_buffer, 1);
+  loan = g_new (Loan, 1);
+  view = &loan->view;
   if (PyObject_GetBuffer (object, view, PyBUF_ANY_CONTIGUOUS) == -1)
     {
-      g_free (view);
+      g_free (loan);
       return NULL;
     }
   if (view->len > NATIVE_SMALL)
     return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, view->buf, (gsize) view->len, TRUE,
-                                    release_cb, view);
+                                    release_cb, loan);
   variant = g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, view->buf, (gsize) view->len, 1);
-  PyBuffer_Release (view);
-  g_free (view);
+  release (loan);
   return variant;
 }
 

@@ -1,4 +1,4 @@
-/* contexts.c: main contexts, for threads with runs
+/* contexts.c: main contexts, for threads that runs go on in
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -88,7 +88,7 @@ output_cb (GmpWorkers     *workers,
   ++*(guint *) n_lines;
 }
 
-/* A handler of output learns on which node the line was printed. */
+/* Who handles a line of output learns where it comes from. */
 static void
 test_output (void)
 {
