@@ -520,8 +520,8 @@ call_for_nothing (GmpMessageStream  *application,
   if (job == NULL || job == &no_more_jobs)
     {
       answer = gmp_message_stream_receive (application, error);
-      if (answer != NULL)
-        g_dbus_message_to_gerror (answer, error);
+      if (answer != NULL && g_dbus_message_to_gerror (answer, error) && error != NULL)
+        g_dbus_error_strip_remote_error (*error);
       return FALSE;
     }
   gmp_worker_skeleton_ready (self);

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from gmproc import ERROR_DOMAIN, ErrorCode, Workers, WorkerError
+from gmproc import ERROR_DOMAIN, ErrorCode, Executor, Workers, WorkerError
 
 
 def describe_self(_params):
@@ -116,6 +116,7 @@ def test_an_exception_in_numbers():
     ('environment', ['A=1'], 'environment: it should map names to values'),
     ('environment', {'A=1': 'x'}, "environment: 'A=1' is not a valid name of a variable"),
     ('working_directory', 5, 'working_directory: '),
+    ('launcher', 3, "launcher: it should be a text such as 'local' or 'slurm', not 3"),
     ('restart', 'now', "restart: it should be 'never', 'on-failure' or 'always', not 'now'"),
 ])
 def test_an_option_that_cannot_be(name, value, words):
@@ -124,6 +125,11 @@ def test_an_option_that_cannot_be(name, value, words):
     with pytest.raises((TypeError, ValueError)) as caught:
         workers.run()
     assert words in str(caught.value)
+
+
+def test_an_option_of_an_executor_that_cannot_be():
+    with pytest.raises(TypeError, match='launcher: it should be a text'):
+        Executor(launcher=3)
 
 
 SCARCE = '''

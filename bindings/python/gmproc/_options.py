@@ -69,6 +69,12 @@ def _to_list(affinity: str | Iterable[int] | None) -> str | None:
     return ','.join(str(processor) for processor in affinity)
 
 
+def _to_text(launcher: str | None) -> str | None:
+    if launcher is None or isinstance(launcher, str):
+        return launcher
+    raise TypeError(f"it should be a text such as 'local' or 'slurm', not {launcher!r}")
+
+
 # The converter to a property's value, by the type of its default, or by its name if the type is not
 # enough.
 _NUMBERS: dict[type, Callable[[Any], Any]] = {bool: _to_bool, int: _to_int, float: _to_float}
@@ -76,6 +82,7 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'environment': _to_words,
     'working_directory': lambda path: None if path is None else os.fspath(path),
     'affinity': _to_list,
+    'launcher': _to_text,
 }
 
 # Properties that are not options here, or are set for each run.
