@@ -3,7 +3,9 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Usage: gmproc_workers.py start COUNT | tasks ids|map COUNT | kept COUNT | sit COUNT"""
+"""Usage: gmproc_workers.py start COUNT | tasks ids|map COUNT | naps here|nodes COUNT | kept COUNT |
+sit COUNT
+"""
 
 import os
 import sys
@@ -40,6 +42,18 @@ def measure_map(count: int) -> None:
         work.measure_tasks(count, lambda numbers: workers.map(work.add_one, numbers))
 
 
+def measure_naps(count: int) -> None:
+    """On two nodes, each with as many slots as this machine has processors."""
+    with Workers(reuse=True) as workers:
+        work.measure_naps(count, 2 * (os.cpu_count() or 1),
+                          lambda numbers: workers.map(work.nap, numbers))
+
+
+def measure_naps_here(count: int) -> None:
+    """One after the other, in this process."""
+    work.measure_naps(count, 1, lambda numbers: map(work.nap, numbers))
+
+
 def measure_kept(count: int) -> None:
     with Workers(reuse=True) as workers:
         workers.add(1, work.add_one)
@@ -62,7 +76,8 @@ def main(arguments: list[str]) -> None:
         work.fail(__doc__)
     count = int(arguments[-1])
     programs = {('start',): measure_starts, ('tasks', 'ids'): measure_ids,
-                ('tasks', 'map'): measure_map, ('kept',): measure_kept, ('sit',): seat}
+                ('tasks', 'map'): measure_map, ('naps', 'nodes'): measure_naps, ('naps', 'here'): measure_naps_here,
+                ('kept',): measure_kept, ('sit',): seat}
     program = programs.get(tuple(arguments[:-1]))
     if program is None:
         work.fail(__doc__)

@@ -25,6 +25,7 @@ WARM_UP = 50  # responses to each client before counting starts
 PATIENCE = 20  # how many times longer than expected this may take
 CLIENT_SHIFT = 24
 COUNT_MASK = 0xffffff
+NAP = 0.01  # seconds
 PAGE = 4096 // 8  # numbers of float64
 
 
@@ -269,6 +270,25 @@ def measure_tasks(count: int, run: Callable[[range], Any]) -> None:
         if results != list(range(1, len(numbers) + 1)):
             raise WrongAnswer('The results are not what they should be')
     show(seconds / count, effort=effort / count, count=count)
+
+
+def nap(number: int) -> int:
+    """A task of ten milliseconds that needs no processor, since nodes that are simulated share it.
+    """
+    time.sleep(NAP)
+    return number + 1
+
+
+def measure_naps(count: int, slots: int, run: Callable[[range], Any]) -> None:
+    """Times `run`, which has nap called with each number of a range, on this many slots."""
+    seconds = 0.0
+    for numbers in range(4 * slots), range(count):
+        begin = time.perf_counter()
+        results = list(run(numbers))
+        seconds = time.perf_counter() - begin
+        if results != list(range(1, len(numbers) + 1)):
+            raise WrongAnswer('The results are not what they should be')
+    show(seconds / count * slots, count=count)
 
 
 def measure_effort(count: int, run: Callable[[int], int]) -> None:

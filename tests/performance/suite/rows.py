@@ -485,6 +485,12 @@ def _between_nodes(effort: Effort) -> list[Row]:
             Column('seconds', 'a request', Unit.MICROSECONDS, (times('no nodes', 1 / 1.2),)),
         ), (Contender('gmproc', _native('gmproc-request', *request), Role.OURS, _nodes(2)),
             Contender('no nodes', _native('gmproc-request', *request), Role.FLOOR))),
+        Row('nodes-map', 'Python, map of tasks of 10 ms, two nodes', (
+            Column('seconds', 'a task and slot', Unit.MILLISECONDS, (times('ideal', 0.9),)),
+        ), (Contender('gmproc', _python('gmproc_workers', 'naps', 'nodes', effort.count(1600)),
+                      Role.OURS, _nodes(os.cpu_count() or 1)),
+            Contender('ideal', _python('gmproc_workers', 'naps', 'here', effort.count(100)),
+                      Role.FLOOR))),
     ]
 
 
