@@ -13,6 +13,7 @@
 #include "cluster/gmp-engine-private.h"
 #include "peer/gmp-addresses-private.h"
 #include "peer/gmp-door-private.h"
+#include "peer/gmp-pinned-tls-private.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -255,8 +256,8 @@ handshaken_cb (GObject      *source,
 static void
 begin_handshake (Stranger *stranger)
 {
-  stranger->tls = g_tls_server_connection_new (G_IO_STREAM (stranger->socket),
-                                               stranger->owner->certificate, NULL);
+  stranger->tls = gmp_pinned_tls_new_server (G_IO_STREAM (stranger->socket),
+                                             stranger->owner->certificate, NULL);
   g_tls_connection_handshake_async (G_TLS_CONNECTION (stranger->tls), G_PRIORITY_DEFAULT,
                                     stranger->cancellable, handshaken_cb, stranger);
 }

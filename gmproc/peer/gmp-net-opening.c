@@ -177,7 +177,7 @@ begin_handshake (GmpNetOpening *self)
   self->certificate = g_tls_certificate_new_from_pem (self->letter.key.certificate, -1, &error);
   if (self->certificate != NULL)
     self->tls = self->letter.key.is_server
-                ? g_tls_server_connection_new (base, self->certificate, &error)
+                ? gmp_pinned_tls_new_server (base, self->certificate, &error)
                 : gmp_pinned_tls_new (base, self->certificate, &error);
   if (self->tls == NULL)
     {

@@ -13,5 +13,8 @@ G_BEGIN_DECLS
 GIOStream *gmp_pinned_tls_new (GIOStream       *base,
                                GTlsCertificate *certificate,
                                GError         **error);
+GIOStream *gmp_pinned_tls_new_server (GIOStream       *base,
+                                      GTlsCertificate *certificate,
+                                      GError         **error);
 
 G_END_DECLS

@@ -1,4 +1,4 @@
-/* gmp-pinned-tls.c: TLS with a server that has a certain certificate
+/* gmp-pinned-tls.c: TLS with a server that has a certain certificate, and such a server
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -15,6 +15,9 @@ accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
   return g_tls_certificate_is_same (certificate, pinned);
 }
 
+/* Without a database of its own, each connection would read all certificates of the system first,
+ * which takes longer than the rest of a handshake. */
+
 /* The client's side, whose handshake has not begun. The server is identified by @certificate,
  * whatever name and dates are in it. */
 GIOStream *
@@ -23,11 +26,23 @@ gmp_pinned_tls_new (GIOStream       *base,
                     GError         **error)
 {
   GTlsBackend *backend = g_tls_backend_get_default ();
-  /* Does not read the system's certificates, which would take most of the time. */
   GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (backend), NULL, error,
                                    "base-io-stream", base, "database", NULL, NULL);
 
   if (tls != NULL)
     g_signal_connect_object (tls, "accept-certificate", G_CALLBACK (accept_cb), certificate, 0);
   return tls;
+}
+
+/* The server's side. Clients show no certificate. */
+GIOStream *
+gmp_pinned_tls_new_server (GIOStream       *base,
+                           GTlsCertificate *certificate,
+                           GError         **error)
+{
+  GTlsBackend *backend = g_tls_backend_get_default ();
+
+  return g_initable_new (g_tls_backend_get_server_connection_type (backend), NULL, error,
+                         "base-io-stream", base, "certificate", certificate, "database", NULL,
+                         NULL);
 }

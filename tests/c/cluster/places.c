@@ -315,6 +315,31 @@ test_all_hang (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+static guint64
+count_read_bytes (void)
+{
+  g_autofree char *text = NULL;
+  guint64 n = 0;
+
+  g_file_get_contents ("/proc/self/io", &text, NULL, NULL);
+  if (text != NULL)
+    sscanf (text, "rchar: %" G_GINT64_MODIFIER "u", &n);
+  return n;
+}
+
+/* The application does not read the certificates of the system, some 200 KiB, for each agent. This is the
+ * first case, which starts them. */
+static void
+test_authorities (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (tell_node, NULL);
+  guint64 n = count_read_bytes ();
+  g_autofree char *node = run_one (workers);
+
+  g_test_message ("%" G_GUINT64_FORMAT " bytes were read", count_read_bytes () - n);
+  g_assert_cmpuint (count_read_bytes () - n, <, 128 * 1024);
+}
+
 /* A program that is missing on the node, or is another one, is an error that names the node. The
  * node has file systems of its own. */
 static void
@@ -379,6 +404,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   gmp_test_forgo_leak_check ();
   test_agents_init ("");
+  test_agents_add ("/cluster/places/authorities", test_authorities);
   test_agents_add ("/cluster/places/property", test_property);
   test_agents_add ("/cluster/places/output", test_output);
   test_agents_add ("/cluster/places/share", test_share);
