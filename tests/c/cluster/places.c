@@ -327,8 +327,8 @@ count_read_bytes (void)
   return n;
 }
 
-/* The application does not read the certificates of the system, some 200 KiB, for each agent. This is the
- * first case, which starts them. */
+/* The application does not read the certificates of the system, some 200 KiB, for each agent. This
+ * is the first case, which starts them. */
 static void
 test_authorities (void)
 {

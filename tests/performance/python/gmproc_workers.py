@@ -76,8 +76,8 @@ def main(arguments: list[str]) -> None:
         work.fail(__doc__)
     count = int(arguments[-1])
     programs = {('start',): measure_starts, ('tasks', 'ids'): measure_ids,
-                ('tasks', 'map'): measure_map, ('naps', 'nodes'): measure_naps, ('naps', 'here'): measure_naps_here,
-                ('kept',): measure_kept, ('sit',): seat}
+                ('tasks', 'map'): measure_map, ('naps', 'nodes'): measure_naps,
+                ('naps', 'here'): measure_naps_here, ('kept',): measure_kept, ('sit',): seat}
     program = programs.get(tuple(arguments[:-1]))
     if program is None:
         work.fail(__doc__)
