@@ -11,9 +11,9 @@ import weakref
 
 import pytest
 from conftest import list_children
-from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, Run, ServerWorker,
-                    Workers, WorkerError, report)
-from test_client_server import Application, BrokenApplication, Echo, Endless, Once
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerWorker, Workers,
+                    WorkerError, report)
+from test_client_server import Application, BrokenApplication, Echo, Once
 
 
 def same(value):

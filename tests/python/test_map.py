@@ -44,10 +44,6 @@ def draw(n):
     return worker_index(), worker_seed()
 
 
-def lead_to_nothing(n):
-    return lambda: n
-
-
 def pause(_item):
     signal.pause()
 

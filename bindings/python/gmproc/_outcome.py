@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import _gmproc
 
-from . import _exceptions, _payload, _pickles, _task
+from . import _exceptions, _payload, _task
 from ._errors import BadPayload, WorkerError, make_error, make_worker_error, trim
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
 
@@ -64,9 +64,6 @@ class Outcome:
         """Adds a worker to the current run."""
         self._names[name] = id
         self._runtimes[name] = runtime
-
-    def get_runtime(self, name: Any) -> str | None:
-        return self._runtimes.get(name)
 
     def load(self, name: Any, value: _gmproc.Variant | None) -> Any:
         return _payload.load(value, self._runtimes.get(name))

@@ -17,7 +17,6 @@ from functools import partial
 import _gmproc
 
 from . import _exceptions, _installed, _pickles, _task
-from ._adapters import FAILED_TAG
 from ._application import set_command
 from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
 from ._future import Condition, Future

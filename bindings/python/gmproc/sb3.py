@@ -24,7 +24,6 @@ except ModuleNotFoundError as error:
     error.msg += ': gmproc.sb3 needs it, install it with "pip install stable-baselines3"'
     raise
 import numpy
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory
 from stable_baselines3.common.env_util import is_wrapped
