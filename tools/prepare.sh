@@ -39,7 +39,7 @@ case ${GMPROC_BUILD:-/} in
   *) give_up "GMPROC_BUILD is '$GMPROC_BUILD', and has to be an absolute path." ;;
 esac
 
-# Whether a row of tools/packages is there, by its check.
+# Succeeds if a row of tools/packages is installed, by its check.
 is_there ()
 {
   name=${1#*:}
@@ -189,7 +189,7 @@ check_build_folder ()
           "meson's. Please remove it."
 }
 
-# Whether the build folder is without one of these options: NAME=VALUE...
+# Succeeds if the build folder lacks one of these options: NAME=VALUE...
 lacks_options ()
 {
   "$python" - "$build_folder/meson-info/intro-buildoptions.json" "$@" <<'END'

@@ -11,6 +11,7 @@ from gmproc import GError
 VERSION: str
 DOMAIN: str
 CANCELLED: tuple[str, int]
+PENDING: tuple[str, int]
 
 Catch = Callable[[BaseException], GError]
 

@@ -7,8 +7,8 @@
 
 The server holds the weights of a small network. A client asks with the gradients of the loss on a
 part of its own data, and gets the new weights; its first request is None, for it has no weights
-yet. Nobody waits for anybody: a gradient may be of weights that others have changed meanwhile, as
-in the asynchronous actor-critic programs (A3C: Mnih et al., 2016) that this way of working comes
+yet. No client waits for another: a gradient may be of weights that others have changed meanwhile,
+as in the asynchronous actor-critic programs (A3C: Mnih et al., 2016) that this way of working comes
 from.
 """
 
@@ -115,7 +115,7 @@ class Client(ClientWorker):
 
 
 def train(inputs: np.ndarray, labels: np.ndarray, n_steps: int, seed: int = 1) -> Weights:
-    """What N_CLIENTS clients make of a new network with n_steps gradients each."""
+    """Trains a new network with N_CLIENTS clients and n_steps gradients each."""
     weights = new_weights(inputs.shape[1], 8, np.random.default_rng(seed))
     application = ClientServer(Server)
     application.add_clients(

@@ -7,7 +7,6 @@
 #include "agent/gmp-agent-worker-private.h"
 
 #include "agent/gmp-agent-skeletons.h"
-#include "base/gmp-debug-private.h"
 #include "base/gmp-source-private.h"
 #include "launch/gmp-oom-witness-private.h"
 #include "peer/gmp-socket-stream-private.h"
@@ -15,6 +14,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* The milliseconds that the end of a killed worker waits for the agent's own. */
+#define DOUBT 200
 
 /* Messages go from the worker's socket to its object on the application's connection, and back, as
  * unchanged. Each direction is read while the other end takes the previous messages, so a worker
@@ -45,6 +47,7 @@ struct _GmpAgentWorker
   GSource *application_source;
   GSource *flush_worker;
   GSource *flush_application;
+  GSource *doubt;                /* (nullable): the end is reported when it is over */
 };
 
 guint
@@ -113,6 +116,18 @@ was_killed (GmpAgentWorker *self)
          WTERMSIG (status) == SIGKILL && !gmp_worker_process_was_signalled (self->process);
 }
 
+/* What ends a whole job sends a signal to the workers, their fork server and the agent, in any
+ * order. The agent's own end then explains theirs. */
+static gboolean
+is_doubtful (GmpAgentWorker *self)
+{
+  int status = gmp_worker_process_get_wait_status (self->process);
+
+  if (gmp_worker_process_was_signalled (self->process))
+    return FALSE;
+  return status == GMP_PROCESS_STATUS_UNKNOWN || WIFSIGNALED (status);
+}
+
 static void
 report_end (GmpAgentWorker *self)
 {
@@ -135,6 +150,29 @@ report_end (GmpAgentWorker *self)
   self->ended (self, self->user_data);
 }
 
+static gboolean
+doubt_cb (gpointer user_data)
+{
+  GmpAgentWorker *self = user_data;
+
+  gmp_source_clear (&self->doubt);
+  report_end (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+report_end_in_time (GmpAgentWorker *self)
+{
+  if (!is_doubtful (self))
+    {
+      report_end (self);
+      return;
+    }
+  self->doubt = g_timeout_source_new (DOUBT);
+  g_source_set_callback (self->doubt, doubt_cb, self, NULL);
+  g_source_attach (self->doubt, NULL);
+}
+
 static void read_both (GmpAgentWorker *self);
 
 /* Call it last. */
@@ -144,8 +182,9 @@ maybe_end (GmpAgentWorker *self)
   if (self->worker == NULL && self->application != NULL &&
       gmp_message_stream_flush (self->application))
     close_application (self);
-  if (self->has_ended && self->worker == NULL && self->application == NULL)
-    report_end (self);
+  if (self->has_ended && self->worker == NULL && self->application == NULL &&
+      self->doubt == NULL)
+    report_end_in_time (self);
 }
 
 static gboolean
@@ -359,6 +398,7 @@ gmp_agent_worker_free (GmpAgentWorker *self)
 {
   close_worker (self);
   close_application (self);
+  gmp_source_clear (&self->doubt);
   g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->skeleton));
   g_object_unref (self->skeleton);
   g_clear_pointer (&self->process, gmp_worker_process_free);

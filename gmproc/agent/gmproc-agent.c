@@ -9,7 +9,6 @@
 
 #include "agent/gmp-agent-private.h"
 #include "agent/gmp-certificate-private.h"
-#include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "peer/gmp-pinned-tls-private.h"
 

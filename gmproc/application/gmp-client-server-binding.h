@@ -1,4 +1,4 @@
-/* gmp-client-server-binding.h: requests of an open run that are there, for bindings
+/* gmp-client-server-binding.h: requests of an open run that have arrived, for bindings
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

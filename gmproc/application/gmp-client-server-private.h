@@ -24,6 +24,8 @@ typedef struct {
   GmpBatchRule batch_rule; /* if the application is the server */
   GPtrArray *clients;  /* of GmpJobSpec, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the current run, or the last one */
+  GThread *thread;           /* (nullable): of that run; atomic, and only compared */
+  GCancellable *stop;        /* stops the current run from other threads */
   GmpOpenRun *open;          /* (nullable) */
   GMainContext *context; /* (nullable): for runs that block */
   GmpProcessCache *cache;   /* keeps warm processes between runs */
@@ -31,6 +33,8 @@ typedef struct {
 
 GmpClientServerPrivate *gmp_client_server_get_private     (GmpClientServer *self);
 void                    gmp_client_server_forget          (GmpClientServer *self);
+gboolean                gmp_client_server_claim           (GmpClientServer *self,
+                                                           GError         **error);
 GmpServerSession       *gmp_client_server_new_session     (GmpClientServer        *self,
                                                            const GmpServerMethods *open_methods,
                                                            GError                **error);

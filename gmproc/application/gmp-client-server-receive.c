@@ -138,24 +138,21 @@ receive_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+/* With the priority of the requests: those that have arrived come first. */
 static void
 watch_receiving (GmpClientServer *self,
                  double           timeout,
                  GCancellable    *cancellable)
 {
   GmpOpenRun *open = get_open (self);
-  int priority = G_PRIORITY_DEFAULT;
 
   if (cancellable != NULL)
-    open->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable), priority,
+    open->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
+                                             G_PRIORITY_DEFAULT,
                                              G_SOURCE_FUNC (receive_cancelled_cb), self);
   if (timeout >= 0)
-    {
-      double milliseconds = MIN (timeout * 1000 + 0.999, (double) G_MAXINT);
-
-      open->limit_source = gmp_source_attach (g_timeout_source_new ((guint) milliseconds), priority,
-                                              receive_limit_cb, self);
-    }
+    open->limit_source = gmp_source_attach_limit (timeout, open->priority, receive_limit_cb,
+                                                  self);
 }
 
 static void
@@ -197,7 +194,8 @@ begin_receive (GmpClientServer    *self,
     }
 }
 
-/* The requests that are there, or that arrive while polling pays; %NULL if there are not enough. */
+/* The requests that have arrived, or that arrive while polling pays; %NULL if there are not
+ * enough. */
 static GPtrArray *
 receive_at_once (GmpClientServer *self,
                  guint            n,
@@ -240,9 +238,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
 {
   GPtrArray *requests;
 
-  if (gmp_open_run_find (self, TRUE, NULL) == NULL)
+  if (!gmp_open_run_enter (self, NULL))
     return NULL;
-  gmp_open_run_enter (self);
   requests = receive_at_once (self, n, may_look);
   gmp_open_run_leave (self);
   return requests;
@@ -252,7 +249,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
  * gmp_client_server_receive:
  * @self: the application
  * @n: how many requests; 0 for as many as there are clients
- * @timeout: how many seconds to wait for them; less than 0 for any time
+ * @timeout: how many seconds to wait for them; less than 0 for any time. Time in which the program
+ *   was stopped, or its main loop held up, does not count
  * @cancellable: (nullable): ends this call, and leaves the run open
  * @error: return location for an error
  *
@@ -271,8 +269,9 @@ gmp_client_server_receive_now (GmpClientServer *self,
  *
  * Returns: (transfer container) (element-type GmpRequest): the requests; %NULL with
  *   [error@Gmp.Error.TIMED_OUT] if they have not all arrived (those that have stay for the next
- *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open; and
- *   the error of a run that has ended
+ *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open;
+ *   [error@Gio.IOErrorEnum.PENDING] if another thread is in a call of this run; and the error of a
+ *   run that has ended
  *
  * Since: 0.1
  */
@@ -297,7 +296,8 @@ gmp_client_server_receive (GmpClientServer *self,
   if (requests != NULL)
     return requests;
 
-  gmp_open_run_enter (self);
+  if (!gmp_open_run_enter (self, error))
+    return NULL;
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_receive (self, TRUE, n, timeout, blocking.cancellable, gmp_blocking_done_cb, &blocking);

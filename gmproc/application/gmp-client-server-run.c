@@ -380,6 +380,9 @@ gmp_client_server_begin_session (GmpClientServer        *self,
     }
   g_clear_pointer (&priv->session, gmp_server_session_free);
   priv->session = session;
+  g_cancellable_reset (priv->stop);
+  gmp_server_session_watch_stop (session, priv->stop);
+  g_atomic_pointer_set (&priv->thread, g_thread_self ());
   return session;
 }
 
@@ -431,6 +434,23 @@ begin_run (GmpClientServer    *self,
   gmp_server_session_run (session, params, cancellable, ended_cb, g_steal_pointer (&task));
 }
 
+/* Claims the object for a run in a main context of its own. */
+gboolean
+gmp_client_server_claim (GmpClientServer *self,
+                         GError         **error)
+{
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+    return FALSE;
+  gmp_client_server_forget (self);
+  if (priv->context == NULL)
+    priv->context = gmp_thread_context_new (error);
+  if (priv->context == NULL)
+    gmp_runner_release (GMP_RUNNER (self));
+  return priv->context != NULL;
+}
+
 /**
  * gmp_client_server_run:
  * @self: the application
@@ -470,16 +490,8 @@ gmp_client_server_run (GmpClientServer *self,
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!gmp_runner_claim (GMP_RUNNER (self), error))
+  if (!gmp_client_server_claim (self, error))
     return NULL;
-  gmp_client_server_forget (self);
-  if (priv->context == NULL)
-    priv->context = gmp_thread_context_new (error);
-  if (priv->context == NULL)
-    {
-      gmp_runner_release (GMP_RUNNER (self));
-      return NULL;
-    }
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_run (self, TRUE, sunk, blocking.cancellable, gmp_blocking_done_cb, &blocking);
@@ -546,8 +558,7 @@ gmp_client_server_run_finish (GmpClientServer *self,
  * gmp_client_server_stop:
  * @self: the application
  *
- * Ends a run in good order. Call it from a signal handler or another source of the run's main
- * context.
+ * Ends a run in good order. It may be called from any thread.
  *
  * The server is done at its next turn, whatever its `done` returns. It finishes, and so do its
  * clients: their next request ends with [error@Gmp.Error.SERVER_DONE]. The run then returns their
@@ -561,6 +572,8 @@ gmp_client_server_stop (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
   g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
-  if (gmp_runner_is_claimed (GMP_RUNNER (self)))
+  if (g_atomic_pointer_get (&priv->thread) != g_thread_self ())
+    g_cancellable_cancel (priv->stop);
+  else if (gmp_runner_is_claimed (GMP_RUNNER (self)))
     gmp_server_session_stop (priv->session);
 }

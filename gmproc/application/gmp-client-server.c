@@ -134,6 +134,7 @@ gmp_client_server_finalize (GObject *object)
 
   gmp_client_server_forget (self);
   g_free (priv->server_target);
+  g_object_unref (priv->stop);
   g_ptr_array_unref (priv->clients);
   g_clear_pointer (&priv->open, gmp_open_run_free);
   g_clear_pointer (&priv->session, gmp_server_session_free);
@@ -415,6 +416,7 @@ gmp_client_server_init (GmpClientServer *self)
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (self);
 
   priv->server_type = G_TYPE_NONE;
+  priv->stop = g_cancellable_new ();
   priv->shared_memory_limit = GMP_SHARED_MEMORY_LIMIT;
   priv->clients = g_ptr_array_new_with_free_func (client_free);
   priv->generation = gmp_fork_get_generation ();

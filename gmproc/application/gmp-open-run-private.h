@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 struct _GmpOpenRun
 {
   gboolean is_blocking;
+  int priority;         /* of its requests in the main context */
   gint64 last_look;     /* at that context, in monotonic time */
   GTask *opening;       /* (nullable) */
 
@@ -37,7 +38,8 @@ struct _GmpOpenRun
 GmpOpenRun *gmp_open_run_find           (GmpClientServer *self,
                                          gboolean         is_blocking,
                                          GError         **error);
-void        gmp_open_run_enter          (GmpClientServer *self);
+gboolean    gmp_open_run_enter          (GmpClientServer *self,
+                                         GError         **error);
 void        gmp_open_run_leave          (GmpClientServer *self);
 void        gmp_open_run_turn_context   (GmpClientServer *self);
 

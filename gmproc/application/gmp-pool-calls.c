@@ -8,7 +8,6 @@
 #include "application/gmp-runner-private.h"
 
 #include "base/gmp-errand-private.h"
-#include "base/gmp-error.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
@@ -452,7 +451,7 @@ set_initializer (GmpPool    *self,
  * Sets the function that each process calls before it takes calls. Its result is ignored. If it
  * fails, the calls that wait fail with its error.
  *
- * Processes that are there already end when they have executed the calls that they have begun.
+ * Existing processes end when they have executed the calls that they have begun.
  * Others, which call this function, take their place.
  *
  * Returns: %FALSE with [error@Gmp.Error.NOT_FOUND] for a function that another process cannot find

@@ -33,11 +33,14 @@ struct _GmpPool
   GPtrArray *returns;         /* of GmpPoolReturns: one for each main context; under lock */
 };
 
-GmpDispatcher *gmp_pool_get_dispatcher (GmpPool *self,
-                                        GError **error);
+extern const GmpDispatcherEvents gmp_pool_events;
+
+GmpDispatcher *gmp_pool_get_dispatcher  (GmpPool *self,
+                                         GError **error);
 void           gmp_pool_give_to_binding (GmpPool *self,
                                          GQueue  *calls);
-void           gmp_pool_finished       (GQueue  *calls,
-                                        gpointer owner);
+void           gmp_pool_finished        (GQueue  *calls,
+                                         gpointer owner);
+void           gmp_pool_install_signals (GType type);
 
 G_END_DECLS

@@ -7,10 +7,7 @@
 #include "application/gmp-pool-private.h"
 
 #include "application/gmp-runner-private.h"
-#include "base/gmp-enum-types.h"
-#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "report/gmp-run-signals-private.h"
 
 /**
  * GmpPool:
@@ -67,198 +64,9 @@ enum {
   N_PROPS
 };
 
-enum {
-  WORKER_STARTED,
-  OUTPUT,
-  LOG,
-  N_SIGNALS
-};
-
 static GParamSpec *properties[N_PROPS];
-static guint signals[N_SIGNALS];
-static guint notify_signal;
 
 G_DEFINE_FINAL_TYPE (GmpPool, gmp_pool, GMP_TYPE_RUNNER)
-
-/* An event on its way from the dispatcher's thread to the pool's main context. */
-typedef struct {
-  GWeakRef pool;
-  guint signal;
-  guint number;
-  int pid;
-  guint stream;
-  char *domain;
-  GLogLevelFlags level;
-  char *text;
-} News;
-
-static void
-news_free (gpointer data)
-{
-  News *news = data;
-
-  g_weak_ref_clear (&news->pool);
-  g_free (news->domain);
-  g_free (news->text);
-  g_free (news);
-}
-
-static gboolean
-news_cb (gpointer user_data)
-{
-  News *news = user_data;
-  g_autoptr (GmpPool) self = g_weak_ref_get (&news->pool);
-  gboolean handled;
-
-  if (self == NULL)
-    return G_SOURCE_REMOVE;
-  if (news->signal == signals[WORKER_STARTED])
-    g_signal_emit (self, news->signal, 0, news->number, news->pid);
-  else if (news->signal == signals[OUTPUT])
-    g_signal_emit (self, news->signal, 0, news->number, news->stream, news->text);
-  else
-    g_signal_emit (self, news->signal, 0, news->number, news->domain, news->level, news->text,
-                   &handled);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-invoke (GmpPool       *self,
-        GSourceFunc    callback,
-        gpointer       data,
-        GDestroyNotify destroy)
-{
-  g_autoptr (GSource) source = g_idle_source_new ();
-
-  g_source_set_priority (source, self->task_priority);
-  g_source_set_callback (source, callback, data, destroy);
-  g_source_attach (source, self->context);
-}
-
-static void
-send_news (GmpPool    *self,
-           const News *news)
-{
-  News *copy = g_new (News, 1);
-
-  *copy = *news;
-  g_weak_ref_init (&copy->pool, self);
-  invoke (self, news_cb, copy, news_free);
-}
-
-static gboolean
-is_connected (GmpPool *self,
-              guint    signal)
-{
-  return g_signal_handler_find (self, G_SIGNAL_MATCH_ID, signal, 0, NULL, NULL, NULL) != 0;
-}
-
-static void
-started (guint    number,
-         int      pid,
-         gpointer owner)
-{
-  if (is_connected (owner, signals[WORKER_STARTED]))
-    send_news (owner, &(News) { .signal = signals[WORKER_STARTED], .number = number, .pid = pid });
-}
-
-static void
-output (guint       number,
-        guint       stream,
-        const char *line,
-        gpointer    owner)
-{
-  send_news (owner, &(News) { .signal = signals[OUTPUT], .number = number, .stream = stream,
-                              .text = g_strdup (line) });
-}
-
-static void
-print_log (guint          number,
-           const char    *domain,
-           GLogLevelFlags level,
-           const char    *message)
-{
-  g_autofree char *worker = g_strdup_printf ("%u", number);
-
-  gmp_run_signals_print_log (worker, domain, level, message);
-}
-
-/* Without handlers it is printed at once, because the pool's main loop may not run. */
-static void
-log_message (guint          number,
-             const char    *domain,
-             GLogLevelFlags level,
-             const char    *message,
-             gpointer       owner)
-{
-  if (is_connected (owner, signals[LOG]))
-    send_news (owner, &(News) { .signal = signals[LOG], .number = number,
-                                .domain = g_strdup (domain), .level = level,
-                                .text = g_strdup (message) });
-  else
-    print_log (number, domain, level, message);
-}
-
-static gboolean
-log_default (GmpPool       *self G_GNUC_UNUSED,
-             guint          number,
-             const char    *domain,
-             GLogLevelFlags level,
-             const char    *message)
-{
-  print_log (number, domain, level, message);
-  return TRUE;
-}
-
-static gboolean
-notify_cb (gpointer user_data)
-{
-  g_autoptr (GmpPool) self = g_weak_ref_get (user_data);
-
-  if (self == NULL)
-    return G_SOURCE_REMOVE;
-  g_atomic_int_set (&self->is_notifying, FALSE);
-  for (guint i = PROP_WAITING; i <= PROP_FAILED; i++)
-    g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-weak_ref_free (gpointer data)
-{
-  g_weak_ref_clear (data);
-  g_free (data);
-}
-
-/* Once for all calls that begin and end before the main loop handles it. */
-static void
-changed (gpointer owner)
-{
-  GmpPool *self = owner;
-  GWeakRef *weak;
-
-  if (!is_connected (self, notify_signal) ||
-      !g_atomic_int_compare_and_exchange (&self->is_notifying, FALSE, TRUE))
-    return;
-  weak = g_new (GWeakRef, 1);
-  g_weak_ref_init (weak, self);
-  invoke (self, notify_cb, weak, weak_ref_free);
-}
-
-static void
-reported (guint     number,
-          GVariant *value,
-          gpointer  owner)
-{
-  GmpPool *self = owner;
-
-  if (self->binding != NULL)
-    self->binding->reported (number, value, self->binding_data);
-}
-
-static const GmpDispatcherEvents events = {
-  gmp_pool_finished, changed, reported, started, output, log_message
-};
 
 /* Held while a dispatcher is created. A forked child has another one. */
 G_LOCK_DEFINE_STATIC (making);
@@ -282,7 +90,7 @@ gmp_pool_get_dispatcher (GmpPool *self,
     }
   else if (dispatcher == NULL || gmp_dispatcher_is_inherited (dispatcher))
     {
-      dispatcher = gmp_dispatcher_new (&events, self, error);
+      dispatcher = gmp_dispatcher_new (&gmp_pool_events, self, error);
       if (dispatcher != NULL)
         {
           gmp_dispatcher_set_limits (dispatcher, &self->limits);
@@ -607,50 +415,10 @@ install_properties (GObjectClass *object_class)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
-/**
- * GmpPool::worker-started:
- * @self: the pool
- * @worker: the worker's number, from 1
- * @pid: its process
- *
- * Another process takes calls now.
- *
- * Since: 0.1
- */
-
-/**
- * GmpPool::output:
- * @self: the pool
- * @worker: the worker's number
- * @stream: where it was written to
- * @line: the line, as for [signal@Gmp.Workers::output]
- *
- * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
- *
- * Since: 0.1
- */
-
-/**
- * GmpPool::log:
- * @self: the pool
- * @worker: the worker's number
- * @domain: the log domain, may be empty
- * @level: a [flags@GLib.LogLevelFlags]
- * @message: the text
- *
- * A worker has logged a message with GLib. The default prints it where GLib would have, with the
- * worker's number, and never ends the application.
- *
- * Returns: %TRUE where the message is dealt with and should not be printed
- *
- * Since: 0.1
- */
-
 static void
 gmp_pool_class_init (GmpPoolClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
-  GType type = G_TYPE_FROM_CLASS (klass);
 
   object_class->dispose = gmp_pool_dispose;
   object_class->finalize = gmp_pool_finalize;
@@ -658,17 +426,7 @@ gmp_pool_class_init (GmpPoolClass *klass)
   object_class->set_property = gmp_pool_set_property;
   object_class->notify = gmp_pool_notify;
   install_properties (object_class);
-  notify_signal = g_signal_lookup ("notify", G_TYPE_OBJECT);
-  signals[WORKER_STARTED] = g_signal_new ("worker-started", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
-                                          NULL, G_TYPE_NONE, 2, G_TYPE_UINT, G_TYPE_INT);
-  signals[OUTPUT] = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
-                                  G_TYPE_NONE, 3, G_TYPE_UINT, GMP_TYPE_OUTPUT_STREAM,
-                                  G_TYPE_STRING);
-  signals[LOG] = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST,
-                                             G_CALLBACK (log_default),
-                                             g_signal_accumulator_true_handled, NULL, NULL,
-                                             G_TYPE_BOOLEAN, 4, G_TYPE_UINT, G_TYPE_STRING,
-                                             G_TYPE_UINT, G_TYPE_STRING);
+  gmp_pool_install_signals (G_TYPE_FROM_CLASS (klass));
 }
 
 static void

@@ -8,9 +8,7 @@
 #include "application/gmp-runner-private.h"
 
 #include "base/gmp-enum-types.h"
-#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-limit-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-thread-private.h"
 #include "supervision/gmp-supervisor-private.h"

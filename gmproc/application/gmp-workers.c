@@ -7,7 +7,6 @@
 #include "application/gmp-workers-private.h"
 
 #include "application/gmp-runner-private.h"
-#include "base/gmp-error.h"
 #include "worker/gmp-guard-private.h"
 
 /**

@@ -42,8 +42,8 @@ return_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* After it. What has called this may go on with the run's objects, so the run does not return from
- * here, but from the thread-default main context. */
+/* After it. The caller may continue to use the run's objects, so the run does not return from here,
+ * but from the thread-default main context. */
 void
 gmp_hold_leave (GmpHold *self,
                 int      priority)

@@ -4,31 +4,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "base/gmp-options-private.h"
-
-#include "base/gmp-enum-types.h"
+#include "base/gmp-option-private.h"
 
 #include <errno.h>
 #include <sys/resource.h>
 
-/* One row is one option: the property of GmpRunner, its field, its default and limits, and whether
- * workers receive it (gmp-limits.c applies those). */
-typedef struct {
-  const char *name;
-  gsize       offset;
-  GType       type;
-  double      minimum; /* of numbers */
-  double      maximum;
-  double      number;  /* the default, also of booleans */
-  const char *string;  /* the default of strings */
-  guint       flags;
-} GmpOption;
-
-enum {
-  SENT = 1 << 0, /* workers receive the value, unless it is 0, %FALSE or %NULL, which mean no
-                    limit */
-  CONSTRUCT_ONLY = 1 << 1,
-};
+#define SENT           GMP_OPTION_SENT
+#define CONSTRUCT_ONLY GMP_OPTION_CONSTRUCT_ONLY
 
 #define OPTION(name, field, type, minimum, maximum, number, string, flags) \
   { name, G_STRUCT_OFFSET (GmpOptions, field), type, minimum, maximum, number, string, flags }
@@ -49,6 +31,7 @@ enum {
 #define STRV(name, field, flags) \
   OPTION (name, field, G_TYPE_BOXED, 0, 0, 0, NULL, flags)
 
+/* One row is one option. */
 static const GmpOption options[] = {
   /**
    * GmpRunner:runtime:
@@ -370,158 +353,7 @@ gmp_options_get_n (void)
 GParamSpec *
 gmp_options_make_param_spec (guint index)
 {
-  const GmpOption *option = &options[index];
-  const char *name = option->name;
-  double number = option->number;
-  GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
-
-  if ((option->flags & CONSTRUCT_ONLY) != 0)
-    flags |= G_PARAM_CONSTRUCT_ONLY;
-  switch (option->type)
-    {
-    case G_TYPE_BOOLEAN:
-      return g_param_spec_boolean (name, NULL, NULL, number != 0, flags);
-
-    case G_TYPE_INT:
-      return g_param_spec_int (name, NULL, NULL, (int) option->minimum, (int) option->maximum,
-                               (int) number, flags);
-
-    case G_TYPE_UINT:
-      return g_param_spec_uint (name, NULL, NULL, (guint) option->minimum, (guint) option->maximum,
-                                (guint) number, flags);
-
-    case G_TYPE_UINT64:
-      return g_param_spec_uint64 (name, NULL, NULL, 0, G_MAXUINT64, (guint64) number, flags);
-
-    case G_TYPE_DOUBLE:
-      return g_param_spec_double (name, NULL, NULL, option->minimum, option->maximum, number,
-                                  flags);
-
-    case G_TYPE_ENUM:
-      return g_param_spec_enum (name, NULL, NULL, GMP_TYPE_RESTART, (int) number, flags);
-
-    case G_TYPE_STRING:
-      return g_param_spec_string (name, NULL, NULL, option->string, flags);
-
-    default:
-      return g_param_spec_boxed (name, NULL, NULL, G_TYPE_STRV, flags);
-    }
-}
-
-/* The fields, by their rows. */
-
-static void
-read_field (const GmpOption  *option,
-            const GmpOptions *self,
-            GValue           *value)
-{
-  gpointer field = G_STRUCT_MEMBER_P (self, option->offset);
-
-  switch (option->type)
-    {
-    case G_TYPE_BOOLEAN:
-      g_value_set_boolean (value, *(gboolean *) field);
-      break;
-
-    case G_TYPE_UINT:
-      g_value_set_uint (value, *(guint *) field);
-      break;
-
-    case G_TYPE_INT:
-      g_value_set_int (value, *(int *) field);
-      break;
-
-    case G_TYPE_UINT64:
-      g_value_set_uint64 (value, *(guint64 *) field);
-      break;
-
-    case G_TYPE_DOUBLE:
-      g_value_set_double (value, *(double *) field);
-      break;
-
-    case G_TYPE_ENUM:
-      g_value_set_enum (value, *(GmpRestart *) field);
-      break;
-
-    case G_TYPE_STRING:
-      g_value_set_string (value, *(char **) field);
-      break;
-
-    default:
-      g_value_set_boxed (value, *(char ***) field);
-    }
-}
-
-static void
-write_field (const GmpOption *option,
-             GmpOptions      *self,
-             const GValue    *value)
-{
-  gpointer field = G_STRUCT_MEMBER_P (self, option->offset);
-
-  switch (option->type)
-    {
-    case G_TYPE_BOOLEAN:
-      *(gboolean *) field = g_value_get_boolean (value);
-      break;
-
-    case G_TYPE_UINT:
-      *(guint *) field = g_value_get_uint (value);
-      break;
-
-    case G_TYPE_INT:
-      *(int *) field = g_value_get_int (value);
-      break;
-
-    case G_TYPE_UINT64:
-      *(guint64 *) field = g_value_get_uint64 (value);
-      break;
-
-    case G_TYPE_DOUBLE:
-      *(double *) field = g_value_get_double (value);
-      break;
-
-    case G_TYPE_ENUM:
-      *(GmpRestart *) field = g_value_get_enum (value);
-      break;
-
-    case G_TYPE_STRING:
-      g_free (*(char **) field);
-      *(char **) field = g_value_dup_string (value);
-      break;
-
-    default:
-      g_strfreev (*(char ***) field);
-      *(char ***) field = g_value_dup_boxed (value);
-    }
-}
-
-static gboolean
-is_same (GParamSpec   *pspec,
-         const GValue *a,
-         const GValue *b)
-{
-  const char * const *strv_a;
-  const char * const *strv_b;
-
-  if (!G_VALUE_HOLDS (a, G_TYPE_STRV))
-    return g_param_values_cmp (pspec, a, b) == 0;
-  strv_a = g_value_get_boxed (a);
-  strv_b = g_value_get_boxed (b);
-  return strv_a == strv_b || (strv_a != NULL && strv_b != NULL && g_strv_equal (strv_a, strv_b));
-}
-
-/* A value of the type that the option's property has. */
-static void
-init_value (const GmpOption *option,
-            GValue          *value)
-{
-  if (option->type == G_TYPE_ENUM)
-    g_value_init (value, GMP_TYPE_RESTART);
-  else if (option->type == G_TYPE_BOXED)
-    g_value_init (value, G_TYPE_STRV);
-  else
-    g_value_init (value, option->type);
+  return gmp_option_make_param_spec (&options[index]);
 }
 
 static void
@@ -530,8 +362,8 @@ clear_field (const GmpOption *option,
 {
   g_auto (GValue) nothing = G_VALUE_INIT;
 
-  init_value (option, &nothing);
-  write_field (option, self, &nothing);
+  gmp_option_init_value (option, &nothing);
+  gmp_option_write (option, self, &nothing);
 }
 
 GmpOptions *
@@ -541,9 +373,9 @@ gmp_options_new (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
     {
-      GParamSpec *pspec = g_param_spec_ref_sink (gmp_options_make_param_spec (i));
+      GParamSpec *pspec = g_param_spec_ref_sink (gmp_option_make_param_spec (&options[i]));
 
-      write_field (&options[i], self, g_param_spec_get_default_value (pspec));
+      gmp_option_write (&options[i], self, g_param_spec_get_default_value (pspec));
       g_param_spec_unref (pspec);
     }
   return self;
@@ -558,9 +390,9 @@ gmp_options_copy (const GmpOptions *self)
     {
       g_auto (GValue) value = G_VALUE_INIT;
 
-      init_value (&options[i], &value);
-      read_field (&options[i], self, &value);
-      write_field (&options[i], copy, &value);
+      gmp_option_init_value (&options[i], &value);
+      gmp_option_read (&options[i], self, &value);
+      gmp_option_write (&options[i], copy, &value);
     }
   return copy;
 }
@@ -589,7 +421,22 @@ gmp_options_get (const GmpOptions *self,
                  guint             index,
                  GValue           *value)
 {
-  read_field (&options[index], self, value);
+  gmp_option_read (&options[index], self, value);
+}
+
+static gboolean
+is_same (GParamSpec   *pspec,
+         const GValue *a,
+         const GValue *b)
+{
+  const char * const *strv_a;
+  const char * const *strv_b;
+
+  if (!G_VALUE_HOLDS (a, G_TYPE_STRV))
+    return g_param_values_cmp (pspec, a, b) == 0;
+  strv_a = g_value_get_boxed (a);
+  strv_b = g_value_get_boxed (b);
+  return strv_a == strv_b || (strv_a != NULL && strv_b != NULL && g_strv_equal (strv_a, strv_b));
 }
 
 /* %FALSE if the field has this value already. */
@@ -602,10 +449,10 @@ gmp_options_set (GmpOptions   *self,
   g_auto (GValue) old = G_VALUE_INIT;
 
   g_value_init (&old, pspec->value_type);
-  read_field (&options[index], self, &old);
+  gmp_option_read (&options[index], self, &old);
   if (is_same (pspec, &old, value))
     return FALSE;
-  write_field (&options[index], self, value);
+  gmp_option_write (&options[index], self, value);
   return TRUE;
 }
 
@@ -632,41 +479,6 @@ gmp_options_to_environ (const GmpOptions *self)
   return result;
 }
 
-/* %NULL for a value that means no limit. */
-static GVariant *
-to_variant (const GmpOption  *option,
-            const GmpOptions *self)
-{
-  gpointer field = G_STRUCT_MEMBER_P (self, option->offset);
-
-  switch (option->type)
-    {
-    case G_TYPE_BOOLEAN:
-      return *(gboolean *) field ? g_variant_new_boolean (TRUE) : NULL;
-
-    case G_TYPE_INT:
-      return *(int *) field != 0 ? g_variant_new_int32 (*(int *) field) : NULL;
-
-    case G_TYPE_UINT:
-      return *(guint *) field > 0 ? g_variant_new_uint32 (*(guint *) field) : NULL;
-
-    case G_TYPE_UINT64:
-      return *(guint64 *) field > 0 ? g_variant_new_uint64 (*(guint64 *) field) : NULL;
-
-    case G_TYPE_DOUBLE:
-      return *(double *) field > 0 ? g_variant_new_double (*(double *) field) : NULL;
-
-    case G_TYPE_ENUM:
-      return g_variant_new_int32 (*(GmpRestart *) field);
-
-    case G_TYPE_STRING:
-      return *(char **) field != NULL ? g_variant_new_string (*(char **) field) : NULL;
-
-    default:
-      g_assert_not_reached ();
-    }
-}
-
 /* The options that a worker receives, floating, as org.gmproc.Worker1.Run describes them. Niceness
  * is sent as an absolute value: a kept process must not become nicer with each run. @is_last: no
  * run follows in the same process. */
@@ -679,7 +491,8 @@ gmp_options_to_variant (const GmpOptions *self,
   g_variant_dict_init (&dict, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
     {
-      GVariant *value = (options[i].flags & SENT) != 0 ? to_variant (&options[i], self) : NULL;
+      GVariant *value = (options[i].flags & SENT) != 0 ? gmp_option_to_variant (&options[i], self)
+                                                         : NULL;
 
       if (value != NULL)
         g_variant_dict_insert_value (&dict, options[i].name, value);

@@ -10,23 +10,24 @@
 
 G_BEGIN_DECLS
 
-/* Zero it before the first use. */
+typedef void (*GmpPatienceFunc) (gpointer user_data);
+
 typedef struct
 {
-  GSource *source; /* (nullable): tries again */
-  double pause;    /* in seconds, before the next time; 0: there was none yet */
+  GmpPatienceFunc again;
+  gpointer user_data;
+  GSource *source; /* (nullable): of a pause */
+  double pause;    /* in seconds, the next one; 0: there was none yet */
   gint64 end;      /* when it gives up */
 } GmpPatience;
 
+void     gmp_patience_init        (GmpPatience    *self,
+                                   GmpPatienceFunc again,
+                                   gpointer        user_data);
 gboolean gmp_patience_begin_pause (GmpPatience *self,
-                                   int          priority,
-                                   GSourceFunc  again,
-                                   gpointer     user_data);
+                                   int          priority);
 void     gmp_patience_hurry       (GmpPatience *self,
-                                   int          priority,
-                                   GSourceFunc  again,
-                                   gpointer     user_data);
-void     gmp_patience_end_pause   (GmpPatience *self);
+                                   int          priority);
 void     gmp_patience_clear       (GmpPatience *self);
 
 G_END_DECLS

@@ -13,13 +13,29 @@
 #define LIMIT       (2 * G_TIME_SPAN_SECOND)
 #define FIRST_PAUSE 0.05
 
-/* Calls @again after a pause, in the thread-default main context; FALSE if it is time to give up.
- * @again calls gmp_patience_end_pause() first. */
+/* @again is called from the main loop after each pause. */
+void
+gmp_patience_init (GmpPatience    *self,
+                   GmpPatienceFunc again,
+                   gpointer        user_data)
+{
+  *self = (GmpPatience) { .again = again, .user_data = user_data };
+}
+
+static gboolean
+again_cb (gpointer user_data)
+{
+  GmpPatience *self = user_data;
+
+  gmp_source_clear (&self->source);
+  self->again (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Begins a pause, in the thread-default main context; FALSE if it is time to give up. */
 gboolean
 gmp_patience_begin_pause (GmpPatience *self,
-                          int          priority,
-                          GSourceFunc  again,
-                          gpointer     user_data)
+                          int          priority)
 {
   static int turn;
   gint64 now = g_get_monotonic_time ();
@@ -32,9 +48,9 @@ gmp_patience_begin_pause (GmpPatience *self,
     }
   if (now >= self->end)
     return FALSE;
-  /* Where there is room for one, two that try at the same time would each take half of it. */
+  /* If there is room for one, two attempts at the same time would each take half of it. */
   seconds = self->pause * (1 + g_atomic_int_add (&turn, 1) % 4 / 4.0);
-  self->source = gmp_source_attach_limit (seconds, priority, again, user_data);
+  self->source = gmp_source_attach_limit (seconds, priority, again_cb, self);
   self->pause *= 2;
   return TRUE;
 }
@@ -42,20 +58,12 @@ gmp_patience_begin_pause (GmpPatience *self,
 /* A pause, if there is one, ends now. */
 void
 gmp_patience_hurry (GmpPatience *self,
-                    int          priority,
-                    GSourceFunc  again,
-                    gpointer     user_data)
+                    int          priority)
 {
   if (self->source == NULL)
     return;
   gmp_source_clear (&self->source);
-  self->source = gmp_source_attach (g_idle_source_new (), priority, again, user_data);
-}
-
-void
-gmp_patience_end_pause (GmpPatience *self)
-{
-  gmp_source_clear (&self->source);
+  self->source = gmp_source_attach (g_idle_source_new (), priority, again_cb, self);
 }
 
 /* It begins anew. */

@@ -23,6 +23,8 @@ void     gmp_time_limit_begin       (GmpTimeLimit *self,
                                      gint64        now);
 gboolean gmp_time_limit_continues   (GmpTimeLimit *self,
                                      gint64        now);
+void     gmp_time_limit_repeat      (GmpTimeLimit *self,
+                                     gint64        now);
 gint64   gmp_time_limit_get_elapsed (const GmpTimeLimit *self);
 
 G_END_DECLS

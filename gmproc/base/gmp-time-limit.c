@@ -41,6 +41,14 @@ gmp_time_limit_continues (GmpTimeLimit *self,
   return self->n_left > 0;
 }
 
+/* Called when a step has ended that does not count: its peer was stopped. */
+void
+gmp_time_limit_repeat (GmpTimeLimit *self,
+                       gint64        now)
+{
+  self->end = now + self->step;
+}
+
 /* The elapsed part of the limit. */
 gint64
 gmp_time_limit_get_elapsed (const GmpTimeLimit *self)

@@ -63,7 +63,8 @@ void           gmp_inbox_peer_ended    (GmpInbox     *self,
 void           gmp_inbox_set_trust     (GmpInbox     *self,
                                         GmpInboxTrust trust);
 void           gmp_inbox_set_timeout   (GmpInbox     *self,
-                                        double        seconds);
+                                        double        seconds,
+                                        int           application);
 double         gmp_inbox_get_timeout   (GmpInbox *self);
 void           gmp_inbox_set_turn_timeout (GmpInbox  *self,
                                            double     seconds);

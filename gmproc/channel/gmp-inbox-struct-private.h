@@ -39,6 +39,7 @@ struct _GmpInbox
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for peers that are added later */
   GmpInboxTrust trust;
   gint64 timeout;    /* in microseconds; 0: none */
+  int application;   /* its process: 0 if it cannot be seen */
   gint64 deadline;   /* in monotonic time; -1: none */
   gint64 turn_timeout; /* in microseconds, from an answer to the next request; 0: none */
   gint64 next_check; /* when to check for late peers, in monotonic time */

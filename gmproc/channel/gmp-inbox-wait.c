@@ -9,19 +9,23 @@
 #include "base/gmp-signals-private.h"
 #include "base/gmp-time-limit-private.h"
 
+#include <string.h>
 #include <sys/epoll.h>
 
 /* How often the doorbell is checked while there is no need to sleep: it also reports processes that
  * have ended. */
 #define LOOK_EVERY 256
 
-/* The longest wait of gmp_inbox_take() in seconds; 0 for no limit. Time in which this process was
- * stopped does not count here, but it does for a deadline, which has precedence. */
+/* The longest wait of gmp_inbox_take() in seconds; 0 for no limit. Time in which this process, or
+ * the process @application, was stopped does not count here, but it does for a deadline, which has
+ * precedence. */
 void
 gmp_inbox_set_timeout (GmpInbox *self,
-                       double    seconds)
+                       double    seconds,
+                       int       application)
 {
   self->timeout = (gint64) (MIN (seconds, G_MAXINT) * G_USEC_PER_SEC + 0.5);
+  self->application = application;
 }
 
 double
@@ -43,6 +47,21 @@ stop_cb (GCancellable *stop G_GNUC_UNUSED,
          gpointer      doorbell)
 {
   gmp_doorbell_ring (doorbell);
+}
+
+/* FALSE for a process that this one does not see. */
+static gboolean
+is_stopped (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  const char *name_end;
+
+  if (pid <= 0 || !g_file_get_contents (path, &text, NULL, NULL))
+    return FALSE;
+  name_end = strrchr (text, ')');
+  return name_end != NULL && (g_str_has_prefix (name_end, ") T") ||
+                              g_str_has_prefix (name_end, ") t"));
 }
 
 static void
@@ -166,6 +185,20 @@ gmp_inbox_slept (GmpInbox *self,
   gmp_spin_slept (&self->spin, duration);
 }
 
+static gboolean
+has_timed_out (GmpInbox     *self,
+               GmpTimeLimit *limit)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (self->deadline != -1)
+    return TRUE;
+  if (!is_stopped (self->application))
+    return !gmp_time_limit_continues (limit, now);
+  gmp_time_limit_repeat (limit, now);
+  return FALSE;
+}
+
 /* Waits for the next message. Polls for it first if polling has recently paid. */
 GmpInboxStatus
 gmp_inbox_take (GmpInbox *self,
@@ -194,7 +227,7 @@ gmp_inbox_take (GmpInbox *self,
       if (gmp_spin_turn (&self->spin) ||
           sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
         continue;
-      if (self->deadline != -1 || !gmp_time_limit_continues (&limit, g_get_monotonic_time ()))
+      if (has_timed_out (self, &limit))
         {
           status = gmp_inbox_try_take (self, mail);
           return status != GMP_INBOX_EMPTY ? status : GMP_INBOX_TIMED_OUT;

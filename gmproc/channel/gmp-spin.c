@@ -33,7 +33,7 @@
  * their slices. A process that sleeps is woken in time, so polling is then worse than sleeping. */
 #define SLOW_YIELD 500000
 
-/* Polling goes on in spite of slow yields if the messages that it has found are worth them: each
+/* Polling continues in spite of slow yields if the messages that it has found are worth them: each
  * saved this number of nanoseconds, two wake-ups. At most so many messages count. */
 #define GAIN 20000
 #define MAX_CREDIT 1000

@@ -24,8 +24,8 @@
 /* The seconds that commands have to end when the program does. */
 #define END_LIMIT 3
 
-/* There is one for each launcher as long as the program runs, from its first worker on. Everything
- * but the lists of agents and of those who wait for one happens in the thread of
+/* There is one for each launcher, from its first worker to the end of the program. Everything but
+ * the lists of agents, and of workers that wait for one, happens in the thread of
  * gmp_bus_get_context(). */
 struct _GmpCluster
 {
@@ -263,10 +263,21 @@ arrived_cb (GmpBus             *bus,
     self->gathering = attach (g_timeout_source_new (GATHERING), gathered_cb, self);
 }
 
-/* A command has ended, before @n_missing of its agents have come. */
+static void
+expect_locked (GmpCluster *self,
+               GPtrArray  *commands)
+{
+  self->n_commands += commands->len;
+  for (guint i = 0; i < commands->len; i++)
+    self->n_expected += ((GmpEngineCommand *) commands->pdata[i])->n_agents;
+}
+
+/* A command has ended, before @n_missing of its agents have come, and @others (nullable) are to do
+ * what it did. */
 static void
 ended_cb (const char *description,
           guint       n_missing,
+          GPtrArray  *others,
           gpointer    user_data)
 {
   GmpCluster *self = user_data;
@@ -275,6 +286,8 @@ ended_cb (const char *description,
   gboolean is_complete;
 
   g_mutex_lock (&self->lock);
+  if (others != NULL)
+    expect_locked (self, others);
   self->n_commands--;
   self->n_expected -= n_missing;
   if (self->n_commands == 0)
@@ -283,6 +296,12 @@ ended_cb (const char *description,
   g_mutex_unlock (&self->lock);
   if (n_missing == 0)
     return;
+  if (others != NULL)
+    {
+      g_message ("Each node is tried by itself: %s", description);
+      gmp_reception_invite (self->reception, others);
+      return;
+    }
   if (is_complete)
     clear_source (&self->patience);
   if (has_none (self))
@@ -314,18 +333,14 @@ opened_cb (GPtrArray    *commands,
            gpointer      user_data)
 {
   GmpCluster *self = user_data;
-  guint n_agents = 0;
 
   if (error != NULL)
     {
       give_up (self, error);
       return;
     }
-  for (guint i = 0; i < commands->len; i++)
-    n_agents += ((GmpEngineCommand *) commands->pdata[i])->n_agents;
   g_mutex_lock (&self->lock);
-  self->n_commands += commands->len;
-  self->n_expected += n_agents;
+  expect_locked (self, commands);
   g_mutex_unlock (&self->lock);
   self->patience = attach (g_timeout_source_new_seconds (PATIENCE), patience_cb, self);
   gmp_reception_invite (self->reception, commands);

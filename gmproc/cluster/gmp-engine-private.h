@@ -16,6 +16,7 @@ typedef struct {
   char  *name;     /* for messages: the node's, or what the command starts */
   int    node;     /* the agent's number; -1: agents know theirs */
   guint  n_agents; /* that it runs */
+  char **nodes;    /* (nullable): the names of these, if it can be divided */
 } GmpEngineCommand;
 
 const char *gmp_engine_choose       (const char *launcher);
@@ -23,5 +24,7 @@ guint       gmp_engine_count_slots  (const char *launcher);
 GPtrArray  *gmp_engine_get_commands (const char *wanted,
                                      const char *agent,
                                      GError    **error);
+GPtrArray  *gmp_engine_divide       (const GmpEngineCommand *command,
+                                     const char *agent);
 
 G_END_DECLS

@@ -20,12 +20,13 @@ command_free (gpointer data)
   GmpEngineCommand *command = data;
 
   g_strfreev (command->argv);
+  g_strfreev (command->nodes);
   g_free (command->name);
   g_free (command);
 }
 
 /* Takes ownership of @argv. */
-static void
+static GmpEngineCommand *
 add_command (GPtrArray  *commands,
              char      **argv,
              const char *name,
@@ -34,8 +35,9 @@ add_command (GPtrArray  *commands,
 {
   GmpEngineCommand *command = g_new (GmpEngineCommand, 1);
 
-  *command = (GmpEngineCommand) { argv, g_strdup (name), node, n_agents };
+  *command = (GmpEngineCommand) { argv, g_strdup (name), node, n_agents, NULL };
   g_ptr_array_add (commands, command);
+  return command;
 }
 
 /* command:WORDS, one command a node, in which {node} and {agent} are replaced. */
@@ -115,6 +117,29 @@ plan_command (const char *text,
 
 /* slurm: one step of the allocation that this process is in. */
 
+/* The step shares the job's processors and memory with others, stays when a node is lost, and hands
+ * on standard input, by which agents learn their secret. */
+static char **
+make_step (guint       n,
+           const char *node, /* (nullable): any */
+           const char *agent)
+{
+  static const char *options[] = {
+    "--overlap", "--ntasks-per-node=1", "--cpu-bind=none", "--mem=0", "--no-kill", "--wait=0",
+    "--kill-on-bad-exit=0", "--export=ALL", "--input=all", "--mpi=none", NULL,
+  };
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_autofree char *nodes = g_strdup_printf ("-N%u", n);
+  g_autofree char *tasks = g_strdup_printf ("-n%u", n);
+
+  g_strv_builder_add_many (builder, "srun", nodes, tasks, NULL);
+  g_strv_builder_addv (builder, options);
+  if (node != NULL)
+    g_strv_builder_add_many (builder, "-w", node, NULL);
+  g_strv_builder_add (builder, agent);
+  return g_strv_builder_end (builder);
+}
+
 static gboolean
 plan_slurm (const char *text G_GNUC_UNUSED,
             const char *agent,
@@ -122,8 +147,8 @@ plan_slurm (const char *text G_GNUC_UNUSED,
             GError    **error)
 {
   guint n = gmp_slurm_count_nodes ();
-  g_autofree char *nodes = NULL;
-  g_autofree char *tasks = NULL;
+  GmpEngineCommand *command;
+  char **nodes;
 
   if (n == 0)
     {
@@ -132,14 +157,11 @@ plan_slurm (const char *text G_GNUC_UNUSED,
                            "script for sbatch, or under 'salloc -N NODES --no-kill'");
       return FALSE;
     }
-  nodes = g_strdup_printf ("-N%u", n);
-  tasks = g_strdup_printf ("-n%u", n);
-  /* The step shares the job's processors and memory with others, stays when a node is lost, and
-   * hands on standard input, by which agents learn their secret. */
-  add_command (commands, g_strdupv ((char **) (const char *[]) {
-    "srun", "--overlap", nodes, tasks, "--ntasks-per-node=1", "--cpu-bind=none", "--mem=0",
-    "--no-kill", "--wait=0", "--kill-on-bad-exit=0", "--export=ALL", "--input=all", "--mpi=none",
-    agent, NULL }), "srun", -1, n);
+  nodes = gmp_slurm_list_nodes ();
+  if (nodes != NULL)
+    n = g_strv_length (nodes);
+  command = add_command (commands, make_step (n, NULL, agent), "srun", -1, n);
+  command->nodes = nodes;
   gmp_slurm_check_no_kill ();
   return TRUE;
 }
@@ -157,8 +179,8 @@ static const struct {
   { "slurm", FALSE, plan_slurm, gmp_slurm_count_processors },
 };
 
-/* What starts agents, for workers of an object whose property is @launcher (nullable); %NULL if
- * they run on this machine. */
+/* The launcher of an object whose property is @launcher (nullable); %NULL if its workers run on
+ * this machine. */
 const char *
 gmp_engine_choose (const char *launcher)
 {
@@ -206,4 +228,20 @@ gmp_engine_get_commands (const char *wanted,
                "'local', 'slurm', or 'command:' and a command such as 'ssh {node} -- {agent}'",
                wanted);
   return NULL;
+}
+
+/* A step that cannot begin on one of its nodes begins on none. These commands do the same, each for
+ * one of the nodes. %NULL if @command is for one already. */
+GPtrArray *
+gmp_engine_divide (const GmpEngineCommand *command,
+                   const char             *agent)
+{
+  GPtrArray *commands;
+
+  if (command->nodes == NULL)
+    return NULL;
+  commands = g_ptr_array_new_with_free_func (command_free);
+  for (char **node = command->nodes; *node != NULL; node++)
+    add_command (commands, make_step (1, *node, agent), *node, (int) commands->len, 1);
+  return commands;
 }

@@ -22,9 +22,11 @@ typedef void (*GmpReceptionArrived) (GmpBus              *bus,
                                      const GmpAgentHello *hello,
                                      gpointer             user_data);
 
-/* A command has ended, of whose agents @n_missing have not come, and will not. */
+/* A command has ended, of whose agents @n_missing have not come, and will not, unless @others
+ * (nullable) do what it did. */
 typedef void (*GmpReceptionEnded)   (const char          *description,
                                      guint                n_missing,
+                                     GPtrArray           *others,
                                      gpointer             user_data);
 
 /* All of it in the thread of gmp_bus_get_context(), but gmp_reception_introduce() and

@@ -74,6 +74,7 @@ struct _GmpReception
   GQueue strangers;       /* of Stranger: the first has been there longest */
   GPtrArray *commands;    /* (nullable) */
   GPtrArray *invitations; /* of Invitation */
+  gboolean is_closing;
 };
 
 static const char *
@@ -403,9 +404,15 @@ end_invitation (Invitation *invitation)
 {
   GmpReception *self = invitation->owner;
   g_autofree char *description = describe_end (invitation);
+  g_autoptr (GPtrArray) others = NULL;
 
   gmp_debug ("%s", description);
-  self->ended (description, invitation->n_missing, self->user_data);
+  if (invitation->process != NULL && !self->is_closing && invitation->n_missing > 0)
+    others = gmp_engine_divide (invitation->command, get_agent ());
+  else if (invitation->process != NULL && !self->is_closing &&
+           !g_subprocess_get_successful (invitation->process))
+    g_message ("Agents may have ended: %s", description);
+  self->ended (description, invitation->n_missing, others, self->user_data);
   g_clear_object (&invitation->process);
   g_ptr_array_remove (self->invitations, invitation);
 }
@@ -431,6 +438,7 @@ begin_session_cb (gpointer unused G_GNUC_UNUSED)
 
 static void
 invite (GmpReception     *self,
+        GPtrArray        *commands,
         GmpEngineCommand *command)
 {
   g_autoptr (GSubprocessLauncher) launcher =
@@ -440,7 +448,7 @@ invite (GmpReception     *self,
   g_autoptr (GError) error = NULL;
 
   invitation->owner = self;
-  invitation->commands = g_ptr_array_ref (self->commands);
+  invitation->commands = g_ptr_array_ref (commands);
   invitation->command = command;
   invitation->token = make_token ();
   invitation->has_connected = g_new0 (gboolean, command->n_agents);
@@ -466,7 +474,7 @@ gmp_reception_invite (GmpReception *self,
                       GPtrArray    *commands)
 {
   for (guint i = 0; i < commands->len; i++)
-    invite (self, commands->pdata[i]);
+    invite (self, commands, commands->pdata[i]);
 }
 
 /* The nodes whose agents have not come; for a command of several, how many have not. */
@@ -646,6 +654,7 @@ void
 gmp_reception_close (GmpReception *self,
                      gboolean      by_force)
 {
+  self->is_closing = TRUE;
   if (self->service != NULL)
     g_socket_service_stop (self->service);
   for (guint i = 0; i < self->invitations->len; i++)

@@ -10,8 +10,9 @@
 
 G_BEGIN_DECLS
 
-guint gmp_slurm_count_nodes      (void);
-guint gmp_slurm_count_processors (void);
-void  gmp_slurm_check_no_kill    (void);
+guint  gmp_slurm_count_nodes      (void);
+char **gmp_slurm_list_nodes       (void);
+guint  gmp_slurm_count_processors (void);
+void   gmp_slurm_check_no_kill    (void);
 
 G_END_DECLS

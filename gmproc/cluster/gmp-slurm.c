@@ -24,6 +24,26 @@ gmp_slurm_count_nodes (void)
   return (guint) n;
 }
 
+/* Those that it still has, or those that it began with if Slurm does not answer soon. An srun that
+ * asks for a node which has been taken away waits forever. %NULL if they are not known. */
+char **
+gmp_slurm_list_nodes (void)
+{
+  static const char script[] =
+    "nodes=$(timeout 5 squeue --noheader --jobs=\"$SLURM_JOB_ID\" --format=%N)\n"
+    "exec scontrol show hostnames \"${nodes:-$SLURM_JOB_NODELIST}\"\n";
+  g_autoptr (GSubprocess) process =
+      g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, NULL,
+                        "sh", "-c", script, NULL);
+  g_autofree char *text = NULL;
+
+  if (process == NULL ||
+      !g_subprocess_communicate_utf8 (process, NULL, NULL, &text, NULL, NULL) ||
+      g_strstrip (text)[0] == '\0')
+    return NULL;
+  return g_strsplit (text, "\n", -1);
+}
+
 /* Of all nodes; 0 if unknown. Slurm's format is for example 16(x3),8 for four nodes. */
 guint
 gmp_slurm_count_processors (void)

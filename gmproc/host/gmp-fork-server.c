@@ -7,7 +7,6 @@
 #include "host/gmp-fork-server-private.h"
 
 #include "base/gmp-child-private.h"
-#include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"

@@ -6,7 +6,6 @@
 
 #include "host/gmp-host-private.h"
 
-#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-runtime-private.h"
@@ -39,7 +38,8 @@ run_client (GmpClientWorker *client,
 
 /* Sets the meaning of a closed channel, the size limit of received values, and the time limits. */
 static void
-set_rules (GmpJob *job)
+set_rules (GmpWorkerSkeleton *control,
+           GmpJob            *job)
 {
   gboolean is_server = g_str_equal (job->spec.role, "server");
   GmpRestart restart = GMP_RESTART_NEVER;
@@ -57,7 +57,7 @@ set_rules (GmpJob *job)
   if (is_server && g_variant_lookup (job->options, "turn-timeout", "d", &timeout))
     gmp_inbox_set_turn_timeout (job->inbox, timeout);
   if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))
-    gmp_inbox_set_timeout (job->inbox, timeout);
+    gmp_inbox_set_timeout (job->inbox, timeout, gmp_worker_skeleton_get_application (control));
 }
 
 static GVariant *
@@ -72,7 +72,7 @@ run_worker (GmpHost           *self,
   GMP_GUARD (worker, GMP_HOST_GET_CLASS (self)->build, self, description, job->spec.id, error);
   if (worker == NULL)
     return NULL;
-  set_rules (job);
+  set_rules (control, job);
   gmp_worker_skeleton_ready (control);
   if (g_str_equal (job->spec.role, "server") && GMP_IS_SERVER_WORKER (worker))
     return gmp_life_cycle_run_server (GMP_SERVER_WORKER (worker), job->spec.params, job->inbox,
@@ -117,7 +117,7 @@ run_target (GmpHost           *self,
     }
   if (g_str_equal (job->spec.role, "pool"))
     {
-      set_rules (job);
+      set_rules (control, job);
       gmp_call_loop_run (self, control, job, error);
       return NULL;
     }

@@ -6,11 +6,9 @@
 
 #include "host/gmp-host.h"
 
-#include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
-#include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
 #include "host/gmp-fork-server-private.h"
 #include "host/gmp-group-private.h"

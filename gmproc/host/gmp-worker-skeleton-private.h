@@ -30,6 +30,7 @@ GmpWorkerSkeleton *gmp_worker_skeleton_new             (int      fd,
 gboolean           gmp_worker_skeleton_rehearse        (GError **error);
 GmpJob            *gmp_worker_skeleton_take_job        (GmpWorkerSkeleton *self);
 GCancellable      *gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self);
+int                gmp_worker_skeleton_get_application (GmpWorkerSkeleton *self);
 gboolean           gmp_worker_skeleton_has_socket      (GmpWorkerSkeleton *self);
 gboolean           gmp_worker_skeleton_has_last        (GmpWorkerSkeleton *self);
 void               gmp_worker_skeleton_loaded          (GmpWorkerSkeleton  *self,

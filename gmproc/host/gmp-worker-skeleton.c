@@ -19,6 +19,7 @@
 #include "peer/gmp-socket-stream-private.h"
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -435,6 +436,17 @@ GCancellable *
 gmp_worker_skeleton_get_cancellable (GmpWorkerSkeleton *self)
 {
   return self->cancellable;
+}
+
+/* The process of the application, which made the socket, or of the agent; 0 if it is in a namespace
+ * that cannot be seen. */
+int
+gmp_worker_skeleton_get_application (GmpWorkerSkeleton *self)
+{
+  struct ucred maker = { 0, };
+  socklen_t size = sizeof maker;
+
+  return getsockopt (self->fd, SOL_SOCKET, SO_PEERCRED, &maker, &size) == 0 ? maker.pid : 0;
 }
 
 /* Called in the main thread: waits for the next run; %NULL if none will follow. */

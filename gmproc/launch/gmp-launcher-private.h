@@ -18,13 +18,13 @@ typedef struct {
   char **environment;            /* (nullable): of this process as it is now */
   const char *working_directory; /* (nullable): of this process as it is now */
   guint inner_threads;           /* for libraries that start a thread for each processor */
-  gboolean is_ahead;             /* nobody waits for it yet */
+  gboolean is_ahead;             /* no run waits for it yet */
   int control_fd;                /* becomes GMP_WORKER_FD */
   int stdout_fd;                 /* -1: inherited */
   int stderr_fd;                 /* -1: inherited */
 } GmpLaunch;
 
-/* What the child does before it executes the program. */
+/* The steps of the child before it executes the program. */
 typedef struct {
   sigset_t mask;
   gboolean leaves_descriptors; /* GLib cannot close them */

@@ -41,7 +41,7 @@ gmp_launcher_launch (GmpLauncher     *self,
 /* The common part of launchers that execute a program. */
 
 /* Old sandboxes answer EPERM to system calls that they do not know. GLib closes a child's
- * descriptors by this one, and starts no process then. It is told to leave them open. */
+ * descriptors by this one, and starts no process then. The flag makes it leave them open. */
 static gboolean
 cannot_close_range (void)
 {

@@ -6,7 +6,6 @@
 
 #include "launch/gmp-process-cache-core-private.h"
 
-#include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"

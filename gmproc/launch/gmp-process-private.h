@@ -25,7 +25,7 @@ typedef struct {
  * send_signal: does nothing when the process has ended.
  * get_node:    the name of the machine that it is on; by default NULL, this one.
  *
- * Whoever watches the process says by gmp_process_set_ended() that it has ended. */
+ * The code that watches the process reports its end with gmp_process_set_ended(). */
 
 #define GMP_TYPE_PROCESS (gmp_process_get_type ())
 G_DECLARE_DERIVABLE_TYPE (GmpProcess, gmp_process, GMP, PROCESS, GObject)

@@ -17,7 +17,7 @@ typedef struct {
   GmpOptions *options;     /* of the run that it is for */
   char **environment;
   char *working_directory; /* (nullable): NULL if it no longer exists */
-  gboolean is_ahead;       /* nobody waits for the process yet */
+  gboolean is_ahead;       /* no run waits for the process yet */
   guint inner_threads;     /* for libraries that start a thread for each processor */
   /* For processes of this machine: */
   char *server_key; /* equal if forks of one process can serve two orders */

@@ -107,7 +107,7 @@ has_thread (void)
   return thread_generation != -1 || gmp_reaper_try_thread ();
 }
 
-/* Whether GSubprocess does what it should for @launch. It cannot
+/* TRUE if GSubprocess works for @launch. It does not
  *
  * - in a child that the program has forked since it had a GSubprocess: GLib's thread is not there,
  *   and would never report an end;

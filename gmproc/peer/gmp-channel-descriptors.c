@@ -13,7 +13,6 @@
 #include "base/gmp-limit-private.h"
 #include "channel/gmp-shared-channel-private.h"
 #include "peer/gmp-message-channel-private.h"
-#include "peer/gmp-message-stream-private.h"
 #include "peer/gmp-net-channel-private.h"
 
 #include <errno.h>

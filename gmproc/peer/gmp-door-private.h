@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  * (GmpNetOpening). Strangers therefore get no further than this, and cost no handshake. A client
  * that is disconnected without the byte connects again.
  *
- * All but gmp_door_make_greeting() in one thread, which has a main context. */
+ * All functions are called in one thread, which has a main context. */
 typedef struct _GmpDoor GmpDoor;
 
 /* The number of bytes that distinguish such a client from one that begins with TLS. */

@@ -7,8 +7,6 @@
 #include "peer/gmp-socket-stream-private.h"
 
 #include "base/gmp-error.h"
-#include "base/gmp-fork-private.h"
-#include "base/gmp-limit-private.h"
 
 #include <errno.h>
 #include <gio/gunixfdmessage.h>

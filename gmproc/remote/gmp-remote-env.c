@@ -321,8 +321,7 @@ gmp_remote_env_open_socket (GmpRemoteEnv *self,
  *
  * Opens the port to which the game sends states; does nothing when it is open already.
  *
- * A command does the same when it has to. This is for those who want to know early that the port is
- * theirs.
+ * A command opens it too, if necessary. Call this to find out early whether the port is free.
  *
  * Returns: %TRUE if the port is open
  *

@@ -1,4 +1,4 @@
-/* gmp-run-signals.c: the signals of a run, for GmpWorkers and GmpClientServer alike
+/* gmp-run-signals.c: the signals of a run, for GmpWorkers and GmpClientServer
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -128,7 +128,7 @@ gmp_dispatcher_look (GmpDispatcher *self)
   gmp_dispatcher_unlock (self);
 }
 
-/* Takes the answers that have arrived since nobody has polled for them. */
+/* Takes the answers that have arrived while no caller polled for them. */
 void
 gmp_dispatcher_collect_late (GmpDispatcher *self)
 {

@@ -7,9 +7,7 @@
 #include "supervision/gmp-dispatcher-core-private.h"
 
 #include "base/gmp-errand-private.h"
-#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
 #include "cluster/gmp-engine-private.h"
 
@@ -215,7 +213,7 @@ gmp_dispatcher_finish (GmpDispatcher *self,
   self->has_changed = TRUE;
   if (call->has_waiter)
     {
-      g_cond_broadcast (&call->done); /* a system call, even if nobody waits yet */
+      g_cond_broadcast (&call->done); /* a system call, even if no thread waits yet */
       gmp_pool_call_unref (call);
     }
   else
@@ -470,7 +468,7 @@ submit (GmpDispatcher *self,
       gmp_dispatcher_unlock (self);
       return;
     }
-  /* Otherwise nobody would, and workers with nothing to do would wait for the thread. */
+  /* Otherwise idle workers would wait for the dispatcher's thread. */
   if (self->queue.length > 0)
     gmp_dispatcher_collect (self);
   g_mutex_unlock (&self->lock);

@@ -18,7 +18,7 @@ G_BEGIN_DECLS
 typedef void (*GmpJobExpired) (GError  *reason,
                                gpointer user_data);
 
-/* What a worker is to execute, what ends it early, and its outcome. */
+/* One execution of a target: the target, the limits that end it early, and its result. */
 typedef struct {
   GmpJobSpec spec;
 

@@ -247,10 +247,15 @@ void
 gmp_job_warn_of_late_death (GmpJob           *self,
                             GmpWorkerProcess *process)
 {
-  GmpExitReport end = describe (self, process);
-  g_autofree char *worker = gmp_exit_report_describe_worker (&end);
-  g_autofree char *exit = gmp_exit_report_describe_exit (&end);
+  int status = gmp_worker_process_get_wait_status (process);
+  g_autofree char *worker = NULL;
+  g_autofree char *exit = NULL;
+  GmpExitReport end;
 
-  if (end.wait_status != 0 && end.wait_status != GMP_PROCESS_STATUS_UNKNOWN)
-    g_warning ("%s had returned its result, but then %s", worker, exit);
+  if (status == 0 || status == GMP_PROCESS_STATUS_UNKNOWN)
+    return;
+  end = describe (self, process);
+  worker = gmp_exit_report_describe_worker (&end);
+  exit = gmp_exit_report_describe_exit (&end);
+  g_warning ("%s had returned its result, but then %s", worker, exit);
 }

@@ -42,6 +42,7 @@ void            gmp_local_server_peer_ended    (GmpLocalServer *self,
                                                 const GError   *reason,
                                                 gboolean        returns);
 guint           gmp_local_server_get_n_clients (GmpLocalServer *self);
+int             gmp_local_server_get_priority  (GmpLocalServer *self);
 gboolean        gmp_local_server_start         (GmpLocalServer *self,
                                                 GVariant       *params,
                                                 GError        **error);

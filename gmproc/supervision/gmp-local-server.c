@@ -149,6 +149,13 @@ gmp_local_server_get_n_clients (GmpLocalServer *self)
   return gmp_inbox_get_n_open (self->inbox);
 }
 
+/* Of requests in the main context. */
+int
+gmp_local_server_get_priority (GmpLocalServer *self)
+{
+  return self->priority;
+}
+
 /* Ends the life cycle, unless it has ended, after the method that it is calling has returned. Takes
  * ownership of @error. */
 void

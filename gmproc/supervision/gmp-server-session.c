@@ -4,132 +4,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "supervision/gmp-server-session-private.h"
+#include "supervision/gmp-server-session-core-private.h"
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-source-private.h"
 #include "base/gmp-target-private.h"
-#include "supervision/gmp-restarts-private.h"
-
-/* The run is over when both the clients and the server have ended. A server that is done early
- * stays until its clients have ended, because they may still send requests; then it is released. A
- * server that fails ends its clients. */
-struct _GmpServerSession
-{
-  const GmpSupervisorEvents *events;
-  gpointer owner; /* has the signals */
-  GmpResults *results; /* of the server and the clients */
-  GmpFailureLog *failure_log;
-  guint n_workers;    /* that run together */
-  guint64 arena_size; /* of each side of a channel, in bytes */
-
-  GmpCluster *cluster;  /* (nullable) */
-  GmpAgentProxy *node;  /* (nullable): the server's, where it is a worker elsewhere */
-
-  GmpSupervisor *supervisor;
-  GmpJobSpec spec;              /* of the server; all 0 where the application is */
-  char *server_runtime;
-  GmpWorkerProxy *server;      /* (nullable): the application is the server */
-  GmpLocalServer *local_server; /* (nullable): a worker is the server */
-  GHashTable *runtimes;         /* of the clients, by id */
-  GmpRestarts restarts;         /* of the server */
-  GmpFailure *waits_after;      /* (nullable): it waits for a node, to be restarted after this */
-
-  GmpServerSessionEnded ended;  /* (nullable): NULL before its start and after its end */
-  gpointer ended_data;
-  GCancellable *outer;          /* (nullable): the caller's */
-  GCancellable *cancellable;    /* of all workers: cancelled with the caller's, or when the server
-                                   fails */
-  GSource *cancel_source;
-  GSource *return_source;       /* (nullable): of a delayed return */
-  GSource *limit_source;        /* (nullable): the limit of a server without clients */
-  guint n_retiring;             /* previous servers that have not ended */
-  gboolean is_ending;           /* the server has no more clients, and is not restarted */
-  gboolean clients_ended;
-  gboolean server_ended;
-  GError *error; /* (nullable): of the run; the cause of clients that fail from now on */
-};
-
-/* Whether the server is a worker on another machine. */
-static gboolean
-is_elsewhere (GmpServerSession *self)
-{
-  return self->spec.target != NULL && self->cluster != NULL;
-}
-
-/* A channel between two workers of other machines: in memory where they share a node. %FALSE while
- * there is no node, which the server is about to find out. */
-static gboolean
-connect_elsewhere (GmpServerSession       *self,
-                   GmpAgentProxy         **place,
-                   GmpChannelDescriptors **client,
-                   GmpChannelDescriptors **server)
-{
-  GVariant *client_remote = NULL;
-  GVariant *server_remote = NULL;
-
-  if (*place == NULL)
-    *place = gmp_cluster_reserve_now (self->cluster, self->node);
-  if (*place == NULL)
-    return FALSE;
-  if (*place != self->node)
-    gmp_cluster_introduce (self->cluster, self->node, &client_remote, &server_remote);
-  gmp_channel_descriptors_new_elsewhere (self->arena_size, self->n_workers, client_remote,
-                                         server_remote, client, server);
-  return TRUE;
-}
-
-/* A channel between the server and the client @id: gives the server its end, and returns the
- * client's. */
-static GmpChannelDescriptors *
-renew_channel (const char     *id,
-               GmpAgentProxy **place,
-               gpointer        user_data,
-               GError        **error)
-{
-  GmpServerSession *self = user_data;
-  const char *runtime = g_hash_table_lookup (self->runtimes, id);
-  g_autoptr (GmpChannelDescriptors) client_port = NULL;
-  GmpChannelDescriptors *server_port;
-  gboolean is_made;
-
-  if (is_elsewhere (self))
-    is_made = connect_elsewhere (self, place, &client_port, &server_port);
-  else if (self->cluster != NULL)
-    is_made = gmp_channel_descriptors_new_served (&client_port, &server_port, error);
-  else
-    is_made = gmp_channel_descriptors_new_pair (self->arena_size, self->n_workers, &client_port,
-                                                &server_port, error);
-  if (!is_made)
-    return NULL;
-  /* A server that is done takes none, so the client finds its channel closed. */
-  if (self->is_ending)
-    gmp_channel_descriptors_free (server_port);
-  else if (self->local_server == NULL)
-    gmp_worker_proxy_add_channel (self->server, id, runtime, server_port);
-  else if (!gmp_local_server_add (self->local_server, id, runtime, server_port, error))
-    return NULL;
-  return g_steal_pointer (&client_port);
-}
-
-/* A client has ended. A client that has finished reports that itself, but its last message may be
- * lost with its process, if it is a D-Bus message. */
-static void
-client_ended (const char   *id,
-              const GError *reason,
-              gboolean      returns,
-              gpointer      user_data)
-{
-  GmpServerSession *self = user_data;
-
-  if (self->local_server != NULL)
-    gmp_local_server_peer_ended (self->local_server, id, reason, returns);
-  else if (self->server != NULL)
-    gmp_worker_proxy_peer_ended (self->server, id, reason, returns);
-}
-
-static const GmpSupervisorServer supervised_server = { renew_channel, client_ended };
 
 /* Takes ownership of @options. */
 GmpServerSession *
@@ -155,7 +35,7 @@ gmp_server_session_new (const GmpSupervisorEvents *events,
   gmp_supervisor_set_options (self->supervisor, options, 0, FALSE);
   gmp_supervisor_begin (self->supervisor);
   gmp_results_expect (results, "server");
-  gmp_supervisor_set_server (self->supervisor, &supervised_server, self);
+  gmp_supervisor_set_server (self->supervisor, &gmp_server_session_clients, self);
   self->runtimes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   return self;
 }
@@ -173,6 +53,7 @@ gmp_server_session_free (GmpServerSession *self)
   g_clear_object (&self->node);
   g_clear_error (&self->error);
   gmp_source_clear (&self->return_source);
+  gmp_source_clear (&self->stop_source);
   g_clear_object (&self->outer);
   g_object_unref (self->cancellable);
   g_free (self);
@@ -201,6 +82,7 @@ static void
 return_run (GmpServerSession *self)
 {
   gmp_source_clear (&self->cancel_source);
+  gmp_source_clear (&self->stop_source);
   gmp_source_clear (&self->limit_source);
   gmp_failure_log_end (self->failure_log);
   g_clear_object (&self->server);
@@ -413,7 +295,7 @@ restart_server (GmpServerSession *self,
     return FALSE;
   gmp_debug ("server: restart %u", self->restarts.n);
   retire_server (self);
-  return is_elsewhere (self) ? place_again (self, failure, error)
+  return gmp_server_session_is_elsewhere (self) ? place_again (self, failure, error)
                              : begin_again (self, NULL, failure, error);
 }
 
@@ -564,32 +446,6 @@ gmp_server_session_set_open (GmpServerSession    *self,
   gmp_supervisor_set_open (self->supervisor);
 }
 
-/* If the run is open, the client starts at once. */
-gboolean
-gmp_server_session_add_client (GmpServerSession *self,
-                               const GmpJobSpec *client,
-                               GError          **error)
-{
-  char *runtime = gmp_target_get_runtime (client->target, error);
-  GmpChannelDescriptors *port = NULL;
-  GmpAgentProxy *place = NULL;
-
-  if (runtime == NULL)
-    return FALSE;
-  if (self->ended != NULL)
-    self->n_workers++;
-  g_hash_table_replace (self->runtimes, g_strdup (client->id), runtime);
-  /* Nodes are chosen when there are any. */
-  if (!is_elsewhere (self) || self->node != NULL)
-    {
-      port = renew_channel (client->id, &place, self, error);
-      if (port == NULL)
-        return FALSE;
-    }
-  return gmp_supervisor_add_client (self->supervisor, client, port, place, self->server_runtime,
-                                    error);
-}
-
 static void
 begin_workers (GmpServerSession *self)
 {
@@ -654,7 +510,7 @@ gmp_server_session_run (GmpServerSession     *self,
     self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
                                              G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
   gmp_job_spec_set_params (&self->spec, params);
-  if (is_elsewhere (self))
+  if (gmp_server_session_is_elsewhere (self))
     gmp_cluster_reserve_async (self->cluster,
                                gmp_supervisor_get_options (self->supervisor)->priority,
                                self->cancellable, reserved_cb, self);
@@ -679,6 +535,23 @@ gmp_server_session_stop (GmpServerSession *self)
     gmp_local_server_stop (self->local_server);
   else if (self->server != NULL)
     gmp_worker_proxy_stop (self->server);
+}
+
+static gboolean
+stopped_cb (GCancellable *stop G_GNUC_UNUSED,
+            gpointer      user_data)
+{
+  gmp_server_session_stop (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/* Called before the run begins, in its thread: @stop stops it from any thread. */
+void
+gmp_server_session_watch_stop (GmpServerSession *self,
+                               GCancellable     *stop)
+{
+  self->stop_source = gmp_source_attach (g_cancellable_source_new (stop), G_PRIORITY_HIGH,
+                                         G_SOURCE_FUNC (stopped_cb), self);
 }
 
 void

@@ -46,10 +46,10 @@ struct _GmpSupervisor
   GPtrArray *running;  /* of GmpMember */
   gboolean is_ending;  /* none is restarted any more */
   gboolean is_paused;  /* no client begins before gmp_supervisor_renew() */
-  gboolean takes_more; /* the run goes on without workers, until is_ending */
+  gboolean takes_more; /* the run continues without workers, until is_ending */
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;
-  GError *server_end;          /* (nullable): why it has ended for good */
+  GError *server_end;          /* (nullable): the reason of its final end */
   GmpHold hold;           /* while code of the user's is called */
   GSource *begin_source;  /* (nullable): none can begin now */
   GSource *cancel_source;

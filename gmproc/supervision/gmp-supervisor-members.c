@@ -9,7 +9,6 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-source-private.h"
-#include "cluster/gmp-engine-private.h"
 #include "launch/gmp-room-private.h"
 
 GmpMember *
@@ -103,7 +102,7 @@ const GmpWorkerProxyEvents gmp_supervisor_proxy_events = {
   progress_cb, turn_cb, output_cb, log_cb, late_cb,
 };
 
-/* A worker of the run, or its server, has failed for good. */
+/* A worker of the run, or its server, has failed and is not restarted. */
 void
 gmp_supervisor_settle_failed (GmpSupervisor *self,
                               GmpFailure    *failure)
@@ -114,8 +113,8 @@ gmp_supervisor_settle_failed (GmpSupervisor *self,
                           gmp_failure_get_error (failure));
 }
 
-/* %FALSE where it does not go on by the rule of restarts: the application could do nothing with
- * @value, or has it run again. */
+/* %FALSE if the rule of restarts does not apply: the application refused @value, or runs the worker
+ * again. */
 static gboolean
 settle (GmpSupervisor *self,
         const char    *id,
@@ -148,7 +147,7 @@ take_running (GmpSupervisor  *self,
   g_assert_not_reached ();
 }
 
-/* A client that nobody serves any more is restarted only for a failure of its own. */
+/* When the server has ended, a client is restarted only for a failure of its own. */
 static gboolean
 is_worth_a_restart (GmpSupervisor *self,
                     GmpFailure    *failure)
@@ -226,8 +225,8 @@ end_member (GmpSupervisor *self,
   conclude (self, member, refused != NULL ? refused : failure);
 }
 
-/* Whether it begins once more when there is room: there was no process for it. What was started
- * ahead gives way. Clients do not wait, as they may wait for each other. */
+/* TRUE if it begins once more when there is room, because there was no process for it. Processes
+ * that were started ahead give way. Clients do not wait, because they may wait for each other. */
 static gboolean
 leave_room (GmpSupervisor  *self,
             GmpWorkerProxy *worker)

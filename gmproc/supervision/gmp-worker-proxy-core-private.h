@@ -1,4 +1,4 @@
-/* gmp-worker-proxy-core-private.h: what the two sources of GmpWorkerProxy share
+/* gmp-worker-proxy-core-private.h: declarations that the sources of GmpWorkerProxy share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -30,7 +30,7 @@ struct _GmpWorkerProxy
   GmpOomWitness memory;      /* of before it was launched */
   GmpWorkerConnection *connection; /* (nullable): not connected */
   GmpWorkerStart start;
-  GmpPeers *peers;           /* what the worker hears of when the next run begins */
+  GmpPeers *peers;           /* what the worker receives when the next run begins */
 
   GmpWorkerProxyEnded ended; /* (nullable): there is no run; what follows is the run's */
   gpointer ended_data;
@@ -51,7 +51,7 @@ struct _GmpWorkerProxy
   gboolean is_lost;         /* the process has ended, and what comes after this is not read */
   GError *overdue;          /* (nullable): the reason if the run is ended early */
   gboolean was_stopped;
-  gboolean was_refused;     /* there was no process or thread to be had for it */
+  gboolean was_refused;     /* no process or thread was available for it */
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 
@@ -65,5 +65,7 @@ void gmp_worker_proxy_ran       (gboolean        has_value,
                                  GError         *error,
                                  gpointer        self);
 void gmp_worker_proxy_caught_up (gpointer        self);
+void gmp_worker_proxy_expired   (GError         *reason,
+                                 gpointer        self);
 
 G_END_DECLS

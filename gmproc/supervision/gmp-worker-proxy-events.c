@@ -88,7 +88,7 @@ turn_cb (GVariant *value,
   gmp_hold_leave (&self->hold, self->options->priority);
 }
 
-/* Who is no server has no clients. */
+/* Only a server has clients. */
 static void
 late_cb (const char *client_id,
          gpointer    user_data)

@@ -51,12 +51,11 @@ static void begin_process (GmpWorkerProxy *self,
 
 static void maybe_return (gpointer user_data);
 
-static gboolean
+static void
 again_cb (gpointer user_data)
 {
   GmpWorkerProxy *self = user_data;
 
-  gmp_patience_end_pause (&self->patience);
   if (self->is_ending)
     {
       self->is_calling = FALSE;
@@ -66,17 +65,17 @@ again_cb (gpointer user_data)
     {
       begin_process (self, TRUE);
     }
-  return G_SOURCE_REMOVE;
 }
 
-/* There was no process for it, or no thread in that: whether it tries again. What was started ahead
- * gives way, and what has ended counts until its parent, perhaps a slow init, has waited for it.
- * Functions leave that to their supervisor, because they can wait for each other's end. */
+/* There was no process for it, or no thread in that process. TRUE if it tries again: processes that
+ * were started ahead give way, and a process that has ended counts until its parent, perhaps a slow
+ * init, has waited for it. Functions leave that to their supervisor, because they can wait for each
+ * other's end. */
 static gboolean
 try_again (GmpWorkerProxy *self)
 {
   if (self->is_ending || self->is_elsewhere || g_str_equal (self->job->spec.role, "call") ||
-      !gmp_patience_begin_pause (&self->patience, self->options->priority, again_cb, self))
+      !gmp_patience_begin_pause (&self->patience, self->options->priority))
     return FALSE;
   gmp_debug ("worker %s: there is no process or thread for it, so it waits", self->job->spec.id);
   gmp_process_cache_give_way (self->start.cache);
@@ -236,34 +235,6 @@ gmp_worker_proxy_ran (gboolean  has_value,
   end_call (self);
 }
 
-static void end_early (GmpWorkerProxy *self);
-
-static void
-end_overdue (GmpWorkerProxy *self)
-{
-  GError *reason = g_steal_pointer (&self->overdue);
-
-  /* It has become ready meanwhile, and only that was late. */
-  if (self->is_ready && !gmp_job_is_over (self->job))
-    {
-      g_error_free (reason);
-      return;
-    }
-  gmp_job_take_error (self->job, reason);
-  end_early (self);
-}
-
-void
-gmp_worker_proxy_caught_up (gpointer user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  if (self->overdue != NULL)
-    end_overdue (self);
-  if (self->is_lost && self->connection != NULL)
-    gmp_worker_connection_close (self->connection);
-}
-
 /* The beginning of a run. */
 
 static void
@@ -320,49 +291,6 @@ opened_cb (GmpWorkerConnection *connection,
   /* While the worker is executing it already. */
   if (self->job->pid != 0)
     gmp_oom_witness_follow (&self->memory, self->job->pid);
-}
-
-/* Ends a run early: the worker gets Cancel, then SIGTERM and SIGKILL if it does not react. */
-static void
-end_early (GmpWorkerProxy *self)
-{
-  self->is_ending = TRUE;
-  if (self->is_packing)
-    {
-      gmp_packing_hurry (self->job->packing);
-      return;
-    }
-  if (self->connection != NULL)
-    gmp_worker_connection_cancel (self->connection);
-  if (self->process != NULL)
-    gmp_worker_process_end (self->process, self->job->was_connected
-                                           ? self->options->stop_grace : 0);
-  else
-    g_cancellable_cancel (self->connecting);
-  gmp_patience_hurry (&self->patience, self->options->priority, again_cb, self);
-}
-
-/* A limit is exceeded, or the run was cancelled. Messages that the worker sent before have
- * precedence: it may have returned long ago, while the main loop was held up. */
-static void
-expired_cb (GError  *reason,
-            gpointer user_data)
-{
-  GmpWorkerProxy *self = user_data;
-
-  if (reason == NULL)
-    {
-      end_early (self);
-      return;
-    }
-  if (self->overdue == NULL)
-    self->overdue = reason;
-  else
-    g_error_free (reason);
-  if (self->connection != NULL && self->is_calling)
-    gmp_worker_connection_catch_up (self->connection);
-  else
-    end_overdue (self);
 }
 
 /* No process could be started. Takes ownership of @error. */
@@ -526,7 +454,7 @@ gmp_worker_proxy_run (GmpWorkerProxy     *self,
   self->job = job;
   job->memory = &self->memory;
   self->after = after;
-  gmp_job_begin (job, self->options, cancellable, expired_cb, self);
+  gmp_job_begin (job, self->options, cancellable, gmp_worker_proxy_expired, self);
   self->is_packing = gmp_job_pack (job, packed_cb, self);
   if (!self->is_packing)
     start (self);
@@ -603,31 +531,6 @@ gmp_worker_proxy_end_sync (GmpWorkerProxy *self)
   g_clear_pointer (&self->process, gmp_worker_process_free);
 }
 
-/* Ends the run's life cycle at its next turn, with finish. */
-void
-gmp_worker_proxy_stop (GmpWorkerProxy *self)
-{
-  self->was_stopped = TRUE;
-  if (self->connection != NULL)
-    gmp_worker_connection_stop (self->connection);
-}
-
-/* Ends the run with @error, as if it were cancelled. Takes ownership of @error. */
-void
-gmp_worker_proxy_fail (GmpWorkerProxy *self,
-                       GError         *error)
-{
-  gmp_job_take_error (self->job, error);
-  end_early (self);
-}
-
-void
-gmp_worker_proxy_kill (GmpWorkerProxy *self)
-{
-  if (self->process != NULL)
-    gmp_worker_process_kill (self->process);
-}
-
 static void
 gmp_worker_proxy_finalize (GObject *object)
 {
@@ -656,6 +559,7 @@ static void
 gmp_worker_proxy_init (GmpWorkerProxy *self)
 {
   self->peers = gmp_peers_new ();
+  gmp_patience_init (&self->patience, again_cb, self);
   gmp_hold_init (&self->hold, maybe_return, self);
 }
 

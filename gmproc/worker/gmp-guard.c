@@ -6,7 +6,6 @@
 
 #include "worker/gmp-guard-private.h"
 
-#include "base/gmp-debug-private.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-module-private.h"
 

@@ -8,7 +8,6 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
-#include "channel/gmp-value-private.h"
 
 /**
  * GmpRequest:

@@ -1,4 +1,4 @@
-/* gmp-server-cycle-private.h: a server's life cycle, whoever waits for its requests
+/* gmp-server-cycle-private.h: a server's life cycle, for each way to wait for requests
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

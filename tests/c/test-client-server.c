@@ -312,12 +312,24 @@ test_client_init (TestClient *self)
 
 /* Parses a floating a{sv}. */
 GVariant *
-test_params (const char *text)
+test_params (const char *params)
 {
-  GVariant *params = g_variant_new_parsed (text);
+  GVariant *result = params != NULL ? g_variant_new_parsed (params) : NULL;
 
-  g_assert_cmpstr (g_variant_get_type_string (params), ==, "a{sv}");
-  return params;
+  if (result != NULL)
+    g_assert_cmpstr (g_variant_get_type_string (result), ==, "a{sv}");
+  return result;
+}
+
+void
+test_add_client (GmpClientServer *application,
+                 const char      *id,
+                 const char      *params)
+{
+  g_autoptr (GError) error = NULL;
+
+  gmp_client_server_add_client (application, id, TEST_TYPE_CLIENT, test_params (params), &error);
+  g_assert_no_error (error);
 }
 
 void
@@ -332,17 +344,12 @@ test_run_init (TestRun *self,
   };
 }
 
-/* Adds a TestClient. */
 void
 test_run_add (TestRun    *self,
               const char *id,
               const char *params)
 {
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_add_client (self->application, id, TEST_TYPE_CLIENT, test_params (params),
-                                &error);
-  g_assert_no_error (error);
+  test_add_client (self->application, id, params);
 }
 
 /* Call it once. @params are the server's. */

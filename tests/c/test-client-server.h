@@ -35,7 +35,11 @@ G_DECLARE_FINAL_TYPE (TestServer, test_server, TEST, SERVER, GmpServerWorker)
 #define TEST_TYPE_CLIENT (test_client_get_type ())
 G_DECLARE_FINAL_TYPE (TestClient, test_client, TEST, CLIENT, GmpClientWorker)
 
-GVariant *test_params (const char *text);
+/* @params are NULL, or the text of an a{sv}. */
+GVariant *test_params     (const char      *params);
+void      test_add_client (GmpClientServer *application,
+                           const char      *id,
+                           const char      *params);
 
 /* A run whose server is a process or the application itself, for cases that hold for both. */
 typedef struct {

@@ -6,25 +6,46 @@
 """Usage: patience.py N SECONDS [RESTARTS]
 
 Runs N workers that report their node and wait. Prints "worker ID NODE" when one waits, "failed ID
-CODE SECONDS" when one has failed, and at the end "results N".
+SECONDS ERROR" when one has failed, and at the end "results N". SIGTERM prints "terminated", and
+nothing else. While they wait, workers append "ID NODE TIME" to the file that PATIENCE_BEATS names.
 """
 
 import os
+import signal
 import sys
 import time
-
+from typing import Any
 
 from gmproc import Workers, WorkerError, report
 
+BEATS = os.environ.get('PATIENCE_BEATS')
+PAUSE = 0.005  # seconds
 
-def wait(seconds: float) -> str:
+
+def wait(params: tuple[int, float]) -> str:
+    id, seconds = params
     node = os.environ['SLURMD_NODENAME']
+    end = time.monotonic() + seconds
     report(node)
-    time.sleep(seconds)
+    if BEATS:
+        beat(BEATS, f'{id} {node}', end)
+    time.sleep(max(0, end - time.monotonic()))
     return node
 
 
+def beat(path: str, name: str, end: float) -> None:
+    with open(path, 'ab', buffering=0) as file:
+        while time.monotonic() < end:
+            file.write(f'{name} {time.monotonic()}\n'.encode())
+            time.sleep(PAUSE)
+
+
+def be_patient(_signum: int, _frame: Any) -> None:
+    print('terminated', flush=True)
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, be_patient)
     n, seconds = int(sys.argv[1]), float(sys.argv[2])
     begun = time.monotonic()
     workers = Workers()
@@ -32,7 +53,7 @@ def main() -> None:
         workers.restart = 'on-failure'
         workers.max_restarts = int(sys.argv[3])
     for id in range(n):
-        workers.add(id, wait, seconds)
+        workers.add(id, wait, (id, seconds))
     workers.on_progress = lambda id, node: print('worker', id, node, flush=True)
     workers.on_failed = lambda id, error: print(
         'failed', id, f'{time.monotonic() - begun:.2f}', error, flush=True)

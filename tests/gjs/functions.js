@@ -83,7 +83,7 @@ export function fail_with_many() {
     throw error;
 }
 
-/* What is read of these throws in turn. */
+/* Reading these values throws in turn. */
 export function fail_with_getter() {
     throw Object.defineProperty(new RangeError('the real one'), 'more', {
         enumerable: true,

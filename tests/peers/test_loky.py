@@ -22,7 +22,7 @@ from loky_tests import test_reusable_executor as theirs  # noqa: E402
 EAGER = 'wants all processes to be there before there are calls for them'
 RESIZES = 'wants a resize to warn of running calls and to wait for them; here it does not wait'
 
-# What is different on purpose, by the name of a test.
+# Intended differences, by the name of a test.
 EXCEPTIONS = {
     'test_deadlock_kill': RESIZES,
     'test_kill_after_resize_call': RESIZES,

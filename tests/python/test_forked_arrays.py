@@ -42,7 +42,7 @@ class Children:
         return statuses
 
 
-class Server(ServerWorker):
+class Serving:
     def start(self, params: Any) -> None:
         self.children = Children()
 
@@ -52,6 +52,10 @@ class Server(ServerWorker):
 
     def finish(self) -> list[int]:
         return self.children.join()
+
+
+class Server(Serving, ServerWorker):
+    """A server with a process of its own."""
 
 
 class Client(ClientWorker):
@@ -77,18 +81,8 @@ class Client(ClientWorker):
         return statuses, bool((self.kept[0] == 2).all())
 
 
-class Application(ClientServer):
+class Application(Serving, ClientServer):
     """The application as server."""
-
-    def start(self, params: Any) -> None:
-        self.children = Children()
-
-    def process(self, id: str, msg: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        self.children.fork(msg, int(msg[0]))
-        return msg + 1
-
-    def finish(self) -> list[int]:
-        return self.children.join()
 
 
 def check(server: ClientServer) -> None:

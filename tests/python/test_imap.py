@@ -354,7 +354,7 @@ async def take_async(values, n=None):
 
 @pytest.mark.parametrize('n', [None, 20])
 def test_values_on_asyncio(n):
-    """In order, with a loop that goes on, from an iterator that is not read far ahead."""
+    """In order, with a loop that continues, from an iterator that is not read far ahead."""
     n_read = 0
 
     def items():

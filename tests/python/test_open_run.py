@@ -280,6 +280,47 @@ def test_cancelled():
             run.recv()
 
 
+def test_calls_of_two_threads():
+    """The second thread's are errors at once; the first thread's goes on."""
+    cs = ClientServer()
+    cs.add_client('a', ReportingPid, params=1)
+    errors = []
+
+    def call():
+        for function in (run.recv, run.close, lambda: cs.add_client('b', Asker, params=1)):
+            try:
+                function()
+            except (RuntimeError, WorkerError) as error:
+                errors.append((type(error), str(error)))
+
+    def on_progress(_id, _pid):
+        thread = threading.Thread(target=call)
+        thread.start()
+        thread.join()
+
+    cs.on_progress = on_progress
+    with cs.open() as run:
+        ids, _ = run.recv()
+        run.send(ids, ['to a'])
+    assert run.results == {'a': ['to a']}
+    text = 'Another thread is in a call of this run'
+    assert errors == [(RuntimeError, text)] * 3
+
+
+def test_a_client_that_cannot_be_added():
+    cs = ClientServer()
+    cs.add_client('a', Asker, params=1)
+    with cs.open() as run:
+        with pytest.raises(WorkerError, match='cannot be sent'):
+            cs.add_client('b', Asker, params=threading.Lock())
+        ids, _ = run.recv()
+        run.send(ids, ['to a'])
+        cs.add_client('b', Asker, params=1)
+        assert run.recv() == (['b'], ['b'])
+        run.send(['b'], ['to b'])
+    assert run.results == {'a': ['to a'], 'b': ['to b']}
+
+
 def test_in_a_thread():
     results = []
 

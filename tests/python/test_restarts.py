@@ -6,6 +6,7 @@
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
@@ -229,6 +230,42 @@ def test_time_in_which_a_client_was_stopped_does_not_count():
     cs = ClientServer(Stopping, request_timeout=2, on_progress=stop_both)
     cs.new_worker(1, Waiting)
     assert cs.run() == {1: 'answer'}
+
+
+class StopsApplication(ClientWorker):
+    """Stops the application before its request for longer than the limit."""
+
+    answer = None
+
+    def start(self, application):
+        self.application = application
+
+    def process(self):
+        self.stopper = subprocess.Popen(['sh', '-c', 'kill -STOP $0; sleep 1.5; kill -CONT $0',
+                                         str(self.application)])
+        wait_until_stopped(self.application)
+        return 'request'
+
+    def update(self, response):
+        self.answer = response
+
+    def done(self):
+        return self.answer is not None
+
+    def finish(self):
+        self.stopper.wait()
+        return self.answer
+
+
+class Echo(ClientServer):
+    def process(self, id, msg):
+        return msg
+
+
+def test_time_in_which_the_application_was_stopped_does_not_count():
+    cs = Echo(request_timeout=0.7)
+    cs.new_worker(1, StopsApplication, os.getpid())
+    assert cs.run() == {1: 'request'}
 
 
 class Sleeper(ServerWorker):

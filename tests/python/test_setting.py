@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""What workers get from their application: modules, folder, environment and initializer."""
+"""Workers get modules, folder, environment and initializer from their application."""
 
 import os
 import sys

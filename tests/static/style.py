@@ -5,9 +5,10 @@
 
 """Usage: style.py SOURCE_ROOT
 
-SPDX lines, tabs, trailing spaces, columns, the length of files, and of functions in C.
+SPDX lines, tabs, trailing spaces, columns, the length of files, and of functions in C and Python.
 """
 
+import ast
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ NARROW = ('.c', '.h', '.h.in', '.py', '.js')
 VERBATIM = ['examples/python/workers.py', 'examples/python/client_server.py']
 COLUMNS = 100
 FUNCTION_LINES = 60
-FILE_LINES = 900
+FILE_LINES = 700
 
 SPDX = ['SPDX-FileCopyrightText:', 'SPDX-License-Identifier: LGPL-2.1-or-later']
 
@@ -67,6 +68,19 @@ def check_functions(name: str, lines: list[str]) -> list[str]:
     return problems
 
 
+def check_python_functions(name: str, lines: list[str]) -> list[str]:
+    """The length of functions without their docstrings."""
+    problems = []
+    for node in ast.walk(ast.parse('\n'.join(lines))):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            text = ast.get_docstring(node, clean=False)
+            length = node.end_lineno - node.lineno + 1 - (text.count('\n') + 1 if text else 0)
+            if length > FUNCTION_LINES:
+                problems.append(f'{name}:{node.lineno}: a function of {length} lines, more than '
+                                f'{FUNCTION_LINES}')
+    return problems
+
+
 def main() -> None:
     root = Path(sys.argv[1])
     problems = []
@@ -78,8 +92,10 @@ def main() -> None:
             problems.append(f'{name}: no line end at the end')
         lines = lines[:-1]
         problems += check_text(name, lines)
-        if name.startswith(('gmproc/', 'bindings/')) and name.endswith('.c'):
+        if name.endswith('.c'):
             problems += check_functions(name, lines)
+        elif name.endswith('.py'):
+            problems += check_python_functions(name, lines)
     if len(paths) < 40:
         problems.append(f'only {len(paths)} sources found under {root}')
     verdict.close(problems, f'{len(paths)} files')

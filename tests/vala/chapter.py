@@ -8,6 +8,7 @@
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import tempfile
 
@@ -23,9 +24,10 @@ BUILD = {**os.environ, 'PKG_CONFIG_PATH': str(BUILD_ROOT / 'meson-uninstalled')}
 class Chapter(trial.Trial):
     def compile(self, path):
         program = path.with_suffix('')
-        done = self.run_program(VALAC, '--vapidir', BUILD_ROOT / 'gmproc', '--pkg', 'gmproc-1',
-                                '--pkg', 'gio-2.0',
-                                '--cc', 'cc', '-X', '-w',
+        vapidir = subprocess.run(['pkg-config', '--variable=vapidir', 'gmproc-1'], env=BUILD,
+                                 check=True, capture_output=True, text=True).stdout.strip()
+        done = self.run_program(VALAC, '--vapidir', vapidir, '--pkg', 'gio-2.0', '--pkg',
+                                'gmproc-1', '--cc', 'cc', '-X', '-w',
                                 '-X', f'-Wl,-rpath,{BUILD_ROOT / "gmproc"}', '-o', program, path,
                                 env=BUILD)
         self.assertEqual(done.returncode, 0, done.stderr.decode())

@@ -45,8 +45,8 @@ function failed(message) {
     return make('FAILED', message);
 }
 
-// What is thrown may be anything, and reading it may throw in turn: the getter of a property, a
-// proxy. It must not take the place of what was thrown.
+// A thrown value may be anything, and reading it may throw in turn: the getter of a property, a
+// proxy. This second error must not replace the first.
 
 function is_a(value, kind) {
     try {

@@ -367,9 +367,13 @@ class ClientServer(Application):
         return _open_run.open_run(self, partial(self._prepare_open, ids), params, cancellable)
 
     def stop(self) -> None:
-        """Ends a run in good order: the server is done at its next turn, and all finish."""
-        if self._gmproc.native is not None:
-            self._gmproc.native.stop()
+        """Ends a run in good order: the server is done at its next turn, and all finish.
+
+        It may be called from any thread.
+        """
+        native = self._gmproc.native
+        if native is not None:
+            native.stop()
 
     def __enter__(self) -> ClientServer:
         return self

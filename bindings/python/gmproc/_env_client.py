@@ -99,7 +99,7 @@ class _Row:
         return None
 
     def read(self) -> Any:
-        """The last observation in this row, whoever wrote it; None if it cannot be known."""
+        """The last observation in this row, of any process; None if it cannot be known."""
         return None if self.observation is None else self.observation.copy()
 
 

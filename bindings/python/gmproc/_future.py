@@ -50,7 +50,7 @@ class Waiter:
 
 
 class Watch(Condition):
-    """What the base class has in each future, and only futures need that somebody watches."""
+    """Attributes that the base class has in each future. Only watched futures need them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,8 +69,8 @@ class Future(futures.Future):
     _exception: BaseException | None = None
     # Of the call; None before it is submitted.
     _gmproc: _gmproc.Call | None = None
-    # Made by the first that looks at the state twice, or waits. Whoever ends the call without it
-    # does so in one step (_gmproc.settle), in which nobody else can make it.
+    # Made by the first thread that looks at the state twice, or waits. Without it the call is ended
+    # in one step (_gmproc.settle), in which no other thread can make it.
     _watch: Watch | None = None
     # Those of futures.wait() and as_completed() that know of the end.
     _notified: tuple[Any, ...] = ()

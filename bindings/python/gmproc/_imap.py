@@ -32,7 +32,7 @@ class Stream:
     """Values and calls from the thread of a run to the iterating thread, in order.
 
     Attributes:
-        n_yielded: how many values the one who iterates has got.
+        n_yielded: the number of values that the generator has yielded.
         error: what the iterator of the items raised, or why one of them cannot be sent.
     """
 
@@ -45,7 +45,17 @@ class Stream:
         self._is_closed = False
         self._has_ended = False
 
-    def start(self, job: Job) -> None:
+    def begin(self, claims: Claims, fill: Callable[[Job], None]) -> Job:
+        """Begins the run."""
+        job = prepare(claims, fill)
+        try:
+            self._start(job)
+        except BaseException:
+            job.end(None)
+            raise
+        return job
+
+    def _start(self, job: Job) -> None:
         job.dispatch = self._dispatch
         job.check_callbacks()
         self._thread.start(job, lambda: self._events.put(None))
@@ -73,6 +83,12 @@ class Stream:
         while (event := self._events.get()) is not None:
             if callable(event):
                 event()
+
+    def finish(self, job: Job) -> None:
+        """After the last value: raises the error of the items or of the run."""
+        if self.error is not None:
+            raise self.error
+        job.result()
 
     def _dispatch(self, function: Callable[..., Any], *args: Any) -> None:
         """Passes the call of a callback to the iterating thread."""
@@ -157,12 +173,7 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
     """Yields the values as they arrive. The run begins with the first one, and ends with the
     generator.
     """
-    job = prepare(claims, fill)
-    try:
-        stream.start(job)
-    except BaseException:
-        job.end(None)
-        raise
+    job = stream.begin(claims, fill)
     try:
         while (event := stream.get()) is not None:
             if not isinstance(event, list):
@@ -175,9 +186,7 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
             wake()
     finally:
         stream.close(job)
-    if stream.error is not None:
-        raise trim(stream.error)
     try:
-        job.result()
+        stream.finish(job)
     except BaseException as error:
         raise trim(error)

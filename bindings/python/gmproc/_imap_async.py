@@ -12,14 +12,13 @@ import weakref
 
 from ._errors import trim
 from ._imap import Stream
-from ._run import Job, prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, AsyncGenerator, Callable
 
     from ._imap import Event
-    from ._run import Claims
+    from ._run import Claims, Job
 
 
 class _Events:
@@ -69,7 +68,7 @@ class _Guard:
 class AsyncStream(Stream):
     """A stream for the loop that runs where it starts."""
 
-    def start(self, job: Job) -> None:
+    def _start(self, job: Job) -> None:
         self._events: Any = _Events(job)
         job.dispatch = self._dispatch
         self._thread.start(job, lambda: self._events.put(None))
@@ -104,14 +103,11 @@ class AsyncStream(Stream):
 
 async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], None],
                   wake: Callable[[], None]) -> AsyncGenerator[Any, None]:
-    """The values, as they come. The run begins with the first, and ends with the generator."""
-    job = prepare(claims, fill)
+    """Yields the values as they arrive. The run begins with the first one, and ends with the
+    generator.
+    """
+    job = stream.begin(claims, fill)
     guard = _Guard(job)
-    try:
-        stream.start(job)
-    except BaseException:
-        job.end(None)
-        raise
     try:
         while (event := await stream.receive()) is not None:
             if not isinstance(event, list):
@@ -127,9 +123,7 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
     finally:
         await stream.end(job)
         del guard
-    if stream.error is not None:
-        raise trim(stream.error)
     try:
-        job.result()
+        stream.finish(job)
     except BaseException as error:
         raise trim(error)

@@ -34,10 +34,10 @@ _SITES = {'site-packages', 'dist-packages'}
 
 @functools.cache
 def _standard_folders() -> tuple[str, ...]:
-    import sysconfig
-
-    paths = {os.path.realpath(sysconfig.get_path(name)) for name in ('stdlib', 'platstdlib')}
-    return tuple(os.path.join(path, '') for path in paths)
+    # As sysconfig has them, which takes milliseconds to load.
+    folder = os.path.dirname(os.__file__)
+    native = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(folder))
+    return tuple(os.path.join(path, '') for path in {*map(os.path.realpath, (folder, native))})
 
 
 @functools.lru_cache(maxsize=None)
@@ -139,6 +139,11 @@ class _Choice:
         self._had: list[Any] = []
 
     def look(self) -> None:
+        if not self._all:
+            # A run loads these. Loaded later, they would make a second look necessary.
+            import subprocess  # noqa: F401
+
+            from . import _multiprocessing  # noqa: F401
         modules = sys.modules
         if self._all == list(modules.values()) and \
                 _gmproc.have_same(self._watched, '__spec__', self._had):
@@ -177,7 +182,7 @@ def get_n_reloads() -> int:
     return _choice.n_reloads
 
 
-# Packages that nobody reloads, although they may be in a clone and not installed.
+# Packages that are never reloaded, although they may be in a clone and not installed.
 _LIBRARY = {'gmproc', '_gmproc'}
 
 

@@ -28,7 +28,7 @@ READING_GROWTH = 4
 # The approximate limit on the bytes of a batch, and of its results.
 MAX_SIZE = 16 * 1024 * 1024
 
-# What an earlier map has taught is valid for more of the same items. Items of other types than
+# The speed that an earlier map has measured holds for similar items. Items of other types than
 # these may be this many times larger.
 MOST_AT_FIRST = 100
 _SMALL = {int, float, complex, bool, type(None)}
@@ -46,12 +46,12 @@ class Pace:
 
 
 class AtHand:
-    """Items that are there already.
+    """Items in memory.
 
     Attributes:
-        n_left: how many have not been taken; None where that is not known.
-        n_ready: how many of them can be taken now.
-        are_small: whether they are, as far as a few of them tell.
+        n_left: the number of items that have not been taken; None if it is unknown.
+        n_ready: the number of items that can be taken now.
+        are_small: True if they take little memory, judged by a few of them.
     """
 
     def __init__(self, items: Any) -> None:
@@ -193,7 +193,7 @@ class Items:
         self._size = chunksize or min(pace.shortest, most)
         self._window = window
         self._has_own_window = window == 0
-        self._shortest = 1
+        self._shortest = self._size
         self._next = 0
         self._again: list[tuple[int, list[Any]]] = []  # those that come back, and their places
         self.start = source.start
@@ -214,12 +214,14 @@ class Items:
         n_left = self._source.n_left
         n_again = sum(len(batch) for _first, batch in self._again)
         if n_left is None:
-            # Waiting processes share the items that are there.
+            # Waiting processes share the items that have arrived.
             share = math.ceil((self._source.n_ready + n_again) / n_idle)
         else:
             # So that all processes end at about the same time.
             share = math.ceil((n_left + n_again) / (2 * self._n_processes))
-        size = max(1, min(self._size, max(share, self._shortest)))
+        # Not so that one works alone because the rest is short.
+        shortest = min(self._shortest, math.ceil(((n_left or 0) + n_again) / n_idle))
+        size = max(1, min(self._size, max(share, shortest)))
         return size if self._window is None else \
             min(size, max(1, self._window // (2 * self._n_processes)))
 

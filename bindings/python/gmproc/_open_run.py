@@ -78,7 +78,7 @@ class OpenRun:
 
         Raises:
             TimeoutError: they have not all come. Those that have stay for the next call.
-            RuntimeError: the run is closed.
+            RuntimeError: the run is closed, or another thread is in a call of it.
             WorkerError: the run has failed.
         """
         if n is not None:
@@ -205,6 +205,8 @@ class OpenRun:
             from concurrent.futures import CancelledError
 
             return CancelledError('The run was cancelled')
+        if error.matches(*_gmproc.PENDING):
+            return RuntimeError(error.message)
         return make_error(error.code, error.message, None)
 
     def _end(self) -> None:
@@ -223,6 +225,9 @@ class OpenRun:
         finally:
             if self._get_catch() is not None:
                 _gmproc.end_signals(catch)
+            if error is not None and error.matches(*_gmproc.PENDING):
+                self._is_closed = False
+                raise RuntimeError(error.message) from None
             _gmproc.complete(partial(self._job.end, error))
         self._pending.clear()
         self._arrived.clear()
@@ -234,8 +239,15 @@ class OpenRun:
         """A client that was added while the run is open."""
         self._peers[entry.name] = id, entry.runtime
         self._job.outcome.add(entry.name, id, entry.runtime)
-        self._application._begin_client(self._native.native, id, entry,
-                                        make_setting(self._application))
+        try:
+            self._application._begin_client(self._native.native, id, entry,
+                                            make_setting(self._application))
+        except BaseException as error:
+            del self._peers[entry.name]
+            self._job.outcome.remove(entry.name)
+            if isinstance(error, GError):
+                raise self._make_exception(error) from None
+            raise
 
 
 def open_run(application: ClientServer, fill: Callable[[Job], None], params: Any, cancellable: Any

@@ -65,6 +65,10 @@ class Outcome:
         self._names[name] = id
         self._runtimes[name] = runtime
 
+    def remove(self, name: Any) -> None:
+        """Forgets a worker that was added and could not begin."""
+        del self._names[name], self._runtimes[name]
+
     def load(self, name: Any, value: _gmproc.Variant | None) -> Any:
         return _payload.load(value, self._runtimes.get(name))
 

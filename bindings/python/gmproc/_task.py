@@ -75,7 +75,7 @@ class Setting:
 
 
 class Task:
-    """What to run, and with what.
+    """A function or method to run, and its arguments.
 
     Attributes:
         work: a function, an object of Workers whose methods are meant, or the class of a server or

@@ -36,7 +36,7 @@ class Thread:
         self._jobs: set[Job] = set()           # under the lock
         self._waits: set[Future[Any]] = set()  # under the lock
         self._is_ending = False                # under the lock: the program ends
-        # A daemon, as the program is not to wait for runs that nobody can end any more.
+        # A daemon: the program must not wait for runs that cannot be ended any more.
         self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
 
     def start(self, job: Job, ended: Callable[[], None]) -> bool:

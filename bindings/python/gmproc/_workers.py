@@ -410,7 +410,7 @@ class Workers(Application):
 
         Raises:
             WorkerError: as from ``map``, in place of the value of the item that has failed. Then
-                ``results`` is what came out of order, and was not yielded.
+                ``results`` has the values that arrived out of order and were not yielded.
             RuntimeError: the main module is not guarded by ``if __name__ == '__main__':``.
 
         An exception of the items' iterator is raised after all earlier values have been yielded.
@@ -421,14 +421,14 @@ class Workers(Application):
     def imap_unordered(self, function: Callable[[Item], Value], items: Iterable[Item],
                        chunksize: int | None = None, buffer: int | None = None, *,
                        progress: bool = False) -> Generator[Value, None, None]:
-        """As ``imap``, but yields each value as soon as it is there, in any order."""
+        """As ``imap``, but yields each value as soon as it arrives, in any order."""
         return self._iterate(function, items, chunksize, buffer, False, progress)
 
     @public
     def imap_async(self, function: Callable[[Item], Value], items: Iterable[Item],
                    chunksize: int | None = None, buffer: int | None = None, *,
                    progress: bool = False) -> AsyncGenerator[Value, None]:
-        """As ``imap``, for asyncio: the loop goes on while a value is awaited.
+        """As ``imap``, for asyncio: the loop continues while a value is awaited.
 
         ::
 
@@ -504,7 +504,7 @@ class Workers(Application):
             raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
         return read(items, self._gmproc.native.wake)
 
-    # What few programs use is imported where it is used.
+    # Few programs need this, so it is imported here.
 
     def _iterate(self, function: Callable[[Any], Any], items: Iterable[Any],
                  chunksize: int | None, buffer: int | None, is_ordered: bool, progress: bool

@@ -356,7 +356,7 @@ class Executor(futures.Executor):
         future = Future()
         state = self._state
         try:
-            # What shuts it down from here on finds this call among those that are pending.
+            # From here on a shutdown finds this call among the pending ones.
             state.pending.add(future)
             if state.is_shut:
                 raise RuntimeError('cannot schedule new futures after ' +

@@ -1,4 +1,4 @@
-/* contexts.c: main contexts, for threads that runs go on in
+/* contexts.c: main contexts, for threads with runs
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

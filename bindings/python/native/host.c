@@ -338,8 +338,8 @@ fill_gaps_of (gsize  size,
 }
 
 /* For a process that is about to be forked: allocates what has been freed between other objects,
- * for good. What forks allocate then lies together on a few new pages, where it would otherwise be
- * scattered over many pages that they share, and that each of them has to copy. */
+ * and keeps it. Memory that forks allocate then lies together on a few new pages. Otherwise it
+ * would be scattered over many shared pages, and each fork would have to copy them. */
 PyObject *
 native_fill_gaps (PyObject *module G_GNUC_UNUSED,
                   PyObject *unused G_GNUC_UNUSED)

@@ -343,7 +343,10 @@ PyInit__gmproc (void)
        PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
        PyModule_AddObject (module, "CANCELLED",
                            Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),
-                                          G_IO_ERROR_CANCELLED)) == -1))
+                                          G_IO_ERROR_CANCELLED)) == -1 ||
+       PyModule_AddObject (module, "PENDING",
+                           Py_BuildValue ("(si)", g_quark_to_string (G_IO_ERROR),
+                                          G_IO_ERROR_PENDING)) == -1))
     Py_CLEAR (module);
   return module;
 }

@@ -12,7 +12,7 @@
 static PyTypeObject *pool_type;
 static PyTypeObject *call_type;
 
-/* What a pool calls and knows of an executor, kept as long as the pool. */
+/* The executor of a pool and its methods, kept as long as the pool. */
 typedef struct {
   PyObject *finish;     /* (future, value, failure) */
   PyObject *notice_end; /* (): calls have ended without finish() */
@@ -194,9 +194,9 @@ has_attribute (PyObject *future,
   return result;
 }
 
-/* Gives @future its value if nobody watches it. The state is set in one step with the look at
- * that: futures.wait() counts on a state that does not change while it has the lock. Returns FALSE,
- * without an exception, if it has to be settled by its method. */
+/* Gives @future its value if it is not watched. Checking that and setting the state is one step,
+ * because futures.wait() relies on a state that does not change while it has the lock. Returns
+ * FALSE, without an exception, if the future has to be settled by its method. */
 static gboolean
 settle (PyObject *future,
         PyObject *value)
@@ -442,8 +442,8 @@ pool_submit (PyObject        *self,
   target = g_intern_static_string (TARGET);
   Py_INCREF (args[0]);
   n_methods++;
-  /* Whoever makes many calls keeps the GIL. If it was released for each, the thread that reports
-   * what is done would take it each time, and the two would wait for each other in turns. */
+  /* A thread that makes many calls keeps the GIL. If each call released it, the thread that reports
+   * results would take it each time, and the two would wait for each other in turns. */
   if (g_variant_get_size (params) <= MAX_COPIED_WITH_GIL)
     call = gmp_pool_try_submit (pool, target, params, &options, args[0]);
   if (call == NULL)

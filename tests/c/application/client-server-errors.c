@@ -12,27 +12,13 @@ static const char * const client_methods[] = {
   "start", "process", "update", "wait", "done", "finish",
 };
 
-static void
-add (GmpClientServer *application,
-     const char      *id,
-     const char      *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_new_worker (application, id, TEST_TYPE_CLIENT,
-                                params != NULL ? test_params (params) : NULL, &error);
-  g_assert_no_error (error);
-}
-
 static GError *
 run_failing (GmpClientServer *application,
              const char      *params)
 {
   GError *error = NULL;
 
-  g_assert_null (gmp_client_server_run (application,
-                                        params != NULL ? test_params (params) : NULL, NULL,
-                                        &error));
+  g_assert_null (gmp_client_server_run (application, test_params (params), NULL, &error));
   g_assert_nonnull (error);
   g_test_message ("%s", error->message);
   g_assert_cmpuint (gmp_client_server_get_n_clients (application), ==, 0);
@@ -55,8 +41,8 @@ check_client (const char *verb,
       g_autoptr (GVariant) server = NULL;
       g_autoptr (GError) error = NULL;
 
-      add (application, "bad", params);
-      add (application, "good", "{'turns': <uint32 5>}");
+      test_add_client (application, "bad", params);
+      test_add_client (application, "good", "{'turns': <uint32 5>}");
       error = run_failing (application, NULL);
       g_assert_error (error, domain, code);
       gmp_test_check_in (error->message, "'bad'");
@@ -97,8 +83,8 @@ check_server (const char *verb,
       g_autoptr (GVariant) server = NULL;
       g_autoptr (GError) error = NULL;
 
-      add (application, "one", "{'turns': <uint32 3>}");
-      add (application, "two", "{'turns': <uint32 3>}");
+      test_add_client (application, "one", "{'turns': <uint32 3>}");
+      test_add_client (application, "two", "{'turns': <uint32 3>}");
       error = run_failing (application, params);
       g_assert_error (error, domain, code);
       gmp_test_check_in (error->message, "server");
@@ -160,8 +146,8 @@ test_failed_signal (void)
   g_autoptr (GError) error = NULL;
 
   g_signal_connect (application, "failed", G_CALLBACK (failed_cb), text);
-  add (application, "bad", "{'fail': <'start'>}");
-  add (application, "good", NULL);
+  test_add_client (application, "bad", "{'fail': <'start'>}");
+  test_add_client (application, "good", NULL);
   error = run_failing (application, NULL);
   g_assert_cmpstr (text->str, ==, "bad 7;");
   g_assert_null (gmp_client_server_get_error (application, "server"));
@@ -219,7 +205,7 @@ run_hanging (const char *client_params,
                 GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
   g_signal_connect (application, "failed", G_CALLBACK (given_up_cb), text);
   g_signal_connect (application, "restarted", G_CALLBACK (restarted_cb), text);
-  add (application, "one", client_params);
+  test_add_client (application, "one", client_params);
   error = run_failing (application, server_params);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
   g_assert_true (g_str_has_prefix (error->message, culprit));
@@ -245,7 +231,7 @@ check_no_server (GmpClientServer *application,
 {
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", NULL);
+  test_add_client (application, "one", NULL);
   error = run_failing (application, NULL);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   gmp_test_check_in (error->message, part);
@@ -312,7 +298,7 @@ test_bad_client_target (void)
   g_clear_error (&error);
   gmp_client_server_new_worker_target (application, "bad", "native::type=TestServer", NULL, &error);
   g_assert_no_error (error);
-  add (application, "good", "{'turns': <uint32 0>}");
+  test_add_client (application, "good", "{'turns': <uint32 0>}");
   error = run_failing (application, NULL);
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   results = gmp_client_server_get_results (application);
@@ -352,8 +338,8 @@ check_cancel (const char *server_params,
   g_autoptr (GError) error = NULL;
 
   g_signal_connect (application, "progress", G_CALLBACK (cancel_cb), cancellable);
-  add (application, "one", client_params);
-  add (application, "two", client_params);
+  test_add_client (application, "one", client_params);
+  test_add_client (application, "two", client_params);
   g_assert_null (gmp_client_server_run (application, test_params (server_params), cancellable,
                                         &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
@@ -377,7 +363,7 @@ test_cancelled_before (void)
   g_autoptr (GError) error = NULL;
 
   g_cancellable_cancel (cancellable);
-  add (application, "one", NULL);
+  test_add_client (application, "one", NULL);
   g_assert_null (gmp_client_server_run (application, NULL, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
@@ -393,7 +379,7 @@ test_next_run (void)
   g_autoptr (GError) failure = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", "{'fail': <'start'>}");
+  test_add_client (application, "one", "{'fail': <'start'>}");
   failure = run_failing (application, NULL);
   failures = gmp_runner_get_failures (GMP_RUNNER (application));
   g_assert_cmpuint (failures->len, ==, 1);

@@ -90,26 +90,12 @@ test_big_client_init (TestBigClient *self G_GNUC_UNUSED)
 {
 }
 
-static void
-add (GmpClientServer *application,
-     const char      *id,
-     const char      *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_new_worker (application, id, TEST_TYPE_CLIENT,
-                                params != NULL ? test_params (params) : NULL, &error);
-  g_assert_no_error (error);
-}
-
 static GVariant *
 run (GmpClientServer *application,
      const char      *params)
 {
   g_autoptr (GError) error = NULL;
-  GVariant *results = gmp_client_server_run (application,
-                                             params != NULL ? test_params (params) : NULL, NULL,
-                                             &error);
+  GVariant *results = gmp_client_server_run (application, test_params (params), NULL, &error);
 
   g_assert_no_error (error);
   g_assert_cmpstr (g_variant_get_type_string (results), ==, "a{sv}");
@@ -132,7 +118,7 @@ test_life_cycle (void)
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
   g_autoptr (GVariant) results = NULL;
 
-  add (application, "one", "{'turns': <uint32 2>}");
+  test_add_client (application, "one", "{'turns': <uint32 2>}");
   results = run (application, "{'x': <1>}");
   gmp_test_check_value (results,
                         "{'one': <'one start done process update 1 wait "
@@ -149,7 +135,7 @@ test_no_params (void)
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
   g_autoptr (GVariant) results = NULL;
 
-  add (application, "", NULL);
+  test_add_client (application, "", NULL);
   results = run (application, NULL);
   gmp_test_check_value (results,
                         "{'': <' start(NULL) done process update 1 wait done finish '>}");
@@ -164,7 +150,7 @@ test_set_params (void)
   g_autoptr (GVariant) second = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", "{'null': <true>}");
+  test_add_client (application, "one", "{'null': <true>}");
   first = run (application, NULL);
   gmp_test_check_value (first, "{'one': <@mv nothing>}");
 
@@ -184,9 +170,9 @@ test_null_messages (void)
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
   g_autoptr (GVariant) results = NULL;
 
-  add (application, "null", "{'request': <@mi nothing>}");
-  add (application, "maybe", "{'request': <@mmi just nothing>}");
-  add (application, "empty", "{'null': <true>}");
+  test_add_client (application, "null", "{'request': <@mi nothing>}");
+  test_add_client (application, "maybe", "{'request': <@mmi just nothing>}");
+  test_add_client (application, "empty", "{'null': <true>}");
   results = run (application, "{'null': <true>}");
   gmp_test_check_value (results,
                         "{'null': <'null start done process update NULL wait done finish '>, "
@@ -227,7 +213,7 @@ test_exists (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "2", "{'turns': <uint32 0>}");
+  test_add_client (application, "2", "{'turns': <uint32 0>}");
   g_assert_false (gmp_client_server_new_worker (application, "2", TEST_TYPE_CLIENT, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
   g_clear_error (&error);
@@ -278,7 +264,7 @@ test_done_at_once (void)
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
   g_autoptr (GVariant) results = NULL;
 
-  add (application, "one", NULL);
+  test_add_client (application, "one", NULL);
   results = run (application, "{'turns': <uint32 0>}");
   gmp_test_check_value (results, "{'one': <'one start(NULL) done process finish '>}");
   check_server_result (application, "server:1 start done finish ");
@@ -291,8 +277,8 @@ test_never_done (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GVariant) server = NULL;
 
-  add (application, "one", NULL);
-  add (application, "two", NULL);
+  test_add_client (application, "one", NULL);
+  test_add_client (application, "two", NULL);
   results = run (application, "{'never-done': <true>}");
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
   server = gmp_client_server_get_server_result (application);
@@ -326,7 +312,7 @@ test_twice (void)
 {
   g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
 
-  add (application, "one", NULL);
+  test_add_client (application, "one", NULL);
   for (int turn = 0; turn < 2; turn++)
     {
       g_autoptr (GVariant) results = run (application, NULL);
@@ -388,7 +374,7 @@ test_signals (void)
   g_autoptr (GString) result = g_string_new (NULL);
   g_autoptr (GVariant) results = NULL;
 
-  add (application, "one", "{'report': <'update'>, 'turns': <uint32 0>}");
+  test_add_client (application, "one", "{'report': <'update'>, 'turns': <uint32 0>}");
   g_signal_connect (application, "progress", G_CALLBACK (report_cb), progress);
   g_signal_connect (application, "result", G_CALLBACK (report_cb), result);
   results = run (application, "{'report': <'start'>}");
@@ -431,7 +417,7 @@ test_words (void)
   g_object_set (application, "capture-output", TRUE, NULL);
   g_signal_connect (application, "output", G_CALLBACK (line_cb), lines);
   g_signal_connect (application, "log", G_CALLBACK (log_cb), log);
-  add (application, "one", "{'say': <'process'>}");
+  test_add_client (application, "one", "{'say': <'process'>}");
   results = run (application, NULL);
   g_assert_cmpstr (lines->str, ==, "one process;");
   g_assert_cmpstr (log->str, ==, "one 'some' 32 in process;");
@@ -446,7 +432,7 @@ test_words_default (void)
       g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
       g_autoptr (GVariant) results = NULL;
 
-      add (application, "one", "{'say': <'process'>}");
+      test_add_client (application, "one", "{'say': <'process'>}");
       results = run (application, NULL);
       return;
     }
@@ -506,7 +492,7 @@ test_async (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", "{'turns': <uint32 0>}");
+  test_add_client (application, "one", "{'turns': <uint32 0>}");
   gmp_client_server_run_async (application, NULL, NULL, gmp_test_done_cb, &first);
   gmp_client_server_run_async (application, NULL, NULL, gmp_test_done_cb, &second);
   g_assert_null (gmp_client_server_run_finish (application, gmp_test_wait (&second), &error));

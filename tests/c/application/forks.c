@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What a child does. It then exits with 0; a child that hangs is ended by the watchdog. */
+/* The work of a child. It then exits with 0; the watchdog ends a child that hangs. */
 typedef void (*InChild) (GmpWorkers *workers);
 
 static void

@@ -62,17 +62,6 @@ test_meeter_init (TestMeeter *self G_GNUC_UNUSED)
 {
 }
 
-static void
-add (GmpClientServer *application,
-     const char      *id,
-     const char      *params)
-{
-  g_autoptr (GError) error = NULL;
-
-  gmp_client_server_add_client (application, id, TEST_TYPE_CLIENT, test_params (params), &error);
-  g_assert_no_error (error);
-}
-
 static GmpClientServer *
 open_new (const char *one,
           const char *two)
@@ -80,8 +69,8 @@ open_new (const char *one,
   GmpClientServer *application = gmp_client_server_new (G_TYPE_NONE);
   g_autoptr (GError) error = NULL;
 
-  add (application, "one", one);
-  add (application, "two", two);
+  test_add_client (application, "one", one);
+  test_add_client (application, "two", two);
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_no_error (error);
   return application;
@@ -247,6 +236,52 @@ test_thread (void)
   results = close_run (application);
 }
 
+static void
+check_pending (GError *error)
+{
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_error_free (error);
+}
+
+/* While the main thread is in a receive call. */
+static gpointer
+call_in_thread (gpointer user_data)
+{
+  GmpClientServer *application = user_data;
+  GError *error = NULL;
+
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  check_pending (g_steal_pointer (&error));
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  check_pending (g_steal_pointer (&error));
+  g_assert_false (gmp_client_server_add_client (application, "two", TEST_TYPE_CLIENT, NULL,
+                                                &error));
+  check_pending (g_steal_pointer (&error));
+  return NULL;
+}
+
+static void
+call_in_thread_cb (GmpClientServer *application)
+{
+  g_thread_join (g_thread_new ("call", call_in_thread, application));
+}
+
+/* A second thread's calls are errors at once, and the first thread's call continues. */
+static void
+test_two_threads (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  test_add_client (application, "one", "{'report': <'process'>}");
+  g_signal_connect (application, "progress", G_CALLBACK (call_in_thread_cb), NULL);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  g_assert_cmpuint (serve (application, 0), ==, 1);
+  results = close_run (application);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
 /* A failure that receive did not return is the error of the run. */
 static void
 test_failure_at_end (void)
@@ -269,7 +304,7 @@ test_restart (void)
   g_autoptr (GError) error = NULL;
 
   g_object_set (application, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 1, NULL);
-  add (application, "one", "{'kill': <'update'>}");
+  test_add_client (application, "one", "{'kill': <'update'>}");
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_cmpuint (serve (application, 0), ==, 1);
   requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
@@ -289,9 +324,9 @@ test_add (void)
 
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_cmpuint (serve (application, 0), ==, 0);
-  add (application, "one", "{'turns': <uint32 2>}");
+  test_add_client (application, "one", "{'turns': <uint32 2>}");
   g_assert_cmpuint (serve (application, 0), ==, 1);
-  add (application, "two", "@a{sv} {}");
+  test_add_client (application, "two", "@a{sv} {}");
   g_assert_cmpuint (serve (application, 0), ==, 2);
   g_assert_false (gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT, NULL,
                                                 &error));
@@ -309,7 +344,7 @@ test_add_taken (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GError) error = NULL;
 
-  add (application, "1", "{'turns': <uint32 1>}");
+  test_add_client (application, "1", "{'turns': <uint32 1>}");
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_false (gmp_client_server_add_clients (application, 3, TEST_TYPE_CLIENT, params, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_EXISTS);
@@ -398,7 +433,7 @@ test_cancel (void)
   g_autoptr (GError) error = NULL;
   GThread *thread;
 
-  add (application, "one", params);
+  test_add_client (application, "one", params);
   g_assert_true (gmp_client_server_open (application, NULL, whole, &error));
   thread = g_thread_new ("cancel", cancel_in_thread, part);
   g_assert_null (gmp_client_server_receive (application, 0, -1, part, &error));
@@ -441,7 +476,7 @@ test_interrupt (void)
   g_autoptr (GError) error = NULL;
   GThread *thread = NULL;
 
-  add (application, "one", "{'hang': <'start'>}");
+  test_add_client (application, "one", "{'hang': <'start'>}");
   g_signal_connect (application, "progress", G_CALLBACK (progress_cb), &thread);
   g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
   g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
@@ -471,7 +506,7 @@ test_async (void)
   GAsyncResult *result = NULL;
   GAsyncResult *received = NULL;
 
-  add (application, "one", "{'turns': <uint32 2>}");
+  test_add_client (application, "one", "{'turns': <uint32 2>}");
   gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
   g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
   g_clear_object (&result);
@@ -486,7 +521,7 @@ test_async (void)
   g_assert_cmpuint (requests->len, ==, 1);
 
   /* Closing a run ends a pending receive. The client does not end by itself. */
-  add (application, "two", "{'hang': <'start'>}");
+  test_add_client (application, "two", "{'hang': <'start'>}");
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &received);
   gmp_client_server_receive_async (application, 0, -1, NULL, gmp_test_done_cb, &result);
   g_assert_null (gmp_client_server_receive_finish (application, gmp_test_wait (&result), &error));
@@ -504,6 +539,57 @@ test_async (void)
   g_clear_object (&result);
 }
 
+typedef struct {
+  GmpTestMeeting *meeting;
+  double limit; /* in seconds */
+  GAsyncResult *received;
+} HoldUp;
+
+/* The client sends its request after this, while nothing reads it. */
+static void
+hold_up_cb (GmpClientServer *application,
+            const char      *id G_GNUC_UNUSED,
+            GVariant        *value G_GNUC_UNUSED,
+            HoldUp          *self)
+{
+  gmp_client_server_receive_async (application, 0, self->limit, NULL, gmp_test_done_cb,
+                                   &self->received);
+  gmp_test_meet (gmp_test_meeting_path (self->meeting));
+  g_usleep ((gulong) (1.6 * self->limit * G_USEC_PER_SEC));
+}
+
+/* Requests that arrive while the main loop is held up have arrived in time. */
+static void
+test_held_up (void)
+{
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autofree char *params = g_strdup_printf ("{'report': <'start'>, 'meet': <'%s'>}",
+                                             gmp_test_meeting_path (meeting));
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GAsyncResult) opened = NULL;
+  g_autoptr (GAsyncResult) closed = NULL;
+  g_autoptr (GPtrArray) requests = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  HoldUp hold_up = { meeting, gmp_test_stretch (0.5), NULL };
+
+  test_add_client (application, "one", params);
+  g_signal_connect (application, "progress", G_CALLBACK (hold_up_cb), &hold_up);
+  gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &opened);
+  g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&opened), &error));
+  requests = gmp_client_server_receive_finish (application, gmp_test_wait (&hold_up.received),
+                                               &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (requests->len, ==, 1);
+  g_clear_object (&hold_up.received);
+
+  g_assert_true (gmp_request_respond (requests->pdata[0], NULL, &error));
+  gmp_client_server_close_async (application, NULL, gmp_test_done_cb, &closed);
+  results = gmp_client_server_close_finish (application, gmp_test_wait (&closed), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+}
+
 static void
 test_async_dropped (void)
 {
@@ -511,7 +597,7 @@ test_async_dropped (void)
   g_autoptr (GError) error = NULL;
   GAsyncResult *result = NULL;
 
-  add (application, "one", "{'hang': <'start'>}");
+  test_add_client (application, "one", "{'hang': <'start'>}");
   gmp_client_server_open_async (application, NULL, NULL, gmp_test_done_cb, &result);
   g_assert_true (gmp_client_server_open_finish (application, gmp_test_wait (&result), &error));
   g_clear_object (&result);
@@ -534,9 +620,11 @@ main (int    argc,
   gmp_test_add ("/open/some", test_some);
   gmp_test_add ("/open/timeout", test_timeout);
   gmp_test_add ("/open/thread", test_thread);
+  gmp_test_add ("/open/two-threads", test_two_threads);
   gmp_test_add ("/open/failure", test_failure);
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
   gmp_test_add ("/open/restart", test_restart);
+  gmp_test_add ("/open/held-up", test_held_up);
   gmp_test_add ("/open/add", test_add);
   gmp_test_add ("/open/add-taken", test_add_taken);
   gmp_test_add ("/open/again", test_again);

@@ -1,91 +1,20 @@
-/* pool.c: calls on kept processes
+/* pool.c: calls of a pool, and the processes that are kept for them
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "gmp-test.h"
+#include "test-pool.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static GVariant *
-square (GVariant *params,
-        GError  **error G_GNUC_UNUSED)
-{
-  gint32 n = g_variant_get_int32 (params);
-
-  return g_variant_new_int32 (n * n);
-}
 
 static GVariant *
 echo (GVariant *params,
       GError  **error G_GNUC_UNUSED)
 {
   return params != NULL ? g_variant_ref (params) : NULL;
-}
-
-static GVariant *
-get_pid (GVariant *params G_GNUC_UNUSED,
-         GError  **error G_GNUC_UNUSED)
-{
-  return g_variant_new_int32 (getpid ());
-}
-
-static GVariant *
-refuse (GVariant *params G_GNUC_UNUSED,
-        GError  **error)
-{
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_PERM, "It refuses");
-  return NULL;
-}
-
-static GVariant *
-die (GVariant *params G_GNUC_UNUSED,
-     GError  **error G_GNUC_UNUSED)
-{
-  raise (SIGKILL);
-  return NULL;
-}
-
-static GVariant *
-sleep_long (GVariant *params G_GNUC_UNUSED,
-            GError  **error G_GNUC_UNUSED)
-{
-  while (pause () == -1)
-    continue;
-  return NULL;
-}
-
-/* Waits until the test writes to the fifo @params. */
-static GVariant *
-read_fifo (GVariant *params,
-           GError  **error G_GNUC_UNUSED)
-{
-  g_autofree char *text = NULL;
-
-  g_assert_true (g_file_get_contents (g_variant_get_string (params, NULL), &text, NULL, NULL));
-  return g_variant_new_string (text);
-}
-
-/* Appends its second parameter to the file that its first parameter names. */
-static GVariant *
-append (GVariant *params,
-        GError  **error G_GNUC_UNUSED)
-{
-  const char *path;
-  const char *text;
-  FILE *file;
-
-  g_variant_get (params, "(&s&s)", &path, &text);
-  file = fopen (path, "a");
-  g_assert_nonnull (file);
-  g_assert_cmpint (fputs (text, file), >=, 0);
-  g_assert_cmpint (fclose (file), ==, 0);
-  return NULL;
 }
 
 /* Exits, unless the file @params exists, which it creates. */
@@ -141,77 +70,20 @@ take_memory (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_int32 (getpid ());
 }
 
-static GmpPool *
-new_pool (guint max_workers)
-{
-  GmpPool *pool = gmp_pool_new (max_workers);
-
-  g_object_set (pool, "stop-grace", 0.0, "kill-grace", 0.1, NULL);
-  return pool;
-}
-
-static gint32
-call_int (GmpPool  *pool,
-          GmpMethod method,
-          GVariant *params)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) result = gmp_pool_call (pool, method, params, NULL, &error);
-
-  g_assert_no_error (error);
-  return g_variant_get_int32 (result);
-}
-
-static void
-check_error (GmpPool    *pool,
-             GmpMethod   method,
-             GVariant   *params,
-             GQuark      domain,
-             int         code,
-             const char *pattern)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_null (gmp_pool_call (pool, method, params, NULL, &error));
-  g_assert_error (error, domain, code);
-  if (!g_pattern_match_simple (pattern, error->message))
-    g_error ("'%s' is not like '%s'", error->message, pattern);
-}
-
-/* A fifo that blocks a worker. */
-static char *
-make_fifo (const char *name)
-{
-  char *path = gmp_test_build_path (name);
-
-  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
-  return path;
-}
-
-static void
-write_fifo (const char *path)
-{
-  FILE *file = fopen (path, "w");
-
-  g_assert_nonnull (file);
-  g_assert_cmpint (fputs ("go", file), >=, 0);
-  g_assert_cmpint (fclose (file), ==, 0);
-}
-
 static void
 test_values (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   g_autoptr (GVariant) big = NULL;
   g_autoptr (GVariant) result = NULL;
   g_autoptr (GVariant) back = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree guint8 *bytes = g_malloc (20 * 1024 * 1024);
-  gint32 pid = call_int (pool, get_pid, NULL);
+  gint32 pid = test_pool_call_int (pool, test_get_pid, NULL);
 
   g_assert_cmpint (pid, !=, getpid ());
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (7)), ==, 49);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), ==, pid);
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (7)), ==, 49);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), ==, pid);
   result = gmp_pool_call (pool, echo, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_null (result);
@@ -226,11 +98,11 @@ test_values (void)
 static void
 test_errors (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   g_autoptr (GError) error = NULL;
-  gint32 pid = call_int (pool, get_pid, NULL);
+  gint32 pid = test_pool_call_int (pool, test_get_pid, NULL);
 
-  check_error (pool, refuse, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "It refuses");
+  test_pool_check_error (pool, test_refuse, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "It refuses");
   g_assert_null (gmp_pool_call_target (pool, "nothing", NULL, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   g_clear_error (&error);
@@ -238,27 +110,28 @@ test_errors (void)
   g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
   g_clear_error (&error);
   /* The process has survived all of that. */
-  g_assert_cmpint (call_int (pool, get_pid, NULL), ==, pid);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), ==, pid);
   g_assert_null (gmp_pool_call_target (pool, "klingon:function", NULL, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (2)), ==, 4);
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (2)), ==, 4);
 }
 
 static void
 test_death (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (2);
-  gint32 pid = call_int (pool, get_pid, NULL);
+  g_autoptr (GmpPool) pool = test_pool_new (2);
+  gint32 pid = test_pool_call_int (pool, test_get_pid, NULL);
 
-  check_error (pool, die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: * killed by signal 9*");
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (3)), ==, 9);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), !=, pid);
+  test_pool_check_error (pool, test_die, NULL, GMP_ERROR, GMP_ERROR_CRASHED,
+                         "Call 2: * killed by signal 9*");
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (3)), ==, 9);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), !=, pid);
 }
 
 static void
 test_retries (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   g_autofree char *path = gmp_test_build_path ("once");
   g_autoptr (GVariant) result = NULL;
   g_autoptr (GError) error = NULL;
@@ -267,246 +140,72 @@ test_retries (void)
   result = gmp_pool_call (pool, die_once, g_variant_new_string (path), NULL, &error);
   g_assert_no_error (error);
   g_assert_true (g_variant_get_boolean (result));
-  check_error (pool, die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
+  test_pool_check_error (pool, test_die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
 }
 
 static void
 test_timeout (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
 
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (2)), ==, 4);
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (2)), ==, 4);
   g_object_set (pool, "run-timeout", 0.05, NULL);
-  check_error (pool, sleep_long, NULL, GMP_ERROR, GMP_ERROR_TIMED_OUT,
-               "Call 2: * 0.05 seconds (run-timeout)*");
+  test_pool_check_error (pool, test_sleep, NULL, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                         "Call 2: * 0.05 seconds (run-timeout)*");
   g_object_set (pool, "run-timeout", 0.0, NULL);
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (2)), ==, 4);
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (2)), ==, 4);
 }
 
 static void
 test_initializer (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   g_autoptr (GError) error = NULL;
 
   g_assert_true (gmp_pool_set_initializer (pool, initialize, g_variant_new_int32 (5), &error));
-  g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 5);
-  check_error (pool, die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
-  g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 5);
+  g_assert_cmpint (test_pool_call_int (pool, get_initialized, NULL), ==, 5);
+  test_pool_check_error (pool, test_die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
+  g_assert_cmpint (test_pool_call_int (pool, get_initialized, NULL), ==, 5);
   /* If the initializer fails, the waiting calls fail with its error, and the pool can still be
    * used. */
-  g_assert_true (gmp_pool_set_initializer (pool, refuse, NULL, &error));
-  check_error (pool, get_initialized, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "*It refuses*");
+  g_assert_true (gmp_pool_set_initializer (pool, test_refuse, NULL, &error));
+  test_pool_check_error (pool, get_initialized, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM,
+                         "*It refuses*");
   g_assert_true (gmp_pool_set_initializer (pool, initialize, g_variant_new_int32 (6), &error));
-  g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 6);
+  g_assert_cmpint (test_pool_call_int (pool, get_initialized, NULL), ==, 6);
   /* A process that ran another initializer takes no more calls. */
   g_assert_true (gmp_pool_set_initializer (pool, initialize, g_variant_new_int32 (7), &error));
-  g_assert_cmpint (call_int (pool, get_initialized, NULL), ==, 7);
+  g_assert_cmpint (test_pool_call_int (pool, get_initialized, NULL), ==, 7);
 }
 
 static void
 test_recycling (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
-  gint32 first = call_int (pool, get_pid, NULL);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
+  gint32 first = test_pool_call_int (pool, test_get_pid, NULL);
   gint32 second;
 
   g_object_set (pool, "max-calls", 2, NULL);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), ==, first);
-  second = call_int (pool, get_pid, NULL);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), ==, first);
+  second = test_pool_call_int (pool, test_get_pid, NULL);
   g_assert_cmpint (second, !=, first);
   g_object_set (pool, "max-calls", 0, "recycle-memory", (guint64) 48 * 1024 * 1024, NULL);
-  g_assert_cmpint (call_int (pool, take_memory, NULL), ==, second);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), !=, second);
+  g_assert_cmpint (test_pool_call_int (pool, take_memory, NULL), ==, second);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), !=, second);
 }
 
 static void
 test_idle (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   gint32 pid;
 
   g_object_set (pool, "idle-timeout", 0.01, NULL);
-  pid = call_int (pool, get_pid, NULL);
+  pid = test_pool_call_int (pool, test_get_pid, NULL);
   while (kill (pid, 0) == 0)
     g_usleep (1000);
   g_assert_cmpint (errno, ==, ESRCH);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), !=, pid);
-}
-
-static GVariant *
-finish (GmpPool      *pool,
-        GAsyncResult *result,
-        GError      **error)
-{
-  g_autoptr (GAsyncResult) own = result;
-
-  return gmp_pool_call_finish (pool, own, error);
-}
-
-static void
-test_cancel (void)
-{
-  g_autoptr (GmpPool) pool = new_pool (1);
-  g_autoptr (GCancellable) running = g_cancellable_new ();
-  g_autoptr (GCancellable) waiting = g_cancellable_new ();
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
-  GAsyncResult *results[3] = { NULL, };
-  guint n_running = 0;
-
-  gmp_pool_call_async (pool, sleep_long, NULL, running, gmp_test_done_cb, &results[0]);
-  gmp_pool_call_async (pool, square, g_variant_new_int32 (2), waiting, gmp_test_done_cb,
-                       &results[1]);
-  gmp_pool_call_async (pool, square, g_variant_new_int32 (3), NULL, gmp_test_done_cb, &results[2]);
-  while (n_running == 0)
-    g_object_get (pool, "running", &n_running, NULL);
-  g_cancellable_cancel (waiting);
-  g_assert_null (finish (pool, gmp_test_wait (&results[1]), &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  g_assert_null (results[0]);
-  g_cancellable_cancel (running);
-  g_assert_null (finish (pool, gmp_test_wait (&results[0]), &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  value = finish (pool, gmp_test_wait (&results[2]), &error);
-  g_assert_no_error (error);
-  g_assert_cmpint (g_variant_get_int32 (value), ==, 9);
-  g_assert_null (gmp_pool_call (pool, square, g_variant_new_int32 (1), running, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-}
-
-static void
-test_priorities (void)
-{
-  g_autoptr (GmpPool) pool = new_pool (1);
-  g_autofree char *fifo = make_fifo ("fifo");
-  g_autofree char *path = gmp_test_build_path ("order");
-  g_autofree char *text = NULL;
-  const int priorities[] = { 0, 5, -5, 0, 5 };
-  GAsyncResult *results[6] = { NULL, };
-  guint n_running = 0;
-
-  gmp_pool_call_async (pool, read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
-                       &results[5]);
-  while (n_running == 0)
-    g_object_get (pool, "running", &n_running, NULL);
-  for (guint i = 0; i < 5; i++)
-    {
-      const char name[] = { (char) ('a' + i), '\0' };
-
-      g_object_set (pool, "call-priority", priorities[i], NULL);
-      gmp_pool_call_async (pool, append, g_variant_new ("(ss)", path, name), NULL,
-                           gmp_test_done_cb, &results[i]);
-    }
-  write_fifo (fifo);
-  for (guint i = 0; i < 6; i++)
-    {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (GVariant) value = finish (pool, gmp_test_wait (&results[i]), &error);
-
-      g_assert_no_error (error);
-    }
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  g_assert_cmpstr (text, ==, "cadbe");
-}
-
-/* Calls are sent ahead to a fast worker. Calls behind an endless one move to the other worker,
- * and so do those of a worker that dies: one call fails. */
-static void
-test_ahead (gboolean dies)
-{
-  g_autoptr (GmpPool) pool = new_pool (2);
-  g_autofree char *fifo = make_fifo ("fifo");
-  GAsyncResult *results[201] = { NULL, };
-
-  for (guint i = 0; i < 500; i++)
-    g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (3)), ==, 9);
-  for (guint i = 0; i < 201; i++)
-    if (i == 100)
-      gmp_pool_call_async (pool, dies ? die : read_fifo, g_variant_new_string (fifo), NULL,
-                           gmp_test_done_cb, &results[i]);
-    else
-      gmp_pool_call_async (pool, square, g_variant_new_int32 ((gint32) i), NULL, gmp_test_done_cb,
-                           &results[i]);
-  for (guint i = 0; i < 201; i++)
-    {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (GVariant) value = NULL;
-
-      if (i == 100)
-        continue;
-      value = finish (pool, gmp_test_wait (&results[i]), &error);
-      g_assert_no_error (error);
-      g_assert_cmpint (g_variant_get_int32 (value), ==, (gint32) (i * i));
-    }
-  if (!dies)
-    write_fifo (fifo);
-  {
-    g_autoptr (GError) error = NULL;
-    g_autoptr (GVariant) value = finish (pool, gmp_test_wait (&results[100]), &error);
-
-    if (dies)
-      g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
-    else
-      g_assert_no_error (error);
-  }
-}
-
-static void
-test_ahead_of_slow (void)
-{
-  test_ahead (FALSE);
-}
-
-static void
-test_ahead_of_death (void)
-{
-  test_ahead (TRUE);
-}
-
-#define BIG ((gsize) 4 * 1024 * 1024)
-
-/* A worker that has got a part of a call's parameters, for which its channel has no more room, ends
- * when it is no longer wanted: after it has read the rest, although the call was withdrawn. */
-static void
-test_unsent (void)
-{
-  g_autoptr (GmpPool) pool = new_pool (1);
-  g_autofree char *fifo = make_fifo ("fifo");
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autofree guint8 *bytes = g_malloc0 (BIG);
-  g_autoptr (GVariant) big = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE,
-                                                                            bytes, BIG, 1));
-  g_autoptr (GVariant) value = NULL;
-  g_autoptr (GError) error = NULL;
-  GAsyncResult *results[2] = { NULL, };
-  int pid, next_pid;
-  guint n_waiting = 0;
-
-  g_object_set (pool, "shared-memory-limit", (guint64) BIG / 4, NULL);
-  for (guint i = 0; i < 500; i++)
-    g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (3)), ==, 9);
-  pid = call_int (pool, get_pid, NULL);
-  gmp_pool_call_async (pool, read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
-                       &results[0]);
-  gmp_pool_call_async (pool, echo, big, cancellable, gmp_test_done_cb, &results[1]);
-  /* It was sent ahead, and does not wait for the slow one. */
-  while (n_waiting == 0)
-    g_object_get (pool, "waiting", &n_waiting, NULL);
-  g_cancellable_cancel (cancellable);
-  g_assert_null (finish (pool, gmp_test_wait (&results[1]), &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  /* That counts for other workers. */
-  g_object_set (pool, "nice", 1, NULL);
-  write_fifo (fifo);
-  value = finish (pool, gmp_test_wait (&results[0]), &error);
-  g_assert_no_error (error);
-  next_pid = call_int (pool, get_pid, NULL);
-  g_assert_cmpint (next_pid, !=, pid);
-  gmp_pool_close (pool);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), !=, pid);
 }
 
 #define VARIABLE "GMP_TEST_KEPT"
@@ -539,9 +238,9 @@ test_surroundings (void)
     { NULL, "unset" }, { "/", "unset" }, { "/", "1" }, { "/", "2" }, { NULL, "2" },
     { NULL, "unset" },
   };
-  g_autoptr (GmpPool) pool = new_pool (2);
+  g_autoptr (GmpPool) pool = test_pool_new (2);
   g_autofree char *before = g_get_current_dir ();
-  g_autofree char *fifo = make_fifo ("fifo");
+  g_autofree char *fifo = test_make_fifo ("fifo");
   GAsyncResult *result = NULL;
   int last = 0;
 
@@ -563,15 +262,15 @@ test_surroundings (void)
       last = pid;
     }
   g_unsetenv ("PYTEST_CURRENT_TEST");
-  gmp_pool_call_async (pool, read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
+  gmp_pool_call_async (pool, test_read_fifo, g_variant_new_string (fifo), NULL, gmp_test_done_cb,
                        &result);
   g_assert_cmpint (chdir ("/"), ==, 0);
   call_surroundings (pool, "/", "unset");
   g_assert_cmpint (chdir (before), ==, 0);
-  write_fifo (fifo);
+  test_write_fifo (fifo);
   {
     g_autoptr (GError) error = NULL;
-    g_autoptr (GVariant) value = finish (pool, gmp_test_wait (&result), &error);
+    g_autoptr (GVariant) value = test_pool_finish (pool, gmp_test_wait (&result), &error);
 
     g_assert_no_error (error);
   }
@@ -598,18 +297,18 @@ started_cb (GmpPool *pool G_GNUC_UNUSED,
 static void
 test_signals (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   guint64 n_done = 0;
   guint64 n_failed = 0;
   int pid = 0;
 
   g_signal_connect (pool, "notify::done", G_CALLBACK (notify_cb), &n_done);
   g_signal_connect (pool, "worker-started", G_CALLBACK (started_cb), &pid);
-  check_error (pool, refuse, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "It refuses");
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (3)), ==, 9);
+  test_pool_check_error (pool, test_refuse, NULL, G_FILE_ERROR, G_FILE_ERROR_PERM, "It refuses");
+  g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (3)), ==, 9);
   while (n_done < 1 || pid == 0)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
-  g_assert_cmpint (call_int (pool, get_pid, NULL), ==, pid);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), ==, pid);
   g_object_get (pool, "failed", &n_failed, NULL);
   g_assert_cmpuint (n_failed, ==, 1);
 }
@@ -618,14 +317,14 @@ static gpointer
 call_often (gpointer pool)
 {
   for (gint32 i = 0; i < 500; i++)
-    g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (i)), ==, i * i);
+    g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (i)), ==, i * i);
   return NULL;
 }
 
 static void
 test_threads (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (2);
+  g_autoptr (GmpPool) pool = test_pool_new (2);
   GThread *threads[4];
   guint64 n_done;
 
@@ -655,9 +354,9 @@ nested_cb (GObject      *source,
   g_autoptr (GVariant) inner = NULL;
 
   g_assert_no_error (error);
-  gmp_pool_call_async (self->pool, square, g_variant_new_int32 (4), NULL, gmp_test_done_cb,
+  gmp_pool_call_async (self->pool, test_square, g_variant_new_int32 (4), NULL, gmp_test_done_cb,
                        &self->inner);
-  inner = finish (self->pool, gmp_test_wait (&self->inner), &error);
+  inner = test_pool_finish (self->pool, gmp_test_wait (&self->inner), &error);
   g_assert_no_error (error);
   g_assert_cmpint (g_variant_get_int32 (inner), ==, 16);
   self->is_done = TRUE;
@@ -666,10 +365,10 @@ nested_cb (GObject      *source,
 static void
 test_nested (void)
 {
-  g_autoptr (GmpPool) pool = new_pool (1);
+  g_autoptr (GmpPool) pool = test_pool_new (1);
   Nested nested = { .pool = pool };
 
-  gmp_pool_call_async (pool, square, g_variant_new_int32 (2), NULL, nested_cb, &nested);
+  gmp_pool_call_async (pool, test_square, g_variant_new_int32 (2), NULL, nested_cb, &nested);
   while (!nested.is_done)
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
 }
@@ -694,55 +393,14 @@ test_dropped (void)
 {
   for (guint i = 0; i < 5; i++)
     {
-      GmpPool *pool = new_pool (1);
+      GmpPool *pool = test_pool_new (1);
       gboolean is_over = FALSE;
 
-      gmp_pool_call_async (pool, square, g_variant_new_int32 (2), NULL, drop_cb, &is_over);
+      gmp_pool_call_async (pool, test_square, g_variant_new_int32 (2), NULL, drop_cb, &is_over);
       g_object_unref (pool);
       while (!is_over)
         g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
     }
-}
-
-static void
-test_close (void)
-{
-  g_autoptr (GmpPool) pool = new_pool (2);
-  g_autoptr (GError) error = NULL;
-  GAsyncResult *results[10] = { NULL, };
-  guint n_running = 0;
-
-  for (guint i = 0; i < G_N_ELEMENTS (results); i++)
-    gmp_pool_call_async (pool, sleep_long, NULL, NULL, gmp_test_done_cb, &results[i]);
-  while (n_running < 2)
-    g_object_get (pool, "running", &n_running, NULL);
-  gmp_pool_close (pool);
-  for (guint i = 0; i < G_N_ELEMENTS (results); i++)
-    {
-      g_assert_null (finish (pool, gmp_test_wait (&results[i]), &error));
-      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      g_clear_error (&error);
-    }
-  check_error (pool, square, g_variant_new_int32 (1), G_IO_ERROR, G_IO_ERROR_CLOSED, "*closed*");
-  gmp_pool_close (pool);
-}
-
-static void
-test_resize (void)
-{
-  g_autoptr (GmpPool) pool = new_pool (3);
-  GAsyncResult *results[3] = { NULL, };
-  guint n_running = 0;
-
-  for (guint i = 0; i < G_N_ELEMENTS (results); i++)
-    gmp_pool_call_async (pool, sleep_long, NULL, NULL, gmp_test_done_cb, &results[i]);
-  while (n_running < 3)
-    g_object_get (pool, "running", &n_running, NULL);
-  g_object_set (pool, "max-workers", 4, NULL);
-  g_assert_cmpint (call_int (pool, square, g_variant_new_int32 (5)), ==, 25);
-  gmp_pool_close (pool);
-  for (guint i = 0; i < G_N_ELEMENTS (results); i++)
-    g_assert_null (finish (pool, gmp_test_wait (&results[i]), NULL));
 }
 
 int
@@ -759,16 +417,9 @@ main (int    argc,
   gmp_test_add ("/pool/surroundings", test_surroundings);
   gmp_test_add ("/pool/recycling", test_recycling);
   gmp_test_add ("/pool/idle", test_idle);
-  gmp_test_add ("/pool/cancel", test_cancel);
-  gmp_test_add ("/pool/priorities", test_priorities);
-  gmp_test_add ("/pool/ahead-of-slow", test_ahead_of_slow);
-  gmp_test_add ("/pool/ahead-of-death", test_ahead_of_death);
-  gmp_test_add ("/pool/unsent", test_unsent);
   gmp_test_add ("/pool/signals", test_signals);
   gmp_test_add ("/pool/threads", test_threads);
   gmp_test_add ("/pool/nested", test_nested);
   gmp_test_add ("/pool/dropped", test_dropped);
-  gmp_test_add ("/pool/close", test_close);
-  gmp_test_add ("/pool/resize", test_resize);
   return g_test_run ();
 }

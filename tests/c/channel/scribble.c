@@ -268,7 +268,7 @@ scribble_thread (gpointer data)
   GArray *rings = find_ranges (SCRIBBLE_RINGS);
 
   check_seals ();
-  /* If the bursts do not end the channel, overwriting all of the rings does. This goes on until
+  /* If the bursts do not end the channel, overwriting all of the rings does. This continues until
    * the process ends. */
   for (guint i = 0; TRUE; i++)
     {

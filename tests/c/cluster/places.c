@@ -88,7 +88,7 @@ output_cb (GmpWorkers     *workers,
   ++*(guint *) n_lines;
 }
 
-/* Who handles a line of output learns where it comes from. */
+/* A handler of output learns on which node the line was printed. */
 static void
 test_output (void)
 {

@@ -218,11 +218,11 @@ write_signal_with_handle (void)
 }
 
 /* Messages that a worker must not send, by number. */
-static GVariant *
-send_method (GVariant *params,
-             GError  **error G_GNUC_UNUSED)
+
+static void
+send_signal (guint number)
 {
-  switch (g_variant_get_uint32 (params))
+  switch (number)
     {
     case 0:
       write_signal ("Progress", g_variant_new ("(s)", "text"));
@@ -239,6 +239,28 @@ send_method (GVariant *params,
     case 4:
       write_signal ("Log", g_variant_new ("(us)", 1, "text"));
       break;
+    case 17:
+      write_signal ("Turn", g_variant_new ("(s)", "text"));
+      break;
+    case 18:
+      write_signal ("Turn", g_variant_new_parsed ("(('a{', @ay [], @ah []),)"));
+      break;
+    case 19:
+      write_signal ("Turn", g_variant_new_parsed ("(('ay', @ay [], [handle 0]),)"));
+      break;
+    case 20:
+      write_signal ("Turn", new_payload (LIMIT + 1));
+      break;
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static void
+send_message (guint number)
+{
+  switch (number)
+    {
     case 5:
       write_message (g_dbus_message_new_method_call (NULL, "/", "org.example.Thing", "Do"), NULL);
       break;
@@ -277,25 +299,20 @@ send_method (GVariant *params,
       write_with_handles ("l", 1, 1);
       write_with_handles ("\4", 1, 1);
       break;
-    case 17:
-      write_signal ("Turn", g_variant_new ("(s)", "text"));
-      break;
-    case 18:
-      write_signal ("Turn", g_variant_new_parsed ("(('a{', @ay [], @ah []),)"));
-      break;
-    case 19:
-      write_signal ("Turn", g_variant_new_parsed ("(('ay', @ay [], [handle 0]),)"));
-      break;
-    case 20:
-      write_signal ("Turn", new_payload (LIMIT + 1));
-      break;
     default:
-      g_assert_not_reached ();
+      send_signal (number);
     }
+}
+
+static GVariant *
+send_method (GVariant *params,
+             GError  **error G_GNUC_UNUSED)
+{
+  guint number = g_variant_get_uint32 (params);
+
+  send_message (number);
   /* A refused report fails the run only at its end, so the run has to end. */
-  if (g_variant_get_uint32 (params) == 1)
-    return NULL;
-  return wait_for_end ();
+  return number == 1 ? NULL : wait_for_end ();
 }
 
 #define N_MESSAGES 21

@@ -121,7 +121,7 @@ test_close_range (void)
   check_without ("/forbidden/close-range", SYS_close_range);
 }
 
-/* A fork server that cannot work says so, and nobody waits for it. */
+/* A fork server that cannot work reports it, so no run waits for it. */
 static void
 test_epoll (void)
 {

@@ -84,7 +84,7 @@ check_action (void (*handler) (int))
   g_assert_true (action.sa_handler == handler);
 }
 
-/* The program keeps its handler, whoever waits for the library's processes. */
+/* The program keeps its handler, also if another part of it waits for the library's processes. */
 static void
 check_with (void (*handler) (int))
 {

@@ -455,17 +455,25 @@ test_server_stalls (void)
 }
 
 static void
-stop_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
-                int         id G_GNUC_UNUSED,
-                GVariant   *value,
-                gpointer    user_data)
+signal_parent (GVariant       *value,
+               int             signum,
+               GmpTestMeeting *meeting)
 {
   int parent;
 
   g_variant_get (value, "(ii)", NULL, &parent);
   g_assert_cmpint (parent, !=, getpid ());
-  g_assert_no_errno (kill (parent, SIGSTOP));
-  gmp_test_meet (gmp_test_meeting_path (user_data));
+  g_assert_no_errno (kill (parent, signum));
+  gmp_test_meet (gmp_test_meeting_path (meeting));
+}
+
+static void
+stop_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
+                int         id G_GNUC_UNUSED,
+                GVariant   *value,
+                gpointer    user_data)
+{
+  signal_parent (value, SIGSTOP, user_data);
 }
 
 static void
@@ -487,12 +495,7 @@ kill_parent_cb (GmpWorkers *workers G_GNUC_UNUSED,
                 GVariant   *value,
                 gpointer    user_data)
 {
-  int parent;
-
-  g_variant_get (value, "(ii)", NULL, &parent);
-  g_assert_cmpint (parent, !=, getpid ());
-  g_assert_no_errno (kill (parent, SIGKILL));
-  gmp_test_meet (gmp_test_meeting_path (user_data));
+  signal_parent (value, SIGKILL, user_data);
 }
 
 /* The server is killed while its worker runs. The worker continues, and its result counts. */

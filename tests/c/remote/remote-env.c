@@ -366,7 +366,7 @@ test_stale (void)
   for (guint i = 0; i < 50; i++)
     test_game_answer (game, SMALL);
   check_step (env, "twice", "{'n': <int64 1>}");
-  /* Whether or not its second answer has arrived, this command's answer comes after it. */
+  /* This command's answer comes after its second answer, even if that has not arrived yet. */
   check_step (env, "again", NULL);
   test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 2);

@@ -1,4 +1,4 @@
-/* stop.c: runs that would go on for ever, ended in good order
+/* stop.c: endless runs, ended in good order
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -102,6 +102,7 @@ struct _EndlessApplication
 
   guint n_answers;
   guint asked; /* a bit for each client that has sent a request */
+  void (*stop) (GmpClientServer *self);
 };
 
 G_DEFINE_FINAL_TYPE (EndlessApplication, endless_application, GMP_TYPE_CLIENT_SERVER)
@@ -118,7 +119,7 @@ endless_application_process (GmpClientServer *self,
   application->n_answers++;
   application->asked |= 1U << atoi (client_id);
   if (application->asked == 7)
-    gmp_client_server_stop (self);
+    application->stop (self);
   return NULL;
 }
 
@@ -145,8 +146,9 @@ endless_application_class_init (EndlessApplicationClass *klass)
 }
 
 static void
-endless_application_init (EndlessApplication *self G_GNUC_UNUSED)
+endless_application_init (EndlessApplication *self)
 {
+  self->stop = gmp_client_server_stop;
 }
 
 static guint
@@ -200,6 +202,44 @@ test_without_run (void)
   gmp_client_server_stop (application);
 }
 
+static gpointer
+stop_in_thread (gpointer application)
+{
+  gmp_client_server_stop (application);
+  return NULL;
+}
+
+static void
+stop_in_thread_cb (GmpClientServer *application)
+{
+  g_thread_join (g_thread_new ("stop", stop_in_thread, application));
+}
+
+/* Another thread stops runs whose server is a process, and the application. A stop between two runs
+ * does not stop the second one. */
+static void
+test_thread (void)
+{
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GmpClientServer) application =
+          g_object_new (ENDLESS_TYPE_APPLICATION, "server-type",
+                        i == 0 ? ENDLESS_TYPE_SERVER : G_TYPE_NONE, NULL);
+      g_autoptr (GVariant) results = NULL;
+      g_autoptr (GError) error = NULL;
+
+      ENDLESS_APPLICATION (application)->stop = stop_in_thread_cb;
+      g_signal_connect (application, "progress", G_CALLBACK (stop_in_thread_cb), NULL);
+      g_assert_cmpuint (run_until_stopped (application), >=, 3);
+
+      stop_in_thread_cb (application);
+      ENDLESS_APPLICATION (application)->asked = 0;
+      results = gmp_client_server_run (application, NULL, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (g_variant_n_children (results), ==, 3);
+    }
+}
+
 /* Stops before any client is connected. The server stops when it is connected. */
 static void
 test_at_once (void)
@@ -228,6 +268,7 @@ main (int    argc,
 
   gmp_test_add ("/stop/server", test_server);
   gmp_test_add ("/stop/application", test_application);
+  gmp_test_add ("/stop/thread", test_thread);
   gmp_test_add ("/stop/without-run", test_without_run);
   gmp_test_add ("/stop/at-once", test_at_once);
   return g_test_run ();

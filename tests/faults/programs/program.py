@@ -72,33 +72,8 @@ class Client(ClientWorker):
         return self.turn
 
 
-class Server(ServerWorker):
-    def __init__(self) -> None:
-        super().__init__()
-        hang_at('server')
-
-    def start(self, params: dict[str, Any]) -> None:
-        self.turn = 0
-        self.fault = Fault(params)
-        self.fault.at('start')
-
-    def process(self, id: Any, msg: Any) -> Any:
-        self.turn += 1
-        if self.turn == 3:
-            self.fault.at('process')
-        oblige(msg)
-        return msg
-
-    def wait(self) -> None:
-        if self.turn == 3:
-            self.fault.at('wait')
-
-    def finish(self) -> None:
-        self.fault.at('finish')
-
-
-class Application(ClientServer):
-    """The application as server."""
+class Serving:
+    """The methods that a server has in a process of its own and in the application."""
 
     turn = 0
     fault: Fault
@@ -116,6 +91,20 @@ class Application(ClientServer):
 
     def finish(self) -> None:
         self.fault.at('finish')
+
+
+class Server(Serving, ServerWorker):
+    def __init__(self) -> None:
+        super().__init__()
+        hang_at('server')
+
+    def wait(self) -> None:
+        if self.turn == 3:
+            self.fault.at('wait')
+
+
+class Application(Serving, ClientServer):
+    """The application as server."""
 
 
 def oblige(request: dict[str, Any]) -> None:

@@ -76,7 +76,8 @@ answer (guint client)
   ring (response_bells[client]);
 }
 
-/* Many clients take turns: a poll says who has rung. In a batch, all are answered together. */
+/* Many clients take turns: a poll finds those that have rung. In a batch, all are answered
+ * together. */
 static void
 serve_many (void)
 {

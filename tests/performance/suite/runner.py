@@ -134,9 +134,8 @@ class Runner:
         self.is_chosen = is_chosen
 
     def run(self, rows: list[Row], n_rounds: int) -> list[Measured]:
-        """Measures all rows, round by round: what disturbs the machine for some seconds touches one
-        sample of many contenders rather than all of one. Rows with nobody to measure are left
-        out."""
+        """Measures all rows, round by round: a disturbance of some seconds affects one sample of
+        many contenders rather than all samples of one. Rows without a contender are left out."""
         all_measured = [Measured(row, chosen) for row in rows
                         if (chosen := list(filter(self.is_chosen, row.contenders)))]
         for round in range(n_rounds):

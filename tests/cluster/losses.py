@@ -1,0 +1,169 @@
+# losses.py: nodes that are lost, frozen and thawed, or lack something
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from simulated import (BUILD, FIXTURE, HERE, NODES, PATIENCE, TIMEOUT, Cluster, begin_waiting,
+                       find_failures, find_programs, read_places)
+
+
+def lose(cluster: Cluster) -> None:
+    """A node loses its power: its workers fail, the others continue; restarts go elsewhere."""
+    program, places = begin_waiting(cluster, 8, 4, '1')
+    assert sorted(set(places.values())) == [f'n{i + 1}' for i in range(NODES)], places
+    begun = time.monotonic()
+    cluster.control('lose', 'n3')
+    again = read_places(program, 2)
+    print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
+    assert set(again) == {id for id, node in places.items() if node == 'n3'}, again
+    assert 'n3' not in again.values(), again
+    out, _ = program.communicate(timeout=60)
+    assert 'results 8' in out, out
+    cluster.control('revive', 'n3')
+
+
+def freeze(cluster: Cluster) -> None:
+    """A node stops responding: it counts as lost in time, and terminates its workers when it
+    continues.
+    """
+    program, places = begin_waiting(cluster, NODES, 5)
+    begun = time.monotonic()
+    cluster.control('freeze', 'n2')
+    out, _ = program.communicate(timeout=60)
+    failures = find_failures(out)
+    print(f'  reported after {time.monotonic() - begun:.2f} s: {failures}')
+    assert list(failures) == [id for id, node in places.items() if node == 'n2'], out
+    assert all('the node n2 was lost' in text for text in failures.values()), failures
+    assert f'results {NODES - 1}' in out, out
+    cluster.control('thaw', 'n2')
+    print(f'  nothing is left there {cluster.await_empty("n2"):.2f} s after it came back')
+
+
+def fence(cluster: Cluster) -> None:
+    """A worker of a frozen node is restarted elsewhere. When the node thaws, the old worker does
+    not go on beside the new one.
+    """
+    path = cluster.folder.parent / 'beats'
+    program, places = begin_waiting(cluster, NODES, 4, '1', PATIENCE_BEATS=str(path))
+    id = next(id for id, node in places.items() if node == 'n2')
+    cluster.control('freeze', 'n2')
+    again = read_places(program, 1)
+    assert list(again) == [id] and again[id] != 'n2', again
+    thawed = time.monotonic()
+    cluster.control('thaw', 'n2')
+    cluster.await_empty('n2')
+    out, err = program.communicate(timeout=60)
+    assert f'results {NODES}' in out, out + err
+    # The nodes are simulated, so they have one clock.
+    beats = [line.split() for line in path.read_text().splitlines()]
+    late = [float(at) - thawed for beating, node, at in beats
+            if beating == id and node == 'n2' and float(at) > thawed]
+    print(f'  the old worker was ended {max(late, default=0) * 1000:.0f} ms after it was thawed')
+    assert max(late, default=0) < 0.5, late
+
+
+def load(cluster: Cluster) -> None:
+    """Under load: nodes are lost, frozen, thawed and revived, and every client finishes."""
+    program = cluster.start(sys.executable, str(HERE / 'load.py'), '8', '600',
+                            GMPROC_NODE_TIMEOUT=str(TIMEOUT))
+    places = read_places(program, 9)
+    home = places.pop('server')
+    lost, frozen = sorted(set(places.values()) - {home})[:2]
+    for action, node in ('lose', lost), ('freeze', frozen):
+        begun = time.monotonic()
+        cluster.control(action, node)
+        victims = {id for id, place in places.items() if place == node}
+        again = read_places(program, len(victims))
+        print(f'  {action} {node}: {len(again)} clients are elsewhere after '
+              f'{time.monotonic() - begun:.2f} s')
+        assert set(again) == victims and node not in again.values(), (victims, again)
+        places |= again
+    cluster.control('thaw', frozen)
+    print(f'  nothing is left on {frozen} {cluster.await_empty(frozen):.2f} s after it came back')
+    cluster.control('revive', lost)
+    begun = time.monotonic()
+    cluster.control('lose', home)
+    again = {}
+    while 'server' not in again:
+        again |= read_places(program, 1)
+    print(f'  lose {home}: the server is at {again["server"]} after '
+          f'{time.monotonic() - begun:.2f} s')
+    out, err = program.communicate(timeout=100)
+    assert 'results 8' in out, out + err
+    cluster.control('revive', home)
+
+
+def wait(cluster: Cluster) -> None:
+    """Nodes that do not answer are named after ten seconds, and Ctrl-C ends the wait."""
+    begun = time.monotonic()
+    program = cluster.start(str(BUILD / 'examples' / 'workers'), GMPROC_NODES='a b',
+                            GMPROC_LAUNCHER='command:sh -c "exec sleep 60" {agent}')
+    assert program.stderr is not None
+    line = program.stderr.readline()
+    while 'Waiting for nodes' not in line:
+        assert line, 'it has ended'
+        line = program.stderr.readline()
+    print(f'  told after {time.monotonic() - begun:.1f} s: {line.strip()}')
+    assert 'a, b did not answer' in line, line
+    for pid in find_programs('examples/workers'):
+        os.kill(pid, signal.SIGINT)
+    program.communicate(timeout=60)
+
+
+def missing(cluster: Cluster) -> None:
+    """The program's folder is not on a node: its workers fail, with the node's name."""
+    begun = time.monotonic()
+    cluster.control('hide', 'n3', HERE)
+    try:
+        program = cluster.start(sys.executable, PATIENCE, '8', '0')
+        out, err = program.communicate(timeout=60)
+    finally:
+        cluster.control('unhide', 'n3', HERE)
+    failures = find_failures(out)
+    print(f'  reported after {time.monotonic() - begun:.2f} s: {list(failures.values())[:1]}')
+    assert failures and all('node n3' in text for text in failures.values()), out + err
+    assert f'results {8 - len(failures)}' in out, out + err
+
+
+def full(cluster: Cluster) -> None:
+    """A node has no room on its disks, not even for Slurm: the program runs on the others."""
+    spool = cluster.folder / 'spool' / 'n3'
+    begun = time.monotonic()
+    cluster.control('hide', 'n3', spool)
+    try:
+        program = cluster.start(sys.executable, PATIENCE, '8', '0')
+        out, err = program.communicate(timeout=60)
+    finally:
+        cluster.control('unhide', 'n3', spool)
+    line = find_line(err, 'Workers have fewer nodes')
+    print(f'  ended after {time.monotonic() - begun:.1f} s: {line}')
+    assert 'the command for n3' in line and 'results 8' in out, out + err
+
+
+def rest(cluster: Cluster) -> None:
+    """A program begins when its allocation has lost a node, before Slurm knows that and after."""
+    script = f"""
+        {FIXTURE} lose {cluster.folder} n3
+        {sys.executable} {PATIENCE} 8 0
+        until [ "$(squeue --noheader --jobs=$SLURM_JOB_ID --format=%D)" = 3 ]; do sleep 0.2; done
+        echo again
+        {sys.executable} {PATIENCE} 8 0"""
+    begun = time.monotonic()
+    program = cluster.start('sh', '-c', script)
+    out, err = program.communicate(timeout=150)
+    cluster.control('revive', 'n3')
+    first, second = out.split('again\n')
+    line = find_line(err, 'Each node is tried by itself')
+    print(f'  both ended after {time.monotonic() - begun:.1f} s: {line}')
+    assert 'results 8' in first and 'results 8' in second, out + err
+
+
+def find_line(text: str, words: str) -> str:
+    return next(line for line in text.splitlines() if words in line)

@@ -1,0 +1,158 @@
+# simulated.py: a Slurm cluster of simulated nodes, and the programs that tests run on it
+#
+# SPDX-FileCopyrightText: 2026 The gmproc authors
+# SPDX-License-Identifier: LGPL-2.1-or-later
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SOURCE, BUILD = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+FIXTURE = str(HERE / 'slurm-fixture')
+NODES = 4
+TIMEOUT = 2  # seconds until a silent node counts as lost, in cases that lose one
+PATIENCE = str(HERE / 'patience.py')
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / 'cluster'
+        self.environment = os.environ | {
+            'GMPROC_LAUNCHER': 'slurm', 'SLURM_CONF': str(self.folder / 'slurm.conf')}
+
+    def control(self, command: str, *words: object) -> str:
+        return subprocess.run([FIXTURE, command, str(self.folder), *map(str, words)], check=True,
+                              text=True, stdout=subprocess.PIPE).stdout
+
+    def call(self, *command: str) -> str:
+        """A command of Slurm."""
+        return subprocess.run(command, env=self.environment, check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+
+    def start(self, *program: str, options: tuple[str, ...] = ('--no-kill',),
+              **environment: str) -> subprocess.Popen[str]:
+        """The program in an allocation, by default one that stays when a node is lost."""
+        return subprocess.Popen(['salloc', '--quiet', f'-N{NODES}', *options, *program],
+                                env=self.environment | environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL)
+
+    def run(self, *program: str) -> str:
+        started = self.start(*program)
+        out, err = started.communicate(timeout=60)
+        assert started.returncode == 0, f'{started.returncode}: {out}{err}'
+        return out
+
+    def names(self, node: str) -> list[str]:
+        """The programs that run on a node."""
+        names = []
+        for pid in self.control('pids', node).split():
+            try:
+                status = Path(f'/proc/{pid}/status').read_text().splitlines()
+            except OSError:
+                continue
+            # The first process of a simulated node does not wait for orphans.
+            if not any(line.startswith('State:\tZ') for line in status):
+                names.append(status[0].split()[1])
+        return names
+
+    def await_empty(self, node: str, limit: float = 10) -> float:
+        """Waits until nothing of a program is left on the node."""
+        begun = time.monotonic()
+        while any(name.startswith(('gmproc', 'python')) for name in self.names(node)):
+            if time.monotonic() > begun + limit:
+                raise AssertionError(f'left on {node}: {self.names(node)}')
+            time.sleep(0.05)
+        return time.monotonic() - begun
+
+    def await_all_empty(self) -> None:
+        for node in (f'n{i + 1}' for i in range(NODES)):
+            print(f'  {node} is empty after {self.await_empty(node):.2f} s')
+
+
+class Job:
+    """A script that sbatch runs; what it prints is read line by line, whether it is begun again or
+    not.
+    """
+
+    def __init__(self, cluster: Cluster, folder: Path, options: list[str], *lines: str) -> None:
+        script, output = folder / 'job.sh', folder / 'output'
+        os.mkfifo(output)
+        # Written to as well, so that reading goes on when the first of its programs has ended.
+        self.output = os.fdopen(os.open(output, os.O_RDWR), 'r', buffering=1)
+        options = [f'--nodes={NODES}', f'--output={output}', *options]
+        script.write_text('\n'.join(['#!/bin/sh', *(f'#SBATCH {option}' for option in options),
+                                     *lines, '']), encoding='utf-8')
+        self.id = cluster.call('sbatch', '--parsable', str(script)).strip()
+
+    def read_until(self, *words: str) -> list[str]:
+        """The lines up to one that has all these words."""
+        lines = []
+        while not lines or not all(word in lines[-1] for word in words):
+            lines.append(self.output.readline().rstrip())
+        return lines
+
+
+def run_here(*program: str) -> str:
+    return subprocess.run(program, check=True, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
+
+
+def is_same(cluster: Cluster, *program: str) -> None:
+    here, there = run_here(*program), cluster.run(*program)
+    assert sorted(here.splitlines()) == sorted(there.splitlines()), f'{there!r} is not {here!r}'
+
+
+def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
+    """Waits until all workers wait, and returns their nodes."""
+    assert program.stdout is not None
+    places: dict[str, str] = {}
+    while len(places) < n:
+        line = program.stdout.readline()
+        assert line, 'it has ended: ' + (program.stderr.read() if program.stderr else '')
+        word, id, *rest = line.split(maxsplit=2)
+        if word == 'worker':
+            places[id] = rest[0].strip()
+    return places
+
+
+def begin_waiting(cluster: Cluster, n: int, seconds: float, *options: str,
+                  **environment: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    environment = {'GMPROC_NODE_TIMEOUT': str(TIMEOUT)} | environment
+    program = cluster.start(sys.executable, PATIENCE, str(n), str(seconds), *options,
+                            **environment)
+    return program, read_places(program, n)
+
+
+def find_failures(out: str) -> dict[str, str]:
+    """The text of each worker's error that patience.py has printed."""
+    failed = [line.split(maxsplit=3) for line in out.splitlines() if line.startswith('failed ')]
+    return {id: text for _, id, _, text in failed}
+
+
+def find_programs(words: str) -> list[int]:
+    """The applications whose command has these words: not what runs them, nor their workers."""
+    pids = subprocess.run(['pgrep', '-f', words], text=True, check=True,
+                          stdout=subprocess.PIPE).stdout.split()
+    found = []
+    for pid in map(int, pids):
+        with contextlib.suppress(OSError):
+            if not Path(f'/proc/{pid}/comm').read_text().startswith(('salloc', 'pgrep', 'sh')) and \
+                    'GMPROC_LAUNCHER=' in Path(f'/proc/{pid}/environ').read_text():
+                found.append(pid)
+    return found
+
+
+def find_children(pid: int, name: str) -> list[int]:
+    found = []
+    for task in Path(f'/proc/{pid}/task').iterdir():
+        for child in map(int, (task / 'children').read_text().split()):
+            if Path(f'/proc/{child}/comm').read_text().strip() == name:
+                found.append(child)
+    return found
