@@ -113,6 +113,10 @@ append_place (GString *key)
 static void
 append_limits (GString *key)
 {
+  g_autofree char *oom_score = NULL;
+
+  if (g_file_get_contents ("/proc/thread-self/oom_score_adj", &oom_score, NULL, NULL))
+    g_string_append (key, oom_score);
   for (int resource = 0; resource < RLIM_NLIMITS; resource++)
     {
       struct rlimit limit = { 0, 0 };

@@ -7,14 +7,18 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
-/* The working directory and the environment of this process at the last look. */
+/* The working directory, the environment and the standard output of this process at the last
+ * look. */
 typedef struct {
   char *folder;       /* (nullable): it no longer exists */
   GPtrArray *entries; /* of the environment */
   GPtrArray *lasting; /* of these, those that are not fleeting */
+  dev_t device;       /* of standard output */
+  ino_t inode;
 } GmpSurroundings;
 
 void     gmp_surroundings_init       (GmpSurroundings *self);

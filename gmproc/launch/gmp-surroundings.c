@@ -68,21 +68,36 @@ is_same (GPtrArray *kept,
 }
 
 /* The first look. */
+/* TRUE if standard output is another file than at the last look. */
+static gboolean
+look_at_output (GmpSurroundings *self)
+{
+  struct stat output = { 0 };
+  gboolean has_changed;
+
+  fstat (STDOUT_FILENO, &output);
+  has_changed = output.st_dev != self->device || output.st_ino != self->inode;
+  self->device = output.st_dev;
+  self->inode = output.st_ino;
+  return has_changed;
+}
+
 void
 gmp_surroundings_init (GmpSurroundings *self)
 {
+  look_at_output (self);
   self->folder = gmp_surroundings_get_folder ();
   self->entries = note_environment (TRUE);
   self->lasting = note_environment (FALSE);
 }
 
-/* TRUE if working directory or environment have changed since the last look. */
+/* TRUE if working directory, environment or standard output have changed since the last look. */
 gboolean
 gmp_surroundings_look (GmpSurroundings *self)
 {
   char path[PATH_MAX];
   const char *folder = getcwd (path, sizeof path);
-  gboolean has_changed = FALSE;
+  gboolean has_changed = look_at_output (self);
 
   if (g_strcmp0 (folder, self->folder) != 0)
     {

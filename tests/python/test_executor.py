@@ -679,3 +679,19 @@ def test_calls_find_the_folder_and_the_environment_of_the_program(tmp_path, monk
                 assert found == [(found[0][0], str(folder), value)] * 4
                 pids.append(found[0][0])
     assert len(set(pids)) == 6
+
+
+def test_calls_print_where_the_program_prints(tmp_path):
+    with Executor(1) as executor:
+        executor.submit(print, 'before', flush=True).result()
+        kept = os.dup(1)
+        with open(tmp_path / 'output', 'w') as output:
+            os.dup2(output.fileno(), 1)
+        try:
+            for number in range(2):
+                executor.submit(print, number, flush=True).result()
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+        executor.submit(print, 'after', flush=True).result()
+    assert (tmp_path / 'output').read_text() == '0\n1\n'

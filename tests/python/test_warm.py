@@ -41,7 +41,18 @@ def ids(_):
 def surroundings(_):
     environment = {name: value for name, value in os.environ.items() if name != 'GMPROC_WARM'}
     return (os.getcwd(), environment, sys.argv, sys.path, str(sys.flags), sys.stdout.line_buffering,
-            sys.stdin.name, __name__, os.readlink('/proc/self/exe'))
+            sys.stdin.name, __name__, os.readlink('/proc/self/exe'), get_oom_score())
+
+
+def get_oom_score():
+    """What the kernel adds to when it chooses a process to kill for lack of memory."""
+    with open('/proc/self/oom_score_adj') as file:
+        return int(file.read())
+
+
+def set_oom_score(score):
+    with open('/proc/self/oom_score_adj', 'w') as file:
+        file.write(str(score))
 
 
 def environment(_):
@@ -113,7 +124,15 @@ def test_runs_of_a_client_server():
     assert parents[0] == parents[1] == parents[2] != os.getpid()
 
 
-def test_surroundings(monkeypatch, tmp_path):
+@pytest.fixture
+def oom_score():
+    """May be set to more in the test."""
+    score = get_oom_score()
+    yield score
+    set_oom_score(score)
+
+
+def test_surroundings(monkeypatch, tmp_path, oom_score):
     workers = Workers()
     workers.add(1, surroundings)
     for turn in range(3):
@@ -125,6 +144,7 @@ def test_surroundings(monkeypatch, tmp_path):
         monkeypatch.setenv('GMP_TEST_WARM', str(turn))
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, 'argv', ['one', str(turn)])
+        set_oom_score(min(oom_score + 100 * (turn + 1), 1000))
 
 
 def test_errors():
