@@ -41,6 +41,9 @@ G_BEGIN_DECLS
  * The shared state belongs to the process that opened the channel. In a forked child, calls leave
  * it alone, and receive() reports that the channel has ended.
  *
+ * key is set before watch(), which sets may_rest if the channel rings with that key. Such a channel
+ * may be left between sleep() and wake() while its inbox polls others.
+ *
  * n_workers is a hint: the number of workers that run together with this one; 0 if unknown.
  * has_woken is a hint too: the other end slept when something was sent; the waiting side clears
  * it. */
@@ -77,6 +80,8 @@ struct _GmpChannel
   gint64 answered_at; /* in monotonic time: when something was sent, until the next message arrives;
                          or 0 */
   gboolean is_pipelined;
+  guint key; /* 0: none */
+  gboolean may_rest;
   guint8 tag; /* of the last received payload */
 };
 

@@ -15,6 +15,12 @@ G_BEGIN_DECLS
  * wait. */
 typedef struct _GmpDoorbell GmpDoorbell;
 
+/* A watched descriptor. The waiting side sets @has_rung, and reports @key if that is not 0. */
+typedef struct {
+  gboolean has_rung;
+  guint key;
+} GmpBell;
+
 GmpDoorbell *gmp_doorbell_new    (GError      **error);
 GmpDoorbell *gmp_doorbell_ref    (GmpDoorbell *self);
 void         gmp_doorbell_unref  (GmpDoorbell *self);
@@ -22,11 +28,12 @@ void         gmp_doorbell_ring   (GmpDoorbell *self);
 gboolean     gmp_doorbell_listen (GmpDoorbell  *self,
                                   int           fd,
                                   guint32       events,
-                                  gboolean     *rung);
+                                  GmpBell      *bell);
 void         gmp_doorbell_forget (GmpDoorbell  *self,
                                   int           fd);
 gboolean     gmp_doorbell_wait   (GmpDoorbell  *self,
                                   int           limit);
+guint        gmp_doorbell_take_key (GmpDoorbell *self);
 int          gmp_doorbell_get_fd (GmpDoorbell *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpDoorbell, gmp_doorbell_unref)

@@ -24,6 +24,7 @@ struct _GmpDoorbell
   gatomicrefcount ref_count;
   int epoll;
   int event; /* rung by this process */
+  GArray *keys; /* of guint: of the bells that have rung; the waiting side's */
 };
 
 static GmpDoorbell *
@@ -47,6 +48,7 @@ gmp_doorbell_new (GError **error)
   g_atomic_ref_count_init (&self->ref_count);
   self->generation = gmp_fork_get_generation ();
   self->event = -1;
+  self->keys = g_array_new (FALSE, FALSE, sizeof (guint));
   self->epoll = epoll_create1 (EPOLL_CLOEXEC);
   if (self->epoll == -1)
     return fail (self, error);
@@ -72,6 +74,7 @@ gmp_doorbell_unref (GmpDoorbell *self)
     close (self->epoll);
   if (self->event != -1)
     close (self->event);
+  g_array_unref (self->keys);
   g_free (self);
 }
 
@@ -90,15 +93,15 @@ gmp_doorbell_ring (GmpDoorbell *self)
     eventfd_write (self->event, 1);
 }
 
-/* Makes @events (EPOLLIN and so on) of @fd ring too. The waiting side sets @rung (nullable), which
- * must stay valid until gmp_doorbell_forget(). */
+/* Makes @events (EPOLLIN and so on) of @fd ring too. @bell (nullable) must stay valid until
+ * gmp_doorbell_forget(). */
 gboolean
 gmp_doorbell_listen (GmpDoorbell *self,
                      int          fd,
                      guint32      events,
-                     gboolean    *rung)
+                     GmpBell     *bell)
 {
-  struct epoll_event event = { .events = events | EPOLLET, .data.ptr = rung };
+  struct epoll_event event = { .events = events | EPOLLET, .data.ptr = bell };
 
   return epoll_ctl (self->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
@@ -111,13 +114,24 @@ gmp_doorbell_forget (GmpDoorbell *self,
     epoll_ctl (self->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
+static void
+note (GmpDoorbell *self,
+      GmpBell     *bell)
+{
+  if (bell == NULL)
+    return;
+  bell->has_rung = TRUE;
+  if (bell->key != 0)
+    g_array_append_val (self->keys, bell->key);
+}
+
 /* Sleeps until it is rung, or for @limit milliseconds (0: not at all, -1: without limit). Returns
  * TRUE if it was rung, perhaps by a ring that has been handled already, so check for messages. */
 gboolean
 gmp_doorbell_wait (GmpDoorbell *self,
                    int          limit)
 {
-  struct epoll_event events[16];
+  struct epoll_event events[64];
   int n;
 
   if (is_inherited (self))
@@ -127,9 +141,22 @@ gmp_doorbell_wait (GmpDoorbell *self,
   while (n == -1 && errno == EINTR);
 
   for (int i = 0; i < n; i++)
-    if (events[i].data.ptr != NULL)
-      *(gboolean *) events[i].data.ptr = TRUE;
+    note (self, events[i].data.ptr);
   return n > 0;
+}
+
+/* The key of a bell that has rung, once for each ring; 0 for none. Its channel may have gone
+ * meanwhile. */
+guint
+gmp_doorbell_take_key (GmpDoorbell *self)
+{
+  guint key;
+
+  if (self->keys->len == 0)
+    return 0;
+  key = g_array_index (self->keys, guint, self->keys->len - 1);
+  g_array_set_size (self->keys, self->keys->len - 1);
+  return key;
 }
 
 /* For a main loop: readable when it was rung; gmp_doorbell_wait() with 0 resets it. */

@@ -12,10 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* How often the doorbell is checked while there is no need to sleep: it also reports processes that
- * have ended. */
-#define LOOK_EVERY 256
-
 /* The longest wait of gmp_inbox_take() in seconds; 0 for no limit. Time in which this process, or
  * the process @application, was stopped does not count here, but it does for a deadline, which has
  * precedence. */
@@ -72,9 +68,9 @@ listen_to_signals (GmpInbox *self,
     gmp_doorbell_forget (self->doorbell, self->signal_fd);
   self->signal_fd = fd;
   if (fd != -1)
-    gmp_doorbell_listen (self->doorbell, fd, EPOLLIN, &self->has_signal);
+    gmp_doorbell_listen (self->doorbell, fd, EPOLLIN, &self->signal_bell);
   /* A message may have arrived before this. */
-  self->has_signal = fd != -1;
+  self->signal_bell.has_rung = fd != -1;
 }
 
 /* Call it before this thread waits: sets the cancellable that ends gmp_inbox_take() and
@@ -154,9 +150,9 @@ static gboolean
 handle_signals (GmpInbox *self,
                 GError  **error)
 {
-  if (G_LIKELY (!self->has_signal))
+  if (G_LIKELY (!self->signal_bell.has_rung))
     return TRUE;
-  self->has_signal = FALSE;
+  self->signal_bell.has_rung = FALSE;
   return gmp_signals_handle (error);
 }
 
@@ -221,9 +217,6 @@ gmp_inbox_take (GmpInbox *self,
           gmp_spin_found (&self->spin);
           return status;
         }
-      /* A ring is reported once, so the channels have to be checked again after one. */
-      if (++self->n_looks % LOOK_EVERY == 0 && gmp_doorbell_wait (self->doorbell, 0))
-        continue;
       if (gmp_spin_turn (&self->spin) ||
           sleep_until_rung (self, self->deadline != -1 ? self->deadline : limit.end))
         continue;

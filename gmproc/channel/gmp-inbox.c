@@ -10,6 +10,10 @@
 #include "base/gmp-fork-private.h"
 #include "channel/gmp-value-private.h"
 
+/* How often the doorbell is checked while there is no need to sleep: it reports channels that rest,
+ * and processes that have ended. */
+#define LOOK_EVERY 256
+
 static void
 slot_free (gpointer data)
 {
@@ -47,6 +51,8 @@ gmp_inbox_new (GError **error)
   self->deadline = -1;
   g_mutex_init (&self->lock);
   self->open = g_ptr_array_new_with_free_func (slot_free);
+  self->polled = g_ptr_array_new ();
+  self->by_key = g_hash_table_new (NULL, NULL);
   self->closed = g_ptr_array_new_with_free_func (slot_free);
   self->added = g_ptr_array_new_with_free_func (slot_free);
   self->posts = g_ptr_array_new_with_free_func (post_free);
@@ -57,6 +63,8 @@ void
 gmp_inbox_free (GmpInbox *self)
 {
   gmp_inbox_set_stop (self, NULL);
+  g_ptr_array_unref (self->polled);
+  g_hash_table_unref (self->by_key);
   g_ptr_array_unref (self->open);
   g_ptr_array_unref (self->closed);
   g_ptr_array_unref (self->added);
@@ -81,6 +89,7 @@ slot_new (const char *id)
   Slot *slot = g_new0 (Slot, 1);
 
   slot->id = g_strdup (id);
+  slot->rests = TRUE; /* until it is open */
   return slot;
 }
 
@@ -134,6 +143,9 @@ gmp_inbox_add (GmpInbox   *self,
 
   slot->channel = g_object_ref (channel);
   slot->runtime = g_intern_string (runtime);
+  g_mutex_lock (&self->lock);
+  slot->key = channel->key = ++self->n_keys;
+  g_mutex_unlock (&self->lock);
   gmp_channel_watch (channel, self->doorbell);
   add_news (self, slot);
 }
@@ -231,14 +243,21 @@ adopt (GmpInbox *self,
   if (slot == NULL)
     {
       if (news->channel != NULL)
-        g_ptr_array_add (self->open, news);
+        {
+          g_ptr_array_add (self->open, news);
+          gmp_inbox_enter_slot (self, news);
+        }
       else
-        slot_free (news);
+        {
+          slot_free (news);
+        }
       return;
     }
   if (news->channel != NULL)
     {
+      g_hash_table_remove (self->by_key, GUINT_TO_POINTER (slot->key));
       g_set_object (&slot->channel, news->channel);
+      slot->key = news->key;
       slot->is_renewed = TRUE;
     }
   else
@@ -250,6 +269,7 @@ adopt (GmpInbox *self,
       slot->has_left = news->has_left;
       slot->has_ended = news->has_ended;
     }
+  gmp_inbox_enter_slot (self, slot);
   slot_free (news);
 }
 
@@ -341,13 +361,14 @@ gmp_inbox_get_runtime (GmpInbox   *self,
 
 static void
 close_slot (GmpInbox *self,
-            guint     i)
+            Slot     *slot)
 {
-  Slot *slot;
+  guint i;
 
+  gmp_inbox_leave_slot (self, slot);
   g_mutex_lock (&self->lock);
-  slot = g_ptr_array_steal_index (self->open, i);
-  g_ptr_array_add (self->closed, slot);
+  if (g_ptr_array_find (self->open, slot, &i))
+    g_ptr_array_add (self->closed, g_ptr_array_steal_index (self->open, i));
   if (find_new_locked (self, slot->id) == NULL)
     g_atomic_int_add (&self->n_open, -1);
   g_mutex_unlock (&self->lock);
@@ -420,14 +441,14 @@ take_from (GmpInbox *self,
 }
 
 /* A peer whose time is over and that has not sent anything meanwhile, since this process may have
- * been held up itself; G_MAXUINT for none. Peers are checked only from time to time. */
-static guint
+ * been held up itself; %NULL for none. Peers are checked only from time to time. */
+static Slot *
 find_late (GmpInbox *self)
 {
   gint64 now = g_get_monotonic_time ();
 
   if (now < self->next_check)
-    return G_MAXUINT;
+    return NULL;
   self->next_check = now + MIN (self->turn_timeout / 16, G_USEC_PER_SEC);
   for (guint i = 0; i < self->open->len; i++)
     {
@@ -438,69 +459,105 @@ find_late (GmpInbox *self)
         continue;
       self->next_check = MIN (self->next_check, MAX (end, now));
       if (end <= now)
-        return i;
+        return gmp_inbox_slot_at (self->open, i);
     }
-  return G_MAXUINT;
+  return NULL;
+}
+
+static GmpInboxStatus
+report (GmpInbox      *self,
+        Slot          *slot,
+        GmpInboxStatus status,
+        GmpMail       *mail)
+{
+  mail->channel = slot->channel;
+  mail->id = slot->id;
+  if (status == GMP_INBOX_CLOSED)
+    close_slot (self, slot);
+  return status;
+}
+
+static GmpInboxStatus
+take_late (GmpInbox *self,
+           Slot     *slot,
+           GmpMail  *mail)
+{
+  GmpInboxStatus status = take_from (self, slot, mail);
+
+  if (status == GMP_INBOX_EMPTY && slot->channel != NULL)
+    {
+      slot->channel->answered_at = 0;
+      status = GMP_INBOX_LATE;
+    }
+  return status != GMP_INBOX_EMPTY ? report (self, slot, status, mail) : status;
+}
+
+static GmpInboxStatus
+search (GmpInbox *self,
+        GmpMail  *mail)
+{
+  guint n = self->polled->len;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint at = (self->next + i) % n;
+      Slot *slot = gmp_inbox_slot_at (self->polled, at);
+      GmpInboxStatus status = take_from (self, slot, mail);
+
+      if (status == GMP_INBOX_EMPTY)
+        continue;
+      slot->has_sent = TRUE;
+      self->next = (at + 1) % n;
+      return report (self, slot, status, mail);
+    }
+  return GMP_INBOX_EMPTY;
 }
 
 GmpInboxStatus
 gmp_inbox_try_take (GmpInbox *self,
                     GmpMail  *mail)
 {
-  guint late = G_MAXUINT;
-  guint n;
+  GmpInboxStatus status = GMP_INBOX_EMPTY;
+  Slot *late = NULL;
 
   if (gmp_inbox_is_inherited (self))
     return GMP_INBOX_EMPTY;
   if (adopt_added (self))
     return GMP_INBOX_POSTED;
+  if (++self->n_looks % LOOK_EVERY == 0)
+    {
+      self->was_rung |= gmp_doorbell_wait (self->doorbell, 0);
+      gmp_inbox_rest_silent (self);
+    }
+  gmp_inbox_poll_rung (self);
   if (G_UNLIKELY (self->turn_timeout > 0))
     late = find_late (self);
-  if (late != G_MAXUINT)
-    self->next = late;
-  n = self->open->len;
-  for (guint i = 0; i < n; i++)
-    {
-      guint at = (self->next + i) % n;
-      Slot *slot = gmp_inbox_slot_at (self->open, at);
-      GmpInboxStatus status = take_from (self, slot, mail);
-
-      if (status == GMP_INBOX_EMPTY && at == late && slot->channel != NULL)
-        {
-          slot->channel->answered_at = 0;
-          status = GMP_INBOX_LATE;
-        }
-      if (status == GMP_INBOX_EMPTY)
-        continue;
-      mail->channel = slot->channel;
-      mail->id = slot->id;
-      self->next = at + 1;
-      if (status == GMP_INBOX_CLOSED)
-        close_slot (self, at);
-      return status;
-    }
-  return GMP_INBOX_EMPTY;
+  if (late != NULL)
+    status = take_late (self, late, mail);
+  return status != GMP_INBOX_EMPTY ? status : search (self, mail);
 }
 
-/* Marks this side as sleeping in all channels; returns %TRUE if it must not sleep. */
+/* Marks this side as sleeping in all channels that do not rest; returns %TRUE if it must not
+ * sleep. */
 gboolean
 gmp_inbox_begin_sleep (GmpInbox *self)
 {
-  gboolean has_news = g_atomic_int_get (&self->has_added) ||
+  gboolean has_news = g_atomic_int_get (&self->has_added) || self->was_rung ||
                       g_cancellable_is_cancelled (self->stop);
 
-  for (guint i = 0; i < self->open->len; i++)
-    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
-      has_news |= gmp_channel_sleep (gmp_inbox_slot_at (self->open, i)->channel);
+  self->was_rung = FALSE;
+  for (guint i = 0; i < self->polled->len; i++)
+    if (gmp_inbox_slot_at (self->polled, i)->channel != NULL)
+      has_news |= gmp_channel_sleep (gmp_inbox_slot_at (self->polled, i)->channel);
   return has_news;
 }
 
 void
 gmp_inbox_end_sleep (GmpInbox *self)
 {
-  for (guint i = 0; i < self->open->len; i++)
-    if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
-      gmp_channel_wake (gmp_inbox_slot_at (self->open, i)->channel);
+  for (guint i = 0; i < self->polled->len; i++)
+    if (gmp_inbox_slot_at (self->polled, i)->channel != NULL)
+      gmp_channel_wake (gmp_inbox_slot_at (self->polled, i)->channel);
 }
 
 /* No message for GMP_INBOX_SILENCE. */
@@ -545,6 +602,7 @@ gmp_inbox_has_unsent (GmpInbox *self)
 {
   gboolean result = FALSE;
 
+  gmp_inbox_poll_unsent (self);
   for (guint i = 0; i < self->open->len; i++)
     result |= gmp_inbox_slot_at (self->open, i)->channel != NULL &&
               gmp_channel_has_unsent (gmp_inbox_slot_at (self->open, i)->channel);
@@ -566,7 +624,7 @@ gmp_inbox_close_all (GmpInbox     *self,
     if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
       gmp_channel_close (gmp_inbox_slot_at (self->open, i)->channel, reason);
   while (self->open->len > 0)
-    close_slot (self, self->open->len - 1);
+    close_slot (self, gmp_inbox_slot_at (self->open, self->open->len - 1));
 }
 
 /* Wakes the waiting thread to check again. Called in any thread. */

@@ -28,7 +28,9 @@ struct _GmpSharedChannel
   GmpReceiver *receiver;
   int fds[GMP_SHARED_N_FDS];
   GmpDoorbell *doorbell; /* (nullable) */
-  gboolean is_lost;      /* the other process has ended; set by the doorbell */
+  GmpBell bell;          /* the other end's ring */
+  GmpBell lifeline;      /* rung when the other process has ended */
+  gboolean is_asleep;    /* between sleep() and wake() */
   gboolean is_closing;   /* by this end, once nothing is unsent */
   GError *closing;       /* (nullable): its reason */
   GError *reason;        /* (nullable): why no more messages arrive */
@@ -66,6 +68,16 @@ send_unsent (GmpSharedChannel *self)
   self->is_closing = FALSE;
 }
 
+/* A channel that rests is not polled, so the other end has to ring when there is room for what is
+ * kept. */
+static void
+await_room (GmpSharedChannel *self)
+{
+  while (self->is_asleep && gmp_sender_has_unsent (self->sender) &&
+         gmp_sender_wait_for_room (self->sender) && !gmp_sender_is_broken (self->sender))
+    send_unsent (self);
+}
+
 static gboolean
 gmp_shared_channel_send (GmpChannel *channel,
                          guint8      tag,
@@ -84,6 +96,7 @@ gmp_shared_channel_send (GmpChannel *channel,
     return FALSE;
   gmp_sender_send (self->sender, tag, payload);
   channel->has_woken = gmp_sender_has_woken (self->sender);
+  await_room (self);
   return TRUE;
 }
 
@@ -109,6 +122,7 @@ gmp_shared_channel_close (GmpChannel   *channel,
                                                 "The other end has closed the channel");
   self->is_closing = TRUE;
   send_unsent (self);
+  await_room (self);
 }
 
 /* The other end has violated the protocol. Takes ownership of @error. */
@@ -173,7 +187,7 @@ gmp_shared_channel_receive (GmpChannel *channel,
   if (self->reason == NULL)
     {
       /* Checked first, so that messages sent before the end are received before it. */
-      gboolean has_ended = is_closed_by_other (self) || self->is_lost;
+      gboolean has_ended = is_closed_by_other (self) || self->lifeline.has_rung;
       GError *local = NULL;
       GmpChannelStatus status = gmp_receiver_take (self->receiver, channel->value_limit,
                                                    &channel->tag, payload, &local);
@@ -204,8 +218,11 @@ gmp_shared_channel_watch (GmpChannel  *channel,
   GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
 
   self->doorbell = gmp_doorbell_ref (doorbell);
-  if (!gmp_doorbell_listen (doorbell, self->fds[GMP_SHARED_BELL_IN], EPOLLIN, NULL) ||
-      !gmp_doorbell_listen (doorbell, self->fds[GMP_SHARED_LIFELINE], EPOLLRDHUP, &self->is_lost))
+  self->bell.key = self->lifeline.key = channel->key;
+  channel->may_rest =
+    gmp_doorbell_listen (doorbell, self->fds[GMP_SHARED_BELL_IN], EPOLLIN, &self->bell) &&
+    gmp_doorbell_listen (doorbell, self->fds[GMP_SHARED_LIFELINE], EPOLLRDHUP, &self->lifeline);
+  if (!channel->may_rest)
     fail (self, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
                              "A channel's descriptors cannot be waited for: %s",
                              g_strerror (errno)));
@@ -216,15 +233,19 @@ gmp_shared_channel_sleep (GmpChannel *channel)
 {
   GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
 
-  return gmp_receiver_sleep (self->receiver) || is_closed_by_other (self) || self->is_lost ||
-         self->reason != NULL ||
+  self->is_asleep = TRUE;
+  return gmp_receiver_sleep (self->receiver) || is_closed_by_other (self) ||
+         self->lifeline.has_rung || self->reason != NULL ||
          (gmp_sender_has_unsent (self->sender) && gmp_sender_wait_for_room (self->sender));
 }
 
 static void
 gmp_shared_channel_wake (GmpChannel *channel)
 {
-  gmp_receiver_wake (GMP_SHARED_CHANNEL (channel)->receiver);
+  GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
+
+  self->is_asleep = FALSE;
+  gmp_receiver_wake (self->receiver);
 }
 
 static void

@@ -461,7 +461,7 @@ test_doorbell (void)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GmpDoorbell) doorbell = gmp_doorbell_new (&error);
-  gboolean is_gone = FALSE;
+  GmpBell bell = { .key = 7 };
   GThread *thread;
   int fds[2];
 
@@ -477,11 +477,13 @@ test_doorbell (void)
   /* A watched descriptor rings too, and is identified. */
   gmp_socketpair_open (fds, &error);
   g_assert_no_error (error);
-  g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &is_gone));
+  g_assert_true (gmp_doorbell_listen (doorbell, fds[0], EPOLLRDHUP, &bell));
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
   close (fds[1]);
   g_assert_true (gmp_doorbell_wait (doorbell, -1));
-  g_assert_true (is_gone);
+  g_assert_true (bell.has_rung);
+  g_assert_cmpuint (gmp_doorbell_take_key (doorbell), ==, 7);
+  g_assert_cmpuint (gmp_doorbell_take_key (doorbell), ==, 0);
   gmp_doorbell_forget (doorbell, fds[0]);
   close (fds[0]);
   g_assert_false (gmp_doorbell_wait (doorbell, 0));
