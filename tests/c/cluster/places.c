@@ -340,30 +340,174 @@ test_authorities (void)
   g_assert_cmpuint (count_read_bytes () - n, <, 128 * 1024);
 }
 
-/* A program that is missing on the node, or is another one, is an error that names the node. The
- * node has file systems of its own. */
-static void
-test_other_program (gconstpointer data)
+/* A copy of a program, in which the byte behind each occurrence of @pattern is another one. */
+static char *
+make_other (const char *path,
+            const char *pattern,
+            gsize       size)
 {
-  const char *replacement = data;
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *launcher = g_strdup_printf (
-    "command:unshare --mount sh -c 'mount --bind %s %s && exec {agent}'", replacement, program);
-  g_autoptr (GmpWorkers) workers = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GError) spawn_error = NULL;
+  GError *error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("gmp-places-XXXXXX", NULL);
+  char *copy = g_build_filename (folder, "program", NULL);
+  g_autofree char *bytes = NULL;
+  gsize n;
+  guint n_changed = 0;
+
+  g_file_get_contents (path, &bytes, &n, &error);
+  g_assert_no_error (error);
+  for (gsize i = 0; i + size < n; i++)
+    if (memcmp (bytes + i, pattern, size) == 0)
+      {
+        bytes[i + size] ^= 1;
+        n_changed++;
+      }
+  g_assert_cmpuint (n_changed, >, 0);
+  g_file_set_contents_full (copy, bytes, (gssize) n, G_FILE_SET_CONTENTS_NONE, 0755, &error);
+  g_assert_no_error (error);
+  return copy;
+}
+
+static void
+remove_other (const char *copy)
+{
+  g_autofree char *folder = g_path_get_dirname (copy);
+
+  unlink (copy);
+  rmdir (folder);
+}
+
+/* The node has file systems of its own, which @command changes. %NULL if they cannot be had. */
+static char *
+make_launcher (const char *command)
+{
   int status = 0;
 
-  if (!g_spawn_command_line_sync ("unshare --mount true", NULL, NULL, &status, &spawn_error) ||
-      status != 0)
-    {
-      g_test_skip ("file systems of its own cannot be had");
-      return;
-    }
-  workers = new_workers (tell_node, launcher);
+  if (g_spawn_command_line_sync ("unshare --mount true", NULL, NULL, &status, NULL) && status == 0)
+    return g_strdup_printf ("command:unshare --mount sh -c '%s && exec {agent}'", command);
+  g_test_skip ("file systems of its own cannot be had");
+  return NULL;
+}
+
+/* The run fails, with an error that names the node and has these words. */
+static void
+check_failure (GmpMethod   method,
+               const char *command,
+               const char *words)
+{
+  g_autofree char *launcher = make_launcher (command);
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (launcher == NULL)
+    return;
+  workers = new_workers (method, launcher);
   g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
   g_test_message ("%s", error->message);
   g_assert_nonnull (strstr (error->message, "on node "));
+  g_assert_nonnull (strstr (error->message, words));
+}
+
+static void
+test_other_program (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *command = g_strdup_printf ("mount --bind /bin/false %s", program);
+
+  check_failure (tell_node, command, "exit");
+}
+
+static void
+test_other_build (void)
+{
+  /* The note that has the build id of a program. */
+  static const guint32 note[] = { 4, 20, 3 };
+  char pattern[sizeof note + 4];
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *other = NULL;
+  g_autofree char *command = NULL;
+
+  memcpy (pattern, note, sizeof note);
+  memcpy (pattern + sizeof note, "GNU", 4);
+  other = make_other (program, pattern, sizeof pattern);
+  command = g_strdup_printf ("mount --bind %s %s", other, program);
+  check_failure (tell_node, command, "build");
+  remove_other (other);
+}
+
+static void
+test_missing_program (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = g_path_get_dirname (program);
+  g_autofree char *command = g_strdup_printf ("mount -t tmpfs none %s", folder);
+
+  check_failure (tell_node, command, "No such file or directory");
+}
+
+static GVariant *
+write_file (GVariant *params G_GNUC_UNUSED,
+            GError  **error)
+{
+  g_file_set_contents ("/mnt/file", "text", -1, error);
+  return NULL;
+}
+
+/* Nothing can be written to the node's disk. Workers need none; the error of one that does is its
+ * own, and has its code. */
+static void
+test_full_disk (void)
+{
+  static const char command[] = "mount -t tmpfs -o size=4k,nr_inodes=1 none /mnt && "
+    "mount --bind /mnt /tmp && mount --bind /mnt /dev/shm";
+  g_autofree char *launcher = make_launcher (command);
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autofree char *node = NULL;
+
+  if (launcher == NULL)
+    return;
+  workers = new_workers (tell_node, launcher);
+  node = run_one (workers);
+  g_assert_cmpstr (node, !=, "");
+  check_failure (write_file, command, "No space left on device");
+}
+
+#ifdef TEST_OTHER_CLOCK
+
+/* The clock of the node is eleven years ahead, when the certificate of the run has expired. */
+static void
+test_other_clock (void)
+{
+  g_autofree char *launcher = g_strconcat ("command:env LD_PRELOAD=", TEST_OTHER_CLOCK, " {agent}",
+                                           NULL);
+  g_autoptr (GmpWorkers) workers = new_workers (tell_node, launcher);
+  g_autofree char *node = run_one (workers);
+
+  g_assert_cmpstr (node, !=, "");
+}
+
+#endif /* TEST_OTHER_CLOCK */
+
+/* An agent of another version is a warning. */
+static void
+test_other_version (void)
+{
+  g_autofree char *version = g_strdup (gmp_get_version_string ());
+  gsize n = strlen (version);
+  g_autofree char *other = make_other (g_getenv ("GMPROC_AGENT"), version, n - 1);
+  g_autofree char *launcher = g_strconcat ("command:", other, NULL);
+  g_autofree char *pattern = NULL;
+  g_autofree char *node = NULL;
+  g_autoptr (GmpWorkers) workers = new_workers (tell_node, launcher);
+
+  g_setenv ("GMPROC_NODES", "alpha", TRUE);
+  version[n - 1] ^= 1;
+  pattern = g_strdup_printf ("Node alpha has gmproc %s, *", version);
+  g_test_expect_message ("gmproc", G_LOG_LEVEL_WARNING, pattern);
+  node = run_one (workers);
+  g_test_assert_expected_messages ();
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  g_assert_cmpstr (node, ==, "alpha");
+  remove_other (other);
 }
 
 /* The control group of the node has no more memory; the application's is another. */
@@ -411,7 +555,14 @@ main (int    argc,
   test_agents_add ("/cluster/places/no-node-left", test_no_node_left);
   test_agents_add ("/cluster/places/hanging", test_hanging);
   test_agents_add ("/cluster/places/all-hang", test_all_hang);
-  g_test_add_data_func ("/cluster/places/other-program", "/bin/false", test_other_program);
+  test_agents_add ("/cluster/places/other-program", test_other_program);
+  test_agents_add ("/cluster/places/other-build", test_other_build);
+  test_agents_add ("/cluster/places/missing-program", test_missing_program);
+  test_agents_add ("/cluster/places/full-disk", test_full_disk);
+#ifdef TEST_OTHER_CLOCK
+  test_agents_add ("/cluster/places/other-clock", test_other_clock);
+#endif
+  test_agents_add ("/cluster/places/other-version", test_other_version);
   test_agents_add ("/cluster/places/memory", test_memory);
   return g_test_run ();
 }
