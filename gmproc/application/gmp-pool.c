@@ -288,7 +288,8 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:max-workers:
  *
- * How many processes execute calls at the same time; 0, the default, for one a processor.
+ * The number of processes that execute calls at the same time; 0, the default, for one for each
+ * processor.
  *
  * With a smaller number, processes end when they have executed what they have.
  *
@@ -298,7 +299,7 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:idle-timeout:
  *
- * The seconds after which a process ends that has had nothing to do; 0, the default, for never.
+ * The seconds after which an idle process ends; 0, the default, for never.
  *
  * Since: 0.1
  */
@@ -306,7 +307,8 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:max-calls:
  *
- * How many calls a process executes before another takes its place; 0, the default, for any number.
+ * The number of calls that a process executes before another one replaces it; 0, the default, for
+ * any number.
  *
  * Since: 0.1
  */
@@ -314,11 +316,10 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:recycle-memory:
  *
- * How many bytes of memory a process may have after a call without being replaced by another one;
- * 0, the default, for any number.
+ * The memory in bytes above which a process is replaced after a call; 0, the default, for no limit.
  *
- * It is for functions that leak. The resident memory is read at most once a millisecond. What ends
- * a process in the middle of a call is [property@Gmp.Runner:memory-limit].
+ * Use it for functions that leak. The resident memory is read at most once a millisecond.
+ * [property@Gmp.Runner:memory-limit] ends a process in the middle of a call.
  *
  * Since: 0.1
  */
@@ -326,9 +327,9 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:shared-memory-limit:
  *
- * How many bytes of big parameters one process may share with the application at a time, and as
- * many of big results; as [property@Gmp.ClientServer:shared-memory-limit]. It counts for processes
- * that are started after it is set.
+ * The shared memory in bytes for large parameters of one process, and as much for its large
+ * results, as [property@Gmp.ClientServer:shared-memory-limit]. It applies to processes that are
+ * started after it is set.
  *
  * Since: 0.1
  */
@@ -336,10 +337,10 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:retries:
  *
- * How often a call is executed again, in another process, if its process dies; 0 by default. It
- * applies to calls that are made after it is set.
+ * The number of times that a call is executed again, in another process, if its process dies; 0 by
+ * default. It applies to calls that are made after it is set.
  *
- * Errors of the function and exceeded time limits are not tried again.
+ * A call is not executed again after an error of the function or an exceeded time limit.
  *
  * Since: 0.1
  */
@@ -356,8 +357,8 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:waiting:
  *
- * How many calls wait for a process. Changes of this and of the other counts are notified once for
- * all calls that come and go between two turns of the main loop.
+ * The number of calls that wait for a process. Changes of this and of the other counts are notified
+ * once for all calls that begin or end between two iterations of the main loop.
  *
  * Since: 0.1
  */
@@ -365,7 +366,7 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:running:
  *
- * How many calls are being executed.
+ * The number of calls that are being executed.
  *
  * Since: 0.1
  */
@@ -373,7 +374,7 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:done:
  *
- * How many calls have returned.
+ * The number of calls that have returned.
  *
  * Since: 0.1
  */
@@ -381,7 +382,7 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:failed:
  *
- * How many calls have failed, those that were cancelled included.
+ * The number of calls that have failed or were cancelled.
  *
  * Since: 0.1
  */
@@ -445,9 +446,10 @@ gmp_pool_init (GmpPool *self)
 
 /**
  * gmp_pool_new:
- * @max_workers: how many processes execute calls at the same time; 0 for one a processor
+ * @max_workers: the number of processes that execute calls at the same time; 0 for one for each
+ *   processor
  *
- * A pool, without processes yet.
+ * Creates a pool. It starts processes when there are calls for them.
  *
  * Returns: (transfer full): a new object
  *

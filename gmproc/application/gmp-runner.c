@@ -55,7 +55,7 @@
 
 typedef struct {
   GmpOptions *options;
-  GmpResults *results; /* of the last run, or the one that is */
+  GmpResults *results; /* of the current run, or the last one */
   GmpFailureLog failure_log;
   gboolean was_interrupted;
   int run; /* atomic: while there is a run, that of run_mark(); 0 before the first */
@@ -200,8 +200,8 @@ gmp_runner_set_interrupted (GmpRunner *self)
  * gmp_runner_was_interrupted:
  * @self: an application
  *
- * Whether Ctrl-C ended the last run, which was a blocking call, for bindings whose language has an
- * exception of its own for that.
+ * Finds out if Ctrl-C ended the last run, which was a blocking call. This is for bindings whose
+ * language has an exception of its own for that.
  *
  * Returns: %TRUE if the run's error, [error@Gio.IOErrorEnum.CANCELLED], is that of Ctrl-C
  *
@@ -260,7 +260,7 @@ gmp_runner_get_failures (GmpRunner *self)
  * gmp_runner_count_slots:
  * @self: an application
  *
- * For how many workers there are processors.
+ * Counts the processors that workers can have.
  *
  * These are the processors that this process may use; or, if [property@Gmp.Runner:launcher] names
  * other machines, those of the nodes: in a Slurm allocation as many as it has, otherwise as many as

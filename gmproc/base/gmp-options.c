@@ -106,13 +106,13 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:launcher:
    *
-   * Where workers run: `local` for this machine, `slurm` for the nodes of the Slurm allocation that
-   * the program runs in, or `command:` and a command that starts the agent of a node; %NULL, the
-   * default, for the value of the environment variable `GMPROC_LAUNCHER`, or this machine if that
-   * is not set.
+   * The machines that workers run on: `local` for this machine, `slurm` for the nodes of the Slurm
+   * allocation that the program runs in, or `command:` and a command that starts the agent of a
+   * node. %NULL, the default, stands for the value of the environment variable `GMPROC_LAUNCHER`,
+   * or for this machine if that is not set.
    *
-   * A program that leaves it alone runs on one machine or on many, as its user decides. Set it to
-   * `local` for workers that need this machine: its memory, a device, a display.
+   * If a program does not set it, its user decides whether it runs on one machine or on many. Set
+   * it to `local` for workers that need this machine: its memory, a device, a display.
    *
    * Since: 0.1
    */
@@ -265,7 +265,7 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:turn-timeout:
    *
-   * How many seconds a client may take from a response to its next request, or to its end; no limit
+   * The seconds that a client may take from a response to its next request, or to its end; no limit
    * by default.
    *
    * A client that takes longer fails with [error@Gmp.Error.TIMED_OUT], and may be restarted; the
@@ -299,7 +299,7 @@ static const GmpOption options[] = {
   /**
    * GmpRunner:restart:
    *
-   * Which workers are started again after they have ended. The rule applies to servers and to
+   * The rule by which workers are started again after they have ended. It applies to servers and to
    * clients.
    *
    * With %GMP_RESTART_ALWAYS a run ends when its server is done, when it is stopped or cancelled,

@@ -55,7 +55,7 @@ typedef enum {
  * @GMP_RESTART_ON_FAILURE: a worker that failed is started again
  * @GMP_RESTART_ALWAYS: a worker that ended is started again, even if it finished
  *
- * Which workers are started again; see [property@Gmp.Runner:restart].
+ * The rule by which workers are started again; see [property@Gmp.Runner:restart].
  *
  * These are the rules `temporary`, `transient` and `permanent` of the supervisors of Erlang/OTP.
  *

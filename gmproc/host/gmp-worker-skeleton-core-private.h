@@ -1,4 +1,4 @@
-/* gmp-worker-skeleton-core-private.h: what the two sources of GmpWorkerSkeleton share
+/* gmp-worker-skeleton-core-private.h: declarations that the sources of GmpWorkerSkeleton share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -1,4 +1,4 @@
-/* gmp-process-cache-core-private.h: what the sources of GmpProcessCache share
+/* gmp-process-cache-core-private.h: declarations that the sources of GmpProcessCache share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -206,7 +206,7 @@ gmp_remote_env_set_property (GObject      *object,
 /**
  * GmpRemoteEnv:timeout:
  *
- * How many seconds a command waits for its state; 0 for no limit.
+ * The seconds that a command waits for its state; 0 for no limit.
  *
  * Since: 0.1
  */
@@ -214,7 +214,7 @@ gmp_remote_env_set_property (GObject      *object,
 /**
  * GmpRemoteEnv:max-size:
  *
- * How many bytes a state may have. A larger one is refused.
+ * The largest size of a state in bytes. A larger one is refused.
  *
  * Since: 0.1
  */

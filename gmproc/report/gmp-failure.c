@@ -180,7 +180,7 @@ gmp_failure_get_property (GObject    *object,
 /**
  * GmpFailure:out-of-memory: (getter get_out_of_memory)
  *
- * Whether the kernel killed the process for lack of memory, as far as it can be determined: the
+ * %TRUE if the kernel killed the process for lack of memory, as far as it can be determined: the
  * process was killed by a `SIGKILL` that the application did not send, and the kernel has counted
  * such a kill in its control group.
  *
@@ -432,7 +432,7 @@ gmp_failure_get_signal (GmpFailure *self)
  * gmp_failure_get_out_of_memory: (get-property out-of-memory)
  * @self: a failure
  *
- * Whether the kernel killed the process for lack of memory, as
+ * Finds out if the kernel killed the process for lack of memory, as
  * [property@Gmp.Failure:out-of-memory].
  *
  * Returns: %TRUE if it did

@@ -1,4 +1,4 @@
-/* gmp-supervisor-core-private.h: what the two sources of GmpSupervisor share
+/* gmp-supervisor-core-private.h: declarations that the sources of GmpSupervisor share
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -12,7 +12,7 @@
 
 G_BEGIN_DECLS
 
-/* One that takes part in the run, from when it is added until it is settled. */
+/* A worker of the run, from when it is added until its result is stored. */
 typedef struct {
   GmpJobSpec spec;
   GmpChannelDescriptors *port; /* (nullable) */
@@ -28,7 +28,7 @@ struct _GmpSupervisor
   guint generation; /* of this process, by gmp_fork_get_generation() */
   const GmpSupervisorEvents *events;
   gpointer owner; /* has the signals */
-  GmpResults *results; /* of the last run, or the one that is */
+  GmpResults *results; /* of the current run, or the last one */
   GmpFailureLog *failure_log;
   GmpOptions *options;
   guint max_parallel; /* 0: all */
@@ -44,14 +44,14 @@ struct _GmpSupervisor
   GmpFeed *feed;
   GQueue waiting;      /* of GmpMember: not begun */
   GPtrArray *running;  /* of GmpMember */
-  gboolean is_ending;  /* none is restarted any more */
+  gboolean is_ending;  /* no worker is restarted any more */
   gboolean is_paused;  /* no client begins before gmp_supervisor_renew() */
   gboolean takes_more; /* the run continues without workers, until is_ending */
   const GmpSupervisorServer *server; /* (nullable) */
   gpointer server_data;
   GError *server_end;          /* (nullable): the reason of its final end */
   GmpHold hold;           /* while code of the user's is called */
-  GSource *begin_source;  /* (nullable): none can begin now */
+  GSource *begin_source;  /* (nullable): no worker can begin now */
   GSource *cancel_source;
 };
 

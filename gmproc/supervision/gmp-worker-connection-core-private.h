@@ -1,4 +1,4 @@
-/* gmp-worker-connection-core-private.h: what the two sources of GmpWorkerConnection share
+/* gmp-worker-connection-core-private.h: declarations of GmpWorkerConnection
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -356,7 +356,7 @@ gmp_request_init (GmpRequest *self G_GNUC_UNUSED)
  * gmp_request_get_client_id:
  * @self: a request
  *
- * Which client asks.
+ * Gets the id of the client that asks.
  *
  * Returns: the client's id
  *

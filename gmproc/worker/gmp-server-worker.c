@@ -311,8 +311,8 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   /**
    * GmpServerWorker:batch-size:
    *
-   * How many requests `process_batch` gets at once; 0, the default, is as many as there are
-   * clients. It may change at any time, and counts for the batch that is being gathered.
+   * The number of requests that `process_batch` gets at once; 0, the default, is as many as there
+   * are clients. It may change at any time, and applies to the batch that is being gathered.
    *
    * Since: 0.1
    */
@@ -322,8 +322,8 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   /**
    * GmpServerWorker:batch-timeout:
    *
-   * How many seconds the first request of a batch waits for others at most: `process_batch` then
-   * gets what is there. 0, the default, is no limit.
+   * The seconds that the first request of a batch waits for others at most: `process_batch` then
+   * gets the requests that have arrived. 0, the default, is no limit.
    *
    * Since: 0.1
    */
@@ -333,8 +333,8 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
   /**
    * GmpServerWorker:turn-timeout:
    *
-   * How many seconds a client may take from a response to its next request; 0 is no limit. What the
-   * server sets, in `start` at the latest, counts in place of the application's
+   * The seconds that a client may take from a response to its next request; 0 is no limit. If the
+   * server sets it, in `start` at the latest, it replaces the application's
    * [property@Gmp.Runner:turn-timeout].
    *
    * Since: 0.1
