@@ -7,8 +7,10 @@ import contextvars
 import gc
 import os
 import threading
+import time
 import weakref
 
+import _gmproc
 import pytest
 from conftest import list_children
 from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerWorker, Workers,
@@ -364,3 +366,122 @@ def test_a_run_without_a_thread(monkeypatch):
         return await workers.run_async()
 
     assert asyncio.run(main()) == {0: 0}
+
+
+# Large values.
+
+N_LARGE = 50_000
+
+
+class Mark:
+    """Notes how many turns the loop has had when it is pickled, and unpickled."""
+    turns = 0
+    pickled = []
+    unpickled = []
+
+    def __reduce__(self):
+        Mark.pickled.append(Mark.turns)
+        return make_mark, ()
+
+
+def make_mark():
+    Mark.unpickled.append(Mark.turns)
+    return Mark()
+
+
+def make_large(n):
+    return [Mark(), *({'number': i, 'text': str(i), 'set': {i}} for i in range(n)), Mark()]
+
+
+def count_large(value):
+    return len(value)
+
+
+async def count_turns():
+    while True:
+        Mark.turns += 1
+        await asyncio.sleep(0)
+
+
+def begin_turns():
+    Mark.turns, Mark.pickled, Mark.unpickled = 0, [], []
+    return asyncio.create_task(count_turns())
+
+
+@on_asyncio
+async def test_large_params():
+    """Pickling them leaves the loop running, and what fails then fails the run."""
+    workers = Workers()
+    workers.add(0, count_large, make_large(N_LARGE))
+    counting = begin_turns()
+    assert await workers.run_async() == {0: N_LARGE + 2}
+    first, last = Mark.pickled
+    assert last > first + 3
+    workers.set_params(0, [*range(N_LARGE), (i for i in ())])
+    running = workers.run_async()
+    workers.set_params(0, [])
+    with pytest.raises(WorkerError, match='cannot be pickled') as caught:
+        await running
+    assert caught.value.id == 0
+    assert await workers.run_async() == {0: 0}
+    counting.cancel()
+
+
+@on_asyncio
+async def test_large_params_of_client():
+    application = Application()
+    for id, n in ('b', N_LARGE), ('a', 1):
+        application.new_worker(id, Once, make_large(n))
+    counting = begin_turns()
+    results = await application.run_async()
+    assert list(results) == ['b', 'a']
+    first, last = Mark.pickled[:2]
+    assert last > first + 3
+    counting.cancel()
+
+
+@on_asyncio
+async def test_large_result():
+    workers = make_workers(make_large)
+    workers.set_params(0, N_LARGE)
+    counting = begin_turns()
+    results = await workers.run_async()
+    assert len(results[0]) == N_LARGE + 2
+    first, last = Mark.unpickled
+    assert last > first + 3
+    counting.cancel()
+
+
+@on_asyncio
+async def test_large_item():
+    workers = Workers()
+    counting = begin_turns()
+    assert await workers.map_async(count_large, [make_large(N_LARGE)]) == [N_LARGE + 2]
+    first, last = Mark.pickled
+    assert last > first + 3
+    counting.cancel()
+
+
+@on_asyncio
+async def test_cancel_large_params():
+    workers = Workers()
+    workers.add(0, count_large, make_large(N_LARGE))
+    run = workers.run_async()
+    await asyncio.sleep(0)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    workers.set_params(0, [])
+    assert await workers.run_async() == {0: 0}
+
+
+def test_plain_values():
+    """Reading many plain values, which are no pickle, leaves other threads running."""
+    value = _gmproc.dump([list(range(i, i + 10)) for i in range(4 * N_LARGE)], 'python', True)
+    thread = threading.Thread(target=_gmproc.load, args=(value, 'python'))
+    n_turns = 0
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0)
+        n_turns += 1
+    assert n_turns > 3

@@ -155,6 +155,7 @@ def dump_result(value: Any) -> Any:
 
 
 _gmproc.use(pickle=_pickles.dump_parts, dumps=pickle.dumps, unpickle=pickle.loads,
+            load_large=_pickles.load_large,
             loaded=settle_logs, end_call=end_call, fail_call=fail_call,
             dump_other=_natural.dump_other,
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,

@@ -418,7 +418,7 @@ class ClientServer(Application):
                entries: dict[Any, _Entry], setting: _task.Setting) -> None:
         state = self._gmproc
         for id, entry in entries.items():
-            self._begin_client(native, id, entry, setting)
+            job.do(self._make_beginner(native, id, entry, setting), entry.params)
         set_command()
         job.native = _Native(state, native, params)
         methods = ['update', *(_METHODS if isinstance(native, _gmproc.LocalServer) else ())]
@@ -427,10 +427,24 @@ class ClientServer(Application):
         state.native, state.server_result = native, None
         state.n_runs += 1
 
-    def _begin_client(self, native: _gmproc.ClientServer, id: Any, entry: _Entry,
-                      setting: _task.Setting) -> None:
+    def _make_beginner(self, native: _gmproc.ClientServer, id: Any, entry: _Entry,
+                       setting: _task.Setting) -> Callable[[], None]:
+        """Adds a client as it is now to the run."""
+        if isinstance(entry.client, str):
+            pack = partial(_payload.dump, entry.params, None)
+        else:
+            seed = self._gmproc.derive_seed(self.seed, entry.index)
+            task = _task.Task(entry.client, id, entry.params, entry.index, seed)
+            pack = partial(task.pack, setting)
         target = entry.client if isinstance(entry.client, str) else _task.CLIENT
-        native.new_worker_target(entry.name, target, self._pack_client(id, entry, setting))
+
+        def begin() -> None:
+            try:
+                packed = pack()
+            except BadPayload as reason:
+                raise describe_payload_error(f'Client {id!r}', id, reason) from reason.__cause__
+            native.new_worker_target(entry.name, target, packed)
+        return begin
 
     def _find(self, id: Any) -> _Entry:
         entry: _Entry | None = self._gmproc.entries.get(id)
@@ -466,15 +480,6 @@ class ClientServer(Application):
             return task.pack(setting) if task is not None else _payload.dump(params, None)
         except BadPayload as reason:
             raise describe_payload_error('The server', 'server', reason) from reason.__cause__
-
-    def _pack_client(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:
-        try:
-            if isinstance(entry.client, str):
-                return _payload.dump(entry.params, None)
-            seed = self._gmproc.derive_seed(self.seed, entry.index)
-            return _task.Task(entry.client, id, entry.params, entry.index, seed).pack(setting)
-        except BadPayload as reason:
-            raise describe_payload_error(f'Client {id!r}', id, reason) from reason.__cause__
 
 
 def _is_kind_of(kind: Any, base: type) -> bool:

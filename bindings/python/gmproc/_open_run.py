@@ -239,9 +239,9 @@ class OpenRun:
         """A client that was added while the run is open."""
         self._peers[entry.name] = id, entry.runtime
         self._job.outcome.add(entry.name, id, entry.runtime)
+        setting = make_setting(self._application)
         try:
-            self._application._begin_client(self._native.native, id, entry,
-                                            make_setting(self._application))
+            self._application._make_beginner(self._native.native, id, entry, setting)()
         except BaseException as error:
             del self._peers[entry.name]
             self._job.outcome.remove(entry.name)

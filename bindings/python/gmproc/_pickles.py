@@ -9,11 +9,15 @@ and not at all on their way in where they come through shared memory.
 
 from __future__ import annotations
 
+import _thread
+import collections
 import contextlib
 import copyreg
+import gc
 import io
 import pickle
 import sys
+import threading
 
 import _gmproc
 
@@ -49,14 +53,88 @@ copyreg.pickle(_gmproc.View, _reduce_view)
 copyreg.pickle(_gmproc.Variant, _reduce_variant)
 
 
+class _Pieces(list[bytes]):
+    """A file for a pickler, which calls Python code for each 64 KiB: other threads run then."""
+
+    def write(self, piece: Any) -> None:
+        self.append(bytes(piece))
+
+
+class _Reader:
+    """A file for an unpickler, likewise."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = memoryview(data)
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        start = self._position
+        self._position = min(start + size, len(self._data))
+        return bytes(self._data[start:self._position])
+
+    def readinto(self, buffer: Any) -> int:
+        piece = self.read(len(buffer))
+        buffer[:len(piece)] = piece
+        return len(piece)
+
+    def readline(self) -> bytes:
+        # Protocol 5 has no lines, but an unpickler asks for this method.
+        rest = bytes(self._data[self._position:])
+        return self.read(rest.find(b'\n') + 1 or len(rest))
+
+
+def load_large(data: Any, *, buffers: Any = ()) -> Any:
+    """As ``pickle.loads``, but lets other threads run meanwhile, and does without the garbage
+    collector, which would look at all that is there again and again.
+    """
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return pickle.Unpickler(_Reader(data), buffers=buffers).load()
+    finally:
+        if is_enabled:
+            gc.enable()
+
+
+# The children, or pages of text, that are pickled in less than a millisecond.
+_SMALL = 1000
+_PAGE = 4096
+
+
+def is_large(value: Any) -> bool:
+    """True if pickling a value takes so long that no event loop should wait for it; looks at no
+    more children than that.
+    """
+    left = _SMALL
+    rest = [value]
+    while rest:
+        each = rest.pop()
+        children: Any = ()
+        if isinstance(each, (str, bytes, bytearray)):
+            left -= len(each) // _PAGE
+        elif isinstance(each, dict):
+            left -= len(each)
+            children = (*each.keys(), *each.values()) if left >= 0 else ()
+        elif isinstance(each, (list, tuple, set, frozenset, collections.deque)):
+            left -= len(each)
+            children = each
+        else:
+            left -= 1
+            children = getattr(each, '__dict__', {}).values() if not callable(each) else ()
+        if left < 0:
+            return True
+        rest.extend(children)
+    return False
+
+
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:
     buffers: list[pickle.PickleBuffer] = []
-    if pickler is pickle.Pickler:
+    if pickler is pickle.Pickler and _thread.get_ident() == threading.main_thread().ident:
         data = pickle.dumps(value, 5, buffer_callback=buffers.append)
     else:
-        file = io.BytesIO()
-        pickler(file, 5, buffer_callback=buffers.append).dump(value)
-        data = file.getvalue()
+        pieces = _Pieces()
+        pickler(pieces, 5, buffer_callback=buffers.append).dump(value)  # type: ignore[arg-type]
+        data = b''.join(pieces)
     fault = _gmproc.classify(buffers) if buffers else None
     if fault == 'pieces':
         # A buffer in pieces stays in the pickle.

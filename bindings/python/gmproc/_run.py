@@ -12,7 +12,7 @@ from types import CoroutineType
 
 import _gmproc
 
-from . import _main_module
+from . import _main_module, _pickles
 from ._errors import flush_output, to_gerror, trim
 from ._gerror import GError
 from ._outcome import Outcome
@@ -99,6 +99,9 @@ class Job:
         self.raised: BaseException | None = None
         self._has_raised = False  # one of the callbacks
         self.was_cancelled = False
+        # Whether preparing it may leave steps to the thread of asyncio's runs, and these.
+        self.may_wait = False
+        self._steps: list[Callable[[], None]] = []
         # The thread of user code: this one, or asyncio's.
         self.dispatch: Callable[..., Any] = call_here
 
@@ -110,6 +113,28 @@ class Job:
         for name, function in self.callbacks.items():
             if _is_coroutine_function(function):
                 refuse_coroutine(name)
+
+    def do(self, step: Callable[[], None], value: Any) -> None:
+        """Takes a step of the preparation, which pickles a value: later if that takes time, or if
+        an earlier step is left, so that they keep their order.
+        """
+        if self._steps or (self.may_wait and _pickles.is_large(value)):
+            self._steps.append(step)
+        else:
+            step()
+
+    def take_steps(self) -> bool:
+        """Takes the steps that were left. If one fails, so does the run, which has not begun.
+        Returns False then.
+        """
+        try:
+            for step in self._steps:
+                step()
+        except BaseException as error:
+            self.raised = trim(error)
+            _gmproc.complete(partial(self.end, None))
+        self._steps.clear()
+        return self.raised is None
 
     def catch(self, exception: BaseException) -> GError:
         """Keeps an exception of user code, which ends the run and comes out of it."""
@@ -165,8 +190,10 @@ class Job:
             del self  # It has the exception, whose traceback will contain this frame.
 
 
-def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Job:
+def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None,
+            may_wait: bool = False) -> Job:
     job = Job(claims)
+    job.may_wait = may_wait
     try:
         claims.take(job)
         job.follow(cancellable)
@@ -286,15 +313,16 @@ def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = No
               ) -> asyncio.Task[Any] | Run:
     """A task if asyncio runs in this thread, otherwise a Run."""
     flush_output()
-    job = prepare(claims, fill, cancellable)
+    loop = None
     # Loading it takes longer than this whole package, which workers load too. If it is not loaded,
     # no loop runs.
     if 'asyncio' in sys.modules:
         from . import _asyncio
 
         loop = _asyncio.get_loop()
-        if loop is not None:
-            return _asyncio.run(job, loop)
+    job = prepare(claims, fill, cancellable, may_wait=loop is not None)
+    if loop is not None:
+        return _asyncio.run(job, loop)
     try:
         job.check_callbacks()
     except TypeError:

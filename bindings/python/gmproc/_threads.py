@@ -102,12 +102,15 @@ class Thread:
         self._thread.join()
 
     def _begin(self, job: Job, ended: Callable[[], None]) -> None:
-        def is_done(_run: Run) -> None:
+        def is_done(_run: Run | None) -> None:
             with _lock:
                 self._jobs.discard(job)
             ended()
 
-        Run(job).add_done_callback(is_done)
+        if job.take_steps():
+            Run(job).add_done_callback(is_done)
+        else:
+            is_done(None)
 
     def _is_needed(self) -> bool:
         with _lock:

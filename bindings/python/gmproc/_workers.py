@@ -473,7 +473,8 @@ class Workers(Application):
         setting = make_setting(self)
         state.options.take(self, reuse=get_bool(self, 'reuse'))
         for id, entry in entries.items():
-            state.native.set_params(entry.name, self._pack(id, entry, setting))
+            pack = self._make_packer(entry, id, setting)
+            job.do(partial(self._set_params, id, entry.name, pack), entry.params)
         set_command()
         native = _Native(state, [entry.name for entry in entries.values()])
         job.native = native
@@ -585,13 +586,17 @@ class Workers(Application):
                 job.notify(self.on_result, i, value)
         return on_values
 
-    def _pack(self, id: Any, entry: _Entry, setting: _task.Setting) -> Any:
+    def _make_packer(self, entry: _Entry, id: Any, setting: _task.Setting) -> Callable[[], Any]:
+        """What the worker gets, as it is now."""
+        if isinstance(entry.method, str):
+            return partial(_payload.dump, entry.params, None)
+        seed = self._gmproc.derive_seed(self.seed, entry.index)
+        work = entry.method if entry.method is not None else self
+        return partial(_task.Task(work, id, entry.params, entry.index, seed).pack, setting)
+
+    def _set_params(self, id: Any, name: int, pack: Callable[[], Any]) -> None:
         try:
-            if isinstance(entry.method, str):
-                return _payload.dump(entry.params, None)
-            seed = self._gmproc.derive_seed(self.seed, entry.index)
-            work = entry.method if entry.method is not None else self
-            return _task.Task(work, id, entry.params, entry.index, seed).pack(setting)
+            self._gmproc.native.set_params(name, pack())
         except BadPayload as reason:
             raise describe_payload_error(f'Worker {id!r}', id, reason) from reason.__cause__
 

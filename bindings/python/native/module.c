@@ -16,7 +16,8 @@ use (PyObject *module G_GNUC_UNUSED,
      PyObject *kwargs)
 {
   static char *names[] = { (char *) "pickle", (char *) "dumps",
-                           (char *) "unpickle", (char *) "dump_other", (char *) "load_object",
+                           (char *) "unpickle", (char *) "load_large",
+                           (char *) "dump_other", (char *) "load_object",
                            (char *) "refuse", (char *) "error",
                            (char *) "fail", (char *) "complete", (char *) "loaded",
                            (char *) "end_call", (char *) "fail_call",
@@ -24,16 +25,17 @@ use (PyObject *module G_GNUC_UNUSED,
                            (char *) "describe_dtype",
                            (char *) "make_dtype", (char *) "to_gerror", NULL };
   NativeHelpers *h = &native_helpers;
-  PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
-                       &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded, &h->end_call,
-                       &h->fail_call, &h->bad_payload, &h->find_numpy, &h->describe_dtype,
-                       &h->make_dtype, &h->to_gerror };
+  PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->load_large, &h->dump_other,
+                       &h->load_object, &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded,
+                       &h->end_call, &h->fail_call, &h->bad_payload, &h->find_numpy,
+                       &h->describe_dtype, &h->make_dtype, &h->to_gerror };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOO:use", names, &h->pickle,
-                                    &h->dumps, &h->unpickle, &h->dump_other, &h->load_object,
-                                    &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded,
-                                    &h->end_call, &h->fail_call, &h->bad_payload, &h->find_numpy,
-                                    &h->describe_dtype, &h->make_dtype, &h->to_gerror))
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOOO:use", names, &h->pickle,
+                                    &h->dumps, &h->unpickle, &h->load_large, &h->dump_other,
+                                    &h->load_object, &h->refuse, &h->error, &h->fail, &h->complete,
+                                    &h->loaded, &h->end_call, &h->fail_call, &h->bad_payload,
+                                    &h->find_numpy, &h->describe_dtype, &h->make_dtype,
+                                    &h->to_gerror))
     return NULL;
   /* Kept until the process ends. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)

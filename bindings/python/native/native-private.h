@@ -22,6 +22,7 @@ typedef struct {
   PyObject *pickle;      /* (value, has_main) -> (pickle, buffers) */
   PyObject *dumps;       /* pickle.dumps */
   PyObject *unpickle;    /* pickle.loads */
+  PyObject *load_large;  /* the same, while other threads run */
   PyObject *dump_other;  /* (value, contains_itself) -> Variant */
   PyObject *load_object; /* (name, parts): an object of JavaScript */
   PyObject *refuse;      /* (runtime): raises for a pickle from elsewhere */
@@ -49,6 +50,9 @@ extern NativeHelpers native_helpers;
 /* A buffer or pickle up to this size is copied; a longer one is referred to. Copying small ones
  * costs less, and does not keep a block of memory in use. */
 #define NATIVE_SMALL 4096
+
+/* Other threads run while a value of this size or more is read. */
+#define NATIVE_LARGE ((gsize) 1024 * 1024)
 
 /* Functions that return objects return new references, or NULL with an exception set. The GIL is
  * held. Variants that are returned are not floating. */

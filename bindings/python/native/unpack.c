@@ -17,6 +17,7 @@ typedef struct {
   gsize n_read;              /* of the buffers */
   PyObject *keys[N_KEYS];    /* owned */
   guint n_keys;
+  guint n_members;           /* that were read */
 } Reader;
 
 static PyObject *read_item (Reader *self);
@@ -82,9 +83,19 @@ read_count (Reader  *self,
          fail ("they end too early") != NULL;
 }
 
+/* The members that are read in about a millisecond. */
+#define TURN 0x4000
+
 static PyObject *
 read_member (Reader *self)
 {
+  /* Other threads may run from time to time. */
+  if (++self->n_members % TURN == 0)
+    {
+      Py_BEGIN_ALLOW_THREADS
+      Py_END_ALLOW_THREADS
+    }
+
   self->n_owed--;
   return read_item (self);
 }
@@ -325,6 +336,18 @@ read_item (Reader *self)
   return value;
 }
 
+/* Without the garbage collector, which would look at all that is there again and again. */
+static PyObject *
+read_much (Reader *self)
+{
+  int is_enabled = PyGC_Disable ();
+  PyObject *value = read_item (self);
+
+  if (is_enabled)
+    PyGC_Enable ();
+  return value;
+}
+
 /* TRUE if native_pack() has created the value. */
 gboolean
 native_is_packed (GVariant *variant)
@@ -358,7 +381,7 @@ native_unpack (GVariant *variant)
       reader.size = g_variant_get_size (text);
       reader.buffers = g_variant_get_child_value (variant, 2);
     }
-  value = read_item (&reader);
+  value = g_variant_get_size (variant) < NATIVE_LARGE ? read_item (&reader) : read_much (&reader);
   if (value != NULL && reader.size > 0)
     {
       Py_CLEAR (value);

@@ -167,7 +167,9 @@ load_pickle (GVariant *variant)
     return NULL;
   arguments[0] = data;
   arguments[1] = buffers;
-  value = PyObject_Vectorcall (native_helpers.unpickle, arguments, 1, names);
+  value = PyObject_Vectorcall (g_variant_get_size (variant) < NATIVE_LARGE
+                               ? native_helpers.unpickle : native_helpers.load_large,
+                               arguments, 1, names);
   Py_DECREF (data);
   Py_DECREF (buffers);
   return value;
