@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* It is not one of GTask's threads, which a forked child lacks without GLib's knowledge, and of
- * which other work of the program may occupy all. */
+/* The thread is not one of GTask's: a forked child lacks those without GLib's knowledge, and other
+ * work of the program may occupy all of them. */
 
 typedef struct {
   GmpErrand work;
@@ -160,8 +160,8 @@ gmp_errand_begin (GmpErrand      work,
 }
 
 /* As gmp_errand_begin(), and returns a source of the thread-default main context that calls @done
- * afterwards. Its owner may set its ready time to 0 to go on without waiting, and may destroy it at
- * any time. */
+ * afterwards. Its owner may set its ready time to 0 to continue without waiting, and may destroy it
+ * at any time. */
 GSource *
 gmp_errand_begin_with_source (GmpErrand      work,
                               gpointer       data,

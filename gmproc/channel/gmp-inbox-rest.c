@@ -1,4 +1,4 @@
-/* gmp-inbox-rest.c: which channels an inbox polls, and which ring
+/* gmp-inbox-rest.c: the channels of an inbox that are polled, and those that ring
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -8,8 +8,9 @@
 
 /* A server with many clients polls those that send. A channel that was silent for a while rests: it
  * is left between sleep() and wake(), so its peer rings for the next message, and the kernel
- * reports who has rung. What a request costs therefore depends on the peers that send, not on how
- * many there are. A peer that does not ring, or rings for nothing, delays nobody else.
+ * reports the peers that have rung. The cost of a request therefore depends on the number of peers
+ * that send, not on the number of all. A peer that does not ring, or rings for nothing, delays no
+ * other one.
  *
  * The order of memory accesses is that of every sleep; see gmp-ring.c. sleep() stores the flag and
  * then checks for messages once more. It is left set, so it covers each later message as well: the
@@ -88,7 +89,7 @@ can_rest (Slot *slot)
   return FALSE;
 }
 
-/* From time to time: what has been silent since the last time rests. */
+/* Called from time to time: channels that were silent since the last call rest. */
 void
 gmp_inbox_rest_silent (GmpInbox *self)
 {

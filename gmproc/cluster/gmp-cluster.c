@@ -272,8 +272,8 @@ expect_locked (GmpCluster *self,
     self->n_expected += ((GmpEngineCommand *) commands->pdata[i])->n_agents;
 }
 
-/* A command has ended, before @n_missing of its agents have come, and @others (nullable) are to do
- * what it did. */
+/* A command has ended before @n_missing of its agents have connected, and @others (nullable)
+ * replace it. */
 static void
 ended_cb (const char *description,
           guint       n_missing,

@@ -1,4 +1,4 @@
-/* gmp-worker-proxy-peers.c: where a worker runs, and what it hears of its peers
+/* gmp-worker-proxy-peers.c: the node of a worker, its channels, and reports about its peers
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

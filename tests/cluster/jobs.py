@@ -19,7 +19,7 @@ LAUNCHER = 'export GMPROC_LAUNCHER=slurm'
 
 
 def warn(cluster: Cluster) -> None:
-    """Without --no-kill, the end of a node is the end of the job: the program says so."""
+    """Without --no-kill, the end of a node is the end of the job: the program reports it."""
     program = cluster.start(str(BUILD / 'examples' / 'workers'), options=())
     _, err = program.communicate(timeout=60)
     assert '--no-kill' in err, err
@@ -65,7 +65,7 @@ def srun(cluster: Cluster) -> None:
 
 
 def cancel(cluster: Cluster) -> None:
-    """The job is cancelled, and the program continues outside of it: each error says so."""
+    """The job is cancelled, and the program continues outside of it: each error names the cause."""
     program, _ = begin_waiting(cluster, 6, 100)
     begun = time.monotonic()
     cluster.call('scancel', '--user', os.environ.get('USER', 'root'))

@@ -84,7 +84,7 @@ class Job:
     def __init__(self, cluster: Cluster, folder: Path, options: list[str], *lines: str) -> None:
         script, output = folder / 'job.sh', folder / 'output'
         os.mkfifo(output)
-        # Written to as well, so that reading goes on when the first of its programs has ended.
+        # Opened for writing as well, so that reading continues when its first program has ended.
         self.output = os.fdopen(os.open(output, os.O_RDWR), 'r', buffering=1)
         options = [f'--nodes={NODES}', f'--output={output}', *options]
         script.write_text('\n'.join(['#!/bin/sh', *(f'#SBATCH {option}' for option in options),
@@ -137,7 +137,7 @@ def find_failures(out: str) -> dict[str, str]:
 
 
 def find_programs(words: str) -> list[int]:
-    """The applications whose command has these words: not what runs them, nor their workers."""
+    """The applications whose command has these words, without their parents and workers."""
     pids = subprocess.run(['pgrep', '-f', words], text=True, check=True,
                           stdout=subprocess.PIPE).stdout.split()
     found = []

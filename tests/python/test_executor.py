@@ -270,7 +270,7 @@ def test_from_threads_and_callbacks(executor):
 
 
 def test_shutdown_in_a_callback(executor):
-    """It cannot wait for the call that it belongs to, and says so instead of waiting forever."""
+    """It cannot wait for its own call: that is an error instead of an endless wait."""
     outcomes = queue.SimpleQueue()
 
     def shut(_future):

@@ -281,7 +281,7 @@ def test_cancelled():
 
 
 def test_calls_of_two_threads():
-    """The second thread's are errors at once; the first thread's goes on."""
+    """The second thread's are errors at once; the first thread's continues."""
     cs = ClientServer()
     cs.add_client('a', ReportingPid, params=1)
     errors = []

@@ -1,4 +1,4 @@
-/* large-values.c: a main loop goes on while large values are sent and received
+/* large-values.c: a main loop continues while large values are sent and received
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later

@@ -214,7 +214,7 @@ test_room (void)
   server_clear (&server);
 }
 
-/* A client that prevents its ring harms nobody else, and its end is noticed. */
+/* A client that prevents its ring harms no other client, and its end is noticed. */
 static void
 test_hostile (void)
 {
@@ -234,7 +234,7 @@ test_hostile (void)
   server_clear (&server);
 }
 
-/* A restarted client has another channel; rings of the old one are nobody's. */
+/* A restarted client has another channel; rings of the old one are ignored. */
 static void
 test_renewed (void)
 {

@@ -376,7 +376,7 @@ remove_other (const char *copy)
   rmdir (folder);
 }
 
-/* The node has file systems of its own, which @command changes. %NULL if they cannot be had. */
+/* The node has file systems of its own, which @command changes. %NULL if that is impossible. */
 static char *
 make_launcher (const char *command)
 {

@@ -242,7 +242,7 @@ test_batch_timeout (void)
     }
 }
 
-/* A client that hangs in its turn is terminated, and restarted if the rule says so. The others,
+/* A client that hangs in its turn is terminated, and restarted if the rule allows it. The others,
  * which wait longer than a turn may take, are not. */
 static void
 test_turn_timeout (void)
