@@ -109,7 +109,7 @@ get_modules_locked (const char *runtime)
  *
  * Adds modules that the fork server of a runtime loads before it forks: modules that workers will
  * need and can share. Modules that a worker reports by [method@Gmp.Host.report_modules] are added
- * as well.
+ * as well. A name that is not UTF-8 is left out: each worker loads that module itself.
  *
  * Since: 0.1
  */
@@ -130,6 +130,7 @@ gmp_runtime_add_modules (const char         *runtime,
       char *name;
 
       if (length >= MAX_MODULE_BYTES - self->n_bytes ||
+          !g_utf8_validate_len (names[i], length, NULL) ||
           g_hash_table_contains (self->known, names[i]))
         continue;
       self->n_bytes += length + 1;

@@ -40,7 +40,14 @@ void
 gmp_worker_skeleton_loaded (GmpWorkerSkeleton  *self,
                             const char * const *names)
 {
-  emit (self, "Loaded", g_variant_new ("(^as)", names), NULL, NULL);
+  GVariantBuilder builder;
+
+  /* A fork server gets no other names (gmp_runtime_add_modules()). */
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("as"));
+  for (gsize i = 0; names[i] != NULL; i++)
+    if (g_utf8_validate (names[i], -1, NULL))
+      g_variant_builder_add (&builder, "s", names[i]);
+  emit (self, "Loaded", g_variant_new ("(as)", &builder), NULL, NULL);
 }
 
 void

@@ -3,6 +3,7 @@
 
 """Functions and classes of __main__, however the program was started."""
 
+import os
 import textwrap
 
 import pytest
@@ -87,6 +88,14 @@ def check(done):
 
 def test_a_script(script):
     check(script.run(GUARDED))
+
+
+def test_a_script_in_a_folder_whose_name_is_not_utf_8(script):
+    """Also in runs with warm starts."""
+    text = DEFINITIONS + "\nif __name__ == '__main__':\n    for _ in range(3):\n"
+    path = script.write(text + textwrap.indent(USE, 8 * ' '), os.fsdecode(b'\xff folder/m\xe9.py'))
+    done = script.python(path)
+    assert (done.stdout, done.stderr, done.returncode) == (3 * EXPECTED, '', 0)
 
 
 def test_a_script_without_cloudpickle(script):
