@@ -23,6 +23,8 @@ struct _GmpPool
   int call_priority;
   double run_timeout;         /* a copy of the property */
   int task_priority;          /* likewise */
+  guint news_worker;          /* 0: no signal about one is being emitted */
+  const char *news_node;      /* (nullable): where it runs; interned */
   int is_notifying;           /* atomic: the counts will be notified */
   gboolean is_closed;
 

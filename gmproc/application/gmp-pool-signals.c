@@ -24,6 +24,7 @@ typedef struct {
   GWeakRef pool;
   guint signal;
   guint number;
+  const char *node; /* (nullable): interned */
   int pid;
   guint stream;
   char *domain;
@@ -47,10 +48,17 @@ news_cb (gpointer user_data)
 {
   News *news = user_data;
   g_autoptr (GmpPool) self = g_weak_ref_get (&news->pool);
+  guint outer_worker;
+  const char *outer_node;
   gboolean handled;
 
   if (self == NULL)
     return G_SOURCE_REMOVE;
+  /* A handler may iterate the main context. */
+  outer_worker = self->news_worker;
+  outer_node = self->news_node;
+  self->news_worker = news->number;
+  self->news_node = news->node;
   if (news->signal == signals[WORKER_STARTED])
     g_signal_emit (self, news->signal, 0, news->number, news->pid);
   else if (news->signal == signals[OUTPUT])
@@ -58,6 +66,8 @@ news_cb (gpointer user_data)
   else
     g_signal_emit (self, news->signal, 0, news->number, news->domain, news->level, news->text,
                    &handled);
+  self->news_worker = outer_worker;
+  self->news_node = outer_node;
   return G_SOURCE_REMOVE;
 }
 
@@ -93,22 +103,25 @@ is_connected (GmpPool *self,
 }
 
 static void
-started (guint    number,
-         int      pid,
-         gpointer owner)
+started (guint       number,
+         const char *node,
+         int         pid,
+         gpointer    owner)
 {
   if (is_connected (owner, signals[WORKER_STARTED]))
-    send_news (owner, &(News) { .signal = signals[WORKER_STARTED], .number = number, .pid = pid });
+    send_news (owner, &(News) { .signal = signals[WORKER_STARTED], .number = number, .node = node,
+                                .pid = pid });
 }
 
 static void
 output (guint       number,
+        const char *node,
         guint       stream,
         const char *line,
         gpointer    owner)
 {
-  send_news (owner, &(News) { .signal = signals[OUTPUT], .number = number, .stream = stream,
-                              .text = g_strdup (line) });
+  send_news (owner, &(News) { .signal = signals[OUTPUT], .number = number, .node = node,
+                              .stream = stream, .text = g_strdup (line) });
 }
 
 static void
@@ -125,13 +138,14 @@ print_log (guint          number,
 /* Without handlers it is printed at once, because the pool's main loop may not run. */
 static void
 log_message (guint          number,
+             const char    *node,
              const char    *domain,
              GLogLevelFlags level,
              const char    *message,
              gpointer       owner)
 {
   if (is_connected (owner, signals[LOG]))
-    send_news (owner, &(News) { .signal = signals[LOG], .number = number,
+    send_news (owner, &(News) { .signal = signals[LOG], .number = number, .node = node,
                                 .domain = g_strdup (domain), .level = level,
                                 .text = g_strdup (message) });
   else
@@ -212,6 +226,28 @@ const GmpDispatcherEvents gmp_pool_events = {
  */
 
 /**
+ * gmp_pool_get_node:
+ * @self: the pool
+ * @worker: a worker's number
+ *
+ * Gets the node that a worker runs on, for handlers of [signal@Gmp.Pool::output] and the other
+ * signals about the worker. A pool's workers come and go, so it has an answer only there.
+ *
+ * Returns: (nullable): its name; %NULL if it is this machine, or no signal about the worker is
+ *   being emitted
+ *
+ * Since: 0.1
+ */
+const char *
+gmp_pool_get_node (GmpPool *self,
+                   guint    worker)
+{
+  g_return_val_if_fail (GMP_IS_POOL (self), NULL);
+
+  return worker == self->news_worker ? self->news_node : NULL;
+}
+
+/**
  * GmpPool::output:
  * @self: the pool
  * @worker: the worker's number
@@ -219,6 +255,7 @@ const GmpDispatcherEvents gmp_pool_events = {
  * @line: the line, as for [signal@Gmp.Workers::output]
  *
  * A worker has printed a line, while [property@Gmp.Runner:capture-output] is on.
+ * [method@Gmp.Pool.get_node] returns the node that it is on.
  *
  * Since: 0.1
  */

@@ -59,6 +59,8 @@ GMP_PUBLIC void      gmp_pool_call_target_async      (GmpPool             *self,
 GMP_PUBLIC GVariant *gmp_pool_call_target_finish     (GmpPool             *self,
                                                       GAsyncResult        *result,
                                                       GError             **error);
+GMP_PUBLIC const char *gmp_pool_get_node             (GmpPool             *self,
+                                                      guint                worker);
 GMP_PUBLIC void      gmp_pool_close                  (GmpPool             *self);
 
 G_END_DECLS

@@ -31,15 +31,18 @@ typedef struct {
   void (*reported) (guint     number,
                     GVariant *value,
                     gpointer  owner);
-  /* A worker takes calls now. */
-  void (*started)  (guint     number,
-                    int       pid,
-                    gpointer  owner);
+  /* A worker takes calls now, on @node (nullable), as in what follows. */
+  void (*started)  (guint       number,
+                    const char *node,
+                    int         pid,
+                    gpointer    owner);
   void (*output)   (guint       number,
+                    const char *node,
                     guint       stream,
                     const char *line,
                     gpointer    owner);
   void (*log)      (guint          number,
+                    const char    *node,
                     const char    *domain,
                     GLogLevelFlags level,
                     const char    *message,

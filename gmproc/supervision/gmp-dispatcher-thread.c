@@ -249,6 +249,25 @@ turn_cb (const char *id G_GNUC_UNUSED,
 {
 }
 
+/* (nullable): this machine, or it has ended. */
+static const char *
+find_node (GmpDispatcher *self,
+           guint          number)
+{
+  const char *node = NULL;
+
+  g_mutex_lock (&self->lock);
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      GmpPoolWorker *worker = self->workers->pdata[i];
+
+      if (worker->number == number)
+        node = g_intern_string (gmp_worker_proxy_get_node (worker->proxy));
+    }
+  g_mutex_unlock (&self->lock);
+  return node;
+}
+
 static void
 output_cb (const char     *id,
            GmpOutputStream stream,
@@ -256,9 +275,10 @@ output_cb (const char     *id,
            gpointer        user_data)
 {
   GmpDispatcher *self = user_data;
+  guint number = get_number (id);
 
   if (self->owner != NULL)
-    self->events->output (get_number (id), stream, line, self->owner);
+    self->events->output (number, find_node (self, number), stream, line, self->owner);
 }
 
 static void
@@ -269,9 +289,10 @@ log_cb (const char    *id,
         gpointer       user_data)
 {
   GmpDispatcher *self = user_data;
+  guint number = get_number (id);
 
   if (self->owner != NULL)
-    self->events->log (get_number (id), domain, level, message, self->owner);
+    self->events->log (number, find_node (self, number), domain, level, message, self->owner);
 }
 
 static const GmpWorkerProxyEvents proxy_events = {
@@ -384,6 +405,7 @@ report_started (GmpDispatcher *self,
 {
   guint number = worker->number;
   int pid = worker->pid;
+  const char *node = g_intern_string (gmp_worker_proxy_get_node (worker->proxy));
   gpointer owner = self->owner;
 
   worker->is_reported = TRUE;
@@ -392,7 +414,7 @@ report_started (GmpDispatcher *self,
   gmp_debug ("pool: worker %u, pid %d, takes calls", number, pid);
   gmp_dispatcher_unlock (self);
   if (owner != NULL)
-    self->events->started (number, pid, owner);
+    self->events->started (number, node, pid, owner);
   g_mutex_lock (&self->lock);
 }
 

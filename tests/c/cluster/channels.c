@@ -8,6 +8,7 @@
 #include "test-agents.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -403,6 +404,43 @@ test_server_lost (void)
   test_agents_end ();
 }
 
+static void
+output_cb (GmpPool         *pool,
+           guint            worker,
+           GmpOutputStream  stream G_GNUC_UNUSED,
+           const char      *line,
+           gpointer         n_lines)
+{
+  g_assert_cmpstr (gmp_pool_get_node (pool, worker), ==, line);
+  g_assert_null (gmp_pool_get_node (pool, worker + 1));
+  ++*(guint *) n_lines;
+}
+
+static GVariant *
+print_node (GVariant *params G_GNUC_UNUSED,
+            GError  **error G_GNUC_UNUSED)
+{
+  printf ("%s\n", gmp_worker_get_node ());
+  return NULL;
+}
+
+/* A handler of output learns the node that it comes from. */
+static void
+test_pool_output (void)
+{
+  g_autoptr (GmpPool) pool = gmp_pool_new (2);
+  g_autoptr (GError) error = NULL;
+  guint n_lines = 0;
+
+  g_object_set (pool, "capture-output", TRUE, NULL);
+  g_signal_connect (pool, "output", G_CALLBACK (output_cb), &n_lines);
+  g_assert_null (gmp_pool_call (pool, print_node, NULL, NULL, &error));
+  g_assert_no_error (error);
+  while (n_lines == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (gmp_pool_get_node (pool, 1));
+}
+
 /* The workers of a pool are divided among the nodes. */
 static void
 test_pool (void)
@@ -449,6 +487,7 @@ main (int    argc,
   test_agents_add ("/cluster/channels/limit", test_limit);
   test_agents_add ("/cluster/channels/application", test_application);
   test_agents_add ("/cluster/channels/pool", test_pool);
+  test_agents_add ("/cluster/channels/pool-output", test_pool_output);
   test_agents_add ("/cluster/channels/client-lost", test_client_lost);
   test_agents_add ("/cluster/channels/server-lost", test_server_lost);
   status = g_test_run ();
