@@ -9,8 +9,10 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Iterator
 
 HERE = Path(__file__).parent
 SOURCE, BUILD = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
@@ -74,6 +76,18 @@ class Cluster:
     def await_all_empty(self) -> None:
         for node in (f'n{i + 1}' for i in range(NODES)):
             print(f'  {node} is empty after {self.await_empty(node):.2f} s')
+
+
+@contextlib.contextmanager
+def start_another(nodes: int, processors: int) -> Iterator[Cluster]:
+    """A cluster for one case."""
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder))
+        cluster.control('start', nodes, processors)
+        try:
+            yield cluster
+        finally:
+            cluster.control('stop')
 
 
 class Job:

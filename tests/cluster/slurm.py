@@ -21,12 +21,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 from commands import mpirun, podman, ssh
 from jobs import cancel, interrupt, kill, limit, requeue, srun, warn
 from losses import fence, freeze, full, load, lose, missing, rest, wait
-from simulated import BUILD, NODES, SOURCE, Cluster, is_same
+from simulated import BUILD, NODES, SOURCE, Cluster, is_same, start_another
 
 CASE_LIMIT = 170  # seconds
 
@@ -62,18 +62,13 @@ def more(cluster: Cluster) -> None:
 def thousand(_cluster: Cluster) -> None:
     """1,000 workers in C on ten nodes, beside a bare srun of as many processes there."""
     program = BUILD / 'tests' / 'performance' / 'gmproc-start'
-    with tempfile.TemporaryDirectory() as folder:
-        big = Cluster(Path(folder))
-        big.control('start', 10, 100)
-        try:
-            begun = time.monotonic()
-            subprocess.run(['srun', '-N10', '-n1000', 'true'], env=big.environment, check=True)
-            bare = time.monotonic() - begun
-            out = subprocess.run(['salloc', '--quiet', '-N10', '-n1000', '--no-kill', str(program),
-                                  'many', '1000'], env=big.environment, check=True,
-                                 stdout=subprocess.PIPE).stdout
-        finally:
-            big.control('stop')
+    with start_another(10, 100) as big:
+        begun = time.monotonic()
+        subprocess.run(['srun', '-N10', '-n1000', 'true'], env=big.environment, check=True)
+        bare = time.monotonic() - begun
+        out = subprocess.run(['salloc', '--quiet', '-N10', '-n1000', '--no-kill', str(program),
+                              'many', '1000'], env=big.environment, check=True,
+                             stdout=subprocess.PIPE).stdout
     ours = json.loads(out)
     print(f"  {ours['seconds']:.2f} s, srun alone {bare:.2f} s: {ours['seconds'] / bare:.2f} times "
           f"(goal 1.5)\n  the application has {ours['descriptors'] / 10:.1f} descriptors a node "
@@ -88,11 +83,16 @@ CASES: dict[str, Callable[[Cluster], None]] = {
                                      thousand)}
 
 
+def give_up(_signum: int, _frame: Any) -> None:
+    raise TimeoutError(f'The case takes more than {CASE_LIMIT} seconds')
+
+
 def main() -> int:
     path = os.environ['PATH'] + ':/usr/sbin:/sbin'
     if any(not shutil.which(name, path=path) for name in ('slurmctld', 'slurmd', 'srun', 'salloc')):
         print('skipped: Slurm is not installed (apt-get install slurmctld slurmd slurm-client)')
         return 77
+    signal.signal(signal.SIGALRM, give_up)
     with tempfile.TemporaryDirectory() as folder:
         cluster = Cluster(Path(folder))
         try:
@@ -102,6 +102,7 @@ def main() -> int:
                 print(f'{name}: {CASES[name].__doc__}', flush=True)
                 signal.alarm(CASE_LIMIT)
                 CASES[name](cluster)
+                signal.alarm(0)
                 print(f'  passed in {time.monotonic() - begun:.1f} s', flush=True)
         finally:
             cluster.control('stop')
