@@ -77,6 +77,14 @@ class Interrupt(trial.Trial):
         errors = self.interrupt(process)
         self.assertRegex(errors, r'\A[^\n]*cancelled[^\n]*\n\Z')
         self.assertEqual(process.returncode, 1)
+        self.wait_for_forks()
+
+    @staticmethod
+    def wait_for_forks():
+        """If a fork server was stopped, this process is the init that its forks get. All end."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-1, 0)
 
     @staticmethod
     def list_workers(process):

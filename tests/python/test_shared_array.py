@@ -61,7 +61,7 @@ def test_views_are_shared_and_copies_are_not():
     # The returned array is the application's own memory.
     assert np.shares_memory(results['part'], whole) and isinstance(results['part'], SharedArray)
     assert type(results['copy']) is type(results['sum']) is np.ndarray
-    assert type(whole + 1) is np.ndarray and type(whole.sum()) is type(np.zeros(1, 'i8').sum())
+    assert type(whole + 1) is np.ndarray and type(whole.sum()) is type(np.zeros(1, '>i4').sum())
     whole += 1
     assert isinstance(whole, SharedArray) and whole[0, 0] == 1
 

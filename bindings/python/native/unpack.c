@@ -117,7 +117,7 @@ read_text (Reader *self,
 /* The next of the buffers, of this size. */
 static GVariant *
 take_buffer (Reader *self,
-             gsize   size)
+             guint64 size)
 {
   gsize index = 2 * self->n_read++ + 1; /* there is padding before each */
   GVariant *buffer;
@@ -150,11 +150,7 @@ count_bytes (NativeArray *self)
 
   self->n_bytes = (gsize) self->dtype->item_size;
   for (int i = 0; i < self->n_dims; i++)
-    {
-      if (self->dims[i] < 0)
-        return fail ("an array has a negative dimension") != NULL;
-      is_empty |= self->dims[i] == 0;
-    }
+    is_empty |= self->dims[i] == 0;
   for (int i = 0; i < self->n_dims && !is_empty; i++)
     if (!g_size_checked_mul (&self->n_bytes, self->n_bytes, (gsize) self->dims[i]))
       return fail ("an array is bigger than memory") != NULL;
@@ -206,6 +202,8 @@ read_array (Reader *self,
 
       if (!read_number (self, &size, sizeof size))
         return NULL;
+      if (size < 0 || size > PY_SSIZE_T_MAX)
+        return fail ("a dimension of an array is negative or too large");
       dims[i] = (Py_ssize_t) size;
     }
   array.dtype = native_dtype_find (text, length);
