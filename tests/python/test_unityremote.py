@@ -303,6 +303,77 @@ def test_ctrl_c_ends_a_wait():
         env.close()
 
 
+def test_a_time_out_of_years():
+    with FakeGame(play_small) as game:
+        for timeout in 3e6, 1e300, np.inf, None:
+            env = game.env(timeout)
+            env.step('get_status')
+            env.close()
+
+
+class Meanwhile:
+    """Plays a game that does something else before it answers its first command."""
+
+    def __init__(self, action):
+        self.action = action
+        self.env = None
+        self.caught = []
+
+    def __call__(self, game, command):
+        if len(game.commands) == 1:
+            try:
+                self.action(self.env)
+            except Exception as error:
+                self.caught.append(error)
+        game.send(b'   1   1n1%8d%d' % (1, len(game.commands)))
+
+
+def test_a_second_thread_is_refused():
+    play = Meanwhile(lambda env: env.step('b'))
+    with FakeGame(play) as game:
+        play.env = env = game.env()
+        assert env.step('a') == {'n': 1}
+        error, = play.caught
+        assert type(error) is RuntimeError and 'has not answered the last command' in str(error)
+        assert env.step('c') == {'n': 2}
+        env.close()
+    assert game.commands == [b'a;0;', b'c;0;']
+
+
+def test_a_wait_ends_with_close_in_another_thread():
+    play = Meanwhile(lambda env: env.close())
+    with FakeGame(play) as game:
+        play.env = env = game.env(None)
+        with pytest.raises(RuntimeError, match="was closed before the game at .* answered 'a'"):
+            env.step('a')
+        env.open(60)
+        assert env.step('b') == {'n': 2}
+        env.close()
+    assert play.caught == []
+
+
+def test_a_wait_ends_with_close_in_a_signal_handler():
+    with FakeGame(lambda _game, _command: os.kill(os.getpid(), signal.SIGUSR1)) as game:
+        env = game.env(None)
+        old = signal.signal(signal.SIGUSR1, lambda *_: env.close())
+        try:
+            with pytest.raises(RuntimeError, match='was closed'):
+                env.step('a')
+        finally:
+            signal.signal(signal.SIGUSR1, old)
+
+
+def test_hosts_and_commands_that_cannot_be():
+    with pytest.raises(OSError, match="host '::1'"):
+        RemoteEnv('::1').step('a')
+    with FakeGame(play_small) as game:
+        for command in '', []:
+            env = RemoteEnv(OUT_PORT=game.port, IN_PORT=game.client_port, command=command)
+            with pytest.raises(ValueError, match='is empty'):
+                env.step('a')
+            env.close()
+
+
 class Wrapper(RemoteEnv):
     """Like the environments of the original's programs, its constructor does not call super()."""
 

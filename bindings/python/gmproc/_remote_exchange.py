@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RETRY_TIME = 0.05  # seconds that a game which does not listen yet is left alone
 LOOK_TIME = 0.25   # seconds between two checks of a game whose end does not wake this process
+POLL_LIMIT = 2**31 - 1  # milliseconds
 
 
 class Gone(ConnectionError):
@@ -57,7 +58,17 @@ class Exchange:
         Raises:
             TimeoutError: the game has not answered.
             Gone: it is not there, or has ended.
+            RuntimeError: the socket was closed meanwhile.
         """
+        try:
+            return self.play(name, command)
+        except OSError:
+            if not self.link.is_closed:
+                raise
+            raise RuntimeError(f'The environment was closed before the game at {self.where} '
+                               f'answered {name!r}') from None
+
+    def play(self, name: str, command: bytes | None) -> dict[str, Any]:
         deadline = time.monotonic() + self.limit
         if command is not None:
             self.send(name, command)
@@ -133,4 +144,4 @@ class Exchange:
         if until == inf:
             poll.poll()
         else:
-            poll.poll(max(until - time.monotonic(), 0) * 1000)
+            poll.poll(min(max(until - time.monotonic(), 0) * 1000, POLL_LIMIT))

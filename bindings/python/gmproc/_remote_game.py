@@ -36,6 +36,8 @@ def fill_in(command: str | Sequence[object], values: Mapping[str, object]) -> li
     """The words of a command, with ``{output_port}`` and the like replaced by their values."""
     words = shlex.split(command) if isinstance(command, str) else [os.fspath(word) if isinstance(
         word, os.PathLike) else str(word) for word in command]
+    if not words:
+        raise ValueError('The command that starts the game is empty')
     for name, value in values.items():
         words = [word.replace(f'{{{name}}}', str(value)) for word in words]
     return words

@@ -6,6 +6,7 @@ languages."""
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -27,7 +28,12 @@ class Socket:
 
     def __init__(self, host: str, output_port: int, input_port: int) -> None:
         self.owner = os.getpid()
-        self.address = socket.gethostbyname(host)
+        self.is_closed = False
+        try:
+            self.address = socket.gethostbyname(host)
+        except OSError as error:
+            raise type(error)(error.errno, f'{error.strerror}: the IPv4 address of the game\'s '
+                              f'host {host!r}') from None
         self.output_port = output_port
         own = '127.0.0.1' if ipaddress.ip_address(self.address).is_loopback else ''
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -40,7 +46,14 @@ class Socket:
             raise OSError(error.errno, f'{error.strerror}: UDP port {input_port}, on which the '
                           f'game at {host}:{output_port} sends states') from None
 
+    def end_wait(self) -> None:
+        """Wakes a thread that waits for a datagram: no other can come."""
+        self.is_closed = True
+        with contextlib.suppress(OSError):  # not connected, which is no obstacle
+            self.socket.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
+        self.is_closed = True
         self.socket.close()
 
     def clear_refusals(self) -> None:
@@ -74,8 +87,11 @@ class Socket:
 
         Raises:
             ConnectionRefusedError: nothing listens for a command that was sent before.
+            ConnectionAbortedError: the wait was ended.
             Foreign: another host has sent it.
         """
+        if self.is_closed:
+            raise ConnectionAbortedError
         try:
             data, sender = self.socket.recvfrom(size)
         except BlockingIOError:

@@ -42,6 +42,25 @@ POLLING_TIME = 0.02     # a time-out up to here is the interval at which the ori
 MAX_SIZE = 65507        # the largest payload of a UDP datagram
 
 
+class _Turn:
+    """One command, from its start to its state. Only one at a time can wait: two would take each
+    other's states.
+    """
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.thread = threading.get_ident()
+        self.has_ended = threading.Event()
+
+    def end(self) -> None:
+        self.has_ended.set()
+
+    def wait(self) -> None:
+        """Waits for its end, unless this is called in the middle of it."""
+        if self.thread != threading.get_ident():
+            self.has_ended.wait()
+
+
 class RemoteEnv:
     """An environment that a game plays.
 
@@ -79,6 +98,7 @@ class RemoteEnv:
     _link: Socket | None = None
     _game: Game | None = None
     _has_answered = False
+    _turn: _Turn | None = None
 
     def __init__(self, host: str = '127.0.0.1', OUT_PORT: int = 8081, IN_PORT: int = 8080,
                  bs: int = 100000, *, command: str | Sequence[object] | None = None) -> None:
@@ -119,11 +139,19 @@ class RemoteEnv:
         return not was_open
 
     def close(self) -> None:
-        """Closes the port, and ends the game if this object has started it."""
-        link, game = self._link, self._game
+        """Closes the port, and ends the game if this object has started it.
+
+        A command that waits for its state, in another thread or below a signal handler, fails with
+        RuntimeError.
+        """
+        link, game, turn = self._link, self._game, self._turn
         self._link = self._game = None
         self._is_open = self._has_answered = False
-        if link is not None:
+        is_waiting = turn is not None and turn.process == os.getpid()
+        if link is not None and is_waiting:
+            link.end_wait()
+            turn.wait()
+        elif link is not None:
             link.close()
         if game is not None:
             game.end()
@@ -142,6 +170,7 @@ class RemoteEnv:
             TimeoutError: the game has not answered in time.
             Gone: there is no game, or it has died; a ConnectionError.
             ValueError: the command has a semicolon in it, or more than 8192 bytes.
+            RuntimeError: another command waits for its state, or ``close()`` was called meanwhile.
             OSError: the port is taken.
         """
         return self.send(action, [] if value is None else [value])
@@ -169,6 +198,19 @@ class RemoteEnv:
 
     def _exchange(self, name: str, command: bytes | None) -> dict[str, Any]:
         where = f'{self.HOST}:{self.OUTPUT_PORT}'
+        turn = _Turn()
+        # In one step, because two threads may be here.
+        other = self.__dict__.setdefault('_turn', turn)
+        if other is not turn and other.process == turn.process:
+            raise RuntimeError(f'The game at {where} has not answered the last command yet')
+        self._turn = turn  # in a fork, in place of its parent's
+        try:
+            return self._exchange_alone(where, name, command)
+        finally:
+            del self._turn
+            turn.end()
+
+    def _exchange_alone(self, where: str, name: str, command: bytes | None) -> dict[str, Any]:
         link, game = self._get_link(), self._get_game()
         exchange = Exchange(where, link, game, self._get_limit(),
                             min(self.BUFFER_SIZE, MAX_SIZE), not self._has_answered)
@@ -181,6 +223,9 @@ class RemoteEnv:
                 game.end()
                 self._game = None
             raise
+        finally:
+            if link.is_closed:
+                link.close()
         self._has_answered = True
         return state
 
@@ -211,7 +256,7 @@ class RemoteEnv:
         return self._game
 
     def __getstate__(self) -> dict[str, Any]:
-        private = '_link', '_game', '_has_answered'
+        private = '_link', '_game', '_has_answered', '_turn'
         return {name: value for name, value in self.__dict__.items() if name not in private}
 
     def __del__(self) -> None:
