@@ -12,6 +12,7 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from gmproc import (ClientServer, ClientWorker, ServerWorker, SharedArray, Variant, WorkerError,
                     Workers)
@@ -81,8 +82,31 @@ def test_what_it_refuses():
         SharedArray(3, object)
     with pytest.raises(ValueError, match='shape'):
         SharedArray((2, -1))
+    for size in 1 << 60, 1 << 80:
+        with pytest.raises(ValueError, match=f'{size * 8} bytes'):
+            SharedArray(size)
     with pytest.raises(ValueError, match='not shared memory'):
         SharedArray.open(('x', 1, 2, 3, 4), 1)
+    with pytest.raises(ValueError, match='not shared memory'):
+        SharedArray.open(None, 1)
+    array = SharedArray(4)
+    with pytest.raises(TypeError, match='objects'):
+        SharedArray.open(array.to_variant(), 4, object)
+    with pytest.raises(ValueError, match='has 32 bytes'):
+        SharedArray.open(array.to_variant(), 5)
+
+
+@pytest.mark.parametrize('view', [
+    lambda array: array[::-1, 1::2], lambda array: array['b'].T, lambda array: array[3:],
+    lambda array: sliding_window_view(array, (2, 2), subok=True), lambda array: array.view('u1'),
+    lambda array: np.broadcast_to(array['a'], (2, 3, 4), subok=True),
+])
+def test_views_of_all_kinds(view):
+    part = view(SharedArray((3, 4), [('a', 'i4'), ('b', 'f8', (2,))]))
+    again = pickle.loads(pickle.dumps(part, 5))
+    assert type(again) is SharedArray and again.flags.writeable == part.flags.writeable
+    assert (again.shape, again.strides, again.dtype) == (part.shape, part.strides, part.dtype)
+    assert part.size == 0 or np.shares_memory(again, part)
 
 
 class Writer(ClientWorker):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import weakref
 
 import numpy
@@ -57,18 +58,19 @@ class SharedArray(numpy.ndarray):
 
     Raises:
         TypeError: the dtype has objects.
-        ValueError: the shape is invalid.
+        ValueError: the shape is invalid, or too large for any memory.
         GError: the system refuses the memory.
     """
 
     def __new__(cls, shape: Any, dtype: Any = float, order: str = 'C') -> SharedArray:
-        dtype = numpy.dtype(dtype)
-        if dtype.hasobject:
-            raise TypeError(f'a SharedArray cannot contain Python objects, as dtype {dtype} does')
+        dtype = _make_dtype(dtype)
         shape = (shape,) if isinstance(shape, (int, numpy.integer)) else tuple(shape)
         if any(size < 0 for size in shape):
             raise ValueError(f'a SharedArray cannot have the shape {shape}')
-        memory = _make_memory(max(1, math.prod(map(int, shape)) * dtype.itemsize))
+        size = math.prod(map(int, shape)) * dtype.itemsize
+        if size > sys.maxsize:
+            raise ValueError(f'a SharedArray cannot have {size} bytes')
+        memory = _make_memory(max(1, size))
         return super().__new__(cls, shape, dtype, memory, order=order)
 
     @classmethod
@@ -80,11 +82,19 @@ class SharedArray(numpy.ndarray):
             shape, dtype, order: as the other side knows them.
 
         Raises:
+            TypeError: the dtype has objects.
             ValueError: it is not shared memory, has been freed, or has fewer bytes.
         """
+        dtype = _make_dtype(dtype)
         if isinstance(value, tuple):
             value = _gmproc.Variant('(suitt)', value)
-        return super().__new__(cls, shape, numpy.dtype(dtype), _open_memory(value), order=order)
+        if not isinstance(value, _gmproc.Variant):
+            raise ValueError(f'a {type(value).__name__} is not shared memory')
+        memory = _open_memory(value)
+        try:
+            return super().__new__(cls, shape, dtype, memory, order=order)
+        except TypeError as error:  # of numpy's, where the memory is too small
+            raise ValueError(f'the shared memory has {value.unpack()[4]} bytes: {error}') from None
 
     def to_variant(self) -> _gmproc.Variant:
         """The value for ``gmp_shared_memory_from_variant()`` in other languages: the memory,
@@ -115,10 +125,18 @@ class SharedArray(numpy.ndarray):
                             _find_offset(self, memory), self.strides, self.flags.writeable)
 
 
+def _make_dtype(dtype: Any) -> numpy.dtype:
+    dtype = numpy.dtype(dtype)
+    if dtype.hasobject:
+        raise TypeError(f'a SharedArray cannot contain Python objects, as dtype {dtype} does')
+    return dtype
+
+
 def _find_memory(array: Any) -> _gmproc.SharedMemory | None:
     """The shared memory that an array lies in, if it does."""
-    while isinstance(array, numpy.ndarray):
-        array = array.base
+    # Between a view with strides of its own and its array is an object that is no array.
+    while array is not None and not isinstance(array, _gmproc.SharedMemory):
+        array = getattr(array, 'base', None)
     return array if isinstance(array, _gmproc.SharedMemory) else None
 
 
