@@ -93,7 +93,7 @@ gmp_worker_connection_connect (GmpWorkerConnection  *self,
   return TRUE;
 }
 
-/* The packed parameters, floating or with a reference, and the descriptors that belong to them. */
+/* The packed parameters, and the descriptors that belong to them, with a reference to each. */
 static GVariant *
 take_params (const GmpJob *job,
              GUnixFDList **handles,
@@ -107,7 +107,8 @@ take_params (const GmpJob *job,
       return packed;
     }
   *handles = g_unix_fd_list_new ();
-  return gmp_payload_pack (job->spec.params, *handles, error);
+  packed = gmp_payload_pack (job->spec.params, *handles, error);
+  return packed != NULL ? g_variant_ref_sink (packed) : NULL;
 }
 
 /* Takes ownership of @options, floating. The outcome, a value of at most @value_limit bytes, is
@@ -121,7 +122,7 @@ gmp_worker_connection_run (GmpWorkerConnection *self,
 {
   g_autoptr (GVariant) sunk = g_variant_ref_sink (options);
   g_autoptr (GUnixFDList) handles = NULL;
-  GVariant *packed = take_params (job, &handles, error);
+  g_autoptr (GVariant) packed = take_params (job, &handles, error);
 
   if (packed == NULL)
     return FALSE;
