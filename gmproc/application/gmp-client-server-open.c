@@ -557,11 +557,14 @@ gmp_client_server_begin_client (GmpClientServer  *self,
   GmpOpenRun *open = priv->open;
   gboolean result;
 
-  if (open == NULL || open->has_ended || open->closing != NULL)
+  if (open == NULL || open->closing != NULL)
     return TRUE;
   if (open->is_blocking && !gmp_open_run_enter (self, error))
     return FALSE;
-  result = gmp_server_session_add_client (priv->session, client, error);
+  if (open->has_ended)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                         "The run has ended, so no client can start: close it first");
+  result = !open->has_ended && gmp_server_session_add_client (priv->session, client, error);
   if (open->is_blocking)
     {
       gmp_open_run_turn_context (self);

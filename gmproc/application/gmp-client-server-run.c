@@ -113,8 +113,9 @@ find_client (GType    client_type,
  *
  * Adds a client. Each run starts it anew; where a run is open, it starts at once.
  *
- * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, and with
- *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a [class@Gmp.ClientWorker]
+ * Returns: %FALSE with [error@Gmp.Error.EXISTS] if the id is taken, with
+ *   [error@Gmp.Error.NOT_FOUND] if @client_type is not a [class@Gmp.ClientWorker], and with
+ *   `G_IO_ERROR_CLOSED` if an open run was stopped or cancelled and has not been closed yet
  *
  * Since: 0.1
  */

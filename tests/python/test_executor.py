@@ -491,9 +491,16 @@ def test_reusable():
 def test_bad_options():
     for options, error in [({'max_workers': 0}, ValueError), ({'initializer': 5}, TypeError),
                            ({'max_tasks_per_child': 0}, ValueError),
-                           ({'memory_limt': 5}, TypeError), ({'run_timeout': -1}, ValueError)]:
-        with pytest.raises(error):
+                           ({'memory_limt': 5}, TypeError), ({'run_timeout': -1}, ValueError),
+                           ({'idle_timeout': -1}, ValueError),
+                           ({'idle_timeout': float('nan')}, ValueError),
+                           ({'idle_timeout': '1'}, TypeError),
+                           ({'max_tasks_per_child': 2 ** 32}, ValueError),
+                           ({'max_workers': 2 ** 32}, ValueError)]:
+        with pytest.raises(error, match=next(iter(options))):
             Executor(**options)
+    with Executor(1) as executor, pytest.raises(ValueError, match='max_workers'):
+        executor.resize(2 ** 32)
     with pytest.raises(TypeError, match="did you mean 'memory_limit'"):
         Executor(memory_limt=5)
 

@@ -127,6 +127,70 @@ def test_failing_a_client():
     assert run.results == {1: ['you']}
 
 
+def test_a_failure_that_is_no_exception_leaves_the_request():
+    cs = ClientServer()
+    cs.add_client(0, Asker, params=1)
+    with cs.open() as run:
+        run.recv()
+        with pytest.raises(TypeError, match='takes an exception'):
+            run.fail(0, 'not you')
+        run.send([0], ['you'])
+    assert run.results == {0: ['you']}
+
+
+class Waiting(Asker):
+    """Reports its process where another one can kill it."""
+
+    def process(self):
+        return os.getpid()
+
+
+def lose(run, pids, id):
+    """Kills a client that waits for an answer, and receives its failure."""
+    os.kill(pids[id], signal.SIGKILL)
+    while id not in run.failures:
+        assert run.recv(1) == ([], [])
+
+
+def test_answers_to_a_client_that_has_failed_are_dropped():
+    """Also where recv has returned its failure since, and those to others are not."""
+    cs = ClientServer()
+    cs.add_clients(3, Waiting, params=1)
+    with cs.open() as run:
+        ids, messages = run.recv()
+        pids = dict(zip(ids, messages))
+        lose(run, pids, 0)
+        run.send([0, 1], ['dropped', 'to 1'])
+        with pytest.raises(ValueError, match='Client 0 does not wait'):
+            run.send([0], ['a second one'])
+        lose(run, pids, 2)
+        run.fail(2, ValueError('dropped too'))
+        with pytest.raises(ValueError, match='Client 2 does not wait'):
+            run.fail(2, ValueError('a second one'))
+    assert run.results == {1: ['to 1']}
+
+
+@pytest.mark.parametrize('responses', [{0: 'a', 1: 'b'}, {'a', 'b'}])
+def test_responses_without_an_order(responses):
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=1)
+    with cs.open() as run:
+        ids, _ = run.recv()
+        with pytest.raises(ValueError, match='one for each message'):
+            run.send(ids, responses)
+        run.send(ids, ids)
+    assert run.results == {0: [0], 1: [1]}
+
+
+def test_more_messages_than_can_be():
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=1)
+    with cs.open() as run:
+        ids, _ = run.recv(2 ** 32 + 1)
+        run.send(ids, ids)
+    assert run.results == {0: [0], 1: [1]}
+
+
 def test_clients_that_are_added():
     cs = ClientServer()
     with cs.open() as run:
@@ -319,6 +383,35 @@ def test_a_client_that_cannot_be_added():
         assert run.recv() == (['b'], ['b'])
         run.send(['b'], ['to b'])
     assert run.results == {'a': ['to a'], 'b': ['to b']}
+
+
+def test_clients_that_are_added_when_the_run_has_ended():
+    cs = ClientServer()
+    cs.add_client('a', Asker, params=1)
+    with cs.open() as run:
+        run.recv()
+        cs.stop()
+        while 'a' not in run.results:
+            run.recv()
+        with pytest.raises(WorkerError, match='has ended'):
+            cs.add_client('b', Asker, params=1)
+    assert run.results == {'a': []}
+    cs.add_client('b', Asker, params=1)
+    with cs.open() as run:
+        run.send(*run.recv())
+    assert run.results == {'a': ['a'], 'b': ['b']}
+
+
+def test_a_client_that_is_added_while_the_run_closes():
+    cs = ClientServer(on_result=lambda id, result: cs.add_client('b', Asker, params=1))
+    cs.add_client('a', Asker, params=1)
+    with cs.open() as run:
+        run.recv()
+    assert run.results == {'a': []}
+    cs.on_result = None
+    with cs.open() as run:
+        run.send(*run.recv())
+    assert run.results == {'a': ['a'], 'b': ['b']}
 
 
 def test_in_a_thread():

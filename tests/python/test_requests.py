@@ -152,6 +152,21 @@ class Nothing:
         pass
 
 
+class Unordered:
+    def process_batch(self, ids, messages):
+        return dict(zip(ids, messages))
+
+
+class UnsendableBatch:
+    def process_batch(self, ids, messages):
+        return [threading.Lock() for _ in ids]
+
+
+class UnsendableAnswer:
+    def process(self, id, message):
+        return threading.Lock()
+
+
 class Negative:
     batch_size = -1
 
@@ -165,7 +180,7 @@ def make(part, base):
 
 
 for part in (Barrier, InThreads, Twice, Failing, Dropping, Unsendable, Keeping, Late, Batches,
-             WrongNumber, Nothing, Negative):
+             WrongNumber, Nothing, Unordered, UnsendableBatch, UnsendableAnswer, Negative):
     for base in (ServerWorker, ClientServer):
         name = f'{part.__name__}{base.__name__}'
         globals()[name] = type(name, (part, base), {'__module__': __name__})
@@ -289,12 +304,23 @@ class Patient(Asker):
 @pytest.mark.parametrize('part, message', [
     (WrongNumber, r'2 responses are needed, one for each message, not \[1, 2, 3\]'),
     (Nothing, '2 responses are needed, one for each message, not None'),
+    (Unordered, r'2 responses are needed, one for each message, not \{'),
     (Negative, 'batch_size')])
 def test_batches_that_are_wrong(part, message):
     cs = serve_in_application(part)
     cs.add_clients(2, Asker, params=1)
     with pytest.raises((WorkerError, ValueError), match=message):
         cs.run()
+
+
+@pytest.mark.parametrize('part', [UnsendableBatch, UnsendableAnswer])
+def test_answers_that_cannot_be_sent(serve, part):
+    cs = serve(part)
+    cs.add_client('a', Asker, params=1)
+    with pytest.raises(WorkerError, match="cannot be sent: .*lock") as caught:
+        cs.run()
+    assert caught.value.error.code == gmproc.ErrorCode.BAD_PAYLOAD
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 class Stuck(Asker):

@@ -266,7 +266,7 @@ class ClientServer(Application):
         name = state.make_name(id)
         entry = _Entry(name, len(state.entries), client, params, runtime)
         run = state.open_run() if state.open_run is not None else None
-        if run is not None:
+        if run is not None and not run._is_closed:
             run._add_client(id, entry)
         state.names.add(name)
         state.entries[id] = entry

@@ -12,7 +12,8 @@ from functools import partial
 import _gmproc
 
 from ._application import make_setting
-from ._errors import BadPayload, WorkerError, check_whole, flush_output, make_error, trim
+from ._errors import (BadPayload, WorkerError, check_whole, flush_output, make_error,
+                      make_worker_error, trim)
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._run import prepare
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from ._client_server import ClientServer
     from ._run import Job
+
+
+# The largest number of messages that the C library counts.
+_MOST = 2 ** 32 - 1
 
 
 class OpenRun:
@@ -52,6 +57,7 @@ class OpenRun:
         self._native: Any = job.native
         self._peers = job.outcome.get_peers()
         self._pending: dict[Any, _gmproc.Request] = {}
+        self._lost: set[Any] = set()  # clients that have failed while they waited for an answer
         self._arrived: list[tuple[list[Any], list[Any], list[_gmproc.Request], list[Any]]] = []
         self._raised: BaseException | None = None
         self._catch = self._keep_raised  # one object
@@ -85,6 +91,7 @@ class OpenRun:
             check_whole('n', n)
             if n < 1:
                 raise ValueError(f'n is {n}: recv takes at least one message')
+            n = min(n, _MOST)
         if timeout is not None and not timeout >= 0:
             raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
         self._check_open()
@@ -100,6 +107,7 @@ class OpenRun:
             self._take_failure(name, error)
         # Afterwards, because a restarted client has failed and sends its request again.
         self._pending.update(zip(ids, requests))
+        self._lost.difference_update(ids)
         self._arrived.clear()
         return ids, messages
 
@@ -124,22 +132,23 @@ class OpenRun:
         if len(set(ids)) != len(ids):
             raise ValueError('An id occurs twice: each client gets one response')
         for id in ids:
-            if id not in self._pending:
-                raise ValueError(f'Client {id!r} does not wait for an answer: recv has not '
-                                 'returned a message of it, or it has been answered')
+            self._check_waiting(id)
+        # None for clients that have ended, whose responses are dropped.
+        requests = [self._pending.get(id) for id in ids]
         try:
-            _gmproc.respond([self._pending[id] for id in ids], responses)
+            _gmproc.respond(requests, responses)
         except BadPayload as reason:
             raise ValueError(str(reason)) from reason.__cause__
         for id in ids:
-            del self._pending[id]
+            self._forget(id)
 
     def fail(self, id: Any, exception: BaseException) -> None:
         """Ends one client that waits for a response: it fails with the exception."""
         self._check_open()
-        if id not in self._pending:
-            raise ValueError(f'Client {id!r} does not wait for an answer')
-        self._pending.pop(id).fail(exception)
+        self._check_waiting(id)
+        if id in self._pending:
+            self._pending[id].fail(exception)
+        self._forget(id)
 
     def close(self) -> dict[Any, Any]:
         """Ends the run, and waits until its clients have finished.
@@ -178,6 +187,16 @@ class OpenRun:
         if self._is_closed:
             raise RuntimeError('The run is closed')
 
+    def _check_waiting(self, id: Any) -> None:
+        if id not in self._pending and id not in self._lost:
+            raise ValueError(f'Client {id!r} does not wait for an answer: recv has not returned a '
+                             'message of it, or it has been answered')
+
+    def _forget(self, id: Any) -> None:
+        """The client has been answered."""
+        self._pending.pop(id, None)
+        self._lost.discard(id)
+
     def _get_catch(self) -> Any:
         is_main = threading.current_thread() is threading.main_thread()
         return self._catch if is_main else None
@@ -191,9 +210,11 @@ class OpenRun:
         outcome = self._job.outcome
         outcome.reported.add(name)
         failure = outcome.make_error(name, error)
-        self.failures[outcome.get_id(name)] = failure
-        self._pending.pop(outcome.get_id(name), None)
-        self._application.client_failed(outcome.get_id(name), failure)
+        id = outcome.get_id(name)
+        self.failures[id] = failure
+        if self._pending.pop(id, None) is not None:
+            self._lost.add(id)
+        self._application.client_failed(id, failure)
 
     def _make_exception(self, error: GError) -> BaseException:
         raised, self._raised = self._raised or self._job.raised, None
@@ -207,7 +228,7 @@ class OpenRun:
             return CancelledError('The run was cancelled')
         if error.matches(*_gmproc.PENDING):
             return RuntimeError(error.message)
-        return make_error(error.code, error.message, None)
+        return make_worker_error(None, None, error)
 
     def _end(self) -> None:
         """For calls that may wait long: signal handlers run meanwhile, and their exceptions end the

@@ -13,7 +13,7 @@ from types import CoroutineType
 import _gmproc
 
 from . import _main_module, _pickles
-from ._errors import flush_output, to_gerror, trim
+from ._errors import BadPayload, describe_payload_error, flush_output, to_gerror, trim
 from ._gerror import GError
 from ._outcome import Outcome
 
@@ -138,10 +138,15 @@ class Job:
 
     def catch(self, exception: BaseException) -> GError:
         """Keeps an exception of user code, which ends the run and comes out of it."""
+        error = to_gerror(exception)
+        if isinstance(exception, BadPayload):
+            cause = exception.__cause__
+            exception = describe_payload_error('A response', None, exception)
+            exception.__cause__ = cause
         if self.raised is None:
             self.raised = trim(exception)
         self.cancellable.cancel()
-        return to_gerror(exception)
+        return error
 
     def follow(self, cancellable: Any) -> None:
         """Cancels the run when the user's own cancellable is cancelled."""

@@ -245,21 +245,23 @@ class Executor(futures.Executor):
     All methods may be called from any thread. Workers are forked from a process without threads, so
     there is no ``mp_context``.
 
-    Args: max_workers: the number of processes that execute calls at the same time; None for one for
-        each processor.
+    Args:
+        max_workers: the number of processes that execute calls at the same time; None for one for
+            each processor.
         initializer: called in each process before any call, with ``initargs``. If it raises an
-        exception, the waiting calls fail with a WorkerDied whose cause is that exception.
+            exception, the waiting calls fail with a WorkerDied whose cause is that exception.
         max_tasks_per_child: the number of calls that a process executes before it is replaced; None
             for any number.
-        idle_timeout: the seconds after which an idle process ends; None for never. import_main: if
-            True, workers import the main module. With False it needs no guard, and its functions
-            and classes are sent by value, which needs cloudpickle.
-        run_timeout: the execution time of a call in seconds; 0 for no limit. retries: how often a
-        call is executed again if its process dies. forward_logs: if True, records of Python's
-        logging reach the loggers of this program. fresh_modules: names of installed modules that
-        each worker imports anew. options: options of Workers that limit processes and define how
-        they start and end (``memory_limit``, ``environment``, ``nice`` and so on), and
-        ``recycle_memory``: a process that uses more bytes of memory after a call is replaced.
+        idle_timeout: the seconds after which an idle process ends; None for never.
+        import_main: if True, workers import the main module. With False it needs no guard, and its
+            functions and classes are sent by value, which needs cloudpickle.
+        run_timeout: the execution time of a call in seconds; 0 for no limit.
+        retries: how often a call is executed again if its process dies.
+        forward_logs: if True, records of Python's logging reach the loggers of this program.
+        fresh_modules: names of installed modules that each worker imports anew.
+        options: options of Workers that limit processes and define how they start and end
+            (``memory_limit``, ``environment``, ``nice`` and so on), and ``recycle_memory``: a
+            process that uses more bytes of memory after a call is replaced.
 
     Raises:
         TypeError, ValueError: for an option that there is not, or a value that it cannot have.
@@ -277,9 +279,11 @@ class Executor(futures.Executor):
         self._state = state = _State()
         state.native = _gmproc.Pool(state.finish, state.notice_end, state.report, state.catch,
                                     state.pending, runtime='python')
-        self._set_options(options, max_workers=self._max_workers, idle_timeout=idle_timeout or 0,
-                          max_calls=max_tasks_per_child or 0,
-                          fresh_modules=_installed.choose_fresh(fresh_modules))
+        self._set_options(options)
+        self._set('max_workers', self._max_workers)
+        self._set('idle_timeout', idle_timeout or 0)
+        self._set('max_tasks_per_child', max_tasks_per_child or 0, 'max_calls')
+        state.native.set_property('fresh_modules', _installed.choose_fresh(fresh_modules))
         self._make_setting = partial(_make_setting, import_main, initializer, tuple(initargs),
                                      forward_logs)
         self._watch = _installed.Watch()
@@ -304,7 +308,14 @@ class Executor(futures.Executor):
             if max_tasks_per_child <= 0:
                 raise ValueError('max_tasks_per_child must be >= 1')
 
-    def _set_options(self, options: dict[str, Any], **decided: Any) -> None:
+    def _set(self, name: str, value: Any, property: str | None = None) -> None:
+        """Sets a property of the pool, which may have another name there."""
+        property = property or name
+        native = self._state.native
+        if native is not None:
+            native.set_property(property, convert(name, value, _OPTIONS[property]))
+
+    def _set_options(self, options: dict[str, Any]) -> None:
         for name, value in options.items():
             if name not in _OPTIONS or name in _DECIDED:
                 import difflib  # only for misspelled names
@@ -314,9 +325,7 @@ class Executor(futures.Executor):
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f': did you mean {close[0]!r}?' if close else ''
                 raise TypeError(f'Executor() has no option {name!r}{hint}')
-            self._state.native.set_property(name, convert(name, value, _OPTIONS[name]))
-        for name, value in decided.items():
-            self._state.native.set_property(name, value)
+            self._set(name, value)
 
     def _set_up(self, native: Any) -> None:
         set_command()
@@ -415,10 +424,8 @@ class Executor(futures.Executor):
         current calls.
         """
         self._check(max_workers, None, None)
+        self._set('max_workers', max_workers)
         self._max_workers = max_workers
-        native = self._state.native
-        if native is not None:
-            native.set_property('max_workers', max_workers)
 
     @property
     def workers(self) -> list[Worker]:

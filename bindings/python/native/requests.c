@@ -285,8 +285,17 @@ send_all (GPtrArray *requests,
   return result;
 }
 
+/* The responses as a list. A dict or set has no order that fits. */
+static PyObject *
+list_responses (PyObject *responses)
+{
+  if (responses == Py_None || PyDict_Check (responses) || PyAnySet_Check (responses))
+    return NULL;
+  return PySequence_List (responses);
+}
+
 /* Answers requests, a list, with as many responses, any sequence: all of them, or none if one
- * cannot be sent. Returns TRUE on success. */
+ * cannot be sent. A request that is None needs no answer. Returns TRUE on success. */
 gboolean
 native_respond_all (PyObject *requests,
                     PyObject *responses)
@@ -294,11 +303,11 @@ native_respond_all (PyObject *requests,
   g_autoptr (GPtrArray) objects = g_ptr_array_new ();
   g_autoptr (GPtrArray) dumped = g_ptr_array_new_with_free_func (unref_response);
   Py_ssize_t n = PyList_GET_SIZE (requests);
-  PyObject *list = responses != Py_None ? PySequence_List (responses) : NULL;
+  PyObject *list = list_responses (responses);
   GError *error = NULL;
   gboolean result = list != NULL && PyList_GET_SIZE (list) == n;
 
-  if (!result && (list != NULL || responses == Py_None))
+  if (!result && PyErr_Occurred () == NULL)
     PyErr_Format (PyExc_ValueError, "%zd responses are needed, one for each message, not %R", n,
                   responses);
   for (Py_ssize_t i = 0; i < n && result; i++)
@@ -306,6 +315,8 @@ native_respond_all (PyObject *requests,
       Request *self = (Request *) PyList_GET_ITEM (requests, i);
       GVariant *response;
 
+      if ((PyObject *) self == Py_None)
+        continue;
       result = native_dump (PyList_GET_ITEM (list, i), self->runtime, self->has_main, &response);
       g_ptr_array_add (objects, self);
       g_ptr_array_add (dumped, result ? response : NULL);

@@ -331,7 +331,7 @@ server_process_batch (GmpServerWorker *worker,
                native_set_batch_rule (worker, user);
     }
   if (!result)
-    native_take_exception (error, NULL, NULL);
+    native_take_exception (error, "A response cannot be sent", NULL);
   Py_XDECREF (responses);
   Py_XDECREF (values);
   Py_XDECREF (ids);
