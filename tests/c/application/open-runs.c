@@ -335,6 +335,28 @@ test_add (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
+/* No client can start in a run that was cancelled. */
+static void
+test_add_ended (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (gmp_client_server_open (application, NULL, cancellable, &error));
+  g_cancellable_cancel (cancellable);
+  g_assert_null (gmp_client_server_receive (application, 1, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_assert_false (gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT, NULL,
+                                                &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  test_add_client (application, "one", "@a{sv} {}");
+}
+
 /* If one of the ids is in use, no client is added or started. */
 static void
 test_add_taken (void)
