@@ -648,6 +648,7 @@ main (int    argc,
   gmp_test_add ("/open/restart", test_restart);
   gmp_test_add ("/open/held-up", test_held_up);
   gmp_test_add ("/open/add", test_add);
+  gmp_test_add ("/open/add-ended", test_add_ended);
   gmp_test_add ("/open/add-taken", test_add_taken);
   gmp_test_add ("/open/again", test_again);
   gmp_test_add ("/open/bad", test_bad);
