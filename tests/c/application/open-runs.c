@@ -341,11 +341,18 @@ test_add_ended (void)
 {
   g_autoptr (GmpClientServer) application = gmp_client_server_new (G_TYPE_NONE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GPtrArray) requests = NULL;
   g_autoptr (GError) error = NULL;
 
   g_assert_true (gmp_client_server_open (application, NULL, cancellable, &error));
   g_cancellable_cancel (cancellable);
-  g_assert_null (gmp_client_server_receive (application, 1, -1, NULL, &error));
+  /* The first call may come before the run has ended. */
+  do
+    {
+      g_clear_pointer (&requests, g_ptr_array_unref);
+      requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+    }
+  while (requests != NULL);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
   g_assert_false (gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT, NULL,
