@@ -293,6 +293,13 @@ def test_batches_after_a_time(serve):
     assert cs.run(params=(0, 0.01)) == {0: [1], 'late': [1]}
 
 
+def test_a_time_without_a_limit_is_0(serve):
+    with pytest.raises((ValueError, WorkerError), match='batch_timeout is inf'):
+        cs = serve(Batches)
+        cs.add_client(0, Asker, params=1)
+        cs.run(params=(0, float('inf')))
+
+
 class Patient(Asker):
     def process(self):
         import time

@@ -168,8 +168,9 @@ native_set_batch_rule (gpointer  server,
 
   if (PyErr_Occurred () == NULL && (n < 0 || n > G_MAXINT))
     PyErr_Format (PyExc_ValueError, "batch_size is %R: it should be 0 or more", size);
-  if (PyErr_Occurred () == NULL && !(seconds >= 0))
-    PyErr_Format (PyExc_ValueError, "batch_timeout is %R: it should be 0 or more seconds", timeout);
+  if (PyErr_Occurred () == NULL && !(seconds >= 0 && seconds <= G_MAXDOUBLE))
+    PyErr_Format (PyExc_ValueError, "batch_timeout is %R: it should be 0 or more seconds, 0 for "
+                  "no limit", timeout);
   if (PyErr_Occurred () == NULL)
     g_object_set (server, "batch-size", (guint) n, "batch-timeout", seconds, NULL);
   Py_XDECREF (timeout);
