@@ -3,13 +3,16 @@
 
 """The first K of N environments, in each autoreset mode."""
 
+import os
+import signal
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode
 
-from gmproc.gymnasium import VectorEnv
+from gmproc.gymnasium import StepTimeout, VectorEnv
 
 LENGTH = 5
 
@@ -100,3 +103,68 @@ def test_seeds_belong_to_environments(envs):
         seen.update(zip(infos['env_id'], infos['seed']))
     for i in ids:
         assert seen.get(i, i + 70) == i + 70
+
+
+def test_what_send_refuses(envs):
+    envs = envs(AutoresetMode.NEXT_STEP)
+    envs.async_reset()
+    *_, infos = envs.recv()
+    i, j = ids = infos['env_id']
+    mask = np.zeros(5, bool)
+    mask[ids] = True
+    for actions, env_ids, error, text in [
+            ([0, 0], [i, i], ValueError, 'occurs twice'),
+            ([0, 0], mask, TypeError, 'not a mask'),
+            ([0, 0], [i, j + 0.5], TypeError, 'integer'),
+            ([0], ids, ValueError, r'shape \(1,\), and not \(2,\)'),
+            (0, ids, ValueError, 'shape'),
+            ([0, 0, 0], ids, ValueError, 'shape'),
+            ([0.5, 1.5], ids, TypeError, 'float64, and not int64')]:
+        with pytest.raises(error, match=text):
+            envs.send(actions, env_ids)
+    seen = {*envs.recv()[-1]['env_id'], *ids}
+    envs.send([1, 1], ids)
+    for _ in range(2):
+        *_, infos = envs.recv()
+        seen.update(infos['env_id'])
+    assert seen == set(range(5))
+
+
+class Slow(Counting):
+    """Crashes at an action of 1, and its replacement waits in its reset."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.is_again = (folder / 'crashed').exists()
+
+    def reset(self, **arguments):
+        if self.is_again:
+            (self.folder / 'resets').touch()
+            (self.folder / 'fifo').read_bytes()
+        return super().reset(**arguments)
+
+    def step(self, action):
+        if action == 1:
+            (self.folder / 'crashed').touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step(action)
+
+
+def test_a_time_out_in_a_restart_loses_nothing(tmp_path):
+    os.mkfifo(tmp_path / 'fifo')
+    envs = VectorEnv([lambda: Slow(tmp_path)] * 2, batch_size=2, restart='on-failure')
+    envs.async_reset()
+    envs.recv()
+    envs.send([1, 0], [0, 1])
+    with pytest.warns(UserWarning, match='Environment 0 is restarted'):
+        while not (tmp_path / 'resets').exists():
+            with pytest.raises(StepTimeout):
+                envs.recv(timeout=0.1)
+    with pytest.raises(ValueError, match='Environment 1 waits for no action'):
+        envs.send([0], [1])
+    (tmp_path / 'fifo').write_bytes(b'')
+    observations, *_, infos = envs.recv()
+    assert infos['env_id'].tolist() == [0, 1]
+    assert observations.tolist() == [[0, 0], [0, 1]]
+    assert infos['restarted'].tolist() == [True, False]
+    envs.close()

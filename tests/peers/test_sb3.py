@@ -81,6 +81,31 @@ def test_a_crash_is_an_error(make):
     assert caught.value.id == 0
 
 
+def test_calls_of_some_environments(make):
+    envs = make([make_pole] * 3)
+    assert envs.env_method('get_wrapper_attr', 'spec', indices=[]) == []
+    envs.set_attr('mood', 'good', indices=[2, 2])
+    with pytest.raises(IndexError):
+        envs.get_attr('mood', indices=[3])
+    assert envs.get_attr('mood', indices=[2, -1, 2]) == ['good'] * 3
+    envs.reset()
+    for actions in [0, 0], [0] * 4:
+        with pytest.raises(ValueError, match=f'{len(actions)} actions for 3'):
+            envs.step(actions)
+    with pytest.raises(RuntimeError, match='step_async'):
+        envs.step_wait()
+    assert len(envs.step([0, 0, 0])[0]) == 3
+
+
+class Wide(Moody):
+    observation_space = gymnasium.spaces.Sequence(gymnasium.spaces.Discrete(2))
+
+
+def test_spaces_that_it_cannot_share_leave_nothing_behind():
+    with pytest.raises(ValueError, match='a fixed size'):
+        VecEnv([Wide] * 2)
+
+
 def test_it_learns(make):
     model = PPO('MlpPolicy', make([make_pole] * 4), n_steps=64, seed=1, device='cpu')
     model.learn(1000)

@@ -47,6 +47,8 @@ class EnvPool:
     Attributes:
         ready: the description of each environment.
         waiting: the commands without an outcome yet, by environment.
+        done: outcomes that no call has returned yet, by environment: one with a time-out, or that
+            Ctrl-C has ended, keeps them for the next.
     """
 
     def __init__(self, env_fns: Sequence[Callable[[], Any]], client: type[EnvClient],
@@ -64,6 +66,7 @@ class EnvPool:
         self.n = len(env_fns)
         self.ready: list[Ready] = []
         self.waiting: dict[int, Any] = dict.fromkeys(range(self.n))
+        self.done: dict[int, Any] = {}
         self._board: Any = None
         self._reborn: set[int] = set()  # ready, and without a command
         self._unset: set[int] = set()  # restarted, and not reset since
@@ -87,6 +90,8 @@ class EnvPool:
         """Gives one command each to environments without one."""
         if self._failures:
             self._raise_failure()
+        if len(ids) != len(commands):
+            raise ValueError(f'There are {len(commands)} actions for {len(ids)} environments')
         self.waiting.update(zip(ids, commands))
         for i, command in zip(ids, commands):
             if command is not None and command[0] == 'set':
@@ -97,12 +102,17 @@ class EnvPool:
 
     def send_all(self, commands: Sequence[Any]) -> None:
         # Drops outcomes that arrived too late for a caller with a time-out.
-        if self.waiting:
+        if self.n_pending:
             self.receive_all()
         self.send(range(self.n), commands)
 
+    @property
+    def n_pending(self) -> int:
+        """How many outcomes can be received."""
+        return len(self.waiting) + len(self.done)
+
     def receive_all(self, timeout: float | None = None) -> dict[int, Any]:
-        return self.receive(len(self.waiting), timeout)
+        return self.receive(self.n_pending, timeout)
 
     def receive(self, n: int, timeout: float | None = None) -> dict[int, Any]:
         """The outcomes of the first ``n`` commands that are done, by environment.
@@ -120,23 +130,22 @@ class EnvPool:
     def gather(self, n: int, timeout: float | None = None) -> dict[int, Any]:
         """As ``receive``, and leaves failures for later."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        outcomes: dict[int, Any] = {}
-        while len(outcomes) < n and self.waiting:
+        while len(self.done) < n and self.waiting:
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             try:
-                ids, messages = self._run.recv(n - len(outcomes), timeout)
+                ids, messages = self._run.recv(n - len(self.done), timeout)
             except TimeoutError:
-                raise StepTimeout(f'{n - len(outcomes)} of {n} environments are not done after '
+                raise StepTimeout(f'{n - len(self.done)} of {n} environments are not done after '
                                   'the time-out') from None
-            self._take(ids, messages, outcomes)
+            self._take(ids, messages)
             for i in self._failures:
                 self.waiting.pop(i, None)
             if not ids and not self._run.failures:
                 raise RuntimeError(f'The environments {[*self.waiting]} have ended')
-        return outcomes
+        return {i: self.done.pop(i) for i in [*self.done][:n]}
 
-    def _take(self, ids: Sequence[int], messages: Sequence[Any], outcomes: dict[int, Any]) -> None:
+    def _take(self, ids: Sequence[int], messages: Sequence[Any]) -> None:
         for i, message in zip(ids, messages):
             is_reborn = isinstance(message, Ready) and bool(self.ready)
             if is_reborn and self.waiting.get(i) is not CLOSE:
@@ -145,7 +154,7 @@ class EnvPool:
                     self._run.send([i], [self._adapt(i, self.waiting[i])])
             else:
                 del self.waiting[i]
-                outcomes[i] = message
+                self.done[i] = message
 
     def _report_restart(self, i: int, error: WorkerError | None) -> None:
         self._causes[i] = error
@@ -199,7 +208,7 @@ class EnvPool:
         """Asks all environments to close. Returns whether they have closed."""
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            self.gather(len(self.waiting), timeout)
+            self.gather(self.n_pending, timeout)
             known = {*self._failures}
             ids = [i for i in range(self.n) if i not in known]
             self.waiting.update(dict.fromkeys(ids, CLOSE))

@@ -15,6 +15,7 @@ It needs the package gymnasium, 1.0 or newer.
 from __future__ import annotations
 
 import inspect
+import operator
 from copy import deepcopy
 from typing import Any, Callable, Sequence
 
@@ -256,15 +257,12 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         if (self._actions is not None and isinstance(actions, numpy.ndarray)
                 and actions.dtype == self._actions.dtype
                 and actions.shape == self._actions.shape):
-            if self._pool.waiting:
+            if self._pool.n_pending:
                 self._pool.receive_all()
             self._actions[...] = actions
             commands: list[Any] = [None] * self.num_envs
         else:
             commands = [('step', action) for action in iterate(self.action_space, actions)]
-            if len(commands) != self.num_envs:
-                raise ValueError(f'There are {len(commands)} actions for {self.num_envs} '
-                                 'environments')
         self._pool.send_all(commands)
         self._state = AsyncState.WAITING_STEP
 
@@ -323,7 +321,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             envs.send(choose(observations[~over]), infos['env_id'][~over])
         """
         self._assert_idle('async_reset')
-        if env_ids is None and self._pool.waiting:
+        if env_ids is None and self._pool.n_pending:
             # Drops outcomes that arrived too late for a caller with a time-out.
             self._pool.receive_all()
         ids = range(self.num_envs) if env_ids is None else self._check_ids(env_ids)
@@ -334,11 +332,16 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._pool.send(ids, [('reset', {'seed': seeds[i], 'options': None}) for i in ids])
 
     def _check_ids(self, env_ids: Any) -> list[int]:
-        ids = [int(i) for i in env_ids]
+        if getattr(env_ids, 'dtype', None) == bool:
+            raise TypeError("env_ids should be indices, as infos['env_id'] has them, not a mask")
+        ids = [operator.index(i) for i in env_ids]
+        pool = self._pool
         for i in ids:
-            if not 0 <= i < self.num_envs or i in self._pool.waiting:
+            if not 0 <= i < self.num_envs or i in pool.waiting or i in pool.done:
                 raise ValueError(f'Environment {i} waits for no action: recv() has not returned '
                                  'it, or it has been sent one')
+        if len({*ids}) < len(ids):
+            raise ValueError(f'An environment occurs twice in env_ids: {ids}')
         return ids
 
     def send(self, actions: Any, env_ids: Any) -> None:
@@ -351,11 +354,24 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._assert_idle('send')
         ids = self._check_ids(env_ids)
         if self._actions is not None:
-            self._actions[ids] = actions
+            actions = numpy.asarray(actions)
+            if len(ids) > 0:
+                self._write_actions(ids, actions)
             self._pool.send(ids, [None] * len(ids))
             return
         space = batch_space(self.single_action_space, len(ids))
         self._pool.send(ids, [('step', action) for action in iterate(space, actions)])
+
+    def _write_actions(self, ids: list[int], actions: numpy.ndarray) -> None:
+        assert self._actions is not None
+        shape = (len(ids), *self._actions.shape[1:])
+        if actions.shape != shape:
+            raise ValueError(f'The actions have the shape {actions.shape}, and not {shape}, as '
+                             f'those of {len(ids)} environments have')
+        if not numpy.can_cast(actions.dtype, self._actions.dtype, 'same_kind'):
+            raise TypeError(f'The actions are {actions.dtype}, and not {self._actions.dtype} as '
+                            'in the action space')
+        self._actions[ids] = actions
 
     def recv(self, timeout: float | None = None) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Waits for the first ``batch_size`` environments that are done.
@@ -368,7 +384,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             StepTimeout: they are not done within ``timeout`` seconds.
         """
         self._assert_idle('recv')
-        n = min(self.batch_size, len(self._pool.waiting))
+        n = min(self.batch_size, self._pool.n_pending)
         if n == 0:
             raise NoAsyncCallError('Calling `recv` without any prior call to `async_reset` or '
                                    '`send`.', 'send')

@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
     error.msg += ': gmproc.sb3 needs it, install it with "pip install stable-baselines3"'
     raise
 import numpy
+from gymnasium.error import CustomSpaceError
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import create_shared_memory, read_from_shared_memory
 from stable_baselines3.common.env_util import is_wrapped
@@ -119,12 +120,23 @@ class VecEnv(base_vec_env.VecEnv):
             options['turn_timeout'] = step_timeout
         n = len(env_fns)
         self._pool = EnvPool(env_fns, _Client, AutoresetMode.SAME_STEP.value, options)
-        space = self._pool.ready[0].observation_space
-        memory = create_shared_memory(space, n=n, ctx=Memory)  # type: ignore[arg-type]
+        try:
+            space = self._pool.ready[0].observation_space
+            self._make_board(n, space)
+            super().__init__(n, space, self._pool.ready[0].action_space)
+        except BaseException:
+            self._pool.close(terminate=True)
+            raise
+
+    def _make_board(self, n: int, space: gymnasium.Space[Any]) -> None:
+        try:
+            memory = create_shared_memory(space, n=n, ctx=Memory)  # type: ignore[arg-type]
+        except (CustomSpaceError, TypeError) as error:
+            raise ValueError('VecEnv needs observations of a fixed size, which those of '
+                             f'{space} are not') from error
         self._board = Board(n, space, memory, None)
         self._observations: Any = read_from_shared_memory(space, memory, n=n)
         self._pool.begin(self._board)
-        super().__init__(n, space, self._pool.ready[0].action_space)
 
     def _copy(self) -> Any:
         batch = self._observations
@@ -150,6 +162,8 @@ class VecEnv(base_vec_env.VecEnv):
 
     def step_wait(self) -> Any:
         outcomes = self._pool.receive_all()
+        if not outcomes:
+            raise RuntimeError('There is no step to wait for: call step_async() first')
         infos, self.reset_infos = zip(*(outcomes[i] for i in range(self.num_envs)))
         ends = numpy.asarray(self._board.ends)
         return (self._copy(), numpy.array(self._board.rewards, 'f4'), ends[0] | ends[1], infos)
@@ -160,11 +174,18 @@ class VecEnv(base_vec_env.VecEnv):
 
     def _ask(self, indices: Any, *command: Any) -> list[Any]:
         ids = [range(self.num_envs)[i] for i in self._get_indices(indices)]
-        if self._pool.waiting:
+        if self._pool.n_pending:
             self._pool.receive_all()
-        self._pool.send(ids, [command] * len(ids))
-        outcomes = self._pool.receive_all()
-        return [outcomes[i] for i in ids]
+        outcomes: list[Any] = [None] * len(ids)
+        places = [*range(len(ids))]
+        while places:
+            # An environment that occurs again gets the command again, when it has obeyed.
+            turn = {ids[place]: place for place in reversed(places)}
+            self._pool.send([*turn], [command] * len(turn))
+            for i, outcome in self._pool.receive_all().items():
+                outcomes[turn[i]] = outcome
+            places = [place for place in places if turn[ids[place]] != place]
+        return outcomes
 
     def get_images(self) -> Sequence[Any]:
         if self.render_mode != 'rgb_array':
