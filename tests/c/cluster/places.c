@@ -8,9 +8,12 @@
 #include "test-agents.h"
 #include "test-group.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define N_CLIENTS 2
@@ -107,6 +110,9 @@ test_output (void)
 /* A client that counts, and finishes with the number of inner threads. Its server reports its
  * start. */
 
+/* The variable with the path of a fifo, which opens when the test has opened its other end. */
+#define GATE "GMP_TEST_GATE"
+
 #define PLAIN_TYPE_SERVER (plain_server_get_type ())
 G_DECLARE_FINAL_TYPE (PlainServer, plain_server, PLAIN, SERVER, GmpServerWorker)
 
@@ -125,12 +131,17 @@ plain_server_start (GmpWorker *self G_GNUC_UNUSED,
   return gmp_worker_report (NULL, error);
 }
 
+/* Waits until the test opens the gate, if there is one. */
 static GVariant *
 plain_server_process (GmpServerWorker *self G_GNUC_UNUSED,
                       const char      *client_id G_GNUC_UNUSED,
                       GVariant        *request G_GNUC_UNUSED,
                       GError         **error G_GNUC_UNUSED)
 {
+  const char *gate = g_getenv (GATE);
+
+  if (gate != NULL)
+    close (open (gate, O_RDONLY | O_CLOEXEC));
   return NULL;
 }
 
@@ -224,6 +235,7 @@ test_share (void)
 typedef struct {
   guint n_starts;
   guint n_restarts;
+  int gate; /* -1: not yet open */
 } Losing;
 
 static void
@@ -244,8 +256,11 @@ progress_cb (GmpClientServer *cs,
   Losing *self = user_data;
 
   g_assert_nonnull (gmp_client_server_get_node (cs, id));
-  if (self->n_starts++ == 0)
-    kill_agents ();
+  if (self->n_starts++ > 0)
+    return;
+  kill_agents ();
+  self->gate = open (g_getenv (GATE), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (self->gate, !=, -1);
 }
 
 static void
@@ -258,20 +273,29 @@ restarted_cb (GmpClientServer *cs G_GNUC_UNUSED,
   ((Losing *) user_data)->n_restarts += g_str_equal (id, "server");
 }
 
-/* When all nodes are lost, a server waits for others, as all workers do. */
+/* When all nodes are lost, a server waits for others, as all workers do. No request is answered
+ * before that. */
 static void
 test_no_node_left (void)
 {
   g_autoptr (GmpClientServer) cs = gmp_client_server_new (PLAIN_TYPE_SERVER);
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *gate = g_build_filename (folder, "gate", NULL);
   g_autoptr (GVariant) results = NULL;
-  Losing losing = { 0 };
+  Losing losing = { .gate = -1 };
 
+  g_assert_cmpint (mkfifo (gate, 0600), ==, 0);
+  g_setenv (GATE, gate, TRUE);
   g_object_set (cs, "restart", GMP_RESTART_ON_FAILURE, "max-restarts", 20, "resend-requests", TRUE,
                 NULL);
   g_signal_connect (cs, "progress", G_CALLBACK (progress_cb), &losing);
   g_signal_connect (cs, "restarted", G_CALLBACK (restarted_cb), &losing);
   results = run_clients (cs, N_CLIENTS);
   g_assert_cmpuint (losing.n_restarts, >, 0);
+  g_unsetenv (GATE);
+  close (losing.gate);
+  g_remove (gate);
+  g_rmdir (folder);
 }
 
 /* A node whose command hangs keeps no other from its work. */
