@@ -169,7 +169,7 @@ submit (GmpPool      *self,
   request->task = task;
   request->returns = task != NULL ? find_returns (self, dispatcher) : NULL;
   call->has_waiter = task == NULL;
-  call->is_packing = task != NULL && gmp_errand_is_for (sunk);
+  call->is_large = call->is_packing = task != NULL && gmp_errand_is_for (sunk);
   call->user_data = request;
   if (cancellable != NULL)
     {

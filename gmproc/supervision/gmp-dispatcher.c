@@ -380,7 +380,22 @@ needs_thread (GmpDispatcher *self)
   return FALSE;
 }
 
-/* Sends as many calls as possible. */
+/* Sends as many calls as possible, but only one with large parameters: this may be a main loop. */
+static void
+send_calls (GmpDispatcher *self)
+{
+  gboolean is_large = FALSE;
+
+  while (self->queue.length > 0 && !is_large)
+    {
+      is_large = ((GmpPoolCall *) g_queue_peek_head (&self->queue))->is_large;
+      if (!send_first (self))
+        return;
+    }
+  if (is_large)
+    gmp_dispatcher_kick (self);
+}
+
 void
 gmp_dispatcher_assign (GmpDispatcher *self)
 {
@@ -390,8 +405,7 @@ gmp_dispatcher_assign (GmpDispatcher *self)
       self->lacks_room = FALSE;
       balance (self);
     }
-  while (self->queue.length > 0 && send_first (self))
-    continue;
+  send_calls (self);
   self->has_looked = FALSE;
   if (needs_thread (self))
     gmp_dispatcher_kick (self);

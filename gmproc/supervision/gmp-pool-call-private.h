@@ -31,6 +31,7 @@ typedef struct _GmpPoolCall {
   guint retries;      /* how often it may be executed again after its worker has died */
   gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
+  gboolean is_large;   /* its parameters: sending them takes milliseconds */
   gboolean is_packing; /* large parameters are to be serialised; calls behind it wait */
   gpointer user_data;
 
