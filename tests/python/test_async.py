@@ -6,6 +6,7 @@ import concurrent.futures
 import contextvars
 import gc
 import os
+import sys
 import threading
 import time
 import weakref
@@ -371,6 +372,15 @@ def test_a_run_without_a_thread(monkeypatch):
 # Large values.
 
 N_LARGE = 50_000
+
+
+@pytest.fixture(autouse=True)
+def quick_switches():
+    """A thread asks for the interpreter long before a large value is read or written."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    yield
+    sys.setswitchinterval(interval)
 
 
 class Mark:
