@@ -312,18 +312,27 @@ set_nonsense (GmpForkMessage *message,
                message->kind, message->number, message->n_handles, message->text);
 }
 
-/* If the socket has no room, the server has requests to answer, and each answer makes room. */
-static void
-send_locked (GmpForkLauncher *self)
+/* If the socket has no room, the server has requests to answer, and each answer makes room. %FALSE
+ * if the server can no longer be asked. */
+static gboolean
+send_locked (GmpForkLauncher *self,
+             GError         **error)
 {
-  g_autoptr (GError) error = NULL;
+  GError *local = NULL;
   GmpForkMessage *question;
 
   while ((question = g_queue_peek_head (&self->unsent)) != NULL &&
-         gmp_fork_message_send (self->fd, question, &error))
+         gmp_fork_message_send (self->fd, question, &local))
     question_free (g_queue_pop_head (&self->unsent));
-  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-    lose_locked (self, error);
+  if (local == NULL)
+    return TRUE;
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    {
+      g_error_free (local);
+      return TRUE;
+    }
+  g_propagate_error (error, local);
+  return FALSE;
 }
 
 /* Takes the next message; %FALSE if there is none. A server that refuses or fails once is not used
@@ -345,7 +354,8 @@ take_message_locked (GmpForkLauncher *self)
     lose_locked (self, error);
   if (self->fd == -1)
     return FALSE;
-  send_locked (self);
+  if (!send_locked (self, &error))
+    lose_locked (self, error);
   limit_locked (self);
   return self->fd != -1;
 }
@@ -478,7 +488,10 @@ gmp_fork_launcher_real_launch (GmpLauncher     *launcher,
       gmp_room_promise (1);
       if (self->pending.length == 1 && self->n_ended == 0)
         limit_locked (self);
-      send_locked (self);
+      /* The reaper's thread then loses the server. Here this would call the waiting callers back,
+       * and the caller of this function has a lock that they take. */
+      if (!send_locked (self, NULL))
+        shutdown (self->fd, SHUT_RDWR);
     }
   was_asked = self->fd != -1;
   g_mutex_unlock (&self->lock);
