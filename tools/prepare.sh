@@ -147,6 +147,14 @@ install_missing ()
   has_installed=yes
 }
 
+# install_if_possible USE...: for tests that are skipped without them. Not every system has these
+# packages: Debian has no Slurm for 32 bit.
+install_if_possible ()
+{
+  [ "$(find_package_manager)" = dpkg-query ] || return 0
+  (install_missing "$@") || say "Tests that need them are skipped."
+}
+
 # Why the build folder cannot be used as it is, or nothing.
 find_fault ()
 {
