@@ -10,6 +10,11 @@
 
 G_BEGIN_DECLS
 
+/* The descriptor of the control socket in a worker's process, and the variable by which a process
+ * recognizes that it is a worker. */
+#define GMP_WORKER_FD  3
+#define GMP_WORKER_ENV "GMPROC_WORKER"
+
 /* All variables of gmproc are read here. They name programs that are run, so a program with more
  * rights than its caller ignores them. */
 const char *gmp_environment_get       (const char  *name);

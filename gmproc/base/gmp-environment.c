@@ -7,7 +7,6 @@
 #include "base/gmp-environment-private.h"
 
 #include "base/gmp-error.h"
-#include "base/gmp-runtime-private.h"
 
 #include <stdlib.h>
 #include <string.h>

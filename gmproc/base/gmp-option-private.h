@@ -6,7 +6,7 @@
 
 #pragma once
 
-#include "base/gmp-options-private.h"
+#include "base/gmp-types.h"
 
 G_BEGIN_DECLS
 
@@ -33,12 +33,12 @@ GParamSpec *gmp_option_make_param_spec (const GmpOption  *self);
 void        gmp_option_init_value      (const GmpOption  *self,
                                         GValue           *value);
 void        gmp_option_read            (const GmpOption  *self,
-                                        const GmpOptions *options,
+                                        gconstpointer     options,
                                         GValue           *value);
 void        gmp_option_write           (const GmpOption  *self,
-                                        GmpOptions       *options,
+                                        gpointer          options,
                                         const GValue     *value);
 GVariant   *gmp_option_to_variant      (const GmpOption  *self,
-                                        const GmpOptions *options);
+                                        gconstpointer     options);
 
 G_END_DECLS

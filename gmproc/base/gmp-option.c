@@ -49,9 +49,9 @@ gmp_option_make_param_spec (const GmpOption *self)
 }
 
 void
-gmp_option_read (const GmpOption  *self,
-                 const GmpOptions *options,
-                 GValue           *value)
+gmp_option_read (const GmpOption *self,
+                 gconstpointer    options,
+                 GValue          *value)
 {
   gpointer field = G_STRUCT_MEMBER_P (options, self->offset);
 
@@ -92,7 +92,7 @@ gmp_option_read (const GmpOption  *self,
 
 void
 gmp_option_write (const GmpOption *self,
-                  GmpOptions      *options,
+                  gpointer         options,
                   const GValue    *value)
 {
   gpointer field = G_STRUCT_MEMBER_P (options, self->offset);
@@ -149,8 +149,8 @@ gmp_option_init_value (const GmpOption *self,
 
 /* %NULL for a value that means no limit. */
 GVariant *
-gmp_option_to_variant (const GmpOption  *self,
-                       const GmpOptions *options)
+gmp_option_to_variant (const GmpOption *self,
+                       gconstpointer    options)
 {
   gpointer field = G_STRUCT_MEMBER_P (options, self->offset);
 

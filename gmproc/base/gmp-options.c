@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "base/gmp-options-private.h"
+
 #include "base/gmp-option-private.h"
 
 #include <errno.h>

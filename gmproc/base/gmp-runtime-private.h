@@ -10,11 +10,6 @@
 
 G_BEGIN_DECLS
 
-/* The descriptor of the control socket in a worker's process, and the variable by which a process
- * recognizes that it is a worker. */
-#define GMP_WORKER_FD  3
-#define GMP_WORKER_ENV "GMPROC_WORKER"
-
 /* The program of this process, wherever it was found. */
 #define GMP_OWN_PROGRAM "/proc/self/exe"
 

@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-private-memory-private.h"
 #include "channel/gmp-value-private.h"
 
 #include <fcntl.h>
@@ -158,7 +159,15 @@ keep_cb (gpointer owner)
     }
 }
 
-const GmpPrivateMemoryFuncs gmp_mapped_value_memory_funcs = { make_writable_cb, keep_cb };
+static const GmpPrivateMemoryFuncs memory_funcs = { make_writable_cb, keep_cb };
+
+/* From here on, bindings may ask to write to values in @memory, and a fork keeps them. */
+void
+gmp_mapped_value_watch_memory (GmpMemory *memory)
+{
+  if (memory->arena_in != NULL)
+    gmp_private_memory_add_lent (memory->arena_in, memory->arena_size, &memory_funcs, memory);
+}
 
 static void
 end_writable_locked (GmpMemory *memory)

@@ -10,7 +10,6 @@
 #include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-private-memory-private.h"
-#include "channel/gmp-mapped-value-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,9 +184,6 @@ gmp_memory_map (int           fd,
   if (!map_ring (self, fd, 0, error) || !map_ring (self, fd, 1, error) ||
       !map_arenas (self, fd, error))
     return NULL;
-  if (self->arena_in != NULL)
-    gmp_private_memory_add_lent (self->arena_in, self->arena_size, &gmp_mapped_value_memory_funcs,
-                                 self);
   return g_steal_pointer (&self);
 }
 

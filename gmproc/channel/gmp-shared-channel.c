@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
+#include "channel/gmp-mapped-value-private.h"
 #include "channel/gmp-receiver-private.h"
 #include "channel/gmp-sender-private.h"
 #include "channel/gmp-value-private.h"
@@ -407,6 +408,7 @@ gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
   self->fds[GMP_SHARED_MEMFD] = -1;
   if (self->memory == NULL)
     return NULL;
+  gmp_mapped_value_watch_memory (self->memory);
   self->sender = gmp_sender_new (self->memory, fds[GMP_SHARED_BELL_OUT]);
   self->receiver = gmp_receiver_new (self->memory, fds[GMP_SHARED_BELL_OUT]);
   self->parent_instance.n_workers = self->memory->header->n_workers;

@@ -6,13 +6,23 @@
 
 #pragma once
 
-#include "host/gmp-host.h"
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
+/* The methods of a GmpHost that it calls: they load what its workers need, and fork. */
+typedef struct {
+  gpointer host;
+  void (*load) (gpointer   host,
+                GVariant  *what,
+                GError   **error);
+  int  (*fork) (gpointer   host,
+                GError   **error);
+} GmpForkServerCode;
+
 gboolean gmp_fork_server_is_wanted            (void);
-gboolean gmp_fork_server_run                  (GmpHost *host,
-                                               int      fd);
+gboolean gmp_fork_server_run                  (int                      fd,
+                                               const GmpForkServerCode *code);
 gboolean gmp_fork_server_has_lost_application (void);
 gboolean gmp_fork_server_check                (GError **error);
 

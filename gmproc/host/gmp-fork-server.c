@@ -13,7 +13,6 @@
 #include "base/gmp-fork-message-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-pidfd-private.h"
-#include "base/gmp-runtime-private.h"
 #include "host/gmp-worker-skeleton-private.h"
 
 #include <errno.h>
@@ -38,7 +37,7 @@
  * code belong to the workers. */
 
 typedef struct {
-  GmpHost *host;
+  const GmpForkServerCode *code;
   int fd;       /* leads to the application */
   int child_fd; /* a signalfd for SIGCHLD */
   GHashTable *workers; /* pids of running children */
@@ -194,9 +193,9 @@ gmp_fork_server_check (GError **error)
 }
 
 static gboolean
-load (GmpHost        *host,
-      GmpForkMessage *message,
-      GError        **error)
+load (const GmpForkServerCode *code,
+      GmpForkMessage          *message,
+      GError                 **error)
 {
   g_autoptr (GVariant) boxed = NULL;
   g_autoptr (GVariant) what = NULL;
@@ -215,7 +214,7 @@ load (GmpHost        *host,
       boxed = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT, bytes, FALSE));
       what = g_variant_get_variant (boxed);
     }
-  GMP_HOST_GET_CLASS (host)->load (host, what, &local);
+  code->load (code->host, what, &local);
   if (local == NULL)
     return gmp_fork_server_check (error) && gmp_worker_skeleton_rehearse (error);
   g_propagate_error (error, local);
@@ -317,7 +316,7 @@ fork_worker (Server         *self,
     g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL, "a message has %u descriptors",
                  question->n_handles);
   else if (check_threads (&error))
-    forked.number = GMP_HOST_GET_CLASS (self->host)->fork (self->host, &error);
+    forked.number = self->code->fork (self->code->host, &error);
   if (forked.number == 0 && error == NULL)
     {
       unwatch_children (self);
@@ -395,10 +394,10 @@ receive (Server         *self,
 /* Returns in each worker, which then continues as if it had been started on its own; TRUE if no job
  * waits for it yet. */
 gboolean
-gmp_fork_server_run (GmpHost *host,
-                     int      fd)
+gmp_fork_server_run (int                      fd,
+                     const GmpForkServerCode *code)
 {
-  Server self = { .host = host, .fd = fd };
+  Server self = { .code = code, .fd = fd };
   GmpForkMessage message;
   GError *error = NULL;
   gboolean is_child = FALSE;
@@ -411,7 +410,7 @@ gmp_fork_server_run (GmpHost *host,
    * loaded. */
   if (!gmp_fork_message_receive (fd, TRUE, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
-  if (error == NULL && load (host, &message, &error))
+  if (error == NULL && load (code, &message, &error))
     watch_children (&self, &error);
   gmp_fork_message_clear (&message);
   if (!gmp_fork_message_receive (fd, FALSE, &message, NULL))

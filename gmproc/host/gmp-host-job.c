@@ -6,9 +6,9 @@
 
 #include "host/gmp-host-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
-#include "base/gmp-runtime-private.h"
 #include "host/gmp-call-loop-private.h"
 #include "host/gmp-limits-private.h"
 #include "worker/gmp-guard-private.h"

@@ -9,7 +9,6 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
-#include "base/gmp-runtime-private.h"
 #include "host/gmp-fork-server-private.h"
 #include "host/gmp-group-private.h"
 #include "host/gmp-host-private.h"
@@ -440,6 +439,21 @@ gmp_host_report_modules (GmpHost            *self,
     gmp_worker_skeleton_loaded (priv->control, names);
 }
 
+static void
+load_cb (gpointer  self,
+         GVariant *what,
+         GError  **error)
+{
+  GMP_HOST_GET_CLASS (self)->load (self, what, error);
+}
+
+static int
+fork_cb (gpointer self,
+         GError **error)
+{
+  return GMP_HOST_GET_CLASS (self)->fork (self, error);
+}
+
 /**
  * gmp_host_run:
  * @self: a host
@@ -457,6 +471,7 @@ gmp_host_run (GmpHost *self)
 {
   GmpHostPrivate *priv = gmp_host_get_instance_private (self);
   g_autoptr (GError) error = NULL;
+  const GmpForkServerCode code = { self, load_cb, fork_cb };
   GmpWorkerSkeleton *control;
   gboolean is_ahead = FALSE;
   GmpJob *job;
@@ -475,7 +490,7 @@ gmp_host_run (GmpHost *self)
   watch_parent ();
   if (gmp_fork_server_is_wanted ())
     {
-      is_ahead = gmp_fork_server_run (self, fd);
+      is_ahead = gmp_fork_server_run (fd, &code);
       watch_parent ();
     }
   gmp_group_lead ();

@@ -10,7 +10,6 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-limit-private.h"
-#include "base/gmp-runtime-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

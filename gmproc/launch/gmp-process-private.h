@@ -6,12 +6,11 @@
 
 #pragma once
 
+#include "launch/gmp-reaper-private.h"
+
 #include <gio/gio.h>
 
 G_BEGIN_DECLS
-
-/* A wait status for a process that ended in an unknown way; waitpid() never returns it. */
-#define GMP_PROCESS_STATUS_UNKNOWN (-1)
 
 /* The resources that a process has used, including those of children that it has waited for. */
 typedef struct {

@@ -11,6 +11,9 @@
 
 G_BEGIN_DECLS
 
+/* A wait status for a process that ended in an unknown way; waitpid() never returns it. */
+#define GMP_PROCESS_STATUS_UNKNOWN (-1)
+
 /* Called once, in a thread of the reaper. */
 typedef void (*GmpReaped) (int                  wait_status,
                            const struct rusage *usage,

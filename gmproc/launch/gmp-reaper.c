@@ -10,7 +10,6 @@
 #include "base/gmp-fork-private.h"
 #include "base/gmp-pidfd-private.h"
 #include "base/gmp-thread-private.h"
-#include "launch/gmp-process-private.h"
 
 #include <errno.h>
 #include <glib-unix.h>

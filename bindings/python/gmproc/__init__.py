@@ -25,11 +25,11 @@ from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # registers the Python part of _gmproc
 from ._client_server import ClientServer
-from ._errors import WorkerError, WorkerTimeout
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._open_run import OpenRun
 from ._run import Run
 from ._worker import ClientWorker, ServerWorker, report, worker_index, worker_node, worker_seed
+from ._worker_error import WorkerError, WorkerTimeout
 from ._workers import Workers
 
 # Type checkers take it as true. Loading the module typing takes as long as all the rest.

@@ -12,15 +12,18 @@ from collections.abc import Iterable
 import _gmproc
 
 from . import _main_module
-from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
+from ._errors import BadPayload, describe_payload_error, flush_output, make_error
 from ._gerror import ErrorCode
 from ._options import is_captured, set_defaults
 from ._outcome import Outcome
-from ._run import Claims, Job
-from ._task import Setting, derive_seed
+from ._run import Claims, Job, Run, prepare
+from ._seeds import derive_seed
+from ._task import Setting
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import asyncio
     from typing import Any, Callable, Mapping
 
 # The folders of this package and of its C module: the same folder once they are installed.
@@ -79,6 +82,28 @@ def choose(ids: Iterable[Any] | None, known: Iterable[Any]) -> list[Any]:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise TypeError(f'run takes a list of ids, as in run([{ids!r}]), not {ids!r}')
     return list(ids)
+
+
+def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
+              ) -> asyncio.Task[Any] | Run:
+    """A task if asyncio runs in this thread, otherwise a Run."""
+    flush_output()
+    loop = None
+    # Loading it takes longer than this whole package, which workers load too. If it is not loaded,
+    # no loop runs.
+    if 'asyncio' in sys.modules:
+        from . import _asyncio
+
+        loop = _asyncio.get_loop()
+    job = prepare(claims, fill, cancellable, may_wait=loop is not None)
+    if loop is not None:
+        return _asyncio.run(job, loop)
+    try:
+        job.check_callbacks()
+    except TypeError:
+        job.end(None)
+        raise
+    return Run(job)
 
 
 class State:

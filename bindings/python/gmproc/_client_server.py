@@ -11,14 +11,14 @@ import _gmproc
 
 from . import _open_run, _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
-                           make_setting, set_command)
-from ._errors import (BadPayload, WorkerError, check_whole, describe_payload_error, make_error,
-                      public)
+                           make_setting, run_async, set_command)
+from ._errors import BadPayload, check_whole, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
 from ._open_run import OpenRun
 from ._worker import ClientWorker, ServerWorker, get_mode
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -267,7 +267,8 @@ class ClientServer(Application):
         entry = _Entry(name, len(state.entries), client, params, runtime)
         run = state.open_run() if state.open_run is not None else None
         if run is not None and not run._is_closed:
-            run._add_client(id, entry)
+            begin = self._make_beginner(state.native, id, entry, make_setting(self))
+            run._add_client(id, name, runtime, begin)
         state.names.add(name)
         state.entries[id] = entry
 
@@ -335,7 +336,7 @@ class ClientServer(Application):
 
         The methods of an application that is the server are called on the main loop, too.
         """
-        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids, params), cancellable)
+        return run_async(self._gmproc.claims, partial(self._prepare, ids, params), cancellable)
 
     @public
     def open(self, params: Any = None, *, ids: Iterable[Any] | None = None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures.process import BrokenProcessPool
 
-from ._errors import WorkerError
+from ._worker_error import WorkerError
 
 
 class WorkerDied(WorkerError, BrokenProcessPool):

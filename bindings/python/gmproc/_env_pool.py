@@ -16,8 +16,8 @@ from gymnasium import logger
 
 from ._client_server import ClientServer
 from ._env_client import CLOSE, EnvClient, Ready
-from ._errors import WorkerError
 from ._shared_array import SharedArray
+from ._worker_error import WorkerError
 
 
 class StepTimeout(multiprocessing.TimeoutError, TimeoutError):

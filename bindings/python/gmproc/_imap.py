@@ -11,11 +11,12 @@ from queue import SimpleQueue
 
 import _gmproc
 
-from ._errors import WorkerError, make_error, trim
+from ._errors import make_error, trim
 from ._gerror import ErrorCode, GError
 from ._map import MapOutcome, Mapping
 from ._run import Claims, Job, call_here, prepare
 from ._threads import Thread
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

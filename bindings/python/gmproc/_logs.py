@@ -19,8 +19,7 @@ import _gmproc
 
 from . import _pickles
 from ._gerror import GError
-from ._task import LOG_TAG
-from ._worker import _Process, worker_index
+from ._worker import LOG_TAG, _Process, worker_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

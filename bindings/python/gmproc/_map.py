@@ -13,11 +13,12 @@ import itertools
 import _gmproc
 
 from . import _batch, _pickles, _task
-from ._errors import BadPayload, WorkerError, describe_payload_error, make_error
+from ._errors import BadPayload, describe_payload_error, make_error
 from ._gerror import ErrorCode, GError, is_death
 from ._items import Items
 from ._outcome import Outcome, is_of_signal
 from ._run import Job
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,18 +11,26 @@ from functools import partial
 
 import _gmproc
 
-from ._application import make_setting
-from ._errors import (BadPayload, WorkerError, check_whole, flush_output, make_error,
-                      make_worker_error, trim)
+from ._errors import (BadPayload, check_whole, flush_output, make_error, make_worker_error,
+                      trim)
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._run import prepare
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Sequence
+    from typing import Any, Callable, Protocol, Sequence
 
-    from ._client_server import ClientServer
     from ._run import Job
+
+    class Owner(Protocol):
+        """The ClientServer that opens a run."""
+
+        _gmproc: Any
+
+        def start(self, params: Any) -> None: ...
+        def client_failed(self, id: Any, error: WorkerError) -> None: ...
+        def finish(self) -> Any: ...
 
 
 # The largest number of messages that the C library counts.
@@ -51,7 +59,7 @@ class OpenRun:
         failures: a WorkerError for each client that ``recv`` has found to have failed, by id.
     """
 
-    def __init__(self, application: ClientServer, job: Job) -> None:
+    def __init__(self, application: Owner, job: Job) -> None:
         self._application = application
         self._job = job
         self._native: Any = job.native
@@ -256,22 +264,21 @@ class OpenRun:
         if self._job.outcome.exception is None:
             self._application._gmproc.server_result = self._application.finish()
 
-    def _add_client(self, id: Any, entry: Any) -> None:
+    def _add_client(self, id: Any, name: str, runtime: str, begin: Callable[[], None]) -> None:
         """A client that was added while the run is open."""
-        self._peers[entry.name] = id, entry.runtime
-        self._job.outcome.add(entry.name, id, entry.runtime)
-        setting = make_setting(self._application)
+        self._peers[name] = id, runtime
+        self._job.outcome.add(name, id, runtime)
         try:
-            self._application._make_beginner(self._native.native, id, entry, setting)()
+            begin()
         except BaseException as error:
-            del self._peers[entry.name]
-            self._job.outcome.remove(entry.name)
+            del self._peers[name]
+            self._job.outcome.remove(name)
             if isinstance(error, GError):
                 raise self._make_exception(error) from None
             raise
 
 
-def open_run(application: ClientServer, fill: Callable[[Job], None], params: Any, cancellable: Any
+def open_run(application: Owner, fill: Callable[[Job], None], params: Any, cancellable: Any
              ) -> OpenRun:
     flush_output()
     job = prepare(application._gmproc.claims, fill, cancellable)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import _gmproc
 
-from . import _exceptions, _payload, _task
-from ._errors import BadPayload, WorkerError, make_error, make_worker_error, trim
+from . import _exceptions, _payload
+from ._errors import BadPayload, make_error, make_worker_error, trim
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
+from ._worker import LOG_TAG
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ class Outcome:
         if self._runtimes.get(name) != 'python':
             return False
         tag = _gmproc.get_tag(value)
-        if tag == _task.LOG_TAG:
+        if tag == LOG_TAG:
             from . import _logs
 
             _logs.handle(value, self.get_id(name))

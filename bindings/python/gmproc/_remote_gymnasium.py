@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 if TYPE_CHECKING:
-    from .unityremote import RemoteEnv
+    from ._remote_env import RemoteEnv
 
 try:
     from gymnasium import Env as _Env

@@ -1,11 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The ways to run: blocking with Ctrl-C, and on a GLib main loop; for asyncio there is _asyncio."""
+"""The ways to run: blocking with Ctrl-C, and on a GLib main loop."""
 
 from __future__ import annotations
 
-import sys
 import threading
 from functools import partial
 from types import CoroutineType
@@ -19,7 +18,6 @@ from ._outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import asyncio
     from typing import Any, Callable, Generator, Protocol
 
     class Native(Protocol):
@@ -312,25 +310,3 @@ class Run:
         if not self._is_done:
             yield self
         return self.result()
-
-
-def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
-              ) -> asyncio.Task[Any] | Run:
-    """A task if asyncio runs in this thread, otherwise a Run."""
-    flush_output()
-    loop = None
-    # Loading it takes longer than this whole package, which workers load too. If it is not loaded,
-    # no loop runs.
-    if 'asyncio' in sys.modules:
-        from . import _asyncio
-
-        loop = _asyncio.get_loop()
-    job = prepare(claims, fill, cancellable, may_wait=loop is not None)
-    if loop is not None:
-        return _asyncio.run(job, loop)
-    try:
-        job.check_callbacks()
-    except TypeError:
-        job.end(None)
-        raise
-    return Run(job)

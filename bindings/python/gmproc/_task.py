@@ -13,24 +13,17 @@ import contextlib
 import pickle
 import sys
 
-try:
-    from _blake2 import blake2b  # hashlib loads many other modules
-except ImportError:
-    from hashlib import blake2b
-
 import _gmproc
 
 from . import _main_module, _pickles, _stray
 from ._errors import BadPayload
+from ._seeds import make_digest, seed_generators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator
 
 TAG = 'gmproc.task'
-
-# Marks a report that contains a record of Python's logging.
-LOG_TAG = 'gmproc.log'
 
 # The targets of workers that receive a task.
 FUNCTION = 'python:gmproc.host:function'
@@ -71,7 +64,7 @@ class Setting:
         if initializer is not None:
             call = initializer, tuple(initargs)
             self.initializer = pickle.dumps(_pickles.dump_parts(call, self.has_main), 5)
-        self.token = blake2b(self.initializer, digest_size=16).digest()
+        self.token = make_digest(self.initializer, 16)
 
 
 class Task:
@@ -192,19 +185,3 @@ def _initialize_once(initializer: Any, token: bytes) -> None:
     if token not in _initialized:
         initialize(initializer)
         _initialized.add(token)
-
-
-def derive_seed(*parts: object) -> int:
-    """A number of 64 bits that depends only on all parts."""
-    text = ':'.join(str(part) for part in parts)
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), 'little')
-
-
-def seed_generators(seed: int | None) -> None:
-    """Seeds the global generators; with None, from the system's randomness."""
-    import random
-
-    random.seed(seed)
-    numpy = sys.modules.get('numpy')
-    if numpy is not None:
-        numpy.random.seed(None if seed is None else seed % 2**32)

@@ -11,15 +11,20 @@ from __future__ import annotations
 import _gmproc
 
 from . import _payload
-from ._errors import WorkerError, public
+from ._errors import public
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
-from ._task import derive_seed
+from ._seeds import derive_seed
+from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from _gmproc import Request
+
+
+# Marks a report that contains a record of Python's logging.
+LOG_TAG = 'gmproc.log'
 
 
 class _Process:

@@ -11,7 +11,7 @@ import _gmproc
 
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
-                           make_setting, set_command)
+                           make_setting, run_async, set_command)
 from ._errors import BadPayload, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._items import AtHand, Items, Pace, Reader, read
@@ -314,7 +314,7 @@ class Workers(Application):
 
         Cancelling either ends the workers. Results and errors are those of ``run``.
         """
-        return _run.run_async(self._gmproc.claims, partial(self._prepare, ids), cancellable)
+        return run_async(self._gmproc.claims, partial(self._prepare, ids), cancellable)
 
     @public
     def map(self, function: Callable[[Item], Value], items: Iterable[Item],
@@ -380,8 +380,8 @@ class Workers(Application):
         """As ``map``, but without blocking: returns what ``run_async`` returns, of which the result
         is the list. It shows no progress; ``on_result`` is called for each item."""
         source = self._read(function, items, chunksize)
-        return _run.run_async(self._gmproc.claims,
-                              partial(self._prepare_map, function, source, chunksize))
+        return run_async(self._gmproc.claims,
+                         partial(self._prepare_map, function, source, chunksize))
 
     @public
     def imap(self, function: Callable[[Item], Value], items: Iterable[Item],

@@ -22,6 +22,7 @@ from ._errors import BadPayload, check_whole, describe_payload_error, make_worke
 from ._future import Condition, Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._options import convert
+from ._worker import LOG_TAG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class _State:
             self.leave(future)
 
     def report(self, _worker: int, value: _gmproc.Variant) -> None:
-        if _gmproc.get_tag(value) == _task.LOG_TAG:
+        if _gmproc.get_tag(value) == LOG_TAG:
             from . import _logs
 
             _logs.handle(value, _worker)
