@@ -9,19 +9,14 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
-#include "base/gmp-version.h"
+#include "cluster/gmp-agent-port-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "peer/gmp-addresses-private.h"
 #include "peer/gmp-door-private.h"
-#include "peer/gmp-pinned-tls-private.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* The agent's program. */
@@ -31,18 +26,6 @@
 /* In seconds: how long an agent may be silent. */
 #define TIMEOUT_VARIABLE "GMPROC_NODE_TIMEOUT"
 #define TIMEOUT          15
-
-/* The seconds that a connection has to prove that it is an agent, and the number of connections
- * that may try at a time. */
-#define PROOF_LIMIT 10
-#define MAX_STRANGERS 256
-#define BACKLOG 1024
-
-/* A TLS connection begins with a record of this type, whose size is in the last two bytes of its
- * header. A worker that connects a channel begins differently: see GmpDoor. */
-#define RECORD_HEADER    5
-#define RECORD_HANDSHAKE 22
-#define RECORD_MAX       (16 * 1024)
 
 /* In bytes. */
 #define TOKEN_SIZE 32
@@ -66,14 +49,12 @@ struct _GmpReception
   GmpReceptionEnded ended;
   gpointer user_data;
 
-  char *pem; /* (nullable): a certificate that was made for this program's run, and its key */
-  GTlsCertificate *certificate; /* (nullable): the same */
   GmpDoor *door;                /* for workers that connect to this process */
-  GSocketService *service;
-  guint16 port;
-  GQueue strangers;       /* of Stranger: the first has been there longest */
-  GPtrArray *commands;    /* (nullable) */
-  GPtrArray *invitations; /* of Invitation */
+  GmpAgentPort *port;           /* (nullable): it is not open; the next two are then NULL too */
+  char *pem; /* a certificate that was made for this program's run, and its key */
+  GTlsCertificate *certificate; /* the same */
+  GPtrArray *commands;          /* (nullable) */
+  GPtrArray *invitations;       /* of Invitation */
   gboolean is_closing;
 };
 
@@ -92,51 +73,6 @@ gmp_reception_get_timeout (GmpReception *self G_GNUC_UNUSED)
   double seconds = text != NULL ? g_ascii_strtod (text, NULL) : TIMEOUT;
 
   return seconds > 0 ? CLAMP (seconds, 0.1, 1e6) : TIMEOUT;
-}
-
-/* Strangers. */
-
-typedef struct {
-  GmpReception *owner;
-  GSocketConnection *socket;
-  int n_awaited;  /* bytes */
-  GIOStream *tls; /* (nullable) */
-  GmpBus *bus;    /* (nullable) */
-  GCancellable *cancellable;
-  GSource *limit;
-} Stranger;
-
-static void
-stranger_free (Stranger *stranger)
-{
-  g_queue_remove (&stranger->owner->strangers, stranger);
-  g_source_destroy (stranger->limit);
-  g_source_unref (stranger->limit);
-  g_clear_object (&stranger->bus);
-  g_clear_object (&stranger->tls);
-  g_object_unref (stranger->socket);
-  g_object_unref (stranger->cancellable);
-  g_free (stranger);
-}
-
-/* A refused client waits forever unless its socket is closed. Takes ownership of @error. */
-static void
-refuse (Stranger *stranger,
-        GError   *error)
-{
-  gmp_debug ("a connection is refused: %s", error->message);
-  g_error_free (error);
-  if (stranger->bus != NULL)
-    gmp_bus_close (stranger->bus);
-  g_socket_shutdown (g_socket_connection_get_socket (stranger->socket), TRUE, TRUE, NULL);
-  stranger_free (stranger);
-}
-
-static gboolean
-limit_cb (gpointer stranger)
-{
-  g_cancellable_cancel (((Stranger *) stranger)->cancellable);
-  return G_SOURCE_REMOVE;
 }
 
 /* In constant time. */
@@ -158,8 +94,7 @@ is_same (const char *a,
 static gboolean
 take_place (GmpReception *self,
             const char   *token,
-            guint         node,
-            guint        *number)
+            guint         node)
 {
   for (guint i = 0; i < self->invitations->len; i++)
     {
@@ -173,175 +108,24 @@ take_place (GmpReception *self,
         continue;
       invitation->has_connected[place] = TRUE;
       invitation->n_missing--;
-      *number = node;
       return TRUE;
     }
   return FALSE;
 }
 
-static void
-hello_cb (GObject      *source,
-          GAsyncResult *result,
-          gpointer      user_data)
-{
-  Stranger *stranger = user_data;
-  GmpReception *self = stranger->owner;
-  GError *error = NULL;
-  g_autoptr (GVariant) answer =
-      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
-  GmpAgentHello hello = { 0 };
-  g_autofree const char **addresses = NULL;
-  const char *token;
-  const char *version;
-
-  if (answer == NULL)
-    {
-      refuse (stranger, error);
-      return;
-    }
-  g_variant_get (answer, "(&s&su&suq^a&s)", &token, &version, &hello.node, &hello.name,
-                 &hello.slots, &hello.port, &addresses);
-  hello.addresses = addresses;
-  if (!take_place (self, token, hello.node, &hello.node))
-    {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
-      return;
-    }
-  if (!g_str_equal (version, gmp_get_version_string ()))
-    g_warning ("Node %s has gmproc %s, and this program %s: workers may fail there", hello.name,
-               version, gmp_get_version_string ());
-  self->arrived (stranger->bus, &hello, self->user_data);
-  stranger_free (stranger);
-}
-
-static void
-bus_opened_cb (GObject      *source G_GNUC_UNUSED,
-               GAsyncResult *result,
-               gpointer      user_data)
-{
-  Stranger *stranger = user_data;
-  GError *error = NULL;
-
-  stranger->bus = gmp_bus_open_finish (result, &error);
-  if (stranger->bus == NULL)
-    {
-      refuse (stranger, error);
-      return;
-    }
-  g_dbus_connection_start_message_processing (gmp_bus_get_connection (stranger->bus));
-  g_dbus_connection_call (gmp_bus_get_connection (stranger->bus), NULL, GMP_AGENT_PATH,
-                          GMP_AGENT_INFO->name, "Hello", NULL, G_VARIANT_TYPE ("(ssusuqas)"),
-                          G_DBUS_CALL_FLAGS_NONE, G_MAXINT, stranger->cancellable, hello_cb,
-                          stranger);
-}
-
-static void
-handshaken_cb (GObject      *source,
-               GAsyncResult *result,
-               gpointer      user_data)
-{
-  Stranger *stranger = user_data;
-  GError *error = NULL;
-
-  if (!g_tls_connection_handshake_finish (G_TLS_CONNECTION (source), result, &error))
-    {
-      refuse (stranger, error);
-      return;
-    }
-  /* The certificate is the application's proof, the token will be the agent's. */
-  gmp_bus_open_async (stranger->tls, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
-                      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS,
-                      stranger->cancellable, bus_opened_cb, stranger);
-}
-
-static void
-begin_handshake (Stranger *stranger)
-{
-  stranger->tls = gmp_pinned_tls_new_server (G_IO_STREAM (stranger->socket),
-                                             stranger->owner->certificate, NULL);
-  g_tls_connection_handshake_async (G_TLS_CONNECTION (stranger->tls), G_PRIORITY_DEFAULT,
-                                    stranger->cancellable, handshaken_cb, stranger);
-}
-
-/* The socket is readable when this many bytes have arrived. */
-static void
-await_bytes (Stranger *stranger,
-             int       n)
-{
-  g_socket_set_option (g_socket_connection_get_socket (stranger->socket), SOL_SOCKET, SO_RCVLOWAT,
-                       n, NULL);
-  stranger->n_awaited = n;
-}
-
-/* A handshake uses a thread of GTask, so it begins only when the client's first record has
- * arrived: silent or invalid connections use none. */
 static gboolean
-readable_cb (GSocket     *socket,
-             GIOCondition condition G_GNUC_UNUSED,
-             gpointer     user_data)
-{
-  Stranger *stranger = user_data;
-  guint8 header[RECORD_HEADER];
-  int size;
-
-  if (recv (g_socket_get_fd (socket), header, sizeof header, MSG_PEEK | MSG_DONTWAIT) !=
-      sizeof header || g_cancellable_is_cancelled (stranger->cancellable))
-    {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "its greeting is incomplete"));
-      return G_SOURCE_REMOVE;
-    }
-  if (memcmp (header, GMP_DOOR_MARK, GMP_DOOR_MARK_SIZE) == 0)
-    {
-      gmp_door_take (stranger->owner->door, stranger->socket);
-      stranger_free (stranger);
-      return G_SOURCE_REMOVE;
-    }
-  size = RECORD_HEADER + header[3] * 256 + header[4];
-  if (header[0] != RECORD_HANDSHAKE || size > RECORD_MAX)
-    {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it does not use TLS"));
-      return G_SOURCE_REMOVE;
-    }
-  if (stranger->n_awaited < size)
-    {
-      await_bytes (stranger, size);
-      return G_SOURCE_CONTINUE;
-    }
-  await_bytes (stranger, 1);
-  begin_handshake (stranger);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-incoming_cb (GSocketService    *service G_GNUC_UNUSED,
-             GSocketConnection *connection,
-             GObject           *source G_GNUC_UNUSED,
-             gpointer           user_data)
+arrived_cb (GmpBus              *bus,
+            const GmpAgentHello *hello,
+            const char          *token,
+            gpointer             user_data)
 {
   GmpReception *self = user_data;
-  GSocket *socket = g_socket_connection_get_socket (connection);
-  Stranger *stranger = g_new0 (Stranger, 1);
-  g_autoptr (GSource) readable = NULL;
 
-  /* Silent connections do not keep an agent out. */
-  if (self->strangers.length >= MAX_STRANGERS)
-    limit_cb (g_queue_peek_head (&self->strangers));
-  g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
-  stranger->owner = self;
-  g_queue_push_tail (&self->strangers, stranger);
-  stranger->socket = g_object_ref (connection);
-  stranger->cancellable = g_cancellable_new ();
-  stranger->limit = g_timeout_source_new_seconds (PROOF_LIMIT);
-  g_source_set_callback (stranger->limit, limit_cb, stranger, NULL);
-  g_source_attach (stranger->limit, g_main_context_get_thread_default ());
-  await_bytes (stranger, RECORD_HEADER);
-  readable = g_socket_create_source (socket, G_IO_IN, stranger->cancellable);
-  g_source_set_callback (readable, G_SOURCE_FUNC (readable_cb), stranger, NULL);
-  g_source_attach (readable, g_main_context_get_thread_default ());
+  if (!take_place (self, token, hello->node))
+    return FALSE;
+  self->arrived (bus, hello, self->user_data);
   return TRUE;
 }
-
-/* Invitations. */
 
 static char *
 make_token (void)
@@ -375,7 +159,7 @@ make_letter (GmpReception     *self,
   g_variant_dict_insert (&dict, "token", "s", token);
   g_variant_dict_insert (&dict, "node", "i", command->node);
   g_variant_dict_insert (&dict, "name", "s", command->node != -1 ? command->name : "");
-  g_variant_dict_insert (&dict, "port", "q", self->port);
+  g_variant_dict_insert (&dict, "port", "q", gmp_agent_port_get_number (self->port));
   g_variant_dict_insert (&dict, "addresses", "^as", addresses);
   g_variant_dict_insert (&dict, "timeout", "d", gmp_reception_get_timeout (self));
   letter = g_variant_ref_sink (g_variant_dict_end (&dict));
@@ -560,7 +344,8 @@ gmp_reception_serve (GmpReception *self,
   g_autoptr (GVariant) server = NULL;
   GVariant *client;
 
-  gmp_reception_introduce (self, self->port, (const char * const *) addresses, &client, &server);
+  gmp_reception_introduce (self, gmp_agent_port_get_number (self->port),
+                           (const char * const *) addresses, &client, &server);
   g_variant_ref_sink (server);
   serving->door = self->door;
   serving->name = g_strdup (name);
@@ -570,26 +355,24 @@ gmp_reception_serve (GmpReception *self,
   return client;
 }
 
-/* The port. */
-
 static gboolean
-listen_to_port (GmpReception *self,
-                const char   *pem,
-                GError      **error)
+open_port (GmpReception *self,
+           const char   *pem,
+           GError      **error)
 {
-  self->certificate = g_tls_certificate_new_from_pem (pem, -1, error);
-  if (self->certificate == NULL)
+  g_autoptr (GTlsCertificate) certificate = g_tls_certificate_new_from_pem (pem, -1, error);
+
+  if (certificate == NULL)
     {
       g_prefix_error (error, "TLS is not available (is glib-networking installed?): ");
       return FALSE;
     }
+  self->port = gmp_agent_port_open (certificate, self->door, arrived_cb, self, error);
+  if (self->port == NULL)
+    return FALSE;
+  self->certificate = g_steal_pointer (&certificate);
   self->pem = g_strdup (pem);
-  self->service = g_socket_service_new ();
-  /* All agents may come at once. */
-  g_socket_listener_set_backlog (G_SOCKET_LISTENER (self->service), BACKLOG);
-  self->port = g_socket_listener_add_any_inet_port (G_SOCKET_LISTENER (self->service), NULL, error);
-  g_signal_connect (self->service, "incoming", G_CALLBACK (incoming_cb), self);
-  return self->port != 0;
+  return TRUE;
 }
 
 /* Takes ownership of @error. */
@@ -619,7 +402,7 @@ certificate_cb (GObject      *source,
 
   if (g_subprocess_communicate_utf8_finish (process, result, &pem, NULL, &error) &&
       g_subprocess_get_successful (process))
-    listen_to_port (self, pem, &error);
+    open_port (self, pem, &error);
   else if (error == NULL)
     g_set_error (&error, GMP_ERROR, GMP_ERROR_LAUNCH, "'%s' could not create a certificate",
                  get_agent ());
@@ -635,7 +418,7 @@ gmp_reception_open (GmpReception *self)
 
   g_clear_pointer (&self->commands, g_ptr_array_unref);
   self->commands = gmp_engine_get_commands (self->launcher, get_agent (), &error);
-  if (self->commands == NULL || self->certificate != NULL)
+  if (self->commands == NULL || self->port != NULL)
     {
       report_opened (self, error);
       return;
@@ -655,8 +438,8 @@ gmp_reception_close (GmpReception *self,
                      gboolean      by_force)
 {
   self->is_closing = TRUE;
-  if (self->service != NULL)
-    g_socket_service_stop (self->service);
+  if (self->port != NULL)
+    gmp_agent_port_close (self->port);
   for (guint i = 0; i < self->invitations->len; i++)
     {
       Invitation *invitation = self->invitations->pdata[i];

@@ -1,0 +1,31 @@
+/* gmp-agent-port-private.h: the port that agents connect to, and what they have to prove
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include "cluster/gmp-agent-proxy-private.h"
+#include "peer/gmp-door-private.h"
+
+G_BEGIN_DECLS
+
+/* It stays until the program ends, and lives in the thread of gmp_bus_get_context(). */
+typedef struct _GmpAgentPort GmpAgentPort;
+
+/* An agent has connected. Returns %FALSE for one that was not invited with this token. */
+typedef gboolean (*GmpAgentPortArrived) (GmpBus              *bus,
+                                         const GmpAgentHello *hello,
+                                         const char          *token,
+                                         gpointer             user_data);
+
+GmpAgentPort *gmp_agent_port_open       (GTlsCertificate     *certificate,
+                                         GmpDoor             *door,
+                                         GmpAgentPortArrived  arrived,
+                                         gpointer             user_data,
+                                         GError             **error);
+guint16       gmp_agent_port_get_number (GmpAgentPort        *self);
+void          gmp_agent_port_close      (GmpAgentPort        *self);
+
+G_END_DECLS
