@@ -5,10 +5,12 @@
 
 """Usage: style.py SOURCE_ROOT
 
-SPDX lines, tabs, trailing spaces, columns, the length of files, and of functions in C and Python.
+SPDX lines, tabs, trailing spaces, columns, the length of files, and of functions in C, Python and
+JavaScript.
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -22,6 +24,12 @@ VERBATIM = ['examples/python/workers.py', 'examples/python/client_server.py']
 COLUMNS = 100
 FUNCTION_LINES = 60
 FILE_LINES = 700
+
+# A line with which a function of JavaScript begins; not what holds a whole module.
+JS_FUNCTION = re.compile(r'(\)|=>) \{$')
+JS_OTHER = re.compile(r'\s*(\} )?(else )?(if|for|while|switch|catch|with) ?\(|\S.*\(\(\) => \{$')
+JS_DOC = re.compile(r'\s*(/\*\*|\*)')
+JS_TEXT = re.compile(r"""//.*|/\*.*?\*/|'(\\.|[^'\\])*'|"(\\.|[^"\\])*"|/(\\.|[^/\\ ])+/""")
 
 SPDX = ['SPDX-FileCopyrightText:', 'SPDX-License-Identifier: LGPL-2.1-or-later']
 
@@ -81,9 +89,43 @@ def check_python_functions(name: str, lines: list[str]) -> list[str]:
     return problems
 
 
+def check_js_functions(name: str, lines: list[str]) -> list[str]:
+    """The length of functions without JSDoc, by their braces."""
+    problems = []
+    begun: list[int | None] = []  # an entry for each open brace: the line of a function
+    lines = [line for line in lines if not JS_DOC.match(line)]
+    for number, line in enumerate(lines, 1):
+        code = JS_TEXT.sub('', line).rstrip()
+        is_function = JS_FUNCTION.search(code) and not JS_OTHER.match(code)
+        for place, brace in enumerate(braces := re.findall(r'[{}]', code), 1):
+            if brace == '{':
+                begun.append(number if is_function and place == len(braces) else None)
+                continue
+            begin = begun.pop() if begun else None
+            if begin is not None and number - begin + 1 > FUNCTION_LINES:
+                problems.append(f'{name}: a function of {number - begin + 1} lines, more than '
+                                f'{FUNCTION_LINES}: {lines[begin - 1].strip()}')
+    if begun:
+        problems.append(f'{name}: braces that this check cannot follow')
+    return problems
+
+
+def check_itself() -> list[str]:
+    """A checker that finds nothing would look like a working one."""
+    n = FUNCTION_LINES // 4
+    body = ['    if (a) {', "        b('{');", '    }', '    c = `${d}`; // }'] * n
+    starts = ['function f(a,', '           b) {'], ['export const f = async () => {'], ['    f() {']
+    problems = [f'the checker does not see a long function that begins with {start}'
+                for start in starts if not check_js_functions('x.js', [*start, *body, '}'])]
+    if check_js_functions('x.js', ['var {a} = (() => {', *body, '})();']) or \
+            check_js_functions('x.js', ['function f() {', *body[4:], '}']):
+        problems.append('the checker refuses functions of JavaScript that are right')
+    return problems
+
+
 def main() -> None:
     root = Path(sys.argv[1])
-    problems = []
+    problems = check_itself()
     paths = sources(root)
     for path in paths:
         name = path.relative_to(root).as_posix()
@@ -96,6 +138,8 @@ def main() -> None:
             problems += check_functions(name, lines)
         elif name.endswith('.py'):
             problems += check_python_functions(name, lines)
+        elif name.endswith('.js'):
+            problems += check_js_functions(name, lines)
     if len(paths) < 40:
         problems.append(f'only {len(paths)} sources found under {root}')
     verdict.close(problems, f'{len(paths)} files')
