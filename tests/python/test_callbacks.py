@@ -187,6 +187,19 @@ def speak(text):
     sys.stdout.write('no newline')
 
 
+@pytest.mark.parametrize('name', ['on_result', 'on_failed', 'on_restarted', 'on_progress',
+                                  'on_output', 'initializer'])
+def test_what_cannot_be_called_is_refused(name):
+    workers = Workers(**{name: 3})
+    workers.add(1, abs, -1)
+    with pytest.raises(TypeError, match=f'^{name} should be a function, not 3$'):
+        workers.run()
+    with pytest.raises(TypeError, match=f'^{name} should be a function, not 3$'):
+        workers.map(abs, [-1])
+    setattr(workers, name, None)
+    assert workers.run() == {1: 1}
+
+
 def test_output_by_lines():
     seen = []
     workers = Workers(on_output=lambda *event: seen.append(event))

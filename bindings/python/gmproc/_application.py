@@ -277,6 +277,9 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     outcome.native = native
     job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)
                      if getattr(application, name) is not None}
+    for name, callback in job.callbacks.items():
+        if not callable(callback):
+            raise TypeError(f'{name} should be a function, not {callback!r}')
     outcome.reports_failures = application.on_failed is not None or forgive is not None
 
     def on_result(name: Any, value: Any) -> None:

@@ -62,6 +62,8 @@ class Setting:
                                   _multiprocessing.describe(not is_rehearsal), logs))
         self.initializer = b''
         if initializer is not None:
+            if not callable(initializer):
+                raise TypeError(f'initializer should be a function, not {initializer!r}')
             call = initializer, tuple(initargs)
             self.initializer = pickle.dumps(_pickles.dump_parts(call, self.has_main), 5)
         self.token = make_digest(self.initializer, 16)
