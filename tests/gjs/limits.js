@@ -22,6 +22,39 @@ test('surroundings', () => {
     equal(workers.run(), new Map([[1, ['/usr', 'yes']]]));
 });
 
+test('wrong-options', async () => {
+    const workers = new Gmp.Workers();
+    const pool = new Gmp.Pool({max_workers: 2});
+
+    for (const [make, type, message] of [
+        [() => new Gmp.Pool({max_workers: 'x'}), TypeError, "max_workers is a number, not 'x'"],
+        [() => new Gmp.Pool({'max-workers': -1}), RangeError, 'max_workers is -1: it must be'],
+        [() => new Gmp.Pool({maxWorkers: 2.5}), RangeError, 'is a whole number, not 2.5'],
+        [() => Gmp.Pool.new(1e12), RangeError, 'max_workers is 1000000000000: it must be'],
+        [() => new Gmp.Workers({run_timeout: NaN}), RangeError, 'run_timeout is NaN: it must be'],
+        [() => new Gmp.Workers({max_restarts: -1}), RangeError, 'max_restarts is -1: it must be'],
+        [() => (workers.runTimeout = '1'), TypeError, "run_timeout is a number, not '1'"],
+        [() => (workers.run_timeout = null), TypeError, 'run_timeout is a number, not null'],
+        [() => (workers.max_parallel = '3'), TypeError, "max_parallel is a number, not '3'"],
+        [() => (pool.idle_timeout = -1), RangeError, 'idle_timeout is -1: it must be at least 0'],
+        [() => workers.add('a', here('describe')), TypeError, "id is a whole number, not 'a'"],
+        [() => workers.add(1.5, here('describe')), RangeError, 'id is a whole number from'],
+        [() => workers.set_params(2 ** 31, null), RangeError, 'id is a whole number from'],
+        [() => workers.run(7), TypeError, 'array of ids, as in [1, 2], not 7'],
+        [() => workers.run_async(['a']), TypeError, "id is a whole number, not 'a'"],
+        [() => new Gmp.ClientServer().add_clients('2', here('Failing')), TypeError,
+            "The number of clients is a whole number, not '2'"],
+    ]) {
+        const error = await thrown(async () => make());
+
+        assert(error instanceof type && error.message.includes(message), `${error}`);
+    }
+    equal([pool.max_workers, workers.run_timeout, workers.max_parallel], [2, 0, 0]);
+    workers.run_timeout = 1.5;
+    pool.max_workers = 3;
+    equal([pool.max_workers, workers.run_timeout], [3, 1.5]);
+});
+
 test('time-limit', async () => {
     const workers = new Gmp.Workers({run_timeout: 1, stop_grace: 0.01});
 

@@ -7,6 +7,7 @@
 /* exported _init */
 
 const {PEER_RUNTIMES, extend_request, implement, know_client} = imports.gmproc.calls;
+const {check_count, check_id, guard_options, list_ids} = imports.gmproc.given;
 const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
@@ -27,7 +28,6 @@ function extend_workers(Workers) {
     const {add: native_add, add_target, run: native_run, run_async: native_run_async, set_params} =
         Workers.prototype;
     const results_of = workers => unpack_map(workers.get_results());
-    const list = ids => ids !== null ? [...ids] : null;
 
     set_defaults(Workers);
     Workers.new = function () {
@@ -43,6 +43,8 @@ function extend_workers(Workers) {
      * @param {any} params what the function gets, a plain value
      */
     Workers.prototype.add = function (id, code = null, params = null) {
+        check_id(id);
+
         const found = code ?? this.constructor;
         const runtime = runtime_of(found);
         const variant = pack(params, () => runtime);
@@ -61,6 +63,7 @@ function extend_workers(Workers) {
      * @param {any} params what its function gets in the next run
      */
     Workers.prototype.set_params = function (id, params) {
+        check_id(id);
         set_params.call(this, id, pack(params, () => this[RUNTIMES]?.get(id)));
     };
 
@@ -74,7 +77,7 @@ function extend_workers(Workers) {
      *     and `failures`, an array of Gmp.Failure
      */
     Workers.prototype.run = function (ids = null, cancellable = null) {
-        return run(this, () => native_run.call(this, list(ids), cancellable),
+        return run(this, () => native_run.call(this, list_ids(ids), cancellable),
             () => results_of(this));
     };
 
@@ -87,7 +90,7 @@ function extend_workers(Workers) {
      * @returns {Promise<Map<number, any>>} the results by id; rejects as run () throws
      */
     Workers.prototype.run_async = function (ids = null, cancellable = null, callback = null) {
-        const start = done => native_run_async.call(this, list(ids), cancellable, done);
+        const start = done => native_run_async.call(this, list_ids(ids), cancellable, done);
 
         return callback !== null ? start(callback)
             : run_async(this, start, result => this.run_finish(result),
@@ -100,8 +103,10 @@ function extend_workers(Workers) {
 // These objects receive JavaScript values, and send them if they are servers.
 function set_defaults(Runner, adapt = properties => properties) {
     const native_init = Runner.prototype._init;
+    const check_options = guard_options(Runner);
 
     Runner.prototype._init = function (properties = {}) {
+        check_options(properties);
         return native_init.call(this, {runtime: 'gjs', ...adapt(properties)});
     };
 }
@@ -149,6 +154,8 @@ function extend_clients(ClientServer) {
      * @param {any} params what each client's start () gets, a plain value
      */
     ClientServer.prototype.add_clients = function (n, client, params = null) {
+        check_count(n);
+
         const variant = pack_for(client, params);
 
         if (is_native_type(client))
@@ -406,6 +413,7 @@ function _init() {
     implement(this.Worker, LIFE_CYCLE, []);
     implement(this.Workers, TURNS, ['update']);
     implement(this.ClientServer, [], LIFE_CYCLE);
+    guard_options(this.Runner);
     add_base_methods(this);
     extend_workers(this.Workers);
     extend_client_server(this.ClientServer);

@@ -1,0 +1,128 @@
+/* given.js: refuses ids and options that GJS would convert silently
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+/* exported check_count, check_id, guard_options, list_ids */
+
+const {GObject} = imports.gi;
+
+/* GJS makes 0 of a text, and cuts numbers off. A time-out that is wrong would be none. */
+
+// By GType: the smallest number that the type has, the largest, and how a GValue takes one.
+const KINDS = {
+    gint: [-(2 ** 31), 2 ** 31 - 1, 'int'],
+    guint: [0, 2 ** 32 - 1, 'uint'],
+    gint64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, 'int64'],
+    guint64: [0, Number.MAX_SAFE_INTEGER, 'uint64'],
+    gdouble: [-Number.MAX_VALUE, Number.MAX_VALUE, 'double'],
+};
+
+function show(value) {
+    return typeof value === 'string' ? `'${value}'` : String(value);
+}
+
+function check_whole(what, value, minimum, maximum) {
+    if (typeof value !== 'number')
+        throw new TypeError(`${what} is a whole number, not ${show(value)}`);
+    if (!Number.isInteger(value) || value < minimum || value > maximum) {
+        throw new RangeError(`${what} is a whole number from ${minimum} to ${maximum}, ` +
+            `not ${value}`);
+    }
+}
+
+/** @param {any} id of a worker */
+function check_id(id) {
+    check_whole("A worker's id", id, ...KINDS.gint);
+}
+
+/** @param {any} n how many clients are added */
+function check_count(n) {
+    check_whole('The number of clients', n, ...KINDS.guint);
+}
+
+/**
+ * @param {any} ids what a run was given
+ * @returns {?number[]} the ids; null for all
+ */
+function list_ids(ids) {
+    if (ids === null)
+        return null;
+    if (typeof ids !== 'object' || typeof ids[Symbol.iterator] !== 'function')
+        throw new TypeError(`A run takes an array of ids, as in [1, 2], not ${show(ids)}`);
+
+    const list = [...ids];
+
+    list.forEach(check_id);
+    return list;
+}
+
+/* What a property's range makes of a number. */
+function fit(spec, number) {
+    const [, , kind] = KINDS[spec.value_type.name];
+    const value = new GObject.Value();
+
+    value.init(spec.value_type);
+    value[`set_${kind}`](number);
+    GObject.param_value_validate(spec, value);
+    return value[`get_${kind}`]();
+}
+
+function check_option(spec, value) {
+    const name = spec.name.replaceAll('-', '_');
+    const [minimum, maximum] = KINDS[spec.value_type.name];
+
+    if (typeof value !== 'number')
+        throw new TypeError(`${name} is a number, not ${show(value)}`);
+    if (spec.value_type.name !== 'gdouble' && !Number.isInteger(value))
+        throw new RangeError(`${name} is a whole number, not ${value}`);
+    if (value >= minimum && value <= maximum && fit(spec, value) === value)
+        return;
+
+    const [lowest, highest] = [fit(spec, minimum), fit(spec, maximum)];
+
+    throw new RangeError(`${name} is ${value}: it must be ${highest === Number.MAX_VALUE
+        ? `at least ${lowest}` : `from ${lowest} to ${highest}`}`);
+}
+
+function guard(prototype, name, spec) {
+    const {get, set, ...rest} = Object.getOwnPropertyDescriptor(prototype, name);
+
+    Object.defineProperty(prototype, name, {
+        ...rest,
+        get,
+        set(value) {
+            check_option(spec, value);
+            set.call(this, value);
+        },
+    });
+}
+
+/**
+ * Has a class refuse options that are no numbers or out of range.
+ *
+ * @param {object} Runner a class of the library
+ * @returns {Function} checks the options that an object is made with
+ */
+function guard_options(Runner) {
+    const specs = GObject.Object.list_properties.call(Runner).filter(
+        spec => spec.value_type.name in KINDS && spec.flags & GObject.ParamFlags.WRITABLE);
+    const by_name = new Map(specs.map(spec => [spec.name, spec]));
+
+    for (const spec of specs.filter(({owner_type}) => owner_type.name === Runner.$gtype.name)) {
+        const camel = spec.name.replace(/-(.)/g, (_dash, letter) => letter.toUpperCase());
+
+        for (const name of new Set([spec.name, spec.name.replaceAll('-', '_'), camel]))
+            guard(Runner.prototype, name, spec);
+    }
+    return properties => {
+        for (const [name, value] of Object.entries(properties)) {
+            const kebab = name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
+            const spec = by_name.get(kebab);
+
+            if (spec !== undefined)
+                check_option(spec, value);
+        }
+    };
+}
