@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported check_count, check_id, guard_options, list_ids */
+/* exported check_count, check_id, check_options, list_ids */
 
 const {GObject} = imports.gi;
 
@@ -99,30 +99,46 @@ function guard(prototype, name, spec) {
     });
 }
 
-/**
- * Has a class refuse options that are no numbers or out of range.
- *
- * @param {object} Runner a class of the library
- * @returns {Function} checks the options that an object is made with
- */
-function guard_options(Runner) {
-    const specs = GObject.Object.list_properties.call(Runner).filter(
+function list_numbers(Runner) {
+    return GObject.Object.list_properties.call(Runner).filter(
         spec => spec.value_type.name in KINDS && spec.flags & GObject.ParamFlags.WRITABLE);
-    const by_name = new Map(specs.map(spec => [spec.name, spec]));
+}
 
-    for (const spec of specs.filter(({owner_type}) => owner_type.name === Runner.$gtype.name)) {
+function guard_class(Runner) {
+    const specs = list_numbers(Runner).filter(spec => spec.owner_type.name === Runner.$gtype.name);
+
+    for (const spec of specs) {
         const camel = spec.name.replace(/-(.)/g, (_dash, letter) => letter.toUpperCase());
 
         for (const name of new Set([spec.name, spec.name.replaceAll('-', '_'), camel]))
             guard(Runner.prototype, name, spec);
     }
-    return properties => {
-        for (const [name, value] of Object.entries(properties)) {
-            const kebab = name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
-            const spec = by_name.get(kebab);
+}
 
-            if (spec !== undefined)
-                check_option(spec, value);
+/* By class. Most processes make no objects of some classes, and workers none at all; what this
+ * takes is 3 ms. */
+const guarded = new Map();
+
+/**
+ * Has a class refuse options that are no numbers or out of range, from its first object on.
+ *
+ * @param {object} Runner a class of the library
+ * @param {object} properties what an object is made with
+ */
+function check_options(Runner, properties) {
+    if (!guarded.has(Runner)) {
+        const base = Object.getPrototypeOf(Runner.prototype).constructor;
+
+        for (const each of [base, Runner].filter(unguarded => !guarded.has(unguarded))) {
+            guarded.set(each, new Map(list_numbers(each).map(spec => [spec.name, spec])));
+            guard_class(each);
         }
-    };
+    }
+    for (const [name, value] of Object.entries(properties)) {
+        const kebab = name.replace(/[A-Z]/g, '-$&').replaceAll('_', '-').toLowerCase();
+        const spec = guarded.get(Runner).get(kebab);
+
+        if (spec !== undefined)
+            check_option(spec, value);
+    }
 }

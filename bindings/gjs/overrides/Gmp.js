@@ -7,7 +7,7 @@
 /* exported _init */
 
 const {PEER_RUNTIMES, extend_request, implement, know_client} = imports.gmproc.calls;
-const {check_count, check_id, guard_options, list_ids} = imports.gmproc.given;
+const {check_count, check_id, check_options, list_ids} = imports.gmproc.given;
 const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
@@ -103,10 +103,9 @@ function extend_workers(Workers) {
 // These objects receive JavaScript values, and send them if they are servers.
 function set_defaults(Runner, adapt = properties => properties) {
     const native_init = Runner.prototype._init;
-    const check_options = guard_options(Runner);
 
     Runner.prototype._init = function (properties = {}) {
-        check_options(properties);
+        check_options(Runner, properties);
         return native_init.call(this, {runtime: 'gjs', ...adapt(properties)});
     };
 }
@@ -413,7 +412,6 @@ function _init() {
     implement(this.Worker, LIFE_CYCLE, []);
     implement(this.Workers, TURNS, ['update']);
     implement(this.ClientServer, [], LIFE_CYCLE);
-    guard_options(this.Runner);
     add_base_methods(this);
     extend_workers(this.Workers);
     extend_client_server(this.ClientServer);
