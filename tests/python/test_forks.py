@@ -110,7 +110,7 @@ def test_large_values():
     arrays that they were made of.
     """
     workers = Workers(reuse=True)
-    workers.add(0, len, [numpy.full(20_000, i, dtype='u1') for i in range(N_ARRAYS)])
+    workers.add(0, len, [numpy.full(20_000, i % 256, dtype='u1') for i in range(N_ARRAYS)])
     thread = threading.Thread(target=run_large, args=(workers, 5))
     thread.start()
     while thread.is_alive():
