@@ -14,7 +14,8 @@ struct _GmpKeptWorkers
   GQueue workers;        /* of GmpWorkerProxy: the one that has waited longest comes first */
   GPtrArray *threads;    /* of GThread: they wait for released processes */
   GMainContext *context; /* (nullable): for blocking calls */
-  char *surroundings;    /* (nullable): of this process, when the last run began */
+  GmpSurroundings look;  /* at this process, when the last run began */
+  char *surroundings;    /* (nullable): what was there; NULL before the first run */
 };
 
 GmpKeptWorkers *
@@ -113,12 +114,18 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
 }
 
 /* A run begins. Processes are kept while new ones would have the same folder, environment and
- * output. */
+ * output. A look takes a tenth of the time of a description, but it takes a variable that was set
+ * again to the same value for a change. */
 void
 gmp_kept_workers_begin_run (GmpKeptWorkers *self)
 {
-  char *surroundings = gmp_surroundings_describe ();
+  char *surroundings;
 
+  if (self->surroundings == NULL)
+    gmp_surroundings_init (&self->look);
+  else if (!gmp_surroundings_look (&self->look))
+    return;
+  surroundings = gmp_surroundings_describe ();
   if (g_strcmp0 (self->surroundings, surroundings) != 0)
     gmp_kept_workers_retire_later (self);
   g_free (self->surroundings);
@@ -135,6 +142,8 @@ gmp_kept_workers_free (GmpKeptWorkers *self)
   g_queue_clear (&self->workers);
   g_ptr_array_unref (self->threads);
   g_clear_pointer (&self->context, g_main_context_unref);
+  if (self->surroundings != NULL)
+    gmp_surroundings_clear (&self->look);
   g_free (self->surroundings);
   g_free (self);
 }

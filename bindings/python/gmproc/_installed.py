@@ -134,6 +134,7 @@ class _Choice:
         self.n_reloads = 0
         self.own: dict[str, Any] = {}
         # For a quick check: all modules, the variables of the watched ones, and their specs.
+        self._names: list[str] = []
         self._all: list[Any] = []
         self._watched: list[dict[str, Any]] = []
         self._had: list[Any] = []
@@ -145,14 +146,16 @@ class _Choice:
 
             from . import _multiprocessing  # noqa: F401
         modules = sys.modules
-        if self._all == list(modules.values()) and \
+        if _gmproc.have_items(modules, self._names, self._all) and \
                 _gmproc.have_same(self._watched, '__spec__', self._had):
             return
         # Reloading a module changes it: each worker then loads its current version itself.
         changed = {name for name, spec in self.specs.items()
                    if getattr(modules.get(name), '__spec__', None) is not spec}
         self.reloaded |= changed
-        self._all = list(modules.values())
+        items = list(modules.items())
+        self._names = [name for name, _module in items]
+        self._all = [module for _name, module in items]
         self.specs = {name: getattr(module, '__spec__', None)
                       for name, module in list(modules.items()) if is_shared(name)}
         self._look_at_own()

@@ -9,6 +9,7 @@ and no module cannot be imported there: an interactive session, standard input, 
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from types import ModuleType
@@ -45,6 +46,11 @@ def check_not_importing() -> None:
         spawn._check_not_importing_main()
 
 
+@functools.lru_cache(maxsize=8)
+def _join(folder: str, path: str) -> str:
+    return os.path.normpath(os.path.join(folder, path))
+
+
 def _find() -> dict[str, str]:
     main = sys.modules['__main__']
     name = getattr(getattr(main, '__spec__', None), 'name', None)
@@ -58,7 +64,7 @@ def _find() -> dict[str, str]:
         return {} if is_script else {'init_main_from_name': name}
     if path is None:
         return {}
-    path = os.path.normpath(os.path.join(_folder or '', path))
+    path = _join(_folder or '', path)
     return {'init_main_from_path': path} if os.path.isfile(path) else {}
 
 
@@ -74,7 +80,7 @@ def search_path() -> list[str]:
 
 def describe(import_main: bool = True) -> dict[str, Any]:
     """The data for restore() in a worker."""
-    return {'sys_path': search_path(), 'sys_argv': sys.argv,
+    return {'sys_path': search_path(), 'sys_argv': list(sys.argv),
             'orig_dir': _folder, **(_find() if import_main else {})}
 
 

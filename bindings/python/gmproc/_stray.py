@@ -14,6 +14,8 @@ import os
 import sys
 from types import ModuleType
 
+import _gmproc
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
@@ -23,16 +25,19 @@ Files = dict[str, 'tuple[str | None, list[str] | None]']
 
 _SUFFIXES = tuple(importlib.machinery.all_suffixes())
 
-# The last result, and the state for which it is valid.
-_found: tuple[Any, Files] = (None, {})
+# The last result, and the modules, by their names, and the path for which it is valid.
+_found: tuple[Files, list[str], list[ModuleType], list[str]] = ({}, [], [], [])
 
 
 def describe() -> Files:
     global _found
-    key = tuple(sys.modules), tuple(sys.path)
-    if _found[0] != key:
-        _found = key, _find()
-    return _found[1]
+    files, names, modules, path = _found
+    if not _gmproc.have_items(sys.modules, names, modules) or path != sys.path:
+        items, path = list(sys.modules.items()), list(sys.path)
+        files = _find()
+        _found = (files, [name for name, _module in items], [module for _name, module in items],
+                  path)
+    return files
 
 
 def _find() -> Files:

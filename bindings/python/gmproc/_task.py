@@ -34,6 +34,19 @@ CLIENT = 'python:gmproc.host:client'
 SETUP = 'python:gmproc.host:setup'
 
 
+# The state of this process that was last sent, and its pickle.
+_last_state: tuple[Any, bytes] = (None, b'')
+
+
+def _pickle_state(state: tuple[Any, ...]) -> bytes:
+    global _last_state
+    last, data = _last_state
+    if state != last:
+        data = pickle.dumps(state)
+        _last_state = state, data
+    return data
+
+
 class Setting:
     """The common data of all workers of a run.
 
@@ -58,15 +71,16 @@ class Setting:
             from . import _logs
 
             logs = _logs.describe()
-        self.head = pickle.dumps((main, _stray.describe(),
-                                  _multiprocessing.describe(not is_rehearsal), logs))
+        self.head = _pickle_state((main, _stray.describe(),
+                                   _multiprocessing.describe(not is_rehearsal), logs))
         self.initializer = b''
+        self.token = b''
         if initializer is not None:
             if not callable(initializer):
                 raise TypeError(f'initializer should be a function, not {initializer!r}')
             call = initializer, tuple(initargs)
             self.initializer = pickle.dumps(_pickles.dump_parts(call, self.has_main), 5)
-        self.token = make_digest(self.initializer, 16)
+            self.token = make_digest(self.initializer, 16)
 
 
 class Task:

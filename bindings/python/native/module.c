@@ -251,6 +251,30 @@ have_same (PyObject *module G_GNUC_UNUSED,
   return PyErr_Occurred () == NULL ? PyBool_FromLong (result) : NULL;
 }
 
+/* (dict, keys, values): TRUE if a dict has exactly these objects, in this order. The objects
+ * themselves are not read, so this takes a fraction of the time that a list of them takes. */
+static PyObject *
+have_items (PyObject *module G_GNUC_UNUSED,
+            PyObject *args)
+{
+  PyObject *dict, *keys, *values, *key, *value;
+  Py_ssize_t position = 0, i = 0;
+  gboolean result;
+
+  if (!PyArg_ParseTuple (args, "O!O!O!", &PyDict_Type, &dict, &PyList_Type, &keys, &PyList_Type,
+                         &values))
+    return NULL;
+  result = PyDict_GET_SIZE (dict) == PyList_GET_SIZE (keys) &&
+           PyList_GET_SIZE (keys) == PyList_GET_SIZE (values);
+  while (result && PyDict_Next (dict, &position, &key, &value))
+    {
+      result = i < PyList_GET_SIZE (keys) && key == PyList_GET_ITEM (keys, i) &&
+               value == PyList_GET_ITEM (values, i);
+      i++;
+    }
+  return PyBool_FromLong (result);
+}
+
 static PyObject *
 get_cold_start_reason (PyObject *module G_GNUC_UNUSED,
                        PyObject *unused G_GNUC_UNUSED)
@@ -312,6 +336,7 @@ static PyMethodDef methods[] = {
   { "set_command", set_command, METH_O, NULL },
   { "add_modules", add_modules, METH_O, NULL },
   { "have_same", have_same, METH_VARARGS, NULL },
+  { "have_items", have_items, METH_VARARGS, NULL },
   { "get_cold_start_reason", get_cold_start_reason, METH_NOARGS, NULL },
   { "get_domain", get_domain, METH_O, NULL },
   { "list_error_codes", list_error_codes, METH_NOARGS, NULL },
