@@ -46,7 +46,8 @@ G_BEGIN_DECLS
  *
  * n_workers is a hint: the number of workers that run together with this one; 0 if unknown.
  * has_woken is a hint too: the other end slept when something was sent; the waiting side clears
- * it. */
+ * it. An end that gathers messages of several channels before it answers them has gathers set;
+ * peer_gathers is what the other end had set when something was last sent to it. */
 
 typedef enum {
   GMP_CHANNEL_EMPTY,
@@ -76,6 +77,8 @@ struct _GmpChannel
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
+  gboolean gathers;
+  gboolean peer_gathers;
   gboolean is_timed;  /* keep answered_at */
   gint64 answered_at; /* in monotonic time: when something was sent, until the next message arrives;
                          or 0 */

@@ -68,6 +68,7 @@ void           gmp_inbox_set_timeout   (GmpInbox     *self,
 double         gmp_inbox_get_timeout   (GmpInbox *self);
 void           gmp_inbox_set_turn_timeout (GmpInbox  *self,
                                            double     seconds);
+void           gmp_inbox_set_gathers   (GmpInbox     *self);
 double         gmp_inbox_get_turn_timeout (GmpInbox  *self);
 gint64         gmp_inbox_get_turn_deadline (GmpInbox *self);
 void           gmp_inbox_set_deadline  (GmpInbox     *self,

@@ -54,6 +54,7 @@ struct _GmpInbox
   guint n_keys;      /* under lock */
   gboolean was_rung; /* during a look, for a reason that the caller has to check */
   guint n_looks;
+  gboolean gathers; /* messages of several channels are gathered, and answered together */
   GmpSpin spin;
   GCancellable *stop; /* (nullable) */
   gulong stop_handler;

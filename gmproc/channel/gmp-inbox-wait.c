@@ -143,6 +143,7 @@ begin_to_spin (GmpInbox *self)
 
   if (has_woken)
     slot->channel->has_woken = FALSE;
+  gmp_spin_set_gathers (&self->spin, self->gathers || (has_peer && slot->channel->peer_gathers));
   gmp_spin_begin (&self->spin, has_woken, has_peer && !has_woken);
 }
 

@@ -188,6 +188,14 @@ gmp_inbox_set_turn_timeout (GmpInbox *self,
     }
 }
 
+/* Messages of several channels are gathered, and answered together. Call it before anything is
+ * taken. */
+void
+gmp_inbox_set_gathers (GmpInbox *self)
+{
+  self->gathers = TRUE;
+}
+
 double
 gmp_inbox_get_turn_timeout (GmpInbox *self)
 {
@@ -231,6 +239,7 @@ adopt (GmpInbox *self,
   if (news->channel != NULL)
     {
       gmp_spin_init (&self->spin, news->channel->n_workers);
+      news->channel->gathers = self->gathers;
       news->channel->value_limit = self->value_limit;
       news->channel->is_timed = self->turn_timeout > 0;
     }

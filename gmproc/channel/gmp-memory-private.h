@@ -47,7 +47,8 @@ typedef struct {
   /* For both arenas: 1 for a block that was sent, until the receiver has dropped it. */
   alignas (GMP_CACHE_LINE) _Atomic guint32 lent[2][GMP_MEMORY_BLOCKS];
   alignas (GMP_CACHE_LINE) _Atomic guint64 mark; /* its meaning is defined by the ends */
-  guint32 n_workers; /* that run together: a hint for the waiting side */
+  alignas (GMP_CACHE_LINE) guint32 n_workers; /* that run together: a hint for the waiting side */
+  _Atomic guint32 gathers[2]; /* each end's: see GmpChannel. A hint for the other */
 } GmpMemoryHeader;
 
 typedef struct {

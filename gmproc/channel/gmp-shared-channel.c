@@ -79,6 +79,19 @@ await_room (GmpSharedChannel *self)
     send_unsent (self);
 }
 
+/* Both are stored once, so the line with them stays in the cache of both. */
+static void
+exchange_hints (GmpSharedChannel *self)
+{
+  GmpChannel *channel = &self->parent_instance;
+  _Atomic guint32 *gathers = self->memory->header->gathers;
+  GmpExitReport end = self->memory->end;
+
+  if (channel->gathers && atomic_load_explicit (&gathers[end], memory_order_relaxed) == 0)
+    atomic_store_explicit (&gathers[end], 1, memory_order_relaxed);
+  channel->peer_gathers = atomic_load_explicit (&gathers[1 - end], memory_order_relaxed) != 0;
+}
+
 static gboolean
 gmp_shared_channel_send (GmpChannel *channel,
                          guint8      tag,
@@ -97,6 +110,7 @@ gmp_shared_channel_send (GmpChannel *channel,
     return FALSE;
   gmp_sender_send (self->sender, tag, payload);
   channel->has_woken = gmp_sender_has_woken (self->sender);
+  exchange_hints (self);
   await_room (self);
   return TRUE;
 }

@@ -26,6 +26,8 @@ typedef struct {
 
 void     gmp_spin_init  (GmpSpin *self,
                          guint    n_workers);
+void     gmp_spin_set_gathers (GmpSpin *self,
+                               gboolean gathers);
 void     gmp_spin_begin (GmpSpin *self,
                          gboolean has_woken,
                          gboolean has_busy_peer);

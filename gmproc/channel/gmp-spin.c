@@ -48,6 +48,11 @@
 #define PAUSES_A_YIELD_CROWDED 40
 #define YIELDS_CROWDED 20
 
+/* Where a server answers several clients at once, none of the pauses brings an answer sooner: all
+ * clients have to run first, and then the server. On 2 processors a round of 8 clients in Python
+ * takes 43 us instead of 60. Elsewhere so few pauses make a request up to 1.7 times slower. */
+#define PAUSES_A_YIELD_GATHERING 5
+
 /* With more workers a processor than this, a wait yields in each turn: the other side has to wait
  * for its own turn anyway, and a look of a server goes over all channels. On 2 processors a request
  * takes half as long with 400 clients, and two thirds as long with 1,000. With 64 the pauses are
@@ -63,7 +68,9 @@
 static guint
 get_max_turns (GmpSpin *self)
 {
-  return self->is_crowded ? YIELDS_CROWDED * self->pauses : MAX_TURNS;
+  if (!self->is_crowded)
+    return MAX_TURNS;
+  return self->pauses == 1 ? YIELDS_CROWDED : YIELDS_CROWDED * PAUSES_A_YIELD_CROWDED;
 }
 
 /* @n_workers is the number that run together, including this one; 0 if unknown. */
@@ -80,6 +87,15 @@ gmp_spin_init (GmpSpin *self,
     self->pauses = self->is_crowded ? PAUSES_A_YIELD_CROWDED : PAUSES_A_YIELD;
   if (n_workers > 0)
     self->limit = get_max_turns (self);
+}
+
+/* Whether the messages that are waited for come together, or their answers do. */
+void
+gmp_spin_set_gathers (GmpSpin *self,
+                      gboolean gathers)
+{
+  if (self->is_crowded && self->pauses > 1)
+    self->pauses = gathers ? PAUSES_A_YIELD_GATHERING : PAUSES_A_YIELD_CROWDED;
 }
 
 static void

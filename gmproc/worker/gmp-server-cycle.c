@@ -44,7 +44,10 @@ gmp_server_cycle_init (GmpServerCycle         *self,
   if (mode != GMP_SERVER_ANSWERS)
     self->requests = gmp_requests_new (inbox);
   if (mode == GMP_SERVER_BATCHES || mode == GMP_SERVER_GATHERS)
-    self->batch = g_ptr_array_new_with_free_func (g_object_unref);
+    {
+      self->batch = g_ptr_array_new_with_free_func (g_object_unref);
+      gmp_inbox_set_gathers (inbox);
+    }
 }
 
 /* No request is answered any more. */

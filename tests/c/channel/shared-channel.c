@@ -184,6 +184,31 @@ test_too_big (void)
   test_pair_clear (&pair);
 }
 
+/* A client learns from a response that its server gathers requests. */
+static void
+test_gathers (void)
+{
+  TestPair pair;
+
+  test_pair_init (&pair, 0);
+  test_pair_check_same (&pair, g_variant_new_int32 (1));
+  g_assert_false (pair.client->peer_gathers);
+  pair.server->gathers = TRUE;
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GVariant) response = g_variant_ref_sink (g_variant_new_int32 (2));
+      g_autoptr (GVariant) received = NULL;
+
+      g_assert_true (gmp_channel_send (pair.server, response, NULL));
+      g_assert_cmpint (gmp_channel_receive (pair.client, &received, NULL), ==,
+                       GMP_CHANNEL_PAYLOAD);
+      test_pair_check_same (&pair, g_variant_new_int32 (3));
+      g_assert_true (pair.client->peer_gathers);
+      g_assert_false (pair.server->peer_gathers);
+    }
+  test_pair_clear (&pair);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -196,5 +221,6 @@ main (int    argc,
   gmp_test_add ("/shared-channel/trim", test_trim);
   gmp_test_add ("/shared-channel/fragments", test_fragments);
   gmp_test_add ("/shared-channel/too-big", test_too_big);
+  gmp_test_add ("/shared-channel/gathers", test_gathers);
   return g_test_run ();
 }

@@ -156,6 +156,38 @@ test_credit (void)
   g_assert_cmpuint (n_yields, ==, 6);
 }
 
+/* Where messages come together, others run earlier, and the wait is as long. */
+static void
+test_gathering (void)
+{
+  GmpSpin spin = make_spin (TRUE);
+  GmpSpin alone = make_spin (FALSE);
+  guint n_before, n_turns;
+
+  yield_time = QUICK;
+  n_turns = wait_in_vain (&spin, FALSE);
+  n_before = n_yields;
+  spin = make_spin (TRUE);
+  gmp_spin_set_gathers (&spin, TRUE);
+  g_assert_cmpuint (wait_in_vain (&spin, FALSE), ==, n_turns);
+  g_assert_cmpuint (n_yields, >, 4 * n_before);
+
+  spin = make_spin (TRUE);
+  gmp_spin_set_gathers (&spin, TRUE);
+  gmp_spin_set_gathers (&spin, FALSE);
+  wait_in_vain (&spin, FALSE);
+  g_assert_cmpuint (n_yields, ==, n_before);
+
+  /* With a processor for each, nobody waits for this one. */
+  n_yields = 0;
+  wait_in_vain (&alone, FALSE);
+  n_before = n_yields;
+  alone = make_spin (FALSE);
+  gmp_spin_set_gathers (&alone, TRUE);
+  wait_in_vain (&alone, FALSE);
+  g_assert_cmpuint (n_yields, ==, n_before);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -183,5 +215,6 @@ main (int    argc,
     }
   g_test_add_func ("/spin/busy-peer", test_busy_peer);
   g_test_add_func ("/spin/credit", test_credit);
+  g_test_add_func ("/spin/gathering", test_gathering);
   return g_test_run ();
 }
