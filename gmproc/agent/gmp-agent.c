@@ -17,8 +17,10 @@
 #include <glib-unix.h>
 #include <signal.h>
 
-/* The milliseconds that killed processes have to end. */
+/* The milliseconds that killed processes have to end, and the application to take the last
+ * messages. */
 #define END_LIMIT 2000
+#define LAST_LIMIT 1000
 
 typedef struct {
   GMainLoop *loop;
@@ -31,6 +33,7 @@ typedef struct {
   GHashTable *workers; /* numbers, of GmpAgentWorker */
   GHashTable *starts;  /* of GmpAgentWorker, GDBusMethodInvocation */
   GSource *deadline;   /* (nullable): NULL before the first call of the application */
+  double timeout;      /* of it, in seconds */
 } Agent;
 
 /* Variables of this machine that those of the application do not replace. */
@@ -191,15 +194,28 @@ hello_cb (GmpAgentDbusAgent1    *skeleton,
   return TRUE;
 }
 
+/* Tells the application why, if it can still be told. Nothing waits for that before the workers
+ * have ended. */
+static void
+leave (Agent      *self,
+       const char *reason)
+{
+  gmp_debug ("%s, so the workers of this node end", reason);
+  gmp_agent_dbus_agent1_emit_leaving (self->skeleton, reason);
+  g_main_loop_quit (self->loop);
+}
+
 /* The application has been silent for as long as it waits for this agent. It has given up the
- * workers, and may have replaced them. */
+ * workers, and may have replaced them; or it was stopped itself. */
 static gboolean
 deadline_cb (gpointer user_data)
 {
   Agent *self = user_data;
+  g_autofree char *reason = g_strdup_printf ("its agent has not heard from this program for %g "
+                                             "seconds (was one of them stopped, or the network "
+                                             "down?)", self->timeout);
 
-  gmp_debug ("the application is silent, so the workers of this node end");
-  g_main_loop_quit (self->loop);
+  leave (self, reason);
   return G_SOURCE_REMOVE;
 }
 
@@ -210,6 +226,7 @@ set_deadline (Agent *self,
   if (self->deadline != NULL)
     g_source_destroy (self->deadline);
   g_clear_pointer (&self->deadline, g_source_unref);
+  self->timeout = timeout;
   self->deadline = g_timeout_source_new ((guint) (CLAMP (timeout, 0.01, 1e6) * 1000));
   /* Handled before messages that arrived while this process was stopped. */
   g_source_set_priority (self->deadline, 2 * G_PRIORITY_HIGH);
@@ -243,12 +260,8 @@ closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
 static gboolean
 end_cb (gpointer user_data)
 {
-  Agent *self = user_data;
-
-  gmp_agent_dbus_agent1_emit_leaving (self->skeleton, "its agent was terminated (SIGTERM or "
-                                      "SIGHUP): the job may be over, or has been cancelled");
-  g_dbus_connection_flush_sync (gmp_bus_get_connection (self->bus), NULL, NULL);
-  g_main_loop_quit (self->loop);
+  leave (user_data, "its agent was terminated (SIGTERM or SIGHUP): the job may be over, or has "
+         "been cancelled");
   return G_SOURCE_CONTINUE;
 }
 
@@ -272,12 +285,36 @@ static void
 end_workers (Agent *self)
 {
   gboolean is_over = FALSE;
+  guint limit;
 
   g_hash_table_foreach (self->workers, kill_worker_cb, NULL);
-  g_timeout_add (END_LIMIT, is_over_cb, &is_over);
+  limit = g_timeout_add (END_LIMIT, is_over_cb, &is_over);
   while (!is_over && g_hash_table_size (self->workers) > 0)
     g_main_context_iteration (NULL, TRUE);
+  if (!is_over)
+    g_source_remove (limit);
   gmp_process_cache_unref (self->cache);
+}
+
+static void
+flushed_cb (GObject      *source,
+            GAsyncResult *result,
+            gpointer      is_over)
+{
+  g_dbus_connection_flush_finish (G_DBUS_CONNECTION (source), result, NULL);
+  *(gboolean *) is_over = TRUE;
+}
+
+/* An application that is stopped takes nothing. */
+static void
+flush (Agent *self)
+{
+  static gboolean is_over; /* the connection may still be flushed when this returns */
+
+  g_timeout_add (LAST_LIMIT, is_over_cb, &is_over);
+  g_dbus_connection_flush (gmp_bus_get_connection (self->bus), NULL, flushed_cb, &is_over);
+  while (!is_over)
+    g_main_context_iteration (NULL, TRUE);
 }
 
 /* Returns when the application has disconnected, or the agent was terminated; its workers have
@@ -312,6 +349,8 @@ gmp_agent_serve (GmpBus                 *bus,
   if (!g_dbus_connection_is_closed (connection))
     g_main_loop_run (self.loop);
   end_workers (&self);
+  flush (&self);
+  gmp_bus_close (bus);
   if (self.deadline != NULL)
     g_source_destroy (self.deadline);
   g_clear_pointer (&self.deadline, g_source_unref);

@@ -14,10 +14,13 @@ G_BEGIN_DECLS
 /* It stays until the program ends, and lives in the thread of gmp_bus_get_context(). */
 typedef struct _GmpAgentPort GmpAgentPort;
 
-/* An agent has connected. Returns %FALSE for one that was not invited with this token. */
+/* An agent has connected, from @address. Returns %FALSE for one that was not invited with this
+ * token. @hello is NULL if its version has another Hello, so that it cannot be used. */
 typedef gboolean (*GmpAgentPortArrived) (GmpBus              *bus,
                                          const GmpAgentHello *hello,
                                          const char          *token,
+                                         const char          *version,
+                                         const char          *address,
                                          gpointer             user_data);
 
 GmpAgentPort *gmp_agent_port_open       (GTlsCertificate     *certificate,
@@ -26,6 +29,5 @@ GmpAgentPort *gmp_agent_port_open       (GTlsCertificate     *certificate,
                                          gpointer             user_data,
                                          GError             **error);
 guint16       gmp_agent_port_get_number (GmpAgentPort        *self);
-void          gmp_agent_port_close      (GmpAgentPort        *self);
 
 G_END_DECLS

@@ -8,7 +8,6 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
-#include "base/gmp-version.h"
 #include "peer/gmp-pinned-tls-private.h"
 
 #include <netinet/in.h>
@@ -84,38 +83,55 @@ limit_cb (gpointer stranger)
   return G_SOURCE_REMOVE;
 }
 
+static char *
+describe_address (GSocketConnection *connection)
+{
+  g_autoptr (GSocketAddress) address = g_socket_connection_get_remote_address (connection, NULL);
+
+  return address != NULL
+         ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address)) : g_strdup ("?");
+}
+
+static gboolean
+read_hello (Stranger *stranger,
+            GVariant *answer)
+{
+  GmpAgentPort *self = stranger->owner;
+  g_autofree char *address = describe_address (stranger->socket);
+  GmpAgentHello hello = { 0 };
+  g_autofree const char **addresses = NULL;
+  const char *token;
+  const char *version;
+
+  /* The first two are the same in all versions. */
+  if (!g_str_has_prefix (g_variant_get_type_string (answer), "(ss"))
+    return FALSE;
+  g_variant_get_child (answer, 0, "&s", &token);
+  g_variant_get_child (answer, 1, "&s", &version);
+  if (!g_variant_is_of_type (answer, G_VARIANT_TYPE ("(ssusuqas)")))
+    return self->arrived (stranger->bus, NULL, token, version, address, self->user_data);
+  g_variant_get (answer, "(&s&su&suq^a&s)", NULL, NULL, &hello.node, &hello.name, &hello.slots,
+                 &hello.port, &addresses);
+  hello.addresses = addresses;
+  return self->arrived (stranger->bus, &hello, token, version, address, self->user_data);
+}
+
 static void
 hello_cb (GObject      *source,
           GAsyncResult *result,
           gpointer      user_data)
 {
   Stranger *stranger = user_data;
-  GmpAgentPort *self = stranger->owner;
   GError *error = NULL;
   g_autoptr (GVariant) answer =
       g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
-  GmpAgentHello hello = { 0 };
-  g_autofree const char **addresses = NULL;
-  const char *token;
-  const char *version;
 
   if (answer == NULL)
-    {
-      refuse (stranger, error);
-      return;
-    }
-  g_variant_get (answer, "(&s&su&suq^a&s)", &token, &version, &hello.node, &hello.name,
-                 &hello.slots, &hello.port, &addresses);
-  hello.addresses = addresses;
-  if (!self->arrived (stranger->bus, &hello, token, self->user_data))
-    {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
-      return;
-    }
-  if (!g_str_equal (version, gmp_get_version_string ()))
-    g_warning ("Node %s has gmproc %s, and this program %s: workers may fail there", hello.name,
-               version, gmp_get_version_string ());
-  stranger_free (stranger);
+    refuse (stranger, error);
+  else if (!read_hello (stranger, answer))
+    refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
+  else
+    stranger_free (stranger);
 }
 
 static void
@@ -134,9 +150,8 @@ bus_opened_cb (GObject      *source G_GNUC_UNUSED,
     }
   g_dbus_connection_start_message_processing (gmp_bus_get_connection (stranger->bus));
   g_dbus_connection_call (gmp_bus_get_connection (stranger->bus), NULL, GMP_AGENT_PATH,
-                          GMP_AGENT_INFO->name, "Hello", NULL, G_VARIANT_TYPE ("(ssusuqas)"),
-                          G_DBUS_CALL_FLAGS_NONE, G_MAXINT, stranger->cancellable, hello_cb,
-                          stranger);
+                          GMP_AGENT_INFO->name, "Hello", NULL, NULL, G_DBUS_CALL_FLAGS_NONE,
+                          G_MAXINT, stranger->cancellable, hello_cb, stranger);
 }
 
 static void
@@ -278,11 +293,4 @@ guint16
 gmp_agent_port_get_number (GmpAgentPort *self)
 {
   return self->number;
-}
-
-/* Lets no further connection in. */
-void
-gmp_agent_port_close (GmpAgentPort *self)
-{
-  g_socket_service_stop (self->service);
 }

@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
 #include "cluster/gmp-remote-process-private.h"
 
 #include <signal.h>
@@ -33,12 +34,13 @@ struct _GmpAgentProxy
   guint subscription;
   guint leaving_subscription;
   GSource *ping_source;
+  GQueue pings; /* of Ping: those without an answer */
 
   GMutex lock;           /* of what follows */
   GHashTable *processes; /* numbers, of GmpRemoteProcess that have not ended */
   guint last_number;
   guint n_workers;
-  gboolean is_lost;
+  char *loss;          /* (nullable): the reason, once it is lost */
   gboolean is_failing; /* it is about to be lost: a call has failed */
 };
 
@@ -63,7 +65,7 @@ gmp_agent_proxy_is_lost (GmpAgentProxy *self)
   gboolean result;
 
   g_mutex_lock (&self->lock);
-  result = self->is_lost || self->is_failing;
+  result = self->loss != NULL || self->is_failing;
   g_mutex_unlock (&self->lock);
   return result;
 }
@@ -120,7 +122,7 @@ loss_error (GmpAgentProxy *self,
                       reason);
 }
 
-/* Its processes have ended, or will end without a report. */
+/* Its processes have ended, or will end without a report. In the thread of the bus. */
 static void
 lose (GmpAgentProxy *self,
       const char    *reason)
@@ -129,15 +131,16 @@ lose (GmpAgentProxy *self,
   gboolean was_lost;
 
   g_mutex_lock (&self->lock);
-  was_lost = self->is_lost;
-  self->is_lost = TRUE;
+  was_lost = self->loss != NULL;
+  if (!was_lost)
+    self->loss = g_strdup (reason);
   processes = g_hash_table_get_values (self->processes);
   g_hash_table_steal_all (self->processes);
   self->n_workers -= g_list_length (processes);
   g_mutex_unlock (&self->lock);
   for (GList *link = processes; link != NULL; link = link->next)
     {
-      gmp_process_set_lost (link->data, loss_error (self, reason));
+      gmp_process_set_lost (link->data, loss_error (self, self->loss));
       g_object_unref (link->data);
     }
   if (was_lost)
@@ -147,13 +150,15 @@ lose (GmpAgentProxy *self,
   self->lost (self, self->user_data);
 }
 
+static const char closed_reason[] = "its agent has closed the connection, or was killed";
+
 static void
 closed_cb (GDBusConnection *connection G_GNUC_UNUSED,
            gboolean         by_peer G_GNUC_UNUSED,
            GError          *error G_GNUC_UNUSED,
            gpointer         user_data)
 {
-  lose (user_data, "its agent has closed the connection, or was killed");
+  lose (user_data, closed_reason);
 }
 
 static void
@@ -172,33 +177,53 @@ leaving_cb (GDBusConnection *connection G_GNUC_UNUSED,
   lose (user_data, reason);
 }
 
+/* The limit on an answer is no time-out of GDBus, which would count time in which this process was
+ * stopped: the answer may be there. */
+typedef struct {
+  GmpAgentProxy *owner;
+  GSource *limit; /* (nullable) */
+} Ping;
+
 static void
 pinged_cb (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
 {
-  g_autoptr (GmpAgentProxy) self = user_data;
-  g_autoptr (GError) error = NULL;
+  Ping *ping = user_data;
+  g_autoptr (GmpAgentProxy) self = ping->owner;
   g_autoptr (GVariant) answer =
-      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
-  g_autofree char *reason = NULL;
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, NULL);
 
   /* If the connection is closed, closed_cb() knows it. */
-  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
-    return;
-  reason = g_strdup_printf ("its agent has not answered for %g seconds", self->timeout);
-  lose (self, reason);
+  gmp_source_clear (&ping->limit);
+  g_queue_remove (&self->pings, ping);
+  g_free (ping);
+}
+
+static gboolean
+silent_cb (gpointer user_data)
+{
+  Ping *ping = user_data;
+  g_autofree char *reason = g_strdup_printf ("its agent has not answered for %g seconds",
+                                             ping->owner->timeout);
+
+  gmp_source_clear (&ping->limit);
+  lose (ping->owner, reason);
+  return G_SOURCE_REMOVE;
 }
 
 static gboolean
 ping_cb (gpointer user_data)
 {
   GmpAgentProxy *self = user_data;
+  Ping *ping = g_new0 (Ping, 1);
 
+  ping->owner = g_object_ref (self);
+  ping->limit = gmp_source_attach_limit (self->timeout, G_PRIORITY_DEFAULT, silent_cb, ping);
+  g_queue_push_tail (&self->pings, ping);
   g_dbus_connection_call (gmp_bus_get_connection (self->bus), NULL, GMP_AGENT_PATH,
                           GMP_AGENT_INFO->name, "Ping", g_variant_new ("(d)", self->timeout),
-                          NULL, G_DBUS_CALL_FLAGS_NONE, (int) (self->timeout * 1000), NULL,
-                          pinged_cb, g_object_ref (self));
+                          NULL, G_DBUS_CALL_FLAGS_NONE, G_MAXINT, NULL, pinged_cb, ping);
   return G_SOURCE_CONTINUE;
 }
 
@@ -253,6 +278,8 @@ gmp_agent_proxy_close (GmpAgentProxy *self)
   if (self->ping_source != NULL)
     g_source_destroy (self->ping_source);
   g_clear_pointer (&self->ping_source, g_source_unref);
+  for (GList *link = self->pings.head; link != NULL; link = link->next)
+    gmp_source_clear (&((Ping *) link->data)->limit);
   g_clear_signal_handler (&self->closed_handler, connection);
   if (self->subscription != 0)
     g_dbus_connection_signal_unsubscribe (connection, self->subscription);
@@ -270,6 +297,7 @@ typedef struct {
   GmpBusStream *stream;
   GmpOptions *options;
   guint number;
+  GError *failure; /* (nullable): of the call */
 } Start;
 
 static void
@@ -281,6 +309,7 @@ start_free (gpointer data)
   if (start->stream != NULL)
     gmp_message_stream_free (GMP_MESSAGE_STREAM (start->stream));
   gmp_options_unref (start->options);
+  g_clear_error (&start->failure);
   g_free (start);
 }
 
@@ -326,27 +355,43 @@ return_started (GTask    *task,
   g_task_return_pointer (task, started, remote_started_free);
 }
 
-/* An error keeps its domain and code; that of a call which has been lost is the loss. */
-static GError *
-read_error (GmpAgentProxy *self,
-            GError        *error)
+/* A call was not answered, or with something else than its reply: the node is lost, if it is not
+ * yet. In the thread of the bus. */
+static gboolean
+lose_cb (gpointer user_data)
 {
-  g_autofree char *message = NULL;
+  GTask *task = user_data;
+  GmpAgentProxy *self = g_task_get_source_object (task);
+  Start *start = g_task_get_task_data (task);
+  gboolean is_closed = g_dbus_connection_is_closed (gmp_bus_get_connection (self->bus));
+
+  lose (self, is_closed ? closed_reason : start->failure->message);
+  g_task_return_error (task, loss_error (self, self->loss));
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes ownership of @error. */
+static void
+fail_start (GTask  *task,
+            GError *error)
+{
+  GmpAgentProxy *self = g_task_get_source_object (task);
+  Start *start = g_task_get_task_data (task);
   gboolean is_remote = g_dbus_error_is_remote_error (error);
 
   g_dbus_error_strip_remote_error (error);
-  message = error->message;
-  error->message = is_remote ? g_strdup_printf ("on node %s: %s", self->name, message)
-                             : g_strdup_printf ("the node %s was lost: %s", self->name, message);
-  if (!is_remote)
+  if (is_remote)
     {
-      g_mutex_lock (&self->lock);
-      self->is_failing = TRUE;
-      g_mutex_unlock (&self->lock);
-      error->domain = GMP_ERROR;
-      error->code = GMP_ERROR_NODE_LOST;
+      g_prefix_error (&error, "on node %s: ", self->name);
+      g_task_return_error (task, error);
+      return;
     }
-  return error;
+  start->failure = error;
+  g_mutex_lock (&self->lock);
+  self->is_failing = TRUE;
+  g_mutex_unlock (&self->lock);
+  g_main_context_invoke_full (gmp_bus_get_context (), G_PRIORITY_DEFAULT, lose_cb,
+                              g_object_ref (task), g_object_unref);
 }
 
 static void
@@ -374,7 +419,7 @@ start_called_cb (GObject      *source,
       return;
     }
   forget_process (self, start->number);
-  g_task_return_error (task, read_error (self, error));
+  fail_start (task, error);
 }
 
 static GVariant *
@@ -410,7 +455,7 @@ gmp_agent_proxy_start_async (GmpAgentProxy      *self,
   g_task_set_priority (task, spec->options->priority);
   g_task_set_check_cancellable (task, FALSE);
   g_mutex_lock (&self->lock);
-  is_lost = self->is_lost;
+  is_lost = self->loss != NULL;
   start->number = ++self->last_number;
   start->process = gmp_remote_process_new (self->bus, self->name, start->number);
   if (!is_lost)
@@ -451,6 +496,7 @@ gmp_agent_proxy_finalize (GObject *object)
   g_object_unref (self->bus);
   g_free (self->name);
   g_strfreev (self->addresses);
+  g_free (self->loss);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_agent_proxy_parent_class)->finalize (object);
 }

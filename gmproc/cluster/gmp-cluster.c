@@ -21,8 +21,9 @@
 /* The milliseconds that the first agent waits for the others, so that all get their share. */
 #define GATHERING 500
 
-/* The seconds that commands have to end when the program does. */
-#define END_LIMIT 3
+/* The seconds that commands have to end when the program does, and then when they are killed. */
+#define END_LIMIT  3
+#define KILL_LIMIT 2
 
 /* There is one for each launcher, from its first worker to the end of the program. Everything but
  * the lists of agents, and of workers that wait for one, happens in the thread of
@@ -522,15 +523,36 @@ close_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+kill_cb (gpointer user_data)
+{
+  gmp_reception_close (((GmpCluster *) user_data)->reception, TRUE);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+await_commands_locked (GmpCluster *self,
+                       gint64      end)
+{
+  while (self->n_commands > 0 && g_cond_wait_until (&self->cond, &self->lock, end))
+    ;
+  return self->n_commands == 0;
+}
+
+/* A command that is killed is waited for, because GSubprocess sends the signal from another
+ * thread. */
 static void
 await_end (GmpCluster *self,
            gint64      end)
 {
   g_mutex_lock (&self->lock);
-  while (self->n_commands > 0 && g_cond_wait_until (&self->cond, &self->lock, end))
-    ;
-  if (self->n_commands > 0)
-    gmp_reception_close (self->reception, TRUE);
+  if (!await_commands_locked (self, end))
+    {
+      g_mutex_unlock (&self->lock);
+      g_main_context_invoke (gmp_bus_get_context (), kill_cb, self);
+      g_mutex_lock (&self->lock);
+      await_commands_locked (self, end + KILL_LIMIT * G_TIME_SPAN_SECOND);
+    }
   g_mutex_unlock (&self->lock);
 }
 

@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-version.h"
 #include "cluster/gmp-agent-port-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "peer/gmp-addresses-private.h"
@@ -39,6 +40,7 @@ typedef struct {
   GSubprocess *process; /* (nullable): it has ended */
   gboolean *has_connected; /* of its agents, by number */
   guint n_missing;
+  char *other_version; /* (nullable): of its agents, if they cannot be used */
 } Invitation;
 
 struct _GmpReception
@@ -90,39 +92,74 @@ is_same (const char *a,
   return difference == 0;
 }
 
-/* Each agent comes once. */
-static gboolean
-take_place (GmpReception *self,
-            const char   *token,
-            guint         node)
+/* (nullable): nobody was invited with it. */
+static Invitation *
+find_invitation (GmpReception *self,
+                 const char   *token)
 {
   for (guint i = 0; i < self->invitations->len; i++)
     {
       Invitation *invitation = self->invitations->pdata[i];
-      gboolean is_single = invitation->command->node != -1;
-      guint place = is_single ? 0 : node;
 
-      if (!is_same (invitation->token, token) || place >= invitation->command->n_agents ||
-          invitation->has_connected[place] ||
-          (is_single && (int) node != invitation->command->node))
-        continue;
-      invitation->has_connected[place] = TRUE;
-      invitation->n_missing--;
-      return TRUE;
+      if (is_same (invitation->token, token))
+        return invitation;
     }
-  return FALSE;
+  return NULL;
 }
 
+/* Each agent comes once. */
+static gboolean
+take_place (Invitation *invitation,
+            guint       node)
+{
+  gboolean is_single = invitation->command->node != -1;
+  guint place = is_single ? 0 : node;
+
+  if (place >= invitation->command->n_agents || invitation->has_connected[place] ||
+      (is_single && (int) node != invitation->command->node))
+    return FALSE;
+  invitation->has_connected[place] = TRUE;
+  invitation->n_missing--;
+  return TRUE;
+}
+
+/* Its agents speak another language than this program. */
+static void
+note_other_version (Invitation *invitation,
+                    const char *address,
+                    const char *version)
+{
+  g_warning ("The agent at %s, of the command for %s, has gmproc %s, which this program cannot "
+             "use: it has gmproc %s. Install the same version on all machines", address,
+             invitation->command->name, version, gmp_get_version_string ());
+  g_free (invitation->other_version);
+  invitation->other_version = g_strdup (version);
+}
+
+/* Agents that come when the program ends are disconnected, and end. */
 static gboolean
 arrived_cb (GmpBus              *bus,
             const GmpAgentHello *hello,
             const char          *token,
+            const char          *version,
+            const char          *address,
             gpointer             user_data)
 {
   GmpReception *self = user_data;
+  Invitation *invitation = find_invitation (self, token);
 
-  if (!take_place (self, token, hello->node))
+  if (invitation == NULL || self->is_closing)
     return FALSE;
+  if (hello == NULL)
+    {
+      note_other_version (invitation, address, version);
+      return FALSE;
+    }
+  if (!take_place (invitation, hello->node))
+    return FALSE;
+  if (!g_str_equal (version, gmp_get_version_string ()))
+    g_warning ("Node %s has gmproc %s, and this program %s: workers may fail there", hello->name,
+               version, gmp_get_version_string ());
   self->arrived (bus, hello, self->user_data);
   return TRUE;
 }
@@ -176,6 +213,10 @@ describe_end (Invitation *invitation)
   if (process == NULL)
     return g_strdup_printf ("the command for %s (%s) could not be started", command->name,
                             command->argv[0]);
+  if (invitation->other_version != NULL)
+    return g_strdup_printf ("the command for %s (%s) has started agents of gmproc %s, which this "
+                            "program, with gmproc %s, cannot use", command->name, command->argv[0],
+                            invitation->other_version, gmp_get_version_string ());
   if (g_subprocess_get_if_signaled (process))
     return g_strdup_printf ("the command for %s (%s) was killed by signal %d", command->name,
                             command->argv[0], g_subprocess_get_term_sig (process));
@@ -191,7 +232,8 @@ end_invitation (Invitation *invitation)
   g_autoptr (GPtrArray) others = NULL;
 
   gmp_debug ("%s", description);
-  if (invitation->process != NULL && !self->is_closing && invitation->n_missing > 0)
+  if (invitation->process != NULL && !self->is_closing && invitation->n_missing > 0 &&
+      invitation->other_version == NULL)
     others = gmp_engine_divide (invitation->command, get_agent ());
   else if (invitation->process != NULL && !self->is_closing &&
            !g_subprocess_get_successful (invitation->process))
@@ -431,20 +473,20 @@ gmp_reception_open (GmpReception *self)
     g_subprocess_communicate_utf8_async (process, NULL, NULL, certificate_cb, self);
 }
 
-/* Agents end by themselves when they are disconnected, and the commands with them. Commands that
- * still wait are terminated; with @by_force, all remaining ones are killed. */
+/* Agents end by themselves when they are disconnected, those that connect now too, and then their
+ * commands. A command without an agent so far is terminated. One with some may still have to print
+ * what workers have written. With @by_force, all remaining ones are killed. */
 void
 gmp_reception_close (GmpReception *self,
                      gboolean      by_force)
 {
   self->is_closing = TRUE;
-  if (self->port != NULL)
-    gmp_agent_port_close (self->port);
   for (guint i = 0; i < self->invitations->len; i++)
     {
       Invitation *invitation = self->invitations->pdata[i];
+      gboolean has_none = invitation->n_missing == invitation->command->n_agents;
 
-      if (invitation->process != NULL && (by_force || invitation->n_missing > 0))
+      if (invitation->process != NULL && (by_force || has_none))
         g_subprocess_send_signal (invitation->process, by_force ? SIGKILL : SIGTERM);
     }
 }
@@ -457,6 +499,7 @@ invitation_free (gpointer data)
   g_ptr_array_unref (invitation->commands);
   g_free (invitation->token);
   g_free (invitation->has_connected);
+  g_free (invitation->other_version);
   g_free (invitation);
 }
 

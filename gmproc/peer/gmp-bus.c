@@ -194,15 +194,21 @@ close_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Forked children may hold the socket open, so it is shut down. The caller's main context may be
- * freed before the connection is closed, so another one is used. */
+/* Forked children may hold the socket open, so it is shut down. A message that waits for room in
+ * it, because the other end is stopped, would also keep the connection from being closed. The
+ * caller's main context may be freed before that, so another one is used. */
 void
 gmp_bus_close (GmpBus *self)
 {
   GIOStream *stream = g_dbus_connection_get_stream (self->connection);
+  g_autoptr (GIOStream) base = NULL;
 
-  if (G_IS_SOCKET_CONNECTION (stream))
-    g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (stream)), TRUE, TRUE,
+  if (G_IS_TLS_CONNECTION (stream))
+    g_object_get (stream, "base-io-stream", &base, NULL);
+  else
+    base = g_object_ref (stream);
+  if (G_IS_SOCKET_CONNECTION (base))
+    g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), TRUE, TRUE,
                        NULL);
   g_main_context_invoke_full (gmp_bus_get_context (), G_PRIORITY_DEFAULT, close_cb,
                               g_object_ref (self), g_object_unref);

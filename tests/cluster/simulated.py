@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,28 +23,18 @@ TIMEOUT = 2  # seconds until a silent node counts as lost, in cases that lose on
 PATIENCE = str(HERE / 'patience.py')
 
 
-class Cluster:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / 'cluster'
-        self.environment = os.environ | {
-            'GMPROC_LAUNCHER': 'slurm', 'SLURM_CONF': str(self.folder / 'slurm.conf')}
+class Nodes:
+    """Nodes of either kind: of a Slurm cluster, or agents on this machine."""
+
+    environment: dict[str, str]
+    folder: Path  # in a folder of the test's own
 
     def control(self, command: str, *words: object) -> str:
-        return subprocess.run([FIXTURE, command, str(self.folder), *map(str, words)], check=True,
-                              text=True, stdout=subprocess.PIPE).stdout
-
-    def call(self, *command: str) -> str:
-        """A command of Slurm."""
-        return subprocess.run(command, env=self.environment, check=True, text=True,
-                              stdout=subprocess.PIPE).stdout
+        raise NotImplementedError
 
     def start(self, *program: str, options: tuple[str, ...] = ('--no-kill',),
               **environment: str) -> subprocess.Popen[str]:
-        """The program in an allocation, by default one that stays when a node is lost."""
-        return subprocess.Popen(['salloc', '--quiet', f'-N{NODES}', *options, *program],
-                                env=self.environment | environment, text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                stdin=subprocess.DEVNULL)
+        raise NotImplementedError
 
     def run(self, *program: str) -> str:
         started = self.start(*program)
@@ -76,6 +67,66 @@ class Cluster:
     def await_all_empty(self) -> None:
         for node in (f'n{i + 1}' for i in range(NODES)):
             print(f'  {node} is empty after {self.await_empty(node):.2f} s')
+
+
+class LocalNodes(Nodes):
+    """Agents on this machine, without Slurm. A node is its agent and everything below it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / 'nodes'
+        names = [f'n{i + 1}' for i in range(NODES)]
+        self.environment = os.environ | {
+            'GMPROC_LAUNCHER': 'command:env SLURM_CPUS_ON_NODE=4 SLURMD_NODENAME={node} {agent}',
+            'GMPROC_NODES': ' '.join(names), 'GMPROC_TEST_NODES': str(os.getpid())}
+
+    def pids(self, node: str) -> list[int]:
+        found = []
+        for entry in Path('/proc').iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    words = (entry / 'environ').read_bytes().split(b'\0')
+                    if {f'SLURMD_NODENAME={node}'.encode(),
+                            f'GMPROC_TEST_NODES={os.getpid()}'.encode()} <= set(words):
+                        found.append(int(entry.name))
+        return found
+
+    def control(self, command: str, *words: object) -> str:
+        pids = self.pids(str(words[0]))
+        signals = {'lose': signal.SIGKILL, 'freeze': signal.SIGSTOP, 'thaw': signal.SIGCONT}
+        for pid in pids if command in signals else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signals[command])
+        return '\n'.join(map(str, pids))
+
+    def start(self, *program: str, options: tuple[str, ...] = ('--no-kill',),
+              **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(program, env=self.environment | environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL)
+
+
+class Cluster(Nodes):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / 'cluster'
+        self.environment = os.environ | {
+            'GMPROC_LAUNCHER': 'slurm', 'SLURM_CONF': str(self.folder / 'slurm.conf')}
+
+    def control(self, command: str, *words: object) -> str:
+        return subprocess.run([FIXTURE, command, str(self.folder), *map(str, words)], check=True,
+                              text=True, stdout=subprocess.PIPE).stdout
+
+    def call(self, *command: str) -> str:
+        """A command of Slurm."""
+        return subprocess.run(command, env=self.environment, check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
+
+    def start(self, *program: str, options: tuple[str, ...] = ('--no-kill',),
+              **environment: str) -> subprocess.Popen[str]:
+        """The program in an allocation, by default one that stays when a node is lost."""
+        return subprocess.Popen(['salloc', '--quiet', f'-N{NODES}', *options, *program],
+                                env=self.environment | environment, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL)
 
 
 @contextlib.contextmanager
@@ -118,7 +169,7 @@ def run_here(*program: str) -> str:
                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).stdout
 
 
-def is_same(cluster: Cluster, *program: str) -> None:
+def is_same(cluster: Nodes, *program: str) -> None:
     here, there = run_here(*program), cluster.run(*program)
     assert sorted(here.splitlines()) == sorted(there.splitlines()), f'{there!r} is not {here!r}'
 
@@ -136,7 +187,7 @@ def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
     return places
 
 
-def begin_waiting(cluster: Cluster, n: int, seconds: float, *options: str,
+def begin_waiting(cluster: Nodes, n: int, seconds: float, *options: str,
                   **environment: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
     environment = {'GMPROC_NODE_TIMEOUT': str(TIMEOUT)} | environment
     program = cluster.start(sys.executable, PATIENCE, str(n), str(seconds), *options,
@@ -163,10 +214,17 @@ def find_programs(words: str) -> list[int]:
     return found
 
 
-def find_children(pid: int, name: str) -> list[int]:
+def find_application(program: subprocess.Popen[str]) -> int:
+    """The process that salloc has started, or the program itself."""
+    children = find_children(program.pid) \
+        if Path(f'/proc/{program.pid}/comm').read_text().startswith('salloc') else [program.pid]
+    return children[0]
+
+
+def find_children(pid: int, name: str | None = None) -> list[int]:
     found = []
     for task in Path(f'/proc/{pid}/task').iterdir():
         for child in map(int, (task / 'children').read_text().split()):
-            if Path(f'/proc/{child}/comm').read_text().strip() == name:
+            if name is None or Path(f'/proc/{child}/comm').read_text().strip() == name:
                 found.append(child)
     return found

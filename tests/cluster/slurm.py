@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from adverse import channels, daemon, shrink, starting, stopped
 from commands import mpirun, podman, ssh
 from jobs import cancel, interrupt, kill, limit, requeue, srun, warn
 from losses import fence, freeze, full, load, lose, missing, rest, wait
@@ -79,8 +80,8 @@ def thousand(_cluster: Cluster) -> None:
 CASES: dict[str, Callable[[Cluster], None]] = {
     case.__name__: case for case in (guide, python, more, warn, kill, interrupt, srun, cancel, lose,
                                      freeze, fence, load, missing, full, rest, wait, requeue, limit,
-                                     ssh, mpirun, podman,
-                                     thousand)}
+                                     stopped, starting, channels, daemon, shrink, ssh,
+                                     mpirun, podman, thousand)}
 
 
 def give_up(_signum: int, _frame: Any) -> None:

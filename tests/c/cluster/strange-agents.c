@@ -1,0 +1,301 @@
+/* strange-agents.c: agents that are not of this version, or violate the protocol
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-agents.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The first argument of this program when it is such an agent; the second is the way. */
+#define AGENT "--agent"
+
+#define AGENT_PATH "/org/gmproc/Agent"
+
+/* The agent. */
+
+/* What each way exports, and how it answers Hello, with the token and its node's number, and
+ * Start. */
+static const struct {
+  const char *way;
+  const char *hello_type;
+  const char *start_type;
+} ways[] = {
+  { "other-hello", "(ssua{sv})", "(ibb)" },
+  { "no-token", "(u)", "(ibb)" },
+  { "other-start", "(ssusuqas)", "(sus)" },
+};
+
+typedef struct {
+  const char *hello_type;
+  const char *start_type;
+  char *token;
+  int node;
+  GMainLoop *loop;
+} Agent;
+
+static GVariant *
+make_hello (Agent *self)
+{
+  if (g_str_equal (self->hello_type, "(u)"))
+    return g_variant_new ("(u)", 1);
+  if (g_str_equal (self->hello_type, "(ssua{sv})"))
+    return g_variant_new ("(ssu@a{sv})", self->token, "9.9.9", self->node,
+                          g_variant_new_parsed ("@a{sv} {}"));
+  return g_variant_new ("(ssusuq^as)", self->token, "9.9.9", self->node, "strange", 2, 9,
+                        (const char *[]) { NULL });
+}
+
+static void
+call_cb (GDBusConnection       *connection G_GNUC_UNUSED,
+         const char            *sender G_GNUC_UNUSED,
+         const char            *path G_GNUC_UNUSED,
+         const char            *interface G_GNUC_UNUSED,
+         const char            *name,
+         GVariant              *body G_GNUC_UNUSED,
+         GDBusMethodInvocation *invocation,
+         gpointer               user_data)
+{
+  Agent *self = user_data;
+
+  if (g_str_equal (name, "Hello"))
+    g_dbus_method_invocation_return_value (invocation, make_hello (self));
+  else if (g_str_equal (name, "Start") && g_str_equal (self->start_type, "(sus)"))
+    g_dbus_method_invocation_return_value (invocation, g_variant_new ("(sus)", "a", 1, "b"));
+  else
+    g_dbus_method_invocation_return_value (invocation, NULL);
+}
+
+static void
+export (Agent           *self,
+        GDBusConnection *connection)
+{
+  static const GDBusInterfaceVTable vtable = { call_cb, NULL, NULL, { NULL } };
+  g_autoptr (GString) xml = g_string_new ("<node><interface name='org.gmproc.Agent1'>"
+                                          "<method name='Ping'><arg type='d'/></method>"
+                                          "<method name='Hello'>");
+  g_autoptr (GVariantType) hello = g_variant_type_new (self->hello_type);
+  g_autoptr (GVariantType) start = g_variant_type_new (self->start_type);
+  g_autoptr (GDBusNodeInfo) node = NULL;
+  g_autoptr (GError) error = NULL;
+
+  for (const GVariantType *t = g_variant_type_first (hello); t != NULL; t = g_variant_type_next (t))
+    g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
+                            (int) g_variant_type_get_string_length (t),
+                            g_variant_type_peek_string (t));
+  g_string_append (xml, "</method><method name='Start'><arg type='u'/><arg type='s'/>"
+                   "<arg type='aay'/><arg type='aay'/><arg type='ay'/><arg type='u'/>"
+                   "<arg type='a{sv}'/>");
+  for (const GVariantType *t = g_variant_type_first (start); t != NULL; t = g_variant_type_next (t))
+    g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
+                            (int) g_variant_type_get_string_length (t),
+                            g_variant_type_peek_string (t));
+  g_string_append (xml, "</method></interface></node>");
+  node = g_dbus_node_info_new_for_xml (xml->str, &error);
+  g_assert_no_error (error);
+  g_dbus_connection_register_object (connection, AGENT_PATH, node->interfaces[0], &vtable, self,
+                                     NULL, &error);
+  g_assert_no_error (error);
+}
+
+static gboolean
+accept_cb (void)
+{
+  return TRUE;
+}
+
+static GDBusConnection *
+connect_to (guint16 port)
+{
+  g_autoptr (GSocketClient) client = g_socket_client_new ();
+  g_autoptr (GSocketConnection) socket = NULL;
+  g_autoptr (GIOStream) tls = NULL;
+  g_autoptr (GError) error = NULL;
+  GDBusConnection *connection;
+
+  socket = g_socket_client_connect_to_host (client, "127.0.0.1", port, NULL, &error);
+  g_assert_no_error (error);
+  tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
+                        NULL, &error, "base-io-stream", socket, "database", NULL, NULL);
+  g_assert_no_error (error);
+  g_signal_connect (tls, "accept-certificate", G_CALLBACK (accept_cb), NULL);
+  connection = g_dbus_connection_new_sync (
+    tls, NULL, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+    G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return connection;
+}
+
+static int
+be_agent (const char *way)
+{
+  Agent self = { 0 };
+  g_autofree char *line = g_malloc (64 * 1024);
+  g_autoptr (GVariant) letter = NULL;
+  g_autoptr (GDBusConnection) connection = NULL;
+  guint16 port = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
+    if (g_str_equal (ways[i].way, way))
+      {
+        self.hello_type = ways[i].hello_type;
+        self.start_type = ways[i].start_type;
+      }
+  g_assert_nonnull (fgets (line, 64 * 1024, stdin));
+  letter = g_variant_parse (G_VARIANT_TYPE_VARDICT, line, NULL, NULL, NULL);
+  g_variant_lookup (letter, "token", "s", &self.token);
+  g_variant_lookup (letter, "node", "i", &self.node);
+  g_variant_lookup (letter, "port", "q", &port);
+  self.loop = g_main_loop_new (NULL, FALSE);
+  connection = connect_to (port);
+  export (&self, connection);
+  g_signal_connect_swapped (connection, "closed", G_CALLBACK (g_main_loop_quit), self.loop);
+  g_dbus_connection_start_message_processing (connection);
+  g_main_loop_run (self.loop);
+  g_main_loop_unref (self.loop);
+  g_free (self.token);
+  return EXIT_SUCCESS;
+}
+
+/* The test. */
+
+static GVariant *
+name_node (GVariant *params G_GNUC_UNUSED,
+           GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string (g_getenv ("GMPROC_NODE"));
+}
+
+static GVariant *
+run (GError **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+
+  gmp_test_add_worker (workers, 1, name_node, NULL);
+  return gmp_workers_run (workers, NULL, 0, NULL, error);
+}
+
+static char *program;
+
+/* What the library has logged, in any thread. */
+static GMutex lock;
+static GCond cond;
+static GString *logged;
+
+static void
+log_cb (const char     *domain G_GNUC_UNUSED,
+        GLogLevelFlags  level G_GNUC_UNUSED,
+        const char     *message,
+        gpointer        user_data G_GNUC_UNUSED)
+{
+  g_mutex_lock (&lock);
+  g_string_append_printf (logged, "%s\n", message);
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+}
+
+/* Waits until these words are logged, and forgets what was. */
+static void
+await_log (const char *words)
+{
+  g_mutex_lock (&lock);
+  while (strstr (logged->str, words) == NULL)
+    g_cond_wait (&cond, &lock);
+  g_string_truncate (logged, 0);
+  g_mutex_unlock (&lock);
+}
+
+/* Each launcher has agents of its own. */
+static void
+set_launcher (const char *way,
+              const char *nodes)
+{
+  g_autofree char *launcher = g_strdup_printf (
+    "command:sh -c \"test {node} = good && exec {agent}; exec %s " AGENT " %s\"", program, way);
+
+  g_setenv ("GMPROC_LAUNCHER", launcher, TRUE);
+  g_setenv ("GMPROC_NODES", nodes, TRUE);
+}
+
+/* The user learns which versions there are. */
+static void
+test_other_version (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  set_launcher ("other-hello", "other");
+  g_assert_null (run (&error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  g_assert_nonnull (strstr (error->message, "has started agents of gmproc 9.9.9"));
+  await_log ("of the command for other, has gmproc 9.9.9, which this program cannot use");
+}
+
+/* It does not keep the others from working. */
+static void
+test_mixed_versions (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) node = NULL;
+
+  set_launcher ("other-hello ", "good other");
+  results = run (&error);
+  g_assert_no_error (error);
+  g_variant_get_child (results, 0, "{iv}", NULL, &node);
+  g_assert_cmpstr (g_variant_get_string (node, NULL), ==, "good");
+  await_log ("Workers have fewer nodes: the command for other (sh) has started agents of gmproc "
+             "9.9.9");
+}
+
+static void
+test_no_token (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  set_launcher ("no-token", "other");
+  g_assert_null (run (&error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  g_assert_nonnull (strstr (error->message, "exited with status 0"));
+}
+
+/* An agent that cannot be understood after it was admitted is a lost node, not a wait. */
+static void
+test_other_start (void)
+{
+  set_launcher ("other-start", "other");
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (run (&error));
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
+      g_test_message ("%s", error->message);
+      await_log ("Node strange has gmproc 9.9.9, and this program");
+    }
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  if (argc == 3 && g_str_equal (argv[1], AGENT))
+    return be_agent (argv[2]);
+  program = g_file_read_link ("/proc/self/exe", NULL);
+  gmp_init (&argc, &argv);
+  g_test_init (&argc, &argv, NULL);
+  gmp_test_forgo_leak_check ();
+  logged = g_string_new (NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_log_set_handler ("gmproc", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE, log_cb, NULL);
+  test_agents_init ("");
+  test_agents_add ("/cluster/strange/other-version", test_other_version);
+  test_agents_add ("/cluster/strange/mixed-versions", test_mixed_versions);
+  test_agents_add ("/cluster/strange/no-token", test_no_token);
+  test_agents_add ("/cluster/strange/other-start", test_other_start);
+  return g_test_run ();
+}
