@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "channel/gmp-value-private.h"
+#include "peer/gmp-large-memory-private.h"
 #include "peer/gmp-message-stream-private.h"
 #include "peer/gmp-net-frame-private.h"
 #include "peer/gmp-net-opening-private.h"
@@ -111,6 +112,36 @@ flush (GmpNetChannel *self)
     }
 }
 
+typedef struct {
+  guint8 *bytes;
+  gsize capacity;
+} Copy;
+
+static void
+copy_free (gpointer data)
+{
+  Copy *copy = data;
+
+  gmp_large_memory_give_back (copy->bytes, copy->capacity);
+  g_free (copy);
+}
+
+static GBytes *
+copy_bytes (gconstpointer data,
+            gsize         size)
+{
+  gsize capacity;
+  guint8 *bytes = size >= GMP_LARGE_MEMORY_MIN ? gmp_large_memory_take (size, &capacity) : NULL;
+  Copy *copy;
+
+  if (bytes == NULL)
+    return g_bytes_new (data, size);
+  copy = g_new (Copy, 1);
+  *copy = (Copy) { bytes, capacity };
+  memcpy (bytes, data, size);
+  return g_bytes_new_with_free_func (bytes, size, copy_free, copy);
+}
+
 /* Keeps a copy of the bytes without room, because the sender may change its own. */
 static void
 write_or_keep (GmpNetChannel *self,
@@ -120,7 +151,7 @@ write_or_keep (GmpNetChannel *self,
   gsize n = has_unsent (self) ? 0 : write_now (self, data, size);
 
   if (n < size)
-    g_queue_push_tail (&self->unsent, g_bytes_new ((const guint8 *) data + n, size - n));
+    g_queue_push_tail (&self->unsent, copy_bytes ((const guint8 *) data + n, size - n));
 }
 
 static void
@@ -350,6 +381,12 @@ gmp_net_channel_receive (GmpChannel *channel,
 }
 
 static void
+gmp_net_channel_trim (GmpChannel *channel G_GNUC_UNUSED)
+{
+  gmp_large_memory_trim ();
+}
+
+static void
 gmp_net_channel_watch (GmpChannel  *channel,
                        GmpDoorbell *doorbell)
 {
@@ -405,6 +442,7 @@ gmp_net_channel_class_init (GmpNetChannelClass *klass)
   channel_class->receive = gmp_net_channel_receive;
   channel_class->close = gmp_net_channel_close;
   channel_class->watch = gmp_net_channel_watch;
+  channel_class->trim = gmp_net_channel_trim;
 }
 
 static void

@@ -27,6 +27,7 @@ typedef struct {
   char      *type;    /* (nullable) */
   gsize      n_type;
   guint8    *bytes;   /* (nullable) */
+  gsize      capacity; /* of these, if they are large; see gmp_large_memory_take() */
   gsize      n_bytes;
 } GmpNetFrame;
 

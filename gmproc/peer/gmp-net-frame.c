@@ -8,16 +8,13 @@
 
 #include "base/gmp-private-memory-private.h"
 #include "channel/gmp-value-private.h"
+#include "peer/gmp-large-memory-private.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Smaller values are copied by a receiver that writes to them. */
 #define PRIVATE_MIN ((gsize) 4096)
-
-/* Small ones are frequent, and a mapping would cost more than they do. */
-#define MAPPED_MIN ((gsize) 64 * 1024)
 
 /* The largest reason of a channel's end, in bytes. */
 #define CLOSE_MAX ((gsize) 2 * 1024 * 1024)
@@ -63,11 +60,9 @@ make_room (GmpNetFrame *self,
   gsize size = (gsize) self->head.size;
 
   if (self->head.size <= G_MAXSSIZE)
-    self->bytes = mmap (NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (self->bytes != NULL && self->bytes != MAP_FAILED)
+    self->bytes = gmp_large_memory_take (size, &self->capacity);
+  if (self->bytes != NULL)
     return TRUE;
-  self->bytes = NULL;
   g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD,
                "Not enough memory for a value of %" G_GUINT64_FORMAT " bytes: %s", self->head.size,
                g_strerror (ENOMEM));
@@ -77,7 +72,7 @@ make_room (GmpNetFrame *self,
 static gboolean
 is_mapped (const GmpNetFrame *self)
 {
-  return self->head.size >= MAPPED_MIN;
+  return self->head.size >= GMP_LARGE_MEMORY_MIN;
 }
 
 /* The place and the size of the next bytes; nothing if the value is complete. */
@@ -131,7 +126,7 @@ gmp_net_frame_take (GmpNetFrame *self,
 typedef struct {
   guint8 *bytes;
   gsize size;
-  gboolean is_mapped;
+  gsize capacity; /* of the mapping; 0: there is none */
 } Place;
 
 static void
@@ -141,8 +136,8 @@ place_free (gpointer data)
 
   if (place->size >= PRIVATE_MIN)
     gmp_private_memory_remove (place->bytes);
-  if (place->is_mapped)
-    munmap (place->bytes, place->size);
+  if (place->capacity > 0)
+    gmp_large_memory_give_back (place->bytes, place->capacity);
   else
     g_aligned_free (place->bytes);
   g_free (place);
@@ -158,7 +153,7 @@ gmp_net_frame_finish (GmpNetFrame *self,
   g_autofree char *type = g_steal_pointer (&self->type);
   g_autoptr (GBytes) bytes = NULL;
 
-  *place = (Place) { g_steal_pointer (&self->bytes), (gsize) self->head.size, is_mapped (self) };
+  *place = (Place) { g_steal_pointer (&self->bytes), (gsize) self->head.size, self->capacity };
   if (place->size >= PRIVATE_MIN)
     gmp_private_memory_add (place->bytes, place->size);
   bytes = g_bytes_new_with_free_func (place->bytes, place->size, place_free, place);
@@ -176,8 +171,8 @@ void
 gmp_net_frame_clear (GmpNetFrame *self)
 {
   g_clear_pointer (&self->type, g_free);
-  if (self->bytes != NULL && is_mapped (self))
-    munmap (self->bytes, (gsize) self->head.size);
+  if (self->bytes != NULL && self->capacity > 0)
+    gmp_large_memory_give_back (self->bytes, self->capacity);
   else
     g_aligned_free (self->bytes);
   *self = (GmpNetFrame) { 0 };

@@ -66,8 +66,10 @@ echo_server_init (EchoServer *self G_GNUC_UNUSED)
 {
 }
 
-/* The parameter is the number of bytes in each turn, or 0 for NULL. The result has the client's
- * node and the server's. In its third turn it reports, so that a case can lose its node then. */
+/* The parameter is the number of bytes in the first turn, or 0 for NULL; each turn has other bytes,
+ * and one more or less. A response is held while the next arrives in other memory. The result has
+ * the client's node and the server's. In its third turn it reports, so that a case can lose its
+ * node then. */
 
 #define ECHO_TYPE_CLIENT (echo_client_get_type ())
 G_DECLARE_FINAL_TYPE (EchoClient, echo_client, ECHO, CLIENT, GmpClientWorker)
@@ -78,6 +80,8 @@ struct _EchoClient
 
   guint64 size;
   GVariant *request; /* (nullable) */
+  GVariant *last_request;  /* (nullable): of the turn before */
+  GVariant *last_response; /* (nullable) */
   char *server_node;
   guint n_turns;
 };
@@ -89,17 +93,7 @@ echo_client_start (GmpWorker *worker,
                    GVariant  *params,
                    GError   **error G_GNUC_UNUSED)
 {
-  EchoClient *self = ECHO_CLIENT (worker);
-  guint8 *bytes;
-
-  self->size = g_variant_get_uint64 (params);
-  if (self->size == 0)
-    return TRUE;
-  bytes = g_malloc (self->size);
-  for (gsize i = 0; i < self->size; i++)
-    bytes[i] = (guint8) (i * 7 + i / 251);
-  self->request = g_variant_ref_sink (
-    g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, self->size, TRUE, g_free, bytes));
+  ECHO_CLIENT (worker)->size = g_variant_get_uint64 (params);
   return TRUE;
 }
 
@@ -108,8 +102,19 @@ echo_client_process (GmpClientWorker *worker,
                      GError         **error G_GNUC_UNUSED)
 {
   EchoClient *self = ECHO_CLIENT (worker);
+  gsize size = self->size + self->n_turns % 2;
+  guint8 *bytes;
 
-  return self->request != NULL ? g_variant_ref (self->request) : NULL;
+  if (self->size == 0)
+    return NULL;
+  bytes = g_malloc (size);
+  for (gsize i = 0; i < size; i++)
+    bytes[i] = (guint8) (i * 7 + i / 251 + self->n_turns);
+  g_clear_pointer (&self->last_request, g_variant_unref);
+  self->last_request = g_steal_pointer (&self->request);
+  self->request = g_variant_ref_sink (
+    g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, size, TRUE, g_free, bytes));
+  return g_variant_ref (self->request);
 }
 
 static gboolean
@@ -127,10 +132,14 @@ echo_client_update (GmpClientWorker *worker,
     return TRUE;
   g_clear_pointer (&self->server_node, g_free);
   g_variant_get (response, "(sv)", &self->server_node, &back);
-  if (g_variant_equal (back, self->request))
-    return TRUE;
-  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "another value has come back");
-  return FALSE;
+  if (!g_variant_equal (back, self->request))
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "another value has come back");
+  else if (self->last_response != NULL && self->last_request != NULL &&
+           !g_variant_equal (self->last_response, self->last_request))
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "a value has changed");
+  g_clear_pointer (&self->last_response, g_variant_unref);
+  self->last_response = g_steal_pointer (&back);
+  return *error == NULL;
 }
 
 static gboolean
@@ -156,6 +165,8 @@ echo_client_finalize (GObject *object)
   EchoClient *self = ECHO_CLIENT (object);
 
   g_clear_pointer (&self->request, g_variant_unref);
+  g_clear_pointer (&self->last_request, g_variant_unref);
+  g_clear_pointer (&self->last_response, g_variant_unref);
   g_free (self->server_node);
   G_OBJECT_CLASS (echo_client_parent_class)->finalize (object);
 }
