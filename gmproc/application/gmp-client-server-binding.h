@@ -10,6 +10,7 @@
 
 G_BEGIN_DECLS
 
+GMP_PUBLIC void       gmp_client_server_set_changes_values (GmpClientServer *self);
 GMP_PUBLIC GPtrArray *gmp_client_server_receive_now (GmpClientServer *self,
                                                      guint            n,
                                                      gboolean         may_look);

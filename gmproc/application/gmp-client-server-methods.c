@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+#include "application/gmp-client-server-binding.h"
 #include "application/gmp-client-server-private.h"
 
 #include "base/gmp-error.h"
@@ -336,6 +337,22 @@ gmp_client_server_get_methods (GmpClientServer *self,
   else
     return NULL;
   return &methods;
+}
+
+/**
+ * gmp_client_server_set_changes_values: (skip)
+ * @self: the application as server
+ *
+ * For bindings whose responses refer to memory that the program may change as soon as it has
+ * responded. They are copied at once, also where a main loop waits for that.
+ *
+ * Since: 0.1
+ */
+void
+gmp_client_server_set_changes_values (GmpClientServer *self)
+{
+  g_return_if_fail (GMP_IS_CLIENT_SERVER (self));
+  gmp_client_server_get_private (self)->changes_values = TRUE;
 }
 
 /* Called from class_init. */

@@ -292,6 +292,8 @@ begin_open (GmpClientServer    *self,
   priv->open->reported = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   priv->open->opening = g_steal_pointer (&task);
   gmp_server_session_set_open (session, gmp_open_run_turned, self);
+  if (!is_blocking && !priv->changes_values)
+    gmp_server_session_set_later (session);
   gmp_server_session_run (session, params, cancellable, ended_cb, self);
   /* If start has failed, the run ends with its error. */
   if (gmp_server_session_get_local_server (session) != NULL)

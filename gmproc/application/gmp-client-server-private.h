@@ -21,6 +21,7 @@ typedef struct {
   char *server_target; /* (nullable) */
   guint generation;    /* of the process that owns session, context and cache */
   guint64 shared_memory_limit;
+  gboolean changes_values; /* the program may write to the memory of responses */
   GmpBatchRule batch_rule; /* if the application is the server */
   GPtrArray *clients;  /* of GmpJobSpec, in the order that they were added in */
   GmpServerSession *session; /* (nullable): the current run, or the last one */

@@ -423,6 +423,7 @@ begin_run (GmpClientServer    *self,
            GAsyncReadyCallback callback,
            gpointer            user_data)
 {
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
   g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
 
@@ -432,6 +433,8 @@ begin_run (GmpClientServer    *self,
     return;
   if (is_blocking)
     gmp_server_session_set_blocking (session);
+  else if (!priv->changes_values)
+    gmp_server_session_set_later (session);
   gmp_server_session_run (session, params, cancellable, ended_cb, g_steal_pointer (&task));
 }
 

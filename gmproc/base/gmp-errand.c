@@ -230,7 +230,8 @@ gmp_errand_is_for (GVariant *value)
 {
   gsize units = UNITS;
 
-  if (value == NULL)
+  /* Most small values are of these types. */
+  if (value == NULL || strpbrk (g_variant_get_type_string (value), "asogvm") == NULL)
     return FALSE;
   if (g_atomic_int_get (&has_thread))
     return g_variant_is_container (value);

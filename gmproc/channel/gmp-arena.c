@@ -21,6 +21,7 @@ typedef struct {
 struct _GmpArena
 {
   GmpMemory *memory;
+  GMutex lock; /* a large value takes its block in another thread */
   gsize page;
   GArray *pieces; /* of Piece */
   gsize top;
@@ -32,6 +33,7 @@ gmp_arena_new (GmpMemory *memory)
 {
   GmpArena *self = g_new0 (GmpArena, 1);
 
+  g_mutex_init (&self->lock);
   self->memory = gmp_memory_ref (memory);
   self->page = (gsize) sysconf (_SC_PAGESIZE);
   self->pieces = g_array_new (FALSE, FALSE, sizeof (Piece));
@@ -41,6 +43,7 @@ gmp_arena_new (GmpMemory *memory)
 void
 gmp_arena_free (GmpArena *self)
 {
+  g_mutex_clear (&self->lock);
   g_array_unref (self->pieces);
   gmp_memory_unref (self->memory);
   g_free (self);
@@ -133,18 +136,14 @@ find_piece (GmpArena *self,
   return piece_at (self, self->pieces->len - 1);
 }
 
-/* A block for @size bytes, which belongs to the receiver once it receives @block; %NULL if there is
- * no room. */
-guint8 *
-gmp_arena_lend (GmpArena *self,
-                gsize     size,
-                GmpBlock *block)
+static guint8 *
+lend_locked (GmpArena *self,
+             gsize     size,
+             GmpBlock *block)
 {
   Piece *piece;
   int slot;
 
-  if (size == 0 || size > self->memory->arena_size)
-    return NULL;
   collect (self);
   slot = find_slot (self);
   piece = slot != -1 ? find_piece (self, (size + self->page - 1) & ~(self->page - 1)) : NULL;
@@ -157,6 +156,23 @@ gmp_arena_lend (GmpArena *self,
   return self->memory->arena_out + piece->offset;
 }
 
+/* A block for @size bytes, which belongs to the receiver once it receives @block; %NULL if there is
+ * no room. Called in any thread. */
+guint8 *
+gmp_arena_lend (GmpArena *self,
+                gsize     size,
+                GmpBlock *block)
+{
+  guint8 *place;
+
+  if (size == 0 || size > self->memory->arena_size)
+    return NULL;
+  g_mutex_lock (&self->lock);
+  place = lend_locked (self, size, block);
+  g_mutex_unlock (&self->lock);
+  return place;
+}
+
 static void
 give_back (GmpArena *self,
            gsize     offset,
@@ -166,9 +182,8 @@ give_back (GmpArena *self,
     madvise (self->memory->arena_out + offset, size, MADV_REMOVE);
 }
 
-/* Returns the memory of blocks that are not lent to the system. */
-void
-gmp_arena_trim (GmpArena *self)
+static void
+trim_locked (GmpArena *self)
 {
   if (self->touched == 0)
     return;
@@ -178,4 +193,13 @@ gmp_arena_trim (GmpArena *self)
       give_back (self, piece_at (self, i)->offset, piece_at (self, i)->size);
   give_back (self, self->top, self->touched - self->top);
   self->touched = self->top;
+}
+
+/* Returns the memory of blocks that are not lent to the system. */
+void
+gmp_arena_trim (GmpArena *self)
+{
+  g_mutex_lock (&self->lock);
+  trim_locked (self);
+  g_mutex_unlock (&self->lock);
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/gmp-fork-private.h"
-#include "channel/gmp-doorbell-private.h"
+#include "channel/gmp-large-private.h"
 
 G_BEGIN_DECLS
 
@@ -28,6 +28,10 @@ G_BEGIN_DECLS
  *              receive, or room to send, after all.
  * wake:        the receiver no longer waits.
  * trim:        the channel has been silent for a while: returns the memory that it can.
+ * fail:        the other end has sent invalid data: closes the channel with @error, whose ownership
+ *              is taken.
+ * get_sender:  copies large values in another thread before they are sent; %NULL if there is no
+ *              such sender.
  * get_mark:    a number that both ends may read and change, initially 0; %NULL if they share no
  *              memory. The ends define its meaning.
  *
@@ -37,6 +41,12 @@ G_BEGIN_DECLS
  * Requests and responses take turns. An end that sends again before it has read its answer violates
  * that, and its channel ends. If is_pipelined is set, there are no turns, and the two ends limit
  * the data in flight in another way.
+ *
+ * An end in a main loop has later: gmp_channel_receive() then returns GMP_CHANNEL_EMPTY while a
+ * large value that was received or is to be sent is prepared in another thread, and that doorbell
+ * rings afterwards. An implementation passes values that may be large to gmp_channel_take_value(),
+ * and returns GMP_CHANNEL_EMPTY if large is set after it. If a value cannot be sent,
+ * gmp_channel_receive() returns GMP_CHANNEL_REFUSED with the reason, once.
  *
  * The shared state belongs to the process that opened the channel. In a forked child, calls leave
  * it alone, and receive() reports that the channel has ended.
@@ -52,6 +62,7 @@ G_BEGIN_DECLS
 typedef enum {
   GMP_CHANNEL_EMPTY,
   GMP_CHANNEL_PAYLOAD,
+  GMP_CHANNEL_REFUSED,
   GMP_CHANNEL_CLOSED
 } GmpChannelStatus;
 
@@ -74,6 +85,9 @@ struct _GmpChannel
   GObject parent_instance;
 
   guint generation; /* of the process that made it, by gmp_fork_get_generation() */
+  GmpLarge *large;  /* (nullable): a value that is being prepared */
+  GmpDoorbell *later; /* (nullable): rung when it is; set before anything is received */
+  gboolean is_checked; /* gmp_value_check_sendable() has passed what is sent */
   guint64 value_limit;
   guint n_workers;
   gboolean has_woken;
@@ -107,6 +121,9 @@ struct _GmpChannelClass
   gboolean         (*sleep)      (GmpChannel *self);
   void             (*wake)       (GmpChannel *self);
   void             (*trim)       (GmpChannel *self);
+  void             (*fail)       (GmpChannel *self,
+                                  GError     *error);
+  GmpSender       *(*get_sender) (GmpChannel *self);
   GmpMark         *(*get_mark)   (GmpChannel *self);
 };
 
@@ -130,6 +147,11 @@ gboolean         gmp_channel_send_tagged (GmpChannel  *self,
 gboolean         gmp_channel_has_unsent (GmpChannel *self);
 GmpChannelStatus gmp_channel_receive    (GmpChannel   *self,
                                          GVariant    **payload,
+                                         GError      **error);
+GVariant        *gmp_channel_take_value (GmpChannel   *self,
+                                         const char   *type,
+                                         GBytes       *bytes,
+                                         GmpNormalFormLook look,
                                          GError      **error);
 void             gmp_channel_close      (GmpChannel   *self,
                                          const GError *reason);

@@ -22,6 +22,7 @@ typedef enum {
   GMP_INBOX_LEFT,    /* a peer has ended and is restarted; the error is the reason for its end */
   GMP_INBOX_RENEWED, /* a restarted peer has its new channel */
   GMP_INBOX_LATE,    /* a peer exceeds its time; reported once */
+  GMP_INBOX_REFUSED, /* a value cannot be sent after all, for the reason in the error */
   GMP_INBOX_POSTED,  /* something of gmp_inbox_post() was sent */
   GMP_INBOX_STOPPED, /* asked to stop; only from gmp_inbox_take(), as the next two */
   GMP_INBOX_INTERRUPTED, /* the handler of a signal failed, with the error */
@@ -75,6 +76,7 @@ void           gmp_inbox_set_deadline  (GmpInbox     *self,
                                         gint64        deadline);
 void           gmp_inbox_set_value_limit (GmpInbox   *self,
                                           guint64     limit);
+void           gmp_inbox_set_later     (GmpInbox     *self);
 guint          gmp_inbox_get_n_open    (GmpInbox *self);
 GmpChannel    *gmp_inbox_get_first     (GmpInbox *self);
 const char    *gmp_inbox_get_runtime   (GmpInbox     *self,

@@ -81,7 +81,7 @@ static gboolean
 can_rest (Slot *slot)
 {
   if (slot->channel == NULL || !slot->channel->may_rest || slot->has_left || slot->is_renewed ||
-      slot->has_ended)
+      slot->has_ended || slot->channel->large != NULL)
     return FALSE;
   if (!gmp_channel_sleep (slot->channel))
     return TRUE;

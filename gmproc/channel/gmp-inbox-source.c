@@ -75,11 +75,16 @@ dispatch (GSource    *source,
   gint64 now = g_source_get_time (source);
   gint64 ready_time = g_source_get_ready_time (source);
 
+  gboolean is_silent = FALSE;
+
   gmp_inbox_end_sleep (self->inbox);
   if (ready_time != -1 && ready_time <= now)
-    look_for_silence (self, now);
+    {
+      is_silent = !self->may_have && g_source_query_unix_fd (source, self->tag) == 0;
+      look_for_silence (self, now);
+    }
   self->may_have = ((GmpInboxFunc) (void (*) (void)) callback) (self->inbox, user_data);
-  if (!self->may_have)
+  if (is_silent)
     return G_SOURCE_CONTINUE;
   self->silence = now + GMP_INBOX_SILENCE * 1000;
   if (g_source_get_ready_time (source) == -1)

@@ -43,6 +43,7 @@ struct _GmpInbox
   GPtrArray *closed; /* of Slot, kept so that a last message reaches the peer */
   GError *last_word; /* (nullable): of gmp_inbox_close_all(), for peers that are added later */
   GmpInboxTrust trust;
+  gboolean is_later; /* large values are prepared in another thread */
   gint64 timeout;    /* in microseconds; 0: none */
   int application;   /* its process: 0 if it cannot be seen */
   gint64 deadline;   /* in monotonic time; -1: none */

@@ -228,6 +228,14 @@ gmp_inbox_set_value_limit (GmpInbox *self,
   self->value_limit = limit;
 }
 
+/* The thread that takes has a main loop to continue: large values are prepared in another one. Call
+ * it before anything is taken. */
+void
+gmp_inbox_set_later (GmpInbox *self)
+{
+  self->is_later = TRUE;
+}
+
 /* Takes ownership of @news. Unread messages of a peer that has ended are dropped, because no answer
  * could reach it. */
 static void
@@ -242,6 +250,8 @@ adopt (GmpInbox *self,
       news->channel->gathers = self->gathers;
       news->channel->value_limit = self->value_limit;
       news->channel->is_timed = self->turn_timeout > 0;
+      if (self->is_later)
+        news->channel->later = gmp_doorbell_ref (self->doorbell);
     }
   if (news->channel != NULL && self->last_word != NULL)
     {
@@ -430,6 +440,8 @@ take_from (GmpInbox *self,
       slot->channel->answered_at = 0;
       return GMP_INBOX_PAYLOAD;
     }
+  if (status == GMP_CHANNEL_REFUSED)
+    return GMP_INBOX_REFUSED;
   /* A server that is done closes its channels itself, and its last answer may be in flight. */
   if (slot->has_ended && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
       g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))

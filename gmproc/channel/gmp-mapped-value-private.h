@@ -6,14 +6,16 @@
 
 #pragma once
 
+#include "base/gmp-normal-form-private.h"
 #include "channel/gmp-arena-private.h"
 
 G_BEGIN_DECLS
 
-void      gmp_mapped_value_watch_memory (GmpMemory *memory);
-GVariant *gmp_mapped_value_new_value    (GmpMemory       *memory,
-                                         const GmpBlock  *block,
-                                         const char      *type,
-                                         GError         **error);
+void    gmp_mapped_value_watch_memory (GmpMemory *memory);
+GBytes *gmp_mapped_value_new_bytes    (GmpMemory         *memory,
+                                       const GmpBlock    *block,
+                                       const char        *type,
+                                       GmpNormalFormLook *look,
+                                       GError           **error);
 
 G_END_DECLS

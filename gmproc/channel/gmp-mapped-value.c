@@ -305,47 +305,54 @@ copy_block (GmpMemory      *memory,
  * not written to itself. The check of a value therefore takes each page before it reads it, with
  * take_pages(). Pages with only numbers stay shared: whatever the sender writes there is a number
  * too. If a page cannot be taken, the value is copied. */
-static GVariant *
-value_of_lease (Lease      *lease,
-                const char *type,
-                GError    **error)
+static GBytes *
+bytes_of_lease (Lease             *lease,
+                const char        *type,
+                GmpNormalFormLook *look)
 {
-  g_autoptr (GBytes) bytes = g_bytes_new_with_free_func (lease->data, lease->size, lease_free,
-                                                         lease);
-  g_autoptr (GBytes) copy = NULL;
+  GBytes *bytes = g_bytes_new_with_free_func (lease->data, lease->size, lease_free, lease);
+  GBytes *copy;
   gboolean is_writable;
 
   if (gmp_value_is_numbers (type))
-    return gmp_value_from_bytes (type, bytes, NULL, error);
+    return bytes;
   gmp_private_memory_lock ();
   is_writable = make_writable_locked (lease);
   gmp_private_memory_unlock ();
   if (is_writable)
-    return gmp_value_from_bytes (type, bytes, take_pages, error);
+    {
+      *look = take_pages;
+      return bytes;
+    }
   copy = g_bytes_new (lease->data, lease->size);
-  return gmp_value_from_bytes (type, copy, NULL, error);
+  g_bytes_unref (bytes);
+  return copy;
 }
 
-/* The value in a block that the sender announced; the block is returned when the value is freed.
- * Nothing in @block is checked yet; gmp_value_check_type() has passed @type. */
-GVariant *
-gmp_mapped_value_new_value (GmpMemory      *memory,
-                            const GmpBlock *block,
-                            const char     *type,
-                            GError        **error)
+/* The bytes of a value, for gmp_value_from_bytes() with @look, in a block that the sender
+ * announced; the block is returned when they are freed. Nothing in @block is checked yet;
+ * gmp_value_check_type() has passed @type. */
+GBytes *
+gmp_mapped_value_new_bytes (GmpMemory         *memory,
+                            const GmpBlock    *block,
+                            const char        *type,
+                            GmpNormalFormLook *look,
+                            GError           **error)
 {
   gsize copied_max = gmp_value_is_numbers (type) ? COPIED_NUMBERS_MAX : COPIED_MAX;
-  g_autoptr (GBytes) copy = NULL;
+  GBytes *copy = NULL;
   Lease *lease = NULL;
+
+  *look = NULL;
 
   if (is_block (memory, block) && block->size <= copied_max)
     copy = copy_block (memory, block);
   else if (is_block (memory, block))
     lease = lease_new (memory, block);
   if (copy != NULL)
-    return gmp_value_from_bytes (type, copy, NULL, error);
+    return copy;
   if (lease != NULL)
-    return value_of_lease (lease, type, error);
+    return bytes_of_lease (lease, type, look);
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
                "A channel received a value in an invalid block: %u at %" G_GUINT64_FORMAT " of %"
                G_GUINT64_FORMAT " bytes", block->slot, block->offset, block->size);

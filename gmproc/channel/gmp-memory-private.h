@@ -24,7 +24,7 @@ G_BEGIN_DECLS
 typedef enum {
   GMP_END_CLIENT,
   GMP_END_SERVER
-} GmpExitReport;
+} GmpEnd;
 
 /* The number of blocks of one arena that can be lent at the same time. */
 #define GMP_MEMORY_BLOCKS 128
@@ -53,7 +53,7 @@ typedef struct {
 
 typedef struct {
   gatomicrefcount ref_count;
-  GmpExitReport end;
+  GmpEnd end;
   GmpMemoryHeader *header;
   guint8 *rings[2];   /* each twice in a row */
   gsize arena_size;   /* of each; may be 0 */
@@ -73,7 +73,7 @@ int        gmp_memory_new_fd (gsize         arena_size,
                               guint         n_workers,
                               GError      **error);
 GmpMemory *gmp_memory_map    (int           fd,
-                              GmpExitReport end,
+                              GmpEnd        end,
                               GError      **error);
 GmpMemory *gmp_memory_ref    (GmpMemory *self);
 void       gmp_memory_unref  (GmpMemory *self);

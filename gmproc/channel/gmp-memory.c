@@ -162,9 +162,9 @@ map_arenas (GmpMemory *self,
 
 /* @fd is no longer needed when this has returned. */
 GmpMemory *
-gmp_memory_map (int           fd,
-                GmpExitReport end,
-                GError      **error)
+gmp_memory_map (int      fd,
+                GmpEnd   end,
+                GError **error)
 {
   g_autoptr (GmpMemory) self = g_new0 (GmpMemory, 1);
   gpointer header;

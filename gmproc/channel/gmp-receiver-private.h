@@ -15,7 +15,8 @@ G_BEGIN_DECLS
 typedef struct _GmpReceiver GmpReceiver;
 
 GmpReceiver     *gmp_receiver_new   (GmpMemory    *memory,
-                                     int           bell);
+                                     int           bell,
+                                     GmpChannel   *channel);
 void             gmp_receiver_free  (GmpReceiver *self);
 GmpChannelStatus gmp_receiver_take  (GmpReceiver  *self,
                                      guint64       limit,

@@ -22,6 +22,9 @@ typedef struct {
   guint8 *bytes;
 } Pieces;
 
+/* How many pieces a main loop reads at a time: a megabyte. */
+#define PIECES_MAX 64
+
 /* The initial buffer for pieces. */
 #define PIECES_ROOM ((gsize) 64 * 1024)
 
@@ -30,6 +33,7 @@ struct _GmpReceiver
   GmpMemory *memory;
   GmpRing ring;
   int bell;            /* the writer's */
+  GmpChannel *channel; /* what this is a part of */
   char *type;          /* of the last value; the next one usually has the same */
   gsize type_size;
   guint64 limit;       /* the largest size of a value in bytes; 0: no limit */
@@ -39,16 +43,18 @@ struct _GmpReceiver
 
 /* The writer waits for @bell, an eventfd, which stays the caller's. */
 GmpReceiver *
-gmp_receiver_new (GmpMemory *memory,
-                  int        bell)
+gmp_receiver_new (GmpMemory  *memory,
+                  int         bell,
+                  GmpChannel *channel)
 {
   GmpReceiver *self = g_new0 (GmpReceiver, 1);
-  GmpExitReport side = 1 - memory->end;
+  GmpEnd side = 1 - memory->end;
 
   self->memory = gmp_memory_ref (memory);
   gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],
                  GMP_MEMORY_RING_SIZE);
   self->bell = bell;
+  self->channel = channel;
   return self;
 }
 
@@ -92,6 +98,8 @@ take_block (GmpReceiver *self,
             gsize             size,
             GError          **error)
 {
+  g_autoptr (GBytes) bytes = NULL;
+  GmpNormalFormLook look;
   GmpBlock block;
 
   if (size != sizeof block)
@@ -102,7 +110,9 @@ take_block (GmpReceiver *self,
   memcpy (&block, body, sizeof block);
   if (!gmp_value_check_size (block.size, self->limit, GMP_ERROR_PROTOCOL, error))
     return NULL;
-  return gmp_mapped_value_new_value (self->memory, &block, self->type, error);
+  bytes = gmp_mapped_value_new_bytes (self->memory, &block, self->type, &look, error);
+  return bytes != NULL ? gmp_channel_take_value (self->channel, self->type, bytes, look, error)
+                       : NULL;
 }
 
 static gboolean
@@ -174,7 +184,7 @@ take_piece (GmpReceiver *self,
     return NULL;
   bytes = g_bytes_new_take (pieces->bytes, pieces->n_here);
   *pieces = (Pieces) { 0, };
-  return gmp_value_from_bytes (self->type, bytes, NULL, error);
+  return gmp_channel_take_value (self->channel, self->type, bytes, NULL, error);
 }
 
 /* Handles one record. Returns TRUE if it completes a payload. */
@@ -228,6 +238,16 @@ take_record (GmpReceiver *self,
     }
 }
 
+/* After a record that has completed no payload: TRUE if another thread checks the payload first, or
+ * if the main loop should have a turn after @n_pieces. */
+static gboolean
+should_pause (GmpReceiver *self,
+              guint        n_pieces)
+{
+  return self->channel->large != NULL ||
+         (self->channel->later != NULL && n_pieces % PIECES_MAX == 0);
+}
+
 /* Takes records until a payload is complete, of at most @limit bytes where that is not 0.
  * Returns GMP_CHANNEL_CLOSED with @error for invalid data. */
 GmpChannelStatus
@@ -238,6 +258,7 @@ gmp_receiver_take (GmpReceiver *self,
                    GError     **error)
 {
   const guint8 *place;
+  guint n_pieces = 0;
   gsize size;
 
   self->limit = limit;
@@ -264,6 +285,11 @@ gmp_receiver_take (GmpReceiver *self,
         {
           *tag = self->tag;
           return GMP_CHANNEL_PAYLOAD;
+        }
+      if (should_pause (self, ++n_pieces))
+        {
+          *tag = self->tag;
+          return GMP_CHANNEL_EMPTY;
         }
     }
   if (!self->ring.is_broken)

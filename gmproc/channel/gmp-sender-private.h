@@ -15,7 +15,10 @@ typedef struct _GmpSender GmpSender;
 
 GmpSender *gmp_sender_new           (GmpMemory  *memory,
                                      int         bell);
-void       gmp_sender_free          (GmpSender *self);
+GmpSender *gmp_sender_ref           (GmpSender *self);
+void       gmp_sender_unref         (GmpSender *self);
+void       gmp_sender_store         (GmpSender *self,
+                                     GVariant  *value);
 void       gmp_sender_send          (GmpSender  *self,
                                      guint8      tag,
                                      GVariant   *payload);
@@ -27,6 +30,6 @@ gboolean   gmp_sender_wait_for_room (GmpSender *self);
 gboolean   gmp_sender_is_broken     (GmpSender *self);
 void       gmp_sender_trim          (GmpSender *self);
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpSender, gmp_sender_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpSender, gmp_sender_unref)
 
 G_END_DECLS

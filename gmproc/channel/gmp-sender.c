@@ -13,6 +13,7 @@
 
 struct _GmpSender
 {
+  gatomicrefcount ref_count;
   GmpMemory *memory;
   GmpRing ring;
   GmpArena *arena;
@@ -22,6 +23,10 @@ struct _GmpSender
   GBytes *pieces; /* (nullable): the bytes of the first, which is being sent in pieces */
   gsize n_sent;   /* of them */
   gboolean has_woken; /* the reader, in this send */
+
+  /* Written in another thread by gmp_sender_store(), before that value is sent. */
+  GmpBlock stored;
+  gboolean has_stored;
 };
 
 typedef struct {
@@ -44,8 +49,9 @@ gmp_sender_new (GmpMemory *memory,
                 int        bell)
 {
   GmpSender *self = g_new0 (GmpSender, 1);
-  GmpExitReport side = memory->end;
+  GmpEnd side = memory->end;
 
+  g_atomic_ref_count_init (&self->ref_count);
   self->memory = gmp_memory_ref (memory);
   gmp_ring_init (&self->ring, &memory->header->rings[side], memory->rings[side],
                  GMP_MEMORY_RING_SIZE);
@@ -55,9 +61,18 @@ gmp_sender_new (GmpMemory *memory,
   return self;
 }
 
-void
-gmp_sender_free (GmpSender *self)
+GmpSender *
+gmp_sender_ref (GmpSender *self)
 {
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+gmp_sender_unref (GmpSender *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
   gmp_sender_drop_unsent (self);
   gmp_arena_free (self->arena);
   gmp_memory_unref (self->memory);
@@ -110,6 +125,32 @@ send_value (GmpSender *self,
   return TRUE;
 }
 
+/* Copies @value into a block of its own; FALSE if there is no room. */
+static gboolean
+store_block (GmpSender *self,
+             GVariant  *value,
+             gsize      size,
+             GmpBlock  *block)
+{
+  guint8 *place = gmp_arena_lend (self->arena, size, block);
+
+  if (place == NULL)
+    return FALSE;
+  g_variant_store (value, place);
+  return TRUE;
+}
+
+/* Does the part of sending @value that takes long, in any thread, if it is sent next. */
+void
+gmp_sender_store (GmpSender *self,
+                  GVariant  *value)
+{
+  gsize size = g_variant_get_size (value);
+
+  self->has_stored = size > GMP_RECORD_VALUE_MAX &&
+                     store_block (self, value, size, &self->stored);
+}
+
 static gboolean
 send_block (GmpSender *self,
             GVariant         *value,
@@ -118,15 +159,15 @@ send_block (GmpSender *self,
 {
   gsize type_size = strlen (type);
   guint8 *body = begin_record (self, GMP_RECORD_BLOCK, type, type_size, sizeof (GmpBlock));
-  guint8 *place;
   GmpBlock block;
 
   if (body == NULL)
     return FALSE;
-  place = gmp_arena_lend (self->arena, size, &block);
-  if (place == NULL)
+  if (self->has_stored)
+    block = self->stored;
+  else if (!store_block (self, value, size, &block))
     return FALSE;
-  g_variant_store (value, place);
+  self->has_stored = FALSE;
   memcpy (body, &block, sizeof block);
   end_record (self, type_size, sizeof block);
   return TRUE;
@@ -188,8 +229,10 @@ try_send (GmpSender *self,
   size = g_variant_get_size (payload);
   if (size <= GMP_RECORD_VALUE_MAX)
     return send_value (self, payload, type, size);
-  return (self->pieces == NULL && send_block (self, payload, type, size)) ||
-         send_pieces (self, payload);
+  if (self->pieces == NULL && send_block (self, payload, type, size))
+    return TRUE;
+  /* What is stored already waits for room. */
+  return !self->has_stored && send_pieces (self, payload);
 }
 
 /* Sends the valid @payload (nullable, not floating), or keeps it. */

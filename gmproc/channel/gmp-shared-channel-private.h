@@ -29,7 +29,7 @@ gboolean    gmp_shared_channel_new_fds (gsize         arena_size,
                                         int           server_fds[GMP_SHARED_N_FDS],
                                         GError      **error);
 GmpChannel *gmp_shared_channel_new     (const int     fds[GMP_SHARED_N_FDS],
-                                        GmpExitReport end,
+                                        GmpEnd        end,
                                         GError      **error);
 
 G_END_DECLS

@@ -104,7 +104,7 @@ gmp_shared_channel_send (GmpChannel *channel,
   if (self->reason != NULL || self->closing != NULL)
     return TRUE;
   if (payload != NULL &&
-      (!gmp_value_check_sendable (payload, error) ||
+      ((!channel->is_checked && !gmp_value_check_sendable (payload, error)) ||
        !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
                               GMP_ERROR_BAD_PAYLOAD, error)))
     return FALSE;
@@ -159,7 +159,9 @@ read_closing (GmpSharedChannel *self)
 {
   GmpClosing *closing = &self->memory->header->closings[1 - self->memory->end];
   g_autofree char *domain = g_strndup (closing->domain, sizeof closing->domain);
-  g_autofree char *text = g_strndup (closing->text, sizeof closing->text);
+  /* No larger than it is: after the parts of a large value were freed, an allocation of more than
+   * a kilobyte takes 50 ms. */
+  g_autofree char *text = g_strndup (closing->text, strnlen (closing->text, sizeof closing->text));
   g_autofree char *valid = g_utf8_make_valid (text, -1);
 
   if (domain[0] == '\0' || !g_str_is_ascii (domain))
@@ -207,13 +209,15 @@ gmp_shared_channel_receive (GmpChannel *channel,
       GmpChannelStatus status = gmp_receiver_take (self->receiver, channel->value_limit,
                                                    &channel->tag, payload, &local);
 
-      if (status == GMP_CHANNEL_PAYLOAD &&
-          (channel->is_pipelined || !gmp_sender_has_unsent (self->sender)))
+      gboolean has_value = status == GMP_CHANNEL_PAYLOAD || channel->large != NULL;
+
+      if (has_value && (channel->is_pipelined || !gmp_sender_has_unsent (self->sender)))
         return status;
       /* Otherwise the kept payloads for a client that never reads would grow without limit. */
-      if (status == GMP_CHANNEL_PAYLOAD)
+      if (has_value)
         {
           g_clear_pointer (payload, g_variant_unref);
+          g_clear_pointer (&channel->large, gmp_large_free);
           local = gmp_receiver_error (GMP_CHANNEL_IMPATIENT);
           status = GMP_CHANNEL_CLOSED;
         }
@@ -269,6 +273,19 @@ gmp_shared_channel_trim (GmpChannel *channel)
   gmp_sender_trim (GMP_SHARED_CHANNEL (channel)->sender);
 }
 
+static void
+gmp_shared_channel_fail (GmpChannel *channel,
+                         GError     *error)
+{
+  fail (GMP_SHARED_CHANNEL (channel), error);
+}
+
+static GmpSender *
+gmp_shared_channel_get_sender (GmpChannel *channel)
+{
+  return GMP_SHARED_CHANNEL (channel)->sender;
+}
+
 static GmpMark *
 gmp_shared_channel_get_mark (GmpChannel *channel)
 {
@@ -297,7 +314,7 @@ gmp_shared_channel_finalize (GObject *object)
   for (guint i = 0; i < GMP_SHARED_N_FDS; i++)
     if (self->fds[i] != -1)
       close (self->fds[i]);
-  g_clear_pointer (&self->sender, gmp_sender_free);
+  g_clear_pointer (&self->sender, gmp_sender_unref);
   g_clear_pointer (&self->receiver, gmp_receiver_free);
   g_clear_pointer (&self->memory, gmp_memory_unref);
   g_clear_error (&self->closing);
@@ -321,6 +338,8 @@ gmp_shared_channel_class_init (GmpSharedChannelClass *klass)
   channel_class->sleep = gmp_shared_channel_sleep;
   channel_class->wake = gmp_shared_channel_wake;
   channel_class->trim = gmp_shared_channel_trim;
+  channel_class->fail = gmp_shared_channel_fail;
+  channel_class->get_sender = gmp_shared_channel_get_sender;
   channel_class->get_mark = gmp_shared_channel_get_mark;
 }
 
@@ -409,9 +428,9 @@ gmp_shared_channel_new_fds (gsize     arena_size,
 
 /* Takes ownership of @fds. */
 GmpChannel *
-gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
-                        GmpExitReport side,
-                        GError      **error)
+gmp_shared_channel_new (const int fds[GMP_SHARED_N_FDS],
+                        GmpEnd    side,
+                        GError  **error)
 {
   g_autoptr (GmpSharedChannel) self = g_object_new (GMP_TYPE_SHARED_CHANNEL, NULL);
 
@@ -424,7 +443,8 @@ gmp_shared_channel_new (const int     fds[GMP_SHARED_N_FDS],
     return NULL;
   gmp_mapped_value_watch_memory (self->memory);
   self->sender = gmp_sender_new (self->memory, fds[GMP_SHARED_BELL_OUT]);
-  self->receiver = gmp_receiver_new (self->memory, fds[GMP_SHARED_BELL_OUT]);
+  self->receiver = gmp_receiver_new (self->memory, fds[GMP_SHARED_BELL_OUT],
+                                     GMP_CHANNEL (self));
   self->parent_instance.n_workers = self->memory->header->n_workers;
   return GMP_CHANNEL (g_steal_pointer (&self));
 }

@@ -25,6 +25,8 @@ gboolean  gmp_value_check_size     (guint64             size,
                                     GmpError            code,
                                     GError            **error);
 gboolean  gmp_value_is_numbers     (const char         *type);
+gboolean  gmp_value_is_large       (const char         *type,
+                                    gsize               size);
 GVariant *gmp_value_from_bytes     (const char         *type,
                                     GBytes             *bytes,
                                     GmpNormalFormLook   look,

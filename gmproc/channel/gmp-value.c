@@ -88,6 +88,24 @@ gmp_value_is_numbers (const char *type)
          type[2] == '\0';
 }
 
+/* The most bytes that a main loop checks itself: where they have to be read, and where most of them
+ * need not be. */
+#define CHECKED_MAX ((gsize) 256 * 1024)
+#define MAPPED_MAX  ((gsize) 4 * 1024 * 1024)
+
+/* TRUE if the check of a value takes so long that no main loop should wait for it. */
+gboolean
+gmp_value_is_large (const char *type,
+                    gsize       size)
+{
+  const char *elements = strchr (type, 'a');
+
+  if (size <= CHECKED_MAX || gmp_value_is_numbers (type))
+    return FALSE;
+  return size > MAPPED_MAX || strchr (type, 'v') != NULL ||
+         (elements != NULL && strpbrk (elements, "sog") != NULL);
+}
+
 /* The value that came as @bytes, of a @type that gmp_value_check_type() has passed. No other
  * process can change the bytes, or at least not those that @look (nullable) was called with. They
  * are checked once, here, and GLib trusts them from then on: it takes quadratic time to read what

@@ -105,8 +105,10 @@ pack_report (GmpReport    kind,
     return g_variant_new_tuple (&value, 1);
   if (kind == GMP_REPORT_PROGRESS)
     packed = gmp_payload_pack_inline (value, error);
-  else if (value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
-                                                  GMP_ERROR_BAD_PAYLOAD, error))
+  else if (value == NULL ||
+           (gmp_value_check_sendable (value, error) &&
+            gmp_value_check_size (g_variant_get_size (value), limit, GMP_ERROR_BAD_PAYLOAD,
+                                  error)))
     packed = gmp_payload_pack_message (value, handles, error);
   return packed != NULL ? g_variant_new_tuple (&packed, 1) : NULL;
 }

@@ -91,8 +91,9 @@ gmp_message_channel_send (GmpChannel *channel,
   if (self->reason != NULL || self->is_closed)
     return TRUE;
   if (payload != NULL &&
-      !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
-                             GMP_ERROR_BAD_PAYLOAD, error))
+      ((!channel->is_checked && !gmp_value_check_sendable (payload, error)) ||
+       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                              GMP_ERROR_BAD_PAYLOAD, error)))
     return FALSE;
   packed = gmp_payload_pack_message (payload, handles, error);
   if (packed == NULL)
@@ -154,6 +155,7 @@ is_call (GDBusMessage *message,
          g_strcmp0 (g_dbus_message_get_signature (message), signature) == 0;
 }
 
+/* Returns FALSE without an error if another thread checks the value first. */
 static gboolean
 take_value (GmpMessageChannel *self,
             GDBusMessage      *message,
@@ -161,6 +163,8 @@ take_value (GmpMessageChannel *self,
             GError           **error)
 {
   g_autoptr (GVariant) packed = g_variant_get_child_value (g_dbus_message_get_body (message), 0);
+  g_autoptr (GBytes) bytes = NULL;
+  const char *type;
 
   /* Otherwise the kept messages for a client that never reads would grow without limit. */
   if (!self->parent_instance.is_pipelined && gmp_message_stream_has_unsent (self->stream))
@@ -169,14 +173,17 @@ take_value (GmpMessageChannel *self,
                    GMP_CHANNEL_IMPATIENT);
       return FALSE;
     }
-  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (message), payload, error))
+  *payload = NULL;
+  bytes = gmp_payload_get_bytes (packed, g_dbus_message_get_unix_fd_list (message), &type, error);
+  if (bytes == NULL)
     return FALSE;
-  if (*payload == NULL ||
-      gmp_value_check_size (g_variant_get_size (*payload), self->parent_instance.value_limit,
-                            GMP_ERROR_PROTOCOL, error))
+  if (gmp_payload_is_null (type, bytes))
     return TRUE;
-  g_clear_pointer (payload, g_variant_unref);
-  return FALSE;
+  if (gmp_value_check_type (type, error) &&
+      gmp_value_check_size (g_bytes_get_size (bytes), self->parent_instance.value_limit,
+                            GMP_ERROR_PROTOCOL, error))
+    *payload = gmp_channel_take_value (GMP_CHANNEL (self), type, bytes, NULL, error);
+  return *payload != NULL;
 }
 
 /* TRUE if @message carries a value. */
@@ -258,6 +265,8 @@ gmp_message_channel_receive (GmpChannel *channel,
         take_nonsense (self, message);
       else if (take_value (self, message, payload, &local))
         return GMP_CHANNEL_PAYLOAD;
+      else if (local == NULL)
+        return GMP_CHANNEL_EMPTY;
       else
         fail (self, local);
     }
@@ -273,6 +282,13 @@ gmp_message_channel_watch (GmpChannel  *channel,
 
   self->doorbell = gmp_doorbell_ref (doorbell);
   listen_to_socket (self);
+}
+
+static void
+gmp_message_channel_fail (GmpChannel *channel,
+                          GError     *error)
+{
+  fail (GMP_MESSAGE_CHANNEL (channel), error);
 }
 
 static void
@@ -299,6 +315,7 @@ gmp_message_channel_class_init (GmpMessageChannelClass *klass)
   channel_class->receive = gmp_message_channel_receive;
   channel_class->close = gmp_message_channel_close;
   channel_class->watch = gmp_message_channel_watch;
+  channel_class->fail = gmp_message_channel_fail;
 }
 
 static void

@@ -20,6 +20,9 @@
 /* The size of a TLS record. Values up to this size are sent as one piece. */
 #define RECORD ((gsize) 16 * 1024)
 
+/* How many bytes a main loop reads at a time. */
+#define READ_MAX ((gsize) 1024 * 1024)
+
 /* The receiving thread reads the stream and the sending thread writes it, without waiting and
  * without an extra thread: bytes without room are copied, and sent while this end receives. Nothing
  * is read before it is needed, so a peer that sends without a pause waits for room in TCP's
@@ -40,6 +43,7 @@ struct _GmpNetChannel
   gsize begin;
   gsize end;
   GmpNetFrame frame;
+  gboolean has_paused; /* there may be more to read */
 
   GQueue unsent; /* of GBytes */
   gsize n_sent;  /* of the first */
@@ -185,10 +189,10 @@ gmp_net_channel_send (GmpChannel *channel,
   /* A channel that has ended is not an error here: receive() reports it with the reason. */
   if (self->reason != NULL || self->is_closed)
     return TRUE;
-  if (!gmp_value_check_sendable (payload, error) ||
-      (payload != NULL && !gmp_value_check_size (g_variant_get_size (payload),
-                                                 channel->value_limit, GMP_ERROR_BAD_PAYLOAD,
-                                                 error)))
+  if (payload != NULL &&
+      ((!channel->is_checked && !gmp_value_check_sendable (payload, error)) ||
+       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                              GMP_ERROR_BAD_PAYLOAD, error)))
     return FALSE;
   post (self, tag, FALSE, payload);
   return TRUE;
@@ -280,9 +284,11 @@ static gboolean
 read_frame (GmpNetChannel *self,
             GError       **error)
 {
+  gsize n_read = 0;
   guint8 *place;
   gsize size;
 
+  self->has_paused = FALSE;
   while (gmp_net_frame_get_room (&self->frame, self->parent_instance.value_limit, &place, &size,
                                  error))
     {
@@ -294,6 +300,10 @@ read_frame (GmpNetChannel *self,
       if (n == 0)
         return FALSE;
       gmp_net_frame_take (&self->frame, n);
+      n_read += n;
+      self->has_paused = n_read >= READ_MAX && self->parent_instance.later != NULL;
+      if (self->has_paused)
+        return FALSE;
     }
   return FALSE;
 }
@@ -312,13 +322,16 @@ read_close (GVariant *value)
                            : disconnected_error ();
 }
 
-/* The type of a complete frame. */
+/* The value of a complete frame. Returns FALSE without an error if another thread checks it first,
+ * or if this is the end. */
 static gboolean
 take_value (GmpNetChannel *self,
             GVariant     **payload,
             GError       **error)
 {
   gboolean is_close = self->frame.head.is_close != 0;
+  g_autofree char *type = NULL;
+  g_autoptr (GBytes) bytes = NULL;
 
   self->parent_instance.tag = self->frame.head.tag;
   /* Otherwise the kept bytes for a client that never reads would grow without limit. */
@@ -328,10 +341,21 @@ take_value (GmpNetChannel *self,
                    GMP_CHANNEL_IMPATIENT);
       return FALSE;
     }
-  if (!gmp_net_frame_finish (&self->frame, payload, error))
+  *payload = NULL;
+  bytes = gmp_net_frame_finish (&self->frame, &type, error);
+  if (bytes == NULL)
     return FALSE;
-  if (!is_close)
+  if (!is_close && type[0] == '\0')
     return TRUE;
+  if (!is_close)
+    {
+      *payload = gmp_channel_take_value (GMP_CHANNEL (self), type, bytes, NULL, error);
+      return *payload != NULL;
+    }
+  if (type[0] != '\0')
+    *payload = gmp_value_from_bytes (type, bytes, NULL, error);
+  if (type[0] != '\0' && *payload == NULL)
+    return FALSE;
   self->reason = read_close (*payload);
   g_clear_pointer (payload, g_variant_unref);
   return FALSE;
@@ -378,6 +402,19 @@ gmp_net_channel_receive (GmpChannel *channel,
     return GMP_CHANNEL_EMPTY;
   g_propagate_error (error, g_error_copy (self->reason));
   return GMP_CHANNEL_CLOSED;
+}
+
+static gboolean
+gmp_net_channel_sleep (GmpChannel *channel)
+{
+  return GMP_NET_CHANNEL (channel)->has_paused;
+}
+
+static void
+gmp_net_channel_fail (GmpChannel *channel,
+                      GError     *error)
+{
+  fail (GMP_NET_CHANNEL (channel), error);
 }
 
 static void
@@ -443,6 +480,8 @@ gmp_net_channel_class_init (GmpNetChannelClass *klass)
   channel_class->close = gmp_net_channel_close;
   channel_class->watch = gmp_net_channel_watch;
   channel_class->trim = gmp_net_channel_trim;
+  channel_class->sleep = gmp_net_channel_sleep;
+  channel_class->fail = gmp_net_channel_fail;
 }
 
 static void

@@ -41,8 +41,8 @@ gboolean    gmp_net_frame_get_room (GmpNetFrame  *self,
                                     GError      **error);
 void        gmp_net_frame_take     (GmpNetFrame  *self,
                                     gsize         size);
-gboolean    gmp_net_frame_finish   (GmpNetFrame  *self,
-                                    GVariant    **value,
+GBytes     *gmp_net_frame_finish   (GmpNetFrame  *self,
+                                    char        **type,
                                     GError      **error);
 void        gmp_net_frame_clear    (GmpNetFrame  *self);
 

@@ -143,28 +143,26 @@ place_free (gpointer data)
   g_free (place);
 }
 
-/* The complete value (nullable); @self begins the next. */
-gboolean
+/* The bytes of the complete value, for gmp_value_from_bytes(), and its @type, which is empty for
+ * %NULL; @self begins the next. */
+GBytes *
 gmp_net_frame_finish (GmpNetFrame *self,
-                      GVariant   **value,
+                      char       **type,
                       GError     **error)
 {
   Place *place = g_new (Place, 1);
-  g_autofree char *type = g_steal_pointer (&self->type);
   g_autoptr (GBytes) bytes = NULL;
 
   *place = (Place) { g_steal_pointer (&self->bytes), (gsize) self->head.size, self->capacity };
   if (place->size >= PRIVATE_MIN)
     gmp_private_memory_add (place->bytes, place->size);
   bytes = g_bytes_new_with_free_func (place->bytes, place->size, place_free, place);
+  *type = g_steal_pointer (&self->type);
   *self = (GmpNetFrame) { 0 };
-  *value = NULL;
-  if (type[0] == '\0')
-    return TRUE;
-  if (!gmp_value_check_type (type, error))
-    return FALSE;
-  *value = gmp_value_from_bytes (type, bytes, NULL, error);
-  return *value != NULL;
+  if ((*type)[0] == '\0' || gmp_value_check_type (*type, error))
+    return g_steal_pointer (&bytes);
+  g_clear_pointer (type, g_free);
+  return NULL;
 }
 
 void

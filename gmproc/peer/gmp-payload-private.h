@@ -27,6 +27,12 @@ GVariant *gmp_payload_new_repetition (void);
 gboolean  gmp_payload_is_repetition (GVariant    *packed);
 gboolean  gmp_payload_is_large      (GVariant    *packed,
                                      GUnixFDList *handles);
+gboolean  gmp_payload_is_null       (const char  *type,
+                                     GBytes      *bytes);
+GBytes   *gmp_payload_get_bytes     (GVariant    *packed,
+                                     GUnixFDList *handles,
+                                     const char **type,
+                                     GError     **error);
 gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
                                      GVariant   **payload,

@@ -83,6 +83,7 @@ append_memfd (GVariant    *payload,
   return position;
 }
 
+/* @payload can be sent. */
 static GVariant *
 pack (GVariant    *payload,
       gsize        copy_max,
@@ -95,8 +96,6 @@ pack (GVariant    *payload,
   GVariantBuilder positions;
   int position = -1;
 
-  if (!gmp_value_check_sendable (payload, error))
-    return NULL;
   if (size > copy_max)
     position = append_memfd (payload, handles, &local);
   if (position == -1 && size > INLINE_MAX)
@@ -117,11 +116,13 @@ gmp_payload_pack (GVariant    *payload,
                   GUnixFDList *handles,
                   GError     **error)
 {
-  return pack (payload, COPY_MAX, handles, error);
+  return gmp_value_check_sendable (payload, error) ? pack (payload, COPY_MAX, handles, error)
+                                                   : NULL;
 }
 
 /* As gmp_payload_pack(), for one of many messages that a receiver may leave unread: the socket has
- * no room for a second big one, so that its sender waits. */
+ * no room for a second big one, so that its sender waits. gmp_value_check_sendable() has passed
+ * @payload. */
 GVariant *
 gmp_payload_pack_message (GVariant    *payload,
                           GUnixFDList *handles,
@@ -226,6 +227,14 @@ take_handle (GVariant    *positions,
   return bytes;
 }
 
+/* TRUE for %NULL as a payload. */
+gboolean
+gmp_payload_is_null (const char *type,
+                     GBytes     *bytes)
+{
+  return type[0] == '\0' && g_bytes_get_size (bytes) == 0;
+}
+
 static gboolean
 rebuild (const char *type,
          GBytes     *bytes,
@@ -233,7 +242,7 @@ rebuild (const char *type,
          GError    **error)
 {
   *payload = NULL;
-  if (type[0] == '\0' && g_bytes_get_size (bytes) == 0)
+  if (gmp_payload_is_null (type, bytes))
     return TRUE;
   if (gmp_value_check_type (type, error))
     *payload = gmp_value_from_bytes (type, bytes, NULL, error);
@@ -253,23 +262,33 @@ check_inline (GVariant *data,
   return FALSE;
 }
 
-/* @packed is a (sayah) from a peer; only its type has been checked. */
+/* The bytes, not checked, of the payload in @packed, a (sayah) from a peer, of which only the type
+ * has been checked. @type, which is not checked either, is valid as long as @packed. */
+GBytes *
+gmp_payload_get_bytes (GVariant    *packed,
+                       GUnixFDList *handles,
+                       const char **type,
+                       GError     **error)
+{
+  g_autoptr (GVariant) data = NULL;
+  g_autoptr (GVariant) positions = NULL;
+
+  g_variant_get (packed, "(&s@ay@ah)", type, &data, &positions);
+  if (g_variant_n_children (positions) > 0)
+    return take_handle (positions, handles, error);
+  return check_inline (data, error) ? g_variant_get_data_as_bytes (data) : NULL;
+}
+
+/* @packed is as for gmp_payload_get_bytes(). */
 gboolean
 gmp_payload_unpack (GVariant    *packed,
                     GUnixFDList *handles,
                     GVariant   **payload,
                     GError     **error)
 {
-  g_autoptr (GVariant) data = NULL;
-  g_autoptr (GVariant) positions = NULL;
-  g_autoptr (GBytes) bytes = NULL;
   const char *type;
+  g_autoptr (GBytes) bytes = gmp_payload_get_bytes (packed, handles, &type, error);
 
-  g_variant_get (packed, "(&s@ay@ah)", &type, &data, &positions);
-  if (g_variant_n_children (positions) > 0)
-    bytes = take_handle (positions, handles, error);
-  else if (check_inline (data, error))
-    bytes = g_variant_get_data_as_bytes (data);
   return bytes != NULL && rebuild (type, bytes, payload, error);
 }
 
@@ -299,11 +318,6 @@ gmp_payload_unpack_any (GVariant    *packed,
                                             : gmp_payload_unpack_inline (packed, payload, error);
 }
 
-/* The most bytes that a main loop checks itself: where they have to be read, and where most of them
- * need not be. */
-#define CHECKED_MAX ((gsize) 256 * 1024)
-#define MAPPED_MAX  ((gsize) 4 * 1024 * 1024)
-
 /* In bytes. */
 static gsize
 get_size (GVariant    *packed,
@@ -332,11 +346,7 @@ gmp_payload_is_large (GVariant    *packed,
                       GUnixFDList *handles)
 {
   const char *type;
-  const char *elements;
 
   g_variant_get_child (packed, 0, "&s", &type);
-  elements = strchr (type, 'a');
-  return get_size (packed, handles) >
-         (strchr (type, 'v') != NULL || (elements != NULL && strpbrk (elements, "sog") != NULL)
-          ? CHECKED_MAX : MAPPED_MAX);
+  return gmp_value_is_large (type, get_size (packed, handles));
 }

@@ -47,6 +47,7 @@ gboolean        gmp_local_server_start         (GmpLocalServer *self,
                                                 GVariant       *params,
                                                 GError        **error);
 void            gmp_local_server_set_blocking  (GmpLocalServer *self);
+void            gmp_local_server_set_later     (GmpLocalServer *self);
 void            gmp_local_server_set_turned    (GmpLocalServer      *self,
                                                 GmpLocalServerTurned turned,
                                                 gpointer             user_data);

@@ -90,6 +90,14 @@ gmp_local_server_set_blocking (GmpLocalServer *self)
   self->is_blocking = TRUE;
 }
 
+/* The main context is one of the program's: large values are serialised and checked in another
+ * thread. */
+void
+gmp_local_server_set_later (GmpLocalServer *self)
+{
+  gmp_inbox_set_later (self->inbox);
+}
+
 /* For collected requests: @turned is called when there may be more of them, or fewer clients. It
  * may free @self. */
 void
@@ -229,7 +237,7 @@ take_turn (GmpLocalServer *self,
       (!self->is_done || gmp_inbox_has_unsent (self->inbox)))
     status = may_look ? gmp_inbox_look (self->inbox, &mail)
                       : gmp_inbox_try_take (self->inbox, &mail);
-  if (!self->is_done && *error == NULL)
+  if ((!self->is_done || status == GMP_INBOX_REFUSED) && *error == NULL)
     gmp_server_cycle_handle (&self->cycle, status, &mail, error);
   /* A batch may also become complete without a message. */
   if (status != GMP_INBOX_EMPTY || deadline != self->cycle.deadline)

@@ -37,6 +37,7 @@ gboolean          gmp_server_session_set_methods      (GmpServerSession       *s
                                                        const GmpBatchRule     *rule,
                                                        GError                **error);
 void              gmp_server_session_set_blocking     (GmpServerSession *self);
+void              gmp_server_session_set_later        (GmpServerSession *self);
 void              gmp_server_session_set_open         (GmpServerSession    *self,
                                                        GmpLocalServerTurned turned,
                                                        gpointer             user_data);

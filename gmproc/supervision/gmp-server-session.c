@@ -435,6 +435,14 @@ gmp_server_session_set_blocking (GmpServerSession *self)
     gmp_local_server_set_blocking (self->local_server);
 }
 
+/* The thread-default main context is one of the program's. */
+void
+gmp_server_session_set_later (GmpServerSession *self)
+{
+  if (self->local_server != NULL)
+    gmp_local_server_set_later (self->local_server);
+}
+
 /* Requests accumulate in the local server, and the run continues without clients until it is
  * stopped. @turned is as for gmp_local_server_set_turned(). */
 void

@@ -412,6 +412,10 @@ gmp_request_get_error (GmpRequest *self)
  *
  * Answers the request. It may be called in any thread of the server's process, and does not wait.
  *
+ * An application whose main loop serves has a large response serialised and checked in another
+ * thread. If it cannot be sent, this returns %TRUE, and the run ends with
+ * [error@Gmp.Error.BAD_PAYLOAD].
+ *
  * Returns: %TRUE on success; %FALSE with [error@Gmp.Error.EXISTS] if the request has been
  *   answered, [error@Gmp.Error.DISCONNECTED] if its client has ended,
  *   [error@Gmp.Error.SERVER_DONE] if its server has, and [error@Gmp.Error.BAD_PAYLOAD] if the

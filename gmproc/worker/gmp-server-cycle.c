@@ -232,6 +232,11 @@ gmp_server_cycle_handle (GmpServerCycle *self,
 {
   if (status == GMP_INBOX_PAYLOAD && !take_request (self, mail, error))
     return FALSE;
+  if (status == GMP_INBOX_REFUSED)
+    {
+      g_propagate_error (error, g_steal_pointer (&mail->error));
+      return FALSE;
+    }
   if (status == GMP_INBOX_LATE)
     self->methods->client_late (self->server, mail->id);
   if ((status == GMP_INBOX_CLOSED || status == GMP_INBOX_LEFT) && !report_end (self, mail, error))

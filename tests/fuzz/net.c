@@ -6,6 +6,7 @@
 
 #include "fuzz.h"
 
+#include "channel/gmp-value-private.h"
 #include "peer/gmp-net-frame-private.h"
 #include "peer/gmp-net-letter-private.h"
 
@@ -66,9 +67,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
     }
   while (error == NULL && read_frame (&frame, &input, max_piece, &error))
     {
+      g_autofree char *type = NULL;
+      g_autoptr (GBytes) bytes = gmp_net_frame_finish (&frame, &type, &error);
       g_autoptr (GVariant) value = NULL;
 
-      if (gmp_net_frame_finish (&frame, &value, &error) && value != NULL)
+      if (bytes != NULL && type[0] != '\0')
+        value = gmp_value_from_bytes (type, bytes, NULL, &error);
+      if (value != NULL)
         fuzz_use_value (value);
     }
   if (error != NULL)

@@ -386,6 +386,7 @@ native_local_server_make (PyObject *handler,
       Py_XDECREF (peers);
       return NULL;
     }
+  gmp_client_server_set_changes_values (GMP_CLIENT_SERVER (object));
   self->handler = Py_NewRef (handler);
   self->peers = peers;
   self->has_main = get_flag (handler, "has_main");

@@ -5,102 +5,14 @@
  */
 
 #include "gmp-test.h"
+#include "test-large.h"
 
 #include <malloc.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-/* Serialising a value of this many entries, built one by one, takes about 150 ms. */
-#define N_ENTRIES 150000
-
-/* The part of that time in which the loop may be held up. */
-#define PART 3
-
-/* The turns that a loop has at least meanwhile. */
-#define MIN_TURNS 10
 
 #define N_CALLS 50
 #define N_SMALL 10
-
-static GVariant *
-build (void)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
-  for (guint i = 0; i < N_ENTRIES; i++)
-    {
-      g_autofree char *name = g_strdup_printf ("name %u", i);
-
-      g_variant_builder_add (&builder, "{sv}", name, g_variant_new_uint32 (i));
-    }
-  return g_variant_builder_end (&builder);
-}
-
-/* Processor time of this thread, in microseconds, so that other processes do not count. */
-static gint64
-get_own_time (void)
-{
-  struct timespec time;
-
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &time);
-  return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
-}
-
-/* How long a main loop would be held up if it serialised the value. */
-static gint64
-measure (void)
-{
-  g_autoptr (GVariant) value = g_variant_ref_sink (build ());
-  gint64 begin = get_own_time ();
-
-  g_variant_get_data (value);
-  return get_own_time () - begin;
-}
-
-/* What else a loop does, every millisecond. */
-typedef struct {
-  GSource *source;
-  guint n_turns;
-  gint64 last;
-  gint64 worst; /* processor time between two turns */
-} Others;
-
-static gboolean
-turn_cb (gpointer user_data)
-{
-  Others *self = user_data;
-  gint64 now = get_own_time ();
-
-  self->n_turns++;
-  self->worst = MAX (self->worst, now - self->last);
-  self->last = now;
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-begin_others (Others *self)
-{
-  *self = (Others) { g_timeout_source_new (1), 0, get_own_time (), 0 };
-  g_source_set_callback (self->source, turn_cb, self, NULL);
-  g_source_attach (self->source, g_main_context_get_thread_default ());
-}
-
-static void
-check_others (Others *self)
-{
-  gint64 time;
-
-  turn_cb (self);
-  time = measure ();
-  g_source_destroy (self->source);
-  g_source_unref (self->source);
-  g_test_message ("%u turns, the longest took %g ms, serialising takes %g ms", self->n_turns,
-                  (double) self->worst / 1000, (double) time / 1000);
-  g_assert_cmpuint (self->n_turns, >, MIN_TURNS);
-  g_assert_cmpint (self->worst, <, time / PART);
-}
 
 /* What workers do. */
 
@@ -122,14 +34,14 @@ static GVariant *
 give_much (GVariant *params G_GNUC_UNUSED,
            GError  **error G_GNUC_UNUSED)
 {
-  return build ();
+  return test_large_build ();
 }
 
 static GVariant *
 report_much (GVariant *params G_GNUC_UNUSED,
              GError  **error)
 {
-  g_autoptr (GVariant) value = g_variant_ref_sink (build ());
+  g_autoptr (GVariant) value = g_variant_ref_sink (test_large_build ());
 
   for (guint i = 0; i < 2; i++)
     if (!gmp_worker_report (g_variant_new_uint32 (i), error) || !gmp_worker_report (value, error))
@@ -188,13 +100,13 @@ test_params (void)
 {
   g_autoptr (GmpWorkers) workers = keep_worker (count_entries);
   g_autoptr (GVariant) results = NULL;
-  Others others;
+  TestOthers others;
 
-  gmp_workers_set_params (workers, 1, build (), NULL);
-  begin_others (&others);
+  gmp_workers_set_params (workers, 1, test_large_build (), NULL);
+  test_others_begin (&others);
   results = run_in_loop (workers);
-  g_assert_cmpuint (get_uint (results, 1), ==, N_ENTRIES);
-  check_others (&others);
+  g_assert_cmpuint (get_uint (results, 1), ==, TEST_LARGE_ENTRIES);
+  test_others_end (&others);
 }
 
 /* Several workers with the same value, which is being serialised when the others begin. */
@@ -202,17 +114,17 @@ static void
 test_same_params (void)
 {
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autoptr (GVariant) params = g_variant_ref_sink (build ());
+  g_autoptr (GVariant) params = g_variant_ref_sink (test_large_build ());
   g_autoptr (GVariant) results = NULL;
-  Others others;
+  TestOthers others;
 
   for (int i = 0; i < 3; i++)
     gmp_test_add_worker (workers, i, count_entries, params);
-  begin_others (&others);
+  test_others_begin (&others);
   results = run_in_loop (workers);
   for (int i = 0; i < 3; i++)
-    g_assert_cmpuint (get_uint (results, i), ==, N_ENTRIES);
-  check_others (&others);
+    g_assert_cmpuint (get_uint (results, i), ==, TEST_LARGE_ENTRIES);
+  test_others_end (&others);
 }
 
 static void
@@ -221,14 +133,14 @@ test_result (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GVariant) value = NULL;
-  Others others;
+  TestOthers others;
 
   gmp_test_add_worker (workers, 1, give_much, NULL);
-  begin_others (&others);
+  test_others_begin (&others);
   results = run_in_loop (workers);
   value = gmp_test_get_int (results, 1);
-  g_assert_cmpuint (g_variant_n_children (value), ==, N_ENTRIES);
-  check_others (&others);
+  g_assert_cmpuint (g_variant_n_children (value), ==, TEST_LARGE_ENTRIES);
+  test_others_end (&others);
 }
 
 static void
@@ -242,7 +154,7 @@ progress_cb (GmpWorkers *workers G_GNUC_UNUSED,
   if (n % 2 == 0)
     g_assert_cmpuint (g_variant_get_uint32 (value), ==, n / 2);
   else
-    g_assert_cmpuint (g_variant_n_children (value), ==, N_ENTRIES);
+    g_assert_cmpuint (g_variant_n_children (value), ==, TEST_LARGE_ENTRIES);
 }
 
 /* Reports keep their order, and come before the result. */
@@ -252,15 +164,15 @@ test_reports (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GVariant) results = NULL;
   guint n_reports = 0;
-  Others others;
+  TestOthers others;
 
   gmp_test_add_worker (workers, 1, report_much, NULL);
   g_signal_connect (workers, "progress", G_CALLBACK (progress_cb), &n_reports);
-  begin_others (&others);
+  test_others_begin (&others);
   results = run_in_loop (workers);
   g_assert_cmpuint (get_uint (results, 1), ==, 2);
   g_assert_cmpuint (n_reports, ==, 4);
-  check_others (&others);
+  test_others_end (&others);
 }
 
 /* Ends before the value is serialised, and leaves the kept process alone. */
@@ -274,19 +186,19 @@ test_cancel (void)
   g_autoptr (GVariant) none = NULL;
   g_autoptr (GVariant) after = NULL;
   g_autoptr (GError) error = NULL;
-  Others others;
+  TestOthers others;
 
-  gmp_workers_set_params (workers, 1, build (), NULL);
-  begin_others (&others);
+  gmp_workers_set_params (workers, 1, test_large_build (), NULL);
+  test_others_begin (&others);
   gmp_workers_run_async (workers, NULL, 0, cancellable, gmp_test_done_cb, &result);
   g_cancellable_cancel (cancellable);
   none = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
   g_assert_null (none);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_assert_cmpuint (others.n_turns, <=, MIN_TURNS);
+  g_assert_cmpuint (others.n_turns, <=, TEST_LARGE_TURNS);
   after = run_in_loop (workers);
   g_assert_true (g_variant_equal (before, after));
-  check_others (&others);
+  test_others_end (&others);
 }
 
 /* A child that is forked meanwhile can use the value. */
@@ -296,7 +208,7 @@ test_fork (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GVariant) results = NULL;
-  g_autoptr (GVariant) params = g_variant_ref_sink (build ());
+  g_autoptr (GVariant) params = g_variant_ref_sink (test_large_build ());
   g_autoptr (GError) error = NULL;
   int status = -1;
   int pid;
@@ -311,13 +223,13 @@ test_fork (void)
 
       gmp_workers_add (own, 1, count_entries, params, NULL);
       counted = gmp_workers_run (own, NULL, 0, NULL, NULL);
-      _exit (counted != NULL && get_uint (counted, 1) == N_ENTRIES ? 0 : 1);
+      _exit (counted != NULL && get_uint (counted, 1) == TEST_LARGE_ENTRIES ? 0 : 1);
     }
   g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
   g_assert_cmpint (status, ==, 0);
   results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (get_uint (results, 1), ==, N_ENTRIES);
+  g_assert_cmpuint (get_uint (results, 1), ==, TEST_LARGE_ENTRIES);
 }
 
 /* Calls of a pool. */
@@ -340,12 +252,12 @@ static void
 test_pool (void)
 {
   g_autoptr (GmpPool) pool = gmp_pool_new (1);
-  g_autoptr (GVariant) params = g_variant_ref_sink (build ());
+  g_autoptr (GVariant) params = g_variant_ref_sink (test_large_build ());
   guint counts[N_CALLS] = { 0, };
-  Others others;
+  TestOthers others;
 
   gmp_test_call_all (pool, tell_pid, 1);
-  begin_others (&others);
+  test_others_begin (&others);
   for (guint i = 0; i < N_CALLS; i++)
     gmp_pool_call_async (pool, count_calls, i % N_SMALL == 0 ? params : NULL, NULL, called_cb,
                          &counts[i]);
@@ -355,7 +267,7 @@ test_pool (void)
         g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
       g_assert_cmpuint (counts[i], ==, i + 1);
     }
-  check_others (&others);
+  test_others_end (&others);
 }
 
 static void
@@ -365,14 +277,14 @@ test_pool_result (void)
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GVariant) value = NULL;
   g_autoptr (GError) error = NULL;
-  Others others;
+  TestOthers others;
 
-  begin_others (&others);
+  test_others_begin (&others);
   gmp_pool_call_async (pool, give_much, NULL, NULL, gmp_test_done_cb, &result);
   value = gmp_pool_call_finish (pool, gmp_test_wait (&result), &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (g_variant_n_children (value), ==, N_ENTRIES);
-  check_others (&others);
+  g_assert_cmpuint (g_variant_n_children (value), ==, TEST_LARGE_ENTRIES);
+  test_others_end (&others);
 }
 
 /* A call that is cancelled, and a pool that is closed, while parameters are serialised. */
@@ -381,7 +293,7 @@ test_pool_end (void)
 {
   g_autoptr (GmpPool) pool = gmp_pool_new (1);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  GVariant *params[2] = { build (), build () };
+  GVariant *params[2] = { test_large_build (), test_large_build () };
   GAsyncResult *results[2] = { NULL, NULL };
 
   gmp_test_call_all (pool, tell_pid, 1);
