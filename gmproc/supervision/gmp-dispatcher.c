@@ -9,10 +9,14 @@
 #include "base/gmp-errand-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-thread-private.h"
+#include "channel/gmp-value-private.h"
 #include "cluster/gmp-engine-private.h"
 
 /* The microseconds after a look at the surroundings in which asynchronous calls do without one. */
 #define LOOK_PERIOD 10
+
+/* Parameters with more children are serialised before they are sent. */
+#define MANY_CHILDREN 1000
 
 /* Functions are called with the lock held unless their comment differs. */
 
@@ -494,10 +498,14 @@ typedef struct {
   GVariant *params;
 } Packing;
 
+/* If they cannot be sent, that is an error when they are. */
 static void
 pack (gpointer data)
 {
-  g_variant_get_data (((Packing *) data)->params);
+  Packing *packing = data;
+
+  g_variant_get_data (packing->params);
+  packing->call->is_checked = gmp_value_check_sendable (packing->params, NULL);
 }
 
 static void
@@ -516,12 +524,26 @@ packed (gpointer data)
   g_free (packing);
 }
 
+/* Before the lock is taken, for which other threads, and main loops, may wait. */
+static void
+check_params (GmpPoolCall *call)
+{
+  GVariant *params = call->params;
+
+  if (params != NULL && g_variant_is_container (params) &&
+      g_variant_n_children (params) > MANY_CHILDREN)
+    g_variant_get_data (params);
+  call->is_checked = gmp_value_check_sendable (params, NULL);
+}
+
 /* Called without the lock. Keeps its own reference until the call is done. */
 void
 gmp_dispatcher_submit (GmpDispatcher *self,
                        GmpPoolCall   *call)
 {
-  if (call->is_packing)
+  if (!call->is_packing)
+    check_params (call);
+  else
     {
       Packing *packing = g_new (Packing, 1);
 

@@ -32,6 +32,7 @@ typedef struct _GmpPoolCall {
   gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
   gboolean is_large;   /* its parameters: sending them takes milliseconds */
+  gboolean is_checked; /* parameters that can be sent, except that they may be too large */
   gboolean is_packing; /* large parameters are to be serialised; calls behind it wait */
   gpointer user_data;
 

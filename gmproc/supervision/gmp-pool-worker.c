@@ -136,9 +136,14 @@ gmp_pool_worker_send (GmpPoolWorker *self,
                       GmpPoolCall   *call,
                       GError       **error)
 {
+  gboolean is_sent;
+
   if (!send_target (self, call->target, error))
     return FALSE;
-  if (!gmp_channel_send_tagged (self->channel, GMP_CALL_PARAMS, call->params, error))
+  self->channel->is_checked = call->is_checked;
+  is_sent = gmp_channel_send_tagged (self->channel, GMP_CALL_PARAMS, call->params, error);
+  self->channel->is_checked = FALSE;
+  if (!is_sent)
     return FALSE;
   if (self->sent.length == 0)
     self->since = g_get_monotonic_time ();
