@@ -14,8 +14,8 @@ import weakref
 import _gmproc
 import pytest
 from conftest import list_children
-from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerWorker, Workers,
-                    WorkerError, report)
+from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, Executor, ServerWorker,
+                    Workers, WorkerError, report)
 from test_client_server import Application, BrokenApplication, Echo, Once
 
 
@@ -448,6 +448,134 @@ async def test_large_params_of_client():
     first, last = Mark.pickled[:2]
     assert last > first + 3
     counting.cancel()
+
+
+class Counting(ServerWorker):
+    def start(self, params):
+        self.n = len(params)
+
+    def process(self, id, msg):
+        return self.n
+
+
+@on_asyncio
+async def test_large_params_of_server():
+    cs = ClientServer(Counting)
+    cs.add_client('c', Once)
+    counting = begin_turns()
+    assert await cs.run_async(params=make_large(N_LARGE)) == {'c': ('c', N_LARGE + 2)}
+    first, last = Mark.pickled
+    assert last > first + 3
+    with pytest.raises(WorkerError, match='cannot be pickled') as caught:
+        await cs.run_async(params=[*range(N_LARGE), (i for i in ())])
+    assert caught.value.id == 'server'
+    counting.cancel()
+
+
+@pytest.fixture
+def executor():
+    with Executor(1) as executor:
+        executor.submit(count_large, []).result()
+        yield executor
+
+
+def on_asyncio_with(function):
+    """As on_asyncio, for a test with an executor."""
+    def test(executor):
+        asyncio.run(asyncio.wait_for(function(executor), 80))
+    test.__name__ = function.__name__
+    return test
+
+
+n_calls = 0
+
+
+def count_calls(_value):
+    global n_calls
+    n_calls += 1
+    return n_calls
+
+
+@on_asyncio_with
+async def test_large_calls(executor):
+    """Pickling their arguments leaves the loop running, and they keep their order."""
+    loop = asyncio.get_running_loop()
+    counting = begin_turns()
+    calls = [loop.run_in_executor(executor, count_calls, value)
+             for value in (0, make_large(N_LARGE), 1, make_large(N_LARGE), 2)]
+    assert await asyncio.gather(*calls) == [1, 2, 3, 4, 5]
+    first, last = Mark.pickled[:2]
+    assert last > first + 3
+    counting.cancel()
+    assert await loop.run_in_executor(executor, count_calls, 3) == 6
+
+
+@on_asyncio_with
+async def test_large_calls_that_cannot_be_pickled(executor):
+    calls = [executor.submit(count_large, value)
+             for value in ([*range(N_LARGE), (i for i in ())], [1])]
+    with pytest.raises(TypeError, match='cannot pickle'):
+        await asyncio.wrap_future(calls[0])
+    assert await asyncio.wrap_future(calls[1]) == 1
+
+
+@on_asyncio_with
+async def test_large_calls_that_are_cancelled(executor):
+    value = make_large(N_LARGE)
+    calls = [executor.submit(count_calls, value) for _ in range(4)]
+    for each in calls:
+        each.cancel()
+    concurrent.futures.wait(calls)
+    assert all(each.cancelled() for each in calls)
+    before = executor.submit(count_calls, 0)
+    assert await asyncio.wrap_future(before) <= 2
+
+
+@on_asyncio
+async def test_large_calls_of_an_executor_that_is_shut_down():
+    with Executor(1) as executor:
+        calls = [executor.submit(count_large, make_large(n)) for n in (N_LARGE, N_LARGE, 1)]
+    assert [each.result() for each in calls] == [N_LARGE + 2, N_LARGE + 2, 3]
+    with pytest.raises(RuntimeError, match='after shutdown'):
+        executor.submit(count_large, make_large(N_LARGE))
+    with Executor(1) as executor:
+        calls = [executor.submit(count_large, make_large(N_LARGE)) for _ in range(3)]
+        executor.shutdown(cancel_futures=True)
+    assert calls[-1].cancelled() and all(each.done() for each in calls)
+
+
+@on_asyncio_with
+async def test_large_calls_while_the_program_forks(executor):
+    calls = [executor.submit(count_large, make_large(N_LARGE)) for _ in range(2)]
+    pid = os.fork()
+    if pid == 0:
+        failed = [isinstance(each.exception(10), RuntimeError) for each in calls]
+        os._exit(0 if all(failed) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    for each in calls:
+        assert await asyncio.wrap_future(each) == N_LARGE + 2
+
+
+CALLS = """
+import asyncio
+from gmproc import Executor
+
+def tell(value):
+    print(len(value), flush=True)
+
+async def main():
+    executor.submit(tell, list(range(100_000)))
+    executor.submit(tell, [1])
+
+if __name__ == '__main__':
+    executor = Executor(1)
+    asyncio.run(main())
+"""
+
+
+def test_large_calls_of_a_program_that_ends(script):
+    done = script.python(script.write(CALLS))
+    assert (done.returncode, done.stdout) == (0, '100000\n1\n'), done.stderr
 
 
 @on_asyncio

@@ -123,11 +123,14 @@ class _Local:
 class _Native:
     """The C object of one run."""
 
-    def __init__(self, state: _State, native: _gmproc.ClientServer, params: Any) -> None:
+    def __init__(self, state: _State, native: _gmproc.ClientServer) -> None:
         self.state = state
         self.native = native
-        self.params = params
+        self.params: Any = None
         self.handlers: list[int] = []
+
+    def take_params(self, pack: Callable[[], Any]) -> None:
+        self.params = pack()
 
     def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.native.run(self.params, cancellable)
@@ -394,8 +397,11 @@ class ClientServer(Application):
             runtimes['server'] = self._get_server_runtime()
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()}, runtimes)
         setting = make_setting(self)
-        native, native_params = self._make_native(job, entries, params, setting)
-        self._begin(job, native, native_params, entries, setting)
+        native, pack = self._make_native(job, entries, params, setting)
+        begun = _Native(state, native)
+        if pack is not None:
+            job.do(partial(begun.take_params, pack), (state.server, params))
+        self._begin(job, begun, entries, setting)
 
     def _prepare_open(self, ids: Iterable[Any] | None, job: _run.Job) -> None:
         """The program is the server, so no method of this object responds."""
@@ -407,7 +413,7 @@ class ClientServer(Application):
                               {entry.name: entry.runtime for entry in entries.values()})
         native = _gmproc.ClientServer(runtime='python')
         NativeOptions(native).take(self)
-        self._begin(job, native, None, entries, make_setting(self))
+        self._begin(job, _Native(self._gmproc, native), entries, make_setting(self))
 
     def _is_server(self) -> bool:
         """True if the application is the server."""
@@ -415,13 +421,13 @@ class ClientServer(Application):
         return self._gmproc.server is None and (kind.process is not ClientServer.process or
                                                 get_mode(self, ClientServer) != 'process')
 
-    def _begin(self, job: _run.Job, native: _gmproc.ClientServer, params: Any,
-               entries: dict[Any, _Entry], setting: _task.Setting) -> None:
-        state = self._gmproc
+    def _begin(self, job: _run.Job, begun: _Native, entries: dict[Any, _Entry],
+               setting: _task.Setting) -> None:
+        state, native = self._gmproc, begun.native
         for id, entry in entries.items():
             job.do(self._make_beginner(native, id, entry, setting), entry.params)
         set_command()
-        job.native = _Native(state, native, params)
+        job.native = begun
         methods = ['update', *(_METHODS if isinstance(native, _gmproc.LocalServer) else ())]
         job.native.handlers = connect(self, native, job, job.outcome, keep_result(self, job, None),
                                       methods=methods)
@@ -455,26 +461,29 @@ class ClientServer(Application):
         return entry
 
     def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any,
-                     setting: _task.Setting) -> tuple[_gmproc.ClientServer, Any]:
+                     setting: _task.Setting
+                     ) -> tuple[_gmproc.ClientServer, Callable[[], Any] | None]:
+        """The C object, and what pickles the parameters of a server in its own process."""
         state = self._gmproc
+        pack: Callable[[], Any] | None = None
         server = state.server
         if server is None:
             if not self._is_server():
                 raise make_error(ErrorCode.NOT_FOUND, 'There is no server: give a class derived '
                                  'from ServerWorker, or override process in a subclass')
             local = _Local(self, job, params, setting.has_main)
-            native, packed = _gmproc.LocalServer(local, runtime='python'), None
+            native = _gmproc.LocalServer(local, runtime='python')
         elif isinstance(server, str):
             native = _gmproc.ClientServer(server_target=server, runtime='python')
-            packed = self._dump(None, params, setting)
+            pack = partial(self._dump, None, params, setting)
         else:
             native = _gmproc.ClientServer(server_target=_task.SERVER, runtime='python')
             names = {entry.name: id for id, entry in entries.items()}
             seed = state.derive_seed(self.seed, 'server')
             task = _task.Task(server, 'server', params, None, seed, names)
-            packed = self._dump(task, None, setting)
+            pack = partial(self._dump, task, None, setting)
         NativeOptions(native).take(self)
-        return native, packed
+        return native, pack
 
     def _dump(self, task: _task.Task | None, params: Any, setting: _task.Setting) -> Any:
         try:

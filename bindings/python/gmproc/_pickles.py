@@ -10,7 +10,6 @@ and not at all on their way in where they come through shared memory.
 from __future__ import annotations
 
 import _thread
-import collections
 import contextlib
 import copyreg
 import gc
@@ -96,35 +95,8 @@ def load_large(data: Any, *, buffers: Any = ()) -> Any:
             gc.enable()
 
 
-# The children, or pages of text, that are pickled in less than a millisecond.
-_SMALL = 1000
-_PAGE = 4096
-
-
-def is_large(value: Any) -> bool:
-    """True if pickling a value takes so long that no event loop should wait for it; looks at no
-    more children than that.
-    """
-    left = _SMALL
-    rest = [value]
-    while rest:
-        each = rest.pop()
-        children: Any = ()
-        if isinstance(each, (str, bytes, bytearray)):
-            left -= len(each) // _PAGE
-        elif isinstance(each, dict):
-            left -= len(each)
-            children = (*each.keys(), *each.values()) if left >= 0 else ()
-        elif isinstance(each, (list, tuple, set, frozenset, collections.deque)):
-            left -= len(each)
-            children = each
-        else:
-            left -= 1
-            children = getattr(each, '__dict__', {}).values() if not callable(each) else ()
-        if left < 0:
-            return True
-        rest.extend(children)
-    return False
+#: True if pickling a value takes so long that no event loop should wait for it.
+is_large = _gmproc.is_large
 
 
 def _dump_with(pickler: type[pickle.Pickler], value: Any) -> Parts:

@@ -16,7 +16,7 @@ from functools import partial
 
 import _gmproc
 
-from . import _exceptions, _installed, _pickles, _task
+from . import _exceptions, _installed, _late, _pickles, _task
 from ._application import set_command
 from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
 from ._future import Condition, Future
@@ -86,6 +86,9 @@ class _State:
         # Changed without the lock, for single operations of a set are not interrupted.
         self.pending: set[Future] = set()
         self.is_shut = False
+        # Whether it was shut down, or there are late calls, which others must not overtake.
+        self.has_detour = False
+        self.late: set[_late.LateCall] = set()
         self.native: Any = None
         # Threads that call what the program has added to a future.
         self.finishing: set[int] = set()
@@ -128,10 +131,12 @@ class _State:
 
     def shut(self, cancel_futures: bool) -> None:
         with self.lock:
-            self.is_shut = True
+            self.is_shut = self.has_detour = True
             is_last = not self.pending
             native = self.native
         if cancel_futures and not is_last:
+            for call in list(self.late):
+                call.cancel()
             native.cancel_waiting()
         if is_last:
             self.close()
@@ -158,6 +163,8 @@ class _State:
         """
         self.lock = Condition()
         self.finishing.clear()
+        self.late.clear()
+        self.has_detour = self.is_shut
         pending = list(self.pending)
         self.pending.clear()
         for future in pending:
@@ -350,7 +357,9 @@ class Executor(futures.Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Has a function called in a worker.
 
-        A value that cannot be sent is the future's exception.
+        A value that cannot be sent is the future's exception. Where an event loop of asyncio runs,
+        large arguments are pickled in another thread, so do not change them before the call is
+        over.
 
         Raises:
             RuntimeError: the executor was shut down.
@@ -368,22 +377,62 @@ class Executor(futures.Executor):
         try:
             # From here on a shutdown finds this call among the pending ones.
             state.pending.add(future)
-            if state.is_shut:
+            if state.has_detour and state.is_shut:
                 raise RuntimeError('cannot schedule new futures after ' +
                                    ('interpreter shutdown' if _is_exiting else 'shutdown'))
-            future._gmproc = state.native.submit(future, (fn, args, kwargs or None),
-                                                 self._setting.has_main, _describe(fn), *options)
-        except BadPayload as reason:
+            call = None
+            if not state.has_detour:
+                call = state.native.submit(future, (fn, args, kwargs or None),
+                                           self._setting.has_main, _describe(fn), *options)
+            if call is not None:
+                future._gmproc = call
+            else:
+                self._submit_large(future, (fn, args, kwargs or None), options)
+        except BaseException as error:
             state.leave(future)
-            future.set_exception(trim(reason.__cause__ or describe_payload_error(
-                'The call', None, reason)))
-        except GError as error:
-            state.leave(future)
-            future.set_exception(make_worker_error(None, None, error))
-        except BaseException:
-            state.leave(future)
-            raise
+            if not _fail(future, error):
+                raise
         return future
+
+    def _submit_large(self, future: Future, work: Any, options: tuple[float, int, int]) -> None:
+        """Pickles the arguments here, or in a thread if an event loop would wait for that. Calls
+        that are submitted meanwhile follow, in their order."""
+        state, has_main = self._state, self._setting.has_main
+
+        def submit(parts: _pickles.Parts | None) -> _gmproc.Call:
+            return state.native.submit(future, work, has_main, _describe(work[0]), *options, parts)
+
+        def submit_late() -> None:
+            try:
+                future._gmproc = call = submit(_pickles.dump_parts(work, has_main))
+                late.replace(call)
+            except BaseException as error:
+                if late.is_unwanted:
+                    future._settle('CANCELLED_AND_NOTIFIED')
+                else:
+                    _fail(future, error, is_any=True)
+                state.leave(future)
+            leave()
+
+        def leave() -> None:
+            with state.lock:
+                state.late.discard(late)
+                state.has_detour = state.is_shut or bool(state.late)
+
+        def drop() -> None:
+            leave()
+            future._settle('CANCELLED_AND_NOTIFIED')
+            state.leave(future)
+
+        if not state.late and not _late.is_in_loop():
+            future._gmproc = submit(None)
+            return
+        late = _late.LateCall(submit_late, drop)
+        future._gmproc = late  # type: ignore[assignment]
+        with state.lock:
+            state.late.add(late)
+            state.has_detour = True
+        late.begin()
 
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
             chunksize: int = 1, buffersize: int | None = None, progress: bool = False
@@ -467,6 +516,22 @@ class Executor(futures.Executor):
         self._state.shut(True)
         if native is not None:
             native.kill(is_hard)
+
+
+def _fail(future: Future, error: BaseException, is_any: bool = False) -> bool:
+    """Gives a future the reason why its call was not submitted. Returns False for errors that are
+    the caller's, unless it takes any.
+    """
+    if isinstance(error, BadPayload):
+        future.set_exception(trim(error.__cause__ or describe_payload_error(
+            'The call', None, error)))
+    elif isinstance(error, GError):
+        future.set_exception(make_worker_error(None, None, error))
+    elif is_any:
+        future.set_exception(error)
+    else:
+        return False
+    return True
 
 
 class CallOptions:

@@ -305,12 +305,20 @@ list_error_codes (PyObject *module G_GNUC_UNUSED,
   return native_list_codes ();
 }
 
+static PyObject *
+is_large (PyObject *module G_GNUC_UNUSED,
+          PyObject *value)
+{
+  return PyBool_FromLong (native_is_large (value));
+}
+
 static PyMethodDef methods[] = {
   { "use", (PyCFunction) (gpointer) use, METH_VARARGS | METH_KEYWORDS, NULL },
   { "dump", dump, METH_VARARGS, NULL },
   { "load", load, METH_VARARGS, NULL },
   { "wrap", wrap, METH_VARARGS, NULL },
   { "unwrap", unwrap, METH_O, NULL },
+  { "is_large", is_large, METH_O, NULL },
   { "classify", native_classify, METH_O, NULL },
   { "complete", native_complete, METH_O, NULL },
   { "end_forked", end_forked, METH_NOARGS, NULL },

@@ -159,6 +159,7 @@ gboolean  native_unwrap         (GVariant   *variant,
                                  PyObject  **buffers);
 GVariant *native_buffers_new    (PyObject   *buffers,
                                  gsize       position);
+gboolean  native_is_large       (PyObject   *value);
 
 /* numpy.c: arrays and scalars of numpy. */
 typedef struct {

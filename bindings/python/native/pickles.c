@@ -138,3 +138,101 @@ native_unwrap (GVariant  *variant,
     Py_CLEAR (*data);
   return *buffers != NULL;
 }
+
+/* The children, or pages of text, that are pickled in less than a millisecond. */
+#define SMALL 1000
+#define PAGE  4096
+
+static gboolean spend (PyObject   *value,
+                       Py_ssize_t *left);
+
+static gboolean
+spend_dict (PyObject   *dict,
+            Py_ssize_t *left)
+{
+  PyObject *key, *value;
+  Py_ssize_t position = 0;
+
+  *left -= PyDict_GET_SIZE (dict);
+  while (*left >= 0 && PyDict_Next (dict, &position, &key, &value))
+    if (!spend (key, left) || !spend (value, left))
+      return FALSE;
+  return *left >= 0;
+}
+
+/* The items of a list or tuple. */
+static gboolean
+spend_items (PyObject   *items,
+             Py_ssize_t *left)
+{
+  *left -= PySequence_Fast_GET_SIZE (items);
+  for (Py_ssize_t i = 0; *left >= 0 && i < PySequence_Fast_GET_SIZE (items); i++)
+    if (!spend (PySequence_Fast_GET_ITEM (items, i), left))
+      return FALSE;
+  return *left >= 0;
+}
+
+/* Those of another container. */
+static gboolean
+spend_others (PyObject   *container,
+              Py_ssize_t *left)
+{
+  Py_ssize_t size = PyObject_Size (container);
+  PyObject *items = size >= 0 && size <= *left ? PySequence_List (container) : NULL;
+  gboolean result = items != NULL && spend_items (items, left);
+
+  Py_XDECREF (items);
+  /* What cannot be listed is as large as its size tells. */
+  PyErr_Clear ();
+  return result || (items == NULL && size >= 0 && size <= *left);
+}
+
+static gboolean
+spend_attributes (PyObject   *object,
+                  Py_ssize_t *left)
+{
+  PyObject *attributes;
+  gboolean result;
+
+  (*left)--;
+  if (PyCallable_Check (object) || Py_TYPE (object)->tp_dictoffset == 0)
+    return *left >= 0;
+  attributes = PyObject_GenericGetDict (object, NULL);
+  result = attributes == NULL || spend_dict (attributes, left);
+  Py_XDECREF (attributes);
+  PyErr_Clear ();
+  return result;
+}
+
+/* FALSE if @value costs more than is left. Looks at no more children than that, and each level of
+ * containers costs something, so that this ends. */
+static gboolean
+spend (PyObject   *value,
+       Py_ssize_t *left)
+{
+  if (PyUnicode_Check (value))
+    *left -= PyUnicode_GET_LENGTH (value) / PAGE;
+  else if (PyBytes_Check (value))
+    *left -= PyBytes_GET_SIZE (value) / PAGE;
+  else if (PyByteArray_Check (value))
+    *left -= PyByteArray_GET_SIZE (value) / PAGE;
+  else if (PyDict_Check (value))
+    return spend_dict (value, left);
+  else if (PyList_Check (value) || PyTuple_Check (value))
+    return spend_items (value, left);
+  else if (PyAnySet_CheckExact (value) ||
+           strcmp (Py_TYPE (value)->tp_name, "collections.deque") == 0)
+    return spend_others (value, left);
+  else
+    return spend_attributes (value, left);
+  return *left >= 0;
+}
+
+/* TRUE if pickling a value takes so long that no event loop should wait for it. */
+gboolean
+native_is_large (PyObject *value)
+{
+  Py_ssize_t left = SMALL;
+
+  return !spend (value, &left);
+}

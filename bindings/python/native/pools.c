@@ -371,15 +371,17 @@ pool_list_options (PyObject *type G_GNUC_UNUSED,
   return native_list_options (GMP_TYPE_POOL);
 }
 
-/* The pickle of a call, (function, args, kwargs), as a GVariant: bytes, if it has no buffers. */
+/* The pickle of a call, (function, args, kwargs), as a GVariant: bytes, if it has no buffers.
+ * @parts are the pickle's, or None. */
 static GVariant *
 dump_call (PyObject *work,
-           gboolean  has_main)
+           gboolean  has_main,
+           PyObject *parts)
 {
-  PyObject *parts = native_pickle_parts (work, has_main);
   PyObject *data, *buffers;
   GVariant *variant = NULL;
 
+  parts = PyTuple_Check (parts) ? Py_NewRef (parts) : native_pickle_parts (work, has_main);
   if (parts == NULL)
     return NULL;
   data = PyTuple_GET_ITEM (parts, 0);
@@ -414,8 +416,10 @@ call_box (GmpPool     *pool,
   return (PyObject *) self;
 }
 
-/* (future, work, has_main, name, run_timeout, retries, priority): calls @work's function in a
- * worker, and passes the outcome to finish(future, ...). Returns a Call. */
+/* (future, work, has_main, name, run_timeout, retries, priority, parts): calls @work's function in
+ * a worker, and passes the outcome to finish(future, ...). Returns a Call. @parts are those of its
+ * pickle, or None; without them it returns None, and submits nothing, if pickling would take
+ * long. */
 static PyObject *
 pool_submit (PyObject        *self,
              PyObject *const *args,
@@ -428,15 +432,17 @@ pool_submit (PyObject        *self,
   const char *target;
   GError *error = NULL;
 
-  if (n_args != 7)
-    return PyErr_Format (PyExc_TypeError, "submit() takes 7 arguments");
+  if (n_args != 7 && n_args != 8)
+    return PyErr_Format (PyExc_TypeError, "submit() takes 7 or 8 arguments");
+  if (n_args == 7 && native_is_large (args[1]))
+    Py_RETURN_NONE;
   options.name = PyUnicode_AsUTF8 (args[3]);
   options.run_timeout = PyFloat_AsDouble (args[4]);
   options.retries = (guint) PyLong_AsUnsignedLong (args[5]);
   options.priority = (int) PyLong_AsLong (args[6]);
   if (PyErr_Occurred () != NULL)
     return NULL;
-  params = dump_call (args[1], PyObject_IsTrue (args[2]));
+  params = dump_call (args[1], PyObject_IsTrue (args[2]), n_args == 8 ? args[7] : Py_None);
   if (params == NULL)
     return NULL;
   target = g_intern_static_string (TARGET);
