@@ -85,7 +85,7 @@ exchange_hints (GmpSharedChannel *self)
 {
   GmpChannel *channel = &self->parent_instance;
   _Atomic guint32 *gathers = self->memory->header->gathers;
-  GmpExitReport end = self->memory->end;
+  GmpEnd end = self->memory->end;
 
   if (channel->gathers && atomic_load_explicit (&gathers[end], memory_order_relaxed) == 0)
     atomic_store_explicit (&gathers[end], 1, memory_order_relaxed);
