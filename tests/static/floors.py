@@ -50,7 +50,7 @@ PYTHON = {
         'values program worker'),
     'run': (
         '_outcome _run _threads _asyncio _items _map _imap _imap_async _progress _options _future '
-        '_open_run',
+        '_late _open_run',
         'values program worker run'),
     'application': (
         '_application _workers _client_server executor __init__',
