@@ -526,7 +526,8 @@ async def test_large_calls_that_are_cancelled(executor):
     for each in calls:
         each.cancel()
     concurrent.futures.wait(calls)
-    assert all(each.cancelled() for each in calls)
+    # The first may be over before it is cancelled.
+    assert all(each.cancelled() for each in calls[1:])
     before = executor.submit(count_calls, 0)
     assert await asyncio.wrap_future(before) <= 2
 
@@ -546,11 +547,12 @@ async def test_large_calls_of_an_executor_that_is_shut_down():
 
 @on_asyncio_with
 async def test_large_calls_while_the_program_forks(executor):
-    calls = [executor.submit(count_large, make_large(N_LARGE)) for _ in range(2)]
+    value = make_large(N_LARGE)
+    calls = [executor.submit(count_large, value) for _ in range(4)]
     pid = os.fork()
     if pid == 0:
-        failed = [isinstance(each.exception(10), RuntimeError) for each in calls]
-        os._exit(0 if all(failed) else 1)
+        # Those that were not over fail, and none is waited for.
+        os._exit(0 if isinstance(calls[-1].exception(10), RuntimeError) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     for each in calls:
         assert await asyncio.wrap_future(each) == N_LARGE + 2
