@@ -222,7 +222,8 @@ take_context (GmpClientServer *self,
   if (priv->context != NULL && !g_main_context_acquire (priv->context))
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another thread is in a call of this run");
+                           "Another thread is in a call of this run: call its methods in one "
+                           "thread at a time");
       return FALSE;
     }
   if (gmp_open_run_find (self, TRUE, error) != NULL)
@@ -438,7 +439,7 @@ begin_close (GmpClientServer    *self,
   if (open != NULL && open->closing != NULL)
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another call is closing this run already");
+                           "Another call is closing this run: wait until it has returned");
       open = NULL;
     }
   if (open == NULL)

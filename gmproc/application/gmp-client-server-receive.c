@@ -173,7 +173,8 @@ begin_receive (GmpClientServer    *self,
   if (open != NULL && open->receiving != NULL)
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another call is receiving requests of this run already");
+                           "Another call is receiving requests of this run: wait until it has "
+                           "returned");
       open = NULL;
     }
   if (open == NULL)

@@ -79,8 +79,9 @@ run_worker (GmpHost           *self,
                                       job->stop, job->cancellable, error);
   if (g_str_equal (job->spec.role, "client") && GMP_IS_CLIENT_WORKER (worker))
     return run_client (GMP_CLIENT_WORKER (worker), job, error);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is no %s",
-               G_OBJECT_TYPE_NAME (worker), job->spec.role);
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s cannot run as a %s: derive it "
+               "from %s", G_OBJECT_TYPE_NAME (worker), job->spec.role,
+               g_str_equal (job->spec.role, "client") ? "GmpClientWorker" : "GmpServerWorker");
   return NULL;
 }
 

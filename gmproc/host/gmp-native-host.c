@@ -150,8 +150,9 @@ make_instance (const char *path,
     return NULL;
   if (g_type_is_a (type, wanted) && !G_TYPE_IS_ABSTRACT (type))
     return g_object_new (type, NULL);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s is %s", g_type_name (type),
-               G_TYPE_IS_ABSTRACT (type) ? "abstract" : "not a worker class");
+  g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND, "%s %s: give a class that derives from "
+               "GmpServerWorker or GmpClientWorker and is not abstract", g_type_name (type),
+               G_TYPE_IS_ABSTRACT (type) ? "is abstract" : "is not a worker class");
   return NULL;
 }
 

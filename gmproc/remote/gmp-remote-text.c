@@ -187,7 +187,8 @@ gmp_remote_text_format_command (const char         *name,
 
   if (*name == '\0')
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A command without a name");
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "A command without a name "
+                   "cannot be sent: the name is what the game does");
       return NULL;
     }
   if (!check_no_semicolon ("The name of a command", name, error))

@@ -367,7 +367,8 @@ def test_calls_of_two_threads():
         ids, _ = run.recv()
         run.send(ids, ['to a'])
     assert run.results == {'a': ['to a']}
-    text = 'Another thread is in a call of this run'
+    text = ('Another thread is in a call of this run: call its methods in one thread at a '
+            'time')
     assert errors == [(RuntimeError, text)] * 3
 
 

@@ -33,7 +33,7 @@ def format_command(name: str, args: Iterable[Any]) -> bytes:
         ValueError: it has no name, a semicolon in it, or more than 8192 bytes.
     """
     if not name:
-        raise ValueError('A command without a name')
+        raise ValueError('A command without a name cannot be sent: the name is what the game does')
     _check('The name of a command', name)
     texts = [_check('An argument of a command', str(argument)) for argument in args]
     command = f'{name};{len(texts)};{"".join(text + ";" for text in texts)}'.encode()
