@@ -204,8 +204,8 @@ class Trial:
                   **case.config, 'options': case.options}
         # Remaining processes are checked at the end of each case.
         environment = dict(os.environ, GMPROC_LINGER='0')
-        environment.update(TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own),
-                           PYTHONDONTWRITEBYTECODE='1')
+        environment.update(TMPDIR=str(self.own), XDG_RUNTIME_DIR=str(self.own))
+        environment.setdefault('PYTHONDONTWRITEBYTECODE', '1')
         environment.update({name: self.fill(value) for name, value in case.environment.items()})
         command = [*map(self.fill, case.before), *COMMANDS[case.language], to_variant(config)]
         self.started = time.monotonic()

@@ -11,7 +11,6 @@ import signal
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from gmproc import Workers, WorkerError, _items, report, worker_index, worker_seed
@@ -62,6 +61,8 @@ def test_results_are_in_order():
 
 
 def test_any_value():
+    import numpy as np
+
     items = [None, 'a\0', b'', [1, {2: (3,)}], 2**80, np.arange(3.0), lambda n: n]
     values = Workers().map(type, items)
     assert values == [type(item) for item in items]
@@ -71,6 +72,8 @@ def test_any_value():
 
 
 def test_functions_of_all_kinds():
+    import numpy as np
+
     factor = np.arange(5000)
     workers = Workers(max_parallel=2)
     assert workers.map(len, ['', 'a']) == [0, 1]
