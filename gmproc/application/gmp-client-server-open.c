@@ -256,14 +256,18 @@ gmp_open_run_leave (GmpClientServer *self)
   g_main_context_pop_thread_default (gmp_client_server_get_private (self)->context);
 }
 
-/* Starts workers and handles their messages without waiting. */
+/* Starts workers and handles their messages without waiting. Requests come after all of these, so
+ * one that was handled ends it: with many clients there is always another, and an iteration, which
+ * looks at several descriptors of each worker, takes longer than the request. */
 void
 gmp_open_run_turn_context (GmpClientServer *self)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  guint n_turns = priv->open != NULL ? priv->open->n_turns : 0;
 
   for (guint i = 0; i < MAX_TURNS && g_main_context_iteration (priv->context, FALSE); i++)
-    ;
+    if (priv->open == NULL || priv->open->n_turns != n_turns)
+      break;
   if (priv->open != NULL)
     priv->open->last_look = g_get_monotonic_time ();
 }

@@ -78,6 +78,7 @@ gmp_open_run_turned (gpointer self)
   GmpOpenRun *open = get_open (self);
   GPtrArray *requests = NULL;
 
+  open->n_turns++;
   if (open->receiving != NULL)
     requests = take_received (self, open->n_wanted);
   if (requests != NULL)

@@ -18,6 +18,7 @@ struct _GmpOpenRun
   gboolean is_blocking;
   int priority;         /* of its requests in the main context */
   gint64 last_look;     /* at that context, in monotonic time */
+  guint n_turns;        /* of the server, each of at most one message */
   GTask *opening;       /* (nullable) */
 
   GTask *receiving;     /* (nullable) */
