@@ -323,6 +323,20 @@ gmp_test_wait (GAsyncResult **result)
   return *result;
 }
 
+/* All @workers, in the default main context. */
+GVariant *
+gmp_test_run_in_loop (GmpWorkers *workers)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  GError *error = NULL;
+  GVariant *results;
+
+  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
+  results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
+  g_assert_no_error (error);
+  return results;
+}
+
 void
 gmp_test_add_worker (GmpWorkers *workers,
                      int         id,

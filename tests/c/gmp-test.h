@@ -39,6 +39,7 @@ void      gmp_test_add_worker (GmpWorkers *workers,
                                int         id,
                                GmpMethod   method,
                                GVariant   *params);
+GVariant *gmp_test_run_in_loop (GmpWorkers *workers);
 GVariant *gmp_test_run        (GmpWorkers *workers);
 
 /* The case's folder, removed at its end, and files in it. */

@@ -60,19 +60,6 @@ count_calls (GVariant *params G_GNUC_UNUSED,
 
 /* Runs of workers. */
 
-static GVariant *
-run_in_loop (GmpWorkers *workers)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  GError *error = NULL;
-  GVariant *results;
-
-  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
-  results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
-  g_assert_no_error (error);
-  return results;
-}
-
 static guint
 get_uint (GVariant *results,
           int       id)
@@ -104,7 +91,7 @@ test_params (void)
 
   gmp_workers_set_params (workers, 1, test_large_build (), NULL);
   test_others_begin (&others);
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   g_assert_cmpuint (get_uint (results, 1), ==, TEST_LARGE_ENTRIES);
   test_others_end (&others);
 }
@@ -121,7 +108,7 @@ test_same_params (void)
   for (int i = 0; i < 3; i++)
     gmp_test_add_worker (workers, i, count_entries, params);
   test_others_begin (&others);
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   for (int i = 0; i < 3; i++)
     g_assert_cmpuint (get_uint (results, i), ==, TEST_LARGE_ENTRIES);
   test_others_end (&others);
@@ -137,7 +124,7 @@ test_result (void)
 
   gmp_test_add_worker (workers, 1, give_much, NULL);
   test_others_begin (&others);
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   value = gmp_test_get_int (results, 1);
   g_assert_cmpuint (g_variant_n_children (value), ==, TEST_LARGE_ENTRIES);
   test_others_end (&others);
@@ -169,7 +156,7 @@ test_reports (void)
   gmp_test_add_worker (workers, 1, report_much, NULL);
   g_signal_connect (workers, "progress", G_CALLBACK (progress_cb), &n_reports);
   test_others_begin (&others);
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   g_assert_cmpuint (get_uint (results, 1), ==, 2);
   g_assert_cmpuint (n_reports, ==, 4);
   test_others_end (&others);
@@ -182,7 +169,7 @@ test_cancel (void)
   g_autoptr (GmpWorkers) workers = keep_worker (tell_pid);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GVariant) before = run_in_loop (workers);
+  g_autoptr (GVariant) before = gmp_test_run_in_loop (workers);
   g_autoptr (GVariant) none = NULL;
   g_autoptr (GVariant) after = NULL;
   g_autoptr (GError) error = NULL;
@@ -196,7 +183,7 @@ test_cancel (void)
   g_assert_null (none);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpuint (others.n_turns, <=, TEST_LARGE_TURNS);
-  after = run_in_loop (workers);
+  after = gmp_test_run_in_loop (workers);
   g_assert_true (g_variant_equal (before, after));
   test_others_end (&others);
 }

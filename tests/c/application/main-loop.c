@@ -25,19 +25,6 @@ sleep_for (double seconds)
   g_usleep ((gulong) (gmp_test_stretch (seconds) * G_USEC_PER_SEC));
 }
 
-static GVariant *
-run_in_loop (GmpWorkers *workers)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  GError *error = NULL;
-  GVariant *results;
-
-  gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
-  results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
-  g_assert_no_error (error);
-  return results;
-}
-
 /* A blocked main loop. */
 
 static GVariant *
@@ -78,7 +65,7 @@ test_held_up (void)
       gulong handler = g_signal_connect (workers, "progress", G_CALLBACK (hold_up_once_cb),
                                          &n_reports);
 
-      results = run_in_loop (workers);
+      results = gmp_test_run_in_loop (workers);
       gmp_test_check_int (results, 1, "1");
       gmp_test_check_int (results, 2, "500");
       g_assert_cmpuint (n_reports, ==, 501);
@@ -109,7 +96,7 @@ test_held_up_at_start (void)
   gmp_test_add_worker (workers, 1, report_and_return, g_variant_new_int32 (0));
   g_source_set_callback (source, hold_up_cb, &was_held_up, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   gmp_test_check_int (results, 1, "0");
   g_assert_true (was_held_up);
 }
@@ -135,7 +122,7 @@ test_stopped (void)
 
   g_object_set (workers, "run-timeout", gmp_test_stretch (LIMIT), NULL);
   gmp_test_add_worker (workers, 1, stop_application, g_variant_new_int32 (getpid ()));
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   g_assert_nonnull (results);
 }
 
@@ -224,7 +211,7 @@ test_window (void)
   g_source_set_priority (source, G_PRIORITY_HIGH_IDLE + 20);
   g_source_set_ready_time (source, 0);
   g_source_attach (source, g_main_context_get_thread_default ());
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   g_source_destroy (source);
   g_assert_cmpuint (window->n_reports, ==, N_FLOODING * N_REPORTS);
   g_assert_cmpuint (window->n_frames, >, 1);
@@ -258,7 +245,7 @@ run_beside (int priority,
   g_source_set_priority (source, other);
   g_source_set_callback (source, go_on_cb, &n_turns, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
-  results = run_in_loop (workers);
+  results = gmp_test_run_in_loop (workers);
   gmp_test_check_int (results, 1, "10");
   g_source_destroy (source);
 }
