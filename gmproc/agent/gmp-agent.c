@@ -34,6 +34,14 @@ typedef struct {
   GHashTable *starts;  /* of GmpAgentWorker, GDBusMethodInvocation */
   GSource *deadline;   /* (nullable): NULL before the first call of the application */
   double timeout;      /* of it, in seconds */
+
+  /* What the application wants to be started next. */
+  char *runtime; /* (nullable): nothing yet */
+  char **argv;
+  char **environment;
+  char *folder;
+  guint inner_threads;
+  GVariant *wanted;
 } Agent;
 
 /* Variables of this machine that those of the application do not replace. */
@@ -52,9 +60,8 @@ is_of_node (const char *entry)
 
 /* Workers of workers run on this node, and are controlled like local ones. */
 static char **
-filter_environment (Agent              *self,
-                    guint               worker,
-                    const char * const *environment)
+filter_environment (Agent *self,
+                    guint  worker)
 {
   static const char *dropped[] = {
     "GMPROC_LAUNCHER", "GMPROC_NODES", "GMPROC_AGENT", "GMPROC_CONTROL", "GMPROC_WRAP",
@@ -62,9 +69,9 @@ filter_environment (Agent              *self,
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   g_auto (GStrv) filtered = NULL;
 
-  for (; *environment != NULL; environment++)
-    if (!is_of_node (*environment))
-      g_strv_builder_add (builder, *environment);
+  for (char **entry = self->environment; *entry != NULL; entry++)
+    if (!is_of_node (*entry))
+      g_strv_builder_add (builder, *entry);
   filtered = g_strv_builder_end (builder);
   for (gsize i = 0; i < G_N_ELEMENTS (dropped); i++)
     filtered = g_environ_unsetenv (filtered, dropped[i]);
@@ -74,19 +81,16 @@ filter_environment (Agent              *self,
 }
 
 static GmpOptions *
-read_options (Agent              *self,
-              guint               worker,
-              GVariant           *wanted,
-              const char * const *environment,
-              const char         *folder)
+make_options (Agent *self,
+              guint  worker)
 {
   GmpOptions *options = gmp_options_new ();
 
-  g_variant_lookup (wanted, "capture-output", "b", &options->capture_output);
-  g_variant_lookup (wanted, "warm-start", "b", &options->warm_start);
-  g_variant_lookup (wanted, "fresh-modules", "^as", &options->fresh_modules);
-  options->environment = filter_environment (self, worker, environment);
-  options->working_directory = folder[0] != '\0' ? g_strdup (folder) : NULL;
+  g_variant_lookup (self->wanted, "capture-output", "b", &options->capture_output);
+  g_variant_lookup (self->wanted, "warm-start", "b", &options->warm_start);
+  g_variant_lookup (self->wanted, "fresh-modules", "^as", &options->fresh_modules);
+  options->environment = filter_environment (self, worker);
+  options->working_directory = self->folder[0] != '\0' ? g_strdup (self->folder) : NULL;
   options->priority = G_PRIORITY_DEFAULT;
   return options;
 }
@@ -131,32 +135,63 @@ ended_cb (GmpAgentWorker *worker,
   g_idle_add_full (G_PRIORITY_HIGH, free_cb, worker, NULL);
 }
 
+static void
+forget_description (Agent *self)
+{
+  g_clear_pointer (&self->runtime, g_free);
+  g_clear_pointer (&self->argv, g_strfreev);
+  g_clear_pointer (&self->environment, g_strfreev);
+  g_clear_pointer (&self->folder, g_free);
+  g_clear_pointer (&self->wanted, g_variant_unref);
+}
+
+static gboolean
+prepare_cb (GmpAgentDbusAgent1    *skeleton,
+            GDBusMethodInvocation *invocation,
+            const char            *runtime,
+            const char * const    *argv,
+            const char * const    *environment,
+            const char            *folder,
+            guint                  inner_threads,
+            GVariant              *wanted,
+            gpointer               user_data)
+{
+  Agent *self = user_data;
+
+  forget_description (self);
+  self->runtime = g_strdup (runtime);
+  self->argv = g_strdupv ((char **) argv);
+  self->environment = g_strdupv ((char **) environment);
+  self->folder = g_strdup (folder);
+  self->inner_threads = inner_threads;
+  self->wanted = g_variant_ref (wanted);
+  gmp_agent_dbus_agent1_complete_prepare (skeleton, invocation);
+  return TRUE;
+}
+
 static gboolean
 start_cb (GmpAgentDbusAgent1    *skeleton G_GNUC_UNUSED,
           GDBusMethodInvocation *invocation,
           guint                  number,
-          const char            *runtime,
-          const char * const    *argv,
-          const char * const    *environment,
-          const char            *folder,
-          guint                  inner_threads,
-          GVariant              *wanted,
           gpointer               user_data)
 {
   Agent *self = user_data;
   g_autoptr (GmpOptions) options = NULL;
   GmpAgentWorker *worker;
 
-  if (argv[0] == NULL || g_hash_table_contains (self->workers, GUINT_TO_POINTER (number)))
+  if (self->runtime == NULL || self->argv[0] == NULL ||
+      g_hash_table_contains (self->workers, GUINT_TO_POINTER (number)))
     {
       g_dbus_method_invocation_return_error (invocation, GMP_ERROR, GMP_ERROR_PROTOCOL,
                                              "The command is missing, or worker %u exists already",
                                              number);
       return TRUE;
     }
-  options = read_options (self, number, wanted, environment, folder);
+  options = make_options (self, number);
   worker = gmp_agent_worker_new (self->bus, self->cache, self->channels, number,
-                                 gmp_process_spec_new (runtime, argv, options, inner_threads),
+                                 gmp_process_spec_new (self->runtime,
+                                                       (const char * const *) self->argv, options,
+                                                       self->inner_threads),
                                  started_cb, ended_cb, self);
   g_hash_table_insert (self->workers, GUINT_TO_POINTER (number), worker);
   g_hash_table_insert (self->starts, worker, invocation);
@@ -336,6 +371,7 @@ gmp_agent_serve (GmpBus                 *bus,
   self.skeleton = gmp_agent_dbus_agent1_skeleton_new ();
   g_signal_connect (self.skeleton, "handle-hello", G_CALLBACK (hello_cb), &self);
   g_signal_connect (self.skeleton, "handle-ping", G_CALLBACK (ping_cb), &self);
+  g_signal_connect (self.skeleton, "handle-prepare", G_CALLBACK (prepare_cb), &self);
   g_signal_connect (self.skeleton, "handle-start", G_CALLBACK (start_cb), &self);
   g_signal_connect (self.skeleton, "handle-signal", G_CALLBACK (signal_cb), &self);
   g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self.loop);
@@ -358,6 +394,7 @@ gmp_agent_serve (GmpBus                 *bus,
   g_object_unref (self.skeleton);
   g_hash_table_unref (self.workers);
   g_hash_table_unref (self.starts);
+  forget_description (&self);
   gmp_agent_channels_free (self.channels);
   gmp_agent_gpus_free (self.gpus);
 }

@@ -39,6 +39,8 @@ struct _GmpAgentProxy
   GMutex lock;           /* of what follows */
   GHashTable *processes; /* numbers, of GmpRemoteProcess that have not ended */
   guint last_number;
+  GmpProcessSpec *prepared; /* (nullable): as the agent starts processes now */
+  gboolean is_prepared_cold;
   guint n_workers;
   char *loss;          /* (nullable): the reason, once it is lost */
   gboolean is_failing; /* it is about to be lost: a call has failed */
@@ -437,6 +439,57 @@ make_options (GmpProcessSpec *spec,
   return g_variant_dict_end (&dict);
 }
 
+static gboolean
+is_same_list (char **a,
+              char **b)
+{
+  return (a == NULL) == (b == NULL) &&
+         (a == NULL || g_strv_equal ((const char * const *) a, (const char * const *) b));
+}
+
+static gboolean
+is_prepared_locked (GmpAgentProxy  *self,
+                    GmpProcessSpec *spec,
+                    gboolean        is_cold)
+{
+  const GmpProcessSpec *last = self->prepared;
+
+  return last != NULL && self->is_prepared_cold == is_cold &&
+         g_str_equal (last->runtime, spec->runtime) && is_same_list (last->argv, spec->argv) &&
+         g_strcmp0 (last->working_directory, spec->working_directory) == 0 &&
+         last->inner_threads == spec->inner_threads &&
+         last->options->capture_output == spec->options->capture_output &&
+         last->options->warm_start == spec->options->warm_start &&
+         is_same_list (last->options->fresh_modules, spec->options->fresh_modules) &&
+         is_same_list (last->environment, spec->environment);
+}
+
+/* Takes ownership of @spec. An environment is long, so it is not sent for each worker. */
+static void
+prepare_locked (GmpAgentProxy  *self,
+                GmpProcessSpec *spec,
+                gboolean        is_cold)
+{
+  g_autoptr (GDBusMessage) call = NULL;
+
+  if (is_prepared_locked (self, spec, is_cold))
+    {
+      gmp_process_spec_free (spec);
+      return;
+    }
+  call = g_dbus_message_new_method_call (NULL, GMP_AGENT_PATH, GMP_AGENT_INFO->name, "Prepare");
+  g_dbus_message_set_flags (call, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  g_dbus_message_set_body (call, g_variant_new (
+    "(s^aay^aay^ayu@a{sv})", spec->runtime, spec->argv, spec->environment,
+    spec->working_directory != NULL ? spec->working_directory : "", spec->inner_threads,
+    make_options (spec, is_cold)));
+  g_dbus_connection_send_message (gmp_bus_get_connection (self->bus), call,
+                                  G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  g_clear_pointer (&self->prepared, gmp_process_spec_free);
+  self->prepared = spec;
+  self->is_prepared_cold = is_cold;
+}
+
 /* Takes ownership of @spec. A call of gmp_agent_proxy_reserve() is used up. */
 void
 gmp_agent_proxy_start_async (GmpAgentProxy      *self,
@@ -449,33 +502,29 @@ gmp_agent_proxy_start_async (GmpAgentProxy      *self,
   GTask *task = g_task_new (self, cancellable, callback, user_data);
   Start *start = g_new0 (Start, 1);
   g_autofree char *path = NULL;
-  gboolean is_lost;
 
   g_task_set_source_tag (task, gmp_agent_proxy_start_async);
   g_task_set_priority (task, spec->options->priority);
   g_task_set_check_cancellable (task, FALSE);
+  start->options = gmp_options_ref (spec->options);
   g_mutex_lock (&self->lock);
-  is_lost = self->loss != NULL;
   start->number = ++self->last_number;
   start->process = gmp_remote_process_new (self->bus, self->name, start->number);
-  if (!is_lost)
+  if (self->loss == NULL)
     g_hash_table_insert (self->processes, GUINT_TO_POINTER (start->number),
                          g_object_ref (start->process));
   else
     self->n_workers--;
-  g_mutex_unlock (&self->lock);
   path = g_strdup_printf (WORKER_PATH "%u", start->number);
   start->stream = gmp_bus_stream_new (self->bus, path);
-  start->options = gmp_options_ref (spec->options);
   g_task_set_task_data (task, start, start_free);
+  /* Another thread must not prepare something else between these. */
+  prepare_locked (self, spec, is_cold);
   g_dbus_connection_call (
     gmp_bus_get_connection (self->bus), NULL, GMP_AGENT_PATH, GMP_AGENT_INFO->name, "Start",
-    g_variant_new ("(us^aay^aay^ayu@a{sv})", start->number, spec->runtime, spec->argv,
-                   spec->environment,
-                   spec->working_directory != NULL ? spec->working_directory : "",
-                   spec->inner_threads, make_options (spec, is_cold)),
-    G_VARIANT_TYPE ("(ibb)"), G_DBUS_CALL_FLAGS_NONE, G_MAXINT, cancellable, start_called_cb, task);
-  gmp_process_spec_free (spec);
+    g_variant_new ("(u)", start->number), G_VARIANT_TYPE ("(ibb)"), G_DBUS_CALL_FLAGS_NONE,
+    G_MAXINT, cancellable, start_called_cb, task);
+  g_mutex_unlock (&self->lock);
 }
 
 /* Free it with g_free() after its members have been taken. */
@@ -497,6 +546,7 @@ gmp_agent_proxy_finalize (GObject *object)
   g_free (self->name);
   g_strfreev (self->addresses);
   g_free (self->loss);
+  g_clear_pointer (&self->prepared, gmp_process_spec_free);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_agent_proxy_parent_class)->finalize (object);
 }

@@ -26,8 +26,10 @@ struct _GmpLineReader
   GmpLineFunc func;
   gpointer user_data;
   GString *line; /* begun, without its end */
-  GSource *source; /* under the lock if it is fed */
+  GSource *source; /* (nullable); under the lock if it is fed, as what follows */
   GMutex lock;
+  GMainContext *context; /* (nullable): it is not attached, or not fed */
+  int priority;
   GQueue fed; /* of char *: lines that were not reported yet; under the lock */
 };
 
@@ -163,17 +165,6 @@ gmp_line_reader_set_func (GmpLineReader *self,
   self->user_data = user_data;
 }
 
-void
-gmp_line_reader_feed (GmpLineReader *self,
-                      const char    *line)
-{
-  g_mutex_lock (&self->lock);
-  g_queue_push_tail (&self->fed, g_strdup (line));
-  if (self->source != NULL)
-    g_source_set_ready_time (self->source, 0);
-  g_mutex_unlock (&self->lock);
-}
-
 static void
 report_fed (GmpLineReader *self)
 {
@@ -182,8 +173,7 @@ report_fed (GmpLineReader *self)
   g_mutex_lock (&self->lock);
   lines = self->fed;
   g_queue_init (&self->fed);
-  if (self->source != NULL)
-    g_source_set_ready_time (self->source, -1);
+  gmp_source_clear (&self->source);
   g_mutex_unlock (&self->lock);
   for (const GList *link = lines.head; link != NULL; link = link->next)
     self->func (link->data, self->user_data);
@@ -191,33 +181,42 @@ report_fed (GmpLineReader *self)
 }
 
 static gboolean
-fed_dispatch (GSource    *source G_GNUC_UNUSED,
-              GSourceFunc callback,
-              gpointer    user_data)
-{
-  return callback (user_data);
-}
-
-static GSourceFuncs fed_funcs = { .dispatch = fed_dispatch };
-
-static gboolean
 fed_cb (gpointer user_data)
 {
   report_fed (user_data);
-  return G_SOURCE_CONTINUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* Most workers write nothing, so there is a source only while there are lines. */
+static void
+wake_locked (GmpLineReader *self)
+{
+  if (self->context == NULL || self->source != NULL || self->fed.length == 0)
+    return;
+  self->source = g_idle_source_new ();
+  g_source_set_priority (self->source, self->priority);
+  g_source_set_callback (self->source, fed_cb, self, NULL);
+  g_source_attach (self->source, self->context);
+}
+
+void
+gmp_line_reader_feed (GmpLineReader *self,
+                      const char    *line)
+{
+  g_mutex_lock (&self->lock);
+  g_queue_push_tail (&self->fed, g_strdup (line));
+  wake_locked (self);
+  g_mutex_unlock (&self->lock);
 }
 
 static void
 attach_fed (GmpLineReader *self,
             int            priority)
 {
-  GSource *source = gmp_source_attach (g_source_new (&fed_funcs, sizeof (GSource)), priority,
-                                       fed_cb, self);
-
   g_mutex_lock (&self->lock);
-  self->source = source;
-  if (self->fed.length > 0)
-    g_source_set_ready_time (source, 0);
+  self->context = g_main_context_ref_thread_default ();
+  self->priority = priority;
+  wake_locked (self);
   g_mutex_unlock (&self->lock);
 }
 
@@ -237,6 +236,7 @@ gmp_line_reader_detach (GmpLineReader *self)
 {
   g_mutex_lock (&self->lock);
   gmp_source_clear (&self->source);
+  g_clear_pointer (&self->context, g_main_context_unref);
   g_mutex_unlock (&self->lock);
 }
 

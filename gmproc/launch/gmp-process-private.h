@@ -45,9 +45,9 @@ void            gmp_process_send_signal   (GmpProcess *self,
                                            int         signum);
 void            gmp_process_wait_async    (GmpProcess         *self,
                                            int                 priority,
-                                           GCancellable       *cancellable,
                                            GAsyncReadyCallback callback,
                                            gpointer            user_data);
+void            gmp_process_unwait        (GmpProcess         *self);
 gboolean        gmp_process_wait_finish   (GmpProcess   *self,
                                            GAsyncResult *result,
                                            int          *wait_status,

@@ -212,9 +212,31 @@ take_wait (GmpProcess *self,
   return link != NULL;
 }
 
+/* Finishes with the wait status, as of waitpid(), when the process has ended; @priority is that of
+ * the callback in the thread-default main context. */
+void
+gmp_process_wait_async (GmpProcess         *self,
+                        int                 priority,
+                        GAsyncReadyCallback callback,
+                        gpointer            user_data)
+{
+  GmpProcessPrivate *priv = gmp_process_get_instance_private (self);
+  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  gboolean has_ended;
+
+  g_task_set_source_tag (task, gmp_process_wait_async);
+  g_task_set_priority (task, priority);
+  g_mutex_lock (&priv->lock);
+  has_ended = priv->has_ended;
+  if (!has_ended)
+    priv->waits = g_list_prepend (priv->waits, g_object_ref (task));
+  g_mutex_unlock (&priv->lock);
+  if (has_ended)
+    g_task_return_int (task, priv->wait_status);
+}
+
 static gboolean
-cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-              gpointer      user_data)
+unwait_cb (gpointer user_data)
 {
   GTask *task = user_data;
   GmpProcess *self = g_task_get_source_object (task);
@@ -228,37 +250,24 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* Finishes with the wait status, as of waitpid(), when the process has ended; @priority is that of
- * the callback in the thread-default main context. */
+/* Ends all waits, each in its main context. The end of the process counts if it comes before. */
 void
-gmp_process_wait_async (GmpProcess         *self,
-                        int                 priority,
-                        GCancellable       *cancellable,
-                        GAsyncReadyCallback callback,
-                        gpointer            user_data)
+gmp_process_unwait (GmpProcess *self)
 {
   GmpProcessPrivate *priv = gmp_process_get_instance_private (self);
-  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
-  gboolean has_ended;
 
-  g_task_set_source_tag (task, gmp_process_wait_async);
-  g_task_set_priority (task, priority);
-  /* Its end counts, even if it is noticed after the cancellation. */
-  g_task_set_check_cancellable (task, FALSE);
-  if (cancellable != NULL)
-    {
-      GSource *source = g_cancellable_source_new (cancellable);
-
-      g_task_attach_source (task, source, G_SOURCE_FUNC (cancelled_cb));
-      g_task_set_task_data (task, source, destroy_source);
-    }
+  if (gmp_process_is_foreign (self))
+    return;
+  /* A cancellable would need a source for each process, and each turn of a main loop looks at all
+   * of its sources. */
   g_mutex_lock (&priv->lock);
-  has_ended = priv->has_ended;
-  if (!has_ended)
-    priv->waits = g_list_prepend (priv->waits, g_object_ref (task));
+  for (GList *link = priv->waits; link != NULL; link = link->next)
+    {
+      g_autoptr (GSource) source = g_idle_source_new ();
+
+      g_task_attach_source (link->data, source, unwait_cb);
+    }
   g_mutex_unlock (&priv->lock);
-  if (has_ended)
-    g_task_return_int (task, priv->wait_status);
 }
 
 gboolean
@@ -268,11 +277,8 @@ gmp_process_wait_finish (GmpProcess   *self G_GNUC_UNUSED,
                          GError      **error)
 {
   GError *local = NULL;
-  gssize status;
+  gssize status = g_task_propagate_int (G_TASK (result), &local);
 
-  /* The source holds the task. */
-  g_task_set_task_data (G_TASK (result), NULL, NULL);
-  status = g_task_propagate_int (G_TASK (result), &local);
   if (local != NULL)
     {
       g_propagate_error (error, local);

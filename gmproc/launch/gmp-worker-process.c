@@ -44,7 +44,7 @@ struct _GmpWorkerProcess
   GmpWorkerLine line;
   GmpWorkerEnded ended;
   gpointer user_data;
-  GCancellable *watch; /* (nullable): not watched */
+  gboolean is_watched;
   GSource *end_source; /* (nullable): the next signal */
   int end_signal;
   gboolean was_forced;
@@ -222,7 +222,7 @@ gmp_worker_process_new_remote (GmpProcess    *process,
 void
 gmp_worker_process_free (GmpWorkerProcess *self)
 {
-  g_assert (self->watch == NULL);
+  g_assert (!self->is_watched);
 
   g_clear_object (&self->process);
   gmp_options_unref (self->options);
@@ -258,7 +258,7 @@ waited_cb (GObject      *source,
   gmp_source_clear (&self->end_source);
   rest (self->out);
   rest (self->err);
-  g_clear_object (&self->watch);
+  self->is_watched = FALSE;
   self->ended (self->user_data);
 }
 
@@ -283,7 +283,7 @@ gmp_worker_process_watch (GmpWorkerProcess *self,
                           GmpWorkerEnded    ended,
                           gpointer          user_data)
 {
-  g_assert (self->watch == NULL);
+  g_assert (!self->is_watched);
 
   self->line = line;
   self->ended = ended;
@@ -293,14 +293,14 @@ gmp_worker_process_watch (GmpWorkerProcess *self,
   if (self->out != NULL)
     gmp_line_reader_attach (self->out, self->options->priority);
   gmp_line_reader_attach (self->err, self->options->priority);
-  self->watch = g_cancellable_new ();
-  gmp_process_wait_async (self->process, self->options->priority, self->watch, waited_cb, self);
+  self->is_watched = TRUE;
+  gmp_process_wait_async (self->process, self->options->priority, waited_cb, self);
 }
 
 void
 gmp_worker_process_unwatch (GmpWorkerProcess *self)
 {
-  g_cancellable_cancel (self->watch);
+  gmp_process_unwait (self->process);
 }
 
 static gboolean end_cb (gpointer user_data);
@@ -352,7 +352,7 @@ void
 gmp_worker_process_end (GmpWorkerProcess *self,
                         double            grace)
 {
-  if (!self->was_forced && self->watch != NULL)
+  if (!self->was_forced && self->is_watched)
     schedule_end (self, SIGTERM, grace);
 }
 
@@ -418,7 +418,7 @@ gmp_worker_process_get_pid (GmpWorkerProcess *self)
 gboolean
 gmp_worker_process_is_watched (GmpWorkerProcess *self)
 {
-  return self->watch != NULL;
+  return self->is_watched;
 }
 
 gboolean

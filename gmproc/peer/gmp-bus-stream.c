@@ -67,6 +67,7 @@ typedef struct {
   GSource source;
   GmpBusStream *stream;
   GIOCondition condition;
+  GMainContext *context; /* (nullable): it is not attached, or will not be */
 } StreamSource;
 
 static void
@@ -110,12 +111,40 @@ is_ready_locked (GmpBusStream *self,
   return count_unanswered_locked (self) < WINDOW;
 }
 
+static gboolean
+attach_cb (gpointer user_data)
+{
+  if (!g_source_is_destroyed (user_data))
+    g_source_attach (user_data, g_source_get_context (g_main_current_source ()));
+  return G_SOURCE_REMOVE;
+}
+
+/* In the thread of its main context, where alone it is known whether @source was destroyed. */
+static void
+attach_later_locked (StreamSource *source)
+{
+  g_autoptr (GSource) attaching = g_idle_source_new ();
+
+  g_source_set_priority (attaching, g_source_get_priority (&source->source));
+  g_source_set_callback (attaching, attach_cb, g_source_ref (&source->source),
+                         (GDestroyNotify) g_source_unref);
+  g_source_attach (attaching, source->context);
+  source->context = NULL;
+}
+
 static void
 wake_locked (GmpBusStream *self)
 {
   for (GSList *link = self->sources; link != NULL; link = link->next)
-    if (is_ready_locked (self, ((StreamSource *) link->data)->condition))
-      g_source_set_ready_time (link->data, 0);
+    {
+      StreamSource *source = link->data;
+
+      if (!is_ready_locked (self, source->condition))
+        continue;
+      g_source_set_ready_time (&source->source, 0);
+      if (source->context != NULL)
+        attach_later_locked (source);
+    }
   g_cond_broadcast (&self->cond);
 }
 
@@ -165,7 +194,6 @@ gmp_bus_stream_create_source (GmpMessageStream *stream,
   StreamSource *own = (StreamSource *) source;
 
   g_assert (cancellable == NULL);
-
   own->stream = g_object_ref (self);
   own->condition = condition;
   g_mutex_lock (&self->lock);
@@ -174,6 +202,24 @@ gmp_bus_stream_create_source (GmpMessageStream *stream,
     g_source_set_ready_time (source, 0);
   g_mutex_unlock (&self->lock);
   return source;
+}
+
+/* The source joins its main context when it is ready for the first time: each turn of a main loop
+ * looks at all sources, and most workers of many are silent. */
+static void
+gmp_bus_stream_attach (GmpMessageStream *stream,
+                       GSource          *source,
+                       GMainContext     *context)
+{
+  GmpBusStream *self = GMP_BUS_STREAM (stream);
+  StreamSource *own = (StreamSource *) source;
+
+  g_mutex_lock (&self->lock);
+  if (is_ready_locked (self, own->condition))
+    g_source_attach (source, context);
+  else
+    own->context = context;
+  g_mutex_unlock (&self->lock);
 }
 
 /* Sending. */
@@ -608,6 +654,7 @@ gmp_bus_stream_class_init (GmpBusStreamClass *klass)
   G_OBJECT_CLASS (klass)->dispose = gmp_bus_stream_dispose;
   G_OBJECT_CLASS (klass)->finalize = gmp_bus_stream_finalize;
   stream_class->create_source = gmp_bus_stream_create_source;
+  stream_class->attach = gmp_bus_stream_attach;
   stream_class->is_open = gmp_bus_stream_is_open;
   stream_class->get_n_taken = gmp_bus_stream_get_n_taken;
   stream_class->get_n_waiting = gmp_bus_stream_get_n_waiting;

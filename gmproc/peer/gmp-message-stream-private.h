@@ -20,6 +20,7 @@ G_BEGIN_DECLS
  * (GmpSocketStream), or a GDBusConnection (GmpBusStream).
  *
  * create_source: a source whose callback is a GSocketSourceFunc, with or without a socket.
+ * attach:        attaches such a source to a main context, which outlives it.
  * is_open:       TRUE if the other end is connected.
  * get_n_taken:   the bytes of the messages that have been taken.
  * get_n_waiting: the bytes that have arrived and were not taken.
@@ -41,6 +42,9 @@ struct _GmpMessageStreamClass
   GSource      *(*create_source) (GmpMessageStream *self,
                                   GIOCondition      condition,
                                   GCancellable     *cancellable);
+  void          (*attach)        (GmpMessageStream *self,
+                                  GSource          *source,
+                                  GMainContext     *context);
   gboolean      (*is_open)       (GmpMessageStream *self);
   guint64       (*get_n_taken)   (GmpMessageStream *self);
   gsize         (*get_n_waiting) (GmpMessageStream *self);

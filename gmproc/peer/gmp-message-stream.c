@@ -18,8 +18,17 @@ typedef struct {
 G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GmpMessageStream, gmp_message_stream, G_TYPE_OBJECT)
 
 static void
-gmp_message_stream_class_init (GmpMessageStreamClass *klass G_GNUC_UNUSED)
+gmp_message_stream_real_attach (GmpMessageStream *self G_GNUC_UNUSED,
+                                GSource          *source,
+                                GMainContext     *context)
 {
+  g_source_attach (source, context);
+}
+
+static void
+gmp_message_stream_class_init (GmpMessageStreamClass *klass)
+{
+  klass->attach = gmp_message_stream_real_attach;
 }
 
 static void
@@ -56,12 +65,14 @@ gmp_message_stream_create_source (GmpMessageStream *self,
                                   GSocketSourceFunc callback,
                                   gpointer          user_data)
 {
+  GMainContext *context = g_main_context_get_thread_default ();
   GSource *source = GMP_MESSAGE_STREAM_GET_CLASS (self)->create_source (self, condition,
                                                                         cancellable);
 
   g_source_set_priority (source, priority);
   g_source_set_callback (source, G_SOURCE_FUNC (callback), user_data, NULL);
-  g_source_attach (source, g_main_context_get_thread_default ());
+  GMP_MESSAGE_STREAM_GET_CLASS (self)->attach (self, source, context != NULL
+                                               ? context : g_main_context_default ());
   return source;
 }
 

@@ -52,6 +52,7 @@ gboolean    gmp_job_pack               (GmpJob     *self,
                                         GSourceFunc packed,
                                         gpointer    user_data);
 void        gmp_job_drop_packing       (GmpJob *self);
+void        gmp_job_cancel             (GmpJob *self);
 void        gmp_job_await_start        (GmpJob *self);
 void        gmp_job_started            (GmpJob *self);
 void        gmp_job_end                (GmpJob *self);

@@ -65,15 +65,20 @@ gmp_job_is_over (GmpJob *self)
   return self->options->run_timeout > 0 && self->limit_source == NULL;
 }
 
+/* It has begun and not ended. */
+void
+gmp_job_cancel (GmpJob *self)
+{
+  gmp_source_clear (&self->cancel_source);
+  self->was_cancelled = TRUE;
+  self->expired (NULL, self->user_data);
+}
+
 static gboolean
 cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
            gpointer      user_data)
 {
-  GmpJob *self = user_data;
-
-  gmp_source_clear (&self->cancel_source);
-  self->was_cancelled = TRUE;
-  self->expired (NULL, self->user_data);
+  gmp_job_cancel (user_data);
   return G_SOURCE_REMOVE;
 }
 

@@ -292,7 +292,7 @@ begin_next (GmpSupervisor *self)
                                   g_steal_pointer (&member->port));
   gmp_worker_proxy_run (worker, gmp_job_new (&member->spec),
                         self->reuse ? GMP_WORKER_PROXY_KEEP : GMP_WORKER_PROXY_END,
-                        self->cancellable, ran_cb, self);
+                        NULL, ran_cb, self);
   /* The server may have ended while this one waited to be restarted. */
   if (self->server_end != NULL)
     gmp_worker_proxy_peer_ended (worker, "server", self->server_end, FALSE);

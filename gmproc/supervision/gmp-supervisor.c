@@ -227,6 +227,18 @@ gmp_supervisor_maybe_return (gpointer user_data)
   ended (self->ended_data);
 }
 
+/* They share one source: each turn of a main loop looks at all sources. */
+static void
+cancel_running (GmpSupervisor *self)
+{
+  g_autoptr (GPtrArray) workers = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < self->running->len; i++)
+    g_ptr_array_add (workers, g_object_ref (((GmpMember *) self->running->pdata[i])->worker));
+  for (guint i = 0; i < workers->len; i++)
+    gmp_worker_proxy_cancel (workers->pdata[i]);
+}
+
 static gboolean
 cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
               gpointer      user_data)
@@ -235,6 +247,8 @@ cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
   GmpMember *member;
 
   gmp_hold_enter (&self->hold);
+  /* First, because handlers of signals may run the main loop until these have ended. */
+  cancel_running (self);
   while ((member = g_queue_pop_head (&self->waiting)) != NULL)
     {
       g_autoptr (GError) error = g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,

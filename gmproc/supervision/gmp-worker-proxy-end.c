@@ -76,6 +76,14 @@ gmp_worker_proxy_expired (GError  *reason,
     end_overdue (self);
 }
 
+/* Ends a run early, if there is one, whose outcome is then G_IO_ERROR_CANCELLED. */
+void
+gmp_worker_proxy_cancel (GmpWorkerProxy *self)
+{
+  if (self->ended != NULL && !self->job->was_cancelled)
+    gmp_job_cancel (self->job);
+}
+
 /* Ends the run's life cycle at its next turn, with finish. */
 void
 gmp_worker_proxy_stop (GmpWorkerProxy *self)

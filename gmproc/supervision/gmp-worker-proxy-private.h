@@ -84,6 +84,7 @@ void            gmp_worker_proxy_retire        (GmpWorkerProxy     *self,
 void            gmp_worker_proxy_stop          (GmpWorkerProxy *self);
 void            gmp_worker_proxy_fail          (GmpWorkerProxy *self,
                                                 GError         *error);
+void            gmp_worker_proxy_cancel        (GmpWorkerProxy *self);
 void            gmp_worker_proxy_kill          (GmpWorkerProxy *self);
 
 G_END_DECLS

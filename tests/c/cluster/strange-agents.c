@@ -88,9 +88,7 @@ export (Agent           *self,
     g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
                             (int) g_variant_type_get_string_length (t),
                             g_variant_type_peek_string (t));
-  g_string_append (xml, "</method><method name='Start'><arg type='u'/><arg type='s'/>"
-                   "<arg type='aay'/><arg type='aay'/><arg type='ay'/><arg type='u'/>"
-                   "<arg type='a{sv}'/>");
+  g_string_append (xml, "</method><method name='Start'><arg type='u'/>");
   for (const GVariantType *t = g_variant_type_first (start); t != NULL; t = g_variant_type_next (t))
     g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
                             (int) g_variant_type_get_string_length (t),
