@@ -211,12 +211,29 @@ set_serving (GmpClientServer *self,
     gmp_local_server_set_serving (server, is_serving);
 }
 
-/* Takes the context of the run, until g_main_context_release(), unless another thread has it. */
+/* Called with the run's context. The run returns after the handlers that it calls, so a handler
+ * must not wait for it. */
+static gboolean
+check_idle (GmpOpenRun *open,
+            GError    **error)
+{
+  if (open->n_calls == 0 && open->opening == NULL)
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PENDING,
+                       "This call is made by a handler of the same run, which is in a call: "
+                       "make it after that call has returned");
+  return FALSE;
+}
+
+/* Takes the context of the run, until g_main_context_release(), unless another thread has it. A
+ * call that @waits must not be made by a handler. */
 static gboolean
 take_context (GmpClientServer *self,
+              gboolean         waits,
               GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  GmpOpenRun *open;
 
   gmp_client_server_forget (self);
   if (priv->context != NULL && !g_main_context_acquire (priv->context))
@@ -226,7 +243,8 @@ take_context (GmpClientServer *self,
                            "thread at a time");
       return FALSE;
     }
-  if (gmp_open_run_find (self, TRUE, error) != NULL)
+  open = gmp_open_run_find (self, TRUE, error);
+  if (open != NULL && (!waits || check_idle (open, error)))
     return TRUE;
   if (priv->context != NULL)
     g_main_context_release (priv->context);
@@ -237,23 +255,31 @@ take_context (GmpClientServer *self,
  * thread may answer a request itself. */
 gboolean
 gmp_open_run_enter (GmpClientServer *self,
+                    gboolean         waits,
                     GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
 
-  if (!take_context (self, error))
+  if (!take_context (self, waits, error))
     return FALSE;
   g_main_context_push_thread_default (priv->context);
   g_main_context_release (priv->context);
   set_serving (self, TRUE);
+  priv->open->n_calls++;
   return TRUE;
 }
 
 void
 gmp_open_run_leave (GmpClientServer *self)
 {
+  GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+
+  /* A handler has forked, and this is the child. */
+  if (priv->open == NULL)
+    return;
+  priv->open->n_calls--;
   set_serving (self, FALSE);
-  g_main_context_pop_thread_default (gmp_client_server_get_private (self)->context);
+  g_main_context_pop_thread_default (priv->context);
 }
 
 /* Starts workers and handles their messages without waiting. Requests come after all of these, so
@@ -491,15 +517,19 @@ gmp_client_server_close (GmpClientServer *self,
                          GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GmpClientServer) held = NULL;
   GmpBlocking blocking;
   GVariant *results;
 
   g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!take_context (self, error))
+  if (!take_context (self, TRUE, error))
     return NULL;
+  /* Handlers may drop the object. */
+  held = g_object_ref (self);
   set_serving (self, TRUE);
+  priv->open->n_calls++;
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);
   begin_close (self, TRUE, blocking.cancellable, gmp_blocking_done_cb, &blocking);
@@ -566,7 +596,7 @@ gmp_client_server_begin_client (GmpClientServer  *self,
 
   if (open == NULL || open->closing != NULL)
     return TRUE;
-  if (open->is_blocking && !gmp_open_run_enter (self, error))
+  if (open->is_blocking && !gmp_open_run_enter (self, FALSE, error))
     return FALSE;
   if (open->has_ended)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
@@ -594,7 +624,7 @@ gmp_client_server_drop_open (GmpClientServer *self)
   g_object_ref (self);
   g_signal_handlers_destroy (self);
   if (open->is_blocking)
-    gmp_open_run_enter (self, NULL);
+    gmp_open_run_enter (self, FALSE, NULL);
   gmp_server_session_cancel (priv->session);
   gmp_server_session_kill (priv->session);
   while (open->is_blocking && !open->has_ended)

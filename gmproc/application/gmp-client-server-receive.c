@@ -240,7 +240,7 @@ gmp_client_server_receive_now (GmpClientServer *self,
 {
   GPtrArray *requests;
 
-  if (!gmp_open_run_enter (self, NULL))
+  if (!gmp_open_run_enter (self, TRUE, NULL))
     return NULL;
   requests = receive_at_once (self, n, may_look);
   gmp_open_run_leave (self);
@@ -272,8 +272,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
  * Returns: (transfer container) (element-type GmpRequest): the requests; %NULL with
  *   [error@Gmp.Error.TIMED_OUT] if they have not all arrived (those that have stay for the next
  *   call); [error@Gio.IOErrorEnum.CANCELLED]; [error@Gio.IOErrorEnum.CLOSED] if no run is open;
- *   [error@Gio.IOErrorEnum.PENDING] if another thread is in a call of this run; and the error of a
- *   run that has ended
+ *   [error@Gio.IOErrorEnum.PENDING] if another thread is in a call of this run, or a handler of the
+ *   run calls this; and the error of a run that has ended
  *
  * Since: 0.1
  */
@@ -285,6 +285,7 @@ gmp_client_server_receive (GmpClientServer *self,
                            GError         **error)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
+  g_autoptr (GmpClientServer) held = NULL;
   GmpBlocking blocking;
   GPtrArray *requests;
 
@@ -294,11 +295,13 @@ gmp_client_server_receive (GmpClientServer *self,
   if (gmp_open_run_find (self, TRUE, error) == NULL ||
       g_cancellable_set_error_if_cancelled (cancellable, error))
     return NULL;
+  /* Handlers may drop the object. */
+  held = g_object_ref (self);
   requests = gmp_client_server_receive_now (self, n, timeout != 0);
   if (requests != NULL)
     return requests;
 
-  if (!gmp_open_run_enter (self, error))
+  if (!gmp_open_run_enter (self, TRUE, error))
     return NULL;
   gmp_blocking_begin (&blocking, priv->context, G_OBJECT (self), gmp_client_server_kill,
                       cancellable);

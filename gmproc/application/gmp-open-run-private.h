@@ -20,6 +20,7 @@ struct _GmpOpenRun
   gint64 last_look;     /* at that context, in monotonic time */
   guint n_turns;        /* of the server, each of at most one message */
   GTask *opening;       /* (nullable) */
+  guint n_calls;        /* blocking calls that have not returned */
 
   GTask *receiving;     /* (nullable) */
   guint n_wanted;       /* 0: one for each client */
@@ -40,6 +41,7 @@ GmpOpenRun *gmp_open_run_find           (GmpClientServer *self,
                                          gboolean         is_blocking,
                                          GError         **error);
 gboolean    gmp_open_run_enter          (GmpClientServer *self,
+                                         gboolean         waits,
                                          GError         **error);
 void        gmp_open_run_leave          (GmpClientServer *self);
 void        gmp_open_run_turn_context   (GmpClientServer *self);

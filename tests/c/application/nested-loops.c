@@ -410,6 +410,73 @@ test_out (void)
   g_object_unref (server);
 }
 
+/* The calls of an open run that its handlers make. */
+typedef struct {
+  guint n_calls;
+  guint n_added;
+} Calls;
+
+static void
+check_refused (GmpClientServer *application)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_client_server_close (application, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+  g_clear_error (&error);
+  g_assert_null (gmp_client_server_receive (application, 0, -1, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PENDING);
+}
+
+static void
+call_cb (GmpClientServer *application,
+         const char      *id G_GNUC_UNUSED,
+         gpointer         unused G_GNUC_UNUSED,
+         Calls           *calls)
+{
+  g_autoptr (GError) error = NULL;
+
+  calls->n_calls++;
+  check_refused (application);
+  if (calls->n_added++ > 0)
+    return;
+  gmp_client_server_add_client (application, "another", TEST_TYPE_CLIENT,
+                                test_params ("{'turns': <uint32 2>}"), &error);
+  g_assert_no_error (error);
+}
+
+/* A handler that waited for the run would wait forever, because the run waits for the handler. */
+static void
+test_open (void)
+{
+  g_autoptr (GmpClientServer) application = g_object_new (GMP_TYPE_CLIENT_SERVER, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+  Calls calls = { 0, };
+  guint n_requests;
+
+  g_signal_connect (application, "progress", G_CALLBACK (call_cb), &calls);
+  g_signal_connect (application, "result", G_CALLBACK (call_cb), &calls);
+  gmp_client_server_add_client (application, "one", TEST_TYPE_CLIENT,
+                                test_params ("{'turns': <uint32 2>}"), &error);
+  g_assert_no_error (error);
+  g_assert_true (gmp_client_server_open (application, NULL, NULL, &error));
+  do
+    {
+      g_autoptr (GPtrArray) requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+
+      g_assert_no_error (error);
+      n_requests = requests->len;
+      for (guint i = 0; i < n_requests; i++)
+        gmp_request_respond (requests->pdata[i], g_variant_new_int32 (1), NULL);
+    }
+  while (n_requests > 0 || calls.n_calls == 0);
+  results = gmp_client_server_close (application, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_variant_n_children (results), ==, 2);
+  g_assert_cmpuint (calls.n_calls, >=, 2);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -424,5 +491,6 @@ main (int    argc,
   gmp_test_add ("/nested-loops/cancelled", test_cancelled);
   gmp_test_add ("/nested-loops/server", test_server);
   gmp_test_add ("/nested-loops/out", test_out);
+  gmp_test_add ("/nested-loops/open", test_open);
   return g_test_run ();
 }
