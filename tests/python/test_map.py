@@ -242,6 +242,26 @@ class Updated(Workers):
         self.seen = [*getattr(self, 'seen', []), (id, result)]
 
 
+class Telling:
+    """Reports when it is sent: after the last item, as a thread of the user's may."""
+
+    def __reduce__(self):
+        report('late')
+        return int, (7,)
+
+
+def tell(_item):
+    return Telling()
+
+
+def test_a_report_after_the_last_item_is_that_of_the_first():
+    reports = []
+    with Workers(max_parallel=1, on_progress=lambda *args: reports.append(args)) as workers:
+        assert workers.map(tell, range(4), 2) == [7] * 4
+    assert {index for index, _value in reports} == {0, 2}
+    assert {value for _index, value in reports} == {'late'}
+
+
 def test_update_gets_each_value():
     workers = Updated(max_parallel=2)
     assert workers.map(square, range(10), 3) == [n * n for n in range(10)]

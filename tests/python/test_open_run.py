@@ -3,11 +3,15 @@
 
 """Runs whose loop is the program's."""
 
+import contextlib
 import copy
 import gc
+import itertools
+import linecache
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError
@@ -465,3 +469,74 @@ def test_counts_that_are_no_whole_numbers():
     with ClientServer().open() as run:
         with pytest.raises(TypeError, match="n is a whole number, not 'a'"):
             run.recv('a')
+
+
+def test_a_callback_does_not_wait_for_its_own_run():
+    """It would wait forever, because the run waits for the callback."""
+    refused = []
+
+    def on_progress(_id, _value):
+        for call in run.close, run.recv:
+            with pytest.raises(RuntimeError, match='handler of the same run'):
+                call()
+            refused.append(call)
+
+    cs = ClientServer(on_progress=on_progress)
+    cs.add_client(0, ReportingPid, params=1)
+    with cs.open() as run:
+        run.send(*run.recv())
+        assert run.recv() == ([], [])
+    assert run.results == {0: [0]} and len(refused) == 2
+
+
+class Late(Exception):
+    pass
+
+
+def raise_late(_number, _frame):
+    raise Late
+
+
+class Interrupting:
+    """Sends a signal when the n-th line of the package is executed. No handler runs before a call
+    of complete() in C, as it would here."""
+
+    def __init__(self, n):
+        self.n = n
+        self.was_sent = False
+
+    def trace(self, frame, _event, _arg):
+        return self.trace_lines if frame.f_code.co_filename.startswith(FOLDER) else None
+
+    def trace_lines(self, frame, event, _arg):
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if event == 'line' and '_gmproc.complete(' not in line:
+            self.n -= 1
+            if self.n == 0:
+                self.was_sent = True
+                os.kill(os.getpid(), signal.SIGUSR1)
+        return self.trace_lines
+
+
+FOLDER = os.path.dirname(gmproc.__file__)
+
+
+def test_the_end_is_interrupted_at_any_moment():
+    """Whatever a handler raises in between, the next run can begin."""
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    cs = ClientServer()
+    try:
+        for n in itertools.count(1):
+            interrupting = Interrupting(n)
+            run = cs.open()
+            with contextlib.suppress(Late):
+                with run:
+                    sys.settrace(interrupting.trace)
+            sys.settrace(None)
+            del run
+            if not interrupting.was_sent:
+                break
+    finally:
+        sys.settrace(None)
+        signal.signal(signal.SIGUSR1, before)
+    assert n > 10

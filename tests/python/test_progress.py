@@ -5,6 +5,7 @@
 
 import asyncio
 import fcntl
+import io
 import os
 import pty
 import struct
@@ -154,3 +155,22 @@ def test_a_loop_that_is_left_early(name, capsys):
         values.close()
         assert f'map: 0 of {N} items' in capsys.readouterr().err
         assert workers.map(square, [3]) == [9]
+
+
+class Odd:
+    """A stream without a terminal, and without a flush."""
+
+    def write(self, text):
+        return len(text)
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize('stream', [None, Odd(), closed()], ids=['none', 'odd', 'closed'])
+def test_standard_error_may_be_anything(stream, monkeypatch):
+    monkeypatch.setattr(sys, 'stderr', stream)
+    assert map_workers(square, range(3)) == [0, 1, 4]

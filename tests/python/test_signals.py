@@ -5,7 +5,9 @@
 
 import os
 import signal
+import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -265,3 +267,122 @@ class Reporting(ClientWorker):
     def done(self):
         report(1)
         return True
+
+
+class Notifying:
+    """Sends a signal to a process when it is pickled or unpickled there."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __reduce__(self):
+        return notify, (self.pid,)
+
+
+class Pickled(Notifying):
+    def __reduce__(self):
+        notify(self.pid)
+        return Pickled, (0,)
+
+
+def notify(pid):
+    if os.getpid() == pid:
+        os.kill(pid, signal.SIGUSR1)
+    return Notifying(pid)
+
+
+class Sending(ClientWorker):
+    """Its message is unpickled in the process that it names, and then answered."""
+
+    def start(self, params):
+        self.pid = params
+
+    def process(self):
+        return Notifying(self.pid)
+
+    def done(self):
+        return self.pid is None
+
+    def update(self, response):
+        self.pid = None
+
+
+class Object:
+    """A handler that is not a function."""
+
+    def __call__(self, _number, _frame):
+        raise Late
+
+
+class Requesting(ClientServer):
+    def request(self, request):
+        request.respond(None)
+
+
+class Batching(ClientServer):
+    def process_batch(self, ids, messages):
+        return [None] * len(ids)
+
+
+def receive(cs):
+    with cs.open() as run:
+        while True:
+            ids, _messages = run.recv()
+            if not ids:
+                break
+            run.send(ids, [None] * len(ids))
+
+
+@pytest.mark.parametrize('handler', [None, Object(), partial(Object())],
+                         ids=['function', 'object', 'partial'])
+@pytest.mark.parametrize('kind', [Application, Requesting, Batching, ClientServer])
+def test_a_message_is_not_to_blame(raising, kind, handler):
+    """The exception of a handler that runs while a message is read comes out of the call."""
+    if handler is not None:
+        signal.signal(signal.SIGUSR1, handler)
+    cs = kind(**QUICK)
+    cs.new_worker(1, Sending, os.getpid())
+    with pytest.raises(Late):
+        cs.run() if kind is not ClientServer else receive(cs)
+
+
+class Answering(Interrupted):
+    def process(self, id, msg):
+        return None
+
+
+class SendingToServer(Sending):
+    def process(self):
+        return NotifyingOthers()
+
+
+class NotifyingOthers:
+    """Sends a signal to the process that unpickles it, which is not the one that made it."""
+
+    def __reduce__(self):
+        return notify_self, ()
+
+
+def notify_self():
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_a_message_to_a_server_is_not_to_blame():
+    cs = ClientServer(Answering, on_progress=lambda *_: None, **QUICK)
+    cs.new_worker(1, SendingToServer, 1)
+    with pytest.raises(WorkerError, match='Late: in the server') as caught:
+        cs.run()
+    assert caught.value.id == 'server' and isinstance(caught.value.__cause__, Late)
+
+
+@pytest.mark.parametrize('has_cloudpickle', [True, False])
+def test_a_value_that_is_pickled_is_not_to_blame(raising, monkeypatch, has_cloudpickle):
+    """So does that of one that runs while a value is pickled."""
+    if not has_cloudpickle:
+        monkeypatch.setitem(sys.modules, 'cloudpickle', None)
+    workers = Workers()
+    workers.add(1, str, Pickled(os.getpid()))
+    with pytest.raises(Late):
+        workers.run()
+    with pytest.raises(Late):
+        workers.map(str, [Pickled(os.getpid())])

@@ -11,7 +11,8 @@ from types import CoroutineType
 import _gmproc
 
 from . import _arrays, _exceptions, _natural, _payload, _pickles
-from ._errors import BadPayload, flush_output, make_worker_error, to_gerror, trim
+from ._errors import (BadPayload, flush_output, is_of_signal, make_worker_error, to_gerror,
+                      trim)
 from ._gerror import GError
 from ._task import Task, settle_logs
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
@@ -161,4 +162,4 @@ _gmproc.use(pickle=_pickles.dump_parts, dumps=pickle.dumps, unpickle=pickle.load
             load_object=_natural.load_object, refuse=_payload.refuse, error=GError, fail=fail,
             complete=complete, bad_payload=BadPayload, find_numpy=_arrays.find_numpy,
             describe_dtype=_arrays.describe_dtype, make_dtype=_arrays.make_dtype,
-            to_gerror=to_gerror)
+            to_gerror=to_gerror, is_of_signal=is_of_signal)

@@ -16,6 +16,7 @@ from gymnasium import logger
 
 from ._client_server import ClientServer
 from ._env_client import CLOSE, EnvClient, Ready
+from ._errors import is_of_signal
 from ._shared_array import SharedArray
 from ._worker_error import WorkerError
 
@@ -135,7 +136,9 @@ class EnvPool:
                 timeout = max(0.0, deadline - time.monotonic())
             try:
                 ids, messages = self._run.recv(n - len(self.done), timeout)
-            except TimeoutError:
+            except TimeoutError as error:
+                if is_of_signal(error):
+                    raise
                 raise StepTimeout(f'{n - len(self.done)} of {n} environments are not done after '
                                   'the time-out') from None
             self._take(ids, messages)
@@ -216,7 +219,9 @@ class EnvPool:
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             outcomes = self.gather(len(ids), timeout)
-        except Exception:
+        except Exception as error:
+            if is_of_signal(error):
+                raise
             return False
         reborn = [i for i, outcome in outcomes.items() if isinstance(outcome, Ready)]
         for i in self._failures.keys() - known | {*reborn}:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import _signal  # the module signal wraps everything in enums
 import functools
 import os
 import sys
@@ -135,10 +136,32 @@ def to_gerror(exception: BaseException) -> GError:
     return make_gerror(ErrorCode.FAILED, _valid(text))
 
 
+def _find_code(handler: Any) -> Any:
+    """The code of a signal's handler, or None."""
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    return getattr(handler, '__code__', None) or \
+        getattr(getattr(type(handler), '__call__', None), '__code__', None)
+
+
+def is_of_signal(exception: BaseException) -> bool:
+    """True if a signal handler has raised it, so that it does not come from the interrupted
+    code."""
+    handlers = {_find_code(_signal.getsignal(number)) for number in _signal.valid_signals()}
+    trace = exception.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code in handlers:
+            return True
+        trace = trace.tb_next
+    return False
+
+
 def flush_output() -> None:
     """Flushes output, so that a worker's output appears before its result."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in 'stdout', 'stderr':
         try:
-            stream.flush()
-        except (AttributeError, OSError, ValueError):
-            pass
+            getattr(sys, name).flush()
+        except Exception as error:
+            # A program may have put anything there, or nothing.
+            if is_of_signal(error):
+                raise

@@ -19,6 +19,7 @@ import types
 import _gmproc
 
 from . import _pickles
+from ._errors import is_of_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,7 +205,9 @@ class _Loader:
             members = [self.make_any(member) for member in node['members']]
             try:
                 self.made[place] = _rebuild(_loads(node['parts']), members)
-            except Exception:
+            except Exception as error:
+                if is_of_signal(error):
+                    raise
                 self.made[place] = None
         return self.made[place]
 
@@ -225,7 +228,9 @@ def load_nodes(nodes: list[dict[str, Any]]) -> BaseException | None:
     """The exception; None if it cannot be rebuilt here."""
     try:
         return _Loader(nodes).load()
-    except Exception:
+    except Exception as error:
+        if is_of_signal(error):
+            raise
         return None
 
 
@@ -233,5 +238,7 @@ def load(value: _gmproc.Variant) -> BaseException | None:
     """The exception that dump() sent; None if it cannot be rebuilt here."""
     try:
         return load_nodes(_pickles.load(value))
-    except Exception:
+    except Exception as error:
+        if is_of_signal(error):
+            raise
         return None

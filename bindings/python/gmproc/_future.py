@@ -15,6 +15,8 @@ from concurrent import futures
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 
+from ._errors import is_of_signal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -172,7 +174,9 @@ class Future(futures.Future):
             callback = watch.callbacks.pop(0)
             try:
                 callback(self)
-            except Exception:
+            except Exception as error:
+                if is_of_signal(error):
+                    raise
                 futures._base.LOGGER.exception('exception calling callback for %r', self)
 
 

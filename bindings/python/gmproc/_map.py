@@ -13,11 +13,12 @@ import itertools
 import _gmproc
 
 from . import _batch, _pickles, _task
-from ._errors import BadPayload, describe_payload_error, make_error
+from ._errors import BadPayload, describe_payload_error, is_of_signal, make_error
 from ._gerror import ErrorCode, GError, is_death
 from ._items import Items
-from ._outcome import Outcome, is_of_signal
+from ._outcome import Outcome
 from ._run import Job
+from ._worker import Placed
 from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
@@ -85,8 +86,8 @@ class MapOutcome(Outcome):
         return self._batches[name][0]
 
     def load_progress(self, name: Any, value: _gmproc.Variant | None) -> tuple[Any, Any]:
-        index, value = self.load(name, value)
-        return index, value
+        report = self.load(name, value)
+        return report if type(report) is Placed else (self.get_begun_id(name), report)
 
     def value(self) -> Any:
         return list(itertools.chain.from_iterable(self._values[first]

@@ -14,7 +14,7 @@ import _gmproc
 from ._errors import (BadPayload, check_whole, flush_output, make_error, make_worker_error,
                       trim)
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
-from ._run import prepare
+from ._run import Blocking, prepare
 from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
@@ -59,6 +59,8 @@ class OpenRun:
         failures: a WorkerError for each client that ``recv`` has found to have failed, by id.
     """
 
+    _is_closed = True  # until it is complete
+
     def __init__(self, application: Owner, job: Job) -> None:
         self._application = application
         self._job = job
@@ -68,9 +70,8 @@ class OpenRun:
         self._lost: set[Any] = set()  # clients that have failed while they waited for an answer
         self._arrived: list[tuple[list[Any], list[Any], list[_gmproc.Request], list[Any]]] = []
         self._raised: BaseException | None = None
-        self._catch = self._keep_raised  # one object
-        self._is_closed = False
         self.failures: dict[Any, WorkerError] = {}
+        self._is_closed = False
 
     @property
     def results(self) -> dict[Any, Any]:
@@ -177,9 +178,15 @@ class OpenRun:
         return self
 
     def __exit__(self, kind: Any, *_exception: Any) -> None:
-        if kind is None:
-            self.close()
-        elif not self._is_closed:
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            _gmproc.complete(self._leave)
+
+    def _leave(self) -> None:
+        """The program leaves the run, if it is open, because of an exception."""
+        if not self._is_closed:
             self._job.cancel()
             self._end()
 
@@ -207,7 +214,7 @@ class OpenRun:
 
     def _get_catch(self) -> Any:
         is_main = threading.current_thread() is threading.main_thread()
-        return self._catch if is_main else None
+        return self._keep_raised if is_main else None
 
     def _keep_raised(self, exception: BaseException) -> GError:
         """recv raises the exception of a signal handler, and the run stays open."""
@@ -242,27 +249,34 @@ class OpenRun:
         """For calls that may wait long: signal handlers run meanwhile, and their exceptions end the
         clients.
         """
-        self._is_closed = True
-        error: GError | None = None
-        catch = self._job.catch
-        if self._get_catch() is not None:
-            _gmproc.begin_signals(catch)
+        closing = Blocking(self._job)
+        conclude = partial(self._conclude, closing)  # Handlers run after each call.
         try:
-            self._native.close(self._job.cancellable)
-        except GError as caught:
-            error = caught.with_traceback(None)
+            self._is_closed = True
+            closing.call(self._native.close)
         finally:
-            if self._get_catch() is not None:
-                _gmproc.end_signals(catch)
-            if error is not None and error.matches(*_gmproc.PENDING):
-                self._is_closed = False
-                raise RuntimeError(error.message) from None
-            _gmproc.complete(partial(self._job.end, error))
+            _gmproc.complete(conclude)
+        if not self._is_closed:
+            assert closing.error is not None
+            raise RuntimeError(closing.error.message)
+        if self._job.outcome.exception is None:
+            self._application._gmproc.server_result = self._application.finish()
+
+    def _conclude(self, closing: Blocking) -> None:
+        """May be called again if it was interrupted."""
+        if not closing.has_returned:
+            # A handler has raised an exception just before or after the call.
+            closing.leave()
+            self._job.cancel()
+            closing.call(self._native.close)
+        closing.leave()
+        if closing.error is not None and closing.error.matches(*_gmproc.PENDING):
+            self._is_closed = False
+            return
+        closing.end()
         self._pending.clear()
         self._arrived.clear()
         self._application._gmproc.open_run = None
-        if self._job.outcome.exception is None:
-            self._application._gmproc.server_result = self._application.finish()
 
     def _add_client(self, id: Any, name: str, runtime: str, begin: Callable[[], None]) -> None:
         """A client that was added while the run is open."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import _gmproc
 
 from . import _exceptions, _payload
-from ._errors import BadPayload, make_error, make_worker_error, trim
+from ._errors import BadPayload, is_of_signal, make_error, make_worker_error, trim
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
-from ._worker import LOG_TAG
+from ._worker import LOG_TAG, Placed
 from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
@@ -76,7 +76,9 @@ class Outcome:
 
     def load_progress(self, name: Any, value: _gmproc.Variant | None) -> tuple[Any, Any]:
         """The id of the worker that sent a report, and the report."""
-        return self.get_id(name), self.load(name, value)
+        report = self.load(name, value)
+        # A thread that a map has left in a kept process may report when the next run has begun.
+        return self.get_id(name), report[1] if type(report) is Placed else report
 
     def value(self) -> Any:
         """The result of the run."""
@@ -238,18 +240,3 @@ class Outcome:
         """The C library's facts about a worker's end."""
         failures = self.native.get_failures() if self.native is not None else []
         return next((each for each in failures if each['id'] == str(name)), None)
-
-
-def is_of_signal(exception: BaseException) -> bool:
-    """True if a signal handler has raised it, so that it does not come from the interrupted
-    code."""
-    import signal
-
-    handlers = {getattr(signal.getsignal(number), '__code__', None)
-                for number in signal.valid_signals()} - {None}
-    trace = exception.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code in handlers:
-            return True
-        trace = trace.tb_next
-    return False

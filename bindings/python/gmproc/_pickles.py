@@ -20,7 +20,7 @@ import threading
 
 import _gmproc
 
-from ._errors import BadPayload
+from ._errors import BadPayload, is_of_signal
 from ._natural import name_of_type
 
 TYPE_CHECKING = False
@@ -153,8 +153,9 @@ def _refuse(value: Any) -> None:
     pickled.
     """
     if isinstance(value, io.TextIOWrapper) and value not in (sys.stdout, sys.stderr):
-        raise BadPayload(f'an open file, {value.name!r}, belongs to this process: send its path, '
-                         'and open it where it is needed')
+        name = getattr(value, 'name', value)
+        raise BadPayload(f'an open file, {name!r}, belongs to this process: send its path, and '
+                         'open it where it is needed')
     for module, names in _INHERITED.items():
         for name in names:
             if isinstance(value, getattr(sys.modules.get(module), name, ())):
@@ -186,6 +187,8 @@ def _dump_by_value(value: Any, reason: str, cause: Exception | None = None) -> P
     except BadPayload as refusal:
         raise refusal from cause
     except Exception as error:
+        if is_of_signal(error):
+            raise
         raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from error
 
 
@@ -200,6 +203,8 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     try:
         data, buffers = _dump_with(pickle.Pickler, value)
     except Exception as error:
+        if is_of_signal(error):
+            raise
         return _dump_by_value(value, str(error), error)
     if 'multiprocessing.connection' in sys.modules and b'multiprocessing.connection' in data:
         # A Connection is pickled as the number of its descriptor, which is a different one there.

@@ -31,7 +31,7 @@ def meter(total: int | None) -> Iterator[Callable[[int], Any]]:
     The number is shown by tqdm or rich where one is installed, and by a line now and then where
     standard error is no terminal, or neither is.
     """
-    if sys.stderr is not None and sys.stderr.isatty():
+    if _has_terminal():
         with contextlib.suppress(ImportError):
             from tqdm import tqdm
 
@@ -51,6 +51,14 @@ def meter(total: int | None) -> Iterator[Callable[[int], Any]]:
         yield lines.add
     finally:
         lines.write()
+
+
+def _has_terminal() -> bool:
+    # A program may have closed standard error, or put anything there.
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 def show(results: Iterable[Any], total: int | None) -> Generator[Any, None, None]:
@@ -91,6 +99,8 @@ class _Lines:
 
     def write(self) -> None:
         self._last = time.monotonic()
-        if sys.stderr is not None:
+        if sys.stderr is None:
+            return
+        with contextlib.suppress(AttributeError, OSError, ValueError):
             print(f'map: {self._n}{self._of} items, {self._last - self._begin:.1f} s',
                   file=sys.stderr, flush=True)

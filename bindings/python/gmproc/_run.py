@@ -207,39 +207,45 @@ def prepare(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None
     return job
 
 
-class _Blocking:
-    """A run in this thread. Signal handlers run meanwhile, that of Ctrl-C included."""
+class Blocking:
+    """A run in this thread, or its end. Signal handlers run meanwhile, that of Ctrl-C included."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.has_returned = False
         self.error: GError | None = None
         self.is_main = threading.current_thread() is threading.main_thread()
         self.catch = self.job.catch  # one object
 
-    def run(self) -> None:
+    def call(self, function: Callable[[_gmproc.Cancellable], Any]) -> None:
         if self.is_main:
             _gmproc.begin_signals(self.catch)
         try:
-            self.job.native.run(self.job.cancellable)
+            function(self.job.cancellable)
         except GError as error:
             self.error = error.with_traceback(None)  # The frames hold this object.
+        self.has_returned = True
+
+    def leave(self) -> None:
+        """As ``end``, and leaves the run as it is."""
+        if self.is_main:
+            _gmproc.end_signals(self.catch)
 
     def end(self) -> None:
         """May be called again if it was interrupted."""
-        if self.is_main:
-            _gmproc.end_signals(self.catch)
+        self.leave()
         self.job.end(self.error)
 
 
 def run_blocking(claims: Claims, fill: Callable[[Job], None], cancellable: Any = None) -> Any:
     flush_output()  # Output before a run appears before that of workers.
-    blocking = _Blocking(Job(claims))
+    blocking = Blocking(Job(claims))
     try:
         claims.take(blocking.job)
         blocking.job.follow(cancellable)
         fill(blocking.job)
         blocking.job.check_callbacks()
-        blocking.run()
+        blocking.call(blocking.job.native.run)
     finally:
         _gmproc.complete(blocking.end)
     try:

@@ -40,6 +40,11 @@ class _Process:
     loop: Any = None
 
 
+class Placed(tuple[object, ...]):
+    """A report of an item of a map: its place, and the value. A thread may report before the first
+    item or after the last, and then sends the value alone."""
+
+
 @public
 def report(value: Any) -> None:
     """Reports the progress of the work to the application, from inside a worker.
@@ -55,7 +60,7 @@ def report(value: Any) -> None:
         ValueError: the value cannot be sent.
     """
     if _Process.map is not None:
-        value = worker_index(), value
+        value = Placed((worker_index(), value))
     try:
         _gmproc.report(_payload.dump(value, _Process.runtime))
     except GError as error:
@@ -67,9 +72,10 @@ def report(value: Any) -> None:
 def worker_index() -> int | None:
     """This worker's place among the workers of its application, from 0, and in a map the item's
     place among the items; None in other processes, and in a server's."""
-    if _Process.map is None:
+    place = _Process.map  # once: a map may end while a thread is here
+    if place is None:
         return _Process.index
-    _seeds, first, values = _Process.map
+    _seeds, first, values = place
     return first + len(values)
 
 
@@ -83,8 +89,9 @@ def worker_seed() -> int | None:
     generators are seeded once for each batch of items, so what should not depend on how items come
     together begins with this number.
     """
-    if _Process.map is not None:
-        return derive_seed(*_Process.map[0], worker_index())
+    place = _Process.map
+    if place is not None:
+        return derive_seed(*place[0], worker_index())
     return _Process.seed
 
 

@@ -18,7 +18,8 @@ import _gmproc
 
 from . import _exceptions, _installed, _late, _pickles, _task
 from ._application import set_command
-from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
+from ._errors import (BadPayload, check_whole, describe_payload_error, is_of_signal,
+                      make_worker_error, trim)
 from ._future import Condition, Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._options import convert
@@ -192,6 +193,8 @@ def _read_failure(read: Callable[..., BaseException], *args: Any) -> BaseExcepti
     try:
         return read(*args)
     except Exception as exception:
+        if is_of_signal(exception):
+            raise
         return exception
 
 

@@ -148,8 +148,7 @@ process (GmpClientServer *self,
   peer = find_peer (self, client_id);
   if (peer != NULL)
     message = native_load (request, PyTuple_GET_ITEM (peer, 1));
-  /* The handler of a signal may have raised, such as that of Ctrl-C. */
-  if (peer != NULL && message == NULL && PyErr_ExceptionMatches (PyExc_Exception))
+  if (peer != NULL && message == NULL && native_is_refusal ())
     g_propagate_error (error, native_make_refusal (GMP_ERROR_PROTOCOL));
   else if (message == NULL)
     take_exception ((GmprocLocalServer *) self, error);

@@ -23,19 +23,20 @@ use (PyObject *module G_GNUC_UNUSED,
                            (char *) "end_call", (char *) "fail_call",
                            (char *) "bad_payload", (char *) "find_numpy",
                            (char *) "describe_dtype",
-                           (char *) "make_dtype", (char *) "to_gerror", NULL };
+                           (char *) "make_dtype", (char *) "to_gerror",
+                           (char *) "is_of_signal", NULL };
   NativeHelpers *h = &native_helpers;
   PyObject **all[] = { &h->pickle, &h->dumps, &h->unpickle, &h->load_large, &h->dump_other,
                        &h->load_object, &h->refuse, &h->error, &h->fail, &h->complete, &h->loaded,
                        &h->end_call, &h->fail_call, &h->bad_payload, &h->find_numpy,
-                       &h->describe_dtype, &h->make_dtype, &h->to_gerror };
+                       &h->describe_dtype, &h->make_dtype, &h->to_gerror, &h->is_of_signal };
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOOO:use", names, &h->pickle,
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "$OOOOOOOOOOOOOOOOOOO:use", names, &h->pickle,
                                     &h->dumps, &h->unpickle, &h->load_large, &h->dump_other,
                                     &h->load_object, &h->refuse, &h->error, &h->fail, &h->complete,
                                     &h->loaded, &h->end_call, &h->fail_call, &h->bad_payload,
                                     &h->find_numpy, &h->describe_dtype, &h->make_dtype,
-                                    &h->to_gerror))
+                                    &h->to_gerror, &h->is_of_signal))
     return NULL;
   /* Kept until the process ends. */
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)

@@ -34,6 +34,7 @@ typedef struct {
   PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
   PyObject *to_gerror;   /* (exception) -> GError */
+  PyObject *is_of_signal;   /* (exception) -> whether a signal handler has raised it */
   PyObject *find_numpy;     /* (may_import) -> a capsule of numpy's functions, or None */
   PyObject *describe_dtype; /* (dtype) -> (text, size of an item, whether it has fields) or None */
   PyObject *make_dtype;     /* (text) -> (dtype, the same three); raises bad_payload */
@@ -203,6 +204,7 @@ int       native_shared_memory_init (PyObject *module);
 PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *before,
                                  PyObject   *after);
+gboolean  native_is_refusal     (void);
 void      native_call_guarded   (PyObject   *function,
                                  PyObject   *args,
                                  PyObject   *catch);

@@ -88,7 +88,7 @@ native_request_new (GmpRequest *request,
   PyObject *value = native_load (gmp_request_get_value (request), runtime);
   Request *self;
 
-  if (value == NULL && !PyErr_ExceptionMatches (PyExc_Exception))
+  if (value == NULL && !native_is_refusal ())
     return NULL;
   if (value == NULL)
     {

@@ -42,6 +42,27 @@ native_give_exception (PyObject *catch,
   return returned;
 }
 
+/* TRUE if the current exception, which stays set, is why a value cannot be read; not if the handler
+ * of a signal has raised it meanwhile, or if it ends the program. */
+gboolean
+native_is_refusal (void)
+{
+  PyObject *type, *exception, *trace, *answer;
+  gboolean result;
+
+  if (!PyErr_ExceptionMatches (PyExc_Exception))
+    return FALSE;
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  answer = PyObject_CallOneArg (native_helpers.is_of_signal, exception);
+  result = answer == Py_False;
+  Py_XDECREF (answer);
+  PyErr_Restore (type, exception, trace);
+  return result;
+}
+
 /* Calls a user function from C. Its exception, or that of a signal handler that runs meanwhile,
  * goes to @catch, because nothing else could catch it. Takes ownership of @args, a tuple or NULL
  * with an exception. */

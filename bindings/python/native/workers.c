@@ -255,7 +255,7 @@ server_process (GmpServerWorker *worker,
   PyObject *message = peer != NULL ? native_load (request, PyTuple_GET_ITEM (peer, 1)) : NULL;
   GVariant *response = NULL;
 
-  if (peer == NULL)
+  if (peer == NULL || (message == NULL && !native_is_refusal ()))
     native_take_exception (error, NULL, NULL);
   else if (message == NULL)
     g_propagate_error (error, native_make_refusal (GMP_ERROR_PROTOCOL));
