@@ -106,6 +106,27 @@ def test_attributes_that_can_be_sent_are_kept():
     assert not hasattr(cause, 'lock')
 
 
+class Text:
+    """It can be printed, but not pickled."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __str__(self):
+        return 'a note'
+
+
+def raise_noted(_params):
+    error = ValueError('noted')
+    error.__notes__ = ['first', Text()]
+    raise error
+
+
+def test_notes_are_kept_as_they_are_printed():
+    cause = run_one(raise_noted).__cause__
+    assert (str(cause), cause.__notes__) == ('noted', ['first', 'a note'])
+
+
 def raise_chain(_params):
     try:
         try:

@@ -116,6 +116,8 @@ def _list_ways(exception: BaseException) -> Iterator[Any]:
         args = _base(kind).__reduce__(exception)[1]
     state = dict(_list_members(exception)) | exception.__dict__
     yield kind, args, state
+    if isinstance(state.get('__notes__'), list):
+        state['__notes__'] = [str(note) for note in state['__notes__']]  # as Python prints them
     state = {name: value for name, value in state.items() if _can_be_sent(value)}
     yield kind, args, state
     yield kind, (_text(exception),), state
