@@ -40,7 +40,7 @@ ALLOWED = {
 PYTHON = {
     'values': (
         '_gerror _worker_error _died _errors _natural _arrays _pickles _payload _exceptions '
-        '_shared_array _seeds',
+        '_shared_array',
         'values'),
     'program': (
         '_code _main_module _multiprocessing _stray _installed _nothing',

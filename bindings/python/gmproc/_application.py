@@ -17,8 +17,8 @@ from ._gerror import ErrorCode
 from ._options import is_captured, set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job, Run, prepare
-from ._seeds import derive_seed
 from ._task import Setting
+from ._worker import derive_seed
 from ._worker_error import WorkerError
 
 TYPE_CHECKING = False

@@ -17,7 +17,7 @@ import _gmproc
 
 from . import _main_module, _pickles, _stray
 from ._errors import BadPayload
-from ._seeds import make_digest, seed_generators
+from ._worker import make_digest, seed_generators
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

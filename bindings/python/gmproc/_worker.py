@@ -1,19 +1,25 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The base classes of servers and clients, and functions for code in a worker.
+"""The base classes of servers and clients, functions for code in a worker, and its seeds.
 
 They are plain Python classes; in a worker's process one object of _adapters calls their methods.
 """
 
 from __future__ import annotations
 
+import sys
+
+try:
+    from _blake2 import blake2b  # hashlib loads many other modules
+except ImportError:
+    from hashlib import blake2b
+
 import _gmproc
 
 from . import _payload
 from ._errors import public
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
-from ._seeds import derive_seed
 from ._worker_error import WorkerError
 
 TYPE_CHECKING = False
@@ -25,6 +31,26 @@ if TYPE_CHECKING:
 
 # Marks a report that contains a record of Python's logging.
 LOG_TAG = 'gmproc.log'
+
+
+def make_digest(data: bytes, size: int) -> bytes:
+    return blake2b(data, digest_size=size).digest()
+
+
+def derive_seed(*parts: object) -> int:
+    """A number of 64 bits that depends only on all parts."""
+    text = ':'.join(str(part) for part in parts)
+    return int.from_bytes(make_digest(text.encode(), 8), 'little')
+
+
+def seed_generators(seed: int | None) -> None:
+    """Seeds the global generators; with None, from the system's randomness."""
+    import random
+
+    random.seed(seed)
+    numpy = sys.modules.get('numpy')
+    if numpy is not None:
+        numpy.random.seed(None if seed is None else seed % 2**32)
 
 
 class _Process:

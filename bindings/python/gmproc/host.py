@@ -23,11 +23,11 @@ from functools import partial
 
 import _gmproc
 
-from . import _code, _main_module, _payload, _seeds, _task, _turns, _warm
+from . import _code, _main_module, _payload, _task, _turns, _warm
 from ._adapters import Life, close_loop, complete, enter, fail
 from ._errors import BadPayload, flush_output
 from ._gerror import ErrorCode, make_gerror
-from ._worker import ClientWorker, ServerWorker, _Process
+from ._worker import ClientWorker, ServerWorker, _Process, seed_generators
 from ._workers import Workers
 
 TYPE_CHECKING = False
@@ -144,7 +144,7 @@ class Host:
         """A target named by a string has no seed. Forks must not share one."""
         _Process.runtime = None
         if self.is_fork:
-            _seeds.seed_generators(None)
+            seed_generators(None)
         kind = find(description)
         bases = kind.__mro__ if isinstance(kind, type) else ()
         if _gmproc.is_worker_type(kind):
@@ -178,7 +178,7 @@ class Host:
         _Process.index = int(id) - 1
         _task.restore(head, id)
         if self.is_fork:
-            _seeds.seed_generators(None)
+            seed_generators(None)
         return bytes(initializer)
 
     @_flushing
