@@ -224,10 +224,10 @@ gmp_channel_watch (GmpChannel  *self,
 gboolean
 gmp_channel_sleep (GmpChannel *self)
 {
+  if (gmp_channel_is_inherited (self))
+    return TRUE;
   /* Nothing is received meanwhile, and the doorbell rings afterwards. */
-  if (self->large != NULL)
-    return gmp_large_is_done (self->large);
-  return gmp_channel_is_inherited (self) || GET_CLASS (self)->sleep (self);
+  return self->large != NULL ? gmp_large_is_done (self->large) : GET_CLASS (self)->sleep (self);
 }
 
 void

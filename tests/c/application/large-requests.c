@@ -27,15 +27,13 @@ count (GVariant *value)
   return value != NULL && g_variant_is_container (value) ? (guint) g_variant_n_children (value) : 0;
 }
 
-/* A client. With the parameter 's' "large" it sends large requests; with "dies" it kills itself
- * when it has sent one; otherwise it sends its turn. It finishes with the entries of all
- * responses. */
+/* A client. With the parameter "large" it sends large requests, otherwise its process. It finishes
+ * with the number of entries in all responses. */
 
 typedef struct {
   GmpClientWorker parent_instance;
 
-  const char *kind; /* interned */
-  GVariant *request;
+  GVariant *request; /* (nullable) */
   guint n_turns;
   guint n_entries;
 } LargeClient;
@@ -52,8 +50,7 @@ large_client_start (GmpWorker *worker,
 {
   LargeClient *self = (LargeClient *) worker;
 
-  self->kind = g_intern_string (g_variant_get_string (params, NULL));
-  if (g_str_equal (self->kind, "large") || g_str_equal (self->kind, "dies"))
+  if (g_str_equal (g_variant_get_string (params, NULL), "large"))
     self->request = build_sunk ();
   return TRUE;
 }
@@ -65,7 +62,7 @@ large_client_process (GmpClientWorker *client,
   LargeClient *self = (LargeClient *) client;
 
   return self->request != NULL ? g_variant_ref (self->request)
-                               : g_variant_new_uint32 (self->n_turns);
+                               : g_variant_new_uint32 ((guint) getpid ());
 }
 
 static gboolean
@@ -125,7 +122,8 @@ typedef struct {
   GQueue responses; /* of GVariant: then the request's number of entries is the response */
   guint n_requests;
   guint n_entries;
-  GCancellable *cancellable; /* (nullable): cancelled after the first response */
+  GCancellable *cancellable; /* (nullable): cancelled before the first response */
+  gboolean kills;            /* the client before its first response */
 } LargeServer;
 typedef GmpClientServerClass LargeServerClass;
 
@@ -146,6 +144,9 @@ large_server_process (GmpClientServer *application,
   self->n_entries += count (request);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
+  if (self->kills)
+    kill ((int) g_variant_get_uint32 (request), SIGKILL);
+  self->kills = FALSE;
   return response != NULL ? response : g_variant_new_uint32 (count (request));
 }
 
@@ -384,6 +385,25 @@ test_cancel (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* A client dies while its response is being serialised, and is restarted. */
+static void
+test_killed (void)
+{
+  g_autoptr (GmpClientServer) server =
+      (GmpClientServer *) new_server (large_server_get_type (), 2);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (server, "restart", GMP_RESTART_ON_FAILURE, NULL);
+  add_client (server, "a", "small");
+  ((LargeServer *) server)->kills = TRUE;
+  results = run_in_loop (server, NULL, &error);
+  g_assert_no_error (error);
+  /* The first response is lost with the first process. */
+  assert_result (results, "a", TEST_LARGE_ENTRIES);
+  g_assert_cmpuint (((LargeServer *) server)->n_requests, ==, 1 + N_TURNS);
+}
+
 /* Open runs. */
 
 static GmpClientServer *
@@ -538,6 +558,7 @@ main (int    argc,
   gmp_test_add ("/large-requests/refused", test_refused);
   gmp_test_add ("/large-requests/limit", test_limit);
   gmp_test_add ("/large-requests/cancel", test_cancel);
+  gmp_test_add ("/large-requests/killed", test_killed);
   gmp_test_add ("/large-requests/open", test_open);
   gmp_test_add ("/large-requests/open-refused", test_open_refused);
   gmp_test_add ("/large-requests/open-dropped", test_open_dropped);
