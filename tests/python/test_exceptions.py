@@ -106,6 +106,17 @@ def test_attributes_that_can_be_sent_are_kept():
     assert not hasattr(cause, 'lock')
 
 
+def raise_large(_params):
+    error = KeyError('large')
+    error.data = bytes(20_000_000)
+    raise error
+
+
+def test_one_with_too_large_attributes_arrives_without_them():
+    cause = run_one(raise_large).__cause__
+    assert (type(cause), str(cause)) == (KeyError, repr('large')) and not hasattr(cause, 'data')
+
+
 class Text:
     """It can be printed, but not pickled."""
 

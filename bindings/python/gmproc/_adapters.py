@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from types import CoroutineType
 
@@ -74,12 +75,13 @@ def close_loop() -> None:
 
 
 def _send_exception(exception: BaseException) -> None:
-    value = _exceptions.dump(exception)
-    if value is not None:
-        try:
-            _gmproc.report(value)
-        except Exception:
-            pass  # Too large: the application still gets its text.
+    # If it is too large, because of an attribute, the application gets it without them, or its text.
+    for is_slim in False, True:
+        value = _exceptions.dump(exception, is_slim)
+        if value is not None:
+            with contextlib.suppress(Exception):
+                _gmproc.report(value)
+                return
 
 
 def enter(task: Task) -> None:

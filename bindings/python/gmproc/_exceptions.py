@@ -57,9 +57,9 @@ class _Node:
         self.members: list[int] = []
 
 
-def _text(exception: BaseException) -> str | None:
+def _text(value: Any) -> str | None:
     try:
-        return str(exception)
+        return str(value)
     except Exception:
         return None
 
@@ -103,25 +103,26 @@ def _loads(parts: _pickles.Parts) -> Any:
     return pickle.loads(parts[0], buffers=parts[1])
 
 
-def _list_ways(exception: BaseException) -> Iterator[Any]:
-    """The ways to pickle an exception, best first: a tuple for _make(), or the exception itself."""
+def _list_ways(exception: BaseException, is_slim: bool) -> Iterator[Any]:
+    """The ways to pickle an exception, best first: a tuple for _make(), or the exception itself.
+    With ``is_slim``, its attributes are left out."""
     kind = type(exception)
     has_own_way = any(name in vars(each) for each in kind.__mro__[:kind.__mro__.index(_base(kind))]
                       for name in _OWN_WAYS)
-    if has_own_way:
+    if has_own_way and not is_slim:
         yield exception
     if isinstance(exception, _GROUP):
         args: tuple[Any, ...] = (exception.message,)
     else:
         args = _base(kind).__reduce__(exception)[1]
-    state = dict(_list_members(exception)) | exception.__dict__
+    state = {} if is_slim else dict(_list_members(exception)) | exception.__dict__
     yield kind, args, state
     if isinstance(state.get('__notes__'), list):
-        state['__notes__'] = [str(note) for note in state['__notes__']]  # as Python prints them
+        state['__notes__'] = [_text(note) for note in state['__notes__']]  # as Python prints them
     state = {name: value for name, value in state.items() if _can_be_sent(value)}
     yield kind, args, state
     yield kind, (_text(exception),), state
-    if not has_own_way:
+    if not has_own_way and not is_slim:
         yield exception
 
 
@@ -132,11 +133,11 @@ def _rebuild(way: Any, members: list[BaseException]) -> BaseException | None:
     return way if isinstance(way, BaseException) else None
 
 
-def _pack(exception: BaseException) -> _pickles.Parts | None:
+def _pack(exception: BaseException, is_slim: bool) -> _pickles.Parts | None:
     """The data for an exception of the same class with the same text; None if that is
     impossible."""
     members = list(exception.exceptions) if isinstance(exception, _GROUP) else []
-    for way in _list_ways(exception):
+    for way in _list_ways(exception, is_slim):
         try:
             parts = _pickles.dump_parts(way)
             rebuilt = _rebuild(_loads(parts), members)
@@ -160,10 +161,10 @@ class _Packer:
             self.nodes.append(_Node(exception))
         return place
 
-    def pack(self, exception: BaseException) -> None:
+    def pack(self, exception: BaseException, is_slim: bool) -> None:
         self.add(exception)
         for node, each in zip(self.nodes, self._exceptions):  # both grow
-            node.parts = _pack(each)
+            node.parts = _pack(each, is_slim)
             if len(self.nodes) < _LIMIT:
                 self._add_links(node, each)
             if isinstance(each, _GROUP):
@@ -176,20 +177,21 @@ class _Packer:
             node.links['__context__'] = self.add(exception.__context__)
 
 
-def dump_nodes(exception: BaseException) -> list[dict[str, Any]] | None:
+def dump_nodes(exception: BaseException, is_slim: bool = False) -> list[dict[str, Any]] | None:
     """The data from which load_nodes() rebuilds the exception; None if it cannot be pickled at
     all."""
     packer = _Packer()
     try:
-        packer.pack(exception)
+        packer.pack(exception, is_slim)
     except Exception:
         return None  # The application still gets its text.
     return [vars(node) for node in packer.nodes] if packer.nodes[0].parts is not None else None
 
 
-def dump(exception: BaseException) -> _gmproc.Variant | None:
-    """An exception that arrives unchanged; None for one that cannot be pickled at all."""
-    nodes = dump_nodes(exception)
+def dump(exception: BaseException, is_slim: bool = False) -> _gmproc.Variant | None:
+    """An exception that arrives unchanged, or with its text alone; None for one that cannot be
+    pickled at all."""
+    nodes = dump_nodes(exception, is_slim)
     try:
         return _gmproc.wrap(TAG, *_pickles.dump_parts(nodes)) if nodes is not None else None
     except Exception:
