@@ -75,7 +75,7 @@ def close_loop() -> None:
 
 
 def _send_exception(exception: BaseException) -> None:
-    # If it is too large, because of an attribute, the application gets it without them, or its text.
+    # If its attributes are too large, the application gets it without them, or its text alone.
     for is_slim in False, True:
         value = _exceptions.dump(exception, is_slim)
         if value is not None:

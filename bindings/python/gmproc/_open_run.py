@@ -93,8 +93,8 @@ class OpenRun:
 
         Raises:
             TimeoutError: they have not all come. Those that have stay for the next call.
-            RuntimeError: the run is closed, or another thread or the caller of this callback is in a call
-                of it.
+            RuntimeError: the run is closed, or in another call: that of another thread, or the
+                one that has called this callback.
             WorkerError: the run has failed.
         """
         if n is not None:
