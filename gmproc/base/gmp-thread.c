@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -68,26 +69,45 @@ do_nothing (gpointer user_data)
   return user_data;
 }
 
+/* The error number of pthread_create(), 0 on success. GLib aborts the program if it is another one
+ * than EAGAIN, as where a sandbox forbids the call. */
+static int
+try_thread (void)
+{
+  pthread_t thread;
+  sigset_t all;
+  sigset_t old;
+  int code;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &old);
+  code = pthread_create (&thread, NULL, do_nothing, NULL);
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+  if (code == 0)
+    pthread_join (thread, NULL);
+  return code;
+}
+
 /* To be called before the first GTask: GLib starts a thread of its own with it, which has a main
  * context, and aborts the program if it cannot. */
 gboolean
 gmp_thread_begin (GError **error)
 {
   static int has_begun;
-  GThread *thread;
+  int code;
 
   if (g_atomic_int_get (&has_begun))
     return TRUE;
   if (!check_descriptors (error))
     return FALSE;
-  thread = gmp_thread_try_new ("gmproc-probe", do_nothing, NULL, NULL);
-  if (thread == NULL)
+  code = try_thread ();
+  if (code != 0)
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s",
-                   gmp_limit_describe (EAGAIN));
+      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s%s%s",
+                   code != EAGAIN ? ": " : "", code != EAGAIN ? g_strerror (code) : "",
+                   gmp_limit_describe (code));
       return FALSE;
     }
-  g_thread_join (thread);
   g_type_ensure (G_TYPE_TASK);
   g_atomic_int_set (&has_begun, TRUE);
   return TRUE;

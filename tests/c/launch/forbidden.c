@@ -154,6 +154,41 @@ test_epoll (void)
 }
 
 static void
+check_without_threads (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "Cannot start a thread: Operation not permitted");
+}
+
+/* The argument of a program without threads: gmp_test_init() starts some. */
+#define WITHOUT_THREADS "without-threads"
+
+/* Where no thread can start, GLib would abort the program. */
+static void
+test_thread (void)
+{
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess ("/forbidden/thread", 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  forbid (SYS_clone3);
+  execl ("/proc/self/exe", "test-forbidden", WITHOUT_THREADS, NULL);
+  g_assert_not_reached ();
+}
+
+static void
 test_pidfd (void)
 {
   check_without ("/forbidden/pidfd", SYS_pidfd_open);
@@ -236,11 +271,18 @@ main (int    argc,
 {
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
+  if (argc == 2 && g_str_equal (argv[1], WITHOUT_THREADS))
+    {
+      gmp_init (&argc, &argv);
+      check_without_threads ();
+      return EXIT_SUCCESS;
+    }
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/forbidden/memfd", test_memfd);
   gmp_test_add ("/forbidden/close-range", test_close_range);
   gmp_test_add ("/forbidden/epoll", test_epoll);
+  gmp_test_add ("/forbidden/thread", test_thread);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
   gmp_test_add ("/forbidden/kill", test_kill);
