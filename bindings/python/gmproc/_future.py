@@ -15,13 +15,13 @@ from concurrent import futures
 from operator import attrgetter
 from queue import Empty, SimpleQueue
 
+import _gmproc
+
 from ._errors import is_of_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-    import _gmproc
 
 
 class Condition(threading.Condition):
@@ -72,7 +72,7 @@ class Future(futures.Future):
     # Of the call; None before it is submitted.
     _gmproc: _gmproc.Call | None = None
     # Made by the first thread that looks at the state twice, or waits. Without it the call is ended
-    # in one step (_gmproc.settle), in which no other thread can make it.
+    # in one step (settle() in pools.c), in which no other thread can make it.
     _watch: Watch | None = None
     # Those of futures.wait() and as_completed() that know of the end.
     _notified: tuple[Any, ...] = ()
@@ -81,8 +81,8 @@ class Future(futures.Future):
 
     @property
     def _condition(self) -> Watch:  # type: ignore[override]
-        watch = self._watch
-        return self.__dict__.setdefault('_watch', Watch()) if watch is None else watch
+        watch: Watch | None = self._watch
+        return _gmproc.watch(self, Watch()) if watch is None else watch
 
     @property
     def _waiters(self) -> list[Any]:  # type: ignore[override]

@@ -66,6 +66,9 @@ conclude (GVariant *results,
   Py_RETURN_NONE;
 }
 
+/* As in C, an object belongs to one thread at a time. Only adding workers, and setting their
+ * parameters, is safe in several threads, as a GIL makes it. */
+
 static PyObject *
 get_failures (PyObject *self,
               PyObject *unused G_GNUC_UNUSED)
@@ -128,10 +131,14 @@ workers_add_target (PyObject *self,
   int id;
   const char *target;
   GError *error = NULL;
+  gboolean result;
 
   if (!PyArg_ParseTuple (args, "is:add_target", &id, &target))
     return NULL;
-  if (!gmp_workers_add_target (native_object_get (self), id, target, NULL, &error))
+  Py_BEGIN_CRITICAL_SECTION (self);
+  result = gmp_workers_add_target (native_object_get (self), id, target, NULL, &error);
+  Py_END_CRITICAL_SECTION ();
+  if (!result)
     return native_raise (error);
   Py_RETURN_NONE;
 }
@@ -143,12 +150,16 @@ workers_set_params (PyObject *self,
   g_autoptr (GVariant) params = NULL;
   GError *error = NULL;
   PyObject *boxed;
+  gboolean result;
   int id;
 
   if (!PyArg_ParseTuple (args, "iO:set_params", &id, &boxed) ||
       !native_get_params (boxed, &params))
     return NULL;
-  if (!gmp_workers_set_params (native_object_get (self), id, params, &error))
+  Py_BEGIN_CRITICAL_SECTION (self);
+  result = gmp_workers_set_params (native_object_get (self), id, params, &error);
+  Py_END_CRITICAL_SECTION ();
+  if (!result)
     return native_raise (error);
   Py_RETURN_NONE;
 }
@@ -202,7 +213,8 @@ workers_get_node (PyObject *self,
   return Py_BuildValue ("z", gmp_workers_get_node (native_object_get (self), id));
 }
 
-/* NULL with an exception if it is not a list of int. */
+/* NULL with an exception if it is not a list of int. It is the package's own, and does not
+ * change. */
 static int *
 get_ids (PyObject *list,
          gsize    *n_ids)

@@ -25,8 +25,14 @@ G_DEFINE_FINAL_TYPE (GmprocHost, gmproc_host, GMP_TYPE_HOST)
 #define GAP_HEADER 32
 #define GAP_LIMIT  (256 * 1024)
 
-static GmpHost *current;     /* NULL before run_host() */
-static PyObject *in_python;  /* the object of host.py */
+/* Set once, by run_host(). */
+static GmpHost *current;
+static PyObject *in_python; /* the object of host.py */
+static struct {
+  PyObject *sys;            /* the module */
+  PyObject *streams[2];     /* the names of its streams for output */
+  PyObject *flush;          /* the name of a method */
+} output;
 
 /* Calls a method of host.py; NULL with @error set if it raised an exception. Takes ownership of
  * @args, a tuple or NULL with an exception. */
@@ -47,16 +53,30 @@ call_method (const char *name,
   return returned;
 }
 
-/* Streams of sys, flushed so that the output of a call arrives before its result. */
+/* Streams of sys, flushed so that the output of a call arrives before its result. The program may
+ * replace them at any time, in any thread. */
 static void
-flush (const char *name)
+flush_output (void)
 {
-  PyObject *stream = PySys_GetObject (name);
-  PyObject *returned = stream != NULL && stream != Py_None
-                       ? PyObject_CallMethod (stream, "flush", NULL) : NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (output.streams); i++)
+    {
+      PyObject *stream = PyObject_GetAttr (output.sys, output.streams[i]);
 
-  Py_XDECREF (returned);
-  PyErr_Clear ();
+      if (stream != NULL && stream != Py_None)
+        Py_XDECREF (PyObject_CallMethodNoArgs (stream, output.flush));
+      Py_XDECREF (stream);
+      PyErr_Clear ();
+    }
+}
+
+static gboolean
+find_output (void)
+{
+  output.sys = PyImport_ImportModule ("sys");
+  output.streams[0] = PyUnicode_InternFromString ("stdout");
+  output.streams[1] = PyUnicode_InternFromString ("stderr");
+  output.flush = PyUnicode_InternFromString ("flush");
+  return PyErr_Occurred () == NULL;
 }
 
 /* The value that replaces a result for the application. Clears the exception. */
@@ -139,8 +159,7 @@ call_work (GVariant *params,
     native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   Py_XDECREF (work);
-  flush ("stdout");
-  flush ("stderr");
+  flush_output ();
   PyGILState_Release (state);
   return result;
 }
@@ -287,6 +306,8 @@ native_run_host (PyObject *module G_GNUC_UNUSED,
 
   if (current != NULL)
     return PyErr_Format (PyExc_RuntimeError, "This process has a host already");
+  if (!find_output ())
+    return NULL;
   current = g_object_new (gmproc_host_get_type (), NULL);
   in_python = Py_NewRef (host);
   Py_BEGIN_ALLOW_THREADS

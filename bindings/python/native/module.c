@@ -235,7 +235,8 @@ add_modules (PyObject *module G_GNUC_UNUSED,
 }
 
 /* (dicts, key, values): whether each dict has the very same object for a key as before. Each run
- * asks that of the variables of some hundred modules. */
+ * asks that of the variables of some hundred modules. The lists do not change, and what is taken out
+ * of the dicts is only compared. */
 static PyObject *
 have_same (PyObject *module G_GNUC_UNUSED,
            PyObject *args)
@@ -350,6 +351,7 @@ static PyMethodDef methods[] = {
   { "get_domain", get_domain, METH_O, NULL },
   { "list_error_codes", list_error_codes, METH_NOARGS, NULL },
   { "count_clients", native_count_clients, METH_NOARGS, NULL },
+  { "watch", native_watch, METH_VARARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
 
@@ -374,7 +376,7 @@ PyInit__gmproc (void)
        native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
        native_pools_init (module) == -1 ||
        native_contexts_init (module) == -1 || native_requests_init (module) == -1 ||
-       native_workers_init () == -1 ||
+       native_workers_init () == -1 || native_values_init () == -1 ||
        PyModule_AddStringConstant (module, "VERSION", gmp_get_version_string ()) == -1 ||
        PyModule_AddStringConstant (module, "DOMAIN", g_quark_to_string (GMP_ERROR)) == -1 ||
        PyModule_AddObject (module, "CANCELLED",

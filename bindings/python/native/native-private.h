@@ -15,6 +15,26 @@
 #define Py_NewRef(object) (Py_INCREF (object), (PyObject *) (object))
 #endif
 
+/* Python without a GIL, from 3.13 on: other threads change lists and dicts of the program at any
+ * time. Between these two the object stays as it is, except where the thread waits for another
+ * object. What is taken out of it needs a reference of its own at once. */
+#ifndef Py_BEGIN_CRITICAL_SECTION
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION()         }
+#endif
+
+/* A lock for state of this module, which the GIL protects where there is one. No code of Python runs
+ * while it is held, and no thread waits for another one: a fork waits until it is free. */
+#ifdef Py_GIL_DISABLED
+typedef PyMutex NativeLock;
+#define native_lock(lock)   PyMutex_Lock (lock)
+#define native_unlock(lock) PyMutex_Unlock (lock)
+#else
+typedef struct { char unused; } NativeLock;
+#define native_lock(lock)   ((void) (lock))
+#define native_unlock(lock) ((void) (lock))
+#endif
+
 G_BEGIN_DECLS
 
 /* Functions that are written in Python, because they are rare or long: set once, by use(). */
@@ -55,8 +75,10 @@ extern NativeHelpers native_helpers;
 /* Other threads run while a value of this size or more is read. */
 #define NATIVE_LARGE ((gsize) 1024 * 1024)
 
-/* Functions that return objects return new references, or NULL with an exception set. The GIL is
- * held. Variants that are returned are not floating. */
+/* Functions that return objects return new references, or NULL with an exception set. They are called
+ * with the GIL, or, in a Python without one, in a thread that is attached to the interpreter. A lock
+ * whose owner may wait for Python is never waited for in that state. Variants that are returned are
+ * not floating. */
 
 /* pygobject.c: the objects of PyGObject, if a program uses it too. */
 GType     native_pygobject_get_type    (PyObject   *kind);
@@ -168,11 +190,12 @@ typedef struct {
   PyObject *names; /* of its fields; NULL without fields */
   PyObject *bytes; /* the text that describes it; NULL if it needs a pickle */
   Py_ssize_t item_size;
+  guint n_users;   /* arrays, and the table of known ones */
 } NativeDtype;
 
 typedef struct {
   PyObject *array; /* that is sent: owned */
-  NativeDtype *dtype; /* valid until the next array */
+  NativeDtype *dtype; /* a reference */
   gboolean is_scalar;
   gboolean is_fortran;
   int n_dims;
@@ -217,8 +240,11 @@ PyObject *native_end_signals    (PyObject   *module,
 
 /* pools.c: pools and their calls. */
 int       native_pools_init     (PyObject   *module);
+PyObject *native_watch          (PyObject   *module,
+                                 PyObject   *args);
 
 /* values.c: any value. */
+int       native_values_init    (void);
 PyObject *native_python         (void);
 PyObject *native_pickle_parts   (PyObject   *value,
                                  gboolean    has_main);

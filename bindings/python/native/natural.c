@@ -68,13 +68,13 @@ dump_bytes (PyObject *value)
   return variant;
 }
 
-/* @is_boxed: each as a v. */
-static GPtrArray *
-dump_members (PyObject *sequence,
-              gboolean  is_boxed)
+/* Adds the members of a list or tuple, of a list each as a v. Other threads may change it while a
+ * member is looked at. */
+static gboolean
+dump_members (PyObject  *sequence,
+              gboolean   is_list,
+              GPtrArray *children)
 {
-  GPtrArray *children = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
-
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE (sequence); i++)
     {
       PyObject *member = Py_NewRef (PySequence_Fast_GET_ITEM (sequence, i));
@@ -82,24 +82,25 @@ dump_members (PyObject *sequence,
 
       Py_DECREF (member);
       if (child == NULL)
-        {
-          g_ptr_array_unref (children);
-          return NULL;
-        }
-      g_ptr_array_add (children, is_boxed ? g_variant_ref_sink (g_variant_new_variant (child))
-                                          : g_variant_ref (child));
+        return FALSE;
+      g_ptr_array_add (children, is_list ? g_variant_ref_sink (g_variant_new_variant (child))
+                                         : g_variant_ref (child));
       g_variant_unref (child);
     }
-  return children;
+  return TRUE;
 }
 
 static GVariant *
 dump_sequence (PyObject *value)
 {
   gboolean is_list = PyList_Check (value);
-  g_autoptr (GPtrArray) children = dump_members (value, is_list);
+  g_autoptr (GPtrArray) children = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  gboolean result;
 
-  if (children == NULL)
+  Py_BEGIN_CRITICAL_SECTION (value);
+  result = dump_members (value, is_list, children);
+  Py_END_CRITICAL_SECTION ();
+  if (!result)
     return NULL;
   return is_list ? g_variant_new_array (G_VARIANT_TYPE_VARIANT, (GVariant **) children->pdata,
                                         children->len)
@@ -122,35 +123,63 @@ dump_key (PyObject *key,
   return overflow == 0 ? g_variant_new_int64 (number) : NULL;
 }
 
+/* Adds an entry of a dict. FALSE, without an exception, if its key does not fit. */
+static gboolean
+dump_entry (PyObject  *key,
+            gboolean   is_str,
+            PyObject  *value,
+            GPtrArray *entries)
+{
+  GVariant *name = dump_key (key, is_str);
+  GVariant *child;
+
+  if (name == NULL)
+    return FALSE;
+  child = dump_value (value);
+  if (child != NULL)
+    g_ptr_array_add (entries, g_variant_ref_sink (
+      g_variant_new_dict_entry (name, g_variant_new_variant (child))));
+  else
+    g_variant_unref (g_variant_ref_sink (name));
+  g_clear_pointer (&child, g_variant_unref);
+  return PyErr_Occurred () == NULL;
+}
+
+/* Other threads may change the dict while an entry is looked at. */
+static gboolean
+dump_entries (PyObject  *dict,
+              gboolean  *is_str,
+              GPtrArray *entries)
+{
+  PyObject *key, *each;
+  Py_ssize_t position = 0;
+  gboolean result = TRUE;
+
+  while (result && PyDict_Next (dict, &position, &key, &each))
+    {
+      if (entries->len == 0)
+        *is_str = PyUnicode_Check (key);
+      Py_INCREF (key);
+      Py_INCREF (each);
+      result = dump_entry (key, *is_str, each, entries);
+      Py_DECREF (each);
+      Py_DECREF (key);
+    }
+  return result;
+}
+
 static GVariant *
 dump_dict (PyObject *value)
 {
   g_autoptr (GPtrArray) entries = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
-  PyObject *key, *each;
-  Py_ssize_t position = 0;
   gboolean is_str = TRUE;
+  gboolean result;
 
-  while (PyDict_Next (value, &position, &key, &each))
-    {
-      GVariant *name, *child;
-
-      if (entries->len == 0)
-        is_str = PyUnicode_Check (key);
-      name = dump_key (key, is_str);
-      if (name == NULL)
-        return dump_other (value, FALSE);
-      Py_INCREF (each);
-      child = dump_value (each);
-      Py_DECREF (each);
-      if (child != NULL)
-        g_ptr_array_add (entries, g_variant_ref_sink (
-          g_variant_new_dict_entry (name, g_variant_new_variant (child))));
-      else
-        g_variant_unref (g_variant_ref_sink (name));
-      g_clear_pointer (&child, g_variant_unref);
-      if (PyErr_Occurred () != NULL)
-        return NULL;
-    }
+  Py_BEGIN_CRITICAL_SECTION (value);
+  result = dump_entries (value, &is_str, entries);
+  Py_END_CRITICAL_SECTION ();
+  if (!result)
+    return PyErr_Occurred () == NULL ? dump_other (value, FALSE) : NULL;
   return g_variant_new_array (G_VARIANT_TYPE (is_str ? "{sv}" : "{xv}"),
                               (GVariant **) entries->pdata, entries->len);
 }

@@ -43,52 +43,83 @@ typedef struct {
 #define F_CONTIGUOUS 0x2
 #define WRITEABLE    0x400
 
-/* A cache of dtypes, as objects and as texts, which drops the oldest. A program has few. */
+/* Caches of dtypes, by the object and by the text, which drop the oldest. A program has few. */
 #define N_KNOWN 32
 
-static NativeDtype sent[N_KNOWN], received[N_KNOWN];
-static guint n_sent, n_received;
-static void **api; /* NULL until the first array */
+typedef struct {
+  NativeDtype *dtypes[N_KNOWN]; /* nullable */
+  guint n_learned;
+} Table;
+
+static Table sent, received;
+static NativeLock lock; /* of both, and of n_users */
+static void **api;      /* NULL until the first array; set once */
 
 static gboolean
 load_api (gboolean may_import)
 {
   PyObject *capsule;
+  void **found = NULL;
 
-  if (api != NULL)
+  if (g_atomic_pointer_get (&api) != NULL)
     return TRUE;
   capsule = PyObject_CallFunction (native_helpers.find_numpy, "O",
                                    may_import ? Py_True : Py_False);
   if (capsule != NULL && capsule != Py_None)
-    api = PyCapsule_GetPointer (capsule, NULL);
+    found = PyCapsule_GetPointer (capsule, NULL);
   Py_XDECREF (capsule); /* numpy keeps it */
-  if (api == NULL || ((unsigned int (*) (void)) api[GET_ABI_VERSION]) () >> 24 <= 2)
-    return api != NULL;
-  api = NULL;
-  PyErr_SetString (PyExc_ImportError, "this version of numpy is not known to gmproc");
-  return FALSE;
+  if (found == NULL)
+    return FALSE;
+  if (((unsigned int (*) (void)) found[GET_ABI_VERSION]) () >> 24 > 2)
+    {
+      PyErr_SetString (PyExc_ImportError, "this version of numpy is not known to gmproc");
+      return FALSE;
+    }
+  g_atomic_pointer_compare_and_exchange (&api, NULL, found);
+  return TRUE;
 }
 
 /* Dtypes */
 
 static void
-forget (NativeDtype *self)
+dtype_unref (NativeDtype *self)
 {
-  Py_CLEAR (self->dtype);
-  Py_CLEAR (self->names);
-  Py_CLEAR (self->bytes);
+  gboolean is_unused;
+
+  native_lock (&lock);
+  is_unused = --self->n_users == 0;
+  native_unlock (&lock);
+  if (!is_unused)
+    return;
+  Py_DECREF (self->dtype);
+  Py_XDECREF (self->names);
+  Py_XDECREF (self->bytes);
+  g_free (self);
+}
+
+/* Puts @self (nullable) into a place of a table, whose lock is held. Returns the one that was
+ * there. */
+static NativeDtype *
+replace (NativeDtype **place,
+         NativeDtype  *self)
+{
+  NativeDtype *old = *place;
+
+  *place = self;
+  if (self != NULL)
+    self->n_users++;
+  return old;
 }
 
 /* Takes ownership of @description, (text, size of an item, whether it has fields) of @dtype, or
  * None for one that needs a pickle; NULL after an exception. */
 static NativeDtype *
-learn (NativeDtype *known,
-       guint       *n_known,
-       PyObject    *dtype,
-       PyObject    *description)
+learn (Table    *table,
+       PyObject *dtype,
+       PyObject *description)
 {
-  NativeDtype *self = &known[(*n_known)++ % N_KNOWN];
-  PyObject *bytes = NULL;
+  NativeDtype *self, *old;
+  PyObject *names = NULL, *bytes = NULL;
   Py_ssize_t item_size = 0;
   int has_fields = FALSE;
 
@@ -99,14 +130,21 @@ learn (NativeDtype *known,
       Py_XDECREF (description);
       return NULL;
     }
-  forget (self);
-  self->bytes = bytes != NULL ? Py_NewRef (bytes) : NULL;
-  self->item_size = item_size;
-  self->dtype = Py_NewRef (dtype);
+  Py_XINCREF (bytes);
   Py_DECREF (description);
-  if (has_fields && (self->names = PyObject_GetAttrString (dtype, "names")) == NULL)
-    forget (self);
-  return self->dtype != NULL ? self : NULL;
+  if (has_fields && (names = PyObject_GetAttrString (dtype, "names")) == NULL)
+    {
+      Py_XDECREF (bytes);
+      return NULL;
+    }
+  self = g_new (NativeDtype, 1);
+  *self = (NativeDtype) { Py_NewRef (dtype), names, bytes, item_size, 1 };
+  native_lock (&lock);
+  old = replace (&table->dtypes[table->n_learned++ % N_KNOWN], self);
+  native_unlock (&lock);
+  if (old != NULL)
+    dtype_unref (old);
+  return self;
 }
 
 /* Only the names of a dtype can change, and then become another tuple. */
@@ -120,38 +158,94 @@ is_unchanged (NativeDtype *self)
   return result;
 }
 
+static NativeDtype *
+find_sent (PyObject *dtype)
+{
+  NativeDtype *found = NULL;
+
+  native_lock (&lock);
+  for (guint i = 0; i < N_KNOWN && found == NULL; i++)
+    if (sent.dtypes[i] != NULL && sent.dtypes[i]->dtype == dtype)
+      {
+        found = sent.dtypes[i];
+        found->n_users++;
+      }
+  native_unlock (&lock);
+  return found;
+}
+
+/* Removes it from the table, if it is still there. */
+static void
+forget_sent (NativeDtype *self)
+{
+  NativeDtype *old = NULL;
+
+  native_lock (&lock);
+  for (guint i = 0; i < N_KNOWN && old == NULL; i++)
+    if (sent.dtypes[i] == self)
+      old = replace (&sent.dtypes[i], NULL);
+  native_unlock (&lock);
+  if (old != NULL)
+    dtype_unref (old);
+}
+
 /* NULL, with or without an exception, if it needs a pickle. */
 static NativeDtype *
 describe (PyObject *dtype)
 {
-  NativeDtype *found = NULL;
+  NativeDtype *found;
 
-  for (guint i = 0; i < N_KNOWN && found == NULL; i++)
-    if (sent[i].dtype == dtype && is_unchanged (&sent[i]))
-      found = &sent[i];
+  while ((found = find_sent (dtype)) != NULL && !is_unchanged (found))
+    {
+      forget_sent (found);
+      dtype_unref (found);
+    }
   if (found == NULL)
-    found = learn (sent, &n_sent, dtype,
-                   PyObject_CallOneArg (native_helpers.describe_dtype, dtype));
-  return found != NULL && found->bytes != NULL ? found : NULL;
+    found = learn (&sent, dtype, PyObject_CallOneArg (native_helpers.describe_dtype, dtype));
+  if (found != NULL && found->bytes == NULL)
+    g_clear_pointer (&found, dtype_unref);
+  return found;
 }
 
-/* The dtype of a received text; NULL with an exception if the text is invalid. */
+static NativeDtype *
+find_received (const char *text,
+               gsize       size)
+{
+  NativeDtype *found = NULL;
+
+  native_lock (&lock);
+  for (guint i = 0; i < N_KNOWN && found == NULL; i++)
+    {
+      NativeDtype *each = received.dtypes[i];
+
+      if (each != NULL && each->bytes != NULL && (gsize) PyBytes_GET_SIZE (each->bytes) == size &&
+          memcmp (PyBytes_AS_STRING (each->bytes), text, size) == 0)
+        {
+          found = each;
+          found->n_users++;
+        }
+    }
+  native_unlock (&lock);
+  return found;
+}
+
+/* The dtype of a received text, which native_array_close() releases; NULL with an exception if the
+ * text is invalid. */
 NativeDtype *
 native_dtype_find (const char *text,
                    gsize       size)
 {
   PyObject *pair, *dtype, *description;
-  NativeDtype *found = NULL;
+  NativeDtype *found;
 
   if (!load_api (TRUE))
     return NULL;
-  for (guint i = 0; i < N_KNOWN; i++)
-    if (received[i].bytes != NULL && (gsize) PyBytes_GET_SIZE (received[i].bytes) == size &&
-        memcmp (PyBytes_AS_STRING (received[i].bytes), text, size) == 0)
-      return &received[i];
+  found = find_received (text, size);
+  if (found != NULL)
+    return found;
   pair = PyObject_CallFunction (native_helpers.make_dtype, "y#", text, (Py_ssize_t) size);
   if (pair != NULL && PyArg_ParseTuple (pair, "OO", &dtype, &description))
-    found = learn (received, &n_received, dtype, Py_NewRef (description));
+    found = learn (&received, dtype, Py_NewRef (description));
   Py_XDECREF (pair);
   return found;
 }
@@ -230,6 +324,7 @@ void
 native_array_close (NativeArray *self)
 {
   Py_CLEAR (self->array);
+  g_clear_pointer (&self->dtype, dtype_unref);
 }
 
 /* An array with a copy of the bytes, or in the memory of @base if that is not NULL. */

@@ -146,8 +146,8 @@ write_key (Writer   *self,
   return write_str (self, key);
 }
 
-/* Of a container. Describing a dtype runs Python code, in which other threads may change the
- * container. */
+/* Other threads may change a container where describing a dtype runs Python code, and, without a
+ * GIL, where a member of it is looked at. So its members need references of their own. */
 static gboolean
 write_member (Writer   *self,
               PyObject *value)
@@ -157,6 +157,21 @@ write_member (Writer   *self,
   Py_INCREF (value);
   result = write_item (self, value);
   Py_DECREF (value);
+  return result;
+}
+
+static gboolean
+write_pair (Writer   *self,
+            PyObject *key,
+            PyObject *value)
+{
+  gboolean result;
+
+  Py_INCREF (key);
+  Py_INCREF (value);
+  result = write_key (self, key) && write_item (self, value);
+  Py_DECREF (value);
+  Py_DECREF (key);
   return result;
 }
 
@@ -172,7 +187,7 @@ write_dict (Writer   *self,
   write_head (self, 'M', &size, sizeof size);
   while (PyDict_Next (value, &position, &key, &each))
     {
-      if (++n > size || !write_key (self, key) || !write_member (self, each))
+      if (++n > size || !write_pair (self, key, each))
         return FALSE;
     }
   return n == size;
@@ -248,7 +263,9 @@ write_container (Writer   *self,
     return write_members (self, value);
   if (!is_new (self, value) || Py_EnterRecursiveCall (" in a value for another process") != 0)
     return FALSE;
+  Py_BEGIN_CRITICAL_SECTION (value);
   result = PyDict_CheckExact (value) ? write_dict (self, value) : write_members (self, value);
+  Py_END_CRITICAL_SECTION ();
   Py_LeaveRecursiveCall ();
   return result;
 }

@@ -194,6 +194,17 @@ has_attribute (PyObject *future,
   return result;
 }
 
+/* Attributes of a future, and values of its state. */
+static struct {
+  PyObject *state, *result, *watch;
+  PyObject *pending, *finished;
+} names;
+
+/* A future is either settled or gets its watch, in any thread. Unlike other locks of this module,
+ * this one may be held while its thread waits for another one, which sets an attribute of the same
+ * future: the child of a fork opens it again. */
+static NativeLock settling;
+
 /* Gives @future its value if it is not watched. Checking that and setting the state is one step,
  * because futures.wait() relies on a state that does not change while it has the lock. Returns
  * FALSE, without an exception, if the future has to be settled by its method. */
@@ -201,22 +212,38 @@ static gboolean
 settle (PyObject *future,
         PyObject *value)
 {
-  static PyObject *state, *result, *watch, *pending, *finished;
+  gboolean is_settled;
 
-  if (finished == NULL)
-    {
-      state = PyUnicode_InternFromString ("_state");
-      result = PyUnicode_InternFromString ("_result");
-      watch = PyUnicode_InternFromString ("_watch");
-      pending = PyUnicode_InternFromString ("PENDING");
-      finished = PyUnicode_InternFromString ("FINISHED");
-    }
-  if (has_attribute (future, state, pending) && has_attribute (future, watch, Py_None) &&
-      PyObject_SetAttr (future, result, value) == 0 && has_attribute (future, watch, Py_None) &&
-      PyObject_SetAttr (future, state, finished) == 0)
-    return TRUE;
-  PyErr_Clear ();
-  return FALSE;
+  native_lock (&settling);
+  is_settled = has_attribute (future, names.state, names.pending) &&
+               has_attribute (future, names.watch, Py_None) &&
+               PyObject_SetAttr (future, names.result, value) == 0 &&
+               has_attribute (future, names.watch, Py_None) &&
+               PyObject_SetAttr (future, names.state, names.finished) == 0;
+  native_unlock (&settling);
+  if (!is_settled)
+    PyErr_Clear ();
+  return is_settled;
+}
+
+/* (future, watch): returns the watch of a future, which is the given one if it had none. */
+PyObject *
+native_watch (PyObject *module G_GNUC_UNUSED,
+              PyObject *args)
+{
+  PyObject *future, *made, *attributes, *watch;
+
+  if (!PyArg_ParseTuple (args, "OO:watch", &future, &made))
+    return NULL;
+  attributes = PyObject_GenericGetDict (future, NULL);
+  if (attributes == NULL)
+    return NULL;
+  native_lock (&settling);
+  watch = PyDict_SetDefault (attributes, names.watch, made);
+  Py_XINCREF (watch);
+  native_unlock (&settling);
+  Py_DECREF (attributes);
+  return watch;
 }
 
 /* Returns TRUE if takers->notice_end() is to be called. */
@@ -648,9 +675,27 @@ static PyType_Spec call_spec = {
   .slots = call_slots,
 };
 
+#ifdef Py_GIL_DISABLED
+static void
+open_again (void)
+{
+  settling = (NativeLock) { 0 };
+}
+#endif
+
 int
 native_pools_init (PyObject *module)
 {
+  names.state = PyUnicode_InternFromString ("_state");
+  names.result = PyUnicode_InternFromString ("_result");
+  names.watch = PyUnicode_InternFromString ("_watch");
+  names.pending = PyUnicode_InternFromString ("PENDING");
+  names.finished = PyUnicode_InternFromString ("FINISHED");
+#ifdef Py_GIL_DISABLED
+  pthread_atfork (NULL, NULL, open_again);
+#endif
+  if (PyErr_Occurred () != NULL)
+    return -1;
   pool_type = native_object_type_new (module, &pool_spec, NULL);
   call_type = (PyTypeObject *) PyType_FromSpec (&call_spec);
   return pool_type != NULL && call_type != NULL && PyModule_AddType (module, call_type) == 0 ? 0

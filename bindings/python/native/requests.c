@@ -8,7 +8,7 @@
 
 typedef struct {
   PyObject_HEAD
-  GmpRequest *request; /* NULL when it has been answered */
+  GmpRequest *request; /* NULL when it has been answered; atomic: the first that takes it answers */
   PyObject *id;        /* as the application gave it */
   PyObject *runtime;   /* of the client */
   PyObject *value;
@@ -121,6 +121,12 @@ peek_value (PyObject *self)
   return ((Request *) self)->value;
 }
 
+static GmpRequest *
+take (Request *self)
+{
+  return g_atomic_pointer_exchange (&self->request, NULL);
+}
+
 /* With @reason (nullable) there is no response. True, False if the client or the server has ended,
  * or NULL. */
 static PyObject *
@@ -128,7 +134,7 @@ answer (Request      *self,
         GVariant     *response,
         const GError *reason)
 {
-  GmpRequest *request = g_steal_pointer (&self->request);
+  GmpRequest *request = take (self);
   GError *error = NULL;
   gboolean result;
 
@@ -150,7 +156,7 @@ answer (Request      *self,
       drop (request);
       Py_RETURN_FALSE;
     }
-  self->request = request; /* It can still be answered. */
+  g_atomic_pointer_set (&self->request, request); /* It can still be answered. */
   return native_raise (error);
 }
 
@@ -273,7 +279,7 @@ send_all (GPtrArray *requests,
   for (guint i = 0; i < requests->len && result; i++)
     {
       Request *self = requests->pdata[i];
-      g_autoptr (GmpRequest) request = g_steal_pointer (&self->request);
+      g_autoptr (GmpRequest) request = take (self);
       g_autoptr (GError) local = NULL;
 
       result = request == NULL || gmp_request_respond (request, responses->pdata[i], &local) ||

@@ -181,6 +181,17 @@ read_far_array (Reader      *self,
 }
 
 static PyObject *
+read_near_array (Reader      *self,
+                 char         kind,
+                 NativeArray *array)
+{
+  array->data = (gpointer) take (self, array->n_bytes);
+  if (array->data == NULL)
+    return NULL;
+  return kind == 'V' ? native_scalar_new (array) : native_array_new (array, NULL);
+}
+
+static PyObject *
 read_array (Reader *self,
             char    kind)
 {
@@ -189,6 +200,7 @@ read_array (Reader *self,
   guint8 layout[2];
   guint16 length;
   const char *text;
+  PyObject *value = NULL;
 
   if (!read_number (self, &length, sizeof length) || (text = take (self, length)) == NULL ||
       !read_number (self, layout, sizeof layout))
@@ -210,14 +222,10 @@ read_array (Reader *self,
   array.is_fortran = layout[0] == 'F';
   array.n_dims = layout[1];
   array.dims = dims;
-  if (array.dtype == NULL || !count_bytes (&array))
-    return NULL;
-  if (kind == 'a')
-    return read_far_array (self, &array);
-  array.data = (gpointer) take (self, array.n_bytes);
-  if (array.data == NULL)
-    return NULL;
-  return kind == 'V' ? native_scalar_new (&array) : native_array_new (&array, NULL);
+  if (array.dtype != NULL && count_bytes (&array))
+    value = kind == 'a' ? read_far_array (self, &array) : read_near_array (self, kind, &array);
+  native_array_close (&array);
+  return value;
 }
 
 static PyObject *

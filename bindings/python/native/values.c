@@ -58,12 +58,23 @@ contains (PyObject   *data,
                  strlen (word)) != NULL;
 }
 
+static PyObject *buffer_callback, *buffers_name; /* tuples of names of arguments */
+static PyObject *python_name;
+
+int
+native_values_init (void)
+{
+  buffer_callback = Py_BuildValue ("(s)", "buffer_callback");
+  buffers_name = Py_BuildValue ("(s)", "buffers");
+  python_name = PyUnicode_InternFromString ("python");
+  return PyErr_Occurred () == NULL ? 0 : -1;
+}
+
 /* A pickle and its buffers, created by the helper; simple values do not need it. */
 PyObject *
 native_pickle_parts (PyObject *value,
                      gboolean  has_main)
 {
-  static PyObject *names;
   PyObject *buffers = PyList_New (0);
   PyObject *append = buffers != NULL ? PyObject_GetAttrString (buffers, "append") : NULL;
   PyObject *protocol = append != NULL ? PyLong_FromLong (5) : NULL;
@@ -71,10 +82,8 @@ native_pickle_parts (PyObject *value,
   PyObject *data = NULL;
   PyObject *parts = NULL;
 
-  if (names == NULL)
-    names = Py_BuildValue ("(s)", "buffer_callback");
-  if (protocol != NULL && names != NULL)
-    data = PyObject_Vectorcall (native_helpers.dumps, arguments, 2, names);
+  if (protocol != NULL)
+    data = PyObject_Vectorcall (native_helpers.dumps, arguments, 2, buffer_callback);
   if (data != NULL && PyList_GET_SIZE (buffers) == 0 &&
       (has_main || !contains (data, "__main__")) && !contains (data, "multiprocessing.connection"))
     parts = PyTuple_Pack (2, data, buffers);
@@ -112,11 +121,7 @@ dump_pickle (PyObject *value,
 PyObject *
 native_python (void)
 {
-  static PyObject *name;
-
-  if (name == NULL)
-    name = PyUnicode_InternFromString ("python");
-  return name;
+  return python_name;
 }
 
 static gboolean
@@ -159,17 +164,14 @@ load_pickle (GVariant *variant)
 {
   PyObject *data, *buffers, *value;
   PyObject *arguments[2];
-  static PyObject *names;
 
-  if (names == NULL && (names = Py_BuildValue ("(s)", "buffers")) == NULL)
-    return NULL;
   if (!native_unwrap (variant, &data, &buffers))
     return NULL;
   arguments[0] = data;
   arguments[1] = buffers;
   value = PyObject_Vectorcall (g_variant_get_size (variant) < NATIVE_LARGE
                                ? native_helpers.unpickle : native_helpers.load_large,
-                               arguments, 1, names);
+                               arguments, 1, buffers_name);
   Py_DECREF (data);
   Py_DECREF (buffers);
   return value;

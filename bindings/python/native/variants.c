@@ -61,7 +61,8 @@ native_box_variant (GVariant *variant)
   return (PyObject *) self;
 }
 
-/* Drops the value of a Variant of this module, even if there are references to the Variant. */
+/* Drops the value of a Variant of this module, even if there are references to the Variant, which
+ * nothing uses: other threads have none. */
 void
 native_empty_variant (PyObject *boxed)
 {
@@ -152,6 +153,23 @@ variant_from_bytes (PyObject *type G_GNUC_UNUSED,
                          : PyErr_Format (PyExc_ValueError, "%s", error->message);
 }
 
+static gboolean
+add_member (GPtrArray          *children,
+            const GVariantType *type,
+            PyObject           *boxed)
+{
+  GVariant *child = native_get_variant (boxed);
+
+  if (child == NULL)
+    return FALSE;
+  g_ptr_array_add (children, child);
+  if (g_variant_is_of_type (child, type))
+    return TRUE;
+  PyErr_Format (PyExc_TypeError, "an array of '%.100s' has no '%s' in it", (const char *) type,
+                g_variant_get_type_string (child));
+  return FALSE;
+}
+
 /* An array of Variants. */
 static PyObject *
 variant_new_array (PyObject *type G_GNUC_UNUSED,
@@ -160,22 +178,21 @@ variant_new_array (PyObject *type G_GNUC_UNUSED,
   g_autoptr (GPtrArray) children =
     g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   const char *text;
-  PyObject *list;
+  PyObject *list, *members;
+  gboolean result = TRUE;
 
   if (!PyArg_ParseTuple (args, "sO!:new_array", &text, &PyList_Type, &list) ||
       get_type (text) == NULL)
     return NULL;
-  for (Py_ssize_t i = 0; i < PyList_GET_SIZE (list); i++)
-    {
-      GVariant *child = native_get_variant (PyList_GET_ITEM (list, i));
-
-      if (child == NULL)
-        return NULL;
-      g_ptr_array_add (children, child);
-      if (!g_variant_is_of_type (child, get_type (text)))
-        return PyErr_Format (PyExc_TypeError, "an array of '%s' has no '%s' in it", text,
-                             g_variant_get_type_string (child));
-    }
+  /* Other threads may change the list. */
+  members = PyList_AsTuple (list);
+  if (members == NULL)
+    return NULL;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE (members) && result; i++)
+    result = add_member (children, get_type (text), PyTuple_GET_ITEM (members, i));
+  Py_DECREF (members);
+  if (!result)
+    return NULL;
   return box (g_variant_new_array (get_type (text), (GVariant **) children->pdata,
                                    children->len));
 }

@@ -38,7 +38,8 @@ G_DEFINE_FINAL_TYPE (GmprocRequestServer, gmproc_request_server, gmproc_server_g
 G_DEFINE_FINAL_TYPE (GmprocBatchServer, gmproc_batch_server, gmproc_server_get_type ())
 G_DEFINE_FINAL_TYPE (GmprocClient, gmproc_client, GMP_TYPE_CLIENT_WORKER)
 
-static GmpServerWorker *current_server; /* of this process; under the GIL */
+static GmpServerWorker *current_server; /* of this process; under the lock */
+static NativeLock lock;
 
 /* The Python names of methods. */
 static struct {
@@ -178,6 +179,14 @@ native_set_batch_rule (gpointer  server,
   return PyErr_Occurred () == NULL;
 }
 
+static void
+set_server (GmpServerWorker *server)
+{
+  native_lock (&lock);
+  current_server = server;
+  native_unlock (&lock);
+}
+
 static gboolean
 worker_start (GmpWorker *worker,
               GVariant  *params,
@@ -188,7 +197,7 @@ worker_start (GmpWorker *worker,
   PyObject *boxed = native_box_variant (params);
 
   if (GMP_IS_SERVER_WORKER (worker))
-    current_server = GMP_SERVER_WORKER (worker);
+    set_server (GMP_SERVER_WORKER (worker));
   if (boxed == NULL)
     native_take_exception (error, NULL, NULL);
   else if (call (life->life, names.start, boxed, error) &&
@@ -404,7 +413,7 @@ finalize (GObject *object)
       Life *life = life_of (object);
 
       if ((gpointer) current_server == object)
-        current_server = NULL;
+        set_server (NULL);
       Py_CLEAR (life->peers);
       Py_CLEAR (life->user);
       Py_CLEAR (life->life);
@@ -514,7 +523,11 @@ PyObject *
 native_count_clients (PyObject *module G_GNUC_UNUSED,
                       PyObject *unused G_GNUC_UNUSED)
 {
-  if (current_server == NULL)
-    return PyLong_FromLong (-1);
-  return PyLong_FromUnsignedLong (gmp_server_worker_get_n_clients (current_server));
+  long n = -1;
+
+  native_lock (&lock);
+  if (current_server != NULL)
+    n = (long) gmp_server_worker_get_n_clients (current_server);
+  native_unlock (&lock);
+  return PyLong_FromLong (n);
 }
