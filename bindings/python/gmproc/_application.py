@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable
 
 import _gmproc
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             os.path.dirname(os.path.abspath(str(_gmproc.__file__)))]
 
-# The parts of the command.
+# The parts of the command, and the lock with which they are changed.
 _command: tuple[str, list[str], list[str]] | None = None
+_lock = threading.RLock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 # Removes the current folder, which -c puts first. Workers can import what the application can
 # import.
@@ -59,12 +62,14 @@ def set_command() -> None:
     path = _main_module.search_path()
     if _command == (sys.executable, path, sys.warnoptions):
         return
-    _command = sys.executable, list(path), list(sys.warnoptions)
     from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
 
+    parts = sys.executable, list(path), list(sys.warnoptions)
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
-    _gmproc.set_command([sys.executable, *_args_from_interpreter_flags(), '-c',
-                         _BOOT.format(path=path)])
+    with _lock:
+        _gmproc.set_command([sys.executable, *_args_from_interpreter_flags(), '-c',
+                             _BOOT.format(path=path)])
+        _command = parts
 
 
 def check_target(target: str, id: Any) -> str:

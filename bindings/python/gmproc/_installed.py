@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 from operator import is_
 from types import BuiltinFunctionType, FunctionType
 
@@ -140,6 +141,10 @@ class _Choice:
         self._had: list[Any] = []
 
     def look(self) -> None:
+        with _lock:
+            self._look()
+
+    def _look(self) -> None:
         if not self._all:
             # A run loads these. Loaded later, they would make a second look necessary.
             import subprocess  # noqa: F401
@@ -176,6 +181,9 @@ class _Choice:
 
 
 _choice = _Choice()
+# Runs may begin in several threads at the same time, and in the handler of a signal.
+_lock = threading.RLock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 def get_n_reloads() -> int:

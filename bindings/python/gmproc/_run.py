@@ -74,7 +74,7 @@ class Claims:
 
     def drop(self, job: Job) -> None:
         if self._jobs.get('run') is job:
-            del self._jobs['run']
+            self._jobs.pop('run', None)
 
 
 class Job:

@@ -117,7 +117,8 @@ def worker_seed() -> int | None:
     """
     place = _Process.map
     if place is not None:
-        return derive_seed(*place[0], worker_index())
+        seeds, first, values = place
+        return derive_seed(*seeds, first + len(values))
     return _Process.seed
 
 

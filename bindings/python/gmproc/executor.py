@@ -84,7 +84,7 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = Condition()
-        # Changed without the lock, for single operations of a set are not interrupted.
+        # Changed without the lock, for single operations of a set are each one step.
         self.pending: set[Future] = set()
         self.is_shut = False
         # Whether it was shut down, or there are late calls, which others must not overtake.
@@ -138,6 +138,8 @@ class _State:
         if cancel_futures and not is_last:
             for call in list(self.late):
                 call.cancel()
+        # Without the native pool a call is pending that will be refused.
+        if cancel_futures and not is_last and native is not None:
             native.cancel_waiting()
         if is_last:
             self.close()
@@ -198,18 +200,23 @@ def _read_failure(read: Callable[..., BaseException], *args: Any) -> BaseExcepti
         return exception
 
 
-# All executors, for the end of the program.
-_states: weakref.WeakSet[_State] = weakref.WeakSet()
+# All executors, for the end of the program, by their id().
+_states: weakref.WeakValueDictionary[int, _State] = weakref.WeakValueDictionary()
 _is_exiting = False
+
+
+def _list_states() -> list[_State]:
+    """In one step, because other threads may make executors meanwhile."""
+    return [state for reference in _states.valuerefs() if (state := reference()) is not None]
 
 
 def _end_all() -> None:
     """At the interpreter's end, before threads are joined: submitted calls are executed."""
     global _is_exiting
     _is_exiting = True
-    for state in list(_states):
+    for state in _list_states():
         state.shut(False)
-    for state in list(_states):
+    for state in _list_states():
         state.wait()
 
 
@@ -226,7 +233,7 @@ _watch_end()
 
 
 def _forget_all() -> None:
-    for state in list(_states):
+    for state in _list_states():
         state.forget()
 
 
@@ -301,7 +308,7 @@ class Executor(futures.Executor):
         self._looked_at = time.monotonic()
         self._setting = self._make_setting()
         self._set_up(state.native)
-        _states.add(state)
+        _states[id(state)] = state
         self._finalizer = weakref.finalize(self, state.shut, False)
         self._finalizer.atexit = False
 
