@@ -370,6 +370,10 @@ PyInit__gmproc (void)
 {
   PyObject *module = PyModule_Create (&definition);
 
+#ifdef Py_GIL_DISABLED
+  if (module != NULL)
+    PyUnstable_Module_SetGIL (module, Py_MOD_GIL_NOT_USED);
+#endif
   if (module != NULL &&
       (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
        native_shared_memory_init (module) == -1 ||
