@@ -204,8 +204,9 @@ def run_open():
 
 
 def test_runs():
-    in_threads(run_workers, run_workers, run_maps, run_maps, lambda: run_servers(ClientServer(Adder)),
-               lambda: run_servers(LocalAdder()), run_open)
+    in_threads(run_workers, run_workers, run_maps, run_maps,
+               lambda: run_servers(ClientServer(Adder)), lambda: run_servers(LocalAdder()),
+               run_open)
 
 
 def test_a_run_is_claimed_by_one_thread():

@@ -235,8 +235,8 @@ add_modules (PyObject *module G_GNUC_UNUSED,
 }
 
 /* (dicts, key, values): whether each dict has the very same object for a key as before. Each run
- * asks that of the variables of some hundred modules. The lists do not change, and what is taken out
- * of the dicts is only compared. */
+ * asks that of the variables of some hundred modules. The lists do not change, and what is taken
+ * out of the dicts is only compared. */
 static PyObject *
 have_same (PyObject *module G_GNUC_UNUSED,
            PyObject *args)

@@ -23,8 +23,8 @@
 #define Py_END_CRITICAL_SECTION()         }
 #endif
 
-/* A lock for state of this module, which the GIL protects where there is one. No code of Python runs
- * while it is held, and no thread waits for another one: a fork waits until it is free. */
+/* A lock for state of this module, which the GIL protects where there is one. No code of Python
+ * runs while it is held, and no thread waits for another one: a fork waits until it is free. */
 #ifdef Py_GIL_DISABLED
 typedef PyMutex NativeLock;
 #define native_lock(lock)   PyMutex_Lock (lock)
@@ -75,10 +75,10 @@ extern NativeHelpers native_helpers;
 /* Other threads run while a value of this size or more is read. */
 #define NATIVE_LARGE ((gsize) 1024 * 1024)
 
-/* Functions that return objects return new references, or NULL with an exception set. They are called
- * with the GIL, or, in a Python without one, in a thread that is attached to the interpreter. A lock
- * whose owner may wait for Python is never waited for in that state. Variants that are returned are
- * not floating. */
+/* Functions that return objects return new references, or NULL with an exception set. They are
+ * called with the GIL, or, in a Python without one, in a thread that is attached to the
+ * interpreter. A lock whose owner may wait for Python is never waited for in that state. Variants
+ * that are returned are not floating. */
 
 /* pygobject.c: the objects of PyGObject, if a program uses it too. */
 GType     native_pygobject_get_type    (PyObject   *kind);

@@ -94,7 +94,8 @@ static GVariant *
 dump_sequence (PyObject *value)
 {
   gboolean is_list = PyList_Check (value);
-  g_autoptr (GPtrArray) children = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  g_autoptr (GPtrArray) children =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   gboolean result;
 
   Py_BEGIN_CRITICAL_SECTION (value);
