@@ -29,10 +29,14 @@
 typedef PyMutex NativeLock;
 #define native_lock(lock)   PyMutex_Lock (lock)
 #define native_unlock(lock) PyMutex_Unlock (lock)
+#define native_hold(object) Py_INCREF (object)
+#define native_drop(object) Py_DECREF (object)
 #else
 typedef struct { char unused; } NativeLock;
 #define native_lock(lock)   ((void) (lock))
 #define native_unlock(lock) ((void) (lock))
+#define native_hold(object) ((void) (object)) /* where no code of Python runs until native_drop() */
+#define native_drop(object) ((void) (object))
 #endif
 
 G_BEGIN_DECLS

@@ -126,26 +126,6 @@ write_binary (Writer   *self,
   return write_later (self, value);
 }
 
-/* A key of a dict that was written before, in another dict. */
-static gboolean
-write_key (Writer   *self,
-           PyObject *key)
-{
-  if (!PyUnicode_CheckExact (key))
-    return write_item (self, key);
-  for (guint i = 0; i < self->n_keys; i++)
-    if (self->keys[i] == key)
-      {
-        guint8 index = (guint8) i;
-
-        write_head (self, 'K', &index, 1);
-        return TRUE;
-      }
-  if (self->n_keys < N_KEYS)
-    self->keys[self->n_keys++] = Py_NewRef (key);
-  return write_str (self, key);
-}
-
 /* Other threads may change a container where describing a dtype runs Python code, and, without a
  * GIL, where a member of it is looked at. So its members need references of their own. */
 static gboolean
@@ -160,6 +140,26 @@ write_member (Writer   *self,
   return result;
 }
 
+/* A key of a dict that was written before, in another dict. */
+static gboolean
+write_key (Writer   *self,
+           PyObject *key)
+{
+  if (!PyUnicode_CheckExact (key))
+    return write_member (self, key);
+  for (guint i = 0; i < self->n_keys; i++)
+    if (self->keys[i] == key)
+      {
+        guint8 index = (guint8) i;
+
+        write_head (self, 'K', &index, 1);
+        return TRUE;
+      }
+  if (self->n_keys < N_KEYS)
+    self->keys[self->n_keys++] = Py_NewRef (key);
+  return write_str (self, key);
+}
+
 static gboolean
 write_pair (Writer   *self,
             PyObject *key,
@@ -167,11 +167,12 @@ write_pair (Writer   *self,
 {
   gboolean result;
 
-  Py_INCREF (key);
   Py_INCREF (value);
-  result = write_key (self, key) && write_item (self, value);
+  native_hold (key);
+  result = write_key (self, key);
+  native_drop (key);
+  result = result && write_item (self, value);
   Py_DECREF (value);
-  Py_DECREF (key);
   return result;
 }
 
