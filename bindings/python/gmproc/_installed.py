@@ -210,7 +210,7 @@ class Watch:
     def __init__(self) -> None:
         _choice.look()
         self.n_reloads = _choice.n_reloads
-        self._names = [name for name in _choice.own if name in sys.modules and
+        self._names = [name for name in list(_choice.own) if name in sys.modules and
                        not is_among(name, _LIBRARY)]
         self._specs = self._get_specs()
         self._loggers = [vars(each) for each in _list_loggers()]
@@ -244,6 +244,7 @@ def choose_fresh(names: Iterable[str]) -> list[str] | None:
     """Sets the modules that a fork server loads; returns those that it must not load."""
     if isinstance(names, str):
         raise TypeError(f'fresh_modules: it should be a list of names, as in [{names!r}]')
-    _choice.look()
     from_environment = (_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()
-    return sorted({*names, *from_environment, *_choice.reloaded}) or None
+    with _lock:
+        _choice.look()
+        return sorted({*names, *from_environment, *_choice.reloaded}) or None

@@ -268,12 +268,14 @@ have_items (PyObject *module G_GNUC_UNUSED,
     return NULL;
   result = PyDict_GET_SIZE (dict) == PyList_GET_SIZE (keys) &&
            PyList_GET_SIZE (keys) == PyList_GET_SIZE (values);
+  Py_BEGIN_CRITICAL_SECTION (dict);
   while (result && PyDict_Next (dict, &position, &key, &value))
     {
       result = i < PyList_GET_SIZE (keys) && key == PyList_GET_ITEM (keys, i) &&
                value == PyList_GET_ITEM (values, i);
       i++;
     }
+  Py_END_CRITICAL_SECTION ();
   return PyBool_FromLong (result);
 }
 
