@@ -152,12 +152,20 @@ spend_dict (PyObject   *dict,
 {
   PyObject *key, *value;
   Py_ssize_t position = 0;
+  gboolean result = TRUE;
 
   *left -= PyDict_GET_SIZE (dict);
-  while (*left >= 0 && PyDict_Next (dict, &position, &key, &value))
-    if (!spend (key, left) || !spend (value, left))
-      return FALSE;
-  return *left >= 0;
+  Py_BEGIN_CRITICAL_SECTION (dict);
+  while (result && *left >= 0 && PyDict_Next (dict, &position, &key, &value))
+    {
+      native_hold (key);
+      native_hold (value);
+      result = spend (key, left) && spend (value, left);
+      native_drop (value);
+      native_drop (key);
+    }
+  Py_END_CRITICAL_SECTION ();
+  return result && *left >= 0;
 }
 
 /* The items of a list or tuple. */
@@ -165,11 +173,20 @@ static gboolean
 spend_items (PyObject   *items,
              Py_ssize_t *left)
 {
+  gboolean result = TRUE;
+
+  Py_BEGIN_CRITICAL_SECTION (items);
   *left -= PySequence_Fast_GET_SIZE (items);
-  for (Py_ssize_t i = 0; *left >= 0 && i < PySequence_Fast_GET_SIZE (items); i++)
-    if (!spend (PySequence_Fast_GET_ITEM (items, i), left))
-      return FALSE;
-  return *left >= 0;
+  for (Py_ssize_t i = 0; result && *left >= 0 && i < PySequence_Fast_GET_SIZE (items); i++)
+    {
+      PyObject *item = PySequence_Fast_GET_ITEM (items, i);
+
+      native_hold (item);
+      result = spend (item, left);
+      native_drop (item);
+    }
+  Py_END_CRITICAL_SECTION ();
+  return result && *left >= 0;
 }
 
 /* Those of another container. */

@@ -196,13 +196,11 @@ has_attribute (PyObject *future,
 
 /* Attributes of a future, and values of its state. */
 static struct {
-  PyObject *state, *result, *watch;
-  PyObject *pending, *finished;
+  PyObject *state, *result, *watch, *pending, *finished;
 } names;
 
-/* A future is either settled or gets its watch, in any thread. Unlike other locks of this module,
- * this one may be held while its thread waits for another one, which sets an attribute of the same
- * future: the child of a fork opens it again. */
+/* A future is either settled or gets its watch, in any thread. Unlike other locks here, this may be
+ * held while another thread sets an attribute of that future: the child of a fork opens it again. */
 static NativeLock settling;
 
 /* Gives @future its value if it is not watched. Checking that and setting the state is one step,
@@ -236,13 +234,11 @@ native_watch (PyObject *module G_GNUC_UNUSED,
   if (!PyArg_ParseTuple (args, "OO:watch", &future, &made))
     return NULL;
   attributes = PyObject_GenericGetDict (future, NULL);
-  if (attributes == NULL)
-    return NULL;
   native_lock (&settling);
-  watch = PyDict_SetDefault (attributes, names.watch, made);
+  watch = attributes != NULL ? PyDict_SetDefault (attributes, names.watch, made) : NULL;
   Py_XINCREF (watch);
   native_unlock (&settling);
-  Py_DECREF (attributes);
+  Py_XDECREF (attributes);
   return watch;
 }
 
