@@ -199,8 +199,8 @@ static struct {
   PyObject *state, *result, *watch, *pending, *finished;
 } names;
 
-/* A future is either settled or gets its watch, in any thread. Unlike other locks here, this may be
- * held while another thread sets an attribute of that future: the child of a fork opens it again. */
+/* A future is either settled or gets its watch, in any thread. Unlike other locks, this may be held
+ * while another thread sets an attribute of that future: the child of a fork opens it again. */
 static NativeLock settling;
 
 /* Gives @future its value if it is not watched. Checking that and setting the state is one step,
