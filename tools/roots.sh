@@ -31,12 +31,14 @@ make_root ()
 }
 
 # enter NAME USER COMMAND: in namespaces of its own, so that it leaves neither processes nor mounts,
-# not even where it hangs. Where $shared_folder is set, that folder of this system is there too.
+# not even where it hangs. Where $shared_folder is set, that folder of this system is there too. The
+# folder becomes the root of its mount namespace, because in a chroot no sandbox can be made.
 enter ()
 {
   # shellcheck disable=SC2016
   timeout --foreground --signal=KILL $limit unshare --mount --pid --ipc --fork --kill-child -- sh -euc '
     mount --make-rprivate /
+    mount --bind "$1" "$1"
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"
     mount -t tmpfs tmpfs "$1/dev/shm"
@@ -46,7 +48,11 @@ enter ()
       mkdir -p "$1$5"
       mount --bind "$5" "$1$5"
     fi
-    exec chroot "$1" runuser -u "$2" -- env -i HOME="$3" PATH="/usr/sbin:/usr/bin:/sbin:/bin" \
+    cd "$1"
+    pivot_root . .
+    umount --lazy .
+    export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+    exec runuser -u "$2" -- env -i HOME="$3" PATH="/usr/sbin:/usr/bin:/sbin:/bin" \
       LANG=C.UTF-8 CI="${CI:-}" sh -c "$4"' \
     sh "$roots/$1/root" "$2" "$([ "$2" = root ] && echo /root || echo "/home/$2")" "$3" \
     "${shared_folder:-}" </dev/null
