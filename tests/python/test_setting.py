@@ -153,13 +153,6 @@ def raise_initially():
     raise LookupError('no setup')
 
 
-def test_an_initializer_that_is_no_function():
-    workers = Workers(initializer=5)
-    workers.add(1, abs, 1)
-    with pytest.raises(TypeError, match='initializer is a function, not 5'):
-        workers.run()
-
-
 def test_an_initializer_that_fails():
     workers = Workers(initializer=raise_initially)
     workers.add(1, get_calls)

@@ -45,8 +45,6 @@ from gmproc.host import main; sys.exit(main())"""
 
 def make_setting(application: Application) -> Setting:
     """The common data of the workers of a run."""
-    if application.initializer is not None and not callable(application.initializer):
-        raise TypeError(f'initializer is a function, not {application.initializer!r}')
     try:
         return Setting(application.import_main, application.initializer, application.initargs,
                        application.forward_logs)
