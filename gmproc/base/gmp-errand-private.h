@@ -25,5 +25,6 @@ GSource *gmp_errand_begin_with_source (GmpErrand      work,
                                        gpointer       user_data);
 gboolean gmp_errand_is_for            (GVariant      *value);
 gboolean gmp_errand_is_here           (void);
+void     gmp_errand_join_freed        (GVariant      *value);
 
 G_END_DECLS

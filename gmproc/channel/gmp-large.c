@@ -61,6 +61,7 @@ prepare (gpointer data)
       g_variant_get_data (self->value);
       if (self->sender != NULL)
         gmp_sender_store (self->sender, self->value);
+      gmp_errand_join_freed (self->value);
     }
   g_atomic_int_set (&self->is_done, TRUE);
   gmp_doorbell_ring (self->doorbell);

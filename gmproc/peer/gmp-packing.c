@@ -47,6 +47,7 @@ pack (gpointer data)
   self->packed = gmp_payload_pack (self->payload, self->handles, &self->error);
   if (self->packed != NULL)
     g_variant_ref_sink (self->packed);
+  gmp_errand_join_freed (self->payload);
 }
 
 /* Calls @done in the thread-default main context when @payload is packed. Returns %NULL if it is

@@ -506,6 +506,7 @@ pack (gpointer data)
 
   g_variant_get_data (packing->params);
   packing->call->is_checked = gmp_value_check_sendable (packing->params, NULL);
+  gmp_errand_join_freed (packing->params);
 }
 
 static void
