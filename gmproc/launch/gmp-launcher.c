@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -168,6 +169,11 @@ gmp_launch_set_error (GError      **error,
   if (refused)
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
                  gmp_limit_describe (EAGAIN));
+  else if (g_error_matches (reason, G_UNIX_ERROR, 0))
+    /* GLib opened no pipe, and says only what the system says. */
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "it cannot be started: %s%s", reason->message,
+                 gmp_limit_describe (g_str_equal (reason->message, g_strerror (EMFILE)) ? EMFILE
+                                                                                       : ENFILE));
   else
     g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, reason->message);
 }

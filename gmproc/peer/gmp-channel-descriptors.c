@@ -282,10 +282,14 @@ gmp_channel_descriptors_to_handles (GmpChannelDescriptors *self,
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("ah"));
   for (guint i = 0; i < kinds[self->kind].n_fds; i++)
     {
-      int position = g_unix_fd_list_append (handles, self->fds[i], error);
+      int position = g_unix_fd_list_append (handles, self->fds[i], NULL);
 
       if (position == -1)
         {
+          int code = errno;
+
+          g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot send its descriptors: %s%s",
+                       g_strerror (code), gmp_limit_describe (code));
           g_variant_builder_clear (&builder);
           return NULL;
         }

@@ -76,7 +76,10 @@ append_memfd (GVariant    *payload,
     }
   else
     {
-      position = g_unix_fd_list_append (handles, fd, error);
+      position = g_unix_fd_list_append (handles, fd, NULL);
+      if (position == -1)
+        g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "Cannot send a large value: %s%s",
+                     g_strerror (errno), gmp_limit_describe (errno));
     }
   if (fd != -1)
     close (fd);
@@ -219,9 +222,15 @@ take_handle (GVariant    *positions,
                    "A payload refers to a file descriptor that is missing");
       return NULL;
     }
-  fd = g_unix_fd_list_get (handles, position, error);
+  fd = g_unix_fd_list_get (handles, position, NULL);
   if (fd == -1)
-    return NULL;
+    {
+      int code = errno;
+
+      g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "Cannot open a large value: %s%s",
+                   g_strerror (code), gmp_limit_describe (code));
+      return NULL;
+    }
   bytes = map_sealed (fd, error);
   close (fd);
   return bytes;
