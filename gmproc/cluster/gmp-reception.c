@@ -12,6 +12,7 @@
 #include "base/gmp-version.h"
 #include "cluster/gmp-agent-port-private.h"
 #include "cluster/gmp-engine-private.h"
+#include "launch/gmp-launcher-private.h"
 #include "peer/gmp-addresses-private.h"
 #include "peer/gmp-door-private.h"
 
@@ -38,6 +39,7 @@ typedef struct {
   GmpEngineCommand *command;
   char *token;
   GSubprocess *process; /* (nullable): it has ended */
+  GError *refusal; /* (nullable): it was not started */
   gboolean *has_connected; /* of its agents, by number */
   guint n_missing;
   char *other_version; /* (nullable): of its agents, if they cannot be used */
@@ -211,8 +213,8 @@ describe_end (Invitation *invitation)
   GSubprocess *process = invitation->process;
 
   if (process == NULL)
-    return g_strdup_printf ("the command for %s (%s) could not be started", command->name,
-                            command->argv[0]);
+    return g_strdup_printf ("the command for %s (%s) could not be started: %s", command->name,
+                            command->argv[0], invitation->refusal->message);
   if (invitation->other_version != NULL)
     return g_strdup_printf ("the command for %s (%s) has started agents of gmproc %s, which this "
                             "program, with gmproc %s, cannot use", command->name, command->argv[0],
@@ -286,7 +288,7 @@ invite (GmpReception     *self,
     launcher, (const char * const *) command->argv, &error);
   if (invitation->process == NULL)
     {
-      gmp_debug ("%s", error->message);
+      gmp_launch_set_error (&invitation->refusal, error);
       end_invitation (invitation);
       return;
     }
@@ -499,6 +501,7 @@ invitation_free (gpointer data)
   g_ptr_array_unref (invitation->commands);
   g_free (invitation->token);
   g_free (invitation->has_connected);
+  g_clear_error (&invitation->refusal);
   g_free (invitation->other_version);
   g_free (invitation);
 }

@@ -470,7 +470,8 @@ static const char *wrong_settings[][3] = {
   { "elsewhere", "alpha", "The launcher 'elsewhere' is unknown" },
   { "command:", "alpha", "The launcher 'command:' has no valid command" },
   { "command:{agent}", "", "GMPROC_NODES" },
-  { "command:/no/such/program {agent}", "alpha", "could not be started" },
+  { "command:/no/such/program {agent}", "alpha",
+    "could not be started: Failed to execute" },
   { "command:false {agent}", "alpha", "exited with status 1" },
   { "slurm", "", "needs an allocation" },
   /* An agent without the right token is disconnected; an agent with another certificate disconnects
