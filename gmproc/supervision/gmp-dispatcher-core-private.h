@@ -87,6 +87,10 @@ void     gmp_dispatcher_end_sleep     (GmpDispatcher *self);
 void     gmp_dispatcher_unlock        (GmpDispatcher *self);
 void     gmp_dispatcher_give          (GmpDispatcher *self);
 
+void     gmp_dispatcher_fail_queue    (GmpDispatcher *self,
+                                       GmpPoolWorker *worker,
+                                       const GError  *error);
+void     gmp_dispatcher_start_worker  (GmpDispatcher *self);
 gboolean gmp_dispatcher_start_thread  (GmpDispatcher *self,
                                        GError       **error);
 
