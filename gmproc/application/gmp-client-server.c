@@ -217,7 +217,12 @@ gmp_client_server_set_property (GObject      *object,
     case PROP_BATCH_SIZE:
     case PROP_BATCH_TIMEOUT:
       if (gmp_batch_rule_set (&priv->batch_rule, value))
-        g_object_notify_by_pspec (object, pspec);
+        {
+          gmp_client_server_forget (self);
+          if (priv->session != NULL)
+            gmp_server_session_look (priv->session);
+          g_object_notify_by_pspec (object, pspec);
+        }
       break;
 
     default:
@@ -261,7 +266,7 @@ gmp_client_server_set_property (GObject      *object,
  *
  * The number of requests that `process_batch` gets at once, if the application is the server and
  * overrides it; 0, the default, is as many as there are clients. It may change at any time, and
- * applies to the batch that is being collected.
+ * applies to the batch that is being gathered.
  *
  * Since: 0.1
  */
@@ -270,7 +275,8 @@ gmp_client_server_set_property (GObject      *object,
  * GmpClientServer:batch-timeout:
  *
  * The longest time, in seconds, that the first request of a batch waits for others, if the
- * application is the server and overrides `process_batch`. 0, the default, is no limit.
+ * application is the server and overrides `process_batch`. 0, the default, is no limit. It may
+ * change at any time, and applies to the batch that is being gathered.
  *
  * Since: 0.1
  */

@@ -58,6 +58,7 @@ void            gmp_local_server_set_serving   (GmpLocalServer *self,
 GPtrArray      *gmp_local_server_take_batch    (GmpLocalServer *self,
                                                 guint           n);
 void            gmp_local_server_stop          (GmpLocalServer *self);
+void            gmp_local_server_look          (GmpLocalServer *self);
 void            gmp_local_server_fail          (GmpLocalServer *self,
                                                 GError         *error);
 

@@ -203,6 +203,13 @@ gmp_local_server_stop (GmpLocalServer *self)
   gmp_inbox_ring (self->inbox);
 }
 
+/* Takes a turn without a message: the rule of batches has changed. */
+void
+gmp_local_server_look (GmpLocalServer *self)
+{
+  gmp_inbox_ring (self->inbox);
+}
+
 static void
 finish (GmpLocalServer *self)
 {
@@ -223,7 +230,7 @@ take_turn (GmpLocalServer *self,
 {
   g_auto (GmpMail) mail = { 0, };
   GmpInboxStatus status = GMP_INBOX_EMPTY;
-  gint64 deadline = self->cycle.deadline;
+  gint64 begun = self->cycle.begun;
   gboolean is_done = FALSE;
 
   if (self->was_stopped)
@@ -240,7 +247,7 @@ take_turn (GmpLocalServer *self,
   if ((!self->is_done || status == GMP_INBOX_REFUSED) && *error == NULL)
     gmp_server_cycle_handle (&self->cycle, status, &mail, error);
   /* A batch may also become complete without a message. */
-  if (status != GMP_INBOX_EMPTY || deadline != self->cycle.deadline)
+  if (status != GMP_INBOX_EMPTY || begun != self->cycle.begun)
     self->asked_done = FALSE;
   return !self->asked_done;
 }

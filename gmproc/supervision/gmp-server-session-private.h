@@ -55,6 +55,7 @@ void              gmp_server_session_cancel           (GmpServerSession *self);
 void              gmp_server_session_end_late         (GmpServerSession *self,
                                                        const char       *client_id);
 void              gmp_server_session_stop             (GmpServerSession *self);
+void              gmp_server_session_look             (GmpServerSession *self);
 void              gmp_server_session_watch_stop       (GmpServerSession *self,
                                                        GCancellable     *stop);
 void              gmp_server_session_kill             (GmpServerSession *self);

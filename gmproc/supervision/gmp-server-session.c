@@ -545,6 +545,14 @@ gmp_server_session_stop (GmpServerSession *self)
     gmp_worker_proxy_stop (self->server);
 }
 
+/* The rule of the application's batches has changed. */
+void
+gmp_server_session_look (GmpServerSession *self)
+{
+  if (self->local_server != NULL)
+    gmp_local_server_look (self->local_server);
+}
+
 static gboolean
 stopped_cb (GCancellable *stop G_GNUC_UNUSED,
             gpointer      user_data)

@@ -312,7 +312,8 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
    * GmpServerWorker:batch-size:
    *
    * The number of requests that `process_batch` gets at once; 0, the default, is as many as there
-   * are clients. It may change at any time, and applies to the batch that is being gathered.
+   * are clients. The methods of the server may change it at any time. It applies to the batch that
+   * is being gathered, from the next message or end of a client on.
    *
    * Since: 0.1
    */
@@ -323,7 +324,8 @@ gmp_server_worker_class_init (GmpServerWorkerClass *klass)
    * GmpServerWorker:batch-timeout:
    *
    * The seconds that the first request of a batch waits for others at most: `process_batch` then
-   * gets the requests that have arrived. 0, the default, is no limit.
+   * gets the requests that have arrived. 0, the default, is no limit. The methods of the server may
+   * change it at any time, also for the batch that is being gathered.
    *
    * Since: 0.1
    */

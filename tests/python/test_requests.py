@@ -142,6 +142,11 @@ class Batches:
         return self.sizes
 
 
+class Impatient(Batches):
+    def client_failed(self, id, error):
+        self.batch_size = 1
+
+
 class WrongNumber:
     def process_batch(self, ids, messages):
         return [1, 2, 3]
@@ -180,7 +185,8 @@ def make(part, base):
 
 
 for part in (Barrier, InThreads, Twice, Failing, Dropping, Unsendable, Keeping, Late, Batches,
-             WrongNumber, Nothing, Unordered, UnsendableBatch, UnsendableAnswer, Negative):
+             Impatient, WrongNumber, Nothing, Unordered, UnsendableBatch, UnsendableAnswer,
+             Negative):
     for base in (ServerWorker, ClientServer):
         name = f'{part.__name__}{base.__name__}'
         globals()[name] = type(name, (part, base), {'__module__': __name__})
@@ -298,6 +304,31 @@ def test_a_time_without_a_limit_is_0(serve):
         cs = serve(Batches)
         cs.add_client(0, Asker, params=1)
         cs.run(params=(0, float('inf')))
+
+
+class DyingAtOnce(Asker):
+    def process(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Held(Asker):
+    def start(self, params):
+        with open(params):  # until the test opens it
+            self.n = 1
+
+
+def test_a_failure_changes_the_batch_that_waits(serve, tmp_path):
+    fifo = tmp_path / 'fifo'
+    os.mkfifo(fifo)
+    cs = serve(Impatient)
+    cs.add_client('a', Asker, params=1)
+    cs.add_client('held', Held, params=str(fifo))
+    cs.add_client('dies', DyingAtOnce)
+    cs.on_result = lambda id, value: id == 'a' and fifo.open('w').close()
+    with pytest.raises(WorkerError) as caught:
+        cs.run(params=(3, 0))
+    assert caught.value.id == 'dies'
+    assert caught.value.results == {'a': [1], 'held': [1]}
 
 
 class Patient(Asker):

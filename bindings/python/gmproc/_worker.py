@@ -171,9 +171,10 @@ class ServerWorker(_Worker):
 
     Attributes:
         batch_size: how many messages ``process_batch`` gets at once; 0 for as many as there are
-            clients. It may change at any time.
+            clients. It may change at any time: a new value holds after ``start``, after the next
+            batch, or after ``client_failed``.
         batch_timeout: how many seconds the first message of a batch waits for others at most; 0 for
-            any time.
+            any time. It may change likewise.
     """
 
     batch_size: int = 0

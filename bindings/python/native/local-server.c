@@ -269,16 +269,19 @@ client_failed (GmpClientServer *self,
                GError         **error)
 {
   PyGILState_STATE state;
-  PyObject *name, *boxed;
+  PyObject *name, *boxed, *returned;
 
   if (!enter (self, &state, error))
     return FALSE;
   name = PyUnicode_FromString (client_id);
   boxed = name != NULL ? native_box_error (reason) : NULL;
-  if (boxed != NULL)
-    Py_XDECREF (call (self, "client_failed", name, boxed, error));
-  else
+  returned = boxed != NULL ? call (self, "client_failed", name, boxed, error) : NULL;
+  /* The method may have changed how many are waited for. */
+  if (returned != NULL && G_OBJECT_TYPE (self) == gmproc_local_batch_server_get_type ())
+    native_set_batch_rule (self, ((GmprocLocalServer *) self)->handler);
+  if (PyErr_Occurred () != NULL)
     take_exception ((GmprocLocalServer *) self, error);
+  Py_XDECREF (returned);
   Py_XDECREF (boxed);
   Py_XDECREF (name);
   PyGILState_Release (state);

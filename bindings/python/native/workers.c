@@ -357,10 +357,14 @@ server_client_failed (GmpServerWorker *worker,
                       GError         **error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
-  PyObject *returned = PyObject_CallMethod (life_of (worker)->life, "client_failed", "ssis",
-                                            client_id, g_quark_to_string (reason->domain),
-                                            reason->code, reason->message);
-  gboolean result = returned != NULL;
+  Life *life = life_of (worker);
+  PyObject *returned = PyObject_CallMethod (life->life, "client_failed", "ssis", client_id,
+                                            g_quark_to_string (reason->domain), reason->code,
+                                            reason->message);
+  /* The method may have changed how many are waited for. */
+  gboolean result = returned != NULL &&
+                    (G_OBJECT_TYPE (worker) != gmproc_batch_server_get_type () ||
+                     native_set_batch_rule (worker, life->user));
 
   if (!result)
     native_take_exception (error, NULL, NULL);

@@ -103,6 +103,8 @@ struct _TestBatchApplication
   GmpClientServer parent_instance;
 
   GString *trace;
+  GVariant *change; /* (nullable): the rule that is set when the first request has been gathered */
+  guint n_done;
 };
 
 G_DEFINE_FINAL_TYPE (TestBatchApplication, test_batch_application, GMP_TYPE_CLIENT_SERVER)
@@ -113,7 +115,33 @@ test_batch_application_start (GmpClientServer *application,
                               GError         **error G_GNUC_UNUSED)
 {
   set_batch_rule (application, params);
+  TEST_BATCH_APPLICATION (application)->change =
+    g_variant_lookup_value (params, "then", G_VARIANT_TYPE_VARDICT);
   return TRUE;
+}
+
+static gboolean
+change_cb (gpointer application)
+{
+  set_batch_rule (application, TEST_BATCH_APPLICATION (application)->change);
+  return G_SOURCE_REMOVE;
+}
+
+/* It is called before the first request, and after each. */
+static gboolean
+test_batch_application_done (GmpClientServer *application,
+                             GError         **error G_GNUC_UNUSED)
+{
+  TestBatchApplication *self = TEST_BATCH_APPLICATION (application);
+  g_autoptr (GSource) source = NULL;
+
+  if (self->change != NULL && ++self->n_done == 2)
+    {
+      source = g_idle_source_new ();
+      g_source_set_callback (source, change_cb, self, NULL);
+      g_source_attach (source, g_main_context_get_thread_default ());
+    }
+  return gmp_client_server_get_n_clients (application) == 0;
 }
 
 static gboolean
@@ -136,6 +164,7 @@ static void
 test_batch_application_finalize (GObject *object)
 {
   g_string_free (TEST_BATCH_APPLICATION (object)->trace, TRUE);
+  g_clear_pointer (&TEST_BATCH_APPLICATION (object)->change, g_variant_unref);
   G_OBJECT_CLASS (test_batch_application_parent_class)->finalize (object);
 }
 
@@ -147,6 +176,7 @@ test_batch_application_class_init (TestBatchApplicationClass *klass)
   G_OBJECT_CLASS (klass)->finalize = test_batch_application_finalize;
   parent_class->start = test_batch_application_start;
   parent_class->process_batch = test_batch_application_process_batch;
+  parent_class->done = test_batch_application_done;
   parent_class->finish = test_batch_application_finish;
 }
 
@@ -242,6 +272,30 @@ test_batch_timeout (void)
     }
 }
 
+/* As above, with a rule that the application sets while the request of "one" waits. */
+static void
+test_batch_changes (void)
+{
+  const char *rules[] = { "{'size': <uint32 1>}", "{'timeout': <0.02>}" };
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autofree char *params = g_strdup_printf ("{'meet': <'%s'>}", gmp_test_meeting_path (meeting));
+
+  for (guint i = 0; i < G_N_ELEMENTS (rules); i++)
+    {
+      g_autofree char *rule = g_strdup_printf ("{'size': <uint32 2>, 'then': <%s>}", rules[i]);
+      g_auto (TestRun) run = { 0, };
+
+      test_run_init (&run, TEST_TYPE_BATCH_SERVER, TEST_TYPE_BATCH_APPLICATION, TRUE);
+      test_run_add (&run, "one", "@a{sv} {}");
+      test_run_add (&run, "two", params);
+      g_signal_connect (run.application, "result", G_CALLBACK (meet_cb),
+                        (gpointer) gmp_test_meeting_path (meeting));
+      test_run_go (&run, rule);
+      g_assert_no_error (run.error);
+      g_assert_cmpstr (run.trace, ==, "1 1 ");
+    }
+}
+
 /* A client that hangs in its turn is terminated, and restarted if the rule allows it. The others,
  * which wait longer than a turn may take, are not. */
 static void
@@ -281,6 +335,7 @@ main (int    argc,
   gmp_test_add ("/batches/shrinks", test_batch_shrinks);
   gmp_test_add ("/batches/some", test_batch_of_some);
   gmp_test_add ("/batches/timeout", test_batch_timeout);
+  gmp_test_add ("/batches/changes", test_batch_changes);
   gmp_test_add ("/batches/turn-timeout", test_turn_timeout);
   return g_test_run ();
 }
