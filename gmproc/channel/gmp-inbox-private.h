@@ -47,6 +47,7 @@ typedef struct {
 } GmpMail;
 
 /* Takes at most one message, and returns TRUE if there may be more. */
+typedef void (*GmpInboxSilent) (gpointer user_data);
 typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
                                   gpointer  user_data);
 
@@ -116,6 +117,9 @@ void           gmp_mail_clear          (GmpMail      *mail);
 gboolean       gmp_inbox_begin_sleep   (GmpInbox *self);
 void           gmp_inbox_end_sleep     (GmpInbox *self);
 void           gmp_inbox_trim          (GmpInbox *self);
+void           gmp_inbox_set_silent    (GmpInbox       *self,
+                                        GmpInboxSilent  silent,
+                                        gpointer        user_data);
 GmpDoorbell   *gmp_inbox_get_doorbell  (GmpInbox *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GmpInbox, gmp_inbox_free)

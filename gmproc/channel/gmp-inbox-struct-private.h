@@ -55,6 +55,8 @@ struct _GmpInbox
   guint n_keys;      /* under lock */
   gboolean was_rung; /* during a look, for a reason that the caller has to check */
   guint n_looks;
+  GmpInboxSilent silent; /* (nullable) */
+  gpointer silent_data;
   gboolean gathers; /* messages of several channels are gathered, and answered together */
   GmpSpin spin;
   GCancellable *stop; /* (nullable) */

@@ -581,6 +581,16 @@ gmp_inbox_end_sleep (GmpInbox *self)
       gmp_channel_wake (gmp_inbox_slot_at (self->polled, i)->channel);
 }
 
+/* @silent is called, once in a silence, when there was no message for GMP_INBOX_SILENCE. */
+void
+gmp_inbox_set_silent (GmpInbox       *self,
+                      GmpInboxSilent  silent,
+                      gpointer        user_data)
+{
+  self->silent = silent;
+  self->silent_data = user_data;
+}
+
 /* No message for GMP_INBOX_SILENCE. */
 void
 gmp_inbox_trim (GmpInbox *self)
@@ -588,6 +598,8 @@ gmp_inbox_trim (GmpInbox *self)
   for (guint i = 0; i < self->open->len; i++)
     if (gmp_inbox_slot_at (self->open, i)->channel != NULL)
       gmp_channel_trim (gmp_inbox_slot_at (self->open, i)->channel);
+  if (self->silent != NULL)
+    self->silent (self->silent_data);
 }
 
 /* Makes the receiving thread send @payload (nullable) to @channel, or close it with @reason

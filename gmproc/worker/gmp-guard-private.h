@@ -38,6 +38,7 @@ guint       gmp_guard_count         (void);
 gboolean    gmp_guard_must_repeat   (gpointer    method,
                                      guint       before);
 void        gmp_guard_make_ready    (void);
+gboolean    gmp_guard_collect       (void);
 GVariant   *gmp_guard_take          (GVariant   *value);
 gboolean    gmp_guard_succeeded     (GError     *local,
                                      GError    **error);

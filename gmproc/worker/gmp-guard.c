@@ -107,6 +107,14 @@ gmp_guard_end_forked (void)
   gmp_exit_now (EXIT_FAILURE);
 }
 
+/* Collects all garbage of a language whose objects live until then, and whose methods report that
+ * they were entered. FALSE for others. */
+gboolean
+gmp_guard_collect (void)
+{
+  return entries.is_used && finish_collection ();
+}
+
 /* The number of entered methods, for gmp_guard_must_repeat(). */
 guint
 gmp_guard_count (void)

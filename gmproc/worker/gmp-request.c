@@ -21,7 +21,8 @@
  * Each request has one answer:
  *
  * - A second one is [error@Gmp.Error.EXISTS].
- * - A request that is dropped, with its last reference, fails at once, and with it its client.
+ * - A request that is dropped, with its last reference, fails at once, and with it its client. In
+ *   GJS that is when it is collected: when no message has come for two seconds at the latest.
  * - When the server is done, requests that wait end with [error@Gmp.Error.SERVER_DONE]: their
  *   clients finish.
  * - The response to a client that has ended meanwhile is dropped, with

@@ -68,7 +68,7 @@ typedef struct {
 
   GmpRequests *requests; /* (nullable): of those that are not answered at once */
   GPtrArray *batch;      /* of GmpRequest: until it is complete */
-  gint64 deadline;       /* of the batch, in monotonic time; -1: none */
+  gint64 begun;          /* when the batch's first request came, in monotonic time; -1: none */
 } GmpServerCycle;
 
 gboolean  gmp_batch_rule_set        (GmpBatchRule *self,

@@ -24,6 +24,18 @@ gmp_batch_rule_set (GmpBatchRule *self,
   return self->size != before.size || self->timeout != before.timeout;
 }
 
+/* A language may have dropped a request, and will report that when it collects garbage. A server
+ * that only waits makes none, so its client would wait forever. */
+static void
+silent_cb (gpointer user_data)
+{
+  GmpServerCycle *self = user_data;
+  guint n_before = self->requests != NULL ? gmp_requests_get_n (self->requests) : 0;
+
+  if (n_before > 0 && gmp_guard_collect () && gmp_requests_get_n (self->requests) != n_before)
+    gmp_inbox_ring (self->inbox);
+}
+
 /* @inbox and @rule must stay valid until gmp_server_cycle_clear(). */
 void
 gmp_server_cycle_init (GmpServerCycle         *self,
@@ -39,10 +51,13 @@ gmp_server_cycle_init (GmpServerCycle         *self,
     .inbox = inbox,
     .mode = mode,
     .rule = rule,
-    .deadline = -1,
+    .begun = -1,
   };
   if (mode != GMP_SERVER_ANSWERS)
-    self->requests = gmp_requests_new (inbox);
+    {
+      self->requests = gmp_requests_new (inbox);
+      gmp_inbox_set_silent (inbox, silent_cb, self);
+    }
   if (mode == GMP_SERVER_BATCHES || mode == GMP_SERVER_GATHERS)
     {
       self->batch = g_ptr_array_new_with_free_func (g_object_unref);
@@ -54,9 +69,10 @@ gmp_server_cycle_init (GmpServerCycle         *self,
 static void
 end_requests (GmpServerCycle *self)
 {
+  gmp_inbox_set_silent (self->inbox, NULL, NULL);
   g_clear_pointer (&self->requests, gmp_requests_end);
   g_clear_pointer (&self->batch, g_ptr_array_unref);
-  self->deadline = -1;
+  self->begun = -1;
 }
 
 void
@@ -152,6 +168,16 @@ is_complete (GmpServerCycle *self,
          gmp_requests_get_n (self->requests) >= gmp_inbox_get_n_open (self->inbox);
 }
 
+/* When the batch is complete at the latest, in monotonic time; -1: never. The rule may have changed
+ * since the batch began. */
+static gint64
+get_batch_deadline (GmpServerCycle *self)
+{
+  if (self->begun == -1 || self->rule == NULL || !(self->rule->timeout > 0))
+    return -1;
+  return self->begun + (gint64) (MIN (self->rule->timeout, G_MAXINT) * G_USEC_PER_SEC);
+}
+
 /* One turn: the batch, and wait. */
 static gboolean
 process_batch (GmpServerCycle *self,
@@ -161,7 +187,7 @@ process_batch (GmpServerCycle *self,
   GError *local = NULL;
 
   self->batch = g_ptr_array_new_with_free_func (g_object_unref);
-  self->deadline = -1;
+  self->begun = -1;
   self->methods->process_batch (self->server, batch, &local);
   g_clear_pointer (&batch, g_ptr_array_unref);
   return gmp_guard_succeeded (local, error) && wait (self, error);
@@ -176,9 +202,8 @@ add_to_batch (GmpServerCycle *self,
   if (request == NULL)
     return;
   g_ptr_array_add (self->batch, request);
-  if (self->batch->len == 1 && self->rule != NULL && self->rule->timeout > 0)
-    self->deadline = g_get_monotonic_time () +
-                     (gint64) (MIN (self->rule->timeout, G_MAXINT) * G_USEC_PER_SEC);
+  if (self->batch->len == 1)
+    self->begun = g_get_monotonic_time ();
 }
 
 /* The client in @mail has ended, or is restarted: its request needs no answer any more. */
@@ -193,7 +218,7 @@ forget (GmpServerCycle *self,
     if (!gmp_request_is_waiting (self->batch->pdata[i]))
       g_ptr_array_remove_index (self->batch, i--);
   if (self->batch != NULL && self->batch->len == 0)
-    self->deadline = -1;
+    self->begun = -1;
 }
 
 /* A client has ended: the server is informed unless the client has finished. */
@@ -230,6 +255,8 @@ gmp_server_cycle_handle (GmpServerCycle *self,
                          GmpMail        *mail,
                          GError        **error)
 {
+  gint64 deadline;
+
   if (status == GMP_INBOX_PAYLOAD && !take_request (self, mail, error))
     return FALSE;
   if (status == GMP_INBOX_REFUSED)
@@ -243,8 +270,9 @@ gmp_server_cycle_handle (GmpServerCycle *self,
     return FALSE;
   if (G_LIKELY (self->mode != GMP_SERVER_BATCHES) || self->batch->len == 0)
     return TRUE;
+  deadline = get_batch_deadline (self);
   if (is_complete (self, self->rule->size) ||
-      (self->deadline != -1 && g_get_monotonic_time () >= self->deadline))
+      (deadline != -1 && g_get_monotonic_time () >= deadline))
     return process_batch (self, error);
   return TRUE;
 }
@@ -255,10 +283,11 @@ gint64
 gmp_server_cycle_get_deadline (GmpServerCycle *self)
 {
   gint64 turn = gmp_inbox_get_turn_deadline (self->inbox);
+  gint64 batch = get_batch_deadline (self);
 
-  if (self->deadline == -1 || (turn != -1 && turn < self->deadline))
+  if (batch == -1 || (turn != -1 && turn < batch))
     return turn;
-  return self->deadline;
+  return batch;
 }
 
 /* The first @n collected requests in order of arrival; 0 for one of each client. %NULL if they have

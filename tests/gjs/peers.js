@@ -56,6 +56,14 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
+/* Drops the requests of client 0. */
+export class Dropping extends Gmp.ServerWorker {
+    request(request) {
+        if (request.id !== '0')
+            request.respond(request.value);
+    }
+}
+
 /* The same with virtual methods and variants, which GJS has without the override. */
 export const RawServer = GObject.registerClass(class RawServer extends Gmp.ServerWorker {
     vfunc_process(_id, request) {

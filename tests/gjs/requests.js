@@ -32,6 +32,26 @@ test('fail', async () => {
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'not for 0', 'RangeError');
 });
 
+test('dropped', async () => {
+    const Dropping = GObject.registerClass(class Dropping extends Gmp.ClientServer {
+        request(request) {
+            peers.Dropping.prototype.request(request);
+        }
+    });
+
+    for (const application of [application_with(peers.Dropping, 2), new Dropping()]) {
+        if (application instanceof Dropping) {
+            application.add_client(0, peers.Client, 0);
+            application.add_client(1, peers.Client, 10);
+        }
+
+        const error = await thrown(() => application.run());
+
+        is_error(error, Gmp.Error, Gmp.Error.FAILED, "Client '0'", 'has dropped');
+        equal(error.results, new Map([[1, 10]]));
+    }
+});
+
 test('batches', () => {
     const application = application_with(peers.Sums, 2);
 
