@@ -372,6 +372,15 @@ lose_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* The agent's D-Bus has refused the call, so the agent is of a build with another interface. */
+static gboolean
+is_not_understood (const GError *error)
+{
+  return g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS) ||
+         g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
+         g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE);
+}
+
 /* Takes ownership of @error. */
 static void
 fail_start (GTask  *task,
@@ -382,7 +391,10 @@ fail_start (GTask  *task,
   gboolean is_remote = g_dbus_error_is_remote_error (error);
 
   g_dbus_error_strip_remote_error (error);
-  if (is_remote)
+  if (is_not_understood (error))
+    g_prefix_error (&error, "its agent is of another build of gmproc, which does not understand "
+                    "this program: ");
+  else if (is_remote)
     {
       g_prefix_error (&error, "on node %s: ", self->name);
       g_task_return_error (task, error);

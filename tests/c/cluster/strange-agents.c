@@ -19,20 +19,23 @@
 
 /* The agent. */
 
-/* What each way exports, and how it answers Hello, with the token and its node's number, and
- * Start. */
+/* What each way exports: how it answers Hello, with the token and its node's number, what Start
+ * takes, and how it is answered. */
 static const struct {
   const char *way;
   const char *hello_type;
+  const char *start_arguments;
   const char *start_type;
 } ways[] = {
-  { "other-hello", "(ssua{sv})", "(ibb)" },
-  { "no-token", "(u)", "(ibb)" },
-  { "other-start", "(ssusuqas)", "(sus)" },
+  { "other-hello", "(ssua{sv})", "(u)", "(ibb)" },
+  { "no-token", "(u)", "(u)", "(ibb)" },
+  { "other-start", "(ssusuqas)", "(u)", "(sus)" },
+  { "other-arguments", "(ssusuqas)", "(usaay)", "(ibb)" },
 };
 
 typedef struct {
   const char *hello_type;
+  const char *start_arguments;
   const char *start_type;
   char *token;
   int node;
@@ -72,6 +75,19 @@ call_cb (GDBusConnection       *connection G_GNUC_UNUSED,
 }
 
 static void
+append_arguments (GString    *xml,
+                  const char *direction,
+                  const char *type)
+{
+  g_autoptr (GVariantType) tuple = g_variant_type_new (type);
+
+  for (const GVariantType *t = g_variant_type_first (tuple); t != NULL; t = g_variant_type_next (t))
+    g_string_append_printf (xml, "<arg direction='%s' type='%.*s'/>", direction,
+                            (int) g_variant_type_get_string_length (t),
+                            g_variant_type_peek_string (t));
+}
+
+static void
 export (Agent           *self,
         GDBusConnection *connection)
 {
@@ -79,20 +95,13 @@ export (Agent           *self,
   g_autoptr (GString) xml = g_string_new ("<node><interface name='org.gmproc.Agent1'>"
                                           "<method name='Ping'><arg type='d'/></method>"
                                           "<method name='Hello'>");
-  g_autoptr (GVariantType) hello = g_variant_type_new (self->hello_type);
-  g_autoptr (GVariantType) start = g_variant_type_new (self->start_type);
   g_autoptr (GDBusNodeInfo) node = NULL;
   g_autoptr (GError) error = NULL;
 
-  for (const GVariantType *t = g_variant_type_first (hello); t != NULL; t = g_variant_type_next (t))
-    g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
-                            (int) g_variant_type_get_string_length (t),
-                            g_variant_type_peek_string (t));
-  g_string_append (xml, "</method><method name='Start'><arg type='u'/>");
-  for (const GVariantType *t = g_variant_type_first (start); t != NULL; t = g_variant_type_next (t))
-    g_string_append_printf (xml, "<arg direction='out' type='%.*s'/>",
-                            (int) g_variant_type_get_string_length (t),
-                            g_variant_type_peek_string (t));
+  append_arguments (xml, "out", self->hello_type);
+  g_string_append (xml, "</method><method name='Start'>");
+  append_arguments (xml, "in", self->start_arguments);
+  append_arguments (xml, "out", self->start_type);
   g_string_append (xml, "</method></interface></node>");
   node = g_dbus_node_info_new_for_xml (xml->str, &error);
   g_assert_no_error (error);
@@ -142,6 +151,7 @@ be_agent (const char *way)
     if (g_str_equal (ways[i].way, way))
       {
         self.hello_type = ways[i].hello_type;
+        self.start_arguments = ways[i].start_arguments;
         self.start_type = ways[i].start_type;
       }
   g_assert_nonnull (fgets (line, 64 * 1024, stdin));
@@ -263,18 +273,32 @@ test_no_token (void)
 
 /* An agent that cannot be understood after it was admitted is a lost node, not a wait. */
 static void
-test_other_start (void)
+lose_node (const char *way,
+           const char *words)
 {
-  set_launcher ("other-start", "other");
+  set_launcher (way, "other");
   for (int i = 0; i < 2; i++)
     {
       g_autoptr (GError) error = NULL;
 
       g_assert_null (run (&error));
       g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
-      g_test_message ("%s", error->message);
+      gmp_test_check_in (error->message, words);
       await_log ("Node strange has gmproc 9.9.9, and this program");
     }
+}
+
+static void
+test_other_start (void)
+{
+  lose_node ("other-start", "expected");
+}
+
+/* Nor is one that does not take the call at all. */
+static void
+test_other_arguments (void)
+{
+  lose_node ("other-arguments", "another build of gmproc, which does not understand this program");
 }
 
 int
@@ -295,5 +319,6 @@ main (int    argc,
   test_agents_add ("/cluster/strange/mixed-versions", test_mixed_versions);
   test_agents_add ("/cluster/strange/no-token", test_no_token);
   test_agents_add ("/cluster/strange/other-start", test_other_start);
+  test_agents_add ("/cluster/strange/other-arguments", test_other_arguments);
   return g_test_run ();
 }
