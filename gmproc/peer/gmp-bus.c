@@ -67,6 +67,15 @@ find_stream (GmpBus       *self,
   return stream;
 }
 
+/* Both ends of a stream close it, and the second Close finds none. GDBus would answer that with an
+ * error, although the caller expects no reply. */
+static gboolean
+is_late (GDBusMessage *message)
+{
+  return (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) != 0 &&
+         g_strcmp0 (g_dbus_message_get_interface (message), GMP_STREAM_INFO->name) == 0;
+}
+
 /* In GDBus's thread. */
 static GDBusMessage *
 filter_cb (GDBusConnection *connection G_GNUC_UNUSED,
@@ -76,9 +85,10 @@ filter_cb (GDBusConnection *connection G_GNUC_UNUSED,
 {
   g_autoptr (GmpBusStream) stream = is_incoming ? find_stream (user_data, message) : NULL;
 
-  if (stream == NULL)
+  if (stream == NULL && !(is_incoming && is_late (message)))
     return message;
-  gmp_bus_stream_take (stream, message);
+  if (stream != NULL)
+    gmp_bus_stream_take (stream, message);
   g_object_unref (message);
   return NULL;
 }
