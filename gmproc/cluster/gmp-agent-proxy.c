@@ -264,9 +264,17 @@ process_cb (GDBusConnection *connection G_GNUC_UNUSED,
             GVariant        *body,
             gpointer         user_data)
 {
-  g_autoptr (GmpRemoteProcess) process =
-      find_process (user_data, path, g_str_equal (name, "Ended"));
+  gboolean has_ended = g_str_equal (name, "Ended");
+  g_autoptr (GmpRemoteProcess) process = NULL;
 
+  /* Otherwise the worker would be waited for. */
+  if (has_ended && !g_variant_is_of_type (body, GMP_REMOTE_ENDED))
+    {
+      lose (user_data, "its agent has reported the end of a worker in a way that this program does "
+            "not understand (is its gmproc another build?)");
+      return;
+    }
+  process = find_process (user_data, path, has_ended);
   if (process != NULL)
     gmp_remote_process_take_signal (process, name, body);
 }

@@ -13,6 +13,9 @@
 
 G_BEGIN_DECLS
 
+/* The body of the signal Ended. */
+#define GMP_REMOTE_ENDED G_VARIANT_TYPE ("(itdas)")
+
 #define GMP_TYPE_REMOTE_PROCESS (gmp_remote_process_get_type ())
 G_DECLARE_FINAL_TYPE (GmpRemoteProcess, gmp_remote_process, GMP, REMOTE_PROCESS, GmpProcess)
 

@@ -141,7 +141,7 @@ gmp_remote_process_take_signal (GmpRemoteProcess *self,
 {
   if (g_str_equal (name, "Line") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(us)")))
     take_line (self, body);
-  else if (g_str_equal (name, "Ended") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(itdas)")))
+  else if (g_str_equal (name, "Ended") && g_variant_is_of_type (body, GMP_REMOTE_ENDED))
     take_end (self, body);
   else if (g_str_equal (name, "OutOfMemory"))
     self->is_out_of_memory = TRUE;

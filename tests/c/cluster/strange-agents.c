@@ -20,7 +20,7 @@
 /* The agent. */
 
 /* What each way exports: how it answers Hello, with the token and its node's number, what Start
- * takes, and how it is answered. */
+ * takes, and how it is answered. The last one reports the end of a worker in another way. */
 static const struct {
   const char *way;
   const char *hello_type;
@@ -31,6 +31,7 @@ static const struct {
   { "no-token", "(u)", "(u)", "(ibb)" },
   { "other-start", "(ssusuqas)", "(u)", "(sus)" },
   { "other-arguments", "(ssusuqas)", "(usaay)", "(ibb)" },
+  { "other-end", "(ssusuqas)", "(u)", "(ibb)" },
 };
 
 typedef struct {
@@ -55,7 +56,7 @@ make_hello (Agent *self)
 }
 
 static void
-call_cb (GDBusConnection       *connection G_GNUC_UNUSED,
+call_cb (GDBusConnection       *connection,
          const char            *sender G_GNUC_UNUSED,
          const char            *path G_GNUC_UNUSED,
          const char            *interface G_GNUC_UNUSED,
@@ -65,11 +66,21 @@ call_cb (GDBusConnection       *connection G_GNUC_UNUSED,
          gpointer               user_data)
 {
   Agent *self = user_data;
+  g_autoptr (GError) error = NULL;
 
   if (g_str_equal (name, "Hello"))
     g_dbus_method_invocation_return_value (invocation, make_hello (self));
   else if (g_str_equal (name, "Start") && g_str_equal (self->start_type, "(sus)"))
     g_dbus_method_invocation_return_value (invocation, g_variant_new ("(sus)", "a", 1, "b"));
+  else if (g_str_equal (name, "Start"))
+    {
+      g_dbus_method_invocation_return_value (invocation,
+                                             g_variant_new ("(ibb)", 4711, FALSE, FALSE));
+      g_dbus_connection_emit_signal (connection, NULL, "/org/gmproc/Worker/1",
+                                     "org.gmproc.Process1", "Ended", g_variant_new ("(s)", "ended"),
+                                     &error);
+      g_assert_no_error (error);
+    }
   else
     g_dbus_method_invocation_return_value (invocation, NULL);
 }
@@ -301,6 +312,13 @@ test_other_arguments (void)
   lose_node ("other-arguments", "another build of gmproc, which does not understand this program");
 }
 
+/* Nor is the end of a worker missed. */
+static void
+test_other_end (void)
+{
+  lose_node ("other-end", "has reported the end of a worker in a way that this program does not");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -320,5 +338,6 @@ main (int    argc,
   test_agents_add ("/cluster/strange/no-token", test_no_token);
   test_agents_add ("/cluster/strange/other-start", test_other_start);
   test_agents_add ("/cluster/strange/other-arguments", test_other_arguments);
+  test_agents_add ("/cluster/strange/other-end", test_other_end);
   return g_test_run ();
 }
