@@ -34,6 +34,7 @@ typedef enum {
  * A peer that has finished sends G_IO_ERROR_CLOSED or GMP_ERROR_SERVER_DONE. */
 typedef enum {
   GMP_INBOX_TRUSTS_ALL,      /* a channel that closes has ended */
+  GMP_INBOX_TRUSTS_LIVING,   /* unless its peer is lost, which is GMP_ERROR_DISCONNECTED */
   GMP_INBOX_TRUSTS_FINISHED, /* unless its peer has failed */
   GMP_INBOX_TRUSTS_NONE
 } GmpInboxTrust;

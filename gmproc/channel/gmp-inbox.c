@@ -399,6 +399,8 @@ is_believed (GmpInbox     *self,
 {
   if (self->trust == GMP_INBOX_TRUSTS_ALL)
     return TRUE;
+  if (self->trust == GMP_INBOX_TRUSTS_LIVING)
+    return !g_error_matches (reason, GMP_ERROR, GMP_ERROR_DISCONNECTED);
   return self->trust == GMP_INBOX_TRUSTS_FINISHED &&
          (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
           g_error_matches (reason, GMP_ERROR, GMP_ERROR_SERVER_DONE));

@@ -53,7 +53,7 @@ set_rules (GmpWorkerSkeleton *control,
     gmp_inbox_set_trust (job->inbox, restart == GMP_RESTART_ALWAYS ? GMP_INBOX_TRUSTS_NONE
                                                                    : GMP_INBOX_TRUSTS_FINISHED);
   else if (restart != GMP_RESTART_NEVER)
-    gmp_inbox_set_trust (job->inbox, GMP_INBOX_TRUSTS_FINISHED);
+    gmp_inbox_set_trust (job->inbox, GMP_INBOX_TRUSTS_LIVING);
   if (is_server && g_variant_lookup (job->options, "turn-timeout", "d", &timeout))
     gmp_inbox_set_turn_timeout (job->inbox, timeout);
   if (!is_server && g_variant_lookup (job->options, "request-timeout", "d", &timeout))

@@ -78,6 +78,12 @@ conclude (GmpNetOpening *self,
       error = g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED, "A channel to another node could not "
                            "be opened within %d seconds", PROOF_LIMIT);
     }
+  /* The other node cannot be reached, whatever the network's reason is. */
+  if (error != NULL && error->domain != GMP_ERROR)
+    {
+      error->domain = GMP_ERROR;
+      error->code = GMP_ERROR_DISCONNECTED;
+    }
   if (error != NULL)
     gmp_debug ("a channel to another node is not opened: %s", error->message);
   if (self->limit != NULL)

@@ -445,7 +445,8 @@ gmp_request_respond (GmpRequest *self,
  *
  * Ends the request and its client, which fails with @reason. The server and the other clients
  * continue. With [error@Gmp.Error.SERVER_DONE] the client finishes, as it does when its server is
- * done.
+ * done. [error@Gmp.Error.DISCONNECTED] becomes [error@Gmp.Error.FAILED], because this server has not
+ * ended.
  *
  * It may be called in any thread of the server's process.
  *
@@ -458,9 +459,14 @@ gmp_request_fail (GmpRequest   *self,
                   const GError *reason,
                   GError      **error)
 {
+  g_autoptr (GError) failure = NULL;
+
   g_return_val_if_fail (GMP_IS_REQUEST (self), FALSE);
   g_return_val_if_fail (reason != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  /* The client would wait for the server's restart. */
+  if (g_error_matches (reason, GMP_ERROR, GMP_ERROR_DISCONNECTED))
+    reason = failure = g_error_new_literal (GMP_ERROR, GMP_ERROR_FAILED, reason->message);
   return answer (self, NULL, reason, error);
 }

@@ -15,6 +15,7 @@
  *               keep: never answers
  *               drop: forgets each at once
  *               fail: each fails with TEST_ERROR and the code 9
+ *               lose: each fails with GMP_ERROR_DISCONNECTED
  *               twice: answers each twice
  *               wait: keeps that of "one" until it has failed, and answers it then
  *   turns: u    is done after so many requests */
@@ -84,17 +85,25 @@ desk_answer_all (Desk *self)
   g_ptr_array_set_size (self->kept, 0);
 }
 
+static GError *
+desk_make_reason (Desk *self)
+{
+  if (g_str_equal (self->how, "lose"))
+    return g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED, "refused");
+  return g_error_new_literal (TEST_ERROR, 9, "refused");
+}
+
 static void
 desk_request (Desk       *self,
               GmpRequest *request,
               guint       n_clients)
 {
-  g_autoptr (GError) reason = g_error_new_literal (TEST_ERROR, 9, "refused");
+  g_autoptr (GError) reason = desk_make_reason (self);
 
   self->n_requests++;
   if (g_str_equal (self->how, "thread"))
     g_thread_unref (g_thread_new ("answer", answer_in_thread, g_object_ref (request)));
-  else if (g_str_equal (self->how, "fail"))
+  else if (g_str_equal (self->how, "fail") || g_str_equal (self->how, "lose"))
     g_assert_true (gmp_request_fail (request, reason, NULL));
   else if (!g_str_equal (self->how, "drop"))
     g_ptr_array_add (self->kept, g_object_ref (request));
@@ -382,6 +391,40 @@ test_failed (void)
     }
 }
 
+/* A client of a server that lives does not wait for the server's restart. */
+static void
+check_refused (const char *params,
+               GmpRestart  restart)
+{
+  TEST_BOTH (is_application)
+    {
+      g_auto (TestRun) run = { 0, };
+      g_autoptr (GPtrArray) failures = NULL;
+
+      test_run_init (&run, TEST_TYPE_DESK_SERVER, TEST_TYPE_DESK_APPLICATION, is_application);
+      g_object_set (run.application, "restart", restart, "max-restarts", 1, NULL);
+      test_run_add (&run, "one", "@a{sv} {}");
+      test_run_go (&run, params);
+      g_assert_nonnull (run.error);
+      g_assert_nonnull (gmp_client_server_get_error (run.application, "one"));
+      g_assert_null (gmp_client_server_get_error (run.application, "server"));
+      failures = gmp_runner_get_failures (GMP_RUNNER (run.application));
+      g_assert_cmpuint (failures->len, ==, 1);
+      g_assert_cmpuint (gmp_failure_get_n_restarts (failures->pdata[0]), ==, 1);
+    }
+}
+
+static void
+test_restarts (void)
+{
+  for (GmpRestart restart = GMP_RESTART_ON_FAILURE; restart <= GMP_RESTART_ALWAYS; restart++)
+    {
+      check_refused ("{'how': <'fail'>}", restart);
+      check_refused ("{'how': <'drop'>}", restart);
+      check_refused ("{'how': <'lose'>}", restart);
+    }
+}
+
 static void
 test_answered_twice (void)
 {
@@ -433,6 +476,7 @@ main (int    argc,
   gmp_test_add ("/requests/kept", test_kept);
   gmp_test_add ("/requests/dropped", test_dropped);
   gmp_test_add ("/requests/failed", test_failed);
+  gmp_test_add ("/requests/restarts", test_restarts);
   gmp_test_add ("/requests/answered-twice", test_answered_twice);
   gmp_test_add ("/requests/client-gone", test_client_gone);
   return g_test_run ();
