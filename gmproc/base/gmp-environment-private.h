@@ -19,6 +19,7 @@ G_BEGIN_DECLS
  * rights than its caller ignores them. */
 const char *gmp_environment_get       (const char  *name);
 gboolean    gmp_environment_is_secure (void);
+char      **gmp_environment_copy      (void);
 char      **gmp_environment_clean     (char       **environment);
 gboolean    gmp_environment_can_pass  (const char  *program,
                                        GError     **error);

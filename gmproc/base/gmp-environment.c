@@ -30,6 +30,15 @@ gmp_environment_get (const char *name)
   return secure_getenv (name);
 }
 
+/* That of this process; never %NULL, as GLib's is after clearenv(). */
+char **
+gmp_environment_copy (void)
+{
+  char **result = g_get_environ ();
+
+  return result != NULL ? result : g_new0 (char *, 1);
+}
+
 /* The environment of a worker. The worker may not have more rights than its caller, and would then
  * read the variables that this program ignores. */
 char **

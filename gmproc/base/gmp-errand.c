@@ -104,11 +104,8 @@ run (gpointer unused)
 static gboolean
 start_thread_locked (void)
 {
-  GThread *thread = gmp_thread_try_new ("gmproc-errands", run, NULL, NULL);
-
-  if (thread == NULL)
+  if (!gmp_thread_start (NULL, "gmproc-errands", run, NULL, NULL))
     return FALSE;
-  g_thread_unref (thread);
   g_atomic_int_set (&has_thread, TRUE);
   return TRUE;
 }

@@ -6,6 +6,7 @@
 
 #include "base/gmp-options-private.h"
 
+#include "base/gmp-environment-private.h"
 #include "base/gmp-option-private.h"
 
 #include <errno.h>
@@ -467,7 +468,7 @@ gmp_options_to_environ (const GmpOptions *self)
 
   if (self->environment == NULL)
     return NULL;
-  result = g_get_environ ();
+  result = gmp_environment_copy ();
   for (char **word = self->environment; *word != NULL; word++)
     {
       const char *equals = strchr (*word, '=');

@@ -7,10 +7,12 @@
 #pragma once
 
 #include <glib.h>
+#include <pthread.h>
 
 G_BEGIN_DECLS
 
-GThread      *gmp_thread_try_new     (const char  *name,
+gboolean      gmp_thread_start       (pthread_t   *thread,
+                                      const char  *name,
                                       GThreadFunc  function,
                                       gpointer     data,
                                       GError     **error);

@@ -12,28 +12,70 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gio/gio.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
-/* A thread that runs no code of the user, and handles no signals, as GLib's own. The program
- * handles them in its own threads: CPython, for one, may not notice until much later what another
- * thread has taken. */
-GThread *
-gmp_thread_try_new (const char  *name,
-                    GThreadFunc  function,
-                    gpointer     data,
-                    GError     **error)
+typedef struct {
+  char name[16]; /* that the system shows */
+  GThreadFunc function;
+  gpointer data;
+} Start;
+
+static void *
+run (void *user_data)
 {
-  GThread *result;
+  Start start = *(Start *) user_data;
+
+  g_free (user_data);
+  pthread_setname_np (pthread_self (), start.name);
+  return start.function (start.data);
+}
+
+/* %FALSE with an error for the error number of pthread_create(), unless that is 0. */
+static gboolean
+check_code (int      code,
+            GError **error)
+{
+  if (code == EAGAIN)
+    g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "Cannot start a thread: %s (the "
+                 "limit on processes, 'ulimit -u', or on memory, 'ulimit -d' or 'ulimit -v', or "
+                 "that of the control group: raise it, or run fewer workers)", g_strerror (code));
+  else if (code != 0)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread: %s%s",
+                 g_strerror (code), gmp_limit_describe (code));
+  return code == 0;
+}
+
+/* Starts a thread that runs no code of the user, and handles no signals, as GLib's own. The program
+ * handles them in its own threads: CPython, for one, may not notice until much later what another
+ * thread has taken. @thread (nullable) is to be joined or detached; without it nothing waits for
+ * the thread.
+ *
+ * g_thread_try_new() would abort the program where a sandbox forbids threads. */
+gboolean
+gmp_thread_start (pthread_t   *thread,
+                  const char  *name,
+                  GThreadFunc  function,
+                  gpointer     data,
+                  GError     **error)
+{
+  Start *start = g_new (Start, 1);
+  pthread_t started;
   sigset_t all;
   sigset_t old;
+  int code;
 
+  *start = (Start) { .function = function, .data = data };
+  g_strlcpy (start->name, name, sizeof start->name);
   sigfillset (&all);
   pthread_sigmask (SIG_SETMASK, &all, &old);
-  result = g_thread_try_new (name, function, data, error);
+  code = pthread_create (thread != NULL ? thread : &started, NULL, run, start);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
-  return result;
+  if (code != 0)
+    g_free (start);
+  else if (thread == NULL)
+    pthread_detach (started);
+  return check_code (code, error);
 }
 
 /* %FALSE with an error if there are no descriptors for a main context, without which GLib aborts
@@ -69,45 +111,25 @@ do_nothing (gpointer user_data)
   return user_data;
 }
 
-/* The error number of pthread_create(), 0 on success. GLib aborts the program if it is another one
- * than EAGAIN, as where a sandbox forbids the call. */
-static int
-try_thread (void)
-{
-  pthread_t thread;
-  sigset_t all;
-  sigset_t old;
-  int code;
-
-  sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &old);
-  code = pthread_create (&thread, NULL, do_nothing, NULL);
-  pthread_sigmask (SIG_SETMASK, &old, NULL);
-  if (code == 0)
-    pthread_join (thread, NULL);
-  return code;
-}
-
 /* To be called before the first GTask: GLib starts a thread of its own with it, which has a main
  * context, and aborts the program if it cannot. */
 gboolean
 gmp_thread_begin (GError **error)
 {
   static int has_begun;
-  int code;
+  g_autoptr (GError) local = NULL;
+  pthread_t thread;
 
   if (g_atomic_int_get (&has_begun))
     return TRUE;
   if (!check_descriptors (error))
     return FALSE;
-  code = try_thread ();
-  if (code != 0)
+  if (!gmp_thread_start (&thread, "gmproc-trial", do_nothing, NULL, &local))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "Cannot start a thread%s%s%s",
-                   code != EAGAIN ? ": " : "", code != EAGAIN ? g_strerror (code) : "",
-                   gmp_limit_describe (code));
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, local->message);
       return FALSE;
     }
+  pthread_join (thread, NULL);
   g_type_ensure (G_TYPE_TASK);
   g_atomic_int_set (&has_begun, TRUE);
   return TRUE;

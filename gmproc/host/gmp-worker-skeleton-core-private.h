@@ -21,7 +21,6 @@ G_BEGIN_DECLS
  * gmp_worker_skeleton_finish_job(). */
 struct _GmpWorkerSkeleton
 {
-  GThread *thread;
   GMainContext *context;
   gboolean is_open;  /* of the control thread: the application is connected */
   GAsyncQueue *jobs; /* of GmpJob; &no_more_jobs when the application has disconnected */

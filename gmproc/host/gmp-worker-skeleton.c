@@ -423,8 +423,7 @@ gmp_worker_skeleton_new (int      fd,
 
   if (self == NULL)
     return NULL;
-  self->thread = gmp_thread_try_new ("gmproc", control_thread, self, error);
-  if (self->thread == NULL)
+  if (!gmp_thread_start (NULL, "gmproc", control_thread, self, error))
     return NULL;
   process_control = g_steal_pointer (&self);
   pthread_atfork (NULL, NULL, forked_cb);

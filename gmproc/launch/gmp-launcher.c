@@ -119,7 +119,8 @@ limit_inner_threads (char **environment,
 char **
 gmp_launch_make_environment (const GmpLaunch *self)
 {
-  char **result = self->environment != NULL ? g_strdupv (self->environment) : g_get_environ ();
+  char **result = self->environment != NULL ? g_strdupv (self->environment)
+                                            : gmp_environment_copy ();
 
   result = gmp_environment_clean (result);
   result = limit_inner_threads (result, self->inner_threads);
@@ -163,10 +164,9 @@ void
 gmp_launch_set_error (GError      **error,
                       const GError *reason)
 {
-  gboolean refused = g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) ||
-                     g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
-
-  if (refused)
+  if (g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
+    g_propagate_error (error, g_error_copy (reason));
+  else if (g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK))
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
                  gmp_limit_describe (EAGAIN));
   else if (g_error_matches (reason, G_UNIX_ERROR, 0))

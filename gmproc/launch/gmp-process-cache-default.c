@@ -164,15 +164,10 @@ linger_locked (void)
 {
   const char *text = gmp_environment_get (LINGER_VARIABLE);
   double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
-  GThread *thread;
 
   end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
   if (!is_lingering && seconds > 0)
-    {
-      thread = gmp_thread_try_new ("gmproc-linger", linger_thread, NULL, NULL);
-      is_lingering = thread != NULL;
-      g_clear_pointer (&thread, g_thread_unref);
-    }
+    is_lingering = gmp_thread_start (NULL, "gmproc-linger", linger_thread, NULL, NULL);
   g_cond_signal (&linger_cond);
   return is_lingering && seconds > 0;
 }

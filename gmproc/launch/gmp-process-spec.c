@@ -175,7 +175,7 @@ gmp_process_spec_new_elsewhere (const char         *runtime,
   self->options = gmp_options_ref (options);
   self->environment = gmp_options_to_environ (options);
   if (self->environment == NULL)
-    self->environment = g_get_environ ();
+    self->environment = gmp_environment_copy ();
   self->working_directory = g_strdup (options->working_directory);
   if (self->working_directory == NULL)
     self->working_directory = gmp_surroundings_get_folder ();

@@ -60,28 +60,14 @@ forget (void)
 GMP_FORK_FORGETS (forget)
 
 static gboolean
-start_thread (const char *name,
-              GThreadFunc function,
-              gpointer    data,
-              GError    **error)
-{
-  GThread *thread = gmp_thread_try_new (name, function, data, error);
-
-  if (thread != NULL)
-    g_thread_unref (thread);
-  return thread != NULL;
-}
-
-static gboolean
 start_locked (GError **error)
 {
   GMainContext *fresh = gmp_thread_context_new (error);
 
   if (fresh == NULL)
     return FALSE;
-  if (!start_thread ("gmproc-reaper", reaper_thread, fresh, error))
+  if (!gmp_thread_start (NULL, "gmproc-reaper", reaper_thread, fresh, error))
     {
-      g_prefix_error (error, "no thread can be started to watch it: ");
       g_main_context_unref (fresh);
       return FALSE;
     }
@@ -118,7 +104,7 @@ return_thread (gpointer unused)
 gboolean
 gmp_reaper_try_thread (void)
 {
-  return start_thread ("gmproc-trial", return_thread, NULL, NULL);
+  return gmp_thread_start (NULL, "gmproc-trial", return_thread, NULL, NULL);
 }
 
 /* Dispatches @source in the reaper's thread, which never blocks. */
@@ -160,7 +146,7 @@ gmp_reaper_adopt (int pid)
   siginfo_t info = { 0, };
 
   if (pid > 0 && waitid (P_PGID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
-    start_thread ("gmproc-adopt", adopt_thread, GINT_TO_POINTER (pid), NULL);
+    gmp_thread_start (NULL, "gmproc-adopt", adopt_thread, GINT_TO_POINTER (pid), NULL);
 }
 
 static gboolean
@@ -208,7 +194,6 @@ int
 gmp_reaper_open (int pid)
 {
   int fd = gmp_pidfd_open (pid, 0);
-  GThread *thread;
   Stand *stand;
 
   if (fd != -1 || errno != ENOSYS)
@@ -218,12 +203,8 @@ gmp_reaper_open (int pid)
     return -1;
   stand = g_new (Stand, 1);
   *stand = (Stand) { pid, fd };
-  thread = gmp_thread_try_new ("gmproc-wait", stand_thread, stand, NULL);
-  if (thread != NULL)
-    {
-      g_thread_unref (thread);
-      return fd;
-    }
+  if (gmp_thread_start (NULL, "gmproc-wait", stand_thread, stand, NULL))
+    return fd;
   g_free (stand);
   close (fd);
   errno = EAGAIN;

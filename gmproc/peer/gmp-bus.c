@@ -310,16 +310,13 @@ GMainContext *
 gmp_bus_get_context (void)
 {
   g_autoptr (GError) error = NULL;
-  GThread *thread;
 
   G_LOCK (bus_context);
   if (bus_context == NULL)
     {
       bus_context = g_main_context_new ();
-      thread = gmp_thread_try_new ("gmproc-bus", bus_thread, bus_context, &error);
-      if (thread == NULL)
+      if (!gmp_thread_start (NULL, "gmproc-bus", bus_thread, bus_context, &error))
         g_error ("gmproc-bus: %s", error->message);
-      g_thread_unref (thread);
     }
   G_UNLOCK (bus_context);
   return bus_context;

@@ -31,7 +31,8 @@ struct _GmpDispatcher
   gatomicrefcount ref_count; /* the owner's, and the thread's */
   const GmpDispatcherEvents *events;
   GMainContext *context;
-  GThread *thread;
+  pthread_t thread;
+  gboolean has_thread;
   GmpDoorbell *doorbell; /* that the workers ring */
   GSource *answers;      /* reads their messages */
   GSource *control;      /* runs the thread's work */

@@ -339,11 +339,10 @@ gmp_dispatcher_start_thread (GmpDispatcher *self,
   attach (self, self->control, "gmproc pool");
 
   g_atomic_ref_count_inc (&self->ref_count);
-  self->thread = gmp_thread_try_new ("gmproc-pool", run, self, &local);
-  if (self->thread != NULL)
+  self->has_thread = gmp_thread_start (&self->thread, "gmproc-pool", run, self, &local);
+  if (self->has_thread)
     return TRUE;
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", local->message,
-               gmp_limit_describe (EAGAIN));
+  g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, local->message);
   g_atomic_ref_count_dec (&self->ref_count);
   return FALSE;
 }
@@ -353,20 +352,20 @@ gmp_dispatcher_start_thread (GmpDispatcher *self,
 void
 gmp_dispatcher_close (GmpDispatcher *self)
 {
-  GThread *thread;
+  gboolean has_thread;
 
   if (gmp_dispatcher_is_inherited (self))
     return;
   g_mutex_lock (&self->lock);
-  thread = self->thread;
+  has_thread = self->has_thread;
   g_atomic_int_set (&self->is_closing, TRUE);
   gmp_dispatcher_kick (self);
-  self->thread = NULL;
+  self->has_thread = FALSE;
   gmp_dispatcher_unlock (self);
-  if (thread == g_thread_self ())
-    g_thread_unref (thread);
-  else if (thread != NULL)
-    g_thread_join (thread);
+  if (has_thread && pthread_equal (self->thread, pthread_self ()))
+    pthread_detach (self->thread);
+  else if (has_thread)
+    pthread_join (self->thread, NULL);
   g_mutex_lock (&self->lock);
   self->owner = NULL;
   g_mutex_unlock (&self->lock);

@@ -12,7 +12,7 @@
 struct _GmpKeptWorkers
 {
   GQueue workers;        /* of GmpWorkerProxy: the one that has waited longest comes first */
-  GPtrArray *threads;    /* of GThread: they wait for released processes */
+  GArray *threads;       /* of pthread_t: they wait for released processes */
   GMainContext *context; /* (nullable): for blocking calls */
   GmpSurroundings look;  /* at this process, when the last run began */
   char *surroundings;    /* (nullable): what was there; NULL before the first run */
@@ -24,7 +24,7 @@ gmp_kept_workers_new (void)
   GmpKeptWorkers *self = g_new0 (GmpKeptWorkers, 1);
 
   g_queue_init (&self->workers);
-  self->threads = g_ptr_array_new_with_free_func ((GDestroyNotify) (void (*) (void)) g_thread_join);
+  self->threads = g_array_new (FALSE, FALSE, sizeof (pthread_t));
   return self;
 }
 
@@ -98,7 +98,7 @@ end_all (gpointer workers)
 void
 gmp_kept_workers_retire_later (GmpKeptWorkers *self)
 {
-  GThread *thread;
+  pthread_t thread;
   GQueue *workers;
 
   if (self->workers.length == 0)
@@ -106,9 +106,8 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
   disconnect (self);
   workers = g_queue_copy (&self->workers);
   g_queue_clear (&self->workers);
-  thread = gmp_thread_try_new ("gmproc-retire", end_all, workers, NULL);
-  if (thread != NULL)
-    g_ptr_array_add (self->threads, thread);
+  if (gmp_thread_start (&thread, "gmproc-retire", end_all, workers, NULL))
+    g_array_append_val (self->threads, thread);
   else
     end_all (workers);
 }
@@ -140,7 +139,9 @@ gmp_kept_workers_free (GmpKeptWorkers *self)
   disconnect (self);
   end_all (g_queue_copy (&self->workers));
   g_queue_clear (&self->workers);
-  g_ptr_array_unref (self->threads);
+  for (guint i = 0; i < self->threads->len; i++)
+    pthread_join (g_array_index (self->threads, pthread_t, i), NULL);
+  g_array_unref (self->threads);
   g_clear_pointer (&self->context, g_main_context_unref);
   if (self->surroundings != NULL)
     gmp_surroundings_clear (&self->look);

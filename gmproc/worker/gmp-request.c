@@ -445,8 +445,8 @@ gmp_request_respond (GmpRequest *self,
  *
  * Ends the request and its client, which fails with @reason. The server and the other clients
  * continue. With [error@Gmp.Error.SERVER_DONE] the client finishes, as it does when its server is
- * done. [error@Gmp.Error.DISCONNECTED] becomes [error@Gmp.Error.FAILED], because this server has not
- * ended.
+ * done. [error@Gmp.Error.DISCONNECTED] becomes [error@Gmp.Error.FAILED], because this server has
+ * not ended.
  *
  * It may be called in any thread of the server's process.
  *

@@ -277,6 +277,22 @@ test_nested (void)
     }
 }
 
+/* A program that has dropped its environment, as daemons do, has workers. */
+static void
+test_no_environment (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  char **old = environ;
+
+  gmp_test_add_worker (workers, 1, get_mask, NULL);
+  environ = NULL;
+  for (guint i = 0; i < N_RUNS; i++)
+    g_variant_unref (gmp_test_run (workers));
+  g_object_set (workers, "environment", (const char *[]) { "NAME=value", "NONE", NULL }, NULL);
+  g_variant_unref (gmp_test_run (workers));
+  environ = old;
+}
+
 static int
 run_copy (const char *mode)
 {
@@ -312,5 +328,6 @@ main (int    argc,
   gmp_test_add ("/places/lost-program", test_lost_program);
   gmp_test_add ("/places/program-in-memory", test_program_in_memory);
   gmp_test_add ("/places/nested", test_nested);
+  gmp_test_add ("/places/no-environment", test_no_environment);
   return g_test_run ();
 }

@@ -188,6 +188,31 @@ test_thread (void)
   g_assert_not_reached ();
 }
 
+/* The filter comes after the first use, when GLib and the library have started threads already. */
+static void
+test_thread_later (void)
+{
+  g_autoptr (GmpPool) pool = gmp_pool_new (1);
+  g_autoptr (GError) error = NULL;
+
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess ("/forbidden/thread-later", 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  check_workers ();
+  forbid (SYS_clone3);
+  g_assert_null (gmp_pool_call (pool, echo, g_variant_new_string ("call"), NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "Cannot start a thread: Operation not permitted");
+}
+
 static void
 test_pidfd (void)
 {
@@ -283,6 +308,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/close-range", test_close_range);
   gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/thread", test_thread);
+  gmp_test_add ("/forbidden/thread-later", test_thread_later);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
   gmp_test_add ("/forbidden/kill", test_kill);
