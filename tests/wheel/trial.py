@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import unittest
 
 # Workers import this file too.
@@ -71,6 +72,11 @@ def list_glibs(_=None):
                        if 'libglib-2.0.so' in line})
 
 
+def has_gil(_=None):
+    # From Python 3.13 on.
+    return getattr(sys, '_is_gil_enabled', lambda: True)()
+
+
 class Trial(unittest.TestCase):
     def run_one(self, method, params=None, **options):
         with gmproc.Workers(**options) as workers:
@@ -87,6 +93,12 @@ class Trial(unittest.TestCase):
             is_bundled = 'gmproc/bundle' in glibs[0]
             if GLIB != 'any':
                 self.assertEqual(is_bundled, GLIB == 'bundle', glibs)
+
+    @unittest.skipUnless(sysconfig.get_config_var('Py_GIL_DISABLED'), 'each Python has a GIL here')
+    def test_free_threads(self):
+        """Neither gmproc nor NumPy, here or in a worker, has switched the GIL on."""
+        self.assertFalse(has_gil())
+        self.assertFalse(self.run_one(has_gil))
 
     def test_typed(self):
         folder = os.path.dirname(gmproc.__file__)
