@@ -93,14 +93,18 @@ gmp_dispatcher_unref (GmpDispatcher *self)
   g_free (self);
 }
 
-/* The workers end after the calls that they have begun, and others take their places. */
+/* The workers that have been sent at least so many calls end after those that they have begun, and
+ * others take their places. */
 static void
-replace_workers (GmpDispatcher *self)
+replace_workers (GmpDispatcher *self,
+                 guint          n_sent)
 {
   for (guint i = 0; i < self->workers->len; i++)
     {
       GmpPoolWorker *worker = self->workers->pdata[i];
 
+      if (worker->n_sent < n_sent)
+        continue;
       worker->is_retiring = TRUE;
       gmp_pool_worker_withdraw (worker, &self->queue);
     }
@@ -120,7 +124,7 @@ gmp_dispatcher_set_options (GmpDispatcher *self,
   g_mutex_lock (&self->lock);
   gmp_options_unref (self->options);
   self->options = options;
-  replace_workers (self);
+  replace_workers (self, 0);
   gmp_dispatcher_unlock (self);
 }
 
@@ -137,6 +141,9 @@ gmp_dispatcher_set_limits (GmpDispatcher             *self,
   if (limits->setup_params != NULL)
     g_variant_ref (limits->setup_params);
   gmp_spin_init (&self->spin, 1 + gmp_dispatcher_get_limit (self));
+  /* Otherwise one that has had more calls than now allowed would neither take others nor end. */
+  if (limits->max_calls > 0)
+    replace_workers (self, limits->max_calls);
   gmp_dispatcher_kick (self);
   gmp_dispatcher_unlock (self);
 }
@@ -332,7 +339,7 @@ look_around (GmpDispatcher *self)
   self->looked_at = g_get_monotonic_time ();
   if (!gmp_surroundings_look (&self->surroundings))
     return FALSE;
-  replace_workers (self);
+  replace_workers (self, 0);
   return TRUE;
 }
 

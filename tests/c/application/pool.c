@@ -194,6 +194,18 @@ test_recycling (void)
   g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), !=, second);
 }
 
+/* A process that has had more calls than are allowed now is replaced. */
+static void
+test_fewer_calls (void)
+{
+  g_autoptr (GmpPool) pool = test_pool_new (1);
+  gint32 pid = test_pool_call_int (pool, test_get_pid, NULL);
+
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), ==, pid);
+  g_object_set (pool, "max-calls", 1, NULL);
+  g_assert_cmpint (test_pool_call_int (pool, test_get_pid, NULL), !=, pid);
+}
+
 static void
 test_idle (void)
 {
@@ -416,6 +428,7 @@ main (int    argc,
   gmp_test_add ("/pool/initializer", test_initializer);
   gmp_test_add ("/pool/surroundings", test_surroundings);
   gmp_test_add ("/pool/recycling", test_recycling);
+  gmp_test_add ("/pool/fewer-calls", test_fewer_calls);
   gmp_test_add ("/pool/idle", test_idle);
   gmp_test_add ("/pool/signals", test_signals);
   gmp_test_add ("/pool/threads", test_threads);
