@@ -22,8 +22,8 @@ gmp_limit_describe (int code)
       return " (the machine's limit on open files: raise it with 'sysctl fs.file-max')";
 
     case ENOMEM:
-      return " (memory is exhausted, or there is a limit on it: 'ulimit -v', 'ulimit -d' or that "
-             "of a control group)";
+      return " (memory is exhausted, or there is a limit on it: 'ulimit -v', 'ulimit -d', "
+             "memory-limit or that of a control group)";
 
     case EAGAIN:
       return " (the limit on processes: raise it with 'ulimit -u', or that of the control group, "

@@ -171,15 +171,22 @@ source_dispatch (GSource    *source,
   return continues;
 }
 
+/* GDBus's thread may take a reference until this has the lock, see attach_later_locked(). The source
+ * then stays alive, and this is called again. */
 static void
-source_finalize (GSource *source)
+source_dispose (GSource *source)
 {
   StreamSource *self = (StreamSource *) source;
 
   g_mutex_lock (&self->stream->lock);
   self->stream->sources = g_slist_remove (self->stream->sources, self);
   g_mutex_unlock (&self->stream->lock);
-  g_object_unref (self->stream);
+}
+
+static void
+source_finalize (GSource *source)
+{
+  g_object_unref (((StreamSource *) source)->stream);
 }
 
 static GSourceFuncs source_funcs = { .dispatch = source_dispatch, .finalize = source_finalize };
@@ -194,6 +201,7 @@ gmp_bus_stream_create_source (GmpMessageStream *stream,
   StreamSource *own = (StreamSource *) source;
 
   g_assert (cancellable == NULL);
+  g_source_set_dispose_function (source, source_dispose);
   own->stream = g_object_ref (self);
   own->condition = condition;
   g_mutex_lock (&self->lock);
@@ -405,35 +413,6 @@ gmp_bus_stream_send (GmpMessageStream *stream,
 }
 
 static gboolean
-gmp_bus_stream_flush (GmpMessageStream *stream)
-{
-  GmpBusStream *self = GMP_BUS_STREAM (stream);
-  gboolean result;
-
-  if (gmp_message_stream_is_foreign (stream))
-    return TRUE;
-  g_mutex_lock (&self->lock);
-  push_locked (self);
-  result = self->outgoing.length == 0;
-  g_mutex_unlock (&self->lock);
-  return result;
-}
-
-static gboolean
-gmp_bus_stream_post (GmpMessageStream *stream,
-                     GDBusMessage     *message)
-{
-  GmpBusStream *self = GMP_BUS_STREAM (stream);
-  gboolean result;
-
-  g_mutex_lock (&self->lock);
-  queue_locked (self, message);
-  result = self->outgoing.length == 0;
-  g_mutex_unlock (&self->lock);
-  return result;
-}
-
-static gboolean
 gmp_bus_stream_has_unsent (GmpMessageStream *stream)
 {
   GmpBusStream *self = GMP_BUS_STREAM (stream);
@@ -443,6 +422,31 @@ gmp_bus_stream_has_unsent (GmpMessageStream *stream)
   result = self->outgoing.length > 0;
   g_mutex_unlock (&self->lock);
   return result;
+}
+
+static gboolean
+gmp_bus_stream_flush (GmpMessageStream *stream)
+{
+  GmpBusStream *self = GMP_BUS_STREAM (stream);
+
+  if (gmp_message_stream_is_foreign (stream))
+    return TRUE;
+  g_mutex_lock (&self->lock);
+  push_locked (self);
+  g_mutex_unlock (&self->lock);
+  return !gmp_bus_stream_has_unsent (stream);
+}
+
+static gboolean
+gmp_bus_stream_post (GmpMessageStream *stream,
+                     GDBusMessage     *message)
+{
+  GmpBusStream *self = GMP_BUS_STREAM (stream);
+
+  g_mutex_lock (&self->lock);
+  queue_locked (self, message);
+  g_mutex_unlock (&self->lock);
+  return !gmp_bus_stream_has_unsent (stream);
 }
 
 /* Receiving, in GDBus's thread. */
@@ -546,21 +550,13 @@ gmp_bus_stream_lose (GmpBusStream *self)
   g_mutex_unlock (&self->lock);
 }
 
-static void
-answer_sync (GmpBusStream *self,
-             GDBusMessage *call)
-{
-  g_autoptr (GDBusMessage) reply = g_dbus_message_new_method_reply (call);
-
-  gmp_bus_send (self->bus, self, reply, NULL);
-}
-
 static GDBusMessage *
 gmp_bus_stream_receive (GmpMessageStream *stream,
                         GError          **error)
 {
   GmpBusStream *self = GMP_BUS_STREAM (stream);
   GDBusMessage *message;
+  GDBusMessage *reply;
 
   g_mutex_lock (&self->lock);
   while ((message = g_queue_pop_head (&self->incoming)) != NULL)
@@ -569,7 +565,9 @@ gmp_bus_stream_receive (GmpMessageStream *stream,
       self->n_taken += get_size (message);
       if (!is_stream_call (message, "Sync"))
         break;
-      answer_sync (self, message);
+      reply = g_dbus_message_new_method_reply (message);
+      gmp_bus_send (self->bus, self, reply, NULL);
+      g_object_unref (reply);
       g_object_unref (message);
     }
   if (message == NULL && self->failure != NULL)

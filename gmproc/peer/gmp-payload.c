@@ -185,6 +185,7 @@ static GBytes *
 map_sealed (int      fd,
             GError **error)
 {
+  g_autoptr (GError) local = NULL;
   GMappedFile *file;
   char *data;
   gsize size;
@@ -197,9 +198,14 @@ map_sealed (int      fd,
       return NULL;
     }
   /* Private and writable: the receiver may change the value. */
-  file = g_mapped_file_new_from_fd (fd, TRUE, error);
+  file = g_mapped_file_new_from_fd (fd, TRUE, &local);
   if (file == NULL)
-    return NULL;
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                   "There is no room for a large value: %s%s", local->message,
+                   gmp_limit_describe (ENOMEM));
+      return NULL;
+    }
   data = g_mapped_file_get_contents (file);
   size = g_mapped_file_get_length (file);
   gmp_private_memory_add (data, size);

@@ -360,6 +360,26 @@ test_memory_within (void)
   g_assert_no_error (error);
 }
 
+/* A kept worker has its limit already when it receives its parameters. */
+static void
+test_memory_params (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (allocate_some);
+  g_autoptr (GmpFailure) failure = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (needs_memory ())
+    return;
+  bytes = g_bytes_new_take (g_malloc0 (256 * MIB), 256 * MIB);
+  g_object_set (workers, "memory-limit", (guint64) 256 * MIB, "reuse", TRUE, NULL);
+  g_variant_unref (gmp_test_run (workers));
+  gmp_workers_set_params (workers, 1, g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes,
+                                                                TRUE), NULL);
+  failure = run_failing (workers, G_IO_ERROR, G_IO_ERROR_NO_SPACE,
+                         "There is no room for a large value");
+  gmp_test_check_in (gmp_failure_get_error (failure)->message, "memory-limit");
+}
+
 static void
 test_memory_too_low (void)
 {
@@ -512,6 +532,7 @@ main (int    argc,
   gmp_test_add ("/limits/search-paths", test_search_paths);
   gmp_test_add ("/limits/memory", test_memory);
   gmp_test_add ("/limits/memory-within", test_memory_within);
+  gmp_test_add ("/limits/memory-params", test_memory_params);
   gmp_test_add ("/limits/memory-too-low", test_memory_too_low);
   gmp_test_add ("/limits/cpu-time", test_cpu_time);
   gmp_test_add ("/limits/cpu-time-deaf", test_cpu_time_deaf);
