@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "base/gmp-error.h"
+#include "base/gmp-error-private.h"
 
 /* The names are what D-Bus tools show when a worker's reply is an error. */
 static const GDBusErrorEntry entries[] = {
@@ -37,4 +37,23 @@ gmp_error_quark (void)
 
   g_dbus_error_register_error_domain ("gmp-error-quark", &quark, entries, G_N_ELEMENTS (entries));
   return (GQuark) quark;
+}
+
+static gboolean
+can_be_sent (const char *domain)
+{
+  return domain != NULL && domain[0] != '\0' && strlen (domain) < GMP_ERROR_DOMAIN_MAX &&
+         g_utf8_validate (domain, -1, NULL);
+}
+
+/* The name of @error (nullable), of which "" stands for none. User code can make errors of any
+ * domain, and even without one: such an error has failed, and keeps its text. */
+GmpErrorName
+gmp_error_get_name (const GError *error)
+{
+  const char *domain = error != NULL ? g_quark_to_string (error->domain) : "";
+
+  if (error == NULL || can_be_sent (domain))
+    return (GmpErrorName) { domain, error != NULL ? error->code : 0 };
+  return (GmpErrorName) { g_quark_to_string (GMP_ERROR), GMP_ERROR_FAILED };
 }

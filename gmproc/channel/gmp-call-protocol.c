@@ -6,6 +6,8 @@
 
 #include "channel/gmp-call-protocol-private.h"
 
+#include "base/gmp-error-private.h"
+
 #include <stdatomic.h>
 
 #define ONE_WITHDRAWAL (G_GUINT64_CONSTANT (1) << 32)
@@ -46,9 +48,9 @@ GVariant *
 gmp_call_error_pack (const GError *error)
 {
   g_autofree char *text = g_utf8_make_valid (error->message, -1);
+  GmpErrorName name = gmp_error_get_name (error);
 
-  return g_variant_ref_sink (g_variant_new ("(sis)", g_quark_to_string (error->domain),
-                                            error->code, text));
+  return g_variant_ref_sink (g_variant_new ("(sis)", name.domain, name.code, text));
 }
 
 /* %NULL if @packed does not come from gmp_call_error_pack(). */

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-error-private.h"
 #include "channel/gmp-ring-private.h"
 
 #include <gio/gio.h>
@@ -37,7 +38,7 @@ typedef enum {
 typedef struct {
   _Atomic guint32 is_closed;
   gint32 code;
-  char domain[64]; /* empty: no reason */
+  char domain[GMP_ERROR_DOMAIN_MAX]; /* empty: no reason */
   char text[4096];
 } GmpClosing;
 

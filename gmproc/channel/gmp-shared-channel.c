@@ -6,7 +6,7 @@
 
 #include "channel/gmp-shared-channel-private.h"
 
-#include "base/gmp-error.h"
+#include "base/gmp-error-private.h"
 #include "base/gmp-limit-private.h"
 #include "channel/gmp-mapped-value-private.h"
 #include "channel/gmp-receiver-private.h"
@@ -49,8 +49,10 @@ store_closing (GmpSharedChannel *self,
 
   if (reason != NULL)
     {
-      closing->code = reason->code;
-      g_strlcpy (closing->domain, g_quark_to_string (reason->domain), sizeof closing->domain);
+      GmpErrorName name = gmp_error_get_name (reason);
+
+      closing->code = name.code;
+      g_strlcpy (closing->domain, name.domain, sizeof closing->domain);
       g_strlcpy (closing->text, reason->message, sizeof closing->text);
     }
   /* Release: the reader of this flag also sees the rest. */

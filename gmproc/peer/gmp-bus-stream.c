@@ -171,8 +171,8 @@ source_dispatch (GSource    *source,
   return continues;
 }
 
-/* GDBus's thread may take a reference until this has the lock, see attach_later_locked(). The source
- * then stays alive, and this is called again. */
+/* GDBus's thread may take a reference until this has the lock, see attach_later_locked(). The
+ * source then stays alive, and this is called again. */
 static void
 source_dispose (GSource *source)
 {

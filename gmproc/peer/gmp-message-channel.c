@@ -6,7 +6,7 @@
 
 #include "peer/gmp-message-channel-private.h"
 
-#include "base/gmp-error.h"
+#include "base/gmp-error-private.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-socket-stream-private.h"
 #include "peer/gmp-payload-private.h"
@@ -119,13 +119,12 @@ gmp_message_channel_close (GmpChannel   *channel,
 {
   GmpMessageChannel *self = GMP_MESSAGE_CHANNEL (channel);
   g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
+  GmpErrorName name = gmp_error_get_name (reason);
 
   if (self->is_closed)
     return;
   self->is_closed = TRUE;
-  post (self, "Close", g_variant_new ("(sis)",
-                                      reason != NULL ? g_quark_to_string (reason->domain) : "",
-                                      reason != NULL ? reason->code : 0, text), NULL);
+  post (self, "Close", g_variant_new ("(sis)", name.domain, name.code, text), NULL);
 }
 
 /* The other end has violated the protocol and is informed. Takes ownership of @error. */

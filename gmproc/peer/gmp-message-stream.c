@@ -6,6 +6,7 @@
 
 #include "peer/gmp-message-stream-private.h"
 
+#include "base/gmp-error-private.h"
 #include "base/gmp-fork-private.h"
 
 /* The largest text of an error or a log message, in bytes. */
@@ -161,14 +162,15 @@ gmp_message_stream_new_error (GDBusMessage *call,
 {
   g_autoptr (GString) name = g_string_new (UNMAPPED);
   g_autofree char *text = gmp_message_stream_limit_text (error->message);
+  GmpErrorName sent = gmp_error_get_name (error);
 
-  for (const char *c = g_quark_to_string (error->domain); *c != '\0'; c++)
+  for (const char *c = sent.domain; *c != '\0'; c++)
     if (g_ascii_isalnum (*c))
       g_string_append_c (name, *c);
     else
       g_string_append_printf (name, "_%02x", (guchar) *c);
   /* A name cannot contain a minus; gmp_message_stream_read_error() converts it back to an int. */
-  g_string_append_printf (name, CODE "%u", (guint) error->code);
+  g_string_append_printf (name, CODE "%u", (guint) sent.code);
   return g_dbus_message_new_method_error_literal (call, name->str, text);
 }
 

@@ -6,7 +6,7 @@
 
 #include "peer/gmp-net-channel-private.h"
 
-#include "base/gmp-error.h"
+#include "base/gmp-error-private.h"
 #include "channel/gmp-value-private.h"
 #include "peer/gmp-large-memory-private.h"
 #include "peer/gmp-message-stream-private.h"
@@ -212,14 +212,13 @@ gmp_net_channel_close (GmpChannel   *channel,
 {
   GmpNetChannel *self = GMP_NET_CHANNEL (channel);
   g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
+  GmpErrorName name = gmp_error_get_name (reason);
   g_autoptr (GVariant) value = NULL;
 
   if (self->is_closed)
     return;
   self->is_closed = TRUE;
-  value = g_variant_ref_sink (g_variant_new ("(sis)", reason != NULL
-                                             ? g_quark_to_string (reason->domain) : "",
-                                             reason != NULL ? reason->code : 0, text));
+  value = g_variant_ref_sink (g_variant_new ("(sis)", name.domain, name.code, text));
   post (self, 0, TRUE, value);
 }
 

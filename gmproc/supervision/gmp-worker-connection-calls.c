@@ -6,6 +6,7 @@
 
 #include "supervision/gmp-worker-connection-core-private.h"
 
+#include "base/gmp-error-private.h"
 #include "peer/gmp-payload-private.h"
 
 /* Takes ownership of @body (nullable) and @handles (nullable). Returns the call's serial. */
@@ -154,8 +155,7 @@ gmp_worker_connection_send_gone (GmpWorkerConnection *self,
                                  gboolean             returns)
 {
   g_autofree char *text = gmp_message_stream_limit_text (reason != NULL ? reason->message : "");
+  GmpErrorName name = gmp_error_get_name (reason);
 
-  call (self, "Gone", g_variant_new ("(ssisb)", peer,
-                                     reason != NULL ? g_quark_to_string (reason->domain) : "",
-                                     reason != NULL ? reason->code : 0, text, returns), NULL);
+  call (self, "Gone", g_variant_new ("(ssisb)", peer, name.domain, name.code, text, returns), NULL);
 }

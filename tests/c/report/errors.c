@@ -33,6 +33,17 @@ fail_code (GVariant *params,
   return NULL;
 }
 
+/* The domain has the given name; 0 for NULL, as g_set_error (error, 0, ...) would make it if it did
+ * not warn. */
+static GVariant *
+fail_nameless (GVariant *params,
+               GError  **error)
+{
+  g_set_error_literal (error, TEST_ERROR, 4711, "nameless");
+  (*error)->domain = params != NULL ? g_quark_from_string (g_variant_get_bytestring (params)) : 0;
+  return NULL;
+}
+
 /* Longer than the limit of a message. */
 #define LONG_TEXT (40 * 1024 * 1024)
 
@@ -229,6 +240,29 @@ test_odd_codes (void)
       g_autoptr (GError) error = fail (fail_code, g_variant_new_int32 (codes[i]));
 
       g_assert_error (error, g_quark_from_string ("an odd: domain.-_\xc3\xbc"), codes[i]);
+    }
+}
+
+/* A worker fails, and its text arrives, whatever its error is called. */
+static void
+test_nameless (void)
+{
+  g_autoptr (GmpPool) pool = gmp_pool_new (1);
+  g_autofree char *text = g_strnfill (300, 'd');
+  const char *names[] = { NULL, "", "\xff", text };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (GVariant) params =
+          names[i] != NULL ? g_variant_ref_sink (g_variant_new_bytestring (names[i])) : NULL;
+      g_autoptr (GError) error = fail (fail_nameless, params);
+      g_autoptr (GError) of_call = NULL;
+
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_FAILED);
+      gmp_test_check_in (error->message, "nameless");
+      g_assert_null (gmp_pool_call (pool, fail_nameless, params, NULL, &of_call));
+      g_assert_error (of_call, GMP_ERROR, GMP_ERROR_FAILED);
+      g_assert_cmpstr (of_call->message, ==, "nameless");
     }
 }
 
@@ -429,6 +463,7 @@ main (int    argc,
   gmp_test_add ("/errors/own-domain", test_own_domain);
   gmp_test_add ("/errors/long-texts", test_long_texts);
   gmp_test_add ("/errors/odd-codes", test_odd_codes);
+  gmp_test_add ("/errors/nameless", test_nameless);
   gmp_test_add ("/errors/known-domain", test_known_domain);
   gmp_test_add ("/errors/gmp-domain", test_gmp_domain);
   gmp_test_add ("/errors/value-and-error", test_value_and_error);

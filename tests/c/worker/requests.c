@@ -16,6 +16,7 @@
  *               drop: forgets each at once
  *               fail: each fails with TEST_ERROR and the code 9
  *               lose: each fails with GMP_ERROR_DISCONNECTED
+ *               nameless: each fails with an error whose domain has no name
  *               twice: answers each twice
  *               wait: keeps that of "one" until it has failed, and answers it then
  *   turns: u    is done after so many requests */
@@ -88,9 +89,14 @@ desk_answer_all (Desk *self)
 static GError *
 desk_make_reason (Desk *self)
 {
+  GError *reason;
+
   if (g_str_equal (self->how, "lose"))
     return g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED, "refused");
-  return g_error_new_literal (TEST_ERROR, 9, "refused");
+  reason = g_error_new_literal (TEST_ERROR, 9, "refused");
+  if (g_str_equal (self->how, "nameless"))
+    reason->domain = g_quark_from_string ("");
+  return reason;
 }
 
 static void
@@ -103,7 +109,8 @@ desk_request (Desk       *self,
   self->n_requests++;
   if (g_str_equal (self->how, "thread"))
     g_thread_unref (g_thread_new ("answer", answer_in_thread, g_object_ref (request)));
-  else if (g_str_equal (self->how, "fail") || g_str_equal (self->how, "lose"))
+  else if (g_str_equal (self->how, "fail") || g_str_equal (self->how, "lose") ||
+           g_str_equal (self->how, "nameless"))
     g_assert_true (gmp_request_fail (request, reason, NULL));
   else if (!g_str_equal (self->how, "drop"))
     g_ptr_array_add (self->kept, g_object_ref (request));
@@ -391,6 +398,21 @@ test_failed (void)
     }
 }
 
+static void
+test_nameless (void)
+{
+  TEST_BOTH (is_application)
+    {
+      g_auto (TestRun) run = { 0, };
+
+      test_run_init (&run, TEST_TYPE_DESK_SERVER, TEST_TYPE_DESK_APPLICATION, is_application);
+      test_run_add (&run, "one", "@a{sv} {}");
+      test_run_go (&run, "{'how': <'nameless'>}");
+      g_assert_error (run.error, GMP_ERROR, GMP_ERROR_FAILED);
+      gmp_test_check_in (run.error->message, "refused");
+    }
+}
+
 /* A client of a server that lives does not wait for the server's restart. */
 static void
 check_refused (const char *params,
@@ -476,6 +498,7 @@ main (int    argc,
   gmp_test_add ("/requests/kept", test_kept);
   gmp_test_add ("/requests/dropped", test_dropped);
   gmp_test_add ("/requests/failed", test_failed);
+  gmp_test_add ("/requests/nameless", test_nameless);
   gmp_test_add ("/requests/restarts", test_restarts);
   gmp_test_add ("/requests/answered-twice", test_answered_twice);
   gmp_test_add ("/requests/client-gone", test_client_gone);
