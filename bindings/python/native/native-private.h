@@ -13,6 +13,9 @@
 
 #if PY_VERSION_HEX < 0x030a0000
 #define Py_NewRef(object) (Py_INCREF (object), (PyObject *) (object))
+/* The collector goes on, which costs time alone. */
+#define PyGC_Disable() FALSE
+#define PyGC_Enable()  ((void) 0)
 #endif
 
 /* Python without a GIL, from 3.13 on: other threads change lists and dicts of the program at any
