@@ -48,9 +48,11 @@ typedef struct {
 } GmpMail;
 
 /* Takes at most one message, and returns TRUE if there may be more. */
-typedef void (*GmpInboxSilent) (gpointer user_data);
 typedef gboolean (*GmpInboxFunc) (GmpInbox *inbox,
                                   gpointer  user_data);
+
+/* No message has come for a while. */
+typedef void (*GmpInboxSilent) (gpointer user_data);
 
 GmpInbox      *gmp_inbox_new           (GError      **error);
 void           gmp_inbox_free          (GmpInbox *self);
