@@ -7,7 +7,6 @@
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
-import System from 'system';
 
 /* The override must match this file, whatever the environment contains. It is therefore loaded from
  * its own place, beside this file or where it is installed, and not by an import statement, which
@@ -29,12 +28,13 @@ const {Gmp} = imports.gi;
 const {convert, failed, internal, not_found} = imports.gmproc.errors;
 const {guard} = imports.gmproc.calls;
 const {count, release} = imports.gmproc.memory;
-const {settle} = imports.gmproc.settle;
+const {let_jobs_exit, settle} = imports.gmproc.settle;
 const {digest_of, state} = imports.gmproc.targets;
 const {pack_for_application} = imports.gmproc.writer;
 
 internal.push(import.meta.url);
 state.is_worker = true;
+let_jobs_exit(code => Gmp.Host.exit(code));
 
 function load(url) {
     if (!Gio.File.new_for_uri(url).query_exists(null))
@@ -176,4 +176,4 @@ for (const name of ['vfunc_prepare', 'vfunc_call', 'vfunc_build', 'vfunc_release
     Host.prototype[name] = guard(Host.prototype[name]);
 GObject.registerClass(Host);
 
-System.exit(new Host().run());
+imports.system.exit(new Host().run());

@@ -21,6 +21,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -377,6 +378,20 @@ void
 gmp_host_end_forked (void)
 {
   gmp_guard_end_forked ();
+}
+
+/**
+ * gmp_host_exit:
+ * @status: the exit status
+ *
+ * Ends this process, for runtimes in which exit() cannot be called everywhere.
+ *
+ * Since: 0.1
+ */
+void
+gmp_host_exit (int status)
+{
+  exit (status);
 }
 
 /**

@@ -68,6 +68,7 @@ GMP_PUBLIC GVariant *gmp_host_call_instance (GmpHost             *self,
                                              GVariant            *params,
                                              GError             **error);
 GMP_PUBLIC void     gmp_host_end_forked     (void);
+GMP_PUBLIC void     gmp_host_exit           (int          status);
 GMP_PUBLIC void     gmp_host_report_modules (GmpHost             *self,
                                              const char * const  *names);
 

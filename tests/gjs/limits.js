@@ -69,6 +69,19 @@ test('time-limit', async () => {
         `it ran for ${error.failures[0].run_time}`);
 });
 
+test('exit-in-asynchronous-code', async () => {
+    const workers = new Gmp.Workers();
+
+    workers.add(1, here('exit_later'), 'default');
+    workers.add(2, here('exit_later'), 'named');
+    workers.add(3, here('exit_later'), 'legacy');
+    workers.add(4, here('exit_in_callback'));
+
+    const error = await thrown(() => workers.run_async());
+
+    equal(error.failures.map(failure => failure.exit_status), [5, 5, 5, 5]);
+});
+
 test('restart', () => {
     const folder = GLib.dir_make_tmp(null);
     const workers = new Gmp.Workers({restart: Gmp.Restart.ON_FAILURE});

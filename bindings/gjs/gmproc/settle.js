@@ -4,9 +4,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported is_promise, settle */
+/* exported is_promise, let_jobs_exit, settle */
 
 const {GLib} = imports.gi;
+
+/* Ends the process if that was requested in a promise's job. */
+let check_exit = () => {};
 
 /**
  * @param {any} value anything
@@ -35,9 +38,27 @@ function settle(value) {
     let outcome = null;
 
     value.then(result => (outcome = {result}), error => (outcome = {error}));
-    while (outcome === null)
+    while (outcome === null) {
         context.iteration(true);
+        check_exit();
+    }
     if ('error' in outcome)
         throw outcome.error;
     return outcome.result;
+}
+
+/**
+ * Lets System.exit() end a worker also after an await. There GJS ends only the job of the promise,
+ * and leaves the rest to the main loop of its program, which a worker does not run. To be called
+ * before the module 'system' is imported, which copies the function.
+ *
+ * @param {(code: number) => void} end ends the process
+ */
+function let_jobs_exit(end) {
+    const {exit} = imports.system;
+
+    imports.system.exit = code => {
+        check_exit = () => end(code);
+        exit(code);
+    };
 }
