@@ -240,6 +240,14 @@ def test_resize(fifo):
         assert first.result() == 'go'
 
 
+@pytest.mark.parametrize('what', ['Executor', 'Future'])
+def test_what_cannot_be_sent_is_named(executor, what):
+    thing = executor if what == 'Executor' else executor.submit(pow, 2, 3)
+    error = executor.submit(id, thing).exception()
+    assert type(error) is TypeError
+    assert f'{what} cannot be pickled' in str(error)
+
+
 def test_lambdas(executor):
     pytest.importorskip('cloudpickle')
     n = 5

@@ -151,6 +151,10 @@ class Future(futures.Future):
             with contextlib.suppress(ValueError):
                 self._waiters.remove(waiter)
 
+    def __reduce__(self) -> Any:
+        raise TypeError('A Future cannot be pickled or copied: its call belongs to this process. '
+                        'Send its result()')
+
     def _forget(self) -> None:
         """In the child of a fork, before anything has waited for it."""
         self.__dict__.pop('_watch', None)

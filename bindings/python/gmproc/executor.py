@@ -512,6 +512,10 @@ class Executor(futures.Executor):
         if wait:
             self._state.wait()
 
+    def __reduce__(self) -> Any:
+        raise TypeError('An Executor cannot be pickled or copied: its processes belong to it. Leave'
+                        ' it out in __getstate__() of an object that has one')
+
     def kill_workers(self) -> None:
         """Ends all processes at once, by SIGKILL, and shuts the executor down. Calls that are being
         executed fail with a WorkerDied, and those that wait are cancelled."""
