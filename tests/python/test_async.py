@@ -122,6 +122,44 @@ async def test_asyncio_cancelling():
     assert await workers.run_async(['next']) == {'next': 5}
 
 
+@pytest.mark.parametrize('kind', ['callback', 'update', 'server'])
+def test_cancelling_cancels_what_is_awaited(kind):
+    """The run does not wait for coroutines of the program."""
+    @on_asyncio
+    async def run():
+        begun = asyncio.Event()
+        ends = []
+
+        async def wait_for_ever(*_args):
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                ends.append(kind)
+                raise
+
+        class Updating(Workers):
+            update = wait_for_ever
+
+        class Server(ClientServer):
+            process = wait_for_ever
+
+        if kind == 'server':
+            application = Server()
+            application.new_worker(1, Once)
+        else:
+            application = Updating() if kind == 'update' else Workers(on_result=wait_for_ever)
+            application.add(1, same, 1)
+        running = application.run_async()
+        await begun.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert ends == [kind]
+
+    run()
+
+
 @on_asyncio
 async def test_asyncio_cancelling_at_once():
     workers = make_workers(sleep_for_ever)

@@ -43,9 +43,11 @@ def get_loop() -> asyncio.AbstractEventLoop | None:
 class _Call:
     """A call of the user's code in the loop's thread; what it awaits belongs to it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, returned: Future[Any],
-                 function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]],
+                 returned: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]
+                 ) -> None:
         self._loop = loop
+        self._tasks = tasks
         self._returned = returned
         self._function = function
         self._args = args
@@ -54,13 +56,16 @@ class _Call:
         try:
             value = self._function(*self._args)
             if inspect.iscoroutine(value):
-                self._loop.create_task(value).add_done_callback(self._awaited)
+                task = self._loop.create_task(value)
+                self._tasks.add(task)
+                task.add_done_callback(self._awaited)
             else:
                 self._returned.set_result(value)
         except BaseException as exception:
             self._returned.set_exception(exception)
 
     def _awaited(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
         if task.cancelled():
             self._returned.set_exception(asyncio.CancelledError())
         elif task.exception() is not None:
@@ -75,19 +80,22 @@ class _Call:
                  f'{getattr(self._function, "__qualname__", self._function)}')
 
 
-def _dispatch_to(loop: asyncio.AbstractEventLoop, thread: Thread) -> Callable[..., Any]:
-    """Calls a function in the loop's thread and in the context of the caller, and waits for it."""
+def _dispatch_to(loop: asyncio.AbstractEventLoop, thread: Thread, tasks: set[asyncio.Task[Any]]
+                 ) -> Callable[..., Any]:
+    """Calls a function in the loop's thread and in the context of the caller, and waits for it.
+    ``tasks`` has what is awaited meanwhile."""
     context = contextvars.copy_context()
 
     def dispatch(function: Callable[..., Any], *args: Any) -> Any:
         returned: Future[Any] = Future()
         # There is no reference to the call here: when the loop drops it, the wait must end.
-        loop.call_soon_threadsafe(_Call(loop, returned, function, args), context=context)
+        loop.call_soon_threadsafe(_Call(loop, tasks, returned, function, args),
+                                  context=context)
         return thread.wait(returned)
     return dispatch
 
 
-async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
+async def _wait(job: Job, ended: asyncio.Future[None], tasks: set[asyncio.Task[Any]]) -> Any:
     was_cancelled = False
     while not ended.done():
         try:
@@ -95,6 +103,8 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
         except asyncio.CancelledError:
             was_cancelled = True
             job.cancel()
+            for task in list(tasks):
+                task.cancel()
     if was_cancelled:
         raise asyncio.CancelledError
     try:
@@ -106,7 +116,8 @@ async def _wait(job: Job, ended: asyncio.Future[None]) -> Any:
         del job
 
 
-def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None]) -> None:
+def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None],
+           tasks: set[asyncio.Task[Any]]) -> None:
     # An awaited callback may wait for other runs, so it only holds up its own run.
     thread = None if job.has_coroutines() else _threads.get(loop)
     while True:
@@ -114,7 +125,7 @@ def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None])
             thread = Thread()
             if not job.has_coroutines():
                 _threads[loop] = thread
-        job.dispatch = _dispatch_to(loop, thread)
+        job.dispatch = _dispatch_to(loop, thread, tasks)
         if thread.start(job, ended):
             return
         thread = None
@@ -143,10 +154,11 @@ def _begin_soon(loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> N
 
 def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
     future = loop.create_future()
+    tasks: set[asyncio.Task[Any]] = set()  # the callbacks that are coroutines, and are awaited
 
     def begin() -> None:
         try:
-            _start(job, loop, ended)
+            _start(job, loop, ended, tasks)
         except BaseException as error:
             _gmproc.complete(partial(job.end, None))
             future.set_exception(error)
@@ -157,7 +169,7 @@ def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
             loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
 
     _begin_soon(loop, begin)
-    task = loop.create_task(_wait(job, future))
+    task = loop.create_task(_wait(job, future, tasks))
     # A task that is cancelled before it has started never runs its code.
     task.add_done_callback(lambda _task: job.cancel())
     return task
