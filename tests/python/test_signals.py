@@ -386,3 +386,41 @@ def test_a_value_that_is_pickled_is_not_to_blame(raising, monkeypatch, has_cloud
         workers.run()
     with pytest.raises(Late):
         workers.map(str, [Pickled(os.getpid())])
+
+
+@pytest.mark.parametrize('run', [
+    'Workers().map(len, iter(["a"]))',
+    'list(Workers().imap(len, ["a"]))',
+    'asyncio.run(start())',
+])
+def test_a_thread_that_is_started_meanwhile(script, run):
+    """A handler raises in the call of C that starts one of the package's threads."""
+    done = script.run(f'''
+import asyncio, signal, sys
+from gmproc import Workers
+
+class Late(Exception):
+    pass
+
+def handle(_number, _frame):
+    raise Late
+
+def interrupt(_frame, event, function):
+    if event == 'c_return' and function.__name__ in ('start_new_thread', 'start_joinable_thread'):
+        sys.setprofile(None)
+        signal.raise_signal(signal.SIGUSR1)
+
+async def start():
+    await Workers().map_async(len, ["a"])
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGUSR1, handle)
+    sys.setprofile(interrupt)
+    try:
+        {run}
+    except Late as error:
+        print('late', error.__context__)
+    workers = Workers()
+    print(workers.map(len, iter(['ab'])), list(workers.imap(len, ['abc'])))
+''')
+    assert (done.stdout, done.stderr) == ('late None\n[2] [3]\n', '')

@@ -11,6 +11,8 @@ import itertools
 import math
 import threading
 
+from . import _daemons
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable
@@ -112,7 +114,7 @@ class Reader:
 
     def start(self) -> None:
         if self._thread.ident is None:
-            self._thread.start()
+            _daemons.start(self._thread)
 
     def take(self, n: int, is_exact: bool) -> list[Any]:
         """At most this many items; with ``is_exact``, fewer only at the end."""

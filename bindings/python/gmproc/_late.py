@@ -11,6 +11,8 @@ import os
 import sys
 import threading
 
+from . import _daemons
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
@@ -43,15 +45,13 @@ class LateCall:
         self.is_unwanted = False                # under the lock
 
     def begin(self) -> None:
-        global _has_thread
         with _lock:
             _queue.append(self)
-            must_start = not _has_thread
-            _has_thread = True
-        if not must_start:
+            has_thread = _has_thread
+        if has_thread:
             return
         try:
-            threading.Thread(target=_turn, name='gmproc-calls', daemon=True).start()
+            _daemons.start(threading.Thread(target=_turn, name='gmproc-calls', daemon=True))
         except RuntimeError:
             # The system has no thread left.
             _turn()
@@ -86,6 +86,10 @@ class LateCall:
 def _turn() -> None:
     """The thread ends with the last call."""
     global _has_thread
+    with _lock:
+        if _has_thread:
+            return  # Two were started at the same time.
+        _has_thread = True
     while True:
         with _lock:
             if not _queue:

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 
 import _gmproc
 
+from . import _daemons
 from ._errors import make_error
 from ._gerror import ErrorCode
 from ._run import Job, Run
@@ -57,7 +58,7 @@ class Thread:
 
     def _start(self) -> None:
         try:
-            self._thread.start()
+            _daemons.start(self._thread)
         except RuntimeError as error:
             raise make_error(ErrorCode.LAUNCH, f"{error} (the limit on processes: raise it with "
                              "'ulimit -u', or that of the control group)") from error
