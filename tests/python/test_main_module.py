@@ -4,6 +4,7 @@
 """Functions and classes of __main__, however the program was started."""
 
 import os
+import subprocess
 import textwrap
 
 import pytest
@@ -274,6 +275,34 @@ if __name__ == '__main__':
 ''')
     done = script.python('-O', '-X', 'utf8', '-W', 'error::FutureWarning', path, 'argument')
     assert done.stdout == "(1, 1, ['error::FutureWarning'])\n"
+
+
+def test_options_of_the_interpreter(script):
+    path = script.write('''
+import sys
+from gmproc import Workers
+
+def options(_):
+    return sys._xoptions, sys.get_int_max_str_digits(), len(str(10 ** 5000))
+
+if __name__ == '__main__':
+    print(Workers().map(options, range(3)) == [options(None)] * 3)
+''')
+    done = script.python('-X', 'int_max_str_digits=0', '-X', 'own', '-X', 'utf8=1', path)
+    assert (done.stdout, done.stderr) == ('True\n', '')
+
+
+def test_an_interpreter_that_stays_for_inspection(script):
+    """Workers do not stay, and print nothing about their end."""
+    path = script.write('''
+from gmproc import Workers
+
+if __name__ == '__main__':
+    print(Workers(warm_start=False).map(len, ['a']))
+''')
+    done = script.python('-i', path, stdin=subprocess.DEVNULL,
+                         env={**os.environ, 'PYTHONINSPECT': '1'})
+    assert 'SystemExit' not in done.stderr and done.stdout == '[1]\n'
 
 
 def test_a_search_path_that_the_program_set(script):

@@ -99,6 +99,20 @@ class Client(ClientWorker):
         return self.parent
 
 
+def native_ids(_):
+    import threading
+
+    return os.getpid(), threading.main_thread().native_id
+
+
+def test_forks_know_their_main_thread():
+    workers = Workers()
+    workers.add(1, native_ids)
+    for _ in range(4):
+        pid, native_id = workers.run()[1]
+        assert pid == native_id
+
+
 def test_forks_of_one_process():
     workers = Workers()
     workers.add(1, ids)

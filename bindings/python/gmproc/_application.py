@@ -40,7 +40,8 @@ os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-d
 # import.
 _BOOT = """\
 import sys; sys.path[:] = {path!r}
-from gmproc.host import main; sys.exit(main())"""
+from gmproc.host import main
+if status := main(): sys.exit(status)"""
 
 
 def make_setting(application: Application) -> Setting:
@@ -52,6 +53,19 @@ def make_setting(application: Application) -> Setting:
         raise describe_payload_error('The initializer', None, reason) from reason.__cause__
 
 
+def _list_flags() -> list[str]:
+    """The flags of this process's interpreter."""
+    from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
+
+    flags: list[str] = _args_from_interpreter_flags()
+    # It leaves out some options of -X, and in Python before 3.12 most.
+    known = {flag.partition('=')[0] for flag in flags}
+    for name, value in sys._xoptions.items():
+        if name not in known:
+            flags += ['-X', name if value is True else f'{name}={value}']
+    return flags
+
+
 def set_command() -> None:
     """Workers in Python run in the interpreter of this process, with its flags and ``sys.path``."""
     if not sys.executable:
@@ -60,13 +74,10 @@ def set_command() -> None:
     path = _main_module.search_path()
     if _command == (sys.executable, path, sys.warnoptions):
         return
-    from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
-
     parts = sys.executable, list(path), list(sys.warnoptions)
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
     with _lock:
-        _gmproc.set_command([sys.executable, *_args_from_interpreter_flags(), '-c',
-                             _BOOT.format(path=path)])
+        _gmproc.set_command([sys.executable, *_list_flags(), '-c', _BOOT.format(path=path)])
         _command = parts
 
 

@@ -180,6 +180,9 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
 def begin_worker() -> None:
     """In a fork: replaces the state that it must not share with others."""
     _generators.reseed()
+    # Python leaves this number as it was, at least up to 3.11.
+    set_native_id: Any = getattr(threading.main_thread(), '_set_native_id')
+    set_native_id()
 
 
 def _list_fresh() -> list[str]:
