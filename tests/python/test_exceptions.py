@@ -138,6 +138,51 @@ def test_notes_are_kept_as_they_are_printed():
     assert (str(cause), cause.__notes__) == ('noted', ['first', 'a note'])
 
 
+class Delegating(Exception):
+    """All its attributes are those of another object, which is not there."""
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+class Unreadable(Exception):
+    @property
+    def __notes__(self):
+        raise ValueError('no notes')
+
+
+def raise_without_attributes(kind):
+    raise kind('told') from KeyError('why')
+
+
+class Delegator(ClientWorker):
+    def start(self, kind):
+        raise_without_attributes(kind)
+
+
+@pytest.mark.parametrize('kind', [Delegating, Unreadable])
+@pytest.mark.parametrize('way', ['run', 'map', 'client', 'executor'])
+def test_one_whose_attributes_cannot_be_read(kind, way):
+    """The module traceback cannot format such exceptions."""
+    with pytest.raises((WorkerError, kind)) as caught, gmproc.Executor(1) as executor:
+        if way == 'run':
+            workers = Workers()
+            workers.add(1, raise_without_attributes, kind)
+            workers.run()
+        elif way == 'map':
+            Workers().map(raise_without_attributes, [kind])
+        elif way == 'client':
+            application = ClientServer(Echo)
+            application.add_client(1, Delegator, kind)
+            application.run()
+        else:
+            executor.submit(raise_without_attributes, kind).result()
+    text = str(caught.value.__cause__ if way == 'executor' else caught.value)
+    cause = caught.value if way == 'executor' else caught.value.__cause__
+    assert type(cause) is kind and cause.args == ('told',)
+    assert f'{kind.__name__}: told' in text and 'raise_without_attributes' in text
+
+
 def raise_chain(_params):
     try:
         try:

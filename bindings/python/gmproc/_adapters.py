@@ -12,8 +12,8 @@ from types import CoroutineType
 import _gmproc
 
 from . import _arrays, _exceptions, _natural, _payload, _pickles
-from ._errors import (BadPayload, flush_output, is_of_signal, make_worker_error, to_gerror,
-                      trim)
+from ._errors import (BadPayload, flush_output, format_exception, is_of_signal, make_worker_error,
+                      to_gerror, trim)
 from ._gerror import GError
 from ._task import Task, settle_logs
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
@@ -106,10 +106,7 @@ def fail_call(exception: BaseException) -> _gmproc.Variant:
     if isinstance(exception, BadPayload) and exception.__cause__ is not None:
         exception = exception.__cause__
     trim(exception)
-    import traceback
-
-    text = ''.join(traceback.format_exception(type(exception), exception, exception.__traceback__))
-    failure = text, _exceptions.dump_nodes(exception)
+    failure = format_exception(exception), _exceptions.dump_nodes(exception)
     return _gmproc.wrap(FAILED_TAG, *_pickles.dump_parts(failure))
 
 

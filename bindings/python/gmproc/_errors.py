@@ -116,6 +116,26 @@ def _valid(text: str) -> str:
     return text.encode('utf-8', 'replace').decode('utf-8').replace('\0', '\\0')
 
 
+def format_exception(exception: BaseException, has_trace: bool = True) -> str:
+    """As the module traceback does. That may fail, since it looks for attributes, and an exception
+    may have a ``__getattr__`` or ``__notes__`` of the program's; then its class and text remain."""
+    import traceback  # which loads slowly and is rarely needed
+
+    kind = type(exception)
+    try:
+        if has_trace:
+            parts = traceback.format_exception(kind, exception, exception.__traceback__)
+        else:
+            parts = traceback.format_exception_only(kind, exception)
+    except Exception as error:
+        if is_of_signal(error):
+            raise
+        parts = ['Traceback (most recent call last):\n',
+                 *traceback.format_tb(exception.__traceback__)] if has_trace else []
+        parts.append(f'{kind.__module__}.{kind.__qualname__}: {BaseException.__str__(exception)}')
+    return ''.join(parts).rstrip('\n')
+
+
 def to_gerror(exception: BaseException) -> GError:
     """An exception as other languages see it: its text and its traceback.
 
@@ -124,14 +144,11 @@ def to_gerror(exception: BaseException) -> GError:
     if isinstance(exception, BadPayload):
         return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
-    import traceback  # which loads slowly and is rarely needed
-
-    trace = ''.join(traceback.format_exception(
-        type(exception), exception, exception.__traceback__)).rstrip('\n')
+    trace = format_exception(exception)
     if is_gerror(exception):
         error: Any = exception
         return GError(_valid(f'{error.message}\n\n{trace}'), error.domain, error.code)
-    first = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip('\n')
+    first = format_exception(exception, has_trace=False)
     text = first if exception.__traceback__ is None else f'{first}\n\n{trace}'
     return make_gerror(ErrorCode.FAILED, _valid(text))
 

@@ -19,7 +19,7 @@ import types
 import _gmproc
 
 from . import _pickles
-from ._errors import is_of_signal
+from ._errors import format_exception, is_of_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ class _Node:
 
     def __init__(self, exception: BaseException) -> None:
         self.parts: _pickles.Parts | None = None
-        import traceback
-
-        self.text = ''.join(traceback.format_exception_only(type(exception), exception)).rstrip()
+        self.text = format_exception(exception, has_trace=False)
         self.links: dict[str, int] = {}
         self.members: list[int] = []
 
