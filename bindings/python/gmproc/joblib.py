@@ -20,7 +20,9 @@ of ``parallel_config()`` are those of gmproc.Executor.
 from __future__ import annotations
 
 import os
+import weakref
 from concurrent import futures
+from functools import partial
 
 from joblib.parallel import register_parallel_backend
 from joblib._parallel_backends import (AutoBatchingMixin, FallbackToBackend, ParallelBackendBase,
@@ -49,16 +51,25 @@ def run_batch(batch: Callable[[], Any]) -> Any:
     return batch()
 
 
+def _get(future: weakref.ref[Future], timeout: float | None = None) -> Any:
+    alive = future()
+    assert alive is not None  # joblib has it
+    return alive.result(timeout)
+
+
 class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[misc]
     """Runs joblib's batches on a gmproc.Executor."""
 
     supports_retrieve_callback = True
+    supports_timeout = True  # for joblib before 1.3
     supports_inner_max_num_threads = True
 
     _workers: Executor | None = None
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, nesting_level: int | None = None, inner_max_num_threads: int | None = None,
+                 **options: Any) -> None:
+        super().__init__(nesting_level=nesting_level, inner_max_num_threads=inner_max_num_threads)
+        self.backend_kwargs = options  # joblib before 1.5 does not keep them
         self._futures: dict[futures.Future[Any], None] = {}  # in the order of submit()
 
     def effective_n_jobs(self, n_jobs: int | None) -> int:
@@ -105,7 +116,10 @@ class GmprocBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[mis
     def apply_async(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None
                     ) -> Future:
         """Like submit(), for joblib before 1.5."""
-        return self.submit(func, callback)
+        future = self.submit(func, callback)
+        # Before 1.3 it takes results with this method. No cycle would free a large one late.
+        future.get = partial(_get, weakref.ref(future))  # type: ignore[attr-defined]
+        return future
 
     def retrieve_result_callback(self, out: Future) -> Any:
         """The batch's results."""
