@@ -540,3 +540,49 @@ def test_the_end_is_interrupted_at_any_moment():
         sys.settrace(None)
         signal.signal(signal.SIGUSR1, before)
     assert n > 10
+
+
+class InterruptingCalls:
+    """Sends a signal at the n-th place where Python runs handlers: where a function of the package
+    begins, or has called one in C."""
+
+    def __init__(self, n):
+        self.n = n
+        self.was_sent = False
+
+    def profile(self, frame, event, _arg):
+        if event in ('call', 'c_return') and frame.f_code.co_filename.startswith(FOLDER):
+            self.n -= 1
+            if self.n == 0:
+                self.was_sent = True
+                os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_messages_are_interrupted_at_any_moment():
+    """recv loses no message, and send answers all clients or none."""
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    cs = ClientServer()
+    cs.add_clients(2, Asker, params=10**6)
+    run = cs.open()
+    try:
+        for n in itertools.count(1):
+            interrupting = InterruptingCalls(n)
+            sys.setprofile(interrupting.profile)  # until it raises
+            try:
+                ids, messages = run.recv()
+            except Late:
+                ids, messages = run.recv()
+            assert sorted(ids) == sorted(messages) == [0, 1]
+            try:
+                run.send(ids, messages)
+            except Late:
+                with contextlib.suppress(ValueError):  # They were answered.
+                    run.send(ids, messages)
+            sys.setprofile(None)
+            if not interrupting.was_sent:
+                break
+    finally:
+        sys.setprofile(None)
+        signal.signal(signal.SIGUSR1, before)
+        run.close()
+    assert n > 10

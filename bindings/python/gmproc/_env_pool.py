@@ -68,6 +68,7 @@ class EnvPool:
         self.ready: list[Ready] = []
         self.waiting: dict[int, Any] = dict.fromkeys(range(self.n))
         self.done: dict[int, Any] = {}
+        self._received: tuple[list[Any], list[Any]] | None = None
         self._board: Any = None
         self._reborn: set[int] = set()  # ready, and without a command
         self._unset: set[int] = set()  # restarted, and not reset since
@@ -93,13 +94,19 @@ class EnvPool:
             self._raise_failure()
         if len(ids) != len(commands):
             raise ValueError(f'There are {len(commands)} actions for {len(ids)} environments')
-        self.waiting.update(zip(ids, commands))
-        for i, command in zip(ids, commands):
-            if command is not None and command[0] == 'set':
-                self._attributes.setdefault(i, {})[command[1]] = command[2]
-        if self._reborn or self._unset:
-            commands = [self._adapt(i, command) for i, command in zip(ids, commands)]
-        self._run.send(ids, commands)
+        try:
+            self.waiting.update(zip(ids, commands))
+            for i, command in zip(ids, commands):
+                if command is not None and command[0] == 'set':
+                    self._attributes.setdefault(i, {})[command[1]] = command[2]
+            if self._reborn or self._unset:
+                commands = [self._adapt(i, command) for i, command in zip(ids, commands)]
+            self._run.send(ids, commands)
+        except BaseException:
+            # The handler of a signal has raised before or after they were sent.
+            for i in filter(self._run._is_waiting, ids):
+                self.waiting.pop(i, None)
+            raise
 
     def send_all(self, commands: Sequence[Any]) -> None:
         # Drops outcomes that arrived too late for a caller with a time-out.
@@ -135,13 +142,17 @@ class EnvPool:
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             try:
-                ids, messages = self._run.recv(n - len(self.done), timeout)
+                # Kept until it was taken, because the handler of a signal may raise meanwhile.
+                self._received = self._received or \
+                    self._run.recv(n - len(self.done), timeout)
             except TimeoutError as error:
                 if is_of_signal(error):
                     raise
                 raise StepTimeout(f'{n - len(self.done)} of {n} environments are not done after '
                                   'the time-out') from None
+            ids, messages = self._received
             self._take(ids, messages)
+            self._received = None
             for i in self._failures:
                 self.waiting.pop(i, None)
             if not ids and not self._run.failures:
@@ -156,7 +167,7 @@ class EnvPool:
                 if i in self.waiting:
                     self._run.send([i], [self._adapt(i, self.waiting[i])])
             else:
-                del self.waiting[i]
+                self.waiting.pop(i, None)
                 self.done[i] = message
 
     def _report_restart(self, i: int, error: WorkerError | None) -> None:

@@ -68,6 +68,7 @@ class OpenRun:
         self._peers = job.outcome.get_peers()
         self._pending: dict[Any, _gmproc.Request] = {}
         self._lost: set[Any] = set()  # clients that have failed while they waited for an answer
+        # What the last recv has received and not returned, because a handler of a signal raised.
         self._arrived: list[tuple[list[Any], list[Any], list[_gmproc.Request], list[Any]]] = []
         self._raised: BaseException | None = None
         self.failures: dict[Any, WorkerError] = {}
@@ -106,19 +107,18 @@ class OpenRun:
             raise ValueError(f'timeout is {timeout}: it should be 0 or more seconds, or None')
         self._check_open()
         try:
-            # Not empty if a signal handler raised an exception before the last call returned them.
             if not self._arrived:
                 self._native.receive(n or 0, -1 if timeout is None else timeout, self._peers,
                                      self._get_catch(), self._arrived)
         except GError as error:
             raise self._make_exception(error) from None
         ids, messages, requests, failures = self._arrived[0]
-        for name, error in failures:
-            self._take_failure(name, error)
+        while failures:
+            self._take_failure(*failures.pop(0))
         # Afterwards, because a restarted client has failed and sends its request again.
         self._pending.update(zip(ids, requests))
         self._lost.difference_update(ids)
-        self._arrived.clear()
+        self._arrived = []  # No handler runs from here until the caller has the messages.
         return ids, messages
 
     def send(self, ids: Sequence[Any], responses: Sequence[Any]) -> None:
@@ -146,11 +146,10 @@ class OpenRun:
         # None for clients that have ended, whose responses are dropped.
         requests = [self._pending.get(id) for id in ids]
         try:
-            _gmproc.respond(requests, responses)
+            _gmproc.respond(requests, responses, self._pending, list(ids))
         except BadPayload as reason:
             raise ValueError(str(reason)) from reason.__cause__
-        for id in ids:
-            self._forget(id)
+        self._lost.difference_update(ids)
 
     def fail(self, id: Any, exception: BaseException) -> None:
         """Ends one client that waits for a response: it fails with the exception."""
@@ -202,6 +201,10 @@ class OpenRun:
     def _check_open(self) -> None:
         if self._is_closed:
             raise RuntimeError('The run is closed')
+
+    def _is_waiting(self, id: Any) -> bool:
+        """True if a client waits for an answer."""
+        return id in self._pending
 
     def _check_waiting(self, id: Any) -> None:
         if id not in self._pending and id not in self._lost:

@@ -152,15 +152,20 @@ native_close_run (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* Answers requests, a list, with as many responses. */
+/* (requests, responses, pending, ids): answers requests, a list, with as many responses, and removes
+ * their ids from a dict, in one step for the handlers of signals. */
 PyObject *
 native_respond (PyObject *module G_GNUC_UNUSED,
                 PyObject *args)
 {
-  PyObject *requests, *responses;
+  PyObject *requests, *responses, *pending, *ids;
 
-  if (!PyArg_ParseTuple (args, "O!O:respond", &PyList_Type, &requests, &responses) ||
+  if (!PyArg_ParseTuple (args, "O!OO!O!:respond", &PyList_Type, &requests, &responses,
+                         &PyDict_Type, &pending, &PyList_Type, &ids) ||
       !native_respond_all (requests, responses))
     return NULL;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE (ids); i++)
+    if (PyDict_DelItem (pending, PyList_GET_ITEM (ids, i)) == -1)
+      PyErr_Clear (); /* Its client has failed. */
   Py_RETURN_NONE;
 }
