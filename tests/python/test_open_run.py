@@ -6,6 +6,7 @@
 import contextlib
 import copy
 import gc
+import inspect
 import itertools
 import linecache
 import os
@@ -544,14 +545,17 @@ def test_the_end_is_interrupted_at_any_moment():
 
 class InterruptingCalls:
     """Sends a signal at the n-th place where Python runs handlers: where a function of the package
-    begins, or has called one in C."""
+    begins, or has called one in C. A generator may also be called to be closed, and then runs none.
+    """
 
     def __init__(self, n):
         self.n = n
         self.was_sent = False
 
     def profile(self, frame, event, _arg):
-        if event in ('call', 'c_return') and frame.f_code.co_filename.startswith(FOLDER):
+        is_place = event == 'c_return' or \
+            event == 'call' and not frame.f_code.co_flags & inspect.CO_GENERATOR
+        if is_place and frame.f_code.co_filename.startswith(FOLDER):
             self.n -= 1
             if self.n == 0:
                 self.was_sent = True

@@ -3,6 +3,7 @@
 
 """Python's signal handlers run while a call blocks, and the call raises their exceptions."""
 
+import itertools
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from functools import partial
 import pytest
 
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+from test_open_run import InterruptingCalls
 
 
 # Workers that sleep are killed at once.
@@ -386,6 +388,32 @@ def test_a_value_that_is_pickled_is_not_to_blame(raising, monkeypatch, has_cloud
         workers.run()
     with pytest.raises(Late):
         workers.map(str, [Pickled(os.getpid())])
+
+
+@pytest.mark.parametrize('run', [lambda workers: workers.run() == {1: 3},
+                                 lambda workers: workers.map(len, ['abc']) == [3]])
+def test_nothing_is_left_of_an_interrupted_run(raising, run):
+    """The handler's exception comes out, wherever it is raised, and the next run has no callbacks
+    of the last."""
+    results = []
+    workers = Workers(reuse=True, max_parallel=1, on_result=lambda *result: results.append(result))
+    workers.add(1, len, 'abc')
+    for n in itertools.count(1):
+        interrupting = InterruptingCalls(n)
+        sys.setprofile(interrupting.profile)
+        try:
+            assert run(workers)
+        except Late:
+            assert interrupting.was_sent
+        else:
+            assert not interrupting.was_sent
+        sys.setprofile(None)
+        results.clear()
+        assert run(workers) and len(results) == 1
+        if not interrupting.was_sent:
+            break
+    assert n > 10
+    workers.close()
 
 
 @pytest.mark.parametrize('run', [

@@ -49,8 +49,8 @@ PYTHON = {
         '_worker _logs _task _adapters _batch',
         'values program worker'),
     'run': (
-        '_daemons _outcome _run _threads _asyncio _items _map _imap _imap_async _progress _options _future '
-        '_late _open_run',
+        '_daemons _outcome _run _threads _asyncio _items _map _imap _imap_async _progress '
+        '_options _future _late _open_run',
         'values program worker run'),
     'application': (
         '_application _workers _client_server executor __init__',

@@ -286,7 +286,7 @@ def keep_result(application: Application, job: Job, use: Callable[[Any, Any], An
 def connect(application: Application, native: Any, job: Job, outcome: Outcome,
             take_result: Callable[[Any, Any], None],
             forgive: Callable[[Any, Any], bool] | None = None, methods: Iterable[str] = (),
-            take_turn: Callable[[Any, Any], None] | None = None) -> list[int]:
+            take_turn: Callable[[Any, Any], None] | None = None) -> None:
     """Connects the C object's signals to an outcome and to the user's callbacks. A failure that
     ``forgive`` has handled does not count. Without a callback for failures, the C library logs the
     death of a worker. ``methods`` are methods of the application that are called too."""
@@ -336,4 +336,5 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
         handlers['restarted'] = on_restarted
     if is_captured(application):
         handlers['output'] = on_output
-    return [native.connect(signal, handler, job.catch) for signal, handler in handlers.items()]
+    for signal, handler in handlers.items():
+        native.connect(signal, handler, job.catch)

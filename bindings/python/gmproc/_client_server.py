@@ -127,7 +127,6 @@ class _Native:
         self.state = state
         self.native = native
         self.params: Any = None
-        self.handlers: list[int] = []
 
     def take_params(self, pack: Callable[[], Any]) -> None:
         self.params = pack()
@@ -149,8 +148,7 @@ class _Native:
         self.native.close(cancellable)
 
     def release(self) -> None:
-        while self.handlers:
-            self.native.disconnect(self.handlers.pop())
+        self.native.disconnect()
         if isinstance(self.native, _gmproc.LocalServer):
             self.native.forget()
         else:
@@ -429,8 +427,7 @@ class ClientServer(Application):
         set_command()
         job.native = begun
         methods = ['update', *(_METHODS if isinstance(native, _gmproc.LocalServer) else ())]
-        job.native.handlers = connect(self, native, job, job.outcome, keep_result(self, job, None),
-                                      methods=methods)
+        connect(self, native, job, job.outcome, keep_result(self, job, None), methods=methods)
         state.native, state.server_result = native, None
         state.n_runs += 1
 

@@ -80,7 +80,6 @@ class _Native:
         self.state = state
         self.names = names
         self.keeps_processes = keeps_processes
-        self.handlers: list[int] = []
 
     def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.state.native.run(self.names, cancellable)
@@ -90,8 +89,7 @@ class _Native:
         self.state.native.run_async(self.names, cancellable, callback, catch)
 
     def release(self) -> None:
-        while self.handlers:
-            self.state.native.disconnect(self.handlers.pop())
+        self.state.native.disconnect()
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be large.
         if not self.keeps_processes:
@@ -491,10 +489,8 @@ class Workers(Application):
             else:
                 job.notify(self.on_turn, job.outcome.get_id(name), result)
 
-        native.handlers = connect(self, state.native, job, job.outcome,
-                                  keep_result(self, job, update),
-                                  methods=['on_turn'] + ['update'] * (update is not None),
-                                  take_turn=take_turn)
+        connect(self, state.native, job, job.outcome, keep_result(self, job, update),
+                methods=['on_turn'] + ['update'] * (update is not None), take_turn=take_turn)
         state.n_runs += 1
 
     def _read(self, function: Callable[[Any], Any], items: Iterable[Any], chunksize: int | None
@@ -569,8 +565,8 @@ class Workers(Application):
         n_workers = len(names) if source.n_left is None else min(len(names), source.n_left)
         native = _Fed(state, mapping, n_workers, get_bool(self, 'reuse') or state.is_inside_with)
         job.native = native
-        native.handlers = connect(self, state.native, job, outcome, mapping.take, mapping.forgive,
-                                  methods=['update'])
+        connect(self, state.native, job, outcome, mapping.take, mapping.forgive,
+                methods=['update'])
         state.n_runs += 1
 
     def _make_reporter(self, job: _run.Job, add_done: Callable[[int], Any] | None

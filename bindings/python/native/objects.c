@@ -217,6 +217,9 @@ handler_finalize (gpointer  data G_GNUC_UNUSED,
   PyGILState_Release (state);
 }
 
+/* The data of all closures below, by which they are found. */
+static char handler_mark;
+
 static PyObject *
 object_connect (PyObject *self,
                 PyObject *args)
@@ -227,24 +230,21 @@ object_connect (PyObject *self,
 
   if (!PyArg_ParseTuple (args, "sOO:connect", &signal, &function, &catch))
     return NULL;
-  handler = (Handler *) g_closure_new_simple (sizeof *handler, NULL);
+  handler = (Handler *) g_closure_new_simple (sizeof *handler, &handler_mark);
   handler->function = Py_NewRef (function);
   handler->catch = Py_NewRef (catch);
   g_closure_set_marshal (&handler->closure, handler_marshal);
   g_closure_add_finalize_notifier (&handler->closure, NULL, handler_finalize);
-  return PyLong_FromUnsignedLong (g_signal_connect_closure (native_object_get (self), signal,
-                                                            &handler->closure, FALSE));
+  g_signal_connect_closure (native_object_get (self), signal, &handler->closure, FALSE);
+  Py_RETURN_NONE;
 }
 
+/* All that were connected here: an interrupted program need not know which. */
 static PyObject *
 object_disconnect (PyObject *self,
-                   PyObject *id)
+                   PyObject *unused G_GNUC_UNUSED)
 {
-  gulong number = PyLong_AsUnsignedLong (id);
-
-  if (PyErr_Occurred () != NULL)
-    return NULL;
-  g_signal_handler_disconnect (native_object_get (self), number);
+  g_signal_handlers_disconnect_by_data (native_object_get (self), &handler_mark);
   Py_RETURN_NONE;
 }
 
@@ -252,7 +252,7 @@ static PyMethodDef object_methods[] = {
   { "get_property", object_get_property, METH_O, NULL },
   { "set_property", object_set_property, METH_VARARGS, NULL },
   { "connect", object_connect, METH_VARARGS, NULL },
-  { "disconnect", object_disconnect, METH_O, NULL },
+  { "disconnect", object_disconnect, METH_NOARGS, NULL },
   { NULL, NULL, 0, NULL }
 };
 

@@ -152,8 +152,8 @@ native_close_run (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* (requests, responses, pending, ids): answers requests, a list, with as many responses, and removes
- * their ids from a dict, in one step for the handlers of signals. */
+/* (requests, responses, pending, ids): answers requests, a list, with as many responses, and
+ * removes their ids from a dict, in one step for the handlers of signals. */
 PyObject *
 native_respond (PyObject *module G_GNUC_UNUSED,
                 PyObject *args)
