@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""The backend for joblib, with the version that is installed. tests/peers has joblib's own tests."""
+"""The backend for joblib, with the installed version. tests/peers has the tests of joblib."""
 
 import os
 
