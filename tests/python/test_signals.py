@@ -391,7 +391,8 @@ def test_a_value_that_is_pickled_is_not_to_blame(raising, monkeypatch, has_cloud
 
 
 @pytest.mark.parametrize('run', [lambda workers: workers.run() == {1: 3},
-                                 lambda workers: workers.map(len, ['abc']) == [3]])
+                                 lambda workers: workers.map(len, ['abc']) == [3],
+                                 lambda workers: list(workers.imap(len, ['abc'])) == [3]])
 def test_nothing_is_left_of_an_interrupted_run(raising, run):
     """The handler's exception comes out, wherever it is raised, and the next run has no callbacks
     of the last."""

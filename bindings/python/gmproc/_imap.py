@@ -52,9 +52,15 @@ class Stream:
         try:
             self._start(job)
         except BaseException:
-            job.end(None)
+            _gmproc.complete(partial(self._abandon, job))
             raise
         return job
+
+    def _abandon(self, job: Job) -> None:
+        if self._thread.has(job):
+            self.close(job)
+        else:
+            job.end(None)
 
     def _start(self, job: Job) -> None:
         job.dispatch = self._dispatch
@@ -74,14 +80,16 @@ class Stream:
         return event
 
     def close(self, job: Job) -> None:
-        """Ends the run. Its processes have ended when this returns."""
+        """Ends the run. Its processes have ended when this returns. May be called again if it was
+        interrupted."""
         self._is_closed = True
         # The garbage collector may call this, in the run's own thread, in a forked child, or during
         # the interpreter's shutdown.
-        if self._has_ended or not self._thread.is_alive() or self._thread.is_current():
+        if not self._thread.is_alive() or self._thread.is_current():
             return
         job.cancel()
-        while (event := self._events.get()) is not None:
+        # The last event comes after the run.
+        while self._thread.has(job) and (event := self._events.get()) is not None:
             if callable(event):
                 event()
 
@@ -175,6 +183,7 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
     generator.
     """
     job = stream.begin(claims, fill)
+    close = partial(stream.close, job)
     try:
         while (event := stream.get()) is not None:
             if not isinstance(event, list):
@@ -186,7 +195,7 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
                 yield event.pop()
             wake()
     finally:
-        stream.close(job)
+        _gmproc.complete(close)
     try:
         stream.finish(job)
     except BaseException as error:

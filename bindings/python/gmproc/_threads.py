@@ -52,8 +52,9 @@ class Thread:
                 _threads.add(self)
             elif self not in _threads:
                 return False
-            self._jobs.add(job)
-        self.call(lambda: self._begin(job, ended))
+            self._calls.append(lambda: self._begin(job, ended))
+            self._jobs.add(job)  # With this step it has started.
+        self._context.wakeup()
         return True
 
     def _start(self) -> None:
@@ -62,6 +63,10 @@ class Thread:
         except RuntimeError as error:
             raise make_error(ErrorCode.LAUNCH, f"{error} (the limit on processes: raise it with "
                              "'ulimit -u', or that of the control group)") from error
+
+    def has(self, job: Job) -> bool:
+        """True if a run has started here and not ended."""
+        return job in self._jobs
 
     def is_current(self) -> bool:
         return threading.current_thread() is self._thread
@@ -108,6 +113,8 @@ class Thread:
                 self._jobs.discard(job)
             ended()
 
+        if not self.has(job):
+            return  # The handler of a signal has raised before it was started.
         if job.take_steps():
             Run(job).add_done_callback(is_done)
         else:
