@@ -47,9 +47,11 @@ var {pack, pack_for_application} = (() => {
     function name_of(value) {
         if (typeof value !== 'object')
             return typeof value;
-        if (value.constructor !== Object)
-            return value.constructor?.name || 'object without a constructor';
-        // Of '[object Array Iterator]', for example.
+        const prototype = Object.getPrototypeOf(value) ?? {};
+
+        if (Object.hasOwn(prototype, 'constructor') && prototype.constructor?.name)
+            return prototype.constructor.name;
+        // Of '[object Array Iterator]', for example, whose constructor is an inherited one.
         return Object.prototype.toString.call(value).slice('[object '.length, -1);
     }
 
