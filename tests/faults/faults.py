@@ -58,14 +58,18 @@ def main() -> int:
              if (each.in_suite or not arguments.suite) and
              all(word in each.name() for word in arguments.words)]
     print(COLUMNS.format('fault', 'role', 'language', 'moment', 'outcome', 'ms', 'left'))
-    n_wrong = 0
+    wrong = []
     with concurrent.futures.ProcessPoolExecutor(2 * len(os.sched_getaffinity(0)),
                                                 initializer=case.become_subreaper) as pool:
         for fault, seen in pool.map(case.run_case, cases):
             print_row(fault, seen)
-            n_wrong += bool(seen.problems)
-    print(f'{len(cases)} cases, {n_wrong} wrong')
-    return 1 if n_wrong > 0 or not cases else 0
+            if seen.problems:
+                wrong.append((fault, seen))
+    print(f'{len(cases)} cases, {len(wrong)} wrong')
+    # Again at the end, which is all that is shown of a long log.
+    for fault, seen in wrong:
+        print_row(fault, seen)
+    return 1 if wrong or not cases else 0
 
 
 if __name__ == '__main__':
