@@ -514,12 +514,13 @@ def test_bad_options():
 
 
 def test_chunksize_that_is_no_whole_number(executor):
-    with pytest.raises(TypeError, match='chunksize is a whole number'):
+    with pytest.raises(TypeError, match='chunksize should be a whole number'):
         executor.map(add, [1, 2], chunksize=1.5)
 
 
 def test_max_workers_that_is_no_whole_number():
-    with pytest.raises(TypeError, match="max_workers is a whole number, not '2'"):
+    with pytest.raises(TypeError, match="max_workers should be a whole number, not '2'"):
         Executor('2')
-    with Executor(1) as executor, pytest.raises(TypeError, match='max_workers is a whole number'):
+    with Executor(1) as executor, \
+            pytest.raises(TypeError, match='max_workers should be a whole number'):
         executor.resize(1.5)

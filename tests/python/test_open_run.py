@@ -465,10 +465,10 @@ def test_it_is_not_copied(duplicate):
 
 
 def test_counts_that_are_no_whole_numbers():
-    with pytest.raises(TypeError, match="n is a whole number, not '3'"):
+    with pytest.raises(TypeError, match="n should be a whole number, not '3'"):
         ClientServer().add_clients('3', Asker)
     with ClientServer().open() as run:
-        with pytest.raises(TypeError, match="n is a whole number, not 'a'"):
+        with pytest.raises(TypeError, match="n should be a whole number, not 'a'"):
             run.recv('a')
 
 

@@ -340,9 +340,10 @@ class Patient(Asker):
 
 
 @pytest.mark.parametrize('part, message', [
-    (WrongNumber, r'2 responses are needed, one for each message, not \[1, 2, 3\]'),
-    (Nothing, '2 responses are needed, one for each message, not None'),
-    (Unordered, r'2 responses are needed, one for each message, not \{'),
+    (WrongNumber,
+     r'process_batch should return 2 responses, one for each message, not \[1, 2, 3\]'),
+    (Nothing, 'process_batch should return 2 responses, one for each message, not None'),
+    (Unordered, r'process_batch should return 2 responses, one for each message, not \{'),
     (Negative, 'batch_size')])
 def test_batches_that_are_wrong(part, message):
     cs = serve_in_application(part)

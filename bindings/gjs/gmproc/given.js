@@ -25,9 +25,9 @@ function show(value) {
 
 function check_whole(what, value, minimum, maximum) {
     if (typeof value !== 'number')
-        throw new TypeError(`${what} is a whole number, not ${show(value)}`);
+        throw new TypeError(`${what} should be a whole number, not ${show(value)}`);
     if (!Number.isInteger(value) || value < minimum || value > maximum) {
-        throw new RangeError(`${what} is a whole number from ${minimum} to ${maximum}, ` +
+        throw new RangeError(`${what} should be a whole number from ${minimum} to ${maximum}, ` +
             `not ${value}`);
     }
 }
@@ -74,15 +74,15 @@ function check_option(spec, value) {
     const [minimum, maximum] = KINDS[spec.value_type.name];
 
     if (typeof value !== 'number')
-        throw new TypeError(`${name} is a number, not ${show(value)}`);
+        throw new TypeError(`${name} should be a number, not ${show(value)}`);
     if (spec.value_type.name !== 'gdouble' && !Number.isInteger(value))
-        throw new RangeError(`${name} is a whole number, not ${value}`);
+        throw new RangeError(`${name} should be a whole number, not ${value}`);
     if (value >= minimum && value <= maximum && fit(spec, value) === value)
         return;
 
     const [lowest, highest] = [fit(spec, minimum), fit(spec, maximum)];
 
-    throw new RangeError(`${name} is ${value}: it must be ${highest === Number.MAX_VALUE
+    throw new RangeError(`${name} is ${value}: it should be ${highest === Number.MAX_VALUE
         ? `at least ${lowest}` : `from ${lowest} to ${highest}`}`);
 }
 

@@ -25,7 +25,7 @@ const modules = new Map();
  */
 function init(meta) {
     if (typeof meta?.url !== 'string')
-        throw new TypeError('Gmp.init() takes import.meta');
+        throw new TypeError('Gmp.init() takes import.meta, as in Gmp.init(import.meta)');
     if (!modules.has(meta.url))
         modules.set(meta.url, null);
     return !state.is_worker;
@@ -87,8 +87,10 @@ function exported(module, code) {
     const url = typeof module === 'string' ? module : module?.url;
     const name = typeof code === 'string' ? code : code?.name;
 
-    if (typeof url !== 'string' || typeof name !== 'string' || name === '')
-        throw new TypeError('Gmp.exported() takes import.meta and an exported function or class');
+    if (typeof url !== 'string' || typeof name !== 'string' || name === '') {
+        throw new TypeError('Gmp.exported() takes import.meta, and an exported function or ' +
+            'class, or its name');
+    }
     return `gjs:${url}#${name}`;
 }
 

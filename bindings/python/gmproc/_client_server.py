@@ -197,7 +197,8 @@ class ClientServer(Application):
         if isinstance(server, str):
             check_target(server, 'server')
         elif server is not None and not _is_kind_of(server, ServerWorker):
-            raise TypeError(f'{server!r} is not a class derived from gmproc.ServerWorker')
+            raise TypeError(f'{server!r} is not a class derived from gmproc.ServerWorker: pass '
+                            'such a class, not an instance')
         self._gmproc.server = server
         self._set_options(options)
 
@@ -262,7 +263,8 @@ class ClientServer(Application):
             raise make_error(ErrorCode.EXISTS, f'There is a client {id!r} already: take another id',
                              id)
         if not isinstance(client, str) and not _is_kind_of(client, ClientWorker):
-            raise TypeError(f'{client!r} is not a class derived from gmproc.ClientWorker')
+            raise TypeError(f'{client!r} is not a class derived from gmproc.ClientWorker: pass '
+                            'such a class, not an instance')
         runtime = check_target(client, id) if isinstance(client, str) else 'python'
         name = state.make_name(id)
         entry = _Entry(name, len(state.entries), client, params, runtime)
@@ -279,7 +281,7 @@ class ClientServer(Application):
         check_whole('n', n)
         ids = range(n)
         if n < 0:
-            raise ValueError(f'n is {n}: it must be at least 0')
+            raise ValueError(f'n is {n}: it should be at least 0')
         taken = [id for id in ids if id in self._gmproc.entries]
         if taken:
             raise make_error(ErrorCode.EXISTS, f'There is a client {taken[0]!r} already: '

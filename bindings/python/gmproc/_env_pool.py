@@ -93,7 +93,8 @@ class EnvPool:
         if self._failures:
             self._raise_failure()
         if len(ids) != len(commands):
-            raise ValueError(f'There are {len(commands)} actions for {len(ids)} environments')
+            raise ValueError(f'There are {len(commands)} actions for {len(ids)} environments: give '
+                             'one for each')
         try:
             self.waiting.update(zip(ids, commands))
             for i, command in zip(ids, commands):
@@ -156,7 +157,8 @@ class EnvPool:
             for i in self._failures:
                 self.waiting.pop(i, None)
             if not ids and not self._run.failures:
-                raise RuntimeError(f'The environments {[*self.waiting]} have ended')
+                raise RuntimeError(f'The environments {[*self.waiting]} have ended, so no step can '
+                                   'come: make new ones')
         return {i: self.done.pop(i) for i in [*self.done][:n]}
 
     def _take(self, ids: Sequence[int], messages: Sequence[Any]) -> None:

@@ -84,7 +84,7 @@ def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType
 def check_whole(name: str, value: Any) -> None:
     """Raises an error with the argument's name unless the value is a whole number."""
     if not hasattr(value, '__index__'):
-        raise TypeError(f'{name} is a whole number, not {value!r}')
+        raise TypeError(f'{name} should be a whole number, not {value!r}')
 
 
 def trim(exception: BaseException) -> BaseException:

@@ -74,7 +74,7 @@ class Stream:
     def get(self) -> Event:
         if not self._thread.is_alive() and self._events.empty():
             raise RuntimeError('This process was forked during the map, which belongs to its '
-                               'parent')
+                               'parent: call imap() here')
         event = self._events.get()
         self._has_ended = event is None
         return event

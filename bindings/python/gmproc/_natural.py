@@ -64,12 +64,14 @@ def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
         for key in value:
             if isinstance(key, str):
                 dump(key)
-        raise BadPayload("a Python 'dict' sent to other languages has only str, or only int, keys")
+        raise BadPayload("the keys of a Python 'dict' for other languages should all be str, or "
+                         'all int')
     if hasattr(value, 'to_variant'):
         return value.to_variant()
     if type(value).__module__ == 'numpy':
         return _dump_numpy(value)
-    raise BadPayload(f"a Python '{name_of_type(value)}' has no equivalent in other languages")
+    raise BadPayload(f"a Python '{name_of_type(value)}' has no equivalent in other languages: send "
+                     'numbers, text, bytes, lists, dicts or arrays')
 
 
 def _find_fault(text: str) -> str:

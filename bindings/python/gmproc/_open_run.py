@@ -200,7 +200,7 @@ class OpenRun:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise RuntimeError('The run is closed')
+            raise RuntimeError('The run is closed: open another one')
 
     def _is_waiting(self, id: Any) -> bool:
         """True if a client waits for an answer."""

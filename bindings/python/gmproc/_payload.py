@@ -35,4 +35,4 @@ def refuse(runtime: str | None) -> NoReturn:
     run any code.
     """
     raise BadPayload(f"a Python pickle came from a worker of runtime '{runtime}', and is not "
-                     'unpickled')
+                     'unpickled, because it could run any code: send plain values from there')

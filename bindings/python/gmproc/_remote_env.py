@@ -180,7 +180,8 @@ class RemoteEnv:
         # In one step, because two threads may be here.
         other = self.__dict__.setdefault('_turn', turn)
         if other is not turn and other.process == turn.process:
-            raise RuntimeError(f'The game at {where} has not answered the last command yet')
+            raise RuntimeError(f'The game at {where} has not answered the last command of another '
+                               'thread yet: send one command at a time')
         self._turn = turn  # in a fork, in place of its parent's
         try:
             return self._exchange_alone(where, name, command)

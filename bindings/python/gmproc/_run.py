@@ -289,7 +289,7 @@ class Run:
         if not self._is_done:
             from concurrent.futures import InvalidStateError
 
-            raise InvalidStateError('The run has not ended yet')
+            raise InvalidStateError('The run has not ended yet: wait for it first')
         try:
             return self._job.result()
         except BaseException as error:

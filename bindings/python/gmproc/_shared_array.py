@@ -66,10 +66,12 @@ class SharedArray(numpy.ndarray):
         dtype = _make_dtype(dtype)
         shape = (shape,) if isinstance(shape, (int, numpy.integer)) else tuple(shape)
         if any(size < 0 for size in shape):
-            raise ValueError(f'a SharedArray cannot have the shape {shape}')
+            raise ValueError(f'a SharedArray cannot have the shape {shape}: each number should be '
+                             '0 or more')
         size = math.prod(map(int, shape)) * dtype.itemsize
         if size > sys.maxsize:
-            raise ValueError(f'a SharedArray cannot have {size} bytes')
+            raise ValueError(f'a SharedArray of the shape {shape} would have {size} bytes: at most '
+                             f'{sys.maxsize} are possible')
         memory = _make_memory(max(1, size))
         return super().__new__(cls, shape, dtype, memory, order=order)
 

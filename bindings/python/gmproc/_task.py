@@ -144,7 +144,8 @@ def explaining() -> Iterator[None]:
 def unpack(value: _gmproc.Variant) -> Task:
     """The task in a worker's parameters. Prepares the process for it."""
     if _gmproc.get_tag(value) != TAG:
-        raise BadPayload('this target is for applications in Python, by way of the package gmproc')
+        raise BadPayload('this target works only for applications that use the Python package '
+                         'gmproc')
     head, (own, initializer, body, *buffers) = _gmproc.unwrap(value)
     index, seed, name, token = pickle.loads(own)
     restore(head, name)

@@ -88,7 +88,7 @@ class Thread:
         """In this thread: waits for user code in another thread, unless the program ends."""
         with _lock:
             if self._is_ending:
-                raise RuntimeError('The program is ending')
+                raise RuntimeError('The program is ending, so nothing waits for its callbacks')
             self._waits.add(returned)
         try:
             return returned.result()

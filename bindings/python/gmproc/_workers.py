@@ -255,7 +255,8 @@ class Workers(Application):
             raise make_error(ErrorCode.NOT_FOUND, f'Worker {id!r} has no function, and '
                              f'{type(self).__qualname__} does not override process', id)
         if method is not None and not isinstance(method, str) and not callable(method):
-            raise TypeError(f'A worker runs a function, not {method!r}')
+            raise TypeError(f'A worker runs a function, not {method!r}: pass the function without '
+                            'calling it')
         target = method if isinstance(method, str) else _task.FUNCTION
         runtime = check_target(target, id)
         name = state.make_name(id)
@@ -465,7 +466,8 @@ class Workers(Application):
         chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
-            raise make_error(ErrorCode.EXISTS, 'Duplicate worker id in one run')
+            raise make_error(ErrorCode.EXISTS, 'A worker id occurs twice in one run: '
+                             'give each id once')
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
@@ -496,9 +498,10 @@ class Workers(Application):
     def _read(self, function: Callable[[Any], Any], items: Iterable[Any], chunksize: int | None
               ) -> AtHand | Reader:
         if not callable(function):
-            raise TypeError(f'A map calls a function, not {function!r}')
+            raise TypeError(f'A map calls a function, not {function!r}: pass the function without '
+                            'calling it')
         if chunksize is not None and chunksize < 1:
-            raise ValueError(f'chunksize is a number of items, at least 1, not {chunksize}')
+            raise ValueError(f'chunksize is {chunksize}: it should be at least 1 item, or None')
         return read(items, self._gmproc.native.wake)
 
     # Few programs need this, so it is imported here.
@@ -538,7 +541,7 @@ class Workers(Application):
         from . import _imap
 
         if buffer is not None and buffer < 1:
-            raise ValueError(f'buffer is a number of items, at least 1, not {buffer}')
+            raise ValueError(f'buffer is {buffer}: it should be at least 1 item, or None')
         return partial(self._prepare_map, function, self._read(function, items, chunksize),
                        chunksize, window=buffer or 0,
                        make_outcome=partial(_imap.StreamOutcome, stream=stream,

@@ -100,7 +100,7 @@ unwrap (PyObject *module G_GNUC_UNUSED,
   if (variant == NULL)
     return NULL;
   if (!native_is_pickle (variant))
-    return PyErr_Format (PyExc_ValueError, "This is no pickle");
+    return PyErr_Format (PyExc_ValueError, "The value is not a pickle");
   return native_unwrap (variant, &data, &buffers) ? Py_BuildValue ("(NN)", data, buffers) : NULL;
 }
 

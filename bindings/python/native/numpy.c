@@ -72,7 +72,8 @@ load_api (gboolean may_import)
     return FALSE;
   if (((unsigned int (*) (void)) found[GET_ABI_VERSION]) () >> 24 > 2)
     {
-      PyErr_SetString (PyExc_ImportError, "this version of numpy is not known to gmproc");
+      PyErr_SetString (PyExc_ImportError,
+                       "gmproc does not know this version of numpy: install version 1 or 2");
       return FALSE;
     }
   g_atomic_pointer_compare_and_exchange (&api, NULL, found);

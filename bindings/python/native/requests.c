@@ -314,8 +314,8 @@ native_respond_all (PyObject *requests,
   gboolean result = list != NULL && PyList_GET_SIZE (list) == n;
 
   if (!result && PyErr_Occurred () == NULL)
-    PyErr_Format (PyExc_ValueError, "%zd responses are needed, one for each message, not %R", n,
-                  responses);
+    PyErr_Format (PyExc_ValueError, "process_batch should return %zd responses, one for each "
+                  "message, not %R", n, responses);
   for (Py_ssize_t i = 0; i < n && result; i++)
     {
       Request *self = (Request *) PyList_GET_ITEM (requests, i);

@@ -192,11 +192,12 @@ native_load_work (GVariant *variant)
       Py_XDECREF (data);
     }
   else
-    return PyErr_Format (PyExc_ValueError, "A call of a pool is a pickle");
+    return PyErr_Format (PyExc_ValueError, "The call of a pool should be a pickle");
   if (work == NULL || (PyTuple_Check (work) && PyTuple_GET_SIZE (work) == 3))
     return work;
   Py_DECREF (work);
-  return PyErr_Format (PyExc_ValueError, "A call of a pool is a function and its arguments");
+  return PyErr_Format (PyExc_ValueError,
+                       "The call of a pool should be a function and its arguments");
 }
 
 /* Unpickling can run any code, so values that do not come from Python are not unpickled. */

@@ -69,7 +69,7 @@ build_string (char      letter,
 
   if (!PyUnicode_Check (value))
     {
-      PyErr_Format (PyExc_TypeError, "a value of type '%c' is a str, not %R", letter, value);
+      PyErr_Format (PyExc_TypeError, "a value of type '%c' should be a str, not %R", letter, value);
       return NULL;
     }
   text = PyUnicode_AsUTF8AndSize (value, &size);

@@ -165,8 +165,8 @@ add_member (GPtrArray          *children,
   g_ptr_array_add (children, child);
   if (g_variant_is_of_type (child, type))
     return TRUE;
-  PyErr_Format (PyExc_TypeError, "an array of '%.100s' has no '%s' in it", (const char *) type,
-                g_variant_get_type_string (child));
+  PyErr_Format (PyExc_TypeError, "an array of type '%.100s' cannot contain a value of type '%s'",
+                (const char *) type, g_variant_get_type_string (child));
   return FALSE;
 }
 
