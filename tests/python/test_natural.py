@@ -166,7 +166,7 @@ def test_variants_of_a_given_type(signature, value, text):
 @pytest.mark.parametrize('signature, value, error', [
     ('i', 2**31, 'does not fit'), ('y', -1, 'does not fit'), ('t', 2**64, 'does not fit'),
     ('u', 1.5, ''),
-    ('s', 5, 'is a str'), ('s', 'a\0b', 'cannot be'), ('o', 'x', 'cannot be'), ('ai', 5, ''),
+    ('s', 5, 'should be a str'), ('s', 'a\0b', 'cannot be'), ('o', 'x', 'cannot be'), ('ai', 5, ''),
     ('(ii)', (1,), 'has 2 members, not 1'), ('x', Variant('i', 1), 'not of the type'),
     ('a', 1, 'not the type of a value'), ('*', 1, 'not the type of a value'),
     ('av', [{1, 2}], "'set' has no equivalent"),

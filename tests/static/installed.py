@@ -280,7 +280,8 @@ def check_subproject(prefix: Prefix) -> None:
     build = guest / 'build'
     if (prefix.must('subproject: setup', prefix.meson, 'setup', build, guest,
                     '--force-fallback-for=gmproc-1', '--buildtype=plain') is None or
-            prefix.must('subproject: build', prefix.meson, 'compile', '-C', build) is None):
+            prefix.must('subproject: build', prefix.meson, 'compile', '-C', build,
+                        'workers') is None):
         return
     output = prefix.must('subproject: run', build / 'workers')
     if output is not None and output != COUNTING:

@@ -4,14 +4,16 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* The test covers deprecated names too. */
-#define GLIB_DISABLE_DEPRECATION_WARNINGS
-
 #include <gmproc-binding.h>
 
 #include "gmp-test.h"
 
 #include <stdlib.h>
+
+/* The test covers deprecated names too. */
+#undef GLIB_DEPRECATED_MACRO_FOR
+#define GLIB_DEPRECATED_MACRO_FOR(name)
+G_GNUC_BEGIN_IGNORE_DEPRECATIONS
 
 /* A server and a client that check their own state only. */
 
