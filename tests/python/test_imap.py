@@ -302,9 +302,9 @@ def test_bad_arguments():
             call('native:libfoo.so:f', [1])
         with pytest.raises(TypeError, match='not iterable'):
             call(square, 3)
-        with pytest.raises(ValueError, match='chunksize .* not 0'):
+        with pytest.raises(ValueError, match='chunksize is 0'):
             call(square, [1], 0)
-        with pytest.raises(ValueError, match='buffer .* not 0'):
+        with pytest.raises(ValueError, match='buffer is 0'):
             call(square, [1], buffer=0)
 
 
@@ -385,7 +385,7 @@ def test_failures_on_asyncio():
         workers = Workers(max_parallel=2)
         got, error = await take_async(workers.imap_async(fail_at, [(n, 3) for n in range(9)], 1))
         assert got == [0, 1, 2] and isinstance(error, WorkerError) and error.id == 3
-        with pytest.raises(ValueError, match='buffer .* not 0'):
+        with pytest.raises(ValueError, match='buffer is 0'):
             workers.imap_async(square, [1], buffer=0)
 
         def items():
