@@ -7,7 +7,8 @@
        chapters.py --write-navigation SOURCE_ROOT
 
 Compiles each C program of the chapters, runs it, and compares what it prints with the `text` block
-that comes next. A chapter has whole programs only.
+that comes next. These chapters have whole programs only. Each line of a chapter that shows parts of
+examples has to be a line of the example.
 
 Checks, or writes, the links at the end of each chapter, which follow the order of docs/welcome.md.
 """
@@ -23,6 +24,13 @@ import verdict
 
 BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.M | re.DOTALL)
 TIME_LIMIT = 120  # seconds
+
+# Chapters that show parts of examples, by the language of the block.
+EXCERPTS = {
+    'how-to-gtk.md': {'c': 'gtk/window.c', 'py': 'gtk/window.py', 'javascript': 'gtk/window.js'},
+}
+LEFT_OUT = '...'
+
 NAVIGATION = '\n---\n\n'
 
 
@@ -68,6 +76,22 @@ def check(where: str, program: str, output: str | None, compiler: list[str], opt
     return []
 
 
+def check_excerpts(root: Path) -> list[str]:
+    problems = []
+    for name, examples in EXCERPTS.items():
+        blocks = BLOCK.findall((root / 'docs' / name).read_text(encoding='utf-8'))
+        for language, example in examples.items():
+            text = (root / 'examples' / example).read_text(encoding='utf-8')
+            known = {LEFT_OUT, *(line.strip() for line in text.splitlines())}
+            shown = [line for block in blocks if block[0] == language
+                     for line in block[1].splitlines()]
+            problems += [f'docs/{name}: not a line of examples/{example}: {line}'
+                         for line in shown if line.strip() not in known]
+            if not shown:
+                problems.append(f'docs/{name}: shows nothing of examples/{example}')
+    return problems
+
+
 def add_navigation(docs: Path) -> dict[Path, str]:
     """The chapters as they should be, with links to the previous and the next one at the end."""
     names = re.findall(r'\]\(([\w-]+\.md)\)', (docs / 'welcome.md').read_text(encoding='utf-8'))
@@ -98,6 +122,7 @@ def main() -> None:
                 'run tests/static/chapters.py --write-navigation .'
                 for path, text in add_navigation(root / 'docs').items()
                 if text != path.read_text(encoding='utf-8')]
+    problems += check_excerpts(root)
     n_programs = 0
     for chapter in chapters:
         for where, program, output in programs(root / 'docs' / chapter):
