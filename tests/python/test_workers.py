@@ -137,7 +137,7 @@ def test_an_id_that_is_not_there(call):
 def test_an_id_twice():
     workers = Workers()
     workers.add(1, same)
-    with pytest.raises(WorkerError, match='A worker id occurs twice'):
+    with pytest.raises(WorkerError, match='Duplicate worker id 1 in one run'):
         workers.run([1, 1])
 
 

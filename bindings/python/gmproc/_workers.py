@@ -466,8 +466,9 @@ class Workers(Application):
         chosen = choose(ids, state.entries)
         entries = {id: self._find(id) for id in chosen}
         if len(entries) != len(chosen):
-            raise make_error(ErrorCode.EXISTS, 'A worker id occurs twice in one run: '
-                             'give each id once')
+            twice = next(id for id in chosen if chosen.count(id) > 1)
+            raise make_error(ErrorCode.EXISTS, f'Duplicate worker id {twice!r} in one run: give '
+                             'each id once', twice)
         job.outcome = Outcome({entry.name: id for id, entry in entries.items()},
                               {entry.name: entry.runtime for entry in entries.values()})
         setting = make_setting(self)
