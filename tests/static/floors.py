@@ -43,7 +43,7 @@ PYTHON = {
         '_shared_array',
         'values'),
     'program': (
-        '_code _main_module _multiprocessing _stray _installed _nothing',
+        '_code _lock _main_module _multiprocessing _stray _installed _nothing',
         'program'),
     'worker': (
         '_worker _logs _task _adapters _batch',

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from collections.abc import Iterable
 
 import _gmproc
@@ -15,6 +14,7 @@ import _gmproc
 from . import _main_module
 from ._errors import BadPayload, describe_payload_error, flush_output, make_error
 from ._gerror import ErrorCode
+from ._lock import Lock
 from ._options import is_captured, set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job, Run, prepare
@@ -33,8 +33,8 @@ _FOLDERS = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
 
 # The parts of the command, and the lock with which they are changed.
 _command: tuple[str, list[str], list[str]] | None = None
-_lock = threading.RLock()
-os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
+_lock = Lock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
 # Removes the current folder, which -c puts first. Workers can import what the application can
 # import.

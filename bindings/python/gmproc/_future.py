@@ -18,6 +18,7 @@ from queue import Empty, SimpleQueue
 import _gmproc
 
 from ._errors import is_of_signal
+from ._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 
 class Condition(threading.Condition):
-    """One whose lock is not left locked where the handler of a signal raises. ``with`` calls
-    methods in C, after which handlers do not run before its block."""
+    """One whose lock is not left locked where the handler of a signal raises. ``with`` calls the
+    methods of the lock itself."""
+
+    def __init__(self) -> None:
+        super().__init__(Lock())
 
     __enter__: Any = property(attrgetter('_lock.__enter__'))
     __exit__: Any = property(attrgetter('_lock.__exit__'))

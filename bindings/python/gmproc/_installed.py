@@ -13,11 +13,12 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import threading
 from operator import is_
 from types import BuiltinFunctionType, FunctionType
 
 import _gmproc
+
+from ._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ class _Choice:
 
 _choice = _Choice()
 # Runs may begin in several threads at the same time, and in the handler of a signal.
-_lock = threading.RLock()
-os.register_at_fork(after_in_child=_lock._at_fork_reinit)  # type: ignore[attr-defined]
+_lock = Lock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)
 
 
 def get_n_reloads() -> int:

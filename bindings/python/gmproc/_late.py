@@ -12,6 +12,7 @@ import sys
 import threading
 
 from . import _daemons
+from ._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     import _gmproc
 
-_lock = threading.Lock()
+_lock = Lock()
 _queue: collections.deque[LateCall] = collections.deque()  # under the lock
 _has_thread = False                                        # under the lock
 
@@ -103,7 +104,7 @@ def _turn() -> None:
 def _forget() -> None:
     """In the child of a fork, where the thread does not exist, and may have held the lock."""
     global _lock, _has_thread
-    _lock = threading.Lock()
+    _lock = Lock()
     _queue.clear()
     _has_thread = False
 

@@ -18,13 +18,14 @@ import _gmproc
 from . import _daemons
 from ._errors import make_error
 from ._gerror import ErrorCode
+from ._lock import Lock
 from ._run import Job, Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-_lock = threading.Lock()
+_lock = Lock()
 _threads: set[Thread] = set()  # under the lock
 
 
@@ -160,7 +161,7 @@ def _end_all() -> None:
 def _forget() -> None:
     """In the child of a fork only the forking thread exists."""
     global _lock
-    _lock = threading.Lock()
+    _lock = Lock()
     _threads.clear()
 
 
