@@ -453,3 +453,39 @@ if __name__ == '__main__':
     print(workers.map(len, iter(['ab'])), list(workers.imap(len, ['abc'])))
 ''')
     assert (done.stdout, done.stderr) == ('late None\n[2] [3]\n', '')
+
+
+def test_a_lock_that_is_taken_meanwhile(script):
+    """A handler raises when the main thread has just got the lock of a condition, wherever a
+    condition lets it. No lock stays locked: each run ends."""
+    done = script.run('''
+import signal, sys, threading
+from gmproc import Workers
+
+class Late(Exception):
+    pass
+
+def handle(_number, _frame):
+    raise Late
+
+def interrupt(frame, event, _function):
+    global n
+    if event == 'c_return' and frame.f_code is threading.Condition.__enter__.__code__:
+        n -= 1
+        if n == 0:
+            sys.setprofile(None)
+            signal.raise_signal(signal.SIGUSR1)
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGUSR1, handle)
+    for place in range(1, 7):
+        n = place
+        sys.setprofile(interrupt)
+        try:
+            Workers().map(len, (text for text in ['a', 'b']))
+        except Late:
+            pass
+        sys.setprofile(None)
+    print('ended')
+''')
+    assert (done.stdout, done.stderr) == ('ended\n', '')

@@ -10,30 +10,17 @@ finished too: a caller that waits for one takes the answers of others on the way
 from __future__ import annotations
 
 import contextlib
-import threading
 from concurrent import futures
-from operator import attrgetter
 from queue import Empty, SimpleQueue
 
 import _gmproc
 
 from ._errors import is_of_signal
-from ._lock import Lock
+from ._lock import Condition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-
-class Condition(threading.Condition):
-    """One whose lock is not left locked where the handler of a signal raises. ``with`` calls the
-    methods of the lock itself."""
-
-    def __init__(self) -> None:
-        super().__init__(Lock())
-
-    __enter__: Any = property(attrgetter('_lock.__enter__'))
-    __exit__: Any = property(attrgetter('_lock.__exit__'))
 
 
 class Waiter:

@@ -12,6 +12,7 @@ import math
 import threading
 
 from . import _daemons
+from ._lock import Condition
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Reader:
         self._is_over = False
         self._is_closed = False
         self._error: BaseException | None = None
-        self._room = threading.Condition(threading.Lock())
+        self._room = Condition()
         self._context = contextvars.copy_context()
         # A daemon, so that the program does not wait for an iterator that waits.
         self._thread = threading.Thread(target=self._context.run, args=[self._read],

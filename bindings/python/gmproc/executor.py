@@ -20,8 +20,9 @@ from . import _exceptions, _installed, _late, _pickles, _task
 from ._application import set_command
 from ._errors import (BadPayload, check_whole, describe_payload_error, is_of_signal,
                       make_worker_error, trim)
-from ._future import Condition, Future
+from ._future import Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._lock import Condition
 from ._options import convert
 from ._worker import LOG_TAG
 
