@@ -5,9 +5,9 @@
 
 """Usage: installed.py SOURCE_ROOT MESON PYTHON COMPILER...
 
-Configures, builds and installs the sources into an empty folder, and then uses nothing but that
-prefix: C programs by pkg-config, introspection from Python, Vala. Also as a subproject, and
-uninstalled in `meson devenv`. PYTHON is one that has gi.
+Configures, builds and installs a program that has the sources as a subproject, into an empty
+folder, and then uses nothing but that prefix: C programs by pkg-config, introspection from Python,
+Vala. Also uninstalled in `meson devenv`. PYTHON is one that has gi.
 """
 
 import hashlib
@@ -80,6 +80,8 @@ SUBPROJECT = '''project('guest', 'c')
 %sexecutable('workers', 'workers.c', dependencies: gmproc_dep)
 '''
 
+LANGUAGES = ('introspection', 'vapi', 'python', 'gjs')
+
 COUNTING = ''.join(f'{number}\n' for number in range(1, 11))
 
 
@@ -123,10 +125,34 @@ class Prefix:
         return None
 
     def install(self) -> bool:
-        return (self.must('setup', self.meson, 'setup', self.build, self.source, '--prefix',
-                          self.root, '-Dlibdir=lib', '-Dtests=false', '-Dexamples=false',
-                          '-Ddocumentation=false', '--buildtype=plain') is not None and
+        """First only configures, with the options of docs/how-to-ship.md, and then adds languages.
+        """
+        guest = self.make_guest()
+        return (self.must('setup', self.meson, 'setup', self.build, guest, '--prefix', self.root,
+                          '-Dlibdir=lib', '--force-fallback-for=gmproc-1', '--buildtype=plain')
+                is not None and
+                self.must('setup for all languages', self.meson, 'setup', '--reconfigure',
+                          self.build, guest,
+                          *(f'-Dgmproc:{each}=enabled' for each in LANGUAGES)) is not None and
                 self.must('install', self.meson, 'install', '-C', self.build) is not None)
+
+    def make_guest(self) -> Path:
+        """A program that has gmproc as a subproject."""
+        guest = self.folder / 'guest'
+        copy = guest / 'subprojects' / 'gmproc'
+        copy.mkdir(parents=True)
+        for path in sorted(self.source.iterdir()):
+            # Without the build folders beside the sources.
+            if path.name.startswith(('.', 'build')):
+                continue
+            if path.is_dir():
+                shutil.copytree(path, copy / path.name)
+            else:
+                shutil.copy(path, copy)
+        shutil.copy(self.source / 'examples' / 'workers.c', guest)
+        (guest / 'meson.build').write_text(SUBPROJECT % shipping.find_block(self, 'meson'),
+                                           encoding='utf-8')
+        return guest
 
     def compile(self, name: str, source: Path, *options: str) -> Path | None:
         """Compiles one file as in the README, with pkg-config alone."""
@@ -263,27 +289,7 @@ def check_vala(prefix: Prefix) -> None:
 
 
 def check_subproject(prefix: Prefix) -> None:
-    guest = prefix.folder / 'guest'
-    copy = guest / 'subprojects' / 'gmproc'
-    copy.mkdir(parents=True)
-    for path in sorted(prefix.source.iterdir()):
-        # Without the build folders beside the sources.
-        if path.name.startswith(('.', 'build')):
-            continue
-        if path.is_dir():
-            shutil.copytree(path, copy / path.name)
-        else:
-            shutil.copy(path, copy)
-    shutil.copy(prefix.source / 'examples' / 'workers.c', guest)
-    (guest / 'meson.build').write_text(SUBPROJECT % shipping.find_block(prefix, 'meson'),
-                                       encoding='utf-8')
-    build = guest / 'build'
-    if (prefix.must('subproject: setup', prefix.meson, 'setup', build, guest,
-                    '--force-fallback-for=gmproc-1', '--buildtype=plain') is None or
-            prefix.must('subproject: build', prefix.meson, 'compile', '-C', build,
-                        'workers') is None):
-        return
-    output = prefix.must('subproject: run', build / 'workers')
+    output = prefix.must('the guest', prefix.build / 'workers')
     if output is not None and output != COUNTING:
         prefix.problem(f'a program with gmproc as a subproject prints\n{output}')
 

@@ -484,12 +484,12 @@ write_file (GVariant *params G_GNUC_UNUSED,
 }
 
 /* Nothing can be written to the node's disk. Workers need none; the error of one that does is its
- * own, and has its code. */
+ * own, and has its code. /tmp stays readable, because the agent may be there. */
 static void
 test_full_disk (void)
 {
   static const char command[] = "mount -t tmpfs -o size=4k,nr_inodes=1 none /mnt && "
-    "mount --bind /mnt /tmp && mount --bind /mnt /dev/shm";
+    "mount --bind /mnt /dev/shm && mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp";
   g_autofree char *launcher = make_launcher (command);
   g_autoptr (GmpWorkers) workers = NULL;
   g_autofree char *node = NULL;
