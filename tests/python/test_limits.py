@@ -79,6 +79,19 @@ def test_a_memory_limit():
     assert 'Its memory is limited to 512.0 MiB (memory-limit)' in str(error)
 
 
+def get_variable(name):
+    return os.environ[name]
+
+
+def test_an_allocator_does_not_reserve_data():
+    """What mimalloc reserves would count. A value of the program's stays."""
+    workers = Workers()
+    workers.add('w', get_variable, 'MIMALLOC_ARENA_EAGER_COMMIT')
+    assert workers.run() == {'w': '0'}
+    workers.environment = {'MIMALLOC_ARENA_EAGER_COMMIT': '1'}
+    assert workers.run() == {'w': '1'}
+
+
 def test_a_death_in_numbers():
     workers = Workers()
     workers.add('w', kill_self)
