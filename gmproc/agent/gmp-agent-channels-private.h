@@ -14,7 +14,8 @@ G_BEGIN_DECLS
 /* Ends that have not been passed on yet, by the names of their channels. */
 typedef struct _GmpAgentChannels GmpAgentChannels;
 
-GmpAgentChannels *gmp_agent_channels_new       (GmpDoor *door);
+GmpAgentChannels *gmp_agent_channels_new       (GmpDoor *door,
+                                                double timeout);
 void              gmp_agent_channels_free      (GmpAgentChannels *self);
 GDBusMessage     *gmp_agent_channels_translate (GmpAgentChannels *self,
                                                 GDBusMessage     *call,

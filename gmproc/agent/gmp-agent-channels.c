@@ -23,6 +23,7 @@ struct _GmpAgentChannels
 {
   GHashTable *left; /* names, of Left */
   GmpDoor *door;
+  double timeout; /* of nodes, in seconds */
 };
 
 static void
@@ -34,13 +35,16 @@ left_free (gpointer data)
   g_free (left);
 }
 
-/* By @door, which stays the caller's, clients of other nodes come in. */
+/* By @door, which stays the caller's, clients of other nodes come in. Another node may be silent
+ * for @timeout seconds. */
 GmpAgentChannels *
-gmp_agent_channels_new (GmpDoor *door)
+gmp_agent_channels_new (GmpDoor *door,
+                        double   timeout)
 {
   GmpAgentChannels *self = g_new0 (GmpAgentChannels, 1);
 
   self->door = door;
+  self->timeout = timeout;
   self->left = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, left_free);
   return self;
 }
@@ -126,7 +130,7 @@ connect_nodes (GmpAgentChannels *self,
   if (end != NULL && is_server)
     gmp_door_expect (self->door, name, &key, fd);
   else if (end != NULL)
-    gmp_agent_connect (name, &key, addresses, port, fd);
+    gmp_agent_connect (name, &key, addresses, port, self->timeout, fd);
   gmp_net_key_clear (&key);
   return end;
 }

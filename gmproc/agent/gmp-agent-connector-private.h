@@ -14,6 +14,7 @@ void gmp_agent_connect (const char      *name,
                         const GmpNetKey *key,
                         char           **addresses,
                         guint16          port,
+                        double           timeout,
                         int              fd);
 
 G_END_DECLS

@@ -14,34 +14,39 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-/* The seconds that an address has to answer. */
+/* The most seconds that an address has to answer. */
 #define CONNECT_LIMIT 5
 
-/* The seconds that the door has to answer, which is more than it needs, and the milliseconds after
- * which a disconnected client connects again. */
-#define ANSWER_LIMIT 15
-#define PAUSE        200
+/* The seconds that a door may take from its first byte to the second, which is more than it needs,
+ * and the milliseconds after which a disconnected client connects again. */
+#define WAIT_LIMIT 15
+#define PAUSE      200
 
 /* A client's end of a channel that is being connected. The server may be missing for a while: then
  * the door keeps the connection for some seconds, and closes it. This continues with the next
  * address, because another machine with the same address may have answered, and starts again after
- * the last, until the worker has ended or dropped the channel. */
+ * the last, until the worker has ended or dropped the channel.
+ *
+ * A silent node may be frozen, and then the application decides what becomes of the channel. If no
+ * door has answered for as long as that takes, something else listens there. */
 typedef struct {
   GSocketClient *client;
   GCancellable *cancellable; /* the worker no longer waits */
   char *name;
   GmpNetKey key;
   char **addresses;
-  guint next; /* of these */
-  gboolean has_reached; /* one of these */
+  guint next;        /* of these */
+  gboolean may_come; /* at one of these: it has not refused */
+  gint64 end;        /* unless a door answers */
+  gint64 timeout;    /* in microseconds */
   guint16 port;
   int fd; /* to the worker */
   GSource *hang_up_source;
-  GSocketConnection *connection; /* (nullable): waits for the door's byte */
+  GSocketConnection *connection; /* (nullable): waits for the door */
 } Connector;
 
-static void try_next (Connector    *self,
-                      const GError *error);
+static void try_address (Connector    *self,
+                         const GError *error);
 
 /* Finishes with @socket, or with @reason. */
 static void
@@ -66,9 +71,49 @@ again_cb (gpointer user_data)
   Connector *self = user_data;
 
   self->next = 0;
-  self->has_reached = FALSE;
-  try_next (self, NULL);
+  self->may_come = FALSE;
+  try_address (self, NULL);
   return G_SOURCE_REMOVE;
+}
+
+/* @error: why the current address is not the one. */
+static void
+try_next (Connector    *self,
+          const GError *error)
+{
+  gmp_debug ("%s: %s", self->addresses[self->next], error->message);
+  self->may_come |= g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_object (&self->connection);
+  self->next++;
+  try_address (self, error);
+}
+
+/* Returns TRUE if the door's last byte has not come. Takes ownership of @error (nullable). */
+static gboolean
+take_byte (Connector *self,
+           GSocket   *socket,
+           char       byte,
+           GError    *error)
+{
+  if (byte == GMP_DOOR_BEGIN)
+    {
+      g_socket_set_timeout (socket, 0);
+      deliver (self, socket, NULL);
+      return FALSE;
+    }
+  if (byte == GMP_DOOR_WAIT)
+    {
+      self->may_come = TRUE;
+      self->end = g_get_monotonic_time () + self->timeout;
+      g_socket_set_timeout (socket, WAIT_LIMIT);
+      return TRUE;
+    }
+  if (error == NULL)
+    error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED,
+                                 "The connection is not answered as gmproc does");
+  try_next (self, error);
+  g_error_free (error);
+  return FALSE;
 }
 
 static gboolean
@@ -77,25 +122,16 @@ answered_cb (GSocket     *socket,
              gpointer     user_data)
 {
   Connector *self = user_data;
-  char byte;
+  GError *error = NULL;
+  char byte = '\0';
 
   if (g_cancellable_is_cancelled (self->cancellable))
     {
       deliver (self, NULL, "its worker no longer waits");
       return G_SOURCE_REMOVE;
     }
-  if (g_socket_receive (socket, &byte, 1, NULL, NULL) == 1)
-    {
-      g_socket_set_timeout (socket, 0);
-      deliver (self, socket, NULL);
-      return G_SOURCE_REMOVE;
-    }
-  gmp_debug ("the server of a channel is not there yet");
-  g_clear_object (&self->connection);
-  self->has_reached = TRUE;
-  self->next++;
-  try_next (self, NULL);
-  return G_SOURCE_REMOVE;
+  g_socket_receive (socket, &byte, 1, NULL, &error);
+  return take_byte (self, socket, byte, error);
 }
 
 static void
@@ -120,41 +156,38 @@ connected_cb (GObject      *source,
 
   self->connection = g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
   socket = self->connection != NULL ? g_socket_connection_get_socket (self->connection) : NULL;
-  /* A new connection has room for that. */
+  /* A new connection has room for that. The time limit is the client's. */
   if (socket != NULL &&
       g_socket_send (socket, greeting, GMP_DOOR_GREETING_SIZE, NULL, &error) ==
       (gssize) GMP_DOOR_GREETING_SIZE)
     {
-      g_socket_set_timeout (socket, ANSWER_LIMIT);
       g_socket_set_blocking (socket, FALSE);
       g_socket_set_option (socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
       await_answer (self, socket);
       return;
     }
-  gmp_debug ("%s does not answer", self->addresses[self->next]);
-  g_clear_object (&self->connection);
-  self->next++;
   try_next (self, error);
 }
 
 /* @error (nullable) is that of the address before. */
 static void
-try_next (Connector    *self,
-          const GError *error)
+try_address (Connector    *self,
+             const GError *error)
 {
   const char *address = self->addresses[self->next];
+  gboolean is_wanted = !g_cancellable_is_cancelled (self->cancellable);
   g_autoptr (GSocketAddress) place = NULL;
   g_autofree char *reason = NULL;
 
   if (address != NULL)
     place = g_inet_socket_address_new_from_string (address, self->port);
-  if (place != NULL && !g_cancellable_is_cancelled (self->cancellable))
+  if (place != NULL && is_wanted)
     {
       g_socket_client_connect_async (self->client, G_SOCKET_CONNECTABLE (place),
                                      self->cancellable, connected_cb, self);
       return;
     }
-  if (self->has_reached && !g_cancellable_is_cancelled (self->cancellable))
+  if (is_wanted && self->may_come && g_get_monotonic_time () < self->end)
     {
       g_timeout_add (PAUSE, again_cb, self);
       return;
@@ -177,28 +210,32 @@ hang_up_cb (int          fd G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
-/* Reaches the server's end of the channel @name by one of the @addresses, and sends the worker the
- * socket over @fd, whose ownership is taken. */
+/* Reaches the server's end of the channel @name by one of the @addresses, which may be silent for
+ * @timeout seconds, and sends the worker the socket over @fd, whose ownership is taken. */
 void
 gmp_agent_connect (const char      *name,
                    const GmpNetKey *key,
                    char           **addresses,
                    guint16          port,
+                   double           timeout,
                    int              fd)
 {
   Connector *self = g_new0 (Connector, 1);
+  double share = timeout / MAX (g_strv_length (addresses), 1);
 
   self->client = g_socket_client_new ();
   g_socket_client_set_enable_proxy (self->client, FALSE);
-  g_socket_client_set_timeout (self->client, CONNECT_LIMIT);
+  g_socket_client_set_timeout (self->client, (guint) CLAMP (share, 1, CONNECT_LIMIT));
   self->cancellable = g_cancellable_new ();
   self->name = g_strdup (name);
   self->key = (GmpNetKey) { FALSE, g_strdup (key->certificate), g_strdup (key->token) };
   self->addresses = g_strdupv (addresses);
   self->port = port;
+  self->timeout = (gint64) (timeout * G_USEC_PER_SEC);
+  self->end = g_get_monotonic_time () + self->timeout;
   self->fd = fd;
   self->hang_up_source = g_unix_fd_source_new (fd, G_IO_HUP);
   g_source_set_callback (self->hang_up_source, G_SOURCE_FUNC (hang_up_cb), self, NULL);
   g_source_attach (self->hang_up_source, g_main_context_get_thread_default ());
-  try_next (self, NULL);
+  try_address (self, NULL);
 }

@@ -364,7 +364,7 @@ gmp_agent_serve (GmpBus                 *bus,
 
   self.loop = g_main_loop_new (NULL, FALSE);
   self.cache = gmp_process_cache_ref_default ();
-  self.channels = gmp_agent_channels_new (identity->door);
+  self.channels = gmp_agent_channels_new (identity->door, timeout);
   self.gpus = gmp_agent_gpus_new (g_getenv ("CUDA_VISIBLE_DEVICES"));
   self.workers = g_hash_table_new (NULL, NULL);
   self.starts = g_hash_table_new (NULL, NULL);

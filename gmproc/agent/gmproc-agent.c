@@ -197,7 +197,10 @@ run (GError **error)
     return FALSE;
   letter.identity.door = gmp_door_new ();
   if (!gmp_door_listen (letter.identity.door, &letter.identity.port, error))
-    return FALSE;
+    {
+      g_prefix_error (error, "no port can be opened for workers of other nodes: ");
+      return FALSE;
+    }
   bus = gmp_bus_open_sync (stream, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, error);
   if (bus == NULL)
     return FALSE;

@@ -124,8 +124,8 @@ gmp_launch_make_environment (const GmpLaunch *self)
 
   result = gmp_environment_clean (result);
   result = limit_inner_threads (result, self->inner_threads);
-  /* mimalloc, which is the allocator of Python without a GIL, reserves 1 GiB of addresses. They count
-   * as data, for memory-limit as well, unless it asks for them piece by piece. */
+  /* mimalloc, which is the allocator of Python without a GIL, reserves 1 GiB of addresses. They
+   * count as data, for memory-limit as well, unless it asks for them piece by piece. */
   result = g_environ_setenv (result, "MIMALLOC_ARENA_EAGER_COMMIT", "0", FALSE);
   return g_environ_setenv (result, GMP_WORKER_ENV, G_STRINGIFY (GMP_WORKER_FD), TRUE);
 }

@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 
 /* A client sends the name of its channel, in clear text, and is passed to the server at the other
  * end when there is one. A byte informs the client, and the two prove themselves by TLS
- * (GmpNetOpening). Strangers therefore get no further than this, and cost no handshake. A client
- * that is disconnected without the byte connects again.
+ * (GmpNetOpening). Strangers therefore get no further than this, and cost no handshake. If the
+ * server is not there yet, another byte says so at once, and the client waits; when it is
+ * disconnected, it connects again. So it can tell a door from whatever else listens.
  *
  * All functions are called in one thread, which has a main context. */
 typedef struct _GmpDoor GmpDoor;
@@ -22,6 +23,9 @@ typedef struct _GmpDoor GmpDoor;
 #define GMP_DOOR_MARK      "gmp1:"
 #define GMP_DOOR_MARK_SIZE ((gsize) 5)
 #define GMP_DOOR_GREETING_SIZE (GMP_DOOR_MARK_SIZE + GMP_NET_NAME_SIZE)
+
+#define GMP_DOOR_BEGIN 'b'
+#define GMP_DOOR_WAIT  'w'
 
 GmpDoor *gmp_door_new    (void);
 void     gmp_door_free   (GmpDoor            *self);

@@ -116,7 +116,13 @@ stranger_free (Stranger *stranger)
   g_free (stranger);
 }
 
-/* A byte informs the client that it can begin. */
+static void
+answer (GSocket *socket,
+        char     byte)
+{
+  g_socket_send (socket, &byte, 1, NULL, NULL);
+}
+
 static void
 take_in (Expected *expected,
          Stranger *stranger)
@@ -124,7 +130,7 @@ take_in (Expected *expected,
   GSocket *socket = g_socket_connection_get_socket (stranger->connection);
 
   g_socket_set_option (socket, SOL_SOCKET, SO_RCVLOWAT, 1, NULL);
-  g_socket_send (socket, GMP_DOOR_MARK, 1, NULL, NULL);
+  answer (socket, GMP_DOOR_BEGIN);
   gmp_net_letter_send (expected->fd, &expected->key, socket, NULL);
   expected->fd = -1;
   g_hash_table_remove (expected->owner->expected, expected->name);
@@ -166,9 +172,12 @@ greeted_cb (GSocket     *socket,
   stranger->name = g_strdup (greeting + GMP_DOOR_MARK_SIZE);
   expected = g_hash_table_lookup (stranger->owner->expected, stranger->name);
   if (expected != NULL)
-    take_in (expected, stranger);
-  else
-    gmp_source_clear (&stranger->source);
+    {
+      take_in (expected, stranger);
+      return G_SOURCE_REMOVE;
+    }
+  answer (socket, GMP_DOOR_WAIT);
+  gmp_source_clear (&stranger->source);
   return G_SOURCE_REMOVE;
 }
 

@@ -152,3 +152,40 @@ test_agents_init (const char *environment)
   /* Ignores the variables of an allocation that the test itself may run in. */
   g_unsetenv ("SLURM_JOB_ID");
 }
+
+/* What the library has logged, in any thread. */
+static GMutex lock;
+static GCond cond;
+static GString *logged;
+
+static void
+log_cb (const char     *domain G_GNUC_UNUSED,
+        GLogLevelFlags  level G_GNUC_UNUSED,
+        const char     *message,
+        gpointer        user_data G_GNUC_UNUSED)
+{
+  g_mutex_lock (&lock);
+  g_string_append_printf (logged, "%s\n", message);
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+}
+
+/* From now on messages and warnings of the library are kept for test_agents_await_log(). */
+void
+test_agents_take_log (void)
+{
+  logged = g_string_new (NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_log_set_handler ("gmproc", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE, log_cb, NULL);
+}
+
+/* Waits until these words are logged, and forgets what was. */
+void
+test_agents_await_log (const char *words)
+{
+  g_mutex_lock (&lock);
+  while (strstr (logged->str, words) == NULL)
+    g_cond_wait (&cond, &lock);
+  g_string_truncate (logged, 0);
+  g_mutex_unlock (&lock);
+}

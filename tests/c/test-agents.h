@@ -20,5 +20,7 @@ GArray *test_agents_find       (void);
 int     test_agents_find_above (int         pid);
 void    test_agents_await_end  (int         pid);
 void    test_agents_end        (void);
+void    test_agents_take_log   (void);
+void    test_agents_await_log  (const char *words);
 
 G_END_DECLS

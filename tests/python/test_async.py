@@ -538,9 +538,10 @@ def count_calls(_value):
 async def test_large_calls(executor):
     """Pickling their arguments leaves the loop running, and they keep their order."""
     loop = asyncio.get_running_loop()
+    # Made before, because without a GIL they are pickled while the loop is busy with the next.
+    values = 0, make_large(N_LARGE), 1, make_large(N_LARGE), 2
     counting = begin_turns()
-    calls = [loop.run_in_executor(executor, count_calls, value)
-             for value in (0, make_large(N_LARGE), 1, make_large(N_LARGE), 2)]
+    calls = [loop.run_in_executor(executor, count_calls, value) for value in values]
     assert await asyncio.gather(*calls) == [1, 2, 3, 4, 5]
     first, last = Mark.pickled[:2]
     assert last > first + 3

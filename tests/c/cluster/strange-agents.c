@@ -201,34 +201,6 @@ run (GError **error)
 
 static char *program;
 
-/* What the library has logged, in any thread. */
-static GMutex lock;
-static GCond cond;
-static GString *logged;
-
-static void
-log_cb (const char     *domain G_GNUC_UNUSED,
-        GLogLevelFlags  level G_GNUC_UNUSED,
-        const char     *message,
-        gpointer        user_data G_GNUC_UNUSED)
-{
-  g_mutex_lock (&lock);
-  g_string_append_printf (logged, "%s\n", message);
-  g_cond_broadcast (&cond);
-  g_mutex_unlock (&lock);
-}
-
-/* Waits until these words are logged, and forgets what was. */
-static void
-await_log (const char *words)
-{
-  g_mutex_lock (&lock);
-  while (strstr (logged->str, words) == NULL)
-    g_cond_wait (&cond, &lock);
-  g_string_truncate (logged, 0);
-  g_mutex_unlock (&lock);
-}
-
 /* Each launcher has agents of its own. */
 static void
 set_launcher (const char *way,
@@ -251,7 +223,8 @@ test_other_version (void)
   g_assert_null (run (&error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
   g_assert_nonnull (strstr (error->message, "has started agents of gmproc 9.9.9"));
-  await_log ("of the command for other, has gmproc 9.9.9, which this program cannot use");
+  test_agents_await_log ("of the command for other, has gmproc 9.9.9, which this program cannot "
+                         "use");
 }
 
 /* It does not keep the others from working. */
@@ -267,8 +240,8 @@ test_mixed_versions (void)
   g_assert_no_error (error);
   g_variant_get_child (results, 0, "{iv}", NULL, &node);
   g_assert_cmpstr (g_variant_get_string (node, NULL), ==, "good");
-  await_log ("Workers have fewer nodes: the command for other (sh) has started agents of gmproc "
-             "9.9.9");
+  test_agents_await_log ("Workers have fewer nodes: the command for other (sh) has started agents "
+                         "of gmproc 9.9.9");
 }
 
 static void
@@ -295,7 +268,7 @@ lose_node (const char *way,
       g_assert_null (run (&error));
       g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
       gmp_test_check_in (error->message, words);
-      await_log ("Node strange has gmproc 9.9.9, and this program");
+      test_agents_await_log ("Node strange has gmproc 9.9.9, and this program");
     }
 }
 
@@ -329,10 +302,8 @@ main (int    argc,
   gmp_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
   gmp_test_forgo_leak_check ();
-  logged = g_string_new (NULL);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK);
-  g_log_set_handler ("gmproc", G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE, log_cb, NULL);
   test_agents_init ("");
+  test_agents_take_log ();
   test_agents_add ("/cluster/strange/other-version", test_other_version);
   test_agents_add ("/cluster/strange/mixed-versions", test_mixed_versions);
   test_agents_add ("/cluster/strange/no-token", test_no_token);
