@@ -25,6 +25,7 @@ if (override_folder !== undefined) {
 imports.gi.versions.Gmp = '1';
 
 const {Gmp} = imports.gi;
+const {enter} = imports.gmproc.bundles;
 const {convert, failed, internal, not_found} = imports.gmproc.errors;
 const {guard} = imports.gmproc.calls;
 const {count, release} = imports.gmproc.memory;
@@ -36,9 +37,14 @@ internal.push(import.meta.url);
 state.is_worker = true;
 let_jobs_exit(code => Gmp.Host.exit(code));
 
-function load(url) {
-    if (!Gio.File.new_for_uri(url).query_exists(null))
-        throw not_found(`There is no module ${url}`);
+function load(place) {
+    const url = enter(place);
+
+    if (!Gio.File.new_for_uri(url).query_exists(null)) {
+        throw not_found(`There is no module ${place}${place.startsWith('resource:') ? ': a ' +
+            'worker finds a module of a GResource only if the program has loaded it from a file, ' +
+            'with Gio.Resource.load()' : ''}`);
+    }
     state.importing = url;
     try {
         return settle(import(url));

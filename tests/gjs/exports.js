@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
@@ -219,6 +220,26 @@ test('changed-file', async () => {
         'may have changed');
     GLib.unlink(path);
     GLib.rmdir(folder);
+});
+
+/* Modules of an application's bundle: given as they are, by meta, and as targets. */
+test('bundle', async () => {
+    const file = GLib.getenv('GMPROC_TEST_BUNDLE');
+    const url = 'resource:///org/gmproc/test/bundled.js';
+
+    is_error(await thrown(() => run_one(`${url}#quarter`, 8)), Gmp.Error, Gmp.Error.NOT_FOUND, url,
+        'Gio.Resource.load()');
+    Gio.resources_register(Gio.Resource.load(file));
+
+    const {Client: BundledClient, quarter} = await import(url);
+    const application = Gmp.ClientServer.new(Server);
+
+    equal(run_one(quarter, 8), 2);
+    for (const target of [Gmp.exported(url, 'quarter'), `${url}#quarter`,
+        `gjs:${GLib.filename_to_uri(file, null)}!/org/gmproc/test/bundled.js#quarter`])
+        equal(run_one(target, 8), 2);
+    application.add_client('a', BundledClient);
+    equal(await application.run_async(), new Map([['a', 5]]));
 });
 
 test('native-types', async () => {

@@ -7,6 +7,7 @@
 /* exported digest_of, exported, init, is_native_type, runtime_of, state, target_of */
 
 const {Gio, GLib} = imports.gi;
+const {place_of} = imports.gmproc.bundles;
 
 /**The state of this process: the host of workers sets both. `importing` is the URL of the module
  * that a worker is importing. */
@@ -91,7 +92,7 @@ function exported(module, code) {
         throw new TypeError('Gmp.exported() takes import.meta, and an exported function or ' +
             'class, or its name');
     }
-    return `gjs:${url}#${name}`;
+    return `gjs:${place_of(url)}#${name}`;
 }
 
 /**
@@ -106,17 +107,20 @@ function is_native_type(code) {
 
 /**
  * @param {Function|string} code a function or class, a target, or the URL of a module and a name:
- *     `file:///path/module.js#name`
+ *     `file:///path/module.js#name` or `resource:///path/module.js#name`
  * @returns {string} a target
  */
 function target_of(code) {
-    if (typeof code === 'string')
-        return code.startsWith('file:') ? `gjs:${code}` : code;
+    if (typeof code === 'string') {
+        const [, url, name] = /^((?:file|resource):[^#]*)(.*)$/.exec(code) ?? [];
+
+        return url === undefined ? code : `gjs:${place_of(url)}${name}`;
+    }
     if (typeof code !== 'function') {
         throw new TypeError(`A worker runs an exported function or class, or a target such as ` +
             `'python:module:name'; ${code} is not one of these`);
     }
-    return `gjs:${locate(code)}#${code.name}@${digest_of(code)}`;
+    return `gjs:${place_of(locate(code))}#${code.name}@${digest_of(code)}`;
 }
 
 /**
