@@ -444,7 +444,7 @@ def test_a_task_that_is_cancelled_stops_the_processes(never):
 def test_a_loop_that_is_closed_while_values_are_on_their_way(script):
     """The processes end, whether the generator waits then or its value is used."""
     done = script.run('''
-import asyncio, gc, os, signal, time
+import asyncio, contextlib, gc, os, signal, time
 from gmproc import Workers
 
 def wait(n):
@@ -459,8 +459,11 @@ async def use(function):
         await asyncio.Event().wait()
 
 def list_children():
-    tasks = [f'/proc/self/task/{task}/children' for task in os.listdir('/proc/self/task')]
-    return [each for task in tasks for each in open(task).read().split()]
+    children = []
+    for task in os.listdir('/proc/self/task'):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It has just ended.
+            children += open(f'/proc/self/task/{task}/children').read().split()
+    return children
 
 if __name__ == '__main__':
     values = []

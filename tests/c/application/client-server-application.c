@@ -9,6 +9,25 @@
 
 #include <string.h>
 
+#define BIG (4 * 1024 * 1024)
+
+/* The resident bytes of the memory that this process shares with its clients. */
+static gsize
+get_shared_memory (void)
+{
+  g_autofree char *text = NULL;
+  gboolean is_shared = FALSE;
+  gsize result = 0;
+
+  g_assert_true (g_file_get_contents ("/proc/self/smaps", &text, NULL, NULL));
+  for (char *line = strtok (text, "\n"); line != NULL; line = strtok (NULL, "\n"))
+    if (strchr (line, '-') != NULL && strchr (line, ':') != NULL && strstr (line, "kB") == NULL)
+      is_shared = strstr (line, "/memfd:gmproc") != NULL;
+    else if (is_shared && g_str_has_prefix (line, "Rss:"))
+      result += g_ascii_strtoull (line + strlen ("Rss:"), NULL, 10) * 1024;
+  return result;
+}
+
 /* Answers with the number of the turn, and records the called methods. */
 
 #define TEST_TYPE_APPLICATION (test_application_get_type ())
@@ -23,6 +42,7 @@ struct _TestApplication
   GCancellable *to_cancel; /* (nullable): by process */
   guint max_turns;
   guint n_turns;
+  gsize shared_memory; /* while it processed the last large request */
 };
 
 G_DEFINE_FINAL_TYPE (TestApplication, test_application, GMP_TYPE_CLIENT_SERVER)
@@ -64,6 +84,8 @@ test_application_process (GmpClientServer *self,
   if (application->to_cancel != NULL)
     g_cancellable_cancel (application->to_cancel);
   application->n_turns++;
+  if (request != NULL && g_variant_get_size (request) >= BIG)
+    application->shared_memory = get_shared_memory ();
   return request != NULL ? g_variant_new ("(vu)", request, application->n_turns) : NULL;
 }
 
@@ -359,8 +381,6 @@ test_cancel (void)
 
 /* Sends a large request, and no other before it has met the application. */
 
-#define BIG (4 * 1024 * 1024)
-
 #define TEST_TYPE_SILENT (test_silent_get_type ())
 G_DECLARE_FINAL_TYPE (TestSilent, test_silent, TEST, SILENT, GmpClientWorker)
 
@@ -423,37 +443,13 @@ test_silent_init (TestSilent *self G_GNUC_UNUSED)
 {
 }
 
-/* The resident bytes of the memory that this process shares with its clients. */
-static gsize
-get_shared_memory (void)
-{
-  g_autofree char *text = NULL;
-  gboolean is_shared = FALSE;
-  gsize result = 0;
-
-  g_assert_true (g_file_get_contents ("/proc/self/smaps", &text, NULL, NULL));
-  for (char *line = strtok (text, "\n"); line != NULL; line = strtok (NULL, "\n"))
-    if (strchr (line, '-') != NULL && strchr (line, ':') != NULL && strstr (line, "kB") == NULL)
-      is_shared = strstr (line, "/memfd:gmproc") != NULL;
-    else if (is_shared && g_str_has_prefix (line, "Rss:"))
-      result += g_ascii_strtoull (line + strlen ("Rss:"), NULL, 10) * 1024;
-  return result;
-}
-
 /* Dropping the request drops its private pages; the memory of the response is released. */
 static gboolean
 look_cb (gpointer user_data)
 {
-  const gsize limit = BIG / 2;
-  gsize size = get_shared_memory ();
-  gsize *largest = user_data;
+  TestApplication *application = user_data;
 
-  if (size > *largest)
-    *largest = size;
-  if (*largest < limit || size > limit)
-    return G_SOURCE_CONTINUE;
-  *largest = 0;
-  return G_SOURCE_REMOVE;
+  return application->shared_memory == 0 || get_shared_memory () > BIG / 2;
 }
 
 /* Unused memory is released after two seconds of silence, even if the main loop has other work. */
@@ -466,7 +462,6 @@ test_silence (void)
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GSource) source = g_timeout_source_new (20);
   g_autoptr (GError) error = NULL;
-  gsize largest = 1;
 
   if (g_getenv ("GMPROC_CHANNEL") != NULL)
     {
@@ -477,12 +472,13 @@ test_silence (void)
   gmp_client_server_new_worker (GMP_CLIENT_SERVER (application), "one", TEST_TYPE_SILENT,
                                 g_variant_new_string (gmp_test_meeting_path (meeting)), &error);
   g_assert_no_error (error);
-  g_source_set_callback (source, look_cb, &largest, NULL);
+  g_source_set_callback (source, look_cb, application, NULL);
   g_source_attach (source, g_main_context_get_thread_default ());
   gmp_client_server_run_async (GMP_CLIENT_SERVER (application), NULL, NULL, gmp_test_done_cb,
                                &result);
-  while (largest > 0)
+  while (!g_source_is_destroyed (source))
     g_main_context_iteration (g_main_context_get_thread_default (), TRUE);
+  g_assert_cmpuint (application->shared_memory, >, BIG / 2);
   gmp_test_meet (gmp_test_meeting_path (meeting));
   results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application), gmp_test_wait (&result),
                                           &error);
