@@ -129,6 +129,14 @@ function describe(thrown, outer = []) {
     return lines;
 }
 
+function make_error(thrown) {
+    if (is_a(thrown, GLib.Error))
+        return thrown;
+    if (!is_a(thrown, Error))
+        return failed(`${describe(thrown)} was thrown, which is no Error and so has no stack`);
+    return failed(describe(thrown).join('\n'));
+}
+
 /**
  * The error that another process gets for what was thrown here.
  *
@@ -139,9 +147,11 @@ function describe(thrown, outer = []) {
  * @returns {GLib.Error} the error to throw on
  */
 function convert(thrown) {
-    if (is_a(thrown, GLib.Error))
-        return thrown;
-    if (!is_a(thrown, Error))
-        return failed(`${describe(thrown)} was thrown, which is no Error and so has no stack`);
-    return failed(describe(thrown).join('\n'));
+    try {
+        return make_error(thrown);
+    } catch (exhausted) {
+        // Memory was used up, and still is: what the call has left must be collected.
+        imports.system.gc();
+        return make_error(thrown);
+    }
 }
