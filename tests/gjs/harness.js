@@ -158,6 +158,8 @@ export async function run_tests() {
     const chosen = tests.filter(({name}) => only.length === 0 || only.includes(name));
     let n_failed = 0;
 
+    for (const name of only)
+        assert(tests.some(each => each.name === name), `there is no test ${name}`);
     print(`1..${chosen.length}`);
     for (const [i, each] of chosen.entries()) {
         if (!await run_test(each, i + 1))

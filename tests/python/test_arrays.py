@@ -87,7 +87,7 @@ def test_where_arrays_are(channel):
 class KeepsAll(Asking):
     """Keeps each response, writes to every second one, and checks all of them each time."""
 
-    n_turns = 300
+    n_turns = 100
     size = N
 
     def start(self, params):
