@@ -12,6 +12,7 @@ import struct
 import sys
 import termios
 import threading
+import types
 
 import pytest
 
@@ -138,6 +139,44 @@ def test_terminal(run_map, name, hidden, expected, monkeypatch):
     finally:
         text = terminal.close()
     assert 'map' in text and expected in text
+
+
+class Bar:
+    """As tqdm's, which need not be installed for this."""
+
+    def __init__(self, **_options):
+        self.n = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        print(f'bar: {self.n}', file=sys.stderr)
+
+    def update(self, n):
+        self.n += n
+
+
+def import_missing(_n):
+    import no_such_module  # noqa: F401
+
+
+@pytest.mark.parametrize('name', ['tqdm', 'rich'])
+def test_an_import_error_of_the_program(name, monkeypatch):
+    """It is not taken for one of the bar's."""
+    bar = types.ModuleType('bar')
+    bar.tqdm = bar.Progress = bar.Console = Bar
+    bar.Progress.add_task = bar.Progress.advance = lambda *_args, **_options: None
+    for module in ('tqdm',) if name == 'tqdm' else ('rich', 'rich.console', 'rich.progress'):
+        monkeypatch.setitem(sys.modules, module, bar)
+    if name == 'rich':
+        hide(monkeypatch, 'tqdm')
+    terminal = Terminal(monkeypatch)
+    try:
+        with pytest.raises(ModuleNotFoundError, match='no_such_module'):
+            map_executor(import_missing, range(3))
+    finally:
+        assert 'bar' in terminal.close()
 
 
 @maps

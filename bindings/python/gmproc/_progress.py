@@ -31,21 +31,43 @@ def meter(total: int | None) -> Iterator[Callable[[int], Any]]:
     The number is shown by tqdm or rich where one is installed, and by a line now and then where
     standard error is no terminal, or neither is.
     """
+    # An ImportError of the items is none of the bar's, so it is loaded before them.
+    with _choose_bar()(total) as add:
+        yield add
+
+
+def _choose_bar() -> Callable[[int | None], contextlib.AbstractContextManager[Any]]:
     if _has_terminal():
-        with contextlib.suppress(ImportError):
-            from tqdm import tqdm
+        for bar in _load_tqdm, _load_rich:
+            with contextlib.suppress(ImportError):
+                return bar()
+    return _show_lines
 
-            with tqdm(total=total, desc='map', file=sys.stderr) as bar:
-                yield bar.update
-            return
-        with contextlib.suppress(ImportError):
-            from rich.console import Console
-            from rich.progress import Progress
 
-            with Progress(console=Console(stderr=True)) as progress:
-                task = progress.add_task('map', total=total)
-                yield lambda n: progress.advance(task, n)
-            return
+def _load_tqdm() -> Any:
+    from tqdm import tqdm
+
+    @contextlib.contextmanager
+    def show(total: int | None) -> Iterator[Callable[[int], Any]]:
+        with tqdm(total=total, desc='map', file=sys.stderr) as bar:
+            yield bar.update
+    return show
+
+
+def _load_rich() -> Any:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    @contextlib.contextmanager
+    def show(total: int | None) -> Iterator[Callable[[int], Any]]:
+        with Progress(console=Console(stderr=True)) as progress:
+            task = progress.add_task('map', total=total)
+            yield lambda n: progress.advance(task, n)
+    return show
+
+
+@contextlib.contextmanager
+def _show_lines(total: int | None) -> Iterator[Callable[[int], Any]]:
     lines = _Lines(total)
     try:
         yield lines.add
