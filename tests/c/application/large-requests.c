@@ -552,13 +552,13 @@ main (int    argc,
   /* MALLOC_PERTURB_ would fill the memory of large values, which takes longer than what is measured
    * here. */
   mallopt (M_PERTURB, 0);
-  gmp_test_add ("/large-requests/process", test_process);
+  gmp_test_add ("/large-requests/sent/process", test_process);
   gmp_test_add ("/large-requests/request", test_request);
-  gmp_test_add ("/large-requests/same-response", test_same_response);
+  gmp_test_add ("/large-requests/sent/same-response", test_same_response);
   gmp_test_add ("/large-requests/refused", test_refused);
   gmp_test_add ("/large-requests/limit", test_limit);
   gmp_test_add ("/large-requests/cancel", test_cancel);
-  gmp_test_add ("/large-requests/killed", test_killed);
+  gmp_test_add ("/large-requests/sent/killed", test_killed);
   gmp_test_add ("/large-requests/open", test_open);
   gmp_test_add ("/large-requests/open-refused", test_open_refused);
   gmp_test_add ("/large-requests/open-dropped", test_open_dropped);
