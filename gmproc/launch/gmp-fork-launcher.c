@@ -354,8 +354,9 @@ take_message_locked (GmpForkLauncher *self)
     lose_locked (self, error);
   if (self->fd == -1)
     return FALSE;
-  if (!send_locked (self, &error))
-    lose_locked (self, error);
+  /* What it had sent before it died counts. After that, its loss is noticed. */
+  if (!send_locked (self, NULL))
+    shutdown (self->fd, SHUT_RDWR);
   limit_locked (self);
   return self->fd != -1;
 }

@@ -8,10 +8,12 @@ import os
 import pickle
 import signal
 import threading
+from functools import partial
 
 import pytest
 import gmproc
-from gmproc import ClientServer, ClientWorker, Workers, WorkerDied, WorkerError, WorkerTimeout
+from gmproc import (ClientServer, ClientWorker, Executor, Workers, WorkerDied, WorkerError,
+                    WorkerTimeout)
 from test_client_server import Echo
 from test_failures import run_one
 
@@ -104,6 +106,77 @@ def test_attributes_that_can_be_sent_are_kept():
     cause = run_one(raise_mixed).__cause__
     assert (type(cause), str(cause), cause.number) == (MixedState, 'mixed', 7)
     assert not hasattr(cause, 'lock')
+
+
+class Unreadable(Exception):
+    """Nothing can be asked of it."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError
+
+
+class UnreadableClass(type):
+    def __getattribute__(cls, name):
+        raise RuntimeError
+
+
+class OfUnreadableClass(Exception, metaclass=UnreadableClass):
+    pass
+
+
+UNREADABLE = {'object': Unreadable, 'class': OfUnreadableClass}
+
+
+def raise_unreadable(name):
+    raise UNREADABLE[name]('text')
+
+
+def raise_from_unreadable(name):
+    try:
+        raise_unreadable(name)
+    except BaseException as error:
+        raise ValueError('outer') from error
+
+
+def yield_and_raise(name):
+    yield 'item'
+    raise_unreadable(name)
+
+
+class UnreadableServer(ClientServer):
+    def process(self, id, msg):
+        raise_unreadable(msg)
+
+
+class Sender(ClientWorker):
+    def start(self, params):
+        self.params = params
+
+    def process(self):
+        return self.params
+
+
+@pytest.mark.parametrize('name', UNREADABLE)
+def test_one_that_cannot_be_read(name):
+    """It comes out of the call in this process, and its text out of a worker's."""
+    for function, text in (raise_unreadable, 'text'), (raise_from_unreadable, 'ValueError: outer'):
+        workers = Workers()
+        workers.add(1, function, name)
+        for run in workers.run, partial(workers.map, function, [name]):
+            with pytest.raises(WorkerError, match=text):
+                run()
+    server = UnreadableServer()
+    server.new_worker(1, Sender, name)
+    for run in (lambda: Workers(on_result=lambda *_: raise_unreadable(name)).map(len, ['item']),
+                lambda: Workers().map(len, yield_and_raise(name)), server.run):
+        try:
+            run()
+            raised = None
+        except BaseException as error:
+            raised = type(error)
+        assert raised is UNREADABLE[name]
+    with Executor(1) as executor, pytest.raises(WorkerError, match='text'):
+        executor.submit(raise_unreadable, name).result()
 
 
 def raise_large(_params):

@@ -3,6 +3,7 @@
 
 """Python's signal handlers run while a call blocks, and the call raises their exceptions."""
 
+import asyncio
 import itertools
 import os
 import signal
@@ -12,7 +13,8 @@ from functools import partial
 
 import pytest
 
-from gmproc import ClientServer, ClientWorker, ServerWorker, Workers, WorkerError, report
+from gmproc import (ClientServer, ClientWorker, Executor, ServerWorker, Workers, WorkerError,
+                    report)
 from test_open_run import InterruptingCalls
 
 
@@ -415,6 +417,97 @@ def test_nothing_is_left_of_an_interrupted_run(raising, run):
             break
     assert n > 10
     workers.close()
+
+
+async def run_async(workers, _other):
+    assert await workers.run_async() == {1: 3}
+
+
+async def run_at_once(workers, other):
+    """The second run begins in a later turn of the loop."""
+    runs = [each.run_async() for each in (workers, other)]
+    assert await asyncio.gather(*runs) == [{1: 3}, {1: 3}]
+
+
+async def imap_async(workers, _other):
+    assert [value async for value in workers.imap_async(len, ['abc'])] == [3]
+
+
+async def on_result_awaited(*_result):
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize('run, on_result', [
+    (run_async, print), (run_async, on_result_awaited), (run_at_once, print), (imap_async, print)])
+def test_a_run_on_asyncio_that_is_interrupted(raising, run, on_result):
+    """The handler's exception comes out of the awaited run, wherever it is raised in the package,
+    and not only into asyncio's log. The object can be used again, at the latest when the run that
+    was interrupted as it began has ended."""
+    logged = []
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, each: logged.append(each))
+        await run(*both)
+
+    options = dict(reuse=True, max_parallel=1, import_main=False, **QUICK)  # quick to start
+    both = [Workers(on_result=on_result, **options) for _ in range(2)]
+    for each in both:
+        each.add(1, len, 'abc')
+    asyncio.run(main())  # Some things are looked for once.
+    for n in itertools.count(1):
+        interrupting = InterruptingCalls(n)
+        while True:
+            sys.setprofile(interrupting.profile)
+            try:
+                asyncio.run(main())
+            except Late:
+                assert interrupting.was_sent
+            except RuntimeError as error:
+                assert 'in a run already' in str(error) and not interrupting.was_sent
+                interrupting = InterruptingCalls(n)
+                continue
+            else:
+                assert not interrupting.was_sent
+            sys.setprofile(None)
+            break
+        assert logged == []
+        if not interrupting.was_sent:
+            break
+    assert n > 10
+    for each in both:
+        each.close()
+
+
+def open_run():
+    cs = ClientServer(**QUICK)
+    cs.new_worker(1, Silent)
+    return cs.open()
+
+
+def open_executor():
+    executor = Executor(1)
+    assert executor.submit(len, 'abc').result() == 3
+    return executor
+
+
+@pytest.mark.parametrize('make', [open_run, open_executor])
+def test_a_finalizer_that_is_interrupted(raising, make):
+    """The processes of what is dropped end, and Python does not print the handler's exception, but
+    raises it where the object was dropped."""
+    for n in itertools.count(1):
+        dropped = [make()]
+        interrupting = InterruptingCalls(n)
+        sys.setprofile(interrupting.profile)
+        try:
+            dropped.clear()
+        except Late:
+            assert interrupting.was_sent
+        else:
+            assert not interrupting.was_sent
+        sys.setprofile(None)
+        if not interrupting.was_sent:
+            break
+    assert n > 2
 
 
 @pytest.mark.parametrize('run', [

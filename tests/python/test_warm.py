@@ -344,6 +344,33 @@ if __name__ == '__main__':
     assert script.output(text) == '1 {9}\n'
 
 
+def test_lazy_objects_are_left_alone(script):
+    """The class of one such as Django's settings is asked for only by the program."""
+    script.write('''
+class Lazy:
+    @property
+    def __class__(self):
+        raise RuntimeError("not yet")
+
+lazy = Lazy()
+''', 'site-packages/lazily.py')
+    text = SITE + HEAD + '''
+import lazily
+from lazily import lazy
+
+def work(_):
+    return os.getppid()
+
+if __name__ == '__main__':
+    workers = Workers()
+    for id in range(2):
+        workers.add(id, work)
+    warm_up(workers)
+    print(len({*workers.run([0, 1]).values()} - {os.getpid()}), get_cold_start_reason())
+'''
+    assert script.output(text) == '1 None\n'
+
+
 TROUBLES = '''
 print('loading')
 import random, threading

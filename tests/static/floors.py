@@ -60,11 +60,11 @@ PYTHON = {
         'values program worker application host'),
     'environments': (
         '_env_client _env_pool gymnasium sb3 joblib',
-        'values worker application environments'),
+        'values program worker application environments'),
     'remote': (
         '_remote_env _remote_exchange _remote_game _remote_gymnasium _remote_socket _remote_text '
         'unityremote',
-        'remote'),
+        'program remote'),
 }
 PYTHON_FLOORS = {module: floor for floor, (modules, _) in PYTHON.items()
                  for module in modules.split()}

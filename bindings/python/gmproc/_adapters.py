@@ -12,8 +12,8 @@ from types import CoroutineType
 import _gmproc
 
 from . import _arrays, _exceptions, _natural, _payload, _pickles
-from ._errors import (BadPayload, flush_output, format_exception, is_of_signal, make_worker_error,
-                      to_gerror, trim)
+from ._errors import (BadPayload, flush_output, format_exception, is_bad_payload, is_of_signal,
+                      make_worker_error, to_gerror, trim)
 from ._gerror import GError
 from ._task import Task, settle_logs
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
@@ -31,7 +31,7 @@ def fail(exception: BaseException, context: str | None = None) -> GError:
     application. For a value that cannot be sent or read, ``context`` names the value."""
     _gmproc.end_forked()
     cause: BaseException | None = exception
-    if isinstance(exception, BadPayload):
+    if is_bad_payload(exception):
         cause = exception.__cause__
         if context is not None:
             exception = BadPayload(f'{context}: {exception}')
@@ -103,7 +103,7 @@ def fail_call(exception: BaseException) -> _gmproc.Variant:
     """The value that replaces a result: the text of an exception, with its traceback, and the
     exception itself if it can be sent."""
     _gmproc.end_forked()
-    if isinstance(exception, BadPayload) and exception.__cause__ is not None:
+    if is_bad_payload(exception) and exception.__cause__ is not None:
         exception = exception.__cause__
     trim(exception)
     failure = format_exception(exception), _exceptions.dump_nodes(exception)

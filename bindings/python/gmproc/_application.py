@@ -104,22 +104,21 @@ def run_async(claims: Claims, fill: Callable[[Job], None], cancellable: Any = No
               ) -> asyncio.Task[Any] | Run:
     """A task if asyncio runs in this thread, otherwise a Run."""
     flush_output()
-    loop = None
     # Loading it takes longer than this whole package, which workers load too. If it is not loaded,
     # no loop runs.
     if 'asyncio' in sys.modules:
         from . import _asyncio
 
         loop = _asyncio.get_loop()
-    job = prepare(claims, fill, cancellable, may_wait=loop is not None)
-    if loop is not None:
-        return _asyncio.run(job, loop)
+        if loop is not None:
+            return _asyncio.run(claims, fill, cancellable, loop)
+    job = prepare(claims, fill, cancellable)
     try:
         job.check_callbacks()
-    except TypeError:
-        job.end(None)
+        return Run(job)
+    except BaseException:
+        _gmproc.complete(job.abandon)
         raise
-    return Run(job)
 
 
 class State:

@@ -11,24 +11,27 @@ import contextlib
 import contextvars
 import inspect
 import weakref
-from concurrent.futures import Future
 from functools import partial
+from operator import attrgetter
+from queue import SimpleQueue
 
 import _gmproc
 
 from ._errors import trim
-from ._run import Job
-from ._threads import Thread, fail
+from ._run import Job, prepare
+from ._threads import Thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Coroutine
+
+    from ._run import Claims
+    from ._threads import Answers
 
 _threads: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Thread] = \
     weakref.WeakKeyDictionary()
 # Runs that have not started yet.
-_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop,
-                                    collections.deque[Callable[[], None]]] = \
+_waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, collections.deque[_Run]] = \
     weakref.WeakKeyDictionary()
 
 
@@ -43,133 +46,198 @@ def get_loop() -> asyncio.AbstractEventLoop | None:
 class _Call:
     """A call of the user's code in the loop's thread; what it awaits belongs to it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]],
-                 returned: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]
-                 ) -> None:
-        self._loop = loop
-        self._tasks = tasks
-        self._returned = returned
+    def __init__(self, run: _Run, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._run = run
         self._function = function
         self._args = args
+        self._has_begun = False
+        self.answers: Answers = SimpleQueue()
+        self._drop = partial(self.answers.put, None)
+
+    # A closed loop drops its pending calls. No handler of a signal interrupts this, which is in C.
+    __del__: Any = property(attrgetter('_drop'))
 
     def __call__(self) -> None:
+        if self._has_begun:
+            return  # The handler of a signal has interrupted it.
+        self._has_begun = True
         try:
             value = self._function(*self._args)
-            if inspect.iscoroutine(value):
-                task = self._loop.create_task(value)
-                self._tasks.add(task)
-                task.add_done_callback(self._awaited)
-            else:
-                self._returned.set_result(value)
+            is_awaited = inspect.iscoroutine(value)
+            if is_awaited:
+                self._task = self._run.add_task(value)
+                self._task.add_done_callback(
+                    partial(_gmproc.complete, self._answer, self._run.interrupt))
         except BaseException as exception:
-            self._returned.set_exception(exception)
-
-    def _awaited(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            self._returned.set_exception(asyncio.CancelledError())
-        elif task.exception() is not None:
-            self._returned.set_exception(task.exception())
-        else:
-            self._returned.set_result(task.result())
-
-    def __del__(self) -> None:
-        # A closed loop drops its pending calls.
-        if not self._returned.done():
-            fail(self._returned, 'The event loop was closed before it had called '
-                 f'{getattr(self._function, "__qualname__", self._function)}')
-
-
-def _dispatch_to(loop: asyncio.AbstractEventLoop, thread: Thread, tasks: set[asyncio.Task[Any]]
-                 ) -> Callable[..., Any]:
-    """Calls a function in the loop's thread and in the context of the caller, and waits for it.
-    ``tasks`` has what is awaited meanwhile."""
-    context = contextvars.copy_context()
-
-    def dispatch(function: Callable[..., Any], *args: Any) -> Any:
-        returned: Future[Any] = Future()
-        # There is no reference to the call here: when the loop drops it, the wait must end.
-        loop.call_soon_threadsafe(_Call(loop, tasks, returned, function, args),
-                                  context=context)
-        return thread.wait(returned)
-    return dispatch
-
-
-async def _wait(job: Job, ended: asyncio.Future[None], tasks: set[asyncio.Task[Any]]) -> Any:
-    was_cancelled = False
-    while not ended.done():
-        try:
-            await asyncio.shield(ended)
-        except asyncio.CancelledError:
-            was_cancelled = True
-            job.cancel()
-            for task in list(tasks):
-                task.cancel()
-    if was_cancelled:
-        raise asyncio.CancelledError
-    try:
-        ended.result()  # why it could not begin
-        return job.result()
-    except BaseException as error:
-        raise trim(error)
-    finally:
-        del job
-
-
-def _start(job: Job, loop: asyncio.AbstractEventLoop, ended: Callable[[], None],
-           tasks: set[asyncio.Task[Any]]) -> None:
-    # An awaited callback may wait for other runs, so it only holds up its own run.
-    thread = None if job.has_coroutines() else _threads.get(loop)
-    while True:
-        if thread is None:
-            thread = Thread()
-            if not job.has_coroutines():
-                _threads[loop] = thread
-        job.dispatch = _dispatch_to(loop, thread, tasks)
-        if thread.start(job, ended):
+            self.answers.put((None, exception))
             return
-        thread = None
+        if not is_awaited:
+            self.answers.put((value, None))
+
+    def _answer(self) -> None:
+        """May be called again if it was interrupted."""
+        if self._task.cancelled():
+            self.answers.put((None, asyncio.CancelledError()))
+        elif self._task.exception() is not None:
+            self.answers.put((None, self._task.exception()))
+        else:
+            self.answers.put((self._task.result(), None))
 
 
-def _begin_next(loop: asyncio.AbstractEventLoop) -> None:
+class _Run:
+    """A run, and the task of the loop that waits for it.
+
+    Handlers of signals raise exceptions in the loop's thread, where asyncio logs those that leave a
+    function that it calls, and forgets the function. So what it calls here is called until it has
+    returned, and the exception ends the run and comes out of the task.
+    """
+
+    def __init__(self, job: Job, loop: asyncio.AbstractEventLoop) -> None:
+        self._job = job
+        self._loop = loop
+        self._thread: Thread | None = None
+        self._has_begun = False
+        self._was_cancelled = False
+        self._is_over = False  # set by the thread
+        self._woken = loop.create_future()
+        self._raised: list[BaseException] = []
+        # The callbacks that are coroutines, and are awaited.
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._start()
+
+    def _start(self) -> None:
+        # An awaited callback may wait for other runs, so it only holds up its own run.
+        is_shared = not self._job.has_coroutines()
+        self._job.dispatch = self._make_dispatch()
+        self._thread = _threads.get(self._loop) if is_shared else None
+        while self._thread is None or not self._thread.start(self._job, self._end):
+            self._thread = Thread()
+            if is_shared:
+                _threads[self._loop] = self._thread
+
+    def interrupt(self, error: BaseException) -> None:
+        """Ends the run because of an exception, which may also be the reason why it cannot begin.
+        """
+        self._raised.append(error)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Ends the run. May be called again if it was interrupted."""
+        self._has_begun = True  # If it has not, it never will.
+        self.cancel()
+        if self._thread is None or not self._thread.has(self._job):
+            _gmproc.complete(partial(self._job.end, None))
+            self._end()
+
+    def cancel(self) -> None:
+        self._was_cancelled = True
+        self._job.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _end(self) -> None:
+        self._is_over = True
+        # The loop was closed, so nothing waits.
+        with contextlib.suppress(RuntimeError):
+            self._call_soon(self._wake)
+
+    def _wake(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
+
+    def _call_soon(self, function: Callable[[], None], **options: Any) -> None:
+        self._loop.call_soon_threadsafe(_gmproc.complete, function, self.interrupt, **options)
+
+    def _make_dispatch(self) -> Callable[..., Any]:
+        """Calls a function in the loop's thread and in the context of the caller, and waits for it.
+        """
+        context = contextvars.copy_context()
+
+        def dispatch(function: Callable[..., Any], *args: Any) -> Any:
+            call = _Call(self, function, args)
+            answers = call.answers
+            self._call_soon(call, context=context)
+            # There is no reference to the call here: when the loop drops it, the wait must end.
+            del call
+            assert self._thread is not None
+            return self._thread.wait(answers, function)
+        return dispatch
+
+    def add_task(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def drop(self, _task: asyncio.Task[Any]) -> None:
+        """The task was cancelled before it has started."""
+        self._job.cancel()
+
+    async def wait(self) -> Any:
+        while not self._is_over:
+            try:
+                asyncio.current_task().remove_done_callback(self.drop)  # type: ignore[union-attr]
+                await asyncio.shield(self._woken)
+            except asyncio.CancelledError:
+                self.cancel()
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                self.interrupt(error)
+        try:
+            if self._raised:
+                raise self._raised[0]
+            if self._was_cancelled:
+                raise asyncio.CancelledError
+            return self._job.result()
+        except BaseException as error:
+            raise trim(error)
+        finally:
+            del self
+
+
+def _begin_next(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
     waiting = _waiting[loop]
-    waiting.popleft()()
+    run.begin()
+    if waiting and waiting[0] is run:
+        waiting.popleft()
     if waiting:
-        loop.call_soon(_begin_next, loop)
+        _call_begin_next(loop, waiting[0])
 
 
-def _begin_soon(loop: asyncio.AbstractEventLoop, begin: Callable[[], None]) -> None:
+def _call_begin_next(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
+    loop.call_soon(_gmproc.complete, partial(_begin_next, loop, run), run.interrupt)
+
+
+def _begin_soon(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
     """Starts a run immediately if it is the only one, and others in a turn of the loop each.
     Otherwise a caller with many runs would wait while their thread contends for the interpreter.
     """
     waiting = _waiting.setdefault(loop, collections.deque())
     thread = _threads.get(loop)
     if not waiting and (thread is None or not thread.is_busy()):
-        begin()
+        _gmproc.complete(run.begin, run.interrupt)
         return
-    waiting.append(begin)
-    if len(waiting) == 1:
-        loop.call_soon(_begin_next, loop)
+    if not waiting:
+        _call_begin_next(loop, run)  # which takes it from those that wait
+    waiting.append(run)
 
 
-def run(job: Job, loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
-    future = loop.create_future()
-    tasks: set[asyncio.Task[Any]] = set()  # the callbacks that are coroutines, and are awaited
-
-    def begin() -> None:
-        try:
-            _start(job, loop, ended, tasks)
-        except BaseException as error:
-            _gmproc.complete(partial(job.end, None))
-            future.set_exception(error)
-
-    def ended() -> None:
-        # The loop was closed, so nothing waits.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: future.done() or future.set_result(None))
-
-    _begin_soon(loop, begin)
-    task = loop.create_task(_wait(job, future, tasks))
-    # A task that is cancelled before it has started never runs its code.
-    task.add_done_callback(lambda _task: job.cancel())
-    return task
+def run(claims: Claims, fill: Callable[[Job], None], cancellable: Any,
+        loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
+    job = prepare(claims, fill, cancellable, may_wait=True)
+    abandon = job.abandon
+    try:
+        run = _Run(job, loop)
+        abandon = run.abandon
+        _begin_soon(loop, run)
+        task = loop.create_task(run.wait())
+        task.add_done_callback(run.drop)
+        return task
+    except BaseException:
+        _gmproc.complete(abandon)
+        raise

@@ -29,8 +29,18 @@ _MACHINERY = tuple(os.path.join(os.path.dirname(os.__file__), name)
                    for name in ('runpy.py', 'multiprocessing/spawn.py'))
 
 
+# Attributes of an exception, by the descriptor: its own __getattribute__ may be the program's and
+# raise, as may that of its class. For the same reason, issubclass() replaces isinstance() here.
+_trace, _cause, _context = (BaseException.__dict__[name]
+                            for name in ('__traceback__', '__cause__', '__context__'))
+
+
 class BadPayload(Exception):
     """A value that cannot be sent or read; it becomes GMP_ERROR_BAD_PAYLOAD with a context."""
+
+
+def is_bad_payload(exception: BaseException) -> bool:
+    return issubclass(type(exception), BadPayload)
 
 
 def make_worker_error(name: Any, id: Any, error: GError) -> WorkerError:
@@ -96,8 +106,8 @@ def trim(exception: BaseException) -> BaseException:
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        each.__traceback__ = without_own_frames(each.__traceback__)
-        pending += [each.__cause__, each.__context__]
+        _trace.__set__(each, without_own_frames(_trace.__get__(each)))
+        pending += [_cause.__get__(each), _context.__get__(each)]
     return exception
 
 
@@ -117,22 +127,25 @@ def _valid(text: str) -> str:
 
 
 def format_exception(exception: BaseException, has_trace: bool = True) -> str:
-    """As the module traceback does. That may fail, since it looks for attributes, and an exception
-    may have a ``__getattr__`` or ``__notes__`` of the program's; then its class and text remain."""
+    """As the module traceback does. That may fail, since it looks for attributes, which may be the
+    program's; then the class and text of the exception remain."""
     import traceback  # which loads slowly and is rarely needed
 
     kind = type(exception)
+    trace = _trace.__get__(exception)
     try:
         if has_trace:
-            parts = traceback.format_exception(kind, exception, exception.__traceback__)
+            parts = traceback.format_exception(kind, exception, trace)
         else:
             parts = traceback.format_exception_only(kind, exception)
     except Exception as error:
         if is_of_signal(error):
             raise
         parts = ['Traceback (most recent call last):\n',
-                 *traceback.format_tb(exception.__traceback__)] if has_trace else []
-        parts.append(f'{kind.__module__}.{kind.__qualname__}: {BaseException.__str__(exception)}')
+                 *traceback.format_tb(trace)] if has_trace else []
+        name = '.'.join(type.__getattribute__(kind, each)
+                        for each in ('__module__', '__qualname__'))
+        parts.append(f'{name}: {BaseException.__str__(exception)}')
     return ''.join(parts).rstrip('\n')
 
 
@@ -141,7 +154,7 @@ def to_gerror(exception: BaseException) -> GError:
 
     A GError keeps its domain and code; others are GMP_ERROR_FAILED.
     """
-    if isinstance(exception, BadPayload):
+    if is_bad_payload(exception):
         return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
     trace = format_exception(exception)
@@ -149,7 +162,7 @@ def to_gerror(exception: BaseException) -> GError:
         error: Any = exception
         return GError(_valid(f'{error.message}\n\n{trace}'), error.domain, error.code)
     first = format_exception(exception, has_trace=False)
-    text = first if exception.__traceback__ is None else f'{first}\n\n{trace}'
+    text = first if _trace.__get__(exception) is None else f'{first}\n\n{trace}'
     return make_gerror(ErrorCode.FAILED, _valid(text))
 
 
@@ -165,7 +178,7 @@ def is_of_signal(exception: BaseException) -> bool:
     """True if a signal handler has raised it, so that it does not come from the interrupted
     code."""
     handlers = {_find_code(_signal.getsignal(number)) for number in _signal.valid_signals()}
-    trace = exception.__traceback__
+    trace = _trace.__get__(exception)
     while trace is not None:
         if trace.tb_frame.f_code in handlers:
             return True

@@ -11,35 +11,24 @@ from __future__ import annotations
 
 import contextlib
 from concurrent import futures
-from queue import Empty, SimpleQueue
 
 import _gmproc
 
 from ._errors import is_of_signal
-from ._lock import Condition
+from ._lock import Condition, Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-class Waiter:
+class Waiter(Event):
     """Waits until a future is reported."""
 
-    def __init__(self) -> None:
-        self._queue: SimpleQueue[None] = SimpleQueue()
-
     def add_result(self, _future: Future) -> None:
-        self._queue.put(None)
+        self.set()
 
     add_exception = add_cancelled = add_result
-
-    def wait(self, timeout: float | None) -> bool:
-        try:
-            self._queue.get(timeout=timeout)
-        except Empty:
-            return False
-        return True
 
 
 class Watch(Condition):

@@ -52,7 +52,8 @@ GError.__module__ = 'gmproc'
 
 def is_gerror(exception: BaseException) -> bool:
     """True if an exception has a domain and a code: this class, or PyGObject's."""
-    return isinstance(exception, (GError, getattr(sys.modules.get('gi._error'), 'GError', ())))
+    kinds = GError, getattr(sys.modules.get('gi._error'), 'GError', ())
+    return issubclass(type(exception), kinds)  # its __class__ may be the program's, and raise
 
 
 def make_gerror(code: int, message: str) -> GError:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from functools import partial
 from queue import SimpleQueue
 
@@ -21,6 +20,8 @@ from ._worker_error import WorkerError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Generator, Union
+
+    from ._threads import Answers
 
     # Values, or a callable; None at the end.
     Event = Union[list[Any], Callable[[], Any], None]
@@ -104,9 +105,9 @@ class Stream:
         self._events.put(partial(self._call, function, args))
         self._n_calls += 1
         if self._n_calls % MAX_CALLS == 0:
-            called: Future[None] = Future()
-            self._events.put(partial(called.set_result, None))
-            self._thread.wait(called)
+            answers: Answers = SimpleQueue()
+            self._events.put(partial(answers.put, (None, None)))
+            self._thread.wait(answers, function)
 
     def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if not self._is_closed:

@@ -9,9 +9,14 @@ import asyncio
 import collections
 import inspect
 import weakref
+from functools import partial
+from operator import attrgetter
+
+import _gmproc
 
 from ._errors import trim
 from ._imap import Stream
+from ._run import prepare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ class _Events:
         self._events: collections.deque[Event] = collections.deque()
         # Weak: the run's thread, which has this object, does not keep the task alive that waits.
         self._waiter: Callable[[], asyncio.Future[None] | None] = lambda: None
+        # By handlers of signals, in a call by the loop, which would only log it.
+        self._raised: list[BaseException] = []
 
     def is_closed(self) -> bool:
         return self._loop.is_closed()
@@ -38,7 +45,7 @@ class _Events:
     def put(self, event: Event) -> None:
         self._events.append(event)
         try:
-            self._loop.call_soon_threadsafe(self._wake)
+            self._loop.call_soon_threadsafe(_gmproc.complete, self._wake, self._raised.append)
         except RuntimeError:
             self._job.cancel()  # The loop was closed, so nothing waits.
 
@@ -48,27 +55,27 @@ class _Events:
             waiter.set_result(None)
 
     async def get(self) -> Event:
-        while not self._events:
+        while not self._events and not self._raised:
             waiter = self._loop.create_future()
             self._waiter = weakref.ref(waiter)
             await waiter
+        if self._raised:
+            raise self._raised.pop()
         return self._events.popleft()
 
 
 class _Guard:
-    """Ends the run of a generator that is dropped when its loop does not close it any more."""
+    """Ends the run of a generator that is dropped when its loop does not close it any more. All of
+    it is in C, where no handler of a signal interrupts it."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-
-    def __del__(self) -> None:
-        self._job.cancel()
+    drop: Callable[[], Any] = int
+    __del__: Any = property(attrgetter('drop'))
 
 
 class AsyncStream(Stream):
     """A stream for the loop that runs where it starts."""
 
-    def _start(self, job: Job) -> None:
+    def start(self, job: Job) -> None:
         self._events: Any = _Events(job)
         job.dispatch = self._dispatch
         self._thread.start(job, lambda: self._events.put(None))
@@ -80,22 +87,29 @@ class AsyncStream(Stream):
 
     async def end(self, job: Job) -> None:
         """Ends the run. Its processes have ended when this returns, also if the task that waits is
-        cancelled meanwhile."""
-        self._is_closed = True
-        if self._has_ended or not self._thread.is_alive():
-            return
-        job.cancel()
-        was_cancelled = False
-        while not self._has_ended and not self._events.is_closed():
+        cancelled meanwhile, or the handler of a signal raises an exception."""
+        raised: BaseException | None = None
+        while not self._has_ended:
             try:
+                self._is_closed = True
+                if not self._thread.is_alive() or not self._thread.has(job):
+                    _gmproc.complete(partial(job.end, None))  # It has not begun.
+                    break
+                job.cancel()
+                if self._events.is_closed():
+                    break
                 event = await self.receive()
-            except asyncio.CancelledError:
-                was_cancelled = True
-                continue
-            if callable(event):
-                event()
-        if was_cancelled:
-            raise asyncio.CancelledError
+                if callable(event):
+                    event()
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                raised = error
+        try:
+            if raised is not None:
+                raise raised
+        finally:
+            del raised
 
     def _call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         return None if self._is_closed else function(*args)
@@ -106,9 +120,11 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
     """Yields the values as they arrive. The run begins with the first one, and ends with the
     generator.
     """
-    job = stream.begin(claims, fill)
-    guard = _Guard(job)
+    job = prepare(claims, fill)
+    guard = _Guard()
+    guard.drop = job.cancellable.cancel
     try:
+        stream.start(job)
         while (event := await stream.receive()) is not None:
             if not isinstance(event, list):
                 returned: Any = event()
@@ -122,7 +138,6 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
             wake()
     finally:
         await stream.end(job)
-        del guard
     try:
         stream.finish(job)
     except BaseException as error:

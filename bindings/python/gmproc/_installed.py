@@ -102,6 +102,15 @@ def is_installed_folder(path: str) -> bool:
     return _is_installed_path(os.path.join(path, '_'))
 
 
+def _get_home(value: Any) -> str:
+    """The name of the module of a class, a function, or an object's class. A lazy object is not
+    woken, as by isinstance(), and a class may have a metaclass with a __getattribute__."""
+    kind = type(value)
+    if issubclass(kind, (FunctionType, BuiltinFunctionType)):
+        return str(value.__module__)
+    return str(type.__getattribute__(value if issubclass(kind, type) else kind, '__module__'))
+
+
 def _find_used() -> set[str]:
     """The names of modules that the program's own modules refer to, with what was loaded of a
     package besides, for ``import a.b`` refers to ``a``."""
@@ -114,10 +123,8 @@ def _find_used() -> set[str]:
         for value in list(_get_variables(module).values()):
             if id(value) in names:
                 packages.add(names[id(value)])
-            elif isinstance(value, (type, FunctionType, BuiltinFunctionType)):
-                used.add(str(value.__module__))
             else:
-                used.add(str(type(value).__module__))
+                used.add(_get_home(value))
     return used | {name for name in list(sys.modules) if is_among(name, packages)}
 
 

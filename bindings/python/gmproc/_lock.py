@@ -1,18 +1,23 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
-"""Locks that are not left locked where the handler of a signal raises an exception."""
+"""What keeps its word where the handler of a signal raises an exception: locks are not left locked,
+waits are not left waiting, and finalizers do all their work."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from _thread import RLock
+from functools import partial
 from operator import attrgetter
+from queue import Empty, SimpleQueue
+
+import _gmproc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 
 class _Lock(RLock):
@@ -42,3 +47,37 @@ class Condition(threading.Condition):
 
     __enter__: Any = property(attrgetter('_lock.__enter__'))
     __exit__: Any = property(attrgetter('_lock.__exit__'))
+
+
+class Event:
+    """A ``threading.Event`` without a lock; it is set once."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waits: list[SimpleQueue[None]] = []
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        for wait in list(self._waits):
+            wait.put(None)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        wait: SimpleQueue[None] = SimpleQueue()
+        self._waits.append(wait)
+        try:
+            if not self._is_set:
+                wait.get(timeout=timeout)
+        except Empty:
+            pass
+        finally:
+            self._waits.remove(wait)
+        return self._is_set
+
+
+def finalizer(function: Callable[[Any], None]) -> Any:
+    """For ``__del__``: it is called until nothing interrupts it. What the handler of a signal has
+    raised there is raised where the object was dropped; Python would only print it."""
+    return property(partial(partial, _gmproc.finalize, function))

@@ -14,6 +14,7 @@ import _gmproc
 from ._errors import (BadPayload, check_whole, flush_output, make_error, make_worker_error,
                       trim)
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._lock import finalizer
 from ._run import Blocking, prepare
 from ._worker_error import WorkerError
 
@@ -193,10 +194,11 @@ class OpenRun:
     def __reduce__(self) -> Any:
         raise TypeError('An open run cannot be pickled or copied: its workers belong to it')
 
+    @finalizer
     def __del__(self) -> None:
         if not self._is_closed:
-            self._is_closed = True
             self._job.abandon()
+            self._is_closed = True
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
-import threading
+from _thread import get_ident
 from math import inf
 from typing import Any, Iterable, Sequence
 
+from ._lock import Event, finalizer
 from ._remote_exchange import Exchange, Gone
 from ._remote_game import Game, fill_in
 from ._remote_socket import Socket
@@ -27,15 +28,15 @@ class _Turn:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self.thread = threading.get_ident()
-        self.has_ended = threading.Event()
+        self.thread = get_ident()
+        self.has_ended = Event()
 
     def end(self) -> None:
         self.has_ended.set()
 
     def wait(self) -> None:
         """Waits for its end, unless this is called in the middle of it."""
-        if self.thread != threading.get_ident():
+        if self.thread != get_ident():
             self.has_ended.wait()
 
 
@@ -238,6 +239,7 @@ class RemoteEnv:
         private = '_link', '_game', '_has_answered', '_turn'
         return {name: value for name, value in self.__dict__.items() if name not in private}
 
+    @finalizer
     def __del__(self) -> None:
         self.close()
 

@@ -12,7 +12,7 @@ from types import CoroutineType
 import _gmproc
 
 from . import _main_module, _pickles
-from ._errors import BadPayload, describe_payload_error, flush_output, to_gerror, trim
+from ._errors import describe_payload_error, flush_output, is_bad_payload, to_gerror, trim
 from ._gerror import GError
 from ._outcome import Outcome
 
@@ -137,7 +137,7 @@ class Job:
     def catch(self, exception: BaseException) -> GError:
         """Keeps an exception of user code, which ends the run and comes out of it."""
         error = to_gerror(exception)
-        if isinstance(exception, BadPayload):
+        if is_bad_payload(exception):
             cause = exception.__cause__
             exception = describe_payload_error('A response', None, exception)
             exception.__cause__ = cause

@@ -11,7 +11,7 @@ import atexit
 import collections
 import os
 import threading
-from concurrent.futures import Future
+from queue import SimpleQueue
 
 import _gmproc
 
@@ -23,7 +23,12 @@ from ._run import Job, Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Tuple, Union
+
+    # What user code in another thread has returned, or raised; None if it was dropped. Only the
+    # first one counts. Unlike a Future, it has no lock that the handler of a signal could leave
+    # locked.
+    Answers = SimpleQueue[Union[Tuple[Any, Union[BaseException, None]], None]]
 
 _lock = Lock()
 _threads: set[Thread] = set()  # under the lock
@@ -36,7 +41,7 @@ class Thread:
         self._context = _gmproc.MainContext()
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._jobs: set[Job] = set()           # under the lock
-        self._waits: set[Future[Any]] = set()  # under the lock
+        self._waits: set[Answers] = set()      # under the lock
         self._is_ending = False                # under the lock: the program ends
         # A daemon: the program must not wait for runs that cannot be ended any more.
         self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
@@ -85,25 +90,30 @@ class Thread:
         self._calls.append(function)
         self._context.wakeup()
 
-    def wait(self, returned: Future[Any]) -> Any:
-        """In this thread: waits for user code in another thread, unless the program ends."""
+    def wait(self, answers: Answers, function: Callable[..., Any]) -> Any:
+        """In this thread: waits for a user's function in another one, unless the program ends."""
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program is ending, so nothing waits for its callbacks')
-            self._waits.add(returned)
-        try:
-            return returned.result()
-        finally:
-            with _lock:
-                self._waits.discard(returned)
+            self._waits.add(answers)
+        answer = answers.get()
+        with _lock:
+            self._waits.discard(answers)
+        if answer is None:
+            raise RuntimeError('The event loop was closed, or interrupted by a signal, before it '
+                               f'had called {getattr(function, "__qualname__", function)}')
+        value, error = answer
+        if error is not None:
+            raise error
+        return value
 
     def end(self) -> None:
         """At the end of the program: ends all runs, and then this thread."""
         with _lock:
             self._is_ending = True
             waits, jobs = list(self._waits), list(self._jobs)
-        for wait in waits:
-            fail(wait, 'The program is ending')
+        for answers in waits:
+            answers.put((None, RuntimeError('The program is ending')))
         for job in jobs:
             job.cancel()
         self._thread.join()
@@ -138,17 +148,10 @@ class Thread:
             if self._is_needed():
                 self._context.iterate()
         self._context.pop()
+        self._calls.clear()  # A start that was interrupted has left a call, which has the run.
         # If this thread took a signal, the main thread would notice it only the next time that it
         # waits for the GIL.
         _signal.pthread_sigmask(_signal.SIG_SETMASK, _signal.valid_signals())
-
-
-def fail(future: Future[Any], message: str) -> None:
-    """Finishes the call, in any thread, unless that has happened."""
-    try:
-        future.set_exception(RuntimeError(message))
-    except Exception:
-        pass
 
 
 def _end_all() -> None:

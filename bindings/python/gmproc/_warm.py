@@ -85,9 +85,9 @@ class _Generators:
         numpy = sys.modules.get('numpy.random')
         bits: Any = numpy.BitGenerator if numpy is not None else ()
         self._found = [each for each in gc.get_objects()
-                       if isinstance(each, random.Random) and id(each) not in self._seeded and
-                       not isinstance(each, random.SystemRandom) or
-                       isinstance(each, bits) and _is_seeded_by_chance(each)]
+                       if _is_of(each, random.Random) and id(each) not in self._seeded and
+                       not _is_of(each, random.SystemRandom) or
+                       _is_of(each, bits) and _is_seeded_by_chance(each)]
 
     def reseed(self) -> None:
         """Called in a fork."""
@@ -100,6 +100,11 @@ class _Generators:
                 each.state = {'bit_generator': 'MT19937', 'state': {'key': key, 'pos': 624}}
             else:
                 each.state = type(each)().state
+
+
+def _is_of(value: Any, kinds: Any) -> bool:
+    """As isinstance(), which may wake a lazy object."""
+    return issubclass(type(value), kinds)
 
 
 def _is_seeded_by_chance(bits: Any) -> bool:

@@ -22,7 +22,7 @@ from ._errors import (BadPayload, check_whole, describe_payload_error, is_of_sig
                       make_worker_error, trim)
 from ._future import Future
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
-from ._lock import Condition
+from ._lock import Condition, finalizer
 from ._options import convert
 from ._worker import LOG_TAG
 
@@ -178,14 +178,14 @@ class _State:
 def _settle(future: Future, value: Any, failure: Any) -> None:
     if failure is None:
         future._settle('FINISHED', value)
+    elif issubclass(type(failure), BaseException):
+        future._settle('FINISHED', None, failure)
     elif isinstance(failure, tuple):
         gerror, report, _number = failure
         if gerror.matches(*_gmproc.CANCELLED):
             future._settle('CANCELLED_AND_NOTIFIED')
         else:
             future._settle('FINISHED', None, _read_failure(_make_error, gerror, report))
-    elif isinstance(failure, BaseException):
-        future._settle('FINISHED', None, failure)
     else:
         future._settle('FINISHED', None, _read_failure(_load_failure, failure))
 
@@ -310,8 +310,12 @@ class Executor(futures.Executor):
         self._setting = self._make_setting()
         self._set_up(state.native)
         _states[id(state)] = state
-        self._finalizer = weakref.finalize(self, state.shut, False)
-        self._finalizer.atexit = False
+
+    @finalizer
+    def __del__(self) -> None:
+        state = getattr(self, '_state', None)  # An invalid argument leaves none.
+        if state is not None:
+            state.shut(False)
 
     @staticmethod
     def _check(max_workers: Any, initializer: Any, max_tasks_per_child: Any) -> None:

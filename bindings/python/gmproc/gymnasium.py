@@ -39,6 +39,7 @@ import _gmproc
 
 from ._env_client import PLAIN_SPACES, Board, EnvClient
 from ._env_pool import EnvPool, Memory, StepTimeout
+from ._lock import finalizer
 from ._shared_array import SharedArray
 
 __all__ = ['StepTimeout', 'VectorEnv', 'register']
@@ -484,6 +485,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         # A shallow copy would end the environments of both.
         raise TypeError('A VectorEnv cannot be pickled or copied: its environments belong to it')
 
+    @finalizer
     def __del__(self) -> None:
         if not self.closed and hasattr(self, '_pool'):
             self.close(terminate=True)

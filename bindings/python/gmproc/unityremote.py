@@ -21,9 +21,9 @@ parameters.
 from __future__ import annotations
 
 import base64
-import threading
 from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
 
+from ._lock import Lock
 from ._remote_env import RemoteEnv
 from ._remote_exchange import Gone
 
@@ -121,7 +121,7 @@ class IteractiveEnvironmentManager(_Manager):
         self.output_step = step_output_port
         self.wrapper = wrapper
         self.command = command
-        self.lock = threading.Lock()
+        self.lock = Lock()
 
     def make(self) -> tuple[int, RemoteEnv]:
         """Makes the next environment, and returns its index and itself."""
@@ -137,7 +137,7 @@ class IteractiveEnvironmentManager(_Manager):
         return {name: value for name, value in self.__dict__.items() if name != 'lock'}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, lock=threading.Lock())
+        self.__dict__.update(state, lock=Lock())
 
 
 def image_from_str(text: str, w: int, h: int, dtype: Any = None) -> Any:

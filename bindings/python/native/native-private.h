@@ -238,8 +238,11 @@ gboolean  native_is_refusal     (void);
 void      native_call_guarded   (PyObject   *function,
                                  PyObject   *args,
                                  PyObject   *catch);
-PyObject *native_complete       (PyObject   *module,
-                                 PyObject   *function);
+PyObject *native_complete       (PyObject        *module,
+                                 PyObject *const *args,
+                                 Py_ssize_t       n_args);
+PyObject *native_finalize       (PyObject   *module,
+                                 PyObject   *args);
 PyObject *native_begin_signals  (PyObject   *module,
                                  PyObject   *catch);
 PyObject *native_end_signals    (PyObject   *module,

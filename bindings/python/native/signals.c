@@ -82,36 +82,78 @@ native_call_guarded (PyObject *function,
   Py_XDECREF (args);
 }
 
-/* Calls a function until nothing interrupts it, and then raises the first interruption. */
-PyObject *
-native_complete (PyObject *module G_GNUC_UNUSED,
-                 PyObject *function)
+/* Calls a function, with an argument or without (NULL), until nothing interrupts it. Returns FALSE
+ * with the first interruption, an exception, if there was one. */
+static gboolean
+call_to_its_end (PyObject *function,
+                 PyObject *argument)
 {
-  PyObject *type = NULL, *exception = NULL, *trace = NULL;
-  PyObject *returned = PyObject_CallNoArgs (function);
+  PyObject *first[3] = { NULL, NULL, NULL };
+  PyObject *returned = NULL;
 
-  for (int i = 1; i < MAX_CALLS && returned == NULL; i++)
+  for (int i = 0; i < MAX_CALLS && returned == NULL; i++)
     {
-      PyObject *again[3];
-
-      PyErr_Fetch (&again[0], &again[1], &again[2]);
-      if (type == NULL)
-        {
-          type = again[0];
-          exception = again[1];
-          trace = again[2];
-        }
-      else
-        {
-          Py_XDECREF (again[0]);
-          Py_XDECREF (again[1]);
-          Py_XDECREF (again[2]);
-        }
-      returned = PyObject_CallNoArgs (function);
+      returned = PyObject_CallFunctionObjArgs (function, argument, NULL);
+      if (returned == NULL && first[0] == NULL)
+        PyErr_Fetch (&first[0], &first[1], &first[2]);
+      PyErr_Clear ();
     }
-  if (type == NULL)
-    return returned;
   Py_XDECREF (returned);
+  if (first[0] == NULL)
+    return TRUE;
+  PyErr_Restore (first[0], first[1], first[2]);
+  return FALSE;
+}
+
+/* (function, catch, ...): calls a function until nothing interrupts it, and then passes the first
+ * interruption to @catch, or raises it. What follows is a callback's, and ignored. */
+PyObject *
+native_complete (PyObject        *module G_GNUC_UNUSED,
+                 PyObject *const *args,
+                 Py_ssize_t       n_args)
+{
+  if (n_args == 0)
+    return PyErr_Format (PyExc_TypeError, "complete() takes a function");
+  if (call_to_its_end (args[0], NULL))
+    Py_RETURN_NONE;
+  return n_args > 1 ? native_give_exception (args[1], NULL, NULL) : NULL;
+}
+
+/* In the main thread, between two instructions. */
+static int
+raise_cb (void *exception)
+{
+  PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
+  Py_DECREF ((PyObject *) exception);
+  return -1;
+}
+
+/* (function, object): calls the function of a finalizer until nothing interrupts it. Python prints
+ * what a finalizer raises, so what the handler of a signal has raised there is raised after it. */
+PyObject *
+native_finalize (PyObject *module G_GNUC_UNUSED,
+                 PyObject *args)
+{
+  PyObject *function, *object, *type, *exception, *trace;
+
+  if (!PyArg_ParseTuple (args, "OO:finalize", &function, &object))
+    return NULL;
+  if (call_to_its_end (function, object))
+    Py_RETURN_NONE;
+  if (native_is_refusal ())
+    return NULL;
+  PyErr_Fetch (&type, &exception, &trace);
+  PyErr_NormalizeException (&type, &exception, &trace);
+  if (trace != NULL)
+    PyException_SetTraceback (exception, trace);
+  if (Py_AddPendingCall (raise_cb, Py_NewRef (exception)) == 0)
+    {
+      Py_DECREF (exception);
+      Py_XDECREF (trace);
+      Py_DECREF (type);
+      Py_RETURN_NONE;
+    }
+  Py_DECREF (exception);
   PyErr_Restore (type, exception, trace);
   return NULL;
 }
