@@ -53,11 +53,14 @@ PYTHON = {
         '_options _future _late _open_run',
         'values program worker run'),
     'application': (
-        '_application _workers _client_server executor __init__',
+        '_application _workers _client_server executor',
         'values program worker run application'),
     'host': (
         '_turns _warm host',
         'values program worker application host'),
+    'package': (
+        '_frozen __init__',
+        'values program worker run application host package'),
     'environments': (
         '_env_client _env_pool gymnasium sb3 joblib',
         'values program worker application environments'),
@@ -197,7 +200,7 @@ BAD_MODULES = [
     ('_gerror.py', 'def f():\n    from . import _errors', '_errors -> _gerror -> _errors'),
     ('_gerror.py', 'if TYPE_CHECKING:\n    import gmproc._errors',
      '_errors -> _gerror -> _errors'),
-    ('_gerror.py', 'def f():\n    from gmproc import Workers', 'values must not know application'),
+    ('_gerror.py', 'def f():\n    from gmproc import Workers', 'values must not know package'),
     ('_errors.py', 'def f():\n    from ._run import Run', 'values must not know run'),
     ('_cellar.py', '', 'on none of the floors'),
     ('memory.js', 'const {pack} = imports.gmproc.writer;', 'memory -> writer -> memory'),

@@ -11,7 +11,7 @@
 * as every language sees them. SharedArray: a numpy array whose memory the application and its
 * workers share. Variant: values of types that Python does not have, for workers in other languages.
 * Cancellable: ends runs, from any thread. get_cold_start_reason: why the last workers in Python
-* were not forks of a warm process, or None.
+* were not forks of a warm process, or None. freeze_support: for programs that are frozen.
 
 Parameters, messages and results are anything that can be pickled; with cloudpickle installed, also
 lambdas, closures and definitions of an interactive session. Between Python and other languages,
@@ -25,6 +25,7 @@ from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
 from . import _adapters as _adapters  # registers the Python part of _gmproc
 from ._client_server import ClientServer
+from ._frozen import freeze_support
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._open_run import OpenRun
 from ._run import Run
@@ -46,8 +47,8 @@ __version__: str = _VERSION
 
 __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'ErrorCode', 'Executor',
            'GError', 'OpenRun', 'Request', 'Run', 'ServerWorker', 'SharedArray', 'Variant',
-           'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers', 'get_cold_start_reason',
-           'get_reusable_executor', 'report',
+           'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers', 'freeze_support',
+           'get_cold_start_reason', 'get_reusable_executor', 'report',
            'worker_index', 'worker_node', 'worker_seed']
 
 

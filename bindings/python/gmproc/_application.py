@@ -44,6 +44,10 @@ from gmproc.host import main
 if status := main(): sys.exit(status)"""
 
 
+# True if the program is frozen, and its workers leave it before its main part.
+has_freeze_support = False
+
+
 def make_setting(application: Application) -> Setting:
     """The common data of the workers of a run."""
     try:
@@ -76,8 +80,15 @@ def set_command() -> None:
         return
     parts = sys.executable, list(path), list(sys.warnoptions)
     path += [folder for folder in dict.fromkeys(_FOLDERS) if folder not in path]
+    if _main_module.is_frozen():
+        if not has_freeze_support:
+            raise RuntimeError('This program is frozen, so its workers execute it: call '
+                               'gmproc.freeze_support() first in its main part')
+        command = [sys.executable]
+    else:
+        command = [sys.executable, *_list_flags(), '-c', _BOOT.format(path=path)]
     with _lock:
-        _gmproc.set_command([sys.executable, *_list_flags(), '-c', _BOOT.format(path=path)])
+        _gmproc.set_command(command)
         _command = parts
 
 

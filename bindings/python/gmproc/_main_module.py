@@ -51,6 +51,11 @@ def _join(folder: str, path: str) -> str:
     return os.path.normpath(os.path.join(folder, path))
 
 
+def is_frozen() -> bool:
+    """True in a program of PyInstaller, cx_Freeze and the like, which is its own interpreter."""
+    return getattr(sys, 'frozen', False)
+
+
 def _find() -> dict[str, str]:
     main = sys.modules['__main__']
     name = getattr(getattr(main, '__spec__', None), 'name', None)
@@ -58,6 +63,9 @@ def _find() -> dict[str, str]:
     # Code typed at a prompt is in no file, even if the session has started with one.
     if hasattr(sys, 'ps1'):
         return {}
+    # Workers have executed it when they come here.
+    if is_frozen():
+        return {'is_frozen': 'yes'}
     if name is not None:
         # A folder or package that was executed; importing it would execute it again.
         is_script = name == '__main__' or name.endswith('.__main__')
@@ -70,7 +78,8 @@ def _find() -> dict[str, str]:
 
 def is_carried(description: dict[str, Any]) -> bool:
     """True if workers have ``__main__``."""
-    return 'init_main_from_path' in description or 'init_main_from_name' in description
+    return any(name in description
+               for name in ('init_main_from_path', 'init_main_from_name', 'is_frozen'))
 
 
 def search_path() -> list[str]:
