@@ -65,6 +65,8 @@ struct _GmpDispatcher
   gboolean is_kicked;    /* the thread is about to check for work */
   gboolean is_watching;  /* it is about to check for calls behind a slow one */
   gboolean is_closing;
+  gboolean has_ended;    /* the thread, and all workers */
+  GCond ended;
 };
 
 guint    gmp_dispatcher_get_limit     (GmpDispatcher *self);

@@ -307,6 +307,10 @@ run (gpointer user_data)
   g_source_destroy (self->answers);
   g_source_destroy (self->control);
   g_main_context_pop_thread_default (self->context);
+  g_mutex_lock (&self->lock);
+  self->has_ended = TRUE;
+  g_cond_broadcast (&self->ended);
+  g_mutex_unlock (&self->lock);
   gmp_dispatcher_unref (self);
   return NULL;
 }
@@ -347,26 +351,28 @@ gmp_dispatcher_start_thread (GmpDispatcher *self,
   return FALSE;
 }
 
-/* Called without the lock, by the owner: cancels all calls and ends the workers. When this returns
- * they have ended, unless it is called in the dispatcher's own thread. */
+/* Called without the lock, by the owner, in any threads: cancels all calls and ends the workers.
+ * When this returns they have ended, unless it is called in the dispatcher's own thread. */
 void
 gmp_dispatcher_close (GmpDispatcher *self)
 {
-  gboolean has_thread;
+  gboolean is_own;
+  gboolean joins;
 
   if (gmp_dispatcher_is_inherited (self))
     return;
+  is_own = pthread_equal (self->thread, pthread_self ());
   g_mutex_lock (&self->lock);
-  has_thread = self->has_thread;
   g_atomic_int_set (&self->is_closing, TRUE);
   gmp_dispatcher_kick (self);
-  self->has_thread = FALSE;
   gmp_dispatcher_unlock (self);
-  if (has_thread && pthread_equal (self->thread, pthread_self ()))
-    pthread_detach (self->thread);
-  else if (has_thread)
-    pthread_join (self->thread, NULL);
   g_mutex_lock (&self->lock);
+  while (!is_own && !self->has_ended)
+    g_cond_wait (&self->ended, &self->lock);
+  joins = self->has_thread && !is_own;
+  self->has_thread &= is_own;
   self->owner = NULL;
   g_mutex_unlock (&self->lock);
+  if (joins)
+    pthread_join (self->thread, NULL);
 }

@@ -56,6 +56,7 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
   self->workers = g_ptr_array_new ();
   self->unwanted = g_ptr_array_new_with_free_func ((GDestroyNotify) gmp_pool_call_unref);
   g_mutex_init (&self->lock);
+  g_cond_init (&self->ended);
   g_queue_init (&self->queue);
   g_queue_init (&self->finished);
   gmp_spin_init (&self->spin, 2);
@@ -78,6 +79,9 @@ gmp_dispatcher_unref (GmpDispatcher *self)
 {
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
+  /* It was closed in its own thread, and nobody has waited for that. */
+  if (self->has_thread && !gmp_dispatcher_is_inherited (self))
+    pthread_detach (self->thread);
   g_ptr_array_unref (self->workers);
   g_ptr_array_unref (self->unwanted);
   g_source_unref (self->answers);
@@ -90,6 +94,7 @@ gmp_dispatcher_unref (GmpDispatcher *self)
   gmp_process_cache_unref (self->cache);
   gmp_doorbell_unref (self->doorbell);
   g_mutex_clear (&self->lock);
+  g_cond_clear (&self->ended);
   g_free (self);
 }
 

@@ -558,6 +558,38 @@ async def test_large_calls_that_cannot_be_pickled(executor):
     assert await asyncio.wrap_future(calls[1]) == 1
 
 
+class Refusing:
+    """Cannot be pickled, and says so when it is told."""
+
+    def __init__(self):
+        self.is_told = threading.Event()
+
+    def __reduce__(self):
+        self.is_told.wait()
+        raise TypeError('cannot pickle it')
+
+
+@on_asyncio_with
+async def test_large_calls_whose_callback_shuts_down(executor):
+    """It must not wait for its own call, as another callback must not."""
+    raised = []
+
+    def shut_down(_future):
+        try:
+            executor.shutdown()
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    value = [*range(N_LARGE), Refusing()]
+    call = executor.submit(count_large, value)
+    call.add_done_callback(shut_down)
+    value[-1].is_told.set()
+    with pytest.raises(TypeError, match='cannot pickle'):
+        await asyncio.wrap_future(call)
+    executor.shutdown()
+    assert len(raised) == 1 and 'shutdown(wait=False)' in raised[0]
+
+
 @on_asyncio_with
 async def test_large_calls_that_are_cancelled(executor):
     value = make_large(N_LARGE)

@@ -273,6 +273,29 @@ def test_from_threads_and_callbacks(executor):
     assert chained.result(60) == 3
 
 
+def is_alive(pid):
+    try:
+        with open(f'/proc/{pid}/stat', encoding='utf-8') as file:
+            return file.read().rpartition(')')[2].split()[0] != 'Z'
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize('n_threads', [1, 2])
+def test_shutdown_waits_for_the_processes(n_threads):
+    """Also where the last call ends meanwhile."""
+    for _ in range(15):
+        executor = Executor(1)
+        future = executor.submit(get_pid)
+        threads = [threading.Thread(target=executor.shutdown) for _ in range(n_threads - 1)]
+        for each in threads:
+            each.start()
+        executor.shutdown()
+        assert not is_alive(future.result())
+        for each in threads:
+            each.join()
+
+
 def test_shutdown_in_a_callback(executor):
     """It cannot wait for its own call: that is an error instead of an endless wait."""
     outcomes = queue.SimpleQueue()

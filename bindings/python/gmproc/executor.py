@@ -150,9 +150,14 @@ class _State:
             raise RuntimeError('The callback of a call cannot wait until that call and all others '
                                'are over: use shutdown(wait=False) there')
         with self.lock:
-            while self.pending:
+            native = self.native
+            while self.pending or self.late:
                 self.lock.wait()
         self.close()
+        # The thread that has ended the last call may close the pool as well, and cannot wait for
+        # the processes.
+        if native is not None:
+            native.close()
 
     def close(self) -> None:
         with self.lock:
@@ -405,8 +410,10 @@ class Executor(futures.Executor):
                 self._submit_large(future, (fn, args, kwargs or None), options)
         except BaseException as error:
             state.leave(future)
-            if not _fail(future, error):
+            reason = _explain(error)
+            if reason is None:
                 raise
+            future.set_exception(reason)
         return future
 
     def _submit_large(self, future: Future, work: Any, options: tuple[float, int, int]) -> None:
@@ -424,15 +431,16 @@ class Executor(futures.Executor):
             except BaseException as error:
                 if late.is_unwanted:
                     future._settle('CANCELLED_AND_NOTIFIED')
+                    state.leave(future)
                 else:
-                    _fail(future, error, is_any=True)
-                state.leave(future)
+                    state.finish(future, None, _explain(error) or error)
             leave()
 
         def leave() -> None:
             with state.lock:
                 state.late.discard(late)
                 state.has_detour = state.is_shut or bool(state.late)
+                state.lock.notify_all()
 
         def drop() -> None:
             leave()
@@ -537,20 +545,15 @@ class Executor(futures.Executor):
             native.kill(is_hard)
 
 
-def _fail(future: Future, error: BaseException, is_any: bool = False) -> bool:
-    """Gives a future the reason why its call was not submitted. Returns False for errors that are
-    the caller's, unless it takes any.
+def _explain(error: BaseException) -> BaseException | None:
+    """The exception of a future whose call was not submitted; None for errors that are the
+    caller's.
     """
     if isinstance(error, BadPayload):
-        future.set_exception(trim(error.__cause__ or describe_payload_error(
-            'The call', None, error)))
-    elif isinstance(error, GError):
-        future.set_exception(make_worker_error(None, None, error))
-    elif is_any:
-        future.set_exception(error)
-    else:
-        return False
-    return True
+        return trim(error.__cause__ or describe_payload_error('The call', None, error))
+    if isinstance(error, GError):
+        return make_worker_error(None, None, error)
+    return None
 
 
 class CallOptions:
