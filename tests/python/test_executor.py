@@ -282,18 +282,22 @@ def is_alive(pid):
 
 
 @pytest.mark.parametrize('n_threads', [1, 2])
-def test_shutdown_waits_for_the_processes(n_threads):
-    """Also where the last call ends meanwhile."""
-    for _ in range(15):
+@pytest.mark.parametrize('is_shut', [False, True])
+def test_shutdown_waits_for_the_processes(n_threads, is_shut):
+    """Also where the last call ends meanwhile, or has ended after an earlier shutdown()."""
+    for _ in range(8):
         executor = Executor(1)
         future = executor.submit(get_pid)
+        if is_shut:
+            executor.shutdown(wait=False)
+            future.result()
         threads = [threading.Thread(target=executor.shutdown) for _ in range(n_threads - 1)]
         for each in threads:
             each.start()
         executor.shutdown()
-        assert not is_alive(future.result())
         for each in threads:
             each.join()
+        assert not is_alive(future.result())
 
 
 def test_shutdown_in_a_callback(executor):

@@ -88,6 +88,7 @@ class _State:
         # Changed without the lock, for single operations of a set are each one step.
         self.pending: set[Future] = set()
         self.is_shut = False
+        self.is_dropped = False  # nobody can shut it down any more
         # Whether it was shut down, or there are late calls, which others must not overtake.
         self.has_detour = False
         self.late: set[_late.LateCall] = set()
@@ -105,7 +106,12 @@ class _State:
             return
         with self.lock:
             self.lock.notify_all()
-        self.close()
+            native = self.native
+            if self.is_dropped:
+                self.native = None
+        # In a thread of the pool this does not wait for the processes, so others may close it too.
+        if native is not None:
+            native.close()
 
     def finish(self, future: Future, value: Any, failure: Any) -> None:
         """A call is over; in any thread. May be called again where it was interrupted."""
@@ -143,7 +149,7 @@ class _State:
         if cancel_futures and not is_last and native is not None:
             native.cancel_waiting()
         if is_last:
-            self.close()
+            self.close(native)
 
     def wait(self) -> None:
         if self.pending and threading.get_ident() in self.finishing:
@@ -153,18 +159,17 @@ class _State:
             native = self.native
             while self.pending or self.late:
                 self.lock.wait()
-        self.close()
-        # The thread that has ended the last call may close the pool as well, and cannot wait for
-        # the processes.
+        self.close(native)
+
+    def close(self, native: Any) -> None:
+        with self.lock:
+            self.native = None  # The C library keeps this object as long as the pool.
         if native is not None:
             native.close()
 
-    def close(self) -> None:
-        with self.lock:
-            # The C library keeps this object as long as the pool.
-            native, self.native = self.native, None
-        if native is not None:
-            native.close()
+    def drop(self) -> None:
+        self.is_dropped = True
+        self.shut(False)
 
     def forget(self) -> None:
         """In the child of a fork: calls belong to the parent, and locks that other threads held
@@ -320,7 +325,7 @@ class Executor(futures.Executor):
     def __del__(self) -> None:
         state = getattr(self, '_state', None)  # An invalid argument leaves none.
         if state is not None:
-            state.shut(False)
+            state.drop()
 
     @staticmethod
     def _check(max_workers: Any, initializer: Any, max_tasks_per_child: Any) -> None:
@@ -546,9 +551,7 @@ class Executor(futures.Executor):
 
 
 def _explain(error: BaseException) -> BaseException | None:
-    """The exception of a future whose call was not submitted; None for errors that are the
-    caller's.
-    """
+    """The exception of a call that was not submitted; None for errors that are the caller's."""
     if isinstance(error, BadPayload):
         return trim(error.__cause__ or describe_payload_error('The call', None, error))
     if isinstance(error, GError):
