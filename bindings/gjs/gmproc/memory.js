@@ -42,6 +42,10 @@ function release() {
     const start = GLib.get_monotonic_time();
 
     System.gc();
-    last_duration = GLib.get_monotonic_time() - start;
+
+    const duration = GLib.get_monotonic_time() - start;
+
+    // If it took much longer than before, this process has waited for a processor.
+    last_duration = last_duration > 0 ? Math.min(duration, 2 * last_duration) : duration;
     n_bytes = 0;
 }
