@@ -48,6 +48,7 @@ struct _GmpSocketStream
   GMutex lock; /* of all that is sent */
   guint32 serial; /* the last one */
   GQueue parcels; /* messages that the socket had no room for */
+  GError *refusal; /* (nullable): why a message could not be sent, although the other side lives */
 
   /* The received part of the next message. */
   guint8 *blob;
@@ -89,6 +90,7 @@ gmp_socket_stream_finalize (GObject *object)
   GmpSocketStream *self = GMP_SOCKET_STREAM (object);
 
   g_queue_clear_full (&self->parcels, parcel_free);
+  g_clear_error (&self->refusal);
   g_free (self->blob);
   g_clear_object (&self->handles);
   g_mutex_clear (&self->lock);
@@ -182,6 +184,20 @@ take_handles (GmpSocketStream       *self,
   return TRUE;
 }
 
+/* Nothing comes any more. */
+static void
+set_closed (GmpSocketStream *self,
+            GError         **error)
+{
+  g_mutex_lock (&self->lock);
+  if (self->refusal != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "A message to it cannot be sent: %s",
+                 self->refusal->message);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
+  g_mutex_unlock (&self->lock);
+}
+
 /* %FALSE without an error if there is nothing to read yet. */
 static gboolean
 receive_bytes (GmpSocketStream *self,
@@ -203,7 +219,7 @@ receive_bytes (GmpSocketStream *self,
     }
   g_free (parts);
   if (n == 0)
-    g_set_error (&local, G_IO_ERROR, G_IO_ERROR_CLOSED, "The other end has closed the socket");
+    set_closed (self, &local);
   self->n_received += MAX (n, 0);
   self->n_taken += MAX (n, 0);
   if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
@@ -384,6 +400,19 @@ gmp_socket_stream_has_unsent (GmpMessageStream *stream)
   return result;
 }
 
+/* The system refuses to send messages, which the other side would wait for: that ends the
+ * connection, after what has arrived. If the other side is gone, receiving reports that. */
+static void
+refuse_locked (GmpSocketStream *self,
+               const GError    *error)
+{
+  g_queue_clear_full (&self->parcels, parcel_free);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) || self->refusal != NULL)
+    return;
+  self->refusal = g_error_copy (error);
+  shutdown (g_socket_get_fd (self->socket), SHUT_RDWR);
+}
+
 /* TRUE if everything that can be sent has been sent. */
 static gboolean
 gmp_socket_stream_flush (GmpMessageStream *stream)
@@ -400,7 +429,7 @@ gmp_socket_stream_flush (GmpMessageStream *stream)
          send_parcel (self, parcel, &error))
     parcel_free (g_queue_pop_head (&self->parcels));
   if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-    g_queue_clear_full (&self->parcels, parcel_free);
+    refuse_locked (self, error);
   has_rest = self->parcels.length > 0;
   g_mutex_unlock (&self->lock);
   return !has_rest;

@@ -153,6 +153,32 @@ test_epoll (void)
   gmp_test_check_in (reason, "it refused: Cannot make a descriptor");
 }
 
+/* A message that cannot be sent ends the connection: no run waits for the answer to it. */
+static void
+test_sendmsg (void)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (gmp_test_is_stretched ())
+    {
+      g_test_skip ("under valgrind or a sanitizer");
+      return;
+    }
+  if (!g_test_subprocess ())
+    {
+      g_test_trap_subprocess ("/forbidden/sendmsg", 0, 0);
+      g_test_trap_assert_passed ();
+      return;
+    }
+  forbid (SYS_sendmsg);
+  workers = gmp_workers_new ();
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "cannot be sent");
+}
+
 static void
 check_without_threads (void)
 {
@@ -307,6 +333,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/memfd", test_memfd);
   gmp_test_add ("/forbidden/close-range", test_close_range);
   gmp_test_add ("/forbidden/epoll", test_epoll);
+  gmp_test_add ("/forbidden/sendmsg", test_sendmsg);
   gmp_test_add ("/forbidden/thread", test_thread);
   gmp_test_add ("/forbidden/thread-later", test_thread_later);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
