@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -83,23 +84,38 @@ check_clients (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* Both kinds of applications, in a process of their own, because the filter is permanent. The
- * second run uses warm starts. */
+/* There a filter would hold for valgrind as well, which is in the same process. */
+static gboolean
+skip_under_valgrind (void)
+{
+  const char *preloaded = g_getenv ("LD_PRELOAD");
+  gboolean result = preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
+
+  if (result)
+    g_test_skip ("under valgrind");
+  return result;
+}
+
+/* A filter is permanent, so a test that sets one has a process of its own. */
+static gboolean
+is_in_own_process (const char *path)
+{
+  if (skip_under_valgrind ())
+    return FALSE;
+  if (g_test_subprocess ())
+    return TRUE;
+  g_test_trap_subprocess (path, 0, 0);
+  g_test_trap_assert_passed ();
+  return FALSE;
+}
+
+/* Both kinds of applications. The second run uses warm starts. */
 static void
 check_without (const char *path,
                long        number)
 {
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
-  if (!g_test_subprocess ())
-    {
-      g_test_trap_subprocess (path, 0, 0);
-      g_test_trap_assert_passed ();
-      return;
-    }
+  if (!is_in_own_process (path))
+    return;
   forbid (number);
   for (guint turn = 0; turn < 3; turn++)
     {
@@ -127,17 +143,8 @@ test_epoll (void)
 {
   g_autofree char *reason = NULL;
 
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
-  if (!g_test_subprocess ())
-    {
-      g_test_trap_subprocess ("/forbidden/epoll", 0, 0);
-      g_test_trap_assert_passed ();
-      return;
-    }
+  if (!is_in_own_process ("/forbidden/epoll"))
+    return;
   forbid (SYS_epoll_create1);
   for (guint turn = 0; turn < 2; turn++)
     {
@@ -160,17 +167,8 @@ test_sendmsg (void)
   g_autoptr (GmpWorkers) workers = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
-  if (!g_test_subprocess ())
-    {
-      g_test_trap_subprocess ("/forbidden/sendmsg", 0, 0);
-      g_test_trap_assert_passed ();
-      return;
-    }
+  if (!is_in_own_process ("/forbidden/sendmsg"))
+    return;
   forbid (SYS_sendmsg);
   workers = gmp_workers_new ();
   gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
@@ -198,17 +196,8 @@ check_without_threads (void)
 static void
 test_thread (void)
 {
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
-  if (!g_test_subprocess ())
-    {
-      g_test_trap_subprocess ("/forbidden/thread", 0, 0);
-      g_test_trap_assert_passed ();
-      return;
-    }
+  if (!is_in_own_process ("/forbidden/thread"))
+    return;
   forbid (SYS_clone3);
   execl ("/proc/self/exe", "test-forbidden", WITHOUT_THREADS, NULL);
   g_assert_not_reached ();
@@ -221,17 +210,8 @@ test_thread_later (void)
   g_autoptr (GmpPool) pool = gmp_pool_new (1);
   g_autoptr (GError) error = NULL;
 
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
-  if (!g_test_subprocess ())
-    {
-      g_test_trap_subprocess ("/forbidden/thread-later", 0, 0);
-      g_test_trap_assert_passed ();
-      return;
-    }
+  if (!is_in_own_process ("/forbidden/thread-later"))
+    return;
   check_workers ();
   forbid (SYS_clone3);
   g_assert_null (gmp_pool_call (pool, echo, g_variant_new_string ("call"), NULL, &error));
@@ -292,11 +272,8 @@ test_kill (void)
   g_autofree char *fifo = gmp_test_build_path ("fifo");
   g_autoptr (GError) error = NULL;
 
-  if (gmp_test_is_stretched ())
-    {
-      g_test_skip ("under valgrind or a sanitizer");
-      return;
-    }
+  if (skip_under_valgrind ())
+    return;
   if (!g_test_subprocess ())
     {
       g_test_trap_subprocess ("/forbidden/kill", 0, 0);
