@@ -209,6 +209,7 @@ call_with_task (GmpPool            *self,
                 GAsyncReadyCallback callback,
                 gpointer            user_data)
 {
+  g_autoptr (GVariant) sunk = params != NULL ? g_variant_ref_sink (params) : NULL;
   GmpPoolCall *call = NULL;
   GTask *task;
 
@@ -220,7 +221,7 @@ call_with_task (GmpPool            *self,
   task = g_task_new (self, NULL, callback, user_data);
   g_task_set_source_tag (task, call_with_task);
   g_task_set_priority (task, self->task_priority);
-  call = submit (self, target, params, g_object_ref (task), cancellable, &error);
+  call = submit (self, target, sunk, g_object_ref (task), cancellable, &error);
   if (call != NULL)
     {
       gmp_pool_call_unref (call);

@@ -16,16 +16,26 @@
 
 /* The end of a worker. */
 
-/* Handles a call that a worker had begun when it ended with @error. */
+/* The last report of @worker may explain the failure of @call. */
+static void
+take_report (GmpPoolCall   *call,
+             GmpPoolWorker *worker)
+{
+  g_clear_pointer (&call->report, g_variant_unref);
+  call->report = worker->report != NULL ? g_variant_ref (worker->report) : NULL;
+}
+
+/* Handles a call that a worker had begun when it ended with @error. A call is not executed again if
+ * the pool itself has ended the worker. */
 static void
 settle_begun (GmpDispatcher *self,
               GmpPoolWorker *worker,
               GmpPoolCall   *call,
               const GError  *error)
 {
-  call->report = worker->report != NULL ? g_variant_ref (worker->report) : NULL;
+  take_report (call, worker);
   if (call->retries > 0 && g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) &&
-      !self->is_closing)
+      worker->end_reason == NULL && !self->is_closing)
     {
       call->retries--;
       gmp_pool_call_enqueue (call, &self->queue, TRUE);
@@ -50,8 +60,8 @@ gmp_dispatcher_fail_queue (GmpDispatcher *self,
       if (worker != NULL && !gmp_dispatcher_is_of_runtime (call, worker))
         continue;
       g_queue_unlink (&self->queue, link);
-      if (worker != NULL && worker->report != NULL)
-        call->report = g_variant_ref (worker->report);
+      if (worker != NULL)
+        take_report (call, worker);
       gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
     }
 }
@@ -96,16 +106,18 @@ settle_calls (GmpDispatcher *self,
 {
   GmpPoolCall *first = g_queue_peek_head (&worker->sent);
   GmpPoolCall *begun;
+  gboolean is_unlucky;
 
   gmp_pool_worker_withdraw (worker, &self->queue);
+  /* Retries count otherwise. */
+  is_unlucky = first != NULL && first->state == GMP_POOL_CALL_WAITING;
   g_clear_pointer (&worker->dropped, gmp_pool_call_unref);
   while ((begun = g_queue_peek_head (&worker->sent)) != NULL)
     {
       g_queue_unlink (&worker->sent, &begun->link);
       settle_begun (self, worker, begun, error);
     }
-  if (first != NULL && first->state == GMP_POOL_CALL_WAITING &&
-      ++first->n_unlucky >= MAX_UNLUCKY)
+  if (is_unlucky && ++first->n_unlucky >= MAX_UNLUCKY)
     {
       g_queue_unlink (&self->queue, &first->link);
       gmp_dispatcher_finish (self, first, gmp_pool_call_blame (first, error));

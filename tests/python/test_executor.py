@@ -426,10 +426,11 @@ def test_shutdown_right_after_submit():
         assert concurrent.futures.wait([future], timeout=60).done
 
 
-def test_kill_workers():
+@pytest.mark.parametrize('retries', [0, 3])
+def test_kill_workers(retries):
     for method in 'kill_workers', 'terminate_workers':
         executor = Executor(1)
-        running = executor.submit(time.sleep, 60)
+        running = executor.options(retries=retries).submit(time.sleep, 60)
         while not running.running():
             pass
         waiting = executor.submit(add, 1)

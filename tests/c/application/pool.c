@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static GVariant *
@@ -29,6 +30,39 @@ die_once (GVariant *params,
   g_assert_true (g_file_set_contents (path, "", 0, NULL));
   raise (SIGSEGV);
   return NULL;
+}
+
+#define N_DEATHS 12
+#define REPORT_SIZE (4 * 1024 * 1024)
+
+/* Reports much and exits, until the file @params has N_DEATHS bytes. Each process adds one. */
+static GVariant *
+report_and_die (GVariant *params,
+                GError  **error)
+{
+  FILE *file = fopen (g_variant_get_string (params, NULL), "a");
+  g_autofree guint8 *bytes = g_malloc0 (REPORT_SIZE);
+
+  g_assert_cmpint (fseek (file, 0, SEEK_END), ==, 0);
+  if (ftell (file) >= N_DEATHS)
+    return g_variant_new_int32 (fclose (file));
+  g_assert_true (fputc ('x', file) != EOF && fclose (file) == 0);
+  if (gmp_worker_report (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, REPORT_SIZE, 1),
+                         error))
+    raise (SIGKILL);
+  return NULL;
+}
+
+/* The resident memory of this process, in bytes. */
+static gsize
+get_memory (void)
+{
+  g_autofree char *text = NULL;
+  unsigned long pages;
+
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  g_assert_cmpint (sscanf (text, "%*u %lu", &pages), ==, 1);
+  return pages * (gsize) sysconf (_SC_PAGESIZE);
 }
 
 /* The process, its folder and the variable that @params names. */
@@ -141,6 +175,46 @@ test_retries (void)
   g_assert_no_error (error);
   g_assert_true (g_variant_get_boolean (result));
   test_pool_check_error (pool, test_die, NULL, GMP_ERROR, GMP_ERROR_CRASHED, "Call 2: *");
+}
+
+/* As often as the program allows, and without the reports of the processes that died. */
+static void
+test_many_retries (void)
+{
+  g_autoptr (GmpPool) pool = test_pool_new (1);
+  g_autofree char *path = gmp_test_build_path ("deaths");
+  gsize before = get_memory ();
+
+  g_object_set (pool, "retries", N_DEATHS, NULL);
+  g_assert_cmpint (test_pool_call_int (pool, report_and_die, g_variant_new_string (path)), ==, 0);
+  /* The sanitizers keep what was freed. */
+  if (!gmp_test_is_stretched ())
+    g_assert_cmpuint (get_memory () - before, <, N_DEATHS / 2 * REPORT_SIZE);
+}
+
+static void
+set_cb (gpointer is_freed)
+{
+  *(gboolean *) is_freed = TRUE;
+}
+
+/* A call that is not made frees its parameters too. */
+static void
+test_refused_params (void)
+{
+  static const char bytes[] = "parameters";
+  g_autoptr (GmpPool) pool = test_pool_new (1);
+  g_autoptr (GError) error = NULL;
+  gboolean is_freed = FALSE;
+  GAsyncResult *result = NULL;
+
+  gmp_pool_call_target_async (pool, "nothing",
+                              g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes,
+                                                       sizeof bytes, TRUE, set_cb, &is_freed),
+                              NULL, gmp_test_done_cb, &result);
+  g_assert_true (is_freed);
+  g_assert_null (test_pool_finish (pool, gmp_test_wait (&result), &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND);
 }
 
 static void
@@ -424,6 +498,8 @@ main (int    argc,
   gmp_test_add ("/pool/errors", test_errors);
   gmp_test_add ("/pool/death", test_death);
   gmp_test_add ("/pool/retries", test_retries);
+  gmp_test_add ("/pool/many-retries", test_many_retries);
+  gmp_test_add ("/pool/refused-params", test_refused_params);
   gmp_test_add ("/pool/timeout", test_timeout);
   gmp_test_add ("/pool/initializer", test_initializer);
   gmp_test_add ("/pool/surroundings", test_surroundings);
