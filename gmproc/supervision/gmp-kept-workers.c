@@ -94,6 +94,15 @@ end_all (gpointer workers)
   return NULL;
 }
 
+/* A thread that has ended keeps its stack until it is joined. */
+static void
+join_ended (GmpKeptWorkers *self)
+{
+  for (guint i = 0; i < self->threads->len; i++)
+    if (pthread_tryjoin_np (g_array_index (self->threads, pthread_t, i), NULL) == 0)
+      g_array_remove_index_fast (self->threads, i--);
+}
+
 /* Ends the processes while the caller, perhaps a main loop, continues. */
 void
 gmp_kept_workers_retire_later (GmpKeptWorkers *self)
@@ -103,6 +112,7 @@ gmp_kept_workers_retire_later (GmpKeptWorkers *self)
 
   if (self->workers.length == 0)
     return;
+  join_ended (self);
   disconnect (self);
   workers = g_queue_copy (&self->workers);
   g_queue_clear (&self->workers);

@@ -9,6 +9,7 @@
 #include <gmproc-binding.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -228,6 +229,49 @@ test_reuse (void)
   /* Kept processes end with the object, before the call returns. */
   g_clear_object (&workers);
   g_assert_cmpint (kill (pid, 0), ==, -1);
+}
+
+/* The address space of this process, in bytes. */
+static gsize
+get_space (void)
+{
+  g_autofree char *text = NULL;
+
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  return g_ascii_strtoull (text, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
+}
+
+/* Of a thread, in bytes. */
+static gsize
+get_stack_size (void)
+{
+  pthread_attr_t attributes;
+  gsize size;
+
+  g_assert_cmpint (pthread_attr_init (&attributes), ==, 0);
+  g_assert_cmpint (pthread_attr_getstacksize (&attributes, &size), ==, 0);
+  pthread_attr_destroy (&attributes);
+  return size;
+}
+
+/* Processes that are replaced again and again, because an option changes, leave no thread. */
+static void
+test_reuse_changed (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  gsize space = 0;
+
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  for (int turn = 0; turn < 40; turn++)
+    {
+      g_autoptr (GVariant) results = NULL;
+
+      g_object_set (workers, "inner-threads", 1 + turn % 2, NULL);
+      results = gmp_test_run (workers);
+      if (turn == 10)
+        space = get_space ();
+    }
+  g_assert_cmpuint (get_space (), <, space + 20 * get_stack_size ());
 }
 
 static void
@@ -473,6 +517,7 @@ main (int    argc,
   gmp_test_add ("/workers-processes/changed-meanwhile", test_changed_meanwhile);
   gmp_test_add ("/workers-processes/fresh", test_fresh);
   gmp_test_add ("/workers-processes/reuse", test_reuse);
+  gmp_test_add ("/workers-processes/reuse-changed", test_reuse_changed);
   gmp_test_add ("/workers-processes/reuse-off", test_reuse_off);
   gmp_test_add ("/workers-processes/reuse-crash", test_reuse_crash);
   gmp_test_add ("/workers-processes/reuse-killed", test_reuse_killed);
