@@ -84,7 +84,7 @@ gmp_worker_proxy_cancel (GmpWorkerProxy *self)
     gmp_job_cancel (self->job);
 }
 
-/* Ends the run's life cycle at its next turn, with finish. */
+/* Ends the life cycle of the run, or of the next one, at its next turn, with finish. */
 void
 gmp_worker_proxy_stop (GmpWorkerProxy *self)
 {

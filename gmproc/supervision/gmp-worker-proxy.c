@@ -109,6 +109,7 @@ end_run (GmpWorkerProxy *self)
   g_clear_object (&self->connecting);
   gmp_peers_clear (self->peers);
   self->has_begun = FALSE;
+  self->was_stopped = FALSE;
   if (self->connection != NULL)
     gmp_worker_connection_end (self->connection);
   if (!has_process (self))
@@ -397,7 +398,6 @@ begin (GmpWorkerProxy     *self,
   self->ended_data = user_data;
   self->is_ready = FALSE;
   self->is_ending = FALSE;
-  self->was_stopped = FALSE;
   self->has_begun = FALSE;
   self->is_lost = FALSE;
   self->was_refused = FALSE;

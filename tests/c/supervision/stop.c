@@ -6,7 +6,10 @@
 
 #include "gmp-test.h"
 
-/* A server that is never done, and counts its responses. */
+#include <signal.h>
+
+/* A server that is never done, and counts its responses. Its parameters, if any, are the path of a
+ * file: the server that creates it dies at its first request. */
 
 #define ENDLESS_TYPE_SERVER (endless_server_get_type ())
 G_DECLARE_FINAL_TYPE (EndlessServer, endless_server, ENDLESS, SERVER, GmpServerWorker)
@@ -15,10 +18,20 @@ struct _EndlessServer
 {
   GmpServerWorker parent_instance;
 
+  char *path; /* (nullable) */
   guint n_answers;
 };
 
 G_DEFINE_FINAL_TYPE (EndlessServer, endless_server, GMP_TYPE_SERVER_WORKER)
+
+static gboolean
+endless_server_start (GmpWorker *worker,
+                      GVariant  *params,
+                      GError   **error G_GNUC_UNUSED)
+{
+  ENDLESS_SERVER (worker)->path = params != NULL ? g_variant_dup_string (params, NULL) : NULL;
+  return TRUE;
+}
 
 static GVariant *
 endless_server_process (GmpServerWorker *server,
@@ -26,8 +39,12 @@ endless_server_process (GmpServerWorker *server,
                         GVariant        *request G_GNUC_UNUSED,
                         GError         **error)
 {
-  guint n_answers = ++ENDLESS_SERVER (server)->n_answers;
+  EndlessServer *self = ENDLESS_SERVER (server);
+  guint n_answers = ++self->n_answers;
 
+  if (self->path != NULL && !g_file_test (self->path, G_FILE_TEST_EXISTS) &&
+      g_file_set_contents (self->path, "", 0, error))
+    raise (SIGKILL);
   if (n_answers == 5)
     gmp_worker_report (g_variant_new_uint32 (n_answers), error);
   return g_variant_new_uint32 (n_answers);
@@ -48,8 +65,17 @@ endless_server_finish (GmpWorker *worker,
 }
 
 static void
+endless_server_finalize (GObject *object)
+{
+  g_free (ENDLESS_SERVER (object)->path);
+  G_OBJECT_CLASS (endless_server_parent_class)->finalize (object);
+}
+
+static void
 endless_server_class_init (EndlessServerClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = endless_server_finalize;
+  GMP_WORKER_CLASS (klass)->start = endless_server_start;
   GMP_SERVER_WORKER_CLASS (klass)->process = endless_server_process;
   GMP_WORKER_CLASS (klass)->done = endless_server_done;
   GMP_WORKER_CLASS (klass)->finish = endless_server_finish;
@@ -151,8 +177,10 @@ endless_application_init (EndlessApplication *self)
   self->stop = gmp_client_server_stop;
 }
 
+/* @params (nullable) are the server's; floating. */
 static guint
-run_until_stopped (GmpClientServer *application)
+run_with_params (GmpClientServer *application,
+                 GVariant        *params)
 {
   g_autoptr (GVariant) results = NULL;
   g_autoptr (GVariant) value = NULL;
@@ -160,7 +188,7 @@ run_until_stopped (GmpClientServer *application)
 
   gmp_client_server_new_workers (application, 3, ENDLESS_TYPE_CLIENT, NULL, &error);
   g_assert_no_error (error);
-  results = gmp_client_server_run (application, NULL, NULL, &error);
+  results = gmp_client_server_run (application, params, NULL, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < 3; i++)
     {
@@ -172,6 +200,12 @@ run_until_stopped (GmpClientServer *application)
     }
   value = gmp_client_server_get_server_result (application);
   return g_variant_get_uint32 (value);
+}
+
+static guint
+run_until_stopped (GmpClientServer *application)
+{
+  return run_with_params (application, NULL);
 }
 
 static void
@@ -258,6 +292,20 @@ test_at_once (void)
   gmp_test_check_value (results, "{'0': <'finished'>, '1': <'finished'>, '2': <'finished'>}");
 }
 
+/* A stop holds for a server that is about to be restarted. */
+static void
+test_restarted (void)
+{
+  g_autoptr (GmpClientServer) application = g_object_new (GMP_TYPE_CLIENT_SERVER,
+                                                          "server-type", ENDLESS_TYPE_SERVER,
+                                                          "restart", GMP_RESTART_ON_FAILURE,
+                                                          "resend-requests", TRUE, NULL);
+  g_autofree char *path = gmp_test_build_path ("dead");
+
+  g_signal_connect (application, "restarted", G_CALLBACK (gmp_client_server_stop), NULL);
+  run_with_params (application, g_variant_new_string (path));
+}
+
 int
 main (int    argc,
       char **argv)
@@ -271,5 +319,6 @@ main (int    argc,
   gmp_test_add ("/stop/thread", test_thread);
   gmp_test_add ("/stop/without-run", test_without_run);
   gmp_test_add ("/stop/at-once", test_at_once);
+  gmp_test_add ("/stop/restarted", test_restarted);
   return g_test_run ();
 }
