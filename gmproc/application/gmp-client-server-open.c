@@ -160,6 +160,7 @@ ended_cb (GError  *error,
 
   open->error = error;
   open->has_ended = TRUE;
+  open->is_ending = TRUE;
   if (open->is_dropped)
     {
       g_object_unref (self);
@@ -168,9 +169,10 @@ ended_cb (GError  *error,
   gmp_client_server_notify_results (self);
   gmp_guard_make_ready ();
   gmp_open_run_end_receiving (self);
-  if (priv->open->opening != NULL)
+  open->is_ending = FALSE;
+  if (open->opening != NULL)
     return_opened (self);
-  else if (priv->open->closing != NULL)
+  else if (open->closing != NULL)
     return_closed (self);
 }
 
@@ -466,10 +468,11 @@ begin_close (GmpClientServer    *self,
   GmpOpenRun *open = gmp_open_run_find (self, is_blocking, &error);
 
   g_task_set_source_tag (task, gmp_client_server_close_async);
-  if (open != NULL && open->closing != NULL)
+  if (open != NULL && (open->opening != NULL || open->closing != NULL))
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another call is closing this run: wait until it has returned");
+                           "Another call is opening or closing this run: wait until it has "
+                           "returned");
       open = NULL;
     }
   if (open == NULL)
@@ -478,6 +481,8 @@ begin_close (GmpClientServer    *self,
       return;
     }
   open->closing = g_steal_pointer (&task);
+  if (open->is_ending)
+    return;
   if (open->has_ended)
     {
       return_closed (self);
@@ -598,10 +603,7 @@ gmp_client_server_begin_client (GmpClientServer  *self,
     return TRUE;
   if (open->is_blocking && !gmp_open_run_enter (self, FALSE, error))
     return FALSE;
-  if (open->has_ended)
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
-                         "The run has ended, so no client can start: close it first");
-  result = !open->has_ended && gmp_server_session_add_client (priv->session, client, error);
+  result = gmp_server_session_add_client (priv->session, client, error);
   if (open->is_blocking)
     {
       gmp_open_run_turn_context (self);

@@ -171,11 +171,11 @@ begin_receive (GmpClientServer    *self,
   GmpOpenRun *open = gmp_open_run_find (self, is_blocking, &error);
 
   g_task_set_source_tag (task, gmp_client_server_receive_async);
-  if (open != NULL && open->receiving != NULL)
+  if (open != NULL && (open->opening != NULL || open->receiving != NULL))
     {
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
-                           "Another call is receiving requests of this run: wait until it has "
-                           "returned");
+                           "Another call is opening this run, or receiving its requests: wait "
+                           "until it has returned");
       open = NULL;
     }
   if (open == NULL)

@@ -403,13 +403,14 @@ ended_cb (GError  *error,
 {
   g_autoptr (GTask) task = user_data;
   GmpClientServer *self = g_task_get_source_object (task);
+  /* Before handlers are called, which may begin another run. */
+  g_autoptr (GVariant) results = error == NULL ? gmp_client_server_get_results (self) : NULL;
 
   gmp_runner_release (GMP_RUNNER (self));
   gmp_client_server_notify_results (self);
   gmp_guard_make_ready ();
   if (error == NULL)
-    g_task_return_pointer (task, gmp_client_server_get_results (self),
-                           (GDestroyNotify) g_variant_unref);
+    g_task_return_pointer (task, g_steal_pointer (&results), (GDestroyNotify) g_variant_unref);
   else
     g_task_return_error (task, error);
 }

@@ -32,6 +32,7 @@ struct _GmpOpenRun
   GTask *closing;       /* (nullable) */
   GSource *close_source; /* (nullable): for closing's cancellable */
 
+  gboolean is_ending;   /* handlers of its end are called, so it returns after these */
   gboolean has_ended;
   gboolean is_dropped;  /* by its last owner; the run holds a reference */
   GError *error;        /* (nullable): of the run that has ended */

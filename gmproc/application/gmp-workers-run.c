@@ -217,14 +217,15 @@ ended_cb (gpointer user_data)
   GmpWorkers *self = g_task_get_source_object (task);
   GError *error = gmp_results_to_error (gmp_runner_get_results (GMP_RUNNER (self)),
                                         g_task_get_cancellable (task));
+  /* Before handlers are called, which may begin another run. */
+  g_autoptr (GVariant) results = error == NULL ? gmp_workers_get_results (self) : NULL;
 
   gmp_workers_apply_options (self);
   gmp_runner_release (GMP_RUNNER (self));
   gmp_workers_notify_results (self);
   gmp_guard_make_ready ();
   if (error == NULL)
-    g_task_return_pointer (task, gmp_workers_get_results (self),
-                           (GDestroyNotify) g_variant_unref);
+    g_task_return_pointer (task, g_steal_pointer (&results), (GDestroyNotify) g_variant_unref);
   else
     g_task_return_error (task, error);
 }

@@ -88,16 +88,23 @@ client_ended (const char   *id,
 
 const GmpSupervisorServer gmp_server_session_clients = { renew_channel, client_ended };
 
-/* If the run is open, the client starts at once. */
+/* If the run is open, the client starts at once, unless the run is ending. */
 gboolean
 gmp_server_session_add_client (GmpServerSession *self,
                                const GmpJobSpec *client,
                                GError          **error)
 {
-  char *runtime = gmp_target_get_runtime (client->target, error);
   GmpChannelDescriptors *port = NULL;
   GmpAgentProxy *place = NULL;
+  char *runtime;
 
+  if (self->is_ending)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+                           "The run is ending, so no client can start: close it first");
+      return FALSE;
+    }
+  runtime = gmp_target_get_runtime (client->target, error);
   if (runtime == NULL)
     return FALSE;
   if (self->ended != NULL)

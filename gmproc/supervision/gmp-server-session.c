@@ -469,6 +469,7 @@ fail_to_begin (GmpServerSession *self,
 {
   g_autoptr (GmpFailure) failure = gmp_failure_new_for_error ("server", error);
 
+  self->is_ending = TRUE;
   gmp_supervisor_abandon (self->supervisor);
   self->error = error;
   gmp_supervisor_settle_failed (self->supervisor, failure);
