@@ -45,19 +45,19 @@ WATCHDOG = 900  # seconds between two rests: in a long run much happens between 
 
 N_WORKERS = 2  # clients or functions of each program
 
-# Growth that is ignored, in KiB. Engines allocate pages, and return collected memory in waves:
-# their own, and that of values in shared memory whose pages they had written to.
+# Growth that is ignored, in KiB. Engines allocate pages, and return collected memory in waves.
 HELD = {'C': 16, 'Python': 64, 'JavaScript': 256}
-PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 32 * 1024}
+PRIVATE = {'C': 128, 'Python': 256, 'JavaScript': 4 * 1024}
 
 # Each of a channel's two directions may use two blocks, if a response is sent before the request is
 # released, or about 16, if values are released by garbage collection. The rings are extra.
 N_BLOCKS = {'C': 4, 'Python': 4, 'JavaScript': 32}
 RINGS = 512  # KiB
 
-# No allocator may keep small pieces, so that the memory in use can be counted.
+# No allocator may keep small pieces, so that the memory in use can be counted. Nor may it keep
+# large ones: malloc() learns to take them from the heap, which never ends below a piece in use.
 ENVIRONMENT = {'G_SLICE': 'always-malloc', 'PYTHONMALLOC': 'malloc',
-               'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0'}
+               'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0:glibc.malloc.mmap_threshold=131072'}
 
 
 @dataclasses.dataclass
