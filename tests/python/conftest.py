@@ -47,46 +47,62 @@ def count_files() -> collections.Counter[str]:
     return kinds
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(scope='session')
 def warm_up():
     """Creates what stays for the rest of the process, such as GLib's own threads."""
     import asyncio
     import ctypes  # noqa: F401 (newer versions of libffi keep their own file open)
 
-    import gmproc
-
-    workers = gmproc.Workers()
-    workers.add(1, len, 'one')
-    assert workers.run() == {1: 3}
     asyncio.run(asyncio.sleep(0))
+    run_worker()
     # Freezes the current objects, which makes the collection of each test short.
     gc.collect()
     gc.freeze()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item):
-    outcome = yield
-    item.has_failed = getattr(item, 'has_failed', False) or outcome.get_result().failed
+def run_worker():
+    """Returns the object that has run it."""
+    import gmproc
+
+    workers = gmproc.Workers()
+    workers.add(1, len, 'one')
+    assert workers.run() == {1: 3}
+    return workers
 
 
-@pytest.fixture(autouse=True)
-def nothing_left(warm_up, request):
-    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
-    before = count_files()
-    yield
+def find_left(list_files):
+    """The processes and files that do not end."""
     deadline = time.monotonic() + SETTLE_LIMIT
     while True:
         gc.collect()
-        left = count_files() - before
-        settled = not list_children() and (not left or request.node.has_failed)
-        if settled or time.monotonic() > deadline:
-            break
+        left = list_children(), list_files()
+        if not any(left) or time.monotonic() > deadline:
+            return left
         time.sleep(0.01)
+
+
+@pytest.fixture(scope='session', autouse=True)
+def nothing_left(warm_up, request):
+    """Starting a fork server takes longer than most tests do, and an object that has one keeps it
+    for all tests of a file. So what they have left is looked for at the end of the file."""
+    def list_files():
+        # Objects of a failed test are kept for the report.
+        return {} if request.session.testsfailed else count_files() - before
+
+    assert find_left(dict) == ([], {})
+    before = count_files()
+    holder = run_worker()
+    yield
+    del holder
+    assert find_left(list_files) == ([], {})
+
+
+@pytest.fixture(autouse=True)
+def watchdog():
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    yield
+    gc.collect()
     faulthandler.cancel_dump_traceback_later()
-    assert not list_children()
-    # Objects of a failed test are kept for the report.
-    assert not left or request.node.has_failed
 
 
 class Script:

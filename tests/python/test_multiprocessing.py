@@ -15,8 +15,8 @@ from gmproc import (ERROR_DOMAIN, ClientServer, ClientWorker, ErrorCode, ServerW
 from test_failures import run_one
 
 
-@pytest.fixture(scope='module', autouse=True)
-def heap():
+@pytest.fixture(scope='session')
+def warm_up(warm_up):
     """Multiprocessing frees the memory of its shared objects late."""
     multiprocessing.Value('i')
 

@@ -114,7 +114,7 @@ def test_forks_know_their_main_thread():
 
 
 def test_forks_of_one_process():
-    workers = Workers()
+    workers = Workers(environment={'KIND': 'of one process'})
     workers.add(1, ids)
     pairs = [workers.run()[1] for _ in range(5)]
     assert len({pid for pid, _parent in pairs}) == 5
@@ -213,6 +213,18 @@ if __name__ == '__main__':
 '''
     is_shared = not fresh
     assert script.output(text) == f'{[is_shared] * 2} {[not is_shared] * 2}\n'
+
+
+def list_modules_of_pytest(_):
+    return [name for name in sys.modules if name.startswith('_pytest')]
+
+
+def test_who_loads_modules_is_not_loaded_in_workers():
+    """pytest puts itself into each module of tests, for its loader and its assertions."""
+    workers = Workers()
+    workers.add(1, list_modules_of_pytest)
+    workers.add(2, list_modules_of_pytest)
+    assert workers.run() == {1: [], 2: []}
 
 
 def test_fresh_modules_are_one_objects(script):

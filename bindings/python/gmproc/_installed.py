@@ -31,6 +31,12 @@ _COMMON = 'numpy', 'cloudpickle', 'logging'
 # Libraries with windows and connections, which each worker loads itself.
 _LEFT_OUT = {'gi', 'gmproc', '_gmproc'}
 
+# Packages that are never reloaded, although they may be in a clone and not installed.
+_LIBRARY = {'gmproc', '_gmproc'}
+
+# A module's variables that the import system sets.
+_OF_IMPORT = {'__loader__', '__spec__'}
+
 _SITES = {'site-packages', 'dist-packages'}
 
 
@@ -117,10 +123,12 @@ def _find_used() -> set[str]:
     names = {id(module): name for name, module in list(sys.modules.items())}
     packages: set[str] = set()
     used = {name for name in _COMMON if name in sys.modules}
-    for module in list(sys.modules.values()):
-        if not is_own(module):
+    for name, module in list(sys.modules.items()):
+        if not is_own(module) or is_among(name, _LIBRARY):
             continue
-        for value in list(_get_variables(module).values()):
+        for variable, value in list(_get_variables(module).items()):
+            if variable in _OF_IMPORT or not variable.isidentifier():
+                continue  # It belongs to who loads modules, such as pytest.
             if id(value) in names:
                 packages.add(names[id(value)])
             else:
@@ -199,10 +207,6 @@ def get_n_reloads() -> int:
     versions.
     """
     return _choice.n_reloads
-
-
-# Packages that are never reloaded, although they may be in a clone and not installed.
-_LIBRARY = {'gmproc', '_gmproc'}
 
 
 def _list_loggers() -> list[Any]:
