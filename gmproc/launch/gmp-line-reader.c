@@ -11,12 +11,17 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 /* A line longer than this is reported in pieces, so that a worker cannot fill the application's
  * memory. */
-#define LINE_MAX_BYTES 8192
+#define LINE_MAX_BYTES ((gsize) 8192)
+
+/* A function that a line is reported to may run the main loop, in which more is read and the end of
+ * the process is noticed. So each line is taken out before it is reported, and the next one is
+ * looked for after that. */
 
 struct _GmpLineReader
 {
@@ -25,7 +30,8 @@ struct _GmpLineReader
   int copy_to; /* a descriptor that gets a copy of everything, or -1 */
   GmpLineFunc func;
   gpointer user_data;
-  GString *line; /* begun, without its end */
+  GString *text; /* that was read and not reported */
+  gsize at;      /* where it begins in that */
   GSource *source; /* (nullable); under the lock if it is fed, as what follows */
   GMutex lock;
   GMainContext *context; /* (nullable): it is not attached, or not fed */
@@ -48,7 +54,7 @@ gmp_line_reader_new (int         fd,
   self->copy_to = copy_to;
   self->func = func;
   self->user_data = user_data;
-  self->line = g_string_new (NULL);
+  self->text = g_string_new (NULL);
   g_mutex_init (&self->lock);
   return self;
 }
@@ -58,7 +64,7 @@ clear (gpointer data)
 {
   GmpLineReader *self = data;
 
-  g_string_free (self->line, TRUE);
+  g_string_free (self->text, TRUE);
   g_queue_clear_full (&self->fed, g_free);
   g_mutex_clear (&self->lock);
   if (self->fd != -1)
@@ -72,13 +78,38 @@ gmp_line_reader_free (GmpLineReader *self)
   g_atomic_rc_box_release_full (self, clear);
 }
 
+/* Reports @length bytes, and drops @n_ends after them. */
 static void
-end_line (GmpLineReader *self)
+report_line (GmpLineReader *self,
+             gsize          length,
+             gsize          n_ends)
 {
-  g_autofree char *line = g_utf8_make_valid (self->line->str, self->line->len);
+  g_autofree char *line = g_utf8_make_valid (self->text->str + self->at, (gssize) length);
 
-  g_string_truncate (self->line, 0);
+  self->at += length + n_ends;
   self->func (line, self->user_data);
+}
+
+/* All but a line that has no end yet. */
+static void
+report_lines (GmpLineReader *self)
+{
+  gboolean is_more = TRUE;
+
+  while (is_more)
+    {
+      const char *begin = self->text->str + self->at;
+      gsize left = self->text->len - self->at;
+      const char *end = memchr (begin, '\n', MIN (left, LINE_MAX_BYTES));
+
+      is_more = end != NULL || left >= LINE_MAX_BYTES;
+      if (end != NULL)
+        report_line (self, (gsize) (end - begin), 1);
+      else if (is_more)
+        report_line (self, LINE_MAX_BYTES, 0);
+    }
+  g_string_erase (self->text, 0, (gssize) self->at);
+  self->at = 0;
 }
 
 static void
@@ -112,13 +143,8 @@ read_some (GmpLineReader *self)
     return n == -1 && (errno == EAGAIN || errno == EINTR) ? -1 : 0;
   if (self->copy_to != -1)
     copy (self, bytes, n);
-  for (gssize i = 0; i < n; i++)
-    {
-      if (bytes[i] != '\n')
-        g_string_append_c (self->line, bytes[i]);
-      if (bytes[i] == '\n' || self->line->len >= LINE_MAX_BYTES)
-        end_line (self);
-    }
+  g_string_append_len (self->text, bytes, n);
+  report_lines (self);
   return n;
 }
 
@@ -143,7 +169,7 @@ gmp_line_reader_new_fed (void)
 
   self->generation = gmp_fork_get_generation ();
   self->fd = -1;
-  self->line = g_string_new (NULL);
+  self->text = g_string_new (NULL);
   g_mutex_init (&self->lock);
   return self;
 }
@@ -165,19 +191,28 @@ gmp_line_reader_set_func (GmpLineReader *self,
   self->user_data = user_data;
 }
 
+static char *
+take_fed (GmpLineReader *self)
+{
+  char *line;
+
+  g_mutex_lock (&self->lock);
+  gmp_source_clear (&self->source);
+  line = g_queue_pop_head (&self->fed);
+  g_mutex_unlock (&self->lock);
+  return line;
+}
+
 static void
 report_fed (GmpLineReader *self)
 {
-  GQueue lines;
+  char *line;
 
-  g_mutex_lock (&self->lock);
-  lines = self->fed;
-  g_queue_init (&self->fed);
-  gmp_source_clear (&self->source);
-  g_mutex_unlock (&self->lock);
-  for (const GList *link = lines.head; link != NULL; link = link->next)
-    self->func (link->data, self->user_data);
-  g_queue_clear_full (&lines, g_free);
+  while ((line = take_fed (self)) != NULL)
+    {
+      self->func (line, self->user_data);
+      g_free (line);
+    }
 }
 
 static gboolean
@@ -262,6 +297,7 @@ gmp_line_reader_drain (GmpLineReader *self)
         break;
       left -= (int) n;
     }
-  if (self->line->len > 0)
-    end_line (self);
+  report_lines (self);
+  if (self->text->len > 0)
+    report_line (self, self->text->len, 0);
 }

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Whatever happens in the nested loop, the run does not return before the code that it has
@@ -19,6 +20,7 @@ typedef struct {
   GAsyncResult *result; /* (nullable): set when the run has returned */
   guint n_reports;
   guint n_failed;
+  char *last_line;      /* (nullable): of the output */
 } Run;
 
 static GVariant *
@@ -36,11 +38,29 @@ report_pid (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
+#define N_LINES 5
+
+/* Its pid, and the other lines: in one piece, or one by one, without an end of the last line. */
 static GVariant *
 print_pid (GVariant *params G_GNUC_UNUSED,
            GError  **error G_GNUC_UNUSED)
 {
-  printf ("%d\nmore\nand more", getpid ());
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  g_string_append_printf (text, "%d", getpid ());
+  for (int i = 1; i < N_LINES; i++)
+    g_string_append_printf (text, "\n%d", i);
+  g_assert_cmpint (write (STDOUT_FILENO, text->str, text->len), ==, text->len);
+  return NULL;
+}
+
+static GVariant *
+print_pid_slowly (GVariant *params G_GNUC_UNUSED,
+                  GError  **error G_GNUC_UNUSED)
+{
+  printf ("%d", getpid ());
+  for (int i = 1; i < N_LINES; i++)
+    printf ("\n%d", i);
   return NULL;
 }
 
@@ -80,6 +100,10 @@ output_cb (GmpWorkers     *workers G_GNUC_UNUSED,
            const char     *line,
            Run            *run)
 {
+  if (run->last_line != NULL)
+    g_assert_cmpint (atoi (line), ==, run->n_reports);
+  g_free (run->last_line);
+  run->last_line = g_strdup (line);
   await_end (run, atoi (line));
 }
 
@@ -116,6 +140,9 @@ check (GmpMethod   method,
   g_assert_no_error (error);
   g_assert_cmpuint (g_variant_n_children (results), ==, n);
   g_assert_cmpuint (run.n_reports, >, 0);
+  if (run.last_line != NULL)
+    g_assert_cmpuint (run.n_reports, ==, N_LINES);
+  g_free (run.last_line);
   g_object_unref (run.result);
 }
 
@@ -125,10 +152,12 @@ test_progress (void)
   check (report_pid, 1, "progress", G_CALLBACK (progress_cb));
 }
 
+/* All lines come, and in their order. */
 static void
 test_output (void)
 {
   check (print_pid, 1, "output", G_CALLBACK (output_cb));
+  check (print_pid_slowly, 1, "output", G_CALLBACK (output_cb));
 }
 
 static void
