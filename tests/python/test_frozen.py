@@ -12,8 +12,11 @@ import pytest
 
 # What the frozen program executes: it is the interpreter of itself.
 BOOT = '''\
+import os
 import sys
 code = compile(open({app!r}).read(), 'app.py', 'exec')
+if {is_packed}:
+    del os.__file__
 sys.frozen = True
 sys.executable = {program!r}
 sys.argv[0] = sys.executable
@@ -77,19 +80,22 @@ if __name__ == '__main__':
 
 @pytest.fixture
 def frozen(script):
-    """Runs a frozen program."""
-    def run(support):
+    """Runs a frozen program. If it is packed, as by cx_Freeze, not even Python's modules have
+    files."""
+    def run(support, is_packed=False):
         app = script.write(APP.format(support=support), 'source.txt')
         program = script.folder / 'program'
-        boot = script.write(BOOT.format(app=str(app), program=str(program)), 'boot.py')
+        boot = script.write(BOOT.format(app=str(app), program=str(program), is_packed=is_packed),
+                            'boot.py')
         program.write_text(f'#!/bin/sh\nexec {sys.executable} -B {boot} "$@"\n')
         program.chmod(0o755)
         return script.python('-c', f'import os; os.execv({str(program)!r}, ["program", "x"])')
     return run
 
 
-def test_its_workers_execute_the_program(frozen):
-    done = frozen('gmproc.freeze_support()')
+@pytest.mark.parametrize('is_packed', [False, True])
+def test_its_workers_execute_the_program(frozen, is_packed):
+    done = frozen('gmproc.freeze_support()', is_packed)
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout == '''\
 the main part

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 # Files whose frames do not help users: gmproc's, and those that import a program's main module.
-_MACHINERY = tuple(os.path.join(os.path.dirname(os.__file__), name)
+# In a program that cx_Freeze has frozen, Python's modules have no files.
+_MACHINERY = tuple(os.path.join(os.path.dirname(getattr(os, '__file__', '')), name)
                    for name in ('runpy.py', 'multiprocessing/spawn.py'))
 
 

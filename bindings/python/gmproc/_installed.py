@@ -42,6 +42,8 @@ _SITES = {'site-packages', 'dist-packages'}
 
 @functools.cache
 def _standard_folders() -> tuple[str, ...]:
+    if not hasattr(os, '__file__'):
+        return ()  # a program that cx_Freeze has frozen, and that has no warm processes
     # As sysconfig has them, which takes milliseconds to load.
     folder = os.path.dirname(os.__file__)
     native = os.path.join(sys.base_exec_prefix, sys.platlibdir, os.path.basename(folder))
