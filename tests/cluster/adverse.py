@@ -14,7 +14,7 @@ import sys
 import time
 
 from simulated import (HERE, NODES, TIMEOUT, Cluster, Nodes, begin_waiting, find_application,
-                       find_failures, read_places)
+                       find_failures, read_places, release)
 
 STEPS = str(HERE / 'steps.py')
 
@@ -33,7 +33,7 @@ def stopped(nodes: Nodes) -> None:
     continues, it is told that, and restarts begin anew.
     """
     for restarts in (), ('1',):
-        program, _ = begin_waiting(nodes, NODES, 3 if restarts else 100, *restarts)
+        program, _ = begin_waiting(nodes, NODES, *restarts)
         application = find_application(program)
         os.kill(application, signal.SIGSTOP)
         try:
@@ -43,6 +43,7 @@ def stopped(nodes: Nodes) -> None:
         if restarts:
             again = read_places(program, NODES)
             print(f'  {len(again)} run again: {again}')
+            release(nodes)
         out, err = program.communicate(timeout=60)
         failures = find_failures(out)
         if restarts:
@@ -120,7 +121,7 @@ def is_daemon(pid: int) -> bool:
 
 def shrink(cluster: Cluster) -> None:
     """The allocation gives a node back: its workers run elsewhere, and so do the next."""
-    program, places = begin_waiting(cluster, 8, 6, '1')
+    program, places = begin_waiting(cluster, 8, '1')
     job = cluster.call('squeue', '--noheader', '--format=%A').split()[0]
     begun = time.monotonic()
     cluster.call('scontrol', 'update', f'JobId={job}', 'NodeList=n1,n2,n3')
@@ -128,6 +129,7 @@ def shrink(cluster: Cluster) -> None:
     print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
     assert set(again) == {id for id, node in places.items() if node == 'n4'}, (places, again)
     assert 'n4' not in again.values(), again
+    release(cluster)
     out, err = program.communicate(timeout=60)
     print('\n'.join(f'  {line}' for line in err.splitlines()))
     assert 'results 8' in out, out + err

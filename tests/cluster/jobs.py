@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from simulated import (BUILD, NODES, PATIENCE, Cluster, Job, begin_waiting, find_children,
-                       find_failures, find_programs, read_places)
+                       find_failures, find_programs, read_places, release)
 
 LAUNCHER = 'export GMPROC_LAUNCHER=slurm'
 
@@ -30,7 +30,7 @@ def warn(cluster: Cluster) -> None:
 
 def kill(cluster: Cluster) -> None:
     """The application is killed: nothing is left on any node."""
-    program, _ = begin_waiting(cluster, 6, 100)
+    program, _ = begin_waiting(cluster, 6)
     for pid in find_programs('patience.py 6 100'):
         os.kill(pid, signal.SIGKILL)
     program.wait(timeout=60)
@@ -39,7 +39,7 @@ def kill(cluster: Cluster) -> None:
 
 def interrupt(cluster: Cluster) -> None:
     """Ctrl-C in the application ends everything on all nodes."""
-    program, _ = begin_waiting(cluster, 6, 100)
+    program, _ = begin_waiting(cluster, 6)
     begun = time.monotonic()
     for pid in find_programs('patience.py 6 100'):
         os.kill(pid, signal.SIGINT)
@@ -51,13 +51,14 @@ def interrupt(cluster: Cluster) -> None:
 
 def srun(cluster: Cluster) -> None:
     """srun is killed, and all agents with it: the program logs that, and restarts begin anew."""
-    program, _ = begin_waiting(cluster, 6, 3, '1')
-    application, = find_programs('patience.py 6 3')
+    program, _ = begin_waiting(cluster, 6, '1')
+    application, = find_programs('patience.py 6 100')
     begun = time.monotonic()
     for pid in find_children(application, 'srun'):
         os.kill(pid, signal.SIGKILL)
     again = read_places(program, 6)
     print(f'  all {len(again)} run again after {time.monotonic() - begun:.2f} s')
+    release(cluster)
     out, err = program.communicate(timeout=60)
     line = next(line for line in err.splitlines() if 'srun' in line and 'signal 9' in line)
     print(f'  logged: {line}')
@@ -66,7 +67,7 @@ def srun(cluster: Cluster) -> None:
 
 def cancel(cluster: Cluster) -> None:
     """The job is cancelled, and the program continues outside of it: each error names the cause."""
-    program, _ = begin_waiting(cluster, 6, 100)
+    program, _ = begin_waiting(cluster, 6)
     begun = time.monotonic()
     cluster.call('scancel', '--user', os.environ.get('USER', 'root'))
     out, err = program.communicate(timeout=60)

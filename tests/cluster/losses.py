@@ -11,12 +11,12 @@ import sys
 import time
 
 from simulated import (BUILD, FIXTURE, HERE, NODES, PATIENCE, TIMEOUT, Cluster, begin_waiting,
-                       find_failures, find_programs, read_places, start_another)
+                       find_failures, find_programs, read_line, read_places, release, start_another)
 
 
 def lose(cluster: Cluster) -> None:
     """A node loses its power: its workers fail, the others continue; restarts go elsewhere."""
-    program, places = begin_waiting(cluster, 8, 4, '1')
+    program, places = begin_waiting(cluster, 8, '1')
     assert sorted(set(places.values())) == [f'n{i + 1}' for i in range(NODES)], places
     begun = time.monotonic()
     cluster.control('lose', 'n3')
@@ -24,6 +24,7 @@ def lose(cluster: Cluster) -> None:
     print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
     assert set(again) == {id for id, node in places.items() if node == 'n3'}, again
     assert 'n3' not in again.values(), again
+    release(cluster)
     out, _ = program.communicate(timeout=60)
     assert 'results 8' in out, out
     cluster.control('revive', 'n3')
@@ -33,10 +34,12 @@ def freeze(cluster: Cluster) -> None:
     """A node stops responding: it counts as lost in time, and terminates its workers when it
     continues.
     """
-    program, places = begin_waiting(cluster, NODES, 5)
+    program, places = begin_waiting(cluster, NODES)
     begun = time.monotonic()
     cluster.control('freeze', 'n2')
-    out, _ = program.communicate(timeout=60)
+    failed = read_line(program)
+    release(cluster)
+    out = failed + program.communicate(timeout=60)[0]
     failures = find_failures(out)
     print(f'  reported after {time.monotonic() - begun:.2f} s: {failures}')
     assert list(failures) == [id for id, node in places.items() if node == 'n2'], out
@@ -51,7 +54,7 @@ def fence(cluster: Cluster) -> None:
     not go on beside the new one.
     """
     path = cluster.folder.parent / 'beats'
-    program, places = begin_waiting(cluster, NODES, 4, '1', PATIENCE_BEATS=str(path))
+    program, places = begin_waiting(cluster, NODES, '1', PATIENCE_BEATS=str(path))
     id = next(id for id, node in places.items() if node == 'n2')
     cluster.control('freeze', 'n2')
     again = read_places(program, 1)
@@ -59,6 +62,7 @@ def fence(cluster: Cluster) -> None:
     thawed = time.monotonic()
     cluster.control('thaw', 'n2')
     cluster.await_empty('n2')
+    release(cluster)
     out, err = program.communicate(timeout=60)
     assert f'results {NODES}' in out, out + err
     # The nodes are simulated, so they have one clock.

@@ -5,9 +5,10 @@
 
 """Usage: patience.py N SECONDS [RESTARTS]
 
-Runs N workers that report their node and wait. Prints "worker ID NODE" when one waits, "failed ID
-SECONDS ERROR" when one has failed, and at the end "results N". SIGTERM prints "terminated", and
-nothing else. While they wait, workers append "ID NODE TIME" to the file that PATIENCE_BEATS names.
+Runs N workers that report their node and wait, until the file that PATIENCE_RELEASE names is there
+and for SECONDS at most. Meanwhile they append "ID NODE TIME" to the file that PATIENCE_BEATS names.
+Prints "worker ID NODE" when one waits, "failed ID SECONDS ERROR" when one has failed, and at the
+end "results N". SIGTERM prints "terminated", and nothing else.
 """
 
 import os
@@ -18,7 +19,8 @@ from typing import Any
 
 from gmproc import Workers, WorkerError, report
 
-BEATS = os.environ.get('PATIENCE_BEATS')
+BEATS = os.environ.get('PATIENCE_BEATS', os.devnull)
+RELEASE = os.environ.get('PATIENCE_RELEASE', '')
 PAUSE = 0.005  # seconds
 
 
@@ -27,17 +29,11 @@ def wait(params: tuple[int, float]) -> str:
     node = os.environ['SLURMD_NODENAME']
     end = time.monotonic() + seconds
     report(node)
-    if BEATS:
-        beat(BEATS, f'{id} {node}', end)
-    time.sleep(max(0, end - time.monotonic()))
-    return node
-
-
-def beat(path: str, name: str, end: float) -> None:
-    with open(path, 'ab', buffering=0) as file:
-        while time.monotonic() < end:
-            file.write(f'{name} {time.monotonic()}\n'.encode())
+    with open(BEATS, 'ab', buffering=0) as file:
+        while time.monotonic() < end and not os.path.exists(RELEASE):
+            file.write(f'{id} {node} {time.monotonic()}\n'.encode())
             time.sleep(PAUSE)
+    return node
 
 
 def be_patient(_signum: int, _frame: Any) -> None:

@@ -36,6 +36,9 @@ class Nodes:
               **environment: str) -> subprocess.Popen[str]:
         raise NotImplementedError
 
+    def release_path(self) -> Path:
+        return self.folder.parent / 'release'
+
     def run(self, *program: str) -> str:
         started = self.start(*program)
         out, err = started.communicate(timeout=60)
@@ -174,25 +177,36 @@ def is_same(cluster: Nodes, *program: str) -> None:
     assert sorted(here.splitlines()) == sorted(there.splitlines()), f'{there!r} is not {here!r}'
 
 
+def read_line(program: subprocess.Popen[str]) -> str:
+    assert program.stdout is not None
+    line = program.stdout.readline()
+    assert line, 'it has ended: ' + (program.stderr.read() if program.stderr else '')
+    return line
+
+
 def read_places(program: subprocess.Popen[str], n: int) -> dict[str, str]:
     """Waits until all workers wait, and returns their nodes."""
-    assert program.stdout is not None
     places: dict[str, str] = {}
     while len(places) < n:
-        line = program.stdout.readline()
-        assert line, 'it has ended: ' + (program.stderr.read() if program.stderr else '')
-        word, id, *rest = line.split(maxsplit=2)
+        word, id, *rest = read_line(program).split(maxsplit=2)
         if word == 'worker':
             places[id] = rest[0].strip()
     return places
 
 
-def begin_waiting(cluster: Nodes, n: int, seconds: float, *options: str,
+def begin_waiting(cluster: Nodes, n: int, *options: str,
                   **environment: str) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    environment = {'GMPROC_NODE_TIMEOUT': str(TIMEOUT)} | environment
-    program = cluster.start(sys.executable, PATIENCE, str(n), str(seconds), *options,
-                            **environment)
+    """The program, and the nodes of its workers, which wait until release()."""
+    cluster.release_path().unlink(missing_ok=True)
+    program = cluster.start(sys.executable, PATIENCE, str(n), '100', *options,
+                            GMPROC_NODE_TIMEOUT=str(TIMEOUT),
+                            PATIENCE_RELEASE=str(cluster.release_path()), **environment)
     return program, read_places(program, n)
+
+
+def release(cluster: Nodes) -> None:
+    """Ends the workers that wait."""
+    cluster.release_path().touch()
 
 
 def find_failures(out: str) -> dict[str, str]:
