@@ -13,8 +13,8 @@ import subprocess
 import sys
 import time
 
-from simulated import (HERE, NODES, TIMEOUT, Cluster, Nodes, begin_waiting, find_application,
-                       find_failures, read_places, release)
+from simulated import (HERE, NODES, TIMEOUT, Cluster, Nodes, begin_waiting, choose_node,
+                       find_application, find_failures, read_places, release)
 
 STEPS = str(HERE / 'steps.py')
 
@@ -122,13 +122,14 @@ def is_daemon(pid: int) -> bool:
 def shrink(cluster: Cluster) -> None:
     """The allocation gives a node back: its workers run elsewhere, and so do the next."""
     program, places = begin_waiting(cluster, 8, '1')
+    node, victims = choose_node(places)
+    kept = ','.join({f'n{i + 1}' for i in range(NODES)} - {node})
     job = cluster.call('squeue', '--noheader', '--format=%A').split()[0]
     begun = time.monotonic()
-    cluster.call('scontrol', 'update', f'JobId={job}', 'NodeList=n1,n2,n3')
-    again = read_places(program, 2)
+    cluster.call('scontrol', 'update', f'JobId={job}', f'NodeList={kept}')
+    again = read_places(program, len(victims))
     print(f'  {len(again)} workers are elsewhere after {time.monotonic() - begun:.2f} s: {again}')
-    assert set(again) == {id for id, node in places.items() if node == 'n4'}, (places, again)
-    assert 'n4' not in again.values(), again
+    assert set(again) == victims and node not in again.values(), (places, again)
     release(cluster)
     out, err = program.communicate(timeout=60)
     print('\n'.join(f'  {line}' for line in err.splitlines()))

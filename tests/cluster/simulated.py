@@ -204,6 +204,12 @@ def begin_waiting(cluster: Nodes, n: int, *options: str,
     return program, read_places(program, n)
 
 
+def choose_node(places: dict[str, str]) -> tuple[str, set[str]]:
+    """One that has workers, and which. Under load a node may answer too late to get any."""
+    node = max(places.values())
+    return node, {id for id, place in places.items() if place == node}
+
+
 def release(cluster: Nodes) -> None:
     """Ends the workers that wait."""
     cluster.release_path().touch()
