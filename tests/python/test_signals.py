@@ -4,6 +4,7 @@
 """Python's signal handlers run while a call blocks, and the call raises their exceptions."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -289,6 +290,15 @@ class Pickled(Notifying):
         return Pickled, (0,)
 
 
+class PickledAgain(Notifying):
+    """Sends it only the first time."""
+
+    def __reduce__(self):
+        pid, self.pid = self.pid, 0
+        notify(pid)
+        return notify, (0,)
+
+
 def notify(pid):
     if os.getpid() == pid:
         os.kill(pid, signal.SIGUSR1)
@@ -390,6 +400,30 @@ def test_a_value_that_is_pickled_is_not_to_blame(raising, monkeypatch, has_cloud
         workers.run()
     with pytest.raises(Late):
         workers.map(str, [Pickled(os.getpid())])
+    with Executor(1) as executor, pytest.raises(Late):
+        executor.submit(str, PickledAgain(os.getpid()))
+
+
+def test_an_array_that_is_sent_is_not_to_blame(raising):
+    """A dtype is described by code in Python, once."""
+    numpy = pytest.importorskip('numpy')
+    cs = ClientServer(**QUICK)
+    cs.new_worker(1, ClientWorker)
+    with cs.open() as run:
+        for n in itertools.count(1):
+            ids, _messages = run.recv()
+            interrupting = InterruptingCalls(n)
+            sys.setprofile(interrupting.profile)  # until it raises
+            try:
+                run.send(ids, [numpy.zeros(1, [(f'field {n}', 'i4')])])
+            except Late:
+                assert interrupting.was_sent
+                with contextlib.suppress(ValueError):  # It was answered.
+                    run.send(ids, [None])
+            else:
+                sys.setprofile(None)
+                assert not interrupting.was_sent
+                break
 
 
 @pytest.mark.parametrize('run', [lambda workers: workers.run() == {1: 3},

@@ -235,6 +235,7 @@ PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *before,
                                  PyObject   *after);
 gboolean  native_is_refusal     (void);
+gboolean  native_clear_refusal  (void);
 void      native_call_guarded   (PyObject   *function,
                                  PyObject   *args,
                                  PyObject   *catch);

@@ -291,7 +291,8 @@ find_bytes (PyObject *value,
   return ((Array *(*) (PyObject *, int)) api[NEW_COPY]) (value, 0);
 }
 
-/* TRUE if @value belongs to numpy and needs no pickle. Then native_array_close() must follow. */
+/* TRUE if @value belongs to numpy and needs no pickle. Then native_array_close() must follow.
+ * Otherwise an exception may be set. */
 gboolean
 native_array_open (PyObject    *value,
                    NativeArray *self)
@@ -305,7 +306,6 @@ native_array_open (PyObject    *value,
     dtype = describe (array->dtype);
   if (dtype == NULL)
     {
-      PyErr_Clear (); /* pickling will report the problem */
       Py_XDECREF ((PyObject *) array);
       return FALSE;
     }

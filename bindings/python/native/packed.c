@@ -325,8 +325,8 @@ finish (Writer *self)
   return g_variant_new_tuple (children, 3);
 }
 
-/* A value, floating; NULL without an exception if it needs a pickle. It refers to the memory of
- * large arrays until it is serialised. */
+/* A value, floating; NULL without an exception if it needs a pickle, or with that of a signal's
+ * handler. It refers to the memory of large arrays until it is serialised. */
 GVariant *
 native_pack (PyObject *value)
 {
@@ -338,7 +338,7 @@ native_pack (PyObject *value)
   write_bytes (&writer, &magic, sizeof magic);
   if (write_item (&writer, value))
     variant = finish (&writer);
-  PyErr_Clear ();
+  native_clear_refusal (); /* pickling will report the problem */
   g_free (writer.data);
   for (guint i = 0; i < writer.n_keys; i++)
     Py_DECREF (writer.keys[i]);

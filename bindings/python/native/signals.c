@@ -63,6 +63,19 @@ native_is_refusal (void)
   return result;
 }
 
+/* Clears the current exception, unless it is one that native_is_refusal() lets pass. Returns TRUE if
+ * none is left. */
+gboolean
+native_clear_refusal (void)
+{
+  if (PyErr_Occurred () == NULL)
+    return TRUE;
+  if (!native_is_refusal ())
+    return FALSE;
+  PyErr_Clear ();
+  return TRUE;
+}
+
 /* Calls a user function from C. Its exception, or that of a signal handler that runs meanwhile,
  * goes to @catch, because nothing else could catch it. Takes ownership of @args, a tuple or NULL
  * with an exception. */

@@ -91,9 +91,8 @@ native_pickle_parts (PyObject *value,
   Py_XDECREF (protocol);
   Py_XDECREF (append);
   Py_XDECREF (buffers);
-  if (parts != NULL)
+  if (parts != NULL || !native_clear_refusal ())
     return parts;
-  PyErr_Clear ();
   parts = PyObject_CallFunctionObjArgs (native_helpers.pickle, value,
                                         has_main ? Py_True : Py_False, NULL);
   if (parts == NULL || PyTuple_Check (parts))
