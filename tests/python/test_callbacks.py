@@ -106,6 +106,21 @@ def test_report_what_cannot_be_sent():
     workers.add(1, report, b'x' * 2**25)
     with pytest.raises(WorkerError, match='ValueError: A report of .* is too big'):
         workers.run()
+    with pytest.raises(ValueError, match="A report cannot be sent: a Python 'object'"):
+        report(object())
+
+
+def report_lock(_params):
+    try:
+        report(threading.Lock())
+    except ValueError as error:
+        return str(error)
+
+
+def test_report_what_cannot_be_pickled():
+    workers = Workers()
+    workers.add(1, report_lock)
+    assert "A report cannot be sent: a Python '_thread.lock' cannot" in workers.run()[1]
 
 
 def fail(_params):

@@ -7,8 +7,11 @@ The first are what programs in other languages are: Python's functions and class
 """
 
 import concurrent.futures
+import itertools
 import os
 import re
+import signal
+import sys
 
 import pytest
 
@@ -21,6 +24,7 @@ from test_async import fail, make_workers, same, sleep_for_ever
 from test_client_server import Application, Echo, Endless, Once
 from test_failures import run_one
 from test_map import square
+from test_open_run import InterruptingCalls, Late, raise_late
 from test_targets import NATIVE, run_target
 
 
@@ -310,6 +314,59 @@ def test_glib_main_loop():
     run.add_done_callback(called.append)
     assert called == [run]
     assert run.cancel() is False
+
+
+def test_callbacks_of_a_main_loop_that_raise(capsys):
+    """The others are called, and the exceptions are printed."""
+    def add(run):
+        run.add_done_callback(Run.result)
+        run.add_done_callback(lambda _run: 1 / 0)
+        return run
+
+    on_main_loop(lambda: add(make_workers(fail).run_async()))
+    printed = capsys.readouterr().err
+    assert re.findall(r'^[\w.]*Error', printed, re.M)[-2:] == ['ValueError', 'ZeroDivisionError']
+    assert "gmproc.WorkerError: Worker '0'" in printed
+
+
+def test_a_callback_of_a_main_loop_ends_the_program(script):
+    done = script.run("""
+import sys
+from gi.repository import GLib
+from gmproc import Workers
+
+workers = Workers()
+if __name__ == '__main__':
+    workers.run_async().add_done_callback(lambda _run: sys.exit(3))
+    GLib.MainLoop().run()
+""")
+    assert (done.returncode, done.stderr) == (3, '')
+
+
+def test_a_run_on_a_main_loop_that_is_interrupted_at_any_moment(capsys):
+    """It ends, calls its callbacks, and what the handler of a signal has raised is seen."""
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    try:
+        for n in itertools.count(1):
+            interrupting = InterruptingCalls(n)
+            called = []
+
+            def begin():
+                run = make_workers(same).run_async()
+                run.add_done_callback(called.append)
+                GLib.idle_add(sys.setprofile, interrupting.profile)  # until it raises
+                return run
+
+            run = on_main_loop(begin)
+            sys.setprofile(None)
+            assert called == [run]
+            if not interrupting.was_sent:
+                break
+            assert 'Late' in capsys.readouterr().err or isinstance(run.exception(), Late)
+    finally:
+        sys.setprofile(None)
+        signal.signal(signal.SIGUSR1, before)
+    assert n > 10
 
 
 def test_glib_not_done():

@@ -134,9 +134,9 @@ class _Native:
     def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.native.run(self.params, cancellable)
 
-    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
-                  catch: Callable[[BaseException], GError]) -> None:
-        self.native.run_async(self.params, cancellable, callback, catch)
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None]
+                  ) -> None:
+        self.native.run_async(self.params, cancellable, callback)
 
     def open(self, cancellable: _gmproc.Cancellable) -> None:
         self.native.open(cancellable)

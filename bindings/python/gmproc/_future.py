@@ -155,7 +155,8 @@ class Future(futures.Future):
                     self._notified = (*self._notified, waiter)
                     _notify(waiter, self)
         while watch.callbacks:
-            callback = watch.callbacks.pop(0)
+            # No handler of a signal runs in between.
+            callback, watch.callbacks = watch.callbacks[0], watch.callbacks[1:]
             try:
                 callback(self)
             except Exception as error:

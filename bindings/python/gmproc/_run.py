@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from functools import partial
 from types import CoroutineType
@@ -12,7 +13,8 @@ from types import CoroutineType
 import _gmproc
 
 from . import _main_module, _pickles
-from ._errors import describe_payload_error, flush_output, is_bad_payload, to_gerror, trim
+from ._errors import (describe_payload_error, flush_output, is_bad_payload, is_of_signal, to_gerror,
+                      trim)
 from ._gerror import GError
 from ._outcome import Outcome
 
@@ -25,8 +27,7 @@ if TYPE_CHECKING:
 
         def run(self, cancellable: _gmproc.Cancellable) -> None: ...
         def run_async(self, cancellable: _gmproc.Cancellable,
-                      callback: Callable[[GError | None], None],
-                      catch: Callable[[BaseException], GError]) -> None: ...
+                      callback: Callable[[GError | None], None]) -> None: ...
         def release(self) -> None: ...
 
 
@@ -261,13 +262,21 @@ class Run:
         self._job = job
         self._is_done = False
         self._callbacks: list[Callable[[Run], Any]] = []
-        job.native.run_async(job.cancellable, self._ended, job.catch)
+        job.native.run_async(job.cancellable, self._ended)
 
     def _ended(self, error: GError | None) -> None:
-        _gmproc.complete(partial(self._job.end, error))
+        """May be called again if it was interrupted."""
+        self._job.end(error)
         self._is_done = True
-        for callback in self._callbacks:
-            callback(self)
+        while self._callbacks:
+            # No handler of a signal runs in between.
+            callback, self._callbacks = self._callbacks[0], self._callbacks[1:]
+            try:
+                callback(self)
+            except Exception as raised:
+                if is_of_signal(raised):
+                    raise
+                sys.excepthook(type(raised), trim(raised), raised.__traceback__)
 
     def done(self) -> bool:
         """True if the run has ended."""
@@ -303,7 +312,7 @@ class Run:
 
     def add_done_callback(self, callback: Callable[[Run], Any]) -> None:
         """Calls ``callback(run)`` on the main loop when the run has ended; immediately if it has
-        ended already.
+        ended already. An exception that it raises on the main loop is printed.
         """
         if self._is_done:
             callback(self)

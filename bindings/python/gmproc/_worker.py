@@ -18,7 +18,7 @@ except ImportError:
 import _gmproc
 
 from . import _payload
-from ._errors import public
+from ._errors import BadPayload, public
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._worker_error import WorkerError
 
@@ -89,6 +89,8 @@ def report(value: Any) -> None:
         value = Placed((worker_index(), value))
     try:
         _gmproc.report(_payload.dump(value, _Process.runtime))
+    except BadPayload as reason:
+        raise ValueError(f'A report cannot be sent: {reason}') from reason.__cause__
     except GError as error:
         if error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
             raise ValueError(error.message) from None

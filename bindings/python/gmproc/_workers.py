@@ -84,9 +84,9 @@ class _Native:
     def run(self, cancellable: _gmproc.Cancellable) -> None:
         self.state.native.run(self.names, cancellable)
 
-    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
-                  catch: Callable[[BaseException], GError]) -> None:
-        self.state.native.run_async(self.names, cancellable, callback, catch)
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None]
+                  ) -> None:
+        self.state.native.run_async(self.names, cancellable, callback)
 
     def release(self) -> None:
         self.state.native.disconnect()
@@ -109,10 +109,10 @@ class _Fed(_Native):
         self._hold()
         super().run(cancellable)
 
-    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None],
-                  catch: Callable[[BaseException], GError]) -> None:
+    def run_async(self, cancellable: _gmproc.Cancellable, callback: Callable[[GError | None], None]
+                  ) -> None:
         self._hold()
-        super().run_async(cancellable, callback, catch)
+        super().run_async(cancellable, callback)
 
     def _hold(self) -> None:
         assert self.mapping is not None

@@ -39,20 +39,21 @@ callback_free (gpointer data)
   g_free (self);
 }
 
-/* A run has ended, with @error (nullable), whose ownership is taken. */
+/* A run has ended, with @error (nullable). Takes ownership of both. What interrupts a callback of the
+ * main loop is printed, as in PyGObject, and SystemExit ends the process. */
 static void
-callback_call_ended (Callback *self,
-                     GError   *error)
+call_ended (PyObject *callback,
+            GError   *error)
 {
   PyGILState_STATE state = PyGILState_Ensure ();
   PyObject *boxed = native_box_error (error);
-  PyObject *args = boxed != NULL ? PyTuple_Pack (1, boxed) : NULL;
 
+  if (boxed == NULL || !native_call_to_its_end (callback, boxed))
+    PyErr_PrintEx (FALSE); /* sys.last_value would keep the run */
   g_clear_error (&error);
   Py_XDECREF (boxed);
-  native_call_guarded (self->callback, args, self->catch);
+  Py_DECREF (callback);
   PyGILState_Release (state);
-  callback_free (self);
 }
 
 /* The outcome of a blocking run; its signals contain the results too. */
@@ -260,7 +261,7 @@ workers_ran_cb (GObject      *workers,
   GError *error = NULL;
   g_autoptr (GVariant) results = gmp_workers_run_finish (GMP_WORKERS (workers), result, &error);
 
-  callback_call_ended (user_data, error);
+  call_ended (user_data, error);
 }
 
 static PyObject *
@@ -268,21 +269,20 @@ workers_run_async (PyObject *self,
                    PyObject *args)
 {
   GmpWorkers *workers = native_object_get (self);
-  PyObject *list, *object, *callback, *catch;
+  PyObject *list, *object, *callback;
   g_autofree int *ids = NULL;
   gsize n_ids;
   GCancellable *cancellable;
-  Callback *ended;
 
-  if (!PyArg_ParseTuple (args, "O!OOO:run_async", &PyList_Type, &list, &object, &callback, &catch))
+  if (!PyArg_ParseTuple (args, "O!OO:run_async", &PyList_Type, &list, &object, &callback))
     return NULL;
   ids = get_ids (list, &n_ids);
   cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
   if (ids == NULL || cancellable == NULL)
     return NULL;
-  ended = callback_new (callback, catch);
+  Py_INCREF (callback);
   Py_BEGIN_ALLOW_THREADS
-  gmp_workers_run_async (workers, ids, n_ids, cancellable, workers_ran_cb, ended);
+  gmp_workers_run_async (workers, ids, n_ids, cancellable, workers_ran_cb, callback);
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;
 }
@@ -433,7 +433,7 @@ client_server_ran_cb (GObject      *application,
   g_autoptr (GVariant) results = gmp_client_server_run_finish (GMP_CLIENT_SERVER (application),
                                                                result, &error);
 
-  callback_call_ended (user_data, error);
+  call_ended (user_data, error);
 }
 
 static PyObject *
@@ -442,19 +442,19 @@ client_server_run_async (PyObject *self,
 {
   GmpClientServer *application = native_object_get (self);
   g_autoptr (GVariant) params = NULL;
-  PyObject *boxed, *object, *callback, *catch;
+  PyObject *boxed, *object, *callback;
   GCancellable *cancellable;
-  Callback *ended;
 
-  if (!PyArg_ParseTuple (args, "OOOO:run_async", &boxed, &object, &callback, &catch) ||
+  if (!PyArg_ParseTuple (args, "OOO:run_async", &boxed, &object, &callback) ||
       !native_get_params (boxed, &params))
     return NULL;
   cancellable = native_object_find (object, G_TYPE_CANCELLABLE);
   if (cancellable == NULL)
     return NULL;
-  ended = callback_new (callback, catch);
+  Py_INCREF (callback);
   Py_BEGIN_ALLOW_THREADS
-  gmp_client_server_run_async (application, params, cancellable, client_server_ran_cb, ended);
+  gmp_client_server_run_async (application, params, cancellable, client_server_ran_cb,
+                               callback);
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;
 }

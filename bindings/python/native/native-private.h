@@ -236,6 +236,8 @@ PyObject *native_give_exception (PyObject   *catch,
                                  PyObject   *after);
 gboolean  native_is_refusal     (void);
 gboolean  native_clear_refusal  (void);
+gboolean  native_call_to_its_end (PyObject  *function,
+                                  PyObject  *argument);
 void      native_call_guarded   (PyObject   *function,
                                  PyObject   *args,
                                  PyObject   *catch);

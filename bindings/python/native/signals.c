@@ -97,9 +97,9 @@ native_call_guarded (PyObject *function,
 
 /* Calls a function, with an argument or without (NULL), until nothing interrupts it. Returns FALSE
  * with the first interruption, an exception, if there was one. */
-static gboolean
-call_to_its_end (PyObject *function,
-                 PyObject *argument)
+gboolean
+native_call_to_its_end (PyObject *function,
+                        PyObject *argument)
 {
   PyObject *first[3] = { NULL, NULL, NULL };
   PyObject *returned = NULL;
@@ -127,7 +127,7 @@ native_complete (PyObject        *module G_GNUC_UNUSED,
 {
   if (n_args == 0)
     return PyErr_Format (PyExc_TypeError, "complete() takes a function");
-  if (call_to_its_end (args[0], NULL))
+  if (native_call_to_its_end (args[0], NULL))
     Py_RETURN_NONE;
   return n_args > 1 ? native_give_exception (args[1], NULL, NULL) : NULL;
 }
@@ -151,7 +151,7 @@ native_finalize (PyObject *module G_GNUC_UNUSED,
 
   if (!PyArg_ParseTuple (args, "OO:finalize", &function, &object))
     return NULL;
-  if (call_to_its_end (function, object))
+  if (native_call_to_its_end (function, object))
     Py_RETURN_NONE;
   if (native_is_refusal ())
     return NULL;
