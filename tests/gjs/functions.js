@@ -104,6 +104,26 @@ export function fail_with_proxy() {
     throw proxy; // eslint-disable-line no-throw-literal
 }
 
+export function fail_with_refusals(_params) {
+    const refuse = () => {
+        throw new Error('refused');
+    };
+    const error = new SyntaxError('the real one');
+    const properties = {get: refuse, configurable: true};
+
+    Object.defineProperties(error, {fileName: properties, lineNumber: properties});
+    error.errors = new Proxy([], {get: refuse});
+    throw new Proxy(error, {ownKeys: refuse});
+}
+
+export function fail_with_many_causes() {
+    let error = new Error('the innermost');
+
+    for (let i = 0; i < 5000; i++)
+        error = new Error(`the error ${i}`, {cause: error});
+    throw error;
+}
+
 export function fail_with_number_for_stack() {
     throw Object.assign(new RangeError('the real one'), {stack: 5});
 }

@@ -236,6 +236,10 @@ test('errors', async () => {
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'Error: Symbol(the text)', 'Symbol(one)');
     error = await failure_of('fail_with_proxy');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'cannot be read was thrown');
+    error = await failure_of('fail_with_refusals');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'SyntaxError: the real one');
+    error = await failure_of('fail_with_many_causes');
+    is_error(error, Gmp.Error, Gmp.Error.FAILED, 'the error 4999', 'causes are left out');
     error = await failure_of('fail_with_number_for_stack');
     is_error(error, Gmp.Error, Gmp.Error.FAILED, 'RangeError: the real one');
     error = await failure_of('return_iterator');

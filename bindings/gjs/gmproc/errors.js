@@ -11,6 +11,9 @@ const {GLib} = imports.gi;
 /* The files whose lines are left out of a stack: /folder/gmproc/errors.js is this file. */
 const [, FOLDER] = /@(?:file:\/\/)?(.*)\/errors\.js:/.exec(new Error().stack);
 
+/* How many errors that one caused the other are described: each is indented by more. */
+const CAUSES_MAX = 64;
+
 /** Parts of paths: a line of a stack that has one is left out. */
 var internal = [`${FOLDER}/`];
 
@@ -48,20 +51,20 @@ function failed(message) {
 // A thrown value may be anything, and reading it may throw in turn: the getter of a property, a
 // proxy. This second error must not replace the first.
 
-function is_a(value, kind) {
+function attempt(get, otherwise) {
     try {
-        return value instanceof kind;
+        return get();
     } catch (refused) {
-        return false;
+        return otherwise;
     }
 }
 
+function is_a(value, kind) {
+    return attempt(() => value instanceof kind, false);
+}
+
 function read(object, name) {
-    try {
-        return object[name];
-    } catch (refused) {
-        return '(cannot be read)';
-    }
+    return attempt(() => object[name], '(cannot be read)');
 }
 
 function head_of(error) {
@@ -73,29 +76,23 @@ function stack_of(error) {
         line => line !== '' && !internal.some(part => line.includes(part)));
 
     // A syntax error has no stack, but it has a place.
-    if (is_a(error, SyntaxError) && error.fileName)
-        lines.unshift(`${error.fileName}:${error.lineNumber}:${error.columnNumber}`);
+    if (is_a(error, SyntaxError) && read(error, 'fileName')) {
+        lines.unshift(['fileName', 'lineNumber', 'columnNumber'].map(
+            name => show_plain(read(error, name))).join(':'));
+    }
     return lines;
 }
 
 // A short description of any value, also of one that JSON refuses.
 function show(value) {
-    try {
-        return JSON.stringify(value, (_key, inner) => {
-            return typeof inner === 'bigint' ? `${inner}n`
-                : typeof inner === 'symbol' ? String(inner) : inner;
-        }) ?? String(value);
-    } catch (refused) {
-        return show_class(value);
-    }
+    return attempt(() => JSON.stringify(value, (_key, inner) => {
+        return typeof inner === 'bigint' ? `${inner}n`
+            : typeof inner === 'symbol' ? String(inner) : inner;
+    }) ?? String(value), null) ?? show_class(value);
 }
 
 function show_class(value) {
-    try {
-        return Object.prototype.toString.call(value);
-    } catch (refused) {
-        return 'a value that cannot be read';
-    }
+    return attempt(() => Object.prototype.toString.call(value), 'a value that cannot be read');
 }
 
 // The same, with text as it is.
@@ -114,15 +111,17 @@ function describe(thrown, outer = []) {
         return [`${head_of(thrown)} (see above)`];
     if (!is_a(thrown, Error))
         return [is_a(thrown, GLib.Error) ? `${thrown}` : show_plain(thrown)];
+    if (outer.length === CAUSES_MAX)
+        return [`${head_of(thrown)} (its causes are left out)`];
 
     const inside = [...outer, thrown];
     const lines = [head_of(thrown), ...indent(stack_of(thrown))];
     const errors = read(thrown, 'errors');
     const cause = read(thrown, 'cause');
 
-    for (const name of Object.keys(thrown))
+    for (const name of attempt(() => Object.keys(thrown), []))
         lines.push(...indent([`${name}: ${show(read(thrown, name))}`]));
-    for (const each of Array.isArray(errors) ? errors : [])
+    for (const each of attempt(() => Array.isArray(errors) ? [...errors] : [], []))
         lines.push(...indent(['One of its errors:', ...indent(describe(each, inside))]));
     if (cause !== undefined)
         lines.push('Caused by:', ...indent(describe(cause, inside)));
