@@ -175,6 +175,27 @@ def test_records_that_cannot_be_formatted_stop_nothing(kept, run):
     assert [(each.getMessage(), each.levelname) for each in kept] == [('went on', 'NOTICE')]
 
 
+class Unloadable(Exception):
+    """Can be pickled, and not loaded again."""
+
+    def __init__(self, text, code):
+        super().__init__(text)
+
+
+def log_unloadable(_item):
+    logger.error('failed', extra={'error': Unloadable('text', 1), 'more': {1, 2}})
+    logger.error('went on')
+
+
+def test_records_that_cannot_be_loaded_stop_nothing(handler, run):
+    """The attribute is a text then."""
+    run(log_unloadable)
+    handler.wait(2)
+    record, other = handler.records
+    assert (record.getMessage(), other.getMessage()) == ('failed', 'went on')
+    assert (record.error, record.more) == ('<test_logging.Unloadable object>', {1, 2})
+
+
 def test_warnings_are_records_if_the_application_captures_them(kept, run):
     logging.captureWarnings(True)
     try:

@@ -18,12 +18,16 @@ import traceback
 import _gmproc
 
 from . import _pickles
+from ._errors import is_of_signal
 from ._gerror import GError
+from ._natural import name_of_type
 from ._worker import LOG_TAG, _Process, worker_index
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Iterator
+
+_PLAIN = {str, int, float, bool, type(None)}
 
 _forwarder: _Forwarder | None = None
 _description: dict[str, Any] | None = None  # of the last run
@@ -87,18 +91,27 @@ def _send(record: logging.LogRecord) -> bool:
 
 
 def _dump(values: dict[str, Any], index: int | None) -> bytes:
-    try:
-        return pickle.dumps((values, index))
-    except Exception:
-        return pickle.dumps(({name: _to_plain(value) for name, value in values.items()}, index))
+    """Values of other types are pickled by themselves: one that cannot be pickled, or loaded in the
+    application, is replaced by a text."""
+    plain = {name: value for name, value in values.items() if type(value) in _PLAIN}
+    others = {name: _dump_other(value) for name, value in values.items() if name not in plain}
+    return pickle.dumps((plain, others, index))
 
 
-def _to_plain(value: Any) -> Any:
+def _dump_other(value: Any) -> tuple[bytes, str]:
     try:
-        pickle.dumps(value)
+        return pickle.dumps(value), f'<{name_of_type(value)} object>'
     except Exception:
-        return repr(value)
-    return value
+        return b'', repr(value)
+
+
+def _load_other(data: bytes, text: str) -> Any:
+    try:
+        return pickle.loads(data) if data else text
+    except Exception as error:
+        if is_of_signal(error):
+            raise
+        return text
 
 
 def restore(description: dict[str, Any]) -> None:
@@ -144,8 +157,9 @@ def _set_levels(description: dict[str, Any]) -> None:
 
 def handle(value: _gmproc.Variant, id: Any) -> None:
     """Passes a record to the application's logger of the same name."""
-    values, index = _pickles.load(value)
-    record = logging.makeLogRecord(values)
+    plain, others, index = _pickles.load(value)
+    plain.update((name, _load_other(*each)) for name, each in others.items())
+    record = logging.makeLogRecord(plain)
     record.worker_id = id if index is None else index
     # This program may have given the level another name.
     name = logging.getLevelName(record.levelno)
