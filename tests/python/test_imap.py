@@ -302,6 +302,10 @@ def test_bad_arguments():
             call('native:libfoo.so:f', [1])
         with pytest.raises(TypeError, match='not iterable'):
             call(square, 3)
+        with pytest.raises(TypeError, match='chunksize should be a whole number, not 2.5'):
+            call(square, [1], 2.5)
+        with pytest.raises(TypeError, match='buffer should be a whole number, not 2.5'):
+            call(square, [1], buffer=2.5)
         with pytest.raises(ValueError, match='chunksize is 0'):
             call(square, [1], 0)
         with pytest.raises(ValueError, match='buffer is 0'):

@@ -47,6 +47,20 @@ def test_surroundings():
     assert workers.run()['w'] == ('/usr', 'a=b', False, nice, {0}, 99)
 
 
+def get_affinity(_params):
+    return os.sched_getaffinity(0)
+
+
+def test_processors_in_an_array():
+    numpy = pytest.importorskip('numpy')
+    processors = [*os.sched_getaffinity(0)]
+    workers = Workers()
+    workers.add('w', get_affinity)
+    for chosen in processors, processors[:1], processors, None:
+        workers.affinity = None if chosen is None else numpy.array(chosen)
+        assert workers.run() == {'w': set(chosen or processors)}
+
+
 def test_a_time_limit():
     workers = Workers(run_timeout=1.5, stop_grace=0.01)
     workers.add('w', spin)

@@ -220,6 +220,27 @@ if __name__ == '__main__':
     assert 'is it defined below "if __name__ == \'__main__\'"' in done.stderr
 
 
+def test_an_attribute_error_of_the_program_is_not_explained(script):
+    done = script.run('''
+from gmproc import Workers
+
+class Careless:
+    def __init__(self):
+        self.one = 1
+
+    def __setstate__(self, state):
+        self.two = self.one
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, str, Careless())
+    workers.run()
+''')
+    assert done.returncode == 1
+    assert "'Careless' object has no attribute 'one'" in done.stderr
+    assert 'is it defined below' not in done.stderr
+
+
 def test_a_main_module_that_fails_to_import(script):
     done = script.run('''
 from gmproc import Workers

@@ -89,6 +89,11 @@ def test_what_contains_itself():
     endless.append(endless)
     with pytest.raises(BadPayload, match='contains itself'):
         _payload.dump(endless, 'native')
+    deep = []
+    for _ in range(100000):
+        deep = [deep]
+    with pytest.raises(BadPayload, match='nested too deeply'):
+        _payload.dump(deep, 'native')
 
 
 def test_big_arrays_are_quick():

@@ -242,6 +242,8 @@ def test_what_is_wrong():
             run.send([0, 0], [1, 1])
         with pytest.raises(ValueError, match="Client 7 does not wait"):
             run.send([7], [1])
+        with pytest.raises(ValueError, match=r'send takes 1 responses, .*, not \{0: 1\}'):
+            run.send([0], {0: 1})
         with pytest.raises(ValueError, match='lock'):
             run.send([0], [threading.Lock()])
         run.send(ids, ids)

@@ -118,6 +118,20 @@ def test_a_turn_arrives_while_the_worker_goes_on(tmp_path):
         (tmp_path / 'received').unlink()
 
 
+class Slotted(Workers):
+    __slots__ = 'one', 'two'
+
+    def process(self, id, params):
+        return self.one, hasattr(self, 'two'), self.other
+
+
+def test_attributes_in_slots():
+    workers = Slotted()
+    workers.one, workers.other = [1], 'other'
+    workers.add(1)
+    assert workers.run() == {1: ([1], False, 'other')}
+
+
 class Countdown(Workers):
     """Its results list the calls of each method."""
 

@@ -53,8 +53,8 @@ def name_of_type(value: object) -> str:
 def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
     """The Variant for a value that _gmproc cannot convert; raises BadPayload if there is none."""
     if contains_itself:
-        raise BadPayload(f"a Python '{name_of_type(value)}' that contains itself cannot be sent to "
-                         'other languages')
+        raise BadPayload(f"a Python '{name_of_type(value)}' that contains itself, or is nested too "
+                         'deeply, cannot be sent to other languages')
     if isinstance(value, int):
         raise BadPayload(f"a Python 'int' of {value.bit_length()} bits is too big: at most 64 bits "
                          'can be sent to other languages')

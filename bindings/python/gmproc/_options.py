@@ -158,8 +158,9 @@ class NativeOptions:
         self._n_reloads = n_reloads
         given = self._get(application), fresh, decided
         # The contents of a dict or list may have changed.
-        if given == self._last and all(each is None or isinstance(each, str) for each in
-                                       (application.environment, application.affinity)):
+        is_plain = all(each is None or isinstance(each, str) for each in
+                       (application.environment, application.affinity))
+        if is_plain and given == self._last:
             return
         for name, limits in self._limits.items():
             if name not in _DECIDED:
@@ -168,7 +169,7 @@ class NativeOptions:
         self.set('capture_output', is_captured(application))
         for name, value in decided.items():
             self.set(name, value)
-        self._last = given
+        self._last = given if is_plain else None
 
 
 def is_captured(application: Any) -> bool:

@@ -87,8 +87,8 @@ def load_large(data: Any, *, buffers: Any = ()) -> Any:
     collector, which would look at all that is there again and again.
     """
     is_enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         return pickle.Unpickler(_Reader(data), buffers=buffers).load()
     finally:
         if is_enabled:

@@ -16,7 +16,7 @@ import sys
 import _gmproc
 
 from . import _main_module, _pickles, _stray
-from ._errors import BadPayload
+from ._errors import BadPayload, is_own_frame
 from ._worker import make_digest, seed_generators
 
 TYPE_CHECKING = False
@@ -124,6 +124,15 @@ class Task:
                 raise BadPayload(f'{name}: {reason}') from reason.__cause__
 
 
+def _is_of_unpickling(error: BaseException) -> bool:
+    """True if it does not come from the program's own code. The unpickler, which is in C, has no
+    frame."""
+    trace: Any = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return is_own_frame(trace.tb_frame.f_code.co_filename)
+
+
 @contextlib.contextmanager
 def explaining() -> Iterator[None]:
     """Explains a name that unpickling does not find."""
@@ -136,6 +145,8 @@ def explaining() -> Iterator[None]:
             error.args = (error.msg,)
         raise
     except AttributeError as error:
+        if not _is_of_unpickling(error):
+            raise
         error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
                       'do not see it?',)
         raise

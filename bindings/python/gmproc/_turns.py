@@ -59,7 +59,10 @@ def _iterate(values: AsyncGenerator[Any, None]) -> Turns:
     end = object()
 
     async def take() -> Any:
-        return await anext(values, end)
+        try:
+            return await values.__anext__()
+        except StopAsyncIteration:
+            return end
 
     async def close() -> None:
         await values.aclose()

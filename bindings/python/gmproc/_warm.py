@@ -134,7 +134,9 @@ def _begin_again(without: Iterable[str]) -> NoReturn:
     os.closerange(4, os.sysconf('SC_OPEN_MAX'))
     os.set_inheritable(3, True)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    os.execv(sys.executable, sys.orig_argv)
+    with open('/proc/self/cmdline', 'rb') as file:  # sys.orig_argv is Python 3.10
+        command = file.read().split(b'\0')[:-1]
+    os.execv(sys.executable, command)
 
 
 def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:

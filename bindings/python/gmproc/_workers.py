@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from functools import partial
 
 import _gmproc
@@ -12,7 +13,7 @@ import _gmproc
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, run_async, set_command)
-from ._errors import BadPayload, describe_payload_error, make_error, public
+from ._errors import BadPayload, check_whole, describe_payload_error, make_error, public
 from ._gerror import ErrorCode, GError
 from ._items import AtHand, Items, Pace, Reader, read
 from ._map import MapOutcome, Mapping
@@ -71,6 +72,15 @@ class _State(State):
             self.names[name] = None
             self.map_names.append(name)
         return self.map_names[:n]
+
+
+def _check_number(name: str, n: Any) -> None:
+    """Of items, for a map."""
+    if n is None:
+        return
+    check_whole(name, n)
+    if n < 1:
+        raise ValueError(f'{name} is {n}: it should be at least 1 item, or None')
 
 
 class _Native:
@@ -194,11 +204,14 @@ class Workers(Application):
     def __init__(self, **options: Any) -> None:
         self._set_options(options)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Any:
         """The state that a worker gets from a subclass that overrides process: the user's
         attributes."""
-        return {name: value for name, value in self.__dict__.items()
-                if name != '_gmproc' and not hasattr(Workers, name)}
+        state = {name: value for name, value in self.__dict__.items()
+                 if name != '_gmproc' and not hasattr(Workers, name)}
+        slots = {name: getattr(self, name) for name in getattr(copyreg, '_slotnames')(type(self))
+                 if hasattr(self, name)}
+        return (state, slots) if slots else state
 
     def start(self, id: Any, params: Any) -> None:
         """Called once in the worker's process, before the first turn. What it keeps in this object
@@ -501,8 +514,7 @@ class Workers(Application):
         if not callable(function):
             raise TypeError(f'A map calls a function, not {function!r}: pass the function without '
                             'calling it')
-        if chunksize is not None and chunksize < 1:
-            raise ValueError(f'chunksize is {chunksize}: it should be at least 1 item, or None')
+        _check_number('chunksize', chunksize)
         return read(items, self._gmproc.native.wake)
 
     # Few programs need this, so it is imported here.
@@ -541,8 +553,7 @@ class Workers(Application):
         """How to prepare the run whose values go to a stream."""
         from . import _imap
 
-        if buffer is not None and buffer < 1:
-            raise ValueError(f'buffer is {buffer}: it should be at least 1 item, or None')
+        _check_number('buffer', buffer)
         return partial(self._prepare_map, function, self._read(function, items, chunksize),
                        chunksize, window=buffer or 0,
                        make_outcome=partial(_imap.StreamOutcome, stream=stream,

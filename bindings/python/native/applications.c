@@ -39,8 +39,8 @@ callback_free (gpointer data)
   g_free (self);
 }
 
-/* A run has ended, with @error (nullable). Takes ownership of both. What interrupts a callback of the
- * main loop is printed, as in PyGObject, and SystemExit ends the process. */
+/* A run has ended, with @error (nullable). Takes ownership of both. What interrupts a callback of
+ * the main loop is printed, as in PyGObject, and SystemExit ends the process. */
 static void
 call_ended (PyObject *callback,
             GError   *error)

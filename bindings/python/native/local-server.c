@@ -224,7 +224,7 @@ process_batch (GmpClientServer *self,
   list = wrap_all (self, requests);
   if (list != NULL && PyList_GET_SIZE (list) > 0 && native_split_requests (list, &ids, &values))
     returned = call (self, "process_batch", ids, values, error);
-  if (returned != NULL && native_respond_all (list, returned))
+  if (returned != NULL && native_respond_all (list, returned, NATIVE_BATCH_RULE))
     native_set_batch_rule (self, ((GmprocLocalServer *) self)->handler);
   if (PyErr_Occurred () != NULL)
     take_exception ((GmprocLocalServer *) self, error);

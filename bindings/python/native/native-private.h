@@ -270,13 +270,15 @@ PyObject *native_load           (GVariant   *variant,
                                  PyObject   *runtime);
 
 /* requests.c: the type Request. */
+#define NATIVE_BATCH_RULE "process_batch should return"
 int       native_requests_init  (PyObject   *module);
 GError   *native_make_refusal   (GmpError    code);
 PyObject *native_request_new    (GmpRequest *request,
                                  PyObject   *peer,
                                  gboolean    has_main);
 gboolean  native_respond_all    (PyObject   *requests,
-                                 PyObject   *responses);
+                                 PyObject   *responses,
+                                 const char *rule);
 gboolean  native_split_requests (PyObject   *requests,
                                  PyObject  **ids,
                                  PyObject  **values);

@@ -162,7 +162,7 @@ native_respond (PyObject *module G_GNUC_UNUSED,
 
   if (!PyArg_ParseTuple (args, "O!OO!O!:respond", &PyList_Type, &requests, &responses,
                          &PyDict_Type, &pending, &PyList_Type, &ids) ||
-      !native_respond_all (requests, responses))
+      !native_respond_all (requests, responses, "send takes"))
     return NULL;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE (ids); i++)
     if (PyDict_DelItem (pending, PyList_GET_ITEM (ids, i)) == -1)

@@ -301,10 +301,12 @@ list_responses (PyObject *responses)
 }
 
 /* Answers requests, a list, with as many responses, any sequence: all of them, or none if one
- * cannot be sent. A request that is None needs no answer. Returns TRUE on success. */
+ * cannot be sent. A request that is None needs no answer. @rule begins the text of the error for a
+ * wrong number. Returns TRUE on success. */
 gboolean
-native_respond_all (PyObject *requests,
-                    PyObject *responses)
+native_respond_all (PyObject   *requests,
+                    PyObject   *responses,
+                    const char *rule)
 {
   g_autoptr (GPtrArray) objects = g_ptr_array_new ();
   g_autoptr (GPtrArray) dumped = g_ptr_array_new_with_free_func (unref_response);
@@ -314,8 +316,8 @@ native_respond_all (PyObject *requests,
   gboolean result = list != NULL && PyList_GET_SIZE (list) == n;
 
   if (!result && PyErr_Occurred () == NULL)
-    PyErr_Format (PyExc_ValueError, "process_batch should return %zd responses, one for each "
-                  "message, not %R", n, responses);
+    PyErr_Format (PyExc_ValueError, "%s %zd responses, one for each message, not %R", rule, n,
+                  responses);
   for (Py_ssize_t i = 0; i < n && result; i++)
     {
       Request *self = (Request *) PyList_GET_ITEM (requests, i);

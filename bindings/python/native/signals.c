@@ -63,8 +63,8 @@ native_is_refusal (void)
   return result;
 }
 
-/* Clears the current exception, unless it is one that native_is_refusal() lets pass. Returns TRUE if
- * none is left. */
+/* Clears the current exception, unless it is one that native_is_refusal() lets pass. Returns TRUE
+ * if none is left. */
 gboolean
 native_clear_refusal (void)
 {

@@ -337,7 +337,8 @@ server_process_batch (GmpServerWorker *worker,
       if (native_split_requests (list, &ids, &values))
         responses = complete (PyObject_CallMethodObjArgs (user, names.process_batch, ids, values,
                                                           NULL));
-      result = responses != NULL && native_respond_all (list, responses) &&
+      result = responses != NULL &&
+               native_respond_all (list, responses, NATIVE_BATCH_RULE) &&
                native_set_batch_rule (worker, user);
     }
   if (!result)
