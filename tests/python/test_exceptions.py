@@ -218,7 +218,7 @@ class Delegating(Exception):
         return getattr(self.inner, name)
 
 
-class Unreadable(Exception):
+class WithoutNotes(Exception):
     @property
     def __notes__(self):
         raise ValueError('no notes')
@@ -233,7 +233,7 @@ class Delegator(ClientWorker):
         raise_without_attributes(kind)
 
 
-@pytest.mark.parametrize('kind', [Delegating, Unreadable])
+@pytest.mark.parametrize('kind', [Delegating, WithoutNotes])
 @pytest.mark.parametrize('way', ['run', 'map', 'client', 'executor'])
 def test_one_whose_attributes_cannot_be_read(kind, way):
     """The module traceback cannot format such exceptions."""
@@ -254,6 +254,44 @@ def test_one_whose_attributes_cannot_be_read(kind, way):
     cause = caught.value if way == 'executor' else caught.value.__cause__
     assert type(cause) is kind and cause.args == ('told',)
     assert f'{kind.__name__}: told' in text and 'raise_without_attributes' in text
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError('mute')
+
+
+def raise_mute():
+    raise Mute
+
+
+class MuteWhenPickled:
+    def __reduce__(self):
+        raise_mute()
+
+
+class MuteWhenLoaded:
+    def __reduce__(self):
+        return raise_mute, ()
+
+
+def make_mute(_params):
+    return MuteWhenLoaded()
+
+
+def test_one_without_a_text_is_still_the_reason():
+    """Of a value that cannot be sent, or cannot be loaded."""
+    workers = Workers()
+    workers.add(1, str, MuteWhenPickled())
+    with pytest.raises(WorkerError, match=r'cannot be pickled: <exception str\(\) failed>'):
+        workers.run()
+    workers = Workers()
+    workers.add(1, make_mute)
+    with pytest.raises(WorkerError, match=r'taken: Mute: <exception str\(\) failed>') as caught:
+        workers.run()
+    assert caught.value.id == 1 and type(caught.value.__cause__) is Mute
+    with gmproc.Executor(1) as executor:
+        assert type(executor.submit(str, MuteWhenPickled()).exception()) is Mute
 
 
 def raise_chain(_params):

@@ -143,6 +143,9 @@ def test_an_exception_in_numbers():
     ('environment', ['A=1'], 'environment: it should map names to values'),
     ('environment', {'A=1': 'x'}, "environment: 'A=1' is not a valid name of a variable"),
     ('working_directory', 5, 'working_directory: '),
+    ('working_directory', '\ud800', "working_directory: 'utf-8' codec can't encode"),
+    ('environment', {'A': '\ud800'}, "environment: 'utf-8' codec can't encode"),
+    ('run_timeout', 10 ** 400, 'run_timeout: int too large'),
     ('launcher', 3, "launcher: it should be a text such as 'local' or 'slurm', not 3"),
     ('restart', 'now', "restart: it should be 'never', 'on-failure' or 'always', not 'now'"),
 ])

@@ -401,7 +401,7 @@ def test_clients_that_are_added_when_the_run_has_ended():
         cs.stop()
         while 'a' not in run.results:
             run.recv()
-        with pytest.raises(WorkerError, match='has ended'):
+        with pytest.raises(WorkerError, match='The run is ending, so no client can start'):
             cs.add_client('b', Asker, params=1)
     assert run.results == {'a': []}
     cs.add_client('b', Asker, params=1)

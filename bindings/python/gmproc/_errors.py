@@ -150,6 +150,16 @@ def format_exception(exception: BaseException, has_trace: bool = True) -> str:
     return ''.join(parts).rstrip('\n')
 
 
+def text_of(exception: BaseException) -> str:
+    """The text of an exception, whose class may be the program's and refuse it."""
+    try:
+        return str(exception)
+    except Exception as error:
+        if is_of_signal(error):
+            raise
+        return '<exception str() failed>'  # as in tracebacks
+
+
 def to_gerror(exception: BaseException) -> GError:
     """An exception as other languages see it: its text and its traceback.
 

@@ -31,7 +31,12 @@ def get_bool(application: Any, name: str) -> bool:
     try:
         return _to_bool(getattr(application, name))
     except TypeError as reason:
-        raise TypeError(f'{name}: {reason}') from None
+        raise _add_name(name, reason) from None
+
+
+def _add_name(name: str, reason: Exception) -> Exception:
+    """An error about an option. The class of the reason may take other arguments."""
+    return (TypeError if isinstance(reason, TypeError) else ValueError)(f'{name}: {reason}')
 
 
 def _to_float(given: Any) -> float:
@@ -117,8 +122,8 @@ def convert(name: str, given: Any, limits: tuple[Any, Any, Any]) -> Any:
     converter = _CONVERTERS.get(name) or _NUMBERS.get(type(default))
     try:
         value = converter(given) if converter is not None else given
-    except (TypeError, ValueError) as reason:
-        raise type(reason)(f'{name}: {reason}') from None
+    except (TypeError, ValueError, OverflowError) as reason:
+        raise _add_name(name, reason) from None
     if minimum is not None and not minimum <= value <= maximum:
         raise ValueError(f'{name} is {given!r}: it should be {_describe(value, minimum, maximum)}')
     return value
@@ -145,8 +150,8 @@ class NativeOptions:
         self._last = None
         try:
             self._native.set_property(name, value)
-        except (TypeError, ValueError) as reason:
-            raise type(reason)(f'{name}: {reason}') from None
+        except (TypeError, ValueError, OverflowError) as reason:
+            raise _add_name(name, reason) from None
         self._values[name] = value
 
     def take(self, application: Any, **decided: Any) -> None:

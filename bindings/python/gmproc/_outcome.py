@@ -8,7 +8,8 @@ from __future__ import annotations
 import _gmproc
 
 from . import _exceptions, _payload
-from ._errors import BadPayload, is_of_signal, make_error, make_worker_error, trim
+from ._errors import (BadPayload, is_of_signal, make_error, make_worker_error, text_of,
+                      trim)
 from ._gerror import ERROR_DOMAIN, ErrorCode, GError, make_gerror
 from ._worker import LOG_TAG, Placed
 from ._worker_error import WorkerError
@@ -149,7 +150,7 @@ class Outcome:
             self._causes[name] = trim(exception)
             raise make_gerror(ErrorCode.FAILED, f'Worker {self.get_id(name)!r}: Its result could '
                               f'not be taken: {type(exception).__qualname__}: '
-                              f'{exception}') from None
+                              f'{text_of(exception)}') from None
 
     def take_failure(self, name: Any, error: GError) -> None:
         self._failures[name] = error

@@ -20,7 +20,7 @@ import threading
 
 import _gmproc
 
-from ._errors import BadPayload, is_of_signal
+from ._errors import BadPayload, is_of_signal, text_of
 from ._natural import name_of_type
 
 TYPE_CHECKING = False
@@ -189,7 +189,8 @@ def _dump_by_value(value: Any, reason: str, cause: Exception | None = None) -> P
     except Exception as error:
         if is_of_signal(error):
             raise
-        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {error}") from error
+        raise BadPayload(f"a Python '{name_of_type(value)}' cannot be pickled: {text_of(error)}"
+                         ) from error
 
 
 def dump_parts(value: Any, has_main: bool = True) -> Parts:
@@ -205,7 +206,7 @@ def dump_parts(value: Any, has_main: bool = True) -> Parts:
     except Exception as error:
         if is_of_signal(error):
             raise
-        return _dump_by_value(value, str(error), error)
+        return _dump_by_value(value, text_of(error), error)
     if 'multiprocessing.connection' in sys.modules and b'multiprocessing.connection' in data:
         # A Connection is pickled as the number of its descriptor, which is a different one there.
         _make_refusing(pickle.Pickler)(io.BytesIO(), 5).dump(value)
