@@ -10,6 +10,7 @@
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-target-private.h"
+#include "worker/gmp-guard-private.h"
 #include "worker/gmp-server-worker.h"
 
 /**
@@ -92,9 +93,10 @@ take_progress (gpointer    owner,
                GVariant   *value)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_instance_private (owner);
+  gboolean ignored G_GNUC_UNUSED;
   GError *error = NULL;
 
-  GMP_CLIENT_SERVER_GET_CLASS (owner)->update (owner, id, value, &error);
+  GMP_GUARD (ignored, GMP_CLIENT_SERVER_GET_CLASS (owner)->update, owner, id, value, &error);
   if (error != NULL)
     gmp_server_session_fail (priv->session, error);
 }

@@ -319,4 +319,27 @@ test('garbage', () => {
     equal(application.run(), new Map([['busy', [40000, 0]]]));
 });
 
+/* Nor does it take a report between them. */
+const Listening = GObject.registerClass(class Listening extends Gmp.ClientServer {
+    process(_id, request) {
+        return request;
+    }
+
+    update(_id, number) {
+        this.garbage = Array.from({length: 30}, (_, n) => new GLib.Variant('s', `${n}`));
+        this.n_reports ??= 0;
+        this.n_wrong ??= 0;
+        this.n_wrong += number === this.n_reports ? 0 : 1;
+        this.n_reports++;
+    }
+});
+
+test('garbage-reports', () => {
+    const application = new Listening();
+
+    application.new_worker('chatty', target('Chatty'), 15000);
+    application.run();
+    equal([application.n_reports, application.n_wrong], [15000, 0]);
+});
+
 await run_tests();

@@ -269,6 +269,18 @@ export class Busy extends Gmp.ClientWorker {
     }
 }
 
+/* Reports numbers without a pause. */
+export class Chatty extends Gmp.ClientWorker {
+    start(n) {
+        for (let i = 0; i < n; i++)
+            Gmp.Worker.report(i);
+    }
+
+    done() {
+        return true;
+    }
+}
+
 /* Responds when both clients have sent a request, each with the other's message. */
 export class Exchange extends Gmp.ServerWorker {
     request(request) {
