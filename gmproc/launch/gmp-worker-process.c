@@ -45,6 +45,7 @@ struct _GmpWorkerProcess
   GmpWorkerEnded ended;
   gpointer user_data;
   gboolean is_watched;
+  gboolean is_left;    /* it has ended or is kept, and only its last lines are reported */
   GSource *end_source; /* (nullable): the next signal */
   int end_signal;
   gboolean was_forced;
@@ -256,8 +257,10 @@ waited_cb (GObject      *source,
       self->wait_status = wait_status;
     }
   gmp_source_clear (&self->end_source);
+  self->is_left = TRUE;
   rest (self->out);
   rest (self->err);
+  self->is_left = FALSE;
   self->is_watched = FALSE;
   self->ended (self->user_data);
 }
@@ -352,7 +355,7 @@ void
 gmp_worker_process_end (GmpWorkerProcess *self,
                         double            grace)
 {
-  if (!self->was_forced && self->is_watched)
+  if (!self->was_forced && self->is_watched && !self->is_left)
     schedule_end (self, SIGTERM, grace);
 }
 

@@ -130,6 +130,55 @@ test_output_reuse (void)
     }
 }
 
+static GVariant *
+print_part (GVariant *params G_GNUC_UNUSED,
+            GError  **error G_GNUC_UNUSED)
+{
+  fputs ("no end", stdout);
+  return g_variant_new_int32 (getpid ());
+}
+
+static void
+fail_cb (GmpWorkers     *workers,
+         int             id,
+         GmpOutputStream stream G_GNUC_UNUSED,
+         const char     *line G_GNUC_UNUSED,
+         gboolean       *is_called)
+{
+  g_autoptr (GError) reason = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "too late");
+
+  *is_called = TRUE;
+  gmp_workers_fail (workers, id, reason, NULL);
+}
+
+/* The last line of a worker that has returned comes when its process is left, kept or not. A handler
+ * that then fails the worker does not end a process that is left. */
+static void
+test_output_fails (void)
+{
+  for (int reuse = 0; reuse < 2; reuse++)
+    {
+      g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "capture-output", TRUE,
+                                                     "reuse", reuse == 1, "stop-grace", 0.0, NULL);
+      gboolean is_called = FALSE;
+      int pids[2];
+
+      g_signal_connect (workers, "output", G_CALLBACK (fail_cb), &is_called);
+      gmp_test_add_worker (workers, 1, print_part, NULL);
+      for (int turn = 0; turn < 2; turn++)
+        {
+          g_autoptr (GVariant) results = gmp_test_run_in_loop (workers);
+          g_autoptr (GVariant) value = gmp_test_get_int (results, 1);
+
+          pids[turn] = g_variant_get_int32 (value);
+          g_assert_true (is_called);
+          while (g_main_context_iteration (g_main_context_get_thread_default (), FALSE))
+            continue;
+        }
+      g_assert_cmpint (pids[0] == pids[1], ==, reuse);
+    }
+}
+
 static void
 print_goodbye (void)
 {
@@ -275,6 +324,7 @@ main (int    argc,
   gmp_test_add ("/workers-output/lines", test_output);
   gmp_test_add ("/workers-output/long", test_output_long);
   gmp_test_add ("/workers-output/reuse", test_output_reuse);
+  gmp_test_add ("/workers-output/fails", test_output_fails);
   gmp_test_add ("/workers-output/reuse-surroundings", test_reuse_surroundings);
   gmp_test_add ("/workers-output/after", test_output_after);
   gmp_test_add ("/workers-output/lost", test_output_lost);
