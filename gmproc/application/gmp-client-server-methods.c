@@ -8,7 +8,7 @@
 #include "application/gmp-client-server-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 
 /**
  * GmpClientServerClass::start:

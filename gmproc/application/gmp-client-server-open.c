@@ -8,9 +8,9 @@
 
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-source-private.h"
-#include "worker/gmp-guard-private.h"
 
 /* The largest number of iterations of the object's main context in a call that does not wait. */
 #define MAX_TURNS 256
@@ -167,7 +167,6 @@ ended_cb (GError  *error,
       return;
     }
   gmp_client_server_notify_results (self);
-  gmp_guard_make_ready ();
   gmp_open_run_end_receiving (self);
   open->is_ending = FALSE;
   if (open->opening != NULL)
@@ -310,7 +309,7 @@ begin_open (GmpClientServer    *self,
             gpointer            user_data)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = gmp_guard_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
 
   g_task_set_source_tag (task, gmp_client_server_open_async);
@@ -463,7 +462,7 @@ begin_close (GmpClientServer    *self,
              gpointer            user_data)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = gmp_guard_task_new (self, NULL, callback, user_data);
   GError *error = NULL;
   GmpOpenRun *open = gmp_open_run_find (self, is_blocking, &error);
 

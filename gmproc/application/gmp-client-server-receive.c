@@ -9,8 +9,8 @@
 
 #include "application/gmp-blocking-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-source-private.h"
-#include "worker/gmp-guard-private.h"
 
 /* How long blocking calls may handle waiting requests before they check the workers' control
  * connections, in microseconds. */
@@ -67,7 +67,6 @@ return_received (GmpOpenRun *self,
 {
   g_autoptr (GTask) task = end_receiving (self);
 
-  gmp_guard_make_ready ();
   g_task_return_pointer (task, requests, (GDestroyNotify) g_ptr_array_unref);
 }
 
@@ -165,7 +164,7 @@ begin_receive (GmpClientServer    *self,
                GAsyncReadyCallback callback,
                gpointer            user_data)
 {
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = gmp_guard_task_new (self, NULL, callback, user_data);
   GPtrArray *requests;
   GError *error = NULL;
   GmpOpenRun *open = gmp_open_run_find (self, is_blocking, &error);

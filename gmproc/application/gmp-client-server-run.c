@@ -9,11 +9,11 @@
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
 #include "worker/gmp-client-worker.h"
-#include "worker/gmp-guard-private.h"
 
 static GmpJobSpec *
 get_client (GmpClientServer *self,
@@ -408,7 +408,6 @@ ended_cb (GError  *error,
 
   gmp_runner_release (GMP_RUNNER (self));
   gmp_client_server_notify_results (self);
-  gmp_guard_make_ready ();
   if (error == NULL)
     g_task_return_pointer (task, g_steal_pointer (&results), (GDestroyNotify) g_variant_unref);
   else
@@ -425,7 +424,7 @@ begin_run (GmpClientServer    *self,
            gpointer            user_data)
 {
   GmpClientServerPrivate *priv = gmp_client_server_get_private (self);
-  g_autoptr (GTask) task = g_task_new (self, NULL, callback, user_data);
+  g_autoptr (GTask) task = gmp_guard_task_new (self, NULL, callback, user_data);
   GmpServerSession *session;
 
   g_task_set_source_tag (task, gmp_client_server_run_async);

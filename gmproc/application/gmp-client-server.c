@@ -9,8 +9,8 @@
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-target-private.h"
-#include "worker/gmp-guard-private.h"
 #include "worker/gmp-server-worker.h"
 
 /**

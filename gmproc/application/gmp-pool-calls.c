@@ -8,10 +8,10 @@
 #include "application/gmp-runner-private.h"
 
 #include "base/gmp-errand-private.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
 #include "base/gmp-thread-private.h"
-#include "worker/gmp-guard-private.h"
 
 /* The data of a call that the dispatcher does not need. */
 typedef struct {
@@ -41,7 +41,6 @@ return_call (GmpPoolCall *data)
   g_autoptr (GTask) task = ((Request *) call->user_data)->task;
 
   request_end (call);
-  gmp_guard_make_ready ();
   if (call->error != NULL)
     g_task_return_error (task, g_steal_pointer (&call->error));
   else
@@ -218,7 +217,7 @@ call_with_task (GmpPool            *self,
       gmp_refusal_report (self, callback, user_data, error);
       return;
     }
-  task = g_task_new (self, NULL, callback, user_data);
+  task = gmp_guard_task_new (self, NULL, callback, user_data);
   g_task_set_source_tag (task, call_with_task);
   g_task_set_priority (task, self->task_priority);
   call = submit (self, target, sunk, g_object_ref (task), cancellable, &error);

@@ -7,8 +7,8 @@
 #include "application/gmp-workers-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-guard-private.h"
 #include "worker/gmp-call-private.h"
-#include "worker/gmp-guard-private.h"
 #include "worker/gmp-worker.h"
 
 /**

@@ -10,9 +10,9 @@
 #include "application/gmp-blocking-private.h"
 #include "application/gmp-runner-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-guard-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-target-private.h"
-#include "worker/gmp-guard-private.h"
 
 static gboolean
 add_entry (GmpWorkers *self,
@@ -223,7 +223,6 @@ ended_cb (gpointer user_data)
   gmp_workers_apply_options (self);
   gmp_runner_release (GMP_RUNNER (self));
   gmp_workers_notify_results (self);
-  gmp_guard_make_ready ();
   if (error == NULL)
     g_task_return_pointer (task, g_steal_pointer (&results), (GDestroyNotify) g_variant_unref);
   else
@@ -240,7 +239,7 @@ begin_run (GmpWorkers         *self,
            gpointer            user_data)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_private (self);
-  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_autoptr (GTask) task = gmp_guard_task_new (self, cancellable, callback, user_data);
   GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_workers_run_async);

@@ -7,7 +7,7 @@
 #include "application/gmp-workers-private.h"
 
 #include "application/gmp-runner-private.h"
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 
 /**
  * GmpWorkers:

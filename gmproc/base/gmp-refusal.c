@@ -6,6 +6,8 @@
 
 #include "base/gmp-refusal-private.h"
 
+#include "base/gmp-guard-private.h"
+
 /* A result that is an error, without a GTask: GLib cannot make the first one, not even to report
  * that, where it can start no thread. See gmp_thread_begin(). */
 
@@ -73,6 +75,7 @@ report_cb (gpointer user_data)
 {
   GmpRefusal *self = user_data;
 
+  gmp_guard_make_ready ();
   if (self->callback != NULL)
     self->callback (self->source_object, G_ASYNC_RESULT (self), self->user_data);
   return G_SOURCE_REMOVE;

@@ -7,8 +7,8 @@
 #include "host/gmp-call-loop-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-guard-private.h"
 #include "channel/gmp-call-protocol-private.h"
-#include "worker/gmp-guard-private.h"
 
 #include <stdio.h>
 #include <unistd.h>

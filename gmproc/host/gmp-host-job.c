@@ -9,9 +9,9 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-guard-private.h"
 #include "host/gmp-call-loop-private.h"
 #include "host/gmp-limits-private.h"
-#include "worker/gmp-guard-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 

@@ -9,11 +9,11 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
+#include "base/gmp-guard-private.h"
 #include "host/gmp-fork-server-private.h"
 #include "host/gmp-group-private.h"
 #include "host/gmp-host-private.h"
 #include "worker/gmp-call-private.h"
-#include "worker/gmp-guard-private.h"
 #include "worker/gmp-worker-private.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 
 #include "remote/gmp-remote-env-private.h"
 
+#include "base/gmp-guard-private.h"
 #include "remote/gmp-remote-text-private.h"
 
 /* Only one command at a time waits for its state. */
@@ -222,7 +223,7 @@ gmp_remote_env_send_async (GmpRemoteEnv        *self,
   g_return_if_fail (GMP_IS_REMOTE_ENV (self));
   g_return_if_fail (name != NULL);
 
-  task = g_task_new (self, cancellable, callback, user_data);
+  task = gmp_guard_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, gmp_remote_env_send_async);
   start_async (self, name, args, task);
 }
@@ -330,7 +331,7 @@ gmp_remote_env_step_async (GmpRemoteEnv        *self,
   g_return_if_fail (GMP_IS_REMOTE_ENV (self));
   g_return_if_fail (name != NULL);
 
-  task = g_task_new (self, cancellable, callback, user_data);
+  task = gmp_guard_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, gmp_remote_env_step_async);
   if (!format_args (value, args, &error))
     {

@@ -7,7 +7,7 @@
 #include "worker/gmp-server-cycle-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 
 /* @value belongs to one of the two properties; its type identifies which. Returns TRUE if it has
  * changed. */

@@ -7,7 +7,7 @@
 #include "worker/gmp-server-worker-private.h"
 
 #include "base/gmp-error.h"
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 #include "worker/gmp-worker-private.h"
 
 /**

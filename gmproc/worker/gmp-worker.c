@@ -9,7 +9,7 @@
 
 #include "base/gmp-environment-private.h"
 #include "base/gmp-error.h"
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 
 /**
  * GmpWorker:

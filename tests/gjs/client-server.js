@@ -342,4 +342,16 @@ test('garbage-reports', () => {
     equal([application.n_reports, application.n_wrong], [15000, 0]);
 });
 
+/* Nor is the callback of a call lost that need not wait. */
+test('garbage-open', async () => {
+    const application = new Gmp.ClientServer();
+
+    await application.open_async();
+    for (let i = 0; i < 2500; i++) {
+        application.garbage = Array.from({length: 200}, (_, n) => new GLib.Variant('s', `${n}`));
+        equal(await application.receive_async(), []);
+    }
+    await application.close_async();
+});
+
 await run_tests();

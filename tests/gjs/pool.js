@@ -67,6 +67,16 @@ test('garbage', () => with_pool({max_workers: 1}, async pool => {
     }
 }));
 
+/* Nor is the callback of a call lost that cannot be made. */
+test('garbage-refused', () => with_pool({max_workers: 1}, async pool => {
+    for (let i = 0; i < 2500; i++) {
+        const garbage = Array.from({length: 200}, (_, n) => new GLib.Variant('s', `${n}`));
+
+        is_error(await thrown(() => pool.call('nothing', garbage.length)), Gmp.Error,
+            Gmp.Error.NOT_FOUND, 'nothing');
+    }
+}));
+
 test('kept-memory', () => with_pool({max_workers: 1}, async pool => {
     const size = 32 * 2 ** 20;
     const pid = await pool.call(functions.get_pid, new Uint8Array(size));

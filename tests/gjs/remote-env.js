@@ -88,4 +88,15 @@ test('what cannot be sent', () => play(async env => {
     is_error(await thrown(() => env.step('move', {x: 1})), Gmp.Error, Gmp.Error.BAD_PAYLOAD);
 }));
 
+/* GJS refuses callbacks while it collects garbage in steps. */
+test('garbage', async () => {
+    const env = Gmp.RemoteEnv.new('127.0.0.1', free_port(), free_port());
+
+    for (let i = 0; i < 2500; i++) {
+        env.garbage = Array.from({length: 200}, (_, n) => new GLib.Variant('s', `${n}`));
+        is_error(await thrown(() => env.send_async('a;b')), Gmp.Error, Gmp.Error.BAD_PAYLOAD,
+            'semicolon');
+    }
+});
+
 await run_tests();

@@ -1,10 +1,10 @@
-/* gmp-guard.c: calls of the user's methods
+/* gmp-guard.c: calls of the user's methods and callbacks
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-#include "worker/gmp-guard-private.h"
+#include "base/gmp-guard-private.h"
 
 #include "base/gmp-exit-private.h"
 #include "base/gmp-module-private.h"
@@ -150,6 +150,38 @@ gmp_guard_make_ready (void)
 {
   if (entries.is_used && may_be_collecting ())
     finish_collection ();
+}
+
+static GQuark
+callback_quark (void)
+{
+  return g_quark_from_static_string ("gmp-guard-callback");
+}
+
+static void
+ready_cb (GObject      *source,
+          GAsyncResult *result,
+          gpointer      user_data)
+{
+  gpointer callback = g_object_get_qdata (G_OBJECT (result), callback_quark ());
+
+  gmp_guard_make_ready ();
+  ((GAsyncReadyCallback) callback) (source, result, user_data);
+}
+
+/* As g_task_new(), for a callback of the user's: a call that a language refuses would leave a
+ * promise unsettled. */
+GTask *
+gmp_guard_task_new (gpointer            source_object,
+                    GCancellable       *cancellable,
+                    GAsyncReadyCallback callback,
+                    gpointer            user_data)
+{
+  GTask *task = g_task_new (source_object, cancellable, callback != NULL ? ready_cb : NULL,
+                            user_data);
+
+  g_object_set_qdata (G_OBJECT (task), callback_quark (), (gpointer) callback);
+  return task;
 }
 
 /* User methods may return a floating variant. */

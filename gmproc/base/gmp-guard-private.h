@@ -1,4 +1,4 @@
-/* gmp-guard-private.h: calls of the user's methods
+/* gmp-guard-private.h: calls of the user's methods and callbacks
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
@@ -7,6 +7,8 @@
 #pragma once
 
 #include "base/gmp-fork-private.h"
+
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
@@ -38,6 +40,10 @@ guint       gmp_guard_count         (void);
 gboolean    gmp_guard_must_repeat   (gpointer    method,
                                      guint       before);
 void        gmp_guard_make_ready    (void);
+GTask      *gmp_guard_task_new      (gpointer            source_object,
+                                     GCancellable       *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer            user_data);
 gboolean    gmp_guard_collect       (void);
 GVariant   *gmp_guard_take          (GVariant   *value);
 gboolean    gmp_guard_succeeded     (GError     *local,
