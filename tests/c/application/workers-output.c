@@ -151,8 +151,8 @@ fail_cb (GmpWorkers     *workers,
   gmp_workers_fail (workers, id, reason, NULL);
 }
 
-/* The last line of a worker that has returned comes when its process is left, kept or not. A handler
- * that then fails the worker does not end a process that is left. */
+/* The last line of a worker that has returned comes when its process is left, kept or not. A
+ * handler that then fails the worker does not end a process that is left. */
 static void
 test_output_fails (void)
 {
