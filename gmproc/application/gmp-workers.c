@@ -205,14 +205,15 @@ gmp_workers_set_property (GObject      *object,
     g_object_notify_by_pspec (object, pspec);
 }
 
-/* The properties of GmpRunner too. */
+/* The properties of GmpRunner too, but none of a subclass. */
 static void
 gmp_workers_notify (GObject    *object,
                     GParamSpec *pspec)
 {
   GmpWorkersPrivate *priv = gmp_workers_get_instance_private (GMP_WORKERS (object));
 
-  if ((pspec->flags & G_PARAM_WRITABLE) == 0)
+  if ((pspec->flags & G_PARAM_WRITABLE) == 0 ||
+      !g_type_is_a (GMP_TYPE_WORKERS, pspec->owner_type))
     return;
   priv->options_changed = TRUE;
   /* They apply from the next run on. */

@@ -55,6 +55,53 @@ count_present (GVariant *params,
   return g_variant_new_uint32 (n);
 }
 
+/* A subclass with a property of its own. */
+
+#define TEST_TYPE_COUNTED (test_counted_get_type ())
+G_DECLARE_FINAL_TYPE (TestCounted, test_counted, TEST, COUNTED, GmpWorkers)
+
+struct _TestCounted
+{
+  GmpWorkers parent_instance;
+
+  int count;
+};
+
+G_DEFINE_FINAL_TYPE (TestCounted, test_counted, GMP_TYPE_WORKERS)
+
+static void
+test_counted_get_property (GObject    *object,
+                           guint       prop_id G_GNUC_UNUSED,
+                           GValue     *value,
+                           GParamSpec *pspec G_GNUC_UNUSED)
+{
+  g_value_set_int (value, TEST_COUNTED (object)->count);
+}
+
+static void
+test_counted_set_property (GObject      *object,
+                           guint         prop_id G_GNUC_UNUSED,
+                           const GValue *value,
+                           GParamSpec   *pspec G_GNUC_UNUSED)
+{
+  TEST_COUNTED (object)->count = g_value_get_int (value);
+}
+
+static void
+test_counted_class_init (TestCountedClass *klass)
+{
+  G_OBJECT_CLASS (klass)->get_property = test_counted_get_property;
+  G_OBJECT_CLASS (klass)->set_property = test_counted_set_property;
+  g_object_class_install_property (G_OBJECT_CLASS (klass), 1,
+                                   g_param_spec_int ("count", NULL, NULL, 0, G_MAXINT, 0,
+                                                     G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
+}
+
+static void
+test_counted_init (TestCounted *self G_GNUC_UNUSED)
+{
+}
+
 static GVariant *
 get_pid (GVariant *params G_GNUC_UNUSED,
          GError  **error G_GNUC_UNUSED)
@@ -272,6 +319,24 @@ test_reuse_changed (void)
         space = get_space ();
     }
   g_assert_cmpuint (get_space (), <, space + 20 * get_stack_size ());
+}
+
+/* A property of a subclass is no option of its processes. */
+static void
+test_reuse_subclass (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (TEST_TYPE_COUNTED, "reuse", TRUE, NULL);
+  int pids[2];
+
+  gmp_test_add_worker (workers, 1, get_pid, NULL);
+  for (int turn = 0; turn < 2; turn++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      pids[turn] = get_int (results, 1);
+      g_object_set (workers, "count", turn + 1, NULL);
+    }
+  g_assert_cmpint (pids[1], ==, pids[0]);
 }
 
 static void
@@ -518,6 +583,7 @@ main (int    argc,
   gmp_test_add ("/workers-processes/fresh", test_fresh);
   gmp_test_add ("/workers-processes/reuse", test_reuse);
   gmp_test_add ("/workers-processes/reuse-changed", test_reuse_changed);
+  gmp_test_add ("/workers-processes/reuse-subclass", test_reuse_subclass);
   gmp_test_add ("/workers-processes/reuse-off", test_reuse_off);
   gmp_test_add ("/workers-processes/reuse-crash", test_reuse_crash);
   gmp_test_add ("/workers-processes/reuse-killed", test_reuse_killed);
