@@ -67,7 +67,6 @@ is_same (GPtrArray *kept,
   return n == kept->len;
 }
 
-/* The first look. */
 /* TRUE if standard output is another file than at the last look. */
 static gboolean
 look_at_output (GmpSurroundings *self)
@@ -82,6 +81,7 @@ look_at_output (GmpSurroundings *self)
   return has_changed;
 }
 
+/* The first look. */
 void
 gmp_surroundings_init (GmpSurroundings *self)
 {
