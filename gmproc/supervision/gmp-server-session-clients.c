@@ -101,7 +101,8 @@ gmp_server_session_add_client (GmpServerSession *self,
   if (self->is_ending)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
-                           "The run has ended, or is ending, so no client can start: close it first");
+                           "The run has ended, or is ending, so no client can start: close it "
+                           "first");
       return FALSE;
     }
   runtime = gmp_target_get_runtime (client->target, error);

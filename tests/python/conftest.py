@@ -27,6 +27,12 @@ LIMIT = 100  # seconds until the watchdog ends a test
 SETTLE_LIMIT = 20
 
 
+def pytest_configure():
+    """Tests replace standard error to see what it gets; the watchdog writes to the real one."""
+    global real_stderr
+    real_stderr = os.dup(2)
+
+
 def list_children() -> list[str]:
     children = []
     for task in pathlib.Path('/proc/self/task').iterdir():
@@ -99,7 +105,7 @@ def nothing_left(warm_up, request):
 
 @pytest.fixture(autouse=True)
 def watchdog():
-    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=real_stderr)
     yield
     gc.collect()
     faulthandler.cancel_dump_traceback_later()
