@@ -341,6 +341,24 @@ def test_signal_handlers_run_while_it_waits(tmp_path, raises):
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_signals_that_arrive_when_recv_begins():
+    def handle(*_):
+        raise LookupError('from the handler')
+
+    before = signal.signal(signal.SIGALRM, handle)
+    cs = ClientServer()
+    cs.add_client(0, Hanging)
+    try:
+        with pytest.raises(CancelledError), cs.open() as run:
+            for microseconds in range(1, 500):
+                with pytest.raises(LookupError, match='from the handler'):
+                    signal.setitimer(signal.ITIMER_REAL, microseconds * 1e-6)
+                    run.recv(timeout=20)
+            raise CancelledError
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_cancelled():
     cs = ClientServer()
     cs.add_client(0, Hanging)

@@ -250,6 +250,37 @@ set_wakeup_fd (int fd)
   return result;
 }
 
+static void
+end_watch (Watch *watch)
+{
+  int wakeup_fd;
+
+  use_watch (watch->outer);
+  wakeup_fd = set_wakeup_fd (watch->wakeup_fd);
+  /* Another descriptor was set meanwhile, and must stay. */
+  if (wakeup_fd != watch->fds[1])
+    set_wakeup_fd (wakeup_fd);
+  drain (watch);
+  watch_free (watch);
+  /* The previous descriptor may have been closed meanwhile. */
+  PyErr_Clear ();
+}
+
+/* Nobody is told of a signal that arrived before the watch, and no handler has run if this was
+ * called by C. */
+static gboolean
+handle_earlier (Watch *watch)
+{
+  PyObject *type, *exception, *trace;
+
+  if (PyErr_CheckSignals () == 0)
+    return TRUE;
+  PyErr_Fetch (&type, &exception, &trace);
+  end_watch (watch);
+  PyErr_Restore (type, exception, trace);
+  return FALSE;
+}
+
 /* Only in the main thread. The argument takes exceptions of handlers, and returns a GError. */
 PyObject *
 native_begin_signals (PyObject *module G_GNUC_UNUSED,
@@ -271,6 +302,8 @@ native_begin_signals (PyObject *module G_GNUC_UNUSED,
       return NULL;
     }
   use_watch (watch);
+  if (!handle_earlier (watch))
+    return NULL;
   Py_RETURN_NONE;
 }
 
@@ -279,19 +312,7 @@ PyObject *
 native_end_signals (PyObject *module G_GNUC_UNUSED,
                     PyObject *catch)
 {
-  Watch *watch = current_watch;
-  int wakeup_fd;
-
-  if (watch == NULL || watch->catch != catch)
-    Py_RETURN_NONE;
-  use_watch (watch->outer);
-  wakeup_fd = set_wakeup_fd (watch->wakeup_fd);
-  /* Another descriptor was set meanwhile, and must stay. */
-  if (wakeup_fd != watch->fds[1])
-    set_wakeup_fd (wakeup_fd);
-  drain (watch);
-  watch_free (watch);
-  /* The previous descriptor may have been closed meanwhile. */
-  PyErr_Clear ();
+  if (current_watch != NULL && current_watch->catch == catch)
+    end_watch (current_watch);
   Py_RETURN_NONE;
 }
