@@ -390,6 +390,9 @@ def test_calls_of_two_threads():
     cs.on_progress = on_progress
     with cs.open() as run:
         ids, _ = run.recv()
+        while not errors:
+            with contextlib.suppress(TimeoutError):
+                run.recv(timeout=0.05)
         run.send(ids, ['to a'])
     assert run.results == {'a': ['to a']}
     text = ('Another thread is in a call of this run: call its methods in one thread at a '
@@ -419,7 +422,7 @@ def test_clients_that_are_added_when_the_run_has_ended():
         cs.stop()
         while 'a' not in run.results:
             run.recv()
-        with pytest.raises(WorkerError, match='The run is ending, so no client can start'):
+        with pytest.raises(WorkerError, match='has ended'):
             cs.add_client('b', Asker, params=1)
     assert run.results == {'a': []}
     cs.add_client('b', Asker, params=1)
