@@ -14,4 +14,3 @@ spec = importlib.util.spec_from_file_location('python_conftest', FOLDER / 'conft
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 script, warm_up, nothing_left = module.script, module.warm_up, module.nothing_left
-pytest_runtest_makereport = module.pytest_runtest_makereport
