@@ -6,6 +6,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 import warnings
 
@@ -154,3 +155,15 @@ def test_attributes_are_set_again_after_a_restart(make, tmp_path):
     with pytest.warns(UserWarning, match='is restarted'):
         assert envs.step(np.zeros(3, int))[3].tolist() == [False, True, False]
     assert envs.get_attr('mood') == ('one', 'two', 'three')
+
+
+def test_a_value_that_cannot_be_sent_is_not_set(make, tmp_path):
+    """It would otherwise be sent to the next process too."""
+    envs = make('step', 'segfault', tmp_path / 'failed', restart='on-failure', **LIMITS)
+    envs.set_attr('mood', 'bad')
+    with pytest.raises(ValueError, match='cannot be pickled'):
+        envs.set_attr('mood', threading.Lock())
+    envs.reset()
+    with pytest.warns(UserWarning, match='Environment 1 is restarted'):
+        assert envs.step(np.zeros(3, int))[3].tolist() == [False, True, False]
+    assert envs.get_attr('mood') == ('bad',) * 3

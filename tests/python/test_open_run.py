@@ -613,3 +613,36 @@ def test_messages_are_interrupted_at_any_moment():
         signal.signal(signal.SIGUSR1, before)
         run.close()
     assert n > 10
+
+
+class InterruptingFailures(InterruptingCalls):
+    """Does so where recv takes a failure."""
+
+    def profile(self, frame, event, arg):
+        if frame.f_code.co_name == '_take_failure':
+            super().profile(frame, event, arg)
+
+
+def test_a_failure_is_interrupted_at_any_moment():
+    """recv loses no failure, so answers to its client are dropped."""
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    cs = ClientServer()
+    cs.add_client(0, Waiting, params=1)
+    try:
+        for n in itertools.count(1):
+            interrupting = InterruptingFailures(n)
+            with cs.open() as run:
+                ids, pids = run.recv()
+                sys.setprofile(interrupting.profile)
+                with contextlib.suppress(Late):
+                    lose(run, pids, 0)
+                sys.setprofile(None)
+                assert run.recv(1) == ([], [])
+                run.send(ids, pids)
+            assert 0 in run.failures
+            if not interrupting.was_sent:
+                break
+    finally:
+        sys.setprofile(None)
+        signal.signal(signal.SIGUSR1, before)
+    assert n > 3

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import time
 from concurrent.futures import CancelledError
@@ -95,19 +96,25 @@ class EnvPool:
         if len(ids) != len(commands):
             raise ValueError(f'There are {len(commands)} actions for {len(ids)} environments: give '
                              'one for each')
+        if self._received:
+            self._take()
+        adapted = commands
+        if self._reborn or self._unset:
+            adapted = [self._adapt(i, command) for i, command in zip(ids, commands)]
         try:
             self.waiting.update(zip(ids, commands))
-            for i, command in zip(ids, commands):
-                if command is not None and command[0] == 'set':
-                    self._attributes.setdefault(i, {})[command[1]] = command[2]
-            if self._reborn or self._unset:
-                commands = [self._adapt(i, command) for i, command in zip(ids, commands)]
-            self._run.send(ids, commands)
+            self._run.send(ids, adapted)
         except BaseException:
-            # The handler of a signal has raised before or after they were sent.
-            for i in filter(self._run._is_waiting, ids):
-                self.waiting.pop(i, None)
+            # They cannot be sent, or the handler of a signal has raised before or after that.
+            for i, command in zip(ids, adapted):
+                if self._run._is_waiting(i):
+                    self.waiting.pop(i, None)
+                else:
+                    self._note(i, command)
             raise
+        for i, command in zip(ids, adapted):
+            if command is not None:
+                self._note(i, command)
 
     def send_all(self, commands: Sequence[Any]) -> None:
         # Drops outcomes that arrived too late for a caller with a time-out.
@@ -121,10 +128,17 @@ class EnvPool:
         return len(self.waiting) + len(self.done)
 
     def receive_all(self, timeout: float | None = None) -> dict[int, Any]:
-        return self.receive(self.n_pending, timeout)
+        outcomes = self.receive(self.n_pending, timeout)
+        self.done = {}
+        return outcomes
+
+    def forget(self, outcomes: dict[int, Any]) -> None:
+        """Call it last: until then ``receive`` returns these outcomes again, because the handler
+        of a signal may raise before the caller has them."""
+        self.done = {i: outcome for i, outcome in self.done.items() if i not in outcomes}
 
     def receive(self, n: int, timeout: float | None = None) -> dict[int, Any]:
-        """The outcomes of the first ``n`` commands that are done, by environment.
+        """The outcomes of the first ``n`` commands that are done, by environment, until ``forget``.
 
         Raises:
             StepTimeout: they are not done in time; they continue.
@@ -139,38 +153,43 @@ class EnvPool:
     def gather(self, n: int, timeout: float | None = None) -> dict[int, Any]:
         """As ``receive``, and leaves failures for later."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        if self._received:
+            self._take()
         while len(self.done) < n and self.waiting:
             if deadline is not None:
                 timeout = max(0.0, deadline - time.monotonic())
             try:
-                # Kept until it was taken, because the handler of a signal may raise meanwhile.
-                self._received = self._received or \
-                    self._run.recv(n - len(self.done), timeout)
+                self._received = self._run.recv(n - len(self.done), timeout)
             except TimeoutError as error:
                 if is_of_signal(error):
                     raise
                 raise StepTimeout(f'{n - len(self.done)} of {n} environments are not done after '
                                   'the time-out') from None
-            ids, messages = self._received
-            self._take(ids, messages)
-            self._received = None
+            is_last = not self._received[0]
+            self._take()
             for i in self._failures:
                 self.waiting.pop(i, None)
-            if not ids and not self._run.failures:
+            if is_last and not self._run.failures:
                 raise RuntimeError(f'The environments {[*self.waiting]} have ended, so no step can '
                                    'come: make new ones')
-        return {i: self.done.pop(i) for i in [*self.done][:n]}
+        return dict(itertools.islice(self.done.items(), n))
 
-    def _take(self, ids: Sequence[int], messages: Sequence[Any]) -> None:
-        for i, message in zip(ids, messages):
+    def _take(self) -> None:
+        """Takes what was received, from its beginning if the handler of a signal has raised."""
+        assert self._received is not None
+        for i, message in zip(*self._received):
             is_reborn = isinstance(message, Ready) and bool(self.ready)
-            if is_reborn and self.waiting.get(i) is not CLOSE:
-                self._reborn.add(i)
-                if i in self.waiting:
-                    self._run.send([i], [self._adapt(i, self.waiting[i])])
-            else:
-                self.waiting.pop(i, None)
+            if not is_reborn or self.waiting.get(i) is CLOSE:
                 self.done[i] = message
+                self.waiting.pop(i, None)
+            elif i not in self.waiting:
+                self._reborn.add(i)
+            elif self._run._is_waiting(i):
+                self._reborn.add(i)
+                command = self._adapt(i, self.waiting[i])
+                self._run.send([i], [command])
+                self._note(i, command)
+        self._received = None
 
     def _report_restart(self, i: int, error: WorkerError | None) -> None:
         self._causes[i] = error
@@ -186,11 +205,20 @@ class EnvPool:
             command = ('again',)
         elif command[0] == 'noop':
             command = ('reset', {})
-        self._unset.discard(i) if command[0] in ('again', 'reset') else self._unset.add(i)
-        self._reborn.discard(i)
         if command[0] == 'begin' or not is_reborn:
             return command
         return 'begin', self._board, self._attributes.get(i, {}), command
+
+    def _note(self, i: int, command: Any) -> None:
+        """The environment was sent this command, which ``_adapt`` has returned."""
+        if command is not None and command[0] == 'begin':
+            command = command[3]
+        kind = None if command is None else command[0]
+        if kind == 'set':
+            self._attributes.setdefault(i, {})[command[1]] = command[2]
+        if i in self._reborn or i in self._unset:
+            self._unset.discard(i) if kind in ('again', 'reset') else self._unset.add(i)
+            self._reborn.discard(i)
 
     def _raise_failure(self) -> None:
         """Reports failures as AsyncVectorEnv does, and raises the exception of the last one."""

@@ -115,7 +115,9 @@ class OpenRun:
             raise self._make_exception(error) from None
         ids, messages, requests, failures = self._arrived[0]
         while failures:
-            self._take_failure(*failures.pop(0))
+            id, failure = self._take_failure(*failures[0])
+            del failures[0]
+            self._application.client_failed(id, failure)
         # Afterwards, because a restarted client has failed and sends its request again.
         self._pending.update(zip(ids, requests))
         self._lost.difference_update(ids)
@@ -227,15 +229,17 @@ class OpenRun:
         self._raised = trim(exception)
         return GError('A signal handler has raised an exception', *_gmproc.CANCELLED)
 
-    def _take_failure(self, name: str, error: GError) -> None:
+    def _take_failure(self, name: str, error: GError) -> tuple[Any, WorkerError]:
+        """May be called again if it was interrupted."""
         outcome = self._job.outcome
         outcome.reported.add(name)
         failure = outcome.make_error(name, error)
         id = outcome.get_id(name)
         self.failures[id] = failure
-        if self._pending.pop(id, None) is not None:
+        if id in self._pending:
             self._lost.add(id)
-        self._application.client_failed(id, failure)
+            del self._pending[id]
+        return id, failure
 
     def _make_exception(self, error: GError) -> BaseException:
         raised, self._raised = self._raised or self._job.raised, None

@@ -196,8 +196,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
               options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Resets all environments, or those of ``options['reset_mask']``."""
-        self.reset_async(seed, options)
-        return self.reset_wait()
+        return self._do(self.reset_async, self.reset_wait, seed, options)
 
     def reset_async(self, seed: int | Sequence[int | None] | None = None,
                     options: dict[str, Any] | None = None) -> None:
@@ -249,8 +248,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         Returns:
             Observations, rewards (float64), terminations, truncations (bool) and infos.
         """
-        self.step_async(actions)
-        return self.step_wait()
+        return self._do(self.step_async, self.step_wait, actions)
 
     def step_async(self, actions: Any) -> None:
         """Starts to step; call ``step_wait`` next."""
@@ -273,6 +271,17 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         observations, infos = self._collect(outcomes)
         return (observations, self._rewards.copy(), self._terminated.copy(),
                 self._truncated.copy(), infos)
+
+    def _do(self, start: Callable[..., None], wait: Callable[[], Any], *args: Any, **kwargs: Any
+            ) -> Any:
+        self._assert_idle(start.__name__)
+        try:
+            start(*args, **kwargs)
+            return wait()
+        except BaseException:
+            # The handler of a signal may have raised between the two.
+            self._state = AsyncState.DEFAULT
+            raise
 
     def _wait(self, state: AsyncState, timeout: float | None) -> dict[int, Any]:
         self._assert_is_running()
@@ -402,15 +411,16 @@ class VectorEnv(gymnasium.vector.VectorEnv):
                 else {i: outcomes[i][0] for i in ids})
             observations = concatenate(space, [rows[i] for i in ids],
                                        create_empty_array(space, n=n, fn=numpy.zeros))
-        return (observations, self._rewards[ids], self._terminated[ids], self._truncated[ids],
-                infos)
+        batch = (observations, self._rewards[ids], self._terminated[ids], self._truncated[ids],
+                 infos)
+        self._pool.forget(outcomes)
+        return batch
 
     # Attributes.
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Calls a method of each environment, or gets an attribute."""
-        self.call_async(name, *args, **kwargs)
-        return self.call_wait()
+        return self._do(self.call_async, self.call_wait, name, *args, **kwargs)
 
     def call_async(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Starts to call; get the results from ``call_wait``."""
