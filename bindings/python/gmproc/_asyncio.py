@@ -98,7 +98,7 @@ class _Run:
         self._thread: Thread | None = None
         self._has_begun = False
         self._was_cancelled = False
-        self._is_over = False  # set by the thread
+        # Set in the loop, where what handlers of signals raise still finds the task.
         self._woken = loop.create_future()
         self._raised: list[BaseException] = []
         # The callbacks that are coroutines, and are awaited.
@@ -140,7 +140,6 @@ class _Run:
             task.cancel()
 
     def _end(self) -> None:
-        self._is_over = True
         # The loop was closed, so nothing waits.
         with contextlib.suppress(RuntimeError):
             self._call_soon(self._wake)
@@ -178,7 +177,7 @@ class _Run:
         self._job.cancel()
 
     async def wait(self) -> Any:
-        while not self._is_over:
+        while not self._woken.done():
             try:
                 asyncio.current_task().remove_done_callback(self.drop)  # type: ignore[union-attr]
                 await asyncio.shield(self._woken)

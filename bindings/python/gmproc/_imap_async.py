@@ -34,6 +34,10 @@ class _Events:
         self._job = job
         self._loop = asyncio.get_running_loop()
         self._events: collections.deque[Event] = collections.deque()
+        # An event is taken only after the loop has been told of it: what handlers of signals raise
+        # there still finds a coroutine that waits.
+        self._n_put = 0
+        self._n_told = 0
         # Weak: the run's thread, which has this object, does not keep the task alive that waits.
         self._waiter: Callable[[], asyncio.Future[None] | None] = lambda: None
         # By handlers of signals, in a call by the loop, which would only log it.
@@ -43,19 +47,23 @@ class _Events:
         return self._loop.is_closed()
 
     def put(self, event: Event) -> None:
+        self._n_put += 1
         self._events.append(event)
         try:
-            self._loop.call_soon_threadsafe(_gmproc.complete, self._wake, self._raised.append)
+            self._loop.call_soon_threadsafe(_gmproc.complete, partial(self._tell, self._n_put),
+                                            self._raised.append)
         except RuntimeError:
             self._job.cancel()  # The loop was closed, so nothing waits.
 
-    def _wake(self) -> None:
+    def _tell(self, n: int) -> None:
+        """May be called again if it was interrupted."""
+        self._n_told = n
         waiter = self._waiter()
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     async def get(self) -> Event:
-        while not self._events and not self._raised:
+        while len(self._events) <= self._n_put - self._n_told and not self._raised:
             waiter = self._loop.create_future()
             self._waiter = weakref.ref(waiter)
             await waiter

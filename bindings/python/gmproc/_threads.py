@@ -42,6 +42,7 @@ class Thread:
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._jobs: set[Job] = set()           # under the lock
         self._waits: set[Answers] = set()      # under the lock
+        self._was_started = False              # under the lock: for good or ill
         self._is_ending = False                # under the lock: the program ends
         # A daemon: the program must not wait for runs that cannot be ended any more.
         self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
@@ -53,7 +54,9 @@ class Thread:
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program is ending, so no run can start')
-            if self._thread.ident is None:
+            if not self._was_started:
+                # If the handler of a signal interrupts this, the thread may begin all the same.
+                self._was_started = True
                 self._start()
                 _threads.add(self)
             elif self not in _threads:
