@@ -239,6 +239,8 @@ gmp_client_server_receive_now (GmpClientServer *self,
 {
   GPtrArray *requests;
 
+  g_return_val_if_fail (GMP_IS_CLIENT_SERVER (self), NULL);
+
   if (!gmp_open_run_enter (self, TRUE, NULL))
     return NULL;
   requests = receive_at_once (self, n, may_look);

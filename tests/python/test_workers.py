@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The gmproc authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 
+import asyncio
 import os
 import time
 
@@ -304,3 +305,24 @@ def test_ids_that_are_no_list(ids):
     workers.add(3, same, 1)
     with pytest.raises(TypeError, match='run takes a list of ids, as in run'):
         workers.run(ids)
+
+
+def test_runs_that_are_cancelled_at_once():
+    """The task ends with the run, also where it has not started, so another run can begin."""
+    workers = Workers()
+    workers.add(0, time.sleep, 1000)
+
+    async def main():
+        for n_turns in range(3):
+            run = workers.run_async()
+            for _ in range(n_turns):
+                await asyncio.sleep(0)
+            assert run.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await run
+            assert run.cancelled() and not run.cancel()
+        for _ in range(2):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(workers.run_async(), 0)
+
+    asyncio.run(main())

@@ -173,13 +173,13 @@ class _Run:
         return task
 
     def drop(self, _task: asyncio.Task[Any]) -> None:
-        """The task was cancelled before it has started."""
+        """The handler of a signal has ended the task before it has started."""
         self._job.cancel()
 
     async def wait(self) -> Any:
         while not self._woken.done():
             try:
-                asyncio.current_task().remove_done_callback(self.drop)  # type: ignore[union-attr]
+                asyncio.current_task().set_started()  # type: ignore[union-attr]
                 await asyncio.shield(self._woken)
             except asyncio.CancelledError:
                 self.cancel()
@@ -197,6 +197,27 @@ class _Run:
             raise trim(error)
         finally:
             del self
+
+
+class _Task(asyncio.Task):  # type: ignore[type-arg]
+    """Waits for a run. If it is cancelled before it has started, it still waits for the run's end,
+    so that the next run can begin then."""
+
+    def __init__(self, run: _Run, loop: asyncio.AbstractEventLoop) -> None:
+        self._run: _Run | None = run  # until it has started
+        super().__init__(run.wait(), loop=loop)
+        self.add_done_callback(run.drop)
+
+    def set_started(self) -> None:
+        if self._run is not None:
+            self.remove_done_callback(self._run.drop)
+            self._run = None
+
+    def cancel(self, msg: Any = None) -> bool:
+        if self._run is None or self.done():
+            return super().cancel(msg)
+        self._run.cancel()
+        return True
 
 
 def _begin_next(loop: asyncio.AbstractEventLoop, run: _Run) -> None:
@@ -234,9 +255,7 @@ def run(claims: Claims, fill: Callable[[Job], None], cancellable: Any,
         run = _Run(job, loop)
         abandon = run.abandon
         _begin_soon(loop, run)
-        task = loop.create_task(run.wait())
-        task.add_done_callback(run.drop)
-        return task
+        return _Task(run, loop)
     except BaseException:
         _gmproc.complete(abandon)
         raise
