@@ -19,17 +19,22 @@ from test_failures import run_one
 def warm_up(warm_up):
     """Multiprocessing frees the memory of its shared objects late."""
     multiprocessing.Value('i')
+    stop_helpers()
+
+
+def stop_helpers():
+    """Two helpers of multiprocessing live as long as the program: the process that cleans up, and
+    the fork server (the default from Python 3.14 on).
+    """
+    gc.collect()
+    forkserver._forkserver._stop()
+    resource_tracker._resource_tracker._stop()
 
 
 @pytest.fixture(autouse=True)
 def no_helpers_left(nothing_left):
-    """Otherwise two helpers of multiprocessing live as long as the program: the process that cleans
-    up, and the fork server (the default from Python 3.14 on).
-    """
     yield
-    gc.collect()
-    forkserver._forkserver._stop()
-    resource_tracker._resource_tracker._stop()
+    stop_helpers()
 
 
 def put(shared):
