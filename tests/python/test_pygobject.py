@@ -354,7 +354,8 @@ def test_a_run_on_a_main_loop_that_is_interrupted_at_any_moment(capsys):
             def begin():
                 run = make_workers(same).run_async()
                 run.add_done_callback(called.append)
-                GLib.idle_add(sys.setprofile, interrupting.profile)  # until it raises
+                # Until it raises, from the next turn of the loop on.
+                GLib.idle_add(sys.setprofile, interrupting.profile, priority=GLib.PRIORITY_HIGH)
                 return run
 
             run = on_main_loop(begin)
