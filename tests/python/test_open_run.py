@@ -466,6 +466,9 @@ def test_dropped():
     cs.add_client(0, ReportingPid, params=1)
     run = cs.open()
     assert run.recv() == ([0], [0])
+    while not pids:
+        with contextlib.suppress(TimeoutError):
+            run.recv(timeout=0.05)
     del run
     gc.collect()
     with pytest.raises(ProcessLookupError):
