@@ -130,7 +130,7 @@ def _find_used() -> set[str]:
             continue
         for variable, value in list(_get_variables(module).items()):
             if variable in _OF_IMPORT or not variable.isidentifier():
-                continue  # It belongs to who loads modules, such as pytest.
+                continue  # What loads modules, such as pytest, has set it.
             if id(value) in names:
                 packages.add(names[id(value)])
             else:

@@ -42,7 +42,7 @@ class Thread:
         self._calls: collections.deque[Callable[[], None]] = collections.deque()
         self._jobs: set[Job] = set()           # under the lock
         self._waits: set[Answers] = set()      # under the lock
-        self._was_started = False              # under the lock: for good or ill
+        self._was_started = False              # under the lock; also if that failed
         self._is_ending = False                # under the lock: the program ends
         # A daemon: the program must not wait for runs that cannot be ended any more.
         self._thread = threading.Thread(target=self._turn, name='gmproc', daemon=True)
