@@ -7,6 +7,7 @@
 #include "launch/gmp-process-kind-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-processors-private.h"
 #include "base/gmp-runtime-private.h"
 #include "launch/gmp-room-private.h"
@@ -164,7 +165,22 @@ gmp_process_kind_has_answer (GmpProcessKind *self)
   return has_answered (self->server);
 }
 
-/* The server has answered, or the limit is reached. */
+static void
+lose_server (GmpProcessKind *self)
+{
+  self->n_lost = gmp_fork_launcher_has_forked (self->server) ? 0 : self->n_lost + 1;
+  if (self->n_lost < MAX_LOST)
+    {
+      self->state = GMP_SERVER_NONE;
+      g_clear_pointer (&self->server, gmp_fork_launcher_retire);
+    }
+  else
+    {
+      refuse (self, "the fork server has exited, or does not answer");
+    }
+}
+
+/* The server has answered or ended, or the limit is reached. */
 void
 gmp_process_kind_settle_server (GmpProcessKind *self)
 {
@@ -173,10 +189,12 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
   self->state = GMP_SERVER_READY;
   if (!has_answered (self->server))
     refuse (self, "the fork server takes too long to load");
-  else if (!gmp_fork_launcher_get_ready (self->server, &error))
+  else if (gmp_fork_launcher_get_ready (self->server, &error))
+    gmp_runtime_set_cold_start_reason (self->runtime, NULL);
+  else if (error->domain == GMP_ERROR)
     refuse (self, error->message);
   else
-    gmp_runtime_set_cold_start_reason (self->runtime, NULL);
+    lose_server (self);
 }
 
 /* Workers may have reported modules since the server was started. Another server loads them as
@@ -203,21 +221,6 @@ gmp_process_kind_renew_server (GmpProcessKind       *self,
           self->server = g_steal_pointer (&self->successor);
         }
       g_clear_pointer (&self->successor, gmp_fork_launcher_retire);
-    }
-}
-
-static void
-lose_server (GmpProcessKind *self)
-{
-  self->n_lost = gmp_fork_launcher_has_forked (self->server) ? 0 : self->n_lost + 1;
-  if (self->n_lost < MAX_LOST)
-    {
-      self->state = GMP_SERVER_NONE;
-      g_clear_pointer (&self->server, gmp_fork_launcher_retire);
-    }
-  else
-    {
-      refuse (self, "the fork server has exited, or does not answer");
     }
 }
 

@@ -509,6 +509,29 @@ if __name__ == '__main__':
     assert done.stderr.count('start slowly') == 1 and second in done.stderr
 
 
+def test_a_server_that_dies_while_it_loads_is_replaced(script):
+    """It is the third process that loads the module, after the application and a worker."""
+    script.write('import os, signal\n'
+                 'with open(__file__ + ".log", "a+") as log:\n'
+                 '    log.write("x")\n'
+                 '    if log.tell() == 3:\n'
+                 '        os.kill(os.getpid(), signal.SIGKILL)\n', 'site-packages/deadly.py')
+    text = SITE + HEAD + '''
+import deadly
+from gmproc import get_cold_start_reason
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, ids)
+    parents = [workers.run()[1][1] for _ in range(5)]
+    print(parents[1] == os.getpid(), parents[3] == parents[4] != os.getpid(),
+          get_cold_start_reason())
+'''
+    done = script.run(text)
+    assert (done.returncode, done.stdout) == (0, 'True True None\n')
+    assert 'start slowly' not in done.stderr
+
+
 def test_switched_off(script):
     text = HEAD + '''
 if __name__ == '__main__':
