@@ -35,7 +35,7 @@ class Failing(gymnasium.Env):
             return
         if self.once is not None:
             open(self.once, 'w').close()
-        print('about to fail in', place, file=sys.stderr, flush=True)
+        print('100% about to fail in', place, file=sys.stderr, flush=True)
         WAYS[self.way][0]()
 
     def reset(self, *, seed=None, options=None):
@@ -58,7 +58,7 @@ class Failing(gymnasium.Env):
 
 
 def do_raise():
-    raise KeyError('told to raise')
+    raise KeyError('100% told to raise')
 
 
 def do_segfault():

@@ -194,7 +194,7 @@ class EnvPool:
     def _report_restart(self, i: int, error: WorkerError | None) -> None:
         self._causes[i] = error
         if self.waiting.get(i) is not CLOSE:
-            logger.warn(f'Environment {i} is restarted: {error}')
+            logger.warn('Environment %s is restarted: %s', i, error)
 
     def _adapt(self, i: int, command: Any) -> Any:
         """The command for an environment that may have been restarted."""
@@ -224,8 +224,8 @@ class EnvPool:
         """Reports failures as AsyncVectorEnv does, and raises the exception of the last one."""
         for i, error in self._failures.items():
             text = str(error)
-            logger.error(f'Received the following error from Worker-{i} - Shutting it down')
-            logger.error(text[max(0, text.find('Traceback (')):].rstrip() + '\n')
+            logger.error('Received the following error from Worker-%s - Shutting it down', i)
+            logger.error('%s\n', text[max(0, text.find('Traceback (')):].rstrip())
         logger.error('Raising the last exception back to the main process.')
         cause = error.__cause__
         if not isinstance(cause, Exception) or isinstance(cause, WorkerError):
@@ -267,5 +267,5 @@ class EnvPool:
         reborn = [i for i, outcome in outcomes.items() if isinstance(outcome, Ready)]
         for i in self._failures.keys() - known | {*reborn}:
             reason = self._failures.get(i) or self._causes.get(i)
-            logger.warn(f'Environment {i} failed in close(): {reason}')
+            logger.warn('Environment %s failed in close(): %s', i, reason)
         return not reborn
