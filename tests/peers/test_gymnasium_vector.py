@@ -60,6 +60,9 @@ class Moody(gymnasium.Env):
             time.sleep(0.3)
         return self.observe(), 1.0, self.n == self.length, False, {}
 
+    def describe(self, **properties):
+        return properties
+
 
 class Nothing(gymnasium.Space):
     """A space of one's own, whose only element is None."""
@@ -186,6 +189,12 @@ def test_copies_stay_and_views_change(make):
 def test_no_environment_in_the_application(make):
     _, infos = make([Moody] * 2).reset()
     assert os.getpid() not in infos['pid'] and len(set(infos['pid'])) == 2
+
+
+def test_arguments_of_methods_have_any_names(make):
+    arguments = {'start': 1, 'wait': 2, 'timeout': 3, 'args': 4}
+    envs = make([Moody] * 2)
+    assert envs.call('describe', **arguments) == (arguments, arguments)
 
 
 def test_a_crash_is_an_error_that_says_what_is_known(make):

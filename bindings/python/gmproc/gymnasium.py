@@ -272,8 +272,8 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         return (observations, self._rewards.copy(), self._terminated.copy(),
                 self._truncated.copy(), infos)
 
-    def _do(self, start: Callable[..., None], wait: Callable[[], Any], *args: Any, **kwargs: Any
-            ) -> Any:
+    def _do(self, start: Callable[..., None], wait: Callable[[], Any], /, *args: Any,
+            **kwargs: Any) -> Any:
         self._assert_idle(start.__name__)
         try:
             start(*args, **kwargs)
