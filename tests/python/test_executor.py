@@ -70,6 +70,11 @@ def wait_for(path):
         return fifo.read()
 
 
+def write_to(path):
+    with open(path, 'w') as fifo:
+        fifo.write('now')
+
+
 def get_lock():
     return threading.Lock()
 
@@ -350,6 +355,26 @@ def test_futures_are_as_small_as_can_be(executor):
     assert all(each._watch is None for each in futures)
     assert [each.result() for each in futures] == list(range(1, 101))
     assert all(each._watch is None for each in futures)
+
+
+@pytest.mark.parametrize('wait', [
+    concurrent.futures.wait, lambda calls: list(concurrent.futures.as_completed(calls)),
+    lambda calls: [each.result() for each in calls],
+])
+def test_futures_are_freed_at_once(executor, wait, fifo):
+    """Their results may be large, and the garbage collector may come late."""
+    freed = queue.SimpleQueue()
+    gc.disable()
+    try:
+        calls = [executor.submit(wait_for, fifo), executor.submit(add, 1)]
+        threading.Thread(target=write_to, args=(fifo,)).start()
+        wait(calls)
+        references = [weakref.ref(each, freed.put) for each in calls]
+        del calls
+        for _reference in references:
+            freed.get(timeout=30)
+    finally:
+        gc.enable()
 
 
 def test_asyncio(executor):

@@ -206,6 +206,40 @@ def test_an_unguarded_script(script):
     assert 'RuntimeError' in done.stderr
 
 
+def test_an_unguarded_script_with_an_executor(script):
+    done = script.run('''
+from gmproc import Executor
+
+def work(n):
+    return n + 1
+
+print('runs')
+with Executor(1) as executor:
+    executor.submit(work, 1).result()
+''')
+    assert done.returncode == 1
+    assert done.stdout.count('runs') == 2  # once in the worker, which imports the module
+    assert 'bootstrapping phase' in done.stderr and 'freeze_support' in done.stderr
+
+
+def test_an_executor_of_the_module_is_used_in_workers(script):
+    done = script.run('''
+from gmproc import Executor
+
+executor = Executor(1)
+
+def work(n):
+    return executor.submit(add, n).result() if n else 'inside'
+
+def add(n):
+    return n + 1
+
+if __name__ == '__main__':
+    print(executor.submit(work, 1).result(), executor.submit(work, 0).result())
+''')
+    assert (done.stdout, done.stderr) == ('2 inside\n', '')
+
+
 def test_what_is_below_the_guard(script):
     done = script.run('''
 from gmproc import Workers

@@ -54,8 +54,9 @@ class Future(futures.Future):
     # Made by the first thread that looks at the state twice, or waits. Without it the call is ended
     # in one step (settle() in pools.c), in which no other thread can make it.
     _watch: Watch | None = None
-    # Those of futures.wait() and as_completed() that know of the end.
-    _notified: tuple[Any, ...] = ()
+    # Those of futures.wait() and as_completed() that know of the end, by id(): they refer to
+    # futures, which would keep themselves alive.
+    _notified: tuple[int, ...] = ()
 
     __init__ = object.__init__
 
@@ -151,8 +152,8 @@ class Future(futures.Future):
                 self._result, self._exception, self._state = result, error, state
             # No thread waits for the condition: see _wait().
             for waiter in list(watch.waiters):
-                if waiter not in self._notified:
-                    self._notified = (*self._notified, waiter)
+                if id(waiter) not in self._notified:
+                    self._notified = (*self._notified, id(waiter))
                     _notify(waiter, self)
         while watch.callbacks:
             # No handler of a signal runs in between.
