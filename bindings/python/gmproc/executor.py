@@ -16,7 +16,7 @@ from functools import partial
 
 import _gmproc
 
-from . import _exceptions, _installed, _late, _pickles, _task
+from . import _exceptions, _installed, _late, _main_module, _pickles, _task
 from ._application import set_command
 from ._errors import (BadPayload, check_whole, describe_payload_error, is_of_signal,
                       make_worker_error, trim)
@@ -316,7 +316,7 @@ class Executor(futures.Executor):
         self._make_setting = partial(_make_setting, import_main, initializer, tuple(initargs),
                                      forward_logs)
         self._watch = _installed.Watch()
-        self._looked_at = time.monotonic()
+        self._looked_at = 0.0  # The first call looks in any case.
         self._setting = self._make_setting()
         self._set_up(state.native)
         _states[id(state)] = state
@@ -366,8 +366,9 @@ class Executor(futures.Executor):
 
     def _renew(self) -> None:
         """Replaces the workers if they were started with another state of this program, for example
-        before a module was reloaded.
+        before a module was reloaded. Raises RuntimeError where a worker is importing ``__main__``.
         """
+        _main_module.check_not_importing()
         with self._state.lock:
             native = self._state.native
             if native is None or self._watch.is_right():
@@ -387,7 +388,8 @@ class Executor(futures.Executor):
         over.
 
         Raises:
-            RuntimeError: the executor was shut down.
+            RuntimeError: the executor was shut down, or the main module is not guarded by
+                ``if __name__ == '__main__':``.
         """
         return self._submit(fn, args, kwargs, self._call_options)
 
@@ -395,8 +397,8 @@ class Executor(futures.Executor):
                 options: tuple[float, int, int]) -> Future:
         now = time.monotonic()
         if now > self._looked_at + LOAD_TIME:
-            self._looked_at = now
             self._renew()
+            self._looked_at = now
         future = Future()
         state = self._state
         try:
