@@ -384,6 +384,37 @@ def test_asyncio(executor):
     assert asyncio.run(main()) == list(range(1, 51))
 
 
+class Large(list):
+    """Takes long to be pickled: until it may end."""
+
+    def __init__(self):
+        super().__init__(range(50_000))
+        self.may_end = threading.Event()
+
+    def __reduce__(self):
+        self.may_end.wait(60)
+        return list, ()
+
+
+def test_calls_after_a_large_one_on_asyncio(executor):
+    """Their arguments are pickled at once, so the program may change them."""
+    numpy = pytest.importorskip('numpy')
+    small, large, array = [1], [*range(50_000)], numpy.array([[1, 2], [3, 4]], order='F')
+
+    async def submit():
+        first = Large()
+        calls = [executor.submit(len, first), executor.submit(len, small),
+                 executor.submit(numpy.ndarray.tolist, array),
+                 await asyncio.to_thread(executor.submit, len, large)]
+        small.append(2)
+        large.append(2)
+        array[...] = 0
+        first.may_end.set()
+        return await asyncio.gather(*map(asyncio.wrap_future, calls))
+
+    assert asyncio.run(submit()) == [0, 1, [[1, 2], [3, 4]], 50_000]
+
+
 def test_inside_workers(executor):
     assert [each.result() for each in [executor.submit(use_inside, n) for n in range(2)]] == [1, 2]
 

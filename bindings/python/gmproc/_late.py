@@ -16,7 +16,8 @@ from ._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable
+    import pickle
+    from typing import Any, Callable
 
     import _gmproc
 
@@ -29,6 +30,11 @@ def is_in_loop() -> bool:
     """True if an event loop of asyncio runs in this thread."""
     asyncio = sys.modules.get('asyncio')
     return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def copy(data: Any, buffers: list[pickle.PickleBuffer]) -> tuple[Any, list[Any]]:
+    """The parts of a pickle that is sent later: the program may change its arrays before."""
+    return data, [bytes(each.raw()) for each in buffers]
 
 
 class LateCall:

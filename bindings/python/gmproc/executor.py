@@ -303,7 +303,7 @@ class Executor(futures.Executor):
                  forward_logs: bool = True, fresh_modules: Iterable[str] = (),
                  **options: Any) -> None:
         self._check(max_workers, initializer, max_tasks_per_child)
-        self._max_workers = max_workers or _count_processors()
+        self._max_workers = max_workers or len(os.sched_getaffinity(0))
         self._call_options = _check_call_options(run_timeout, retries, 0)
         self._state = state = _State()
         state.native = _gmproc.Pool(state.finish, state.notice_end, state.report, state.catch,
@@ -427,13 +427,14 @@ class Executor(futures.Executor):
         """Pickles the arguments here, or in a thread if an event loop would wait for that. Calls
         that are submitted meanwhile follow, in their order."""
         state, has_main = self._state, self._setting.has_main
+        is_slow = _late.is_in_loop() and _pickles.is_large(work)
 
         def submit(parts: _pickles.Parts | None) -> _gmproc.Call:
             return state.native.submit(future, work, has_main, _describe(work[0]), *options, parts)
 
         def submit_late() -> None:
             try:
-                future._gmproc = call = submit(_pickles.dump_parts(work, has_main))
+                future._gmproc = call = submit(parts or _pickles.dump_parts(work, has_main))
                 late.replace(call)
             except BaseException as error:
                 if late.is_unwanted:
@@ -454,9 +455,10 @@ class Executor(futures.Executor):
             future._settle('CANCELLED_AND_NOTIFIED')
             state.leave(future)
 
-        if not state.late and not _late.is_in_loop():
+        if not state.late and not is_slow:
             future._gmproc = submit(None)
             return
+        parts = None if is_slow else _late.copy(*_pickles.dump_parts(work, has_main))
         late = _late.LateCall(submit_late, drop)
         future._gmproc = late  # type: ignore[assignment]
         with state.lock:
@@ -578,10 +580,6 @@ class CallOptions:
         """As Executor.map()."""
         return _map(self._executor, self._options, fn, iterables, timeout, chunksize, buffersize,
                     progress)
-
-
-def _count_processors() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _check_call_options(run_timeout: Any, retries: Any, priority: Any) -> tuple[float, int, int]:
