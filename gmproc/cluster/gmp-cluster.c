@@ -107,40 +107,29 @@ release (gpointer agent)
   g_object_unref (agent);
 }
 
-/* Gives waiting callers an agent, or @error (nullable). */
+/* Gives waiting callers an agent, or @error (nullable). One that is cancelled meanwhile is either
+ * served or still waiting. */
 static void
 serve_waiting (GmpCluster   *self,
                const GError *error)
 {
-  GQueue served = G_QUEUE_INIT;
-  GTask *task;
+  GmpAgentProxy *agent = NULL;
 
   g_mutex_lock (&self->lock);
-  if (self->is_gathered || error != NULL)
+  while ((self->is_gathered || error != NULL) && self->waiting.length > 0)
     {
-      served = self->waiting;
-      g_queue_init (&self->waiting);
-    }
-  g_mutex_unlock (&self->lock);
-  while ((task = g_queue_pop_head (&served)) != NULL)
-    {
-      GmpAgentProxy *agent = NULL;
+      g_autoptr (GTask) task = NULL;
 
-      g_mutex_lock (&self->lock);
       agent = choose_locked (self, NULL);
       if (agent == NULL && error == NULL)
-        {
-          g_queue_push_tail (&self->waiting, task);
-          g_mutex_unlock (&self->lock);
-          continue;
-        }
-      g_mutex_unlock (&self->lock);
+        break;
+      task = g_queue_pop_head (&self->waiting);
       if (agent != NULL)
         g_task_return_pointer (task, agent, release);
       else
         g_task_return_error (task, g_error_copy (error));
-      g_object_unref (task);
     }
+  g_mutex_unlock (&self->lock);
 }
 
 static void
@@ -260,7 +249,9 @@ arrived_cb (GmpBus             *bus,
       clear_source (&self->patience);
       gathered_cb (self);
     }
-  else if (self->gathering == NULL && !self->is_gathered)
+  else if (self->is_gathered)
+    serve_waiting (self, NULL);
+  else if (self->gathering == NULL)
     self->gathering = attach (g_timeout_source_new (GATHERING), gathered_cb, self);
 }
 
