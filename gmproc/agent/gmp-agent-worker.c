@@ -90,10 +90,12 @@ report_started (GmpAgentWorker *self,
     started (self, is_connected, error, self->user_data);
 }
 
+/* The application may still send messages to the worker, which are not read any more. */
 static void
 close_worker (GmpAgentWorker *self)
 {
   gmp_source_clear (&self->worker_source);
+  gmp_source_clear (&self->application_source);
   gmp_source_clear (&self->flush_worker);
   g_clear_pointer (&self->worker, gmp_message_stream_free);
 }
