@@ -33,7 +33,7 @@ struct _GmpBusStream
   GMutex lock;      /* of what follows */
   GCond cond;       /* something has been sent, or sending has ended */
   gboolean is_lost; /* no more messages arrive */
-  GError *failure;  /* (nullable): the other end has violated the protocol */
+  GError *failure;  /* (nullable): what it sent cannot be taken */
   GSList *sources;  /* of StreamSource */
 
   GQueue incoming; /* of GDBusMessage */
@@ -452,26 +452,15 @@ gmp_bus_stream_post (GmpMessageStream *stream,
 /* Receiving, in GDBus's thread. */
 
 static void
-fail_locked (GmpBusStream *self,
-             const char   *reason)
-{
-  if (self->failure == NULL)
-    self->failure = g_error_new_literal (GMP_ERROR, GMP_ERROR_PROTOCOL, reason);
-  lose_locked (self);
-}
-
-static void
 take_part_locked (GmpBusStream *self,
                   GDBusMessage *message)
 {
   g_autoptr (GVariant) bytes = NULL;
-  const char *failure;
   guint32 place;
 
   g_variant_get (g_dbus_message_get_body (message), "(u@ay)", &place, &bytes);
-  failure = gmp_file_parts_add (&self->parts, place, bytes);
-  if (failure != NULL)
-    fail_locked (self, failure);
+  if (self->failure == NULL && !gmp_file_parts_add (&self->parts, place, bytes, &self->failure))
+    lose_locked (self);
 }
 
 /* The contents of @message's descriptors have come before it. */
@@ -617,7 +606,8 @@ gmp_bus_stream_dispose (GObject *object)
     {
       gmp_bus_remove (self->bus, self->path, self);
       g_mutex_lock (&self->lock);
-      if (!self->is_lost && !self->owns_bus)
+      /* The other end does not know of a failure here. */
+      if ((!self->is_lost || self->failure != NULL) && !self->owns_bus)
         send_stream_call_locked (self, "Close", NULL, NULL);
       lose_locked (self);
       g_mutex_unlock (&self->lock);

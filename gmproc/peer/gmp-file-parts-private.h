@@ -22,9 +22,10 @@ typedef struct {
 
 void         gmp_file_parts_init  (GmpFileParts *self);
 void         gmp_file_parts_clear (GmpFileParts *self);
-const char  *gmp_file_parts_add   (GmpFileParts *self,
+gboolean     gmp_file_parts_add   (GmpFileParts *self,
                                    guint         place,
-                                   GVariant     *bytes);
+                                   GVariant     *bytes,
+                                   GError      **error);
 GUnixFDList *gmp_file_parts_take  (GmpFileParts *self);
 
 G_END_DECLS

@@ -6,10 +6,13 @@
 
 #include "peer/gmp-file-parts-private.h"
 
+#include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -29,31 +32,52 @@ gmp_file_parts_clear (GmpFileParts *self)
       close (self->files[i]);
 }
 
-/* Takes the next piece of the descriptor at @place. Returns why it cannot, or %NULL. */
-const char *
-gmp_file_parts_add (GmpFileParts *self,
-                    guint         place,
-                    GVariant     *bytes)
+/* Sets errno if there is no room. */
+static gboolean
+append (int           fd,
+        const guint8 *data,
+        gsize         size)
 {
-  const char *data = g_variant_get_data (bytes);
-  gsize size = g_variant_get_size (bytes);
+  struct stat status;
 
-  if (place >= GMP_FILE_PARTS_MAX)
-    return "it sent a part of a descriptor that no message has";
-  if (self->files[place] == -1)
-    self->files[place] = memfd_create ("gmproc-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (self->files[place] == -1 || !gmp_limit_check_file_size (size))
-    return "there is no memory for what it sent";
+  if (fstat (fd, &status) != 0 || !gmp_limit_check_file_size ((guint64) status.st_size + size))
+    return FALSE;
   while (size > 0)
     {
-      gssize n = write (self->files[place], data, size);
+      gssize n = write (fd, data, size);
 
       if (n <= 0)
-        return "there is no memory for what it sent";
+        return FALSE;
       data += n;
-      size -= n;
+      size -= (gsize) n;
     }
-  return NULL;
+  return TRUE;
+}
+
+/* Takes the next piece of the descriptor at @place. */
+gboolean
+gmp_file_parts_add (GmpFileParts *self,
+                    guint         place,
+                    GVariant     *bytes,
+                    GError      **error)
+{
+  int code;
+
+  if (place >= GMP_FILE_PARTS_MAX)
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
+                           "it sent a part of a descriptor that no message has");
+      return FALSE;
+    }
+  if (self->files[place] == -1)
+    self->files[place] = memfd_create ("gmproc-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (self->files[place] != -1 &&
+      append (self->files[place], g_variant_get_data (bytes), g_variant_get_size (bytes)))
+    return TRUE;
+  code = errno;
+  g_set_error (error, GMP_ERROR, GMP_ERROR_BAD_PAYLOAD, "there is no room for what it sent: %s%s",
+               g_strerror (code), gmp_limit_describe (code));
+  return FALSE;
 }
 
 /* The message has arrived. Returns its descriptors, sealed; %NULL if it has none. */
