@@ -1,0 +1,249 @@
+/* recovery.c: a cluster after agents that came late, and starts and workers that came to nothing
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#include "gmp-test.h"
+#include "test-agents.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Twice the bytes of reports that are in flight without an acknowledgement. */
+#define N_REPORTS   32
+#define REPORT_SIZE ((gsize) 64 * 1024)
+
+#define RESULT_SIZE ((gsize) 4 * 1024 * 1024)
+#define FILE_LIMIT  ((gsize) 1024 * 1024)
+
+static GVariant *
+new_bytes (gsize size)
+{
+  gpointer bytes = g_malloc0 (size);
+
+  return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, bytes, size, TRUE, g_free, bytes);
+}
+
+static GVariant *
+tell_node (GVariant *params G_GNUC_UNUSED,
+           GError  **error G_GNUC_UNUSED)
+{
+  return g_variant_new_string (gmp_worker_get_node ());
+}
+
+/* On the node alpha, reports that and waits: its agent ends it. */
+static GVariant *
+wait_on_alpha (GVariant *params,
+               GError  **error)
+{
+  if (!g_str_equal (gmp_worker_get_node (), "alpha"))
+    return tell_node (params, error);
+  gmp_worker_report (NULL, error);
+  for (;;)
+    pause ();
+}
+
+/* More than its connection takes while nothing is read. */
+static GVariant *
+report_much (GVariant *params G_GNUC_UNUSED,
+             GError  **error)
+{
+  for (int i = 0; i < N_REPORTS; i++)
+    if (!gmp_worker_report (g_variant_new ("(i@ay)", getpid (), new_bytes (REPORT_SIZE)), error))
+      return NULL;
+  return NULL;
+}
+
+static GVariant *
+return_much (GVariant *params G_GNUC_UNUSED,
+             GError  **error G_GNUC_UNUSED)
+{
+  return new_bytes (RESULT_SIZE);
+}
+
+static GmpWorkers *
+new_workers (GmpMethod   method,
+             const char *launcher)
+{
+  GmpWorkers *workers = gmp_workers_new ();
+
+  gmp_test_add_worker (workers, 1, method, NULL);
+  g_object_set (workers, "launcher", launcher, NULL);
+  return workers;
+}
+
+/* Returns the node. */
+static char *
+run_one (const char *launcher)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (tell_node, launcher);
+  g_autoptr (GVariant) results = gmp_test_run (workers);
+  g_autoptr (GVariant) value = NULL;
+
+  g_variant_get_child (results, 0, "{iv}", NULL, &value);
+  return g_variant_dup_string (value, NULL);
+}
+
+static void
+kill_agents (int signum)
+{
+  g_autoptr (GArray) agents = test_agents_find ();
+
+  for (guint i = 0; i < agents->len; i++)
+    kill (g_array_index (agents, int, i), signum);
+}
+
+static void
+kill_agents_cb (GmpWorkers *workers G_GNUC_UNUSED,
+                int         id G_GNUC_UNUSED,
+                GVariant   *value G_GNUC_UNUSED,
+                gpointer    unused G_GNUC_UNUSED)
+{
+  kill_agents (SIGKILL);
+}
+
+static void
+open_gate_cb (GmpWorkers *workers G_GNUC_UNUSED,
+              int         id G_GNUC_UNUSED,
+              GmpFailure *failure G_GNUC_UNUSED,
+              gpointer    gate)
+{
+  g_assert_cmpint (write (*(int *) gate, "\n", 1), ==, 1);
+}
+
+/* When the only node that has come so far is lost, workers get the next one that comes, and do not
+ * wait for all others. Beta comes through the gate, gamma never. */
+static void
+test_late_node (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "gate", NULL);
+  g_autofree char *launcher = g_strdup_printf (
+    "command:sh -c 'test {node} != gamma || exec sleep 60; test {node} != beta || read line <%s; "
+    "exec {agent}'", path);
+  g_autofree char *first = NULL;
+  g_autofree char *node = NULL;
+  g_autoptr (GmpWorkers) workers = new_workers (wait_on_alpha, launcher);
+  g_autoptr (GVariant) results = NULL;
+  int gate;
+
+  g_assert_no_errno (mkfifo (path, 0600));
+  gate = open (path, O_RDWR | O_CLOEXEC);
+  g_setenv ("GMPROC_NODES", "alpha, beta, gamma", TRUE);
+  first = run_one (launcher);
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  g_assert_cmpstr (first, ==, "alpha");
+  g_object_set (workers, "restart", GMP_RESTART_ON_FAILURE, NULL);
+  g_signal_connect (workers, "progress", G_CALLBACK (kill_agents_cb), NULL);
+  g_signal_connect (workers, "restarted", G_CALLBACK (open_gate_cb), &gate);
+  results = gmp_test_run (workers);
+  gmp_test_check_int (results, 1, "'beta'");
+  close (gate);
+  g_remove (path);
+  g_rmdir (folder);
+  test_agents_end ();
+}
+
+typedef struct {
+  const char *launcher;
+  GCancellable *cancellable;
+} Talk;
+
+/* The worker dies while nothing is read. When another one has run, its agent knows it. */
+static void
+kill_talker_cb (GmpWorkers *workers G_GNUC_UNUSED,
+                int         id G_GNUC_UNUSED,
+                GVariant   *value,
+                gpointer    user_data)
+{
+  Talk *self = user_data;
+  g_autofree char *process = NULL;
+  g_autofree char *node = NULL;
+  int pid;
+
+  if (g_cancellable_is_cancelled (self->cancellable))
+    return;
+  g_variant_get (value, "(i@ay)", &pid, NULL);
+  process = g_strdup_printf ("/proc/%d", pid);
+  kill (pid, SIGKILL);
+  while (g_file_test (process, G_FILE_TEST_EXISTS))
+    g_usleep (1000);
+  node = run_one (self->launcher);
+  g_cancellable_cancel (self->cancellable);
+}
+
+/* A call to a worker that has ended, although not all that it sent has been read, does no harm to
+ * its agent. */
+static void
+test_dead_talker (void)
+{
+  static const char launcher[] = "command:env A=1 {agent}";
+  g_autoptr (GmpWorkers) workers = new_workers (report_much, launcher);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GArray) agents = NULL;
+  g_autoptr (GArray) later = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *node = NULL;
+  Talk talk = { launcher, cancellable };
+
+  g_setenv ("GMPROC_NODES", "alpha", TRUE);
+  node = run_one (launcher);
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  agents = test_agents_find ();
+  g_signal_connect (workers, "progress", G_CALLBACK (kill_talker_cb), &talk);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, cancellable, &error));
+  g_test_message ("%s", error->message);
+  g_assert_false (g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST));
+  g_clear_pointer (&node, g_free);
+  node = run_one (launcher);
+  later = test_agents_find ();
+  g_assert_cmpuint (agents->len, ==, 1);
+  g_assert_cmpuint (later->len, ==, 1);
+  g_assert_cmpint (g_array_index (agents, int, 0), ==, g_array_index (later, int, 0));
+  test_agents_end ();
+}
+
+/* The application may not have files as large as a result, which comes in pieces. The worker ends
+ * nevertheless: no message says that it does not. */
+static void
+test_file_size (void)
+{
+  static const char launcher[] = "command:env A=2 {agent}";
+  g_autoptr (GmpWorkers) workers = new_workers (return_much, launcher);
+  g_autofree char *node = run_one (launcher);
+  g_autoptr (GError) error = NULL;
+  GLogLevelFlags mask;
+  struct rlimit old;
+  struct rlimit limit;
+
+  g_assert_no_errno (getrlimit (RLIMIT_FSIZE, &old));
+  limit = (struct rlimit) { FILE_LIMIT, old.rlim_max };
+  g_assert_no_errno (setrlimit (RLIMIT_FSIZE, &limit));
+  mask = g_log_set_fatal_mask ("gmproc", G_LOG_FATAL_MASK | G_LOG_LEVEL_MESSAGE);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_log_set_fatal_mask ("gmproc", mask);
+  g_assert_no_errno (setrlimit (RLIMIT_FSIZE, &old));
+  g_test_message ("%s", error->message);
+  gmp_test_check_in (error->message, "ulimit -f");
+  test_agents_end ();
+}
+
+int
+main (int    argc,
+      char **argv)
+{
+  gmp_init (&argc, &argv);
+  g_test_init (&argc, &argv, NULL);
+  gmp_test_forgo_leak_check ();
+  test_agents_init ("");
+  test_agents_add ("/cluster/recovery/late-node", test_late_node);
+  test_agents_add ("/cluster/recovery/dead-talker", test_dead_talker);
+  test_agents_add ("/cluster/recovery/file-size", test_file_size);
+  return g_test_run ();
+}
