@@ -363,6 +363,16 @@ ended_cb (gpointer user_data)
   maybe_end (self);
 }
 
+/* The application, if it has given up the start, learns only from this that there is no process. */
+static void
+report_no_process (GmpAgentWorker *self)
+{
+  static const char * const no_lines[] = { NULL };
+
+  gmp_agent_dbus_process1_emit_ended (self->skeleton, GMP_PROCESS_STATUS_UNKNOWN, 0, 0, no_lines);
+  self->ended (self, self->user_data);
+}
+
 static void
 process_started_cb (GObject      *source G_GNUC_UNUSED,
                     GAsyncResult *result,
@@ -375,7 +385,7 @@ process_started_cb (GObject      *source G_GNUC_UNUSED,
   if (started == NULL)
     {
       report_started (self, FALSE, error);
-      self->ended (self, self->user_data);
+      report_no_process (self);
       return;
     }
   self->process = started->process;

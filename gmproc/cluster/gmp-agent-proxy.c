@@ -435,7 +435,7 @@ start_called_cb (GObject      *source,
     }
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
-      /* The process may exist nevertheless. */
+      /* The process may exist nevertheless. In any case the agent reports its end. */
       gmp_process_send_signal (GMP_PROCESS (start->process), SIGKILL);
       g_task_return_error (task, error);
       return;
@@ -520,12 +520,21 @@ gmp_agent_proxy_start_async (GmpAgentProxy      *self,
                              gpointer            user_data)
 {
   GTask *task = g_task_new (self, cancellable, callback, user_data);
-  Start *start = g_new0 (Start, 1);
+  Start *start;
   g_autofree char *path = NULL;
 
   g_task_set_source_tag (task, gmp_agent_proxy_start_async);
   g_task_set_priority (task, spec->options->priority);
   g_task_set_check_cancellable (task, FALSE);
+  /* GDBus would not make the call, and the agent never report the end of a process. */
+  if (g_task_return_error_if_cancelled (task))
+    {
+      gmp_agent_proxy_release (self);
+      gmp_process_spec_free (spec);
+      g_object_unref (task);
+      return;
+    }
+  start = g_new0 (Start, 1);
   start->options = gmp_options_ref (spec->options);
   g_mutex_lock (&self->lock);
   start->number = ++self->last_number;

@@ -19,6 +19,9 @@
 #define N_REPORTS   32
 #define REPORT_SIZE ((gsize) 64 * 1024)
 
+/* A start has fewer. */
+#define N_TURNS 5
+
 #define RESULT_SIZE ((gsize) 4 * 1024 * 1024)
 #define FILE_LIMIT  ((gsize) 1024 * 1024)
 
@@ -65,6 +68,73 @@ return_much (GVariant *params G_GNUC_UNUSED,
              GError  **error G_GNUC_UNUSED)
 {
   return new_bytes (RESULT_SIZE);
+}
+
+/* A server that reports its start, and a client that finishes with its node. */
+
+#define NEAR_TYPE_SERVER (near_server_get_type ())
+G_DECLARE_FINAL_TYPE (NearServer, near_server, NEAR, SERVER, GmpServerWorker)
+
+struct _NearServer
+{
+  GmpServerWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (NearServer, near_server, GMP_TYPE_SERVER_WORKER)
+
+static gboolean
+near_server_start (GmpWorker *self G_GNUC_UNUSED,
+                   GVariant  *params,
+                   GError   **error)
+{
+  return gmp_worker_report (tell_node (params, NULL), error);
+}
+
+static void
+near_server_class_init (NearServerClass *klass)
+{
+  GMP_WORKER_CLASS (klass)->start = near_server_start;
+}
+
+static void
+near_server_init (NearServer *self G_GNUC_UNUSED)
+{
+}
+
+#define NEAR_TYPE_CLIENT (near_client_get_type ())
+G_DECLARE_FINAL_TYPE (NearClient, near_client, NEAR, CLIENT, GmpClientWorker)
+
+struct _NearClient
+{
+  GmpClientWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (NearClient, near_client, GMP_TYPE_CLIENT_WORKER)
+
+static gboolean
+near_client_done (GmpWorker *self G_GNUC_UNUSED,
+                  GError   **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static GVariant *
+near_client_finish (GmpWorker *self G_GNUC_UNUSED,
+                    GError   **error)
+{
+  return tell_node (NULL, error);
+}
+
+static void
+near_client_class_init (NearClientClass *klass)
+{
+  GMP_WORKER_CLASS (klass)->done = near_client_done;
+  GMP_WORKER_CLASS (klass)->finish = near_client_finish;
+}
+
+static void
+near_client_init (NearClient *self G_GNUC_UNUSED)
+{
 }
 
 static GmpWorkers *
@@ -234,10 +304,107 @@ test_file_size (void)
   test_agents_end ();
 }
 
+static void
+server_node_cb (GmpClientServer *cs G_GNUC_UNUSED,
+                const char      *id G_GNUC_UNUSED,
+                GVariant        *node,
+                gpointer         place)
+{
+  *(char **) place = g_variant_dup_string (node, NULL);
+}
+
+/* TRUE if a client runs on its server's node: that has a slot for each of them. */
+static gboolean
+is_client_near (const char *launcher)
+{
+  g_autoptr (GmpClientServer) cs = gmp_client_server_new (NEAR_TYPE_SERVER);
+  g_autofree char *node = NULL;
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (cs, "launcher", launcher, NULL);
+  g_signal_connect (cs, "progress", G_CALLBACK (server_node_cb), &node);
+  gmp_client_server_add_client (cs, "client", NEAR_TYPE_CLIENT, NULL, &error);
+  g_assert_no_error (error);
+  results = gmp_client_server_run (cs, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_variant_get_child (results, 0, "{sv}", NULL, &value);
+  return g_str_equal (g_variant_get_string (value, NULL), node);
+}
+
+static void
+begin_nodes (const char *launcher)
+{
+  g_autofree char *node = run_one (launcher);
+
+  g_assert_true (is_client_near (launcher));
+}
+
+static void
+cancel_after (const char *launcher,
+              guint       n_turns)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (tell_node, launcher);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_run_async (workers, NULL, 0, cancellable, gmp_test_done_cb, &result);
+  for (guint i = 0; i < n_turns; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
+/* Starts that are cancelled, in whichever turn of the main loop, take no slot of either node. */
+static void
+test_cancelled (void)
+{
+  static const char launcher[] = "command:env SLURM_CPUS_ON_NODE=2 A=3 {agent}";
+
+  begin_nodes (launcher);
+  for (guint n_turns = 0; n_turns < N_TURNS; n_turns++)
+    {
+      cancel_after (launcher, n_turns);
+      cancel_after (launcher, n_turns);
+      while (!is_client_near (launcher))
+        ;
+    }
+  test_agents_end ();
+}
+
+/* Nor do starts that are given up, and then fail. The agents answer late, so their nodes get free
+ * at some time after that. */
+static void
+test_given_up (void)
+{
+  static const char launcher[] = "command:env SLURM_CPUS_ON_NODE=2 A=4 {agent}";
+
+  begin_nodes (launcher);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GmpWorkers) workers = new_workers (tell_node, launcher);
+      g_autoptr (GError) error = NULL;
+
+      g_object_set (workers, "working-directory", "/no/such/folder", "startup-timeout", 0.1, NULL);
+      kill_agents (SIGSTOP);
+      g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+      kill_agents (SIGCONT);
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+    }
+  while (!is_client_near (launcher))
+    ;
+  test_agents_end ();
+}
+
 int
 main (int    argc,
       char **argv)
 {
+  g_type_ensure (NEAR_TYPE_SERVER);
+  g_type_ensure (NEAR_TYPE_CLIENT);
   gmp_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
   gmp_test_forgo_leak_check ();
@@ -245,5 +412,7 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/late-node", test_late_node);
   test_agents_add ("/cluster/recovery/dead-talker", test_dead_talker);
   test_agents_add ("/cluster/recovery/file-size", test_file_size);
+  test_agents_add ("/cluster/recovery/cancelled", test_cancelled);
+  test_agents_add ("/cluster/recovery/given-up", test_given_up);
   return g_test_run ();
 }
