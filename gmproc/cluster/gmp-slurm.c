@@ -25,12 +25,14 @@ gmp_slurm_count_nodes (void)
 }
 
 /* Those that it still has, or those that it began with if Slurm does not answer soon. An srun that
- * asks for a node which has been taken away waits forever. %NULL if they are not known. */
+ * asks for a node which has been taken away waits forever. %NULL if they are not known.
+ *
+ * Only SIGKILL ends a command of this thread, which blocks all other signals. */
 char **
 gmp_slurm_list_nodes (void)
 {
   static const char script[] =
-    "nodes=$(timeout 5 squeue --noheader --jobs=\"$SLURM_JOB_ID\" --format=%N)\n"
+    "nodes=$(timeout -s KILL 5 squeue --noheader --jobs=\"$SLURM_JOB_ID\" --format=%N)\n"
     "exec scontrol show hostnames \"${nodes:-$SLURM_JOB_NODELIST}\"\n";
   g_autoptr (GSubprocess) process =
       g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, NULL,

@@ -399,6 +399,59 @@ test_given_up (void)
   test_agents_end ();
 }
 
+static void
+write_program (const char *folder,
+               const char *name,
+               const char *lines)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *text = g_strconcat ("#!/bin/sh\n", lines, "\n", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_NONE, 0755, &error);
+  g_assert_no_error (error);
+}
+
+static void
+remove_programs (const char *folder)
+{
+  static const char * const names[] = { "squeue", "scontrol", "srun" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (folder, names[i], NULL);
+
+      g_remove (path);
+    }
+  g_rmdir (folder);
+}
+
+/* An allocation of Slurm whose controller does not answer: the nodes are those that it began
+ * with. */
+static void
+test_silent_slurm (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *old_path = g_strdup (g_getenv ("PATH"));
+  g_autofree char *path = g_strconcat (folder, ":", old_path, NULL);
+  g_autofree char *node = NULL;
+
+  write_program (folder, "squeue", "exec sleep 1000");
+  write_program (folder, "scontrol", "echo \"$3\"");
+  write_program (folder, "srun", "for agent; do :; done; export SLURM_NODEID=0\n"
+                 "SLURMD_NODENAME=alpha exec \"$agent\"");
+  g_setenv ("PATH", path, TRUE);
+  g_setenv ("SLURM_JOB_ID", "1", TRUE);
+  g_setenv ("SLURM_JOB_NUM_NODES", "1", TRUE);
+  g_setenv ("SLURM_JOB_NODELIST", "alpha", TRUE);
+  node = run_one ("slurm");
+  g_assert_cmpstr (node, ==, "alpha");
+  g_unsetenv ("SLURM_JOB_ID");
+  g_setenv ("PATH", old_path, TRUE);
+  remove_programs (folder);
+  test_agents_end ();
+}
+
 int
 main (int    argc,
       char **argv)
@@ -414,5 +467,6 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/file-size", test_file_size);
   test_agents_add ("/cluster/recovery/cancelled", test_cancelled);
   test_agents_add ("/cluster/recovery/given-up", test_given_up);
+  test_agents_add ("/cluster/recovery/silent-slurm", test_silent_slurm);
   return g_test_run ();
 }
