@@ -41,6 +41,7 @@ typedef struct {
   guint n_successors;
   guint n_lost;               /* the servers in a row that were lost before their first fork */
   char *reason;               /* (nullable): why there is no server */
+  const char *advice;         /* what to do about that */
   guint n_refused;            /* processes that were executed for that */
   GQueue waiting;             /* the cache's: specs that wait for the server */
   GQueue spares;              /* of Spare */

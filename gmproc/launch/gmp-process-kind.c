@@ -99,16 +99,34 @@ gmp_process_kind_free (GmpProcessKind *self)
 }
 
 static void
+set_reason (GmpProcessKind *self,
+            const char     *reason,
+            const char     *advice)
+{
+  g_free (self->reason);
+  /* The rest of a Python text is the place where it was raised. */
+  self->reason = g_utf8_make_valid (reason, (gssize) strcspn (reason, "\n"));
+  self->advice = advice;
+  gmp_runtime_set_cold_start_reason (self->runtime, self->reason);
+  gmp_debug ("workers of runtime %s are executed: %s", self->runtime, reason);
+}
+
+static void
+clear_reason (GmpProcessKind *self)
+{
+  g_clear_pointer (&self->reason, g_free);
+  gmp_runtime_set_cold_start_reason (self->runtime, NULL);
+}
+
+static void
 refuse (GmpProcessKind *self,
         const char     *reason)
 {
   self->state = GMP_SERVER_REFUSED;
   g_clear_pointer (&self->server, gmp_fork_launcher_retire);
-  g_free (self->reason);
-  /* The rest of a Python text is the place where it was raised. */
-  self->reason = g_utf8_make_valid (reason, (gssize) strcspn (reason, "\n"));
-  gmp_runtime_set_cold_start_reason (self->runtime, self->reason);
-  gmp_debug ("workers of runtime %s are executed: %s", self->runtime, reason);
+  set_reason (self, reason, g_str_equal (self->runtime, "native")
+              ? "Start threads and open files after gmp_init ()"
+              : "Avoid that where the interpreter starts (sitecustomize, files *.pth)");
 }
 
 static GmpForkLauncher *
@@ -142,7 +160,11 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
   g_autoptr (GError) error = NULL;
 
   if (!gmp_room_is_wide ())
-    return;
+    {
+      set_reason (self, "too few file descriptors are free",
+                  "Raise the limit on them ('ulimit -n'), or close some");
+      return;
+    }
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
   if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
@@ -190,7 +212,7 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
   if (!has_answered (self->server))
     refuse (self, "the fork server takes too long to load");
   else if (gmp_fork_launcher_get_ready (self->server, &error))
-    gmp_runtime_set_cold_start_reason (self->runtime, NULL);
+    clear_reason (self);
   else if (error->domain == GMP_ERROR)
     refuse (self, error->message);
   else
@@ -245,15 +267,11 @@ gmp_process_kind_start (GmpProcessKind *self,
 char *
 gmp_process_kind_complain (GmpProcessKind *self)
 {
-  if (self->state != GMP_SERVER_REFUSED || self->reason == NULL ||
-      ++self->n_refused != NTH_REFUSED)
+  if (self->reason == NULL || ++self->n_refused != NTH_REFUSED)
     return NULL;
   return g_strdup_printf (
     "Workers of runtime %s start slowly, since each executes its program anew: %s. %s; or set "
-    "warm-start to FALSE, and this is not logged", self->runtime, self->reason,
-    g_str_equal (self->runtime, "native")
-    ? "Start threads and open files after gmp_init ()"
-    : "Avoid that where the interpreter starts (sitecustomize, files *.pth)");
+    "warm-start to FALSE, and this is not logged", self->runtime, self->reason, self->advice);
 }
 
 GmpStarted *

@@ -509,6 +509,28 @@ if __name__ == '__main__':
     assert done.stderr.count('start slowly') == 1 and second in done.stderr
 
 
+def test_a_lack_of_descriptors_is_told(script):
+    """There are enough for one worker after the other, but none are left for a fork server."""
+    text = HEAD + '''
+import resource
+from gmproc import get_cold_start_reason
+if __name__ == '__main__':
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, most))
+    workers = Workers()
+    workers.add(1, ids)
+    for _ in range(4):
+        workers.run()
+    print(get_cold_start_reason())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    parents = [workers.run()[1][1] for _ in range(3)]
+    print(parents[1] == parents[2] != os.getpid(), get_cold_start_reason())
+'''
+    done = script.run(text)
+    assert done.stdout == 'too few file descriptors are free\nTrue None\n'
+    assert done.stderr.count('start slowly') == 1 and 'ulimit -n' in done.stderr
+
+
 def test_a_server_that_dies_while_it_loads_is_replaced(script):
     """It is the third process that loads the module, after the application and a worker."""
     script.write('import os, signal\n'
