@@ -9,6 +9,7 @@
 #include <gmproc-binding.h>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -301,13 +302,17 @@ get_stack_size (void)
   return size;
 }
 
-/* Processes that are replaced again and again, because an option changes, leave no thread. */
+/* Processes that are replaced again and again, because an option changes, leave no thread, whose
+ * stack would take address space. malloc takes some for threads too, up to a limit. */
 static void
 test_reuse_changed (void)
 {
   g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
   gsize space = 0;
 
+#ifdef M_ARENA_MAX
+  mallopt (M_ARENA_MAX, 1);
+#endif
   gmp_test_add_worker (workers, 1, get_pid, NULL);
   for (int turn = 0; turn < 40; turn++)
     {
