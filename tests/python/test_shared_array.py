@@ -15,7 +15,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from gmproc import (ClientServer, ClientWorker, ServerWorker, SharedArray, Variant, WorkerError,
-                    Workers)
+                    Workers, _payload)
+from gmproc._errors import BadPayload
 
 
 def fill(params):
@@ -65,6 +66,27 @@ def test_views_are_shared_and_copies_are_not():
     assert type(whole + 1) is np.ndarray and type(whole.sum()) is type(np.zeros(1, '>i4').sum())
     whole += 1
     assert isinstance(whole, SharedArray) and whole[0, 0] == 1
+
+
+def test_read_only_views_are_shared_beside_other_read_only_arrays():
+    whole = SharedArray(3)
+    view, other, copy = whole[1:], np.arange(2), whole.copy()
+    for array in view, other, copy:
+        array.flags.writeable = False
+    sent = _payload.load(_payload.dump([view, other, copy], 'python'), 'python')
+    assert [np.shares_memory(array, whole) for array in sent] == [True, False, False]
+    # What a worker has for itself may be written to.
+    assert [array.flags.writeable for array in sent] == [False, True, True]
+
+
+def test_what_is_not_shared_goes_to_other_languages_as_an_array():
+    whole = SharedArray((2, 2), 'i4')
+    for array in whole.copy(), whole[[0, 1]], whole.astype('i4'):
+        assert _payload.dump(array, 'native').unpack() == [[0, 0], [0, 0]]
+    with pytest.raises(BadPayload, match='send the whole array'):
+        _payload.dump(whole[1], 'native')
+    with pytest.raises(BadPayload, match='is not shared memory'):
+        whole.copy().to_variant()
 
 
 @pytest.mark.parametrize('shape, dtype', [

@@ -66,8 +66,8 @@ def dump_other(value: Any, contains_itself: bool) -> _gmproc.Variant:
                 dump(key)
         raise BadPayload("the keys of a Python 'dict' for other languages should all be str, or "
                          'all int')
-    if hasattr(value, 'to_variant'):
-        return value.to_variant()
+    if hasattr(value, '_to_natural'):
+        return value._to_natural()
     if type(value).__module__ == 'numpy':
         return _dump_numpy(value)
     raise BadPayload(f"a Python '{name_of_type(value)}' has no equivalent in other languages: send "

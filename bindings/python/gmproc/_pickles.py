@@ -124,8 +124,9 @@ def _make_thawing(pickler: type[pickle.Pickler]) -> type[pickle.Pickler]:
     """
     class Thawing(pickler):  # type: ignore[misc, valid-type]
         def thaw(self, value: Any) -> Any:
+            # Only arrays of exactly this type are pickled with buffers.
             numpy = sys.modules.get('numpy')
-            if numpy is None or not isinstance(value, numpy.ndarray) or value.flags.writeable:
+            if numpy is None or type(value) is not numpy.ndarray or value.flags.writeable:
                 return NotImplemented
             return value.copy(order='K').__reduce_ex__(5)
 

@@ -13,6 +13,7 @@ import numpy
 
 import _gmproc
 
+from . import _natural
 from ._errors import BadPayload
 from ._gerror import GError
 
@@ -107,10 +108,17 @@ class SharedArray(numpy.ndarray):
             BadPayload: this is a view of a part, or no shared memory.
         """
         memory = _find_memory(self)
-        if memory is None or _find_offset(self, memory) != 0 or not self.flags.forc:
+        if memory is None:
+            raise BadPayload('this array is not shared memory: it is a copy, or the result of a '
+                             'computation')
+        if _find_offset(self, memory) != 0 or not self.flags.forc:
             raise BadPayload('a view of a SharedArray cannot be sent to other languages: send the '
                              'whole array')
         return memory.to_variant()
+
+    def _to_natural(self) -> _gmproc.Variant:
+        is_shared = _find_memory(self) is not None
+        return self.to_variant() if is_shared else _natural.dump(self.view(numpy.ndarray))
 
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         """Computed results are ordinary arrays or numbers."""
@@ -122,7 +130,9 @@ class SharedArray(numpy.ndarray):
     def __reduce_ex__(self, protocol: Any) -> Any:
         memory = _find_memory(self)
         if memory is None:
-            return self.view(numpy.ndarray).__reduce_ex__(protocol)
+            # Read-only arrays arrive writable: see _pickles.
+            array = self.view(numpy.ndarray) if self.flags.writeable else numpy.array(self)
+            return array.__reduce_ex__(protocol)
         return _make_view, (memory.to_variant(), self.shape, self.dtype,
                             _find_offset(self, memory), self.strides, self.flags.writeable)
 
