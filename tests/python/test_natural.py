@@ -44,7 +44,7 @@ def test_none():
     (np.array([], 'u2'), 'aq', []), (np.array([-1], 'i1'), 'an', [-1]),
     (np.arange(6.0).reshape(2, 3).T, 'aad', [[0, 3], [1, 4], [2, 5]]),
     (np.zeros((0, 2)), 'aad', []), (np.zeros((1, 2, 2), 'u8'), 'aaat', [[[0, 0], [0, 0]]]),
-    (np.array(2.5), 'd', 2.5),
+    (np.array(2.5), 'd', 2.5), (np.matrix([[1, 2]], 'i4'), 'aai', [[1, 2]]),
     (Variant('(sas)', ('a', ['b'])), '(sas)', ('a', ['b'])), (Variant('n', 5), 'n', 5),
     (Variant('a{si}', {'a': 1}), 'a{si}', {'a': 1}), (Variant('ms', None), 'ms', None),
     (Variant('v', Variant('y', 3)), 'v', 3), (Variant('as', ['x']), 'as', ['x']),
@@ -62,7 +62,8 @@ def test_one_way(value, signature, back):
     (decimal.Decimal(1), "'decimal.Decimal'"), ([object()], "'object'"), ({'a': {2, 3}}, "'set'"),
     ({1: 1, 'a': 2}, "'dict'"), ({(1,): 1}, "'dict'"), ({2**63: 1}, "'dict'"),
     (np.array(['a']), "numpy '<U1'"), (np.array([1j]), "numpy 'complex128'"),
-    (np.array([None]), "numpy 'object'"), (lambda: 1, "'function'"), (decimal, "'module'"),
+    (np.array([None]), "numpy 'object'"), (np.longdouble(1), 'has no equivalent'),
+    (lambda: 1, "'function'"), (decimal, "'module'"),
 ])
 def test_what_has_no_like(value, text):
     with pytest.raises(BadPayload) as caught:
@@ -76,6 +77,7 @@ def test_what_has_no_like(value, text):
     ("('gmproc.js.Set', <[<1>, <'a'>]>)", {1, 'a'}),
     ("('gmproc.js.Set', <[<[<1>]>]>)", [[1]]),
     ("('gmproc.js.Map', <[<1>, <'one'>, <'b'>, <2>]>)", {1: 'one', 'b': 2}),
+    ("('gmproc.js.Map', <{'a': <1>}>)", {'a': 1}),
     ("('gmproc.js.BigInt', <5>)", 5),
     ("('gmproc.js.RegExp', <['a', 'g']>)", ['a', 'g']),
     ("('somebody', <5>)", ('somebody', 5)),

@@ -37,9 +37,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# numpy's kind and size of an element, for the letter of GVariant's; there is no float of 4 bytes.
+# numpy's kind and size of an element, for the letter of GVariant's.
 _ELEMENTS = {'b1': 'b', 'u1': 'y', 'i2': 'n', 'u2': 'q', 'i4': 'i', 'u4': 'u', 'i8': 'x', 'u8': 't',
              'f8': 'd'}
+
+# What GVariant does not have, and what takes its place.
+_WIDENED = {'i1': 'i2', 'f2': 'f8', 'f4': 'f8'}
 
 
 def name_of_type(value: object) -> str:
@@ -97,20 +100,16 @@ def load(value: _gmproc.Variant | None) -> Any:
 def _dump_numpy(value: Any) -> _gmproc.Variant:
     import numpy
 
-    if isinstance(value, numpy.generic) and value.dtype.kind in 'biuf':
-        return dump(value.item())
-    if isinstance(value, numpy.ndarray) and value.dtype.kind + str(value.dtype.itemsize) in ('f4',
-                                                                                             'f2'):
-        value = value.astype(numpy.float64)
     element = None
-    if isinstance(value, numpy.ndarray):
-        element = _ELEMENTS.get(value.dtype.kind + str(value.dtype.itemsize))
-    if element is None and isinstance(value, numpy.ndarray) and value.dtype == numpy.int8:
-        value, element = value.astype(numpy.int16), 'n'
+    if isinstance(value, (numpy.ndarray, numpy.generic)):
+        size = value.dtype.kind + str(value.dtype.itemsize)
+        size = _WIDENED.get(size, size)
+        element = _ELEMENTS.get(size)
     if element is None:
         kind = getattr(value, 'dtype', type(value))
         raise BadPayload(f"a numpy '{kind}' has no equivalent in other languages")
-    return _dump_rows(value.astype(value.dtype.newbyteorder('='), copy=False), element)
+    # The rows of a matrix would be matrices.
+    return _dump_rows(numpy.asarray(value, size), element)
 
 
 def _dump_rows(value: Any, element: str) -> _gmproc.Variant:
@@ -134,6 +133,6 @@ def load_object(kind: str, parts: Any) -> Any:
             return set(parts)
         if kind == 'Map':
             return {parts[i]: parts[i + 1] for i in range(0, len(parts), 2)}
-    except (IndexError, TypeError, ValueError, OverflowError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         pass  # Without an equivalent in Python, such as a set of lists or an invalid date.
     return parts
