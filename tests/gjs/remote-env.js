@@ -51,13 +51,15 @@ test('blocking', () => play(env => {
         equal(env.step('move', 1).steps, i + 1);
     equal(env.send('move', ['1']).done, true);
     // Additional arguments of any kind are accepted.
-    for (const value of [true, 0.5, 'text', [1, 2.5], new Float64Array([1])])
+    for (const value of [true, 0.5, 2n, 'text', [1, 2.5], new Float64Array([1]),
+        new Float32Array([0.5]), new Int8Array([-1])])
         equal(env.step('look', value).done, true);
 }));
 
 test('asynchronous', () => play(async env => {
     equal((await env.step_async('restart')).steps, 0);
     equal((await env.step_async('move', 0)).position, new Float64Array([3, 5]));
+    equal((await env.step_async('look', new Float32Array([0.5]))).steps, 1);
     equal((await env.send_async('move', ['1'])).steps, 2);
 }));
 

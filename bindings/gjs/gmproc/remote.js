@@ -22,6 +22,11 @@ function promise(self, start, callback) {
     }));
 }
 
+// The argument of a command, for C: the nearest of its types.
+function pack_argument(value) {
+    return pack(value, () => 'native');
+}
+
 /** @param {object} RemoteEnv the class of the library */
 function extend_remote_env(RemoteEnv) {
     const {step, step_async, send, send_async} = RemoteEnv.prototype;
@@ -35,7 +40,7 @@ function extend_remote_env(RemoteEnv) {
      * @returns {object} the state: a property for each field
      */
     RemoteEnv.prototype.step = function (name, value = null, cancellable = null) {
-        return unpack(step.call(this, name, pack(value), cancellable));
+        return unpack(step.call(this, name, pack_argument(value), cancellable));
     };
 
     /**
@@ -49,7 +54,7 @@ function extend_remote_env(RemoteEnv) {
      */
     RemoteEnv.prototype.step_async = function (name, value = null, cancellable = null,
         callback = null) {
-        const variant = pack(value);
+        const variant = pack_argument(value);
 
         return promise(this, done => step_async.call(this, name, variant, cancellable, done),
             callback);
