@@ -25,6 +25,7 @@ test('surroundings', () => {
 test('wrong-options', async () => {
     const workers = new Gmp.Workers();
     const pool = new Gmp.Pool({max_workers: 2});
+    const env = new Gmp.RemoteEnv({output_port: 7070, input_port: 8080});
 
     for (const [make, type, message] of [
         [() => new Gmp.Pool({max_workers: 'x'}), TypeError,
@@ -38,6 +39,11 @@ test('wrong-options', async () => {
         [() => (workers.run_timeout = null), TypeError, 'run_timeout should be a number, not null'],
         [() => (workers.max_parallel = '3'), TypeError, "max_parallel should be a number, not '3'"],
         [() => (pool.idle_timeout = -1), RangeError, 'idle_timeout is -1: it should be at least 0'],
+        [() => new Gmp.RemoteEnv({output_port: 1.5}), RangeError, 'should be a whole number'],
+        [() => Gmp.RemoteEnv.new('127.0.0.1', 7070, 65536), RangeError,
+            'input_port is 65536: it should be from 1 to 65535'],
+        [() => (env.timeout = 'x'), TypeError, "timeout should be a number, not 'x'"],
+        [() => (env.timeout = NaN), RangeError, 'timeout is NaN: it should be from 0'],
         [() => workers.add('a', here('describe')), TypeError,
             "id should be a whole number, not 'a'"],
         [() => workers.add(1.5, here('describe')), RangeError, 'id should be a whole number from'],
@@ -54,6 +60,8 @@ test('wrong-options', async () => {
     equal([pool.max_workers, workers.run_timeout, workers.max_parallel], [2, 0, 0]);
     workers.run_timeout = 1.5;
     pool.max_workers = 3;
+    env.timeout = 2;
+    equal([env.host, env.output_port, env.input_port, env.timeout], ['127.0.0.1', 7070, 8080, 2]);
     equal([pool.max_workers, workers.run_timeout], [3, 1.5]);
 });
 

@@ -32,6 +32,16 @@ function extend_remote_env(RemoteEnv) {
     const {step, step_async, send, send_async} = RemoteEnv.prototype;
 
     /**
+     * @param {string} host where the game is
+     * @param {number} output_port the port on which it listens for commands
+     * @param {number} input_port the port to which it sends states
+     * @returns {Gmp.RemoteEnv} an environment that is not open yet
+     */
+    RemoteEnv.new = function (host, output_port, input_port) {
+        return new this({host, output_port, input_port});
+    };
+
+    /**
      * Sends a command with one argument or none, and waits for the game's state.
      *
      * @param {string} name the command

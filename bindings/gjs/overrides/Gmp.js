@@ -100,14 +100,18 @@ function extend_workers(Workers) {
 
 /* ClientServer */
 
+function check_properties(type, adapt = properties => properties) {
+    const native_init = type.prototype._init;
+
+    type.prototype._init = function (properties = {}) {
+        check_options(type, properties);
+        return native_init.call(this, adapt(properties));
+    };
+}
+
 // These objects receive JavaScript values, and send them if they are servers.
 function set_defaults(Runner, adapt = properties => properties) {
-    const native_init = Runner.prototype._init;
-
-    Runner.prototype._init = function (properties = {}) {
-        check_options(Runner, properties);
-        return native_init.call(this, {runtime: 'gjs', ...adapt(properties)});
-    };
+    check_properties(Runner, properties => ({runtime: 'gjs', ...adapt(properties)}));
 }
 
 function extend_clients(ClientServer) {
@@ -418,5 +422,6 @@ function _init() {
     set_defaults(this.Pool);
     extend_pool(this.Pool);
     extend_request(this.Request);
+    check_properties(this.RemoteEnv);
     extend_remote_env(this.RemoteEnv);
 }
