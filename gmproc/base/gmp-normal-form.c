@@ -113,14 +113,16 @@ basic_size (char kind)
     }
 }
 
-static const char *read_type (const char *text,
+static const char *read_type (Check      *self,
+                              const char *text,
                               const char *end,
                               guint       depth,
                               Type       *type);
 
 /* A tuple or dictionary entry. */
 static const char *
-read_members (const char *text,
+read_members (Check      *self,
+              const char *text,
               const char *end,
               guint       depth,
               Type       *type)
@@ -139,7 +141,7 @@ read_members (const char *text,
 
       if (is_entry && (n == 2 || (n == 0 && basic_size (*text) == -1)))
         return NULL;
-      text = read_type (text, end, depth + 1, member);
+      text = read_type (self, text, end, depth + 1, member);
       if (text == NULL)
         return NULL;
       type->n_types += member->n_types;
@@ -160,15 +162,19 @@ read_members (const char *text,
 }
 
 /* Reads the type that begins at @text, creating at most one type for each character. Returns the
- * text behind it, or %NULL if there is no type that a value can have. */
+ * text behind it, or %NULL if there is no type that a value can have; if it is nested too deeply,
+ * that is the fault. */
 static const char *
-read_type (const char *text,
+read_type (Check      *self,
+           const char *text,
            const char *end,
            guint       depth,
            Type       *type)
 {
   int size;
 
+  if (depth > DEPTH_MAX)
+    self->fault = too_deep;
   if (text == end || depth > DEPTH_MAX)
     return NULL;
   size = basic_size (*text);
@@ -188,7 +194,7 @@ read_type (const char *text,
 
     case 'a':
     case 'm':
-      text = read_type (text + 1, end, depth + 1, type + 1);
+      text = read_type (self, text + 1, end, depth + 1, type + 1);
       if (text == NULL)
         return NULL;
       type->n_types += type[1].n_types;
@@ -198,7 +204,7 @@ read_type (const char *text,
 
     case '(':
     case '{':
-      return read_members (text, end, depth, type);
+      return read_members (self, text, end, depth, type);
 
     default:
       return NULL;
@@ -529,8 +535,8 @@ check_as_type (Check        *self,
     return fail (self, has_handle);
   if (length > FEW)
     type = many = g_new (Type, length);
-  if (read_type (text, text + length, 0, type) != text + length)
-    return fail (self, not_normal);
+  if (read_type (self, text, text + length, 0, type) != text + length)
+    return fail (self, self->fault != NULL ? self->fault : not_normal);
   if (depth + type->depth > DEPTH_MAX)
     return fail (self, too_deep);
   return check_value (self, type, data, size, depth);

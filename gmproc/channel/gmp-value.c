@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* Types with at most as many characters are not nested too deeply themselves. */
+#define SHALLOW ((gsize) 128)
+
 /* @value is nullable. The type does not show the contents of variants; for these it reads the
  * bytes. Most checked values were received or are about to be copied, and have them. */
 gboolean
@@ -27,7 +30,7 @@ gmp_value_check_sendable (GVariant *value,
                    "tuple", strlen (type), GMP_VALUE_TYPE_MAX);
       return FALSE;
     }
-  if (strpbrk (type, "hv") != NULL)
+  if (strpbrk (type, "hv") != NULL || strlen (type) > SHALLOW)
     fault = gmp_normal_form_find_fault (type, g_variant_get_data (value),
                                         g_variant_get_size (value), NULL);
   if (fault == NULL)

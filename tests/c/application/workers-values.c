@@ -263,24 +263,45 @@ new_nested (guint depth)
   return value;
 }
 
+/* In its type too. */
+static GVariant *
+new_nested_tuple (guint depth)
+{
+  GVariant *value = g_variant_new_int32 (1);
+
+  for (guint i = 0; i < depth; i++)
+    value = g_variant_new_tuple (&value, 1);
+  return value;
+}
+
+/* Takes ownership of @value, floating. */
+static void
+check_returned (GVariant *value)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) sent = g_variant_ref_sink (value);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GVariant) returned = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_workers_add (workers, 1, echo, sent, &error);
+  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
+  g_assert_no_error (error);
+  returned = gmp_test_get_int (results, 1);
+  g_assert_true (gmp_test_is_same (sent, returned));
+}
+
 /* GLib refuses to read such values, so they are refused before they are sent. */
 static void
 test_nested (void)
 {
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
-  g_autoptr (GVariant) results = NULL;
-  g_autoptr (GVariant) returned = NULL;
-  g_autoptr (GVariant) deep = g_variant_ref_sink (new_nested (DEEPEST));
-  g_autoptr (GError) error = NULL;
-
-  gmp_workers_add (workers, 1, echo, deep, &error);
-  results = gmp_workers_run (workers, NULL, 0, NULL, &error);
-  g_assert_no_error (error);
-  returned = gmp_test_get_int (results, 1);
-  g_assert_true (gmp_test_is_same (deep, returned));
-
+  check_returned (new_nested (DEEPEST));
+  check_returned (new_nested_tuple (DEEPEST));
   check_refused (echo, new_nested (DEEPEST + 1), "nested too deeply");
   check_refused (echo, new_nested (5000), "nested too deeply");
+  check_refused (echo, new_nested_tuple (DEEPEST + 1), "nested too deeply");
+  check_refused (echo, new_nested_tuple (1000), "nested too deeply");
+  check_refused (echo, g_variant_new_variant (new_nested_tuple (1000)), "nested too deeply");
 }
 
 static void
