@@ -106,9 +106,9 @@ gmp_shared_channel_send (GmpChannel *channel,
   if (self->reason != NULL || self->closing != NULL)
     return TRUE;
   if (payload != NULL &&
-      ((!channel->is_checked && !gmp_value_check_sendable (payload, error)) ||
-       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
-                              GMP_ERROR_BAD_PAYLOAD, error)))
+      (!gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                              GMP_ERROR_BAD_PAYLOAD, error) ||
+       (!channel->is_checked && !gmp_value_check_sendable (payload, error))))
     return FALSE;
   gmp_sender_send (self->sender, tag, payload);
   channel->has_woken = gmp_sender_has_woken (self->sender);

@@ -106,9 +106,9 @@ pack_report (GmpReport    kind,
   if (kind == GMP_REPORT_PROGRESS)
     packed = gmp_payload_pack_inline (value, error);
   else if (value == NULL ||
-           (gmp_value_check_sendable (value, error) &&
-            gmp_value_check_size (g_variant_get_size (value), limit, GMP_ERROR_BAD_PAYLOAD,
-                                  error)))
+           (gmp_value_check_size (g_variant_get_size (value), limit, GMP_ERROR_BAD_PAYLOAD,
+                                  error) &&
+            gmp_value_check_sendable (value, error)))
     packed = gmp_payload_pack_message (value, handles, error);
   return packed != NULL ? g_variant_new_tuple (&packed, 1) : NULL;
 }

@@ -123,7 +123,7 @@ handle_run (GmpWorkerSkeleton *self,
   g_autoptr (GVariant) params = NULL;
   GmpInbox *inbox = NULL;
 
-  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (call), &params, error))
+  if (!gmp_payload_unpack (packed, g_dbus_message_get_unix_fd_list (call), 0, &params, error))
     return;
   g_mutex_lock (&self->lock);
   if (self->running != NULL)

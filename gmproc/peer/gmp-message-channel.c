@@ -91,9 +91,9 @@ gmp_message_channel_send (GmpChannel *channel,
   if (self->reason != NULL || self->is_closed)
     return TRUE;
   if (payload != NULL &&
-      ((!channel->is_checked && !gmp_value_check_sendable (payload, error)) ||
-       !gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
-                              GMP_ERROR_BAD_PAYLOAD, error)))
+      (!gmp_value_check_size (g_variant_get_size (payload), channel->value_limit,
+                              GMP_ERROR_BAD_PAYLOAD, error) ||
+       (!channel->is_checked && !gmp_value_check_sendable (payload, error))))
     return FALSE;
   packed = gmp_payload_pack_message (payload, handles, error);
   if (packed == NULL)

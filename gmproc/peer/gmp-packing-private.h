@@ -28,6 +28,7 @@ typedef struct _GmpUnpacking GmpUnpacking;
 
 GmpUnpacking *gmp_unpacking_begin  (GVariant     *packed,
                                     GUnixFDList  *handles,
+                                    guint64       limit,
                                     int           priority,
                                     GSourceFunc   done,
                                     gpointer      user_data);

@@ -106,6 +106,7 @@ struct _GmpUnpacking
 {
   GVariant *packed;
   GUnixFDList *handles; /* (nullable) */
+  guint64 limit;
   GSource *source;      /* the owner's */
 
   /* Written by the errand, and read when it is done. */
@@ -136,15 +137,17 @@ unpack (gpointer data)
 {
   GmpUnpacking *self = data;
 
-  self->is_valid = gmp_payload_unpack_any (self->packed, self->handles, &self->payload,
-                                           &self->error);
+  self->is_valid = gmp_payload_unpack_any (self->packed, self->handles, self->limit,
+                                           &self->payload, &self->error);
 }
 
-/* Calls @done in the thread-default main context when the payload in @packed, as for
- * gmp_payload_unpack_any(), is checked. Returns %NULL if it is quicker to do that now. */
+/* Calls @done in the thread-default main context when the payload in @packed, which is as for
+ * gmp_payload_unpack_any(), as @limit is, is checked. Returns %NULL if it is quicker to do that
+ * now. */
 GmpUnpacking *
 gmp_unpacking_begin (GVariant    *packed,
                      GUnixFDList *handles,
+                     guint64      limit,
                      int          priority,
                      GSourceFunc  done,
                      gpointer     user_data)
@@ -156,6 +159,7 @@ gmp_unpacking_begin (GVariant    *packed,
   self = g_atomic_rc_box_new0 (GmpUnpacking);
   self->packed = g_variant_ref (packed);
   self->handles = handles != NULL ? g_object_ref (handles) : NULL;
+  self->limit = limit;
   self->source = gmp_errand_begin_with_source (unpack, g_atomic_rc_box_acquire (self),
                                                release_unpacking, priority, done, user_data);
   return self;

@@ -35,6 +35,7 @@ GBytes   *gmp_payload_get_bytes     (GVariant    *packed,
                                      GError     **error);
 gboolean  gmp_payload_unpack        (GVariant    *packed,
                                      GUnixFDList *handles,
+                                     guint64      limit,
                                      GVariant   **payload,
                                      GError     **error);
 GVariant *gmp_payload_pack_inline   (GVariant *payload,
@@ -44,6 +45,7 @@ gboolean  gmp_payload_unpack_inline (GVariant  *packed,
                                      GError   **error);
 gboolean  gmp_payload_unpack_any    (GVariant    *packed,
                                      GUnixFDList *handles,
+                                     guint64      limit,
                                      GVariant   **payload,
                                      GError     **error);
 

@@ -253,13 +253,15 @@ gmp_payload_is_null (const char *type,
 static gboolean
 rebuild (const char *type,
          GBytes     *bytes,
+         guint64     limit,
          GVariant  **payload,
          GError    **error)
 {
   *payload = NULL;
   if (gmp_payload_is_null (type, bytes))
     return TRUE;
-  if (gmp_value_check_type (type, error))
+  if (gmp_value_check_type (type, error) &&
+      gmp_value_check_size (g_bytes_get_size (bytes), limit, GMP_ERROR_PROTOCOL, error))
     *payload = gmp_value_from_bytes (type, bytes, NULL, error);
   return *payload != NULL;
 }
@@ -294,17 +296,19 @@ gmp_payload_get_bytes (GVariant    *packed,
   return check_inline (data, error) ? g_variant_get_data_as_bytes (data) : NULL;
 }
 
-/* @packed is as for gmp_payload_get_bytes(). */
+/* @packed is as for gmp_payload_get_bytes(); @limit is the largest size of a payload in bytes, 0
+ * for no limit. */
 gboolean
 gmp_payload_unpack (GVariant    *packed,
                     GUnixFDList *handles,
+                    guint64      limit,
                     GVariant   **payload,
                     GError     **error)
 {
   const char *type;
   g_autoptr (GBytes) bytes = gmp_payload_get_bytes (packed, handles, &type, error);
 
-  return bytes != NULL && rebuild (type, bytes, payload, error);
+  return bytes != NULL && rebuild (type, bytes, limit, payload, error);
 }
 
 gboolean
@@ -319,18 +323,21 @@ gmp_payload_unpack_inline (GVariant  *packed,
   g_variant_get (packed, "(&s@ay)", &type, &data);
   if (check_inline (data, error))
     bytes = g_variant_get_data_as_bytes (data);
-  return bytes != NULL && rebuild (type, bytes, payload, error);
+  return bytes != NULL && rebuild (type, bytes, 0, payload, error);
 }
 
-/* @packed is a (sayah) or a (say) from a peer; only its type has been checked. */
+/* @packed is a (sayah), as for gmp_payload_unpack(), or a (say), which has its own limit; only its
+ * type has been checked. */
 gboolean
 gmp_payload_unpack_any (GVariant    *packed,
                         GUnixFDList *handles,
+                        guint64      limit,
                         GVariant   **payload,
                         GError     **error)
 {
-  return g_variant_n_children (packed) == 3 ? gmp_payload_unpack (packed, handles, payload, error)
-                                            : gmp_payload_unpack_inline (packed, payload, error);
+  return g_variant_n_children (packed) == 3
+         ? gmp_payload_unpack (packed, handles, limit, payload, error)
+         : gmp_payload_unpack_inline (packed, payload, error);
 }
 
 /* In bytes. */

@@ -236,15 +236,6 @@ read_on (GmpWorkerConnection *self)
       gmp_message_stream_create_source (self->stream, self->priority, G_IO_IN, NULL, read_cb, self);
 }
 
-static gboolean
-check_size (GVariant *value,
-            guint64   limit,
-            GError  **error)
-{
-  return value == NULL || gmp_value_check_size (g_variant_get_size (value), limit,
-                                                GMP_ERROR_PROTOCOL, error);
-}
-
 static void
 deliver_progress (GmpWorkerConnection *self,
                   GVariant            *value,
@@ -258,11 +249,9 @@ deliver_turn (GmpWorkerConnection *self,
               GVariant            *value,
               GError              *error)
 {
-  g_autoptr (GError) local = NULL;
-
-  if (error == NULL && check_size (value, self->value_limit, &local) && value != NULL)
+  if (value != NULL)
     self->last_turn = g_variant_ref (value);
-  self->events->turn (value, error != NULL ? error : local, self->user_data);
+  self->events->turn (value, error, self->user_data);
 }
 
 static void
@@ -270,10 +259,7 @@ deliver_result (GmpWorkerConnection *self,
                 GVariant            *value,
                 GError              *error)
 {
-  GError *local = error != NULL ? g_error_copy (error) : NULL;
-  gboolean has_value = local == NULL && check_size (value, self->value_limit, &local);
-
-  return_run (self, has_value, value, local);
+  return_run (self, error == NULL, value, error != NULL ? g_error_copy (error) : NULL);
 }
 
 static gboolean
@@ -308,13 +294,14 @@ take_payload (GmpWorkerConnection *self,
   g_autoptr (GError) error = NULL;
 
   self->deliver = deliver;
-  self->unpacking = gmp_unpacking_begin (packed, handles, self->priority, unpacked_cb, self);
+  self->unpacking = gmp_unpacking_begin (packed, handles, self->value_limit, self->priority,
+                                         unpacked_cb, self);
   if (self->unpacking != NULL)
     {
       gmp_source_clear (&self->read_source);
       return;
     }
-  gmp_payload_unpack_any (packed, handles, &value, &error);
+  gmp_payload_unpack_any (packed, handles, self->value_limit, &value, &error);
   deliver (self, value, error);
 }
 

@@ -117,7 +117,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   if (packed != NULL)
     {
-      was_unpacked = gmp_payload_unpack (packed, handles, &payload, &error);
+      was_unpacked = gmp_payload_unpack (packed, handles, 0, &payload, &error);
       check (was_unpacked, payload, error);
     }
   payload = NULL;

@@ -381,6 +381,22 @@ big_method (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, sizeof bytes, 1);
 }
 
+/* A result over the limit that is no text either: its size is checked before its bytes are read. */
+static GVariant *
+big_rubbish_method (GVariant *params G_GNUC_UNUSED,
+                    GError  **error G_GNUC_UNUSED)
+{
+  guint8 bytes[LIMIT + 1];
+
+  memset (bytes, 0xff, sizeof bytes);
+  write_message (new_reply (G_DBUS_MESSAGE_TYPE_METHOD_RETURN),
+                 g_variant_new ("((s@ay@ah))", "as",
+                                g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes,
+                                                           sizeof bytes, 1),
+                                g_variant_new_array (G_VARIANT_TYPE_HANDLE, NULL, 0)));
+  return wait_for_end ();
+}
+
 static GVariant *
 good_method (GVariant *params,
              GError  **error G_GNUC_UNUSED)
@@ -523,6 +539,15 @@ test_big (void)
                      "(value-size-limit)");
 }
 
+static void
+test_big_rubbish (void)
+{
+  g_autoptr (GError) error = run (big_rubbish_method, 0, NULL);
+
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL);
+  gmp_test_check_in (error->message, "(value-size-limit)");
+}
+
 /* A main loop that is busy for as long as the worker sends messages. */
 static void
 busy_cb (GmpWorkers *workers G_GNUC_UNUSED,
@@ -624,6 +649,7 @@ main (int    argc,
   gmp_test_add ("/hostile-workers/foreign", test_foreign);
   gmp_test_add ("/hostile-workers/sayings", test_sayings);
   gmp_test_add ("/hostile-workers/big", test_big);
+  gmp_test_add ("/hostile-workers/big-rubbish", test_big_rubbish);
   gmp_test_add ("/hostile-workers/flood", test_flood);
   gmp_test_add ("/hostile-workers/talk", test_talk);
   gmp_test_add ("/hostile-workers/no-worker", test_no_worker);
