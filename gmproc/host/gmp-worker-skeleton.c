@@ -18,6 +18,7 @@
 #include "peer/gmp-payload-private.h"
 #include "peer/gmp-socket-stream-private.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -266,7 +267,8 @@ handle (GmpWorkerSkeleton *self,
 }
 
 static void
-handle_end (GmpWorkerSkeleton *self)
+handle_end (GmpWorkerSkeleton *self,
+            const GError      *reason)
 {
   gboolean busy;
 
@@ -276,10 +278,13 @@ handle_end (GmpWorkerSkeleton *self)
 
   gmp_debug ("the application has closed the connection: %s", busy ? "exit" : "idle, end");
   /* The application has ended, and user code may never return. If the application still runs, user
-   * code has closed the socket; the application then quotes this line from standard error. */
+   * code has closed the socket, or forbidden to read it; the application then quotes this line from
+   * standard error. */
+  if (busy || reason->domain == GMP_ERROR)
+    g_printerr ("gmproc: the connection to the application is lost, so this worker ends: %s\n",
+                reason->message);
   if (busy)
     {
-      g_printerr ("gmproc: the connection to the application is lost, so this worker ends\n");
       gmp_exit_prepare ();
       gmp_group_exit ();
     }
@@ -300,7 +305,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
     {
       gmp_debug ("no more calls: %s", lost->message);
       self->is_open = FALSE;
-      handle_end (self);
+      handle_end (self, lost);
       return G_SOURCE_REMOVE;
     }
   if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
@@ -332,7 +337,8 @@ gmp_worker_skeleton_has_socket (GmpWorkerSkeleton *self)
 {
   struct stat status;
 
-  return fstat (self->fd, &status) == 0 && status.st_ino == self->socket;
+  /* A filter of user code may forbid the question. */
+  return fstat (self->fd, &status) == 0 ? status.st_ino == self->socket : errno != EBADF;
 }
 
 /* In a forked child: does not keep the connection open after the worker's end. */

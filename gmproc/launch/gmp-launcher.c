@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -169,6 +170,10 @@ gmp_launch_set_error (GError      **error,
 {
   if (g_error_matches (reason, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     g_propagate_error (error, g_error_copy (reason));
+  else if (g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK) &&
+           strstr (reason->message, g_strerror (EPERM)) != NULL)
+    g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "%s%s", reason->message,
+                 gmp_limit_describe (EPERM));
   else if (g_error_matches (reason, G_SPAWN_ERROR, G_SPAWN_ERROR_FORK))
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN, "%s%s", reason->message,
                  gmp_limit_describe (EAGAIN));

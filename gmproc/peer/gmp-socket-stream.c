@@ -7,6 +7,7 @@
 #include "peer/gmp-socket-stream-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-limit-private.h"
 
 #include <errno.h>
 #include <gio/gunixfdmessage.h>
@@ -198,6 +199,16 @@ set_closed (GmpSocketStream *self,
   g_mutex_unlock (&self->lock);
 }
 
+/* Unlike other errors of a socket, this is not the end of the other side. */
+static void
+refuse_to_receive (GError **error)
+{
+  g_autoptr (GError) reason = g_steal_pointer (error);
+
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH, "A message cannot be received: %s%s",
+               reason->message, gmp_limit_describe (EPERM));
+}
+
 /* %FALSE without an error if there is nothing to read yet. */
 static gboolean
 receive_bytes (GmpSocketStream *self,
@@ -224,7 +235,9 @@ receive_bytes (GmpSocketStream *self,
   self->n_taken += MAX (n, 0);
   if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     g_clear_error (&local);
-  else if (local != NULL)
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED))
+    refuse_to_receive (&local);
+  if (local != NULL)
     g_propagate_error (error, local);
   return n > 0 && is_sound;
 }

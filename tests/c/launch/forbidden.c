@@ -177,6 +177,69 @@ test_sendmsg (void)
   gmp_test_check_in (error->message, "cannot be sent");
 }
 
+/* A message that cannot be received is told by who tried, the worker or the application. */
+static void
+test_recvmsg (void)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!is_in_own_process ("/forbidden/recvmsg"))
+    return;
+  forbid (SYS_recvmsg);
+  workers = gmp_workers_new ();
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  gmp_test_check_in (error->message, "A message cannot be received");
+  gmp_test_check_in (error->message, "a sandbox around this program");
+}
+
+/* A worker's own filter. */
+static GVariant *
+forbid_fstat (GVariant *params,
+              GError  **error G_GNUC_UNUSED)
+{
+  forbid (SYS_fstat);
+  forbid (SYS_newfstatat);
+  return g_variant_ref (params);
+}
+
+static void
+test_fstat (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  if (skip_under_valgrind ())
+    return;
+  gmp_test_add_worker (workers, 1, forbid_fstat, g_variant_new_string ("one"));
+  results = gmp_test_run (workers);
+  gmp_test_check_int (results, 1, "'one'");
+}
+
+/* It does not help to raise a limit. */
+static void
+test_fork (void)
+{
+  g_autoptr (GmpWorkers) workers = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!is_in_own_process ("/forbidden/fork"))
+    return;
+  /* The library has its threads already. */
+  check_workers ();
+  forbid (SYS_clone);
+  forbid (SYS_clone3);
+  forbid (SYS_vfork);
+  workers = gmp_workers_new ();
+  g_object_set (workers, "warm-start", FALSE, NULL);
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "a sandbox around this program");
+  g_assert_null (strstr (error->message, "ulimit -u"));
+}
+
 static void
 check_without_threads (void)
 {
@@ -311,6 +374,9 @@ main (int    argc,
   gmp_test_add ("/forbidden/close-range", test_close_range);
   gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/sendmsg", test_sendmsg);
+  gmp_test_add ("/forbidden/recvmsg", test_recvmsg);
+  gmp_test_add ("/forbidden/fstat", test_fstat);
+  gmp_test_add ("/forbidden/fork", test_fork);
   gmp_test_add ("/forbidden/thread", test_thread);
   gmp_test_add ("/forbidden/thread-later", test_thread_later);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
