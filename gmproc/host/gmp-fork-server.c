@@ -317,6 +317,9 @@ fork_worker (Server         *self,
                  question->n_handles);
   else if (check_threads (&error))
     forked.number = self->code->fork (self->code->host, &error);
+  if (forked.number < 0 && error == NULL)
+    g_set_error_literal (&error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                         "the method fork () of its host has failed without an error");
   if (forked.number == 0 && error == NULL)
     {
       unwatch_children (self);

@@ -21,7 +21,8 @@ void             gmp_fork_launcher_retire     (GmpForkLauncher *self);
 int              gmp_fork_launcher_get_fd     (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_get_ready  (GmpForkLauncher *self,
                                                GError         **error);
-gboolean         gmp_fork_launcher_is_lost    (GmpForkLauncher *self);
+gboolean         gmp_fork_launcher_is_lost    (GmpForkLauncher *self,
+                                               char           **reason);
 gboolean         gmp_fork_launcher_has_forked (GmpForkLauncher *self);
 
 G_END_DECLS

@@ -49,6 +49,7 @@ struct _GmpForkLauncher
 
   GMutex lock;    /* of all that follows */
   int fd;         /* -1: the server is lost, or ending */
+  char *loss;     /* (nullable): why it is lost */
   GSource *source; /* (nullable): before it is ready */
   gboolean has_forked;
   gboolean is_retired; /* it ends after its requested forks */
@@ -152,6 +153,8 @@ lose_locked (GmpForkLauncher *self,
   complaint[MAX (n, 0)] = '\0';
   gmp_debug ("the fork server %d is lost: %s%s%s", gmp_process_get_pid (self->server),
              error->message, n > 0 ? "; it had printed: " : "", complaint);
+  if (self->loss == NULL)
+    self->loss = g_strdup (error->message);
   hang_up_locked (self);
   g_queue_clear_full (&self->unsent, question_free);
   gmp_room_promise (-(int) self->pending.length);
@@ -512,6 +515,7 @@ gmp_fork_launcher_finalize (GObject *object)
   close_if_open (&self->fd);
   close_if_open (&self->output_fd);
   g_clear_object (&self->server);
+  g_free (self->loss);
   g_hash_table_unref (self->forks);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_fork_launcher_parent_class)->finalize (object);
@@ -630,14 +634,16 @@ gmp_fork_launcher_get_ready (GmpForkLauncher *self,
   return FALSE;
 }
 
-/* TRUE if no more can be launched. */
+/* TRUE if no more can be launched. Then @reason, which is the caller's, may be set. */
 gboolean
-gmp_fork_launcher_is_lost (GmpForkLauncher *self)
+gmp_fork_launcher_is_lost (GmpForkLauncher *self,
+                           char           **reason)
 {
   gboolean is_lost;
 
   g_mutex_lock (&self->lock);
   is_lost = self->fd == -1;
+  *reason = is_lost ? g_strdup (self->loss) : NULL;
   g_mutex_unlock (&self->lock);
   return is_lost;
 }

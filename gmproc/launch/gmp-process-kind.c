@@ -187,9 +187,13 @@ gmp_process_kind_has_answer (GmpProcessKind *self)
   return has_answered (self->server);
 }
 
+/* @loss is nullable. */
 static void
-lose_server (GmpProcessKind *self)
+lose_server (GmpProcessKind *self,
+             const char     *loss)
 {
+  g_autofree char *reason = NULL;
+
   self->n_lost = gmp_fork_launcher_has_forked (self->server) ? 0 : self->n_lost + 1;
   if (self->n_lost < MAX_LOST)
     {
@@ -198,7 +202,9 @@ lose_server (GmpProcessKind *self)
     }
   else
     {
-      refuse (self, "the fork server has exited, or does not answer");
+      reason = g_strconcat ("the fork server is lost: ", loss != NULL ? loss : "it has exited",
+                            NULL);
+      refuse (self, reason);
     }
 }
 
@@ -216,7 +222,7 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
   else if (error->domain == GMP_ERROR)
     refuse (self, error->message);
   else
-    lose_server (self);
+    lose_server (self, error->message);
 }
 
 /* Workers may have reported modules since the server was started. Another server loads them as
@@ -254,11 +260,12 @@ gmp_process_kind_start (GmpProcessKind *self,
                         GError        **error)
 {
   GmpStarted *started = NULL;
+  g_autofree char *loss = NULL;
 
   if (self->state == GMP_SERVER_READY && spec->working_directory != NULL)
     started = gmp_started_new (GMP_LAUNCHER (self->server), spec, TRUE, NULL);
-  if (self->state == GMP_SERVER_READY && gmp_fork_launcher_is_lost (self->server))
-    lose_server (self);
+  if (self->state == GMP_SERVER_READY && gmp_fork_launcher_is_lost (self->server, &loss))
+    lose_server (self, loss);
   return started != NULL ? started : gmp_started_new (plain, spec, FALSE, error);
 }
 

@@ -249,6 +249,8 @@ host_fork (GmpHost *self G_GNUC_UNUSED,
   PyObject *returned = call_method ("fork", PyTuple_New (0), error);
   int pid = returned != NULL ? (int) PyLong_AsLong (returned) : -1;
 
+  if (PyErr_Occurred () != NULL)
+    native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   PyGILState_Release (state);
   return pid;

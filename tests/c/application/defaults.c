@@ -221,6 +221,55 @@ test_bare_host_init (TestBareHost *self G_GNUC_UNUSED)
 {
 }
 
+/* A host whose processes cannot be forked, and that does not tell why. */
+
+#define FORKLESS_HOST "--forkless-host"
+
+/* Of no process here. */
+#define STRANGER 65432
+
+#define TEST_TYPE_FORKLESS_HOST (test_forkless_host_get_type ())
+G_DECLARE_FINAL_TYPE (TestForklessHost, test_forkless_host, TEST, FORKLESS_HOST, GmpHost)
+
+struct _TestForklessHost
+{
+  GmpHost parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestForklessHost, test_forkless_host, GMP_TYPE_HOST)
+
+static GVariant *
+test_forkless_host_call (GmpHost    *host G_GNUC_UNUSED,
+                         const char *description G_GNUC_UNUSED,
+                         const char *id G_GNUC_UNUSED,
+                         GVariant   *params G_GNUC_UNUSED,
+                         GError    **error G_GNUC_UNUSED)
+{
+  return g_variant_new_int32 (7);
+}
+
+/* The process -1 stands for all processes of its user, so this one gets a user of its own. */
+static int
+test_forkless_host_fork (GmpHost *host G_GNUC_UNUSED,
+                         GError **error G_GNUC_UNUSED)
+{
+  if (setresuid (STRANGER, STRANGER, STRANGER) != 0)
+    exit (EXIT_FAILURE);
+  return -1;
+}
+
+static void
+test_forkless_host_class_init (TestForklessHostClass *klass)
+{
+  klass->parent_class.call = test_forkless_host_call;
+  klass->parent_class.fork = test_forkless_host_fork;
+}
+
+static void
+test_forkless_host_init (TestForklessHost *self G_GNUC_UNUSED)
+{
+}
+
 static GmpClientServer *
 new_application (GType server)
 {
@@ -460,6 +509,34 @@ test_older_names (void)
 
 G_GNUC_END_IGNORE_DEPRECATIONS
 
+static void
+test_forkless_host (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  const char *command[] = { program, FORKLESS_HOST, NULL };
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autofree char *reason = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (geteuid () != 0)
+    {
+      g_test_skip ("needs root, which can give a process another user");
+      return;
+    }
+  gmp_runtime_set_command ("native", command);
+  gmp_workers_add_target (workers, 1, "native:function", NULL, &error);
+  g_assert_no_error (error);
+  while ((reason = gmp_runtime_get_cold_start_reason ("native")) == NULL)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      gmp_test_check_int (results, 1, "7");
+    }
+  gmp_test_check_in (reason, "without an error");
+  command[1] = NULL;
+  gmp_runtime_set_command ("native", command);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -475,11 +552,18 @@ main (int    argc,
 
       return gmp_host_run (host);
     }
+  if (argc > 1 && g_str_equal (argv[1], FORKLESS_HOST))
+    {
+      g_autoptr (GmpHost) host = g_object_new (TEST_TYPE_FORKLESS_HOST, NULL);
+
+      return gmp_host_run (host);
+    }
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/defaults/no-process", test_no_process);
   gmp_test_add ("/defaults/no-process-of-applications", test_no_process_of_applications);
   gmp_test_add ("/defaults/bare-host", test_bare_host);
+  gmp_test_add ("/defaults/forkless-host", test_forkless_host);
   gmp_test_add ("/defaults/no-socket", test_no_socket);
   gmp_test_add ("/defaults/version", test_version);
   gmp_test_add ("/defaults/properties", test_properties);
