@@ -175,7 +175,9 @@ gmp_option_to_variant (const GmpOption *self,
       return g_variant_new_int32 (*(GmpRestart *) field);
 
     case G_TYPE_STRING:
-      return *(char **) field != NULL ? g_variant_new_string (*(char **) field) : NULL;
+      /* The worker refuses what is no text. */
+      return *(char **) field != NULL
+             ? g_variant_new_take_string (g_utf8_make_valid (*(char **) field, -1)) : NULL;
 
     default:
       g_assert_not_reached ();

@@ -17,11 +17,15 @@ gmp_target_get_runtime (const char *target,
 {
   const char *colon = strchr (target, ':');
 
-  if (colon == NULL || colon == target || colon[1] == '\0')
+  if (colon == NULL || colon == target || colon[1] == '\0' || !g_utf8_validate (target, -1, NULL))
     {
+      g_autofree char *valid = g_utf8_make_valid (target, -1);
+
       g_set_error (error, GMP_ERROR, GMP_ERROR_NOT_FOUND,
                    "'%s' is not a target: write it as RUNTIME:DESCRIPTION, as in "
-                   "'native:libfoo.so:foo_client_get_type' or 'python:module:name'", target);
+                   "'native:libfoo.so:foo_client_get_type' or 'python:module:name'%s", valid,
+                   g_str_equal (valid, target) ? ""
+                   : ", and in UTF-8: another path as a URI, 'native:file:///lib%FF.so:name'");
       return NULL;
     }
   return g_strndup (target, colon - target);

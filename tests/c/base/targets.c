@@ -221,6 +221,7 @@ test_bad_strings (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (strings); i++)
     check_bad_target (strings[i], GMP_ERROR_NOT_FOUND, "RUNTIME:DESCRIPTION");
+  check_bad_target ("native:\377:answer", GMP_ERROR_NOT_FOUND, "in UTF-8");
   check_bad_target ("native:no-symbol", GMP_ERROR_NOT_FOUND, "no-symbol");
   check_bad_target ("native:libtest-library.so:", GMP_ERROR_NOT_FOUND, "MODULE:SYMBOL");
   check_bad_target ("native:libtest-library.so:offset=", GMP_ERROR_NOT_FOUND, "libtest-library.so");

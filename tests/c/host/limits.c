@@ -499,11 +499,14 @@ test_bad_affinity (void)
   g_autoptr (GmpWorkers) workers = new_workers (describe_self);
   g_autoptr (GmpFailure) wrong = NULL;
   g_autoptr (GmpFailure) absent = NULL;
+  g_autoptr (GmpFailure) no_text = NULL;
 
   g_object_set (workers, "affinity", "0-", NULL);
   wrong = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "'0-' is not a list of processors");
   g_object_set (workers, "affinity", "1023", NULL);
   absent = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "processors 1023: they do not exist");
+  g_object_set (workers, "affinity", "\377", NULL);
+  no_text = run_failing (workers, GMP_ERROR, GMP_ERROR_LAUNCH, "is not a list of processors");
 }
 
 static void
