@@ -130,6 +130,52 @@ report_and_end (GmpDispatcher *self)
     }
 }
 
+/* Ends @worker if @call, which it executes, takes too long. Returns when to check again, or -1. */
+static gint64
+limit_call (GmpDispatcher *self,
+            GmpPoolWorker *worker,
+            GmpPoolCall   *call,
+            gint64         now)
+{
+  double duration = MIN (call->run_timeout * G_USEC_PER_SEC, (double) (G_MAXINT64 / 4));
+
+  if (call->run_timeout <= 0)
+    return -1;
+  if (worker->limit_since != worker->since)
+    gmp_time_limit_begin (&worker->limit, (gint64) duration, worker->since);
+  worker->limit_since = worker->since;
+  if (now < worker->limit.end || gmp_time_limit_continues (&worker->limit, now))
+    return worker->limit.end;
+  /* It may have answered while this process was held up. */
+  gmp_dispatcher_collect_from (self, worker);
+  if (g_queue_peek_head (&worker->sent) == call && worker->end_reason == NULL)
+    worker->end_reason = g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                                      "it had not returned within %g seconds (run-timeout)",
+                                      call->run_timeout);
+  return -1;
+}
+
+/* Retires @worker, which is idle, if it is not needed any more. Returns when to check again, or
+ * -1. */
+static gint64
+limit_idleness (GmpDispatcher *self,
+                GmpPoolWorker *worker,
+                gint64         now)
+{
+  double limit = self->limits.idle_timeout;
+  gint64 end = worker->since + (gint64) MIN (limit * G_USEC_PER_SEC, (double) (G_MAXINT64 / 4));
+  gboolean is_over = limit > 0 && now >= end;
+
+  if (is_over || worker->is_retiring || gmp_dispatcher_is_in_the_way (self, worker))
+    {
+      worker->is_retiring = TRUE;
+      /* A closed channel is not looked after, so what waits for room would never be sent. */
+      if (!gmp_channel_has_unsent (worker->channel))
+        gmp_pool_worker_close (worker);
+    }
+  return limit > 0 && !is_over ? end : -1;
+}
+
 /* Ends @worker if its time is over. Returns when to check again, or -1. */
 static gint64
 look_after (GmpDispatcher *self,
@@ -137,9 +183,6 @@ look_after (GmpDispatcher *self,
             gint64         now)
 {
   GmpPoolCall *call = g_queue_peek_head (&worker->sent);
-  double limit = call != NULL ? call->run_timeout : self->limits.idle_timeout;
-  gint64 end = worker->since + (gint64) MIN (limit * G_USEC_PER_SEC, (double) (G_MAXINT64 / 4));
-  gboolean is_over = limit > 0 && now >= end;
 
   if (worker->end_reason != NULL || !worker->is_ready)
     return -1;
@@ -150,19 +193,9 @@ look_after (GmpDispatcher *self,
                                               "it closed its channel but kept running");
   if (worker->is_closed)
     return -1;
-  if (call != NULL && is_over)
-    worker->end_reason = g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
-                                      "it had not returned within %g seconds (run-timeout)",
-                                      call->run_timeout);
-  else if (call == NULL && worker->dropped == NULL &&
-           (is_over || worker->is_retiring || gmp_dispatcher_is_in_the_way (self, worker)))
-    {
-      worker->is_retiring = TRUE;
-      /* A closed channel is not looked after, so what waits for room would never be sent. */
-      if (!gmp_channel_has_unsent (worker->channel))
-        gmp_pool_worker_close (worker);
-    }
-  return limit > 0 && !is_over ? end : -1;
+  if (call != NULL)
+    return limit_call (self, worker, call, now);
+  return worker->dropped == NULL ? limit_idleness (self, worker, now) : -1;
 }
 
 /* Withdraws calls behind a slow one. Otherwise they would wait for it: no other worker is started

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-time-limit-private.h"
 #include "channel/gmp-call-protocol-private.h"
 #include "supervision/gmp-pool-call-private.h"
 #include "supervision/gmp-worker-proxy-private.h"
@@ -37,6 +38,8 @@ typedef struct _GmpPoolWorker {
   guint32 n_answered;
   gint64 since;         /* when the first of @sent could begin, or when @sent became empty; in
                            microseconds of the monotonic clock, as all times */
+  GmpTimeLimit limit;   /* of the call that began at limit_since; see gmp-dispatcher-thread.c */
+  gint64 limit_since;
   double pace;          /* the approximate duration of a call in microseconds; 0: not known */
   gint64 looked_at;     /* when its memory was checked */
   GVariant *report;     /* (nullable): its last report */

@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* The limit of a call, and how long the application is stopped, in seconds. */
+#define LIMIT   0.5
+#define HELD_UP 0.8
+
 static GVariant *
 echo (GVariant *params,
       GError  **error G_GNUC_UNUSED)
@@ -228,6 +232,40 @@ test_timeout (void)
                          "Call 2: * 0.05 seconds (run-timeout)*");
   g_object_set (pool, "run-timeout", 0.0, NULL);
   g_assert_cmpint (test_pool_call_int (pool, test_square, g_variant_new_int32 (2)), ==, 4);
+}
+
+/* Stops the application for longer than the call's limit, then continues it, and works a little
+ * longer. */
+static GVariant *
+stop_application (GVariant *params,
+                  GError  **error G_GNUC_UNUSED)
+{
+  int pid = g_variant_get_int32 (params);
+
+  kill (pid, SIGSTOP);
+  g_usleep ((gulong) (gmp_test_stretch (HELD_UP) * G_USEC_PER_SEC));
+  kill (pid, SIGCONT);
+  g_usleep ((gulong) (gmp_test_stretch (LIMIT / 5) * G_USEC_PER_SEC));
+  return g_variant_ref (params);
+}
+
+/* Time in which the application itself was stopped does not count. */
+static void
+test_stopped (void)
+{
+  g_autoptr (GmpPool) pool = test_pool_new (1);
+  GAsyncResult *result = NULL;
+  g_autoptr (GVariant) value = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_object_set (pool, "run-timeout", gmp_test_stretch (LIMIT), NULL);
+  g_assert_cmpint (test_pool_call_int (pool, stop_application, g_variant_new_int32 (getpid ())),
+                   ==, getpid ());
+  gmp_pool_call_async (pool, stop_application, g_variant_new_int32 (getpid ()), NULL,
+                       gmp_test_done_cb, &result);
+  value = test_pool_finish (pool, gmp_test_wait (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_variant_get_int32 (value), ==, getpid ());
 }
 
 static void
@@ -501,6 +539,7 @@ main (int    argc,
   gmp_test_add ("/pool/many-retries", test_many_retries);
   gmp_test_add ("/pool/refused-params", test_refused_params);
   gmp_test_add ("/pool/timeout", test_timeout);
+  gmp_test_add ("/pool/stopped", test_stopped);
   gmp_test_add ("/pool/initializer", test_initializer);
   gmp_test_add ("/pool/surroundings", test_surroundings);
   gmp_test_add ("/pool/recycling", test_recycling);
