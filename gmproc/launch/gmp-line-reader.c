@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -112,18 +113,23 @@ report_lines (GmpLineReader *self)
   self->at = 0;
 }
 
+/* Waits for room, also if a program that shares the terminal has made it non-blocking. */
 static void
 copy (GmpLineReader *self,
       const char    *bytes,
       gsize          n)
 {
+  struct pollfd place = { .fd = self->copy_to, .events = POLLOUT };
+
   while (n > 0)
     {
       gssize written = write (self->copy_to, bytes, n);
 
       /* An error on the application's own standard error cannot be reported. */
-      if (written == -1 && errno != EINTR)
+      if (written == -1 && errno != EINTR && errno != EAGAIN)
         return;
+      if (written == -1 && errno == EAGAIN)
+        poll (&place, 1, -1);
       if (written > 0)
         {
           bytes += written;

@@ -6,9 +6,12 @@
 
 #include "gmp-test.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static GVariant *
@@ -237,6 +240,77 @@ test_output_lost (void)
   g_test_trap_assert_stdout ("*three*");
 }
 
+/* The fifo @params is opened when the application has read the line. */
+static GVariant *
+print_precious (GVariant *params,
+                GError  **error G_GNUC_UNUSED)
+{
+  int left;
+
+  fputs ("precious\n", stderr);
+  do
+    {
+      g_usleep (1000);
+      g_assert_cmpint (ioctl (STDERR_FILENO, FIONREAD, &left), ==, 0);
+    }
+  while (left > 0);
+  close (open (g_variant_get_string (params, NULL), O_WRONLY | O_CLOEXEC));
+  return g_variant_new_boolean (TRUE);
+}
+
+typedef struct {
+  const char *fifo;
+  int fd;
+  GString *text;
+} LateReader;
+
+static gpointer
+read_late (gpointer user_data)
+{
+  LateReader *self = user_data;
+  char bytes[4096];
+  gssize n;
+
+  close (open (self->fifo, O_RDONLY | O_CLOEXEC));
+  while (strchr (self->text->str, '!') == NULL &&
+         (n = read (self->fd, bytes, sizeof bytes)) > 0)
+    g_string_append_len (self->text, bytes, n);
+  return NULL;
+}
+
+/* The application's standard error is full when the line arrives, and non-blocking. */
+static void
+test_output_full (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *fifo = gmp_test_build_path ("fifo");
+  g_autoptr (GVariant) results = NULL;
+  LateReader reader = { .fifo = fifo, .text = text };
+  int old = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  GThread *thread;
+  int fds[2];
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  g_assert_cmpint (pipe2 (fds, O_CLOEXEC), ==, 0);
+  g_assert_cmpint (fcntl (fds[1], F_SETFL, O_NONBLOCK), ==, 0);
+  while (write (fds[1], ".", 1) == 1)
+    ;
+  gmp_test_add_worker (workers, 1, print_precious, g_variant_new_string (fifo));
+  reader.fd = fds[0];
+  thread = g_thread_new ("late", read_late, &reader);
+  dup2 (fds[1], STDERR_FILENO);
+  results = gmp_test_run (workers);
+  dup2 (old, STDERR_FILENO);
+  g_assert_cmpint (fcntl (fds[1], F_SETFL, 0), ==, 0);
+  g_assert_cmpint (write (fds[1], "!", 1), ==, 1);
+  g_thread_join (thread);
+  close (old);
+  close (fds[0]);
+  close (fds[1]);
+  gmp_test_check_in (text->str, "precious");
+}
+
 static void
 test_log (void)
 {
@@ -328,6 +402,7 @@ main (int    argc,
   gmp_test_add ("/workers-output/reuse-surroundings", test_reuse_surroundings);
   gmp_test_add ("/workers-output/after", test_output_after);
   gmp_test_add ("/workers-output/lost", test_output_lost);
+  gmp_test_add ("/workers-output/full", test_output_full);
   gmp_test_add ("/workers-output/log", test_log);
   gmp_test_add ("/workers-output/log-default", test_log_default);
   return g_test_run ();
