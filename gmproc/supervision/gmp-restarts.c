@@ -31,7 +31,9 @@ static void
 forget_old (GmpRestarts      *self,
             const GmpOptions *options)
 {
-  gint64 begin = g_get_monotonic_time () - (gint64) (options->restart_period * G_USEC_PER_SEC);
+  gint64 period = (gint64) MIN (options->restart_period * G_USEC_PER_SEC,
+                                (double) (G_MAXINT64 / 2));
+  gint64 begin = g_get_monotonic_time () - period;
   Restart *oldest;
 
   if (options->restart_period == 0)
