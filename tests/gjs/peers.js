@@ -56,6 +56,17 @@ export class Client extends Gmp.ClientWorker {
     }
 }
 
+/* Creates a file when it is answered. */
+export class Noting extends Gmp.ClientWorker {
+    start(path) {
+        this.path = path;
+    }
+
+    update(_response) {
+        GLib.file_set_contents(this.path, '');
+    }
+}
+
 /* Drops the requests of client 0. */
 export class Dropping extends Gmp.ServerWorker {
     request(request) {

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
+import GLib from 'gi://GLib';
 import GObject from 'gi://GObject';
 import Gmp from 'gi://Gmp?version=1';
 import {assert, equal, is_error, run_tests, test, thrown} from './harness.js';
@@ -102,6 +103,23 @@ test('application-wrong', async () => {
     application.add_client(0, peers.Client, 0);
     is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.FAILED,
         'an array of 1 responses');
+});
+
+test('batch-with-a-bad-response', async () => {
+    const path = GLib.build_filenamev([GLib.dir_make_tmp('gmproc-XXXXXX'), 'answered']);
+    const Bad = GObject.registerClass(class Bad extends Gmp.ClientServer {
+        process_batch() {
+            return [null, () => 0];
+        }
+    });
+    const application = new Bad();
+
+    application.add_client(0, peers.Noting, path);
+    application.add_client(1, peers.Noting, path);
+    is_error(await thrown(() => application.run()), Gmp.Error, Gmp.Error.BAD_PAYLOAD,
+        'A value of type function');
+    equal(GLib.file_test(path, GLib.FileTest.EXISTS), false);
+    GLib.rmdir(GLib.path_get_dirname(path));
 });
 
 test('open', async () => {

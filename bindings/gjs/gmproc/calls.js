@@ -94,7 +94,11 @@ function respond_all(values, [requests]) {
         throw failed(`process_batch should return an array of ${requests.length} responses, ` +
             'one for each message');
     }
-    requests.forEach((request, i) => request.respond(values[i]));
+
+    // All of them, or none if one cannot be sent.
+    const packed = requests.map((request, i) => pack(values[i], () => request[RUNTIME]));
+
+    requests.forEach((request, i) => request.respond(packed[i]));
     return true;
 }
 
