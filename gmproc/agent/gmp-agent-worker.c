@@ -219,6 +219,17 @@ flush_worker_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+/* A worker speaks as org.gmproc.Worker1 only, whatever it says. The application checks what it says
+ * then, and which of its calls a reply answers. */
+static void
+set_interface (GDBusMessage *message)
+{
+  GDBusMessageType type = g_dbus_message_get_message_type (message);
+
+  if (type == G_DBUS_MESSAGE_TYPE_SIGNAL || type == G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+    g_dbus_message_set_interface (message, GMP_WORKER_INFO->name);
+}
+
 /* FALSE while the application has not taken the previous messages. */
 static gboolean
 send_to_application (GmpAgentWorker *self,
@@ -243,7 +254,10 @@ worker_cb (GSocket     *socket G_GNUC_UNUSED,
   g_autoptr (GDBusMessage) message = gmp_message_stream_receive (self->worker, &error);
 
   if (message != NULL)
-    return send_to_application (self, message);
+    {
+      set_interface (message);
+      return send_to_application (self, message);
+    }
   if (error == NULL)
     return G_SOURCE_CONTINUE;
   close_worker (self);
@@ -356,6 +370,7 @@ ended_cb (gpointer user_data)
   while (self->worker != NULL && self->application != NULL &&
          (message = gmp_message_stream_receive (self->worker, NULL)) != NULL)
     {
+      set_interface (message);
       send_to_application (self, message);
       g_object_unref (message);
     }

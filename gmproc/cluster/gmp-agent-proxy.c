@@ -617,8 +617,8 @@ gmp_agent_proxy_new (GmpBus              *bus,
     connection, NULL, GMP_PROCESS_INFO->name, NULL, NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
     process_cb, self, NULL);
   self->leaving_subscription = g_dbus_connection_signal_subscribe (
-    connection, NULL, GMP_AGENT_INFO->name, "Leaving", NULL, NULL, G_DBUS_SIGNAL_FLAGS_NONE,
-    leaving_cb, self, NULL);
+    connection, NULL, GMP_AGENT_INFO->name, "Leaving", GMP_AGENT_PATH, NULL,
+    G_DBUS_SIGNAL_FLAGS_NONE, leaving_cb, self, NULL);
   self->ping_source = g_timeout_source_new ((guint) (timeout * 1000 / PINGS));
   g_source_set_callback (self->ping_source, ping_cb, self, NULL);
   g_source_attach (self->ping_source, g_main_context_get_thread_default ());

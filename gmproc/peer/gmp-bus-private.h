@@ -50,7 +50,6 @@ void             gmp_bus_remove         (GmpBus         *self,
                                          GmpBusStream   *stream);
 guint32          gmp_bus_next_serial    (GmpBus         *self);
 gboolean         gmp_bus_send           (GmpBus         *self,
-                                         GmpBusStream   *stream,
                                          GDBusMessage   *message,
                                          GError        **error);
 void             gmp_bus_stream_take    (GmpBusStream   *self,

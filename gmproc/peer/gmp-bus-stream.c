@@ -245,7 +245,7 @@ send_stream_call_locked (GmpBusStream *self,
     g_dbus_message_set_body (message, body);
   if (serial == NULL)
     g_dbus_message_set_flags (message, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  if (!gmp_bus_send (self->bus, self, message, NULL))
+  if (!gmp_bus_send (self->bus, message, NULL))
     return FALSE;
   if (serial != NULL)
     *serial = g_dbus_message_get_serial (message);
@@ -300,7 +300,7 @@ static gboolean
 send_message_locked (GmpBusStream *self,
                      Parcel       *parcel)
 {
-  if (!gmp_bus_send (self->bus, self, parcel->message, NULL))
+  if (!gmp_bus_send (self->bus, parcel->message, NULL))
     return FALSE;
   count_locked (self, get_size (parcel->message));
   return TRUE;
@@ -347,7 +347,8 @@ passes_files (GmpBusStream *self)
           G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING) != 0;
 }
 
-/* Gives a message the path of the stream's object. Returns a copy if the path has to change. */
+/* Gives a message, a reply too, the path of the stream's object. Returns a copy if the path has to
+ * change. */
 static GDBusMessage *
 address (GmpBusStream *self,
          GDBusMessage *message,
@@ -358,12 +359,11 @@ address (GmpBusStream *self,
   gboolean has_parts = handles != NULL && !passes_files (self);
   GDBusMessage *copy;
 
-  if (!has_parts && (path == NULL || g_str_equal (path, self->path)))
+  if (!has_parts && g_strcmp0 (path, self->path) == 0)
     return g_object_ref (message);
   copy = g_dbus_message_copy (message, NULL);
   g_dbus_message_set_serial (copy, g_dbus_message_get_serial (message));
-  if (path != NULL)
-    g_dbus_message_set_path (copy, self->path);
+  g_dbus_message_set_path (copy, self->path);
   if (has_parts)
     {
       *files = g_object_ref (handles);
@@ -555,7 +555,8 @@ gmp_bus_stream_receive (GmpMessageStream *stream,
       if (!is_stream_call (message, "Sync"))
         break;
       reply = g_dbus_message_new_method_reply (message);
-      gmp_bus_send (self->bus, self, reply, NULL);
+      g_dbus_message_set_path (reply, self->path);
+      gmp_bus_send (self->bus, reply, NULL);
       g_object_unref (reply);
       g_object_unref (message);
     }

@@ -13,8 +13,9 @@
 /* Serials of workers' messages begin here; lower ones belong to GDBus. */
 #define FIRST_SERIAL 0x40000000u
 
-/* Each worker is an object and has a stream. Messages are sorted in GDBus's thread: a call or a
- * signal by its path, a reply by the serial that it answers. Other messages are left to GDBus. */
+/* Each worker is an object and has a stream. Messages are sorted by their path in GDBus's thread,
+ * replies too, which have one here. So no worker can answer for another. Messages that are not for
+ * a stream are left to GDBus. */
 struct _GmpBus
 {
   GObject parent_instance;
@@ -25,7 +26,6 @@ struct _GmpBus
 
   GMutex lock;         /* of what follows */
   GHashTable *streams; /* path to GmpBusStream, without references */
-  GHashTable *calls;   /* serial that awaits a reply to GmpBusStream, without references */
   guint32 serial;
   gboolean is_closed;
 };
@@ -33,47 +33,49 @@ struct _GmpBus
 G_DEFINE_FINAL_TYPE (GmpBus, gmp_bus, G_TYPE_OBJECT)
 
 static gboolean
-is_same (gpointer serial G_GNUC_UNUSED,
-         gpointer stream,
-         gpointer other)
+is_reply (GDBusMessage *message)
 {
-  return stream == other;
+  GDBusMessageType type = g_dbus_message_get_message_type (message);
+
+  return type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN || type == G_DBUS_MESSAGE_TYPE_ERROR;
+}
+
+/* GDBus's own replies have no path. */
+static gboolean
+is_for_stream (GDBusMessage *message)
+{
+  const char *interface = g_dbus_message_get_interface (message);
+
+  if (g_dbus_message_get_path (message) == NULL)
+    return FALSE;
+  return is_reply (message) || g_strcmp0 (interface, GMP_WORKER_INFO->name) == 0 ||
+         g_strcmp0 (interface, GMP_STREAM_INFO->name) == 0 ||
+         (g_strcmp0 (interface, GMP_PROCESS_INFO->name) == 0 &&
+          g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL);
 }
 
 static GmpBusStream *
 find_stream (GmpBus       *self,
              GDBusMessage *message)
 {
-  gpointer serial = GUINT_TO_POINTER (g_dbus_message_get_reply_serial (message));
-  const char *path = g_dbus_message_get_path (message);
-  const char *interface = g_dbus_message_get_interface (message);
-  GmpBusStream *stream = NULL;
-
-  if (path != NULL && g_strcmp0 (interface, GMP_WORKER_INFO->name) != 0 &&
-      g_strcmp0 (interface, GMP_STREAM_INFO->name) != 0 &&
-      (g_strcmp0 (interface, GMP_PROCESS_INFO->name) != 0 ||
-       g_dbus_message_get_message_type (message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL))
-    return NULL;
+  GmpBusStream *stream;
 
   g_mutex_lock (&self->lock);
-  if (path != NULL)
-    stream = g_hash_table_lookup (self->streams, path);
-  else if (g_hash_table_steal_extended (self->calls, serial, NULL, (gpointer *) &stream) &&
-           g_hash_table_find (self->streams, is_same, stream) == NULL)
-    stream = NULL;
+  stream = g_hash_table_lookup (self->streams, g_dbus_message_get_path (message));
   if (stream != NULL)
     g_object_ref (stream);
   g_mutex_unlock (&self->lock);
   return stream;
 }
 
-/* Both ends of a stream close it, and the second Close finds none. GDBus would answer that with an
- * error, although the caller expects no reply. */
+/* Both ends of a stream close it, and the second Close finds none, as do late replies. GDBus would
+ * answer the call with an error, although the caller expects no reply. */
 static gboolean
 is_late (GDBusMessage *message)
 {
-  return (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) != 0 &&
-         g_strcmp0 (g_dbus_message_get_interface (message), GMP_STREAM_INFO->name) == 0;
+  return is_reply (message) ||
+         ((g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) != 0 &&
+          g_strcmp0 (g_dbus_message_get_interface (message), GMP_STREAM_INFO->name) == 0);
 }
 
 /* In GDBus's thread. */
@@ -83,9 +85,12 @@ filter_cb (GDBusConnection *connection G_GNUC_UNUSED,
            gboolean         is_incoming,
            gpointer         user_data)
 {
-  g_autoptr (GmpBusStream) stream = is_incoming ? find_stream (user_data, message) : NULL;
+  g_autoptr (GmpBusStream) stream = NULL;
 
-  if (stream == NULL && !(is_incoming && is_late (message)))
+  if (!is_incoming || !is_for_stream (message))
+    return message;
+  stream = find_stream (user_data, message);
+  if (stream == NULL && !is_late (message))
     return message;
   if (stream != NULL)
     gmp_bus_stream_take (stream, message);
@@ -149,7 +154,6 @@ gmp_bus_remove (GmpBus       *self,
   g_mutex_lock (&self->lock);
   if (g_hash_table_lookup (self->streams, path) == stream)
     g_hash_table_remove (self->streams, path);
-  g_hash_table_foreach_remove (self->calls, is_same, stream);
   g_mutex_unlock (&self->lock);
 }
 
@@ -168,21 +172,11 @@ gmp_bus_next_serial (GmpBus *self)
 /* Called in any thread. Gives @message a serial, unless it has one. */
 gboolean
 gmp_bus_send (GmpBus       *self,
-              GmpBusStream *stream,
               GDBusMessage *message,
               GError      **error)
 {
-  gboolean is_call =
-      g_dbus_message_get_message_type (message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
-      (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0;
-
   if (g_dbus_message_get_serial (message) == 0)
     g_dbus_message_set_serial (message, gmp_bus_next_serial (self));
-  g_mutex_lock (&self->lock);
-  if (is_call)
-    g_hash_table_insert (self->calls, GUINT_TO_POINTER (g_dbus_message_get_serial (message)),
-                         stream);
-  g_mutex_unlock (&self->lock);
   return g_dbus_connection_send_message (self->connection, message,
                                          G_DBUS_SEND_MESSAGE_FLAGS_PRESERVE_SERIAL, NULL, error);
 }
@@ -243,7 +237,6 @@ gmp_bus_finalize (GObject *object)
 
   g_object_unref (self->connection);
   g_hash_table_unref (self->streams);
-  g_hash_table_unref (self->calls);
   g_mutex_clear (&self->lock);
   G_OBJECT_CLASS (gmp_bus_parent_class)->finalize (object);
 }
@@ -260,7 +253,6 @@ gmp_bus_init (GmpBus *self)
 {
   g_mutex_init (&self->lock);
   self->streams = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  self->calls = g_hash_table_new (NULL, NULL);
 }
 
 /* @connection must not have begun to process messages. Its end is reported in its main context. */

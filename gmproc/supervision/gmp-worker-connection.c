@@ -463,6 +463,16 @@ take_message (GmpWorkerConnection *self,
     }
 }
 
+static GError *
+unexpected_error (GDBusMessage *message)
+{
+  const char *name = g_dbus_message_get_member (message);
+
+  return g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL,
+                      "unexpected D-Bus message '%.100s' from the worker (%.100s)",
+                      name != NULL ? name : "reply", g_dbus_message_get_signature (message));
+}
+
 static gboolean
 read_cb (GSocket     *socket G_GNUC_UNUSED,
          GIOCondition condition G_GNUC_UNUSED,
@@ -480,10 +490,7 @@ read_cb (GSocket     *socket G_GNUC_UNUSED,
     }
   message = gmp_message_stream_receive (self->stream, &error);
   if (message != NULL && !take_message (self, message))
-    g_set_error (&error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-                 "unexpected D-Bus message '%.100s' from the worker (%.100s)",
-                 g_dbus_message_get_member (message),
-                 g_dbus_message_get_signature (message));
+    error = unexpected_error (message);
   if (error != NULL)
     {
       if (error->domain != GMP_ERROR)
