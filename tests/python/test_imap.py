@@ -528,6 +528,61 @@ if __name__ == '__main__':
 ''') == '0\n'
 
 
+ENDING = '''
+import asyncio, builtins, json, threading, time
+from gmproc import Workers, report
+
+def square(n):
+    return n * n
+
+def stay(n):
+    report('there')
+    time.sleep(1000)
+
+def stop(_index, _value):
+    there.set()
+
+there = threading.Event()
+workers = Workers(on_progress=stop, stop_grace=0.1)
+'''
+
+DAEMON = '''
+if __name__ == '__main__':
+    threading.Thread(target=use, daemon=True).start()
+    there.wait()
+'''
+
+
+@pytest.mark.parametrize('owner', ['json', 'builtins', 'workers'])
+def test_a_generator_that_lives_at_the_end_of_the_program(script, owner):
+    """It is closed when modules have lost their names."""
+    assert script.output(ENDING + f'''
+if __name__ == '__main__':
+    {owner}.values = workers.imap(square, range(100))
+    print(next({owner}.values))
+''') == '0\n'
+
+
+@pytest.mark.parametrize('use', [
+    'list(workers.imap(stay, [1]))',
+    'asyncio.run(run(workers.map_async, [1]))',
+    'asyncio.run(iterate())',
+])
+def test_a_daemon_that_waits_at_the_end_of_the_program(script, use):
+    """It has nothing to print."""
+    assert script.output(ENDING + f'''
+async def run(function, *args):
+    await function(stay, *args)
+
+async def iterate():
+    async for _ in workers.imap_async(stay, [1]):
+        pass
+
+def use():
+    {use}
+''' + DAEMON) == ''
+
+
 def test_pauses_that_are_interrupted_leave_nothing():
     workers = Workers(max_parallel=2, run_timeout=0.1)
     got, error = take_until_error(workers.imap(pause, itertools.count(), chunksize=1))

@@ -184,7 +184,8 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
     generator.
     """
     job = stream.begin(claims, fill)
-    close = partial(stream.close, job)
+    # At the interpreter's end modules may have lost their names when the generator is closed.
+    complete, close = _gmproc.complete, partial(stream.close, job)
     try:
         while (event := stream.get()) is not None:
             if not isinstance(event, list):
@@ -196,7 +197,7 @@ def iterate(stream: Stream, claims: Claims, fill: Callable[[Job], None], wake: C
                 yield event.pop()
             wake()
     finally:
-        _gmproc.complete(close)
+        complete(close)
     try:
         stream.finish(job)
     except BaseException as error:

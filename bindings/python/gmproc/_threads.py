@@ -11,6 +11,7 @@ import atexit
 import collections
 import os
 import threading
+from functools import partial
 from queue import SimpleQueue
 
 import _gmproc
@@ -51,6 +52,8 @@ class Thread:
         """Starts a run, whose ``ended`` is called in this thread. Returns False if the thread has
         ended.
         """
+        if threading.current_thread().daemon:
+            ended = partial(self._unless_ending, ended)
         with _lock:
             if self._is_ending:
                 raise RuntimeError('The program is ending, so no run can start')
@@ -133,6 +136,13 @@ class Thread:
             Run(job).add_done_callback(is_done)
         else:
             is_done(None)
+
+    def _unless_ending(self, ended: Callable[[], None]) -> None:
+        """The program does not wait for a daemon at its end. One that waits for a run does not
+        learn of that run's end, which it could only print.
+        """
+        if not self._is_ending:
+            ended()
 
     def _is_needed(self) -> bool:
         with _lock:
