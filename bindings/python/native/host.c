@@ -54,19 +54,23 @@ call_method (const char *name,
 }
 
 /* Streams of sys, flushed so that the output of a call arrives before its result. The program may
- * replace them at any time, in any thread. */
-static void
+ * replace them at any time, in any thread. FALSE with an exception if the handler of a signal has
+ * raised it. */
+static gboolean
 flush_output (void)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (output.streams); i++)
+  gboolean result = TRUE;
+
+  for (guint i = 0; i < G_N_ELEMENTS (output.streams) && result; i++)
     {
       PyObject *stream = PyObject_GetAttr (output.sys, output.streams[i]);
 
       if (stream != NULL && stream != Py_None)
         Py_XDECREF (PyObject_CallMethodNoArgs (stream, output.flush));
       Py_XDECREF (stream);
-      PyErr_Clear ();
+      result = native_clear_refusal ();
     }
+  return result;
 }
 
 static gboolean
@@ -155,11 +159,15 @@ call_work (GVariant *params,
     native_dump (returned, native_python (), TRUE, &result);
   if (PyErr_Occurred () != NULL)
     result = describe_exception ();
+  if (PyErr_Occurred () == NULL && !flush_output ())
+    {
+      g_clear_pointer (&result, g_variant_unref);
+      result = describe_exception ();
+    }
   if (PyErr_Occurred () != NULL)
     native_take_exception (error, NULL, NULL);
   Py_XDECREF (returned);
   Py_XDECREF (work);
-  flush_output ();
   PyGILState_Release (state);
   return result;
 }
