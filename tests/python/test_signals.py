@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import io
 import itertools
 import os
 import signal
@@ -180,6 +181,84 @@ def test_the_wake_up_descriptor_of_the_program_is_notified(raising):
         signal.set_wakeup_fd(-1)
         os.close(reader)
         os.close(writer)
+
+
+def take_away_wake_up_descriptor():
+    """As a loop of asyncio does at its end."""
+    async def use_signals():
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR2, print)
+        loop.remove_signal_handler(signal.SIGUSR2)
+
+    asyncio.run(use_signals())
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def is_asleep(pid):
+    with open(f'/proc/{pid}/stat') as file:
+        return file.read().rpartition(')')[2].split()[0] == 'S'
+
+
+def signal_a_sleeper(pid, path):
+    """Sends the signal to a process that waits, after the path exists."""
+    while not (os.path.exists(path) and is_asleep(pid)):
+        pass
+    os.kill(pid, signal.SIGUSR1)
+
+
+def report_and_signal(params):
+    report(None)
+    signal_a_sleeper(*params)
+    signal.pause()
+
+
+def test_a_callback_takes_the_wake_up_descriptor_away(raising, tmp_path):
+    path = tmp_path / 'taken'
+
+    def on_progress(_id, _value):
+        take_away_wake_up_descriptor()
+        path.touch()
+
+    workers = Workers(on_progress=on_progress, **QUICK)
+    workers.add(1, report_and_signal, (os.getpid(), str(path)))
+    with pytest.raises(Late):
+        workers.run()
+
+
+def test_a_callback_sets_another_wake_up_descriptor(raising):
+    """It is notified, and stays."""
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    workers = Workers(on_progress=lambda *_: signal.set_wakeup_fd(writer), **QUICK)
+    workers.add(1, report_and_signal, (os.getpid(), '/'))
+    try:
+        with pytest.raises(Late):
+            workers.run()
+        assert os.read(reader, 10) == bytes([signal.SIGUSR1])
+        assert signal.set_wakeup_fd(-1) == writer
+    finally:
+        signal.set_wakeup_fd(-1)
+        os.close(reader)
+        os.close(writer)
+
+
+class Flushing(io.StringIO):
+    """A standard output that is hit by a signal when it is flushed."""
+
+    def flush(self):
+        signal.raise_signal(signal.SIGUSR1)
+
+
+def replace_output():
+    def handle(_number, _frame):
+        raise Late('in a flush')
+
+    signal.signal(signal.SIGUSR1, handle)
+    sys.stdout = Flushing()
+
+
+def test_a_call_of_an_executor_whose_output_is_flushed():
+    with Executor(1) as executor, pytest.raises(Late, match='in a flush'):
+        executor.submit(replace_output).result()
 
 
 class Interrupted(ServerWorker):

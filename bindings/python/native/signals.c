@@ -76,6 +76,53 @@ native_clear_refusal (void)
   return TRUE;
 }
 
+/* A period in which signals are watched, possibly inside another one. All are in the main thread,
+ * because no other thread runs handlers. */
+typedef struct Watch Watch;
+
+struct Watch
+{
+  Watch *outer;
+  PyObject *catch; /* receives the exceptions of handlers */
+  int fds[2];      /* a pipe that Python writes to */
+  int wakeup_fd;   /* the previous descriptor; -1: none */
+};
+
+static _Thread_local Watch *current_watch;
+
+/* Returns the previous descriptor; also -1 with an exception. */
+static int
+set_wakeup_fd (int fd)
+{
+  PyObject *module = PyImport_ImportModule ("_signal");
+  PyObject *before = NULL;
+  int result = -1;
+
+  if (module != NULL)
+    before = PyObject_CallMethod (module, "set_wakeup_fd", "i", fd);
+  if (before != NULL)
+    result = (int) PyLong_AsLong (before);
+  Py_XDECREF (before);
+  Py_XDECREF (module);
+  return result;
+}
+
+/* Code of the program has run, which may have set another descriptor, or taken this one away, as
+ * the end of a loop of asyncio does. The watch goes on, and passes signals on to what was set. This
+ * takes a microsecond, so methods that serve requests do without it. */
+static void
+keep_watching (void)
+{
+  int fd;
+
+  if (current_watch == NULL)
+    return;
+  fd = set_wakeup_fd (current_watch->fds[1]);
+  if (fd != current_watch->fds[1])
+    current_watch->wakeup_fd = fd;
+  PyErr_Clear ();
+}
+
 /* Calls a user function from C. Its exception, or that of a signal handler that runs meanwhile,
  * goes to @catch, because nothing else could catch it. Takes ownership of @args, a tuple or NULL
  * with an exception. */
@@ -93,6 +140,7 @@ native_call_guarded (PyObject *function,
   PyErr_Clear ();
   Py_XDECREF (returned);
   Py_XDECREF (args);
+  keep_watching ();
 }
 
 /* Calls a function, with an argument or without (NULL), until nothing interrupts it. Returns FALSE
@@ -171,20 +219,6 @@ native_finalize (PyObject *module G_GNUC_UNUSED,
   return NULL;
 }
 
-/* A period in which signals are watched, possibly inside another one. All are in the main thread,
- * because no other thread runs handlers. */
-typedef struct Watch Watch;
-
-struct Watch
-{
-  Watch *outer;
-  PyObject *catch; /* receives the exceptions of handlers */
-  int fds[2];      /* a pipe that Python writes to */
-  int wakeup_fd;   /* the previous descriptor; -1: none */
-};
-
-static Watch *current_watch;
-
 /* The previous descriptor is notified when nothing else waits for it. */
 static void
 drain (Watch *watch)
@@ -213,6 +247,7 @@ handle_cb (gpointer user_data,
       native_to_gerror (made, error);
       Py_XDECREF (made);
     }
+  keep_watching ();
   PyGILState_Release (state);
   return result;
 }
@@ -231,23 +266,6 @@ watch_free (Watch *watch)
   close (watch->fds[1]);
   Py_DECREF (watch->catch);
   g_free (watch);
-}
-
-/* Returns the previous descriptor; also -1 with an exception. */
-static int
-set_wakeup_fd (int fd)
-{
-  PyObject *module = PyImport_ImportModule ("_signal");
-  PyObject *before = NULL;
-  int result = -1;
-
-  if (module != NULL)
-    before = PyObject_CallMethod (module, "set_wakeup_fd", "i", fd);
-  if (before != NULL)
-    result = (int) PyLong_AsLong (before);
-  Py_XDECREF (before);
-  Py_XDECREF (module);
-  return result;
 }
 
 static void
