@@ -53,7 +53,8 @@ keep_cb (gpointer key G_GNUC_UNUSED,
 }
 
 /* The lock is held during the fork, so that no value is added or freed between this and the
- * copy. */
+ * copy. It is the last one that a fork takes, because whoever holds another of the library's locks
+ * may add and free values: an errand, for one. So its handlers are registered before all others. */
 static void
 before_fork_cb (void)
 {
@@ -62,7 +63,7 @@ before_fork_cb (void)
     g_tree_foreach (ranges, keep_cb, NULL);
 }
 
-__attribute__ ((constructor)) static void
+__attribute__ ((constructor (101))) static void
 watch_forks (void)
 {
   pthread_atfork (before_fork_cb, gmp_private_memory_unlock, gmp_private_memory_unlock);

@@ -14,6 +14,10 @@
 #define N_CALLS 50
 #define N_SMALL 10
 
+/* Large results that are received one after the other, and how often. */
+#define N_RESULTS 6
+#define N_RUNS    2
+
 /* What workers do. */
 
 static GVariant *
@@ -219,6 +223,40 @@ test_fork (void)
   g_assert_cmpuint (get_uint (results, 1), ==, TEST_LARGE_ENTRIES);
 }
 
+static gpointer
+fork_all_the_time (gpointer has_ended)
+{
+  while (!g_atomic_int_get ((int *) has_ended))
+    {
+      int pid = fork ();
+
+      if (pid == 0)
+        _exit (0);
+      g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+    }
+  return NULL;
+}
+
+/* Another thread forks while large results are being checked. */
+static void
+test_forks (void)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  int has_ended = FALSE;
+  GThread *thread = g_thread_new ("forks", fork_all_the_time, &has_ended);
+
+  for (int i = 0; i < N_RESULTS; i++)
+    gmp_test_add_worker (workers, i, give_much, NULL);
+  for (int i = 0; i < N_RUNS; i++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      g_assert_cmpuint (g_variant_n_children (results), ==, N_RESULTS);
+    }
+  g_atomic_int_set (&has_ended, TRUE);
+  g_thread_join (thread);
+}
+
 /* Calls of a pool. */
 
 static void
@@ -312,6 +350,7 @@ main (int    argc,
   gmp_test_add ("/large-values/reports", test_reports);
   gmp_test_add ("/large-values/cancel", test_cancel);
   gmp_test_add ("/large-values/fork", test_fork);
+  gmp_test_add ("/large-values/forks", test_forks);
   gmp_test_add ("/large-values/pool", test_pool);
   gmp_test_add ("/large-values/pool-result", test_pool_result);
   gmp_test_add ("/large-values/pool-end", test_pool_end);
