@@ -163,6 +163,8 @@ end_server (GmpServerSession *self,
       gmp_supervisor_end (self->supervisor);
       take_server_error (self, g_error_copy (gmp_failure_get_error (failure)));
       gmp_supervisor_settle_failed (self->supervisor, failure);
+      /* The run does not continue, and reports everything itself. */
+      gmp_failure_log_end (self->failure_log);
     }
   else
     {

@@ -5,10 +5,12 @@
  */
 
 #include "gmp-test.h"
+#include "test-client-server.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static GVariant *
 die (GVariant *params,
@@ -126,6 +128,79 @@ test_end (void)
   g_assert_cmpstr (text->str, ==, "");
 }
 
+#define DEAF_TYPE_CLIENT (deaf_client_get_type ())
+G_DECLARE_FINAL_TYPE (DeafClient, deaf_client, DEAF, CLIENT, GmpClientWorker)
+
+struct _DeafClient
+{
+  GmpClientWorker parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (DeafClient, deaf_client, GMP_TYPE_CLIENT_WORKER)
+
+static GVariant *
+deaf_client_process (GmpClientWorker *client G_GNUC_UNUSED,
+                     GError         **error G_GNUC_UNUSED)
+{
+  return NULL;
+}
+
+static gboolean
+deaf_client_start (GmpWorker *worker G_GNUC_UNUSED,
+                   GVariant  *params,
+                   GError   **error G_GNUC_UNUSED)
+{
+  gmp_test_meet (g_variant_get_string (params, NULL));
+  return TRUE;
+}
+
+/* One of them is not cancelled: only a signal ends it. */
+static gboolean
+deaf_client_done (GmpWorker *worker,
+                  GError   **error G_GNUC_UNUSED)
+{
+  while (g_str_equal (gmp_worker_get_id (worker), "deaf"))
+    pause ();
+  return FALSE;
+}
+
+static void
+deaf_client_class_init (DeafClientClass *klass)
+{
+  GMP_CLIENT_WORKER_CLASS (klass)->process = deaf_client_process;
+  GMP_WORKER_CLASS (klass)->start = deaf_client_start;
+  GMP_WORKER_CLASS (klass)->done = deaf_client_done;
+}
+
+static void
+deaf_client_init (DeafClient *self G_GNUC_UNUSED)
+{
+}
+
+/* A run does not continue without its server, and reports the death itself, also if its clients
+ * take long to end. */
+static void
+test_server (void)
+{
+  g_autoptr (GmpClientServer) application = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GmpTestMeeting) meeting = gmp_test_meeting_new (2);
+  g_autoptr (GVariant) place = NULL;
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  Notices notices = { NULL, text, 0, 0 };
+  guint handler = g_log_set_handler ("gmproc", G_LOG_LEVEL_MESSAGE, log_cb, &notices);
+
+  place = g_variant_ref_sink (g_variant_new_string (gmp_test_meeting_path (meeting)));
+  gmp_client_server_add_client (application, "asks", DEAF_TYPE_CLIENT, place, NULL);
+  gmp_client_server_add_client (application, "deaf", DEAF_TYPE_CLIENT, place, NULL);
+  g_assert_null (gmp_client_server_run (application, test_params ("{'kill': <'process'>}"), NULL,
+                                        &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  g_assert_true (g_str_has_prefix (error->message, "The server (pid "));
+  g_assert_cmpstr (text->str, ==, "");
+  g_log_remove_handler ("gmproc", handler);
+}
+
 static gboolean
 cancel_cb (gpointer user_data)
 {
@@ -167,10 +242,13 @@ int
 main (int    argc,
       char **argv)
 {
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (DEAF_TYPE_CLIENT);
   gmp_test_init (&argc, &argv);
 
   gmp_test_add ("/notices/deaths", test_deaths);
   gmp_test_add ("/notices/end", test_end);
+  gmp_test_add ("/notices/server", test_server);
   gmp_test_add ("/notices/handler", test_handler);
   return g_test_run ();
 }
