@@ -303,6 +303,15 @@ def test_ctrl_c_ends_a_wait():
         env.close()
 
 
+def test_a_wait_without_a_command_has_a_limit():
+    port, client_port = find_ports(1)
+    env = RemoteEnv(OUT_PORT=port, IN_PORT=client_port)
+    env.open(0.1)
+    with pytest.raises(TimeoutError, match=f':{port} has not sent a state within 0.1 s'):
+        env.receive_data()
+    env.close()
+
+
 def test_a_time_out_of_years():
     with FakeGame(play_small) as game:
         for timeout in 3e6, 1e300, np.inf, None:
@@ -365,6 +374,11 @@ def test_hosts_and_commands_that_cannot_be():
             with pytest.raises(ValueError, match='is empty'):
                 env.step('a')
             env.close()
+    for options in {'OUT_PORT': 65536}, {'IN_PORT': 0}, {'OUT_PORT': -1}:
+        with pytest.raises(ValueError, match='UDP ports are 1 to 65535'):
+            RemoteEnv(**options).step('a')
+    with pytest.raises(PermissionError, match='a command to the game at 255.255.255.255:8081'):
+        RemoteEnv('255.255.255.255', IN_PORT=find_ports(1)[0]).step('a')
 
 
 class Wrapper(RemoteEnv):
@@ -450,6 +464,19 @@ def test_a_game_that_dies_is_an_error_and_starts_anew():
     with pytest.raises(Gone, match=r"was killed by signal 9 \(SIGKILL\) before it answered 'move'"):
         env.step('move', 1)
     assert env.step('restart')['steps'] == 0
+    env.close()
+
+
+@pytest.mark.parametrize('game', ['{}', "trap '' TERM; {}"], ids=['plain', 'stubborn'])
+def test_a_game_that_a_script_starts_is_ended(game):
+    words = f'{sys.executable} {GAME} {{output_port}} {{input_port}}'
+    env = make_env(command=['sh', '-c', game.format(words) + '; true'])
+    assert env.step('move', 1)['steps'] == 1
+    script = env._game.process.pid
+    [pid] = map(int, pathlib.Path(f'/proc/{script}/task/{script}/children').read_text().split())
+    env.close()
+    assert not is_alive(script) and not is_alive(pid)
+    assert env.step('move', 1)['steps'] == 1  # another game, on the same port
     env.close()
 
 

@@ -55,7 +55,8 @@ class RemoteEnv:
         command: starts the game, with the first command that finds none: a string as for a shell,
             or a list of words, in which ``{host}``, ``{output_port}`` and ``{input_port}`` are
             filled in. The game ends with ``close()``, with the object, or with the process, and is
-            killed if the process is; a game that has died is started anew by the next command.
+            killed if the process is. If it is a script, what it has started ends with ``close()``
+            too. A game that has died is started anew by the next command.
             None: the game runs already.
 
     Attributes:
@@ -148,9 +149,10 @@ class RemoteEnv:
         Raises:
             TimeoutError: the game has not answered in time.
             Gone: there is no game, or it has died; a ConnectionError.
-            ValueError: the command has a semicolon in it, or more than 8192 bytes.
+            ValueError: the command has a semicolon in it, or more than 8192 bytes; or a port is out
+                of range.
             RuntimeError: another command waits for its state, or ``close()`` was called meanwhile.
-            OSError: the port is taken.
+            OSError: the port is taken, or the network refuses the command.
         """
         return self.send(action, [] if value is None else [value])
 

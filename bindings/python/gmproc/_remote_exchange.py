@@ -51,6 +51,7 @@ class Exchange:
         self.was_refused = False
         self.n_bad = 0
         self.bad: Exception | None = None
+        self.deed = ''  # what the game should do, for errors
 
     def run(self, name: str, command: bytes | None) -> dict[str, Any]:
         """Sends a command, or none, and returns the next state.
@@ -60,13 +61,14 @@ class Exchange:
             Gone: it is not there, or has ended.
             RuntimeError: the socket was closed meanwhile.
         """
+        self.deed = f'answered {name!r}' if command is not None else 'sent a state'
         try:
             return self.play(name, command)
         except OSError:
             if not self.link.is_closed:
                 raise
             raise RuntimeError(f'The environment was closed before the game at {self.where} '
-                               f'answered {name!r}') from None
+                               f'{self.deed}') from None
 
     def play(self, name: str, command: bytes | None) -> dict[str, Any]:
         deadline = time.monotonic() + self.limit
@@ -122,14 +124,14 @@ class Exchange:
         """Raises the exception of a wait that ends without a state."""
         end = self.game.get_end() if self.game is not None else None
         if end is not None:
-            raise Gone(f'The game at {self.where} {end} before it answered {name!r}')
+            raise Gone(f'The game at {self.where} {end} before it {self.deed}')
         if time.monotonic() < deadline:
             return
         if self.was_refused:
             raise Gone(f'There is no game at {self.where}: nothing has listened there for {name!r} '
                        f'within {self.limit:g} s')
         refused = f'; {self.n_bad} datagrams were refused, the last because {self.bad}'
-        raise TimeoutError(f'The game at {self.where} has not answered {name!r} within '
+        raise TimeoutError(f'The game at {self.where} has not {self.deed} within '
                            f'{self.limit:g} s{refused if self.n_bad else ""}')
 
     def wait(self, until: float) -> None:

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import select
 import shlex
 import signal
 import subprocess
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +47,27 @@ def fill_in(command: str | Sequence[object], values: Mapping[str, object]) -> li
     return words
 
 
+def _open_descendants(pid: int) -> list[int]:
+    """Descriptors of the processes that a process has started, and these in turn."""
+    found = []
+    for path in glob.glob(f'/proc/{pid}/task/*/children'):
+        with contextlib.suppress(OSError, AttributeError):
+            with open(path) as children:
+                for child in map(int, children.read().split()):
+                    found += [os.pidfd_open(child), *_open_descendants(child)]
+    return found
+
+
+def _end(fd: int, deadline: float) -> None:
+    """Kills a process that has not ended by then."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
+        signal.pidfd_send_signal(fd, signal.SIGKILL)
+        poll.poll()
+    os.close(fd)
+
+
 class Game:
     """A running game. It is killed when the process that has started it ends.
 
@@ -73,16 +98,24 @@ class Game:
         return f'(pid {self.process.pid}) was killed by signal {-status} ({name})'
 
     def end(self) -> None:
-        """Terminates it, and waits for its end."""
+        """Terminates it, and waits for its end. If it is a script, the game is a process that the
+        script has started, and would stay on its port."""
         if self.owner != os.getpid():
             return
         if self.process.poll() is None:
+            deadline = time.monotonic() + GRACE
+            others = _open_descendants(self.process.pid)
             self.process.terminate()
+            for fd in others:
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(fd, signal.SIGTERM)
             try:
                 self.process.wait(GRACE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+            for fd in others:
+                _end(fd, deadline)
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

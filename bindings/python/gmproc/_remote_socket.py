@@ -29,6 +29,11 @@ class Socket:
     def __init__(self, host: str, output_port: int, input_port: int) -> None:
         self.owner = os.getpid()
         self.is_closed = False
+        self.game = f'{host}:{output_port}'
+        for port in output_port, input_port:
+            if not 0 < port < 65536:
+                raise ValueError(f'The environment of the game at {self.game} cannot use port '
+                                 f'{port}: UDP ports are 1 to 65535')
         try:
             self.address = socket.gethostbyname(host)
         except OSError as error:
@@ -44,7 +49,7 @@ class Socket:
         except OSError as error:
             self.socket.close()
             raise OSError(error.errno, f'{error.strerror}: UDP port {input_port}, on which the '
-                          f'game at {host}:{output_port} sends states') from None
+                          f'game at {self.game} sends states') from None
 
     def end_wait(self) -> None:
         """Wakes a thread that waits for a datagram: no other can come."""
@@ -80,7 +85,13 @@ class Socket:
 
     def send(self, command: bytes) -> None:
         """Raises ConnectionRefusedError if nothing listens."""
-        self.socket.sendto(command, (self.address, self.output_port))
+        try:
+            self.socket.sendto(command, (self.address, self.output_port))
+        except ConnectionRefusedError:
+            raise
+        except OSError as error:
+            raise OSError(error.errno, f'{error.strerror}: a command to the game at '
+                          f'{self.game}') from None
 
     def receive(self, size: int) -> bytes | None:
         """A datagram, cut off after so many bytes; None where none is there.
