@@ -10,11 +10,13 @@
 #include "base/gmp-error.h"
 #include "base/gmp-exit-private.h"
 #include "base/gmp-guard-private.h"
+#include "base/gmp-limit-private.h"
 #include "host/gmp-call-loop-private.h"
 #include "host/gmp-limits-private.h"
 #include "worker/gmp-life-cycle-private.h"
 #include "worker/gmp-worker-private.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static GVariant *
@@ -139,6 +141,7 @@ gmp_host_run_job (GmpHost           *self,
                   GmpJob            *job)
 {
   g_autoptr (GVariant) result = NULL;
+  g_autoptr (GError) lost = NULL;
   GError *error = NULL;
   const char *runtime;
 
@@ -158,5 +161,12 @@ gmp_host_run_job (GmpHost           *self,
                   "application, so its result cannot be sent\n", GMP_WORKER_FD);
       gmp_exit_now (EXIT_FAILURE);
     }
-  gmp_worker_skeleton_finish_job (control, job, result, error);
+  /* The application would wait for it. */
+  if (!gmp_worker_skeleton_finish_job (control, job, result, error, &lost))
+    {
+      g_printerr ("gmproc: its result cannot be sent: %s%s\n", lost->message,
+                  g_error_matches (lost, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED)
+                  ? gmp_limit_describe (EPERM) : "");
+      gmp_exit_now (EXIT_FAILURE);
+    }
 }

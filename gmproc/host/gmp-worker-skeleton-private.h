@@ -36,10 +36,11 @@ gboolean           gmp_worker_skeleton_has_last        (GmpWorkerSkeleton *self)
 void               gmp_worker_skeleton_loaded          (GmpWorkerSkeleton  *self,
                                                         const char * const *names);
 void               gmp_worker_skeleton_ready           (GmpWorkerSkeleton *self);
-void               gmp_worker_skeleton_finish_job      (GmpWorkerSkeleton *self,
+gboolean           gmp_worker_skeleton_finish_job      (GmpWorkerSkeleton *self,
                                                         GmpJob            *job,
                                                         GVariant          *result,
-                                                        GError            *error);
+                                                        GError            *failure,
+                                                        GError           **error);
 gboolean           gmp_worker_skeleton_report          (GmpWorkerSkeleton *self,
                                                         GmpReport          kind,
                                                         GVariant          *value,

@@ -212,21 +212,23 @@ static const struct {
   { "Cancel", handle_cancel, FALSE },
 };
 
-/* Takes ownership of @error (nullable) and @body (nullable), one of which is used. */
-static void
+/* Takes ownership of @failure (nullable) and @body (nullable), one of which is used. If the
+ * application has ended, nobody misses the reply. */
+static gboolean
 reply (GmpWorkerSkeleton *self,
        GDBusMessage      *call,
        GVariant          *body,
        GUnixFDList       *handles,
-       GError            *error)
+       GError            *failure,
+       GError           **error)
 {
   g_autoptr (GDBusMessage) message = NULL;
   g_autoptr (GError) lost = NULL;
 
-  if (error != NULL)
+  if (failure != NULL)
     {
-      message = gmp_message_stream_new_error (call, error);
-      g_error_free (error);
+      message = gmp_message_stream_new_error (call, failure);
+      g_error_free (failure);
     }
   else
     {
@@ -235,8 +237,14 @@ reply (GmpWorkerSkeleton *self,
         g_dbus_message_set_body (message, body);
       g_dbus_message_set_unix_fd_list (message, handles);
     }
-  if (!gmp_message_stream_send (self->stream, message, &lost))
-    gmp_debug ("a reply is lost: %s", lost->message);
+  if (gmp_message_stream_send (self->stream, message, &lost))
+    return TRUE;
+  gmp_debug ("a reply is lost: %s", lost->message);
+  if (g_error_matches (lost, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ||
+      g_error_matches (lost, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&lost));
+  return FALSE;
 }
 
 static gboolean
@@ -310,7 +318,7 @@ receive_cb (GSocket     *socket G_GNUC_UNUSED,
     }
   if (call != NULL && g_dbus_message_get_message_type (call) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
       handle (self, call, &error))
-    reply (self, call, NULL, NULL, error);
+    reply (self, call, NULL, NULL, error, NULL);
   return G_SOURCE_CONTINUE;
 }
 
@@ -488,20 +496,23 @@ pack_result (GmpJob      *job,
   return gmp_payload_pack (result, handles, error);
 }
 
-/* Takes ownership of @job and @error. When this returns, the reply has been written. */
-void
+/* Takes ownership of @job and @failure. When this returns, the reply has been written, or cannot
+ * be. */
+gboolean
 gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
                                 GmpJob            *job,
                                 GVariant          *result,
-                                GError            *error)
+                                GError            *failure,
+                                GError           **error)
 {
   g_autoptr (GUnixFDList) handles = g_unix_fd_list_new ();
   GVariant *packed = NULL;
+  gboolean is_sent;
 
   g_variant_lookup (job->options, "last", "b", &self->has_last);
-  if (error == NULL)
-    packed = pack_result (job, result, handles, &error);
-  gmp_debug ("worker %s: %s", job->spec.id, error != NULL ? error->message : "done");
+  if (failure == NULL)
+    packed = pack_result (job, result, handles, &failure);
+  gmp_debug ("worker %s: %s", job->spec.id, failure != NULL ? failure->message : "done");
 
   g_mutex_lock (&self->reporting);
   g_mutex_lock (&self->lock);
@@ -509,9 +520,10 @@ gmp_worker_skeleton_finish_job (GmpWorkerSkeleton *self,
   self->inbox_is_used = TRUE;
   g_mutex_unlock (&self->lock);
   g_mutex_unlock (&self->reporting);
-  reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL, handles,
-         error);
+  is_sent = reply (self, job->call, packed != NULL ? g_variant_new ("(@(sayah))", packed) : NULL,
+                   handles, failure, error);
   job_free (job);
+  return is_sent;
 }
 
 static gboolean
@@ -542,7 +554,8 @@ call_for_nothing (GmpMessageStream  *application,
       return FALSE;
     }
   gmp_worker_skeleton_ready (self);
-  gmp_worker_skeleton_finish_job (self, job, NULL, NULL);
+  if (!gmp_worker_skeleton_finish_job (self, job, NULL, NULL, error))
+    return FALSE;
   ready = gmp_message_stream_receive (application, error);
   answer = ready != NULL ? gmp_message_stream_receive (application, error) : NULL;
   return answer != NULL;

@@ -240,6 +240,34 @@ test_fork (void)
   g_assert_null (strstr (error->message, "ulimit -u"));
 }
 
+/* User code sets a filter of its own. */
+static GVariant *
+lock_in (GVariant *params,
+         GError  **error G_GNUC_UNUSED)
+{
+  forbid (SYS_sendmsg);
+  return g_variant_ref (params);
+}
+
+/* A result that cannot be sent is an error, also of a process that waits for further work. */
+static void
+test_sendmsg_in_worker (void)
+{
+  if (skip_under_valgrind ())
+    return;
+  for (gboolean reuse = FALSE; reuse <= TRUE; reuse++)
+    {
+      g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", reuse, NULL);
+      g_autoptr (GError) error = NULL;
+
+      gmp_test_add_worker (workers, 1, lock_in, g_variant_new_string ("one"));
+      g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+      g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
+      gmp_test_check_in (error->message, "its result cannot be sent");
+      gmp_test_check_in (error->message, "a sandbox");
+    }
+}
+
 static void
 check_without_threads (void)
 {
@@ -374,6 +402,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/close-range", test_close_range);
   gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/sendmsg", test_sendmsg);
+  gmp_test_add ("/forbidden/sendmsg-in-worker", test_sendmsg_in_worker);
   gmp_test_add ("/forbidden/recvmsg", test_recvmsg);
   gmp_test_add ("/forbidden/fstat", test_fstat);
   gmp_test_add ("/forbidden/fork", test_fork);
