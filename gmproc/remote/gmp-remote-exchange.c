@@ -13,6 +13,10 @@
 /* The interval at which a command is sent to a game that does not listen yet, in microseconds. */
 #define RETRY_TIME (50 * 1000)
 
+/* A game that has just started sends a state that is no answer. If a command arrives before it
+ * does so, the answer is the second state: the time to wait for one, in microseconds. */
+#define GREETING_TIME (250 * 1000)
+
 #define NEVER G_MAXINT64
 
 /* A command is sent once, because the game might play a second copy. Only a command that was
@@ -27,6 +31,10 @@ struct _GmpRemoteExchange
   gint64 deadline;
   gint64 next_try;        /* when a command that was refused is sent again */
   gboolean was_refused;   /* the command has not reached a game yet */
+  gboolean has_waited;    /* it has been refused at least once, so the game has just started */
+  gboolean has_greeted;   /* the state that a game sends when it starts has come */
+  GVariant *first;        /* (nullable): a state that may be that one */
+  gint64 first_end;       /* when it counts as the answer */
   guint n_bad;            /* datagrams that were rejected */
   char *bad;              /* the reason for rejecting the last of them */
 };
@@ -48,6 +56,7 @@ gmp_remote_exchange_new (GmpRemoteGame *game,
   if (game->timeout > 0)
     self->deadline = g_get_monotonic_time () + (gint64) (game->timeout * G_USEC_PER_SEC);
   self->next_try = NEVER;
+  self->first_end = NEVER;
   return self;
 }
 
@@ -58,7 +67,15 @@ gmp_remote_exchange_free (GmpRemoteExchange *self)
   g_string_free (self->command, TRUE);
   g_free (self->buffer);
   g_free (self->bad);
+  g_clear_pointer (&self->first, g_variant_unref);
   g_free (self);
+}
+
+static void
+try_later (GmpRemoteExchange *self)
+{
+  self->was_refused = self->has_waited = TRUE;
+  self->next_try = g_get_monotonic_time () + RETRY_TIME;
 }
 
 static gboolean
@@ -69,7 +86,8 @@ send_command (GmpRemoteExchange *self,
   gboolean is_refused;
 
   self->next_try = NEVER;
-  gmp_remote_socket_drain (game->socket);
+  self->was_refused = FALSE;
+  self->has_greeted |= gmp_remote_socket_drain (game->socket) && self->has_waited;
   if (!gmp_remote_socket_send (game->socket, game->address, game->output_port, self->command,
                                &is_refused, error))
     {
@@ -77,9 +95,8 @@ send_command (GmpRemoteExchange *self,
                       game->name);
       return FALSE;
     }
-  self->was_refused = is_refused;
   if (is_refused)
-    self->next_try = g_get_monotonic_time () + RETRY_TIME;
+    try_later (self);
   return TRUE;
 }
 
@@ -149,6 +166,19 @@ set_timeout_error (GmpRemoteExchange *self,
                self->command_name, game->timeout, refused != NULL ? refused : "");
 }
 
+/* Keeps @state, which may not be the answer, until another one comes or the time is over. */
+static gboolean
+is_doubtful (GmpRemoteExchange *self,
+             GVariant         **state)
+{
+  if (!self->has_waited || self->has_greeted)
+    return FALSE;
+  self->has_greeted = TRUE;
+  self->first = g_steal_pointer (state);
+  self->first_end = MIN (g_get_monotonic_time () + GREETING_TIME, self->deadline);
+  return TRUE;
+}
+
 /* Handles one datagram: TRUE when the exchange is over. Sets *@is_idle if there is none. */
 static gboolean
 look (GmpRemoteExchange *self,
@@ -176,17 +206,16 @@ look (GmpRemoteExchange *self,
           set_ended_error (self, error);
           return TRUE;
         }
-      self->was_refused = TRUE;
-      self->next_try = g_get_monotonic_time () + RETRY_TIME;
+      try_later (self);
       return FALSE;
 
     case GMP_REMOTE_DATAGRAM:
-      /* Not an answer, but the message of a game that has just started. */
       if (self->was_refused)
-        return FALSE;
-      *state = read_state (self, size);
+        self->has_greeted = TRUE;
+      else
+        *state = read_state (self, size);
       game->has_answered |= *state != NULL;
-      return *state != NULL;
+      return *state != NULL && !is_doubtful (self, state);
 
     case GMP_REMOTE_ERROR:
     default:
@@ -220,10 +249,21 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
         return TRUE;
     }
   while (!is_idle && g_get_monotonic_time () < self->deadline);
+  if (g_get_monotonic_time () >= self->first_end)
+    {
+      *state = g_steal_pointer (&self->first);
+      return TRUE;
+    }
   if (g_get_monotonic_time () < self->deadline)
     return FALSE;
   set_timeout_error (self, error);
   return TRUE;
+}
+
+static gint64
+get_wake_up (GmpRemoteExchange *self)
+{
+  return MIN (MIN (self->deadline, self->next_try), self->first_end);
 }
 
 /* Waits until another turn may do more; FALSE if it was cancelled. */
@@ -232,7 +272,7 @@ gmp_remote_exchange_wait (GmpRemoteExchange *self,
                           GCancellable      *cancellable,
                           GError           **error)
 {
-  gint64 wake_up = MIN (self->deadline, self->next_try);
+  gint64 wake_up = get_wake_up (self);
   gint64 time = wake_up == NEVER ? -1 : MAX (wake_up - g_get_monotonic_time (), 0);
   g_autoptr (GError) reason = NULL;
 
@@ -258,7 +298,7 @@ gmp_remote_exchange_create_source (GmpRemoteExchange *self,
 {
   static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
   GSource *source = g_socket_create_source (self->game->socket, G_IO_IN, cancellable);
-  gint64 wake_up = MIN (self->deadline, self->next_try);
+  gint64 wake_up = get_wake_up (self);
 
   if (wake_up != NEVER)
     {

@@ -22,7 +22,7 @@ typedef enum {
 GSocket        *gmp_remote_socket_new     (GInetAddress  *address,
                                            guint          input_port,
                                            GError       **error);
-void            gmp_remote_socket_drain   (GSocket       *socket);
+gboolean        gmp_remote_socket_drain   (GSocket       *socket);
 gboolean        gmp_remote_socket_send    (GSocket       *socket,
                                            GInetAddress  *address,
                                            guint          output_port,

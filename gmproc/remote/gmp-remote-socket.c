@@ -60,10 +60,11 @@ clear_refusals (GSocket *socket)
 }
 
 /* Discards what does not answer a command: the state that a game sends when it starts, and late
- * answers. */
-void
+ * answers. %FALSE if there was nothing. */
+gboolean
 gmp_remote_socket_drain (GSocket *socket)
 {
+  gboolean had_any = FALSE;
   char byte;
 
   for (guint i = 0; i < DRAIN_LIMIT; i++)
@@ -71,10 +72,12 @@ gmp_remote_socket_drain (GSocket *socket)
       g_autoptr (GError) error = NULL;
 
       clear_refusals (socket);
-      if (g_socket_receive (socket, &byte, sizeof byte, NULL, &error) < 0 &&
-          !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
+      if (g_socket_receive (socket, &byte, sizeof byte, NULL, &error) >= 0)
+        had_any = TRUE;
+      else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
         break;
     }
+  return had_any;
 }
 
 gboolean

@@ -101,6 +101,36 @@ test_game_start (TestGame *game)
   game->thread = g_thread_new ("game", game_thread, game);
 }
 
+typedef struct {
+  TestGame *game;
+  const char *greeting;
+} Later;
+
+static gpointer
+later_thread (gpointer data)
+{
+  g_autofree Later *later = data;
+  g_autoptr (GSocket) sender = test_game_make_socket ("127.0.0.1", 0);
+
+  /* A command is refused a few times first; how often does not matter. */
+  g_usleep (200 * 1000);
+  if (later->greeting != NULL)
+    test_game_send (sender, later->game, later->greeting, strlen (later->greeting));
+  test_game_start (later->game);
+  return NULL;
+}
+
+/* Starts it in another thread, after it has sent @greeting (nullable). */
+GThread *
+test_game_start_later (TestGame   *game,
+                       const char *greeting)
+{
+  Later *later = g_new0 (Later, 1);
+
+  *later = (Later) { game, greeting };
+  return g_thread_new ("later", later_thread, later);
+}
+
 TestGame *
 test_game_new (TestGamePlay play)
 {

@@ -31,6 +31,8 @@ GSocket  *test_game_make_socket (const char *address,
                                  guint       port);
 TestGame *test_game_prepare     (TestGamePlay play);
 void      test_game_start       (TestGame *game);
+GThread  *test_game_start_later (TestGame   *game,
+                                 const char *greeting);
 TestGame *test_game_new         (TestGamePlay play);
 void      test_game_stop        (TestGame *game);
 void      test_game_free        (TestGame *game);

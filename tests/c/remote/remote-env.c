@@ -439,31 +439,39 @@ test_ended (void)
   step (env, "get_status", NULL);
 }
 
-static gpointer
-start_later (gpointer data)
-{
-  TestGame *game = data;
-  g_autoptr (GSocket) sender = test_game_make_socket ("127.0.0.1", 0);
-
-  /* The command is refused a few times first; how often does not matter. */
-  g_usleep (200 * 1000);
-  /* The state that a game sends when it starts is not an answer to a command. */
-  test_game_send (sender, game, ALL_TYPES, strlen (ALL_TYPES));
-  test_game_start (game);
-  return NULL;
-}
-
+/* The state that a game sends when it starts is not an answer to a command. */
 static void
 test_starting (void)
 {
   g_autoptr (TestGame) game = test_game_prepare (play_small);
   g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
-  GThread *thread = g_thread_new ("later", start_later, game);
+  GThread *thread = test_game_start_later (game, ALL_TYPES);
 
   check_step (env, "restart", "{'done': <false>, 'energy': <int64 300>}");
   g_thread_join (thread);
   test_game_stop (game);
   g_assert_cmpuint (game->commands->len, ==, 1);
+}
+
+static void
+greet_and_play (TestGame   *game,
+                const char *command)
+{
+  if (game->commands->len == 1)
+    test_game_answer (game, ALL_TYPES);
+  play_small (game, command);
+}
+
+/* The game listens before it sends its first state, or sends none. */
+static void
+test_starting_late (gconstpointer play)
+{
+  g_autoptr (TestGame) game = test_game_prepare ((TestGamePlay) play);
+  g_autoptr (GmpRemoteEnv) env = make_env (game, LONG_TIME);
+  GThread *thread = test_game_start_later (game, NULL);
+
+  check_step (env, "restart", "{'done': <false>, 'energy': <int64 300>}");
+  g_thread_join (thread);
 }
 
 static gpointer
@@ -667,6 +675,8 @@ main (int    argc,
   gmp_test_add ("/remote-env/silent", test_silent);
   gmp_test_add ("/remote-env/ended", test_ended);
   gmp_test_add ("/remote-env/starting", test_starting);
+  g_test_add_data_func ("/remote-env/starting-greets-late", greet_and_play, test_starting_late);
+  g_test_add_data_func ("/remote-env/starting-silent", play_small, test_starting_late);
   gmp_test_add ("/remote-env/cancelled", test_cancelled);
   gmp_test_add ("/remote-env/port-taken", test_port_taken);
   gmp_test_add ("/remote-env/names", test_names);
