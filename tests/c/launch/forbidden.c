@@ -200,7 +200,12 @@ forbid_fstat (GVariant *params,
               GError  **error G_GNUC_UNUSED)
 {
   forbid (SYS_fstat);
+#ifdef SYS_newfstatat
   forbid (SYS_newfstatat);
+#else
+  forbid (SYS_fstatat64);
+  forbid (SYS_statx);
+#endif
   return g_variant_ref (params);
 }
 
