@@ -69,6 +69,7 @@ gboolean    gmp_options_set        (GmpOptions   *self,
                                     guint         index,
                                     GParamSpec   *pspec,
                                     const GValue *value);
+char      **gmp_options_list_fresh_modules (const GmpOptions *self);
 char      **gmp_options_to_environ (const GmpOptions *self);
 GVariant   *gmp_options_to_variant (const GmpOptions *self,
                                     gboolean          is_last);

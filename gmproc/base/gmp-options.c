@@ -459,6 +459,18 @@ gmp_options_set (GmpOptions   *self,
   return TRUE;
 }
 
+/* The fresh modules whose names are text: fork servers load no others. */
+char **
+gmp_options_list_fresh_modules (const GmpOptions *self)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  for (char **name = self->fresh_modules; name != NULL && *name != NULL; name++)
+    if (g_utf8_validate (*name, -1, NULL))
+      g_strv_builder_add (builder, *name);
+  return g_strv_builder_end (builder);
+}
+
 /* The environment of a worker that is started now; %NULL for this process's own. A name without a
  * value removes its variable. */
 char **

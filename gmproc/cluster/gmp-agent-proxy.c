@@ -450,12 +450,12 @@ make_options (GmpProcessSpec *spec,
 {
   GVariantDict dict;
   GmpOptions *options = spec->options;
+  g_auto (GStrv) fresh = gmp_options_list_fresh_modules (options);
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "capture-output", "b", options->capture_output);
   g_variant_dict_insert (&dict, "warm-start", "b", options->warm_start && !is_cold);
-  if (options->fresh_modules != NULL)
-    g_variant_dict_insert (&dict, "fresh-modules", "^as", options->fresh_modules);
+  g_variant_dict_insert (&dict, "fresh-modules", "^as", fresh);
   return g_variant_dict_end (&dict);
 }
 

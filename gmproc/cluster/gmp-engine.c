@@ -219,14 +219,16 @@ gmp_engine_get_commands (const char *wanted,
 {
   g_autoptr (GPtrArray) commands = g_ptr_array_new_with_free_func (command_free);
   int engine = find_engine (wanted);
+  g_autofree char *valid = NULL;
 
   if (engine != -1)
     return engines[engine].plan (wanted + strlen (engines[engine].prefix), agent, commands, error)
            ? g_steal_pointer (&commands) : NULL;
+  valid = g_utf8_make_valid (wanted, -1);
   g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
                "The launcher '%s' is unknown: set the property launcher, or " LAUNCHER ", to "
                "'local', 'slurm', or 'command:' and a command such as 'ssh {node} -- {agent}'",
-               wanted);
+               valid);
   return NULL;
 }
 

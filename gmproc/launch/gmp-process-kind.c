@@ -142,9 +142,7 @@ launch_server (GmpProcessKind       *self,
     .inner_threads = spec->inner_threads,
   };
   g_auto (GStrv) modules = gmp_runtime_get_modules (spec->runtime);
-  const char *none[] = { NULL };
-  const char * const *fresh = spec->options->fresh_modules != NULL
-                              ? (const char * const *) spec->options->fresh_modules : none;
+  g_auto (GStrv) fresh = gmp_options_list_fresh_modules (spec->options);
 
   self->n_modules = g_strv_length (modules);
   gmp_debug ("a fork server for %s begins to load", spec->argv[0]);

@@ -468,6 +468,7 @@ test_refused (gconstpointer data)
 
 static const char *wrong_settings[][3] = {
   { "elsewhere", "alpha", "The launcher 'elsewhere' is unknown" },
+  { "\377", "alpha", "The launcher '\357\277\275' is unknown" },
   { "command:", "alpha", "The launcher 'command:' has no valid command" },
   { "command:{agent}", "", "GMPROC_NODES" },
   { "command:/no/such/program {agent}", "alpha",

@@ -390,6 +390,22 @@ test_many (void)
     }
 }
 
+/* A name that is no text is no module of a fork server. */
+static void
+test_fresh_modules (void)
+{
+  const char *names[] = { "\377", "module", NULL };
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "fresh-modules", names, NULL);
+
+  gmp_test_add_worker (workers, 1, get_surroundings, NULL);
+  for (guint turn = 0; turn < 3; turn++)
+    {
+      g_autoptr (GVariant) results = gmp_test_run (workers);
+
+      g_assert_cmpuint (g_variant_n_children (results), ==, 1);
+    }
+}
+
 int
 main (int    argc,
       char **argv)
@@ -415,5 +431,6 @@ main (int    argc,
   gmp_test_add ("/warm/threads", test_threads);
   gmp_test_add ("/warm/harmless-thread", test_harmless_thread);
   gmp_test_add ("/warm/many", test_many);
+  gmp_test_add ("/warm/fresh-modules", test_fresh_modules);
   return g_test_run ();
 }
