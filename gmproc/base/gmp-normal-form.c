@@ -25,8 +25,9 @@
 #define FEW 16
 
 static const char not_normal[] = "its bytes are not a value of this type in normal form";
-static const char too_deep[] = "it is nested too deeply: at most 127 levels, so send what it holds "
-                               "in a flat array, with references by number";
+static const char too_deep[] = "it is nested too deeply: at most 127 levels, of which an array of "
+                               "variants (av) is two and a dictionary (a{sv}) three, so send what "
+                               "it holds in a flat array, with references by number";
 static const char has_handle[] = "a handle (h) means nothing in another process";
 static const char long_type[] = "a variant in it has a type of more than 16384 characters, so send "
                                 "an array of variants (av) in place of a long tuple";

@@ -57,10 +57,11 @@ def test_one_way(value, signature, back):
 
 
 @pytest.mark.parametrize('value, text', [
-    (2**64, "'int' of 65 bits is too big"), (-2**63 - 1, 'too big'), ('a\0b', "'str' with a NUL"),
+    (2**64, "'int' of 65 bits is too big"), (-2**63 - 1, 'from -2**63 to 2**64 - 1'),
+    ('a\0b', "'str' with a NUL"),
     ('\udc80', 'no valid Unicode'), ({1, 2}, "'set' has no equivalent"), (1j, "'complex'"),
     (decimal.Decimal(1), "'decimal.Decimal'"), ([object()], "'object'"), ({'a': {2, 3}}, "'set'"),
-    ({1: 1, 'a': 2}, "'dict'"), ({(1,): 1}, "'dict'"), ({2**63: 1}, "'dict'"),
+    ({1: 1, 'a': 2}, "'dict'"), ({(1,): 1}, "'dict'"), ({2**63: 1}, 'from -2**63 to 2**63 - 1'),
     (np.array(['a']), "numpy '<U1'"), (np.array([1j]), "numpy 'complex128'"),
     (np.array([None]), "numpy 'object'"), (np.longdouble(1), 'has no equivalent'),
     (lambda: 1, "'function'"), (decimal, "'module'"),

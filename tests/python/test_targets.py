@@ -139,3 +139,16 @@ def test_pickles_from_a_server_in_c_are_not_opened():
     cs.new_worker(1, Once, params='forge')
     with pytest.raises(WorkerError, match="What 'server' sent cannot be read: .*not unpickled"):
         cs.run()
+
+
+@pytest.mark.parametrize('wrap, n', [(lambda value: [value], 63),
+                                     (lambda value: {'key': value}, 42),
+                                     (lambda value: (value,), 127)], ids=['list', 'dict', 'tuple'])
+def test_the_deepest_value(wrap, n):
+    """It is as the errors say."""
+    value = 1
+    for _ in range(n):
+        value = wrap(value)
+    run_target(NATIVE + 'describe', value)
+    with pytest.raises(WorkerError, match='nested too deeply'):
+        run_target(NATIVE + 'describe', wrap(value))
