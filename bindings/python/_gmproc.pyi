@@ -144,7 +144,7 @@ class LocalServer(ClientServer):
 
 def use(*, pickle: Callable[[Any, bool], tuple[Any, list[Any]]], dumps: Callable[..., bytes],
         unpickle: Callable[..., Any], end_call: Callable[[Any], Any],
-        fail_call: Callable[[BaseException], Variant],
+        fail_call: Callable[[BaseException, bool], Variant],
         dump_other: Callable[[Any, bool], Variant], load_object: Callable[[str, Any], Any],
         refuse: Callable[[str | None], Any], error: Callable[[str, str, int], GError],
         fail: Callable[[BaseException, str | None], GError],

@@ -254,6 +254,24 @@ if __name__ == '__main__':
     assert 'is it defined below "if __name__ == \'__main__\'"' in done.stderr
 
 
+def test_what_is_below_the_guard_in_a_call(script):
+    done = script.run('''
+from gmproc import Executor
+if __name__ == '__main__':
+    def late(_):
+        pass
+    class Late:
+        pass
+    with Executor(1) as executor:
+        for call in executor.submit(late, 1), executor.submit(len, Late()):
+            print(call.exception())
+        print(executor.submit(getattr, 1, 'nothing').exception())
+''')
+    lines = done.stdout.splitlines()
+    assert all('is it defined below "if __name__' in each for each in lines[:2]), lines
+    assert lines[2:] == ["'int' object has no attribute 'nothing'"]
+
+
 def test_an_attribute_error_of_the_program_is_not_explained(script):
     done = script.run('''
 from gmproc import Workers

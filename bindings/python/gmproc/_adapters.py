@@ -15,7 +15,7 @@ from . import _arrays, _exceptions, _natural, _payload, _pickles
 from ._errors import (BadPayload, flush_output, format_exception, is_bad_payload, is_of_signal,
                       make_worker_error, to_gerror, trim)
 from ._gerror import GError
-from ._task import Task, settle_logs
+from ._task import Task, explain, settle_logs
 from ._worker import ClientWorker, ServerWorker, _Process, get_mode
 
 # Marks the value that replaces the result of a call that raised an exception.
@@ -99,10 +99,12 @@ def end_call(value: Any) -> Any:
         close_loop()
 
 
-def fail_call(exception: BaseException) -> _gmproc.Variant:
+def fail_call(exception: BaseException, was_read: bool) -> _gmproc.Variant:
     """The value that replaces a result: the text of an exception, with its traceback, and the
-    exception itself if it can be sent."""
+    exception itself if it can be sent. If the call was not read, the exception is the reason."""
     _gmproc.end_forked()
+    if not was_read:
+        explain(exception)
     if is_bad_payload(exception) and exception.__cause__ is not None:
         exception = exception.__cause__
     trim(exception)

@@ -127,10 +127,23 @@ class Task:
 def _is_of_unpickling(error: BaseException) -> bool:
     """True if it does not come from the program's own code. The unpickler, which is in C, has no
     frame."""
-    trace: Any = error.__traceback__
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return is_own_frame(trace.tb_frame.f_code.co_filename)
+    last = None
+    trace = error.__traceback__
+    while trace is not None:
+        last, trace = trace.tb_frame.f_code.co_filename, trace.tb_next
+    return last is None or is_own_frame(last)
+
+
+def explain(error: BaseException) -> None:
+    """Adds to an exception of unpickling why it has not found a name."""
+    kind = type(error)
+    if issubclass(kind, ModuleNotFoundError) and error.path is None:
+        error.msg += (': workers import a module by its name, as the application did; this one is '
+                      'in no file that they could load')
+        error.args = (error.msg,)
+    elif issubclass(kind, AttributeError) and _is_of_unpickling(error):
+        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
+                      'do not see it?',)
 
 
 @contextlib.contextmanager
@@ -138,17 +151,8 @@ def explaining() -> Iterator[None]:
     """Explains a name that unpickling does not find."""
     try:
         yield
-    except ModuleNotFoundError as error:
-        if error.path is None:
-            error.msg += (': workers import a module by its name, as the application did; this one '
-                          'is in no file that they could load')
-            error.args = (error.msg,)
-        raise
-    except AttributeError as error:
-        if not _is_of_unpickling(error):
-            raise
-        error.args = (f"{error}: is it defined below \"if __name__ == '__main__'\", where workers "
-                      'do not see it?',)
+    except (ModuleNotFoundError, AttributeError) as error:
+        explain(error)
         raise
 
 

@@ -83,9 +83,10 @@ find_output (void)
   return PyErr_Occurred () == NULL;
 }
 
-/* The value that replaces a result for the application. Clears the exception. */
+/* The value that replaces a result for the application. Clears the exception, which comes from
+ * reading the call if @was_read is FALSE. */
 static GVariant *
-describe_exception (void)
+describe_exception (gboolean was_read)
 {
   PyObject *type, *exception, *trace, *boxed;
   GVariant *result = NULL;
@@ -94,7 +95,8 @@ describe_exception (void)
   PyErr_NormalizeException (&type, &exception, &trace);
   if (trace != NULL)
     PyException_SetTraceback (exception, trace);
-  boxed = PyObject_CallOneArg (native_helpers.fail_call, exception);
+  boxed = PyObject_CallFunctionObjArgs (native_helpers.fail_call, exception,
+                                        was_read ? Py_True : Py_False, NULL);
   if (boxed != NULL)
     native_get_params (boxed, &result);
   Py_XDECREF (boxed);
@@ -158,11 +160,11 @@ call_work (GVariant *params,
   if (returned != NULL)
     native_dump (returned, native_python (), TRUE, &result);
   if (PyErr_Occurred () != NULL)
-    result = describe_exception ();
+    result = describe_exception (work != NULL);
   if (PyErr_Occurred () == NULL && !flush_output ())
     {
       g_clear_pointer (&result, g_variant_unref);
-      result = describe_exception ();
+      result = describe_exception (TRUE);
     }
   if (PyErr_Occurred () != NULL)
     native_take_exception (error, NULL, NULL);

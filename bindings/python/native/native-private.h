@@ -58,7 +58,7 @@ typedef struct {
   PyObject *complete;    /* (coroutine) -> its result */
   PyObject *loaded;      /* (): modules were loaded that the next call needs */
   PyObject *end_call;    /* (value) -> the result of a coroutine */
-  PyObject *fail_call;   /* (exception) -> Variant with the tag NATIVE_POOL_FAILED */
+  PyObject *fail_call;   /* (exception, was_read) -> Variant with the tag NATIVE_POOL_FAILED */
   PyObject *bad_payload; /* an exception class */
   PyObject *to_gerror;   /* (exception) -> GError */
   PyObject *is_of_signal;   /* (exception) -> whether a signal handler has raised it */
