@@ -89,9 +89,9 @@ class Workers(Object):
     def was_interrupted(self) -> bool: ...
 
 class Pool(Object):
-    def __init__(self, finish: Callable[[Any, Any, Any], Any],
+    def __init__(self, finish: Callable[[Any, Any, Any], Any], notice_end: Callable[[], Any],
                  report: Callable[[int, Variant], Any], catch: Callable[..., Any],
-                 **properties: Any) -> None: ...
+                 pending: set[Any], **properties: Any) -> None: ...
     @classmethod
     def list_options(cls) -> dict[str, tuple[Any, Any, Any]]: ...
     def submit(self, future: Any, work: tuple[Any, Any, Any], has_main: bool, name: str,
@@ -143,7 +143,8 @@ class LocalServer(ClientServer):
     def forget(self) -> None: ...
 
 def use(*, pickle: Callable[[Any, bool], tuple[Any, list[Any]]], dumps: Callable[..., bytes],
-        unpickle: Callable[..., Any], end_call: Callable[[Any], Any],
+        unpickle: Callable[..., Any], load_large: Callable[..., Any],
+        loaded: Callable[[], None], end_call: Callable[[Any], Any],
         fail_call: Callable[[BaseException, bool], Variant],
         dump_other: Callable[[Any, bool], Variant], load_object: Callable[[str, Any], Any],
         refuse: Callable[[str | None], Any], error: Callable[[str, str, int], GError],
@@ -152,7 +153,8 @@ def use(*, pickle: Callable[[Any, bool], tuple[Any, list[Any]]], dumps: Callable
         find_numpy: Callable[[bool], Any],
         describe_dtype: Callable[[Any], tuple[bytes, int, bool] | None],
         make_dtype: Callable[[bytes], tuple[Any, tuple[bytes, int, bool]]],
-        to_gerror: Callable[[BaseException], GError]) -> None: ...
+        to_gerror: Callable[[BaseException], GError],
+        is_of_signal: Callable[[BaseException], bool]) -> None: ...
 def respond(requests: list[Request | None], responses: Any, pending: dict[Any, Request],
             ids: list[Any]) -> None: ...
 def complete(function: Callable[[], Any], catch: Callable[[BaseException], Any] = ...,

@@ -3,15 +3,19 @@
 
 """Processes for Python programs: functions that run in workers, and servers with clients.
 
-* Workers: functions that run in their own processes and return values. ClientServer, ServerWorker,
-* ClientWorker: one server and many clients that send it messages. Request, OpenRun: later answers,
-* and runs that the program drives. WorkerError: the exception of a failed run; its subclasses
-* WorkerTimeout and WorkerDied are a TimeoutError and a BrokenProcessPool too. report, worker_index,
-* worker_node, worker_seed: for code that runs in a worker. GError, ErrorCode, ERROR_DOMAIN: errors
-* as every language sees them. SharedArray: a numpy array whose memory the application and its
-* workers share. Variant: values of types that Python does not have, for workers in other languages.
-* Cancellable: ends runs, from any thread. get_cold_start_reason: why the last workers in Python
-* were not forks of a warm process, or None. freeze_support: for programs that are frozen.
+* Workers: functions that run in their own processes and return values.
+* ClientServer, ServerWorker, ClientWorker: one server and many clients that send it messages.
+* Request, OpenRun: later answers, and runs that the program drives.
+* Executor, get_reusable_executor: calls in kept processes, as concurrent.futures has them.
+* WorkerError: the exception of a failed run; its subclasses WorkerTimeout and WorkerDied are a
+  TimeoutError and a BrokenProcessPool too.
+* report, worker_index, worker_node, worker_seed: for code that runs in a worker.
+* GError, ErrorCode, ERROR_DOMAIN: errors as every language sees them.
+* SharedArray: a numpy array whose memory the application and its workers share.
+* Variant: values of types that Python does not have, for workers in other languages.
+* Cancellable: ends runs, from any thread.
+* get_cold_start_reason: why the last workers in Python were not forks of a warm process, or None.
+* freeze_support: for programs that are frozen.
 
 Parameters, messages and results are anything that can be pickled; with cloudpickle installed, also
 lambdas, closures and definitions of an interactive session. Between Python and other languages,
