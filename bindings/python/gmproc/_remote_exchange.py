@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 RETRY_TIME = 0.05  # seconds that a game which does not listen yet is left alone
+# A game that has just started sends a state that is no answer. If a command arrives before it does
+# so, the answer is the second state.
+GREETING_TIME = 0.25  # seconds to wait for one
 LOOK_TIME = 0.25   # seconds between two checks of a game whose end does not wake this process
 POLL_LIMIT = 2**31 - 1  # milliseconds
 
@@ -48,7 +51,9 @@ class Exchange:
         self.max_size = max_size
         self.is_patient = is_patient
         self.next_try = inf
-        self.was_refused = False
+        self.was_refused = False  # the command has not reached the game yet
+        self.has_waited = False   # it was refused once, so the game has just started
+        self.has_greeted = False  # the state that a game sends when it starts has come
         self.n_bad = 0
         self.bad: Exception | None = None
         self.deed = ''  # what the game should do, for errors
@@ -79,13 +84,25 @@ class Exchange:
                 self.send(name, command)
             state = self.look(name, deadline)
             if state is not None:
-                return state
+                return self.look_again(name, state, deadline)
             self.check(name, deadline)
             self.wait(min(deadline, self.next_try))
 
+    def look_again(self, name: str, state: dict[str, Any], deadline: float) -> dict[str, Any]:
+        """The answer, if this state may be the first one of a game."""
+        end = min(time.monotonic() + GREETING_TIME, deadline)
+        while self.has_waited and not self.has_greeted and time.monotonic() < end:
+            self.wait(end)
+            answer = self.look(name, end)
+            if answer is not None:
+                return answer
+            if self.game is not None and self.game.get_end() is not None:
+                break
+        return state
+
     def send(self, name: str, command: bytes) -> None:
         self.next_try, self.was_refused = inf, False
-        self.link.drain()
+        self.has_greeted |= self.link.drain() and self.has_waited
         try:
             self.link.send(command)
         except ConnectionRefusedError:
@@ -95,7 +112,7 @@ class Exchange:
         # The end and exit status of a game that this process has started are known soon.
         if not self.is_patient and self.game is None:
             raise Gone(f'The game at {self.where} has ended: nothing listens there for {name!r}')
-        self.was_refused = True
+        self.was_refused = self.has_waited = True
         self.next_try = time.monotonic() + RETRY_TIME
 
     def look(self, name: str, deadline: float) -> dict[str, Any] | None:
@@ -109,7 +126,8 @@ class Exchange:
                 if data is None:
                     return None
                 if self.was_refused:
-                    continue  # not an answer, but the message of a game that has just started
+                    self.has_greeted = True
+                    continue
                 if len(data) > self.max_size:
                     raise BadState(f'it has more than {self.max_size} bytes')
                 return parse_state(data)

@@ -70,18 +70,21 @@ class Socket:
         except OSError:
             pass
 
-    def drain(self) -> None:
+    def drain(self) -> bool:
         """Discards datagrams that answer no command: the state that a game sends when it starts,
-        and late answers.
+        and late answers. False if there are none.
         """
+        had_any = False
         for _ in range(DRAIN_LIMIT):
             self.clear_refusals()
             try:
                 self.socket.recv(1)
+                had_any = True
             except ConnectionRefusedError:
                 pass
             except BlockingIOError:
-                return
+                break
+        return had_any
 
     def send(self, command: bytes) -> None:
         """Raises ConnectionRefusedError if nothing listens."""
