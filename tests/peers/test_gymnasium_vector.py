@@ -351,3 +351,17 @@ if __name__ == '__main__':
 def test_ctrl_c_in_a_step(script):
     program = PROGRAM_FOR_CTRL_C.format(folder=str(pathlib.Path(__file__).parent))
     assert script.output(program) == 'stopped\n'
+
+
+@pytest.mark.parametrize('owner', ['builtins', 'gymnasium'])
+def test_one_that_lives_at_the_end_of_the_program(script, owner):
+    """It is dropped when modules have lost their names."""
+    assert script.output(f'''
+import builtins
+import gymnasium
+from gmproc.gymnasium import VectorEnv
+
+if __name__ == '__main__':
+    {owner}.envs = VectorEnv([lambda: gymnasium.make('CartPole-v1')] * 2)
+    {owner}.envs.reset()
+''') == ''

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import sys
 from copy import deepcopy
 from typing import Any, Callable, Sequence
 
@@ -496,8 +497,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         raise TypeError('A VectorEnv cannot be pickled or copied: its environments belong to it')
 
     @finalizer
-    def __del__(self) -> None:
-        if not self.closed and hasattr(self, '_pool'):
+    def __del__(self, is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # At the interpreter's end modules may have lost their names, and environments end anyway.
+        if not is_ending() and not self.closed and hasattr(self, '_pool'):
             self.close(terminate=True)
 
 
