@@ -10,6 +10,7 @@
 #include "base/gmp-exit-private.h"
 #include "base/gmp-limit-private.h"
 #include "base/gmp-runtime-private.h"
+#include "base/gmp-target-private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -77,27 +78,45 @@ has_given_up (const GmpExitReport *self)
   return has_given_up_with (self, GMP_EXIT_NO_WORKER) || gmp_exit_report_had_no_thread (self);
 }
 
-static const char *
+/* A process that has not even connected may be another program than was meant: that of an
+ * embedded interpreter, which prints how it is used. */
+static char *
+ask_for_program (const GmpExitReport *self)
+{
+  g_autofree char *runtime = gmp_target_get_runtime (self->target, NULL);
+  g_auto (GStrv) command = runtime != NULL ? gmp_runtime_get_command (runtime, NULL) : NULL;
+  g_autofree char *program = command != NULL ? g_filename_display_name (command[0]) : NULL;
+
+  if (program == NULL)
+    return g_strdup ("before it was ready");
+  return g_strdup_printf ("before it was ready: can '%s' run workers of %s?", program, runtime);
+}
+
+static char *
 describe_moment (const GmpExitReport *self)
 {
   if (self->was_connected)
-    return "before its work was done";
-  if (!gmp_runtime_is_program (self->target) || has_given_up (self))
-    return "before it was ready";
-  return "before it was ready: does its main () call gmp_init () first?";
+    return g_strdup ("before its work was done");
+  if (has_given_up (self))
+    return g_strdup ("before it was ready");
+  if (gmp_runtime_is_program (self->target))
+    return g_strdup ("before it was ready: does its main () call gmp_init () first?");
+  return ask_for_program (self);
 }
 
 char *
 gmp_exit_report_describe_exit (const GmpExitReport *self)
 {
+  g_autofree char *moment = NULL;
+
   if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
     return g_strdup ("ended with unknown status (its fork server has died)");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
   if (gmp_exit_report_had_no_thread (self))
     return g_strdup_printf ("could start no thread%s", gmp_limit_describe (EAGAIN));
-  return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status),
-                          describe_moment (self));
+  moment = describe_moment (self);
+  return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status), moment);
 }
 
 /* TRUE if the worker's error or its output contains any of these words. */

@@ -365,3 +365,12 @@ if __name__ == '__main__':
     assert 'in work\n    return 1 / n' in done.stderr
     assert done.stderr.count(os.path.dirname(gmproc.__file__)) == 1
     assert '__mp_main__' not in done.stderr
+
+
+def test_the_program_of_an_embedded_interpreter(monkeypatch):
+    """It is no interpreter, unless it says otherwise in sys.executable."""
+    monkeypatch.setattr(sys, 'executable', '/bin/true')
+    workers = Workers()
+    workers.add(1, abs, -1)
+    with pytest.raises(WorkerError, match="can '/bin/true' run workers of python"):
+        workers.run()
