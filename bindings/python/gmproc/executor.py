@@ -281,7 +281,7 @@ class Executor(futures.Executor):
             exception, the waiting calls fail with a WorkerDied whose cause is that exception.
         max_tasks_per_child: the number of calls that a process executes before it is replaced; None
             for any number.
-        idle_timeout: the seconds after which an idle process ends; None for never.
+        idle_timeout: the seconds after which an idle process ends; None or 0 for never.
         import_main: if True, workers import the main module. With False it needs no guard, and its
             functions and classes are sent by value, which needs cloudpickle.
         run_timeout: the execution time of a call in seconds; 0 for no limit.
@@ -469,7 +469,8 @@ class Executor(futures.Executor):
     def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], timeout: float | None = None,
             chunksize: int = 1, buffersize: int | None = None, progress: bool = False
             ) -> Iterator[Any]:
-        """As ``map(fn, *iterables)``, with the calls executed by workers.
+        """As ``map(fn, *iterables)``, with the calls executed by workers. When the iterator has
+        raised an exception, or is closed, it cancels the others, also those that run.
 
         Args:
             timeout: how many seconds after this call the last result may come.
