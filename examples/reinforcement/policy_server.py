@@ -50,7 +50,7 @@ class Progress:
     """Says how the returns rise."""
 
     def __init__(self, n_episodes: int) -> None:
-        self.part = n_episodes // N_LINES
+        self.part = max(1, n_episodes // N_LINES)
         self.n_lines = 0
 
     def find(self, returns: list[float]) -> list[str]:

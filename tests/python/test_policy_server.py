@@ -23,6 +23,14 @@ def play(*arguments):
     return returns
 
 
+def test_few_episodes():
+    for episodes in '0', '3':
+        done = subprocess.run([sys.executable, PROGRAM, 'catch', episodes], capture_output=True,
+                              text=True, timeout=80)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count('mean return') >= int(episodes)
+
+
 def test_it_balances_poles():
     returns = play('--crash', 'cartpole')
     assert returns[0] < 60 and max(returns[5:]) > 120
