@@ -38,5 +38,7 @@ int             gmp_agent_worker_get_pid     (GmpAgentWorker *self);
 gboolean        gmp_agent_worker_is_warm     (GmpAgentWorker *self);
 void            gmp_agent_worker_send_signal (GmpAgentWorker *self,
                                               int             signum);
+void            gmp_agent_worker_take_lines  (GmpAgentWorker *self,
+                                              guint           n);
 
 G_END_DECLS

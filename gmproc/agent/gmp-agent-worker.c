@@ -40,6 +40,8 @@ struct _GmpAgentWorker
   int early_signal;              /* 0: none came before the process */
   GmpOptions *options;
   GmpOomWitness memory;
+  guint n_lines;                 /* that were sent, and that the application has not reported */
+  gboolean is_paused;            /* no more are read */
 
   GmpMessageStream *worker;      /* (nullable): it has closed its socket */
   GmpMessageStream *application; /* (nullable): NULL when nothing is left to report */
@@ -351,6 +353,23 @@ line_cb (GmpOutputStream stream,
   GmpAgentWorker *self = user_data;
 
   gmp_agent_dbus_process1_emit_line (self->skeleton, stream, line);
+  self->n_lines++;
+  if (self->n_lines < GMP_LINES_AHEAD || self->is_paused || self->has_ended)
+    return;
+  self->is_paused = TRUE;
+  gmp_worker_process_pause_output (self->process);
+}
+
+/* The application has reported them. */
+void
+gmp_agent_worker_take_lines (GmpAgentWorker *self,
+                             guint           n)
+{
+  self->n_lines -= MIN (n, self->n_lines);
+  if (!self->is_paused || self->n_lines >= GMP_LINES_AHEAD)
+    return;
+  self->is_paused = FALSE;
+  gmp_worker_process_resume_output (self->process);
 }
 
 /* Its remaining messages are read, up to the end of its socket. A child of the worker may hold that

@@ -215,6 +215,22 @@ signal_cb (GmpAgentDbusAgent1    *skeleton,
 }
 
 static gboolean
+take_lines_cb (GmpAgentDbusAgent1    *skeleton,
+               GDBusMethodInvocation *invocation,
+               guint                  number,
+               guint                  n,
+               gpointer               user_data)
+{
+  Agent *self = user_data;
+  GmpAgentWorker *worker = g_hash_table_lookup (self->workers, GUINT_TO_POINTER (number));
+
+  if (worker != NULL)
+    gmp_agent_worker_take_lines (worker, n);
+  gmp_agent_dbus_agent1_complete_take_lines (skeleton, invocation);
+  return TRUE;
+}
+
+static gboolean
 hello_cb (GmpAgentDbusAgent1    *skeleton,
           GDBusMethodInvocation *invocation,
           gpointer               user_data)
@@ -374,6 +390,7 @@ gmp_agent_serve (GmpBus                 *bus,
   g_signal_connect (self.skeleton, "handle-prepare", G_CALLBACK (prepare_cb), &self);
   g_signal_connect (self.skeleton, "handle-start", G_CALLBACK (start_cb), &self);
   g_signal_connect (self.skeleton, "handle-signal", G_CALLBACK (signal_cb), &self);
+  g_signal_connect (self.skeleton, "handle-take-lines", G_CALLBACK (take_lines_cb), &self);
   g_signal_connect (connection, "closed", G_CALLBACK (closed_cb), self.loop);
   g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (self.skeleton), connection,
                                     GMP_AGENT_PATH, NULL);

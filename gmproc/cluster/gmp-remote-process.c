@@ -16,6 +16,7 @@ struct _GmpRemoteProcess
   guint number;
   int pid; /* atomic; 0: not known yet */
   gboolean is_out_of_memory;
+  guint n_lines; /* that were reported, since the last TakeLines */
   GmpLineReader *readers[2]; /* by GmpOutputStream */
 };
 
@@ -35,17 +36,37 @@ gmp_remote_process_get_node (GmpProcess *process)
 
 /* Called in any thread, so without a reply, whose main context might be freed by then. */
 static void
+call_agent (GmpRemoteProcess *self,
+            const char       *name,
+            GVariant         *body)
+{
+  g_autoptr (GDBusMessage) call = g_dbus_message_new_method_call (NULL, GMP_AGENT_PATH,
+                                                                  GMP_AGENT_INFO->name, name);
+
+  g_dbus_message_set_flags (call, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+  g_dbus_message_set_body (call, body);
+  g_dbus_connection_send_message (gmp_bus_get_connection (self->bus), call,
+                                  G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+}
+
+static void
 gmp_remote_process_send_signal (GmpProcess *process,
                                 int         signum)
 {
   GmpRemoteProcess *self = GMP_REMOTE_PROCESS (process);
-  g_autoptr (GDBusMessage) call = g_dbus_message_new_method_call (
-    NULL, GMP_AGENT_PATH, GMP_AGENT_INFO->name, "Signal");
 
-  g_dbus_message_set_flags (call, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
-  g_dbus_message_set_body (call, g_variant_new ("(ui)", self->number, signum));
-  g_dbus_connection_send_message (gmp_bus_get_connection (self->bus), call,
-                                  G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
+  call_agent (self, "Signal", g_variant_new ("(ui)", self->number, signum));
+}
+
+static void
+gmp_remote_process_take_line (GmpProcess *process)
+{
+  GmpRemoteProcess *self = GMP_REMOTE_PROCESS (process);
+
+  if (++self->n_lines < GMP_LINES_PART)
+    return;
+  call_agent (self, "TakeLines", g_variant_new ("(uu)", self->number, self->n_lines));
+  self->n_lines = 0;
 }
 
 static void
@@ -69,6 +90,7 @@ gmp_remote_process_class_init (GmpRemoteProcessClass *klass)
   process_class->get_pid = gmp_remote_process_get_pid;
   process_class->send_signal = gmp_remote_process_send_signal;
   process_class->get_node = gmp_remote_process_get_node;
+  process_class->take_line = gmp_remote_process_take_line;
 }
 
 static void

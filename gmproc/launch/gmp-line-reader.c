@@ -209,22 +209,41 @@ take_fed (GmpLineReader *self)
   return line;
 }
 
+static guint
+count_fed (GmpLineReader *self)
+{
+  guint n;
+
+  g_mutex_lock (&self->lock);
+  n = self->fed.length;
+  g_mutex_unlock (&self->lock);
+  return n;
+}
+
+/* Those that are there now. More may be fed meanwhile. */
 static void
 report_fed (GmpLineReader *self)
 {
   char *line;
 
-  while ((line = take_fed (self)) != NULL)
+  for (guint n = count_fed (self); n > 0 && (line = take_fed (self)) != NULL; n--)
     {
       self->func (line, self->user_data);
       g_free (line);
     }
 }
 
+static void wake_locked (GmpLineReader *self);
+
 static gboolean
 fed_cb (gpointer user_data)
 {
-  report_fed (user_data);
+  GmpLineReader *self = user_data;
+
+  report_fed (self);
+  g_mutex_lock (&self->lock);
+  wake_locked (self);
+  g_mutex_unlock (&self->lock);
   return G_SOURCE_REMOVE;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
  *              where it is not known yet.
  * send_signal: does nothing when the process has ended.
  * get_node:    the name of the machine that it is on; by default NULL, this one.
+ * take_line:   a line of its output was reported, so that another one may come; by default nothing.
  *
  * The code that watches the process reports its end with gmp_process_set_ended(). */
 
@@ -37,6 +38,7 @@ struct _GmpProcessClass
   void (*send_signal) (GmpProcess *self,
                        int         signum);
   const char *(*get_node) (GmpProcess *self);
+  void (*take_line)   (GmpProcess *self);
 };
 
 gboolean        gmp_process_is_foreign    (GmpProcess *self);
@@ -66,6 +68,7 @@ void            gmp_process_set_lost      (GmpProcess *self,
                                            GError     *reason);
 const GError   *gmp_process_get_loss      (GmpProcess *self);
 const char     *gmp_process_get_node      (GmpProcess *self);
+void            gmp_process_take_line     (GmpProcess *self);
 gboolean        gmp_process_is_settling   (void);
 void            gmp_process_settle        (guint limit);
 void            gmp_process_settle_async  (guint               limit,

@@ -61,6 +61,11 @@ gmp_process_finalize (GObject *object)
   G_OBJECT_CLASS (gmp_process_parent_class)->finalize (object);
 }
 
+static void
+gmp_process_real_take_line (GmpProcess *self G_GNUC_UNUSED)
+{
+}
+
 static const char *
 gmp_process_real_get_node (GmpProcess *self G_GNUC_UNUSED)
 {
@@ -72,6 +77,7 @@ gmp_process_class_init (GmpProcessClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = gmp_process_finalize;
   klass->get_node = gmp_process_real_get_node;
+  klass->take_line = gmp_process_real_take_line;
 }
 
 static void
@@ -195,6 +201,12 @@ const char *
 gmp_process_get_node (GmpProcess *self)
 {
   return GMP_PROCESS_GET_CLASS (self)->get_node (self);
+}
+
+void
+gmp_process_take_line (GmpProcess *self)
+{
+  GMP_PROCESS_GET_CLASS (self)->take_line (self);
 }
 
 static gboolean

@@ -36,6 +36,8 @@ void              gmp_worker_process_watch           (GmpWorkerProcess *self,
                                                       GmpWorkerEnded    ended,
                                                       gpointer          user_data);
 void              gmp_worker_process_unwatch         (GmpWorkerProcess *self);
+void              gmp_worker_process_pause_output    (GmpWorkerProcess *self);
+void              gmp_worker_process_resume_output   (GmpWorkerProcess *self);
 void              gmp_worker_process_end             (GmpWorkerProcess *self,
                                                       double            grace);
 void              gmp_worker_process_kill            (GmpWorkerProcess *self);

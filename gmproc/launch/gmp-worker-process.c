@@ -61,6 +61,7 @@ out_line_cb (const char *line,
   GmpWorkerProcess *self = user_data;
 
   self->line (GMP_OUTPUT_STDOUT, line, self->user_data);
+  gmp_process_take_line (self->process);
 }
 
 static void
@@ -74,6 +75,7 @@ err_line_cb (const char *line,
     g_free (g_queue_pop_head (&self->tail));
   if (self->options->capture_output)
     self->line (GMP_OUTPUT_STDERR, line, self->user_data);
+  gmp_process_take_line (self->process);
 }
 
 static gboolean
@@ -279,6 +281,31 @@ get_cpu_time (GmpWorkerProcess *self)
   return time.tv_sec + time.tv_nsec / 1e9;
 }
 
+static void
+attach_output (GmpWorkerProcess *self)
+{
+  if (self->out != NULL)
+    gmp_line_reader_attach (self->out, self->options->priority);
+  gmp_line_reader_attach (self->err, self->options->priority);
+}
+
+/* Its lines are not read until gmp_worker_process_resume_output(), unless it ends. So it waits when
+ * its pipes are full. */
+void
+gmp_worker_process_pause_output (GmpWorkerProcess *self)
+{
+  if (self->out != NULL)
+    gmp_line_reader_detach (self->out);
+  gmp_line_reader_detach (self->err);
+}
+
+void
+gmp_worker_process_resume_output (GmpWorkerProcess *self)
+{
+  if (self->is_watched)
+    attach_output (self);
+}
+
 /* Everything runs in the thread-default main context. */
 void
 gmp_worker_process_watch (GmpWorkerProcess *self,
@@ -293,9 +320,7 @@ gmp_worker_process_watch (GmpWorkerProcess *self,
   self->user_data = user_data;
   self->cpu_before = get_cpu_time (self);
   g_queue_clear_full (&self->tail, g_free);
-  if (self->out != NULL)
-    gmp_line_reader_attach (self->out, self->options->priority);
-  gmp_line_reader_attach (self->err, self->options->priority);
+  attach_output (self);
   self->is_watched = TRUE;
   gmp_process_wait_async (self->process, self->options->priority, waited_cb, self);
 }

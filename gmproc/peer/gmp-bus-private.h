@@ -16,6 +16,11 @@ G_BEGIN_DECLS
 #define GMP_AGENT_INFO   ((GDBusInterfaceInfo *) &gmp_dbus_agent1_interface)
 #define GMP_AGENT_PATH   "/org/gmproc/Agent"
 
+/* The lines of a worker's output that its agent sends ahead, before the application has reported
+ * the first of them. The application counts them, and answers for each part of that number. */
+#define GMP_LINES_AHEAD 1024u
+#define GMP_LINES_PART  256u
+
 #define GMP_TYPE_BUS (gmp_bus_get_type ())
 G_DECLARE_FINAL_TYPE (GmpBus, gmp_bus, GMP, BUS, GObject)
 

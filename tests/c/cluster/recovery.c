@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -68,6 +69,15 @@ return_much (GVariant *params G_GNUC_UNUSED,
              GError  **error G_GNUC_UNUSED)
 {
   return new_bytes (RESULT_SIZE);
+}
+
+static GVariant *
+print_forever (GVariant *params G_GNUC_UNUSED,
+               GError  **error G_GNUC_UNUSED)
+{
+  while (TRUE)
+    puts ("a line");
+  return NULL;
 }
 
 /* A server that reports its start, and a client that finishes with its node. */
@@ -399,6 +409,48 @@ test_given_up (void)
   test_agents_end ();
 }
 
+/* It takes longer than the worker for a line. */
+static void
+line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+         int             id G_GNUC_UNUSED,
+         GmpOutputStream stream G_GNUC_UNUSED,
+         const char     *line G_GNUC_UNUSED,
+         gpointer        has_begun)
+{
+  static const guchar bytes[16 * 1024];
+  g_autofree char *sum = g_compute_checksum_for_data (G_CHECKSUM_SHA512, bytes, sizeof bytes);
+
+  *(gboolean *) has_begun = TRUE;
+}
+
+static gboolean
+cancel_cb (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return G_SOURCE_REMOVE;
+}
+
+/* A worker that prints without a pause leaves the application's main loop to others. */
+static void
+test_flood (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (print_forever, "command:env A=5 {agent}");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean has_begun = FALSE;
+
+  g_object_set (workers, "capture-output", TRUE, NULL);
+  g_signal_connect (workers, "output", G_CALLBACK (line_cb), &has_begun);
+  gmp_workers_run_async (workers, NULL, 0, cancellable, gmp_test_done_cb, &result);
+  while (!has_begun)
+    g_main_context_iteration (NULL, TRUE);
+  g_idle_add (cancel_cb, cancellable);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  test_agents_end ();
+}
+
 static void
 write_program (const char *folder,
                const char *name,
@@ -467,6 +519,7 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/file-size", test_file_size);
   test_agents_add ("/cluster/recovery/cancelled", test_cancelled);
   test_agents_add ("/cluster/recovery/given-up", test_given_up);
+  test_agents_add ("/cluster/recovery/flood", test_flood);
   test_agents_add ("/cluster/recovery/silent-slurm", test_silent_slurm);
   return g_test_run ();
 }
