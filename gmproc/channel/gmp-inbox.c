@@ -505,8 +505,11 @@ take_late (GmpInbox *self,
            Slot     *slot,
            GmpMail  *mail)
 {
-  GmpInboxStatus status = take_from (self, slot, mail);
+  GmpInboxStatus status;
 
+  /* A slot that rests has a channel, which this may take away. */
+  gmp_inbox_poll_slot (self, slot);
+  status = take_from (self, slot, mail);
   if (status == GMP_INBOX_EMPTY && slot->channel != NULL)
     {
       slot->channel->answered_at = 0;

@@ -283,6 +283,32 @@ test_late (void)
   server_clear (&server);
 }
 
+/* A client fails in the moment in which it would be late, and its channel rests. The application
+ * has not told yet what becomes of it. */
+static void
+test_late_and_failed (void)
+{
+  g_autoptr (GError) reason = g_error_new_literal (GMP_ERROR, GMP_ERROR_FAILED, "no more");
+  g_auto (GmpMail) mail = { 0, };
+  gint64 deadline;
+  Server server;
+
+  server_init (&server);
+  gmp_inbox_set_trust (server.inbox, GMP_INBOX_TRUSTS_NONE);
+  gmp_inbox_set_turn_timeout (server.inbox, 3);
+  exchange (&server, SILENT);
+  deadline = gmp_inbox_get_turn_deadline (server.inbox);
+  let_rest (&server);
+  gmp_channel_close (server.pairs[SILENT].client, reason);
+  while (g_get_monotonic_time () < deadline)
+    ;
+  g_assert_cmpint (gmp_inbox_try_take (server.inbox, &mail), ==, GMP_INBOX_EMPTY);
+  g_assert_false (gmp_inbox_has_unsent (server.inbox));
+  gmp_inbox_peer_ended (server.inbox, "0", reason, FALSE);
+  take (&server, SILENT, GMP_INBOX_CLOSED, &mail);
+  server_clear (&server);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -296,5 +322,6 @@ main (int    argc,
   g_test_add_func ("/rest/hostile", test_hostile);
   g_test_add_func ("/rest/renewed", test_renewed);
   g_test_add_func ("/rest/late", test_late);
+  g_test_add_func ("/rest/late-and-failed", test_late_and_failed);
   return g_test_run ();
 }
