@@ -10,6 +10,8 @@
 #include "base/gmp-fork-private.h"
 #include "base/gmp-thread-private.h"
 
+#include <string.h>
+
 /* Serials of workers' messages begin here; lower ones belong to GDBus. */
 #define FIRST_SERIAL 0x40000000u
 
@@ -288,10 +290,11 @@ bus_thread (gpointer context)
 G_LOCK_DEFINE_STATIC (bus_context);
 static GMainContext *bus_context;
 
-/* It belongs to the parent. */
+/* It belongs to the parent, whose other threads may have held the lock. */
 static void
 forget (void)
 {
+  memset (&G_LOCK_NAME (bus_context), 0, sizeof G_LOCK_NAME (bus_context));
   bus_context = NULL;
 }
 
