@@ -240,7 +240,9 @@ end_invitation (Invitation *invitation)
   else if (invitation->process != NULL && !self->is_closing &&
            !g_subprocess_get_successful (invitation->process))
     g_message ("Agents may have ended: %s", description);
-  self->ended (description, invitation->n_missing, others, self->user_data);
+  /* When the program ends, no agent is waited for. */
+  self->ended (description, self->is_closing ? 0 : invitation->n_missing, others,
+               self->user_data);
   g_clear_object (&invitation->process);
   g_ptr_array_remove (self->invitations, invitation);
 }

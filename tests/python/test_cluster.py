@@ -124,6 +124,31 @@ if __name__ == '__main__':
 '''
 
 
+SHORT_PROGRAM = '''
+from gmproc import Workers, worker_node
+
+def tell_node(params):
+    return worker_node()
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, tell_node)
+    print(workers.run())
+'''
+
+
+@pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
+def test_end(tmp_path: Path) -> None:
+    """A program that ends while a node has not come says nothing about that."""
+    program = tmp_path / 'program.py'
+    program.write_text(SHORT_PROGRAM, encoding='utf-8')
+    launcher = "command:sh -c 'test {node} = alpha || exec sleep 60; exec {agent}'"
+    environment = os.environ | {'GMPROC_LAUNCHER': launcher, 'GMPROC_NODES': 'alpha beta'}
+    run = subprocess.run([sys.executable, str(program)], env=environment, text=True, timeout=60,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert (run.stdout, run.stderr) == ("{1: 'alpha'}\n", '')
+
+
 @pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
 def test_cluster(tmp_path: Path) -> None:
     program = tmp_path / 'program.py'
