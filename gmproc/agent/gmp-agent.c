@@ -58,7 +58,8 @@ is_of_node (const char *entry)
   return FALSE;
 }
 
-/* Workers of workers run on this node, and are controlled like local ones. */
+/* Workers of workers run on this node, and are controlled like local ones. A name without a value
+ * removes the variable, which the agent may have too. */
 static char **
 filter_environment (Agent *self,
                     guint  worker)
@@ -67,17 +68,16 @@ filter_environment (Agent *self,
     "GMPROC_LAUNCHER", "GMPROC_NODES", "GMPROC_AGENT", "GMPROC_CONTROL", "GMPROC_WRAP",
   };
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  g_auto (GStrv) filtered = NULL;
+  char **filtered;
 
   for (char **entry = self->environment; *entry != NULL; entry++)
     if (!is_of_node (*entry))
       g_strv_builder_add (builder, *entry);
-  filtered = g_strv_builder_end (builder);
   for (gsize i = 0; i < G_N_ELEMENTS (dropped); i++)
-    filtered = g_environ_unsetenv (filtered, dropped[i]);
+    g_strv_builder_add (builder, dropped[i]);
+  filtered = g_strv_builder_end (builder);
   filtered = g_environ_setenv (filtered, "GMPROC_NODE", self->identity->name, TRUE);
-  filtered = gmp_agent_gpus_give (self->gpus, worker, filtered);
-  return g_steal_pointer (&filtered);
+  return gmp_agent_gpus_give (self->gpus, worker, filtered);
 }
 
 static GmpOptions *
@@ -241,7 +241,8 @@ hello_cb (GmpAgentDbusAgent1    *skeleton,
   gmp_agent_dbus_agent1_complete_hello (skeleton, invocation, self->identity->token,
                                         gmp_get_version_string (), self->identity->node,
                                         self->identity->name, self->identity->slots,
-                                        self->identity->port, (const char * const *) addresses);
+                                        self->identity->port, (const char * const *) addresses,
+                                        GMP_AGENT_PROTOCOL);
   return TRUE;
 }
 

@@ -102,16 +102,19 @@ read_hello (Stranger *stranger,
   g_autofree const char **addresses = NULL;
   const char *token;
   const char *version;
+  guint protocol = 0;
 
   /* The first two are the same in all versions. */
   if (!g_str_has_prefix (g_variant_get_type_string (answer), "(ss"))
     return FALSE;
   g_variant_get_child (answer, 0, "&s", &token);
   g_variant_get_child (answer, 1, "&s", &version);
-  if (!g_variant_is_of_type (answer, G_VARIANT_TYPE ("(ssusuqas)")))
+  if (g_variant_is_of_type (answer, G_VARIANT_TYPE ("(ssusuqasu)")))
+    g_variant_get_child (answer, 7, "u", &protocol);
+  if (protocol != GMP_AGENT_PROTOCOL)
     return self->arrived (stranger->bus, NULL, token, version, address, self->user_data);
-  g_variant_get (answer, "(&s&su&suq^a&s)", NULL, NULL, &hello.node, &hello.name, &hello.slots,
-                 &hello.port, &addresses);
+  g_variant_get (answer, "(&s&su&suq^a&su)", NULL, NULL, &hello.node, &hello.name, &hello.slots,
+                 &hello.port, &addresses, NULL);
   hello.addresses = addresses;
   return self->arrived (stranger->bus, &hello, token, version, address, self->user_data);
 }

@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 #define GMP_AGENT_INFO   ((GDBusInterfaceInfo *) &gmp_dbus_agent1_interface)
 #define GMP_AGENT_PATH   "/org/gmproc/Agent"
 
+/* Of Hello. From 2 on, replies have a path, and the application calls TakeLines. */
+#define GMP_AGENT_PROTOCOL 2u
+
 /* The lines of a worker's output that its agent sends ahead, before the application has reported
  * the first of them. The application counts them, and answers for each part of that number. */
 #define GMP_LINES_AHEAD 1024u

@@ -41,6 +41,27 @@ tell_node (GVariant *params G_GNUC_UNUSED,
   return g_variant_new_string (gmp_worker_get_node ());
 }
 
+/* Returns the node of a worker of this worker. */
+static GVariant *
+run_another (GVariant *params G_GNUC_UNUSED,
+             GError  **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+  GVariant *value = NULL;
+
+  if (g_getenv ("GMPROC_LAUNCHER") != NULL)
+    {
+      g_set_error_literal (error, GMP_ERROR, GMP_ERROR_FAILED, "workers would run elsewhere");
+      return NULL;
+    }
+  if (gmp_workers_add (workers, 1, tell_node, NULL, error))
+    results = gmp_workers_run (workers, NULL, 0, NULL, error);
+  if (results != NULL)
+    g_variant_get_child (results, 0, "{iv}", NULL, &value);
+  return value;
+}
+
 /* On the node alpha, reports that and waits: its agent ends it. */
 static GVariant *
 wait_on_alpha (GVariant *params,
@@ -451,6 +472,23 @@ test_flood (void)
   test_agents_end ();
 }
 
+/* Workers of workers run on the same node, although the agent has the application's variables. */
+static void
+test_nested (void)
+{
+  g_autofree char *outer = g_strdup (g_getenv ("GMPROC_LAUNCHER"));
+  g_autoptr (GmpWorkers) workers = new_workers (run_another, NULL);
+  g_autoptr (GVariant) results = NULL;
+
+  g_setenv ("GMPROC_LAUNCHER", "command:env A=6 {agent}", TRUE);
+  g_setenv ("GMPROC_NODES", "beta", TRUE);
+  results = gmp_test_run (workers);
+  gmp_test_check_int (results, 1, "'beta'");
+  g_setenv ("GMPROC_LAUNCHER", outer, TRUE);
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  test_agents_end ();
+}
+
 static void
 write_program (const char *folder,
                const char *name,
@@ -520,6 +558,7 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/cancelled", test_cancelled);
   test_agents_add ("/cluster/recovery/given-up", test_given_up);
   test_agents_add ("/cluster/recovery/flood", test_flood);
+  test_agents_add ("/cluster/recovery/nested", test_nested);
   test_agents_add ("/cluster/recovery/silent-slurm", test_silent_slurm);
   return g_test_run ();
 }

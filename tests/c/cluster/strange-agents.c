@@ -29,9 +29,9 @@ static const struct {
 } ways[] = {
   { "other-hello", "(ssua{sv})", "(u)", "(ibb)" },
   { "no-token", "(u)", "(u)", "(ibb)" },
-  { "other-start", "(ssusuqas)", "(u)", "(sus)" },
-  { "other-arguments", "(ssusuqas)", "(usaay)", "(ibb)" },
-  { "other-end", "(ssusuqas)", "(u)", "(ibb)" },
+  { "other-start", "(ssusuqasu)", "(u)", "(sus)" },
+  { "other-arguments", "(ssusuqasu)", "(usaay)", "(ibb)" },
+  { "other-end", "(ssusuqasu)", "(u)", "(ibb)" },
 };
 
 typedef struct {
@@ -51,8 +51,8 @@ make_hello (Agent *self)
   if (g_str_equal (self->hello_type, "(ssua{sv})"))
     return g_variant_new ("(ssu@a{sv})", self->token, "9.9.9", self->node,
                           g_variant_new_parsed ("@a{sv} {}"));
-  return g_variant_new ("(ssusuq^as)", self->token, "9.9.9", self->node, "strange", 2, 9,
-                        (const char *[]) { NULL });
+  return g_variant_new ("(ssusuq^asu)", self->token, "9.9.9", self->node, "strange", 2, 9,
+                        (const char *[]) { NULL }, 2u);
 }
 
 static void
