@@ -24,6 +24,8 @@ values must have types that both have; others are refused.
 
 from __future__ import annotations
 
+from importlib.util import find_spec as _find_spec
+
 from _gmproc import VERSION as _VERSION
 from _gmproc import Cancellable, Request, Variant, get_cold_start_reason
 
@@ -54,6 +56,8 @@ __all__ = ['Cancellable', 'ClientServer', 'ClientWorker', 'ERROR_DOMAIN', 'Error
            'WorkerDied', 'WorkerError', 'WorkerTimeout', 'Workers', 'freeze_support',
            'get_cold_start_reason', 'get_reusable_executor', 'report',
            'worker_index', 'worker_node', 'worker_seed']
+if _find_spec('numpy') is None:  # "import *" loads all of these
+    __all__.remove('SharedArray')
 
 
 def __getattr__(name: str) -> Any:
