@@ -196,6 +196,20 @@ def test_modules_need_no_cloudpickle_in_a_command(script):
     assert (done.stdout, done.stderr) == ('{1: 3}\n', '')
 
 
+def test_all_names_without_numpy(script):
+    done = script.python('-c', "import sys\nsys.modules['numpy'] = None\nfrom gmproc import *\n"
+                         "print(Executor.__name__, 'SharedArray' in globals())")
+    assert (done.stdout, done.stderr) == ('Executor False\n', '')
+
+
+@pytest.mark.parametrize('path', ['/dev/stdin', '/dev/fd/0', '/proc/self/fd/0'])
+def test_a_script_that_is_a_descriptor(script, path):
+    """Workers have another file there."""
+    with open(script.write(GUARDED)) as file:
+        check(script.python(path, stdin=file))
+    check(script.python(path, input=GUARDED))
+
+
 def test_an_unguarded_script(script):
     done = script.run(DEFINITIONS + "print('runs')\n" + USE.replace(
         'result = ', "print('again')\nresult = ", 1))

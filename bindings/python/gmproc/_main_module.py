@@ -73,7 +73,9 @@ def _find() -> dict[str, str]:
     if path is None:
         return {}
     path = _join(_folder or '', path)
-    return {'init_main_from_path': path} if os.path.isfile(path) else {}
+    # A descriptor of this process, such as /dev/stdin, is another one in a worker.
+    is_shared = os.path.isfile(path) and not path.startswith(('/dev/', '/proc/'))
+    return {'init_main_from_path': path} if is_shared else {}
 
 
 def is_carried(description: dict[str, Any]) -> bool:
