@@ -162,6 +162,23 @@ class Unordered:
         return dict(zip(ids, messages))
 
 
+class OneForAll:
+    def process_batch(self, ids, messages):
+        return 3
+
+
+class WithoutDimension:
+    def process_batch(self, ids, messages):
+        import numpy
+
+        return numpy.array(3)
+
+
+class FailingGenerator:
+    def process_batch(self, ids, messages):
+        return (len(message) for message in [1, 2])
+
+
 class UnsendableBatch:
     def process_batch(self, ids, messages):
         return [threading.Lock() for _ in ids]
@@ -185,8 +202,8 @@ def make(part, base):
 
 
 for part in (Barrier, InThreads, Twice, Failing, Dropping, Unsendable, Keeping, Late, Batches,
-             Impatient, WrongNumber, Nothing, Unordered, UnsendableBatch, UnsendableAnswer,
-             Negative):
+             Impatient, WrongNumber, Nothing, Unordered, OneForAll, WithoutDimension,
+             FailingGenerator, UnsendableBatch, UnsendableAnswer, Negative):
     for base in (ServerWorker, ClientServer):
         name = f'{part.__name__}{base.__name__}'
         globals()[name] = type(name, (part, base), {'__module__': __name__})
@@ -344,11 +361,20 @@ class Patient(Asker):
      r'process_batch should return 2 responses, one for each message, not \[1, 2, 3\]'),
     (Nothing, 'process_batch should return 2 responses, one for each message, not None'),
     (Unordered, r'process_batch should return 2 responses, one for each message, not \{'),
+    (OneForAll, 'process_batch should return 2 responses, one for each message, not 3'),
+    (WithoutDimension, r'process_batch should return 2 responses, one for each message, not array'),
     (Negative, 'batch_size')])
 def test_batches_that_are_wrong(part, message):
     cs = serve_in_application(part)
     cs.add_clients(2, Asker, params=1)
     with pytest.raises((WorkerError, ValueError), match=message):
+        cs.run()
+
+
+def test_a_generator_of_responses_that_fails():
+    cs = serve_in_application(FailingGenerator)
+    cs.add_clients(2, Asker, params=1)
+    with pytest.raises(TypeError, match="object of type 'int' has no len"):
         cs.run()
 
 

@@ -291,13 +291,19 @@ send_all (GPtrArray *requests,
   return result;
 }
 
-/* The responses as a list. A dict or set has no order that fits. */
+/* The responses as a list; NULL, perhaps with an exception, if they cannot be one. A dict or set
+ * has no order that fits, and a number, or an array without a dimension, has no items. */
 static PyObject *
 list_responses (PyObject *responses)
 {
+  PyObject *result;
+
   if (responses == Py_None || PyDict_Check (responses) || PyAnySet_Check (responses))
     return NULL;
-  return PySequence_List (responses);
+  result = PySequence_List (responses);
+  if (result == NULL && !PyIter_Check (responses) && PyErr_ExceptionMatches (PyExc_TypeError))
+    PyErr_Clear ();
+  return result;
 }
 
 /* Answers requests, a list, with as many responses, any sequence: all of them, or none if one
