@@ -21,8 +21,8 @@ struct _GmpRemoteEnv
   char *host;
   guint input_port;
   GmpRemoteGame game;
-  gboolean is_busy;     /* a command waits for its state */
-  GSource *waiting;     /* the source that waits, in a main loop */
+  GmpRemoteExchange *current; /* (nullable): waits for its state */
+  GSource *waiting;           /* (nullable): its source in a main loop */
 };
 
 gboolean gmp_remote_env_needs_lookup   (GmpRemoteEnv *self);

@@ -18,7 +18,7 @@ make_exchange (GmpRemoteEnv       *self,
 {
   GString *command;
 
-  if (self->is_busy)
+  if (self->current != NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_PENDING,
                    "The game at %s has not answered the last command yet", self->game.name);
@@ -81,10 +81,19 @@ gmp_remote_env_send (GmpRemoteEnv       *self,
   exchange = make_exchange (self, name, args, error);
   if (exchange == NULL)
     return NULL;
-  self->is_busy = TRUE;
+  self->current = exchange;
   state = run_exchange (self, exchange, cancellable, error);
-  self->is_busy = FALSE;
+  self->current = NULL;
   return state;
+}
+
+/* TRUE until the environment is closed, after which another command may wait. */
+static gboolean
+is_current (GTask *task)
+{
+  GmpRemoteEnv *self = g_task_get_source_object (task);
+
+  return self->current == g_task_get_task_data (task);
 }
 
 static void turn_async (GTask *task);
@@ -105,7 +114,8 @@ end_async (GTask    *task,
 {
   GmpRemoteEnv *self = g_task_get_source_object (task);
 
-  self->is_busy = FALSE;
+  if (is_current (task))
+    self->current = NULL;
   if (state != NULL)
     g_task_return_pointer (task, g_variant_ref_sink (state), (GDestroyNotify) g_variant_unref);
   else
@@ -121,7 +131,8 @@ turn_async (GTask *task)
   GVariant *state = NULL;
   GError *error = NULL;
 
-  g_clear_pointer (&self->waiting, g_source_unref);
+  if (is_current (task))
+    g_clear_pointer (&self->waiting, g_source_unref);
   if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error) ||
       gmp_remote_exchange_turn (exchange, &state, &error))
     {
@@ -139,11 +150,11 @@ begin_async (GTask *task)
   GmpRemoteEnv *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  if (gmp_remote_env_open_socket (self, &error) &&
-      gmp_remote_exchange_begin (g_task_get_task_data (task), &error))
-    turn_async (task);
-  else
+  if (is_current (task) && !(gmp_remote_env_open_socket (self, &error) &&
+                             gmp_remote_exchange_begin (g_task_get_task_data (task), &error)))
     end_async (task, NULL, error);
+  else
+    turn_async (task);
 }
 
 static void
@@ -180,7 +191,7 @@ start_async (GmpRemoteEnv       *self,
       return;
     }
   g_task_set_task_data (task, exchange, (GDestroyNotify) gmp_remote_exchange_free);
-  self->is_busy = TRUE;
+  self->current = exchange;
   if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
     {
       end_async (task, NULL, error);

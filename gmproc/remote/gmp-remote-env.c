@@ -366,6 +366,8 @@ gmp_remote_env_close (GmpRemoteEnv *self)
     g_socket_close (self->game.socket, NULL);
   g_clear_object (&self->game.socket);
   self->game.has_answered = FALSE;
+  self->current = NULL;
   if (self->waiting != NULL)
     g_source_set_ready_time (self->waiting, 0);
+  g_clear_pointer (&self->waiting, g_source_unref);
 }

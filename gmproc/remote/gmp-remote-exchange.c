@@ -24,6 +24,7 @@
 struct _GmpRemoteExchange
 {
   GmpRemoteGame *game;
+  GSocket *socket;        /* (nullable): which the command was sent with */
   char *command_name;
   GString *command;
   char *buffer;
@@ -63,6 +64,7 @@ gmp_remote_exchange_new (GmpRemoteGame *game,
 void
 gmp_remote_exchange_free (GmpRemoteExchange *self)
 {
+  g_clear_object (&self->socket);
   g_free (self->command_name);
   g_string_free (self->command, TRUE);
   g_free (self->buffer);
@@ -87,8 +89,8 @@ send_command (GmpRemoteExchange *self,
 
   self->next_try = NEVER;
   self->was_refused = FALSE;
-  self->has_greeted |= gmp_remote_socket_drain (game->socket) && self->has_waited;
-  if (!gmp_remote_socket_send (game->socket, game->address, game->output_port, self->command,
+  self->has_greeted |= gmp_remote_socket_drain (self->socket) && self->has_waited;
+  if (!gmp_remote_socket_send (self->socket, game->address, game->output_port, self->command,
                                &is_refused, error))
     {
       g_prefix_error (error, "Cannot send '%s' to the game at %s: ", self->command_name,
@@ -104,6 +106,7 @@ gboolean
 gmp_remote_exchange_begin (GmpRemoteExchange *self,
                            GError           **error)
 {
+  self->socket = g_object_ref (self->game->socket);
   return send_command (self, error);
 }
 
@@ -189,7 +192,7 @@ look (GmpRemoteExchange *self,
   GmpRemoteGame *game = self->game;
   gsize size = 0;
 
-  switch (gmp_remote_socket_receive (game->socket, game->address, self->buffer,
+  switch (gmp_remote_socket_receive (self->socket, game->address, self->buffer,
                                      self->max_size + 1, &size, error))
     {
     case GMP_REMOTE_NOTHING:
@@ -232,7 +235,7 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
 {
   gboolean is_idle = FALSE;
 
-  if (self->game->socket == NULL || g_socket_is_closed (self->game->socket))
+  if (self->socket == NULL || g_socket_is_closed (self->socket))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
                    "The environment was closed before the game at %s answered '%s'",
@@ -276,7 +279,7 @@ gmp_remote_exchange_wait (GmpRemoteExchange *self,
   gint64 time = wake_up == NEVER ? -1 : MAX (wake_up - g_get_monotonic_time (), 0);
   g_autoptr (GError) reason = NULL;
 
-  if (g_socket_condition_timed_wait (self->game->socket, G_IO_IN, time, cancellable, &reason) ||
+  if (g_socket_condition_timed_wait (self->socket, G_IO_IN, time, cancellable, &reason) ||
       g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&reason));
@@ -297,7 +300,7 @@ gmp_remote_exchange_create_source (GmpRemoteExchange *self,
                                    GCancellable      *cancellable)
 {
   static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
-  GSource *source = g_socket_create_source (self->game->socket, G_IO_IN, cancellable);
+  GSource *source = g_socket_create_source (self->socket, G_IO_IN, cancellable);
   gint64 wake_up = get_wake_up (self);
 
   if (wake_up != NEVER)

@@ -614,14 +614,18 @@ test_async_ends (void)
   double cpu;
 
   gmp_remote_env_step_async (env, "a", NULL, cancellable, gmp_test_done_cb, &first);
-  gmp_remote_env_step_async (env, "b", NULL, NULL, gmp_test_done_cb, &second);
+  gmp_remote_env_step_async (env, "bad_only", NULL, NULL, gmp_test_done_cb, &second);
   check_async (env, &second, G_IO_ERROR, G_IO_ERROR_PENDING);
   g_cancellable_cancel (cancellable);
   check_async (env, &first, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 
   gmp_remote_env_step_async (env, "c", NULL, NULL, gmp_test_done_cb, &first);
   gmp_remote_env_close (env);
+  /* The next command opens the port again, also before this one has failed. */
+  gmp_remote_env_step_async (env, "c2", NULL, NULL, gmp_test_done_cb, &second);
   check_async (env, &first, G_IO_ERROR, G_IO_ERROR_CLOSED);
+  gmp_remote_env_close (env);
+  check_async (env, &second, G_IO_ERROR, G_IO_ERROR_CLOSED);
 
   g_object_set (env, "timeout", 0.5, NULL);
   cpu = get_cpu_time ();
