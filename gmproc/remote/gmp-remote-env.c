@@ -353,7 +353,7 @@ gmp_remote_env_open (GmpRemoteEnv *self,
  * @self: an environment
  *
  * Closes the port. A command that waits for its state fails with %G_IO_ERROR_CLOSED; the next one
- * opens the port again.
+ * opens the port again, and need not wait for that failure.
  *
  * Since: 0.1
  */
