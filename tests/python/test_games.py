@@ -18,6 +18,8 @@ from test_unityremote import COMMAND, GAME, find_ports
 from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
 from gmproc.unityremote import EnvironmentManager, Gone, RemoteEnv
 
+IN_SCRIPT = ['sh', '-c', ' '.join(map(str, COMMAND)) + '; true']
+
 
 def make_env(**options):
     output_port, input_port = find_ports(1)
@@ -65,8 +67,7 @@ def test_a_game_that_dies_is_an_error_and_starts_anew():
 
 @pytest.mark.parametrize('game', ['{}', "trap '' TERM; {}"], ids=['plain', 'stubborn'])
 def test_a_game_that_a_script_starts_is_ended(game):
-    words = f'{sys.executable} {GAME} {{output_port}} {{input_port}}'
-    env = make_env(command=['sh', '-c', game.format(words) + '; true'])
+    env = make_env(command=[*IN_SCRIPT[:2], game.format(IN_SCRIPT[2])])
     assert env.step('move', 1)['steps'] == 1
     script = env._game.process.pid
     [pid] = map(int, pathlib.Path(f'/proc/{script}/task/{script}/children').read_text().split())
@@ -111,18 +112,22 @@ def test_a_fork_has_no_socket_and_no_game():
     env.close()
 
 
-def test_a_game_is_killed_with_its_process(script):
+@pytest.mark.parametrize('command, end, status', [
+    (list(map(str, COMMAND)), 'os.kill(os.getpid(), 9)', -9), (IN_SCRIPT, '', 0)])
+def test_a_game_ends_with_its_process(script, command, end, status):
     path = script.write(f'''
 import os, sys
 from gmproc.unityremote import RemoteEnv
 output_port, input_port = map(int, sys.argv[1:])
-env = RemoteEnv(OUT_PORT=output_port, IN_PORT=input_port, command={list(map(str, COMMAND))})
+env = RemoteEnv(OUT_PORT=output_port, IN_PORT=input_port, command={command})
 env.step('restart')
-print(env._game.process.pid, flush=True)
-os.kill(os.getpid(), 9)
+pid = env._game.process.pid
+with open(f'/proc/{{pid}}/task/{{pid}}/children') as children:
+    print(children.read() or pid, flush=True)
+{end}
 ''')
     done = script.python(path, *find_ports(1))
-    assert done.returncode == -9
+    assert (done.returncode, done.stderr) == (status, '')
     wait_for_end(int(done.stdout))
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import glob
 import os
@@ -83,6 +84,8 @@ class Game:
             self.fd = os.pidfd_open(self.process.pid)
         except (AttributeError, OSError):
             self.fd = -1  # its end is noticed at the next check
+        # The environment may live until the modules that end() needs are gone.
+        atexit.register(self.end)
 
     def get_end(self) -> str | None:
         """Its exit status as text; None while it runs."""
@@ -102,6 +105,7 @@ class Game:
         script has started, and would stay on its port."""
         if self.owner != os.getpid():
             return
+        atexit.unregister(self.end)
         if self.process.poll() is None:
             deadline = time.monotonic() + GRACE
             others = _open_descendants(self.process.pid)
