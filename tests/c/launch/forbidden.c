@@ -265,7 +265,9 @@ test_fork (void)
   check_workers ();
   forbid (SYS_clone);
   forbid (SYS_clone3);
+#ifdef SYS_vfork
   forbid (SYS_vfork);
+#endif
   workers = gmp_workers_new ();
   g_object_set (workers, "warm-start", FALSE, NULL);
   gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
