@@ -18,9 +18,10 @@
 /* The milliseconds that the end of a killed worker waits for the agent's own. */
 #define DOUBT 200
 
-/* Messages go from the worker's socket to its object on the application's connection, and back, as
- * unchanged. Each direction is read while the other end takes the previous messages, so a worker
- * that reports faster than the application reads waits here as it would on the same machine.
+/* Messages go from the worker's socket to its object on the application's connection, and back,
+ * with their serial numbers. Each direction is read while the other end takes the previous
+ * messages, so a worker that reports faster than the application reads waits here as it would on
+ * the same machine.
  *
  * The end of the process is reported after everything that it sent. */
 struct _GmpAgentWorker
