@@ -178,7 +178,8 @@ is_doubtful (GmpRemoteExchange *self,
     return FALSE;
   self->has_greeted = TRUE;
   self->first = g_steal_pointer (state);
-  self->first_end = MIN (g_get_monotonic_time () + GREETING_TIME, self->deadline);
+  self->first_end = g_get_monotonic_time () + GREETING_TIME;
+  self->first_end = MIN (self->first_end, self->deadline);
   return TRUE;
 }
 
@@ -276,10 +277,13 @@ gmp_remote_exchange_wait (GmpRemoteExchange *self,
                           GError           **error)
 {
   gint64 wake_up = get_wake_up (self);
-  gint64 time = wake_up == NEVER ? -1 : MAX (wake_up - g_get_monotonic_time (), 0);
+  gint64 rest = wake_up == NEVER ? -1 : wake_up - g_get_monotonic_time ();
   g_autoptr (GError) reason = NULL;
 
-  if (g_socket_condition_timed_wait (self->socket, G_IO_IN, time, cancellable, &reason) ||
+  /* To GLib, a negative time is no limit. */
+  if (wake_up != NEVER)
+    rest = MAX (rest, 0);
+  if (g_socket_condition_timed_wait (self->socket, G_IO_IN, rest, cancellable, &reason) ||
       g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&reason));
