@@ -148,7 +148,9 @@ limit_call (GmpDispatcher *self,
     return worker->limit.end;
   /* It may have answered while this process was held up. */
   gmp_dispatcher_collect_from (self, worker);
-  if (g_queue_peek_head (&worker->sent) == call && worker->end_reason == NULL)
+  if (g_queue_peek_head (&worker->sent) != call)
+    return now; /* The next call has a limit too. */
+  if (worker->end_reason == NULL)
     worker->end_reason = g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
                                       "it had not returned within %g seconds (run-timeout)",
                                       call->run_timeout);
