@@ -7,6 +7,7 @@
 #include "gmp-test.h"
 #include "test-agents.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,7 +33,9 @@ write_message (GDBusMessage *message,
   g_dbus_message_set_body (message, body);
   blob = g_dbus_message_to_blob (message, &size, G_DBUS_CAPABILITY_FLAGS_NONE, &error);
   g_assert_no_error (error);
-  g_assert_cmpint (send (CONTROL, blob, size, MSG_NOSIGNAL), ==, size);
+  /* The application may have found the lie in an earlier message, and closed the socket. */
+  if (send (CONTROL, blob, size, MSG_NOSIGNAL) == -1)
+    g_assert_cmpint (errno, ==, EPIPE);
   g_object_unref (message);
 }
 
