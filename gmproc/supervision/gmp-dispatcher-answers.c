@@ -79,7 +79,7 @@ look_for_answer (GmpDispatcher *self,
       gmp_dispatcher_collect (self);
       if (is_found (self, call))
         break;
-      gmp_dispatcher_unlock (self);
+      gmp_dispatcher_report (self);
       if (!gmp_spin_turn (&self->spin))
         {
           g_mutex_lock (&self->lock);
@@ -110,7 +110,7 @@ gmp_dispatcher_spin (GmpDispatcher *self,
   if (call->state == GMP_POOL_CALL_SENT && !self->has_spinner)
     look_for_answer (self, call);
   result = call->state == GMP_POOL_CALL_DONE;
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
   return result;
 }
 
@@ -125,7 +125,7 @@ gmp_dispatcher_look (GmpDispatcher *self)
   if (self->finished.length == 0 && !self->has_spinner && is_executing (self) &&
       !look_for_answer (self, NULL))
     self->vain_since = g_get_monotonic_time ();
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
 }
 
 /* Takes the answers that have arrived while no caller polled for them. */
@@ -153,5 +153,5 @@ gmp_dispatcher_wait (GmpDispatcher *self,
     g_cond_wait (&call->done, &self->lock);
   if (!self->has_spinner)
     gmp_spin_slept (&self->spin, g_get_monotonic_time () - begin);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
 }

@@ -61,7 +61,7 @@ gmp_dispatcher_cancel (GmpDispatcher *self,
   if (result)
     cancel (self, call);
   gmp_dispatcher_assign (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, result ? call : NULL);
   return result;
 }
 
@@ -118,7 +118,7 @@ gmp_dispatcher_cancel_waiting (GmpDispatcher *self)
   cancel_queue (self, count_next (self));
   /* Calls that are kept may have come from a worker that had not begun them, and is idle now. */
   gmp_dispatcher_assign (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, NULL);
 }
 
 /* Called without the lock. Ends all workers. The calls that they execute fail, and those that wait
@@ -132,5 +132,5 @@ gmp_dispatcher_kill (GmpDispatcher    *self,
   withdraw_all (self);
   cancel_queue (self, 0);
   gmp_dispatcher_kick (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, NULL);
 }

@@ -87,7 +87,9 @@ void     gmp_dispatcher_collect_from  (GmpDispatcher *self,
 void     gmp_dispatcher_collect_late  (GmpDispatcher *self);
 gboolean gmp_dispatcher_begin_sleep   (GmpDispatcher *self);
 void     gmp_dispatcher_end_sleep     (GmpDispatcher *self);
-void     gmp_dispatcher_unlock        (GmpDispatcher *self);
+void     gmp_dispatcher_report        (GmpDispatcher *self);
+void     gmp_dispatcher_unlock        (GmpDispatcher *self,
+                                       GmpPoolCall   *call);
 void     gmp_dispatcher_give          (GmpDispatcher *self);
 
 void     gmp_dispatcher_fail_queue    (GmpDispatcher *self,

@@ -89,7 +89,7 @@ report_started (GmpDispatcher *self,
   self->n_start_failures = 0;
   self->lacks_room = FALSE;
   gmp_debug ("pool: worker %u, pid %d, takes calls", number, pid);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
   if (owner != NULL)
     self->events->started (number, node, pid, owner);
   g_mutex_lock (&self->lock);
@@ -105,7 +105,7 @@ end_worker (GmpDispatcher *self,
 
   worker->is_ending = TRUE;
   gmp_pool_worker_withdraw (worker, &self->queue);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
   gmp_worker_proxy_fail (proxy, reason);
   g_mutex_lock (&self->lock);
 }
@@ -400,7 +400,7 @@ gmp_dispatcher_close (GmpDispatcher *self)
   g_mutex_lock (&self->lock);
   g_atomic_int_set (&self->is_closing, TRUE);
   gmp_dispatcher_kick (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, NULL);
   g_mutex_lock (&self->lock);
   while (!is_own && !self->has_ended)
     g_cond_wait (&self->ended, &self->lock);

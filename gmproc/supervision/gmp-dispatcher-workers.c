@@ -153,7 +153,7 @@ ended_cb (GmpWorkerProxy *proxy,
   gmp_pool_worker_free (worker);
   gmp_dispatcher_assign (self);
   gmp_dispatcher_kick (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
 }
 
 /* The beginning of a worker. */
@@ -336,7 +336,7 @@ start_worker (GmpDispatcher *self)
   gmp_job_spec_init (&spec, "pool", id, call->target, NULL);
   job = gmp_job_new (&spec);
   gmp_room_enter (FALSE, TRUE);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
   gmp_worker_proxy_run (worker->proxy, job, GMP_WORKER_PROXY_END, NULL, ended_cb, worker);
   g_mutex_lock (&self->lock);
 }

@@ -130,7 +130,7 @@ gmp_dispatcher_set_options (GmpDispatcher *self,
   gmp_options_unref (self->options);
   self->options = options;
   replace_workers (self, 0);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, NULL);
 }
 
 /* Called without the lock. Copies @limits. */
@@ -150,7 +150,7 @@ gmp_dispatcher_set_limits (GmpDispatcher             *self,
   if (limits->max_calls > 0)
     replace_workers (self, limits->max_calls);
   gmp_dispatcher_kick (self);
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_unlock (self, NULL);
 }
 
 /* The largest number of workers. */
@@ -171,24 +171,53 @@ gmp_dispatcher_kick (GmpDispatcher *self)
   g_source_set_ready_time (self->control, 0);
 }
 
-/* Releases the lock, and then reports the calls that are done. */
-void
-gmp_dispatcher_unlock (GmpDispatcher *self)
+/* Releases the lock, and then reports the calls in @finished. */
+static void
+release (GmpDispatcher *self,
+         GQueue        *finished)
 {
-  GQueue finished = self->finished;
   gboolean has_changed = self->has_changed;
   gpointer owner = self->owner;
 
-  g_queue_init (&self->finished);
   self->has_changed = FALSE;
   g_mutex_unlock (&self->lock);
   if (has_changed && owner != NULL)
     self->events->changed (owner);
-  if (finished.length > 0)
-    self->events->finished (&finished, owner);
+  if (finished->length > 0)
+    self->events->finished (finished, owner);
 }
 
-/* As gmp_dispatcher_unlock(), for the dispatcher's thread. While it reports calls, callers that
+/* Releases the lock, and then reports the calls that are done: in the dispatcher's thread, or in
+ * one that waits for an answer. */
+void
+gmp_dispatcher_report (GmpDispatcher *self)
+{
+  GQueue finished = self->finished;
+
+  g_queue_init (&self->finished);
+  release (self, &finished);
+}
+
+/* Releases the lock, in a thread that waits for no call. Of those that are done it reports @call,
+ * which it has ended itself (nullable). The dispatcher's thread reports the others: a caller may
+ * have locked what their callbacks wait for. */
+void
+gmp_dispatcher_unlock (GmpDispatcher *self,
+                       GmpPoolCall   *call)
+{
+  GQueue own = G_QUEUE_INIT;
+
+  if (call != NULL && call->state == GMP_POOL_CALL_DONE && !call->has_waiter)
+    {
+      g_queue_unlink (&self->finished, &call->link);
+      g_queue_push_tail_link (&own, &call->link);
+    }
+  if (self->finished.length > 0)
+    gmp_dispatcher_kick (self);
+  release (self, &own);
+}
+
+/* As gmp_dispatcher_report(), for the dispatcher's thread. While it reports calls, callers that
  * submit others take the answers that come, and leave them to it. */
 void
 gmp_dispatcher_give (GmpDispatcher *self)
@@ -196,7 +225,7 @@ gmp_dispatcher_give (GmpDispatcher *self)
   gboolean is_giving = self->finished.length > 0;
 
   self->is_giving = is_giving;
-  gmp_dispatcher_unlock (self);
+  gmp_dispatcher_report (self);
   if (!is_giving)
     return;
   g_mutex_lock (&self->lock);
@@ -493,15 +522,10 @@ submit (GmpDispatcher *self,
       gmp_pool_call_enqueue (call, &self->queue, FALSE);
       gmp_dispatcher_assign (self);
     }
-  if (!self->is_giving)
-    {
-      gmp_dispatcher_unlock (self);
-      return;
-    }
   /* Otherwise idle workers would wait for the dispatcher's thread. */
-  if (self->queue.length > 0)
+  if (self->is_giving && self->queue.length > 0)
     gmp_dispatcher_collect (self);
-  g_mutex_unlock (&self->lock);
+  gmp_dispatcher_unlock (self, call);
 }
 
 typedef struct {

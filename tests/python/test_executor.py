@@ -70,6 +70,11 @@ def wait_for(path):
         return fifo.read()
 
 
+def read_byte(path):
+    with open(path, 'rb', buffering=0) as fifo:
+        return fifo.read(1)
+
+
 def write_to(path):
     with open(path, 'w') as fifo:
         fifo.write('now')
@@ -348,6 +353,54 @@ def test_submit_with_a_lock_that_callbacks_take(executor):
     assert sorted(results.get(timeout=60) for _ in range(2000)) == list(range(1, 2001))
 
 
+def test_cancel_with_a_lock_that_callbacks_take(fifo):
+    """Nothing of other calls is called either, whose answers are found on the way."""
+    lock, is_reporting, goes_on = threading.Lock(), threading.Event(), threading.Event()
+    results = queue.SimpleQueue()
+
+    def hold(_future):
+        is_reporting.set()
+        goes_on.wait(60)
+
+    def take(future):
+        with lock:
+            results.put(future.result())
+    with Executor(1) as executor:
+        first, answered, last = (executor.submit(*call) for call in
+                                 [(wait_for, fifo), (add, 1), (wait_for, fifo)])
+        first.add_done_callback(hold)
+        answered.add_done_callback(take)
+        write_to(fifo)
+        assert is_reporting.wait(60)
+        while not last.running():
+            executor.submit(add, 1)  # takes answers, for which no thread is free
+            time.sleep(0.001)
+        with lock:
+            assert last.cancel()
+        goes_on.set()
+        assert results.get(timeout=60) == 2
+
+
+@pytest.mark.parametrize('end', [
+    lambda executor: executor.shutdown(wait=False, cancel_futures=True), Executor.kill_workers,
+])
+def test_end_with_a_lock_that_callbacks_take(fifo, end):
+    lock = threading.Lock()
+    results = queue.SimpleQueue()
+
+    def take(future):
+        with lock:
+            results.put(future.cancelled())
+    with open(fifo, 'r+b', buffering=0) as writer, Executor(1) as executor:
+        executor.submit(read_byte, fifo)
+        for _ in range(20):
+            executor.submit(add, 1).add_done_callback(take)
+        with lock:
+            end(executor)
+        writer.write(b'x')
+        assert any([results.get(timeout=60) for _ in range(20)])
+
+
 def test_futures_are_as_small_as_can_be(executor):
     """Futures that nobody watches have neither locks nor lists."""
     futures = [executor.submit(add, n) for n in range(100)]
@@ -462,6 +515,7 @@ def test_shutdown(fifo):
         pass
     waiting = executor.submit(add, 1)
     executor.shutdown(wait=False, cancel_futures=True)
+    concurrent.futures.wait([waiting], timeout=60)
     assert waiting.cancelled()
     with pytest.raises(RuntimeError, match='after shutdown'):
         executor.submit(add, 1)
