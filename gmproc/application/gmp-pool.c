@@ -337,8 +337,8 @@ gmp_pool_notify (GObject    *object,
 /**
  * GmpPool:retries:
  *
- * The number of times that a call is executed again, in another process, if its process dies; 0 by
- * default. It applies to calls that are made after it is set.
+ * The number of times that a call is executed again, in another process, if its process dies or its
+ * node is lost; 0 by default. It applies to calls that are made after it is set.
  *
  * A call is not executed again after an error of the function or an exceeded time limit.
  *

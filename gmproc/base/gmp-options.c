@@ -317,7 +317,7 @@ static const GmpOption options[] = {
    * GmpRunner:max-restarts:
    *
    * The largest number of restarts of each worker within [property@Gmp.Runner:restart-period]; 3 by
-   * default.
+   * default. Restarts because of nodes that were lost together count as one.
    *
    * Since: 0.1
    */

@@ -20,6 +20,9 @@ void           gmp_cluster_reserve_async  (GmpCluster         *self,
                                            gpointer            user_data);
 GmpAgentProxy *gmp_cluster_reserve_now    (GmpCluster         *self,
                                            GmpAgentProxy      *near);
+void           gmp_cluster_get_loss       (GmpCluster         *self,
+                                           guint              *n_nodes,
+                                           double             *seconds);
 void           gmp_cluster_introduce      (GmpCluster         *self,
                                            GmpAgentProxy      *agent,
                                            GVariant          **client,

@@ -37,6 +37,7 @@ struct _GmpCluster
   GmpReception *reception;
   guint n_commands; /* that run; under the lock, as what follows */
   guint n_expected; /* agents that have not come */
+  guint n_nodes;    /* that were invited when it last began */
   GSource *patience;  /* (nullable): until all have */
   GSource *gathering; /* (nullable): the first has, and others are about to */
 
@@ -234,7 +235,7 @@ arrived_cb (GmpBus             *bus,
 {
   GmpCluster *self = user_data;
   GmpAgentProxy *agent = gmp_agent_proxy_new (bus, hello,
-                                              gmp_reception_get_timeout (self->reception),
+                                              gmp_reception_get_timeout (),
                                               lost_cb, self);
   gboolean is_complete;
 
@@ -333,6 +334,7 @@ opened_cb (GPtrArray    *commands,
     }
   g_mutex_lock (&self->lock);
   expect_locked (self, commands);
+  self->n_nodes = self->n_expected;
   g_mutex_unlock (&self->lock);
   self->patience = attach (g_timeout_source_new_seconds (PATIENCE), patience_cb, self);
   gmp_reception_invite (self->reception, commands);
@@ -444,6 +446,19 @@ gmp_cluster_reserve_now (GmpCluster    *self,
     agent = choose_locked (self, near);
   g_mutex_unlock (&self->lock);
   return agent;
+}
+
+/* How many nodes may be lost at the same moment, and within which time in seconds they all are
+ * noticed then. */
+void
+gmp_cluster_get_loss (GmpCluster *self,
+                      guint      *n_nodes,
+                      double     *seconds)
+{
+  g_mutex_lock (&self->lock);
+  *n_nodes = self->n_nodes;
+  g_mutex_unlock (&self->lock);
+  *seconds = gmp_reception_get_timeout ();
 }
 
 /* The data by which the ends of a channel reach each other, floating: its server is a worker on the

@@ -36,7 +36,7 @@ GmpReception *gmp_reception_new         (const char         *launcher,
                                          GmpReceptionArrived arrived,
                                          GmpReceptionEnded   ended,
                                          gpointer            user_data);
-double        gmp_reception_get_timeout (GmpReception       *self);
+double        gmp_reception_get_timeout (void);
 void          gmp_reception_open        (GmpReception       *self);
 char         *gmp_reception_list_missing (GmpReception      *self);
 void          gmp_reception_invite      (GmpReception       *self,

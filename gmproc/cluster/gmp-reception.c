@@ -71,7 +71,7 @@ get_agent (void)
 }
 
 double
-gmp_reception_get_timeout (GmpReception *self G_GNUC_UNUSED)
+gmp_reception_get_timeout (void)
 {
   const char *text = gmp_environment_get (TIMEOUT_VARIABLE);
   double seconds = text != NULL ? g_ascii_strtod (text, NULL) : TIMEOUT;
@@ -200,7 +200,7 @@ make_letter (GmpReception     *self,
   g_variant_dict_insert (&dict, "name", "s", command->node != -1 ? command->name : "");
   g_variant_dict_insert (&dict, "port", "q", gmp_agent_port_get_number (self->port));
   g_variant_dict_insert (&dict, "addresses", "^as", addresses);
-  g_variant_dict_insert (&dict, "timeout", "d", gmp_reception_get_timeout (self));
+  g_variant_dict_insert (&dict, "timeout", "d", gmp_reception_get_timeout ());
   letter = g_variant_ref_sink (g_variant_dict_end (&dict));
   text = g_variant_print (letter, TRUE);
   return g_strconcat (text, "\n", NULL);

@@ -25,8 +25,32 @@ take_report (GmpPoolCall   *call,
   call->report = worker->report != NULL ? g_variant_ref (worker->report) : NULL;
 }
 
-/* Handles a call that a worker had begun when it ended with @error. A call is not executed again if
- * the pool itself has ended the worker. */
+/* The worker has ended for a reason that need not be the next one's. */
+static gboolean
+is_death (const GError *error)
+{
+  return g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) ||
+         g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
+}
+
+/* Whether @call, which a worker had begun when it ended with @error, is executed again. It is not
+ * if the pool itself has ended the worker. */
+static gboolean
+may_retry (GmpDispatcher *self,
+           GmpPoolWorker *worker,
+           GmpPoolCall   *call,
+           const GError  *error)
+{
+  if (!is_death (error) || worker->end_reason != NULL || self->is_closing)
+    return FALSE;
+  if (!gmp_node_losses_count (&call->losses, self->options->launcher, error))
+    return TRUE;
+  if (call->retries == 0)
+    return FALSE;
+  call->retries--;
+  return TRUE;
+}
+
 static void
 settle_begun (GmpDispatcher *self,
               GmpPoolWorker *worker,
@@ -34,12 +58,8 @@ settle_begun (GmpDispatcher *self,
               const GError  *error)
 {
   take_report (call, worker);
-  if (call->retries > 0 && g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED) &&
-      worker->end_reason == NULL && !self->is_closing)
-    {
-      call->retries--;
-      gmp_pool_call_enqueue (call, &self->queue, TRUE);
-    }
+  if (may_retry (self, worker, call, error))
+    gmp_pool_call_enqueue (call, &self->queue, TRUE);
   else
     gmp_dispatcher_finish (self, call, gmp_pool_call_blame (call, error));
 }
@@ -73,7 +93,7 @@ take_start_failure (GmpDispatcher *self,
                     const GError  *error)
 {
   /* An error other than the process's death would occur the next time too. */
-  gboolean is_chance = g_error_matches (error, GMP_ERROR, GMP_ERROR_CRASHED);
+  gboolean is_chance = is_death (error);
 
   /* Or one that is starting may still get what this one was refused. */
   gboolean is_refused = g_error_matches (error, GMP_ERROR, GMP_ERROR_LAUNCH);

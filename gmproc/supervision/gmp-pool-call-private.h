@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/gmp-types.h"
+#include "supervision/gmp-node-losses-private.h"
 
 G_BEGIN_DECLS
 
@@ -29,6 +30,7 @@ typedef struct _GmpPoolCall {
   int priority;       /* lower values come first */
   double run_timeout; /* in seconds; 0: none */
   guint retries;      /* how often it may be executed again after its worker has died */
+  GmpNodeLosses losses; /* before that */
   gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
   gboolean is_large;   /* its parameters: sending them takes milliseconds */

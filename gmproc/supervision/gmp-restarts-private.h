@@ -7,6 +7,7 @@
 #pragma once
 
 #include "report/gmp-failure-private.h"
+#include "supervision/gmp-node-losses-private.h"
 
 G_BEGIN_DECLS
 
@@ -14,6 +15,7 @@ G_BEGIN_DECLS
 typedef struct {
   GQueue recent; /* of Restart: within the period */
   guint  n;      /* in all */
+  GmpNodeLosses losses;
 } GmpRestarts;
 
 gboolean    gmp_restarts_allow    (GmpRestarts      *self,

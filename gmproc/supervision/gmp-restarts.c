@@ -42,6 +42,15 @@ forget_old (GmpRestarts      *self,
     restart_free (g_queue_pop_head (&self->recent));
 }
 
+static gboolean
+counts (GmpRestarts      *self,
+        const GmpOptions *options,
+        GmpFailure       *failure)
+{
+  return failure == NULL || gmp_node_losses_count (&self->losses, options->launcher,
+                                                   gmp_failure_get_error (failure));
+}
+
 /* A worker has ended: with @failure, or because it has finished (%NULL). If the rule allows a
  * restart, it is counted. */
 gboolean
@@ -54,6 +63,11 @@ gmp_restarts_allow (GmpRestarts      *self,
   if (options->restart == GMP_RESTART_NEVER ||
       (options->restart == GMP_RESTART_ON_FAILURE && failure == NULL))
     return FALSE;
+  if (!counts (self, options, failure))
+    {
+      self->n++;
+      return TRUE;
+    }
   forget_old (self, options);
   if (self->recent.length >= options->max_restarts)
     return FALSE;

@@ -137,6 +137,48 @@ if __name__ == '__main__':
 '''
 
 
+LOSING_PROGRAM = '''
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from gmproc import WorkerError, Workers
+
+def lose_node(times):
+    """Returns how often it was called; its node is lost in the first calls."""
+    path = Path(sys.argv[1])
+    n = len(path.read_text()) if path.exists() else 0
+    if n < times:
+        path.write_text('x' * (n + 1))
+        pid = os.getpid()
+        while '(gmproc-agent)' not in (stat := Path(f'/proc/{pid}/stat').read_text()):
+            pid = int(stat.rpartition(')')[2].split()[1])
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(1000)
+    return n
+
+if __name__ == '__main__':
+    print(Workers().map(lose_node, [0, 2], chunksize=1)[1])
+    try:
+        Workers().map(lose_node, [100], chunksize=1)
+    except WorkerError as error:
+        print(error.id, len(Path(sys.argv[1]).read_text()))
+'''
+
+
+@pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
+def test_losses(tmp_path: Path) -> None:
+    """An item whose node is lost is executed elsewhere; but if it is always lost, it fails."""
+    program = tmp_path / 'program.py'
+    program.write_text(LOSING_PROGRAM, encoding='utf-8')
+    environment = os.environ | {'GMPROC_LAUNCHER': 'command:{agent}', 'GMPROC_NODES': 'alpha beta'}
+    run = subprocess.run([sys.executable, str(program), str(tmp_path / 'calls')], text=True,
+                         env=environment, timeout=60, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    assert run.stdout == '2\n0 6\n', run.stderr
+
+
 @pytest.mark.skipif('GMPROC_AGENT' not in os.environ, reason='there is no agent')
 def test_end(tmp_path: Path) -> None:
     """A program that ends while a node has not come says nothing about that."""

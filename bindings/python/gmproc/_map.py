@@ -8,13 +8,14 @@ Each process is a worker of the C object's, which runs again and again until no 
 
 from __future__ import annotations
 
+import collections
 import itertools
 
 import _gmproc
 
 from . import _batch, _pickles, _task
 from ._errors import BadPayload, describe_payload_error, is_of_signal, make_error
-from ._gerror import ErrorCode, GError, is_death
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError, is_death
 from ._items import Items
 from ._outcome import Outcome
 from ._run import Job
@@ -24,6 +25,10 @@ from ._worker_error import WorkerError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
+
+
+# How often an item is executed again because its node was lost, as workers by default.
+MAX_LOSSES = 3
 
 
 class MapOutcome(Outcome):
@@ -139,6 +144,7 @@ class Mapping:
         self.idle.reverse()              # The next batch is the last.
         self.sent: dict[Any, tuple[int, list[Any]]] = {}  # by the worker's name
         self.size_sent: dict[Any, int] = {}
+        self.losses: collections.Counter[int] = collections.Counter()  # by the item's place
         try:
             parts = _pickles.dump_parts(function, setting.has_main)
         except BadPayload as reason:
@@ -197,13 +203,21 @@ class Mapping:
         """A process that died may have had many items, one of which killed it. They are executed
         again one by one, and the guilty one is reported when it has its own process."""
         first, batch = self.sent.pop(name)
-        if len(batch) == 1 or self.is_ending() or not is_death(error):
+        is_single = len(batch) == 1 and not self._is_innocent(first, error)
+        if is_single or self.is_ending() or not is_death(error):
             self.native.release()
             return False
         self.items.put_back_singly(first, batch)
         self.idle.append(name)
         self.feed()
         return True
+
+    def _is_innocent(self, first: int, error: GError) -> bool:
+        """True if the item's node was lost, unless it happens again and again."""
+        if not error.matches(ERROR_DOMAIN, ErrorCode.NODE_LOST):
+            return False
+        self.losses[first] += 1
+        return self.losses[first] <= MAX_LOSSES
 
 
 def _blame(first: int, batch: list[Any], has_main: bool, reason: BadPayload) -> WorkerError:

@@ -349,7 +349,8 @@ class Workers(Application):
 
         A process that dies has lost the items that it had with it, also those that were done. They
         are done once more, one by one and in another process, so only an item of which that one
-        dies too has failed. ``run_timeout`` is for as many items as are sent at once.
+        dies too has failed. An item whose node is lost is done again up to three times.
+        ``run_timeout`` is for as many items as are sent at once.
 
         An iterator is read in its own thread, a little ahead of the processes, so that a slow
         iterator blocks nothing: each item goes to a process when it is there, callbacks are called,

@@ -1,0 +1,23 @@
+/* gmp-node-losses-private.h: which lost nodes are one misfortune of a worker
+ *
+ * SPDX-FileCopyrightText: 2026 The gmproc authors
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ */
+
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Initially all zeros. */
+typedef struct {
+  gint64 end;  /* until when other losses belong to the last one that counted */
+  guint  left; /* how many may */
+} GmpNodeLosses;
+
+gboolean gmp_node_losses_count (GmpNodeLosses *self,
+                                const char    *launcher,
+                                const GError  *error);
+
+G_END_DECLS
