@@ -16,6 +16,7 @@
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <string.h>
 
 /* The milliseconds that killed processes have to end, and the application to take the last
  * messages. */
@@ -44,18 +45,20 @@ typedef struct {
   GVariant *wanted;
 } Agent;
 
-/* Variables of this machine that those of the application do not replace. */
+/* Variables of this machine that those of the application do not replace. @entry may be a name
+ * without a value. */
 static gboolean
 is_of_node (const char *entry)
 {
-  static const char *prefixes[] = {
-    "SLURM", "CUDA_VISIBLE_DEVICES=", "ROCR_VISIBLE_DEVICES=", "GPU_DEVICE_ORDINAL=", "HOSTNAME=",
+  static const char *names[] = {
+    "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "HOSTNAME",
   };
+  gsize length = strcspn (entry, "=");
 
-  for (gsize i = 0; i < G_N_ELEMENTS (prefixes); i++)
-    if (g_str_has_prefix (entry, prefixes[i]))
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strlen (names[i]) == length && strncmp (entry, names[i], length) == 0)
       return TRUE;
-  return FALSE;
+  return g_str_has_prefix (entry, "SLURM");
 }
 
 /* Workers of workers run on this node, and are controlled like local ones. A name without a value

@@ -22,13 +22,14 @@ typedef struct {
   gboolean is_warm;         /* it was not started for this order alone */
 } GmpRemoteStarted;
 
-/* An agent's description of itself. */
+/* An agent's description of itself, and what is known about it. */
 typedef struct {
   const char         *name;
   guint               node;
   guint               slots;
   guint16             port; /* where workers of other nodes reach those of this one */
   const char * const *addresses;
+  const char * const *environment; /* of this process, when it started the agent */
 } GmpAgentHello;
 
 /* Called in the thread of gmp_bus_get_context(). */

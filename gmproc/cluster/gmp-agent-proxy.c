@@ -12,6 +12,7 @@
 #include "cluster/gmp-remote-process-private.h"
 
 #include <signal.h>
+#include <string.h>
 
 #define WORKER_PATH "/org/gmproc/Worker/"
 
@@ -27,6 +28,7 @@ struct _GmpAgentProxy
   guint slots;
   guint16 port; /* of its door, at the addresses */
   char **addresses;
+  char **environment; /* that it may have from this process */
   double timeout; /* in seconds */
   GmpAgentLost lost;
   gpointer user_data;
@@ -484,6 +486,36 @@ is_prepared_locked (GmpAgentProxy  *self,
          is_same_list (last->environment, spec->environment);
 }
 
+static gboolean
+has_variable (char      **environment,
+              const char *entry)
+{
+  gsize length = strcspn (entry, "=");
+
+  for (; *environment != NULL; environment++)
+    if (strncmp (*environment, entry, length) == 0 && (*environment)[length] == '=')
+      return TRUE;
+  return FALSE;
+}
+
+/* With the names alone of variables that the agent may have, and the worker must not. */
+static char **
+list_variables (GmpAgentProxy  *self,
+                GmpProcessSpec *spec)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_strv_builder_addv (builder, (const char **) spec->environment);
+  for (char **entry = self->environment; *entry != NULL; entry++)
+    if (!has_variable (spec->environment, *entry))
+      {
+        g_autofree char *name = g_strndup (*entry, strcspn (*entry, "="));
+
+        g_strv_builder_add (builder, name);
+      }
+  return g_strv_builder_end (builder);
+}
+
 /* Takes ownership of @spec. An environment is long, so it is not sent for each worker. */
 static void
 prepare_locked (GmpAgentProxy  *self,
@@ -491,16 +523,18 @@ prepare_locked (GmpAgentProxy  *self,
                 gboolean        is_cold)
 {
   g_autoptr (GDBusMessage) call = NULL;
+  g_auto (GStrv) variables = NULL;
 
   if (is_prepared_locked (self, spec, is_cold))
     {
       gmp_process_spec_free (spec);
       return;
     }
+  variables = list_variables (self, spec);
   call = g_dbus_message_new_method_call (NULL, GMP_AGENT_PATH, GMP_AGENT_INFO->name, "Prepare");
   g_dbus_message_set_flags (call, G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
   g_dbus_message_set_body (call, g_variant_new (
-    "(s^aay^aay^ayu@a{sv})", spec->runtime, spec->argv, spec->environment,
+    "(s^aay^aay^ayu@a{sv})", spec->runtime, spec->argv, variables,
     spec->working_directory != NULL ? spec->working_directory : "", spec->inner_threads,
     make_options (spec, is_cold)));
   g_dbus_connection_send_message (gmp_bus_get_connection (self->bus), call,
@@ -574,6 +608,7 @@ gmp_agent_proxy_finalize (GObject *object)
   g_object_unref (self->bus);
   g_free (self->name);
   g_strfreev (self->addresses);
+  g_strfreev (self->environment);
   g_free (self->loss);
   g_clear_pointer (&self->prepared, gmp_process_spec_free);
   g_mutex_clear (&self->lock);
@@ -609,6 +644,7 @@ gmp_agent_proxy_new (GmpBus              *bus,
   self->slots = MAX (hello->slots, 1);
   self->port = hello->port;
   self->addresses = g_strdupv ((char **) hello->addresses);
+  self->environment = g_strdupv ((char **) hello->environment);
   self->timeout = timeout;
   self->lost = lost;
   self->user_data = user_data;

@@ -38,6 +38,7 @@ typedef struct {
   GPtrArray *commands;     /* owns the next member */
   GmpEngineCommand *command;
   char *token;
+  char **environment;   /* that it was started with */
   GSubprocess *process; /* (nullable): it has ended */
   GError *refusal; /* (nullable): it was not started */
   gboolean *has_connected; /* of its agents, by number */
@@ -149,6 +150,7 @@ arrived_cb (GmpBus              *bus,
 {
   GmpReception *self = user_data;
   Invitation *invitation = find_invitation (self, token);
+  GmpAgentHello known;
 
   if (invitation == NULL || self->is_closing)
     return FALSE;
@@ -162,7 +164,9 @@ arrived_cb (GmpBus              *bus,
   if (!g_str_equal (version, gmp_get_version_string ()))
     g_warning ("Node %s has gmproc %s, and this program %s: workers may fail there", hello->name,
                version, gmp_get_version_string ());
-  self->arrived (bus, hello, self->user_data);
+  known = *hello;
+  known.environment = (const char * const *) invitation->environment;
+  self->arrived (bus, &known, self->user_data);
   return TRUE;
 }
 
@@ -281,10 +285,12 @@ invite (GmpReception     *self,
   invitation->commands = g_ptr_array_ref (commands);
   invitation->command = command;
   invitation->token = make_token ();
+  invitation->environment = gmp_environment_copy ();
   invitation->has_connected = g_new0 (gboolean, command->n_agents);
   invitation->n_missing = command->n_agents;
   g_ptr_array_add (self->invitations, invitation);
   letter = make_letter (self, command, invitation->token);
+  g_subprocess_launcher_set_environ (launcher, invitation->environment);
   g_subprocess_launcher_set_child_setup (launcher, begin_session_cb, NULL, NULL);
   invitation->process = g_subprocess_launcher_spawnv (
     launcher, (const char * const *) command->argv, &error);
@@ -502,6 +508,7 @@ invitation_free (gpointer data)
 
   g_ptr_array_unref (invitation->commands);
   g_free (invitation->token);
+  g_strfreev (invitation->environment);
   g_free (invitation->has_connected);
   g_clear_error (&invitation->refusal);
   g_free (invitation->other_version);
