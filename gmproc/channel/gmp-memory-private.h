@@ -62,6 +62,7 @@ typedef struct {
   guint8 *arena_in;   /* the other's; pages become private copies when this process writes to
                          them */
   guint generation;   /* of this process, by gmp_fork_get_generation() */
+  int ring_fault;     /* errno, if this process could not wake the other; 0 otherwise */
 
   /* Under gmp_private_memory_lock(), both of arena_in: the writable bytes from its start, and
    * (nullable) the blocks that are still in use here. */
@@ -78,6 +79,8 @@ GmpMemory *gmp_memory_map    (int           fd,
                               GError      **error);
 GmpMemory *gmp_memory_ref    (GmpMemory *self);
 void       gmp_memory_unref  (GmpMemory *self);
+void       gmp_memory_ring   (GmpMemory *self,
+                              int        bell);
 
 /* Both with gmp_private_memory_lock() held. */
 gboolean   gmp_memory_make_writable (GmpMemory *self,

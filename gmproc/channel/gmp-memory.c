@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -215,6 +216,16 @@ gmp_memory_unref (GmpMemory *self)
     gmp_private_memory_remove (self->arena_in);
   unmap (self->arena_in, self->arena_size + GMP_MEMORY_PART);
   g_free (self);
+}
+
+/* Wakes the other end by @bell, its eventfd. A sandbox that user code has built may forbid it. */
+void
+gmp_memory_ring (GmpMemory *self,
+                 int        bell)
+{
+  /* With EAGAIN the counter is full, so it has been rung. */
+  if (eventfd_write (bell, 1) != 0 && errno != EAGAIN)
+    self->ring_fault = errno;
 }
 
 /* Makes arena_in writable up to @end, a multiple of the page size. It fails at the process's limit

@@ -11,8 +11,6 @@
 #include "channel/gmp-record-private.h"
 #include "channel/gmp-value-private.h"
 
-#include <sys/eventfd.h>
-
 /* A value that is arriving. Its size is only announced, so the memory for it is at most twice the
  * bytes that have arrived. */
 typedef struct {
@@ -280,7 +278,7 @@ gmp_receiver_take (GmpReceiver *self,
           return GMP_CHANNEL_CLOSED;
         }
       if (gmp_ring_release (&self->ring, size))
-        eventfd_write (self->bell, 1);
+        gmp_memory_ring (self->memory, self->bell);
       if (is_complete)
         {
           *tag = self->tag;

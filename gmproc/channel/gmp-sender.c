@@ -9,8 +9,6 @@
 #include "channel/gmp-record-private.h"
 #include "channel/gmp-value-private.h"
 
-#include <sys/eventfd.h>
-
 struct _GmpSender
 {
   gatomicrefcount ref_count;
@@ -104,7 +102,7 @@ end_record (GmpSender *self,
 {
   if (gmp_ring_commit (&self->ring, gmp_record_size (type_size, size)))
     {
-      eventfd_write (self->bell, 1);
+      gmp_memory_ring (self->memory, self->bell);
       self->has_woken = TRUE;
     }
 }

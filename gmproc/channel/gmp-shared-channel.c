@@ -58,7 +58,9 @@ store_closing (GmpSharedChannel *self,
   /* Release: the reader of this flag also sees the rest. */
   atomic_store_explicit (&closing->is_closed, 1, memory_order_release);
   /* Rings once, without checking the flag of the other end, which may contain invalid data. */
-  eventfd_write (self->fds[GMP_SHARED_BELL_OUT], 1);
+  gmp_memory_ring (self->memory, self->fds[GMP_SHARED_BELL_OUT]);
+  if (self->memory->ring_fault != 0)
+    shutdown (self->fds[GMP_SHARED_LIFELINE], SHUT_RDWR);
 }
 
 /* Sends kept payloads, and then the end. */
@@ -94,6 +96,49 @@ exchange_hints (GmpSharedChannel *self)
   channel->peer_gathers = atomic_load_explicit (&gathers[1 - end], memory_order_relaxed) != 0;
 }
 
+static void
+gmp_shared_channel_close (GmpChannel   *channel,
+                          const GError *reason)
+{
+  GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
+
+  if (self->closing != NULL)
+    return;
+  /* The error that the other end reports if there is no reason. */
+  self->closing = reason != NULL ? g_error_copy (reason)
+                                 : g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
+                                                "The other end has closed the channel");
+  self->is_closing = TRUE;
+  send_unsent (self);
+  await_room (self);
+}
+
+/* The other end has violated the protocol, or cannot be woken. Takes ownership of @error. */
+static void
+fail (GmpSharedChannel *self,
+      GError           *error)
+{
+  gmp_sender_drop_unsent (self->sender);
+  gmp_shared_channel_close (GMP_CHANNEL (self), error);
+  /* Reaches the other end whatever it has written to the memory, so it stops waiting for an
+   * answer. */
+  shutdown (self->fds[GMP_SHARED_LIFELINE], SHUT_RDWR);
+  self->reason = error;
+}
+
+/* Without it, both ends would wait forever. */
+static void
+check_rings (GmpSharedChannel *self)
+{
+  int code = self->memory->ring_fault;
+
+  if (G_LIKELY (code == 0) || self->reason != NULL)
+    return;
+  fail (self, g_error_new (G_IO_ERROR, g_io_error_from_errno (code),
+                           "Process %d cannot wake the other end of its channel: %s%s",
+                           (int) getpid (), g_strerror (code), gmp_limit_describe (code)));
+}
+
 static gboolean
 gmp_shared_channel_send (GmpChannel *channel,
                          guint8      tag,
@@ -114,6 +159,7 @@ gmp_shared_channel_send (GmpChannel *channel,
   channel->has_woken = gmp_sender_has_woken (self->sender);
   exchange_hints (self);
   await_room (self);
+  check_rings (self);
   return TRUE;
 }
 
@@ -123,36 +169,6 @@ gmp_shared_channel_has_unsent (GmpChannel *channel)
   GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
 
   return gmp_sender_has_unsent (self->sender) && self->reason == NULL;
-}
-
-static void
-gmp_shared_channel_close (GmpChannel   *channel,
-                          const GError *reason)
-{
-  GmpSharedChannel *self = GMP_SHARED_CHANNEL (channel);
-
-  if (self->closing != NULL)
-    return;
-  /* The error that the other end reports if there is no reason. */
-  self->closing = reason != NULL ? g_error_copy (reason)
-                                 : g_error_new (GMP_ERROR, GMP_ERROR_DISCONNECTED,
-                                                "The other end has closed the channel");
-  self->is_closing = TRUE;
-  send_unsent (self);
-  await_room (self);
-}
-
-/* The other end has violated the protocol. Takes ownership of @error. */
-static void
-fail (GmpSharedChannel *self,
-      GError           *error)
-{
-  gmp_sender_drop_unsent (self->sender);
-  gmp_shared_channel_close (GMP_CHANNEL (self), error);
-  /* Reaches the other end whatever it has written to the memory, so it stops waiting for an
-   * answer. */
-  shutdown (self->fds[GMP_SHARED_LIFELINE], SHUT_RDWR);
-  self->reason = error;
 }
 
 /* The other end's reason: copied and sanitized. */
@@ -185,6 +201,9 @@ static gboolean
 take_end (GmpSharedChannel *self,
           gboolean          has_ended)
 {
+  check_rings (self);
+  if (self->reason != NULL)
+    return TRUE;
   if (gmp_sender_is_broken (self->sender))
     fail (self, gmp_receiver_error ("an impossible position"));
   else if (has_ended && is_closed_by_other (self))

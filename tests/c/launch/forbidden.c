@@ -307,6 +307,140 @@ test_sendmsg_in_worker (void)
     }
 }
 
+/* Waits until a process, which is a number, sleeps, so that only a ring wakes it, or has ended. */
+static void
+wait_until_asleep (GVariant *pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", g_variant_get_int32 (pid));
+  gboolean is_asleep = FALSE;
+
+  while (!is_asleep)
+    {
+      g_autofree char *text = NULL;
+
+      is_asleep = !g_file_get_contents (path, &text, NULL, NULL) || strstr (text, ") S ") != NULL;
+      g_thread_yield ();
+    }
+}
+
+/* A client and a server that send each other the numbers of their processes, and wait before each
+ * message until the other one sleeps. Their parameter is whether they forbid themselves write(). */
+struct _Caller
+{
+  GmpClientWorker parent_instance;
+  GVariant *peer; /* (nullable) */
+};
+
+G_DECLARE_FINAL_TYPE (Caller, caller, TEST, CALLER, GmpClientWorker)
+G_DEFINE_FINAL_TYPE (Caller, caller, GMP_TYPE_CLIENT_WORKER)
+
+struct _Callee
+{
+  GmpServerWorker parent_instance;
+};
+
+G_DECLARE_FINAL_TYPE (Callee, callee, TEST, CALLEE, GmpServerWorker)
+G_DEFINE_FINAL_TYPE (Callee, callee, GMP_TYPE_SERVER_WORKER)
+
+static gboolean
+forbid_write (GmpWorker *worker G_GNUC_UNUSED,
+              GVariant  *params,
+              GError   **error G_GNUC_UNUSED)
+{
+  if (g_variant_get_boolean (params))
+    forbid (SYS_write);
+  return TRUE;
+}
+
+static GVariant *
+caller_process (GmpClientWorker *worker,
+                GError         **error G_GNUC_UNUSED)
+{
+  Caller *self = TEST_CALLER (worker);
+
+  if (self->peer != NULL)
+    wait_until_asleep (self->peer);
+  return g_variant_new_int32 (getpid ());
+}
+
+static gboolean
+caller_update (GmpClientWorker *worker,
+               GVariant        *response,
+               GError         **error G_GNUC_UNUSED)
+{
+  Caller *self = TEST_CALLER (worker);
+
+  g_clear_pointer (&self->peer, g_variant_unref);
+  self->peer = g_variant_ref (response);
+  return TRUE;
+}
+
+static void
+caller_finalize (GObject *object)
+{
+  g_clear_pointer (&TEST_CALLER (object)->peer, g_variant_unref);
+  G_OBJECT_CLASS (caller_parent_class)->finalize (object);
+}
+
+static void
+caller_class_init (CallerClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = caller_finalize;
+  GMP_WORKER_CLASS (klass)->start = forbid_write;
+  GMP_CLIENT_WORKER_CLASS (klass)->process = caller_process;
+  GMP_CLIENT_WORKER_CLASS (klass)->update = caller_update;
+}
+
+static void
+caller_init (Caller *self G_GNUC_UNUSED)
+{
+}
+
+static GVariant *
+callee_process (GmpServerWorker *worker G_GNUC_UNUSED,
+                const char      *client_id G_GNUC_UNUSED,
+                GVariant        *request,
+                GError         **error G_GNUC_UNUSED)
+{
+  wait_until_asleep (request);
+  return g_variant_new_int32 (getpid ());
+}
+
+static void
+callee_class_init (CalleeClass *klass)
+{
+  GMP_WORKER_CLASS (klass)->start = forbid_write;
+  GMP_SERVER_WORKER_CLASS (klass)->process = callee_process;
+}
+
+static void
+callee_init (Callee *self G_GNUC_UNUSED)
+{
+}
+
+/* If a worker cannot wake the other end of its channel, its client fails, and neither end waits
+ * forever. */
+static void
+test_write_in_worker (void)
+{
+  if (skip_under_valgrind ())
+    return;
+  for (gboolean is_server = FALSE; is_server <= TRUE; is_server++)
+    {
+      g_autoptr (GmpClientServer) application = gmp_client_server_new (callee_get_type ());
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (gmp_client_server_new_worker (application, "caller", caller_get_type (),
+                                                   g_variant_new_boolean (!is_server), NULL));
+      g_assert_null (gmp_client_server_run (application, g_variant_new_boolean (is_server), NULL,
+                                            &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
+      gmp_test_check_in (error->message, "Client 'caller'");
+      gmp_test_check_in (error->message, "cannot wake the other end");
+      gmp_test_check_in (error->message, "a sandbox");
+    }
+}
+
 static void
 check_without_threads (void)
 {
@@ -429,6 +563,8 @@ main (int    argc,
 {
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
+  g_type_ensure (caller_get_type ());
+  g_type_ensure (callee_get_type ());
   if (argc == 2 && g_str_equal (argv[1], WITHOUT_THREADS))
     {
       gmp_init (&argc, &argv);
@@ -442,6 +578,7 @@ main (int    argc,
   gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/sendmsg", test_sendmsg);
   gmp_test_add ("/forbidden/sendmsg-in-worker", test_sendmsg_in_worker);
+  gmp_test_add ("/forbidden/write-in-worker", test_write_in_worker);
   gmp_test_add ("/forbidden/recvmsg", test_recvmsg);
   gmp_test_add ("/forbidden/fstat", test_fstat);
   gmp_test_add ("/forbidden/fork", test_fork);
