@@ -10,6 +10,7 @@
 #include "agent/gmp-agent-private.h"
 #include "agent/gmp-certificate-private.h"
 #include "base/gmp-error.h"
+#include "peer/gmp-door-private.h"
 #include "peer/gmp-pinned-tls-private.h"
 
 #include <fcntl.h>
@@ -30,6 +31,7 @@ typedef struct {
   GmpAgentIdentity identity;
   guint16 port;
   char **addresses;
+  char *greeting;
   double timeout;
 } Letter;
 
@@ -109,6 +111,7 @@ read_letter (Letter  *self,
       !g_variant_lookup (letter, "certificate", "s", &pem) ||
       !g_variant_lookup (letter, "port", "q", &self->port) ||
       !g_variant_lookup (letter, "addresses", "^as", &self->addresses) ||
+      !g_variant_lookup (letter, "greeting", "s", &self->greeting) ||
       !g_variant_lookup (letter, "timeout", "d", &self->timeout))
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "there is no line of an application's on "
@@ -117,6 +120,17 @@ read_letter (Letter  *self,
     }
   self->certificate = g_tls_certificate_new_from_pem (pem, -1, error);
   return self->certificate != NULL;
+}
+
+/* Those that do not begin with this have no handshake. */
+static gboolean
+greet (Letter  *self,
+       GSocket *socket,
+       GError **error)
+{
+  g_autofree char *text = g_strconcat (GMP_AGENT_MARK, self->greeting, NULL);
+
+  return g_socket_send (socket, text, strlen (text), NULL, error) == (gssize) strlen (text);
 }
 
 static GIOStream *
@@ -136,6 +150,8 @@ connect_to (Letter     *self,
     return NULL;
   socket = g_socket_connection_get_socket (connection);
   g_socket_set_option (socket, 6 /* IPPROTO_TCP */, 1 /* TCP_NODELAY */, 1, NULL);
+  if (!greet (self, socket, error))
+    return NULL;
   /* The application is identified by the certificate in the letter. */
   tls = gmp_pinned_tls_new (G_IO_STREAM (connection), self->certificate, error);
   if (tls == NULL)
@@ -179,6 +195,7 @@ letter_clear (Letter *self)
   g_clear_pointer (&self->identity.name, g_free);
   g_clear_pointer (&self->identity.door, gmp_door_free);
   g_clear_pointer (&self->addresses, g_strfreev);
+  g_clear_pointer (&self->greeting, g_free);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Letter, letter_clear)

@@ -14,6 +14,10 @@ G_BEGIN_DECLS
 /* It stays until the program ends, and lives in the thread of gmp_bus_get_context(). */
 typedef struct _GmpAgentPort GmpAgentPort;
 
+/* How many agents may still come that give this name; 0 for one that nobody was given. */
+typedef guint (*GmpAgentPortExpected) (const char *name,
+                                       gpointer    user_data);
+
 /* An agent has connected, from @address. Returns %FALSE for one that was not invited with this
  * token. @hello is NULL if its version has another Hello, so that it cannot be used. */
 typedef gboolean (*GmpAgentPortArrived) (GmpBus              *bus,
@@ -25,6 +29,7 @@ typedef gboolean (*GmpAgentPortArrived) (GmpBus              *bus,
 
 GmpAgentPort *gmp_agent_port_open       (GTlsCertificate     *certificate,
                                          GmpDoor             *door,
+                                         GmpAgentPortExpected expected,
                                          GmpAgentPortArrived  arrived,
                                          gpointer             user_data,
                                          GError             **error);

@@ -21,16 +21,11 @@
 #define MAX_STRANGERS 256
 #define BACKLOG 1024
 
-/* A TLS connection begins with a record of this type, whose size is in the last two bytes of its
- * header. A worker that connects a channel begins differently: see GmpDoor. */
-#define RECORD_HEADER    5
-#define RECORD_HANDSHAKE 22
-#define RECORD_MAX       (16 * 1024)
-
 struct _GmpAgentPort
 {
   GTlsCertificate *certificate;
   GmpDoor *door;
+  GmpAgentPortExpected expected;
   GmpAgentPortArrived arrived;
   gpointer user_data;
 
@@ -43,7 +38,7 @@ struct _GmpAgentPort
 typedef struct {
   GmpAgentPort *owner;
   GSocketConnection *socket;
-  int n_awaited;  /* bytes */
+  char *name;     /* (nullable): as it was invited by; it has not been received */
   GIOStream *tls; /* (nullable) */
   GmpBus *bus;    /* (nullable) */
   GCancellable *cancellable;
@@ -60,6 +55,7 @@ stranger_free (Stranger *stranger)
   g_clear_object (&stranger->tls);
   g_object_unref (stranger->socket);
   g_object_unref (stranger->cancellable);
+  g_free (stranger->name);
   g_free (stranger);
 }
 
@@ -185,52 +181,80 @@ begin_handshake (Stranger *stranger)
                                     stranger->cancellable, handshaken_cb, stranger);
 }
 
+/* Those who have overheard a name use no more threads than the agents that it is for: the one that
+ * has it longest gives way. */
+static gboolean
+take_name (Stranger   *stranger,
+           const char *name)
+{
+  GmpAgentPort *self = stranger->owner;
+  guint n_expected = self->expected (name, self->user_data);
+  Stranger *oldest = NULL;
+  guint n = 0;
+
+  for (GList *link = self->strangers.tail; link != NULL; link = link->prev)
+    {
+      Stranger *other = link->data;
+
+      if (g_strcmp0 (other->name, name) != 0 || g_cancellable_is_cancelled (other->cancellable))
+        continue;
+      oldest = other;
+      n++;
+    }
+  if (n_expected == 0)
+    return FALSE;
+  if (n >= n_expected)
+    limit_cb (oldest);
+  stranger->name = g_strdup (name);
+  return TRUE;
+}
+
 /* The socket is readable when this many bytes have arrived. */
 static void
 await_bytes (Stranger *stranger,
-             int       n)
+             gsize     n)
 {
   g_socket_set_option (g_socket_connection_get_socket (stranger->socket), SOL_SOCKET, SO_RCVLOWAT,
-                       n, NULL);
-  stranger->n_awaited = n;
+                       (int) n, NULL);
 }
 
-/* A handshake uses a thread of GTask, so it begins only when the client's first record has
- * arrived: silent or invalid connections use none. */
-static gboolean
-readable_cb (GSocket     *socket,
-             GIOCondition condition G_GNUC_UNUSED,
-             gpointer     user_data)
+/* A handshake uses a thread of GTask, so it begins only with those that were invited. */
+static void
+readable (Stranger *stranger)
 {
-  Stranger *stranger = user_data;
-  guint8 header[RECORD_HEADER];
-  int size;
+  GSocket *socket = g_socket_connection_get_socket (stranger->socket);
+  char greeting[GMP_DOOR_GREETING_SIZE + 1] = "";
+  gssize n = recv (g_socket_get_fd (socket), greeting, GMP_DOOR_GREETING_SIZE,
+                   MSG_PEEK | MSG_DONTWAIT);
 
-  if (recv (g_socket_get_fd (socket), header, sizeof header, MSG_PEEK | MSG_DONTWAIT) !=
-      sizeof header || g_cancellable_is_cancelled (stranger->cancellable))
+  if (n != (gssize) GMP_DOOR_GREETING_SIZE || g_cancellable_is_cancelled (stranger->cancellable))
     {
       refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "its greeting is incomplete"));
-      return G_SOURCE_REMOVE;
     }
-  if (memcmp (header, GMP_DOOR_MARK, GMP_DOOR_MARK_SIZE) == 0)
+  else if (memcmp (greeting, GMP_DOOR_MARK, GMP_DOOR_MARK_SIZE) == 0)
     {
       gmp_door_take (stranger->owner->door, stranger->socket);
       stranger_free (stranger);
-      return G_SOURCE_REMOVE;
     }
-  size = RECORD_HEADER + header[3] * 256 + header[4];
-  if (header[0] != RECORD_HANDSHAKE || size > RECORD_MAX)
+  else if (memcmp (greeting, GMP_AGENT_MARK, GMP_DOOR_MARK_SIZE) != 0 ||
+           !take_name (stranger, greeting + GMP_DOOR_MARK_SIZE))
     {
-      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it does not use TLS"));
-      return G_SOURCE_REMOVE;
+      refuse (stranger, g_error_new (GMP_ERROR, GMP_ERROR_PROTOCOL, "it was not invited"));
     }
-  if (stranger->n_awaited < size)
+  else
     {
-      await_bytes (stranger, size);
-      return G_SOURCE_CONTINUE;
+      recv (g_socket_get_fd (socket), greeting, GMP_DOOR_GREETING_SIZE, MSG_DONTWAIT);
+      await_bytes (stranger, 1);
+      begin_handshake (stranger);
     }
-  await_bytes (stranger, 1);
-  begin_handshake (stranger);
+}
+
+static gboolean
+readable_cb (GSocket     *socket G_GNUC_UNUSED,
+             GIOCondition condition G_GNUC_UNUSED,
+             gpointer     stranger)
+{
+  readable (stranger);
   return G_SOURCE_REMOVE;
 }
 
@@ -243,7 +267,7 @@ incoming_cb (GSocketService    *service G_GNUC_UNUSED,
   GmpAgentPort *self = user_data;
   GSocket *socket = g_socket_connection_get_socket (connection);
   Stranger *stranger = g_new0 (Stranger, 1);
-  g_autoptr (GSource) readable = NULL;
+  g_autoptr (GSource) greeting = NULL;
 
   /* Silent connections do not keep an agent out. */
   if (self->strangers.length >= MAX_STRANGERS)
@@ -256,10 +280,10 @@ incoming_cb (GSocketService    *service G_GNUC_UNUSED,
   stranger->limit = g_timeout_source_new_seconds (PROOF_LIMIT);
   g_source_set_callback (stranger->limit, limit_cb, stranger, NULL);
   g_source_attach (stranger->limit, g_main_context_get_thread_default ());
-  await_bytes (stranger, RECORD_HEADER);
-  readable = g_socket_create_source (socket, G_IO_IN, stranger->cancellable);
-  g_source_set_callback (readable, G_SOURCE_FUNC (readable_cb), stranger, NULL);
-  g_source_attach (readable, g_main_context_get_thread_default ());
+  await_bytes (stranger, GMP_DOOR_GREETING_SIZE);
+  greeting = g_socket_create_source (socket, G_IO_IN, stranger->cancellable);
+  g_source_set_callback (greeting, G_SOURCE_FUNC (readable_cb), stranger, NULL);
+  g_source_attach (greeting, g_main_context_get_thread_default ());
   return TRUE;
 }
 
@@ -268,6 +292,7 @@ incoming_cb (GSocketService    *service G_GNUC_UNUSED,
 GmpAgentPort *
 gmp_agent_port_open (GTlsCertificate    *certificate,
                      GmpDoor            *door,
+                     GmpAgentPortExpected expected,
                      GmpAgentPortArrived arrived,
                      gpointer            user_data,
                      GError            **error)
@@ -284,6 +309,7 @@ gmp_agent_port_open (GTlsCertificate    *certificate,
   self = g_new0 (GmpAgentPort, 1);
   self->certificate = g_object_ref (certificate);
   self->door = door;
+  self->expected = expected;
   self->arrived = arrived;
   self->user_data = user_data;
   self->service = g_steal_pointer (&service);

@@ -37,6 +37,7 @@ typedef struct {
   GmpReception *owner;
   GPtrArray *commands;     /* owns the next member */
   GmpEngineCommand *command;
+  char *name;  /* by which its agents are recognized before they prove themselves */
   char *token;
   char **environment;   /* that it was started with */
   GSubprocess *process; /* (nullable): it has ended */
@@ -108,6 +109,22 @@ find_invitation (GmpReception *self,
         return invitation;
     }
   return NULL;
+}
+
+static guint
+expected_cb (const char *name,
+             gpointer    user_data)
+{
+  GmpReception *self = user_data;
+
+  for (guint i = 0; i < self->invitations->len && !self->is_closing; i++)
+    {
+      Invitation *invitation = self->invitations->pdata[i];
+
+      if (g_str_equal (invitation->name, name))
+        return invitation->n_missing;
+    }
+  return 0;
 }
 
 /* Each agent comes once. */
@@ -185,10 +202,10 @@ make_token (void)
 
 /* One line, which the agent reads from its standard input. */
 static char *
-make_letter (GmpReception     *self,
-             GmpEngineCommand *command,
-             const char       *token)
+make_letter (GmpReception *self,
+             Invitation   *invitation)
 {
+  GmpEngineCommand *command = invitation->command;
   g_auto (GStrv) addresses = gmp_addresses_list ();
   g_autofree char *certificate = NULL;
   g_autoptr (GVariant) letter = NULL;
@@ -199,7 +216,8 @@ make_letter (GmpReception     *self,
   g_object_get (self->certificate, "certificate-pem", &certificate, NULL);
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "certificate", "s", certificate);
-  g_variant_dict_insert (&dict, "token", "s", token);
+  g_variant_dict_insert (&dict, "token", "s", invitation->token);
+  g_variant_dict_insert (&dict, "greeting", "s", invitation->name);
   g_variant_dict_insert (&dict, "node", "i", command->node);
   g_variant_dict_insert (&dict, "name", "s", command->node != -1 ? command->name : "");
   g_variant_dict_insert (&dict, "port", "q", gmp_agent_port_get_number (self->port));
@@ -284,12 +302,13 @@ invite (GmpReception     *self,
   invitation->owner = self;
   invitation->commands = g_ptr_array_ref (commands);
   invitation->command = command;
+  invitation->name = g_uuid_string_random ();
   invitation->token = make_token ();
   invitation->environment = gmp_environment_copy ();
   invitation->has_connected = g_new0 (gboolean, command->n_agents);
   invitation->n_missing = command->n_agents;
   g_ptr_array_add (self->invitations, invitation);
-  letter = make_letter (self, command, invitation->token);
+  letter = make_letter (self, invitation);
   g_subprocess_launcher_set_environ (launcher, invitation->environment);
   g_subprocess_launcher_set_child_setup (launcher, begin_session_cb, NULL, NULL);
   invitation->process = g_subprocess_launcher_spawnv (
@@ -419,7 +438,7 @@ open_port (GmpReception *self,
       g_prefix_error (error, "TLS is not available (is glib-networking installed?): ");
       return FALSE;
     }
-  self->port = gmp_agent_port_open (certificate, self->door, arrived_cb, self, error);
+  self->port = gmp_agent_port_open (certificate, self->door, expected_cb, arrived_cb, self, error);
   if (self->port == NULL)
     return FALSE;
   self->certificate = g_steal_pointer (&certificate);
@@ -507,6 +526,7 @@ invitation_free (gpointer data)
   Invitation *invitation = data;
 
   g_ptr_array_unref (invitation->commands);
+  g_free (invitation->name);
   g_free (invitation->token);
   g_strfreev (invitation->environment);
   g_free (invitation->has_connected);

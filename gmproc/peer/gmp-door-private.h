@@ -19,10 +19,13 @@ G_BEGIN_DECLS
  * All functions are called in one thread, which has a main context. */
 typedef struct _GmpDoor GmpDoor;
 
-/* The number of bytes that distinguish such a client from one that begins with TLS. */
+/* The bytes that distinguish such a client from whatever else connects to the same port. */
 #define GMP_DOOR_MARK      "gmp1:"
 #define GMP_DOOR_MARK_SIZE ((gsize) 5)
 #define GMP_DOOR_GREETING_SIZE (GMP_DOOR_MARK_SIZE + GMP_NET_NAME_SIZE)
+
+/* An agent begins with this mark and the name in the letter that it was given. */
+#define GMP_AGENT_MARK "gmp2:"
 
 #define GMP_DOOR_BEGIN 'b'
 #define GMP_DOOR_WAIT  'w'

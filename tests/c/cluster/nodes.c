@@ -21,9 +21,13 @@
 
 #define BIG ((gsize) 20 * 1000 * 1000)
 
-/* More connections than are admitted at the same time; half of them send something else than
- * TLS. */
+/* More connections than are admitted at the same time; a third of them send something else than
+ * TLS, and a third the beginning of a handshake. */
 #define N_STRANGERS 350
+
+/* More threads than a pool of GLib's needs for two agents, and not more than it has at most while
+ * each waits for something. */
+#define N_THREADS 10
 
 /* The parameter is a number, or the path of a meeting, where all workers wait for each other. */
 static GVariant *
@@ -387,7 +391,29 @@ find_port (void)
   return 0;
 }
 
-/* Silent and invalid connections do not keep agents out. */
+/* A record of TLS with the first bytes of a longer ClientHello. */
+static const char half_hello[] = "\26\3\1\0\10\1\0\20\0\3\3\0";
+
+/* Those of the pools of GLib, some of which run tasks. */
+static guint
+count_pool_threads (void)
+{
+  g_autoptr (GDir) tasks = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *task;
+  guint n = 0;
+
+  while ((task = g_dir_read_name (tasks)) != NULL)
+    {
+      g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/comm", task);
+      g_autofree char *name = NULL;
+
+      if (g_file_get_contents (path, &name, NULL, NULL))
+        n += g_str_has_prefix (name, "pool-") && !g_str_has_prefix (name, "pool-spawner");
+    }
+  return n;
+}
+
+/* Silent and invalid connections do not keep agents out, and none has a thread. */
 static void
 test_strangers (void)
 {
@@ -400,10 +426,14 @@ test_strangers (void)
     {
       fds[i] = socket (AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
       g_assert_no_errno (connect (fds[i], (struct sockaddr *) &address, sizeof address));
-      if (i % 2 == 0)
+      if (i % 3 == 0)
         g_assert_cmpint (send (fds[i], "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL), ==, 18);
+      else if (i % 3 == 1)
+        g_assert_cmpint (send (fds[i], half_hello, sizeof half_hello, MSG_NOSIGNAL), ==,
+                         sizeof half_hello);
     }
   test_again ();
+  g_assert_cmpuint (count_pool_threads (), <, N_THREADS);
   for (guint i = 0; i < N_STRANGERS; i++)
     close (fds[i]);
 }

@@ -128,8 +128,10 @@ accept_cb (void)
 }
 
 static GDBusConnection *
-connect_to (guint16 port)
+connect_to (guint16     port,
+            const char *name)
 {
+  g_autofree char *greeting = g_strconcat ("gmp2:", name, NULL);
   g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GSocketConnection) socket = NULL;
   g_autoptr (GIOStream) tls = NULL;
@@ -137,6 +139,9 @@ connect_to (guint16 port)
   GDBusConnection *connection;
 
   socket = g_socket_client_connect_to_host (client, "127.0.0.1", port, NULL, &error);
+  g_assert_no_error (error);
+  g_socket_send (g_socket_connection_get_socket (socket), greeting, strlen (greeting), NULL,
+                 &error);
   g_assert_no_error (error);
   tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
                         NULL, &error, "base-io-stream", socket, "database", NULL, NULL);
@@ -156,6 +161,7 @@ be_agent (const char *way)
   g_autofree char *line = g_malloc (64 * 1024);
   g_autoptr (GVariant) letter = NULL;
   g_autoptr (GDBusConnection) connection = NULL;
+  const char *name = "";
   guint16 port = 0;
 
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
@@ -170,8 +176,9 @@ be_agent (const char *way)
   g_variant_lookup (letter, "token", "s", &self.token);
   g_variant_lookup (letter, "node", "i", &self.node);
   g_variant_lookup (letter, "port", "q", &port);
+  g_variant_lookup (letter, "greeting", "&s", &name);
   self.loop = g_main_loop_new (NULL, FALSE);
-  connection = connect_to (port);
+  connection = connect_to (port, name);
   export (&self, connection);
   g_signal_connect_swapped (connection, "closed", G_CALLBACK (g_main_loop_quit), self.loop);
   g_dbus_connection_start_message_processing (connection);
