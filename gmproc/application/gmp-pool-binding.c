@@ -126,6 +126,17 @@ gmp_pool_look_for (GmpPool     *self,
   return dispatcher != NULL && gmp_dispatcher_spin (dispatcher, call);
 }
 
+/* Passes @call, and the reference to it, to the binding again, in the pool's thread. Returns FALSE
+ * if there is no such thread any more. */
+gboolean
+gmp_pool_leave (GmpPool     *self,
+                GmpPoolCall *call)
+{
+  GmpDispatcher *dispatcher = peek_dispatcher (self);
+
+  return dispatcher != NULL && gmp_dispatcher_leave (dispatcher, call);
+}
+
 /* Returns TRUE if this has ended @call, FALSE if it was over already. */
 gboolean
 gmp_pool_cancel_call (GmpPool     *self,
@@ -215,8 +226,8 @@ gmp_pool_call_get_report (GmpPoolCall *self)
   return self->report;
 }
 
-guint64
-gmp_pool_call_get_number (GmpPoolCall *self)
+gboolean
+gmp_pool_call_is_left (GmpPoolCall *self)
 {
-  return self->number;
+  return self->is_left;
 }

@@ -16,7 +16,9 @@ typedef struct _GmpPoolCall GmpPoolCall;
 
 /* Called in any thread, without locks. */
 typedef struct {
-  /* Takes ownership of @calls, which are over, and of a reference to each. */
+  /* Takes ownership of @calls, which are over, and of a reference to each. Called in the pool's
+   * thread, in gmp_pool_cancel_call(), and in gmp_pool_look_for(), where gmp_pool_leave() may be
+   * called. */
   void (*finished) (GmpPoolCall **calls,
                     gsize         n_calls,
                     gpointer      user_data);
@@ -50,6 +52,8 @@ GMP_PUBLIC GmpPoolCall  *gmp_pool_try_submit         (GmpPool                  *
                                                       gpointer                  user_data);
 GMP_PUBLIC gboolean      gmp_pool_look_for           (GmpPool                  *self,
                                                       GmpPoolCall              *call);
+GMP_PUBLIC gboolean      gmp_pool_leave              (GmpPool                  *self,
+                                                      GmpPoolCall              *call);
 GMP_PUBLIC gboolean      gmp_pool_cancel_call        (GmpPool                  *self,
                                                       GmpPoolCall              *call);
 GMP_PUBLIC void          gmp_pool_cancel_waiting     (GmpPool                  *self);
@@ -63,7 +67,7 @@ GMP_PUBLIC gpointer      gmp_pool_call_get_user_data (GmpPoolCall *self);
 GMP_PUBLIC GVariant     *gmp_pool_call_get_value     (GmpPoolCall *self);
 GMP_PUBLIC const GError *gmp_pool_call_get_error     (GmpPoolCall *self);
 GMP_PUBLIC GVariant     *gmp_pool_call_get_report    (GmpPoolCall *self);
-GMP_PUBLIC guint64       gmp_pool_call_get_number    (GmpPoolCall *self);
+GMP_PUBLIC gboolean      gmp_pool_call_is_left       (GmpPoolCall *self);
 GMP_PUBLIC void          gmp_pool_call_unref         (GmpPoolCall *self);
 
 #endif

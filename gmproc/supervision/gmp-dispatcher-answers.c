@@ -128,6 +128,27 @@ gmp_dispatcher_look (GmpDispatcher *self)
   gmp_dispatcher_report (self);
 }
 
+/* Called without the lock. Has @call, which was reported to a caller that waits, reported again in
+ * the dispatcher's thread. Takes ownership of the reference to it. Returns FALSE, and does nothing,
+ * if the thread has ended. */
+gboolean
+gmp_dispatcher_leave (GmpDispatcher *self,
+                      GmpPoolCall   *call)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = !self->has_ended;
+  if (result)
+    {
+      call->is_left = TRUE;
+      g_queue_push_tail_link (&self->left, &call->link);
+      gmp_dispatcher_kick (self);
+    }
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
 /* Takes the answers that have arrived while no caller polled for them. */
 void
 gmp_dispatcher_collect_late (GmpDispatcher *self)

@@ -48,6 +48,7 @@ struct _GmpDispatcher
   GQueue queue;          /* of GmpPoolCall */
   GPtrArray *workers;    /* of GmpPoolWorker */
   GQueue finished;       /* of GmpPoolCall: reported when the lock is released */
+  GQueue left;           /* of GmpPoolCall: reported again, by the thread */
   gboolean has_changed;  /* the counts: likewise */
   GPtrArray *unwanted;   /* of GmpPoolCall, to be cancelled by the thread */
   guint next;            /* the worker that is considered first for the next call */

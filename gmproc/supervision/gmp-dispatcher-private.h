@@ -92,6 +92,8 @@ void           gmp_dispatcher_wait         (GmpDispatcher *self,
 gboolean       gmp_dispatcher_spin         (GmpDispatcher *self,
                                             GmpPoolCall   *call);
 void           gmp_dispatcher_look         (GmpDispatcher *self);
+gboolean       gmp_dispatcher_leave        (GmpDispatcher *self,
+                                            GmpPoolCall   *call);
 gboolean       gmp_dispatcher_cancel       (GmpDispatcher *self,
                                             GmpPoolCall   *call);
 void           gmp_dispatcher_cancel_later (GmpDispatcher *self,

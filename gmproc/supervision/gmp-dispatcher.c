@@ -59,6 +59,7 @@ gmp_dispatcher_new (const GmpDispatcherEvents *events,
   g_cond_init (&self->ended);
   g_queue_init (&self->queue);
   g_queue_init (&self->finished);
+  g_queue_init (&self->left);
   gmp_spin_init (&self->spin, 2);
   if (gmp_dispatcher_start_thread (self, error))
     return self;
@@ -222,8 +223,12 @@ gmp_dispatcher_unlock (GmpDispatcher *self,
 void
 gmp_dispatcher_give (GmpDispatcher *self)
 {
-  gboolean is_giving = self->finished.length > 0;
+  GList *link;
+  gboolean is_giving;
 
+  while ((link = g_queue_pop_tail_link (&self->left)) != NULL)
+    g_queue_push_head_link (&self->finished, link);
+  is_giving = self->finished.length > 0;
   self->is_giving = is_giving;
   gmp_dispatcher_report (self);
   if (!is_giving)

@@ -33,6 +33,7 @@ typedef struct _GmpPoolCall {
   GmpNodeLosses losses; /* before that */
   gboolean has_waiter; /* the caller waits, so the end is not reported */
   gboolean is_of_binding;
+  gboolean is_left;    /* the binding left it to the dispatcher's thread */
   gboolean is_large;   /* its parameters: sending them takes milliseconds */
   gboolean is_checked; /* parameters that can be sent, except that they may be too large */
   gboolean is_packing; /* large parameters are to be serialised; calls behind it wait */

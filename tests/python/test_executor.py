@@ -353,6 +353,24 @@ def test_submit_with_a_lock_that_callbacks_take(executor):
     assert sorted(results.get(timeout=60) for _ in range(2000)) == list(range(1, 2001))
 
 
+@pytest.mark.parametrize('is_other', [False, True])
+def test_wait_with_a_lock_that_callbacks_take(is_other):
+    """A caller that finds answers itself leaves callbacks to the pool's thread."""
+    lock = threading.Lock()
+    results = queue.SimpleQueue()
+
+    def take(future):
+        with lock:
+            results.put(future.result())
+    with Executor(1) as executor:
+        for n in range(200):
+            futures = [executor.submit(add, n), executor.submit(add, n)]
+            futures[is_other].add_done_callback(take)
+            with lock:
+                assert futures[0].result() == n + 1
+            assert results.get(timeout=60) == n + 1
+
+
 def test_cancel_with_a_lock_that_callbacks_take(fifo):
     """Nothing of other calls is called either, whose answers are found on the way."""
     lock, is_reporting, goes_on = threading.Lock(), threading.Event(), threading.Event()

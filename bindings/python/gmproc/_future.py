@@ -14,12 +14,14 @@ from concurrent import futures
 
 import _gmproc
 
-from ._errors import is_of_signal
+from . import _exceptions, _pickles
+from ._errors import is_of_signal, make_worker_error
+from ._gerror import ERROR_DOMAIN, ErrorCode, GError
 from ._lock import Condition, Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
 
 class Waiter(Event):
@@ -145,7 +147,7 @@ class Future(futures.Future):
 
     def _settle(self, state: str, result: Any = None, error: BaseException | None = None) -> None:
         """As set_result(), set_exception() and cancel(), but it may be called again where the
-        handler of a signal has interrupted it."""
+        handler of a signal has interrupted it, and calls no callbacks."""
         watch = self._condition
         with watch:
             if not self.done():
@@ -155,6 +157,9 @@ class Future(futures.Future):
                 if id(waiter) not in self._notified:
                     self._notified = (*self._notified, id(waiter))
                     _notify(waiter, self)
+
+    def _call_back(self) -> None:
+        watch = self._condition
         while watch.callbacks:
             # No handler of a signal runs in between.
             callback, watch.callbacks = watch.callbacks[0], watch.callbacks[1:]
@@ -173,3 +178,58 @@ def _notify(waiter: Any, future: Future) -> None:
         waiter.add_exception(future)
     else:
         waiter.add_result(future)
+
+
+def settle(future: Future, value: Any, failure: Any) -> None:
+    """Gives a future the outcome of its call, as the C module has it."""
+    if failure is None:
+        future._settle('FINISHED', value)
+    elif issubclass(type(failure), BaseException):
+        future._settle('FINISHED', None, failure)
+    elif isinstance(failure, tuple):
+        gerror, report = failure
+        if gerror.matches(*_gmproc.CANCELLED):
+            future._settle('CANCELLED_AND_NOTIFIED')
+        else:
+            future._settle('FINISHED', None, _read(_make_error, gerror, report))
+    else:
+        future._settle('FINISHED', None, _read(_load_failure, failure))
+
+
+def _read(read: Callable[..., BaseException], *args: Any) -> BaseException:
+    """Each call ends, also where its exception cannot be made, as where no descriptor is left to
+    load its class."""
+    try:
+        return read(*args)
+    except Exception as exception:
+        if is_of_signal(exception):
+            raise
+        return exception
+
+
+def _load_failure(value: _gmproc.Variant) -> BaseException:
+    """The exception of a call."""
+    from concurrent.futures.process import _RemoteTraceback
+
+    text, nodes = _pickles.load(value)
+    exception = _exceptions.load_nodes(nodes) if nodes is not None else None
+    if exception is None:
+        last = text.rstrip().rpartition('\n')[2]
+        exception = make_worker_error(None, None, GError(last, ERROR_DOMAIN, ErrorCode.FAILED))
+    trace = _RemoteTraceback(f'\n"""\n{text}"""')
+    trace.__cause__ = exception.__cause__
+    exception.__cause__ = trace
+    return exception
+
+
+def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
+    """The reason why a call could not be executed, with the exception of its worker."""
+    from ._died import WorkerDied
+
+    failure: Any = make_worker_error(None, None, error)
+    if type(failure).__name__ == 'WorkerError' and \
+            not error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
+        failure = WorkerDied(error.message, None, error)
+    if report is not None and _gmproc.get_tag(report) == _exceptions.TAG:
+        failure.__cause__ = _exceptions.load(report)
+    return failure

@@ -16,12 +16,11 @@ from functools import partial
 
 import _gmproc
 
-from . import _exceptions, _installed, _late, _main_module, _pickles, _task
+from . import _installed, _late, _main_module, _pickles, _task
 from ._application import set_command
-from ._errors import (BadPayload, check_whole, describe_payload_error, is_of_signal,
-                      make_worker_error, trim)
-from ._future import Future
-from ._gerror import ERROR_DOMAIN, ErrorCode, GError
+from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
+from ._future import Future, settle
+from ._gerror import GError
 from ._lock import Condition, finalizer
 from ._options import convert
 from ._worker import LOG_TAG
@@ -37,6 +36,9 @@ _DECIDED = {'runtime', 'capture_output', 'max_workers', 'idle_timeout', 'max_cal
             'retries', 'call_priority', 'fresh_modules', 'restart', 'max_restarts',
             'restart_period', 'resend_requests', 'request_timeout', 'priority'}
 
+# The outcome of a call that was cancelled before it was submitted.
+_CANCELLED = GError('The call was cancelled', *_gmproc.CANCELLED), None
+
 # Reading, compiling and executing a module takes longer than this many seconds, so calls in quicker
 # succession have the same modules.
 LOAD_TIME = 25e-6
@@ -49,34 +51,6 @@ Worker = collections.namedtuple('Worker', 'pid state task seconds')
 def _describe(function: Any) -> str:
     name = getattr(function, '__qualname__', None) or type(function).__qualname__
     return str(name)
-
-
-def _load_failure(value: _gmproc.Variant) -> BaseException:
-    """The exception of a call."""
-    from concurrent.futures.process import _RemoteTraceback
-
-    text, nodes = _pickles.load(value)
-    exception = _exceptions.load_nodes(nodes) if nodes is not None else None
-    if exception is None:
-        last = text.rstrip().rpartition('\n')[2]
-        exception = make_worker_error(None, None, GError(last, ERROR_DOMAIN, ErrorCode.FAILED))
-    trace = _RemoteTraceback(f'\n"""\n{text}"""')
-    trace.__cause__ = exception.__cause__
-    exception.__cause__ = trace
-    return exception
-
-
-def _make_error(error: GError, report: _gmproc.Variant | None) -> BaseException:
-    """The reason why a call could not be executed, with the exception of its worker."""
-    from ._died import WorkerDied
-
-    failure: Any = make_worker_error(None, None, error)
-    if type(failure).__name__ == 'WorkerError' and \
-            not error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD):
-        failure = WorkerDied(error.message, None, error)
-    if report is not None and _gmproc.get_tag(report) == _exceptions.TAG:
-        failure.__cause__ = _exceptions.load(report)
-    return failure
 
 
 class _State:
@@ -113,17 +87,28 @@ class _State:
         if native is not None:
             native.close()
 
-    def finish(self, future: Future, value: Any, failure: Any) -> None:
-        """A call is over; in any thread. May be called again where it was interrupted."""
+    def finish(self, future: Future, value: Any, failure: Any, may_leave: bool = False) -> bool:
+        """A call is over; in any thread. May be called again where it was interrupted.
+
+        Returns:
+            True, in a thread that ``may_leave`` it, where another thread has to call this again:
+            the program has added callbacks.
+        """
         thread = threading.get_ident()
         is_outer = thread not in self.finishing
+        is_left = False
         self.finishing.add(thread)
         try:
-            _settle(future, value, failure)
+            settle(future, value, failure)
+            is_left = may_leave and bool(future._done_callbacks)
+            if not is_left:
+                future._call_back()
         finally:
             if is_outer:
                 self.finishing.discard(thread)
-            self.leave(future)
+            if not is_left:
+                self.leave(future)
+        return is_left
 
     def report(self, _worker: int, value: _gmproc.Variant) -> None:
         if _gmproc.get_tag(value) == LOG_TAG:
@@ -183,32 +168,6 @@ class _State:
         self.pending.clear()
         for future in pending:
             future._forget()
-
-
-def _settle(future: Future, value: Any, failure: Any) -> None:
-    if failure is None:
-        future._settle('FINISHED', value)
-    elif issubclass(type(failure), BaseException):
-        future._settle('FINISHED', None, failure)
-    elif isinstance(failure, tuple):
-        gerror, report, _number = failure
-        if gerror.matches(*_gmproc.CANCELLED):
-            future._settle('CANCELLED_AND_NOTIFIED')
-        else:
-            future._settle('FINISHED', None, _read_failure(_make_error, gerror, report))
-    else:
-        future._settle('FINISHED', None, _read_failure(_load_failure, failure))
-
-
-def _read_failure(read: Callable[..., BaseException], *args: Any) -> BaseException:
-    """Each call ends, also where its exception cannot be made, as where no descriptor is left to
-    load its class."""
-    try:
-        return read(*args)
-    except Exception as exception:
-        if is_of_signal(exception):
-            raise
-        return exception
 
 
 # All executors, for the end of the program, by their id().
@@ -438,8 +397,7 @@ class Executor(futures.Executor):
                 late.replace(call)
             except BaseException as error:
                 if late.is_unwanted:
-                    future._settle('CANCELLED_AND_NOTIFIED')
-                    state.leave(future)
+                    state.finish(future, None, _CANCELLED)
                 else:
                     state.finish(future, None, _explain(error) or error)
             leave()
@@ -452,8 +410,7 @@ class Executor(futures.Executor):
 
         def drop() -> None:
             leave()
-            future._settle('CANCELLED_AND_NOTIFIED')
-            state.leave(future)
+            state.finish(future, None, _CANCELLED)
 
         if not state.late and not is_slow:
             future._gmproc = submit(None)

@@ -381,6 +381,7 @@ PyInit__gmproc (void)
       (native_variants_init (module) == -1 || native_buffers_init (module) == -1 ||
        native_shared_memory_init (module) == -1 ||
        native_objects_init (module) == -1 || native_applications_init (module) == -1 ||
+       native_futures_init (module) == -1 ||
        native_pools_init (module) == -1 ||
        native_contexts_init (module) == -1 || native_requests_init (module) == -1 ||
        native_workers_init () == -1 || native_values_init () == -1 ||

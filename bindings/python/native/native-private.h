@@ -251,10 +251,15 @@ PyObject *native_begin_signals  (PyObject   *module,
 PyObject *native_end_signals    (PyObject   *module,
                                  PyObject   *catch);
 
-/* pools.c: pools and their calls. */
-int       native_pools_init     (PyObject   *module);
+/* futures.c: futures that are settled in one step. */
+int       native_futures_init   (PyObject   *module);
+gboolean  native_settle         (PyObject   *future,
+                                 PyObject   *value);
 PyObject *native_watch          (PyObject   *module,
                                  PyObject   *args);
+
+/* pools.c: pools and their calls. */
+int       native_pools_init     (PyObject   *module);
 
 /* values.c: any value. */
 int       native_values_init    (void);

@@ -14,7 +14,7 @@ static PyTypeObject *call_type;
 
 /* The executor of a pool and its methods, kept as long as the pool. */
 typedef struct {
-  PyObject *finish;     /* (future, value, failure) */
+  PyObject *finish;     /* (future, value, failure, is_waiting): True to be called again */
   PyObject *notice_end; /* (): calls have ended without finish() */
   PyObject *report;     /* (worker, value) */
   PyObject *catch;      /* (exception, None) */
@@ -39,14 +39,20 @@ load_outcome (GmpPoolCall *call,
   PyObject *tag;
 
   *value = *failure = NULL;
+  if (gmp_pool_call_is_left (call))
+    {
+      /* Its future has its value. */
+      *value = Py_NewRef (Py_None);
+      *failure = Py_NewRef (Py_None);
+      return TRUE;
+    }
   if (error != NULL)
     {
       PyObject *boxed = native_box_error (error);
       PyObject *report = native_box_variant (gmp_pool_call_get_report (call));
 
       *value = Py_NewRef (Py_None);
-      *failure = Py_BuildValue ("(NNK)", boxed, report,
-                                (unsigned long long) gmp_pool_call_get_number (call));
+      *failure = Py_BuildValue ("(NN)", boxed, report);
       return *failure != NULL;
     }
   if (variant != NULL && native_is_pickle (variant))
@@ -163,8 +169,8 @@ load_or_fail (Takers      *takers,
   *value = Py_NewRef (Py_None);
 }
 
-/* Calls a taker until no handler of a signal interrupts it. */
-static void
+/* Calls a taker until no handler of a signal interrupts it. Returns TRUE if it returns True. */
+static gboolean
 call_taker (Takers   *takers,
             PyObject *taker,
             PyObject *args)
@@ -179,86 +185,49 @@ call_taker (Takers   *takers,
     }
   Py_XDECREF (returned);
   Py_XDECREF (args);
+  return returned == Py_True;
 }
 
-/* TRUE if an attribute of a future is @expected, a borrowed reference. No code of Python runs. */
-static gboolean
-has_attribute (PyObject *future,
-               PyObject *name,
-               PyObject *expected)
-{
-  PyObject *value = PyObject_GetAttr (future, name);
-  gboolean result = value == expected;
+/* The pool in which this thread waits for a call (nullable). What the program has added to futures
+ * is then called in the pool's thread: the caller may have locked what it waits for. */
+static _Thread_local GmpPool *waiting_for;
 
-  Py_XDECREF (value);
+static gboolean
+leave (GmpPoolCall *call)
+{
+  gboolean result;
+
+  Py_BEGIN_ALLOW_THREADS
+  result = gmp_pool_leave (waiting_for, call);
+  Py_END_ALLOW_THREADS
   return result;
 }
 
-/* Attributes of a future, and values of its state. */
-static struct {
-  PyObject *state, *result, *watch, *pending, *finished;
-} names;
-
-/* A future is either settled or gets its watch, in any thread. Unlike other locks, this may be held
- * while another thread sets an attribute of that future: the child of a fork opens it again. */
-static NativeLock settling;
-
-/* Gives @future its value if it is not watched. Checking that and setting the state is one step,
- * because futures.wait() relies on a state that does not change while it has the lock. Returns
- * FALSE, without an exception, if the future has to be settled by its method. */
-static gboolean
-settle (PyObject *future,
-        PyObject *value)
-{
-  gboolean is_settled;
-
-  native_lock (&settling);
-  is_settled = has_attribute (future, names.state, names.pending) &&
-               has_attribute (future, names.watch, Py_None) &&
-               PyObject_SetAttr (future, names.result, value) == 0 &&
-               has_attribute (future, names.watch, Py_None) &&
-               PyObject_SetAttr (future, names.state, names.finished) == 0;
-  native_unlock (&settling);
-  if (!is_settled)
-    PyErr_Clear ();
-  return is_settled;
-}
-
-/* (future, watch): returns the watch of a future, which is the given one if it had none. */
-PyObject *
-native_watch (PyObject *module G_GNUC_UNUSED,
-              PyObject *args)
-{
-  PyObject *future, *made, *attributes, *watch;
-
-  if (!PyArg_ParseTuple (args, "OO:watch", &future, &made))
-    return NULL;
-  attributes = PyObject_GenericGetDict (future, NULL);
-  native_lock (&settling);
-  watch = attributes != NULL ? PyDict_SetDefault (attributes, names.watch, made) : NULL;
-  Py_XINCREF (watch);
-  native_unlock (&settling);
-  Py_XDECREF (attributes);
-  return watch;
-}
-
-/* Returns TRUE if takers->notice_end() is to be called. */
+/* Consumes the reference to @call. Returns TRUE if takers->notice_end() is to be called. */
 static gboolean
 finish_one (Takers      *takers,
             GmpPoolCall *call)
 {
   PyObject *future = gmp_pool_call_get_user_data (call);
+  PyObject *may_leave = waiting_for != NULL ? Py_True : Py_False;
   PyObject *value, *failure;
   gboolean is_settled;
+  gboolean is_left = FALSE;
 
   load_or_fail (takers, call, &value, &failure);
-  is_settled = failure == Py_None && settle (future, value) &&
+  is_settled = failure == Py_None && native_settle (future, value) &&
                PySet_Discard (takers->pending, future) != -1;
   if (!is_settled)
-    call_taker (takers, takers->finish, PyTuple_Pack (3, future, value, failure));
+    is_left = call_taker (takers, takers->finish,
+                          PyTuple_Pack (4, future, value, failure, may_leave));
   Py_DECREF (value);
   Py_XDECREF (failure);
+  if (is_left && leave (call))
+    return FALSE;
+  if (is_left)
+    call_taker (takers, takers->finish, PyTuple_Pack (3, future, Py_None, Py_None));
   Py_DECREF (future);
+  gmp_pool_call_unref (call);
   return is_settled;
 }
 
@@ -315,10 +284,7 @@ finished_cb (GmpPoolCall **calls,
   /* After the last call the pool may be freed, with what it keeps. */
   takers_copy (&takers, user_data);
   for (gsize i = 0; i < n_calls; i++)
-    {
-      is_quiet |= finish_one (&takers, calls[i]);
-      gmp_pool_call_unref (calls[i]);
-    }
+    is_quiet |= finish_one (&takers, calls[i]);
   if (is_quiet)
     call_taker (&takers, takers.notice_end, NULL);
   takers_clear (&takers);
@@ -609,12 +575,15 @@ call_look (PyObject *object,
            PyObject *unused G_GNUC_UNUSED)
 {
   Call *self = (Call *) object;
+  GmpPool *outer = waiting_for;
   gboolean result;
 
   n_methods++;
+  waiting_for = self->pool;
   Py_BEGIN_ALLOW_THREADS
   result = gmp_pool_look_for (self->pool, self->call);
   Py_END_ALLOW_THREADS
+  waiting_for = outer;
   return leave_method (PyBool_FromLong (result));
 }
 
@@ -671,27 +640,9 @@ static PyType_Spec call_spec = {
   .slots = call_slots,
 };
 
-#ifdef Py_GIL_DISABLED
-static void
-open_again (void)
-{
-  settling = (NativeLock) { 0 };
-}
-#endif
-
 int
 native_pools_init (PyObject *module)
 {
-  names.state = PyUnicode_InternFromString ("_state");
-  names.result = PyUnicode_InternFromString ("_result");
-  names.watch = PyUnicode_InternFromString ("_watch");
-  names.pending = PyUnicode_InternFromString ("PENDING");
-  names.finished = PyUnicode_InternFromString ("FINISHED");
-#ifdef Py_GIL_DISABLED
-  pthread_atfork (NULL, NULL, open_again);
-#endif
-  if (PyErr_Occurred () != NULL)
-    return -1;
   pool_type = native_object_type_new (module, &pool_spec, NULL);
   call_type = (PyTypeObject *) PyType_FromSpec (&call_spec);
   return pool_type != NULL && call_type != NULL && PyModule_AddType (module, call_type) == 0 ? 0
