@@ -249,4 +249,23 @@ test('memory', () => {
     assert(sizes.length < 20, `kB in use after each turn: ${sizes}`);
 });
 
+test('types', () => {
+    const n_members = 2000;
+    const sizes = [memory()];
+    let n_types = 0;
+
+    // To keep what was derived of all types would take 10 MB in each turn.
+    do {
+        for (let i = 0; i < 40; i++) {
+            const digits = (n_types++).toString(2).padStart(n_members, '0');
+            const type = `(${digits.replaceAll('0', 'y').replaceAll('1', 'b')})`;
+            const value = Gmp.variant_from_bytes(type, new Uint8Array(n_members));
+
+            equal(Gmp.unpack(value).length, n_members);
+        }
+        sizes.push(memory());
+    } while (sizes.length < 20 && sizes.at(-1) - sizes.at(-2) > 5000);
+    assert(sizes.length < 20, `kB in use after each turn: ${sizes}`);
+});
+
 await run_tests();

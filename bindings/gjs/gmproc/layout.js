@@ -4,10 +4,34 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported align, layout_of, members_of, offset_size */
+/* exported TypeMap, align, layout_of, members_of, offset_size */
+
+/* Peers choose the types, and what is derived of one takes about a hundred times as many bytes as
+ * it has characters. */
+const CHARACTERS_MAX = 2 ** 16;
+
+/** What is derived of types, by their text. It begins anew when it has grown large. */
+var TypeMap = class extends Map {
+    constructor(entries) {
+        super(entries);
+        this._entries = entries;
+        this._n_characters = 0;
+    }
+
+    add(type, value) {
+        this._n_characters += type.length;
+        if (this._n_characters > CHARACTERS_MAX) {
+            this._n_characters = type.length;
+            this.clear();
+            for (const [key, each] of this._entries)
+                this.set(key, each);
+        }
+        this.set(type, value);
+    }
+};
 
 // The size of a type is 0 if it varies with the value.
-const layouts = new Map([
+const layouts = new TypeMap([
     ['b', {alignment: 1, size: 1}],
     ['y', {alignment: 1, size: 1}],
     ['n', {alignment: 2, size: 2}],
@@ -25,7 +49,7 @@ const layouts = new Map([
     ['()', {alignment: 1, size: 1}],
 ]);
 
-const member_lists = new Map([['{sv}', ['s', 'v']]]);
+const member_lists = new TypeMap([['{sv}', ['s', 'v']]]);
 
 /**
  * @param {number} position a place
@@ -72,7 +96,7 @@ function members_of(type) {
 
     if (members === undefined) {
         members = split(type);
-        member_lists.set(type, members);
+        member_lists.add(type, members);
     }
     return members;
 }
@@ -113,7 +137,7 @@ function layout_of(type) {
 
     if (layout === undefined) {
         layout = compute(type);
-        layouts.set(type, layout);
+        layouts.add(type, layout);
     }
     return layout;
 }

@@ -12,7 +12,7 @@
 var {unpack, unpack_map} = (() => {
     const {GLib} = imports.gi;
     const {bad_payload} = imports.gmproc.errors;
-    const {align, layout_of, members_of, offset_size} = imports.gmproc.layout;
+    const {TypeMap, align, layout_of, members_of, offset_size} = imports.gmproc.layout;
     const {FOREIGN_TYPE, revive} = imports.gmproc.types;
     const {fromCharCode} = String;
     const {isSafeInteger} = Number;
@@ -59,7 +59,7 @@ var {unpack, unpack_map} = (() => {
      * the start and end of the value. It is created once for each type, so that reading does not
      * parse type strings. The library has checked every received variant to be in normal form, so
      * no length or offset here is worse than those that GLib itself would follow. */
-    const readers = new Map(Object.entries({
+    const readers = new TypeMap(Object.entries({
         b: ({bytes}, start) => bytes[start] !== 0,
         y: ({bytes}, start) => bytes[start],
         n: ({view}, start) => view.getInt16(start, LITTLE_ENDIAN),
@@ -85,7 +85,7 @@ var {unpack, unpack_map} = (() => {
 
         if (read === undefined) {
             read = make_reader(type);
-            readers.set(type, read);
+            readers.add(type, read);
         }
         return read;
     }
