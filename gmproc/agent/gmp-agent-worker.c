@@ -41,7 +41,9 @@ struct _GmpAgentWorker
   int early_signal;              /* 0: none came before the process */
   GmpOptions *options;
   GmpOomWitness memory;
-  guint n_lines;                 /* that were sent, and that the application has not reported */
+  GVariantBuilder *lines;        /* (nullable): those that are sent next, of "(us)" */
+  GSource *lines_source;
+  guint n_lines;                 /* that were read, and that the application has not reported */
   gboolean is_paused;            /* no more are read */
 
   GmpMessageStream *worker;      /* (nullable): it has closed its socket */
@@ -111,6 +113,23 @@ close_application (GmpAgentWorker *self)
   g_clear_pointer (&self->application, gmp_message_stream_free);
 }
 
+static void
+send_lines (GmpAgentWorker *self)
+{
+  if (self->lines == NULL)
+    return;
+  gmp_source_clear (&self->lines_source);
+  gmp_agent_dbus_process1_emit_lines (self->skeleton, g_variant_builder_end (self->lines));
+  g_clear_pointer (&self->lines, g_variant_builder_unref);
+}
+
+static gboolean
+lines_cb (gpointer self)
+{
+  send_lines (self);
+  return G_SOURCE_REMOVE;
+}
+
 /* By something other than this agent. */
 static gboolean
 was_killed (GmpAgentWorker *self)
@@ -141,6 +160,7 @@ report_end (GmpAgentWorker *self)
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
   g_auto (GStrv) lines = NULL;
 
+  send_lines (self);
   /* Captured lines have been reported. */
   for (const GList *link = self->options->capture_output ? NULL : tail->head; link != NULL;
        link = link->next)
@@ -346,6 +366,8 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   return G_SOURCE_REMOVE;
 }
 
+/* A line is reported with those that were read at the same time: a message takes much longer than a
+ * line. */
 static void
 line_cb (GmpOutputStream stream,
          const char     *line,
@@ -353,7 +375,13 @@ line_cb (GmpOutputStream stream,
 {
   GmpAgentWorker *self = user_data;
 
-  gmp_agent_dbus_process1_emit_line (self->skeleton, stream, line);
+  if (self->lines == NULL)
+    {
+      self->lines = g_variant_builder_new (G_VARIANT_TYPE ("a(us)"));
+      self->lines_source = gmp_source_attach (g_idle_source_new (), G_PRIORITY_DEFAULT, lines_cb,
+                                              self);
+    }
+  g_variant_builder_add (self->lines, "(us)", stream, line);
   self->n_lines++;
   if (self->n_lines < GMP_LINES_AHEAD || self->is_paused || self->has_ended)
     return;
@@ -446,6 +474,8 @@ gmp_agent_worker_free (GmpAgentWorker *self)
   close_worker (self);
   close_application (self);
   gmp_source_clear (&self->doubt);
+  gmp_source_clear (&self->lines_source);
+  g_clear_pointer (&self->lines, g_variant_builder_unref);
   g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->skeleton));
   g_object_unref (self->skeleton);
   g_clear_pointer (&self->process, gmp_worker_process_free);

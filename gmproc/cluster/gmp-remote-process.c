@@ -129,15 +129,17 @@ gmp_remote_process_get_reader (GmpRemoteProcess *self,
 }
 
 static void
-take_line (GmpRemoteProcess *self,
-           GVariant         *body)
+take_lines (GmpRemoteProcess *self,
+            GVariant         *body)
 {
+  g_autoptr (GVariantIter) iter = NULL;
   const char *line;
   guint stream;
 
-  g_variant_get (body, "(u&s)", &stream, &line);
-  if (stream < G_N_ELEMENTS (self->readers))
-    gmp_line_reader_feed (self->readers[stream], line);
+  g_variant_get (body, "(a(us))", &iter);
+  while (g_variant_iter_loop (iter, "(u&s)", &stream, &line))
+    if (stream < G_N_ELEMENTS (self->readers))
+      gmp_line_reader_feed (self->readers[stream], line);
 }
 
 static void
@@ -161,8 +163,8 @@ gmp_remote_process_take_signal (GmpRemoteProcess *self,
                                 const char       *name,
                                 GVariant         *body)
 {
-  if (g_str_equal (name, "Line") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(us)")))
-    take_line (self, body);
+  if (g_str_equal (name, "Lines") && g_variant_is_of_type (body, G_VARIANT_TYPE ("(a(us))")))
+    take_lines (self, body);
   else if (g_str_equal (name, "Ended") && g_variant_is_of_type (body, GMP_REMOTE_ENDED))
     take_end (self, body);
   else if (g_str_equal (name, "OutOfMemory"))

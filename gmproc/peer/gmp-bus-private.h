@@ -16,8 +16,9 @@ G_BEGIN_DECLS
 #define GMP_AGENT_INFO   ((GDBusInterfaceInfo *) &gmp_dbus_agent1_interface)
 #define GMP_AGENT_PATH   "/org/gmproc/Agent"
 
-/* Of Hello. From 2 on, replies have a path, and the application calls TakeLines. */
-#define GMP_AGENT_PROTOCOL 2u
+/* Of Hello. From 2 on, replies have a path, and the application calls TakeLines; from 3 on, several
+ * lines are reported at a time. */
+#define GMP_AGENT_PROTOCOL 3u
 
 /* The lines of a worker's output that its agent sends ahead, before the application has reported
  * the first of them. The application counts them, and answers for each part of that number. */

@@ -52,7 +52,7 @@ make_hello (Agent *self)
     return g_variant_new ("(ssu@a{sv})", self->token, "9.9.9", self->node,
                           g_variant_new_parsed ("@a{sv} {}"));
   return g_variant_new ("(ssusuq^asu)", self->token, "9.9.9", self->node, "strange", 2, 9,
-                        (const char *[]) { NULL }, 2u);
+                        (const char *[]) { NULL }, 3u);
 }
 
 static void
