@@ -14,7 +14,7 @@ import pytest
 
 WORK = '''
 import os, signal, sys, time
-from gmproc import *
+from gmproc import ClientServer, ClientWorker, ServerWorker, Workers
 
 def nap(_):
     print('napping', os.getpid(), flush=True)
@@ -206,7 +206,7 @@ def test_an_application_that_is_the_server_answers_no_more(script):
     """It is busy at Ctrl-C, and all its clients wait."""
     done = script.run('''
 import os, signal, time
-from gmproc import *
+from gmproc import ClientServer, ClientWorker
 
 class Application(ClientServer):
     n_calls = 0

@@ -9,9 +9,11 @@ import textwrap
 
 import pytest
 
-DEFINITIONS = '''
-from gmproc import *
+# Few programs import everything: with SharedArray that includes numpy, in each process.
+IMPORT = 'from gmproc import ClientServer, ClientWorker, ServerWorker, WorkerError, Workers\n'
+IMPORT_ALL = 'from gmproc import *\n'
 
+DEFINITIONS = IMPORT + '''
 class Mistake(Exception):
     pass
 
@@ -89,6 +91,7 @@ def check(done):
 
 def test_a_script(script):
     check(script.run(GUARDED))
+    check(script.run(GUARDED.replace(IMPORT, IMPORT_ALL)))
 
 
 def test_a_script_in_a_folder_whose_name_is_not_utf_8(script):
@@ -124,7 +127,7 @@ if __name__ == '__main__':
 
 def test_a_module_beside_that_is_called_like_one_of_python(script):
     script.write('raise Exception("wrong module")\n', 'random.py')
-    path = script.write(GUARDED, 'sub/main.py')
+    path = script.write(GUARDED.replace(IMPORT, IMPORT_ALL), 'sub/main.py')
     check(script.python(path))
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'sit
 
 HEAD = '''
 import os, sys
-from gmproc import *
+from gmproc import Workers, get_cold_start_reason
 
 def ids(_):
     return os.getpid(), os.getppid()
