@@ -7,6 +7,7 @@
 #include "remote/gmp-remote-env-private.h"
 
 #include "base/gmp-guard-private.h"
+#include "base/gmp-source-private.h"
 #include "remote/gmp-remote-text-private.h"
 
 /* Only one command at a time waits for its state. */
@@ -123,11 +124,22 @@ end_async (GTask    *task,
 }
 
 static void
+wait_async (GTask *task)
+{
+  GmpRemoteEnv *self = g_task_get_source_object (task);
+  g_autoptr (GSource) source =
+    gmp_remote_exchange_create_source (g_task_get_task_data (task),
+                                       g_task_get_cancellable (task));
+
+  self->waiting = g_source_ref (source);
+  g_task_attach_source (task, source, G_SOURCE_FUNC (ready_cb));
+}
+
+static void
 turn_async (GTask *task)
 {
   GmpRemoteEnv *self = g_task_get_source_object (task);
   GmpRemoteExchange *exchange = g_task_get_task_data (task);
-  g_autoptr (GSource) source = NULL;
   GVariant *state = NULL;
   GError *error = NULL;
 
@@ -135,13 +147,9 @@ turn_async (GTask *task)
     g_clear_pointer (&self->waiting, g_source_unref);
   if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error) ||
       gmp_remote_exchange_turn (exchange, &state, &error))
-    {
-      end_async (task, state, error);
-      return;
-    }
-  source = gmp_remote_exchange_create_source (exchange, g_task_get_cancellable (task));
-  self->waiting = g_source_ref (source);
-  g_task_attach_source (task, source, G_SOURCE_FUNC (ready_cb));
+    end_async (task, state, error);
+  else
+    wait_async (task);
 }
 
 static void
@@ -150,11 +158,11 @@ begin_async (GTask *task)
   GmpRemoteEnv *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  if (is_current (task) && !(gmp_remote_env_open_socket (self, &error) &&
-                             gmp_remote_exchange_begin (g_task_get_task_data (task), &error)))
-    end_async (task, NULL, error);
-  else
+  if (gmp_remote_env_open_socket (self, &error) &&
+      gmp_remote_exchange_begin (g_task_get_task_data (task), &error))
     turn_async (task);
+  else
+    end_async (task, NULL, error);
 }
 
 static void
@@ -163,11 +171,20 @@ lookup_cb (GObject      *source,
            gpointer      user_data)
 {
   g_autoptr (GTask) task = user_data;
+  GmpRemoteEnv *self = g_task_get_source_object (task);
   GError *error = NULL;
   GList *addresses = g_resolver_lookup_by_name_with_flags_finish (G_RESOLVER (source), result,
                                                                   &error);
 
-  if (gmp_remote_env_take_addresses (g_task_get_source_object (task), addresses, &error))
+  /* The command has ended before. */
+  if (!is_current (task))
+    {
+      g_resolver_free_addresses (addresses);
+      g_clear_error (&error);
+      return;
+    }
+  gmp_source_clear (&self->waiting);
+  if (gmp_remote_env_take_addresses (self, addresses, &error))
     begin_async (task);
   else
     end_async (task, NULL, error);
@@ -202,6 +219,7 @@ start_async (GmpRemoteEnv       *self,
       begin_async (task);
       return;
     }
+  wait_async (task);
   resolver = g_resolver_get_default ();
   g_resolver_lookup_by_name_with_flags_async (resolver, self->host, GMP_REMOTE_LOOKUP,
                                               g_task_get_cancellable (task), lookup_cb,

@@ -299,7 +299,7 @@ gmp_remote_env_take_addresses (GmpRemoteEnv *self,
       g_prefix_error (error, "Cannot find the game's host: ");
       return FALSE;
     }
-  self->game.address = g_object_ref (addresses->data);
+  g_set_object (&self->game.address, addresses->data);
   g_resolver_free_addresses (addresses);
   return TRUE;
 }

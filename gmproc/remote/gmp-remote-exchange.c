@@ -154,6 +154,13 @@ set_timeout_error (GmpRemoteExchange *self,
   GmpRemoteGame *game = self->game;
   g_autofree char *refused = NULL;
 
+  if (self->socket == NULL)
+    {
+      g_set_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT,
+                   "The address of the game at %s was not found within %g s, so '%s' was not sent",
+                   game->name, game->timeout, self->command_name);
+      return;
+    }
   if (self->was_refused)
     {
       g_set_error (error, GMP_ERROR, GMP_ERROR_DISCONNECTED,
@@ -236,6 +243,11 @@ gmp_remote_exchange_turn (GmpRemoteExchange *self,
 {
   gboolean is_idle = FALSE;
 
+  if (self->socket == NULL && g_get_monotonic_time () >= self->deadline)
+    {
+      set_timeout_error (self, error);
+      return TRUE;
+    }
   if (self->socket == NULL || g_socket_is_closed (self->socket))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_CLOSED,
@@ -298,13 +310,41 @@ timer_dispatch (GSource    *source G_GNUC_UNUSED,
   return G_SOURCE_CONTINUE;
 }
 
-/* The same wait as a source, whose callback is a GSocketSourceFunc. */
+static gboolean
+idle_dispatch (GSource    *source G_GNUC_UNUSED,
+               GSourceFunc callback,
+               gpointer    user_data)
+{
+  return ((GSocketSourceFunc) (void (*) (void)) callback) (NULL, 0, user_data);
+}
+
+/* A source for a command that has no socket yet. */
+static GSource *
+create_idle_source (GCancellable *cancellable)
+{
+  static GSourceFuncs idle_funcs = { .dispatch = idle_dispatch };
+  GSource *source = g_source_new (&idle_funcs, sizeof (GSource));
+
+  if (cancellable != NULL)
+    {
+      g_autoptr (GSource) child = g_cancellable_source_new (cancellable);
+
+      g_source_set_dummy_callback (child);
+      g_source_add_child_source (source, child);
+    }
+  return source;
+}
+
+/* The same wait as a source, whose callback is a GSocketSourceFunc. While the game's address is
+ * searched for, it waits for the end of the time or the cancellable. */
 GSource *
 gmp_remote_exchange_create_source (GmpRemoteExchange *self,
                                    GCancellable      *cancellable)
 {
   static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
-  GSource *source = g_socket_create_source (self->socket, G_IO_IN, cancellable);
+  GSource *source = self->socket != NULL
+                    ? g_socket_create_source (self->socket, G_IO_IN, cancellable)
+                    : create_idle_source (cancellable);
   gint64 wake_up = get_wake_up (self);
 
   if (wake_up != NEVER)
