@@ -310,6 +310,22 @@ def test_make_vec():
     envs.close()
 
 
+@pytest.mark.parametrize('name, value, words', [
+    ('step_timeout', 'x', "step_timeout: it should be a number, not 'x'"),
+    ('step_timeout', -1, 'step_timeout is -1: it should be at least 0'),
+    ('startup_timeout', -1, 'startup_timeout is -1: it should be at least 0'),
+    ('restart', 'now', "restart: it should be 'never'"),
+    ('batch_size', 1.5, 'batch_size should be a whole number, not 1.5'),
+    ('step_timout', 1, "VectorEnv() has no option 'step_timout': did you mean 'step_timeout'?"),
+    ('on_failed', print, "VectorEnv() has no option 'on_failed'"),
+    ('server', None, "VectorEnv() has no option 'server'"),
+])
+def test_an_option_that_cannot_be(name, value, words):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        VectorEnv([Moody] * 2, **{name: value})
+    assert words in str(caught.value)
+
+
 def test_nonsense():
     with pytest.raises(ValueError, match='batch_size'):
         VectorEnv([Moody] * 2, batch_size=3)

@@ -205,12 +205,12 @@ def speak(text):
 @pytest.mark.parametrize('name', ['on_result', 'on_failed', 'on_restarted', 'on_progress',
                                   'on_output', 'initializer'])
 def test_what_cannot_be_called_is_refused(name):
-    workers = Workers(**{name: 3})
+    with pytest.raises(TypeError, match=f'^{name} should be a function, not 3$'):
+        Workers(**{name: 3})
+    workers = Workers()
     workers.add(1, abs, -1)
     with pytest.raises(TypeError, match=f'^{name} should be a function, not 3$'):
-        workers.run()
-    with pytest.raises(TypeError, match=f'^{name} should be a function, not 3$'):
-        workers.map(abs, [-1])
+        setattr(workers, name, 3)
     setattr(workers, name, None)
     assert workers.run() == {1: 1}
 

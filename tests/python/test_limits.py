@@ -19,6 +19,10 @@ def describe_self(_params):
             resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
+def get_mark(_params):
+    return getattr(os, 'mark', None), len(os.sched_getaffinity(0))
+
+
 def spin(_params):
     while True:
         pass
@@ -148,18 +152,64 @@ def test_an_exception_in_numbers():
     ('run_timeout', 10 ** 400, 'run_timeout: int too large'),
     ('launcher', 3, "launcher: it should be a text such as 'local' or 'slurm', not 3"),
     ('restart', 'now', "restart: it should be 'never', 'on-failure' or 'always', not 'now'"),
+    ('environment', {5: 'x'}, 'environment: 5 is not a valid name of a variable'),
+    ('fresh_modules', 'numpy', "fresh_modules: it should be a list of names, as in ['numpy']"),
+    ('fresh_modules', 5, "fresh_modules: it should be a list of names, as in ['numpy']"),
+    ('fresh_modules', [5], 'fresh_modules: '),
+    ('import_main', 'no', "import_main: it should be True or False, not 'no'"),
+    ('forward_logs', 'no', "forward_logs: it should be True or False, not 'no'"),
+    ('initargs', 5, 'initargs: it should be a list of arguments, not 5'),
 ])
 def test_an_option_that_cannot_be(name, value, words):
-    workers = Workers(**{name: value})
+    """It is refused where it is given."""
+    workers = Workers()
     workers.add('w', abs, 1)
-    with pytest.raises((TypeError, ValueError)) as caught:
+    for give in (lambda: Workers(**{name: value}), lambda: setattr(workers, name, value),
+                 lambda: type('Mine', (Workers,), {name: value})):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            give()
+        assert words in str(caught.value)
+    assert workers.run() == {'w': 1}
+
+
+def test_an_option_that_cannot_be_from_its_change_on():
+    environment = {'A': '1'}
+    workers = Workers(environment=environment)
+    workers.add('w', abs, 1)
+    environment['A=1'] = 'x'
+    with pytest.raises(ValueError, match="environment: 'A=1' is not a valid name"):
         workers.run()
-    assert words in str(caught.value)
+
+
+def test_an_attribute_that_is_no_option():
+    class Mine(Workers):
+        batch_size = 'an option of ClientServer'
+
+        @property
+        def nice(self):
+            return 1
+    workers = Mine()
+    workers.batch_timeout = 'another'
+    workers.add('w', os.nice, 0)
+    assert workers.run() == {'w': 1 + os.nice(0)}
+
+
+def test_options_that_can_be_iterated_once():
+    """Each run has all of them."""
+    workers = Workers(initializer=setattr, initargs=iter([os, 'mark', 3]))
+    workers.affinity = iter(sorted(os.sched_getaffinity(0))[:1])
+    workers.add('w', get_mark)
+    for _run in range(2):
+        assert workers.run() == {'w': (3, 1)}
 
 
 def test_an_option_of_an_executor_that_cannot_be():
     with pytest.raises(TypeError, match='launcher: it should be a text'):
         Executor(launcher=3)
+    with pytest.raises(TypeError, match='import_main: it should be True or False'):
+        Executor(import_main='no')
+    with pytest.raises(TypeError, match='fresh_modules: it should be a list of names'):
+        Executor(fresh_modules=5)
 
 
 SCARCE = '''

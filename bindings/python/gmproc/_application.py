@@ -15,7 +15,7 @@ from . import _main_module
 from ._errors import BadPayload, describe_payload_error, flush_output, make_error
 from ._gerror import ErrorCode
 from ._lock import Lock
-from ._options import is_captured, set_defaults
+from ._options import CALLBACKS, check, check_function, convert, get_bool, is_captured, set_defaults
 from ._outcome import Outcome
 from ._run import Claims, Job, Run, prepare
 from ._task import Setting
@@ -51,8 +51,8 @@ has_freeze_support = False
 def make_setting(application: Application) -> Setting:
     """The common data of the workers of a run."""
     try:
-        return Setting(application.import_main, application.initializer, application.initargs,
-                       application.forward_logs)
+        return Setting(get_bool(application, 'import_main'), application.initializer,
+                       application.initargs, get_bool(application, 'forward_logs'))
     except BadPayload as reason:
         raise describe_payload_error('The initializer', None, reason) from reason.__cause__
 
@@ -100,6 +100,30 @@ def check_target(target: str, id: Any) -> str:
                          f"'{target}' is not a target: write it as RUNTIME:DESCRIPTION, as in "
                          "'python:module:name' or 'native:libfoo.so:function'", id)
     return runtime
+
+
+def make_unknown(what: str, name: str, known: Iterable[str]) -> TypeError:
+    """The error of an option that there is not."""
+    import difflib  # only for misspelled names
+
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f': did you mean {close[0]!r}?' if close else ''
+    return TypeError(f'{what}() has no option {name!r}{hint}')
+
+
+def is_option(application: type, name: str) -> bool:
+    """True if an attribute of a class of applications is an option."""
+    return not name.startswith('_') and hasattr(application, name) and \
+        not callable(getattr(application, name))
+
+
+def list_options(application: type) -> list[str]:
+    return [name for name in dir(application) if is_option(application, name)]
+
+
+def convert_option(application: type[Application], name: str, given: Any, alias: str) -> Any:
+    """The value of an option that has another name elsewhere."""
+    return convert(alias, given, application._gmproc_kind.list_options()[name])
 
 
 def choose(ids: Iterable[Any] | None, known: Iterable[Any]) -> list[Any]:
@@ -251,6 +275,17 @@ class Application:
 
     # All private data, created by __new__ because subclasses may forget super().__init__().
     _gmproc: Any
+    # The kind of C objects that has the options; None in this class.
+    _gmproc_kind: Any
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        for name, value in vars(cls).items() if cls._gmproc_kind is not None else ():
+            if not hasattr(value, '__get__'):
+                check(cls._gmproc_kind, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, check(self._gmproc_kind, name, value))
 
     def get_node(self, id: Any) -> str | None:
         """The name of the node that a worker runs on, for callbacks such as ``on_output``.
@@ -266,20 +301,12 @@ class Application:
 
     def _set_options(self, options: dict[str, Any]) -> None:
         for name, value in options.items():
-            if name.startswith('_') or not hasattr(type(self), name) or \
-                    callable(getattr(type(self), name)):
-                import difflib  # only for misspelled names
-
-                close = difflib.get_close_matches(name, dir(type(self)), 1)
-                hint = f': did you mean {close[0]!r}?' if close else ''
-                raise TypeError(f'{type(self).__qualname__}() has no option {name!r}{hint}')
+            if not is_option(type(self), name):
+                raise make_unknown(type(self).__qualname__, name, list_options(type(self)))
             setattr(self, name, value)
 
 
 set_defaults(Application)
-
-# All callbacks of the user.
-_CALLBACKS = 'on_result', 'on_failed', 'on_restarted', 'on_progress', 'on_output'
 
 
 def keep_result(application: Application, job: Job, use: Callable[[Any, Any], Any] | None
@@ -301,11 +328,10 @@ def connect(application: Application, native: Any, job: Job, outcome: Outcome,
     ``forgive`` has handled does not count. Without a callback for failures, the C library logs the
     death of a worker. ``methods`` are methods of the application that are called too."""
     outcome.native = native
-    job.callbacks = {name: getattr(application, name) for name in (*_CALLBACKS, *methods)
+    job.callbacks = {name: getattr(application, name) for name in (*CALLBACKS, *methods)
                      if getattr(application, name) is not None}
     for name, callback in job.callbacks.items():
-        if not callable(callback):
-            raise TypeError(f'{name} should be a function, not {callback!r}')
+        check_function(name, callback)
     outcome.reports_failures = application.on_failed is not None or forgive is not None
 
     def on_result(name: Any, value: Any) -> None:

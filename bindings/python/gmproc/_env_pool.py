@@ -15,6 +15,7 @@ from typing import Any, Callable, Sequence
 import numpy
 from gymnasium import logger
 
+from ._application import convert_option, list_options, make_unknown
 from ._client_server import ClientServer
 from ._env_client import CLOSE, EnvClient, Ready
 from ._errors import is_of_signal
@@ -40,6 +41,26 @@ class Memory:
         return cls(kind, size)
 
 
+# Options of ClientServer that have other names here, or are used here.
+_DECIDED = {'server_result', 'turn_timeout', 'batch_size', 'batch_timeout', 'on_failed',
+            'on_restarted'}
+_OPTIONS = [name for name in list_options(ClientServer) if name not in _DECIDED]
+
+
+def check_options(environments: type, options: dict[str, Any], restart: str,
+                  step_timeout: float | None) -> dict[str, Any]:
+    """The options of ClientServer that those of a class of environments stand for."""
+    for name in options:
+        if name not in _OPTIONS:
+            own = environments.__init__.__kwdefaults__ or ()  # type: ignore[misc]
+            raise make_unknown(environments.__name__, name, [*_OPTIONS, *own])
+    options = {'launcher': 'local', **options, 'restart': restart}  # They share memory.
+    if step_timeout is not None:
+        options['turn_timeout'] = convert_option(ClientServer, 'turn_timeout', step_timeout,
+                                                 'step_timeout')
+    return options
+
+
 class EnvPool:
     """Environments, each in its own process, that get commands and return outcomes.
 
@@ -57,8 +78,7 @@ class EnvPool:
                  params: Any, options: dict[str, Any]) -> None:
         if not env_fns:
             raise ValueError('env_fns is empty: at least one environment is needed')
-        # They write to memory of this machine.
-        application = ClientServer(**{'launcher': 'local', **options})
+        application = ClientServer(**options)
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
         application.on_failed = self._failures.__setitem__
         self._causes: dict[int, WorkerError | None] = {}  # of restarts, by environment

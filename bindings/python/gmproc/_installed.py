@@ -256,8 +256,6 @@ def is_shared(name: str) -> bool:
 
 def choose_fresh(names: Iterable[str]) -> list[str] | None:
     """Sets the modules that a fork server loads; returns those that it must not load."""
-    if isinstance(names, str):
-        raise TypeError(f'fresh_modules: it should be a list of names, as in [{names!r}]')
     from_environment = (_gmproc.getenv('GMPROC_FRESH_MODULES') or '').replace(',', ' ').split()
     with _lock:
         _choice.look()

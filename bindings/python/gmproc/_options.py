@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from operator import attrgetter
 
 import _gmproc
@@ -61,7 +62,7 @@ def _to_words(environment: Mapping[str, str | None] | None) -> list[str] | None:
     if not isinstance(environment, Mapping):
         raise TypeError('it should map names to values, or to None')
     for name in environment:
-        if not name or '=' in name:
+        if not isinstance(name, (str, bytes)) or not name or '=' in os.fsdecode(name):
             raise ValueError(f'{name!r} is not a valid name of a variable')
     return [name if value is None else f'{name}={value}' for name, value in environment.items()]
 
@@ -80,6 +81,13 @@ def _to_text(launcher: str | None) -> str | None:
     raise TypeError(f"it should be a text such as 'local' or 'slurm', not {launcher!r}")
 
 
+def _to_names(names: Iterable[str] | None) -> list[str]:
+    if isinstance(names, (str, bytes)) or names is not None and not isinstance(names, Iterable):
+        example = names if isinstance(names, str) else 'numpy'
+        raise TypeError(f'it should be a list of names, as in [{example!r}]')
+    return list(names or ())
+
+
 # The converter to a property's value, by the type of its default, or by its name if the type is not
 # enough.
 _NUMBERS: dict[type, Callable[[Any], Any]] = {bool: _to_bool, int: _to_int, float: _to_float}
@@ -88,6 +96,9 @@ _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     'working_directory': lambda path: None if path is None else os.fspath(path),
     'affinity': _to_list,
     'launcher': _to_text,
+    'fresh_modules': _to_names,
+    'import_main': _to_bool,
+    'forward_logs': _to_bool,
 }
 
 # Properties that are not options here, or are set for each run.
@@ -100,8 +111,9 @@ _GETTERS = {kind: attrgetter('on_output', *(name for name in options if name != 
 _COMMON = set(_KINDS[_gmproc.Workers]) & set(_KINDS[_gmproc.ClientServer])
 
 
-def set_defaults(application: type, kind: type[Native] | None = None) -> None:
+def set_defaults(application: Any, kind: type[Native] | None = None) -> None:
     """Gives a class the options of a kind of C objects, or those that both kinds have."""
+    application._gmproc_kind = kind
     options = _KINDS[kind or _gmproc.Workers]
     for name, (default, _minimum, _maximum) in options.items():
         if (name in _COMMON) == (kind is None) and name != 'runtime':
@@ -127,6 +139,62 @@ def convert(name: str, given: Any, limits: tuple[Any, Any, Any]) -> Any:
     if minimum is not None and not minimum <= value <= maximum:
         raise ValueError(f'{name} is {given!r}: it should be {_describe(value, minimum, maximum)}')
     return value
+
+
+# Limits of options that are not numbers.
+NO_LIMITS = None, None, None
+
+
+def _check_property(kind: type[Native], name: str, given: Any) -> None:
+    value = convert(name, given, _KINDS[kind][name])
+    try:
+        kind.check_property(name, value)
+    except (TypeError, ValueError, OverflowError) as reason:
+        raise _add_name(name, reason) from None
+
+
+def _check_switch(name: str, given: Any) -> None:
+    convert(name, given, NO_LIMITS)
+
+
+def check_function(name: str, given: Any) -> None:
+    if given is not None and not callable(given):
+        raise TypeError(f'{name} should be a function, not {given!r}')
+
+
+def _check_arguments(name: str, given: Any) -> None:
+    if not isinstance(given, Iterable):
+        raise TypeError(f'{name}: it should be a list of arguments, not {given!r}')
+
+
+#: The callbacks of all applications.
+CALLBACKS = 'on_result', 'on_failed', 'on_restarted', 'on_progress', 'on_output'
+
+
+def _list_checks(kind: type[Native]) -> dict[str, Callable[[str, Any], None]]:
+    """What checks an option, by its name."""
+    functions = 'initializer', *CALLBACKS, *(('on_turn',) if kind is _gmproc.Workers else ())
+    return {**dict.fromkeys(_KINDS[kind], partial(_check_property, kind)),
+            **dict.fromkeys(functions, check_function), 'initargs': _check_arguments,
+            **dict.fromkeys(('import_main', 'forward_logs'), _check_switch)}
+
+
+_CHECKS = {kind: _list_checks(kind) for kind in _KINDS}
+
+
+def check(kind: type[Native], name: str, given: Any) -> Any:
+    """Refuses the value of an option that a run would refuse.
+
+    Returns:
+        The value, which is good for several runs.
+    """
+    checker = _CHECKS[kind].get(name)
+    if checker is None:
+        return given
+    if isinstance(given, Iterator) and not callable(given):
+        given = list(given)
+    checker(name, given)
+    return given
 
 
 class NativeOptions:
@@ -156,7 +224,7 @@ class NativeOptions:
 
     def take(self, application: Any, **decided: Any) -> None:
         """Sets the options of an application, and those in ``decided``."""
-        fresh = _installed.choose_fresh(application.fresh_modules or ())
+        fresh = _installed.choose_fresh(_to_names(application.fresh_modules))
         n_reloads = _installed.get_n_reloads()
         if self._n_reloads not in (None, n_reloads) and 'reuse' in self._values:
             self.set('reuse', False)  # Until it is decided below.

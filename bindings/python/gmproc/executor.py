@@ -17,12 +17,12 @@ from functools import partial
 import _gmproc
 
 from . import _installed, _late, _main_module, _pickles, _task
-from ._application import set_command
+from ._application import make_unknown, set_command
 from ._errors import BadPayload, check_whole, describe_payload_error, make_worker_error, trim
 from ._future import Future, settle
 from ._gerror import GError
 from ._lock import Condition, finalizer
-from ._options import convert
+from ._options import NO_LIMITS, convert
 from ._worker import LOG_TAG
 
 TYPE_CHECKING = False
@@ -271,9 +271,11 @@ class Executor(futures.Executor):
         self._set('max_workers', self._max_workers)
         self._set('idle_timeout', idle_timeout or 0)
         self._set('max_tasks_per_child', max_tasks_per_child or 0, 'max_calls')
-        state.native.set_property('fresh_modules', _installed.choose_fresh(fresh_modules))
-        self._make_setting = partial(_make_setting, import_main, initializer, tuple(initargs),
-                                     forward_logs)
+        names = convert('fresh_modules', fresh_modules, _OPTIONS['fresh_modules'])
+        state.native.set_property('fresh_modules', _installed.choose_fresh(names))
+        self._make_setting = partial(_make_setting, convert('import_main', import_main, NO_LIMITS),
+                                     initializer, tuple(initargs),
+                                     convert('forward_logs', forward_logs, NO_LIMITS))
         self._watch = _installed.Watch()
         self._looked_at = 0.0  # The first call looks in any case.
         self._setting = self._make_setting()
@@ -310,13 +312,9 @@ class Executor(futures.Executor):
     def _set_options(self, options: dict[str, Any]) -> None:
         for name, value in options.items():
             if name not in _OPTIONS or name in _DECIDED:
-                import difflib  # only for misspelled names
-
                 known = [each for each in _OPTIONS if each not in _DECIDED]
                 known += Executor.__init__.__kwdefaults__ or ()
-                close = difflib.get_close_matches(name, known, 1)
-                hint = f': did you mean {close[0]!r}?' if close else ''
-                raise TypeError(f'Executor() has no option {name!r}{hint}')
+                raise make_unknown('Executor', name, known)
             self._set(name, value)
 
     def _set_up(self, native: Any) -> None:

@@ -39,7 +39,8 @@ from gymnasium.vector.utils import (batch_differing_spaces, batch_space, concate
 import _gmproc
 
 from ._env_client import PLAIN_SPACES, Board, EnvClient
-from ._env_pool import EnvPool, Memory, StepTimeout
+from ._env_pool import EnvPool, Memory, StepTimeout, check_options
+from ._errors import check_whole
 from ._lock import finalizer
 from ._shared_array import SharedArray
 
@@ -102,21 +103,21 @@ class VectorEnv(gymnasium.vector.VectorEnv):
                  autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
                  restart: str = 'never', step_timeout: float | None = None,
                  batch_size: int | None = None, **options: Any) -> None:
+        options = check_options(VectorEnv, options, restart, step_timeout)
         self.num_envs = len(env_fns)
         self.env_fns = env_fns
         self.shared_memory = shared_memory
         self.copy = copy
         self.observation_mode = observation_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
+        if batch_size is not None:
+            check_whole('batch_size', batch_size)
         self.batch_size = self.num_envs if batch_size is None else batch_size
         if batch_size is not None and not 0 < batch_size <= self.num_envs:
             raise ValueError(f'batch_size is {batch_size!r}: it should be from 1 to '
                              f'{self.num_envs}, the number of environments')
         self._state = AsyncState.DEFAULT
         self._infos = _Infos(self.num_envs)
-        options['restart'] = restart
-        if step_timeout is not None:
-            options['turn_timeout'] = step_timeout
         self._pool = EnvPool(env_fns, EnvClient, self.autoreset_mode.value, options)
         try:
             self._set_spaces()

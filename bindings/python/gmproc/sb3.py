@@ -32,7 +32,7 @@ from stable_baselines3.common.vec_env import base_vec_env
 from stable_baselines3.common.vec_env.patch_gym import _patch_env
 
 from ._env_client import Board, EnvClient
-from ._env_pool import EnvPool, Memory
+from ._env_pool import EnvPool, Memory, check_options
 
 __all__ = ['VecEnv']
 
@@ -115,9 +115,7 @@ class VecEnv(base_vec_env.VecEnv):
     def __init__(self, env_fns: Sequence[Callable[[], gymnasium.Env[Any, Any]]], *,
                  restart: str = 'never', step_timeout: float | None = None,
                  **options: Any) -> None:
-        options['restart'] = restart
-        if step_timeout is not None:
-            options['turn_timeout'] = step_timeout
+        options = check_options(VecEnv, options, restart, step_timeout)
         n = len(env_fns)
         self._pool = EnvPool(env_fns, _Client, AutoresetMode.SAME_STEP.value, options)
         try:

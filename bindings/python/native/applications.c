@@ -102,12 +102,24 @@ was_interrupted (PyObject *self,
   return PyBool_FromLong (gmp_runner_was_interrupted (native_object_get (self)));
 }
 
+static GType
+get_gtype (PyObject *type)
+{
+  return (PyTypeObject *) type == workers_type ? GMP_TYPE_WORKERS : GMP_TYPE_CLIENT_SERVER;
+}
+
 static PyObject *
 list_options (PyObject *type,
               PyObject *unused G_GNUC_UNUSED)
 {
-  return native_list_options ((PyTypeObject *) type == workers_type ? GMP_TYPE_WORKERS
-                                                                    : GMP_TYPE_CLIENT_SERVER);
+  return native_list_options (get_gtype (type));
+}
+
+static PyObject *
+check_property (PyObject *type,
+                PyObject *args)
+{
+  return native_check_property (get_gtype (type), args);
 }
 
 /* Workers. */
@@ -335,6 +347,7 @@ workers_release (PyObject *self,
 
 static PyMethodDef workers_methods[] = {
   { "list_options", list_options, METH_NOARGS | METH_CLASS, NULL },
+  { "check_property", check_property, METH_VARARGS | METH_CLASS, NULL },
   { "add_target", workers_add_target, METH_VARARGS, NULL },
   { "set_params", workers_set_params, METH_VARARGS, NULL },
   { "run", workers_run, METH_VARARGS, NULL },
@@ -500,6 +513,7 @@ client_server_get_server_result (PyObject *self,
 
 static PyMethodDef client_server_methods[] = {
   { "list_options", list_options, METH_NOARGS | METH_CLASS, NULL },
+  { "check_property", check_property, METH_VARARGS | METH_CLASS, NULL },
   { "new_worker_target", client_server_new_worker_target, METH_VARARGS, NULL },
   { "run", client_server_run, METH_VARARGS, NULL },
   { "run_async", client_server_run_async, METH_VARARGS, NULL },

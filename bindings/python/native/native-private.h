@@ -136,6 +136,8 @@ PyTypeObject *native_object_type_new (PyObject    *module,
 PyObject *native_refuse_new     (PyTypeObject *type,
                                  PyObject   *args,
                                  PyObject   *kwargs);
+PyObject *native_check_property (GType       type,
+                                 PyObject   *args);
 PyObject *native_object_new     (PyTypeObject *kind,
                                  gpointer    object);
 gpointer  native_object_get     (PyObject   *object);

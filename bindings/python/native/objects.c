@@ -170,6 +170,27 @@ object_set_property (PyObject *self,
   Py_RETURN_NONE;
 }
 
+/* (name, value): raises the error that set_property() of a @type would raise. */
+PyObject *
+native_check_property (GType     type,
+                       PyObject *args)
+{
+  GObjectClass *klass = g_type_class_ref (type);
+  g_auto (GValue) value = G_VALUE_INIT;
+  const char *name;
+  PyObject *given;
+  GParamSpec *spec = NULL;
+  gboolean is_valid;
+
+  if (PyArg_ParseTuple (args, "sO:check_property", &name, &given))
+    spec = find_property (klass, name);
+  is_valid = spec != NULL && native_to_gvalue (spec, given, &value);
+  g_type_class_unref (klass);
+  if (!is_valid)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
 /* A signal handler. Its exceptions go to @catch. */
 typedef struct {
   GClosure closure;
