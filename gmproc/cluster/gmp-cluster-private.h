@@ -23,6 +23,7 @@ GmpAgentProxy *gmp_cluster_reserve_now    (GmpCluster         *self,
 void           gmp_cluster_get_loss       (GmpCluster         *self,
                                            guint              *n_nodes,
                                            double             *seconds);
+guint          gmp_cluster_count_lost     (GmpCluster         *self);
 void           gmp_cluster_introduce      (GmpCluster         *self,
                                            GmpAgentProxy      *agent,
                                            GVariant          **client,

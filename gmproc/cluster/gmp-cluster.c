@@ -38,6 +38,7 @@ struct _GmpCluster
   guint n_commands; /* that run; under the lock, as what follows */
   guint n_expected; /* agents that have not come */
   guint n_nodes;    /* that were invited when it last began */
+  guint n_lost;     /* of all that ever came */
   GSource *patience;  /* (nullable): until all have */
   GSource *gathering; /* (nullable): the first has, and others are about to */
 
@@ -205,6 +206,7 @@ lost_cb (GmpAgentProxy *agent,
 
   g_mutex_lock (&self->lock);
   g_ptr_array_remove (self->agents, agent);
+  self->n_lost++;
   g_mutex_unlock (&self->lock);
   if (!has_none (self))
     return;
@@ -459,6 +461,17 @@ gmp_cluster_get_loss (GmpCluster *self,
   *n_nodes = self->n_nodes;
   g_mutex_unlock (&self->lock);
   *seconds = gmp_reception_get_timeout ();
+}
+
+guint
+gmp_cluster_count_lost (GmpCluster *self)
+{
+  guint result;
+
+  g_mutex_lock (&self->lock);
+  result = self->n_lost;
+  g_mutex_unlock (&self->lock);
+  return result;
 }
 
 /* The data by which the ends of a channel reach each other, floating: its server is a worker on the

@@ -54,6 +54,7 @@ struct _GmpDispatcher
   guint next;            /* the worker that is considered first for the next call */
   guint n_workers;       /* that were ever started; the number of the last one */
   guint n_start_failures; /* in a row */
+  GmpNodeLosses losses;   /* before them */
   gboolean lacks_room;   /* for another worker */
   guint64 n_calls;
   guint64 n_done;

@@ -98,7 +98,8 @@ take_start_failure (GmpDispatcher *self,
   /* Or one that is starting may still get what this one was refused. */
   gboolean is_refused = g_error_matches (error, GMP_ERROR, GMP_ERROR_LAUNCH);
 
-  self->n_start_failures++;
+  self->n_start_failures += gmp_node_losses_count_node (&self->losses, self->options->launcher,
+                                                        error);
   for (guint i = 0; i < self->workers->len; i++)
     {
       GmpPoolWorker *other = self->workers->pdata[i];
@@ -137,7 +138,9 @@ settle_calls (GmpDispatcher *self,
       g_queue_unlink (&worker->sent, &begun->link);
       settle_begun (self, worker, begun, error);
     }
-  if (is_unlucky && ++first->n_unlucky >= MAX_UNLUCKY)
+  if (is_unlucky)
+    first->n_unlucky += gmp_node_losses_count (&first->losses, self->options->launcher, error);
+  if (is_unlucky && first->n_unlucky >= MAX_UNLUCKY)
     {
       g_queue_unlink (&self->queue, &first->link);
       gmp_dispatcher_finish (self, first, gmp_pool_call_blame (first, error));

@@ -14,10 +14,14 @@ G_BEGIN_DECLS
 typedef struct {
   gint64 end;  /* until when other losses belong to the last one that counted */
   guint  left; /* how many may */
+  guint  n_lost; /* nodes, when gmp_node_losses_count_node() was called last */
 } GmpNodeLosses;
 
-gboolean gmp_node_losses_count (GmpNodeLosses *self,
-                                const char    *launcher,
-                                const GError  *error);
+gboolean gmp_node_losses_count      (GmpNodeLosses *self,
+                                     const char    *launcher,
+                                     const GError  *error);
+gboolean gmp_node_losses_count_node (GmpNodeLosses *self,
+                                     const char    *launcher,
+                                     const GError  *error);
 
 G_END_DECLS

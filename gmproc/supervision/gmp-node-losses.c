@@ -34,3 +34,19 @@ gmp_node_losses_count (GmpNodeLosses *self,
   self->end = now + (gint64) (seconds * G_USEC_PER_SEC);
   return TRUE;
 }
+
+/* The same for the owner of many workers: those that were on one node are one misfortune. */
+gboolean
+gmp_node_losses_count_node (GmpNodeLosses *self,
+                            const char    *launcher,
+                            const GError  *error)
+{
+  GmpCluster *cluster = gmp_cluster_get (launcher);
+  guint n_lost = cluster != NULL ? gmp_cluster_count_lost (cluster) : 0;
+  gboolean is_known = n_lost == self->n_lost;
+
+  if (cluster == NULL || !g_error_matches (error, GMP_ERROR, GMP_ERROR_NODE_LOST))
+    return TRUE;
+  self->n_lost = n_lost;
+  return !is_known && gmp_node_losses_count (self, launcher, error);
+}

@@ -20,6 +20,8 @@
  * there is another node that is lost too. */
 #define N_STARTS 3
 
+#define N_CALLS 8
+
 /* Adds one to the number in the file, and returns it. */
 static int
 count_start (const char *path)
@@ -151,6 +153,76 @@ test_guilty_call (void)
   check_starts (call, "command:env A=4 {agent}", N_STARTS + 1);
 }
 
+static GVariant *
+square (GVariant *params,
+        GError  **error G_GNUC_UNUSED)
+{
+  gint32 n = g_variant_get_int32 (params);
+
+  return g_variant_new_int32 (n * n);
+}
+
+static void
+send_to_agents (int signum)
+{
+  g_autoptr (GArray) agents = test_agents_find ();
+
+  for (guint i = 0; i < agents->len; i++)
+    kill (g_array_index (agents, int, i), signum);
+}
+
+/* @error is %NULL, or that of a worker that is not started in time. */
+static void
+run_square (const char *launcher,
+            GError    **error)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) results = NULL;
+
+  gmp_test_add_worker (workers, 1, square, g_variant_new_int32 (1));
+  g_object_set (workers, "launcher", launcher, NULL);
+  if (error != NULL)
+    g_object_set (workers, "startup-timeout", 0.5, NULL);
+  results = gmp_workers_run (workers, NULL, 0, NULL, error);
+  g_assert_true ((results == NULL) == (error != NULL));
+}
+
+static void
+called_cb (GObject      *source,
+           GAsyncResult *result,
+           gpointer      n_left)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) value = gmp_pool_call_finish (GMP_POOL (source), result, &error);
+
+  g_assert_no_error (error);
+  (*(guint *) n_left)--;
+}
+
+/* A node is lost on which all workers of a pool are about to start, each for a call. The calls wait
+ * for other nodes. */
+static void
+test_start (void)
+{
+  static const char launcher[] = "command:env A=5 {agent}";
+  g_autoptr (GmpPool) pool = gmp_pool_new (N_CALLS);
+  g_autoptr (GError) error = NULL;
+  guint n_left = N_CALLS;
+
+  run_square (launcher, NULL);
+  send_to_agents (SIGSTOP);
+  g_object_set (pool, "launcher", launcher, NULL);
+  for (guint i = 0; i < N_CALLS; i++)
+    gmp_pool_call_async (pool, square, g_variant_new_int32 ((gint32) i), NULL, called_cb, &n_left);
+  /* By then the others are about to start too. */
+  run_square (launcher, &error);
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  send_to_agents (SIGKILL);
+  while (n_left > 0)
+    g_main_context_iteration (NULL, TRUE);
+  test_agents_end ();
+}
+
 int
 main (int    argc,
       char **argv)
@@ -164,5 +236,6 @@ main (int    argc,
   test_agents_add ("/cluster/losses/guilty-worker", test_guilty_worker);
   test_agents_add ("/cluster/losses/call", test_call);
   test_agents_add ("/cluster/losses/guilty-call", test_guilty_call);
+  test_agents_add ("/cluster/losses/start", test_start);
   return g_test_run ();
 }
