@@ -35,7 +35,8 @@ add_command (GPtrArray  *commands,
 {
   GmpEngineCommand *command = g_new (GmpEngineCommand, 1);
 
-  *command = (GmpEngineCommand) { argv, g_strdup (name), node, n_agents, NULL };
+  /* The name becomes part of messages. */
+  *command = (GmpEngineCommand) { argv, g_utf8_make_valid (name, -1), node, n_agents, NULL };
   g_ptr_array_add (commands, command);
   return command;
 }

@@ -233,19 +233,20 @@ describe_end (Invitation *invitation)
 {
   GmpEngineCommand *command = invitation->command;
   GSubprocess *process = invitation->process;
+  g_autofree char *program = g_utf8_make_valid (command->argv[0], -1);
 
   if (process == NULL)
     return g_strdup_printf ("the command for %s (%s) could not be started: %s", command->name,
-                            command->argv[0], invitation->refusal->message);
+                            program, invitation->refusal->message);
   if (invitation->other_version != NULL)
     return g_strdup_printf ("the command for %s (%s) has started agents of gmproc %s, which this "
-                            "program, with gmproc %s, cannot use", command->name, command->argv[0],
+                            "program, with gmproc %s, cannot use", command->name, program,
                             invitation->other_version, gmp_get_version_string ());
   if (g_subprocess_get_if_signaled (process))
     return g_strdup_printf ("the command for %s (%s) was killed by signal %d", command->name,
-                            command->argv[0], g_subprocess_get_term_sig (process));
+                            program, g_subprocess_get_term_sig (process));
   return g_strdup_printf ("the command for %s (%s) exited with status %d", command->name,
-                          command->argv[0], g_subprocess_get_exit_status (process));
+                          program, g_subprocess_get_exit_status (process));
 }
 
 static void

@@ -53,6 +53,17 @@ test_changes (void)
   check ("'alpha - node 0 '");
   g_setenv (names[1], "third", TRUE);
   check ("'alpha third node 0 '");
+  g_unsetenv (names[1]);
+}
+
+/* Names are any bytes, as arguments and variables are. */
+static void
+test_strange_name (void)
+{
+  g_setenv ("GMPROC_LAUNCHER", "command:env TEST_CLUSTER_NODE=alpha SLURM_TEST=node "
+            "CUDA_VISIBLE_DEVICES=0 OTHER={node} {agent}", TRUE);
+  g_setenv ("GMPROC_NODES", "n\303\377", TRUE);
+  check ("'alpha - node 0 '");
 }
 
 int
@@ -65,5 +76,6 @@ main (int    argc,
   test_agents_init ("SLURM_TEST=node CUDA_VISIBLE_DEVICES=0");
   g_setenv ("GMPROC_NODES", "alpha", TRUE);
   test_agents_add ("/cluster/environment/changes", test_changes);
+  test_agents_add ("/cluster/environment/strange-name", test_strange_name);
   return g_test_run ();
 }
