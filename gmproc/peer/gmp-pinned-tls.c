@@ -15,6 +15,13 @@ accept_cb (GTlsConnection      *connection G_GNUC_UNUSED,
   return g_tls_certificate_is_same (certificate, pinned);
 }
 
+static void
+unref_closure (gpointer  certificate,
+               GClosure *closure G_GNUC_UNUSED)
+{
+  g_object_unref (certificate);
+}
+
 /* Without a database of its own, each connection would read all certificates of the system first,
  * which takes longer than the rest of a handshake. */
 
@@ -29,8 +36,10 @@ gmp_pinned_tls_new (GIOStream       *base,
   GIOStream *tls = g_initable_new (g_tls_backend_get_client_connection_type (backend), NULL, error,
                                    "base-io-stream", base, "database", NULL, NULL);
 
+  /* No weak reference: GLib may abort where both are finalized at the same time, in two threads. */
   if (tls != NULL)
-    g_signal_connect_object (tls, "accept-certificate", G_CALLBACK (accept_cb), certificate, 0);
+    g_signal_connect_data (tls, "accept-certificate", G_CALLBACK (accept_cb),
+                           g_object_ref (certificate), unref_closure, 0);
   return tls;
 }
 
