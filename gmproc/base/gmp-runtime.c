@@ -12,7 +12,7 @@
 #include "base/gmp-module-private.h"
 
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 /* A worker can report any number of names, and a fork server receives all of them in one
  * message. */
@@ -225,19 +225,21 @@ gmp_runtime_set_program (const char *path)
 }
 
 /* TRUE if @path was this program and is no longer: it was deleted or replaced, or was only in
- * memory. /proc/self/exe is still the program. */
+ * memory. /proc/self/exe is still the program. The text of that link is compared and not its
+ * target, which is valgrind, or an emulator, if the program runs in one. */
 gboolean
 gmp_runtime_is_lost_program (const char *path)
 {
-  struct stat there;
-  struct stat here;
+  g_autofree char *program = NULL;
   gboolean is_own;
 
   G_LOCK (commands);
   is_own = g_strcmp0 (path, own_program) == 0;
   G_UNLOCK (commands);
-  return is_own && stat (GMP_OWN_PROGRAM, &here) == 0 &&
-         (stat (path, &there) != 0 || there.st_dev != here.st_dev || there.st_ino != here.st_ino);
+  if (!is_own)
+    return FALSE;
+  program = g_file_read_link (GMP_OWN_PROGRAM, NULL);
+  return program != NULL && (!g_str_equal (program, path) || access (path, F_OK) != 0);
 }
 
 static gboolean

@@ -11,6 +11,16 @@
 
 #include <stdlib.h>
 
+static gboolean
+set_program (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+
+  if (program != NULL)
+    gmp_runtime_set_program (program);
+  return program != NULL;
+}
+
 /**
  * gmp_init:
  * @argc: (inout) (optional): the address of `main ()`'s argument count
@@ -33,11 +43,9 @@ void
 gmp_init (int    *argc G_GNUC_UNUSED,
           char ***argv G_GNUC_UNUSED)
 {
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-
   /* A worker may have its own workers. */
-  if (program != NULL)
-    gmp_runtime_set_program (program);
+  gboolean has_program = set_program ();
+
   if (gmp_host_is_worker ())
     {
       GmpHost *host = gmp_native_host_new ();
@@ -46,6 +54,6 @@ gmp_init (int    *argc G_GNUC_UNUSED,
       g_object_unref (host);
       exit (status);
     }
-  if (program == NULL)
+  if (!has_program)
     g_critical ("Cannot read /proc/self/exe, so workers cannot be started; is /proc mounted?");
 }
