@@ -20,12 +20,13 @@ from .rows import Contender, Row
 
 TIME_LIMIT = 60  # seconds for one program
 
-# In a container MPI runs as root, which it allows only on request. Python writes no __pycache__.
+# In a container MPI runs as root, which it allows only on request. Python writes no __pycache__
+# unless the caller has set a place for it: without one each process compiles the modules again.
 # Each process has one thread, because numpy's would compete with the measured processes.
 ENVIRONMENT = {
     'OMPI_ALLOW_RUN_AS_ROOT': '1',
     'OMPI_ALLOW_RUN_AS_ROOT_CONFIRM': '1',
-    'PYTHONDONTWRITEBYTECODE': '1',
+    'PYTHONDONTWRITEBYTECODE': os.environ.get('PYTHONDONTWRITEBYTECODE', '1'),
     'OPENBLAS_NUM_THREADS': '1',
 }
 
