@@ -448,6 +448,11 @@ take_from (GmpInbox *self,
   if (slot->has_ended && status == GMP_CHANNEL_EMPTY && slot->channel != NULL &&
       g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE))
     return GMP_INBOX_EMPTY;
+  /* And it may have failed this client before. */
+  if (slot->has_ended && status == GMP_CHANNEL_CLOSED &&
+      g_error_matches (slot->reason, GMP_ERROR, GMP_ERROR_SERVER_DONE) &&
+      !g_error_matches (mail->error, GMP_ERROR, GMP_ERROR_DISCONNECTED))
+    return GMP_INBOX_CLOSED;
   if (slot->has_ended)
     {
       g_clear_error (&mail->error);

@@ -298,6 +298,27 @@ test_failure_at_end (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 1);
 }
 
+/* A client whose request fails just before the end has failed, whichever of the two it learns
+ * first. */
+static void
+test_failed_before_end (void)
+{
+  for (int turn = 0; turn < 10; turn++)
+    {
+      g_autoptr (GmpClientServer) application = open_new ("@a{sv} {}", "@a{sv} {}");
+      g_autoptr (GPtrArray) requests = NULL;
+      g_autoptr (GError) reason = g_error_new_literal (TEST_ERROR, 9, "refused");
+      g_autoptr (GError) error = NULL;
+
+      requests = gmp_client_server_receive (application, 0, -1, NULL, &error);
+      g_assert_no_error (error);
+      gmp_request_fail (requests->pdata[0], reason, &error);
+      g_assert_no_error (error);
+      g_assert_null (gmp_client_server_close (application, NULL, &error));
+      g_assert_error (error, TEST_ERROR, 9);
+    }
+}
+
 static void
 test_restart (void)
 {
@@ -654,6 +675,7 @@ main (int    argc,
   gmp_test_add ("/open/two-threads", test_two_threads);
   gmp_test_add ("/open/failure", test_failure);
   gmp_test_add ("/open/failure-at-end", test_failure_at_end);
+  gmp_test_add ("/open/failed-before-end", test_failed_before_end);
   gmp_test_add ("/open/restart", test_restart);
   gmp_test_add ("/open/held-up", test_held_up);
   gmp_test_add ("/open/add", test_add);
