@@ -294,6 +294,51 @@ def test_interrupted(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+interruptions = []  # for each reading of a Touchy in the application, whether a signal comes
+
+
+def read_touchy(value):
+    if interruptions and interruptions.pop():
+        signal.raise_signal(signal.SIGUSR1)
+    return value
+
+
+class Touchy(Asker):
+    def process(self):
+        return Pickled(read_touchy, super().process())
+
+
+class Pickled:
+    def __init__(self, *call):
+        self.call = call
+
+    def __reduce__(self):
+        return self.call[0], self.call[1:]
+
+
+@pytest.mark.parametrize('n_interruptions, n_lost', [(1, 0), (2, 0), (8, 1)])
+def test_interrupted_while_messages_are_read(n_interruptions, n_lost):
+    """Nothing of what has arrived is lost. A client whose message is never read has failed."""
+    before = signal.signal(signal.SIGUSR1, raise_late)
+    try:
+        cs = ClientServer()
+        cs.add_clients(3, Touchy, 1)
+        with cs.open() as run:
+            interruptions[:] = [*[True] * n_interruptions, False]
+            with pytest.raises(Late):
+                run.recv()
+            interruptions.clear()
+            ids, messages = run.recv()
+            assert ids == messages and len(ids) == 3 - n_lost
+            run.send(ids, messages)
+            assert run.recv() == ([], [])
+        assert run.results == {id: [id] for id in ids}
+        assert all('Its request cannot be read' in str(e) for e in run.failures.values())
+        assert len(run.failures) == n_lost
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 def test_interrupted_when_messages_have_arrived():
     """No program can hit the moment between the library's return and recv's own from outside."""
     class Interrupted:

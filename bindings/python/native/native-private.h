@@ -283,6 +283,7 @@ GError   *native_make_refusal   (GmpError    code);
 PyObject *native_request_new    (GmpRequest *request,
                                  PyObject   *peer,
                                  gboolean    has_main);
+void      native_request_refuse (GmpRequest *request);
 gboolean  native_respond_all    (PyObject   *requests,
                                  PyObject   *responses,
                                  const char *rule);

@@ -92,6 +92,32 @@ add_failure (PyObject   *list,
   return PyErr_Occurred () == NULL;
 }
 
+/* How often a message is read whose reading is interrupted. */
+#define MAX_TRIES 8
+
+/* The handler of a signal may raise while a message is read, which may be code of the program. Then
+ * that is done again, and @first takes the first exception. A client whose message ends the program
+ * at each try fails. */
+static void
+add (PyObject   *list,
+     PyObject   *failures,
+     GmpRequest *request,
+     PyObject   *peers,
+     PyObject  **first)
+{
+  for (guint i = 0; i < MAX_TRIES; i++)
+    {
+      if (gmp_request_get_error (request) != NULL ? add_failure (failures, request)
+                                                  : add_request (list, request, peers))
+        return;
+      if (first[0] == NULL)
+        PyErr_Fetch (&first[0], &first[1], &first[2]);
+      else if (i + 1 < MAX_TRIES)
+        PyErr_Clear ();
+    }
+  native_request_refuse (request);
+}
+
 /* @peers has a client's id and runtime for each name on the wire. Appends to @arrived the ids, the
  * messages, the requests, and the (name, error) of those that have failed: a signal handler's
  * exception on return would discard a returned value. */
@@ -102,10 +128,11 @@ native_receive (PyObject *self,
   g_autoptr (GPtrArray) requests = NULL;
   PyObject *peers, *catch, *arrived, *list, *failures;
   PyObject *ids = NULL, *values = NULL, *result = NULL;
+  PyObject *first[3] = { NULL, NULL, NULL };
   unsigned int n;
   double timeout;
   GError *error = NULL;
-  gboolean is_good = TRUE;
+  gboolean is_good;
 
   if (!PyArg_ParseTuple (args, "IdOOO!:receive", &n, &timeout, &peers, &catch, &PyList_Type,
                          &arrived))
@@ -115,11 +142,9 @@ native_receive (PyObject *self,
     return error != NULL ? native_raise (error) : NULL;
   list = PyList_New (0);
   failures = PyList_New (0);
-  for (guint i = 0; i < requests->len && is_good && list != NULL && failures != NULL; i++)
-    is_good = gmp_request_get_error (requests->pdata[i]) != NULL
-              ? add_failure (failures, requests->pdata[i])
-              : add_request (list, requests->pdata[i], peers);
-  if (is_good && list != NULL && failures != NULL && native_split_requests (list, &ids, &values))
+  for (guint i = 0; i < requests->len && list != NULL && failures != NULL; i++)
+    add (list, failures, requests->pdata[i], peers, first);
+  if (list != NULL && failures != NULL && native_split_requests (list, &ids, &values))
     result = PyTuple_Pack (4, ids, values, list, failures);
   is_good = result != NULL && PyList_Append (arrived, result) == 0;
   Py_XDECREF (result);
@@ -127,7 +152,9 @@ native_receive (PyObject *self,
   Py_XDECREF (ids);
   Py_XDECREF (failures);
   Py_XDECREF (list);
-  if (!is_good)
+  if (first[0] != NULL)
+    PyErr_Restore (first[0], first[1], first[2]);
+  if (!is_good || first[0] != NULL)
     return NULL;
   Py_RETURN_NONE;
 }

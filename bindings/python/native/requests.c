@@ -66,9 +66,9 @@ native_make_refusal (GmpError code)
   return reason;
 }
 
-/* A client that sends an unreadable value fails alone. */
-static void
-refuse (GmpRequest *request)
+/* A client that sends an unreadable value fails alone. Consumes the exception. */
+void
+native_request_refuse (GmpRequest *request)
 {
   g_autoptr (GError) reason = native_make_refusal (GMP_ERROR_BAD_PAYLOAD);
 
@@ -92,7 +92,7 @@ native_request_new (GmpRequest *request,
     return NULL;
   if (value == NULL)
     {
-      refuse (request);
+      native_request_refuse (request);
       return NULL;
     }
   self = (Request *) request_type->tp_alloc (request_type, 0);
