@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <signal.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 typedef struct {
@@ -98,11 +99,58 @@ check_descriptors (GError **error)
   return FALSE;
 }
 
+/* The part of poll() that main contexts need, by select(). Fails as poll() does if a descriptor is
+ * too large for it. */
+static int
+select_instead (GPollFD *fds,
+                guint    n_fds,
+                int      timeout)
+{
+  struct timeval limit = { timeout / 1000, (timeout % 1000) * 1000 };
+  fd_set in, out;
+  int end = 0;
+  int result;
+
+  FD_ZERO (&in);
+  FD_ZERO (&out);
+  for (guint i = 0; i < n_fds; i++)
+    {
+      if (fds[i].fd >= FD_SETSIZE)
+        return -1;
+      if ((fds[i].events & G_IO_IN) != 0)
+        FD_SET (fds[i].fd, &in);
+      if ((fds[i].events & G_IO_OUT) != 0)
+        FD_SET (fds[i].fd, &out);
+      end = MAX (end, fds[i].fd + 1);
+    }
+  result = select (end, &in, &out, NULL, timeout >= 0 ? &limit : NULL);
+  for (guint i = 0; i < n_fds; i++)
+    fds[i].revents = result <= 0 ? 0 : (FD_ISSET (fds[i].fd, &in) ? G_IO_IN : 0) |
+                                       (FD_ISSET (fds[i].fd, &out) ? G_IO_OUT : 0);
+  return result;
+}
+
+/* poll() refuses more descriptors than the limit on open files allows, to which user code may set
+ * 0. GLib would warn and try again, forever. */
+static int
+poll_cb (GPollFD *fds,
+         guint    n_fds,
+         int      timeout)
+{
+  int result = g_poll (fds, n_fds, timeout);
+
+  return result == -1 && errno == EINVAL ? select_instead (fds, n_fds, timeout) : result;
+}
+
 /* As g_main_context_new(), but %NULL with an error. */
 GMainContext *
 gmp_thread_context_new (GError **error)
 {
-  return check_descriptors (error) ? g_main_context_new () : NULL;
+  GMainContext *context = check_descriptors (error) ? g_main_context_new () : NULL;
+
+  if (context != NULL)
+    g_main_context_set_poll_func (context, poll_cb);
+  return context;
 }
 
 static gpointer

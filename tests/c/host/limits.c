@@ -520,6 +520,33 @@ test_bad_folder (void)
   g_assert_cmpint (gmp_failure_get_pid (failure), ==, 0);
 }
 
+/* The worker opens no file any more, from here on. */
+static GVariant *
+open_no_more (GVariant *params,
+              GError  **error G_GNUC_UNUSED)
+{
+  struct rlimit files = { 0, 0 };
+
+  g_assert_no_errno (setrlimit (RLIMIT_NOFILE, &files));
+  return g_variant_ref (params);
+}
+
+/* A kept worker still receives its next job, for which it then needs a descriptor. */
+static void
+test_no_more_files (void)
+{
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "reuse", TRUE, NULL);
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  gmp_test_add_worker (workers, 1, open_no_more, g_variant_new_int32 (1));
+  results = gmp_test_run (workers);
+  gmp_test_check_int (results, 1, "1");
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "the limit on open files");
+}
+
 int
 main (int    argc,
       char **argv)
@@ -544,6 +571,7 @@ main (int    argc,
   gmp_test_add ("/limits/cpu-time-kept", test_cpu_time_kept);
   gmp_test_add ("/limits/cpu-time-endless", test_cpu_time_endless);
   gmp_test_add ("/limits/open-files", test_open_files);
+  gmp_test_add ("/limits/no-more-files", test_no_more_files);
   gmp_test_add ("/limits/bad-affinity", test_bad_affinity);
   gmp_test_add ("/limits/bad-folder", test_bad_folder);
   return g_test_run ();
