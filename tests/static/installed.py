@@ -98,7 +98,9 @@ class Prefix:
         self.problems: list[str] = []
         clean = {key: value for key, value in os.environ.items()
                  if not key.startswith(('GMPROC_', 'GI_', 'LD_', 'MESON_', 'PYTHON', 'G_TEST_'))}
-        self.environment = {**clean, 'PKG_CONFIG_PATH': str(self.root / 'lib' / 'pkgconfig')}
+        # Nothing of this folder is compiled twice, so a cache of the compiler would only cost time.
+        self.environment = {**clean, 'CCACHE_DISABLE': '1',
+                            'PKG_CONFIG_PATH': str(self.root / 'lib' / 'pkgconfig')}
         self.at_run = {
             **self.environment,
             'LD_LIBRARY_PATH': str(self.root / 'lib'),
