@@ -243,3 +243,12 @@ def test_workers_in_c_share_it_too():
         workers.run([2])
     with pytest.raises(WorkerError, match="type 'i' is not shared memory"):
         workers.run([3])
+
+
+@pytest.mark.parametrize('dtype', ['U', 'S', 'U0', str, bytes, 'U5', 'V'])
+def test_text_has_the_size_that_it_has_in_numpy(dtype):
+    array = SharedArray(3, dtype)
+    assert array.dtype == np.zeros(3, dtype).dtype
+    if array.dtype.kind != 'V':
+        array[0] = 'x'
+        assert list(array == np.array('x', array.dtype)) == [True, False, False]

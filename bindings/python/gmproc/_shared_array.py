@@ -141,7 +141,8 @@ def _make_dtype(dtype: Any) -> numpy.dtype:
     dtype = numpy.dtype(dtype)
     if dtype.hasobject:
         raise TypeError(f'a SharedArray cannot contain Python objects, as dtype {dtype} does')
-    return dtype
+    # As numpy.zeros() does for text without a size, such as 'U': it would drop what is assigned.
+    return numpy.dtype(f'{dtype.char}1') if dtype.char in 'US' and not dtype.itemsize else dtype
 
 
 def _find_memory(array: Any) -> _gmproc.SharedMemory | None:
