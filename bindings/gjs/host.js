@@ -27,7 +27,7 @@ imports.gi.versions.Gmp = '1';
 const {Gmp} = imports.gi;
 const {enter} = imports.gmproc.bundles;
 const {convert, failed, internal, not_found} = imports.gmproc.errors;
-const {guard} = imports.gmproc.calls;
+const {check_fields, guard} = imports.gmproc.calls;
 const {count, release} = imports.gmproc.memory;
 const {let_jobs_exit, settle} = imports.gmproc.settle;
 const {digest_of, state} = imports.gmproc.targets;
@@ -114,6 +114,13 @@ function register(type) {
     GObject.registerClass(type);
 }
 
+function make(type, ...args) {
+    const object = new type(...args);
+
+    check_fields(object);
+    return object;
+}
+
 function is_generator(value) {
     return ['[object Generator]', '[object AsyncGenerator]'].includes(
         Object.prototype.toString.call(value));
@@ -151,7 +158,7 @@ class Host extends Gmp.Host {
 
         if (is_subclass(value, Gmp.Workers)) {
             register(value);
-            return this.call_instance(new value(), id, params);
+            return this.call_instance(make(value), id, params);
         }
         if (typeof value !== 'function')
             throw not_found(`${place} is not a function`);
@@ -169,7 +176,7 @@ class Host extends Gmp.Host {
                 'Gmp.ServerWorker or Gmp.ClientWorker');
         }
         register(value);
-        return new value({id});
+        return make(value, {id});
     }
 
     vfunc_release() {

@@ -133,6 +133,18 @@ test('failing-server', async () => {
         Gmp.Error.BAD_PAYLOAD, 'gmproc.pickle');
 });
 
+test('methods-as-fields', async () => {
+    const failed = async (server, client, ...words) => {
+        is_error(await thrown(() => application_with(server, client).run()), Gmp.Error,
+            Gmp.Error.FAILED, ...words);
+    };
+
+    await failed('Server', 'FieldClient', "Client '0'", "FieldClient has 'done' as a field");
+    await failed('FieldServer', 'Client', "FieldServer has 'process' as a field");
+    equal(application_with('WrappingServer', 'Client').run(),
+        application_with('Server', 'Client').run());
+});
+
 test('not-found', async () => {
     const not_found = async (server, client, ...words) => {
         const application = Gmp.ClientServer.new(server);

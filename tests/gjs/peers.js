@@ -225,6 +225,25 @@ export class Patient extends Gmp.ClientWorker {
     }
 }
 
+/* Fields override nothing, unless there is a method too. */
+export class FieldClient extends Gmp.ClientWorker {
+    done = () => true;
+}
+
+export class FieldServer extends Gmp.ServerWorker {
+    process = (_id, request) => request;
+}
+
+export class WrappingServer extends Server {
+    constructor(properties) {
+        super(properties);
+
+        const process = this.process;
+
+        this.process = (...args) => process.apply(this, args);
+    }
+}
+
 export class Reporter extends Client {
     update(response) {
         super.update(response);

@@ -4,12 +4,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported PEER_RUNTIMES, extend_request, guard, implement, know_client */
+/* exported PEER_RUNTIMES, check_fields, extend_request, guard, implement, know_client */
 
 const {GLib, GObject} = imports.gi;
 const {convert, failed} = imports.gmproc.errors;
 const {unpack} = imports.gmproc.reader;
 const {is_promise, settle} = imports.gmproc.settle;
+const {is_native_type} = imports.gmproc.targets;
 const {pack, pack_for_application} = imports.gmproc.writer;
 
 /** In an application that serves its clients: their languages, by id. */
@@ -188,6 +189,31 @@ function prepare(prototype, waits) {
         return;
     for (const name of methods.filter(method => method in waits))
         prototype[`vfunc_${name}`] = adapt(name, waits[name]);
+}
+
+function overrides(object, name) {
+    for (let prototype = Object.getPrototypeOf(object); !is_native_type(prototype.constructor);
+        prototype = Object.getPrototypeOf(prototype)) {
+        if (Object.hasOwn(prototype, `vfunc_${name}`))
+            return true;
+    }
+    return false;
+}
+
+/**
+ * Refuses an object whose class has a method as a field, as in `process = () => 1`. It would never
+ * be called, and without its own done() a client goes on forever.
+ *
+ * @param {object} object of a class that implement() has prepared
+ */
+function check_fields(object) {
+    const field = Object.getOwnPropertyNames(object).find(name => Object.hasOwn(SIGNATURES, name) &&
+        typeof object[name] === 'function' && !overrides(object, name));
+
+    if (field !== undefined) {
+        throw failed(`${object.constructor.name} has '${field}' as a field, which overrides ` +
+            `nothing: write it as a method, ${field}() { ... }`);
+    }
 }
 
 /**
