@@ -86,6 +86,11 @@ test('ids', async () => {
         ['seven', ['seven', 'seven', 'gjs']]]));
     is_error(await thrown(() => application.new_worker('7', target('Named'))), Gmp.Error,
         Gmp.Error.EXISTS, '7');
+    for (const id of [undefined, null, true, ['a'], Symbol('a'), 'a\0b']) {
+        const error = await thrown(() => application.add_client(id, target('Named')));
+
+        assert(error.message.startsWith("A client's id "), `${error}`);
+    }
 });
 
 test('new-workers', () => {

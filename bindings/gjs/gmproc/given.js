@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported check_count, check_id, check_options, list_ids */
+/* exported check_client_id, check_count, check_id, check_options, list_ids */
 
 const {GObject} = imports.gi;
 
@@ -35,6 +35,15 @@ function check_whole(what, value, minimum, maximum) {
 /** @param {any} id of a worker */
 function check_id(id) {
     check_whole("A worker's id", id, ...KINDS.gint);
+}
+
+/** @param {any} id of a client */
+function check_client_id(id) {
+    if (!['string', 'number', 'bigint'].includes(typeof id))
+        throw new TypeError(`A client's id should be a string or a number, not ${show(id)}`);
+    // The text would end there.
+    if (`${id}`.includes('\0'))
+        throw new RangeError(`A client's id cannot contain a NUL character`);
 }
 
 /** @param {any} n how many clients are added */

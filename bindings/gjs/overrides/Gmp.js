@@ -7,7 +7,7 @@
 /* exported _init */
 
 const {PEER_RUNTIMES, extend_request, implement, know_client} = imports.gmproc.calls;
-const {check_count, check_id, check_options, list_ids} = imports.gmproc.given;
+const {check_client_id, check_count, check_id, check_options, list_ids} = imports.gmproc.given;
 const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
@@ -138,6 +138,8 @@ function extend_clients(ClientServer) {
      * @param {any} params what the client's start () gets, a plain value
      */
     ClientServer.prototype.add_client = function (id, client, params = null) {
+        check_client_id(id);
+
         const variant = pack_for(client, params);
 
         if (is_native_type(client))
