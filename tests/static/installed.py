@@ -98,7 +98,8 @@ class Prefix:
         self.problems: list[str] = []
         clean = {key: value for key, value in os.environ.items()
                  if not key.startswith(('GMPROC_', 'GI_', 'LD_', 'MESON_', 'PYTHON', 'G_TEST_'))}
-        # Nothing of this folder is compiled twice, so a cache of the compiler would only cost time.
+        # Each build has its own precompiled header, so ccache finds few objects and costs more than
+        # it saves.
         self.environment = {**clean, 'CCACHE_DISABLE': '1',
                             'PKG_CONFIG_PATH': str(self.root / 'lib' / 'pkgconfig')}
         self.at_run = {
