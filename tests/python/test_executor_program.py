@@ -3,14 +3,18 @@
 
 """gmproc.Executor in a program that ends, forks, or changes its modules and its surroundings."""
 
+import contextlib
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import types
 
 import gmproc
+import pytest
 from gmproc import Executor
 from test_executor import call, get_pid
 
@@ -94,6 +98,42 @@ def test_interrupted():
                 print('interrupted', future.cancel())
     ''')
     assert (done.stdout, done.stderr) == ('interrupted True\n', '')
+
+
+interruptions = []  # for each reading of a Touchy in this process, whether a signal comes
+
+
+def read_touchy():
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and interruptions and interruptions.pop():
+        signal.raise_signal(signal.SIGUSR1)
+    return 'read'
+
+
+class Touchy:
+    def __reduce__(self):
+        return read_touchy, ()
+
+
+@pytest.mark.parametrize('n', [1, 2, 5])
+def test_interrupted_while_a_result_is_read(n):
+    """The handler's exception comes out of the call that waits, and the future has its result."""
+    def interrupt(_number, _frame):
+        raise InterruptedError
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with Executor(1) as executor:
+            executor.submit(abs, 1).result()
+            for _turn in range(20):
+                interruptions[:] = [True] * n
+                future = executor.submit(Touchy)
+                results = []
+                for _ in range(n + 1):
+                    with contextlib.suppress(InterruptedError):
+                        results.append(future.result())
+                assert 'read' in results
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def test_modules_and_settings_that_change(tmp_path, monkeypatch):

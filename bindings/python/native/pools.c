@@ -143,30 +143,34 @@ leave_method (PyObject *result)
   return NULL;
 }
 
-/* A result that cannot be read is a failure too. */
+/* A result that cannot be read is a failure. If that is interrupted, it is done again. */
 static void
 load_or_fail (Takers      *takers,
               GmpPoolCall *call,
               PyObject   **value,
               PyObject   **failure)
 {
-  PyObject *exception;
+  PyObject *interruption = NULL;
+  gboolean is_refusal = FALSE;
 
-  if (load_outcome (call, value, failure))
-    return;
-  Py_XDECREF (*value);
-  Py_XDECREF (*failure);
-  exception = take_exception ();
-  if (load_outcome (call, value, failure))
+  for (int i = 1; !load_outcome (call, value, failure); i++)
     {
-      keep_raised (takers, exception);
-      return;
+      Py_XDECREF (*value);
+      Py_XDECREF (*failure);
+      is_refusal = native_is_refusal ();
+      if (is_refusal || i == MAX_TRIES)
+        {
+          *value = Py_NewRef (Py_None);
+          *failure = take_exception ();
+          break;
+        }
+      Py_XSETREF (interruption, take_exception ());
     }
-  Py_XDECREF (*value);
-  Py_XDECREF (*failure);
-  Py_DECREF (exception);
-  *failure = take_exception ();
-  *value = Py_NewRef (Py_None);
+  /* If it is raised at each try, it is the failure. */
+  if (interruption != NULL && (is_refusal || !PyExceptionInstance_Check (*failure)))
+    keep_raised (takers, interruption);
+  else
+    Py_XDECREF (interruption);
 }
 
 /* Calls a taker until no handler of a signal interrupts it. Returns TRUE if it returns True. */
