@@ -15,7 +15,8 @@ from . import _main_module
 from ._errors import BadPayload, describe_payload_error, flush_output, make_error
 from ._gerror import ErrorCode
 from ._lock import Lock
-from ._options import CALLBACKS, check, check_function, convert, get_bool, is_captured, set_defaults
+from ._options import (CALLBACKS, OPTIONS, check, check_function, convert, get_bool, is_captured,
+                       set_defaults)
 from ._outcome import Outcome
 from ._run import Claims, Job, Run, prepare
 from ._task import Setting
@@ -285,7 +286,9 @@ class Application:
                 check(cls._gmproc_kind, name, value)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, check(self._gmproc_kind, name, value))
+        if name in OPTIONS:  # Programs set their own attributes for each request.
+            value = check(self._gmproc_kind, name, value)
+        super().__setattr__(name, value)
 
     def get_node(self, id: Any) -> str | None:
         """The name of the node that a worker runs on, for callbacks such as ``on_output``.

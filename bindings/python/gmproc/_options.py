@@ -180,6 +180,7 @@ def _list_checks(kind: type[Native]) -> dict[str, Callable[[str, Any], None]]:
 
 
 _CHECKS = {kind: _list_checks(kind) for kind in _KINDS}
+OPTIONS: frozenset[str] = frozenset().union(*_CHECKS.values())
 
 
 def check(kind: type[Native], name: str, given: Any) -> Any:
