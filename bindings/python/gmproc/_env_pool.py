@@ -41,9 +41,8 @@ class Memory:
         return cls(kind, size)
 
 
-# Options of ClientServer that have other names here, or are used here.
-_DECIDED = {'server_result', 'turn_timeout', 'batch_size', 'batch_timeout', 'on_failed',
-            'on_restarted'}
+# Options of ClientServer that are used here, or do nothing here.
+_DECIDED = {'server_result', 'batch_size', 'batch_timeout', 'on_failed', 'on_restarted'}
 _OPTIONS = [name for name in list_options(ClientServer) if name not in _DECIDED]
 
 
