@@ -234,7 +234,10 @@ gmp_engine_get_commands (const char *wanted,
 }
 
 /* A step that cannot begin on one of its nodes begins on none. These commands do the same, each for
- * one of the nodes. %NULL if @command is for one already. */
+ * one of the nodes. %NULL if @command is for one already.
+ *
+ * That is all of them, also if agents of some have come: a step ends with its last agent, or Slurm
+ * ends them, because its srun has died. */
 GPtrArray *
 gmp_engine_divide (const GmpEngineCommand *command,
                    const char             *agent)
