@@ -11,6 +11,7 @@
 #include "base/gmp-fork-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "cluster/gmp-reception-private.h"
+#include "launch/gmp-subprocess-private.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -346,7 +347,17 @@ static gboolean
 begin_cb (gpointer user_data)
 {
   GmpCluster *self = user_data;
+  g_autoptr (GError) error = NULL;
 
+  if (!gmp_subprocess_claim_thread ())
+    {
+      g_set_error_literal (&error, GMP_ERROR, GMP_ERROR_LAUNCH,
+                           "agents cannot be started: this process was forked after the program "
+                           "had used workers. Let it fork before that, or set the property "
+                           "launcher to 'local'");
+      give_up (self, error);
+      return G_SOURCE_REMOVE;
+    }
   if (self->reception == NULL)
     self->reception = gmp_reception_new (self->launcher, opened_cb, arrived_cb, ended_cb, self);
   gmp_reception_open (self->reception);

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define GMP_TYPE_SUBPROCESS (gmp_subprocess_get_type ())
 G_DECLARE_FINAL_TYPE (GmpSubprocess, gmp_subprocess, GMP, SUBPROCESS, GmpProcess)
 
+gboolean    gmp_subprocess_claim_thread (void);
 gboolean    gmp_subprocess_can_launch (const GmpLaunch *launch);
 GmpProcess *gmp_subprocess_launch     (const GmpLaunch *launch,
                                        GError         **error);

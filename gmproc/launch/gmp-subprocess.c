@@ -107,6 +107,17 @@ has_thread (void)
   return thread_generation != -1 || gmp_reaper_try_thread ();
 }
 
+/* For programs that are started in another way, but need GLib's thread too. %FALSE if it is the
+ * parent's: nothing that waits for it would ever end. */
+gboolean
+gmp_subprocess_claim_thread (void)
+{
+  int generation = (int) gmp_fork_get_generation ();
+
+  g_atomic_int_compare_and_exchange (&thread_generation, -1, generation);
+  return g_atomic_int_get (&thread_generation) == generation;
+}
+
 /* TRUE if GSubprocess works for @launch. It does not
  *
  * - in a child that the program has forked since it had a GSubprocess: GLib's thread is not there,

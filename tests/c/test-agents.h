@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 void    test_agents_init       (const char *environment);
 void    test_agents_add        (const char *path,
                                 void      (*func) (void));
+void    test_agents_limit      (void);
 GArray *test_agents_find       (void);
 int     test_agents_find_above (int         pid);
 void    test_agents_await_end  (int         pid);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Twice the bytes of reports that are in flight without an acknowledgement. */
@@ -430,6 +431,44 @@ test_given_up (void)
   test_agents_end ();
 }
 
+/* A child of the program does not have GLib's threads, so it cannot have agents. It does not wait
+ * for them either; on this machine workers run. */
+static void
+run_forked (const char *launcher)
+{
+  g_autoptr (GmpWorkers) elsewhere = new_workers (tell_node, launcher);
+  g_autoptr (GmpWorkers) here = new_workers (return_much, "local");
+  g_autoptr (GVariant) results = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (gmp_workers_run (elsewhere, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "was forked");
+  results = gmp_test_run (here);
+}
+
+static void
+test_fork (void)
+{
+  static const char launcher[] = "command:env A=6 {agent}";
+  g_autofree char *before = run_one (launcher);
+  g_autofree char *after = NULL;
+  int status;
+  int pid = fork ();
+
+  g_assert_cmpint (pid, !=, -1);
+  if (pid == 0)
+    {
+      test_agents_limit ();
+      run_forked (launcher);
+      _exit (0);
+    }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+  after = run_one (launcher);
+  test_agents_end ();
+}
+
 /* It takes longer than the worker for a line. */
 static void
 line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
@@ -562,6 +601,7 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/given-up", test_given_up);
   test_agents_add ("/cluster/recovery/flood", test_flood);
   test_agents_add ("/cluster/recovery/nested", test_nested);
+  test_agents_add ("/cluster/recovery/fork", test_fork);
   test_agents_add ("/cluster/recovery/silent-slurm", test_silent_slurm);
   return g_test_run ();
 }
