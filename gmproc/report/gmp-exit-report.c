@@ -31,6 +31,8 @@ gmp_exit_report_describe_worker (const GmpExitReport *self)
                             self->id);
   if (self->pid != 0 && self->node != NULL)
     g_string_append_printf (text, " (pid %d on node %s)", self->pid, self->node);
+  else if (self->node != NULL)
+    g_string_append_printf (text, " (on node %s)", self->node);
   else if (self->pid != 0)
     g_string_append_printf (text, " (pid %d)", self->pid);
   return g_string_free (g_steal_pointer (&text), FALSE);
