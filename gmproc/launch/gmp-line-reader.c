@@ -247,14 +247,15 @@ fed_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Most workers write nothing, so there is a source only while there are lines. */
+/* Most workers write nothing, so there is a source only while there are lines. Lines may always be
+ * there, and must not keep the program's idle functions from running. */
 static void
 wake_locked (GmpLineReader *self)
 {
   if (self->context == NULL || self->source != NULL || self->fed.length == 0)
     return;
   self->source = g_idle_source_new ();
-  g_source_set_priority (self->source, self->priority);
+  g_source_set_priority (self->source, MAX (self->priority, G_PRIORITY_DEFAULT_IDLE));
   g_source_set_callback (self->source, fed_cb, self, NULL);
   g_source_attach (self->source, self->context);
 }
