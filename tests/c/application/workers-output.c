@@ -154,6 +154,27 @@ fail_cb (GmpWorkers     *workers,
   gmp_workers_fail (workers, id, reason, NULL);
 }
 
+/* The end of a process may be noticed before its result, on a busy machine. Then the handler is not
+ * late, and there is another run. */
+static GVariant *
+run_until_late (GmpWorkers *workers,
+                gboolean    is_kept)
+{
+  GVariant *results = NULL;
+
+  for (int attempt = 0; results == NULL; attempt++)
+    {
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) error = NULL;
+
+      gmp_workers_run_async (workers, NULL, 0, NULL, gmp_test_done_cb, &result);
+      results = gmp_workers_run_finish (workers, gmp_test_wait (&result), &error);
+      if (is_kept || attempt == 10)
+        g_assert_no_error (error);
+    }
+  return results;
+}
+
 /* The last line of a worker that has returned comes when its process is left, kept or not. A
  * handler that then fails the worker does not end a process that is left. */
 static void
@@ -170,7 +191,7 @@ test_output_fails (void)
       gmp_test_add_worker (workers, 1, print_part, NULL);
       for (int turn = 0; turn < 2; turn++)
         {
-          g_autoptr (GVariant) results = gmp_test_run_in_loop (workers);
+          g_autoptr (GVariant) results = run_until_late (workers, reuse == 1);
           g_autoptr (GVariant) value = gmp_test_get_int (results, 1);
 
           pids[turn] = g_variant_get_int32 (value);

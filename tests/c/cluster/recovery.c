@@ -450,7 +450,7 @@ run_forked (const char *launcher)
 static void
 test_fork (void)
 {
-  static const char launcher[] = "command:env A=6 {agent}";
+  static const char launcher[] = "command:env A=8 {agent}"; /* not those that have just ended */
   g_autofree char *before = run_one (launcher);
   g_autofree char *after = NULL;
   int status;
