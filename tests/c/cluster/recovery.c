@@ -500,7 +500,7 @@ test_flood (void)
   g_autoptr (GError) error = NULL;
   gboolean has_begun = FALSE;
 
-  g_object_set (workers, "capture-output", TRUE, NULL);
+  g_object_set (workers, "capture-output", TRUE, "stop-grace", 0.0, NULL);
   g_signal_connect (workers, "output", G_CALLBACK (line_cb), &has_begun);
   gmp_workers_run_async (workers, NULL, 0, cancellable, gmp_test_done_cb, &result);
   while (!has_begun)
