@@ -213,6 +213,12 @@ gmp_dispatcher_unlock (GmpDispatcher *self,
       g_queue_unlink (&self->finished, &call->link);
       g_queue_push_tail_link (&own, &call->link);
     }
+  /* While the thread reports calls, it looks for others afterwards, and many are submitted. */
+  if (self->is_giving && own.length == 0)
+    {
+      g_mutex_unlock (&self->lock);
+      return;
+    }
   if (self->finished.length > 0)
     gmp_dispatcher_kick (self);
   release (self, &own);
