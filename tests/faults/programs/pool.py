@@ -78,10 +78,17 @@ class Trial:
             pids = [worker.pid for worker in self.executor.workers
                     if worker.pid is not None and worker.pid not in self.killed]
             if pids:
-                pid = random.choice(pids)
-                self.killed.add(pid)
-                os.kill(pid, signal.SIGKILL)
-                self.n_kills -= 1
+                self.kill_one(random.choice(pids))
+
+    def kill_one(self, pid: int) -> None:
+        self.killed.add(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # One too many has ended by itself, between calls.
+            self.killed.remove(pid)
+        else:
+            self.n_kills -= 1
 
     def run(self) -> None:
         killer = threading.Thread(target=self.kill)
