@@ -47,9 +47,9 @@ struct _GmpDispatcher
   gboolean has_looked;   /* for the calls that are being sent */
   GQueue queue;          /* of GmpPoolCall */
   GPtrArray *workers;    /* of GmpPoolWorker */
-  GQueue finished;       /* of GmpPoolCall: reported when the lock is released */
+  GQueue finished;       /* of GmpPoolCall: to be reported by the thread, or who waits for a call */
   GQueue left;           /* of GmpPoolCall: reported again, by the thread */
-  gboolean has_changed;  /* the counts: likewise */
+  gboolean has_changed;  /* the counts: reported when the lock is released */
   GPtrArray *unwanted;   /* of GmpPoolCall, to be cancelled by the thread */
   guint next;            /* the worker that is considered first for the next call */
   guint n_workers;       /* that were ever started; the number of the last one */
