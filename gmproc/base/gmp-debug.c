@@ -20,7 +20,11 @@ gmp_debug (const char *format,
   va_list args;
 
   if (g_atomic_int_get (&enabled) == -1)
-    g_atomic_int_set (&enabled, gmp_environment_get ("GMPROC_DEBUG") != NULL);
+    {
+      const char *value = gmp_environment_get ("GMPROC_DEBUG");
+
+      g_atomic_int_set (&enabled, value != NULL && !g_str_equal (value, "0"));
+    }
   if (!g_atomic_int_get (&enabled))
     return;
 

@@ -17,12 +17,18 @@ G_BEGIN_DECLS
 
 /* All variables of gmproc are read here. They name programs that are run, so a program with more
  * rights than its caller ignores them. */
-const char *gmp_environment_get       (const char  *name);
-gboolean    gmp_environment_is_secure (void);
-char      **gmp_environment_copy      (void);
-char      **gmp_environment_clean     (char       **environment);
-gboolean    gmp_environment_can_pass  (const char  *program,
-                                       GError     **error);
+const char *gmp_environment_get         (const char  *name);
+gboolean    gmp_environment_is          (const char  *name,
+                                         const char  *word,
+                                         const char  *other);
+double      gmp_environment_get_seconds (const char  *name,
+                                         double       minimum,
+                                         double       otherwise);
+gboolean    gmp_environment_is_secure   (void);
+char      **gmp_environment_copy        (void);
+char      **gmp_environment_clean       (char       **environment);
+gboolean    gmp_environment_can_pass    (const char  *program,
+                                         GError     **error);
 
 /* Variables that change all the time and that nothing is loaded by. Processes that differ in these
  * alone can replace each other. */

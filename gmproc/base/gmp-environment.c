@@ -15,6 +15,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+G_LOCK_DEFINE_STATIC (names);
+
 /* TRUE if the kernel has given this program more rights than its caller has (setuid, setgid, file
  * capabilities, a security module), whether or not it still has them. */
 gboolean
@@ -23,11 +25,72 @@ gmp_environment_is_secure (void)
   return getauxval (AT_SECURE) != 0;
 }
 
-/* (nullable): as g_getenv() */
+/* (nullable): as g_getenv(), but a variable that is empty is as one that is unset. */
 const char *
 gmp_environment_get (const char *name)
 {
-  return secure_getenv (name);
+  const char *value = secure_getenv (name);
+
+  return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Says once of the variable @name that its @value is ignored, and what is not. */
+static void
+report_ignored (const char *name,
+                const char *value,
+                const char *choices)
+{
+  static GHashTable *names;
+  gboolean is_first;
+
+  G_LOCK (names);
+  if (names == NULL)
+    names = g_hash_table_new (g_str_hash, g_str_equal);
+  is_first = g_hash_table_add (names, (char *) name);
+  G_UNLOCK (names);
+  if (is_first)
+    g_message ("The variable %s is ignored, because it is “%s”: use %s, or unset it", name, value,
+               choices);
+}
+
+/* Whether the variable @name is @word. It may also be @other (nullable), which is the default. May
+ * emit a message, so no lock is held. @name is static. */
+gboolean
+gmp_environment_is (const char *name,
+                    const char *word,
+                    const char *other)
+{
+  const char *value = gmp_environment_get (name);
+  g_autofree char *choices = NULL;
+
+  if (value == NULL || g_strcmp0 (value, other) == 0)
+    return FALSE;
+  if (g_str_equal (value, word))
+    return TRUE;
+  choices = other != NULL ? g_strdup_printf ("%s or %s", word, other) : g_strdup (word);
+  report_ignored (name, value, choices);
+  return FALSE;
+}
+
+/* The variable @name, or @otherwise if it is not set. As gmp_environment_is(). */
+double
+gmp_environment_get_seconds (const char *name,
+                             double      minimum,
+                             double      otherwise)
+{
+  const char *value = gmp_environment_get (name);
+  g_autofree char *choices = NULL;
+  char *end;
+  double seconds;
+
+  if (value == NULL)
+    return otherwise;
+  seconds = g_ascii_strtod (value, &end);
+  if (*end == '\0' && seconds >= minimum)
+    return MIN (seconds, 1e6);
+  choices = g_strdup_printf ("a number of seconds, %g or more", minimum);
+  report_ignored (name, value, choices);
+  return otherwise;
 }
 
 /* That of this process; never %NULL, as GLib's is after clearenv(). */

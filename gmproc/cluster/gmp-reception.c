@@ -75,10 +75,7 @@ get_agent (void)
 double
 gmp_reception_get_timeout (void)
 {
-  const char *text = gmp_environment_get (TIMEOUT_VARIABLE);
-  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : TIMEOUT;
-
-  return seconds > 0 ? CLAMP (seconds, 0.1, 1e6) : TIMEOUT;
+  return gmp_environment_get_seconds (TIMEOUT_VARIABLE, 0.1, TIMEOUT);
 }
 
 /* In constant time. */

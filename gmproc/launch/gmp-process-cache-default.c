@@ -160,12 +160,9 @@ gmp_process_cache_is_short (void)
 
 /* %FALSE if the cache has to end at once. */
 static gboolean
-linger_locked (void)
+linger_locked (double seconds)
 {
-  const char *text = gmp_environment_get (LINGER_VARIABLE);
-  double seconds = text != NULL ? g_ascii_strtod (text, NULL) : LINGER;
-
-  end_time = g_get_monotonic_time () + (gint64) (CLAMP (seconds, 0, 1e6) * G_USEC_PER_SEC);
+  end_time = g_get_monotonic_time () + (gint64) (seconds * G_USEC_PER_SEC);
   if (!is_lingering && seconds > 0)
     is_lingering = gmp_thread_start (NULL, "gmproc-linger", linger_thread, NULL, NULL);
   g_cond_signal (&linger_cond);
@@ -177,13 +174,15 @@ linger_locked (void)
 void
 gmp_process_cache_unref (GmpProcessCache *self)
 {
+  double seconds = gmp_environment_get_seconds (LINGER_VARIABLE, 0, LINGER);
   gboolean ends;
 
   if (gmp_process_cache_is_foreign (self))
     return;
   G_LOCK (default_cache);
   ends = --self->n_references == 0 &&
-         (is_short_locked () || !((is_lingering || self->kinds.length > 0) && linger_locked ()));
+         (is_short_locked () ||
+          !((is_lingering || self->kinds.length > 0) && linger_locked (seconds)));
   if (ends)
     default_cache = NULL;
   G_UNLOCK (default_cache);

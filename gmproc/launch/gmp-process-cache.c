@@ -401,7 +401,7 @@ await_others_locked (GmpProcessKind *kind,
 static gboolean
 is_enabled (void)
 {
-  return g_strcmp0 (gmp_environment_get ("GMPROC_WARM"), "0") != 0 &&
+  return !gmp_environment_is ("GMPROC_WARM", "0", "1") &&
          gmp_environment_get ("GMPROC_WRAP") == NULL;
 }
 

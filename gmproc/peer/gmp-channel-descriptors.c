@@ -72,9 +72,7 @@ gmp_channel_descriptors_free (GmpChannelDescriptors *self)
 static gboolean
 may_share (void)
 {
-  const char *kind = gmp_environment_get ("GMPROC_CHANNEL");
-
-  return g_strcmp0 (kind, "dbus") != 0;
+  return !gmp_environment_is ("GMPROC_CHANNEL", "dbus", NULL);
 }
 
 /* The share of the address space that channels may use, with the rest left to the program. */

@@ -255,6 +255,55 @@ def test_kept_processes_follow_folder_and_environment(monkeypatch, tmp_path):
         assert workers.map(where, [0])[0][1:] == (str(tmp_path), 'now')
 
 
+VARIABLES = '''
+from gmproc import ClientServer, ClientWorker, ServerWorker
+
+class Server(ServerWorker):
+    def process(self, client_id, message):
+        return message + 1
+
+class Client(ClientWorker):
+    def process(self):
+        return 1
+    def update(self, response):
+        self.response = response
+    def done(self):
+        return hasattr(self, 'response')
+    def finish(self):
+        return self.response
+
+if __name__ == '__main__':
+    for _ in range(2):
+        pair = ClientServer(Server)
+        pair.new_worker('a', Client)
+        print(pair.run())
+'''
+
+
+@pytest.mark.parametrize('setting', ['GMPROC_DEBUG=0', 'GMPROC_WARM=1', *(
+    f'GMPROC_{name}=' for name in (
+        'CHANNEL', 'CONTROL', 'DEBUG', 'FRESH_MODULES', 'LAUNCHER', 'LINGER', 'WARM', 'WRAP'))])
+def test_variables_that_change_nothing(script, monkeypatch, setting):
+    monkeypatch.setenv(*setting.split('='))
+    assert script.output(VARIABLES) == "{'a': 2}\n" * 2
+
+
+@pytest.mark.parametrize('setting, choices', [
+    ('GMPROC_CHANNEL=shm', 'use dbus, or unset it'),
+    ('GMPROC_LINGER=5s', 'use a number of seconds, 0 or more, or unset it'),
+    ('GMPROC_LINGER=-1', 'use a number of seconds, 0 or more, or unset it'),
+    ('GMPROC_LINGER=nan', 'use a number of seconds, 0 or more, or unset it'),
+    ('GMPROC_WARM=no', 'use 0 or 1, or unset it'),
+])
+def test_variables_with_a_wrong_value_are_reported_once(script, monkeypatch, setting, choices):
+    name, value = setting.split('=')
+    monkeypatch.setenv(name, value)
+    done = script.run(VARIABLES)
+    assert (done.returncode, done.stdout) == (0, "{'a': 2}\n" * 2)
+    assert done.stderr.count(f'The variable {name} is ignored, because it is “{value}”: {choices}'
+                             ) == 1, done.stderr
+
+
 def fault(_params):
     import ctypes
 

@@ -79,7 +79,7 @@ def is_own_frame(filename: str) -> bool:
 
 def without_own_frames(trace: types.TracebackType | None) -> types.TracebackType | None:
     """A traceback without the frames of this package, unless the package is being debugged."""
-    if _gmproc.getenv('GMPROC_DEBUG') is not None:
+    if _gmproc.getenv('GMPROC_DEBUG') not in (None, '', '0'):
         return trace
     entries = []
     while trace is not None:
