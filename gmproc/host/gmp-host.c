@@ -437,7 +437,7 @@ gmp_host_call_instance (GmpHost    *self,
  * @names: (array zero-terminated=1): names of modules
  *
  * Reports modules that this worker has loaded and that a fork server should load for later workers.
- * Call it from `prepare`.
+ * Call it from `prepare`, and again when it has loaded more.
  *
  * Since: 0.1
  */

@@ -381,3 +381,30 @@ if __name__ == '__main__':
     {owner}.envs = VectorEnv([lambda: gymnasium.make('CartPole-v1')] * 2)
     {owner}.envs.reset()
 ''') == ''
+
+
+def test_what_an_environment_loads_is_loaded_once(script):
+    """A fork server loads it for later environments. It may be ready after some of them."""
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/heavy.py')
+    text = '''
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-packages'))
+import gymnasium
+from gmproc.gymnasium import VectorEnv
+
+def make():
+    import heavy
+    env = gymnasium.make('CartPole-v1')
+    env.unwrapped.has_loaded = heavy.PID == os.getpid()
+    return env
+
+def has_loaded():
+    envs = VectorEnv([make])
+    result, = envs.call('has_loaded')
+    envs.close()
+    return result
+
+if __name__ == '__main__':
+    print(has_loaded(), not all(has_loaded() for _ in range(50)))
+'''
+    assert script.output(text) == 'True True\n'

@@ -215,6 +215,21 @@ if __name__ == '__main__':
     assert script.output(text) == f'{[is_shared] * 2} {[not is_shared] * 2}\n'
 
 
+def test_forks_have_the_modules_of_gmproc(script):
+    text = 'import sys; had = "gmproc.executor" in sys.modules' + HEAD + '''
+from gmproc import Executor
+
+def work(_):
+    return had
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, work)
+    print([workers.run() for _ in range(3)][1:])
+'''
+    assert script.output(text) == '[{1: True}, {1: True}]\n'
+
+
 def test_what_loads_modules_is_not_loaded_in_workers(script):
     """pytest puts itself into each module of tests, for its loader and its assertions."""
     script.write('class Loader: pass\n', 'site-packages/loading.py')

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # parameters.
 _COMMON = 'numpy', 'cloudpickle', 'logging'
 
-# Libraries with windows and connections, which each worker loads itself.
-_LEFT_OUT = {'gi', 'gmproc', '_gmproc'}
+# A library with windows and connections, which each worker loads itself.
+_LEFT_OUT = {'gi'}
 
 # Packages that are never reloaded, although they may be in a clone and not installed.
 _LIBRARY = {'gmproc', '_gmproc'}
@@ -251,6 +251,8 @@ class Watch:
 
 def is_shared(name: str) -> bool:
     """True if a fork server may load the module."""
+    if is_among(name, _LIBRARY):
+        return name in sys.modules
     return is_installed(sys.modules.get(name)) and not is_among(name, _LEFT_OUT)
 
 
