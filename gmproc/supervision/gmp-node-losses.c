@@ -50,3 +50,21 @@ gmp_node_losses_count_node (GmpNodeLosses *self,
   self->n_lost = n_lost;
   return !is_known && gmp_node_losses_count (self, launcher, error);
 }
+
+/* A worker has ended: if @is_early, because its node was lost before it was called. %FALSE if this
+ * does not count: it is not the worker's fault, and each node may be lost once. Without this limit,
+ * a node whose agent ends at every start would be tried forever. */
+gboolean
+gmp_node_losses_count_early (GmpNodeLosses *self,
+                             const char    *launcher,
+                             gboolean       is_early)
+{
+  GmpCluster *cluster = gmp_cluster_get (launcher);
+  guint n_nodes = 0;
+  double seconds;
+
+  if (cluster != NULL)
+    gmp_cluster_get_loss (cluster, &n_nodes, &seconds);
+  self->n_early = is_early ? self->n_early + 1 : 0;
+  return !is_early || self->n_early > n_nodes;
+}

@@ -15,12 +15,14 @@ G_BEGIN_DECLS
 typedef struct {
   GQueue recent; /* of Restart: within the period */
   guint  n;      /* in all */
+  gboolean is_restart; /* what was allowed last; otherwise its first begin was in vain */
   GmpNodeLosses losses;
 } GmpRestarts;
 
 gboolean    gmp_restarts_allow    (GmpRestarts      *self,
                                    const GmpOptions *options,
-                                   GmpFailure       *failure);
+                                   GmpFailure       *failure,
+                                   gboolean          is_early);
 GmpFailure *gmp_restarts_conclude (GmpRestarts *self,
                                    GmpFailure  *failure);
 void        gmp_restarts_clear    (GmpRestarts *self);

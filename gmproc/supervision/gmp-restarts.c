@@ -52,14 +52,19 @@ counts (GmpRestarts      *self,
 }
 
 /* A worker has ended: with @failure, or because it has finished (%NULL). If the rule allows a
- * restart, it is counted. */
+ * restart, it is counted. If @is_early, its node was lost before it was called: then it begins on
+ * another one, whatever the rule is. */
 gboolean
 gmp_restarts_allow (GmpRestarts      *self,
                     const GmpOptions *options,
-                    GmpFailure       *failure)
+                    GmpFailure       *failure,
+                    gboolean          is_early)
 {
   Restart *restart;
 
+  self->is_restart = gmp_node_losses_count_early (&self->losses, options->launcher, is_early);
+  if (!self->is_restart)
+    return TRUE;
   if (options->restart == GMP_RESTART_NEVER ||
       (options->restart == GMP_RESTART_ON_FAILURE && failure == NULL))
     return FALSE;

@@ -229,7 +229,8 @@ begin_again (GmpServerSession *self,
       g_clear_object (&self->server);
       return FALSE;
     }
-  gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
+  if (self->restarts.is_restart)
+    gmp_run_signals_restarted (self->events->signals, self->owner, "server", failure);
   run_server (self);
   return TRUE;
 }
@@ -290,12 +291,14 @@ place_again (GmpServerSession *self,
 static gboolean
 restart_server (GmpServerSession *self,
                 GmpFailure       *failure,
+                gboolean          is_early,
                 GError          **error)
 {
   if (!needs_server (self) ||
-      !gmp_restarts_allow (&self->restarts, gmp_supervisor_get_options (self->supervisor), failure))
+      !gmp_restarts_allow (&self->restarts, gmp_supervisor_get_options (self->supervisor), failure,
+                           is_early))
     return FALSE;
-  gmp_debug ("server: restart %u", self->restarts.n);
+  gmp_debug ("server: begins again, restart %u", self->restarts.n);
   retire_server (self);
   return gmp_server_session_is_elsewhere (self) ? place_again (self, failure, error)
                              : begin_again (self, NULL, failure, error);
@@ -316,7 +319,7 @@ server_ran_cb (GmpWorkerProxy *server,
       end_server (self, value, NULL);
       return;
     }
-  if (restart_server (self, failure, &error))
+  if (restart_server (self, failure, gmp_worker_proxy_was_lost_early (server), &error))
     return;
   if (error != NULL)
     cause = gmp_failure_new_for_error ("server", error);

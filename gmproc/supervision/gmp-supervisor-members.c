@@ -160,12 +160,13 @@ is_worth_a_restart (GmpSupervisor *self,
 static gboolean
 may_restart (GmpSupervisor *self,
              GmpMember     *member,
-             GmpFailure    *failure)
+             GmpFailure    *failure,
+             gboolean       is_early)
 {
   return !self->is_ending && !member->was_refused &&
          is_worth_a_restart (self, failure) &&
          !g_cancellable_is_cancelled (self->cancellable) &&
-         gmp_restarts_allow (&member->restarts, self->options, failure);
+         gmp_restarts_allow (&member->restarts, self->options, failure, is_early);
 }
 
 /* Has @member wait for its next begin. */
@@ -177,7 +178,7 @@ prepare_restart (GmpSupervisor *self,
 {
   const GError *reason = failure != NULL ? gmp_failure_get_error (failure) : NULL;
 
-  gmp_debug ("worker %s: restart %u", member->spec.id, member->restarts.n);
+  gmp_debug ("worker %s: begins again, restart %u", member->spec.id, member->restarts.n);
   if (self->server != NULL)
     {
       self->server->ended (member->spec.id, reason, TRUE, self->server_data);
@@ -189,7 +190,8 @@ prepare_restart (GmpSupervisor *self,
       self->is_paused |= member->port == NULL;
     }
   g_queue_push_head (&self->waiting, member);
-  gmp_run_signals_restarted (self->events->signals, self->owner, member->spec.id, failure);
+  if (member->restarts.is_restart)
+    gmp_run_signals_restarted (self->events->signals, self->owner, member->spec.id, failure);
   return TRUE;
 }
 
@@ -211,12 +213,13 @@ conclude (GmpSupervisor *self,
 static void
 end_member (GmpSupervisor *self,
             GmpMember     *member,
-            GmpFailure    *failure)
+            GmpFailure    *failure,
+            gboolean       is_early)
 {
   g_autoptr (GmpFailure) refused = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (may_restart (self, member, failure))
+  if (may_restart (self, member, failure, is_early))
     {
       if (prepare_restart (self, member, failure, &error))
         return;
@@ -259,7 +262,7 @@ ran_cb (GmpWorkerProxy *worker,
   if (leave_room (self, worker))
     g_queue_push_head (&self->waiting, member);
   else if (may_go_on)
-    end_member (self, member, failure);
+    end_member (self, member, failure, gmp_worker_proxy_was_lost_early (worker));
   else
     conclude (self, member, NULL);
   gmp_supervisor_begin_waiting (self);

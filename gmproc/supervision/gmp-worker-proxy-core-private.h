@@ -52,6 +52,7 @@ struct _GmpWorkerProxy
   GError *overdue;          /* (nullable): the reason if the run is ended early */
   gboolean was_stopped;
   gboolean was_refused;     /* no process or thread was available for it */
+  gboolean was_lost_early;  /* with its node, before Run was called */
   GmpFailure *failure;      /* (nullable): of a run that has failed */
 };
 

@@ -75,6 +75,7 @@ gboolean        gmp_worker_proxy_take_result   (GmpWorkerProxy *self,
                                                 GmpFailure    **failure);
 gboolean        gmp_worker_proxy_had_turns     (GmpWorkerProxy *self);
 gboolean        gmp_worker_proxy_was_refused   (GmpWorkerProxy *self);
+gboolean        gmp_worker_proxy_was_lost_early (GmpWorkerProxy *self);
 gboolean        gmp_worker_proxy_is_kept       (GmpWorkerProxy *self);
 void            gmp_worker_proxy_disconnect    (GmpWorkerProxy *self);
 void            gmp_worker_proxy_end_sync      (GmpWorkerProxy *self);

@@ -116,6 +116,13 @@ end_run (GmpWorkerProxy *self)
     g_clear_pointer (&self->process, gmp_worker_process_free);
 }
 
+static gboolean
+is_lost_early (GmpWorkerProxy *self)
+{
+  return self->is_elsewhere && !self->has_begun && !self->is_ending &&
+         g_error_matches (gmp_failure_get_error (self->failure), GMP_ERROR, GMP_ERROR_NODE_LOST);
+}
+
 static void
 maybe_return (gpointer user_data)
 {
@@ -148,6 +155,7 @@ maybe_return (gpointer user_data)
     {
       self->was_refused |= gmp_job_failed_to_begin (self->job, self->process);
       self->failure = gmp_job_to_failure (self->job, self->process);
+      self->was_lost_early = is_lost_early (self);
     }
   else if (self->process != NULL && !self->is_ending)
     gmp_job_warn_of_late_death (self->job, self->process);
@@ -401,6 +409,7 @@ begin (GmpWorkerProxy     *self,
   self->has_begun = FALSE;
   self->is_lost = FALSE;
   self->was_refused = FALSE;
+  self->was_lost_early = FALSE;
 }
 
 /* The parameters are ready to be sent. */
@@ -485,6 +494,13 @@ gboolean
 gmp_worker_proxy_was_refused (GmpWorkerProxy *self)
 {
   return self->was_refused;
+}
+
+/* TRUE if it failed because its node was lost, and none of its code ran. */
+gboolean
+gmp_worker_proxy_was_lost_early (GmpWorkerProxy *self)
+{
+  return self->was_lost_early;
 }
 
 /* TRUE if there is a process that waits for another run. */
