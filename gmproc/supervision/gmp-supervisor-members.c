@@ -7,6 +7,7 @@
 #include "supervision/gmp-supervisor-core-private.h"
 
 #include "base/gmp-debug-private.h"
+#include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-source-private.h"
 #include "launch/gmp-room-private.h"
@@ -169,6 +170,15 @@ may_restart (GmpSupervisor *self,
          gmp_restarts_allow (&member->restarts, self->options, failure, is_early);
 }
 
+/* Returns %FALSE. */
+gboolean
+gmp_supervisor_set_no_node (GError **error)
+{
+  if (*error == NULL)
+    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "no node is left");
+  return FALSE;
+}
+
 /* Has @member wait for its next begin. */
 static gboolean
 prepare_restart (GmpSupervisor *self,
@@ -185,8 +195,9 @@ prepare_restart (GmpSupervisor *self,
       if (!self->is_paused)
         member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
                                             error);
-      if (member->port == NULL && *error != NULL)
-        return FALSE;
+      /* A server that is done is not placed again, so nothing would end the wait. */
+      if (member->port == NULL && (*error != NULL || self->server_end != NULL))
+        return gmp_supervisor_set_no_node (error);
       self->is_paused |= member->port == NULL;
     }
   g_queue_push_head (&self->waiting, member);
@@ -208,6 +219,35 @@ conclude (GmpSupervisor *self,
   if (cause != NULL)
     gmp_supervisor_settle_failed (self, cause);
   gmp_member_free (member);
+}
+
+/* The server is done. Clients that wait for its next node get no channel any more. */
+void
+gmp_supervisor_end_pause (GmpSupervisor *self)
+{
+  GQueue lost = G_QUEUE_INIT;
+  GmpMember *member;
+
+  gmp_hold_enter (&self->hold);
+  self->is_paused = FALSE;
+  for (guint i = self->waiting.length; i > 0; i--)
+    {
+      member = g_queue_pop_head (&self->waiting);
+      g_queue_push_tail (member->port != NULL ? &self->waiting : &lost, member);
+    }
+  while ((member = g_queue_pop_head (&lost)) != NULL)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GmpFailure) failure = NULL;
+
+      gmp_supervisor_set_no_node (&error);
+      failure = gmp_failure_new_for_error (member->spec.id, error);
+      conclude (self, member, failure);
+    }
+  gmp_supervisor_begin_waiting (self);
+  /* Not at once: the server's end is still being handled. */
+  gmp_supervisor_maybe_return (self);
+  gmp_hold_leave (&self->hold, self->options->priority);
 }
 
 static void

@@ -444,14 +444,6 @@ gmp_supervisor_pause (GmpSupervisor *self)
   self->is_paused = TRUE;
 }
 
-static gboolean
-set_no_node (GError **error)
-{
-  if (*error == NULL)
-    g_set_error_literal (error, GMP_ERROR, GMP_ERROR_NODE_LOST, "no node is left");
-  return FALSE;
-}
-
 /* The server begins, or has ended for @reason and is restarted: new channels for all. */
 gboolean
 gmp_supervisor_renew (GmpSupervisor *self,
@@ -466,7 +458,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
                                                          self->server_data, error);
 
       if (port == NULL)
-        return set_no_node (error);
+        return gmp_supervisor_set_no_node (error);
       gmp_worker_proxy_peer_ended (member->worker, "server", reason, TRUE);
       gmp_worker_proxy_add_channel (member->worker, "server", member->server_runtime, port);
     }
@@ -478,7 +470,7 @@ gmp_supervisor_renew (GmpSupervisor *self,
       member->port = self->server->renew (member->spec.id, &member->place, self->server_data,
                                           error);
       if (member->port == NULL)
-        return set_no_node (error);
+        return gmp_supervisor_set_no_node (error);
     }
   self->is_paused = FALSE;
   if (self->ended != NULL)
@@ -507,6 +499,8 @@ gmp_supervisor_end_server (GmpSupervisor *self,
   for (guint i = 0; i < self->running->len; i++)
     gmp_worker_proxy_peer_ended (((GmpMember *) self->running->pdata[i])->worker, "server", reason,
                                  FALSE);
+  if (self->is_paused)
+    gmp_supervisor_end_pause (self);
   if (self->takes_more)
     gmp_supervisor_maybe_return (self);
 }

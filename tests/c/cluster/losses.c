@@ -6,6 +6,7 @@
 
 #include "gmp-test.h"
 #include "test-agents.h"
+#include "test-client-server.h"
 
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -223,10 +224,47 @@ test_start (void)
   test_agents_end ();
 }
 
+/* The agent has passed on everything that was sent before. */
+static void
+finished_cb (GmpClientServer *cs G_GNUC_UNUSED,
+             const char      *id,
+             GVariant        *value G_GNUC_UNUSED,
+             gpointer         launcher)
+{
+  if (!g_str_equal (id, "server"))
+    return;
+  run_square (launcher, NULL);
+  send_to_agents (SIGKILL);
+}
+
+/* The last node is lost when the server is done. A client that would be restarted there does not
+ * wait for the server's next node, for there is none. */
+static void
+test_server_done (void)
+{
+  static const char launcher[] = "command:env A=6 {agent}";
+  g_autoptr (GmpClientServer) cs = gmp_client_server_new (TEST_TYPE_SERVER);
+  g_autoptr (GError) error = NULL;
+
+  g_setenv ("GMPROC_NODES", "alpha", TRUE);
+  test_add_client (cs, "late", "{'hang': <'start'>}");
+  test_add_client (cs, "other", "{'turns': <uint32 1>}");
+  g_object_set (cs, "launcher", launcher, "restart", GMP_RESTART_ON_FAILURE, NULL);
+  g_signal_connect (cs, "progress", G_CALLBACK (finished_cb), (gpointer) launcher);
+  g_assert_null (gmp_client_server_run (cs, test_params ("{'turns': <uint32 1>, "
+                                                         "'report': <'finish'>}"),
+                                        NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_NODE_LOST);
+  g_setenv ("GMPROC_NODES", "alpha, beta", TRUE);
+  test_agents_end ();
+}
+
 int
 main (int    argc,
       char **argv)
 {
+  g_type_ensure (TEST_TYPE_SERVER);
+  g_type_ensure (TEST_TYPE_CLIENT);
   gmp_init (&argc, &argv);
   g_test_init (&argc, &argv, NULL);
   gmp_test_forgo_leak_check ();
@@ -237,5 +275,6 @@ main (int    argc,
   test_agents_add ("/cluster/losses/call", test_call);
   test_agents_add ("/cluster/losses/guilty-call", test_guilty_call);
   test_agents_add ("/cluster/losses/start", test_start);
+  test_agents_add ("/cluster/losses/server-done", test_server_done);
   return g_test_run ();
 }
