@@ -19,7 +19,7 @@ G_BEGIN_DECLS
  * socket closes. */
 typedef enum {
   GMP_FORK_LOAD = 1, /* what to load: text is a GVariant of type v */
-  GMP_FORK_READY,
+  GMP_FORK_READY,    /* text (nullable): modules that take each worker long to load */
   GMP_FORK_REFUSED,  /* text is the reason */
   GMP_FORK_FORK,     /* number: see GMP_FORK_AHEAD; descriptors: see GmpForkHandle; text: the
                       * fleeting variables */

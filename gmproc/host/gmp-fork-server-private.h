@@ -25,5 +25,6 @@ gboolean gmp_fork_server_run                  (int                      fd,
                                                const GmpForkServerCode *code);
 gboolean gmp_fork_server_has_lost_application (void);
 gboolean gmp_fork_server_check                (GError **error);
+void     gmp_fork_server_set_slow             (const char * const *names);
 
 G_END_DECLS

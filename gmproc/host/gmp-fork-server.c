@@ -49,6 +49,9 @@ typedef struct {
  * application is alive. -1 in all other processes. */
 static int application_pidfd = -1;
 
+/* (nullable): the modules that take each worker long, for the application's message */
+static char *slow;
+
 /* Returns TRUE once in a fork server: it reads and removes the variable. */
 gboolean
 gmp_fork_server_is_wanted (void)
@@ -190,6 +193,13 @@ gmp_fork_server_check (GError **error)
 {
   end_threads_of_libraries ();
   return check_threads (error) && check_output (error) && check_files (error);
+}
+
+void
+gmp_fork_server_set_slow (const char * const *names)
+{
+  g_free (slow);
+  slow = g_strjoinv (", ", (char **) names);
 }
 
 static gboolean
@@ -403,6 +413,7 @@ gmp_fork_server_run (int                      fd,
   Server self = { .code = code, .fd = fd };
   GmpForkMessage message;
   GError *error = NULL;
+  GmpForkMessage ready = { .kind = GMP_FORK_READY };
   gboolean is_child = FALSE;
   gboolean is_ahead = FALSE;
 
@@ -419,7 +430,9 @@ gmp_fork_server_run (int                      fd,
   if (!gmp_fork_message_receive (fd, FALSE, &message, NULL))
     gmp_exit_now (EXIT_FAILURE);
   gmp_fork_message_clear (&message);
-  answer (fd, &(GmpForkMessage) { .kind = GMP_FORK_READY }, error);
+  ready.text = slow;
+  ready.length = slow != NULL ? strlen (slow) : 0;
+  answer (fd, &ready, error);
 
   while (!is_child && receive (&self, &message))
     {

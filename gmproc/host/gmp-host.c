@@ -454,6 +454,26 @@ gmp_host_report_modules (GmpHost            *self,
     gmp_worker_skeleton_loaded (priv->control, names);
 }
 
+/**
+ * gmp_host_report_slow:
+ * @self: a host
+ * @names: (array zero-terminated=1): names of modules
+ *
+ * Reports modules that take long to load and that a fork server cannot load, so each worker does.
+ * The application logs this once. Call it from `load`.
+ *
+ * Since: 0.1
+ */
+void
+gmp_host_report_slow (GmpHost            *self,
+                      const char * const *names)
+{
+  g_return_if_fail (GMP_IS_HOST (self));
+  g_return_if_fail (names != NULL);
+
+  gmp_fork_server_set_slow (names);
+}
+
 static void
 load_cb (gpointer  self,
          GVariant *what,

@@ -71,5 +71,7 @@ GMP_PUBLIC void     gmp_host_end_forked     (void);
 GMP_PUBLIC void     gmp_host_exit           (int          status);
 GMP_PUBLIC void     gmp_host_report_modules (GmpHost             *self,
                                              const char * const  *names);
+GMP_PUBLIC void     gmp_host_report_slow    (GmpHost             *self,
+                                             const char * const  *names);
 
 G_END_DECLS

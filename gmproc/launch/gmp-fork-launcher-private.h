@@ -20,6 +20,7 @@ GmpForkLauncher *gmp_fork_launcher_new        (GmpLauncher     *plain,
 void             gmp_fork_launcher_retire     (GmpForkLauncher *self);
 int              gmp_fork_launcher_get_fd     (GmpForkLauncher *self);
 gboolean         gmp_fork_launcher_get_ready  (GmpForkLauncher *self,
+                                               char           **slow,
                                                GError         **error);
 gboolean         gmp_fork_launcher_is_lost    (GmpForkLauncher *self,
                                                char           **reason);

@@ -611,9 +611,11 @@ gmp_fork_launcher_get_fd (GmpForkLauncher *self)
   return self->fd;
 }
 
-/* Call it once. With %FALSE the server is unusable. */
+/* Call it once. With %FALSE the server is unusable. @slow (nullable), which is the caller's: the
+ * modules that take each worker long to load. */
 gboolean
 gmp_fork_launcher_get_ready (GmpForkLauncher *self,
+                             char           **slow,
                              GError         **error)
 {
   GmpForkMessage answer = { 0 };
@@ -622,11 +624,13 @@ gmp_fork_launcher_get_ready (GmpForkLauncher *self,
   g_mutex_lock (&self->lock);
   if (receive_locked (self, &answer, &local) && answer.kind != GMP_FORK_READY)
     set_nonsense (&answer, &local);
-  gmp_fork_message_clear (&answer);
   if (local != NULL)
     lose_locked (self, local);
   else
     converse_locked (self);
+  if (local == NULL && answer.length > 0)
+    *slow = g_utf8_make_valid (answer.text, (gssize) answer.length);
+  gmp_fork_message_clear (&answer);
   g_mutex_unlock (&self->lock);
   if (local == NULL)
     return TRUE;

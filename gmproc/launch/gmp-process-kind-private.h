@@ -43,6 +43,8 @@ typedef struct {
   char *reason;               /* (nullable): why there is no server */
   const char *advice;         /* what to do about that */
   guint n_refused;            /* processes that were executed for that */
+  char *slow;                 /* (nullable): what takes each fork long to load */
+  guint n_slow;               /* processes that were forked in spite of that */
   GQueue waiting;             /* the cache's: specs that wait for the server */
   GQueue spares;              /* of Spare */
 } GmpProcessKind;

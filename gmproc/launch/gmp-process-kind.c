@@ -20,9 +20,8 @@
  * lacks. */
 #define MAX_SUCCESSORS 8
 
-/* The number of executed processes, which might have been forks, after which a message is
- * logged. */
-#define NTH_REFUSED 2
+/* The number of processes that start slowly after which a message is logged. */
+#define NTH_SLOW 2
 
 /* The number of servers in a row that may be lost before their first fork. One may be killed for
  * lack of memory, or be too slow once on a machine that has much to do. */
@@ -93,6 +92,7 @@ gmp_process_kind_free (GmpProcessKind *self)
   g_queue_clear_full (&self->spares, spare_free);
   retire_servers (self);
   g_free (self->reason);
+  g_free (self->slow);
   g_free (self->runtime);
   g_free (self->key);
   g_free (self);
@@ -206,6 +206,20 @@ lose_server (GmpProcessKind *self,
     }
 }
 
+static gboolean
+get_ready (GmpProcessKind  *self,
+           GmpForkLauncher *server,
+           GError         **error)
+{
+  g_autofree char *slow = NULL;
+
+  if (!gmp_fork_launcher_get_ready (server, &slow, error))
+    return FALSE;
+  g_free (self->slow);
+  self->slow = g_steal_pointer (&slow);
+  return TRUE;
+}
+
 /* The server has answered or ended, or the limit is reached. */
 void
 gmp_process_kind_settle_server (GmpProcessKind *self)
@@ -215,7 +229,7 @@ gmp_process_kind_settle_server (GmpProcessKind *self)
   self->state = GMP_SERVER_READY;
   if (!has_answered (self->server))
     refuse (self, "the fork server takes too long to load");
-  else if (gmp_fork_launcher_get_ready (self->server, &error))
+  else if (get_ready (self, self->server, &error))
     clear_reason (self);
   else if (error->domain == GMP_ERROR)
     refuse (self, error->message);
@@ -241,7 +255,7 @@ gmp_process_kind_renew_server (GmpProcessKind       *self,
     }
   else if (self->successor != NULL && has_answered (self->successor))
     {
-      if (gmp_fork_launcher_get_ready (self->successor, NULL))
+      if (get_ready (self, self->successor, NULL))
         {
           gmp_fork_launcher_retire (self->server);
           self->server = g_steal_pointer (&self->successor);
@@ -267,16 +281,21 @@ gmp_process_kind_start (GmpProcessKind *self,
   return started != NULL ? started : gmp_started_new (plain, spec, FALSE, error);
 }
 
-/* A message that is logged once: processes of this kind are executed although they might be
- * forks. */
+/* A message that is logged once: processes of this kind are executed although they might be forks,
+ * or they are forks that have much to load. */
 char *
 gmp_process_kind_complain (GmpProcessKind *self)
 {
-  if (self->reason == NULL || ++self->n_refused != NTH_REFUSED)
-    return NULL;
-  return g_strdup_printf (
-    "Workers of runtime %s start slowly, since each executes its program anew: %s. %s; or set "
-    "warm-start to FALSE, and this is not logged", self->runtime, self->reason, self->advice);
+  if (self->reason != NULL && ++self->n_refused == NTH_SLOW)
+    return g_strdup_printf (
+      "Workers of runtime %s start slowly, since each executes its program anew: %s. %s; or set "
+      "warm-start to FALSE, and this is not logged", self->runtime, self->reason, self->advice);
+  if (self->reason == NULL && self->slow != NULL && ++self->n_slow == NTH_SLOW)
+    return g_strdup_printf (
+      "Each worker of runtime %s loads %s itself, which takes long: when it is loaded, it starts "
+      "threads, opens files or prints. Keep processes (reuse, a pool), or name it in "
+      "fresh-modules, and this is not logged", self->runtime, self->slow);
+  return NULL;
 }
 
 GmpStarted *

@@ -21,6 +21,7 @@ import random
 import signal
 import sys
 import threading
+import time
 
 import _gmproc
 
@@ -32,8 +33,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterable, Iterator, NoReturn
 
-# Modules that are left out when the server restarts.
+# Modules that are left out when the server restarts, and those among them that take long to load.
 _WITHOUT = 'GMPROC_WARM_WITHOUT'
+_SLOW = 'GMPROC_WARM_SLOW'
+
+# A module that is left out and took at least so many seconds is reported.
+_LONG = 0.2
 
 # The limit of restarts, so that they end.
 _MOST_TROUBLES = 20
@@ -102,6 +107,24 @@ class _Generators:
                 each.state = type(each)().state
 
 
+class _Pool:
+    """The threads of numexpr, which starts them when it is imported, as pandas does. It ends them
+    when it is told to use one, and starts them again in each fork.
+    """
+
+    def __init__(self) -> None:
+        self._n = 1
+
+    def stop(self) -> None:
+        numexpr: Any = sys.modules.get('numexpr')
+        with contextlib.suppress(Exception):  # it may be in the middle of its import
+            self._n = max(self._n, numexpr.set_num_threads(1))
+
+    def start(self) -> None:
+        if self._n > 1:
+            sys.modules['numexpr'].set_num_threads(self._n)
+
+
 def _is_of(value: Any, kinds: Any) -> bool:
     """As isinstance(), which may wake a lazy object."""
     return issubclass(type(value), kinds)
@@ -121,14 +144,15 @@ def _is_seeded_by_chance(bits: Any) -> bool:
 
 
 _generators = _Generators()
+_pool = _Pool()
 _reported: set[str] = set()  # modules that need not be reported to the application
 
 
-def _begin_again(without: Iterable[str]) -> NoReturn:
+def _begin_again(without: Iterable[str], slow: Iterable[str]) -> NoReturn:
     """Executes this process again. The application's message is still in the socket."""
     if len(set(without)) > _MOST_TROUBLES:
         raise RuntimeError(f"too many modules cannot be loaded before a fork: {' '.join(without)}")
-    os.environ.update(_VARIABLES, **{_WITHOUT: ' '.join(without)})
+    os.environ.update(_VARIABLES, **{_WITHOUT: ' '.join(without), _SLOW: ' '.join(slow)})
     os.ftruncate(1, 0)
     os.lseek(1, 0, os.SEEK_SET)
     os.closerange(4, os.sysconf('SC_OPEN_MAX'))
@@ -144,6 +168,7 @@ def _find_trouble(name: str, check_fork: Callable[[], None]) -> bool:
     try:
         importlib.import_module(name)
         flush_output()
+        _pool.stop()
         check_fork()
     except ModuleNotFoundError as error:
         # Another module has created it, and will create it again.
@@ -160,15 +185,21 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
     sources = [name for name in names if is_source(name)]
     modules = [name for name in names if not is_source(name)]
     without = os.environ.pop(_WITHOUT, '').split()
+    slow = os.environ.pop(_SLOW, '').split()
     gate: Any = _Gate([*fresh, *without])
     sys.meta_path.insert(0, gate)
     check_fork()
     with _generators.watch():
         for name in modules:
+            begin = time.monotonic()
             if not is_among(name, gate.names) and _find_trouble(name, check_fork):
                 # Importing one imports the package, so only the package can be named.
-                _begin_again([*without, name.partition('.')[0]])
+                package = name.partition('.')[0]
+                is_slow = time.monotonic() - begin >= _LONG
+                _begin_again([*without, package], [*slow, package] if is_slow else slow)
     sys.meta_path.remove(gate)
+    if slow:
+        _gmproc.report_slow(slow)
     rehearse()
     _generators.find()
     _reported.update(sys.modules, names, gate.names)
@@ -187,6 +218,7 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
 def begin_worker() -> None:
     """In a fork: replaces the state that it must not share with others."""
     _generators.reseed()
+    _pool.start()
     # Python leaves this number as it was, at least up to 3.11.
     set_native_id: Any = getattr(threading.main_thread(), '_set_native_id')
     set_native_id()

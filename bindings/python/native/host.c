@@ -353,6 +353,19 @@ native_report_modules (PyObject *module G_GNUC_UNUSED,
   Py_RETURN_NONE;
 }
 
+PyObject *
+native_report_slow (PyObject *module G_GNUC_UNUSED,
+                    PyObject *names)
+{
+  g_auto (GStrv) strings = native_get_strings (names);
+
+  if (strings == NULL)
+    return NULL;
+  if (current != NULL)
+    gmp_host_report_slow (current, (const char * const *) strings);
+  Py_RETURN_NONE;
+}
+
 /* Blocks of a size are allocated until as many as fill a page lie next to each other. */
 static void
 fill_gaps_of (gsize  size,

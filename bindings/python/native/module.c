@@ -345,6 +345,7 @@ static PyMethodDef methods[] = {
   { "call_each", native_call_each, METH_VARARGS, NULL },
   { "check_fork", native_check_fork, METH_NOARGS, NULL },
   { "report_modules", native_report_modules, METH_O, NULL },
+  { "report_slow", native_report_slow, METH_O, NULL },
   { "fill_gaps", native_fill_gaps, METH_NOARGS, NULL },
   { "set_command", set_command, METH_O, NULL },
   { "add_modules", add_modules, METH_O, NULL },

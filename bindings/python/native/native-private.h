@@ -164,6 +164,8 @@ PyObject *native_check_fork     (PyObject   *module,
                                  PyObject   *unused);
 PyObject *native_report_modules (PyObject   *module,
                                  PyObject   *names);
+PyObject *native_report_slow    (PyObject   *module,
+                                 PyObject   *names);
 PyObject *native_fill_gaps      (PyObject   *module,
                                  PyObject   *unused);
 
