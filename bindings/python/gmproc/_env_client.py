@@ -32,7 +32,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import read_from_shared_memory, write_to_shared_memory
 
-from . import _warm
+from . import _installed
 from ._shared_array import SharedArray
 from ._worker import ClientWorker
 
@@ -122,7 +122,7 @@ class EnvClient(ClientWorker):
         if limit > 0:
             faulthandler.cancel_dump_traceback_later()
         # Later environments find what env_fn has loaded, such as a physics engine, in their fork.
-        _warm.report_modules()
+        _installed.report_modules()
         self.outcome: Any = Ready(self.env)
 
     def process(self) -> Any:

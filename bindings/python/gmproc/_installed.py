@@ -11,6 +11,7 @@ an edited one is loaded as it is now. The process compiles those that Python has
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 from operator import is_
@@ -38,6 +39,9 @@ _LIBRARY = {'gmproc', '_gmproc'}
 _OF_IMPORT = {'__loader__', '__spec__'}
 
 _SITES = {'site-packages', 'dist-packages'}
+
+# Modules that need not be reported to the application.
+_reported: set[str] = set()
 
 
 @functools.cache
@@ -262,3 +266,29 @@ def choose_fresh(names: Iterable[str]) -> list[str] | None:
     with _lock:
         _choice.look()
         return sorted({*names, *from_environment, *_choice.reloaded}) or None
+
+
+def note_reported(names: Iterable[str]) -> None:
+    _reported.update(names)
+
+
+def _list_fresh() -> list[str]:
+    """The modules that were loaded last. Checking all would copy the pages with their names, which
+    a fork shares with its server.
+    """
+    fresh = list(itertools.takewhile(lambda name: name not in _reported, reversed(sys.modules)))
+    fresh.reverse()
+    return fresh
+
+
+def report_modules() -> None:
+    """In a worker, before it runs and when it has loaded more: reports the modules that its fork
+    server does not have.
+    """
+    fresh = _list_fresh()
+    modules = [sys.modules.get(name) for name in fresh]
+    names = [name for name in fresh if is_shared(name)]
+    names += [path for path in map(find_source, modules) if path and path not in _reported]
+    _reported.update(fresh, names)
+    if names:
+        _gmproc.report_modules(names)

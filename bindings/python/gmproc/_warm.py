@@ -15,7 +15,6 @@ import contextlib
 import gc
 import importlib
 import io
-import itertools
 import os
 import random
 import signal
@@ -27,7 +26,7 @@ import _gmproc
 
 from . import _code
 from ._errors import flush_output
-from ._installed import find_source, is_among, is_installed_folder, is_shared, is_source
+from ._installed import is_among, is_installed_folder, is_source, note_reported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +144,6 @@ def _is_seeded_by_chance(bits: Any) -> bool:
 
 _generators = _Generators()
 _pool = _Pool()
-_reported: set[str] = set()  # modules that need not be reported to the application
 
 
 def _begin_again(without: Iterable[str], slow: Iterable[str]) -> NoReturn:
@@ -202,7 +200,7 @@ def load(what: tuple[list[str], list[str]], check_fork: Callable[[], None],
         _gmproc.report_slow(slow)
     rehearse()
     _generators.find()
-    _reported.update(sys.modules, names, gate.names)
+    note_reported([*sys.modules, *names, *gate.names])
     # Its cached folders may be outdated when a worker searches them for the program's own modules.
     for path in list(sys.path_importer_cache):
         if not is_installed_folder(path):
@@ -222,26 +220,6 @@ def begin_worker() -> None:
     # Python leaves this number as it was, at least up to 3.11.
     set_native_id: Any = getattr(threading.main_thread(), '_set_native_id')
     set_native_id()
-
-
-def _list_fresh() -> list[str]:
-    """The modules that were loaded last. Checking all would copy the pages with their names, which
-    a fork shares with its server.
-    """
-    fresh = list(itertools.takewhile(lambda name: name not in _reported, reversed(sys.modules)))
-    fresh.reverse()
-    return fresh
-
-
-def report_modules() -> None:
-    """In a worker that is about to run: returns the modules that its fork server does not have."""
-    fresh = _list_fresh()
-    modules = [sys.modules.get(name) for name in fresh]
-    names = [name for name in fresh if is_shared(name)]
-    names += [path for path in map(find_source, modules) if path and path not in _reported]
-    _reported.update(fresh, names)
-    if names:
-        _gmproc.report_modules(names)
 
 
 def leave(status: int) -> NoReturn:

@@ -23,7 +23,7 @@ from functools import partial
 
 import _gmproc
 
-from . import _code, _main_module, _payload, _task, _turns, _warm
+from . import _code, _installed, _main_module, _payload, _task, _turns, _warm
 from ._adapters import Life, close_loop, complete, enter, fail
 from ._errors import BadPayload, flush_output
 from ._gerror import ErrorCode, make_gerror
@@ -124,7 +124,7 @@ class Host:
             self._work = partial(_task.initialize, self._set_up(id, params))
         else:
             self._prepare_named(description, id, params)
-        _warm.report_modules()
+        _installed.report_modules()
 
     def _prepare_task(self, target: str, params: Any) -> None:
         # The run may be executed in a kept process: no state of the last run is used.
