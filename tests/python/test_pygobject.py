@@ -535,3 +535,24 @@ if __name__ == '__main__':
 
 def test_modules_that_pygobject_makes(script):
     assert script.output(TYPELIB) == "{1: 'Module'}\n"
+
+
+def test_forks_have_glib(script):
+    """A worker loads other libraries itself, which may have a window or a connection."""
+    assert script.output('''
+import sys
+had = [f'gi.repository.{name}' in sys.modules for name in ('Gio', 'GLib', 'GModule')]
+import gi
+gi.require_version('GModule', '2.0')
+from gi.repository import Gio, GLib, GModule
+from gmproc import Workers
+
+def work(_):
+    file = Gio.File.new_for_path('/usr')
+    return had, GLib.path_get_basename(file.get_path()), GModule.Module.__name__
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, work)
+    print([workers.run()[1] for _ in range(3)][2])
+''') == "([True, True, False], 'usr', 'Module')\n"

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 # parameters.
 _COMMON = 'numpy', 'cloudpickle', 'logging'
 
-# A library with windows and connections, which each worker loads itself.
-_LEFT_OUT = {'gi'}
+# Of PyGObject. Each worker itself loads the others, which have windows and connections.
+_OF_GLIB = {'gi', 'gi.repository.GLib', 'gi.repository.GObject', 'gi.repository.Gio'}
 
 # Packages that are never reloaded, although they may be in a clone and not installed.
 _LIBRARY = {'gmproc', '_gmproc'}
@@ -257,7 +257,9 @@ def is_shared(name: str) -> bool:
     """True if a fork server may load the module."""
     if is_among(name, _LIBRARY):
         return name in sys.modules
-    return is_installed(sys.modules.get(name)) and not is_among(name, _LEFT_OUT)
+    if is_among(name, {'gi'}):
+        return name in _OF_GLIB and name in sys.modules
+    return is_installed(sys.modules.get(name))
 
 
 def choose_fresh(names: Iterable[str]) -> list[str] | None:
