@@ -44,6 +44,7 @@ GmpAgentProxy    *gmp_agent_proxy_new           (GmpBus             *bus,
 const char       *gmp_agent_proxy_get_name      (GmpAgentProxy      *self);
 guint             gmp_agent_proxy_get_slots     (GmpAgentProxy      *self);
 gboolean          gmp_agent_proxy_is_lost       (GmpAgentProxy      *self);
+gboolean          gmp_agent_proxy_is_silent     (GmpAgentProxy      *self);
 guint16           gmp_agent_proxy_get_port      (GmpAgentProxy      *self);
 const char * const *gmp_agent_proxy_get_addresses (GmpAgentProxy    *self);
 guint             gmp_agent_proxy_get_n_workers (GmpAgentProxy      *self);

@@ -46,6 +46,7 @@ struct _GmpAgentProxy
   guint n_workers;
   char *loss;          /* (nullable): the reason, once it is lost */
   gboolean is_failing; /* it is about to be lost: a call has failed */
+  gboolean is_silent;  /* the last heartbeat but one has no answer yet */
 };
 
 G_DEFINE_FINAL_TYPE (GmpAgentProxy, gmp_agent_proxy, G_TYPE_OBJECT)
@@ -70,6 +71,18 @@ gmp_agent_proxy_is_lost (GmpAgentProxy *self)
 
   g_mutex_lock (&self->lock);
   result = self->loss != NULL || self->is_failing;
+  g_mutex_unlock (&self->lock);
+  return result;
+}
+
+/* TRUE if it may be about to be lost. */
+gboolean
+gmp_agent_proxy_is_silent (GmpAgentProxy *self)
+{
+  gboolean result;
+
+  g_mutex_lock (&self->lock);
+  result = self->is_silent;
   g_mutex_unlock (&self->lock);
   return result;
 }
@@ -189,6 +202,15 @@ typedef struct {
 } Ping;
 
 static void
+set_silent (GmpAgentProxy *self,
+            gboolean       is_silent)
+{
+  g_mutex_lock (&self->lock);
+  self->is_silent = is_silent;
+  g_mutex_unlock (&self->lock);
+}
+
+static void
 pinged_cb (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
@@ -201,6 +223,7 @@ pinged_cb (GObject      *source,
   /* If the connection is closed, closed_cb() knows it. */
   gmp_source_clear (&ping->limit);
   g_queue_remove (&self->pings, ping);
+  set_silent (self, self->pings.length > 1);
   g_free (ping);
 }
 
@@ -222,6 +245,7 @@ ping_cb (gpointer user_data)
   GmpAgentProxy *self = user_data;
   Ping *ping = g_new0 (Ping, 1);
 
+  set_silent (self, self->pings.length > 0);
   ping->owner = g_object_ref (self);
   ping->limit = gmp_source_attach_limit (self->timeout, G_PRIORITY_DEFAULT, silent_cb, ping);
   g_queue_push_tail (&self->pings, ping);

@@ -76,27 +76,47 @@ is_busier (GmpAgentProxy *a,
 }
 
 static gboolean
-has_room_locked (GmpCluster    *self,
-                 GmpAgentProxy *agent)
+has_room (GmpAgentProxy *agent)
 {
-  return gmp_agent_proxy_get_n_workers (agent) < gmp_agent_proxy_get_slots (agent) &&
+  return gmp_agent_proxy_get_n_workers (agent) < gmp_agent_proxy_get_slots (agent);
+}
+
+/* A node that does not answer is likely to be lost, so it gets a worker only if no other has a free
+ * slot. */
+static gboolean
+is_better (GmpAgentProxy *a,
+           GmpAgentProxy *b)
+{
+  if (has_room (a) != has_room (b))
+    return has_room (a);
+  if (gmp_agent_proxy_is_silent (a) != gmp_agent_proxy_is_silent (b))
+    return gmp_agent_proxy_is_silent (b);
+  return is_busier (b, a);
+}
+
+static gboolean
+is_good_locked (GmpCluster    *self,
+                GmpAgentProxy *agent)
+{
+  return has_room (agent) && !gmp_agent_proxy_is_silent (agent) &&
          !gmp_agent_proxy_is_lost (agent) && g_ptr_array_find (self->agents, agent, NULL);
 }
 
-/* @near (nullable) while it has a free slot; then the one with the most free slots, in turn if
- * several are equal. %NULL if there is none, or all have just been lost: lost_cb() follows. */
+/* @near (nullable) while it answers and has a free slot; then the one with the most free slots, in
+ * turn if several are equal. %NULL if there is none, or all have just been lost: lost_cb()
+ * follows. */
 static GmpAgentProxy *
 choose_locked (GmpCluster    *self,
                GmpAgentProxy *near)
 {
-  gboolean is_near = near != NULL && has_room_locked (self, near);
+  gboolean is_near = near != NULL && is_good_locked (self, near);
   GmpAgentProxy *best = is_near ? near : NULL;
 
   for (guint i = 0; !is_near && i < self->agents->len; i++)
     {
       GmpAgentProxy *agent = self->agents->pdata[(self->next + i) % self->agents->len];
 
-      if (!gmp_agent_proxy_is_lost (agent) && (best == NULL || is_busier (best, agent)))
+      if (!gmp_agent_proxy_is_lost (agent) && (best == NULL || is_better (agent, best)))
         best = agent;
     }
   self->next++;

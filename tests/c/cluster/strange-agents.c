@@ -7,20 +7,27 @@
 #include "gmp-test.h"
 #include "test-agents.h"
 
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The first argument of this program when it is such an agent; the second is the way. */
 #define AGENT "--agent"
+
+/* The variable with the file that an agent writes a byte to for each heartbeat. */
+#define HEARTBEATS "TEST_HEARTBEATS"
 
 #define AGENT_PATH "/org/gmproc/Agent"
 
 /* The agent. */
 
 /* What each way exports: how it answers Hello, with the token and its node's number, what Start
- * takes, and how it is answered. The last one reports the end of a worker in another way. */
+ * takes, and how it is answered. One reports the end of a worker in another way; the last one
+ * answers no heartbeat, and starts no worker. */
 static const struct {
   const char *way;
   const char *hello_type;
@@ -32,9 +39,11 @@ static const struct {
   { "other-start", "(ssusuqasu)", "(u)", "(sus)" },
   { "other-arguments", "(ssusuqasu)", "(usaay)", "(ibb)" },
   { "other-end", "(ssusuqasu)", "(u)", "(ibb)" },
+  { "silent", "(ssusuqasu)", "(u)", "(ibb)" },
 };
 
 typedef struct {
+  const char *way;
   const char *hello_type;
   const char *start_arguments;
   const char *start_type;
@@ -56,6 +65,24 @@ make_hello (Agent *self)
 }
 
 static void
+answer_silently (const char            *name,
+                 GDBusMethodInvocation *invocation)
+{
+  static int fd = -1;
+
+  if (g_str_equal (name, "Start"))
+    {
+      g_dbus_method_invocation_return_dbus_error (invocation, "com.example.Silent", "not here");
+      return;
+    }
+  /* Stays open, so that nothing is lost before it is read. */
+  if (fd == -1)
+    fd = open (g_getenv (HEARTBEATS), O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (write (fd, "\n", 1), ==, 1);
+  g_object_unref (invocation);
+}
+
+static void
 call_cb (GDBusConnection       *connection,
          const char            *sender G_GNUC_UNUSED,
          const char            *path G_GNUC_UNUSED,
@@ -70,6 +97,8 @@ call_cb (GDBusConnection       *connection,
 
   if (g_str_equal (name, "Hello"))
     g_dbus_method_invocation_return_value (invocation, make_hello (self));
+  else if (g_str_equal (self->way, "silent"))
+    answer_silently (name, invocation);
   else if (g_str_equal (name, "Start") && g_str_equal (self->start_type, "(sus)"))
     g_dbus_method_invocation_return_value (invocation, g_variant_new ("(sus)", "a", 1, "b"));
   else if (g_str_equal (name, "Start"))
@@ -167,6 +196,7 @@ be_agent (const char *way)
   for (gsize i = 0; i < G_N_ELEMENTS (ways); i++)
     if (g_str_equal (ways[i].way, way))
       {
+        self.way = way;
         self.hello_type = ways[i].hello_type;
         self.start_arguments = ways[i].start_arguments;
         self.start_type = ways[i].start_type;
@@ -234,19 +264,23 @@ test_other_version (void)
                          "use");
 }
 
+/* A worker runs, on the good node. */
+static void
+check_good (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) results = run (&error);
+
+  g_assert_no_error (error);
+  gmp_test_check_int (results, 1, "'good'");
+}
+
 /* It does not keep the others from working. */
 static void
 test_mixed_versions (void)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) results = NULL;
-  g_autoptr (GVariant) node = NULL;
-
   set_launcher ("other-hello ", "good other");
-  results = run (&error);
-  g_assert_no_error (error);
-  g_variant_get_child (results, 0, "{iv}", NULL, &node);
-  g_assert_cmpstr (g_variant_get_string (node, NULL), ==, "good");
+  check_good ();
   test_agents_await_log ("Workers have fewer nodes: the command for other (sh) has started agents "
                          "of gmproc 9.9.9");
 }
@@ -299,6 +333,49 @@ test_other_end (void)
   lose_node ("other-end", "has reported the end of a worker in a way that this program does not");
 }
 
+static void
+await_heartbeats (const char *path,
+                  guint       n)
+{
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  char byte;
+
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint (read (fd, &byte, 1), ==, 1);
+  close (fd);
+}
+
+/* A node that does not answer heartbeats, but is not lost yet, gets a worker when the others have
+ * no slot left, and not before. */
+static void
+test_silent (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "heartbeats", NULL);
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GVariant) first = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_no_errno (mkfifo (path, 0600));
+  g_setenv (HEARTBEATS, path, TRUE);
+  g_setenv ("SLURM_CPUS_ON_NODE", "1", TRUE);
+  g_setenv ("GMPROC_NODE_TIMEOUT", "12", TRUE);
+  set_launcher ("silent", "good other");
+  /* Begins both. The worker may still be on either. */
+  first = run (NULL);
+  await_heartbeats (path, 2);
+  for (int i = 0; i < 4; i++)
+    check_good ();
+  for (int i = 0; i < 2; i++)
+    gmp_test_add_worker (workers, i, name_node, NULL);
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  gmp_test_check_in (error->message, "on node strange: not here");
+  g_unsetenv ("SLURM_CPUS_ON_NODE");
+  g_unsetenv ("GMPROC_NODE_TIMEOUT");
+  g_remove (path);
+  g_rmdir (folder);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -317,5 +394,6 @@ main (int    argc,
   test_agents_add ("/cluster/strange/other-start", test_other_start);
   test_agents_add ("/cluster/strange/other-arguments", test_other_arguments);
   test_agents_add ("/cluster/strange/other-end", test_other_end);
+  test_agents_add ("/cluster/strange/silent", test_silent);
   return g_test_run ();
 }
