@@ -13,9 +13,10 @@
 
 #include <glib-unix.h>
 
-/* The milliseconds that a server has to load the workers' modules, before workers are started
- * cold. */
-#define LOAD_LIMIT 20000
+/* The milliseconds that workers wait for a server that loads their modules, before they are started
+ * cold: several that wait together, which would load them at the same time, and a single one. */
+#define LOAD_LIMIT  20000
+#define ALONE_LIMIT 3000
 
 /* The number of kinds of processes that are kept warm. */
 #define MAX_KINDS 16
@@ -26,7 +27,8 @@
 typedef struct {
   GTask *task;
   GmpProcessSpec *spec;
-  GSource *source;   /* fires when the server has loaded, or at the limit */
+  GSource *source;   /* fires when the server has loaded, or at a limit */
+  gint64 begin;      /* of the wait for the server */
   gboolean is_first; /* of its kind: the source finds whether it is the only one */
 } Waiting;
 
@@ -289,6 +291,23 @@ find_waiting_locked (GmpProcessCache *self,
 static void await_server_locked (GmpProcessKind *kind,
                                  Waiting        *waiting);
 
+/* When a wait ends in any case, in monotonic time. */
+static gint64
+get_end (const GmpProcessKind *kind,
+         const Waiting        *waiting)
+{
+  return waiting->begin + (kind->waiting.length > 1 ? LOAD_LIMIT : ALONE_LIMIT) * 1000;
+}
+
+static gboolean
+waits_on (GmpProcessKind *kind,
+          const Waiting  *waiting)
+{
+  return kind->state == GMP_SERVER_LOADING &&
+         (waiting->is_first || (!gmp_process_kind_has_answer (kind) &&
+                                g_get_monotonic_time () < get_end (kind, waiting)));
+}
+
 static gboolean
 waited_cb (gpointer user_data)
 {
@@ -313,7 +332,7 @@ waited_cb (gpointer user_data)
       g_queue_remove (&kind->waiting, waiting);
       waiting_free (waiting);
     }
-  else if (waiting != NULL && waiting->is_first && kind->state == GMP_SERVER_LOADING)
+  else if (waiting != NULL && waits_on (kind, waiting))
     {
       await_server_locked (kind, waiting);
     }
@@ -359,7 +378,9 @@ await_server_locked (GmpProcessKind *kind,
   GSource *source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
 
   waiting->is_first = FALSE;
-  g_source_set_ready_time (source, g_get_monotonic_time () + LOAD_LIMIT * 1000);
+  if (waiting->begin == 0)
+    waiting->begin = g_get_monotonic_time ();
+  g_source_set_ready_time (source, get_end (kind, waiting));
   if (cancellable != NULL)
     {
       g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
@@ -462,7 +483,7 @@ order_locked (GmpProcessCache *self,
     {
       await_others_locked (kind, task, spec);
     }
-  else if (kind->state == GMP_SERVER_LOADING)
+  else if (kind->state == GMP_SERVER_LOADING && !kind->is_late)
     {
       await_server_locked (kind, add_waiting_locked (kind, task, spec));
     }

@@ -35,6 +35,7 @@ typedef struct {
   char *runtime;
   gboolean was_wanted; /* an earlier order was of this kind */
   GmpServerState state;
+  gboolean is_late;    /* a worker has waited in vain for the server to load */
   GmpForkLauncher *server;
   GmpForkLauncher *successor; /* (nullable): loads more modules, while the server continues */
   guint n_modules;            /* the modules that the last of both loads */

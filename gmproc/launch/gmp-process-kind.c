@@ -165,6 +165,7 @@ gmp_process_kind_start_server (GmpProcessKind       *self,
     }
   self->server = launch_server (self, plain, spec, &error);
   self->state = GMP_SERVER_LOADING;
+  self->is_late = FALSE;
   if (self->server == NULL && g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN))
     self->state = GMP_SERVER_NONE;
   else if (self->server == NULL)
@@ -220,16 +221,22 @@ get_ready (GmpProcessKind  *self,
   return TRUE;
 }
 
-/* The server has answered or ended, or the limit is reached. */
+/* The server has answered or ended, or the limit is reached. After the limit it goes on, for later
+ * workers. */
 void
 gmp_process_kind_settle_server (GmpProcessKind *self)
 {
   g_autoptr (GError) error = NULL;
 
-  self->state = GMP_SERVER_READY;
   if (!has_answered (self->server))
-    refuse (self, "the fork server takes too long to load");
-  else if (get_ready (self, self->server, &error))
+    {
+      self->is_late = TRUE;
+      set_reason (self, "the fork server takes long to load",
+                  "This ends when it has loaded what they need");
+      return;
+    }
+  self->state = GMP_SERVER_READY;
+  if (get_ready (self, self->server, &error))
     clear_reason (self);
   else if (error->domain == GMP_ERROR)
     refuse (self, error->message);

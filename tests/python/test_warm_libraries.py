@@ -169,3 +169,34 @@ if __name__ == '__main__':
 '''
     alive = (True, [True, True, True])
     assert script.output(text) == f'{ {0: alive, 1: alive} }\n'
+
+
+def test_a_library_that_takes_long_to_load(script):
+    """A run does not wait for a fork server for ever, but a later one finds that it has loaded."""
+    script.write('''
+import os, time
+FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+with open(os.path.join(FOLDER, 'imports'), 'a') as file:
+    file.write('x')
+    file.flush()
+    number = os.fstat(file.fileno()).st_size
+# After the application and the first worker comes the server.
+while number == 3 and not os.path.exists(os.path.join(FOLDER, 'go')):
+    time.sleep(0.01)
+''', 'site-packages/late.py')
+    text = SITE + HEAD + '''
+import late
+
+if __name__ == '__main__':
+    workers = Workers()
+    workers.add(1, ids)
+    print({workers.run()[1][1] for _ in range(3)} == {os.getpid()})
+    print('takes long to load' in get_cold_start_reason())
+    open('go', 'w').close()
+    while workers.run()[1][1] == os.getpid():
+        pass
+    print(get_cold_start_reason())
+'''
+    done = script.run(text)
+    assert (done.returncode, done.stdout) == (0, 'True\nTrue\nNone\n')
+    assert done.stderr.count('start slowly') == done.stderr.count('\n') == 1
