@@ -404,6 +404,17 @@ install_properties (GObjectClass *object_class)
  * Since: 0.1
  */
 
+static gboolean
+log_default (GmpClientServer *self G_GNUC_UNUSED,
+             const char      *id,
+             const char      *domain,
+             GLogLevelFlags   level,
+             const char      *message)
+{
+  gmp_run_signals_print_log (id, domain, level, message);
+  return TRUE;
+}
+
 static void
 gmp_client_server_class_init (GmpClientServerClass *klass)
 {
@@ -415,7 +426,8 @@ gmp_client_server_class_init (GmpClientServerClass *klass)
   object_class->set_property = gmp_client_server_set_property;
   gmp_client_server_install_methods (klass);
   install_properties (object_class);
-  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), NULL);
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), NULL,
+                           G_CALLBACK (log_default));
 }
 
 static void

@@ -20,6 +20,10 @@ G_BEGIN_DECLS
  */
 typedef void (*GmpWorkersFeed) (gpointer user_data);
 
+GMP_PUBLIC void gmp_workers_set_label (GmpWorkers *self,
+                                       int         id,
+                                       const char *label);
+
 GMP_PUBLIC void gmp_workers_hold    (GmpWorkers     *self,
                                      guint           n_workers,
                                      GmpWorkersFeed  feed,

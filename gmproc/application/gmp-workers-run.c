@@ -395,6 +395,34 @@ gmp_workers_run_again (GmpWorkers *self,
 }
 
 /**
+ * gmp_workers_set_label: (skip)
+ * @self: the workers
+ * @id: the id of a worker that was added
+ * @label: what errors and log messages call the worker in place of its id
+ *
+ * Names a worker, for bindings whose ids are not numbers.
+ *
+ * Since: 0.1
+ */
+void
+gmp_workers_set_label (GmpWorkers *self,
+                       int         id,
+                       const char *label)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_private (self);
+  GmpJobSpec *entry;
+
+  g_return_if_fail (GMP_IS_WORKERS (self));
+  g_return_if_fail (label != NULL);
+
+  entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
+  g_return_if_fail (entry != NULL);
+
+  g_free (entry->label);
+  entry->label = g_strdup (label);
+}
+
+/**
  * gmp_workers_hold: (skip)
  * @self: the workers
  * @n_workers: how many will run at the same time at the most

@@ -354,6 +354,20 @@ install_properties (GObjectClass *object_class)
  * Since: 0.1
  */
 
+static gboolean
+log_default (GmpWorkers    *self,
+             int            id,
+             const char    *domain,
+             GLogLevelFlags level,
+             const char    *message)
+{
+  GmpWorkersPrivate *priv = gmp_workers_get_instance_private (self);
+  GmpJobSpec *entry = g_hash_table_lookup (priv->entries, GINT_TO_POINTER (id));
+
+  gmp_run_signals_print_log (gmp_job_spec_get_label (entry), domain, level, message);
+  return TRUE;
+}
+
 static void
 gmp_workers_class_init (GmpWorkersClass *klass)
 {
@@ -365,7 +379,8 @@ gmp_workers_class_init (GmpWorkersClass *klass)
   object_class->notify = gmp_workers_notify;
   gmp_workers_install_methods (klass);
   install_properties (object_class);
-  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), id_to_int);
+  gmp_run_signals_install (&signals, G_TYPE_FROM_CLASS (klass), id_to_int,
+                           G_CALLBACK (log_default));
 }
 
 static void

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *role;       /* "call", "client", "server" or "pool" */
   char *id;         /* a number in decimal for GmpWorkers; "server" for a server */
+  char *label;      /* (nullable): what messages call it in place of the id */
   char *target;
   GVariant *params; /* (nullable) */
 } GmpJobSpec;
@@ -23,6 +24,9 @@ void gmp_job_spec_init       (GmpJobSpec *self,
                               const char *id,
                               const char *target,
                               GVariant   *params);
+void gmp_job_spec_copy       (GmpJobSpec       *self,
+                              const GmpJobSpec *other);
+const char *gmp_job_spec_get_label (const GmpJobSpec *self);
 void gmp_job_spec_set_params (GmpJobSpec *self,
                               GVariant   *params);
 void gmp_job_spec_clear      (GmpJobSpec *self);

@@ -23,6 +23,20 @@ gmp_job_spec_init (GmpJobSpec *self,
 }
 
 void
+gmp_job_spec_copy (GmpJobSpec       *self,
+                   const GmpJobSpec *other)
+{
+  gmp_job_spec_init (self, other->role, other->id, other->target, other->params);
+  self->label = g_strdup (other->label);
+}
+
+const char *
+gmp_job_spec_get_label (const GmpJobSpec *self)
+{
+  return self->label != NULL ? self->label : self->id;
+}
+
+void
 gmp_job_spec_set_params (GmpJobSpec *self,
                          GVariant   *params)
 {
@@ -37,6 +51,7 @@ gmp_job_spec_clear (GmpJobSpec *self)
 {
   g_clear_pointer (&self->role, g_free);
   g_clear_pointer (&self->id, g_free);
+  g_clear_pointer (&self->label, g_free);
   g_clear_pointer (&self->target, g_free);
   g_clear_pointer (&self->params, g_variant_unref);
 }

@@ -16,11 +16,13 @@ G_BEGIN_DECLS
 typedef struct {
   const char       *role;          /* as in org.gmproc.Worker1.Run */
   const char       *id;
+  const char       *label;         /* what messages call it */
   const char       *target;
   const GmpOptions *options;
   int               pid;           /* 0: never launched */
   const char       *node;          /* (nullable): this machine */
   gboolean          was_connected; /* the control connection was established */
+  gboolean          has_returned;  /* its result has arrived */
   gboolean          has_ended;
   int               wait_status;   /* as from waitpid(), when it has ended */
   gboolean          was_signalled; /* by the application */

@@ -28,7 +28,7 @@ gmp_exit_report_describe_worker (const GmpExitReport *self)
   else
     g_string_append_printf (text, "%s '%s'", g_str_equal (self->role, "client") ? "Client"
                                                                                 : "Worker",
-                            self->id);
+                            self->label);
   if (self->pid != 0 && self->node != NULL)
     g_string_append_printf (text, " (pid %d on node %s)", self->pid, self->node);
   else if (self->node != NULL)
@@ -117,6 +117,8 @@ gmp_exit_report_describe_exit (const GmpExitReport *self)
     return describe_signal (self, WTERMSIG (self->wait_status));
   if (gmp_exit_report_had_no_thread (self))
     return g_strdup_printf ("could start no thread%s", gmp_limit_describe (EAGAIN));
+  if (self->has_returned)
+    return g_strdup_printf ("exited with status %d", WEXITSTATUS (self->wait_status));
   moment = describe_moment (self);
   return g_strdup_printf ("exited with status %d %s", WEXITSTATUS (self->wait_status), moment);
 }

@@ -25,7 +25,8 @@ typedef struct {
 
 void gmp_run_signals_install   (GmpRunSignals *self,
                                 GType          type,
-                                GmpIdToInt     id_to_int);
+                                GmpIdToInt     id_to_int,
+                                GCallback      log);
 void gmp_run_signals_result    (const GmpRunSignals *self,
                                 gpointer             owner,
                                 const char          *id,

@@ -8,7 +8,7 @@
 
 #include "base/gmp-enum-types.h"
 
-/* The default handler of the signal "log": writes the message where GLib would have written one of
+/* For default handlers of the signal "log": writes the message where GLib would have written one of
  * this process. It is never fatal here, whatever G_DEBUG contains, because a worker's failure must
  * not end the application. */
 void
@@ -31,38 +31,14 @@ gmp_run_signals_print_log (const char    *worker,
     g_log_writer_standard_streams (level, fields, n_fields, NULL);
 }
 
-static gboolean
-log_int_cb (gpointer    owner G_GNUC_UNUSED,
-            int         id,
-            const char *domain,
-            guint       level,
-            const char *message)
-{
-  g_autofree char *worker = g_strdup_printf ("%d", id);
-
-  gmp_run_signals_print_log (worker, domain, level, message);
-  return TRUE;
-}
-
-static gboolean
-log_string_cb (gpointer    owner G_GNUC_UNUSED,
-               const char *id,
-               const char *domain,
-               guint       level,
-               const char *message)
-{
-  gmp_run_signals_print_log (id, domain, level, message);
-  return TRUE;
-}
-
-/* Called from class_init. */
+/* Called from class_init. @log is the default handler of the signal "log". */
 void
 gmp_run_signals_install (GmpRunSignals *self,
                          GType          type,
-                         GmpIdToInt     id_to_int)
+                         GmpIdToInt     id_to_int,
+                         GCallback      log)
 {
   GType id_type = id_to_int != NULL ? G_TYPE_INT : G_TYPE_STRING;
-  GCallback print = id_to_int != NULL ? G_CALLBACK (log_int_cb) : G_CALLBACK (log_string_cb);
 
   self->id_to_int = id_to_int;
   self->result = g_signal_new ("result", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
@@ -78,7 +54,7 @@ gmp_run_signals_install (GmpRunSignals *self,
                                G_TYPE_NONE, 2, id_type, G_TYPE_VARIANT);
   self->output = g_signal_new ("output", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                G_TYPE_NONE, 3, id_type, GMP_TYPE_OUTPUT_STREAM, G_TYPE_STRING);
-  self->log = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST, print,
+  self->log = g_signal_new_class_handler ("log", type, G_SIGNAL_RUN_LAST, log,
                                           g_signal_accumulator_true_handled, NULL, NULL,
                                           G_TYPE_BOOLEAN, 4, id_type, G_TYPE_STRING, G_TYPE_UINT,
                                           G_TYPE_STRING);

@@ -16,7 +16,7 @@ gmp_job_new (const GmpJobSpec *spec)
 {
   GmpJob *self = g_new0 (GmpJob, 1);
 
-  gmp_job_spec_init (&self->spec, spec->role, spec->id, spec->target, spec->params);
+  gmp_job_spec_copy (&self->spec, spec);
   return self;
 }
 
@@ -192,6 +192,7 @@ describe (GmpJob           *self,
   GmpExitReport end = {
     .role = self->spec.role,
     .id = self->spec.id,
+    .label = gmp_job_spec_get_label (&self->spec),
     .target = self->spec.target,
     .options = self->options,
     .pid = self->pid,
@@ -260,6 +261,7 @@ gmp_job_warn_of_late_death (GmpJob           *self,
   if (status == 0 || status == GMP_PROCESS_STATUS_UNKNOWN)
     return;
   end = describe (self, process);
+  end.has_returned = TRUE;
   worker = gmp_exit_report_describe_worker (&end);
   exit = gmp_exit_report_describe_exit (&end);
   g_warning ("%s had returned its result, but then %s", worker, exit);

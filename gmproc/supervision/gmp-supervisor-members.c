@@ -17,7 +17,7 @@ gmp_member_new (const GmpJobSpec *spec)
 {
   GmpMember *self = g_new0 (GmpMember, 1);
 
-  gmp_job_spec_init (&self->spec, spec->role, spec->id, spec->target, spec->params);
+  gmp_job_spec_copy (&self->spec, spec);
   return self;
 }
 

@@ -3,6 +3,7 @@
 
 """Errors of failed workers: one clear error each, with the user's own traceback."""
 
+import atexit
 import ctypes
 import os
 import re
@@ -374,3 +375,22 @@ def test_the_program_of_an_embedded_interpreter(monkeypatch):
     workers.add(1, abs, -1)
     with pytest.raises(WorkerError, match="can '/bin/true' run workers of python"):
         workers.run()
+
+
+def warn(_params):
+    glib = ctypes.CDLL('libglib-2.0.so.0')
+    glib.g_log(b'test', 1 << 4, b'%s', b'take care')  # G_LOG_LEVEL_WARNING
+    atexit.register(os._exit, 3)
+    return 'done'
+
+
+@pytest.mark.parametrize('id, name', [('a.png', "'a.png'"), (('a', 1), "('a', 1)"), (7, "'7'")])
+def test_messages_name_a_worker_by_its_id(capfd, id, name):
+    """Those that the C library logs too, which has numbers for workers."""
+    workers = Workers()
+    workers.add(id, warn)
+    assert workers.run() == {id: 'done'}
+    messages = capfd.readouterr().err
+    assert re.search(rf"worker '?{re.escape(name)}'?: take care", messages), messages
+    assert re.search(rf"Worker '?{re.escape(name)}'? \(pid \d+\) had returned its result, "
+                     r'but then exited with status 3$', messages, re.M), messages

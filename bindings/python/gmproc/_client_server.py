@@ -12,7 +12,8 @@ import _gmproc
 from . import _open_run, _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, run_async, set_command)
-from ._errors import BadPayload, check_whole, describe_payload_error, make_error, public
+from ._errors import (BadPayload, check_whole, describe_payload_error, get_label, make_error,
+                      public)
 from ._gerror import ErrorCode, GError
 from ._options import NativeOptions, set_defaults
 from ._outcome import Outcome
@@ -57,7 +58,7 @@ class _State(State):
 
     def make_name(self, id: Any) -> str:
         """The C library's ids are strings; 1 and '1' are two."""
-        name = str(id).encode('utf-8', 'replace').decode().replace('\0', '?')
+        name = get_label(id)
         while name in self.names:
             name += "'"
         return name

@@ -44,10 +44,18 @@ def is_bad_payload(exception: BaseException) -> bool:
     return issubclass(type(exception), BadPayload)
 
 
+def get_label(id: Any) -> str:
+    """An id in messages of the C library."""
+    return str(id).encode('utf-8', 'replace').decode().replace('\0', '?')
+
+
 def make_worker_error(name: Any, id: Any, error: GError) -> WorkerError:
-    """The WorkerError for an error of the C library, which names a worker as the wire does."""
+    """The WorkerError for an error of the C library, which names a worker as the wire does, or by
+    its label."""
     if id != name:
-        message = error.message.replace(f"'{name}'", repr(id), 1)
+        message = error.message
+        for each in dict.fromkeys((str(name), get_label(id))):
+            message = message.replace(f"'{each}'", repr(id), 1)
         error = GError(message, error.domain, error.code)
     return _find_class(error)(error.message, id, error)
 

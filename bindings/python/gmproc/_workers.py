@@ -13,7 +13,8 @@ import _gmproc
 from . import _payload, _run, _task
 from ._application import (Application, State, check_target, choose, connect, keep_result,
                            make_setting, run_async, set_command)
-from ._errors import BadPayload, check_whole, describe_payload_error, make_error, public
+from ._errors import (BadPayload, check_whole, describe_payload_error, get_label, make_error,
+                      public)
 from ._gerror import ErrorCode, GError
 from ._items import AtHand, Items, Pace, Reader, read
 from ._map import MapOutcome, Mapping
@@ -274,6 +275,8 @@ class Workers(Application):
         runtime = check_target(target, id)
         name = state.make_name(id)
         state.native.add_target(name, target)
+        if name != id:
+            state.native.set_label(name, get_label(id))
         state.names[name] = id
         state.entries[id] = _Entry(name, len(state.entries), method, params, runtime)
 

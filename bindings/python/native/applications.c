@@ -157,6 +157,21 @@ workers_add_target (PyObject *self,
 }
 
 static PyObject *
+workers_set_label (PyObject *self,
+                   PyObject *args)
+{
+  int id;
+  const char *label;
+
+  if (!PyArg_ParseTuple (args, "is:set_label", &id, &label))
+    return NULL;
+  Py_BEGIN_CRITICAL_SECTION (self);
+  gmp_workers_set_label (native_object_get (self), id, label);
+  Py_END_CRITICAL_SECTION ();
+  Py_RETURN_NONE;
+}
+
+static PyObject *
 workers_set_params (PyObject *self,
                     PyObject *args)
 {
@@ -349,6 +364,7 @@ static PyMethodDef workers_methods[] = {
   { "list_options", list_options, METH_NOARGS | METH_CLASS, NULL },
   { "check_property", check_property, METH_VARARGS | METH_CLASS, NULL },
   { "add_target", workers_add_target, METH_VARARGS, NULL },
+  { "set_label", workers_set_label, METH_VARARGS, NULL },
   { "set_params", workers_set_params, METH_VARARGS, NULL },
   { "run", workers_run, METH_VARARGS, NULL },
   { "run_async", workers_run_async, METH_VARARGS, NULL },
