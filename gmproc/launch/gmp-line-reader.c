@@ -37,6 +37,7 @@ struct _GmpLineReader
   GMutex lock;
   GMainContext *context; /* (nullable): it is not attached, or not fed */
   int priority;
+  gboolean must_rest; /* lines were reported, and no idle function could run since */
   GQueue fed; /* of char *: lines that were not reported yet; under the lock */
 };
 
@@ -240,6 +241,10 @@ fed_cb (gpointer user_data)
 {
   GmpLineReader *self = user_data;
 
+  g_mutex_lock (&self->lock);
+  gmp_source_clear (&self->source);
+  self->must_rest = self->fed.length > 0;
+  g_mutex_unlock (&self->lock);
   report_fed (self);
   g_mutex_lock (&self->lock);
   wake_locked (self);
@@ -247,15 +252,20 @@ fed_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Most workers write nothing, so there is a source only while there are lines. Lines may always be
- * there, and must not keep the program's idle functions from running. */
+/* Most workers write nothing, so there is a source only while there are lines, and once more after
+ * them. Lines may always be there, and must not keep the program's idle functions from running, so
+ * one part of them has the priority of the run, and what follows has that of idle functions until
+ * there is nothing. */
 static void
 wake_locked (GmpLineReader *self)
 {
-  if (self->context == NULL || self->source != NULL || self->fed.length == 0)
+  int priority = self->must_rest ? MAX (self->priority, G_PRIORITY_DEFAULT_IDLE) : self->priority;
+
+  if (self->context == NULL || self->source != NULL ||
+      (self->fed.length == 0 && !self->must_rest))
     return;
   self->source = g_idle_source_new ();
-  g_source_set_priority (self->source, MAX (self->priority, G_PRIORITY_DEFAULT_IDLE));
+  g_source_set_priority (self->source, priority);
   g_source_set_callback (self->source, fed_cb, self, NULL);
   g_source_attach (self->source, self->context);
 }

@@ -102,6 +102,18 @@ print_forever (GVariant *params G_GNUC_UNUSED,
   return NULL;
 }
 
+/* Only the test or its agent ends it. */
+static GVariant *
+print_and_wait (GVariant *params G_GNUC_UNUSED,
+                GError  **error G_GNUC_UNUSED)
+{
+  puts ("a line");
+  fflush (stdout);
+  while (TRUE)
+    pause ();
+  return NULL;
+}
+
 /* A server that reports its start, and a client that finishes with its node. */
 
 #define NEAR_TYPE_SERVER (near_server_get_type ())
@@ -511,6 +523,43 @@ test_flood (void)
   test_agents_end ();
 }
 
+static gboolean
+continue_cb (gpointer unused G_GNUC_UNUSED)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+cancel_by_line_cb (GmpWorkers     *workers G_GNUC_UNUSED,
+                   int             id G_GNUC_UNUSED,
+                   GmpOutputStream stream G_GNUC_UNUSED,
+                   const char     *line G_GNUC_UNUSED,
+                   gpointer        cancellable)
+{
+  g_cancellable_cancel (cancellable);
+}
+
+/* Its lines have the priority of the run, so a main loop that is busy with less does not keep
+ * them. */
+static void
+test_priority (void)
+{
+  g_autoptr (GmpWorkers) workers = new_workers (print_and_wait, "command:env A=7 {agent}");
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  guint busy = g_idle_add_full (G_PRIORITY_HIGH_IDLE, continue_cb, NULL, NULL);
+
+  g_object_set (workers, "capture-output", TRUE, "priority", G_PRIORITY_DEFAULT, "stop-grace", 0.0,
+                NULL);
+  g_signal_connect (workers, "output", G_CALLBACK (cancel_by_line_cb), cancellable);
+  gmp_workers_run_async (workers, NULL, 0, cancellable, gmp_test_done_cb, &result);
+  g_assert_null (gmp_workers_run_finish (workers, gmp_test_wait (&result), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_source_remove (busy);
+  test_agents_end ();
+}
+
 /* Workers of workers run on the same node, although the agent has the application's variables. */
 static void
 test_nested (void)
@@ -597,6 +646,7 @@ main (int    argc,
   test_agents_add ("/cluster/recovery/cancelled", test_cancelled);
   test_agents_add ("/cluster/recovery/given-up", test_given_up);
   test_agents_add ("/cluster/recovery/flood", test_flood);
+  test_agents_add ("/cluster/recovery/priority", test_priority);
   test_agents_add ("/cluster/recovery/nested", test_nested);
   test_agents_add ("/cluster/recovery/fork", test_fork);
   test_agents_add ("/cluster/recovery/silent-slurm", test_silent_slurm);
