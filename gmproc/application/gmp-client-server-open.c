@@ -445,8 +445,7 @@ gmp_client_server_open_finish (GmpClientServer *self,
 }
 
 static gboolean
-close_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-                    gpointer      user_data)
+close_cancelled_cb (gpointer user_data)
 {
   GmpClientServer *self = user_data;
 
@@ -489,10 +488,8 @@ begin_close (GmpClientServer    *self,
     }
   gmp_server_session_stop (priv->session);
   gmp_open_run_end_receiving (self);
-  if (cancellable != NULL)
-    open->close_source = gmp_source_attach (g_cancellable_source_new (cancellable),
-                                            G_PRIORITY_HIGH, G_SOURCE_FUNC (close_cancelled_cb),
-                                            self);
+  open->close_source = gmp_source_attach_cancel (cancellable, G_PRIORITY_HIGH, close_cancelled_cb,
+                                                 self);
 }
 
 /**

@@ -127,8 +127,7 @@ receive_limit_cb (gpointer user_data)
 }
 
 static gboolean
-receive_cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-                      gpointer      user_data)
+receive_cancelled_cb (gpointer user_data)
 {
   GmpClientServer *self = user_data;
   g_autoptr (GTask) task = end_receiving (get_open (self));
@@ -146,10 +145,8 @@ watch_receiving (GmpClientServer *self,
 {
   GmpOpenRun *open = get_open (self);
 
-  if (cancellable != NULL)
-    open->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
-                                             G_PRIORITY_DEFAULT,
-                                             G_SOURCE_FUNC (receive_cancelled_cb), self);
+  open->cancel_source = gmp_source_attach_cancel (cancellable, G_PRIORITY_DEFAULT,
+                                                  receive_cancelled_cb, self);
   if (timeout >= 0)
     open->limit_source = gmp_source_attach_limit (timeout, open->priority, receive_limit_cb,
                                                   self);

@@ -9,6 +9,7 @@
 #include "base/gmp-environment-private.h"
 #include "base/gmp-fork-private.h"
 #include "base/gmp-runtime-private.h"
+#include "base/gmp-source-private.h"
 #include "launch/gmp-cold-launcher-private.h"
 
 #include <glib-unix.h>
@@ -374,20 +375,13 @@ static void
 await_server_locked (GmpProcessKind *kind,
                      Waiting        *waiting)
 {
-  GCancellable *cancellable = g_task_get_cancellable (waiting->task);
   GSource *source = g_unix_fd_source_new (gmp_fork_launcher_get_fd (kind->server), G_IO_IN);
 
   waiting->is_first = FALSE;
   if (waiting->begin == 0)
     waiting->begin = g_get_monotonic_time ();
   g_source_set_ready_time (source, get_end (kind, waiting));
-  if (cancellable != NULL)
-    {
-      g_autoptr (GSource) cancelled = g_cancellable_source_new (cancellable);
-
-      g_source_set_dummy_callback (cancelled);
-      g_source_add_child_source (source, cancelled);
-    }
+  gmp_source_add_cancel (source, g_task_get_cancellable (waiting->task));
   waiting_attach (waiting, source, waiting->spec->options->priority,
                   G_SOURCE_FUNC (answered_cb));
 }

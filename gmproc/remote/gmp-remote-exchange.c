@@ -7,6 +7,7 @@
 #include "remote/gmp-remote-exchange-private.h"
 
 #include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
 #include "remote/gmp-remote-socket-private.h"
 #include "remote/gmp-remote-text-private.h"
 
@@ -320,19 +321,11 @@ idle_dispatch (GSource    *source G_GNUC_UNUSED,
 
 /* A source for a command that has no socket yet. */
 static GSource *
-create_idle_source (GCancellable *cancellable)
+create_idle_source (void)
 {
   static GSourceFuncs idle_funcs = { .dispatch = idle_dispatch };
-  GSource *source = g_source_new (&idle_funcs, sizeof (GSource));
 
-  if (cancellable != NULL)
-    {
-      g_autoptr (GSource) child = g_cancellable_source_new (cancellable);
-
-      g_source_set_dummy_callback (child);
-      g_source_add_child_source (source, child);
-    }
-  return source;
+  return g_source_new (&idle_funcs, sizeof (GSource));
 }
 
 /* The same wait as a source, whose callback is a GSocketSourceFunc. While the game's address is
@@ -343,10 +336,11 @@ gmp_remote_exchange_create_source (GmpRemoteExchange *self,
 {
   static GSourceFuncs timer_funcs = { .dispatch = timer_dispatch };
   GSource *source = self->socket != NULL
-                    ? g_socket_create_source (self->socket, G_IO_IN, cancellable)
-                    : create_idle_source (cancellable);
+                    ? g_socket_create_source (self->socket, G_IO_IN, NULL)
+                    : create_idle_source ();
   gint64 wake_up = get_wake_up (self);
 
+  gmp_source_add_cancel (source, cancellable);
   if (wake_up != NEVER)
     {
       g_autoptr (GSource) timer = g_source_new (&timer_funcs, sizeof (GSource));

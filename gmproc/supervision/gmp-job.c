@@ -75,8 +75,7 @@ gmp_job_cancel (GmpJob *self)
 }
 
 static gboolean
-cancel_cb (GCancellable *cancellable G_GNUC_UNUSED,
-           gpointer      user_data)
+cancel_cb (gpointer user_data)
 {
   gmp_job_cancel (user_data);
   return G_SOURCE_REMOVE;
@@ -126,9 +125,8 @@ gmp_job_begin (GmpJob       *self,
   self->begin_time = g_get_monotonic_time ();
   self->expired = expired;
   self->user_data = user_data;
-  if (cancellable != NULL)
-    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
-                                             G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancel_cb), self);
+  self->cancel_source = gmp_source_attach_cancel (cancellable, G_PRIORITY_DEFAULT, cancel_cb,
+                                                  self);
   /* A server's time counts when it has no clients left: see gmp-server-session.c. */
   if (timeout > 0 && !g_str_equal (self->spec.role, "server"))
     self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);

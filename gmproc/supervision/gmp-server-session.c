@@ -395,8 +395,7 @@ gmp_server_session_cancel (GmpServerSession *self)
 }
 
 static gboolean
-cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-              gpointer      user_data)
+cancelled_cb (gpointer user_data)
 {
   gmp_server_session_cancel (user_data);
   return G_SOURCE_REMOVE;
@@ -520,9 +519,8 @@ gmp_server_session_run (GmpServerSession     *self,
       fail_to_begin (self, error);
       return;
     }
-  if (cancellable != NULL)
-    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
-                                             G_PRIORITY_HIGH, G_SOURCE_FUNC (cancelled_cb), self);
+  self->cancel_source = gmp_source_attach_cancel (cancellable, G_PRIORITY_HIGH, cancelled_cb,
+                                                  self);
   gmp_job_spec_set_params (&self->spec, params);
   if (gmp_server_session_is_elsewhere (self))
     gmp_cluster_reserve_async (self->cluster,
@@ -560,8 +558,7 @@ gmp_server_session_look (GmpServerSession *self)
 }
 
 static gboolean
-stopped_cb (GCancellable *stop G_GNUC_UNUSED,
-            gpointer      user_data)
+stopped_cb (gpointer user_data)
 {
   gmp_server_session_stop (user_data);
   return G_SOURCE_REMOVE;
@@ -572,8 +569,7 @@ void
 gmp_server_session_watch_stop (GmpServerSession *self,
                                GCancellable     *stop)
 {
-  self->stop_source = gmp_source_attach (g_cancellable_source_new (stop), G_PRIORITY_HIGH,
-                                         G_SOURCE_FUNC (stopped_cb), self);
+  self->stop_source = gmp_source_attach_cancel (stop, G_PRIORITY_HIGH, stopped_cb, self);
 }
 
 void

@@ -240,8 +240,7 @@ cancel_running (GmpSupervisor *self)
 }
 
 static gboolean
-cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-              gpointer      user_data)
+cancelled_cb (gpointer user_data)
 {
   GmpSupervisor *self = user_data;
   GmpMember *member;
@@ -316,10 +315,8 @@ gmp_supervisor_run (GmpSupervisor     *self,
   self->ended_data = user_data;
   g_set_object (&self->cancellable, cancellable);
   gmp_hold_enter (&self->hold);
-  if (cancellable != NULL)
-    self->cancel_source = gmp_source_attach (g_cancellable_source_new (cancellable),
-                                             G_PRIORITY_DEFAULT, G_SOURCE_FUNC (cancelled_cb),
-                                             self);
+  self->cancel_source = gmp_source_attach_cancel (cancellable, G_PRIORITY_DEFAULT, cancelled_cb,
+                                                  self);
   self->share = share_of_processors (self);
   if (self->reuse)
     gmp_kept_workers_begin_run (self->pool);
