@@ -17,6 +17,8 @@ gboolean      gmp_thread_start       (pthread_t   *thread,
                                       gpointer     data,
                                       GError     **error);
 
+gboolean      gmp_thread_try         (GError     **error);
+
 gboolean      gmp_thread_begin       (GError     **error);
 
 GMainContext *gmp_thread_context_new (GError     **error);

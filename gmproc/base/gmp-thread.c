@@ -159,25 +159,34 @@ do_nothing (gpointer user_data)
   return user_data;
 }
 
-/* To be called before the first GTask: GLib starts a thread of its own with it, which has a main
- * context, and aborts the program if it cannot. */
+/* To be called before GLib starts a thread of its own, because it aborts the program if it
+ * cannot. */
 gboolean
-gmp_thread_begin (GError **error)
+gmp_thread_try (GError **error)
 {
-  static int has_begun;
   g_autoptr (GError) local = NULL;
   pthread_t thread;
 
-  if (g_atomic_int_get (&has_begun))
-    return TRUE;
-  if (!check_descriptors (error))
-    return FALSE;
   if (!gmp_thread_start (&thread, "gmproc-trial", do_nothing, NULL, &local))
     {
       g_set_error_literal (error, GMP_ERROR, GMP_ERROR_LAUNCH, local->message);
       return FALSE;
     }
   pthread_join (thread, NULL);
+  return TRUE;
+}
+
+/* To be called before the first GTask: GLib starts a thread of its own with it, which has a main
+ * context. */
+gboolean
+gmp_thread_begin (GError **error)
+{
+  static int has_begun;
+
+  if (g_atomic_int_get (&has_begun))
+    return TRUE;
+  if (!check_descriptors (error) || !gmp_thread_try (error))
+    return FALSE;
   g_type_ensure (G_TYPE_TASK);
   g_atomic_int_set (&has_begun, TRUE);
   return TRUE;

@@ -9,6 +9,7 @@
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-source-private.h"
 #include "cluster/gmp-engine-private.h"
 #include "cluster/gmp-reception-private.h"
 #include "launch/gmp-subprocess-private.h"
@@ -385,8 +386,7 @@ begin_cb (gpointer user_data)
 }
 
 static gboolean
-cancelled_cb (GCancellable *cancellable G_GNUC_UNUSED,
-              gpointer      user_data)
+cancelled_cb (gpointer user_data)
 {
   GTask *task = user_data;
   GmpCluster *self = g_task_get_task_data (task);
@@ -411,9 +411,8 @@ watch_cancellable (GTask *task)
 
   if (g_task_get_cancellable (task) == NULL)
     return;
-  source = g_cancellable_source_new (g_task_get_cancellable (task));
-  g_source_set_callback (source, G_SOURCE_FUNC (cancelled_cb), g_object_ref (task),
-                         g_object_unref);
+  source = gmp_source_new_cancel (g_task_get_cancellable (task));
+  g_source_set_callback (source, cancelled_cb, g_object_ref (task), g_object_unref);
   g_source_attach (source, g_main_context_get_thread_default ());
   g_object_set_data_full (G_OBJECT (task), "source", g_source_ref (source),
                           (GDestroyNotify) g_source_unref);
@@ -431,11 +430,17 @@ gmp_cluster_reserve_async (GmpCluster         *self,
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
   GmpAgentProxy *agent = NULL;
   gboolean begins = FALSE;
+  GError *error = NULL;
 
   g_task_set_source_tag (task, gmp_cluster_reserve_async);
   g_task_set_priority (task, priority);
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, self, NULL);
+  if (!gmp_bus_begin (&error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
   g_mutex_lock (&self->lock);
   if (self->is_gathered)
     agent = choose_locked (self, NULL);

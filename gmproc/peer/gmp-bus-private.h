@@ -44,6 +44,7 @@ GmpBus          *gmp_bus_open_finish    (GAsyncResult *result,
 GmpBus          *gmp_bus_open_sync      (GIOStream           *stream,
                                          GDBusConnectionFlags flags,
                                          GError             **error);
+gboolean         gmp_bus_begin          (GError             **error);
 GMainContext    *gmp_bus_get_context    (void);
 
 GmpBusStream    *gmp_bus_stream_new     (GmpBus         *bus,

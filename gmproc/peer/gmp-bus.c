@@ -216,8 +216,10 @@ gmp_bus_close (GmpBus *self)
   if (G_IS_SOCKET_CONNECTION (base))
     g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), TRUE, TRUE,
                        NULL);
-  g_main_context_invoke_full (gmp_bus_get_context (), G_PRIORITY_DEFAULT, close_cb,
-                              g_object_ref (self), g_object_unref);
+  /* A forked child may not be able to start the thread, and needs no more than that. */
+  if (gmp_bus_begin (NULL))
+    g_main_context_invoke_full (gmp_bus_get_context (), G_PRIORITY_DEFAULT, close_cb,
+                                g_object_ref (self), g_object_unref);
 }
 
 static void
@@ -300,21 +302,38 @@ forget (void)
 
 GMP_FORK_FORGETS (forget)
 
-/* The thread that handles connection events, independent of the main contexts of runs. */
+/* Starts the thread that handles connection events, independent of the main contexts of runs. To be
+ * called before anything that needs it. */
+gboolean
+gmp_bus_begin (GError **error)
+{
+  GMainContext *context = NULL;
+  gboolean result;
+
+  if (!gmp_thread_begin (error))
+    return FALSE;
+  G_LOCK (bus_context);
+  if (bus_context == NULL)
+    context = gmp_thread_context_new (error);
+  if (context != NULL && gmp_thread_start (NULL, "gmproc-bus", bus_thread, context, error))
+    bus_context = g_steal_pointer (&context);
+  result = bus_context != NULL;
+  G_UNLOCK (bus_context);
+  g_clear_pointer (&context, g_main_context_unref);
+  return result;
+}
+
+/* The context of that thread. */
 GMainContext *
 gmp_bus_get_context (void)
 {
-  g_autoptr (GError) error = NULL;
+  GMainContext *context;
 
   G_LOCK (bus_context);
-  if (bus_context == NULL)
-    {
-      bus_context = g_main_context_new ();
-      if (!gmp_thread_start (NULL, "gmproc-bus", bus_thread, bus_context, &error))
-        g_error ("gmproc-bus: %s", error->message);
-    }
+  context = bus_context;
   G_UNLOCK (bus_context);
-  return bus_context;
+  g_assert (context != NULL);
+  return context;
 }
 
 typedef struct {
@@ -353,7 +372,14 @@ open_cb (gpointer user_data)
   Opening *opening = g_task_get_task_data (task);
   gboolean is_server = (opening->flags & G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER) != 0;
   g_autofree char *guid = is_server ? g_dbus_generate_guid () : NULL;
+  GError *error = NULL;
 
+  if (!gmp_thread_try (&error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return G_SOURCE_REMOVE;
+    }
   g_dbus_connection_new (opening->stream, guid,
                          opening->flags | G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING, NULL,
                          g_task_get_cancellable (task), opened_cb, task);
@@ -371,13 +397,20 @@ gmp_bus_open_async (GIOStream           *stream,
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
   g_autoptr (GSource) source = g_idle_source_new ();
   Opening *opening = g_new (Opening, 1);
+  GError *error = NULL;
 
   *opening = (Opening) { g_object_ref (stream), flags };
   g_task_set_source_tag (task, gmp_bus_open_async);
   g_task_set_task_data (task, opening, opening_free);
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, open_cb, task, NULL);
-  g_source_attach (source, gmp_bus_get_context ());
+  if (gmp_bus_begin (&error))
+    {
+      g_source_attach (source, gmp_bus_get_context ());
+      return;
+    }
+  g_task_return_error (task, error);
+  g_object_unref (task);
 }
 
 GmpBus *
@@ -400,9 +433,11 @@ gmp_bus_open_sync (GIOStream           *stream,
                    GDBusConnectionFlags flags,
                    GError             **error)
 {
-  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GMainContext) context = NULL;
   g_autoptr (GAsyncResult) result = NULL;
 
+  if (!gmp_thread_begin (error) || (context = gmp_thread_context_new (error)) == NULL)
+    return NULL;
   g_main_context_push_thread_default (context);
   gmp_bus_open_async (stream, flags, NULL, opened_sync_cb, &result);
   while (result == NULL)

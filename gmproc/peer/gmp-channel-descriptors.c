@@ -251,7 +251,7 @@ gmp_channel_descriptors_open (GmpChannelDescriptors *self,
       break;
 
     case NET:
-      channel = gmp_net_channel_new (self->fds[0]);
+      channel = gmp_net_channel_new (self->fds[0], error);
       break;
 
     case ELSEWHERE:

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 #define GMP_TYPE_NET_CHANNEL (gmp_net_channel_get_type ())
 G_DECLARE_FINAL_TYPE (GmpNetChannel, gmp_net_channel, GMP, NET_CHANNEL, GmpChannel)
 
-GmpChannel *gmp_net_channel_new (int fd);
+GmpChannel *gmp_net_channel_new (int      fd,
+                                 GError **error);
 
 G_END_DECLS

@@ -492,10 +492,15 @@ gmp_net_channel_init (GmpNetChannel *self)
 
 /* Takes ownership of @fd, which will receive a socket: see GmpNetOpening. */
 GmpChannel *
-gmp_net_channel_new (int fd)
+gmp_net_channel_new (int      fd,
+                     GError **error)
 {
-  GmpNetChannel *self = g_object_new (GMP_TYPE_NET_CHANNEL, NULL);
+  GmpNetOpening *opening = gmp_net_opening_new (fd, error);
+  GmpNetChannel *self;
 
-  self->opening = gmp_net_opening_new (fd);
+  if (opening == NULL)
+    return NULL;
+  self = g_object_new (GMP_TYPE_NET_CHANNEL, NULL);
+  self->opening = opening;
   return GMP_CHANNEL (self);
 }

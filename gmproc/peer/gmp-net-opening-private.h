@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * token; all of it in the thread of gmp_bus_get_context(). */
 typedef struct _GmpNetOpening GmpNetOpening;
 
-GmpNetOpening *gmp_net_opening_new     (int            fd);
+GmpNetOpening *gmp_net_opening_new     (int            fd,
+                                        GError       **error);
 void           gmp_net_opening_watch   (GmpNetOpening *self,
                                         GmpDoorbell   *doorbell);
 gboolean       gmp_net_opening_is_done (GmpNetOpening *self);

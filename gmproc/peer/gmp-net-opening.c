@@ -8,6 +8,7 @@
 
 #include "base/gmp-debug-private.h"
 #include "base/gmp-error.h"
+#include "base/gmp-source-private.h"
 #include "peer/gmp-bus-private.h"
 #include "peer/gmp-net-letter-private.h"
 #include "peer/gmp-pinned-tls-private.h"
@@ -281,7 +282,8 @@ begin_cb (gpointer user_data)
     }
   self->fd = -1;
   g_socket_set_blocking (self->socket, FALSE);
-  source = g_socket_create_source (self->socket, G_IO_IN, self->cancellable);
+  source = g_socket_create_source (self->socket, G_IO_IN, NULL);
+  gmp_source_add_cancel (source, self->cancellable);
   g_source_set_callback (source, G_SOURCE_FUNC (letter_cb), self, NULL);
   g_source_attach (source, gmp_bus_get_context ());
   return G_SOURCE_REMOVE;
@@ -291,10 +293,17 @@ begin_cb (gpointer user_data)
  * code may change the environment. The library for TLS reads that when it is loaded, and getenv ()
  * is not safe then, so the thread of the bus would be too late. */
 GmpNetOpening *
-gmp_net_opening_new (int fd)
+gmp_net_opening_new (int      fd,
+                     GError **error)
 {
-  GmpNetOpening *self = g_new0 (GmpNetOpening, 1);
+  GmpNetOpening *self;
 
+  if (!gmp_bus_begin (error))
+    {
+      close (fd);
+      return NULL;
+    }
+  self = g_new0 (GmpNetOpening, 1);
   g_tls_backend_get_default ();
   g_atomic_ref_count_init (&self->ref_count);
   g_atomic_ref_count_inc (&self->ref_count);

@@ -442,9 +442,9 @@ test_write_in_worker (void)
 }
 
 static void
-check_without_threads (void)
+check_without_threads (const char *launcher)
 {
-  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GmpWorkers) workers = g_object_new (GMP_TYPE_WORKERS, "launcher", launcher, NULL);
   g_autoptr (GError) error = NULL;
 
   gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
@@ -481,6 +481,60 @@ test_thread_later (void)
   g_assert_null (gmp_pool_call (pool, echo, g_variant_new_string ("call"), NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
   gmp_test_check_in (error->message, "Cannot start a thread: Operation not permitted");
+}
+
+/* Connections have a thread of their own, which starts with the first of them. */
+static void
+test_thread_of_connections (void)
+{
+  if (!is_in_own_process ("/forbidden/thread-of-connections"))
+    return;
+  check_workers ();
+  forbid (SYS_clone3);
+  g_setenv ("GMPROC_CONTROL", "gdbus", TRUE);
+  check_without_threads (NULL);
+  g_unsetenv ("GMPROC_CONTROL");
+  check_without_threads ("command:true");
+}
+
+/* The argument of a program that executes the rest of its arguments where no thread can start. */
+#define FORBID_THREADS "forbid-threads"
+
+/* The same in a worker, by @control. */
+static void
+check_worker_without_threads (const char *control)
+{
+  g_autoptr (GmpWorkers) workers = gmp_workers_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_setenv ("GMPROC_CONTROL", control, TRUE);
+  gmp_test_add_worker (workers, 1, echo, g_variant_new_string ("one"));
+  g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
+  gmp_test_check_in (error->message, "Cannot start a thread: Operation not permitted");
+}
+
+/* The argument of a program that has such workers. */
+#define WORKERS_WITHOUT_THREADS "workers-without-threads"
+
+static void
+check_workers_without_threads (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *wrapper = g_strdup_printf ("%s " FORBID_THREADS, program);
+
+  g_setenv ("GMPROC_WRAP", wrapper, TRUE);
+  check_worker_without_threads ("");
+  check_worker_without_threads ("gdbus");
+}
+
+static void
+test_thread_of_worker (void)
+{
+  if (!is_in_own_process ("/forbidden/thread-of-worker"))
+    return;
+  execl ("/proc/self/exe", "test-forbidden", WORKERS_WITHOUT_THREADS, NULL);
+  g_assert_not_reached ();
 }
 
 static void
@@ -568,8 +622,20 @@ main (int    argc,
   if (argc == 2 && g_str_equal (argv[1], WITHOUT_THREADS))
     {
       gmp_init (&argc, &argv);
-      check_without_threads ();
+      check_without_threads (NULL);
       return EXIT_SUCCESS;
+    }
+  if (argc == 2 && g_str_equal (argv[1], WORKERS_WITHOUT_THREADS))
+    {
+      gmp_init (&argc, &argv);
+      check_workers_without_threads ();
+      return EXIT_SUCCESS;
+    }
+  if (argc > 2 && g_str_equal (argv[1], FORBID_THREADS))
+    {
+      forbid (SYS_clone3);
+      execv (argv[2], argv + 2);
+      g_assert_not_reached ();
     }
   gmp_test_init (&argc, &argv);
 
@@ -584,6 +650,8 @@ main (int    argc,
   gmp_test_add ("/forbidden/fork", test_fork);
   gmp_test_add ("/forbidden/thread", test_thread);
   gmp_test_add ("/forbidden/thread-later", test_thread_later);
+  gmp_test_add ("/forbidden/thread-of-connections", test_thread_of_connections);
+  gmp_test_add ("/forbidden/thread-of-worker", test_thread_of_worker);
   gmp_test_add ("/forbidden/pidfd", test_pidfd);
   gmp_test_add ("/forbidden/signal", test_signal);
   gmp_test_add ("/forbidden/kill", test_kill);
