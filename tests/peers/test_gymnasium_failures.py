@@ -77,7 +77,7 @@ WAYS = {
     'segfault': (do_segfault, WorkerDied, r'signal 11'),
     'leave': (lambda: os._exit(0), WorkerDied, 'exited with status 0'),
     'exit': (lambda: sys.exit(3), WorkerError, 'SystemExit: 3'),
-    'hang': (do_hang, WorkerTimeout, 'turn-timeout'),
+    'hang': (do_hang, WorkerTimeout, r'within 1 seconds after a response \(step_timeout\)'),
 }
 PLACES = 'init', 'reset', 'step', 'call', 'close'
 LIMITS = {'step_timeout': 1, 'startup_timeout': 5}

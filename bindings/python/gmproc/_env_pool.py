@@ -60,6 +60,11 @@ def check_options(environments: type, options: dict[str, Any], restart: str,
     return options
 
 
+def _name_limit(error: WorkerError) -> None:
+    """ClientServer's option is called step_timeout here."""
+    error.args = (str(error).replace('(turn-timeout)', '(step_timeout)', 1),)
+
+
 class EnvPool:
     """Environments, each in its own process, that get commands and return outcomes.
 
@@ -79,7 +84,7 @@ class EnvPool:
             raise ValueError('env_fns is empty: at least one environment is needed')
         application = ClientServer(**options)
         self._failures: dict[int, WorkerError] = {}  # of those that are not restarted
-        application.on_failed = self._failures.__setitem__
+        application.on_failed = self._report_failure
         self._causes: dict[int, WorkerError | None] = {}  # of restarts, by environment
         application.on_restarted = self._report_restart
         for i, env_fn in enumerate(env_fns):
@@ -210,7 +215,13 @@ class EnvPool:
                 self._note(i, command)
         self._received = None
 
+    def _report_failure(self, i: int, error: WorkerError) -> None:
+        _name_limit(error)
+        self._failures[i] = error
+
     def _report_restart(self, i: int, error: WorkerError | None) -> None:
+        if error is not None:
+            _name_limit(error)
         self._causes[i] = error
         if self.waiting.get(i) is not CLOSE:
             logger.warn('Environment %s is restarted: %s', i, error)
