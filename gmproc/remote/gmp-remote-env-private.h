@@ -11,9 +11,6 @@
 
 G_BEGIN_DECLS
 
-/* Games listen on IPv4 only, while a name may resolve to an IPv6 address first. */
-#define GMP_REMOTE_LOOKUP G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY
-
 struct _GmpRemoteEnv
 {
   GObject parent_instance;

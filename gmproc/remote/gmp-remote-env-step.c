@@ -8,6 +8,7 @@
 
 #include "base/gmp-guard-private.h"
 #include "base/gmp-source-private.h"
+#include "remote/gmp-remote-lookup-private.h"
 #include "remote/gmp-remote-text-private.h"
 
 /* Only one command at a time waits for its state. */

@@ -6,6 +6,7 @@
 
 #include "remote/gmp-remote-env-private.h"
 
+#include "remote/gmp-remote-lookup-private.h"
 #include "remote/gmp-remote-socket-private.h"
 
 #define DEFAULT_HOST "127.0.0.1"
@@ -321,7 +322,8 @@ gmp_remote_env_open_socket (GmpRemoteEnv *self,
  *
  * Opens the port to which the game sends states; does nothing when it is open already.
  *
- * A command opens it too, if necessary. Call this to find out early whether the port is free.
+ * A command opens it too, if necessary. Call this to find out early whether the port is free. The
+ * search for the address of the game's host has the limit [property@Gmp.RemoteEnv:timeout].
  *
  * Returns: %TRUE if the port is open
  *
@@ -334,17 +336,10 @@ gmp_remote_env_open (GmpRemoteEnv *self,
 {
   g_return_val_if_fail (GMP_IS_REMOTE_ENV (self), FALSE);
 
-  if (gmp_remote_env_needs_lookup (self))
-    {
-      g_autoptr (GResolver) resolver = g_resolver_get_default ();
-
-      GList *addresses = g_resolver_lookup_by_name_with_flags (resolver, self->host,
-                                                               GMP_REMOTE_LOOKUP, cancellable,
-                                                               error);
-
-      if (!gmp_remote_env_take_addresses (self, addresses, error))
-        return FALSE;
-    }
+  if (gmp_remote_env_needs_lookup (self) &&
+      !gmp_remote_env_take_addresses (self, gmp_remote_lookup (self->host, self->game.timeout,
+                                                               cancellable, error), error))
+    return FALSE;
   return gmp_remote_env_open_socket (self, error);
 }
 

@@ -14,6 +14,12 @@ struct _TestResolver
 {
   GResolver parent_instance;
   GQueue waiting; /* of GTask */
+
+  /* Of lookups that block their thread; under the lock. */
+  GMutex lock;
+  GCond changed;
+  guint n_blocked;
+  gboolean is_open;
 };
 
 G_DECLARE_FINAL_TYPE (TestResolver, test_resolver, TEST, RESOLVER, GResolver)
@@ -40,6 +46,46 @@ lookup_finish (GResolver    *resolver G_GNUC_UNUSED,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
+/* A cancellable does not end it, as getaddrinfo() goes on. */
+static GList *
+lookup (GResolver               *resolver,
+        const char              *name G_GNUC_UNUSED,
+        GResolverNameLookupFlags flags G_GNUC_UNUSED,
+        GCancellable            *cancellable G_GNUC_UNUSED,
+        GError                 **error G_GNUC_UNUSED)
+{
+  TestResolver *self = TEST_RESOLVER (resolver);
+
+  g_mutex_lock (&self->lock);
+  self->n_blocked++;
+  g_cond_broadcast (&self->changed);
+  while (!self->is_open)
+    g_cond_wait (&self->changed, &self->lock);
+  self->n_blocked--;
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+  return g_list_prepend (NULL, g_inet_address_new_from_string ("127.0.0.1"));
+}
+
+static void
+wait_for_blocked (TestResolver *self,
+                  guint         n)
+{
+  g_mutex_lock (&self->lock);
+  while (self->n_blocked != n)
+    g_cond_wait (&self->changed, &self->lock);
+  g_mutex_unlock (&self->lock);
+}
+
+static void
+let_through (TestResolver *self)
+{
+  g_mutex_lock (&self->lock);
+  self->is_open = TRUE;
+  g_cond_broadcast (&self->changed);
+  g_mutex_unlock (&self->lock);
+}
+
 static void
 free_addresses (gpointer data)
 {
@@ -64,6 +110,7 @@ answer (TestResolver *self,
 static void
 test_resolver_class_init (TestResolverClass *klass)
 {
+  G_RESOLVER_CLASS (klass)->lookup_by_name_with_flags = lookup;
   G_RESOLVER_CLASS (klass)->lookup_by_name_with_flags_async = lookup_async;
   G_RESOLVER_CLASS (klass)->lookup_by_name_with_flags_finish = lookup_finish;
 }
@@ -178,6 +225,57 @@ test_unknown (void)
   check_answered (env, &result);
 }
 
+typedef struct {
+  TestResolver *resolver;
+  GCancellable *cancellable;
+} Cancel;
+
+static gpointer
+cancel_thread (gpointer data)
+{
+  Cancel *cancel = data;
+
+  wait_for_blocked (cancel->resolver, 3);
+  g_cancellable_cancel (cancel->cancellable);
+  return NULL;
+}
+
+/* Blocking calls have the same limit, and are cancelled as well. */
+static void
+test_blocking (void)
+{
+  g_autoptr (TestResolver) resolver = use_resolver ();
+  g_autoptr (TestGame) game = test_game_new (play);
+  g_autoptr (GmpRemoteEnv) env = make_env (game);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GVariant) state = NULL;
+  g_autoptr (GError) error = NULL;
+  Cancel cancel = { resolver, cancellable };
+  GThread *thread;
+
+  g_object_set (env, "timeout", 0.01, NULL);
+  g_assert_false (gmp_remote_env_open (env, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  gmp_test_check_in (error->message, "the-host-of-the-game");
+  g_clear_error (&error);
+  g_assert_null (gmp_remote_env_step (env, "a", NULL, NULL, &error));
+  g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+
+  g_object_set (env, "timeout", 0.0, NULL);
+  thread = g_thread_new ("cancel", cancel_thread, &cancel);
+  g_assert_null (gmp_remote_env_step (env, "b", NULL, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_thread_join (thread);
+
+  let_through (resolver);
+  state = gmp_remote_env_step (env, "c", NULL, NULL, &error);
+  g_assert_no_error (error);
+  gmp_test_check_value (state, "{'done': <false>}");
+  wait_for_blocked (resolver, 0);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -188,5 +286,6 @@ main (int    argc,
 
   gmp_test_add ("/remote-env-lookup/ends", test_ends);
   gmp_test_add ("/remote-env-lookup/unknown", test_unknown);
+  gmp_test_add ("/remote-env-lookup/blocking", test_blocking);
   return g_test_run ();
 }
