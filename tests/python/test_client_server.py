@@ -425,3 +425,34 @@ def test_a_client_whose_request_cannot_be_read_fails_alone(make):
     with pytest.raises(WorkerError, match='Its request cannot be read: invalid literal') as caught:
         cs.run()
     assert (caught.value.id, caught.value.results) == ('bad', {'good': 3})
+
+
+def test_what_start_loads_is_loaded_once(script):
+    """A fork server loads it for later clients. It may be ready after some of them."""
+    script.write('import os\nPID = os.getpid()\n', 'site-packages/heavy.py')
+    text = '''
+import os, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'site-packages'))
+from gmproc import ClientServer, ClientWorker, ServerWorker
+
+class Server(ServerWorker):
+    def process(self, id, msg):
+        return 0
+
+class Client(ClientWorker):
+    def start(self, params):
+        import heavy
+        self.has_loaded = heavy.PID == os.getpid()
+
+    def done(self):
+        return True
+
+    def finish(self):
+        return self.has_loaded
+
+if __name__ == '__main__':
+    cs = ClientServer(Server)
+    cs.new_workers(1, Client)
+    print(cs.run()[0], not all(cs.run()[0] for _ in range(50)))
+'''
+    assert script.output(text) == 'True True\n'

@@ -11,7 +11,7 @@ from types import CoroutineType
 
 import _gmproc
 
-from . import _arrays, _exceptions, _natural, _payload, _pickles
+from . import _arrays, _exceptions, _installed, _natural, _payload, _pickles
 from ._errors import (BadPayload, flush_output, format_exception, is_bad_payload, is_of_signal,
                       make_worker_error, to_gerror, trim)
 from ._gerror import GError
@@ -130,6 +130,8 @@ class Life:
         params, self._params = self._params, None
         complete(self.user.start(params))
         flush_output()
+        # Later workers find what this has loaded, such as an environment's engine, in their fork.
+        _installed.report_modules()
 
     def get_id(self, name: str) -> Any:
         """The id of a client, for the server."""

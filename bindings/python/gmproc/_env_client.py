@@ -32,7 +32,6 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete, Space
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import read_from_shared_memory, write_to_shared_memory
 
-from . import _installed
 from ._shared_array import SharedArray
 from ._worker import ClientWorker
 
@@ -121,8 +120,6 @@ class EnvClient(ClientWorker):
         self.env = env_fn()
         if limit > 0:
             faulthandler.cancel_dump_traceback_later()
-        # Later environments find what env_fn has loaded, such as a physics engine, in their fork.
-        _installed.report_modules()
         self.outcome: Any = Ready(self.env)
 
     def process(self) -> Any:
