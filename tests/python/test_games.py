@@ -84,6 +84,29 @@ def test_a_game_that_cannot_start():
         make_env(command=[sys.executable, '-c', 'raise SystemExit(2)']).step('restart')
 
 
+def list_games():
+    children = [pid for path in pathlib.Path('/proc/self/task').glob('*/children')
+                for pid in path.read_text().split() if is_alive(pid)]
+    return [pid for pid in children
+            if os.fsencode(GAME) in pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()]
+
+
+def test_closing_while_a_game_is_being_started_ends_it():
+    class Word:
+        def __str__(self):
+            env.close()
+            return str(GAME)
+
+    env = make_env(command=[sys.executable, Word(), *COMMAND[2:]])
+    with pytest.raises(RuntimeError, match='was closed'):
+        env.step('restart')
+    assert list_games() == []
+    env.command = COMMAND
+    assert env.step('restart')['steps'] == 0 and len(list_games()) == 1
+    env.close()
+    assert list_games() == []
+
+
 def test_a_copy_has_no_socket_and_no_game():
     env = make_env(command=COMMAND)
     env.open(5.0)

@@ -6,6 +6,7 @@
 import os
 import pathlib
 import pickle
+import queue
 import re
 import signal
 import socket
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -380,6 +382,67 @@ def test_a_wait_ends_with_close_in_a_signal_handler():
                 env.step('a')
         finally:
             signal.signal(signal.SIGUSR1, old)
+
+
+@pytest.fixture
+def lookup(monkeypatch):
+    """A name server that answers when the test lets it."""
+    lookup = types.SimpleNamespace(asked=queue.SimpleQueue(), answers=queue.SimpleQueue())
+
+    def get_address(host):
+        lookup.asked.put(host)
+        return lookup.answers.get(timeout=60)
+    monkeypatch.setattr(socket, 'gethostbyname', get_address)
+    yield lookup
+    for _ in range(9):
+        lookup.answers.put('127.0.0.1')
+
+
+def test_looking_up_a_host_has_the_limit_of_the_command(lookup):
+    env = RemoteEnv('the-host-of-the-game', IN_PORT=find_ports(1)[0])
+    env.open(0.1)
+    with pytest.raises(TimeoutError, match="'the-host-of-the-game' was not found within 0.1 s"):
+        env.step('a')
+    with pytest.raises(TimeoutError, match='was not found'):
+        env.UDP
+
+
+@pytest.mark.parametrize('end', ['close', 'handler', 'interrupt'])
+def test_looking_up_a_host_can_be_ended(lookup, end):
+    kind, text = (KeyboardInterrupt, '') if end == 'interrupt' else (RuntimeError, 'was closed')
+    signals = []
+    has_ended = threading.Event()
+
+    def do_end():
+        lookup.asked.get()
+        if end == 'close':
+            env.close()
+        # Python may miss a signal that comes just before it blocks.
+        while end != 'close' and not has_ended.wait(0.1):
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    def handle(number, _frame):
+        signals.append(number)
+        env.close()
+        if end == 'interrupt' and len(signals) == 1:
+            raise KeyboardInterrupt
+
+    with FakeGame(play_small) as game:
+        env = RemoteEnv('the-host-of-the-game', OUT_PORT=game.port, IN_PORT=game.client_port)
+        env.open(None)
+        old = signal.signal(signal.SIGUSR1, handle)
+        thread = threading.Thread(target=do_end)
+        thread.start()
+        with pytest.raises(kind, match=text):
+            env.step('a')
+        has_ended.set()
+        thread.join()
+        signal.signal(signal.SIGUSR1, old)
+        lookup.answers.put('127.0.0.1')
+        lookup.answers.put('127.0.0.1')
+        assert env.step('b') == {'done': False, 'energy': 300}
+        env.close()
+    assert game.commands == [b'b;0;']
 
 
 def test_hosts_and_commands_that_cannot_be():

@@ -65,8 +65,8 @@ PYTHON = {
         '_env_client _env_pool gymnasium sb3 joblib',
         'values program worker application environments'),
     'remote': (
-        '_remote_env _remote_exchange _remote_game _remote_gymnasium _remote_socket _remote_text '
-        'unityremote',
+        '_remote_env _remote_exchange _remote_game _remote_gymnasium _remote_lookup _remote_socket '
+        '_remote_text unityremote',
         'program remote'),
 }
 PYTHON_FLOORS = {module: floor for floor, (modules, _) in PYTHON.items()

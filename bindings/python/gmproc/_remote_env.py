@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from _thread import get_ident
 from math import inf
 from typing import Any, Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Iterable, Sequence
 from ._lock import Event, finalizer
 from ._remote_exchange import Exchange, Gone
 from ._remote_game import Game, fill_in
+from ._remote_lookup import Lookup
 from ._remote_socket import Socket
 from ._remote_text import format_command, format_numbers
 
@@ -26,10 +28,21 @@ class _Turn:
     other's states.
     """
 
-    def __init__(self) -> None:
+    link: Socket | None = None
+
+    def __init__(self, host: str) -> None:
         self.process = os.getpid()
         self.thread = get_ident()
+        self.lookup = Lookup(host)
+        self.is_closed = False
         self.has_ended = Event()
+
+    def close(self) -> None:
+        """Ends the wait for the host's address, or for the state."""
+        self.is_closed = True
+        self.lookup.end()
+        if self.link is not None:
+            self.link.end_wait()
 
     def end(self) -> None:
         self.has_ended.set()
@@ -127,9 +140,8 @@ class RemoteEnv:
         link, game, turn = self._link, self._game, self._turn
         self._link = self._game = None
         self._is_open = self._has_answered = False
-        is_waiting = turn is not None and turn.process == os.getpid()
-        if link is not None and is_waiting:
-            link.end_wait()
+        if turn is not None and turn.process == os.getpid():
+            turn.close()
             turn.wait()
         elif link is not None:
             link.close()
@@ -175,29 +187,33 @@ class RemoteEnv:
     @property
     def UDP(self) -> Any:
         """The socket of this process, which is not blocking."""
-        return self._get_link().socket
+        return self._get_link(_Turn(self.HOST), self._get_limit()).socket
 
     def _exchange(self, name: str, command: bytes | None) -> dict[str, Any]:
-        where = f'{self.HOST}:{self.OUTPUT_PORT}'
-        turn = _Turn()
+        turn = _Turn(self.HOST)
         # In one step, because two threads may be here.
         other = self.__dict__.setdefault('_turn', turn)
         if other is not turn and other.process == turn.process:
-            raise RuntimeError(f'The game at {where} has not answered the last command of another '
-                               'thread yet: send one command at a time')
+            raise RuntimeError(f'The game at {self._where} has not answered the last command of '
+                               'another thread yet: send one command at a time')
         self._turn = turn  # in a fork, in place of its parent's
         try:
-            return self._exchange_alone(where, name, command)
+            return self._exchange_alone(turn, name, command)
         finally:
             del self._turn
             turn.end()
 
-    def _exchange_alone(self, where: str, name: str, command: bytes | None) -> dict[str, Any]:
-        link, game = self._get_link(), self._get_game()
-        exchange = Exchange(where, link, game, self._get_limit(),
-                            min(self.BUFFER_SIZE, MAX_SIZE), not self._has_answered)
+    def _exchange_alone(self, turn: _Turn, name: str, command: bytes | None) -> dict[str, Any]:
+        limit = self._get_limit()
+        deadline = time.monotonic() + limit
+        game = None
         try:
+            link = self._get_link(turn, limit)
+            game = self._get_game()
+            exchange = Exchange(self._where, link, game, limit, deadline,
+                                min(self.BUFFER_SIZE, MAX_SIZE), not self._has_answered)
             state = exchange.run(name, command)
+            self._has_answered = not turn.is_closed
         except Gone:
             # The next command starts the game, or finds one that is already running.
             self._has_answered = False
@@ -206,26 +222,57 @@ class RemoteEnv:
                 self._game = None
             raise
         finally:
-            if link.is_closed:
-                link.close()
-        self._has_answered = True
+            if turn.is_closed:
+                self._drop(turn.link, game)
         return state
+
+    def _drop(self, link: Socket | None, game: Game | None) -> None:
+        """After close(), which did not find what this command has opened and started since."""
+        if link is not None:
+            link.close()
+        if self._link is link:
+            self._link = None
+        if game is not None:
+            game.end()
+        if self._game is game:
+            self._game = None
+
+    @property
+    def _where(self) -> str:
+        return f'{self.HOST}:{self.OUTPUT_PORT}'
 
     def _get_limit(self) -> float:
         if self.timeout is None:
             return inf
         return self.timeout if self.timeout > POLLING_TIME else DEFAULT_TIMEOUT
 
-    def _get_link(self) -> Socket:
+    def _get_link(self, turn: _Turn, limit: float) -> Socket:
         if self._link is None or self._link.owner != os.getpid():
             # The copy in a fork belongs to its parent.
             if self._link is not None:
                 self._link.close()
             self._link = self._game = None
             self._has_answered = False
-            self._link = Socket(self.HOST, self.OUTPUT_PORT, self.INPUT_PORT)
+            self._link = self._make_link(turn, limit)
         self._is_open = True
-        return self._link
+        turn.link = self._link
+        if turn.is_closed:
+            raise self._make_closed()
+        return turn.link
+
+    def _make_link(self, turn: _Turn, limit: float) -> Socket:
+        for port in self.OUTPUT_PORT, self.INPUT_PORT:
+            if not 0 < port < 65536:
+                raise ValueError(f'The environment of the game at {self._where} cannot use port '
+                                 f'{port}: UDP ports are 1 to 65535')
+        address = turn.lookup.run(limit)
+        if address is None:
+            raise self._make_closed()
+        return Socket(self._where, address, self.OUTPUT_PORT, self.INPUT_PORT)
+
+    def _make_closed(self) -> RuntimeError:
+        return RuntimeError(f'The environment was closed before a command reached the game at '
+                            f'{self._where}')
 
     def _get_game(self) -> Game | None:
         if self.command is None:

@@ -38,16 +38,18 @@ class Exchange:
         link: the socket.
         game: the game's process, where this process has started it.
         limit: how many seconds to wait for the state; infinity for no limit.
+        deadline: when they are over.
         max_size: how many bytes a state may have.
         is_patient: whether the game may be starting.
     """
 
-    def __init__(self, where: str, link: Socket, game: Game | None, limit: float, max_size: int,
-                 is_patient: bool) -> None:
+    def __init__(self, where: str, link: Socket, game: Game | None, limit: float, deadline: float,
+                 max_size: int, is_patient: bool) -> None:
         self.where = where
         self.link = link
         self.game = game
         self.limit = limit
+        self.deadline = deadline
         self.max_size = max_size
         self.is_patient = is_patient
         self.next_try = inf
@@ -76,7 +78,7 @@ class Exchange:
                                f'{self.deed}') from None
 
     def play(self, name: str, command: bytes | None) -> dict[str, Any]:
-        deadline = time.monotonic() + self.limit
+        deadline = self.deadline
         if command is not None:
             self.send(name, command)
         while True:

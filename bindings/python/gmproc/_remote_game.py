@@ -120,6 +120,6 @@ class Game:
                 self.process.wait()
             for fd in others:
                 _end(fd, deadline)
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)

@@ -26,21 +26,13 @@ class Socket:
     which a connected socket gets by itself, are requested from the kernel.
     """
 
-    def __init__(self, host: str, output_port: int, input_port: int) -> None:
+    def __init__(self, where: str, address: str, output_port: int, input_port: int) -> None:
         self.owner = os.getpid()
         self.is_closed = False
-        self.game = f'{host}:{output_port}'
-        for port in output_port, input_port:
-            if not 0 < port < 65536:
-                raise ValueError(f'The environment of the game at {self.game} cannot use port '
-                                 f'{port}: UDP ports are 1 to 65535')
-        try:
-            self.address = socket.gethostbyname(host)
-        except OSError as error:
-            raise type(error)(error.errno, f'{error.strerror}: the IPv4 address of the game\'s '
-                              f'host {host!r}') from None
+        self.game = where
+        self.address = address
         self.output_port = output_port
-        own = '127.0.0.1' if ipaddress.ip_address(self.address).is_loopback else ''
+        own = '127.0.0.1' if ipaddress.ip_address(address).is_loopback else ''
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self.socket.setblocking(False)
