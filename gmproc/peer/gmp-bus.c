@@ -277,7 +277,7 @@ gmp_bus_new (GDBusConnection *connection)
 gboolean
 gmp_bus_is_enabled (void)
 {
-  return g_strcmp0 (gmp_environment_get ("GMPROC_CONTROL"), "gdbus") == 0;
+  return gmp_environment_is ("GMPROC_CONTROL", "gdbus", NULL);
 }
 
 static gpointer

@@ -290,6 +290,7 @@ def test_variables_that_change_nothing(script, monkeypatch, setting):
 
 @pytest.mark.parametrize('setting, choices', [
     ('GMPROC_CHANNEL=shm', 'use dbus, or unset it'),
+    ('GMPROC_CONTROL=dbus', 'use gdbus, or unset it'),
     ('GMPROC_LINGER=5s', 'use a number of seconds, 0 or more, or unset it'),
     ('GMPROC_LINGER=-1', 'use a number of seconds, 0 or more, or unset it'),
     ('GMPROC_LINGER=nan', 'use a number of seconds, 0 or more, or unset it'),
