@@ -431,7 +431,7 @@ GmpWorkerSkeleton *
 gmp_worker_skeleton_new (int      fd,
                          GError **error)
 {
-  g_autoptr (GmpWorkerSkeleton) self = control_new (fd, gmp_bus_is_enabled (), error);
+  g_autoptr (GmpWorkerSkeleton) self = control_new (fd, gmp_bus_is_enabled (TRUE), error);
 
   g_assert (process_control == NULL);
 

@@ -33,7 +33,7 @@ G_DECLARE_FINAL_TYPE (GmpBusStream, gmp_bus_stream, GMP, BUS_STREAM, GmpMessageS
 
 GDBusConnection *gmp_bus_get_connection (GmpBus *self);
 void             gmp_bus_close          (GmpBus *self);
-gboolean         gmp_bus_is_enabled     (void);
+gboolean         gmp_bus_is_enabled     (gboolean is_worker);
 void             gmp_bus_open_async     (GIOStream           *stream,
                                          GDBusConnectionFlags flags,
                                          GCancellable        *cancellable,

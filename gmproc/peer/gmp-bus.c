@@ -273,11 +273,13 @@ gmp_bus_new (GDBusConnection *connection)
   return self;
 }
 
-/* GMPROC_CONTROL=gdbus is for tests: workers of this machine are controlled as those of others. */
+/* GMPROC_CONTROL=gdbus is for tests: workers of this machine are controlled as those of others. The
+ * application reports another value, and its workers do not repeat that. */
 gboolean
-gmp_bus_is_enabled (void)
+gmp_bus_is_enabled (gboolean is_worker)
 {
-  return gmp_environment_is ("GMPROC_CONTROL", "gdbus", NULL);
+  return is_worker ? g_strcmp0 (gmp_environment_get ("GMPROC_CONTROL"), "gdbus") == 0
+                   : gmp_environment_is ("GMPROC_CONTROL", "gdbus", NULL);
 }
 
 static gpointer

@@ -116,7 +116,7 @@ greeted_cb (GSocket     *socket G_GNUC_UNUSED,
   gmp_source_clear (&self->read_source);
   if (!g_cancellable_set_error_if_cancelled (self->cancellable, &error) &&
       gmp_socket_stream_take_greeting (GMP_SOCKET_STREAM (self->stream), &error) &&
-      gmp_bus_is_enabled ())
+      gmp_bus_is_enabled (FALSE))
     open_bus (self);
   else
     return_opened (self, error);
