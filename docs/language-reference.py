@@ -46,14 +46,14 @@ def definitions(tree: ast.Module) -> dict[str, Definition]:
 
 
 def signature(function: ast.FunctionDef) -> str:
-    """The arguments without their types, which the text explains."""
+    """The arguments without their types, which the text explains, as Markdown."""
     arguments = ast.parse(ast.unparse(function)).body[0].args  # a copy
     for argument in ast.walk(arguments):
         if isinstance(argument, ast.arg):
             argument.annotation = None
     if arguments.args and arguments.args[0].arg in ('self', 'cls'):
         del arguments.args[0]
-    return f'{function.name}({ast.unparse(arguments)})'
+    return f'{function.name}({ast.unparse(arguments)})'.replace('*', r'\*')
 
 
 def section(title: str, body: str) -> str:

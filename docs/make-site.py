@@ -27,6 +27,8 @@ EXTRA = re.compile(r'<section>\s*<div class="toggle-wrapper">\s*<h4 id="extra".*
 # Later versions of gi-docgen link a member by its nick, and give it an anchor with underscores.
 MEMBER = re.compile(r'(?<=href=")((?:enum|error|flags)\.\w+\.html#)([\w-]+)(?=")')
 TAG = re.compile(r'<[^>]+>')
+# Marks of gtk-doc and Markdown in summaries, which the search shows as they are.
+LINK = re.compile(r'\[\w+@(?:Gmp\.)?([^]]*)\]|[%@](?=[A-Za-z])|`')
 # gi-docgen breaks names in table cells anywhere and cuts them in the list of contents, and its copy
 # buttons cover code.
 STYLE = '''
@@ -77,6 +79,9 @@ def add_to_search(folder: Path, pages: 'list[str]') -> None:
     index = json.loads(path.read_text('utf-8'))
     index['symbols'] = [symbol for symbol in index['symbols']
                         if symbol.get('href') != 'welcome.html']
+    for symbol in index['symbols']:
+        summary = symbol['summary'].strip().removeprefix(f"# {symbol['name']}")
+        symbol['summary'] = LINK.sub(lambda found: found[1] or '', summary).strip(' #')
     for page in pages:
         for anchor, title, summary in HEADING.findall((folder / page).read_text('utf-8')):
             index['symbols'].append({'type': 'content', 'name': plain(title),

@@ -62,11 +62,13 @@ def parameters_of(node):
 
 
 def comment(node):
-    """The first paragraph of its documentation."""
+    """The first paragraph of its documentation, with JavaScript's names."""
     doc = node.find(CORE + 'doc')
     if doc is None:
         return []
     text = re.sub(r'\[\w+@(?:Gmp\.)?([^\]]*)\]', r'`\1`', doc.text.split('\n\n')[0])
+    text = re.sub(r'%(TRUE|FALSE|NULL)\b', lambda found: found[1].lower(), text)
+    text = re.sub(r'%(?=[A-Z])', '', text)
     lines = textwrap.wrap(re.sub(r'\s+', ' ', text.replace('*/', '* /')), 84)
     if len(lines) == 1:
         return [f'/** {lines[0]} */']

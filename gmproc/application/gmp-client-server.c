@@ -253,7 +253,7 @@ gmp_client_server_set_property (GObject      *object,
  * GmpClientServer:shared-memory-limit:
  *
  * The bytes of large requests that one client may have in memory shared with its server, and as
- * many of large responses. It applies to runs that begin after it was set.
+ * many of large responses; 1 GiB by default. It applies to runs that begin after it was set.
  *
  * Values above 16 KiB are placed in this memory, and the receiver reads them there without a copy
  * for as long as it holds them. Memory is allocated only for what is sent, and freed when both

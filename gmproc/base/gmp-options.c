@@ -77,8 +77,8 @@ static const GmpOption options[] = {
    * GmpRunner:warm-start:
    *
    * If %TRUE, the default, a worker may be forked from a process that has already loaded what
-   * workers need. A fork takes about a hundredth of the time of a cold start in Python. With %FALSE
-   * each worker process is executed anew.
+   * workers need. In Python a fork takes about a twentieth of the time of a cold start, and less if
+   * workers import much. With %FALSE each worker process is executed anew.
    *
    * A forked worker differs from a fresh process in what the fork server has done before: in C,
    * what the program does before `gmp_init ()`; in Python, the import of installed modules. If that

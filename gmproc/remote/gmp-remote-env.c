@@ -207,7 +207,7 @@ gmp_remote_env_set_property (GObject      *object,
 /**
  * GmpRemoteEnv:timeout:
  *
- * The seconds that a command waits for its state; 0 for no limit.
+ * The seconds that a command waits for its state; 30 by default, 0 for no limit.
  *
  * Since: 0.1
  */
@@ -215,7 +215,8 @@ gmp_remote_env_set_property (GObject      *object,
 /**
  * GmpRemoteEnv:max-size:
  *
- * The largest size of a state in bytes. A larger one is refused.
+ * The largest size of a state in bytes, as much as a datagram can have by default. A larger one is
+ * refused.
  *
  * Since: 0.1
  */

@@ -9,7 +9,7 @@
 const {Gio, GLib} = imports.gi;
 const {place_of} = imports.gmproc.bundles;
 
-/**The state of this process: the host of workers sets both. `importing` is the URL of the module
+/* The state of this process: the host of workers sets both. `importing` is the URL of the module
  * that a worker is importing. */
 var state = {is_worker: false, importing: null};
 

@@ -185,6 +185,15 @@ class ClientServer(Application):
             names one of any language: ``'native:libfoo.so:foo_server_get_type'``; or None.
         clients_delay: accepted for programs of 2020, and has no effect: clients do not have to
             wait for their server.
+
+    Attributes:
+        batch_size: the number of requests that ``process_batch`` gets; 0, the default, for as many
+            as there are clients.
+        batch_timeout: the seconds that a batch waits for more requests; 0, the default, for no
+            limit.
+        shared_memory_limit: the bytes of large requests that one client may have in memory shared
+            with its server, and as many of large responses. Beyond that, values are sent in pieces.
+        server_result: what ``finish`` of the server returned in the last run.
     """
 
     def __new__(cls, *_args: Any, **_options: Any) -> ClientServer:
@@ -457,7 +466,7 @@ class ClientServer(Application):
         entry: _Entry | None = self._gmproc.entries.get(id)
         if entry is None:
             raise make_error(ErrorCode.NOT_FOUND, f'There is no client {id!r}: add it with '
-                             'new_worker', id)
+                             'add_client', id)
         return entry
 
     def _make_native(self, job: _run.Job, entries: dict[Any, _Entry], params: Any,

@@ -154,7 +154,7 @@ def image_from_str(text: str, w: int, h: int, dtype: Any = None) -> Any:
 
 
 def image_decode(frame: str, w: int, h: int, dtype: Any = None) -> Any:
-    """The same for a field of bytes, which arrive in Base64."""
+    """An image that a game has sent as bytes, which arrive in Base64; else as image_from_str()."""
     return image_from_str(base64.b64decode(frame).decode(), w, h, dtype)
 
 
