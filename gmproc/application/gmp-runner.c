@@ -9,6 +9,7 @@
 
 #include "base/gmp-enum-types.h"
 #include "base/gmp-fork-private.h"
+#include "base/gmp-processors-private.h"
 #include "base/gmp-refusal-private.h"
 #include "base/gmp-thread-private.h"
 #include "supervision/gmp-supervisor-private.h"
@@ -215,6 +216,34 @@ gmp_runner_was_interrupted (GmpRunner *self)
   g_return_val_if_fail (GMP_IS_RUNNER (self), FALSE);
 
   return priv->was_interrupted;
+}
+
+/**
+ * gmp_runner_check_option:
+ * @name: the name of an option that is a text, as `affinity`
+ * @text: (nullable): its value
+ *
+ * Checks a value before it is set. This is for bindings whose language can refuse it there: a
+ * property takes every text, so that a run has to refuse it.
+ *
+ * Returns: %FALSE with the error that a run would have, if that does not depend on the machine
+ *
+ * Since: 0.1
+ */
+gboolean
+gmp_runner_check_option (const char *name,
+                         const char *text,
+                         GError    **error)
+{
+  cpu_set_t set;
+
+  g_return_val_if_fail (name != NULL, FALSE);
+
+  if (g_str_equal (name, "launcher"))
+    return gmp_supervisor_check_launcher (text, error);
+  if (g_str_equal (name, "affinity") && text != NULL)
+    return gmp_processors_parse (text, &set, error);
+  return TRUE;
 }
 
 GmpResults *

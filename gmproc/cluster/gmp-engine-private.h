@@ -20,6 +20,8 @@ typedef struct {
 } GmpEngineCommand;
 
 const char *gmp_engine_choose       (const char *launcher);
+gboolean    gmp_engine_check        (const char *launcher,
+                                     GError    **error);
 guint       gmp_engine_count_slots  (const char *launcher);
 GPtrArray  *gmp_engine_get_commands (const char *wanted,
                                      const char *agent,

@@ -92,6 +92,17 @@ count_command (void)
 }
 
 static gboolean
+split_command (const char *text,
+               char     ***words,
+               GError    **error)
+{
+  if (g_shell_parse_argv (text, NULL, words, error))
+    return TRUE;
+  g_prefix_error (error, "The launcher 'command:%s' has no valid command: ", text);
+  return FALSE;
+}
+
+static gboolean
 plan_command (const char *text,
               const char *agent,
               GPtrArray  *commands,
@@ -100,11 +111,8 @@ plan_command (const char *text,
   g_auto (GStrv) nodes = list_nodes ();
   g_auto (GStrv) words = NULL;
 
-  if (!g_shell_parse_argv (text, NULL, &words, error))
-    {
-      g_prefix_error (error, "The launcher 'command:%s' has no valid command: ", text);
-      return FALSE;
-    }
+  if (!split_command (text, &words, error))
+    return FALSE;
   for (char **node = nodes; *node != NULL; node++)
     if (**node != '\0')
       add_command (commands, replace_all (words, *node, agent), *node, (int) commands->len, 1);
@@ -201,6 +209,36 @@ find_engine (const char *wanted)
   return -1;
 }
 
+static void
+set_unknown (const char *wanted,
+             GError    **error)
+{
+  g_autofree char *valid = g_utf8_make_valid (wanted, -1);
+
+  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
+               "The launcher '%s' is unknown: set the property launcher, or " LAUNCHER ", to "
+               "'local', 'slurm', or 'command:' and a command such as 'ssh {node} -- {agent}'",
+               valid);
+}
+
+/* Whether @launcher can be that of an object. Whether there are nodes is known at a start only. */
+gboolean
+gmp_engine_check (const char *launcher,
+                  GError    **error)
+{
+  const char *wanted = gmp_engine_choose (launcher);
+  int engine = wanted != NULL ? find_engine (wanted) : -1;
+  g_auto (GStrv) words = NULL;
+
+  if (wanted != NULL && engine == -1)
+    {
+      set_unknown (wanted, error);
+      return FALSE;
+    }
+  return engine == -1 || !engines[engine].has_text ||
+         split_command (wanted + strlen (engines[engine].prefix), &words, error);
+}
+
 /* For how many workers there are processors, as far as that is known before any node is there. */
 guint
 gmp_engine_count_slots (const char *launcher)
@@ -220,16 +258,11 @@ gmp_engine_get_commands (const char *wanted,
 {
   g_autoptr (GPtrArray) commands = g_ptr_array_new_with_free_func (command_free);
   int engine = find_engine (wanted);
-  g_autofree char *valid = NULL;
 
   if (engine != -1)
     return engines[engine].plan (wanted + strlen (engines[engine].prefix), agent, commands, error)
            ? g_steal_pointer (&commands) : NULL;
-  valid = g_utf8_make_valid (wanted, -1);
-  g_set_error (error, GMP_ERROR, GMP_ERROR_LAUNCH,
-               "The launcher '%s' is unknown: set the property launcher, or " LAUNCHER ", to "
-               "'local', 'slurm', or 'command:' and a command such as 'ssh {node} -- {agent}'",
-               valid);
+  set_unknown (wanted, error);
   return NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/gmp-error.h"
 #include "base/gmp-limit-private.h"
+#include "base/gmp-processors-private.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -138,44 +139,17 @@ be_nice (GVariant *value,
                  : g_strerror (errno));
 }
 
-/* "0,2-4", as the kernel writes it in /sys/devices/system/cpu/online. */
-static gboolean
-parse_processors (const char *text,
-                  cpu_set_t  *set)
-{
-  g_auto (GStrv) ranges = g_strsplit (text, ",", 0);
-
-  CPU_ZERO (set);
-  for (char **range = ranges; *range != NULL; range++)
-    {
-      g_auto (GStrv) ends = g_strsplit (*range, "-", 2);
-      guint64 first;
-      guint64 last;
-
-      if (ends[0] == NULL ||
-          !g_ascii_string_to_unsigned (g_strstrip (ends[0]), 10, 0, CPU_SETSIZE - 1, &first, NULL))
-        return FALSE;
-      last = first;
-      if (ends[1] != NULL &&
-          !g_ascii_string_to_unsigned (g_strstrip (ends[1]), 10, first, CPU_SETSIZE - 1, &last,
-                                       NULL))
-        return FALSE;
-      for (guint64 cpu = first; cpu <= last; cpu++)
-        CPU_SET (cpu, set);
-    }
-  return ranges[0] != NULL;
-}
-
 static gboolean
 bind_to_processors (GVariant *value,
                     GError  **error)
 {
   const char *text = g_variant_get_string (value, NULL);
+  g_autoptr (GError) invalid = NULL;
   g_autofree char *why = NULL;
   cpu_set_t set;
 
-  if (!parse_processors (text, &set))
-    why = g_strdup_printf ("'%s' is not a list of processors: write it as 0 or 0,2-3", text);
+  if (!gmp_processors_parse (text, &set, &invalid))
+    why = g_strdup (invalid->message);
   else if (sched_setaffinity (0, sizeof set, &set) == 0)
     return TRUE;
   else

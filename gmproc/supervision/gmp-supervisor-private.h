@@ -91,6 +91,8 @@ gboolean        gmp_supervisor_renew       (GmpSupervisor *self,
 void            gmp_supervisor_end         (GmpSupervisor *self);
 void            gmp_supervisor_end_server  (GmpSupervisor *self,
                                             const GError  *reason);
+gboolean        gmp_supervisor_check_launcher (const char *launcher,
+                                               GError    **error);
 guint           gmp_supervisor_count_slots (const char    *launcher);
 guint           gmp_supervisor_share_slots (const char    *launcher,
                                             guint          n_workers);

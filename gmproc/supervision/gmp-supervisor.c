@@ -275,6 +275,14 @@ feed_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* Whether it is one, or %NULL. */
+gboolean
+gmp_supervisor_check_launcher (const char *launcher,
+                               GError    **error)
+{
+  return launcher == NULL || gmp_engine_check (launcher, error);
+}
+
 /* The number of workers that there are processors for: of this machine, or of the nodes that
  * @launcher (nullable) starts agents on. */
 guint

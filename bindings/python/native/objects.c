@@ -170,7 +170,21 @@ object_set_property (PyObject *self,
   Py_RETURN_NONE;
 }
 
-/* (name, value): raises the error that set_property() of a @type would raise. */
+/* An empty text is as None. */
+static gboolean
+is_text_valid (GParamSpec   *spec,
+               const GValue *value)
+{
+  const char *text = G_VALUE_HOLDS_STRING (value) ? g_value_get_string (value) : NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (text == NULL || text[0] == '\0' || gmp_runner_check_option (spec->name, text, &error))
+    return TRUE;
+  PyErr_SetString (PyExc_ValueError, error->message);
+  return FALSE;
+}
+
+/* (name, value): raises the error that set_property() of a @type, or a run, would raise. */
 PyObject *
 native_check_property (GType     type,
                        PyObject *args)
@@ -184,7 +198,7 @@ native_check_property (GType     type,
 
   if (PyArg_ParseTuple (args, "sO:check_property", &name, &given))
     spec = find_property (klass, name);
-  is_valid = spec != NULL && native_to_gvalue (spec, given, &value);
+  is_valid = spec != NULL && native_to_gvalue (spec, given, &value) && is_text_valid (spec, &value);
   g_type_class_unref (klass);
   if (!is_valid)
     return NULL;
