@@ -9,6 +9,7 @@ import pathlib
 import pickle
 import signal
 import sys
+import threading
 import time
 
 import numpy as np
@@ -105,6 +106,17 @@ def test_closing_while_a_game_is_being_started_ends_it():
     assert env.step('restart')['steps'] == 0 and len(list_games()) == 1
     env.close()
     assert list_games() == []
+
+
+def test_a_game_outlives_the_thread_that_has_started_it():
+    env = make_env(command=COMMAND)
+    thread = threading.Thread(target=env.step, args=['restart'])
+    thread.start()
+    thread.join()
+    while os.path.exists(f'/proc/self/task/{thread.native_id}'):
+        time.sleep(0.01)
+    assert env.step('move', 1)['steps'] == 1
+    env.close()
 
 
 def test_a_copy_has_no_socket_and_no_game():

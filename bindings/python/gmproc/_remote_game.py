@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
 import glob
@@ -13,11 +14,15 @@ import select
 import shlex
 import signal
 import subprocess
+import threading
 import time
+from queue import SimpleQueue
+
+from ._lock import Lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Mapping, Sequence
+    from typing import Any, Callable, Mapping, Sequence
 
 GRACE = 2.0  # seconds that a game has to end by itself
 PR_SET_PDEATHSIG = 1
@@ -35,6 +40,53 @@ def _die_with(parent: int) -> Callable[[], None]:
             os._exit(1)
 
     return die_with_parent
+
+
+def _popen(words: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, preexec_fn=_die_with(os.getpid()))
+
+
+class _Starter:
+    """Starts games for threads that may end: the kernel kills a game with the thread that has
+    started it. This one ends with the process.
+    """
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.calls: SimpleQueue[tuple[list[str], SimpleQueue[Any]]] = SimpleQueue()
+        _thread.start_new_thread(self.run, ())
+
+    def run(self) -> None:
+        while True:
+            words, answers = self.calls.get()
+            try:
+                answers.put((_popen(words), None))
+            except Exception as error:
+                answers.put((None, error))
+            del answers
+
+    def start(self, words: list[str]) -> subprocess.Popen[bytes]:
+        answers: SimpleQueue[Any] = SimpleQueue()
+        self.calls.put((words, answers))
+        process, error = answers.get()
+        if error is not None:
+            raise error
+        return process  # type: ignore[no-any-return]
+
+
+_starter: _Starter | None = None
+_lock = Lock()
+os.register_at_fork(after_in_child=_lock._at_fork_reinit)
+
+
+def _start(words: list[str]) -> subprocess.Popen[bytes]:
+    global _starter
+    if threading.current_thread() is threading.main_thread():
+        return _popen(words)
+    with _lock:
+        if _starter is None or _starter.owner != os.getpid():
+            _starter = _Starter()
+        return _starter.start(words)
 
 
 def fill_in(command: str | Sequence[object], values: Mapping[str, object]) -> list[str]:
@@ -78,8 +130,7 @@ class Game:
 
     def __init__(self, words: list[str]) -> None:
         self.owner = os.getpid()
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL,
-                                        preexec_fn=_die_with(self.owner))
+        self.process = _start(words)
         try:
             self.fd = os.pidfd_open(self.process.pid)
         except (AttributeError, OSError):
