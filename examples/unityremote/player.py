@@ -35,10 +35,14 @@ class Network:
         self.logits = weights[:N_PLACES * N_ACTIONS].reshape(N_PLACES, N_ACTIONS)
         self.values = weights[N_PLACES * N_ACTIONS:]
 
+    def log_policy(self, place: int) -> np.ndarray:
+        """The logarithms of the actions' probabilities, which may be too small for numbers."""
+        shifted = self.logits[place] - self.logits[place].max()
+        return shifted - np.log(np.exp(shifted).sum())
+
     def policy(self, place: int) -> np.ndarray:
         """The probabilities of the actions."""
-        weights = np.exp(self.logits[place] - self.logits[place].max())
-        return weights / weights.sum()
+        return np.exp(self.log_policy(place))
 
 
 class Player(ClientWorker):
@@ -93,9 +97,10 @@ class Player(ClientWorker):
         for place, action, reward in reversed(steps):
             total = reward + DISCOUNT * total
             advantage = total - network.values[place]
-            policy = network.policy(place)
-            entropy = -(policy * np.log(policy)).sum()
+            logs = network.log_policy(place)
+            policy = np.exp(logs)
+            entropy = -(policy * logs).sum()
             slopes.logits[place] += advantage * (np.eye(N_ACTIONS)[action] - policy)
-            slopes.logits[place] -= ENTROPY_BONUS * policy * (np.log(policy) + entropy)
+            slopes.logits[place] -= ENTROPY_BONUS * policy * (logs + entropy)
             slopes.values[place] += advantage
         return gradient
