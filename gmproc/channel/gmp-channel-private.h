@@ -45,8 +45,9 @@ G_BEGIN_DECLS
  * An end in a main loop has later: gmp_channel_receive() then returns GMP_CHANNEL_EMPTY while a
  * large value that was received or is to be sent is prepared in another thread, and that doorbell
  * rings afterwards. An implementation passes values that may be large to gmp_channel_take_value(),
- * and returns GMP_CHANNEL_EMPTY if large is set after it. If a value cannot be sent,
- * gmp_channel_receive() returns GMP_CHANNEL_REFUSED with the reason, once.
+ * and returns GMP_CHANNEL_EMPTY if large is set after it. If a value cannot be sent, or this
+ * process cannot send anything, and send() has not said so, receive() returns GMP_CHANNEL_REFUSED
+ * with the reason, once.
  *
  * The shared state belongs to the process that opened the channel. In a forked child, calls leave
  * it alone, and receive() reports that the channel has ended.

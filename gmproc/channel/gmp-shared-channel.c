@@ -35,6 +35,7 @@ struct _GmpSharedChannel
   gboolean is_closing;   /* by this end, once nothing is unsent */
   GError *closing;       /* (nullable): its reason */
   GError *reason;        /* (nullable): why no more messages arrive */
+  gboolean is_refused;   /* for a failure of this process, which is to be reported */
 };
 
 G_DEFINE_FINAL_TYPE (GmpSharedChannel, gmp_shared_channel, GMP_TYPE_CHANNEL)
@@ -113,7 +114,8 @@ gmp_shared_channel_close (GmpChannel   *channel,
   await_room (self);
 }
 
-/* The other end has violated the protocol, or cannot be woken. Takes ownership of @error. */
+/* The other end has violated the protocol, or cannot be woken. Takes ownership of @error, which
+ * both ends report. */
 static void
 fail (GmpSharedChannel *self,
       GError           *error)
@@ -126,17 +128,37 @@ fail (GmpSharedChannel *self,
   self->reason = error;
 }
 
-/* Without it, both ends would wait forever. */
+/* Without it, both ends would wait forever. This process is what fails: for the other one, it is an
+ * end as that of a process. */
 static void
 check_rings (GmpSharedChannel *self)
 {
   int code = self->memory->ring_fault;
+  g_autofree char *text = NULL;
 
   if (G_LIKELY (code == 0) || self->reason != NULL)
     return;
-  fail (self, g_error_new (G_IO_ERROR, g_io_error_from_errno (code),
-                           "Process %d cannot wake the other end of its channel: %s%s",
-                           (int) getpid (), g_strerror (code), gmp_limit_describe (code)));
+  text = g_strdup_printf ("Process %d cannot wake the other end of its channel: %s%s",
+                          (int) getpid (), g_strerror (code), gmp_limit_describe (code));
+  fail (self, g_error_new_literal (GMP_ERROR, GMP_ERROR_DISCONNECTED, text));
+  g_clear_error (&self->reason);
+  self->reason = g_error_new_literal (G_IO_ERROR, g_io_error_from_errno (code), text);
+  self->is_refused = TRUE;
+}
+
+/* TRUE if this process has failed, until the error was taken. */
+static gboolean
+take_refusal (GmpSharedChannel *self,
+              GError          **error)
+{
+  if (G_LIKELY (!self->is_refused))
+    return FALSE;
+  if (error != NULL)
+    {
+      self->is_refused = FALSE;
+      *error = g_error_copy (self->reason);
+    }
+  return TRUE;
 }
 
 static gboolean
@@ -160,7 +182,7 @@ gmp_shared_channel_send (GmpChannel *channel,
   exchange_hints (self);
   await_room (self);
   check_rings (self);
-  return TRUE;
+  return !take_refusal (self, error);
 }
 
 static gboolean
@@ -247,6 +269,8 @@ gmp_shared_channel_receive (GmpChannel *channel,
       else if (!take_end (self, has_ended))
         return status;
     }
+  if (take_refusal (self, error))
+    return GMP_CHANNEL_REFUSED;
   g_propagate_error (error, g_error_copy (self->reason));
   return GMP_CHANNEL_CLOSED;
 }

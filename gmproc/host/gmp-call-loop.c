@@ -162,6 +162,7 @@ take_turn (CallLoop *self,
       return take_message (self, mail.payload, error);
 
     case GMP_INBOX_INTERRUPTED:
+    case GMP_INBOX_REFUSED:
       g_propagate_error (error, g_steal_pointer (&mail.error));
       return FALSE;
 

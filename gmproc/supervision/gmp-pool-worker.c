@@ -264,6 +264,17 @@ take_answer (GmpPoolWorker *self,
   return call;
 }
 
+/* No more messages arrive, for @reason (nullable), unless the worker's own end explains it. */
+static void
+end (GmpPoolWorker *self,
+     const GError  *reason)
+{
+  self->is_closed = TRUE;
+  self->lost_at = g_get_monotonic_time ();
+  if (reason != NULL && self->end_reason == NULL)
+    self->end_reason = g_error_copy (reason);
+}
+
 /* Takes one message. If it is an answer, returns the call with its reference. @is_more is TRUE if
  * there may be more messages. */
 GmpPoolCall *
@@ -283,10 +294,11 @@ gmp_pool_worker_receive (GmpPoolWorker *self,
       return NULL;
 
     case GMP_CHANNEL_CLOSED:
-      self->is_closed = TRUE;
-      self->lost_at = g_get_monotonic_time ();
-      if (g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) && self->end_reason == NULL)
-        self->end_reason = g_steal_pointer (&error);
+      end (self, g_error_matches (error, GMP_ERROR, GMP_ERROR_PROTOCOL) ? error : NULL);
+      return NULL;
+
+    case GMP_CHANNEL_REFUSED:
+      end (self, error);
       return NULL;
 
     case GMP_CHANNEL_PAYLOAD:

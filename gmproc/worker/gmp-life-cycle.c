@@ -237,6 +237,7 @@ receive (Request *request,
       return TURN_FAILED;
 
     case GMP_INBOX_INTERRUPTED:
+    case GMP_INBOX_REFUSED:
       g_propagate_error (error, g_steal_pointer (&mail->error));
       return TURN_FAILED;
 

@@ -6,6 +6,7 @@
 
 #include "gmp-test.h"
 #include "test-client-server.h"
+#include "test-forbidden.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,36 +16,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static void
-set_filter (struct sock_filter *filter,
-            gsize               length)
-{
-  struct sock_fprog program = { (gushort) length, filter };
-
-  g_assert_no_errno (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-  g_assert_no_errno (prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
-/* From now on this process and its workers get EPERM for system call @number. Old sandboxes
- * return it instead of ENOSYS. */
-static void
-forbid (long number)
-{
-  struct sock_filter filter[] = {
-    BPF_STMT (BPF_LD | BPF_W | BPF_ABS, offsetof (struct seccomp_data, nr)),
-    BPF_JUMP (BPF_JMP | BPF_JEQ | BPF_K, (guint32) number, 0, 1),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-    BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-
-  set_filter (filter, G_N_ELEMENTS (filter));
-}
 
 /* A call of a socket. On 32-bit x86 the C library makes all of them by one system call, whose first
  * argument is @part. */
@@ -62,9 +37,9 @@ forbid_socket (long    number,
     BPF_STMT (BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
 
-  set_filter (filter, G_N_ELEMENTS (filter));
+  gmp_test_set_filter (filter, G_N_ELEMENTS (filter));
 #endif
-  forbid (number);
+  gmp_test_forbid (number);
 }
 
 static GVariant *
@@ -114,39 +89,14 @@ check_clients (void)
   g_assert_cmpuint (g_variant_n_children (results), ==, 2);
 }
 
-/* There a filter would hold for valgrind as well, which is in the same process. */
-static gboolean
-skip_under_valgrind (void)
-{
-  const char *preloaded = g_getenv ("LD_PRELOAD");
-  gboolean result = preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
-
-  if (result)
-    g_test_skip ("under valgrind");
-  return result;
-}
-
-/* A filter is permanent, so a test that sets one has a process of its own. */
-static gboolean
-is_in_own_process (const char *path)
-{
-  if (skip_under_valgrind ())
-    return FALSE;
-  if (g_test_subprocess ())
-    return TRUE;
-  g_test_trap_subprocess (path, 0, 0);
-  g_test_trap_assert_passed ();
-  return FALSE;
-}
-
 /* Both kinds of applications. The second run uses warm starts. */
 static void
 check_without (const char *path,
                long        number)
 {
-  if (!is_in_own_process (path))
+  if (!gmp_test_is_in_own_process (path))
     return;
-  forbid (number);
+  gmp_test_forbid (number);
   for (guint turn = 0; turn < 3; turn++)
     {
       check_workers ();
@@ -173,9 +123,9 @@ test_epoll (void)
 {
   g_autofree char *reason = NULL;
 
-  if (!is_in_own_process ("/forbidden/epoll"))
+  if (!gmp_test_is_in_own_process ("/forbidden/epoll"))
     return;
-  forbid (SYS_epoll_create1);
+  gmp_test_forbid (SYS_epoll_create1);
   for (guint turn = 0; turn < 2; turn++)
     {
       g_autoptr (GmpWorkers) workers = gmp_workers_new ();
@@ -197,7 +147,7 @@ test_sendmsg (void)
   g_autoptr (GmpWorkers) workers = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!is_in_own_process ("/forbidden/sendmsg"))
+  if (!gmp_test_is_in_own_process ("/forbidden/sendmsg"))
     return;
   forbid_socket (SYS_sendmsg, SYS_SENDMSG);
   workers = gmp_workers_new ();
@@ -214,7 +164,7 @@ test_recvmsg (void)
   g_autoptr (GmpWorkers) workers = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!is_in_own_process ("/forbidden/recvmsg"))
+  if (!gmp_test_is_in_own_process ("/forbidden/recvmsg"))
     return;
   forbid_socket (SYS_recvmsg, SYS_RECVMSG);
   workers = gmp_workers_new ();
@@ -229,12 +179,12 @@ static GVariant *
 forbid_fstat (GVariant *params,
               GError  **error G_GNUC_UNUSED)
 {
-  forbid (SYS_fstat);
+  gmp_test_forbid (SYS_fstat);
 #ifdef SYS_newfstatat
-  forbid (SYS_newfstatat);
+  gmp_test_forbid (SYS_newfstatat);
 #else
-  forbid (SYS_fstatat64);
-  forbid (SYS_statx);
+  gmp_test_forbid (SYS_fstatat64);
+  gmp_test_forbid (SYS_statx);
 #endif
   return g_variant_ref (params);
 }
@@ -245,7 +195,7 @@ test_fstat (void)
   g_autoptr (GmpWorkers) workers = gmp_workers_new ();
   g_autoptr (GVariant) results = NULL;
 
-  if (skip_under_valgrind ())
+  if (gmp_test_skip_under_valgrind ())
     return;
   gmp_test_add_worker (workers, 1, forbid_fstat, g_variant_new_string ("one"));
   results = gmp_test_run (workers);
@@ -259,14 +209,14 @@ test_fork (void)
   g_autoptr (GmpWorkers) workers = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (!is_in_own_process ("/forbidden/fork"))
+  if (!gmp_test_is_in_own_process ("/forbidden/fork"))
     return;
   /* The library has its threads already. */
   check_workers ();
-  forbid (SYS_clone);
-  forbid (SYS_clone3);
+  gmp_test_forbid (SYS_clone);
+  gmp_test_forbid (SYS_clone3);
 #ifdef SYS_vfork
-  forbid (SYS_vfork);
+  gmp_test_forbid (SYS_vfork);
 #endif
   workers = gmp_workers_new ();
   g_object_set (workers, "warm-start", FALSE, NULL);
@@ -292,7 +242,7 @@ lock_in (GVariant *params,
 static void
 test_sendmsg_in_worker (void)
 {
-  if (skip_under_valgrind ())
+  if (gmp_test_skip_under_valgrind ())
     return;
   for (gboolean reuse = FALSE; reuse <= TRUE; reuse++)
     {
@@ -303,140 +253,6 @@ test_sendmsg_in_worker (void)
       g_assert_null (gmp_workers_run (workers, NULL, 0, NULL, &error));
       g_assert_error (error, GMP_ERROR, GMP_ERROR_CRASHED);
       gmp_test_check_in (error->message, "its result cannot be sent");
-      gmp_test_check_in (error->message, "a sandbox");
-    }
-}
-
-/* Waits until a process, which is a number, sleeps, so that only a ring wakes it, or has ended. */
-static void
-wait_until_asleep (GVariant *pid)
-{
-  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", g_variant_get_int32 (pid));
-  gboolean is_asleep = FALSE;
-
-  while (!is_asleep)
-    {
-      g_autofree char *text = NULL;
-
-      is_asleep = !g_file_get_contents (path, &text, NULL, NULL) || strstr (text, ") S ") != NULL;
-      g_thread_yield ();
-    }
-}
-
-/* A client and a server that send each other the numbers of their processes, and wait before each
- * message until the other one sleeps. Their parameter is whether they forbid themselves write(). */
-struct _Caller
-{
-  GmpClientWorker parent_instance;
-  GVariant *peer; /* (nullable) */
-};
-
-G_DECLARE_FINAL_TYPE (Caller, caller, TEST, CALLER, GmpClientWorker)
-G_DEFINE_FINAL_TYPE (Caller, caller, GMP_TYPE_CLIENT_WORKER)
-
-struct _Callee
-{
-  GmpServerWorker parent_instance;
-};
-
-G_DECLARE_FINAL_TYPE (Callee, callee, TEST, CALLEE, GmpServerWorker)
-G_DEFINE_FINAL_TYPE (Callee, callee, GMP_TYPE_SERVER_WORKER)
-
-static gboolean
-forbid_write (GmpWorker *worker G_GNUC_UNUSED,
-              GVariant  *params,
-              GError   **error G_GNUC_UNUSED)
-{
-  if (g_variant_get_boolean (params))
-    forbid (SYS_write);
-  return TRUE;
-}
-
-static GVariant *
-caller_process (GmpClientWorker *worker,
-                GError         **error G_GNUC_UNUSED)
-{
-  Caller *self = TEST_CALLER (worker);
-
-  if (self->peer != NULL)
-    wait_until_asleep (self->peer);
-  return g_variant_new_int32 (getpid ());
-}
-
-static gboolean
-caller_update (GmpClientWorker *worker,
-               GVariant        *response,
-               GError         **error G_GNUC_UNUSED)
-{
-  Caller *self = TEST_CALLER (worker);
-
-  g_clear_pointer (&self->peer, g_variant_unref);
-  self->peer = g_variant_ref (response);
-  return TRUE;
-}
-
-static void
-caller_finalize (GObject *object)
-{
-  g_clear_pointer (&TEST_CALLER (object)->peer, g_variant_unref);
-  G_OBJECT_CLASS (caller_parent_class)->finalize (object);
-}
-
-static void
-caller_class_init (CallerClass *klass)
-{
-  G_OBJECT_CLASS (klass)->finalize = caller_finalize;
-  GMP_WORKER_CLASS (klass)->start = forbid_write;
-  GMP_CLIENT_WORKER_CLASS (klass)->process = caller_process;
-  GMP_CLIENT_WORKER_CLASS (klass)->update = caller_update;
-}
-
-static void
-caller_init (Caller *self G_GNUC_UNUSED)
-{
-}
-
-static GVariant *
-callee_process (GmpServerWorker *worker G_GNUC_UNUSED,
-                const char      *client_id G_GNUC_UNUSED,
-                GVariant        *request,
-                GError         **error G_GNUC_UNUSED)
-{
-  wait_until_asleep (request);
-  return g_variant_new_int32 (getpid ());
-}
-
-static void
-callee_class_init (CalleeClass *klass)
-{
-  GMP_WORKER_CLASS (klass)->start = forbid_write;
-  GMP_SERVER_WORKER_CLASS (klass)->process = callee_process;
-}
-
-static void
-callee_init (Callee *self G_GNUC_UNUSED)
-{
-}
-
-/* If a worker cannot wake the other end of its channel, its client fails, and neither end waits
- * forever. */
-static void
-test_write_in_worker (void)
-{
-  if (skip_under_valgrind ())
-    return;
-  for (gboolean is_server = FALSE; is_server <= TRUE; is_server++)
-    {
-      g_autoptr (GmpClientServer) application = gmp_client_server_new (callee_get_type ());
-      g_autoptr (GError) error = NULL;
-
-      g_assert_true (gmp_client_server_new_worker (application, "caller", caller_get_type (),
-                                                   g_variant_new_boolean (!is_server), NULL));
-      g_assert_null (gmp_client_server_run (application, g_variant_new_boolean (is_server), NULL,
-                                            &error));
-      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED);
-      gmp_test_check_in (error->message, "Client 'caller'");
-      gmp_test_check_in (error->message, "cannot wake the other end");
       gmp_test_check_in (error->message, "a sandbox");
     }
 }
@@ -460,9 +276,9 @@ check_without_threads (const char *launcher)
 static void
 test_thread (void)
 {
-  if (!is_in_own_process ("/forbidden/thread"))
+  if (!gmp_test_is_in_own_process ("/forbidden/thread"))
     return;
-  forbid (SYS_clone3);
+  gmp_test_forbid (SYS_clone3);
   execl ("/proc/self/exe", "test-forbidden", WITHOUT_THREADS, NULL);
   g_assert_not_reached ();
 }
@@ -474,10 +290,10 @@ test_thread_later (void)
   g_autoptr (GmpPool) pool = gmp_pool_new (1);
   g_autoptr (GError) error = NULL;
 
-  if (!is_in_own_process ("/forbidden/thread-later"))
+  if (!gmp_test_is_in_own_process ("/forbidden/thread-later"))
     return;
   check_workers ();
-  forbid (SYS_clone3);
+  gmp_test_forbid (SYS_clone3);
   g_assert_null (gmp_pool_call (pool, echo, g_variant_new_string ("call"), NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_LAUNCH);
   gmp_test_check_in (error->message, "Cannot start a thread: Operation not permitted");
@@ -487,10 +303,10 @@ test_thread_later (void)
 static void
 test_thread_of_connections (void)
 {
-  if (!is_in_own_process ("/forbidden/thread-of-connections"))
+  if (!gmp_test_is_in_own_process ("/forbidden/thread-of-connections"))
     return;
   check_workers ();
-  forbid (SYS_clone3);
+  gmp_test_forbid (SYS_clone3);
   g_setenv ("GMPROC_CONTROL", "gdbus", TRUE);
   check_without_threads (NULL);
   g_unsetenv ("GMPROC_CONTROL");
@@ -531,7 +347,7 @@ check_workers_without_threads (void)
 static void
 test_thread_of_worker (void)
 {
-  if (!is_in_own_process ("/forbidden/thread-of-worker"))
+  if (!gmp_test_is_in_own_process ("/forbidden/thread-of-worker"))
     return;
   execl ("/proc/self/exe", "test-forbidden", WORKERS_WITHOUT_THREADS, NULL);
   g_assert_not_reached ();
@@ -590,7 +406,7 @@ test_kill (void)
   g_autofree char *fifo = gmp_test_build_path ("fifo");
   g_autoptr (GError) error = NULL;
 
-  if (skip_under_valgrind ())
+  if (gmp_test_skip_under_valgrind ())
     return;
   if (!g_test_subprocess ())
     {
@@ -599,8 +415,8 @@ test_kill (void)
       g_test_trap_assert_stderr ("*does not exit, and cannot be killed*");
       return;
     }
-  forbid (SYS_pidfd_send_signal);
-  forbid (SYS_kill);
+  gmp_test_forbid (SYS_pidfd_send_signal);
+  gmp_test_forbid (SYS_kill);
   workers = gmp_workers_new ();
   g_assert_no_errno (mkfifo (fifo, 0600));
   gmp_test_add_worker (workers, 1, stay, g_variant_new_bytestring (fifo));
@@ -617,8 +433,6 @@ main (int    argc,
 {
   g_type_ensure (TEST_TYPE_SERVER);
   g_type_ensure (TEST_TYPE_CLIENT);
-  g_type_ensure (caller_get_type ());
-  g_type_ensure (callee_get_type ());
   if (argc == 2 && g_str_equal (argv[1], WITHOUT_THREADS))
     {
       gmp_init (&argc, &argv);
@@ -633,7 +447,7 @@ main (int    argc,
     }
   if (argc > 2 && g_str_equal (argv[1], FORBID_THREADS))
     {
-      forbid (SYS_clone3);
+      gmp_test_forbid (SYS_clone3);
       execv (argv[2], argv + 2);
       g_assert_not_reached ();
     }
@@ -644,7 +458,6 @@ main (int    argc,
   gmp_test_add ("/forbidden/epoll", test_epoll);
   gmp_test_add ("/forbidden/sendmsg", test_sendmsg);
   gmp_test_add ("/forbidden/sendmsg-in-worker", test_sendmsg_in_worker);
-  gmp_test_add ("/forbidden/write-in-worker", test_write_in_worker);
   gmp_test_add ("/forbidden/recvmsg", test_recvmsg);
   gmp_test_add ("/forbidden/fstat", test_fstat);
   gmp_test_add ("/forbidden/fork", test_fork);
