@@ -12,6 +12,8 @@
 #include "base/gmp-guard-private.h"
 #include "base/gmp-source-private.h"
 
+#include <math.h>
+
 /* How long blocking calls may handle waiting requests before they check the workers' control
  * connections, in microseconds. */
 #define LOOK_EVERY 1000
@@ -172,6 +174,13 @@ begin_receive (GmpClientServer    *self,
       g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_PENDING,
                            "Another call is opening this run, or receiving its requests: wait "
                            "until it has returned");
+      open = NULL;
+    }
+  /* It is neither a limit nor less than 0. */
+  if (open != NULL && isnan (timeout))
+    {
+      g_set_error_literal (&error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                           "The time-out is not a number");
       open = NULL;
     }
   if (open == NULL)

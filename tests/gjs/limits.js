@@ -25,6 +25,7 @@ test('surroundings', () => {
 test('wrong-options', async () => {
     const workers = new Gmp.Workers();
     const pool = new Gmp.Pool({max_workers: 2});
+    const clients = new Gmp.ClientServer();
     const env = new Gmp.RemoteEnv({output_port: 7070, input_port: 8080});
 
     for (const [make, type, message] of [
@@ -52,6 +53,20 @@ test('wrong-options', async () => {
         [() => workers.run_async(['a']), TypeError, "id should be a whole number, not 'a'"],
         [() => new Gmp.ClientServer().add_clients('2', here('Failing')), TypeError,
             "The number of clients should be a whole number, not '2'"],
+        [() => workers.get_error(), TypeError, 'id should be a whole number, not undefined'],
+        [() => workers.get_node(NaN), RangeError, 'id should be a whole number from'],
+        [() => workers.run_again('1'), TypeError, "id should be a whole number, not '1'"],
+        [() => workers.fail(2 ** 40, new Error('no')), RangeError, 'id should be a whole number'],
+        [() => pool.get_node(-1), RangeError, 'The number of a worker should be a whole number'],
+        [() => clients.get_error(null), TypeError, 'should be a string or a number, not null'],
+        [() => clients.get_node(undefined), TypeError, 'a string or a number, not undefined'],
+        [() => clients.set_params({}, 1), TypeError, 'a string or a number, not [object Object]'],
+        [() => clients.receive(1.5), RangeError, 'The number of requests should be a whole number'],
+        [() => clients.receive_async('all'), TypeError, "whole number, not 'all'"],
+        [() => clients.receive(1, '2'), TypeError, "The time-out should be a number, not '2'"],
+        [() => clients.receive_async(1, NaN), RangeError, 'The time-out should be a number'],
+        [() => Gmp.SharedMemory.new(0.5), RangeError, 'The number of bytes should be a whole'],
+        [() => Gmp.SharedMemory.new(-1), RangeError, 'The number of bytes should be a whole'],
     ]) {
         const error = await thrown(async () => make());
 

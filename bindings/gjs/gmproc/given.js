@@ -1,10 +1,11 @@
-/* given.js: refuses ids and options that GJS would convert silently
+/* given.js: refuses ids, numbers and options that GJS would convert silently
  *
  * SPDX-FileCopyrightText: 2026 The gmproc authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  */
 
-/* exported check_client_id, check_count, check_id, check_options, list_ids */
+/* exported check_client_id, check_count, check_id, check_options, check_size, check_timeout,
+   guard_methods, list_ids */
 
 const {GObject} = imports.gi;
 
@@ -46,9 +47,44 @@ function check_client_id(id) {
         throw new RangeError(`A client's id cannot contain a NUL character`);
 }
 
-/** @param {any} n how many clients are added */
-function check_count(n) {
-    check_whole('The number of clients', n, ...KINDS.guint);
+/**
+ * @param {any} n how many
+ * @param {string} what of what it is the number
+ */
+function check_count(n, what = 'The number of clients') {
+    check_whole(what, n, ...KINDS.guint);
+}
+
+/** @param {any} size in bytes */
+function check_size(size) {
+    check_whole('The number of bytes', size, ...KINDS.guint64);
+}
+
+/** @param {any} seconds how long a call waits at most; less than 0 for any time */
+function check_timeout(seconds) {
+    if (typeof seconds !== 'number')
+        throw new TypeError(`The time-out should be a number, not ${show(seconds)}`);
+    if (Number.isNaN(seconds))
+        throw new RangeError('The time-out should be a number, not NaN');
+}
+
+/**
+ * Has methods of C check their first argument.
+ *
+ * @param {object} prototype of a class of the library
+ * @param {string[]} names of the methods
+ * @param {Function} check throws if the argument is wrong
+ * @param {Function} adapt what the method gets for it
+ */
+function guard_methods(prototype, names, check, adapt = first => first) {
+    for (const name of names) {
+        const method = prototype[name];
+
+        prototype[name] = function (first, ...rest) {
+            check(first);
+            return method.call(this, adapt(first), ...rest);
+        };
+    }
 }
 
 /**

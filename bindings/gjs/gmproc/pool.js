@@ -6,6 +6,7 @@
 
 /* exported extend_pool */
 
+const {check_count, guard_methods} = imports.gmproc.given;
 const {unpack} = imports.gmproc.reader;
 const {check_main} = imports.gmproc.runs;
 const {runtime_of, target_of} = imports.gmproc.targets;
@@ -14,6 +15,8 @@ const {pack} = imports.gmproc.writer;
 /** @param {object} Pool the class of the library */
 function extend_pool(Pool) {
     const {call_target_async, set_initializer_target} = Pool.prototype;
+
+    guard_methods(Pool.prototype, ['get_node'], n => check_count(n, 'The number of a worker'));
 
     /**
      * @param {number} max_workers how many processes at most; 0 for one a processor

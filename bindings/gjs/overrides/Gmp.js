@@ -7,7 +7,8 @@
 /* exported _init */
 
 const {PEER_RUNTIMES, extend_request, implement, know_client} = imports.gmproc.calls;
-const {check_client_id, check_count, check_id, check_options, list_ids} = imports.gmproc.given;
+const {check_client_id, check_count, check_id, check_options, check_size, check_timeout,
+    guard_methods, list_ids} = imports.gmproc.given;
 const {extend_pool} = imports.gmproc.pool;
 const {unpack, unpack_map} = imports.gmproc.reader;
 const {extend_remote_env} = imports.gmproc.remote;
@@ -30,6 +31,7 @@ function extend_workers(Workers) {
     const results_of = workers => unpack_map(workers.get_results());
 
     set_defaults(Workers);
+    guard_methods(Workers.prototype, ['get_error', 'get_node', 'fail', 'run_again'], check_id);
     Workers.new = function () {
         return new this();
     };
@@ -182,6 +184,7 @@ function extend_clients(ClientServer) {
      * @param {any} params what its start () gets in the next run
      */
     ClientServer.prototype.set_params = function (id, params) {
+        check_client_id(id);
         set_params.call(this, `${id}`, pack(params, () => this[PEER_RUNTIMES]?.get(`${id}`)));
     };
 }
@@ -245,6 +248,11 @@ function extend_open_runs(ClientServer) {
     const {open, open_async, receive, receive_async, close, close_async} = ClientServer.prototype;
     const pack_params = params => pack(params, () => 'gjs');
 
+    function check_receive(n, timeout) {
+        check_count(n, 'The number of requests');
+        check_timeout(timeout);
+    }
+
     function know_clients(application, requests) {
         for (const request of requests)
             know_client(request, application);
@@ -288,6 +296,7 @@ function extend_open_runs(ClientServer) {
      * @returns {Gmp.Request[]} the requests; and one with an `error` for each client that failed
      */
     ClientServer.prototype.receive = function (n = 0, timeout = -1, cancellable = null) {
+        check_receive(n, timeout);
         return know_clients(this, receive.call(this, n, timeout, cancellable));
     };
 
@@ -302,6 +311,8 @@ function extend_open_runs(ClientServer) {
      */
     ClientServer.prototype.receive_async = function (n = 0, timeout = -1, cancellable = null,
         callback = null) {
+        check_receive(n, timeout);
+
         const start = done => receive_async.call(this, n, timeout, cancellable, done);
 
         return callback !== null ? start(callback)
@@ -345,6 +356,7 @@ function adapt_server(properties) {
 
 function extend_client_server(ClientServer) {
     set_defaults(ClientServer, adapt_server);
+    guard_methods(ClientServer.prototype, ['get_error', 'get_node'], check_client_id, String);
 
     /**
      * @param {?(Function|GObject.GType|string)} server an exported class, a type of C, or a target
@@ -423,6 +435,7 @@ function _init() {
     extend_client_server(this.ClientServer);
     set_defaults(this.Pool);
     extend_pool(this.Pool);
+    guard_methods(this.SharedMemory, ['new'], check_size);
     extend_request(this.Request);
     check_properties(this.RemoteEnv);
     extend_remote_env(this.RemoteEnv);

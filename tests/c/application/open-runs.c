@@ -7,6 +7,7 @@
 #include "gmp-test.h"
 #include "test-client-server.h"
 
+#include <math.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -175,6 +176,9 @@ test_timeout (void)
   g_clear_error (&error);
   g_assert_null (gmp_client_server_receive (application, 0, 0.01, NULL, &error));
   g_assert_error (error, GMP_ERROR, GMP_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_null (gmp_client_server_receive (application, 0, (double) NAN, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
   g_clear_error (&error);
   thread = g_thread_new ("meet", meet_in_thread, (gpointer) gmp_test_meeting_path (meeting));
   g_assert_cmpuint (serve (application, 0), ==, 2);
