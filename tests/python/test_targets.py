@@ -152,3 +152,13 @@ def test_the_deepest_value(wrap, n):
     run_target(NATIVE + 'describe', value)
     with pytest.raises(WorkerError, match='nested too deeply'):
         run_target(NATIVE + 'describe', wrap(value))
+
+
+@pytest.mark.parametrize('target, text', [
+    ('python:math:nothing', "There is no 'nothing' in the Python module 'math'"),
+    ('python:nowhere:name', "There is no Python module 'nowhere'")])
+def test_an_error_of_the_library_is_said_once(target, text):
+    with pytest.raises(WorkerError) as caught:
+        run_target(target)
+    assert str(caught.value).count(text) == 1
+    assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.NOT_FOUND)

@@ -176,12 +176,12 @@ def to_gerror(exception: BaseException) -> GError:
     if is_bad_payload(exception):
         return make_gerror(ErrorCode.BAD_PAYLOAD, _valid(str(exception)))
     trim(exception)
-    trace = format_exception(exception)
-    if is_gerror(exception):
-        error: Any = exception
-        return GError(_valid(f'{error.message}\n\n{trace}'), error.domain, error.code)
-    first = format_exception(exception, has_trace=False)
-    text = first if _trace.__get__(exception) is None else f'{first}\n\n{trace}'
+    error: Any = exception if is_gerror(exception) else None
+    text = error.message if error is not None else format_exception(exception, has_trace=False)
+    if _trace.__get__(exception) is not None:
+        text += f'\n\n{format_exception(exception)}'
+    if error is not None:
+        return GError(_valid(text), error.domain, error.code)
     return make_gerror(ErrorCode.FAILED, _valid(text))
 
 
