@@ -320,7 +320,7 @@ class Fails(Asking):
 
 
 @pytest.mark.parametrize('what, text', [
-    (Unwilling, "What should go to 'server' cannot be sent: .* not now"),
+    (Unwilling, "The message to 'server' cannot be sent: .* not now"),
     (Poison, "invalid literal for int")])
 def test_exceptions_while_pickling(channel, what, text):
     application = ClientServer(Echo)

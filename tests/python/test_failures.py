@@ -232,15 +232,16 @@ def test_several_fail():
 
 def test_parameters_that_cannot_be_pickled():
     error = run_one(same, [threading.Lock()])
-    assert re.search("Worker 'w' cannot be sent: its parameters: a Python 'list' cannot be pickled",
-                     str(error))
+    assert re.search("The parameters of worker 'w' cannot be sent: a Python 'list' cannot be "
+                     "pickled", str(error))
     assert error.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 
 
 def test_a_function_that_cannot_be_pickled():
     lock = threading.Lock()
     error = run_one(lambda _: lock)
-    assert "its function or class: a Python 'function' cannot be pickled" in str(error)
+    assert ("The function or class of worker 'w' cannot be sent: a Python 'function' cannot be "
+            'pickled') in str(error)
 
 
 def return_lock(_params):
@@ -289,7 +290,7 @@ class LockClient(Once):
 def test_a_message_that_cannot_be_pickled():
     cs = ClientServer(Echo)
     cs.new_worker(1, LockClient)
-    with pytest.raises(WorkerError, match="What should go to 'server' cannot be sent: a Python "
+    with pytest.raises(WorkerError, match="The message to 'server' cannot be sent: a Python "
                        "'_thread.lock'") as caught:
         cs.run()
     assert caught.value.id == 1
@@ -303,7 +304,7 @@ class LockServer(ServerWorker):
 def test_a_response_that_cannot_be_pickled():
     cs = ClientServer(LockServer)
     cs.new_worker(1, Once)
-    with pytest.raises(WorkerError, match="The server.*What should go to '1' cannot be sent"):
+    with pytest.raises(WorkerError, match="The server.*The message to '1' cannot be sent"):
         cs.run()
 
 

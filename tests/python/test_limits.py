@@ -130,6 +130,7 @@ def test_an_exception_in_numbers():
 
 @pytest.mark.parametrize('name, value, words', [
     ('run_timeout', 'soon', "run_timeout: it should be a number, not 'soon'"),
+    ('run_timeout', [], "run_timeout: it should be a number, not []"),
     ('run_timeout', '5', "run_timeout: it should be a number, not '5'"),
     ('run_timeout', -1, 'run_timeout is -1: it should be at least 0'),
     ('stop_grace', float('nan'), 'stop_grace is nan'),

@@ -181,7 +181,7 @@ def test_a_command_without_cloudpickle(script, use):
     done = script.python('-c', WITHOUT_CLOUDPICKLE + DEFINITIONS + f'workers = Workers()\n{use}\n'
                          'workers.run()')
     assert done.returncode == 1
-    assert ("Worker 1 cannot be sent: its function or class: a Python 'function' cannot be "
+    assert ("The function or class of worker 1 cannot be sent: a Python 'function' cannot be "
             in done.stderr)
     assert 'install cloudpickle' in done.stderr
 

@@ -41,8 +41,8 @@ def test_a_function_in_c_that_is_not_there():
 
 
 def test_parameters_that_c_does_not_know():
-    with pytest.raises(WorkerError, match="Worker 'w' cannot be sent: a Python 'set' has no "
-                       "equivalent") as caught:
+    with pytest.raises(WorkerError, match="The parameters of worker 'w' cannot be sent: a "
+                       "Python 'set' has no equivalent") as caught:
         run_target(NATIVE + 'describe', {1})
     assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
 
@@ -113,7 +113,7 @@ class SetServer(ServerWorker):
 def test_a_response_that_c_does_not_know():
     cs = ClientServer(SetServer)
     cs.new_worker('c', NATIVE + 'client_get_type')
-    with pytest.raises(WorkerError, match="What should go to 'c' cannot be sent: a Python "
+    with pytest.raises(WorkerError, match="The message to 'c' cannot be sent: a Python "
                        "'set' has no equivalent in other languages") as caught:
         cs.run()
     assert caught.value.error.matches(ERROR_DOMAIN, ErrorCode.BAD_PAYLOAD)
@@ -122,7 +122,7 @@ def test_a_response_that_c_does_not_know():
 def test_a_request_that_c_does_not_know():
     cs = ClientServer(NATIVE + 'server_get_type')
     cs.new_worker(1, Once, params={1})
-    with pytest.raises(WorkerError, match="What should go to 'server' cannot be sent: .*'set'"):
+    with pytest.raises(WorkerError, match="The message to 'server' cannot be sent: .*'set'"):
         cs.run()
 
 
@@ -137,7 +137,8 @@ def test_pickles_from_clients_in_c_are_not_opened():
 def test_pickles_from_a_server_in_c_are_not_opened():
     cs = ClientServer(NATIVE + 'server_get_type')
     cs.new_worker(1, Once, params='forge')
-    with pytest.raises(WorkerError, match="What 'server' sent cannot be read: .*not unpickled"):
+    with pytest.raises(WorkerError, match="The message from 'server' cannot be read: .*not "
+                       'unpickled'):
         cs.run()
 
 

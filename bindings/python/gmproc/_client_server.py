@@ -447,7 +447,7 @@ class ClientServer(Application):
                        setting: _task.Setting) -> Callable[[], None]:
         """Adds a client as it is now to the run."""
         if isinstance(entry.client, str):
-            pack = partial(_payload.dump, entry.params, None)
+            pack = partial(_payload.dump_params, entry.params)
         else:
             seed = self._gmproc.derive_seed(self.seed, entry.index)
             task = _task.Task(entry.client, id, entry.params, entry.index, seed)
@@ -496,7 +496,7 @@ class ClientServer(Application):
 
     def _dump(self, task: _task.Task | None, params: Any, setting: _task.Setting) -> Any:
         try:
-            return task.pack(setting) if task is not None else _payload.dump(params, None)
+            return task.pack(setting) if task is not None else _payload.dump_params(params)
         except BadPayload as reason:
             raise describe_payload_error('The server', 'server', reason) from reason.__cause__
 

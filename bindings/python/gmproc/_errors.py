@@ -37,7 +37,13 @@ _trace, _cause, _context = (BaseException.__dict__[name]
 
 
 class BadPayload(Exception):
-    """A value that cannot be sent or read; it becomes GMP_ERROR_BAD_PAYLOAD with a context."""
+    """A value that cannot be sent or read; it becomes GMP_ERROR_BAD_PAYLOAD with a context.
+
+    Attributes:
+        part: what the value is to a worker, if that is known: its parameters, for example.
+    """
+
+    part = ''
 
 
 def is_bad_payload(exception: BaseException) -> bool:
@@ -77,6 +83,8 @@ def make_error(code: int, message: str, id: Any = None) -> WorkerError:
 
 
 def describe_payload_error(what: str, id: Any, reason: BadPayload) -> WorkerError:
+    if reason.part:
+        what = f'The {reason.part} of {what[0].lower()}{what[1:]}'
     return make_error(ErrorCode.BAD_PAYLOAD, f'{what} cannot be sent: {reason}', id)
 
 

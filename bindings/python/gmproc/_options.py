@@ -41,9 +41,9 @@ def _add_name(name: str, reason: Exception) -> Exception:
 
 
 def _to_float(given: Any) -> float:
-    if given is None or isinstance(given, (str, bytes)):
-        raise TypeError(f'it should be a number, not {given!r}')
-    return float(given)
+    if hasattr(given, '__float__') or hasattr(given, '__index__'):
+        return float(given)
+    raise TypeError(f'it should be a number, not {given!r}')
 
 
 def _to_int(given: Any) -> int:

@@ -25,6 +25,15 @@ def dump(value: Any, runtime: str | None, has_main: bool = True) -> _gmproc.Vari
     return _gmproc.dump(value, runtime, has_main)
 
 
+def dump_params(params: Any) -> _gmproc.Variant | None:
+    """The parameters of a worker in another language."""
+    try:
+        return dump(params, None)
+    except BadPayload as reason:
+        reason.part = 'parameters'
+        raise
+
+
 def load(value: _gmproc.Variant | None, runtime: str | None) -> Any:
     """The value that came from a worker of ``runtime``; raises BadPayload."""
     return _gmproc.load(value, runtime)

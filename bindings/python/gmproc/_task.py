@@ -117,11 +117,12 @@ class Task:
         return _gmproc.wrap(TAG, setting.head, [own, setting.initializer, data, *buffers])
 
     def _blame(self, has_main: bool) -> None:
-        for name, part in (('its function or class', self.work), ('its parameters', self.params)):
+        for name, part in (('function or class', self.work), ('parameters', self.params)):
             try:
                 _pickles.dump_parts(part, has_main)
             except BadPayload as reason:
-                raise BadPayload(f'{name}: {reason}') from reason.__cause__
+                reason.part = name
+                raise
 
 
 def _is_of_unpickling(error: BaseException) -> bool:

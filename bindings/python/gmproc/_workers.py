@@ -604,7 +604,7 @@ class Workers(Application):
     def _make_packer(self, entry: _Entry, id: Any, setting: _task.Setting) -> Callable[[], Any]:
         """What the worker gets, as it is now."""
         if isinstance(entry.method, str):
-            return partial(_payload.dump, entry.params, None)
+            return partial(_payload.dump_params, entry.params)
         seed = self._gmproc.derive_seed(self.seed, entry.index)
         work = entry.method if entry.method is not None else self
         return partial(_task.Task(work, id, entry.params, entry.index, seed).pack, setting)

@@ -105,7 +105,7 @@ load_from (PyObject   *peer,
   PyObject *loaded = peer != NULL ? native_load (value, PyTuple_GET_ITEM (peer, 1)) : NULL;
 
   if (loaded == NULL)
-    native_take_exception (error, "What '%s' sent cannot be read", name);
+    native_take_exception (error, "The message from '%s' cannot be read", name);
   return loaded;
 }
 
@@ -121,7 +121,7 @@ dump_for (PyObject   *peer,
   if (peer == NULL || value == NULL)
     native_take_exception (error, NULL, NULL);
   else if (!native_dump (value, PyTuple_GET_ITEM (peer, 1), TRUE, &dumped))
-    native_take_exception (error, "What should go to '%s' cannot be sent", name);
+    native_take_exception (error, "The message to '%s' cannot be sent", name);
   Py_XDECREF (value);
   return dumped;
 }
