@@ -31,7 +31,8 @@ class Counting(gymnasium.Env):
         super().reset(seed=seed)
         self.n_episodes += 1
         self.n = 0
-        return self.observe(), {'seed': seed}
+        # No batch has a number and None for the same name.
+        return self.observe(), {'seed': -1 if seed is None else seed}
 
     def step(self, action):
         assert self.n < LENGTH
