@@ -93,7 +93,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     Raises:
         RuntimeError: the environments have different spaces.
-        ValueError: a mode or ``batch_size`` is invalid, there are no environments, or a space needs
+        ValueError: a mode or ``batch_size`` is invalid, there are no environments, or a space of
+            another library needs ``shared_memory=False``.
+        TypeError: observations change their size, as those of Graph do: they need
             ``shared_memory=False``.
     """
 
