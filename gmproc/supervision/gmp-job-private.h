@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "base/gmp-deadline-private.h"
 #include "base/gmp-job-spec-private.h"
 #include "launch/gmp-worker-process-private.h"
 #include "peer/gmp-packing-private.h"
@@ -31,8 +32,8 @@ typedef struct {
   GmpJobExpired expired;
   gpointer user_data;
   GSource *cancel_source;
-  GSource *startup_source;
-  GSource *limit_source;
+  GmpDeadline *startup_limit; /* (nullable) */
+  GmpDeadline *run_limit;     /* (nullable) */
   GmpPacking *packing;    /* (nullable): of large parameters, until the worker has them */
 
   gboolean has_turns;     /* it has sent turns, so there is no other value */

@@ -62,7 +62,7 @@ gmp_job_has_answer (GmpJob *self)
 gboolean
 gmp_job_is_over (GmpJob *self)
 {
-  return self->options->run_timeout > 0 && self->limit_source == NULL;
+  return self->options->run_timeout > 0 && self->run_limit == NULL;
 }
 
 /* It has begun and not ended. */
@@ -86,7 +86,7 @@ limit_cb (gpointer user_data)
 {
   GmpJob *self = user_data;
 
-  gmp_source_clear (&self->limit_source);
+  gmp_deadline_clear (&self->run_limit);
   self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
                               "it did not end within %g seconds (run-timeout)",
                               self->options->run_timeout),
@@ -100,7 +100,7 @@ startup_cb (gpointer user_data)
   GmpJob *self = user_data;
   gboolean is_program = !self->was_connected && gmp_runtime_is_program (self->spec.target);
 
-  gmp_source_clear (&self->startup_source);
+  gmp_deadline_clear (&self->startup_limit);
   self->expired (g_error_new (GMP_ERROR, GMP_ERROR_TIMED_OUT,
                               "it was not ready within %g seconds of its start (startup-timeout): "
                               "%s", self->options->startup_timeout,
@@ -129,7 +129,7 @@ gmp_job_begin (GmpJob       *self,
                                                   self);
   /* A server's time counts when it has no clients left: see gmp-server-session.c. */
   if (timeout > 0 && !g_str_equal (self->spec.role, "server"))
-    self->limit_source = gmp_source_attach_limit (timeout, options->priority, limit_cb, self);
+    self->run_limit = gmp_deadline_new (timeout, options->priority, limit_cb, self);
 }
 
 /* Packs large parameters, and then calls @packed, in the thread-default main context. Returns FALSE
@@ -157,18 +157,17 @@ gmp_job_await_start (GmpJob *self)
 {
   double timeout = self->options->startup_timeout;
 
-  gmp_source_clear (&self->startup_source);
+  gmp_deadline_clear (&self->startup_limit);
   /* No limit while debugging. */
   if (gmp_environment_get ("GMPROC_WRAP") == NULL && timeout > 0)
-    self->startup_source = gmp_source_attach_limit (timeout, self->options->priority, startup_cb,
-                                                    self);
+    self->startup_limit = gmp_deadline_new (timeout, self->options->priority, startup_cb, self);
 }
 
 /* It is ready, or never will be. */
 void
 gmp_job_started (GmpJob *self)
 {
-  gmp_source_clear (&self->startup_source);
+  gmp_deadline_clear (&self->startup_limit);
 }
 
 /* Removes its limits and drops its inputs. Its value stays. */
@@ -176,8 +175,8 @@ void
 gmp_job_end (GmpJob *self)
 {
   gmp_source_clear (&self->cancel_source);
-  gmp_source_clear (&self->startup_source);
-  gmp_source_clear (&self->limit_source);
+  gmp_deadline_clear (&self->startup_limit);
+  gmp_deadline_clear (&self->run_limit);
   gmp_job_drop_packing (self);
   gmp_job_spec_set_params (&self->spec, NULL);
   g_clear_error (&self->error);
