@@ -404,18 +404,37 @@ cancelled_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* In the thread that cancels, so the task returns later. */
+static void
+watched_cb (GCancellable *cancellable G_GNUC_UNUSED,
+            gpointer      task)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_task_attach_source (task, source, cancelled_cb);
+}
+
+static void
+unref_task (gpointer  task,
+            GClosure *closure G_GNUC_UNUSED)
+{
+  g_object_unref (task);
+}
+
+/* Without a source, for each turn of a main loop looks at those of all workers that wait. */
 static void
 watch_cancellable (GTask *task)
 {
-  g_autoptr (GSource) source = NULL;
+  GCancellable *cancellable = g_task_get_cancellable (task);
+  gulong handler;
 
-  if (g_task_get_cancellable (task) == NULL)
+  if (cancellable == NULL)
     return;
-  source = gmp_source_new_cancel (g_task_get_cancellable (task));
-  g_source_set_callback (source, cancelled_cb, g_object_ref (task), g_object_unref);
-  g_source_attach (source, g_main_context_get_thread_default ());
-  g_object_set_data_full (G_OBJECT (task), "source", g_source_ref (source),
-                          (GDestroyNotify) g_source_unref);
+  handler = g_signal_connect_data (cancellable, "cancelled", G_CALLBACK (watched_cb),
+                                   g_object_ref (task), unref_task, 0);
+  g_object_set_data (G_OBJECT (task), "handler", GSIZE_TO_POINTER (handler));
+  if (g_cancellable_is_cancelled (cancellable))
+    watched_cb (cancellable, task);
 }
 
 /* Finishes with a node for a worker, when there is one: one call of gmp_agent_proxy_start_async(),
@@ -464,10 +483,10 @@ gmp_cluster_reserve_finish (GmpCluster   *self G_GNUC_UNUSED,
                             GAsyncResult *result,
                             GError      **error)
 {
-  GSource *source = g_object_get_data (G_OBJECT (result), "source");
+  gulong handler = GPOINTER_TO_SIZE (g_object_get_data (G_OBJECT (result), "handler"));
 
-  if (source != NULL)
-    g_source_destroy (source);
+  if (handler != 0)
+    g_signal_handler_disconnect (g_task_get_cancellable (G_TASK (result)), handler);
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
