@@ -11,10 +11,9 @@
 
 #include <string.h>
 
-/* Under the lock, but the callbacks: a run may begin in another thread than that of its main context.
- *
- * Each turn of a main loop looks at all sources, so the limits of a thousand workers took longer
- * than their starts. Those of one main context and priority share a source. */
+/* Each turn of a main loop looks at all sources, so the limits of a thousand workers took longer
+ * than their starts. Those of one main context and priority share a source. They are under the
+ * lock: a run may begin in another thread than that of its main context. */
 typedef struct {
   GSource source;
   guint generation; /* of this process, by gmp_fork_get_generation() */
