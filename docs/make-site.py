@@ -32,6 +32,8 @@ LINK = re.compile(r'\[\w+@(?:Gmp\.)?([^]]*)\]|[%@](?=[A-Za-z])|`')
 # gi-docgen breaks names in table cells anywhere and cuts them in the list of contents, and its copy
 # buttons cover code.
 STYLE = '''
+.toc { min-width: 26ch }
+.toc nav { margin: 0 1em }
 .toc-list-item { overflow-wrap: anywhere }
 .docblock table code { word-break: normal; overflow-wrap: normal }
 .docblock .codehilite > .copy-button { opacity: 0 }

@@ -114,8 +114,8 @@ read_letter (Letter  *self,
       !g_variant_lookup (letter, "greeting", "s", &self->greeting) ||
       !g_variant_lookup (letter, "timeout", "d", &self->timeout))
     {
-      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "there is no line of an application's on "
-                   "standard input: programs start this, see GMPROC_LAUNCHER");
+      g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL, "standard input has no line from an "
+                   "application: programs start agents, see GMPROC_LAUNCHER");
       return FALSE;
     }
   self->certificate = g_tls_certificate_new_from_pem (pem, -1, error);

@@ -141,7 +141,8 @@ gmp_shared_memory_new (gsize    size,
   if (size == 0 || size > G_MAXSSIZE)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "There is no shared memory of %" G_GSIZE_FORMAT " bytes: at least one", size);
+                   "Cannot make %" G_GSIZE_FORMAT " bytes of shared memory: make at least one, and "
+                   "at most %" G_GSSIZE_FORMAT, size, G_MAXSSIZE);
       return NULL;
     }
   fd = memfd_create ("gmproc-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);

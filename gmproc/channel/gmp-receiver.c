@@ -102,7 +102,7 @@ take_block (GmpReceiver *self,
 
   if (size != sizeof block)
     {
-      g_propagate_error (error, gmp_receiver_error ("a block without its place"));
+      g_propagate_error (error, gmp_receiver_error ("a block without a position"));
       return NULL;
     }
   memcpy (&block, body, sizeof block);
@@ -125,7 +125,7 @@ begin_pieces (GmpReceiver *self,
     memcpy (&announced, body, size);
   if (announced == 0 || announced > G_MAXSSIZE)
     {
-      g_propagate_error (error, gmp_receiver_error ("the begin of a value of impossible size"));
+      g_propagate_error (error, gmp_receiver_error ("a value of an impossible size"));
       return FALSE;
     }
   if (!gmp_value_check_size (announced, self->limit, GMP_ERROR_PROTOCOL, error))
@@ -171,7 +171,7 @@ take_piece (GmpReceiver *self,
 
   if (size == 0 || size > pieces->size - pieces->n_here)
     {
-      g_propagate_error (error, gmp_receiver_error ("a piece of no value"));
+      g_propagate_error (error, gmp_receiver_error ("a piece that belongs to no value"));
       return NULL;
     }
   if (!grow_pieces (pieces, size, error))
@@ -231,7 +231,7 @@ take_record (GmpReceiver *self,
       return FALSE;
 
     default:
-      g_propagate_error (error, gmp_receiver_error ("a record of no kind that there is"));
+      g_propagate_error (error, gmp_receiver_error ("a record of an unknown kind"));
       return FALSE;
     }
 }

@@ -274,8 +274,8 @@ check_inline (GVariant *data,
   if (g_variant_get_size (data) <= INLINE_MAX)
     return TRUE;
   g_set_error (error, GMP_ERROR, GMP_ERROR_PROTOCOL,
-               "A payload of %" G_GSIZE_FORMAT " bytes came in a message, where at most %"
-               G_GSIZE_FORMAT " may be", g_variant_get_size (data), INLINE_MAX);
+               "Received a payload of %" G_GSIZE_FORMAT " bytes in a message, which may have %"
+               G_GSIZE_FORMAT " at most", g_variant_get_size (data), INLINE_MAX);
   return FALSE;
 }
 
