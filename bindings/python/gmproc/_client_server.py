@@ -148,8 +148,11 @@ class _Native:
     def close(self, cancellable: _gmproc.Cancellable) -> None:
         self.native.close(cancellable)
 
-    def release(self) -> None:
+    def disconnect(self) -> None:
         self.native.disconnect()
+
+    def release(self) -> None:
+        self.disconnect()
         if isinstance(self.native, _gmproc.LocalServer):
             self.native.forget()
         else:
@@ -279,7 +282,7 @@ class ClientServer(Application):
         name = state.make_name(id)
         entry = _Entry(name, len(state.entries), client, params, runtime)
         run = state.open_run() if state.open_run is not None else None
-        if run is not None and not run._is_closed:
+        if run is not None and run._is_open():
             begin = self._make_beginner(state.native, id, entry, make_setting(self))
             run._add_client(id, name, runtime, begin)
         state.names.add(name)

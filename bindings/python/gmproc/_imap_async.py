@@ -130,7 +130,7 @@ async def iterate(stream: AsyncStream, claims: Claims, fill: Callable[[Job], Non
     """
     job = prepare(claims, fill)
     guard = _Guard()
-    guard.drop = job.cancellable.cancel
+    guard.drop = job.cancellable.cancel_run
     try:
         stream.start(job)
         while (event := await stream.receive()) is not None:

@@ -171,7 +171,7 @@ class OpenRun:
         Raises:
             WorkerError: a client has failed that is not in ``failures``.
         """
-        if not self._is_closed:
+        if self._is_open():
             self._end()
             if self._job.outcome.exception is not None:
                 raise self._job.outcome.exception
@@ -189,7 +189,7 @@ class OpenRun:
 
     def _leave(self) -> None:
         """The program leaves the run, if it is open, because of an exception."""
-        if not self._is_closed:
+        if self._is_open():
             self._job.cancel()
             self._end()
 
@@ -198,11 +198,17 @@ class OpenRun:
 
     @finalizer
     def __del__(self) -> None:
-        if not self._is_closed:
+        if self._is_open():
             self._job.abandon()
             self._is_closed = True
 
+    def _is_open(self) -> bool:
+        return not self._is_closed and not self._job.is_inherited()
+
     def _check_open(self) -> None:
+        if self._job.is_inherited():
+            raise RuntimeError('This process was forked during the run, which belongs to its '
+                               'parent: open another one here')
         if self._is_closed:
             raise RuntimeError('The run is closed: open another one')
 

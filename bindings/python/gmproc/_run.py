@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from functools import partial
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         def run(self, cancellable: _gmproc.Cancellable) -> None: ...
         def run_async(self, cancellable: _gmproc.Cancellable,
                       callback: Callable[[GError | None], None]) -> None: ...
+        def disconnect(self) -> None: ...
         def release(self) -> None: ...
 
 
@@ -66,6 +68,9 @@ class Claims:
         self._jobs: dict[str, Job] = {}
 
     def take(self, job: Job) -> None:
+        current = self._jobs.get('run')
+        if current is not None and current.is_inherited():
+            current.forget()
         if self._jobs.setdefault('run', job) is not job:
             raise RuntimeError(self._message)
 
@@ -92,6 +97,7 @@ class Job:
     def __init__(self, claims: Claims) -> None:
         _main_module.check_not_importing()
         self._claims = claims
+        self._process = os.getpid()
         self.callbacks: dict[str, Callable[..., Any] | None] = {}
         self.cancellable = _gmproc.Cancellable()
         self._followed: tuple[Any, int] | None = None
@@ -103,6 +109,10 @@ class Job:
         self._steps: list[Callable[[], None]] = []
         # The thread of user code: this one, or asyncio's.
         self.dispatch: Callable[..., Any] = call_here
+
+    def is_inherited(self) -> bool:
+        """True in a forked child, whose parent has the run."""
+        return self._process != os.getpid()
 
     def has_coroutines(self) -> bool:
         return any(_is_coroutine_function(each) for each in self.callbacks.values())
@@ -144,7 +154,7 @@ class Job:
             exception.__cause__ = cause
         if self.raised is None:
             self.raised = trim(exception)
-        self.cancellable.cancel()
+        self.cancellable.cancel_run()
         return error
 
     def follow(self, cancellable: Any) -> None:
@@ -164,7 +174,7 @@ class Job:
 
     def cancel(self) -> None:
         self.was_cancelled = True
-        self.cancellable.cancel()
+        self.cancellable.cancel_run()
 
     def end(self, error: GError | None) -> None:
         """May be called again if it was interrupted."""
@@ -176,6 +186,13 @@ class Job:
         if self.native is not None:
             self.native.release()
             self.outcome.conclude(error, self.raised, self.was_cancelled)
+        self._claims.drop(self)
+
+    def forget(self) -> None:
+        """In a forked child: the run goes on in the parent alone. Takes no lock, for another thread
+        may have held it at the fork."""
+        if self.native is not None:
+            self.native.disconnect()
         self._claims.drop(self)
 
     def abandon(self) -> None:

@@ -99,8 +99,11 @@ class _Native:
                   ) -> None:
         self.state.native.run_async(self.names, cancellable, callback)
 
-    def release(self) -> None:
+    def disconnect(self) -> None:
         self.state.native.disconnect()
+
+    def release(self) -> None:
+        self.disconnect()
         for name in self.names:
             self.state.native.set_params(name, None)  # They may be large.
         if not self.keeps_processes:

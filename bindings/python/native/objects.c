@@ -6,6 +6,8 @@
 
 #include "native-private.h"
 
+#include <unistd.h>
+
 typedef struct {
   PyObject_HEAD
   GObject *object;
@@ -308,12 +310,22 @@ static PyType_Spec object_spec = {
 
 /* A cancellable. */
 
+/* The process that made a cancellable. */
+static GQuark
+get_process_quark (void)
+{
+  return g_quark_from_static_string ("gmproc-python-process");
+}
+
 static PyObject *
 cancellable_new (PyTypeObject *type,
                  PyObject     *args G_GNUC_UNUSED,
                  PyObject     *kwargs G_GNUC_UNUSED)
 {
-  return native_object_new (type, g_cancellable_new ());
+  GCancellable *cancellable = g_cancellable_new ();
+
+  g_object_set_qdata (G_OBJECT (cancellable), get_process_quark (), GINT_TO_POINTER (getpid ()));
+  return native_object_new (type, cancellable);
 }
 
 static PyObject *
@@ -324,6 +336,29 @@ cancellable_cancel (PyObject *self,
 
   Py_BEGIN_ALLOW_THREADS
   g_cancellable_cancel (cancellable);
+  Py_END_ALLOW_THREADS
+  Py_RETURN_NONE;
+}
+
+/* In a forked child the run belongs to the parent, whose main loop this would wake; or something of
+ * the child's own, if it has closed the descriptors that it inherited. */
+static void
+cancel_own_run (GCancellable *cancellable)
+{
+  gpointer process = g_object_get_qdata (G_OBJECT (cancellable), get_process_quark ());
+
+  if (GPOINTER_TO_INT (process) == getpid ())
+    g_cancellable_cancel (cancellable);
+}
+
+static PyObject *
+cancellable_cancel_run (PyObject *self,
+                        PyObject *unused G_GNUC_UNUSED)
+{
+  GCancellable *cancellable = native_object_get (self);
+
+  Py_BEGIN_ALLOW_THREADS
+  cancel_own_run (cancellable);
   Py_END_ALLOW_THREADS
   Py_RETURN_NONE;
 }
@@ -339,7 +374,7 @@ static void
 other_cancelled_cb (GCancellable *other G_GNUC_UNUSED,
                     gpointer      user_data)
 {
-  g_cancellable_cancel (user_data);
+  cancel_own_run (user_data);
 }
 
 /* Cancels this one when another one is cancelled, which may be PyGObject's. Returns a function that
@@ -381,6 +416,7 @@ cancellable_leave (PyObject *self G_GNUC_UNUSED,
 
 static PyMethodDef cancellable_methods[] = {
   { "cancel", cancellable_cancel, METH_NOARGS, "Cancels what was begun with it." },
+  { "cancel_run", cancellable_cancel_run, METH_NOARGS, NULL },
   { "is_cancelled", cancellable_is_cancelled, METH_NOARGS, NULL },
   { "follow", cancellable_follow, METH_O, NULL },
   { "leave", cancellable_leave, METH_VARARGS, NULL },
