@@ -112,7 +112,8 @@ gmp_exit_report_describe_exit (const GmpExitReport *self)
   g_autofree char *moment = NULL;
 
   if (self->wait_status == GMP_PROCESS_STATUS_UNKNOWN)
-    return g_strdup ("ended with unknown status (its fork server has died)");
+    return g_strdup ("ended with unknown status (its fork server has died, or the program ignores "
+                     "SIGCHLD or waits for all children)");
   if (WIFSIGNALED (self->wait_status))
     return describe_signal (self, WTERMSIG (self->wait_status));
   if (gmp_exit_report_had_no_thread (self))

@@ -8,6 +8,7 @@ import ctypes
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 
@@ -202,6 +203,28 @@ def test_exit_without_a_word():
     assert 'exited with status 7' in str(error)
     assert error.error.matches(ERROR_DOMAIN, ErrorCode.CRASHED)
     assert error.__cause__ is None
+
+
+IGNORING = '''
+import os, signal
+from gmproc import WorkerError, Workers
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+workers = Workers(warm_start=False)
+workers.add('w', os._exit, 7)
+try:
+    workers.run()
+except WorkerError as error:
+    print(error)
+'''
+
+
+def test_an_exit_status_that_the_program_ignores():
+    """The error names the reason, although no fork server was there to die."""
+    output = subprocess.run([sys.executable, '-c', IGNORING], capture_output=True, text=True,
+                            check=True).stdout
+    assert 'unknown status' in output
+    assert 'SIGCHLD' in output
 
 
 def read_nowhere(_params):
